@@ -1,0 +1,2 @@
+//! Typed client of the IBYOK server
+#![forbid(unsafe_code)]

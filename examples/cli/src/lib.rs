@@ -1,0 +1,2 @@
+//! The IBYOK command line
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The smallest program with an IBYOK vault in it
+#![forbid(unsafe_code)]

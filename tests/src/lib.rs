@@ -1,0 +1,2 @@
+//! Whole-system tests of IBYOK
+#![forbid(unsafe_code)]
