@@ -1,0 +1,44 @@
+//! Where a log stands: how many lines, the hash of the last, and the edge of their tree.
+
+use sha2::{Digest, Sha256};
+
+use crate::tree::{Frontier, Hash, leaf};
+
+/// Where a log stands. Opaque; a log hands it to its sink when it is [reopened](crate::Sink::reopen).
+///
+/// A line's `prev` is the SHA-256 of the line before it, without its newline; 32 zero bytes for the first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Head {
+    prev: Hash,
+    tree: Frontier,
+}
+
+impl Head {
+    /// How many lines there are; the `seq` of the last.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.tree.size()
+    }
+
+    pub(crate) fn from_parts(prev: Hash, tree: Frontier) -> Self {
+        Self { prev, tree }
+    }
+
+    pub(crate) fn prev(&self) -> &Hash {
+        &self.prev
+    }
+
+    pub(crate) fn tree(&self) -> &Frontier {
+        &self.tree
+    }
+
+    /// Takes in the next line, given without its newline.
+    pub(crate) fn push(&mut self, line: &[u8]) {
+        self.prev = hash(line);
+        self.tree.push(leaf(line));
+    }
+}
+
+pub(crate) fn hash(line: &[u8]) -> Hash {
+    Sha256::digest(line).into()
+}

@@ -1,0 +1,140 @@
+//! What can go wrong.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What can go wrong with a log. No message holds a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused something.
+    #[error("could not {action} `{}`", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The place of a log is not a directory.
+    #[error("`{}` cannot hold an audit log: it is {what}; give a directory", path.display())]
+    NotADirectory {
+        /// The place.
+        path: PathBuf,
+        /// What stands there.
+        what: &'static str,
+    },
+    /// Every slot of the place is in use.
+    #[error("all {slots} slots of the audit log in `{}` are in use", path.display())]
+    NoFreeSlot {
+        /// The place.
+        path: PathBuf,
+        /// How many there are.
+        slots: u32,
+    },
+    /// The files of a log do not fit together, and nothing says how to go on.
+    #[error("the audit log in `{}` is damaged: {why}; verify it, then move the directory away to start a new log", path.display())]
+    Damaged {
+        /// The log's slot.
+        path: PathBuf,
+        /// What does not fit.
+        why: String,
+    },
+    /// The signing key is not the one of this log.
+    #[error("the signing key is not the one of the log `{log}`")]
+    WrongKey {
+        /// The log.
+        log: String,
+    },
+    /// A log was opened without a signing key.
+    #[error("an audit log needs a signing key")]
+    NoSigningKey,
+    /// A log was opened without a required sink that knows its place.
+    #[error("an audit log needs a required sink that keeps it, such as a `FileSink`")]
+    NoHome,
+    /// A required sink cannot say that an event is durable.
+    #[error("`{sink}` cannot acknowledge durability; it can only be best effort")]
+    NotDurable {
+        /// The sink.
+        sink: String,
+    },
+    /// A write or a sync failed; everything is refused until the log is reopened.
+    #[error("the audit log refuses everything until it is reopened: {reason}")]
+    Poisoned {
+        /// What failed.
+        reason: String,
+    },
+    /// The event is not known to be on the log: a required sink failed or was too slow.
+    #[error("the audit log is unavailable: {reason}")]
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+    /// The log was closed.
+    #[error("the audit log is closed")]
+    Closed,
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Random,
+    /// A public key is not in the form `name+hash+base64`.
+    #[error("`{text}` is not a verifying key of the form `name+hash+key`")]
+    BadKey {
+        /// What was given, cut.
+        text: String,
+    },
+    /// A word is not one of those of the log.
+    #[error("`{text}` is not a known {what}")]
+    UnknownWord {
+        /// What was looked for.
+        what: &'static str,
+        /// What was given, cut.
+        text: String,
+    },
+    /// A line of a log is not one of ours.
+    #[error("line {line} of `{}` is not an audit line: {why}", path.display())]
+    BadLine {
+        /// The segment.
+        path: PathBuf,
+        /// The line, counted from 1; 0 where it is not known.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable {
+            reason: reason.into(),
+        }
+    }
+
+    /// The message with those of its causes, joined by colons.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+/// Input as it is shown in a message: short, control characters escaped.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars()
+        .take(64)
+        .flat_map(char::escape_default)
+        .collect()
+}

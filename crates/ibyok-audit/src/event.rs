@@ -1,0 +1,223 @@
+//! What happened.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::action::{Action, Outcome, Phase, PrincipalKind};
+use crate::receipt::EventTicket;
+
+/// The longest text of one field, in characters. What is longer is cut and ends in `…`.
+pub const TEXT_LIMIT: usize = 256;
+
+/// What happened: one line of the log.
+///
+/// Texts are cut to [`TEXT_LIMIT`] characters; whatever they hold, the event is one line. An event is not `Clone`: its
+/// [ticket](Event::ticket) names it, and so does the [`Receipt`](crate::Receipt) of its append.
+///
+/// Nothing here may be a secret. A token that is not known is named by a keyed hash only; that is the caller's part.
+#[derive(Debug)]
+#[must_use = "an event says nothing until it is appended"]
+pub struct Event {
+    pub(crate) ticket: EventTicket,
+    pub(crate) at: Timestamp,
+    pub(crate) action: Action,
+    pub(crate) outcome: Outcome,
+    pub(crate) phase: Option<Phase>,
+    pub(crate) reason: Option<String>,
+    pub(crate) principal: Principal,
+    pub(crate) namespace: Option<String>,
+    pub(crate) environment: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) key_id: Option<String>,
+    pub(crate) version: Option<u64>,
+    pub(crate) mode: Option<String>,
+    pub(crate) target: Option<(String, String)>,
+    pub(crate) record: Option<String>,
+    pub(crate) rev: Option<u64>,
+    pub(crate) count: u64,
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) trace_id: Option<String>,
+}
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident,)+) => {
+        $(
+            $(#[$doc])*
+            pub fn $name(mut self, $name: impl AsRef<str>) -> Self {
+                self.$name = Some(cut($name.as_ref()));
+                self
+            }
+        )+
+    };
+}
+
+impl Event {
+    /// An event with everything else empty: an anonymous principal, a count of one.
+    pub fn new(action: Action, outcome: Outcome, at: Timestamp) -> Self {
+        Self {
+            ticket: EventTicket::next(),
+            at,
+            action,
+            outcome,
+            phase: None,
+            reason: None,
+            principal: Principal::new(PrincipalKind::Anonymous),
+            namespace: None,
+            environment: None,
+            key: None,
+            key_id: None,
+            version: None,
+            mode: None,
+            target: None,
+            record: None,
+            rev: None,
+            count: 1,
+            ip: None,
+            user_agent: None,
+            request_id: None,
+            trace_id: None,
+        }
+    }
+
+    /// The name of this event within this process; its receipt carries the same.
+    #[must_use]
+    pub fn ticket(&self) -> EventTicket {
+        self.ticket
+    }
+
+    texts! {
+        /// Why, in one word or a short sentence.
+        reason,
+        /// The tenant.
+        namespace,
+        /// The environment.
+        environment,
+        /// The key's name.
+        key,
+        /// The key's public id.
+        key_id,
+        /// `live` or `mock`.
+        mode,
+        /// The id of the record that is changed.
+        record,
+        /// The caller's request id.
+        request_id,
+        /// The caller's trace id.
+        trace_id,
+    }
+
+    /// Who asked.
+    pub fn principal(mut self, principal: Principal) -> Self {
+        self.principal = principal;
+        self
+    }
+
+    /// The phase of a change.
+    pub fn phase(mut self, phase: Phase) -> Self {
+        self.phase = Some(phase);
+        self
+    }
+
+    /// The key's version.
+    pub fn version(mut self, version: impl Into<u64>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// What it was done to when that is not a key: a kind (`token`, `incident`, `log`, `environment`) and its id.
+    pub fn target(mut self, kind: impl AsRef<str>, id: impl AsRef<str>) -> Self {
+        self.target = Some((cut(kind.as_ref()), cut(id.as_ref())));
+        self
+    }
+
+    /// The revision that the changed record gets.
+    pub fn rev(mut self, rev: u64) -> Self {
+        self.rev = Some(rev);
+        self
+    }
+
+    /// How many things or requests this line stands for.
+    pub fn count(mut self, count: u64) -> Self {
+        self.count = count;
+        self
+    }
+
+    /// Where the request came from.
+    pub fn client(mut self, ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
+        self.ip = ip;
+        self.user_agent = user_agent.map(cut);
+        self
+    }
+}
+
+/// Who asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    pub(crate) kind: PrincipalKind,
+    pub(crate) id: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) chain: Option<String>,
+}
+
+impl Principal {
+    /// A caller of this kind of whom nothing more is known.
+    #[must_use]
+    pub fn new(kind: PrincipalKind) -> Self {
+        Self {
+            kind,
+            id: None,
+            name: None,
+            chain: None,
+        }
+    }
+
+    /// The token's id, or a keyed hash of one that is not known.
+    #[must_use]
+    pub fn id(mut self, id: impl AsRef<str>) -> Self {
+        self.id = Some(cut(id.as_ref()));
+        self
+    }
+
+    /// The token's or the operator's name.
+    #[must_use]
+    pub fn name(mut self, name: impl AsRef<str>) -> Self {
+        self.name = Some(cut(name.as_ref()));
+        self
+    }
+
+    /// The short keyed hash that tells one attenuated child from another.
+    #[must_use]
+    pub fn chain(mut self, chain: impl AsRef<str>) -> Self {
+        self.chain = Some(cut(chain.as_ref()));
+        self
+    }
+}
+
+/// The text, or its first 255 characters and `…`. Looks at no more than that much of it.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(TEXT_LIMIT) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(TEXT_LIMIT - 1).chain(['…']).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_and_says_so() {
+        assert_eq!(cut(&"x".repeat(256)).chars().count(), 256);
+        let long = cut(&"ü".repeat(1_000_000));
+        assert_eq!((long.chars().count(), long.ends_with('…')), (256, true));
+    }
+
+    #[test]
+    fn every_event_has_a_ticket_of_its_own() {
+        let event = || Event::new(Action::KeyList, Outcome::Allowed, Timestamp::UNIX_EPOCH);
+        assert_ne!(event().ticket(), event().ticket());
+    }
+}

@@ -1,0 +1,58 @@
+//! The tamper-evident audit log of IBYOK: events, hash chain, signed checkpoints, sinks, reading, verification.
+//!
+//! An [`Event`] is one line of JSON. A [`Log`] gives each its place in a hash chain, writes what many tasks append in one
+//! batch, syncs once, and answers each with a [`Receipt`]: the proof that the line is durable in every required [`Sink`].
+//! Signed [`Checkpoint`]s over an RFC 6962 tree of the lines stand beside them.
+//!
+//! ```
+//! use ibyok_audit::{Action, Event, FileSink, Log, Outcome, SigningKey};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let scratch = tempfile::tempdir()?;
+//! let directory = scratch.path().join("audit");
+//! let log = Log::builder()
+//!     .required(FileSink::open(&directory).await?)
+//!     .signing_key(SigningKey::generate()?) // kept sealed by the caller: the log's next session needs it
+//!     .open()
+//!     .await?;
+//!
+//! let event = Event::new(Action::KeyRetrieve, Outcome::Allowed, jiff::Timestamp::now()).environment("prod").key("openai");
+//! let ticket = event.ticket();
+//! let receipt = log.append(event).await?; // durable now
+//! assert!(receipt.is_for(ticket));
+//! log.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does not do
+//! It decides nothing and sees no secret. It cannot stop whoever owns the machine from cutting off lines that no checkpoint
+//! covers which somebody else holds; it makes everything else show. It is for Unix.
+#![forbid(unsafe_code)]
+
+mod action;
+mod chain;
+mod checkpoint;
+mod error;
+mod event;
+mod key;
+mod line;
+mod log;
+mod receipt;
+mod sink;
+mod tree;
+
+// The public interface is:
+pub use action::{Action, Outcome, Phase, PrincipalKind};
+pub use chain::Head;
+pub use checkpoint::Checkpoint;
+pub use error::Error;
+pub use event::{Event, Principal, TEXT_LIMIT};
+pub use key::{SigningKey, VerifyingKey};
+pub use log::{Log, LogBuilder, LogStatus};
+pub use receipt::{EventTicket, Receipt};
+pub use sink::{
+    Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription,
+    StdoutSink,
+};

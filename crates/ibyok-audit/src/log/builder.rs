@@ -1,0 +1,201 @@
+//! Opening a log.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::best_effort::BestEffort;
+use super::queue::Queue;
+use super::writer::Writer;
+use super::{LastHandle, Listeners, Log, Shared, keeper};
+use crate::action::PrincipalKind;
+use crate::checkpoint::Checkpoint;
+use crate::error::Error;
+use crate::event::Principal;
+use crate::key::SigningKey;
+use crate::sink::file::write_public_key;
+use crate::sink::{Place, Sink};
+
+/// How a log is to be. Wants at least a required sink that keeps it and the log's signing key.
+#[must_use = "a builder does nothing until it is opened"]
+pub struct LogBuilder {
+    required: Vec<Box<dyn Sink>>,
+    best_effort: Vec<Box<dyn Sink>>,
+    key: Option<SigningKey>,
+    principal: Principal,
+    deadline: Duration,
+    clock: fn() -> Timestamp,
+    listeners: Listeners,
+}
+
+impl Default for LogBuilder {
+    fn default() -> Self {
+        Self {
+            required: Vec::new(),
+            best_effort: Vec::new(),
+            key: None,
+            principal: Principal::new(PrincipalKind::Operator),
+            deadline: Duration::from_secs(5),
+            clock: Timestamp::now,
+            listeners: Listeners::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for LogBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sinks: Vec<_> = self
+            .required
+            .iter()
+            .chain(&self.best_effort)
+            .map(|sink| sink.describe())
+            .collect();
+        f.debug_struct("LogBuilder")
+            .field("sinks", &sinks)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LogBuilder {
+    /// A sink in which every event must be durable before it counts. The first that keeps the log is its home.
+    pub fn required(mut self, sink: impl Sink + 'static) -> Self {
+        self.required.push(Box::new(sink));
+        self
+    }
+
+    /// A sink that may miss lines; a `log.gap` line says how many.
+    pub fn best_effort(mut self, sink: impl Sink + 'static) -> Self {
+        self.best_effort.push(Box::new(sink));
+        self
+    }
+
+    /// The private half of this log's key.
+    pub fn signing_key(mut self, key: SigningKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Who opens, for the log's own lines; an operator without a name unless said.
+    pub fn principal(mut self, principal: Principal) -> Self {
+        self.principal = principal;
+        self
+    }
+
+    /// How long an append may wait; 5 s unless said.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The clock for the log's own lines; the system's unless said.
+    pub fn clock(mut self, clock: fn() -> Timestamp) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Calls this with every checkpoint, the first included, on the thread that signs them: it may block, and must not
+    /// panic.
+    pub fn on_checkpoint(mut self, listener: impl Fn(&Checkpoint) + Send + 'static) -> Self {
+        self.listeners.0.push(Box::new(listener));
+        self
+    }
+
+    /// Opens the log: its first line is durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::NoSigningKey`], [`Error::NoHome`], [`Error::NotDurable`], [`Error::WrongKey`] when the settings do not
+    /// make a log; else what the sinks say.
+    pub async fn open(self) -> Result<Log, Error> {
+        tokio::task::spawn_blocking(|| self.open_blocking())
+            .await
+            .map_err(|_| Error::unavailable("opening it was cut short"))?
+    }
+
+    fn open_blocking(mut self) -> Result<Log, Error> {
+        let key = self.key.take().ok_or(Error::NoSigningKey)?;
+        if let Some(sink) = self.required.iter().find(|sink| !sink.durable()) {
+            return Err(Error::NotDurable {
+                sink: sink.describe().name,
+            });
+        }
+        let home = self
+            .required
+            .iter()
+            .position(|sink| sink.place().is_some())
+            .ok_or(Error::NoHome)?;
+        let home = self.required.remove(home);
+        let place = home.place().ok_or(Error::NoHome)?;
+        check_key(&key, &place)?;
+        let best_effort = std::mem::take(&mut self.best_effort);
+        let best_effort = best_effort
+            .into_iter()
+            .map(BestEffort::start)
+            .collect::<Result<Vec<_>, _>>()?;
+        let shared = Arc::new(self.shared(home.as_ref(), &best_effort, &place));
+        let keeper = keeper::start(key, Arc::clone(&shared))?;
+        let mut writer = Writer {
+            shared: Arc::clone(&shared),
+            durability: shared.durability,
+            home,
+            required: self.required,
+            best_effort,
+            keeper,
+            principal: self.principal,
+            clock: self.clock,
+            head: place.head.clone(),
+            poisoned: None,
+            refused: 0,
+            checkpointed: 0,
+            last_checkpoint: Instant::now(),
+            last_gap: None,
+            bytes: Vec::new(),
+        };
+        writer.begin(&place)?;
+        let thread = std::thread::Builder::new().name("audit-writer".to_owned());
+        thread
+            .spawn(move || writer.run())
+            .map_err(Error::io("start a thread for", &place.root))?;
+        Ok(Log {
+            _last: Arc::new(LastHandle(Arc::clone(&shared))),
+            shared,
+        })
+    }
+
+    fn shared(&mut self, home: &dyn Sink, best_effort: &[BestEffort], place: &Place) -> Shared {
+        let home = home.describe();
+        let durability = home.durability;
+        let mut sinks = vec![home];
+        sinks.extend(self.required.iter().map(|sink| sink.describe()));
+        sinks.extend(best_effort.iter().map(|sink| sink.description.clone()));
+        Shared {
+            queue: Queue::new(),
+            log: place.log.as_str().into(),
+            root: place.root.clone(),
+            directory: place.directory.clone(),
+            slot: place.slot,
+            sinks,
+            durability,
+            deadline: self.deadline,
+            last_seq: AtomicU64::new(place.head.size()),
+            dropped: AtomicU64::new(0),
+            failure: Mutex::default(),
+            checkpoint_failure: Mutex::default(),
+            checkpoint: Mutex::default(),
+            listeners: Mutex::new(std::mem::take(&mut self.listeners)),
+        }
+    }
+}
+
+/// A log signs with one key all its life. A new one gets its public half put beside it.
+fn check_key(key: &SigningKey, place: &Place) -> Result<(), Error> {
+    let public = key.public(&place.log);
+    match &place.public_key {
+        Some(known) if *known == public => Ok(()),
+        Some(_) => Err(Error::WrongKey {
+            log: place.log.clone(),
+        }),
+        None => write_public_key(&place.directory, &public),
+    }
+}

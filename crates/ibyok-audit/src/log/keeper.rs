@@ -1,0 +1,81 @@
+//! Signs checkpoints and keeps them beside the log, on a thread of its own, off the way of the lines.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use super::Shared;
+use crate::chain::Head;
+use crate::checkpoint::Checkpoint;
+use crate::error::Error;
+use crate::key::SigningKey;
+use crate::sink::file::{State, append_notes, state::count_notes};
+
+/// How many snapshots can wait to be signed. One that finds no room is left out; the next speaks of its lines too.
+const ROOM: usize = 64;
+
+/// How the log stood, all of it durable.
+pub(super) struct Snapshot {
+    pub(super) head: Head,
+    pub(super) directory: PathBuf,
+    pub(super) segment: u32,
+    pub(super) offset: u64,
+}
+
+pub(super) struct Keeper {
+    pub(super) snapshots: SyncSender<Snapshot>,
+    pub(super) thread: JoinHandle<()>,
+}
+
+/// Starts the thread. It ends when the sender is dropped.
+pub(super) fn start(key: SigningKey, shared: Arc<Shared>) -> Result<Keeper, Error> {
+    let (snapshots, waiting) = sync_channel(ROOM);
+    let root = shared.root.clone();
+    let thread = std::thread::Builder::new()
+        .name("audit-checkpoints".to_owned())
+        .spawn(move || keep(&key, &shared, &waiting))
+        .map_err(Error::io("start a thread for", &root))?;
+    Ok(Keeper { snapshots, thread })
+}
+
+fn keep(key: &SigningKey, shared: &Shared, waiting: &Receiver<Snapshot>) {
+    let mut kept = None;
+    while let Ok(first) = waiting.recv() {
+        let mut snapshots = vec![first];
+        snapshots.extend(waiting.try_iter());
+        let signed: Vec<Checkpoint> = snapshots
+            .iter()
+            .map(|snapshot| {
+                Checkpoint::sign(
+                    key,
+                    &shared.log,
+                    snapshot.head.size(),
+                    snapshot.head.tree().root(),
+                )
+            })
+            .collect();
+        let result = write(&snapshots, &signed, &mut kept);
+        shared.set_checkpoint_failure(result.err().map(|error| error.chain()));
+        for checkpoint in &signed {
+            shared.tell(checkpoint);
+        }
+    }
+}
+
+fn write(
+    snapshots: &[Snapshot],
+    signed: &[Checkpoint],
+    kept: &mut Option<usize>,
+) -> Result<(), Error> {
+    let (Some(last), Some(checkpoint)) = (snapshots.last(), signed.last()) else {
+        return Ok(());
+    };
+    let mut count = match kept {
+        Some(count) => *count,
+        None => count_notes(&last.directory)?.0,
+    };
+    append_notes(&last.directory, signed, &mut count)?;
+    *kept = Some(count);
+    State::new(&last.head, last.segment, last.offset, checkpoint).write(&last.directory)
+}

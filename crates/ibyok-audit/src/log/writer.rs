@@ -1,0 +1,348 @@
+//! The one thread that writes: it takes everything that waits, gives each line its place, writes and syncs once, and
+//! answers all.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::TrySendError;
+use std::time::{Duration, Instant};
+
+use super::Shared;
+use super::best_effort::BestEffort;
+use super::keeper::{Keeper, Snapshot};
+use super::queue::Job;
+use crate::action::{Action, Outcome};
+use crate::chain::Head;
+use crate::error::Error;
+use crate::event::{Event, Principal};
+use crate::line::Prepared;
+use crate::receipt::Receipt;
+use crate::sink::{Batch, Durability, Gap, GapKind, Place, Sink};
+
+/// How many lines and how long a log goes without a checkpoint.
+const CHECKPOINT_LINES: u64 = 1000;
+const CHECKPOINT_TIME: Duration = Duration::from_secs(1);
+
+type Reply = tokio::sync::oneshot::Sender<Result<Receipt, Error>>;
+
+pub(super) struct Writer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) home: Box<dyn Sink>,
+    pub(super) required: Vec<Box<dyn Sink>>,
+    pub(super) best_effort: Vec<BestEffort>,
+    pub(super) keeper: Keeper,
+    pub(super) durability: Durability,
+    pub(super) principal: Principal,
+    pub(super) clock: fn() -> jiff::Timestamp,
+    pub(super) head: Head,
+    pub(super) poisoned: Option<String>,
+    pub(super) refused: u64,
+    pub(super) checkpointed: u64,
+    pub(super) last_checkpoint: Instant,
+    pub(super) last_gap: Option<Instant>,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Writer {
+    /// The first lines of a session: that it began, and what was found missing.
+    pub(super) fn begin(&mut self, place: &Place) -> Result<(), Error> {
+        let detail = format!(
+            "slot {}, process {}, ibyok-audit {}",
+            place.slot(),
+            std::process::id(),
+            env!("CARGO_PKG_VERSION")
+        );
+        let mut lines = vec![Prepared::new(&self.own(Action::LogOpen).reason(detail))];
+        lines.extend(place.gaps().iter().map(|gap| self.gap(gap)));
+        self.write(&lines)?;
+        self.checkpoint();
+        Ok(())
+    }
+
+    /// Works until the log is closed.
+    pub(super) fn run(mut self) {
+        let mut jobs = Vec::new();
+        loop {
+            let wait = (self.head.size() > self.checkpointed)
+                .then(|| CHECKPOINT_TIME.saturating_sub(self.last_checkpoint.elapsed()));
+            self.shared.queue.take(&mut jobs, wait);
+            let closing = self.work(&mut jobs);
+            if let Some(reply) = closing {
+                return self.end(reply);
+            }
+            self.checkpoint_if_due();
+        }
+    }
+
+    /// Does everything that waits, lines first. Gives who asked for the end, if somebody did.
+    #[expect(
+        clippy::type_complexity,
+        reason = "an answer that may not be waited for, if there is one"
+    )]
+    fn work(
+        &mut self,
+        jobs: &mut Vec<Job>,
+    ) -> Option<Option<tokio::sync::oneshot::Sender<Result<(), Error>>>> {
+        let (mut lines, mut replies, mut others) = (
+            Vec::with_capacity(jobs.len()),
+            Vec::with_capacity(jobs.len()),
+            Vec::new(),
+        );
+        for job in jobs.drain(..) {
+            match job {
+                Job::Line(line, reply) => {
+                    lines.push(line);
+                    replies.push(reply);
+                }
+                other => others.push(other),
+            }
+        }
+        self.append(&lines, replies);
+        let mut closing = None;
+        for job in others {
+            match job {
+                Job::Flush(reply) => answer(reply, self.healthy()),
+                Job::Reopen(reply) => {
+                    let result = self.reopen();
+                    answer(reply, result);
+                }
+                Job::Close(reply) => closing = Some(reply),
+                Job::Line(..) => {}
+            }
+        }
+        closing
+    }
+
+    fn append(&mut self, lines: &[Prepared], replies: Vec<Option<Reply>>) {
+        if lines.is_empty() {
+            return;
+        }
+        let gaps = self.dropped();
+        let first = self.head.size() + 1 + gaps.len() as u64;
+        let result = self.healthy().and_then(|()| match gaps.is_empty() {
+            true => self.write(lines),
+            false => self.write_with(&gaps, lines),
+        });
+        let failure = result.err().map(|error| error.chain());
+        if failure.is_some() {
+            self.refused += lines.len() as u64;
+        }
+        for ((line, reply), seq) in lines.iter().zip(replies).zip(first..) {
+            let Some(reply) = reply else { continue };
+            let answered = match (&failure, &self.poisoned) {
+                (None, _) => Ok(Receipt::new(line.ticket, seq, Arc::clone(&self.shared.log))),
+                (Some(_), Some(reason)) => Err(Error::Poisoned {
+                    reason: reason.clone(),
+                }),
+                (Some(reason), None) => Err(Error::unavailable(reason.clone())),
+            };
+            // Whoever does not wait any more has nothing to release.
+            drop(reply.send(answered));
+        }
+    }
+
+    fn write_with(&mut self, gaps: &[Gap], lines: &[Prepared]) -> Result<(), Error> {
+        let gaps: Vec<Prepared> = gaps.iter().map(|gap| self.gap(gap)).collect();
+        let all: Vec<&Prepared> = gaps.iter().chain(lines).collect();
+        self.write(&all)
+    }
+
+    /// Writes lines to every required sink and syncs as promised. On an error none of them counts as acknowledged.
+    fn write<L: std::borrow::Borrow<Prepared>>(&mut self, lines: &[L]) -> Result<(), Error> {
+        let mut head = self.head.clone();
+        let first = head.size() + 1;
+        let mut bytes = mem::take(&mut self.bytes);
+        bytes.clear();
+        for line in lines {
+            let start = bytes.len();
+            line.borrow().finish(&self.shared.log, &head, &mut bytes);
+            head.push(bytes.get(start..).unwrap_or_default());
+            bytes.push(b'\n');
+        }
+        let result = self.send(&Batch::new(&bytes, first, lines.len() as u64), head);
+        self.bytes = bytes;
+        result
+    }
+
+    fn send(&mut self, batch: &Batch<'_>, head: Head) -> Result<(), Error> {
+        let synced = self.durability == Durability::Synced;
+        let mut kept = self.home.write(batch);
+        if kept.is_ok() && synced {
+            kept = self.home.sync();
+        }
+        if let Err(error) = kept {
+            self.poison(&error);
+            return Err(error);
+        }
+        self.head = head;
+        self.shared
+            .last_seq
+            .store(self.head.size(), Ordering::Release);
+        if !self.best_effort.is_empty() {
+            let bytes: Arc<[u8]> = batch.bytes().into();
+            self.best_effort
+                .iter()
+                .for_each(|sink| sink.offer(&bytes, batch.first_seq(), batch.count()));
+        }
+        let mut failure = None;
+        for sink in &mut self.required {
+            failure = sink
+                .write(batch)
+                .and_then(|()| sink.sync())
+                .err()
+                .or(failure);
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn poison(&mut self, error: &Error) {
+        let reason = error.chain();
+        self.shared.set_failure(Some(reason.clone()));
+        self.poisoned = Some(reason);
+    }
+
+    fn healthy(&self) -> Result<(), Error> {
+        self.poisoned.as_ref().map_or(Ok(()), |reason| {
+            Err(Error::Poisoned {
+                reason: reason.clone(),
+            })
+        })
+    }
+
+    fn reopen(&mut self) -> Result<(), Error> {
+        if self.poisoned.is_none() {
+            return Ok(());
+        }
+        self.home.reopen(&self.head)?;
+        let Some(place) = self.home.place() else {
+            return Err(Error::NoHome);
+        };
+        self.head = place.head.clone();
+        let mut gaps = place.gaps.clone();
+        if self.refused > 0 {
+            let why = self.poisoned.clone().unwrap_or_default();
+            gaps.push(Gap::new(GapKind::Refused, self.refused, why));
+        }
+        let lines: Vec<Prepared> = gaps.iter().map(|gap| self.gap(gap)).collect();
+        self.write(&lines)?;
+        (self.poisoned, self.refused) = (None, 0);
+        self.shared.set_failure(None);
+        self.checkpoint();
+        Ok(())
+    }
+
+    /// What was dropped since the last `log.gap` line, at most once a second.
+    fn dropped(&mut self) -> Vec<Gap> {
+        if self.poisoned.is_some()
+            || self
+                .last_gap
+                .is_some_and(|last| last.elapsed() < CHECKPOINT_TIME)
+        {
+            return Vec::new();
+        }
+        let mut gaps = Vec::new();
+        let unwaited = self.shared.dropped.swap(0, Ordering::Relaxed);
+        if unwaited > 0 {
+            gaps.push(Gap::new(GapKind::Dropped, unwaited, "the queue was full"));
+        }
+        for sink in &self.best_effort {
+            let dropped = sink.take_dropped();
+            if dropped > 0 {
+                gaps.push(Gap::new(
+                    GapKind::Dropped,
+                    dropped,
+                    format!("`{}` did not take them", sink.description.name),
+                ));
+            }
+        }
+        if !gaps.is_empty() {
+            self.last_gap = Some(Instant::now());
+        }
+        gaps
+    }
+
+    fn own(&self, action: Action) -> Event {
+        Event::new(action, Outcome::Allowed, (self.clock)())
+            .principal(self.principal.clone())
+            .target("log", &self.shared.log)
+    }
+
+    fn gap(&self, gap: &Gap) -> Prepared {
+        Prepared::new(
+            &self
+                .own(Action::LogGap)
+                .reason(format!("{}: {}", gap.kind.as_str(), gap.detail))
+                .count(gap.count),
+        )
+    }
+
+    fn checkpoint_if_due(&mut self) {
+        let lines = self.head.size() - self.checkpointed;
+        let many = lines >= CHECKPOINT_LINES && self.durability == Durability::Synced;
+        if lines > 0 && (many || self.last_checkpoint.elapsed() >= CHECKPOINT_TIME) {
+            self.checkpoint();
+        }
+    }
+
+    /// Hands over how the log stands. A checkpoint speaks of durable lines only, so without a sync per batch there is one
+    /// here.
+    fn checkpoint(&mut self) {
+        self.last_checkpoint = Instant::now();
+        if self.poisoned.is_some() {
+            return;
+        }
+        if self.durability != Durability::Synced
+            && let Err(error) = self.home.sync()
+        {
+            return self.poison(&error);
+        }
+        let Some(place) = self.home.place() else {
+            return;
+        };
+        let snapshot = Snapshot {
+            head: self.head.clone(),
+            directory: place.directory,
+            segment: place.segment,
+            offset: place.offset,
+        };
+        match self.keeper.snapshots.try_send(snapshot) {
+            Ok(()) => self.checkpointed = self.head.size(),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }
+    }
+
+    fn end(mut self, reply: Option<tokio::sync::oneshot::Sender<Result<(), Error>>>) {
+        let result = self.finish();
+        let left = self.shared.queue.shut();
+        drop(left);
+        let Self { keeper, home, .. } = self;
+        drop(keeper.snapshots);
+        // The lock goes only when the last checkpoint is beside the log.
+        let joined = keeper
+            .thread
+            .join()
+            .map_err(|_| Error::unavailable("the last checkpoint was not written"));
+        drop(home);
+        if let Some(reply) = reply {
+            answer(reply, result.and(joined));
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        self.healthy()?;
+        let mut lines: Vec<Prepared> = self.dropped().iter().map(|gap| self.gap(gap)).collect();
+        lines.push(Prepared::new(&self.own(Action::LogClose)));
+        self.write(&lines)?;
+        self.checkpoint();
+        let mut result = self.home.close();
+        for sink in &mut self.required {
+            result = result.and(sink.close());
+        }
+        result
+    }
+}
+
+fn answer(reply: tokio::sync::oneshot::Sender<Result<(), Error>>, result: Result<(), Error>) {
+    // Whoever does not wait any more need not know.
+    drop(reply.send(result));
+}

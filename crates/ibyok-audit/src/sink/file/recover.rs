@@ -1,0 +1,287 @@
+//! Finding the end of a log, after whatever happened to it.
+//!
+//! From the last checkpoint on, each line must follow the one before. Lines are written one behind the other into NULs or
+//! at the end of the file, so what a crash leaves is a stretch with a NUL in it or without a newline: a *torn* last
+//! write, which was never acknowledged and is moved aside. A whole line that does not follow was put there: the log is
+//! *broken*, goes on in a new segment after the last line that does follow, and says so.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use data_encoding::HEXLOWER;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::segment::{numbers, path, sync_directory};
+use super::state::{State, count_notes};
+use crate::chain::{Head, hash};
+use crate::error::Error;
+use crate::key::VerifyingKey;
+use crate::line::LINE_LIMIT;
+use crate::sink::{Gap, GapKind};
+
+/// Where a log ends.
+#[derive(Debug)]
+pub(super) struct Recovered {
+    pub(super) head: Head,
+    /// The segment to write to, and whether it has to be made.
+    pub(super) segment: u32,
+    pub(super) is_new: bool,
+    pub(super) offset: u64,
+    /// The segment and offset that the search began at.
+    pub(super) start: (u32, u64),
+    pub(super) last_time: Option<Timestamp>,
+    pub(super) gaps: Vec<Gap>,
+    /// Whether the lines up to `known` are the ones that were known.
+    pub(super) holds_known: bool,
+}
+
+/// Finds the end of the log in this slot. `known` is how far lines were acknowledged, if this process wrote them.
+pub(super) fn recover(
+    directory: &Path,
+    log: &str,
+    key: Option<&VerifyingKey>,
+    known: Option<&Head>,
+) -> Result<Recovered, Error> {
+    let segments = numbers(directory)?;
+    let next = segments.last().map_or(1, |last| last.saturating_add(1));
+    let state = key.and_then(|key| State::read(directory, key));
+    let from_state = state.is_some();
+    let (head, segment, offset) =
+        state.unwrap_or((Head::default(), segments.first().copied().unwrap_or(1), 0));
+    let mut found = Recovered {
+        holds_known: known.is_none_or(|known| *known == head),
+        head,
+        segment,
+        is_new: segments.is_empty(),
+        offset,
+        start: (segment, offset),
+        last_time: None,
+        gaps: Vec::new(),
+    };
+    if from_state && !begins_well(directory, &mut found)? {
+        found.gaps.push(Gap::new(
+            GapKind::Missing,
+            0,
+            "lines that the last checkpoint covers are not in the files",
+        ));
+        (found.segment, found.is_new, found.offset) = (next, true, 0);
+        return Ok(found);
+    }
+    for number in segments.iter().copied().filter(|number| *number >= segment) {
+        if number != segment {
+            (found.segment, found.offset) = (number, 0);
+        }
+        let is_last = number + 1 == next;
+        match follow(directory, log, known, &mut found)? {
+            End::Clean => {}
+            End::Torn if is_last => move_aside(directory, &mut found)?,
+            End::Torn | End::Broken if from_state => {
+                let why = format!(
+                    "{} does not follow line {}",
+                    place(&found),
+                    found.head.size()
+                );
+                found.gaps.push(Gap::new(GapKind::Broken, 0, why));
+                (found.segment, found.is_new, found.offset) = (next, true, 0);
+                break;
+            }
+            End::Torn | End::Broken => {
+                let why = format!(
+                    "{} does not follow line {}",
+                    place(&found),
+                    found.head.size()
+                );
+                return Err(Error::Damaged {
+                    path: directory.to_owned(),
+                    why,
+                });
+            }
+        }
+    }
+    if !from_state {
+        fits_checkpoints(directory, &found)?;
+    }
+    Ok(found)
+}
+
+fn place(found: &Recovered) -> String {
+    format!(
+        "what stands in segment {} at byte {}",
+        found.segment, found.offset
+    )
+}
+
+/// Whether the last line before the state's position is the one it speaks of.
+fn begins_well(directory: &Path, found: &mut Recovered) -> Result<bool, Error> {
+    if found.head.size() == 0 {
+        return Ok(true);
+    }
+    let path = path(directory, found.segment);
+    let Ok(file) = File::open(&path) else {
+        return Ok(false);
+    };
+    let length = found.offset.min(LINE_LIMIT as u64 + 2);
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    if file
+        .read_exact_at(&mut bytes, found.offset - length)
+        .is_err()
+        || bytes.pop() != Some(b'\n')
+    {
+        return Ok(false);
+    }
+    let line = bytes
+        .rsplit(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    found.last_time = serde_json::from_slice::<Link<'_>>(line)
+        .ok()
+        .and_then(|link| link.time.parse().ok());
+    Ok(hash(line) == *found.head.prev())
+}
+
+enum End {
+    /// Nothing but NULs behind the last line.
+    Clean,
+    /// A stretch that a crash can leave.
+    Torn,
+    /// A whole line that does not follow.
+    Broken,
+}
+
+/// Takes in lines from the position on, as long as they follow.
+fn follow(
+    directory: &Path,
+    log: &str,
+    known: Option<&Head>,
+    found: &mut Recovered,
+) -> Result<End, Error> {
+    let path = path(directory, found.segment);
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(_) if found.is_new => return Ok(End::Clean),
+        Err(error) => return Err(Error::io("open", &path)(error)),
+    };
+    file.seek(SeekFrom::Start(found.offset))
+        .map_err(Error::io("read", &path))?;
+    let mut file = BufReader::with_capacity(256 * 1024, file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = file
+            .by_ref()
+            .take(LINE_LIMIT as u64 + 1)
+            .read_until(b'\n', &mut line);
+        let read = read.map_err(Error::io("read", &path))?;
+        if read == 0 {
+            return Ok(End::Clean);
+        }
+        if line.pop() != Some(b'\n') || line.contains(&0) {
+            return end_of_data(&line, &mut file).map_err(Error::io("read", &path));
+        }
+        let Some(time) = follows(&line, log, &found.head) else {
+            return Ok(End::Broken);
+        };
+        found.head.push(&line);
+        found.offset += read as u64;
+        found.last_time = time.or(found.last_time);
+        found.holds_known |= known.is_some_and(|known| *known == found.head);
+    }
+}
+
+/// The rest of a segment is either NULs, which were never written, or torn.
+fn end_of_data(first: &[u8], rest: &mut BufReader<File>) -> std::io::Result<End> {
+    let mut torn = first.iter().any(|byte| *byte != 0);
+    let mut buffer = vec![0; 64 * 1024];
+    while !torn {
+        let read = rest.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(End::Clean);
+        }
+        torn = buffer.iter().take(read).any(|byte| *byte != 0);
+    }
+    Ok(End::Torn)
+}
+
+/// What binds a line to the one before it.
+#[derive(Deserialize)]
+struct Link<'a> {
+    v: u32,
+    seq: u64,
+    #[serde(borrow)]
+    time: &'a str,
+    log: &'a str,
+    prev: &'a str,
+}
+
+/// The line's time, if it is the next line of this log.
+fn follows(line: &[u8], log: &str, head: &Head) -> Option<Option<Timestamp>> {
+    let link: Link<'_> = serde_json::from_slice(line).ok()?;
+    let fits = link.v == 1
+        && link.seq == head.size() + 1
+        && link.log == log
+        && HEXLOWER
+            .decode(link.prev.as_bytes())
+            .is_ok_and(|prev| prev == *head.prev());
+    fits.then(|| link.time.parse().ok())
+}
+
+/// Moves what a crash left behind the last line into a file of its own.
+fn move_aside(directory: &Path, found: &mut Recovered) -> Result<(), Error> {
+    let path = path(directory, found.segment);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .map_err(Error::io("open", &path))?;
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(found.offset))
+        .map_err(Error::io("read", &path))?;
+    file.read_to_end(&mut bytes)
+        .map_err(Error::io("read", &path))?;
+    let length = bytes
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
+    bytes.truncate(length);
+    let name = format!("torn-{}-{}", found.segment, found.offset);
+    let aside = directory.join(&name);
+    let mut options = OpenOptions::new();
+    let kept = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&aside);
+    let write = |file: File| file.write_all_at(&bytes, 0).and_then(|()| file.sync_all());
+    kept.and_then(write)
+        .map_err(Error::io("write to", &aside))?;
+    sync_directory(directory)?;
+    file.set_len(found.offset)
+        .and_then(|()| file.sync_all())
+        .map_err(Error::io("cut", &path))?;
+    let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let detail = format!("{length} bytes of a last write that was cut are in `{name}`");
+    found
+        .gaps
+        .push(Gap::new(GapKind::Torn, lines.max(1), detail));
+    Ok(())
+}
+
+/// Without a state to go on from, the log must at least be as long as its checkpoints say.
+fn fits_checkpoints(directory: &Path, found: &Recovered) -> Result<(), Error> {
+    let (_, size) = count_notes(directory)?;
+    if size > found.head.size() {
+        let why = format!(
+            "it has {} lines, and a checkpoint speaks of {size}",
+            found.head.size()
+        );
+        return Err(Error::Damaged {
+            path: directory.to_owned(),
+            why,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! Slots: which log in a place this process writes.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
+};
+use std::path::{Path, PathBuf};
+
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+
+use super::segment::{numbers, sync_directory};
+use super::state::replace;
+use crate::error::Error;
+
+/// How many processes can write in one place at once.
+const SLOTS: u32 = 64;
+
+/// A slot that is ours as long as this lives: the kernel drops the lock when the process ends, however it ends.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) number: u32,
+    pub(super) directory: PathBuf,
+    pub(super) log: String,
+    lock: File,
+}
+
+impl Slot {
+    /// Takes the first free slot of the place, which is made if its parent exists.
+    pub(super) fn take(root: &Path) -> Result<Self, Error> {
+        make_directory(root)?;
+        for number in 0..SLOTS {
+            let directory = root.join(format!("slot-{number}"));
+            make_directory(&directory)?;
+            if let Some(lock) = lock(&directory)? {
+                let log = log_id(&directory)?;
+                return Ok(Self {
+                    number,
+                    directory,
+                    log,
+                    lock,
+                });
+            }
+        }
+        Err(Error::NoFreeSlot {
+            path: root.to_owned(),
+            slots: SLOTS,
+        })
+    }
+
+    /// A new slot for a log whose own was removed under it.
+    pub(super) fn make_for(root: &Path, log: &str) -> Result<Self, Error> {
+        make_directory(root)?;
+        for number in 0..SLOTS {
+            let directory = root.join(format!("slot-{number}"));
+            if directory.exists() {
+                continue;
+            }
+            make_directory(&directory)?;
+            let Some(lock) = lock(&directory)? else {
+                continue;
+            };
+            if directory.join("id").exists() {
+                continue;
+            }
+            replace(&directory, "id", format!("{log}\n").as_bytes())?;
+            return Ok(Self {
+                number,
+                directory,
+                log: log.to_owned(),
+                lock,
+            });
+        }
+        Err(Error::NoFreeSlot {
+            path: root.to_owned(),
+            slots: SLOTS,
+        })
+    }
+
+    /// Whether the lock we hold is still the one at its path.
+    pub(super) fn is_still_there(&self) -> bool {
+        let there = std::fs::symlink_metadata(self.directory.join("lock"));
+        match (self.lock.metadata(), there) {
+            (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
+            _ => false,
+        }
+    }
+}
+
+fn lock(directory: &Path) -> Result<Option<File>, Error> {
+    let path = directory.join("lock");
+    let mut options = OpenOptions::new();
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path);
+    let file = file.map_err(Error::io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
+    }
+}
+
+/// The id of the slot's log, which is made with it.
+fn log_id(directory: &Path) -> Result<String, Error> {
+    let path = directory.join("id");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let id = text.trim_end();
+            let whole = id.len() == 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            if whole {
+                Ok(id.to_owned())
+            } else {
+                Err(damaged(directory, "its `id` is not one"))
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if !numbers(directory)?.is_empty() {
+                return Err(damaged(directory, "its `id` is missing"));
+            }
+            let id = random_id()?;
+            replace(directory, "id", format!("{id}\n").as_bytes())?;
+            Ok(id)
+        }
+        Err(error) => Err(Error::io("read", &path)(error)),
+    }
+}
+
+fn damaged(directory: &Path, why: &str) -> Error {
+    Error::Damaged {
+        path: directory.to_owned(),
+        why: why.to_owned(),
+    }
+}
+
+/// 22 base62 characters of a random 128-bit number, most significant first.
+fn random_id() -> Result<String, Error> {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut bytes = [0; 16];
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|_| Error::Random)?;
+    let mut number = u128::from_be_bytes(bytes);
+    let mut digits = Vec::with_capacity(22);
+    for _ in 0..22 {
+        digits.extend(
+            ALPHABET
+                .get((number % 62) as usize)
+                .map(|byte| char::from(*byte)),
+        );
+        number /= 62;
+    }
+    Ok(digits.iter().rev().collect())
+}
+
+/// Makes a directory with mode 0700 unless it is there.
+fn make_directory(path: &Path) -> Result<(), Error> {
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => return Ok(()),
+        Ok(meta) => {
+            let kind = meta.file_type();
+            let what = match () {
+                () if kind.is_char_device() => "a character device",
+                () if kind.is_block_device() => "a block device",
+                () if kind.is_fifo() => "a pipe",
+                () if kind.is_socket() => "a socket",
+                () => "a file",
+            };
+            return Err(Error::NotADirectory {
+                path: path.to_owned(),
+                what,
+            });
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Error::io("look at", path)(error)),
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .map_or(Ok(()), sync_directory),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(Error::io("create", path)(error)),
+    }
+}
