@@ -34,14 +34,18 @@
 mod action;
 mod chain;
 mod checkpoint;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod event;
 mod key;
 mod line;
 mod log;
+mod read;
 mod receipt;
 mod sink;
 mod tree;
+mod verify;
 
 // The public interface is:
 pub use action::{Action, Outcome, Phase, PrincipalKind};
@@ -51,8 +55,12 @@ pub use error::Error;
 pub use event::{Event, Principal, TEXT_LIMIT};
 pub use key::{SigningKey, VerifyingKey};
 pub use log::{Log, LogBuilder, LogStatus};
+pub use read::{
+    Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, export,
+};
 pub use receipt::{EventTicket, Receipt};
 pub use sink::{
     Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription,
     StdoutSink,
 };
+pub use verify::{Bad, LogReport, Report, What, verify};

@@ -10,7 +10,7 @@ use crate::chain::Head;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::key::SigningKey;
-use crate::sink::file::{State, append_notes, state::count_notes};
+use crate::sink::file::{State, append_notes, state::take_up_notes};
 
 /// How many snapshots can wait to be signed. One that finds no room is left out; the next speaks of its lines too.
 const ROOM: usize = 64;
@@ -73,7 +73,7 @@ fn write(
     };
     let mut count = match kept {
         Some(count) => *count,
-        None => count_notes(&last.directory)?.0,
+        None => take_up_notes(&last.directory)?,
     };
     append_notes(&last.directory, signed, &mut count)?;
     *kept = Some(count);

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::segment::{numbers, path, sync_directory};
-use super::state::{State, count_notes};
+use super::state::{State, largest_size};
 use crate::chain::{Head, hash};
 use crate::error::Error;
 use crate::key::VerifyingKey;
@@ -272,7 +272,7 @@ fn move_aside(directory: &Path, found: &mut Recovered) -> Result<(), Error> {
 
 /// Without a state to go on from, the log must at least be as long as its checkpoints say.
 fn fits_checkpoints(directory: &Path, found: &Recovered) -> Result<(), Error> {
-    let (_, size) = count_notes(directory)?;
+    let size = largest_size(directory)?;
     if size > found.head.size() {
         let why = format!(
             "it has {} lines, and a checkpoint speaks of {size}",

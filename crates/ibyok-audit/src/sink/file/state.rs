@@ -117,6 +117,17 @@ pub(crate) fn append_notes(
     Ok(())
 }
 
+/// Takes up the checkpoints beside a log: what a crash cut short is dropped. Gives how many there are.
+pub(crate) fn take_up_notes(directory: &Path) -> Result<usize, Error> {
+    let text = notes_text(directory)?;
+    let notes = split_notes(&text);
+    let whole: String = notes.iter().map(|note| format!("{note}\n")).collect();
+    if whole != text {
+        replace(directory, "checkpoints", whole.as_bytes())?;
+    }
+    Ok(notes.len())
+}
+
 fn thin_out(directory: &Path) -> Result<usize, Error> {
     let text = notes_text(directory)?;
     let notes = split_notes(&text);
@@ -132,8 +143,8 @@ fn thin_out(directory: &Path) -> Result<usize, Error> {
     Ok(kept.len())
 }
 
-/// How many notes stand beside the log, and the size that the largest of them speaks of, signed or not.
-pub(crate) fn count_notes(directory: &Path) -> Result<(usize, u64), Error> {
+/// The largest size that a checkpoint beside the log speaks of, signed or not.
+pub(super) fn largest_size(directory: &Path) -> Result<u64, Error> {
     let text = notes_text(directory)?;
     let notes = split_notes(&text);
     let size = |note: &&str| note.lines().nth(1).and_then(|line| line.parse().ok());

@@ -1,0 +1,106 @@
+//! A line as it is read.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::action::{Outcome, Phase};
+
+/// A line as it stands on the log, and what it says.
+#[derive(Debug, Clone)]
+pub struct Line {
+    pub(super) text: String,
+    pub(super) entry: Entry,
+    pub(super) slot: u32,
+}
+
+impl Line {
+    /// The line without its newline: printable ASCII.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it says. Its texts are as they came from outside: not safe for a terminal.
+    #[must_use]
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// The slot that it stands in.
+    #[must_use]
+    pub fn slot(&self) -> u32 {
+        self.slot
+    }
+}
+
+/// What a line says. Actions are words here, so that lines of a newer version can be read.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of the line, documented with `Event` and in docs/audit.md"
+)]
+pub struct Entry {
+    pub seq: u64,
+    pub time: Timestamp,
+    pub log: String,
+    pub prev: String,
+    pub action: String,
+    pub phase: Option<Phase>,
+    pub outcome: Outcome,
+    pub reason: Option<String>,
+    pub principal: EntryPrincipal,
+    pub namespace: Option<String>,
+    pub environment: Option<String>,
+    pub key: Option<String>,
+    pub key_id: Option<String>,
+    pub version: Option<u64>,
+    pub mode: Option<String>,
+    pub target: Option<EntryTarget>,
+    pub record: Option<String>,
+    pub rev: Option<u64>,
+    pub count: u64,
+    pub client: EntryClient,
+    pub request_id: Option<String>,
+    pub trace_id: Option<String>,
+}
+
+/// Who asked.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of the line, documented with `Principal`"
+)]
+pub struct EntryPrincipal {
+    pub kind: String,
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub chain: Option<String>,
+}
+
+/// What it was done to when that is not a key.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of the line, documented with `Event::target`"
+)]
+pub struct EntryTarget {
+    pub kind: String,
+    pub id: String,
+}
+
+/// Where the request came from.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of the line, documented with `Event::client`"
+)]
+pub struct EntryClient {
+    pub ip: Option<IpAddr>,
+    pub user_agent: Option<String>,
+}

@@ -1,0 +1,83 @@
+//! Which lines are wanted.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::entry::{Entry, Line};
+use crate::action::{Action, Outcome};
+use crate::error::Error;
+
+/// Which lines are wanted: those to which everything said here applies. The default is all.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Filter {
+    /// A key, by name or public id.
+    pub key: Option<String>,
+    /// A token, by id or name: as the caller, or as what something was done to.
+    pub token: Option<String>,
+    /// A namespace.
+    pub namespace: Option<String>,
+    /// An environment.
+    pub environment: Option<String>,
+    /// An outcome.
+    pub outcome: Option<Outcome>,
+    /// An action.
+    pub action: Option<Action>,
+    /// A request id.
+    pub request_id: Option<String>,
+    /// A client's address.
+    pub client: Option<IpAddr>,
+    /// From this time on.
+    pub since: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+    /// Only the last so many of them.
+    pub limit: Option<usize>,
+}
+
+impl Filter {
+    /// Whether a line is wanted; what cannot be read always is.
+    pub(super) fn lets(&self, line: &Result<Line, Error>) -> bool {
+        line.as_ref().map_or(true, |line| self.wants(line.entry()))
+    }
+
+    /// Whether an entry is wanted. The limit is not looked at.
+    #[must_use]
+    pub fn wants(&self, entry: &Entry) -> bool {
+        let target = entry
+            .target
+            .as_ref()
+            .filter(|target| target.kind == "token")
+            .map(|target| target.id.as_str());
+        let caller = &entry.principal;
+        any(
+            &self.key,
+            [entry.key.as_deref(), entry.key_id.as_deref(), None],
+        ) && any(
+            &self.token,
+            [caller.id.as_deref(), caller.name.as_deref(), target],
+        ) && any(&self.namespace, [entry.namespace.as_deref(), None, None])
+            && any(
+                &self.environment,
+                [entry.environment.as_deref(), None, None],
+            )
+            && any(&self.request_id, [entry.request_id.as_deref(), None, None])
+            && self.outcome.is_none_or(|outcome| entry.outcome == outcome)
+            && self
+                .action
+                .is_none_or(|action| entry.action == action.as_str())
+            && self
+                .client
+                .is_none_or(|client| entry.client.ip == Some(client))
+            && self.since.is_none_or(|since| entry.time >= since)
+            && self.until.is_none_or(|until| entry.time < until)
+    }
+}
+
+/// Whether nothing is wanted, or one of these is it.
+fn any(wanted: &Option<String>, has: [Option<&str>; 3]) -> bool {
+    wanted
+        .as_deref()
+        .is_none_or(|wanted| has.contains(&Some(wanted)))
+}

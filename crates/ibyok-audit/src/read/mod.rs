@@ -1,0 +1,195 @@
+//! Reading what is on a log, also while it is written.
+
+mod entry;
+mod filter;
+mod stream;
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use self::stream::{Stream, segments, slots};
+use crate::error::Error;
+
+pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line};
+pub use filter::Filter;
+
+/// Reads all logs of a place, oldest line first.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    root: PathBuf,
+}
+
+impl Reader {
+    /// The logs in this directory.
+    ///
+    /// # Errors
+    /// When it is not a directory that can be read.
+    pub fn open(place: impl AsRef<Path>) -> Result<Self, Error> {
+        let root = place.as_ref().to_owned();
+        slots(&root)?;
+        Ok(Self { root })
+    }
+
+    /// The lines that the filter lets through. Lines of one log stay in its order; several logs are merged by time.
+    ///
+    /// # Errors
+    /// When the files cannot be opened; each item is an error when a line cannot be read, and the next goes on behind it.
+    pub fn lines(&self, filter: &Filter) -> Result<Lines, Error> {
+        if let Some(limit) = filter.limit {
+            return self.last(filter, limit);
+        }
+        let mut sources = Vec::new();
+        for (slot, directory) in slots(&self.root)? {
+            sources.push(Source {
+                stream: Stream::begin(slot, directory)?,
+                next: None,
+            });
+        }
+        Ok(Lines {
+            filter: filter.clone(),
+            sources,
+            ready: VecDeque::new(),
+        })
+    }
+
+    /// Follows the logs from their ends on.
+    ///
+    /// # Errors
+    /// When the files cannot be opened.
+    pub fn follow(&self, filter: &Filter) -> Result<Follow, Error> {
+        let mut streams = Vec::new();
+        for (slot, directory) in slots(&self.root)? {
+            let mut stream = Stream::begin_at_last_segment(slot, directory)?;
+            while stream.next().is_some() {}
+            streams.push(stream);
+        }
+        Ok(Follow {
+            root: self.root.clone(),
+            filter: filter.clone(),
+            streams,
+        })
+    }
+
+    /// The last lines, looked for from the newest segment backwards.
+    fn last(&self, filter: &Filter, limit: usize) -> Result<Lines, Error> {
+        let mut found = Vec::new();
+        for (slot, directory) in slots(&self.root)? {
+            let mut of_slot: Vec<VecDeque<Result<Line, Error>>> = Vec::new();
+            let mut count = 0;
+            for segment in segments(&directory)?.into_iter().rev() {
+                let mut kept = VecDeque::new();
+                for line in
+                    Stream::only(slot, directory.clone(), segment).filter(|line| filter.lets(line))
+                {
+                    if kept.len() == limit {
+                        kept.pop_front();
+                    }
+                    kept.push_back(line);
+                }
+                count += kept.len();
+                of_slot.push(kept);
+                if count >= limit {
+                    break;
+                }
+            }
+            found.extend(of_slot.into_iter().rev().flatten());
+        }
+        // A stable sort: lines of one log stay in its order unless their times say otherwise.
+        found.sort_by_key(|line| line.as_ref().ok().map(|line| line.entry().time));
+        let surplus = found.len().saturating_sub(limit);
+        let ready = found.into_iter().skip(surplus).collect();
+        Ok(Lines {
+            filter: filter.clone(),
+            sources: Vec::new(),
+            ready,
+        })
+    }
+}
+
+/// Lines, oldest first.
+#[derive(Debug)]
+pub struct Lines {
+    filter: Filter,
+    sources: Vec<Source>,
+    ready: VecDeque<Result<Line, Error>>,
+}
+
+#[derive(Debug)]
+struct Source {
+    stream: Stream,
+    next: Option<Line>,
+}
+
+impl Iterator for Lines {
+    type Item = Result<Line, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(line) = self.ready.pop_front() {
+            return Some(line);
+        }
+        for source in self
+            .sources
+            .iter_mut()
+            .filter(|source| source.next.is_none())
+        {
+            match source.stream.by_ref().find(|line| self.filter.lets(line)) {
+                None => {}
+                Some(Ok(line)) => source.next = Some(line),
+                Some(Err(error)) => return Some(Err(error)),
+            }
+        }
+        let first = self
+            .sources
+            .iter_mut()
+            .filter(|source| source.next.is_some());
+        let first =
+            first.min_by_key(|source| source.next.as_ref().map(|line| line.entry().time))?;
+        first.next.take().map(Ok)
+    }
+}
+
+/// Follows logs as they grow, as `tail -f` does. Ask it again and again, say every 200 ms.
+#[derive(Debug)]
+pub struct Follow {
+    root: PathBuf,
+    filter: Filter,
+    streams: Vec<Stream>,
+}
+
+impl Follow {
+    /// What came since the last time, by time. Never waits. New slots and segments are found.
+    ///
+    /// # Errors
+    /// When the files cannot be read, or a line among them is not one of ours; the next call goes on behind it.
+    pub fn poll(&mut self) -> Result<Vec<Line>, Error> {
+        for (slot, directory) in slots(&self.root)? {
+            if self.streams.iter().all(|stream| stream.slot() != slot) {
+                self.streams.push(Stream::begin(slot, directory)?);
+            }
+        }
+        let mut lines = Vec::new();
+        for stream in &mut self.streams {
+            for line in stream.filter(|line| self.filter.lets(line)) {
+                lines.push(line?);
+            }
+        }
+        lines.sort_by_key(|line| line.entry().time);
+        Ok(lines)
+    }
+}
+
+/// Writes the lines that the filter lets through, as they stand, each with a newline. Gives how many.
+///
+/// # Errors
+/// When a line cannot be read or written.
+pub fn export(place: &Path, filter: &Filter, writer: &mut dyn Write) -> Result<u64, Error> {
+    let mut count = 0;
+    for line in Reader::open(place)?.lines(filter)? {
+        let line = line?;
+        writeln!(writer, "{}", line.text())
+            .map_err(Error::io("write to", Path::new("the export")))?;
+        count += 1;
+    }
+    Ok(count)
+}

@@ -1,0 +1,185 @@
+//! The lines of one slot, as far as they are there.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use super::entry::Line;
+use crate::error::{Error, shown};
+use crate::line::LINE_LIMIT;
+
+/// The slots of a place, by number.
+pub(super) fn slots(root: &Path) -> Result<Vec<(u32, PathBuf)>, Error> {
+    let slots = numbers(root, "slot-", "")?;
+    Ok(slots
+        .into_iter()
+        .map(|slot| (slot, root.join(format!("slot-{slot}"))))
+        .collect())
+}
+
+/// The segments of a slot, by number.
+pub(super) fn segments(directory: &Path) -> Result<Vec<u32>, Error> {
+    numbers(directory, "audit-", ".log")
+}
+
+fn numbers(directory: &Path, prefix: &str, suffix: &str) -> Result<Vec<u32>, Error> {
+    let mut numbers: Vec<u32> = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(Error::io("list", directory))? {
+        let name = entry.map_err(Error::io("list", directory))?.file_name();
+        let number: Option<u32> = name.to_str().and_then(|name| {
+            name.strip_prefix(prefix)?
+                .strip_suffix(suffix)?
+                .parse()
+                .ok()
+        });
+        numbers.extend(number);
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// The lines of one slot. At the end it gives `None`, and may be asked again when the log has grown.
+#[derive(Debug)]
+pub(super) struct Stream {
+    slot: u32,
+    directory: PathBuf,
+    segment: u32,
+    only: bool,
+    file: Option<BufReader<File>>,
+    offset: u64,
+    line: u64,
+    failed: bool,
+}
+
+impl Stream {
+    /// From the first line on.
+    pub(super) fn begin(slot: u32, directory: PathBuf) -> Result<Self, Error> {
+        let first = segments(&directory)?.first().copied().unwrap_or(1);
+        Ok(Self::at(slot, directory, first, false))
+    }
+
+    /// From the beginning of the newest segment on.
+    pub(super) fn begin_at_last_segment(slot: u32, directory: PathBuf) -> Result<Self, Error> {
+        let last = segments(&directory)?.last().copied().unwrap_or(1);
+        Ok(Self::at(slot, directory, last, false))
+    }
+
+    /// One segment and no further.
+    pub(super) fn only(slot: u32, directory: PathBuf, segment: u32) -> Self {
+        Self::at(slot, directory, segment, true)
+    }
+
+    pub(super) fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    fn at(slot: u32, directory: PathBuf, segment: u32, only: bool) -> Self {
+        Self {
+            slot,
+            directory,
+            segment,
+            only,
+            file: None,
+            offset: 0,
+            line: 0,
+            failed: false,
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory
+            .join(format!("audit-{:08}.log", self.segment))
+    }
+
+    /// The bytes of the next whole line of this segment, if it is there.
+    fn whole_line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if self.file.is_none() {
+            match File::open(self.path()) {
+                Ok(file) => self.file = Some(BufReader::with_capacity(64 * 1024, file)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+        let Some(file) = &mut self.file else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::with_capacity(1024);
+        let read = file
+            .by_ref()
+            .take(LINE_LIMIT as u64 + 1)
+            .read_until(b'\n', &mut bytes)?;
+        if bytes.last() != Some(&b'\n') || bytes.contains(&0) {
+            // Not written yet, or torn. Seeking drops what the buffer holds of it.
+            file.seek(SeekFrom::Start(self.offset))?;
+            return Ok(None);
+        }
+        bytes.pop();
+        self.offset += read as u64;
+        self.line += 1;
+        Ok(Some(bytes))
+    }
+
+    fn next_segment(&mut self) -> Result<bool, Error> {
+        let later = segments(&self.directory)?
+            .into_iter()
+            .find(|number| *number > self.segment);
+        let Some(later) = later.filter(|_| !self.only) else {
+            return Ok(false);
+        };
+        // The writer may have ended this one between the two looks.
+        if self.file.is_some() && self.has_more().map_err(Error::io("read", &self.path()))? {
+            return Ok(true);
+        }
+        (self.segment, self.file, self.offset, self.line) = (later, None, 0, 0);
+        Ok(true)
+    }
+
+    fn has_more(&mut self) -> io::Result<bool> {
+        let (offset, line) = (self.offset, self.line);
+        let more = self.whole_line()?.is_some();
+        (self.offset, self.line) = (offset, line);
+        if let Some(file) = &mut self.file {
+            file.seek(SeekFrom::Start(offset))?;
+        }
+        Ok(more)
+    }
+
+    fn parse(&self, bytes: Vec<u8>) -> Result<Line, Error> {
+        let bad = |why: String| Error::BadLine {
+            path: self.path(),
+            line: self.line,
+            why,
+        };
+        let text = String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8".to_owned()))?;
+        let entry = serde_json::from_str(&text).map_err(|error| bad(shown(&error.to_string())))?;
+        Ok(Line {
+            text,
+            entry,
+            slot: self.slot,
+        })
+    }
+}
+
+impl Iterator for Stream {
+    type Item = Result<Line, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // What cannot be read is said once, and then this is an end that may be tried again.
+        if std::mem::take(&mut self.failed) {
+            return None;
+        }
+        loop {
+            let error = match self.whole_line() {
+                Ok(Some(bytes)) => return Some(self.parse(bytes)),
+                Ok(None) => match self.next_segment() {
+                    Ok(true) => continue,
+                    Ok(false) => return None,
+                    Err(error) => error,
+                },
+                Err(error) => Error::io("read", &self.path())(error),
+            };
+            self.failed = true;
+            return Some(Err(error));
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! One log: each line in its place, each checkpoint over the lines it speaks of.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::files::{self, Item, Lines};
+use super::note::{self, Note};
+use super::report::{Bad, LogReport, What};
+use super::tree::Tree;
+use crate::error::Error;
+use crate::key::VerifyingKey;
+
+type Hash = [u8; 32];
+
+/// Verifies the log in a slot.
+pub(super) fn verify(
+    slot: u32,
+    directory: &Path,
+    id: String,
+    trusted: Option<&VerifyingKey>,
+    known: &[&str],
+) -> Result<LogReport, Error> {
+    let beside = files::text(&directory.join("log.pub"))?;
+    let beside: Option<VerifyingKey> = beside.and_then(|text| text.trim_end().parse().ok());
+    let key = trusted.or(beside.as_ref());
+    let mut walk = Walk::new(id);
+    if let Some(key) = key {
+        let text = files::text(&directory.join("checkpoints"))?.unwrap_or_default();
+        walk.expect(note::all(&text, key), "checkpoints");
+        known
+            .iter()
+            .for_each(|text| walk.expect(note::all(text, key), "known checkpoint"));
+        walk.notes.sort_by_key(|note| note.size);
+    }
+    if trusted.is_some() && beside.is_some() && trusted != beside.as_ref() {
+        walk.claim("log.pub", 1, 0, What::Replaced);
+    }
+    walk.run(&mut Lines::open(directory)?)?;
+    if key.is_none() && walk.events > 0 {
+        walk.claim("log.pub", 1, 0, What::BadSignature);
+    }
+    Ok(walk.report(Some(slot), trusted.is_some()))
+}
+
+/// A log of which there are only checkpoints from elsewhere.
+pub(super) fn missing(id: &str, key: Option<&VerifyingKey>, known: &[&str]) -> LogReport {
+    let mut walk = Walk::new(id.to_owned());
+    if let Some(key) = key {
+        known
+            .iter()
+            .for_each(|text| walk.expect(note::all(text, key), "known checkpoint"));
+    }
+    walk.claim("", 0, 1, What::Truncated);
+    walk.report(None, key.is_some())
+}
+
+/// What binds a line to its place.
+#[derive(Deserialize)]
+struct Link {
+    v: u64,
+    seq: u64,
+    log: String,
+    prev: String,
+}
+
+/// Where a line stands.
+#[derive(Clone, Copy, Default)]
+struct At {
+    segment: u32,
+    line: u64,
+}
+
+/// A first verdict that a later line may sharpen.
+enum Watch {
+    /// The line that is missing may stand further down: then it was moved, or what stands in its place was inserted.
+    Missing { seq: u64, prev: Hash, then: What },
+    /// The line that came too early may come again: then it is a copy.
+    Again { hash: Hash },
+}
+
+struct Walk {
+    id: String,
+    events: u64,
+    size: u64,
+    /// The hash of the last good line, where it stands, and the hash before it.
+    last: Hash,
+    at: At,
+    before_last: Hash,
+    tree: Tree,
+    notes: Vec<Note>,
+    next_note: usize,
+    covered: u64,
+    held: u64,
+    torn: bool,
+    first_bad: Option<Bad>,
+    watch: Option<Watch>,
+}
+
+impl Walk {
+    fn new(id: String) -> Self {
+        Self {
+            id,
+            events: 0,
+            size: 0,
+            last: [0; 32],
+            at: At::default(),
+            before_last: [0; 32],
+            tree: Tree::default(),
+            notes: Vec::new(),
+            next_note: 0,
+            covered: 0,
+            held: 0,
+            torn: false,
+            first_bad: None,
+            watch: None,
+        }
+    }
+
+    fn expect(&mut self, notes: Vec<Note>, from: &str) {
+        for (note, number) in notes.into_iter().zip(1..) {
+            if note.signed {
+                self.notes.push(note);
+            } else {
+                self.claim(from, number, note.size, What::BadSignature);
+            }
+        }
+    }
+
+    fn run(&mut self, lines: &mut Lines) -> Result<(), Error> {
+        while let Some(item) = lines.next()? {
+            if !item.whole && item.in_last {
+                self.torn = true;
+                break;
+            }
+            self.events += 1;
+            if self.is_bad_already() {
+                self.sharpen(&item);
+            } else {
+                self.take(&item, lines)?;
+            }
+        }
+        let claimed = self.notes.last().map_or(0, |note| note.size);
+        if claimed > self.size {
+            let (file, line, seq) = (file_name(self.at.segment), self.at.line + 1, self.size + 1);
+            self.claim(&file, line, seq, What::Truncated);
+        }
+        Ok(())
+    }
+
+    /// Whether a line was found bad; a bad signature or key does not end the walk.
+    fn is_bad_already(&self) -> bool {
+        self.first_bad
+            .as_ref()
+            .is_some_and(|bad| bad.segment.starts_with("audit-"))
+    }
+
+    fn take(&mut self, item: &Item, lines: &mut Lines) -> Result<(), Error> {
+        let link = link(item).filter(|link| link.v == 1 && link.log == self.id);
+        let fits = |link: &Link| link.seq == self.size + 1 && link.prev == hex(&self.last);
+        if !link.as_ref().is_some_and(fits) {
+            return self.judge(item, link, lines);
+        }
+        self.before_last = self.last;
+        self.last = Sha256::digest(&item.text).into();
+        self.at = At {
+            segment: item.segment,
+            line: item.line,
+        };
+        self.size += 1;
+        self.tree.add(&item.text);
+        self.compare(lines)
+    }
+
+    /// Holds the tree against the checkpoints of this size.
+    fn compare(&mut self, lines: &mut Lines) -> Result<(), Error> {
+        while let Some(note) = self.notes.get(self.next_note).copied() {
+            if note.size > self.size {
+                break;
+            }
+            self.next_note += 1;
+            if note.size < self.size {
+                continue;
+            }
+            if note.root == self.tree.hash() {
+                (self.covered, self.held) = (self.size, self.held + 1);
+                continue;
+            }
+            let next = lines.peek(0)?.and_then(link);
+            let cut_off = next.is_some_and(|next| next.prev != hex(&self.last));
+            let first = if cut_off || self.covered + 1 == self.size {
+                self.size
+            } else {
+                self.covered + 1
+            };
+            let what = if first == self.size {
+                What::Changed
+            } else {
+                What::Replaced
+            };
+            let until = (first < self.size).then_some(self.size);
+            let line = self.at.line.saturating_sub(self.size - first);
+            self.claim(&file_name(self.at.segment), line.max(1), first, what);
+            if let Some(bad) = &mut self.first_bad {
+                bad.until = until;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what is wrong with a line that does not fit, as exactly as its neighbours tell.
+    fn judge(&mut self, item: &Item, link: Option<Link>, lines: &mut Lines) -> Result<(), Error> {
+        let (seq, prev) = (self.size + 1, hex(&self.last));
+        let hash: Hash = Sha256::digest(&item.text).into();
+        let next = lines.peek(0)?.and_then(self::link);
+        let next_fits = next
+            .as_ref()
+            .is_some_and(|next| next.seq == seq && next.prev == prev);
+        let next_follows = next.as_ref().is_some_and(|next| next.prev == hex(&hash));
+        let missing = |then| {
+            Some(Watch::Missing {
+                seq,
+                prev: self.last,
+                then,
+            })
+        };
+        let here = At {
+            segment: item.segment,
+            line: item.line,
+        };
+        let (at, bad_seq, what, watch) = match link {
+            None if next_fits => (here, seq, What::Inserted, None),
+            None => (here, seq, What::Changed, missing(What::Inserted)),
+            Some(link) if link.prev == prev => (here, seq, What::Changed, None),
+            Some(link) if link.seq == seq => {
+                let was = String::from_utf8_lossy(&item.text).replacen(&link.prev, &prev, 1);
+                let only_prev =
+                    next.is_some_and(|next| next.prev == hex(&Sha256::digest(was).into()));
+                match seq {
+                    1 => (here, seq, What::Changed, None),
+                    _ if only_prev => (here, seq, What::Changed, None),
+                    _ => (self.at, seq - 1, What::Changed, None),
+                }
+            }
+            Some(link) if link.seq < seq => {
+                let rival = link.seq + 1 == seq && link.prev == hex(&self.before_last);
+                let ours_is_it = rival && hash != self.last && next_follows;
+                (
+                    if ours_is_it { self.at } else { here },
+                    link.seq,
+                    What::Inserted,
+                    None,
+                )
+            }
+            Some(link) if next_fits => (here, link.seq, What::Moved, Some(Watch::Again { hash })),
+            Some(_) => (here, seq, What::Removed, missing(What::Moved)),
+        };
+        self.watch = watch;
+        self.claim(&file_name(at.segment), at.line, bad_seq, what);
+        Ok(())
+    }
+
+    /// Sharpens the verdict by a line further down.
+    fn sharpen(&mut self, item: &Item) {
+        let sharper = match &self.watch {
+            None => None,
+            Some(Watch::Missing { seq, prev, then }) => {
+                let found = link(item).is_some_and(|link| {
+                    link.log == self.id && link.seq == *seq && link.prev == hex(prev)
+                });
+                found.then_some(*then)
+            }
+            Some(Watch::Again { hash }) => {
+                (<Hash>::from(Sha256::digest(&item.text)) == *hash).then_some(What::Inserted)
+            }
+        };
+        if let (Some(what), Some(bad)) = (sharper, &mut self.first_bad) {
+            bad.what = what;
+            self.watch = None;
+        }
+    }
+
+    /// The first claim about a line stands; one about a line comes before one about a key or signature.
+    fn claim(&mut self, segment: &str, line: u64, seq: u64, what: What) {
+        if self.first_bad.is_none() || (!self.is_bad_already() && segment.starts_with("audit-")) {
+            let log = self.id.clone();
+            self.first_bad = Some(Bad {
+                log,
+                segment: segment.to_owned(),
+                line,
+                seq,
+                until: None,
+                what,
+            });
+        }
+    }
+
+    fn report(self, slot: Option<u32>, trusted_key: bool) -> LogReport {
+        LogReport {
+            id: self.id,
+            slot,
+            events: self.events,
+            checkpoints: self.held,
+            chained_only: self.size - self.covered,
+            first_bad: self.first_bad,
+            torn: self.torn,
+            trusted_key,
+        }
+    }
+}
+
+fn link(item: &Item) -> Option<Link> {
+    item.whole
+        .then(|| serde_json::from_slice(&item.text).ok())
+        .flatten()
+}
+
+fn hex(hash: &Hash) -> String {
+    data_encoding::HEXLOWER.encode(hash)
+}
+
+fn file_name(segment: u32) -> String {
+    format!("audit-{segment:08}.log")
+}

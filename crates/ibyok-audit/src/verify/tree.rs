@@ -1,0 +1,45 @@
+//! RFC 6962's tree hash, kept as a stack of full subtrees with their heights.
+
+use sha2::{Digest, Sha256};
+
+/// A tree that grows leaf by leaf.
+#[derive(Default)]
+pub(super) struct Tree {
+    full: Vec<(u32, [u8; 32])>,
+}
+
+impl Tree {
+    pub(super) fn add(&mut self, line: &[u8]) {
+        let mut hasher = Sha256::new();
+        hasher.update(b"\x00");
+        hasher.update(line);
+        let mut top = (0, hasher.finalize().into());
+        while let Some((height, left)) = self.full.pop() {
+            if height != top.0 {
+                self.full.push((height, left));
+                break;
+            }
+            top = (height + 1, join(&left, &top.1));
+        }
+        self.full.push(top);
+    }
+
+    pub(super) fn hash(&self) -> [u8; 32] {
+        let mut subtrees = self.full.clone();
+        let Some((_, mut right)) = subtrees.pop() else {
+            return Sha256::digest([]).into();
+        };
+        while let Some((_, left)) = subtrees.pop() {
+            right = join(&left, &right);
+        }
+        right
+    }
+}
+
+fn join(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(b"\x01");
+    hasher.update(left);
+    hasher.update(right);
+    hasher.finalize().into()
+}
