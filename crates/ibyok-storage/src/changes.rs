@@ -1,0 +1,63 @@
+use crate::record::RecordId;
+
+/// How far the change feed has come: one more at each change, in the order of the commits. The default is the beginning.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChangeNumber(u64);
+
+impl ChangeNumber {
+    /// A place in the feed by number.
+    pub const fn new(number: u64) -> Self {
+        ChangeNumber(number)
+    }
+
+    /// The number.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+/// One record was put or deleted. What it is now must be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "backends construct it; a number and a record are all there is"
+)]
+pub struct Change {
+    /// Its place in the order of commits.
+    pub number: ChangeNumber,
+    /// The record that changed.
+    pub id: RecordId,
+}
+
+/// A piece of the change feed, as one consistent look at the store showed it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "backends construct it; a new field would be a new promise"
+)]
+pub struct Changes {
+    /// What to ask for the next time: every change up to here is in [`changes`](Changes::changes), or lost in the gap.
+    pub upto: ChangeNumber,
+    /// What changed, in the order of commits. Empty when there is a gap.
+    pub changes: Vec<Change>,
+    /// The feed does not reach back to where it was asked from, or has never been there (the store was replaced by an older
+    /// one): everything may have changed, so forget every cache.
+    pub gap: bool,
+    /// There was more than one answer holds: ask again from [`upto`](Changes::upto).
+    pub more: bool,
+}
+
+impl Changes {
+    /// How many changes one answer holds at most.
+    pub const LIMIT: usize = 1000;
+
+    /// The answer that tells of a gap: everything may have changed, and the feed stands at `upto` now.
+    pub const fn lost(upto: ChangeNumber) -> Self {
+        Changes {
+            upto,
+            changes: Vec::new(),
+            gap: true,
+            more: false,
+        }
+    }
+}

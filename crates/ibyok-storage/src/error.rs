@@ -1,0 +1,160 @@
+use std::error::Error as StdError;
+
+/// What a store's method gives.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a store did not do what it was asked, by what can be done about it.
+///
+/// No message holds bytes of a record or a password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The record that was to be made is there already. Nothing was written.
+    #[error("the record exists already")]
+    Exists,
+
+    /// The record is not at the revision that was expected, or is not there at all. Nothing was written: read it again.
+    #[error("the record is not at the expected revision")]
+    Conflict,
+
+    /// The record is larger than a store takes. Nothing was written.
+    #[error("the record is larger than {limit} bytes")]
+    #[non_exhaustive]
+    TooLarge {
+        /// The most that a record may have, in bytes.
+        limit: usize,
+    },
+
+    /// What was asked for makes no sense, such as a URL of no known form.
+    #[error("{what} is not valid")]
+    #[non_exhaustive]
+    Invalid {
+        /// What was given, with user input in backticks.
+        what: String,
+        /// What would be right.
+        hint: String,
+    },
+
+    /// The store is there and must not be used as it is, such as a file that others may read.
+    #[error("refused: {what}")]
+    #[non_exhaustive]
+    Refused {
+        /// The reason.
+        what: String,
+        /// What to change.
+        hint: String,
+    },
+
+    /// The store cannot be reached or has no room. It may pass. After a `put` or `delete` it is not known whether it was done:
+    /// read the record to find out.
+    #[error("the {backend} store is not available: {source}")]
+    #[non_exhaustive]
+    Unavailable {
+        /// Which backend.
+        backend: &'static str,
+        /// What it said.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+
+    /// What is stored is damaged, or is not a store of ours.
+    #[error("{what} is damaged or is not a store: {source}")]
+    #[non_exhaustive]
+    Corrupt {
+        /// Which file or database.
+        what: String,
+        /// What is wrong with it.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+
+    /// A newer program made this store.
+    #[error("the store has format {found}, and this program knows formats up to {known}")]
+    #[non_exhaustive]
+    Newer {
+        /// The format that was found.
+        found: u32,
+        /// The newest format that this program knows.
+        known: u32,
+    },
+
+    /// A write or sync failed in a way that leaves it unknown what is on disk. This handle does nothing any more; open the store
+    /// again, which reads what is really there.
+    #[error("the {backend} store failed to write and must be opened again")]
+    #[non_exhaustive]
+    Poisoned {
+        /// Which backend.
+        backend: &'static str,
+    },
+}
+
+impl Error {
+    /// An [`Error::TooLarge`].
+    pub fn too_large(limit: usize) -> Self {
+        Error::TooLarge { limit }
+    }
+
+    /// An [`Error::Invalid`] with what was given and what would be right.
+    pub fn invalid(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Invalid {
+            what: what.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// An [`Error::Refused`] with the reason and what to change.
+    pub fn refused(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Refused {
+            what: what.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// An [`Error::Unavailable`] with what the backend said.
+    pub fn unavailable(
+        backend: &'static str,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Error::Unavailable {
+            backend,
+            source: source.into(),
+        }
+    }
+
+    /// An [`Error::Corrupt`] with what is damaged and how.
+    pub fn corrupt(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Error::Corrupt {
+            what: what.into(),
+            source: source.into(),
+        }
+    }
+
+    /// An [`Error::Newer`] of two formats.
+    pub fn newer(found: u32, known: u32) -> Self {
+        Error::Newer { found, known }
+    }
+
+    /// An [`Error::Poisoned`].
+    pub fn poisoned(backend: &'static str) -> Self {
+        Error::Poisoned { backend }
+    }
+
+    /// What can be done about it, in one line.
+    pub fn hint(&self) -> &str {
+        match self {
+            Error::Exists => "read the record and put with its revision, or choose another id",
+            Error::Conflict => "read the record again and repeat the change",
+            Error::TooLarge { .. } => "store less, or a reference to it",
+            Error::Invalid { hint, .. } | Error::Refused { hint, .. } => hint,
+            Error::Unavailable { .. } => {
+                "see that the store is reachable and has room, then try again"
+            }
+            Error::Corrupt { .. } => "see that the path is right, or restore a backup",
+            Error::Newer { .. } => "use the newer program that wrote this store",
+            Error::Poisoned { .. } => {
+                "look at the disk and the system's log, then open the store again"
+            }
+        }
+    }
+}

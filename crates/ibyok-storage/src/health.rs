@@ -1,0 +1,44 @@
+/// What a record that was put survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever reads it decides what to trust, and must decide anew if a case is added"
+)]
+pub enum Durability {
+    /// Nothing: it is gone when the process ends.
+    None,
+    /// The end of the process, also by `kill -9`, but not a loss of power.
+    ProcessExit,
+    /// A loss of power.
+    PowerLoss,
+}
+
+/// How a store is, as [`Store::check`](crate::Store::check) found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// What a `put` that returned survives, as far as the backend can know.
+    pub durability: Durability,
+    /// The backend in one word, such as `file`.
+    pub backend: String,
+    /// What else an operator may want to see, as name and value. Never a secret or a password.
+    pub detail: Vec<(String, String)>,
+}
+
+impl Health {
+    /// A healthy store.
+    pub fn new(backend: impl Into<String>, durability: Durability) -> Self {
+        Health {
+            durability,
+            backend: backend.into(),
+            detail: Vec::new(),
+        }
+    }
+
+    /// The same with one more detail.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.detail.push((name.into(), value.into()));
+        self
+    }
+}

@@ -1,0 +1,54 @@
+//! The store of IBYOK: bytes under record ids, compare-and-swap, ordered listing, and a feed of what changed.
+//!
+//! [`Store`] is the whole of what IBYOK asks of a database. Two backends come along: [`MemoryStore`], which forgets when the
+//! process ends, and [`FileStore`], one SQLite file that several processes may use at once. [`open`] picks one by URL. Whoever
+//! wants another database implements the trait and runs the `conformance` suite (a feature of this crate) on it; passing it is what
+//! makes a backend a backend.
+//!
+//! ```
+//! use ibyok_storage::{Collection, Error, Expect, Kind, MemoryStore, RecordId, Store};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let store = MemoryStore::new();
+//! let keys = Collection::new(Kind::new(3), *b"aB3dE5gH")?;
+//! let id = RecordId::new(keys, [7; 16]);
+//!
+//! let first = store.put(&id, b"sealed bytes", Expect::Absent).await?;
+//! store.put(&id, b"other sealed bytes", Expect::Revision(first)).await?;
+//!
+//! // Somebody who read the first revision cannot overwrite the second.
+//! let late = store.put(&id, b"late", Expect::Revision(first)).await;
+//! assert!(matches!(late, Err(Error::Conflict)));
+//! assert_eq!(store.list(&keys, None, 100).await?, [id]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does not do
+//!
+//! It does not encrypt: what it is given must be sealed already. It knows no names, no tokens and no tenants, only kinds, realm
+//! tags and ids. It has no transaction over two records, no search by content, and no history. It cannot notice that somebody put
+//! an older copy of the whole store back; its user must.
+#![forbid(unsafe_code)]
+
+mod changes;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod file;
+mod health;
+mod memory;
+mod record;
+mod store;
+mod url;
+
+// The public interface is:
+pub use crate::changes::{Change, ChangeNumber, Changes};
+pub use crate::error::{Error, Result};
+pub use crate::file::{FileOptions, FileStore};
+pub use crate::health::{Durability, Health};
+pub use crate::memory::MemoryStore;
+pub use crate::record::{Collection, Expect, Kind, RecordId, Revision, Stored};
+pub use crate::store::{LIST_LIMIT, MAX_RECORD, Store, StoreExt};
+pub use crate::url::open;

@@ -1,0 +1,204 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::{self, Debug};
+use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::changes::{Change, ChangeNumber, Changes};
+use crate::error::{Error, Result};
+use crate::health::{Durability, Health};
+use crate::record::{Collection, Expect, RecordId, Revision, Stored};
+use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
+
+/// How many changes the feed keeps.
+const FEED: usize = 10_000;
+
+/// A store in memory: for tests, and for what need not outlive the process.
+///
+/// A clone is another handle on the same data, as another node would have.
+#[derive(Clone)]
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    data: Mutex<Data>,
+    /// The newest change number, for those who wait.
+    newest: watch::Sender<u64>,
+}
+
+struct Data {
+    records: BTreeMap<RecordId, Stored>,
+    feed: VecDeque<Change>,
+    keep: usize,
+    revision: u64,
+    change: u64,
+}
+
+impl MemoryStore {
+    /// A new, empty store, whose change feed reaches back 10,000 changes.
+    pub fn new() -> Self {
+        Self::keeping(FEED)
+    }
+
+    /// A new, empty store, whose change feed reaches back `changes` changes only.
+    pub fn keeping(changes: usize) -> Self {
+        let data = Data {
+            records: BTreeMap::new(),
+            feed: VecDeque::new(),
+            keep: changes,
+            revision: 0,
+            change: 0,
+        };
+        MemoryStore {
+            shared: Arc::new(Shared {
+                data: Mutex::new(data),
+                newest: watch::Sender::new(0),
+            }),
+        }
+    }
+
+    /// Nothing in here panics half-way through a change, so the data of a poisoned lock is whole.
+    fn data(&self) -> MutexGuard<'_, Data> {
+        self.shared
+            .data
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("records", &self.data().records.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn get(&self, id: &RecordId) -> Result<Option<Stored>> {
+        Ok(self.data().records.get(id).cloned())
+    }
+
+    async fn put(&self, id: &RecordId, bytes: &[u8], expect: Expect) -> Result<Revision> {
+        if bytes.len() > MAX_RECORD {
+            return Err(Error::too_large(MAX_RECORD));
+        }
+        let mut data = self.data();
+        match (expect, data.records.get(id)) {
+            (Expect::Absent, None) => {}
+            (Expect::Absent, Some(_)) => return Err(Error::Exists),
+            (Expect::Revision(expected), Some(stored)) if stored.revision == expected => {}
+            (Expect::Revision(_), _) => return Err(Error::Conflict),
+        }
+        data.revision += 1;
+        let revision = Revision::new(data.revision);
+        data.records.insert(
+            *id,
+            Stored {
+                bytes: bytes.to_vec(),
+                revision,
+            },
+        );
+        self.tell(&mut data, id);
+        Ok(revision)
+    }
+
+    async fn list(
+        &self,
+        collection: &Collection,
+        after: Option<&RecordId>,
+        limit: usize,
+    ) -> Result<Vec<RecordId>> {
+        if after.is_some_and(|after| after.collection() != collection) {
+            return Err(Error::invalid(
+                "a place in another collection",
+                "go on after an id of the same collection",
+            ));
+        }
+        let first = RecordId::new(*collection, [0; 16]);
+        let from = after.map_or(Included(&first), Excluded);
+        let data = self.data();
+        let there = data.records.range((from, Unbounded)).map(|(id, _)| *id);
+        Ok(there
+            .take_while(|id| id.collection() == collection)
+            .take(limit.min(LIST_LIMIT))
+            .collect())
+    }
+
+    async fn changes(&self, since: ChangeNumber) -> Result<Changes> {
+        let data = self.data();
+        let newest = ChangeNumber::new(data.change);
+        let forgotten = ChangeNumber::new(data.change - data.feed.len() as u64);
+        if since > newest || since < forgotten {
+            return Ok(Changes::lost(newest));
+        }
+        let skip = usize::try_from(since.as_u64() - forgotten.as_u64()).unwrap_or(usize::MAX);
+        let changes: Vec<Change> = data
+            .feed
+            .iter()
+            .skip(skip)
+            .take(Changes::LIMIT)
+            .copied()
+            .collect();
+        let upto = changes.last().map_or(newest, |change| change.number);
+        Ok(Changes {
+            upto,
+            changes,
+            gap: false,
+            more: upto < newest,
+        })
+    }
+
+    async fn wait(&self, since: ChangeNumber) -> Result<()> {
+        let mut newest = self.shared.newest.subscribe();
+        let changed = newest.wait_for(|newest| *newest != since.as_u64()).await;
+        changed
+            .map(|_| ())
+            .map_err(|gone| Error::unavailable("memory", gone))
+    }
+
+    async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()> {
+        let mut data = self.data();
+        if data
+            .records
+            .get(id)
+            .is_none_or(|stored| stored.revision != expect)
+        {
+            return Err(Error::Conflict);
+        }
+        data.records.remove(id);
+        self.tell(&mut data, id);
+        Ok(())
+    }
+
+    async fn check(&self) -> Result<Health> {
+        let records = self.data().records.len();
+        Ok(Health::new("memory", Durability::None).with("records", records.to_string()))
+    }
+}
+
+impl MemoryStore {
+    /// Puts a change on the feed, under the same lock as the change itself.
+    fn tell(&self, data: &mut Data, id: &RecordId) {
+        if id.collection().kind().is_quiet() {
+            return;
+        }
+        data.change += 1;
+        let number = ChangeNumber::new(data.change);
+        data.feed.push_back(Change { number, id: *id });
+        while data.feed.len() > data.keep {
+            data.feed.pop_front();
+        }
+        self.shared.newest.send_replace(data.change);
+    }
+}

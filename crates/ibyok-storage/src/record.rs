@@ -1,0 +1,316 @@
+use std::fmt::{self, Debug, Display};
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// The realm of records that belong to none. A hyphen is not base62, so no realm's tag can be this.
+const ROOT: [u8; 8] = *b"--------";
+
+/// What sort of record something is: one byte, given its meaning by whoever uses the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kind(u8);
+
+impl Kind {
+    /// The first quiet kind.
+    const QUIET: u8 = 128;
+
+    /// A kind by its number. Any byte is one; those from 128 on are quiet.
+    pub const fn new(number: u8) -> Self {
+        Kind(number)
+    }
+
+    /// The number.
+    pub const fn as_u8(self) -> u8 {
+        self.0
+    }
+
+    /// Whether changes to records of this kind stay out of the change feed (kinds 128 to 255: usage counts and the like, which
+    /// are written often and cached by nobody).
+    pub const fn is_quiet(self) -> bool {
+        self.0 >= Self::QUIET
+    }
+}
+
+/// A kind of record within one realm. Listing never crosses a collection.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Collection {
+    kind: Kind,
+    realm: [u8; 8],
+}
+
+impl Collection {
+    /// The records of `kind` in the realm with this tag.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the tag is not 8 ASCII letters and digits.
+    pub fn new(kind: Kind, realm: [u8; 8]) -> Result<Self> {
+        if realm.iter().all(u8::is_ascii_alphanumeric) {
+            Ok(Collection { kind, realm })
+        } else {
+            Err(Error::invalid(
+                format!("realm tag `{}`", realm.escape_ascii()),
+                "a realm tag is 8 ASCII letters and digits",
+            ))
+        }
+    }
+
+    /// The records of `kind` that belong to no realm. Its [`realm`](Collection::realm) reads `--------`, which no tag can be.
+    pub const fn root(kind: Kind) -> Self {
+        Collection { kind, realm: ROOT }
+    }
+
+    /// The kind of the records in it.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The realm's tag: 8 ASCII letters and digits, or eight hyphens for records of no realm.
+    pub const fn realm(&self) -> &[u8; 8] {
+        &self.realm
+    }
+}
+
+impl Debug for Collection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
+/// `kind.realm`, as in `3.aB3dE5gH`.
+impl Display for Collection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.", self.kind.as_u8())?;
+        self.realm
+            .iter()
+            .try_for_each(|&byte| write!(f, "{}", char::from(byte)))
+    }
+}
+
+/// Where a record is: its collection, and 16 bytes within it.
+///
+/// Ids are ordered by kind, then realm, then id, each as unsigned bytes; [`list`](crate::Store::list) follows that order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordId {
+    collection: Collection,
+    id: [u8; 16],
+}
+
+impl RecordId {
+    /// The id of one record.
+    pub const fn new(collection: Collection, id: [u8; 16]) -> Self {
+        RecordId { collection, id }
+    }
+
+    /// The collection it is in.
+    pub const fn collection(&self) -> &Collection {
+        &self.collection
+    }
+
+    /// Its 16 bytes within the collection.
+    pub const fn id(&self) -> &[u8; 16] {
+        &self.id
+    }
+}
+
+impl Debug for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
+/// `kind.realm.id`, the id in lower-case hex: at most 45 characters of `[0-9A-Za-z.-]`, so it can be a file name or a database key.
+impl Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.", self.collection)?;
+        self.id.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Reads what [`Display`] wrote, and nothing else: each id has one spelling.
+impl FromStr for RecordId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let parsed = parse(text).filter(|id| id.to_string() == text);
+        parsed.ok_or_else(|| {
+            let shown: String = text.chars().take(64).flat_map(char::escape_debug).collect();
+            Error::invalid(
+                format!("record id `{shown}`"),
+                "a record id reads `kind.realm.id`, its id in lower-case hex",
+            )
+        })
+    }
+}
+
+fn parse(text: &str) -> Option<RecordId> {
+    let mut parts = text.splitn(3, '.');
+    let kind = Kind::new(parts.next()?.parse().ok()?);
+    let realm: [u8; 8] = parts.next()?.as_bytes().try_into().ok()?;
+    let hex: [u8; 32] = parts.next()?.as_bytes().try_into().ok()?;
+    let collection = if realm == ROOT {
+        Collection::root(kind)
+    } else {
+        Collection::new(kind, realm).ok()?
+    };
+    let mut id = [0; 16];
+    for (byte, pair) in id.iter_mut().zip(hex.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(RecordId::new(collection, id))
+}
+
+/// Which writing of a record this is: new at each `put`, and never the same again for that record, also after it was deleted and
+/// made anew. Only equality means anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Revision(u64);
+
+impl Revision {
+    /// A revision by number, for those who write a backend.
+    pub const fn new(number: u64) -> Self {
+        Revision(number)
+    }
+
+    /// The number, for those who write a backend.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+/// What a `put` expects to find. There is no case for "whatever": a write that has not looked is a lost update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a backend that does not know a case must not compile"
+)]
+pub enum Expect {
+    /// That there is no such record.
+    Absent,
+    /// That the record is there and at this revision.
+    Revision(Revision),
+}
+
+/// A record as it stands in the store.
+#[derive(Clone, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "backends construct it; bytes and a revision are all there is"
+)]
+pub struct Stored {
+    /// The bytes, exactly as they were put.
+    pub bytes: Vec<u8>,
+    /// What the next `put` or `delete` has to expect.
+    pub revision: Revision,
+}
+
+/// Shows the size and not the bytes.
+impl Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored")
+            .field("bytes", &format_args!("[{} bytes]", self.bytes.len()))
+            .field("revision", &self.revision)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ids() -> impl Strategy<Value = RecordId> {
+        (
+            any::<u8>(),
+            "[0-9A-Za-z]{8}",
+            any::<[u8; 16]>(),
+            any::<bool>(),
+        )
+            .prop_map(|(kind, realm, id, root)| {
+                let realm: [u8; 8] = realm.as_bytes().try_into().unwrap();
+                let kind = Kind::new(kind);
+                let collection = if root {
+                    Collection::root(kind)
+                } else {
+                    Collection::new(kind, realm).unwrap()
+                };
+                RecordId::new(collection, id)
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_parsed_again(id in ids()) {
+            prop_assert_eq!(id.to_string().parse::<RecordId>().unwrap(), id);
+        }
+
+        #[test]
+        fn an_id_is_safe_as_a_file_name(id in ids()) {
+            let text = id.to_string();
+            prop_assert!(text.len() <= 45);
+            prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-'));
+            prop_assert!(!text.starts_with(['.', '-']));
+        }
+
+        #[test]
+        fn any_text_is_an_id_or_refused(text in ".{0,60}") {
+            if let Ok(id) = text.parse::<RecordId>() {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        let right = "3.aB3dE5gH.000102030405060708090a0b0c0d0e0f";
+        assert_eq!(right.parse::<RecordId>().unwrap().to_string(), right);
+        for wrong in [
+            "",
+            "3.aB3dE5gH",
+            "03.aB3dE5gH.000102030405060708090a0b0c0d0e0f",
+            "+3.aB3dE5gH.000102030405060708090a0b0c0d0e0f",
+            "256.aB3dE5gH.000102030405060708090a0b0c0d0e0f",
+            "3.aB3dE5g/.000102030405060708090a0b0c0d0e0f",
+            "3.-------a.000102030405060708090a0b0c0d0e0f",
+            "3.aB3dE5gH.000102030405060708090A0b0c0d0e0f",
+            "3.aB3dE5gH.+0+102030405060708090a0b0c0d0e0f",
+            "3.aB3dE5gH.000102030405060708090a0b0c0d0e0f0",
+        ] {
+            assert!(
+                matches!(wrong.parse::<RecordId>(), Err(Error::Invalid { .. })),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_realm_tag_is_letters_and_digits() {
+        for wrong in [
+            *b"--------",
+            *b"aB3dE5g/",
+            *b"aB3dE5g.",
+            *b"aB3dE5g\0",
+            [0xff; 8],
+        ] {
+            assert!(Collection::new(Kind::new(3), wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn quiet_kinds_begin_at_128() {
+        assert!(!Kind::new(127).is_quiet());
+        assert!(Kind::new(128).is_quiet());
+    }
+
+    #[test]
+    fn debug_of_a_record_does_not_show_its_bytes() {
+        let stored = Stored {
+            bytes: b"sk-SENTINEL".to_vec(),
+            revision: Revision::new(4),
+        };
+        assert_eq!(
+            format!("{stored:?}"),
+            "Stored { bytes: [11 bytes], revision: Revision(4) }"
+        );
+    }
+}

@@ -1,0 +1,135 @@
+use std::fmt::Debug;
+use std::future::Future;
+
+use async_trait::async_trait;
+
+use crate::changes::{ChangeNumber, Changes};
+use crate::error::Result;
+use crate::health::Health;
+use crate::record::{Collection, Expect, RecordId, Revision, Stored};
+
+/// The most bytes that a record may have: 16 MiB.
+pub const MAX_RECORD: usize = 16 * 1024 * 1024;
+
+/// The most ids that one [`list`](Store::list) gives.
+pub const LIST_LIMIT: usize = 1000;
+
+/// Bytes under record ids, and what a vault needs to keep them right: nothing that only one database could offer.
+///
+/// # Contract
+///
+/// A store maps a [`RecordId`] to bytes. It reads nothing into them. All handles on the same data, in this process or another, are
+/// one store: what one has put, the others get.
+///
+/// # Atomicity
+///
+/// Each `put` and `delete` happens whole or not at all, and at one instant between its call and its return. Comparing and writing
+/// are one step: of any number of writers who expect the same revision, one wins. There are no transactions over two records.
+///
+/// # Durability
+///
+/// A `put` that returned survives what [`check`](Store::check) reports as [`Health::durability`]. Returning early is the one
+/// fault that a caller can never notice.
+///
+/// # The change feed
+///
+/// Every `put` and `delete` of a record that is not of a [quiet](crate::Kind::is_quiet) kind takes the next change number *in the same
+/// transaction*. So the numbers are the order of the commits, and whoever has seen number `n` will never be told of a change
+/// below `n` that it did not know. A backend may forget old changes; asked from before, it must say so
+/// ([`Changes::gap`]). Caches rest on this: a change that is missing from the feed without a gap is a revoked key that still
+/// works.
+///
+/// # Errors
+///
+/// [`Exists`](crate::Error::Exists), [`Conflict`](crate::Error::Conflict) and [`TooLarge`](crate::Error::TooLarge) mean that
+/// nothing was written. [`Unavailable`](crate::Error::Unavailable) from `put` or `delete` means that nobody knows. A backend that
+/// does not answer must give up after some seconds; it must not wait for ever.
+///
+/// # Cancellation
+///
+/// Any of these futures may be dropped at any point. A dropped `put` or `delete` happened whole or not at all, and the next
+/// caller never gets the answer to somebody else's question.
+///
+/// # Clone and share
+///
+/// A store is used as `Arc<dyn Store>` by many tasks at once.
+///
+/// # Wrappers
+///
+/// There are no default methods, so that a wrapper which forgets to forward one does not compile.
+///
+/// # Writing your own
+///
+/// Implement the seven methods, then run the suite of the feature `conformance` on it. `docs/backends.md` in the repository leads
+/// through it, and `examples/backend` is a whole one in under a hundred lines.
+#[async_trait]
+pub trait Store: Debug + Send + Sync {
+    /// The record as it stands, or `None` if there is none. It sees every `put` that returned before the call.
+    async fn get(&self, id: &RecordId) -> Result<Option<Stored>>;
+
+    /// Writes a record if it is as expected, and gives its new revision.
+    ///
+    /// # Errors
+    ///
+    /// [`Exists`](crate::Error::Exists) if [`Expect::Absent`] met a record; [`Conflict`](crate::Error::Conflict) if
+    /// [`Expect::Revision`] met another revision or none; [`TooLarge`](crate::Error::TooLarge) over [`MAX_RECORD`] bytes.
+    async fn put(&self, id: &RecordId, bytes: &[u8], expect: Expect) -> Result<Revision>;
+
+    /// The ids of a collection in order, beginning after `after`: at most `limit`, and never more than [`LIST_LIMIT`]. Fewer than
+    /// that means that there are no more. A record that is there during the whole of a paged listing is in it exactly once.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::Error::Invalid) if `after` is of another collection.
+    async fn list(
+        &self,
+        collection: &Collection,
+        after: Option<&RecordId>,
+        limit: usize,
+    ) -> Result<Vec<RecordId>>;
+
+    /// What changed after `since`, on any handle, in the order of commits: at most [`Changes::LIMIT`] of it. If the feed does not
+    /// reach back to `since`, or has never come so far, the answer is [`Changes::lost`].
+    async fn changes(&self, since: ChangeNumber) -> Result<Changes>;
+
+    /// Returns when the feed is no longer at `since`. It is a hint that makes things sooner: it may come late, without cause, or
+    /// not at all, so whoever needs to know asks for [`changes`](Store::changes).
+    async fn wait(&self, since: ChangeNumber) -> Result<()>;
+
+    /// Forgets a record for good, if it is at the expected revision. Its revisions are never used again.
+    ///
+    /// # Errors
+    ///
+    /// [`Conflict`](crate::Error::Conflict) if it is at another revision or not there.
+    async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()>;
+
+    /// Whether the store answers, and what it promises.
+    async fn check(&self) -> Result<Health>;
+}
+
+/// What users of a store can do with every one of them.
+pub trait StoreExt: Store {
+    /// All ids of a collection in order, page by page. Records put or deleted meanwhile may or may not be in it.
+    ///
+    /// # Errors
+    ///
+    /// What [`list`](Store::list) fails with.
+    fn list_all(
+        &self,
+        collection: &Collection,
+    ) -> impl Future<Output = Result<Vec<RecordId>>> + Send {
+        async move {
+            let mut all: Vec<RecordId> = Vec::new();
+            loop {
+                let page = self.list(collection, all.last(), LIST_LIMIT).await?;
+                let last = page.len() < LIST_LIMIT;
+                all.extend(page);
+                if last {
+                    return Ok(all);
+                }
+            }
+        }
+    }
+}
+
+impl<S: Store + ?Sized> StoreExt for S {}

@@ -1,0 +1,132 @@
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::file::FileStore;
+use crate::memory::MemoryStore;
+use crate::store::Store;
+
+const FORMS: &str = "use `file:/path/to/the/store` or `memory:`";
+
+/// Opens the store that a URL names.
+///
+/// - `file:/path` (or `file:///path`): a [`FileStore`]. The path is taken as it is, without percent decoding; a relative one is
+///   relative to the working directory.
+/// - `memory:`: a new, empty [`MemoryStore`].
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for anything else, naming the known forms; what [`FileStore::open`] fails with. A password in the URL is in
+/// no message.
+pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
+    match url.split_once(':') {
+        Some(("memory", "")) => Ok(Arc::new(MemoryStore::new())),
+        Some(("memory", _)) => Err(Error::invalid(
+            "a `memory:` URL with something after the colon",
+            FORMS,
+        )),
+        Some(("file", path)) => Ok(Arc::new(FileStore::open(file_path(path)?).await?)),
+        Some((scheme @ ("postgres" | "postgresql" | "redis" | "rediss"), _)) => {
+            Err(not_built_in(scheme))
+        }
+        Some((scheme, _)) if is_scheme(scheme) => Err(Error::invalid(
+            format!("the store scheme `{scheme}`"),
+            FORMS,
+        )),
+        _ => Err(Error::invalid("a store URL without a scheme", FORMS)),
+    }
+}
+
+fn file_path(rest: &str) -> Result<&str> {
+    let path = match rest.strip_prefix("//") {
+        Some(path) if path.starts_with('/') => path,
+        Some(_) => return Err(Error::invalid("a `file:` URL that names a host", FORMS)),
+        None => rest,
+    };
+    if path.is_empty() || path.contains('\0') {
+        return Err(Error::invalid("a `file:` URL without a path", FORMS));
+    }
+    Ok(path)
+}
+
+fn not_built_in(scheme: &str) -> Error {
+    let feature = if scheme.starts_with("postgres") {
+        "postgres"
+    } else {
+        "redis"
+    };
+    let hint = format!(
+        "the `{feature}` backend (feature `{feature}`) is not part of this program: {FORMS}"
+    );
+    Error::invalid(format!("the store scheme `{scheme}`"), hint)
+}
+
+/// Short and plain, so that it can be shown: `user:password@host` must not pass for a scheme and land in a message.
+fn is_scheme(text: &str) -> bool {
+    const KNOWN: [&str; 8] = [
+        "http", "https", "mysql", "sqlite", "mongodb", "s3", "etcd", "mem",
+    ];
+    KNOWN.contains(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refusal(url: &str) -> String {
+        let error = open(url).await.err().unwrap();
+        assert!(matches!(error, Error::Invalid { .. }), "{error:?}");
+        format!("{error} {error:?} {}", error.hint())
+    }
+
+    #[tokio::test]
+    async fn known_schemes_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store");
+        for url in [
+            "memory:".to_owned(),
+            format!("file:{}", path.display()),
+            format!("file://{}", path.display()),
+        ] {
+            assert!(open(&url).await.is_ok(), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn other_schemes_are_refused_naming_the_known_ones() {
+        for url in [
+            "",
+            "x",
+            "/var/lib/store",
+            "mysql://h/d",
+            "memory:x",
+            "file:",
+            "file://host/path",
+            "FILE:/x",
+        ] {
+            let said = refusal(url).await;
+            assert!(
+                said.contains("`file:/path/to/the/store` or `memory:`"),
+                "{said}"
+            );
+        }
+        assert!(
+            refusal("postgres://h/d")
+                .await
+                .contains("feature `postgres`")
+        );
+        assert!(refusal("rediss://h").await.contains("feature `redis`"));
+    }
+
+    #[tokio::test]
+    async fn a_password_is_never_shown() {
+        for url in [
+            "postgres://me:hunter2@h/d",
+            "mysql://me:hunter2@h/d",
+            "me:hunter2@h/d",
+            "hunter2:x",
+            "hunter2",
+        ] {
+            assert!(!refusal(url).await.contains("hunter2"), "{url}");
+        }
+    }
+}
