@@ -1,0 +1,27 @@
+//! What grants and restrictions have in common, so that one rule reads both.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use crate::{Grant, Pattern, Restriction, Scopes};
+
+/// The limits of one grant or of one restriction; `None` does not limit.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits<'a> {
+    pub(crate) scopes: Option<Scopes>,
+    pub(crate) environments: Option<&'a BTreeSet<String>>,
+    pub(crate) keys: Option<&'a [Pattern]>,
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) expires: Option<Timestamp>,
+    pub(crate) networks: Option<&'a [IpNet]>,
+}
+
+/// The limits of a grant, then those of each restriction.
+pub(crate) fn all<'a>(
+    grant: &'a Grant,
+    restrictions: &'a [Restriction],
+) -> impl Iterator<Item = Limits<'a>> + Clone {
+    std::iter::once(grant.limits()).chain(restrictions.iter().map(Restriction::limits))
+}

@@ -1,0 +1,40 @@
+//! What is asked, and under which realm.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::Scope;
+
+/// What the realm under which a token was verified can reach, whatever the token's grant says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a realm is exactly these two")]
+pub struct RealmScope<'a> {
+    /// The one namespace of the realm.
+    pub namespace: &'a str,
+    /// The one environment of the realm, or `None` if it spans all environments of the namespace.
+    pub environment: Option<&'a str>,
+}
+
+/// One action that a token's holder asks for.
+///
+/// `None` is "there is none" or "not known", and never passes a limit on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "whoever asks must supply an attribute that is added"
+)]
+pub struct Request<'a> {
+    /// The scope that the action needs.
+    pub scope: Scope,
+    /// The namespace it acts in.
+    pub namespace: &'a str,
+    /// The environment it acts on; `None` for what belongs to no single environment.
+    pub environment: Option<&'a str>,
+    /// The name of the key it acts on.
+    pub key: Option<&'a str>,
+    /// The address it comes from.
+    pub source: Option<IpAddr>,
+    /// The time of the request.
+    pub at: Timestamp,
+}

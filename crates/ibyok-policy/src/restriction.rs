@@ -1,0 +1,61 @@
+//! What a holder took away from a token.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use crate::limits::Limits;
+use crate::{Pattern, Scopes};
+
+/// What one call of [`Token::attenuate`](crate::Token::attenuate) takes away, all its attributes together.
+///
+/// Start from `Restriction::default()`, which restricts nothing, and set fields. A request passes if it
+/// satisfies every attribute that is set; an empty set or list is satisfied by nothing.
+///
+/// A restriction read from a token may hold what this version does not understand. It then denies
+/// everything, whatever its fields say.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Restriction {
+    /// Only what these scopes allow.
+    pub scopes: Option<Scopes>,
+    /// Only these environments.
+    pub environments: Option<BTreeSet<String>>,
+    /// Only keys whose names match one of these.
+    pub keys: Option<Vec<Pattern>>,
+    /// Only from this instant on.
+    pub not_before: Option<Timestamp>,
+    /// Only before this instant.
+    pub expires: Option<Timestamp>,
+    /// Only from these networks.
+    pub networks: Option<Vec<IpNet>>,
+    not_understood: bool,
+}
+
+impl Restriction {
+    /// A restriction that this version cannot read.
+    pub(crate) fn not_understood() -> Self {
+        Self {
+            not_understood: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether every part of it was understood. If not, it denies everything.
+    #[must_use]
+    pub const fn is_understood(&self) -> bool {
+        !self.not_understood
+    }
+
+    pub(crate) fn limits(&self) -> Limits<'_> {
+        Limits {
+            scopes: self.scopes,
+            environments: self.environments.as_ref(),
+            keys: self.keys.as_deref(),
+            not_before: self.not_before,
+            expires: self.expires,
+            networks: self.networks.as_deref(),
+        }
+    }
+}
