@@ -148,10 +148,7 @@ pub(super) fn largest_size(directory: &Path) -> Result<u64, Error> {
     let text = notes_text(directory)?;
     let notes = split_notes(&text);
     let size = |note: &&str| note.lines().nth(1).and_then(|line| line.parse().ok());
-    Ok((
-        notes.len(),
-        notes.iter().filter_map(size).max().unwrap_or(0),
-    ))
+    Ok(notes.iter().filter_map(size).max().unwrap_or(0))
 }
 
 fn notes_text(directory: &Path) -> Result<String, Error> {
