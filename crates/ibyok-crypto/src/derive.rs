@@ -1,0 +1,102 @@
+//! Keys from keys: HKDF-SHA-256 ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)) and HMAC-SHA-256
+//! ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)), each use under a label of its own.
+
+use hkdf::HkdfExtract;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::Error;
+use crate::format::Purpose;
+use crate::key::KEY_LEN;
+
+/// Sealing: followed by the purpose, one byte.
+const SEAL: &[u8] = b"ibyok/v1/seal";
+/// A key's public id: followed by its name.
+const RECORD_ID: &[u8] = b"ibyok/v1/record-id";
+/// A value's fingerprint: followed by its bytes.
+const FINGERPRINT: &[u8] = b"ibyok/v1/fingerprint";
+/// The key of a keyed hash: followed by the caller's label.
+const KEYED_HASH: &[u8] = b"ibyok/v1/keyed-hash";
+/// Tells one generation's key from another: followed by its number, u32 BE.
+const GENERATION: &[u8] = b"ibyok/v1/generation";
+/// The public id of a KEK that we hold ourselves.
+const KEK_ID: &[u8] = b"ibyok/v1/kek-id";
+
+/// What one sealing uses: a key for one message, and what commits to it.
+pub(crate) struct Derived {
+    okm: Zeroizing<[u8; 64]>,
+}
+
+impl Derived {
+    /// `K(32) ‖ commitment(32) = HKDF-SHA-256(ikm = key, salt, info = label ‖ purpose)`.
+    pub(crate) fn new(
+        key: &[u8; KEY_LEN],
+        salt: &[u8; 32],
+        purpose: Purpose,
+    ) -> Result<Self, Error> {
+        let mut okm = Zeroizing::new([0; 64]);
+        hkdf(key, salt, &[SEAL, &[purpose.as_u8()]], okm.as_mut_slice())?;
+        Ok(Self { okm })
+    }
+
+    pub(crate) fn key(&self) -> Result<&[u8; 32], Error> {
+        self.okm.first_chunk().ok_or(Error::Open)
+    }
+
+    pub(crate) fn commitment(&self) -> Result<&[u8; 32], Error> {
+        self.okm.last_chunk().ok_or(Error::Open)
+    }
+}
+
+/// HMAC(name key, label ‖ name), cut to 128 bits.
+pub(crate) fn record_id(name_key: &[u8; KEY_LEN], name: &str) -> [u8; 16] {
+    first_half(hmac(name_key, &[RECORD_ID, name.as_bytes()]))
+}
+
+/// HMAC(fingerprint key, label ‖ value).
+pub(crate) fn fingerprint(fingerprint_key: &[u8; KEY_LEN], value: &[u8]) -> [u8; 32] {
+    hmac(fingerprint_key, &[FINGERPRINT, value])
+}
+
+/// HMAC(HMAC(fingerprint key, label ‖ the caller's label), bytes).
+pub(crate) fn keyed_hash(fingerprint_key: &[u8; KEY_LEN], label: &str, bytes: &[u8]) -> [u8; 32] {
+    let key = Zeroizing::new(hmac(fingerprint_key, &[KEYED_HASH, label.as_bytes()]));
+    hmac(&key, &[bytes])
+}
+
+/// HMAC(environment key, label ‖ number): tells keys apart and nothing about them.
+pub(crate) fn generation(environment_key: &[u8; KEY_LEN], number: u32) -> [u8; 32] {
+    hmac(environment_key, &[GENERATION, &number.to_be_bytes()])
+}
+
+/// HMAC(KEK, label), cut to 128 bits: public.
+pub(crate) fn kek_id(kek: &[u8; KEY_LEN]) -> [u8; 16] {
+    first_half(hmac(kek, &[KEK_ID]))
+}
+
+fn hkdf(key: &[u8; KEY_LEN], salt: &[u8; 32], info: &[&[u8]], okm: &mut [u8]) -> Result<(), Error> {
+    let mut extract = HkdfExtract::<Sha256>::new(Some(salt));
+    extract.input_ikm(key);
+    let (mut prk, hkdf) = extract.finalize();
+    prk.as_mut_slice().zeroize();
+    hkdf.expand_multi_info(info, okm).map_err(|_| Error::Open)
+}
+
+fn hmac(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> [u8; 32] {
+    // HMAC pads a short key with zeros to the block; done here, it cannot fail.
+    let mut block = Zeroizing::new([0; 64]);
+    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    let mut mac = Hmac::<Sha256>::new((&*block).into());
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
+fn first_half(hash: [u8; 32]) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+    half
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! What can go wrong, told apart only where the difference is public.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a key, record or value could not be made, wrapped, sealed or opened.
+///
+/// Everything that depends on a secret is the one [`Error::Open`]: a wrong key, a changed byte and a record in another's place look alike.
+/// No message holds a secret.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bytes do not open here: damaged, sealed under another key, or moved from another place.
+    #[error("the sealed bytes do not open here")]
+    Open,
+    /// The bytes are of a format that this version does not know.
+    #[error("unsupported format `{version}`: a newer version of this program may read it")]
+    UnsupportedFormat {
+        /// The version byte as found.
+        version: u8,
+    },
+    /// The bytes do not begin as ours do.
+    #[error("not an ibyok record")]
+    NotSealed,
+    /// The bytes end before the format says they may.
+    #[error("the bytes are cut short")]
+    Truncated,
+    /// The clear part of an environment key record breaks the format's rules.
+    #[error("malformed record: {reason}")]
+    Malformed {
+        /// Which rule.
+        reason: &'static str,
+    },
+    /// There are more bytes than may be.
+    #[error("too large: at most {limit} bytes")]
+    TooLarge {
+        /// The most bytes that there may be.
+        limit: usize,
+    },
+    /// The value is not UTF-8.
+    #[error("the value is not text")]
+    NotText,
+    /// Reading a secret failed.
+    #[error("reading the secret failed")]
+    Read(#[source] io::Error),
+    /// The operating system gave no random bytes; nothing was made.
+    #[error("the operating system gave no random bytes")]
+    Random,
+    /// An id, tag or name does not have its form.
+    #[error("not a {what}")]
+    InvalidName {
+        /// What it was to be.
+        what: &'static str,
+    },
+    /// The place is not of the realm whose keys were to seal it.
+    #[error("the place belongs to another realm")]
+    OtherRealm,
+    /// The realm holds no such generation.
+    #[error("no generation `{number}` in this realm")]
+    NoSuchGeneration {
+        /// The generation that was asked for.
+        number: u32,
+    },
+    /// The current generation cannot be dropped; add a new one first.
+    #[error("generation `{number}` is current: add a new one before dropping it")]
+    CurrentGeneration {
+        /// The current generation.
+        number: u32,
+    },
+    /// The wrapped key names a KEK that we were not given; none was called.
+    #[error("wrapped under `{named}`, which was not given")]
+    UnknownKek {
+        /// The KEK that the wrapped key names.
+        named: String,
+    },
+    /// The KEK refused: a wrong passphrase, or no permission.
+    #[error("`{kek}` refused")]
+    KekDenied {
+        /// The KEK that refused.
+        kek: String,
+    },
+    /// The KEK could not be reached, or failed in a way that may pass.
+    #[error("`{kek}` is unavailable")]
+    KekUnavailable {
+        /// The KEK that failed.
+        kek: String,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file of a KEK may not be used as it is.
+    #[error("`{}` {problem}", path.display())]
+    KekFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        problem: &'static str,
+    },
+    /// The file of a KEK could not be read or written.
+    #[error("`{}`", path.display())]
+    KekFileAccess {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The bytes given as a local KEK are not exactly 32.
+    #[error("a local KEK is exactly 32 bytes")]
+    KekSize,
+    /// A passphrase cost is out of bounds.
+    #[error("the passphrase cost is out of bounds: {bound}")]
+    Cost {
+        /// The bound.
+        bound: &'static str,
+    },
+}

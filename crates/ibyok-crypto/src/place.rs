@@ -1,0 +1,60 @@
+//! Where a record belongs: the source of its header and associated data.
+
+use crate::{RealmTag, VaultId};
+
+/// The word that stands for the environment of a realm that spans environments.
+pub(crate) const WHOLE: &str = "whole";
+
+/// Where sealed bytes belong. What is sealed at one place opens at no other.
+///
+/// Vault, realm, kind and record are stored in the header; namespace, environment, version and field are not stored, and must be the same when
+/// the bytes are opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    pub(crate) vault: VaultId,
+    pub(crate) realm: RealmTag,
+    pub(crate) kind: u8,
+    pub(crate) record: [u8; 16],
+    pub(crate) namespace: &'a str,
+    pub(crate) environment: &'a str,
+    pub(crate) version: u32,
+    pub(crate) field: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// The place of a record as a whole: version 0 and no field. `environment` is `whole` in the realm that spans environments.
+    #[must_use]
+    pub const fn new(
+        vault: VaultId,
+        realm: RealmTag,
+        kind: u8,
+        record: [u8; 16],
+        namespace: &'a str,
+        environment: &'a str,
+    ) -> Self {
+        Self {
+            vault,
+            realm,
+            kind,
+            record,
+            namespace,
+            environment,
+            version: 0,
+            field: "",
+        }
+    }
+
+    /// The same, for one version of it.
+    #[must_use]
+    pub const fn version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// The same, for one field of it.
+    #[must_use]
+    pub const fn field(mut self, field: &'a str) -> Self {
+        self.field = field;
+        self
+    }
+}

@@ -1,0 +1,122 @@
+//! What an environment key record seals: the realm's other keys, and a copy of its clear part that nobody can change.
+
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+use zeroize::Zeroizing;
+
+use super::identity::RealmIdentity;
+use super::keys::{Generation, GenerationState, HeldGeneration, RealmKeys};
+use super::{ENVIRONMENT_KEY_RECORD, record};
+use crate::format::push_prefixed;
+use crate::kek::{KekId, WrappedKey};
+use crate::key::copy_box;
+use crate::place::Place;
+use crate::read::Reader;
+use crate::{EnvironmentKey, Error, Secret, derive};
+
+/// The most generations of a realm.
+pub(super) const MAX_GENERATIONS: usize = 32;
+/// The most bytes of the caller's attributes.
+pub(super) const ATTRIBUTES_LIMIT: usize = 64 * 1024;
+
+/// Where the body is sealed: the realm says which record it is.
+pub(super) fn place(identity: &RealmIdentity) -> Place<'_> {
+    identity.place(ENVIRONMENT_KEY_RECORD, [0; 16])
+}
+
+/// An opened body.
+pub(super) struct Body {
+    pub(super) rev: u64,
+    pub(super) keys: RealmKeys,
+    pub(super) attributes: Vec<u8>,
+}
+
+impl Body {
+    /// `rev ‖ token key ‖ name key ‖ fingerprint key ‖ count ‖ count × (number, state, KEK id, check) ‖ attributes`.
+    pub(super) fn print(
+        keys: &RealmKeys,
+        wrapped: &[WrappedKey],
+        attributes: &[u8],
+        rev: u64,
+    ) -> Result<Secret, Error> {
+        if attributes.len() > ATTRIBUTES_LIMIT {
+            return Err(Error::TooLarge {
+                limit: ATTRIBUTES_LIMIT,
+            });
+        }
+        // Enough from the start: growing would leave a copy of the keys behind.
+        let capacity = 256 + MAX_GENERATIONS * (64 + KekId::LIMIT) + ATTRIBUTES_LIMIT;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
+        bytes.extend_from_slice(&rev.to_be_bytes());
+        for key in [&keys.token_key, &keys.name_key, &keys.fingerprint_key] {
+            bytes.extend_from_slice(key.expose_secret());
+        }
+        bytes.push(record::count(&keys.generations)?);
+        for (held, wrapped) in keys.generations.iter().zip(wrapped) {
+            record::print_generation(&mut bytes, held.generation, wrapped.kek())?;
+            bytes.extend_from_slice(&check(&held.key, held.generation.number));
+        }
+        push_prefixed(&mut bytes, attributes)?;
+        Ok(Secret::from_zeroizing(bytes))
+    }
+
+    /// Reads it and compares each generation with the clear part and with the key that was unwrapped for it.
+    pub(super) fn read(
+        opened: &Secret,
+        identity: &RealmIdentity,
+        clear: &[(Generation, KekId)],
+        unwrapped: Vec<EnvironmentKey>,
+    ) -> Result<Self, Error> {
+        let mut reader = Reader::new(opened.expose_secret());
+        let rev = reader.u64()?;
+        let mut key = || reader.array_ref().map(copy_box).map(Arc::new);
+        let (token_key, name_key, fingerprint_key) = (key()?, key()?, key()?);
+        if usize::from(reader.u8()?) != clear.len() || unwrapped.len() != clear.len() {
+            return Err(Error::Open);
+        }
+        let mut generations = Vec::with_capacity(clear.len());
+        for (expected, key) in clear.iter().zip(unwrapped) {
+            let found = record::read_generation(&mut reader)?;
+            let generation = found.0;
+            if found != *expected || reader.array()? != check(&key, generation.number) {
+                return Err(Error::Open);
+            }
+            generations.push(HeldGeneration {
+                generation,
+                key: Arc::new(key),
+            });
+        }
+        let attributes = reader.prefixed(ATTRIBUTES_LIMIT)?.to_vec();
+        if !reader.rest().is_empty() {
+            return Err(Error::Open);
+        }
+        let identity = identity.clone();
+        let keys = RealmKeys {
+            identity,
+            generations,
+            token_key,
+            name_key,
+            fingerprint_key,
+        };
+        Ok(Self {
+            rev,
+            keys,
+            attributes,
+        })
+    }
+}
+
+/// Tells that a wrapped key is the one of its number, and not another generation's put in its stead.
+fn check(key: &EnvironmentKey, number: u32) -> [u8; 32] {
+    derive::generation(key.expose_secret(), number)
+}
+
+/// Whether there is exactly one that seals, and each number stands once, ascending.
+pub(super) fn well_formed(generations: &[(Generation, KekId)]) -> bool {
+    let current = generations
+        .iter()
+        .filter(|(one, _)| one.state == GenerationState::Current)
+        .count();
+    current == 1 && generations.is_sorted_by(|(one, _), (next, _)| one.number < next.number)
+}

@@ -1,0 +1,323 @@
+//! A realm's keys, opened.
+
+use std::fmt;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretBox};
+
+use super::body::{self, Body};
+use super::identity::RealmIdentity;
+use super::record;
+use crate::format::{self, Purpose};
+use crate::kek::Kek;
+use crate::key::{KEY_LEN, random_box};
+use crate::place::Place;
+use crate::seal::{self, Slot};
+use crate::{DataKey, EnvironmentKey, Error, Secret, derive};
+
+/// Whether a generation of a realm's environment key still seals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a third state would change who may seal; callers must decide anew"
+)]
+pub enum GenerationState {
+    /// Seals and opens. There is exactly one.
+    Current,
+    /// Opens what it sealed before, and never seals.
+    Retiring,
+}
+
+/// One generation of a realm's environment key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Generation {
+    /// Its number, from 1, never used twice.
+    pub number: u32,
+    /// Whether it seals.
+    pub state: GenerationState,
+}
+
+/// A realm's keys, opened: the generations of its environment key, and its token, name and fingerprint keys.
+///
+/// Everything is wiped when the last holder drops it. It is not `Clone`: share it in an `Arc`.
+pub struct RealmKeys {
+    pub(super) identity: RealmIdentity,
+    /// Ascending by number; exactly one is current.
+    pub(super) generations: Vec<HeldGeneration>,
+    pub(super) token_key: Arc<SecretBox<[u8; KEY_LEN]>>,
+    pub(super) name_key: Arc<SecretBox<[u8; KEY_LEN]>>,
+    pub(super) fingerprint_key: Arc<SecretBox<[u8; KEY_LEN]>>,
+}
+
+/// A generation with its key.
+#[derive(Clone)]
+pub(super) struct HeldGeneration {
+    pub(super) generation: Generation,
+    pub(super) key: Arc<EnvironmentKey>,
+}
+
+impl RealmKeys {
+    /// Makes a realm's keys and its first record. `attributes` are the caller's own bytes, sealed with the keys.
+    ///
+    /// # Errors
+    /// [`Error::Random`], [`Error::TooLarge`] for attributes over 64 KiB, and whatever the KEK fails with.
+    pub async fn create(
+        identity: RealmIdentity,
+        attributes: &[u8],
+        rev: u64,
+        kek: &dyn Kek,
+    ) -> Result<(Self, Vec<u8>), Error> {
+        let keys = Self::generate(identity)?;
+        let record = keys.record(attributes, rev, kek).await?;
+        Ok((keys, record))
+    }
+
+    /// The record of these keys, wrapped anew under `kek` and sealed under the current generation.
+    ///
+    /// # Errors
+    /// As [`RealmKeys::create`].
+    pub async fn record(
+        &self,
+        attributes: &[u8],
+        rev: u64,
+        kek: &dyn Kek,
+    ) -> Result<Vec<u8>, Error> {
+        let context = self.identity.kek_context();
+        let mut wrapped = Vec::with_capacity(self.generations.len());
+        for held in &self.generations {
+            wrapped.push(kek.wrap(&held.key, &context).await?);
+        }
+        let (place, current) = (body::place(&self.identity), self.current()?);
+        let body = Body::print(self, &wrapped, attributes, rev)?;
+        let slot = Slot::new(Purpose::RealmKeys, current.generation.number, &place);
+        let sealed = seal::seal(current.key.expose_secret(), &slot, body.expose_secret())?;
+        record::print(&self.identity, &self.generations, &wrapped, &sealed)
+    }
+
+    /// The same keys with a new generation, which is current; the others are retiring. They hold once their record is stored.
+    ///
+    /// # Errors
+    /// [`Error::Random`]; [`Error::TooLarge`] when there are 32 generations already, or no number is left.
+    pub fn with_new_generation(&self) -> Result<Self, Error> {
+        let highest = self
+            .generations
+            .iter()
+            .map(|held| held.generation.number)
+            .max()
+            .unwrap_or(0);
+        let number = highest.checked_add(1).ok_or(Error::TooLarge {
+            limit: u32::MAX as usize,
+        })?;
+        if self.generations.len() >= body::MAX_GENERATIONS {
+            return Err(Error::TooLarge {
+                limit: body::MAX_GENERATIONS,
+            });
+        }
+        let mut keys = self.share();
+        for held in &mut keys.generations {
+            held.generation.state = GenerationState::Retiring;
+        }
+        keys.generations
+            .push(HeldGeneration::new(number, GenerationState::Current)?);
+        Ok(keys)
+    }
+
+    /// The same keys without a retiring generation: what it sealed never opens again.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchGeneration`]; [`Error::CurrentGeneration`] for the one that seals.
+    pub fn without_generation(&self, number: u32) -> Result<Self, Error> {
+        let held = self
+            .held(number)
+            .ok_or(Error::NoSuchGeneration { number })?;
+        if held.generation.state == GenerationState::Current {
+            return Err(Error::CurrentGeneration { number });
+        }
+        let mut keys = self.share();
+        keys.generations
+            .retain(|held| held.generation.number != number);
+        Ok(keys)
+    }
+
+    /// The same keys with a new token key: no token of before is one of ours afterwards.
+    ///
+    /// # Errors
+    /// [`Error::Random`].
+    pub fn with_new_token_key(&self) -> Result<Self, Error> {
+        let token_key = Arc::new(random_box()?);
+        Ok(Self {
+            token_key,
+            ..self.share()
+        })
+    }
+
+    /// Seals the body of a record under the current generation. The result is 131 bytes longer.
+    ///
+    /// # Errors
+    /// [`Error::OtherRealm`] if the place is not of this realm; [`Error::Random`].
+    pub fn seal_record(&self, place: &Place<'_>, body: &[u8]) -> Result<Vec<u8>, Error> {
+        self.seal(Purpose::Record, place, body)
+    }
+
+    /// Opens what [`RealmKeys::seal_record`] sealed at the same place, under any generation held.
+    ///
+    /// # Errors
+    /// [`Error::Open`]; [`Error::Truncated`], [`Error::NotSealed`] or [`Error::UnsupportedFormat`] for what is not of this form.
+    pub fn open_record(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Secret, Error> {
+        self.open(Purpose::Record, place, sealed)
+    }
+
+    /// Wraps a data key under the current generation.
+    ///
+    /// # Errors
+    /// As [`RealmKeys::seal_record`].
+    pub fn wrap_data_key(&self, place: &Place<'_>, key: &DataKey) -> Result<Vec<u8>, Error> {
+        self.seal(Purpose::DataKey, place, key.bytes())
+    }
+
+    /// Unwraps what [`RealmKeys::wrap_data_key`] wrapped at the same place, under any generation held.
+    ///
+    /// # Errors
+    /// As [`RealmKeys::open_record`].
+    pub fn unwrap_data_key(&self, place: &Place<'_>, wrapped: &[u8]) -> Result<DataKey, Error> {
+        let opened = self.open(Purpose::DataKey, place, wrapped)?;
+        opened
+            .expose_secret()
+            .try_into()
+            .map(DataKey::from_bytes)
+            .map_err(|_| Error::Open)
+    }
+
+    /// The id of the record of a name: HMAC-SHA-256 under the name key, cut to 128 bits.
+    #[must_use]
+    pub fn record_id(&self, name: &str) -> [u8; 16] {
+        derive::record_id(self.name_key.expose_secret(), name)
+    }
+
+    /// A value's fingerprint in this realm: tells equal values without telling which.
+    #[must_use]
+    pub fn fingerprint(&self, value: &Secret) -> [u8; 32] {
+        derive::fingerprint(self.fingerprint_key.expose_secret(), value.expose_secret())
+    }
+
+    /// A keyed hash of the caller's bytes under the caller's label. It survives new generations, rewraps and new token keys.
+    #[must_use]
+    pub fn keyed_hash(&self, label: &str, bytes: &[u8]) -> [u8; 32] {
+        derive::keyed_hash(self.fingerprint_key.expose_secret(), label, bytes)
+    }
+
+    /// The key that access tokens of this realm are made with.
+    #[must_use]
+    pub fn token_key(&self) -> &SecretBox<[u8; KEY_LEN]> {
+        &self.token_key
+    }
+
+    /// Which realm.
+    #[must_use]
+    pub const fn identity(&self) -> &RealmIdentity {
+        &self.identity
+    }
+
+    /// The number of the generation that seals.
+    #[must_use]
+    pub fn current_generation(&self) -> u32 {
+        self.current().map_or(0, |held| held.generation.number)
+    }
+
+    /// The generations held, ascending.
+    #[must_use]
+    pub fn generations(&self) -> Vec<Generation> {
+        self.generations
+            .iter()
+            .map(|held| held.generation)
+            .collect()
+    }
+
+    /// The generation that sealed bytes say they are under, which only opening them proves: for finding what to seal anew.
+    ///
+    /// # Errors
+    /// [`Error::Truncated`], [`Error::NotSealed`] or [`Error::UnsupportedFormat`].
+    pub fn generation_of(sealed: &[u8]) -> Result<u32, Error> {
+        format::generation(sealed)
+    }
+
+    fn generate(identity: RealmIdentity) -> Result<Self, Error> {
+        Ok(Self {
+            identity,
+            generations: vec![HeldGeneration::new(1, GenerationState::Current)?],
+            token_key: Arc::new(random_box()?),
+            name_key: Arc::new(random_box()?),
+            fingerprint_key: Arc::new(random_box()?),
+        })
+    }
+
+    fn seal(
+        &self,
+        purpose: Purpose,
+        place: &Place<'_>,
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        if !self.identity.holds(place) {
+            return Err(Error::OtherRealm);
+        }
+        let current = self.current()?;
+        let slot = Slot::new(purpose, current.generation.number, place);
+        seal::seal(current.key.expose_secret(), &slot, plaintext)
+    }
+
+    fn open(&self, purpose: Purpose, place: &Place<'_>, sealed: &[u8]) -> Result<Secret, Error> {
+        let number = format::generation(sealed)?;
+        let held = self
+            .held(number)
+            .filter(|_| self.identity.holds(place))
+            .ok_or(Error::Open)?;
+        seal::open(
+            held.key.expose_secret(),
+            &Slot::new(purpose, number, place),
+            sealed,
+        )
+    }
+
+    pub(super) fn current(&self) -> Result<&HeldGeneration, Error> {
+        // Every constructor leaves exactly one.
+        self.generations
+            .iter()
+            .find(|held| held.generation.state == GenerationState::Current)
+            .ok_or(Error::NoSuchGeneration { number: 0 })
+    }
+
+    fn held(&self, number: u32) -> Option<&HeldGeneration> {
+        self.generations
+            .iter()
+            .find(|held| held.generation.number == number)
+    }
+
+    fn share(&self) -> Self {
+        Self {
+            identity: self.identity.clone(),
+            generations: self.generations.clone(),
+            token_key: Arc::clone(&self.token_key),
+            name_key: Arc::clone(&self.name_key),
+            fingerprint_key: Arc::clone(&self.fingerprint_key),
+        }
+    }
+}
+
+impl HeldGeneration {
+    fn new(number: u32, state: GenerationState) -> Result<Self, Error> {
+        Ok(Self {
+            generation: Generation { number, state },
+            key: Arc::new(EnvironmentKey::generate()?),
+        })
+    }
+}
+
+impl fmt::Debug for RealmKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RealmKeys")
+            .field("identity", &self.identity)
+            .field("generations", &self.generations())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+//! The one construction: seals and opens under any key, for any purpose.
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+use crate::cipher::{self, NONCE_LEN, TAG_LEN};
+use crate::derive::Derived;
+use crate::format::{self, HEADER_LEN, Header, Purpose, Sealed};
+use crate::key::KEY_LEN;
+use crate::place::Place;
+use crate::{Error, Secret, random};
+
+/// Each derived key meets one message only, so its nonce need not differ.
+const NONCE: [u8; NONCE_LEN] = [0; NONCE_LEN];
+
+/// What is sealed, for what, and under which generation.
+pub(crate) struct Slot<'a> {
+    purpose: Purpose,
+    generation: u32,
+    place: &'a Place<'a>,
+}
+
+impl<'a> Slot<'a> {
+    pub(crate) const fn new(purpose: Purpose, generation: u32, place: &'a Place<'a>) -> Self {
+        Self {
+            purpose,
+            generation,
+            place,
+        }
+    }
+
+    fn header(&self, salt: [u8; 32], commitment: [u8; 32]) -> Header {
+        Header {
+            purpose: self.purpose.as_u8(),
+            generation: self.generation,
+            salt,
+            commitment,
+            ..Header::from(self.place)
+        }
+    }
+}
+
+/// Header ‖ ciphertext ‖ tag, under a fresh salt.
+pub(crate) fn seal(
+    key: &[u8; KEY_LEN],
+    slot: &Slot<'_>,
+    plaintext: &[u8],
+) -> Result<Vec<u8>, Error> {
+    seal_with_salt(key, slot, plaintext, random::array()?)
+}
+
+/// The same with a salt that is given, which is for test vectors alone: a salt is never used twice.
+pub(crate) fn seal_with_salt(
+    key: &[u8; KEY_LEN],
+    slot: &Slot<'_>,
+    plaintext: &[u8],
+    salt: [u8; 32],
+) -> Result<Vec<u8>, Error> {
+    let derived = Derived::new(key, &salt, slot.purpose)?;
+    let header = slot.header(salt, *derived.commitment()?).print();
+    let associated = format::associated_data(&header, slot.place)?;
+    // The capacity is exact: growing would leave a copy of the plaintext behind.
+    let mut sealed = Vec::with_capacity(plaintext.len().saturating_add(format::OVERHEAD));
+    sealed.extend_from_slice(&header);
+    sealed.extend_from_slice(plaintext);
+    let body = sealed.get_mut(HEADER_LEN..).unwrap_or_default();
+    match cipher::encrypt(derived.key()?, &NONCE, &associated, body) {
+        Ok(tag) => sealed.extend_from_slice(&tag),
+        Err(error) => {
+            sealed.zeroize();
+            return Err(error);
+        }
+    }
+    Ok(sealed)
+}
+
+/// Opens what was sealed under the same key and slot.
+pub(crate) fn open(key: &[u8; KEY_LEN], slot: &Slot<'_>, sealed: &[u8]) -> Result<Secret, Error> {
+    let sealed = Sealed::parse(sealed)?;
+    let expected = slot.header(sealed.header.salt, sealed.header.commitment);
+    if sealed.header != expected {
+        return Err(Error::Open);
+    }
+    let derived = Derived::new(key, &sealed.header.salt, slot.purpose)?;
+    if !bool::from(derived.commitment()?.ct_eq(&sealed.header.commitment)) {
+        return Err(Error::Open);
+    }
+    let associated = format::associated_data(sealed.header_bytes, slot.place)?;
+    let mut secret = Secret::copy_of(sealed.ciphertext);
+    decrypt_or_wipe(derived.key()?, &associated, secret.expose_mut(), sealed.tag)?;
+    Ok(secret)
+}
+
+fn decrypt_or_wipe(
+    key: &[u8; KEY_LEN],
+    associated: &[u8],
+    buffer: &mut [u8],
+    tag: &[u8; TAG_LEN],
+) -> Result<(), Error> {
+    cipher::decrypt(key, &NONCE, associated, buffer, tag).inspect_err(|_| buffer.zeroize())
+}
+
+#[cfg(test)]
+mod tests;
