@@ -14,7 +14,7 @@ use crate::action::PrincipalKind;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::event::Principal;
-use crate::key::SigningKey;
+use crate::key::{SigningKey, VerifyingKey};
 use crate::sink::file::write_public_key;
 use crate::sink::{Place, Sink};
 
@@ -127,7 +127,7 @@ impl LogBuilder {
             .ok_or(Error::NoHome)?;
         let home = self.required.remove(home);
         let place = home.place().ok_or(Error::NoHome)?;
-        check_key(&key, &place)?;
+        let public_key = check_key(&key, &place)?;
         let best_effort = std::mem::take(&mut self.best_effort);
         let best_effort = best_effort
             .into_iter()
@@ -145,6 +145,7 @@ impl LogBuilder {
             principal: self.principal,
             clock: self.clock,
             head: place.head.clone(),
+            public_key,
             poisoned: None,
             refused: 0,
             checkpointed: 0,
@@ -189,13 +190,13 @@ impl LogBuilder {
 }
 
 /// A log signs with one key all its life. A new one gets its public half put beside it.
-fn check_key(key: &SigningKey, place: &Place) -> Result<(), Error> {
+fn check_key(key: &SigningKey, place: &Place) -> Result<VerifyingKey, Error> {
     let public = key.public(&place.log);
     match &place.public_key {
-        Some(known) if *known == public => Ok(()),
+        Some(known) if *known == public => Ok(public),
         Some(_) => Err(Error::WrongKey {
             log: place.log.clone(),
         }),
-        None => write_public_key(&place.directory, &public),
+        None => write_public_key(&place.directory, &public).map(|()| public),
     }
 }

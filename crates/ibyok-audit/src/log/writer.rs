@@ -15,8 +15,10 @@ use crate::action::{Action, Outcome};
 use crate::chain::Head;
 use crate::error::Error;
 use crate::event::{Event, Principal};
+use crate::key::VerifyingKey;
 use crate::line::Prepared;
 use crate::receipt::Receipt;
+use crate::sink::file::write_public_key;
 use crate::sink::{Batch, Durability, Gap, GapKind, Place, Sink};
 
 /// How many lines and how long a log goes without a checkpoint.
@@ -35,6 +37,7 @@ pub(super) struct Writer {
     pub(super) principal: Principal,
     pub(super) clock: fn() -> jiff::Timestamp,
     pub(super) head: Head,
+    pub(super) public_key: VerifyingKey,
     pub(super) poisoned: Option<String>,
     pub(super) refused: u64,
     pub(super) checkpointed: u64,
@@ -217,6 +220,8 @@ impl Writer {
         let Some(place) = self.home.place() else {
             return Err(Error::NoHome);
         };
+        // The directory may be a new one.
+        write_public_key(&place.directory, &self.public_key)?;
         self.head = place.head.clone();
         let mut gaps = place.gaps.clone();
         if self.refused > 0 {
@@ -330,6 +335,7 @@ impl Writer {
 
     fn finish(&mut self) -> Result<(), Error> {
         self.healthy()?;
+        self.last_gap = None;
         let mut lines: Vec<Prepared> = self.dropped().iter().map(|gap| self.gap(gap)).collect();
         lines.push(Prepared::new(&self.own(Action::LogClose)));
         self.write(&lines)?;

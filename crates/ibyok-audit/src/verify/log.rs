@@ -143,7 +143,11 @@ impl Walk {
         }
         let claimed = self.notes.last().map_or(0, |note| note.size);
         if claimed > self.size {
-            let (file, line, seq) = (file_name(self.at.segment), self.at.line + 1, self.size + 1);
+            let (file, line, seq) = (
+                file_name(self.at.segment.max(1)),
+                self.at.line + 1,
+                self.size + 1,
+            );
             self.claim(&file, line, seq, What::Truncated);
         }
         Ok(())

@@ -123,9 +123,6 @@ impl FileSink {
     fn go_on_without(&mut self, head: &Head, why: &str) -> Result<(), Error> {
         if !self.slot.is_still_there() {
             self.slot = Slot::make_for(&self.settings.root, &self.slot.log)?;
-            if let Some(key) = &self.public_key {
-                write_public_key(&self.slot.directory, key)?;
-            }
         }
         let number = numbers(&self.slot.directory)?
             .last()
@@ -225,6 +222,7 @@ impl Sink for FileSink {
         if !self.slot.is_still_there() {
             return self.go_on_without(head, "the directory of the log was removed");
         }
+        self.public_key = public_key(&self.slot.directory)?;
         match recover(
             &self.slot.directory,
             &self.slot.log,

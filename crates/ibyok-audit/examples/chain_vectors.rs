@@ -1,0 +1,187 @@
+//! Prints `vectors/chain.json`: a small log, whole and with one fault each, for second implementations.
+//!
+//! `cargo run -p ibyok-audit --example chain_vectors > vectors/chain.json` makes it anew, under a new log id.
+#![expect(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a program that prints what it has just made"
+)]
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Duration;
+
+use ibyok_audit::{
+    Action, Event, FileSink, Log, Outcome, Phase, Principal, PrincipalKind, SigningKey, verify,
+};
+use jiff::Timestamp;
+use secrecy::SecretBox;
+use serde_json::{Value, json};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let place = scratch.path().join("audit");
+    let (log, key) = write(&place, 3).await?;
+    write_more(&place).await?;
+    let slot = place.join("slot-0");
+    let lines: Vec<String> = std::fs::read_to_string(slot.join("audit-00000001.log"))?
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let notes: Vec<String> = std::fs::read_to_string(slot.join("checkpoints"))?
+        .split("\n\n\u{2014}")
+        .map(str::to_owned)
+        .collect();
+    let notes = notes.join("\n\n\u{2014}");
+    let notes: Vec<String> = notes
+        .split_inclusive("\n\n")
+        .collect::<Vec<_>>()
+        .chunks(2)
+        .map(|pair| pair.concat())
+        .collect();
+    let notes: Vec<String> = notes
+        .iter()
+        .map(|note| note.trim_end_matches('\n').to_owned() + "\n")
+        .collect();
+    let mut cases = Vec::new();
+    for (name, lines, notes) in faults(&lines, &notes) {
+        cases.push(judged(&log, &key, name, &lines, &notes)?);
+    }
+    let vectors = json!({
+        "comment": "A line's prev is the SHA-256 of the line before it, 64 zeros for the first. Leaves are lines; the tree is RFC 6962's; checkpoints are C2SP tlog-checkpoint notes. Each failing case has one fault, which its name says.",
+        "log": log, "key": key, "cases": cases,
+    });
+    println!("{}", serde_json::to_string_pretty(&vectors)?);
+    Ok(())
+}
+
+async fn open(place: &Path) -> Result<Log> {
+    let key = SigningKey::from_seed(SecretBox::new(Box::new([7; 32])));
+    Ok(Log::builder()
+        .required(FileSink::open(place).await?)
+        .signing_key(key)
+        .open()
+        .await?)
+}
+
+async fn write(place: &Path, count: i64) -> Result<(String, String)> {
+    let log = open(place).await?;
+    for n in 0..count {
+        let at = Timestamp::new(1_800_000_000 + n, 0)?;
+        let token = Principal::new(PrincipalKind::Token).id("tok1").name("ci");
+        let event = Event::new(Action::KeyRetrieve, Outcome::Allowed, at)
+            .environment("prod")
+            .key("openai")
+            .principal(token);
+        drop(log.append(event).await?);
+    }
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let key = std::fs::read_to_string(place.join("slot-0/log.pub"))?
+        .trim_end()
+        .to_owned();
+    let id = log.id().to_owned();
+    log.close().await?;
+    Ok((id, key))
+}
+
+async fn write_more(place: &Path) -> Result<()> {
+    let log = open(place).await?;
+    let at = Timestamp::new(1_800_000_100, 0)?;
+    let change = |phase| {
+        Event::new(Action::TokenRevoke, Outcome::Allowed, at)
+            .target("token", "tok1")
+            .phase(phase)
+            .rev(2)
+    };
+    drop(log.append(change(Phase::Intended)).await?);
+    drop(log.append(change(Phase::Done)).await?);
+    let hostile = "\u{1b}[31m\r\n\"\\\u{2028}\u{202e}\u{e9}\u{1f600}";
+    drop(
+        log.append(
+            Event::new(Action::TokenUseFailed, Outcome::Denied, at).client(None, Some(hostile)),
+        )
+        .await?,
+    );
+    log.close().await?;
+    Ok(())
+}
+
+type Case = (&'static str, Vec<String>, Vec<String>);
+
+fn faults(lines: &[String], notes: &[String]) -> Vec<Case> {
+    let change = |name, change: &dyn Fn(&mut Vec<String>)| {
+        let mut changed = lines.to_vec();
+        change(&mut changed);
+        (name, changed, notes.to_vec())
+    };
+    vec![
+        change("whole", &|_| {}),
+        ("no checkpoint yet", lines.to_vec(), Vec::new()),
+        change("line 3 changed", &|lines| {
+            lines[2] = lines[2].replace("allowed", "denied")
+        }),
+        change("line 3 removed", &|lines| drop(lines.remove(2))),
+        change("line 1 removed", &|lines| drop(lines.remove(0))),
+        change("line 3 twice", &|lines| lines.insert(3, lines[2].clone())),
+        change("a forged line after line 3", &|lines| {
+            lines.insert(3, lines[2].replace("openai", "stripe"))
+        }),
+        change("lines 3 and 4 swapped", &|lines| lines.swap(2, 3)),
+        change("line 8 moved before line 3", &|lines| {
+            let line = lines.remove(7);
+            lines.insert(2, line);
+        }),
+        change("last line cut off", &|lines| drop(lines.pop())),
+        change("all but line 1 cut off", &|lines| lines.truncate(1)),
+        change("prev of line 3 changed", &|lines| {
+            let at = lines[2].find("\"prev\":\"").map_or(0, |at| at + 8);
+            lines[2].replace_range(at..at + 4, "zzzz");
+        }),
+        (
+            "a checkpoint of another size",
+            lines.to_vec(),
+            notes
+                .iter()
+                .map(|note| note.replace("\n5\n", "\n4\n"))
+                .collect(),
+        ),
+        ("a signature changed", lines.to_vec(), {
+            let mut notes = notes.to_vec();
+            let at = notes[1].len() - 10;
+            let other = if &notes[1][at..=at] == "A" { "B" } else { "A" };
+            notes[1].replace_range(at..=at, other);
+            notes
+        }),
+    ]
+}
+
+fn judged(log: &str, key: &str, name: &str, lines: &[String], notes: &[String]) -> Result<Value> {
+    let scratch = tempfile::tempdir()?;
+    let slot = scratch.path().join("slot-0");
+    std::fs::create_dir(&slot)?;
+    std::fs::write(slot.join("id"), log)?;
+    std::fs::write(
+        slot.join("audit-00000001.log"),
+        lines
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect::<String>(),
+    )?;
+    std::fs::write(
+        slot.join("checkpoints"),
+        notes
+            .iter()
+            .map(|note| format!("{note}\n"))
+            .collect::<String>(),
+    )?;
+    let report = verify(scratch.path(), &[key.parse()?], &[])?;
+    let bad = report
+        .first_bad
+        .map(|bad| json!({"what": bad.what, "seq": bad.seq}));
+    Ok(
+        json!({"name": name, "lines": lines, "checkpoints": notes, "ok": report.ok, "first_bad": bad}),
+    )
+}

@@ -1,0 +1,16 @@
+//! What the log promises, by subject.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what a test expects it may say"
+)]
+
+mod conformance; // the file sink passes the suite, broken sinks do not
+mod faults; // disks that fail, files that vanish, processes that are killed
+mod group_commit; // many tasks, one chain
+mod reading; // filters, limits, following
+mod slots; // places, locks, keys
+mod support;
+mod tamper; // what is done to a log shows
+mod vectors; // the chain that a second implementation checks
