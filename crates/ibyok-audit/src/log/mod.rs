@@ -245,8 +245,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+type Listener = Box<dyn Fn(&Checkpoint) + Send>;
+
 #[derive(Default)]
-struct Listeners(Vec<Box<dyn Fn(&Checkpoint) + Send>>);
+struct Listeners(Vec<Listener>);
 
 impl fmt::Debug for Listeners {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

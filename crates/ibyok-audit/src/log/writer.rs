@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::TrySendError;
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::Shared;
 use super::best_effort::BestEffort;
 use super::keeper::{Keeper, Snapshot};
@@ -25,7 +27,8 @@ use crate::sink::{Batch, Durability, Gap, GapKind, Place, Sink};
 const CHECKPOINT_LINES: u64 = 1000;
 const CHECKPOINT_TIME: Duration = Duration::from_secs(1);
 
-type Reply = tokio::sync::oneshot::Sender<Result<Receipt, Error>>;
+type Reply = oneshot::Sender<Result<Receipt, Error>>;
+type Done = oneshot::Sender<Result<(), Error>>;
 
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
@@ -78,14 +81,7 @@ impl Writer {
     }
 
     /// Does everything that waits, lines first. Gives who asked for the end, if somebody did.
-    #[expect(
-        clippy::type_complexity,
-        reason = "an answer that may not be waited for, if there is one"
-    )]
-    fn work(
-        &mut self,
-        jobs: &mut Vec<Job>,
-    ) -> Option<Option<tokio::sync::oneshot::Sender<Result<(), Error>>>> {
+    fn work(&mut self, jobs: &mut Vec<Job>) -> Option<Option<Done>> {
         let (mut lines, mut replies, mut others) = (
             Vec::with_capacity(jobs.len()),
             Vec::with_capacity(jobs.len()),
@@ -316,7 +312,7 @@ impl Writer {
         }
     }
 
-    fn end(mut self, reply: Option<tokio::sync::oneshot::Sender<Result<(), Error>>>) {
+    fn end(mut self, reply: Option<Done>) {
         let result = self.finish();
         let left = self.shared.queue.shut();
         drop(left);
@@ -348,7 +344,7 @@ impl Writer {
     }
 }
 
-fn answer(reply: tokio::sync::oneshot::Sender<Result<(), Error>>, result: Result<(), Error>) {
+fn answer(reply: Done, result: Result<(), Error>) {
     // Whoever does not wait any more need not know.
     drop(reply.send(result));
 }

@@ -11,7 +11,7 @@ use ibyok_audit::{
     What,
 };
 
-use crate::support::{check, event, key, lines, open, segment, written};
+use crate::support::{append, check, event, key, lines, open, segment, written};
 
 /// A file sink with switches for its faults.
 struct Flaky {
@@ -106,7 +106,7 @@ async fn a_failed_sync_fails_the_whole_batch_and_everything_after_until_a_reopen
     let scratch = tempfile::tempdir().unwrap();
     let place = scratch.path().join("audit");
     let (log, switches) = flaky(&place).await;
-    log.append(event(1)).await.unwrap();
+    append(&log, event(1)).await;
     switches.sync_fails.store(true, Ordering::SeqCst);
     let tasks: Vec<_> = (0..64)
         .map(|n| {
@@ -125,7 +125,7 @@ async fn a_failed_sync_fails_the_whole_batch_and_everything_after_until_a_reopen
     assert!(!log.status().is_healthy());
     log.reopen().await.unwrap();
     assert!(log.status().is_healthy());
-    log.append(event(3)).await.unwrap();
+    append(&log, event(3)).await;
     log.close().await.unwrap();
     assert!(check(&place).ok);
     let (reason, count) = gaps(&place).pop().unwrap();
@@ -140,7 +140,7 @@ async fn a_full_disk_refuses_and_a_reopen_goes_on_once_there_is_space() {
     let scratch = tempfile::tempdir().unwrap();
     let place = scratch.path().join("audit");
     let (log, switches) = flaky(&place).await;
-    log.append(event(1)).await.unwrap();
+    append(&log, event(1)).await;
     switches.full.store(true, Ordering::SeqCst);
     assert!(matches!(
         log.append(event(2)).await,
@@ -153,7 +153,7 @@ async fn a_full_disk_refuses_and_a_reopen_goes_on_once_there_is_space() {
     assert!(log.append(event(2)).await.is_err());
     switches.full.store(false, Ordering::SeqCst);
     log.reopen().await.unwrap();
-    log.append(event(3)).await.unwrap();
+    append(&log, event(3)).await;
     log.close().await.unwrap();
     let report = check(&place);
     assert!(report.ok, "{report:?}");
@@ -177,7 +177,7 @@ async fn a_hanging_sink_is_a_refusal_within_the_deadline() {
     }
     switches.hangs.store(false, Ordering::SeqCst);
     log.flush().await.unwrap();
-    log.append(event(2)).await.unwrap();
+    append(&log, event(2)).await;
     log.close().await.unwrap();
     let report = check(&place);
     assert!(
@@ -230,9 +230,9 @@ async fn a_best_effort_sink_that_fails_holds_nobody_up_and_is_counted() {
         .open()
         .await
         .unwrap();
-    log.append(event(1)).await.unwrap();
+    append(&log, event(1)).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
-    log.append(event(2)).await.unwrap();
+    append(&log, event(2)).await;
     log.close().await.unwrap();
     let gaps = gaps(&place);
     assert!(
@@ -266,7 +266,7 @@ async fn crashed(scratch: &Path) -> PathBuf {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     for n in 2..9 {
-        log.append(event(n)).await.unwrap();
+        append(&log, event(n)).await;
     }
     crash(&place, &scratch.join("crashed"))
 }
@@ -339,7 +339,7 @@ async fn a_whole_line_that_does_not_follow_is_said_and_verification_names_it() {
     let text = std::fs::read_to_string(segment(&place)).unwrap();
     std::fs::write(segment(&place), text.replace("key-4", "key-5")).unwrap();
     let log = open(&place).await;
-    log.append(event(9)).await.unwrap();
+    append(&log, event(9)).await;
     log.close().await.unwrap();
     assert_eq!(kinds(&place), ["broken"]);
     let bad = check(&place).first_bad.unwrap();
@@ -391,7 +391,7 @@ async fn a_file_that_vanishes_changes_or_shrinks_under_the_writer_is_noticed() {
         let place = scratch.path().join("audit");
         let log = open(&place).await;
         for n in 0..10 {
-            log.append(event(n)).await.unwrap();
+            append(&log, event(n)).await;
         }
         harm(&place);
         assert!(

@@ -3,7 +3,7 @@ use ibyok_audit::{
 };
 use jiff::Timestamp;
 
-use crate::support::{event, open, open_with, written};
+use crate::support::{append, event, open, open_with, written};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::new(1_800_000_000 + second, 0).unwrap()
@@ -31,14 +31,18 @@ async fn sample(place: &std::path::Path) {
             .request_id("r3"),
         Event::new(Action::TokenRevoke, Outcome::Allowed, at(5)).target("token", "tok1"),
     ] {
-        one.append(event).await.unwrap();
+        append(&one, event).await;
     }
-    two.append(get(2, Outcome::Allowed).environment("prod").key("other"))
-        .await
-        .unwrap();
-    two.append(get(4, Outcome::Failed).environment("prod").key("openai"))
-        .await
-        .unwrap();
+    append(
+        &two,
+        get(2, Outcome::Allowed).environment("prod").key("other"),
+    )
+    .await;
+    append(
+        &two,
+        get(4, Outcome::Failed).environment("prod").key("openai"),
+    )
+    .await;
     one.flush().await.unwrap();
     one.close().await.unwrap();
     two.close().await.unwrap();
@@ -116,7 +120,7 @@ async fn following_sees_new_lines_new_segments_and_new_slots() {
             .unwrap(),
     )
     .await;
-    log.append(event(1)).await.unwrap();
+    append(&log, event(1)).await;
     let mut follow = Reader::open(&place)
         .unwrap()
         .follow(&Filter::default())
@@ -124,7 +128,7 @@ async fn following_sees_new_lines_new_segments_and_new_slots() {
     assert_eq!(follow.poll().unwrap().len(), 0);
     let mut seen = Vec::new();
     for n in 2..40 {
-        log.append(event(n)).await.unwrap();
+        append(&log, event(n)).await;
         seen.extend(
             follow
                 .poll()
@@ -162,13 +166,13 @@ async fn hostile_text_is_one_line_that_reads_back() {
     let place = scratch.path().join("audit");
     let log = open(&place).await;
     let hostile = "\r\n{\"v\":1}\u{0}\u{1b}[2J\"\\\u{2028}\u{202e}\u{feff}\u{7f}\u{9b}é😀";
-    log.append(
+    append(
+        &log,
         event(1)
             .key(hostile)
             .client(None, Some(&hostile.repeat(70_000))),
     )
-    .await
-    .unwrap();
+    .await;
     log.close().await.unwrap();
     let bytes = std::fs::read(crate::support::segment(&place)).unwrap();
     assert!(bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')));

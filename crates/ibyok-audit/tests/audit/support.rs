@@ -30,6 +30,11 @@ pub(crate) async fn open_with(sink: impl ibyok_audit::Sink + 'static) -> Log {
         .unwrap()
 }
 
+/// Appends an event and gives its `seq`.
+pub(crate) async fn append(log: &Log, event: Event) -> u64 {
+    log.append(event).await.unwrap().seq()
+}
+
 /// A closed log of `count` lines: the opening, events, the closing.
 pub(crate) async fn written(place: &Path, count: u64) {
     let log = open(place).await;
