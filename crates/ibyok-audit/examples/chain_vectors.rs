@@ -151,7 +151,11 @@ fn faults(lines: &[String], notes: &[String]) -> Vec<Case> {
         ("a signature changed", lines.to_vec(), {
             let mut notes = notes.to_vec();
             let at = notes[1].len() - 10;
-            let other = if &notes[1][at..=at] == "A" { "B" } else { "A" };
+            let other = if notes[1].as_bytes()[at] == b'A' {
+                "B"
+            } else {
+                "A"
+            };
             notes[1].replace_range(at..=at, other);
             notes
         }),
