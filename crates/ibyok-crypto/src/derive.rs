@@ -75,7 +75,7 @@ pub(crate) fn kek_id(kek: &[u8; KEY_LEN]) -> [u8; 16] {
     first_half(hmac(kek, &[KEK_ID]))
 }
 
-fn hkdf(key: &[u8; KEY_LEN], salt: &[u8; 32], info: &[&[u8]], okm: &mut [u8]) -> Result<(), Error> {
+fn hkdf(key: &[u8], salt: &[u8], info: &[&[u8]], okm: &mut [u8]) -> Result<(), Error> {
     let mut extract = HkdfExtract::<Sha256>::new(Some(salt));
     extract.input_ikm(key);
     let (mut prk, hkdf) = extract.finalize();
