@@ -1,2 +1,74 @@
-//! IBYOK as a library: a vault for the API keys that programs use
+//! IBYOK as a library: a vault for the API keys that programs use.
+//!
+//! A [`Vault`] keeps keys sealed in a store, under environment keys that a KEK wraps. A program holds a scoped, expiring
+//! [`AccessToken`] and retrieves the key it needs at run time; each retrieval is on a tamper-evident audit log before the
+//! value is released.
+//!
+//! ```
+#![doc = include_str!("../embed.rs")]
+//! ```
+//!
+//! # The parts
+//! - [`Vault::builder`] puts one together from a [`Store`], a [`Kek`] and a [`FileSink`]; bring your own by implementing the trait.
+//! - [`Vault::retrieve`] is the hot path. [`Vault::operator`] and [`Vault::as_token`] give a [`Session`] with every other verb.
+//! - [`Error`] says by its variant what can be done about it.
+//!
+//! # What it does not do
+//! It knows no transport and no command line, reads no environment, and installs no logger. It does not protect a value once
+//! it is released, nor against whoever can read the memory of the process that holds the vault.
 #![forbid(unsafe_code)]
+
+mod attempt;
+mod audit_view;
+mod authenticate;
+mod authorize;
+mod builder;
+mod cache;
+mod change;
+mod clock;
+mod context;
+mod environments;
+mod error;
+mod floors;
+mod keys;
+mod lease;
+mod list;
+mod model;
+mod opening;
+mod realm;
+mod recording;
+mod records;
+mod recovery;
+mod refusals;
+mod retrieve;
+mod session;
+mod status;
+mod take_away;
+mod tokens;
+mod vault;
+
+// The public interface is:
+pub use builder::{VaultBuilder, vault_in};
+pub use clock::{Clock, SystemClock};
+pub use context::RequestContext;
+pub use error::{Code, Error, Part, Result};
+pub use keys::{Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};
+pub use model::environment::{Class, EnvironmentInfo};
+pub use model::key::{KeyInfo, Role, Stamp, StateChange, VersionInfo};
+pub use model::key_ref::KeyRef;
+pub use model::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
+pub use model::token::{AccessToken, Expiry, Issued, TokenInfo, TokenRequest, attenuate, token_id};
+pub use retrieve::{Mode, Released, ReleasedInfo};
+pub use session::{Page, PageRequest, Session, WhoAmI};
+pub use status::{AuditStatus, Ready, Status, StoreStatus};
+pub use vault::Vault;
+
+// What an embedder needs of the parts, so that this crate is the only dependency:
+pub use ibyok_audit::{
+    Action, Durability, Entry, FileSink, Filter, Follow, Line, Lines, Outcome, Report, Sink, StdoutSink, VerifyingKey,
+};
+pub use ibyok_crypto::{Kek, LocalKek, PassphraseCost, PassphraseKek, Secret};
+pub use ibyok_policy::{Environments, Grant, Pattern, Restriction, Scope, Scopes, TokenId};
+pub use ibyok_storage::{FileStore, MemoryStore, Store};
+pub use jiff::Timestamp;
+pub use secrecy::{ExposeSecret, SecretString};

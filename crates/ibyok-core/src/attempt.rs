@@ -1,0 +1,121 @@
+//! What is being tried, as far as it is known, so that refusals and failures are on the log as fully as successes.
+
+use ibyok_audit::{Action, Event, Outcome, Phase, Principal as Who, PrincipalKind};
+use jiff::Timestamp;
+
+use crate::context::RequestContext;
+use crate::error::Error;
+
+/// One thing that somebody tries, filled in as the steps learn of it.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) action: Action,
+    pub(crate) at: Timestamp,
+    pub(crate) context: RequestContext,
+    pub(crate) principal: Option<Who>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) environment: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) key_id: Option<String>,
+    pub(crate) version: Option<u32>,
+    pub(crate) mode: Option<&'static str>,
+    pub(crate) target: Option<(&'static str, String)>,
+    pub(crate) record: Option<String>,
+    pub(crate) rev: Option<u64>,
+    pub(crate) count: u64,
+    /// A reason finer than the error tells its caller.
+    pub(crate) reason: Option<&'static str>,
+}
+
+impl Attempt {
+    pub(crate) fn new(action: Action, at: Timestamp, context: &RequestContext) -> Self {
+        Attempt {
+            action,
+            at,
+            context: context.clone(),
+            principal: None,
+            namespace: None,
+            environment: None,
+            key: None,
+            key_id: None,
+            version: None,
+            mode: None,
+            target: None,
+            record: None,
+            rev: None,
+            count: 1,
+            reason: None,
+        }
+    }
+
+    /// The event of what was allowed.
+    pub(crate) fn allowed(&self) -> Event {
+        self.event(self.action, Outcome::Allowed)
+    }
+
+    /// The event of a change before it is in the store, or of its end.
+    pub(crate) fn phase(&self, phase: Phase) -> Event {
+        self.event(self.action, Outcome::Allowed).phase(phase)
+    }
+
+    /// The event of what was refused or failed.
+    pub(crate) fn refused(&self, error: &Error) -> Event {
+        let outcome = match error {
+            Error::Denied { .. } | Error::Unauthenticated => Outcome::Denied,
+            _ => Outcome::Failed,
+        };
+        let reason = match (self.reason, error) {
+            (Some(reason), _) => reason.to_owned(),
+            (None, Error::Denied { limit, .. }) => (*limit).to_owned(),
+            (None, error) => error.code().as_str().to_owned(),
+        };
+        // Without a valid token it is not known what somebody would have been allowed to try.
+        let action = match error {
+            Error::Unauthenticated => Action::TokenUseFailed,
+            _ => self.action,
+        };
+        self.event(action, outcome).reason(reason)
+    }
+
+    fn event(&self, action: Action, outcome: Outcome) -> Event {
+        let mut event = Event::new(action, outcome, self.at).count(self.count);
+        let principal = self.principal.clone();
+        event = event.principal(principal.unwrap_or_else(|| Who::new(PrincipalKind::Anonymous)));
+        if let Some(namespace) = &self.namespace {
+            event = event.namespace(namespace);
+        }
+        if let Some(environment) = &self.environment {
+            event = event.environment(environment);
+        }
+        if let Some(key) = &self.key {
+            event = event.key(key);
+        }
+        if let Some(id) = &self.key_id {
+            event = event.key_id(id);
+        }
+        if let Some(version) = self.version {
+            event = event.version(version);
+        }
+        if let Some(mode) = self.mode {
+            event = event.mode(mode);
+        }
+        if let Some((kind, id)) = &self.target {
+            event = event.target(*kind, id);
+        }
+        if let Some(record) = &self.record {
+            event = event.record(record);
+        }
+        if let Some(rev) = self.rev {
+            event = event.rev(rev);
+        }
+        let context = &self.context;
+        event = event.client(context.source, context.user_agent.as_deref());
+        if let Some(id) = &context.request_id {
+            event = event.request_id(id);
+        }
+        if let Some(id) = &context.trace_id {
+            event = event.trace_id(id);
+        }
+        event
+    }
+}

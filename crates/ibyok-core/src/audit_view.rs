@@ -1,0 +1,103 @@
+//! Reading and verifying the audit log, for an operator: recorded like everything else.
+
+use std::path::PathBuf;
+
+use ibyok_audit::{Action, Filter, Follow, Lines, Reader, Report, SigningKey, VerifyingKey, verify};
+use ibyok_storage::RecordId;
+use secrecy::{ExposeSecret, SecretBox};
+
+use crate::environments::operators_only;
+use crate::error::{Error, Result};
+use crate::model::kind;
+use crate::model::name::base62;
+use crate::realm::{PAGE, open_failed};
+use crate::session::Session;
+use crate::vault::Inner;
+
+impl Session {
+    /// The lines that a filter wants of all logs beside this process's own, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token, [`Error::Unavailable`] if the log cannot be read.
+    pub async fn audit_lines(&self, filter: &Filter) -> Result<Lines> {
+        let place = self.read_audit().await?;
+        Ok(Reader::open(place)?.lines(filter)?)
+    }
+
+    /// The lines that a filter wants, from now on: poll it.
+    ///
+    /// # Errors
+    /// As [`Session::audit_lines`].
+    pub async fn follow_audit(&self, filter: &Filter) -> Result<Follow> {
+        let place = self.read_audit().await?;
+        Ok(Reader::open(place)?.follow(filter)?)
+    }
+
+    /// Verifies every log beside this process's own, against the keys and checkpoints in the store and further keys.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token, [`Error::Unavailable`] if log or store cannot be read. What is wrong with a log is no error
+    /// but in the report.
+    pub async fn verify_audit(&self, keys: &[VerifyingKey]) -> Result<Report> {
+        let place = self.read_audit().await?;
+        self.inner.log.flush().await?;
+        let mut trusted = self.inner.log_keys().await?;
+        trusted.extend(keys.iter().cloned());
+        let known = self.inner.kept_checkpoints().await?;
+        let report = tokio::task::spawn_blocking(move || verify(&place, &trusted, &known)).await;
+        let report = report.map_err(|_| Error::unavailable(crate::Part::AuditLog, "verification was interrupted"))?;
+        Ok(report?)
+    }
+
+    /// The public keys of every log that this vault has: what a verifier without the vault needs.
+    ///
+    /// # Errors
+    /// As [`Session::audit_lines`].
+    pub async fn audit_keys(&self) -> Result<Vec<VerifyingKey>> {
+        self.read_audit().await?;
+        self.inner.log_keys().await
+    }
+
+    /// Records that the log is read, and tells where it is.
+    async fn read_audit(&self) -> Result<PathBuf> {
+        let mut attempt = self.attempt(Action::AuditRead);
+        let outcome = async {
+            let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
+            operators_only(&principal)
+        }
+        .await;
+        self.inner.answering(&attempt, outcome).await?;
+        Ok(self.inner.log.status().place)
+    }
+}
+
+impl Inner {
+    /// The public half of every log key that is sealed under this node's home.
+    async fn log_keys(&self) -> Result<Vec<VerifyingKey>> {
+        let collection = self.home.collection(kind::LOG_KEY)?;
+        let mut keys = Vec::new();
+        let mut after: Option<RecordId> = None;
+        loop {
+            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
+            for id in &page {
+                keys.extend(self.log_key(id).await?);
+            }
+            after = page.last().copied();
+            if page.len() < PAGE {
+                return Ok(keys);
+            }
+        }
+    }
+
+    async fn log_key(&self, id: &RecordId) -> Result<Option<VerifyingKey>> {
+        let Some(stored) = self.store.get(id).await? else {
+            return Ok(None);
+        };
+        let what = || "an audit log's key".to_owned();
+        let seed = self.home.keys.open_record(&self.home.place(id), &stored.bytes);
+        let seed = seed.map_err(|error| open_failed(what(), error))?;
+        let bytes = <&[u8; 32]>::try_from(seed.expose_secret()).map_err(|_| Error::integrity(what()))?;
+        let seed = SecretBox::init_with_mut(|seed: &mut [u8; 32]| seed.copy_from_slice(bytes));
+        Ok(Some(SigningKey::from_seed(seed).public(&base62(*id.id()))))
+    }
+}

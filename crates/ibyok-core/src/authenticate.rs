@@ -1,0 +1,182 @@
+//! A presented token becomes a principal, or nothing is said about why not.
+
+use std::sync::Arc;
+
+use ibyok_audit::{Principal as Who, PrincipalKind};
+use ibyok_policy::{Restriction, Token, TokenId, valid_at};
+use jiff::Timestamp;
+
+use crate::attempt::Attempt;
+use crate::cache::Held;
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::model::name::Namespace;
+use crate::model::token::{AccessToken, TokenRecord};
+use crate::realm::Realm;
+use crate::vault::Inner;
+
+/// How many ancestors a token may have.
+pub(crate) const PARENTS_MAX: usize = 4;
+
+/// Who asks, established: made only by authentication.
+#[derive(Clone, Debug)]
+pub(crate) enum Principal {
+    /// Whoever can open the vault.
+    Operator { name: String, namespace: Namespace },
+    /// A valid access token.
+    Token(Arc<Holder>),
+}
+
+/// The holder of a valid access token.
+#[derive(Debug)]
+pub(crate) struct Holder {
+    pub(crate) id: TokenId,
+    pub(crate) realm: Arc<Realm>,
+    pub(crate) held: Arc<Held<TokenRecord>>,
+    pub(crate) restrictions: Vec<Restriction>,
+    pub(crate) epoch: u32,
+    pub(crate) chain: String,
+}
+
+impl Principal {
+    /// The namespace that the principal acts in unless another is named.
+    pub(crate) fn namespace(&self) -> &Namespace {
+        match self {
+            Principal::Operator { namespace, .. } => namespace,
+            Principal::Token(holder) => &holder.realm.name.namespace,
+        }
+    }
+
+    /// What stands in a record as who did it.
+    pub(crate) fn by(&self) -> String {
+        match self {
+            Principal::Operator { name, .. } => name.clone(),
+            Principal::Token(holder) => holder.id.to_string(),
+        }
+    }
+
+    fn who(&self) -> Who {
+        match self {
+            Principal::Operator { name, .. } => Who::new(PrincipalKind::Operator).id(name),
+            Principal::Token(holder) => Who::new(PrincipalKind::Token)
+                .id(holder.id.to_string())
+                .name(&holder.held.record.name)
+                .chain(&holder.chain),
+        }
+    }
+}
+
+/// How somebody asks.
+#[derive(Clone, Debug)]
+pub(crate) enum Asking {
+    Operator(String, Namespace),
+    Token(Arc<AccessToken>),
+}
+
+impl Inner {
+    /// Establishes who asks. Every way in which a token is not valid is the one error, with its reason for the log only.
+    pub(crate) async fn authenticate(self: &Arc<Self>, attempt: &mut Attempt, asking: &Asking) -> Result<Principal> {
+        let principal = match asking {
+            Asking::Operator(name, namespace) => Principal::Operator {
+                name: name.clone(),
+                namespace: namespace.clone(),
+            },
+            Asking::Token(token) => Principal::Token(Arc::new(self.authenticate_token(attempt, token).await?)),
+        };
+        attempt.principal = Some(principal.who());
+        attempt.namespace = Some(principal.namespace().to_string());
+        Ok(principal)
+    }
+
+    async fn authenticate_token(self: &Arc<Self>, attempt: &mut Attempt, token: &AccessToken) -> Result<Holder> {
+        let presented = Token::parse(token.expose()).map_err(|_| refuse(attempt, "malformed"))?;
+        let id = presented.id();
+        self.hold_lease().await?;
+        let tag = ibyok_crypto::RealmTag::from_bytes(id.tag()).ok();
+        let name = match tag {
+            Some(tag) => self.realm_by_tag(tag).await?,
+            None => None,
+        };
+        let name = name.ok_or_else(|| refuse(attempt, "unknown"))?;
+        let realm = self.realm(&name).await?.ok_or_else(|| refuse(attempt, "unknown"))?;
+        let verified = presented
+            .verify(realm.keys.token_key())
+            .map_err(|_| refuse(attempt, "unknown"))?;
+        // From here on the token is one of ours, and its id may be named.
+        attempt.principal = Some(
+            Who::new(PrincipalKind::Token)
+                .id(id.to_string())
+                .chain(verified.chain().to_string()),
+        );
+        attempt.namespace = Some(name.namespace.to_string());
+        let held = self
+            .load::<TokenRecord>(&realm, id.bytes())
+            .await?
+            .ok_or_else(|| refuse(attempt, "unknown"))?;
+        let holder = Holder {
+            id,
+            held,
+            restrictions: verified.restrictions().to_vec(),
+            epoch: verified.epoch(),
+            chain: verified.chain().to_string(),
+            realm,
+        };
+        self.still_valid(&holder, attempt.at)
+            .await
+            .map_err(|error| match error {
+                Invalid::Token(reason) => refuse(attempt, reason),
+                Invalid::Other(error) => error,
+            })?;
+        Ok(holder)
+    }
+
+    /// Whether a token that verified is valid now: not revoked, within its times, and so are all its parents.
+    pub(crate) async fn still_valid(&self, holder: &Holder, at: Timestamp) -> Result<(), Invalid> {
+        let record = &holder.held.record;
+        if !record.accepts_epoch(holder.epoch, at) {
+            return Err(Invalid::Token("superseded"));
+        }
+        if record.revoked.is_some() {
+            return Err(Invalid::Token("revoked"));
+        }
+        valid_at(&record.grant, &holder.restrictions, at).map_err(|reason| Invalid::Token(reason.as_str()))?;
+        for parent in &record.parents {
+            let parent = self.load::<TokenRecord>(&holder.realm, parent.bytes()).await?;
+            let Some(parent) = parent else {
+                return Err(Invalid::Token("parent_missing"));
+            };
+            if parent
+                .record
+                .revoked
+                .as_ref()
+                .is_some_and(|revoked| !revoked.keep_children)
+            {
+                return Err(Invalid::Token("parent_revoked"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The time, for deciding.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+/// Why a token that verified is not valid.
+#[derive(Debug)]
+pub(crate) enum Invalid {
+    Token(&'static str),
+    Other(Error),
+}
+
+impl From<Error> for Invalid {
+    fn from(error: Error) -> Self {
+        Invalid::Other(error)
+    }
+}
+
+fn refuse(attempt: &mut Attempt, reason: &'static str) -> Error {
+    attempt.reason = Some(reason);
+    Error::Unauthenticated
+}

@@ -1,0 +1,236 @@
+//! A principal becomes a permit: for one action on one key, decided without looking whether the key exists.
+
+use std::sync::Arc;
+
+use ibyok_policy::{Decision, Request, Scope, decide, may_list};
+
+use crate::attempt::Attempt;
+use crate::authenticate::Principal;
+use crate::error::{Error, Result};
+use crate::model::key_ref::{KeyHandle, KeyRef};
+use crate::model::name::{EnvironmentName, KeyId, KeyName, Namespace};
+use crate::realm::{Realm, RealmName};
+use crate::vault::Inner;
+
+/// Leave to use one key. Names the key that it was given for; loading takes a permit, not a reference.
+#[must_use]
+#[derive(Debug)]
+pub(crate) struct Permit {
+    pub(crate) principal: Principal,
+    pub(crate) realm: Arc<Realm>,
+    pub(crate) key: KeyName,
+    pub(crate) id: KeyId,
+}
+
+impl Permit {
+    /// The key for people: `environment/name`.
+    pub(crate) fn label(&self) -> String {
+        format!("{}/{}", self.realm.name.environment_word(), self.key)
+    }
+}
+
+impl Inner {
+    /// Decides whether a principal may use a scope in an environment, on a key if one is named.
+    pub(crate) fn allowed(
+        &self,
+        attempt: &Attempt,
+        principal: &Principal,
+        scope: Scope,
+        namespace: &Namespace,
+        environment: Option<&EnvironmentName>,
+        key: Option<&KeyName>,
+    ) -> Result<()> {
+        let Principal::Token(holder) = principal else {
+            return Ok(());
+        };
+        let request = Request {
+            scope,
+            namespace: namespace.as_str(),
+            environment: environment.map(EnvironmentName::as_str),
+            key: key.map(KeyName::as_str),
+            source: attempt.context.source,
+            at: attempt.at,
+        };
+        let grant = &holder.held.record.grant;
+        match decide(&holder.realm.scope(), grant, &holder.restrictions, &request) {
+            Decision::Allow => Ok(()),
+            Decision::Deny(reason) => Err(reason.into()),
+        }
+    }
+
+    /// As [`Inner::allowed`], for some key, whichever it is: what lists and tokens are asked for by.
+    pub(crate) fn allowed_for_some_key(
+        &self,
+        attempt: &Attempt,
+        principal: &Principal,
+        scope: Scope,
+        namespace: &Namespace,
+        environment: &EnvironmentName,
+    ) -> Result<()> {
+        let Principal::Token(holder) = principal else {
+            return Ok(());
+        };
+        let request = Request {
+            scope,
+            namespace: namespace.as_str(),
+            environment: Some(environment.as_str()),
+            key: None,
+            source: attempt.context.source,
+            at: attempt.at,
+        };
+        let grant = &holder.held.record.grant;
+        match may_list(&holder.realm.scope(), grant, &holder.restrictions, &request) {
+            Decision::Allow => Ok(()),
+            Decision::Deny(reason) => Err(reason.into()),
+        }
+    }
+
+    /// The environments of a namespace in which a principal may use a scope on some key.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] if there is none.
+    pub(crate) async fn environments_allowed(
+        &self,
+        attempt: &Attempt,
+        principal: &Principal,
+        scope: Scope,
+        namespace: &Namespace,
+    ) -> Result<Vec<EnvironmentName>> {
+        let mut refused = None;
+        let mut allowed = Vec::new();
+        for environment in self.environment_names(namespace).await? {
+            match self.allowed_for_some_key(attempt, principal, scope, namespace, &environment) {
+                Ok(()) => allowed.push(environment),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        match (allowed.is_empty(), principal) {
+            (true, Principal::Token(_)) => {
+                Err(refused.unwrap_or_else(|| Error::denied("environment", "no environment")))
+            }
+            _ => Ok(allowed),
+        }
+    }
+
+    /// Leave to use a scope on a key by reference.
+    pub(crate) async fn authorize(
+        self: &Arc<Self>,
+        attempt: &mut Attempt,
+        principal: &Principal,
+        scope: Scope,
+        reference: &KeyRef,
+    ) -> Result<Permit> {
+        let namespace = reference.namespace().unwrap_or_else(|| principal.namespace()).clone();
+        let environment = reference.environment();
+        attempt.namespace = Some(namespace.to_string());
+        attempt.environment = Some(environment.to_string());
+        let key = match reference.handle() {
+            KeyHandle::Name(name) => {
+                attempt.key = Some(name.to_string());
+                self.allowed(attempt, principal, scope, &namespace, Some(environment), Some(name))?;
+                name.clone()
+            }
+            KeyHandle::Id(id) => {
+                attempt.key_id = Some(id.to_string());
+                let name = self
+                    .name_of((attempt, principal, scope), &namespace, environment, *id)
+                    .await?;
+                attempt.key = Some(name.to_string());
+                self.allowed(attempt, principal, scope, &namespace, Some(environment), Some(&name))
+                    .map_err(|_| hidden_key())?;
+                name
+            }
+        };
+        let realm = self.environment_realm(&namespace, environment).await?;
+        let id = KeyId(realm.keys.record_id(key.as_str()));
+        attempt.key_id = Some(id.to_string());
+        Ok(Permit {
+            principal: principal.clone(),
+            realm,
+            key,
+            id,
+        })
+    }
+
+    /// The name that an id stands for. To a token, what does not exist and what it may not have are one answer.
+    async fn name_of(
+        self: &Arc<Self>,
+        asked: (&Attempt, &Principal, Scope),
+        namespace: &Namespace,
+        environment: &EnvironmentName,
+        id: KeyId,
+    ) -> Result<KeyName> {
+        let (attempt, principal, scope) = asked;
+        let is_token = matches!(principal, Principal::Token(_));
+        let hide = |error: Error| match error {
+            Error::NotFound { .. } if is_token => hidden_key(),
+            other => other,
+        };
+        if let Principal::Token(holder) = principal
+            && &holder.realm.name.namespace != namespace
+        {
+            return Err(ibyok_policy::Reason::Namespace.into());
+        }
+        self.allowed_for_some_key(attempt, principal, scope, namespace, environment)?;
+        let realm = self.environment_realm(namespace, environment).await.map_err(hide)?;
+        self.hold_lease().await?;
+        let held = self.load::<crate::model::key::KeyRecord>(&realm, id.0).await?;
+        let name = held
+            .filter(|h| h.record.removed.is_none())
+            .map(|h| h.record.name.clone());
+        name.ok_or_else(|| {
+            hide(Error::NotFound {
+                what: format!("key `{environment}/{id}`"),
+                hint: None,
+            })
+        })
+    }
+
+    /// The realm of an environment, or an error that suggests the nearest name.
+    pub(crate) async fn environment_realm(
+        &self,
+        namespace: &Namespace,
+        environment: &EnvironmentName,
+    ) -> Result<Arc<Realm>> {
+        let name = RealmName {
+            namespace: namespace.clone(),
+            environment: Some(environment.clone()),
+        };
+        if let Some(realm) = self.realm(&name).await? {
+            return Ok(realm);
+        }
+        Err(self.no_environment(namespace, environment).await)
+    }
+
+    async fn no_environment(&self, namespace: &Namespace, environment: &EnvironmentName) -> Error {
+        let names = match self.realm_names().await {
+            Ok(names) => names,
+            Err(error) => return error,
+        };
+        let mut known: Vec<&str> = names
+            .values()
+            .filter(|realm| &realm.namespace == namespace)
+            .filter_map(|realm| realm.environment.as_ref().map(EnvironmentName::as_str))
+            .collect();
+        known.sort_unstable();
+        let nearest = known
+            .iter()
+            .map(|name| (strsim::damerau_levenshtein(name, environment.as_str()), *name))
+            .filter(|(distance, _)| *distance <= 2)
+            .min();
+        let hint = match nearest {
+            Some((_, name)) => format!("did you mean `{name}`?"),
+            None if known.is_empty() => format!("namespace `{namespace}` has no environments"),
+            None => format!("there are: {}", known.join(", ")),
+        };
+        Error::NotFound {
+            what: format!("environment `{environment}`"),
+            hint: Some(hint),
+        }
+    }
+}
+
+/// What a token hears of a key that it may not have, and of one that does not exist: by id the two are one answer.
+fn hidden_key() -> Error {
+    Error::denied("key", "the key is not among the token's")
+}

@@ -1,0 +1,351 @@
+//! Opening a vault, and making one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ibyok_audit::{Action, FileSink, Log, LogBuilder, Phase, Principal as Who, PrincipalKind, Sink};
+use ibyok_crypto::{Kek, Keyring, VaultId};
+use ibyok_storage::{Collection, Expect, Kind, RecordId, Store};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::attempt::Attempt;
+use crate::cache::RecordCache;
+use crate::clock::{Clock, SteadyClock, SystemClock};
+use crate::context::RequestContext;
+use crate::error::{Error, Part, Result};
+use crate::floors::Floors;
+use crate::lease::Lease;
+use crate::model::environment::Class;
+use crate::model::kind;
+use crate::model::name::{EnvironmentName, Namespace};
+use crate::opening::{Opening, make_realm};
+use crate::realm::{RealmName, Realms};
+use crate::refusals::Refusals;
+use crate::vault::{Inner, Vault, look_after};
+
+/// The format of a vault, as its clear record says it. A newer one is refused.
+pub(crate) const FORMAT: u32 = 1;
+
+/// How many bytes of records are kept in memory unless said otherwise.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// How long opened environment keys are kept unless said otherwise.
+const KEY_CACHE_TTL: Duration = Duration::from_secs(300);
+
+/// A vault that is being put together: it wants a store, at least one KEK, and an audit log, in any order.
+#[must_use = "a builder does nothing until the vault is opened or created"]
+#[derive(Debug)]
+pub struct VaultBuilder<S, K, L> {
+    store: S,
+    keks: K,
+    audit: L,
+    options: Options,
+}
+
+struct Options {
+    log: LogBuilder,
+    clock: Arc<dyn Clock>,
+    cache_bytes: u64,
+    key_cache_ttl: Duration,
+    home: Namespace,
+    actor: String,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("home", &self.home)
+            .field("actor", &self.actor)
+            .finish_non_exhaustive()
+    }
+}
+
+impl VaultBuilder<(), (), ()> {
+    pub(crate) fn new() -> Self {
+        let options = Options {
+            log: Log::builder(),
+            clock: Arc::new(SystemClock),
+            cache_bytes: CACHE_BYTES,
+            key_cache_ttl: KEY_CACHE_TTL,
+            home: Namespace::default(),
+            actor: "ibyok".to_owned(),
+        };
+        VaultBuilder {
+            store: (),
+            keks: (),
+            audit: (),
+            options,
+        }
+    }
+}
+
+impl<K, L> VaultBuilder<(), K, L> {
+    /// Where the sealed records are kept.
+    pub fn store(self, store: impl Store + 'static) -> VaultBuilder<Arc<dyn Store>, K, L> {
+        self.shared_store(Arc::new(store))
+    }
+
+    /// Where the sealed records are kept, for a store that others hold as well.
+    pub fn shared_store(self, store: Arc<dyn Store>) -> VaultBuilder<Arc<dyn Store>, K, L> {
+        VaultBuilder {
+            store,
+            keks: self.keks,
+            audit: self.audit,
+            options: self.options,
+        }
+    }
+}
+
+impl<S, L> VaultBuilder<S, (), L> {
+    /// The KEK that wraps environment keys.
+    pub fn kek(self, kek: impl Kek + 'static) -> VaultBuilder<S, Vec<Arc<dyn Kek>>, L> {
+        self.shared_kek(Arc::new(kek))
+    }
+
+    /// The KEK that wraps environment keys, for one that others hold as well.
+    pub fn shared_kek(self, kek: Arc<dyn Kek>) -> VaultBuilder<S, Vec<Arc<dyn Kek>>, L> {
+        VaultBuilder {
+            store: self.store,
+            keks: vec![kek],
+            audit: self.audit,
+            options: self.options,
+        }
+    }
+}
+
+impl<S, L> VaultBuilder<S, Vec<Arc<dyn Kek>>, L> {
+    /// A further KEK, which unwraps what it wrapped and wraps nothing new.
+    pub fn also_kek(mut self, kek: impl Kek + 'static) -> Self {
+        self.keks.push(Arc::new(kek));
+        self
+    }
+}
+
+impl<S, K> VaultBuilder<S, K, ()> {
+    /// The audit log that every retrieval is on before the key is released.
+    pub fn audit(self, sink: FileSink) -> VaultBuilder<S, K, FileSink> {
+        VaultBuilder {
+            store: self.store,
+            keks: self.keks,
+            audit: sink,
+            options: self.options,
+        }
+    }
+}
+
+impl<S, K, L> VaultBuilder<S, K, L> {
+    /// A further sink of the audit log's lines, best effort: what it drops is a `log.gap` line.
+    pub fn also_audit(mut self, sink: impl Sink + 'static) -> Self {
+        self.options.log = self.options.log.best_effort(sink);
+        self
+    }
+
+    /// Where the time is read; the machine's clocks unless given.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.options.clock = Arc::new(clock);
+        self
+    }
+
+    /// How many bytes of records are kept in memory; 64 MiB unless given.
+    pub fn cache_bytes(mut self, bytes: u64) -> Self {
+        self.options.cache_bytes = bytes;
+        self
+    }
+
+    /// How long an opened environment key is kept before the KEK is asked again; 5 minutes unless given. Zero asks at every
+    /// retrieval, so that a KMS's own log shows each.
+    pub fn key_cache_ttl(mut self, ttl: Duration) -> Self {
+        self.options.key_cache_ttl = ttl;
+        self
+    }
+
+    /// The namespace whose realm seals this node's own records; `default` unless given.
+    pub fn home(mut self, namespace: Namespace) -> Self {
+        self.options.home = namespace;
+        self
+    }
+
+    /// Who opens the vault, for the audit log; `ibyok` unless given.
+    pub fn opened_by(mut self, actor: impl Into<String>) -> Self {
+        self.options.actor = actor.into();
+        self
+    }
+}
+
+impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
+    /// Opens a vault that exists.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the store holds no vault, [`Error::Kek`] if the KEK is not this vault's, [`Error::Invalid`] for a
+    /// vault of a newer format, [`Error::Integrity`] for a damaged one, [`Error::Unavailable`].
+    pub async fn open(self) -> Result<Vault> {
+        let record = read_vault(self.store.as_ref()).await?.ok_or_else(|| Error::NotFound {
+            what: "vault in this store".to_owned(),
+            hint: Some("`ibyok init` makes one; if there was one, its store file is missing".to_owned()),
+        })?;
+        self.start(record.id()?, None).await
+    }
+
+    /// Makes a new vault, with the environments dev, staging and prod.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if the store holds a vault, which is left as it is; else as [`VaultBuilder::open`].
+    pub async fn create(self) -> Result<Vault> {
+        let exists = || Error::Exists {
+            what: "a vault in this store".to_owned(),
+        };
+        if read_vault(self.store.as_ref()).await?.is_some() {
+            return Err(exists());
+        }
+        let id = VaultId::generate().map_err(|error| Error::unavailable(Part::Kek, error))?;
+        let now = self.options.clock.now();
+        let record = VaultRecord {
+            format: FORMAT,
+            vault: id.to_string(),
+            created: now,
+        };
+        let keyring = keyring(&self.keks)?;
+        let opening = Opening {
+            vault: id,
+            store: self.store.as_ref(),
+            keyring: &keyring,
+        };
+        // The realms come before the vault's own record: what a crash leaves half made is no vault, and is made anew.
+        for (environment, class) in first_environments()? {
+            let name = RealmName {
+                namespace: self.options.home.clone(),
+                environment,
+            };
+            make_realm(&opening, &name, class, now, &self.options.actor).await?;
+        }
+        let body = serde_json::to_vec(&record).map_err(|_| Error::integrity("the vault's record"))?;
+        self.store
+            .put(&vault_record(), &body, Expect::Absent)
+            .await
+            .map_err(|error| match error {
+                ibyok_storage::Error::Exists => exists(),
+                other => other.into(),
+            })?;
+        self.start(id, Some(now)).await
+    }
+
+    async fn start(self, vault: VaultId, created: Option<Timestamp>) -> Result<Vault> {
+        let VaultBuilder {
+            store,
+            keks,
+            audit,
+            options,
+        } = self;
+        let keyring = keyring(&keks)?;
+        let opening = Opening {
+            vault,
+            store: store.as_ref(),
+            keyring: &keyring,
+        };
+        let home = opening.home(&options.home).await?;
+        let place = audit.state();
+        let log = opening
+            .log(options.log.required(audit), &place, &home, &options.actor)
+            .await?;
+        let slots = crate::opening::slots(place.root());
+        let floors = Floors::open(place.directory(), &slots, &home)?;
+        let inner = Arc::new(Inner {
+            vault,
+            keyring: keyring.clone(),
+            store: Arc::clone(&store),
+            log,
+            home,
+            clock: SteadyClock::new(options.clock),
+            realms: Realms::default(),
+            cache: RecordCache::new(options.cache_bytes),
+            lease: Lease::new(),
+            floors,
+            refusals: Refusals::default(),
+            key_cache_ttl: options.key_cache_ttl,
+        });
+        inner.say_opened(&options.actor, created.is_some()).await?;
+        inner.finish_interrupted(&options.actor).await?;
+        tokio::spawn(look_after(Arc::downgrade(&inner)));
+        Ok(Vault { inner })
+    }
+}
+
+impl Inner {
+    async fn say_opened(&self, actor: &str, created: bool) -> Result<()> {
+        let action = if created { Action::VaultInit } else { Action::VaultOpen };
+        let mut attempt = Attempt::new(action, self.now(), &RequestContext::default());
+        attempt.principal = Some(Who::new(PrincipalKind::Operator).id(actor));
+        let event = if created {
+            attempt.phase(Phase::Done)
+        } else {
+            attempt.allowed()
+        };
+        self.record(event).await
+    }
+}
+
+fn keyring(keks: &[Arc<dyn Kek>]) -> Result<Keyring> {
+    let (first, others) = keks
+        .split_first()
+        .ok_or_else(|| Error::unavailable(Part::Kek, "no KEK was given"))?;
+    Ok(others.iter().fold(Keyring::new(Arc::clone(first)), |keyring, kek| {
+        keyring.with(Arc::clone(kek))
+    }))
+}
+
+/// The realms of a new vault: the one that spans environments, and the usual three.
+fn first_environments() -> Result<Vec<(Option<EnvironmentName>, Class)>> {
+    let mut realms = vec![(None, Class::Prod)];
+    for name in ["dev", "staging", "prod"] {
+        let name: EnvironmentName = name.parse()?;
+        let class = Class::of(&name);
+        realms.push((Some(name), class));
+    }
+    Ok(realms)
+}
+
+/// The vault's own record, in the clear: which vault this store holds, and in which format.
+#[derive(Serialize, Deserialize)]
+struct VaultRecord {
+    format: u32,
+    vault: String,
+    created: Timestamp,
+}
+
+impl VaultRecord {
+    fn id(&self) -> Result<VaultId> {
+        if self.format > FORMAT {
+            return Err(Error::invalid(
+                format!("this vault has format {}, and this program knows {FORMAT}", self.format),
+                "open it with a newer version of IBYOK",
+            ));
+        }
+        let bytes = crate::model::name::from_base62(&self.vault);
+        bytes
+            .map(VaultId::from_bytes)
+            .ok_or_else(|| Error::integrity("the vault's record"))
+    }
+}
+
+fn vault_record() -> RecordId {
+    RecordId::new(Collection::root(Kind::new(kind::VAULT)), [0; 16])
+}
+
+async fn read_vault(store: &dyn Store) -> Result<Option<VaultRecord>> {
+    let Some(stored) = store.get(&vault_record()).await? else {
+        return Ok(None);
+    };
+    serde_json::from_slice(&stored.bytes)
+        .map(Some)
+        .map_err(|_| Error::integrity("the vault's record"))
+}
+
+/// Whether a store holds a vault, without opening it: its id, if there is one.
+///
+/// # Errors
+/// [`Error::Unavailable`] if the store does not answer, [`Error::Invalid`] for a newer format, [`Error::Integrity`].
+pub async fn vault_in(store: &dyn Store) -> Result<Option<String>> {
+    let record = read_vault(store).await?;
+    record.map(|record| record.id().map(|id| id.to_string())).transpose()
+}

@@ -1,0 +1,163 @@
+//! The life of a change: on the log as intended before it is in the store, and as done or not done after.
+//!
+//! Each change of a record is one compare-and-swap. A change that takes something away raises the record's floor, so that an older
+//! copy of the record is refused from then on.
+
+use std::sync::Arc;
+
+use ibyok_audit::{Phase, Receipt};
+use ibyok_storage::{Error as StorageError, Expect, RecordId, Revision};
+
+use crate::attempt::Attempt;
+use crate::error::{Error, Part, Result};
+use crate::realm::Realm;
+use crate::records::{Record, seal_record};
+use crate::take_away::TakeAway;
+use crate::vault::Inner;
+
+/// How often a change is tried anew on what somebody else has just made of the record.
+const TRIES: usize = 32;
+
+/// What a change makes of a record.
+pub(crate) enum Edit<R, T> {
+    /// The record is as asked already.
+    Unchanged(T),
+    /// The record's new body.
+    Gives(R, T),
+    /// The record's new body, with something taken away that must not come back.
+    TakesAway(R, T, TakeAway),
+}
+
+/// A record that is about to be put.
+struct Put {
+    id: RecordId,
+    bytes: Vec<u8>,
+    revision: Option<Revision>,
+    rev: u64,
+    takes_away: Option<TakeAway>,
+}
+
+/// How a put ended, where that is known.
+enum End {
+    Done,
+    NotDone,
+    Unknown,
+}
+
+impl Inner {
+    /// Changes one record. `edit` gets the record as it stands and may be called again if somebody else was faster.
+    pub(crate) async fn change<R: Record, T>(
+        self: &Arc<Self>,
+        attempt: &mut Attempt,
+        realm: &Realm,
+        id: [u8; 16],
+        mut edit: impl FnMut(&mut Attempt, Option<R>) -> Result<Edit<R, T>> + Send,
+    ) -> Result<T>
+    where
+        T: Send,
+    {
+        let id = realm.record(R::KIND, id)?;
+        for _ in 0..TRIES {
+            let held = self.read::<R>(realm, &id).await?;
+            let (revision, rev) = held.as_ref().map_or((None, 0), |h| (Some(h.revision), h.record.rev()));
+            let (mut record, out, takes_away) = match edit(attempt, held.map(|held| held.record))? {
+                Edit::Unchanged(out) => {
+                    self.record(attempt.allowed()).await?;
+                    return Ok(out);
+                }
+                Edit::Gives(record, out) => (record, out, None),
+                Edit::TakesAway(record, out, what) => (record, out, Some(what)),
+            };
+            record.set_rev(rev + 1);
+            attempt.record = Some(id.to_string());
+            attempt.rev = Some(rev + 1);
+            let bytes = seal_record(realm, &id, &record)?;
+            match self
+                .commit(
+                    attempt,
+                    Put {
+                        id,
+                        bytes,
+                        revision,
+                        rev: rev + 1,
+                        takes_away,
+                    },
+                )
+                .await
+            {
+                Ok(()) => return Ok(out),
+                Err(Error::Conflict { .. }) => tokio::task::yield_now().await,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Conflict {
+            what: "others change this record all the time".to_owned(),
+        })
+    }
+
+    /// Intended, put, done: the only way in which the core writes a record that somebody asked for.
+    async fn commit(self: &Arc<Self>, attempt: &Attempt, put: Put) -> Result<()> {
+        let intended = self.log.append(attempt.phase(Phase::Intended)).await?;
+        let this = Arc::clone(self);
+        let (done, not_done) = (attempt.phase(Phase::Done), attempt.phase(Phase::NotDone));
+        // On a task of its own: a caller that goes away must not leave a change without its end.
+        let task = tokio::spawn(async move {
+            if let Some(what) = put.takes_away {
+                this.floors.note(&put.id, what)?;
+            }
+            let (end, result) = this.put_and_know(&put, intended).await;
+            this.cache.invalidate([&put.id]);
+            match end {
+                End::Done => {
+                    if put.takes_away.is_some() {
+                        this.floors.raise(&put.id, put.rev)?;
+                    }
+                    this.log.append_unwaited(done);
+                }
+                End::NotDone => {
+                    if put.takes_away.is_some() {
+                        this.floors.withdraw(&put.id)?;
+                    }
+                    this.log.append_unwaited(not_done);
+                }
+                End::Unknown => {}
+            }
+            result
+        });
+        task.await
+            .map_err(|_| Error::unavailable(Part::Store, "the change was interrupted"))?
+    }
+
+    /// Puts, and where the answer was lost looks whether it happened: a change is neither applied twice nor lost in silence.
+    ///
+    /// Takes the receipt of the intention: nothing is put that is not on the log first.
+    async fn put_and_know(&self, put: &Put, _intended: Receipt) -> (End, Result<()>) {
+        let (id, bytes) = (&put.id, put.bytes.as_slice());
+        let expect = put.revision.map_or(Expect::Absent, Expect::Revision);
+        let error = match self.store.put(id, bytes, expect).await {
+            Ok(_) => return (End::Done, Ok(())),
+            Err(error) => error,
+        };
+        if matches!(error, StorageError::Exists | StorageError::Conflict) {
+            // A retry inside the backend may have met its own write.
+            if self.stands(id, bytes).await == Some(true) {
+                return (End::Done, Ok(()));
+            }
+            let what = "somebody else changed the record at the same time".to_owned();
+            return (End::NotDone, Err(Error::Conflict { what }));
+        }
+        match self.stands(id, bytes).await {
+            Some(true) => (End::Done, Ok(())),
+            Some(false) => (End::NotDone, Err(error.into())),
+            None => (End::Unknown, Err(error.into())),
+        }
+    }
+
+    async fn stands(&self, id: &RecordId, bytes: &[u8]) -> Option<bool> {
+        self.store
+            .get(id)
+            .await
+            .ok()
+            .map(|stored| stored.is_some_and(|stored| stored.bytes == bytes))
+    }
+}

@@ -1,0 +1,108 @@
+//! The verbs on environments.
+
+use ibyok_audit::{Action, Phase};
+
+use crate::authenticate::Principal;
+use crate::error::{Error, Result};
+use crate::model::environment::{Class, EnvironmentInfo};
+use crate::model::name::EnvironmentName;
+use crate::opening::{Opening, make_realm};
+use crate::realm::{Realm, RealmName};
+use crate::session::Session;
+use crate::vault::Inner;
+
+impl Session {
+    /// The environments of the session's namespace; for an operator.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token; [`Error::Unavailable`], [`Error::Kek`].
+    pub async fn environments(&self) -> Result<Vec<EnvironmentInfo>> {
+        let mut attempt = self.attempt(Action::KeyList);
+        let outcome = async {
+            let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
+            operators_only(&principal)?;
+            let namespace = principal.namespace();
+            let mut environments = Vec::new();
+            for name in self.inner.environment_names(namespace).await? {
+                environments.push(info(
+                    self.inner.environment_realm(namespace, &name).await?.as_ref(),
+                    name,
+                ));
+            }
+            Ok(environments)
+        }
+        .await;
+        self.inner.answering(&attempt, outcome).await
+    }
+
+    /// Makes an environment, and the namespace if it has none yet; for an operator.
+    ///
+    /// # Errors
+    /// [`Error::Exists`], [`Error::Denied`] for a token; [`Error::Unavailable`], [`Error::Kek`].
+    pub async fn add_environment(&self, name: EnvironmentName, class: Class) -> Result<EnvironmentInfo> {
+        let mut attempt = self.attempt(Action::EnvCreate);
+        attempt.environment = Some(name.to_string());
+        let outcome = async {
+            let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
+            operators_only(&principal)?;
+            let namespace = principal.namespace().clone();
+            let realm = RealmName {
+                namespace: namespace.clone(),
+                environment: Some(name.clone()),
+            };
+            if self.inner.realm(&realm).await?.is_some() {
+                return Err(Error::Exists {
+                    what: format!("environment `{name}`"),
+                });
+            }
+            self.inner.record(attempt.phase(Phase::Intended)).await?;
+            let whole = RealmName {
+                namespace,
+                environment: None,
+            };
+            self.inner.make(&whole, Class::Prod, &attempt, &principal.by()).await?;
+            self.inner.make(&realm, class, &attempt, &principal.by()).await?;
+            self.inner.log.append_unwaited(attempt.phase(Phase::Done));
+            let realm = self
+                .inner
+                .realm(&realm)
+                .await?
+                .ok_or_else(|| Error::integrity("the new environment"))?;
+            Ok(info(&realm, name))
+        }
+        .await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+}
+
+impl Inner {
+    async fn make(&self, name: &RealmName, class: Class, attempt: &crate::attempt::Attempt, by: &str) -> Result<()> {
+        let opening = Opening {
+            vault: self.vault,
+            store: self.store.as_ref(),
+            keyring: &self.keyring,
+        };
+        let made = make_realm(&opening, name, class, attempt.at, by).await;
+        self.realms.forget_all();
+        made
+    }
+}
+
+fn info(realm: &Realm, name: EnvironmentName) -> EnvironmentInfo {
+    EnvironmentInfo {
+        name,
+        class: realm.attributes.class,
+        created: realm.attributes.created,
+        created_by: realm.attributes.created_by.clone(),
+        tag: realm.tag().to_string(),
+        kek: realm.kek.clone(),
+        generation: realm.keys.current_generation(),
+    }
+}
+
+pub(crate) fn operators_only(principal: &Principal) -> Result<()> {
+    match principal {
+        Principal::Operator { .. } => Ok(()),
+        Principal::Token(_) => Err(Error::denied("operator", "only an operator may do this")),
+    }
+}

@@ -1,0 +1,335 @@
+//! What can go wrong, by what can be done about it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+/// The result of the vault's operations.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why the vault did not do what was asked.
+///
+/// No variant ever carries a secret. [`Error::code`] is the stable word that programs act on, [`Error::hint`] tells a person
+/// what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What was given is not of the form that is needed.
+    #[error("{what}")]
+    Invalid {
+        /// What is wrong, with the offending input in backticks.
+        what: String,
+        /// What to do instead.
+        hint: Option<String>,
+    },
+    /// No valid access token: absent, malformed, unknown, revoked or expired; which of them is told to the audit log only.
+    #[error("the access token is not valid")]
+    Unauthenticated,
+    /// The token does not permit this, whether or not the thing exists.
+    #[error("not allowed: {reason}")]
+    Denied {
+        /// The limit that refused, in one word that stays the same: `scope`, `environment`, `key`, `network`, …
+        limit: &'static str,
+        /// The same for people.
+        reason: String,
+    },
+    /// There is no such thing.
+    #[error("there is no {what}")]
+    NotFound {
+        /// What was looked for.
+        what: String,
+        /// A near name, or what to do.
+        hint: Option<String>,
+    },
+    /// The key is disabled.
+    #[error("key `{key}` is disabled")]
+    KeyDisabled {
+        /// The key.
+        key: String,
+    },
+    /// The version is disabled, or retired and no longer served.
+    #[error("version {version} of key `{key}` is {state}")]
+    VersionDisabled {
+        /// The key.
+        key: String,
+        /// The version.
+        version: u32,
+        /// The state it is in.
+        state: &'static str,
+    },
+    /// The version's bytes are destroyed.
+    #[error("version {version} of key `{key}` is destroyed")]
+    VersionDestroyed {
+        /// The key.
+        key: String,
+        /// The version.
+        version: u32,
+    },
+    /// The thing exists and was not to be replaced.
+    #[error("{what} exists")]
+    Exists {
+        /// What exists.
+        what: String,
+    },
+    /// Somebody else changed the same record at the same time, or a name stands for several things.
+    #[error("{what}")]
+    Conflict {
+        /// What collided.
+        what: String,
+    },
+    /// A value is over its limit.
+    #[error("{what} is over the limit of {limit} bytes")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A record does not open, or is older than the audit log says.
+    #[error("{what} does not open: it was damaged, moved, or is older than the audit log says")]
+    Integrity {
+        /// Which record.
+        what: String,
+    },
+    /// A part that the vault needs does not answer; nothing was released.
+    #[error("the {part} is unavailable: {source}")]
+    Unavailable {
+        /// Which part.
+        part: Part,
+        /// Why.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The KEK at hand does not open this vault.
+    #[error("the KEK does not open this vault: {source}")]
+    Kek {
+        /// Why.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+/// A part of the vault that can be unavailable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// The store of records.
+    Store,
+    /// The key-encryption key, local or a KMS.
+    Kek,
+    /// The audit log.
+    AuditLog,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Part::Store => "store",
+            Part::Kek => "KEK",
+            Part::AuditLog => "audit log",
+        })
+    }
+}
+
+/// The stable word of an error, the same on the command line, over HTTP and in the library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Code {
+    /// `invalid`
+    Invalid,
+    /// `unauthenticated`
+    Unauthenticated,
+    /// `denied`
+    Denied,
+    /// `not_found`
+    NotFound,
+    /// `key_disabled`
+    KeyDisabled,
+    /// `version_disabled`
+    VersionDisabled,
+    /// `version_destroyed`
+    VersionDestroyed,
+    /// `exists`
+    Exists,
+    /// `conflict`
+    Conflict,
+    /// `too_large`
+    TooLarge,
+    /// `integrity`
+    Integrity,
+    /// `unavailable`
+    Unavailable,
+}
+
+impl Code {
+    /// The word itself, as it stands in `error.code` and in a problem document.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::Invalid => "invalid",
+            Code::Unauthenticated => "unauthenticated",
+            Code::Denied => "denied",
+            Code::NotFound => "not_found",
+            Code::KeyDisabled => "key_disabled",
+            Code::VersionDisabled => "version_disabled",
+            Code::VersionDestroyed => "version_destroyed",
+            Code::Exists => "exists",
+            Code::Conflict => "conflict",
+            Code::TooLarge => "too_large",
+            Code::Integrity => "integrity",
+            Code::Unavailable => "unavailable",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How long a caller should wait before it asks again when a part is unavailable.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl Error {
+    /// The stable word of this error.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Error::Invalid { .. } => Code::Invalid,
+            Error::Unauthenticated => Code::Unauthenticated,
+            Error::Denied { .. } => Code::Denied,
+            Error::NotFound { .. } => Code::NotFound,
+            Error::KeyDisabled { .. } => Code::KeyDisabled,
+            Error::VersionDisabled { .. } => Code::VersionDisabled,
+            Error::VersionDestroyed { .. } => Code::VersionDestroyed,
+            Error::Exists { .. } => Code::Exists,
+            Error::Conflict { .. } => Code::Conflict,
+            Error::TooLarge { .. } => Code::TooLarge,
+            Error::Integrity { .. } => Code::Integrity,
+            Error::Unavailable { .. } | Error::Kek { .. } => Code::Unavailable,
+        }
+    }
+
+    /// What a person can do about it, where there is something to say beyond the message.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Error::Invalid { hint, .. } | Error::NotFound { hint, .. } => return hint.clone(),
+            Error::Unauthenticated => "ask for a new token, or check that the whole of it was copied",
+            Error::Denied { .. } => "ask for a token whose grant covers this",
+            Error::KeyDisabled { .. } => "`keys enable` serves it again",
+            Error::VersionDisabled { .. } => "ask for the current version, or enable this one",
+            Error::VersionDestroyed { .. } => "its bytes are gone; ask for another version",
+            Error::Exists { .. } => "choose another name, or change what is there",
+            Error::Conflict { .. } => "look at what is there now and try again",
+            Error::TooLarge { .. } => "store a reference to the large thing instead",
+            Error::Integrity { .. } => "restore the store from a backup, and find out who wrote to it",
+            Error::Unavailable { part: Part::Store, .. } => {
+                "see that the store is reachable and has space, then try again"
+            }
+            Error::Unavailable { part: Part::Kek, .. } => "see that the KMS or KEK file is reachable, then try again",
+            Error::Unavailable {
+                part: Part::AuditLog, ..
+            } => "nothing is released without its line: see that the log's disk has space and its files are in place",
+            Error::Kek { .. } => "give the KEK that this vault was made with; without it the keys are lost",
+        };
+        Some(text.to_owned())
+    }
+
+    /// How long to wait before trying again, for what passes by itself.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        matches!(self, Error::Unavailable { .. }).then_some(RETRY_AFTER)
+    }
+
+    /// An [`Error::Invalid`] with what to do instead.
+    pub fn invalid(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Invalid {
+            what: what.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    pub(crate) fn invalid_name(kind: &str, given: &str, form: &str) -> Self {
+        Error::Invalid {
+            what: format!("{kind} {} is not valid", quoted(given)),
+            hint: Some(format!("it must be {form}")),
+        }
+    }
+
+    pub(crate) fn denied(limit: &'static str, reason: impl Into<String>) -> Self {
+        Error::Denied {
+            limit,
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn integrity(what: impl Into<String>) -> Self {
+        Error::Integrity { what: what.into() }
+    }
+
+    pub(crate) fn unavailable(part: Part, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Error::Unavailable {
+            part,
+            source: source.into(),
+        }
+    }
+}
+
+impl From<ibyok_policy::Reason> for Error {
+    fn from(reason: ibyok_policy::Reason) -> Self {
+        Error::denied(reason.as_str(), reason.to_string())
+    }
+}
+
+impl From<ibyok_storage::Error> for Error {
+    fn from(error: ibyok_storage::Error) -> Self {
+        use ibyok_storage::Error as Storage;
+        match error {
+            Storage::Exists => Error::Exists {
+                what: "the record".to_owned(),
+            },
+            Storage::Conflict => Error::Conflict {
+                what: "the record was changed by somebody else meanwhile".to_owned(),
+            },
+            Storage::TooLarge { limit, .. } => Error::TooLarge {
+                what: "the record",
+                limit,
+            },
+            Storage::Invalid { .. } | Storage::Refused { .. } | Storage::Newer { .. } => Error::Invalid {
+                what: error.to_string(),
+                hint: Some(error.hint().to_owned()),
+            },
+            other => Error::unavailable(Part::Store, other),
+        }
+    }
+}
+
+impl From<ibyok_audit::Error> for Error {
+    fn from(error: ibyok_audit::Error) -> Self {
+        Error::unavailable(Part::AuditLog, error)
+    }
+}
+
+/// Input in backticks, cut to a length that a person reads, with control characters made visible.
+pub(crate) fn quoted(text: &str) -> String {
+    let shown: String = text.chars().take(64).flat_map(char::escape_default).collect();
+    let more = if text.chars().nth(64).is_some() { "…" } else { "" };
+    format!("`{shown}{more}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_is_shown_short_and_without_control_characters() {
+        assert_eq!(quoted("a\nb\u{1b}[31m"), "`a\\nb\\u{1b}[31m`");
+        assert!(quoted(&"x".repeat(1_000_000)).len() < 80);
+    }
+
+    #[test]
+    fn only_what_passes_by_itself_says_when_to_try_again() {
+        assert!(Error::unavailable(Part::Store, "down").retry_after().is_some());
+        assert!(Error::Unauthenticated.retry_after().is_none());
+    }
+}

@@ -1,0 +1,225 @@
+//! Lists of keys: whatever `decide` allows of each, and nothing else, whichever way the list is asked for.
+
+use std::sync::Arc;
+
+use ibyok_audit::Action;
+use ibyok_policy::Scope;
+use ibyok_storage::RecordId;
+
+use crate::attempt::Attempt;
+use crate::authenticate::Principal;
+use crate::error::{Error, Result};
+use crate::model::key::{KeyInfo, KeyRecord};
+use crate::model::key_ref::KeyRef;
+use crate::model::kind;
+use crate::model::name::{EnvironmentName, KeyId, Namespace, base62, from_base62};
+use crate::realm::{PAGE, Realm, RealmName};
+use crate::session::{Page, PageRequest, Session};
+
+impl Session {
+    /// Lists the keys that this session may see, of one environment or of all, in no order that means anything.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Denied`] if nothing could ever be seen, [`Error::Invalid`] for a page that was
+    /// never given out, [`Error::NotFound`] for an environment that does not exist, [`Error::Unavailable`].
+    pub async fn list_keys(&self, environment: Option<&EnvironmentName>, page: &PageRequest) -> Result<Page<KeyInfo>> {
+        let mut attempt = self.attempt(Action::KeyList);
+        let outcome = self.try_list(&mut attempt, environment, page).await;
+        self.inner.answering(&attempt, outcome).await
+    }
+
+    async fn try_list(
+        &self,
+        attempt: &mut Attempt,
+        environment: Option<&EnvironmentName>,
+        page: &PageRequest,
+    ) -> Result<Page<KeyInfo>> {
+        let principal = self.inner.authenticate(attempt, &self.asking).await?;
+        let namespace = principal.namespace().clone();
+        attempt.environment = environment.map(ToString::to_string);
+        let environments = match environment {
+            Some(environment) => {
+                self.inner
+                    .allowed_for_some_key(attempt, &principal, Scope::KeysList, &namespace, environment)?;
+                vec![environment.clone()]
+            }
+            None => {
+                self.inner
+                    .environments_allowed(attempt, &principal, Scope::KeysList, &namespace)
+                    .await?
+            }
+        };
+        let cursor = page.after.as_deref().map(Cursor::parse).transpose()?;
+        let mut items = Vec::new();
+        for environment in environments {
+            let after = match &cursor {
+                Some(cursor) if environment < cursor.environment => continue,
+                Some(cursor) if environment == cursor.environment => Some(cursor.id),
+                _ => None,
+            };
+            let realm = self.inner.environment_realm(&namespace, &environment).await?;
+            let asked = Asked {
+                attempt,
+                principal: &principal,
+                environment: &environment,
+            };
+            if let Some(last) = self.collect(&asked, &realm, after, page.bound(), &mut items).await? {
+                return Ok(Page {
+                    items,
+                    next: Some(Cursor { environment, id: last }.print()),
+                });
+            }
+        }
+        Ok(Page { items, next: None })
+    }
+
+    /// Adds what may be seen of one environment; gives the last id looked at if the page is full.
+    async fn collect(
+        &self,
+        asked: &Asked<'_>,
+        realm: &Arc<Realm>,
+        after: Option<[u8; 16]>,
+        bound: usize,
+        items: &mut Vec<KeyInfo>,
+    ) -> Result<Option<[u8; 16]>> {
+        let collection = realm.collection(kind::KEY)?;
+        let mut after = after.map(|id| RecordId::new(collection, id));
+        loop {
+            let ids = self.inner.store.list(&collection, after.as_ref(), PAGE).await?;
+            for id in &ids {
+                if let Some(info) = self.visible(asked, realm, id).await? {
+                    items.push(info);
+                }
+                if items.len() >= bound {
+                    return Ok(Some(*id.id()));
+                }
+            }
+            after = ids.last().copied();
+            if ids.len() < PAGE {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn visible(&self, asked: &Asked<'_>, realm: &Arc<Realm>, id: &RecordId) -> Result<Option<KeyInfo>> {
+        let Some(held) = self.inner.read::<KeyRecord>(realm, id).await? else {
+            return Ok(None);
+        };
+        let record = held.record;
+        if record.removed.is_some() {
+            return Ok(None);
+        }
+        let namespace = &realm.name.namespace;
+        let key = Some(&record.name);
+        let environment = Some(asked.environment);
+        let allowed = self.inner.allowed(
+            asked.attempt,
+            asked.principal,
+            Scope::KeysList,
+            namespace,
+            environment,
+            key,
+        );
+        Ok(allowed
+            .is_ok()
+            .then(|| record.info(namespace, asked.environment, KeyId(*id.id()))))
+    }
+}
+
+struct Asked<'a> {
+    attempt: &'a Attempt,
+    principal: &'a Principal,
+    environment: &'a EnvironmentName,
+}
+
+/// Where a list goes on: opaque to callers.
+struct Cursor {
+    environment: EnvironmentName,
+    id: [u8; 16],
+}
+
+impl Cursor {
+    fn print(&self) -> String {
+        format!("{}.{}", self.environment, base62(self.id))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let wrong = || Error::invalid_name("page", text, "the `next` of the page before");
+        let (environment, id) = text.split_once('.').ok_or_else(wrong)?;
+        let environment = environment.parse().map_err(|_| wrong())?;
+        Ok(Cursor {
+            environment,
+            id: from_base62(id).ok_or_else(wrong)?,
+        })
+    }
+}
+
+impl crate::vault::Inner {
+    /// The environments of a namespace, in order.
+    pub(crate) async fn environment_names(&self, namespace: &Namespace) -> Result<Vec<EnvironmentName>> {
+        let realms = self.realm_names().await?;
+        let mut names: Vec<EnvironmentName> = realms
+            .values()
+            .filter(|realm| &realm.namespace == namespace)
+            .filter_map(|realm| realm.environment.clone())
+            .collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// Every realm of a namespace, the whole one included.
+    pub(crate) async fn realms_of(&self, namespace: &Namespace) -> Result<Vec<RealmName>> {
+        let realms = self.realm_names().await?;
+        let mut names: Vec<RealmName> = realms
+            .values()
+            .filter(|realm| &realm.namespace == namespace)
+            .map(|realm| (**realm).clone())
+            .collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+}
+
+impl Session {
+    /// The reference of a key that is known by its id only: looked for in each environment that this session may list.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] (to a token [`Error::Denied`]) if no environment has it; else as [`Session::list_keys`].
+    pub async fn find_key(&self, id: KeyId) -> Result<KeyRef> {
+        let mut attempt = self.attempt(Action::KeyShow);
+        attempt.key_id = Some(id.to_string());
+        let outcome = self.try_find(&mut attempt, id).await;
+        self.inner.answering(&attempt, outcome).await
+    }
+
+    async fn try_find(&self, attempt: &mut Attempt, id: KeyId) -> Result<KeyRef> {
+        let principal = self.inner.authenticate(attempt, &self.asking).await?;
+        let namespace = principal.namespace().clone();
+        for environment in self
+            .inner
+            .environments_allowed(attempt, &principal, Scope::KeysList, &namespace)
+            .await?
+        {
+            let realm = self.inner.environment_realm(&namespace, &environment).await?;
+            let asked = Asked {
+                attempt,
+                principal: &principal,
+                environment: &environment,
+            };
+            if let Some(info) = self.visible(&asked, &realm, &realm.record(kind::KEY, id.0)?).await? {
+                attempt.environment = Some(environment.to_string());
+                attempt.key = Some(info.name.to_string());
+                return Ok(KeyRef::new(environment, info.name));
+            }
+        }
+        match principal {
+            Principal::Token(_) => Err(Error::denied("key", "the key is not among the token's")),
+            Principal::Operator { .. } => Err(Error::NotFound {
+                what: format!("key `{id}`"),
+                hint: None,
+            }),
+        }
+    }
+}

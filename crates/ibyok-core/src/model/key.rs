@@ -1,0 +1,269 @@
+//! The record of a key with its versions, and what of it is shown.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Sealed;
+use super::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
+use crate::error::Error;
+
+/// What a version is for, beside its marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Role {
+    /// Staged, to become current.
+    Pending,
+    /// Served when no version is named.
+    Current,
+    /// Served when asked for by number.
+    Retiring,
+    /// No longer served.
+    Retired,
+}
+
+impl Role {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Pending => "pending",
+            Role::Current => "current",
+            Role::Retiring => "retiring",
+            Role::Retired => "retired",
+        }
+    }
+}
+
+/// The sealed body of a key's record. Values inside it are sealed once more, under data keys of their own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct KeyRecord {
+    pub(crate) rev: u64,
+    pub(crate) name: KeyName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) provider: Option<String>,
+    pub(crate) variable: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) created: Timestamp,
+    pub(crate) created_by: String,
+    #[serde(default)]
+    pub(crate) disabled: bool,
+    /// Set once the key is removed: the record stays as a tombstone, without its versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) removed: Option<Stamp>,
+    /// The highest version number ever given; never given again, also after a removal.
+    pub(crate) last_version: u32,
+    #[serde(default)]
+    pub(crate) versions: Vec<VersionRecord>,
+}
+
+/// Who changed something, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Stamp {
+    /// When.
+    pub at: Timestamp,
+    /// Who: the operator's name or the token's id.
+    pub by: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct VersionRecord {
+    pub(crate) number: u32,
+    pub(crate) role: Role,
+    #[serde(default)]
+    pub(crate) disabled: bool,
+    #[serde(default)]
+    pub(crate) compromised: bool,
+    /// The wrapped data key and the sealed fields; `None` once destroyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sealed: Option<SealedFields>,
+    /// Keyed fingerprint of `value`, so that equal values are known without opening.
+    pub(crate) fingerprint: Sealed,
+    pub(crate) created: Timestamp,
+    pub(crate) created_by: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) changes: Vec<StateChange>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SealedFields {
+    pub(crate) data_key: Sealed,
+    pub(crate) fields: BTreeMap<FieldName, Sealed>,
+}
+
+/// A change of a version's state: what it became, when, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StateChange {
+    /// What it became: a role, `disabled` or `enabled`, `destroyed`.
+    pub to: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+}
+
+impl StateChange {
+    pub(crate) fn new(to: &str, stamp: &Stamp) -> Self {
+        StateChange {
+            to: to.to_owned(),
+            at: stamp.at,
+            by: stamp.by.clone(),
+        }
+    }
+}
+
+impl VersionRecord {
+    /// The one word for the state: `destroyed`, else `disabled`, else the role.
+    pub(crate) fn state(&self) -> &'static str {
+        if self.sealed.is_none() {
+            "destroyed"
+        } else if self.disabled {
+            "disabled"
+        } else {
+            self.role.as_str()
+        }
+    }
+
+    fn marks(&self) -> Vec<&'static str> {
+        let marks = [
+            (self.disabled, "disabled"),
+            (self.sealed.is_none(), "destroyed"),
+            (self.compromised, "compromised"),
+        ];
+        marks
+            .into_iter()
+            .filter(|(set, _)| *set)
+            .map(|(_, word)| word)
+            .collect()
+    }
+}
+
+impl KeyRecord {
+    pub(crate) fn current(&self) -> Option<&VersionRecord> {
+        self.versions.iter().find(|v| v.role == Role::Current)
+    }
+
+    /// The version asked for, or the current one, if it may be served.
+    pub(crate) fn served(&self, key: &str, version: Option<u32>) -> Result<&VersionRecord, Error> {
+        if self.disabled {
+            return Err(Error::KeyDisabled { key: key.to_owned() });
+        }
+        let found = match version {
+            None => self.current(),
+            Some(number) => self.versions.iter().find(|v| v.number == number),
+        };
+        let found = found.ok_or_else(|| Error::NotFound {
+            what: match version {
+                Some(number) => format!("version {number} of key `{key}`"),
+                None => format!("current version of key `{key}`"),
+            },
+            hint: Some("`keys show` lists the versions".to_owned()),
+        })?;
+        match found.state() {
+            "destroyed" => Err(Error::VersionDestroyed {
+                key: key.to_owned(),
+                version: found.number,
+            }),
+            state @ ("disabled" | "retired") => Err(Error::VersionDisabled {
+                key: key.to_owned(),
+                version: found.number,
+                state,
+            }),
+            _ => Ok(found),
+        }
+    }
+
+    pub(crate) fn info(&self, namespace: &Namespace, environment: &EnvironmentName, id: KeyId) -> KeyInfo {
+        KeyInfo {
+            reference: format!("{environment}/{}", self.name),
+            id,
+            namespace: namespace.clone(),
+            environment: environment.clone(),
+            name: self.name.clone(),
+            provider: self.provider.clone(),
+            variable: self.variable.clone(),
+            labels: self.labels.clone(),
+            version: self.current().map(|v| v.number),
+            disabled: self.disabled,
+            created: self.created,
+            created_by: self.created_by.clone(),
+            versions: self.versions.iter().map(VersionInfo::of).collect(),
+        }
+    }
+}
+
+/// A key, as `keys show` and lists show it: everything but the value.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct KeyInfo {
+    /// `environment/name`.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The public id.
+    pub id: KeyId,
+    /// The namespace.
+    pub namespace: Namespace,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The name.
+    pub name: KeyName,
+    /// The provider, as given.
+    pub provider: Option<String>,
+    /// The variable that programs read it from.
+    pub variable: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// The current version's number.
+    pub version: Option<u32>,
+    /// Whether the whole key is disabled.
+    pub disabled: bool,
+    /// When the key was made.
+    pub created: Timestamp,
+    /// Who made it.
+    pub created_by: String,
+    /// Every version, oldest first.
+    pub versions: Vec<VersionInfo>,
+}
+
+/// A version, as `keys show` shows it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct VersionInfo {
+    /// The number, from 1.
+    pub version: u32,
+    /// `destroyed`, else `disabled`, else the role.
+    pub state: &'static str,
+    /// The role.
+    pub role: Role,
+    /// `disabled`, `destroyed`, `compromised`, as far as they apply.
+    pub marks: Vec<&'static str>,
+    /// The names of its fields.
+    pub fields: Vec<FieldName>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Who made it.
+    #[serde(rename = "by")]
+    pub created_by: String,
+    /// Each change of its state.
+    pub changes: Vec<StateChange>,
+}
+
+impl VersionInfo {
+    fn of(version: &VersionRecord) -> Self {
+        VersionInfo {
+            version: version.number,
+            state: version.state(),
+            role: version.role,
+            marks: version.marks(),
+            fields: version.sealed.iter().flat_map(|s| s.fields.keys().cloned()).collect(),
+            created: version.created,
+            created_by: version.created_by.clone(),
+            changes: version.changes.clone(),
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! References to keys, safe to commit: `prod/openai`, `ibyok://acme/prod/openai?version=3#org_id`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
+use crate::error::Error;
+
+/// The scheme of a reference that may stand in a file.
+const SCHEME: &str = "ibyok://";
+
+/// The longest reference that is looked at, in bytes.
+const MAX: usize = 512;
+
+/// Which key, and optionally which of its versions and fields.
+///
+/// Parsed from `env/name`, `namespace/env/name` or `ibyok://[namespace/]env/name`, each with an optional `?version=N` and
+/// `#field`. In the place of the name a key id (`key_…`) may stand. Without a namespace it is the namespace of whoever asks.
+///
+/// ```
+/// use ibyok_core::KeyRef;
+/// let key: KeyRef = "ibyok://acme/production/openai?version=3#org_id".parse()?;
+/// assert_eq!(key.to_string(), "ibyok://acme/prod/openai?version=3#org_id");
+/// assert_eq!("prod/openai".parse::<KeyRef>()?.to_string(), "prod/openai");
+/// # Ok::<(), ibyok_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyRef {
+    namespace: Option<Namespace>,
+    environment: EnvironmentName,
+    key: KeyHandle,
+    version: Option<u32>,
+    field: Option<FieldName>,
+}
+
+/// What a reference names a key by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum KeyHandle {
+    Name(KeyName),
+    Id(KeyId),
+}
+
+impl KeyRef {
+    /// A reference by name, in the namespace of whoever asks, to the current version.
+    #[must_use]
+    pub fn new(environment: EnvironmentName, name: KeyName) -> Self {
+        Self::from_handle(environment, KeyHandle::Name(name))
+    }
+
+    /// A reference by id, in the namespace of whoever asks, to the current version.
+    #[must_use]
+    pub fn by_id(environment: EnvironmentName, id: KeyId) -> Self {
+        Self::from_handle(environment, KeyHandle::Id(id))
+    }
+
+    /// A reference from an environment and a text that is a name or an id.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the text is neither.
+    pub fn from_parts(environment: EnvironmentName, name_or_id: &str) -> Result<Self, Error> {
+        Ok(Self::from_handle(environment, handle(name_or_id)?))
+    }
+
+    fn from_handle(environment: EnvironmentName, key: KeyHandle) -> Self {
+        KeyRef {
+            namespace: None,
+            environment,
+            key,
+            version: None,
+            field: None,
+        }
+    }
+
+    /// The same key in a namespace that is named.
+    #[must_use]
+    pub fn in_namespace(mut self, namespace: Namespace) -> Self {
+        self.namespace = Some(namespace);
+        self
+    }
+
+    /// The same key at a version, counted from 1.
+    #[must_use]
+    pub fn at_version(mut self, version: Option<u32>) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// The same key with one field asked for.
+    #[must_use]
+    pub fn with_field(mut self, field: Option<FieldName>) -> Self {
+        self.field = field;
+        self
+    }
+
+    /// The namespace, if one is named.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&Namespace> {
+        self.namespace.as_ref()
+    }
+
+    /// The environment.
+    #[must_use]
+    pub fn environment(&self) -> &EnvironmentName {
+        &self.environment
+    }
+
+    /// The version asked for; `None` is the current one.
+    #[must_use]
+    pub fn version(&self) -> Option<u32> {
+        self.version
+    }
+
+    /// The field asked for; `None` is every field.
+    #[must_use]
+    pub fn field(&self) -> Option<&FieldName> {
+        self.field.as_ref()
+    }
+
+    /// The name, unless the reference is by id.
+    #[must_use]
+    pub fn name(&self) -> Option<&KeyName> {
+        match &self.key {
+            KeyHandle::Name(name) => Some(name),
+            KeyHandle::Id(_) => None,
+        }
+    }
+
+    pub(crate) fn handle(&self) -> &KeyHandle {
+        &self.key
+    }
+}
+
+impl FromStr for KeyRef {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let form = "`env/name` or `ibyok://[namespace/]env/name[?version=N][#field]`";
+        let wrong = || Error::invalid_name("reference", text, form);
+        if text.len() > MAX {
+            return Err(wrong());
+        }
+        let rest = text.strip_prefix(SCHEME).unwrap_or(text);
+        let (rest, field) = match rest.split_once('#') {
+            Some((rest, field)) => (rest, Some(field.parse()?)),
+            None => (rest, None),
+        };
+        let (path, version) = match rest.split_once('?') {
+            Some((path, query)) => (path, Some(version(query).ok_or_else(wrong)?)),
+            None => (rest, None),
+        };
+        let parts: Vec<&str> = path.split('/').collect();
+        let (namespace, environment, name) = match parts.as_slice() {
+            [environment, name] => (None, *environment, *name),
+            [namespace, environment, name] => (Some(namespace.parse()?), *environment, *name),
+            _ => return Err(wrong()),
+        };
+        Ok(KeyRef {
+            namespace,
+            environment: environment.parse()?,
+            key: handle(name)?,
+            version,
+            field,
+        })
+    }
+}
+
+impl fmt::Display for KeyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(namespace) = &self.namespace {
+            write!(f, "{SCHEME}{namespace}/")?;
+        }
+        write!(f, "{}/", self.environment)?;
+        match &self.key {
+            KeyHandle::Name(name) => write!(f, "{name}")?,
+            KeyHandle::Id(id) => write!(f, "{id}")?,
+        }
+        if let Some(version) = self.version {
+            write!(f, "?version={version}")?;
+        }
+        if let Some(field) = &self.field {
+            write!(f, "#{field}")?;
+        }
+        Ok(())
+    }
+}
+
+fn handle(text: &str) -> Result<KeyHandle, Error> {
+    if KeyId::looks_like(text) {
+        return text.parse().map(KeyHandle::Id);
+    }
+    text.parse().map(KeyHandle::Name)
+}
+
+fn version(query: &str) -> Option<u32> {
+    let digits = query.strip_prefix("version=")?;
+    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+    digits.parse().ok().filter(|_| plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_reference_is_refused() {
+        for bad in [
+            "",
+            "/",
+            "prod",
+            "prod/",
+            "/openai",
+            "a/b/c/d",
+            "prod/../x",
+            "prod/a b",
+            "Prod/openai",
+            "prod/op%65nai",
+            "prod/openai?version=",
+            "prod/openai?version=0",
+            "prod/openai?version=-1",
+            "prod/openai?version=01",
+            "prod/openai?version=4294967296",
+            "prod/openai?x=1",
+            "prod/openai#",
+            "prod/openai#A",
+            "http://prod/openai",
+            "ibyok://prod",
+            "self/openai",
+            "prod/openai\n",
+            "prod/*",
+            "ibyok:///prod/openai",
+        ] {
+            assert!(bad.parse::<KeyRef>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_stands_where_a_name_may() {
+        let id = KeyId([9; 16]);
+        let key: KeyRef = format!("prod/{id}").parse().unwrap();
+        assert_eq!(key.handle(), &KeyHandle::Id(id));
+        assert!(key.name().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn a_reference_prints_and_parses_back(
+            namespace in proptest::option::of("[a-z0-9][a-z0-9-]{0,5}"),
+            env in "[a-z0-9][a-z0-9-]{0,5}",
+            name in "[A-Za-z0-9][A-Za-z0-9._-]{0,9}",
+            version in proptest::option::of(1u32..),
+            field in proptest::option::of("[a-z][a-z0-9_]{0,9}"),
+        ) {
+            let mut text = match &namespace { Some(n) => format!("ibyok://{n}/{env}/{name}"), None => format!("{env}/{name}") };
+            if let Some(v) = version { text += &format!("?version={v}"); }
+            if let Some(f) = &field { text += &format!("#{f}"); }
+            if let Ok(key) = text.parse::<KeyRef>() {
+                prop_assert_eq!(key.to_string().parse::<KeyRef>().unwrap(), key);
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in ".{0,600}") {
+            let printed = text.parse::<KeyRef>().map(|key| key.to_string());
+            prop_assert!(printed.map_or(true, |p| p.parse::<KeyRef>().is_ok()));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The nouns of the vault: validated names, references, and the records that are sealed in the store.
+
+pub(crate) mod environment;
+pub(crate) mod key;
+pub(crate) mod key_ref;
+pub(crate) mod name;
+pub(crate) mod token;
+
+/// What the vault stores, as the one byte that stands in the clear in the store and in the header of each sealed record.
+pub(crate) mod kind {
+    /// The vault's own record, in the clear: its id and format.
+    pub(crate) const VAULT: u8 = 0;
+    /// Environment key record of a realm.
+    pub(crate) const REALM: u8 = 1;
+    /// Realm tag, in the clear: which namespace and environment a tag stands for.
+    pub(crate) const TAG: u8 = 2;
+    /// A provider's key with its versions.
+    pub(crate) const KEY: u8 = 3;
+    /// An access token's record.
+    pub(crate) const TOKEN: u8 = 4;
+    /// The private half of an audit log's key.
+    pub(crate) const LOG_KEY: u8 = 6;
+    /// The last checkpoint of an audit log; outside the change feed.
+    pub(crate) const CHECKPOINT: u8 = 129;
+}
+
+/// Opaque sealed bytes inside a record, as base64 in its JSON.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Sealed(pub(crate) Vec<u8>);
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sealed({} bytes)", self.0.len())
+    }
+}
+
+impl serde::Serialize for Sealed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&data_encoding::BASE64.encode(&self.0))
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Sealed {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        data_encoding::BASE64
+            .decode(text.as_bytes())
+            .map(Sealed)
+            .map_err(|_| serde::de::Error::custom("not base64"))
+    }
+}

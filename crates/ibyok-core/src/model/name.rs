@@ -1,0 +1,346 @@
+//! Validated names: whatever is refused here is never seen by a backend, a path or a log.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::Error;
+
+/// Words that mean something of their own in tokens, routes or realms.
+const RESERVED: [&str; 6] = ["self", "admin", "root", "whole", "data", "metadata"];
+
+/// The longest namespace or environment, in bytes.
+const LABEL_MAX: usize = 63;
+
+/// The longest key name, in bytes.
+const KEY_NAME_MAX: usize = 128;
+
+/// The longest field name, in bytes.
+const FIELD_MAX: usize = 64;
+
+macro_rules! text_type {
+    ($name:ident) => {
+        impl $name {
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+/// The tenant: matches `[a-z0-9][a-z0-9-]{0,62}` and is no reserved word.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Namespace(String);
+
+text_type!(Namespace);
+
+impl Default for Namespace {
+    /// `default`, which the command line uses.
+    fn default() -> Self {
+        Namespace("default".to_owned())
+    }
+}
+
+impl FromStr for Namespace {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        label("namespace", text).map(|text| Namespace(text.to_owned()))
+    }
+}
+
+/// An environment of a namespace: `dev`, `staging`, `prod` or another name of the form `[a-z0-9][a-z0-9-]{0,62}`.
+///
+/// `development` and `production` become `dev` and `prod`; reserved words are refused.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EnvironmentName(String);
+
+text_type!(EnvironmentName);
+
+impl EnvironmentName {
+    /// The long form that the published interface uses: `development`, `staging`, `production`, else the name itself.
+    #[must_use]
+    pub fn long(&self) -> &str {
+        match self.as_str() {
+            "dev" => "development",
+            "prod" => "production",
+            other => other,
+        }
+    }
+}
+
+impl FromStr for EnvironmentName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let name = label("environment", text)?;
+        Ok(EnvironmentName(
+            match name {
+                "development" => "dev",
+                "production" => "prod",
+                other => other,
+            }
+            .to_owned(),
+        ))
+    }
+}
+
+/// A key's name in its environment: `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`, exact to the letter.
+///
+/// A name that looks like a key id (`key_` and 22 base62 characters) is refused, so that the two are never mistaken.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyName(String);
+
+text_type!(KeyName);
+
+impl KeyName {
+    /// The variable that a program would read the key from: capitals, with `-` and `.` as `_`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        self.0
+            .chars()
+            .map(|c| match c {
+                '-' | '.' => '_',
+                other => other.to_ascii_uppercase(),
+            })
+            .collect()
+    }
+}
+
+impl FromStr for KeyName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let form = "letters, digits, `.`, `_` and `-`, beginning with a letter or digit, at most 128";
+        let mut bytes = text.bytes();
+        let first = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric());
+        let rest = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if !first || !rest || text.len() > KEY_NAME_MAX {
+            return Err(Error::invalid_name("key name", text, form));
+        }
+        if KeyId::looks_like(text) {
+            return Err(Error::invalid_name(
+                "key name",
+                text,
+                "a name that does not look like a key id",
+            ));
+        }
+        Ok(KeyName(text.to_owned()))
+    }
+}
+
+/// A field of a version: `value` is the key itself; others (`base_url`, `org_id`, …) come along. `[a-z][a-z0-9_]{0,63}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FieldName(String);
+
+text_type!(FieldName);
+
+impl FieldName {
+    /// The field that is the key itself.
+    #[must_use]
+    pub fn value() -> Self {
+        FieldName("value".to_owned())
+    }
+
+    /// Whether this is the key itself.
+    #[must_use]
+    pub fn is_value(&self) -> bool {
+        self.0 == "value"
+    }
+}
+
+impl FromStr for FieldName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let mut bytes = text.bytes();
+        let first = bytes.next().is_some_and(|b| b.is_ascii_lowercase());
+        let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if !first || !rest || text.len() > FIELD_MAX {
+            let form = "small letters, digits and `_`, beginning with a letter, at most 64";
+            return Err(Error::invalid_name("field", text, form));
+        }
+        Ok(FieldName(text.to_owned()))
+    }
+}
+
+/// A key's public id: `key_` and 22 base62 characters, the keyed hash of its name in its environment.
+///
+/// An id names a key in one environment; the key is found by it with one read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(pub(crate) [u8; 16]);
+
+impl KeyId {
+    const PREFIX: &'static str = "key_";
+
+    /// Whether a text has the form of a key id.
+    pub(crate) fn looks_like(text: &str) -> bool {
+        text.strip_prefix(Self::PREFIX)
+            .is_some_and(|rest| rest.len() == 22 && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", Self::PREFIX, base62(self.0))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyId({self})")
+    }
+}
+
+impl serde::Serialize for KeyId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        text.strip_prefix(Self::PREFIX)
+            .and_then(from_base62)
+            .map(KeyId)
+            .ok_or_else(|| Error::invalid_name("key id", text, "`key_` and 22 base62 characters"))
+    }
+}
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Sixteen bytes as exactly 22 base62 characters, the most significant first.
+pub(crate) fn base62(bytes: [u8; 16]) -> String {
+    let mut number = u128::from_be_bytes(bytes);
+    let mut digits = ['0'; 22];
+    for digit in digits.iter_mut().rev() {
+        let index = usize::try_from(number % 62).unwrap_or(0);
+        *digit = BASE62.get(index).map_or('0', |b| char::from(*b));
+        number /= 62;
+    }
+    digits.iter().collect()
+}
+
+/// The inverse of [`base62`]; `None` for anything that it does not print.
+pub(crate) fn from_base62(text: &str) -> Option<[u8; 16]> {
+    if text.len() != 22 {
+        return None;
+    }
+    let mut number: u128 = 0;
+    for byte in text.bytes() {
+        let digit = BASE62.iter().position(|b| *b == byte)?;
+        number = number.checked_mul(62)?.checked_add(u128::try_from(digit).ok()?)?;
+    }
+    Some(number.to_be_bytes())
+}
+
+fn label<'a>(what: &'static str, text: &'a str) -> Result<&'a str, Error> {
+    let form = "small letters, digits and `-`, beginning with a letter or digit, at most 63";
+    let mut bytes = text.bytes();
+    let first = bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if !first || !rest || text.len() > LABEL_MAX {
+        return Err(Error::invalid_name(what, text, form));
+    }
+    if RESERVED.contains(&text) {
+        return Err(Error::invalid_name(
+            what,
+            text,
+            "no reserved word (self, admin, root, whole, data, metadata)",
+        ));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_outside_the_form_are_refused() {
+        let long = "a".repeat(129);
+        for bad in [
+            "",
+            "../x",
+            "a/b",
+            "%00",
+            "a\nb",
+            "оpenai",
+            "*",
+            "-x",
+            ".x",
+            "a b",
+            long.as_str(),
+        ] {
+            assert!(bad.parse::<KeyName>().is_err(), "{bad:?}");
+            assert!(bad.parse::<EnvironmentName>().is_err(), "{bad:?}");
+        }
+        assert!("a".repeat(128).parse::<KeyName>().is_ok());
+        for bad in [
+            "Prod", "self", "admin", "root", "whole", "data", "metadata", "a_b", "a.b",
+        ] {
+            assert!(bad.parse::<EnvironmentName>().is_err(), "{bad:?}");
+            assert!(bad.parse::<Namespace>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn long_names_of_environments_become_short() {
+        assert_eq!("production".parse::<EnvironmentName>().unwrap().as_str(), "prod");
+        assert_eq!("development".parse::<EnvironmentName>().unwrap().as_str(), "dev");
+        assert_eq!("prod".parse::<EnvironmentName>().unwrap().long(), "production");
+    }
+
+    #[test]
+    fn a_name_that_looks_like_an_id_is_refused() {
+        let id = KeyId([7; 16]).to_string();
+        assert!(id.parse::<KeyName>().is_err());
+        assert!("key_short".parse::<KeyName>().is_ok());
+    }
+
+    #[test]
+    fn reserved_words_are_good_names_of_keys() {
+        assert!("admin".parse::<KeyName>().is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_prints_and_parses_back(bytes: [u8; 16]) {
+            let id = KeyId(bytes);
+            prop_assert_eq!(id.to_string().parse::<KeyId>().unwrap(), id);
+            prop_assert_eq!(id.to_string().len(), 26);
+        }
+
+        #[test]
+        fn no_text_makes_a_name_parser_panic(text in ".*") {
+            prop_assert_eq!(text.parse::<KeyName>().is_ok_and(|n| n.as_str() != text), false);
+            prop_assert!(text.parse::<FieldName>().map_or(true, |n| n.as_str() == text));
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Access tokens: the secret as it is presented, the record without it, and what of it is shown.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ibyok_policy::{Grant, Restriction, Token, TokenId};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::key::Stamp;
+use super::name::Namespace;
+use crate::error::Error;
+
+/// An access token as a program holds it: a secret, not yet looked at.
+///
+/// Whatever it holds is parsed only when it is used; garbage is refused then, and the refusal recorded.
+pub struct AccessToken(Arc<SecretString>);
+
+impl AccessToken {
+    /// Takes the text as it is.
+    #[must_use]
+    pub fn new(text: SecretString) -> Self {
+        AccessToken(Arc::new(text))
+    }
+
+    /// A second holder of the same token.
+    pub(crate) fn again(&self) -> Self {
+        AccessToken(Arc::clone(&self.0))
+    }
+
+    pub(crate) fn of(token: &Token) -> Self {
+        AccessToken::new(SecretString::from(token.expose().expose_secret().as_str()))
+    }
+
+    /// The token itself, to be handed to the program that is to hold it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+/// Appends a restriction to a token, offline: the narrower token is valid wherever the wider one is, for less.
+///
+/// # Errors
+/// [`Error::Invalid`] for what is no token, or has no room for another restriction (8 of them, 512 bytes in all).
+pub fn attenuate(token: &AccessToken, restriction: &Restriction) -> Result<AccessToken, Error> {
+    let token = Token::parse(token.expose()).map_err(|_| not_a_token())?;
+    let narrower = token.attenuate(restriction);
+    let narrower = narrower.map_err(|error| Error::Invalid {
+        what: error.to_string(),
+        hint: None,
+    })?;
+    Ok(AccessToken::of(&narrower))
+}
+
+/// The public id of a token, offline.
+///
+/// # Errors
+/// [`Error::Invalid`] for what is no token.
+pub fn token_id(token: &AccessToken) -> Result<TokenId, Error> {
+    Token::parse(token.expose())
+        .map(|token| token.id())
+        .map_err(|_| not_a_token())
+}
+
+fn not_a_token() -> Error {
+    Error::invalid("this is not an access token", "check that the whole of it was copied")
+}
+
+impl From<&str> for AccessToken {
+    fn from(text: &str) -> Self {
+        AccessToken::new(SecretString::from(text))
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken(..)")
+    }
+}
+
+/// The sealed body of a token's record. It holds nothing from which the token could be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TokenRecord {
+    pub(crate) rev: u64,
+    pub(crate) name: String,
+    pub(crate) grant: Grant,
+    pub(crate) epoch: u32,
+    /// The epoch before, still accepted until its end, after a rotation of the token's secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) older: Option<OlderEpoch>,
+    pub(crate) created: Timestamp,
+    pub(crate) created_by: String,
+    /// The tokens that this one descends from, nearest first; it is valid only while all of them are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parents: Vec<TokenId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) revoked: Option<Revocation>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct OlderEpoch {
+    pub(crate) epoch: u32,
+    pub(crate) ends: Timestamp,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Revocation {
+    #[serde(flatten)]
+    pub(crate) stamp: Stamp,
+    /// Whether the tokens that it issued stay valid.
+    #[serde(default)]
+    pub(crate) keep_children: bool,
+}
+
+impl TokenRecord {
+    pub(crate) fn accepts_epoch(&self, epoch: u32, at: Timestamp) -> bool {
+        epoch == self.epoch || self.older.as_ref().is_some_and(|o| o.epoch == epoch && at < o.ends)
+    }
+
+    pub(crate) fn info(&self, id: TokenId, namespace: &Namespace, at: Timestamp) -> TokenInfo {
+        let expired = self.grant.expires.is_some_and(|expires| at >= expires);
+        TokenInfo {
+            id,
+            name: self.name.clone(),
+            namespace: namespace.clone(),
+            state: match (&self.revoked, expired) {
+                (Some(_), _) => "revoked",
+                (None, true) => "expired",
+                (None, false) => "valid",
+            },
+            grant: self.grant.clone(),
+            expires_at: self.grant.expires,
+            created: self.created,
+            created_by: self.created_by.clone(),
+            parents: self.parents.clone(),
+            revoked: self.revoked.as_ref().map(|r| r.stamp.clone()),
+        }
+    }
+}
+
+/// An access token, as lists show it: everything but the secret.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct TokenInfo {
+    /// The public id, stable over rotations of the secret.
+    pub id: TokenId,
+    /// The name it was given.
+    pub name: String,
+    /// The namespace it belongs to.
+    pub namespace: Namespace,
+    /// `valid`, `expired` or `revoked`.
+    pub state: &'static str,
+    /// What it may do.
+    pub grant: Grant,
+    /// When it ends; `None` is never.
+    pub expires_at: Option<Timestamp>,
+    /// When it was issued.
+    pub created: Timestamp,
+    /// Who issued it.
+    pub created_by: String,
+    /// The tokens it descends from, nearest first.
+    pub parents: Vec<TokenId>,
+    /// When and by whom it was revoked.
+    pub revoked: Option<Stamp>,
+}
+
+/// What a new token is to be.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TokenRequest {
+    /// A name for people, 1 to 128 characters without control characters.
+    pub name: String,
+    /// What it may do; its expiry is taken from [`TokenRequest::expiry`].
+    pub grant: Grant,
+    /// When it is to end.
+    pub expiry: Expiry,
+}
+
+/// When a new token is to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Expiry {
+    /// In 30 days, or when the token that issues it ends, whichever is sooner.
+    #[default]
+    Default,
+    /// At an instant.
+    At(Timestamp),
+    /// Never: to be asked for by name.
+    Never,
+}
+
+impl TokenRequest {
+    /// A token of a name with a grant, that ends at the grant's expiry, or by default if it has none.
+    pub fn new(name: impl Into<String>, grant: Grant) -> Self {
+        let expiry = grant.expires.map_or(Expiry::Default, Expiry::At);
+        TokenRequest {
+            name: name.into(),
+            grant,
+            expiry,
+        }
+    }
+
+    /// The same with another end.
+    #[must_use]
+    pub fn expiry(mut self, expiry: Expiry) -> Self {
+        self.expiry = expiry;
+        self
+    }
+}
+
+/// A token that was just issued: the only time that its secret is seen.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Issued {
+    /// What was issued.
+    pub info: TokenInfo,
+    /// The secret.
+    pub token: AccessToken,
+}

@@ -1,0 +1,206 @@
+//! What opening a vault needs before there is one: its home realm, and its audit log with the log's key.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ibyok_audit::{Log, LogBuilder, Place, Principal as Who, PrincipalKind, SigningKey};
+use ibyok_crypto::{Keyring, RealmIdentity, RealmKeys, RealmTag, VaultId};
+use ibyok_storage::{Expect, RecordId, Store};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretBox};
+
+use crate::error::{Error, Part, Result};
+use crate::model::environment::{Attributes, Class};
+use crate::model::kind;
+use crate::model::name::{EnvironmentName, Namespace, from_base62};
+use crate::realm::{Realm, RealmName, TagBody, open_failed, read_realm, tag_record};
+use crate::vault::Inner;
+
+/// The parts of a vault that is being opened.
+pub(crate) struct Opening<'a> {
+    pub(crate) vault: VaultId,
+    pub(crate) store: &'a dyn Store,
+    pub(crate) keyring: &'a Keyring,
+}
+
+impl Opening<'_> {
+    /// The realm that seals this node's own records: the one that spans environments, or where the KEK does not open that (a
+    /// server that may open only `dev`), the first environment that it opens.
+    pub(crate) async fn home(&self, namespace: &Namespace) -> Result<Arc<Realm>> {
+        let whole = RealmName {
+            namespace: namespace.clone(),
+            environment: None,
+        };
+        let refused = match read_realm(self.vault, self.store, self.keyring, &whole).await {
+            Ok(Some(realm)) => return Ok(Arc::new(realm)),
+            Ok(None) => Error::NotFound {
+                what: format!("namespace `{namespace}`"),
+                hint: None,
+            },
+            Err(error @ Error::Kek { .. }) => error,
+            Err(error) => return Err(error),
+        };
+        for name in ["dev", "staging", "prod"] {
+            let environment: EnvironmentName = name.parse()?;
+            let name = RealmName {
+                namespace: namespace.clone(),
+                environment: Some(environment),
+            };
+            if let Ok(Some(realm)) = read_realm(self.vault, self.store, self.keyring, &name).await {
+                return Ok(Arc::new(realm));
+            }
+        }
+        Err(refused)
+    }
+
+    /// Opens the audit log with its key, which is sealed in the store and never stands beside the log.
+    pub(crate) async fn log(&self, log: LogBuilder, place: &Place, home: &Arc<Realm>, actor: &str) -> Result<Log> {
+        let id = from_base62(place.log()).ok_or_else(|| Error::integrity("the audit log's id"))?;
+        let key = match self.log_key(home, id).await? {
+            Some(key) => key,
+            None if place.public_key().is_none() => self.new_log_key(home, id).await?,
+            None => {
+                let place = place.root().display();
+                let what = format!("the audit log in `{place}` is not this vault's: the store holds no key of it");
+                return Err(Error::invalid(what, "give this vault a log directory of its own"));
+            }
+        };
+        let actor = Who::new(PrincipalKind::Operator).id(actor);
+        Ok(log.signing_key(key).principal(actor).open().await?)
+    }
+
+    async fn log_key(&self, home: &Realm, id: [u8; 16]) -> Result<Option<SigningKey>> {
+        let id = home.record(kind::LOG_KEY, id)?;
+        let Some(stored) = self.store.get(&id).await? else {
+            return Ok(None);
+        };
+        let what = || "the audit log's key".to_owned();
+        let seed = home
+            .keys
+            .open_record(&home.place(&id), &stored.bytes)
+            .map_err(|e| open_failed(what(), e))?;
+        let bytes = <&[u8; 32]>::try_from(seed.expose_secret()).map_err(|_| Error::integrity(what()))?;
+        Ok(Some(SigningKey::from_seed(SecretBox::init_with_mut(
+            |seed: &mut [u8; 32]| seed.copy_from_slice(bytes),
+        ))))
+    }
+
+    async fn new_log_key(&self, home: &Realm, id: [u8; 16]) -> Result<SigningKey> {
+        let key = SigningKey::generate()?;
+        let id = home.record(kind::LOG_KEY, id)?;
+        let sealed = home.keys.seal_record(&home.place(&id), key.expose_seed());
+        let sealed = sealed.map_err(|error| open_failed("the audit log's key".to_owned(), error))?;
+        self.store.put(&id, &sealed, Expect::Absent).await?;
+        Ok(key)
+    }
+}
+
+/// Makes a realm: first its tag, which nobody else then has, then its one environment key record, of which there is one per name.
+pub(crate) async fn make_realm(
+    opening: &Opening<'_>,
+    name: &RealmName,
+    class: Class,
+    at: Timestamp,
+    by: &str,
+) -> Result<()> {
+    let random = |error| Error::unavailable(Part::Kek, error);
+    let attributes = Attributes {
+        class,
+        created: at,
+        created_by: by.to_owned(),
+    };
+    let attributes = serde_json::to_vec(&attributes).map_err(|_| Error::integrity("an environment"))?;
+    let id = name.record_id(opening.vault);
+    if opening.store.get(&id).await?.is_some() {
+        return Ok(());
+    }
+    let tag = RealmTag::generate().map_err(random)?;
+    opening
+        .store
+        .put(&tag_record(tag), &TagBody::print(name), Expect::Absent)
+        .await?;
+    let environment = name.environment.as_ref().map(EnvironmentName::as_str);
+    let identity = RealmIdentity::new(opening.vault, tag, name.namespace.as_str(), environment);
+    let identity = identity.map_err(|error| open_failed(format!("the name `{name}`"), error))?;
+    let kek = opening.keyring.first();
+    let (_, record) = RealmKeys::create(identity, &attributes, 1, kek.as_ref())
+        .await
+        .map_err(|error| open_failed(format!("the environment key of `{name}`"), error))?;
+    opening
+        .store
+        .put(&id, &record, Expect::Absent)
+        .await
+        .map_err(|error| match error {
+            ibyok_storage::Error::Exists => Error::Exists {
+                what: format!("environment `{name}`"),
+            },
+            other => other.into(),
+        })?;
+    Ok(())
+}
+
+/// The directories of every slot of a log's place.
+pub(crate) fn slots(root: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(root) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect()
+}
+
+impl Inner {
+    /// Puts the log's newest checkpoint into the store, sealed, so that a log cut off on this machine shows.
+    pub(crate) async fn keep_checkpoint(&self, kept: &mut Option<u64>) {
+        let Some(checkpoint) = self.log.last_checkpoint() else {
+            return;
+        };
+        if *kept == Some(checkpoint.size()) {
+            return;
+        }
+        match self.put_checkpoint(checkpoint.text()).await {
+            Ok(()) => *kept = Some(checkpoint.size()),
+            Err(error) => tracing::warn!(%error, "the audit log's checkpoint was not kept in the store"),
+        }
+    }
+
+    async fn put_checkpoint(&self, text: &str) -> Result<()> {
+        let id = self.checkpoint_record(self.log.id())?;
+        let sealed = self.home.keys.seal_record(&self.home.place(&id), text.as_bytes());
+        let sealed = sealed.map_err(|error| open_failed("a checkpoint".to_owned(), error))?;
+        let there = self.store.get(&id).await?;
+        let expect = there.map_or(Expect::Absent, |stored| Expect::Revision(stored.revision));
+        self.store.put(&id, &sealed, expect).await?;
+        Ok(())
+    }
+
+    fn checkpoint_record(&self, log: &str) -> Result<RecordId> {
+        let id = from_base62(log).ok_or_else(|| Error::integrity("the audit log's id"))?;
+        self.home.record(kind::CHECKPOINT, id)
+    }
+
+    /// Every checkpoint that nodes of this home keep in the store: the log's id, and the signed note.
+    pub(crate) async fn kept_checkpoints(&self) -> Result<Vec<(String, String)>> {
+        let collection = self.home.collection(kind::CHECKPOINT)?;
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.store.list(&collection, after.as_ref(), crate::realm::PAGE).await?;
+            for id in &page {
+                let Some(stored) = self.store.get(id).await? else {
+                    continue;
+                };
+                let note = self.home.keys.open_record(&self.home.place(id), &stored.bytes);
+                let note = note.map_err(|error| open_failed("a checkpoint".to_owned(), error))?;
+                let note = note.text().map_err(|_| Error::integrity("a checkpoint"))?;
+                found.push((crate::model::name::base62(*id.id()), note.to_owned()));
+            }
+            after = page.last().copied();
+            if page.len() < crate::realm::PAGE {
+                return Ok(found);
+            }
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Realms: (vault, namespace, environment), or (vault, namespace, whole) for what spans environments.
+//!
+//! A realm has keys of its own, opened through the KEK and kept for the key cache's period only. Everything sealed under a realm
+//! yields its realm from the key that opened it, never from its content.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use ibyok_crypto::{Keyring, Place, RealmKeys, RealmRecord, RealmTag, VaultId};
+use ibyok_policy::RealmScope;
+use ibyok_storage::{Collection, Kind, RecordId, Store};
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex as AsyncMutex;
+
+use crate::clock::Clock;
+use crate::error::{Error, Part, Result};
+use crate::model::environment::Attributes;
+use crate::model::kind;
+use crate::model::name::{EnvironmentName, Namespace};
+use crate::vault::Inner;
+
+/// The word that stands for "spans environments" where an environment would; reserved, so that no environment is called so.
+pub(crate) const WHOLE: &str = "whole";
+
+/// Which realm, by name. `environment` is `None` for the realm that spans them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RealmName {
+    pub(crate) namespace: Namespace,
+    pub(crate) environment: Option<EnvironmentName>,
+}
+
+impl RealmName {
+    pub(crate) fn environment_word(&self) -> &str {
+        self.environment.as_ref().map_or(WHOLE, EnvironmentName::as_str)
+    }
+
+    /// The id of the realm's one environment key record: found by name with one read.
+    pub(crate) fn record_id(&self, vault: VaultId) -> RecordId {
+        let mut hash = Sha256::new();
+        hash.update(b"ibyok realm v1");
+        hash.update(vault.as_bytes());
+        for part in [self.namespace.as_str(), self.environment_word()] {
+            // A name is at most 63 bytes, so one byte holds its length.
+            hash.update([u8::try_from(part.len()).unwrap_or(u8::MAX)]);
+            hash.update(part.as_bytes());
+        }
+        let digest = hash.finalize();
+        let mut id = [0; 16];
+        id.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
+        RecordId::new(Collection::root(Kind::new(kind::REALM)), id)
+    }
+}
+
+impl std::fmt::Display for RealmName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.environment_word())
+    }
+}
+
+/// The record that says which realm a tag stands for; in the clear.
+pub(crate) fn tag_record(tag: RealmTag) -> RecordId {
+    let mut id = [0; 16];
+    id.iter_mut().zip(tag.as_bytes()).for_each(|(to, from)| *to = *from);
+    RecordId::new(Collection::root(Kind::new(kind::TAG)), id)
+}
+
+/// The tag that a tag record's id stands for.
+pub(crate) fn tag_of(id: &RecordId) -> Option<RealmTag> {
+    let bytes = id.id().first_chunk::<8>()?;
+    RealmTag::from_bytes(*bytes).ok()
+}
+
+/// An opened realm.
+#[derive(Debug)]
+pub(crate) struct Realm {
+    pub(crate) name: RealmName,
+    pub(crate) keys: RealmKeys,
+    pub(crate) attributes: Attributes,
+    pub(crate) kek: String,
+}
+
+impl Realm {
+    pub(crate) fn tag(&self) -> RealmTag {
+        self.keys.identity().tag()
+    }
+
+    pub(crate) fn collection(&self, kind: u8) -> Result<Collection> {
+        Ok(Collection::new(Kind::new(kind), *self.tag().as_bytes())?)
+    }
+
+    pub(crate) fn record(&self, kind: u8, id: [u8; 16]) -> Result<RecordId> {
+        Ok(RecordId::new(self.collection(kind)?, id))
+    }
+
+    /// Where a record of this realm lives: the source of its associated data.
+    pub(crate) fn place(&self, id: &RecordId) -> Place<'_> {
+        let identity = self.keys.identity();
+        Place::new(
+            identity.vault(),
+            identity.tag(),
+            id.collection().kind().as_u8(),
+            *id.id(),
+            self.name.namespace.as_str(),
+            self.name.environment_word(),
+        )
+    }
+
+    pub(crate) fn scope(&self) -> RealmScope<'_> {
+        RealmScope {
+            namespace: self.name.namespace.as_str(),
+            environment: self.name.environment.as_ref().map(EnvironmentName::as_str),
+        }
+    }
+}
+
+/// The realms that a node knows, and those that it holds opened.
+#[derive(Debug, Default)]
+pub(crate) struct Realms {
+    /// Every tag of the store; `None` when it has to be read again.
+    tags: RwLock<Option<Arc<HashMap<RealmTag, Arc<RealmName>>>>>,
+    /// Opened realms, and since when.
+    opened: RwLock<HashMap<RealmName, (Arc<Realm>, Duration)>>,
+    /// One lock a realm, so that however many requests wait there is one call to the KEK.
+    opening: Mutex<HashMap<RealmName, Arc<AsyncMutex<()>>>>,
+}
+
+impl Realms {
+    pub(crate) fn forget_all(&self) {
+        self.forget_tags();
+        self.forget_keys();
+    }
+
+    pub(crate) fn forget_tags(&self) {
+        *self.tags.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Drops every opened realm after an environment key record changed: its id does not tell whose it is.
+    pub(crate) fn forget_keys(&self) {
+        self.opened.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn held(&self, name: &RealmName, now: Duration, period: Duration) -> Option<Arc<Realm>> {
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        let (realm, since) = opened.get(name)?;
+        (now.saturating_sub(*since) < period).then(|| Arc::clone(realm))
+    }
+
+    fn keep(&self, realm: &Arc<Realm>, since: Duration) {
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        opened.insert(realm.name.clone(), (Arc::clone(realm), since));
+    }
+
+    fn opening(&self, name: &RealmName) -> Arc<AsyncMutex<()>> {
+        let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        // Names come from the store's own tags, so this stays as small as the number of realms.
+        Arc::clone(opening.entry(name.clone()).or_default())
+    }
+
+    /// Drops what has been held for its whole period, so that idle nodes hold no keys.
+    pub(crate) fn expire(&self, now: Duration, period: Duration) {
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        opened.retain(|_, (_, since)| now.saturating_sub(*since) < period);
+    }
+}
+
+impl Inner {
+    /// Which realm a tag stands for. A tag that this store never gave out is told without touching the store.
+    pub(crate) async fn realm_by_tag(&self, tag: RealmTag) -> Result<Option<Arc<RealmName>>> {
+        Ok(self.realm_names().await?.get(&tag).cloned())
+    }
+
+    /// Every realm of the store by its tag, read once and again after the feed told of a new one.
+    pub(crate) async fn realm_names(&self) -> Result<Arc<HashMap<RealmTag, Arc<RealmName>>>> {
+        if let Some(tags) = self.realms.tags.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            return Ok(Arc::clone(tags));
+        }
+        let mut names = HashMap::new();
+        let collection = Collection::root(Kind::new(kind::TAG));
+        let mut after = None;
+        loop {
+            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
+            for id in &page {
+                let (Some(tag), Some(stored)) = (tag_of(id), self.store.get(id).await?) else {
+                    continue;
+                };
+                if let Some(name) = TagBody::parse(&stored.bytes) {
+                    names.insert(tag, Arc::new(name));
+                }
+            }
+            after = page.last().copied();
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        let names = Arc::new(names);
+        *self.realms.tags.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&names));
+        Ok(names)
+    }
+
+    /// The realm of a name with its keys opened; `None` if there is no such realm.
+    pub(crate) async fn realm(&self, name: &RealmName) -> Result<Option<Arc<Realm>>> {
+        if let Some(realm) = self.realms.held(name, self.clock.elapsed(), self.key_cache_ttl) {
+            return Ok(Some(realm));
+        }
+        let lock = self.realms.opening(name);
+        let _one_at_a_time = lock.lock().await;
+        let now = self.clock.elapsed();
+        if let Some(realm) = self.realms.held(name, now, self.key_cache_ttl) {
+            return Ok(Some(realm));
+        }
+        let epoch = self.cache.epoch();
+        let Some(realm) = self.open_realm(name).await? else {
+            return Ok(None);
+        };
+        let realm = Arc::new(realm);
+        // One that raced a change is good for this request, and read anew for the next.
+        if self.cache.epoch() == epoch && !self.key_cache_ttl.is_zero() {
+            self.realms.keep(&realm, now);
+        }
+        Ok(Some(realm))
+    }
+
+    async fn open_realm(&self, name: &RealmName) -> Result<Option<Realm>> {
+        read_realm(self.vault, self.store.as_ref(), &self.keyring, name).await
+    }
+}
+
+/// Reads a realm's one record and opens its keys through the KEK; `None` if there is no such realm.
+pub(crate) async fn read_realm(
+    vault: VaultId,
+    store: &dyn Store,
+    keyring: &Keyring,
+    name: &RealmName,
+) -> Result<Option<Realm>> {
+    let Some(stored) = store.get(&name.record_id(vault)).await? else {
+        return Ok(None);
+    };
+    let what = || format!("the environment key of `{name}`");
+    let record = RealmRecord::parse(&stored.bytes).map_err(|error| open_failed(what(), error))?;
+    let environment = name.environment.as_ref().map(EnvironmentName::as_str);
+    if record.vault() != vault || record.namespace() != name.namespace.as_str() || record.environment() != environment {
+        return Err(Error::integrity(what()));
+    }
+    let opened = record.open(keyring).await.map_err(|error| open_failed(what(), error))?;
+    let attributes = serde_json::from_slice(&opened.attributes).map_err(|_| Error::integrity(what()))?;
+    Ok(Some(Realm {
+        name: name.clone(),
+        keys: opened.keys,
+        attributes,
+        kek: opened.kek.to_string(),
+    }))
+}
+
+/// How many ids are listed at a time.
+pub(crate) const PAGE: usize = 500;
+
+/// The clear body of a tag record.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(crate) struct TagBody {
+    namespace: Namespace,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    environment: Option<EnvironmentName>,
+}
+
+impl TagBody {
+    pub(crate) fn print(name: &RealmName) -> Vec<u8> {
+        let body = TagBody {
+            namespace: name.namespace.clone(),
+            environment: name.environment.clone(),
+        };
+        // Two strings always serialise.
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+
+    fn parse(bytes: &[u8]) -> Option<RealmName> {
+        let body: TagBody = serde_json::from_slice(bytes).ok()?;
+        Some(RealmName {
+            namespace: body.namespace,
+            environment: body.environment,
+        })
+    }
+}
+
+/// What failing to open means: damage is an integrity error, a KEK that does not answer is unavailable.
+pub(crate) fn open_failed(what: String, error: ibyok_crypto::Error) -> Error {
+    use ibyok_crypto::Error as Crypto;
+    match error {
+        Crypto::KekUnavailable { .. } => Error::unavailable(Part::Kek, error),
+        Crypto::UnknownKek { .. }
+        | Crypto::KekDenied { .. }
+        | Crypto::KekFile { .. }
+        | Crypto::KekFileAccess { .. }
+        | Crypto::KekSize => Error::Kek { source: error.into() },
+        Crypto::Random => Error::unavailable(Part::Kek, error),
+        Crypto::UnsupportedFormat { .. } => Error::invalid(
+            format!("{what} has a format that this program does not know"),
+            "open it with a newer version of IBYOK",
+        ),
+        _ => Error::integrity(what),
+    }
+}

@@ -1,0 +1,136 @@
+//! Records as the core reads them: found, opened under their realm, and not older than this node's log says.
+
+use std::sync::Arc;
+
+use ibyok_crypto::Secret;
+use ibyok_storage::{RecordId, Stored};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cache::{Entry, Held};
+use crate::error::{Error, Result};
+use crate::model::key::KeyRecord;
+use crate::model::kind;
+use crate::model::token::TokenRecord;
+use crate::realm::{Realm, open_failed};
+use crate::vault::Inner;
+
+/// A body that is sealed in the store, with the number that grows at each change of it.
+pub(crate) trait Record: Serialize + DeserializeOwned + Send + Sync {
+    const KIND: u8;
+    const WORD: &'static str;
+    fn rev(&self) -> u64;
+    fn set_rev(&mut self, rev: u64);
+    fn entry(held: Arc<Held<Self>>) -> Entry;
+    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>>;
+}
+
+impl Record for KeyRecord {
+    const KIND: u8 = kind::KEY;
+    const WORD: &'static str = "key record";
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+
+    fn set_rev(&mut self, rev: u64) {
+        self.rev = rev;
+    }
+
+    fn entry(held: Arc<Held<Self>>) -> Entry {
+        Entry::Key(held)
+    }
+
+    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
+        match entry {
+            Entry::Key(held) => Some(held),
+            Entry::Token(_) => None,
+        }
+    }
+}
+
+impl Record for TokenRecord {
+    const KIND: u8 = kind::TOKEN;
+    const WORD: &'static str = "token record";
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+
+    fn set_rev(&mut self, rev: u64) {
+        self.rev = rev;
+    }
+
+    fn entry(held: Arc<Held<Self>>) -> Entry {
+        Entry::Token(held)
+    }
+
+    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
+        match entry {
+            Entry::Token(held) => Some(held),
+            Entry::Key(_) => None,
+        }
+    }
+}
+
+impl Inner {
+    /// A record from the cache, or read and kept. The caller must hold the lease.
+    pub(crate) async fn load<R: Record>(&self, realm: &Realm, id: [u8; 16]) -> Result<Option<Arc<Held<R>>>> {
+        let id = realm.record(R::KIND, id)?;
+        if let Some(held) = self.cache.get(&id).and_then(R::from_entry) {
+            return Ok(Some(held));
+        }
+        let epoch = self.cache.epoch();
+        let Some(held) = self.read(realm, &id).await? else {
+            return Ok(None);
+        };
+        let held = Arc::new(held);
+        self.cache.fill(epoch, id, R::entry(Arc::clone(&held)));
+        Ok(Some(held))
+    }
+
+    /// A record as it stands in the store now.
+    pub(crate) async fn read<R: Record>(&self, realm: &Realm, id: &RecordId) -> Result<Option<Held<R>>> {
+        let stored = self.store.get(id).await?;
+        let Some(stored) = stored else {
+            return match self.floors.of(id) {
+                Some(_) => Err(Error::integrity(format!(
+                    "a {} that this node has seen is missing: it",
+                    R::WORD
+                ))),
+                None => Ok(None),
+            };
+        };
+        let held: Held<R> = open_record(realm, id, &stored)?;
+        if self.floors.of(id).is_some_and(|floor| held.record.rev() < floor) {
+            return Err(Error::integrity(format!("a {}", R::WORD)));
+        }
+        Ok(Some(held))
+    }
+}
+
+/// Opens a stored record under its realm.
+pub(crate) fn open_record<R: Record>(realm: &Realm, id: &RecordId, stored: &Stored) -> Result<Held<R>> {
+    let what = || format!("a {}", R::WORD);
+    let body: Secret = realm
+        .keys
+        .open_record(&realm.place(id), &stored.bytes)
+        .map_err(|error| open_failed(what(), error))?;
+    let record = serde_json::from_slice(body.expose_secret()).map_err(|_| Error::integrity(what()))?;
+    Ok(Held {
+        record,
+        revision: stored.revision,
+        size: stored.bytes.len(),
+    })
+}
+
+/// Seals a record under its realm.
+pub(crate) fn seal_record<R: Record>(realm: &Realm, id: &RecordId, record: &R) -> Result<Vec<u8>> {
+    let body = serde_json::to_vec(record).map_err(|_| Error::integrity(format!("a {}", R::WORD)))?;
+    let body = zeroize::Zeroizing::new(body);
+    realm
+        .keys
+        .seal_record(&realm.place(id), &body)
+        .map_err(|error| open_failed(format!("a {}", R::WORD), error))
+}

@@ -1,0 +1,308 @@
+//! The life of a retrieval: authenticate → authorize → load → open → record → release.
+//!
+//! Each arrow is a function that consumes what the last one gave, and each noun can be made nowhere else, so that no step is
+//! skipped and none is moved: `load` takes a [`Permit`], and only an [`Opened`] with the audit log's receipt for this very
+//! request becomes a [`Released`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use ibyok_audit::{Action, EventTicket, Receipt};
+use ibyok_crypto::Secret;
+use ibyok_policy::Scope;
+use serde::Serialize;
+
+use crate::attempt::Attempt;
+use crate::authenticate::{Asking, Invalid, Principal};
+use crate::authorize::Permit;
+use crate::cache::Held;
+use crate::context::RequestContext;
+use crate::error::{Error, Part, Result};
+use crate::model::key::{KeyRecord, VersionRecord};
+use crate::model::key_ref::KeyRef;
+use crate::model::name::{EnvironmentName, FieldName, KeyId, KeyName};
+use crate::realm::open_failed;
+use crate::vault::Inner;
+
+/// Whether a value is the real one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Mode {
+    /// The value itself.
+    Live,
+}
+
+impl Mode {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Live => "live",
+        }
+    }
+}
+
+/// A key's record, found for a permit.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    permit: Permit,
+    held: Arc<Held<KeyRecord>>,
+    /// Of the cache, before the record was found: as long as it stands, nothing has changed since.
+    epoch: u64,
+}
+
+/// A value, opened and not yet released.
+pub(crate) struct Opened {
+    loaded: Loaded,
+    version: u32,
+    fields: BTreeMap<FieldName, Secret>,
+}
+
+/// A released value: it is on the audit log, and was still permitted when it was.
+///
+/// There is no way to make one but by the vault:
+///
+/// ```compile_fail
+/// # use ibyok_core::{Released, Secret};
+/// let released = Released { value: Secret::copy_of(b"sk-…") };
+/// ```
+#[non_exhaustive]
+pub struct Released {
+    fields: BTreeMap<FieldName, Secret>,
+    info: ReleasedInfo,
+}
+
+/// What a released value is, without the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReleasedInfo {
+    /// The key's public id.
+    pub id: KeyId,
+    /// The key's name.
+    pub name: KeyName,
+    /// Its environment.
+    pub environment: EnvironmentName,
+    /// The provider, as given.
+    pub provider: Option<String>,
+    /// The variable that programs read it from.
+    pub variable: String,
+    /// The version's number.
+    pub version: u32,
+    /// Whether the value is the real one.
+    pub mode: Mode,
+    /// Which tier decided the mode.
+    pub mode_source: &'static str,
+}
+
+impl Released {
+    /// The field that was asked for, or the key itself.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the version has no field `value` and none was named.
+    pub fn secret(&self) -> Result<&Secret> {
+        let value = FieldName::value();
+        let only = (self.fields.len() == 1).then(|| self.fields.values().next()).flatten();
+        self.fields
+            .get(&value)
+            .or(only)
+            .ok_or_else(|| no_field(&self.info.name, &value))
+    }
+
+    /// The value's bytes, as they were given.
+    ///
+    /// # Errors
+    /// As [`Released::secret`].
+    pub fn bytes(&self) -> Result<&[u8]> {
+        use secrecy::ExposeSecret;
+        Ok(self.secret()?.expose_secret())
+    }
+
+    /// The value as text.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is not UTF-8; else as [`Released::secret`].
+    pub fn text(&self) -> Result<&str> {
+        self.secret()?.text().map_err(|_| {
+            Error::invalid(
+                format!("the value of `{}` is not text", self.info.name),
+                "ask for its bytes",
+            )
+        })
+    }
+
+    /// Every field that came along, the key itself among them.
+    #[must_use]
+    pub fn fields(&self) -> &BTreeMap<FieldName, Secret> {
+        &self.fields
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn info(&self) -> &ReleasedInfo {
+        &self.info
+    }
+}
+
+impl fmt::Debug for Released {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Released")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    /// The last step: takes the receipt of this very request.
+    fn release(self, receipt: Receipt, ticket: EventTicket) -> Result<Released> {
+        if !receipt.is_for(ticket) {
+            return Err(Error::unavailable(Part::AuditLog, "the receipt is for another request"));
+        }
+        let Loaded { permit, held, .. } = self.loaded;
+        let environment = permit.realm.name.environment.clone();
+        let environment = environment.ok_or_else(|| Error::integrity("a key of no environment"))?;
+        Ok(Released {
+            fields: self.fields,
+            info: ReleasedInfo {
+                id: permit.id,
+                name: permit.key,
+                environment,
+                provider: held.record.provider.clone(),
+                variable: held.record.variable.clone(),
+                version: self.version,
+                mode: Mode::Live,
+                mode_source: "tenant_setting",
+            },
+        })
+    }
+}
+
+impl Inner {
+    /// The whole journey.
+    pub(crate) async fn retrieve(
+        self: &Arc<Self>,
+        action: Action,
+        asking: &Asking,
+        reference: &KeyRef,
+        context: &RequestContext,
+    ) -> Result<Released> {
+        let mut attempt = Attempt::new(action, self.now(), context);
+        let opened = self.open_if_permitted(&mut attempt, asking, reference).await;
+        let opened = self.refusing(&attempt, opened).await?;
+        let event = attempt.allowed();
+        let ticket = event.ticket();
+        let receipt = self.log.append(event).await?;
+        self.unchanged(&opened, &attempt).await?;
+        opened.release(receipt, ticket)
+    }
+
+    async fn open_if_permitted(
+        self: &Arc<Self>,
+        attempt: &mut Attempt,
+        asking: &Asking,
+        reference: &KeyRef,
+    ) -> Result<Opened> {
+        let principal = self.authenticate(attempt, asking).await?;
+        let permit = self.authorize(attempt, &principal, Scope::KeysRead, reference).await?;
+        let loaded = self.load_permitted(permit).await?;
+        self.open(attempt, loaded, reference)
+    }
+
+    /// Finds the record that a permit is for.
+    pub(crate) async fn load_permitted(self: &Arc<Self>, permit: Permit) -> Result<Loaded> {
+        self.hold_lease().await?;
+        let epoch = self.cache.epoch();
+        let held = self.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = held.filter(|held| held.record.removed.is_none());
+        let held = held.ok_or_else(|| no_key(&permit))?;
+        Ok(Loaded { permit, held, epoch })
+    }
+
+    /// Unwraps the data key, and opens the fields that were asked for.
+    fn open(&self, attempt: &mut Attempt, loaded: Loaded, reference: &KeyRef) -> Result<Opened> {
+        attempt.mode = Some(Mode::Live.as_str());
+        let label = loaded.permit.label();
+        let version = loaded.held.record.served(&label, reference.version())?;
+        attempt.version = Some(version.number);
+        let fields = open_fields(&loaded.permit, version, reference.field())?;
+        Ok(Opened {
+            version: version.number,
+            fields,
+            loaded,
+        })
+    }
+
+    /// Once more, now that the line is durable: are token and key still what the permit was given for?
+    async fn unchanged(self: &Arc<Self>, opened: &Opened, attempt: &Attempt) -> Result<()> {
+        let loaded = &opened.loaded;
+        if self.cache.epoch() == loaded.epoch && self.lease.holds(&self.clock) {
+            return Ok(());
+        }
+        self.hold_lease().await?;
+        let held = self.load::<KeyRecord>(&loaded.permit.realm, loaded.permit.id.0).await?;
+        let held = held
+            .filter(|held| held.record.removed.is_none())
+            .ok_or_else(|| no_key(&loaded.permit))?;
+        held.record.served(&loaded.permit.label(), Some(opened.version))?;
+        if let Principal::Token(holder) = &loaded.permit.principal {
+            let record = self
+                .load(&holder.realm, holder.id.bytes())
+                .await?
+                .ok_or(Error::Unauthenticated)?;
+            let now = crate::authenticate::Holder {
+                id: holder.id,
+                realm: Arc::clone(&holder.realm),
+                held: record,
+                restrictions: holder.restrictions.clone(),
+                epoch: holder.epoch,
+                chain: holder.chain.clone(),
+            };
+            self.still_valid(&now, attempt.at).await.map_err(|error| match error {
+                Invalid::Token(_) => Error::Unauthenticated,
+                Invalid::Other(error) => error,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn no_key(permit: &Permit) -> Error {
+    Error::NotFound {
+        what: format!("key `{}`", permit.label()),
+        hint: Some("`keys list` shows what there is".to_owned()),
+    }
+}
+
+fn no_field(key: &KeyName, field: &FieldName) -> Error {
+    Error::NotFound {
+        what: format!("field `{field}` of key `{key}`"),
+        hint: Some("`keys show` lists the fields".to_owned()),
+    }
+}
+
+fn open_fields(
+    permit: &Permit,
+    version: &VersionRecord,
+    field: Option<&FieldName>,
+) -> Result<BTreeMap<FieldName, Secret>> {
+    let what = || format!("version {} of key `{}`", version.number, permit.label());
+    let sealed = version.sealed.as_ref().ok_or_else(|| Error::integrity(what()))?;
+    let id = permit.realm.record(crate::model::kind::KEY, permit.id.0)?;
+    let place = permit.realm.place(&id).version(version.number);
+    let data_key = permit.realm.keys.unwrap_data_key(&place, &sealed.data_key.0);
+    let data_key = data_key.map_err(|error| open_failed(what(), error))?;
+    let mut opened = BTreeMap::new();
+    for (name, bytes) in sealed
+        .fields
+        .iter()
+        .filter(|(name, _)| field.is_none_or(|field| field == *name))
+    {
+        let value = data_key.open(&place.clone().field(name.as_str()), &bytes.0);
+        opened.insert(name.clone(), value.map_err(|error| open_failed(what(), error))?);
+    }
+    if let Some(field) = field.filter(|_| opened.is_empty()) {
+        return Err(no_field(&permit.key, field));
+    }
+    Ok(opened)
+}

@@ -1,0 +1,168 @@
+//! A session: the vault as somebody sees it.
+
+use std::sync::Arc;
+
+use ibyok_policy::Grant;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::attempt::Attempt;
+use crate::authenticate::{Asking, Principal};
+use crate::context::RequestContext;
+use crate::error::Result;
+use crate::model::name::Namespace;
+use crate::model::token::AccessToken;
+use crate::vault::{Inner, Vault};
+
+/// The vault as an operator or the holder of an access token sees it: the same verbs for both, the token's within its grant.
+///
+/// A token is authenticated anew at every call, so that a session ends when its token does.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) asking: Asking,
+    pub(crate) context: RequestContext,
+}
+
+impl Vault {
+    /// The vault as its operator: whoever can open it may do everything, audited under this name.
+    #[must_use]
+    pub fn operator(&self, name: impl Into<String>) -> Session {
+        let asking = Asking::Operator(name.into(), Namespace::default());
+        Session {
+            inner: Arc::clone(&self.inner),
+            asking,
+            context: RequestContext::default(),
+        }
+    }
+
+    /// The vault as the holder of an access token.
+    #[must_use]
+    pub fn as_token(&self, token: AccessToken) -> Session {
+        let asking = Asking::Token(Arc::new(token));
+        Session {
+            inner: Arc::clone(&self.inner),
+            asking,
+            context: RequestContext::default(),
+        }
+    }
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// What to ask for to get the next one; `None` on the last.
+    pub next: Option<String>,
+}
+
+/// Which page of a list is asked for.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct PageRequest {
+    /// [`Page::next`] of the page before.
+    pub after: Option<String>,
+    /// How many items at most; 100 unless given, 1,000 at most.
+    pub limit: Option<usize>,
+}
+
+impl PageRequest {
+    /// The page after another.
+    #[must_use]
+    pub fn after(after: Option<String>) -> Self {
+        PageRequest { after, limit: None }
+    }
+
+    /// The same with a limit.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    pub(crate) fn bound(&self) -> usize {
+        self.limit.unwrap_or(100).clamp(1, 1000)
+    }
+}
+
+/// Who a session is.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct WhoAmI {
+    /// `operator` or `token`.
+    pub kind: &'static str,
+    /// The operator's name, or the token's id.
+    pub id: String,
+    /// The token's name.
+    pub name: Option<String>,
+    /// The namespace that it acts in.
+    pub namespace: Namespace,
+    /// What a token may do, before its restrictions.
+    pub grant: Option<Grant>,
+    /// How many restrictions were appended to the token.
+    pub restrictions: usize,
+    /// When the token ends, restrictions included.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Session {
+    /// The same session in another namespace; a token stays in its own.
+    #[must_use]
+    pub fn in_namespace(mut self, namespace: Namespace) -> Self {
+        if let Asking::Operator(_, own) = &mut self.asking {
+            *own = namespace;
+        }
+        self
+    }
+
+    /// The same session for a request that comes from somewhere.
+    #[must_use]
+    pub fn with_context(mut self, context: RequestContext) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// Who this is.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`](crate::Error::Unauthenticated) for a token that is not valid.
+    pub async fn whoami(&self) -> Result<WhoAmI> {
+        let mut attempt = self.attempt(ibyok_audit::Action::TokenList);
+        let principal = self.inner.authenticate(&mut attempt, &self.asking).await;
+        let principal = self.inner.refusing(&attempt, principal).await?;
+        Ok(match &principal {
+            Principal::Operator { name, namespace } => WhoAmI {
+                kind: "operator",
+                id: name.clone(),
+                name: None,
+                namespace: namespace.clone(),
+                grant: None,
+                restrictions: 0,
+                expires_at: None,
+            },
+            Principal::Token(holder) => {
+                let grant = &holder.held.record.grant;
+                let ends = holder
+                    .restrictions
+                    .iter()
+                    .filter_map(|r| r.expires)
+                    .chain(grant.expires);
+                WhoAmI {
+                    kind: "token",
+                    id: holder.id.to_string(),
+                    name: Some(holder.held.record.name.clone()),
+                    namespace: principal.namespace().clone(),
+                    grant: Some(grant.clone()),
+                    restrictions: holder.restrictions.len(),
+                    expires_at: ends.min(),
+                }
+            }
+        })
+    }
+
+    pub(crate) fn attempt(&self, action: ibyok_audit::Action) -> Attempt {
+        Attempt::new(action, self.inner.now(), &self.context)
+    }
+}

@@ -1,0 +1,187 @@
+//! How the vault does.
+
+use std::collections::BTreeMap;
+
+use ibyok_audit::LogStatus;
+use ibyok_crypto::Kek;
+use ibyok_storage::Durability;
+use serde::Serialize;
+
+use crate::builder::FORMAT;
+use crate::error::Result;
+use crate::realm::RealmName;
+use crate::vault::{Inner, Vault};
+
+/// How the vault does, for people and for `status --json`.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// The vault's id.
+    pub vault: String,
+    /// The format of the vault.
+    pub format: u32,
+    /// The store.
+    pub store: StoreStatus,
+    /// The KEKs at hand; the first one wraps.
+    pub keks: Vec<String>,
+    /// The audit log of this process.
+    pub audit: AuditStatus,
+    /// The environments, and which KEK wraps the key of each.
+    pub environments: BTreeMap<String, String>,
+    /// `cryptographic` if every environment has a KEK of its own, else `policy only`.
+    pub separation: &'static str,
+    /// What somebody should look at.
+    pub warnings: Vec<String>,
+}
+
+/// How the store does.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct StoreStatus {
+    /// Which kind of store.
+    pub backend: String,
+    /// What a write that returned survives: `power loss`, `process exit` or `nothing`.
+    pub survives: &'static str,
+    /// What the backend says of itself.
+    pub detail: BTreeMap<String, String>,
+}
+
+/// How the audit log does.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct AuditStatus {
+    /// The id of this process's log.
+    pub log: String,
+    /// The directory of all logs.
+    pub place: String,
+    /// Which of its slots this process writes.
+    pub slot: u32,
+    /// What a line that was acknowledged survives: `synced` or `written`.
+    pub durability: &'static str,
+    /// The number of its last line.
+    pub seq: u64,
+    /// Why it refuses, if it does.
+    pub failure: Option<String>,
+}
+
+/// Whether the vault can serve, part by part: `None` is well, else why not.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct Ready {
+    /// The store.
+    pub store: Option<String>,
+    /// The KEK.
+    pub kek: Option<String>,
+    /// The audit log.
+    pub audit: Option<String>,
+    /// The lease that caches live on.
+    pub lease: Option<String>,
+}
+
+impl Ready {
+    /// Whether every part is well.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        [&self.store, &self.kek, &self.audit, &self.lease]
+            .iter()
+            .all(|part| part.is_none())
+    }
+}
+
+impl Vault {
+    /// How the vault does. Nothing of it is secret, and nothing of it is recorded.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if the store does not answer.
+    pub async fn status(&self) -> Result<Status> {
+        let inner = &self.inner;
+        let health = inner.store.check().await?;
+        let (environments, mut warnings) = inner.environment_keks().await?;
+        let mut keks: Vec<&String> = environments.values().collect();
+        keks.sort();
+        keks.dedup();
+        let separate = environments.len() > 1 && keks.len() == environments.len();
+        let audit = AuditStatus::of(inner.log.status());
+        if let Some(behind) = inner.clock.set_back() {
+            warnings.push(format!(
+                "the machine's clock was set back by {behind:?} since the vault was opened"
+            ));
+        }
+        Ok(Status {
+            vault: inner.vault.to_string(),
+            format: FORMAT,
+            store: StoreStatus {
+                backend: health.backend,
+                survives: match health.durability {
+                    Durability::PowerLoss => "power loss",
+                    Durability::ProcessExit => "process exit",
+                    Durability::None => "nothing",
+                },
+                detail: health.detail.into_iter().collect(),
+            },
+            keks: inner.keyring.iter().map(|kek| describe(kek.as_ref())).collect(),
+            audit,
+            separation: if separate { "cryptographic" } else { "policy only" },
+            environments,
+            warnings,
+        })
+    }
+
+    /// Whether the vault can serve now.
+    pub async fn ready(&self) -> Ready {
+        let inner = &self.inner;
+        let text = |error: crate::Error| Some(error.to_string());
+        let home = RealmName {
+            ..inner.home.name.clone()
+        };
+        Ready {
+            store: inner.store.check().await.err().map(|error| error.to_string()),
+            kek: inner.realm(&home).await.err().and_then(text),
+            audit: inner.log.status().failure,
+            lease: inner.hold_lease().await.err().and_then(text),
+        }
+    }
+}
+
+impl Inner {
+    async fn environment_keks(&self) -> Result<(BTreeMap<String, String>, Vec<String>)> {
+        let (mut keks, mut warnings) = (BTreeMap::new(), Vec::new());
+        for name in self.realms_of(&self.home.name.namespace).await? {
+            let Some(environment) = name.environment.as_ref().map(ToString::to_string) else {
+                continue;
+            };
+            match self.realm(&name).await {
+                Ok(Some(realm)) => {
+                    keks.insert(environment, realm.kek.clone());
+                }
+                Ok(None) => warnings.push(format!("environment `{environment}` has no key")),
+                Err(error) => warnings.push(format!("environment `{environment}`: {error}")),
+            }
+        }
+        Ok((keks, warnings))
+    }
+}
+
+fn describe(kek: &dyn Kek) -> String {
+    let description = kek.describe();
+    description
+        .id()
+        .map_or_else(|| description.kind().to_owned(), ToString::to_string)
+}
+
+impl AuditStatus {
+    fn of(status: LogStatus) -> Self {
+        AuditStatus {
+            log: status.id,
+            place: status.place.display().to_string(),
+            slot: status.slot,
+            durability: match status.durability {
+                ibyok_audit::Durability::Synced => "synced",
+                ibyok_audit::Durability::Written => "written",
+                _ => "none",
+            },
+            seq: status.last_seq,
+            failure: status.failure,
+        }
+    }
+}

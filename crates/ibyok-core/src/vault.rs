@@ -1,0 +1,94 @@
+//! The vault itself: what its parts are, and the little that goes on beside requests.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use ibyok_audit::Log;
+use ibyok_crypto::{Keyring, VaultId};
+use ibyok_storage::Store;
+
+use crate::builder::VaultBuilder;
+use crate::cache::RecordCache;
+use crate::clock::{Clock, SteadyClock};
+use crate::error::Result;
+use crate::floors::Floors;
+use crate::lease::Lease;
+use crate::realm::{Realm, Realms};
+use crate::refusals::Refusals;
+
+/// How often a vault looks after itself.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A vault for the API keys that programs use: the one way to a secret.
+///
+/// Cheap to clone; every clone is the same vault. Made by [`Vault::builder`]; it needs a tokio runtime with time enabled.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What every session of a vault shares.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) vault: VaultId,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keyring: Keyring,
+    pub(crate) log: Log,
+    /// The realm under which this node's own records (its log's key and checkpoints) are sealed.
+    pub(crate) home: Arc<Realm>,
+    pub(crate) clock: SteadyClock,
+    pub(crate) realms: Realms,
+    pub(crate) cache: RecordCache,
+    pub(crate) lease: Lease,
+    pub(crate) floors: Floors,
+    pub(crate) refusals: Refusals,
+    pub(crate) key_cache_ttl: Duration,
+}
+
+impl Vault {
+    /// The beginning of every vault.
+    #[must_use]
+    pub fn builder() -> VaultBuilder<(), (), ()> {
+        VaultBuilder::new()
+    }
+
+    /// The vault's id: 22 base62 characters.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.inner.vault.to_string()
+    }
+
+    /// Writes what is still to be written to the audit log, and closes it; every later request is refused.
+    ///
+    /// A vault that is dropped without it loses nothing that was acknowledged.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if the audit log cannot be written.
+    pub async fn close(&self) -> Result<()> {
+        self.inner.fold_refusals(true);
+        self.inner.log.close().await?;
+        self.inner.keep_checkpoint(&mut None).await;
+        Ok(())
+    }
+}
+
+/// Looks after the vault as long as it lives: drops keys whose period is over, folds counts, reopens a log that failed, and keeps
+/// the log's newest checkpoint in the store.
+pub(crate) async fn look_after(vault: Weak<Inner>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut kept = None;
+    loop {
+        ticks.tick().await;
+        let Some(inner) = vault.upgrade() else { return };
+        inner.realms.expire(inner.clock.elapsed(), inner.key_cache_ttl);
+        inner.fold_refusals(false);
+        if inner.log.status().failure.is_some() {
+            match inner.log.reopen().await {
+                Ok(()) => tracing::info!("the audit log is open again"),
+                Err(error) => tracing::warn!(%error, "the audit log is still unavailable"),
+            }
+        }
+        inner.keep_checkpoint(&mut kept).await;
+    }
+}

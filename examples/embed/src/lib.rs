@@ -1,2 +1,0 @@
-//! The smallest program with an IBYOK vault in it
-#![forbid(unsafe_code)]
