@@ -130,12 +130,7 @@ impl Reason {
 /// assert!(!decide(&realm, &grant, &[], &write).is_allow());
 /// # Ok::<(), jiff::Error>(())
 /// ```
-pub fn decide(
-    realm: &RealmScope<'_>,
-    grant: &Grant,
-    restrictions: &[Restriction],
-    request: &Request<'_>,
-) -> Decision {
+pub fn decide(realm: &RealmScope<'_>, grant: &Grant, restrictions: &[Restriction], request: &Request<'_>) -> Decision {
     judge(realm, grant, restrictions, request, |patterns| {
         let named = |name| patterns.iter().any(|pattern| pattern.matches(name));
         request.key.is_some_and(named)
@@ -154,10 +149,7 @@ pub fn may_list(
     restrictions: &[Restriction],
     request: &Request<'_>,
 ) -> Decision {
-    judge(realm, grant, restrictions, request, |patterns| {
-        !patterns.is_empty()
-    })
-    .into()
+    judge(realm, grant, restrictions, request, |patterns| !patterns.is_empty()).into()
 }
 
 /// Whether the times of a grant and of all restrictions hold at `at`: from `not_before` on, and before
@@ -174,11 +166,7 @@ pub fn valid_at(grant: &Grant, restrictions: &[Restriction], at: Timestamp) -> R
 ///
 /// # Errors
 /// [`Reason::Network`] or [`Reason::UnknownRestriction`].
-pub fn source_allowed(
-    grant: &Grant,
-    restrictions: &[Restriction],
-    source: Option<IpAddr>,
-) -> Result<(), Reason> {
+pub fn source_allowed(grant: &Grant, restrictions: &[Restriction], source: Option<IpAddr>) -> Result<(), Reason> {
     all_understood(restrictions)?;
     networks_hold(limits::all(grant, restrictions), source)
 }
@@ -199,9 +187,7 @@ fn judge(
             .all(|limits| limits.scopes.is_none_or(|set| set.allows(request.scope))),
         Reason::Scope(request.scope),
     )?;
-    let in_realm = realm
-        .environment
-        .is_none_or(|only| request.environment == Some(only));
+    let in_realm = realm.environment.is_none_or(|only| request.environment == Some(only));
     let in_limits = all.clone().all(|limits| {
         limits
             .environments
@@ -222,10 +208,7 @@ pub(crate) fn all_understood(restrictions: &[Restriction]) -> Result<(), Reason>
     )
 }
 
-fn times_hold<'a>(
-    all: impl Iterator<Item = Limits<'a>> + Clone,
-    at: Timestamp,
-) -> Result<(), Reason> {
+fn times_hold<'a>(all: impl Iterator<Item = Limits<'a>> + Clone, at: Timestamp) -> Result<(), Reason> {
     require(
         all.clone()
             .all(|limits| limits.not_before.is_none_or(|first| at >= first)),
@@ -238,10 +221,7 @@ fn times_hold<'a>(
     )
 }
 
-fn networks_hold<'a>(
-    mut all: impl Iterator<Item = Limits<'a>>,
-    source: Option<IpAddr>,
-) -> Result<(), Reason> {
+fn networks_hold<'a>(mut all: impl Iterator<Item = Limits<'a>>, source: Option<IpAddr>) -> Result<(), Reason> {
     require(
         all.all(|limits| {
             limits

@@ -27,8 +27,7 @@ impl Environments {
 /// Whether the text can be an environment's name: `[a-z0-9][a-z0-9-]{0,62}`.
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let right =
-        (1..=63).contains(&name.len()) && !name.starts_with('-') && name.bytes().all(allowed);
+    let right = (1..=63).contains(&name.len()) && !name.starts_with('-') && name.bytes().all(allowed);
     if right {
         Ok(())
     } else {

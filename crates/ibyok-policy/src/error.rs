@@ -28,14 +28,10 @@ pub enum Error {
         found: char,
     },
     /// A rate that is not like `60/min`.
-    #[error(
-        "the rate `{0}` is not of the form `60/min`: a count of at least 1, and `sec`, `min`, `hour` or `day`"
-    )]
+    #[error("the rate `{0}` is not of the form `60/min`: a count of at least 1, and `sec`, `min`, `hour` or `day`")]
     Rate(String),
     /// An environment's name that cannot be one.
-    #[error(
-        "`{0}` is not the name of an environment: use up to 63 of a-z, 0-9 and `-`, the first not `-`"
-    )]
+    #[error("`{0}` is not the name of an environment: use up to 63 of a-z, 0-9 and `-`, the first not `-`")]
     EnvironmentName(String),
     /// A realm tag that is not eight base62 characters.
     #[error("a realm tag is 8 characters of 0-9, A-Z and a-z")]
@@ -44,9 +40,7 @@ pub enum Error {
     #[error("not a token id: one is 30 characters of 0-9, A-Z and a-z")]
     TokenId,
     /// A restriction that restricts nothing.
-    #[error(
-        "a restriction must restrict something: name scopes, environments, keys, times or networks"
-    )]
+    #[error("a restriction must restrict something: name scopes, environments, keys, times or networks")]
     RestrictionEmpty,
     /// A restriction that was read from a token and is not understood cannot be written again.
     #[error("a restriction that is not understood cannot be appended")]

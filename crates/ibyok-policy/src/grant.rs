@@ -150,10 +150,7 @@ mod tests {
     #[test]
     fn what_is_absent_does_not_limit_and_an_empty_list_stays_empty() {
         let grant = read(r#"{"scopes":["admin"],"all_environments":true}"#).unwrap();
-        assert_eq!(
-            grant,
-            Grant::new(Scopes::from([Scope::Admin]), Environments::All)
-        );
+        assert_eq!(grant, Grant::new(Scopes::from([Scope::Admin]), Environments::All));
         let json = r#"{"scopes":[],"environments":[],"keys":[],"cidrs":[]}"#;
         assert_eq!(serde_json::to_string(&read(json).unwrap()).unwrap(), json);
     }

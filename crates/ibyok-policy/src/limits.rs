@@ -19,9 +19,6 @@ pub(crate) struct Limits<'a> {
 }
 
 /// The limits of a grant, then those of each restriction.
-pub(crate) fn all<'a>(
-    grant: &'a Grant,
-    restrictions: &'a [Restriction],
-) -> impl Iterator<Item = Limits<'a>> + Clone {
+pub(crate) fn all<'a>(grant: &'a Grant, restrictions: &'a [Restriction]) -> impl Iterator<Item = Limits<'a>> + Clone {
     std::iter::once(grant.limits()).chain(restrictions.iter().map(Restriction::limits))
 }

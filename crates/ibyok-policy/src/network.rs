@@ -21,18 +21,14 @@ pub(crate) fn canonical(network: &IpNet) -> IpNet {
 pub(crate) fn any_holds(networks: &[IpNet], source: Option<IpAddr>) -> bool {
     source.is_some_and(|address| {
         let address = address.to_canonical();
-        networks
-            .iter()
-            .any(|network| canonical(network).contains(&address))
+        networks.iter().any(|network| canonical(network).contains(&address))
     })
 }
 
 /// Whether one of the networks holds the whole of `narrower`.
 pub(crate) fn any_includes(networks: &[IpNet], narrower: &IpNet) -> bool {
     let narrower = canonical(narrower);
-    networks
-        .iter()
-        .any(|network| canonical(network).contains(&narrower))
+    networks.iter().any(|network| canonical(network).contains(&narrower))
 }
 
 #[cfg(test)]

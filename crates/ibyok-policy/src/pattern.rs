@@ -99,8 +99,7 @@ impl FromStr for Pattern {
         if text.len() > Self::MAX_LEN {
             return Err(Error::PatternTooLong);
         }
-        let allowed =
-            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '*' | '?');
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '*' | '?');
         match text.chars().find(|c| !allowed(*c)) {
             Some(found) => Err(Error::PatternCharacter {
                 pattern: crate::error::excerpt(text),
@@ -216,11 +215,7 @@ mod tests {
 
     #[test]
     fn inclusion_on_examples() {
-        let includes = |wide: &str, narrow: &str| {
-            wide.parse::<Pattern>()
-                .unwrap()
-                .includes(&narrow.parse().unwrap())
-        };
+        let includes = |wide: &str, narrow: &str| wide.parse::<Pattern>().unwrap().includes(&narrow.parse().unwrap());
         assert!(includes("*", "open*"));
         assert!(includes("o*", "open*ai"));
         assert!(includes("a?c", "abc"));

@@ -179,9 +179,7 @@ impl Scopes {
 
     /// The scopes in the order of [`Scope::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Scope> {
-        Scope::ALL
-            .into_iter()
-            .filter(move |scope| self.contains(*scope))
+        Scope::ALL.into_iter().filter(move |scope| self.contains(*scope))
     }
 }
 
@@ -203,9 +201,7 @@ impl<const N: usize> From<[Scope; N]> for Scopes {
 
 impl fmt::Debug for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.iter().map(Scope::as_str))
-            .finish()
+        f.debug_set().entries(self.iter().map(Scope::as_str)).finish()
     }
 }
 
@@ -217,9 +213,7 @@ impl Serialize for Scopes {
 
 impl<'de> Deserialize<'de> for Scopes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Vec::<Scope>::deserialize(deserializer)?
-            .into_iter()
-            .collect())
+        Ok(Vec::<Scope>::deserialize(deserializer)?.into_iter().collect())
     }
 }
 
@@ -246,10 +240,7 @@ mod tests {
     #[test]
     fn admin_allows_everything_and_all_the_others_together_are_not_admin() {
         let admin = Scopes::from([Scope::Admin]);
-        let others: Scopes = Scope::ALL
-            .into_iter()
-            .filter(|s| *s != Scope::Admin)
-            .collect();
+        let others: Scopes = Scope::ALL.into_iter().filter(|s| *s != Scope::Admin).collect();
         assert!(Scope::ALL.into_iter().all(|scope| admin.allows(scope)));
         assert!(!others.allows(Scope::Admin));
         assert!(others.is_within(admin));
@@ -259,10 +250,7 @@ mod tests {
     #[test]
     fn a_set_lists_its_scopes_in_one_order() {
         let set = Scopes::from([Scope::Admin, Scope::KeysRead, Scope::KeysRead]);
-        assert_eq!(
-            serde_json::to_string(&set).unwrap(),
-            r#"["keys:read","admin"]"#
-        );
+        assert_eq!(serde_json::to_string(&set).unwrap(), r#"["keys:read","admin"]"#);
         assert_eq!(format!("{set:?}"), r#"{"keys:read", "admin"}"#);
     }
 }

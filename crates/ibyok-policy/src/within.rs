@@ -23,10 +23,7 @@ pub fn within(
     restrictions: &[Restriction],
 ) -> Result<(), Reason> {
     all_understood(restrictions)?;
-    require(
-        within_realm(&child.environments, realm),
-        Reason::Environment,
-    )?;
+    require(within_realm(&child.environments, realm), Reason::Environment)?;
     for outer in limits::all(parent, restrictions) {
         within_limits(child, outer)?;
     }
@@ -69,9 +66,7 @@ fn within_limits(child: &Grant, outer: Limits<'_>) -> Result<(), Reason> {
         Reason::Key,
     )?;
     require(
-        holds(outer.not_before, inner.not_before, |outer, inner| {
-            inner >= outer
-        }),
+        holds(outer.not_before, inner.not_before, |outer, inner| inner >= outer),
         Reason::NotYetValid,
     )?;
     require(
@@ -80,9 +75,7 @@ fn within_limits(child: &Grant, outer: Limits<'_>) -> Result<(), Reason> {
     )?;
     require(
         holds(outer.networks, inner.networks, |outer, inner| {
-            inner
-                .iter()
-                .all(|narrow| network::any_includes(outer, narrow))
+            inner.iter().all(|narrow| network::any_includes(outer, narrow))
         }),
         Reason::Network,
     )

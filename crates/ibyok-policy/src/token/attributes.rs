@@ -29,11 +29,7 @@ pub(super) fn write(restriction: &Restriction) -> Result<Vec<u8>, Error> {
         for name in names {
             environment::check_name(name)?;
         }
-        push(
-            &mut out,
-            ENVIRONMENTS,
-            &texts(names.iter().map(String::as_str)),
-        )?;
+        push(&mut out, ENVIRONMENTS, &texts(names.iter().map(String::as_str)))?;
     }
     if let Some(patterns) = &restriction.keys {
         let mut sorted: Vec<&str> = patterns.iter().map(Pattern::as_str).collect();
@@ -95,11 +91,7 @@ fn read_attribute(restriction: &mut Restriction, number: u8, value: &[u8]) -> Op
             let names = list(&mut reader, |reader| reader.short_text().map(str::to_owned))?;
             restriction.environments = Some(names.into_iter().collect());
         }
-        KEYS => {
-            restriction.keys = Some(list(&mut reader, |reader| {
-                reader.short_text()?.parse().ok()
-            })?)
-        }
+        KEYS => restriction.keys = Some(list(&mut reader, |reader| reader.short_text()?.parse().ok())?),
         NOT_BEFORE => restriction.not_before = Some(read_time(&mut reader)?),
         EXPIRES => restriction.expires = Some(read_time(&mut reader)?),
         NETWORKS => restriction.networks = Some(list(&mut reader, read_net)?),
@@ -109,8 +101,7 @@ fn read_attribute(restriction: &mut Restriction, number: u8, value: &[u8]) -> Op
 }
 
 fn push(out: &mut Vec<u8>, number: u8, value: &[u8]) -> Result<(), Error> {
-    let len = u16::try_from(value.len())
-        .map_err(|_| Error::RestrictionsTooLong { bytes: value.len() })?;
+    let len = u16::try_from(value.len()).map_err(|_| Error::RestrictionsTooLong { bytes: value.len() })?;
     out.push(number);
     out.extend_from_slice(&len.to_be_bytes());
     out.extend_from_slice(value);
@@ -128,10 +119,7 @@ fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<u8> {
     out
 }
 
-fn list<'a, T>(
-    reader: &mut Reader<'a>,
-    mut item: impl FnMut(&mut Reader<'a>) -> Option<T>,
-) -> Option<Vec<T>> {
+fn list<'a, T>(reader: &mut Reader<'a>, mut item: impl FnMut(&mut Reader<'a>) -> Option<T>) -> Option<Vec<T>> {
     let mut items = Vec::new();
     while !reader.is_empty() {
         items.push(item(reader)?);
@@ -147,10 +135,7 @@ fn time(time: Timestamp) -> [u8; 12] {
         nanosecond += 1_000_000_000;
     }
     let mut out = [0; 12];
-    let bytes = second
-        .to_be_bytes()
-        .into_iter()
-        .chain(nanosecond.to_be_bytes());
+    let bytes = second.to_be_bytes().into_iter().chain(nanosecond.to_be_bytes());
     for (to, from) in out.iter_mut().zip(bytes) {
         *to = from;
     }

@@ -103,11 +103,7 @@ mod tests {
     fn the_checksum_is_that_of_githubs_published_example() {
         // 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
         let mut out = String::new();
-        push_number(
-            &mut out,
-            checksum(b"zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ"),
-            CHECKSUM_WIDTH,
-        );
+        push_number(&mut out, checksum(b"zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ"), CHECKSUM_WIDTH);
         assert_eq!(out, "0mLq17");
     }
 

@@ -42,20 +42,13 @@ pub(super) fn parse(text: &str) -> Result<Token, Malformed> {
     if text.len() > Token::MAX_LEN {
         return Err(Malformed::TooLong);
     }
-    let checked = text
-        .strip_prefix(Token::PREFIX)
-        .ok_or(Malformed::Prefix)?
-        .as_bytes();
-    let (id, rest) = checked
-        .split_at_checked(TokenId::LEN)
-        .ok_or(Malformed::Characters)?;
+    let checked = text.strip_prefix(Token::PREFIX).ok_or(Malformed::Prefix)?.as_bytes();
+    let (id, rest) = checked.split_at_checked(TokenId::LEN).ok_or(Malformed::Characters)?;
     let tail = rest.strip_prefix(b"_").ok_or(Malformed::Characters)?;
     if !id.iter().chain(tail).all(u8::is_ascii_alphanumeric) {
         return Err(Malformed::Characters);
     }
-    let (body, checksum) = tail
-        .split_last_chunk::<CHECKSUM_WIDTH>()
-        .ok_or(Malformed::Characters)?;
+    let (body, checksum) = tail.split_last_chunk::<CHECKSUM_WIDTH>().ok_or(Malformed::Characters)?;
     let summed = checked
         .get(..checked.len() - CHECKSUM_WIDTH)
         .ok_or(Malformed::Characters)?;
@@ -78,9 +71,7 @@ fn read_body(id: TokenId, body: &[u8]) -> Option<Token> {
     if usize::from(count) > Token::MAX_RESTRICTIONS {
         return None;
     }
-    let entries: Vec<Entry> = (0..count)
-        .map(|_| read_entry(&mut reader))
-        .collect::<Option<_>>()?;
+    let entries: Vec<Entry> = (0..count).map(|_| read_entry(&mut reader)).collect::<Option<_>>()?;
     let size: usize = entries.iter().map(|entry| entry.bytes.len()).sum();
     if size > Token::MAX_RESTRICTION_BYTES {
         return None;
@@ -113,9 +104,7 @@ fn read_entry(reader: &mut Reader<'_>) -> Option<Entry> {
 /// A restriction as the entry that stands for it.
 pub(super) fn entry(restriction: &Restriction) -> Result<Entry, crate::Error> {
     let payload = attributes::write(restriction)?;
-    let len = u16::try_from(payload.len()).map_err(|_| crate::Error::RestrictionsTooLong {
-        bytes: payload.len(),
-    })?;
+    let len = u16::try_from(payload.len()).map_err(|_| crate::Error::RestrictionsTooLong { bytes: payload.len() })?;
     let mut bytes = vec![ATTRIBUTES];
     bytes.extend_from_slice(&len.to_be_bytes());
     bytes.extend_from_slice(&payload);
@@ -145,10 +134,7 @@ pub(super) fn print(token: &Token) -> SecretBox<String> {
         token.id.push_to(text);
         text.push('_');
         base62::push_bytes(text, &body);
-        let checksum = text
-            .as_bytes()
-            .get(Token::PREFIX.len()..)
-            .map(base62::checksum);
+        let checksum = text.as_bytes().get(Token::PREFIX.len()..).map(base62::checksum);
         base62::push_number(text, checksum.unwrap_or_default(), CHECKSUM_WIDTH);
     })
 }

@@ -125,10 +125,7 @@ mod tests {
     #[test]
     fn an_id_over_its_range_is_refused() {
         assert_eq!(
-            "aaaaaaaa7n42DGM5Tflk9n8mt7Fhc7"
-                .parse::<TokenId>()
-                .unwrap()
-                .bytes(),
+            "aaaaaaaa7n42DGM5Tflk9n8mt7Fhc7".parse::<TokenId>().unwrap().bytes(),
             [0xff; 16],
         );
         assert!("aaaaaaaa7n42DGM5Tflk9n8mt7Fhc8".parse::<TokenId>().is_err());

@@ -29,10 +29,7 @@ impl TokenMac {
 
     /// The MAC of a token without restrictions.
     pub(super) fn root(token_key: &SecretBox<[u8; 32]>, id: TokenId, epoch: u32) -> Self {
-        Self::compute(
-            token_key,
-            &[TOKEN_LABEL, &id.tag(), &id.bytes(), &epoch.to_be_bytes()],
-        )
+        Self::compute(token_key, &[TOKEN_LABEL, &id.tag(), &id.bytes(), &epoch.to_be_bytes()])
     }
 
     /// The MAC after one more restriction.

@@ -205,5 +205,5 @@ impl Verified {
 /// The token was not made with this key, or was changed since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the token is not one of this realm's")]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "it says no more, on purpose")]
 pub struct Unauthenticated;

@@ -1,8 +1,8 @@
 use std::net::IpAddr;
 
 use ibyok_policy::{
-    Decision, Environments, Grant, RealmScope, Reason, Request, Restriction, Scope, Scopes, decide,
-    may_list, source_allowed, valid_at,
+    Decision, Environments, Grant, RealmScope, Reason, Request, Restriction, Scope, Scopes, decide, may_list,
+    source_allowed, valid_at,
 };
 use ipnet::IpNet;
 use proptest::prelude::*;
@@ -12,12 +12,7 @@ use proptest::test_runner::TestRunner;
 use crate::world::{self, Asked, instant, networks, patterns};
 
 /// The rules of the documentation, written a second time: every reason against the request.
-fn reasons(
-    asked: &Asked,
-    grant: &Grant,
-    restrictions: &[Restriction],
-    listing: bool,
-) -> Vec<&'static str> {
+fn reasons(asked: &Asked, grant: &Grant, restrictions: &[Restriction], listing: bool) -> Vec<&'static str> {
     let mut found = Vec::new();
     let mut all = restrictions.to_vec();
     let mut of_grant = Restriction::default();
@@ -63,10 +58,7 @@ fn reasons(
                 !keys.is_empty()
             } else {
                 let key = asked.key.clone().unwrap_or_default();
-                asked.key.is_some()
-                    && keys
-                        .iter()
-                        .any(|key_pattern| glob(key_pattern.as_str(), &key))
+                asked.key.is_some() && keys.iter().any(|key_pattern| glob(key_pattern.as_str(), &key))
             };
             if !passes {
                 found.push("key");
@@ -87,10 +79,7 @@ fn glob(pattern: &str, name: &str) -> bool {
     match pattern.chars().next() {
         None => name.is_empty(),
         Some('*') => (0..=name.len()).any(|skipped| glob(&pattern[1..], &name[skipped..])),
-        Some(c) => {
-            name.chars().next().is_some_and(|n| c == '?' || c == n)
-                && glob(&pattern[1..], &name[1..])
-        }
+        Some(c) => name.chars().next().is_some_and(|n| c == '?' || c == n) && glob(&pattern[1..], &name[1..]),
     }
 }
 
@@ -231,11 +220,7 @@ fn a_token_ends_at_the_very_instant() {
     let mut restriction = Restriction::default();
     restriction.expires = Some(instant(0));
     for (grant, restrictions) in [(ends, vec![]), (grant(), vec![restriction])] {
-        for (at, expected) in [
-            (-1, Ok(())),
-            (0, Err(Reason::Expired)),
-            (1, Err(Reason::Expired)),
-        ] {
+        for (at, expected) in [(-1, Ok(())), (0, Err(Reason::Expired)), (1, Err(Reason::Expired))] {
             let at = instant(at);
             assert_eq!(valid_at(&grant, &restrictions, at), expected);
             let decision = decide(&WHOLE, &grant, &restrictions, &Request { at, ..request() });
@@ -273,11 +258,7 @@ fn a_realm_of_one_environment_bounds_a_grant_of_all() {
                 ..request()
             },
         );
-        assert_eq!(
-            decision,
-            Decision::Deny(Reason::Environment),
-            "{environment:?}"
-        );
+        assert_eq!(decision, Decision::Deny(Reason::Environment), "{environment:?}");
     }
 }
 
@@ -304,15 +285,7 @@ fn a_grant_naming_another_environment_than_its_realm_reaches_nothing() {
 fn another_namespace_is_never_reached() {
     let everything = Grant::new(Scopes::from([Scope::Admin]), Environments::All);
     for namespace in ["acme", "Default", "default ", ""] {
-        let decision = decide(
-            &WHOLE,
-            &everything,
-            &[],
-            &Request {
-                namespace,
-                ..request()
-            },
-        );
+        let decision = decide(&WHOLE, &everything, &[], &Request { namespace, ..request() });
         assert_eq!(decision, Decision::Deny(Reason::Namespace));
     }
 }
@@ -323,19 +296,9 @@ fn an_attribute_that_the_request_lacks_passes_no_limit() {
     keys.keys = Some(patterns(&["*"]));
     let mut places = grant();
     places.networks = Some(networks(&["0.0.0.0/0", "::/0"]));
-    let named = Grant::new(
-        Scopes::from([Scope::KeysRead]),
-        Environments::named(["dev"]),
-    );
+    let named = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["dev"]));
     let lacking = [
-        (
-            keys,
-            Request {
-                key: None,
-                ..request()
-            },
-            Reason::Key,
-        ),
+        (keys, Request { key: None, ..request() }, Reason::Key),
         (
             places,
             Request {
@@ -368,14 +331,8 @@ fn an_empty_list_matches_nothing() {
     let no_scopes = Grant::new(Scopes::NONE, Environments::All);
     let no_environments = Grant::new(Scopes::from([Scope::Admin]), Environments::named([""; 0]));
     for grant in [no_keys, nowhere, no_scopes, no_environments] {
-        assert!(
-            !decide(&WHOLE, &grant, &[], &request()).is_allow(),
-            "{grant:?}"
-        );
-        assert!(
-            !may_list(&WHOLE, &grant, &[], &request()).is_allow(),
-            "{grant:?}"
-        );
+        assert!(!decide(&WHOLE, &grant, &[], &request()).is_allow(), "{grant:?}");
+        assert!(!may_list(&WHOLE, &grant, &[], &request()).is_allow(), "{grant:?}");
     }
 }
 

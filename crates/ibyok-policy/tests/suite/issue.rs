@@ -1,6 +1,4 @@
-use ibyok_policy::{
-    Environments, Grant, RealmScope, Reason, Scope, Scopes, Validity, decide, within,
-};
+use ibyok_policy::{Environments, Grant, RealmScope, Reason, Scope, Scopes, Validity, decide, within};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -91,8 +89,7 @@ fn the_random_families_often_lie_within_and_often_do_not() {
     let world = (family(), world::restrictions(), world::realm());
     let lie_within = (0..2000)
         .filter(|_| {
-            let ((parent, child), restrictions, realm) =
-                world.new_tree(&mut runner).unwrap().current();
+            let ((parent, child), restrictions, realm) = world.new_tree(&mut runner).unwrap().current();
             within(&child, &realm_of(realm), &parent, &restrictions).is_ok()
         })
         .count();
@@ -121,14 +118,8 @@ fn after(change: impl FnOnce(&mut Grant)) -> Result<(), Reason> {
 
 #[test]
 fn a_child_may_be_narrower_in_each_dimension() {
-    assert_eq!(
-        after(|child| child.scopes = Scopes::from([Scope::KeysRead])),
-        Ok(())
-    );
-    assert_eq!(
-        after(|child| child.environments = Environments::named(["dev"])),
-        Ok(())
-    );
+    assert_eq!(after(|child| child.scopes = Scopes::from([Scope::KeysRead])), Ok(()));
+    assert_eq!(after(|child| child.environments = Environments::named(["dev"])), Ok(()));
     assert_eq!(
         after(|child| child.keys = Some(patterns(&["openai", "open*2"]))),
         Ok(())
@@ -139,10 +130,7 @@ fn a_child_may_be_narrower_in_each_dimension() {
         after(|child| child.networks = Some(networks(&["::ffff:10.1.0.0/112"]))),
         Ok(())
     );
-    assert_eq!(
-        after(|child| child.rate = Some("1/sec".parse().unwrap())),
-        Ok(())
-    );
+    assert_eq!(after(|child| child.rate = Some("1/sec".parse().unwrap())), Ok(()));
 }
 
 #[test]
@@ -150,19 +138,13 @@ fn a_child_may_be_wider_in_none() {
     let scope = Err(Reason::Scope(Scope::KeysWrite));
     assert_eq!(after(|child| child.scopes.insert(Scope::KeysWrite)), scope);
     let admin = Err(Reason::Scope(Scope::Admin));
-    assert_eq!(
-        after(|child| child.scopes = Scopes::from([Scope::Admin])),
-        admin
-    );
+    assert_eq!(after(|child| child.scopes = Scopes::from([Scope::Admin])), admin);
     let environment = Err(Reason::Environment);
     assert_eq!(
         after(|child| child.environments = Environments::named(["prod"])),
         environment
     );
-    assert_eq!(
-        after(|child| child.environments = Environments::All),
-        environment
-    );
+    assert_eq!(after(|child| child.environments = Environments::All), environment);
     let key = Err(Reason::Key);
     assert_eq!(after(|child| child.keys = Some(patterns(&["o*"]))), key);
     assert_eq!(after(|child| child.keys = None), key);
@@ -173,26 +155,17 @@ fn a_child_may_be_wider_in_none() {
     assert_eq!(after(|child| child.expires = Some(instant(1001))), late);
     assert_eq!(after(|child| child.expires = None), late);
     let network = Err(Reason::Network);
-    assert_eq!(
-        after(|child| child.networks = Some(networks(&["10.0.0.0/7"]))),
-        network
-    );
+    assert_eq!(after(|child| child.networks = Some(networks(&["10.0.0.0/7"]))), network);
     assert_eq!(after(|child| child.networks = None), network);
     let rate = Err(Reason::Rate);
-    assert_eq!(
-        after(|child| child.rate = Some("2/sec".parse().unwrap())),
-        rate
-    );
+    assert_eq!(after(|child| child.rate = Some("2/sec".parse().unwrap())), rate);
     assert_eq!(after(|child| child.rate = None), rate);
 }
 
 #[test]
 fn a_token_of_one_environment_issues_none_for_all() {
     let all = Grant::new(Scopes::from([Scope::KeysRead]), Environments::All);
-    let dev = Grant::new(
-        Scopes::from([Scope::KeysRead]),
-        Environments::named(["dev"]),
-    );
+    let dev = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["dev"]));
     assert_eq!(
         within(&all, &realm_of(Some("dev")), &all, &[]),
         Err(Reason::Environment)
@@ -210,10 +183,7 @@ fn a_restricted_token_issues_only_within_its_restrictions() {
     let mut restriction = ibyok_policy::Restriction::default();
     restriction.keys = Some(patterns(&["open*"]));
     let restrictions = [restriction];
-    assert_eq!(
-        within(&all, &realm_of(None), &all, &restrictions),
-        Err(Reason::Key)
-    );
+    assert_eq!(within(&all, &realm_of(None), &all, &restrictions), Err(Reason::Key));
     let mut child = all.clone();
     child.keys = Some(patterns(&["openai"]));
     assert_eq!(within(&child, &realm_of(None), &all, &restrictions), Ok(()));

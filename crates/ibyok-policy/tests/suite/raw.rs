@@ -19,17 +19,9 @@ pub(crate) struct Raw {
 
 impl Raw {
     /// A right token with these entries, whatever they hold.
-    pub(crate) fn new(
-        key: &[u8; 32],
-        tag: &str,
-        id: [u8; 16],
-        epoch: u32,
-        entries: &[Vec<u8>],
-    ) -> Self {
+    pub(crate) fn new(key: &[u8; 32], tag: &str, id: [u8; 16], epoch: u32, entries: &[Vec<u8>]) -> Self {
         let root = [b"ibyok/token/1", tag.as_bytes(), &id, &epoch.to_be_bytes()].concat();
-        let mac = entries
-            .iter()
-            .fold(hmac(key, &root), |mac, entry| hmac(&mac, entry));
+        let mac = entries.iter().fold(hmac(key, &root), |mac, entry| hmac(&mac, entry));
         Self {
             id: format!("{tag}{}", number(u128::from_be_bytes(id), 22)),
             version: 1,
@@ -93,9 +85,7 @@ pub(crate) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
 pub(crate) fn base62(bytes: &[u8]) -> String {
     let widths = [0, 2, 3, 5, 6, 7, 9, 10, 11];
     let block = |block: &[u8]| {
-        let value = block
-            .iter()
-            .fold(0, |value, byte| value * 256 + u128::from(*byte));
+        let value = block.iter().fold(0, |value, byte| value * 256 + u128::from(*byte));
         number(value, widths[block.len()])
     };
     bytes.chunks(8).map(block).collect()
@@ -116,11 +106,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     for byte in bytes {
         crc ^= u32::from(*byte);
         for _ in 0..8 {
-            crc = if crc & 1 == 1 {
-                crc >> 1 ^ 0xedb8_8320
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
         }
     }
     !crc

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ibyok_policy::{
-    Environments, Grant, Pattern, Rate, RealmScope, Request, Restriction, Scope, Scopes, Token,
+    Environments, Grant, Pattern, Rate, RealmScope, Request, Restriction, Scope, Scopes, Token, TokenId, mint,
 };
 use ipnet::IpNet;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::{collection, option, sample};
-use secrecy::SecretBox;
+use secrecy::{ExposeSecret, SecretBox};
 
 use crate::raw::{self, Raw};
 
@@ -20,6 +20,37 @@ pub(crate) fn token_key() -> SecretBox<[u8; 32]> {
     SecretBox::new(Box::new(KEY))
 }
 
+pub(crate) const TAG: &str = "Ab3dEf9h";
+
+/// The id of most tokens of the tests.
+pub(crate) fn id() -> TokenId {
+    TokenId::new(*b"Ab3dEf9h", [7; 16]).unwrap()
+}
+
+/// A token narrowed by each restriction in turn, as far as it has room.
+pub(crate) fn narrowed(restrictions: &[Restriction]) -> Token {
+    restrictions
+        .iter()
+        .fold(mint(&token_key(), id(), 3), |token, restriction| {
+            token.attenuate(restriction).unwrap_or(token)
+        })
+}
+
+/// The same token without restrictions, and then with these entries, whatever they hold.
+pub(crate) fn raw_with(entries: &[Vec<u8>]) -> Raw {
+    Raw::new(&KEY, TAG, [7; 16], 3, entries)
+}
+
+pub(crate) fn text(token: &Token) -> String {
+    token.expose().expose_secret().clone()
+}
+
+pub(crate) fn keys_restriction(texts: &[&str]) -> Restriction {
+    let mut restriction = Restriction::default();
+    restriction.keys = Some(patterns(texts));
+    restriction
+}
+
 /// The instant `n` nanoseconds after the one around which everything happens.
 pub(crate) fn instant(n: i128) -> Timestamp {
     Timestamp::from_nanosecond(1_795_521_600_000_000_000 + n).unwrap()
@@ -27,13 +58,8 @@ pub(crate) fn instant(n: i128) -> Timestamp {
 
 /// A restriction that this version does not understand, as it comes out of a token.
 pub(crate) fn not_understood() -> Restriction {
-    let text = Raw::new(&KEY, "Ab3dEf9h", [1; 16], 1, &[raw::entry(2, b"")]).text();
-    Token::parse(&text)
-        .unwrap()
-        .restrictions()
-        .next()
-        .unwrap()
-        .clone()
+    let text = raw_with(&[raw::entry(2, b"")]).text();
+    Token::parse(&text).unwrap().restrictions().next().unwrap().clone()
 }
 
 pub(crate) fn patterns(texts: &[&str]) -> Vec<Pattern> {
@@ -79,32 +105,22 @@ impl Asked {
 pub(crate) fn asked() -> impl Strategy<Value = Asked> {
     (
         realm(),
-        sample::select(vec![
-            "default", "default", "default", "default", "default", "acme",
-        ]),
+        sample::select(vec!["default", "default", "default", "default", "default", "acme"]),
         scope(),
-        sample::select(vec![
-            Some("dev"),
-            Some("dev"),
-            Some("dev"),
-            Some("prod"),
-            None,
-        ]),
+        sample::select(vec![Some("dev"), Some("dev"), Some("dev"), Some("prod"), None]),
         option::weighted(0.9, "[ab]{1,3}"),
         option::weighted(0.9, source()),
         time(),
     )
-        .prop_map(
-            |(realm, namespace, scope, environment, key, source, at)| Asked {
-                realm,
-                namespace,
-                scope,
-                environment,
-                key,
-                source,
-                at,
-            },
-        )
+        .prop_map(|(realm, namespace, scope, environment, key, source, at)| Asked {
+            realm,
+            namespace,
+            scope,
+            environment,
+            key,
+            source,
+            at,
+        })
 }
 
 pub(crate) fn realm() -> impl Strategy<Value = Option<&'static str>> {
@@ -125,8 +141,7 @@ pub(crate) fn scopes() -> impl Strategy<Value = Scopes> {
     let some = collection::vec(scope(), 0..5).prop_map(|scopes| scopes.into_iter().collect());
     prop_oneof![
         some,
-        collection::vec(sample::select(Scope::ALL.to_vec()), 0..12)
-            .prop_map(|scopes| scopes.into_iter().collect())
+        collection::vec(sample::select(Scope::ALL.to_vec()), 0..12).prop_map(|scopes| scopes.into_iter().collect())
     ]
 }
 
@@ -173,12 +188,9 @@ fn sources() -> impl Strategy<Value = Vec<IpNet>> {
 }
 
 pub(crate) fn grant() -> impl Strategy<Value = Grant> {
-    let environments = prop_oneof![
-        Just(Environments::All),
-        names().prop_map(Environments::Named)
-    ];
-    let rate = sample::select(vec!["1/sec", "60/min", "61/min", "3600/hour"])
-        .prop_map(|text| text.parse::<Rate>().unwrap());
+    let environments = prop_oneof![Just(Environments::All), names().prop_map(Environments::Named)];
+    let rate =
+        sample::select(vec!["1/sec", "60/min", "61/min", "3600/hour"]).prop_map(|text| text.parse::<Rate>().unwrap());
     let limits = (
         option::weighted(0.4, keys()),
         option::weighted(0.2, (-2_i128..=0).prop_map(instant)),
@@ -186,17 +198,15 @@ pub(crate) fn grant() -> impl Strategy<Value = Grant> {
         option::weighted(0.3, sources()),
         option::weighted(0.1, rate),
     );
-    (scopes(), environments, limits).prop_map(
-        |(scopes, environments, (keys, not_before, expires, networks, rate))| {
-            let mut grant = Grant::new(scopes, environments);
-            grant.keys = keys;
-            grant.not_before = not_before;
-            grant.expires = expires;
-            grant.networks = networks;
-            grant.rate = rate;
-            grant
-        },
-    )
+    (scopes(), environments, limits).prop_map(|(scopes, environments, (keys, not_before, expires, networks, rate))| {
+        let mut grant = Grant::new(scopes, environments);
+        grant.keys = keys;
+        grant.not_before = not_before;
+        grant.expires = expires;
+        grant.networks = networks;
+        grant.rate = rate;
+        grant
+    })
 }
 
 /// A restriction that an attenuation accepts.
@@ -209,21 +219,19 @@ pub(crate) fn restriction() -> impl Strategy<Value = Restriction> {
         option::weighted(0.2, time()),
         option::weighted(0.2, sources()),
     )
-        .prop_map(
-            |(scopes, environments, keys, not_before, expires, networks)| {
-                let mut restriction = Restriction::default();
-                restriction.scopes = scopes;
-                restriction.environments = environments;
-                restriction.keys = keys;
-                restriction.not_before = not_before;
-                restriction.expires = expires;
-                restriction.networks = networks;
-                if restriction == Restriction::default() {
-                    restriction.scopes = Some(Scopes::from([Scope::Admin]));
-                }
-                restriction
-            },
-        )
+        .prop_map(|(scopes, environments, keys, not_before, expires, networks)| {
+            let mut restriction = Restriction::default();
+            restriction.scopes = scopes;
+            restriction.environments = environments;
+            restriction.keys = keys;
+            restriction.not_before = not_before;
+            restriction.expires = expires;
+            restriction.networks = networks;
+            if restriction == Restriction::default() {
+                restriction.scopes = Some(Scopes::from([Scope::Admin]));
+            }
+            restriction
+        })
 }
 
 /// Up to two restrictions, now and then one that is not understood.
