@@ -21,38 +21,49 @@ pub(super) fn write(restriction: &Restriction) -> Result<Vec<u8>, Error> {
         return Err(Error::RestrictionUnknown);
     }
     let mut out = Vec::new();
-    if let Some(scopes) = restriction.scopes {
-        let numbers: Vec<u8> = scopes.iter().map(Scope::number).collect();
-        push(&mut out, SCOPES, &numbers)?;
-    }
-    if let Some(names) = &restriction.environments {
-        for name in names {
-            environment::check_name(name)?;
-        }
-        push(&mut out, ENVIRONMENTS, &texts(names.iter().map(String::as_str)))?;
-    }
-    if let Some(patterns) = &restriction.keys {
-        let mut sorted: Vec<&str> = patterns.iter().map(Pattern::as_str).collect();
-        sorted.sort_unstable();
-        sorted.dedup();
-        push(&mut out, KEYS, &texts(sorted.into_iter()))?;
-    }
-    if let Some(first) = restriction.not_before {
-        push(&mut out, NOT_BEFORE, &time(first))?;
-    }
-    if let Some(end) = restriction.expires {
-        push(&mut out, EXPIRES, &time(end))?;
-    }
-    if let Some(networks) = &restriction.networks {
-        let mut encoded: Vec<Vec<u8>> = networks.iter().map(net).collect();
-        encoded.sort_unstable();
-        encoded.dedup();
-        push(&mut out, NETWORKS, &encoded.concat())?;
+    for number in SCOPES..=NETWORKS {
+        let Some(value) = write_attribute(restriction, number)? else {
+            continue;
+        };
+        let len = u16::try_from(value.len()).map_err(|_| Error::RestrictionsTooLong { bytes: value.len() })?;
+        out.push(number);
+        out.extend_from_slice(&len.to_be_bytes());
+        out.extend_from_slice(&value);
     }
     if out.is_empty() {
         return Err(Error::RestrictionEmpty);
     }
     Ok(out)
+}
+
+/// The bytes of one attribute; `None` if it is not set.
+fn write_attribute(restriction: &Restriction, number: u8) -> Result<Option<Vec<u8>>, Error> {
+    Ok(match number {
+        SCOPES => restriction
+            .scopes
+            .map(|scopes| scopes.iter().map(Scope::number).collect()),
+        ENVIRONMENTS => {
+            let names = restriction.environments.iter().flatten();
+            names.clone().try_for_each(|name| environment::check_name(name))?;
+            let set = restriction.environments.is_some();
+            set.then(|| texts(names.map(String::as_str)))
+        }
+        KEYS => restriction.keys.as_ref().map(|patterns| {
+            let mut sorted: Vec<&str> = patterns.iter().map(Pattern::as_str).collect();
+            sorted.sort_unstable();
+            sorted.dedup();
+            texts(sorted.into_iter())
+        }),
+        NOT_BEFORE => restriction.not_before.map(time),
+        EXPIRES => restriction.expires.map(time),
+        NETWORKS => restriction.networks.as_ref().map(|networks| {
+            let mut encoded: Vec<Vec<u8>> = networks.iter().map(net).collect();
+            encoded.sort_unstable();
+            encoded.dedup();
+            encoded.concat()
+        }),
+        _ => None,
+    })
 }
 
 /// Reads a restriction. `None` if the bytes are not the one encoding of anything; a restriction that is not
@@ -69,13 +80,18 @@ pub(super) fn read(bytes: &[u8]) -> Option<Restriction> {
             return None;
         }
         last = Some(number);
-        understood &= read_attribute(&mut restriction, number, value)?;
+        if !read_attribute(&mut restriction, number, value)? {
+            understood = false;
+        } else if write_attribute(&restriction, number).ok()?? != value {
+            // One encoding: what this would not write so, it does not read.
+            return None;
+        }
     }
-    if !understood {
-        return Some(Restriction::not_understood());
+    match (last, understood) {
+        (None, _) => None,
+        (Some(_), false) => Some(Restriction::not_understood()),
+        (Some(_), true) => Some(restriction),
     }
-    // One encoding: what this would not write so, it does not read.
-    (write(&restriction).ok()? == bytes).then_some(restriction)
 }
 
 /// Sets one attribute and says whether it was understood; `None` if its bytes are wrong.
@@ -100,14 +116,6 @@ fn read_attribute(restriction: &mut Restriction, number: u8, value: &[u8]) -> Op
     reader.is_empty().then_some(true)
 }
 
-fn push(out: &mut Vec<u8>, number: u8, value: &[u8]) -> Result<(), Error> {
-    let len = u16::try_from(value.len()).map_err(|_| Error::RestrictionsTooLong { bytes: value.len() })?;
-    out.push(number);
-    out.extend_from_slice(&len.to_be_bytes());
-    out.extend_from_slice(value);
-    Ok(())
-}
-
 /// Texts of at most 255 bytes, each after its length.
 fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<u8> {
     let mut out = Vec::new();
@@ -128,18 +136,13 @@ fn list<'a, T>(reader: &mut Reader<'a>, mut item: impl FnMut(&mut Reader<'a>) ->
 }
 
 /// Whole seconds since 1970 rounded down (8 bytes, signed), then the nanoseconds beyond them (4 bytes).
-fn time(time: Timestamp) -> [u8; 12] {
+fn time(time: Timestamp) -> Vec<u8> {
     let (mut second, mut nanosecond) = (time.as_second(), time.subsec_nanosecond());
     if nanosecond < 0 {
         second -= 1;
         nanosecond += 1_000_000_000;
     }
-    let mut out = [0; 12];
-    let bytes = second.to_be_bytes().into_iter().chain(nanosecond.to_be_bytes());
-    for (to, from) in out.iter_mut().zip(bytes) {
-        *to = from;
-    }
-    out
+    [&second.to_be_bytes()[..], &nanosecond.to_be_bytes()].concat()
 }
 
 fn read_time(reader: &mut Reader<'_>) -> Option<Timestamp> {

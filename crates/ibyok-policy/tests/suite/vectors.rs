@@ -39,6 +39,8 @@ fn valid() -> Vec<Value> {
     early.not_before = Some(Timestamp::MIN);
     early.expires = Some(Timestamp::from_nanosecond(-1).unwrap());
     let eight = (0..8).fold(base_token(), |token, n| token.attenuate(&only(n)).unwrap());
+    let mut late = Restriction::default();
+    late.expires = Some(Timestamp::MAX);
     let lowest = mint(&token_key(), TokenId::new(*b"00000000", [0; 16]).unwrap(), 0);
     let highest = mint(&token_key(), TokenId::new(*b"zzzzzzzz", [0xff; 16]).unwrap(), u32::MAX);
     let unknown = |entry| Token::parse(&base(&[entry]).text()).unwrap();
@@ -50,6 +52,7 @@ fn valid() -> Vec<Value> {
         ("eight restrictions", eight),
         ("an empty list of keys", base_token().attenuate(&nothing).unwrap()),
         ("times before 1970", base_token().attenuate(&early).unwrap()),
+        ("the last time there is", base_token().attenuate(&late).unwrap()),
         ("an entry type that is not understood", unknown(raw::entry(2, b"later"))),
         (
             "an attribute that is not understood",
@@ -231,7 +234,7 @@ fn text_faults() -> Vec<(&'static str, String, Malformed)> {
 
 fn form_faults() -> impl Iterator<Item = (&'static str, Raw)> {
     let one = base(&[raw::restriction(&[(3, b"\x01a")])]);
-    let attributes: [(&'static str, Vec<u8>); 12] = [
+    let attributes: [(&'static str, Vec<u8>); 15] = [
         ("a restriction without attributes", raw::restriction(&[])),
         ("attributes out of order", raw::restriction(&[(3, b"\x01a"), (1, &[1])])),
         ("an attribute twice", raw::restriction(&[(1, &[1]), (1, &[2])])),
@@ -247,6 +250,18 @@ fn form_faults() -> impl Iterator<Item = (&'static str, Raw)> {
         (
             "too many nanoseconds",
             raw::restriction(&[(5, &[0, 0, 0, 0, 0, 0, 0, 0, 0x3b, 0x9a, 0xca, 0])]),
+        ),
+        (
+            "a time after the last",
+            raw::restriction(&[(5, &[0, 0, 0, 0x3a, 0xff, 0xf2, 0xd3, 0xe1, 0, 0, 0, 0])]),
+        ),
+        (
+            "IPv4 written as IPv6",
+            raw::restriction(&[(6, &[6, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0])]),
+        ),
+        (
+            "out of form beside what is not understood",
+            raw::restriction(&[(3, b"\x01b\x01a"), (200, b"later")]),
         ),
         (
             "a network with host bits",
