@@ -109,10 +109,7 @@ impl Error {
     }
 
     /// An [`Error::Unavailable`] with what the backend said.
-    pub fn unavailable(
-        backend: &'static str,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
+    pub fn unavailable(backend: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Error::Unavailable {
             backend,
             source: source.into(),
@@ -120,10 +117,7 @@ impl Error {
     }
 
     /// An [`Error::Corrupt`] with what is damaged and how.
-    pub fn corrupt(
-        what: impl Into<String>,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
+    pub fn corrupt(what: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Error::Corrupt {
             what: what.into(),
             source: source.into(),
@@ -147,14 +141,10 @@ impl Error {
             Error::Conflict => "read the record again and repeat the change",
             Error::TooLarge { .. } => "store less, or a reference to it",
             Error::Invalid { hint, .. } | Error::Refused { hint, .. } => hint,
-            Error::Unavailable { .. } => {
-                "see that the store is reachable and has room, then try again"
-            }
+            Error::Unavailable { .. } => "see that the store is reachable and has room, then try again",
             Error::Corrupt { .. } => "see that the path is right, or restore a backup",
             Error::Newer { .. } => "use the newer program that wrote this store",
-            Error::Poisoned { .. } => {
-                "look at the disk and the system's log, then open the store again"
-            }
+            Error::Poisoned { .. } => "look at the disk and the system's log, then open the store again",
         }
     }
 }

@@ -62,10 +62,7 @@ impl MemoryStore {
 
     /// Nothing in here panics half-way through a change, so the data of a poisoned lock is whole.
     fn data(&self) -> MutexGuard<'_, Data> {
-        self.shared
-            .data
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.data.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -113,12 +110,7 @@ impl Store for MemoryStore {
         Ok(revision)
     }
 
-    async fn list(
-        &self,
-        collection: &Collection,
-        after: Option<&RecordId>,
-        limit: usize,
-    ) -> Result<Vec<RecordId>> {
+    async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {
         if after.is_some_and(|after| after.collection() != collection) {
             return Err(Error::invalid(
                 "a place in another collection",
@@ -143,13 +135,7 @@ impl Store for MemoryStore {
             return Ok(Changes::lost(newest));
         }
         let skip = usize::try_from(since.as_u64() - forgotten.as_u64()).unwrap_or(usize::MAX);
-        let changes: Vec<Change> = data
-            .feed
-            .iter()
-            .skip(skip)
-            .take(Changes::LIMIT)
-            .copied()
-            .collect();
+        let changes: Vec<Change> = data.feed.iter().skip(skip).take(Changes::LIMIT).copied().collect();
         let upto = changes.last().map_or(newest, |change| change.number);
         Ok(Changes {
             upto,
@@ -162,18 +148,12 @@ impl Store for MemoryStore {
     async fn wait(&self, since: ChangeNumber) -> Result<()> {
         let mut newest = self.shared.newest.subscribe();
         let changed = newest.wait_for(|newest| *newest != since.as_u64()).await;
-        changed
-            .map(|_| ())
-            .map_err(|gone| Error::unavailable("memory", gone))
+        changed.map(|_| ()).map_err(|gone| Error::unavailable("memory", gone))
     }
 
     async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()> {
         let mut data = self.data();
-        if data
-            .records
-            .get(id)
-            .is_none_or(|stored| stored.revision != expect)
-        {
+        if data.records.get(id).is_none_or(|stored| stored.revision != expect) {
             return Err(Error::Conflict);
         }
         data.records.remove(id);

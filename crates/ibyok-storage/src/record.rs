@@ -220,22 +220,16 @@ mod tests {
     use super::*;
 
     fn ids() -> impl Strategy<Value = RecordId> {
-        (
-            any::<u8>(),
-            "[0-9A-Za-z]{8}",
-            any::<[u8; 16]>(),
-            any::<bool>(),
-        )
-            .prop_map(|(kind, realm, id, root)| {
-                let realm: [u8; 8] = realm.as_bytes().try_into().unwrap();
-                let kind = Kind::new(kind);
-                let collection = if root {
-                    Collection::root(kind)
-                } else {
-                    Collection::new(kind, realm).unwrap()
-                };
-                RecordId::new(collection, id)
-            })
+        (any::<u8>(), "[0-9A-Za-z]{8}", any::<[u8; 16]>(), any::<bool>()).prop_map(|(kind, realm, id, root)| {
+            let realm: [u8; 8] = realm.as_bytes().try_into().unwrap();
+            let kind = Kind::new(kind);
+            let collection = if root {
+                Collection::root(kind)
+            } else {
+                Collection::new(kind, realm).unwrap()
+            };
+            RecordId::new(collection, id)
+        })
     }
 
     proptest! {
@@ -285,13 +279,7 @@ mod tests {
 
     #[test]
     fn a_realm_tag_is_letters_and_digits() {
-        for wrong in [
-            *b"--------",
-            *b"aB3dE5g/",
-            *b"aB3dE5g.",
-            *b"aB3dE5g\0",
-            [0xff; 8],
-        ] {
+        for wrong in [*b"--------", *b"aB3dE5g/", *b"aB3dE5g.", *b"aB3dE5g\0", [0xff; 8]] {
             assert!(Collection::new(Kind::new(3), wrong).is_err());
         }
     }

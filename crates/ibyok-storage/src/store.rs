@@ -81,12 +81,7 @@ pub trait Store: Debug + Send + Sync {
     /// # Errors
     ///
     /// [`Invalid`](crate::Error::Invalid) if `after` is of another collection.
-    async fn list(
-        &self,
-        collection: &Collection,
-        after: Option<&RecordId>,
-        limit: usize,
-    ) -> Result<Vec<RecordId>>;
+    async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>>;
 
     /// What changed after `since`, on any handle, in the order of commits: at most [`Changes::LIMIT`] of it. If the feed does not
     /// reach back to `since`, or has never come so far, the answer is [`Changes::lost`].
@@ -114,10 +109,7 @@ pub trait StoreExt: Store {
     /// # Errors
     ///
     /// What [`list`](Store::list) fails with.
-    fn list_all(
-        &self,
-        collection: &Collection,
-    ) -> impl Future<Output = Result<Vec<RecordId>>> + Send {
+    fn list_all(&self, collection: &Collection) -> impl Future<Output = Result<Vec<RecordId>>> + Send {
         async move {
             let mut all: Vec<RecordId> = Vec::new();
             loop {

@@ -20,18 +20,10 @@ const FORMS: &str = "use `file:/path/to/the/store` or `memory:`";
 pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(MemoryStore::new())),
-        Some(("memory", _)) => Err(Error::invalid(
-            "a `memory:` URL with something after the colon",
-            FORMS,
-        )),
+        Some(("memory", _)) => Err(Error::invalid("a `memory:` URL with something after the colon", FORMS)),
         Some(("file", path)) => Ok(Arc::new(FileStore::open(file_path(path)?).await?)),
-        Some((scheme @ ("postgres" | "postgresql" | "redis" | "rediss"), _)) => {
-            Err(not_built_in(scheme))
-        }
-        Some((scheme, _)) if is_scheme(scheme) => Err(Error::invalid(
-            format!("the store scheme `{scheme}`"),
-            FORMS,
-        )),
+        Some((scheme @ ("postgres" | "postgresql" | "redis" | "rediss"), _)) => Err(not_built_in(scheme)),
+        Some((scheme, _)) if is_scheme(scheme) => Err(Error::invalid(format!("the store scheme `{scheme}`"), FORMS)),
         _ => Err(Error::invalid("a store URL without a scheme", FORMS)),
     }
 }
@@ -54,17 +46,13 @@ fn not_built_in(scheme: &str) -> Error {
     } else {
         "redis"
     };
-    let hint = format!(
-        "the `{feature}` backend (feature `{feature}`) is not part of this program: {FORMS}"
-    );
+    let hint = format!("the `{feature}` backend (feature `{feature}`) is not part of this program: {FORMS}");
     Error::invalid(format!("the store scheme `{scheme}`"), hint)
 }
 
 /// Short and plain, so that it can be shown: `user:password@host` must not pass for a scheme and land in a message.
 fn is_scheme(text: &str) -> bool {
-    const KNOWN: [&str; 8] = [
-        "http", "https", "mysql", "sqlite", "mongodb", "s3", "etcd", "mem",
-    ];
+    const KNOWN: [&str; 8] = ["http", "https", "mysql", "sqlite", "mongodb", "s3", "etcd", "mem"];
     KNOWN.contains(&text)
 }
 
@@ -104,16 +92,9 @@ mod tests {
             "FILE:/x",
         ] {
             let said = refusal(url).await;
-            assert!(
-                said.contains("`file:/path/to/the/store` or `memory:`"),
-                "{said}"
-            );
+            assert!(said.contains("`file:/path/to/the/store` or `memory:`"), "{said}");
         }
-        assert!(
-            refusal("postgres://h/d")
-                .await
-                .contains("feature `postgres`")
-        );
+        assert!(refusal("postgres://h/d").await.contains("feature `postgres`"));
         assert!(refusal("rediss://h").await.contains("feature `redis`"));
     }
 

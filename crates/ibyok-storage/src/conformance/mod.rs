@@ -1,1 +1,194 @@
-//! What every backend must do, as one function per promise.
+//! What every backend must do, as one function for each promise, and each promise as a test of yours.
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use std::sync::{Arc, Mutex};
+//!
+//! use ibyok_storage::conformance::Harness;
+//! use ibyok_storage::{Durability, MemoryStore, Result, Store};
+//!
+//! #[derive(Default)]
+//! struct Memory(Mutex<HashMap<String, MemoryStore>>);
+//!
+//! #[async_trait::async_trait]
+//! impl Harness for Memory {
+//!     async fn open(&self, place: &str) -> Result<Arc<dyn Store>> {
+//!         Ok(Arc::new(self.0.lock().unwrap().entry(place.to_owned()).or_default().clone()))
+//!     }
+//!
+//!     async fn open_with_short_feed(&self, place: &str) -> Result<Option<(Arc<dyn Store>, usize)>> {
+//!         let store = MemoryStore::keeping(5);
+//!         self.0.lock().unwrap().insert(place.to_owned(), store.clone());
+//!         Ok(Some((Arc::new(store), 5)))
+//!     }
+//!
+//!     fn durability(&self) -> Durability {
+//!         Durability::None
+//!     }
+//! }
+//!
+//! // One #[test] for each promise, named after it.
+//! ibyok_storage::store_conformance!(Memory::default());
+//! # fn main() {}
+//! ```
+//!
+//! The suite runs on a runtime of its own, so a backend's tests need none. It never deletes what it did not put: it asks the
+//! harness for a new, empty place for each promise. It may grow in any release; to pass it is what a supported backend is. What it
+//! cannot test is power loss: that takes a machine.
+
+#[cfg(test)]
+mod broken;
+mod bytes;
+mod changes;
+mod compare_and_swap;
+mod durability;
+mod feed;
+mod listing;
+mod run;
+
+use std::fmt::{self, Debug, Display};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use self::bytes::*;
+pub use self::changes::*;
+pub use self::compare_and_swap::*;
+pub use self::durability::*;
+pub use self::feed::*;
+pub use self::listing::*;
+pub use self::run::run;
+use crate::error::{Error, Result};
+use crate::health::Durability;
+use crate::store::Store;
+
+/// How the suite gets at stores of your kind.
+#[async_trait]
+pub trait Harness: Send + Sync {
+    /// Opens the store that is called `place`. At the first time it is new and empty, and nothing else sees it. At the next times
+    /// it is another handle on the same data, as another process or a restarted one would have; earlier handles may still be
+    /// open. A place is a name of lower-case ASCII letters and digits, at most 32, and beginning with a letter: good for a file, a
+    /// database schema or a key prefix. The suite never uses one twice.
+    async fn open(&self, place: &str) -> Result<Arc<dyn Store>>;
+
+    /// The same for a new place, but the store's change feed shall forget early: give it with a number of changes after which its
+    /// beginning is forgotten for sure. `None` means that the feeds of this backend forget nothing, and the suite then tests that.
+    async fn open_with_short_feed(&self, place: &str) -> Result<Option<(Arc<dyn Store>, usize)>>;
+
+    /// What a record survives in these stores. The suite compares it with what [`Store::check`] reports.
+    fn durability(&self) -> Durability;
+}
+
+/// A promise that a backend did not keep.
+pub struct Broken(String);
+
+impl Broken {
+    /// Says what happened and what should have.
+    pub fn new(what: impl Into<String>) -> Self {
+        Broken(what.into())
+    }
+}
+
+impl Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// As [`Display`], because that is what a failing `#[test]` shows.
+impl Debug for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Broken {}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Broken(format!("a call failed that should not: {error}"))
+    }
+}
+
+/// Ends a promise as broken unless something holds.
+macro_rules! ensure {
+    ($holds:expr, $($what:tt)+) => {
+        if !$holds {
+            return Err($crate::conformance::Broken::new(format!($($what)+)));
+        }
+    };
+}
+use ensure;
+
+/// Makes one `#[test]` for each promise of the suite, named after it. The expression gives a [`Harness`](conformance::Harness); it
+/// is evaluated for each test anew, and the tests run side by side.
+#[macro_export]
+macro_rules! store_conformance {
+    ($harness:expr) => {
+        $crate::__each_promise! { [$crate::__promise_tests] $harness }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __promise_tests {
+    ([$harness:expr] $($promise:ident)*) => {
+        $(
+            #[test]
+            fn $promise() -> ::core::result::Result<(), $crate::conformance::Broken> {
+                $crate::conformance::run(&$harness, |harness| ::std::boxed::Box::pin($crate::conformance::$promise(harness)))
+            }
+        )*
+    };
+}
+
+/// The list of promises: the only one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_promise {
+    ([$($callback:tt)+] $($context:tt)*) => {
+        $($callback)+! {
+            [$($context)*]
+
+            an_absent_record_is_none
+            what_was_put_is_read_back
+            bytes_are_kept_exactly
+            the_largest_record_is_kept
+            a_record_over_the_limit_is_refused
+            records_are_kept_apart
+
+            expect_absent_refuses_what_exists
+            a_stale_revision_is_refused
+            a_revision_of_an_absent_record_is_refused
+            a_delete_needs_the_right_revision
+            a_revision_is_never_used_again
+            a_refused_write_changes_nothing
+            one_of_many_creators_wins
+            one_of_many_writers_wins
+            no_update_is_lost
+            a_dropped_call_does_no_harm
+
+            a_listing_is_ordered_and_complete
+            a_listing_goes_on_after_an_id
+            a_listing_is_capped
+            a_listing_is_complete_under_writes
+            collections_never_mix
+            a_place_of_another_collection_is_refused
+
+            each_change_is_in_the_feed
+            quiet_kinds_are_not_in_the_feed
+            changes_are_seen_from_another_handle
+            a_change_that_is_told_can_be_read
+            changes_come_in_commit_order
+            a_long_feed_is_told_in_pieces
+            a_gap_is_visible
+            a_feed_that_never_came_so_far_is_a_gap
+            waiting_ends_after_a_change
+            waiting_for_what_has_changed_ends_at_once
+
+            reopening_sees_everything
+            revisions_go_on_after_reopening
+            durability_is_as_declared
+        }
+    };
+}

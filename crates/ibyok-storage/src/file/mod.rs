@@ -1,51 +1,109 @@
 //! One SQLite file, in WAL mode with `synchronous=FULL`, used by several processes at once.
+//!
+//! - `place`: where the file may be, who may read it, and whether it is still the same one
+//! - `schema`: the tables, and how a file is told to be a store
+//! - `connections`: one connection that writes, a few that read
+//! - `read`, `write`: the statements
+
+mod connections;
+mod error;
+mod place;
+mod read;
+mod schema;
+mod write;
 
 use std::fmt::{self, Debug};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::{Mutex, watch};
 
+use self::connections::Connections;
+use self::error::{BACKEND, FileError, shown};
+use self::write::{Failure, Write, Written};
 use crate::changes::{ChangeNumber, Changes};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::health::{Durability, Health};
-use crate::memory::MemoryStore;
 use crate::record::{Collection, Expect, RecordId, Revision, Stored};
-use crate::store::Store;
+use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
+
+/// How often [`Store::wait`] looks for what other processes did.
+const POLL: Duration = Duration::from_millis(250);
 
 /// How a [`FileStore`] is opened.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct FileOptions {
-    network: bool,
+    allow_network: bool,
+    keep_changes: u32,
 }
 
 impl FileOptions {
-    /// The defaults.
+    /// The defaults: a local disk, and a change feed that reaches back 10,000 changes.
     pub fn new() -> Self {
-        Self::default()
+        FileOptions {
+            allow_network: false,
+            keep_changes: 10_000,
+        }
     }
 
-    /// Takes a store on a network file system as well.
+    /// Opens a store on a network file system as well (NFS, SMB, FUSE and the like). Locks and shared memory often do not work
+    /// there, and then several processes damage the file: only for a file system that is known to be right.
     #[must_use]
     pub fn allow_network_file_system(mut self, allow: bool) -> Self {
-        self.network = allow;
+        self.allow_network = allow;
+        self
+    }
+
+    /// How many changes the feed keeps. Whoever asks from further back is told of a gap.
+    #[must_use]
+    pub fn keep_changes(mut self, changes: u32) -> Self {
+        self.keep_changes = changes;
         self
     }
 }
 
-/// A store in one SQLite file.
+impl Default for FileOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A store in one SQLite file. Several processes may use it at once; a `put` that returned is on the disk.
+///
+/// A file that is not there reads as an empty store, and the first `put` makes it, readable by its owner alone. Beside it SQLite
+/// keeps `-wal` and `-shm` files, which belong to it: none of the three may be moved or copied while a process has them open. If
+/// that happens all the same, every write fails with [`Error::Unavailable`].
+///
+/// Nothing in the process may open the file by other means: closing it again would end SQLite's locks on it.
+///
+/// A clone is the same handle. After a failed write or sync the handle is [poisoned](Error::Poisoned) with all its clones.
 #[derive(Clone)]
 pub struct FileStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     path: PathBuf,
-    memory: Arc<MemoryStore>,
+    options: FileOptions,
+    connections: OnceLock<Connections>,
+    /// Held while the file is opened or made.
+    opening: Mutex<()>,
+    poisoned: AtomicBool,
+    /// The newest change that this handle knows of, for those who wait.
+    newest: watch::Sender<u64>,
 }
 
 impl FileStore {
-    /// Opens the store at a path.
+    /// Opens the store at a path. If nothing is there, nothing is made.
     ///
     /// # Errors
     ///
-    /// If the file is there and cannot be used.
+    /// [`Error::Refused`] if others own, may read or may replace the file, or it is on a network file system;
+    /// [`Error::Corrupt`] if it is not a store; [`Error::Newer`] if a newer program made it; [`Error::Unavailable`] if it cannot
+    /// be read.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, FileOptions::new()).await
     }
@@ -54,28 +112,122 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// If the file is there and cannot be used.
-    pub async fn open_with(path: impl AsRef<Path>, _options: FileOptions) -> Result<Self> {
+    /// As [`open`](FileStore::open).
+    pub async fn open_with(path: impl AsRef<Path>, options: FileOptions) -> Result<Self> {
+        let shared = Shared {
+            path: place::resolve(path.as_ref())?,
+            options,
+            connections: OnceLock::new(),
+            opening: Mutex::new(()),
+            poisoned: AtomicBool::new(false),
+            newest: watch::Sender::new(0),
+        };
+        shared.connections().await?;
         Ok(FileStore {
-            path: path.as_ref().to_owned(),
-            memory: Arc::new(MemoryStore::new()),
+            shared: Arc::new(shared),
         })
     }
 
-    /// Moves what the log holds into the main file.
+    /// Where the file is: an absolute path without links.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// Moves everything into the main file and cuts the `-wal` file to nothing, so that what was deleted or replaced is in
+    /// neither. Without effect if there is no file yet.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// [`Error::Unavailable`] if another process reads or writes all the time.
     pub async fn checkpoint_truncate(&self) -> Result<()> {
-        Ok(())
+        let Some(connections) = self.shared.connections().await? else {
+            return Ok(());
+        };
+        match self.shared.heed(connections.checkpoint().await)? {
+            true => Ok(()),
+            false => Err(Error::unavailable(
+                BACKEND,
+                "others are using it, so its log was not cut",
+            )),
+        }
+    }
+
+    /// Does a change on a task of its own: a caller that goes away must not leave a failed sync unseen.
+    async fn write(&self, id: &RecordId, write: Write) -> Result<Written> {
+        let (shared, id) = (Arc::clone(&self.shared), *id);
+        let task = tokio::spawn(async move {
+            let connections = shared.connections_or_create().await?;
+            let keep = i64::from(shared.options.keep_changes);
+            let written = shared.heed(connections.write(&id, write, keep).await)?;
+            shared.tell(written.newest);
+            Ok(written)
+        });
+        task.await.map_err(FileError::Interrupted)?
+    }
+}
+
+impl Shared {
+    /// The open file, or `None` if there is none yet.
+    async fn connections(&self) -> Result<Option<&Connections>> {
+        self.open(false).await
+    }
+
+    async fn connections_or_create(&self) -> Result<&Connections> {
+        let connections = self.open(true).await?;
+        connections.ok_or_else(|| Error::unavailable(BACKEND, "the file was not made"))
+    }
+
+    async fn open(&self, create: bool) -> Result<Option<&Connections>> {
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(Error::poisoned(BACKEND));
+        }
+        if let Some(connections) = self.connections.get() {
+            return Ok(Some(connections));
+        }
+        if !create && place::look(&self.path)?.is_none() {
+            return Ok(None);
+        }
+        let _one_at_a_time = self.opening.lock().await;
+        if self.connections.get().is_none() {
+            place::check(&self.path, self.options.allow_network)?;
+            let Some(connections) = Connections::open(&self.path, create).await? else {
+                return Ok(None);
+            };
+            // Nobody else sets it while this holds the lock.
+            self.connections.get_or_init(|| connections);
+        }
+        Ok(self.connections.get())
+    }
+
+    /// Takes note of a failure after which this handle must not be used.
+    fn heed<T>(&self, result: Result<T, Failure>) -> Result<T> {
+        result.map_err(|failure| match failure {
+            Failure::Failed(error) => error,
+            Failure::Poisoned => {
+                self.poisoned.store(true, Ordering::Release);
+                Error::poisoned(BACKEND)
+            }
+        })
+    }
+
+    fn tell(&self, change: u64) {
+        self.newest
+            .send_if_modified(|newest| std::mem::replace(newest, change.max(*newest)) < change);
+    }
+
+    async fn newest(&self) -> Result<u64> {
+        let Some(connections) = self.connections().await? else {
+            return Ok(0);
+        };
+        connections.check_identity()?;
+        connections.newest().await
     }
 }
 
 impl Debug for FileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileStore")
-            .field("path", &self.path)
+            .field("path", &self.shared.path)
             .finish_non_exhaustive()
     }
 }
@@ -83,35 +235,86 @@ impl Debug for FileStore {
 #[async_trait]
 impl Store for FileStore {
     async fn get(&self, id: &RecordId) -> Result<Option<Stored>> {
-        self.memory.get(id).await
+        match self.shared.connections().await? {
+            Some(connections) => connections.get(id).await,
+            None => Ok(None),
+        }
     }
 
     async fn put(&self, id: &RecordId, bytes: &[u8], expect: Expect) -> Result<Revision> {
-        self.memory.put(id, bytes, expect).await
+        if bytes.len() > MAX_RECORD {
+            return Err(Error::too_large(MAX_RECORD));
+        }
+        if expect != Expect::Absent && self.shared.connections().await?.is_none() {
+            return Err(Error::Conflict);
+        }
+        let written = self
+            .write(
+                id,
+                Write::Put {
+                    bytes: bytes.to_vec(),
+                    expect,
+                },
+            )
+            .await?;
+        Ok(written.revision)
     }
 
-    async fn list(
-        &self,
-        collection: &Collection,
-        after: Option<&RecordId>,
-        limit: usize,
-    ) -> Result<Vec<RecordId>> {
-        self.memory.list(collection, after, limit).await
+    async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {
+        if after.is_some_and(|after| after.collection() != collection) {
+            return Err(Error::invalid(
+                "a place in another collection",
+                "go on after an id of the same collection",
+            ));
+        }
+        let limit = i64::try_from(limit.min(LIST_LIMIT)).unwrap_or(i64::MAX);
+        match self.shared.connections().await? {
+            Some(connections) => connections.list(collection, after, limit).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn changes(&self, since: ChangeNumber) -> Result<Changes> {
-        self.memory.changes(since).await
+        match self.shared.connections().await? {
+            Some(connections) => {
+                connections.check_identity()?;
+                connections.changes(since).await
+            }
+            None if since == ChangeNumber::default() => Ok(Changes::default()),
+            None => Ok(Changes::lost(ChangeNumber::default())),
+        }
     }
 
     async fn wait(&self, since: ChangeNumber) -> Result<()> {
-        self.memory.wait(since).await
+        let mut here = self.shared.newest.subscribe();
+        while self.shared.newest().await? == since.as_u64() {
+            // Over time or not, the number is read again.
+            tokio::time::timeout(POLL, here.changed()).await.ok();
+        }
+        Ok(())
     }
 
     async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()> {
-        self.memory.delete(id, expect).await
+        // There is nothing to delete in a file that is not there, and no reason to make it.
+        if self.shared.connections().await?.is_none() {
+            return Err(Error::Conflict);
+        }
+        self.write(id, Write::Delete { expect }).await.map(drop)
     }
 
     async fn check(&self) -> Result<Health> {
-        Ok(Health::new("file", Durability::None))
+        let path = &self.shared.path;
+        let feed = self.shared.newest().await?;
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        let durability = if place::is_in_memory(directory) {
+            Durability::ProcessExit
+        } else {
+            Durability::PowerLoss
+        };
+        let size = place::look(path)?.map_or_else(|| "not made yet".to_owned(), |file| format!("{} bytes", file.len()));
+        Ok(Health::new(BACKEND, durability)
+            .with("path", shown(path))
+            .with("size", size)
+            .with("changes", feed.to_string()))
     }
 }

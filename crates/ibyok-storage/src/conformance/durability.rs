@@ -1,0 +1,93 @@
+//! What was put is there for whoever opens the store later.
+
+use super::run::{collection, id, new_place};
+use super::{Broken, Harness, ensure};
+use crate::changes::ChangeNumber;
+use crate::record::{Expect, RecordId, Revision};
+use crate::store::StoreExt;
+
+/// Another handle on the same data, opened after the first one is gone, has every record at its revision, none that was deleted, and
+/// a feed that reaches as far.
+pub async fn reopening_sees_everything(harness: &dyn Harness) -> Result<(), Broken> {
+    let place = new_place();
+    let store = harness.open(&place).await?;
+    let mut revisions: Vec<(RecordId, Revision)> = Vec::new();
+    for number in 0..20 {
+        revisions.push((
+            id(number)?,
+            store.put(&id(number)?, &number.to_be_bytes(), Expect::Absent).await?,
+        ));
+    }
+    let Some((deleted, revision)) = revisions.pop() else {
+        return Ok(());
+    };
+    store.delete(&deleted, revision).await?;
+    let upto = store.changes(ChangeNumber::default()).await?.upto;
+    drop(store);
+
+    let store = harness.open(&place).await?;
+    for (number, (id, revision)) in (0_u16..).zip(&revisions) {
+        let Some(stored) = store.get(id).await? else {
+            return Err(Broken::new(format!("`{id}` is gone")));
+        };
+        ensure!(stored.bytes == number.to_be_bytes(), "`{id}` holds other bytes");
+        ensure!(
+            stored.revision == *revision,
+            "`{id}` is at {:?} and was at {revision:?}",
+            stored.revision
+        );
+    }
+    let listed = store.list_all(&collection()?).await?;
+    ensure!(
+        listed.len() == revisions.len(),
+        "{} of {} records are listed",
+        listed.len(),
+        revisions.len()
+    );
+    ensure!(store.get(&deleted).await?.is_none(), "a deleted record came back");
+    let now = store.changes(ChangeNumber::default()).await?.upto;
+    ensure!(now == upto, "the feed was at {upto:?} and is at {now:?}");
+    Ok(())
+}
+
+/// A revision from before is good for a put after, and none is given again.
+pub async fn revisions_go_on_after_reopening(harness: &dyn Harness) -> Result<(), Broken> {
+    let place = new_place();
+    let mut given: Vec<Revision> = Vec::new();
+    let mut expect = Expect::Absent;
+    for _ in 0..3 {
+        let store = harness.open(&place).await?;
+        let revision = store.put(&id(1)?, b"x", expect).await?;
+        ensure!(!given.contains(&revision), "{revision:?} was given a second time");
+        given.push(revision);
+        store.delete(&id(1)?, revision).await?;
+        drop(store);
+        let store = harness.open(&place).await?;
+        let revision = store.put(&id(1)?, b"y", Expect::Absent).await?;
+        ensure!(
+            !given.contains(&revision),
+            "{revision:?} was given a second time, after a delete"
+        );
+        given.push(revision);
+        expect = Expect::Revision(revision);
+    }
+    Ok(())
+}
+
+/// The store answers [`check`](crate::Store::check), says which backend it is, and promises what the harness declares.
+pub async fn durability_is_as_declared(harness: &dyn Harness) -> Result<(), Broken> {
+    let store = harness.open(&new_place()).await?;
+    for _ in 0..2 {
+        let health = store.check().await?;
+        ensure!(!health.backend.is_empty(), "the backend has no name");
+        let declared = harness.durability();
+        ensure!(
+            health.durability == declared,
+            "declared {declared:?}, reported {:?}",
+            health.durability
+        );
+        // The same when there is something in it.
+        store.put(&id(1)?, b"x", Expect::Absent).await.ok();
+    }
+    Ok(())
+}

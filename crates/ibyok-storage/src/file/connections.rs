@@ -1,0 +1,130 @@
+//! One connection that writes and a few that read, each a thread of SQLite's own.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::error::{FileError, public};
+use super::place::{self, Identity};
+use super::schema::{self, Found, PATIENCE};
+use crate::error::Result;
+
+/// How many may read at once. A read takes some 20 µs, so more would only cost memory.
+const READERS: usize = 3;
+
+/// A place for a connection, which is made when it is first used, and again after it failed.
+pub(super) type Slot = Mutex<Option<SqliteConnection>>;
+
+/// An open file.
+#[derive(Debug)]
+pub(super) struct Connections {
+    path: PathBuf,
+    identity: Identity,
+    /// Never used again. While it is open, SQLite removes neither the log nor its index, so these stay the files that they are.
+    _anchor: Slot,
+    writer: Slot,
+    readers: [Slot; READERS],
+    next: AtomicUsize,
+}
+
+impl Connections {
+    /// Opens the file, or gives `None` if there is nothing in it yet. With `create` there will be.
+    pub(super) async fn open(path: &Path, create: bool) -> Result<Option<Self>> {
+        if create {
+            place::create(path)?;
+        }
+        let mut anchor = connect(path).await?;
+        let found = schema::look(path, &mut anchor).await?;
+        match found {
+            Found::Blank if create => schema::create(path, &mut anchor).await?,
+            Found::Blank => return Ok(None),
+            Found::Store => schema::write_ahead(path, &mut anchor).await?,
+        }
+        // Only after a read in WAL mode are all three files there.
+        schema::look(path, &mut anchor).await?;
+        Ok(Some(Connections {
+            path: path.to_owned(),
+            identity: Identity::of(path),
+            _anchor: Mutex::new(Some(anchor)),
+            writer: Slot::default(),
+            readers: Default::default(),
+            next: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Fails if the files are no longer the ones that were opened.
+    pub(super) fn check_identity(&self) -> Result<()> {
+        self.identity.check(&self.path)
+    }
+
+    /// Where the file is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The turn to write, first come, first served.
+    pub(super) async fn turn(&self) -> Result<MutexGuard<'_, Option<SqliteConnection>>> {
+        tokio::time::timeout(PATIENCE, self.writer.lock())
+            .await
+            .map_err(|_| FileError::Queue.into())
+    }
+
+    /// The connection of whoever has the turn, taken out: what is not put back, for a failure or because the future was
+    /// dropped half-way, is closed, and SQLite rolls back.
+    pub(super) async fn take(&self, slot: &mut Option<SqliteConnection>) -> Result<SqliteConnection> {
+        match slot.take() {
+            Some(connection) => Ok(connection),
+            None => self.connect_again().await,
+        }
+    }
+
+    /// A place to read from: one that is free, or else the next in the round.
+    pub(super) async fn reader(&self) -> Result<MutexGuard<'_, Option<SqliteConnection>>> {
+        let free = self.readers.iter().find_map(|slot| slot.try_lock().ok());
+        let mut slot = match free {
+            Some(slot) => slot,
+            None => self.next_reader().await?,
+        };
+        if slot.is_none() {
+            *slot = Some(self.connect_again().await?);
+        }
+        Ok(slot)
+    }
+
+    async fn next_reader(&self) -> Result<MutexGuard<'_, Option<SqliteConnection>>> {
+        let next = self.next.fetch_add(1, Ordering::Relaxed) % READERS;
+        let slot = self.readers.get(next).unwrap_or(&self.writer);
+        tokio::time::timeout(PATIENCE, slot.lock())
+            .await
+            .map_err(|_| FileError::Queue.into())
+    }
+
+    async fn connect_again(&self) -> Result<SqliteConnection> {
+        let connection = connect(&self.path).await?;
+        // It was opened by path, which may lead elsewhere by now.
+        self.check_identity()?;
+        Ok(connection)
+    }
+}
+
+async fn connect(path: &Path) -> Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .busy_timeout(PATIENCE)
+        .synchronous(SqliteSynchronous::Full)
+        // What is replaced or deleted is overwritten with zeros.
+        .pragma("secure_delete", "ON")
+        // On macOS, fsync alone does not reach the disk.
+        .pragma("fullfsync", "ON")
+        .pragma("checkpoint_fullfsync", "ON")
+        // The file may come from somebody else: believe less of it.
+        .pragma("trusted_schema", "OFF")
+        .pragma("cell_size_check", "ON")
+        .thread_name(|number| format!("ibyok-store-{number}"))
+        .disable_statement_logging();
+    options.connect().await.map_err(|error| public(path, error))
+}

@@ -1,0 +1,163 @@
+//! What is read, each in one statement, so that it is one consistent look.
+
+use sqlx::SqliteConnection;
+
+use super::connections::Connections;
+use super::error::{public, shown};
+use crate::changes::{Change, ChangeNumber, Changes};
+use crate::error::{Error, Result};
+use crate::record::{Collection, Kind, RecordId, Revision, Stored};
+
+/// What a read gave: a row that is not as we write them is `None`.
+type Row<T> = Option<T>;
+
+impl Connections {
+    pub(super) async fn get(&self, id: &RecordId) -> Result<Option<Stored>> {
+        let mut slot = self.reader().await?;
+        let row = match slot.as_mut() {
+            Some(connection) => select(connection, id).await,
+            None => Ok(None),
+        };
+        match self.settle(&mut slot, row)? {
+            Some((revision, bytes)) => Ok(Some(Stored {
+                bytes,
+                revision: self.revision(revision)?,
+            })),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn list(
+        &self,
+        collection: &Collection,
+        after: Option<&RecordId>,
+        limit: i64,
+    ) -> Result<Vec<RecordId>> {
+        let mut slot = self.reader().await?;
+        let rows = match slot.as_mut() {
+            Some(connection) => page(connection, collection, after, limit).await,
+            None => Ok(Vec::new()),
+        };
+        let rows = self.settle(&mut slot, rows)?;
+        rows.into_iter()
+            .map(|(id,)| self.whole(id.try_into().ok().map(|id| RecordId::new(*collection, id))))
+            .collect()
+    }
+
+    /// How far the feed has come.
+    pub(super) async fn newest(&self) -> Result<u64> {
+        let mut slot = self.reader().await?;
+        let row = match slot.as_mut() {
+            Some(connection) => {
+                sqlx::query_scalar::<_, i64>("SELECT change FROM counters WHERE one = 1")
+                    .fetch_one(connection)
+                    .await
+            }
+            None => Ok(0),
+        };
+        let newest = self.settle(&mut slot, row)?;
+        self.whole(u64::try_from(newest).ok())
+    }
+
+    pub(super) async fn changes(&self, since: ChangeNumber) -> Result<Changes> {
+        let mut slot = self.reader().await?;
+        let rows = match slot.as_mut() {
+            Some(connection) => feed(connection, since).await,
+            None => Ok(Vec::new()),
+        };
+        let rows = self.settle(&mut slot, rows)?;
+        let Some((newest, forgotten, ..)) = rows.first() else {
+            return self.whole(None);
+        };
+        let newest = self.whole(u64::try_from(*newest).ok().map(ChangeNumber::new))?;
+        let forgotten = self.whole(u64::try_from(*forgotten).ok().map(ChangeNumber::new))?;
+        if since < forgotten || since > newest {
+            return Ok(Changes::lost(newest));
+        }
+        let changes = rows
+            .into_iter()
+            .filter(|row| row.2.is_some())
+            .map(|row| self.whole(change(row)));
+        let changes: Vec<Change> = changes.collect::<Result<_>>()?;
+        let upto = changes.last().map_or(newest, |change| change.number);
+        Ok(Changes {
+            upto,
+            changes,
+            gap: false,
+            more: upto < newest,
+        })
+    }
+
+    /// Keeps a connection that answered and closes one that failed.
+    fn settle<T>(&self, slot: &mut Option<SqliteConnection>, answer: sqlx::Result<T>) -> Result<T> {
+        answer.map_err(|error| {
+            *slot = None;
+            public(self.path(), error)
+        })
+    }
+
+    pub(super) fn revision(&self, number: i64) -> Result<Revision> {
+        self.whole(u64::try_from(number).ok().map(Revision::new))
+    }
+
+    /// A row that is as we write them.
+    fn whole<T>(&self, row: Row<T>) -> Result<T> {
+        row.ok_or_else(|| Error::corrupt(shown(self.path()), "a row is not of the form that a store writes"))
+    }
+}
+
+async fn select(connection: &mut SqliteConnection, id: &RecordId) -> sqlx::Result<Option<(i64, Vec<u8>)>> {
+    sqlx::query_as("SELECT revision, bytes FROM records WHERE kind = ?1 AND realm = ?2 AND id = ?3")
+        .bind(i64::from(id.collection().kind().as_u8()))
+        .bind(id.collection().realm().as_slice())
+        .bind(id.id().as_slice())
+        .fetch_optional(connection)
+        .await
+}
+
+async fn page(
+    connection: &mut SqliteConnection,
+    collection: &Collection,
+    after: Option<&RecordId>,
+    limit: i64,
+) -> sqlx::Result<Vec<(Vec<u8>,)>> {
+    // An id has 16 bytes, so the empty one is before all.
+    let after = after.map_or([].as_slice(), |after| after.id().as_slice());
+    sqlx::query_as("SELECT id FROM records WHERE kind = ?1 AND realm = ?2 AND id > ?3 ORDER BY id LIMIT ?4")
+        .bind(i64::from(collection.kind().as_u8()))
+        .bind(collection.realm().as_slice())
+        .bind(after)
+        .bind(limit)
+        .fetch_all(connection)
+        .await
+}
+
+/// The counters, and beside them each change; one row without a change if there is none.
+type Fed = (i64, i64, Option<i64>, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>);
+
+async fn feed(connection: &mut SqliteConnection, since: ChangeNumber) -> sqlx::Result<Vec<Fed>> {
+    sqlx::query_as(
+        "SELECT c.change, c.forgotten, h.number, h.kind, h.realm, h.id
+         FROM counters c LEFT JOIN changes h ON h.number > ?1 WHERE c.one = 1 ORDER BY h.number LIMIT ?2",
+    )
+    .bind(i64::try_from(since.as_u64()).unwrap_or(i64::MAX))
+    .bind(i64::try_from(Changes::LIMIT).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await
+}
+
+fn change((_, _, number, kind, realm, id): Fed) -> Row<Change> {
+    let kind = Kind::new(kind?.try_into().ok()?);
+    let realm: [u8; 8] = realm?.try_into().ok()?;
+    let root = Collection::root(kind);
+    let collection = if realm == *root.realm() {
+        root
+    } else {
+        Collection::new(kind, realm).ok()?
+    };
+    let number = ChangeNumber::new(number?.try_into().ok()?);
+    Some(Change {
+        number,
+        id: RecordId::new(collection, id?.try_into().ok()?),
+    })
+}

@@ -1,0 +1,35 @@
+//! The file backend keeps every promise.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ibyok_storage::conformance::Harness;
+use ibyok_storage::{Durability, FileOptions, FileStore, Result, Store};
+use tempfile::TempDir;
+
+/// In the target directory and not in `/tmp`, which may be in memory.
+struct Files(TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Files(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
+    }
+}
+
+#[async_trait]
+impl Harness for Files {
+    async fn open(&self, place: &str) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(FileStore::open(self.0.path().join(place)).await?))
+    }
+
+    async fn open_with_short_feed(&self, place: &str) -> Result<Option<(Arc<dyn Store>, usize)>> {
+        let store = FileStore::open_with(self.0.path().join(place), FileOptions::new().keep_changes(5)).await?;
+        Ok(Some((Arc::new(store), 5)))
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::PowerLoss
+    }
+}
+
+ibyok_storage::store_conformance!(Files::new());

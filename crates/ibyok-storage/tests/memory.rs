@@ -1,0 +1,30 @@
+//! The memory backend keeps every promise.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use ibyok_storage::conformance::Harness;
+use ibyok_storage::{Durability, MemoryStore, Result, Store};
+
+#[derive(Default)]
+struct Memory(Mutex<HashMap<String, MemoryStore>>);
+
+#[async_trait]
+impl Harness for Memory {
+    async fn open(&self, place: &str) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(
+            self.0.lock().unwrap().entry(place.to_owned()).or_default().clone(),
+        ))
+    }
+
+    async fn open_with_short_feed(&self, _place: &str) -> Result<Option<(Arc<dyn Store>, usize)>> {
+        Ok(Some((Arc::new(MemoryStore::keeping(5)), 5)))
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::None
+    }
+}
+
+ibyok_storage::store_conformance!(Memory::default());
