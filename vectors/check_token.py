@@ -20,6 +20,8 @@ SCOPES = [
     "keys:read", "keys:list", "keys:write", "keys:rotate", "keys:destroy", "usage:read",
     "audit:read", "tokens:issue", "tokens:revoke", "settings:write", "incidents:write", "admin",
 ]
+# What docs/tokens.md gives to secret scanners.
+SCANNER = re.compile(r"ibyok_[0-9A-Za-z]{30}_[0-9A-Za-z]{59,763}")
 MIN_SECOND, MAX_SECOND = -377705023201, 253402207200
 
 
@@ -215,6 +217,7 @@ def main():
         except Malformed as fault:
             wrong.append(f"{case['name']}: {fault}")
             continue
+        check(case["name"], SCANNER.findall(f'TOKEN="{case["token"]}"') == [case["token"]])
         chains = verify(token, key)
         check(case["name"], chains == case["ancestors"] + [case["chain"]])
         check(case["name"], (token["id"], token["tag"]) == (case["id"], case["tag"]))
