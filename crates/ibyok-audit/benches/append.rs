@@ -1,19 +1,13 @@
 //! Appends a second: 1, 32 and 256 tasks that wait for each receipt. Numbers, no assertions.
 //!
 //! `cargo bench -p ibyok-audit`; `IBYOK_BENCH_DIR` says where, a scratch directory under the current one otherwise.
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a program that prints figures"
-)]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints figures")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ibyok_audit::{
-    Action, Durability, Event, FileSink, Log, Outcome, Principal, PrincipalKind, SigningKey,
-};
+use ibyok_audit::{Action, Durability, Event, FileSink, Log, Outcome, Principal, PrincipalKind, SigningKey};
 use jiff::Timestamp;
 
 fn event() -> Event {
@@ -64,11 +58,7 @@ async fn run(name: &str, sink: FileSink, tasks: usize, time: Duration) {
     }
     let rate = all.len() as f64 / begun.elapsed().as_secs_f64();
     all.sort_unstable();
-    let at = |part: f64| {
-        all.get((all.len() as f64 * part) as usize)
-            .copied()
-            .unwrap_or_default()
-    };
+    let at = |part: f64| all.get((all.len() as f64 * part) as usize).copied().unwrap_or_default();
     println!(
         "{name:>22} {tasks:>4} tasks {rate:>9.0}/s  p50 {:>9.1?}  p99 {:>9.1?}",
         at(0.5),
@@ -90,9 +80,7 @@ fn main() {
         ("written", Durability::Written, true),
     ] {
         for tasks in [1, 32, 256] {
-            let place = scratch
-                .path()
-                .join(format!("{durability:?}-{zero_fill}-{tasks}"));
+            let place = scratch.path().join(format!("{durability:?}-{zero_fill}-{tasks}"));
             let sink = FileSink::builder(&place)
                 .durability(durability)
                 .zero_fill(zero_fill)

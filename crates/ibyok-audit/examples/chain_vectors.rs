@@ -11,9 +11,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use ibyok_audit::{
-    Action, Event, FileSink, Log, Outcome, Phase, Principal, PrincipalKind, SigningKey, verify,
-};
+use ibyok_audit::{Action, Event, FileSink, Log, Outcome, Phase, Principal, PrincipalKind, SigningKey, verify};
 use jiff::Timestamp;
 use secrecy::SecretBox;
 use serde_json::{Value, json};
@@ -100,10 +98,8 @@ async fn write_more(place: &Path) -> Result<()> {
     drop(log.append(change(Phase::Done)).await?);
     let hostile = "\u{1b}[31m\r\n\"\\\u{2028}\u{202e}\u{e9}\u{1f600}";
     drop(
-        log.append(
-            Event::new(Action::TokenUseFailed, Outcome::Denied, at).client(None, Some(hostile)),
-        )
-        .await?,
+        log.append(Event::new(Action::TokenUseFailed, Outcome::Denied, at).client(None, Some(hostile)))
+            .await?,
     );
     log.close().await?;
     Ok(())
@@ -143,19 +139,12 @@ fn faults(lines: &[String], notes: &[String]) -> Vec<Case> {
         (
             "a checkpoint of another size",
             lines.to_vec(),
-            notes
-                .iter()
-                .map(|note| note.replace("\n5\n", "\n4\n"))
-                .collect(),
+            notes.iter().map(|note| note.replace("\n5\n", "\n4\n")).collect(),
         ),
         ("a signature changed", lines.to_vec(), {
             let mut notes = notes.to_vec();
             let at = notes[1].len() - 10;
-            let other = if notes[1].as_bytes()[at] == b'A' {
-                "B"
-            } else {
-                "A"
-            };
+            let other = if notes[1].as_bytes()[at] == b'A' { "B" } else { "A" };
             notes[1].replace_range(at..=at, other);
             notes
         }),
@@ -169,23 +158,13 @@ fn judged(log: &str, key: &str, name: &str, lines: &[String], notes: &[String]) 
     std::fs::write(slot.join("id"), log)?;
     std::fs::write(
         slot.join("audit-00000001.log"),
-        lines
-            .iter()
-            .map(|line| format!("{line}\n"))
-            .collect::<String>(),
+        lines.iter().map(|line| format!("{line}\n")).collect::<String>(),
     )?;
     std::fs::write(
         slot.join("checkpoints"),
-        notes
-            .iter()
-            .map(|note| format!("{note}\n"))
-            .collect::<String>(),
+        notes.iter().map(|note| format!("{note}\n")).collect::<String>(),
     )?;
     let report = verify(scratch.path(), &[key.parse()?], &[])?;
-    let bad = report
-        .first_bad
-        .map(|bad| json!({"what": bad.what, "seq": bad.seq}));
-    Ok(
-        json!({"name": name, "lines": lines, "checkpoints": notes, "ok": report.ok, "first_bad": bad}),
-    )
+    let bad = report.first_bad.map(|bad| json!({"what": bad.what, "seq": bad.seq}));
+    Ok(json!({"name": name, "lines": lines, "checkpoints": notes, "ok": report.ok, "first_bad": bad}))
 }

@@ -23,10 +23,7 @@ impl Checkpoint {
         let body = format!("{origin}\n{size}\n{}\n", BASE64_STANDARD.encode(root));
         let mut signature = key.public(log).hash().to_vec();
         signature.extend_from_slice(&key.sign(body.as_bytes()));
-        let text = format!(
-            "{body}\n\u{2014} {origin} {}\n",
-            BASE64_STANDARD.encode(signature)
-        );
+        let text = format!("{body}\n\u{2014} {origin} {}\n", BASE64_STANDARD.encode(signature));
         Self {
             log: log.to_owned(),
             size,
@@ -50,10 +47,7 @@ impl Checkpoint {
         let dalek = ed25519_dalek::VerifyingKey::from_bytes(key.as_bytes()).ok()?;
         let signed = format!("{head}\n");
         dalek
-            .verify_strict(
-                signed.as_bytes(),
-                &ed25519_dalek::Signature::from_bytes(&signature),
-            )
+            .verify_strict(signed.as_bytes(), &ed25519_dalek::Signature::from_bytes(&signature))
             .ok()?;
         let root = BASE64_STANDARD.decode(root).ok()?.try_into().ok()?;
         let log = name.strip_prefix("ibyok-audit/")?.to_owned();
@@ -104,16 +98,10 @@ mod tests {
             Checkpoint::open(checkpoint.text(), &key.public("A")),
             Some(checkpoint.clone())
         );
-        assert_eq!(
-            Checkpoint::open(checkpoint.text(), &other.public("A")),
-            None
-        );
+        assert_eq!(Checkpoint::open(checkpoint.text(), &other.public("A")), None);
         assert_eq!(Checkpoint::open(checkpoint.text(), &key.public("B")), None);
         assert_eq!(
-            Checkpoint::open(
-                &checkpoint.text().replace("\n12\n", "\n13\n"),
-                &key.public("A")
-            ),
+            Checkpoint::open(&checkpoint.text().replace("\n12\n", "\n13\n"), &key.public("A")),
             None
         );
     }

@@ -40,9 +40,7 @@ struct Feed {
 
 impl Feed {
     fn of(sink: &impl Sink) -> Self {
-        let log = sink
-            .place()
-            .map_or_else(|| "conformance".to_owned(), |place| place.log);
+        let log = sink.place().map_or_else(|| "conformance".to_owned(), |place| place.log);
         Self {
             log,
             head: Head::default(),
@@ -53,8 +51,7 @@ impl Feed {
     fn send(&mut self, sink: &mut impl Sink, count: u64, text: &str) -> Verdict {
         let (mut bytes, first) = (Vec::new(), self.head.size() + 1);
         for _ in 0..count {
-            let event = Event::new(Action::KeyRetrieve, Outcome::Allowed, Timestamp::UNIX_EPOCH)
-                .reason(text);
+            let event = Event::new(Action::KeyRetrieve, Outcome::Allowed, Timestamp::UNIX_EPOCH).reason(text);
             let mut line = Vec::new();
             Prepared::new(&event).finish(&self.log, &self.head, &mut line);
             self.head.push(&line);
@@ -69,12 +66,7 @@ impl Feed {
         if self.sent == lines {
             return Ok(());
         }
-        let same = self
-            .sent
-            .iter()
-            .zip(lines)
-            .take_while(|(a, b)| a == b)
-            .count();
+        let same = self.sent.iter().zip(lines).take_while(|(a, b)| a == b).count();
         Err(format!(
             "{} lines were synced and {} are there; the first {same} agree",
             self.sent.len(),

@@ -113,9 +113,7 @@ impl Error {
     }
 
     pub(crate) fn unavailable(reason: impl Into<String>) -> Self {
-        Self::Unavailable {
-            reason: reason.into(),
-        }
+        Self::Unavailable { reason: reason.into() }
     }
 
     /// The message with those of its causes, joined by colons.
@@ -133,8 +131,5 @@ impl Error {
 
 /// Input as it is shown in a message: short, control characters escaped.
 pub(crate) fn shown(text: &str) -> String {
-    text.chars()
-        .take(64)
-        .flat_map(char::escape_default)
-        .collect()
+    text.chars().take(64).flat_map(char::escape_default).collect()
 }

@@ -182,10 +182,7 @@ mod tests {
 
     #[test]
     fn two_generated_keys_differ() {
-        let (a, b) = (
-            SigningKey::generate().unwrap(),
-            SigningKey::generate().unwrap(),
-        );
+        let (a, b) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
         assert_ne!(a.expose_seed(), b.expose_seed());
     }
 }

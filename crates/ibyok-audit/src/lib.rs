@@ -55,12 +55,7 @@ pub use error::Error;
 pub use event::{Event, Principal, TEXT_LIMIT};
 pub use key::{SigningKey, VerifyingKey};
 pub use log::{Log, LogBuilder, LogStatus};
-pub use read::{
-    Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, export,
-};
+pub use read::{Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, export};
 pub use receipt::{EventTicket, Receipt};
-pub use sink::{
-    Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription,
-    StdoutSink,
-};
+pub use sink::{Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription, StdoutSink};
 pub use verify::{Bad, LogReport, Report, What, verify};

@@ -154,8 +154,8 @@ mod tests {
 
     #[test]
     fn the_fields_stand_in_the_documented_order() {
-        let event = Event::new(Action::KeyRetrieve, Outcome::Allowed, Timestamp::UNIX_EPOCH)
-            .key("a\"\\\u{1b}\u{2028}😀");
+        let event =
+            Event::new(Action::KeyRetrieve, Outcome::Allowed, Timestamp::UNIX_EPOCH).key("a\"\\\u{1b}\u{2028}😀");
         let expected = concat!(
             r#"{"v":1,"seq":1,"time":"1970-01-01T00:00:00.000000Z","log":"L","prev":""#,
             "0000000000000000000000000000000000000000000000000000000000000000",
@@ -182,12 +182,7 @@ mod tests {
             .trace_id(&long)
             .target(&long, &long)
             .client(None, Some(&long))
-            .principal(
-                Principal::new(PrincipalKind::Token)
-                    .id(&long)
-                    .name(&long)
-                    .chain(&long),
-            );
+            .principal(Principal::new(PrincipalKind::Token).id(&long).name(&long).chain(&long));
         assert!(line(&event).len() < LINE_LIMIT);
     }
 

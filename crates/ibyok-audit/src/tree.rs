@@ -8,10 +8,7 @@ pub(crate) type Hash = [u8; 32];
 
 /// `SHA-256(0x00 ‖ line)`, the line without its newline.
 pub(crate) fn leaf(line: &[u8]) -> Hash {
-    Sha256::new_with_prefix([0])
-        .chain_update(line)
-        .finalize()
-        .into()
+    Sha256::new_with_prefix([0]).chain_update(line).finalize().into()
 }
 
 /// `SHA-256(0x01 ‖ left ‖ right)`.
@@ -90,11 +87,7 @@ mod tests {
         let lines: Vec<Vec<u8>> = (0..200u32).map(|n| n.to_be_bytes().to_vec()).collect();
         let mut frontier = Frontier::default();
         for size in 0..lines.len() {
-            assert_eq!(
-                frontier.root(),
-                by_definition(&lines[..size]),
-                "at size {size}"
-            );
+            assert_eq!(frontier.root(), by_definition(&lines[..size]), "at size {size}");
             let again = Frontier::from_parts(frontier.size(), frontier.nodes().to_vec());
             assert_eq!(again.as_ref(), Some(&frontier));
             frontier.push(leaf(&lines[size]));

@@ -194,9 +194,7 @@ fn check_key(key: &SigningKey, place: &Place) -> Result<VerifyingKey, Error> {
     let public = key.public(&place.log);
     match &place.public_key {
         Some(known) if *known == public => Ok(public),
-        Some(_) => Err(Error::WrongKey {
-            log: place.log.clone(),
-        }),
+        Some(_) => Err(Error::WrongKey { log: place.log.clone() }),
         None => write_public_key(&place.directory, &public).map(|()| public),
     }
 }

@@ -46,14 +46,7 @@ fn keep(key: &SigningKey, shared: &Shared, waiting: &Receiver<Snapshot>) {
         snapshots.extend(waiting.try_iter());
         let signed: Vec<Checkpoint> = snapshots
             .iter()
-            .map(|snapshot| {
-                Checkpoint::sign(
-                    key,
-                    &shared.log,
-                    snapshot.head.size(),
-                    snapshot.head.tree().root(),
-                )
-            })
+            .map(|snapshot| Checkpoint::sign(key, &shared.log, snapshot.head.size(), snapshot.head.tree().root()))
             .collect();
         let result = write(&snapshots, &signed, &mut kept);
         shared.set_checkpoint_failure(result.err().map(|error| error.chain()));
@@ -63,11 +56,7 @@ fn keep(key: &SigningKey, shared: &Shared, waiting: &Receiver<Snapshot>) {
     }
 }
 
-fn write(
-    snapshots: &[Snapshot],
-    signed: &[Checkpoint],
-    kept: &mut Option<usize>,
-) -> Result<(), Error> {
+fn write(snapshots: &[Snapshot], signed: &[Checkpoint], kept: &mut Option<usize>) -> Result<(), Error> {
     let (Some(last), Some(checkpoint)) = (snapshots.last(), signed.last()) else {
         return Ok(());
     };

@@ -147,16 +147,11 @@ impl Log {
         lock(&self.shared.listeners).0.push(Box::new(listener));
     }
 
-    async fn ask(
-        &self,
-        job: impl FnOnce(oneshot::Sender<Result<(), Error>>) -> Job,
-    ) -> Result<(), Error> {
+    async fn ask(&self, job: impl FnOnce(oneshot::Sender<Result<(), Error>>) -> Job) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         self.shared.queue.command(job(reply))?;
         let answered = tokio::time::timeout(self.shared.deadline, answer).await;
-        answered
-            .map_err(|_| self.too_late())?
-            .map_err(|_| Error::Closed)?
+        answered.map_err(|_| self.too_late())?.map_err(|_| Error::Closed)?
     }
 
     fn too_late(&self) -> Error {

@@ -63,11 +63,7 @@ impl Queue {
         line: Prepared,
         reply: oneshot::Sender<Result<Receipt, Error>>,
     ) -> Result<(), Error> {
-        self.room
-            .acquire()
-            .await
-            .map_err(|_| Error::Closed)?
-            .forget();
+        self.room.acquire().await.map_err(|_| Error::Closed)?.forget();
         self.command(Job::Line(line, Some(reply)))
     }
 
@@ -99,10 +95,7 @@ impl Queue {
         if inner.jobs.is_empty() {
             inner.idle = true;
             inner = match wait {
-                None => self
-                    .ready
-                    .wait(inner)
-                    .unwrap_or_else(PoisonError::into_inner),
+                None => self.ready.wait(inner).unwrap_or_else(PoisonError::into_inner),
                 Some(wait) => {
                     self.ready
                         .wait_timeout(inner, wait)
@@ -114,11 +107,8 @@ impl Queue {
         }
         mem::swap(&mut inner.jobs, jobs);
         drop(inner);
-        self.room.add_permits(
-            jobs.iter()
-                .filter(|job| matches!(job, Job::Line(..)))
-                .count(),
-        );
+        self.room
+            .add_permits(jobs.iter().filter(|job| matches!(job, Job::Line(..))).count());
     }
 
     /// Refuses everything from here on; gives what still waits.

@@ -123,16 +123,17 @@ impl Writer {
             false => self.write_with(&gaps, lines),
         });
         let failure = result.err().map(|error| error.chain());
-        if failure.is_some() {
+        if self.poisoned.is_some() {
             self.refused += lines.len() as u64;
+        } else {
+            // A required sink that is not the home may fail and come back by itself.
+            self.shared.set_failure(failure.clone());
         }
         for ((line, reply), seq) in lines.iter().zip(replies).zip(first..) {
             let Some(reply) = reply else { continue };
             let answered = match (&failure, &self.poisoned) {
                 (None, _) => Ok(Receipt::new(line.ticket, seq, Arc::clone(&self.shared.log))),
-                (Some(_), Some(reason)) => Err(Error::Poisoned {
-                    reason: reason.clone(),
-                }),
+                (Some(_), Some(reason)) => Err(Error::Poisoned { reason: reason.clone() }),
                 (Some(reason), None) => Err(Error::unavailable(reason.clone())),
             };
             // Whoever does not wait any more has nothing to release.
@@ -174,9 +175,7 @@ impl Writer {
             return Err(error);
         }
         self.head = head;
-        self.shared
-            .last_seq
-            .store(self.head.size(), Ordering::Release);
+        self.shared.last_seq.store(self.head.size(), Ordering::Release);
         if !self.best_effort.is_empty() {
             let bytes: Arc<[u8]> = batch.bytes().into();
             self.best_effort
@@ -185,11 +184,7 @@ impl Writer {
         }
         let mut failure = None;
         for sink in &mut self.required {
-            failure = sink
-                .write(batch)
-                .and_then(|()| sink.sync())
-                .err()
-                .or(failure);
+            failure = sink.write(batch).and_then(|()| sink.sync()).err().or(failure);
         }
         failure.map_or(Ok(()), Err)
     }
@@ -201,11 +196,9 @@ impl Writer {
     }
 
     fn healthy(&self) -> Result<(), Error> {
-        self.poisoned.as_ref().map_or(Ok(()), |reason| {
-            Err(Error::Poisoned {
-                reason: reason.clone(),
-            })
-        })
+        self.poisoned
+            .as_ref()
+            .map_or(Ok(()), |reason| Err(Error::Poisoned { reason: reason.clone() }))
     }
 
     fn reopen(&mut self) -> Result<(), Error> {
@@ -234,11 +227,7 @@ impl Writer {
 
     /// What was dropped since the last `log.gap` line, at most once a second.
     fn dropped(&mut self) -> Vec<Gap> {
-        if self.poisoned.is_some()
-            || self
-                .last_gap
-                .is_some_and(|last| last.elapsed() < CHECKPOINT_TIME)
-        {
+        if self.poisoned.is_some() || self.last_gap.is_some_and(|last| last.elapsed() < CHECKPOINT_TIME) {
             return Vec::new();
         }
         let mut gaps = Vec::new();

@@ -51,25 +51,14 @@ impl Filter {
             .filter(|target| target.kind == "token")
             .map(|target| target.id.as_str());
         let caller = &entry.principal;
-        any(
-            &self.key,
-            [entry.key.as_deref(), entry.key_id.as_deref(), None],
-        ) && any(
-            &self.token,
-            [caller.id.as_deref(), caller.name.as_deref(), target],
-        ) && any(&self.namespace, [entry.namespace.as_deref(), None, None])
-            && any(
-                &self.environment,
-                [entry.environment.as_deref(), None, None],
-            )
+        any(&self.key, [entry.key.as_deref(), entry.key_id.as_deref(), None])
+            && any(&self.token, [caller.id.as_deref(), caller.name.as_deref(), target])
+            && any(&self.namespace, [entry.namespace.as_deref(), None, None])
+            && any(&self.environment, [entry.environment.as_deref(), None, None])
             && any(&self.request_id, [entry.request_id.as_deref(), None, None])
             && self.outcome.is_none_or(|outcome| entry.outcome == outcome)
-            && self
-                .action
-                .is_none_or(|action| entry.action == action.as_str())
-            && self
-                .client
-                .is_none_or(|client| entry.client.ip == Some(client))
+            && self.action.is_none_or(|action| entry.action == action.as_str())
+            && self.client.is_none_or(|client| entry.client.ip == Some(client))
             && self.since.is_none_or(|since| entry.time >= since)
             && self.until.is_none_or(|until| entry.time < until)
     }
@@ -77,7 +66,5 @@ impl Filter {
 
 /// Whether nothing is wanted, or one of these is it.
 fn any(wanted: &Option<String>, has: [Option<&str>; 3]) -> bool {
-    wanted
-        .as_deref()
-        .is_none_or(|wanted| has.contains(&Some(wanted)))
+    wanted.as_deref().is_none_or(|wanted| has.contains(&Some(wanted)))
 }

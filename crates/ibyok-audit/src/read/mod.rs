@@ -79,9 +79,7 @@ impl Reader {
             let mut count = 0;
             for segment in segments(&directory)?.into_iter().rev() {
                 let mut kept = VecDeque::new();
-                for line in
-                    Stream::only(slot, directory.clone(), segment).filter(|line| filter.lets(line))
-                {
+                for line in Stream::only(slot, directory.clone(), segment).filter(|line| filter.lets(line)) {
                     if kept.len() == limit {
                         kept.pop_front();
                     }
@@ -128,23 +126,15 @@ impl Iterator for Lines {
         if let Some(line) = self.ready.pop_front() {
             return Some(line);
         }
-        for source in self
-            .sources
-            .iter_mut()
-            .filter(|source| source.next.is_none())
-        {
+        for source in self.sources.iter_mut().filter(|source| source.next.is_none()) {
             match source.stream.by_ref().find(|line| self.filter.lets(line)) {
                 None => {}
                 Some(Ok(line)) => source.next = Some(line),
                 Some(Err(error)) => return Some(Err(error)),
             }
         }
-        let first = self
-            .sources
-            .iter_mut()
-            .filter(|source| source.next.is_some());
-        let first =
-            first.min_by_key(|source| source.next.as_ref().map(|line| line.entry().time))?;
+        let first = self.sources.iter_mut().filter(|source| source.next.is_some());
+        let first = first.min_by_key(|source| source.next.as_ref().map(|line| line.entry().time))?;
         first.next.take().map(Ok)
     }
 }
@@ -187,8 +177,7 @@ pub fn export(place: &Path, filter: &Filter, writer: &mut dyn Write) -> Result<u
     let mut count = 0;
     for line in Reader::open(place)?.lines(filter)? {
         let line = line?;
-        writeln!(writer, "{}", line.text())
-            .map_err(Error::io("write to", Path::new("the export")))?;
+        writeln!(writer, "{}", line.text()).map_err(Error::io("write to", Path::new("the export")))?;
         count += 1;
     }
     Ok(count)

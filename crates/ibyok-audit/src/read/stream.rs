@@ -10,7 +10,7 @@ use crate::line::LINE_LIMIT;
 
 /// The slots of a place, by number.
 pub(super) fn slots(root: &Path) -> Result<Vec<(u32, PathBuf)>, Error> {
-    let slots = numbers(root, "slot-", "")?;
+    let slots = numbers(root, "slot-", "", 0)?;
     Ok(slots
         .into_iter()
         .map(|slot| (slot, root.join(format!("slot-{slot}"))))
@@ -19,19 +19,18 @@ pub(super) fn slots(root: &Path) -> Result<Vec<(u32, PathBuf)>, Error> {
 
 /// The segments of a slot, by number.
 pub(super) fn segments(directory: &Path) -> Result<Vec<u32>, Error> {
-    numbers(directory, "audit-", ".log")
+    numbers(directory, "audit-", ".log", 8)
 }
 
-fn numbers(directory: &Path, prefix: &str, suffix: &str) -> Result<Vec<u32>, Error> {
+fn numbers(directory: &Path, prefix: &str, suffix: &str, width: usize) -> Result<Vec<u32>, Error> {
     let mut numbers: Vec<u32> = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(Error::io("list", directory))? {
         let name = entry.map_err(Error::io("list", directory))?.file_name();
-        let number: Option<u32> = name.to_str().and_then(|name| {
-            name.strip_prefix(prefix)?
-                .strip_suffix(suffix)?
-                .parse()
-                .ok()
-        });
+        let digits = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(prefix)?.strip_suffix(suffix))
+            .filter(|digits| width == 0 || digits.len() == width);
+        let number: Option<u32> = digits.and_then(|digits| digits.parse().ok());
         numbers.extend(number);
     }
     numbers.sort_unstable();
@@ -87,8 +86,7 @@ impl Stream {
     }
 
     fn path(&self) -> PathBuf {
-        self.directory
-            .join(format!("audit-{:08}.log", self.segment))
+        self.directory.join(format!("audit-{:08}.log", self.segment))
     }
 
     /// The bytes of the next whole line of this segment, if it is there.

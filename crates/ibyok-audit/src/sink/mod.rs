@@ -125,9 +125,7 @@ impl<'a> Batch<'a> {
 
     /// The lines without their newlines.
     pub fn lines(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.bytes
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
+        self.bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
     }
 
     /// The `seq` of the first line.

@@ -136,10 +136,7 @@ impl Open {
     /// The next line, or what stands there instead; `None` when only NULs are left.
     fn read(&mut self) -> io::Result<Option<Item>> {
         let mut text = Vec::new();
-        self.file
-            .by_ref()
-            .take(LONGEST)
-            .read_until(b'\n', &mut text)?;
+        self.file.by_ref().take(LONGEST).read_until(b'\n', &mut text)?;
         self.line += 1;
         let whole = text.last() == Some(&b'\n') && !text.contains(&0);
         if whole {

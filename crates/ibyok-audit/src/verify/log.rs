@@ -143,11 +143,7 @@ impl Walk {
         }
         let claimed = self.notes.last().map_or(0, |note| note.size);
         if claimed > self.size {
-            let (file, line, seq) = (
-                file_name(self.at.segment.max(1)),
-                self.at.line + 1,
-                self.size + 1,
-            );
+            let (file, line, seq) = (file_name(self.at.segment.max(1)), self.at.line + 1, self.size + 1);
             self.claim(&file, line, seq, What::Truncated);
         }
         Ok(())
@@ -218,9 +214,7 @@ impl Walk {
         let (seq, prev) = (self.size + 1, hex(&self.last));
         let hash: Hash = Sha256::digest(&item.text).into();
         let next = lines.peek(0)?.and_then(self::link);
-        let next_fits = next
-            .as_ref()
-            .is_some_and(|next| next.seq == seq && next.prev == prev);
+        let next_fits = next.as_ref().is_some_and(|next| next.seq == seq && next.prev == prev);
         let next_follows = next.as_ref().is_some_and(|next| next.prev == hex(&hash));
         let missing = |then| {
             Some(Watch::Missing {
@@ -238,24 +232,13 @@ impl Walk {
             None => (here, seq, What::Changed, missing(What::Inserted)),
             Some(link) if link.prev == prev => (here, seq, What::Changed, None),
             Some(link) if link.seq == seq => {
-                let was = String::from_utf8_lossy(&item.text).replacen(&link.prev, &prev, 1);
-                let only_prev =
-                    next.is_some_and(|next| next.prev == hex(&Sha256::digest(was).into()));
-                match seq {
-                    1 => (here, seq, What::Changed, None),
-                    _ if only_prev => (here, seq, What::Changed, None),
-                    _ => (self.at, seq - 1, What::Changed, None),
-                }
+                let (at, seq) = self.either_side(item, &link, next.as_ref());
+                (at, seq, What::Changed, None)
             }
             Some(link) if link.seq < seq => {
                 let rival = link.seq + 1 == seq && link.prev == hex(&self.before_last);
                 let ours_is_it = rival && hash != self.last && next_follows;
-                (
-                    if ours_is_it { self.at } else { here },
-                    link.seq,
-                    What::Inserted,
-                    None,
-                )
+                (if ours_is_it { self.at } else { here }, link.seq, What::Inserted, None)
             }
             Some(link) if next_fits => (here, link.seq, What::Moved, Some(Watch::Again { hash })),
             Some(_) => (here, seq, What::Removed, missing(What::Moved)),
@@ -265,14 +248,37 @@ impl Walk {
         Ok(())
     }
 
+    /// A line whose number fits and whose `prev` does not: either that was changed, or the line before it was. With the
+    /// right `prev` it must be the line that the next one follows, or that a checkpoint was signed for, to be the one.
+    fn either_side(&self, item: &Item, link: &Link, next: Option<&Link>) -> (At, u64) {
+        let here = At {
+            segment: item.segment,
+            line: item.line,
+        };
+        let seq = self.size + 1;
+        let was = String::from_utf8_lossy(&item.text).replacen(&link.prev, &hex(&self.last), 1);
+        let followed = next.is_some_and(|next| next.prev == hex(&Sha256::digest(&was).into()));
+        let signed = || {
+            let mut tree = self.tree.clone();
+            tree.add(was.as_bytes());
+            self.notes
+                .iter()
+                .any(|note| note.size == seq && note.root == tree.hash())
+        };
+        if self.size == 0 || followed || signed() {
+            (here, seq)
+        } else {
+            (self.at, self.size)
+        }
+    }
+
     /// Sharpens the verdict by a line further down.
     fn sharpen(&mut self, item: &Item) {
         let sharper = match &self.watch {
             None => None,
             Some(Watch::Missing { seq, prev, then }) => {
-                let found = link(item).is_some_and(|link| {
-                    link.log == self.id && link.seq == *seq && link.prev == hex(prev)
-                });
+                let found =
+                    link(item).is_some_and(|link| link.log == self.id && link.seq == *seq && link.prev == hex(prev));
                 found.then_some(*then)
             }
             Some(Watch::Again { hash }) => {
@@ -315,9 +321,7 @@ impl Walk {
 }
 
 fn link(item: &Item) -> Option<Link> {
-    item.whole
-        .then(|| serde_json::from_slice(&item.text).ok())
-        .flatten()
+    item.whole.then(|| serde_json::from_slice(&item.text).ok()).flatten()
 }
 
 fn hex(hash: &Hash) -> String {

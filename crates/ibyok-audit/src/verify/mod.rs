@@ -24,11 +24,7 @@ pub use report::{Bad, LogReport, Report, What};
 ///
 /// # Errors
 /// When the place cannot be read. What is wrong with a log is no error but in the [`Report`].
-pub fn verify(
-    place: &Path,
-    keys: &[VerifyingKey],
-    known: &[(String, String)],
-) -> Result<Report, Error> {
+pub fn verify(place: &Path, keys: &[VerifyingKey], known: &[(String, String)]) -> Result<Report, Error> {
     let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (log, note) in known {
         wanted.entry(log.as_str()).or_default().push(note.as_str());

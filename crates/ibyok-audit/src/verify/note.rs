@@ -41,11 +41,7 @@ pub(super) fn all(text: &str, key: &VerifyingKey) -> Vec<Note> {
 fn one(body: &str, signature: &str, key: &VerifyingKey) -> Option<Note> {
     let mut lines = body.lines().skip(1);
     let size = lines.next()?.parse().ok()?;
-    let root = BASE64_STANDARD
-        .decode(lines.next()?)
-        .ok()?
-        .try_into()
-        .ok()?;
+    let root = BASE64_STANDARD.decode(lines.next()?).ok()?.try_into().ok()?;
     Some(Note {
         size,
         root,

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 /// A tree that grows leaf by leaf.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tree {
     full: Vec<(u32, [u8; 32])>,
 }

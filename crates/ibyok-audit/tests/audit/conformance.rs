@@ -42,9 +42,7 @@ struct File {
 impl File {
     fn open(&self, directory: TempDir) -> Scratch {
         let builder = FileSink::builder(directory.path().join("audit"));
-        let builder = builder
-            .zero_fill(self.zero_fill)
-            .segment_bytes(self.segment_bytes);
+        let builder = builder.zero_fill(self.zero_fill).segment_bytes(self.segment_bytes);
         Scratch {
             sink: Some(builder.open_blocking().unwrap()),
             directory,
@@ -215,10 +213,7 @@ fn a_file_sink_whose_file_is_cut_at_restart_does_not_pass() {
         }
         fn restart(&self, mut sink: Scratch) -> Scratch {
             drop(sink.sink.take());
-            let path = sink
-                .directory
-                .path()
-                .join("audit/slot-0/audit-00000001.log");
+            let path = sink.directory.path().join("audit/slot-0/audit-00000001.log");
             let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
             file.set_len(700).unwrap();
             file.write_all_at(b"", 0).unwrap();

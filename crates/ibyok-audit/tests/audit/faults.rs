@@ -6,10 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ibyok_audit::{
-    Batch, Durability, Error, FileSink, Filter, Head, Log, Place, Reader, Sink, SinkDescription,
-    What,
-};
+use ibyok_audit::{Batch, Durability, Error, FileSink, Filter, Head, Log, Place, Reader, Sink, SinkDescription, What};
 
 use crate::support::{append, check, event, key, lines, open, segment, written};
 
@@ -43,8 +40,7 @@ impl Sink for Flaky {
         if self.switches.full.load(Ordering::SeqCst) {
             // A disk that is full takes the first part.
             let part = &batch.bytes()[..batch.bytes().len() / 2];
-            self.inner
-                .write(&Batch::new(part, batch.first_seq(), batch.count()))?;
+            self.inner.write(&Batch::new(part, batch.first_seq(), batch.count()))?;
             return Err(Error::Unavailable {
                 reason: "no space left on device".to_owned(),
             });
@@ -84,11 +80,7 @@ async fn flaky(place: &Path) -> (Log, Arc<Switches>) {
 fn gaps(place: &Path) -> Vec<(String, u64)> {
     let mut filter = Filter::default();
     filter.action = Some(ibyok_audit::Action::LogGap);
-    let lines = Reader::open(place)
-        .unwrap()
-        .lines(&filter)
-        .unwrap()
-        .map(Result::unwrap);
+    let lines = Reader::open(place).unwrap().lines(&filter).unwrap().map(Result::unwrap);
     lines
         .map(|line| (line.entry().reason.clone().unwrap(), line.entry().count))
         .collect()
@@ -129,10 +121,7 @@ async fn a_failed_sync_fails_the_whole_batch_and_everything_after_until_a_reopen
     log.close().await.unwrap();
     assert!(check(&place).ok);
     let (reason, count) = gaps(&place).pop().unwrap();
-    assert!(
-        reason.starts_with("refused: ") && count == 65,
-        "{reason} {count}"
-    );
+    assert!(reason.starts_with("refused: ") && count == 65, "{reason} {count}");
 }
 
 #[tokio::test]
@@ -142,14 +131,8 @@ async fn a_full_disk_refuses_and_a_reopen_goes_on_once_there_is_space() {
     let (log, switches) = flaky(&place).await;
     append(&log, event(1)).await;
     switches.full.store(true, Ordering::SeqCst);
-    assert!(matches!(
-        log.append(event(2)).await,
-        Err(Error::Poisoned { .. })
-    ));
-    assert!(
-        log.reopen().await.is_err(),
-        "its own line does not fit either"
-    );
+    assert!(matches!(log.append(event(2)).await, Err(Error::Poisoned { .. })));
+    assert!(log.reopen().await.is_err(), "its own line does not fit either");
     assert!(log.append(event(2)).await.is_err());
     switches.full.store(false, Ordering::SeqCst);
     log.reopen().await.unwrap();
@@ -167,10 +150,7 @@ async fn a_hanging_sink_is_a_refusal_within_the_deadline() {
     let (log, switches) = flaky(&place).await;
     switches.hangs.store(true, Ordering::SeqCst);
     let begun = std::time::Instant::now();
-    assert!(matches!(
-        log.append(event(1)).await,
-        Err(Error::Unavailable { .. })
-    ));
+    assert!(matches!(log.append(event(1)).await, Err(Error::Unavailable { .. })));
     assert!(begun.elapsed() < Duration::from_secs(3));
     for n in 0..10_000 {
         log.append_unwaited(event(n));
@@ -180,10 +160,7 @@ async fn a_hanging_sink_is_a_refusal_within_the_deadline() {
     append(&log, event(2)).await;
     log.close().await.unwrap();
     let report = check(&place);
-    assert!(
-        report.ok && report.events < 5000,
-        "the queue is bounded: {report:?}"
-    );
+    assert!(report.ok && report.events < 5000, "the queue is bounded: {report:?}");
     assert_eq!(kinds(&place), ["dropped"]);
     assert_eq!(
         gaps(&place)[0].1 + report.events,
@@ -240,19 +217,13 @@ async fn a_best_effort_sink_that_fails_holds_nobody_up_and_is_counted() {
             .all(|(reason, _)| reason == "dropped: `deaf` did not take them"),
         "{gaps:?}"
     );
-    assert!(
-        gaps.iter().map(|(_, count)| count).sum::<u64>() >= 2,
-        "{gaps:?}"
-    );
+    assert!(gaps.iter().map(|(_, count)| count).sum::<u64>() >= 2, "{gaps:?}");
 }
 
 /// What a crash now would leave: a copy of the files of a log that is open.
 fn crash(place: &Path, to: &Path) -> PathBuf {
     std::fs::create_dir_all(to.join("slot-0")).unwrap();
-    for entry in std::fs::read_dir(place.join("slot-0"))
-        .unwrap()
-        .map(Result::unwrap)
-    {
+    for entry in std::fs::read_dir(place.join("slot-0")).unwrap().map(Result::unwrap) {
         std::fs::copy(entry.path(), to.join("slot-0").join(entry.file_name())).unwrap();
     }
     to.to_owned()
@@ -301,16 +272,10 @@ async fn a_torn_last_line_is_moved_aside_and_is_no_tampering() {
         let scratch = tempfile::tempdir().unwrap();
         let place = crashed(scratch.path()).await;
         let end = end_of_lines(&place);
-        let file = std::fs::OpenOptions::new()
-            .write(true)
-            .open(segment(&place))
-            .unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(segment(&place)).unwrap();
         file.write_all_at(torn, end).unwrap();
         let report = check(&place);
-        assert!(
-            report.ok && report.logs[0].torn && report.events == 8,
-            "{report:?}"
-        );
+        assert!(report.ok && report.logs[0].torn && report.events == 8, "{report:?}");
         let log = open(&place).await;
         log.close().await.unwrap();
         let report = check(&place);
@@ -351,10 +316,7 @@ async fn a_log_cut_below_its_checkpoint_says_so_in_a_new_segment() {
     let scratch = tempfile::tempdir().unwrap();
     let place = scratch.path().join("audit");
     written(&place, 20).await;
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .open(segment(&place))
-        .unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(segment(&place)).unwrap();
     file.set_len(file.metadata().unwrap().len() - 7).unwrap();
     assert_eq!(check(&place).first_bad.unwrap().what, What::Truncated);
     open(&place).await.close().await.unwrap();
@@ -362,19 +324,14 @@ async fn a_log_cut_below_its_checkpoint_says_so_in_a_new_segment() {
     let bad = check(&place).first_bad.unwrap();
     assert_eq!(bad.seq, 20);
     std::fs::remove_file(place.join("slot-0/state")).unwrap();
-    assert!(matches!(
-        FileSink::open(&place).await,
-        Err(Error::Damaged { .. })
-    ));
+    assert!(matches!(FileSink::open(&place).await, Err(Error::Damaged { .. })));
 }
 
 #[tokio::test]
 async fn a_file_that_vanishes_changes_or_shrinks_under_the_writer_is_noticed() {
     type Harm = fn(&Path);
     let harms: [(&str, Harm); 5] = [
-        ("removed", |place| {
-            std::fs::remove_file(segment(place)).unwrap()
-        }),
+        ("removed", |place| std::fs::remove_file(segment(place)).unwrap()),
         ("renamed", |place| {
             std::fs::rename(segment(place), place.join("slot-0/old")).unwrap()
         }),
@@ -456,11 +413,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
         child.wait().unwrap();
         let report = check(&place);
         assert!(report.ok && killed, "{report:?}");
-        assert!(
-            report.events >= last,
-            "{last} acknowledged, {} there",
-            report.events
-        );
+        assert!(report.events >= last, "{last} acknowledged, {} there", report.events);
         before = report.events;
     }
     let log = open(&place).await;

@@ -121,9 +121,32 @@ async fn a_closed_log_takes_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let log = open(&scratch.path().join("audit")).await;
     log.close().await.unwrap();
-    assert!(matches!(
-        log.append(event(1)).await,
-        Err(ibyok_audit::Error::Closed)
-    ));
+    assert!(matches!(log.append(event(1)).await, Err(ibyok_audit::Error::Closed)));
     assert!(matches!(log.close().await, Err(ibyok_audit::Error::Closed)));
+}
+
+#[tokio::test]
+async fn a_log_whose_last_handle_is_dropped_is_closed_in_order() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    let log = open(&place).await;
+    for n in 0..10 {
+        log.append_unwaited(event(n));
+    }
+    drop((log.clone(), log));
+    let begun = std::time::Instant::now();
+    while check(&place).events < 12 {
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut last = ibyok_audit::Filter::default();
+    last.limit = Some(1);
+    let line = Reader::open(&place)
+        .unwrap()
+        .lines(&last)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    assert_eq!(line.entry().action, "log.close");
 }

@@ -1,6 +1,4 @@
-use ibyok_audit::{
-    Action, Event, FileSink, Filter, Outcome, Principal, PrincipalKind, Reader, export,
-};
+use ibyok_audit::{Action, Event, FileSink, Filter, Outcome, Principal, PrincipalKind, Reader, export};
 use jiff::Timestamp;
 
 use crate::support::{append, event, open, open_with, written};
@@ -11,12 +9,8 @@ fn at(second: i64) -> Timestamp {
 
 async fn sample(place: &std::path::Path) {
     let (one, two) = (open(place).await, open(place).await);
-    let ci = Principal::new(PrincipalKind::Token)
-        .id("tok1")
-        .name("ci")
-        .chain("c");
-    let get =
-        |second, outcome| Event::new(Action::KeyRetrieve, outcome, at(second)).namespace("default");
+    let ci = Principal::new(PrincipalKind::Token).id("tok1").name("ci").chain("c");
+    let get = |second, outcome| Event::new(Action::KeyRetrieve, outcome, at(second)).namespace("default");
     let ip = "192.0.2.7".parse().unwrap();
     for event in [
         get(1, Outcome::Allowed)
@@ -33,16 +27,8 @@ async fn sample(place: &std::path::Path) {
     ] {
         append(&one, event).await;
     }
-    append(
-        &two,
-        get(2, Outcome::Allowed).environment("prod").key("other"),
-    )
-    .await;
-    append(
-        &two,
-        get(4, Outcome::Failed).environment("prod").key("openai"),
-    )
-    .await;
+    append(&two, get(2, Outcome::Allowed).environment("prod").key("other")).await;
+    append(&two, get(4, Outcome::Failed).environment("prod").key("openai")).await;
     one.flush().await.unwrap();
     one.close().await.unwrap();
     two.close().await.unwrap();
@@ -50,11 +36,7 @@ async fn sample(place: &std::path::Path) {
 
 /// The seconds of the lines that a filter lets through, without the log's own.
 fn seconds(place: &std::path::Path, filter: &Filter) -> Vec<i64> {
-    let lines = Reader::open(place)
-        .unwrap()
-        .lines(filter)
-        .unwrap()
-        .map(Result::unwrap);
+    let lines = Reader::open(place).unwrap().lines(filter).unwrap().map(Result::unwrap);
     let own = |line: &ibyok_audit::Line| line.entry().action.starts_with("log.");
     lines
         .filter(|line| !own(line))
@@ -78,19 +60,10 @@ async fn logs_are_merged_by_time_and_filtered_by_each_field() {
     assert_eq!(with(&|filter| filter.token = Some("ci".into())), [1]);
     assert_eq!(with(&|filter| filter.token = Some("tok1".into())), [1, 5]);
     assert_eq!(with(&|filter| filter.environment = Some("dev".into())), [3]);
-    assert_eq!(
-        with(&|filter| filter.namespace = Some("acme".into())),
-        [0i64; 0]
-    );
+    assert_eq!(with(&|filter| filter.namespace = Some("acme".into())), [0i64; 0]);
     assert_eq!(with(&|filter| filter.outcome = Some(Outcome::Failed)), [4]);
-    assert_eq!(
-        with(&|filter| filter.action = Some(Action::TokenRevoke)),
-        [5]
-    );
-    assert_eq!(
-        with(&|filter| filter.client = "192.0.2.7".parse().ok()),
-        [3]
-    );
+    assert_eq!(with(&|filter| filter.action = Some(Action::TokenRevoke)), [5]);
+    assert_eq!(with(&|filter| filter.client = "192.0.2.7".parse().ok()), [3]);
     assert_eq!(with(&|filter| filter.request_id = Some("r3".into())), [3]);
     assert_eq!(
         with(&|filter| (filter.since, filter.until) = (Some(at(2)), Some(at(4)))),
@@ -102,29 +75,16 @@ async fn logs_are_merged_by_time_and_filtered_by_each_field() {
     );
     let mut last = Filter::default();
     last.limit = Some(3);
-    assert_eq!(
-        Reader::open(&place).unwrap().lines(&last).unwrap().count(),
-        3
-    );
+    assert_eq!(Reader::open(&place).unwrap().lines(&last).unwrap().count(), 3);
 }
 
 #[tokio::test]
 async fn following_sees_new_lines_new_segments_and_new_slots() {
     let scratch = tempfile::tempdir().unwrap();
     let place = scratch.path().join("audit");
-    let log = open_with(
-        FileSink::builder(&place)
-            .segment_bytes(4096)
-            .open()
-            .await
-            .unwrap(),
-    )
-    .await;
+    let log = open_with(FileSink::builder(&place).segment_bytes(4096).open().await.unwrap()).await;
     append(&log, event(1)).await;
-    let mut follow = Reader::open(&place)
-        .unwrap()
-        .follow(&Filter::default())
-        .unwrap();
+    let mut follow = Reader::open(&place).unwrap().follow(&Filter::default()).unwrap();
     assert_eq!(follow.poll().unwrap().len(), 0);
     let mut seen = Vec::new();
     for n in 2..40 {
@@ -137,16 +97,9 @@ async fn following_sees_new_lines_new_segments_and_new_slots() {
                 .map(|line| line.entry().key.clone().unwrap()),
         );
     }
-    assert_eq!(
-        seen,
-        (2..40).map(|n| format!("key-{n}")).collect::<Vec<_>>()
-    );
+    assert_eq!(seen, (2..40).map(|n| format!("key-{n}")).collect::<Vec<_>>());
     let second = open(&place).await;
-    assert_eq!(
-        follow.poll().unwrap().len(),
-        1,
-        "log.open of the second slot"
-    );
+    assert_eq!(follow.poll().unwrap().len(), 1, "log.open of the second slot");
     second.close().await.unwrap();
 }
 
@@ -166,13 +119,7 @@ async fn hostile_text_is_one_line_that_reads_back() {
     let place = scratch.path().join("audit");
     let log = open(&place).await;
     let hostile = "\r\n{\"v\":1}\u{0}\u{1b}[2J\"\\\u{2028}\u{202e}\u{feff}\u{7f}\u{9b}é😀";
-    append(
-        &log,
-        event(1)
-            .key(hostile)
-            .client(None, Some(&hostile.repeat(70_000))),
-    )
-    .await;
+    append(&log, event(1).key(hostile).client(None, Some(&hostile.repeat(70_000)))).await;
     log.close().await.unwrap();
     let bytes = std::fs::read(crate::support::segment(&place)).unwrap();
     assert!(bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n')));
@@ -186,14 +133,7 @@ async fn hostile_text_is_one_line_that_reads_back() {
         .map(Result::unwrap)
         .collect();
     assert_eq!(
-        found[0]
-            .entry()
-            .client
-            .user_agent
-            .as_ref()
-            .unwrap()
-            .chars()
-            .count(),
+        found[0].entry().client.user_agent.as_ref().unwrap().chars().count(),
         256
     );
     assert!(crate::support::check(&place).ok);

@@ -67,11 +67,7 @@ async fn another_key_does_not_open_a_log() {
 #[tokio::test]
 async fn a_log_without_a_key_a_home_or_durability_does_not_open() {
     let scratch = tempfile::tempdir().unwrap();
-    let sink = || {
-        FileSink::builder(scratch.path().join("audit"))
-            .open_blocking()
-            .unwrap()
-    };
+    let sink = || FileSink::builder(scratch.path().join("audit")).open_blocking().unwrap();
     assert!(matches!(
         Log::builder().required(sink()).open().await,
         Err(Error::NoSigningKey)
@@ -116,13 +112,7 @@ async fn what_cannot_hold_a_log_is_refused_with_its_name() {
         Err(Error::NotADirectory { what: "a pipe", .. })
     ));
     let orphan = FileSink::open(scratch.path().join("no/parent")).await;
-    assert!(matches!(
-        orphan,
-        Err(Error::Io {
-            action: "create",
-            ..
-        })
-    ));
+    assert!(matches!(orphan, Err(Error::Io { action: "create", .. })));
 }
 
 #[tokio::test]

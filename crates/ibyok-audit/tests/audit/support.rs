@@ -22,12 +22,7 @@ pub(crate) async fn open(place: &Path) -> Log {
 }
 
 pub(crate) async fn open_with(sink: impl ibyok_audit::Sink + 'static) -> Log {
-    Log::builder()
-        .required(sink)
-        .signing_key(key())
-        .open()
-        .await
-        .unwrap()
+    Log::builder().required(sink).signing_key(key()).open().await.unwrap()
 }
 
 /// Appends an event and gives its `seq`.
@@ -50,10 +45,7 @@ pub(crate) fn segment(place: &Path) -> PathBuf {
 
 pub(crate) fn lines(place: &Path) -> Vec<String> {
     let text = std::fs::read(segment(place)).unwrap();
-    let end = text
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1);
+    let end = text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     String::from_utf8(text[..end].to_vec())
         .unwrap()
         .lines()
@@ -64,10 +56,7 @@ pub(crate) fn lines(place: &Path) -> Vec<String> {
 pub(crate) fn put_lines(place: &Path, lines: &[String]) {
     std::fs::write(
         segment(place),
-        lines
-            .iter()
-            .map(|line| format!("{line}\n"))
-            .collect::<String>(),
+        lines.iter().map(|line| format!("{line}\n")).collect::<String>(),
     )
     .unwrap();
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use ibyok_audit::{Bad, What, verify};
 
-use crate::support::{append, check, event, key, lines, open, put_lines, written};
+use crate::support::{append, check, event, key, lines, open, put_lines, segment, written};
 
 /// A closed log of 20 lines, changed in a way, and what verification says of it first.
 async fn after(change: impl FnOnce(&Path, &mut Vec<String>)) -> Option<Bad> {
@@ -57,11 +57,7 @@ async fn a_changed_link_field_is_named_where_it_is() {
     for field in ["\"prev\":\"", "\"seq\":", "\"log\":\""] {
         let bad = after(|_, lines| {
             let at = lines[9].find(field).unwrap() + field.len();
-            let other = if lines[9].as_bytes()[at] == b'5' {
-                "6"
-            } else {
-                "5"
-            };
+            let other = if lines[9].as_bytes()[at] == b'5' { "6" } else { "5" };
             lines[9].replace_range(at..=at, other);
         })
         .await;
@@ -84,10 +80,7 @@ async fn a_changed_last_line_is_between_the_last_good_checkpoint_and_the_end() {
     let bad = after(|_, lines| lines[19] = lines[19].replace("allowed", "refused"))
         .await
         .unwrap();
-    assert_eq!(
-        (bad.what, bad.seq, bad.until),
-        (What::Replaced, 2, Some(20))
-    );
+    assert_eq!((bad.what, bad.seq, bad.until), (What::Replaced, 2, Some(20)));
 }
 
 #[tokio::test]
@@ -154,12 +147,7 @@ async fn an_inserted_line_is_named() {
 
 #[tokio::test]
 async fn a_moved_line_is_named() {
-    is(
-        after(|_, lines| lines.swap(9, 10)).await,
-        What::Moved,
-        11,
-        10,
-    );
+    is(after(|_, lines| lines.swap(9, 10)).await, What::Moved, 11, 10);
     is(
         after(|_, lines| {
             let line = lines.remove(15);
@@ -205,12 +193,7 @@ async fn a_line_of_another_log_is_named() {
         10,
         10,
     );
-    is(
-        after(|_, lines| *lines = others.clone()).await,
-        What::Changed,
-        1,
-        1,
-    );
+    is(after(|_, lines| *lines = others.clone()).await, What::Changed, 1, 1);
 }
 
 #[tokio::test]
@@ -226,10 +209,7 @@ async fn a_chain_made_anew_is_not_the_one_that_was_signed() {
     })
     .await
     .unwrap();
-    assert_eq!(
-        (bad.what, bad.seq, bad.until),
-        (What::Replaced, 2, Some(20))
-    );
+    assert_eq!((bad.what, bad.seq, bad.until), (What::Replaced, 2, Some(20)));
 }
 
 #[tokio::test]
@@ -256,10 +236,7 @@ async fn an_older_copy_of_everything_is_seen_by_a_checkpoint_from_elsewhere() {
     let log = open(&place).await;
     append(&log, event(100)).await;
     log.close().await.unwrap();
-    let known = [(
-        log.id().to_owned(),
-        log.last_checkpoint().unwrap().text().to_owned(),
-    )];
+    let known = [(log.id().to_owned(), log.last_checkpoint().unwrap().text().to_owned())];
     let keys = [key().public(log.id())];
     assert!(verify(&place, &keys, &known).unwrap().ok);
     assert!(verify(&copy, &keys, &[]).unwrap().ok);
@@ -277,16 +254,11 @@ async fn another_key_beside_the_log_is_noticed_by_who_knows_the_right_one() {
     let log = open(&place).await;
     log.close().await.unwrap();
     let right = key().public(log.id());
-    let wrong = ibyok_audit::SigningKey::generate()
-        .unwrap()
-        .public(log.id());
+    let wrong = ibyok_audit::SigningKey::generate().unwrap().public(log.id());
     std::fs::write(place.join("slot-0/log.pub"), format!("{wrong}\n")).unwrap();
     assert_eq!(check(&place).first_bad.unwrap().what, What::BadSignature);
     let bad = verify(&place, &[right], &[]).unwrap().first_bad.unwrap();
-    assert_eq!(
-        (bad.what, bad.segment.as_str()),
-        (What::Replaced, "log.pub")
-    );
+    assert_eq!((bad.what, bad.segment.as_str()), (What::Replaced, "log.pub"));
 }
 
 #[tokio::test]
@@ -326,5 +298,32 @@ fn copy_directory(from: &Path, to: &Path) {
         } else {
             std::fs::copy(entry.path(), target).unwrap();
         }
+    }
+}
+
+#[tokio::test]
+async fn any_byte_that_is_changed_names_its_line() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    written(&place, 12).await;
+    let good = std::fs::read(segment(&place)).unwrap();
+    let changed = |at: usize, byte: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = byte;
+        std::fs::write(segment(&place), bytes).unwrap();
+        let line = good[..at].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+        let bad = check(&place).first_bad;
+        let bad = bad.unwrap_or_else(|| panic!("byte {at} of line {line} to {byte:#x} is not seen"));
+        let named = bad.seq == line || bad.until.is_some_and(|until| (bad.seq..=until).contains(&line));
+        assert!(named, "byte {at} of line {line} to {byte:#x}: {bad:?}");
+    };
+    let runner = proptest::test_runner::Config::with_cases(400);
+    proptest::proptest!(runner, |(at in 0..good.len(), byte: u8)| {
+        if good[at] != byte {
+            changed(at, byte);
+        }
+    });
+    for (at, byte) in good.iter().enumerate().take(700) {
+        changed(at, byte ^ 1);
     }
 }

@@ -36,23 +36,12 @@ fn each_case_is_judged_as_it_says() {
         let slot = scratch.path().join("slot-0");
         std::fs::create_dir(&slot).unwrap();
         std::fs::write(slot.join("id"), &vectors.log).unwrap();
-        let text = |lines: &[String]| {
-            lines
-                .iter()
-                .map(|line| format!("{line}\n"))
-                .collect::<String>()
-        };
+        let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
         std::fs::write(slot.join("audit-00000001.log"), text(&case.lines)).unwrap();
         std::fs::write(slot.join("checkpoints"), text(&case.checkpoints)).unwrap();
         let report = verify(scratch.path(), std::slice::from_ref(&key), &[]).unwrap();
         assert_eq!(report.ok, case.ok, "{}: {report:?}", case.name);
-        let what = |bad: &ibyok_audit::Bad| {
-            serde_json::to_value(bad.what)
-                .unwrap()
-                .as_str()
-                .unwrap()
-                .to_owned()
-        };
+        let what = |bad: &ibyok_audit::Bad| serde_json::to_value(bad.what).unwrap().as_str().unwrap().to_owned();
         let found = report.first_bad.as_ref().map(|bad| FirstBad {
             what: what(bad),
             seq: bad.seq,

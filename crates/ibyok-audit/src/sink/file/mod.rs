@@ -103,10 +103,7 @@ impl FileSink {
         let found = recover(&slot.directory, &slot.log, public_key.as_ref(), None)?;
         let segment = open_segment(&settings, &slot, &found)?;
         let Recovered {
-            head,
-            last_time,
-            gaps,
-            ..
+            head, last_time, gaps, ..
         } = found;
         Ok(Self {
             settings,
@@ -124,9 +121,7 @@ impl FileSink {
         if !self.slot.is_still_there() {
             self.slot = Slot::make_for(&self.settings.root, &self.slot.log)?;
         }
-        let number = numbers(&self.slot.directory)?
-            .last()
-            .map_or(1, |last| last + 1);
+        let number = numbers(&self.slot.directory)?.last().map_or(1, |last| last + 1);
         self.segment = Segment::create(&self.slot.directory, number, self.settings.zero_fill)?;
         self.head = head.clone();
         self.gaps = vec![Gap::new(GapKind::Missing, 0, why)];
@@ -246,11 +241,6 @@ fn open_segment(settings: &Settings, slot: &Slot, found: &Recovered) -> Result<S
     if found.is_new {
         Segment::create(&slot.directory, found.segment, settings.zero_fill)
     } else {
-        Segment::open(
-            &slot.directory,
-            found.segment,
-            found.offset,
-            settings.zero_fill,
-        )
+        Segment::open(&slot.directory, found.segment, found.offset, settings.zero_fill)
     }
 }

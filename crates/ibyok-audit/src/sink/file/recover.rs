@@ -49,8 +49,7 @@ pub(super) fn recover(
     let next = segments.last().map_or(1, |last| last.saturating_add(1));
     let state = key.and_then(|key| State::read(directory, key));
     let from_state = state.is_some();
-    let (head, segment, offset) =
-        state.unwrap_or((Head::default(), segments.first().copied().unwrap_or(1), 0));
+    let (head, segment, offset) = state.unwrap_or((Head::default(), segments.first().copied().unwrap_or(1), 0));
     let mut found = Recovered {
         holds_known: known.is_none_or(|known| *known == head),
         head,
@@ -79,21 +78,13 @@ pub(super) fn recover(
             End::Clean => {}
             End::Torn if is_last => move_aside(directory, &mut found)?,
             End::Torn | End::Broken if from_state => {
-                let why = format!(
-                    "{} does not follow line {}",
-                    place(&found),
-                    found.head.size()
-                );
+                let why = format!("{} does not follow line {}", place(&found), found.head.size());
                 found.gaps.push(Gap::new(GapKind::Broken, 0, why));
                 (found.segment, found.is_new, found.offset) = (next, true, 0);
                 break;
             }
             End::Torn | End::Broken => {
-                let why = format!(
-                    "{} does not follow line {}",
-                    place(&found),
-                    found.head.size()
-                );
+                let why = format!("{} does not follow line {}", place(&found), found.head.size());
                 return Err(Error::Damaged {
                     path: directory.to_owned(),
                     why,
@@ -108,10 +99,7 @@ pub(super) fn recover(
 }
 
 fn place(found: &Recovered) -> String {
-    format!(
-        "what stands in segment {} at byte {}",
-        found.segment, found.offset
-    )
+    format!("what stands in segment {} at byte {}", found.segment, found.offset)
 }
 
 /// Whether the last line before the state's position is the one it speaks of.
@@ -125,17 +113,10 @@ fn begins_well(directory: &Path, found: &mut Recovered) -> Result<bool, Error> {
     };
     let length = found.offset.min(LINE_LIMIT as u64 + 2);
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-    if file
-        .read_exact_at(&mut bytes, found.offset - length)
-        .is_err()
-        || bytes.pop() != Some(b'\n')
-    {
+    if file.read_exact_at(&mut bytes, found.offset - length).is_err() || bytes.pop() != Some(b'\n') {
         return Ok(false);
     }
-    let line = bytes
-        .rsplit(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
+    let line = bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     found.last_time = serde_json::from_slice::<Link<'_>>(line)
         .ok()
         .and_then(|link| link.time.parse().ok());
@@ -152,12 +133,7 @@ enum End {
 }
 
 /// Takes in lines from the position on, as long as they follow.
-fn follow(
-    directory: &Path,
-    log: &str,
-    known: Option<&Head>,
-    found: &mut Recovered,
-) -> Result<End, Error> {
+fn follow(directory: &Path, log: &str, known: Option<&Head>, found: &mut Recovered) -> Result<End, Error> {
     let path = path(directory, found.segment);
     let mut file = match File::open(&path) {
         Ok(file) => file,
@@ -170,10 +146,7 @@ fn follow(
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = file
-            .by_ref()
-            .take(LINE_LIMIT as u64 + 1)
-            .read_until(b'\n', &mut line);
+        let read = file.by_ref().take(LINE_LIMIT as u64 + 1).read_until(b'\n', &mut line);
         let read = read.map_err(Error::io("read", &path))?;
         if read == 0 {
             return Ok(End::Clean);
@@ -239,34 +212,22 @@ fn move_aside(directory: &Path, found: &mut Recovered) -> Result<(), Error> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(found.offset))
         .map_err(Error::io("read", &path))?;
-    file.read_to_end(&mut bytes)
-        .map_err(Error::io("read", &path))?;
-    let length = bytes
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1);
+    file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+    let length = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     bytes.truncate(length);
     let name = format!("torn-{}-{}", found.segment, found.offset);
     let aside = directory.join(&name);
     let mut options = OpenOptions::new();
-    let kept = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside);
+    let kept = options.write(true).create(true).truncate(true).mode(0o600).open(&aside);
     let write = |file: File| file.write_all_at(&bytes, 0).and_then(|()| file.sync_all());
-    kept.and_then(write)
-        .map_err(Error::io("write to", &aside))?;
+    kept.and_then(write).map_err(Error::io("write to", &aside))?;
     sync_directory(directory)?;
     file.set_len(found.offset)
         .and_then(|()| file.sync_all())
         .map_err(Error::io("cut", &path))?;
     let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
     let detail = format!("{length} bytes of a last write that was cut are in `{name}`");
-    found
-        .gaps
-        .push(Gap::new(GapKind::Torn, lines.max(1), detail));
+    found.gaps.push(Gap::new(GapKind::Torn, lines.max(1), detail));
     Ok(())
 }
 
@@ -274,10 +235,7 @@ fn move_aside(directory: &Path, found: &mut Recovered) -> Result<(), Error> {
 fn fits_checkpoints(directory: &Path, found: &Recovered) -> Result<(), Error> {
     let size = largest_size(directory)?;
     if size > found.head.size() {
-        let why = format!(
-            "it has {} lines, and a checkpoint speaks of {size}",
-            found.head.size()
-        );
+        let why = format!("it has {} lines, and a checkpoint speaks of {size}", found.head.size());
         return Err(Error::Damaged {
             path: directory.to_owned(),
             why,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 
 /// How far ahead of the lines a segment is filled with zeros.
-const FILL: usize = 1 << 20;
+const FILL: usize = 1 << 18;
 
 static ZEROS: [u8; FILL] = [0; FILL];
 
@@ -29,30 +29,14 @@ impl Segment {
     pub(super) fn create(directory: &Path, number: u32, zero_fill: bool) -> Result<Self, Error> {
         let path = path(directory, number);
         let mut options = OpenOptions::new();
-        let file = options
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-        let segment = Self::new(
-            file.map_err(Error::io("create", &path))?,
-            path,
-            number,
-            0,
-            zero_fill,
-        )?;
+        let file = options.read(true).write(true).create_new(true).mode(0o600).open(&path);
+        let segment = Self::new(file.map_err(Error::io("create", &path))?, path, number, 0, zero_fill)?;
         sync_directory(directory)?;
         Ok(segment)
     }
 
     /// One that exists, to be continued at `end`. What stands there must be NULs.
-    pub(super) fn open(
-        directory: &Path,
-        number: u32,
-        end: u64,
-        zero_fill: bool,
-    ) -> Result<Self, Error> {
+    pub(super) fn open(directory: &Path, number: u32, end: u64, zero_fill: bool) -> Result<Self, Error> {
         let path = path(directory, number);
         let file = OpenOptions::new()
             .read(true)
@@ -62,13 +46,7 @@ impl Segment {
         Self::new(file, path, number, end, zero_fill)
     }
 
-    fn new(
-        file: File,
-        path: PathBuf,
-        number: u32,
-        end: u64,
-        zero_fill: bool,
-    ) -> Result<Self, Error> {
+    fn new(file: File, path: PathBuf, number: u32, end: u64, zero_fill: bool) -> Result<Self, Error> {
         let meta = file.metadata().map_err(Error::io("look at", &path))?;
         let identity = (meta.dev(), meta.ino());
         Ok(Self {
@@ -96,10 +74,7 @@ impl Segment {
         let poisoned = |what: &str| Error::Poisoned {
             reason: format!("`{}` {what}", self.path.display()),
         };
-        let ours = self
-            .file
-            .metadata()
-            .map_err(Error::io("look at", &self.path))?;
+        let ours = self.file.metadata().map_err(Error::io("look at", &self.path))?;
         let there = match std::fs::symlink_metadata(&self.path) {
             Ok(there) => there,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -145,9 +120,7 @@ impl Segment {
 
     /// Cuts the zeros off and syncs: a segment that is done is exact.
     pub(super) fn finish(&mut self) -> Result<(), Error> {
-        self.file
-            .set_len(self.end)
-            .map_err(Error::io("cut", &self.path))?;
+        self.file.set_len(self.end).map_err(Error::io("cut", &self.path))?;
         self.filled = self.end;
         self.file.sync_all().map_err(Error::io("sync", &self.path))
     }
@@ -157,9 +130,7 @@ impl Segment {
         let mut buffer = vec![0; 64 * 1024];
         let mut at = from;
         while at < self.end {
-            let length = buffer
-                .len()
-                .min(usize::try_from(self.end - at).unwrap_or(usize::MAX));
+            let length = buffer.len().min(usize::try_from(self.end - at).unwrap_or(usize::MAX));
             let Some(part) = buffer.get_mut(..length) else {
                 break;
             };
@@ -181,15 +152,17 @@ pub(super) fn path(directory: &Path, number: u32) -> PathBuf {
 
 /// The numbers of the segments in a slot, in order.
 pub(super) fn numbers(directory: &Path) -> Result<Vec<u32>, Error> {
-    let mut numbers = Vec::new();
+    let mut numbers: Vec<u32> = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(Error::io("list", directory))? {
         let name = entry.map_err(Error::io("list", directory))?.file_name();
-        let number: Option<u32> = name.to_str().and_then(|name| {
-            name.strip_prefix("audit-")?
-                .strip_suffix(".log")?
-                .parse()
-                .ok()
-        });
+        let digits = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("audit-")?.strip_suffix(".log"));
+        // Eight digits, and room for a next one.
+        let number: Option<u32> = digits
+            .filter(|digits| digits.len() == 8)
+            .and_then(|digits| digits.parse().ok());
+        let number = number.filter(|number| *number < 99_999_999);
         numbers.extend(number);
     }
     numbers.sort_unstable();

@@ -2,9 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{
-    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
-};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rand::TryRng as _;
@@ -91,12 +89,7 @@ impl Slot {
 fn lock(directory: &Path) -> Result<Option<File>, Error> {
     let path = directory.join("lock");
     let mut options = OpenOptions::new();
-    let file = options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path);
+    let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
     let file = file.map_err(Error::io("open", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
@@ -141,17 +134,11 @@ fn damaged(directory: &Path, why: &str) -> Error {
 fn random_id() -> Result<String, Error> {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut bytes = [0; 16];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(|_| Error::Random)?;
+    SysRng.try_fill_bytes(&mut bytes).map_err(|_| Error::Random)?;
     let mut number = u128::from_be_bytes(bytes);
     let mut digits = Vec::with_capacity(22);
     for _ in 0..22 {
-        digits.extend(
-            ALPHABET
-                .get((number % 62) as usize)
-                .map(|byte| char::from(*byte)),
-        );
+        digits.extend(ALPHABET.get((number % 62) as usize).map(|byte| char::from(*byte)));
         number /= 62;
     }
     Ok(digits.iter().rev().collect())

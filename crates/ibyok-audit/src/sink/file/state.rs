@@ -33,12 +33,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(head: &Head, segment: u32, offset: u64, checkpoint: &Checkpoint) -> Self {
-        let frontier = head
-            .tree()
-            .nodes()
-            .iter()
-            .map(|node| HEXLOWER.encode(node))
-            .collect();
+        let frontier = head.tree().nodes().iter().map(|node| HEXLOWER.encode(node)).collect();
         let checkpoint = checkpoint.text().to_owned();
         Self {
             v: 1,
@@ -51,29 +46,19 @@ impl State {
     }
 
     pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
-        let text =
-            serde_json::to_vec(self).map_err(|error| Error::unavailable(error.to_string()))?;
+        let text = serde_json::to_vec(self).map_err(|error| Error::unavailable(error.to_string()))?;
         replace(directory, "state", &text)
     }
 
     /// The state beside a log, if it is whole and that key signed it.
     pub(super) fn read(directory: &Path, key: &VerifyingKey) -> Option<(Head, u32, u64)> {
-        let state: Self =
-            serde_json::from_slice(&std::fs::read(directory.join("state")).ok()?).ok()?;
+        let state: Self = serde_json::from_slice(&std::fs::read(directory.join("state")).ok()?).ok()?;
         let checkpoint = Checkpoint::open(&state.checkpoint, key)?;
         let hash = |text: &String| HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok();
-        let nodes = state
-            .frontier
-            .iter()
-            .map(hash)
-            .collect::<Option<Vec<[u8; 32]>>>()?;
+        let nodes = state.frontier.iter().map(hash).collect::<Option<Vec<[u8; 32]>>>()?;
         let tree = Frontier::from_parts(checkpoint.size(), nodes)?;
         let whole = state.v == 1 && tree.root() == *checkpoint.root();
-        whole.then_some((
-            Head::from_parts(hash(&state.prev)?, tree),
-            state.segment,
-            state.offset,
-        ))
+        whole.then_some((Head::from_parts(hash(&state.prev)?, tree), state.segment, state.offset))
     }
 }
 
@@ -93,25 +78,15 @@ pub(crate) fn write_public_key(directory: &Path, key: &VerifyingKey) -> Result<(
 
 /// Adds checkpoints to those beside the log, each followed by an empty line, and syncs. Beyond 4,096 every second one of
 /// the older half is left out, so that the file stays small and still tells early lines from late ones.
-pub(crate) fn append_notes(
-    directory: &Path,
-    notes: &[Checkpoint],
-    kept: &mut usize,
-) -> Result<(), Error> {
+pub(crate) fn append_notes(directory: &Path, notes: &[Checkpoint], kept: &mut usize) -> Result<(), Error> {
     let path = directory.join("checkpoints");
     if *kept + notes.len() > NOTES {
         *kept = thin_out(directory)?;
     }
-    let text: String = notes
-        .iter()
-        .map(|note| format!("{}\n", note.text()))
-        .collect();
+    let text: String = notes.iter().map(|note| format!("{}\n", note.text())).collect();
     let mut options = OpenOptions::new();
     let file = options.append(true).create(true).mode(0o600).open(&path);
-    let write = |mut file: File| {
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_data())
-    };
+    let write = |mut file: File| file.write_all(text.as_bytes()).and_then(|()| file.sync_data());
     file.and_then(write).map_err(Error::io("write to", &path))?;
     *kept += notes.len();
     Ok(())
@@ -179,12 +154,7 @@ fn split_notes(text: &str) -> Vec<&str> {
 pub(super) fn replace(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
     let (path, new) = (directory.join(name), directory.join(format!("{name}.new")));
     let mut options = OpenOptions::new();
-    let file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new);
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(&new);
     let write = |mut file: File| file.write_all(bytes).and_then(|()| file.sync_data());
     file.and_then(write).map_err(Error::io("write to", &new))?;
     std::fs::rename(&new, &path).map_err(Error::io("replace", &path))?;
