@@ -1,2 +1,59 @@
-//! Typed client of the IBYOK server
+//! Typed client of the IBYOK server, for programs that do not embed the vault.
+//!
+//! A program holds an access token and fetches the key that it needs at run time:
+//!
+//! ```no_run
+//! // Not run: it needs a server.
+//! use ibyok_client::{Client, SecretString};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let token = SecretString::from(std::env::var("IBYOK_TOKEN")?);
+//! let client = Client::new("https://vault.example.com", token)?;
+//! let key = client.retrieve("prod", "openai", None, None).await?;
+//! let header = format!("Bearer {}", key.text()?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A token can be narrowed before it is handed on, without asking the server:
+//!
+//! ```
+//! use ibyok_client::{Restriction, SecretString, attenuate};
+//!
+//! let mut restriction = Restriction::default();
+//! restriction.environments = Some(["dev".to_owned()].into());
+//! let garbage = SecretString::from("not a token");
+//! assert!(attenuate(&garbage, &restriction).is_err());
+//! ```
+//!
+//! What it takes care of: the token travels over `https`, or over `http` to this very machine, unless the opposite is said by
+//! name; it is never sent after a redirect, and no proxy is taken from the environment. What only reads is tried again, with
+//! a growing and uneven delay, when the server cannot be reached or says 503; what changes something is never sent twice.
+//!
+//! What it does not do: it keeps no value, so each retrieval is on the server's log. Values are wiped here when they are
+//! dropped, but not in the buffers of the HTTP and TLS libraries below.
 #![forbid(unsafe_code)]
+
+mod attenuate;
+mod builder;
+mod client;
+mod error;
+mod keys;
+mod model;
+mod path;
+mod problem;
+mod retrieved;
+mod send;
+mod tokens;
+mod write;
+
+pub use attenuate::attenuate;
+pub use builder::ClientBuilder;
+pub use client::Client;
+pub use error::{Error, Result};
+pub use ibyok_policy::{Environments, Grant, Pattern, Restriction, Scope, Scopes, TokenId};
+pub use model::{Issued, KeyInfo, Stamp, StateChange, TokenInfo, TokenRequest, VersionInfo, WhoAmI, Written};
+pub use problem::Problem;
+pub use retrieved::Retrieved;
+pub use secrecy::{ExposeSecret, SecretSlice, SecretString};
+pub use write::{KeyEdit, KeyWrite};

@@ -1,0 +1,21 @@
+//! Narrowing a token without asking anybody.
+
+use ibyok_policy::{Restriction, Token};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::{Error, Result};
+
+/// Makes a narrower token: whoever holds the new one can do what the old one could, less what the restriction takes away.
+///
+/// It needs neither server nor key, and what was taken away cannot be given back.
+///
+/// # Errors
+/// [`Error::Invalid`] for what is not a token, and where the token cannot carry another restriction.
+pub fn attenuate(token: &SecretString, restriction: &Restriction) -> Result<SecretString> {
+    let parsed = Token::parse(token.expose_secret())
+        .map_err(|_| Error::invalid("the access token is not valid", "check that the whole of it was copied"))?;
+    let narrower = parsed
+        .attenuate(restriction)
+        .map_err(|error| Error::invalid(error.to_string(), "restrict less, or ask for a token of its own"))?;
+    Ok(SecretString::from(narrower.expose().expose_secret().as_str()))
+}

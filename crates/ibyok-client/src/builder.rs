@@ -1,0 +1,170 @@
+//! How a client is put together.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::client::Client;
+use crate::error::{Error, Result};
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long a request may take in all; a little longer than the server gives itself.
+const TIMEOUT: Duration = Duration::from_secs(35);
+
+/// A client that is being put together: see [`Client::builder`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ClientBuilder {
+    url: String,
+    token: SecretString,
+    insecure_http: bool,
+    timeout: Duration,
+    user_agent: String,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(url: &str, token: SecretString) -> Self {
+        ClientBuilder {
+            url: url.to_owned(),
+            token,
+            insecure_http: false,
+            timeout: TIMEOUT,
+            user_agent: concat!("ibyok-client/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+
+    /// Lets the token travel unencrypted to another machine; without it, `http` reaches this one only.
+    pub fn allow_insecure_http(mut self, allow: bool) -> Self {
+        self.insecure_http = allow;
+        self
+    }
+
+    /// How long one request may take in all; 35 seconds unless given.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// What the client calls itself in the server's logs.
+    pub fn user_agent(mut self, text: impl Into<String>) -> Self {
+        self.user_agent = text.into();
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an address that is not one, has a user name in it, or would send the token unencrypted to
+    /// another machine, and for a token that cannot be sent.
+    pub fn build(self) -> Result<Client> {
+        let base = self.address()?;
+        let mut header = HeaderValue::from_str(&format!("Bearer {}", self.token.expose_secret()))
+            .map_err(|_| Error::invalid("the access token is not valid", "check that the whole of it was copied"))?;
+        header.set_sensitive(true);
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT)
+            .timeout(self.timeout)
+            .user_agent(self.user_agent.as_str())
+            .build()
+            .map_err(|error| Error::invalid(crate::send::chain(&error), "the HTTP library did not start"))?;
+        Ok(Client::from_parts(base, http, header))
+    }
+
+    fn address(&self) -> Result<Url> {
+        let form = "give an address as `https://host[:port]`";
+        let url = Url::parse(&self.url).map_err(|_| Error::invalid("the server's address is not valid", form))?;
+        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+            return Err(Error::invalid("the server's address holds more than an address", form));
+        }
+        match url.scheme() {
+            "https" => Ok(url),
+            "http" if self.insecure_http || is_this_machine(&url) => Ok(url),
+            "http" => Err(Error::invalid(
+                "the token would travel unencrypted to another machine",
+                "use `https`, or allow it by name",
+            )),
+            _ => Err(Error::invalid(
+                "the server's address is neither `https` nor `http`",
+                form,
+            )),
+        }
+    }
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost"
+            || host
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.to_canonical().is_loopback())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(url: &str) -> Result<Client> {
+        Client::new(url, SecretString::from("ibyok_x"))
+    }
+
+    #[test]
+    fn a_token_travels_unencrypted_to_this_machine_only() {
+        for good in [
+            "https://vault.example.com",
+            "http://127.0.0.1:8420",
+            "http://[::1]:8420",
+            "http://localhost",
+        ] {
+            assert!(build(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://vault.example.com",
+            "http://10.0.0.1",
+            "http://localhost.example.com",
+            "http://[::ffff:10.0.0.1]",
+        ] {
+            assert!(matches!(build(bad), Err(Error::Invalid { .. })), "{bad}");
+            let allowed = Client::builder(bad, SecretString::from("t"))
+                .allow_insecure_http(true)
+                .build();
+            assert!(allowed.is_ok(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for bad in [
+            "",
+            "vault",
+            "ftp://v",
+            "https://u:p@v",
+            "https://v?token=x",
+            "https://v#x",
+            "file:///etc",
+        ] {
+            assert!(matches!(build(bad), Err(Error::Invalid { .. })), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_sent_is_refused() {
+        let client = Client::new("https://v", SecretString::from("a\nb"));
+        assert_eq!(client.unwrap_err().code(), "invalid");
+    }
+
+    #[test]
+    fn neither_builder_nor_client_shows_the_token() {
+        let builder = Client::builder("https://v", SecretString::from("ibyok_sentinel"));
+        assert!(!format!("{builder:?}").contains("sentinel"));
+        assert!(!format!("{:?}", builder.build().unwrap()).contains("sentinel"));
+    }
+}

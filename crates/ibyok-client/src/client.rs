@@ -1,0 +1,73 @@
+//! The client itself.
+
+use std::fmt;
+
+use reqwest::header::HeaderValue;
+use reqwest::{Method, Url};
+use secrecy::SecretString;
+
+use crate::builder::ClientBuilder;
+use crate::error::Result;
+use crate::model::WhoAmI;
+
+/// A client of one server, with one access token. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct Client {
+    base: Url,
+    http: reqwest::Client,
+    token: HeaderValue,
+}
+
+impl Client {
+    /// A client of the server at `url`, with everything as it should usually be.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::build`].
+    pub fn new(url: &str, token: SecretString) -> Result<Self> {
+        Self::builder(url, token).build()
+    }
+
+    /// A client that is to be put together differently.
+    pub fn builder(url: &str, token: SecretString) -> ClientBuilder {
+        ClientBuilder::new(url, token)
+    }
+
+    pub(crate) fn from_parts(base: Url, http: reqwest::Client, token: HeaderValue) -> Self {
+        Client { base, http, token }
+    }
+
+    /// The server's address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.base.as_str()
+    }
+
+    pub(crate) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    pub(crate) fn token(&self) -> &HeaderValue {
+        &self.token
+    }
+
+    /// Who the server takes the token's holder for. Any valid token may ask.
+    ///
+    /// # Errors
+    /// [`Error::Refused`](crate::Error::Refused) with `unauthenticated` if the token is not valid; else as every verb:
+    /// [`Error::Unreachable`](crate::Error::Unreachable), [`Error::Answer`](crate::Error::Answer).
+    pub async fn whoami(&self) -> Result<WhoAmI> {
+        self.ask(Method::GET, &["tokens", "self"]).json().await
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("url", &self.base.as_str())
+            .finish_non_exhaustive()
+    }
+}

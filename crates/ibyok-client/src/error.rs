@@ -1,0 +1,82 @@
+//! What can go wrong on the way to a server and back.
+
+use crate::problem::Problem;
+
+/// The result of the client's operations.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why the client did not get what was asked for. No variant holds a token or a value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server refused, and says why.
+    #[error("{0}")]
+    Refused(Problem),
+    /// The server cannot be reached, or the connection broke before its answer was complete.
+    #[error("the server at `{url}` cannot be reached: {reason}")]
+    Unreachable {
+        /// The server's address.
+        url: String,
+        /// Why, as the HTTP library says it.
+        reason: String,
+    },
+    /// What answered does not speak as an IBYOK server does.
+    #[error("the answer of `{url}` is not that of an IBYOK server: {reason}")]
+    Answer {
+        /// The server's address.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What was given cannot be sent.
+    #[error("{what}")]
+    Invalid {
+        /// What is wrong.
+        what: String,
+        /// What to do instead.
+        hint: &'static str,
+    },
+    /// The value is not text.
+    #[error("the value is not text; ask for its bytes")]
+    NotText,
+}
+
+impl Error {
+    /// The stable word that programs act on: the server's own, else `unavailable` or `invalid`.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Error::Refused(problem) => &problem.code,
+            Error::Unreachable { .. } | Error::Answer { .. } => "unavailable",
+            Error::Invalid { .. } | Error::NotText => "invalid",
+        }
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Error::Refused(problem) => problem.hint.as_deref(),
+            Error::Unreachable { .. } => Some("see that the server runs and that the address is right"),
+            Error::Answer { .. } => Some("see that the address is that of an IBYOK server, without a path of its own"),
+            Error::Invalid { hint, .. } => Some(hint),
+            Error::NotText => None,
+        }
+    }
+
+    /// What the server said, if it was the server that refused.
+    #[must_use]
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Error::Refused(problem) => Some(problem),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn invalid(what: impl Into<String>, hint: &'static str) -> Self {
+        Error::Invalid {
+            what: what.into(),
+            hint,
+        }
+    }
+}

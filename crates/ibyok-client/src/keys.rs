@@ -1,0 +1,133 @@
+//! The verbs on keys.
+
+use reqwest::Method;
+use reqwest::header::{HeaderValue, IF_NONE_MATCH};
+
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::model::{KeyInfo, Page, Written};
+use crate::retrieved::Retrieved;
+use crate::write::{KeyEdit, KeyWrite};
+
+/// How many items of a list are asked for at once.
+pub(crate) const PAGE: usize = 500;
+
+impl Client {
+    /// Retrieves a key: it is on the server's audit log before it comes.
+    ///
+    /// `name` is the key's name or its id (`key_…`); with an id, `environment` may be `_`. Without a version it is the
+    /// current one, without a field every field comes.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the server's reason: `unauthenticated`, `denied`, `not_found`, the states of key and version,
+    /// `unavailable`; else [`Error::Unreachable`] or [`Error::Answer`].
+    pub async fn retrieve(
+        &self,
+        environment: &str,
+        name: &str,
+        version: Option<u32>,
+        field: Option<&str>,
+    ) -> Result<Retrieved> {
+        let ask = self.ask(Method::GET, &["keys", environment, name, "value"]);
+        ask.query("version", version).query("field", field).json().await
+    }
+
+    /// Lists the keys that the token may see, of one environment or of all: every page.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn keys(&self, environment: Option<&str>) -> Result<Vec<KeyInfo>> {
+        let mut items = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let ask = self
+                .ask(Method::GET, &["keys"])
+                .query("env", environment)
+                .query("limit", Some(PAGE));
+            let mut page: Page<KeyInfo> = ask.query("after", after.as_deref()).json().await?;
+            items.append(&mut page.items);
+            if page.next.is_none() || page.next == after {
+                return Ok(items);
+            }
+            after = page.next;
+        }
+    }
+
+    /// What is known about a key, without its value.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn show_key(&self, environment: &str, name: &str) -> Result<KeyInfo> {
+        self.ask(Method::GET, &["keys", environment, name]).json().await
+    }
+
+    /// Creates a key, or makes a new current version of it.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`], and `invalid` or `too_large` for what cannot be stored.
+    pub async fn set_key(&self, environment: &str, name: &str, write: &KeyWrite) -> Result<Written> {
+        self.ask(Method::PUT, &["keys", environment, name])
+            .body(write.body()?)
+            .json()
+            .await
+    }
+
+    /// Creates a key, and refuses one that exists, with `exists`.
+    ///
+    /// # Errors
+    /// As [`Client::set_key`].
+    pub async fn add_key(&self, environment: &str, name: &str, write: &KeyWrite) -> Result<Written> {
+        let ask = self.ask(Method::PUT, &["keys", environment, name]).body(write.body()?);
+        let written = ask.header(IF_NONE_MATCH, HeaderValue::from_static("*")).json().await;
+        written.map_err(|error| match error {
+            // What HTTP calls a failed precondition is, of this one precondition, a key that exists.
+            Error::Refused(mut problem) if problem.code == "precondition" => {
+                problem.code = "exists".to_owned();
+                Error::Refused(problem)
+            }
+            other => other,
+        })
+    }
+
+    /// Changes what is known about a key; its values stay as they are.
+    ///
+    /// # Errors
+    /// As [`Client::set_key`].
+    pub async fn edit_key(&self, environment: &str, name: &str, edit: &KeyEdit) -> Result<KeyInfo> {
+        let body = serde_json::to_vec(edit).map_err(|_| Error::invalid("the change cannot be sent", "change less"))?;
+        self.ask(Method::PATCH, &["keys", environment, name])
+            .body(body.into())
+            .json()
+            .await
+    }
+
+    /// Stops serving a key, or one version of it.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn disable_key(&self, environment: &str, name: &str, version: Option<u32>) -> Result<KeyInfo> {
+        self.ask(Method::POST, &["keys", environment, name, "disable"])
+            .query("version", version)
+            .json()
+            .await
+    }
+
+    /// Serves a key, or one version of it, again.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn enable_key(&self, environment: &str, name: &str, version: Option<u32>) -> Result<KeyInfo> {
+        self.ask(Method::POST, &["keys", environment, name, "enable"])
+            .query("version", version)
+            .json()
+            .await
+    }
+
+    /// Removes a key with all its versions, and gives it as it was left.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn remove_key(&self, environment: &str, name: &str) -> Result<KeyInfo> {
+        self.ask(Method::DELETE, &["keys", environment, name]).json().await
+    }
+}

@@ -1,0 +1,210 @@
+//! What the server's answers say, in the words of its JSON.
+
+use std::collections::BTreeMap;
+
+use ibyok_policy::Grant;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+/// Who the holder of a token is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WhoAmI {
+    /// `token`.
+    pub kind: String,
+    /// The token's id.
+    pub id: String,
+    /// The token's name.
+    pub name: Option<String>,
+    /// The namespace that it acts in.
+    pub namespace: String,
+    /// What it was given, before its restrictions.
+    pub grant: Option<Grant>,
+    /// How many restrictions were appended to it.
+    pub restrictions: usize,
+    /// When it ends, restrictions included.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A key, without its value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KeyInfo {
+    /// `environment/name`.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The public id, `key_…`.
+    pub id: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The environment.
+    pub environment: String,
+    /// The name.
+    pub name: String,
+    /// The provider, as given.
+    pub provider: Option<String>,
+    /// The variable that programs read it from.
+    pub variable: String,
+    /// Labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// The current version's number.
+    pub version: Option<u32>,
+    /// Whether the whole key is disabled.
+    pub disabled: bool,
+    /// When the key was made.
+    pub created: Timestamp,
+    /// Who made it.
+    pub created_by: String,
+    /// Every version, oldest first.
+    #[serde(default)]
+    pub versions: Vec<VersionInfo>,
+}
+
+/// A version of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct VersionInfo {
+    /// The number, from 1.
+    pub version: u32,
+    /// `destroyed`, else `disabled`, else the role.
+    pub state: String,
+    /// `pending`, `current`, `retiring` or `retired`.
+    pub role: String,
+    /// `disabled`, `destroyed`, `compromised`, as far as they apply.
+    #[serde(default)]
+    pub marks: Vec<String>,
+    /// The names of its fields.
+    #[serde(default)]
+    pub fields: Vec<String>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Who made it.
+    #[serde(rename = "by")]
+    pub created_by: String,
+    /// Each change of its state.
+    #[serde(default)]
+    pub changes: Vec<StateChange>,
+}
+
+/// A change of a version's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StateChange {
+    /// What it became.
+    pub to: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+}
+
+/// What a write came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Written {
+    /// `environment/name`.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The key's public id.
+    pub id: String,
+    /// The new version.
+    pub version: u32,
+    /// Its state.
+    pub state: String,
+}
+
+/// A token, without its secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TokenInfo {
+    /// The public id.
+    pub id: String,
+    /// The name it was given.
+    pub name: String,
+    /// The namespace it belongs to.
+    pub namespace: String,
+    /// `valid`, `expired` or `revoked`.
+    pub state: String,
+    /// What it was given.
+    pub grant: Grant,
+    /// When it ends; `None` is never.
+    pub expires_at: Option<Timestamp>,
+    /// When it was issued.
+    pub created: Timestamp,
+    /// Who issued it.
+    pub created_by: String,
+    /// The tokens it descends from, nearest first.
+    #[serde(default)]
+    pub parents: Vec<String>,
+    /// When and by whom it was revoked.
+    pub revoked: Option<Stamp>,
+}
+
+/// Who did something, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Stamp {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+}
+
+/// What a new token is to be.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct TokenRequest {
+    /// A name for people.
+    pub name: String,
+    /// What it may do. Without an expiry it gets the server's default of 30 days.
+    #[serde(flatten)]
+    pub grant: Grant,
+    /// Whether it is never to end, which has to be said.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_expiry: bool,
+}
+
+impl TokenRequest {
+    /// A token of a name with a grant.
+    #[must_use]
+    pub fn new(name: impl Into<String>, grant: Grant) -> Self {
+        TokenRequest {
+            name: name.into(),
+            grant,
+            no_expiry: false,
+        }
+    }
+
+    /// The same without an end.
+    #[must_use]
+    pub fn no_expiry(mut self) -> Self {
+        self.no_expiry = true;
+        self
+    }
+}
+
+/// A token that was just issued: the only time that its secret is seen.
+#[derive(Debug, Deserialize)]
+#[non_exhaustive]
+pub struct Issued {
+    /// The public id.
+    pub id: String,
+    /// The secret.
+    #[serde(deserialize_with = "crate::retrieved::secret_text")]
+    pub token: SecretString,
+    /// The name it was given.
+    pub name: String,
+    /// When it ends; `None` is never.
+    pub expires_at: Option<Timestamp>,
+    /// What it was given.
+    pub grant: Grant,
+}
+
+/// One page of a list.
+#[derive(Deserialize)]
+pub(crate) struct Page<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) next: Option<String>,
+}

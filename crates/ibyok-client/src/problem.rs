@@ -1,0 +1,107 @@
+//! Problem documents, as RFC 9457 has them.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// What the server said when it refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable word, for example `denied`.
+    pub code: String,
+    /// What is wrong, for people.
+    pub detail: String,
+    /// What can be done about it.
+    pub hint: Option<String>,
+    /// The id under which the request stands in the server's logs.
+    pub request_id: Option<String>,
+    /// How long to wait before asking again.
+    pub retry_after: Option<Duration>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+/// The document as it is sent; whatever else stands in it is left aside.
+#[derive(Deserialize)]
+struct Document {
+    code: String,
+    #[serde(default)]
+    detail: Option<String>,
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    hint: Option<String>,
+    #[serde(default)]
+    request_id: Option<String>,
+}
+
+impl Problem {
+    /// Reads a document; `None` if it is not one.
+    pub(crate) fn parse(status: u16, retry_after: Option<&str>, body: &[u8]) -> Option<Self> {
+        let document: Document = serde_json::from_slice(body).ok()?;
+        let detail = document
+            .detail
+            .or(document.title)
+            .unwrap_or_else(|| document.code.clone());
+        Some(Problem {
+            status,
+            code: document.code,
+            detail: plain(detail),
+            hint: document.hint.map(plain),
+            request_id: document.request_id.map(plain),
+            retry_after: retry_after
+                .and_then(|seconds| seconds.parse().ok())
+                .map(Duration::from_secs),
+        })
+    }
+}
+
+/// What a server says goes to people's terminals, so control characters do not.
+fn plain(text: String) -> String {
+    if text.chars().any(char::is_control) {
+        text.chars().filter(|c| !c.is_control()).collect()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_gives_code_detail_and_hint() {
+        let body = br#"{"type":"urn:x","title":"Forbidden","status":403,"detail":"not allowed: scope","code":"denied","request_id":"r1","hint":"ask"}"#;
+        let problem = Problem::parse(403, None, body).unwrap();
+        assert_eq!(
+            (problem.code.as_str(), problem.to_string().as_str()),
+            ("denied", "not allowed: scope")
+        );
+        assert_eq!(
+            (problem.hint.as_deref(), problem.request_id.as_deref()),
+            (Some("ask"), Some("r1"))
+        );
+    }
+
+    #[test]
+    fn retry_after_is_in_seconds_and_nonsense_is_left_aside() {
+        let problem = |after| Problem::parse(503, after, br#"{"code":"unavailable"}"#).unwrap();
+        assert_eq!(problem(Some("2")).retry_after, Some(Duration::from_secs(2)));
+        assert_eq!(problem(Some("tomorrow")).retry_after, None);
+    }
+
+    #[test]
+    fn what_is_no_document_is_none_and_escape_sequences_do_not_get_through() {
+        assert!(Problem::parse(502, None, b"<html>").is_none());
+        let problem = Problem::parse(400, None, br#"{"code":"invalid","detail":"a\u001b[31mb"}"#).unwrap();
+        assert_eq!(problem.detail, "a[31mb");
+    }
+}

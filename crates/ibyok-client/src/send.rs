@@ -1,0 +1,194 @@
+//! One request and its answer: what is tried again, and how an answer is read.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::problem::Problem;
+
+/// How often something that only reads is tried in all.
+const TRIES: u32 = 4;
+
+/// The first delay before trying again; it doubles each time, and each is shortened at random by up to a half.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+
+/// The longest delay, whatever the server asks for.
+const LONGEST_DELAY: Duration = Duration::from_secs(2);
+
+/// The largest answer that is read, in bytes.
+const ANSWER_MAX: usize = 16 << 20;
+
+/// A request that is being put together.
+pub(crate) struct Ask<'a> {
+    client: &'a Client,
+    method: Method,
+    path: Vec<&'a str>,
+    query: Vec<(&'static str, String)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Option<Bytes>,
+}
+
+impl Client {
+    /// A request of `/api/v1` followed by these segments.
+    pub(crate) fn ask<'a>(&'a self, method: Method, segments: &[&'a str]) -> Ask<'a> {
+        let path = ["api", "v1"].iter().chain(segments).copied().collect();
+        Ask {
+            client: self,
+            method,
+            path,
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+}
+
+impl Ask<'_> {
+    pub(crate) fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
+        self.query.extend(value.map(|value| (name, value.to_string())));
+        self
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub(crate) fn body(mut self, body: Bytes) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// Sends it, and reads the answer as JSON.
+    pub(crate) async fn json<T: DeserializeOwned>(self) -> Result<T> {
+        let url = self.client.url().to_owned();
+        let body = self.send().await?;
+        serde_json::from_slice(&body).map_err(|error| {
+            // Not the library's own message: it may quote what it read.
+            let reason = format!("unexpected JSON at line {}, column {}", error.line(), error.column());
+            Error::Answer { url, reason }
+        })
+    }
+
+    /// Sends it, again where that is harmless, and gives the body of a good answer.
+    async fn send(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let mut delay = FIRST_DELAY;
+        let mut tries = 1;
+        loop {
+            let error = match self.once().await {
+                Ok(body) => return Ok(body),
+                Err(error) => error,
+            };
+            let Some(wait) = self.wait_before_retry(&error, delay).filter(|_| tries < TRIES) else {
+                return Err(error);
+            };
+            tokio::time::sleep(wait).await;
+            delay = (delay * 2).min(LONGEST_DELAY);
+            tries += 1;
+        }
+    }
+
+    fn wait_before_retry(&self, error: &Error, delay: Duration) -> Option<Duration> {
+        if self.method != Method::GET {
+            return None;
+        }
+        let asked = match error {
+            Error::Unreachable { .. } => Duration::ZERO,
+            Error::Refused(problem) if problem.status == 503 => problem.retry_after.unwrap_or_default(),
+            _ => return None,
+        };
+        Some(
+            delay
+                .mul_f64(rand::random_range(0.5..=1.0))
+                .max(asked)
+                .min(LONGEST_DELAY),
+        )
+    }
+
+    async fn once(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let mut url = crate::path::route(self.client.base(), &self.path)?;
+        if !self.query.is_empty() {
+            url.query_pairs_mut()
+                .extend_pairs(self.query.iter().map(|(name, value)| (*name, value.as_str())));
+        }
+        let mut request = self.client.http().request(self.method.clone(), url);
+        request = request.header(AUTHORIZATION, self.client.token().clone());
+        request = request.header(ACCEPT, "application/json, application/problem+json");
+        for (name, value) in &self.headers {
+            request = request.header(name, value.clone());
+        }
+        if let Some(body) = &self.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        self.read(response).await
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>> {
+        let status = response.status();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|v| v.to_str().ok())
+            .map(str::to_owned);
+        let mut chunks: Vec<Bytes> = Vec::new();
+        let mut size = 0;
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
+            size += chunk.len();
+            if size > ANSWER_MAX {
+                return Err(self.answer("it is too long"));
+            }
+            chunks.push(chunk);
+        }
+        // Put together at once, so that no growing buffer leaves a copy behind.
+        let mut body = Zeroizing::new(Vec::with_capacity(size));
+        chunks.iter().for_each(|chunk| body.extend_from_slice(chunk));
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(self.refusal(status, retry_after.as_deref(), &body))
+    }
+
+    fn refusal(&self, status: StatusCode, retry_after: Option<&str>, body: &[u8]) -> Error {
+        if status.is_redirection() {
+            return self.answer("it is a redirect, and the token is not sent elsewhere");
+        }
+        match Problem::parse(status.as_u16(), retry_after, body) {
+            Some(problem) => Error::Refused(problem),
+            None => self.answer(&format!("it has status {} and says nothing more", status.as_u16())),
+        }
+    }
+
+    fn answer(&self, reason: &str) -> Error {
+        Error::Answer {
+            url: self.client.url().to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> Error {
+        Error::Unreachable {
+            url: self.client.url().to_owned(),
+            reason: chain(&error.without_url()),
+        }
+    }
+}
+
+/// An error with its causes, joined by colons.
+pub(crate) fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}

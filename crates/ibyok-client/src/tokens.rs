@@ -1,0 +1,54 @@
+//! The verbs on access tokens.
+
+use reqwest::Method;
+
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::keys::PAGE;
+use crate::model::{Issued, Page, TokenInfo, TokenRequest};
+
+impl Client {
+    /// Issues a token within what this one may do.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with `denied` for a grant that is wider than the token's own, `invalid` for one that makes no sense.
+    pub async fn issue_token(&self, request: &TokenRequest) -> Result<Issued> {
+        let body = serde_json::to_vec(request).map_err(|_| Error::invalid("the grant cannot be sent", "grant less"))?;
+        self.ask(Method::POST, &["tokens"]).body(body.into()).json().await
+    }
+
+    /// Lists the tokens that this one may see: every page.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn tokens(&self) -> Result<Vec<TokenInfo>> {
+        let mut items = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let ask = self.ask(Method::GET, &["tokens"]).query("limit", Some(PAGE));
+            let mut page: Page<TokenInfo> = ask.query("after", after.as_deref()).json().await?;
+            items.append(&mut page.items);
+            if page.next.is_none() || page.next == after {
+                return Ok(items);
+            }
+            after = page.next;
+        }
+    }
+
+    /// What is known about a token, found by id or by name; of this one itself, [`Client::whoami`] tells.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`]; `conflict` if several have the name.
+    pub async fn show_token(&self, which: &str) -> Result<TokenInfo> {
+        self.ask(Method::GET, &["tokens", which]).json().await
+    }
+
+    /// Revokes a token, found by id, by name, or `self`, and with it what it issued unless `keep_children` is set.
+    ///
+    /// # Errors
+    /// As [`Client::show_token`].
+    pub async fn revoke_token(&self, which: &str, keep_children: bool) -> Result<TokenInfo> {
+        let ask = self.ask(Method::DELETE, &["tokens", which]);
+        ask.query("keep_children", keep_children.then_some(true)).json().await
+    }
+}
