@@ -1,8 +1,7 @@
 //! Sixteen bytes as 22 characters of `0-9A-Za-z`: big-endian, padded with `0` on the left.
 
 /// The alphabet, in the order of its digits.
-pub(crate) const ALPHABET: &[u8; 62] =
-    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+pub(crate) const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// How many digits hold 128 bits: 62^22 > 2^128.
 const DIGITS: usize = 22;
@@ -23,9 +22,7 @@ pub(crate) fn parse(text: &str) -> Option<[u8; 16]> {
     }
     let number = text.bytes().try_fold(0u128, |number, byte| {
         let digit = ALPHABET.iter().position(|&letter| letter == byte)?;
-        number
-            .checked_mul(62)?
-            .checked_add(u128::try_from(digit).ok()?)
+        number.checked_mul(62)?.checked_add(u128::try_from(digit).ok()?)
     })?;
     Some(number.to_be_bytes())
 }
@@ -48,11 +45,7 @@ mod tests {
     fn the_ends_of_the_range_print_as_documented() {
         assert_eq!(print([0; 16]), "0000000000000000000000");
         assert_eq!(print([0xff; 16]), "7n42DGM5Tflk9n8mt7Fhc7");
-        assert_eq!(
-            parse("7n42DGM5Tflk9n8mt7Fhc8"),
-            None,
-            "one more than 2^128 - 1"
-        );
+        assert_eq!(parse("7n42DGM5Tflk9n8mt7Fhc8"), None, "one more than 2^128 - 1");
         assert_eq!(parse("zzzzzzzzzzzzzzzzzzzzzz"), None);
     }
 

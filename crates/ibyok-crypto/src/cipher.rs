@@ -33,12 +33,7 @@ pub(crate) fn decrypt(
     tag: &[u8; TAG_LEN],
 ) -> Result<(), Error> {
     Aes256Gcm::new(key.into())
-        .decrypt_inout_detached(
-            &Nonce::from(*nonce),
-            associated,
-            buffer.into(),
-            &Tag::from(*tag),
-        )
+        .decrypt_inout_detached(&Nonce::from(*nonce), associated, buffer.into(), &Tag::from(*tag))
         .map_err(|_| Error::Open)
 }
 

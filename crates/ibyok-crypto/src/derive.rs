@@ -30,11 +30,7 @@ pub(crate) struct Derived {
 
 impl Derived {
     /// `K(32) ‖ commitment(32) = HKDF-SHA-256(ikm = key, salt, info = label ‖ purpose)`.
-    pub(crate) fn new(
-        key: &[u8; KEY_LEN],
-        salt: &[u8; 32],
-        purpose: Purpose,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(key: &[u8; KEY_LEN], salt: &[u8; 32], purpose: Purpose) -> Result<Self, Error> {
         let mut okm = Zeroizing::new([0; 64]);
         hkdf(key, salt, &[SEAL, &[purpose.as_u8()]], okm.as_mut_slice())?;
         Ok(Self { okm })

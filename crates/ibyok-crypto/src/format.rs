@@ -80,9 +80,7 @@ pub(crate) struct Sealed<'a> {
 
 impl<'a> Sealed<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        let (header_bytes, rest) = bytes
-            .split_at_checked(HEADER_LEN)
-            .ok_or_else(|| short(bytes, MAGIC))?;
+        let (header_bytes, rest) = bytes.split_at_checked(HEADER_LEN).ok_or_else(|| short(bytes, MAGIC))?;
         let mut reader = Reader::new(header_bytes);
         magic_and_version(&mut reader, MAGIC)?;
         let (ciphertext, tag) = rest.split_last_chunk().ok_or(Error::Truncated)?;
@@ -132,15 +130,10 @@ pub(crate) fn associated_data(header: &[u8], place: &Place<'_>) -> Result<Vec<u8
         &version,
         place.field.as_bytes(),
     ];
-    let len = parts
-        .iter()
-        .map(|part| part.len().saturating_add(4))
-        .sum::<usize>();
+    let len = parts.iter().map(|part| part.len().saturating_add(4)).sum::<usize>();
     let mut bytes = Vec::with_capacity(header.len().saturating_add(len));
     bytes.extend_from_slice(header);
-    parts
-        .iter()
-        .try_for_each(|part| push_prefixed(&mut bytes, part))?;
+    parts.iter().try_for_each(|part| push_prefixed(&mut bytes, part))?;
     Ok(bytes)
 }
 

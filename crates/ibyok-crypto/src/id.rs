@@ -73,9 +73,7 @@ impl RealmTag {
         while next.is_some() {
             for byte in random::array::<16>()? {
                 // 248 is the largest multiple of 62 in a byte: what lies above would favour the first letters.
-                let letter = base62::ALPHABET
-                    .get(usize::from(byte % 62))
-                    .filter(|_| byte < 248);
+                let letter = base62::ALPHABET.get(usize::from(byte % 62)).filter(|_| byte < 248);
                 if let (Some(slot), Some(&letter)) = (next.as_deref_mut(), letter) {
                     *slot = letter;
                     next = at.next();
@@ -167,10 +165,7 @@ mod tests {
 
     #[test]
     fn a_tag_is_eight_letters_or_digits() {
-        assert_eq!(
-            "Ab3dEf7h".parse::<RealmTag>().unwrap().to_string(),
-            "Ab3dEf7h"
-        );
+        assert_eq!("Ab3dEf7h".parse::<RealmTag>().unwrap().to_string(), "Ab3dEf7h");
         for wrong in ["", "Ab3dEf7", "Ab3dEf7hi", "Ab3dEf7_", "Ab3dEf\u{e9}"] {
             assert!(wrong.parse::<RealmTag>().is_err(), "{wrong}");
         }

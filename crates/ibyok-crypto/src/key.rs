@@ -76,11 +76,7 @@ impl DataKey {
     /// # Errors
     /// [`Error::Open`]; [`Error::Truncated`], [`Error::NotSealed`] or [`Error::UnsupportedFormat`] for what is not of this form.
     pub fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Secret, Error> {
-        seal::open(
-            self.0.expose_secret(),
-            &Slot::new(Purpose::Value, 0, place),
-            sealed,
-        )
+        seal::open(self.0.expose_secret(), &Slot::new(Purpose::Value, 0, place), sealed)
     }
 
     pub(crate) fn from_bytes(bytes: &[u8; KEY_LEN]) -> Self {

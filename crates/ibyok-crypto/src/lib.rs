@@ -47,6 +47,8 @@ mod read;
 mod realm;
 mod seal;
 mod secret;
+#[cfg(test)]
+mod vectors;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -55,12 +57,9 @@ pub mod conformance;
 pub use self::error::Error;
 pub use self::id::{RealmTag, VaultId};
 pub use self::kek::{
-    Kek, KekContext, KekDescription, KekId, Keyring, LocalKek, PassphraseCost, PassphraseKek,
-    WrappedKey,
+    Kek, KekContext, KekDescription, KekId, Keyring, LocalKek, PassphraseCost, PassphraseKek, WrappedKey,
 };
 pub use self::key::{DataKey, EnvironmentKey};
 pub use self::place::Place;
-pub use self::realm::{
-    Generation, GenerationState, OpenedRealm, RealmIdentity, RealmKeys, RealmRecord,
-};
+pub use self::realm::{Generation, GenerationState, OpenedRealm, RealmIdentity, RealmKeys, RealmRecord};
 pub use self::secret::Secret;

@@ -8,7 +8,9 @@ use crate::Error;
 /// Fills `bytes`, or leaves nothing made: callers draw before they build any output.
 pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), Error> {
     #[cfg(test)]
-    fault::strike()?;
+    if fixture::fill(bytes)? {
+        return Ok(());
+    }
     fill_from(&mut SysRng, bytes)
 }
 
@@ -23,36 +25,9 @@ pub(crate) fn array<const N: usize>() -> Result<[u8; N], Error> {
     Ok(bytes)
 }
 
-/// Makes the n-th draw of this thread fail.
+/// Randomness that a test decides: a draw that fails, or draws that anybody can repeat.
 #[cfg(test)]
-pub(crate) mod fault {
-    use std::cell::Cell;
-
-    use crate::Error;
-
-    thread_local!(static DRAWS_LEFT: Cell<Option<u32>> = const { Cell::new(None) });
-
-    /// Lets `draws` succeed and fails the next; runs `what`; tells its result and whether the fault struck.
-    pub(crate) fn after<T>(draws: u32, what: impl FnOnce() -> T) -> (T, bool) {
-        DRAWS_LEFT.set(Some(draws));
-        let result = what();
-        (result, DRAWS_LEFT.take().is_none())
-    }
-
-    pub(super) fn strike() -> Result<(), Error> {
-        match DRAWS_LEFT.get() {
-            None => Ok(()),
-            Some(0) => {
-                DRAWS_LEFT.set(None);
-                Err(Error::Random)
-            }
-            Some(left) => {
-                DRAWS_LEFT.set(Some(left - 1));
-                Ok(())
-            }
-        }
-    }
-}
+pub(crate) mod fixture;
 
 #[cfg(test)]
 mod tests {
@@ -80,10 +55,7 @@ mod tests {
     #[test]
     fn a_failing_source_is_an_error() {
         let mut bytes = [7; 32];
-        assert!(matches!(
-            fill_from(&mut Broken, &mut bytes),
-            Err(Error::Random)
-        ));
+        assert!(matches!(fill_from(&mut Broken, &mut bytes), Err(Error::Random)));
     }
 
     #[test]

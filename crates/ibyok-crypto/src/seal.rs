@@ -41,21 +41,8 @@ impl<'a> Slot<'a> {
 }
 
 /// Header ‖ ciphertext ‖ tag, under a fresh salt.
-pub(crate) fn seal(
-    key: &[u8; KEY_LEN],
-    slot: &Slot<'_>,
-    plaintext: &[u8],
-) -> Result<Vec<u8>, Error> {
-    seal_with_salt(key, slot, plaintext, random::array()?)
-}
-
-/// The same with a salt that is given, which is for test vectors alone: a salt is never used twice.
-pub(crate) fn seal_with_salt(
-    key: &[u8; KEY_LEN],
-    slot: &Slot<'_>,
-    plaintext: &[u8],
-    salt: [u8; 32],
-) -> Result<Vec<u8>, Error> {
+pub(crate) fn seal(key: &[u8; KEY_LEN], slot: &Slot<'_>, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
+    let salt = random::array()?;
     let derived = Derived::new(key, &salt, slot.purpose)?;
     let header = slot.header(salt, *derived.commitment()?).print();
     let associated = format::associated_data(&header, slot.place)?;
@@ -101,4 +88,4 @@ fn decrypt_or_wipe(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

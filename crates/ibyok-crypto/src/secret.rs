@@ -59,10 +59,7 @@ impl Secret {
 
     /// Takes the bytes over and wipes the buffer that they came in.
     #[must_use]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "taking it over is what wipes it"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "taking it over is what wipes it")]
     pub fn from_zeroizing(bytes: Zeroizing<Vec<u8>>) -> Self {
         Self::copy_of(&bytes)
     }
@@ -125,10 +122,7 @@ mod tests {
             if self.1 {
                 return Err(io::ErrorKind::Interrupted.into());
             }
-            self.0
-                .take(1)
-                .read(buffer)
-                .inspect(|&count| self.0 = &self.0[count..])
+            self.0.take(1).read(buffer).inspect(|&count| self.0 = &self.0[count..])
         }
     }
 
@@ -168,14 +162,8 @@ mod tests {
 
     #[test]
     fn text_is_utf8_or_refused() {
-        assert_eq!(
-            Secret::copy_of("schlüssel".as_bytes()).text().unwrap(),
-            "schlüssel"
-        );
-        assert!(matches!(
-            Secret::copy_of(b"\xff").text(),
-            Err(Error::NotText)
-        ));
+        assert_eq!(Secret::copy_of("schlüssel".as_bytes()).text().unwrap(), "schlüssel");
+        assert!(matches!(Secret::copy_of(b"\xff").text(), Err(Error::NotText)));
     }
 
     #[test]
@@ -185,11 +173,7 @@ mod tests {
         assert!(!secret.same_as(&Secret::copy_of(b"abd")));
         assert!(!secret.same_as(&Secret::copy_of(b"ab")));
         assert_eq!(
-            (
-                secret.len(),
-                secret.is_empty(),
-                Secret::copy_of(b"").is_empty()
-            ),
+            (secret.len(), secret.is_empty(), Secret::copy_of(b"").is_empty()),
             (3, false, true)
         );
     }

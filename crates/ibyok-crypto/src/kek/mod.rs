@@ -46,11 +46,7 @@ pub trait Kek: Debug + Send + Sync {
     async fn wrap(&self, key: &EnvironmentKey, context: &KekContext) -> Result<WrappedKey, Error>;
 
     /// Opens what `wrap` gave under an equal context.
-    async fn unwrap(
-        &self,
-        wrapped: &WrappedKey,
-        context: &KekContext,
-    ) -> Result<EnvironmentKey, Error>;
+    async fn unwrap(&self, wrapped: &WrappedKey, context: &KekContext) -> Result<EnvironmentKey, Error>;
 
     /// What it is, for people. Never a secret, and never a call.
     fn describe(&self) -> KekDescription;
@@ -104,13 +100,9 @@ impl KekContext {
             .as_ref()
             .map_or(("realm", WHOLE), |name| ("environment", name));
         let vault = self.vault.to_string();
-        [
-            ("vault", vault.as_str()),
-            ("namespace", &self.namespace),
-            realm,
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+        [("vault", vault.as_str()), ("namespace", &self.namespace), realm]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
     }
 
     /// Where a KEK of ours wraps for this context: the record id is the KEK's own id.
@@ -267,34 +259,18 @@ impl fmt::Display for KekDescription {
 }
 
 /// Wraps under 32 bytes of ours, by the one construction.
-fn wrap_under(
-    kek: &[u8; 32],
-    id: [u8; 16],
-    key: &EnvironmentKey,
-    context: &KekContext,
-) -> Result<Vec<u8>, Error> {
+fn wrap_under(kek: &[u8; 32], id: [u8; 16], key: &EnvironmentKey, context: &KekContext) -> Result<Vec<u8>, Error> {
     use secrecy::ExposeSecret;
     let place = context.place(id);
-    seal::seal(
-        kek,
-        &Slot::new(Purpose::EnvironmentKey, 0, &place),
-        key.expose_secret(),
-    )
+    seal::seal(kek, &Slot::new(Purpose::EnvironmentKey, 0, &place), key.expose_secret())
 }
 
-fn unwrap_under(
-    kek: &[u8; 32],
-    id: [u8; 16],
-    wrapped: &[u8],
-    context: &KekContext,
-) -> Result<EnvironmentKey, Error> {
+fn unwrap_under(kek: &[u8; 32], id: [u8; 16], wrapped: &[u8], context: &KekContext) -> Result<EnvironmentKey, Error> {
     use secrecy::ExposeSecret;
     let place = context.place(id);
     let opened = seal::open(kek, &Slot::new(Purpose::EnvironmentKey, 0, &place), wrapped)?;
     let bytes: &[u8; 32] = opened.expose_secret().try_into().map_err(|_| Error::Open)?;
-    Ok(EnvironmentKey::init_with_mut(|key| {
-        key.copy_from_slice(bytes)
-    }))
+    Ok(EnvironmentKey::init_with_mut(|key| key.copy_from_slice(bytes)))
 }
 
 #[cfg(test)]

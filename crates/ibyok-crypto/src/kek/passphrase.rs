@@ -78,16 +78,8 @@ impl PassphraseKek {
     }
 
     /// Where the key of this salt and cost is kept, derived if need be.
-    fn position(
-        &self,
-        kept: &mut Vec<Derived>,
-        salt: [u8; SALT_LEN],
-        cost: PassphraseCost,
-    ) -> Result<usize, Error> {
-        if let Some(at) = kept
-            .iter()
-            .position(|one| one.salt == salt && one.cost == cost)
-        {
+    fn position(&self, kept: &mut Vec<Derived>, salt: [u8; SALT_LEN], cost: PassphraseCost) -> Result<usize, Error> {
+        if let Some(at) = kept.iter().position(|one| one.salt == salt && one.cost == cost) {
             return Ok(at);
         }
         let new = self.derive(salt, cost)?;
@@ -109,12 +101,7 @@ impl Derived {
     fn wrap(&self, key: &EnvironmentKey, context: &KekContext) -> Result<WrappedKey, Error> {
         let mut bytes = self.salt.to_vec();
         self.cost.print(&mut bytes);
-        bytes.extend_from_slice(&wrap_under(
-            self.key.expose_secret(),
-            self.id,
-            key,
-            context,
-        )?);
+        bytes.extend_from_slice(&wrap_under(self.key.expose_secret(), self.id, key, context)?);
         Ok(WrappedKey::new(self.id(), bytes))
     }
 }
@@ -132,11 +119,7 @@ impl Kek for PassphraseKek {
         fresh.wrap(key, context)
     }
 
-    async fn unwrap(
-        &self,
-        wrapped: &WrappedKey,
-        context: &KekContext,
-    ) -> Result<EnvironmentKey, Error> {
+    async fn unwrap(&self, wrapped: &WrappedKey, context: &KekContext) -> Result<EnvironmentKey, Error> {
         if !self.accepts(wrapped.kek()) {
             return Err(Error::UnknownKek {
                 named: wrapped.kek().to_string(),
@@ -153,12 +136,7 @@ impl Kek for PassphraseKek {
                 kek: wrapped.kek().to_string(),
             });
         }
-        let key = unwrap_under(
-            derived.key.expose_secret(),
-            derived.id,
-            reader.rest(),
-            context,
-        )?;
+        let key = unwrap_under(derived.key.expose_secret(), derived.id, reader.rest(), context)?;
         derived.proven = true;
         Ok(key)
     }

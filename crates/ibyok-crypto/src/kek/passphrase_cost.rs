@@ -44,11 +44,7 @@ impl PassphraseCost {
         } else if memory < 8 * lanes || memory > Self::MAX_MEMORY {
             "8 KiB a lane to 1 GiB of memory"
         } else {
-            return Ok(Self {
-                memory,
-                passes,
-                lanes,
-            });
+            return Ok(Self { memory, passes, lanes });
         };
         Err(Error::Cost { bound })
     }
@@ -75,11 +71,7 @@ impl PassphraseCost {
     }
 
     /// `Argon2id(passphrase, salt)` of version 0x13, 32 bytes. It takes a tenth of a second or so, on the caller's thread.
-    pub(super) fn derive(
-        self,
-        passphrase: &Secret,
-        salt: &[u8],
-    ) -> Result<SecretBox<[u8; KEY_LEN]>, argon2::Error> {
+    pub(super) fn derive(self, passphrase: &Secret, salt: &[u8]) -> Result<SecretBox<[u8; KEY_LEN]>, argon2::Error> {
         let params = Params::new(self.memory, self.passes, self.lanes, Some(KEY_LEN))?;
         let mut blocks: Vec<Block> = Vec::new();
         // Asked for, so that a cost beyond this machine's memory is an error and not the end of the process.
@@ -88,13 +80,12 @@ impl PassphraseCost {
             .map_err(|_| argon2::Error::OutOfMemory)?;
         blocks.resize(params.block_count(), Block::default());
         let mut key = SecretBox::new(Box::new([0; KEY_LEN]));
-        let derived = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into_with_memory(
-                passphrase.expose_secret(),
-                salt,
-                key.expose_secret_mut(),
-                &mut blocks,
-            );
+        let derived = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
+            passphrase.expose_secret(),
+            salt,
+            key.expose_secret_mut(),
+            &mut blocks,
+        );
         blocks.iter_mut().for_each(Zeroize::zeroize);
         derived.map(|()| key)
     }

@@ -13,10 +13,7 @@ fn context() -> KekContext {
 }
 
 fn passphrase(text: &str) -> PassphraseKek {
-    PassphraseKek::new(
-        Secret::copy_of(text.as_bytes()),
-        PassphraseCost::cheap_for_tests(),
-    )
+    PassphraseKek::new(Secret::copy_of(text.as_bytes()), PassphraseCost::cheap_for_tests())
 }
 
 #[test]
@@ -31,29 +28,18 @@ fn the_encryption_context_names_vault_namespace_and_realm() {
     let vault = VaultId::from_bytes([0; 16]);
     assert_eq!(
         pairs(KekContext::new(vault, "acme", Some("prod"))),
-        [
-            "environment=prod",
-            "namespace=acme",
-            "vault=0000000000000000000000"
-        ]
+        ["environment=prod", "namespace=acme", "vault=0000000000000000000000"]
     );
     assert_eq!(
         pairs(KekContext::new(vault, "acme", None)),
-        [
-            "namespace=acme",
-            "realm=whole",
-            "vault=0000000000000000000000"
-        ]
+        ["namespace=acme", "realm=whole", "vault=0000000000000000000000"]
     );
 }
 
 #[test]
 fn an_id_is_a_kind_and_a_name() {
     let id: KekId = "aws-kms:arn:aws:kms:eu-central-1:1:key/x".parse().unwrap();
-    assert_eq!(
-        (id.kind(), id.name()),
-        ("aws-kms", "arn:aws:kms:eu-central-1:1:key/x")
-    );
+    assert_eq!((id.kind(), id.name()), ("aws-kms", "arn:aws:kms:eu-central-1:1:key/x"));
     let long = format!("a:{}", "x".repeat(KekId::LIMIT));
     for wrong in [
         "",
@@ -75,24 +61,16 @@ fn one_derivation_serves_every_realm_and_a_restart_keeps_the_salt() {
     let key = EnvironmentKey::generate().unwrap();
     let one = block_on(kek.wrap(&key, &context())).unwrap();
     let two = block_on(kek.wrap(&key, &KekContext::new(context().vault(), "acme", None))).unwrap();
-    assert_eq!(
-        (one.kek(), &one.bytes()[..28]),
-        (two.kek(), &two.bytes()[..28])
-    );
+    assert_eq!((one.kek(), &one.bytes()[..28]), (two.kek(), &two.bytes()[..28]));
     assert_eq!(kek.describe().id(), Some(one.kek()));
 
     let again = passphrase("open sesame");
     assert_eq!(again.describe().id(), None);
     assert_eq!(
-        block_on(again.unwrap(&one, &context()))
-            .unwrap()
-            .expose_secret(),
+        block_on(again.unwrap(&one, &context())).unwrap().expose_secret(),
         key.expose_secret()
     );
-    assert_eq!(
-        block_on(again.wrap(&key, &context())).unwrap().kek(),
-        one.kek()
-    );
+    assert_eq!(block_on(again.wrap(&key, &context())).unwrap().kek(), one.kek());
 }
 
 #[test]
@@ -120,10 +98,7 @@ fn a_salt_or_cost_that_opened_nothing_is_not_used_to_wrap() {
     let upgraded = PassphraseKek::new(Secret::copy_of(b"open sesame"), stronger);
     block_on(upgraded.unwrap(&wrapped, &context())).unwrap();
     let rewrapped = block_on(upgraded.wrap(&key, &context())).unwrap();
-    assert_eq!(
-        rewrapped.bytes()[16..28],
-        [0, 0, 0, 128, 0, 0, 0, 2, 0, 0, 0, 1]
-    );
+    assert_eq!(rewrapped.bytes()[16..28], [0, 0, 0, 128, 0, 0, 0, 2, 0, 0, 0, 1]);
 }
 
 #[test]
@@ -142,12 +117,8 @@ fn a_cost_out_of_bounds_is_refused_before_any_work() {
     ] {
         let mut bytes = wrapped.bytes().to_vec();
         bytes.splice(16..28, cost.iter().flat_map(|number| number.to_be_bytes()));
-        let result =
-            block_on(kek.unwrap(&WrappedKey::new(wrapped.kek().clone(), bytes), &context()));
-        assert!(
-            matches!(result, Err(Error::Cost { .. })),
-            "{cost:?}: {result:?}"
-        );
+        let result = block_on(kek.unwrap(&WrappedKey::new(wrapped.kek().clone(), bytes), &context()));
+        assert!(matches!(result, Err(Error::Cost { .. })), "{cost:?}: {result:?}");
         assert!(PassphraseCost::new(cost[0], cost[1], cost[2]).is_err());
     }
     assert!(PassphraseCost::new(1_048_576, 16, 4).is_ok());
@@ -164,10 +135,7 @@ fn many_foreign_salts_do_not_push_out_the_one_in_use() {
         block_on(kek.unwrap(&WrappedKey::new(ours.kek().clone(), bytes), &context())).unwrap_err();
     }
     assert_eq!(kek.describe().id(), Some(ours.kek()));
-    assert_eq!(
-        block_on(kek.wrap(&key, &context())).unwrap().kek(),
-        ours.kek()
-    );
+    assert_eq!(block_on(kek.wrap(&key, &context())).unwrap().kek(), ours.kek());
 }
 
 #[test]
@@ -176,9 +144,7 @@ fn two_passphrases_on_one_ring_are_both_tried() {
     let wrapped = block_on(passphrase("old").wrap(&key, &context())).unwrap();
     let ring = Keyring::new(Arc::new(passphrase("new"))).with(Arc::new(passphrase("old")));
     assert_eq!(
-        block_on(ring.unwrap(&wrapped, &context()))
-            .unwrap()
-            .expose_secret(),
+        block_on(ring.unwrap(&wrapped, &context())).unwrap().expose_secret(),
         key.expose_secret()
     );
     let denied = block_on(Keyring::new(Arc::new(passphrase("new"))).unwrap(&wrapped, &context()));
@@ -190,29 +156,20 @@ fn without_random_bytes_nothing_is_wrapped() {
     let key = EnvironmentKey::generate().unwrap();
     for draws in 0..2 {
         let (result, struck) =
-            random::fault::after(draws, || block_on(passphrase("x").wrap(&key, &context())));
+            random::fixture::failing_after(draws, || block_on(passphrase("x").wrap(&key, &context())));
         assert!(struck && matches!(result, Err(Error::Random)));
     }
-    let (result, struck) = random::fault::after(0, LocalKek::generate);
+    let (result, struck) = random::fixture::failing_after(0, LocalKek::generate);
     assert!(struck && matches!(result, Err(Error::Random)));
 }
 
 #[test]
 fn debug_shows_no_key_and_no_passphrase() {
     let local = LocalKek::copy_of(&[7; 32]);
-    assert_eq!(
-        format!("{local:?}"),
-        format!("LocalKek({}, ..)", local.id())
-    );
-    assert_eq!(
-        format!("{:?}", passphrase("open sesame")),
-        "PassphraseKek(..)"
-    );
+    assert_eq!(format!("{local:?}"), format!("LocalKek({}, ..)", local.id()));
+    assert_eq!(format!("{:?}", passphrase("open sesame")), "PassphraseKek(..)");
     let ring = Keyring::new(Arc::new(passphrase("open sesame")));
-    assert_eq!(
-        format!("{ring:?}"),
-        "Keyring { first: PassphraseKek(..), others: [] }"
-    );
+    assert_eq!(format!("{ring:?}"), "Keyring { first: PassphraseKek(..), others: [] }");
 }
 
 #[test]

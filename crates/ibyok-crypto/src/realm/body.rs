@@ -99,11 +99,7 @@ impl Body {
             name_key,
             fingerprint_key,
         };
-        Ok(Self {
-            rev,
-            keys,
-            attributes,
-        })
+        Ok(Self { rev, keys, attributes })
     }
 }
 

@@ -22,21 +22,12 @@ impl RealmIdentity {
     /// # Errors
     /// [`Error::InvalidName`] if a name is empty or over 255 bytes, or an environment is called `whole`. What else a name may be is for the
     /// caller to decide.
-    pub fn new(
-        vault: VaultId,
-        tag: RealmTag,
-        namespace: &str,
-        environment: Option<&str>,
-    ) -> Result<Self, Error> {
+    pub fn new(vault: VaultId, tag: RealmTag, namespace: &str, environment: Option<&str>) -> Result<Self, Error> {
         if namespace.is_empty() || namespace.len() > NAME_LIMIT {
             return Err(Error::InvalidName { what: "namespace" });
         }
-        if environment
-            .is_some_and(|name| name.is_empty() || name.len() > NAME_LIMIT || name == WHOLE)
-        {
-            return Err(Error::InvalidName {
-                what: "environment",
-            });
+        if environment.is_some_and(|name| name.is_empty() || name.len() > NAME_LIMIT || name == WHOLE) {
+            return Err(Error::InvalidName { what: "environment" });
         }
         Ok(Self {
             vault,
@@ -95,11 +86,6 @@ impl RealmIdentity {
 
     pub(super) fn holds(&self, place: &Place<'_>) -> bool {
         (place.vault, place.realm, place.namespace, place.environment)
-            == (
-                self.vault,
-                self.tag,
-                self.namespace(),
-                self.environment_word(),
-            )
+            == (self.vault, self.tag, self.namespace(), self.environment_word())
     }
 }

@@ -44,17 +44,17 @@ pub struct Generation {
 pub struct RealmKeys {
     pub(super) identity: RealmIdentity,
     /// Ascending by number; exactly one is current.
-    pub(super) generations: Vec<HeldGeneration>,
-    pub(super) token_key: Arc<SecretBox<[u8; KEY_LEN]>>,
-    pub(super) name_key: Arc<SecretBox<[u8; KEY_LEN]>>,
-    pub(super) fingerprint_key: Arc<SecretBox<[u8; KEY_LEN]>>,
+    pub(crate) generations: Vec<HeldGeneration>,
+    pub(crate) token_key: Arc<SecretBox<[u8; KEY_LEN]>>,
+    pub(crate) name_key: Arc<SecretBox<[u8; KEY_LEN]>>,
+    pub(crate) fingerprint_key: Arc<SecretBox<[u8; KEY_LEN]>>,
 }
 
 /// A generation with its key.
 #[derive(Clone)]
-pub(super) struct HeldGeneration {
-    pub(super) generation: Generation,
-    pub(super) key: Arc<EnvironmentKey>,
+pub(crate) struct HeldGeneration {
+    pub(crate) generation: Generation,
+    pub(crate) key: Arc<EnvironmentKey>,
 }
 
 impl RealmKeys {
@@ -77,12 +77,7 @@ impl RealmKeys {
     ///
     /// # Errors
     /// As [`RealmKeys::create`].
-    pub async fn record(
-        &self,
-        attributes: &[u8],
-        rev: u64,
-        kek: &dyn Kek,
-    ) -> Result<Vec<u8>, Error> {
+    pub async fn record(&self, attributes: &[u8], rev: u64, kek: &dyn Kek) -> Result<Vec<u8>, Error> {
         let context = self.identity.kek_context();
         let mut wrapped = Vec::with_capacity(self.generations.len());
         for held in &self.generations {
@@ -128,15 +123,12 @@ impl RealmKeys {
     /// # Errors
     /// [`Error::NoSuchGeneration`]; [`Error::CurrentGeneration`] for the one that seals.
     pub fn without_generation(&self, number: u32) -> Result<Self, Error> {
-        let held = self
-            .held(number)
-            .ok_or(Error::NoSuchGeneration { number })?;
+        let held = self.held(number).ok_or(Error::NoSuchGeneration { number })?;
         if held.generation.state == GenerationState::Current {
             return Err(Error::CurrentGeneration { number });
         }
         let mut keys = self.share();
-        keys.generations
-            .retain(|held| held.generation.number != number);
+        keys.generations.retain(|held| held.generation.number != number);
         Ok(keys)
     }
 
@@ -228,10 +220,7 @@ impl RealmKeys {
     /// The generations held, ascending.
     #[must_use]
     pub fn generations(&self) -> Vec<Generation> {
-        self.generations
-            .iter()
-            .map(|held| held.generation)
-            .collect()
+        self.generations.iter().map(|held| held.generation).collect()
     }
 
     /// The generation that sealed bytes say they are under, which only opening them proves: for finding what to seal anew.
@@ -252,12 +241,7 @@ impl RealmKeys {
         })
     }
 
-    fn seal(
-        &self,
-        purpose: Purpose,
-        place: &Place<'_>,
-        plaintext: &[u8],
-    ) -> Result<Vec<u8>, Error> {
+    fn seal(&self, purpose: Purpose, place: &Place<'_>, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
         if !self.identity.holds(place) {
             return Err(Error::OtherRealm);
         }
@@ -272,11 +256,7 @@ impl RealmKeys {
             .held(number)
             .filter(|_| self.identity.holds(place))
             .ok_or(Error::Open)?;
-        seal::open(
-            held.key.expose_secret(),
-            &Slot::new(purpose, number, place),
-            sealed,
-        )
+        seal::open(held.key.expose_secret(), &Slot::new(purpose, number, place), sealed)
     }
 
     pub(super) fn current(&self) -> Result<&HeldGeneration, Error> {
@@ -288,9 +268,7 @@ impl RealmKeys {
     }
 
     fn held(&self, number: u32) -> Option<&HeldGeneration> {
-        self.generations
-            .iter()
-            .find(|held| held.generation.number == number)
+        self.generations.iter().find(|held| held.generation.number == number)
     }
 
     fn share(&self) -> Self {

@@ -43,21 +43,19 @@ impl RealmRecord {
     /// Reads the clear part.
     ///
     /// # Errors
-    /// [`Error::NotSealed`], [`Error::UnsupportedFormat`], [`Error::Truncated`], [`Error::TooLarge`], [`Error::InvalidName`] or
-    /// [`Error::Malformed`] for what is not of this form.
+    /// [`Error::NotSealed`], [`Error::UnsupportedFormat`], [`Error::Truncated`], [`Error::TooLarge`] or [`Error::Malformed`] for what is not of
+    /// this form.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes);
         format::magic_and_version(&mut reader, MAGIC)?;
         let vault = VaultId::from_bytes(reader.array()?);
-        let tag = RealmTag::from_bytes(reader.array()?)?;
+        let tag = RealmTag::from_bytes(reader.array()?).map_err(malformed_name)?;
         let namespace = reader.prefixed_text(NAME_LIMIT)?;
         let environment = Some(reader.prefixed_text(NAME_LIMIT)?).filter(|name| *name != WHOLE);
-        let identity = RealmIdentity::new(vault, tag, namespace, environment)?;
+        let identity = RealmIdentity::new(vault, tag, namespace, environment).map_err(malformed_name)?;
         let count = usize::from(reader.u8()?);
         if count > MAX_GENERATIONS {
-            return Err(Error::TooLarge {
-                limit: MAX_GENERATIONS,
-            });
+            return Err(Error::TooLarge { limit: MAX_GENERATIONS });
         }
         let (mut generations, mut wrapped) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for _ in 0..count {
@@ -140,8 +138,7 @@ impl RealmRecord {
         let slot = Slot::new(Purpose::RealmKeys, current.number, &place);
         let opened = seal::open(key.expose_secret(), &slot, &self.sealed)?;
         // It was sealed by a holder of the key, so whatever is odd about it is one and the same failure.
-        let body = Body::read(&opened, &self.identity, &self.generations, keys)
-            .map_err(|_| Error::Open)?;
+        let body = Body::read(&opened, &self.identity, &self.generations, keys).map_err(|_| Error::Open)?;
         Ok(OpenedRealm {
             keys: body.keys,
             attributes: body.attributes,
@@ -188,17 +185,11 @@ pub(super) fn print(
 }
 
 pub(super) fn count(generations: &[HeldGeneration]) -> Result<u8, Error> {
-    u8::try_from(generations.len()).map_err(|_| Error::TooLarge {
-        limit: MAX_GENERATIONS,
-    })
+    u8::try_from(generations.len()).map_err(|_| Error::TooLarge { limit: MAX_GENERATIONS })
 }
 
 /// Number (u32 BE), state (1 current, 2 retiring), KEK id with its length.
-pub(super) fn print_generation(
-    to: &mut Vec<u8>,
-    generation: Generation,
-    kek: &KekId,
-) -> Result<(), Error> {
+pub(super) fn print_generation(to: &mut Vec<u8>, generation: Generation, kek: &KekId) -> Result<(), Error> {
     to.extend_from_slice(&generation.number.to_be_bytes());
     to.push(match generation.state {
         GenerationState::Current => 1,
@@ -222,4 +213,10 @@ pub(super) fn read_generation(reader: &mut Reader<'_>) -> Result<(Generation, Ke
         Generation { number, state },
         reader.prefixed_text(KekId::LIMIT)?.parse()?,
     ))
+}
+
+fn malformed_name(_: Error) -> Error {
+    Error::Malformed {
+        reason: "a name in it is none",
+    }
 }

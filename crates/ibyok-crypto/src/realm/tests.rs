@@ -42,10 +42,7 @@ fn a_realm_opens_with_all_that_it_was_made_with() {
         let (keys, record) = realm(environment);
         let opened = open(&record).unwrap();
         assert_eq!(opened.keys.identity(), &identity(environment));
-        assert_eq!(
-            (opened.rev, &opened.attributes[..]),
-            (1, &b"class=prod"[..])
-        );
+        assert_eq!((opened.rev, &opened.attributes[..]), (1, &b"class=prod"[..]));
         assert_eq!(Some(&opened.kek), kek().describe().id());
         assert_eq!(opened.keys.record_id("openai"), keys.record_id("openai"));
         assert_eq!(
@@ -54,9 +51,7 @@ fn a_realm_opens_with_all_that_it_was_made_with() {
         );
         let value = Secret::copy_of(b"sk-123");
         assert_eq!(opened.keys.fingerprint(&value), keys.fingerprint(&value));
-        let sealed = keys
-            .seal_record(&keys.identity().place(3, [2; 16]), b"body")
-            .unwrap();
+        let sealed = keys.seal_record(&keys.identity().place(3, [2; 16]), b"body").unwrap();
         let body = opened
             .keys
             .open_record(&opened.keys.identity().place(3, [2; 16]), &sealed)
@@ -70,16 +65,10 @@ fn the_clear_part_tells_whose_it_is() {
     let (_, record) = realm(Some("prod"));
     let parsed = RealmRecord::parse(&record).unwrap();
     assert_eq!(parsed.vault(), VaultId::from_bytes([1; 16]));
-    assert_eq!(
-        (parsed.tag().as_str(), parsed.namespace()),
-        ("Ab3dEf7h", "acme")
-    );
+    assert_eq!((parsed.tag().as_str(), parsed.namespace()), ("Ab3dEf7h", "acme"));
     assert_eq!(parsed.environment(), Some("prod"));
     assert_eq!(parsed.kek_ids(), [kek().describe().id().unwrap()]);
-    assert_eq!(
-        RealmRecord::parse(&realm(None).1).unwrap().environment(),
-        None
-    );
+    assert_eq!(RealmRecord::parse(&realm(None).1).unwrap().environment(), None);
 }
 
 #[test]
@@ -128,23 +117,15 @@ fn a_retiring_generation_opens_and_never_seals() {
     let (old, _) = realm(Some("prod"));
     let place = old.identity().place(3, [2; 16]);
     let before = old.seal_record(&place, b"before").unwrap();
-    let new = open(&record_of(&old.with_new_generation().unwrap()))
-        .unwrap()
-        .keys;
+    let new = open(&record_of(&old.with_new_generation().unwrap())).unwrap().keys;
 
     assert_eq!((old.current_generation(), new.current_generation()), (1, 2));
     assert_eq!(
-        new.generations()
-            .iter()
-            .map(|one| one.number)
-            .collect::<Vec<_>>(),
+        new.generations().iter().map(|one| one.number).collect::<Vec<_>>(),
         [1, 2]
     );
     assert_eq!(new.generations()[0].state, GenerationState::Retiring);
-    assert_eq!(
-        new.open_record(&place, &before).unwrap().expose_secret(),
-        b"before"
-    );
+    assert_eq!(new.open_record(&place, &before).unwrap().expose_secret(), b"before");
     let after = new.seal_record(&place, b"after").unwrap();
     assert_eq!(RealmKeys::generation_of(&after).unwrap(), 2);
     assert!(matches!(old.open_record(&place, &after), Err(Error::Open)));
@@ -164,17 +145,9 @@ fn a_dropped_generation_opens_nothing_any_more() {
         new.without_generation(3),
         Err(Error::NoSuchGeneration { number: 3 })
     ));
-    let dropped = open(&record_of(&new.without_generation(1).unwrap()))
-        .unwrap()
-        .keys;
-    assert!(matches!(
-        dropped.open_record(&place, &before),
-        Err(Error::Open)
-    ));
-    assert_eq!(
-        dropped.with_new_generation().unwrap().current_generation(),
-        3
-    );
+    let dropped = open(&record_of(&new.without_generation(1).unwrap())).unwrap().keys;
+    assert!(matches!(dropped.open_record(&place, &before), Err(Error::Open)));
+    assert_eq!(dropped.with_new_generation().unwrap().current_generation(), 3);
 }
 
 #[test]
@@ -182,19 +155,10 @@ fn ids_hashes_and_tokens_outlive_a_generation_and_tokens_alone_can_be_rekeyed() 
     let (old, _) = realm(Some("prod"));
     let new = old.with_new_generation().unwrap();
     assert_eq!(old.record_id("openai"), new.record_id("openai"));
-    assert_eq!(
-        old.keyed_hash("floors", b"x"),
-        new.keyed_hash("floors", b"x")
-    );
-    assert_eq!(
-        old.token_key().expose_secret(),
-        new.token_key().expose_secret()
-    );
+    assert_eq!(old.keyed_hash("floors", b"x"), new.keyed_hash("floors", b"x"));
+    assert_eq!(old.token_key().expose_secret(), new.token_key().expose_secret());
     let rekeyed = new.with_new_token_key().unwrap();
-    assert_ne!(
-        old.token_key().expose_secret(),
-        rekeyed.token_key().expose_secret()
-    );
+    assert_ne!(old.token_key().expose_secret(), rekeyed.token_key().expose_secret());
     assert_eq!(old.record_id("openai"), rekeyed.record_id("openai"));
 }
 
@@ -204,28 +168,16 @@ fn generations_are_bounded() {
     for _ in 1..32 {
         keys = keys.with_new_generation().unwrap();
     }
-    assert!(matches!(
-        keys.with_new_generation(),
-        Err(Error::TooLarge { limit: 32 })
-    ));
-    assert_eq!(
-        open(&record_of(&keys)).unwrap().keys.generations().len(),
-        32
-    );
+    assert!(matches!(keys.with_new_generation(), Err(Error::TooLarge { limit: 32 })));
+    assert_eq!(open(&record_of(&keys)).unwrap().keys.generations().len(), 32);
 }
 
 #[test]
 fn attributes_are_bounded() {
     let (keys, _) = realm(None);
     let record = |len| block_on(keys.record(&vec![7; len], 1, kek().as_ref()));
-    assert_eq!(
-        open(&record(65_536).unwrap()).unwrap().attributes.len(),
-        65_536
-    );
-    assert!(matches!(
-        record(65_537),
-        Err(Error::TooLarge { limit: 65_536 })
-    ));
+    assert_eq!(open(&record(65_536).unwrap()).unwrap().attributes.len(), 65_536);
+    assert!(matches!(record(65_537), Err(Error::TooLarge { limit: 65_536 })));
 }
 
 #[test]
@@ -233,21 +185,13 @@ fn a_place_of_another_realm_is_neither_sealed_nor_opened() {
     let (prod, _) = realm(Some("prod"));
     let dev = identity(Some("dev"));
     let theirs = dev.place(3, [2; 16]);
-    assert!(matches!(
-        prod.seal_record(&theirs, b"body"),
-        Err(Error::OtherRealm)
-    ));
+    assert!(matches!(prod.seal_record(&theirs, b"body"), Err(Error::OtherRealm)));
     assert!(matches!(
         prod.wrap_data_key(&theirs, &DataKey::generate().unwrap()),
         Err(Error::OtherRealm)
     ));
-    let sealed = prod
-        .seal_record(&prod.identity().place(3, [2; 16]), b"body")
-        .unwrap();
-    assert!(matches!(
-        prod.open_record(&theirs, &sealed),
-        Err(Error::Open)
-    ));
+    let sealed = prod.seal_record(&prod.identity().place(3, [2; 16]), b"body").unwrap();
+    assert!(matches!(prod.open_record(&theirs, &sealed), Err(Error::Open)));
 }
 
 #[test]
@@ -255,17 +199,9 @@ fn a_record_is_no_data_key_and_a_data_key_no_record() {
     let (keys, _) = realm(Some("prod"));
     let place = keys.identity().place(3, [2; 16]);
     let record = keys.seal_record(&place, &[7; 32]).unwrap();
-    assert!(matches!(
-        keys.unwrap_data_key(&place, &record),
-        Err(Error::Open)
-    ));
-    let wrapped = keys
-        .wrap_data_key(&place, &DataKey::generate().unwrap())
-        .unwrap();
-    assert!(matches!(
-        keys.open_record(&place, &wrapped),
-        Err(Error::Open)
-    ));
+    assert!(matches!(keys.unwrap_data_key(&place, &record), Err(Error::Open)));
+    let wrapped = keys.wrap_data_key(&place, &DataKey::generate().unwrap()).unwrap();
+    assert!(matches!(keys.open_record(&place, &wrapped), Err(Error::Open)));
 }
 
 #[test]
@@ -274,16 +210,10 @@ fn a_data_key_comes_back_for_its_own_version() {
     let place = keys.identity().place(3, [2; 16]).version(4);
     let key = DataKey::generate().unwrap();
     let wrapped = keys.wrap_data_key(&place, &key).unwrap();
-    let sealed = key
-        .seal(&place.field("value"), &Secret::copy_of(b"sk-123"))
-        .unwrap();
+    let sealed = key.seal(&place.field("value"), &Secret::copy_of(b"sk-123")).unwrap();
     let again = keys.unwrap_data_key(&place, &wrapped).unwrap();
     assert_eq!(
-        again
-            .open(&place.field("value"), &sealed)
-            .unwrap()
-            .text()
-            .unwrap(),
+        again.open(&place.field("value"), &sealed).unwrap().text().unwrap(),
         "sk-123"
     );
     assert!(matches!(
@@ -316,15 +246,12 @@ fn without_random_bytes_no_record_is_made() {
     for make in make {
         let mut points = 0;
         loop {
-            let (result, struck) = random::fault::after(points, make);
+            let (result, struck) = random::fixture::failing_after(points, make);
             if !struck {
                 assert!(result.is_ok());
                 break;
             }
-            assert!(
-                matches!(result, Err(Error::Random)),
-                "draw {points}: {result:?}"
-            );
+            assert!(matches!(result, Err(Error::Random)), "draw {points}: {result:?}");
             points += 1;
         }
         assert!(points > 0);

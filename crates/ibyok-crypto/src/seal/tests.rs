@@ -10,16 +10,9 @@ const KEY: [u8; 32] = [7; 32];
 
 fn place() -> Place<'static> {
     let tag = RealmTag::from_bytes(*b"Ab3dEf7h").unwrap();
-    Place::new(
-        VaultId::from_bytes([1; 16]),
-        tag,
-        3,
-        [2; 16],
-        "acme",
-        "prod",
-    )
-    .version(4)
-    .field("value")
+    Place::new(VaultId::from_bytes([1; 16]), tag, 3, [2; 16], "acme", "prod")
+        .version(4)
+        .field("value")
 }
 
 fn slot<'a>(place: &'a Place<'a>) -> Slot<'a> {
@@ -39,12 +32,7 @@ fn what_was_sealed_opens_at_its_place() {
     for plaintext in [&b""[..], b"x", b"sk-123", &[0; 16], &[0xff; 70_000]] {
         let sealed = sealed(plaintext);
         assert_eq!(sealed.len(), plaintext.len() + format::OVERHEAD);
-        assert_eq!(
-            open(&KEY, &slot(&place()), &sealed)
-                .unwrap()
-                .expose_secret(),
-            plaintext
-        );
+        assert_eq!(open(&KEY, &slot(&place()), &sealed).unwrap().expose_secret(), plaintext);
     }
 }
 
@@ -57,10 +45,7 @@ fn every_flipped_bit_is_refused() {
         let error = open(&KEY, &slot(&place()), &bytes).unwrap_err();
         match bit / 8 {
             0..4 => assert!(matches!(error, Error::NotSealed), "bit {bit}: {error:?}"),
-            4 => assert!(
-                matches!(error, Error::UnsupportedFormat { .. }),
-                "bit {bit}: {error:?}"
-            ),
+            4 => assert!(matches!(error, Error::UnsupportedFormat { .. }), "bit {bit}: {error:?}"),
             _ => assert!(matches!(error, Error::Open), "bit {bit}: {error:?}"),
         }
     }
@@ -72,11 +57,7 @@ fn every_length_but_the_right_one_is_refused() {
     for len in 0..sealed.len() {
         let error = open(&KEY, &slot(&place()), &sealed[..len]).unwrap_err();
         let short = len < format::OVERHEAD;
-        assert_eq!(
-            matches!(error, Error::Truncated),
-            short,
-            "{len} bytes: {error:?}"
-        );
+        assert_eq!(matches!(error, Error::Truncated), short, "{len} bytes: {error:?}");
     }
     sealed.push(0);
     assert!(!opens(&sealed));
@@ -92,10 +73,7 @@ fn no_part_of_the_place_can_be_swapped() {
             vault: VaultId::from_bytes([9; 16]),
             ..right
         },
-        Place {
-            realm: tag,
-            ..right
-        },
+        Place { realm: tag, ..right },
         Place { kind: 4, ..right },
         Place {
             record: [9; 16],
@@ -152,10 +130,7 @@ fn neither_purpose_nor_generation_nor_key_can_be_swapped() {
         open(&KEY, &Slot::new(Purpose::Value, 1, &place), &sealed),
         Err(Error::Open)
     ));
-    assert!(matches!(
-        open(&[8; 32], &slot(&place), &sealed),
-        Err(Error::Open)
-    ));
+    assert!(matches!(open(&[8; 32], &slot(&place), &sealed), Err(Error::Open)));
 }
 
 #[test]
@@ -172,38 +147,13 @@ fn a_zeroed_or_stripped_commitment_is_refused() {
 /// keys. With the header as associated data fixed, one block of ciphertext is chosen so that both tags agree; the commitment refuses.
 #[test]
 fn a_ciphertext_made_for_two_keys_opens_under_neither_but_one() {
-    let (one, two) = (KEY, [8; 32]);
     let place = place();
-    let salt = [5; 32];
-    let first = Derived::new(&one, &salt, Purpose::Value).unwrap();
-    let second = Derived::new(&two, &salt, Purpose::Value).unwrap();
-    let header = slot(&place)
-        .header(salt, *first.commitment().unwrap())
-        .print();
-    let associated = format::associated_data(&header, &place).unwrap();
-
-    let (ciphertext, tag) = salamander(first.key().unwrap(), second.key().unwrap(), &associated);
-    // The cipher alone is fooled.
-    for derived in [&first, &second] {
-        let mut buffer = ciphertext.clone();
-        cipher::decrypt(
-            derived.key().unwrap(),
-            &NONCE,
-            &associated,
-            &mut buffer,
-            &tag,
-        )
-        .unwrap();
-    }
-    let sealed = [header, ciphertext, tag.to_vec()].concat();
+    let sealed = for_two_keys(&KEY, &[8; 32], &place);
     assert!(
-        open(&one, &slot(&place), &sealed).is_ok(),
+        open(&KEY, &slot(&place), &sealed).is_ok(),
         "it was made to open under the first key"
     );
-    assert!(matches!(
-        open(&two, &slot(&place), &sealed),
-        Err(Error::Open)
-    ));
+    assert!(matches!(open(&[8; 32], &slot(&place), &sealed), Err(Error::Open)));
 }
 
 #[test]
@@ -215,9 +165,9 @@ fn a_failed_decryption_leaves_zeros() {
 
 #[test]
 fn without_random_bytes_nothing_is_sealed() {
-    let (result, struck) = random::fault::after(0, || seal(&KEY, &slot(&place()), b"sk-123"));
+    let (result, struck) = random::fixture::failing_after(0, || seal(&KEY, &slot(&place()), b"sk-123"));
     assert!(struck && matches!(result, Err(Error::Random)));
-    let (result, struck) = random::fault::after(0, DataKey::generate);
+    let (result, struck) = random::fixture::failing_after(0, DataKey::generate);
     assert!(struck && matches!(result, Err(Error::Random)));
 }
 
@@ -237,10 +187,7 @@ fn debug_shows_no_key() {
         format!("{:?}", crate::EnvironmentKey::generate().unwrap()),
         "EnvironmentKey(..)"
     );
-    assert_eq!(
-        format!("{:#?}", crate::Secret::copy_of(b"sk-123")),
-        "Secret(..)"
-    );
+    assert_eq!(format!("{:#?}", crate::Secret::copy_of(b"sk-123")), "Secret(..)");
 }
 
 proptest! {
@@ -266,6 +213,22 @@ proptest! {
         let with_magic = [&b"IBYK\x01"[..], &bytes].concat();
         prop_assert!(open(&KEY, &slot(&place()), &with_magic).is_err());
     }
+}
+
+/// Sealed bytes whose ciphertext AES-256-GCM opens under what both keys derive, with the commitment of the first.
+pub(crate) fn for_two_keys(one: &[u8; 32], two: &[u8; 32], place: &Place<'_>) -> Vec<u8> {
+    let salt = [5; 32];
+    let first = Derived::new(one, &salt, Purpose::Value).unwrap();
+    let second = Derived::new(two, &salt, Purpose::Value).unwrap();
+    let header = slot(place).header(salt, *first.commitment().unwrap()).print();
+    let associated = format::associated_data(&header, place).unwrap();
+    let (ciphertext, tag) = salamander(first.key().unwrap(), second.key().unwrap(), &associated);
+    // The cipher alone is fooled.
+    for derived in [&first, &second] {
+        let mut buffer = ciphertext.clone();
+        cipher::decrypt(derived.key().unwrap(), &NONCE, &associated, &mut buffer, &tag).unwrap();
+    }
+    [header, ciphertext, tag.to_vec()].concat()
 }
 
 /// Two blocks of ciphertext and a tag that AES-256-GCM accepts under both keys with a zero nonce.
@@ -295,9 +258,7 @@ struct Gcm {
 
 impl Gcm {
     fn new(key: &[u8; 32]) -> Self {
-        let tag = |associated: &[u8]| {
-            u128::from_be_bytes(cipher::encrypt(key, &NONCE, associated, &mut []).unwrap())
-        };
+        let tag = |associated: &[u8]| u128::from_be_bytes(cipher::encrypt(key, &NONCE, associated, &mut []).unwrap());
         // GHASH of nothing is 0, so its tag is the mask. GHASH of one zero block is (128 << 64)·H.
         let mask = tag(b"");
         let hash_key = multiply(tag(&[0; 16]) ^ mask, inverse(128 << 64));
@@ -326,11 +287,7 @@ fn multiply(x: u128, y: u128) -> u128 {
         if x >> bit & 1 == 1 {
             product ^= v;
         }
-        v = if v & 1 == 1 {
-            v >> 1 ^ (0xe1 << 120)
-        } else {
-            v >> 1
-        };
+        v = if v & 1 == 1 { v >> 1 ^ (0xe1 << 120) } else { v >> 1 };
     }
     product
 }

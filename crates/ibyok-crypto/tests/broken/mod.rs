@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use ibyok_crypto::conformance::Harness;
-use ibyok_crypto::{
-    EnvironmentKey, Error, Kek, KekContext, KekDescription, KekId, LocalKek, VaultId, WrappedKey,
-};
+use ibyok_crypto::{EnvironmentKey, Error, Kek, KekContext, KekDescription, KekId, LocalKek, VaultId, WrappedKey};
 use secrecy::ExposeSecret;
 
 /// What is wrong with it.
@@ -93,9 +91,7 @@ impl Broken {
     fn context(&self, context: &KekContext) -> KekContext {
         match self.fault {
             Fault::IgnoresTheContext => KekContext::new(VaultId::from_bytes([0; 16]), "", None),
-            Fault::IgnoresTheEnvironment => {
-                KekContext::new(context.vault(), context.namespace(), None)
-            }
+            Fault::IgnoresTheEnvironment => KekContext::new(context.vault(), context.namespace(), None),
             _ => context.clone(),
         }
     }
@@ -105,7 +101,7 @@ impl Broken {
 impl Kek for Broken {
     async fn wrap(&self, key: &EnvironmentKey, context: &KekContext) -> Result<WrappedKey, Error> {
         if self.fault == Fault::PrintsKeys {
-            self.seen.lock().unwrap().push(*key.expose_secret());
+            self.seen.lock().map_err(|_| Error::Open)?.push(*key.expose_secret());
         }
         let wrapped = self.inner.wrap(key, &self.context(context)).await?;
         let mut bytes = wrapped.bytes().to_vec();
@@ -118,11 +114,7 @@ impl Kek for Broken {
         Ok(WrappedKey::new(wrapped.kek().clone(), bytes))
     }
 
-    async fn unwrap(
-        &self,
-        wrapped: &WrappedKey,
-        context: &KekContext,
-    ) -> Result<EnvironmentKey, Error> {
+    async fn unwrap(&self, wrapped: &WrappedKey, context: &KekContext) -> Result<EnvironmentKey, Error> {
         let mut bytes = wrapped.bytes().to_vec();
         match self.fault {
             Fault::ShowsTheKey => bytes.truncate(bytes.len().saturating_sub(32)),
