@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ibyok_audit::{Action, Durability, Event, FileSink, Log, Outcome, Principal, PrincipalKind, SigningKey};
+use ibyok_audit::{Action, Durability, Event, FileSink, Log, Outcome, Principal, PrincipalKind, SigningKey, verify};
 use jiff::Timestamp;
 
 fn event() -> Event {
@@ -27,7 +27,7 @@ fn event() -> Event {
         .request_id("01J0000000000000000000000")
 }
 
-async fn run(name: &str, sink: FileSink, tasks: usize, time: Duration) {
+async fn run(name: &str, sink: FileSink, place: &std::path::Path, tasks: usize, time: Duration) {
     let log = Log::builder()
         .required(sink)
         .signing_key(SigningKey::generate().unwrap())
@@ -65,6 +65,13 @@ async fn run(name: &str, sink: FileSink, tasks: usize, time: Duration) {
         at(0.99)
     );
     log.close().await.unwrap();
+    let begun = Instant::now();
+    let report = verify(place, &[], &[]).unwrap();
+    let rate = report.events as f64 / begun.elapsed().as_secs_f64();
+    println!(
+        "{:>22} {} lines, ok: {}, {rate:.0}/s",
+        "verify", report.events, report.ok
+    );
 }
 
 fn main() {
@@ -86,7 +93,7 @@ fn main() {
                 .zero_fill(zero_fill)
                 .open_blocking()
                 .unwrap();
-            runtime.block_on(run(name, sink, tasks, Duration::from_secs(2)));
+            runtime.block_on(run(name, sink, &place, tasks, Duration::from_secs(2)));
             std::fs::remove_dir_all(place).unwrap();
         }
     }

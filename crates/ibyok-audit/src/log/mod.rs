@@ -3,6 +3,7 @@
 mod best_effort;
 mod builder;
 mod keeper;
+mod own;
 mod queue;
 mod writer;
 

@@ -13,10 +13,10 @@ use super::Shared;
 use super::best_effort::BestEffort;
 use super::keeper::{Keeper, Snapshot};
 use super::queue::Job;
-use crate::action::{Action, Outcome};
+use crate::action::Action;
 use crate::chain::Head;
 use crate::error::Error;
-use crate::event::{Event, Principal};
+use crate::event::Principal;
 use crate::key::VerifyingKey;
 use crate::line::Prepared;
 use crate::receipt::Receipt;
@@ -223,47 +223,6 @@ impl Writer {
         self.shared.set_failure(None);
         self.checkpoint();
         Ok(())
-    }
-
-    /// What was dropped since the last `log.gap` line, at most once a second.
-    fn dropped(&mut self) -> Vec<Gap> {
-        if self.poisoned.is_some() || self.last_gap.is_some_and(|last| last.elapsed() < CHECKPOINT_TIME) {
-            return Vec::new();
-        }
-        let mut gaps = Vec::new();
-        let unwaited = self.shared.dropped.swap(0, Ordering::Relaxed);
-        if unwaited > 0 {
-            gaps.push(Gap::new(GapKind::Dropped, unwaited, "the queue was full"));
-        }
-        for sink in &self.best_effort {
-            let dropped = sink.take_dropped();
-            if dropped > 0 {
-                gaps.push(Gap::new(
-                    GapKind::Dropped,
-                    dropped,
-                    format!("`{}` did not take them", sink.description.name),
-                ));
-            }
-        }
-        if !gaps.is_empty() {
-            self.last_gap = Some(Instant::now());
-        }
-        gaps
-    }
-
-    fn own(&self, action: Action) -> Event {
-        Event::new(action, Outcome::Allowed, (self.clock)())
-            .principal(self.principal.clone())
-            .target("log", &self.shared.log)
-    }
-
-    fn gap(&self, gap: &Gap) -> Prepared {
-        Prepared::new(
-            &self
-                .own(Action::LogGap)
-                .reason(format!("{}: {}", gap.kind.as_str(), gap.detail))
-                .count(gap.count),
-        )
     }
 
     fn checkpoint_if_due(&mut self) {

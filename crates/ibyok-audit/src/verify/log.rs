@@ -6,13 +6,14 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::files::{self, Item, Lines};
+use super::judge::Watch;
 use super::note::{self, Note};
 use super::report::{Bad, LogReport, What};
 use super::tree::Tree;
 use crate::error::Error;
 use crate::key::VerifyingKey;
 
-type Hash = [u8; 32];
+pub(super) type Hash = [u8; 32];
 
 /// Verifies the log in a slot.
 pub(super) fn verify(
@@ -58,44 +59,36 @@ pub(super) fn missing(id: &str, key: Option<&VerifyingKey>, known: &[&str]) -> L
 
 /// What binds a line to its place.
 #[derive(Deserialize)]
-struct Link {
-    v: u64,
-    seq: u64,
-    log: String,
-    prev: String,
+pub(super) struct Link {
+    pub(super) v: u64,
+    pub(super) seq: u64,
+    pub(super) log: String,
+    pub(super) prev: String,
 }
 
 /// Where a line stands.
 #[derive(Clone, Copy, Default)]
-struct At {
-    segment: u32,
-    line: u64,
+pub(super) struct At {
+    pub(super) segment: u32,
+    pub(super) line: u64,
 }
 
-/// A first verdict that a later line may sharpen.
-enum Watch {
-    /// The line that is missing may stand further down: then it was moved, or what stands in its place was inserted.
-    Missing { seq: u64, prev: Hash, then: What },
-    /// The line that came too early may come again: then it is a copy.
-    Again { hash: Hash },
-}
-
-struct Walk {
-    id: String,
+pub(super) struct Walk {
+    pub(super) id: String,
     events: u64,
-    size: u64,
+    pub(super) size: u64,
     /// The hash of the last good line, where it stands, and the hash before it.
-    last: Hash,
-    at: At,
-    before_last: Hash,
-    tree: Tree,
-    notes: Vec<Note>,
+    pub(super) last: Hash,
+    pub(super) at: At,
+    pub(super) before_last: Hash,
+    pub(super) tree: Tree,
+    pub(super) notes: Vec<Note>,
     next_note: usize,
     covered: u64,
     held: u64,
     torn: bool,
-    first_bad: Option<Bad>,
-    watch: Option<Watch>,
+    pub(super) first_bad: Option<Bad>,
+    pub(super) watch: Option<Watch>,
 }
 
 impl Walk {
@@ -209,90 +202,8 @@ impl Walk {
         Ok(())
     }
 
-    /// Says what is wrong with a line that does not fit, as exactly as its neighbours tell.
-    fn judge(&mut self, item: &Item, link: Option<Link>, lines: &mut Lines) -> Result<(), Error> {
-        let (seq, prev) = (self.size + 1, hex(&self.last));
-        let hash: Hash = Sha256::digest(&item.text).into();
-        let next = lines.peek(0)?.and_then(self::link);
-        let next_fits = next.as_ref().is_some_and(|next| next.seq == seq && next.prev == prev);
-        let next_follows = next.as_ref().is_some_and(|next| next.prev == hex(&hash));
-        let missing = |then| {
-            Some(Watch::Missing {
-                seq,
-                prev: self.last,
-                then,
-            })
-        };
-        let here = At {
-            segment: item.segment,
-            line: item.line,
-        };
-        let (at, bad_seq, what, watch) = match link {
-            None if next_fits => (here, seq, What::Inserted, None),
-            None => (here, seq, What::Changed, missing(What::Inserted)),
-            Some(link) if link.prev == prev => (here, seq, What::Changed, None),
-            Some(link) if link.seq == seq => {
-                let (at, seq) = self.either_side(item, &link, next.as_ref());
-                (at, seq, What::Changed, None)
-            }
-            Some(link) if link.seq < seq => {
-                let rival = link.seq + 1 == seq && link.prev == hex(&self.before_last);
-                let ours_is_it = rival && hash != self.last && next_follows;
-                (if ours_is_it { self.at } else { here }, link.seq, What::Inserted, None)
-            }
-            Some(link) if next_fits => (here, link.seq, What::Moved, Some(Watch::Again { hash })),
-            Some(_) => (here, seq, What::Removed, missing(What::Moved)),
-        };
-        self.watch = watch;
-        self.claim(&file_name(at.segment), at.line, bad_seq, what);
-        Ok(())
-    }
-
-    /// A line whose number fits and whose `prev` does not: either that was changed, or the line before it was. With the
-    /// right `prev` it must be the line that the next one follows, or that a checkpoint was signed for, to be the one.
-    fn either_side(&self, item: &Item, link: &Link, next: Option<&Link>) -> (At, u64) {
-        let here = At {
-            segment: item.segment,
-            line: item.line,
-        };
-        let seq = self.size + 1;
-        let was = String::from_utf8_lossy(&item.text).replacen(&link.prev, &hex(&self.last), 1);
-        let followed = next.is_some_and(|next| next.prev == hex(&Sha256::digest(&was).into()));
-        let signed = || {
-            let mut tree = self.tree.clone();
-            tree.add(was.as_bytes());
-            self.notes
-                .iter()
-                .any(|note| note.size == seq && note.root == tree.hash())
-        };
-        if self.size == 0 || followed || signed() {
-            (here, seq)
-        } else {
-            (self.at, self.size)
-        }
-    }
-
-    /// Sharpens the verdict by a line further down.
-    fn sharpen(&mut self, item: &Item) {
-        let sharper = match &self.watch {
-            None => None,
-            Some(Watch::Missing { seq, prev, then }) => {
-                let found =
-                    link(item).is_some_and(|link| link.log == self.id && link.seq == *seq && link.prev == hex(prev));
-                found.then_some(*then)
-            }
-            Some(Watch::Again { hash }) => {
-                (<Hash>::from(Sha256::digest(&item.text)) == *hash).then_some(What::Inserted)
-            }
-        };
-        if let (Some(what), Some(bad)) = (sharper, &mut self.first_bad) {
-            bad.what = what;
-            self.watch = None;
-        }
-    }
-
     /// The first claim about a line stands; one about a line comes before one about a key or signature.
-    fn claim(&mut self, segment: &str, line: u64, seq: u64, what: What) {
+    pub(super) fn claim(&mut self, segment: &str, line: u64, seq: u64, what: What) {
         if self.first_bad.is_none() || (!self.is_bad_already() && segment.starts_with("audit-")) {
             let log = self.id.clone();
             self.first_bad = Some(Bad {
@@ -320,14 +231,14 @@ impl Walk {
     }
 }
 
-fn link(item: &Item) -> Option<Link> {
+pub(super) fn link(item: &Item) -> Option<Link> {
     item.whole.then(|| serde_json::from_slice(&item.text).ok()).flatten()
 }
 
-fn hex(hash: &Hash) -> String {
+pub(super) fn hex(hash: &Hash) -> String {
     data_encoding::HEXLOWER.encode(hash)
 }
 
-fn file_name(segment: u32) -> String {
+pub(super) fn file_name(segment: u32) -> String {
     format!("audit-{segment:08}.log")
 }

@@ -1,6 +1,7 @@
 //! Whether a log is as it was written: needs the files and public keys, and shares no code with the writer.
 
 mod files;
+mod judge;
 mod log;
 mod note;
 mod report;
