@@ -78,7 +78,7 @@ pub enum Reason {
     /// The request comes from elsewhere, or its address is not known.
     #[error("the request comes from outside the token's networks")]
     Network,
-    /// A child's rate is higher than its parent's. Only [`within`](crate::within) says so.
+    /// A child's rate is higher than its parent's. Only [`within`](crate::within()) says so.
     #[error("the rate is higher than the issuing token's")]
     Rate,
 }

@@ -10,7 +10,7 @@ use crate::limits::Limits;
 use crate::{Environments, Pattern, Rate, Scopes};
 
 /// What a token was given when it was issued. What it may really do is this, bounded by its realm and by
-/// every restriction it carries: see [`decide`](crate::decide).
+/// every restriction it carries: see [`decide`](crate::decide()).
 ///
 /// In JSON: `{"scopes":["keys:read"],"environments":["dev"],"keys":["open*"],"cidrs":["10.0.0.0/8"],
 /// "not_before":"…","expires_at":"…","rate":"60/min"}`, with `"all_environments":true` instead of
@@ -32,7 +32,7 @@ pub struct Grant {
     pub expires: Option<Timestamp>,
     /// From which networks: `None` for any, an empty list for none. IPv4-mapped IPv6 is IPv4.
     pub networks: Option<Vec<IpNet>>,
-    /// How often. [`decide`](crate::decide) does not count: whoever serves the token does.
+    /// How often. [`decide`](crate::decide()) does not count: whoever serves the token does.
     pub rate: Option<Rate>,
 }
 

@@ -9,7 +9,7 @@ use crate::{Environments, Grant, RealmScope, Reason, Restriction, network};
 /// Whether a child's grant lies within the effective grant of the token that issues it: the parent's grant,
 /// bounded by the parent's realm and by every restriction on the presented token. Times and rate included.
 ///
-/// Sound: if it is `Ok`, then whatever [`decide`](crate::decide) allows the child in the parent's namespace it
+/// Sound: if it is `Ok`, then whatever [`decide`](crate::decide()) allows the child in the parent's namespace it
 /// allows the parent. Not complete: patterns are compared by [`Pattern::includes`](crate::Pattern::includes), networks
 /// one by one. A parent with an end asks for a child with an end, a parent with a beginning for a child
 /// with one: [`Validity::of`] gives both, to be used as defaults.

@@ -182,7 +182,7 @@ impl Verified {
         self.epoch
     }
 
-    /// Every restriction, oldest first. All of them go to [`decide`](crate::decide).
+    /// Every restriction, oldest first. All of them go to [`decide`](crate::decide()).
     #[must_use]
     pub fn restrictions(&self) -> &[Restriction] {
         &self.restrictions
