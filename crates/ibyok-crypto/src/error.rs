@@ -74,7 +74,7 @@ pub enum Error {
         named: String,
     },
     /// The KEK refused: a wrong passphrase, or no permission.
-    #[error("`{kek}` refused")]
+    #[error("`{kek}` refused: a wrong passphrase, or no permission")]
     KekDenied {
         /// The KEK that refused.
         kek: String,
@@ -96,7 +96,7 @@ pub enum Error {
         problem: &'static str,
     },
     /// The file of a KEK could not be read or written.
-    #[error("`{}`", path.display())]
+    #[error("cannot read or make `{}`", path.display())]
     KekFileAccess {
         /// The file.
         path: PathBuf,

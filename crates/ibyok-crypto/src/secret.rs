@@ -24,10 +24,13 @@ impl Secret {
     /// The bytes go straight into one buffer that never grows and is wiped, so give it an unbuffered reader: a buffered one keeps a copy.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] if there is more, [`Error::Read`] if reading fails.
+    /// [`Error::TooLarge`] if there is more, or no memory for so much; [`Error::Read`] if reading fails.
     pub fn read(reader: &mut impl io::Read, limit: usize) -> Result<Self, Error> {
         // One byte more than the limit tells "exactly at it" from "beyond it".
-        let mut buffer = Zeroizing::new(vec![0; limit.saturating_add(1)]);
+        let size = limit.saturating_add(1);
+        let mut buffer = Zeroizing::new(Vec::new());
+        buffer.try_reserve_exact(size).map_err(|_| Error::TooLarge { limit })?;
+        buffer.resize(size, 0);
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match reader.read(rest) {

@@ -8,7 +8,8 @@ use std::path::Path;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};
 
-use super::{Kek, KekContext, KekDescription, KekId, WrappedKey, unwrap_under, wrap_under};
+use super::own::{unwrap_under, wrap_under};
+use super::{Kek, KekContext, KekDescription, KekId, WrappedKey};
 use crate::key::{KEY_LEN, copy_box, random_box};
 use crate::{EnvironmentKey, Error, derive};
 

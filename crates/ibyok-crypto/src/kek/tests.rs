@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::conformance::block_on;
-use crate::{Secret, random};
+use crate::{EnvironmentKey, Error, Secret, VaultId, random};
 
 fn context() -> KekContext {
     KekContext::new(VaultId::from_bytes([1; 16]), "acme", Some("prod"))

@@ -31,7 +31,7 @@ pub struct RealmRecord {
 pub struct OpenedRealm {
     /// The realm's keys.
     pub keys: RealmKeys,
-    /// The caller's own bytes.
+    /// The caller's own bytes; they are no secret, and not wiped.
     pub attributes: Vec<u8>,
     /// The record's revision, for noticing an older one.
     pub rev: u64,
