@@ -148,6 +148,7 @@ impl LogBuilder {
             public_key,
             poisoned: None,
             refused: 0,
+            untold: Vec::new(),
             checkpointed: 0,
             last_checkpoint: Instant::now(),
             last_gap: None,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use super::Shared;
@@ -21,6 +21,27 @@ pub(super) struct Snapshot {
     pub(super) directory: PathBuf,
     pub(super) segment: u32,
     pub(super) offset: u64,
+    pub(super) _keeping: Keeping,
+}
+
+/// Goes with a snapshot, and ends when that is beside the log or was left out.
+pub(super) struct Keeping {
+    _gone: Sender<()>,
+}
+
+/// Waits for the end of its other half.
+pub(super) struct Kept(Receiver<()>);
+
+impl Kept {
+    pub(super) fn new() -> (Keeping, Self) {
+        let (sender, receiver) = channel();
+        (Keeping { _gone: sender }, Self(receiver))
+    }
+
+    pub(super) fn wait(self) {
+        // Nothing is ever sent: an error is the end that is waited for.
+        while self.0.recv().is_ok() {}
+    }
 }
 
 pub(super) struct Keeper {
@@ -50,6 +71,7 @@ fn keep(key: &SigningKey, shared: &Shared, waiting: &Receiver<Snapshot>) {
             .collect();
         let result = write(&snapshots, &signed, &mut kept);
         shared.set_checkpoint_failure(result.err().map(|error| error.chain()));
+        drop(snapshots);
         for checkpoint in &signed {
             shared.tell(checkpoint);
         }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::Shared;
 use super::best_effort::BestEffort;
-use super::keeper::{Keeper, Snapshot};
+use super::keeper::{Keeper, Kept, Snapshot};
 use super::queue::Job;
 use crate::action::Action;
 use crate::chain::Head;
@@ -43,6 +43,8 @@ pub(super) struct Writer {
     pub(super) public_key: VerifyingKey,
     pub(super) poisoned: Option<String>,
     pub(super) refused: u64,
+    /// What reopening found missing and could not write down yet.
+    pub(super) untold: Vec<Gap>,
     pub(super) checkpointed: u64,
     pub(super) last_checkpoint: Instant,
     pub(super) last_gap: Option<Instant>,
@@ -61,7 +63,11 @@ impl Writer {
         let mut lines = vec![Prepared::new(&self.own(Action::LogOpen).reason(detail))];
         lines.extend(place.gaps().iter().map(|gap| self.gap(gap)));
         self.write(&lines)?;
-        self.checkpoint();
+        let kept = self.checkpoint();
+        if !place.gaps().is_empty() {
+            // Until this stands beside the log, a crash would begin again from the old state.
+            kept.wait();
+        }
         Ok(())
     }
 
@@ -212,52 +218,61 @@ impl Writer {
         // The directory may be a new one.
         write_public_key(&place.directory, &self.public_key)?;
         self.head = place.head.clone();
-        let mut gaps = place.gaps.clone();
+        for gap in place.gaps {
+            if !self.untold.contains(&gap) {
+                self.untold.push(gap);
+            }
+        }
+        let mut lines: Vec<Prepared> = self.untold.iter().map(|gap| self.gap(gap)).collect();
         if self.refused > 0 {
             let why = self.poisoned.clone().unwrap_or_default();
-            gaps.push(Gap::new(GapKind::Refused, self.refused, why));
+            lines.push(self.gap(&Gap::new(GapKind::Refused, self.refused, why)));
         }
-        let lines: Vec<Prepared> = gaps.iter().map(|gap| self.gap(gap)).collect();
         self.write(&lines)?;
+        self.untold.clear();
         (self.poisoned, self.refused) = (None, 0);
         self.shared.set_failure(None);
-        self.checkpoint();
+        self.checkpoint().wait();
         Ok(())
     }
 
     fn checkpoint_if_due(&mut self) {
-        let lines = self.head.size() - self.checkpointed;
+        let lines = self.head.size().saturating_sub(self.checkpointed);
         let many = lines >= CHECKPOINT_LINES && self.durability == Durability::Synced;
         if lines > 0 && (many || self.last_checkpoint.elapsed() >= CHECKPOINT_TIME) {
-            self.checkpoint();
+            drop(self.checkpoint());
         }
     }
 
     /// Hands over how the log stands. A checkpoint speaks of durable lines only, so without a sync per batch there is one
     /// here.
-    fn checkpoint(&mut self) {
+    fn checkpoint(&mut self) -> Kept {
         self.last_checkpoint = Instant::now();
+        let (keeping, kept) = Kept::new();
         if self.poisoned.is_some() {
-            return;
+            return kept;
         }
         if self.durability != Durability::Synced
             && let Err(error) = self.home.sync()
         {
-            return self.poison(&error);
+            self.poison(&error);
+            return kept;
         }
         let Some(place) = self.home.place() else {
-            return;
+            return kept;
         };
         let snapshot = Snapshot {
             head: self.head.clone(),
             directory: place.directory,
             segment: place.segment,
             offset: place.offset,
+            _keeping: keeping,
         };
         match self.keeper.snapshots.try_send(snapshot) {
             Ok(()) => self.checkpointed = self.head.size(),
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
+        kept
     }
 
     fn end(mut self, reply: Option<Done>) {
@@ -283,7 +298,7 @@ impl Writer {
         let mut lines: Vec<Prepared> = self.dropped().iter().map(|gap| self.gap(gap)).collect();
         lines.push(Prepared::new(&self.own(Action::LogClose)));
         self.write(&lines)?;
-        self.checkpoint();
+        drop(self.checkpoint());
         let mut result = self.home.close();
         for sink in &mut self.required {
             result = result.and(sink.close());

@@ -358,6 +358,9 @@ async fn a_file_that_vanishes_changes_or_shrinks_under_the_writer_is_noticed() {
         log.reopen().await.unwrap();
         let seq = log.append(event(11)).await.unwrap().seq();
         assert!(seq >= 14, "{name}: the numbers go on");
+        let copy = crash(&place, &scratch.path().join("crashed"));
+        let sink = FileSink::open(&copy).await.unwrap();
+        assert_eq!(sink.state().next_seq(), seq + 1, "{name}: and so after a crash");
         log.close().await.unwrap();
         assert_eq!(kinds(&place), ["missing", "refused"], "{name}");
         let report = check(&place);
