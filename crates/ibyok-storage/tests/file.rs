@@ -1,4 +1,5 @@
 //! The file backend keeps every promise.
+#![expect(clippy::unwrap_used, reason = "a test's set-up may fail")]
 
 use std::sync::Arc;
 

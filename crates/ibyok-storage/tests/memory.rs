@@ -1,4 +1,5 @@
 //! The memory backend keeps every promise.
+#![expect(clippy::unwrap_used, reason = "a test's set-up may fail")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

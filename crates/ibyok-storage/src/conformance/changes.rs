@@ -9,7 +9,7 @@ use crate::record::{Collection, Expect, Kind, RecordId};
 use crate::store::Store;
 
 /// How long a hint may take. The contract lets it not come at all; a backend on which it never comes is not worth having.
-const HINT: Duration = Duration::from_secs(10);
+const HINT: Duration = Duration::from_secs(4);
 
 /// A record that is made, replaced or deleted is in the feed each time, in that order, whatever its realm.
 pub async fn each_change_is_in_the_feed(harness: &dyn Harness) -> Result<(), Broken> {

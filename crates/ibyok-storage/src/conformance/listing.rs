@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::run::{collection, fresh, id, id_in, realm, two_handles};
 use super::{Broken, Harness, ensure};
@@ -48,7 +49,7 @@ pub async fn a_listing_goes_on_after_an_id(harness: &dyn Harness) -> Result<(), 
         store.put(id, b"x", Expect::Absent).await?;
     }
     for limit in [1, 2, 3, 7, 19, 20, 21] {
-        let listed = pages(&*store, limit).await?;
+        let listed = pages(&*store, limit, Duration::ZERO).await?;
         ensure!(listed == ids, "pages of {limit} give {listed:?} instead of {ids:?}");
     }
     ensure!(
@@ -67,7 +68,8 @@ pub async fn a_listing_goes_on_after_an_id(harness: &dyn Harness) -> Result<(), 
     Ok(())
 }
 
-async fn pages(store: &dyn Store, limit: usize) -> Result<Vec<RecordId>, Broken> {
+/// All ids, with a pause after each page in which others may write.
+async fn pages(store: &dyn Store, limit: usize, pause: Duration) -> Result<Vec<RecordId>, Broken> {
     let mut all: Vec<RecordId> = Vec::new();
     loop {
         let page = store.list(&collection()?, all.last(), limit).await?;
@@ -78,6 +80,7 @@ async fn pages(store: &dyn Store, limit: usize) -> Result<Vec<RecordId>, Broken>
         if last {
             return Ok(all);
         }
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -114,7 +117,7 @@ pub async fn a_listing_is_complete_under_writes(harness: &dyn Harness) -> Result
     let disturber = tokio::spawn(disturb(other, Arc::clone(&stop)));
     let mut result = Ok(());
     for _ in 0..10 {
-        let listed = pages(&*store, 7).await;
+        let listed = pages(&*store, 7, Duration::from_millis(1)).await;
         result = listed.and_then(|listed| {
             ensure!(listed.is_sorted_by(|a, b| a < b), "out of order or twice: {listed:?}");
             let found = listed.iter().filter(|id| steady.contains(id)).count();
