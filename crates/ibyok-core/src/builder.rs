@@ -50,6 +50,7 @@ struct Options {
     key_cache_ttl: Duration,
     home: Namespace,
     actor: String,
+    id: Option<VaultId>,
 }
 
 impl std::fmt::Debug for Options {
@@ -70,6 +71,7 @@ impl VaultBuilder<(), (), ()> {
             key_cache_ttl: KEY_CACHE_TTL,
             home: Namespace::default(),
             actor: "ibyok".to_owned(),
+            id: None,
         };
         VaultBuilder {
             store: (),
@@ -166,6 +168,12 @@ impl<S, K, L> VaultBuilder<S, K, L> {
         self
     }
 
+    /// The id of a vault that is made; random unless given.
+    pub(crate) fn vault_id(mut self, id: VaultId) -> Self {
+        self.options.id = Some(id);
+        self
+    }
+
     /// Who opens the vault, for the audit log; `ibyok` unless given.
     pub fn opened_by(mut self, actor: impl Into<String>) -> Self {
         self.options.actor = actor.into();
@@ -198,7 +206,10 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         if read_vault(self.store.as_ref()).await?.is_some() {
             return Err(exists());
         }
-        let id = VaultId::generate().map_err(|error| Error::unavailable(Part::Kek, error))?;
+        let id = match self.options.id {
+            Some(id) => id,
+            None => VaultId::generate().map_err(|error| Error::unavailable(Part::Kek, error))?,
+        };
         let now = self.options.clock.now();
         let record = VaultRecord {
             format: FORMAT,
@@ -264,6 +275,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             refusals: Refusals::default(),
             key_cache_ttl: options.key_cache_ttl,
         });
+        inner.renew_lease().await?;
         inner.say_opened(&options.actor, created.is_some()).await?;
         inner.finish_interrupted(&options.actor).await?;
         tokio::spawn(look_after(Arc::downgrade(&inner)));

@@ -25,6 +25,10 @@ const RENEW: Duration = Duration::from_millis(300);
 /// How long a look at the change feed may take.
 const DEADLINE: Duration = Duration::from_secs(3);
 
+/// A number that no store reaches: to a node that has seen nothing the feed answers with a gap and its newest number, and does
+/// not tell of every change that it remembers.
+const BEFORE_THE_FIRST: ChangeNumber = ChangeNumber::new(i64::MAX.unsigned_abs());
+
 #[derive(Debug)]
 pub(crate) struct Lease {
     /// When the last complete look started, in nanoseconds of [`Clock::elapsed`], plus one; 0 is never.
@@ -39,7 +43,7 @@ impl Lease {
         Lease {
             started: AtomicU64::new(0),
             renewing: AtomicBool::new(false),
-            applied: Mutex::new(ChangeNumber::default()),
+            applied: Mutex::new(BEFORE_THE_FIRST),
         }
     }
 

@@ -30,6 +30,8 @@ mod context;
 mod environments;
 mod error;
 mod floors;
+#[cfg(test)]
+mod forging;
 mod keys;
 mod lease;
 mod list;
@@ -42,6 +44,7 @@ mod recovery;
 mod refusals;
 mod retrieve;
 mod session;
+pub mod settings;
 mod status;
 mod take_away;
 mod tokens;

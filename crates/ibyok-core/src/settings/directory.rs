@@ -1,0 +1,79 @@
+//! Directories and files that are the user's alone.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Makes a directory and its parents, 0700; one that exists must be the user's own.
+pub(super) fn make(path: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| failed(path, &error))?;
+    check(path)
+}
+
+/// Refuses a directory that another user owns or that others may write to.
+pub(super) fn check(path: &Path) -> Result<()> {
+    let meta = match std::fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(path, &error)),
+    };
+    if !meta.is_dir() {
+        return Err(Error::invalid(
+            format!("`{}` is not a directory", path.display()),
+            "give the vault's directory",
+        ));
+    }
+    own(path, &meta)?;
+    if meta.mode() & 0o022 != 0 {
+        let what = format!("`{}` can be written to by other users", path.display());
+        return Err(Error::invalid(what, format!("chmod 700 '{}'", path.display())));
+    }
+    Ok(())
+}
+
+/// Refuses a file that another user owns or that others may read.
+pub(super) fn check_private(path: &Path) -> Result<()> {
+    let meta = std::fs::metadata(path).map_err(|error| failed(path, &error))?;
+    own(path, &meta)?;
+    if meta.is_file() && meta.mode() & 0o077 != 0 {
+        let what = format!("`{}` can be read by other users", path.display());
+        return Err(Error::invalid(what, format!("chmod 600 '{}'", path.display())));
+    }
+    Ok(())
+}
+
+/// Writes a new file, 0600 and durable; one that exists is left alone.
+pub(super) fn write_file(path: &Path, text: &str) -> Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = match options.write(true).create_new(true).mode(0o600).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(failed(path, &error)),
+    };
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|error| failed(path, &error))
+}
+
+fn own(path: &Path, meta: &std::fs::Metadata) -> Result<()> {
+    let me = rustix::process::geteuid().as_raw();
+    if meta.uid() != me {
+        let what = format!("`{}` belongs to user {}, not to user {me}", path.display(), meta.uid());
+        return Err(Error::invalid(what, "run this as the vault's owner"));
+    }
+    Ok(())
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Error {
+    Error::invalid(
+        format!("`{}`: {error}", path.display()),
+        "see that the path is right and its directory can be written to",
+    )
+}

@@ -1,0 +1,118 @@
+//! What one source says: flags, variables or the file. All three have the same names.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// The largest file of settings that is read, in bytes.
+const FILE_MAX: u64 = 64 * 1024;
+
+/// Settings as one source gives them; `None` is not said there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Given {
+    /// `--vault`, `IBYOK_VAULT`: the vault's directory. Not in the file, which is in it.
+    #[serde(skip)]
+    pub vault: Option<String>,
+    /// `--store`, `IBYOK_STORE`: `file`, or a URL. One with a password comes by variable or file only.
+    pub store: Option<String>,
+    /// `--kek`, `IBYOK_KEK`: `local` or `passphrase`.
+    pub kek: Option<String>,
+    /// `--kek-file`, `IBYOK_KEK_FILE`: where a local KEK is.
+    pub kek_file: Option<String>,
+    /// `--passphrase-file`, `IBYOK_PASSPHRASE_FILE`: where the passphrase is.
+    pub passphrase_file: Option<String>,
+    /// `--audit`, `IBYOK_AUDIT`: the directory of the logs; `,stdout` after it copies lines to standard output.
+    pub audit: Option<String>,
+    /// `--listen`, `IBYOK_LISTEN`: the server's address.
+    pub listen: Option<String>,
+    /// `--namespace`, `IBYOK_NAMESPACE`.
+    pub namespace: Option<String>,
+    /// `--environment`, `IBYOK_ENV`: the server's own environment.
+    pub environment: Option<String>,
+    /// `--key-cache-ttl`, `IBYOK_KEY_CACHE_TTL`.
+    pub key_cache_ttl: Option<String>,
+    /// `--durability`, `IBYOK_DURABILITY`: `synced` or `written`.
+    pub durability: Option<String>,
+    /// `--trusted-proxy`, `IBYOK_TRUSTED_PROXIES`: networks, separated by commas.
+    pub trusted_proxies: Option<String>,
+}
+
+impl Given {
+    /// What variables say. One that is set and empty counts as not said.
+    #[must_use]
+    pub fn from_environment(environment: &BTreeMap<String, String>) -> Self {
+        let get = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
+        Given {
+            vault: get("IBYOK_VAULT"),
+            store: get("IBYOK_STORE"),
+            kek: get("IBYOK_KEK"),
+            kek_file: get("IBYOK_KEK_FILE"),
+            passphrase_file: get("IBYOK_PASSPHRASE_FILE"),
+            audit: get("IBYOK_AUDIT"),
+            listen: get("IBYOK_LISTEN"),
+            namespace: get("IBYOK_NAMESPACE"),
+            environment: get("IBYOK_ENV"),
+            key_cache_ttl: get("IBYOK_KEY_CACHE_TTL"),
+            durability: get("IBYOK_DURABILITY"),
+            trusted_proxies: get("IBYOK_TRUSTED_PROXIES"),
+        }
+    }
+
+    /// What a file says; nothing if there is none.
+    pub(crate) fn from_file(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let meta = match std::fs::metadata(path) {
+            Ok(meta) => meta,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Given::default()),
+            Err(error) => {
+                return Err(Error::invalid(
+                    format!("`{shown}` cannot be read: {error}"),
+                    "see its permissions",
+                ));
+            }
+        };
+        if meta.len() > FILE_MAX {
+            return Err(Error::invalid(
+                format!("`{shown}` is too large for a file of settings"),
+                "it holds a few lines",
+            ));
+        }
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::invalid(format!("`{shown}` cannot be read: {error}"), "see its permissions"))?;
+        toml::from_str(&text).map_err(|error| {
+            let line = error
+                .span()
+                .map_or(1, |span| text.get(..span.start).unwrap_or("").matches('\n').count() + 1);
+            // The message alone: what the line holds could be a password.
+            Error::invalid(
+                format!("`{shown}`, line {line}: {}", error.message()),
+                "see the settings in the documentation",
+            )
+        })
+    }
+
+    /// This source, and below it another.
+    #[must_use]
+    pub fn or(&self, below: &Self) -> Self {
+        let or = |above: &Option<String>, below: &Option<String>| above.clone().or_else(|| below.clone());
+        Given {
+            vault: or(&self.vault, &below.vault),
+            store: or(&self.store, &below.store),
+            kek: or(&self.kek, &below.kek),
+            kek_file: or(&self.kek_file, &below.kek_file),
+            passphrase_file: or(&self.passphrase_file, &below.passphrase_file),
+            audit: or(&self.audit, &below.audit),
+            listen: or(&self.listen, &below.listen),
+            namespace: or(&self.namespace, &below.namespace),
+            environment: or(&self.environment, &below.environment),
+            key_cache_ttl: or(&self.key_cache_ttl, &below.key_cache_ttl),
+            durability: or(&self.durability, &below.durability),
+            trusted_proxies: or(&self.trusted_proxies, &below.trusted_proxies),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Which KEK, and where it is.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ibyok_crypto::{Kek, LocalKek, PassphraseCost, PassphraseKek, Secret};
+use secrecy::ExposeSecret;
+
+use super::directory;
+use super::given::Given;
+use crate::error::{Error, Result};
+
+/// The longest passphrase, in bytes.
+const PASSPHRASE_MAX: usize = 1024;
+
+/// Asks a person for the passphrase.
+pub type Passphrase<'a> = &'a (dyn Fn() -> Result<Secret> + Send + Sync);
+
+/// The kind of KEK, and the file that holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KekChoice {
+    /// 32 bytes in a file; `None` is the file of the vault's id in the platform's configuration directory.
+    Local(Option<PathBuf>),
+    /// A passphrase, from a file or asked for.
+    Passphrase(Option<PathBuf>),
+}
+
+impl KekChoice {
+    pub(super) fn resolve(given: &Given) -> Result<Self> {
+        let file = |text: &Option<String>| text.as_ref().map(PathBuf::from);
+        match given.kek.as_deref() {
+            None if given.passphrase_file.is_some() && given.kek_file.is_none() => {
+                Ok(KekChoice::Passphrase(file(&given.passphrase_file)))
+            }
+            None | Some("local") => Ok(KekChoice::Local(file(&given.kek_file))),
+            Some("passphrase") => Ok(KekChoice::Passphrase(file(&given.passphrase_file))),
+            Some(other) => Err(Error::invalid_name("kek", other, "`local` or `passphrase`")),
+        }
+    }
+
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            KekChoice::Local(file) | KekChoice::Passphrase(file) => file.as_deref(),
+        }
+    }
+
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self, KekChoice::Local(_))
+    }
+
+    pub(super) fn open(&self, local: &Path, passphrase: Option<Passphrase<'_>>) -> Result<Arc<dyn Kek>> {
+        match self {
+            KekChoice::Local(_) => Ok(Arc::new(
+                LocalKek::from_file(local).map_err(|error| Error::Kek { source: error.into() })?,
+            )),
+            KekChoice::Passphrase(file) => by_passphrase(file.as_deref(), passphrase),
+        }
+    }
+
+    pub(super) fn create(&self, local: &Path, passphrase: Option<Passphrase<'_>>) -> Result<Arc<dyn Kek>> {
+        match self {
+            KekChoice::Local(_) => {
+                if let Some(parent) = local.parent() {
+                    directory::make(parent)?;
+                }
+                let kek = LocalKek::create_file(local);
+                Ok(Arc::new(kek.map_err(|error| {
+                    Error::invalid(error.to_string(), "give another `--kek-file`")
+                })?))
+            }
+            KekChoice::Passphrase(file) => by_passphrase(file.as_deref(), passphrase),
+        }
+    }
+
+    /// The lines of the vault's file that say which KEK it is. Where it lies by default is not said, so that it can be moved.
+    pub(super) fn as_toml(&self, made: Option<&Path>) -> String {
+        let mut table = toml::Table::new();
+        match self {
+            KekChoice::Local(file) => {
+                table.insert("kek".to_owned(), "local".into());
+                if let (Some(_), Some(made)) = (file, made) {
+                    let path = std::path::absolute(made).unwrap_or_else(|_| made.to_owned());
+                    table.insert("kek_file".to_owned(), path.display().to_string().into());
+                }
+            }
+            KekChoice::Passphrase(_) => {
+                table.insert("kek".to_owned(), "passphrase".into());
+            }
+        }
+        table.to_string()
+    }
+}
+
+fn by_passphrase(file: Option<&Path>, ask: Option<Passphrase<'_>>) -> Result<Arc<dyn Kek>> {
+    let passphrase = match (file, ask) {
+        (Some(file), _) => read_passphrase(file)?,
+        (None, Some(ask)) => ask()?,
+        (None, None) => {
+            return Err(Error::invalid(
+                "this vault needs a passphrase",
+                "give `--passphrase-file`, or use a terminal",
+            ));
+        }
+    };
+    if passphrase.is_empty() {
+        return Err(Error::invalid(
+            "the passphrase is empty",
+            "give one that nobody guesses",
+        ));
+    }
+    Ok(Arc::new(PassphraseKek::new(passphrase, PassphraseCost::default())))
+}
+
+/// The first line of the file, or all of it without one line break at its end.
+fn read_passphrase(path: &Path) -> Result<Secret> {
+    let failed = |why: String| {
+        Error::invalid(
+            format!("passphrase file `{}`: {why}", path.display()),
+            "see that it is yours alone",
+        )
+    };
+    directory::check_private(path)?;
+    let mut file = File::open(path).map_err(|error| failed(error.to_string()))?;
+    let all = Secret::read(&mut file, PASSPHRASE_MAX).map_err(|error| failed(error.to_string()))?;
+    let bytes = all.expose_secret();
+    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    Ok(Secret::copy_of(line.strip_suffix(b"\r").unwrap_or(line)))
+}

@@ -1,0 +1,333 @@
+//! Settings: which vault, which store, which KEK, and how they are opened, from flags, variables and a file.
+//!
+//! Nothing here reads the process's environment by itself: it is given as a map, so that programs and tests say what there is.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use ibyok_core::settings::{Given, Locations, Settings};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let home = tempfile::tempdir()?;
+//! let locations = Locations::new(home.path().join("data"), home.path().join("config"));
+//! let settings = Settings::resolve(&Given::default(), &BTreeMap::new(), &locations)?;
+//! let (vault, created) = settings.create("os:me@here", None).await?;
+//! assert!(created.kek_file.is_some_and(|file| file.exists()));
+//! vault.close().await?;
+//!
+//! let again = Settings::resolve(&Given::default(), &BTreeMap::new(), &locations)?;
+//! again.open("os:me@here", None).await?.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod directory;
+mod given;
+mod kek;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ibyok_audit::{Durability, FileSink, StdoutSink};
+use ibyok_crypto::{Kek, VaultId};
+use ibyok_storage::{FileStore, Store};
+use ipnet::IpNet;
+
+pub use self::given::Given;
+pub use self::kek::{KekChoice, Passphrase};
+use crate::builder::{VaultBuilder, vault_in};
+use crate::error::{Error, Result};
+use crate::model::name::{EnvironmentName, Namespace};
+use crate::vault::Vault;
+
+/// Where the server listens unless told otherwise.
+const LISTEN: &str = "127.0.0.1:8420";
+
+/// The file of settings in a vault's directory.
+pub(crate) const FILE: &str = "vault.toml";
+
+/// Where the platform keeps a user's data and configuration.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Locations {
+    /// For data: the vault is in `ibyok` below it unless said otherwise.
+    pub data: PathBuf,
+    /// For configuration: a local KEK lies in `ibyok` below it, apart from the vault.
+    pub config: PathBuf,
+}
+
+impl Locations {
+    /// These directories.
+    pub fn new(data: impl Into<PathBuf>, config: impl Into<PathBuf>) -> Self {
+        Locations {
+            data: data.into(),
+            config: config.into(),
+        }
+    }
+}
+
+/// What a program is to open, resolved: a flag beats a variable, a variable beats the file.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The vault's directory.
+    pub directory: PathBuf,
+    /// The store: `None` is the file in the vault's directory.
+    store: Option<String>,
+    /// The kind of KEK, and where it is.
+    pub kek: KekChoice,
+    /// The directory of the audit logs.
+    pub audit: PathBuf,
+    /// Whether lines go to standard output as well.
+    audit_to_stdout: bool,
+    /// What a line must survive before a value is released.
+    pub durability: Durability,
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// The namespace that an operator acts in.
+    pub namespace: Namespace,
+    /// The server's own environment.
+    pub environment: Option<EnvironmentName>,
+    /// How long opened environment keys are kept.
+    pub key_cache_ttl: Duration,
+    /// The peers whose word on a client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    config: PathBuf,
+}
+
+/// What making a vault made beside it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Created {
+    /// The vault's id.
+    pub vault: String,
+    /// The file of its local KEK: to be copied to a safe place, since without it the keys are lost.
+    pub kek_file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Resolves what flags, the environment and the vault's own file say.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the setting and where it came from: an unknown key in the file, a value that does not parse, a
+    /// setting of a thing that is not built, or a mode that is forced while there are no modes.
+    pub fn resolve(flags: &Given, environment: &BTreeMap<String, String>, locations: &Locations) -> Result<Self> {
+        refuse_forced_modes(environment)?;
+        let above = flags.or(&Given::from_environment(environment));
+        let directory = above
+            .vault
+            .clone()
+            .map_or_else(|| locations.data.join("ibyok"), PathBuf::from);
+        let file = Given::from_file(&directory.join(FILE))?;
+        let all = above.or(&file);
+        let (audit, audit_to_stdout) = audit_places(all.audit.as_deref(), &directory)?;
+        Ok(Settings {
+            kek: KekChoice::resolve(&all)?,
+            audit,
+            audit_to_stdout,
+            durability: durability(all.durability.as_deref())?,
+            listen: parsed("listen", all.listen.as_deref().unwrap_or(LISTEN), "an address and port")?,
+            namespace: all
+                .namespace
+                .as_deref()
+                .map(str::parse)
+                .transpose()?
+                .unwrap_or_default(),
+            environment: all.environment.as_deref().map(str::parse).transpose()?,
+            key_cache_ttl: period("key_cache_ttl", all.key_cache_ttl.as_deref().unwrap_or("5m"))?,
+            trusted_proxies: networks(all.trusted_proxies.as_deref())?,
+            store: all.store.filter(|store| store != "file"),
+            directory,
+            config: locations.config.join("ibyok"),
+        })
+    }
+
+    /// Opens the vault that exists there. `passphrase` is asked where the KEK is one and no file holds it.
+    ///
+    /// # Errors
+    /// As [`VaultBuilder::open`]; [`Error::Invalid`] for files that others may read or write, or that another user owns.
+    pub async fn open(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<Vault> {
+        if self.store.is_none() {
+            directory::check(&self.directory)?;
+        }
+        let store = self.open_store().await?;
+        let id = vault_in(store.as_ref()).await?.ok_or_else(|| self.no_vault())?;
+        let kek = self.kek.open(&self.kek_file(&id), passphrase)?;
+        let vault = self.builder(store, kek, actor).await?.open().await?;
+        Ok(vault)
+    }
+
+    /// Makes a new vault there, and a KEK for it where that is a local one.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] for what exists, which is left as it is; else as [`Settings::open`].
+    pub async fn create(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<(Vault, Created)> {
+        if self.store.is_none() {
+            directory::make(&self.directory)?;
+        }
+        let store = self.open_store().await?;
+        if vault_in(store.as_ref()).await?.is_some() {
+            return Err(Error::Exists {
+                what: format!("a vault in `{}`", self.directory.display()),
+            });
+        }
+        let id = VaultId::generate().map_err(|error| Error::unavailable(crate::Part::Kek, error))?;
+        let file = self.kek_file(&id.to_string());
+        let kek = self.kek.create(&file, passphrase)?;
+        let made = self.builder(store, kek, actor).await?.vault_id(id).create().await;
+        let kek_file = (self.kek.is_local()).then_some(file);
+        let vault = match (made, &kek_file) {
+            (Ok(vault), _) => vault,
+            (Err(error), Some(file)) => {
+                // Nothing is wrapped under it: no vault was made.
+                if let Err(kept) = std::fs::remove_file(file) {
+                    tracing::warn!(file = %file.display(), error = %kept, "the unused KEK file could not be removed");
+                }
+                return Err(error);
+            }
+            (Err(error), None) => return Err(error),
+        };
+        if self.store.is_none() {
+            directory::write_file(&self.directory.join(FILE), &self.kek.as_toml(kek_file.as_deref()))?;
+        }
+        Ok((
+            vault,
+            Created {
+                vault: id.to_string(),
+                kek_file,
+            },
+        ))
+    }
+
+    /// Which store this is, without any password.
+    #[must_use]
+    pub fn store_name(&self) -> String {
+        match &self.store {
+            None => self.store_file().display().to_string(),
+            Some(url) => url.split_once("://").map_or("a store", |(scheme, _)| scheme).to_owned(),
+        }
+    }
+
+    fn store_file(&self) -> PathBuf {
+        self.directory.join("vault.db")
+    }
+
+    fn kek_file(&self, vault: &str) -> PathBuf {
+        self.kek
+            .file()
+            .map_or_else(|| self.config.join(format!("{vault}.kek")), Path::to_owned)
+    }
+
+    async fn open_store(&self) -> Result<Arc<dyn Store>> {
+        match &self.store {
+            None => Ok(Arc::new(FileStore::open(self.store_file()).await?)),
+            Some(url) => Ok(ibyok_storage::open(url).await?),
+        }
+    }
+
+    async fn builder(
+        &self,
+        store: Arc<dyn Store>,
+        kek: Arc<dyn Kek>,
+        actor: &str,
+    ) -> Result<VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink>> {
+        let sink = FileSink::builder(&self.audit)
+            .durability(self.durability)
+            .open()
+            .await?;
+        let builder = Vault::builder()
+            .shared_store(store)
+            .shared_kek(kek)
+            .audit(sink)
+            .key_cache_ttl(self.key_cache_ttl)
+            .opened_by(actor);
+        Ok(if self.audit_to_stdout {
+            builder.also_audit(StdoutSink::new())
+        } else {
+            builder
+        })
+    }
+
+    fn no_vault(&self) -> Error {
+        Error::NotFound {
+            what: format!("vault in `{}`", self.directory.display()),
+            hint: Some("`ibyok init` makes one; if there was one, its store file is missing".to_owned()),
+        }
+    }
+}
+
+fn refuse_forced_modes(environment: &BTreeMap<String, String>) -> Result<()> {
+    for name in ["DEV_MODE_FORCED", "STAGING_MODE_FORCED", "PROD_MODE_FORCED"] {
+        if environment.contains_key(name) {
+            return Err(Error::invalid(
+                format!("`{name}` is set, and this version has no modes to force"),
+                "unset it: every value would be live in spite of it",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn audit_places(given: Option<&str>, directory: &Path) -> Result<(PathBuf, bool)> {
+    let Some(given) = given else {
+        return Ok((directory.join("audit"), false));
+    };
+    let mut path = None;
+    let mut stdout = false;
+    for part in given.split(',').map(str::trim) {
+        match part {
+            "stdout" => stdout = true,
+            "" => {
+                return Err(Error::invalid(
+                    "`audit` has an empty part",
+                    "give a directory, and `,stdout` after it",
+                ));
+            }
+            other if path.is_none() => path = Some(PathBuf::from(other)),
+            _ => return Err(Error::invalid("`audit` names two directories", "give one")),
+        }
+    }
+    Ok((path.unwrap_or_else(|| directory.join("audit")), stdout))
+}
+
+fn durability(given: Option<&str>) -> Result<Durability> {
+    match given.unwrap_or("synced") {
+        "synced" => Ok(Durability::Synced),
+        "written" => Ok(Durability::Written),
+        other => Err(Error::invalid_name("durability", other, "`synced` or `written`")),
+    }
+}
+
+fn parsed<T: std::str::FromStr>(name: &str, text: &str, form: &str) -> Result<T> {
+    text.parse().map_err(|_| Error::invalid_name(name, text, form))
+}
+
+/// A period of time such as `90s`, `5m` or `0`.
+fn period(name: &str, text: &str) -> Result<Duration> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let wrong = || Error::invalid_name(name, text, "a period such as `90s` or `5m`, or 0");
+    let period: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(period).map_err(|_| wrong())
+}
+
+fn networks(given: Option<&str>) -> Result<Vec<IpNet>> {
+    let parts = given
+        .unwrap_or("")
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            parsed(
+                "trusted_proxies",
+                part,
+                "networks such as `10.0.0.0/8`, separated by commas",
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,446 @@
+//! The life of a retrieval, seen from outside: what is released, what is refused, and what is on the log of it.
+
+mod scene;
+
+use ibyok_core::{
+    Code, Environments, Expiry, Filter, Grant, KeyRef, RequestContext, Restriction, Scope, Scopes, TokenRequest,
+};
+use scene::{Scene, reading, secret};
+
+#[tokio::test]
+async fn a_key_goes_in_and_comes_out_for_who_may_have_it() {
+    let scene = Scene::new().await;
+    let written = scene
+        .operator()
+        .set_key(&scene.key("prod/openai"), secret("sk-1"))
+        .await
+        .unwrap();
+    assert_eq!((written.version, written.created), (1, true));
+    let token = scene.token(reading("prod")).await;
+    let key = scene
+        .vault
+        .retrieve(&token, &scene.key("prod/openai"), &RequestContext::default())
+        .await
+        .unwrap();
+    assert_eq!(key.text().unwrap(), "sk-1");
+    assert_eq!(key.info().version, 1);
+    assert_eq!(key.info().variable, "OPENAI");
+}
+
+#[tokio::test]
+async fn bytes_come_back_exactly() {
+    let scene = Scene::new().await;
+    for value in [&b"\0"[..], b"\xff\xfe\0\x01", b"line\r\nbreak\n", &[0x41; 65536]] {
+        let key = scene.key("dev/bytes");
+        scene
+            .operator()
+            .set_key(&key, ibyok_core::Secret::copy_of(value))
+            .await
+            .unwrap();
+        assert_eq!(scene.operator().retrieve(&key).await.unwrap().bytes().unwrap(), value);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_refused_and_nothing_changes() {
+    let scene = Scene::new().await;
+    let key = scene.key("dev/k");
+    assert_eq!(
+        scene.operator().set_key(&key, secret("")).await.unwrap_err().code(),
+        Code::Invalid
+    );
+    let large = ibyok_core::Secret::copy_of(&[b'x'; 65537]);
+    assert_eq!(
+        scene.operator().set_key(&key, large).await.unwrap_err().code(),
+        Code::TooLarge
+    );
+    assert_eq!(
+        scene.operator().retrieve(&key).await.unwrap_err().code(),
+        Code::NotFound
+    );
+}
+
+#[tokio::test]
+async fn what_a_token_may_not_have_is_denied_whether_or_not_it_exists() {
+    let scene = Scene::new().await;
+    scene
+        .operator()
+        .set_key(&scene.key("prod/openai"), secret("sk"))
+        .await
+        .unwrap();
+    let mut grant = reading("dev");
+    grant.keys = Some(vec!["open*".parse().unwrap()]);
+    let token = scene.token(grant).await;
+    let session = scene.vault.as_token(token);
+    for key in [
+        "prod/openai",
+        "prod/missing",
+        "dev/stripe",
+        "staging/openai",
+        "nowhere/openai",
+        "ibyok://other/dev/openai",
+    ] {
+        assert_eq!(
+            session.retrieve(&scene.key(key)).await.unwrap_err().code(),
+            Code::Denied,
+            "{key}"
+        );
+    }
+    assert_eq!(
+        session.retrieve(&scene.key("dev/openai")).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    assert_eq!(
+        session
+            .set_key(&scene.key("dev/openai"), secret("x"))
+            .await
+            .unwrap_err()
+            .code(),
+        Code::Denied
+    );
+}
+
+#[tokio::test]
+async fn by_id_what_is_missing_and_what_is_denied_are_one_answer() {
+    let scene = Scene::new().await;
+    let written = scene
+        .operator()
+        .set_key(&scene.key("prod/openai"), secret("sk"))
+        .await
+        .unwrap();
+    let other = scene
+        .operator()
+        .set_key(&scene.key("prod/stripe"), secret("rk"))
+        .await
+        .unwrap();
+    let mut grant = reading("prod");
+    grant.keys = Some(vec!["openai".parse().unwrap()]);
+    let session = scene.vault.as_token(scene.token(grant).await);
+    let by_id = |id: &str| format!("prod/{id}").parse::<KeyRef>().unwrap();
+    assert_eq!(
+        session
+            .retrieve(&by_id(&written.id.to_string()))
+            .await
+            .unwrap()
+            .text()
+            .unwrap(),
+        "sk"
+    );
+    let denied = session.retrieve(&by_id(&other.id.to_string())).await.unwrap_err();
+    let missing = session
+        .retrieve(&by_id("key_0000000000000000000000"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (denied.code(), denied.to_string()),
+        (missing.code(), missing.to_string())
+    );
+    assert_eq!(session.find_key(written.id).await.unwrap(), scene.key("prod/openai"));
+    assert_eq!(session.find_key(other.id).await.unwrap_err().code(), Code::Denied);
+}
+
+#[tokio::test]
+async fn every_way_in_which_a_token_is_not_valid_is_one_error() {
+    let scene = Scene::new().await;
+    let key = scene.key("dev/openai");
+    scene.operator().set_key(&key, secret("sk")).await.unwrap();
+    let good = scene.token(reading("dev")).await;
+    let revoked = scene.token_named("revoked", reading("dev")).await;
+    scene.operator().revoke_token("revoked", false).await.unwrap();
+    let other_vault = Scene::new().await.token(reading("dev")).await;
+    let text = good.expose().to_owned();
+    let changed = text.replacen('_', "-", 1);
+    let bad = [
+        String::new(),
+        "x".repeat(1_000_000),
+        text.to_lowercase(),
+        changed,
+        text[..text.len() - 1].to_owned(),
+    ];
+    for token in bad.iter().map(|t| t.as_str().into()).chain([revoked, other_vault]) {
+        let error = scene
+            .vault
+            .retrieve(&token, &key, &RequestContext::default())
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), Code::Unauthenticated);
+        assert_eq!(error.to_string(), "the access token is not valid");
+    }
+    assert!(
+        scene
+            .vault
+            .retrieve(&good, &key, &RequestContext::default())
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn an_attenuated_token_reaches_less_and_never_more() {
+    let scene = Scene::new().await;
+    scene
+        .operator()
+        .set_key(&scene.key("dev/openai"), secret("a"))
+        .await
+        .unwrap();
+    scene
+        .operator()
+        .set_key(&scene.key("dev/stripe"), secret("b"))
+        .await
+        .unwrap();
+    let token = scene.token(reading("dev")).await;
+    let mut restriction = Restriction::default();
+    restriction.keys = Some(vec!["openai".parse().unwrap()]);
+    let narrow = ibyok_core::attenuate(&token, &restriction).unwrap();
+    let session = scene.vault.as_token(narrow);
+    assert!(session.retrieve(&scene.key("dev/openai")).await.is_ok());
+    assert_eq!(
+        session.retrieve(&scene.key("dev/stripe")).await.unwrap_err().code(),
+        Code::Denied
+    );
+    let listed = session.list_keys(None, &Default::default()).await.unwrap();
+    assert_eq!(listed.items.len(), 1);
+}
+
+#[tokio::test]
+async fn a_child_lies_within_its_parent_and_ends_with_it() {
+    let scene = Scene::new().await;
+    let key = scene.key("dev/openai");
+    scene.operator().set_key(&key, secret("a")).await.unwrap();
+    let scopes = Scopes::from([Scope::KeysRead, Scope::KeysList, Scope::TokensIssue]);
+    let parent = scene
+        .token_named("parent", Grant::new(scopes, Environments::named(["dev"])))
+        .await;
+    let session = scene.vault.as_token(parent);
+    let child = session
+        .issue_token(TokenRequest::new("child", reading("dev")))
+        .await
+        .unwrap();
+    assert!(
+        scene
+            .vault
+            .retrieve(&child.token, &key, &RequestContext::default())
+            .await
+            .is_ok()
+    );
+    for wider in [
+        reading("prod"),
+        Grant::new(Scopes::from([Scope::KeysWrite]), Environments::named(["dev"])),
+    ] {
+        let refused = session.issue_token(TokenRequest::new("wide", wider)).await;
+        assert_eq!(refused.unwrap_err().code(), Code::Denied);
+    }
+    let for_ever = TokenRequest::new("long", reading("dev")).expiry(Expiry::Never);
+    assert_eq!(session.issue_token(for_ever).await.unwrap_err().code(), Code::Denied);
+    scene.operator().revoke_token("parent", false).await.unwrap();
+    let gone = scene
+        .vault
+        .retrieve(&child.token, &key, &RequestContext::default())
+        .await;
+    assert_eq!(gone.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn children_kept_outlive_their_parent_until_it_is_revoked_with_them() {
+    let scene = Scene::new().await;
+    let key = scene.key("dev/openai");
+    scene.operator().set_key(&key, secret("a")).await.unwrap();
+    let scopes = Scopes::from([Scope::KeysRead, Scope::KeysList, Scope::TokensIssue]);
+    let parent = scene
+        .token_named("parent", Grant::new(scopes, Environments::named(["dev"])))
+        .await;
+    let child = scene
+        .vault
+        .as_token(parent)
+        .issue_token(TokenRequest::new("child", reading("dev")))
+        .await
+        .unwrap();
+    scene.operator().revoke_token("parent", true).await.unwrap();
+    assert!(
+        scene
+            .vault
+            .retrieve(&child.token, &key, &RequestContext::default())
+            .await
+            .is_ok()
+    );
+    scene.operator().revoke_token("parent", false).await.unwrap();
+    assert!(
+        scene
+            .vault
+            .retrieve(&child.token, &key, &RequestContext::default())
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn five_generations_are_refused() {
+    let scene = Scene::new().await;
+    let grant = || Grant::new(Scopes::from([Scope::TokensIssue]), Environments::named(["dev"]));
+    let mut token = scene.token(grant()).await;
+    for generation in 0..4 {
+        let request = TokenRequest::new(format!("child {generation}"), grant());
+        token = scene.vault.as_token(token).issue_token(request).await.unwrap().token;
+    }
+    let fifth = scene
+        .vault
+        .as_token(token)
+        .issue_token(TokenRequest::new("fifth", grant()))
+        .await;
+    assert_eq!(fifth.unwrap_err().code(), Code::Invalid);
+}
+
+#[tokio::test]
+async fn a_disabled_key_or_version_is_not_served_and_enable_serves_it_again() {
+    let scene = Scene::new().await;
+    let key = scene.key("prod/openai");
+    scene.operator().set_key(&key, secret("one")).await.unwrap();
+    scene.operator().set_key(&key, secret("two")).await.unwrap();
+    let first = key.clone().at_version(Some(1));
+    assert_eq!(scene.operator().retrieve(&first).await.unwrap().text().unwrap(), "one");
+    scene.operator().disable_key(&first).await.unwrap();
+    assert_eq!(
+        scene.operator().retrieve(&first).await.unwrap_err().code(),
+        Code::VersionDisabled
+    );
+    assert_eq!(scene.operator().retrieve(&key).await.unwrap().text().unwrap(), "two");
+    scene.operator().disable_key(&key).await.unwrap();
+    assert_eq!(
+        scene.operator().retrieve(&key).await.unwrap_err().code(),
+        Code::KeyDisabled
+    );
+    scene.operator().enable_key(&key).await.unwrap();
+    scene.operator().enable_key(&first).await.unwrap();
+    assert_eq!(scene.operator().retrieve(&first).await.unwrap().text().unwrap(), "one");
+}
+
+#[tokio::test]
+async fn a_removed_key_is_gone_and_its_numbers_are_not_given_again() {
+    let scene = Scene::new().await;
+    let key = scene.key("prod/openai");
+    scene.operator().set_key(&key, secret("one")).await.unwrap();
+    scene.operator().remove_key(&key).await.unwrap();
+    assert_eq!(
+        scene.operator().retrieve(&key).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    assert!(
+        scene
+            .operator()
+            .list_keys(None, &Default::default())
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    let again = scene.operator().add_key(&key, secret("two")).await.unwrap();
+    assert_eq!((again.version, again.created), (2, true));
+}
+
+#[tokio::test]
+async fn each_retrieval_is_a_line_and_each_change_is_two() {
+    let scene = Scene::new().await;
+    let key = scene.key("prod/openai");
+    scene.operator().set_key(&key, secret("sk-SENTINEL")).await.unwrap();
+    let token = scene.token(reading("prod")).await;
+    let context = RequestContext::default()
+        .request_id("r-1")
+        .from_address("::ffff:192.0.2.7".parse().unwrap());
+    scene.vault.retrieve(&token, &key, &context).await.unwrap();
+    let denied = scene.vault.retrieve(&token, &scene.key("dev/openai"), &context).await;
+    assert!(denied.is_err());
+    scene
+        .vault
+        .retrieve(&"garbage".into(), &key, &context)
+        .await
+        .unwrap_err();
+    let lines: Vec<_> = scene
+        .operator()
+        .audit_lines(&Filter::default())
+        .await
+        .unwrap()
+        .map(|line| line.unwrap())
+        .collect();
+    let found = |action: &str, wanted: &str| {
+        lines
+            .iter()
+            .filter(|line| line.entry().action == action)
+            .filter(|line| line.text().contains(wanted))
+            .count()
+    };
+    assert_eq!(found("key.set", r#""phase":"intended""#), 1);
+    assert_eq!(found("key.set", r#""phase":"done""#), 1);
+    assert_eq!(found("key.retrieve", r#""outcome":"allowed""#), 1);
+    assert_eq!(found("key.retrieve", r#""ip":"192.0.2.7""#), 2);
+    assert_eq!(found("key.retrieve", r#""reason":"environment""#), 1);
+    assert_eq!(found("token.use_failed", r#""reason":"malformed""#), 1);
+    assert!(
+        lines
+            .iter()
+            .all(|line| !line.text().contains("SENTINEL") && !line.text().contains(token.expose()))
+    );
+    let report = scene.operator().verify_audit(&[]).await.unwrap();
+    assert!(report.ok, "{report:?}");
+}
+
+#[tokio::test]
+async fn writers_at_once_lose_nothing() {
+    let scene = Scene::new().await;
+    let key = scene.key("prod/openai");
+    let writers = (0..16).map(|n| {
+        let (operator, key) = (scene.operator(), key.clone());
+        tokio::spawn(async move { operator.set_key(&key, secret(&format!("v{n}"))).await })
+    });
+    let mut versions = Vec::new();
+    for writer in writers.collect::<Vec<_>>() {
+        versions.push(writer.await.unwrap().unwrap().version);
+    }
+    versions.sort_unstable();
+    assert_eq!(versions, (1..=16).collect::<Vec<_>>());
+    let shown = scene.operator().show_key(&key).await.unwrap();
+    assert_eq!(shown.versions.iter().filter(|v| v.state == "current").count(), 1);
+    assert_eq!(shown.versions.len(), 16);
+}
+
+#[tokio::test]
+async fn an_unknown_environment_names_the_nearest() {
+    let scene = Scene::new().await;
+    let error = scene.operator().retrieve(&scene.key("prdo/openai")).await.unwrap_err();
+    assert_eq!(error.code(), Code::NotFound);
+    assert_eq!(error.hint().unwrap(), "did you mean `prod`?");
+}
+
+#[tokio::test]
+async fn lists_are_complete_over_pages_and_show_only_what_is_allowed() {
+    let scene = Scene::new().await;
+    for n in 0..25 {
+        scene
+            .operator()
+            .set_key(&scene.key(&format!("dev/k{n}")), secret("x"))
+            .await
+            .unwrap();
+        scene
+            .operator()
+            .set_key(&scene.key(&format!("prod/k{n}")), secret("x"))
+            .await
+            .unwrap();
+    }
+    let mut names = std::collections::BTreeSet::new();
+    let mut page = ibyok_core::PageRequest::default().limit(7);
+    loop {
+        let found = scene.operator().list_keys(None, &page).await.unwrap();
+        assert!(found.items.len() <= 7);
+        names.extend(found.items.into_iter().map(|key| key.reference));
+        match found.next {
+            Some(next) => page = ibyok_core::PageRequest::after(Some(next)).limit(7),
+            None => break,
+        }
+    }
+    assert_eq!(names.len(), 50);
+    let mut grant = reading("dev");
+    grant.scopes = Scopes::from([Scope::KeysList]);
+    grant.keys = Some(vec!["k1*".parse().unwrap()]);
+    let session = scene.vault.as_token(scene.token(grant).await);
+    let seen = session.list_keys(None, &Default::default()).await.unwrap();
+    assert_eq!(seen.items.len(), 11, "k1 and k10 to k19");
+}

@@ -1,0 +1,387 @@
+//! What holds between nodes, tenants and processes.
+
+mod scene;
+
+use std::time::{Duration, Instant};
+
+use ibyok_core::{Class, Code, Filter, KeyRef, PageRequest, RequestContext, TokenRequest};
+use ibyok_storage::{ChangeNumber, Expect, RecordId, Store};
+use scene::{Scene, reading, secret};
+
+/// Every record that the store holds, as somebody sees it who reads the store past the vault.
+async fn records(store: &dyn Store) -> Vec<(RecordId, Vec<u8>)> {
+    let mut seen = std::collections::BTreeMap::new();
+    let mut since = ChangeNumber::default();
+    loop {
+        let changes = store.changes(since).await.unwrap();
+        for change in changes.changes {
+            if let Some(stored) = store.get(&change.id).await.unwrap() {
+                seen.insert(change.id, stored.bytes);
+            }
+        }
+        since = changes.upto;
+        if !changes.more {
+            return seen.into_iter().collect();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_holds_on_every_node_within_a_second() {
+    let scene = Scene::new().await;
+    let key = scene.key("prod/openai");
+    scene.operator().set_key(&key, secret("sk")).await.unwrap();
+    let token = scene.token_named("worker", reading("prod")).await;
+    let other = scene.another_node().await;
+    let context = RequestContext::default();
+    for _ in 0..3 {
+        assert!(other.retrieve(&token, &key, &context).await.is_ok());
+    }
+    scene.operator().revoke_token("worker", false).await.unwrap();
+    let revoked = Instant::now();
+    let here = scene.vault.retrieve(&token, &key, &context).await;
+    assert_eq!(
+        here.unwrap_err().code(),
+        Code::Unauthenticated,
+        "at once where it was made"
+    );
+    while other.retrieve(&token, &key, &context).await.is_ok() {
+        assert!(
+            revoked.elapsed() < Duration::from_secs(1),
+            "still released a second after"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_new_version_and_a_disable_reach_every_node_within_a_second() {
+    let scene = Scene::new().await;
+    let key = scene.key("prod/openai");
+    scene.operator().set_key(&key, secret("one")).await.unwrap();
+    let other = scene.another_node().await.operator("test");
+    assert_eq!(other.retrieve(&key).await.unwrap().text().unwrap(), "one");
+    scene.operator().set_key(&key, secret("two")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(other.retrieve(&key).await.unwrap().text().unwrap(), "two");
+    scene.operator().disable_key(&key).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(other.retrieve(&key).await.unwrap_err().code(), Code::KeyDisabled);
+}
+
+#[tokio::test]
+async fn two_tenants_cannot_see_name_or_guess_each_others_records() {
+    let scene = Scene::new().await;
+    let acme = scene.operator().in_namespace("acme".parse().unwrap());
+    acme.add_environment("prod".parse().unwrap(), Class::Prod)
+        .await
+        .unwrap();
+    scene
+        .operator()
+        .set_key(&scene.key("prod/openai"), secret("ours"))
+        .await
+        .unwrap();
+    let theirs = acme.set_key(&scene.key("prod/openai"), secret("theirs")).await.unwrap();
+    let issued = acme
+        .issue_token(TokenRequest::new("acme-worker", reading("prod")))
+        .await
+        .unwrap();
+    let mut admin = reading("prod");
+    admin.scopes = "admin"
+        .parse::<ibyok_core::Scope>()
+        .map(|s| ibyok_core::Scopes::from([s]))
+        .unwrap();
+    let ours = scene.vault.as_token(scene.token_named("ours", admin).await);
+
+    let by_name: KeyRef = "ibyok://acme/prod/openai".parse().unwrap();
+    let by_id: KeyRef = format!("ibyok://acme/prod/{}", theirs.id).parse().unwrap();
+    let guessed: KeyRef = format!("prod/{}", theirs.id).parse().unwrap();
+    for key in [&by_name, &by_id, &guessed] {
+        assert_eq!(ours.retrieve(key).await.unwrap_err().code(), Code::Denied, "{key}");
+        assert_eq!(ours.show_key(key).await.unwrap_err().code(), Code::Denied, "{key}");
+        assert_eq!(
+            ours.set_key(key, secret("x")).await.unwrap_err().code(),
+            Code::Denied,
+            "{key}"
+        );
+        assert_eq!(
+            ours.edit_key(key, &Default::default()).await.unwrap_err().code(),
+            Code::Denied,
+            "{key}"
+        );
+        assert_eq!(ours.disable_key(key).await.unwrap_err().code(), Code::Denied, "{key}");
+        assert_eq!(ours.enable_key(key).await.unwrap_err().code(), Code::Denied, "{key}");
+        assert_eq!(ours.remove_key(key).await.unwrap_err().code(), Code::Denied, "{key}");
+    }
+    let id = issued.info.id.to_string();
+    assert_eq!(ours.show_token(&id).await.unwrap_err().code(), Code::Denied);
+    assert_eq!(ours.revoke_token(&id, false).await.unwrap_err().code(), Code::Denied);
+    assert_eq!(
+        ours.revoke_token("acme-worker", false).await.unwrap_err().code(),
+        Code::Denied
+    );
+    assert_eq!(ours.find_key(theirs.id).await.unwrap_err().code(), Code::Denied);
+    let tokens = ours.list_tokens(&PageRequest::default()).await.unwrap();
+    assert!(tokens.items.iter().all(|token| token.namespace.as_str() == "default"));
+    let keys = ours.list_keys(None, &PageRequest::default()).await.unwrap();
+    assert_eq!(keys.items.len(), 1);
+    assert_ne!(
+        keys.items[0].id, theirs.id,
+        "the same name has another id in another tenant"
+    );
+
+    let still = scene
+        .vault
+        .as_token(issued.token)
+        .retrieve(&scene.key("prod/openai"))
+        .await
+        .unwrap();
+    assert_eq!(still.text().unwrap(), "theirs");
+}
+
+#[tokio::test]
+async fn what_the_store_sees_holds_no_name_and_no_value() {
+    let scene = Scene::new().await;
+    let key = scene.key("prod/SentinelName");
+    scene
+        .operator()
+        .set_key(&key, secret("sk-SENTINEL-value"))
+        .await
+        .unwrap();
+    let token = scene.token_named("SentinelToken", reading("prod")).await;
+    let all = records(&scene.store).await;
+    assert!(all.len() > 8);
+    for (id, bytes) in &all {
+        for sentinel in ["SentinelName", "sk-SENTINEL", "SentinelToken", token.expose()] {
+            let found = bytes
+                .windows(sentinel.len())
+                .any(|window| window == sentinel.as_bytes());
+            assert!(!found, "{sentinel} in {id}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_two_records_can_be_swapped_and_no_bit_can_be_changed() {
+    let scene = Scene::new().await;
+    scene
+        .operator()
+        .set_key(&scene.key("prod/a"), secret("value of a"))
+        .await
+        .unwrap();
+    scene
+        .operator()
+        .set_key(&scene.key("prod/b"), secret("value of b"))
+        .await
+        .unwrap();
+    let all = records(&scene.store).await;
+    let keys: Vec<_> = all
+        .iter()
+        .filter(|(id, _)| id.collection().kind().as_u8() == 3)
+        .collect();
+    assert_eq!(keys.len(), 2);
+    let write = async |id: &RecordId, bytes: &[u8]| {
+        let there = scene.store.get(id).await.unwrap().unwrap();
+        scene
+            .store
+            .put(id, bytes, Expect::Revision(there.revision))
+            .await
+            .unwrap();
+        scene.another_node().await.operator("test")
+    };
+    let node = write(&keys[0].0, &keys[1].1).await;
+    let (a, b) = (
+        node.retrieve(&scene.key("prod/a")).await,
+        node.retrieve(&scene.key("prod/b")).await,
+    );
+    let codes = [a, b].map(|outcome| {
+        outcome
+            .map_err(|error| error.code())
+            .map(|released| released.text().unwrap().len())
+    });
+    assert!(
+        codes.contains(&Err(Code::Integrity)) && codes.contains(&Ok(10)),
+        "{codes:?}"
+    );
+    drop(node);
+    let mut bent = keys[0].1.clone();
+    let middle = bent.len() / 2;
+    bent[middle] ^= 1;
+    let node = write(&keys[0].0, &bent).await;
+    let damaged = [
+        node.retrieve(&scene.key("prod/a")).await,
+        node.retrieve(&scene.key("prod/b")).await,
+    ];
+    assert_eq!(
+        damaged
+            .iter()
+            .filter(|o| o.as_ref().is_err_and(|e| e.code() == Code::Integrity))
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn what_was_taken_away_does_not_come_back_with_an_older_record() {
+    let scene = Scene::new().await;
+    let key = scene.key("prod/openai");
+    scene.operator().set_key(&key, secret("sk")).await.unwrap();
+    let token = scene.token_named("worker", reading("prod")).await;
+    let before = records(&scene.store).await;
+    scene.operator().revoke_token("worker", false).await.unwrap();
+    scene.operator().disable_key(&key).await.unwrap();
+    for (id, bytes) in before {
+        let there = scene.store.get(&id).await.unwrap().unwrap();
+        if there.bytes != bytes {
+            scene
+                .store
+                .put(&id, &bytes, Expect::Revision(there.revision))
+                .await
+                .unwrap();
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let here = scene.vault.retrieve(&token, &key, &RequestContext::default()).await;
+    assert_eq!(here.unwrap_err().code(), Code::Integrity);
+    assert_eq!(
+        scene.operator().retrieve(&key).await.unwrap_err().code(),
+        Code::Integrity
+    );
+    // A write on top of the older record would make it the newest: refused as well.
+    assert_eq!(
+        scene.operator().set_key(&key, secret("x")).await.unwrap_err().code(),
+        Code::Integrity
+    );
+}
+
+#[tokio::test]
+async fn a_vault_is_made_once_and_opened_only_where_it_is() {
+    let scene = Scene::new().await;
+    let parts = async |audit: &str| {
+        let kek = ibyok_core::LocalKek::from_file(&scene.scratch.path().join("kek")).unwrap();
+        let sink = ibyok_core::FileSink::open(scene.scratch.path().join(audit))
+            .await
+            .unwrap();
+        ibyok_core::Vault::builder().kek(kek).audit(sink)
+    };
+    let twice = parts("a").await.store(scene.store.clone()).create().await;
+    assert_eq!(twice.unwrap_err().code(), Code::Exists);
+    let nothing = parts("b").await.store(ibyok_core::MemoryStore::new()).open().await;
+    assert_eq!(nothing.unwrap_err().code(), Code::NotFound);
+    let sink = ibyok_core::FileSink::open(scene.scratch.path().join("c"))
+        .await
+        .unwrap();
+    let wrong = ibyok_core::Vault::builder()
+        .store(scene.store.clone())
+        .kek(ibyok_core::LocalKek::generate().unwrap())
+        .audit(sink)
+        .open()
+        .await;
+    assert_eq!(wrong.unwrap_err().code(), Code::Unavailable);
+    let of_another = Scene::new().await;
+    let theirs = ibyok_core::FileSink::open(of_another.scratch.path().join("audit"))
+        .await
+        .unwrap();
+    drop(theirs);
+    let kek = ibyok_core::LocalKek::from_file(&scene.scratch.path().join("kek")).unwrap();
+    of_another.vault.close().await.unwrap();
+    let sink = ibyok_core::FileSink::open(of_another.scratch.path().join("audit"))
+        .await
+        .unwrap();
+    let foreign = ibyok_core::Vault::builder()
+        .store(scene.store.clone())
+        .kek(kek)
+        .audit(sink)
+        .open()
+        .await;
+    assert_eq!(foreign.unwrap_err().code(), Code::Invalid, "the log of another vault");
+}
+
+#[tokio::test]
+async fn nothing_is_released_when_the_log_cannot_be_written() {
+    let scene = Scene::new().await;
+    let key = scene.key("prod/openai");
+    scene.operator().set_key(&key, secret("sk")).await.unwrap();
+    scene.vault.close().await.unwrap();
+    let refused = scene.operator().retrieve(&key).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
+    assert!(!scene.vault.ready().await.is_ready() || scene.operator().whoami().await.is_ok());
+}
+
+#[tokio::test]
+async fn reading_the_log_is_on_the_log_and_is_an_operators() {
+    let scene = Scene::new().await;
+    let token = scene.vault.as_token(scene.token(reading("prod")).await);
+    assert_eq!(
+        token.audit_lines(&Filter::default()).await.err().unwrap().code(),
+        Code::Denied
+    );
+    assert_eq!(token.verify_audit(&[]).await.err().unwrap().code(), Code::Denied);
+    assert_eq!(token.environments().await.err().unwrap().code(), Code::Denied);
+    let lines = scene.operator().audit_lines(&Filter::default()).await.unwrap();
+    let reads = lines
+        .filter(|line| line.as_ref().unwrap().entry().action == "audit.read")
+        .count();
+    assert_eq!(reads, 3);
+}
+
+#[tokio::test]
+async fn importing_tells_what_is_new_the_same_and_different() {
+    use ibyok_core::Imported;
+    let scene = Scene::new().await;
+    let key = scene.key("dev/OPENAI_API_KEY");
+    let import = async |value: &str, update| scene.operator().import_key(&key, secret(value), update).await.unwrap();
+    assert!(matches!(import("one", false).await, Imported::Created(_)));
+    assert!(matches!(import("one", true).await, Imported::Unchanged));
+    assert!(matches!(import("two", false).await, Imported::Differs));
+    assert_eq!(scene.operator().retrieve(&key).await.unwrap().text().unwrap(), "one");
+    assert!(matches!(import("two", true).await, Imported::Updated(_)));
+    assert_eq!(scene.operator().retrieve(&key).await.unwrap().text().unwrap(), "two");
+}
+
+#[tokio::test]
+async fn a_key_cache_of_zero_asks_the_kek_at_every_retrieval() {
+    let scratch = tempfile::tempdir().unwrap();
+    let kek = scene::CountingKek::new();
+    let sink = ibyok_core::FileSink::open(scratch.path().join("audit")).await.unwrap();
+    let vault = ibyok_core::Vault::builder()
+        .store(ibyok_core::MemoryStore::new())
+        .kek(kek.clone())
+        .audit(sink)
+        .key_cache_ttl(Duration::ZERO)
+        .create()
+        .await
+        .unwrap();
+    let key: KeyRef = "prod/openai".parse().unwrap();
+    vault.operator("test").set_key(&key, secret("sk")).await.unwrap();
+    let before = kek.unwraps();
+    for _ in 0..5 {
+        vault.operator("test").retrieve(&key).await.unwrap();
+    }
+    assert_eq!(kek.unwraps() - before, 5);
+}
+
+#[tokio::test]
+async fn many_requests_on_a_cold_cache_make_one_call_to_the_kek() {
+    let scratch = tempfile::tempdir().unwrap();
+    let kek = scene::CountingKek::new();
+    let sink = ibyok_core::FileSink::open(scratch.path().join("audit")).await.unwrap();
+    let store = ibyok_core::MemoryStore::new();
+    let vault = ibyok_core::Vault::builder()
+        .store(store)
+        .kek(kek.clone())
+        .audit(sink)
+        .create()
+        .await
+        .unwrap();
+    let before = kek.unwraps();
+    let key: KeyRef = "prod/openai".parse().unwrap();
+    let asking = (0..50).map(|_| {
+        let (session, key) = (vault.operator("test"), key.clone());
+        tokio::spawn(async move { session.retrieve(&key).await.is_err() })
+    });
+    for asked in asking.collect::<Vec<_>>() {
+        assert!(asked.await.unwrap());
+    }
+    assert_eq!(kek.unwraps() - before, 1);
+}

@@ -1,0 +1,125 @@
+//! A vault in memory with its log in a directory that goes away.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test uses what it needs of it")]
+
+use ibyok_core::{
+    AccessToken, Durability, Environments, FileSink, Grant, KeyRef, LocalKek, MemoryStore, Scope, Scopes, Secret,
+    Session, TokenRequest, Vault,
+};
+
+pub(crate) struct Scene {
+    pub(crate) vault: Vault,
+    pub(crate) store: MemoryStore,
+    pub(crate) scratch: tempfile::TempDir,
+}
+
+impl Scene {
+    pub(crate) async fn new() -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = MemoryStore::new();
+        let sink = FileSink::builder(scratch.path().join("audit"))
+            .durability(Durability::Written)
+            .open()
+            .await
+            .unwrap();
+        let kek = LocalKek::create_file(&scratch.path().join("kek")).unwrap();
+        let vault = Vault::builder()
+            .store(store.clone())
+            .kek(kek)
+            .audit(sink)
+            .create()
+            .await
+            .unwrap();
+        Scene { vault, store, scratch }
+    }
+
+    /// Another node on the same store, with a log of its own.
+    pub(crate) async fn another_node(&self) -> Vault {
+        let kek = LocalKek::from_file(&self.scratch.path().join("kek")).unwrap();
+        let audit = self.scratch.path().join("audit-of-another-node");
+        let sink = FileSink::builder(audit)
+            .durability(Durability::Written)
+            .open()
+            .await
+            .unwrap();
+        Vault::builder()
+            .store(self.store.clone())
+            .kek(kek)
+            .audit(sink)
+            .open()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) fn operator(&self) -> Session {
+        self.vault.operator("os:test@here")
+    }
+
+    pub(crate) fn key(&self, text: &str) -> KeyRef {
+        text.parse().unwrap()
+    }
+
+    pub(crate) async fn token(&self, grant: Grant) -> AccessToken {
+        self.token_named("test", grant).await
+    }
+
+    pub(crate) async fn token_named(&self, name: &str, grant: Grant) -> AccessToken {
+        self.operator()
+            .issue_token(TokenRequest::new(name, grant))
+            .await
+            .unwrap()
+            .token
+    }
+}
+
+pub(crate) fn reading(environment: &str) -> Grant {
+    Grant::new(
+        Scopes::from([Scope::KeysRead, Scope::KeysList]),
+        Environments::named([environment]),
+    )
+}
+
+pub(crate) fn secret(text: &str) -> Secret {
+    Secret::copy_of(text.as_bytes())
+}
+
+/// A local KEK that counts how often it is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct CountingKek(std::sync::Arc<(ibyok_crypto::LocalKek, std::sync::atomic::AtomicUsize)>);
+
+impl CountingKek {
+    pub(crate) fn new() -> Self {
+        CountingKek(std::sync::Arc::new((LocalKek::generate().unwrap(), Default::default())))
+    }
+
+    pub(crate) fn unwraps(&self) -> usize {
+        self.0.1.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
+#[async_trait::async_trait]
+impl ibyok_crypto::Kek for CountingKek {
+    async fn wrap(
+        &self,
+        key: &ibyok_crypto::EnvironmentKey,
+        context: &ibyok_crypto::KekContext,
+    ) -> Result<ibyok_crypto::WrappedKey, ibyok_crypto::Error> {
+        self.0.0.wrap(key, context).await
+    }
+
+    async fn unwrap(
+        &self,
+        wrapped: &ibyok_crypto::WrappedKey,
+        context: &ibyok_crypto::KekContext,
+    ) -> Result<ibyok_crypto::EnvironmentKey, ibyok_crypto::Error> {
+        self.0.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.0.0.unwrap(wrapped, context).await
+    }
+
+    fn describe(&self) -> ibyok_crypto::KekDescription {
+        self.0.0.describe()
+    }
+
+    fn accepts(&self, kek: &ibyok_crypto::KekId) -> bool {
+        self.0.0.accepts(kek)
+    }
+}
