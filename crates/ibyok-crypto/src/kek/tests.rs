@@ -152,6 +152,37 @@ fn two_passphrases_on_one_ring_are_both_tried() {
 }
 
 #[test]
+fn a_ring_calls_no_kek_that_the_wrapped_key_does_not_name() {
+    #[derive(Debug)]
+    struct NeverCalled;
+
+    #[async_trait]
+    impl Kek for NeverCalled {
+        async fn wrap(&self, _: &EnvironmentKey, _: &KekContext) -> Result<WrappedKey, Error> {
+            panic!("wrap was called")
+        }
+
+        async fn unwrap(&self, _: &WrappedKey, _: &KekContext) -> Result<EnvironmentKey, Error> {
+            panic!("unwrap was called")
+        }
+
+        fn describe(&self) -> KekDescription {
+            KekDescription::new("never", None)
+        }
+
+        fn accepts(&self, _: &KekId) -> bool {
+            false
+        }
+    }
+
+    let wrapped = WrappedKey::new("aws-kms:arn:x".parse().unwrap(), vec![7; 100]);
+    match block_on(Keyring::new(Arc::new(NeverCalled)).unwrap(&wrapped, &context())) {
+        Err(Error::UnknownKek { named }) => assert_eq!(named, "aws-kms:arn:x"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn without_random_bytes_nothing_is_wrapped() {
     let key = EnvironmentKey::generate().unwrap();
     for draws in 0..2 {

@@ -7,6 +7,8 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::conformance::block_on;
+use crate::format::Purpose;
+use crate::seal::{self, Slot};
 use crate::{DataKey, Error, Kek, Keyring, LocalKek, RealmTag, Secret, VaultId, random};
 
 fn kek() -> Arc<dyn Kek> {
@@ -110,6 +112,22 @@ fn another_generations_key_in_the_stead_of_a_retiring_one_is_noticed() {
     swapped[wrapped(1)].copy_from_slice(&record[wrapped(0)]);
     assert!(open(&record).is_ok());
     assert!(matches!(open(&swapped), Err(Error::Open)));
+}
+
+#[test]
+fn a_body_that_says_more_than_it_should_is_refused() {
+    let (keys, record) = realm(Some("prod"));
+    let (place, wrapped) = (body::place(keys.identity()), record.len() - 131);
+    let current = keys.current().unwrap();
+    let slot = Slot::new(Purpose::RealmKeys, 1, &place);
+    let plain_len = 8 + 96 + 1 + 4 + 1 + 4 + kek().describe().to_string().len() + 32 + 4 + 10;
+    let (clear, sealed) = record.split_at(wrapped - plain_len);
+    let plain = seal::open(current.key.expose_secret(), &slot, sealed).unwrap();
+    for (suffix, opens) in [(&b""[..], true), (b"\0", false)] {
+        let plain = [plain.expose_secret(), suffix].concat();
+        let sealed = seal::seal(current.key.expose_secret(), &slot, &plain).unwrap();
+        assert_eq!(open(&[clear, &sealed].concat()).is_ok(), opens);
+    }
 }
 
 #[test]
