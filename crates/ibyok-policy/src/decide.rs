@@ -180,7 +180,7 @@ fn judge(
 ) -> Result<(), Reason> {
     require(request.namespace == realm.namespace, Reason::Namespace)?;
     all_understood(restrictions)?;
-    let mut all = limits::all(grant, restrictions);
+    let all = limits::all(grant, restrictions);
     times_hold(all.clone(), request.at)?;
     require(
         all.clone()
@@ -198,7 +198,7 @@ fn judge(
         all.clone().all(|limits| limits.keys.is_none_or(&keys_pass)),
         Reason::Key,
     )?;
-    networks_hold(all.by_ref(), request.source)
+    networks_hold(all, request.source)
 }
 
 pub(crate) fn all_understood(restrictions: &[Restriction]) -> Result<(), Reason> {
@@ -208,17 +208,13 @@ pub(crate) fn all_understood(restrictions: &[Restriction]) -> Result<(), Reason>
     )
 }
 
-fn times_hold<'a>(all: impl Iterator<Item = Limits<'a>> + Clone, at: Timestamp) -> Result<(), Reason> {
-    require(
-        all.clone()
-            .all(|limits| limits.not_before.is_none_or(|first| at >= first)),
-        Reason::NotYetValid,
-    )?;
-    let mut all = all;
-    require(
-        all.all(|limits| limits.expires.is_none_or(|end| at < end)),
-        Reason::Expired,
-    )
+fn times_hold<'a>(mut all: impl Iterator<Item = Limits<'a>> + Clone, at: Timestamp) -> Result<(), Reason> {
+    let begun = all
+        .clone()
+        .all(|limits| limits.not_before.is_none_or(|first| at >= first));
+    require(begun, Reason::NotYetValid)?;
+    let not_ended = all.all(|limits| limits.expires.is_none_or(|end| at < end));
+    require(not_ended, Reason::Expired)
 }
 
 fn networks_hold<'a>(mut all: impl Iterator<Item = Limits<'a>>, source: Option<IpAddr>) -> Result<(), Reason> {
