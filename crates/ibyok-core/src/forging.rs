@@ -274,9 +274,7 @@ async fn a_version_of_dev_inside_prods_record_does_not_open() {
     let version = record.versions.first_mut().unwrap();
     let sealed = version.sealed.as_mut().unwrap();
     sealed.data_key.0 = scene.dev.keys.wrap_data_key(&place, &key).unwrap();
-    let value = key
-        .seal(&place.clone().field("value"), &Secret::copy_of(b"dev's"))
-        .unwrap();
+    let value = key.seal(&place.field("value"), &Secret::copy_of(b"dev's")).unwrap();
     sealed.fields = BTreeMap::from([(crate::FieldName::value(), crate::model::Sealed(value))]);
     record.rev += 1;
     scene.write(&id, &seal_record(&scene.prod, &id, &record).unwrap()).await;

@@ -536,9 +536,7 @@ fn seal_version(permit: &Permit, number: u32, write: &KeyWrite, stamp: &Stamp) -
     let data_key = DataKey::generate().map_err(failed)?;
     let mut fields = BTreeMap::new();
     for (name, value) in &write.fields {
-        let sealed = data_key
-            .seal(&place.clone().field(name.as_str()), value)
-            .map_err(failed)?;
+        let sealed = data_key.seal(&place.field(name.as_str()), value).map_err(failed)?;
         fields.insert(name.clone(), Sealed(sealed));
     }
     let fingerprint = write

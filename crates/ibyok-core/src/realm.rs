@@ -114,11 +114,14 @@ impl Realm {
     }
 }
 
+/// Which realm each tag of the store stands for.
+pub(crate) type Tags = HashMap<RealmTag, Arc<RealmName>>;
+
 /// The realms that a node knows, and those that it holds opened.
 #[derive(Debug, Default)]
 pub(crate) struct Realms {
     /// Every tag of the store; `None` when it has to be read again.
-    tags: RwLock<Option<Arc<HashMap<RealmTag, Arc<RealmName>>>>>,
+    tags: RwLock<Option<Arc<Tags>>>,
     /// Opened realms, and since when.
     opened: RwLock<HashMap<RealmName, (Arc<Realm>, Duration)>>,
     /// One lock a realm, so that however many requests wait there is one call to the KEK.
@@ -171,7 +174,7 @@ impl Inner {
     }
 
     /// Every realm of the store by its tag, read once and again after the feed told of a new one.
-    pub(crate) async fn realm_names(&self) -> Result<Arc<HashMap<RealmTag, Arc<RealmName>>>> {
+    pub(crate) async fn realm_names(&self) -> Result<Arc<Tags>> {
         if let Some(tags) = self.realms.tags.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
             return Ok(Arc::clone(tags));
         }

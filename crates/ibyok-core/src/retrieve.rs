@@ -62,11 +62,12 @@ pub(crate) struct Opened {
 
 /// A released value: it is on the audit log, and was still permitted when it was.
 ///
-/// There is no way to make one but by the vault:
+/// There is no way to make one but by the vault, which wants the audit log's receipt for it:
 ///
-/// ```compile_fail
-/// # use ibyok_core::{Released, Secret};
-/// let released = Released { value: Secret::copy_of(b"sk-…") };
+/// ```compile_fail,E0639
+/// # fn from(info: ibyok_core::ReleasedInfo) -> ibyok_core::Released {
+/// ibyok_core::Released { fields: Default::default(), info }
+/// # }
 /// ```
 #[non_exhaustive]
 pub struct Released {
@@ -298,7 +299,7 @@ fn open_fields(
         .iter()
         .filter(|(name, _)| field.is_none_or(|field| field == *name))
     {
-        let value = data_key.open(&place.clone().field(name.as_str()), &bytes.0);
+        let value = data_key.open(&place.field(name.as_str()), &bytes.0);
         opened.insert(name.clone(), value.map_err(|error| open_failed(what(), error))?);
     }
     if let Some(field) = field.filter(|_| opened.is_empty()) {

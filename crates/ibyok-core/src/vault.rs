@@ -47,7 +47,6 @@ pub(crate) struct Inner {
 
 impl Vault {
     /// The beginning of every vault.
-    #[must_use]
     pub fn builder() -> VaultBuilder<(), (), ()> {
         VaultBuilder::new()
     }

@@ -1,5 +1,10 @@
 //! A vault in memory with its log in a directory that goes away.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test uses what it needs of it")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    reason = "each test uses what it needs of it, and a scene that cannot be set is a failed test"
+)]
 
 use ibyok_core::{
     AccessToken, Durability, Environments, FileSink, Grant, KeyRef, LocalKek, MemoryStore, Scope, Scopes, Secret,
