@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use ibyok_audit::{Principal as Who, PrincipalKind};
-use ibyok_policy::{Restriction, Token, TokenId, valid_at};
+use ibyok_policy::{Environments, Restriction, Token, TokenId, valid_at};
 use jiff::Timestamp;
 
 use crate::attempt::Attempt;
 use crate::cache::Held;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::model::name::Namespace;
+use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::token::{AccessToken, TokenRecord};
 use crate::realm::Realm;
 use crate::vault::Inner;
@@ -36,6 +36,26 @@ pub(crate) struct Holder {
     pub(crate) restrictions: Vec<Restriction>,
     pub(crate) epoch: u32,
     pub(crate) chain: String,
+}
+
+impl Holder {
+    /// Whether the token's realm, grant and restrictions all name an environment.
+    pub(crate) fn reaches(&self, environment: &EnvironmentName) -> bool {
+        let name = environment.as_str();
+        let realm = self
+            .realm
+            .name
+            .environment
+            .as_ref()
+            .is_none_or(|own| own == environment);
+        let grant = match &self.held.record.grant.environments {
+            Environments::All => true,
+            Environments::Named(names) => names.contains(name),
+        };
+        let restricted =
+            |r: &Restriction| r.is_understood() && r.environments.as_ref().is_none_or(|n| n.contains(name));
+        realm && grant && self.restrictions.iter().all(restricted)
+    }
 }
 
 impl Principal {

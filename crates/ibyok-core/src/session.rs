@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use ibyok_policy::Grant;
+use ibyok_audit::Action;
+use ibyok_policy::{Grant, Validity, source_allowed};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::attempt::Attempt;
 use crate::authenticate::{Asking, Principal};
 use crate::context::RequestContext;
 use crate::error::Result;
-use crate::model::name::Namespace;
+use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::token::AccessToken;
 use crate::vault::{Inner, Vault};
 
@@ -103,6 +104,8 @@ pub struct WhoAmI {
     pub grant: Option<Grant>,
     /// How many restrictions were appended to the token.
     pub restrictions: usize,
+    /// The environments that it reaches now: of a token, those that its realm, grant and restrictions all name.
+    pub environments: Vec<EnvironmentName>,
     /// When the token ends, restrictions included.
     pub expires_at: Option<Timestamp>,
 }
@@ -124,45 +127,49 @@ impl Session {
         self
     }
 
-    /// Who this is.
+    /// Who this is. Not recorded, unless it is refused.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`](crate::Error::Unauthenticated) for a token that is not valid.
+    /// [`Error::Unauthenticated`](crate::Error::Unauthenticated) for a token that is not valid,
+    /// [`Error::Denied`](crate::Error::Denied) for one that is used from outside its networks.
     pub async fn whoami(&self) -> Result<WhoAmI> {
-        let mut attempt = self.attempt(ibyok_audit::Action::TokenList);
-        let principal = self.inner.authenticate(&mut attempt, &self.asking).await;
-        let principal = self.inner.refusing(&attempt, principal).await?;
-        Ok(match &principal {
-            Principal::Operator { name, namespace } => WhoAmI {
+        let mut attempt = self.attempt(Action::TokenList);
+        let outcome = self.try_whoami(&mut attempt).await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+
+    async fn try_whoami(&self, attempt: &mut Attempt) -> Result<WhoAmI> {
+        let principal = self.inner.authenticate(attempt, &self.asking).await?;
+        let all = self.inner.environment_names(principal.namespace()).await?;
+        match &principal {
+            Principal::Operator { name, namespace } => Ok(WhoAmI {
                 kind: "operator",
                 id: name.clone(),
                 name: None,
                 namespace: namespace.clone(),
                 grant: None,
                 restrictions: 0,
+                environments: all,
                 expires_at: None,
-            },
+            }),
             Principal::Token(holder) => {
                 let grant = &holder.held.record.grant;
-                let ends = holder
-                    .restrictions
-                    .iter()
-                    .filter_map(|r| r.expires)
-                    .chain(grant.expires);
-                WhoAmI {
+                source_allowed(grant, &holder.restrictions, attempt.context.source)?;
+                Ok(WhoAmI {
                     kind: "token",
                     id: holder.id.to_string(),
                     name: Some(holder.held.record.name.clone()),
                     namespace: principal.namespace().clone(),
                     grant: Some(grant.clone()),
                     restrictions: holder.restrictions.len(),
-                    expires_at: ends.min(),
-                }
+                    environments: all.into_iter().filter(|name| holder.reaches(name)).collect(),
+                    expires_at: Validity::of(grant, &holder.restrictions).expires,
+                })
             }
-        })
+        }
     }
 
-    pub(crate) fn attempt(&self, action: ibyok_audit::Action) -> Attempt {
+    pub(crate) fn attempt(&self, action: Action) -> Attempt {
         Attempt::new(action, self.inner.now(), &self.context)
     }
 }

@@ -1,9 +1,10 @@
 //! The verbs on access tokens: issue, list, show, revoke.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ibyok_audit::Action;
-use ibyok_policy::{Environments, Grant, Scope, TokenId, mint, within};
+use ibyok_policy::{Environments, Grant, Scope, TokenId, Validity, mint, within};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::attempt::Attempt;
@@ -45,6 +46,9 @@ impl Session {
         let namespace = principal.namespace().clone();
         let mut grant = request.grant;
         grant.expires = expiry(&principal, request.expiry, attempt.at)?;
+        if let Environments::Named(names) = &mut grant.environments {
+            *names = canonical(names)?;
+        }
         check_grant(&grant, attempt.at)?;
         self.inner.may_issue(attempt, &principal, &grant).await?;
         let realm = self.inner.realm_of_token(&principal, &namespace, &grant).await?;
@@ -476,10 +480,7 @@ fn expiry(principal: &Principal, asked: Expiry, now: Timestamp) -> Result<Option
                 .map_err(|_| Error::invalid("the clock is at its end", ""))?;
             let own = match principal {
                 Principal::Operator { .. } => None,
-                Principal::Token(holder) => {
-                    let restricted = holder.restrictions.iter().filter_map(|r| r.expires);
-                    restricted.chain(holder.held.record.grant.expires).min()
-                }
+                Principal::Token(holder) => Validity::of(&holder.held.record.grant, &holder.restrictions).expires,
             };
             Ok(Some(own.map_or(default, |own| own.min(default))))
         }
@@ -495,6 +496,14 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// The names as they are stored: `production` is `prod`.
+pub(crate) fn canonical(names: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+    names
+        .iter()
+        .map(|name| name.parse::<EnvironmentName>().map(|name| name.to_string()))
+        .collect()
+}
+
 fn check_grant(grant: &Grant, now: Timestamp) -> Result<()> {
     if grant.scopes.is_empty() {
         return Err(Error::invalid(
@@ -506,6 +515,12 @@ fn check_grant(grant: &Grant, now: Timestamp) -> Result<()> {
         return Err(Error::invalid(
             "the grant has no environment",
             "name one, or say that it is for all",
+        ));
+    }
+    if grant.rate.is_some() {
+        return Err(Error::invalid(
+            "the grant has a rate, and this version limits none",
+            "leave it out",
         ));
     }
     if grant.expires.is_some_and(|expires| expires <= now) {

@@ -444,3 +444,58 @@ async fn lists_are_complete_over_pages_and_show_only_what_is_allowed() {
     let seen = session.list_keys(None, &Default::default()).await.unwrap();
     assert_eq!(seen.items.len(), 11, "k1 and k10 to k19");
 }
+
+#[tokio::test]
+async fn the_long_name_of_an_environment_is_the_short_one_in_grants_and_restrictions() {
+    let scene = Scene::new().await;
+    scene
+        .operator()
+        .set_key(&scene.key("prod/openai"), secret("sk"))
+        .await
+        .unwrap();
+    let token = scene.token(reading("production")).await;
+    let mut restriction = Restriction::default();
+    restriction.environments = Some(["production".to_owned()].into());
+    let narrow = scene
+        .vault
+        .as_token(ibyok_core::attenuate(&token, &restriction).unwrap());
+    assert!(narrow.retrieve(&scene.key("production/openai")).await.is_ok());
+    let me = narrow.whoami().await.unwrap();
+    assert_eq!(
+        me.environments.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["prod"]
+    );
+    assert_eq!(me.restrictions, 1);
+}
+
+#[tokio::test]
+async fn a_token_bound_to_a_network_is_nobody_elsewhere() {
+    let scene = Scene::new().await;
+    scene
+        .operator()
+        .set_key(&scene.key("prod/openai"), secret("sk"))
+        .await
+        .unwrap();
+    let mut grant = reading("prod");
+    grant.networks = Some(vec!["10.0.0.0/8".parse().unwrap()]);
+    let token = scene.token(grant).await;
+    let from = |ip: &str| RequestContext::default().from_address(ip.parse().unwrap());
+    let key = scene.key("prod/openai");
+    for inside in ["10.1.2.3", "::ffff:10.1.2.3"] {
+        assert!(
+            scene.vault.retrieve(&token, &key, &from(inside)).await.is_ok(),
+            "{inside}"
+        );
+    }
+    for outside in [from("11.1.2.3"), from("::1"), RequestContext::default()] {
+        let refused = scene.vault.retrieve(&token, &key, &outside).await;
+        assert_eq!(refused.unwrap_err().code(), Code::Denied, "{outside:?}");
+    }
+    let elsewhere = scene
+        .vault
+        .as_token(token)
+        .with_context(from("11.1.2.3"))
+        .whoami()
+        .await;
+    assert_eq!(elsewhere.unwrap_err().code(), Code::Denied);
+}

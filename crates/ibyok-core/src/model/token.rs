@@ -46,7 +46,11 @@ impl AccessToken {
 /// [`Error::Invalid`] for what is no token, or has no room for another restriction (8 of them, 512 bytes in all).
 pub fn attenuate(token: &AccessToken, restriction: &Restriction) -> Result<AccessToken, Error> {
     let token = Token::parse(token.expose()).map_err(|_| not_a_token())?;
-    let narrower = token.attenuate(restriction);
+    let mut restriction = restriction.clone();
+    if let Some(names) = &mut restriction.environments {
+        *names = crate::tokens::canonical(names)?;
+    }
+    let narrower = token.attenuate(&restriction);
     let narrower = narrower.map_err(|error| Error::Invalid {
         what: error.to_string(),
         hint: None,
