@@ -51,6 +51,7 @@ mod tokens;
 mod vault;
 
 // The public interface is:
+pub use audit_view::verify_log;
 pub use builder::{VaultBuilder, vault_in};
 pub use clock::{Clock, SystemClock};
 pub use context::RequestContext;
