@@ -29,6 +29,13 @@ pub struct Change {
     pub id: RecordId,
 }
 
+impl Change {
+    /// The change of one record.
+    pub const fn new(number: ChangeNumber, id: RecordId) -> Self {
+        Change { number, id }
+    }
+}
+
 /// A piece of the change feed, as one consistent look at the store showed it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(
@@ -50,6 +57,17 @@ pub struct Changes {
 impl Changes {
     /// How many changes one answer holds at most.
     pub const LIMIT: usize = 1000;
+
+    /// The answer that tells of changes, in order, when the newest of all is `newest`.
+    pub fn told(changes: Vec<Change>, newest: ChangeNumber) -> Self {
+        let upto = changes.last().map_or(newest, |change| change.number);
+        Changes {
+            upto,
+            changes,
+            gap: false,
+            more: upto < newest,
+        }
+    }
 
     /// The answer that tells of a gap: everything may have changed, and the feed stands at `upto` now.
     pub const fn lost(upto: ChangeNumber) -> Self {

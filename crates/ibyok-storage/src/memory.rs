@@ -91,12 +91,7 @@ impl Store for MemoryStore {
             return Err(Error::too_large(MAX_RECORD));
         }
         let mut data = self.data();
-        match (expect, data.records.get(id)) {
-            (Expect::Absent, None) => {}
-            (Expect::Absent, Some(_)) => return Err(Error::Exists),
-            (Expect::Revision(expected), Some(stored)) if stored.revision == expected => {}
-            (Expect::Revision(_), _) => return Err(Error::Conflict),
-        }
+        expect.compare(data.records.get(id).map(|stored| stored.revision))?;
         data.revision += 1;
         let revision = Revision::new(data.revision);
         data.records.insert(
@@ -111,12 +106,7 @@ impl Store for MemoryStore {
     }
 
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {
-        if after.is_some_and(|after| after.collection() != collection) {
-            return Err(Error::invalid(
-                "a place in another collection",
-                "go on after an id of the same collection",
-            ));
-        }
+        collection.check_after(after)?;
         let first = RecordId::new(*collection, [0; 16]);
         let from = after.map_or(Included(&first), Excluded);
         let data = self.data();
@@ -136,13 +126,7 @@ impl Store for MemoryStore {
         }
         let skip = usize::try_from(since.as_u64() - forgotten.as_u64()).unwrap_or(usize::MAX);
         let changes: Vec<Change> = data.feed.iter().skip(skip).take(Changes::LIMIT).copied().collect();
-        let upto = changes.last().map_or(newest, |change| change.number);
-        Ok(Changes {
-            upto,
-            changes,
-            gap: false,
-            more: upto < newest,
-        })
+        Ok(Changes::told(changes, newest))
     }
 
     async fn wait(&self, since: ChangeNumber) -> Result<()> {
@@ -153,9 +137,7 @@ impl Store for MemoryStore {
 
     async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()> {
         let mut data = self.data();
-        if data.records.get(id).is_none_or(|stored| stored.revision != expect) {
-            return Err(Error::Conflict);
-        }
+        Expect::Revision(expect).compare(data.records.get(id).map(|stored| stored.revision))?;
         data.records.remove(id);
         self.tell(&mut data, id);
         Ok(())

@@ -60,6 +60,21 @@ impl Collection {
         Collection { kind, realm: ROOT }
     }
 
+    /// Refuses an id of another collection, from which a listing cannot go on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`], as [`Store::list`](crate::Store::list) says.
+    pub fn check_after(&self, after: Option<&RecordId>) -> Result<()> {
+        match after {
+            Some(after) if after.collection() != self => Err(Error::invalid(
+                format!("to list `{self}` after `{after}`"),
+                "go on after an id of the same collection",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The kind of the records in it.
     pub const fn kind(&self) -> Kind {
         self.kind
@@ -190,6 +205,22 @@ pub enum Expect {
     Revision(Revision),
 }
 
+impl Expect {
+    /// Compares with the revision that was found, for those who write a backend. It must be one step with the write.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exists`] or [`Error::Conflict`], as [`Store::put`](crate::Store::put) says.
+    pub fn compare(self, found: Option<Revision>) -> Result<()> {
+        match (self, found) {
+            (Expect::Absent, None) => Ok(()),
+            (Expect::Absent, Some(_)) => Err(Error::Exists),
+            (Expect::Revision(expected), Some(found)) if expected == found => Ok(()),
+            (Expect::Revision(_), _) => Err(Error::Conflict),
+        }
+    }
+}
+
 /// A record as it stands in the store.
 #[derive(Clone, PartialEq, Eq)]
 #[expect(
@@ -201,6 +232,13 @@ pub struct Stored {
     pub bytes: Vec<u8>,
     /// What the next `put` or `delete` has to expect.
     pub revision: Revision,
+}
+
+impl Stored {
+    /// Bytes at a revision.
+    pub const fn new(bytes: Vec<u8>, revision: Revision) -> Self {
+        Stored { bytes, revision }
+    }
 }
 
 /// Shows the size and not the bytes.

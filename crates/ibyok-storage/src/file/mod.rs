@@ -261,12 +261,7 @@ impl Store for FileStore {
     }
 
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {
-        if after.is_some_and(|after| after.collection() != collection) {
-            return Err(Error::invalid(
-                "a place in another collection",
-                "go on after an id of the same collection",
-            ));
-        }
+        collection.check_after(after)?;
         let limit = i64::try_from(limit.min(LIST_LIMIT)).unwrap_or(i64::MAX);
         match self.shared.connections().await? {
             Some(connections) => connections.list(collection, after, limit).await,

@@ -79,13 +79,7 @@ impl Connections {
             .filter(|row| row.2.is_some())
             .map(|row| self.whole(change(row)));
         let changes: Vec<Change> = changes.collect::<Result<_>>()?;
-        let upto = changes.last().map_or(newest, |change| change.number);
-        Ok(Changes {
-            upto,
-            changes,
-            gap: false,
-            more: upto < newest,
-        })
+        Ok(Changes::told(changes, newest))
     }
 
     /// Keeps a connection that answered and closes one that failed.

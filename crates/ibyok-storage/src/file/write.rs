@@ -14,6 +14,15 @@ pub(super) enum Write {
     Delete { expect: Revision },
 }
 
+impl Write {
+    fn expect(&self) -> Expect {
+        match self {
+            Write::Put { expect, .. } => *expect,
+            Write::Delete { expect } => Expect::Revision(*expect),
+        }
+    }
+}
+
 /// What a change led to.
 #[derive(Debug)]
 pub(super) struct Written {
@@ -90,7 +99,9 @@ async fn transact(
 ) -> sqlx::Result<Result<(i64, i64)>> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let found = revision(&mut transaction, id).await?;
-    if let Err(refused) = compare(write, found) {
+    // A number that is none of ours is no reason to take the record for absent.
+    let found = found.map(|found| Revision::new(u64::try_from(found).unwrap_or(u64::MAX)));
+    if let Err(refused) = write.expect().compare(found) {
         transaction.rollback().await?;
         return Ok(Err(refused));
     }
@@ -104,25 +115,6 @@ async fn transact(
     }
     transaction.commit().await?;
     Ok(Ok((revision, change)))
-}
-
-fn compare(write: &Write, found: Option<i64>) -> Result<()> {
-    let is = |expected: &Revision| found.and_then(|found| u64::try_from(found).ok()) == Some(expected.as_u64());
-    match write {
-        Write::Put {
-            expect: Expect::Absent, ..
-        } if found.is_some() => Err(Error::Exists),
-        Write::Put {
-            expect: Expect::Revision(expected),
-            ..
-        }
-        | Write::Delete { expect: expected }
-            if !is(expected) =>
-        {
-            Err(Error::Conflict)
-        }
-        _ => Ok(()),
-    }
 }
 
 async fn revision(connection: &mut SqliteConnection, id: &RecordId) -> sqlx::Result<Option<i64>> {
