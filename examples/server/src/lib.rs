@@ -1,2 +1,64 @@
-//! The IBYOK server: the HTTP interface of a vault
+//! The IBYOK server: the HTTP interface of a vault, as a library and as a small binary over it.
+//!
+//! A program that has a vault can serve it, alone or beside routes of its own; the router works without a socket too:
+//!
+//! ```
+//! use axum::body::Body;
+//! use axum::http::{Request, StatusCode};
+//! use ibyok_core::{FileSink, LocalKek, MemoryStore, Vault};
+//! use ibyok_server::{Options, router};
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let place = tempfile::tempdir()?;
+//! let vault = Vault::builder()
+//!     .store(MemoryStore::new())
+//!     .kek(LocalKek::generate()?)
+//!     .audit(FileSink::open(place.path()).await?)
+//!     .create()
+//!     .await?;
+//! let answer = router(vault, Options::default()).oneshot(Request::get("/healthz").body(Body::empty())?).await?;
+//! assert_eq!(answer.status(), StatusCode::OK);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Each handler parses, makes one call of the core and answers; everything that decides is in the core. What is here is what HTTP
+//! needs: limits of sizes and times before anything is read ([`Options`], [`Limits`]), one meaning for each request, problem
+//! documents (RFC 9457) for everything refused, and logs that hold no secret.
+//!
+//! It speaks HTTP/1.1 without TLS. Beyond the loopback interface it listens only if told that plain HTTP is meant or that a
+//! proxy, which it is told to trust, does the TLS. It does not limit rates, and keeps no sessions.
 #![forbid(unsafe_code)]
+
+mod address;
+mod answer;
+mod args;
+mod body;
+mod caller;
+mod connection;
+mod error;
+mod framing;
+mod gate;
+mod hardening;
+mod json;
+mod logging;
+mod options;
+mod problem;
+mod query;
+mod router;
+mod routes;
+mod run;
+mod scan;
+mod serve;
+mod wiped;
+
+pub use args::Args;
+pub use error::{Error, Result};
+pub use hardening::no_core_dumps;
+pub use logging::{LogLevel, log_to_stderr};
+pub use options::{Limits, Options};
+pub use router::router;
+pub use run::{Started, command_line, run, start};
+pub use serve::serve;

@@ -1,0 +1,103 @@
+//! What the binary is told on its command line.
+
+use clap::Parser;
+use ibyok_core::settings::Given;
+
+use crate::logging::LogLevel;
+
+/// The IBYOK server: serves a vault over HTTP.
+///
+/// Each setting is a flag, else a variable, else a line of `vault.toml` in the vault's directory.
+#[derive(Clone, Debug, Default, Parser)]
+#[command(name = "ibyok-server", version)]
+#[non_exhaustive]
+pub struct Args {
+    /// The vault's directory [IBYOK_VAULT]
+    #[arg(long, value_name = "DIR")]
+    pub vault: Option<String>,
+    /// The store: `file` or a URL without a password [IBYOK_STORE]
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+    /// The KEK: `local` or `passphrase` [IBYOK_KEK]
+    #[arg(long, value_name = "KEK")]
+    pub kek: Option<String>,
+    /// The file of a local KEK [IBYOK_KEK_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub kek_file: Option<String>,
+    /// The file that holds the passphrase [IBYOK_PASSPHRASE_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<String>,
+    /// The directory of the audit logs [IBYOK_AUDIT]
+    #[arg(long, value_name = "DIR")]
+    pub audit: Option<String>,
+    /// The address to listen on; 127.0.0.1:8420 unless given [IBYOK_LISTEN]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// The namespace [IBYOK_NAMESPACE]
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// The server's own environment [IBYOK_ENV]
+    #[arg(long = "env", alias = "environment", value_name = "NAME")]
+    pub environment: Option<String>,
+    /// How long opened environment keys are kept [IBYOK_KEY_CACHE_TTL]
+    #[arg(long, value_name = "DURATION")]
+    pub key_cache_ttl: Option<String>,
+    /// What an audit line must survive before a value is released: `synced` or `written` [IBYOK_DURABILITY]
+    #[arg(long, value_name = "DURABILITY")]
+    pub durability: Option<String>,
+    /// A network of proxies whose word on a client's address is believed; may be repeated [IBYOK_TRUSTED_PROXIES]
+    #[arg(long, value_name = "CIDR")]
+    pub trusted_proxy: Vec<String>,
+    /// Speak plain HTTP also to other machines
+    #[arg(long)]
+    pub insecure_http: bool,
+    /// How much to log: error, warn, info, debug, trace
+    #[arg(long, value_name = "LEVEL", default_value_t)]
+    pub log: LogLevel,
+}
+
+impl Args {
+    /// The settings among them.
+    #[must_use]
+    pub fn given(&self) -> Given {
+        let mut given = Given::default();
+        given.vault.clone_from(&self.vault);
+        given.store.clone_from(&self.store);
+        given.kek.clone_from(&self.kek);
+        given.kek_file.clone_from(&self.kek_file);
+        given.passphrase_file.clone_from(&self.passphrase_file);
+        given.audit.clone_from(&self.audit);
+        given.listen.clone_from(&self.listen);
+        given.namespace.clone_from(&self.namespace);
+        given.environment.clone_from(&self.environment);
+        given.key_cache_ttl.clone_from(&self.key_cache_ttl);
+        given.durability.clone_from(&self.durability);
+        given.trusted_proxies = (!self.trusted_proxy.is_empty()).then(|| self.trusted_proxy.join(","));
+        given
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn proxies_may_be_named_one_by_one() {
+        let args = Args::parse_from([
+            "ibyok-server",
+            "--trusted-proxy",
+            "10.0.0.0/8",
+            "--trusted-proxy",
+            "fd00::/8",
+        ]);
+        assert_eq!(args.given().trusted_proxies.as_deref(), Some("10.0.0.0/8,fd00::/8"));
+        assert_eq!(Args::default().given(), Given::default());
+    }
+}

@@ -1,0 +1,126 @@
+//! Bodies: bounded in size and time before anything looks into them, and wiped when they are done with.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
+use serde::Deserialize;
+
+use crate::json;
+use crate::problem::Problem;
+use crate::router::Shared;
+use crate::wiped::WipedBuffer;
+
+/// How much of a body is made room for at first, in bytes.
+const FIRST: usize = 16 << 10;
+
+/// A body that says that it is JSON.
+pub(crate) struct Json(WipedBuffer);
+
+impl Json {
+    /// Reads it; `what` tells which names it may hold.
+    pub(crate) fn parse<'a, T: Deserialize<'a>>(&'a self, what: &'static str) -> Result<T, Problem> {
+        json::parse(self.0.as_ref(), what)
+    }
+
+    /// The same for a route whose body may be left out.
+    pub(crate) fn parse_or_default<'a, T: Deserialize<'a> + Default>(
+        &'a self,
+        what: &'static str,
+    ) -> Result<T, Problem> {
+        if self.0.len() == 0 {
+            Ok(T::default())
+        } else {
+            self.parse(what)
+        }
+    }
+}
+
+impl FromRequest<Arc<Shared>> for Json {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        if parts.headers.contains_key(CONTENT_ENCODING) {
+            return Err(Problem::unsupported_media(
+                "a body is sent as it is, without an encoding",
+            ));
+        }
+        if !is_json(&parts.headers) && !body.is_end_stream() {
+            return Err(Problem::unsupported_media("a body is `application/json`"));
+        }
+        let limit = shared.options.body_limit;
+        if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+            return Err(Problem::too_large(limit));
+        }
+        let read = tokio::time::timeout(shared.options.body_timeout, collect(body, limit)).await;
+        read.unwrap_or_else(|_| Err(Problem::slow_body())).map(Json)
+    }
+}
+
+async fn collect(mut body: Body, limit: usize) -> Result<WipedBuffer, Problem> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
+    let mut buffer = WipedBuffer::with_capacity(announced.clamp(1, FIRST));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::invalid("the body broke off or is framed wrongly"))?;
+        let Some(data) = frame.data_ref() else { continue };
+        if buffer.len().saturating_add(data.len()) > limit {
+            return Err(Problem::too_large(limit));
+        }
+        buffer.extend(data);
+    }
+    Ok(buffer)
+}
+
+/// `application/json`, alone or with the one charset that JSON has.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let Ok(text) = value.to_str() else { return false };
+    let mut parts = text.split(';').map(str::trim);
+    let kind = parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    kind && parts.all(|parameter| {
+        parameter.split_once('=').is_some_and(|(name, value)| {
+            name.eq_ignore_ascii_case("charset") && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn json_is_said_in_one_way() {
+        let of = |kind: &'static str| is_json(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]));
+        for good in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+        ] {
+            assert!(of(good), "{good}");
+        }
+        for bad in [
+            "text/plain",
+            "application/json; charset=latin1",
+            "application/jsonx",
+            "",
+            "application/json;",
+            "application/x-www-form-urlencoded",
+        ] {
+            assert!(!of(bad), "{bad}");
+        }
+        assert!(!is_json(&HeaderMap::new()));
+    }
+}

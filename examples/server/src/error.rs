@@ -1,0 +1,72 @@
+//! Why the server does not start, or stops.
+
+use std::net::SocketAddr;
+
+/// The result of starting and running the server.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why the server does not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The settings are wrong or the vault does not open.
+    #[error(transparent)]
+    Vault(#[from] ibyok_core::Error),
+    /// The address is reachable from other machines, and the server would speak plain HTTP there.
+    #[error("`{address}` is reachable from other machines, and tokens would travel unencrypted")]
+    Insecure {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("`{address}` cannot be listened on: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The process cannot be set up as it should be.
+    #[error("{what}: {source}")]
+    Process {
+        /// What failed.
+        what: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Vault(error) => error.hint(),
+            Error::Insecure { .. } => Some(
+                "put a proxy that does TLS in front and name it with `--trusted-proxy`, or say `--insecure-http`"
+                    .to_owned(),
+            ),
+            Error::Listen { .. } => {
+                Some("choose another address with `--listen`, or stop what uses this one".to_owned())
+            }
+            Error::Process { .. } => None,
+        }
+    }
+
+    /// The exit code: 2 for what was asked wrongly, 4 for a vault that is not there, 5 for one that cannot serve, else 1.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        use ibyok_core::Code;
+        match self {
+            Error::Vault(error) => match error.code() {
+                Code::Invalid => 2,
+                Code::Unauthenticated | Code::Denied => 3,
+                Code::NotFound => 4,
+                Code::Integrity | Code::Unavailable => 5,
+                _ => 1,
+            },
+            Error::Insecure { .. } => 2,
+            Error::Listen { .. } | Error::Process { .. } => 1,
+        }
+    }
+}

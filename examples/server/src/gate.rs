@@ -1,0 +1,231 @@
+//! What every request passes on its way in and every answer on its way out.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use ibyok_core::RequestContext;
+
+use crate::address;
+use crate::problem::Problem;
+use crate::router::Shared;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest request id that is taken over, in bytes.
+const REQUEST_ID_MAX: usize = 128;
+
+/// The most of a user agent that is kept, in bytes.
+const USER_AGENT_MAX: usize = 256;
+
+/// The routes in whose paths something else than a plain name may stand: a token is found by its name too.
+const NAMED_FREELY: &str = "/api/v1/tokens/";
+
+/// Gives the request an id and a context, its answer the headers that all have, and the log one line.
+pub(crate) async fn pass(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = request_id(request.headers());
+    let client = address::client(
+        request.extensions().get().copied(),
+        request.headers(),
+        &shared.options.trusted_proxies,
+    );
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let answer = if is_plain(request.uri().path()) {
+        let context = context(request.headers(), &id, client);
+        request.extensions_mut().insert(context);
+        let answer = tokio::time::timeout(shared.options.request_timeout, next.run(request)).await;
+        answer.unwrap_or_else(|_| Problem::slow_answer().into_response())
+    } else {
+        Problem::invalid("the path has characters that no path of this server has").into_response()
+    };
+    let (mut answer, code) = finish(answer, &id);
+    let headers = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    // Only what is listed here is logged: never a header, a path, a query or a body.
+    tracing::info!(
+        target: "ibyok_server::request",
+        request_id = id,
+        method = if is_usual(&method) { method.as_str() } else { "other" },
+        route = route.as_ref().map_or("none", MatchedPath::as_str),
+        status = answer.status().as_u16(),
+        code,
+        client = client.map(tracing::field::display),
+        micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "answered"
+    );
+    answer
+}
+
+fn is_usual(method: &axum::http::Method) -> bool {
+    matches!(
+        method.as_str(),
+        "GET" | "HEAD" | "PUT" | "POST" | "PATCH" | "DELETE" | "OPTIONS"
+    )
+}
+
+/// Makes a document of a refusal, whoever refused.
+fn finish(mut answer: Response, id: &str) -> (Response, Option<&'static str>) {
+    let refused = answer.status().is_client_error() || answer.status().is_server_error();
+    let problem = answer.extensions_mut().remove::<Problem>();
+    let foreign = refused
+        && answer
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_none_or(|kind| !kind.as_bytes().starts_with(b"application/"));
+    let problem = problem.or_else(|| foreign.then(|| Problem::of_status(answer.status())));
+    match problem {
+        Some(problem) => {
+            let code = problem.code();
+            (problem.render(id), Some(code))
+        }
+        None => (answer, None),
+    }
+}
+
+/// The client's own id if it is short and plain, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
+    let mut given = headers.get_all(REQUEST_ID).iter();
+    let only = given.next().filter(|_| given.next().is_none());
+    only.and_then(|value| value.to_str().ok())
+        .filter(|text| (1..=REQUEST_ID_MAX).contains(&text.len()) && text.bytes().all(plain))
+        .map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
+}
+
+fn context(headers: &HeaderMap, id: &str, client: Option<IpAddr>) -> RequestContext {
+    let mut context = RequestContext::default().request_id(id);
+    if let Some(address) = client {
+        context = context.from_address(address);
+    }
+    if let Some(trace) = headers
+        .get("traceparent")
+        .and_then(|value| value.to_str().ok())
+        .and_then(trace_id)
+    {
+        context = context.trace_id(trace);
+    }
+    if let Some(agent) = headers
+        .get(axum::http::header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+    {
+        context = context.user_agent(agent.get(..USER_AGENT_MAX).unwrap_or(agent));
+    }
+    context
+}
+
+/// The trace id of a W3C `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`. Ids of zeros stand for nothing; what is malformed is
+/// left aside.
+fn trace_id(text: &str) -> Option<&str> {
+    let hex = |part: &str, len| part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let some = |part: &str| part.bytes().any(|b| b != b'0');
+    let mut parts = text.split('-');
+    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let newer = version != "00";
+    let fine = hex(version, 2) && version != "ff" && hex(trace, 32) && some(trace) && hex(span, 16) && some(span);
+    (fine && hex(flags, 2) && (newer || parts.next().is_none())).then_some(trace)
+}
+
+/// Whether a path means the same to everybody who reads it. Names need no escapes; only those of tokens may have them, and even
+/// there none that could be taken for a step, a separator or an end.
+fn is_plain(path: &str) -> bool {
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'/');
+    let freely = path.starts_with(NAMED_FREELY);
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        let fine = match byte {
+            b'%' if freely => escaped(bytes.next(), bytes.next())
+                .is_some_and(|b| b >= 0x20 && !matches!(b, 0x7f | b'/' | b'\\' | b'%' | b'.')),
+            byte => unreserved(byte) || freely && byte.is_ascii_graphic() && byte != b'\\' && byte != b'%',
+        };
+        if !fine {
+            return false;
+        }
+    }
+    true
+}
+
+fn escaped(high: Option<u8>, low: Option<u8>) -> Option<u8> {
+    let digit = |b: u8| char::from(b).to_digit(16);
+    u8::try_from(digit(high?)? * 16 + digit(low?)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_is_kept_if_it_is_plain() {
+        let of = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            values.iter().for_each(|value| {
+                headers.append(REQUEST_ID, HeaderValue::from_str(value).unwrap());
+            });
+            request_id(&headers)
+        };
+        assert_eq!(of(&["01J-abc_9.x:y"]), "01J-abc_9.x:y");
+        let long = "x".repeat(129);
+        for bad in [&["a b"][..], &["\"x\""], &[&long], &[""], &[], &["a", "b"]] {
+            assert_eq!(of(bad).len(), 36, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_trace_id_is_taken_from_what_is_well_formed() {
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(trace_id(&format!("00-{trace}-00f067aa0ba902b7-01")), Some(trace));
+        for bad in [
+            "",
+            "00",
+            &format!("00-{trace}-0000000000000000-01"),
+            &format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)),
+            &format!("00-{}-00f067aa0ba902b7-01", trace.to_uppercase()),
+            &format!("ff-{trace}-00f067aa0ba902b7-01"),
+            &format!("00-{trace}-00f067aa0ba902b7-01-x"),
+            &format!("00-{trace}-00f067aa0ba902b7"),
+        ] {
+            assert_eq!(trace_id(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_path_has_one_meaning() {
+        for good in [
+            "/api/v1/keys/prod/openai",
+            "/api/v1/tokens/my%20token",
+            "/api/v1/tokens/a@b",
+            "/healthz",
+            "/a/../b",
+            "//",
+        ] {
+            assert!(is_plain(good), "{good}");
+        }
+        for bad in [
+            "/api/v1/keys/prod/op%65nai",
+            "/api/v1/keys/prod/%00",
+            "/api/v1/keys/prod/..%2fx",
+            "/api/v1/keys/prod/a%0d%0a",
+            "/a b",
+            "/a\\b",
+            "/api/v1/tokens/a%2fb",
+            "/api/v1/tokens/%2e%2e",
+            "/api/v1/tokens/%00",
+            "/api/v1/tokens/%",
+            "/api/v1/tokens/%2",
+            "/é",
+            "*",
+        ] {
+            assert!(!is_plain(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! JSON as this server reads it: one meaning only. Unknown and repeated names are refused, and what is read never comes back
+//! in an error.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ibyok_core::Secret;
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use crate::problem::Problem;
+
+/// Reads a whole body. `what` tells which names it may hold.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], what: &'static str) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        // Not the library's own message: it may quote what it read.
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Problem::invalid(format!("the body is not the JSON that this path takes, at {place}")).hint(what)
+    })
+}
+
+/// An object in which no name stands twice.
+pub(crate) struct Unique<K, V>(pub(crate) BTreeMap<K, V>);
+
+impl<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>> Deserialize<'de> for Unique<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<K, V>(PhantomData<(K, V)>);
+        impl<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>> Visitor<'de> for Entries<K, V> {
+            type Value = Unique<K, V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry()? {
+                    if entries.insert(name, value).is_some() {
+                        return Err(de::Error::custom("a name stands twice"));
+                    }
+                }
+                Ok(Unique(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+/// A secret as it stands in the body, not yet copied anywhere.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Raw<'a>(#[serde(borrow)] &'a RawValue);
+
+/// The long form of a field that is not text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Base64<'a> {
+    #[serde(borrow)]
+    base64: Raw<'a>,
+}
+
+impl Raw<'_> {
+    /// A string, as a secret.
+    pub(crate) fn text(&self) -> Option<Secret> {
+        let inside = self.0.get().strip_prefix('"')?.strip_suffix('"')?;
+        unescape(inside).map(Secret::from_zeroizing)
+    }
+
+    /// A string in Base64 (the standard alphabet, padded), as a secret.
+    pub(crate) fn base64(&self) -> Option<Secret> {
+        let inside = self.0.get().strip_prefix('"')?.strip_suffix('"')?;
+        let text = unescape(inside)?;
+        STANDARD
+            .decode(&*text)
+            .ok()
+            .map(|bytes| Secret::from_zeroizing(Zeroizing::new(bytes)))
+    }
+
+    /// A string, or `{"base64":"…"}`, as a secret.
+    pub(crate) fn text_or_base64(&self) -> Option<Secret> {
+        self.text().or_else(|| {
+            let long: Base64<'_> = serde_json::from_str(self.0.get()).ok()?;
+            long.base64.base64()
+        })
+    }
+}
+
+/// The inside of a JSON string, which is never shorter than what it stands for: so the buffer never grows.
+fn unescape(inside: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(inside.len()));
+    let mut rest = inside;
+    while let Some((plain, escaped)) = rest.split_once('\\') {
+        out.extend_from_slice(plain.as_bytes());
+        let kind = escaped.chars().next()?;
+        rest = escaped.get(kind.len_utf8()..)?;
+        let byte = match kind {
+            '"' | '\\' | '/' => u8::try_from(kind).ok()?,
+            'b' => 0x08,
+            'f' => 0x0c,
+            'n' => b'\n',
+            'r' => b'\r',
+            't' => b'\t',
+            'u' => {
+                let (character, after) = unicode(rest)?;
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                rest = after;
+                continue;
+            }
+            _ => return None,
+        };
+        out.push(byte);
+    }
+    out.extend_from_slice(rest.as_bytes());
+    Some(out)
+}
+
+/// What follows `\u`: four digits, or a pair of surrogates. One of a pair alone stands for nothing.
+fn unicode(text: &str) -> Option<(char, &str)> {
+    let (first, rest) = hex(text)?;
+    if let Some(character) = char::from_u32(first) {
+        return Some((character, rest));
+    }
+    let (second, rest) = hex(rest.strip_prefix("\\u")?)?;
+    if !(0xd800..0xdc00).contains(&first) || !(0xdc00..0xe000).contains(&second) {
+        return None;
+    }
+    char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00)).map(|character| (character, rest))
+}
+
+fn hex(text: &str) -> Option<(u32, &str)> {
+    let (digits, rest) = text.split_at_checked(4)?;
+    let plain = digits.bytes().all(|b| b.is_ascii_hexdigit());
+    u32::from_str_radix(digits, 16)
+        .ok()
+        .filter(|_| plain)
+        .map(|number| (number, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use ibyok_core::ExposeSecret;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body<'a> {
+        #[serde(borrow)]
+        value: Raw<'a>,
+        #[serde(default)]
+        labels: Option<Unique<String, String>>,
+    }
+
+    fn text(json: &str) -> Option<Vec<u8>> {
+        let body = format!(r#"{{"value":{json}}}"#);
+        let body: Body<'_> = parse(body.as_bytes(), "").ok()?;
+        body.value
+            .text_or_base64()
+            .map(|secret| secret.expose_secret().to_vec())
+    }
+
+    #[test]
+    fn a_string_is_read_as_the_library_would_read_it() {
+        for json in [
+            r#""""#,
+            r#""sk-1""#,
+            r#""a\"b\\c\/d\b\f\n\r\te""#,
+            r#""\u0000\u00e9\ud83d\ude00é""#,
+            r#""\\u0041""#,
+            r#""\u0041\u005c""#,
+            r#"  "spaces"  "#,
+        ] {
+            let theirs: String = serde_json::from_str(json).unwrap();
+            assert_eq!(text(json).unwrap(), theirs.into_bytes(), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_string_is_refused() {
+        for json in [
+            r#""\ud83d""#,
+            r#""\ud83dx""#,
+            r#""\ude00\ud83d""#,
+            r#""\ud83d\u0041""#,
+            "1",
+            "null",
+            "{}",
+            "[\"a\"]",
+            "true",
+        ] {
+            assert!(text(json).is_none(), "{json}");
+        }
+        for json in [
+            r#""\x""#,
+            r#""\u12g4""#,
+            "\"a\nb\"",
+            "\"",
+            "NaN",
+            "\u{feff}\"a\"",
+            r#""a" "b""#,
+        ] {
+            assert!(text(json).is_none(), "{json}");
+        }
+    }
+
+    #[test]
+    fn bytes_come_in_base64() {
+        assert_eq!(text(r#"{"base64":"AP8="}"#).unwrap(), [0, 255]);
+        for json in [
+            r#"{"base64":"AP8"}"#,
+            r#"{"base64":1}"#,
+            r#"{"base64":"AA==","base64":"AA=="}"#,
+            r#"{"b":"AA=="}"#,
+        ] {
+            assert!(text(json).is_none(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_name_stands_once_and_is_known() {
+        for json in [
+            r#"{"value":"a","value":"b"}"#,
+            r#"{"value":"a","other":1}"#,
+            r#"{"value":"a","labels":{"x":"1","x":"2"}}"#,
+            r#"{"value":"a"} {}"#,
+            r#"[]"#,
+            r#""#,
+        ] {
+            assert!(parse::<Body<'_>>(json.as_bytes(), "").is_err(), "{json}");
+        }
+        let good: Body<'_> = parse(br#"{"labels":{"x":"1"},"value":"a"}"#, "").unwrap();
+        assert_eq!(good.labels.unwrap().0["x"], "1");
+    }
+
+    #[test]
+    fn an_error_says_where_and_never_what() {
+        for json in [
+            r#"{"value":{"x":"SENT"}}"#,
+            r#"{"SENT":1}"#,
+            r#"{"value":"a","labels":"SENT"}"#,
+            r#"SENT"#,
+        ] {
+            let read = parse::<Body<'_>>(json.as_bytes(), "");
+            let shown = match read {
+                Ok(body) => format!("{:?}", body.value.text().is_none()),
+                Err(problem) => format!("{problem:?}"),
+            };
+            assert!(!shown.contains("SENT"), "{json}: {shown}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let deep = format!(r#"{{"value":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        assert!(parse::<Body<'_>>(deep.as_bytes(), "").is_err());
+    }
+}

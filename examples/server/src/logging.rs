@@ -1,0 +1,102 @@
+//! The server's own log: JSON lines on standard error, in which no secret can stand.
+
+use std::fmt;
+use std::str::FromStr;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogLevel {
+    /// What failed.
+    Error,
+    /// And what nearly did.
+    Warn,
+    /// And each request.
+    #[default]
+    Info,
+    /// And each connection that ended early.
+    Debug,
+    /// And whatever else there is.
+    Trace,
+}
+
+impl LogLevel {
+    fn filter(self) -> LevelFilter {
+        match self {
+            LogLevel::Error => LevelFilter::ERROR,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Trace => LevelFilter::TRACE,
+        }
+    }
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        })
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [
+            LogLevel::Error,
+            LogLevel::Warn,
+            LogLevel::Info,
+            LogLevel::Debug,
+            LogLevel::Trace,
+        ];
+        let found = all.into_iter().find(|level| level.to_string() == text);
+        found.ok_or_else(|| "a level is error, warn, info, debug or trace".to_owned())
+    }
+}
+
+/// Logs to standard error from now on. A program that logs by itself leaves this out.
+///
+/// The level is that of this project's own code. Libraries never say more than warnings, whatever the level, since at lower ones
+/// they may show what they carry. Where something logs already, nothing changes.
+pub fn log_to_stderr(level: LogLevel) {
+    let own = [
+        "ibyok_server",
+        "ibyok_core",
+        "ibyok_storage",
+        "ibyok_audit",
+        "ibyok_crypto",
+    ];
+    let targets = Targets::new()
+        .with_default(level.filter().min(LevelFilter::WARN))
+        .with_targets(own.map(|target| (target, level.filter())));
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_writer(std::io::stderr);
+    // It fails where something logs already, which is how that is known.
+    tracing_subscriber::registry().with(targets).with(lines).try_init().ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_reads_back_as_it_is_written() {
+        for text in ["error", "warn", "info", "debug", "trace"] {
+            assert_eq!(text.parse::<LogLevel>().unwrap().to_string(), text);
+        }
+        assert!("hyper=trace".parse::<LogLevel>().is_err());
+    }
+}

@@ -1,0 +1,263 @@
+//! Errors as answers: the one place where an error becomes a status and a problem document (RFC 9457).
+
+use std::borrow::Cow;
+
+use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use ibyok_core::{Code, Error};
+use serde::Serialize;
+
+const UNAUTHENTICATED: HeaderValue = HeaderValue::from_static("Bearer realm=\"ibyok\"");
+const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer realm=\"ibyok\", error=\"invalid_token\"");
+const DENIED: HeaderValue = HeaderValue::from_static("Bearer realm=\"ibyok\", error=\"insufficient_scope\"");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// How long to wait where the vault does not say.
+const WAIT: HeaderValue = HeaderValue::from_static("5");
+
+/// Why a request is not answered as it wishes. It becomes a document at the gate, which knows the request's id.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: Cow<'static, str>,
+    hint: Option<Cow<'static, str>>,
+    /// The one header that goes with its status.
+    header: Option<Box<(HeaderName, HeaderValue)>>,
+}
+
+/// The document as it is sent.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    request_id: &'a str,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let problem = Problem {
+            status,
+            code,
+            detail: detail.into(),
+            hint: None,
+            header: None,
+        };
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            problem.header(RETRY_AFTER, WAIT)
+        } else {
+            problem
+        }
+    }
+
+    /// A request that makes no sense as it is.
+    pub(crate) fn invalid(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, Code::Invalid.as_str(), detail)
+    }
+
+    /// A path where nothing is.
+    pub(crate) fn no_route() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            Code::NotFound.as_str(),
+            "there is nothing at this path",
+        )
+    }
+
+    /// A method that the path does not have.
+    pub(crate) fn method(allow: &'static str) -> Self {
+        let problem = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method",
+            "this path does not have this method",
+        );
+        problem.header(axum::http::header::ALLOW, HeaderValue::from_static(allow))
+    }
+
+    /// A condition of the request that does not hold.
+    pub(crate) fn precondition(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "precondition", detail)
+    }
+
+    /// A body that is larger than what is read.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let detail = format!("the body is over the limit of {limit} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge.as_str(), detail)
+    }
+
+    /// A body of another kind.
+    pub(crate) fn unsupported_media(detail: &'static str) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media", detail)
+    }
+
+    /// A client that takes too long.
+    pub(crate) fn slow_body() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "timeout",
+            "the body took too long to arrive",
+        )
+    }
+
+    /// A server that takes too long.
+    pub(crate) fn slow_answer() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Code::Unavailable.as_str(),
+            "the vault took too long to answer",
+        )
+    }
+
+    /// Whatever else goes wrong in here.
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "integrity",
+            "the answer could not be made",
+        )
+    }
+
+    /// A refusal that a part of the web framework made, of which only the status is known.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::no_route(),
+            status if status.is_server_error() => Self::internal(),
+            _ => Self::invalid("the request is not valid"),
+        }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.header = Some(Box::new((name, value)));
+        self
+    }
+
+    /// The same for a request that sent no token at all.
+    pub(crate) fn without_token(self) -> Self {
+        if self.status == StatusCode::UNAUTHORIZED {
+            self.header(WWW_AUTHENTICATE, UNAUTHENTICATED)
+        } else {
+            self
+        }
+    }
+
+    /// The same without what was submitted: a secret in the wrong place of a body must not come back.
+    pub(crate) fn without_input(mut self) -> Self {
+        if self.code == Code::Invalid.as_str() {
+            let parts: Vec<&str> = self.detail.split('`').collect();
+            let kept = parts
+                .iter()
+                .enumerate()
+                .map(|(index, part)| if index % 2 == 1 { "…" } else { part });
+            self.detail = kept.collect::<Vec<_>>().join("`").into();
+        }
+        self
+    }
+
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The answer.
+    pub(crate) fn render(self, request_id: &str) -> Response {
+        let document = Document {
+            r#type: format!("urn:ibyok:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            hint: self.hint.as_deref(),
+            request_id,
+        };
+        // A document of strings and one number cannot fail to be written.
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = (self.status, body).into_response();
+        if let Some((name, value)) = self.header.map(|header| *header) {
+            response.headers_mut().insert(name, value);
+        }
+        response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
+        response
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        let detail = match &error {
+            // Paths and addresses of what is behind the server are for its log.
+            Error::Unavailable { part, source } => {
+                tracing::warn!(%part, error = %source, "a part of the vault is unavailable");
+                format!("the {part} is unavailable")
+            }
+            Error::Kek { source } => {
+                tracing::error!(error = %source, "the KEK does not open this vault");
+                "the KEK does not open this vault".to_owned()
+            }
+            other => other.to_string(),
+        };
+        let mut problem = Problem::new(status(code), code.as_str(), detail);
+        problem.hint = error.hint().map(Cow::Owned);
+        match code {
+            Code::Unauthenticated => problem.header(WWW_AUTHENTICATE, INVALID_TOKEN),
+            Code::Denied => problem.header(WWW_AUTHENTICATE, DENIED),
+            _ => match error.retry_after() {
+                Some(wait) => problem.header(RETRY_AFTER, wait.as_secs().max(1).into()),
+                None => problem,
+            },
+        }
+    }
+}
+
+fn status(code: Code) -> StatusCode {
+    match code {
+        Code::Invalid => StatusCode::BAD_REQUEST,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::Denied => StatusCode::FORBIDDEN,
+        Code::NotFound | Code::KeyDisabled | Code::VersionDisabled | Code::VersionDestroyed => StatusCode::NOT_FOUND,
+        Code::Exists | Code::Conflict => StatusCode::CONFLICT,
+        Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_submitted_is_taken_out() {
+        let problem = Problem::from(Error::invalid("provider `sk-live-1` is not valid", "small letters"));
+        assert_eq!(problem.without_input().detail, "provider `…` is not valid");
+        let problem = Problem::invalid("no ticks").without_input();
+        assert_eq!(problem.detail, "no ticks");
+    }
+
+    #[test]
+    fn every_503_says_when_to_come_back() {
+        for problem in [
+            Problem::slow_answer(),
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "x"),
+        ] {
+            assert!(problem.render("r").headers().contains_key(RETRY_AFTER));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Whether the process lives and the vault can serve. Anybody may ask, so nothing is said about why not: that is in the log.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::answer::{Answer, json, ok};
+use crate::router::Shared;
+
+/// GET `/healthz`
+pub(crate) async fn alive() -> Answer {
+    #[derive(Serialize)]
+    struct Alive {
+        status: &'static str,
+    }
+    ok(&Alive { status: "ok" })
+}
+
+/// GET `/readyz`
+pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
+    #[derive(Serialize)]
+    struct Parts {
+        ready: bool,
+        store: &'static str,
+        kek: &'static str,
+        audit: &'static str,
+        lease: &'static str,
+    }
+    let ready = shared.vault.ready().await;
+    let word = |name: &'static str, failure: &Option<String>| match failure {
+        None => "ok",
+        Some(failure) => {
+            tracing::warn!(part = name, failure, "not ready");
+            "unavailable"
+        }
+    };
+    let parts = Parts {
+        ready: ready.is_ready(),
+        store: word("store", &ready.store),
+        kek: word("kek", &ready.kek),
+        audit: word("audit", &ready.audit),
+        lease: word("lease", &ready.lease),
+    };
+    if parts.ready {
+        return ok(&parts);
+    }
+    let mut answer = json(StatusCode::SERVICE_UNAVAILABLE, &parts)?;
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    Ok(answer)
+}
+
+/// GET `/openapi.json`
+pub(crate) async fn openapi() -> Answer {
+    ok(&*DOCUMENT)
+}
+
+/// The description of the interface, made smaller once.
+static DOCUMENT: std::sync::LazyLock<serde_json::Value> =
+    std::sync::LazyLock::new(|| serde_json::from_str(include_str!("../openapi.json")).unwrap_or_default());

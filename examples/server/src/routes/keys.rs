@@ -1,0 +1,225 @@
+//! Keys, but for their values.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, RawQuery};
+use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use ibyok_core::{EnvironmentName, Error, FieldName, KeyEdit, KeyRef, KeyWrite, Secret, Session};
+use serde::{Deserialize, Deserializer};
+
+use super::{key_ref, page};
+use crate::answer::{Answer, json, ok};
+use crate::body::Json;
+use crate::caller::Caller;
+use crate::json::{Raw, Unique};
+use crate::problem::Problem;
+use crate::query::Query;
+
+const SET_TAKES: &str = "it takes one of value, value_base64 and fields, and provider, variable, labels";
+const EDIT_TAKES: &str = "it takes provider, variable and labels";
+const VERSION_TAKES: &str = "it takes version, or nothing";
+
+/// GET `/api/v1/keys`
+pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
+    let query = Query::parse(query.as_deref(), &["env", "limit", "after"])?;
+    let environment: Option<EnvironmentName> = query.parsed("env")?;
+    ok(&session.list_keys(environment.as_ref(), &page(&query)?).await?)
+}
+
+/// GET `/api/v1/keys/{env}/{name}`
+pub(crate) async fn show(Caller(session): Caller, Path(path): Path<Named>, RawQuery(query): RawQuery) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    let key = path.key(&session).await?;
+    ok(&session.show_key(&key).await?)
+}
+
+/// PUT `/api/v1/keys/{env}/{name}`
+pub(crate) async fn set(
+    Caller(session): Caller,
+    Path(path): Path<Named>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Json,
+) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    let add = only_if_absent(&headers)?;
+    let write = body.parse::<SetBody<'_>>(SET_TAKES)?.write()?;
+    drop(body);
+    let key = path.key(&session).await?;
+    let written = if add {
+        session.add_key(&key, write).await
+    } else {
+        session.set_key(&key, write).await
+    };
+    let written = written.map_err(|error| match error {
+        Error::Exists { .. } if add => Problem::precondition(error.to_string()),
+        other => Problem::from(other).without_input(),
+    })?;
+    json(
+        if written.created {
+            StatusCode::CREATED
+        } else {
+            StatusCode::OK
+        },
+        &written,
+    )
+}
+
+/// PATCH `/api/v1/keys/{env}/{name}`
+pub(crate) async fn edit(
+    Caller(session): Caller,
+    Path(path): Path<Named>,
+    RawQuery(query): RawQuery,
+    body: Json,
+) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    let edit = body.parse::<EditBody>(EDIT_TAKES)?.edit();
+    let key = path.key(&session).await?;
+    ok(&session
+        .edit_key(&key, &edit)
+        .await
+        .map_err(|error| Problem::from(error).without_input())?)
+}
+
+/// POST `/api/v1/keys/{env}/{name}/disable`
+pub(crate) async fn disable(
+    Caller(session): Caller,
+    Path(path): Path<Named>,
+    RawQuery(query): RawQuery,
+    body: Json,
+) -> Answer {
+    let version = version(query.as_deref(), &body)?;
+    let key = path.key(&session).await?;
+    ok(&session.disable_key(&key.at_version(version)).await?)
+}
+
+/// POST `/api/v1/keys/{env}/{name}/enable`
+pub(crate) async fn enable(
+    Caller(session): Caller,
+    Path(path): Path<Named>,
+    RawQuery(query): RawQuery,
+    body: Json,
+) -> Answer {
+    let version = version(query.as_deref(), &body)?;
+    let key = path.key(&session).await?;
+    ok(&session.enable_key(&key.at_version(version)).await?)
+}
+
+/// DELETE `/api/v1/keys/{env}/{name}`
+pub(crate) async fn remove(Caller(session): Caller, Path(path): Path<Named>, RawQuery(query): RawQuery) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    let key = path.key(&session).await?;
+    ok(&session.remove_key(&key).await?)
+}
+
+/// The key that the path names, which is looked for once everything else about the request is right.
+#[derive(Deserialize)]
+pub(crate) struct Named {
+    env: String,
+    name: String,
+}
+
+impl Named {
+    async fn key(&self, session: &Session) -> Result<KeyRef, Problem> {
+        key_ref(session, &self.env, &self.name).await
+    }
+}
+
+/// Of conditions there is one: that the key does not exist.
+fn only_if_absent(headers: &HeaderMap) -> Result<bool, Problem> {
+    if headers.contains_key(IF_MATCH) {
+        return Err(Problem::invalid("the only condition here is `If-None-Match: *`"));
+    }
+    let mut values = headers.get_all(IF_NONE_MATCH).iter();
+    match (values.next().map(|value| value.as_bytes()), values.next()) {
+        (None, _) => Ok(false),
+        (Some(b"*"), None) => Ok(true),
+        _ => Err(Problem::invalid("the only condition here is `If-None-Match: *`")),
+    }
+}
+
+/// The version that is meant, by query or body; `None` is the whole key.
+fn version(query: Option<&str>, body: &Json) -> Result<Option<u32>, Problem> {
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        version: Option<u32>,
+    }
+    let by_query = Query::parse(query, &["version"])?.number("version")?;
+    let by_body = body.parse_or_default::<Body>(VERSION_TAKES)?.version;
+    match (by_query, by_body) {
+        (Some(one), Some(other)) if one != other => Err(Problem::invalid("two different versions are named")),
+        (one, other) => Ok(one.or(other)),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetBody<'a> {
+    #[serde(borrow, default)]
+    value: Option<Raw<'a>>,
+    #[serde(borrow, default)]
+    value_base64: Option<Raw<'a>>,
+    #[serde(borrow, default)]
+    fields: Option<Unique<FieldName, Raw<'a>>>,
+    #[serde(default)]
+    provider: Option<String>,
+    #[serde(default)]
+    variable: Option<String>,
+    #[serde(default)]
+    labels: Option<Unique<String, String>>,
+}
+
+impl SetBody<'_> {
+    fn write(self) -> Result<KeyWrite, Problem> {
+        let secrets = match (self.value, self.value_base64, self.fields) {
+            (Some(value), None, None) => BTreeMap::from([(FieldName::value(), text(value.text())?)]),
+            (None, Some(value), None) => BTreeMap::from([(FieldName::value(), base64(value.base64())?)]),
+            (None, None, Some(fields)) => {
+                let secrets = fields
+                    .0
+                    .into_iter()
+                    .map(|(name, raw)| Ok((name, text(raw.text_or_base64())?)));
+                secrets.collect::<Result<_, Problem>>()?
+            }
+            _ => return Err(Problem::invalid("the value is not given in exactly one way").hint(SET_TAKES)),
+        };
+        let write = KeyWrite::new(secrets).provider(self.provider).variable(self.variable);
+        Ok(write.labels(self.labels.map(|labels| labels.0)))
+    }
+}
+
+fn text(secret: Option<Secret>) -> Result<Secret, Problem> {
+    secret.ok_or_else(|| Problem::invalid("the value is not a string").hint("what is not text goes in Base64"))
+}
+
+fn base64(secret: Option<Secret>) -> Result<Secret, Problem> {
+    secret.ok_or_else(|| Problem::invalid("the value is not Base64").hint("the standard alphabet, padded"))
+}
+
+/// `null` takes a thing away; what is not named stays.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EditBody {
+    #[serde(default, deserialize_with = "named")]
+    provider: Option<Option<String>>,
+    #[serde(default)]
+    variable: Option<String>,
+    #[serde(default)]
+    labels: Option<Unique<String, Option<String>>>,
+}
+
+fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl EditBody {
+    fn edit(self) -> KeyEdit {
+        let mut edit = KeyEdit::default();
+        edit.provider = self.provider.map(Option::unwrap_or_default);
+        edit.variable = self.variable;
+        edit.labels = self.labels.map(|labels| labels.0).unwrap_or_default();
+        edit
+    }
+}

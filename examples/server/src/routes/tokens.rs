@@ -1,0 +1,128 @@
+//! Access tokens.
+
+use axum::extract::{Path, RawQuery};
+use axum::http::StatusCode;
+use ibyok_core::{Environments, Expiry, Grant, Scope, Scopes, Timestamp, TokenId, TokenRequest};
+use serde::{Deserialize, Serialize};
+
+use super::page;
+use crate::answer::{Answer, json, ok};
+use crate::body::Json;
+use crate::caller::Caller;
+use crate::problem::Problem;
+use crate::query::Query;
+
+const ISSUE_TAKES: &str =
+    "it takes name, scopes, environments or all_environments, keys, cidrs, not_before, expires_at, no_expiry";
+
+/// GET `/api/v1/tokens`
+pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
+    let query = Query::parse(query.as_deref(), &["limit", "after"])?;
+    ok(&session.list_tokens(&page(&query)?).await?)
+}
+
+/// GET `/api/v1/tokens/self`
+pub(crate) async fn whoami(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    ok(&session.whoami().await?)
+}
+
+/// GET `/api/v1/tokens/{id}`
+pub(crate) async fn show(Caller(session): Caller, Path(which): Path<String>, RawQuery(query): RawQuery) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    ok(&session.show_token(&which).await?)
+}
+
+/// DELETE `/api/v1/tokens/self`
+pub(crate) async fn revoke_self(caller: Caller, query: RawQuery) -> Answer {
+    revoke(caller, Path("self".to_owned()), query).await
+}
+
+/// DELETE `/api/v1/tokens/{id}`
+pub(crate) async fn revoke(Caller(session): Caller, Path(which): Path<String>, RawQuery(query): RawQuery) -> Answer {
+    let query = Query::parse(query.as_deref(), &["keep_children"])?;
+    ok(&session.revoke_token(&which, query.flag("keep_children")?).await?)
+}
+
+/// POST `/api/v1/tokens`
+pub(crate) async fn issue(Caller(session): Caller, RawQuery(query): RawQuery, body: Json) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    let request = body.parse::<IssueBody>(ISSUE_TAKES)?.request()?;
+    let issued = session
+        .issue_token(request)
+        .await
+        .map_err(|error| Problem::from(error).without_input())?;
+    let answer = Issued {
+        id: issued.info.id,
+        token: issued.token.expose(),
+        name: &issued.info.name,
+        expires_at: issued.info.expires_at,
+        grant: &issued.info.grant,
+    };
+    json(StatusCode::CREATED, &answer)
+}
+
+#[derive(Serialize)]
+struct Issued<'a> {
+    id: TokenId,
+    token: &'a str,
+    name: &'a str,
+    expires_at: Option<Timestamp>,
+    grant: &'a Grant,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueBody {
+    name: String,
+    #[serde(default)]
+    scopes: Option<Scopes>,
+    #[serde(default)]
+    environments: Option<Vec<String>>,
+    #[serde(default)]
+    all_environments: bool,
+    #[serde(default)]
+    keys: Option<Vec<ibyok_core::Pattern>>,
+    #[serde(default)]
+    cidrs: Option<Vec<ipnet::IpNet>>,
+    #[serde(default)]
+    not_before: Option<Timestamp>,
+    #[serde(default)]
+    expires_at: Option<Timestamp>,
+    #[serde(default)]
+    no_expiry: bool,
+}
+
+impl IssueBody {
+    fn request(self) -> Result<TokenRequest, Problem> {
+        let environments = match (self.environments, self.all_environments) {
+            (Some(names), false) => Environments::named(names.iter().map(|name| short(name))),
+            (None, true) => Environments::All,
+            _ => {
+                return Err(
+                    Problem::invalid("environments must be named, or all_environments be true").hint(ISSUE_TAKES),
+                );
+            }
+        };
+        let usual = Scopes::from([Scope::KeysRead, Scope::KeysList]);
+        let mut grant = Grant::new(self.scopes.unwrap_or(usual), environments);
+        grant.keys = self.keys;
+        grant.networks = self.cidrs;
+        grant.not_before = self.not_before;
+        grant.expires = self.expires_at;
+        let request = TokenRequest::new(self.name, grant);
+        match (self.expires_at, self.no_expiry) {
+            (Some(_), true) => Err(Problem::invalid("expires_at and no_expiry exclude each other")),
+            (None, true) => Ok(request.expiry(Expiry::Never)),
+            (_, false) => Ok(request),
+        }
+    }
+}
+
+fn short(name: &str) -> &str {
+    match name {
+        "development" => "dev",
+        "production" => "prod",
+        other => other,
+    }
+}

@@ -1,0 +1,184 @@
+//! From settings to a server that runs until it is told to stop.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser;
+use etcetera::BaseStrategy;
+use ibyok_core::Vault;
+use ibyok_core::settings::{Locations, Settings};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::args::Args;
+use crate::error::{Error, Result};
+use crate::hardening::no_core_dumps;
+use crate::logging::log_to_stderr;
+use crate::options::{Limits, Options};
+use crate::router::router;
+use crate::serve::serve;
+
+/// A server that was started in this process, and serves until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Started {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<io::Result<usize>>,
+}
+
+impl Started {
+    /// The address that it listens on, with the port that a `:0` became.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its address as a URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops it once every answer under way is sent. The vault stays open.
+    ///
+    /// Gives how many connections had to be cut off.
+    ///
+    /// # Errors
+    /// [`Error::Process`] if it had stopped by itself.
+    pub async fn stop(self) -> Result<usize> {
+        // That nobody hears it means that the server is down already, and then the task says why.
+        self.stop.send(()).ok();
+        let ended = self.task.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        ended.map_err(|source| Error::Process {
+            what: "the server stopped by itself",
+            source,
+        })
+    }
+}
+
+/// Serves a vault in this process, beside whatever else it does.
+///
+/// # Errors
+/// [`Error::Listen`] if the address cannot be listened on.
+pub async fn start(vault: Vault, address: SocketAddr, options: Options, limits: Limits) -> Result<Started> {
+    let (listener, address) = listen(address).await?;
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async move {
+        stopped.await.ok();
+    };
+    let task = tokio::spawn(serve(listener, router(vault, options), limits, shutdown));
+    Ok(Started { address, stop, task })
+}
+
+/// Serves a vault as settings say, until SIGTERM or SIGINT, and closes it. A second signal ends the process at once.
+///
+/// # Errors
+/// [`Error::Insecure`] for an address beyond loopback, unless plain HTTP is meant or a proxy is trusted; [`Error::Listen`],
+/// [`Error::Process`], and what closing the vault fails with.
+pub async fn run(settings: &Settings, vault: Vault, insecure_http: bool) -> Result<()> {
+    may_listen(settings, insecure_http)?;
+    let mut options = Options::default();
+    options.environment.clone_from(&settings.environment);
+    options.trusted_proxies.clone_from(&settings.trusted_proxies);
+    let stop = stop_signal()?;
+    let server = start(vault.clone(), settings.listen, options, Limits::default()).await?;
+    tracing::info!(address = %server.address(), vault = vault.id(), store = settings.store_name(), "listening");
+    stop.await;
+    tracing::info!("stopping");
+    let cut = server.stop().await?;
+    if cut > 0 {
+        tracing::warn!(connections = cut, "cut off what took too long");
+    }
+    vault.close().await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The whole of the binary: reads the command line, serves, and says how it ended.
+#[must_use]
+pub fn command_line() -> ExitCode {
+    let args = Args::parse();
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    match serve_until_stopped(&args, &environment.collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+            // Nobody is left to be told that standard error is closed.
+            writeln!(io::stderr(), "error: {error}{hint}").ok();
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn serve_until_stopped(args: &Args, environment: &BTreeMap<String, String>) -> Result<()> {
+    no_core_dumps().map_err(|source| Error::Process {
+        what: "core dumps cannot be turned off",
+        source,
+    })?;
+    log_to_stderr(args.log);
+    let settings = Settings::resolve(&args.given(), environment, &locations()?)?;
+    may_listen(&settings, args.insecure_http)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| Error::Process {
+        what: "the runtime does not start",
+        source,
+    })?;
+    runtime.block_on(async {
+        let vault = settings.open("ibyok-server", None).await?;
+        run(&settings, vault, args.insecure_http).await
+    })
+}
+
+fn locations() -> Result<Locations> {
+    let base = etcetera::choose_base_strategy().map_err(|error| Error::Process {
+        what: "there is no home directory; say where the vault is with `--vault`",
+        source: io::Error::other(error),
+    })?;
+    Ok(Locations::new(base.data_dir(), base.config_dir()))
+}
+
+/// Plain HTTP stays on this machine, unless it is said by name that it may leave it or that a proxy is in front.
+fn may_listen(settings: &Settings, insecure_http: bool) -> Result<()> {
+    let address = settings.listen;
+    let local = address.ip().to_canonical().is_loopback();
+    if local || insecure_http || !settings.trusted_proxies.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Insecure { address })
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let failed = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Resolves at the first SIGTERM or SIGINT. From then on the next one ends the process.
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let failed = |source| Error::Process {
+        what: "signals cannot be received",
+        source,
+    };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => (),
+                _ = interrupt.recv() => (),
+            }
+            std::process::exit(1);
+        });
+    })
+}

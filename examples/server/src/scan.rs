@@ -1,0 +1,193 @@
+//! What hyper mends in silence, seen before it does: a request head that two readers could take apart differently.
+//!
+//! hyper drops `Content-Length` where there is `Transfer-Encoding`, merges equal `Content-Length`s and accepts a bare line feed.
+//! Each is harmless for a server alone; behind a proxy that decides otherwise, one request becomes two. This scanner follows the
+//! bytes of a connection from head to head and reports them, so that they are refused.
+
+/// The longest line that is kept to be looked at; hyper refuses such heads anyway.
+const LINE_MAX: usize = 64;
+
+/// Follows the bytes of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Scanner {
+    state: State,
+    line: Vec<u8>,
+    lines: usize,
+    previous: u8,
+    head: Head,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Head,
+    /// In a body of which so many bytes are still to come.
+    Body(u64),
+    /// Behind a body whose end only hyper knows: it closes the connection after it.
+    Rest,
+}
+
+#[derive(Debug, Default)]
+struct Head {
+    lengths: usize,
+    length: u64,
+    encodings: usize,
+    bare: bool,
+    folded: bool,
+}
+
+impl Scanner {
+    /// Takes what was read. Gives `false` once a head is ambiguous.
+    pub(crate) fn take(&mut self, mut bytes: &[u8]) -> bool {
+        while !bytes.is_empty() {
+            match self.state {
+                State::Rest => return true,
+                State::Body(left) => {
+                    let here = u64::try_from(bytes.len()).unwrap_or(u64::MAX).min(left);
+                    let taken = usize::try_from(here).unwrap_or(bytes.len());
+                    bytes = bytes.get(taken..).unwrap_or_default();
+                    self.state = if left == here {
+                        State::Head
+                    } else {
+                        State::Body(left - here)
+                    };
+                }
+                State::Head => {
+                    let Some((line, rest)) = split_line(bytes) else {
+                        self.keep(bytes);
+                        return true;
+                    };
+                    self.keep(line);
+                    bytes = rest;
+                    if !self.end_of_line() {
+                        return false;
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = LINE_MAX.saturating_sub(self.line.len());
+        self.line.extend(bytes.iter().take(room));
+        self.previous = bytes.last().copied().unwrap_or(self.previous);
+    }
+
+    /// A line is complete but for its line feed. Gives `false` where the head that it ends is ambiguous.
+    fn end_of_line(&mut self) -> bool {
+        let bare = std::mem::take(&mut self.previous) != b'\r';
+        let line = std::mem::take(&mut self.line);
+        let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        if !line.is_empty() {
+            self.head.bare |= bare;
+            self.head.folded |= self.lines > 0 && line.first().is_some_and(|b| matches!(b, b' ' | b'\t'));
+            if self.lines > 0 {
+                self.head.field(line);
+            }
+            self.lines += 1;
+            return true;
+        }
+        if self.lines == 0 {
+            // An empty line before a request is skipped, as hyper does.
+            return true;
+        }
+        self.head.bare |= bare;
+        self.lines = 0;
+        let head = std::mem::take(&mut self.head);
+        self.state = match (head.encodings, head.length) {
+            (0, 0) => State::Head,
+            (0, length) => State::Body(length),
+            _ => State::Rest,
+        };
+        !head.bare && !head.folded && head.lengths + head.encodings <= 1
+    }
+}
+
+impl Head {
+    fn field(&mut self, line: &[u8]) {
+        let Some(colon) = line.iter().position(|b| *b == b':') else {
+            return;
+        };
+        let (name, value) = line.split_at(colon);
+        let name = name.trim_ascii();
+        if name.eq_ignore_ascii_case(b"content-length") {
+            self.lengths += 1;
+            let digits = value
+                .get(1..)
+                .and_then(|value| std::str::from_utf8(value.trim_ascii()).ok());
+            self.length = digits.and_then(|digits| digits.parse().ok()).unwrap_or(0);
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            self.encodings += 1;
+        }
+    }
+}
+
+fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|b| *b == b'\n')?;
+    let (line, rest) = bytes.split_at(end);
+    Some((line, rest.get(1..).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether every head is fine, however the bytes arrive.
+    fn fine(text: &str) -> bool {
+        let whole = Scanner::default().take(text.as_bytes());
+        for size in [1, 2, 7] {
+            let mut scanner = Scanner::default();
+            let pieces = text.as_bytes().chunks(size).all(|piece| scanner.take(piece));
+            assert_eq!(pieces, whole, "{text:?} in pieces of {size}");
+        }
+        whole
+    }
+
+    #[test]
+    fn usual_requests_pass_one_after_another() {
+        assert!(fine("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+        assert!(fine(
+            "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\na\nb\n\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"
+        ));
+        assert!(fine(
+            "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"
+        ));
+        assert!(fine("\r\nGET / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"));
+        let long = format!("GET / HTTP/1.1\r\nCookie: {}\r\nHost: x\r\n\r\n", "x".repeat(100_000));
+        assert!(fine(&long));
+    }
+
+    #[test]
+    fn two_ways_to_find_the_end_of_a_body_are_one_too_many() {
+        for fields in [
+            "Content-Length: 3\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: chunked\r\ncontent-length: 3",
+            "Content-Length: 3\r\nContent-Length: 3",
+            "Content-Length: 3\r\nContent-Length: 4",
+            "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked",
+            "Content-Length : 3\r\nTransfer-Encoding: chunked",
+        ] {
+            assert!(
+                !fine(&format!("PUT / HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\nabc")),
+                "{fields}"
+            );
+        }
+    }
+
+    #[test]
+    fn bare_line_feeds_and_folded_fields_are_ambiguous() {
+        assert!(!fine("GET / HTTP/1.1\nHost: x\n\n"));
+        assert!(!fine("GET / HTTP/1.1\r\nHost: x\n\r\n"));
+        assert!(!fine("GET / HTTP/1.1\r\nHost: x\r\n\n"));
+        assert!(!fine("GET / HTTP/1.1\r\nHost: x\r\n y\r\n\r\n"));
+    }
+
+    #[test]
+    fn the_second_request_is_looked_at_as_well() {
+        let first = "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
+        let second = "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert!(fine(&format!("{first}{first}")));
+        assert!(!fine(&format!("{first}{second}")));
+    }
+}
