@@ -1,2 +1,36 @@
-//! The IBYOK command line
+//! The IBYOK command line, as a library: [`run`] does what the binary `ibyok` does, on streams and an environment of one's own.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! let streams = ibyok_cli::Io::new(std::io::empty(), std::io::sink(), std::io::sink());
+//! let code = ibyok_cli::run(["ibyok", "--help"].map(Into::into), &BTreeMap::new(), streams);
+//! assert_eq!(code, std::process::ExitCode::SUCCESS);
+//! ```
+//!
+//! What it does not do: it holds no logic that a program which embeds the vault would want. Each command parses, asks
+//! [`ibyok_core`] (or a server, through [`ibyok_client`]) one thing, and prints.
 #![forbid(unsafe_code)]
+
+mod access;
+mod commands;
+mod dotenv;
+mod error;
+mod exit;
+mod globals;
+mod hardening;
+mod identity;
+mod io;
+mod out_file;
+mod program;
+mod project;
+mod secret_input;
+mod settings;
+mod show;
+mod table;
+
+// The public interface is:
+pub use error::{Error, Result};
+pub use exit::Exit;
+pub use io::Io;
+pub use program::{process_environment, run};

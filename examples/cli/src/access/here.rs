@@ -1,0 +1,202 @@
+//! The vault of this machine.
+
+use async_trait::async_trait;
+use ibyok_core::settings::Passphrase;
+use ibyok_core::{
+    AccessToken, EnvironmentName, FieldName, KeyEdit, KeyId, KeyRef, KeyWrite, Namespace, Page, PageRequest, Released,
+    Session, TokenRequest, Vault,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Access, Fetched};
+use crate::error::{Error, Result};
+use crate::globals::{Environment, Globals};
+use crate::identity::{Who, operator_name};
+
+/// How many items a page of a list has.
+const PAGE: usize = 1000;
+
+/// The vault of this machine, as its operator or a token's holder sees it.
+pub(crate) struct Here {
+    /// The vault.
+    pub(crate) vault: Vault,
+    /// The vault as who it is.
+    pub(crate) session: Session,
+    /// The namespace that references are in unless they name one.
+    namespace: Namespace,
+    /// Why it is who it is, for `whoami`.
+    why: String,
+}
+
+impl Here {
+    /// Opens the vault that the settings name.
+    ///
+    /// # Errors
+    /// What the settings and the vault fail with.
+    pub(crate) async fn open(globals: &Globals, environment: &Environment, who: Who) -> Result<Self> {
+        let settings = crate::settings::resolve(globals, environment)?;
+        let ask = crate::settings::ask();
+        let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);
+        let vault = settings.open(&operator_name(), ask).await?;
+        let (session, why) = match who {
+            Who::Operator(name) => (
+                vault.operator(name),
+                "whoever can open the vault is its operator".to_owned(),
+            ),
+            Who::Token(token, why) => (vault.as_token(token), format!("{why} holds an access token")),
+        };
+        let namespace = settings.namespace.clone();
+        let session = session.in_namespace(namespace.clone());
+        Ok(Here {
+            vault,
+            session,
+            namespace,
+            why,
+        })
+    }
+
+    /// What stands before `env/name` in a reference that is written down: nothing in the default namespace.
+    pub(crate) fn namespace_part(&self) -> String {
+        if self.namespace == Namespace::default() {
+            String::new()
+        } else {
+            format!("{}/", self.namespace)
+        }
+    }
+}
+
+#[async_trait(?Send)]
+impl Access for Here {
+    async fn whoami(&self) -> Result<Value> {
+        let mut whoami = document(&self.session.whoami().await?)?;
+        if let Value::Object(map) = &mut whoami {
+            map.insert("vault".to_owned(), json!(self.vault.id()));
+            map.insert("why".to_owned(), json!(self.why));
+        }
+        Ok(whoami)
+    }
+
+    async fn find(&self, id: &KeyId) -> Result<KeyRef> {
+        Ok(self.session.find_key(*id).await?)
+    }
+
+    async fn retrieve(&self, key: &KeyRef) -> Result<Fetched> {
+        fetched(self.session.retrieve(key).await?, key.field())
+    }
+
+    async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Value> {
+        let written = if new {
+            self.session.add_key(key, write).await
+        } else {
+            self.session.set_key(key, write).await
+        };
+        document(&written?)
+    }
+
+    async fn show(&self, key: &KeyRef) -> Result<Value> {
+        document(&self.session.show_key(key).await?)
+    }
+
+    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>> {
+        let mut all = Pages::new();
+        while let Some(request) = all.request() {
+            all.add(self.session.list_keys(environment, &request).await?)?;
+        }
+        Ok(all.items)
+    }
+
+    async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value> {
+        document(&self.session.edit_key(key, &edit).await?)
+    }
+
+    async fn switch(&self, key: &KeyRef, on: bool) -> Result<Value> {
+        let info = if on {
+            self.session.enable_key(key).await
+        } else {
+            self.session.disable_key(key).await
+        };
+        document(&info?)
+    }
+
+    async fn remove(&self, key: &KeyRef) -> Result<Value> {
+        document(&self.session.remove_key(key).await?)
+    }
+
+    async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {
+        let issued = self.session.issue_token(request).await?;
+        Ok((document(&issued.info)?, issued.token))
+    }
+
+    async fn tokens(&self) -> Result<Vec<Value>> {
+        let mut all = Pages::new();
+        while let Some(request) = all.request() {
+            all.add(self.session.list_tokens(&request).await?)?;
+        }
+        Ok(all.items)
+    }
+
+    async fn token(&self, which: &str) -> Result<Value> {
+        document(&self.session.show_token(which).await?)
+    }
+
+    async fn revoke(&self, which: &str, keep_children: bool) -> Result<Value> {
+        document(&self.session.revoke_token(which, keep_children).await?)
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(self.vault.close().await?)
+    }
+}
+
+/// A released value with what is told about it.
+pub(crate) fn fetched(released: Released, field: Option<&FieldName>) -> Result<Fetched> {
+    let info = released.info().clone();
+    let value = match field {
+        Some(field) => released.fields().get(field).map_or_else(|| released.secret(), Ok),
+        None => released.secret(),
+    }?;
+    Ok(Fetched {
+        reference: format!("{}/{}", info.environment, info.name),
+        version: info.version,
+        mode: info.mode.as_str().to_owned(),
+        value: ibyok_core::Secret::copy_of(ibyok_core::ExposeSecret::expose_secret(value)),
+    })
+}
+
+/// The pages of a list, followed to the last.
+struct Pages {
+    items: Vec<Value>,
+    next: Option<PageRequest>,
+}
+
+impl Pages {
+    fn new() -> Self {
+        Pages {
+            items: Vec::new(),
+            next: Some(PageRequest::default().limit(PAGE)),
+        }
+    }
+
+    fn request(&mut self) -> Option<PageRequest> {
+        self.next.take()
+    }
+
+    fn add<T: Serialize>(&mut self, page: Page<T>) -> Result<()> {
+        for item in &page.items {
+            self.items.push(document(item)?);
+        }
+        self.next = page.next.map(|next| PageRequest::after(Some(next)).limit(PAGE));
+        Ok(())
+    }
+}
+
+/// What `--json` prints of a thing.
+pub(crate) fn document(thing: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(thing).map_err(|error| {
+        Error::failed(
+            format!("the answer cannot be written as JSON: {error}"),
+            "this is a bug",
+        )
+    })
+}

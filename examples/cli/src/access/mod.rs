@@ -1,0 +1,142 @@
+//! The verbs that work the same on the vault here and on a server.
+
+mod here;
+mod server;
+
+use async_trait::async_trait;
+use ibyok_core::{AccessToken, EnvironmentName, KeyEdit, KeyId, KeyRef, KeyWrite, Secret, TokenRequest};
+use serde_json::Value;
+
+pub(crate) use here::{Here, document as document_of, fetched};
+pub(crate) use server::Server;
+
+use crate::error::{Error, Result};
+use crate::globals::{Environment, Globals};
+use crate::identity::{Place, Who, place, token, who_here};
+use crate::io::Io;
+
+/// A value that was released.
+pub(crate) struct Fetched {
+    /// `environment/name`.
+    pub(crate) reference: String,
+    /// The version.
+    pub(crate) version: u32,
+    /// `live` or `mock`.
+    pub(crate) mode: String,
+    /// The key itself, or the field that was asked for.
+    pub(crate) value: Secret,
+}
+
+/// What keys and tokens are, without a secret, travels as the JSON that `--json` prints: so that a server newer than this program
+/// loses nothing on the way.
+#[async_trait(?Send)]
+pub(crate) trait Access {
+    /// Who asks, and what they may do.
+    async fn whoami(&self) -> Result<Value>;
+    /// The reference for a bare key id.
+    async fn find(&self, id: &KeyId) -> Result<KeyRef>;
+    /// Retrieves a value.
+    async fn retrieve(&self, key: &KeyRef) -> Result<Fetched>;
+    /// Writes a version; `new` refuses a key that exists.
+    async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Value>;
+    /// What is known of a key.
+    async fn show(&self, key: &KeyRef) -> Result<Value>;
+    /// Every key that may be seen, of one environment or of all.
+    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>>;
+    /// Changes what is known of a key.
+    async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value>;
+    /// Disables or enables a key or a version.
+    async fn switch(&self, key: &KeyRef, on: bool) -> Result<Value>;
+    /// Removes a key.
+    async fn remove(&self, key: &KeyRef) -> Result<Value>;
+    /// Issues a token: what it is, and the token itself.
+    async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)>;
+    /// Every token that may be seen.
+    async fn tokens(&self) -> Result<Vec<Value>>;
+    /// What is known of a token, by id, name, or `self`.
+    async fn token(&self, which: &str) -> Result<Value>;
+    /// Revokes a token.
+    async fn revoke(&self, which: &str, keep_children: bool) -> Result<Value>;
+    /// Leaves nothing unwritten.
+    async fn close(&self) -> Result<()>;
+}
+
+/// The way in that flags and variables say, as whom they say. Says on standard error when it is not the operator's.
+///
+/// # Errors
+/// [`Error::Usage`] and [`Error::NoToken`] where they make no sense, and what opening the vault fails with.
+pub(crate) async fn open(globals: &Globals, environment: &Environment, io: &mut Io) -> Result<Box<dyn Access>> {
+    match place(globals, environment)? {
+        Place::Server { url, why } => {
+            let (token, _) = token(environment)?;
+            Ok(Box::new(Server::new(&url, &token, why)?))
+        }
+        Place::Here => Ok(Box::new(open_here(globals, environment, io).await?)),
+    }
+}
+
+/// The vault here, for what works only here.
+///
+/// # Errors
+/// [`Error::Usage`] where a server is named; else as [`open`].
+pub(crate) async fn here(verb: &str, globals: &Globals, environment: &Environment, io: &mut Io) -> Result<Here> {
+    only_here(verb, globals, environment)?;
+    open_here(globals, environment, io).await
+}
+
+/// Refuses where a server is named.
+///
+/// # Errors
+/// [`Error::Usage`].
+pub(crate) fn only_here(verb: &str, globals: &Globals, environment: &Environment) -> Result<()> {
+    match place(globals, environment)? {
+        Place::Here => Ok(()),
+        Place::Server { why, .. } => Err(Error::usage(
+            format!("`{verb}` works only on the vault here, and {why} names a server"),
+            "run it on the server's machine, or give `--vault`",
+        )),
+    }
+}
+
+async fn open_here(globals: &Globals, environment: &Environment, io: &mut Io) -> Result<Here> {
+    let who = who_here(globals, environment)?;
+    if let Who::Token(_, why) = &who {
+        io.say(&format!(
+            "acting as the holder of the access token in {why}, not as the operator"
+        ));
+    }
+    Here::open(globals, environment, who).await
+}
+
+/// Which key a command is about: a reference, or a bare id.
+#[derive(Clone, Debug)]
+pub(crate) enum KeyArgument {
+    /// `env/name`, `ibyok://…`
+    Reference(KeyRef),
+    /// `key_…`
+    Id(KeyId),
+}
+
+impl std::str::FromStr for KeyArgument {
+    type Err = ibyok_core::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(id) = text.parse() {
+            return Ok(KeyArgument::Id(id));
+        }
+        text.parse().map(KeyArgument::Reference)
+    }
+}
+
+impl KeyArgument {
+    /// The reference itself.
+    ///
+    /// # Errors
+    /// As [`Access::find`].
+    pub(crate) async fn resolve(&self, access: &dyn Access) -> Result<KeyRef> {
+        match self {
+            KeyArgument::Reference(key) => Ok(key.clone()),
+            KeyArgument::Id(id) => access.find(id).await,
+        }
+    }
+}

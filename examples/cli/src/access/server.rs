@@ -1,0 +1,189 @@
+//! A server, as the holder of a token sees it.
+
+use async_trait::async_trait;
+use ibyok_client::{Client, SecretSlice};
+use ibyok_core::{
+    AccessToken, EnvironmentName, Expiry, ExposeSecret, KeyEdit, KeyId, KeyRef, KeyWrite, Secret, SecretString,
+    TokenRequest,
+};
+use serde_json::{Value, json};
+
+use super::here::document;
+use super::{Access, Fetched};
+use crate::error::{Error, Result};
+
+/// A server.
+pub(crate) struct Server {
+    client: Client,
+    why: &'static str,
+}
+
+impl Server {
+    /// A client of the server at a URL.
+    ///
+    /// # Errors
+    /// The client's, for what is no URL or would send the token in the clear.
+    pub(crate) fn new(url: &str, token: &AccessToken, why: &'static str) -> Result<Self> {
+        let client = Client::builder(url, SecretString::from(token.expose()))
+            .user_agent(concat!("ibyok/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Server { client, why })
+    }
+
+    /// Environment and name (or id) of a key in the token's own namespace; another one's is not to be mistaken for it.
+    async fn path(&self, key: &KeyRef) -> Result<(String, String)> {
+        if let Some(namespace) = key.namespace() {
+            let own = self.client.whoami().await?.namespace;
+            if own != namespace.as_str() {
+                return Err(Error::Vault(ibyok_core::Error::Denied {
+                    limit: "namespace",
+                    reason: format!("the token belongs to the namespace `{own}`"),
+                }));
+            }
+        }
+        let text = key.clone().at_version(None).with_field(None).to_string();
+        let name = text.rsplit('/').next().unwrap_or_default().to_owned();
+        Ok((key.environment().to_string(), name))
+    }
+}
+
+#[async_trait(?Send)]
+impl Access for Server {
+    async fn whoami(&self) -> Result<Value> {
+        let mut whoami = document(&self.client.whoami().await?)?;
+        if let Value::Object(map) = &mut whoami {
+            map.insert("url".to_owned(), json!(self.client.url()));
+            map.insert("why".to_owned(), json!(format!("{} names the server", self.why)));
+        }
+        Ok(whoami)
+    }
+
+    async fn find(&self, id: &KeyId) -> Result<KeyRef> {
+        let wanted = id.to_string();
+        let found = self.client.keys(None).await?.into_iter().find(|info| info.id == wanted);
+        let found = found.ok_or_else(|| ibyok_core::Error::NotFound {
+            what: format!("key `{wanted}`"),
+            hint: Some("`ibyok keys list` shows the keys that the token may see".to_owned()),
+        })?;
+        Ok(found.reference.parse::<KeyRef>()?)
+    }
+
+    async fn retrieve(&self, key: &KeyRef) -> Result<Fetched> {
+        let (environment, name) = self.path(key).await?;
+        let field = key.field().map(|field| field.as_str());
+        let found = self.client.retrieve(&environment, &name, key.version(), field).await?;
+        let bytes = match field.and_then(|field| found.fields().get(field)) {
+            Some(field) => field.expose_secret(),
+            None => found.bytes()?,
+        };
+        Ok(Fetched {
+            value: Secret::copy_of(bytes),
+            reference: found.reference,
+            version: found.version,
+            mode: found.mode,
+        })
+    }
+
+    async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Value> {
+        whole(key)?;
+        let (environment, name) = self.path(key).await?;
+        let fields = write.fields.iter().map(|(field, value)| {
+            // `to_vec` is exactly as long as its content, so that boxing it leaves no copy behind.
+            (field.to_string(), SecretSlice::from(value.expose_secret().to_vec()))
+        });
+        let mut sent = ibyok_client::KeyWrite::fields(fields.collect());
+        sent.provider = write.provider;
+        sent.variable = write.variable;
+        sent.labels = write.labels;
+        let written = match new {
+            true => self.client.add_key(&environment, &name, &sent).await,
+            false => self.client.set_key(&environment, &name, &sent).await,
+        };
+        document(&written?)
+    }
+
+    async fn show(&self, key: &KeyRef) -> Result<Value> {
+        let (environment, name) = self.path(key).await?;
+        document(&self.client.show_key(&environment, &name).await?)
+    }
+
+    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>> {
+        let keys = self.client.keys(environment.map(EnvironmentName::as_str)).await?;
+        keys.iter().map(document).collect()
+    }
+
+    async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value> {
+        whole(key)?;
+        let (environment, name) = self.path(key).await?;
+        let mut sent = ibyok_client::KeyEdit::default();
+        sent.provider = edit.provider;
+        sent.variable = edit.variable;
+        sent.labels = edit.labels;
+        document(&self.client.edit_key(&environment, &name, &sent).await?)
+    }
+
+    async fn switch(&self, key: &KeyRef, on: bool) -> Result<Value> {
+        let (environment, name) = self.path(key).await?;
+        let info = match on {
+            true => self.client.enable_key(&environment, &name, key.version()).await,
+            false => self.client.disable_key(&environment, &name, key.version()).await,
+        };
+        document(&info?)
+    }
+
+    async fn remove(&self, key: &KeyRef) -> Result<Value> {
+        whole(key)?;
+        let (environment, name) = self.path(key).await?;
+        document(&self.client.remove_key(&environment, &name).await?)
+    }
+
+    async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {
+        let mut grant = request.grant;
+        if let Expiry::At(at) = request.expiry {
+            grant.expires = Some(at);
+        }
+        let sent = ibyok_client::TokenRequest::new(request.name, grant);
+        let sent = if request.expiry == Expiry::Never {
+            sent.no_expiry()
+        } else {
+            sent
+        };
+        let issued = self.client.issue_token(&sent).await?;
+        let info = json!({
+            "id": issued.id,
+            "name": issued.name,
+            "expires_at": issued.expires_at,
+            "grant": issued.grant,
+        });
+        Ok((info, AccessToken::new(issued.token)))
+    }
+
+    async fn tokens(&self) -> Result<Vec<Value>> {
+        self.client.tokens().await?.iter().map(document).collect()
+    }
+
+    async fn token(&self, which: &str) -> Result<Value> {
+        match which {
+            "self" => self.whoami().await,
+            which => document(&self.client.show_token(which).await?),
+        }
+    }
+
+    async fn revoke(&self, which: &str, keep_children: bool) -> Result<Value> {
+        document(&self.client.revoke_token(which, keep_children).await?)
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn whole(key: &KeyRef) -> Result<()> {
+    if key.version().is_some() || key.field().is_some() {
+        return Err(Error::usage(
+            "this is about the whole key",
+            "leave out `?version=` and `#field`",
+        ));
+    }
+    Ok(())
+}

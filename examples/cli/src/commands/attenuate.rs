@@ -1,0 +1,77 @@
+//! `ibyok tokens attenuate`: a narrower token, made by its holder without asking anybody.
+
+use ibyok_core::{AccessToken, Restriction, Timestamp, attenuate};
+use serde_json::json;
+
+use super::tokens::{environments, parsed, patterns, scopes};
+use super::{Cx, time};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::secret_input;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// It may do only this
+    #[arg(long, value_name = "SCOPE")]
+    scope: Vec<String>,
+    /// It may use only this environment
+    #[arg(long, value_name = "ENV")]
+    env: Vec<String>,
+    /// It may use only keys of this name; `*` and `?` stand for others
+    #[arg(long, value_name = "PATTERN")]
+    key: Vec<String>,
+    /// It may be used only from this network
+    #[arg(long, value_name = "CIDR")]
+    cidr: Vec<String>,
+    /// It ends then, if not before: `15m`, `2026-12-31` (its beginning in UTC) or an RFC 3339 time
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<String>,
+}
+
+pub(super) fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    let restriction = restriction(args)?;
+    if cx.io.terminal.input {
+        cx.io.say("the token, then Ctrl-D:");
+    }
+    let token = secret_input::from_input(cx.io)?;
+    let text = token
+        .text()
+        .map_err(|_| Error::no_token("standard input holds no token"))?;
+    let narrower = attenuate(&AccessToken::from(text.trim()), &restriction)?;
+    if cx.globals.json {
+        cx.io.answer_json(&json!({ "token": narrower.expose() }))?;
+    } else {
+        cx.io.answer_line(narrower.expose())?;
+    }
+    Ok(Exit::Done)
+}
+
+fn restriction(args: &Args) -> Result<Restriction> {
+    let mut restriction = Restriction::default();
+    if !args.scope.is_empty() {
+        restriction.scopes = Some(scopes(&args.scope)?);
+    }
+    if !args.env.is_empty() {
+        restriction.environments = Some(environments(&args.env)?.into_iter().collect());
+    }
+    if !args.key.is_empty() {
+        restriction.keys = Some(patterns(&args.key)?);
+    }
+    if !args.cidr.is_empty() {
+        restriction.networks = Some(parsed(
+            &args.cidr,
+            "network",
+            "a network is `10.0.0.0/8` or `2001:db8::/32`",
+        )?);
+    }
+    if let Some(when) = &args.expires {
+        restriction.expires = Some(time::ahead(when, Timestamp::now())?);
+    }
+    if restriction == Restriction::default() {
+        return Err(Error::usage(
+            "nothing is to be taken away",
+            "give `--scope`, `--env`, `--key`, `--cidr` or `--expires`",
+        ));
+    }
+    Ok(restriction)
+}

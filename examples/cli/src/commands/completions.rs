@@ -1,0 +1,21 @@
+//! `ibyok completions`
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::{Cli, Cx};
+use crate::error::Result;
+use crate::exit::Exit;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+pub(super) fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "ibyok", &mut script);
+    cx.io.answer(&script)?;
+    Ok(Exit::Done)
+}

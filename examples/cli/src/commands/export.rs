@@ -1,0 +1,61 @@
+//! `ibyok export`
+
+use std::path::PathBuf;
+
+use ibyok_core::{EnvironmentName, ExposeSecret, Pattern};
+use zeroize::Zeroizing;
+
+use super::{Cx, fetch, tokens};
+use crate::access::fetched;
+use crate::dotenv::{Format, print};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::out_file::write_secret;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The environment
+    #[arg(long, value_name = "ENV")]
+    env: String,
+    /// What is to read it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Only keys of this name; `*` and `?` stand for others
+    #[arg(long, value_name = "PATTERN")]
+    only: Vec<String>,
+    /// Write to this file (mode 0600) instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    let environment: EnvironmentName = args.env.parse()?;
+    let only: Vec<Pattern> = tokens::patterns(&args.only)?;
+    let format = if cx.globals.json { Format::Json } else { args.format };
+    cx.with_vault("export", async |here, cx| {
+        let wants = |name: &str| only.is_empty() || only.iter().any(|pattern| pattern.matches(name));
+        let wanted = fetch::of_environment(here, cx, &environment, wants).await?;
+        let mut variables = Vec::with_capacity(wanted.len());
+        for one in wanted {
+            let released = fetched(here.session.export_key(&one.key).await?, None)?;
+            let text = std::str::from_utf8(released.value.expose_secret()).map_err(|_| {
+                Error::usage(
+                    format!("the value of `{}` is not text, and cannot be exported", one.key),
+                    "`ibyok get REF -n -o FILE` writes it as it is; `--only` leaves it out",
+                )
+            })?;
+            variables.push((one.variable, Zeroizing::new(text.to_owned())));
+        }
+        let printed = print(format, &variables)?;
+        match &args.output {
+            Some(path) => {
+                write_secret(path, printed.as_bytes())?;
+                cx.io
+                    .say(&format!("wrote {} keys to {}", variables.len(), path.display()));
+            }
+            None => cx.io.answer(printed.as_bytes())?,
+        }
+        Ok(Exit::Done)
+    })
+    .await
+}

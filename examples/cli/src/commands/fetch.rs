@@ -1,0 +1,83 @@
+//! Several values at once: whatever is wanted, or nothing.
+
+use ibyok_core::KeyRef;
+use serde_json::Value;
+
+use super::Cx;
+use crate::access::{Access, Fetched};
+use crate::error::{Error, Result};
+use crate::table::{at, text};
+
+/// A key that a variable is to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// The variable.
+    pub(super) variable: String,
+    /// The key.
+    pub(super) key: KeyRef,
+}
+
+/// The keys of an environment that can be served, under their variables. Those that are disabled are left out, and told.
+///
+/// # Errors
+/// [`Error::Usage`] where two keys have the same variable; else as listing.
+pub(super) async fn of_environment(
+    access: &dyn Access,
+    cx: &mut Cx<'_>,
+    environment: &ibyok_core::EnvironmentName,
+    wants: impl Fn(&str) -> bool,
+) -> Result<Vec<Wanted>> {
+    let mut items = access.list(Some(environment)).await?;
+    items.retain(|item| wants(&text(at(item, "name"))));
+    items.sort_by_key(|item| text(at(item, "ref")));
+    let mut wanted: Vec<Wanted> = Vec::with_capacity(items.len());
+    for item in &items {
+        if !is_served(item) {
+            cx.io
+                .say(&format!("left out, since it is disabled: {}", text(at(item, "ref"))));
+            continue;
+        }
+        let key: KeyRef = text(at(item, "ref")).parse()?;
+        wanted.push(Wanted {
+            variable: text(at(item, "variable")),
+            key,
+        });
+    }
+    no_two_of_one_variable(&wanted)?;
+    Ok(wanted)
+}
+
+fn is_served(item: &Value) -> bool {
+    let current = at(item, "version");
+    let versions = at(item, "versions").as_array();
+    let disabled = versions
+        .into_iter()
+        .flatten()
+        .any(|v| at(v, "version") == current && at(v, "state") == "disabled");
+    at(item, "disabled") != true && current.is_number() && !disabled
+}
+
+fn no_two_of_one_variable(wanted: &[Wanted]) -> Result<()> {
+    let mut seen = std::collections::HashMap::new();
+    for one in wanted {
+        if let Some(other) = seen.insert(&one.variable, &one.key) {
+            return Err(Error::usage(
+                format!("`{other}` and `{}` have the same variable `{}`", one.key, one.variable),
+                "give one of them another with `ibyok keys edit REF --var NAME`, or choose with `--only`",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Retrieves them all; the first that fails, by its name, fails all.
+///
+/// # Errors
+/// As [`Access::retrieve`].
+pub(super) async fn all(access: &dyn Access, wanted: &[Wanted]) -> Result<Vec<(String, Fetched)>> {
+    let mut fetched = Vec::with_capacity(wanted.len());
+    for one in wanted {
+        fetched.push((one.variable.clone(), access.retrieve(&one.key).await?));
+    }
+    Ok(fetched)
+}

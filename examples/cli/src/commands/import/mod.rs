@@ -1,0 +1,208 @@
+//! `ibyok import`: the values of a `.env` file go into the vault.
+
+mod plan;
+mod store;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use ibyok_core::{EnvironmentName, ExposeSecret, Pattern};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use self::plan::{Outcome, Plan};
+use super::{Cx, tokens};
+use crate::access::Here;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::table::Table;
+use crate::{dotenv, out_file, secret_input};
+
+/// The largest file that is read, in bytes.
+const FILE_MAX: u64 = 16 << 20;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The .env file; `-` is standard input
+    file: PathBuf,
+    /// The environment that the keys go to
+    #[arg(long, value_name = "ENV")]
+    env: String,
+    /// Only variables of this name; `*` and `?` stand for others
+    #[arg(long, value_name = "PATTERN")]
+    only: Vec<String>,
+    /// Leave out variables of this name
+    #[arg(long, value_name = "PATTERN")]
+    skip: Vec<String>,
+    /// Give keys that have another value a new version
+    #[arg(long)]
+    update: bool,
+    /// Show what would be done, and do nothing
+    #[arg(long, conflicts_with = "rewrite")]
+    dry_run: bool,
+    /// Leave references in the file in the place of the values
+    #[arg(long)]
+    rewrite: bool,
+}
+
+pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    let environment: EnvironmentName = args.env.parse()?;
+    let (only, skip) = (tokens::patterns(&args.only)?, tokens::patterns(&args.skip)?);
+    let wants = |name: &str| {
+        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
+        (only.is_empty() || any(&only)) && !any(&skip)
+    };
+    let text = if args.file == Path::new("-") {
+        if args.rewrite {
+            return Err(Error::usage("standard input cannot be rewritten", "name a file"));
+        }
+        let read = secret_input::read(&mut cx.io.input(), 16 << 20, "standard input")?;
+        utf8(read.expose_secret(), &args.file)?
+    } else {
+        read_file(&args.file, FILE_MAX)?
+    };
+    let parsed = dotenv::parse(&text)?;
+    // Everything that can be wrong with the file is found before anything is written.
+    let mut plan = plan::make(parsed, &environment, wants)?;
+    say_first(&plan, cx);
+    cx.with_vault("import", async |here, cx| {
+        if args.dry_run {
+            store::compare(here, &mut plan, args.update).await?;
+        } else {
+            store::store(here, cx, &mut plan, args.update).await?;
+        }
+        let refused = plan.count(Outcome::Refused);
+        let rewritten = args.rewrite && refused == 0;
+        if rewritten {
+            rewrite(&args.file, &text, &plan, here, cx)?;
+        }
+        answer(cx, &plan, rewritten)?;
+        say_last(cx, &args, &plan);
+        if refused > 0 && !args.dry_run {
+            return Err(Error::Vault(ibyok_core::Error::Conflict {
+                what: format!("{refused} keys have another value, and were left as they are"),
+            }));
+        }
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+/// Reads a file of text that holds secrets.
+///
+/// # Errors
+/// [`Error::Usage`] for one that is too large or not UTF-8.
+pub(super) fn read_file(path: &Path, limit: u64) -> Result<Zeroizing<String>> {
+    let mut file = File::open(path).map_err(|error| Error::reading(path, &error))?;
+    let metadata = file.metadata().map_err(|error| Error::reading(path, &error))?;
+    if metadata.is_dir() {
+        return Err(Error::usage(
+            format!("`{}` is a directory", path.display()),
+            "name a file",
+        ));
+    }
+    if metadata.len() > limit {
+        let what = format!("`{}` is larger than {limit} bytes", path.display());
+        return Err(Error::usage(what, "is it really a .env file?"));
+    }
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let read = secret_input::read(&mut file, limit, &format!("`{}`", path.display()))?;
+    utf8(read.expose_secret(), path)
+}
+
+fn utf8(bytes: &[u8], path: &Path) -> Result<Zeroizing<String>> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(error) => {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or(&[]);
+            let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+            let what = format!("`{}` is not UTF-8 on line {line}", path.display());
+            Err(Error::usage(
+                what,
+                "save it as UTF-8; a value that is no text goes in by `keys set --from-file`",
+            ))
+        }
+    }
+}
+
+fn say_first(plan: &Plan, cx: &mut Cx<'_>) {
+    for line in plan.notes() {
+        cx.io.say(&line);
+    }
+}
+
+fn rewrite(path: &Path, text: &str, plan: &Plan, here: &Here, cx: &mut Cx<'_>) -> Result<()> {
+    if *read_file(path, FILE_MAX)? != *text {
+        return Err(Error::failed(
+            format!("`{}` changed meanwhile, and was left as it is", path.display()),
+            "run the import again: what it stored is unchanged",
+        ));
+    }
+    let references: BTreeMap<String, String> = plan
+        .stored()
+        .map(|entry| {
+            (
+                entry.variable.clone(),
+                format!("ibyok://{}{}", here.namespace_part(), entry.key),
+            )
+        })
+        .collect();
+    let written = dotenv::rewrite(text, &references)?;
+    out_file::rewrite(path, written.as_bytes())?;
+    cx.io.say(&format!(
+        "{} now holds references; no copy of the values was kept",
+        path.display()
+    ));
+    cx.io
+        .warn("if the file was ever committed, git's history still has the old values: rotate those keys");
+    Ok(())
+}
+
+fn answer(cx: &mut Cx<'_>, plan: &Plan, rewritten: bool) -> Result<()> {
+    if cx.globals.json {
+        let items: Vec<_> = plan.entries.iter().map(plan::Entry::document).collect();
+        return cx
+            .io
+            .answer_json(&json!({ "items": items, "next": null, "rewritten": rewritten }));
+    }
+    let mut table = Table::new(&["LINE", "VARIABLE", "REF", "OUTCOME"]);
+    for entry in &plan.entries {
+        let reference = entry.outcome.is_stored_or_refused().then(|| entry.key.to_string());
+        table.row([
+            entry.line.to_string(),
+            entry.variable.clone(),
+            reference.unwrap_or_else(|| "-".to_owned()),
+            entry.outcome.word().to_owned(),
+        ]);
+    }
+    table.print(cx.io)
+}
+
+fn say_last(cx: &mut Cx<'_>, args: &Args, plan: &Plan) {
+    let counts = Outcome::ALL.iter().filter_map(|outcome| match plan.count(*outcome) {
+        0 => None,
+        count => Some(format!("{count} {}", outcome.word())),
+    });
+    let counts: Vec<String> = counts.collect();
+    let counts = if counts.is_empty() {
+        "nothing to import".to_owned()
+    } else {
+        counts.join(", ")
+    };
+    cx.io.say(&if args.dry_run {
+        format!("{counts}; nothing was done")
+    } else {
+        counts
+    });
+    if plan.count(Outcome::Refused) > 0 {
+        let kept = if args.rewrite {
+            "; the file was left as it is"
+        } else {
+            ""
+        };
+        cx.io.warn(&format!(
+            "keys that have another value are refused{kept}; `--update` gives them a new version"
+        ));
+    }
+}

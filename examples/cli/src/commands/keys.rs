@@ -1,0 +1,250 @@
+//! `ibyok keys`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use ibyok_core::{EnvironmentName, FieldName, KeyEdit, KeyRef, KeyWrite};
+use serde_json::Value;
+
+use super::Cx;
+use super::confirm::confirm;
+use crate::access::{Access, KeyArgument};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::secret_input::read_fields;
+use crate::table::{Table, at, text};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Create a key, or make a new current version of it; the value comes from standard input
+    Set(Write),
+    /// Create a key, and refuse one that exists; the value comes from standard input
+    Add(Write),
+    /// List keys, without values
+    List {
+        /// Of this environment only
+        #[arg(long, value_name = "ENV")]
+        env: Option<String>,
+    },
+    /// Show a key with its versions, without values
+    Show {
+        /// The key: `env/name`, `ibyok://…`, or an id
+        #[arg(value_name = "REF")]
+        key: String,
+    },
+    /// Change what is known about a key, its value aside
+    Edit(Edit),
+    /// Stop serving a key, or one version of it
+    Disable(Switch),
+    /// Serve a key, or one version of it, again
+    Enable(Switch),
+    /// Remove a key with all its versions
+    Remove {
+        /// The key: `env/name`, `ibyok://…`, or an id
+        #[arg(value_name = "REF")]
+        key: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Write {
+    /// The key: `env/name` or `ibyok://…`
+    #[arg(value_name = "REF")]
+    key: String,
+    /// The field that is given [default: value, the key itself]
+    #[arg(long, value_name = "FIELD")]
+    field: Vec<String>,
+    /// Read the value from a file, as it is, instead of standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "fields_from")]
+    from_file: Option<PathBuf>,
+    /// Read several fields from a JSON object of strings
+    #[arg(long, value_name = "FILE", conflicts_with = "field")]
+    fields_from: Option<PathBuf>,
+    /// The provider, for example `openai`
+    #[arg(long, value_name = "PROVIDER")]
+    provider: Option<String>,
+    /// A label; all of a key's labels are replaced by those that are given
+    #[arg(long, value_name = "K=V")]
+    label: Vec<String>,
+    /// The variable that programs read it from [default: the name in capitals]
+    #[arg(long, value_name = "NAME")]
+    var: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Edit {
+    /// The key: `env/name`, `ibyok://…`, or an id
+    #[arg(value_name = "REF")]
+    key: String,
+    /// The provider; an empty one is taken away
+    #[arg(long, value_name = "PROVIDER")]
+    provider: Option<String>,
+    /// A label to set, or with nothing after the `=` to take away
+    #[arg(long, value_name = "K=V")]
+    label: Vec<String>,
+    /// The variable that programs read it from
+    #[arg(long, value_name = "NAME")]
+    var: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Switch {
+    /// The key: `env/name`, `ibyok://…`, or an id
+    #[arg(value_name = "REF")]
+    key: String,
+    /// One version instead of the whole key
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    version: Option<u32>,
+}
+
+const COLUMNS: [(&str, &str); 6] = [
+    ("REF", "ref"),
+    ("ID", "id"),
+    ("PROVIDER", "provider"),
+    ("VARIABLE", "variable"),
+    ("VERSION", "version"),
+    ("DISABLED", "disabled"),
+];
+
+const FACTS: [(&str, &str); 8] = [
+    ("key", "ref"),
+    ("id", "id"),
+    ("provider", "provider"),
+    ("variable", "variable"),
+    ("labels", "labels"),
+    ("version", "version"),
+    ("disabled", "disabled"),
+    ("created", "created"),
+];
+
+pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
+    match verb {
+        Verb::Set(args) => write(args, false, cx).await,
+        Verb::Add(args) => write(args, true, cx).await,
+        Verb::List { env } => list(env.as_deref(), cx).await,
+        Verb::Show { key } => show(&key, cx).await,
+        Verb::Edit(args) => edit(args, cx).await,
+        Verb::Disable(args) => switch(&args, false, cx).await,
+        Verb::Enable(args) => switch(&args, true, cx).await,
+        Verb::Remove { key } => remove(&key, cx).await,
+    }
+}
+
+async fn write(args: Write, new: bool, cx: &mut Cx<'_>) -> Result<Exit> {
+    let key: KeyArgument = args.key.parse()?;
+    let wanted = args
+        .field
+        .iter()
+        .map(|field| field.parse())
+        .collect::<Result<Vec<FieldName>, _>>()?;
+    let labels = (!args.label.is_empty()).then(|| labels(&args.label)).transpose()?;
+    let fields = read_fields(cx.io, &wanted, args.from_file.as_deref(), args.fields_from.as_deref())?;
+    let write = KeyWrite::new(fields)
+        .provider(args.provider)
+        .variable(args.var)
+        .labels(labels);
+    cx.with_access(async |access, cx| {
+        let key = key.resolve(access).await?;
+        let written = access.write(&key, write, new).await?;
+        cx.answer_one(
+            &written,
+            &[("key", "ref"), ("id", "id"), ("version", "version"), ("state", "state")],
+        )
+    })
+    .await
+}
+
+async fn list(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
+    let environment: Option<EnvironmentName> = environment.map(str::parse).transpose()?;
+    cx.with_access(async |access, cx| {
+        let mut items = access.list(environment.as_ref()).await?;
+        items.sort_by(|a, b| text(at(a, "ref")).cmp(&text(at(b, "ref"))));
+        cx.answer_list(items, &COLUMNS)
+    })
+    .await
+}
+
+async fn show(key: &str, cx: &mut Cx<'_>) -> Result<Exit> {
+    about(key, cx, async |access, key| access.show(key).await).await
+}
+
+async fn edit(args: Edit, cx: &mut Cx<'_>) -> Result<Exit> {
+    if args.provider.is_none() && args.var.is_none() && args.label.is_empty() {
+        return Err(Error::usage(
+            "nothing is to be changed",
+            "give `--provider`, `--var` or `--label`",
+        ));
+    }
+    let mut edit = KeyEdit::default();
+    edit.provider = args.provider;
+    edit.variable = args.var;
+    edit.labels = labels(&args.label)?
+        .into_iter()
+        .map(|(name, value)| (name, Some(value).filter(|v| !v.is_empty())))
+        .collect();
+    about(&args.key, cx, async |access, key| access.edit(key, edit).await).await
+}
+
+async fn switch(args: &Switch, on: bool, cx: &mut Cx<'_>) -> Result<Exit> {
+    about(&args.key, cx, async |access, key| match args.version {
+        Some(_) => access.switch(&key.clone().at_version(args.version), on).await,
+        None => access.switch(key, on).await,
+    })
+    .await
+}
+
+async fn remove(key: &str, cx: &mut Cx<'_>) -> Result<Exit> {
+    let parsed: KeyArgument = key.parse()?;
+    confirm(cx, &format!("Remove the key `{key}` with all its versions?"))?;
+    cx.with_access(async |access, cx| {
+        let key = parsed.resolve(access).await?;
+        let removed = access.remove(&key).await?;
+        if cx.globals.json {
+            cx.io.answer_json(&removed)?;
+        }
+        cx.io.say(&format!("removed {key}"));
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+/// The shape of a verb on one key that answers with the key.
+async fn about(
+    key: &str,
+    cx: &mut Cx<'_>,
+    verb: impl AsyncFnOnce(&dyn Access, &KeyRef) -> Result<Value>,
+) -> Result<Exit> {
+    let key: KeyArgument = key.parse()?;
+    cx.with_access(async |access, cx| {
+        let key = key.resolve(access).await?;
+        let info = verb(access, &key).await?;
+        cx.answer_one(&info, &FACTS)?;
+        let versions = at(&info, "versions").as_array();
+        if let Some(versions) = versions.filter(|_| !cx.globals.json) {
+            cx.io.answer_line("")?;
+            let columns = [
+                ("VERSION", "version"),
+                ("STATE", "state"),
+                ("FIELDS", "fields"),
+                ("CREATED", "created"),
+                ("BY", "by"),
+            ];
+            Table::of(versions, &columns).print(cx.io)?;
+        }
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+fn labels(given: &[String]) -> Result<BTreeMap<String, String>> {
+    let pairs = given.iter().map(|label| {
+        let (name, value) = label.split_once('=').ok_or_else(|| {
+            Error::usage(
+                format!("`{}` is no label", crate::show::clean(label)),
+                "write it as `name=value`",
+            )
+        })?;
+        Ok((name.to_owned(), value.to_owned()))
+    });
+    pairs.collect()
+}

@@ -1,0 +1,147 @@
+//! The commands: one file each, and the match that leads to them.
+
+mod attenuate;
+mod audit;
+mod completions;
+mod confirm;
+mod envs;
+mod export;
+mod fetch;
+mod get;
+mod import;
+mod init;
+mod keys;
+mod man;
+mod run;
+mod status;
+mod time;
+mod tokens;
+mod whoami;
+
+use clap::{Parser, Subcommand};
+
+use crate::access::{self, Access};
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::globals::{Environment, Globals};
+use crate::io::Io;
+
+/// A vault for the API keys that programs use.
+#[derive(Debug, Parser)]
+#[command(name = "ibyok", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not allowed, 4 no such thing, 5 the vault cannot \
+    serve, 10 done and there are findings; `run`: 125 not started, 126 not executable, 127 not found, else the program's own."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a vault with the environments dev, staging and prod
+    Init(init::Args),
+    /// Show how the vault does
+    Status,
+    /// Show which vault or server, as whom, and why
+    Whoami,
+    /// Environments
+    #[command(subcommand)]
+    Envs(envs::Verb),
+    /// Keys: everything about them but their values
+    #[command(subcommand)]
+    Keys(keys::Verb),
+    /// Print the value of a key
+    Get(get::Args),
+    /// Run a program with keys in its environment
+    Run(run::Args),
+    /// Bring the values of a .env file into the vault
+    Import(import::Args),
+    /// Print every key of an environment with its value
+    Export(export::Args),
+    /// Access tokens
+    #[command(subcommand)]
+    Tokens(tokens::Verb),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(audit::Verb),
+    /// Print the completions of a shell
+    Completions(completions::Args),
+    /// Print the manual page, of a command if one is named
+    Man(man::Args),
+}
+
+/// What every command is given.
+pub(crate) struct Cx<'a> {
+    pub(crate) globals: &'a Globals,
+    pub(crate) environment: &'a Environment,
+    pub(crate) io: &'a mut Io,
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// Whatever the command fails with.
+pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> {
+    match command {
+        Command::Init(args) => init::run(args, cx).await,
+        Command::Status => status::run(cx).await,
+        Command::Whoami => whoami::run(cx).await,
+        Command::Envs(verb) => envs::run(verb, cx).await,
+        Command::Keys(verb) => keys::run(verb, cx).await,
+        Command::Get(args) => get::run(args, cx).await,
+        Command::Run(args) => run::run(args, cx).await,
+        Command::Import(args) => import::run(args, cx).await,
+        Command::Export(args) => export::run(args, cx).await,
+        Command::Tokens(verb) => tokens::run(verb, cx).await,
+        Command::Audit(verb) => audit::run(verb, cx).await,
+        Command::Completions(args) => completions::run(args, cx),
+        Command::Man(args) => man::run(args, cx),
+    }
+}
+
+impl Cx<'_> {
+    /// Opens the way in, works, and closes it again, also after a failure.
+    async fn with_access(&mut self, work: impl AsyncFnOnce(&dyn Access, &mut Self) -> Result<Exit>) -> Result<Exit> {
+        let access = access::open(self.globals, self.environment, self.io).await?;
+        let outcome = work(access.as_ref(), self).await;
+        let closed = access.close().await;
+        outcome.and_then(|exit| closed.map(|()| exit))
+    }
+
+    /// The same for what works only on the vault here.
+    async fn with_vault(
+        &mut self,
+        verb: &str,
+        work: impl AsyncFnOnce(&access::Here, &mut Self) -> Result<Exit>,
+    ) -> Result<Exit> {
+        let here = access::here(verb, self.globals, self.environment, self.io).await?;
+        let outcome = work(&here, self).await;
+        let closed = here.close().await;
+        outcome.and_then(|exit| closed.map(|()| exit))
+    }
+
+    /// A list as the answer: the whole of it as JSON, else a table.
+    fn answer_list(&mut self, items: Vec<serde_json::Value>, columns: &[(&'static str, &str)]) -> Result<Exit> {
+        if self.globals.json {
+            self.io
+                .answer_json(&serde_json::json!({ "items": items, "next": null }))?;
+        } else {
+            crate::table::Table::of(&items, columns).print(self.io)?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// One thing as the answer: as JSON, else its facts in lines.
+    fn answer_one(&mut self, thing: &serde_json::Value, columns: &[(&str, &str)]) -> Result<Exit> {
+        if self.globals.json {
+            self.io.answer_json(thing)?;
+        } else {
+            self.io.answer(crate::table::facts(thing, columns).as_bytes())?;
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,218 @@
+//! `ibyok tokens`
+
+use ibyok_core::{EnvironmentName, Environments, Expiry, Grant, Pattern, Scope, Scopes, Timestamp, TokenRequest};
+use serde_json::json;
+
+use super::confirm::confirm;
+use super::{Cx, attenuate, time};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::table::{at, text};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Issue a token, and print it: the only time that it is seen
+    Issue(Issue),
+    /// List the tokens, without secrets
+    List,
+    /// Show a token, by id, by name, or `self`
+    Show {
+        /// Its id or name, or `self`
+        #[arg(value_name = "TOKEN")]
+        which: String,
+    },
+    /// Revoke a token, and what it issued
+    Revoke {
+        /// Its id or name, or `self`
+        #[arg(value_name = "TOKEN")]
+        which: String,
+        /// Let the tokens that it issued stay valid
+        #[arg(long)]
+        keep_children: bool,
+    },
+    /// Make a narrower token from one on standard input, offline
+    Attenuate(attenuate::Args),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Issue {
+    /// A name for people
+    name: String,
+    /// An environment that it may use
+    #[arg(long, value_name = "ENV", required_unless_present = "all_envs")]
+    env: Vec<String>,
+    /// It may use every environment
+    #[arg(long, conflicts_with = "env")]
+    all_envs: bool,
+    /// The names of keys that it may use; `*` and `?` stand for others [default: all]
+    #[arg(long, value_name = "PATTERN")]
+    key: Vec<String>,
+    /// What it may do [default: keys:read and keys:list]
+    #[arg(long, value_name = "SCOPE")]
+    scope: Vec<String>,
+    /// A network that it may be used from, for example 10.0.0.0/8
+    #[arg(long, value_name = "CIDR")]
+    cidr: Vec<String>,
+    /// When it ends: `30d`, `2026-12-31` (its beginning in UTC) or an RFC 3339 time [default: 30d]
+    #[arg(long, value_name = "WHEN", conflicts_with = "no_expiry")]
+    expires: Option<String>,
+    /// It never ends
+    #[arg(long)]
+    no_expiry: bool,
+}
+
+const COLUMNS: [(&str, &str); 7] = [
+    ("ID", "id"),
+    ("NAME", "name"),
+    ("STATE", "state"),
+    ("SCOPES", "grant.scopes"),
+    ("ENVIRONMENTS", "grant.environments"),
+    ("KEYS", "grant.keys"),
+    ("EXPIRES", "expires_at"),
+];
+
+const FACTS: [(&str, &str); 12] = [
+    ("id", "id"),
+    ("name", "name"),
+    ("state", "state"),
+    ("scopes", "grant.scopes"),
+    ("environments", "grant.environments"),
+    ("all environments", "grant.all_environments"),
+    ("keys", "grant.keys"),
+    ("networks", "grant.cidrs"),
+    ("expires", "expires_at"),
+    ("created", "created"),
+    ("by", "created_by"),
+    ("parents", "parents"),
+];
+
+pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
+    match verb {
+        Verb::Issue(args) => issue(&args, cx).await,
+        Verb::List => {
+            cx.with_access(async |access, cx| cx.answer_list(access.tokens().await?, &COLUMNS))
+                .await
+        }
+        Verb::Show { which } => {
+            cx.with_access(async |access, cx| cx.answer_one(&access.token(&which).await?, &FACTS))
+                .await
+        }
+        Verb::Revoke { which, keep_children } => revoke(&which, keep_children, cx).await,
+        Verb::Attenuate(args) => attenuate::run(&args, cx),
+    }
+}
+
+async fn issue(args: &Issue, cx: &mut Cx<'_>) -> Result<Exit> {
+    let request = TokenRequest::new(args.name.clone(), grant(args)?).expiry(expiry(args)?);
+    cx.with_access(async |access, cx| {
+        let (info, token) = access.issue(request).await?;
+        let expires = text(at(&info, "expires_at"));
+        if cx.globals.json {
+            // The one document that holds a token; it is asked for.
+            cx.io.answer_json(&json!({
+                "id": at(&info, "id"),
+                "token": token.expose(),
+                "name": at(&info, "name"),
+                "expires_at": at(&info, "expires_at"),
+                "grant": at(&info, "grant"),
+            }))?;
+        } else {
+            cx.io.answer_line(token.expose())?;
+        }
+        let end = if expires == "-" { "never".to_owned() } else { expires };
+        cx.io.say(&format!(
+            "issued {}; it ends: {end}. It is not shown again",
+            text(at(&info, "id"))
+        ));
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+fn grant(args: &Issue) -> Result<Grant> {
+    let environments = if args.all_envs {
+        Environments::All
+    } else {
+        Environments::named(environments(&args.env)?)
+    };
+    let mut grant = Grant::new(scopes(&args.scope)?, environments);
+    if !args.key.is_empty() {
+        grant.keys = Some(patterns(&args.key)?);
+    }
+    if !args.cidr.is_empty() {
+        grant.networks = Some(parsed(
+            &args.cidr,
+            "network",
+            "a network is `10.0.0.0/8` or `2001:db8::/32`",
+        )?);
+    }
+    Ok(grant)
+}
+
+fn expiry(args: &Issue) -> Result<Expiry> {
+    Ok(match &args.expires {
+        _ if args.no_expiry => Expiry::Never,
+        Some(when) => Expiry::At(time::ahead(when, Timestamp::now())?),
+        None => Expiry::Default,
+    })
+}
+
+async fn revoke(which: &str, keep_children: bool, cx: &mut Cx<'_>) -> Result<Exit> {
+    confirm(
+        cx,
+        &format!("Revoke the token `{which}`? Whoever uses it is refused from now on."),
+    )?;
+    cx.with_access(async |access, cx| {
+        let info = access.revoke(which, keep_children).await?;
+        if cx.globals.json {
+            cx.io.answer_json(&info)?;
+        }
+        cx.io.say(&format!(
+            "revoked {} ({})",
+            text(at(&info, "id")),
+            text(at(&info, "name"))
+        ));
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+/// Scopes as they are typed; reading and listing if none is.
+pub(super) fn scopes(given: &[String]) -> Result<Scopes> {
+    if given.is_empty() {
+        return Ok([Scope::KeysRead, Scope::KeysList].into_iter().collect());
+    }
+    let words = Scope::ALL.map(Scope::as_str).join(", ");
+    Ok(
+        parsed::<Scope, Vec<Scope>>(given, "scope", &format!("the scopes are {words}"))?
+            .into_iter()
+            .collect(),
+    )
+}
+
+/// Patterns as they are typed.
+pub(super) fn patterns(given: &[String]) -> Result<Vec<Pattern>> {
+    parsed(
+        given,
+        "pattern",
+        "a pattern is the name of a key, in which `*` and `?` stand for others",
+    )
+}
+
+/// The names of environments, in their short form.
+pub(super) fn environments(given: &[String]) -> Result<Vec<String>> {
+    given
+        .iter()
+        .map(|name| Ok(name.parse::<EnvironmentName>()?.to_string()))
+        .collect()
+}
+
+/// What was typed, as what it is to be; [`Error::Usage`] naming the first that is not.
+pub(super) fn parsed<T: std::str::FromStr, C: FromIterator<T>>(given: &[String], what: &str, hint: &str) -> Result<C> {
+    let one = |text: &String| {
+        let shown: String = text.chars().take(64).collect();
+        text.parse()
+            .map_err(|_| Error::usage(format!("{what} `{}` is not valid", crate::show::clean(&shown)), hint))
+    };
+    given.iter().map(one).collect()
+}

@@ -1,0 +1,142 @@
+//! What can go wrong on the command line.
+
+use std::io;
+use std::path::Path;
+
+/// The result of a command.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a command did not do what was asked. No variant ever carries a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The vault refused or failed.
+    #[error(transparent)]
+    Vault(#[from] ibyok_core::Error),
+    /// The server refused, or could not be reached.
+    #[error(transparent)]
+    Server(#[from] ibyok_client::Error),
+    /// What was given on the command line, in a variable or in a file makes no sense.
+    #[error("{what}")]
+    Usage {
+        /// What is wrong, with the offending input in backticks.
+        what: String,
+        /// What to do instead.
+        hint: String,
+    },
+    /// There is no usable access token where one was announced or is needed.
+    #[error("{what}")]
+    NoToken {
+        /// What is wrong with where it should have come from.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Something of this machine failed: a file, a process.
+    #[error("{what}")]
+    Failed {
+        /// What failed, and why.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Standard output could not be written.
+    #[error("standard output cannot be written: {0}")]
+    Output(io::Error),
+    /// `run`: nothing was started, for this reason.
+    #[error(transparent)]
+    NotStarted(Box<Error>),
+    /// `run`: the program is there and cannot be executed.
+    #[error("`{program}` cannot be executed: {source}")]
+    NotExecutable {
+        /// The program.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// `run`: there is no such program.
+    #[error("there is no program `{program}`")]
+    NoProgram {
+        /// The program.
+        program: String,
+    },
+}
+
+impl Error {
+    /// Wrong usage or input.
+    pub(crate) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Usage {
+            what: what.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// Something of this machine failed.
+    pub(crate) fn failed(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Failed {
+            what: what.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// No usable token.
+    pub(crate) fn no_token(what: impl Into<String>) -> Self {
+        Error::NoToken {
+            what: what.into(),
+            hint: "give a whole token, or unset the variable; `--operator` ignores it where the vault is here"
+                .to_owned(),
+        }
+    }
+
+    /// A file could not be read: wrong input where it is not there, else a failure.
+    pub(crate) fn reading(path: &Path, error: &io::Error) -> Self {
+        let what = format!("`{}` cannot be read: {error}", path.display());
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => {
+                Error::usage(what, "see that the path is right")
+            }
+            _ => Error::failed(what, "see that the file may be read by you"),
+        }
+    }
+
+    /// A file could not be written.
+    pub(crate) fn writing(path: &Path, error: &io::Error) -> Self {
+        Error::failed(
+            format!("`{}` cannot be written: {error}", path.display()),
+            "see that the directory exists, may be written by you and has space",
+        )
+    }
+
+    /// The stable word that programs act on.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Error::Vault(error) => error.code().as_str(),
+            Error::Server(error) => error.code(),
+            Error::Usage { .. } => "invalid",
+            Error::NoToken { .. } => "unauthenticated",
+            Error::Failed { .. } | Error::Output(_) => "failed",
+            Error::NotStarted(error) => error.code(),
+            Error::NotExecutable { .. } => "not_executable",
+            Error::NoProgram { .. } => "not_found",
+        }
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Error::Vault(error) => error
+                .hint()
+                .unwrap_or_else(|| "`ibyok status` shows how the vault is".to_owned()),
+            Error::Server(error) => error.hint().unwrap_or("the server's log says more").to_owned(),
+            Error::Usage { hint, .. } | Error::NoToken { hint, .. } | Error::Failed { hint, .. } => hint.clone(),
+            Error::Output(_) => "see where standard output goes".to_owned(),
+            Error::NotStarted(error) => error.hint(),
+            Error::NotExecutable { .. } => {
+                "see that it is a program for this machine and has the mode to run".to_owned()
+            }
+            Error::NoProgram { .. } => "see that it is installed and on the PATH".to_owned(),
+        }
+    }
+}

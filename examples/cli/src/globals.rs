@@ -1,0 +1,62 @@
+//! The flags that every command takes.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+/// The process's environment, handed in.
+pub(crate) type Environment = BTreeMap<String, String>;
+
+/// The flags that every command takes.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Globals {
+    /// The vault's directory [variable: IBYOK_VAULT; default: the platform's data directory]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    pub(crate) vault: Option<String>,
+    /// The tenant [variable: IBYOK_NAMESPACE; default: default]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub(crate) namespace: Option<String>,
+    /// Be the client of this server, with the access token of IBYOK_TOKEN [variable: IBYOK_URL]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    pub(crate) url: Option<String>,
+    /// Act as the operator of the vault here, also where IBYOK_TOKEN is set
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) operator: bool,
+    /// Answer with one JSON document (JSON lines for logs), errors included
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+    /// Say nothing but answers and errors
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub(crate) quiet: bool,
+    /// Do not ask before destroying something
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
+}
+
+/// The settings of a vault here, each also a variable and a line of `vault.toml`.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct SettingFlags {
+    /// Where the sealed records are: `file`, or a URL [variable: IBYOK_STORE]
+    #[arg(long, global = true, value_name = "STORE", help_heading = "Settings of the vault")]
+    pub(crate) store: Option<String>,
+    /// The KEK: `local` or `passphrase` [variable: IBYOK_KEK]
+    #[arg(long, global = true, value_name = "KEK", help_heading = "Settings of the vault")]
+    pub(crate) kek: Option<String>,
+    /// The file of a local KEK [variable: IBYOK_KEK_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings of the vault")]
+    pub(crate) kek_file: Option<String>,
+    /// The file that holds the passphrase [variable: IBYOK_PASSPHRASE_FILE]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings of the vault")]
+    pub(crate) passphrase_file: Option<String>,
+    /// The directory of the audit log [variable: IBYOK_AUDIT]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Settings of the vault")]
+    pub(crate) audit: Option<String>,
+    /// How long an opened environment key is kept, for example `5m` [variable: IBYOK_KEY_CACHE_TTL]
+    #[arg(long, global = true, value_name = "TIME", help_heading = "Settings of the vault")]
+    pub(crate) key_cache_ttl: Option<String>,
+    /// What the audit log waits for: `synced` (the disk) or `written` (the kernel) [variable: IBYOK_DURABILITY]
+    #[arg(long, global = true, value_name = "WHICH", help_heading = "Settings of the vault")]
+    pub(crate) durability: Option<String>,
+}

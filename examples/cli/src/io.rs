@@ -1,0 +1,153 @@
+//! The streams of a command: the answer goes to one, everything that is said to people to another.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::show::clean_lines;
+
+/// Where a command reads from and writes to.
+pub struct Io {
+    out: Box<dyn Write>,
+    err: Box<dyn Write>,
+    input: Box<dyn Read>,
+    /// What of it is a terminal.
+    pub(crate) terminal: Terminal,
+    /// Whether messages that are no errors are left out.
+    pub(crate) quiet: bool,
+}
+
+/// What of the streams is a terminal, and whether it may be coloured.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Terminal {
+    pub(crate) input: bool,
+    pub(crate) output: bool,
+    pub(crate) error: bool,
+    pub(crate) colour: bool,
+}
+
+impl Io {
+    /// The process's own streams, without buffers: a buffer would keep a copy of a secret.
+    #[must_use]
+    pub fn of_process(environment: &BTreeMap<String, String>) -> Self {
+        let input: Box<dyn Read> = match io::stdin().as_fd().try_clone_to_owned() {
+            Ok(descriptor) => Box::new(File::from(descriptor)),
+            Err(_) => Box::new(io::empty()),
+        };
+        let out: Box<dyn Write> = match io::stdout().as_fd().try_clone_to_owned() {
+            Ok(descriptor) => Box::new(File::from(descriptor)),
+            Err(_) => Box::new(io::stdout()),
+        };
+        let no_colour = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = environment.get("TERM").is_some_and(|term| term == "dumb");
+        let terminal = Terminal {
+            input: io::stdin().is_terminal(),
+            output: io::stdout().is_terminal(),
+            error: io::stderr().is_terminal(),
+            colour: io::stdout().is_terminal() && !no_colour && !dumb,
+        };
+        Io {
+            out,
+            err: Box::new(io::stderr()),
+            input,
+            terminal,
+            quiet: false,
+        }
+    }
+
+    /// Streams of one's own, none of them a terminal: for programs and tests that run commands without a process.
+    #[must_use]
+    pub fn new(input: impl Read + 'static, out: impl Write + 'static, err: impl Write + 'static) -> Self {
+        Io {
+            out: Box::new(out),
+            err: Box::new(err),
+            input: Box::new(input),
+            terminal: Terminal::default(),
+            quiet: false,
+        }
+    }
+
+    /// The answer, as it is.
+    pub(crate) fn answer(&mut self, bytes: &[u8]) -> Result<()> {
+        self.out
+            .write_all(bytes)
+            .and_then(|()| self.out.flush())
+            .map_err(Error::Output)
+    }
+
+    /// The answer as a line of text.
+    pub(crate) fn answer_line(&mut self, text: &str) -> Result<()> {
+        self.answer(format!("{text}\n").as_bytes())
+    }
+
+    /// The answer as the one JSON document.
+    pub(crate) fn answer_json(&mut self, document: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(document).map_err(|error| {
+            Error::failed(
+                format!("the answer cannot be written as JSON: {error}"),
+                "this is a bug",
+            )
+        })?;
+        self.answer_line(&text)
+    }
+
+    /// Something for people to know; left out with `--quiet`.
+    pub(crate) fn say(&mut self, text: &str) {
+        if !self.quiet {
+            self.warn(text);
+        }
+    }
+
+    /// Something that people must know.
+    pub(crate) fn warn(&mut self, text: &str) {
+        // Nobody can be told that standard error is gone.
+        writeln!(self.err, "{}", clean_lines(text))
+            .and_then(|()| self.err.flush())
+            .unwrap_or_default();
+    }
+
+    /// A question without its line break, for the answer to follow.
+    pub(crate) fn prompt(&mut self, text: &str) {
+        write!(self.err, "{}", clean_lines(text))
+            .and_then(|()| self.err.flush())
+            .unwrap_or_default();
+    }
+
+    /// Standard input, unbuffered.
+    pub(crate) fn input(&mut self) -> &mut dyn Read {
+        &mut self.input
+    }
+
+    /// Leaves nothing unwritten.
+    pub(crate) fn flush(&mut self) {
+        self.out.flush().and_then(|()| self.err.flush()).unwrap_or_default();
+    }
+
+    /// Standard output.
+    pub(crate) fn out(&mut self) -> &mut dyn Write {
+        &mut self.out
+    }
+
+    /// One line from standard input, read byte by byte so that nothing after it is taken; at most 1,000 bytes.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        let mut byte = [0u8; 1];
+        while line.len() < 1000 && matches!(self.input.read(&mut byte), Ok(1)) && byte != [b'\n'] {
+            line.extend_from_slice(&byte);
+        }
+        String::from_utf8_lossy(&line).trim().to_owned()
+    }
+}
+
+impl std::fmt::Debug for Io {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Io")
+            .field("terminal", &self.terminal)
+            .field("quiet", &self.quiet)
+            .finish_non_exhaustive()
+    }
+}

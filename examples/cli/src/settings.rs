@@ -1,0 +1,136 @@
+//! From flags and variables to the vault's settings, which the core resolves.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+use ibyok_core::settings::{Given, Locations, Settings};
+use ibyok_core::{ExposeSecret, Secret};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::globals::{Environment, Globals};
+
+/// The settings that flags, variables and `vault.toml` give.
+///
+/// # Errors
+/// The core's, naming what is wrong and where it came from.
+pub(crate) fn resolve(globals: &Globals, environment: &Environment) -> Result<Settings> {
+    resolve_given(&given(globals)?, environment)
+}
+
+/// The same from what was given otherwise.
+///
+/// # Errors
+/// As [`resolve`].
+pub(crate) fn resolve_given(given: &Given, environment: &Environment) -> Result<Settings> {
+    Ok(Settings::resolve(given, environment, &locations(environment)?)?)
+}
+
+/// What the flags say.
+///
+/// # Errors
+/// [`Error::Usage`] for a store's password, which every process could see.
+pub(crate) fn given(globals: &Globals) -> Result<Given> {
+    let settings = globals.settings.clone();
+    if settings.store.as_deref().is_some_and(holds_password) {
+        return Err(Error::usage(
+            "`--store` holds a password, which every process can see",
+            "put the URL into IBYOK_STORE or into `vault.toml`",
+        ));
+    }
+    let mut given = Given::default();
+    given.vault.clone_from(&globals.vault);
+    given.namespace.clone_from(&globals.namespace);
+    given.store = settings.store;
+    given.kek = settings.kek;
+    given.kek_file = settings.kek_file;
+    given.passphrase_file = settings.passphrase_file;
+    given.audit = settings.audit;
+    given.key_cache_ttl = settings.key_cache_ttl;
+    given.durability = settings.durability;
+    Ok(given)
+}
+
+fn holds_password(url: &str) -> bool {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+}
+
+/// The platform's directories for this user, as the environment that was handed in says.
+fn locations(environment: &Environment) -> Result<Locations> {
+    let set = |name: &str| {
+        environment
+            .get(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let platform = etcetera::choose_base_strategy().ok();
+    let below = |directory: &str| set("HOME").map(|home| home.join(directory));
+    let data = set("XDG_DATA_HOME").or_else(|| below(".local/share"));
+    let config = set("XDG_CONFIG_HOME").or_else(|| below(".config"));
+    let data = data.or_else(|| platform.as_ref().map(BaseStrategy::data_dir));
+    let config = config.or_else(|| platform.as_ref().map(BaseStrategy::config_dir));
+    match (data, config) {
+        (Some(data), Some(config)) => Ok(Locations::new(data, config)),
+        _ => Err(Error::usage(
+            "the home directory is not known",
+            "set HOME, or give `--vault` and `--kek-file`",
+        )),
+    }
+}
+
+/// Asks for the passphrase, where there is a terminal to ask on.
+pub(crate) fn ask() -> Option<fn() -> ibyok_core::Result<Secret>> {
+    std::io::stdin().is_terminal().then_some(|| typed("Passphrase: "))
+}
+
+/// Asks for a new passphrase, twice.
+pub(crate) fn ask_twice() -> Option<fn() -> ibyok_core::Result<Secret>> {
+    std::io::stdin().is_terminal().then_some(|| {
+        let first = typed("New passphrase: ")?;
+        let second = typed("Once more: ")?;
+        if first.expose_secret() != second.expose_secret() {
+            return Err(ibyok_core::Error::invalid("the two passphrases differ", "try again"));
+        }
+        Ok(first)
+    })
+}
+
+fn typed(prompt: &str) -> ibyok_core::Result<Secret> {
+    let typed = rpassword::prompt_password(prompt)
+        .map(Zeroizing::new)
+        .map_err(|error| {
+            ibyok_core::Error::invalid(format!("nothing could be typed: {error}"), "give `--passphrase-file`")
+        })?;
+    Ok(Secret::copy_of(typed.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_found_only_where_a_url_holds_one() {
+        assert!(holds_password("postgres://u:p@host/db"));
+        assert!(holds_password("redis://:p@host"));
+        for fine in [
+            "file",
+            "postgres://host/db",
+            "postgres://u@host/db",
+            "postgres://host/db?x=a:b@c",
+            "/a:b@c",
+        ] {
+            assert!(!holds_password(fine), "{fine}");
+        }
+    }
+
+    #[test]
+    fn a_flag_with_a_password_is_refused() {
+        let mut globals = Globals::default();
+        globals.settings.store = Some("postgres://u:SENT@host/db".to_owned());
+        let error = given(&globals).unwrap_err();
+        assert!(matches!(&error, Error::Usage { what, hint } if !what.contains("SENT") && !hint.contains("SENT")));
+    }
+}

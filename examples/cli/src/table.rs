@@ -1,0 +1,137 @@
+//! Tables: drawn for a terminal, plain aligned columns for anything else.
+
+use comfy_table::{Cell, ContentArrangement, Table as Drawing, presets};
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::io::Io;
+use crate::show::clean;
+
+/// A table of text.
+pub(crate) struct Table {
+    heads: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// An empty table with these heads.
+    pub(crate) fn new(heads: &[&'static str]) -> Self {
+        Table {
+            heads: heads.to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// A table of JSON documents: each column is a head and the path (`a.b`) of what stands in it.
+    pub(crate) fn of(items: &[Value], columns: &[(&'static str, &str)]) -> Self {
+        let mut table = Table::new(&columns.iter().map(|(head, _)| *head).collect::<Vec<_>>());
+        for item in items {
+            table.row(columns.iter().map(|(_, path)| text(at(item, path))));
+        }
+        table
+    }
+
+    /// One more row. What would move a terminal's cursor is made visible.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().map(|cell| clean(&cell)).collect());
+    }
+
+    /// Writes the table as the answer.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub(crate) fn print(&self, io: &mut Io) -> Result<()> {
+        let drawn = self.draw(io.terminal.output, io.terminal.colour);
+        io.answer(drawn.as_bytes())
+    }
+
+    fn draw(&self, terminal: bool, colour: bool) -> String {
+        let mut drawing = Drawing::new();
+        drawing.load_style(presets::NOTHING);
+        drawing.set_content_arrangement(if terminal {
+            ContentArrangement::Dynamic
+        } else {
+            ContentArrangement::Disabled
+        });
+        drawing.set_header(self.heads.iter().map(|head| {
+            let cell = Cell::new(head);
+            if colour {
+                cell.add_attribute(comfy_table::Attribute::Bold)
+            } else {
+                cell
+            }
+        }));
+        if colour {
+            drawing.enforce_styling();
+        } else if !terminal {
+            drawing.force_no_tty();
+        }
+        for row in &self.rows {
+            drawing.add_row(row);
+        }
+        for column in drawing.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        drawing.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    }
+}
+
+/// What stands at a path of a JSON document.
+pub(crate) fn at<'a>(document: &'a Value, path: &str) -> &'a Value {
+    path.split('.')
+        .fold(document, |value, name| value.get(name).unwrap_or(&Value::Null))
+}
+
+/// A JSON value as a person reads it.
+pub(crate) fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
+        Value::Array(items) if items.is_empty() => "-".to_owned(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
+        Value::Object(map) if map.is_empty() => "-".to_owned(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(name, value)| format!("{name}={}", text(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
+        Value::Number(number) => number.to_string(),
+    }
+}
+
+/// A document's lines, `name: value` each, for `show`.
+pub(crate) fn facts(document: &Value, columns: &[(&str, &str)]) -> String {
+    let width = columns.iter().map(|(head, _)| head.len()).max().unwrap_or(0);
+    let lines = columns
+        .iter()
+        .map(|(head, path)| format!("{head:width$}  {}\n", clean(&text(at(document, path)))));
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_nothing_trails() {
+        let items = [json!({"a": "東京", "b": {"c": 1}}), json!({"a": "x", "b": {"c": null}})];
+        let table = Table::of(&items, &[("NAME", "a"), ("N", "b.c")]);
+        assert_eq!(table.draw(false, false), "NAME  N\n東京  1\nx     -\n");
+    }
+
+    #[test]
+    fn a_cell_cannot_act_on_the_terminal() {
+        let table = Table::of(&[json!({"a": "x\u{1b}[2Jy\nz"})], &[("A", "a")]);
+        assert_eq!(table.draw(true, false), "A\nx\\u{1b}[2Jy\\u{a}z\n");
+    }
+
+    #[test]
+    fn only_colour_makes_escapes() {
+        let table = Table::of(&[json!({"a": "x"})], &[("A", "a")]);
+        assert!(table.draw(true, true).contains("\u{1b}["));
+        assert!(!table.draw(true, false).contains('\u{1b}'));
+    }
+}
