@@ -49,8 +49,6 @@ impl Mode {
 pub(crate) struct Loaded {
     permit: Permit,
     held: Arc<Held<KeyRecord>>,
-    /// Of the cache, before the record was found: as long as it stands, nothing has changed since.
-    epoch: u64,
 }
 
 /// A value, opened and not yet released.
@@ -160,7 +158,7 @@ impl Opened {
         if !receipt.is_for(ticket) {
             return Err(Error::unavailable(Part::AuditLog, "the receipt is for another request"));
         }
-        let Loaded { permit, held, .. } = self.loaded;
+        let Loaded { permit, held } = self.loaded;
         let environment = permit.realm.name.environment.clone();
         let environment = environment.ok_or_else(|| Error::integrity("a key of no environment"))?;
         Ok(Released {
@@ -189,12 +187,14 @@ impl Inner {
         context: &RequestContext,
     ) -> Result<Released> {
         let mut attempt = Attempt::new(action, self.now(), context);
+        // Before anything is looked at: as long as it stands, nothing that was looked at has changed.
+        let epoch = self.cache.epoch();
         let opened = self.open_if_permitted(&mut attempt, asking, reference).await;
         let opened = self.refusing(&attempt, opened).await?;
         let event = attempt.allowed();
         let ticket = event.ticket();
         let receipt = self.log.append(event).await?;
-        self.unchanged(&opened, &attempt).await?;
+        self.unchanged(&opened, &attempt, epoch).await?;
         opened.release(receipt, ticket)
     }
 
@@ -213,11 +213,10 @@ impl Inner {
     /// Finds the record that a permit is for.
     pub(crate) async fn load_permitted(self: &Arc<Self>, permit: Permit) -> Result<Loaded> {
         self.hold_lease().await?;
-        let epoch = self.cache.epoch();
         let held = self.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
-        Ok(Loaded { permit, held, epoch })
+        Ok(Loaded { permit, held })
     }
 
     /// Unwraps the data key, and opens the fields that were asked for.
@@ -235,9 +234,9 @@ impl Inner {
     }
 
     /// Once more, now that the line is durable: are token and key still what the permit was given for?
-    async fn unchanged(self: &Arc<Self>, opened: &Opened, attempt: &Attempt) -> Result<()> {
+    async fn unchanged(self: &Arc<Self>, opened: &Opened, attempt: &Attempt, epoch: u64) -> Result<()> {
         let loaded = &opened.loaded;
-        if self.cache.epoch() == loaded.epoch && self.lease.holds(&self.clock) {
+        if self.cache.epoch() == epoch && self.lease.holds(&self.clock) {
             return Ok(());
         }
         self.hold_lease().await?;

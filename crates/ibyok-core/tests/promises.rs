@@ -386,3 +386,36 @@ async fn many_requests_on_a_cold_cache_make_one_call_to_the_kek() {
     }
     assert_eq!(kek.unwraps() - before, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_released_after_a_revocation_returned_where_it_was_made() {
+    let scene = Scene::new().await;
+    let key = scene.key("prod/openai");
+    scene.operator().set_key(&key, secret("sk")).await.unwrap();
+    for round in 0..50 {
+        let name = format!("worker {round}");
+        let token = std::sync::Arc::new(scene.token_named(&name, reading("prod")).await);
+        let returned = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let readers: Vec<_> = (0..4)
+            .map(|_| {
+                let (vault, token, key, returned) = (scene.vault.clone(), token.clone(), key.clone(), returned.clone());
+                tokio::spawn(async move {
+                    loop {
+                        let over = returned.load(std::sync::atomic::Ordering::SeqCst);
+                        match vault.retrieve(&token, &key, &RequestContext::default()).await {
+                            Ok(_) if over => return false,
+                            Ok(_) => {}
+                            Err(error) => return error.code() == Code::Unauthenticated,
+                        }
+                    }
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        scene.operator().revoke_token(&name, false).await.unwrap();
+        returned.store(true, std::sync::atomic::Ordering::SeqCst);
+        for reader in readers {
+            assert!(reader.await.unwrap(), "round {round}");
+        }
+    }
+}
