@@ -1,2 +1,14 @@
-//! Benchmarks of IBYOK: the numbers; each bench is a target of its own.
+//! What the benchmarks of IBYOK share: a vault that is filled, and the machine's clocks. Numbers, never assertions.
+//!
+//! `cargo bench -p ibyok-benches --bench retrieve` measures the parts and the whole with criterion, `--bench cpu` how much
+//! CPU a retrieval costs, `--bench http` the server beside an axum hello world. The README says what each number means.
 #![forbid(unsafe_code)]
+
+mod clock;
+mod scene;
+mod table;
+
+// The public interface is:
+pub use clock::{Cpu, resident_kib};
+pub use scene::{Backing, Result, Scene};
+pub use table::{median, percentile, quantity};

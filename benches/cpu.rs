@@ -1,0 +1,135 @@
+//! How much CPU a retrieval costs in process, and on which thread: `cargo bench -p ibyok-benches --bench cpu`.
+//!
+//! `-- --profile memory written 64 SECONDS` only retrieves, for a profiler to look at.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ibyok_benches::{Backing, Cpu, Result, Scene, median, quantity};
+use ibyok_core::Durability;
+use tokio::runtime::Runtime;
+
+/// How often each setting is measured; settings alternate, so that what else the machine does meets all of them.
+const ROUNDS: usize = 5;
+
+/// How long one measurement takes.
+const ROUND: Duration = Duration::from_millis(600);
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // One thread for everything but the log, so that "the caller's thread" means something.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match words.as_slice() {
+        ["--profile", backing, durability, tasks, seconds] => {
+            let backing = if *backing == "file" { Backing::File } else { Backing::Memory };
+            let durability = if *durability == "synced" { Durability::Synced } else { Durability::Written };
+            let scene = runtime.block_on(Scene::new(backing, durability, 100, 64))?;
+            let setting = Setting::new("profile", scene, tasks.parse()?);
+            let cost = setting.measure(&runtime, Duration::from_secs(seconds.parse()?))?;
+            println!("{cost:?}");
+            Ok(())
+        }
+        _ => compare(&runtime),
+    }
+}
+
+fn compare(runtime: &Runtime) -> Result<()> {
+    let mut settings = Vec::new();
+    for (backing, durability, keys, tasks) in [
+        (Backing::Memory, Durability::Written, 100, 1),
+        (Backing::Memory, Durability::Written, 100, 32),
+        (Backing::Memory, Durability::Written, 100, 256),
+        (Backing::File, Durability::Written, 100, 256),
+        (Backing::Memory, Durability::Written, 10_000, 256),
+        (Backing::Memory, Durability::Written, 100_000, 256),
+        (Backing::Memory, Durability::Synced, 100, 1),
+        (Backing::Memory, Durability::Synced, 100, 256),
+    ] {
+        let scene = runtime.block_on(Scene::new(backing, durability, keys, 64))?;
+        let word = if durability == Durability::Synced { "synced" } else { "written" };
+        let name = format!("{:<6} {word:<7} {keys:>7} keys {tasks:>4} at a time", backing.as_str());
+        settings.push((Setting::new(&name, scene, tasks), Vec::new()));
+    }
+    for _ in 0..ROUNDS {
+        for (setting, costs) in &mut settings {
+            costs.push(setting.measure(runtime, ROUND)?);
+        }
+    }
+    println!("CPU of one retrieval, in microseconds; medians of {ROUNDS} alternated rounds of {ROUND:?}\n");
+    println!("{:<46} {:>8} {:>8} {:>8} {:>10}", "", "caller", "others", "all", "per second");
+    for (setting, costs) in &settings {
+        let of = |part: fn(&Cost) -> f64| median(&costs.iter().map(part).collect::<Vec<_>>());
+        println!(
+            "{:<46} {:>8.2} {:>8.2} {:>8.2} {:>10}",
+            setting.name,
+            of(|cost| cost.caller),
+            of(|cost| cost.others),
+            of(|cost| cost.caller + cost.others),
+            quantity(of(|cost| cost.rate))
+        );
+    }
+    Ok(())
+}
+
+/// A vault, and how many retrievals are under way at once.
+struct Setting {
+    name: String,
+    scene: Arc<Scene>,
+    tasks: usize,
+}
+
+/// Of one retrieval: microseconds of CPU on the caller's thread and on all others, and how many there were in a second.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    caller: f64,
+    others: f64,
+    rate: f64,
+}
+
+impl Setting {
+    fn new(name: &str, scene: Scene, tasks: usize) -> Self {
+        Setting {
+            name: name.to_owned(),
+            scene: Arc::new(scene),
+            tasks,
+        }
+    }
+
+    fn measure(&self, runtime: &Runtime, time: Duration) -> Result<Cost> {
+        runtime.block_on(self.run(Duration::from_millis(100)))?;
+        let (cpu, begun) = (Cpu::now(), Instant::now());
+        let count = runtime.block_on(self.run(time))?;
+        let (cpu, took) = (Cpu::now().since(cpu), begun.elapsed());
+        let micros = |time: Duration| time.as_secs_f64() * 1e6 / count;
+        Ok(Cost {
+            caller: micros(cpu.thread),
+            others: micros(cpu.process.saturating_sub(cpu.thread)),
+            rate: count / took.as_secs_f64(),
+        })
+    }
+
+    /// How many retrievals there were.
+    async fn run(&self, time: Duration) -> Result<f64> {
+        let end = Instant::now() + time;
+        let mut running = tokio::task::JoinSet::new();
+        for task in 0..self.tasks {
+            let scene = Arc::clone(&self.scene);
+            running.spawn(async move {
+                // A stride that meets every key, whatever their number.
+                let (mut number, mut count) = (task, 0_u32);
+                while Instant::now() < end {
+                    scene.retrieve(number).await?;
+                    number = number.wrapping_add(7919);
+                    count += 1;
+                }
+                Result::Ok(count)
+            });
+        }
+        let mut all = 0.0;
+        while let Some(count) = running.join_next().await {
+            all += f64::from(count??);
+        }
+        Ok(all)
+    }
+}
