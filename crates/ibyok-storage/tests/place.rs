@@ -4,6 +4,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use ibyok_storage::{ChangeNumber, Changes, Collection, Error, Expect, FileStore, Kind, RecordId, Revision, Store};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -325,4 +326,29 @@ async fn debug_shows_the_path_and_nothing_else() {
         format!("{store:?}"),
         format!("FileStore {{ path: {:?}, .. }}", store.path())
     );
+}
+
+#[tokio::test]
+async fn a_lock_that_is_held_too_long_stops_writers_for_seconds_and_readers_not_at_all() {
+    let (_directory, path) = place();
+    made(&path).await;
+    let store = FileStore::open(&path).await.unwrap();
+    let mut other = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+
+    let begun = Instant::now();
+    let (id_of_put, id_of_get) = (id(2), id(1));
+    let (put, get) = tokio::join!(store.put(&id_of_put, b"x", Expect::Absent), async {
+        let stored = store.get(&id_of_get).await;
+        (stored, begun.elapsed())
+    });
+    assert!(get.0.unwrap().is_some());
+    assert!(get.1 < Duration::from_secs(2), "{:?}", get.1);
+    let error = put.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    assert!(error.to_string().contains("another process"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+
+    other.execute("ROLLBACK").await.unwrap();
+    store.put(&id(2), b"x", Expect::Absent).await.unwrap();
 }
