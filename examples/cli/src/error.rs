@@ -140,3 +140,17 @@ impl Error {
         }
     }
 }
+
+impl From<ibyok_server::Error> for Error {
+    fn from(error: ibyok_server::Error) -> Self {
+        use ibyok_server::Error as Server;
+        let hint = error
+            .hint()
+            .unwrap_or_else(|| "see the limits of this machine".to_owned());
+        match error {
+            Server::Vault(error) => Error::Vault(error),
+            Server::Insecure { .. } => Error::usage(error.to_string(), hint),
+            other => Error::failed(other.to_string(), hint),
+        }
+    }
+}

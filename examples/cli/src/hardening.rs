@@ -9,7 +9,7 @@ static BEFORE: OnceLock<Rlimit> = OnceLock::new();
 
 /// Turns core dumps off, and on Linux keeps other processes of the same user from attaching.
 pub(crate) fn forbid_core_dumps() {
-    let before = BEFORE.get_or_init(|| getrlimit(Resource::Core)).clone();
+    let before = *BEFORE.get_or_init(|| getrlimit(Resource::Core));
     // A kernel that refuses leaves us as safe as any other program.
     setrlimit(
         Resource::Core,
@@ -29,6 +29,6 @@ pub(crate) fn forbid_core_dumps() {
 /// Gives back the limit that we were started with, for a program that takes our place.
 pub(crate) fn allow_core_dumps_again() {
     if let Some(before) = BEFORE.get() {
-        setrlimit(Resource::Core, before.clone()).unwrap_or_default();
+        setrlimit(Resource::Core, *before).unwrap_or_default();
     }
 }

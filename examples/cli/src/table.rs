@@ -26,7 +26,7 @@ impl Table {
     pub(crate) fn of(items: &[Value], columns: &[(&'static str, &str)]) -> Self {
         let mut table = Table::new(&columns.iter().map(|(head, _)| *head).collect::<Vec<_>>());
         for item in items {
-            table.row(columns.iter().map(|(_, path)| text(at(item, path))));
+            table.row(columns.iter().map(|(_, path)| shown(at(item, path))));
         }
         table
     }
@@ -100,12 +100,22 @@ pub(crate) fn text(value: &Value) -> String {
     }
 }
 
+/// As [`text`], with times to the second.
+pub(crate) fn shown(value: &Value) -> String {
+    let text = text(value);
+    // The shortest time has 20 characters: nothing shorter is looked at.
+    let time = (text.len() >= 20 && text.ends_with('Z'))
+        .then(|| text.parse::<jiff::Timestamp>().ok())
+        .flatten();
+    time.map_or(text, |time| format!("{time:.0}"))
+}
+
 /// A document's lines, `name: value` each, for `show`.
 pub(crate) fn facts(document: &Value, columns: &[(&str, &str)]) -> String {
     let width = columns.iter().map(|(head, _)| head.len()).max().unwrap_or(0);
     let lines = columns
         .iter()
-        .map(|(head, path)| format!("{head:width$}  {}\n", clean(&text(at(document, path)))));
+        .map(|(head, path)| format!("{head:width$}  {}\n", clean(&shown(at(document, path)))));
     lines.collect()
 }
 
@@ -126,6 +136,15 @@ mod tests {
     fn a_cell_cannot_act_on_the_terminal() {
         let table = Table::of(&[json!({"a": "x\u{1b}[2Jy\nz"})], &[("A", "a")]);
         assert_eq!(table.draw(true, false), "A\nx\\u{1b}[2Jy\\u{a}z\n");
+    }
+
+    #[test]
+    fn a_time_is_shown_to_the_second() {
+        let item = json!({"at": "2026-12-24T17:33:49.049547612Z", "name": "fooooooooooooooooooooooZ"});
+        assert_eq!(
+            facts(&item, &[("at", "at"), ("n", "name")]),
+            "at  2026-12-24T17:33:49Z\nn   fooooooooooooooooooooooZ\n"
+        );
     }
 
     #[test]

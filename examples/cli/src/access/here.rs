@@ -39,6 +39,8 @@ impl Here {
         let ask = crate::settings::ask();
         let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);
         let vault = settings.open(&operator_name(), ask).await?;
+        let namespace = settings.namespace.clone();
+        let is_token = matches!(&who, Who::Token(..));
         let (session, why) = match who {
             Who::Operator(name) => (
                 vault.operator(name),
@@ -46,8 +48,11 @@ impl Here {
             ),
             Who::Token(token, why) => (vault.as_token(token), format!("{why} holds an access token")),
         };
-        let namespace = settings.namespace.clone();
         let session = session.in_namespace(namespace.clone());
+        // A token stays in its own namespace: another one that was asked for is not to be mistaken for it.
+        if is_token && namespace != Namespace::default() {
+            super::same_namespace(session.whoami().await?.namespace.as_str(), namespace.as_str())?;
+        }
         Ok(Here {
             vault,
             session,

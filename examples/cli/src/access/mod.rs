@@ -69,7 +69,11 @@ pub(crate) async fn open(globals: &Globals, environment: &Environment, io: &mut 
     match place(globals, environment)? {
         Place::Server { url, why } => {
             let (token, _) = token(environment)?;
-            Ok(Box::new(Server::new(&url, &token, why)?))
+            let namespace = globals
+                .namespace
+                .as_ref()
+                .or_else(|| environment.get("IBYOK_NAMESPACE"));
+            Ok(Box::new(Server::new(&url, &token, why, namespace.cloned())?))
         }
         Place::Here => Ok(Box::new(open_here(globals, environment, io).await?)),
     }
@@ -106,6 +110,20 @@ async fn open_here(globals: &Globals, environment: &Environment, io: &mut Io) ->
         ));
     }
     Here::open(globals, environment, who).await
+}
+
+/// Refuses where a token belongs to another namespace than the one that was asked for.
+///
+/// # Errors
+/// The vault's `denied`.
+fn same_namespace(own: &str, asked: &str) -> Result<()> {
+    if own == asked {
+        return Ok(());
+    }
+    Err(Error::Vault(ibyok_core::Error::Denied {
+        limit: "namespace",
+        reason: format!("the token belongs to the namespace `{own}`"),
+    }))
 }
 
 /// Which key a command is about: a reference, or a bare id.

@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 pub(crate) struct Server {
     client: Client,
     why: &'static str,
+    /// The namespace that was asked for, if one was: the token's own has to be it.
+    namespace: Option<String>,
 }
 
 impl Server {
@@ -23,23 +25,18 @@ impl Server {
     ///
     /// # Errors
     /// The client's, for what is no URL or would send the token in the clear.
-    pub(crate) fn new(url: &str, token: &AccessToken, why: &'static str) -> Result<Self> {
+    pub(crate) fn new(url: &str, token: &AccessToken, why: &'static str, namespace: Option<String>) -> Result<Self> {
         let client = Client::builder(url, SecretString::from(token.expose()))
             .user_agent(concat!("ibyok/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Server { client, why })
+        Ok(Server { client, why, namespace })
     }
 
     /// Environment and name (or id) of a key in the token's own namespace; another one's is not to be mistaken for it.
     async fn path(&self, key: &KeyRef) -> Result<(String, String)> {
-        if let Some(namespace) = key.namespace() {
-            let own = self.client.whoami().await?.namespace;
-            if own != namespace.as_str() {
-                return Err(Error::Vault(ibyok_core::Error::Denied {
-                    limit: "namespace",
-                    reason: format!("the token belongs to the namespace `{own}`"),
-                }));
-            }
+        let asked = key.namespace().map(|namespace| namespace.as_str());
+        if let Some(asked) = asked.or(self.namespace.as_deref()) {
+            super::same_namespace(&self.client.whoami().await?.namespace, asked)?;
         }
         let text = key.clone().at_version(None).with_field(None).to_string();
         let name = text.rsplit('/').next().unwrap_or_default().to_owned();

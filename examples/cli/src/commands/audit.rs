@@ -8,8 +8,8 @@ use ibyok_core::{Entry, EnvironmentName, Filter, Line, Lines, Outcome, Timestamp
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::{Cx, time};
-use crate::access::{Here, KeyArgument, document_of as document};
+use super::{Cx, stopped, time};
+use crate::access::{Access, Here, KeyArgument, document_of as document};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
@@ -143,11 +143,15 @@ async fn tail(args: &Tail, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Res
     let Some(mut follow) = follow else {
         return Ok(Exit::Done);
     };
+    let mut stop = std::pin::pin!(stopped());
     loop {
         for line in follow.poll().map_err(ibyok_core::Error::from)? {
             show(&line, cx)?;
         }
-        tokio::time::sleep(FOLLOW).await;
+        tokio::select! {
+            () = &mut stop => return Ok(Exit::Done),
+            () = tokio::time::sleep(FOLLOW) => {}
+        }
     }
 }
 
@@ -232,13 +236,32 @@ fn no_key(text: &str) -> Error {
 }
 
 async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
-    cx.with_vault("audit verify", async |here, cx| {
-        let spinner = spinner(cx, "verifying");
-        let report = here.session.verify_audit(keys).await;
-        spinner.finish_and_clear();
-        answer(&document(&report?)?, cx)
-    })
-    .await
+    let here = match crate::access::here("audit verify", cx.globals, cx.environment, cx.io).await {
+        Ok(here) => here,
+        Err(error) if Exit::from(&error) == Exit::Unavailable => return verify_without_vault(keys, error, cx),
+        Err(error) => return Err(error),
+    };
+    let spinner = spinner(cx, "verifying");
+    let report = here.session.verify_audit(keys).await;
+    spinner.finish_and_clear();
+    let closed = here.close().await;
+    let exit = answer(&document(&report?)?, cx)?;
+    closed.map(|()| exit)
+}
+
+/// What remains where the vault does not open, perhaps since its log is damaged. A log without a fault then does not explain it.
+fn verify_without_vault(keys: &[VerifyingKey], why: Error, cx: &mut Cx<'_>) -> Result<Exit> {
+    let settings = crate::settings::resolve(cx.globals, cx.environment)?;
+    let Ok(report) = ibyok_core::verify_log(&settings.audit, keys) else {
+        return Err(why);
+    };
+    if report.ok {
+        return Err(why);
+    }
+    cx.io.warn(&format!("the vault does not open: {why}"));
+    cx.io
+        .warn("verified without it, and without the checkpoints in its store");
+    answer(&document(&report)?, cx)
 }
 
 fn answer(report: &Value, cx: &mut Cx<'_>) -> Result<Exit> {

@@ -7,14 +7,17 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Usage`] without a terminal and `--yes`; [`Error::Failed`] if the answer is not yes.
-pub(super) fn confirm(cx: &mut Cx<'_>, question: &str) -> Result<()> {
+pub(super) fn confirm(cx: &mut Cx<'_>, act: &str, consequence: &str) -> Result<()> {
     if cx.globals.yes {
         return Ok(());
     }
     if !(cx.io.terminal.input && cx.io.terminal.error) {
-        return Err(Error::usage(format!("{question} This needs a yes"), "give `--yes`"));
+        return Err(Error::usage(
+            format!("to {act} needs a yes, and there is nobody to ask"),
+            format!("{consequence}; give `--yes` if that is meant"),
+        ));
     }
-    cx.io.prompt(&format!("{question} [y/N] "));
+    cx.io.prompt(&format!("{act}: {consequence}. Go on? [y/N] "));
     match cx.io.line().to_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(Error::failed("nothing was done", "answer `y` to go on")),

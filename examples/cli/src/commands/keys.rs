@@ -158,7 +158,7 @@ async fn list(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
     let environment: Option<EnvironmentName> = environment.map(str::parse).transpose()?;
     cx.with_access(async |access, cx| {
         let mut items = access.list(environment.as_ref()).await?;
-        items.sort_by(|a, b| text(at(a, "ref")).cmp(&text(at(b, "ref"))));
+        items.sort_by_key(|item| text(at(item, "ref")));
         cx.answer_list(items, &COLUMNS)
     })
     .await
@@ -195,7 +195,7 @@ async fn switch(args: &Switch, on: bool, cx: &mut Cx<'_>) -> Result<Exit> {
 
 async fn remove(key: &str, cx: &mut Cx<'_>) -> Result<Exit> {
     let parsed: KeyArgument = key.parse()?;
-    confirm(cx, &format!("Remove the key `{key}` with all its versions?"))?;
+    confirm(cx, &format!("remove the key `{key}`"), "all its versions are destroyed")?;
     cx.with_access(async |access, cx| {
         let key = parsed.resolve(access).await?;
         let removed = access.remove(&key).await?;

@@ -4,6 +4,7 @@ mod attenuate;
 mod audit;
 mod completions;
 mod confirm;
+mod demo;
 mod envs;
 mod export;
 mod fetch;
@@ -13,12 +14,16 @@ mod init;
 mod keys;
 mod man;
 mod run;
+mod serve;
 mod status;
+mod stop;
 mod time;
 mod tokens;
 mod whoami;
 
 use clap::{Parser, Subcommand};
+
+use self::stop::stopped;
 
 use crate::access::{self, Access};
 use crate::error::Result;
@@ -68,6 +73,10 @@ pub(crate) enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(audit::Verb),
+    /// Serve the vault over HTTP
+    Serve(serve::Args),
+    /// See the whole of it on a throw-away vault, in a few seconds
+    Demo,
     /// Print the completions of a shell
     Completions(completions::Args),
     /// Print the manual page, of a command if one is named
@@ -98,6 +107,8 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
         Command::Export(args) => export::run(args, cx).await,
         Command::Tokens(verb) => tokens::run(verb, cx).await,
         Command::Audit(verb) => audit::run(verb, cx).await,
+        Command::Serve(args) => serve::run(args, cx).await,
+        Command::Demo => demo::run(cx).await,
         Command::Completions(args) => completions::run(args, cx),
         Command::Man(args) => man::run(args, cx),
     }

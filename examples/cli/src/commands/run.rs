@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ibyok_core::{EnvironmentName, ExposeSecret, KeyRef, Pattern};
@@ -160,7 +160,7 @@ async fn gather(
     Ok(gathered)
 }
 
-fn file(path: &PathBuf) -> Result<Sources> {
+fn file(path: &Path) -> Result<Sources> {
     let text = super::import::read_file(path, ENV_FILE_MAX)?;
     let parsed = dotenv::parse(&text)?;
     let sources = parsed.assignments.iter().map(|assignment| {

@@ -89,7 +89,7 @@ mod tests {
             "2026-13-01",
             "31.12.2026",
             "5000000000000y",
-                        "tomorrow",
+            "tomorrow",
         ] {
             assert!(ahead(text, now()).is_err(), "{text:?}");
         }

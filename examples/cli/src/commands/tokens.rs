@@ -7,7 +7,7 @@ use super::confirm::confirm;
 use super::{Cx, attenuate, time};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::table::{at, text};
+use crate::table::{at, shown, text};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -106,7 +106,7 @@ async fn issue(args: &Issue, cx: &mut Cx<'_>) -> Result<Exit> {
     let request = TokenRequest::new(args.name.clone(), grant(args)?).expiry(expiry(args)?);
     cx.with_access(async |access, cx| {
         let (info, token) = access.issue(request).await?;
-        let expires = text(at(&info, "expires_at"));
+        let expires = shown(at(&info, "expires_at"));
         if cx.globals.json {
             // The one document that holds a token; it is asked for.
             cx.io.answer_json(&json!({
@@ -158,10 +158,13 @@ fn expiry(args: &Issue) -> Result<Expiry> {
 }
 
 async fn revoke(which: &str, keep_children: bool, cx: &mut Cx<'_>) -> Result<Exit> {
-    confirm(
-        cx,
-        &format!("Revoke the token `{which}`? Whoever uses it is refused from now on."),
-    )?;
+    let children = if keep_children {
+        ""
+    } else {
+        ", and whoever uses a token that it issued"
+    };
+    let consequence = format!("whoever uses it{children}, is refused from now on");
+    confirm(cx, &format!("revoke the token `{which}`"), &consequence)?;
     cx.with_access(async |access, cx| {
         let info = access.revoke(which, keep_children).await?;
         if cx.globals.json {

@@ -123,7 +123,7 @@ mod tests {
         let statements = split(file);
         statements
             .iter()
-            .filter_map(|s| s.value.clone().map(|v| (s.line, &file[v])))
+            .filter_map(|s| s.value.clone().map(|v| (s.line, file.get(v).unwrap())))
             .collect()
     }
 
@@ -152,8 +152,8 @@ mod tests {
             prop_assert!(texts <= file.len());
             let mut at = 0;
             for statement in &statements {
-                let found = file[at..].find(statement.text).map(|f| f + at);
-                prop_assert!(found.is_some_and(|f| file[at..f].chars().all(|c| c == '\r' || c == '\n')));
+                let found = file.get(at..).unwrap().find(statement.text).map(|f| f + at);
+                prop_assert!(found.is_some_and(|f| file.get(at..f).unwrap().chars().all(|c| c == '\r' || c == '\n')));
                 at = found.unwrap_or(0) + statement.text.len();
             }
             for value in statements.into_iter().filter_map(|s| s.value) {

@@ -1,0 +1,45 @@
+//! `ibyok serve`
+
+use ibyok_core::settings::Passphrase;
+use ibyok_server::LogLevel;
+
+use super::Cx;
+use crate::access::only_here;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::identity::operator_name;
+use crate::settings;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The address [variable: IBYOK_LISTEN; default: 127.0.0.1:8420]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Speak plain HTTP also to other machines
+    #[arg(long)]
+    insecure_http: bool,
+    /// A network of proxies whose word on a client's address is believed [variable: IBYOK_TRUSTED_PROXIES]
+    #[arg(long, value_name = "CIDR")]
+    trusted_proxy: Vec<String>,
+    /// The server's own environment, where a request names none [variable: IBYOK_ENV]
+    #[arg(long, value_name = "ENV")]
+    environment: Option<String>,
+    /// How much to log: error, warn, info, debug, trace
+    #[arg(long, value_name = "LEVEL", default_value_t)]
+    log: LogLevel,
+}
+
+pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    only_here("serve", cx.globals, cx.environment)?;
+    let mut given = settings::given(cx.globals)?;
+    given.listen = args.listen;
+    given.environment = args.environment;
+    given.trusted_proxies = (!args.trusted_proxy.is_empty()).then(|| args.trusted_proxy.join(","));
+    let settings = settings::resolve_given(&given, cx.environment)?;
+    ibyok_server::log_to_stderr(args.log);
+    let ask = settings::ask();
+    let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);
+    let vault = settings.open(&operator_name(), ask).await?;
+    ibyok_server::run(&settings, vault, args.insecure_http).await?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,17 @@
+//! When a command that goes on is to end.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Resolves at Ctrl-C, or when the process is told to end: the vault is then closed as it should be.
+pub(super) async fn stopped() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
