@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ibyok_policy::{Decision, Request, Scope, decide, may_list};
+use ibyok_policy::{Decision, Grant, RealmScope, Request, Restriction, Scope, decide, may_list};
 
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
@@ -40,22 +40,21 @@ impl Inner {
         environment: Option<&EnvironmentName>,
         key: Option<&KeyName>,
     ) -> Result<()> {
-        let Principal::Token(holder) = principal else {
-            return Ok(());
-        };
-        let request = Request {
-            scope,
-            namespace: namespace.as_str(),
-            environment: environment.map(EnvironmentName::as_str),
-            key: key.map(KeyName::as_str),
-            source: attempt.context.source,
-            at: attempt.at,
-        };
-        let grant = &holder.held.record.grant;
-        match decide(&holder.realm.scope(), grant, &holder.restrictions, &request) {
-            Decision::Allow => Ok(()),
-            Decision::Deny(reason) => Err(reason.into()),
-        }
+        let environment = environment.map(EnvironmentName::as_str);
+        let (source, at) = (attempt.context.source, attempt.at);
+        let (namespace, key) = (namespace.as_str(), key.map(KeyName::as_str));
+        decided(
+            principal,
+            decide,
+            &Request {
+                scope,
+                namespace,
+                environment,
+                key,
+                source,
+                at,
+            },
+        )
     }
 
     /// As [`Inner::allowed`], for some key, whichever it is: what lists and tokens are asked for by.
@@ -67,22 +66,20 @@ impl Inner {
         namespace: &Namespace,
         environment: &EnvironmentName,
     ) -> Result<()> {
-        let Principal::Token(holder) = principal else {
-            return Ok(());
-        };
-        let request = Request {
-            scope,
-            namespace: namespace.as_str(),
-            environment: Some(environment.as_str()),
-            key: None,
-            source: attempt.context.source,
-            at: attempt.at,
-        };
-        let grant = &holder.held.record.grant;
-        match may_list(&holder.realm.scope(), grant, &holder.restrictions, &request) {
-            Decision::Allow => Ok(()),
-            Decision::Deny(reason) => Err(reason.into()),
-        }
+        let (source, at) = (attempt.context.source, attempt.at);
+        let (namespace, environment) = (namespace.as_str(), Some(environment.as_str()));
+        decided(
+            principal,
+            may_list,
+            &Request {
+                scope,
+                namespace,
+                environment,
+                key: None,
+                source,
+                at,
+            },
+        )
     }
 
     /// The environments of a namespace in which a principal may use a scope on some key.
@@ -233,4 +230,23 @@ impl Inner {
 /// What a token hears of a key that it may not have, and of one that does not exist: by id the two are one answer.
 fn hidden_key() -> Error {
     Error::denied("key", "the key is not among the token's")
+}
+
+/// One of the policy's two questions.
+type Question = fn(&RealmScope<'_>, &Grant, &[Restriction], &Request<'_>) -> Decision;
+
+/// An operator may do everything; for a token the policy decides.
+fn decided(principal: &Principal, question: Question, request: &Request<'_>) -> Result<()> {
+    let Principal::Token(holder) = principal else {
+        return Ok(());
+    };
+    match question(
+        &holder.realm.scope(),
+        &holder.held.record.grant,
+        &holder.restrictions,
+        request,
+    ) {
+        Decision::Allow => Ok(()),
+        Decision::Deny(reason) => Err(reason.into()),
+    }
 }

@@ -5,6 +5,7 @@ pub(crate) mod key;
 pub(crate) mod key_ref;
 pub(crate) mod name;
 pub(crate) mod token;
+pub(crate) mod write;
 
 /// What the vault stores, as the one byte that stands in the clear in the store and in the header of each sealed record.
 pub(crate) mod kind {

@@ -48,7 +48,7 @@ pub fn attenuate(token: &AccessToken, restriction: &Restriction) -> Result<Acces
     let token = Token::parse(token.expose()).map_err(|_| not_a_token())?;
     let mut restriction = restriction.clone();
     if let Some(names) = &mut restriction.environments {
-        *names = crate::tokens::canonical(names)?;
+        *names = crate::issue::canonical(names)?;
     }
     let narrower = token.attenuate(&restriction);
     let narrower = narrower.map_err(|error| Error::Invalid {

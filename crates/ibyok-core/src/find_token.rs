@@ -1,0 +1,211 @@
+//! Finding tokens, and which of them a principal sees.
+
+use std::sync::Arc;
+
+use ibyok_policy::{Environments, Scope, TokenId};
+
+use crate::attempt::Attempt;
+use crate::authenticate::{Holder, Principal};
+use crate::error::{Error, Result, quoted};
+use crate::model::kind;
+use crate::model::token::TokenRecord;
+use crate::realm::{PAGE, Realm};
+use crate::vault::Inner;
+
+/// A token that was found.
+pub(crate) struct Found {
+    pub(crate) id: TokenId,
+    pub(crate) realm: Arc<Realm>,
+    pub(crate) record: TokenRecord,
+}
+
+pub(crate) struct TokensOf {
+    pub(crate) ids: Vec<[u8; 16]>,
+    pub(crate) live: Vec<(TokenId, TokenRecord)>,
+}
+
+impl Inner {
+    /// The realms in which a principal may see tokens, in the order of lists.
+    pub(crate) async fn realms_for(&self, principal: &Principal) -> Result<Vec<Arc<Realm>>> {
+        if let Principal::Token(holder) = principal
+            && holder.realm.name.environment.is_some()
+        {
+            return Ok(vec![Arc::clone(&holder.realm)]);
+        }
+        let mut realms = Vec::new();
+        for name in self.realms_of(principal.namespace()).await? {
+            realms.extend(self.realm(&name).await?);
+        }
+        Ok(realms)
+    }
+
+    pub(crate) async fn may_use_somewhere(&self, attempt: &Attempt, principal: &Principal, scope: Scope) -> Result<()> {
+        self.environments_allowed(attempt, principal, scope, principal.namespace())
+            .await
+            .map(|_| ())
+    }
+
+    /// Whether a principal sees a token: an operator every one, a token those whose every environment it may use the scope in.
+    pub(crate) fn sees(
+        &self,
+        attempt: &Attempt,
+        principal: &Principal,
+        scope: Scope,
+        realm: &Realm,
+        record: &TokenRecord,
+    ) -> bool {
+        let Principal::Token(holder) = principal else {
+            return true;
+        };
+        let namespace = &realm.name.namespace;
+        let in_realm = realm.name.environment.as_ref().map(ToString::to_string);
+        let names: Vec<String> = match (&record.grant.environments, in_realm) {
+            (_, Some(only)) => vec![only],
+            (Environments::Named(names), None) => names.iter().cloned().collect(),
+            (Environments::All, None) => {
+                let unbound = holder.restrictions.iter().all(|r| r.environments.is_none());
+                return unbound && holder.held.record.grant.environments == Environments::All;
+            }
+        };
+        names.iter().all(|name| {
+            name.parse().is_ok_and(|name| {
+                self.allowed_for_some_key(attempt, principal, scope, namespace, &name)
+                    .is_ok()
+            })
+        })
+    }
+
+    pub(crate) async fn tokens_of(&self, realm: &Arc<Realm>, after: Option<[u8; 16]>) -> Result<TokensOf> {
+        let collection = realm.collection(kind::TOKEN)?;
+        let after = after.map(|id| ibyok_storage::RecordId::new(collection, id));
+        let ids = self.store.list(&collection, after.as_ref(), PAGE).await?;
+        let mut live = Vec::new();
+        for id in &ids {
+            if let Some(held) = self.read::<TokenRecord>(realm, id).await? {
+                live.push((token_id(realm, *id.id())?, held.record));
+            }
+        }
+        Ok(TokensOf {
+            ids: ids.iter().map(|id| *id.id()).collect(),
+            live,
+        })
+    }
+
+    pub(crate) async fn find_token(
+        self: &Arc<Self>,
+        attempt: &Attempt,
+        principal: &Principal,
+        scope: Scope,
+        which: &str,
+    ) -> Result<Found> {
+        let hidden = |error: Error| match (principal, error) {
+            (Principal::Token(_), Error::NotFound { .. }) => {
+                Error::denied("token", "the token is not among those that this one may see")
+            }
+            (_, error) => error,
+        };
+        if let (Principal::Token(holder), "self") = (principal, which) {
+            return Ok(found_self(holder));
+        }
+        if let Ok(id) = which.parse::<TokenId>() {
+            if let Principal::Token(holder) = principal
+                && holder.id == id
+            {
+                return Ok(found_self(holder));
+            }
+            self.may_use_somewhere(attempt, principal, scope).await?;
+            let found = self.token_by_id(principal, id).await.map_err(hidden)?;
+            if !self.sees(attempt, principal, scope, &found.realm, &found.record) {
+                return Err(Error::denied(
+                    "token",
+                    "the token is not among those that this one may see",
+                ));
+            }
+            return Ok(found);
+        }
+        self.may_use_somewhere(attempt, principal, scope).await?;
+        self.token_by_name(attempt, principal, scope, which)
+            .await
+            .map_err(hidden)
+    }
+
+    pub(crate) async fn token_by_id(&self, principal: &Principal, id: TokenId) -> Result<Found> {
+        let which = id.to_string();
+        for realm in self.realms_for(principal).await? {
+            if *realm.tag().as_bytes() == id.tag() {
+                let record = realm.record(kind::TOKEN, id.bytes())?;
+                let held = self.read::<TokenRecord>(&realm, &record).await?;
+                let held = held.ok_or_else(|| no_token(&which))?;
+                return Ok(Found {
+                    id,
+                    realm,
+                    record: held.record,
+                });
+            }
+        }
+        Err(no_token(&which))
+    }
+
+    pub(crate) async fn token_by_name(
+        &self,
+        attempt: &Attempt,
+        principal: &Principal,
+        scope: Scope,
+        name: &str,
+    ) -> Result<Found> {
+        let mut found: Vec<Found> = Vec::new();
+        for realm in self.realms_for(principal).await? {
+            let mut after = None;
+            loop {
+                let tokens = self.tokens_of(&realm, after).await?;
+                for (id, record) in tokens.live {
+                    if record.name == name && self.sees(attempt, principal, scope, &realm, &record) {
+                        found.push(Found {
+                            id,
+                            realm: Arc::clone(&realm),
+                            record,
+                        });
+                    }
+                }
+                after = tokens.ids.last().copied();
+                if tokens.ids.len() < PAGE {
+                    break;
+                }
+            }
+        }
+        // One that is still valid goes before those that had the name earlier.
+        let valid = |f: &Found| f.record.revoked.is_none();
+        if found.iter().any(valid) {
+            found.retain(valid);
+        }
+        match (found.pop(), found.is_empty()) {
+            (None, _) => Err(no_token(name)),
+            (Some(only), true) => Ok(only),
+            (Some(last), false) => {
+                let ids: Vec<String> = found.iter().chain([&last]).map(|f| f.id.to_string()).collect();
+                Err(Error::Conflict {
+                    what: format!("several tokens are called {}: {}", quoted(name), ids.join(", ")),
+                })
+            }
+        }
+    }
+}
+
+pub(crate) fn found_self(holder: &Arc<Holder>) -> Found {
+    Found {
+        id: holder.id,
+        realm: Arc::clone(&holder.realm),
+        record: holder.held.record.clone(),
+    }
+}
+
+pub(crate) fn token_id(realm: &Realm, id: [u8; 16]) -> Result<TokenId> {
+    TokenId::new(*realm.tag().as_bytes(), id).map_err(|_| Error::integrity("a realm's tag"))
+}
+
+pub(crate) fn no_token(which: &str) -> Error {
+    Error::NotFound {
+        what: format!("token {}", quoted(which)),
+        hint: Some("`tokens list` shows what there is".to_owned()),
+    }
+}

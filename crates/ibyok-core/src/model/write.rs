@@ -1,0 +1,218 @@
+//! What is to be stored about a key, checked before anything is done.
+
+use std::collections::BTreeMap;
+
+use ibyok_crypto::Secret;
+use serde::Serialize;
+
+use super::name::{FieldName, KeyId};
+use crate::error::{Error, Result};
+
+/// The largest value, in bytes.
+pub const VALUE_MAX: usize = 64 * 1024;
+
+/// The most fields of a version.
+const FIELDS_MAX: usize = 32;
+
+/// The most labels of a key, and their longest names and values in bytes.
+const LABELS_MAX: usize = 64;
+const LABEL_NAME_MAX: usize = 64;
+const LABEL_VALUE_MAX: usize = 256;
+
+/// The longest provider and variable, in bytes.
+const PROVIDER_MAX: usize = 64;
+const VARIABLE_MAX: usize = 128;
+
+/// A value to be stored, with what is to be known about it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct KeyWrite {
+    /// The fields of the new version; `value` is the key itself.
+    pub fields: BTreeMap<FieldName, Secret>,
+    /// The provider; unchanged if `None`.
+    pub provider: Option<String>,
+    /// The variable that programs read it from; unchanged if `None`, at first the name in capitals.
+    pub variable: Option<String>,
+    /// Labels; unchanged if `None`.
+    pub labels: Option<BTreeMap<String, String>>,
+}
+
+impl From<Secret> for KeyWrite {
+    fn from(value: Secret) -> Self {
+        KeyWrite::new(BTreeMap::from([(FieldName::value(), value)]))
+    }
+}
+
+impl KeyWrite {
+    /// A version with these fields.
+    #[must_use]
+    pub fn new(fields: BTreeMap<FieldName, Secret>) -> Self {
+        KeyWrite {
+            fields,
+            provider: None,
+            variable: None,
+            labels: None,
+        }
+    }
+
+    /// The same, of a provider.
+    #[must_use]
+    pub fn provider(mut self, provider: Option<String>) -> Self {
+        self.provider = provider;
+        self
+    }
+
+    /// The same, under a variable.
+    #[must_use]
+    pub fn variable(mut self, variable: Option<String>) -> Self {
+        self.variable = variable;
+        self
+    }
+
+    /// The same, with labels.
+    #[must_use]
+    pub fn labels(mut self, labels: Option<BTreeMap<String, String>>) -> Self {
+        self.labels = labels;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.fields.is_empty() {
+            return Err(Error::invalid(
+                "no value was given",
+                "a secret comes from standard input or `--from-file`",
+            ));
+        }
+        if self.fields.len() > FIELDS_MAX {
+            return Err(Error::invalid(
+                format!("more than {FIELDS_MAX} fields"),
+                "split the key in two",
+            ));
+        }
+        for (name, value) in &self.fields {
+            if value.is_empty() {
+                return Err(Error::invalid(format!("the field `{name}` is empty"), "give a value"));
+            }
+            if value.len() > VALUE_MAX {
+                return Err(Error::TooLarge {
+                    what: "the value",
+                    limit: VALUE_MAX,
+                });
+            }
+        }
+        check_facts(self.provider.as_deref(), self.variable.as_deref())?;
+        self.labels
+            .iter()
+            .flatten()
+            .try_for_each(|(name, value)| check_label(name, value))?;
+        check_label_count(self.labels.as_ref().map_or(0, BTreeMap::len))
+    }
+}
+
+/// What is to be changed about a key, its value aside. `None` leaves a thing as it is.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct KeyEdit {
+    /// The provider; an empty one is taken away.
+    pub provider: Option<String>,
+    /// The variable.
+    pub variable: Option<String>,
+    /// Labels to set, or with `None` to take away.
+    pub labels: BTreeMap<String, Option<String>>,
+}
+
+impl KeyEdit {
+    pub(crate) fn check(&self) -> Result<()> {
+        let provider = self.provider.as_deref().filter(|provider| !provider.is_empty());
+        check_facts(provider, self.variable.as_deref())?;
+        self.labels
+            .iter()
+            .try_for_each(|(name, value)| check_label(name, value.as_deref().unwrap_or("")))
+    }
+}
+
+/// What a write came to.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Written {
+    /// `environment/name`.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The key's public id.
+    pub id: KeyId,
+    /// The new version.
+    pub version: u32,
+    /// Its state.
+    pub state: &'static str,
+    /// Whether the key was made by this write.
+    #[serde(skip)]
+    pub created: bool,
+}
+
+/// What importing one value came to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Imported {
+    /// The key is new.
+    Created(Written),
+    /// The key had this very value already.
+    Unchanged,
+    /// The key had another value, which is now the version before.
+    Updated(Written),
+    /// The key has another value, and was left alone.
+    Differs,
+}
+
+fn check_facts(provider: Option<&str>, variable: Option<&str>) -> Result<()> {
+    if let Some(provider) = provider {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+        if provider.is_empty() || provider.len() > PROVIDER_MAX || !provider.bytes().all(plain) {
+            return Err(Error::invalid_name(
+                "provider",
+                provider,
+                "small letters, digits, `-`, `_`, `.`, at most 64",
+            ));
+        }
+    }
+    if let Some(variable) = variable {
+        let mut bytes = variable.bytes();
+        let first = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+        if !first || variable.len() > VARIABLE_MAX || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Err(Error::invalid_name(
+                "variable",
+                variable,
+                "letters, digits and `_`, at most 128",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_label(name: &str, value: &str) -> Result<()> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
+    if name.is_empty() || name.len() > LABEL_NAME_MAX || !name.bytes().all(plain) {
+        return Err(Error::invalid_name(
+            "label",
+            name,
+            "letters, digits, `-`, `_`, `.`, `/`, at most 64",
+        ));
+    }
+    if value.len() > LABEL_VALUE_MAX || value.chars().any(char::is_control) {
+        return Err(Error::invalid_name(
+            "label value",
+            value,
+            "at most 256 bytes without control characters",
+        ));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_label_count(count: usize) -> Result<()> {
+    if count > LABELS_MAX {
+        return Err(Error::invalid(
+            format!("more than {LABELS_MAX} labels"),
+            "take some away",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! The verbs that make a version: set, add, import.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ibyok_audit::Action;
+use ibyok_crypto::DataKey;
+use ibyok_policy::Scope;
+
+use crate::attempt::Attempt;
+use crate::authorize::Permit;
+use crate::change::Edit;
+use crate::error::{Error, Result};
+use crate::keys::whole_key;
+use crate::model::key::{KeyRecord, Role, SealedFields, Stamp, StateChange, VersionRecord};
+use crate::model::key_ref::KeyRef;
+use crate::model::name::FieldName;
+use crate::model::write::{Imported, KeyWrite, Written};
+use crate::model::{Sealed, kind};
+use crate::realm::open_failed;
+use crate::session::Session;
+
+impl Session {
+    /// Creates a key, or makes a new current version of it; the version before stays retiring.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] and [`Error::TooLarge`] for what cannot be stored (values are 1 to [`VALUE_MAX`] bytes);
+    /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Unavailable`].
+    pub async fn set_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
+        self.write(key, write.into(), Replace::Always).await.and_then(written)
+    }
+
+    /// Creates a key, and refuses one that exists.
+    ///
+    /// # Errors
+    /// [`Error::Exists`]; else as [`Session::set_key`].
+    pub async fn add_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
+        self.write(key, write.into(), Replace::Never).await.and_then(written)
+    }
+
+    /// Creates a key, leaves one alone that has this value, and one that has another unless `update` is set.
+    ///
+    /// # Errors
+    /// As [`Session::set_key`].
+    pub async fn import_key(&self, key: &KeyRef, write: impl Into<KeyWrite>, update: bool) -> Result<Imported> {
+        let replace = if update { Replace::IfDifferent } else { Replace::Tell };
+        self.write(key, write.into(), replace).await
+    }
+
+    async fn write(&self, key: &KeyRef, write: KeyWrite, replace: Replace) -> Result<Imported> {
+        let mut attempt = self.attempt(Action::KeySet);
+        let outcome = self.try_write(&mut attempt, key, &write, replace).await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+
+    async fn try_write(
+        &self,
+        attempt: &mut Attempt,
+        key: &KeyRef,
+        write: &KeyWrite,
+        replace: Replace,
+    ) -> Result<Imported> {
+        let permit = self.permit(attempt, Scope::KeysWrite, key).await?;
+        whole_key(key)?;
+        write.check()?;
+        let fingerprint = write
+            .fields
+            .get(&FieldName::value())
+            .map(|value| permit.realm.keys.fingerprint(value));
+        let realm = Arc::clone(&permit.realm);
+        self.inner
+            .change(attempt, &realm, permit.id.0, |attempt, record: Option<KeyRecord>| {
+                let live = record.as_ref().filter(|record| record.removed.is_none());
+                let same = live.and_then(KeyRecord::current).is_some_and(|current| {
+                    fingerprint.as_ref().is_some_and(|ours| current.fingerprint.0 == ours)
+                        && current
+                            .sealed
+                            .as_ref()
+                            .is_some_and(|s| s.fields.len() == 1 && write.fields.len() == 1)
+                });
+                match (live.is_some(), replace) {
+                    (true, Replace::Never) => {
+                        return Err(Error::Exists {
+                            what: format!("key `{}`", permit.label()),
+                        });
+                    }
+                    (true, Replace::Tell | Replace::IfDifferent) if same => {
+                        return Ok(Edit::Unchanged(Imported::Unchanged));
+                    }
+                    (true, Replace::Tell) => return Ok(Edit::Unchanged(Imported::Differs)),
+                    _ => {}
+                }
+                let created = live.is_none();
+                let record = with_new_version(attempt, &permit, record, write)?;
+                let version = record.last_version;
+                attempt.version = Some(version);
+                let written = Written {
+                    reference: permit.label(),
+                    id: permit.id,
+                    version,
+                    state: Role::Current.as_str(),
+                    created,
+                };
+                let outcome = if created {
+                    Imported::Created(written)
+                } else {
+                    Imported::Updated(written)
+                };
+                Ok(Edit::Gives(record, outcome))
+            })
+            .await
+    }
+}
+
+/// What a write does where the key exists.
+#[derive(Clone, Copy)]
+enum Replace {
+    Always,
+    Never,
+    IfDifferent,
+    Tell,
+}
+
+fn written(outcome: Imported) -> Result<Written> {
+    match outcome {
+        Imported::Created(written) | Imported::Updated(written) => Ok(written),
+        Imported::Unchanged | Imported::Differs => Err(Error::Conflict {
+            what: "the key was left as it is".to_owned(),
+        }),
+    }
+}
+
+/// A key's record with one more version, which is the current one.
+fn with_new_version(
+    attempt: &Attempt,
+    permit: &Permit,
+    record: Option<KeyRecord>,
+    write: &KeyWrite,
+) -> Result<KeyRecord> {
+    let stamp = Stamp {
+        at: attempt.at,
+        by: permit.principal.by(),
+    };
+    let mut record = record.unwrap_or_else(|| first(permit, &stamp));
+    if record.removed.take().is_some() {
+        record = KeyRecord {
+            rev: record.rev,
+            last_version: record.last_version,
+            ..first(permit, &stamp)
+        };
+    }
+    let number = record.last_version.checked_add(1);
+    let number = number.ok_or_else(|| Error::invalid("no version number is left", "use another name"))?;
+    for version in record
+        .versions
+        .iter_mut()
+        .filter(|version| version.role == Role::Current)
+    {
+        version.role = Role::Retiring;
+        version.changes.push(StateChange::new(Role::Retiring.as_str(), &stamp));
+    }
+    record.versions.push(seal_version(permit, number, write, &stamp)?);
+    record.last_version = number;
+    if let Some(provider) = &write.provider {
+        record.provider = Some(provider.clone());
+    }
+    if let Some(variable) = &write.variable {
+        record.variable.clone_from(variable);
+    }
+    if let Some(labels) = &write.labels {
+        record.labels.clone_from(labels);
+    }
+    Ok(record)
+}
+
+fn first(permit: &Permit, stamp: &Stamp) -> KeyRecord {
+    KeyRecord {
+        rev: 0,
+        name: permit.key.clone(),
+        provider: None,
+        variable: permit.key.variable(),
+        labels: BTreeMap::new(),
+        created: stamp.at,
+        created_by: stamp.by.clone(),
+        disabled: false,
+        removed: None,
+        last_version: 0,
+        versions: Vec::new(),
+    }
+}
+
+/// Seals the fields under a data key of their own, and the data key under the environment key.
+fn seal_version(permit: &Permit, number: u32, write: &KeyWrite, stamp: &Stamp) -> Result<VersionRecord> {
+    let failed = |error| open_failed(format!("version {number}"), error);
+    let id = permit.realm.record(kind::KEY, permit.id.0)?;
+    let place = permit.realm.place(&id).version(number);
+    let data_key = DataKey::generate().map_err(failed)?;
+    let mut fields = BTreeMap::new();
+    for (name, value) in &write.fields {
+        let sealed = data_key.seal(&place.field(name.as_str()), value).map_err(failed)?;
+        fields.insert(name.clone(), Sealed(sealed));
+    }
+    let fingerprint = write
+        .fields
+        .get(&FieldName::value())
+        .map(|value| permit.realm.keys.fingerprint(value));
+    let data_key = Sealed(permit.realm.keys.wrap_data_key(&place, &data_key).map_err(failed)?);
+    Ok(VersionRecord {
+        number,
+        role: Role::Current,
+        disabled: false,
+        compromised: false,
+        sealed: Some(SealedFields { data_key, fields }),
+        fingerprint: Sealed(fingerprint.map(|f| f.to_vec()).unwrap_or_default()),
+        created: stamp.at,
+        created_by: stamp.by.clone(),
+        changes: Vec::new(),
+    })
+}
