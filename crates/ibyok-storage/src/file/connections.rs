@@ -12,7 +12,7 @@ use super::place::{self, Identity};
 use super::schema::{self, Found, PATIENCE};
 use crate::error::Result;
 
-/// How many may read at once. A read takes some 20 µs, so more would only cost memory.
+/// How many may read at once. A read takes some 30 µs, so more would only cost memory.
 const READERS: usize = 3;
 
 /// A place for a connection, which is made when it is first used, and again after it failed.
@@ -96,7 +96,8 @@ impl Connections {
 
     async fn next_reader(&self) -> Result<MutexGuard<'_, Option<SqliteConnection>>> {
         let next = self.next.fetch_add(1, Ordering::Relaxed) % READERS;
-        let slot = self.readers.get(next).unwrap_or(&self.writer);
+        let [first, ..] = &self.readers;
+        let slot = self.readers.get(next).unwrap_or(first);
         tokio::time::timeout(PATIENCE, slot.lock())
             .await
             .map_err(|_| FileError::Queue.into())

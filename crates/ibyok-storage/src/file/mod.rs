@@ -79,7 +79,7 @@ impl Default for FileOptions {
 ///
 /// Nothing in the process may open the file by other means: closing it again would end SQLite's locks on it.
 ///
-/// A clone is the same handle. After a failed write or sync the handle is [poisoned](Error::Poisoned) with all its clones.
+/// It works within a tokio runtime. A clone is the same handle. After a failed write or sync the handle is [poisoned](Error::Poisoned) with all its clones.
 #[derive(Clone)]
 pub struct FileStore {
     shared: Arc<Shared>,
