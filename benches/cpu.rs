@@ -22,8 +22,16 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match words.as_slice() {
         ["--profile", backing, durability, tasks, seconds] => {
-            let backing = if *backing == "file" { Backing::File } else { Backing::Memory };
-            let durability = if *durability == "synced" { Durability::Synced } else { Durability::Written };
+            let backing = if *backing == "file" {
+                Backing::File
+            } else {
+                Backing::Memory
+            };
+            let durability = if *durability == "synced" {
+                Durability::Synced
+            } else {
+                Durability::Written
+            };
             let scene = runtime.block_on(Scene::new(backing, durability, 100, 64))?;
             let setting = Setting::new("profile", scene, tasks.parse()?);
             let cost = setting.measure(&runtime, Duration::from_secs(seconds.parse()?))?;
@@ -47,7 +55,11 @@ fn compare(runtime: &Runtime) -> Result<()> {
         (Backing::Memory, Durability::Synced, 100, 256),
     ] {
         let scene = runtime.block_on(Scene::new(backing, durability, keys, 64))?;
-        let word = if durability == Durability::Synced { "synced" } else { "written" };
+        let word = if durability == Durability::Synced {
+            "synced"
+        } else {
+            "written"
+        };
         let name = format!("{:<6} {word:<7} {keys:>7} keys {tasks:>4} at a time", backing.as_str());
         settings.push((Setting::new(&name, scene, tasks), Vec::new()));
     }
@@ -57,7 +69,10 @@ fn compare(runtime: &Runtime) -> Result<()> {
         }
     }
     println!("CPU of one retrieval, in microseconds; medians of {ROUNDS} alternated rounds of {ROUND:?}\n");
-    println!("{:<46} {:>8} {:>8} {:>8} {:>10}", "", "caller", "others", "all", "per second");
+    println!(
+        "{:<46} {:>8} {:>8} {:>8} {:>10}",
+        "", "caller", "others", "all", "per second"
+    );
     for (setting, costs) in &settings {
         let of = |part: fn(&Cost) -> f64| median(&costs.iter().map(part).collect::<Vec<_>>());
         println!(

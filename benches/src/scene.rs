@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use ibyok_core::{
-    AccessToken, Durability, Environments, FileSink, FileStore, Grant, KeyRef, LocalKek, MemoryStore, RequestContext, Scope,
-    Scopes, Secret, TokenRequest, Vault,
+    AccessToken, Durability, Environments, FileSink, FileStore, Grant, KeyRef, LocalKek, MemoryStore, RequestContext,
+    Scope, Scopes, Secret, TokenRequest, Vault,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -62,11 +62,20 @@ impl Scene {
         let builder = Vault::builder().kek(LocalKek::generate()?).audit(sink.open().await?);
         let vault = match backing {
             Backing::Memory => builder.store(MemoryStore::new()).create().await?,
-            Backing::File => builder.store(FileStore::open(place.join("vault.db")).await?).create().await?,
+            Backing::File => {
+                builder
+                    .store(FileStore::open(place.join("vault.db")).await?)
+                    .create()
+                    .await?
+            }
         };
         let keys = fill(&vault, keys, bytes).await?;
         let grant = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["prod"]));
-        let token = vault.operator("bench").issue_token(TokenRequest::new("worker", grant)).await?.token;
+        let token = vault
+            .operator("bench")
+            .issue_token(TokenRequest::new("worker", grant))
+            .await?
+            .token;
         let context = RequestContext::default()
             .from_address([127, 0, 0, 1].into())
             .user_agent("ibyok-bench")
@@ -85,7 +94,10 @@ impl Scene {
     /// # Errors
     /// What the vault says.
     pub async fn retrieve(&self, number: usize) -> Result<usize> {
-        let key = self.keys.get(number % self.keys.len().max(1)).ok_or("a scene without keys")?;
+        let key = self
+            .keys
+            .get(number % self.keys.len().max(1))
+            .ok_or("a scene without keys")?;
         let released = self.vault.retrieve(&self.token, key, &self.context).await?;
         Ok(released.bytes()?.len())
     }

@@ -42,7 +42,10 @@ mod tests {
     #[test]
     fn a_percentile_is_one_of_the_values() {
         let values: Vec<u32> = (1..=100).collect();
-        assert_eq!((percentile(&values, 50), percentile(&values, 99), percentile(&[], 99)), (50, 99, 0));
+        assert_eq!(
+            (percentile(&values, 50), percentile(&values, 99), percentile(&[], 99)),
+            (50, 99, 0)
+        );
     }
 
     #[test]
