@@ -46,8 +46,8 @@ macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident,)+) => {
         $(
             $(#[$doc])*
-            pub fn $name(mut self, $name: impl AsRef<str>) -> Self {
-                self.$name = Some(cut($name.as_ref()));
+            pub fn $name(mut self, $name: impl Into<String>) -> Self {
+                self.$name = Some(cut($name.into()));
                 self
             }
         )+
@@ -128,8 +128,8 @@ impl Event {
     }
 
     /// What it was done to when that is not a key: a kind (`token`, `incident`, `log`, `environment`) and its id.
-    pub fn target(mut self, kind: impl AsRef<str>, id: impl AsRef<str>) -> Self {
-        self.target = Some((cut(kind.as_ref()), cut(id.as_ref())));
+    pub fn target(mut self, kind: impl Into<String>, id: impl Into<String>) -> Self {
+        self.target = Some((cut(kind.into()), cut(id.into())));
         self
     }
 
@@ -148,7 +148,7 @@ impl Event {
     /// Where the request came from.
     pub fn client(mut self, ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
         self.ip = ip;
-        self.user_agent = user_agent.map(cut);
+        self.user_agent = user_agent.map(|text| cut(text.to_owned()));
         self
     }
 }
@@ -176,30 +176,33 @@ impl Principal {
 
     /// The token's id, or a keyed hash of one that is not known.
     #[must_use]
-    pub fn id(mut self, id: impl AsRef<str>) -> Self {
-        self.id = Some(cut(id.as_ref()));
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(cut(id.into()));
         self
     }
 
     /// The token's or the operator's name.
     #[must_use]
-    pub fn name(mut self, name: impl AsRef<str>) -> Self {
-        self.name = Some(cut(name.as_ref()));
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(cut(name.into()));
         self
     }
 
     /// The short keyed hash that tells one attenuated child from another.
     #[must_use]
-    pub fn chain(mut self, chain: impl AsRef<str>) -> Self {
-        self.chain = Some(cut(chain.as_ref()));
+    pub fn chain(mut self, chain: impl Into<String>) -> Self {
+        self.chain = Some(cut(chain.into()));
         self
     }
 }
 
 /// The text, or its first 255 characters and `…`. Looks at no more than that much of it.
-fn cut(text: &str) -> String {
+fn cut(text: String) -> String {
+    if text.len() <= TEXT_LIMIT {
+        return text;
+    }
     match text.char_indices().nth(TEXT_LIMIT) {
-        None => text.to_owned(),
+        None => text,
         Some(_) => text.chars().take(TEXT_LIMIT - 1).chain(['…']).collect(),
     }
 }
@@ -210,8 +213,8 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_and_says_so() {
-        assert_eq!(cut(&"x".repeat(256)).chars().count(), 256);
-        let long = cut(&"ü".repeat(1_000_000));
+        assert_eq!(cut("x".repeat(256)).chars().count(), 256);
+        let long = cut("ü".repeat(1_000_000));
         assert_eq!((long.chars().count(), long.ends_with('…')), (256, true));
     }
 

@@ -8,10 +8,10 @@ use crate::error::Error;
 
 /// One thing that somebody tries, filled in as the steps learn of it.
 #[derive(Debug)]
-pub(crate) struct Attempt {
+pub(crate) struct Attempt<'c> {
     pub(crate) action: Action,
     pub(crate) at: Timestamp,
-    pub(crate) context: RequestContext,
+    pub(crate) context: &'c RequestContext,
     pub(crate) principal: Option<Who>,
     pub(crate) namespace: Option<String>,
     pub(crate) environment: Option<String>,
@@ -27,12 +27,12 @@ pub(crate) struct Attempt {
     pub(crate) reason: Option<&'static str>,
 }
 
-impl Attempt {
-    pub(crate) fn new(action: Action, at: Timestamp, context: &RequestContext) -> Self {
+impl<'c> Attempt<'c> {
+    pub(crate) fn new(action: Action, at: Timestamp, context: &'c RequestContext) -> Self {
         Attempt {
             action,
             at,
-            context: context.clone(),
+            context,
             principal: None,
             namespace: None,
             environment: None,
@@ -108,7 +108,7 @@ impl Attempt {
         if let Some(rev) = self.rev {
             event = event.rev(rev);
         }
-        let context = &self.context;
+        let context = self.context;
         event = event.client(context.source, context.user_agent.as_deref());
         if let Some(id) = &context.request_id {
             event = event.request_id(id);

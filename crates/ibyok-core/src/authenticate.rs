@@ -87,15 +87,28 @@ impl Principal {
 }
 
 /// How somebody asks.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Asking {
     Operator(String, Namespace),
-    Token(Arc<AccessToken>),
+    Token(AccessToken),
+}
+
+impl Asking {
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Asking::Operator(name, namespace) => Asking::Operator(name.clone(), namespace.clone()),
+            Asking::Token(token) => Asking::Token(token.again()),
+        }
+    }
 }
 
 impl Inner {
     /// Establishes who asks. Every way in which a token is not valid is the one error, with its reason for the log only.
-    pub(crate) async fn authenticate(self: &Arc<Self>, attempt: &mut Attempt, asking: &Asking) -> Result<Principal> {
+    pub(crate) async fn authenticate(
+        self: &Arc<Self>,
+        attempt: &mut Attempt<'_>,
+        asking: &Asking,
+    ) -> Result<Principal> {
         let principal = match asking {
             Asking::Operator(name, namespace) => Principal::Operator {
                 name: name.clone(),
@@ -108,7 +121,7 @@ impl Inner {
         Ok(principal)
     }
 
-    async fn authenticate_token(self: &Arc<Self>, attempt: &mut Attempt, token: &AccessToken) -> Result<Holder> {
+    async fn authenticate_token(self: &Arc<Self>, attempt: &mut Attempt<'_>, token: &AccessToken) -> Result<Holder> {
         let presented = Token::parse(token.expose()).map_err(|_| refuse(attempt, "malformed"))?;
         let id = presented.id();
         self.hold_lease().await?;
@@ -196,7 +209,7 @@ impl From<Error> for Invalid {
     }
 }
 
-fn refuse(attempt: &mut Attempt, reason: &'static str) -> Error {
+fn refuse(attempt: &mut Attempt<'_>, reason: &'static str) -> Error {
     attempt.reason = Some(reason);
     Error::Unauthenticated
 }

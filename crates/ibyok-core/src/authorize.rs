@@ -33,7 +33,7 @@ impl Inner {
     /// Decides whether a principal may use a scope in an environment, on a key if one is named.
     pub(crate) fn allowed(
         &self,
-        attempt: &Attempt,
+        attempt: &Attempt<'_>,
         principal: &Principal,
         scope: Scope,
         namespace: &Namespace,
@@ -60,7 +60,7 @@ impl Inner {
     /// As [`Inner::allowed`], for some key, whichever it is: what lists and tokens are asked for by.
     pub(crate) fn allowed_for_some_key(
         &self,
-        attempt: &Attempt,
+        attempt: &Attempt<'_>,
         principal: &Principal,
         scope: Scope,
         namespace: &Namespace,
@@ -88,7 +88,7 @@ impl Inner {
     /// [`Error::Denied`] if there is none.
     pub(crate) async fn environments_allowed(
         &self,
-        attempt: &Attempt,
+        attempt: &Attempt<'_>,
         principal: &Principal,
         scope: Scope,
         namespace: &Namespace,
@@ -112,7 +112,7 @@ impl Inner {
     /// Leave to use a scope on a key by reference.
     pub(crate) async fn authorize(
         self: &Arc<Self>,
-        attempt: &mut Attempt,
+        attempt: &mut Attempt<'_>,
         principal: &Principal,
         scope: Scope,
         reference: &KeyRef,
@@ -138,7 +138,10 @@ impl Inner {
                 name
             }
         };
-        let realm = self.environment_realm(&namespace, environment).await?;
+        let realm = match principal {
+            Principal::Token(holder) if holder.realm.is(&namespace, environment) => Arc::clone(&holder.realm),
+            _ => self.environment_realm(&namespace, environment).await?,
+        };
         let id = KeyId(realm.keys.record_id(key.as_str()));
         attempt.key_id = Some(id.to_string());
         Ok(Permit {
@@ -152,7 +155,7 @@ impl Inner {
     /// The name that an id stands for. To a token, what does not exist and what it may not have are one answer.
     async fn name_of(
         self: &Arc<Self>,
-        asked: (&Attempt, &Principal, Scope),
+        asked: (&Attempt<'_>, &Principal, Scope),
         namespace: &Namespace,
         environment: &EnvironmentName,
         id: KeyId,

@@ -286,7 +286,8 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
 impl Inner {
     async fn say_opened(&self, actor: &str, created: bool) -> Result<()> {
         let action = if created { Action::VaultInit } else { Action::VaultOpen };
-        let mut attempt = Attempt::new(action, self.now(), &RequestContext::default());
+        let nowhere = RequestContext::default();
+        let mut attempt = Attempt::new(action, self.now(), &nowhere);
         attempt.principal = Some(Who::new(PrincipalKind::Operator).id(actor));
         let event = if created {
             attempt.phase(Phase::Done)

@@ -48,10 +48,10 @@ impl Inner {
     /// Changes one record. `edit` gets the record as it stands and may be called again if somebody else was faster.
     pub(crate) async fn change<R: Record, T>(
         self: &Arc<Self>,
-        attempt: &mut Attempt,
+        attempt: &mut Attempt<'_>,
         realm: &Realm,
         id: [u8; 16],
-        mut edit: impl FnMut(&mut Attempt, Option<R>) -> Result<Edit<R, T>> + Send,
+        mut edit: impl FnMut(&mut Attempt<'_>, Option<R>) -> Result<Edit<R, T>> + Send,
     ) -> Result<T>
     where
         T: Send,
@@ -96,7 +96,7 @@ impl Inner {
     }
 
     /// Intended, put, done: the only way in which the core writes a record that somebody asked for.
-    async fn commit(self: &Arc<Self>, attempt: &Attempt, put: Put) -> Result<()> {
+    async fn commit(self: &Arc<Self>, attempt: &Attempt<'_>, put: Put) -> Result<()> {
         let intended = self.log.append(attempt.phase(Phase::Intended)).await?;
         let this = Arc::clone(self);
         let (done, not_done) = (attempt.phase(Phase::Done), attempt.phase(Phase::NotDone));

@@ -76,7 +76,13 @@ impl Session {
 }
 
 impl Inner {
-    async fn make(&self, name: &RealmName, class: Class, attempt: &crate::attempt::Attempt, by: &str) -> Result<()> {
+    async fn make(
+        &self,
+        name: &RealmName,
+        class: Class,
+        attempt: &crate::attempt::Attempt<'_>,
+        by: &str,
+    ) -> Result<()> {
         let opening = Opening {
             vault: self.vault,
             store: self.store.as_ref(),

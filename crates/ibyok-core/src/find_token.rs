@@ -39,7 +39,12 @@ impl Inner {
         Ok(realms)
     }
 
-    pub(crate) async fn may_use_somewhere(&self, attempt: &Attempt, principal: &Principal, scope: Scope) -> Result<()> {
+    pub(crate) async fn may_use_somewhere(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        scope: Scope,
+    ) -> Result<()> {
         self.environments_allowed(attempt, principal, scope, principal.namespace())
             .await
             .map(|_| ())
@@ -48,7 +53,7 @@ impl Inner {
     /// Whether a principal sees a token: an operator every one, a token those whose every environment it may use the scope in.
     pub(crate) fn sees(
         &self,
-        attempt: &Attempt,
+        attempt: &Attempt<'_>,
         principal: &Principal,
         scope: Scope,
         realm: &Realm,
@@ -93,7 +98,7 @@ impl Inner {
 
     pub(crate) async fn find_token(
         self: &Arc<Self>,
-        attempt: &Attempt,
+        attempt: &Attempt<'_>,
         principal: &Principal,
         scope: Scope,
         which: &str,
@@ -148,7 +153,7 @@ impl Inner {
 
     pub(crate) async fn token_by_name(
         &self,
-        attempt: &Attempt,
+        attempt: &Attempt<'_>,
         principal: &Principal,
         scope: Scope,
         name: &str,

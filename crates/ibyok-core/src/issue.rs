@@ -38,7 +38,7 @@ impl Session {
         self.inner.refusing(&attempt, outcome).await
     }
 
-    async fn try_issue(&self, attempt: &mut Attempt, request: TokenRequest) -> Result<Issued> {
+    async fn try_issue(&self, attempt: &mut Attempt<'_>, request: TokenRequest) -> Result<Issued> {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
         check_name(&request.name)?;
         let namespace = principal.namespace().clone();
@@ -85,7 +85,7 @@ impl Session {
 }
 
 impl Inner {
-    async fn may_issue(&self, attempt: &Attempt, principal: &Principal, grant: &Grant) -> Result<()> {
+    async fn may_issue(&self, attempt: &Attempt<'_>, principal: &Principal, grant: &Grant) -> Result<()> {
         let Principal::Token(holder) = principal else {
             return Ok(());
         };

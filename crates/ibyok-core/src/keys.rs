@@ -6,6 +6,7 @@ use ibyok_audit::Action;
 use ibyok_policy::Scope;
 
 use crate::attempt::Attempt;
+use crate::authenticate::Asking;
 use crate::authorize::Permit;
 use crate::change::Edit;
 use crate::context::RequestContext;
@@ -28,10 +29,8 @@ impl Vault {
     /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::NotFound`], the states of key and version,
     /// [`Error::Integrity`], and [`Error::Unavailable`] with the part that does not answer.
     pub async fn retrieve(&self, token: &AccessToken, key: &KeyRef, context: &RequestContext) -> Result<Released> {
-        self.as_token(token.again())
-            .with_context(context.clone())
-            .retrieve(key)
-            .await
+        let asking = Asking::Token(token.again());
+        self.inner.retrieve(Action::KeyRetrieve, &asking, key, context).await
     }
 }
 
@@ -66,7 +65,7 @@ impl Session {
         self.inner.answering(&attempt, outcome).await
     }
 
-    async fn try_show(&self, attempt: &mut Attempt, key: &KeyRef) -> Result<KeyInfo> {
+    async fn try_show(&self, attempt: &mut Attempt<'_>, key: &KeyRef) -> Result<KeyInfo> {
         let permit = self.permit(attempt, Scope::KeysList, key).await?;
         self.inner.hold_lease().await?;
         let held = self.inner.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
@@ -149,7 +148,7 @@ impl Session {
     /// The one shape of a change of a key that exists. Gives the key as it is afterwards.
     async fn change_key<F>(&self, action: Action, scope: Scope, key: &KeyRef, mut edit: F) -> Result<KeyInfo>
     where
-        F: FnMut(&mut Attempt, &Stamp, KeyRecord) -> Result<Edit<KeyRecord, ()>> + Send,
+        F: FnMut(&mut Attempt<'_>, &Stamp, KeyRecord) -> Result<Edit<KeyRecord, ()>> + Send,
     {
         let mut attempt = self.attempt(action);
         attempt.version = key.version();
@@ -185,7 +184,7 @@ impl Session {
     }
 
     /// Establishes who asks, and whether they may.
-    pub(crate) async fn permit(&self, attempt: &mut Attempt, scope: Scope, key: &KeyRef) -> Result<Permit> {
+    pub(crate) async fn permit(&self, attempt: &mut Attempt<'_>, scope: Scope, key: &KeyRef) -> Result<Permit> {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
         self.inner.authorize(attempt, &principal, scope, key).await
     }

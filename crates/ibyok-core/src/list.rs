@@ -30,7 +30,7 @@ impl Session {
 
     async fn try_list(
         &self,
-        attempt: &mut Attempt,
+        attempt: &mut Attempt<'_>,
         environment: Option<&EnvironmentName>,
         page: &PageRequest,
     ) -> Result<Page<KeyInfo>> {
@@ -127,7 +127,7 @@ impl Session {
 }
 
 struct Asked<'a> {
-    attempt: &'a Attempt,
+    attempt: &'a Attempt<'a>,
     principal: &'a Principal,
     environment: &'a EnvironmentName,
 }
@@ -194,7 +194,7 @@ impl Session {
         self.inner.answering(&attempt, outcome).await
     }
 
-    async fn try_find(&self, attempt: &mut Attempt, id: KeyId) -> Result<KeyRef> {
+    async fn try_find(&self, attempt: &mut Attempt<'_>, id: KeyId) -> Result<KeyRef> {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
         let namespace = principal.namespace().clone();
         for environment in self

@@ -85,6 +85,11 @@ impl Realm {
         self.keys.identity().tag()
     }
 
+    /// Whether this is the realm of an environment.
+    pub(crate) fn is(&self, namespace: &Namespace, environment: &EnvironmentName) -> bool {
+        self.name.environment.as_ref() == Some(environment) && self.name.namespace == *namespace
+    }
+
     pub(crate) fn collection(&self, kind: u8) -> Result<Collection> {
         Ok(Collection::new(Kind::new(kind), *self.tag().as_bytes())?)
     }

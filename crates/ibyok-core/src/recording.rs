@@ -18,7 +18,7 @@ impl Inner {
     /// Puts what was refused or failed on the log. Only if it is there does the caller hear of it.
     ///
     /// Refusals without a valid token are not waited for, and limited (`refusals.rs`).
-    pub(crate) async fn refusing<T>(&self, attempt: &Attempt, outcome: Result<T>) -> Result<T> {
+    pub(crate) async fn refusing<T>(&self, attempt: &Attempt<'_>, outcome: Result<T>) -> Result<T> {
         let error = match outcome {
             Ok(done) => return Ok(done),
             Err(error) => error,
@@ -34,7 +34,7 @@ impl Inner {
     }
 
     /// Puts what was tried on the log, whatever came of it, before the caller hears of it.
-    pub(crate) async fn answering<T>(&self, attempt: &Attempt, outcome: Result<T>) -> Result<T> {
+    pub(crate) async fn answering<T>(&self, attempt: &Attempt<'_>, outcome: Result<T>) -> Result<T> {
         let answer = self.refusing(attempt, outcome).await?;
         self.record(attempt.allowed()).await?;
         Ok(answer)

@@ -42,7 +42,8 @@ impl Inner {
             TakeAway::RemoveKey => Action::KeyRemove,
             TakeAway::RevokeToken { .. } => Action::TokenRevoke,
         };
-        let mut attempt = Attempt::new(action, self.now(), &RequestContext::default());
+        let nowhere = RequestContext::default();
+        let mut attempt = Attempt::new(action, self.now(), &nowhere);
         attempt.principal = Some(Who::new(PrincipalKind::Operator).id(actor));
         attempt.namespace = Some(realm.name.namespace.to_string());
         attempt.environment = realm.name.environment.as_ref().map(ToString::to_string);
@@ -53,12 +54,12 @@ impl Inner {
             by: actor.to_owned(),
         };
         if let TakeAway::RevokeToken { .. } = what {
-            let edit = |_: &mut Attempt, record: Option<TokenRecord>| {
+            let edit = |_: &mut Attempt<'_>, record: Option<TokenRecord>| {
                 Ok(again(record, |record| record.take_away(what, &stamp), what))
             };
             self.change(&mut attempt, realm, *id.id(), edit).await?;
         } else {
-            let edit = |_: &mut Attempt, record: Option<KeyRecord>| {
+            let edit = |_: &mut Attempt<'_>, record: Option<KeyRecord>| {
                 Ok(again(record, |record| record.take_away(what, &stamp), what))
             };
             self.change(&mut attempt, realm, *id.id(), edit).await?;

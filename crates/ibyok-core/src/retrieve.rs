@@ -200,7 +200,7 @@ impl Inner {
 
     async fn open_if_permitted(
         self: &Arc<Self>,
-        attempt: &mut Attempt,
+        attempt: &mut Attempt<'_>,
         asking: &Asking,
         reference: &KeyRef,
     ) -> Result<Opened> {
@@ -220,7 +220,7 @@ impl Inner {
     }
 
     /// Unwraps the data key, and opens the fields that were asked for.
-    fn open(&self, attempt: &mut Attempt, loaded: Loaded, reference: &KeyRef) -> Result<Opened> {
+    fn open(&self, attempt: &mut Attempt<'_>, loaded: Loaded, reference: &KeyRef) -> Result<Opened> {
         attempt.mode = Some(Mode::Live.as_str());
         let label = loaded.permit.label();
         let version = loaded.held.record.served(&label, reference.version())?;
@@ -234,7 +234,7 @@ impl Inner {
     }
 
     /// Once more, now that the line is durable: are token and key still what the permit was given for?
-    async fn unchanged(self: &Arc<Self>, opened: &Opened, attempt: &Attempt, epoch: u64) -> Result<()> {
+    async fn unchanged(self: &Arc<Self>, opened: &Opened, attempt: &Attempt<'_>, epoch: u64) -> Result<()> {
         let loaded = &opened.loaded;
         if self.cache.epoch() == epoch && self.lease.holds(&self.clock) {
             return Ok(());

@@ -18,11 +18,21 @@ use crate::vault::{Inner, Vault};
 /// The vault as an operator or the holder of an access token sees it: the same verbs for both, the token's within its grant.
 ///
 /// A token is authenticated anew at every call, so that a session ends when its token does.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Session {
     pub(crate) inner: Arc<Inner>,
     pub(crate) asking: Asking,
     pub(crate) context: RequestContext,
+}
+
+impl Clone for Session {
+    fn clone(&self) -> Self {
+        Session {
+            inner: Arc::clone(&self.inner),
+            asking: self.asking.again(),
+            context: self.context.clone(),
+        }
+    }
 }
 
 impl Vault {
@@ -40,7 +50,7 @@ impl Vault {
     /// The vault as the holder of an access token.
     #[must_use]
     pub fn as_token(&self, token: AccessToken) -> Session {
-        let asking = Asking::Token(Arc::new(token));
+        let asking = Asking::Token(token);
         Session {
             inner: Arc::clone(&self.inner),
             asking,
@@ -138,7 +148,7 @@ impl Session {
         self.inner.refusing(&attempt, outcome).await
     }
 
-    async fn try_whoami(&self, attempt: &mut Attempt) -> Result<WhoAmI> {
+    async fn try_whoami(&self, attempt: &mut Attempt<'_>) -> Result<WhoAmI> {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
         let all = self.inner.environment_names(principal.namespace()).await?;
         match &principal {
@@ -169,7 +179,7 @@ impl Session {
         }
     }
 
-    pub(crate) fn attempt(&self, action: Action) -> Attempt {
+    pub(crate) fn attempt(&self, action: Action) -> Attempt<'_> {
         Attempt::new(action, self.inner.now(), &self.context)
     }
 }

@@ -55,7 +55,7 @@ impl Session {
 
     async fn try_write(
         &self,
-        attempt: &mut Attempt,
+        attempt: &mut Attempt<'_>,
         key: &KeyRef,
         write: &KeyWrite,
         replace: Replace,
@@ -132,7 +132,7 @@ fn written(outcome: Imported) -> Result<Written> {
 
 /// A key's record with one more version, which is the current one.
 fn with_new_version(
-    attempt: &Attempt,
+    attempt: &Attempt<'_>,
     permit: &Permit,
     record: Option<KeyRecord>,
     write: &KeyWrite,

@@ -35,7 +35,7 @@ impl Session {
 
     async fn page_of_tokens(
         &self,
-        attempt: &Attempt,
+        attempt: &Attempt<'_>,
         principal: &Principal,
         page: &PageRequest,
     ) -> Result<Page<TokenInfo>> {

@@ -42,7 +42,7 @@ impl Writer {
     pub(super) fn own(&self, action: Action) -> Event {
         Event::new(action, Outcome::Allowed, (self.clock)())
             .principal(self.principal.clone())
-            .target("log", &self.shared.log)
+            .target("log", self.shared.log.as_ref())
     }
 
     pub(super) fn gap(&self, gap: &Gap) -> Prepared {

@@ -233,14 +233,24 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 /// Sixteen bytes as exactly 22 base62 characters, the most significant first.
 pub(crate) fn base62(bytes: [u8; 16]) -> String {
-    let mut number = u128::from_be_bytes(bytes);
-    let mut digits = ['0'; 22];
-    for digit in digits.iter_mut().rev() {
-        let index = usize::try_from(number % 62).unwrap_or(0);
-        *digit = BASE62.get(index).map_or('0', |b| char::from(*b));
-        number /= 62;
+    // Ten digits at a time: dividing a u64 is a multiplication, dividing a u128 is not.
+    const TEN_DIGITS: u128 = 62u128.pow(10);
+    let number = u128::from_be_bytes(bytes);
+    let parts = [
+        number % TEN_DIGITS,
+        number / TEN_DIGITS % TEN_DIGITS,
+        number / TEN_DIGITS / TEN_DIGITS,
+    ];
+    let mut digits = [b'0'; 22];
+    for (chunk, part) in digits.rchunks_mut(10).zip(parts) {
+        let mut part = u64::try_from(part).unwrap_or(0);
+        for digit in chunk.iter_mut().rev() {
+            let index = usize::try_from(part % 62).unwrap_or(0);
+            *digit = BASE62.get(index).copied().unwrap_or(b'0');
+            part /= 62;
+        }
     }
-    digits.iter().collect()
+    digits.iter().map(|byte| char::from(*byte)).collect()
 }
 
 /// The inverse of [`base62`]; `None` for anything that it does not print.

@@ -60,6 +60,13 @@ struct Settings {
     segment_bytes: u64,
 }
 
+impl Settings {
+    /// Zeros are written ahead only where each batch is synced: they keep the sync from being about more than data.
+    fn fills(&self) -> bool {
+        self.zero_fill && self.durability == Durability::Synced
+    }
+}
+
 impl FileSink {
     /// The log in this directory, with the usual settings. Call it within a tokio runtime.
     ///
@@ -122,7 +129,7 @@ impl FileSink {
             self.slot = Slot::make_for(&self.settings.root, &self.slot.log)?;
         }
         let number = numbers(&self.slot.directory)?.last().map_or(1, |last| last + 1);
-        self.segment = Segment::create(&self.slot.directory, number, self.settings.zero_fill)?;
+        self.segment = Segment::create(&self.slot.directory, number, self.settings.fills())?;
         self.head = head.clone();
         self.gaps = vec![Gap::new(GapKind::Missing, 0, why)];
         Ok(())
@@ -204,7 +211,7 @@ impl Sink for FileSink {
         if full && self.segment.end() > 0 {
             self.segment.finish()?;
             let next = self.segment.number() + 1;
-            self.segment = Segment::create(&self.slot.directory, next, self.settings.zero_fill)?;
+            self.segment = Segment::create(&self.slot.directory, next, self.settings.fills())?;
         }
         self.segment.append(batch.bytes())
     }
@@ -239,8 +246,8 @@ impl Sink for FileSink {
 
 fn open_segment(settings: &Settings, slot: &Slot, found: &Recovered) -> Result<Segment, Error> {
     if found.is_new {
-        Segment::create(&slot.directory, found.segment, settings.zero_fill)
+        Segment::create(&slot.directory, found.segment, settings.fills())
     } else {
-        Segment::open(&slot.directory, found.segment, found.offset, settings.zero_fill)
+        Segment::open(&slot.directory, found.segment, found.offset, settings.fills())
     }
 }
