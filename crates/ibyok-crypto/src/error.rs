@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::KekRefusal;
+
 /// Why a key, record or value could not be made, wrapped, sealed or opened.
 ///
 /// Everything that depends on a secret is the one [`Error::Open`]: a wrong key, a changed byte and a record in another's place look alike.
@@ -86,6 +88,32 @@ pub enum Error {
         kek: String,
         /// What it said.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A key service refused, and will until somebody changes something.
+    #[error("`{kek}` refused: {why}")]
+    KekRefused {
+        /// The KEK that refused.
+        kek: String,
+        /// Why, and so what to do.
+        why: KekRefusal,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A key service gave an answer that cannot be right; nothing of it was used.
+    #[error("`{kek}` gave a wrong answer: {problem}")]
+    KekAnswer {
+        /// The KEK that gave it.
+        kek: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// What was given as a KEK cannot be one here.
+    #[error("`{key}` cannot be the KEK: {problem}")]
+    KekUnusable {
+        /// The key as it was given.
+        key: String,
+        /// What is wrong with it and what to do.
+        problem: String,
     },
     /// The file of a KEK may not be used as it is.
     #[error("`{}` {problem}", path.display())]

@@ -56,8 +56,10 @@ pub mod conformance;
 // The public interface is:
 pub use self::error::Error;
 pub use self::id::{RealmTag, VaultId};
+#[cfg(feature = "aws-kms")]
+pub use self::kek::{AwsKms, AwsKmsOptions};
 pub use self::kek::{
-    Kek, KekContext, KekDescription, KekId, Keyring, LocalKek, PassphraseCost, PassphraseKek, WrappedKey,
+    Kek, KekContext, KekDescription, KekId, KekRefusal, Keyring, LocalKek, PassphraseCost, PassphraseKek, WrappedKey,
 };
 pub use self::key::{DataKey, EnvironmentKey};
 pub use self::place::Place;

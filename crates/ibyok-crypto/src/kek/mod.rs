@@ -1,22 +1,28 @@
 //! Key-encryption keys: what wraps environment keys.
 
+#[cfg(feature = "aws-kms")]
+mod aws_kms;
 mod context;
 mod keyring;
 mod local;
 mod own;
 mod passphrase;
 mod passphrase_cost;
+mod refusal;
 mod wrapped;
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "aws-kms")]
+pub use self::aws_kms::{AwsKms, AwsKmsOptions};
 pub use self::context::KekContext;
 pub use self::keyring::Keyring;
 pub use self::local::LocalKek;
 pub use self::passphrase::PassphraseKek;
 pub use self::passphrase_cost::PassphraseCost;
+pub use self::refusal::KekRefusal;
 pub use self::wrapped::{KekDescription, KekId, WrappedKey};
 use crate::{EnvironmentKey, Error};
 
@@ -30,8 +36,9 @@ use crate::{EnvironmentKey, Error};
 /// - `unwrap` of a key that names a KEK which this one does not accept refuses without using the key material or calling anybody.
 ///
 /// # Errors
-/// [`Error::Open`] for bytes that do not open, [`Error::UnknownKek`] for another's, [`Error::KekDenied`] for a refusal that will stay, and
-/// [`Error::KekUnavailable`] for a failure that may pass. No message holds key bytes.
+/// [`Error::Open`] for bytes that do not open, [`Error::UnknownKek`] for another's, [`Error::KekDenied`] or (of a key service)
+/// [`Error::KekRefused`] for a refusal that will stay, [`Error::KekUnavailable`] for a failure that may pass, and [`Error::KekAnswer`] for an
+/// answer that cannot be right. No message holds key bytes.
 ///
 /// # Cancellation
 /// Dropping the future gives up the call and nothing else.

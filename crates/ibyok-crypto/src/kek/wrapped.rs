@@ -113,6 +113,7 @@ impl fmt::Debug for WrappedKey {
 pub struct KekDescription {
     kind: String,
     id: Option<KekId>,
+    note: Option<&'static str>,
 }
 
 impl KekDescription {
@@ -122,7 +123,15 @@ impl KekDescription {
         Self {
             kind: kind.to_owned(),
             id,
+            note: None,
         }
+    }
+
+    /// The same with something that people should know about it.
+    #[must_use]
+    pub const fn with_note(mut self, note: &'static str) -> Self {
+        self.note = Some(note);
+        self
     }
 
     /// `local`, `passphrase`, `aws-kms`, …
@@ -135,6 +144,12 @@ impl KekDescription {
     #[must_use]
     pub const fn id(&self) -> Option<&KekId> {
         self.id.as_ref()
+    }
+
+    /// What people should know about it, if there is anything.
+    #[must_use]
+    pub const fn note(&self) -> Option<&'static str> {
+        self.note
     }
 }
 

@@ -1,0 +1,152 @@
+//! What an answer of KMS means, by the documented error codes.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+
+use super::on_the_wire::PlainHttp;
+use crate::{Error, KekRefusal};
+
+/// The most characters of what the service said that are kept.
+const SAID_LIMIT: usize = 600;
+
+/// Why a call gave nothing.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The bytes are not what this key wrapped under this context.
+    Open,
+    /// The credentials have run out, as far as KMS knows.
+    Expired(Said),
+    /// Asking again does not help.
+    Refused(KekRefusal, Said),
+    /// Asking later may.
+    Unavailable(Said),
+}
+
+/// What the service or the client said: one line, of bounded length.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Said(String);
+
+impl Said {
+    fn new(text: &str) -> Self {
+        let visible = |one: char| if one.is_control() { ' ' } else { one };
+        Self(text.chars().take(SAID_LIMIT).map(visible).collect())
+    }
+
+    /// What a call that outlasted the deadline has to say.
+    pub(super) fn nothing_within(deadline: Duration) -> Self {
+        Self(format!(
+            "no answer within {deadline:?}: is KMS reachable from here, and are there AWS credentials?"
+        ))
+    }
+
+    /// What is to be said where the SDK would panic.
+    pub(super) fn no_runtime() -> Self {
+        Self::new("there is no Tokio runtime here")
+    }
+
+    /// An answer without what was asked for.
+    pub(super) fn nothing_of(what: &str) -> Self {
+        Self(format!("an answer that says nothing of {what}"))
+    }
+
+    /// An error and what lies under it.
+    fn chain(error: &dyn StdError) -> Self {
+        let mut text = error.to_string();
+        let mut under = error.source();
+        while let Some(cause) = under {
+            let said = cause.to_string();
+            // Wrappers often repeat what they wrap.
+            if !text.ends_with(&said) {
+                text.push_str(": ");
+                text.push_str(&said);
+            }
+            under = cause.source();
+        }
+        Self::new(&text)
+    }
+}
+
+impl Failure {
+    /// As the crate's error, about this KEK.
+    pub(super) fn of(self, kek: &str) -> Error {
+        let kek = kek.to_owned();
+        match self {
+            Self::Open => Error::Open,
+            Self::Refused(why, said) => Error::KekRefused {
+                kek,
+                why,
+                source: said.into(),
+            },
+            Self::Expired(said) | Self::Unavailable(said) => Error::KekUnavailable {
+                kek,
+                source: said.into(),
+            },
+        }
+    }
+}
+
+impl<E: StdError + ProvideErrorMetadata + 'static> From<SdkError<E>> for Failure {
+    fn from(error: SdkError<E>) -> Self {
+        match &error {
+            SdkError::ServiceError(answer) => {
+                let status = answer.raw().status().as_u16();
+                of_service(answer.err().meta().code(), answer.err().meta().message(), status)
+            }
+            // Nothing of an answer that could not be read is repeated: it may be the one that holds the key.
+            SdkError::ResponseError(_) => Self::Unavailable(Said::new("an answer that cannot be read")),
+            _ if is_plain_http(&error) => Self::Refused(KekRefusal::PlainHttp, Said::new("nothing was sent")),
+            _ => Self::Unavailable(Said::chain(&error)),
+        }
+    }
+}
+
+fn is_plain_http(error: &(dyn StdError + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.any(<dyn StdError>::is::<PlainHttp>)
+}
+
+/// By the codes of the KMS API reference, those that all AWS services share, and the status where there is none.
+fn of_service(code: Option<&str>, message: Option<&str>, status: u16) -> Failure {
+    let text = message.unwrap_or("no message");
+    let said = Said::new(&format!(
+        "{} (status {status}): {text}",
+        code.unwrap_or("an answer without a code")
+    ));
+    let refused = |why| Failure::Refused(why, Said::new(&said.0));
+    match code.unwrap_or_default() {
+        "InvalidCiphertextException" | "IncorrectKeyException" => Failure::Open,
+        "AccessDeniedException" | "AccessDenied" => refused(KekRefusal::AccessDenied),
+        "DisabledException" => refused(KekRefusal::Disabled),
+        // KMS has no code of its own for it, and it is the one state where waiting costs the vault.
+        "KMSInvalidStateException" if text.contains("pending deletion") => refused(KekRefusal::PendingDeletion),
+        "KMSInvalidStateException" => refused(KekRefusal::InvalidState),
+        "NotFoundException" => refused(KekRefusal::NotFound),
+        "InvalidKeyUsageException" => refused(KekRefusal::KeyUsage),
+        "ExpiredTokenException" | "ExpiredToken" => Failure::Expired(said),
+        "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "SignatureDoesNotMatch" => refused(KekRefusal::Credentials),
+        "InvalidSignatureException" if is_about_the_clock(text) => Failure::Unavailable(said),
+        "InvalidSignatureException" => refused(KekRefusal::Credentials),
+        "KeyUnavailableException" | "RequestTimeTooSkewed" | "RequestExpired" => Failure::Unavailable(said),
+        code if is_throttling(code) || !(400..500).contains(&status) || code.is_empty() => Failure::Unavailable(said),
+        _ => refused(KekRefusal::Request),
+    }
+}
+
+/// The SDK sets its clock by the service's and tries again; what is left may still pass.
+fn is_about_the_clock(text: &str) -> bool {
+    text.contains("Signature expired") || text.contains("Signature not yet current")
+}
+
+fn is_throttling(code: &str) -> bool {
+    ["Throttl", "TooManyRequests", "LimitExceeded", "SlowDown"]
+        .iter()
+        .any(|part| code.contains(part))
+}

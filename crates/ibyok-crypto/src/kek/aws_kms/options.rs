@@ -1,0 +1,107 @@
+//! What of the client a program decides for itself; the rest is found as every AWS tool finds it.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_sdk_kms::config::{Credentials, SharedCredentialsProvider};
+use secrecy::{ExposeSecret, SecretString};
+
+/// How [`AwsKms`](crate::AwsKms) reaches KMS.
+///
+/// What is not set here is found as every AWS tool finds it: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL_KMS` and their like, the shared
+/// files, a web identity, a container's or an instance's role, a `credential_process`. (Single sign-on only through the last.)
+#[derive(Clone)]
+pub struct AwsKmsOptions {
+    pub(super) region: Option<String>,
+    pub(super) endpoint: Option<String>,
+    pub(super) profile: Option<String>,
+    pub(super) credentials: Option<SharedCredentialsProvider>,
+    pub(super) deadline: Duration,
+    pub(super) plain_http: bool,
+}
+
+impl AwsKmsOptions {
+    /// How long a call may take in all, with its retries, unless told otherwise.
+    pub const DEADLINE: Duration = Duration::from_secs(3);
+
+    /// Everything as it is found.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            region: None,
+            endpoint: None,
+            profile: None,
+            credentials: None,
+            deadline: Self::DEADLINE,
+            plain_http: false,
+        }
+    }
+
+    /// The region. Else what is configured; else that of the ARN that the key is given by.
+    #[must_use]
+    pub fn region(mut self, region: &str) -> Self {
+        self.region = Some(region.to_owned());
+        self
+    }
+
+    /// The URL of the service, as `AWS_ENDPOINT_URL_KMS`: for a VPC endpoint, or a test.
+    #[must_use]
+    pub fn endpoint(mut self, url: &str) -> Self {
+        self.endpoint = Some(url.to_owned());
+        self
+    }
+
+    /// The profile in the shared files, as `AWS_PROFILE`.
+    #[must_use]
+    pub fn profile(mut self, name: &str) -> Self {
+        self.profile = Some(name.to_owned());
+        self
+    }
+
+    /// Credentials that the program got in a way of its own; they are not renewed.
+    ///
+    /// The AWS SDK wipes its copies of what is secret in them.
+    #[must_use]
+    pub fn credentials(
+        mut self,
+        access_key_id: &str,
+        secret: &SecretString,
+        session_token: Option<&SecretString>,
+    ) -> Self {
+        let token = session_token.map(|token| token.expose_secret().to_owned());
+        let given = Credentials::new(access_key_id, secret.expose_secret(), token, None, "ibyok");
+        self.credentials = Some(SharedCredentialsProvider::new(given));
+        self
+    }
+
+    /// How long a call may take in all, with its retries.
+    #[must_use]
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Allows an endpoint of `http://` on another machine, where every key crosses the network in the clear: for tests.
+    #[must_use]
+    pub const fn allow_plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+}
+
+impl Default for AwsKmsOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for AwsKmsOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsKmsOptions")
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .field("profile", &self.profile)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}

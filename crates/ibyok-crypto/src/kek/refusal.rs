@@ -1,0 +1,53 @@
+//! Why a key service refuses, as a closed set: each has its own remedy.
+
+use std::fmt;
+
+/// Why a key service refused. Asking again does not help; its `Display` says what does.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KekRefusal {
+    /// The identity may not do this with this key, or not for this vault, namespace and environment.
+    AccessDenied,
+    /// The service does not know the credentials, or their signature is wrong.
+    Credentials,
+    /// The key is disabled.
+    Disabled,
+    /// The key waits for its deletion.
+    PendingDeletion,
+    /// The key is in another state that allows no use: its material is missing, or it is still being made.
+    InvalidState,
+    /// There is no such key in this account and region.
+    NotFound,
+    /// The key is not one that wraps: an asymmetric one, or one for signatures.
+    KeyUsage,
+    /// The endpoint is plain HTTP on another machine; nothing was sent.
+    PlainHttp,
+    /// The service does not take the request, for a reason that is none of the others.
+    Request,
+}
+
+impl KekRefusal {
+    /// Both halves of the message: what is so, and what to do.
+    const fn text(self) -> &'static str {
+        match self {
+            Self::AccessDenied => {
+                "access denied: let this identity use the key for this vault, namespace and environment, in the \
+                 key's policy or its own"
+            }
+            Self::Credentials => "the credentials are not valid: renew them, or see which ones this program finds",
+            Self::Disabled => "the key is disabled: enable it",
+            Self::PendingDeletion => "the key waits for its deletion: cancel that in time, or what it wrapped is lost",
+            Self::InvalidState => "the key's state allows no use: see its state and its material in the console",
+            Self::NotFound => "no such key: check its id, account and region",
+            Self::KeyUsage => "not a symmetric key for encryption: use one",
+            Self::PlainHttp => "the endpoint is plain HTTP on another machine: use HTTPS",
+            Self::Request => "the request was not taken",
+        }
+    }
+}
+
+impl fmt::Display for KekRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
