@@ -17,11 +17,15 @@ use crate::problem::Problem;
 
 /// Reads a whole body. `what` tells which names it may hold.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], what: &'static str) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
-        // Not the library's own message: it may quote what it read.
-        let place = format!("line {}, column {}", error.line(), error.column());
-        Problem::invalid(format!("the body is not the JSON that this path takes, at {place}")).hint(what)
-    })
+    let refused =
+        |place: &str| Problem::invalid(format!("the body is not the JSON that this path takes{place}")).hint(what);
+    // The library would also take a list for an object, by the order of its names.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(refused(": an object"));
+    }
+    // Not the library's own message: it may quote what it read.
+    serde_json::from_slice(body)
+        .map_err(|error| refused(&format!(", at line {}, column {}", error.line(), error.column())))
 }
 
 /// An object in which no name stands twice.
@@ -84,7 +88,7 @@ impl Raw<'_> {
     /// A string, or `{"base64":"…"}`, as a secret.
     pub(crate) fn text_or_base64(&self) -> Option<Secret> {
         self.text().or_else(|| {
-            let long: Base64<'_> = serde_json::from_str(self.0.get()).ok()?;
+            let long: Base64<'_> = parse(self.0.get().as_bytes(), "").ok()?;
             long.base64.base64()
         })
     }
@@ -216,6 +220,7 @@ mod tests {
             r#"{"base64":1}"#,
             r#"{"base64":"AA==","base64":"AA=="}"#,
             r#"{"b":"AA=="}"#,
+            r#"["AA=="]"#,
         ] {
             assert!(text(json).is_none(), "{json}");
         }
@@ -229,6 +234,7 @@ mod tests {
             r#"{"value":"a","labels":{"x":"1","x":"2"}}"#,
             r#"{"value":"a"} {}"#,
             r#"[]"#,
+            r#"["a"]"#,
             r#""#,
         ] {
             assert!(parse::<Body<'_>>(json.as_bytes(), "").is_err(), "{json}");
@@ -255,8 +261,10 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_bounded() {
-        let deep = format!(r#"{{"value":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
-        assert!(parse::<Body<'_>>(deep.as_bytes(), "").is_err());
+    fn depth_is_no_way_to_a_large_stack() {
+        let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(text(&deep).is_none());
+        let labels = format!(r#"{{"value":"a","labels":{deep}}}"#);
+        assert!(parse::<Body<'_>>(labels.as_bytes(), "").is_err());
     }
 }

@@ -1,0 +1,22 @@
+//! The server as its clients meet it: real sockets, on a vault in memory with an audit log in a temporary directory.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    unreachable_pub,
+    reason = "tests may say what they expect"
+)]
+
+mod world; // a vault, a server, and a client that may send any bytes
+
+mod bodies; // sizes, kinds, and JSON that means two things
+mod caching; // no answer is kept by anybody
+mod client;
+mod keys; // set, add, edit, disable, enable, remove, list
+mod proxies; // whose address it is
+mod statuses; // which request gets which status and code
+mod stopping; // a server that stops loses no answer
+mod tokens; // issue, show, list, revoke, and what each may not
+mod values; // retrieval in all its forms, and that nothing else gives a value
+mod wire; // bytes that are no proper request, and clients that are slow // the typed client against the real server
