@@ -1,0 +1,256 @@
+//! `.env` files go in, and references stay behind.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use crate::harness::Place;
+
+/// What people's files hold, in one.
+const REAL: &str = "\u{feff}# keys\r
+export OPENAI_API_KEY=sk-proj-1 # mine\r
+STRIPE='sk_live # not a comment'\r
+URL=postgres://u:p@h/d?a=b&c=d==\r
+EMPTY=\r
+PRICE=\"\\$5 and $HOME\"\r
+GREETING=grüße-東京\r
+PEM=\"-----BEGIN KEY-----\r
+MIIB=\r
+-----END KEY-----\r
+\"\r
+_PRIVATE=p\r
+";
+
+#[test]
+fn what_files_really_hold_goes_in_as_it_is_meant() {
+    let place = Place::new();
+    let file = place.write(".env", REAL);
+    let done = place.ibyok(&["import", &file, "--env", "dev", "--json"]).ok();
+    for said in ["EMPTY (line 5)", "PRICE (line 6)", "_PRIVATE (line 12)"] {
+        assert!(done.err.contains(said), "{done:?}");
+    }
+    let items = done.json()["items"].clone();
+    assert_eq!(
+        items[0],
+        serde_json::json!({
+            "variable": "OPENAI_API_KEY", "line": 2, "ref": "dev/OPENAI_API_KEY", "outcome": "created"
+        })
+    );
+    for (key, value) in [
+        ("OPENAI_API_KEY", "sk-proj-1"),
+        ("STRIPE", "sk_live # not a comment"),
+        ("URL", "postgres://u:p@h/d?a=b&c=d=="),
+        ("PRICE", "$5 and $HOME"),
+        ("GREETING", "grüße-東京"),
+        ("PEM", "-----BEGIN KEY-----\nMIIB=\n-----END KEY-----\n"),
+        ("PRIVATE", "p"),
+    ] {
+        assert_eq!(
+            place.ibyok(&["get", "-n", &format!("dev/{key}")]).ok().out,
+            value,
+            "{key}"
+        );
+    }
+    place.ibyok(&["get", "dev/EMPTY"]).fails(4);
+    let shown = place.ibyok(&["keys", "show", "dev/PRIVATE", "--json"]).ok().json();
+    assert_eq!(shown["variable"], "_PRIVATE");
+}
+
+#[test]
+fn a_file_that_is_rewritten_runs_as_before() {
+    let place = Place::new();
+    let file = place.write(".env", REAL);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    let done = place.ibyok(&["import", &file, "--env", "dev", "--rewrite"]).ok();
+    assert!(done.err.contains("git"), "{done:?}");
+    let written = place.read(".env");
+    assert!(
+        written.starts_with("\u{feff}# keys\r\nexport OPENAI_API_KEY=\"ibyok://dev/OPENAI_API_KEY\" # mine\r\n"),
+        "{written}"
+    );
+    assert!(written.contains("\r\nEMPTY=\r\n"));
+    for secret in ["sk-proj-1", "sk_live", "postgres", "MIIB", "$5"] {
+        assert!(!written.contains(secret), "{written}");
+    }
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o640);
+    let others: Vec<_> = fs::read_dir(place.path(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        others
+            .iter()
+            .all(|name| [".env", "data", "config"].iter().any(|known| name == known)),
+        "{others:?}"
+    );
+    let run = [
+        "run",
+        "--env-file",
+        &file,
+        "--",
+        "sh",
+        "-c",
+        "printf '%s|%s|%s' \"$STRIPE\" \"$PRICE\" \"$_PRIVATE\"",
+    ];
+    assert_eq!(place.ibyok(&run).ok().out, "sk_live # not a comment|$5 and $HOME|p");
+    // A second time there is nothing left to do.
+    let again = place
+        .ibyok(&["import", &file, "--env", "dev", "--rewrite", "--json"])
+        .ok()
+        .json();
+    assert!(
+        again["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|item| item["ref"].is_null())
+    );
+    assert_eq!(place.read(".env"), written);
+}
+
+#[test]
+fn a_key_that_has_another_value_is_refused_unless_it_is_to_be_updated() {
+    let place = Place::with_key("dev/A", "old");
+    place.set("dev/B", "same");
+    let file = place.write("x.env", "A=new\nB=same\nC=more\n");
+    let done = place.ibyok(&["import", &file, "--env", "dev", "--rewrite"]).fails(1);
+    assert!(
+        done.out.contains("refused") && done.out.contains("unchanged") && done.out.contains("created"),
+        "{done:?}"
+    );
+    assert_eq!(place.read("x.env"), "A=new\nB=same\nC=more\n");
+    assert_eq!(place.ibyok(&["get", "dev/A"]).ok().out, "old\n");
+    place.ibyok(&["import", &file, "--env", "dev", "--update"]).ok();
+    assert_eq!(place.ibyok(&["get", "dev/A"]).ok().out, "new\n");
+    assert_eq!(
+        place.ibyok(&["keys", "show", "dev/B", "--json"]).ok().json()["version"],
+        1
+    );
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_done_and_does_nothing() {
+    let place = Place::with_key("dev/A", "old");
+    place.set("dev/B", "same");
+    let text = "A=new\nB=same\nC=more\n";
+    let file = place.write("x.env", text);
+    let outcomes = |flags: &[&str]| {
+        let arguments: Vec<&str> = ["import", &file, "--env", "dev", "--dry-run", "--json"]
+            .iter()
+            .chain(flags)
+            .copied()
+            .collect();
+        let items = place.ibyok(&arguments).ok().json()["items"].clone();
+        items
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["outcome"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(outcomes(&[]), ["refused", "unchanged", "created"]);
+    assert_eq!(outcomes(&["--update"]), ["updated", "unchanged", "created"]);
+    assert_eq!(
+        outcomes(&["--only", "B*", "--skip", "C"]),
+        ["skipped", "unchanged", "skipped"]
+    );
+    place.ibyok(&["get", "dev/C"]).fails(4);
+    assert_eq!(place.ibyok(&["get", "dev/A"]).ok().out, "old\n");
+    assert_eq!(place.read("x.env"), text);
+    place
+        .ibyok(&["import", &file, "--env", "dev", "--dry-run", "--rewrite"])
+        .fails(2);
+}
+
+#[test]
+fn a_file_that_is_wrong_stores_nothing_and_names_the_line() {
+    let place = Place::new();
+    let long = format!("A=1\nB={}\n", "x".repeat(64 * 1024 + 1));
+    for (text, said) in [
+        ("A=1\nB=2\n\nA=3\n", "line 1 and on line 4"),
+        ("A=1\nhello world\n", "line 2"),
+        ("A=1\nB=\"x\n", "line 2"),
+        ("A=1\n2B=x\n", "line 2"),
+        ("A=1\n_A=2\n", "line 1"),
+        (long.as_str(), "line 2"),
+    ] {
+        let file = place.write("x.env", text);
+        let done = place.ibyok(&["import", &file, "--env", "dev"]).fails(2);
+        assert!(done.err.contains(said), "{done:?}");
+    }
+    let file = place.write("x.env", b"A=1\nB=\xff\n");
+    assert!(
+        place
+            .ibyok(&["import", &file, "--env", "dev"])
+            .fails(2)
+            .err
+            .contains("line 2")
+    );
+    place.ibyok(&["import", "/nowhere", "--env", "dev"]).fails(2);
+    place.ibyok(&["import", "/", "--env", "dev"]).fails(2);
+    place.ibyok(&["import", &file, "--env", "nope"]).fails(2);
+    assert_eq!(
+        place.ibyok(&["keys", "list", "--json"]).ok().json()["items"],
+        serde_json::json!([])
+    );
+}
+
+#[test]
+fn standard_input_is_a_file_too_but_cannot_be_rewritten() {
+    let place = Place::new();
+    place.ibyok(&["import", "-", "--env", "dev"]).stdin("A=1\n").ok();
+    assert_eq!(place.ibyok(&["get", "dev/A"]).ok().out, "1\n");
+    place
+        .ibyok(&["import", "-", "--env", "dev", "--rewrite"])
+        .stdin("A=1\n")
+        .fails(2);
+}
+
+#[test]
+fn references_name_the_namespace_that_is_not_the_default() {
+    let place = Place::new();
+    place.ibyok(&["--namespace", "acme", "envs", "add", "dev"]).ok();
+    let file = place.write("x.env", "A=1\n");
+    place
+        .ibyok(&["--namespace", "acme", "import", &file, "--env", "dev", "--rewrite"])
+        .ok();
+    assert_eq!(place.read("x.env"), "A=\"ibyok://acme/dev/A\"\n");
+    let run = ["run", "--env-file", &file, "--", "sh", "-c", "echo $A"];
+    assert_eq!(place.ibyok(&run).ok().out, "1\n");
+}
+
+#[test]
+fn what_is_exported_is_imported_again_as_it_was() {
+    let place = Place::new();
+    let file = place.write(".env", REAL);
+    place.ibyok(&["import", &file, "--env", "dev"]).ok();
+    place.ibyok(&["export", "--env", "dev", "-o", "out.env"]).ok();
+    assert_eq!(fs::metadata(place.path("out.env")).unwrap().mode() & 0o777, 0o600);
+    let again = place
+        .ibyok(&["import", "out.env", "--env", "dev", "--json"])
+        .ok()
+        .json();
+    assert!(
+        again["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|item| item["outcome"] == "unchanged"),
+        "{again}"
+    );
+    let json = place
+        .ibyok(&["export", "--env", "dev", "--format", "json", "--only", "P*"])
+        .ok()
+        .json();
+    assert_eq!(json["PRICE"], "$5 and $HOME");
+    assert_eq!(json.as_object().unwrap().len(), 3);
+    place.ibyok(&["export", "--env", "dev", "--format", "docker"]).fails(2);
+    let shell = place.ibyok(&["export", "--env", "dev", "--format", "shell"]).ok().out;
+    let script = format!("{shell}printf '%s' \"$PEM\"");
+    let output = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "-----BEGIN KEY-----\nMIIB=\n-----END KEY-----\n"
+    );
+    let log = place.ibyok(&["audit", "export"]).ok().out;
+    assert!(log.contains("\"action\":\"key.export\"") && !log.contains("sk-proj-1"));
+}

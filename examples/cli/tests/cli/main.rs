@@ -1,0 +1,29 @@
+//! The command line from outside: what scripts and people rely on, one module for each part of it.
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod audit; // the log is shown, verified and exported, and what was done to it is found
+#[cfg(test)]
+mod cases; // one file for each case: arguments in, streams and exit code out
+#[cfg(test)]
+mod demo; // the whole of it, and nothing left behind
+#[cfg(test)]
+mod harness; // a place of one's own, and the program in it
+#[cfg(test)]
+mod identity; // operator or token, here or on a server
+#[cfg(test)]
+mod import; // .env files go in, and references stay behind
+#[cfg(test)]
+mod keys; // values in and out, exactly
+#[cfg(test)]
+mod names; // what no name may be
+#[cfg(test)]
+mod remote; // the same verbs on a server
+#[cfg(test)]
+mod run; // a program with keys in its environment
+#[cfg(test)]
+mod streams; // answers on one stream, everything else on another
+#[cfg(test)]
+mod tokens; // issued, narrowed, shown, revoked
+#[cfg(test)]
+mod vaults; // made, found, refused

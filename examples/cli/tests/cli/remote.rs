@@ -1,0 +1,195 @@
+//! The same verbs on a server, which is `ibyok serve` itself.
+
+use std::io::{BufRead, BufReader};
+use std::process::Child;
+
+use crate::harness::{Call, Place};
+
+/// A server on a free port, ended when it goes out of scope.
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    fn start(place: &Place) -> Self {
+        let mut child = place.ibyok(&["serve", "--listen", "127.0.0.1:0"]).spawn();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut url = None;
+        for line in lines {
+            let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+            if line["message"] == "listening" {
+                url = Some(format!("http://{}", line["address"].as_str().unwrap()));
+                break;
+            }
+        }
+        Server {
+            child,
+            url: url.unwrap(),
+        }
+    }
+
+    /// Ends it as an operator would.
+    fn stop(&mut self) -> bool {
+        std::process::Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn a_server_answers_the_same_verbs_by_token() {
+    let place = Place::with_key("dev/k", "1");
+    place.set("prod/p", "2");
+    let admin = place.token(&["admin", "--env", "dev", "--scope", "admin"]);
+    let mut server = Server::start(&place);
+    let client = Place::empty();
+    let at = |arguments: &[&str], token: &str| -> Call {
+        client
+            .ibyok(arguments)
+            .env("IBYOK_URL", &server.url)
+            .env("IBYOK_TOKEN", token)
+    };
+    assert_eq!(at(&["get", "dev/k"], &admin).ok().out, "1\n");
+    let whoami = at(&["whoami", "--json"], &admin).ok().json();
+    assert_eq!((&whoami["kind"], &whoami["name"]), (&"token".into(), &"admin".into()));
+    assert!(whoami["url"].as_str().unwrap().starts_with(&server.url));
+
+    let written = at(&["keys", "set", "dev/k", "--json", "--provider", "openai"], &admin)
+        .stdin(b"\0\xff".to_vec())
+        .ok()
+        .json();
+    assert_eq!((&written["ref"], &written["version"]), (&"dev/k".into(), &2.into()));
+    assert_eq!(at(&["get", "-n", "dev/k"], &admin).ok().bytes, b"\0\xff");
+    assert_eq!(at(&["get", "dev/k", "--version", "1"], &admin).ok().out, "1\n");
+    at(&["keys", "add", "dev/k"], &admin).stdin("x").fails(1);
+    at(&["keys", "add", "dev/new", "--var", "NEW"], &admin).stdin("n").ok();
+    let fields = client.write("fields.json", r#"{"value":"sk","org":"o"}"#);
+    at(&["keys", "set", "dev/f", "--fields-from", &fields], &admin).ok();
+    assert_eq!(at(&["get", "dev/f", "--field", "org"], &admin).ok().out, "o\n");
+    assert_eq!(at(&["get", "dev/f"], &admin).ok().out, "sk\n");
+
+    let here = place.ibyok(&["keys", "show", "dev/k", "--json"]).ok().json();
+    assert_eq!(at(&["keys", "show", "dev/k", "--json"], &admin).ok().json(), here);
+    assert_eq!(
+        at(&["get", here["id"].as_str().unwrap(), "-n"], &admin).ok().bytes,
+        b"\0\xff"
+    );
+    let list = at(&["keys", "list", "--json"], &admin).ok().json();
+    assert_eq!(list["items"].as_array().unwrap().len(), 3);
+    at(&["keys", "edit", "dev/k", "--label", "a=b"], &admin).ok();
+    at(&["keys", "disable", "dev/new"], &admin).ok();
+    at(&["get", "dev/new"], &admin).fails(4);
+    at(&["keys", "enable", "dev/new"], &admin).ok();
+    assert_eq!(
+        at(
+            &["run", "--env", "dev", "--only", "new", "--", "sh", "-c", "echo $NEW"],
+            &admin
+        )
+        .ok()
+        .out,
+        "n\n"
+    );
+    at(&["keys", "remove", "dev/new"], &admin).fails(2);
+    at(&["keys", "remove", "dev/new", "--yes"], &admin).ok();
+    at(&["get", "dev/new"], &admin).fails(4);
+
+    let issued = at(
+        &["tokens", "issue", "child", "--env", "dev", "--key", "f", "--json"],
+        &admin,
+    )
+    .ok()
+    .json();
+    let child = issued["token"].as_str().unwrap();
+    at(&["get", "dev/f"], child).ok();
+    at(&["get", "dev/k"], child).fails(3);
+    at(&["get", "prod/p"], &admin).fails(3);
+    at(&["tokens", "issue", "wider", "--env", "prod"], &admin).fails(3);
+    assert_eq!(
+        at(&["tokens", "show", "child", "--json"], &admin).ok().json()["id"],
+        issued["id"]
+    );
+    assert!(
+        !at(&["tokens", "list", "--json"], &admin).ok().json()["items"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    at(&["tokens", "revoke", "child", "--yes"], &admin).ok();
+    at(&["get", "dev/f"], child).fails(3);
+
+    // The command line beside the running server: both are right.
+    place.set("dev/k", "beside");
+    std::thread::sleep(std::time::Duration::from_millis(1000));
+    assert_eq!(at(&["get", "dev/k"], &admin).ok().out, "beside\n");
+    place.ibyok(&["tokens", "revoke", "admin", "--yes"]).ok();
+    std::thread::sleep(std::time::Duration::from_millis(1000));
+    at(&["get", "dev/k"], &admin).fails(3);
+
+    assert!(server.stop());
+    assert_eq!(place.ibyok(&["audit", "verify", "--json"]).ok().json()["ok"], true);
+}
+
+#[test]
+fn a_server_is_asked_only_with_a_token_that_is_whole_and_safe() {
+    let place = Place::with_key("dev/k", "v");
+    let mut server = Server::start(&place);
+    let url = server.url.clone();
+    place.ibyok(&["get", "dev/k"]).env("IBYOK_URL", &url).fails(3);
+    place
+        .ibyok(&["get", "dev/k"])
+        .env("IBYOK_URL", &url)
+        .env("IBYOK_TOKEN", "")
+        .fails(3);
+    let token = place.token(&["ci", "--env", "dev"]);
+    let cut = token.get(..token.len() - 1).unwrap();
+    let error = place
+        .ibyok(&["get", "dev/k", "--json"])
+        .env("IBYOK_URL", &url)
+        .env("IBYOK_TOKEN", cut)
+        .fails(3)
+        .json();
+    assert_eq!(error["error"]["code"], "unauthenticated");
+    // Over the network without TLS the token would be seen.
+    place
+        .ibyok(&["--url", "http://192.0.2.1", "get", "dev/k"])
+        .env("IBYOK_TOKEN", &token)
+        .fails(2);
+    place
+        .ibyok(&["--url", "nonsense", "get", "dev/k"])
+        .env("IBYOK_TOKEN", &token)
+        .fails(2);
+    place
+        .ibyok(&["get", "dev/k"])
+        .env("IBYOK_URL", "")
+        .env("IBYOK_TOKEN", &token)
+        .fails(2);
+    assert!(server.stop());
+    place
+        .ibyok(&["get", "dev/k"])
+        .env("IBYOK_URL", &url)
+        .env("IBYOK_TOKEN", &token)
+        .fails(5);
+}
+
+#[test]
+fn a_server_does_not_start_where_it_should_not() {
+    let place = Place::new();
+    place.ibyok(&["serve", "--listen", "0.0.0.0:0"]).fails(2);
+    place.ibyok(&["serve", "--listen", "nonsense"]).fails(2);
+    place.ibyok(&["serve"]).env("PROD_MODE_FORCED", "mock").fails(2);
+    Place::empty().ibyok(&["serve"]).fails(4);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    place
+        .ibyok(&["serve", "--listen", &taken.local_addr().unwrap().to_string()])
+        .fails(1);
+}
