@@ -74,6 +74,8 @@ pub use vault::Vault;
 pub use ibyok_audit::{
     Action, Durability, Entry, FileSink, Filter, Follow, Line, Lines, Outcome, Report, Sink, StdoutSink, VerifyingKey,
 };
+#[cfg(feature = "aws-kms")]
+pub use ibyok_crypto::{AwsKms, AwsKmsOptions};
 pub use ibyok_crypto::{Kek, LocalKek, PassphraseCost, PassphraseKek, Secret};
 pub use ibyok_policy::{Environments, Grant, Pattern, Restriction, Scope, Scopes, TokenId};
 pub use ibyok_storage::{FileStore, MemoryStore, Store};

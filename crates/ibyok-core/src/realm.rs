@@ -294,9 +294,11 @@ impl TagBody {
 pub(crate) fn open_failed(what: String, error: ibyok_crypto::Error) -> Error {
     use ibyok_crypto::Error as Crypto;
     match error {
-        Crypto::KekUnavailable { .. } => Error::unavailable(Part::Kek, error),
+        Crypto::KekUnavailable { .. } | Crypto::KekAnswer { .. } => Error::unavailable(Part::Kek, error),
         Crypto::UnknownKek { .. }
         | Crypto::KekDenied { .. }
+        | Crypto::KekRefused { .. }
+        | Crypto::KekUnusable { .. }
         | Crypto::KekFile { .. }
         | Crypto::KekFileAccess { .. }
         | Crypto::KekSize => Error::Kek { source: error.into() },

@@ -20,7 +20,7 @@ pub struct Given {
     pub vault: Option<String>,
     /// `--store`, `IBYOK_STORE`: `file`, or a URL. One with a password comes by variable or file only.
     pub store: Option<String>,
-    /// `--kek`, `IBYOK_KEK`: `local` or `passphrase`.
+    /// `--kek`, `IBYOK_KEK`: `local`, `passphrase` or `aws-kms:KEY`.
     pub kek: Option<String>,
     /// `--kek-file`, `IBYOK_KEK_FILE`: where a local KEK is.
     pub kek_file: Option<String>,

@@ -10,6 +10,8 @@ use secrecy::ExposeSecret;
 use super::directory;
 use super::given::Given;
 use crate::error::{Error, Result};
+#[cfg(feature = "aws-kms")]
+use crate::realm::open_failed;
 
 /// The longest passphrase, in bytes.
 const PASSPHRASE_MAX: usize = 1024;
@@ -25,7 +27,12 @@ pub enum KekChoice {
     Local(Option<PathBuf>),
     /// A passphrase, from a file or asked for.
     Passphrase(Option<PathBuf>),
+    /// A key of AWS KMS: its id, ARN or alias.
+    AwsKms(String),
 }
+
+/// What stands before a key of AWS KMS.
+const AWS_KMS: &str = "aws-kms:";
 
 impl KekChoice {
     pub(super) fn resolve(given: &Given) -> Result<Self> {
@@ -36,13 +43,21 @@ impl KekChoice {
             }
             None | Some("local") => Ok(KekChoice::Local(file(&given.kek_file))),
             Some("passphrase") => Ok(KekChoice::Passphrase(file(&given.passphrase_file))),
-            Some(other) => Err(Error::invalid_name("kek", other, "`local` or `passphrase`")),
+            Some(other) => match other.strip_prefix(AWS_KMS) {
+                Some(key) if !key.is_empty() => Ok(KekChoice::AwsKms(key.to_owned())),
+                _ => Err(Error::invalid_name(
+                    "kek",
+                    other,
+                    "`local`, `passphrase` or `aws-kms:KEY`",
+                )),
+            },
         }
     }
 
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             KekChoice::Local(file) | KekChoice::Passphrase(file) => file.as_deref(),
+            KekChoice::AwsKms(_) => None,
         }
     }
 
@@ -50,16 +65,17 @@ impl KekChoice {
         matches!(self, KekChoice::Local(_))
     }
 
-    pub(super) fn open(&self, local: &Path, passphrase: Option<Passphrase<'_>>) -> Result<Arc<dyn Kek>> {
+    pub(super) async fn open(&self, local: &Path, passphrase: Option<Passphrase<'_>>) -> Result<Arc<dyn Kek>> {
         match self {
             KekChoice::Local(_) => Ok(Arc::new(
                 LocalKek::from_file(local).map_err(|error| Error::Kek { source: error.into() })?,
             )),
             KekChoice::Passphrase(file) => by_passphrase(file.as_deref(), passphrase),
+            KekChoice::AwsKms(key) => aws_kms(key).await,
         }
     }
 
-    pub(super) fn create(&self, local: &Path, passphrase: Option<Passphrase<'_>>) -> Result<Arc<dyn Kek>> {
+    pub(super) async fn create(&self, local: &Path, passphrase: Option<Passphrase<'_>>) -> Result<Arc<dyn Kek>> {
         match self {
             KekChoice::Local(_) => {
                 if let Some(parent) = local.parent() {
@@ -71,6 +87,7 @@ impl KekChoice {
                 })?))
             }
             KekChoice::Passphrase(file) => by_passphrase(file.as_deref(), passphrase),
+            KekChoice::AwsKms(key) => aws_kms(key).await,
         }
     }
 
@@ -88,9 +105,32 @@ impl KekChoice {
             KekChoice::Passphrase(_) => {
                 table.insert("kek".to_owned(), "passphrase".into());
             }
+            KekChoice::AwsKms(key) => {
+                table.insert("kek".to_owned(), format!("{AWS_KMS}{key}").into());
+            }
         }
         table.to_string()
     }
+}
+
+#[cfg(feature = "aws-kms")]
+async fn aws_kms(key: &str) -> Result<Arc<dyn Kek>> {
+    use ibyok_crypto::{AwsKms, AwsKmsOptions};
+    let kek = AwsKms::connect(key, AwsKmsOptions::default()).await;
+    Ok(Arc::new(kek.map_err(|error| match error {
+        ibyok_crypto::Error::InvalidName { .. } => {
+            Error::invalid_name("KMS key", key, "a key id, an ARN of a key or alias, or `alias/NAME`")
+        }
+        other => open_failed("the KEK".to_owned(), other),
+    })?))
+}
+
+#[cfg(not(feature = "aws-kms"))]
+async fn aws_kms(_: &str) -> Result<Arc<dyn Kek>> {
+    Err(Error::invalid(
+        "this build has no AWS KMS",
+        "build it with the feature `aws-kms`",
+    ))
 }
 
 fn by_passphrase(file: Option<&Path>, ask: Option<Passphrase<'_>>) -> Result<Arc<dyn Kek>> {

@@ -155,7 +155,7 @@ impl Settings {
         }
         let store = self.open_store().await?;
         let id = vault_in(store.as_ref()).await?.ok_or_else(|| self.no_vault())?;
-        let kek = self.kek.open(&self.kek_file(&id), passphrase)?;
+        let kek = self.kek.open(&self.kek_file(&id), passphrase).await?;
         let vault = self.builder(store, kek, actor).await?.open().await?;
         Ok(vault)
     }
@@ -176,7 +176,7 @@ impl Settings {
         }
         let id = VaultId::generate().map_err(|error| Error::unavailable(crate::Part::Kek, error))?;
         let file = self.kek_file(&id.to_string());
-        let kek = self.kek.create(&file, passphrase)?;
+        let kek = self.kek.create(&file, passphrase).await?;
         let made = self.builder(store, kek, actor).await?.vault_id(id).create().await;
         let kek_file = (self.kek.is_local()).then_some(file);
         let vault = match (made, &kek_file) {
