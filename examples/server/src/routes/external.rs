@@ -25,10 +25,14 @@ pub(crate) async fn value(
     RawQuery(query): RawQuery,
 ) -> Answer {
     let query = Query::parse(query.as_deref(), &["env"])?;
-    let key = match (query.parsed("env")?, name.parse::<KeyId>()) {
-        (Some(environment), _) => KeyRef::from_parts(environment, &name)?,
-        (None, Ok(id)) => session.find_key(id).await?,
-        (None, Err(_)) => KeyRef::from_parts(own_environment(&shared, &session).await?, &name)?,
+    let environment = match query.parsed("env")? {
+        Some(environment) => Ok(environment),
+        None => own_environment(&shared, &session).await,
+    };
+    let key = match (environment, name.parse::<KeyId>()) {
+        (Ok(environment), _) => KeyRef::from_parts(environment, &name)?,
+        (Err(_), Ok(id)) => session.find_key(id).await?,
+        (Err(problem), Err(_)) => return Err(problem),
     };
     let released = session.retrieve(&key).await?;
     let info = released.info();

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::answer::{Answer, json, ok};
@@ -53,10 +54,6 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
 }
 
 /// GET `/openapi.json`
-pub(crate) async fn openapi() -> Answer {
-    ok(&*DOCUMENT)
+pub(crate) async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], include_str!("../openapi.json")).into_response()
 }
-
-/// The description of the interface, made smaller once.
-static DOCUMENT: std::sync::LazyLock<serde_json::Value> =
-    std::sync::LazyLock::new(|| serde_json::from_str(include_str!("../openapi.json")).unwrap_or_default());

@@ -14,6 +14,7 @@ mod bodies; // sizes, kinds, and JSON that means two things
 mod caching; // no answer is kept by anybody
 mod client;
 mod keys; // set, add, edit, disable, enable, remove, list
+mod outages; // parts that fail, and clients that go away
 mod proxies; // whose address it is
 mod statuses; // which request gets which status and code
 mod stopping; // a server that stops loses no answer

@@ -239,3 +239,27 @@ async fn the_log_joins_request_and_answer() {
     let id = ibyok_core::token_id(&ibyok_core::AccessToken::new(SecretString::from(token.as_str()))).unwrap();
     assert_eq!(line["principal"]["id"], id.to_string());
 }
+
+#[tokio::test]
+async fn the_description_names_what_there_is() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let document = world.ask("GET", "/openapi.json", &admin).await.json();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let url = path
+            .replace("{env}", "prod")
+            .replace("{name}", "openai")
+            .replace("{id}", "nobody");
+        let allow = world
+            .ask("TRACE", &url, &admin)
+            .await
+            .header("allow")
+            .unwrap()
+            .to_lowercase();
+        let mut allowed: Vec<&str> = allow.split(", ").filter(|method| *method != "head").collect();
+        allowed.sort_unstable();
+        let mut described: Vec<&String> = methods.as_object().unwrap().keys().collect();
+        described.sort_unstable();
+        assert_eq!(described, allowed, "{path}");
+    }
+}

@@ -1,0 +1,75 @@
+use std::time::Duration;
+
+use ibyok_core::Scope;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn without_an_audit_log_nothing_is_released_and_it_is_said_when_to_come_back() {
+    let world = World::new().await;
+    let token = world.admin().await;
+    let value = "/api/v1/keys/prod/openai/value";
+    assert_eq!(world.ask("GET", value, &token).await.status, 200);
+    world.vault.close().await.unwrap();
+    for (method, path) in [
+        ("GET", value),
+        ("GET", "/external/keys/openai/value?env=prod"),
+        ("GET", "/api/v1/keys"),
+        ("DELETE", "/api/v1/keys/prod/openai"),
+    ] {
+        let answer = world.ask(method, path, &token).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (503, "unavailable".to_owned()),
+            "{method} {path}"
+        );
+        assert!(
+            answer
+                .header("retry-after")
+                .is_some_and(|after| after.parse::<u32>().is_ok())
+        );
+        assert!(!answer.text().contains("SENTINEL"));
+        assert_eq!(answer.json()["detail"], "the audit log is unavailable");
+    }
+    assert_eq!(world.ask("GET", "/healthz", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_given_up() {
+    let world = World::with(|options, _| options.request_timeout = Duration::from_millis(100)).await;
+    let token = world.admin().await;
+    let unfinished = format!(
+        "PUT /api/v1/keys/dev/x HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{{"
+    );
+    let answer = world.raw(unfinished.as_bytes()).await.unwrap();
+    assert_eq!(
+        (answer.status, answer.code(), answer.header("retry-after")),
+        (503, "unavailable".to_owned(), Some("5"))
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_its_line_on_the_log() {
+    let world = World::new().await;
+    let token = world.token(&[Scope::KeysRead], &["prod"], &[]).await;
+    let request = format!(
+        "GET /api/v1/keys/prod/openai/value HTTP/1.1\r\nhost: x\r\nx-request-id: gone\r\nauthorization: Bearer {token}\r\n\r\n"
+    );
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(world.server.address()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        drop(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(
+        world.ask("GET", "/api/v1/keys/prod/openai/value", &token).await.status,
+        200
+    );
+    let log = world.log().await;
+    assert!(
+        log.iter()
+            .any(|line| line["request_id"] == "gone" && line["outcome"] == "allowed")
+    );
+}
