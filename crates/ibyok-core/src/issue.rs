@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ibyok_audit::Action;
-use ibyok_policy::{Environments, Grant, Scope, TokenId, Validity, mint, within};
+use ibyok_policy::{Environments, Grant, Reason, Scope, TokenId, Validity, mint, within};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::attempt::Attempt;
@@ -98,7 +98,7 @@ impl Inner {
             self.allowed_for_some_key(attempt, principal, Scope::TokensIssue, namespace, &environment)?;
         }
         let own = &holder.held.record.grant;
-        Ok(within(grant, &holder.realm.scope(), own, &holder.restrictions)?)
+        within(grant, &holder.realm.scope(), own, &holder.restrictions).map_err(wider)
     }
 
     /// Where a new token's record lives: with its parent, so that whoever can check the one can check the other; an operator's
@@ -176,6 +176,18 @@ fn check_name(name: &str) -> Result<()> {
         return Err(Error::invalid_name("token name", name, form));
     }
     Ok(())
+}
+
+/// Why a child does not lie within whoever issues it.
+fn wider(reason: Reason) -> Error {
+    match reason {
+        Reason::Expired => Error::denied(reason.as_str(), "the new token would outlive the one that issues it"),
+        Reason::NotYetValid => Error::denied(
+            reason.as_str(),
+            "the new token would begin before the one that issues it",
+        ),
+        other => other.into(),
+    }
 }
 
 /// The names as they are stored: `production` is `prod`.
