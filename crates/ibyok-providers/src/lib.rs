@@ -1,0 +1,2 @@
+//! The catalogue of IBYOK: API providers as data
+#![forbid(unsafe_code)]
