@@ -99,7 +99,7 @@ fn not_parsed(error: &clap::Error, json: bool, io: &mut Io) -> Exit {
         .filter(|l| !l.is_empty())
         .collect();
     report(
-        &Error::usage(what.join("; "), "`--help` after the command shows what it takes"),
+        &Error::usage(what.join(" "), "`--help` after the command shows what it takes"),
         json,
         io,
     )

@@ -7,6 +7,9 @@ use crate::error::Result;
 use crate::io::Io;
 use crate::show::clean;
 
+/// The narrowest terminal that columns are fitted to, in characters.
+const NARROW: u16 = 60;
+
 /// A table of text.
 pub(crate) struct Table {
     heads: Vec<&'static str>,
@@ -48,11 +51,6 @@ impl Table {
     fn draw(&self, terminal: bool, colour: bool) -> String {
         let mut drawing = Drawing::new();
         drawing.load_style(presets::NOTHING);
-        drawing.set_content_arrangement(if terminal {
-            ContentArrangement::Dynamic
-        } else {
-            ContentArrangement::Disabled
-        });
         drawing.set_header(self.heads.iter().map(|head| {
             let cell = Cell::new(head);
             if colour {
@@ -65,6 +63,10 @@ impl Table {
             drawing.enforce_styling();
         } else if !terminal {
             drawing.force_no_tty();
+        }
+        // A terminal that does not know how wide it is, or is too narrow for columns, is written to as if it were none.
+        if terminal && drawing.width().is_some_and(|width| width >= NARROW) {
+            drawing.set_content_arrangement(ContentArrangement::Dynamic);
         }
         for row in &self.rows {
             drawing.add_row(row);

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use ibyok_core::{EnvironmentName, ExposeSecret, Pattern};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use ibyok_core::{EnvironmentName, ExposeSecret, Pattern, Session};
 use zeroize::Zeroizing;
 
 use super::{Cx, fetch, tokens};
@@ -35,17 +36,9 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_vault("export", async |here, cx| {
         let wants = |name: &str| only.is_empty() || only.iter().any(|pattern| pattern.matches(name));
         let wanted = fetch::of_environment(here, cx, &environment, wants).await?;
-        let mut variables = Vec::with_capacity(wanted.len());
-        for one in wanted {
-            let released = fetched(here.session.export_key(&one.key).await?, None)?;
-            let text = std::str::from_utf8(released.value.expose_secret()).map_err(|_| {
-                Error::usage(
-                    format!("the value of `{}` is not text, and cannot be exported", one.key),
-                    "`ibyok get REF -n -o FILE` writes it as it is; `--only` leaves it out",
-                )
-            })?;
-            variables.push((one.variable, Zeroizing::new(text.to_owned())));
-        }
+        let session = &here.session;
+        let exported = stream::iter(wanted).map(|one| async move { export(session, one).await });
+        let variables: Vec<_> = exported.buffered(fetch::AT_ONCE).try_collect().await?;
         let printed = print(format, &variables)?;
         match &args.output {
             Some(path) => {
@@ -58,4 +51,15 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         Ok(Exit::Done)
     })
     .await
+}
+
+async fn export(session: &Session, wanted: fetch::Wanted) -> Result<(String, Zeroizing<String>)> {
+    let fetched = fetched(session.export_key(&wanted.key).await?, None)?;
+    let text = std::str::from_utf8(fetched.value.expose_secret()).map_err(|_| {
+        Error::usage(
+            format!("the value of `{}` is not text, and cannot be exported", wanted.key),
+            "`ibyok get REF -n -o FILE` writes it as it is; `--only` leaves it out",
+        )
+    })?;
+    Ok((wanted.variable, Zeroizing::new(text.to_owned())))
 }

@@ -1,5 +1,6 @@
 //! Several values at once: whatever is wanted, or nothing.
 
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use ibyok_core::KeyRef;
 use serde_json::Value;
 
@@ -7,6 +8,9 @@ use super::Cx;
 use crate::access::{Access, Fetched};
 use crate::error::{Error, Result};
 use crate::table::{at, text};
+
+/// How many values are asked for, or written, at once: they share the audit log's syncs.
+pub(super) const AT_ONCE: usize = 32;
 
 /// A key that a variable is to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,14 +74,17 @@ fn no_two_of_one_variable(wanted: &[Wanted]) -> Result<()> {
     Ok(())
 }
 
-/// Retrieves them all; the first that fails, by its name, fails all.
+/// Retrieves them all, in order; the first that fails, by its name, fails all.
 ///
 /// # Errors
 /// As [`Access::retrieve`].
 pub(super) async fn all(access: &dyn Access, wanted: &[Wanted]) -> Result<Vec<(String, Fetched)>> {
-    let mut fetched = Vec::with_capacity(wanted.len());
-    for one in wanted {
-        fetched.push((one.variable.clone(), access.retrieve(&one.key).await?));
-    }
-    Ok(fetched)
+    let one = |one: &Wanted| {
+        let Wanted { variable, key } = one.clone();
+        async move { Ok((variable, access.retrieve(&key).await?)) }
+    };
+    stream::iter(wanted.iter().map(one))
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await
 }

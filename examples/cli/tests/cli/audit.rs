@@ -104,7 +104,8 @@ fn a_log_that_nobody_touched_is_verified() {
 
 #[test]
 fn a_line_that_was_changed_removed_or_moved_is_a_finding() {
-    let tampered: [(&str, fn(&mut Vec<String>)); 4] = [
+    type Tamper = fn(&mut Vec<String>);
+    let tampered: [(&str, Tamper); 4] = [
         ("changed", |lines| lines[3] = lines[3].replace("allowed", "denied ")),
         ("removed", |lines| drop(lines.remove(3))),
         ("moved", |lines| lines.swap(3, 4)),

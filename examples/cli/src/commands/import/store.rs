@@ -1,16 +1,14 @@
 //! Puts what was planned into the vault, many at a time: they share the log's syncs.
 
+use futures_util::stream::{self, StreamExt};
 use ibyok_core::{Imported, KeyRef, KeyWrite, Secret, Session};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::task::JoinSet;
 
 use super::plan::{Outcome, Plan};
 use crate::access::Here;
 use crate::commands::Cx;
-use crate::error::{Error, Result};
-
-/// How many writes are under way at once.
-const AT_ONCE: usize = 32;
+use crate::commands::fetch::AT_ONCE;
+use crate::error::Result;
 
 /// From how many keys on a progress bar is worth showing.
 const LONG: usize = 50;
@@ -20,38 +18,22 @@ const LONG: usize = 50;
 /// # Errors
 /// As [`Session::import_key`], of the first that fails.
 pub(super) async fn store(here: &Here, cx: &mut Cx<'_>, plan: &mut Plan, update: bool) -> Result<()> {
-    let pending = plan.count(Outcome::Pending);
-    let bar = progress(cx, pending);
-    let mut under_way: JoinSet<(usize, ibyok_core::Result<Imported>)> = JoinSet::new();
-    let mut waiting = plan.entries.iter_mut().enumerate().filter_map(|(index, entry)| {
-        let value = entry.value.take()?;
-        Some((index, entry.key.clone(), entry.variable.clone(), value))
-    });
-    let mut outcomes = Vec::with_capacity(pending);
-    let mut failed = None;
-    loop {
-        while under_way.len() < AT_ONCE
-            && failed.is_none()
-            && let Some((index, key, variable, value)) = waiting.next()
-        {
-            let session = here.session.clone();
-            under_way.spawn(async move { (index, one(&session, &key, variable, value, update).await) });
-        }
-        match under_way.join_next().await {
-            None => break,
-            Some(Ok((index, Ok(imported)))) => outcomes.push((index, imported)),
-            Some(Ok((_, Err(error)))) => failed = failed.or(Some(Error::Vault(error))),
-            Some(Err(_)) => failed = failed.or(Some(Error::failed("a write was interrupted", "run the import again"))),
-        }
+    let bar = progress(cx, plan.count(Outcome::Pending));
+    let session = &here.session;
+    let entries = plan
+        .entries
+        .iter_mut()
+        .filter_map(|entry| entry.value.take().map(|value| (entry, value)));
+    let writes = stream::iter(entries).map(|(entry, value)| async {
+        let imported = one(session, &entry.key, entry.variable.clone(), value, update).await;
         bar.inc(1);
-    }
+        entry.outcome = outcome(&imported?);
+        Ok(())
+    });
+    // Every one is waited for, also after one has failed: what is stored is then known to be.
+    let ended: Vec<Result<()>> = writes.buffer_unordered(AT_ONCE).collect().await;
     bar.finish_and_clear();
-    for (index, imported) in outcomes {
-        if let Some(entry) = plan.entries.get_mut(index) {
-            entry.outcome = outcome(&imported);
-        }
-    }
-    failed.map_or(Ok(()), Err)
+    ended.into_iter().collect()
 }
 
 async fn one(
