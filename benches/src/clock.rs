@@ -1,50 +1,50 @@
-//! What the machine says a process took.
+//! What the machine says a process takes.
 
+use std::fs::{read_dir, read_to_string};
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-
-/// CPU time at one moment: of this thread, and of the whole process.
-#[derive(Clone, Copy, Debug)]
+/// CPU time that this process's threads have taken until one moment, by what they do.
+#[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Cpu {
-    /// Of the thread that asked.
-    pub thread: Duration,
-    /// Of all threads of the process.
-    pub process: Duration,
+    /// The one thread that writes the audit log.
+    pub writer: Duration,
+    /// Every other: the callers.
+    pub callers: Duration,
 }
 
 impl Cpu {
-    /// What was taken until now.
+    /// What was taken until now, as Linux's `/proc` says it; nothing elsewhere.
     #[must_use]
     pub fn now() -> Self {
-        Cpu {
-            thread: read(ClockId::ThreadCPUTime),
-            process: read(ClockId::ProcessCPUTime),
+        let mut all = Cpu::default();
+        for thread in read_dir("/proc/self/task").into_iter().flatten().flatten() {
+            let read = |file| read_to_string(thread.path().join(file)).unwrap_or_default();
+            let nanos = read("schedstat").split(' ').next().and_then(|nanos| nanos.parse().ok());
+            let time = Duration::from_nanos(nanos.unwrap_or_default());
+            if read("comm").starts_with("audit-writer") {
+                all.writer += time;
+            } else {
+                all.callers += time;
+            }
         }
+        all
     }
 
-    /// What was taken since an earlier moment, on the same thread.
+    /// What was taken since an earlier moment.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Cpu {
-            thread: self.thread.saturating_sub(earlier.thread),
-            process: self.process.saturating_sub(earlier.process),
+            writer: self.writer.saturating_sub(earlier.writer),
+            callers: self.callers.saturating_sub(earlier.callers),
         }
     }
-}
-
-fn read(clock: ClockId) -> Duration {
-    let time = clock_gettime(clock);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
-    Duration::new(seconds, nanos)
 }
 
 /// The memory that a process holds resident, in KiB, as `/proc` says it; `None` where there is no `/proc` or no such process.
 #[must_use]
 pub fn resident_kib(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let status = read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_whitespace().next()?.parse().ok()
 }

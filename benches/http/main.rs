@@ -1,0 +1,46 @@
+//! Retrieval over HTTP beside an axum hello world: `cargo bench -p ibyok-benches --bench http`.
+//!
+//! This program is the generator of load. The servers are this same program started again, each a process of its own: one is
+//! the whole of `ibyok-server`, told where its vault is by flags and variables as anybody's would be; the other is an axum
+//! hello world whose body has the size of a retrieval's answer. They are measured in turns, round after round.
+
+mod compare;
+mod hello;
+mod load;
+mod process;
+mod site;
+mod start;
+
+use std::process::ExitCode;
+
+use ibyok_benches::Result;
+
+/// Which of the programs in here a process is.
+const ROLE: &str = "IBYOK_BENCH_ROLE";
+
+fn main() -> ExitCode {
+    match std::env::var(ROLE).as_deref() {
+        Ok("server") => ibyok_server::command_line(),
+        Ok("hello") => ended(hello::serve()),
+        _ => ended(measure()),
+    }
+}
+
+fn measure() -> Result<()> {
+    // One thread, so that both cores are the server's as far as they can be.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        start::measure().await?;
+        compare::measure().await
+    })
+}
+
+fn ended(outcome: Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A vault in a directory, made as `ibyok init` makes one, and servers for it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ibyok_benches::Result;
+use ibyok_core::settings::{Given, Locations, Settings};
+use ibyok_core::{Environments, Grant, KeyRef, Scope, Scopes, Secret, TokenRequest};
+use tempfile::TempDir;
+
+use crate::process::{Server, free_address};
+
+/// How many keys the vault has.
+const KEYS: usize = 100;
+
+/// How long a value is.
+const VALUE: usize = 64;
+
+/// A vault and a token for it.
+pub(crate) struct Site {
+    home: TempDir,
+    token: String,
+}
+
+impl Site {
+    pub(crate) async fn new() -> Result<Self> {
+        let home = TempDir::with_prefix("ibyok-bench-")?;
+        let locations = Locations::new(home.path().join("data"), home.path().join("config"));
+        let settings = Settings::resolve(&Given::default(), &BTreeMap::new(), &locations)?;
+        let (vault, _) = settings.create("bench", None).await?;
+        let operator = vault.operator("bench");
+        for number in 0..KEYS {
+            let key: KeyRef = format!("prod/key-{number}").parse()?;
+            operator
+                .set_key(&key, Secret::init_with_mut(VALUE, |value| value.fill(b'k')))
+                .await?;
+        }
+        let grant = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["prod"]));
+        let token = operator.issue_token(TokenRequest::new("worker", grant)).await?.token;
+        vault.close().await?;
+        Ok(Site {
+            token: token.expose().to_owned(),
+            home,
+        })
+    }
+
+    /// Where `XDG_DATA_HOME` and `XDG_CONFIG_HOME` are to be.
+    pub(crate) fn homes(&self) -> [(&'static str, PathBuf); 2] {
+        let home = self.home.path();
+        [
+            ("XDG_DATA_HOME", home.join("data")),
+            ("XDG_CONFIG_HOME", home.join("config")),
+        ]
+    }
+
+    /// Starts `ibyok-server` on this vault.
+    pub(crate) fn serve(&self, durability: &str, log: &str) -> Result<Server> {
+        let address = free_address()?;
+        Server::start("server", address, |command| {
+            command.envs(self.homes()).args(["--listen", &address.to_string()]);
+            command.args(["--durability", durability, "--log", log]);
+        })
+    }
+
+    /// The bytes of a request for a key's value.
+    pub(crate) fn request(&self, address: SocketAddr) -> String {
+        format!(
+            "GET /api/v1/keys/prod/key-7/value HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\nuser-agent: bench\r\n\r\n",
+            self.token
+        )
+    }
+}
