@@ -22,6 +22,7 @@ use crate::model::name::{EnvironmentName, Namespace};
 use crate::opening::{Opening, make_realm};
 use crate::realm::{RealmName, Realms};
 use crate::refusals::Refusals;
+use crate::status::survives;
 use crate::vault::{Inner, Vault, look_after};
 
 /// The format of a vault, as its clear record says it. A newer one is refused.
@@ -289,12 +290,15 @@ impl Inner {
         let nowhere = RequestContext::default();
         let mut attempt = Attempt::new(action, self.now(), &nowhere);
         attempt.principal = Some(Who::new(PrincipalKind::Operator).id(actor));
+        let health = self.store.check().await?;
+        // What the store promises is on the log of every session that relied on it.
+        let store = format!("store {}, survives {}", health.backend, survives(health.durability));
         let event = if created {
             attempt.phase(Phase::Done)
         } else {
             attempt.allowed()
         };
-        self.record(event).await
+        self.record(event.reason(store)).await
     }
 }
 

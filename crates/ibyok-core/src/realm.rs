@@ -129,8 +129,46 @@ pub(crate) struct Realms {
     tags: RwLock<Option<Arc<Tags>>>,
     /// Opened realms, and since when.
     opened: RwLock<HashMap<RealmName, (Arc<Realm>, Duration)>>,
-    /// One lock a realm, so that however many requests wait there is one call to the KEK.
-    opening: Mutex<HashMap<RealmName, Arc<AsyncMutex<()>>>>,
+    /// One lock a realm, so that however many requests wait there is one call to the KEK; under it, how the last one failed.
+    opening: Mutex<HashMap<RealmName, Arc<AsyncMutex<Option<Failure>>>>>,
+}
+
+/// How long a KEK that failed is left alone.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How opening a realm failed, for everybody who waited for the same call and for those who come right after.
+#[derive(Debug)]
+struct Failure {
+    at: Duration,
+    part: Option<Part>,
+    why: String,
+}
+
+impl Failure {
+    fn of(error: &Error, at: Duration) -> Option<Self> {
+        match error {
+            Error::Unavailable { part, source } => Some(Failure {
+                at,
+                part: Some(*part),
+                why: source.to_string(),
+            }),
+            Error::Kek { source } => Some(Failure {
+                at,
+                part: None,
+                why: source.to_string(),
+            }),
+            _ => None,
+        }
+    }
+
+    fn error(&self) -> Error {
+        match self.part {
+            Some(part) => Error::unavailable(part, self.why.clone()),
+            None => Error::Kek {
+                source: self.why.clone().into(),
+            },
+        }
+    }
 }
 
 impl Realms {
@@ -143,8 +181,9 @@ impl Realms {
         *self.tags.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Drops every opened realm after an environment key record changed: its id does not tell whose it is.
+    /// Drops every opened realm, and how opening failed, after an environment key record changed: its id does not tell whose it is.
     pub(crate) fn forget_keys(&self) {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.opened.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -159,7 +198,7 @@ impl Realms {
         opened.insert(realm.name.clone(), (Arc::clone(realm), since));
     }
 
-    fn opening(&self, name: &RealmName) -> Arc<AsyncMutex<()>> {
+    fn opening(&self, name: &RealmName) -> Arc<AsyncMutex<Option<Failure>>> {
         let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         // Names come from the store's own tags, so this stays as small as the number of realms.
         Arc::clone(opening.entry(name.clone()).or_default())
@@ -208,19 +247,29 @@ impl Inner {
 
     /// The realm of a name with its keys opened; `None` if there is no such realm.
     pub(crate) async fn realm(&self, name: &RealmName) -> Result<Option<Arc<Realm>>> {
-        if let Some(realm) = self.realms.held(name, self.clock.elapsed(), self.key_cache_ttl) {
+        let asked = self.clock.elapsed();
+        if let Some(realm) = self.realms.held(name, asked, self.key_cache_ttl) {
             return Ok(Some(realm));
         }
         let lock = self.realms.opening(name);
-        let _one_at_a_time = lock.lock().await;
+        let mut failure = lock.lock().await;
         let now = self.clock.elapsed();
         if let Some(realm) = self.realms.held(name, now, self.key_cache_ttl) {
             return Ok(Some(realm));
         }
+        if let Some(failed) = failure
+            .as_ref()
+            .filter(|f| f.at >= asked || now.saturating_sub(f.at) < PAUSE)
+        {
+            return Err(failed.error());
+        }
         let epoch = self.cache.epoch();
-        let Some(realm) = self.open_realm(name).await? else {
-            return Ok(None);
-        };
+        let opened = self.open_realm(name).await;
+        *failure = opened
+            .as_ref()
+            .err()
+            .and_then(|error| Failure::of(error, self.clock.elapsed()));
+        let Some(realm) = opened? else { return Ok(None) };
         let realm = Arc::new(realm);
         // One that raced a change is good for this request, and read anew for the next.
         if self.cache.epoch() == epoch && !self.key_cache_ttl.is_zero() {

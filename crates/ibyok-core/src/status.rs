@@ -112,11 +112,7 @@ impl Vault {
             format: FORMAT,
             store: StoreStatus {
                 backend: health.backend,
-                survives: match health.durability {
-                    Durability::PowerLoss => "power loss",
-                    Durability::ProcessExit => "process exit",
-                    Durability::None => "nothing",
-                },
+                survives: survives(health.durability),
                 detail: health.detail.into_iter().collect(),
             },
             keks: inner.keyring.iter().map(|kek| describe(kek.as_ref())).collect(),
@@ -159,6 +155,15 @@ impl Inner {
             }
         }
         Ok((keks, warnings))
+    }
+}
+
+/// What a write that returned survives, in words.
+pub(crate) fn survives(durability: Durability) -> &'static str {
+    match durability {
+        Durability::PowerLoss => "power loss",
+        Durability::ProcessExit => "process exit",
+        Durability::None => "nothing",
     }
 }
 

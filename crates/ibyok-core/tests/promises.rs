@@ -419,3 +419,36 @@ async fn nothing_is_released_after_a_revocation_returned_where_it_was_made() {
         }
     }
 }
+
+#[tokio::test]
+async fn everybody_who_waits_for_a_kek_that_fails_hears_of_the_one_call() {
+    let scratch = tempfile::tempdir().unwrap();
+    let kek = scene::CountingKek::new();
+    let sink = ibyok_core::FileSink::open(scratch.path().join("audit")).await.unwrap();
+    let store = ibyok_core::MemoryStore::new();
+    let vault = ibyok_core::Vault::builder()
+        .store(store)
+        .kek(kek.clone())
+        .audit(sink)
+        .create()
+        .await
+        .unwrap();
+    kek.fail_slowly(true);
+    let before = kek.unwraps();
+    let key: KeyRef = "prod/openai".parse().unwrap();
+    let asking = (0..50).map(|_| {
+        let (session, key) = (vault.operator("test"), key.clone());
+        tokio::spawn(async move { session.retrieve(&key).await.map(|_| ()).unwrap_err().code() })
+    });
+    for asked in asking.collect::<Vec<_>>() {
+        assert_eq!(asked.await.unwrap(), Code::Unavailable);
+    }
+    assert_eq!(kek.unwraps() - before, 1);
+    kek.fail_slowly(false);
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    assert_eq!(
+        vault.operator("test").retrieve(&key).await.unwrap_err().code(),
+        Code::NotFound,
+        "it serves again"
+    );
+}

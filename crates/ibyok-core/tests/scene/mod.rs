@@ -6,6 +6,9 @@
     reason = "each test uses what it needs of it, and a scene that cannot be set is a failed test"
 )]
 
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+
 use ibyok_core::{
     AccessToken, Durability, Environments, FileSink, Grant, KeyRef, LocalKek, MemoryStore, Scope, Scopes, Secret,
     Session, TokenRequest, Vault,
@@ -89,15 +92,24 @@ pub(crate) fn secret(text: &str) -> Secret {
 
 /// A local KEK that counts how often it is asked.
 #[derive(Clone, Debug)]
-pub(crate) struct CountingKek(std::sync::Arc<(ibyok_crypto::LocalKek, std::sync::atomic::AtomicUsize)>);
+pub(crate) struct CountingKek(std::sync::Arc<(ibyok_crypto::LocalKek, AtomicUsize, AtomicBool)>);
 
 impl CountingKek {
     pub(crate) fn new() -> Self {
-        CountingKek(std::sync::Arc::new((LocalKek::generate().unwrap(), Default::default())))
+        CountingKek(std::sync::Arc::new((
+            LocalKek::generate().unwrap(),
+            Default::default(),
+            Default::default(),
+        )))
     }
 
     pub(crate) fn unwraps(&self) -> usize {
-        self.0.1.load(std::sync::atomic::Ordering::SeqCst)
+        self.0.1.load(SeqCst)
+    }
+
+    /// From now on it takes a while and then is unavailable, or works again.
+    pub(crate) fn fail_slowly(&self, fail: bool) {
+        self.0.2.store(fail, SeqCst);
     }
 }
 
@@ -116,7 +128,15 @@ impl ibyok_crypto::Kek for CountingKek {
         wrapped: &ibyok_crypto::WrappedKey,
         context: &ibyok_crypto::KekContext,
     ) -> Result<ibyok_crypto::EnvironmentKey, ibyok_crypto::Error> {
-        self.0.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.0.1.fetch_add(1, SeqCst);
+        if self.0.2.load(SeqCst) {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            let kek = wrapped.kek().to_string();
+            return Err(ibyok_crypto::Error::KekUnavailable {
+                kek,
+                source: "it is away".into(),
+            });
+        }
         self.0.0.unwrap(wrapped, context).await
     }
 
