@@ -249,3 +249,6 @@ fn check(given: &str, name: &KeyName, region: &str, found: &KeyMetadata) -> Resu
         problem: problem.to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests;
