@@ -23,6 +23,9 @@ pub struct WhoAmI {
     pub grant: Option<Grant>,
     /// How many restrictions were appended to it.
     pub restrictions: usize,
+    /// The environments that it reaches now, restrictions included.
+    #[serde(default)]
+    pub environments: Vec<String>,
     /// When it ends, restrictions included.
     pub expires_at: Option<Timestamp>,
 }

@@ -170,7 +170,7 @@ async fn every_page_of_a_list_is_followed() {
     let page = |next: &str| ok(&format!(r#"{{"items":[],"next":{next}}}"#));
     let (url, asked) = server(&[page("\"a.1\""), page("\"a.2\""), page("null")]).await;
     assert!(client(&url).keys(Some("prod")).await.unwrap().is_empty());
-    let asked = asked.lock().unwrap();
+    let asked = asked.lock().unwrap().clone();
     assert_eq!(asked.len(), 3);
     assert!(asked[1].contains("env=prod&limit=500&after=a.1"));
     let (url, asked) = server(&[page("\"same\"")]).await;

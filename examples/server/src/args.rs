@@ -12,40 +12,40 @@ use crate::logging::LogLevel;
 #[command(name = "ibyok-server", version)]
 #[non_exhaustive]
 pub struct Args {
-    /// The vault's directory [IBYOK_VAULT]
+    /// The vault's directory (IBYOK_VAULT)
     #[arg(long, value_name = "DIR")]
     pub vault: Option<String>,
-    /// The store: `file` or a URL without a password [IBYOK_STORE]
+    /// The store: `file` or a URL without a password (IBYOK_STORE)
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
-    /// The KEK: `local` or `passphrase` [IBYOK_KEK]
+    /// The KEK: `local` or `passphrase` (IBYOK_KEK)
     #[arg(long, value_name = "KEK")]
     pub kek: Option<String>,
-    /// The file of a local KEK [IBYOK_KEK_FILE]
+    /// The file of a local KEK (IBYOK_KEK_FILE)
     #[arg(long, value_name = "FILE")]
     pub kek_file: Option<String>,
-    /// The file that holds the passphrase [IBYOK_PASSPHRASE_FILE]
+    /// The file that holds the passphrase (IBYOK_PASSPHRASE_FILE)
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<String>,
-    /// The directory of the audit logs [IBYOK_AUDIT]
+    /// The directory of the audit logs (IBYOK_AUDIT)
     #[arg(long, value_name = "DIR")]
     pub audit: Option<String>,
-    /// The address to listen on; 127.0.0.1:8420 unless given [IBYOK_LISTEN]
+    /// The address to listen on; 127.0.0.1:8420 unless given (IBYOK_LISTEN)
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// The namespace [IBYOK_NAMESPACE]
+    /// The namespace (IBYOK_NAMESPACE)
     #[arg(long, value_name = "NAME")]
     pub namespace: Option<String>,
-    /// The server's own environment [IBYOK_ENV]
+    /// The server's own environment (IBYOK_ENV)
     #[arg(long = "env", alias = "environment", value_name = "NAME")]
     pub environment: Option<String>,
-    /// How long opened environment keys are kept [IBYOK_KEY_CACHE_TTL]
+    /// How long opened environment keys are kept (IBYOK_KEY_CACHE_TTL)
     #[arg(long, value_name = "DURATION")]
     pub key_cache_ttl: Option<String>,
-    /// What an audit line must survive before a value is released: `synced` or `written` [IBYOK_DURABILITY]
+    /// What an audit line must survive before a value is released: `synced` or `written` (IBYOK_DURABILITY)
     #[arg(long, value_name = "DURABILITY")]
     pub durability: Option<String>,
-    /// A network of proxies whose word on a client's address is believed; may be repeated [IBYOK_TRUSTED_PROXIES]
+    /// A network of proxies whose word on a client's address is believed; may be repeated (IBYOK_TRUSTED_PROXIES)
     #[arg(long, value_name = "CIDR")]
     pub trusted_proxy: Vec<String>,
     /// Speak plain HTTP also to other machines

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{AUTHORIZATION, HeaderName};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use ibyok_core::{AccessToken, RequestContext, SecretString, Session};
@@ -23,7 +23,14 @@ impl FromRequestParts<Arc<Shared>> for Caller {
         let context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
         let session = |token| shared.vault.as_token(token).with_context(context.clone());
         match token(&parts.headers)? {
-            Some(token) => Ok(Caller(session(token))),
+            Some(token) => {
+                let session = session(token);
+                if has_body(&parts.headers) {
+                    // Nobody's body is read before it is known who they are.
+                    session.whoami().await?;
+                }
+                Ok(Caller(session))
+            }
             None => {
                 // An empty token is refused by the vault, which so gets to record it.
                 let refused = session(AccessToken::new(SecretString::default())).whoami().await;
@@ -32,6 +39,10 @@ impl FromRequestParts<Arc<Shared>> for Caller {
             }
         }
     }
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING) || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
 }
 
 /// The one token of a request. Another scheme than Bearer is none.

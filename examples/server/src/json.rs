@@ -267,4 +267,20 @@ mod tests {
         let labels = format!(r#"{{"value":"a","labels":{deep}}}"#);
         assert!(parse::<Body<'_>>(labels.as_bytes(), "").is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_comes_as_it_was_sent(value in ".*", spaced: bool) {
+            let json = serde_json::to_string(&value).unwrap();
+            let json = if spaced { format!(" {json} ") } else { json };
+            proptest::prop_assert_eq!(text(&json).unwrap(), value.into_bytes());
+        }
+
+        #[test]
+        fn what_the_library_reads_differently_is_never_read(inside in r#"([\\"/bfnrtu0-9a-dD8]|.){0,12}"#) {
+            let json = format!("\"{inside}\"");
+            let theirs: Option<String> = serde_json::from_str(&json).ok();
+            proptest::prop_assert_eq!(text(&json), theirs.map(String::into_bytes));
+        }
+    }
 }

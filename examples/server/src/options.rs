@@ -39,7 +39,8 @@ impl Default for Options {
 pub struct Limits {
     /// How many connections are open at once; those beyond wait to be accepted. 1,024.
     pub connections: usize,
-    /// How long a request's head may take to arrive, and a connection be idle between requests; 10 seconds.
+    /// How long a request's head may take to arrive, and a connection be idle between requests; 10 seconds, and a quarter of it
+    /// where fewer than a quarter of the connections are free.
     pub header_timeout: Duration,
     /// How long a client may let an answer wait before it takes more of it; 10 seconds.
     pub write_timeout: Duration,

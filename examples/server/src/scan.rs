@@ -190,4 +190,19 @@ mod tests {
         assert!(fine(&format!("{first}{first}")));
         assert!(!fine(&format!("{first}{second}")));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn it_does_not_matter_how_the_bytes_arrive(
+            bytes in proptest::collection::vec(proptest::sample::select(b"GET / \r\n:Content-Length3Transfer-Encoding\t".as_slice()), 0..300),
+            cuts in proptest::collection::vec(0usize..300, 0..8),
+        ) {
+            let whole = Scanner::default().take(&bytes);
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).chain([0, bytes.len()]).collect();
+            cuts.sort_unstable();
+            let mut scanner = Scanner::default();
+            let pieces = cuts.windows(2).all(|cut| scanner.take(&bytes[cut[0]..cut[1]]));
+            proptest::prop_assert_eq!(whole, pieces);
+        }
+    }
 }

@@ -26,6 +26,12 @@ use crate::framing;
 use crate::options::Limits;
 use crate::problem::Problem;
 
+/// When fewer than this part of the places is free, a connection that does nothing is closed sooner, by the same factor.
+const PRESSURE: usize = 4;
+
+/// The most that is kept of what a client sends ahead, in bytes.
+const AHEAD: usize = 64 << 10;
+
 /// How long accepting waits when the process has no descriptor left.
 const BREATH: Duration = Duration::from_millis(50);
 
@@ -69,6 +75,7 @@ type Accepted = (io::Result<(TcpStream, SocketAddr)>, OwnedSemaphorePermit);
 struct Server {
     router: Router,
     limits: Arc<Limits>,
+    under_pressure: Arc<Limits>,
     places: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
 }
@@ -76,9 +83,12 @@ struct Server {
 impl Server {
     fn new(router: Router, limits: Limits) -> Self {
         let places = Arc::new(Semaphore::new(limits.connections));
+        let mut under_pressure = limits.clone();
+        under_pressure.header_timeout /= u32::try_from(PRESSURE).unwrap_or(1);
         Server {
             router,
             limits: Arc::new(limits),
+            under_pressure: Arc::new(under_pressure),
             places,
             stopping: watch::Sender::new(false),
         }
@@ -105,12 +115,17 @@ impl Server {
             }
             Err(error) => return Err(error),
         };
+        let limits = if self.places.available_permits() < self.limits.connections / PRESSURE {
+            &self.under_pressure
+        } else {
+            &self.limits
+        };
         let stopping = self.stopping.subscribe();
         tokio::spawn(connection(
             stream,
             Peer(peer),
             self.router.clone(),
-            Arc::clone(&self.limits),
+            Arc::clone(limits),
             stopping,
             place,
         ));
@@ -147,6 +162,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_header_size(limits.header_bytes)
+        .max_buf_size(AHEAD.max(limits.header_bytes))
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let stop = async {

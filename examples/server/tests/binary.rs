@@ -1,5 +1,10 @@
 //! The binary as an operator meets it: settings, exit codes, signals, and what it says on which stream.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may say what they expect")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may say what they expect"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

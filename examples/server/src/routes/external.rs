@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
-use ibyok_core::{EnvironmentName, Environments, KeyId, KeyInfo, KeyRef, Mode, Page, Session};
+use ibyok_core::{EnvironmentName, KeyId, KeyInfo, KeyRef, Mode, Page, Session};
 use serde::Serialize;
 
 use super::page;
@@ -73,13 +73,10 @@ pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> 
 
 /// The environment of a request that names none: the token's if it has exactly one, else the server's own.
 async fn own_environment(shared: &Shared, session: &Session) -> Result<EnvironmentName, Problem> {
-    let grant = session.whoami().await?.grant;
-    let only = grant.and_then(|grant| match grant.environments {
-        Environments::Named(names) if names.len() == 1 => names.into_iter().next(),
-        _ => None,
-    });
+    let mut reached = session.whoami().await?.environments.into_iter();
+    let only = reached.next().filter(|_| reached.next().is_none());
     match (only, &shared.options.environment) {
-        (Some(only), _) => Ok(only.parse()?),
+        (Some(only), _) => Ok(only),
         (None, Some(own)) => Ok(own.clone()),
         (None, None) => {
             Err(Problem::invalid("the token is for several environments and none is named").hint("add ?env="))

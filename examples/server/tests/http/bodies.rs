@@ -81,6 +81,13 @@ async fn another_kind_of_body_is_refused() {
     }
     let no_token = world.send("PUT", PATH, &[("content-type", "text/plain")], b"x").await;
     assert_eq!(no_token.status, 401, "who asks is looked at first");
+    let bad_token = world
+        .raw(
+            format!("PUT {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer x\r\ncontent-length: 900000\r\n\r\n")
+                .as_bytes(),
+        )
+        .await;
+    assert_eq!(bad_token.unwrap().status, 401, "before any of the body is there");
 }
 
 #[tokio::test]

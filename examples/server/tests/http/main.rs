@@ -10,6 +10,7 @@
 
 mod world; // a vault, a server, and a client that may send any bytes
 
+mod anything; // whatever can be asked
 mod bodies; // sizes, kinds, and JSON that means two things
 mod caching; // no answer is kept by anybody
 mod client;

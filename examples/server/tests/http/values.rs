@@ -1,4 +1,4 @@
-use ibyok_core::{FieldName, KeyWrite, Scope, Secret};
+use ibyok_core::{AccessToken, FieldName, KeyWrite, Restriction, Scope, Secret};
 
 use crate::world::{DEV, OPENAI, World};
 
@@ -103,6 +103,13 @@ async fn without_an_environment_it_is_the_servers_own() {
         world.ask("GET", "/external/keys/openai/value", &all).await.json()["value"],
         DEV
     );
+    let narrowed = {
+        let mut restriction = Restriction::default();
+        restriction.environments = Some(["prod".to_owned()].into());
+        ibyok_core::attenuate(&AccessToken::from(all.as_str()), &restriction).unwrap()
+    };
+    let answer = world.ask("GET", "/external/keys/openai/value", narrowed.expose()).await;
+    assert_eq!(answer.json()["value"], OPENAI, "the one that is left of a token's");
     let world = World::new().await;
     let all = world.token(&[Scope::KeysRead], &[], &[]).await;
     let answer = world.ask("GET", "/external/keys/openai/value", &all).await;

@@ -223,6 +223,23 @@ async fn connections_beyond_the_limit_wait_for_a_place() {
 }
 
 #[tokio::test]
+async fn when_places_are_short_idle_connections_are_closed_sooner() {
+    let world = World::with(|_, limits| {
+        limits.connections = 8;
+        limits.header_timeout = Duration::from_secs(2);
+    })
+    .await;
+    let mut idle = Vec::new();
+    for _ in 0..8 {
+        idle.push(TcpStream::connect(world.server.address()).await.unwrap());
+    }
+    let begun = Instant::now();
+    assert_eq!(world.send("GET", "/healthz", &[], b"").await.status, 200);
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    drop(idle);
+}
+
+#[tokio::test]
 async fn a_head_is_bounded_in_bytes_and_fields() {
     let world = World::new().await;
     let long = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(40_000));
