@@ -233,8 +233,11 @@ fn check(given: &str, name: &KeyName, region: &str, found: &KeyMetadata) -> Resu
         kek: given.to_owned(),
         problem: "it is about another key",
     })?;
+    // What is left out is not held against the key: Encrypt would refuse the wrong kind.
     let symmetric = found.key_spec().is_none_or(|spec| *spec == KeySpec::SymmetricDefault);
-    let encrypts = found.key_usage() == Some(&KeyUsageType::EncryptDecrypt);
+    let encrypts = found
+        .key_usage()
+        .is_none_or(|usage| *usage == KeyUsageType::EncryptDecrypt);
     let problem = if !encrypts {
         "its usage is not ENCRYPT_DECRYPT: use a symmetric key for encryption"
     } else if !symmetric {

@@ -148,6 +148,19 @@ fn nothing_outlasts_the_deadline() {
 }
 
 #[test]
+fn a_server_that_speaks_no_tls_is_unavailable() {
+    run(async {
+        let stub = KmsStub::start();
+        let endpoint = stub.endpoint().replace("http:", "https:");
+        let error = AwsKms::connect("alias/ibyok", options(&endpoint).deadline(SHORT))
+            .await
+            .unwrap_err();
+        assert!(matches!(error, Error::KekUnavailable { .. }), "{error:?}");
+        assert!(stub.calls().is_empty());
+    });
+}
+
+#[test]
 fn a_silent_connection_leaves_time_for_another() {
     run(async {
         let stub = KmsStub::start();
