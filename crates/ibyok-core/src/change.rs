@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use ibyok_audit::{Phase, Receipt};
+use ibyok_audit::{Event, Phase, Receipt};
 use ibyok_storage::{Error as StorageError, Expect, RecordId, Revision};
 
 use crate::attempt::Attempt;
@@ -95,37 +95,46 @@ impl Inner {
         })
     }
 
-    /// Intended, put, done: the only way in which the core writes a record that somebody asked for.
+    /// Noted, intended, put, done: the only way in which the core writes a record that somebody asked for.
     async fn commit(self: &Arc<Self>, attempt: &Attempt<'_>, put: Put) -> Result<()> {
-        let intended = self.log.append(attempt.phase(Phase::Intended)).await?;
         let this = Arc::clone(self);
-        let (done, not_done) = (attempt.phase(Phase::Done), attempt.phase(Phase::NotDone));
+        let phase = |phase| attempt.phase(phase);
+        let events = (phase(Phase::Intended), phase(Phase::Done), phase(Phase::NotDone));
         // On a task of its own: a caller that goes away must not leave a change without its end.
-        let task = tokio::spawn(async move {
-            if let Some(what) = put.takes_away {
-                this.floors.note(&put.id, what)?;
-            }
-            let (end, result) = this.put_and_know(&put, intended).await;
-            this.cache.invalidate([&put.id]);
-            match end {
-                End::Done => {
-                    if put.takes_away.is_some() {
-                        this.floors.raise(&put.id, put.rev)?;
-                    }
-                    this.log.append_unwaited(done);
-                }
-                End::NotDone => {
-                    if put.takes_away.is_some() {
-                        this.floors.withdraw(&put.id)?;
-                    }
-                    this.log.append_unwaited(not_done);
-                }
-                End::Unknown => {}
-            }
-            result
-        });
+        let task = tokio::spawn(async move { this.commit_whole(put, events).await });
         task.await
             .map_err(|_| Error::unavailable(Part::Store, "the change was interrupted"))?
+    }
+
+    async fn commit_whole(&self, put: Put, (intended, done, not_done): (Event, Event, Event)) -> Result<()> {
+        // Before the intention is on the log: whatever the log shows as intended is then applied again after a crash.
+        if let Some(what) = put.takes_away {
+            self.floors.note(&put.id, what)?;
+        }
+        let intended = match self.log.append(intended).await {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                self.floors.withdraw(&put.id)?;
+                return Err(error.into());
+            }
+        };
+        let (end, result) = self.put_and_know(&put, intended).await;
+        self.cache.invalidate([&put.id]);
+        match end {
+            End::Done => {
+                match put.takes_away {
+                    Some(_) => self.floors.raise(&put.id, put.rev)?,
+                    None => self.floors.withdraw(&put.id)?,
+                }
+                self.log.append_unwaited(done);
+            }
+            End::NotDone => {
+                self.floors.withdraw(&put.id)?;
+                self.log.append_unwaited(not_done);
+            }
+            End::Unknown => {}
+        }
+        result
     }
 
     /// Puts, and where the answer was lost looks whether it happened: a change is neither applied twice nor lost in silence.

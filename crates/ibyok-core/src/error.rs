@@ -311,10 +311,23 @@ impl From<ibyok_audit::Error> for Error {
 }
 
 /// Input in backticks, cut to a length that a person reads, with control characters made visible.
+///
+/// An access token that stands where something else belongs is not shown.
 pub(crate) fn quoted(text: &str) -> String {
+    if looks_like_a_token(text) {
+        return "`ibyok_…`".to_owned();
+    }
     let shown: String = text.chars().take(64).flat_map(char::escape_default).collect();
     let more = if text.chars().nth(64).is_some() { "…" } else { "" };
     format!("`{shown}{more}`")
+}
+
+/// Whether a text may be, or hold, an access token, however its letters were changed.
+pub(crate) fn looks_like_a_token(text: &str) -> bool {
+    let prefix = b"ibyok_";
+    text.as_bytes()
+        .windows(prefix.len())
+        .any(|window| window.eq_ignore_ascii_case(prefix))
 }
 
 #[cfg(test)]
@@ -325,6 +338,13 @@ mod tests {
     fn input_is_shown_short_and_without_control_characters() {
         assert_eq!(quoted("a\nb\u{1b}[31m"), "`a\\nb\\u{1b}[31m`");
         assert!(quoted(&"x".repeat(1_000_000)).len() < 80);
+    }
+
+    #[test]
+    fn a_token_in_the_wrong_place_is_not_shown() {
+        assert_eq!(quoted("prod/ibyok_0123456789"), "`ibyok_…`");
+        assert_eq!(quoted("IBYOK_0123"), "`ibyok_…`");
+        assert_eq!(quoted("ibyok"), "`ibyok`");
     }
 
     #[test]

@@ -4,12 +4,12 @@
 //! a hostile store. Each change that takes something away is noted before it is put, and raises its record's floor once it is done,
 //! in a small file beside the audit log. Each line carries a MAC over itself and the line before.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use data_encoding::HEXLOWER;
 use ibyok_storage::RecordId;
@@ -39,6 +39,12 @@ struct FloorFile {
     file: File,
     last: String,
     realm: Arc<Realm>,
+    /// What is noted and has no end yet.
+    noted: HashSet<RecordId>,
+    /// How long the file is, in whole lines.
+    len: u64,
+    /// Whether a write failed and could not be taken back.
+    broken: bool,
 }
 
 /// What a file of floors says.
@@ -70,6 +76,9 @@ impl Floors {
             file,
             last: content.last,
             realm: Arc::clone(realm),
+            noted: content.open.keys().copied().collect(),
+            len: content.whole_lines,
+            broken: false,
         };
         let interrupted = content.open.into_iter().collect();
         Ok(Floors {
@@ -95,7 +104,9 @@ impl Floors {
 
     /// Notes what is about to be taken away; durable when it returns.
     pub(crate) fn note(&self, id: &RecordId, what: TakeAway) -> Result<()> {
-        self.write(&format!("intended {id} {what}"))
+        let mut file = self.file();
+        file.noted.insert(*id);
+        file.write(&format!("intended {id} {what}"))
     }
 
     /// Raises a record's floor; durable when it returns.
@@ -105,23 +116,49 @@ impl Floors {
             let floor = known.entry(*id).or_insert(0);
             *floor = rev.max(*floor);
         }
-        self.write(&format!("done {id} {rev}"))
+        let mut file = self.file();
+        file.noted.remove(id);
+        file.write(&format!("done {id} {rev}"))
     }
 
-    /// Takes a note back: nothing was taken away.
+    /// Takes a note back, if there is one: nothing was taken away, or something later was made of the record.
     pub(crate) fn withdraw(&self, id: &RecordId) -> Result<()> {
-        self.write(&format!("not_done {id} -"))
+        let mut file = self.file();
+        if !file.noted.remove(id) {
+            return Ok(());
+        }
+        file.write(&format!("not_done {id} -"))
     }
 
-    fn write(&self, text: &str) -> Result<()> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let mac = mac(&file.realm, &file.last, text);
+    fn file(&self) -> MutexGuard<'_, FloorFile> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FloorFile {
+    fn write(&mut self, text: &str) -> Result<()> {
+        if self.broken {
+            return Err(unavailable(std::io::Error::other(
+                "the file of floors failed; open the vault again",
+            )));
+        }
+        let mac = mac(&self.realm, &self.last, text);
         let line = format!("{text} {mac}\n");
-        file.file
+        let written = self
+            .file
             .write_all(line.as_bytes())
-            .and_then(|()| file.file.sync_data())
-            .map_err(unavailable)?;
-        file.last = mac;
+            .and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // Half a line must not stand before the next one; what a failed sync left is not believed either.
+            self.broken = self
+                .file
+                .set_len(self.len)
+                .and_then(|()| self.file.sync_data())
+                .is_err();
+            return Err(unavailable(error));
+        }
+        self.len += u64::try_from(line.len()).unwrap_or(0);
+        self.last = mac;
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::attempt::Attempt;
 use crate::authenticate::{PARENTS_MAX, Principal};
 use crate::change::Edit;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, looks_like_a_token};
 use crate::find_token::token_id;
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::token::{AccessToken, Expiry, Issued, TokenRecord, TokenRequest};
@@ -172,7 +172,7 @@ fn expiry(principal: &Principal, asked: Expiry, now: Timestamp) -> Result<Option
 fn check_name(name: &str) -> Result<()> {
     let form = "1 to 128 bytes without control characters, and not the form of a token's id";
     let fine = !name.is_empty() && name.len() <= NAME_MAX && !name.chars().any(char::is_control);
-    if !fine || name.parse::<TokenId>().is_ok() || name == "self" {
+    if !fine || name.parse::<TokenId>().is_ok() || name == "self" || looks_like_a_token(name) {
         return Err(Error::invalid_name("token name", name, form));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::Error;
+use crate::error::{Error, looks_like_a_token};
 
 /// Words that mean something of their own in tokens, routes or realms.
 const RESERVED: [&str; 6] = ["self", "admin", "root", "whole", "data", "metadata"];
@@ -137,6 +137,12 @@ impl FromStr for KeyName {
         let rest = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
         if !first || !rest || text.len() > KEY_NAME_MAX {
             return Err(Error::invalid_name("key name", text, form));
+        }
+        if looks_like_a_token(text) {
+            return Err(Error::invalid(
+                "this is an access token, and not the name of a key",
+                "a token belongs into `IBYOK_TOKEN` or the `Authorization` header; if it was shown or logged, revoke it",
+            ));
         }
         if KeyId::looks_like(text) {
             return Err(Error::invalid_name(
@@ -332,6 +338,14 @@ mod tests {
         let id = KeyId([7; 16]).to_string();
         assert!(id.parse::<KeyName>().is_err());
         assert!("key_short".parse::<KeyName>().is_ok());
+    }
+
+    #[test]
+    fn an_access_token_is_no_name_and_is_not_repeated() {
+        let error = "ibyok_24bEqhjG3hVKitVJk3G3iWdMQ9mw4h_05K1"
+            .parse::<KeyName>()
+            .unwrap_err();
+        assert!(!error.to_string().contains("24bE"), "{error}");
     }
 
     #[test]
