@@ -1,0 +1,5 @@
+//! `ibyok-server`, as these tests run it.
+
+fn main() -> std::process::ExitCode {
+    ibyok_server::command_line()
+}

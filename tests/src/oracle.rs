@@ -1,0 +1,225 @@
+//! What must hold after every fault: the one checker.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::home::Home;
+use crate::http::Answer;
+use crate::log::audit_lines;
+use crate::sentinel::{Finding, Sentinel};
+
+/// The codes that an error may have.
+const CODES: [&str; 22] = [
+    "invalid",
+    "unauthenticated",
+    "denied",
+    "not_found",
+    "key_disabled",
+    "version_disabled",
+    "version_destroyed",
+    "exists",
+    "conflict",
+    "in_use",
+    "precondition",
+    "too_large",
+    "unsupported_media",
+    "method",
+    "timeout",
+    "limited",
+    "integrity",
+    "unavailable",
+    "failed",
+    "not_executable",
+    "no_program",
+    "usage",
+];
+
+/// Remembers what clients were given and told, and holds log and store against it.
+#[derive(Debug, Default)]
+pub struct Oracle {
+    /// Requests whose answer held a value.
+    received: BTreeSet<String>,
+    /// What was said to be stored, by reference: the last one.
+    acknowledged: BTreeMap<String, String>,
+    /// What was sent after that, and never answered: it may be stored or not.
+    attempted: BTreeMap<String, Vec<String>>,
+    writes: usize,
+    secrets: Vec<Sentinel>,
+    errors: usize,
+}
+
+impl Oracle {
+    /// One that has seen nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A value is about to be sent.
+    pub fn attempt(&mut self, reference: &str, value: &str) {
+        self.attempted
+            .entry(reference.to_owned())
+            .or_default()
+            .push(value.to_owned());
+    }
+
+    /// It was said to be stored.
+    pub fn acknowledge(&mut self, reference: &str, value: &str) {
+        self.acknowledged.insert(reference.to_owned(), value.to_owned());
+        self.attempted.remove(reference);
+        self.writes += 1;
+    }
+
+    /// How many writes were acknowledged.
+    #[must_use]
+    pub fn writes(&self) -> usize {
+        self.writes
+    }
+
+    /// How many keys they made.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.acknowledged.len()
+    }
+
+    /// How many values were received.
+    #[must_use]
+    pub fn values(&self) -> usize {
+        self.received.len()
+    }
+
+    /// How many errors were answered.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// A client got an answer to a retrieval or a write. Notes a value, and checks an error's form (O6).
+    ///
+    /// # Panics
+    /// If it is neither an answer nor a documented error.
+    #[track_caller]
+    pub fn answered(&mut self, answer: &Answer) {
+        if answer.status < 300 {
+            if answer.json().get("value").is_some() {
+                self.received.insert(answer.request_id().to_owned());
+            }
+            return;
+        }
+        let problem = answer.json();
+        let code = problem["code"].as_str().unwrap_or("");
+        assert!(CODES.contains(&code), "an undocumented code: {problem}");
+        assert_eq!(problem["request_id"], answer.request_id(), "{problem}");
+        self.errors += 1;
+    }
+
+    /// A secret that is to be found nowhere.
+    pub fn secret(&mut self, secret: Sentinel) {
+        self.secrets.push(secret);
+    }
+
+    /// Takes over what another oracle saw.
+    pub fn merge(&mut self, other: Oracle) {
+        self.received.extend(other.received);
+        self.acknowledged.extend(other.acknowledged);
+        for (reference, values) in other.attempted {
+            self.attempted.entry(reference).or_default().extend(values);
+        }
+        self.secrets.extend(other.secrets);
+        self.writes += other.writes;
+        self.errors += other.errors;
+    }
+
+    /// Checks all of it, on a home whose fault is over.
+    ///
+    /// # Panics
+    /// With whatever does not hold.
+    #[track_caller]
+    pub fn check(&self, home: &Home) {
+        self.serves_again(home);
+        self.nothing_released_without_its_line(home);
+        self.nothing_acknowledged_is_lost(home);
+        self.the_log_verifies(home);
+        self.no_secret_anywhere(home);
+    }
+
+    /// O5: opens and works without repair.
+    #[track_caller]
+    pub fn serves_again(&self, home: &Home) {
+        home.ibyok(["--json", "status"]).run().done();
+    }
+
+    /// O1: each value that a client received has its request on the log, as allowed.
+    #[track_caller]
+    pub fn nothing_released_without_its_line(&self, home: &Home) {
+        let lines = audit_lines(&home.vault().join("audit"));
+        let allowed: BTreeSet<&str> = lines
+            .iter()
+            .filter(|line| line.text("action") == "key.retrieve" && line.text("outcome") == "allowed")
+            .map(|line| line.text("request_id"))
+            .collect();
+        let missing: Vec<&String> = self
+            .received
+            .iter()
+            .filter(|id| !allowed.contains(id.as_str()))
+            .collect();
+        assert!(missing.is_empty(), "released without a line: {missing:?}");
+    }
+
+    /// O2: each write that was acknowledged is there, unless a later one, answered or not, took its place.
+    #[track_caller]
+    pub fn nothing_acknowledged_is_lost(&self, home: &Home) {
+        if self.acknowledged.is_empty() {
+            return;
+        }
+        let environments: BTreeSet<&str> = self
+            .acknowledged
+            .keys()
+            .filter_map(|key| key.split('/').next())
+            .collect();
+        let mut found = BTreeMap::new();
+        for environment in environments {
+            let all = home
+                .ibyok(["export", "--env", environment, "--format", "json"])
+                .run()
+                .done()
+                .json();
+            let object = all.as_object().expect("an object of variables");
+            for (variable, value) in object {
+                found.insert(
+                    format!("{environment}/{variable}"),
+                    value.as_str().unwrap_or("").to_owned(),
+                );
+            }
+        }
+        for (reference, value) in &self.acknowledged {
+            let there = found.get(&variable_of(reference));
+            let later = self.attempted.get(reference);
+            let fine = there.is_some_and(|there| there == value || later.is_some_and(|later| later.contains(there)));
+            assert!(fine, "lost: {reference} was acknowledged as {value}, and is {there:?}");
+        }
+    }
+
+    /// O3: the log verifies.
+    #[track_caller]
+    pub fn the_log_verifies(&self, home: &Home) {
+        let report = home.ibyok(["--json", "audit", "verify"]).run().done().json();
+        assert_eq!(report["ok"], true, "{report}");
+    }
+
+    /// O4: no secret stands in clear, in whichever form.
+    #[track_caller]
+    pub fn no_secret_anywhere(&self, home: &Home) {
+        let mut findings: Vec<Finding> = Vec::new();
+        for secret in &self.secrets {
+            findings.extend(secret.find_below(&home.path("home")));
+            findings.extend(secret.find_below(&home.path("logs")));
+        }
+        assert!(findings.is_empty(), "{findings:#?}");
+    }
+}
+
+/// Where an export has a key: under its environment and its variable, which is the name in capitals unless it was said.
+fn variable_of(reference: &str) -> String {
+    let (environment, name) = reference.split_once('/').expect("a reference");
+    format!("{environment}/{}", name.to_ascii_uppercase().replace(['-', '.'], "_"))
+}

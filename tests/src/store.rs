@@ -1,0 +1,87 @@
+//! The store as somebody sees it who can write to it and has no key.
+
+use ibyok_storage::{ChangeNumber, Expect, FileStore, RecordId, Store};
+
+use crate::home::Home;
+
+/// A home's store file, opened behind the vault's back.
+#[derive(Debug)]
+pub struct Behind<'a> {
+    home: &'a Home,
+}
+
+impl Home {
+    /// The store, as whoever can write to it and has no key sees it.
+    #[must_use]
+    pub fn behind(&self) -> Behind<'_> {
+        Behind { home: self }
+    }
+}
+
+impl Behind<'_> {
+    fn with<T>(&self, work: impl AsyncFnOnce(&FileStore) -> T) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let store = FileStore::open(self.home.vault().join("vault.db"))
+                .await
+                .expect("a store");
+            work(&store).await
+        })
+    }
+
+    /// Moves all of it into `vault.db`, so that this file alone is the store.
+    ///
+    /// # Panics
+    /// If somebody uses it.
+    pub fn settle(&self) {
+        self.with(async |store| store.checkpoint_truncate().await.expect("nobody uses it"));
+    }
+
+    /// The record of the key or token that was written last.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn newest(&self) -> RecordId {
+        self.with(async |store| {
+            let mut since = ChangeNumber::new(0);
+            let mut last = None;
+            loop {
+                let changes = store.changes(since).await.expect("changes");
+                // Keys and tokens are kinds 3 and 4; checkpoints of the log come after them.
+                let kept = changes
+                    .changes
+                    .iter()
+                    .rfind(|change| matches!(change.id.collection().kind().as_u8(), 3 | 4));
+                last = kept.map(|change| change.id).or(last);
+                since = changes.upto;
+                if !changes.more {
+                    return last.expect("a key or a token was written");
+                }
+            }
+        })
+    }
+
+    /// What a record holds.
+    ///
+    /// # Panics
+    /// If it is not there.
+    #[must_use]
+    pub fn bytes(&self, id: RecordId) -> Vec<u8> {
+        self.with(async |store| store.get(&id).await.expect("a store").expect("a record").bytes)
+    }
+
+    /// Puts other bytes in its place.
+    ///
+    /// # Panics
+    /// If it is not there.
+    pub fn put(&self, id: RecordId, bytes: &[u8]) {
+        self.with(async |store| {
+            let there = store.get(&id).await.expect("a store").expect("a record").revision;
+            store.put(&id, bytes, Expect::Revision(there)).await.expect("a put");
+        });
+    }
+}

@@ -1,0 +1,137 @@
+//! Killed on entering the n-th system call that writes, for n = 1, 2, 3, … until nothing is hit any more: faults are enumerated,
+//! not sampled. Needs strace.
+
+use std::fs;
+
+use ibyok_tests::{Home, Oracle};
+
+use crate::home_with_vault;
+
+/// What a change of the disk goes through, and the files on which each call is counted apart as well: strace counts for each
+/// thread by itself, and so no thread hides behind another that comes to its n-th call sooner.
+const CALLS: [(&str, &[&str]); 7] = [
+    ("fdatasync", &[LOG, "vault.db-wal"]),
+    ("pwrite64", &[LOG, "vault.db-wal", "vault.db"]),
+    ("write", &["audit/slot-0/checkpoints", "audit/slot-0/floors"]),
+    ("fsync", &[]),
+    ("rename", &[]),
+    ("unlink", &[]),
+    ("ftruncate", &[]),
+];
+
+const LOG: &str = "audit/slot-0/audit-00000001.log";
+
+/// More often than any command calls.
+const END: u32 = 400;
+
+/// Runs a command on copies of a home, killed at one point after the other, and hands each copy on.
+fn at_each_point(home: &Home, args: &[&str], input: &str, mut then: impl FnMut(&Home, bool)) -> u32 {
+    let mut points = 0;
+    for (call, files) in CALLS {
+        // Where there is no vault yet, there are no files to tell apart.
+        let files = if home.vault().exists() { files } else { &[] };
+        for file in [None].into_iter().chain(files.iter().map(Some)) {
+            for number in 1..END {
+                let copy = home.copy();
+                let path = file.map(|file| copy.vault().join(file).display().to_string());
+                let traced = [
+                    "-f".to_owned(),
+                    "-qq".to_owned(),
+                    "--output=/dev/null".to_owned(),
+                    format!("--trace={call}"),
+                    format!("--inject={call}:signal=KILL:when={number}"),
+                ];
+                let only = path.iter().flat_map(|path| ["-P", path]).map(str::to_owned);
+                let ended = copy.ibyok_under("strace", traced.into_iter().chain(only), args);
+                let ended = ended.input(input).run();
+                match ended.code() {
+                    137 => points += 1,
+                    0 => {}
+                    other => panic!("{call} {number} {file:?}: {other}: {}", ended.said()),
+                }
+                let finished = ended.code() == 0;
+                then(&copy, finished);
+                if finished {
+                    break;
+                }
+            }
+        }
+    }
+    points
+}
+
+#[test]
+fn an_add_is_there_in_full_or_not_at_all() {
+    let home = home_with_vault();
+    home.set("prod/before", "before");
+    let (mut there, mut not) = (0, 0);
+    let points = at_each_point(&home, &["keys", "add", "prod/new"], "new", |copy, finished| {
+        let mut oracle = Oracle::new();
+        oracle.acknowledge("prod/before", "before");
+        oracle.attempt("prod/new", "new");
+        if finished {
+            oracle.acknowledge("prod/new", "new");
+        }
+        oracle.check(copy);
+        let found = copy.ibyok(["get", "-n", "prod/new"]).run();
+        if found.code() == 0 {
+            assert_eq!(found.stdout, b"new");
+            there += 1;
+        } else {
+            found.exits(4);
+            assert!(!finished, "acknowledged and lost");
+            not += 1;
+        }
+        copy.set("prod/new", "newer");
+        assert_eq!(copy.get("prod/new"), b"newer");
+    });
+    println!("keys add: {points} points; there {there} times, not there {not} times, half never, lost 0");
+    assert!(points > 20 && there > 0 && not > 0, "{points} {there} {not}");
+}
+
+#[test]
+fn a_revocation_that_was_noted_is_finished_at_the_next_start() {
+    let home = home_with_vault();
+    home.set("prod/key", "value");
+    let token = home.token(&["leaked", "--env", "prod"]);
+    let (mut held, mut not) = (0, 0);
+    let points = at_each_point(&home, &["--yes", "tokens", "revoke", "leaked"], "", |copy, finished| {
+        let notes = fs::read_to_string(copy.slot(0).join("floors")).unwrap_or_default();
+        let noted = notes.lines().any(|line| line.starts_with("intended"));
+        copy.ibyok(["status"]).run().done();
+        let got = copy.ibyok(["get", "prod/key"]).env("IBYOK_TOKEN", &token).run();
+        if finished || noted {
+            got.exits(3);
+            held += 1;
+        } else {
+            // Nobody was told that it is revoked; it may be, and if it is not, it can be.
+            copy.ibyok(["--yes", "tokens", "revoke", "leaked"]).run().done();
+            copy.ibyok(["get", "prod/key"])
+                .env("IBYOK_TOKEN", &token)
+                .run()
+                .exits(3);
+            not += 1;
+        }
+        Oracle::new().the_log_verifies(copy);
+    });
+    println!("tokens revoke: {points} points; held {held} times, not begun {not} times, lost 0");
+    assert!(points > 20 && held > 0 && not > 0, "{points} {held} {not}");
+}
+
+#[test]
+fn an_init_that_is_killed_leaves_a_vault_or_none() {
+    let home = Home::empty(crate::PROGRAMS);
+    let (mut whole, mut none) = (0, 0);
+    let points = at_each_point(&home, &["init"], "", |copy, finished| {
+        if finished || copy.ibyok(["status"]).run().code() == 0 {
+            whole += 1;
+        } else {
+            none += 1;
+            copy.ibyok(["init"]).run().done();
+        }
+        copy.set("prod/key", "value");
+        Oracle::new().the_log_verifies(copy);
+    });
+    println!("init: {points} points; a vault {whole} times, none {none} times, which init then made");
+    assert!(points > 20 && whole > 0 && none > 0, "{points} {whole} {none}");
+}

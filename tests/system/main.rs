@@ -1,0 +1,34 @@
+//! What no single package can promise, tried on the real programs. This list is the table of contents.
+
+use ibyok_tests::{Home, Programs};
+
+const PROGRAMS: Programs = Programs {
+    ibyok: env!("CARGO_BIN_EXE_ibyok-under-test"),
+    server: env!("CARGO_BIN_EXE_server-under-test"),
+};
+
+fn home_with_vault() -> Home {
+    Home::with_vault(PROGRAMS)
+}
+
+/// The programs work together at all: what the other tests take for granted.
+mod journey;
+
+/// kill -9 of servers and commands at random moments.
+mod kill;
+
+/// kill -9 at each system call that writes, one after the other.
+#[cfg(feature = "faults")]
+mod kill_at_each_syscall;
+
+/// Secrets by every door, looked for everywhere.
+mod sentinel;
+
+/// Several programs on one vault at once.
+mod two_processes;
+
+/// Log and store changed behind the vault's back.
+mod tamper;
+
+/// Bad vaults and bad tokens, each with its documented answer.
+mod bad_input;
