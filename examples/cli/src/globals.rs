@@ -39,24 +39,66 @@ pub(crate) struct Globals {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SettingFlags {
     /// Where the sealed records are: `file`, or a URL [variable: IBYOK_STORE]
-    #[arg(long, global = true, value_name = "STORE", help_heading = "Settings of the vault")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "STORE",
+        help_heading = "Settings of the vault"
+    )]
     pub(crate) store: Option<String>,
     /// The KEK: `local` or `passphrase` [variable: IBYOK_KEK]
-    #[arg(long, global = true, value_name = "KEK", help_heading = "Settings of the vault")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "KEK",
+        help_heading = "Settings of the vault"
+    )]
     pub(crate) kek: Option<String>,
     /// The file of a local KEK [variable: IBYOK_KEK_FILE]
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings of the vault")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "FILE",
+        help_heading = "Settings of the vault"
+    )]
     pub(crate) kek_file: Option<String>,
     /// The file that holds the passphrase [variable: IBYOK_PASSPHRASE_FILE]
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings of the vault")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "FILE",
+        help_heading = "Settings of the vault"
+    )]
     pub(crate) passphrase_file: Option<String>,
     /// The directory of the audit log [variable: IBYOK_AUDIT]
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Settings of the vault")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "DIR",
+        help_heading = "Settings of the vault"
+    )]
     pub(crate) audit: Option<String>,
     /// How long an opened environment key is kept, for example `5m` [variable: IBYOK_KEY_CACHE_TTL]
-    #[arg(long, global = true, value_name = "TIME", help_heading = "Settings of the vault")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "TIME",
+        help_heading = "Settings of the vault"
+    )]
     pub(crate) key_cache_ttl: Option<String>,
     /// What the audit log waits for: `synced` (the disk) or `written` (the kernel) [variable: IBYOK_DURABILITY]
-    #[arg(long, global = true, value_name = "WHICH", help_heading = "Settings of the vault")]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "WHICH",
+        help_heading = "Settings of the vault"
+    )]
     pub(crate) durability: Option<String>,
 }

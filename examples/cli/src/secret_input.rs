@@ -54,7 +54,10 @@ pub(crate) fn read_fields(
 /// As [`read`].
 pub(crate) fn from_input(io: &mut Io) -> Result<Secret> {
     // One line break more than a value may be long.
-    let read = read(&mut io.input(), VALUE_MAX + 2, "standard input")?;
+    let read = read(&mut io.input(), VALUE_MAX + 2, "standard input").map_err(|error| match error {
+        Error::Vault(ibyok_core::Error::TooLarge { what, .. }) => too_large(what, VALUE_MAX),
+        other => other,
+    })?;
     let bytes = read.expose_secret();
     let stripped = bytes.strip_suffix(b"\r\n").or_else(|| bytes.strip_suffix(b"\n"));
     let secret = stripped.map(Secret::copy_of).unwrap_or(read);
@@ -87,7 +90,7 @@ pub(crate) fn read(reader: &mut impl Read, limit: usize, name: &str) -> Result<S
     Secret::read(&mut counted, limit).map_err(|error| match counted {
         Counted {
             failed: false, count, ..
-        } if count > limit => too_large("the value", VALUE_MAX),
+        } if count > limit => too_large("the value", limit),
         _ => Error::failed(
             format!("{name} cannot be read: {error}"),
             "see that it is there and may be read",

@@ -1,6 +1,6 @@
 //! Tables: drawn for a terminal, plain aligned columns for anything else.
 
-use comfy_table::{Cell, ContentArrangement, Table as Drawing, presets};
+use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table as Drawing, presets};
 use serde_json::Value;
 
 use crate::error::Result;
@@ -71,8 +71,12 @@ impl Table {
         for row in &self.rows {
             drawing.add_row(row);
         }
-        for column in drawing.column_iter_mut() {
+        for (column, head) in drawing.column_iter_mut().zip(&self.heads) {
             column.set_padding((0, 2));
+            // What is copied from the table is never broken in two.
+            if matches!(*head, "ID" | "REF") {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         drawing.lines().map(|line| format!("{}\n", line.trim_end())).collect()
     }

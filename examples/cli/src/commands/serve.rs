@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CIDR")]
     trusted_proxy: Vec<String>,
     /// The server's own environment, where a request names none [variable: IBYOK_ENV]
-    #[arg(long, value_name = "ENV")]
+    #[arg(long, visible_alias = "env", value_name = "ENV")]
     environment: Option<String>,
     /// How much to log: error, warn, info, debug, trace
     #[arg(long, value_name = "LEVEL", default_value_t)]

@@ -1,5 +1,6 @@
 //! A program with keys in its environment.
 
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::harness::Place;
@@ -122,6 +123,29 @@ fn our_own_variables_that_are_references_are_resolved() {
 }
 
 #[test]
+fn the_program_takes_our_place_and_inherits_nothing_else_of_us() {
+    let place = Place::with_key("dev/k", "v");
+    let child = place.ibyok(&run(&["--env", "dev"], sh("echo $$"))).spawn();
+    let id = child.id().to_string();
+    assert_eq!(
+        String::from_utf8(child.wait_with_output().unwrap().stdout)
+            .unwrap()
+            .trim(),
+        id
+    );
+    let count = "ls /proc/self/fd | wc -l";
+    let direct = std::process::Command::new("sh")
+        .args(["-c", count])
+        .stdin(std::process::Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(
+        place.ibyok(&run(&["--env", "dev"], sh(count))).ok().bytes,
+        direct.stdout
+    );
+}
+
+#[test]
 fn the_program_has_our_environment_without_what_is_ours() {
     let place = Place::with_key("dev/k", "v");
     let token = place.token(&["ci", "--env", "dev"]);
@@ -132,15 +156,22 @@ fn the_program_has_our_environment_without_what_is_ours() {
             .env("IBYOK_TOKEN", &token)
             .env("IBYOK_OTHER", "x");
         call = call.env("KEPT", "as is");
-        call.command.env("BYTES", std::ffi::OsStr::new("x"));
-        call.ok().out
+        call.command.env("BYTES", std::ffi::OsStr::from_bytes(b"\xff\xfe"));
+        call.ok()
     };
-    let out = call(&[]);
-    assert!(out.contains("KEPT=as is") && !out.contains("IBYOK_"), "{out}");
-    let out = call(&["--keep-token"]);
+    let done = call(&[]);
     assert!(
-        out.contains(&format!("IBYOK_TOKEN={token}")) && !out.contains("IBYOK_OTHER"),
-        "{out}"
+        done.out.contains("KEPT=as is") && !done.out.contains("IBYOK_"),
+        "{done:?}"
+    );
+    assert!(
+        done.bytes.windows(9).any(|bytes| bytes == b"BYTES=\xff\xfe\n"),
+        "{done:?}"
+    );
+    let done = call(&["--keep-token"]);
+    assert!(
+        done.out.contains(&format!("IBYOK_TOKEN={token}")) && !done.out.contains("IBYOK_OTHER"),
+        "{done:?}"
     );
 }
 

@@ -68,7 +68,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     say_first(&plan, cx);
     cx.with_vault("import", async |here, cx| {
         if args.dry_run {
-            store::compare(here, &mut plan, args.update).await?;
+            store::compare(here, &environment, &mut plan, args.update).await?;
         } else {
             store::store(here, cx, &mut plan, args.update).await?;
         }

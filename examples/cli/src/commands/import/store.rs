@@ -1,14 +1,17 @@
 //! Puts what was planned into the vault, many at a time: they share the log's syncs.
 
+use std::collections::HashSet;
+
 use futures_util::stream::{self, StreamExt};
-use ibyok_core::{Imported, KeyRef, KeyWrite, Secret, Session};
+use ibyok_core::{EnvironmentName, Imported, KeyRef, KeyWrite, Secret, Session};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::plan::{Outcome, Plan};
-use crate::access::Here;
+use crate::access::{Access, Here};
 use crate::commands::Cx;
 use crate::commands::fetch::AT_ONCE;
 use crate::error::Result;
+use crate::table::{at, text};
 
 /// From how many keys on a progress bar is worth showing.
 const LONG: usize = 50;
@@ -60,19 +63,35 @@ fn outcome(imported: &Imported) -> Outcome {
 /// What storing would come to. To know whether a value is the same it has to be retrieved, which is on the audit log.
 ///
 /// # Errors
-/// As [`Session::retrieve`].
-pub(super) async fn compare(here: &Here, plan: &mut Plan, update: bool) -> Result<()> {
+/// As [`Session::list_keys`] and [`Session::retrieve`].
+pub(super) async fn compare(here: &Here, environment: &EnvironmentName, plan: &mut Plan, update: bool) -> Result<()> {
+    let there = here.list(Some(environment)).await?;
+    let there: HashSet<String> = there.iter().map(|item| text(at(item, "name"))).collect();
     for entry in &mut plan.entries {
         let Some(value) = entry.value.take() else { continue };
-        entry.outcome = match here.session.retrieve(&entry.key).await {
-            Ok(released) if released.secret().is_ok_and(|current| current.same_as(&value)) => Outcome::Unchanged,
-            Err(ibyok_core::Error::NotFound { what, .. }) if what.starts_with("key ") => Outcome::Created,
-            Ok(_) | Err(ibyok_core::Error::NotFound { .. }) if update => Outcome::Updated,
-            Ok(_) => Outcome::Refused,
-            Err(error) => return Err(error.into()),
+        entry.outcome = if entry.key.name().is_some_and(|name| !there.contains(name.as_str())) {
+            Outcome::Created
+        } else if holds(&here.session, &entry.key, &value).await? {
+            Outcome::Unchanged
+        } else if update {
+            Outcome::Updated
+        } else {
+            Outcome::Refused
         };
     }
     Ok(())
+}
+
+/// Whether a key has this very value. One that is not served is taken for different.
+async fn holds(session: &Session, key: &KeyRef, value: &Secret) -> Result<bool> {
+    use ibyok_core::Code;
+    match session.retrieve(key).await {
+        Ok(released) => Ok(released.secret().is_ok_and(|current| current.same_as(value))),
+        Err(error) => match error.code() {
+            Code::KeyDisabled | Code::VersionDisabled | Code::VersionDestroyed | Code::NotFound => Ok(false),
+            _ => Err(error.into()),
+        },
+    }
 }
 
 fn progress(cx: &Cx<'_>, length: usize) -> ProgressBar {

@@ -1,0 +1,92 @@
+//! `ibyok audit`
+
+mod tail;
+mod verify;
+
+use std::io::Write;
+use std::time::Duration;
+
+use ibyok_core::{Filter, Lines};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use super::Cx;
+use crate::access::Here;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Show what happened, oldest first
+    Tail(tail::Args),
+    /// Verify every log: its chain, its checkpoints, its signatures
+    Verify {
+        /// A public key to trust as well: as `audit keys` prints it, or a file with one on each line
+        #[arg(long, value_name = "PUB")]
+        key: Vec<String>,
+    },
+    /// Write every line as it stands in the logs, oldest first
+    Export,
+    /// Print the public keys of the logs, for verifiers without the vault
+    Keys,
+}
+
+pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
+    match verb {
+        Verb::Tail(args) => tail::run(args, cx).await,
+        Verb::Verify { key } => verify::run(&key, cx).await,
+        Verb::Export => cx.with_vault("audit export", export).await,
+        Verb::Keys => cx.with_vault("audit keys", keys).await,
+    }
+}
+
+async fn export(here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
+    let spinner = if cx.io.terminal.output {
+        ProgressBar::hidden()
+    } else {
+        spinner(cx, "exporting")
+    };
+    let lines = here.session.audit_lines(&Filter::default()).await?;
+    let written = write_lines(lines, cx.io.out());
+    spinner.finish_and_clear();
+    written.map(|()| Exit::Done)
+}
+
+fn write_lines(lines: Lines, out: &mut dyn Write) -> Result<()> {
+    let mut out = std::io::BufWriter::with_capacity(1 << 16, out);
+    for line in lines {
+        let line = line.map_err(ibyok_core::Error::from)?;
+        out.write_all(line.text().as_bytes())
+            .and_then(|()| out.write_all(b"\n"))
+            .map_err(Error::Output)?;
+    }
+    out.flush().map_err(Error::Output)
+}
+
+async fn keys(here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
+    let keys = here.session.audit_keys().await?;
+    if cx.globals.json {
+        let items: Vec<_> = keys
+            .iter()
+            .map(|key| json!({ "log": key.log(), "key": key.to_string() }))
+            .collect();
+        cx.io.answer_json(&json!({ "items": items, "next": null }))?;
+        return Ok(Exit::Done);
+    }
+    for key in keys {
+        cx.io.answer_line(&key.to_string())?;
+    }
+    Ok(Exit::Done)
+}
+
+fn spinner(cx: &Cx<'_>, what: &'static str) -> ProgressBar {
+    if !cx.io.terminal.error || cx.io.quiet || cx.globals.json {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.set_message(what);
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}

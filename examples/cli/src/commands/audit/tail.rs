@@ -1,0 +1,182 @@
+//! `ibyok audit tail`
+
+use std::time::Duration;
+
+use ibyok_core::{Entry, EnvironmentName, Filter, Line, Outcome, Timestamp};
+use serde_json::Value;
+
+use crate::access::{Here, KeyArgument, document_of as document};
+use crate::commands::{Cx, stopped, time};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::show::clean;
+
+/// How often a log that is followed is looked at.
+const FOLLOW: Duration = Duration::from_millis(200);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Go on with what happens from now on
+    #[arg(short, long)]
+    follow: bool,
+    /// Only the last N lines
+    #[arg(short = 'n', long = "lines", value_name = "N")]
+    lines: Option<usize>,
+    /// Only about this key: `env/name`, a name, or an id
+    #[arg(long, value_name = "REF")]
+    key: Option<String>,
+    /// Only by or about this token: its id or name
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// Only in this environment
+    #[arg(long, value_name = "ENV")]
+    env: Option<String>,
+    /// Only with this outcome: allowed, denied or failed
+    #[arg(long, value_name = "OUTCOME")]
+    outcome: Option<String>,
+    /// Only since then: `7d` ago, `2026-11-24` (its beginning in UTC) or an RFC 3339 time
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+}
+
+pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    let filter = filter(&args)?;
+    cx.with_vault("audit tail", async |here, cx| tail(&args, &filter, here, cx).await)
+        .await
+}
+
+fn filter(args: &Args) -> Result<Filter> {
+    let mut filter = Filter::default();
+    if let Some(key) = &args.key {
+        about_key(&mut filter, key)?;
+    }
+    filter.token.clone_from(&args.token);
+    if let Some(environment) = &args.env {
+        let environment: EnvironmentName = environment.parse()?;
+        if filter
+            .environment
+            .as_ref()
+            .is_some_and(|other| other != environment.as_str())
+        {
+            return Err(Error::usage(
+                "`--key` and `--env` name two environments",
+                "give one of them",
+            ));
+        }
+        filter.environment = Some(environment.to_string());
+    }
+    if let Some(outcome) = &args.outcome {
+        let outcome: Outcome = outcome.parse().map_err(|_| {
+            Error::usage(
+                format!("`{}` is no outcome", clean(outcome)),
+                "it is allowed, denied or failed",
+            )
+        })?;
+        filter.outcome = Some(outcome);
+    }
+    if let Some(since) = &args.since {
+        filter.since = Some(time::ago(since, Timestamp::now())?);
+    }
+    filter.limit = args.lines;
+    Ok(filter)
+}
+
+/// A key by reference, by id, or by its name alone, in whichever environment.
+fn about_key(filter: &mut Filter, key: &str) -> Result<()> {
+    if !key.contains('/') && !key.starts_with("key_") {
+        let name: ibyok_core::KeyName = key.parse()?;
+        filter.key = Some(name.to_string());
+        return Ok(());
+    }
+    match key.parse()? {
+        KeyArgument::Id(id) => filter.key = Some(id.to_string()),
+        KeyArgument::Reference(key) => {
+            filter.environment = Some(key.environment().to_string());
+            filter.namespace = key.namespace().map(ToString::to_string);
+            let text = key.at_version(None).with_field(None).to_string();
+            filter.key = text.rsplit('/').next().map(str::to_owned);
+        }
+    }
+    Ok(())
+}
+
+async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
+    // Followed from before the lines so far are read, so that none is missed in between.
+    let follow = if args.follow {
+        Some(here.session.follow_audit(filter).await?)
+    } else {
+        None
+    };
+    for line in here.session.audit_lines(filter).await? {
+        show(&line.map_err(ibyok_core::Error::from)?, cx)?;
+    }
+    let Some(mut follow) = follow else {
+        return Ok(Exit::Done);
+    };
+    let mut stop = std::pin::pin!(stopped());
+    loop {
+        for line in follow.poll().map_err(ibyok_core::Error::from)? {
+            show(&line, cx)?;
+        }
+        tokio::select! {
+            () = &mut stop => return Ok(Exit::Done),
+            () = tokio::time::sleep(FOLLOW) => {}
+        }
+    }
+}
+
+fn show(line: &Line, cx: &mut Cx<'_>) -> Result<()> {
+    if cx.globals.json {
+        return cx.io.answer_line(line.text());
+    }
+    let text = people(line.entry());
+    cx.io.answer_line(&clean(&text))
+}
+
+/// A line as a person reads it.
+fn people(entry: &Entry) -> String {
+    let who = &entry.principal;
+    let name = who.name.as_deref().or(who.id.as_deref()).unwrap_or("");
+    let what = match (&entry.environment, &entry.key) {
+        (Some(environment), Some(key)) => format!(" {environment}/{key}"),
+        (Some(environment), None) => format!(" {environment}"),
+        (None, Some(key)) => format!(" {key}"),
+        (None, None) => String::new(),
+    };
+    let version = entry
+        .version
+        .map(|version| format!(" version {version}"))
+        .unwrap_or_default();
+    let target = entry
+        .target
+        .as_ref()
+        .map(|target| format!(" {} {}", target.kind, target.id))
+        .unwrap_or_default();
+    let phase = entry
+        .phase
+        .and_then(|phase| text_of(&phase))
+        .map(|phase| format!(" ({phase})"))
+        .unwrap_or_default();
+    let reason = entry
+        .reason
+        .as_deref()
+        .map(|reason| format!(": {reason}"))
+        .unwrap_or_default();
+    let from = entry.client.ip.map(|ip| format!(" from {ip}")).unwrap_or_default();
+    let count = if entry.count > 1 {
+        format!(" ×{}", entry.count)
+    } else {
+        String::new()
+    };
+    let outcome = text_of(&entry.outcome).unwrap_or_default();
+    format!(
+        "{:<27} {outcome:<7} {:<14} {} {name}{from}{what}{version}{target}{phase}{count}{reason}",
+        entry.time.to_string(),
+        entry.action,
+        who.kind
+    )
+}
+
+fn text_of(word: &impl serde::Serialize) -> Option<String> {
+    document(word).ok().as_ref().and_then(Value::as_str).map(str::to_owned)
+}
