@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ibyok_core::RequestContext;
@@ -52,22 +52,59 @@ pub(crate) async fn pass(State(shared): State<Arc<Shared>>, mut request: Request
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, value);
     }
-    // Only what is listed here is logged: never a header, a path, a query or a body.
-    tracing::info!(
-        target: "ibyok_server::request",
-        request_id = id,
-        method = if is_usual(&method) { method.as_str() } else { "other" },
-        route = route.as_ref().map_or("none", MatchedPath::as_str),
-        status = answer.status().as_u16(),
+    let seen = Seen {
+        id: &id,
+        method: &method,
+        route: route.as_ref(),
+        status: answer.status(),
         code,
-        client = client.map(tracing::field::display),
-        micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-        "answered"
-    );
+        client,
+        begun,
+    };
+    seen.log();
     answer
 }
 
-fn is_usual(method: &axum::http::Method) -> bool {
+/// What is logged of a request: only what is listed here, never a header, a path, a query or a body.
+struct Seen<'a> {
+    id: &'a str,
+    method: &'a Method,
+    route: Option<&'a MatchedPath>,
+    status: StatusCode,
+    code: Option<&'static str>,
+    client: Option<IpAddr>,
+    begun: Instant,
+}
+
+impl Seen<'_> {
+    /// What went well is on the audit log already, so that here it is a detail.
+    fn log(&self) {
+        macro_rules! answered {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "ibyok_server::request",
+                    request_id = self.id,
+                    method = if is_usual(self.method) { self.method.as_str() } else { "other" },
+                    route = self.route.map_or("none", MatchedPath::as_str),
+                    status = self.status.as_u16(),
+                    code = self.code,
+                    client = self.client.map(tracing::field::display),
+                    micros = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+                    "answered"
+                )
+            };
+        }
+        if self.status.is_server_error() {
+            answered!(warn);
+        } else if self.status.is_client_error() {
+            answered!(info);
+        } else {
+            answered!(debug);
+        }
+    }
+}
+
+fn is_usual(method: &Method) -> bool {
     matches!(
         method.as_str(),
         "GET" | "HEAD" | "PUT" | "POST" | "PATCH" | "DELETE" | "OPTIONS"

@@ -1,8 +1,8 @@
-//! What the process does so that its memory stays its own.
+//! What the process does so that its memory stays its own, and its files can always be opened.
 
 use std::io;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Turns core dumps off, and on Linux also other processes' of the same user looking into this one's memory.
 ///
@@ -19,4 +19,12 @@ pub fn no_core_dumps() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     Ok(())
+}
+
+/// How many connections may be open so that at least half of the process's descriptors are left for the store and the audit log.
+pub(crate) fn connections_within(wanted: usize) -> usize {
+    let descriptors = getrlimit(Resource::Nofile)
+        .current
+        .and_then(|limit| usize::try_from(limit).ok());
+    descriptors.map_or(wanted, |descriptors| wanted.min((descriptors / 2).max(1)))
 }

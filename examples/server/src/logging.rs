@@ -16,10 +16,10 @@ pub enum LogLevel {
     Error,
     /// And what nearly did.
     Warn,
-    /// And each request.
+    /// And each request that is refused.
     #[default]
     Info,
-    /// And each connection that ended early.
+    /// And each request, and each connection that ended early.
     Debug,
     /// And whatever else there is.
     Trace,

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::args::Args;
 use crate::error::{Error, Result};
-use crate::hardening::no_core_dumps;
+use crate::hardening::{connections_within, no_core_dumps};
 use crate::logging::log_to_stderr;
 use crate::options::{Limits, Options};
 use crate::router::router;
@@ -84,8 +84,10 @@ pub async fn run(settings: &Settings, vault: Vault, insecure_http: bool) -> Resu
     let mut options = Options::default();
     options.environment.clone_from(&settings.environment);
     options.trusted_proxies.clone_from(&settings.trusted_proxies);
+    let mut limits = Limits::default();
+    limits.connections = connections_within(limits.connections);
     let stop = stop_signal()?;
-    let server = start(vault.clone(), settings.listen, options, Limits::default()).await?;
+    let server = start(vault.clone(), settings.listen, options, limits).await?;
     tracing::info!(address = %server.address(), vault = vault.id(), store = settings.store_name(), "listening");
     stop.await;
     tracing::info!("stopping");
