@@ -1,0 +1,90 @@
+//! What a provider's keys look like.
+
+use std::sync::OnceLock;
+
+use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+
+/// The longest value, in bytes, that is compared with a shape. Keys are shorter.
+pub const MAX_VALUE_LEN: usize = 4096;
+
+/// The most memory, in bytes, that one compiled shape takes.
+const SIZE_LIMIT: usize = 1 << 20;
+
+/// One form that a provider's keys have.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    pattern: String,
+    example: String,
+    context_only: bool,
+    documented: bool,
+    /// Compiled when it is first asked for; `None` where the pattern is not one, which [`Shape::compile`] finds first.
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Shape {
+    pub(crate) fn new(pattern: String, example: String, context_only: bool, documented: bool) -> Self {
+        Self {
+            pattern,
+            example,
+            context_only,
+            documented,
+            compiled: OnceLock::new(),
+        }
+    }
+
+    /// The shape as a regular expression (syntax of the `regex` crate, ASCII classes) over a whole key. It has no
+    /// anchors; who searches in longer text sets the bounds.
+    pub fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
+    /// A text of this shape that is visibly nobody's key.
+    pub fn example(&self) -> &str {
+        &self.example
+    }
+
+    /// Whether other things look like this too, such as 32 hexadecimal digits: then the shape says something about a
+    /// value only where the provider is known, and nothing is recognised by it.
+    pub fn is_context_only(&self) -> bool {
+        self.context_only
+    }
+
+    /// Whether the shape is published, by the provider or in public rules of secret scanners. Otherwise it is a guess,
+    /// and loose.
+    pub fn is_documented(&self) -> bool {
+        self.documented
+    }
+
+    /// Whether the whole of `value` has this shape.
+    pub(crate) fn fits(&self, value: &[u8]) -> bool {
+        let compiled = self.compiled.get_or_init(|| self.compile().ok());
+        compiled.as_ref().is_some_and(|regex| regex.is_match(value))
+    }
+
+    /// The pattern, compiled and anchored.
+    pub(crate) fn compile(&self) -> Result<Regex, regex::Error> {
+        // Alone first: what closes our group and opens another is not a pattern.
+        builder(&self.pattern).build()?;
+        builder(&anchored(&self.pattern)).build()
+    }
+}
+
+/// The shapes that are recognised, as one: which of them a value has is found in one pass.
+pub(crate) fn set<'a>(shapes: impl Iterator<Item = &'a Shape>) -> RegexSet {
+    let patterns = shapes.map(|shape| anchored(&shape.pattern));
+    let set = RegexSetBuilder::new(patterns)
+        .unicode(false)
+        .size_limit(usize::MAX)
+        .build();
+    set.unwrap_or_else(|_| RegexSet::empty())
+}
+
+fn builder(pattern: &str) -> RegexBuilder {
+    let mut builder = RegexBuilder::new(pattern);
+    builder.unicode(false).size_limit(SIZE_LIMIT);
+    builder
+}
+
+fn anchored(pattern: &str) -> String {
+    format!(r"\A(?:{pattern})\z")
+}
