@@ -39,7 +39,13 @@ mod error;
 mod file;
 mod health;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod server;
 mod store;
 mod url;
 
@@ -49,6 +55,8 @@ pub use crate::error::{Error, Result};
 pub use crate::file::{FileOptions, FileStore};
 pub use crate::health::{Durability, Health};
 pub use crate::memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use crate::postgres::{PostgresOptions, PostgresStore};
 pub use crate::record::{Collection, Expect, Kind, RecordId, Revision, Stored};
 pub use crate::store::{LIST_LIMIT, MAX_RECORD, Store, StoreExt};
 pub use crate::url::open;

@@ -1,0 +1,175 @@
+//! A few connections that are held open. sqlx's pool asks the server before each use whether it is still there, which is as long as the
+//! question itself.
+
+use std::fmt::{self, Debug};
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use tokio::sync::Semaphore;
+
+use super::error::{PostgresError, public};
+use super::session::{self, Server};
+use super::{history, schema};
+use crate::error::Result;
+use crate::server::{DEADLINE, Questions, STALE};
+
+/// What one statement asks.
+pub(super) trait Question: Sync {
+    /// What it is answered with.
+    type Answer: Send;
+
+    /// Whether asking twice does no harm, so that it may be asked again when a connection turns out to be dead.
+    const REPEATABLE: bool;
+
+    /// Asks, and gives the answer with the number that came back with it.
+    fn put_to(
+        &self,
+        connection: &mut PgConnection,
+        number: i64,
+    ) -> impl Future<Output = sqlx::Result<(i64, Self::Answer)>> + Send;
+}
+
+/// The way to one store.
+pub(super) struct Connections {
+    options: PgConnectOptions,
+    schema: String,
+    /// One permit for each connection that may be open.
+    turns: Semaphore,
+    /// Connections that nobody uses now. One that is in use is held by its user alone: if that future is dropped or fails, the
+    /// connection is closed, and nobody is given the rest of its answer.
+    idle: Mutex<Vec<Idle>>,
+    questions: Questions,
+    server: Mutex<Option<Server>>,
+}
+
+struct Idle {
+    connection: PgConnection,
+    since: Instant,
+}
+
+impl Connections {
+    /// Connects for the first time, making the tables if they are not there.
+    pub(super) async fn open(options: PgConnectOptions, schema: String, limit: usize) -> Result<Self> {
+        let connections = Connections {
+            options,
+            schema,
+            turns: Semaphore::new(limit),
+            idle: Mutex::default(),
+            questions: Questions::new(),
+            server: Mutex::default(),
+        };
+        let (mut connection, server) = in_time(session::connect(&connections.options, &connections.schema)).await?;
+        schema::migrate(&mut connection, &connections.schema).await?;
+        in_time(history::note(&mut connection)).await?;
+        connections.settle(connection, server);
+        Ok(connections)
+    }
+
+    /// Asks within the deadline, over a connection that is open or a new one.
+    pub(super) async fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer> {
+        let answer = in_time(self.ask_in_turn(question)).await;
+        if answer.is_err() {
+            // What befell one connection has most likely befallen the others.
+            self.idle().clear();
+        }
+        answer
+    }
+
+    async fn ask_in_turn<Q: Question>(&self, question: &Q) -> Result<Q::Answer> {
+        let _turn = self.turns.acquire().await.map_err(|_| PostgresError::Deadline)?;
+        if let Some(mut connection) = self.take(Q::REPEATABLE).await {
+            match self.put(question, &mut connection).await {
+                Err(_) if Q::REPEATABLE => {}
+                answer => return self.keep(connection, answer),
+            }
+        }
+        let mut connection = self.connect().await?;
+        let answer = self.put(question, &mut connection).await;
+        self.keep(connection, answer)
+    }
+
+    async fn put<Q: Question>(&self, question: &Q, connection: &mut PgConnection) -> Result<Q::Answer> {
+        let number = self.questions.next();
+        let (answered, answer) = question.put_to(connection, number).await.map_err(public)?;
+        if answered == number {
+            Ok(answer)
+        } else {
+            Err(PostgresError::WrongAnswer.into())
+        }
+    }
+
+    /// Puts a connection back that answered, and closes one that did not.
+    fn keep<T>(&self, connection: PgConnection, answer: Result<T>) -> Result<T> {
+        if answer.is_ok() {
+            self.idle().push(Idle {
+                connection,
+                since: Instant::now(),
+            });
+        }
+        answer
+    }
+
+    /// The idle connection that was used last. For what must not be asked twice, only one that is known to be alive.
+    async fn take(&self, repeatable: bool) -> Option<PgConnection> {
+        let mut idle = self.idle().pop()?;
+        if repeatable || idle.since.elapsed() < STALE || idle.connection.ping().await.is_ok() {
+            return Some(idle.connection);
+        }
+        self.idle().clear();
+        None
+    }
+
+    async fn connect(&self) -> Result<PgConnection> {
+        let (mut connection, server) = session::connect(&self.options, &self.schema).await?;
+        schema::check(&mut connection).await?;
+        history::note(&mut connection).await?;
+        *self.server() = Some(server);
+        Ok(connection)
+    }
+
+    fn settle(&self, connection: PgConnection, server: Server) {
+        *self.server() = Some(server);
+        self.idle().push(Idle {
+            connection,
+            since: Instant::now(),
+        });
+    }
+
+    /// What the server was like when this last connected.
+    pub(super) fn last_server(&self) -> Option<Server> {
+        self.server().clone()
+    }
+
+    /// How to connect, for the listener.
+    pub(super) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// Nothing panics while it holds one of these locks.
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn server(&self) -> MutexGuard<'_, Option<Server>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Without the options, which hold the password.
+impl Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections")
+            .field("schema", &self.schema)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn in_time<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(answer) => answer,
+        Err(_) => Err(PostgresError::Deadline.into()),
+    }
+}

@@ -1,0 +1,75 @@
+//! What is read, each in one statement, so that it is one consistent look. Each answer has a row even when there is nothing to
+//! tell, for the question's number to come back in.
+
+use sqlx::PgConnection;
+
+use super::connections::Question;
+use crate::record::{Collection, RecordId, Revision, Stored};
+
+/// One record.
+pub(super) struct Get(pub(super) RecordId);
+
+impl Question for Get {
+    type Answer = Option<Stored>;
+    const REPEATABLE: bool = true;
+
+    async fn put_to(&self, connection: &mut PgConnection, number: i64) -> sqlx::Result<(i64, Self::Answer)> {
+        let (number, revision, bytes): (i64, Option<i64>, Option<Vec<u8>>) = sqlx::query_as(
+            "SELECT $1::bigint, r.revision, r.bytes FROM (SELECT) AS one
+             LEFT JOIN records r ON r.kind = $2 AND r.realm = $3 AND r.id = $4",
+        )
+        .bind(number)
+        .bind(i16::from(self.0.collection().kind().as_u8()))
+        .bind(self.0.collection().realm().as_slice())
+        .bind(self.0.id().as_slice())
+        .fetch_one(connection)
+        .await?;
+        let stored = match (revision, bytes) {
+            (Some(revision), Some(bytes)) => Some(Stored::new(bytes, Revision::new(unsigned(revision)?))),
+            _ => None,
+        };
+        Ok((number, stored))
+    }
+}
+
+/// A page of a collection.
+pub(super) struct List {
+    pub(super) collection: Collection,
+    pub(super) after: Option<RecordId>,
+    pub(super) limit: i64,
+}
+
+impl Question for List {
+    type Answer = Vec<RecordId>;
+    const REPEATABLE: bool = true;
+
+    async fn put_to(&self, connection: &mut PgConnection, number: i64) -> sqlx::Result<(i64, Self::Answer)> {
+        let (number, ids): (i64, Vec<Vec<u8>>) = sqlx::query_as(
+            "SELECT $1::bigint, ARRAY(
+                 SELECT id FROM records WHERE kind = $2 AND realm = $3 AND id > $4 ORDER BY id LIMIT $5)",
+        )
+        .bind(number)
+        .bind(i16::from(self.collection.kind().as_u8()))
+        .bind(self.collection.realm().as_slice())
+        // An id has 16 bytes, so the empty one is before all.
+        .bind(self.after.as_ref().map_or([].as_slice(), |after| after.id().as_slice()))
+        .bind(self.limit)
+        .fetch_one(connection)
+        .await?;
+        let ids = ids.into_iter().map(|id| match id.try_into() {
+            Ok(id) => Ok(RecordId::new(self.collection, id)),
+            Err(_) => Err(not_ours()),
+        });
+        Ok((number, ids.collect::<sqlx::Result<_>>()?))
+    }
+}
+
+/// A number that a store writes is never negative.
+pub(super) fn unsigned(number: i64) -> sqlx::Result<u64> {
+    u64::try_from(number).map_err(|_| not_ours())
+}
+
+/// A row is not as we write them.
+pub(super) fn not_ours() -> sqlx::Error {
+    sqlx::Error::Decode("a row is not of the form that a store writes".into())
+}
