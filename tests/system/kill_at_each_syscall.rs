@@ -1,19 +1,17 @@
 //! Killed on entering the n-th system call that writes, for n = 1, 2, 3, … until nothing is hit any more: faults are enumerated,
 //! not sampled. Needs strace.
 
-use std::fs;
-
-use ibyok_tests::{Home, Oracle};
+use ibyok_tests::{AuditLine, Home, Oracle, audit_lines};
 
 use crate::home_with_vault;
 
 /// What a change of the disk goes through, and the files on which each call is counted apart as well: strace counts for each
 /// thread by itself, and so no thread hides behind another that comes to its n-th call sooner.
 const CALLS: [(&str, &[&str]); 7] = [
-    ("fdatasync", &[LOG, "vault.db-wal"]),
+    ("fdatasync", &[LOG]),
     ("pwrite64", &[LOG, "vault.db-wal", "vault.db"]),
     ("write", &["audit/slot-0/checkpoints", "audit/slot-0/floors"]),
-    ("fsync", &[]),
+    ("fsync", &["vault.db-wal"]),
     ("rename", &[]),
     ("unlink", &[]),
     ("ftruncate", &[]),
@@ -90,17 +88,18 @@ fn an_add_is_there_in_full_or_not_at_all() {
 }
 
 #[test]
-fn a_revocation_that_was_noted_is_finished_at_the_next_start() {
+fn a_revocation_that_was_begun_is_finished_at_the_next_start() {
     let home = home_with_vault();
     home.set("prod/key", "value");
     let token = home.token(&["leaked", "--env", "prod"]);
     let (mut held, mut not) = (0, 0);
     let points = at_each_point(&home, &["--yes", "tokens", "revoke", "leaked"], "", |copy, finished| {
-        let notes = fs::read_to_string(copy.slot(0).join("floors")).unwrap_or_default();
-        let noted = notes.lines().any(|line| line.starts_with("intended"));
+        let lines = audit_lines(&copy.vault().join("audit"));
+        let is_intention = |line: &AuditLine| line.text("action") == "token.revoke" && line.text("phase") == "intended";
+        let begun = lines.iter().any(is_intention);
         copy.ibyok(["status"]).run().done();
         let got = copy.ibyok(["get", "prod/key"]).env("IBYOK_TOKEN", &token).run();
-        if finished || noted {
+        if finished || begun {
             got.exits(3);
             held += 1;
         } else {

@@ -32,3 +32,7 @@ mod tamper;
 
 /// Bad vaults and bad tokens, each with its documented answer.
 mod bad_input;
+
+/// Disks that fail, are full, or cannot be written to.
+#[cfg(feature = "faults")]
+mod outage;

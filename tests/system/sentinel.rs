@@ -499,3 +499,43 @@ fn wrong_places_of_a_command(home: &Home, new: &mut impl FnMut(&'static str) -> 
         .exits(125);
     heard.program("run", ended);
 }
+
+#[test]
+fn a_token_where_a_name_belongs_is_not_kept() {
+    let home = home_with_vault();
+    let token = home.token(&["app", "--env", "prod", "--scope", "admin"]);
+    let server = loud_server(&home);
+    let mut heard = Heard::default();
+    let mut send = |what: &str, request: Request| heard.answer(what, server.send(&request.bearer(&token)));
+    send("key", Request::get(&format!("/api/v1/keys/prod/{token}/value")));
+    send(
+        "key of the published interface",
+        Request::get(&format!("/external/keys/{token}/value?env=prod")),
+    );
+    send("environment", Request::get(&format!("/api/v1/keys/{token}/key/value")));
+    send("token's name", Request::get(&format!("/api/v1/tokens/{token}")));
+    send(
+        "revoked by itself",
+        Request::new("DELETE", &format!("/api/v1/tokens/{token}")),
+    );
+    let issue = format!(r#"{{"name":"{token}","scopes":["keys:read"],"environments":["prod"]}}"#);
+    send(
+        "name of a new token",
+        Request::new("POST", "/api/v1/tokens").json(issue),
+    );
+    for args in [&["get"][..], &["keys", "show"], &["keys", "set"]] {
+        let reference = format!("prod/{token}");
+        heard.program(
+            &args.join(" "),
+            home.ibyok(args).arg(&reference).input("x").run().exits(2),
+        );
+    }
+    heard.program(
+        "issue",
+        home.ibyok(["tokens", "issue", &token, "--env", "prod"]).run().exits(2),
+    );
+    heard.program("tokens show", home.ibyok(["tokens", "show", &token]).run());
+    show_everything(&home, &mut heard);
+    assert!(server.stop().success());
+    search_everywhere(&home, &heard, &[Sentinel::of("token", &token)]);
+}
