@@ -42,7 +42,19 @@ const CIPHERTEXT_LIMIT: usize = 6144;
 /// The plaintext that KMS sends is moved into wiped memory, and what is sent to it lies in memory that is wiped when the SDK lets go of it.
 /// Not wiped are the two bodies, where a key stands in Base64: they are in the buffers of the SDK, of HTTP and of TLS.
 ///
-/// It needs a Tokio runtime with I/O and time, the same one from [`AwsKms::connect`] on.
+/// It needs a Tokio runtime with I/O and time, the same one from [`AwsKms::connect`] on. `docs/kms.md` has the policies, and what each refusal
+/// asks for.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use ibyok_crypto::{AwsKms, AwsKmsOptions, Keyring};
+///
+/// # async fn example() -> Result<(), ibyok_crypto::Error> {
+/// let kek = AwsKms::connect("alias/ibyok", AwsKmsOptions::new()).await?;
+/// let keyring = Keyring::new(Arc::new(kek));
+/// # Ok(()) }
+/// ```
 pub struct AwsKms {
     client: RwLock<Client>,
     options: AwsKmsOptions,

@@ -8,6 +8,7 @@ mod credentials;
 mod kms_stub;
 #[cfg(feature = "moto")]
 mod moto;
+mod page;
 mod refusals;
 mod sentinel;
 
