@@ -4,6 +4,7 @@ mod answers;
 mod conformance;
 mod connecting;
 mod credentials;
+mod environment;
 #[path = "../../../../tests/kms_stub/mod.rs"]
 mod kms_stub;
 #[cfg(feature = "moto")]
