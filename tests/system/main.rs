@@ -36,3 +36,7 @@ mod bad_input;
 /// Disks that fail, are full, or cannot be written to.
 #[cfg(feature = "faults")]
 mod outage;
+
+/// The `openai` package, started by `ibyok run`.
+#[cfg(feature = "python")]
+mod openai;
