@@ -9,7 +9,7 @@ use clap::Parser;
 use etcetera::BaseStrategy;
 use ibyok_core::Vault;
 use ibyok_core::settings::{Locations, Settings};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -21,6 +21,9 @@ use crate::logging::log_to_stderr;
 use crate::options::{Limits, Options};
 use crate::router::router;
 use crate::serve::serve;
+
+/// How many connections may wait in the kernel to be accepted.
+const WAITING: u32 = 1024;
 
 /// A server that was started in this process, and serves until it is stopped or dropped.
 #[derive(Debug)]
@@ -65,7 +68,7 @@ impl Started {
 /// # Errors
 /// [`Error::Listen`] if the address cannot be listened on.
 pub async fn start(vault: Vault, address: SocketAddr, options: Options, limits: Limits) -> Result<Started> {
-    let (listener, address) = listen(address).await?;
+    let (listener, address) = listen(address)?;
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move {
         stopped.await.ok();
@@ -155,9 +158,18 @@ fn may_listen(settings: &Settings, insecure_http: bool) -> Result<()> {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
     let failed = |source| Error::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }
+    .map_err(failed)?;
+    // A server that was just stopped does not keep its successor from the address.
+    socket.set_reuseaddr(true).map_err(failed)?;
+    socket.bind(address).map_err(failed)?;
+    let listener = socket.listen(WAITING).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
 }

@@ -165,6 +165,32 @@ fn two_servers_share_a_vault() {
 }
 
 #[test]
+fn few_descriptors_and_many_connections_do_not_stop_it() {
+    let place = Place::new();
+    let server = place.command(&["--listen", "127.0.0.1:0"]);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""])
+        .arg(server.get_program())
+        .args(server.get_args());
+    limited
+        .env_clear()
+        .envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    limited
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let server = Running::new(limited);
+    let value = "/api/v1/keys/prod/openai/value";
+    assert!(server.ask(value, &place.token).starts_with("HTTP/1.1 200"));
+    let crowd: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    drop(crowd);
+    assert!(server.ask(value, &place.token).starts_with("HTTP/1.1 200"));
+    assert!(server.ask("/readyz", "").starts_with("HTTP/1.1 200"));
+    assert!(server.stop(Signal::TERM).0.success());
+}
+
+#[test]
 fn what_is_wrong_is_said_with_a_hint_and_an_exit_code() {
     let place = Place::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
