@@ -20,8 +20,10 @@ pub enum KekRefusal {
     NotFound,
     /// The key is not one that wraps: an asymmetric one, or one for signatures.
     KeyUsage,
-    /// The endpoint is plain HTTP on another machine; nothing was sent.
+    /// The endpoint is plain HTTP on another machine, or behind a proxy; nothing was sent.
     PlainHttp,
+    /// The client can make no request of its settings, such as an endpoint that is no URL; nothing was sent.
+    Settings,
     /// The service does not take the request, for a reason that is none of the others.
     Request,
 }
@@ -40,7 +42,10 @@ impl KekRefusal {
             Self::InvalidState => "the key's state allows no use: see its state and its material in the console",
             Self::NotFound => "no such key: check its id, account and region",
             Self::KeyUsage => "not a symmetric key for encryption: use one",
-            Self::PlainHttp => "the endpoint is plain HTTP on another machine: use HTTPS",
+            Self::PlainHttp => {
+                "the endpoint is plain HTTP on another machine or behind a proxy: use HTTPS, or `NO_PROXY` for a local one"
+            }
+            Self::Settings => "the settings make no request: give the endpoint as `https://HOST`",
             Self::Request => "the request was not taken",
         }
     }

@@ -3,7 +3,8 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_kms::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 
 use super::on_the_wire::PlainHttp;
 use crate::{Error, KekRefusal};
@@ -52,10 +53,10 @@ impl Said {
         Self(format!("an answer that says nothing of {what}"))
     }
 
-    /// An error and what lies under it.
-    fn chain(error: &dyn StdError) -> Self {
-        let mut text = error.to_string();
-        let mut under = error.source();
+    /// What it is about, an error, and what lies under it.
+    fn chain(what: &str, error: &dyn StdError) -> Self {
+        let mut text = what.to_owned();
+        let mut under = Some(error);
         while let Some(cause) = under {
             let said = cause.to_string();
             // Wrappers often repeat what they wrap.
@@ -95,17 +96,38 @@ impl<E: StdError + ProvideErrorMetadata + 'static> From<SdkError<E>> for Failure
                 let status = answer.raw().status().as_u16();
                 of_service(answer.err().meta().code(), answer.err().meta().message(), status)
             }
-            // Nothing of an answer that could not be read is repeated: it may be the one that holds the key.
+            SdkError::TimeoutError(_) => Self::Unavailable(Said::new("no answer in time")),
             SdkError::ResponseError(_) => Self::Unavailable(Said::new("an answer that cannot be read")),
-            _ if is_plain_http(&error) => Self::Refused(KekRefusal::PlainHttp, Said::new("nothing was sent")),
-            _ => Self::Unavailable(Said::chain(&error)),
+            SdkError::DispatchFailure(sending) => sending.as_connector_error().map_or_else(settings, of_sending),
+            _ => settings(),
         }
     }
 }
 
-fn is_plain_http(error: &(dyn StdError + 'static)) -> bool {
-    let mut causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.any(<dyn StdError>::is::<PlainHttp>)
+/// What became of a request that got no answer.
+///
+/// Only what is known to hold no part of a request or an answer is repeated: the SDK prints the whole request, the key of an Encrypt with it,
+/// in the error about an endpoint that is no URL.
+fn of_sending(connector: &ConnectorError) -> Failure {
+    let causes = || std::iter::successors(Some(connector as &(dyn StdError + 'static)), |&error| error.source());
+    if causes().any(<dyn StdError>::is::<PlainHttp>) {
+        return Failure::Refused(KekRefusal::PlainHttp, Said::new("nothing was sent"));
+    }
+    if let Some(credentials) = causes().find(|error| error.is::<CredentialsError>()) {
+        return Failure::Unavailable(Said::chain("no AWS credentials", credentials));
+    }
+    if connector.is_timeout() {
+        return Failure::Unavailable(Said::new("no answer in time"));
+    }
+    // A kind that the HTTP client gave: a connection that broke.
+    if connector.is_io() || connector.as_other().is_some() {
+        return Failure::Unavailable(Said::chain("no connection", connector));
+    }
+    settings()
+}
+
+fn settings() -> Failure {
+    Failure::Refused(KekRefusal::Settings, Said::new("nothing was sent"))
 }
 
 /// By the codes of the KMS API reference, those that all AWS services share, and the status where there is none.

@@ -13,17 +13,38 @@ use aws_smithy_types::body::SdkBody;
 /// Keeps keys out of traces, and off the network unless it is encrypted.
 #[derive(Debug)]
 pub(super) struct NothingInTheClear {
+    /// Allowed by name.
     plain_http: bool,
+    /// The hosts that are reached without the proxy for plain HTTP, if there is one.
+    past_the_proxy: Option<String>,
 }
 
-/// The endpoint is `http://` on another machine.
+/// The request would cross a network as plain HTTP.
 #[derive(Debug, thiserror::Error)]
-#[error("the endpoint is plain HTTP on another machine")]
+#[error("plain HTTP to another machine")]
 pub(super) struct PlainHttp;
 
 impl NothingInTheClear {
-    pub(super) const fn new(plain_http: bool) -> Self {
-        Self { plain_http }
+    pub(super) fn new(plain_http: bool) -> Self {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let proxy = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+            .into_iter()
+            .find_map(set);
+        let without = ["no_proxy", "NO_PROXY"].into_iter().find_map(set);
+        Self {
+            plain_http,
+            past_the_proxy: proxy.map(|_| without.unwrap_or_default()),
+        }
+    }
+
+    fn allows(&self, url: &str) -> bool {
+        self.plain_http || is_https(url) || loopback(url).is_some_and(|host| self.is_direct(host))
+    }
+
+    /// Whether no proxy stands between. A network in `NO_PROXY` is not understood, and so not believed.
+    fn is_direct(&self, host: &str) -> bool {
+        let listed = |hosts: &String| hosts.split(',').any(|one| one.trim() == "*" || one.trim() == host);
+        self.past_the_proxy.as_ref().is_none_or(listed)
     }
 }
 
@@ -39,7 +60,7 @@ impl Intercept for NothingInTheClear {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let request = context.request_mut();
-        if !self.plain_http && is_plain_http_elsewhere(request.uri()) {
+        if !self.allows(request.uri()) {
             return Err(PlainHttp.into());
         }
         // The SDK traces requests with their bodies, and that of Encrypt holds a key; it cannot print a body behind a trait.
@@ -49,22 +70,22 @@ impl Intercept for NothingInTheClear {
     }
 }
 
-/// Whether a request to this URL would cross a network unencrypted.
-fn is_plain_http_elsewhere(url: &str) -> bool {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return true;
-    };
-    if scheme.eq_ignore_ascii_case("https") {
-        return false;
-    }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+fn is_https(url: &str) -> bool {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+}
+
+/// The host of a URL, if it is this machine.
+fn loopback(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, _)) => address,
-        None => host.split(':').next().unwrap_or_default(),
+        None => host.split(':').next()?,
     };
     let loopback = host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-    !(loopback || host.eq_ignore_ascii_case("localhost"))
+    (loopback || host.eq_ignore_ascii_case("localhost")).then_some(host)
 }
 
 /// KMS answers `KeyUnavailableException` with status 500, which the SDK would retry; it is about the key and stays for minutes.
@@ -98,7 +119,15 @@ impl ClassifyRetry for KeyUnavailableIsFinal {
 
 #[cfg(test)]
 mod tests {
-    use super::is_plain_http_elsewhere;
+    use super::NothingInTheClear;
+
+    fn allows(past_the_proxy: Option<&str>, url: &str) -> bool {
+        let rule = NothingInTheClear {
+            plain_http: false,
+            past_the_proxy: past_the_proxy.map(str::to_owned),
+        };
+        rule.allows(url)
+    }
 
     #[test]
     fn plain_http_is_for_this_machine_only() {
@@ -111,7 +140,7 @@ mod tests {
             "http://[::1]:5000/",
             "http://user@localhost/",
         ] {
-            assert!(!is_plain_http_elsewhere(here), "{here}");
+            assert!(allows(None, here), "{here}");
         }
         for elsewhere in [
             "http://kms.example/",
@@ -124,7 +153,25 @@ mod tests {
             "kms.example",
             "",
         ] {
-            assert!(is_plain_http_elsewhere(elsewhere), "{elsewhere}");
+            assert!(!allows(None, elsewhere), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_for_plain_http_is_another_machine() {
+        for (past_the_proxy, allowed) in [
+            ("", false),
+            ("example.com", false),
+            ("localhost", false),
+            ("example.com, 127.0.0.1", true),
+            ("*", true),
+        ] {
+            assert_eq!(
+                allows(Some(past_the_proxy), "http://127.0.0.1:4566/"),
+                allowed,
+                "{past_the_proxy}"
+            );
+            assert!(allows(Some(past_the_proxy), "https://kms.example/"));
         }
     }
 }

@@ -177,6 +177,19 @@ fn plain_http_to_another_machine_is_refused_unless_allowed_by_name() {
 }
 
 #[test]
+fn an_endpoint_that_is_no_url_is_refused_and_not_taken_for_an_outage() {
+    run(async {
+        for endpoint in ["garbage", "https://"] {
+            let error = AwsKms::connect(ARN, options(endpoint)).await.unwrap_err();
+            let Error::KekRefused { why, .. } = &error else {
+                panic!("{endpoint}: {error:?}");
+            };
+            assert_eq!(*why, KekRefusal::Settings, "{endpoint}");
+        }
+    });
+}
+
+#[test]
 fn without_a_runtime_it_is_an_error_and_no_panic() {
     let stub = KmsStub::start();
     let error = conformance::block_on(connect_to(ARN, &stub)).unwrap_err();

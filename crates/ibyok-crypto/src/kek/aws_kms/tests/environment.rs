@@ -3,6 +3,7 @@
 use std::process::{Command, Output};
 
 use super::*;
+use crate::KekRefusal;
 
 /// What tells a test that it is the second run, and which key to connect to.
 const CHILD: &str = "IBYOK_TEST_KMS_KEY";
@@ -105,6 +106,31 @@ fn a_profile_with_a_credential_process_is_used() {
     );
     assert!(output.status.success(), "{output:?}");
     assert_eq!(stub.calls()[0].access_key, "AKIDPROCESS");
+}
+
+#[test]
+fn a_proxy_for_plain_http_gets_no_key() {
+    if let Some(key) = given() {
+        let error = run(AwsKms::connect(&key, AwsKmsOptions::new().region(REGION))).unwrap_err();
+        let Error::KekRefused { why, .. } = &error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(*why, KekRefusal::PlainHttp);
+        return;
+    }
+    let (stub, proxy) = (KmsStub::start(), KmsStub::start());
+    let environment = [
+        ("AWS_ENDPOINT_URL_KMS", stub.endpoint()),
+        ("AWS_ACCESS_KEY_ID", "AKIDENV".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
+        ("http_proxy", proxy.endpoint()),
+        ("no_proxy", String::new()),
+        ("NO_PROXY", String::new()),
+    ];
+    let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let output = run_again("a_proxy_for_plain_http_gets_no_key", ARN, &environment);
+    assert!(output.status.success(), "{output:?}");
+    assert!(stub.calls().is_empty() && proxy.calls().is_empty());
 }
 
 #[test]

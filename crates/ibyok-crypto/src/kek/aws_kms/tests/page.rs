@@ -114,6 +114,7 @@ fn every_refusal_is_on_the_page_with_what_to_do() {
         KekRefusal::NotFound,
         KekRefusal::KeyUsage,
         KekRefusal::PlainHttp,
+        KekRefusal::Settings,
         KekRefusal::Request,
     ] {
         assert!(page.contains(&format!("\n| {why} |")), "{why}");

@@ -41,7 +41,7 @@ fn no_trace_of_any_level_holds_a_key_or_a_secret() {
     run(async {
         let stub = KmsStub::start();
         let kek = connect(&stub).await;
-        let (_, wrapped) = wrapped(&kek).await;
+        let (key, wrapped) = wrapped(&kek).await;
         opens(&kek, &wrapped).await;
         stub.fails_once("Decrypt", Fault::INTERNAL);
         opens(&kek, &wrapped).await;
@@ -53,6 +53,20 @@ fn no_trace_of_any_level_holds_a_key_or_a_secret() {
         ] {
             stub.fails_once("Decrypt", fault);
             kek.unwrap(&wrapped, &context("prod")).await.unwrap_err();
+        }
+        for fault in [
+            Fault::INTERNAL,
+            Fault::HangsUp,
+            Fault::ACCESS_DENIED,
+            Fault::Body(200, "garbage"),
+        ] {
+            stub.fails("Encrypt", fault);
+            kek.wrap(&key, &context("prod")).await.unwrap_err();
+            stub.heals();
+        }
+        for endpoint in ["garbage", "http://kms.invalid:1"] {
+            let broken = pointed_to(&stub, endpoint).await;
+            broken.wrap(&key, &context("prod")).await.unwrap_err();
         }
     });
     let text = String::from_utf8(traced.0.lock().unwrap().clone()).unwrap();
@@ -68,6 +82,38 @@ fn no_trace_of_any_level_holds_a_key_or_a_secret() {
     ] {
         assert!(!text.contains(&secret), "a trace holds {secret}");
     }
+}
+
+/// A KEK whose endpoint went wrong after it was connected: it is read anew with the credentials.
+async fn pointed_to(stub: &KmsStub, endpoint: &str) -> AwsKms {
+    let mut kek = connect(stub).await;
+    let wrong = options(endpoint).deadline(SHORT).connect(None).await.unwrap();
+    kek.client = std::sync::RwLock::new(wrong.client);
+    kek
+}
+
+#[test]
+fn an_error_about_the_client_repeats_nothing_of_a_request() {
+    run(async {
+        let stub = KmsStub::start();
+        for endpoint in [
+            "garbage",
+            "http://kms.invalid:1",
+            "https://",
+            "ftp://kms.invalid",
+            "https://kms.invalid:99999",
+        ] {
+            let kek = pointed_to(&stub, endpoint).await;
+            let key = EnvironmentKey::init_with_mut(|bytes| bytes.fill(0xA7));
+            let error = kek.wrap(&key, &context("prod")).await.unwrap_err();
+            let shown = format!("{} {error:?}", said(&error));
+            assert!(!shown.contains(&BASE64.encode(&[0xA7; 32])), "{endpoint}: {shown}");
+            assert!(
+                matches!(error, Error::KekRefused { .. } | Error::KekUnavailable { .. }),
+                "{endpoint}: {shown}"
+            );
+        }
+    });
 }
 
 #[test]
