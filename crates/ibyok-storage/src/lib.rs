@@ -1,9 +1,9 @@
 //! The store of IBYOK: bytes under record ids, compare-and-swap, ordered listing, and a feed of what changed.
 //!
-//! [`Store`] is the whole of what IBYOK asks of a database. Two backends come along: [`MemoryStore`], which forgets when the
-//! process ends, and [`FileStore`], one SQLite file that several processes may use at once. [`open`] picks one by URL. Whoever
-//! wants another database implements the trait and runs the `conformance` suite (a feature of this crate) on it; passing it is what
-//! makes a backend a backend.
+//! [`Store`] is the whole of what IBYOK asks of a database. Two backends are always there: [`MemoryStore`], which forgets when the
+//! process ends, and [`FileStore`], one SQLite file that several processes may use at once. Two are there by feature, for several
+//! machines: `PostgresStore` (`postgres`) and `RedisStore` (`redis`). [`open`] picks one by URL. Whoever wants another database implements
+//! the trait and runs the `conformance` suite (a feature of this crate) on it; passing it is what makes a backend a backend.
 //!
 //! ```
 //! use ibyok_storage::{Collection, Error, Expect, Kind, MemoryStore, RecordId, Store};
@@ -58,5 +58,7 @@ pub use crate::memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use crate::postgres::{PostgresOptions, PostgresStore};
 pub use crate::record::{Collection, Expect, Kind, RecordId, Revision, Stored};
+#[cfg(feature = "redis")]
+pub use crate::redis::{RedisOptions, RedisStore};
 pub use crate::store::{LIST_LIMIT, MAX_RECORD, Store, StoreExt};
 pub use crate::url::open;

@@ -5,23 +5,30 @@ use crate::file::FileStore;
 use crate::memory::MemoryStore;
 use crate::store::Store;
 
-const FORMS: &str = "use `file:/path/to/the/store` or `memory:`";
+const FORMS: &str = "use `file:/path/to/the/store` or `memory:`, `postgres://host/database` or `redis://host`";
 
 /// Opens the store that a URL names.
 ///
 /// - `file:/path` (or `file:///path`): a [`FileStore`]. The path is taken as it is, without percent decoding; a relative one is
 ///   relative to the working directory.
 /// - `memory:`: a new, empty [`MemoryStore`].
+/// - `postgres://…` or `postgresql://…`: a `PostgresStore`, if the feature `postgres` is on.
+/// - `redis://…` or `rediss://…`: a `RedisStore`, if the feature `redis` is on.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for anything else, naming the known forms; what [`FileStore::open`] fails with. A password in the URL is in
-/// no message.
+/// [`Error::Invalid`] for anything else, naming the known forms; what [`FileStore::open`] and the others' `open` fail with. A password
+/// in the URL is in no message.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(MemoryStore::new())),
         Some(("memory", _)) => Err(Error::invalid("a `memory:` URL with something after the colon", FORMS)),
         Some(("file", path)) => Ok(Arc::new(FileStore::open(file_path(path)?).await?)),
+        #[cfg(feature = "postgres")]
+        Some(("postgres" | "postgresql", _)) => Ok(Arc::new(crate::postgres::PostgresStore::open(url).await?)),
+        #[cfg(feature = "redis")]
+        Some(("redis" | "rediss", _)) => Ok(Arc::new(crate::redis::RedisStore::open(url).await?)),
+        #[cfg(not(all(feature = "postgres", feature = "redis")))]
         Some((scheme @ ("postgres" | "postgresql" | "redis" | "rediss"), _)) => Err(not_built_in(scheme)),
         Some((scheme, _)) if is_scheme(scheme) => Err(Error::invalid(format!("the store scheme `{scheme}`"), FORMS)),
         _ => Err(Error::invalid("a store URL without a scheme", FORMS)),
@@ -40,6 +47,7 @@ fn file_path(rest: &str) -> Result<&str> {
     Ok(path)
 }
 
+#[cfg(not(all(feature = "postgres", feature = "redis")))]
 fn not_built_in(scheme: &str) -> Error {
     let feature = if scheme.starts_with("postgres") {
         "postgres"
@@ -92,16 +100,24 @@ mod tests {
             "FILE:/x",
         ] {
             let said = refusal(url).await;
-            assert!(said.contains("`file:/path/to/the/store` or `memory:`"), "{said}");
+            assert!(
+                said.contains("`file:/path/to/the/store` or `memory:`, `postgres://"),
+                "{said}"
+            );
         }
+        #[cfg(not(feature = "postgres"))]
         assert!(refusal("postgres://h/d").await.contains("feature `postgres`"));
+        #[cfg(not(feature = "redis"))]
         assert!(refusal("rediss://h").await.contains("feature `redis`"));
     }
 
     #[tokio::test]
     async fn a_password_is_never_shown() {
         for url in [
-            "postgres://me:hunter2@h/d",
+            "postgres://me:hunter2@h/d?hunter2=x",
+            "postgres://me:hunter2@h:x/d",
+            "redis://me:hunter2@h/d",
+            "rediss://:hunter2@h#insecure",
             "mysql://me:hunter2@h/d",
             "me:hunter2@h/d",
             "hunter2:x",

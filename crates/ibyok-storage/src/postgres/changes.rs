@@ -17,7 +17,15 @@ use crate::server::{DEADLINE, POLL};
 pub(super) struct Since(pub(super) ChangeNumber);
 
 /// The question's number, the counters, and beside them each change; one row without a change if there is none.
-type Row = (i64, i64, i64, Option<i64>, Option<i16>, Option<Vec<u8>>, Option<Vec<u8>>);
+type Row = (
+    i64,
+    i64,
+    i64,
+    Option<i64>,
+    Option<i16>,
+    Option<Vec<u8>>,
+    Option<Vec<u8>>,
+);
 
 impl Question for Since {
     type Answer = Changes;

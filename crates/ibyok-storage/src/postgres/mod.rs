@@ -137,9 +137,16 @@ impl PostgresStore {
         let mut location = Location::parse(url, FORM)?;
         let schema = location.take_name("schema", "ibyok")?;
         let limit = match location.take("connections") {
-            Some(limit) => limit.parse().ok().filter(|limit| (1..=1000).contains(limit)).ok_or_else(|| {
-                Error::invalid("the parameter `connections` of the store URL", "give a number from 1 to 1000")
-            })?,
+            Some(limit) => limit
+                .parse()
+                .ok()
+                .filter(|limit| (1..=1000).contains(limit))
+                .ok_or_else(|| {
+                    Error::invalid(
+                        "the parameter `connections` of the store URL",
+                        "give a number from 1 to 1000",
+                    )
+                })?,
             None => options.connections,
         };
         let shown = location.to_string();
@@ -224,9 +231,9 @@ impl Store for PostgresStore {
 
     async fn wait(&self, since: ChangeNumber) -> Result<()> {
         let shared = &self.shared;
-        shared.listener.get_or_init(|| {
-            Listener::begin(&shared.connections, shared.channel.clone(), Arc::clone(&shared.heard))
-        });
+        shared
+            .listener
+            .get_or_init(|| Listener::begin(&shared.connections, shared.channel.clone(), Arc::clone(&shared.heard)));
         let mut heard = shared.heard.subscribe();
         while self.changes(since).await?.upto == since {
             // Hints may be lost, so after a while it looks all the same.

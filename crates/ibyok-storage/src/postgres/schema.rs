@@ -31,7 +31,10 @@ async fn look(connection: &mut PgConnection) -> Result<i32> {
             .map_err(public)?;
     match (ours, others) {
         (false, false) => Ok(0),
-        (false, true) => Err(Error::corrupt("the PostgreSQL schema", "it is the schema of another program")),
+        (false, true) => Err(Error::corrupt(
+            "the PostgreSQL schema",
+            "it is the schema of another program",
+        )),
         (true, _) => sqlx::query_scalar("SELECT format FROM ibyok_format")
             .fetch_one(connection)
             .await
@@ -91,11 +94,17 @@ async fn advance(transaction: &mut PgConnection, schema: &str, found: i32) -> Re
             let create = AssertSqlSafe(format!("CREATE SCHEMA \"{schema}\""));
             sqlx::raw_sql(create).execute(&mut *transaction).await.map_err(public)?;
         }
-        sqlx::raw_sql(FORMAT_TABLE).execute(&mut *transaction).await.map_err(public)?;
+        sqlx::raw_sql(FORMAT_TABLE)
+            .execute(&mut *transaction)
+            .await
+            .map_err(public)?;
     }
     let done = usize::try_from(found).unwrap_or_default();
     for migration in MIGRATIONS.into_iter().skip(done) {
-        sqlx::raw_sql(migration).execute(&mut *transaction).await.map_err(public)?;
+        sqlx::raw_sql(migration)
+            .execute(&mut *transaction)
+            .await
+            .map_err(public)?;
     }
     sqlx::query("UPDATE ibyok_format SET format = $1")
         .bind(FORMAT)

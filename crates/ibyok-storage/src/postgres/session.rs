@@ -74,7 +74,10 @@ pub(super) async fn connect(options: &PgConnectOptions, schema: &str) -> Result<
         .map_err(public)?;
     if version < OLDEST {
         let hint = format!("use PostgreSQL {} or newer", OLDEST / 10_000);
-        return Err(Error::refused(format!("PostgreSQL {} is too old", version / 10_000), hint));
+        return Err(Error::refused(
+            format!("PostgreSQL {} is too old", version / 10_000),
+            hint,
+        ));
     }
     if in_recovery {
         // It tells of changes late, so caches that rest on it would too.

@@ -39,9 +39,8 @@ const REPLACE: &str = statement!(
      WHERE kind = $2 AND realm = $3 AND id = $4 AND revision = $9 RETURNING revision"
 );
 
-const DELETE: &str = statement!(
-    "DELETE FROM records WHERE kind = $2 AND realm = $3 AND id = $4 AND revision = $8 RETURNING revision"
-);
+const DELETE: &str =
+    statement!("DELETE FROM records WHERE kind = $2 AND realm = $3 AND id = $4 AND revision = $8 RETURNING revision");
 
 /// One change of one record. The answer is its revision, or `None` if the record was not as expected.
 pub(super) struct Write<'a> {
@@ -64,7 +63,9 @@ impl Question for Write<'_> {
 
     async fn put_to(&self, connection: &mut PgConnection, number: i64) -> sqlx::Result<(i64, Self::Answer)> {
         let statement = match self.change {
-            Change::Put { expect: Expect::Absent, .. } => CREATE,
+            Change::Put {
+                expect: Expect::Absent, ..
+            } => CREATE,
             Change::Put { .. } => REPLACE,
             Change::Delete { .. } => DELETE,
         };
@@ -77,8 +78,14 @@ impl Question for Write<'_> {
             .bind(self.keep)
             .bind(self.channel);
         let query = match self.change {
-            Change::Put { bytes, expect: Expect::Absent } => query.bind(bytes),
-            Change::Put { bytes, expect: Expect::Revision(expect) } => query.bind(bytes).bind(signed(expect)),
+            Change::Put {
+                bytes,
+                expect: Expect::Absent,
+            } => query.bind(bytes),
+            Change::Put {
+                bytes,
+                expect: Expect::Revision(expect),
+            } => query.bind(bytes).bind(signed(expect)),
             Change::Delete { expect } => query.bind(signed(expect)),
         };
         let (number, revision, _): (i64, Option<i64>, Option<bool>) = query.fetch_one(connection).await?;

@@ -1,0 +1,110 @@
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use crate::error::Error;
+use crate::server::DEADLINE;
+
+/// The backend's name in errors and health.
+pub(super) const BACKEND: &str = "redis";
+
+/// What the server or the way to it said, in our words.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("the connection failed: {0}")]
+    Connection(RedisError),
+    #[error("it did not answer within {} seconds", DEADLINE.as_secs())]
+    Deadline,
+    #[error("connecting failed a moment ago")]
+    Again,
+    #[error("it is a replica, and only a primary will do")]
+    Replica,
+    #[error("it takes no writes now: {0}")]
+    ReadOnly(RedisError),
+    #[error("it has no memory left: {0}")]
+    Full(RedisError),
+    #[error("it is still loading its data: {0}")]
+    Loading(RedisError),
+    #[error("it is a cluster, and another of its nodes has this store (name that node in the URL): {0}")]
+    Moved(RedisError),
+    #[error("it answered another question than the one that was asked, or in another form")]
+    WrongAnswer,
+    #[error("{0}")]
+    Other(RedisError),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Error::unavailable(BACKEND, failure)
+    }
+}
+
+/// What an error means to us.
+#[derive(Debug, PartialEq, Eq)]
+enum Meaning {
+    Connection,
+    Login,
+    NoPermission,
+    WrongType,
+    ReadOnly,
+    Full,
+    Loading,
+    Moved,
+    TooOld,
+    Other,
+}
+
+fn meaning(kind: ErrorKind, code: Option<&str>) -> Meaning {
+    match (kind, code) {
+        (ErrorKind::Io | ErrorKind::Parse, _) => Meaning::Connection,
+        (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => Meaning::Login,
+        (ErrorKind::RESP3NotSupported, _) => Meaning::TooOld,
+        (ErrorKind::Server(ServerErrorKind::NoPerm), _) => Meaning::NoPermission,
+        (ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown), _) => Meaning::ReadOnly,
+        (ErrorKind::Server(ServerErrorKind::BusyLoading), _) => Meaning::Loading,
+        (ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask), _) => Meaning::Moved,
+        (_, Some("NOREPLICAS" | "MISCONF")) => Meaning::ReadOnly,
+        (_, Some("OOM")) => Meaning::Full,
+        (_, Some("WRONGTYPE")) => Meaning::WrongType,
+        _ => Meaning::Other,
+    }
+}
+
+/// The public error for what the driver said. No message holds a password.
+pub(super) fn public(error: RedisError) -> Error {
+    match meaning(error.kind(), error.code()) {
+        Meaning::Connection => Failure::Connection(error).into(),
+        Meaning::Login => Error::refused(said(&error), "see that user and password in the URL are right"),
+        Meaning::NoPermission => Error::refused(said(&error), "grant the permissions that docs/redis.md lists"),
+        Meaning::TooOld => Error::refused("a Redis without RESP3", "use Redis 6 or newer"),
+        Meaning::WrongType => Error::corrupt("the Redis store", error),
+        Meaning::ReadOnly => Failure::ReadOnly(error).into(),
+        Meaning::Full => Failure::Full(error).into(),
+        Meaning::Loading => Failure::Loading(error).into(),
+        Meaning::Moved => Failure::Moved(error).into(),
+        Meaning::Other => Failure::Other(error).into(),
+    }
+}
+
+/// Whether the server understood and said no, rather than not being there.
+pub(super) fn is_refusal(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
+}
+
+fn said(error: &RedisError) -> String {
+    format!("the Redis server says: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_new_password_would_mend_is_told_from_what_waiting_would() {
+        assert_eq!(meaning(ErrorKind::Extension, Some("WRONGPASS")), Meaning::Login);
+        assert_eq!(meaning(ErrorKind::Extension, Some("OOM")), Meaning::Full);
+        assert_eq!(meaning(ErrorKind::Extension, Some("NOREPLICAS")), Meaning::ReadOnly);
+        assert_eq!(meaning(ErrorKind::Io, None), Meaning::Connection);
+        let loading = ErrorKind::Server(ServerErrorKind::BusyLoading);
+        assert_eq!(meaning(loading, Some("LOADING")), Meaning::Loading);
+        assert_eq!(meaning(ErrorKind::Extension, Some("X")), Meaning::Other);
+    }
+}
