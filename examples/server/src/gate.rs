@@ -136,8 +136,13 @@ fn request_id(headers: &HeaderMap) -> String {
     let mut given = headers.get_all(REQUEST_ID).iter();
     let only = given.next().filter(|_| given.next().is_none());
     only.and_then(|value| value.to_str().ok())
-        .filter(|text| (1..=REQUEST_ID_MAX).contains(&text.len()) && text.bytes().all(plain))
+        .filter(|text| (1..=REQUEST_ID_MAX).contains(&text.len()) && text.bytes().all(plain) && is_no_token(text))
         .map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
+}
+
+/// A token in the wrong header stays out of the logs.
+fn is_no_token(text: &str) -> bool {
+    !text.contains("ibyok_")
 }
 
 fn context(headers: &HeaderMap, id: &str, client: Option<IpAddr>) -> RequestContext {
@@ -155,6 +160,7 @@ fn context(headers: &HeaderMap, id: &str, client: Option<IpAddr>) -> RequestCont
     if let Some(agent) = headers
         .get(axum::http::header::USER_AGENT)
         .and_then(|value| value.to_str().ok())
+        .filter(|agent| is_no_token(agent))
     {
         context = context.user_agent(agent.get(..USER_AGENT_MAX).unwrap_or(agent));
     }
@@ -212,7 +218,15 @@ mod tests {
         };
         assert_eq!(of(&["01J-abc_9.x:y"]), "01J-abc_9.x:y");
         let long = "x".repeat(129);
-        for bad in [&["a b"][..], &["\"x\""], &[&long], &[""], &[], &["a", "b"]] {
+        for bad in [
+            &["a b"][..],
+            &["ibyok_abc"],
+            &["\"x\""],
+            &[&long],
+            &[""],
+            &[],
+            &["a", "b"],
+        ] {
             assert_eq!(of(bad).len(), 36, "{bad:?}");
         }
     }

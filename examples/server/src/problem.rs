@@ -151,8 +151,8 @@ impl Problem {
         }
     }
 
-    /// The same without what was submitted: a secret in the wrong place of a body must not come back.
-    pub(crate) fn without_input(mut self) -> Self {
+    /// The same without what was submitted: a secret in the wrong place must not come back.
+    fn without_input(mut self) -> Self {
         if self.code == Code::Invalid.as_str() {
             let parts: Vec<&str> = self.detail.split('`').collect();
             let kept = parts
@@ -205,7 +205,7 @@ impl From<Error> for Problem {
             }
             other => other.to_string(),
         };
-        let mut problem = Problem::new(status(code), code.as_str(), detail);
+        let mut problem = Problem::new(status(code), code.as_str(), detail).without_input();
         problem.hint = error.hint().map(Cow::Owned);
         match code {
             Code::Unauthenticated => problem.header(WWW_AUTHENTICATE, INVALID_TOKEN),
@@ -244,11 +244,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_submitted_is_taken_out() {
+    fn what_was_submitted_and_is_not_valid_is_taken_out() {
         let problem = Problem::from(Error::invalid("provider `sk-live-1` is not valid", "small letters"));
-        assert_eq!(problem.without_input().detail, "provider `…` is not valid");
-        let problem = Problem::invalid("no ticks").without_input();
-        assert_eq!(problem.detail, "no ticks");
+        assert_eq!(problem.detail, "provider `…` is not valid");
+        assert_eq!(problem.hint.as_deref(), Some("small letters"));
+        assert_eq!(Problem::from(Error::invalid("no ticks", "")).detail, "no ticks");
     }
 
     #[test]

@@ -60,6 +60,7 @@ async fn no_secret_is_in_what_is_logged() {
     let world = World::on(Arc::new(store), |_, _| ()).await;
     let token = world.admin().await;
     let child = every_door(&world, &token).await;
+    let audited = serde_json::to_string(&world.log().await).unwrap();
     let World { server, vault, .. } = world;
     server.stop().await.unwrap();
     vault.close().await.unwrap();
@@ -67,6 +68,7 @@ async fn no_secret_is_in_what_is_logged() {
     assert!(said.contains("answered"), "the capture works");
     for secret in [OPENAI, &OPENAI[..12], token.as_str(), &token[45..], child.as_str()] {
         assert!(!said.contains(secret), "{secret} is in the log");
+        assert!(!audited.contains(secret), "{secret} is in the audit log");
     }
     let line = said.lines().find(|line| line.contains("answered")).unwrap();
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -96,12 +98,41 @@ async fn every_door(world: &World, token: &str) -> String {
     world.ask("GET", &format!("{value}?token={token}"), token).await;
     world.ask("GET", &format!("{value}?field={OPENAI}"), token).await;
     world
-        .ask("GET", &format!("/api/v1/keys/prod/{OPENAI}/value"), token)
+        .ask("GET", &format!("/api/v1/keys/prod/{token}/value"), token)
         .await;
     world.ask("GET", &format!("/api/v1/tokens/{token}"), token).await;
     world.ask("GET", &format!("/{token}"), token).await;
     let headers = [("x-vault-token", token), ("cookie", token), ("user-agent", token)];
     world.send("GET", value, &headers, b"").await;
+    world
+        .send(
+            "GET",
+            value,
+            &[
+                ("authorization", &bearer),
+                ("user-agent", token),
+                ("x-forwarded-for", token),
+            ],
+            b"",
+        )
+        .await;
+    for header in [
+        "x-request-id",
+        "traceparent",
+        "cookie",
+        "if-none-match",
+        "content-type",
+        "x-vault-namespace",
+    ] {
+        world
+            .send(
+                "PUT",
+                "/api/v1/keys/dev/x",
+                &[("authorization", &bearer), (header, token)],
+                b"{}",
+            )
+            .await;
+    }
     let body = format!(r#"{{"value":"{OPENAI}","provider":"{OPENAI}"}}"#);
     world.tell("PUT", "/api/v1/keys/dev/x", token, &body).await;
     let body = format!(r#"{{"value":"{OPENAI}","labels":{{"{OPENAI} ":"x"}}}}"#);

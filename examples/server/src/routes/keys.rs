@@ -54,7 +54,7 @@ pub(crate) async fn set(
     };
     let written = written.map_err(|error| match error {
         Error::Exists { .. } if add => Problem::precondition(error.to_string()),
-        other => Problem::from(other).without_input(),
+        other => Problem::from(other),
     })?;
     json(
         if written.created {
@@ -76,10 +76,7 @@ pub(crate) async fn edit(
     Query::parse(query.as_deref(), &[])?;
     let edit = body.parse::<EditBody>(EDIT_TAKES)?.edit();
     let key = path.key(&session).await?;
-    ok(&session
-        .edit_key(&key, &edit)
-        .await
-        .map_err(|error| Problem::from(error).without_input())?)
+    ok(&session.edit_key(&key, &edit).await?)
 }
 
 /// POST `/api/v1/keys/{env}/{name}/disable`

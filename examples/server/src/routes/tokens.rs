@@ -48,10 +48,7 @@ pub(crate) async fn revoke(Caller(session): Caller, Path(which): Path<String>, R
 pub(crate) async fn issue(Caller(session): Caller, RawQuery(query): RawQuery, body: Json) -> Answer {
     Query::parse(query.as_deref(), &[])?;
     let request = body.parse::<IssueBody>(ISSUE_TAKES)?.request()?;
-    let issued = session
-        .issue_token(request)
-        .await
-        .map_err(|error| Problem::from(error).without_input())?;
+    let issued = session.issue_token(request).await?;
     let answer = Issued {
         id: issued.info.id,
         token: issued.token.expose(),
