@@ -1,7 +1,7 @@
 //! Examples of keys, written so that the file holds nothing that looks like one.
 //!
 //! An example is text in which `{n}` stands for n characters of `EXAMPLE0EXAMPLE0…`, and `{n:alphabet}` for as many
-//! of another alphabet. Nobody's key looks like that, and no scanner finds one in `providers.toml`.
+//! of another alphabet; `{{` stands for a brace. Nobody's key looks like that, and no scanner finds one in `providers.toml`.
 
 /// The most characters that one placeholder stands for.
 const MAX_FILL: usize = 1024;
@@ -11,10 +11,15 @@ pub(crate) fn expand(template: &str) -> Option<String> {
     let mut written = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
+        written.push_str(before);
+        if let Some(after) = after.strip_prefix('{') {
+            written.push('{');
+            rest = after;
+            continue;
+        }
         let (placeholder, after) = after.split_once('}')?;
         let (count, alphabet) = placeholder.split_once(':').unwrap_or((placeholder, "mixed"));
         let count = count.parse().ok().filter(|count| *count <= MAX_FILL)?;
-        written.push_str(before);
         written.extend(filler(alphabet)?.chars().cycle().take(count));
         rest = after;
     }
@@ -48,6 +53,7 @@ mod tests {
         assert_eq!(expand("{4:zeros}.{3:lower}{2:upper}").as_deref(), Some("0000.exaEX"));
         assert_eq!(expand("no placeholder").as_deref(), Some("no placeholder"));
         assert_eq!(expand("{0}").as_deref(), Some(""));
+        assert_eq!(expand("{{\"a\": {2}}").as_deref(), Some("{\"a\": EX}"));
     }
 
     #[test]

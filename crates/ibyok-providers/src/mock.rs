@@ -35,7 +35,7 @@ pub(crate) fn has_prefix(value: &[u8], prefix: &str) -> bool {
     !prefix.is_empty() && value.trim_ascii().starts_with(prefix.as_bytes())
 }
 
-/// Whether `value` has the form of every mock, whatever the provider: `…mock-` or `…mock-name-`, then the body.
+/// Whether `value` has the form of every mock, whatever the provider: a prefix with the word `mock`, then the body.
 /// So mocks of a catalogue that we do not have, or of an older one, are known too.
 pub(crate) fn has_form(value: &[u8]) -> bool {
     let value = value.trim_ascii();
@@ -52,18 +52,14 @@ pub(crate) fn has_form(value: &[u8]) -> bool {
 /// The most characters that a mock's prefix has.
 pub(crate) const MAX_PREFIX_LEN: usize = 64;
 
-/// Whether `prefix` may begin mocks: printable ASCII without blanks, in which `mock` is the last part, or the last but
-/// one before a name, and a separator (`-`, `_` or `.`) ends it.
+/// Whether `prefix` may begin mocks: printable ASCII without blanks, one part of which ends in `mock`, and a separator
+/// (`-`, `_` or `.`) at the end.
 pub(crate) fn is_prefix(prefix: &[u8]) -> bool {
     let separates = |byte: &u8| matches!(byte, b'-' | b'_' | b'.');
     let Some((last, parts)) = prefix.split_last() else {
         return false;
     };
-    let mut parts = parts.rsplit(separates);
-    let mut says_mock = || {
-        parts
-            .next()
-            .is_some_and(|part| part.to_ascii_lowercase().ends_with(b"mock"))
-    };
-    separates(last) && prefix.iter().all(u8::is_ascii_graphic) && (says_mock() || says_mock())
+    let mut parts = parts.split(separates);
+    let says_mock = parts.any(|part| part.to_ascii_lowercase().ends_with(b"mock"));
+    separates(last) && says_mock && prefix.iter().all(u8::is_ascii_graphic)
 }

@@ -81,7 +81,7 @@ fn entry(provider: &Provider) -> Result<(), Error> {
     rule(
         mock,
         "mock",
-        "must say `mock` in its last part or the last but one, and end in `-`, `_` or `.`",
+        "must have a part that ends in `mock`, and end in `-`, `_` or `.`",
     )?;
     rule(provider.shapes.len() <= MAX_OF_ONE, "shapes", "has more than 32")?;
     provider
