@@ -7,9 +7,9 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{AppName, BehaviorVersion, Region};
 use aws_sdk_kms::Client;
-use aws_sdk_kms::config::Builder;
 use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::config::timeout::TimeoutConfig;
+use aws_sdk_kms::config::{Builder, StalledStreamProtectionConfig};
 
 use super::AwsKmsOptions;
 use super::name::is_region;
@@ -48,6 +48,8 @@ impl AwsKmsOptions {
         let settings = settings
             .retry_config(retries())
             .timeout_config(self.timeouts())
+            // It watches for minutes over large bodies; ours are small, and have a deadline.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .retry_classifier(KeyUnavailableIsFinal)
             .interceptor(NothingInTheClear::new(self.plain_http))
             .build();

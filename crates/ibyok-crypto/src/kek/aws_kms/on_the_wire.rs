@@ -63,7 +63,8 @@ impl Intercept for NothingInTheClear {
         if !self.allows(request.uri()) {
             return Err(PlainHttp.into());
         }
-        // The SDK traces requests with their bodies, and that of Encrypt holds a key; it cannot print a body behind a trait.
+        // The SDK traces requests with their bodies, and that of Encrypt holds a key. It cannot print a body behind a trait; that its own
+        // wrappers happen to hide it as well is nothing that it promises.
         let body = std::mem::replace(request.body_mut(), SdkBody::taken());
         *request.body_mut() = SdkBody::from_body_1_x(body);
         Ok(())

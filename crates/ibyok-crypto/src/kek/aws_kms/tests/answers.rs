@@ -146,3 +146,48 @@ fn every_call_names_the_key_and_the_context_and_this_program() {
         );
     });
 }
+
+/// A key of bytes of its own for each number, and the same wrapped.
+async fn numbered(kek: &AwsKms, number: u8) -> WrappedKey {
+    let key = EnvironmentKey::init_with_mut(|bytes| bytes.fill(number));
+    kek.wrap(&key, &context("prod")).await.unwrap()
+}
+
+#[test]
+fn many_at_once_each_get_their_own_key() {
+    run(async {
+        let stub = KmsStub::start();
+        let kek = std::sync::Arc::new(connect(&stub).await);
+        let mut calls = tokio::task::JoinSet::new();
+        for number in 0..64 {
+            let kek = std::sync::Arc::clone(&kek);
+            calls.spawn(async move {
+                let wrapped = numbered(&kek, number).await;
+                let opened = kek.unwrap(&wrapped, &context("prod")).await.unwrap();
+                assert_eq!(opened.expose_secret(), &[number; 32]);
+            });
+        }
+        assert_eq!(calls.join_all().await.len(), 64);
+    });
+}
+
+#[test]
+fn an_answer_to_a_call_that_was_given_up_is_not_given_to_the_next() {
+    run(async {
+        let stub = KmsStub::start();
+        let kek = connect(&stub).await;
+        let (given_up, next) = (numbered(&kek, 1).await, numbered(&kek, 2).await);
+        let mut dropped = 0;
+        for step in 0..40 {
+            stub.fails_once("Decrypt", Fault::Paced(Duration::from_micros(50)));
+            let patience = Duration::from_micros(step * 250);
+            let context = context("prod");
+            let call = kek.unwrap(&given_up, &context);
+            dropped += u32::from(tokio::time::timeout(patience, call).await.is_err());
+            stub.heals();
+            let opened = kek.unwrap(&next, &context).await.unwrap();
+            assert_eq!(opened.expose_secret(), &[2; 32], "after {patience:?}");
+        }
+        assert!(dropped > 5, "only {dropped} calls were given up");
+    });
+}

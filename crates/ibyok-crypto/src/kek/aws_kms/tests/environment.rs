@@ -1,41 +1,11 @@
-//! Settings as every AWS tool finds them. A process must not change its own environment, so each test runs itself once more in another.
+//! Settings as every AWS tool finds them.
 
-use std::process::{Command, Output};
-
+use super::alone::{given, run_again};
 use super::*;
 use crate::KekRefusal;
 
-/// What tells a test that it is the second run, and which key to connect to.
-const CHILD: &str = "IBYOK_TEST_KMS_KEY";
-
-/// The key, in the second run.
-fn given() -> Option<String> {
-    std::env::var(CHILD).ok()
-}
-
-/// Runs the test `name` of this module again, with nothing of AWS in its environment but this.
-fn run_again(name: &str, key: &str, environment: &[(&str, &str)]) -> Output {
-    let test = format!("{}::{name}", module_path!().split_once("::").unwrap().1);
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", &test, "--nocapture"]);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("AWS_") {
-            command.env_remove(name);
-        }
-    }
-    command
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_CONFIG_FILE", "/nonexistent");
-    command
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-        .env(CHILD, key);
-    let output = command.envs(environment.iter().copied()).output().unwrap();
-    // One test, not none, has run.
-    assert!(
-        String::from_utf8_lossy(&output.stdout).contains("running 1 test"),
-        "{output:?}"
-    );
-    output
+fn in_this_module(test: &str) -> String {
+    format!("{}::{test}", module_path!())
 }
 
 #[test]
@@ -49,7 +19,7 @@ fn endpoint_region_and_credentials_come_from_the_environment() {
         return;
     }
     let stub = KmsStub::start();
-    let name = "endpoint_region_and_credentials_come_from_the_environment";
+    let name = in_this_module("endpoint_region_and_credentials_come_from_the_environment");
     let endpoint = stub.endpoint();
     let environment = [
         ("AWS_ENDPOINT_URL_KMS", endpoint.as_str()),
@@ -57,16 +27,16 @@ fn endpoint_region_and_credentials_come_from_the_environment() {
         ("AWS_ACCESS_KEY_ID", "AKIDENV"),
         ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
     ];
-    let output = run_again(name, "alias/ibyok", &environment);
+    let output = run_again(&name, "alias/ibyok", &environment);
     assert!(output.status.success(), "{output:?}");
     let signed_by: Vec<String> = stub.calls().into_iter().map(|call| call.access_key).collect();
     assert_eq!(signed_by, ["AKIDENV"; 3]);
 
     // Without a region, the ARN's; with another, a refusal without a call.
     let [endpoint, _, id, secret] = environment;
-    assert!(run_again(name, ARN, &[endpoint, id, secret]).status.success());
+    assert!(run_again(&name, ARN, &[endpoint, id, secret]).status.success());
     assert_eq!(stub.calls().len(), 6);
-    let output = run_again(name, ARN, &[endpoint, id, secret, ("AWS_REGION", "us-east-1")]);
+    let output = run_again(&name, ARN, &[endpoint, id, secret, ("AWS_REGION", "us-east-1")]);
     assert!(
         String::from_utf8_lossy(&output.stderr).contains("KekUnusable"),
         "{output:?}"
@@ -100,7 +70,7 @@ fn a_profile_with_a_credential_process_is_used() {
         ("AWS_ENDPOINT_URL_KMS", &stub.endpoint()),
     ];
     let output = run_again(
-        "a_profile_with_a_credential_process_is_used",
+        &in_this_module("a_profile_with_a_credential_process_is_used"),
         "alias/ibyok",
         &environment,
     );
@@ -128,7 +98,7 @@ fn a_proxy_for_plain_http_gets_no_key() {
         ("NO_PROXY", String::new()),
     ];
     let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let output = run_again("a_proxy_for_plain_http_gets_no_key", ARN, &environment);
+    let output = run_again(&in_this_module("a_proxy_for_plain_http_gets_no_key"), ARN, &environment);
     assert!(output.status.success(), "{output:?}");
     assert!(stub.calls().is_empty() && proxy.calls().is_empty());
 }
@@ -145,7 +115,7 @@ fn without_credentials_it_is_unavailable_and_says_so() {
     let environment = [("AWS_ENDPOINT_URL_KMS", stub.endpoint())];
     let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
     let output = run_again(
-        "without_credentials_it_is_unavailable_and_says_so",
+        &in_this_module("without_credentials_it_is_unavailable_and_says_so"),
         "alias/ibyok",
         &environment,
     );

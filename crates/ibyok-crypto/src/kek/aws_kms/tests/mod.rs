@@ -1,5 +1,6 @@
 //! [`AwsKms`] over a stub of KMS, and over moto.
 
+mod alone;
 mod answers;
 mod conformance;
 mod connecting;
