@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONNECTION, TRANSFER_ENCODING};
+use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
 use axum::http::{HeaderValue, Request};
 use axum::response::Response;
 use hyper::body::Incoming;
@@ -23,6 +23,7 @@ use tower::ServiceExt;
 use crate::address::Peer;
 use crate::connection::Watched;
 use crate::framing;
+use crate::gate;
 use crate::options::Limits;
 use crate::problem::Problem;
 
@@ -195,7 +196,7 @@ async fn answer(
         framing::check(&request)
     };
     if let Err(problem) = fine {
-        return Ok(closing(refusal(problem)));
+        return Ok(closing(refusal(problem, peer)));
     }
     // Behind a body whose end is found by its chunks no further request is looked for.
     let last = request.headers().contains_key(TRANSFER_ENCODING);
@@ -205,11 +206,11 @@ async fn answer(
 }
 
 /// A refusal that never reaches the router, with what its answers have.
-fn refusal(problem: Problem) -> Response {
-    let mut response = problem.render(&uuid::Uuid::new_v4().to_string());
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+fn refusal(problem: Problem, peer: Peer) -> Response {
+    let id = gate::new_request_id();
+    tracing::info!(request_id = id, code = problem.code(), client = %peer.0.ip().to_canonical(), "refused before it was read");
+    let mut response = problem.render(&id);
+    gate::mark(response.headers_mut(), &id);
     response
 }
 
