@@ -57,5 +57,7 @@ pub use key::{SigningKey, VerifyingKey};
 pub use log::{Log, LogBuilder, LogStatus};
 pub use read::{Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, export};
 pub use receipt::{EventTicket, Receipt};
-pub use sink::{Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription, StdoutSink};
+pub use sink::{
+    Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription, StdoutSink, is_written,
+};
 pub use verify::{Bad, LogReport, Report, What, verify};

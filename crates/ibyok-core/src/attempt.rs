@@ -13,6 +13,8 @@ pub(crate) struct Attempt<'c> {
     pub(crate) at: Timestamp,
     pub(crate) context: &'c RequestContext,
     pub(crate) principal: Option<Who>,
+    /// A keyed hash of the id of a token that is none of ours.
+    pub(crate) unknown_token: Option<String>,
     pub(crate) namespace: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) key: Option<String>,
@@ -34,6 +36,7 @@ impl<'c> Attempt<'c> {
             at,
             context,
             principal: None,
+            unknown_token: None,
             namespace: None,
             environment: None,
             key: None,
@@ -50,12 +53,19 @@ impl<'c> Attempt<'c> {
 
     /// The event of what was allowed.
     pub(crate) fn allowed(&self) -> Event {
-        self.event(self.action, Outcome::Allowed)
+        self.said(self.event(self.action, Outcome::Allowed))
     }
 
     /// The event of a change before it is in the store, or of its end.
     pub(crate) fn phase(&self, phase: Phase) -> Event {
-        self.event(self.action, Outcome::Allowed).phase(phase)
+        self.said(self.event(self.action, Outcome::Allowed)).phase(phase)
+    }
+
+    fn said(&self, event: Event) -> Event {
+        match self.reason {
+            Some(reason) => event.reason(reason),
+            None => event,
+        }
     }
 
     /// The event of what was refused or failed.
@@ -77,10 +87,18 @@ impl<'c> Attempt<'c> {
         self.event(action, outcome).reason(reason)
     }
 
+    /// Nobody that is known; a token that is none of ours by a keyed hash of its id only.
+    fn nobody(&self) -> Who {
+        let nobody = Who::new(PrincipalKind::Anonymous);
+        match &self.unknown_token {
+            Some(hash) => nobody.id(hash),
+            None => nobody,
+        }
+    }
+
     fn event(&self, action: Action, outcome: Outcome) -> Event {
         let mut event = Event::new(action, outcome, self.at).count(self.count);
-        let principal = self.principal.clone();
-        event = event.principal(principal.unwrap_or_else(|| Who::new(PrincipalKind::Anonymous)));
+        event = event.principal(self.principal.clone().unwrap_or_else(|| self.nobody()));
         if let Some(namespace) = &self.namespace {
             event = event.namespace(namespace);
         }

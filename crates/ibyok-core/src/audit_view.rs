@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use ibyok_audit::{Action, Filter, Follow, Lines, Reader, Report, SigningKey, VerifyingKey, verify};
+use ibyok_audit::{Action, Filter, Follow, Lines, Reader, Report, VerifyingKey, verify};
 use ibyok_storage::RecordId;
-use secrecy::{ExposeSecret, SecretBox};
 
 use crate::environments::operators_only;
 use crate::error::{Error, Result};
 use crate::model::kind;
 use crate::model::name::base62;
-use crate::realm::{PAGE, open_failed};
+use crate::opening::log_key;
+use crate::realm::PAGE;
 use crate::session::Session;
 use crate::vault::Inner;
 
@@ -92,24 +92,13 @@ impl Inner {
         loop {
             let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
             for id in &page {
-                keys.extend(self.log_key(id).await?);
+                let key = log_key(self.store.as_ref(), &self.home, id).await?;
+                keys.extend(key.map(|key| key.public(&base62(*id.id()))));
             }
             after = page.last().copied();
             if page.len() < PAGE {
                 return Ok(keys);
             }
         }
-    }
-
-    async fn log_key(&self, id: &RecordId) -> Result<Option<VerifyingKey>> {
-        let Some(stored) = self.store.get(id).await? else {
-            return Ok(None);
-        };
-        let what = || "an audit log's key".to_owned();
-        let seed = self.home.keys.open_record(&self.home.place(id), &stored.bytes);
-        let seed = seed.map_err(|error| open_failed(what(), error))?;
-        let bytes = <&[u8; 32]>::try_from(seed.expose_secret()).map_err(|_| Error::integrity(what()))?;
-        let seed = SecretBox::init_with_mut(|seed: &mut [u8; 32]| seed.copy_from_slice(bytes));
-        Ok(Some(SigningKey::from_seed(seed).public(&base62(*id.id()))))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use ibyok_audit::{Principal as Who, PrincipalKind};
 use ibyok_policy::{Environments, Restriction, Token, TokenId, valid_at};
 use jiff::Timestamp;
@@ -75,7 +76,14 @@ impl Principal {
         }
     }
 
-    fn who(&self) -> Who {
+    pub(crate) fn holder(&self) -> Option<&Arc<Holder>> {
+        match self {
+            Principal::Operator { .. } => None,
+            Principal::Token(holder) => Some(holder),
+        }
+    }
+
+    pub(crate) fn who(&self) -> Who {
         match self {
             Principal::Operator { name, .. } => Who::new(PrincipalKind::Operator).id(name),
             Principal::Token(holder) => Who::new(PrincipalKind::Token)
@@ -117,6 +125,8 @@ impl Inner {
             Asking::Token(token) => Principal::Token(Arc::new(self.authenticate_token(attempt, token).await?)),
         };
         attempt.principal = Some(principal.who());
+        // An operator's lists of environments are no older than the lease either.
+        self.hold_lease().await?;
         attempt.namespace = Some(principal.namespace().to_string());
         Ok(principal)
     }
@@ -124,6 +134,7 @@ impl Inner {
     async fn authenticate_token(self: &Arc<Self>, attempt: &mut Attempt<'_>, token: &AccessToken) -> Result<Holder> {
         let presented = Token::parse(token.expose()).map_err(|_| refuse(attempt, "malformed"))?;
         let id = presented.id();
+        attempt.unknown_token = Some(self.hash_of_unknown(id));
         self.hold_lease().await?;
         let tag = ibyok_crypto::RealmTag::from_bytes(id.tag()).ok();
         let name = match tag {
@@ -154,7 +165,7 @@ impl Inner {
             chain: verified.chain().to_string(),
             realm,
         };
-        self.still_valid(&holder, attempt.at)
+        self.still_valid(&holder, &holder.held, attempt.at)
             .await
             .map_err(|error| match error {
                 Invalid::Token(reason) => refuse(attempt, reason),
@@ -164,8 +175,8 @@ impl Inner {
     }
 
     /// Whether a token that verified is valid now: not revoked, within its times, and so are all its parents.
-    pub(crate) async fn still_valid(&self, holder: &Holder, at: Timestamp) -> Result<(), Invalid> {
-        let record = &holder.held.record;
+    async fn still_valid(&self, holder: &Holder, held: &Held<TokenRecord>, at: Timestamp) -> Result<(), Invalid> {
+        let record = &held.record;
         if !record.accepts_epoch(holder.epoch, at) {
             return Err(Invalid::Token("superseded"));
         }
@@ -188,6 +199,32 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    /// By what a token that is none of ours is told from others on the log.
+    fn hash_of_unknown(&self, id: TokenId) -> String {
+        let hash = self
+            .home
+            .keys
+            .keyed_hash("ibyok unknown token v1", id.to_string().as_bytes());
+        format!(
+            "unknown-{}",
+            HEXLOWER.encode(hash.first_chunk::<8>().unwrap_or(&[0; 8]))
+        )
+    }
+
+    /// Whether a token is still valid by what the store says now: for the last look before something is released or put.
+    pub(crate) async fn still(self: &Arc<Self>, holder: &Holder) -> Result<()> {
+        self.hold_lease().await?;
+        let held = self
+            .load(&holder.realm, holder.id.bytes())
+            .await?
+            .ok_or(Error::Unauthenticated)?;
+        let valid = self.still_valid(holder, &held, self.now()).await;
+        valid.map_err(|error| match error {
+            Invalid::Token(_) => Error::Unauthenticated,
+            Invalid::Other(error) => error,
+        })
     }
 
     /// The time, for deciding.

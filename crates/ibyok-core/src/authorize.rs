@@ -203,16 +203,11 @@ impl Inner {
     }
 
     async fn no_environment(&self, namespace: &Namespace, environment: &EnvironmentName) -> Error {
-        let names = match self.realm_names().await {
+        let known = match self.environment_names(namespace).await {
             Ok(names) => names,
             Err(error) => return error,
         };
-        let mut known: Vec<&str> = names
-            .values()
-            .filter(|realm| &realm.namespace == namespace)
-            .filter_map(|realm| realm.environment.as_ref().map(EnvironmentName::as_str))
-            .collect();
-        known.sort_unstable();
+        let known: Vec<&str> = known.iter().map(EnvironmentName::as_str).collect();
         let nearest = known
             .iter()
             .map(|name| (strsim::damerau_levenshtein(name, environment.as_str()), *name))

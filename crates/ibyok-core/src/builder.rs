@@ -1,6 +1,7 @@
 //! Opening a vault, and making one.
 
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ibyok_audit::{Action, FileSink, Log, LogBuilder, Phase, Principal as Who, PrincipalKind, Sink};
@@ -207,6 +208,13 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         if read_vault(self.store.as_ref()).await?.is_some() {
             return Err(exists());
         }
+        if self.audit.state().public_key().is_some() {
+            let what = format!(
+                "`{}` holds the audit log of another vault",
+                self.audit.state().root().display()
+            );
+            return Err(Error::invalid(what, "give the new vault a log directory of its own"));
+        }
         let id = match self.options.id {
             Some(id) => id,
             None => VaultId::generate().map_err(|error| Error::unavailable(Part::Kek, error))?,
@@ -260,25 +268,28 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         let log = opening
             .log(options.log.required(audit), &place, &home, &options.actor)
             .await?;
-        let slots = crate::opening::slots(place.root());
-        let floors = Floors::open(place.directory(), &slots, &home)?;
+        let floors = Floors::open(place.root(), place.log(), &home)?;
         let inner = Arc::new(Inner {
             vault,
             keyring: keyring.clone(),
             store: Arc::clone(&store),
             log,
             home,
-            clock: SteadyClock::new(options.clock),
+            clock: SteadyClock::new(options.clock, place.last_time()),
             realms: Realms::default(),
             cache: RecordCache::new(options.cache_bytes),
             lease: Lease::new(),
             floors,
             refusals: Refusals::default(),
             key_cache_ttl: options.key_cache_ttl,
+            closed: AtomicBool::new(false),
+            damaged_records: Mutex::default(),
+            warnings: Mutex::default(),
         });
         inner.renew_lease().await?;
         inner.say_opened(&options.actor, created.is_some()).await?;
-        inner.finish_interrupted(&options.actor).await?;
+        inner.compare_checkpoint(&place).await?;
+        inner.finish_interrupted(&options.actor).await;
         tokio::spawn(look_after(Arc::downgrade(&inner)));
         Ok(Vault { inner })
     }

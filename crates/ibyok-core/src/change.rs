@@ -9,7 +9,9 @@ use ibyok_audit::{Event, Phase, Receipt};
 use ibyok_storage::{Error as StorageError, Expect, RecordId, Revision};
 
 use crate::attempt::Attempt;
+use crate::authenticate::{Holder, Principal};
 use crate::error::{Error, Part, Result};
+use crate::floors::NoteId;
 use crate::realm::Realm;
 use crate::records::{Record, seal_record};
 use crate::take_away::TakeAway;
@@ -22,6 +24,8 @@ const TRIES: usize = 32;
 pub(crate) enum Edit<R, T> {
     /// The record is as asked already.
     Unchanged(T),
+    /// What was to be taken away is away already: not done again, but it must not come back.
+    IsAway(T),
     /// The record's new body.
     Gives(R, T),
     /// The record's new body, with something taken away that must not come back.
@@ -35,6 +39,15 @@ struct Put {
     revision: Option<Revision>,
     rev: u64,
     takes_away: Option<TakeAway>,
+    /// Who asked, if it was a token: it must still be valid when its change is put.
+    holder: Option<Arc<Holder>>,
+}
+
+/// The lines of a change.
+struct Lines {
+    intended: Event,
+    done: Event,
+    not_done: Event,
 }
 
 /// How a put ended, where that is known.
@@ -49,6 +62,7 @@ impl Inner {
     pub(crate) async fn change<R: Record, T>(
         self: &Arc<Self>,
         attempt: &mut Attempt<'_>,
+        who: &Principal,
         realm: &Realm,
         id: [u8; 16],
         mut edit: impl FnMut(&mut Attempt<'_>, Option<R>) -> Result<Edit<R, T>> + Send,
@@ -60,18 +74,25 @@ impl Inner {
         for _ in 0..TRIES {
             let held = self.read::<R>(realm, &id).await?;
             let (revision, rev) = held.as_ref().map_or((None, 0), |h| (Some(h.revision), h.record.rev()));
+            (attempt.record, attempt.rev) = (None, None);
             let (mut record, out, takes_away) = match edit(attempt, held.map(|held| held.record))? {
                 Edit::Unchanged(out) => {
+                    self.record(attempt.allowed()).await?;
+                    return Ok(out);
+                }
+                Edit::IsAway(out) => {
+                    self.floors.raise(&id, rev)?;
                     self.record(attempt.allowed()).await?;
                     return Ok(out);
                 }
                 Edit::Gives(record, out) => (record, out, None),
                 Edit::TakesAway(record, out, what) => (record, out, Some(what)),
             };
-            record.set_rev(rev + 1);
-            attempt.record = Some(id.to_string());
-            attempt.rev = Some(rev + 1);
+            let rev = rev + 1;
+            record.set_rev(rev);
+            (attempt.record, attempt.rev) = (Some(id.to_string()), Some(rev));
             let bytes = seal_record(realm, &id, &record)?;
+            let holder = who.holder().cloned();
             match self
                 .commit(
                     attempt,
@@ -79,8 +100,9 @@ impl Inner {
                         id,
                         bytes,
                         revision,
-                        rev: rev + 1,
+                        rev,
                         takes_away,
+                        holder,
                     },
                 )
                 .await
@@ -98,43 +120,58 @@ impl Inner {
     /// Noted, intended, put, done: the only way in which the core writes a record that somebody asked for.
     async fn commit(self: &Arc<Self>, attempt: &Attempt<'_>, put: Put) -> Result<()> {
         let this = Arc::clone(self);
-        let phase = |phase| attempt.phase(phase);
-        let events = (phase(Phase::Intended), phase(Phase::Done), phase(Phase::NotDone));
+        let lines = Lines {
+            intended: attempt.phase(Phase::Intended),
+            done: attempt.phase(Phase::Done),
+            not_done: attempt.phase(Phase::NotDone),
+        };
         // On a task of its own: a caller that goes away must not leave a change without its end.
-        let task = tokio::spawn(async move { this.commit_whole(put, events).await });
+        let task = tokio::spawn(async move {
+            // Before the intention is on the log: whatever the log shows as intended is then applied again after a crash.
+            let note = put
+                .takes_away
+                .map(|what| this.floors.note(&put.id, put.rev, what))
+                .transpose()?;
+            let (end, result) = this.intend_and_put(&put, lines.intended).await;
+            this.cache.invalidate([&put.id]);
+            this.end(&put, note, &end);
+            match end {
+                End::Done => this.log.append_unwaited(lines.done),
+                End::NotDone => this.log.append_unwaited(lines.not_done),
+                End::Unknown => {}
+            }
+            result
+        });
         task.await
             .map_err(|_| Error::unavailable(Part::Store, "the change was interrupted"))?
     }
 
-    async fn commit_whole(&self, put: Put, (intended, done, not_done): (Event, Event, Event)) -> Result<()> {
-        // Before the intention is on the log: whatever the log shows as intended is then applied again after a crash.
-        if let Some(what) = put.takes_away {
-            self.floors.note(&put.id, what)?;
-        }
+    async fn intend_and_put(self: &Arc<Self>, put: &Put, intended: Event) -> (End, Result<()>) {
         let intended = match self.log.append(intended).await {
             Ok(receipt) => receipt,
-            Err(error) => {
-                self.floors.withdraw(&put.id)?;
-                return Err(error.into());
-            }
+            // Nothing is on the log for certain, and nothing was put.
+            Err(error) => return (End::NotDone, Err(error.into())),
         };
-        let (end, result) = self.put_and_know(&put, intended).await;
-        self.cache.invalidate([&put.id]);
-        match end {
-            End::Done => {
-                match put.takes_away {
-                    Some(_) => self.floors.raise(&put.id, put.rev)?,
-                    None => self.floors.withdraw(&put.id)?,
-                }
-                self.log.append_unwaited(done);
-            }
-            End::NotDone => {
-                self.floors.withdraw(&put.id)?;
-                self.log.append_unwaited(not_done);
-            }
-            End::Unknown => {}
+        // Waiting for the log may have taken seconds: is whoever asked still somebody who may?
+        if let Some(holder) = &put.holder
+            && let Err(error) = self.still(holder).await
+        {
+            return (End::NotDone, Err(error));
         }
-        result
+        self.put_and_know(put, intended).await
+    }
+
+    /// Ends a note in the file of floors. If that fails the note stands, and is ended at the next start; the change stands too.
+    fn end(&self, put: &Put, note: Option<NoteId>, end: &End) {
+        let Some(note) = note else { return };
+        let ended = match end {
+            End::Done => self.floors.done(&note, &put.id, put.rev),
+            End::NotDone => self.floors.not_done(&note),
+            End::Unknown => Ok(()),
+        };
+        if let Err(error) = ended {
+            tracing::warn!(record = %put.id, %error, "the floor of a change is not written; it is at the next start");
+        }
     }
 
     /// Puts, and where the answer was lost looks whether it happened: a change is neither applied twice nor lost in silence.
@@ -157,8 +194,8 @@ impl Inner {
         }
         match self.stands(id, bytes).await {
             Some(true) => (End::Done, Ok(())),
-            Some(false) => (End::NotDone, Err(error.into())),
-            None => (End::Unknown, Err(error.into())),
+            // It may still arrive: nobody knows.
+            Some(false) | None => (End::Unknown, Err(error.into())),
         }
     }
 

@@ -36,9 +36,13 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that never lets the wall time fall behind what has already passed since the vault was opened.
+/// How far the audit log may be ahead of the machine's clock and still be believed.
+const BELIEVED: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+
+/// A clock that never lets the wall time fall behind what has already passed, in this process or on the audit log.
 ///
-/// A clock that is set back in mid-run would revive expired tokens; one that jumps forward and returns is followed back.
+/// A clock that is set back would revive expired tokens; one that jumps forward and returns is followed back. A log that is more
+/// than 31 days ahead of the clock at open was written by a clock that was wrong, and is not believed.
 #[derive(Debug)]
 pub(crate) struct SteadyClock {
     inner: std::sync::Arc<dyn Clock>,
@@ -47,8 +51,12 @@ pub(crate) struct SteadyClock {
 }
 
 impl SteadyClock {
-    pub(crate) fn new(inner: std::sync::Arc<dyn Clock>) -> Self {
-        let opened_at = inner.now();
+    pub(crate) fn new(inner: std::sync::Arc<dyn Clock>, last_on_log: Option<Timestamp>) -> Self {
+        let now = inner.now();
+        let believed = now.saturating_add(BELIEVED).unwrap_or(Timestamp::MAX);
+        let opened_at = last_on_log
+            .filter(|last| *last <= believed)
+            .map_or(now, |last| last.max(now));
         let opened = inner.elapsed();
         SteadyClock {
             inner,
@@ -127,7 +135,7 @@ mod tests {
     fn a_clock_set_back_does_not_bring_the_past_back() {
         let start: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
         let wall = Arc::new(ManualClock::at(start));
-        let steady = SteadyClock::new(wall.clone());
+        let steady = SteadyClock::new(wall.clone(), None);
         wall.pass(Duration::from_secs(60));
         wall.set_wall("2026-11-22T10:00:00Z".parse().unwrap());
         assert_eq!(steady.now(), start + Duration::from_secs(60));
@@ -138,11 +146,22 @@ mod tests {
     fn a_clock_that_jumps_forward_and_returns_is_followed() {
         let start: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
         let wall = Arc::new(ManualClock::at(start));
-        let steady = SteadyClock::new(wall.clone());
+        let steady = SteadyClock::new(wall.clone(), None);
         wall.set_wall("2036-11-24T10:00:00Z".parse().unwrap());
         assert_eq!(steady.now().to_string(), "2036-11-24T10:00:00Z");
         wall.set_wall(start);
         assert_eq!(steady.now(), start);
+    }
+
+    #[test]
+    fn a_clock_set_back_before_the_start_is_known_by_the_log() {
+        let now: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+        let wall: Arc<dyn Clock> = Arc::new(ManualClock::at(now));
+        let on_log = "2026-11-26T10:00:00Z".parse().unwrap();
+        let steady = SteadyClock::new(Arc::clone(&wall), Some(on_log));
+        assert_eq!((steady.now(), steady.set_back().is_some()), (on_log, true));
+        let nonsense = "2036-11-26T10:00:00Z".parse().unwrap();
+        assert_eq!(SteadyClock::new(wall, Some(nonsense)).now(), now);
     }
 
     #[test]

@@ -60,8 +60,14 @@ impl Session {
                 namespace,
                 environment: None,
             };
-            self.inner.make(&whole, Class::Prod, &attempt, &principal.by()).await?;
-            self.inner.make(&realm, class, &attempt, &principal.by()).await?;
+            let made = async {
+                self.inner.make(&whole, Class::Prod, &attempt, &principal.by()).await?;
+                self.inner.make(&realm, class, &attempt, &principal.by()).await
+            };
+            if let Err(error) = made.await {
+                self.inner.log.append_unwaited(attempt.phase(Phase::NotDone));
+                return Err(error);
+            }
             self.inner.log.append_unwaited(attempt.phase(Phase::Done));
             let realm = self
                 .inner

@@ -221,6 +221,7 @@ impl Error {
             Error::VersionDestroyed { .. } => "its bytes are gone; ask for another version",
             Error::Exists { .. } => "choose another name, or change what is there",
             Error::Conflict { .. } => "look at what is there now and try again",
+            Error::TooLarge { what: "the record", .. } => "this key has too many large versions: use another name",
             Error::TooLarge { .. } => "store a reference to the large thing instead",
             Error::Integrity { .. } => "restore the store from a backup, and find out who wrote to it",
             Error::Unavailable { part: Part::Store, .. } => {
@@ -299,6 +300,7 @@ impl From<ibyok_storage::Error> for Error {
                 what: error.to_string(),
                 hint: Some(error.hint().to_owned()),
             },
+            Storage::Corrupt { ref what, .. } => Error::integrity(what.clone()),
             other => Error::unavailable(Part::Store, other),
         }
     }

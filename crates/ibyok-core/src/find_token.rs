@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ibyok_policy::{Environments, Scope, TokenId};
+use ibyok_policy::{Environments, Scope, TokenId, source_allowed};
 
 use crate::attempt::Attempt;
 use crate::authenticate::{Holder, Principal};
@@ -86,14 +86,33 @@ impl Inner {
         let ids = self.store.list(&collection, after.as_ref(), PAGE).await?;
         let mut live = Vec::new();
         for id in &ids {
-            if let Some(held) = self.read::<TokenRecord>(realm, id).await? {
-                live.push((token_id(realm, *id.id())?, held.record));
+            match self.read::<TokenRecord>(realm, id).await {
+                Ok(Some(held)) => live.push((token_id(realm, *id.id())?, held.record)),
+                // One damaged record must not keep the others from being seen and revoked; `status` names it.
+                Ok(None) | Err(Error::Integrity { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(TokensOf {
             ids: ids.iter().map(|id| *id.id()).collect(),
             live,
         })
+    }
+
+    /// Every token may look at itself and revoke itself, from its own networks. One that was narrowed stands for the wider token
+    /// that it was made from: to revoke that it needs the scope.
+    async fn may_touch_itself(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        holder: &Holder,
+        scope: Scope,
+    ) -> Result<()> {
+        source_allowed(&holder.held.record.grant, &holder.restrictions, attempt.context.source)?;
+        if scope == Scope::TokensRevoke && !holder.restrictions.is_empty() {
+            self.may_use_somewhere(attempt, principal, scope).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn find_token(
@@ -110,12 +129,14 @@ impl Inner {
             (_, error) => error,
         };
         if let (Principal::Token(holder), "self") = (principal, which) {
+            self.may_touch_itself(attempt, principal, holder, scope).await?;
             return Ok(found_self(holder));
         }
         if let Ok(id) = which.parse::<TokenId>() {
             if let Principal::Token(holder) = principal
                 && holder.id == id
             {
+                self.may_touch_itself(attempt, principal, holder, scope).await?;
                 return Ok(found_self(holder));
             }
             self.may_use_somewhere(attempt, principal, scope).await?;

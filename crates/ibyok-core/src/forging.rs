@@ -17,6 +17,11 @@ use crate::realm::{Realm, RealmName, TagBody, tag_record};
 use crate::records::seal_record;
 use crate::{AccessToken, Code, KeyRef, RequestContext, Vault};
 
+/// A realm of a vault of its own, for tests of what is kept under one.
+pub(crate) async fn a_realm() -> Arc<Realm> {
+    scene().await.dev
+}
+
 struct Scene {
     vault: Vault,
     store: MemoryStore,

@@ -21,6 +21,9 @@ use crate::vault::Inner;
 /// How long a token lives unless its request says otherwise.
 const DEFAULT_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// The most environments, patterns or networks that a grant names: each is looked at whenever the token is used.
+const LIST_MAX: usize = 64;
+
 /// The longest name of a token, in bytes.
 const NAME_MAX: usize = 128;
 
@@ -66,6 +69,7 @@ impl Session {
         let info = record.info(id, &namespace, attempt.at);
         let change = self.inner.change(
             attempt,
+            &principal,
             &realm,
             id.bytes(),
             |_, there: Option<TokenRecord>| match there {
@@ -209,6 +213,17 @@ fn check_grant(grant: &Grant, now: Timestamp) -> Result<()> {
         return Err(Error::invalid(
             "the grant has no environment",
             "name one, or say that it is for all",
+        ));
+    }
+    let named = match &grant.environments {
+        Environments::All => 0,
+        Environments::Named(names) => names.len(),
+    };
+    let networks = grant.networks.as_ref().map_or(0, Vec::len);
+    if named.max(networks).max(grant.keys.as_ref().map_or(0, Vec::len)) > LIST_MAX {
+        return Err(Error::invalid(
+            format!("the grant names more than {LIST_MAX} environments, patterns or networks"),
+            "use wider patterns, or several tokens",
         ));
     }
     if grant.rate.is_some() {

@@ -112,7 +112,7 @@ impl Session {
             Ok(if record.take_away(what, stamp) {
                 Edit::TakesAway(record, (), what)
             } else {
-                Edit::Unchanged(())
+                Edit::IsAway(())
             })
         })
         .await
@@ -159,24 +159,31 @@ impl Session {
                 by: permit.principal.by(),
             };
             let realm = Arc::clone(&permit.realm);
-            let changed = self.inner.change(&mut attempt, &realm, permit.id.0, |attempt, record| {
-                let record: Option<KeyRecord> = record;
-                let record = record
-                    .filter(|record| record.removed.is_none())
-                    .ok_or_else(|| no_key(&permit))?;
-                let before = record.clone();
-                Ok(match edit(attempt, &stamp, record)? {
-                    Edit::Unchanged(()) => Edit::Unchanged(info(&permit, &before)?),
-                    Edit::Gives(record, ()) => {
-                        let info = info(&permit, &record)?;
-                        Edit::Gives(record, info)
-                    }
-                    Edit::TakesAway(record, (), what) => {
-                        let info = info(&permit, &record)?;
-                        Edit::TakesAway(record, info, what)
-                    }
-                })
-            });
+            let changed = self.inner.change(
+                &mut attempt,
+                &permit.principal,
+                &realm,
+                permit.id.0,
+                |attempt, record| {
+                    let record: Option<KeyRecord> = record;
+                    let record = record
+                        .filter(|record| record.removed.is_none())
+                        .ok_or_else(|| no_key(&permit))?;
+                    let before = record.clone();
+                    Ok(match edit(attempt, &stamp, record)? {
+                        Edit::Unchanged(()) => Edit::Unchanged(info(&permit, &before)?),
+                        Edit::IsAway(()) => Edit::IsAway(info(&permit, &before)?),
+                        Edit::Gives(record, ()) => {
+                            let info = info(&permit, &record)?;
+                            Edit::Gives(record, info)
+                        }
+                        Edit::TakesAway(record, (), what) => {
+                            let info = info(&permit, &record)?;
+                            Edit::TakesAway(record, info, what)
+                        }
+                    })
+                },
+            );
             changed.await
         }
         .await;

@@ -25,6 +25,7 @@ mod authorize;
 mod builder;
 mod cache;
 mod change;
+mod checkpoints;
 mod clock;
 mod context;
 mod environments;

@@ -102,8 +102,11 @@ impl Session {
     }
 
     async fn visible(&self, asked: &Asked<'_>, realm: &Arc<Realm>, id: &RecordId) -> Result<Option<KeyInfo>> {
-        let Some(held) = self.inner.read::<KeyRecord>(realm, id).await? else {
-            return Ok(None);
+        let held = match self.inner.read::<KeyRecord>(realm, id).await {
+            Ok(Some(held)) => held,
+            // One damaged record must not keep the others from being seen; `status` names it.
+            Ok(None) | Err(Error::Integrity { .. }) => return Ok(None),
+            Err(error) => return Err(error),
         };
         let record = held.record;
         if record.removed.is_some() {
@@ -157,28 +160,18 @@ impl Cursor {
 impl crate::vault::Inner {
     /// The environments of a namespace, in order.
     pub(crate) async fn environment_names(&self, namespace: &Namespace) -> Result<Vec<EnvironmentName>> {
-        let realms = self.realm_names().await?;
-        let mut names: Vec<EnvironmentName> = realms
-            .values()
-            .filter(|realm| &realm.namespace == namespace)
-            .filter_map(|realm| realm.environment.clone())
-            .collect();
-        names.sort();
-        names.dedup();
-        Ok(names)
+        let realms = self.realms_of(namespace).await?;
+        Ok(realms.iter().filter_map(|realm| realm.environment.clone()).collect())
     }
 
-    /// Every realm of a namespace, the whole one included.
-    pub(crate) async fn realms_of(&self, namespace: &Namespace) -> Result<Vec<RealmName>> {
-        let realms = self.realm_names().await?;
-        let mut names: Vec<RealmName> = realms
-            .values()
+    /// Every realm of a namespace in order, the whole one first.
+    pub(crate) async fn realms_of(&self, namespace: &Namespace) -> Result<Vec<Arc<RealmName>>> {
+        let tags = self.tags().await?;
+        Ok(tags
+            .names()
             .filter(|realm| &realm.namespace == namespace)
-            .map(|realm| (**realm).clone())
-            .collect();
-        names.sort();
-        names.dedup();
-        Ok(names)
+            .cloned()
+            .collect())
     }
 }
 

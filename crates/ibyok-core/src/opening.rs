@@ -1,6 +1,5 @@
 //! What opening a vault needs before there is one: its home realm, and its audit log with the log's key.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ibyok_audit::{Log, LogBuilder, Place, Principal as Who, PrincipalKind, SigningKey};
@@ -13,8 +12,7 @@ use crate::error::{Error, Part, Result};
 use crate::model::environment::{Attributes, Class};
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, Namespace, from_base62};
-use crate::realm::{Realm, RealmName, TagBody, open_failed, read_realm, tag_record};
-use crate::vault::Inner;
+use crate::realm::{Realm, RealmName, TagBody, list_tags, open_failed, read_realm, tag_record};
 
 /// The parts of a vault that is being opened.
 pub(crate) struct Opening<'a> {
@@ -40,14 +38,15 @@ impl Opening<'_> {
             Err(error @ Error::Kek { .. }) => error,
             Err(error) => return Err(error),
         };
-        for name in ["dev", "staging", "prod"] {
-            let environment: EnvironmentName = name.parse()?;
-            let name = RealmName {
-                namespace: namespace.clone(),
-                environment: Some(environment),
-            };
-            if let Ok(Some(realm)) = read_realm(self.vault, self.store, self.keyring, &name).await {
-                return Ok(Arc::new(realm));
+        for name in list_tags(self.store).await?.into_values() {
+            if name.namespace != *namespace || name.environment.is_none() {
+                continue;
+            }
+            // Only a KEK that refuses is a reason to go on: another error would make this node's home depend on chance.
+            match read_realm(self.vault, self.store, self.keyring, &name).await {
+                Ok(Some(realm)) => return Ok(Arc::new(realm)),
+                Ok(None) | Err(Error::Kek { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Err(refused)
@@ -56,33 +55,20 @@ impl Opening<'_> {
     /// Opens the audit log with its key, which is sealed in the store and never stands beside the log.
     pub(crate) async fn log(&self, log: LogBuilder, place: &Place, home: &Arc<Realm>, actor: &str) -> Result<Log> {
         let id = from_base62(place.log()).ok_or_else(|| Error::integrity("the audit log's id"))?;
-        let key = match self.log_key(home, id).await? {
+        let key = match log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await? {
             Some(key) => key,
             None if place.public_key().is_none() => self.new_log_key(home, id).await?,
             None => {
                 let place = place.root().display();
-                let what = format!("the audit log in `{place}` is not this vault's: the store holds no key of it");
-                return Err(Error::invalid(what, "give this vault a log directory of its own"));
+                return Err(Error::invalid(
+                    format!("the store holds no key of the audit log in `{place}`"),
+                    "it is another vault's log, and this vault needs a directory of its own; or the store is an older backup than \
+                     the log, which knows what was taken away since: restore a newer one",
+                ));
             }
         };
         let actor = Who::new(PrincipalKind::Operator).id(actor);
         Ok(log.signing_key(key).principal(actor).open().await?)
-    }
-
-    async fn log_key(&self, home: &Realm, id: [u8; 16]) -> Result<Option<SigningKey>> {
-        let id = home.record(kind::LOG_KEY, id)?;
-        let Some(stored) = self.store.get(&id).await? else {
-            return Ok(None);
-        };
-        let what = || "the audit log's key".to_owned();
-        let seed = home
-            .keys
-            .open_record(&home.place(&id), &stored.bytes)
-            .map_err(|e| open_failed(what(), e))?;
-        let bytes = <&[u8; 32]>::try_from(seed.expose_secret()).map_err(|_| Error::integrity(what()))?;
-        Ok(Some(SigningKey::from_seed(SecretBox::init_with_mut(
-            |seed: &mut [u8; 32]| seed.copy_from_slice(bytes),
-        ))))
     }
 
     async fn new_log_key(&self, home: &Realm, id: [u8; 16]) -> Result<SigningKey> {
@@ -139,68 +125,16 @@ pub(crate) async fn make_realm(
     Ok(())
 }
 
-/// The directories of every slot of a log's place.
-pub(crate) fn slots(root: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(root) else {
-        return Vec::new();
+/// The private half of an audit log's key, from the record that it is sealed in.
+pub(crate) async fn log_key(store: &dyn Store, home: &Realm, id: &RecordId) -> Result<Option<SigningKey>> {
+    let Some(stored) = store.get(id).await? else {
+        return Ok(None);
     };
-    entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect()
-}
-
-impl Inner {
-    /// Puts the log's newest checkpoint into the store, sealed, so that a log cut off on this machine shows.
-    pub(crate) async fn keep_checkpoint(&self, kept: &mut Option<u64>) {
-        let Some(checkpoint) = self.log.last_checkpoint() else {
-            return;
-        };
-        if *kept == Some(checkpoint.size()) {
-            return;
-        }
-        match self.put_checkpoint(checkpoint.text()).await {
-            Ok(()) => *kept = Some(checkpoint.size()),
-            Err(error) => tracing::warn!(%error, "the audit log's checkpoint was not kept in the store"),
-        }
-    }
-
-    async fn put_checkpoint(&self, text: &str) -> Result<()> {
-        let id = self.checkpoint_record(self.log.id())?;
-        let sealed = self.home.keys.seal_record(&self.home.place(&id), text.as_bytes());
-        let sealed = sealed.map_err(|error| open_failed("a checkpoint".to_owned(), error))?;
-        let there = self.store.get(&id).await?;
-        let expect = there.map_or(Expect::Absent, |stored| Expect::Revision(stored.revision));
-        self.store.put(&id, &sealed, expect).await?;
-        Ok(())
-    }
-
-    fn checkpoint_record(&self, log: &str) -> Result<RecordId> {
-        let id = from_base62(log).ok_or_else(|| Error::integrity("the audit log's id"))?;
-        self.home.record(kind::CHECKPOINT, id)
-    }
-
-    /// Every checkpoint that nodes of this home keep in the store: the log's id, and the signed note.
-    pub(crate) async fn kept_checkpoints(&self) -> Result<Vec<(String, String)>> {
-        let collection = self.home.collection(kind::CHECKPOINT)?;
-        let mut found = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self.store.list(&collection, after.as_ref(), crate::realm::PAGE).await?;
-            for id in &page {
-                let Some(stored) = self.store.get(id).await? else {
-                    continue;
-                };
-                let note = self.home.keys.open_record(&self.home.place(id), &stored.bytes);
-                let note = note.map_err(|error| open_failed("a checkpoint".to_owned(), error))?;
-                let note = note.text().map_err(|_| Error::integrity("a checkpoint"))?;
-                found.push((crate::model::name::base62(*id.id()), note.to_owned()));
-            }
-            after = page.last().copied();
-            if page.len() < crate::realm::PAGE {
-                return Ok(found);
-            }
-        }
-    }
+    let what = || "an audit log's key".to_owned();
+    let seed = home.keys.open_record(&home.place(id), &stored.bytes);
+    let seed = seed.map_err(|error| open_failed(what(), error))?;
+    let bytes = <&[u8; 32]>::try_from(seed.expose_secret()).map_err(|_| Error::integrity(what()))?;
+    Ok(Some(SigningKey::from_seed(SecretBox::init_with_mut(
+        |seed: &mut [u8; 32]| seed.copy_from_slice(bytes),
+    ))))
 }

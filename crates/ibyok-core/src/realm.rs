@@ -3,7 +3,7 @@
 //! A realm has keys of its own, opened through the KEK and kept for the key cache's period only. Everything sealed under a realm
 //! yields its realm from the key that opened it, never from its content.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use ibyok_storage::{Collection, Kind, RecordId, Store};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex as AsyncMutex;
 
+use crate::cache::RecordCache;
 use crate::clock::Clock;
 use crate::error::{Error, Part, Result};
 use crate::model::environment::Attributes;
@@ -120,7 +121,18 @@ impl Realm {
 }
 
 /// Which realm each tag of the store stands for.
-pub(crate) type Tags = HashMap<RealmTag, Arc<RealmName>>;
+#[derive(Debug)]
+pub(crate) struct Tags {
+    by_tag: HashMap<RealmTag, Arc<RealmName>>,
+    names: BTreeSet<Arc<RealmName>>,
+}
+
+impl Tags {
+    /// Every realm, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<RealmName>> {
+        self.names.iter()
+    }
+}
 
 /// The realms that a node knows, and those that it holds opened.
 #[derive(Debug, Default)]
@@ -193,14 +205,17 @@ impl Realms {
         (now.saturating_sub(*since) < period).then(|| Arc::clone(realm))
     }
 
-    fn keep(&self, realm: &Arc<Realm>, since: Duration) {
+    /// Keeps an opened realm, unless something was invalidated since `epoch`: those that invalidate clear this afterwards.
+    fn keep(&self, realm: &Arc<Realm>, since: Duration, cache: &RecordCache, epoch: u64) {
         let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
-        opened.insert(realm.name.clone(), (Arc::clone(realm), since));
+        if cache.epoch() == epoch {
+            opened.insert(realm.name.clone(), (Arc::clone(realm), since));
+        }
     }
 
     fn opening(&self, name: &RealmName) -> Arc<AsyncMutex<Option<Failure>>> {
         let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        // Names come from the store's own tags, so this stays as small as the number of realms.
+        // Only names of the store's own tags get here, so this stays as small as the number of realms.
         Arc::clone(opening.entry(name.clone()).or_default())
     }
 
@@ -214,35 +229,27 @@ impl Realms {
 impl Inner {
     /// Which realm a tag stands for. A tag that this store never gave out is told without touching the store.
     pub(crate) async fn realm_by_tag(&self, tag: RealmTag) -> Result<Option<Arc<RealmName>>> {
-        Ok(self.realm_names().await?.get(&tag).cloned())
+        Ok(self.tags().await?.by_tag.get(&tag).cloned())
     }
 
-    /// Every realm of the store by its tag, read once and again after the feed told of a new one.
-    pub(crate) async fn realm_names(&self) -> Result<Arc<Tags>> {
+    /// Every realm of the store, read once and again after the feed told of a new one.
+    pub(crate) async fn tags(&self) -> Result<Arc<Tags>> {
         if let Some(tags) = self.realms.tags.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
             return Ok(Arc::clone(tags));
         }
-        let mut names = HashMap::new();
-        let collection = Collection::root(Kind::new(kind::TAG));
-        let mut after = None;
-        loop {
-            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
-            for id in &page {
-                let (Some(tag), Some(stored)) = (tag_of(id), self.store.get(id).await?) else {
-                    continue;
-                };
-                if let Some(name) = TagBody::parse(&stored.bytes) {
-                    names.insert(tag, Arc::new(name));
-                }
-            }
-            after = page.last().copied();
-            if page.len() < PAGE {
-                break;
-            }
+        let epoch = self.cache.epoch();
+        let by_tag: HashMap<_, _> = list_tags(self.store.as_ref())
+            .await?
+            .into_iter()
+            .map(|(tag, name)| (tag, Arc::new(name)))
+            .collect();
+        let names = by_tag.values().cloned().collect();
+        let tags = Arc::new(Tags { by_tag, names });
+        let mut kept = self.realms.tags.write().unwrap_or_else(PoisonError::into_inner);
+        if self.cache.epoch() == epoch {
+            *kept = Some(Arc::clone(&tags));
         }
-        let names = Arc::new(names);
-        *self.realms.tags.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&names));
-        Ok(names)
+        Ok(tags)
     }
 
     /// The realm of a name with its keys opened; `None` if there is no such realm.
@@ -250,6 +257,10 @@ impl Inner {
         let asked = self.clock.elapsed();
         if let Some(realm) = self.realms.held(name, asked, self.key_cache_ttl) {
             return Ok(Some(realm));
+        }
+        // Only names that the store has: others must leave nothing behind here.
+        if !self.tags().await?.names.contains(name) {
+            return Ok(None);
         }
         let lock = self.realms.opening(name);
         let mut failure = lock.lock().await;
@@ -272,8 +283,8 @@ impl Inner {
         let Some(realm) = opened? else { return Ok(None) };
         let realm = Arc::new(realm);
         // One that raced a change is good for this request, and read anew for the next.
-        if self.cache.epoch() == epoch && !self.key_cache_ttl.is_zero() {
-            self.realms.keep(&realm, now);
+        if !self.key_cache_ttl.is_zero() {
+            self.realms.keep(&realm, now, &self.cache, epoch);
         }
         Ok(Some(realm))
     }
@@ -311,6 +322,28 @@ pub(crate) async fn read_realm(
 
 /// How many ids are listed at a time.
 pub(crate) const PAGE: usize = 500;
+
+/// Every realm of a store by its tag.
+pub(crate) async fn list_tags(store: &dyn Store) -> Result<BTreeMap<RealmTag, RealmName>> {
+    let mut names = BTreeMap::new();
+    let collection = Collection::root(Kind::new(kind::TAG));
+    let mut after = None;
+    loop {
+        let page = store.list(&collection, after.as_ref(), PAGE).await?;
+        for id in &page {
+            let (Some(tag), Some(stored)) = (tag_of(id), store.get(id).await?) else {
+                continue;
+            };
+            if let Some(name) = TagBody::parse(&stored.bytes) {
+                names.insert(tag, name);
+            }
+        }
+        after = page.last().copied();
+        if page.len() < PAGE {
+            return Ok(names);
+        }
+    }
+}
 
 /// The clear body of a tag record.
 #[derive(serde::Serialize, serde::Deserialize)]

@@ -23,7 +23,7 @@ impl Inner {
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
-        if matches!(error, Error::Unauthenticated) {
+        if attempt.principal.is_none() || matches!(error, Error::Unauthenticated) {
             if self.refusals.is_a_line(attempt.context.source, self.clock.elapsed()) {
                 self.log.append_unwaited(attempt.refused(&error));
             }

@@ -1,6 +1,6 @@
 //! Records as the core reads them: found, opened under their realm, and not older than this node's log says.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use ibyok_crypto::Secret;
 use ibyok_storage::{RecordId, Stored};
@@ -93,22 +93,38 @@ impl Inner {
     /// A record as it stands in the store now.
     pub(crate) async fn read<R: Record>(&self, realm: &Realm, id: &RecordId) -> Result<Option<Held<R>>> {
         let stored = self.store.get(id).await?;
-        let Some(stored) = stored else {
-            return match self.floors.of(id) {
-                Some(_) => Err(Error::integrity(format!(
-                    "a {} that this node has seen is missing: it",
-                    R::WORD
-                ))),
-                None => Ok(None),
-            };
-        };
-        let held: Held<R> = open_record(realm, id, &stored)?;
-        if self.floors.of(id).is_some_and(|floor| held.record.rev() < floor) {
-            return Err(Error::integrity(format!("a {}", R::WORD)));
+        let held = stored.map(|stored| open_record::<R>(realm, id, &stored)).transpose();
+        // After the read: what somebody took away meanwhile has its floor by now.
+        let floor = self.floors.of(id)?;
+        let below = |held: &Held<R>| floor.is_some_and(|floor| held.record.rev() < floor);
+        match held {
+            Ok(Some(held)) if !below(&held) => Ok(Some(held)),
+            Ok(None) if floor.is_none() => Ok(None),
+            Ok(_) => Err(self.damaged(id, R::WORD)),
+            Err(error @ Error::Integrity { .. }) => {
+                self.remember_damaged(id);
+                Err(error)
+            }
+            Err(error) => Err(error),
         }
-        Ok(Some(held))
+    }
+
+    fn damaged(&self, id: &RecordId, word: &str) -> Error {
+        self.remember_damaged(id);
+        Error::integrity(format!("a {word} ({id})"))
+    }
+
+    fn remember_damaged(&self, id: &RecordId) {
+        tracing::error!(record = %id, "a record is damaged, missing, or older than the audit log says");
+        let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
+        if damaged.len() < DAMAGED_MAX {
+            damaged.insert(*id);
+        }
     }
 }
+
+/// How many damaged records are remembered for `status`.
+const DAMAGED_MAX: usize = 1000;
 
 /// Opens a stored record under its realm.
 pub(crate) fn open_record<R: Record>(realm: &Realm, id: &RecordId, stored: &Stored) -> Result<Held<R>> {

@@ -3,7 +3,7 @@
 //! The first few of an address in a minute are lines of their own; what comes beyond is counted in one line a minute.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const SINGLY: u32 = 10;
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// How many addresses are told apart at once; those beyond share one count.
-const ADDRESSES: usize = 4096;
+const ADDRESSES: usize = 512;
 
 #[derive(Debug)]
 struct Window {
@@ -36,6 +36,7 @@ impl Refusals {
     /// Whether this refusal is a line of its own; else it is counted.
     pub(crate) fn is_a_line(&self, source: Option<IpAddr>, now: Duration) -> bool {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = source.map(network);
         let source = if windows.len() >= ADDRESSES && !windows.contains_key(&source) {
             None
         } else {
@@ -66,6 +67,14 @@ impl Refusals {
             !over
         });
         counts
+    }
+}
+
+/// What counts as one address: of IPv6 a /64, which one host can fill.
+fn network(source: IpAddr) -> IpAddr {
+    match source.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64))),
+        ip => ip,
     }
 }
 
@@ -103,13 +112,20 @@ mod tests {
     #[test]
     fn addresses_beyond_the_bound_share_one_count() {
         let refusals = Refusals::default();
-        for n in 0..10_000u32 {
-            refusals.is_a_line(Some(std::net::Ipv4Addr::from(n).into()), Duration::ZERO);
-        }
-        assert!(refusals.0.lock().unwrap().len() <= ADDRESSES + 1);
-        assert_eq!(
-            refusals.over(Duration::ZERO, true).iter().map(|(_, n)| n).sum::<u64>(),
-            10_000 - 4096 - 10
-        );
+        let lines = (0..10_000u32)
+            .filter(|n| refusals.is_a_line(Some(std::net::Ipv4Addr::from_bits(*n).into()), Duration::ZERO));
+        assert_eq!(lines.count(), ADDRESSES + 10);
+        let folded: u64 = refusals.over(Duration::ZERO, true).iter().map(|(_, n)| n).sum();
+        assert_eq!(folded, 10_000 - 512 - 10);
+    }
+
+    #[test]
+    fn a_host_with_a_whole_ipv6_network_is_one_address() {
+        let refusals = Refusals::default();
+        let lines = (0..1000u64).filter(|n| {
+            let address = Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(*n));
+            refusals.is_a_line(Some(address.into()), Duration::ZERO)
+        });
+        assert_eq!(lines.count(), 10);
     }
 }

@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use ibyok_audit::{Action, EventTicket, Receipt};
 use ibyok_crypto::Secret;
-use ibyok_policy::Scope;
+use ibyok_policy::{Scope, valid_at};
 use serde::Serialize;
 
 use crate::attempt::Attempt;
-use crate::authenticate::{Asking, Invalid, Principal};
+use crate::authenticate::Asking;
 use crate::authorize::Permit;
 use crate::cache::Held;
 use crate::context::RequestContext;
@@ -99,7 +99,7 @@ impl Released {
     /// The field that was asked for, or the key itself.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if the version has no field `value` and none was named.
+    /// [`Error::NotFound`] if several fields were asked for and the key itself is not among them.
     pub fn secret(&self) -> Result<&Secret> {
         let value = FieldName::value();
         let only = (self.fields.len() == 1).then(|| self.fields.values().next()).flatten();
@@ -194,7 +194,8 @@ impl Inner {
         let event = attempt.allowed();
         let ticket = event.ticket();
         let receipt = self.log.append(event).await?;
-        self.unchanged(&opened, &attempt, epoch).await?;
+        let unchanged = self.unchanged(&opened, epoch).await;
+        self.refusing(&attempt, unchanged).await?;
         opened.release(receipt, ticket)
     }
 
@@ -234,8 +235,12 @@ impl Inner {
     }
 
     /// Once more, now that the line is durable: are token and key still what the permit was given for?
-    async fn unchanged(self: &Arc<Self>, opened: &Opened, attempt: &Attempt<'_>, epoch: u64) -> Result<()> {
+    async fn unchanged(self: &Arc<Self>, opened: &Opened, epoch: u64) -> Result<()> {
         let loaded = &opened.loaded;
+        if let Some(holder) = loaded.permit.principal.holder() {
+            let times = valid_at(&holder.held.record.grant, &holder.restrictions, self.now());
+            times.map_err(|_| Error::Unauthenticated)?;
+        }
         if self.cache.epoch() == epoch && self.lease.holds(&self.clock) {
             return Ok(());
         }
@@ -245,23 +250,8 @@ impl Inner {
             .filter(|held| held.record.removed.is_none())
             .ok_or_else(|| no_key(&loaded.permit))?;
         held.record.served(&loaded.permit.label(), Some(opened.version))?;
-        if let Principal::Token(holder) = &loaded.permit.principal {
-            let record = self
-                .load(&holder.realm, holder.id.bytes())
-                .await?
-                .ok_or(Error::Unauthenticated)?;
-            let now = crate::authenticate::Holder {
-                id: holder.id,
-                realm: Arc::clone(&holder.realm),
-                held: record,
-                restrictions: holder.restrictions.clone(),
-                epoch: holder.epoch,
-                chain: holder.chain.clone(),
-            };
-            self.still_valid(&now, attempt.at).await.map_err(|error| match error {
-                Invalid::Token(_) => Error::Unauthenticated,
-                Invalid::Other(error) => error,
-            })?;
+        if let Some(holder) = loaded.permit.principal.holder() {
+            self.still(holder).await?;
         }
         Ok(())
     }

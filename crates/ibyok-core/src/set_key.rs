@@ -69,45 +69,55 @@ impl Session {
             .map(|value| permit.realm.keys.fingerprint(value));
         let realm = Arc::clone(&permit.realm);
         self.inner
-            .change(attempt, &realm, permit.id.0, |attempt, record: Option<KeyRecord>| {
-                let live = record.as_ref().filter(|record| record.removed.is_none());
-                let same = live.and_then(KeyRecord::current).is_some_and(|current| {
-                    fingerprint.as_ref().is_some_and(|ours| current.fingerprint.0 == ours)
-                        && current
-                            .sealed
-                            .as_ref()
-                            .is_some_and(|s| s.fields.len() == 1 && write.fields.len() == 1)
-                });
-                match (live.is_some(), replace) {
-                    (true, Replace::Never) => {
-                        return Err(Error::Exists {
-                            what: format!("key `{}`", permit.label()),
-                        });
+            .change(
+                attempt,
+                &permit.principal,
+                &realm,
+                permit.id.0,
+                |attempt, record: Option<KeyRecord>| {
+                    let live = record.as_ref().filter(|record| record.removed.is_none());
+                    let same = live.and_then(KeyRecord::current).is_some_and(|current| {
+                        fingerprint.as_ref().is_some_and(|ours| current.fingerprint.0 == ours)
+                            && current
+                                .sealed
+                                .as_ref()
+                                .is_some_and(|s| s.fields.len() == 1 && write.fields.len() == 1)
+                    });
+                    match (live.is_some(), replace) {
+                        (true, Replace::Never) => {
+                            return Err(Error::Exists {
+                                what: format!("key `{}`", permit.label()),
+                            });
+                        }
+                        (true, Replace::Tell | Replace::IfDifferent) if same => {
+                            attempt.reason = Some("unchanged");
+                            return Ok(Edit::Unchanged(Imported::Unchanged));
+                        }
+                        (true, Replace::Tell) => {
+                            attempt.reason = Some("differs");
+                            return Ok(Edit::Unchanged(Imported::Differs));
+                        }
+                        _ => {}
                     }
-                    (true, Replace::Tell | Replace::IfDifferent) if same => {
-                        return Ok(Edit::Unchanged(Imported::Unchanged));
-                    }
-                    (true, Replace::Tell) => return Ok(Edit::Unchanged(Imported::Differs)),
-                    _ => {}
-                }
-                let created = live.is_none();
-                let record = with_new_version(attempt, &permit, record, write)?;
-                let version = record.last_version;
-                attempt.version = Some(version);
-                let written = Written {
-                    reference: permit.label(),
-                    id: permit.id,
-                    version,
-                    state: Role::Current.as_str(),
-                    created,
-                };
-                let outcome = if created {
-                    Imported::Created(written)
-                } else {
-                    Imported::Updated(written)
-                };
-                Ok(Edit::Gives(record, outcome))
-            })
+                    let created = live.is_none();
+                    let record = with_new_version(attempt, &permit, record, write)?;
+                    let version = record.last_version;
+                    attempt.version = Some(version);
+                    let written = Written {
+                        reference: permit.label(),
+                        id: permit.id,
+                        version,
+                        state: Role::Current.as_str(),
+                        created,
+                    };
+                    let outcome = if created {
+                        Imported::Created(written)
+                    } else {
+                        Imported::Updated(written)
+                    };
+                    Ok(Edit::Gives(record, outcome))
+                },
+            )
             .await
     }
 }

@@ -1,6 +1,8 @@
 //! How the vault does.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use ibyok_audit::LogStatus;
 use ibyok_crypto::Kek;
@@ -102,9 +104,27 @@ impl Vault {
         keks.dedup();
         let separate = environments.len() > 1 && keks.len() == environments.len();
         let audit = AuditStatus::of(inner.log.status());
+        warnings.extend(
+            inner
+                .warnings
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .cloned(),
+        );
+        for record in inner
+            .damaged_records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
+            warnings.push(format!(
+                "record {record} is damaged, missing, or older than the audit log says: it is refused"
+            ));
+        }
         if let Some(behind) = inner.clock.set_back() {
             warnings.push(format!(
-                "the machine's clock was set back by {behind:?} since the vault was opened"
+                "the machine's clock is {behind:?} behind what has passed, by this process or by the audit log"
             ));
         }
         Ok(Status {
@@ -133,13 +153,19 @@ impl Vault {
         Ready {
             store: inner.store.check().await.err().map(|error| error.to_string()),
             kek: inner.realm(&home).await.err().and_then(text),
-            audit: inner.log.status().failure,
+            audit: inner.log.status().failure.or_else(|| inner.closed()),
             lease: inner.hold_lease().await.err().and_then(text),
         }
     }
 }
 
 impl Inner {
+    fn closed(&self) -> Option<String> {
+        self.closed
+            .load(Ordering::Acquire)
+            .then(|| "the vault was closed".to_owned())
+    }
+
     async fn environment_keks(&self) -> Result<(BTreeMap<String, String>, Vec<String>)> {
         let (mut keks, mut warnings) = (BTreeMap::new(), Vec::new());
         for name in self.realms_of(&self.home.name.namespace).await? {

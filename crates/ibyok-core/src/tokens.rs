@@ -121,6 +121,7 @@ impl Session {
             let (id, at, namespace) = (found.id, attempt.at, principal.namespace().clone());
             let change = self.inner.change(
                 &mut attempt,
+                &principal,
                 &found.realm,
                 id.bytes(),
                 |_, record: Option<TokenRecord>| {
@@ -131,7 +132,7 @@ impl Session {
                     Ok(if changed {
                         Edit::TakesAway(record, info, what)
                     } else {
-                        Edit::Unchanged(info)
+                        Edit::IsAway(info)
                     })
                 },
             );

@@ -1,11 +1,13 @@
 //! The vault itself: what its parts are, and the little that goes on beside requests.
 
-use std::sync::{Arc, Weak};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use ibyok_audit::Log;
 use ibyok_crypto::{Keyring, VaultId};
-use ibyok_storage::Store;
+use ibyok_storage::{RecordId, Store};
 
 use crate::builder::VaultBuilder;
 use crate::cache::RecordCache;
@@ -43,6 +45,12 @@ pub(crate) struct Inner {
     pub(crate) floors: Floors,
     pub(crate) refusals: Refusals,
     pub(crate) key_cache_ttl: Duration,
+    /// Whether the audit log was closed for good.
+    pub(crate) closed: AtomicBool,
+    /// Records that were refused, for `status`.
+    pub(crate) damaged_records: Mutex<BTreeSet<RecordId>>,
+    /// What was found at open that somebody should look at.
+    pub(crate) warnings: Mutex<Vec<String>>,
 }
 
 impl Vault {
@@ -65,6 +73,7 @@ impl Vault {
     /// [`Error::Unavailable`](crate::Error::Unavailable) if the audit log cannot be written.
     pub async fn close(&self) -> Result<()> {
         self.inner.fold_refusals(true);
+        self.inner.closed.store(true, Ordering::Release);
         self.inner.log.close().await?;
         self.inner.keep_checkpoint(&mut None).await;
         Ok(())
@@ -88,6 +97,20 @@ pub(crate) async fn look_after(vault: Weak<Inner>) {
                 Err(error) => tracing::warn!(%error, "the audit log is still unavailable"),
             }
         }
+        if inner.floors.is_broken() {
+            match inner.floors.mend() {
+                Ok(()) => tracing::info!("the file of floors was made anew"),
+                Err(error) => tracing::warn!(%error, "the file of floors is still unavailable"),
+            }
+        }
         inner.keep_checkpoint(&mut kept).await;
+    }
+}
+
+impl Inner {
+    /// Something that somebody should look at: in the program's log, and in `status`.
+    pub(crate) fn warn(&self, text: String) {
+        tracing::warn!("{text}");
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
 }

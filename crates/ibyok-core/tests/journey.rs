@@ -499,3 +499,97 @@ async fn a_token_bound_to_a_network_is_nobody_elsewhere() {
         .await;
     assert_eq!(elsewhere.unwrap_err().code(), Code::Denied);
 }
+
+#[tokio::test]
+async fn a_narrowed_token_cannot_revoke_the_one_that_it_was_made_from() {
+    let scene = Scene::new().await;
+    let token = scene.token(reading("prod")).await;
+    let mut restriction = Restriction::default();
+    restriction.networks = Some(vec!["10.0.0.0/8".parse().unwrap()]);
+    let narrow = scene
+        .vault
+        .as_token(ibyok_core::attenuate(&token, &restriction).unwrap());
+    let id = ibyok_core::token_id(&token).unwrap().to_string();
+    let inside = RequestContext::default().from_address("10.1.1.1".parse().unwrap());
+    for session in [narrow.clone(), narrow.with_context(inside)] {
+        for which in ["self", id.as_str()] {
+            assert_eq!(
+                session.revoke_token(which, false).await.unwrap_err().code(),
+                Code::Denied
+            );
+        }
+    }
+    let whole = scene.vault.as_token(token);
+    assert!(
+        whole.revoke_token("self", false).await.is_ok(),
+        "a whole token may end itself"
+    );
+    assert_eq!(whole.whoami().await.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_token_is_valid_from_its_beginning_to_its_end_and_the_clock_set_back_changes_nothing() {
+    let clock = scene::SetClock::at("2026-11-24T10:00:00Z");
+    let scratch = tempfile::tempdir().unwrap();
+    let sink = ibyok_core::FileSink::open(scratch.path().join("audit")).await.unwrap();
+    let vault = ibyok_core::Vault::builder()
+        .store(ibyok_core::MemoryStore::new())
+        .kek(ibyok_core::LocalKek::generate().unwrap())
+        .audit(sink)
+        .clock(clock.clone())
+        .create()
+        .await
+        .unwrap();
+    let key: KeyRef = "prod/openai".parse().unwrap();
+    vault.operator("test").set_key(&key, secret("sk")).await.unwrap();
+    let mut grant = reading("prod");
+    let time = |text: &str| text.parse::<ibyok_core::Timestamp>().unwrap();
+    (grant.not_before, grant.expires) = (Some(time("2026-11-24T11:00:00Z")), Some(time("2026-11-24T12:00:00Z")));
+    let token = vault
+        .operator("test")
+        .issue_token(TokenRequest::new("worker", grant))
+        .await
+        .unwrap()
+        .token;
+    let valid = async || vault.retrieve(&token, &key, &RequestContext::default()).await.is_ok();
+    for (at, expected) in [
+        ("2026-11-24T10:59:59.999999999Z", false),
+        ("2026-11-24T11:00:00Z", true),
+        ("2026-11-24T11:59:59.9Z", true),
+        ("2026-11-24T12:00:00Z", false),
+        ("2026-11-24T12:00:00.000000001Z", false),
+    ] {
+        clock.set(time(at));
+        assert_eq!(valid().await, expected, "{at}");
+    }
+    let expired = vault
+        .retrieve(&token, &key, &RequestContext::default())
+        .await
+        .unwrap_err();
+    assert_eq!(expired.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_ninth_restriction_is_refused() {
+    let scene = Scene::new().await;
+    let mut token = scene.token(reading("prod")).await;
+    let mut restriction = Restriction::default();
+    restriction.keys = Some(vec!["open*".parse().unwrap()]);
+    for _ in 0..8 {
+        token = ibyok_core::attenuate(&token, &restriction).unwrap();
+    }
+    assert_eq!(
+        ibyok_core::attenuate(&token, &restriction).unwrap_err().code(),
+        Code::Invalid
+    );
+    assert_eq!(scene.vault.as_token(token).whoami().await.unwrap().restrictions, 8);
+}
+
+#[tokio::test]
+async fn a_grant_too_long_to_look_at_quickly_is_refused() {
+    let scene = Scene::new().await;
+    let mut grant = reading("prod");
+    grant.keys = Some((0..65).map(|n| format!("key-{n}").parse().unwrap()).collect());
+    let refused = scene.operator().issue_token(TokenRequest::new("worker", grant)).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Invalid);
+}

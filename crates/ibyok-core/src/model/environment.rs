@@ -58,6 +58,7 @@ impl std::str::FromStr for Class {
 
 /// What the core keeps, sealed, in a realm's environment key record.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Attributes {
     pub(crate) class: Class,
     pub(crate) created: Timestamp,

@@ -38,7 +38,10 @@ impl Role {
 }
 
 /// The sealed body of a key's record. Values inside it are sealed once more, under data keys of their own.
+///
+/// A field that is not known is an error and never dropped: it may say that the key must not be served.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct KeyRecord {
     pub(crate) rev: u64,
     pub(crate) name: KeyName,
@@ -62,6 +65,7 @@ pub(crate) struct KeyRecord {
 
 /// Who changed something, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Stamp {
     /// When.
@@ -71,6 +75,7 @@ pub struct Stamp {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct VersionRecord {
     pub(crate) number: u32,
     pub(crate) role: Role,
@@ -90,6 +95,7 @@ pub(crate) struct VersionRecord {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SealedFields {
     pub(crate) data_key: Sealed,
     pub(crate) fields: BTreeMap<FieldName, Sealed>,
@@ -97,6 +103,7 @@ pub(crate) struct SealedFields {
 
 /// A change of a version's state: what it became, when, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct StateChange {
     /// What it became: a role, `disabled` or `enabled`, `destroyed`.

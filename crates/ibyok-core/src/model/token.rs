@@ -86,6 +86,7 @@ impl fmt::Debug for AccessToken {
 
 /// The sealed body of a token's record. It holds nothing from which the token could be made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct TokenRecord {
     pub(crate) rev: u64,
     pub(crate) name: String,
@@ -104,14 +105,15 @@ pub(crate) struct TokenRecord {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct OlderEpoch {
     pub(crate) epoch: u32,
     pub(crate) ends: Timestamp,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Revocation {
-    #[serde(flatten)]
     pub(crate) stamp: Stamp,
     /// Whether the tokens that it issued stay valid.
     #[serde(default)]

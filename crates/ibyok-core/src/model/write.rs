@@ -77,7 +77,7 @@ impl KeyWrite {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        if self.fields.is_empty() {
+        if !self.fields.contains_key(&FieldName::value()) {
             return Err(Error::invalid(
                 "no value was given",
                 "a secret comes from standard input or `--from-file`",

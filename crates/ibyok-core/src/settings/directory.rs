@@ -38,6 +38,17 @@ pub(super) fn check(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a file that another user owns or that others may write to.
+pub(super) fn check_owned(path: &Path) -> Result<()> {
+    let meta = std::fs::metadata(path).map_err(|error| failed(path, &error))?;
+    own(path, &meta)?;
+    if meta.mode() & 0o022 != 0 {
+        let what = format!("`{}` can be written to by other users", path.display());
+        return Err(Error::invalid(what, format!("chmod 600 '{}'", path.display())));
+    }
+    Ok(())
+}
+
 /// Refuses a file that another user owns or that others may read.
 pub(super) fn check_private(path: &Path) -> Result<()> {
     let meta = std::fs::metadata(path).map_err(|error| failed(path, &error))?;
@@ -57,8 +68,10 @@ pub(super) fn write_file(path: &Path, text: &str) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(failed(path, &error)),
     };
+    let directory = path.parent().unwrap_or(Path::new("."));
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::File::open(directory)?.sync_all())
         .map_err(|error| failed(path, &error))
 }
 

@@ -82,6 +82,7 @@ impl Given {
                 "it holds a few lines",
             ));
         }
+        super::directory::check_owned(path)?;
         let text = std::fs::read_to_string(path)
             .map_err(|error| Error::invalid(format!("`{shown}` cannot be read: {error}"), "see its permissions"))?;
         toml::from_str(&text).map_err(|error| {

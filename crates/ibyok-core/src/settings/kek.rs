@@ -153,7 +153,7 @@ fn by_passphrase(file: Option<&Path>, ask: Option<Passphrase<'_>>) -> Result<Arc
     Ok(Arc::new(PassphraseKek::new(passphrase, PassphraseCost::default())))
 }
 
-/// The first line of the file, or all of it without one line break at its end.
+/// All of the file, without one line break at its end.
 fn read_passphrase(path: &Path) -> Result<Secret> {
     let failed = |why: String| {
         Error::invalid(

@@ -121,6 +121,8 @@ impl Settings {
             .vault
             .clone()
             .map_or_else(|| locations.data.join("ibyok"), PathBuf::from);
+        // Before it is read: what a stranger wrote there would choose the store, the KEK and the log.
+        directory::check(&directory)?;
         let file = Given::from_file(&directory.join(FILE))?;
         let all = above.or(&file);
         let (audit, audit_to_stdout) = audit_places(all.audit.as_deref(), &directory)?;
@@ -156,8 +158,8 @@ impl Settings {
         let store = self.open_store().await?;
         let id = vault_in(store.as_ref()).await?.ok_or_else(|| self.no_vault())?;
         let kek = self.kek.open(&self.kek_file(&id), passphrase).await?;
-        let vault = self.builder(store, kek, actor).await?.open().await?;
-        Ok(vault)
+        let sink = self.open_log().await?;
+        self.builder(store, kek, sink, actor).open().await
     }
 
     /// Makes a new vault there, and a KEK for it where that is a local one.
@@ -174,32 +176,45 @@ impl Settings {
                 what: format!("a vault in `{}`", self.directory.display()),
             });
         }
+        // The log first: a place that cannot hold it, or holds another vault's, must leave nothing half made.
+        let sink = self.open_log().await?;
         let id = VaultId::generate().map_err(|error| Error::unavailable(crate::Part::Kek, error))?;
         let file = self.kek_file(&id.to_string());
         let kek = self.kek.create(&file, passphrase).await?;
-        let made = self.builder(store, kek, actor).await?.vault_id(id).create().await;
-        let kek_file = (self.kek.is_local()).then_some(file);
-        let vault = match (made, &kek_file) {
-            (Ok(vault), _) => vault,
-            (Err(error), Some(file)) => {
-                // Nothing is wrapped under it: no vault was made.
-                if let Err(kept) = std::fs::remove_file(file) {
-                    tracing::warn!(file = %file.display(), error = %kept, "the unused KEK file could not be removed");
-                }
-                return Err(error);
+        let kek_file = self.kek.is_local().then_some(file);
+        let made = async {
+            if self.store.is_none() {
+                directory::write_file(&self.directory.join(FILE), &self.kek.as_toml(kek_file.as_deref()))?;
             }
-            (Err(error), None) => return Err(error),
+            self.builder(Arc::clone(&store), kek, sink, actor)
+                .vault_id(id)
+                .create()
+                .await
         };
-        if self.store.is_none() {
-            directory::write_file(&self.directory.join(FILE), &self.kek.as_toml(kek_file.as_deref()))?;
+        match (made.await, &kek_file) {
+            (Ok(vault), _) => Ok((
+                vault,
+                Created {
+                    vault: id.to_string(),
+                    kek_file,
+                },
+            )),
+            (Err(error), Some(file)) => {
+                self.take_back(store.as_ref(), &id.to_string(), file).await;
+                Err(error)
+            }
+            (Err(error), None) => Err(error),
         }
-        Ok((
-            vault,
-            Created {
-                vault: id.to_string(),
-                kek_file,
-            },
-        ))
+    }
+
+    /// Removes a KEK that was made for a vault that was not; never one that something may be wrapped under.
+    async fn take_back(&self, store: &dyn Store, id: &str, kek: &Path) {
+        if !matches!(vault_in(store).await, Ok(there) if there.as_deref() != Some(id)) {
+            return;
+        }
+        if let Err(error) = std::fs::remove_file(kek) {
+            tracing::warn!(file = %kek.display(), %error, "the unused KEK file could not be removed");
+        }
     }
 
     /// Which store this is, without any password.
@@ -228,27 +243,31 @@ impl Settings {
         }
     }
 
-    async fn builder(
+    async fn open_log(&self) -> Result<FileSink> {
+        Ok(FileSink::builder(&self.audit)
+            .durability(self.durability)
+            .open()
+            .await?)
+    }
+
+    fn builder(
         &self,
         store: Arc<dyn Store>,
         kek: Arc<dyn Kek>,
+        sink: FileSink,
         actor: &str,
-    ) -> Result<VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink>> {
-        let sink = FileSink::builder(&self.audit)
-            .durability(self.durability)
-            .open()
-            .await?;
+    ) -> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         let builder = Vault::builder()
             .shared_store(store)
             .shared_kek(kek)
             .audit(sink)
             .key_cache_ttl(self.key_cache_ttl)
             .opened_by(actor);
-        Ok(if self.audit_to_stdout {
+        if self.audit_to_stdout {
             builder.also_audit(StdoutSink::new())
         } else {
             builder
-        })
+        }
     }
 
     fn no_vault(&self) -> Error {

@@ -58,6 +58,24 @@ impl Scene {
             .unwrap()
     }
 
+    /// Another process on the same store and the same place of logs.
+    pub(crate) async fn process_beside(&self) -> Vault {
+        let kek = LocalKek::from_file(&self.scratch.path().join("kek")).unwrap();
+        let audit = self.scratch.path().join("audit");
+        let sink = FileSink::builder(audit)
+            .durability(Durability::Written)
+            .open()
+            .await
+            .unwrap();
+        Vault::builder()
+            .store(self.store.clone())
+            .kek(kek)
+            .audit(sink)
+            .open()
+            .await
+            .unwrap()
+    }
+
     pub(crate) fn operator(&self) -> Session {
         self.vault.operator("os:test@here")
     }
@@ -146,5 +164,29 @@ impl ibyok_crypto::Kek for CountingKek {
 
     fn accepts(&self, kek: &ibyok_crypto::KekId) -> bool {
         self.0.0.accepts(kek)
+    }
+}
+
+/// A clock that stands where it is put; time since some point passes as on the machine.
+#[derive(Clone, Debug)]
+pub(crate) struct SetClock(pub(crate) std::sync::Arc<std::sync::Mutex<ibyok_core::Timestamp>>);
+
+impl SetClock {
+    pub(crate) fn at(text: &str) -> Self {
+        SetClock(std::sync::Arc::new(std::sync::Mutex::new(text.parse().unwrap())))
+    }
+
+    pub(crate) fn set(&self, at: ibyok_core::Timestamp) {
+        *self.0.lock().unwrap() = at;
+    }
+}
+
+impl ibyok_core::Clock for SetClock {
+    fn now(&self) -> ibyok_core::Timestamp {
+        *self.0.lock().unwrap()
+    }
+
+    fn elapsed(&self) -> std::time::Duration {
+        ibyok_core::SystemClock::default().elapsed()
     }
 }

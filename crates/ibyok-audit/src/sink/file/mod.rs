@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use self::recover::{Recovered, recover};
 use self::segment::{Segment, numbers};
 use self::slot::Slot;
+pub use self::slot::is_written;
 use super::{Batch, Durability, Gap, GapKind, Place, Sink, SinkDescription};
 use crate::chain::Head;
 use crate::error::Error;
@@ -109,6 +110,7 @@ impl FileSink {
         let public_key = public_key(&slot.directory)?;
         let found = recover(&slot.directory, &slot.log, public_key.as_ref(), None)?;
         let segment = open_segment(&settings, &slot, &found)?;
+        rewrite_tail(&segment, &found)?;
         let Recovered {
             head, last_time, gaps, ..
         } = found;
@@ -137,17 +139,18 @@ impl FileSink {
 
     fn adopt(&mut self, found: Recovered) -> Result<(), Error> {
         self.segment = open_segment(&self.settings, &self.slot, &found)?;
-        // A failed sync may have left pages marked clean that are not on the disk.
-        let from = if found.start.0 == found.segment {
-            found.start.1
-        } else {
-            0
-        };
-        self.segment.rewrite(from)?;
+        rewrite_tail(&self.segment, &found)?;
         (self.head, self.gaps) = (found.head, found.gaps);
         self.last_time = found.last_time.or(self.last_time);
         Ok(())
     }
+}
+
+/// Writes what no checkpoint covers once more, and syncs it: a failed sync, also of a process that is gone, may have left pages
+/// marked clean that are not on the disk.
+fn rewrite_tail(segment: &Segment, found: &Recovered) -> Result<(), Error> {
+    let same = found.start.0 == found.segment;
+    segment.rewrite(if same { found.start.1 } else { 0 })
 }
 
 impl FileSinkBuilder {

@@ -86,6 +86,21 @@ impl Slot {
     }
 }
 
+/// Whether some process writes this log of a place now.
+///
+/// # Errors
+/// [`Error::Io`] when the place cannot be read.
+pub fn is_written(place: &Path, log: &str) -> Result<bool, Error> {
+    for number in 0..SLOTS {
+        let directory = place.join(format!("slot-{number}"));
+        let there = std::fs::read_to_string(directory.join("id"));
+        if there.is_ok_and(|id| id.trim_end() == log) {
+            return Ok(lock(&directory)?.is_none());
+        }
+    }
+    Ok(false)
+}
+
 fn lock(directory: &Path) -> Result<Option<File>, Error> {
     let path = directory.join("lock");
     let mut options = OpenOptions::new();
