@@ -109,3 +109,40 @@ fn duration_of_an_add(home: &Home) -> Duration {
     home.ibyok(["keys", "add", "dev/first"]).input("value").run().done();
     begun.elapsed()
 }
+
+#[test]
+fn a_server_that_is_asked_to_stop_cuts_no_answer_short() {
+    let home = home_with_vault();
+    home.set("prod/read", "sk-read");
+    let token = home.token(&["reader", "--env", "prod"]);
+    let server = home.serve();
+    let address = server.address;
+    let seen = Mutex::new(Oracle::new());
+    std::thread::scope(|scope| {
+        for reader in 0..8 {
+            let (seen, token) = (&seen, &token);
+            scope.spawn(move || {
+                for number in 0.. {
+                    let request = Request::get("/api/v1/keys/prod/read/value").bearer(token);
+                    match request.id(&format!("stop-{reader}-{number}")).try_send(address) {
+                        Ok(answer) => {
+                            seen.lock().unwrap().answered(&answer);
+                            assert!(answer.status != 200 || answer.json()["value"] == "sk-read");
+                        }
+                        // Not accepted any more: not a byte of an answer. One that is cut would be `InvalidData`.
+                        Err(error) => return assert_ne!(error.kind(), std::io::ErrorKind::InvalidData, "{error}"),
+                    }
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(server.stop().success());
+    });
+    let seen = seen.into_inner().unwrap();
+    assert!(seen.values() > 0);
+    seen.check(&home);
+    println!(
+        "SIGTERM under load: {} values received, cut short 0, without a line 0",
+        seen.values()
+    );
+}

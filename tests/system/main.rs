@@ -21,6 +21,10 @@ mod kill;
 #[cfg(feature = "faults")]
 mod kill_at_each_syscall;
 
+/// Each system call fails, one after the other.
+#[cfg(feature = "faults")]
+mod fail_at_each_syscall;
+
 /// Secrets by every door, looked for everywhere.
 mod sentinel;
 
@@ -40,3 +44,7 @@ mod outage;
 /// The `openai` package, started by `ibyok run`.
 #[cfg(feature = "python")]
 mod openai;
+
+/// A clock that is set.
+#[cfg(feature = "faults")]
+mod clock;

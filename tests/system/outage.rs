@@ -272,3 +272,26 @@ fn a_disk_that_cannot_be_written_to_is_refused() {
     oracle.acknowledge("prod/key", "value");
     oracle.check(&home);
 }
+
+#[test]
+fn an_init_on_a_full_disk_leaves_nothing_in_the_way_of_the_next() {
+    for size in [4, 16, 40, 64, 100] {
+        let home = Home::empty(PROGRAMS);
+        let small = Small::mount(&home, &format!("size={size}k"));
+        let first = home.ibyok(["--json", "init"]).run();
+        assert!(
+            matches!(first.code(), 0 | 2 | 5),
+            "{size}k: {}: {}",
+            first.code(),
+            first.text()
+        );
+        small.remount("size=16m");
+        if first.code() != 0 && home.ibyok(["status"]).run().code() != 0 {
+            home.ibyok(["init"]).run().done();
+        }
+        home.set("prod/key", "value");
+        let mut oracle = Oracle::new();
+        oracle.acknowledge("prod/key", "value");
+        oracle.check(&home);
+    }
+}

@@ -262,3 +262,28 @@ fn an_older_record_of_the_same_id_does_not_bring_back_what_was_taken_away() {
         String::from_utf8_lossy(&answer.raw)
     );
 }
+
+#[test]
+fn a_whole_store_that_is_older_than_the_log_does_not_bring_back_what_was_taken_away() {
+    let home = home_with_vault();
+    home.set("prod/key", "value");
+    home.set("prod/other", "value");
+    let token = home.token(&["app", "--env", "prod"]);
+    home.behind().settle();
+    let file = home.vault().join("vault.db");
+    let old = fs::read(&file).unwrap();
+    home.ibyok(["--yes", "tokens", "revoke", "app"]).run().done();
+    home.ibyok(["--yes", "keys", "remove", "prod/key"]).run().done();
+    home.behind().settle();
+    fs::write(&file, old).unwrap();
+    let refused = home.ibyok(["get", "prod/other"]).env("IBYOK_TOKEN", &token).run();
+    assert!(
+        matches!(refused.code(), 3 | 5) && refused.stdout.is_empty(),
+        "{}",
+        refused.said()
+    );
+    let removed = home.ibyok(["--json", "get", "prod/key"]).run();
+    assert!(matches!(removed.code(), 4 | 5), "{}", removed.text());
+    // What was not taken away is served as ever.
+    assert_eq!(home.get("prod/other"), b"value");
+}

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use ibyok_tests::{Oracle, Request, Server};
+use ibyok_tests::{Oracle, Request, Server, ServerOptions};
 use rustix::process::Signal;
 
 use crate::home_with_vault;
@@ -132,5 +132,136 @@ fn the_other_goes_on_when_one_is_killed() {
         ibyok_tests::wait_until("the new value is everywhere", Duration::from_secs(1), fresh);
     }
     drop((other, third));
+    oracle.check(&home);
+}
+
+#[test]
+fn of_many_who_add_a_key_at_once_exactly_one_does() {
+    let home = home_with_vault();
+    let token = home.token(&["writer", "--env", "prod", "--scope", "keys:write"]);
+    let servers = [home.serve(), home.serve()];
+    let mut oracle = Oracle::new();
+    for round in 0..4 {
+        let reference = format!("prod/raced-{round}");
+        let won = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for client in 0..16 {
+                let (server, token, reference, won) = (&servers[client % 2], &token, &reference, &won);
+                scope.spawn(move || {
+                    let value = format!("client-{client}");
+                    let put = Request::new("PUT", &format!("/api/v1/keys/{reference}")).bearer(token);
+                    let put = put
+                        .header("If-None-Match", "*")
+                        .json(format!(r#"{{"value":"{value}"}}"#));
+                    match server.send(&put) {
+                        answer if answer.status == 201 => won.lock().unwrap().push(value),
+                        answer if answer.status == 412 => drop(answer.is_problem(412, "precondition")),
+                        answer => drop(answer.is_problem(409, "exists")),
+                    }
+                });
+            }
+            for number in 0..2 {
+                let (home, reference, won) = (&home, &reference, &won);
+                scope.spawn(move || {
+                    let value = format!("command-{number}");
+                    let added = home
+                        .ibyok(["--json", "keys", "add", reference])
+                        .input(value.as_bytes())
+                        .run();
+                    match added.code() {
+                        0 => won.lock().unwrap().push(value),
+                        _ => drop(added.fails(1, "exists")),
+                    }
+                });
+            }
+        });
+        let won = won.into_inner().unwrap();
+        assert_eq!(won.len(), 1, "{won:?}");
+        oracle.acknowledge(&reference, &won[0]);
+    }
+    drop(servers);
+    oracle.check(&home);
+}
+
+#[test]
+fn no_update_is_lost_when_many_write_one_key() {
+    let home = home_with_vault();
+    home.set("prod/shared", "first");
+    let token = home.token(&[
+        "writer",
+        "--env",
+        "prod",
+        "--scope",
+        "keys:write",
+        "--scope",
+        "keys:read",
+    ]);
+    let servers = [home.serve(), home.serve()];
+    let versions = Mutex::new(std::collections::BTreeMap::new());
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let (server, token, versions) = (&servers[client % 2], &token, &versions);
+            scope.spawn(move || {
+                for number in 0..4 {
+                    let value = format!("client-{client}-{number}");
+                    let put = Request::new("PUT", "/api/v1/keys/prod/shared").bearer(token);
+                    let put = server.send(&put.json(format!(r#"{{"value":"{value}"}}"#)));
+                    match put.status {
+                        200 => {
+                            let version = put.json()["version"].as_u64().unwrap();
+                            let before = versions.lock().unwrap().insert(version, value);
+                            assert_eq!(before, None, "two writers were told that theirs is version {version}");
+                        }
+                        _ => drop(put.is_problem(409, "conflict")),
+                    }
+                }
+            });
+        }
+    });
+    let versions = versions.into_inner().unwrap();
+    // Each version that somebody was told of holds what he wrote, and there are no others.
+    for (version, value) in &versions {
+        let path = format!("/api/v1/keys/prod/shared/value?version={version}");
+        let answer = servers[0].send(&Request::get(&path).bearer(&token)).is(200);
+        assert_eq!(answer.json()["value"], value.as_str());
+    }
+    let newest = *versions.keys().last().unwrap();
+    assert_eq!(newest as usize, versions.len() + 1, "{versions:?}");
+    drop(servers);
+    Oracle::new().check(&home);
+    println!("one key, 8 writers on 2 servers: {} versions, lost 0", versions.len());
+}
+
+#[test]
+fn a_server_without_descriptors_left_recovers_when_its_clients_are_gone() {
+    let home = home_with_vault();
+    home.set("prod/key", "value");
+    let token = home.token(&["app", "--env", "prod"]);
+    let options = ServerOptions::default();
+    let command = home.serve_command(&options);
+    let mut limited = home
+        .program("prlimit")
+        .arg("--nofile=64")
+        .arg(command.get_program())
+        .args(command.get_args());
+    limited = limited.env("IBYOK_VAULT", home.vault());
+    let server = Server::start(limited.into_command(), options.port, &home.path("logs/limited"));
+    let mut oracle = Oracle::new();
+    oracle.acknowledge("prod/key", "value");
+    oracle.answered(&server.retrieve(&token, "prod/key").is(200));
+    let idle: Vec<_> = (0..200)
+        .filter_map(|_| std::net::TcpStream::connect(server.address).ok())
+        .collect();
+    assert!(idle.len() > 64);
+    std::thread::sleep(Duration::from_millis(300));
+    drop(idle);
+    ibyok_tests::wait_until("it serves again", Duration::from_secs(12), || {
+        let answer = server.try_send(&Request::get("/api/v1/keys/prod/key/value").bearer(&token));
+        answer.is_ok_and(|answer| {
+            oracle.answered(&answer);
+            answer.status == 200
+        })
+    });
+    assert!(server.stop().success());
     oracle.check(&home);
 }

@@ -1,0 +1,92 @@
+//! A machine's clock that is set back, or far ahead, while a server runs and between two runs. Needs a C compiler and a dynamic
+//! linker, to shift the clock of one program.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ibyok_tests::{Home, Oracle, Run, Server, ServerOptions, audit_lines};
+
+use crate::home_with_vault;
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// A clock of its own for the programs of a home.
+struct Shift {
+    library: PathBuf,
+    file: PathBuf,
+}
+
+impl Shift {
+    fn new(home: &Home) -> Shift {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("clock_shift.c");
+        let library = home.path("inputs/clock_shift.so");
+        let compile = Run::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(&library)
+            .arg(source);
+        compile.run().done();
+        let shift = Shift {
+            library,
+            file: home.path("inputs/shift"),
+        };
+        shift.to(0);
+        shift
+    }
+
+    /// Sets the clock, in seconds from the right time.
+    fn to(&self, seconds: i64) {
+        // One that is read half written would be another time.
+        let new = self.file.with_extension("new");
+        fs::write(&new, seconds.to_string()).unwrap();
+        fs::rename(new, &self.file).unwrap();
+    }
+
+    fn options(&self) -> ServerOptions {
+        let options = ServerOptions::default().env("LD_PRELOAD", self.library.to_str().unwrap());
+        options.env("CLOCK_SHIFT_FILE", self.file.to_str().unwrap())
+    }
+}
+
+fn is_served(server: &Server, token: &str) -> bool {
+    let answer = server.retrieve(token, "prod/key");
+    match answer.status {
+        200 => true,
+        401 => false,
+        _ => panic!("{}", String::from_utf8_lossy(&answer.raw)),
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_while_a_server_runs_revives_no_token_and_breaks_no_log() {
+    let home = home_with_vault();
+    home.set("prod/key", "value");
+    let day = home.token(&["a day", "--env", "prod", "--expires", "1d"]);
+    let month = home.token(&["a month", "--env", "prod", "--expires", "30d"]);
+    let shift = Shift::new(&home);
+    let server = home.serve_with(shift.options());
+    assert!(is_served(&server, &day) && is_served(&server, &month));
+    shift.to(-2 * DAY);
+    assert!(
+        is_served(&server, &day) && is_served(&server, &month),
+        "back two days: still within their times"
+    );
+    shift.to(3650 * DAY);
+    assert!(
+        !is_served(&server, &day) && !is_served(&server, &month),
+        "ten years ahead: both have ended"
+    );
+    shift.to(2 * DAY);
+    assert!(
+        !is_served(&server, &day) && is_served(&server, &month),
+        "two days ahead: the first has ended"
+    );
+    assert!(server.stop().success());
+
+    let lines = audit_lines(&home.vault().join("audit"));
+    let numbers: Vec<u64> = lines.iter().filter_map(|line| line.event["seq"].as_u64()).collect();
+    assert!(numbers.windows(2).all(|two| two[1] == two[0] + 1), "{numbers:?}");
+    shift.to(0);
+    let mut oracle = Oracle::new();
+    oracle.acknowledge("prod/key", "value");
+    oracle.check(&home);
+}
