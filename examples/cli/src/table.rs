@@ -1,6 +1,6 @@
 //! Tables: drawn for a terminal, plain aligned columns for anything else.
 
-use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table as Drawing, presets};
+use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table as Drawing, Width, presets};
 use serde_json::Value;
 
 use crate::error::Result;
@@ -73,10 +73,11 @@ impl Table {
         }
         for (column, head) in drawing.column_iter_mut().zip(&self.heads) {
             column.set_padding((0, 2));
-            // What is copied from the table is never broken in two.
-            if matches!(*head, "ID" | "REF") {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
+            // What is copied from the table is never broken in two, and neither are the heads.
+            column.set_constraint(match *head {
+                "ID" | "REF" => ColumnConstraint::ContentWidth,
+                head => ColumnConstraint::LowerBoundary(Width::Fixed(u16::try_from(head.len() + 2).unwrap_or(2))),
+            });
         }
         drawing.lines().map(|line| format!("{}\n", line.trim_end())).collect()
     }

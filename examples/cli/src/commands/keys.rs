@@ -103,7 +103,7 @@ const COLUMNS: [(&str, &str); 6] = [
     ("PROVIDER", "provider"),
     ("VARIABLE", "variable"),
     ("VERSION", "version"),
-    ("DISABLED", "disabled"),
+    ("OFF", "disabled"),
 ];
 
 const FACTS: [(&str, &str); 8] = [

@@ -167,7 +167,8 @@ fn answer(cx: &mut Cx<'_>, plan: &Plan, rewritten: bool) -> Result<()> {
             .answer_json(&json!({ "items": items, "next": null, "rewritten": rewritten }));
     }
     let mut table = Table::new(&["LINE", "VARIABLE", "REF", "OUTCOME"]);
-    for entry in &plan.entries {
+    // What was not wanted is counted, and not shown.
+    for entry in plan.entries.iter().filter(|entry| entry.outcome != Outcome::Skipped) {
         let reference = entry.outcome.is_stored_or_refused().then(|| entry.key.to_string());
         table.row([
             entry.line.to_string(),
