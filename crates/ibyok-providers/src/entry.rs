@@ -6,6 +6,7 @@ use crate::{
     error::Error,
     example,
     provider::{Capability, Category, Provider},
+    rules,
     shape::Shape,
 };
 
@@ -53,7 +54,13 @@ fn syntax(text: &str, error: &toml::de::Error) -> Error {
 fn provider(entry: Value, place: usize) -> Result<Provider, Error> {
     let mut fields = Fields::of_value(format!("#{place}"), String::new(), entry)?;
     let id = fields.text("id")?;
-    fields.entry = id.chars().take(64).collect();
+    if !rules::is_id(&id) {
+        return Err(fields.invalid(
+            "id",
+            "is not an id: use up to 63 of a-z, 0-9 and `-`, the first not `-`",
+        ));
+    }
+    fields.entry.clone_from(&id);
     let provider = Provider {
         id,
         name: fields.text("name")?,

@@ -194,7 +194,8 @@ fn is_recognised(provider: &Provider, value: &[u8]) -> bool {
         .any(|shape| !shape.is_context_only() && shape.fits(value))
 }
 
-fn is_id(text: &str) -> bool {
+/// Whether `text` can name a provider.
+pub(crate) fn is_id(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&text.len()) && !text.starts_with('-') && text.bytes().all(allowed)
 }
