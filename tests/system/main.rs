@@ -31,6 +31,9 @@ mod sentinel;
 /// Several programs on one vault at once.
 mod two_processes;
 
+/// The command line on a server and on the vault.
+mod remote;
+
 /// Log and store changed behind the vault's back.
 mod tamper;
 

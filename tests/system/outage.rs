@@ -126,6 +126,29 @@ fn a_log_that_cannot_be_written_releases_nothing() {
 }
 
 #[test]
+fn a_disk_that_hangs_is_not_waited_for_without_end() {
+    let home = home_with_vault();
+    home.set("prod/key", "value");
+    let token = home.token(&["app", "--env", "prod"]);
+    let server = home.serve();
+    let mut oracle = Oracle::new();
+    oracle.acknowledge("prod/key", "value");
+    let log = segments(&home.slot(0)).pop().unwrap();
+    let tracer = Tracer::inject(&server, "fdatasync", "delay_enter=30s", &log);
+    let begun = std::time::Instant::now();
+    oracle.answered(&server.retrieve(&token, "prod/key").is_problem(503, "unavailable"));
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    drop(tracer);
+    wait_until("it serves again", Duration::from_secs(10), || {
+        let answer = server.retrieve(&token, "prod/key");
+        oracle.answered(&answer);
+        answer.status == 200
+    });
+    assert!(server.stop().success());
+    oracle.check(&home);
+}
+
+#[test]
 fn a_store_whose_sync_fails_is_not_believed_when_the_next_one_works() {
     let home = home_with_vault();
     home.set("prod/key", "value");

@@ -140,3 +140,27 @@ fn restrictions_end_at_eight_and_only_take_away() {
         .text();
     get(&home).env("IBYOK_TOKEN", other).run().fails(3, "denied");
 }
+
+#[test]
+fn nobody_fills_the_log_with_tokens_that_are_none() {
+    let home = home_with_a_key();
+    let token = home.token(&["app", "--env", "prod"]);
+    let server = home.serve();
+    for number in 0..300 {
+        let guess = format!("ibyok_{number:030}_{number:055}000000");
+        server.retrieve(&guess, "prod/key").is_problem(401, "unauthenticated");
+        if number % 100 == 50 {
+            server.retrieve(&token, "prod/key").is(200);
+        }
+    }
+    assert!(server.stop().success());
+    let lines = ibyok_tests::audit_lines(&home.vault().join("audit"));
+    let failed: Vec<_> = lines
+        .iter()
+        .filter(|line| line.text("action") == "token.use_failed")
+        .collect();
+    let counted: u64 = failed.iter().filter_map(|line| line.event["count"].as_u64()).sum();
+    assert!(failed.len() <= 20, "{} lines", failed.len());
+    assert_eq!(counted, 300, "none is left out of the count");
+    all_is_well(&home);
+}

@@ -1,0 +1,196 @@
+//! The command line says the same of a server as of the vault here: answers, error codes and exit codes, step by step.
+
+use ibyok_tests::{Finished, Home, Oracle, Run};
+use serde_json::Value;
+
+use crate::home_with_vault;
+
+/// What may differ between two runs of the same step: times, by which road it was done, and the words for people.
+const VOLATILE: [&str; 13] = [
+    "created",
+    "created_by",
+    "by",
+    "at",
+    "time",
+    "expires_at",
+    "not_before",
+    "url",
+    "vault",
+    "why",
+    "message",
+    "hint",
+    "token",
+];
+
+fn without_volatile(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            for field in VOLATILE {
+                object.remove(field);
+            }
+            object.values_mut().for_each(without_volatile);
+        }
+        Value::Array(array) => array.iter_mut().for_each(without_volatile),
+        _ => {}
+    }
+}
+
+fn said(ended: &Finished) -> Value {
+    // What is no JSON is an answer as it is.
+    let mut value = serde_json::from_slice(&ended.stdout).unwrap_or_else(|_| Value::String(ended.text()));
+    without_volatile(&mut value);
+    value
+}
+
+/// The steps: arguments, and what stands on standard input. They build on each other.
+const STEPS: [(&[&str], &str); 39] = [
+    (&["whoami"], ""),
+    (&["keys", "list"], ""),
+    (
+        &["keys", "add", "prod/new", "--provider", "openai", "--label", "team=a"],
+        "one",
+    ),
+    (&["keys", "add", "prod/new"], "two"),
+    (&["keys", "set", "prod/new", "--var", "OTHER"], "two"),
+    (&["keys", "show", "prod/new"], ""),
+    (
+        &["keys", "edit", "prod/new", "--label", "team=", "--provider", "stripe"],
+        "",
+    ),
+    (&["keys", "edit", "prod/new", "--provider", "Not A Provider"], ""),
+    (&["keys", "show", "ibyok://prod/new"], ""),
+    (&["get", "prod/new"], ""),
+    (&["get", "prod/new", "--version", "1"], ""),
+    (&["get", "prod/new", "--version", "9"], ""),
+    (&["get", "prod/new", "--field", "nothing"], ""),
+    (&["get", "prod/nothing"], ""),
+    (&["get", "production/key"], ""),
+    (&["get", "dev/key"], ""),
+    (&["get", "nowhere/key"], ""),
+    (&["get", "prod/a b"], ""),
+    (&["keys", "set", "dev/new"], "x"),
+    (&["keys", "disable", "prod/new", "--version", "1"], ""),
+    (&["get", "prod/new", "--version", "1"], ""),
+    (&["keys", "enable", "prod/new", "--version", "1"], ""),
+    (&["keys", "disable", "prod/new"], ""),
+    (&["get", "prod/new"], ""),
+    (&["keys", "enable", "prod/new"], ""),
+    (&["keys", "remove", "prod/new"], ""),
+    (&["--yes", "keys", "remove", "prod/new"], ""),
+    (&["--yes", "keys", "remove", "prod/new"], ""),
+    (&["keys", "show", "prod/new"], ""),
+    (&["keys", "list", "--env", "prod"], ""),
+    (&["keys", "list", "--env", "dev"], ""),
+    (&["tokens", "list"], ""),
+    (&["tokens", "issue", "too wide", "--env", "dev"], ""),
+    (&["tokens", "issue", "too long", "--env", "prod", "--no-expiry"], ""),
+    (&["tokens", "show", "nothing"], ""),
+    (&["--yes", "tokens", "revoke", "nothing"], ""),
+    (&["run", "--env", "dev", "--", "true"], ""),
+    (&["run", "--key", "A=prod/key", "--", "sh", "-c", "echo $A; exit 7"], ""),
+    (&["--yes", "tokens", "revoke", "self"], ""),
+];
+
+#[test]
+fn a_server_and_the_vault_here_give_the_same_answers() {
+    let home = home_with_vault();
+    home.set("prod/key", "value");
+    home.set("dev/key", "value");
+    let scopes = [
+        "keys:read",
+        "keys:list",
+        "keys:write",
+        "keys:destroy",
+        "tokens:issue",
+        "tokens:revoke",
+    ];
+    let flags: Vec<&str> = scopes.iter().flat_map(|scope| ["--scope", scope]).collect();
+    let token = home.token(&[&["holder", "--env", "prod"], &flags[..]].concat());
+    let twin = home.copy();
+    let server = twin.serve();
+    let url = format!("http://{}", server.address);
+    let here = |run: Run| run.env("IBYOK_TOKEN", &token).run();
+    let there = |run: Run| {
+        run.env("IBYOK_TOKEN", &token)
+            .env("IBYOK_URL", &url)
+            .without("IBYOK_VAULT")
+            .run()
+    };
+    let mut differences = Vec::new();
+    for (args, input) in STEPS {
+        let json = |home: &Home| home.ibyok(["--json"].iter().chain(args)).input(input);
+        let (local, remote) = (here(json(&home)), there(json(&twin)));
+        let (one, other) = (said(&local), said(&remote));
+        if local.code() != remote.code() || one != other {
+            differences.push(format!(
+                "{}:\n  here  {}: {one}\n  there {}: {other}",
+                args.join(" "),
+                local.code(),
+                remote.code()
+            ));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert!(server.stop().success());
+    for home in [&home, &twin] {
+        let mut oracle = Oracle::new();
+        oracle.acknowledge("prod/key", "value");
+        oracle.check(home);
+    }
+    println!("{} steps, the same here and on a server", STEPS.len());
+}
+
+#[test]
+fn what_works_on_the_vault_only_says_so() {
+    let home = home_with_vault();
+    let token = home.token(&["app", "--env", "prod"]);
+    let server = home.serve();
+    for args in [
+        &["init"][..],
+        &["serve"],
+        &["status"],
+        &["envs", "list"],
+        &["audit", "verify"],
+        &["audit", "tail"],
+    ] {
+        let run = home.ibyok(
+            ["--json", "--url", &format!("http://{}", server.address)]
+                .iter()
+                .map(|arg| (*arg).to_owned()),
+        );
+        run.without("IBYOK_VAULT")
+            .args(args)
+            .env("IBYOK_TOKEN", &token)
+            .run()
+            .fails(2, "invalid");
+    }
+}
+
+#[test]
+fn without_a_server_or_a_token_nothing_happens() {
+    let home = home_with_vault();
+    let token = home.token(&["app", "--env", "prod"]);
+    let nobody = format!("http://127.0.0.1:{}", ibyok_tests::free_port());
+    let there = |url: &str| {
+        home.ibyok(["--json", "get", "prod/key"])
+            .without("IBYOK_VAULT")
+            .env("IBYOK_URL", url)
+    };
+    there(&nobody).env("IBYOK_TOKEN", &token).run().fails(5, "unavailable");
+    there(&nobody).run().fails(3, "unauthenticated");
+    for url in [
+        "",
+        "http://",
+        "ftp://127.0.0.1",
+        "http://example.invalid:8420",
+        "not a url",
+    ] {
+        let refused = there(url).env("IBYOK_TOKEN", &token).run();
+        assert!(
+            matches!(refused.code(), 2 | 5),
+            "{url}: {}: {}",
+            refused.code(),
+            refused.text()
+        );
+    }
+}
