@@ -80,12 +80,11 @@ impl AwsKmsOptions {
         }
     }
 
-    /// A connection that died silently must leave time for another try.
+    /// A connection that died silently must leave time for another try. The deadline itself is around the whole call, credentials included.
     fn timeouts(&self) -> TimeoutConfig {
         TimeoutConfig::builder()
             .connect_timeout(self.deadline / 3)
             .operation_attempt_timeout(self.deadline / 2)
-            .operation_timeout(self.deadline)
             .build()
     }
 }
