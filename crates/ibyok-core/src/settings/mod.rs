@@ -116,6 +116,7 @@ impl Settings {
     /// setting of a thing that is not built, or a mode that is forced while there are no modes.
     pub fn resolve(flags: &Given, environment: &BTreeMap<String, String>, locations: &Locations) -> Result<Self> {
         refuse_forced_modes(environment)?;
+        refuse_password_in_flag(flags)?;
         let above = flags.or(&Given::from_environment(environment));
         let directory = above
             .vault
@@ -244,6 +245,10 @@ impl Settings {
     }
 
     async fn open_log(&self) -> Result<FileSink> {
+        // A vault whose store is elsewhere has a directory for its log at least.
+        if self.audit.parent() == Some(self.directory.as_path()) {
+            directory::make(&self.directory)?;
+        }
         Ok(FileSink::builder(&self.audit)
             .durability(self.durability)
             .open()
@@ -286,6 +291,25 @@ fn refuse_forced_modes(environment: &BTreeMap<String, String>) -> Result<()> {
                 "unset it: every value would be live in spite of it",
             ));
         }
+    }
+    Ok(())
+}
+
+/// Whoever lists the machine's processes reads flags.
+fn refuse_password_in_flag(flags: &Given) -> Result<()> {
+    let authority = flags
+        .store
+        .as_deref()
+        .and_then(|store| store.split_once("://"))
+        .map(|(_, rest)| rest);
+    let user = authority
+        .and_then(|rest| rest.split('/').next())
+        .and_then(|authority| authority.rsplit_once('@'));
+    if user.is_some_and(|(user, _)| user.contains(':')) {
+        return Err(Error::invalid(
+            "a store's URL with a password must not be a flag",
+            "give it as the variable `IBYOK_STORE`, or as `store` in `vault.toml`",
+        ));
     }
     Ok(())
 }

@@ -1,0 +1,150 @@
+//! What programs are told to open, from flags, variables and the vault's file.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use ibyok_core::settings::{Given, Locations, Settings};
+use ibyok_core::{Code, Error};
+
+fn locations(home: &Path) -> Locations {
+    Locations::new(home.join("data"), home.join("config"))
+}
+
+fn resolve(home: &Path, flags: &Given, variables: &[(&str, &str)]) -> Result<Settings, Error> {
+    let variables: BTreeMap<String, String> = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Settings::resolve(flags, &variables, &locations(home))
+}
+
+fn given(set: impl FnOnce(&mut Given)) -> Given {
+    let mut given = Given::default();
+    set(&mut given);
+    given
+}
+
+#[test]
+fn a_flag_beats_a_variable_and_a_variable_beats_the_file() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("data/ibyok");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(
+        directory.join("vault.toml"),
+        "namespace = \"of-file\"\nlisten = \"127.0.0.1:1\"\nkey_cache_ttl = \"1m\"\n",
+    )
+    .unwrap();
+    let flags = given(|given| given.namespace = Some("of-flag".to_owned()));
+    let variables = [("IBYOK_NAMESPACE", "of-variable"), ("IBYOK_LISTEN", "127.0.0.1:2")];
+    let settings = resolve(home.path(), &flags, &variables).unwrap();
+    assert_eq!(settings.namespace.as_str(), "of-flag");
+    assert_eq!(settings.listen.port(), 2);
+    assert_eq!(settings.key_cache_ttl.as_secs(), 60);
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    for (name, value, word) in [
+        ("IBYOK_KEK", "vault", "vault"),
+        ("IBYOK_KEK", "aws-kms:", "aws-kms"),
+        ("IBYOK_DURABILITY", "maybe", "maybe"),
+        ("IBYOK_LISTEN", "nowhere", "nowhere"),
+        ("IBYOK_KEY_CACHE_TTL", "-5m", "-5m"),
+        ("IBYOK_NAMESPACE", "Prod", "Prod"),
+        ("IBYOK_ENV", "whole", "whole"),
+        ("IBYOK_TRUSTED_PROXIES", "10.0.0.0/40", "10.0.0.0/40"),
+        ("IBYOK_AUDIT", "/a,/b", "two directories"),
+        ("PROD_MODE_FORCED", "mock", "PROD_MODE_FORCED"),
+        ("DEV_MODE_FORCED", "", "DEV_MODE_FORCED"),
+    ] {
+        let error = resolve(home.path(), &Given::default(), &[(name, value)]).unwrap_err();
+        assert_eq!(error.code(), Code::Invalid, "{name}={value}");
+        assert!(error.to_string().contains(word), "{name}={value}: {error}");
+        assert!(error.hint().is_some());
+    }
+}
+
+#[test]
+fn an_unknown_key_in_the_file_is_named_and_its_value_is_not_repeated() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("data/ibyok");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(
+        directory.join("vault.toml"),
+        "kek = \"local\"\nstroe = \"postgres://u:SENTINEL@h/d\"\n",
+    )
+    .unwrap();
+    let error = resolve(home.path(), &Given::default(), &[]).unwrap_err();
+    assert!(
+        error.to_string().contains("stroe") && error.to_string().contains("line 2"),
+        "{error}"
+    );
+    assert!(!format!("{error:?}").contains("SENTINEL"));
+}
+
+#[test]
+fn a_strangers_settings_are_not_read() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("data/ibyok");
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("vault.toml");
+    std::fs::write(&file, "kek = \"local\"\n").unwrap();
+    for (path, mode) in [(&file, 0o666), (&directory, 0o777)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let error = resolve(home.path(), &Given::default(), &[]).unwrap_err();
+        assert_eq!(error.code(), Code::Invalid, "{}", path.display());
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & 0o755)).unwrap();
+    }
+    assert!(resolve(home.path(), &Given::default(), &[]).is_ok());
+}
+
+#[test]
+fn a_stores_password_is_refused_as_a_flag_and_never_shown() {
+    let home = tempfile::tempdir().unwrap();
+    let flags = given(|given| given.store = Some("postgres://user:SENTINEL@host/db".to_owned()));
+    let error = resolve(home.path(), &flags, &[]).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("SENTINEL"));
+    assert!(
+        resolve(
+            home.path(),
+            &Given::default(),
+            &[("IBYOK_STORE", "postgres://user:SENTINEL@host/db")]
+        )
+        .is_ok()
+    );
+    let without = given(|given| given.store = Some("postgres://user@host/db".to_owned()));
+    assert!(resolve(home.path(), &without, &[]).is_ok());
+}
+
+#[tokio::test]
+async fn a_vault_that_cannot_be_made_leaves_no_kek_and_one_that_exists_keeps_its_own() {
+    let home = tempfile::tempdir().unwrap();
+    let keks = || std::fs::read_dir(home.path().join("config/ibyok")).map_or(0, Iterator::count);
+    let bad = resolve(home.path(), &Given::default(), &[("IBYOK_AUDIT", "/dev/full")]).unwrap();
+    assert!(bad.create("test", None).await.is_err());
+    assert_eq!(keks(), 0);
+
+    let good = resolve(home.path(), &Given::default(), &[]).unwrap();
+    let (vault, created) = good.create("test", None).await.unwrap();
+    vault.close().await.unwrap();
+    drop(vault);
+    assert_eq!(keks(), 1);
+    assert_eq!(good.create("test", None).await.unwrap_err().code(), Code::Exists);
+    assert!(created.kek_file.unwrap().exists());
+
+    // A second vault that is pointed at the first one's log.
+    let other = home.path().join("other").display().to_string();
+    let audit = home.path().join("data/ibyok/audit").display().to_string();
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let shared = resolve(
+        home.path(),
+        &Given::default(),
+        &[("IBYOK_VAULT", &other), ("IBYOK_AUDIT", &audit)],
+    )
+    .unwrap();
+    assert_eq!(shared.create("test", None).await.unwrap_err().code(), Code::Invalid);
+    assert_eq!(keks(), 1);
+    good.open("test", None).await.unwrap().close().await.unwrap();
+}
