@@ -28,8 +28,10 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
         Some(("postgres" | "postgresql", _)) => Ok(Arc::new(crate::postgres::PostgresStore::open(url).await?)),
         #[cfg(feature = "redis")]
         Some(("redis" | "rediss", _)) => Ok(Arc::new(crate::redis::RedisStore::open(url).await?)),
-        #[cfg(not(all(feature = "postgres", feature = "redis")))]
-        Some((scheme @ ("postgres" | "postgresql" | "redis" | "rediss"), _)) => Err(not_built_in(scheme)),
+        #[cfg(not(feature = "postgres"))]
+        Some((scheme @ ("postgres" | "postgresql"), _)) => Err(not_built_in(scheme, "postgres")),
+        #[cfg(not(feature = "redis"))]
+        Some((scheme @ ("redis" | "rediss"), _)) => Err(not_built_in(scheme, "redis")),
         Some((scheme, _)) if is_scheme(scheme) => Err(Error::invalid(format!("the store scheme `{scheme}`"), FORMS)),
         _ => Err(Error::invalid("a store URL without a scheme", FORMS)),
     }
@@ -48,12 +50,7 @@ fn file_path(rest: &str) -> Result<&str> {
 }
 
 #[cfg(not(all(feature = "postgres", feature = "redis")))]
-fn not_built_in(scheme: &str) -> Error {
-    let feature = if scheme.starts_with("postgres") {
-        "postgres"
-    } else {
-        "redis"
-    };
+fn not_built_in(scheme: &str, feature: &str) -> Error {
     let hint = format!("the `{feature}` backend (feature `{feature}`) is not part of this program: {FORMS}");
     Error::invalid(format!("the store scheme `{scheme}`"), hint)
 }

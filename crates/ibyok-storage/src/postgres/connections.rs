@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 use super::error::{PostgresError, public};
 use super::session::{self, Server};
 use super::{history, schema};
-use crate::error::Result;
-use crate::server::{DEADLINE, Questions, STALE};
+use crate::error::{Error, Result};
+use crate::server::{DEADLINE, Questions, STALE, contain};
 
 /// What one statement asks.
 pub(super) trait Question: Sync {
@@ -38,6 +38,8 @@ pub(super) struct Connections {
     schema: String,
     /// One permit for each connection that may be open.
     turns: Semaphore,
+    /// Fewer permits, for writes: they wait for each other in the server, and those who read shall not wait with them.
+    writes: Semaphore,
     /// Connections that nobody uses now. One that is in use is held by its user alone: if that future is dropped or fails, the
     /// connection is closed, and nobody is given the rest of its answer.
     idle: Mutex<Vec<Idle>>,
@@ -57,13 +59,18 @@ impl Connections {
             options,
             schema,
             turns: Semaphore::new(limit),
+            writes: Semaphore::new((limit / 2).max(1)),
             idle: Mutex::default(),
             questions: Questions::new(),
             server: Mutex::default(),
         };
-        let (mut connection, server) = in_time(session::connect(&connections.options, &connections.schema)).await?;
-        schema::migrate(&mut connection, &connections.schema).await?;
-        in_time(history::note(&mut connection)).await?;
+        let begin = async {
+            let (mut connection, server) = in_time(session::connect(&connections.options, &connections.schema)).await?;
+            schema::migrate(&mut connection, &connections.schema).await?;
+            in_time(history::note(&mut connection)).await?;
+            Ok::<_, Error>((connection, server))
+        };
+        let (connection, server) = contain(begin).await.ok_or(PostgresError::Nonsense)??;
         connections.settle(connection, server);
         Ok(connections)
     }
@@ -79,6 +86,10 @@ impl Connections {
     }
 
     async fn ask_in_turn<Q: Question>(&self, question: &Q) -> Result<Q::Answer> {
+        let _write = match Q::REPEATABLE {
+            true => None,
+            false => Some(self.writes.acquire().await.map_err(|_| PostgresError::Deadline)?),
+        };
         let _turn = self.turns.acquire().await.map_err(|_| PostgresError::Deadline)?;
         if let Some(mut connection) = self.take(Q::REPEATABLE).await {
             match self.put(question, &mut connection).await {
@@ -93,7 +104,8 @@ impl Connections {
 
     async fn put<Q: Question>(&self, question: &Q, connection: &mut PgConnection) -> Result<Q::Answer> {
         let number = self.questions.next();
-        let (answered, answer) = question.put_to(connection, number).await.map_err(public)?;
+        let answer = contain(question.put_to(connection, number)).await;
+        let (answered, answer) = answer.ok_or(PostgresError::Nonsense)?.map_err(public)?;
         if answered == number {
             Ok(answer)
         } else {
@@ -123,9 +135,13 @@ impl Connections {
     }
 
     async fn connect(&self) -> Result<PgConnection> {
-        let (mut connection, server) = session::connect(&self.options, &self.schema).await?;
-        schema::check(&mut connection).await?;
-        history::note(&mut connection).await?;
+        let begin = async {
+            let (mut connection, server) = session::connect(&self.options, &self.schema).await?;
+            schema::check(&mut connection, &self.schema).await?;
+            history::note(&mut connection).await?;
+            Ok::<_, Error>((connection, server))
+        };
+        let (connection, server) = contain(begin).await.ok_or(PostgresError::Nonsense)??;
         *self.server() = Some(server);
         Ok(connection)
     }

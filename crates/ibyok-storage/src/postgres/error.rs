@@ -21,6 +21,8 @@ pub(super) enum PostgresError {
     Cancelled(sqlx::Error),
     #[error("it answered another question than the one that was asked")]
     WrongAnswer,
+    #[error("it answered what makes no sense to the driver")]
+    Nonsense,
     #[error("the tables of the store are gone")]
     Gone,
     #[error("{0}")]

@@ -22,13 +22,17 @@ const FORMAT_TABLE: &str = "
     INSERT INTO ibyok_format (format) VALUES (0);
 ";
 
-/// The format of what is in the schema; 0 if that is nothing.
-async fn look(connection: &mut PgConnection) -> Result<i32> {
-    let (ours, others): (bool, bool) =
-        sqlx::query_as("SELECT to_regclass('ibyok_format') IS NOT NULL, to_regclass('records') IS NOT NULL")
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(public)?;
+/// The format of what is in the schema; 0 if that is nothing. It asks the catalogue itself, because a session that waited for another one
+/// to make the tables would still resolve their names to nothing.
+async fn look(connection: &mut PgConnection, schema: &str) -> Result<i32> {
+    let (ours, others): (bool, bool) = sqlx::query_as(
+        "SELECT count(*) FILTER (WHERE tablename = 'ibyok_format') > 0, count(*) FILTER (WHERE tablename = 'records') > 0
+         FROM pg_tables WHERE schemaname = $1",
+    )
+    .bind(schema)
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(public)?;
     match (ours, others) {
         (false, false) => Ok(0),
         (false, true) => Err(Error::corrupt(
@@ -51,8 +55,8 @@ fn is_current(format: i32) -> Result<bool> {
 }
 
 /// Fails unless the schema holds a store of our format.
-pub(super) async fn check(connection: &mut PgConnection) -> Result<()> {
-    match is_current(look(connection).await?)? {
+pub(super) async fn check(connection: &mut PgConnection, schema: &str) -> Result<()> {
+    match is_current(look(connection, schema).await?)? {
         true => Ok(()),
         false => Err(PostgresError::Gone.into()),
     }
@@ -61,7 +65,7 @@ pub(super) async fn check(connection: &mut PgConnection) -> Result<()> {
 /// Makes the tables, or brings them to our format. Programs that do so at once take turns, and all but the first find it done. It is
 /// one transaction, so a program that dies half-way leaves nothing.
 pub(super) async fn migrate(connection: &mut PgConnection, schema: &str) -> Result<()> {
-    if is_current(look(connection).await?)? {
+    if is_current(look(connection, schema).await?)? {
         return Ok(());
     }
     let mut transaction = connection.begin().await.map_err(public)?;
@@ -75,7 +79,7 @@ pub(super) async fn migrate(connection: &mut PgConnection, schema: &str) -> Resu
         .execute(&mut *transaction)
         .await
         .map_err(public)?;
-    let found = look(&mut transaction).await?;
+    let found = look(&mut transaction, schema).await?;
     if !is_current(found)? {
         advance(&mut transaction, schema, found).await?;
     }

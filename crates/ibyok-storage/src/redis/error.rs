@@ -68,12 +68,18 @@ fn meaning(kind: ErrorKind, code: Option<&str>) -> Meaning {
     }
 }
 
+/// What Redis says of a command within a script that the user may not use. It has no code of its own.
+const NOT_IN_A_SCRIPT: &str = "user executing the script can't";
+
 /// The public error for what the driver said. No message holds a password.
 pub(super) fn public(error: RedisError) -> Error {
+    if error.detail().is_some_and(|detail| detail.contains(NOT_IN_A_SCRIPT)) {
+        return no_permission(&error);
+    }
     match meaning(error.kind(), error.code()) {
         Meaning::Connection => Failure::Connection(error).into(),
         Meaning::Login => Error::refused(said(&error), "see that user and password in the URL are right"),
-        Meaning::NoPermission => Error::refused(said(&error), "grant the permissions that docs/redis.md lists"),
+        Meaning::NoPermission => no_permission(&error),
         Meaning::TooOld => Error::refused("a Redis without RESP3", "use Redis 6 or newer"),
         Meaning::WrongType => Error::corrupt("the Redis store", error),
         Meaning::ReadOnly => Failure::ReadOnly(error).into(),
@@ -87,6 +93,10 @@ pub(super) fn public(error: RedisError) -> Error {
 /// Whether the server understood and said no, rather than not being there.
 pub(super) fn is_refusal(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
+}
+
+fn no_permission(error: &RedisError) -> Error {
+    Error::refused(said(error), "grant the permissions that docs/redis.md lists")
 }
 
 fn said(error: &RedisError) -> String {

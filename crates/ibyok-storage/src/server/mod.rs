@@ -1,11 +1,15 @@
 //! What the backends that talk to a database server have in common: how long they wait, how they tell answers apart, and how they read
 //! their URL.
 
+#[cfg(feature = "postgres")]
+mod contain;
 mod location;
 mod questions;
 
 use std::time::Duration;
 
+#[cfg(feature = "postgres")]
+pub(crate) use self::contain::contain;
 pub(crate) use self::location::Location;
 pub(crate) use self::questions::Questions;
 

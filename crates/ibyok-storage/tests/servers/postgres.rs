@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use super::{Directory, family, free_port, listens, output, signal, until};
 
@@ -109,6 +109,23 @@ impl Postgres {
         output(&mut self.psql_command(statement))
     }
 
+    /// The same for several statements, one after the other in one session.
+    pub fn psql_in_parts(&self, statements: &[&str]) -> String {
+        let (first, rest) = statements.split_first().unwrap();
+        let mut command = self.psql_command(first);
+        for statement in rest {
+            command.args(["-c", statement]);
+        }
+        output(&mut command)
+    }
+
+    /// Runs a statement until it ends or what this gives is dropped.
+    pub fn in_background(&self, statement: &str) -> Background {
+        let mut command = self.psql_command(statement);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        Background(command.spawn().expect("`psql` cannot be run"))
+    }
+
     fn psql_command(&self, statement: &str) -> Command {
         let mut command = program("psql");
         command
@@ -154,6 +171,16 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// A statement under way.
+pub struct Background(Child);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
     }
 }
 

@@ -87,7 +87,7 @@ impl Redis {
     fn cli_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("redis-cli");
         command
-            .args(["-p", &self.port.to_string(), "--no-auth-warning"])
+            .args(["-p", &self.port.to_string(), "--no-auth-warning", "-e"])
             .args(arguments)
             .env("REDISCLI_AUTH", PASSWORD);
         command

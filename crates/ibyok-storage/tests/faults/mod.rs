@@ -1,0 +1,97 @@
+//! What every backend with a server behind it must survive, whatever the server is.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of tests, in which whatever goes wrong is a panic"
+)]
+
+pub mod history;
+pub mod replies;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use ibyok_storage::{Collection, Error, Expect, Kind, RecordId, Result, Revision, Store};
+
+/// How long any call may take: the deadline, and a little for a busy machine.
+pub const AT_MOST: Duration = Duration::from_millis(3500);
+
+/// A server with a way to open a store on it, directly or through a proxy.
+#[async_trait]
+pub trait Backend: Sync {
+    /// Where the server listens.
+    fn port(&self) -> u16;
+
+    /// Opens the store called `place` through this port.
+    async fn open(&self, port: u16, place: &str) -> Result<Arc<dyn Store>>;
+}
+
+/// The `number`th id of a collection.
+pub fn id(number: u16) -> RecordId {
+    let collection = Collection::new(Kind::new(3), *b"aB3dE5gH").unwrap();
+    RecordId::new(collection, u128::from(number).to_be_bytes())
+}
+
+/// A call's answer and how long it took, which must not be longer than the deadline.
+pub async fn timed<T>(call: impl Future<Output = Result<T>>) -> (Result<T>, Duration) {
+    let begun = Instant::now();
+    let answer = call.await;
+    let took = begun.elapsed();
+    assert!(took < AT_MOST, "a call took {took:?}");
+    (answer, took)
+}
+
+/// Whether nobody knows what became of a call.
+pub fn is_unavailable<T>(answer: &Result<T>) -> bool {
+    matches!(answer, Err(Error::Unavailable { .. }))
+}
+
+/// Fails unless the store is as good as ever within two seconds, with what was put before still there.
+pub async fn recovers(store: &dyn Store, id: &RecordId, bytes: &[u8]) {
+    let begun = Instant::now();
+    loop {
+        match store.get(id).await {
+            Ok(stored) => {
+                assert_eq!(stored.expect("an acknowledged write is lost").bytes, bytes);
+                break;
+            }
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(2), "after two seconds: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let spare = self::id(60_000);
+    let expect = match store.get(&spare).await.unwrap() {
+        Some(stored) => Expect::Revision(stored.revision),
+        None => Expect::Absent,
+    };
+    store.put(&spare, b"well again", expect).await.unwrap();
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "it took {:?}",
+        begun.elapsed()
+    );
+}
+
+/// Puts a first record.
+pub async fn put(store: &dyn Store, number: u16, bytes: &[u8]) -> Revision {
+    store.put(&id(number), bytes, Expect::Absent).await.unwrap()
+}
+
+/// Fails if an error or any of its causes shows one of these.
+pub fn hides(error: &Error, secrets: &[&str]) {
+    let mut said = format!("{error} {error:?} {}", error.hint());
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        said += &format!(" {error} {error:?}");
+        cause = error.source();
+    }
+    for secret in secrets {
+        assert!(!said.contains(secret), "an error shows a password: {said}");
+    }
+}

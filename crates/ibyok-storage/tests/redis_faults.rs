@@ -1,0 +1,408 @@
+//! What goes wrong with a Redis and the way to it, and what becomes of it.
+#![allow(
+    clippy::allow_attributes,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's set-up may fail"
+)]
+
+mod faults;
+mod proxy;
+mod servers;
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ibyok_storage::{ChangeNumber, Durability, Error, Expect, RedisStore, Result, Store, open};
+use tokio::task::JoinSet;
+
+use self::faults::{Backend, hides, history, id, is_unavailable, put, recovers, replies, timed};
+use self::servers::redis::{PASSWORD, Redis};
+
+/// For what leaves the server as it is.
+static SHARED: LazyLock<Redis> = LazyLock::new(|| Redis::start(&[]));
+
+#[async_trait]
+impl Backend for Redis {
+    fn port(&self) -> u16 {
+        self.port()
+    }
+
+    async fn open(&self, port: u16, place: &str) -> Result<Arc<dyn Store>> {
+        open(&format!("{}?prefix={place}", self.url_at(port))).await
+    }
+}
+
+async fn fresh(server: &Redis, place: &str) -> Arc<dyn Store> {
+    server.open(server.port(), place).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_in_single_bytes_are_put_together() {
+    replies::replies_in_single_bytes_are_put_together(&*SHARED).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reply_is_waited_for_until_the_deadline() {
+    replies::a_slow_reply_is_waited_for_until_the_deadline(&*SHARED).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_connection_keeps_nobody() {
+    replies::a_silent_connection_keeps_nobody(&*SHARED).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_put_that_is_cut_off_is_not_done_twice() {
+    let cuts = replies::a_put_that_is_cut_off_is_not_done_twice(&*SHARED).await;
+    println!("{cuts} places cut");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connecting_may_be_cut_off_anywhere() {
+    let cuts = replies::connecting_may_be_cut_off_anywhere(&*SHARED).await;
+    println!("{cuts} places cut");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_reply_does_no_harm() {
+    let flips = replies::a_damaged_reply_does_no_harm(&*SHARED).await;
+    println!("{flips} bits flipped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_requests_reply_is_noticed() {
+    replies::another_requests_reply_is_noticed(&*SHARED).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_that_go_away_leave_no_answers_behind() {
+    replies::callers_that_go_away_leave_no_answers_behind(&*SHARED).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_writers_one_replaces_each_revision() {
+    history::of_many_writers_one_replaces_each_revision(&*SHARED).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_killed_frozen_or_not_there_is_unavailable_and_found_again() {
+    let mut server = Redis::start(&[]);
+    let store = fresh(&server, "killed").await;
+    let first = put(&*store, 1, b"kept").await;
+    let upto = store.changes(ChangeNumber::default()).await.unwrap().upto;
+
+    server.kill();
+    let (opened, _) = timed(server.open(server.port(), "killed")).await;
+    assert!(is_unavailable(&opened), "down at the start");
+    assert!(is_unavailable(&timed(store.get(&id(1))).await.0));
+    assert!(is_unavailable(&timed(store.put(&id(2), b"x", Expect::Absent)).await.0));
+    assert!(is_unavailable(&timed(store.changes(ChangeNumber::default())).await.0));
+    assert!(is_unavailable(&timed(store.check()).await.0));
+    server.restart();
+    recovers(&*store, &id(1), b"kept").await;
+    assert_eq!(store.get(&id(1)).await.unwrap().unwrap().revision, first);
+    assert!(
+        store.changes(upto).await.unwrap().gap,
+        "a restarted server has a new past"
+    );
+
+    server.freeze();
+    let mut calls = JoinSet::new();
+    for number in 0..20 {
+        let store = Arc::clone(&store);
+        calls.spawn(async move { is_unavailable(&timed(store.get(&id(number))).await.0) });
+    }
+    assert!(calls.join_all().await.into_iter().all(|unavailable| unavailable));
+    server.thaw();
+    recovers(&*store, &id(1), b"kept").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledged_writes_survive_a_kill_at_any_time() {
+    let mut server = Redis::start(&[]);
+    let store = fresh(&server, "acknowledged").await;
+    let mut acknowledged = Vec::new();
+    for round in 0..3_u16 {
+        let mut writers = JoinSet::new();
+        for writer in 0..8_u16 {
+            let store = Arc::clone(&store);
+            writers.spawn(async move {
+                let mut done = Vec::new();
+                for number in 0..1000 {
+                    let number = round * 8000 + writer * 1000 + number;
+                    match store.put(&id(number), &number.to_be_bytes(), Expect::Absent).await {
+                        Ok(revision) => done.push((number, revision)),
+                        Err(error) => {
+                            assert!(matches!(error, Error::Unavailable { .. }), "{error}");
+                            return done;
+                        }
+                    }
+                }
+                done
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        server.kill();
+        acknowledged.extend(writers.join_all().await.into_iter().flatten());
+        server.restart();
+    }
+    assert!(acknowledged.len() > 30, "only {} writes", acknowledged.len());
+    // Connecting may have failed a moment ago.
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    for (number, revision) in acknowledged {
+        let stored = store
+            .get(&id(number))
+            .await
+            .unwrap()
+            .expect("an acknowledged write is lost");
+        assert_eq!(
+            (stored.bytes, stored.revision),
+            (number.to_be_bytes().to_vec(), revision)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_connection_that_hears_every_change_is_still_told() {
+    let server = Redis::start(&[]);
+    let store = fresh(&server, "deaf").await;
+    let other = fresh(&server, "deaf").await;
+    let mut upto = store.changes(ChangeNumber::default()).await.unwrap().upto;
+    for number in 0..5 {
+        let waiting = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move { timed(store.wait(upto)).await.0 }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        server.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        put(&*other, number, b"x").await;
+        waiting.await.unwrap().unwrap();
+        let told = store.changes(upto).await.unwrap();
+        assert_eq!(
+            told.changes.iter().map(|change| change.id).collect::<Vec<_>>(),
+            [id(number)]
+        );
+        upto = told.upto;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_memory_or_replicas_writes_fail_cleanly_and_reads_go_on() {
+    let server = Redis::start(&[]);
+    let store = fresh(&server, "full").await;
+    let revision = put(&*store, 1, b"kept").await;
+    let upto = store.changes(ChangeNumber::default()).await.unwrap().upto;
+    for (setting, value, healthy) in [("maxmemory", "1", "0"), ("min-replicas-to-write", "1", "0")] {
+        server.cli(&["CONFIG", "SET", setting, value]);
+        for answer in [
+            store.put(&id(2), b"x", Expect::Absent).await.map(drop),
+            store.put(&id(1), b"x", Expect::Revision(revision)).await.map(drop),
+            store.delete(&id(1), revision).await,
+        ] {
+            assert!(is_unavailable(&answer), "{setting}: {answer:?}");
+        }
+        assert_eq!(store.get(&id(1)).await.unwrap().unwrap().bytes, b"kept");
+        assert!(store.get(&id(2)).await.unwrap().is_none());
+        let told = store.changes(upto).await.unwrap();
+        assert!(
+            !told.gap && told.changes.is_empty(),
+            "a write that failed is in the feed: {told:?}"
+        );
+        assert_eq!(store.list(id(1).collection(), None, 9).await.unwrap(), [id(1)]);
+        server.cli(&["CONFIG", "SET", setting, healthy]);
+    }
+    recovers(&*store, &id(1), b"kept").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_becomes_a_replica_is_unavailable_until_it_is_a_primary_again() {
+    let server = Redis::start(&[]);
+    let store = fresh(&server, "replica").await;
+    put(&*store, 1, b"kept").await;
+    server.cli(&["REPLICAOF", "127.0.0.1", &servers::free_port().to_string()]);
+    assert!(is_unavailable(&timed(store.put(&id(2), b"x", Expect::Absent)).await.0));
+    assert!(
+        is_unavailable(&timed(store.get(&id(1))).await.0),
+        "after the refusal it looks what the server is"
+    );
+    let (opened, _) = timed(server.open(server.port(), "replica")).await;
+    assert!(is_unavailable(&opened));
+    server.cli(&["REPLICAOF", "NO", "ONE"]);
+    recovers(&*store, &id(1), b"kept").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emptied_server_makes_a_gap_however_much_is_written_afterwards() {
+    let server = Redis::start(&[]);
+    let store = fresh(&server, "emptied").await;
+    let old = put(&*store, 1, b"x").await;
+    let upto = store.changes(ChangeNumber::default()).await.unwrap().upto;
+    server.cli(&["FLUSHALL"]);
+    assert!(store.changes(upto).await.unwrap().gap);
+    assert!(store.get(&id(1)).await.unwrap().is_none());
+    let new = put(&*store, 1, b"y").await;
+    assert_ne!(old, new);
+    assert!(matches!(
+        store.put(&id(1), b"z", Expect::Revision(old)).await,
+        Err(Error::Conflict)
+    ));
+    for number in 2..50 {
+        put(&*store, number, b"x").await;
+        assert!(store.changes(upto).await.unwrap().gap, "after {number} writes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forgotten_scripts_are_sent_again() {
+    let server = &*SHARED;
+    let store = fresh(server, "scripts").await;
+    put(&*store, 1, b"x").await;
+    server.cli(&["SCRIPT", "FLUSH"]);
+    put(&*store, 2, b"x").await;
+    assert_eq!(store.get(&id(1)).await.unwrap().unwrap().bytes, b"x");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_the_wrong_type_is_damage_and_nothing_is_half_written() {
+    let server = &*SHARED;
+    let store = fresh(server, "damaged").await;
+    server.cli(&["SET", "{damaged}:index:3.aB3dE5gH", "in the way"]);
+    let answer = store.put(&id(1), b"x", Expect::Absent).await;
+    assert!(matches!(answer, Err(Error::Corrupt { .. })), "{answer:?}");
+    server.cli(&["DEL", "{damaged}:index:3.aB3dE5gH"]);
+    assert!(store.get(&id(1)).await.unwrap().is_none());
+    put(&*store, 1, b"x").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_forget_or_lose_is_refused_unless_accepted_by_name() {
+    for (settings, word, durability) in [
+        (
+            "--maxmemory-policy allkeys-lru",
+            "allow_evicting",
+            Durability::PowerLoss,
+        ),
+        ("--appendfsync everysec", "allow_unsynced", Durability::None),
+        ("--appendfsync no", "allow_unsynced", Durability::ProcessExit),
+        ("--appendonly no", "allow_unsynced", Durability::None),
+    ] {
+        let server = Redis::start(&settings.split(' ').collect::<Vec<_>>());
+        let error = open(&server.url()).await.unwrap_err();
+        assert!(matches!(error, Error::Refused { .. }), "{error:?}");
+        assert!(error.hint().contains(word), "{}", error.hint());
+        for wrong in ["no", "true", ""] {
+            assert!(open(&format!("{}?{word}={wrong}", server.url())).await.is_err());
+        }
+        let store = open(&format!("{}?{word}=yes", server.url())).await.unwrap();
+        assert_eq!(store.check().await.unwrap().durability, durability, "{settings}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_is_changed_later_is_noticed() {
+    let server = Redis::start(&[]);
+    let store = fresh(&server, "later").await;
+    put(&*store, 1, b"x").await;
+    server.cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    assert!(matches!(store.check().await, Err(Error::Refused { .. })));
+    assert!(matches!(store.get(&id(1)).await, Err(Error::Refused { .. })));
+    server.cli(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    recovers(&*store, &id(1), b"x").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_with_the_least_permissions_can_do_all() {
+    let server = &*SHARED;
+    let rules = "on >least ~{least}:* resetchannels &{least}:changes -@all +evalsha +eval +script|load +hget +hmget +hset +hincrby \
+                 +del +rpush +ltrim +llen +lrange +zadd +zrem +zscore +zrangebylex +publish +subscribe +time +ping +info +hello \
+                 +select";
+    let set = |user: &str, more: &str| {
+        let all = format!("{rules} {more}");
+        let arguments: Vec<&str> = ["ACL", "SETUSER", user]
+            .into_iter()
+            .chain(all.split_whitespace())
+            .collect();
+        server.cli(&arguments);
+    };
+    set("least", "+config|get");
+    let url = format!("redis://least:least@127.0.0.1:{}/0?prefix=least", server.port());
+    let store = open(&url).await.unwrap();
+    let revision = put(&*store, 1, b"x").await;
+    store.delete(&id(1), revision).await.unwrap();
+    put(&*store, 1, b"x").await;
+    recovers(&*store, &id(1), b"x").await;
+    assert!(store.check().await.is_ok());
+    assert!(matches!(
+        open(&url.replace("=least", "=other")).await,
+        Err(Error::Refused { .. })
+    ));
+
+    // Without a look at the settings nothing is promised.
+    set("blind", "");
+    let url = url.replace("least:least@", "blind:least@");
+    let error = open(&url).await.unwrap_err();
+    assert!(error.hint().contains("allow_unchecked"), "{error:?}");
+    let store = open(&format!("{url}&allow_unchecked=yes")).await.unwrap();
+    let health = store.check().await.unwrap();
+    assert_eq!(health.durability, Durability::None);
+    assert!(
+        health
+            .detail
+            .iter()
+            .any(|(_, value)| value.contains("could not be checked")),
+        "{health:?}"
+    );
+
+    // A user who lacks what a write needs is refused before anything is written.
+    set("lacking", "+config|get -rpush");
+    server.cli(&["DEL", "{least}:counters"]);
+    let error = open(&url.replace("blind:", "lacking:")).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error:?}");
+    assert_eq!(server.cli(&["EXISTS", "{least}:counters"]), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_format_is_refused_naming_both() {
+    let server = &*SHARED;
+    drop(fresh(server, "newer").await);
+    server.cli(&["HSET", "{newer}:counters", "format", "7"]);
+    let error = server.open(server.port(), "newer").await.unwrap_err();
+    assert!(matches!(error, Error::Newer { found: 7, known: 1, .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_url_is_refused_without_showing_the_password() {
+    let server = &*SHARED;
+    let right = server.url();
+    for (url, refused) in [
+        (right.replace(PASSWORD, "pw-SENTINEL-wrong"), true),
+        (right.replace("redis://:", "redis://nobody:"), true),
+        (right.replace(&format!(":{PASSWORD}@"), ""), true),
+        (right.replace("/0", "/pw-SENTINEL"), true),
+        (right.replace("/0", "/0#insecure"), true),
+        (format!("{right}?pw-SENTINEL=x"), true),
+        (format!("{right}?prefix=pw-SENTINEL"), true),
+        (format!("{right}?sslrootcert=/nowhere"), true),
+        (right.replace("/0", "/9999"), false),
+        (
+            right.replace(&server.port().to_string(), &servers::free_port().to_string()),
+            false,
+        ),
+        (right.replace("127.0.0.1", "host.invalid"), false),
+        (right.replace("redis://", "rediss://"), false),
+    ] {
+        let (opened, _) = timed(open(&url)).await;
+        let error = opened.map(drop).unwrap_err();
+        assert_eq!(
+            matches!(error, Error::Refused { .. } | Error::Invalid { .. }),
+            refused,
+            "{error:?}"
+        );
+        hides(&error, &["pw-SENTINEL"]);
+    }
+    let store = RedisStore::open(&right).await.unwrap();
+    assert!(!format!("{store:?} {:?}", store.check().await.unwrap()).contains("pw-SENTINEL"));
+}
