@@ -2,15 +2,13 @@
 
 use std::sync::OnceLock;
 
-use regex::bytes::RegexSet;
-
 use crate::{
     entry,
     error::Error,
     mock::{self, GENERIC_PREFIX},
     provider::Provider,
     rules,
-    shape::{self, MAX_VALUE_LEN},
+    shape::MAX_VALUE_LEN,
 };
 
 /// The built-in data.
@@ -75,11 +73,11 @@ impl Catalogue {
         if value.is_empty() || value.len() > MAX_VALUE_LEN {
             return None;
         }
-        let owner = self
-            .recogniser
-            .get_or_init(|| Recogniser::new(&self.providers))
-            .owner(value)?;
-        self.providers.get(owner).filter(|_| !self.is_mock(value))
+        let recogniser = self.recogniser.get_or_init(|| Recogniser::new(&self.providers));
+        let mut owners = recogniser.owners(&self.providers, value);
+        let owner = owners.next()?;
+        let only = owners.all(|other| other == owner);
+        self.providers.get(owner).filter(|_| only && !self.is_mock(value))
     }
 
     /// Whether `value`, white space around it aside, is a mock of any provider, of this catalogue or another: such a
@@ -98,35 +96,60 @@ impl Catalogue {
     }
 }
 
-/// All shapes that are not `context_only`, as one expression.
+/// Where to find the shapes that are not `context_only`, and what values of them begin with.
+///
+/// Not one automaton over all shapes: it would be larger and slower, and its cache would follow a value letter by
+/// letter. A pattern is compiled when a value first begins like it.
 #[derive(Debug)]
 struct Recogniser {
-    set: RegexSet,
-    /// For each expression of the set, the place of its provider.
-    owners: Vec<usize>,
+    shapes: Vec<Candidate>,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    provider: usize,
+    shape: usize,
+    prefixes: Option<Vec<Vec<u8>>>,
 }
 
 impl Recogniser {
     fn new(providers: &[Provider]) -> Self {
-        let shapes = providers.iter().enumerate().flat_map(|(owner, provider)| {
-            provider
+        let shapes = providers.iter().enumerate().flat_map(|(provider, entry)| {
+            let strong = entry
                 .shapes
                 .iter()
-                .filter(|shape| !shape.is_context_only())
-                .map(move |shape| (owner, shape))
+                .enumerate()
+                .filter(|(_, shape)| !shape.is_context_only());
+            strong.map(move |(shape, of)| Candidate {
+                provider,
+                shape,
+                prefixes: of.prefixes(),
+            })
         });
-        let (owners, shapes): (Vec<_>, Vec<_>) = shapes.unzip();
         Self {
-            set: shape::set(shapes.into_iter()),
-            owners,
+            shapes: shapes.collect(),
         }
     }
 
-    /// The provider of every shape that fits, if it is one.
-    fn owner(&self, value: &[u8]) -> Option<usize> {
-        let fits = self.set.matches(value);
-        let mut owners = fits.iter().filter_map(|index| self.owners.get(index).copied());
-        let owner = owners.next()?;
-        owners.all(|other| other == owner).then_some(owner)
+    /// For every shape that `value` has, the place of its provider.
+    fn owners(&self, providers: &[Provider], value: &[u8]) -> impl Iterator<Item = usize> {
+        let begun = self.shapes.iter().filter(|candidate| candidate.may_begin(value));
+        begun
+            .filter(|candidate| candidate.fits(providers, value))
+            .map(|candidate| candidate.provider)
+    }
+}
+
+impl Candidate {
+    fn may_begin(&self, value: &[u8]) -> bool {
+        let begins = |prefixes: &Vec<Vec<u8>>| prefixes.iter().any(|prefix| value.starts_with(prefix));
+        self.prefixes.as_ref().is_none_or(begins)
+    }
+
+    fn fits(&self, providers: &[Provider], value: &[u8]) -> bool {
+        let shape = providers
+            .get(self.provider)
+            .and_then(|provider| provider.shapes.get(self.shape));
+        shape.is_some_and(|shape| shape.fits(value))
     }
 }

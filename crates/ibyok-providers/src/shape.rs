@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::{ParserBuilder, hir::literal::Extractor};
 
 /// The longest value, in bytes, that is compared with a shape. Keys are shorter.
 pub const MAX_VALUE_LEN: usize = 4096;
@@ -61,22 +62,31 @@ impl Shape {
         compiled.as_ref().is_some_and(|regex| regex.is_match(value))
     }
 
+    /// What every value of this shape begins with one of, so that most are dismissed without the pattern. `None` where
+    /// they may begin with anything.
+    pub(crate) fn prefixes(&self) -> Option<Vec<Vec<u8>>> {
+        let pattern = ParserBuilder::new()
+            .unicode(false)
+            .utf8(false)
+            .build()
+            .parse(&self.pattern)
+            .ok()?;
+        let prefixes = Extractor::new().extract(&pattern);
+        Some(
+            prefixes
+                .literals()?
+                .iter()
+                .map(|prefix| prefix.as_bytes().to_vec())
+                .collect(),
+        )
+    }
+
     /// The pattern, compiled and anchored.
     pub(crate) fn compile(&self) -> Result<Regex, regex::Error> {
         // Alone first: what closes our group and opens another is not a pattern.
         builder(&self.pattern).build()?;
         builder(&anchored(&self.pattern)).build()
     }
-}
-
-/// The shapes that are recognised, as one: which of them a value has is found in one pass.
-pub(crate) fn set<'a>(shapes: impl Iterator<Item = &'a Shape>) -> RegexSet {
-    let patterns = shapes.map(|shape| anchored(&shape.pattern));
-    let set = RegexSetBuilder::new(patterns)
-        .unicode(false)
-        .size_limit(usize::MAX)
-        .build();
-    set.unwrap_or_else(|_| RegexSet::empty())
 }
 
 fn builder(pattern: &str) -> RegexBuilder {
