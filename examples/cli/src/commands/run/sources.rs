@@ -1,0 +1,179 @@
+//! What a program's variables are to hold, and where that is said.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
+use ibyok_core::{EnvironmentName, ExposeSecret, KeyRef, Pattern};
+
+use super::Args;
+use crate::access::{Access, Fetched, KeyArgument};
+use crate::commands::fetch::{self, Wanted};
+use crate::commands::{Cx, import, tokens};
+use crate::error::{Error, Result};
+use crate::{dotenv, project};
+
+/// What a value begins with that is to be resolved.
+const SCHEME: &str = "ibyok://";
+
+/// The largest `--env-file`, in bytes.
+const ENV_FILE_MAX: u64 = 16 << 20;
+
+/// What a variable is to hold.
+pub(super) enum Source {
+    /// This text.
+    Plain(String),
+    /// This key's value.
+    Key(KeyArgument),
+}
+
+/// Variables, and what each is to hold.
+pub(super) type Sources = BTreeMap<String, Source>;
+
+/// Later sources win: environments, a project's keys, files, our own variables, single keys.
+///
+/// # Errors
+/// [`Error::Usage`] for what makes no sense, and what listing an environment fails with.
+pub(super) async fn gather(
+    args: &Args,
+    project: Option<project::Project>,
+    access: &dyn Access,
+    cx: &mut Cx<'_>,
+) -> Result<Sources> {
+    let mut gathered = Sources::new();
+    let mut environments = args
+        .env
+        .iter()
+        .map(|name| name.parse())
+        .collect::<Result<Vec<EnvironmentName>, _>>()?;
+    let mut keys = Vec::new();
+    if let Some(project) = project {
+        cx.io.say(&format!("keys as {} says", project.path.display()));
+        environments.extend(project.environment);
+        keys = project.keys;
+    }
+    let said = !(environments.is_empty() && args.env_file.is_empty());
+    for environment in &environments {
+        gathered.extend(whole(access, cx, environment, &args.only).await?);
+    }
+    gathered.extend(
+        keys.into_iter()
+            .map(|(variable, key)| (variable, Source::Key(KeyArgument::Reference(key)))),
+    );
+    for path in &args.env_file {
+        gathered.extend(file(path)?);
+    }
+    own(cx, &mut gathered)?;
+    for pair in &args.key {
+        let (variable, source) = single(pair)?;
+        gathered.insert(variable, source);
+    }
+    if gathered.is_empty() && !said {
+        return Err(Error::usage(
+            "nothing says which keys the program is to have",
+            "give `--env`, `--env-file` or `--key`, or write a `.ibyok.toml`",
+        ));
+    }
+    Ok(gathered)
+}
+
+/// Every key of an environment, or those whose names match.
+async fn whole(
+    access: &dyn Access,
+    cx: &mut Cx<'_>,
+    environment: &EnvironmentName,
+    only: &[String],
+) -> Result<Sources> {
+    let only: Vec<Pattern> = tokens::patterns(only)?;
+    let wants = |name: &str| only.is_empty() || only.iter().any(|pattern| pattern.matches(name));
+    let wanted = fetch::of_environment(access, cx, environment, wants).await?;
+    let sources = wanted
+        .into_iter()
+        .map(|one| (one.variable, Source::Key(KeyArgument::Reference(one.key))));
+    Ok(sources.collect())
+}
+
+/// A `VAR=REF`.
+fn single(pair: &str) -> Result<(String, Source)> {
+    let parts = pair.split_once('=').filter(|(variable, _)| !variable.is_empty());
+    let (variable, reference) = parts.ok_or_else(|| {
+        let what = format!("`{}` is no `VAR=REF`", crate::show::clean(pair));
+        Error::usage(what, "for example `--key TOKEN=prod/stripe`")
+    })?;
+    Ok((variable.to_owned(), Source::Key(reference.parse()?)))
+}
+
+fn file(path: &Path) -> Result<Sources> {
+    let text = import::read_file(path, ENV_FILE_MAX)?;
+    let parsed = dotenv::parse(&text)?;
+    let sources = parsed.assignments.iter().map(|assignment| {
+        let source = source(&assignment.variable, &assignment.value)?;
+        Ok((assignment.variable.clone(), source))
+    });
+    sources.collect()
+}
+
+/// Our own variables win over what was gathered: references among them are resolved, others pass as they are.
+fn own(cx: &mut Cx<'_>, gathered: &mut Sources) -> Result<()> {
+    for (variable, value) in cx
+        .environment
+        .iter()
+        .filter(|(variable, _)| !variable.starts_with("IBYOK_"))
+    {
+        if value.starts_with(SCHEME) {
+            gathered.insert(variable.clone(), source(variable, value)?);
+        } else if let Some(Source::Key(_)) = gathered.remove(variable) {
+            cx.io
+                .say(&format!("{variable} is in our environment already, and stays as it is"));
+        }
+    }
+    Ok(())
+}
+
+fn source(variable: &str, value: &str) -> Result<Source> {
+    if !value.starts_with(SCHEME) {
+        return Ok(Source::Plain(value.to_owned()));
+    }
+    let key: KeyRef = value.parse().map_err(|error: ibyok_core::Error| {
+        let hint = error.hint().unwrap_or_default();
+        Error::usage(format!("{}: {error}", crate::show::clean(variable)), hint)
+    })?;
+    Ok(Source::Key(KeyArgument::Reference(key)))
+}
+
+/// Retrieves what is to be retrieved: all of it, or nothing.
+///
+/// # Errors
+/// As [`Access::retrieve`]; [`Error::Usage`] for a value that no variable can hold.
+pub(super) async fn resolve(access: &dyn Access, sources: Sources) -> Result<BTreeMap<String, OsString>> {
+    let mut variables = BTreeMap::new();
+    let mut wanted = Vec::new();
+    for (variable, source) in sources {
+        match source {
+            Source::Plain(text) => drop(variables.insert(variable, OsString::from(text))),
+            Source::Key(key) => wanted.push(Wanted {
+                key: key.resolve(access).await?,
+                variable,
+            }),
+        }
+    }
+    for (variable, fetched) in fetch::all(access, &wanted).await? {
+        variables.insert(variable.clone(), os_value(&variable, &fetched)?);
+    }
+    Ok(variables)
+}
+
+fn os_value(variable: &str, fetched: &Fetched) -> Result<OsString> {
+    let bytes = fetched.value.expose_secret();
+    if bytes.contains(&0) {
+        return Err(Error::usage(
+            format!(
+                "the value of `{}` holds a NUL, which no variable can ({variable})",
+                fetched.reference
+            ),
+            "`ibyok get REF -n -o FILE` writes it to a file",
+        ));
+    }
+    Ok(OsString::from_vec(bytes.to_vec()))
+}
