@@ -24,6 +24,7 @@
 mod directory;
 mod given;
 mod kek;
+mod reopening;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -33,11 +34,12 @@ use std::time::Duration;
 
 use ibyok_audit::{Durability, FileSink, StdoutSink};
 use ibyok_crypto::{Kek, VaultId};
-use ibyok_storage::{FileStore, Store};
+use ibyok_storage::Store;
 use ipnet::IpNet;
 
 pub use self::given::Given;
 pub use self::kek::{KekChoice, Passphrase};
+use self::reopening::ReopeningStore;
 use crate::builder::{VaultBuilder, vault_in};
 use crate::error::{Error, Result};
 use crate::model::name::{EnvironmentName, Namespace};
@@ -239,7 +241,7 @@ impl Settings {
 
     async fn open_store(&self) -> Result<Arc<dyn Store>> {
         match &self.store {
-            None => Ok(Arc::new(FileStore::open(self.store_file()).await?)),
+            None => Ok(Arc::new(ReopeningStore::open(&self.store_file()).await?)),
             Some(url) => Ok(ibyok_storage::open(url).await?),
         }
     }
