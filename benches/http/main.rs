@@ -2,7 +2,8 @@
 //!
 //! This program is the generator of load. The servers are this same program started again, each a process of its own: one is
 //! the whole of `ibyok-server`, told where its vault is by flags and variables as anybody's would be; the other is an axum
-//! hello world whose body has the size of a retrieval's answer. They are measured in turns, round after round.
+//! hello world whose body has the size of a retrieval's answer. They are measured in turns, round after round. Started once
+//! more, it is the whole of `ibyok`.
 
 mod compare;
 mod hello;
@@ -21,6 +22,11 @@ const ROLE: &str = "IBYOK_BENCH_ROLE";
 fn main() -> ExitCode {
     match std::env::var(ROLE).as_deref() {
         Ok("server") => ibyok_server::command_line(),
+        Ok("cli") => {
+            let environment = ibyok_cli::process_environment();
+            let streams = ibyok_cli::Io::of_process(&environment);
+            ibyok_cli::run(std::env::args_os(), &environment, streams)
+        }
         Ok("hello") => ended(hello::serve()),
         _ => ended(measure()),
     }

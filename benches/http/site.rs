@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use ibyok_benches::Result;
 use ibyok_core::settings::{Given, Locations, Settings};
@@ -61,6 +62,21 @@ impl Site {
             command.envs(self.homes()).args(["--listen", &address.to_string()]);
             command.args(["--durability", durability, "--log", log]);
         })
+    }
+
+    /// Runs `ibyok get` for a key here, as its operator.
+    pub(crate) fn get(&self) -> Result<()> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command
+            .env(crate::ROLE, "cli")
+            .envs(self.homes())
+            .env_remove("IBYOK_TOKEN");
+        command.args(["get", "prod/key-7"]).current_dir(self.home.path());
+        let output = command.stdin(Stdio::null()).output()?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into());
+        }
+        Ok(())
     }
 
     /// The bytes of a request for a key's value.

@@ -16,8 +16,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn measure() -> Result<()> {
     let site = Site::new().await?;
-    let (mut firsts, mut idle) = (Vec::new(), Vec::new());
+    let (mut gets, mut firsts, mut idle) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..STARTS {
+        let begun = Instant::now();
+        site.get()?;
+        gets.push(begun.elapsed().as_secs_f64() * 1e3);
         let begun = Instant::now();
         let server = site.serve("synced", "info")?;
         until_it_answers(server.address, &site.request(server.address)).await?;
@@ -25,6 +28,7 @@ pub(crate) async fn measure() -> Result<()> {
         tokio::time::sleep(Duration::from_millis(300)).await;
         idle.extend(server.megabytes());
     }
+    println!("`ibyok get`, from its start to its end      {:>8.1} ms", median(&gets));
     println!("start of a server to its first retrieval  {:>8.1} ms", median(&firsts));
     println!("memory of a server that is idle           {:>8.1} MB\n", median(&idle));
     Ok(())
