@@ -67,45 +67,20 @@ fn is_blank(statement: &str) -> bool {
 
 fn assignment(file: &str, statement: &Statement<'_>) -> Result<Option<Assignment>> {
     let Some(range) = &statement.value else {
-        let words: Vec<&str> = statement.text.split_whitespace().collect();
-        return match words.as_slice() {
-            ["export", name] | [name] if is_variable(name) => Ok(None),
-            _ => Err(no_assignment(statement.line)),
-        };
+        return bare(statement).map(|()| None);
     };
     let raw = file.get(range.clone()).unwrap_or("");
-    let quoted = raw.starts_with(['"', '\'', '`']);
-    let unescaped = if raw.starts_with('"') {
-        plain_dollars(raw)
-    } else {
-        Zeroizing::new(raw.to_owned())
+    let unescaped = match raw.starts_with('"') {
+        true => plain_dollars(raw),
+        false => Zeroizing::new(raw.to_owned()),
     };
-    // Asked about one statement at a time: the library folds duplicates, and we name them. A `#` without a space before it is
-    // kept, where the library would cut.
-    let value = if quoted { unescaped.as_str() } else { "" };
     let head = file.get(statement.start..range.start).unwrap_or("");
     let end = statement.start + statement.text.len();
-    let tail = if quoted {
-        file.get(range.end..end).unwrap_or("")
-    } else {
-        ""
-    };
-    let one = Zeroizing::new(format!("{head}{value}{tail}"));
-    let mut entries = dotenvor::parse_str(&one).map_err(|error| refused(statement.line, &error))?;
-    let entry = entries
-        .pop()
-        .filter(|_| entries.is_empty())
-        .ok_or_else(|| no_assignment(statement.line))?;
-    if !is_variable(&entry.key) {
-        return Err(Error::usage(
-            format!(
-                "line {}: `{}` is no name of a variable",
-                statement.line,
-                crate::show::clean(&entry.key)
-            ),
-            "a variable has letters, digits and `_`, and begins with no digit",
-        ));
-    }
+    let tail = file.get(range.end..end).unwrap_or("");
+    let quoted = raw.starts_with(['"', '\'', '`']);
+    // A value without quotes is what it is, and the library would cut it at a `#` without a space before it.
+    let (value, tail) = if quoted { (unescaped.as_str(), tail) } else { ("", "") };
+    let entry = entry(statement.line, &Zeroizing::new(format!("{head}{value}{tail}")))?;
     let value = if quoted { Zeroizing::new(entry.value) } else { unescaped };
     let literal_dollar = !raw.starts_with('\'') && value.contains('$');
     Ok(Some(Assignment {
@@ -114,6 +89,34 @@ fn assignment(file: &str, statement: &Statement<'_>) -> Result<Option<Assignment
         line: statement.line,
         literal_dollar,
     }))
+}
+
+/// A statement that names a variable and assigns nothing.
+fn bare(statement: &Statement<'_>) -> Result<()> {
+    let words: Vec<&str> = statement.text.split_whitespace().collect();
+    match words.as_slice() {
+        ["export", name] | [name] if is_variable(name) => Ok(()),
+        _ => Err(no_assignment(statement.line)),
+    }
+}
+
+/// What the library reads in one statement. It is asked about one at a time: it folds duplicates, and we name them.
+fn entry(line: usize, statement: &str) -> Result<dotenvor::Entry> {
+    let mut entries = dotenvor::parse_str(statement).map_err(|error| refused(line, &error))?;
+    let entry = entries
+        .pop()
+        .filter(|_| entries.is_empty())
+        .ok_or_else(|| no_assignment(line))?;
+    if is_variable(&entry.key) {
+        return Ok(entry);
+    }
+    Err(Error::usage(
+        format!(
+            "line {line}: `{}` is no name of a variable",
+            crate::show::clean(&entry.key)
+        ),
+        "a variable has letters, digits and `_`, and begins with no digit",
+    ))
 }
 
 /// In double quotes `\$` stands for `$`; the library leaves the backslash, since it leaves expansion to others.

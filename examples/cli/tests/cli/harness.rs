@@ -113,7 +113,7 @@ impl Call {
         let mut command = assert_cmd::Command::from_std(self.command);
         let output = command
             .write_stdin(self.stdin.unwrap_or_default())
-            .timeout(std::time::Duration::from_secs(20))
+            .timeout(std::time::Duration::from_secs(60))
             .output();
         Done::of(&output.unwrap())
     }

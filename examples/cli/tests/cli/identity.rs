@@ -104,10 +104,11 @@ fn a_token_that_is_not_whole_is_refused_with_one_and_the_same_answer() {
 #[test]
 fn a_token_ends_when_it_says() {
     let place = Place::with_key("dev/k", "v");
-    let token = place.token(&["short", "--env", "dev", "--expires", "2s"]);
-    place.ibyok(&["get", "dev/k"]).env("IBYOK_TOKEN", &token).ok();
-    std::thread::sleep(std::time::Duration::from_millis(2100));
+    let token = place.token(&["short", "--env", "dev", "--expires", "1s"]);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
     place.ibyok(&["get", "dev/k"]).env("IBYOK_TOKEN", &token).fails(3);
+    let shown = place.ibyok(&["tokens", "show", "short", "--json"]).ok().json();
+    assert_eq!(shown["state"], "expired");
 }
 
 #[test]
