@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use self::faults::{Backend, hides, history, id, is_unavailable, put, recovers, replies, timed};
 use self::servers::postgres::{PASSWORD, Postgres};
+use self::servers::tls::Certificates;
 
 /// For what leaves the server as it is.
 static SHARED: LazyLock<Postgres> = LazyLock::new(|| Postgres::start(&[]));
@@ -118,7 +119,7 @@ async fn acknowledged_writes_survive_a_kill_at_any_time() {
     let mut server = Postgres::start(&[]);
     let store = fresh(&server, "acknowledged").await;
     let mut acknowledged = Vec::new();
-    for round in 0..3_u16 {
+    for round in 0..2_u16 {
         let mut writers = JoinSet::new();
         for writer in 0..8_u16 {
             let store = Arc::clone(&store);
@@ -394,4 +395,33 @@ async fn a_single_connection_serves_many() {
         calls.spawn(async move { store.get(&id(1)).await.unwrap().unwrap().bytes });
     }
     assert!(calls.join_all().await.iter().all(|bytes| bytes == b"x"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_verify_full_only_the_right_certificate_will_do() {
+    let (right, wrong) = (Certificates::new(), Certificates::new());
+    let settings = [
+        "ssl=on".to_owned(),
+        format!("ssl_cert_file={}", right.shown("server.pem")),
+        format!("ssl_key_file={}", right.shown("server.key")),
+    ];
+    let server = Postgres::start(&settings.iter().map(String::as_str).collect::<Vec<_>>());
+    let url = |mode: &str, authority: &Certificates| {
+        let parameters = format!("sslmode={mode}&sslrootcert={}", authority.shown("authority.pem"));
+        server.url().replace("sslmode=disable", &parameters)
+    };
+    let store = open(&url("verify-full", &right)).await.unwrap();
+    put(&*store, 1, b"x").await;
+    let health = store.check().await.unwrap();
+    assert!(
+        health.detail.contains(&("tls".to_owned(), "on".to_owned())),
+        "{health:?}"
+    );
+    recovers(&*store, &id(1), b"x").await;
+
+    let (opened, _) = timed(open(&url("verify-full", &wrong))).await;
+    assert!(is_unavailable(&opened), "{opened:?}");
+    let other_name = url("verify-full", &right).replace("127.0.0.1", "localhost");
+    let (opened, _) = timed(open(&other_name)).await;
+    assert!(is_unavailable(&opened), "{opened:?}");
 }

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use self::faults::{Backend, hides, history, id, is_unavailable, put, recovers, replies, timed};
 use self::servers::redis::{PASSWORD, Redis};
+use self::servers::tls::Certificates;
 
 /// For what leaves the server as it is.
 static SHARED: LazyLock<Redis> = LazyLock::new(|| Redis::start(&[]));
@@ -405,4 +406,52 @@ async fn a_wrong_url_is_refused_without_showing_the_password() {
     }
     let store = RedisStore::open(&right).await.unwrap();
     assert!(!format!("{store:?} {:?}", store.check().await.unwrap()).contains("pw-SENTINEL"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_tls_only_the_right_certificate_will_do() {
+    let (right, wrong) = (Certificates::new(), Certificates::new());
+    let port = servers::free_port().to_string();
+    let (certificate, key, authority) = (
+        right.shown("server.pem"),
+        right.shown("server.key"),
+        right.shown("authority.pem"),
+    );
+    let server = Redis::start(&[
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        &certificate,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &authority,
+        "--tls-auth-clients",
+        "no",
+    ]);
+    let url = server
+        .url()
+        .replace("redis://", "rediss://")
+        .replace(&server.port().to_string(), &port);
+    let store = open(&format!("{url}?sslrootcert={authority}")).await.unwrap();
+    put(&*store, 1, b"x").await;
+    recovers(&*store, &id(1), b"x").await;
+
+    for url in [
+        url.clone(),
+        format!("{url}?sslrootcert={}", wrong.shown("authority.pem")),
+        format!("{url}?sslrootcert={authority}").replace("127.0.0.1", "localhost"),
+    ] {
+        let (opened, _) = timed(open(&url)).await;
+        let error = opened.map(drop).unwrap_err();
+        assert!(
+            matches!(error, Error::Unavailable { .. } | Error::Refused { .. }),
+            "{error:?}"
+        );
+        hides(&error, &["pw-SENTINEL"]);
+    }
+    for wrong in ["/nowhere", &key] {
+        let error = open(&format!("{url}?sslrootcert={wrong}")).await.unwrap_err();
+        assert!(matches!(error, Error::Refused { .. }), "{error:?}");
+    }
 }

@@ -153,15 +153,9 @@ fn client(mut location: Location) -> Result<Client> {
     }
     // The driver takes the process's provider, and there may be none yet. If there is one, it is left.
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
-    let root_cert = roots.map(|path| {
-        fs::read(&path).map_err(|error| {
-            let hint = "see that it is there and can be read";
-            Error::refused(format!("`sslrootcert` in the store URL: {error}"), hint)
-        })
-    });
     let certificates = TlsCertificates {
         client_tls: None,
-        root_cert: root_cert.transpose()?,
+        root_cert: roots.as_deref().map(authorities).transpose()?,
     };
     Client::build_with_tls(info, certificates).map_err(|error| {
         Error::refused(
@@ -169,6 +163,17 @@ fn client(mut location: Location) -> Result<Client> {
             FORM,
         )
     })
+}
+
+/// A file of authorities. One that holds none would trust nobody, and the error would not say why.
+fn authorities(path: &str) -> Result<Vec<u8>> {
+    let hint = "name a PEM file of certificates that can be read";
+    let refused = |what: &str| Error::refused(format!("`sslrootcert` in the store URL: {what}"), hint);
+    let pem = fs::read(path).map_err(|error| refused(&error.to_string()))?;
+    match String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
+        true => Ok(pem),
+        false => Err(refused("there is no certificate in it")),
+    }
 }
 
 impl Debug for RedisStore {

@@ -4,6 +4,7 @@
     unreachable_pub,
     clippy::allow_attributes,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a helper of tests, in which whatever goes wrong is a panic"

@@ -7,6 +7,7 @@
     clippy::allow_attributes,
     clippy::exhaustive_enums,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "each test binary uses a part of it, and whatever goes wrong is a panic"
 )]

@@ -7,6 +7,7 @@
     unreachable_pub,
     clippy::allow_attributes,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "each test binary uses a part of it, and whatever goes wrong is a panic"
@@ -14,6 +15,7 @@
 
 pub mod postgres;
 pub mod redis;
+pub mod tls;
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 
 use super::{Directory, family, free_port, listens, output, signal, until};
 
@@ -22,24 +23,13 @@ pub struct Postgres {
 impl Postgres {
     /// Starts one with these settings, such as `fsync=off`, over its defaults.
     pub fn start(settings: &[&str]) -> Self {
-        let directory = Directory::new("postgres");
-        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let password = directory.path().join("password");
-        fs::write(&password, PASSWORD).unwrap();
-        own(directory.path());
-        own(&password);
+        let directory = place();
+        let data = directory.path().join("data");
         output(
-            program("initdb")
-                .args([
-                    "--auth=scram-sha-256",
-                    "--username=postgres",
-                    "--encoding=UTF8",
-                    "--locale=C",
-                    "--no-sync",
-                ])
-                .arg(format!("--pwfile={}", password.display()))
-                .arg("-D")
-                .arg(directory.path().join("data")),
+            Command::new("cp")
+                .arg("-a")
+                .arg(TEMPLATE.path().join("data"))
+                .arg(&data),
         );
         let mut postgres = Postgres {
             directory,
@@ -184,6 +174,33 @@ impl Drop for Background {
     }
 }
 
+/// An empty database, from which each server's is copied: making one takes a second or more.
+static TEMPLATE: LazyLock<Directory> = LazyLock::new(|| {
+    let directory = place();
+    let password = directory.path().join("password");
+    fs::write(&password, PASSWORD).unwrap();
+    own(&password);
+    let mut initdb = program("initdb");
+    initdb.args([
+        "--auth=scram-sha-256",
+        "--username=postgres",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--no-sync",
+    ]);
+    initdb.arg(format!("--pwfile={}", password.display()));
+    initdb.arg("-D").arg(directory.path().join("data"));
+    output(&mut initdb);
+    directory
+});
+
+fn place() -> Directory {
+    let directory = Directory::new("postgres");
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    own(directory.path());
+    directory
+}
+
 fn is_gone(pid: u32) -> bool {
     // A child that has ended and was not waited for is a zombie.
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -208,7 +225,7 @@ fn program(name: &str) -> Command {
 }
 
 /// Gives a path to the user that PostgreSQL runs as.
-fn own(path: &Path) {
+pub fn own(path: &Path) {
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
         let (user, group) = user();
         chown(path, Some(user), Some(group)).unwrap();
