@@ -1,8 +1,11 @@
 //! The whole path, once: what every other test takes for granted.
 
-use ibyok_tests::{Oracle, Request, ServerOptions};
+use std::fs;
+use std::time::{Duration, Instant};
 
-use crate::home_with_vault;
+use ibyok_tests::{Home, Oracle, Request, ServerOptions};
+
+use crate::{PROGRAMS, home_with_vault};
 
 #[test]
 fn a_value_goes_in_by_one_program_and_comes_out_by_the_others() {
@@ -28,4 +31,28 @@ fn a_value_goes_in_by_one_program_and_comes_out_by_the_others() {
     oracle.acknowledge("prod/openai", "sk-journey");
     oracle.check(&home);
     assert_eq!(oracle.values(), 4);
+}
+
+#[test]
+fn the_demonstration_shows_all_of_it_and_leaves_nothing_behind() {
+    let home = Home::empty(PROGRAMS);
+    let temporary = home.path("home/tmp");
+    fs::create_dir(&temporary).unwrap();
+    let begun = Instant::now();
+    let shown = home
+        .ibyok(["--json", "demo"])
+        .env("TMPDIR", &temporary)
+        .without("IBYOK_VAULT")
+        .run()
+        .done()
+        .json();
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(shown["ok"], true, "{shown}");
+    let left: Vec<_> = fs::read_dir(&temporary).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+    let home_files: Vec<_> = fs::read_dir(home.path("home"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(home_files, ["tmp"]);
 }

@@ -1,0 +1,41 @@
+//! Several nodes on one store: what is changed on one holds on the others, whatever becomes of the store, the network or the KMS.
+//! This list is the table of contents.
+
+use ibyok_tests::Programs;
+
+const PROGRAMS: Programs = Programs {
+    ibyok: env!("CARGO_BIN_EXE_ibyok-under-test"),
+    server: env!("CARGO_BIN_EXE_server-under-test"),
+};
+
+#[path = "../../crates/ibyok-crypto/tests/kms_stub/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "it serves other tests as well")]
+mod kms_stub;
+#[path = "../../crates/ibyok-storage/tests/proxy/mod.rs"]
+mod proxy;
+#[path = "../../crates/ibyok-storage/tests/servers/mod.rs"]
+mod servers;
+
+/// The servers that stores are on.
+mod shared;
+
+/// Nodes on a store, and what is asked of them.
+mod site;
+
+/// Makes one test of each store out of a function that takes a [`shared::Shared`].
+macro_rules! on {
+    ($($store:ident)+, $($promise:ident)+) => { $crate::on!(@ ($($store)+) ($($promise)+)); };
+    (@ ($($store:ident)+) $promises:tt) => { $($crate::on!(@@ $store $promises);)+ };
+    (@@ $store:ident ($($promise:ident)+)) => {
+        mod $store {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $promise() {
+                super::$promise($crate::shared::Shared::$store()).await;
+            })+
+        }
+    };
+}
+use on;
+
+/// What is taken away on one node is away on the others within a second.
+mod agreement;
