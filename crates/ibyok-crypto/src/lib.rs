@@ -1,8 +1,9 @@
 //! Envelope encryption for IBYOK: secrets that zeroize, sealing, wrapping, and the [`Kek`] trait.
 //!
-//! A KEK (key-encryption key: AWS KMS, a file, a passphrase) **wraps** a realm's environment key; the environment key **wraps** data keys and
-//! **seals** records; a data key **seals** the fields of one version of one key. What is sealed at a [`Place`] opens at no other: the place is
-//! the cipher's associated data. One construction does all of it, byte for byte as in `docs/format.md`.
+//! A KEK (key-encryption key: a file, a passphrase, with the feature `aws-kms` a key of AWS KMS) **wraps** a realm's environment key; the
+//! environment key **wraps** data keys and **seals** records; a data key **seals** the fields of one version of one key. What is sealed at a
+//! [`Place`] opens at no other: the place is the cipher's associated data. One construction does all of it, byte for byte as in
+//! `docs/format.md`.
 //!
 //! ```
 //! use std::sync::Arc;
