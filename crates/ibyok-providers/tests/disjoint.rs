@@ -2,7 +2,7 @@
 //! tried on examples, by walking the automata of both side by side.
 #![expect(clippy::panic, clippy::expect_used, reason = "helpers of tests are tests")]
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::LazyLock};
 
 use ibyok_providers::Catalogue;
 use regex_automata::{
@@ -11,11 +11,24 @@ use regex_automata::{
     util::{primitives::StateID, start, syntax},
 };
 
+/// The most memory, in bytes, that one automaton may take.
+const SIZE_LIMIT: usize = 4 << 20;
+
 type Dfa = dense::DFA<Vec<u32>>;
+
+/// The provider, pattern and automaton of every shape that is recognised.
+static SHAPES: LazyLock<Vec<(&str, &str, Dfa)>> = LazyLock::new(|| {
+    let providers = Catalogue::builtin().iter();
+    let shapes = providers.flat_map(|provider| provider.shapes().iter().map(move |shape| (provider.id(), shape)));
+    let strong = shapes.filter(|(_, shape)| !shape.is_context_only());
+    strong
+        .map(|(owner, shape)| (owner, shape.pattern(), automaton(shape.pattern())))
+        .collect()
+});
 
 #[test]
 fn no_value_is_recognised_as_the_key_of_two_providers() {
-    let shapes = recognised();
+    let shapes = &*SHAPES;
     for (place, (owner, pattern, dfa)) in shapes.iter().enumerate() {
         for (other, other_pattern, other_dfa) in shapes.iter().take(place).filter(|(other, ..)| other != owner) {
             if let Some(value) = common(dfa, other_dfa) {
@@ -27,13 +40,13 @@ fn no_value_is_recognised_as_the_key_of_two_providers() {
 
 #[test]
 fn no_mock_is_recognised_as_a_key() {
-    let shapes = recognised();
+    let shapes = &*SHAPES;
     for provider in Catalogue::builtin().iter() {
         let mocks = automaton(&format!(
             "{}[0-9A-Za-z]{{32}}",
             provider.mock_prefix().replace('.', r"\.")
         ));
-        for (owner, pattern, dfa) in &shapes {
+        for (owner, pattern, dfa) in shapes {
             if let Some(value) = common(&mocks, dfa) {
                 panic!(
                     "the mock of {} may be {value:?}, which fits {owner} ({pattern})",
@@ -53,27 +66,30 @@ fn the_proof_finds_what_two_shapes_share() {
     assert_eq!(overlap("a.c", "abd"), None);
 }
 
-/// The provider, pattern and automaton of every shape that is recognised.
-fn recognised() -> Vec<(&'static str, &'static str, Dfa)> {
-    let providers = Catalogue::builtin().iter();
-    let shapes = providers.flat_map(|provider| provider.shapes().iter().map(move |shape| (provider.id(), shape)));
-    let strong = shapes.filter(|(_, shape)| !shape.is_context_only());
-    strong
-        .map(|(owner, shape)| (owner, shape.pattern(), automaton(shape.pattern())))
-        .collect()
+#[test]
+fn a_pattern_about_which_nothing_can_be_proved_is_refused() {
+    assert!(build("[ab]*a[ab]{40}").is_err());
 }
 
 fn automaton(pattern: &str) -> Dfa {
+    build(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"))
+}
+
+fn build(pattern: &str) -> Result<Dfa, String> {
     let config = dense::Config::new().start_kind(StartKind::Anchored);
+    // A pattern that needs more repeats something that overlaps with what follows it: name its lengths.
+    let config = config
+        .dfa_size_limit(Some(SIZE_LIMIT))
+        .determinize_size_limit(Some(SIZE_LIMIT));
     let syntax = syntax::Config::new().unicode(false).utf8(false);
     let nfa = regex_automata::nfa::thompson::Config::new().utf8(false);
     let mut builder = dense::Builder::new();
-    let dfa = builder
+    builder
         .configure(config)
         .syntax(syntax)
         .thompson(nfa)
-        .build(&format!(r"\A(?:{pattern})\z"));
-    dfa.unwrap_or_else(|error| panic!("{pattern}: {error}"))
+        .build(&format!(r"\A(?:{pattern})\z"))
+        .map_err(|error| error.to_string())
 }
 
 /// A value that both accept, if there is one: a search over the pairs of states that the same bytes lead to.
@@ -85,11 +101,7 @@ fn common(left: &Dfa, right: &Dfa) -> Option<String> {
         if accepts(left, l) && accepts(right, r) {
             return Some(String::from_utf8_lossy(&value).into_owned());
         }
-        let mut classes = HashSet::new();
         for byte in 0..=255 {
-            if !classes.insert((left.byte_classes().get(byte), right.byte_classes().get(byte))) {
-                continue;
-            }
             let next = (left.next_state(l, byte), right.next_state(r, byte));
             if !left.is_dead_state(next.0) && !right.is_dead_state(next.1) && seen.insert(next) {
                 open.push((next, value.iter().copied().chain([byte]).collect()));
