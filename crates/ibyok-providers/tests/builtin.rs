@@ -178,7 +178,7 @@ fn what_everything_looks_like_is_recognised_as_nothing() {
         "postgres://user:password@localhost:5432/database".into(),
         "https://example.com/callback".into(),
         "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n".into(),
-        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJleGFtcGxlIn0.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into(),
+        format!("eyJ{0}.eyJ{0}.{1}", "hbGciOiJIUzI1NiJ9", "A".repeat(43)),
         "{\"type\": \"user\"}".into(),
         "sk-".into(),
         "1.2.3.4".into(),

@@ -291,6 +291,23 @@ fn a_value_cannot_be_the_key_of_two_providers() {
 }
 
 #[test]
+fn a_value_that_two_shapes_fit_is_recognised_as_neither() {
+    let acme = with("acme-[a-z]{20}", "key-[a-z]{20}").replace("\"acme-{20", "\"key-{20");
+    let other = OTHER
+        .replace("other-[a-z]{20}", "key-[0-9a-f]{20}")
+        .replace("\"other-{20:letters", "\"key-{20:zeros");
+    let catalogue = Catalogue::parse(&format!("{acme}{other}")).unwrap();
+    let owner = |value: &str| {
+        catalogue
+            .recognise(value.as_bytes())
+            .map(|provider| provider.id().to_owned())
+    };
+    assert_eq!(owner("key-zzzzzzzzzzzzzzzzzzzz").as_deref(), Some("acme"));
+    assert_eq!(owner("key-11111111111111111111").as_deref(), Some("other"));
+    assert_eq!(owner("key-aaaaaaaaaaaaaaaaaaaa"), None);
+}
+
+#[test]
 fn a_mock_cannot_fit_a_shape() {
     let error = fault(&with("'acme-[a-z]{20}'", "'acme-[a-z0-9A-Z-]{20,99}'"));
     assert_eq!((error.entry(), error.field()), (Some("acme"), Some("mock")));
