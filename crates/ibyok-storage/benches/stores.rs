@@ -1,0 +1,149 @@
+//! How long a get, a put and a page of a listing take in each store, on servers that it starts itself:
+//! `cargo bench -p ibyok-storage --features postgres,redis --bench stores [-- RECORDS]`.
+#![allow(
+    clippy::allow_attributes,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a program to be looked at"
+)]
+
+#[path = "../tests/servers/mod.rs"]
+mod servers;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ibyok_storage::{ChangeNumber, Collection, Expect, FileStore, Kind, RecordId, Store, open};
+use sqlx::postgres::PgPoolOptions;
+use tokio::task::JoinSet;
+
+use self::servers::postgres::Postgres;
+use self::servers::redis::Redis;
+
+/// About what a key with one version takes.
+const SIZE: usize = 1000;
+const ROUNDS: u32 = 2000;
+
+fn id(kind: u8, number: u32) -> RecordId {
+    let collection = Collection::new(Kind::new(kind), *b"aB3dE5gH").unwrap();
+    RecordId::new(collection, u128::from(number).to_be_bytes())
+}
+
+#[tokio::main]
+async fn main() {
+    let records = std::env::args()
+        .find_map(|argument| argument.parse().ok())
+        .unwrap_or(100);
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (postgres, redis) = (Postgres::start(&[]), Redis::start(&[]));
+    println!("{records} records of {SIZE} bytes; median and 99th percentile of {ROUNDS}, one at a time, in µs");
+    println!(
+        "{:<22}{:>16}{:>16}{:>16}{:>16}{:>14}",
+        "", "get", "changes", "put", "list (≤1000)", "gets/s at 32"
+    );
+    let file: Arc<dyn Store> = Arc::new(FileStore::open(directory.path().join("store")).await.unwrap());
+    measure("file", file, records).await;
+    measure("postgres", open(&postgres.url()).await.unwrap(), records).await;
+    pool(&postgres).await;
+    measure("redis", open(&redis.url()).await.unwrap(), records).await;
+}
+
+async fn measure(name: &str, store: Arc<dyn Store>, records: u32) {
+    fill(&store, records).await;
+    let upto = store.changes(ChangeNumber::default()).await.unwrap().upto;
+    let get = times(ROUNDS, |round| store.get_of(id(200, round % records))).await;
+    let changes = times(ROUNDS, |_| store.changes_of(upto)).await;
+    let puts = times(ROUNDS / 4, |round| store.create(id(3, round))).await;
+    let list = times(ROUNDS / 10, |_| store.page_of(*id(200, 0).collection())).await;
+    let rate = rate(&store, records).await;
+    println!("{name:<22}{get:>16}{changes:>16}{puts:>16}{list:>16}{rate:>14}");
+}
+
+/// The same get through a pool of the driver's, which pings before each use.
+async fn pool(postgres: &Postgres) {
+    let pool = PgPoolOptions::new()
+        .max_connections(8)
+        .connect(&postgres.url())
+        .await
+        .unwrap();
+    let get = times(ROUNDS, |round| {
+        let pool = pool.clone();
+        async move {
+            sqlx::query("SELECT revision, bytes FROM ibyok.records WHERE kind = 200 AND realm = $1 AND id = $2")
+                .bind(b"aB3dE5gH".as_slice())
+                .bind(u128::from(round % 100).to_be_bytes().as_slice())
+                .fetch_optional(&pool)
+                .await
+                .unwrap();
+        }
+    });
+    println!("{:<22}{:>16}", "(through a pool)", get.await);
+}
+
+/// With many at once, in a collection that stays out of the feed.
+async fn fill(store: &Arc<dyn Store>, records: u32) {
+    let mut writers = JoinSet::new();
+    for first in 0..32 {
+        let store = Arc::clone(store);
+        writers.spawn(async move {
+            for number in (first..records).step_by(32) {
+                store.put(&id(200, number), &[7; SIZE], Expect::Absent).await.unwrap();
+            }
+        });
+    }
+    writers.join_all().await;
+}
+
+async fn rate(store: &Arc<dyn Store>, records: u32) -> String {
+    let begun = Instant::now();
+    let mut readers = JoinSet::new();
+    for reader in 0..32 {
+        let store = Arc::clone(store);
+        readers.spawn(async move {
+            for round in 0..500 {
+                store.get(&id(200, (reader * 500 + round) % records)).await.unwrap();
+            }
+        });
+    }
+    readers.join_all().await;
+    format!("{:.0}", 16_000.0 / begun.elapsed().as_secs_f64())
+}
+
+async fn times<F: Future<Output = ()>>(rounds: u32, call: impl Fn(u32) -> F) -> String {
+    let mut took: Vec<Duration> = Vec::new();
+    for round in 0..rounds {
+        let begun = Instant::now();
+        call(round).await;
+        took.push(begun.elapsed());
+    }
+    took.sort_unstable();
+    let at = |share: usize| took[took.len() * share / 100].as_micros();
+    format!("{} / {}", at(50), at(99))
+}
+
+/// Calls that own what they need.
+trait Calls {
+    fn get_of(&self, id: RecordId) -> impl Future<Output = ()>;
+    fn changes_of(&self, since: ChangeNumber) -> impl Future<Output = ()>;
+    fn create(&self, id: RecordId) -> impl Future<Output = ()>;
+    fn page_of(&self, collection: Collection) -> impl Future<Output = ()>;
+}
+
+impl Calls for Arc<dyn Store> {
+    async fn get_of(&self, id: RecordId) {
+        self.get(&id).await.unwrap();
+    }
+
+    async fn changes_of(&self, since: ChangeNumber) {
+        self.changes(since).await.unwrap();
+    }
+
+    async fn create(&self, id: RecordId) {
+        self.put(&id, &[7; SIZE], Expect::Absent).await.unwrap();
+    }
+
+    async fn page_of(&self, collection: Collection) {
+        self.list(&collection, None, 1000).await.unwrap();
+    }
+}
