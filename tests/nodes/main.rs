@@ -39,3 +39,24 @@ use on;
 
 /// What is taken away on one node is away on the others within a second.
 mod agreement;
+
+/// A store that says nothing any more.
+mod silence;
+
+/// Replies that belong to other requests.
+mod mixed_up;
+
+/// Many writers of one key.
+mod writers;
+
+/// AWS KMS as the KEK.
+mod kms;
+
+/// An IAM policy in front of the stub of KMS.
+mod gate;
+
+/// A store that is away, does not write, or forgot.
+mod outage;
+
+/// Starting together, and stores that are another vault's.
+mod start;

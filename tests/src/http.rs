@@ -83,7 +83,7 @@ impl Request {
     /// Sends it, and reads the answer.
     ///
     /// # Errors
-    /// The connection's, and `InvalidData` for an answer that is cut or none.
+    /// The connection's, `UnexpectedEof` if it was closed without an answer, and `InvalidData` for an answer that is cut.
     pub fn try_send(&self, to: SocketAddr) -> io::Result<Answer> {
         Answer::to(&self.bytes(to), to)
     }
@@ -116,6 +116,8 @@ impl Answer {
         let mut raw = Vec::new();
         match stream.read_to_end(&mut raw) {
             Err(error) if raw.is_empty() => return Err(sent.err().unwrap_or(error)),
+            // Closed without a byte: not answered, which is not the same as an answer that is cut.
+            _ if raw.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
             _ => {}
         }
         Self::parse(raw)

@@ -56,6 +56,12 @@ impl Dice {
         Dice(seed)
     }
 
+    /// Dice that fall as this seed says.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Dice(seed)
+    }
+
     /// A number below the bound.
     pub fn below(&mut self, bound: u64) -> u64 {
         // splitmix64, <https://prng.di.unimi.it/splitmix64.c>

@@ -1,0 +1,177 @@
+//! A store that is away, that does not write, or that forgot: refused with the part named, never half served, and back by itself.
+
+use std::time::{Duration, Instant};
+
+use ibyok_core::{AccessToken, Code};
+
+use crate::shared::Shared;
+use crate::site::{Node, Site, code, key, said, unavailable};
+
+crate::on!(postgres redis, a_store_that_is_away_at_the_start_is_said_and_one_that_returns_is_found);
+
+/// How soon a node serves again after its store does.
+const BACK: Duration = Duration::from_secs(2);
+
+/// How old what a node releases may be.
+const PROMISED: Duration = Duration::from_secs(1);
+
+async fn a_store_that_is_away_at_the_start_is_said_and_one_that_returns_is_found(mut shared: Shared) {
+    let site = Site::new();
+    let node = site.create(&shared.url()).await;
+    node.set("prod/key", "first").await.expect("a key");
+    let token = node.token("reader", "prod").await;
+    node.get(&token, "prod/key").await.expect("a value");
+
+    shared.kill();
+    let begun = Instant::now();
+    assert!(unavailable(site.open(&shared.url()).await).contains("store"));
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    tokio::time::sleep(PROMISED).await;
+    assert!(unavailable(node.get(&token, "prod/key").await).contains("store"));
+    unavailable(node.set("prod/key", "second").await);
+    assert!(node.vault.ready().await.lease.is_some());
+
+    shared.restart();
+    let back = node.serves_again(&token, "prod/key", BACK).await;
+    println!("{}: back {back:?} after it was started again", shared.name());
+    assert_eq!(node.get(&token, "prod/key").await.expect("a value"), "first");
+    assert_eq!(node.set("prod/key", "third").await.expect("a version"), 2);
+    let late = site.open(&shared.url()).await.expect("a node");
+    assert_eq!(late.get(&token, "prod/key").await.expect("a value"), "third");
+}
+
+/// A write is refused and changes nothing; reading goes on.
+async fn reads_only(node: &Node, token: &AccessToken) {
+    for _ in 0..3 {
+        unavailable(node.set("prod/key", "second").await);
+        unavailable(node.operator().disable_key(&key("prod/key")).await);
+        assert_eq!(node.get(token, "prod/key").await.expect("a value"), "first");
+    }
+}
+
+/// Writes until one is taken.
+async fn writes_again(node: &Node) {
+    let begun = Instant::now();
+    while let Err(error) = node.set("prod/key", "second").await {
+        assert!(begun.elapsed() < BACK, "{}", said(&error));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let shown = node.operator().show_key(&key("prod/key")).await.expect("a key");
+    assert_eq!((shown.version, shown.disabled), (Some(2), false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_postgresql_that_is_read_only_is_read() {
+    let shared = Shared::postgres();
+    let Shared::Postgres(server) = &shared else {
+        unreachable!()
+    };
+    let site = Site::new();
+    let node = site.create(&shared.url()).await;
+    node.set("prod/key", "first").await.expect("a key");
+    let token = node.token("reader", "prod").await;
+
+    server.psql("ALTER SYSTEM SET default_transaction_read_only = on");
+    server.psql("SELECT pg_reload_conf()");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    reads_only(&node, &token).await;
+
+    server.psql_in_parts(&[
+        "SET default_transaction_read_only = off",
+        "ALTER SYSTEM RESET default_transaction_read_only",
+    ]);
+    server.psql("SELECT pg_reload_conf()");
+    writes_again(&node).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_postgresql_that_ends_every_connection_is_found_again() {
+    let shared = Shared::postgres();
+    let Shared::Postgres(server) = &shared else {
+        unreachable!()
+    };
+    let site = Site::new();
+    let node = site.create(&shared.url()).await;
+    node.set("prod/key", "first").await.expect("a key");
+    let token = node.token("reader", "prod").await;
+    for _ in 0..3 {
+        server.psql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'");
+        node.serves_again(&token, "prod/key", BACK).await;
+    }
+    writes_again(&node).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_redis_without_memory_is_read() {
+    let shared = Shared::redis();
+    let Shared::Redis(server) = &shared else { unreachable!() };
+    let site = Site::new();
+    let node = site.create(&shared.url()).await;
+    node.set("prod/key", "first").await.expect("a key");
+    let token = node.token("reader", "prod").await;
+
+    server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    reads_only(&node, &token).await;
+
+    server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    writes_again(&node).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_redis_that_forgot_everything_releases_nothing() {
+    let shared = Shared::redis();
+    let Shared::Redis(server) = &shared else { unreachable!() };
+    let site = Site::new();
+    let here = site.create(&shared.url()).await;
+    let there = site.open(&shared.url()).await.expect("a node");
+    here.set("prod/key", "first").await.expect("a key");
+    let (token, revoked) = (here.token("reader", "prod").await, here.token("revoked", "prod").await);
+    for node in [&here, &there] {
+        node.get(&token, "prod/key").await.expect("a value");
+    }
+    here.revoke("revoked").await.expect("revoked");
+
+    server.cli(&["FLUSHALL"]);
+    tokio::time::sleep(PROMISED).await;
+    for node in [&here, &there] {
+        for token in [&token, &revoked] {
+            let refused = code(&node.get(token, "prod/key").await);
+            let expected = [Code::Unauthenticated, Code::Integrity, Code::Unavailable];
+            assert!(refused.is_some_and(|code| expected.contains(&code)), "{refused:?}");
+        }
+    }
+    // Where it was revoked, its record is known to have been there.
+    println!(
+        "Redis, FLUSHALL: a revoked token gives {:?}",
+        code(&here.get(&revoked, "prod/key").await)
+    );
+    let opened = site.open(&shared.url()).await;
+    assert_eq!(code(&opened), Some(Code::NotFound));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_redis_that_lost_a_record_refuses_it_where_it_was_taken_away() {
+    let shared = Shared::redis();
+    let Shared::Redis(server) = &shared else { unreachable!() };
+    let site = Site::new();
+    site.create(&shared.url()).await;
+    let node = site.open_without_cache(&shared.url()).await.expect("a node");
+    node.set("prod/key", "first").await.expect("a key");
+    node.set("prod/other", "first").await.expect("a key");
+    let token = node.token("reader", "prod").await;
+    node.operator().disable_key(&key("prod/key")).await.expect("disabled");
+    node.operator().enable_key(&key("prod/key")).await.expect("enabled");
+    node.get(&token, "prod/key").await.expect("a value");
+
+    // Key records, of kind 3, go. The feed says nothing of it.
+    let names = server.cli(&["KEYS", "{ibyok}:record:3.*"]);
+    assert_eq!(names.lines().count(), 2, "{names}");
+    for name in names.lines() {
+        server.cli(&["DEL", name]);
+    }
+    assert_eq!(code(&node.get(&token, "prod/key").await), Some(Code::Integrity));
+    // Of the other one nobody promised anything.
+    assert_eq!(code(&node.get(&token, "prod/other").await), Some(Code::NotFound));
+    // Not even a new one takes its place.
+    assert!(node.set("prod/key", "second").await.is_err());
+}
