@@ -231,6 +231,8 @@ impl Error {
             Error::Unavailable {
                 part: Part::AuditLog, ..
             } => "nothing is released without its line: see that the log's disk has space and its files are in place",
+            // What a KMS says of a refusal has its remedy with it.
+            Error::Kek { source } if !is_another_kek(source.as_ref()) => return None,
             Error::Kek { .. } => "give the KEK that this vault was made with; without it the keys are lost",
         };
         Some(text.to_owned())
@@ -310,6 +312,15 @@ impl From<ibyok_audit::Error> for Error {
     fn from(error: ibyok_audit::Error) -> Self {
         Error::unavailable(Part::AuditLog, error)
     }
+}
+
+/// Whether the KEK at hand is simply not the one of this vault.
+fn is_another_kek(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
+    use ibyok_crypto::Error as Crypto;
+    matches!(
+        source.downcast_ref(),
+        Some(Crypto::UnknownKek { .. } | Crypto::KekDenied { .. } | Crypto::KekFileAccess { .. })
+    )
 }
 
 /// Input in backticks, cut to a length that a person reads, with control characters made visible.

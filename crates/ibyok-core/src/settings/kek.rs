@@ -92,7 +92,7 @@ impl KekChoice {
     }
 
     /// The lines of the vault's file that say which KEK it is. Where it lies by default is not said, so that it can be moved.
-    pub(super) fn as_toml(&self, made: Option<&Path>) -> String {
+    pub(super) fn as_toml(&self, made: Option<&Path>, kek: &dyn Kek) -> String {
         let mut table = toml::Table::new();
         match self {
             KekChoice::Local(file) => {
@@ -106,7 +106,12 @@ impl KekChoice {
                 table.insert("kek".to_owned(), "passphrase".into());
             }
             KekChoice::AwsKms(key) => {
-                table.insert("kek".to_owned(), format!("{AWS_KMS}{key}").into());
+                // What an alias points to can change; what this vault was made with does not.
+                let pinned = kek
+                    .describe()
+                    .id()
+                    .map_or_else(|| format!("{AWS_KMS}{key}"), ToString::to_string);
+                table.insert("kek".to_owned(), pinned.into());
             }
         }
         table.to_string()
@@ -118,9 +123,10 @@ async fn aws_kms(key: &str) -> Result<Arc<dyn Kek>> {
     use ibyok_crypto::{AwsKms, AwsKmsOptions};
     let kek = AwsKms::connect(key, AwsKmsOptions::default()).await;
     Ok(Arc::new(kek.map_err(|error| match error {
-        ibyok_crypto::Error::InvalidName { .. } => {
-            Error::invalid_name("KMS key", key, "a key id, an ARN of a key or alias, or `alias/NAME`")
-        }
+        ibyok_crypto::Error::KekUnusable { .. } => Error::Invalid {
+            what: error.to_string(),
+            hint: Some("give a key id, an ARN of a key or alias, or `alias/NAME`, of a symmetric key".to_owned()),
+        },
         other => open_failed("the KEK".to_owned(), other),
     })?))
 }

@@ -187,7 +187,10 @@ impl Settings {
         let kek_file = self.kek.is_local().then_some(file);
         let made = async {
             if self.store.is_none() {
-                directory::write_file(&self.directory.join(FILE), &self.kek.as_toml(kek_file.as_deref()))?;
+                directory::write_file(
+                    &self.directory.join(FILE),
+                    &self.kek.as_toml(kek_file.as_deref(), kek.as_ref()),
+                )?;
             }
             self.builder(Arc::clone(&store), kek, sink, actor)
                 .vault_id(id)

@@ -23,6 +23,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
                 ("format", "format"),
                 ("store", "store.backend"),
                 ("  survives", "store.survives"),
+                ("  settings", "store.detail"),
                 ("KEK", "keks"),
                 ("audit log", "audit.place"),
                 ("  durability", "audit.durability"),
