@@ -365,6 +365,7 @@ async fn a_user_with_the_least_privileges_can_do_all_but_make_the_tables() {
     recovers(&*store, &id(1), b"x").await;
     server.psql("UPDATE least.counters SET history = 'other'");
     drop(PostgresStore::open(&url).await.unwrap());
+    assert_eq!(server.psql("SELECT history <> 'other' FROM least.counters"), "t");
 
     let error = PostgresStore::open(&url.replace("schema=least", "schema=nothere"))
         .await

@@ -4,7 +4,7 @@
 use std::fmt::{self, Debug};
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
@@ -66,7 +66,7 @@ impl Connections {
         };
         let begin = async {
             let (mut connection, server) = in_time(session::connect(&connections.options, &connections.schema)).await?;
-            schema::migrate(&mut connection, &connections.schema).await?;
+            within(schema::PATIENCE, schema::migrate(&mut connection, &connections.schema)).await?;
             in_time(history::note(&mut connection)).await?;
             Ok::<_, Error>((connection, server))
         };
@@ -184,7 +184,11 @@ impl Debug for Connections {
 }
 
 async fn in_time<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
-    match tokio::time::timeout(DEADLINE, call).await {
+    within(DEADLINE, call).await
+}
+
+async fn within<T>(limit: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(limit, call).await {
         Ok(answer) => answer,
         Err(_) => Err(PostgresError::Deadline.into()),
     }

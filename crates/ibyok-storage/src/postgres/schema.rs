@@ -14,8 +14,8 @@ const MIGRATIONS: [&str; 1] = [include_str!("migrations/1_records.sql")];
 /// The format that this program writes, and the newest that it knows.
 const FORMAT: i32 = 1;
 
-/// How long one program waits while another one migrates.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long migrating may take, waiting for another program to do it included.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 const FORMAT_TABLE: &str = "
     CREATE TABLE ibyok_format (one boolean PRIMARY KEY DEFAULT true CHECK (one), format integer NOT NULL);

@@ -46,7 +46,11 @@ impl Directory {
         let script = r#"
             trap '' INT TERM HUP
             cat >/dev/null
-            [ -f "$1/pid" ] && kill -CONT $(cat "$1/pid") && kill -QUIT $(cat "$1/pid")
+            if pid=$(cat "$1/pid" 2>/dev/null); then
+                kill -CONT "$pid" && kill -INT "$pid"
+                for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" || break; sleep 0.2; done
+                kill -KILL "$pid"
+            fi
             for i in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$1" && break; sleep 0.1; done
         "#;
         let keeper = Command::new("sh")
