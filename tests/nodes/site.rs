@@ -25,7 +25,7 @@ pub struct Site {
 #[derive(Clone)]
 pub struct Node {
     pub vault: Vault,
-    /// Its log, of its own.
+    /// Where its log is, which is its own.
     pub log: PathBuf,
 }
 
@@ -108,6 +108,18 @@ impl Node {
         let grant = Grant::new(scopes, Environments::named([environment]));
         let issued = self.operator().issue_token(TokenRequest::new(name, grant)).await;
         issued.expect("a token").token
+    }
+
+    /// How many retrievals its log says were allowed, once its log is found to be whole.
+    pub async fn allowed(&self) -> usize {
+        let keys = self.operator().audit_keys().await.expect("the logs' keys");
+        let report = ibyok_core::verify_log(&self.log, &keys).expect("a report");
+        assert!(report.ok, "{report:?}");
+        let lines = ibyok_tests::audit_lines(&self.log);
+        let allowed = lines
+            .iter()
+            .filter(|line| line.text("action") == "key.retrieve" && line.text("outcome") == "allowed");
+        allowed.count()
     }
 
     pub async fn revoke(&self, name: &str) -> Result<()> {

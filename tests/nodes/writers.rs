@@ -24,7 +24,6 @@ async fn write(node: Node, token: AccessToken, value: String) -> u32 {
             // A busy store may give no answer in time. Then nobody knows, and whoever must not write twice looks first.
             Err(error) => {
                 assert_eq!(error.code(), Code::Unavailable, "{}", said(&error));
-                println!("{}", said(&error));
                 tokio::time::sleep(SETTLED).await;
                 if let Some(version) = version_of(&node, &token, &value).await {
                     return version;
@@ -65,7 +64,11 @@ async fn sixty_four_writers_make_sixty_four_versions(shared: Shared) {
         assert_eq!(written.insert(version, value), None, "version {version} twice");
     }
     assert!(written.keys().copied().eq(1..=WRITERS), "{:?}", written.keys());
-    println!("{}: {WRITERS} writers of one key took {:?}", shared.name(), begun.elapsed());
+    println!(
+        "{}: {WRITERS} writers of one key took {:?}",
+        shared.name(),
+        begun.elapsed()
+    );
 
     for node in &nodes {
         let shown = node.operator().show_key(&key("prod/key")).await.expect("a key");
