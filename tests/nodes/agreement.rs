@@ -10,7 +10,10 @@ use ibyok_tests::Dice;
 use crate::shared::Shared;
 use crate::site::{Node, Site, key, said};
 
-crate::on!(file postgres redis, a_change_holds_at_once_here_and_within_a_second_elsewhere);
+crate::on!(file postgres redis,
+    a_change_holds_at_once_here_and_within_a_second_elsewhere
+    under_load_nothing_is_released_after_a_revocation
+);
 
 /// How old the last look of a node at the change feed may be.
 const LEASE: Duration = Duration::from_millis(700);
@@ -106,6 +109,53 @@ async fn a_change_holds_at_once_here_and_within_a_second_elsewhere(shared: Share
         worst[1]
     );
     assert!(worst.iter().all(|worst| *worst < PROMISED), "{worst:?}");
+}
+
+/// When retrievals in a row began that were released, and when one was refused.
+async fn released(node: Node, token: AccessToken) -> (Vec<Instant>, Instant) {
+    let mut released = Vec::new();
+    loop {
+        let begun = Instant::now();
+        match node.get(&token, "prod/key").await {
+            Ok(_) => released.push(begun),
+            Err(error) => {
+                assert_eq!(error.code(), Code::Unauthenticated, "{}", said(&error));
+                return (released, Instant::now());
+            }
+        }
+    }
+}
+
+async fn under_load_nothing_is_released_after_a_revocation(shared: Shared) {
+    const LANES: usize = 16;
+    let site = Site::new();
+    let here = site.create(&shared.url()).await;
+    let there = site.open(&shared.url()).await.expect("a node");
+    here.set("prod/key", "the value").await.expect("a key");
+    for round in 0..4 {
+        let name = format!("token-{round}");
+        let token = here.token(&name, "prod").await;
+        let lanes = |node: &Node| -> Vec<_> {
+            let lane = |_| tokio::spawn(released(node.clone(), AccessToken::from(token.expose())));
+            (0..LANES).map(lane).collect()
+        };
+        let loads = [(lanes(&here), Duration::ZERO), (lanes(&there), PROMISED)];
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let asked = Instant::now();
+        here.revoke(&name).await.expect("revoked");
+        let revoked = Instant::now();
+        for (lanes, promised) in loads {
+            let mut count = 0;
+            for lane in lanes {
+                let (released, refused) = lane.await.expect("a lane");
+                assert!(refused > asked, "refused before it was revoked");
+                count += released.len();
+                let late = released.iter().filter(|begun| **begun > revoked + promised).count();
+                assert_eq!(late, 0, "released later than {promised:?} after the revocation");
+            }
+            assert!(count > 0, "no load");
+        }
+    }
 }
 
 fn trials() -> u64 {

@@ -60,3 +60,6 @@ mod outage;
 
 /// Starting together, and stores that are another vault's.
 mod start;
+
+/// The same of the real servers.
+mod over_http;

@@ -1,0 +1,179 @@
+//! The same promises of the real servers, over HTTP.
+
+use std::time::{Duration, Instant};
+
+use ibyok_tests::{Finished, Home, Request, Run, Server, ServerOptions, wait_until};
+
+use crate::PROGRAMS;
+use crate::kms_stub::{Fault, KmsStub, REGION};
+use crate::proxy::{self, Proxy};
+use crate::shared::Shared;
+
+crate::on!(postgres redis, a_server_cut_off_in_silence_answers_503_and_names_its_lease a_store_that_is_away_or_refuses_is_said_at_the_start);
+
+/// From the last look at the store to the last release.
+const PROMISED: Duration = Duration::from_secs(1);
+
+/// How soon a server serves again after its store or KMS does.
+const BACK: Duration = Duration::from_secs(2);
+
+/// A machine with its vault elsewhere: what each program of it is given.
+struct Elsewhere {
+    home: Home,
+    variables: Vec<(String, String)>,
+}
+
+impl Elsewhere {
+    fn new(variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter();
+        Elsewhere {
+            home: Home::empty(PROGRAMS),
+            variables: variables
+                .map(|(name, value)| ((*name).into(), (*value).into()))
+                .collect(),
+        }
+    }
+
+    fn ibyok(&self, args: &[&str]) -> Run {
+        let run = self.home.ibyok(args);
+        let variables = self.variables.iter();
+        variables.fold(run, |run, (name, value)| run.env(name, value))
+    }
+
+    /// A server, with a variable of its own in place of the others'.
+    fn serve(&self, own: &[(&str, &str)]) -> Server {
+        let all = self
+            .variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let options = all.chain(own.iter().copied());
+        let options = options.fold(ServerOptions::default(), |options, (name, value)| {
+            options.env(name, value)
+        });
+        self.home.serve_with(options)
+    }
+
+    /// A key in prod, and tokens that read it.
+    fn fill<const N: usize>(&self, tokens: [&str; N]) -> [String; N] {
+        self.ibyok(&["keys", "set", "prod/key"]).input("the value").run().done();
+        tokens.map(|name| {
+            let issued = self.ibyok(&["tokens", "issue", name, "--env", "prod"]).run();
+            issued.done().text()
+        })
+    }
+}
+
+fn refused(server: &Server, token: &str) {
+    let answer = server.retrieve(token, "prod/key").is_problem(503, "unavailable");
+    assert!(answer.headers.contains_key("retry-after"), "{:?}", answer.headers);
+}
+
+async fn a_server_cut_off_in_silence_answers_503_and_names_its_lease(shared: Shared) {
+    let there = Elsewhere::new(&[("IBYOK_STORE", &shared.url())]);
+    there.ibyok(&["init"]).run().done();
+    let [kept, revoked] = there.fill(["kept", "revoked"]);
+    let proxy = Proxy::start(shared.port());
+    let (whole, cut_off) = (
+        there.serve(&[]),
+        there.serve(&[("IBYOK_STORE", &shared.url_at(proxy.port()))]),
+    );
+    for server in [&whole, &cut_off] {
+        assert_eq!(
+            server.retrieve(&revoked, "prod/key").is(200).json()["value"],
+            "the value"
+        );
+    }
+
+    proxy.set(proxy::Fault::Hang(0));
+    there.ibyok(&["tokens", "revoke", "revoked", "--yes"]).run().done();
+    let begun = Instant::now();
+    let mut last = Duration::ZERO;
+    while begun.elapsed() < PROMISED {
+        if cut_off.retrieve(&revoked, "prod/key").status == 200 {
+            last = begun.elapsed();
+        }
+    }
+    assert!(last < PROMISED, "{last:?}");
+    refused(&cut_off, &revoked);
+    refused(&cut_off, &kept);
+    let ready = cut_off.send(&Request::get("/readyz")).is(503).json();
+    assert_eq!(
+        (&ready["lease"], &ready["audit"]),
+        (&"unavailable".into(), &"ok".into()),
+        "{ready}"
+    );
+    cut_off.send(&Request::get("/healthz")).is(200);
+    assert_eq!(whole.retrieve(&revoked, "prod/key").status, 401);
+    whole.retrieve(&kept, "prod/key").is(200);
+
+    proxy.set(proxy::Fault::Pass);
+    wait_until("the server is ready again", BACK, || cut_off.is_ready());
+    cut_off.retrieve(&kept, "prod/key").is(200);
+    assert_eq!(cut_off.retrieve(&revoked, "prod/key").status, 401);
+}
+
+async fn a_store_that_is_away_or_refuses_is_said_at_the_start(mut shared: Shared) {
+    let url = shared.url();
+    let there = Elsewhere::new(&[("IBYOK_STORE", &url)]);
+    there.ibyok(&["init"]).run().done();
+    let says_no_password = |finished: Finished| {
+        let said = finished.text() + &finished.said();
+        assert!(!said.contains("SENTINEL"), "{said}");
+    };
+    let other = url.replace("SENTINEL", "WRONG");
+    let wrong = there.ibyok(&["--json", "status"]).env("IBYOK_STORE", &other).run();
+    says_no_password(wrong.fails(2, "invalid"));
+
+    shared.kill();
+    says_no_password(there.ibyok(&["--json", "status"]).run().fails(5, "unavailable"));
+    let serving = there.ibyok(&["serve", "--listen", "127.0.0.1:0"]).run();
+    says_no_password(serving.exits(5));
+
+    shared.restart();
+    there.ibyok(&["--json", "status"]).run().done();
+}
+
+#[test]
+fn a_server_under_aws_kms_serves_for_its_period_without_it_and_returns_with_it() {
+    let (mut kms, shared) = (KmsStub::start(), Shared::postgres());
+    let there = Elsewhere::new(&[
+        ("IBYOK_STORE", &shared.url()),
+        ("IBYOK_KEK", "aws-kms:alias/ibyok"),
+        ("AWS_ENDPOINT_URL_KMS", &kms.endpoint()),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "SENTINEL-secret-access-key"),
+    ]);
+    there.ibyok(&["init"]).run().done();
+    let [token] = there.fill(["reader"]);
+    let server = there.serve(&[("IBYOK_KEY_CACHE_TTL", "2s")]);
+    server.retrieve(&token, "prod/key").is(200);
+
+    kms.stop();
+    server.retrieve(&token, "prod/key").is(200);
+    std::thread::sleep(Duration::from_secs(2));
+    refused(&server, &token);
+    let ready = server.send(&Request::get("/readyz")).is(503).json();
+    assert_eq!(
+        (&ready["kek"], &ready["store"]),
+        (&"unavailable".into(), &"ok".into()),
+        "{ready}"
+    );
+
+    kms.resume();
+    wait_until("the server is ready again", BACK, || server.is_ready());
+    server.retrieve(&token, "prod/key").is(200);
+
+    // What the KMS refuses is refused: with what is wrong in the server's log, and nothing of it in the answer.
+    kms.fails("Decrypt", Fault::ACCESS_DENIED);
+    std::thread::sleep(Duration::from_secs(2));
+    let answer = server.retrieve(&token, "prod/key").is_problem(503, "unavailable");
+    let said = String::from_utf8_lossy(&answer.body).into_owned();
+    let printed = server.printed();
+    assert!(
+        !said.contains("user/dev") && !printed.contains("SENTINEL"),
+        "{said} {printed}"
+    );
+    kms.heals();
+    wait_until("the server is ready again", BACK, || server.is_ready());
+}
