@@ -331,16 +331,20 @@ pub(crate) fn quoted(text: &str) -> String {
         return "`ibyok_…`".to_owned();
     }
     let shown: String = text.chars().take(64).flat_map(char::escape_default).collect();
+    // A backtick of the input must not end what is shown as input.
+    let shown = shown.replace('`', "\\u{60}");
     let more = if text.chars().nth(64).is_some() { "…" } else { "" };
     format!("`{shown}{more}`")
 }
 
-/// Whether a text may be, or hold, an access token, however its letters were changed.
+/// Whether a text may be, or hold, an access token, however its letters were changed: its prefix, and at least twenty of its
+/// characters.
 pub(crate) fn looks_like_a_token(text: &str) -> bool {
     let prefix = b"ibyok_";
-    text.as_bytes()
-        .windows(prefix.len())
-        .any(|window| window.eq_ignore_ascii_case(prefix))
+    let body = |rest: &[u8]| rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count() >= 20;
+    text.as_bytes().windows(prefix.len()).enumerate().any(|(at, window)| {
+        window.eq_ignore_ascii_case(prefix) && text.as_bytes().get(at + prefix.len()..).is_some_and(body)
+    })
 }
 
 #[cfg(test)]
@@ -355,9 +359,10 @@ mod tests {
 
     #[test]
     fn a_token_in_the_wrong_place_is_not_shown() {
-        assert_eq!(quoted("prod/ibyok_0123456789"), "`ibyok_…`");
-        assert_eq!(quoted("IBYOK_0123"), "`ibyok_…`");
-        assert_eq!(quoted("ibyok"), "`ibyok`");
+        assert_eq!(quoted("prod/ibyok_24bEqhjG3hVKitVJk3G3iWdMQ9mw4h_05"), "`ibyok_…`");
+        assert_eq!(quoted("IBYOK_24BEQHJG3HVKITVJK3G3"), "`ibyok_…`");
+        assert_eq!(quoted("IBYOK_URL"), "`IBYOK_URL`");
+        assert_eq!(quoted("a`b"), "`a\\u{60}b`");
     }
 
     #[test]

@@ -59,6 +59,7 @@ impl Session {
             };
             let realm = self.inner.environment_realm(&namespace, &environment).await?;
             let asked = Asked {
+                scope: Scope::KeysList,
                 attempt,
                 principal: &principal,
                 environment: &environment,
@@ -115,14 +116,9 @@ impl Session {
         let namespace = &realm.name.namespace;
         let key = Some(&record.name);
         let environment = Some(asked.environment);
-        let allowed = self.inner.allowed(
-            asked.attempt,
-            asked.principal,
-            Scope::KeysList,
-            namespace,
-            environment,
-            key,
-        );
+        let allowed = self
+            .inner
+            .allowed(asked.attempt, asked.principal, asked.scope, namespace, environment, key);
         Ok(allowed
             .is_ok()
             .then(|| record.info(namespace, asked.environment, KeyId(*id.id()))))
@@ -130,6 +126,7 @@ impl Session {
 }
 
 struct Asked<'a> {
+    scope: Scope,
     attempt: &'a Attempt<'a>,
     principal: &'a Principal,
     environment: &'a EnvironmentName,
@@ -176,7 +173,8 @@ impl crate::vault::Inner {
 }
 
 impl Session {
-    /// The reference of a key that is known by its id only: looked for in each environment that this session may list.
+    /// The reference of a key that is known by its id only: looked for in each environment in which this session may list or
+    /// read it.
     ///
     /// # Errors
     /// [`Error::NotFound`] (to a token [`Error::Denied`]) if no environment has it; else as [`Session::list_keys`].
@@ -189,22 +187,12 @@ impl Session {
 
     async fn try_find(&self, attempt: &mut Attempt<'_>, id: KeyId) -> Result<KeyRef> {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
-        let namespace = principal.namespace().clone();
-        for environment in self
-            .inner
-            .environments_allowed(attempt, &principal, Scope::KeysList, &namespace)
-            .await?
-        {
-            let realm = self.inner.environment_realm(&namespace, &environment).await?;
-            let asked = Asked {
-                attempt,
-                principal: &principal,
-                environment: &environment,
-            };
-            if let Some(info) = self.visible(&asked, &realm, &realm.record(kind::KEY, id.0)?).await? {
-                attempt.environment = Some(environment.to_string());
-                attempt.key = Some(info.name.to_string());
-                return Ok(KeyRef::new(environment, info.name));
+        for scope in [Scope::KeysRead, Scope::KeysList] {
+            match self.find_by(attempt, &principal, scope, id).await {
+                Ok(Some(key)) => return Ok(key),
+                // Under the other scope it may be found.
+                Ok(None) | Err(Error::Denied { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         match principal {
@@ -214,5 +202,34 @@ impl Session {
                 hint: None,
             }),
         }
+    }
+
+    async fn find_by(
+        &self,
+        attempt: &mut Attempt<'_>,
+        principal: &Principal,
+        scope: Scope,
+        id: KeyId,
+    ) -> Result<Option<KeyRef>> {
+        let namespace = principal.namespace().clone();
+        for environment in self
+            .inner
+            .environments_allowed(attempt, principal, scope, &namespace)
+            .await?
+        {
+            let realm = self.inner.environment_realm(&namespace, &environment).await?;
+            let asked = Asked {
+                scope,
+                attempt,
+                principal,
+                environment: &environment,
+            };
+            if let Some(info) = self.visible(&asked, &realm, &realm.record(kind::KEY, id.0)?).await? {
+                attempt.environment = Some(environment.to_string());
+                attempt.key = Some(info.name.to_string());
+                return Ok(Some(KeyRef::new(environment, info.name)));
+            }
+        }
+        Ok(None)
     }
 }

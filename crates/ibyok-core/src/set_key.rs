@@ -15,7 +15,7 @@ use crate::keys::whole_key;
 use crate::model::key::{KeyRecord, Role, SealedFields, Stamp, StateChange, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::name::FieldName;
-use crate::model::write::{Imported, KeyWrite, Written};
+use crate::model::write::{Imported, KeyWrite, Written, check_variable};
 use crate::model::{Sealed, kind};
 use crate::realm::open_failed;
 use crate::session::Session;
@@ -63,6 +63,9 @@ impl Session {
         let permit = self.permit(attempt, Scope::KeysWrite, key).await?;
         whole_key(key)?;
         write.check()?;
+        if write.variable.is_none() {
+            check_variable(&permit.key.variable())?;
+        }
         let fingerprint = write
             .fields
             .get(&FieldName::value())

@@ -136,6 +136,10 @@ async fn by_id_what_is_missing_and_what_is_denied_are_one_answer() {
         (missing.code(), missing.to_string())
     );
     assert_eq!(session.find_key(written.id).await.unwrap(), scene.key("prod/openai"));
+    let mut only_reads = reading("prod");
+    only_reads.scopes = Scopes::from([Scope::KeysRead]);
+    let reader = scene.vault.as_token(scene.token_named("reader", only_reads).await);
+    assert_eq!(reader.find_key(written.id).await.unwrap(), scene.key("prod/openai"));
     assert_eq!(session.find_key(other.id).await.unwrap_err().code(), Code::Denied);
 }
 

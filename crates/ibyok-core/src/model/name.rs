@@ -114,16 +114,15 @@ pub struct KeyName(String);
 text_type!(KeyName);
 
 impl KeyName {
-    /// The variable that a program would read the key from: capitals, with `-` and `.` as `_`.
+    /// The variable that a program would read the key from: capitals, with `-` and `.` as `_`, and a `_` before a digit.
     #[must_use]
     pub fn variable(&self) -> String {
-        self.0
-            .chars()
-            .map(|c| match c {
-                '-' | '.' => '_',
-                other => other.to_ascii_uppercase(),
-            })
-            .collect()
+        let digit = self.0.starts_with(|c: char| c.is_ascii_digit()).then_some('_');
+        let letters = self.0.chars().map(|c| match c {
+            '-' | '.' => '_',
+            other => other.to_ascii_uppercase(),
+        });
+        digit.into_iter().chain(letters).collect()
     }
 }
 
@@ -346,6 +345,15 @@ mod tests {
             .parse::<KeyName>()
             .unwrap_err();
         assert!(!error.to_string().contains("24bE"), "{error}");
+    }
+
+    #[test]
+    fn every_name_has_a_variable_that_a_shell_can_set() {
+        let variable = |name: &str| name.parse::<KeyName>().unwrap().variable();
+        assert_eq!(
+            (variable("open-ai.key").as_str(), variable("1x").as_str()),
+            ("OPEN_AI_KEY", "_1X")
+        );
     }
 
     #[test]

@@ -79,8 +79,8 @@ impl KeyWrite {
     pub(crate) fn check(&self) -> Result<()> {
         if !self.fields.contains_key(&FieldName::value()) {
             return Err(Error::invalid(
-                "no value was given",
-                "a secret comes from standard input or `--from-file`",
+                "a version needs the field `value`",
+                "give the key itself; other fields come along with it",
             ));
         }
         if self.fields.len() > FIELDS_MAX {
@@ -174,16 +174,62 @@ fn check_facts(provider: Option<&str>, variable: Option<&str>) -> Result<()> {
             ));
         }
     }
-    if let Some(variable) = variable {
-        let mut bytes = variable.bytes();
-        let first = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-        if !first || variable.len() > VARIABLE_MAX || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            return Err(Error::invalid_name(
-                "variable",
-                variable,
-                "letters, digits and `_`, at most 128",
-            ));
-        }
+    variable.map_or(Ok(()), check_variable)
+}
+
+/// Variables that decide which code a shell, a loader or an interpreter runs: whoever may write a key must not choose that for
+/// every program that is run with the environment's keys.
+fn runs_code(variable: &str) -> bool {
+    const NAMES: [&str; 24] = [
+        "BASHOPTS",
+        "BASH_ENV",
+        "ENV",
+        "GCONV_PATH",
+        "GIT_ASKPASS",
+        "GIT_EXEC_PATH",
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
+        "IFS",
+        "JAVA_TOOL_OPTIONS",
+        "JDK_JAVA_OPTIONS",
+        "NODE_OPTIONS",
+        "NODE_PATH",
+        "PATH",
+        "PERL5LIB",
+        "PERL5OPT",
+        "PROMPT_COMMAND",
+        "PS4",
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "PYTHONSTARTUP",
+        "RUBYLIB",
+        "RUBYOPT",
+        "SHELLOPTS",
+    ];
+    let upper = variable.to_ascii_uppercase();
+    let prefixed = ["DYLD_", "LD_", "GIT_CONFIG", "_JAVA_OPTIONS"]
+        .iter()
+        .any(|prefix| upper.starts_with(prefix));
+    prefixed || NAMES.contains(&upper.as_str())
+}
+
+/// Refuses what no key may be called in a program's environment.
+pub(crate) fn check_variable(variable: &str) -> Result<()> {
+    let mut bytes = variable.bytes();
+    let first = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+    if !first || variable.len() > VARIABLE_MAX || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        return Err(Error::invalid_name(
+            "variable",
+            variable,
+            "letters, digits and `_`, at most 128",
+        ));
+    }
+    if runs_code(variable) {
+        return Err(Error::invalid_name(
+            "variable",
+            variable,
+            "one that no shell, loader or interpreter takes code from",
+        ));
     }
     Ok(())
 }
@@ -215,4 +261,29 @@ pub(crate) fn check_label_count(count: usize) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_that_runs_code_is_refused_however_it_is_written() {
+        for bad in [
+            "LD_PRELOAD",
+            "ld_preload",
+            "BASH_ENV",
+            "PATH",
+            "GIT_CONFIG_COUNT",
+            "Node_Options",
+            "1X",
+            "A B",
+            "",
+        ] {
+            assert!(check_variable(bad).is_err(), "{bad}");
+        }
+        for good in ["OPENAI_API_KEY", "GIT_TOKEN", "_1X", "PATHS", "PYTHON_KEY"] {
+            assert!(check_variable(good).is_ok(), "{good}");
+        }
+    }
 }

@@ -281,9 +281,19 @@ impl Settings {
     }
 
     fn no_vault(&self) -> Error {
+        let (place, hint) = match &self.store {
+            None => (
+                format!("`{}`", self.directory.display()),
+                "`ibyok init` makes one; if there was one, its store file is missing",
+            ),
+            Some(_) => (
+                format!("the {} store that was named", self.store_name()),
+                "`ibyok init` makes one; if there was one, this is another database, prefix or server",
+            ),
+        };
         Error::NotFound {
-            what: format!("vault in `{}`", self.directory.display()),
-            hint: Some("`ibyok init` makes one; if there was one, its store file is missing".to_owned()),
+            what: format!("vault in {place}"),
+            hint: Some(hint.to_owned()),
         }
     }
 }
