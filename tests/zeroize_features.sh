@@ -21,7 +21,7 @@ check() { # check PACKAGE CRATE…: in PACKAGE's tree each CRATE is there, and i
     done
 }
 
-check ibyok-crypto aes aes-gcm argon2 block-buffer digest ghash hmac polyval sha2
+check ibyok-crypto aes aes-gcm argon2 block-buffer cipher ctr digest ghash hmac polyval sha2
 check ibyok-policy block-buffer digest hmac sha2
 check ibyok-audit block-buffer curve25519-dalek digest ed25519-dalek sha2
 
