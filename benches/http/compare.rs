@@ -67,18 +67,13 @@ pub(crate) async fn measure() -> Result<()> {
 async fn rivals() -> Result<Vec<Rival>> {
     let mut rivals = Vec::new();
     let mut size = 0;
-    for (name, durability, log) in [
-        ("written", "written", "info"),
-        ("synced", "synced", "info"),
-        ("written, --log warn", "written", "warn"),
-        ("synced, --log warn", "synced", "warn"),
-    ] {
+    for durability in ["written", "synced"] {
         let site = Site::new().await?;
-        let server = site.serve(durability, log)?;
+        let server = site.serve(durability)?;
         let request = site.request(server.address);
         size = until_it_answers(server.address, &request).await?;
         rivals.push(Rival {
-            name,
+            name: durability,
             server,
             request,
             rounds: Vec::new(),

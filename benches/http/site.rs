@@ -56,11 +56,11 @@ impl Site {
     }
 
     /// Starts `ibyok-server` on this vault.
-    pub(crate) fn serve(&self, durability: &str, log: &str) -> Result<Server> {
+    pub(crate) fn serve(&self, durability: &str) -> Result<Server> {
         let address = free_address()?;
         Server::start("server", address, |command| {
             command.envs(self.homes()).args(["--listen", &address.to_string()]);
-            command.args(["--durability", durability, "--log", log]);
+            command.args(["--durability", durability]);
         })
     }
 

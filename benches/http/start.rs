@@ -22,7 +22,7 @@ pub(crate) async fn measure() -> Result<()> {
         site.get()?;
         gets.push(begun.elapsed().as_secs_f64() * 1e3);
         let begun = Instant::now();
-        let server = site.serve("synced", "info")?;
+        let server = site.serve("synced")?;
         until_it_answers(server.address, &site.request(server.address)).await?;
         firsts.push(begun.elapsed().as_secs_f64() * 1e3);
         tokio::time::sleep(Duration::from_millis(300)).await;
