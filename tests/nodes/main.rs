@@ -63,3 +63,6 @@ mod start;
 
 /// The same of the real servers.
 mod over_http;
+
+/// Answers that are lost on their way.
+mod lost_answers;
