@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long a request may take in all; a little longer than the server gives itself.
+/// How long a request may take in all, with what is tried again; a little longer than the server gives itself.
 const TIMEOUT: Duration = Duration::from_secs(35);
 
 /// A client that is being put together: see [`Client::builder`].
@@ -44,7 +44,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How long one request may take in all; 35 seconds unless given.
+    /// How long one request may take in all, with what is tried again; 35 seconds unless given.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -70,11 +70,10 @@ impl ClientBuilder {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT)
-            .timeout(self.timeout)
             .user_agent(self.user_agent.as_str())
             .build()
             .map_err(|error| Error::invalid(crate::send::chain(&error), "the HTTP library did not start"))?;
-        Ok(Client::from_parts(base, http, header))
+        Ok(Client::from_parts(base, http, header, self.timeout))
     }
 
     fn address(&self) -> Result<Url> {

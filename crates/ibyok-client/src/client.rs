@@ -1,6 +1,7 @@
 //! The client itself.
 
 use std::fmt;
+use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use reqwest::{Method, Url};
@@ -16,6 +17,7 @@ pub struct Client {
     base: Url,
     http: reqwest::Client,
     token: HeaderValue,
+    timeout: Duration,
 }
 
 impl Client {
@@ -32,8 +34,13 @@ impl Client {
         ClientBuilder::new(url, token)
     }
 
-    pub(crate) fn from_parts(base: Url, http: reqwest::Client, token: HeaderValue) -> Self {
-        Client { base, http, token }
+    pub(crate) fn from_parts(base: Url, http: reqwest::Client, token: HeaderValue, timeout: Duration) -> Self {
+        Client {
+            base,
+            http,
+            token,
+            timeout,
+        }
     }
 
     /// The server's address.
@@ -52,6 +59,10 @@ impl Client {
 
     pub(crate) fn token(&self) -> &HeaderValue {
         &self.token
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Who the server takes the token's holder for. Any valid token may ask.

@@ -1,7 +1,7 @@
 //! One request and its answer: what is tried again, and how an answer is read.
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
@@ -77,17 +77,20 @@ impl Ask<'_> {
         })
     }
 
-    /// Sends it, again where that is harmless, and gives the body of a good answer.
+    /// Sends it, again where that is harmless, and gives the body of a good answer. All of it is within the client's timeout.
     async fn send(&self) -> Result<Zeroizing<Vec<u8>>> {
+        let begun = Instant::now();
+        let left = || self.client.timeout().saturating_sub(begun.elapsed());
         let mut delay = FIRST_DELAY;
         let mut tries = 1;
         loop {
-            let error = match self.once().await {
+            let failed = match self.once(left()).await {
                 Ok(body) => return Ok(body),
-                Err(error) => error,
+                Err(failed) => failed,
             };
-            let Some(wait) = self.wait_before_retry(&error, delay).filter(|_| tries < TRIES) else {
-                return Err(error);
+            let wait = self.wait_before_retry(&failed, delay);
+            let Some(wait) = wait.filter(|wait| tries < TRIES && *wait < left()) else {
+                return Err(failed.error);
             };
             tokio::time::sleep(wait).await;
             delay = (delay * 2).min(LONGEST_DELAY);
@@ -95,12 +98,12 @@ impl Ask<'_> {
         }
     }
 
-    fn wait_before_retry(&self, error: &Error, delay: Duration) -> Option<Duration> {
+    fn wait_before_retry(&self, failed: &Failed, delay: Duration) -> Option<Duration> {
         if self.method != Method::GET {
             return None;
         }
-        let asked = match error {
-            Error::Unreachable { .. } => Duration::ZERO,
+        let asked = match &failed.error {
+            Error::Unreachable { .. } if !failed.slow => Duration::ZERO,
             Error::Refused(problem) if problem.status == 503 => problem.retry_after.unwrap_or_default(),
             _ => return None,
         };
@@ -112,13 +115,13 @@ impl Ask<'_> {
         )
     }
 
-    async fn once(&self) -> Result<Zeroizing<Vec<u8>>> {
+    async fn once(&self, within: Duration) -> Result<Zeroizing<Vec<u8>>, Failed> {
         let mut url = crate::path::route(self.client.base(), &self.path)?;
         if !self.query.is_empty() {
             url.query_pairs_mut()
                 .extend_pairs(self.query.iter().map(|(name, value)| (*name, value.as_str())));
         }
-        let mut request = self.client.http().request(self.method.clone(), url);
+        let mut request = self.client.http().request(self.method.clone(), url).timeout(within);
         request = request.header(AUTHORIZATION, self.client.token().clone());
         request = request.header(ACCEPT, "application/json, application/problem+json");
         for (name, value) in &self.headers {
@@ -131,7 +134,7 @@ impl Ask<'_> {
         self.read(response).await
     }
 
-    async fn read(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>> {
+    async fn read(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failed> {
         let status = response.status();
         let retry_after = response
             .headers()
@@ -143,7 +146,7 @@ impl Ask<'_> {
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
             size += chunk.len();
             if size > ANSWER_MAX {
-                return Err(self.answer("it is too long"));
+                return Err(self.answer("it is too long").into());
             }
             chunks.push(chunk);
         }
@@ -153,7 +156,7 @@ impl Ask<'_> {
         if status.is_success() {
             return Ok(body);
         }
-        Err(self.refusal(status, retry_after.as_deref(), &body))
+        Err(self.refusal(status, retry_after.as_deref(), &body).into())
     }
 
     fn refusal(&self, status: StatusCode, retry_after: Option<&str>, body: &[u8]) -> Error {
@@ -173,11 +176,27 @@ impl Ask<'_> {
         }
     }
 
-    fn unreachable(&self, error: reqwest::Error) -> Error {
-        Error::Unreachable {
-            url: self.client.url().to_owned(),
-            reason: chain(&error.without_url()),
+    fn unreachable(&self, error: reqwest::Error) -> Failed {
+        Failed {
+            slow: error.is_timeout() && !error.is_connect(),
+            error: Error::Unreachable {
+                url: self.client.url().to_owned(),
+                reason: chain(&error.without_url()),
+            },
         }
+    }
+}
+
+/// Why one attempt failed.
+struct Failed {
+    error: Error,
+    /// The server was there and took too long: asking again would take as long again.
+    slow: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed { error, slow: false }
     }
 }
 

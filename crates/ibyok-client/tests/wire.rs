@@ -75,6 +75,32 @@ async fn what_only_reads_is_tried_again_and_then_given_up() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_too_slow_is_asked_once_and_within_the_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let patience = Duration::from_millis(300);
+    let client = Client::builder(&url, SecretString::from("t")).timeout(patience).build();
+    let asked = tokio::spawn(async move { client.unwrap().whoami().await });
+    let (silent, _) = listener.accept().await.unwrap();
+    let error = asked.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+    assert!(tokio::time::timeout(patience * 2, listener.accept()).await.is_err());
+    drop(silent);
+}
+
+#[tokio::test]
+async fn trying_again_ends_with_the_timeout() {
+    let later = BUSY.replace("retry-after: 0", "retry-after: 2");
+    let (url, asked) = server(&[later]).await;
+    let client = Client::builder(&url, SecretString::from("t"));
+    let client = client.timeout(Duration::from_secs(1)).build().unwrap();
+    let begun = std::time::Instant::now();
+    assert_eq!(client.whoami().await.unwrap_err().code(), "unavailable");
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn what_changes_something_is_sent_once() {
     let (url, asked) = server(&[BUSY.to_owned()]).await;
     let write = KeyWrite::value(SecretSlice::from(b"v".to_vec()));
