@@ -4,14 +4,19 @@
 //! Each is harmless for a server alone; behind a proxy that decides otherwise, one request becomes two. This scanner follows the
 //! bytes of a connection from head to head and reports them, so that they are refused.
 
-/// The longest line that is kept to be looked at; hyper refuses such heads anyway.
+/// How much of a line is kept to be looked at. It holds every usual length and encoding; one that is cut is ambiguous.
 const LINE_MAX: usize = 64;
+
+/// The most digits of a length that is read; more may not fit 64 bits.
+const DIGITS_MAX: usize = 19;
 
 /// Follows the bytes of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Scanner {
     state: State,
     line: Vec<u8>,
+    /// Whether the line is longer than what is kept of it.
+    cut: bool,
     lines: usize,
     previous: u8,
     head: Head,
@@ -34,6 +39,8 @@ struct Head {
     encodings: usize,
     bare: bool,
     folded: bool,
+    /// A length or an encoding that cannot be read for certain.
+    unclear: bool,
 }
 
 impl Scanner {
@@ -71,19 +78,21 @@ impl Scanner {
     fn keep(&mut self, bytes: &[u8]) {
         let room = LINE_MAX.saturating_sub(self.line.len());
         self.line.extend(bytes.iter().take(room));
+        self.cut |= bytes.len() > room;
         self.previous = bytes.last().copied().unwrap_or(self.previous);
     }
 
     /// A line is complete but for its line feed. Gives `false` where the head that it ends is ambiguous.
     fn end_of_line(&mut self) -> bool {
         let bare = std::mem::take(&mut self.previous) != b'\r';
+        let cut = std::mem::take(&mut self.cut);
         let line = std::mem::take(&mut self.line);
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
         if !line.is_empty() {
             self.head.bare |= bare;
             self.head.folded |= self.lines > 0 && line.first().is_some_and(|b| matches!(b, b' ' | b'\t'));
             if self.lines > 0 {
-                self.head.field(line);
+                self.head.field(line, cut);
             }
             self.lines += 1;
             return true;
@@ -100,27 +109,33 @@ impl Scanner {
             (0, length) => State::Body(length),
             _ => State::Rest,
         };
-        !head.bare && !head.folded && head.lengths + head.encodings <= 1
+        !head.bare && !head.folded && !head.unclear && head.lengths + head.encodings <= 1
     }
 }
 
 impl Head {
-    fn field(&mut self, line: &[u8]) {
-        let Some(colon) = line.iter().position(|b| *b == b':') else {
-            return;
-        };
+    fn field(&mut self, line: &[u8], cut: bool) {
+        let colon = line.iter().position(|b| *b == b':').unwrap_or(line.len());
         let (name, value) = line.split_at(colon);
         let name = name.trim_ascii();
         if name.eq_ignore_ascii_case(b"content-length") {
             self.lengths += 1;
-            let digits = value
-                .get(1..)
-                .and_then(|value| std::str::from_utf8(value.trim_ascii()).ok());
-            self.length = digits.and_then(|digits| digits.parse().ok()).unwrap_or(0);
+            let length = length(value.get(1..).unwrap_or_default());
+            self.unclear |= cut || length.is_none();
+            self.length = length.unwrap_or(0);
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.encodings += 1;
+            self.unclear |= cut;
         }
     }
+}
+
+/// A length of plain digits, and of no more than surely fit.
+fn length(value: &[u8]) -> Option<u64> {
+    let digits = value.trim_ascii();
+    let plain = (1..=DIGITS_MAX).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    let digits = std::str::from_utf8(digits).ok().filter(|_| plain)?;
+    digits.parse().ok()
 }
 
 fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -181,6 +196,31 @@ mod tests {
         assert!(!fine("GET / HTTP/1.1\r\nHost: x\n\r\n"));
         assert!(!fine("GET / HTTP/1.1\r\nHost: x\r\n\n"));
         assert!(!fine("GET / HTTP/1.1\r\nHost: x\r\n y\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_length_that_cannot_be_read_for_certain_is_ambiguous() {
+        let (spaces, zeros) = (" ".repeat(60), "0".repeat(60));
+        for field in [
+            &format!("Content-Length:{spaces}3"),
+            &format!("Content-Length: 3{spaces}"),
+            &format!("Content-Length: {zeros}3"),
+            &format!("Content-Length{spaces}: 3"),
+            &format!("Transfer-Encoding:{spaces}chunked"),
+            "Content-Length: +3",
+            "Content-Length: 3, 3",
+            "Content-Length: 0x3",
+            "Content-Length:",
+            "Content-Length: 00000000000000000003",
+        ] {
+            assert!(
+                !fine(&format!("PUT / HTTP/1.1\r\nHost: x\r\n{field}\r\n\r\nabc")),
+                "{field}"
+            );
+        }
+        assert!(fine(
+            "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length:\t 0000000000000000003 \r\n\r\nabc"
+        ));
     }
 
     #[test]

@@ -109,14 +109,22 @@ async fn nothing_behind_an_ambiguous_request_is_answered() {
     let token = world.admin().await;
     let smuggled =
         format!("GET /api/v1/keys/prod/openai/value HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
-    let first = "GET /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
-    let mut stream = TcpStream::connect(world.server.address()).await.unwrap();
-    stream.write_all(format!("{first}{smuggled}").as_bytes()).await.unwrap();
-    let mut all = Vec::new();
-    stream.read_to_end(&mut all).await.ok();
-    let text = String::from_utf8_lossy(&all);
-    assert!(text.starts_with("HTTP/1.1 400"), "{text}");
-    assert!(!text.contains(OPENAI));
+    let (spaces, zeros) = (" ".repeat(60), "0".repeat(60));
+    for first in [
+        "content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        &format!("content-length:{spaces}4\r\n\r\nbody"),
+        &format!("content-length: {zeros}4\r\n\r\nbody"),
+        &format!("transfer-encoding:{spaces}chunked\r\n\r\n0\r\n\r\n"),
+    ] {
+        let mut stream = TcpStream::connect(world.server.address()).await.unwrap();
+        let both = format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{first}{smuggled}");
+        stream.write_all(both.as_bytes()).await.unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).await.ok();
+        let text = String::from_utf8_lossy(&all);
+        assert!(text.starts_with("HTTP/1.1 400"), "{first}: {text}");
+        assert!(!text.contains(OPENAI), "{first}");
+    }
 }
 
 #[tokio::test]
