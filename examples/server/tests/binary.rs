@@ -7,8 +7,10 @@
 )]
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use ibyok_core::settings::{Given, Locations, Settings};
@@ -216,6 +218,21 @@ fn what_is_wrong_is_said_with_a_hint_and_an_exit_code() {
         assert_eq!(status, Some(code), "{args:?} {variables:?}: {said}");
         assert!(said.contains(word), "{args:?} {variables:?}: {said}");
         assert!(said.starts_with("error: "), "{said}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_not_passed_over() {
+    let place = Place::new();
+    for (name, value, code, word) in [
+        ("PROD_MODE_FORCED", &b"mock\xff"[..], 2, "PROD_MODE_FORCED"),
+        ("IBYOK_VAULT", b"/nope\xff", 4, "no vault"),
+    ] {
+        let mut command = place.command(&[]);
+        let Output { status, stderr, .. } = command.env(name, OsStr::from_bytes(value)).output().unwrap();
+        let said = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(code), "{name}: {said}");
+        assert!(said.contains(word), "{name}: {said}");
     }
 }
 
