@@ -154,12 +154,12 @@ impl Problem {
     /// The same without what was submitted: a secret in the wrong place must not come back.
     fn without_input(mut self) -> Self {
         if self.code == Code::Invalid.as_str() {
-            let parts: Vec<&str> = self.detail.split('`').collect();
-            let kept = parts
-                .iter()
-                .enumerate()
-                .map(|(index, part)| if index % 2 == 1 { "…" } else { part });
-            self.detail = kept.collect::<Vec<_>>().join("`").into();
+            let ticks = self.detail.split_once('`');
+            // To the last backtick: one of the input would end what is taken out.
+            if let Some((before, (_, after))) = ticks.and_then(|(before, rest)| Some((before, rest.rsplit_once('`')?)))
+            {
+                self.detail = format!("{before}`…`{after}").into();
+            }
         }
         self
     }
@@ -248,6 +248,8 @@ mod tests {
         let problem = Problem::from(Error::invalid("provider `sk-live-1` is not valid", "small letters"));
         assert_eq!(problem.detail, "provider `…` is not valid");
         assert_eq!(problem.hint.as_deref(), Some("small letters"));
+        let ticks = Problem::from(Error::invalid("provider `a`sk-live-1`b` is not valid", ""));
+        assert_eq!(ticks.detail, "provider `…` is not valid");
         assert_eq!(Problem::from(Error::invalid("no ticks", "")).detail, "no ticks");
     }
 
