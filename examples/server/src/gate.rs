@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ibyok_core::RequestContext;
+use tracing::Level;
 
 use crate::address;
 use crate::problem::Problem;
@@ -81,7 +82,6 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// What went well is on the audit log already, so that here it is a detail.
     fn log(&self) {
         macro_rules! answered {
             ($level:ident) => {
@@ -98,13 +98,23 @@ impl Seen<'_> {
                 )
             };
         }
-        if self.status.is_server_error() {
-            answered!(warn);
-        } else if self.status.is_client_error() {
-            answered!(info);
-        } else {
-            answered!(debug);
+        match level(self.status) {
+            Level::WARN => answered!(warn),
+            Level::INFO => answered!(info),
+            _ => answered!(debug),
         }
+    }
+}
+
+/// What went well is on the audit log already, so that here it is a detail. So is a request without a valid token: anybody can
+/// send any number of those, and a line for each would fill the log.
+fn level(status: StatusCode) -> Level {
+    if status.is_server_error() {
+        Level::WARN
+    } else if status.is_client_error() && status != StatusCode::UNAUTHORIZED {
+        Level::INFO
+    } else {
+        Level::DEBUG
     }
 }
 
@@ -215,6 +225,14 @@ fn escaped(high: Option<u8>, low: Option<u8>) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_has_no_token_does_not_fill_the_log() {
+        assert_eq!(level(StatusCode::UNAUTHORIZED), Level::DEBUG);
+        assert_eq!(level(StatusCode::OK), Level::DEBUG);
+        assert_eq!(level(StatusCode::FORBIDDEN), Level::INFO);
+        assert_eq!(level(StatusCode::SERVICE_UNAVAILABLE), Level::WARN);
+    }
 
     #[test]
     fn a_request_id_is_kept_if_it_is_plain() {
