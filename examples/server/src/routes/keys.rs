@@ -53,7 +53,13 @@ pub(crate) async fn set(
         session.set_key(&key, write).await
     };
     let written = written.map_err(|error| match error {
-        Error::Exists { .. } if add => Problem::precondition(error.to_string()),
+        Error::Exists { .. } if add => {
+            let problem = Problem::precondition(error.to_string());
+            match error.hint() {
+                Some(hint) => problem.hint(hint),
+                None => problem,
+            }
+        }
         other => Problem::from(other),
     })?;
     json(
@@ -145,6 +151,9 @@ fn version(query: Option<&str>, body: &Json) -> Result<Option<u32>, Problem> {
     }
     let by_query = Query::parse(query, &["version"])?.number("version")?;
     let by_body = body.parse_or_default::<Body>(VERSION_TAKES)?.version;
+    if by_body == Some(0) {
+        return Err(Problem::invalid("version is not a number of at least 1"));
+    }
     match (by_query, by_body) {
         (Some(one), Some(other)) if one != other => Err(Problem::invalid("two different versions are named")),
         (one, other) => Ok(one.or(other)),

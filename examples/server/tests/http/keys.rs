@@ -41,6 +41,7 @@ async fn put_of_what_must_not_exist_is_refused_where_it_does() {
     let body = br#"{"value":"v"}"#;
     let answer = world.send("PUT", "/api/v1/keys/prod/openai", &headers, body).await;
     assert_eq!((answer.status, answer.code()), (412, "precondition".to_owned()));
+    assert!(answer.json()["hint"].is_string(), "{}", answer.text());
     assert_eq!(
         world.send("PUT", "/api/v1/keys/prod/new", &headers, body).await.status,
         201

@@ -147,6 +147,24 @@ async fn by_id_what_is_forbidden_and_what_does_not_exist_are_the_same() {
 }
 
 #[tokio::test]
+async fn versions_begin_with_1_in_query_and_body() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    for (path, body) in [
+        ("/api/v1/keys/prod/openai/disable", r#"{"version":0}"#),
+        ("/api/v1/keys/prod/openai/disable?version=0", "{}"),
+        ("/api/v1/keys/prod/openai/enable", r#"{"version":0}"#),
+    ] {
+        let answer = world.tell("POST", path, &admin, body).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (400, "invalid".to_owned()),
+            "{path} {body}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_disabled_key_is_not_there() {
     let world = World::new().await;
     let admin = world.admin().await;
