@@ -18,7 +18,7 @@ pub struct Args {
     /// The store: `file` or a URL without a password (IBYOK_STORE)
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
-    /// The KEK: `local` or `passphrase` (IBYOK_KEK)
+    /// The KEK: `local`, `passphrase` or `aws-kms:KEY` (IBYOK_KEK)
     #[arg(long, value_name = "KEK")]
     pub kek: Option<String>,
     /// The file of a local KEK (IBYOK_KEK_FILE)
