@@ -59,5 +59,6 @@ pub use read::{Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, 
 pub use receipt::{EventTicket, Receipt};
 pub use sink::{
     Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription, StdoutSink, is_written,
+    logs_in,
 };
 pub use verify::{Bad, LogReport, Report, What, verify};

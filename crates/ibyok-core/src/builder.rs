@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attempt::Attempt;
 use crate::cache::RecordCache;
+use crate::change::Turns;
 use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::context::RequestContext;
 use crate::error::{Error, Part, Result};
@@ -282,6 +283,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             floors,
             refusals: Refusals::default(),
             key_cache_ttl: options.key_cache_ttl,
+            turns: Turns::default(),
             closed: AtomicBool::new(false),
             damaged_records: Mutex::default(),
             warnings: Mutex::default(),

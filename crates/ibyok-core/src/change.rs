@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ibyok_audit::{Event, Phase, Receipt};
 use ibyok_storage::{Error as StorageError, Expect, RecordId, Revision};
+use tokio::sync::Mutex;
 
 use crate::attempt::Attempt;
 use crate::authenticate::{Holder, Principal};
@@ -19,6 +20,24 @@ use crate::vault::Inner;
 
 /// How often a change is tried anew on what somebody else has just made of the record.
 const TRIES: usize = 32;
+
+/// Whose turn it is to change which record, on this node: records share the locks, which are few.
+#[derive(Debug)]
+pub(crate) struct Turns([Mutex<()>; 64]);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Turns(std::array::from_fn(|_| Mutex::new(())))
+    }
+}
+
+impl Turns {
+    fn of(&self, id: &RecordId) -> &Mutex<()> {
+        let [first, ..] = &self.0;
+        let [byte, ..] = id.id();
+        self.0.get(usize::from(*byte) % self.0.len()).unwrap_or(first)
+    }
+}
 
 /// What a change makes of a record.
 pub(crate) enum Edit<R, T> {
@@ -71,6 +90,8 @@ impl Inner {
         T: Send,
     {
         let id = realm.record(R::KIND, id)?;
+        // One at a time on this node: only other nodes are raced.
+        let _turn = self.turns.of(&id).lock().await;
         for _ in 0..TRIES {
             let held = self.read::<R>(realm, &id).await?;
             let (revision, rev) = held.as_ref().map_or((None, 0), |h| (Some(h.revision), h.record.rev()));

@@ -1,8 +1,13 @@
 //! The audit log's newest checkpoint, sealed in the store: a log that is cut off or set back on this machine shows by it.
+//!
+//! Each says where its log is kept, so that a machine is not blamed for the logs of the others.
 
-use ibyok_audit::{Action, Event, Outcome, Place};
+use std::path::Path;
+
+use ibyok_audit::{Action, Event, Outcome, Place, logs_in};
 use ibyok_storage::{Expect, RecordId};
 use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -13,6 +18,31 @@ use crate::vault::Inner;
 
 /// How the first line of a checkpoint begins: before the log's id (C2SP tlog-checkpoint; docs/audit.md).
 const ORIGIN: &str = "ibyok-audit/";
+
+/// The sealed body of a checkpoint's record.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    host: String,
+    place: String,
+    note: String,
+}
+
+impl Kept {
+    fn here(place: &Path, note: &str) -> Self {
+        let place = place.canonicalize().unwrap_or_else(|_| place.to_owned());
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Kept {
+            host,
+            place: place.display().to_string(),
+            note: note.to_owned(),
+        }
+    }
+
+    fn is_of(&self, other: &Kept) -> bool {
+        (&self.host, &self.place) == (&other.host, &other.place)
+    }
+}
 
 /// What a signed note says: which log had how many lines.
 struct Said {
@@ -35,7 +65,7 @@ impl Inner {
     /// Compares the log as it was found with the checkpoint in the store. One that speaks of more lines than there are is kept as
     /// evidence, beside those to come, on the log itself and in `status`.
     pub(crate) async fn compare_checkpoint(&self, place: &Place) -> Result<()> {
-        let Some(note) = self.checkpoint(&self.checkpoint_record(place.log())?).await? else {
+        let Some(Kept { note, .. }) = self.checkpoint(&self.checkpoint_record(place.log())?).await? else {
             return Ok(());
         };
         let said = Said::parse(&note).ok_or_else(|| Error::integrity("a checkpoint"))?;
@@ -68,7 +98,7 @@ impl Inner {
         }
         let kept_now = async {
             let id = self.checkpoint_record(checkpoint.log())?;
-            let there = self.checkpoint(&id).await?.and_then(|note| Said::parse(&note));
+            let there = self.checkpoint(&id).await?.and_then(|kept| Said::parse(&kept.note));
             if there.is_none_or(|there| there.size < checkpoint.size()) {
                 self.put_checkpoint(&id, checkpoint.text()).await?;
             }
@@ -80,19 +110,23 @@ impl Inner {
         }
     }
 
-    /// Every checkpoint that nodes of this home keep in the store: the log's id, and the signed note.
+    /// The checkpoints in the store of the logs that are in this place, or were once: the log's id, and the signed note.
     pub(crate) async fn kept_checkpoints(&self) -> Result<Vec<(String, String)>> {
+        let place = self.log.status().place;
+        let (here, present) = (Kept::here(&place, ""), logs_in(&place)?);
         let collection = self.home.collection(kind::CHECKPOINT)?;
         let mut found = Vec::new();
         let mut after = None;
         loop {
             let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
             for id in &page {
-                let Some(note) = self.checkpoint(id).await? else {
+                let Some(kept) = self.checkpoint(id).await? else {
                     continue;
                 };
-                let said = Said::parse(&note).ok_or_else(|| Error::integrity("a checkpoint"))?;
-                found.push((said.log, note));
+                let said = Said::parse(&kept.note).ok_or_else(|| Error::integrity("a checkpoint"))?;
+                if present.contains(&said.log) || kept.is_of(&here) {
+                    found.push((said.log, kept.note));
+                }
             }
             after = page.last().copied();
             if page.len() < PAGE {
@@ -101,19 +135,22 @@ impl Inner {
         }
     }
 
-    async fn checkpoint(&self, id: &RecordId) -> Result<Option<String>> {
+    async fn checkpoint(&self, id: &RecordId) -> Result<Option<Kept>> {
         let Some(stored) = self.store.get(id).await? else {
             return Ok(None);
         };
         let what = || "a checkpoint".to_owned();
-        let note = self.home.keys.open_record(&self.home.place(id), &stored.bytes);
-        let note = note.map_err(|error| open_failed(what(), error))?;
-        let text = std::str::from_utf8(note.expose_secret()).map_err(|_| Error::integrity(what()))?;
-        Ok(Some(text.to_owned()))
+        let body = self.home.keys.open_record(&self.home.place(id), &stored.bytes);
+        let body = body.map_err(|error| open_failed(what(), error))?;
+        serde_json::from_slice(body.expose_secret())
+            .map(Some)
+            .map_err(|_| Error::integrity(what()))
     }
 
     async fn put_checkpoint(&self, id: &RecordId, note: &str) -> Result<()> {
-        let sealed = self.home.keys.seal_record(&self.home.place(id), note.as_bytes());
+        let body = serde_json::to_vec(&Kept::here(&self.log.status().place, note));
+        let body = body.map_err(|_| Error::integrity("a checkpoint"))?;
+        let sealed = self.home.keys.seal_record(&self.home.place(id), &body);
         let sealed = sealed.map_err(|error| open_failed("a checkpoint".to_owned(), error))?;
         let there = self.store.get(id).await?;
         let expect = there.map_or(Expect::Absent, |stored| Expect::Revision(stored.revision));

@@ -152,7 +152,7 @@ impl Vault {
         };
         Ready {
             store: inner.store.check().await.err().map(|error| error.to_string()),
-            kek: inner.realm(&home).await.err().and_then(text),
+            kek: inner.realm(&home).await.err().filter(is_of_the_kek).and_then(text),
             audit: inner.log.status().failure.or_else(|| inner.closed()),
             lease: inner.hold_lease().await.err().and_then(text),
         }
@@ -182,6 +182,17 @@ impl Inner {
         }
         Ok((keks, warnings))
     }
+}
+
+/// Whether an error is the KEK's: a store that is away says so itself.
+fn is_of_the_kek(error: &crate::Error) -> bool {
+    !matches!(
+        error,
+        crate::Error::Unavailable {
+            part: crate::Part::Store,
+            ..
+        }
+    )
 }
 
 /// What a write that returned survives, in words.

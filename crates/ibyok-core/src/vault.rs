@@ -11,6 +11,7 @@ use ibyok_storage::{RecordId, Store};
 
 use crate::builder::VaultBuilder;
 use crate::cache::RecordCache;
+use crate::change::Turns;
 use crate::clock::{Clock, SteadyClock};
 use crate::error::Result;
 use crate::floors::Floors;
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) floors: Floors,
     pub(crate) refusals: Refusals,
     pub(crate) key_cache_ttl: Duration,
+    pub(crate) turns: Turns,
     /// Whether the audit log was closed for good.
     pub(crate) closed: AtomicBool,
     /// Records that were refused, for `status`.

@@ -554,3 +554,34 @@ fn copy_tree(from: &std::path::Path, to: &std::path::Path) {
         }
     }
 }
+
+#[tokio::test]
+async fn a_machine_is_not_blamed_for_the_logs_of_another() {
+    let scene = Scene::new().await;
+    let other = scene.another_node().await;
+    scene
+        .operator()
+        .set_key(&scene.key("prod/a"), secret("a"))
+        .await
+        .unwrap();
+    other
+        .operator("test")
+        .set_key(&scene.key("prod/b"), secret("b"))
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    for session in [scene.operator(), other.operator("test")] {
+        let report = session.verify_audit(&[]).await.unwrap();
+        assert!(report.ok, "{report:?}");
+    }
+    other.close().await.unwrap();
+    drop(other);
+    let theirs = scene.scratch.path().join("audit-of-another-node");
+    std::fs::remove_dir_all(&theirs).unwrap();
+    let again = scene.another_node().await;
+    assert!(
+        !again.operator("test").verify_audit(&[]).await.unwrap().ok,
+        "its own that is gone is missed"
+    );
+    assert!(scene.operator().verify_audit(&[]).await.unwrap().ok);
+}
