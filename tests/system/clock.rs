@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ibyok_tests::{Home, Oracle, Run, Server, ServerOptions, audit_lines};
 
@@ -39,6 +40,12 @@ impl Shift {
         let new = self.file.with_extension("new");
         fs::write(&new, seconds.to_string()).unwrap();
         fs::rename(new, &self.file).unwrap();
+    }
+
+    /// A command under this clock.
+    fn run(&self, command: Run) -> Run {
+        let command = command.env("LD_PRELOAD", self.library.to_str().unwrap());
+        command.env("CLOCK_SHIFT_FILE", self.file.to_str().unwrap())
     }
 
     fn options(&self) -> ServerOptions {
@@ -89,4 +96,35 @@ fn a_clock_that_is_set_while_a_server_runs_revives_no_token_and_breaks_no_log() 
     let mut oracle = Oracle::new();
     oracle.acknowledge("prod/key", "value");
     oracle.check(&home);
+}
+
+#[test]
+fn a_clock_that_is_set_back_is_reported() {
+    let home = home_with_vault();
+    let shift = Shift::new(&home);
+    shift.to(DAY);
+    let server = home.serve_with(shift.options());
+    shift.to(-DAY);
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(server.stop().success());
+    let status = shift.run(home.ibyok(["--json", "status"])).run().done().json();
+    let warns = status["warnings"]
+        .as_array()
+        .is_some_and(|all| all.iter().any(|w| w.to_string().contains("clock")));
+    assert!(warns, "{status}");
+}
+
+#[test]
+fn a_token_that_has_ended_stays_so_when_the_next_run_begins_with_a_clock_set_back() {
+    let home = home_with_vault();
+    home.set("prod/key", "value");
+    let token = home.token(&["a day", "--env", "prod", "--expires", "1d"]);
+    let shift = Shift::new(&home);
+    shift.to(2 * DAY);
+    let server = home.serve_with(shift.options());
+    assert!(!is_served(&server, &token));
+    assert!(server.stop().success());
+    shift.to(0);
+    let server = home.serve_with(shift.options());
+    assert!(!is_served(&server, &token), "the log knows of a later time");
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ibyok_tests::{Home, Oracle, Request, Run, Server, segments, wait_until};
 
@@ -176,6 +176,19 @@ fn a_store_whose_sync_fails_is_not_believed_when_the_next_one_works() {
             oracle.acknowledge("prod/key", &value);
         }
     }
+    // It opens the store anew by itself, once everything in it is written and synced once more.
+    let since = Instant::now();
+    while server.retrieve(&token, "prod/key").status != 200 {
+        assert!(
+            since.elapsed() < Duration::from_secs(10),
+            "it does not serve again by itself"
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    oracle.attempt("prod/key", "last");
+    let answer = put("last").is(200);
+    oracle.answered(&answer);
+    oracle.acknowledge("prod/key", "last");
     server.kill();
     let again = home.serve();
     oracle.answered(&again.retrieve(&token, "prod/key").is(200));

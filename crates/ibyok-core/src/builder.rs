@@ -266,8 +266,15 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         };
         let home = opening.home(&options.home).await?;
         let place = audit.state();
+        let clock = Arc::new(SteadyClock::new(options.clock, place.last_time()));
+        let of_log = Arc::clone(&clock);
         let log = opening
-            .log(options.log.required(audit), &place, &home, &options.actor)
+            .log(
+                options.log.required(audit).clock(move || of_log.now()),
+                &place,
+                &home,
+                &options.actor,
+            )
             .await?;
         let floors = Floors::open(place.root(), place.log(), &home)?;
         let inner = Arc::new(Inner {
@@ -276,7 +283,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             store: Arc::clone(&store),
             log,
             home,
-            clock: SteadyClock::new(options.clock, place.last_time()),
+            clock,
             realms: Realms::default(),
             cache: RecordCache::new(options.cache_bytes),
             lease: Lease::new(),

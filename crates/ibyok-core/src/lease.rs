@@ -61,7 +61,7 @@ impl Lease {
 impl Inner {
     /// Makes sure that the lease holds, renewing it if it has to.
     pub(crate) async fn hold_lease(self: &Arc<Self>) -> Result<()> {
-        match self.lease.age(&self.clock) {
+        match self.lease.age(self.clock.as_ref()) {
             Some(age) if age < RENEW => Ok(()),
             Some(age) if age < LEASE => {
                 self.renew_soon();

@@ -241,7 +241,7 @@ impl Inner {
             let times = valid_at(&holder.held.record.grant, &holder.restrictions, self.now());
             times.map_err(|_| Error::Unauthenticated)?;
         }
-        if self.cache.epoch() == epoch && self.lease.holds(&self.clock) {
+        if self.cache.epoch() == epoch && self.lease.holds(self.clock.as_ref()) {
             return Ok(());
         }
         self.hold_lease().await?;

@@ -39,7 +39,7 @@ pub(crate) struct Inner {
     pub(crate) log: Log,
     /// The realm under which this node's own records (its log's key and checkpoints) are sealed.
     pub(crate) home: Arc<Realm>,
-    pub(crate) clock: SteadyClock,
+    pub(crate) clock: Arc<SteadyClock>,
     pub(crate) realms: Realms,
     pub(crate) cache: RecordCache,
     pub(crate) lease: Lease,

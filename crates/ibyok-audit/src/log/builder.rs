@@ -18,6 +18,9 @@ use crate::key::{SigningKey, VerifyingKey};
 use crate::sink::file::write_public_key;
 use crate::sink::{Place, Sink};
 
+/// Where the log reads the time of its own lines.
+pub(super) type OwnClock = Box<dyn Fn() -> Timestamp + Send>;
+
 /// How a log is to be. Wants at least a required sink that keeps it and the log's signing key.
 #[must_use = "a builder does nothing until it is opened"]
 pub struct LogBuilder {
@@ -26,7 +29,7 @@ pub struct LogBuilder {
     key: Option<SigningKey>,
     principal: Principal,
     deadline: Duration,
-    clock: fn() -> Timestamp,
+    clock: OwnClock,
     listeners: Listeners,
 }
 
@@ -38,7 +41,7 @@ impl Default for LogBuilder {
             key: None,
             principal: Principal::new(PrincipalKind::Operator),
             deadline: Duration::from_secs(5),
-            clock: Timestamp::now,
+            clock: Box::new(Timestamp::now),
             listeners: Listeners::default(),
         }
     }
@@ -90,8 +93,8 @@ impl LogBuilder {
     }
 
     /// The clock for the log's own lines; the system's unless said.
-    pub fn clock(mut self, clock: fn() -> Timestamp) -> Self {
-        self.clock = clock;
+    pub fn clock(mut self, clock: impl Fn() -> Timestamp + Send + 'static) -> Self {
+        self.clock = Box::new(clock);
         self
     }
 

@@ -38,7 +38,7 @@ pub(super) struct Writer {
     pub(super) keeper: Keeper,
     pub(super) durability: Durability,
     pub(super) principal: Principal,
-    pub(super) clock: fn() -> jiff::Timestamp,
+    pub(super) clock: super::builder::OwnClock,
     pub(super) head: Head,
     pub(super) public_key: VerifyingKey,
     pub(super) poisoned: Option<String>,

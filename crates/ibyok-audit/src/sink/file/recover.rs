@@ -159,7 +159,7 @@ fn follow(directory: &Path, log: &str, known: Option<&Head>, found: &mut Recover
         };
         found.head.push(&line);
         found.offset += read as u64;
-        found.last_time = time.or(found.last_time);
+        found.last_time = time.max(found.last_time);
         found.holds_known |= known.is_some_and(|known| *known == found.head);
     }
 }
