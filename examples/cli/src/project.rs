@@ -101,8 +101,8 @@ fn read(path: &Path) -> Result<Project> {
     })
 }
 
-/// Whether a stranger's file may set a variable: one that decides which code runs is refused.
-fn check_variable(variable: &str) -> Result<(), String> {
+/// Whether somebody else may set a variable of a program: one that decides which code runs or where it connects is refused.
+pub(crate) fn check_variable(variable: &str) -> Result<(), String> {
     let mut bytes = variable.bytes();
     let first = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
     if !first || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
@@ -113,22 +113,39 @@ fn check_variable(variable: &str) -> Result<(), String> {
         "IFS",
         "ENV",
         "BASH_ENV",
+        "BASHOPTS",
+        "SHELLOPTS",
+        "PROMPT_COMMAND",
+        "PS4",
         "SHELL",
         "HOME",
         "NODE_OPTIONS",
+        "NODE_PATH",
         "PERL5OPT",
+        "PERL5LIB",
         "RUBYOPT",
+        "RUBYLIB",
         "PYTHONPATH",
         "PYTHONHOME",
         "PYTHONSTARTUP",
+        "JAVA_TOOL_OPTIONS",
+        "JDK_JAVA_OPTIONS",
+        "_JAVA_OPTIONS",
+        "GIT_ASKPASS",
         "GIT_EXEC_PATH",
+        "GIT_SSH",
         "GIT_SSH_COMMAND",
+        "GCONV_PATH",
         "EDITOR",
         "PAGER",
     ];
-    let prefixed = ["LD_", "DYLD_", "IBYOK_"];
-    if named.contains(&variable) || prefixed.iter().any(|prefix| variable.starts_with(prefix)) {
-        return Err(format!("`{variable}` is not for a project's file to set"));
+    let prefixed = ["LD_", "DYLD_", "IBYOK_", "GIT_CONFIG"];
+    let upper = variable.to_ascii_uppercase();
+    let steers = named.contains(&upper.as_str()) || prefixed.iter().any(|prefix| upper.starts_with(prefix));
+    if steers || upper.ends_with("_PROXY") {
+        return Err(format!(
+            "`{variable}`, which decides what a program runs or where it connects"
+        ));
     }
     Ok(())
 }

@@ -51,7 +51,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         )),
         None => cx
             .io
-            .say("keep the passphrase in a safe place; without it the keys are lost"),
+            .say("the vault opens with its passphrase or KMS key only: without it the keys are lost"),
     }
     Ok(Exit::Done)
 }

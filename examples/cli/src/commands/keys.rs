@@ -186,6 +186,9 @@ async fn edit(args: Edit, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 async fn switch(args: &Switch, on: bool, cx: &mut Cx<'_>) -> Result<Exit> {
+    if args.key.contains('#') {
+        return Err(Error::usage("a field is not switched by itself", "leave out `#field`"));
+    }
     about(&args.key, cx, async |access, key| match args.version {
         Some(_) => access.switch(&key.clone().at_version(args.version), on).await,
         None => access.switch(key, on).await,

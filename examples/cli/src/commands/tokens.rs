@@ -107,7 +107,7 @@ async fn issue(args: &Issue, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_access(async |access, cx| {
         let (info, token) = access.issue(request).await?;
         let expires = shown(at(&info, "expires_at"));
-        if cx.globals.json {
+        let written = if cx.globals.json {
             // The one document that holds a token; it is asked for.
             cx.io.answer_json(&json!({
                 "id": at(&info, "id"),
@@ -115,9 +115,19 @@ async fn issue(args: &Issue, cx: &mut Cx<'_>) -> Result<Exit> {
                 "name": at(&info, "name"),
                 "expires_at": at(&info, "expires_at"),
                 "grant": at(&info, "grant"),
-            }))?;
+            }))
         } else {
-            cx.io.answer_line(token.expose())?;
+            cx.io.answer_line(token.expose())
+        };
+        if let Err(error) = written {
+            let what = format!(
+                "token {} was issued and could not be written: {error}",
+                text(at(&info, "id"))
+            );
+            return Err(Error::Failed {
+                what,
+                hint: "nobody has it: revoke it with `tokens revoke`".to_owned(),
+            });
         }
         let end = if expires == "-" { "never".to_owned() } else { expires };
         cx.io.say(&format!(

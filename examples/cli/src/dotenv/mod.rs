@@ -2,7 +2,7 @@
 //!
 //! The grammar of values is that of the library `dotenvor`, which keeps `$` literal, never looks at the process's environment, and
 //! keeps what it does not know as it is. Around it this module does what the library does not: it finds where each
-//! assignment begins and ends, so that duplicates can be named by line and [`rewrite`] can leave every other byte alone; and it
+//! assignment begins and ends, so that duplicates can be named by line and [`rewrite()`] can leave every other byte alone; and it
 //! decides two points on which `.env` readers disagree (see [`statement`]).
 
 mod print;

@@ -12,6 +12,7 @@ use crate::access::{Access, Fetched, KeyArgument};
 use crate::commands::fetch::{self, Wanted};
 use crate::commands::{Cx, import, tokens};
 use crate::error::{Error, Result};
+use crate::project::check_variable;
 use crate::{dotenv, project};
 
 /// What a value begins with that is to be resolved.
@@ -88,10 +89,21 @@ async fn whole(
     let only: Vec<Pattern> = tokens::patterns(only)?;
     let wants = |name: &str| only.is_empty() || only.iter().any(|pattern| pattern.matches(name));
     let wanted = fetch::of_environment(access, cx, environment, wants).await?;
-    let sources = wanted
-        .into_iter()
-        .map(|one| (one.variable, Source::Key(KeyArgument::Reference(one.key))));
-    Ok(sources.collect())
+    let mut sources = Sources::default();
+    for one in wanted {
+        if one.variable.starts_with("IBYOK_") {
+            cx.io
+                .say(&format!("{} is ours, and no program's: it is left out", one.variable));
+            continue;
+        }
+        // Whoever writes keys must not choose which code every program runs, or where it sends what it sends.
+        check_variable(&one.variable).map_err(|why| {
+            let what = format!("`{}` would set {why}", one.key);
+            Error::usage(what, "give the key another variable, or name it with `--key VAR=REF`")
+        })?;
+        sources.insert(one.variable, Source::Key(KeyArgument::Reference(one.key)));
+    }
+    Ok(sources)
 }
 
 /// A `VAR=REF`.
@@ -101,7 +113,21 @@ fn single(pair: &str) -> Result<(String, Source)> {
         let what = format!("`{}` is no `VAR=REF`", crate::show::clean(pair));
         Error::usage(what, "for example `--key TOKEN=prod/stripe`")
     })?;
+    check_name(variable)?;
     Ok((variable.to_owned(), Source::Key(reference.parse()?)))
+}
+
+/// A variable that the program can have: one of ours never reaches it.
+fn check_name(variable: &str) -> Result<()> {
+    let plain = variable.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if !plain || variable.starts_with(|c: char| c.is_ascii_digit()) || variable.starts_with("IBYOK_") {
+        let what = format!(
+            "`{}` is no variable that a program can be given",
+            crate::show::clean(variable)
+        );
+        return Err(Error::usage(what, "letters, digits and `_`, and not one of `IBYOK_…`"));
+    }
+    Ok(())
 }
 
 fn file(path: &Path) -> Result<Sources> {
