@@ -24,7 +24,7 @@ impl Session {
     /// Creates a key, or makes a new current version of it; the version before stays retiring.
     ///
     /// # Errors
-    /// [`Error::Invalid`] and [`Error::TooLarge`] for what cannot be stored (values are 1 to [`VALUE_MAX`] bytes);
+    /// [`Error::Invalid`] and [`Error::TooLarge`] for what cannot be stored (values are 1 to [`VALUE_MAX`](crate::VALUE_MAX) bytes);
     /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Unavailable`].
     pub async fn set_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
         self.write(key, write.into(), Replace::Always).await.and_then(written)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ibyok_core::EnvironmentName;
 use ipnet::IpNet;
 
-/// How requests are answered: for [`router`](crate::router).
+/// How requests are answered: for [`router`](crate::router()).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
@@ -33,7 +33,7 @@ impl Default for Options {
     }
 }
 
-/// What a connection may cost: for [`serve`](crate::serve).
+/// What a connection may cost: for [`serve`](crate::serve()).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {

@@ -20,8 +20,8 @@ pub(crate) struct Shared {
 /// A path, the methods that it has in the words of `Allow`, and who handles them.
 type Route = (&'static str, &'static str, MethodRouter<Arc<Shared>>);
 
-/// The HTTP interface of a vault, to be served by [`serve`](crate::serve), nested into another program, or called without a
-/// socket. Without [`serve`](crate::serve), the client's address is unknown.
+/// The HTTP interface of a vault, to be served by [`serve`](crate::serve()), nested into another program, or called without a
+/// socket. Without [`serve`](crate::serve()), the client's address is unknown.
 pub fn router(vault: Vault, options: Options) -> Router {
     let shared = Arc::new(Shared { vault, options });
     let mut router = Router::new();

@@ -120,7 +120,7 @@ macro_rules! ensure {
 }
 use ensure;
 
-/// Makes one `#[test]` for each promise of the suite, named after it. The expression gives a [`Harness`](crate::conformance::Harness); it
+/// Makes one `#[test]` for each promise of the suite, named after it. The expression gives a [`Harness`]; it
 /// is evaluated for each test anew, and the tests run side by side.
 #[macro_export]
 macro_rules! store_conformance {
