@@ -53,12 +53,16 @@ fn json(variables: &[(String, Zeroizing<String>)]) -> Result<Zeroizing<String>> 
     Ok(Zeroizing::new(format!("{text}\n")))
 }
 
-/// Plain where nothing needs quotes, else in double quotes with escapes that every reader knows; a `$` in them is escaped, since
-/// many readers expand it there.
+/// Plain where nothing needs quotes; in single quotes, which every reader takes as they are, where the value allows it; else in
+/// double quotes with escapes, of which readers know more or fewer. A `$` in those is escaped, since many readers expand it there.
 fn dotenv(value: &str) -> Zeroizing<String> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.,:/@%+=".contains(&b);
     if !value.is_empty() && value.bytes().all(plain) {
         return Zeroizing::new(value.to_owned());
+    }
+    let literal = |c: char| c != '\'' && c != '\\' && !c.is_control();
+    if !value.is_empty() && value.chars().all(literal) {
+        return Zeroizing::new(format!("'{value}'"));
     }
     let mut quoted = Zeroizing::new(String::with_capacity(value.len() + 2));
     quoted.push('"');
@@ -115,7 +119,8 @@ mod tests {
             printed(Format::Dotenv, "sk-proj-1_2").unwrap().as_str(),
             "A=sk-proj-1_2\n"
         );
-        assert_eq!(printed(Format::Dotenv, "a b$").unwrap().as_str(), "A=\"a b\\$\"\n");
+        assert_eq!(printed(Format::Dotenv, "a b$").unwrap().as_str(), "A='a b$'\n");
+        assert_eq!(printed(Format::Dotenv, "it's $").unwrap().as_str(), "A=\"it's \\$\"\n");
         assert_eq!(printed(Format::Dotenv, "").unwrap().as_str(), "A=\"\"\n");
     }
 

@@ -30,6 +30,12 @@ const ALLOWED: &str = "OPENAI_API_KEY";
 const REFUSED: &str = "STRIPE_SECRET_KEY";
 
 pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
+    if cx.globals.url.is_some() {
+        return Err(Error::usage(
+            "`demo` makes a vault of its own, here",
+            "leave out `--url`",
+        ));
+    }
     let failed = |error: std::io::Error| {
         Error::failed(
             format!("no temporary directory: {error}"),
