@@ -47,7 +47,7 @@ pub(crate) struct SettingFlags {
         help_heading = "Settings of the vault"
     )]
     pub(crate) store: Option<String>,
-    /// The KEK: `local` or `passphrase` [variable: IBYOK_KEK]
+    /// The KEK: `local`, `passphrase` or `aws-kms:KEY` [variable: IBYOK_KEK]
     #[arg(
         long,
         global = true,

@@ -49,10 +49,7 @@ pub fn process_environment() -> BTreeMap<String, String> {
 }
 
 fn work(cli: Cli, environment: &BTreeMap<String, String>, io: &mut Io) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::failed(format!("no threads: {error}"), "try again later"))?;
     let mut cx = Cx {
         globals: &cli.globals,
