@@ -42,27 +42,17 @@ impl Scene {
 
     /// Another node on the same store, with a log of its own.
     pub(crate) async fn another_node(&self) -> Vault {
-        let kek = LocalKek::from_file(&self.scratch.path().join("kek")).unwrap();
-        let audit = self.scratch.path().join("audit-of-another-node");
-        let sink = FileSink::builder(audit)
-            .durability(Durability::Written)
-            .open()
-            .await
-            .unwrap();
-        Vault::builder()
-            .store(self.store.clone())
-            .kek(kek)
-            .audit(sink)
-            .open()
-            .await
-            .unwrap()
+        self.opened_again("audit-of-another-node").await
     }
 
     /// Another process on the same store and the same place of logs.
     pub(crate) async fn process_beside(&self) -> Vault {
+        self.opened_again("audit").await
+    }
+
+    async fn opened_again(&self, audit: &str) -> Vault {
         let kek = LocalKek::from_file(&self.scratch.path().join("kek")).unwrap();
-        let audit = self.scratch.path().join("audit");
-        let sink = FileSink::builder(audit)
+        let sink = FileSink::builder(self.scratch.path().join(audit))
             .durability(Durability::Written)
             .open()
             .await
