@@ -8,6 +8,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::model::key::KeyRecord;
+use crate::model::settings::SettingsRecord;
 use crate::model::token::TokenRecord;
 
 /// What one record is guessed to take beside its bytes.
@@ -29,6 +30,7 @@ pub(crate) struct Held<T> {
 pub(crate) enum Entry {
     Key(Arc<Held<KeyRecord>>),
     Token(Arc<Held<TokenRecord>>),
+    Settings(Arc<Held<SettingsRecord>>),
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +41,7 @@ impl Weighter<RecordId, Entry> for Bytes {
         let size = match entry {
             Entry::Key(held) => held.size,
             Entry::Token(held) => held.size,
+            Entry::Settings(held) => held.size,
         };
         OVERHEAD + u64::try_from(size).unwrap_or(u64::MAX / 2)
     }

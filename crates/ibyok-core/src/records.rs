@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use ibyok_crypto::Secret;
-use ibyok_storage::{RecordId, Stored};
+use ibyok_storage::{RecordId, Revision, Stored};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +12,7 @@ use crate::cache::{Entry, Held};
 use crate::error::{Error, Result};
 use crate::model::key::KeyRecord;
 use crate::model::kind;
+use crate::model::settings::{SETTINGS_ID, SettingsRecord};
 use crate::model::token::TokenRecord;
 use crate::realm::{Realm, open_failed};
 use crate::vault::Inner;
@@ -45,7 +46,7 @@ impl Record for KeyRecord {
     fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
         match entry {
             Entry::Key(held) => Some(held),
-            Entry::Token(_) => None,
+            _ => None,
         }
     }
 }
@@ -69,12 +70,55 @@ impl Record for TokenRecord {
     fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
         match entry {
             Entry::Token(held) => Some(held),
-            Entry::Key(_) => None,
+            _ => None,
+        }
+    }
+}
+
+impl Record for SettingsRecord {
+    const KIND: u8 = kind::SETTINGS;
+    const WORD: &'static str = "record of settings";
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+
+    fn set_rev(&mut self, rev: u64) {
+        self.rev = rev;
+    }
+
+    fn entry(held: Arc<Held<Self>>) -> Entry {
+        Entry::Settings(held)
+    }
+
+    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
+        match entry {
+            Entry::Settings(held) => Some(held),
+            _ => None,
         }
     }
 }
 
 impl Inner {
+    /// What is set for the keys of an environment. That nothing is set is kept as well. The caller must hold the lease.
+    ///
+    /// # Errors
+    /// [`Error::Integrity`] for settings that are damaged or older than the log says: nothing is assumed in their place.
+    pub(crate) async fn environment_settings(&self, realm: &Realm) -> Result<Arc<Held<SettingsRecord>>> {
+        let epoch = self.cache.epoch();
+        if let Some(held) = self.load::<SettingsRecord>(realm, SETTINGS_ID).await? {
+            return Ok(held);
+        }
+        let nothing = Arc::new(Held {
+            record: SettingsRecord::default(),
+            revision: Revision::new(0),
+            size: 0,
+        });
+        let id = realm.record(SettingsRecord::KIND, SETTINGS_ID)?;
+        self.cache.fill(epoch, id, Entry::Settings(Arc::clone(&nothing)));
+        Ok(nothing)
+    }
+
     /// A record from the cache, or read and kept. The caller must hold the lease.
     pub(crate) async fn load<R: Record>(&self, realm: &Realm, id: [u8; 16]) -> Result<Option<Arc<Held<R>>>> {
         let id = realm.record(R::KIND, id)?;

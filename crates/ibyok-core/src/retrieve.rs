@@ -11,7 +11,6 @@ use std::sync::Arc;
 use ibyok_audit::{Action, EventTicket, Receipt};
 use ibyok_crypto::Secret;
 use ibyok_policy::{Scope, valid_at};
-use serde::Serialize;
 
 use crate::attempt::Attempt;
 use crate::authenticate::Asking;
@@ -21,34 +20,17 @@ use crate::context::RequestContext;
 use crate::error::{Error, Part, Result};
 use crate::model::key::{KeyRecord, VersionRecord};
 use crate::model::key_ref::KeyRef;
+use crate::model::mode::Mode;
 use crate::model::name::{EnvironmentName, FieldName, KeyId, KeyName};
 use crate::realm::open_failed;
 use crate::vault::Inner;
-
-/// Whether a value is the real one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Mode {
-    /// The value itself.
-    Live,
-}
-
-impl Mode {
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Mode::Live => "live",
-        }
-    }
-}
 
 /// A key's record, found for a permit.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     permit: Permit,
     held: Arc<Held<KeyRecord>>,
+    mode: Mode,
 }
 
 /// A value, opened and not yet released.
@@ -158,7 +140,7 @@ impl Opened {
         if !receipt.is_for(ticket) {
             return Err(Error::unavailable(Part::AuditLog, "the receipt is for another request"));
         }
-        let Loaded { permit, held } = self.loaded;
+        let Loaded { permit, held, mode } = self.loaded;
         let environment = permit.realm.name.environment.clone();
         let environment = environment.ok_or_else(|| Error::integrity("a key of no environment"))?;
         Ok(Released {
@@ -170,7 +152,7 @@ impl Opened {
                 provider: held.record.provider.clone(),
                 variable: held.record.variable.clone(),
                 version: self.version,
-                mode: Mode::Live,
+                mode,
                 mode_source: "tenant_setting",
             },
         })
@@ -217,12 +199,20 @@ impl Inner {
         let held = self.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
-        Ok(Loaded { permit, held })
+        let settings = self.environment_settings(&permit.realm).await?;
+        let mode = held.record.mode.or(settings.record.mode).unwrap_or(Mode::Live);
+        Ok(Loaded { permit, held, mode })
     }
 
     /// Unwraps the data key, and opens the fields that were asked for.
     fn open(&self, attempt: &mut Attempt<'_>, loaded: Loaded, reference: &KeyRef) -> Result<Opened> {
-        attempt.mode = Some(Mode::Live.as_str());
+        attempt.mode = Some(loaded.mode.as_str());
+        if loaded.mode != Mode::Live {
+            return Err(Error::invalid(
+                "the key is in mock mode",
+                "this version makes no mock values",
+            ));
+        }
         let label = loaded.permit.label();
         let version = loaded.held.record.served(&label, reference.version())?;
         attempt.version = Some(version.number);

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use ibyok_policy::Rate;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Sealed;
+use super::mode::Mode;
 use super::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 use crate::error::Error;
 
@@ -54,6 +56,18 @@ pub(crate) struct KeyRecord {
     pub(crate) created_by: String,
     #[serde(default)]
     pub(crate) disabled: bool,
+    /// The mode that the key has whatever its environment's is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mode: Option<Mode>,
+    /// How often it may be retrieved; the environment's default unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<Rate>,
+    /// How old a current version may become before it is due to be rotated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rotate_every: Option<SignedDuration>,
+    /// When the key ends at its provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires: Option<Timestamp>,
     /// Set once the key is removed: the record stays as a tombstone, without its versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) removed: Option<Stamp>,

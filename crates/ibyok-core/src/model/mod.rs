@@ -3,7 +3,9 @@
 pub(crate) mod environment;
 pub(crate) mod key;
 pub(crate) mod key_ref;
+pub(crate) mod mode;
 pub(crate) mod name;
+pub(crate) mod settings;
 pub(crate) mod token;
 pub(crate) mod write;
 
@@ -19,6 +21,8 @@ pub(crate) mod kind {
     pub(crate) const KEY: u8 = 3;
     /// An access token's record.
     pub(crate) const TOKEN: u8 = 4;
+    /// Settings of an environment: one record a realm.
+    pub(crate) const SETTINGS: u8 = 5;
     /// The private half of an audit log's key.
     pub(crate) const LOG_KEY: u8 = 6;
     /// The last checkpoint of an audit log; outside the change feed.
