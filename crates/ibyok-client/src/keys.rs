@@ -32,6 +32,15 @@ impl Client {
         ask.query("version", version).query("field", field).json().await
     }
 
+    /// Retrieves the version of a key that is staged to become current: as [`Client::retrieve`].
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`]; `not_found` also where no version is staged.
+    pub async fn retrieve_pending(&self, environment: &str, name: &str, field: Option<&str>) -> Result<Retrieved> {
+        let ask = self.ask(Method::GET, &["keys", environment, name, "value"]);
+        ask.query("version", Some("pending")).query("field", field).json().await
+    }
+
     /// Lists the keys that the token may see, of one environment or of all: every page.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::key::{KeyInfo, KeyRecord, Stamp, StateChange};
 use crate::model::key_ref::KeyRef;
 use crate::model::token::AccessToken;
+use crate::model::which_version::WhichVersion;
 use crate::model::write::{KeyEdit, check_label_count};
 use crate::retrieve::{Released, no_key};
 use crate::session::Session;
@@ -108,7 +109,7 @@ impl Session {
     pub async fn disable_key(&self, key: &KeyRef) -> Result<KeyInfo> {
         self.change_key(Action::KeyDisable, Scope::KeysWrite, key, |_, stamp, mut record| {
             is_disabled(&record, key)?;
-            let what = key.version().map_or(TakeAway::DisableKey, TakeAway::DisableVersion);
+            let what = one_version(&record, key)?.map_or(TakeAway::DisableKey, TakeAway::DisableVersion);
             Ok(if record.take_away(what, stamp) {
                 Edit::TakesAway(record, (), what)
             } else {
@@ -127,7 +128,8 @@ impl Session {
             if !is_disabled(&record, key)? {
                 return Ok(Edit::Unchanged(()));
             }
-            Ok(Edit::Gives(enabled(record, key, stamp), ()))
+            let version = one_version(&record, key)?;
+            Ok(Edit::Gives(enabled(record, version, stamp), ()))
         })
         .await
     }
@@ -151,7 +153,7 @@ impl Session {
         F: FnMut(&mut Attempt<'_>, &Stamp, KeyRecord) -> Result<Edit<KeyRecord, ()>> + Send,
     {
         let mut attempt = self.attempt(action);
-        attempt.version = key.version();
+        attempt.version = key.version().number();
         let outcome = async {
             let permit = self.permit(&mut attempt, scope, key).await?;
             let stamp = Stamp {
@@ -207,18 +209,22 @@ pub(crate) fn info(permit: &Permit, record: &KeyRecord) -> Result<KeyInfo> {
 }
 
 fn is_disabled(record: &KeyRecord, key: &KeyRef) -> Result<bool> {
-    let Some(number) = key.version() else {
-        return Ok(record.disabled);
-    };
-    let version = record.versions.iter().find(|version| version.number == number);
-    version.map(|version| version.disabled).ok_or_else(|| Error::NotFound {
-        what: format!("version {number} of key `{}`", record.name),
-        hint: Some("`keys show` lists the versions".to_owned()),
-    })
+    match key.version() {
+        WhichVersion::Current => Ok(record.disabled),
+        which => Ok(record.version(record.name.as_str(), which)?.disabled),
+    }
 }
 
-fn enabled(mut record: KeyRecord, key: &KeyRef, stamp: &Stamp) -> KeyRecord {
+/// The number of the one version that a reference names; `None` is the whole key.
+fn one_version(record: &KeyRecord, key: &KeyRef) -> Result<Option<u32>> {
     match key.version() {
+        WhichVersion::Current => Ok(None),
+        which => Ok(Some(record.version(record.name.as_str(), which)?.number)),
+    }
+}
+
+fn enabled(mut record: KeyRecord, version: Option<u32>, stamp: &Stamp) -> KeyRecord {
+    match version {
         None => record.disabled = false,
         Some(number) => {
             for version in record.versions.iter_mut().filter(|version| version.number == number) {
@@ -232,7 +238,7 @@ fn enabled(mut record: KeyRecord, key: &KeyRef, stamp: &Stamp) -> KeyRecord {
 
 /// Refuses a reference to one version or field where the whole key is meant.
 pub(crate) fn whole_key(key: &KeyRef) -> Result<()> {
-    if key.version().is_some() || key.field().is_some() {
+    if !key.version().is_current() || key.field().is_some() {
         return Err(Error::invalid(
             "this is about the whole key",
             "leave out `?version=` and `#field`",

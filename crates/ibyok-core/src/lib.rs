@@ -66,6 +66,7 @@ pub use model::key_ref::KeyRef;
 pub use model::mode::Mode;
 pub use model::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 pub use model::token::{AccessToken, Expiry, Issued, TokenInfo, TokenRequest, attenuate, token_id};
+pub use model::which_version::WhichVersion;
 pub use model::write::{Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};
 pub use retrieve::{Released, ReleasedInfo};
 pub use session::{Page, PageRequest, Session, WhoAmI};

@@ -239,7 +239,7 @@ impl Inner {
         let held = held
             .filter(|held| held.record.removed.is_none())
             .ok_or_else(|| no_key(&loaded.permit))?;
-        held.record.served(&loaded.permit.label(), Some(opened.version))?;
+        held.record.served(&loaded.permit.label(), opened.version.into())?;
         if let Some(holder) = loaded.permit.principal.holder() {
             self.still(holder).await?;
         }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Sealed;
 use super::mode::Mode;
 use super::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
+use super::which_version::WhichVersion;
 use crate::error::Error;
 
 /// What a version is for, beside its marks.
@@ -169,22 +170,33 @@ impl KeyRecord {
         self.versions.iter().find(|v| v.role == Role::Current)
     }
 
-    /// The version asked for, or the current one, if it may be served.
-    pub(crate) fn served(&self, key: &str, version: Option<u32>) -> Result<&VersionRecord, Error> {
+    /// The version that is staged.
+    pub(crate) fn pending(&self) -> Option<&VersionRecord> {
+        self.versions.iter().find(|v| v.role == Role::Pending)
+    }
+
+    /// The version that is meant, whatever its state.
+    pub(crate) fn version(&self, key: &str, which: WhichVersion) -> Result<&VersionRecord, Error> {
+        let found = match which {
+            WhichVersion::Current => self.current(),
+            WhichVersion::Pending => self.pending(),
+            WhichVersion::Number(number) => self.versions.iter().find(|v| v.number == number),
+        };
+        found.ok_or_else(|| Error::NotFound {
+            what: match which {
+                WhichVersion::Number(number) => format!("version {number} of key `{key}`"),
+                which => format!("{which} version of key `{key}`"),
+            },
+            hint: Some("`keys show` lists the versions".to_owned()),
+        })
+    }
+
+    /// The version that is meant, if it may be served.
+    pub(crate) fn served(&self, key: &str, which: WhichVersion) -> Result<&VersionRecord, Error> {
         if self.disabled {
             return Err(Error::KeyDisabled { key: key.to_owned() });
         }
-        let found = match version {
-            None => self.current(),
-            Some(number) => self.versions.iter().find(|v| v.number == number),
-        };
-        let found = found.ok_or_else(|| Error::NotFound {
-            what: match version {
-                Some(number) => format!("version {number} of key `{key}`"),
-                None => format!("current version of key `{key}`"),
-            },
-            hint: Some("`keys show` lists the versions".to_owned()),
-        })?;
+        let found = self.version(key, which)?;
         match found.state() {
             "destroyed" => Err(Error::VersionDestroyed {
                 key: key.to_owned(),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
+use super::which_version::WhichVersion;
 use crate::error::Error;
 
 /// The scheme of a reference that may stand in a file.
@@ -14,8 +15,8 @@ const MAX: usize = 512;
 
 /// Which key, and optionally which of its versions and fields.
 ///
-/// Parsed from `env/name`, `namespace/env/name` or `ibyok://[namespace/]env/name`, each with an optional `?version=N` and
-/// `#field`. In the place of the name a key id (`key_…`) may stand. Without a namespace it is the namespace of whoever asks.
+/// Parsed from `env/name`, `namespace/env/name` or `ibyok://[namespace/]env/name`, each with an optional `?version=N` (or
+/// `?version=pending`) and `#field`. In the place of the name a key id (`key_…`) may stand. Without a namespace it is the namespace of whoever asks.
 ///
 /// ```
 /// use ibyok_core::KeyRef;
@@ -29,7 +30,7 @@ pub struct KeyRef {
     namespace: Option<Namespace>,
     environment: EnvironmentName,
     key: KeyHandle,
-    version: Option<u32>,
+    version: WhichVersion,
     field: Option<FieldName>,
 }
 
@@ -66,7 +67,7 @@ impl KeyRef {
             namespace: None,
             environment,
             key,
-            version: None,
+            version: WhichVersion::Current,
             field: None,
         }
     }
@@ -78,10 +79,10 @@ impl KeyRef {
         self
     }
 
-    /// The same key at a version, counted from 1.
+    /// The same key at a version.
     #[must_use]
-    pub fn at_version(mut self, version: Option<u32>) -> Self {
-        self.version = version;
+    pub fn at_version(mut self, version: impl Into<WhichVersion>) -> Self {
+        self.version = version.into();
         self
     }
 
@@ -104,9 +105,9 @@ impl KeyRef {
         &self.environment
     }
 
-    /// The version asked for; `None` is the current one.
+    /// The version asked for.
     #[must_use]
-    pub fn version(&self) -> Option<u32> {
+    pub fn version(&self) -> WhichVersion {
         self.version
     }
 
@@ -134,7 +135,7 @@ impl FromStr for KeyRef {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let form = "`env/name` or `ibyok://[namespace/]env/name[?version=N][#field]`";
+        let form = "`env/name` or `ibyok://[namespace/]env/name[?version=N|pending][#field]`";
         let wrong = || Error::invalid_name("reference", text, form);
         if text.len() > MAX {
             return Err(wrong());
@@ -145,8 +146,8 @@ impl FromStr for KeyRef {
             None => (rest, None),
         };
         let (path, version) = match rest.split_once('?') {
-            Some((path, query)) => (path, Some(version(query).ok_or_else(wrong)?)),
-            None => (rest, None),
+            Some((path, query)) => (path, version(query).ok_or_else(wrong)?),
+            None => (rest, WhichVersion::Current),
         };
         let parts: Vec<&str> = path.split('/').collect();
         let (namespace, environment, name) = match parts.as_slice() {
@@ -174,8 +175,8 @@ impl fmt::Display for KeyRef {
             KeyHandle::Name(name) => write!(f, "{name}")?,
             KeyHandle::Id(id) => write!(f, "{id}")?,
         }
-        if let Some(version) = self.version {
-            write!(f, "?version={version}")?;
+        if !self.version.is_current() {
+            write!(f, "?version={}", self.version)?;
         }
         if let Some(field) = &self.field {
             write!(f, "#{field}")?;
@@ -191,10 +192,8 @@ fn handle(text: &str) -> Result<KeyHandle, Error> {
     text.parse().map(KeyHandle::Name)
 }
 
-fn version(query: &str) -> Option<u32> {
-    let digits = query.strip_prefix("version=")?;
-    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
-    digits.parse().ok().filter(|_| plain)
+fn version(query: &str) -> Option<WhichVersion> {
+    query.strip_prefix("version=")?.parse().ok()
 }
 
 #[cfg(test)]
@@ -221,6 +220,8 @@ mod tests {
             "prod/openai?version=-1",
             "prod/openai?version=01",
             "prod/openai?version=4294967296",
+            "prod/openai?version=current",
+            "prod/openai?version=Pending",
             "prod/openai?x=1",
             "prod/openai#",
             "prod/openai#A",
@@ -249,11 +250,11 @@ mod tests {
             namespace in proptest::option::of("[a-z0-9][a-z0-9-]{0,5}"),
             env in "[a-z0-9][a-z0-9-]{0,5}",
             name in "[A-Za-z0-9][A-Za-z0-9._-]{0,9}",
-            version in proptest::option::of(1u32..),
+            version in proptest::option::of(prop_oneof![(1u32..).prop_map(|v| v.to_string()), Just("pending".to_owned())]),
             field in proptest::option::of("[a-z][a-z0-9_]{0,9}"),
         ) {
             let mut text = match &namespace { Some(n) => format!("ibyok://{n}/{env}/{name}"), None => format!("{env}/{name}") };
-            if let Some(v) = version { text += &format!("?version={v}"); }
+            if let Some(v) = &version { text += &format!("?version={v}"); }
             if let Some(f) = &field { text += &format!("#{f}"); }
             if let Ok(key) = text.parse::<KeyRef>() {
                 prop_assert_eq!(key.to_string().parse::<KeyRef>().unwrap(), key);

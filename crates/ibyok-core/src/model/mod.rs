@@ -7,6 +7,7 @@ pub(crate) mod mode;
 pub(crate) mod name;
 pub(crate) mod settings;
 pub(crate) mod token;
+pub(crate) mod which_version;
 pub(crate) mod write;
 
 /// What the vault stores, as the one byte that stands in the clear in the store and in the header of each sealed record.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use ibyok_client::{Client, SecretSlice};
 use ibyok_core::{
     AccessToken, EnvironmentName, Expiry, ExposeSecret, KeyEdit, KeyId, KeyRef, KeyWrite, Secret, SecretString,
-    TokenRequest,
+    TokenRequest, WhichVersion,
 };
 use serde_json::{Value, json};
 
@@ -38,9 +38,24 @@ impl Server {
         if let Some(asked) = asked.or(self.namespace.as_deref()) {
             super::same_namespace(&self.client.whoami().await?.namespace, asked)?;
         }
-        let text = key.clone().at_version(None).with_field(None).to_string();
+        let text = key
+            .clone()
+            .at_version(WhichVersion::Current)
+            .with_field(None)
+            .to_string();
         let name = text.rsplit('/').next().unwrap_or_default().to_owned();
         Ok((key.environment().to_string(), name))
+    }
+
+    /// The number of the version that is staged.
+    async fn pending(&self, environment: &str, name: &str) -> Result<u32> {
+        let info = self.client.show_key(environment, name).await?;
+        let pending = info.versions.iter().find(|version| version.role == "pending");
+        let number = pending.map(|version| version.version);
+        Ok(number.ok_or_else(|| ibyok_core::Error::NotFound {
+            what: format!("pending version of key `{environment}/{name}`"),
+            hint: Some("`ibyok keys show` lists the versions".to_owned()),
+        })?)
     }
 }
 
@@ -68,7 +83,10 @@ impl Access for Server {
     async fn retrieve(&self, key: &KeyRef) -> Result<Fetched> {
         let (environment, name) = self.path(key).await?;
         let field = key.field().map(|field| field.as_str());
-        let found = self.client.retrieve(&environment, &name, key.version(), field).await?;
+        let found = match key.version() {
+            WhichVersion::Pending => self.client.retrieve_pending(&environment, &name, field).await,
+            which => self.client.retrieve(&environment, &name, which.number(), field).await,
+        }?;
         let bytes = match field.and_then(|field| found.fields().get(field)) {
             Some(field) => field.expose_secret(),
             None => found.bytes()?,
@@ -121,9 +139,13 @@ impl Access for Server {
 
     async fn switch(&self, key: &KeyRef, on: bool) -> Result<Value> {
         let (environment, name) = self.path(key).await?;
+        let version = match key.version() {
+            WhichVersion::Pending => Some(self.pending(&environment, &name).await?),
+            which => which.number(),
+        };
         let info = match on {
-            true => self.client.enable_key(&environment, &name, key.version()).await,
-            false => self.client.disable_key(&environment, &name, key.version()).await,
+            true => self.client.enable_key(&environment, &name, version).await,
+            false => self.client.disable_key(&environment, &name, version).await,
         };
         document(&info?)
     }
@@ -176,7 +198,7 @@ impl Access for Server {
 }
 
 fn whole(key: &KeyRef) -> Result<()> {
-    if key.version().is_some() || key.field().is_some() {
+    if !key.version().is_current() || key.field().is_some() {
         return Err(Error::usage(
             "this is about the whole key",
             "leave out `?version=` and `#field`",

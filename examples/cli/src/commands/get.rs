@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use data_encoding::BASE64;
-use ibyok_core::{ExposeSecret, KeyRef};
+use ibyok_core::{ExposeSecret, KeyRef, WhichVersion};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -18,9 +18,9 @@ pub(crate) struct Args {
     /// The key: `env/name`, `ibyok://…`, or an id
     #[arg(value_name = "REF")]
     key: String,
-    /// A version's number, instead of the current one
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    version: Option<u32>,
+    /// A version's number or `pending`, instead of the current one
+    #[arg(long, value_name = "N|pending", value_parser = parse_version)]
+    version: Option<WhichVersion>,
     /// A field, instead of the key itself
     #[arg(long, value_name = "FIELD")]
     field: Option<String>,
@@ -45,13 +45,19 @@ struct Document<'a> {
     value_base64: Option<&'a str>,
 }
 
+/// A version as it is named on the command line.
+pub(super) fn parse_version(text: &str) -> Result<WhichVersion, String> {
+    text.parse()
+        .map_err(|_| "it must be a number of at least 1, or `pending`".to_owned())
+}
+
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let key: KeyArgument = args.key.parse()?;
     let field = args.field.as_deref().map(str::parse).transpose()?;
     cx.with_access(async |access, cx| {
         let mut key: KeyRef = key.resolve(access).await?;
-        if args.version.is_some() {
-            key = key.at_version(args.version);
+        if let Some(version) = args.version {
+            key = key.at_version(version);
         }
         if field.is_some() {
             key = key.with_field(field);

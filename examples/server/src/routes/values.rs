@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, RawQuery};
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
-use ibyok_core::{ExposeSecret, FieldName, KeyId, Mode, Released, Secret};
+use ibyok_core::{ExposeSecret, FieldName, KeyId, Mode, Released, Secret, WhichVersion};
 use serde::{Serialize, Serializer};
 
 use super::key_ref;
@@ -22,11 +22,10 @@ pub(crate) async fn retrieve(
 ) -> Answer {
     let query = Query::parse(query.as_deref(), &["version", "field"])?;
     let field: Option<FieldName> = query.parsed("field")?;
+    let version: WhichVersion = query.parsed("version")?.unwrap_or_default();
     let key = key_ref(&session, &environment, &name).await?;
     let one = field.is_some();
-    let released = session
-        .retrieve(&key.at_version(query.number("version")?).with_field(field))
-        .await?;
+    let released = session.retrieve(&key.at_version(version).with_field(field)).await?;
     ok(&Value::of(&released, one)?)
 }
 

@@ -93,7 +93,7 @@ fn about_key(filter: &mut Filter, key: &str) -> Result<()> {
         KeyArgument::Reference(key) => {
             filter.environment = Some(key.environment().to_string());
             filter.namespace = key.namespace().map(ToString::to_string);
-            let text = key.at_version(None).with_field(None).to_string();
+            let text = key.at_version(None::<u32>).with_field(None).to_string();
             filter.key = text.rsplit('/').next().map(str::to_owned);
         }
     }
