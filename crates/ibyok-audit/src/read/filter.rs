@@ -32,6 +32,10 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// Before this time.
     pub until: Option<Timestamp>,
+    /// A log, by its id. The slots of others are not opened.
+    pub log: Option<String>,
+    /// From the line with this `seq` on, in each log. Segments before it are not read: this costs nothing for a long log.
+    pub from_seq: Option<u64>,
     /// Only the last so many of them.
     pub limit: Option<usize>,
 }
@@ -61,6 +65,8 @@ impl Filter {
             && self.client.is_none_or(|client| entry.client.ip == Some(client))
             && self.since.is_none_or(|since| entry.time >= since)
             && self.until.is_none_or(|until| entry.time < until)
+            && self.log.as_ref().is_none_or(|log| entry.log == *log)
+            && self.from_seq.is_none_or(|first| entry.seq >= first)
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use self::stream::{Stream, segments, slots};
+use self::stream::{Stream, first_seq, segment_path, segments, slots};
 use crate::error::Error;
 
 pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line};
@@ -40,11 +40,12 @@ impl Reader {
             return self.last(filter, limit);
         }
         let mut sources = Vec::new();
-        for (slot, directory) in slots(&self.root)? {
-            sources.push(Source {
-                stream: Stream::begin(slot, directory)?,
-                next: None,
-            });
+        for (slot, directory) in self.wanted_slots(filter)? {
+            let stream = match filter.from_seq {
+                None => Stream::begin(slot, directory)?,
+                Some(first) => Stream::begin_before(slot, directory, first)?,
+            };
+            sources.push(Source { stream, next: None });
         }
         Ok(Lines {
             filter: filter.clone(),
@@ -71,10 +72,22 @@ impl Reader {
         })
     }
 
+    /// The slots whose log is wanted.
+    fn wanted_slots(&self, filter: &Filter) -> Result<Vec<(u32, PathBuf)>, Error> {
+        let mut slots = slots(&self.root)?;
+        if let Some(log) = &filter.log {
+            // A slot that does not say whose it is may be anybody's.
+            slots.retain(|(_, directory)| {
+                std::fs::read_to_string(directory.join("id")).map_or(true, |id| id.trim_end() == log)
+            });
+        }
+        Ok(slots)
+    }
+
     /// The last lines, looked for from the newest segment backwards.
     fn last(&self, filter: &Filter, limit: usize) -> Result<Lines, Error> {
         let mut found = Vec::new();
-        for (slot, directory) in slots(&self.root)? {
+        for (slot, directory) in self.wanted_slots(filter)? {
             let mut of_slot: Vec<VecDeque<Result<Line, Error>>> = Vec::new();
             let mut count = 0;
             for segment in segments(&directory)?.into_iter().rev() {
@@ -87,7 +100,12 @@ impl Reader {
                 }
                 count += kept.len();
                 of_slot.push(kept);
-                if count >= limit {
+                let begins = || first_seq(&segment_path(&directory, segment));
+                if count >= limit
+                    || filter
+                        .from_seq
+                        .is_some_and(|from| begins().is_some_and(|first| first <= from))
+                {
                     break;
                 }
             }

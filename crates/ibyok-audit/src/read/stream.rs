@@ -37,6 +37,26 @@ fn numbers(directory: &Path, prefix: &str, suffix: &str, width: usize) -> Result
     Ok(numbers)
 }
 
+pub(super) fn segment_path(directory: &Path, segment: u32) -> PathBuf {
+    directory.join(format!("audit-{segment:08}.log"))
+}
+
+/// The number of a segment's first line, if that can be told.
+pub(super) fn first_seq(path: &Path) -> Option<u64> {
+    let mut line = Vec::with_capacity(64);
+    File::open(path).ok()?.take(64).read_to_end(&mut line).ok()?;
+    seq(&line)
+}
+
+/// The number of a line, from its first bytes.
+fn seq(line: &[u8]) -> Option<u64> {
+    let digits = line
+        .strip_prefix(br#"{"v":1,"seq":"#)?
+        .split(|byte| *byte == b',')
+        .next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
 /// The lines of one slot. At the end it gives `None`, and may be asked again when the log has grown.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -47,6 +67,8 @@ pub(super) struct Stream {
     file: Option<BufReader<File>>,
     offset: u64,
     line: u64,
+    /// Lines with a lower number are passed over unread.
+    first: u64,
     failed: bool,
 }
 
@@ -61,6 +83,18 @@ impl Stream {
     pub(super) fn begin_at_last_segment(slot: u32, directory: PathBuf) -> Result<Self, Error> {
         let last = segments(&directory)?.last().copied().unwrap_or(1);
         Ok(Self::at(slot, directory, last, false))
+    }
+
+    /// From the line with this number on: from the last segment that begins at or before it.
+    pub(super) fn begin_before(slot: u32, directory: PathBuf, first: u64) -> Result<Self, Error> {
+        let segments = segments(&directory)?;
+        let begins_before =
+            |number: &&u32| first_seq(&segment_path(&directory, **number)).is_some_and(|begins| begins <= first);
+        let segment = segments.iter().rev().find(begins_before).or(segments.first());
+        let segment = segment.copied().unwrap_or(1);
+        let mut stream = Self::at(slot, directory, segment, false);
+        stream.first = first;
+        Ok(stream)
     }
 
     /// One segment and no further.
@@ -81,12 +115,13 @@ impl Stream {
             file: None,
             offset: 0,
             line: 0,
+            first: 0,
             failed: false,
         }
     }
 
     fn path(&self) -> PathBuf {
-        self.directory.join(format!("audit-{:08}.log", self.segment))
+        segment_path(&self.directory, self.segment)
     }
 
     /// The bytes of the next whole line of this segment, if it is there.
@@ -168,6 +203,7 @@ impl Iterator for Stream {
         }
         loop {
             let error = match self.whole_line() {
+                Ok(Some(bytes)) if seq(&bytes).is_some_and(|seq| seq < self.first) => continue,
                 Ok(Some(bytes)) => return Some(self.parse(bytes)),
                 Ok(None) => match self.next_segment() {
                     Ok(true) => continue,

@@ -104,6 +104,37 @@ async fn following_sees_new_lines_new_segments_and_new_slots() {
 }
 
 #[tokio::test]
+async fn reading_begins_at_a_number_without_what_stands_before_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    let log = open_with(FileSink::builder(&place).segment_bytes(4096).open().await.unwrap()).await;
+    for n in 2..60 {
+        append(&log, event(n)).await;
+    }
+    let other = open(&place).await;
+    append(&other, event(3)).await;
+    let (id, segments) = (log.status().id, crate::support::segments(&place));
+    assert!(segments.len() > 3, "{segments:?}");
+    // What is skipped is not looked at: damage there is not met.
+    std::fs::write(&segments[1], b"nonsense\n").unwrap();
+    let seqs = |first, limit| {
+        let mut filter = Filter::default();
+        (filter.log, filter.from_seq, filter.limit) = (Some(id.clone()), Some(first), limit);
+        let lines = Reader::open(&place).unwrap().lines(&filter).unwrap();
+        lines.map(|line| line.unwrap().entry().seq).collect::<Vec<_>>()
+    };
+    assert_eq!(seqs(41, None), (41..60).collect::<Vec<_>>());
+    assert_eq!(seqs(41, Some(3)), [57, 58, 59]);
+    assert_eq!(seqs(41, Some(1000)), (41..60).collect::<Vec<_>>());
+    assert_eq!(seqs(59, None), [59]);
+    assert_eq!(seqs(60, None), [0u64; 0]);
+    assert_eq!(seqs(u64::MAX, None), [0u64; 0]);
+    let mut of_each = Filter::default();
+    of_each.from_seq = Some(59);
+    assert_eq!(Reader::open(&place).unwrap().lines(&of_each).unwrap().count(), 1);
+}
+
+#[tokio::test]
 async fn export_gives_the_lines_as_they_stand() {
     let scratch = tempfile::tempdir().unwrap();
     let place = scratch.path().join("audit");

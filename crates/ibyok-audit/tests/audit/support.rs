@@ -43,6 +43,15 @@ pub(crate) fn segment(place: &Path) -> PathBuf {
     place.join("slot-0/audit-00000001.log")
 }
 
+/// The segments of the first slot, in order.
+pub(crate) fn segments(place: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(place.join("slot-0")).unwrap();
+    let mut segments: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    segments.retain(|path| path.extension().is_some_and(|end| end == "log"));
+    segments.sort();
+    segments
+}
+
 pub(crate) fn lines(place: &Path) -> Vec<String> {
     let text = std::fs::read(segment(place)).unwrap();
     let end = text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
