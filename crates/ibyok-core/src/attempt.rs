@@ -27,6 +27,8 @@ pub(crate) struct Attempt<'c> {
     pub(crate) count: u64,
     /// A reason finer than the error tells its caller.
     pub(crate) reason: Option<&'static str>,
+    /// What whoever asked gave as their reason.
+    pub(crate) because: Option<String>,
 }
 
 impl<'c> Attempt<'c> {
@@ -48,6 +50,7 @@ impl<'c> Attempt<'c> {
             rev: None,
             count: 1,
             reason: None,
+            because: None,
         }
     }
 
@@ -62,7 +65,7 @@ impl<'c> Attempt<'c> {
     }
 
     fn said(&self, event: Event) -> Event {
-        match self.reason {
+        match self.reason.or(self.because.as_deref()) {
             Some(reason) => event.reason(reason),
             None => event,
         }

@@ -7,6 +7,7 @@ use ibyok_storage::{RecordId, Revision};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use crate::model::incident::IncidentRecord;
 use crate::model::key::KeyRecord;
 use crate::model::settings::SettingsRecord;
 use crate::model::token::TokenRecord;
@@ -31,6 +32,7 @@ pub(crate) enum Entry {
     Key(Arc<Held<KeyRecord>>),
     Token(Arc<Held<TokenRecord>>),
     Settings(Arc<Held<SettingsRecord>>),
+    Incident(Arc<Held<IncidentRecord>>),
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +44,7 @@ impl Weighter<RecordId, Entry> for Bytes {
             Entry::Key(held) => held.size,
             Entry::Token(held) => held.size,
             Entry::Settings(held) => held.size,
+            Entry::Incident(held) => held.size,
         };
         OVERHEAD + u64::try_from(size).unwrap_or(u64::MAX / 2)
     }

@@ -34,6 +34,7 @@ mod find_token;
 mod floors;
 #[cfg(test)]
 mod forging;
+mod incidents;
 mod issue;
 mod keys;
 mod lease;
@@ -60,7 +61,9 @@ pub use builder::{VaultBuilder, vault_in};
 pub use clock::{Clock, SystemClock};
 pub use context::RequestContext;
 pub use error::{Code, Error, Part, Result};
+pub use incidents::{IncidentOpened, IncidentRequest, KeyReader, NotRevoked, Step};
 pub use model::environment::{Class, EnvironmentInfo};
+pub use model::incident::{ACCOUNT_MAX, Closing, IncidentId, IncidentInfo, IncidentNote};
 pub use model::key::{KeyInfo, Role, Stamp, StateChange, VersionInfo};
 pub use model::key_ref::KeyRef;
 pub use model::mode::Mode;

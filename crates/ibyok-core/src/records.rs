@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cache::{Entry, Held};
 use crate::error::{Error, Result};
+use crate::model::incident::IncidentRecord;
 use crate::model::key::KeyRecord;
 use crate::model::kind;
 use crate::model::settings::{SETTINGS_ID, SettingsRecord};
@@ -94,6 +95,30 @@ impl Record for SettingsRecord {
     fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
         match entry {
             Entry::Settings(held) => Some(held),
+            _ => None,
+        }
+    }
+}
+
+impl Record for IncidentRecord {
+    const KIND: u8 = kind::INCIDENT;
+    const WORD: &'static str = "record of an incident";
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+
+    fn set_rev(&mut self, rev: u64) {
+        self.rev = rev;
+    }
+
+    fn entry(held: Arc<Held<Self>>) -> Entry {
+        Entry::Incident(held)
+    }
+
+    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
+        match entry {
+            Entry::Incident(held) => Some(held),
             _ => None,
         }
     }

@@ -59,10 +59,10 @@ impl Inner {
                     .await
             }
             what => {
-                let action = if what == TakeAway::RemoveKey {
-                    Action::KeyRemove
-                } else {
-                    Action::KeyDisable
+                let action = match what {
+                    TakeAway::RemoveKey => Action::KeyRemove,
+                    TakeAway::Compromise { .. } => Action::IncidentOpen,
+                    _ => Action::KeyDisable,
                 };
                 let apply = |record: &mut KeyRecord, stamp: &Stamp| record.take_away(what, stamp);
                 self.finish_record(note, &realm, actor, action, apply).await

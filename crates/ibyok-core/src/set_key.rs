@@ -12,7 +12,7 @@ use crate::authorize::Permit;
 use crate::change::Edit;
 use crate::error::{Error, Result};
 use crate::keys::whole_key;
-use crate::model::key::{KeyRecord, Role, SealedFields, Stamp, StateChange, VersionRecord};
+use crate::model::key::{KeyRecord, Role, SealedFields, Stamp, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::name::FieldName;
 use crate::model::write::{Imported, KeyWrite, Written, check_variable};
@@ -169,8 +169,7 @@ fn with_new_version(
         .iter_mut()
         .filter(|version| version.role == Role::Current)
     {
-        version.role = Role::Retiring;
-        version.changes.push(StateChange::new(Role::Retiring.as_str(), &stamp));
+        version.step_down(&stamp);
     }
     record.versions.push(seal_version(permit, number, write, &stamp)?);
     record.last_version = number;

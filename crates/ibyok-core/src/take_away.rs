@@ -12,7 +12,14 @@ pub(crate) enum TakeAway {
     DisableKey,
     DisableVersion(u32),
     RemoveKey,
-    RevokeToken { keep_children: bool },
+    RevokeToken {
+        keep_children: bool,
+    },
+    /// Marks a version that may have leaked, and with `freeze` disables the key.
+    Compromise {
+        version: u32,
+        freeze: bool,
+    },
 }
 
 impl fmt::Display for TakeAway {
@@ -23,6 +30,8 @@ impl fmt::Display for TakeAway {
             TakeAway::RemoveKey => f.write_str("remove-key"),
             TakeAway::RevokeToken { keep_children: false } => f.write_str("revoke-token"),
             TakeAway::RevokeToken { keep_children: true } => f.write_str("revoke-token:keep-children"),
+            TakeAway::Compromise { version, freeze: false } => write!(f, "compromise:{version}"),
+            TakeAway::Compromise { version, freeze: true } => write!(f, "freeze:{version}"),
         }
     }
 }
@@ -37,8 +46,14 @@ impl FromStr for TakeAway {
             "revoke-token" => Ok(TakeAway::RevokeToken { keep_children: false }),
             "revoke-token:keep-children" => Ok(TakeAway::RevokeToken { keep_children: true }),
             other => {
-                let number = other.strip_prefix("disable-version:").ok_or(())?;
-                number.parse().map(TakeAway::DisableVersion).map_err(|_| ())
+                let (word, number) = other.split_once(':').ok_or(())?;
+                let version = number.parse().map_err(|_| ())?;
+                match word {
+                    "disable-version" => Ok(TakeAway::DisableVersion(version)),
+                    "compromise" => Ok(TakeAway::Compromise { version, freeze: false }),
+                    "freeze" => Ok(TakeAway::Compromise { version, freeze: true }),
+                    _ => Err(()),
+                }
             }
         }
     }
@@ -66,6 +81,14 @@ impl KeyRecord {
                 self.removed = Some(stamp.clone());
                 self.versions.clear();
                 true
+            }
+            TakeAway::Compromise { version, freeze } => {
+                let frozen = freeze && !std::mem::replace(&mut self.disabled, true);
+                let mut versions = self.versions.iter_mut();
+                let marked = versions
+                    .find(|v| v.number == version)
+                    .is_some_and(|v| v.compromise(stamp));
+                frozen || marked
             }
             TakeAway::RevokeToken { .. } => false,
         }
@@ -105,6 +128,14 @@ mod tests {
             TakeAway::RemoveKey,
             TakeAway::RevokeToken { keep_children: true },
             TakeAway::RevokeToken { keep_children: false },
+            TakeAway::Compromise {
+                version: 3,
+                freeze: false,
+            },
+            TakeAway::Compromise {
+                version: 3,
+                freeze: true,
+            },
         ] {
             assert_eq!(what.to_string().parse(), Ok(what));
         }

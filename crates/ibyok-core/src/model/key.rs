@@ -140,6 +140,28 @@ impl StateChange {
 }
 
 impl VersionRecord {
+    /// Marks it as leaked; a version that was still served beside the current one no longer is. `false` if it was marked already.
+    pub(crate) fn compromise(&mut self, stamp: &Stamp) -> bool {
+        if std::mem::replace(&mut self.compromised, true) {
+            return false;
+        }
+        self.changes.push(StateChange::new("compromised", stamp));
+        if self.role == Role::Retiring {
+            self.step_down(stamp);
+        }
+        true
+    }
+
+    /// Makes way for another current version: still served by number, unless it has leaked.
+    pub(crate) fn step_down(&mut self, stamp: &Stamp) {
+        self.role = if self.compromised {
+            Role::Retired
+        } else {
+            Role::Retiring
+        };
+        self.changes.push(StateChange::new(self.role.as_str(), stamp));
+    }
+
     /// The one word for the state: `destroyed`, else `disabled`, else the role.
     pub(crate) fn state(&self) -> &'static str {
         if self.sealed.is_none() {

@@ -1,6 +1,7 @@
 //! The nouns of the vault: validated names, references, and the records that are sealed in the store.
 
 pub(crate) mod environment;
+pub(crate) mod incident;
 pub(crate) mod key;
 pub(crate) mod key_ref;
 pub(crate) mod mode;
@@ -26,6 +27,8 @@ pub(crate) mod kind {
     pub(crate) const SETTINGS: u8 = 5;
     /// The private half of an audit log's key.
     pub(crate) const LOG_KEY: u8 = 6;
+    /// An incident.
+    pub(crate) const INCIDENT: u8 = 8;
     /// The last checkpoint of an audit log; outside the change feed.
     pub(crate) const CHECKPOINT: u8 = 129;
 }

@@ -1,0 +1,136 @@
+//! Closing an incident: its cause and what keeps it from happening again are kept with it.
+
+use std::sync::Arc;
+
+use ibyok_audit::Action;
+
+use super::Found;
+use crate::attempt::Attempt;
+use crate::authenticate::Principal;
+use crate::change::Edit;
+use crate::error::{Error, Result};
+use crate::model::incident::{Closing, IncidentInfo, IncidentRecord, check_account};
+use crate::model::key::{KeyRecord, Stamp};
+use crate::session::Session;
+
+impl Session {
+    /// Closes an incident, found by its id or its key's reference, with its cause and what keeps it from happening again.
+    ///
+    /// One whose key still serves a version that is marked compromised is not closed, unless `force` is set.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an account that is none, [`Error::Conflict`] for an incident that is closed already or whose key is
+    /// still served; else as [`Session::list_incidents`], and [`Error::NotFound`] (to a token [`Error::Denied`]).
+    pub async fn close_incident(
+        &self,
+        which: &str,
+        cause: &str,
+        prevention: &str,
+        force: bool,
+    ) -> Result<IncidentInfo> {
+        let mut attempt = self.attempt(Action::IncidentClose);
+        let outcome = async {
+            let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
+            let found = self.find_incident(&mut attempt, &principal, which).await?;
+            check_account("cause", cause)?;
+            check_account("prevention", prevention)?;
+            if !force {
+                self.is_over(&principal, &found).await?;
+            }
+            attempt.because = Some(cause.to_owned());
+            let closing = Closing {
+                at: attempt.at,
+                by: principal.by(),
+                cause: cause.to_owned(),
+                prevention: prevention.to_owned(),
+            };
+            let record = self
+                .change_incident(&mut attempt, &principal, &found, |record, _| {
+                    record.closed = Some(closing.clone());
+                    Ok(())
+                })
+                .await?;
+            Ok(record.info(found.id))
+        }
+        .await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+
+    /// Adds a note to an open incident: what was found, and what was done elsewhere.
+    ///
+    /// # Errors
+    /// As [`Session::close_incident`].
+    pub async fn note_incident(&self, which: &str, text: &str) -> Result<IncidentInfo> {
+        let mut attempt = self.attempt(Action::IncidentOpen);
+        let outcome = async {
+            let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
+            let found = self.find_incident(&mut attempt, &principal, which).await?;
+            check_account("note", text)?;
+            attempt.because = Some(text.to_owned());
+            let change = self.change_incident(&mut attempt, &principal, &found, |record, stamp| {
+                record.note(stamp, text.to_owned())
+            });
+            Ok(change.await?.info(found.id))
+        }
+        .await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+
+    /// Changes an incident that is open.
+    pub(super) async fn change_incident(
+        &self,
+        attempt: &mut Attempt<'_>,
+        principal: &Principal,
+        found: &Found,
+        mut edit: impl FnMut(&mut IncidentRecord, &Stamp) -> Result<()> + Send,
+    ) -> Result<IncidentRecord> {
+        let stamp = Stamp {
+            at: attempt.at,
+            by: principal.by(),
+        };
+        let realm = Arc::clone(&found.realm);
+        let change = self.inner.change(
+            attempt,
+            principal,
+            &realm,
+            found.id.0,
+            |_, record: Option<IncidentRecord>| {
+                let mut record = record.ok_or_else(|| Error::integrity("an incident"))?;
+                if record.closed.is_some() {
+                    return Err(Error::Conflict {
+                        what: "the incident is closed".to_owned(),
+                    });
+                }
+                edit(&mut record, &stamp)?;
+                Ok(Edit::Gives(record.clone(), record))
+            },
+        );
+        change.await
+    }
+
+    /// Whether the key no longer serves what may have leaked.
+    async fn is_over(&self, principal: &Principal, found: &Found) -> Result<()> {
+        let record = &found.record;
+        let realm = self
+            .inner
+            .environment_realm(principal.namespace(), &record.environment)
+            .await?;
+        let key = self.inner.load::<KeyRecord>(&realm, record.key()?.0).await?;
+        let served = |number: u32| {
+            key.as_ref().is_some_and(|held| {
+                let key = &held.record;
+                key.removed.is_none() && key.served("", number.into()).is_ok()
+            })
+        };
+        match record.versions.iter().find(|number| served(**number)) {
+            None => Ok(()),
+            Some(number) => Err(Error::Conflict {
+                what: format!(
+                    "version {number} of key `{}/{}` is marked compromised and still served: rotate or disable it first, or \
+                     close with `--force`",
+                    record.environment, record.key
+                ),
+            }),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Which incidents there are.
+
+use ibyok_audit::Action;
+use ibyok_policy::Scope;
+
+use super::Found;
+use crate::attempt::Attempt;
+use crate::authenticate::Principal;
+use crate::error::{Error, Result};
+use crate::model::incident::{IncidentId, IncidentInfo};
+use crate::model::key_ref::KeyRef;
+use crate::session::Session;
+
+impl Session {
+    /// The incidents of the keys that this session may handle, newest first; those that are closed as well if `all` is set.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Denied`] without the scope `incidents:write` anywhere, [`Error::Unavailable`].
+    pub async fn list_incidents(&self, all: bool) -> Result<Vec<IncidentInfo>> {
+        let mut attempt = self.attempt(Action::AuditRead);
+        let outcome = async {
+            let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
+            let scope = Scope::IncidentsWrite;
+            self.inner.may_use_somewhere(&attempt, &principal, scope).await?;
+            let seen = self.inner.incidents_seen(&attempt, &principal).await?;
+            let wanted = seen.into_iter().filter(|found| all || found.record.closed.is_none());
+            Ok(wanted.map(|found| found.record.info(found.id)).collect())
+        }
+        .await;
+        self.inner.answering(&attempt, outcome).await
+    }
+
+    /// Finds an incident by its id, or the newest of a key by its reference.
+    pub(super) async fn find_incident(
+        &self,
+        attempt: &mut Attempt<'_>,
+        principal: &Principal,
+        which: &str,
+    ) -> Result<Found> {
+        let hidden = || match principal {
+            Principal::Token(_) => Error::denied("incident", "the incident is not among those that the token may see"),
+            Principal::Operator { .. } => Error::NotFound {
+                what: format!("incident {}", crate::error::quoted(which)),
+                hint: Some("`incident list --all` shows what there is".to_owned()),
+            },
+        };
+        let scope = Scope::IncidentsWrite;
+        self.inner.may_use_somewhere(attempt, principal, scope).await?;
+        let found = match which.parse::<IncidentId>() {
+            Ok(id) => {
+                let seen = self.inner.incidents_seen(attempt, principal).await?;
+                seen.into_iter().find(|found| found.id == id)
+            }
+            Err(_) => {
+                let key: KeyRef = which.parse()?;
+                let permit = self.inner.authorize(attempt, principal, scope, &key).await?;
+                let whole = self.inner.whole_realm(&permit.realm.name.namespace).await?;
+                self.inner.newest_incident(&whole, permit.id).await?.0
+            }
+        };
+        let found = found.ok_or_else(hidden)?;
+        attempt.target = Some(("incident", found.id.to_string()));
+        attempt.environment = Some(found.record.environment.to_string());
+        attempt.key = Some(found.record.key.to_string());
+        attempt.key_id = Some(found.record.key_id.clone());
+        Ok(found)
+    }
+}

@@ -1,0 +1,117 @@
+//! Incidents: a key may have leaked, and what is done about it is one command, recorded and provable.
+
+mod close;
+mod list;
+mod open;
+mod readers;
+mod revoke;
+mod steps;
+
+pub use self::open::{IncidentOpened, IncidentRequest, NotRevoked};
+pub use self::readers::KeyReader;
+pub use self::steps::Step;
+
+use std::sync::Arc;
+
+use crate::attempt::Attempt;
+use crate::authenticate::Principal;
+use crate::error::{Error, Result};
+use crate::model::incident::{IncidentId, IncidentRecord};
+use crate::model::name::{KeyId, Namespace};
+use crate::realm::{PAGE, Realm, RealmName};
+use crate::records::Record;
+use crate::vault::Inner;
+
+/// How many incidents one key may have had.
+const INCIDENTS_MAX: u32 = 1000;
+
+/// An incident that was found.
+pub(crate) struct Found {
+    pub(crate) id: IncidentId,
+    pub(crate) realm: Arc<Realm>,
+    pub(crate) record: IncidentRecord,
+}
+
+impl Inner {
+    /// The realm that spans a namespace's environments.
+    pub(crate) async fn whole_realm(&self, namespace: &Namespace) -> Result<Arc<Realm>> {
+        let name = RealmName {
+            namespace: namespace.clone(),
+            environment: None,
+        };
+        self.realm(&name).await?.ok_or_else(|| Error::NotFound {
+            what: format!("namespace `{namespace}`"),
+            hint: None,
+        })
+    }
+
+    /// Where a key's `n`-th incident is, so that two that are opened at once are one.
+    fn incident_id(whole: &Realm, key: KeyId, n: u32) -> IncidentId {
+        let mut name = key.0.to_vec();
+        name.extend_from_slice(&n.to_be_bytes());
+        let hash = whole.keys.keyed_hash("ibyok incident v1", &name);
+        IncidentId(*hash.first_chunk().unwrap_or(&[0; 16]))
+    }
+
+    /// A key's newest incident, and the id of the one after it.
+    async fn newest_incident(&self, whole: &Arc<Realm>, key: KeyId) -> Result<(Option<Found>, IncidentId)> {
+        let mut newest = None;
+        for n in 0..INCIDENTS_MAX {
+            let id = Self::incident_id(whole, key, n);
+            let record = whole.record(IncidentRecord::KIND, id.0)?;
+            match self.read::<IncidentRecord>(whole, &record).await? {
+                None => return Ok((newest, id)),
+                Some(held) => {
+                    newest = Some(Found {
+                        id,
+                        realm: Arc::clone(whole),
+                        record: held.record,
+                    });
+                }
+            }
+        }
+        Err(Error::invalid(
+            format!("the key has had {INCIDENTS_MAX} incidents"),
+            "remove it, and use another name",
+        ))
+    }
+
+    /// Every incident of a namespace that a principal may see, newest first. One that does not open is left out; `status` names it.
+    async fn incidents_seen(self: &Arc<Self>, attempt: &Attempt<'_>, who: &Principal) -> Result<Vec<Found>> {
+        let namespace = who.namespace();
+        let whole = self.whole_realm(namespace).await?;
+        let collection = whole.collection(IncidentRecord::KIND)?;
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
+            for id in &page {
+                let record = match self.read::<IncidentRecord>(&whole, id).await {
+                    Ok(Some(held)) => held.record,
+                    Ok(None) | Err(Error::Integrity { .. }) => continue,
+                    Err(error) => return Err(error),
+                };
+                if self.may_see_incident(attempt, who, &record) {
+                    found.push(Found {
+                        id: IncidentId(*id.id()),
+                        realm: Arc::clone(&whole),
+                        record,
+                    });
+                }
+            }
+            after = page.last().copied();
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        found.sort_by_key(|found| (std::cmp::Reverse(found.record.opened.at), found.id));
+        Ok(found)
+    }
+
+    fn may_see_incident(&self, attempt: &Attempt<'_>, who: &Principal, record: &IncidentRecord) -> bool {
+        let scope = ibyok_policy::Scope::IncidentsWrite;
+        let (environment, key) = (Some(&record.environment), Some(&record.key));
+        self.allowed(attempt, who, scope, who.namespace(), environment, key)
+            .is_ok()
+    }
+}

@@ -1,0 +1,267 @@
+//! Opening an incident: the version is marked, what is to stop is stopped, and what remains is told.
+
+use std::sync::Arc;
+
+use ibyok_audit::Action;
+use ibyok_policy::{Scope, TokenId};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Found;
+use super::steps::Step;
+use crate::attempt::Attempt;
+use crate::authorize::Permit;
+use crate::change::Edit;
+use crate::error::{Error, Result};
+use crate::keys::info;
+use crate::model::incident::{IncidentInfo, IncidentRecord, check_account};
+use crate::model::key::{KeyInfo, KeyRecord, Stamp};
+use crate::model::key_ref::KeyRef;
+use crate::realm::Realm;
+use crate::retrieve::no_key;
+use crate::session::Session;
+use crate::take_away::TakeAway;
+
+/// What is to be done about a key that may have leaked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct IncidentRequest {
+    /// What happened: 1 to 4,096 bytes.
+    pub reason: String,
+    /// Since when the key may have been in other hands.
+    pub since: Option<Timestamp>,
+    /// Whether the key is disabled at once, for everybody.
+    pub freeze: bool,
+    /// Revoke the tokens that read the key from then on.
+    pub revoke_readers: Option<Timestamp>,
+}
+
+impl IncidentRequest {
+    /// An incident for a reason: the version is marked, and goes on being served.
+    pub fn new(reason: impl Into<String>) -> Self {
+        IncidentRequest {
+            reason: reason.into(),
+            since: None,
+            freeze: false,
+            revoke_readers: None,
+        }
+    }
+
+    /// The same, since when the key may have been in other hands.
+    #[must_use]
+    pub fn since(mut self, since: Option<Timestamp>) -> Self {
+        self.since = since;
+        self
+    }
+
+    /// The same, with the key disabled.
+    #[must_use]
+    pub fn freeze(mut self, freeze: bool) -> Self {
+        self.freeze = freeze;
+        self
+    }
+
+    /// The same, with the tokens revoked that read the key from then on.
+    #[must_use]
+    pub fn revoke_readers(mut self, since: Option<Timestamp>) -> Self {
+        self.revoke_readers = since;
+        self
+    }
+
+    fn check(&self, now: Timestamp) -> Result<()> {
+        check_account("reason", &self.reason)?;
+        let times = [self.since, self.revoke_readers];
+        if times.into_iter().flatten().any(|time| time > now) {
+            return Err(Error::invalid("the time is in the future", "give one that is past"));
+        }
+        Ok(())
+    }
+}
+
+/// What opening an incident did, and what remains.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct IncidentOpened {
+    /// The incident as it stands now.
+    #[serde(flatten)]
+    pub incident: IncidentInfo,
+    /// Whether it was open before, and has only been added to.
+    pub was_open: bool,
+    /// Readers that were to be revoked and were not, with the reason: to be done by somebody who may.
+    pub not_revoked: Vec<NotRevoked>,
+    /// What remains to be done, in order.
+    pub remaining: Vec<Step>,
+}
+
+/// A token that was to be revoked and was not.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct NotRevoked {
+    /// The token.
+    pub token: TokenId,
+    /// Why not.
+    pub why: String,
+}
+
+impl Session {
+    /// Opens an incident on a key: marks the version that the reference names, else the current one, as compromised, so that it has
+    /// no grace when it is replaced; disables the key and revokes its readers if asked to.
+    ///
+    /// A key has one open incident at a time: opening again adds to it, and does what is still missing of what is asked.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a reason that is none or a time in the future; [`Error::NotFound`] for a key or version that is not
+    /// there; [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Kek`] where this node may not open what spans environments,
+    /// [`Error::Unavailable`].
+    pub async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<IncidentOpened> {
+        let mut attempt = self.attempt(Action::IncidentOpen);
+        attempt.version = key.version().number();
+        let outcome = self.try_open_incident(&mut attempt, key, &request).await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+
+    async fn try_open_incident(
+        &self,
+        attempt: &mut Attempt<'_>,
+        key: &KeyRef,
+        request: &IncidentRequest,
+    ) -> Result<IncidentOpened> {
+        let permit = self.permit(attempt, Scope::IncidentsWrite, key).await?;
+        request.check(attempt.at)?;
+        if key.field().is_some() {
+            return Err(Error::invalid("this is about the whole key", "leave out `#field`"));
+        }
+        let held = self.inner.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = held.filter(|held| held.record.removed.is_none());
+        let held = held.ok_or_else(|| no_key(&permit))?;
+        let version = leaked_version(&held.record, key)?;
+        attempt.version = Some(version);
+        let whole = self.inner.whole_realm(&permit.realm.name.namespace).await?;
+        // The incident first: after a crash it says what was meant to happen, and opening it again does the rest.
+        let (found, was_open) = self.write_incident(attempt, &permit, &whole, version, request).await?;
+        let key = self.mark(attempt, &permit, version, request.freeze).await?;
+        let (found, not_revoked) = match request.revoke_readers {
+            None => (found, Vec::new()),
+            Some(since) => self.revoke_readers(attempt, &permit, found, since).await?,
+        };
+        Ok(IncidentOpened {
+            incident: found.record.info(found.id),
+            was_open,
+            not_revoked,
+            remaining: super::steps::remaining(&found.record, &key),
+        })
+    }
+
+    async fn write_incident(
+        &self,
+        attempt: &mut Attempt<'_>,
+        permit: &Permit,
+        whole: &Arc<Realm>,
+        version: u32,
+        request: &IncidentRequest,
+    ) -> Result<(Found, bool)> {
+        let (newest, next) = self.inner.newest_incident(whole, permit.id).await?;
+        let open = newest.filter(|found| found.record.closed.is_none());
+        let (id, was_open) = open.map_or((next, false), |found| (found.id, true));
+        attempt.target = Some(("incident", id.to_string()));
+        attempt.because = Some(request.reason.clone());
+        let stamp = stamp(attempt, permit);
+        let new = || first(permit, &stamp, version, request);
+        let change = self.inner.change(
+            attempt,
+            &permit.principal,
+            whole,
+            id.0,
+            |_, record: Option<IncidentRecord>| {
+                let record = match record {
+                    None => new()?,
+                    Some(record) if record.closed.is_some() => {
+                        return Err(Error::Conflict {
+                            what: "somebody has just closed the incident".to_owned(),
+                        });
+                    }
+                    Some(record) => added(record, &stamp, version, request)?,
+                };
+                Ok(Edit::Gives(record.clone(), record))
+            },
+        );
+        let record = change.await?;
+        let realm = Arc::clone(whole);
+        Ok((Found { id, realm, record }, was_open))
+    }
+
+    /// Marks the version, and disables the key if it is to be frozen.
+    async fn mark(&self, attempt: &mut Attempt<'_>, permit: &Permit, version: u32, freeze: bool) -> Result<KeyInfo> {
+        let stamp = stamp(attempt, permit);
+        let what = TakeAway::Compromise { version, freeze };
+        let realm = Arc::clone(&permit.realm);
+        let change = self.inner.change(
+            attempt,
+            &permit.principal,
+            &realm,
+            permit.id.0,
+            |_, record: Option<KeyRecord>| {
+                let record = record.filter(|record| record.removed.is_none());
+                let mut record = record.ok_or_else(|| no_key(permit))?;
+                let changed = record.take_away(what, &stamp);
+                let info = info(permit, &record)?;
+                Ok(if changed {
+                    Edit::TakesAway(record, info, what)
+                } else {
+                    Edit::IsAway(info)
+                })
+            },
+        );
+        change.await
+    }
+}
+
+fn stamp(attempt: &Attempt<'_>, permit: &Permit) -> Stamp {
+    Stamp {
+        at: attempt.at,
+        by: permit.principal.by(),
+    }
+}
+
+/// The version that may have leaked: the one named, else the current one, else the newest.
+fn leaked_version(record: &KeyRecord, key: &KeyRef) -> Result<u32> {
+    let newest = record.versions.last().filter(|_| key.version().is_current());
+    match (record.version(record.name.as_str(), key.version()), newest) {
+        (Ok(version), _) | (Err(_), Some(version)) => Ok(version.number),
+        (Err(error), None) => Err(error),
+    }
+}
+
+fn first(permit: &Permit, stamp: &Stamp, version: u32, request: &IncidentRequest) -> Result<IncidentRecord> {
+    let environment = permit.realm.name.environment.clone();
+    Ok(IncidentRecord {
+        rev: 0,
+        environment: environment.ok_or_else(|| Error::integrity("a key of no environment"))?,
+        key: permit.key.clone(),
+        key_id: permit.id.to_string(),
+        versions: vec![version],
+        opened: stamp.clone(),
+        reason: request.reason.clone(),
+        since: request.since,
+        frozen: request.freeze,
+        revoked: Vec::new(),
+        notes: Vec::new(),
+        closed: None,
+    })
+}
+
+/// The incident with what was asked when it was opened again.
+fn added(mut record: IncidentRecord, stamp: &Stamp, version: u32, request: &IncidentRequest) -> Result<IncidentRecord> {
+    if !record.versions.contains(&version) {
+        record.versions.push(version);
+    }
+    record.frozen |= request.freeze;
+    record.since = match (record.since, request.since) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    };
+    if record.reason != request.reason {
+        record.note(stamp, request.reason.clone())?;
+    }
+    Ok(record)
+}

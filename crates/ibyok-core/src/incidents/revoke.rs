@@ -1,0 +1,108 @@
+//! Revoking the tokens that read a leaked key.
+
+use std::sync::Arc;
+
+use ibyok_audit::Action;
+use ibyok_policy::{Scope, TokenId};
+use jiff::Timestamp;
+
+use super::Found;
+use super::open::NotRevoked;
+use crate::attempt::Attempt;
+use crate::authorize::Permit;
+use crate::change::Edit;
+use crate::error::{Error, Result};
+use crate::find_token::no_token;
+use crate::model::key::Stamp;
+use crate::model::token::TokenRecord;
+use crate::session::Session;
+use crate::take_away::TakeAway;
+
+impl Session {
+    /// Revokes each token that read the key since a time and is still valid, and keeps in the incident which.
+    pub(super) async fn revoke_readers(
+        &self,
+        attempt: &mut Attempt<'_>,
+        permit: &Permit,
+        found: Found,
+        since: Timestamp,
+    ) -> Result<(Found, Vec<NotRevoked>)> {
+        let mut revoked = Vec::new();
+        let mut not_revoked = Vec::new();
+        for token in self.inner.tokens_that_read(permit, since).await? {
+            match self.revoke_reader(attempt, permit, token).await {
+                Ok(true) => revoked.push(token),
+                Ok(false) => {}
+                Err(error @ (Error::Unavailable { .. } | Error::Unauthenticated)) => return Err(error),
+                Err(error) => not_revoked.push(NotRevoked {
+                    token,
+                    why: error.to_string(),
+                }),
+            }
+        }
+        if revoked.is_empty() {
+            return Ok((found, not_revoked));
+        }
+        attempt.action = Action::IncidentOpen;
+        attempt.target = Some(("incident", found.id.to_string()));
+        let change = self.change_incident(attempt, &permit.principal, &found, |record, _| {
+            for token in &revoked {
+                if !record.revoked.contains(token) {
+                    record.revoked.push(*token);
+                }
+            }
+            Ok(())
+        });
+        let record = change.await?;
+        Ok((Found { record, ..found }, not_revoked))
+    }
+
+    /// `false` for a token that is no longer valid anyway.
+    async fn revoke_reader(&self, attempt: &mut Attempt<'_>, permit: &Permit, token: TokenId) -> Result<bool> {
+        let principal = &permit.principal;
+        let found = self.inner.token_by_id(principal, token).await?;
+        if found.record.revoked.is_some() || found.record.grant.expires.is_some_and(|end| end <= attempt.at) {
+            return Ok(false);
+        }
+        let scope = Scope::TokensRevoke;
+        self.inner.may_use_somewhere(attempt, principal, scope).await?;
+        if !self.inner.sees(attempt, principal, scope, &found.realm, &found.record) {
+            return Err(Error::denied(
+                "token",
+                "the token is not among those that this one may revoke",
+            ));
+        }
+        attempt.action = Action::TokenRevoke;
+        attempt.target = Some(("token", token.to_string()));
+        let stamp = Stamp {
+            at: attempt.at,
+            by: principal.by(),
+        };
+        let what = TakeAway::RevokeToken { keep_children: false };
+        let realm = Arc::clone(&found.realm);
+        let change = self.inner.change(
+            attempt,
+            principal,
+            &realm,
+            token.bytes(),
+            |_, record: Option<TokenRecord>| {
+                let mut record = record.ok_or_else(|| no_token(&token.to_string()))?;
+                Ok(if record.take_away(what, &stamp) {
+                    Edit::TakesAway(record, true, what)
+                } else {
+                    Edit::IsAway(false)
+                })
+            },
+        );
+        change.await
+    }
+}
+
+impl crate::vault::Inner {
+    /// The tokens that were given a key since a time.
+    async fn tokens_that_read(self: &Arc<Self>, permit: &Permit, since: Timestamp) -> Result<Vec<TokenId>> {
+        let by_log = self.readers_of(&permit.id.to_string(), since).await?;
+        let tokens = by_log.iter().filter(|reader| reader.kind == "token");
+        Ok(tokens.filter_map(|reader| reader.id.parse().ok()).collect())
+    }
+}

@@ -1,0 +1,92 @@
+//! What remains to be done about a leaked key, in order.
+
+use ibyok_providers::Catalogue;
+use serde::Serialize;
+
+use crate::model::incident::IncidentRecord;
+use crate::model::key::{KeyInfo, Role};
+
+/// One thing that is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Step {
+    /// A word that stays the same: `replace`, `provider`, `unfreeze`, `destroy`, `review`, `close`.
+    pub id: &'static str,
+    /// What it is.
+    pub what: String,
+    /// The command or the page that does it.
+    pub how: String,
+}
+
+impl Step {
+    fn new(id: &'static str, what: impl Into<String>, how: impl Into<String>) -> Self {
+        Step {
+            id,
+            what: what.into(),
+            how: how.into(),
+        }
+    }
+}
+
+/// What remains of an incident, by what the key is like now.
+pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if incident.closed.is_some() {
+        return steps;
+    }
+    let reference = &key.reference;
+    let leaked = |number: &u32| incident.versions.contains(number);
+    let provider = key.provider.as_deref().and_then(|id| Catalogue::builtin().get(id));
+    let replaced = !key.version.is_some_and(|current| leaked(&current));
+    if !replaced {
+        let pending = key.versions.iter().any(|version| version.role == Role::Pending);
+        let how = if pending {
+            format!("ibyok rotate promote {reference}")
+        } else {
+            format!("ibyok rotate stage {reference} && ibyok rotate promote {reference}")
+        };
+        let at = provider.map_or(String::new(), |provider| {
+            format!(" (made at {})", provider.create_url())
+        });
+        steps.push(Step::new(
+            "replace",
+            format!("put a new value in place of the leaked one{at}"),
+            how,
+        ));
+    }
+    let page = provider.map_or_else(|| "the provider's console".to_owned(), |p| p.revoke_url().to_owned());
+    steps.push(Step::new(
+        "provider",
+        "revoke the leaked value at the provider, and look at its usage there",
+        page,
+    ));
+    if key.disabled && replaced {
+        steps.push(Step::new(
+            "unfreeze",
+            "serve the key again",
+            format!("ibyok keys enable {reference}"),
+        ));
+    }
+    for version in key.versions.iter().filter(|version| leaked(&version.version)) {
+        if version.role != Role::Current && version.state != "destroyed" {
+            let how = format!("ibyok rotate destroy {reference} --version {}", version.version);
+            steps.push(Step::new(
+                "destroy",
+                format!("destroy version {}", version.version),
+                how,
+            ));
+        }
+    }
+    let since = incident.since.unwrap_or(incident.opened.at);
+    steps.push(Step::new(
+        "review",
+        "look who read the key, and what else they could read",
+        format!("ibyok incident report {reference} && ibyok audit review --since {since}"),
+    ));
+    steps.push(Step::new(
+        "close",
+        "find out how it was exposed, mend that, and say so",
+        format!("ibyok incident close {reference} --cause … --prevention …"),
+    ));
+    steps
+}

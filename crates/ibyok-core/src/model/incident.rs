@@ -1,0 +1,223 @@
+//! Incidents: what is recorded when a key may have leaked, and what of it is shown.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ibyok_policy::TokenId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::key::Stamp;
+use super::name::{EnvironmentName, KeyId, KeyName, base62, from_base62};
+use crate::error::{Error, Result};
+
+/// The longest reason, cause or prevention, in bytes.
+pub const ACCOUNT_MAX: usize = 4096;
+
+/// How many notes an incident keeps.
+const NOTES_MAX: usize = 200;
+
+/// An incident's public id: `inc_` and 22 base62 characters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IncidentId(pub(crate) [u8; 16]);
+
+impl IncidentId {
+    const PREFIX: &'static str = "inc_";
+}
+
+impl fmt::Display for IncidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", Self::PREFIX, base62(self.0))
+    }
+}
+
+impl fmt::Debug for IncidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IncidentId({self})")
+    }
+}
+
+impl Serialize for IncidentId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl FromStr for IncidentId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        text.strip_prefix(Self::PREFIX)
+            .and_then(from_base62)
+            .map(IncidentId)
+            .ok_or_else(|| {
+                Error::invalid_name(
+                    "incident",
+                    text,
+                    "`inc_` and 22 base62 characters, or a key's reference",
+                )
+            })
+    }
+}
+
+/// The sealed body of an incident's record, in the realm that spans its key's namespace.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IncidentRecord {
+    pub(crate) rev: u64,
+    pub(crate) environment: EnvironmentName,
+    pub(crate) key: KeyName,
+    /// As it is printed.
+    pub(crate) key_id: String,
+    /// The versions that may have leaked.
+    pub(crate) versions: Vec<u32>,
+    pub(crate) opened: Stamp,
+    pub(crate) reason: String,
+    /// Since when the key may have been in other hands, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) frozen: bool,
+    /// The tokens that were revoked because they had read the key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) revoked: Vec<TokenId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<IncidentNote>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) closed: Option<Closing>,
+}
+
+/// Something that was added to an incident after it was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct IncidentNote {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+    /// What.
+    pub text: String,
+}
+
+/// How an incident ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Closing {
+    /// When.
+    pub at: Timestamp,
+    /// Who closed it.
+    pub by: String,
+    /// How the key was exposed.
+    pub cause: String,
+    /// What keeps it from happening again.
+    pub prevention: String,
+}
+
+impl IncidentRecord {
+    pub(crate) fn note(&mut self, stamp: &Stamp, text: String) -> Result<()> {
+        if self.notes.len() >= NOTES_MAX {
+            return Err(Error::invalid(
+                format!("the incident has {NOTES_MAX} notes already"),
+                "close it, and open another",
+            ));
+        }
+        let (at, by) = (stamp.at, stamp.by.clone());
+        self.notes.push(IncidentNote { at, by, text });
+        Ok(())
+    }
+
+    pub(crate) fn info(&self, id: IncidentId) -> IncidentInfo {
+        IncidentInfo {
+            id,
+            reference: format!("{}/{}", self.environment, self.key),
+            key_id: self.key_id.clone(),
+            state: if self.closed.is_some() { "closed" } else { "open" },
+            versions: self.versions.clone(),
+            reason: self.reason.clone(),
+            opened: self.opened.clone(),
+            since: self.since,
+            frozen: self.frozen,
+            revoked: self.revoked.clone(),
+            notes: self.notes.clone(),
+            closed: self.closed.clone(),
+        }
+    }
+
+    /// The id of the key that it is about.
+    pub(crate) fn key(&self) -> Result<KeyId> {
+        self.key_id.parse()
+    }
+}
+
+/// An incident, as lists show it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct IncidentInfo {
+    /// The public id.
+    pub id: IncidentId,
+    /// The key: `environment/name`.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The key's public id.
+    pub key_id: String,
+    /// `open` or `closed`.
+    pub state: &'static str,
+    /// The versions that are marked compromised because of it.
+    pub versions: Vec<u32>,
+    /// Why it was opened.
+    pub reason: String,
+    /// When and by whom.
+    pub opened: Stamp,
+    /// Since when the key may have been in other hands, where that is known.
+    pub since: Option<Timestamp>,
+    /// Whether the key was disabled because of it.
+    pub frozen: bool,
+    /// The tokens that were revoked because of it.
+    pub revoked: Vec<TokenId>,
+    /// What was added later.
+    pub notes: Vec<IncidentNote>,
+    /// How it ended.
+    pub closed: Option<Closing>,
+}
+
+/// Checks a text that a person gives account in: 1 to [`ACCOUNT_MAX`] bytes, without control characters but line ends.
+pub(crate) fn check_account(what: &str, text: &str) -> Result<()> {
+    let fine = text.chars().all(|c| c == '\n' || !c.is_control());
+    if text.trim().is_empty() || text.len() > ACCOUNT_MAX || !fine {
+        return Err(Error::invalid(
+            format!("the {what} is empty, longer than {ACCOUNT_MAX} bytes, or holds control characters"),
+            format!("say the {what} in a sentence"),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_as_it_was_printed() {
+        let id = IncidentId([7; 16]);
+        assert_eq!(id.to_string().parse::<IncidentId>().unwrap(), id);
+        for bad in [
+            "",
+            "inc_",
+            "inc_x",
+            "key_0000000000000000000000",
+            "INC_0000000000000000000000",
+        ] {
+            assert!(bad.parse::<IncidentId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_a_text_for_people() {
+        assert!(check_account("reason", "found on a\npaste site").is_ok());
+        for bad in ["", "  ", "a\u{1b}[31m", &"x".repeat(ACCOUNT_MAX + 1)] {
+            assert!(check_account("reason", bad).is_err());
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What an incident does, and what it leaves to be done.
+#![expect(clippy::unwrap_used, reason = "what cannot be read here is a failed test")]
+
+mod scene;
+
+use ibyok_core::{Code, Environments, Grant, IncidentRequest, RequestContext, Scope, Scopes, Timestamp};
+use jiff::SignedDuration;
+use scene::{Scene, reading, secret};
+
+fn leaked() -> IncidentRequest {
+    IncidentRequest::new("found on a paste site")
+}
+
+async fn scene_with_key() -> Scene {
+    let scene = Scene::new().await;
+    let key = scene.key("prod/openai");
+    scene.operator().set_key(&key, secret("sk-one")).await.unwrap();
+    scene
+}
+
+#[tokio::test]
+async fn the_leaked_version_is_marked_and_gets_no_grace_when_it_is_replaced() {
+    let scene = scene_with_key().await;
+    let key = scene.key("prod/openai");
+    let opened = scene.operator().open_incident(&key, leaked()).await.unwrap();
+    assert_eq!((opened.incident.state, opened.was_open), ("open", false));
+    assert_eq!(opened.incident.versions, [1]);
+    let info = scene.operator().show_key(&key).await.unwrap();
+    assert_eq!(info.versions.first().unwrap().marks, ["compromised"]);
+    assert!(
+        scene.operator().retrieve(&key).await.is_ok(),
+        "it is served until it is replaced, unless frozen"
+    );
+
+    scene.operator().set_key(&key, secret("sk-two")).await.unwrap();
+    let old = scene.operator().retrieve(&scene.key("prod/openai?version=1")).await;
+    assert_eq!(old.unwrap_err().code(), Code::VersionDisabled);
+}
+
+#[tokio::test]
+async fn freezing_stops_the_key_for_everybody() {
+    let scene = scene_with_key().await;
+    let key = scene.key("prod/openai");
+    let token = scene.token(reading("prod")).await;
+    scene
+        .operator()
+        .open_incident(&key, leaked().freeze(true))
+        .await
+        .unwrap();
+    let refused = scene.vault.retrieve(&token, &key, &RequestContext::default()).await;
+    assert_eq!(refused.unwrap_err().code(), Code::KeyDisabled);
+}
+
+#[tokio::test]
+async fn those_who_read_the_key_are_revoked_and_others_are_not() {
+    let scene = scene_with_key().await;
+    let key = scene.key("prod/openai");
+    let before = Timestamp::now();
+    let read = scene.token_named("read", reading("prod")).await;
+    let idle = scene.token_named("idle", reading("prod")).await;
+    scene
+        .vault
+        .retrieve(&read, &key, &RequestContext::default())
+        .await
+        .unwrap();
+    let request = leaked().revoke_readers(Some(before));
+    let opened = scene.operator().open_incident(&key, request).await.unwrap();
+    assert_eq!(opened.incident.revoked.len(), 1);
+    assert!(opened.not_revoked.is_empty());
+    let context = RequestContext::default();
+    assert_eq!(
+        scene.vault.retrieve(&read, &key, &context).await.unwrap_err().code(),
+        Code::Unauthenticated
+    );
+    assert!(scene.vault.retrieve(&idle, &key, &context).await.is_ok());
+}
+
+#[tokio::test]
+async fn opening_twice_adds_to_the_one_incident() {
+    let scene = scene_with_key().await;
+    let key = scene.key("prod/openai");
+    let first = scene.operator().open_incident(&key, leaked()).await.unwrap();
+    let more = IncidentRequest::new("seen in use").freeze(true);
+    let second = scene.operator().open_incident(&key, more).await.unwrap();
+    assert_eq!((first.incident.id, true), (second.incident.id, second.was_open));
+    assert_eq!(second.incident.reason, "found on a paste site");
+    assert_eq!(second.incident.notes.first().unwrap().text, "seen in use");
+    assert!(second.incident.frozen);
+    assert_eq!(scene.operator().list_incidents(true).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn two_that_are_opened_at_once_are_one() {
+    let scene = scene_with_key().await;
+    let other = scene.another_node().await.operator("os:other@there");
+    let key = scene.key("prod/openai");
+    let operator = scene.operator();
+    let (one, two) = tokio::join!(
+        operator.open_incident(&key, leaked()),
+        other.open_incident(&key, leaked())
+    );
+    assert_eq!(one.unwrap().incident.id, two.unwrap().incident.id);
+}
+
+#[tokio::test]
+async fn it_is_closed_with_cause_and_prevention_once_nothing_leaked_is_served() {
+    let scene = scene_with_key().await;
+    let key = scene.key("prod/openai");
+    let operator = scene.operator();
+    let id = operator
+        .open_incident(&key, leaked())
+        .await
+        .unwrap()
+        .incident
+        .id
+        .to_string();
+    let early = operator.close_incident(&id, "pasted by hand", "training", false).await;
+    assert_eq!(early.unwrap_err().code(), Code::Conflict);
+    operator.set_key(&key, secret("sk-two")).await.unwrap();
+    assert_eq!(
+        operator.close_incident(&id, " ", "x", false).await.unwrap_err().code(),
+        Code::Invalid
+    );
+    let closed = operator
+        .close_incident(&id, "pasted by hand", "training", false)
+        .await
+        .unwrap();
+    assert_eq!(closed.closed.unwrap().prevention, "training");
+    assert!(operator.list_incidents(false).await.unwrap().is_empty());
+    let again = operator.close_incident(&id, "pasted by hand", "training", false).await;
+    assert_eq!(again.unwrap_err().code(), Code::Conflict);
+    let next = operator.open_incident(&key, leaked()).await.unwrap();
+    assert_ne!(next.incident.id.to_string(), id);
+}
+
+#[tokio::test]
+async fn an_incident_needs_a_key_a_reason_and_the_scope() {
+    let scene = scene_with_key().await;
+    let operator = scene.operator();
+    let key = scene.key("prod/openai");
+    let missing = operator.open_incident(&scene.key("prod/none"), leaked()).await;
+    assert_eq!(missing.unwrap_err().code(), Code::NotFound);
+    let version = operator
+        .open_incident(&scene.key("prod/openai?version=9"), leaked())
+        .await;
+    assert_eq!(version.unwrap_err().code(), Code::NotFound);
+    let empty = operator.open_incident(&key, IncidentRequest::new("")).await;
+    assert_eq!(empty.unwrap_err().code(), Code::Invalid);
+    let later = Timestamp::now() + SignedDuration::from_hours(1);
+    let future = operator.open_incident(&key, leaked().since(Some(later))).await;
+    assert_eq!(future.unwrap_err().code(), Code::Invalid);
+    assert!(operator.list_incidents(true).await.unwrap().is_empty());
+
+    let reader = scene.vault.as_token(scene.token(reading("prod")).await);
+    assert_eq!(
+        reader.open_incident(&key, leaked()).await.unwrap_err().code(),
+        Code::Denied
+    );
+    let dev = Grant::new(Scopes::from([Scope::IncidentsWrite]), Environments::named(["dev"]));
+    let dev = scene.vault.as_token(scene.token(dev).await);
+    assert_eq!(
+        dev.open_incident(&key, leaked()).await.unwrap_err().code(),
+        Code::Denied
+    );
+}
+
+#[tokio::test]
+async fn a_token_sees_the_incidents_of_its_own_keys_only() {
+    let scene = scene_with_key().await;
+    let dev_key = scene.key("dev/openai");
+    scene.operator().set_key(&dev_key, secret("sk-dev")).await.unwrap();
+    let prod = scene
+        .operator()
+        .open_incident(&scene.key("prod/openai"), leaked())
+        .await
+        .unwrap();
+    let grant = Grant::new(Scopes::from([Scope::IncidentsWrite]), Environments::named(["dev"]));
+    let dev = scene.vault.as_token(scene.token(grant).await);
+    assert!(dev.list_incidents(true).await.unwrap().is_empty());
+    let id = prod.incident.id.to_string();
+    let unknown = "inc_0000000000000000000000";
+    for which in [id.as_str(), unknown] {
+        let refused = dev.close_incident(which, "a", "b", true).await.unwrap_err();
+        assert_eq!(
+            refused.code(),
+            Code::Denied,
+            "what is there and what is not are one answer"
+        );
+    }
+    assert!(dev.open_incident(&dev_key, leaked()).await.is_ok());
+}
