@@ -38,6 +38,7 @@ pub mod conformance;
 mod error;
 mod file;
 mod health;
+mod limiter;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -54,6 +55,7 @@ pub use crate::changes::{Change, ChangeNumber, Changes};
 pub use crate::error::{Error, Result};
 pub use crate::file::{FileOptions, FileStore};
 pub use crate::health::{Durability, Health};
+pub use crate::limiter::{Draw, Limiter, Taken};
 pub use crate::memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use crate::postgres::{PostgresOptions, PostgresStore};

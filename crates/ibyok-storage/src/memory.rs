@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::changes::{Change, ChangeNumber, Changes};
 use crate::error::{Error, Result};
 use crate::health::{Durability, Health};
+use crate::limiter::Limiter;
 use crate::record::{Collection, Expect, RecordId, Revision, Stored};
 use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
 
@@ -146,6 +147,10 @@ impl Store for MemoryStore {
     async fn check(&self) -> Result<Health> {
         let records = self.data().records.len();
         Ok(Health::new("memory", Durability::None).with("records", records.to_string()))
+    }
+
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        None
     }
 }
 

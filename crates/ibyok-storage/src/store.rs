@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use crate::changes::{ChangeNumber, Changes};
 use crate::error::Result;
 use crate::health::Health;
+use crate::limiter::Limiter;
 use crate::record::{Collection, Expect, RecordId, Revision, Stored};
 
 /// The most bytes that a record may have: 16 MiB.
@@ -60,7 +61,7 @@ pub const LIST_LIMIT: usize = 1000;
 ///
 /// # Writing your own
 ///
-/// Implement the seven methods, then run the suite of the feature `conformance` on it. `docs/backends.md` in the repository leads
+/// Implement the eight methods, then run the suite of the feature `conformance` on it. `docs/backends.md` in the repository leads
 /// through it, and `examples/backend` is a whole one in under a hundred lines of code.
 #[async_trait]
 pub trait Store: Debug + Send + Sync {
@@ -100,6 +101,10 @@ pub trait Store: Debug + Send + Sync {
 
     /// Whether the store answers, and what it promises.
     async fn check(&self) -> Result<Health>;
+
+    /// Buckets that all handles on this store take from together, if it offers them. Without them each node counts its own uses,
+    /// and a limit holds on each by itself; that is right for a store that cannot do better.
+    fn limiter(&self) -> Option<&dyn Limiter>;
 }
 
 /// What users of a store can do with every one of them.

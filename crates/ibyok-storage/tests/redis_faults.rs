@@ -318,7 +318,7 @@ async fn a_policy_that_is_changed_later_is_noticed() {
 async fn a_user_with_the_least_permissions_can_do_all() {
     let server = &*SHARED;
     let rules = "on >least ~{least}:* resetchannels &{least}:changes -@all +evalsha +eval +script|load +hget +hmget +hset +hincrby \
-                 +del +rpush +ltrim +llen +lrange +zadd +zrem +zscore +zrangebylex +publish +subscribe +time +ping +info +hello \
+                 +del +pexpire +rpush +ltrim +llen +lrange +zadd +zrem +zscore +zrangebylex +publish +subscribe +time +ping +info +hello \
                  +select";
     let set = |user: &str, more: &str| {
         let all = format!("{rules} {more}");

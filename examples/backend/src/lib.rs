@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeMap, fs, fs::File, io, io::Write, path::PathBuf, time::Duration};
 
-use ibyok_storage::{Change, ChangeNumber, Changes, Collection, Durability, Error, Expect, Health, LIST_LIMIT};
+use ibyok_storage::{
+    Change, ChangeNumber, Changes, Collection, Durability, Error, Expect, Health, LIST_LIMIT, Limiter,
+};
 use ibyok_storage::{MAX_RECORD, RecordId, Result, Revision, Store, Stored};
 
 /// The store in `directory`, which must exist, with a feed that keeps `keep` changes.
@@ -116,5 +118,9 @@ impl Store for JsonStore {
 
     async fn check(&self) -> Result<Health> {
         self.read().map(|_| Health::new("json", Durability::PowerLoss))
+    }
+
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        None
     }
 }

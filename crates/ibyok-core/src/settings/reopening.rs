@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use ibyok_storage::{
-    ChangeNumber, Changes, Collection, Error, Expect, FileStore, Health, RecordId, Result, Revision, Store, Stored,
+    ChangeNumber, Changes, Collection, Error, Expect, FileStore, Health, Limiter, RecordId, Result, Revision, Store, Stored,
 };
 
 /// How long a file that could not be opened anew is left alone.
@@ -102,5 +102,9 @@ impl Store for ReopeningStore {
     async fn check(&self) -> Result<Health> {
         let outcome = self.current().check().await;
         self.after(outcome).await
+    }
+
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        None
     }
 }

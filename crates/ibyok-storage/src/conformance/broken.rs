@@ -1,15 +1,19 @@
 //! Stores with one fault each. A suite that passes one of them would prove nothing.
 
+mod limiter;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::limiter::{Buckets, FaultyLimiter};
 use super::{Broken, Harness, run};
 use crate::changes::{ChangeNumber, Changes};
 use crate::error::{Error, Result};
 use crate::health::{Durability, Health};
+use crate::limiter::Limiter;
 use crate::memory::MemoryStore;
 use crate::record::{Collection, Expect, Kind, RecordId, Revision, Stored};
 use crate::store::Store;
@@ -75,11 +79,16 @@ enum Fault {
     /// Another handle has the records and a feed of its own.
     SharesNoFeed,
     ClaimsDurability,
+    /// Each handle has buckets of its own.
+    LimitsPerHandle,
+    /// It takes from one bucket before it looks at the next.
+    TakesFromSome,
+    NeverRefills,
 }
 
 impl Fault {
     /// Each fault, and promises that it breaks.
-    const ALL: [(Fault, &'static [&'static str]); 36] = [
+    const ALL: [(Fault, &'static [&'static str]); 39] = [
         (Fault::InventsRecords, &["an_absent_record_is_none"]),
         (Fault::KeepsDeleted, &["what_was_put_is_read_back"]),
         (Fault::AnswersOthers, &["a_dropped_call_does_no_harm"]),
@@ -129,6 +138,9 @@ impl Fault {
         (Fault::SharesNothing, &["reopening_sees_everything"]),
         (Fault::SharesNoFeed, &["changes_are_seen_from_another_handle"]),
         (Fault::ClaimsDurability, &["durability_is_as_declared"]),
+        (Fault::LimitsPerHandle, &["a_limit_holds_over_all_handles"]),
+        (Fault::TakesFromSome, &["a_use_is_taken_from_all_buckets_or_none"]),
+        (Fault::NeverRefills, &["a_bucket_refills_with_time"]),
     ];
 }
 
@@ -145,10 +157,11 @@ struct Faulty {
     left: Arc<Mutex<Option<Option<Stored>>>>,
     /// How far the feed was at the last listing.
     listed: Arc<Mutex<ChangeNumber>>,
+    limiter: FaultyLimiter,
 }
 
 impl Faulty {
-    fn new(fault: Fault, right: MemoryStore) -> Self {
+    fn new(fault: Fault, right: MemoryStore, buckets: Buckets) -> Self {
         Faulty {
             fault,
             right,
@@ -156,6 +169,7 @@ impl Faulty {
             counts: Arc::default(),
             left: Arc::default(),
             listed: Arc::default(),
+            limiter: FaultyLimiter { fault, buckets },
         }
     }
 
@@ -358,24 +372,34 @@ impl Store for Faulty {
         };
         Ok(Health::new("faulty", durability))
     }
+
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        Some(&self.limiter)
+    }
 }
 
-struct Faults(Fault, Mutex<HashMap<String, MemoryStore>>);
+/// A fault, and the places with what their handles share.
+struct Faults(Fault, Mutex<HashMap<String, (MemoryStore, Buckets)>>);
 
 #[async_trait]
 impl Harness for Faults {
     async fn open(&self, place: &str) -> Result<Arc<dyn Store>> {
-        let shared = self.1.lock().unwrap().entry(place.to_owned()).or_default().clone();
+        let (shared, buckets) = self.1.lock().unwrap().entry(place.to_owned()).or_default().clone();
+        let buckets = match self.0 {
+            Fault::LimitsPerHandle => Buckets::default(),
+            _ => buckets,
+        };
         let right = if self.0 == Fault::SharesNothing {
             MemoryStore::new()
         } else {
             shared
         };
-        Ok(Arc::new(Faulty::new(self.0, right)))
+        Ok(Arc::new(Faulty::new(self.0, right, buckets)))
     }
 
     async fn open_with_short_feed(&self, _place: &str) -> Result<Option<(Arc<dyn Store>, usize)>> {
-        Ok(Some((Arc::new(Faulty::new(self.0, MemoryStore::keeping(5))), 5)))
+        let store = Faulty::new(self.0, MemoryStore::keeping(5), Buckets::default());
+        Ok(Some((Arc::new(store), 5)))
     }
 
     fn durability(&self) -> Durability {

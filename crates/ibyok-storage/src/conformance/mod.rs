@@ -43,6 +43,7 @@ mod changes;
 mod compare_and_swap;
 mod durability;
 mod feed;
+mod limits;
 mod listing;
 mod run;
 
@@ -56,6 +57,7 @@ pub use self::changes::*;
 pub use self::compare_and_swap::*;
 pub use self::durability::*;
 pub use self::feed::*;
+pub use self::limits::*;
 pub use self::listing::*;
 pub use self::run::run;
 use crate::error::{Error, Result};
@@ -189,6 +191,10 @@ macro_rules! __each_promise {
             reopening_sees_everything
             revisions_go_on_after_reopening
             durability_is_as_declared
+
+            a_limit_holds_over_all_handles
+            a_use_is_taken_from_all_buckets_or_none
+            a_bucket_refills_with_time
         }
     };
 }

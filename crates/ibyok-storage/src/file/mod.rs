@@ -27,6 +27,7 @@ use self::write::{Failure, Write, Written};
 use crate::changes::{ChangeNumber, Changes};
 use crate::error::{Error, Result};
 use crate::health::{Durability, Health};
+use crate::limiter::Limiter;
 use crate::record::{Collection, Expect, RecordId, Revision, Stored};
 use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
 
@@ -311,5 +312,9 @@ impl Store for FileStore {
             .with("path", shown(path))
             .with("size", size)
             .with("changes", feed.to_string()))
+    }
+
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        None
     }
 }

@@ -32,6 +32,7 @@ use self::write::{Change, Write};
 use crate::changes::{ChangeNumber, Changes};
 use crate::error::{Error, Result};
 use crate::health::Health;
+use crate::limiter::Limiter;
 use crate::record::{Collection, Expect, RecordId, Revision, Stored};
 use crate::server::{Location, POLL};
 use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
@@ -260,5 +261,9 @@ impl Store for PostgresStore {
             .detail()
             .into_iter()
             .fold(health, |health, (name, value)| health.with(name, value)))
+    }
+
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        None
     }
 }

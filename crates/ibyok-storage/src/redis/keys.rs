@@ -40,6 +40,11 @@ impl Keys {
         format!("{}:index:{collection}", self.prefix)
     }
 
+    /// A hash: what is out of one bucket of a limit. It goes by itself once the bucket is full again.
+    pub(super) fn bucket(&self, name: &[u8; 16]) -> String {
+        format!("{}:limit:{:032x}", self.prefix, u128::from_be_bytes(*name))
+    }
+
     /// A key that is there only while a script tries what it may.
     pub(super) fn probe(&self) -> String {
         format!("{}:probe", self.prefix)
@@ -61,6 +66,7 @@ mod tests {
             keys.changes(),
             keys.record(&id),
             keys.index(&collection),
+            keys.bucket(&[7; 16]),
             keys.probe(),
         ];
         for key in &all {

@@ -22,11 +22,12 @@ use redis::{Client, IntoConnectionInfo, ProtocolVersion, TlsCertificates};
 use self::connections::Connections;
 use self::error::BACKEND;
 use self::keys::Keys;
-use self::questions::{Get, List, Since, Write};
+use self::questions::{Get, List, Since, Take, Write};
 use self::server::Allowed;
 use crate::changes::{ChangeNumber, Changes};
 use crate::error::{Error, Result};
 use crate::health::Health;
+use crate::limiter::{Draw, Limiter, Taken};
 use crate::record::{Collection, Expect, RecordId, Revision, Stored};
 use crate::server::{Location, POLL};
 use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
@@ -176,6 +177,13 @@ fn authorities(path: &str) -> Result<Vec<u8>> {
     }
 }
 
+#[async_trait]
+impl Limiter for RedisStore {
+    async fn take(&self, draws: &[Draw]) -> Result<Taken> {
+        self.shared.connections.ask(&Take(draws)).await
+    }
+}
+
 impl Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
@@ -241,5 +249,9 @@ impl Store for RedisStore {
             .detail()
             .into_iter()
             .fold(health, |health, (name, value)| health.with(name, value)))
+    }
+
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        Some(self)
     }
 }

@@ -1,11 +1,13 @@
 //! What is asked, each in one script, which Redis runs as one step. Answers are read strictly: one of another form is none.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use redis::{Script, ScriptInvocation, Value};
 
 use super::keys::Keys;
 use crate::changes::{Change, ChangeNumber, Changes};
+use crate::limiter::{Draw, Taken};
 use crate::record::{Collection, Expect, RecordId, Revision, Stored};
 
 /// What one script asks.
@@ -33,6 +35,7 @@ static GET: LazyLock<Script> = script!("get.lua");
 static LIST: LazyLock<Script> = script!("list.lua");
 static CHANGES: LazyLock<Script> = script!("changes.lua");
 static WRITE: LazyLock<Script> = script!("history.lua", "write.lua");
+static TAKE: LazyLock<Script> = script!("take.lua");
 static BEGIN: LazyLock<Script> = script!("history.lua", "begin.lua");
 
 /// One record.
@@ -176,6 +179,41 @@ impl Question for Write<'_> {
     }
 }
 
+/// One use of each of some buckets. Asked twice because an answer was lost, it may take two: never more than there are.
+pub(super) struct Take<'a>(pub(super) &'a [Draw]);
+
+impl Question for Take<'_> {
+    type Answer = Taken;
+    const REPEATABLE: bool = true;
+
+    fn script(&self, keys: &Keys, number: i64) -> ScriptInvocation<'static> {
+        let mut script = TAKE.arg(number);
+        for draw in self.0 {
+            script
+                .key(keys.bucket(&draw.bucket))
+                .arg(draw.count.get())
+                .arg(u64::from(draw.seconds.get()) * MICROS);
+        }
+        script
+    }
+
+    fn read(&self, answer: Vec<Value>) -> Option<Self::Answer> {
+        let [which, wait] = <[Value; 2]>::try_from(answer).ok()?;
+        let (which, wait) = (usize::try_from(decimal(&which)?).ok()?, decimal(&wait)?);
+        match (which.checked_sub(1), wait) {
+            (None, 0) => Some(Taken::All),
+            (Some(which), 1..) if which < self.0.len() => Some(Taken::None {
+                which,
+                wait: Duration::from_micros(wait),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// How many microseconds a second has.
+const MICROS: u64 = 1_000_000;
+
 /// Whether the store is one of ours, asked at each new connection. The answer is its format.
 pub(super) struct Begin<'a> {
     pub(super) format: u32,
@@ -249,6 +287,34 @@ mod tests {
         };
         assert_eq!(list.read(vec![Value::Array(vec![text("short")])]), None);
         assert_eq!(list.read(vec![Value::Nil]), None);
+    }
+
+    #[test]
+    fn of_a_limit_only_what_it_can_say_is_an_answer() {
+        let one = std::num::NonZeroU32::MIN;
+        let draw = Draw {
+            bucket: [1; 16],
+            count: one,
+            seconds: one,
+        };
+        let draws = [draw];
+        let take = Take(&draws);
+        let wait = |micros| Taken::None {
+            which: 0,
+            wait: Duration::from_micros(micros),
+        };
+        assert_eq!(take.read(vec![text("0"), text("0")]), Some(Taken::All));
+        assert_eq!(take.read(vec![text("1"), text("7")]), Some(wait(7)));
+        for wrong in [
+            ("0", "7"),
+            ("1", "0"),
+            ("2", "7"),
+            ("-1", "7"),
+            ("1", "7.5"),
+            ("1", "inf"),
+        ] {
+            assert_eq!(take.read(vec![text(wrong.0), text(wrong.1)]), None, "{wrong:?}");
+        }
     }
 
     #[test]

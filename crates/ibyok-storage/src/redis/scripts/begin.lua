@@ -14,6 +14,8 @@ redis.call('LTRIM', KEYS[3], -1, -1)
 redis.call('DEL', KEYS[3])
 redis.call('ZADD', KEYS[3], 0, 'probe')
 redis.call('ZREM', KEYS[3], 'probe')
+redis.call('PEXPIRE', KEYS[3], 1)
+redis.call('TIME')
 redis.call('PUBLISH', ARGV[4], '')
 
 begin_history(KEYS[1], KEYS[2], ARGV[3])
