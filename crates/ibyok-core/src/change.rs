@@ -155,6 +155,7 @@ impl Inner {
                 .transpose()?;
             let (end, result) = this.intend_and_put(&put, lines.intended).await;
             this.cache.invalidate([&put.id]);
+            this.scrub_after(&put, &end).await;
             this.end(&put, note, &end);
             match end {
                 End::Done => this.log.append_unwaited(lines.done),
@@ -165,6 +166,16 @@ impl Inner {
         });
         task.await
             .map_err(|_| Error::unavailable(Part::Store, "the change was interrupted"))?
+    }
+
+    /// Before the note is ended: after a crash in between it is done at the next start.
+    async fn scrub_after(&self, put: &Put, end: &End) {
+        if matches!(end, End::Done)
+            && put.takes_away.is_some_and(TakeAway::destroys)
+            && let Err(error) = self.store.scrub().await
+        {
+            tracing::warn!(%error, "what was destroyed may still stand in the store's files");
+        }
     }
 
     async fn intend_and_put(self: &Arc<Self>, put: &Put, intended: Event) -> (End, Result<()>) {

@@ -148,7 +148,7 @@ impl Session {
     }
 
     /// The one shape of a change of a key that exists. Gives the key as it is afterwards.
-    async fn change_key<F>(&self, action: Action, scope: Scope, key: &KeyRef, mut edit: F) -> Result<KeyInfo>
+    pub(crate) async fn change_key<F>(&self, action: Action, scope: Scope, key: &KeyRef, mut edit: F) -> Result<KeyInfo>
     where
         F: FnMut(&mut Attempt<'_>, &Stamp, KeyRecord) -> Result<Edit<KeyRecord, ()>> + Send,
     {

@@ -47,6 +47,7 @@ mod records;
 mod recovery;
 mod refusals;
 mod retrieve;
+mod rotation;
 mod session;
 mod set_key;
 pub mod settings;

@@ -62,7 +62,11 @@ impl Inner {
                 let action = match what {
                     TakeAway::RemoveKey => Action::KeyRemove,
                     TakeAway::Compromise { .. } => Action::IncidentOpen,
-                    _ => Action::KeyDisable,
+                    TakeAway::RetireVersion(_) => Action::KeyRetire,
+                    TakeAway::DestroyVersion(_) => Action::KeyDestroy,
+                    TakeAway::DisableKey | TakeAway::DisableVersion(_) | TakeAway::RevokeToken { .. } => {
+                        Action::KeyDisable
+                    }
                 };
                 let apply = |record: &mut KeyRecord, stamp: &Stamp| record.take_away(what, stamp);
                 self.finish_record(note, &realm, actor, action, apply).await
@@ -88,6 +92,7 @@ impl Inner {
         attempt.namespace = Some(realm.name.namespace.to_string());
         attempt.environment = realm.name.environment.as_ref().map(ToString::to_string);
         attempt.reason = Some("interrupted");
+        attempt.version = note.what().version();
         let stamp = Stamp {
             at: attempt.at,
             by: actor.to_owned(),
@@ -106,6 +111,9 @@ impl Inner {
         };
         self.change(&mut attempt, &who, realm, *note.record().id(), edit)
             .await?;
+        if note.what().destroys() {
+            self.store.scrub().await?;
+        }
         self.floors.not_done(note.id())
     }
 }

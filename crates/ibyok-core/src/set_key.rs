@@ -162,8 +162,7 @@ fn with_new_version(
             ..first(permit, &stamp)
         };
     }
-    let number = record.last_version.checked_add(1);
-    let number = number.ok_or_else(|| Error::invalid("no version number is left", "use another name"))?;
+    let number = next_number(&record)?;
     for version in record
         .versions
         .iter_mut()
@@ -171,7 +170,9 @@ fn with_new_version(
     {
         version.step_down(&stamp);
     }
-    record.versions.push(seal_version(permit, number, write, &stamp)?);
+    record
+        .versions
+        .push(seal_version(permit, number, Role::Current, write, &stamp)?);
     record.last_version = number;
     if let Some(provider) = &write.provider {
         record.provider = Some(provider.clone());
@@ -183,6 +184,12 @@ fn with_new_version(
         record.labels.clone_from(labels);
     }
     Ok(record)
+}
+
+/// The number of the next version: none is ever given twice.
+pub(crate) fn next_number(record: &KeyRecord) -> Result<u32> {
+    let number = record.last_version.checked_add(1);
+    number.ok_or_else(|| Error::invalid("no version number is left", "use another name"))
 }
 
 fn first(permit: &Permit, stamp: &Stamp) -> KeyRecord {
@@ -206,7 +213,13 @@ fn first(permit: &Permit, stamp: &Stamp) -> KeyRecord {
 }
 
 /// Seals the fields under a data key of their own, and the data key under the environment key.
-fn seal_version(permit: &Permit, number: u32, write: &KeyWrite, stamp: &Stamp) -> Result<VersionRecord> {
+pub(crate) fn seal_version(
+    permit: &Permit,
+    number: u32,
+    role: Role,
+    write: &KeyWrite,
+    stamp: &Stamp,
+) -> Result<VersionRecord> {
     let failed = |error| open_failed(format!("version {number}"), error);
     let id = permit.realm.record(kind::KEY, permit.id.0)?;
     let place = permit.realm.place(&id).version(number);
@@ -223,7 +236,7 @@ fn seal_version(permit: &Permit, number: u32, write: &KeyWrite, stamp: &Stamp) -
     let data_key = Sealed(permit.realm.keys.wrap_data_key(&place, &data_key).map_err(failed)?);
     Ok(VersionRecord {
         number,
-        role: Role::Current,
+        role,
         disabled: false,
         compromised: false,
         sealed: Some(SealedFields { data_key, fields }),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::model::key::{KeyRecord, Stamp, StateChange};
+use crate::model::key::{KeyRecord, Role, Stamp, StateChange, VersionRecord};
 use crate::model::token::{Revocation, TokenRecord};
 
 /// What is taken away.
@@ -11,6 +11,8 @@ use crate::model::token::{Revocation, TokenRecord};
 pub(crate) enum TakeAway {
     DisableKey,
     DisableVersion(u32),
+    RetireVersion(u32),
+    DestroyVersion(u32),
     RemoveKey,
     RevokeToken {
         keep_children: bool,
@@ -22,11 +24,31 @@ pub(crate) enum TakeAway {
     },
 }
 
+impl TakeAway {
+    /// The version that it is about, if it is about one.
+    pub(crate) fn version(self) -> Option<u32> {
+        match self {
+            TakeAway::DisableVersion(number) | TakeAway::RetireVersion(number) | TakeAway::DestroyVersion(number) => {
+                Some(number)
+            }
+            TakeAway::Compromise { version, .. } => Some(version),
+            TakeAway::DisableKey | TakeAway::RemoveKey | TakeAway::RevokeToken { .. } => None,
+        }
+    }
+
+    /// Whether sealed values go with it, which then must not stay behind in the store's files either.
+    pub(crate) fn destroys(self) -> bool {
+        matches!(self, TakeAway::DestroyVersion(_) | TakeAway::RemoveKey)
+    }
+}
+
 impl fmt::Display for TakeAway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TakeAway::DisableKey => f.write_str("disable-key"),
             TakeAway::DisableVersion(number) => write!(f, "disable-version:{number}"),
+            TakeAway::RetireVersion(number) => write!(f, "retire-version:{number}"),
+            TakeAway::DestroyVersion(number) => write!(f, "destroy-version:{number}"),
             TakeAway::RemoveKey => f.write_str("remove-key"),
             TakeAway::RevokeToken { keep_children: false } => f.write_str("revoke-token"),
             TakeAway::RevokeToken { keep_children: true } => f.write_str("revoke-token:keep-children"),
@@ -52,6 +74,8 @@ impl FromStr for TakeAway {
                     "disable-version" => Ok(TakeAway::DisableVersion(version)),
                     "compromise" => Ok(TakeAway::Compromise { version, freeze: false }),
                     "freeze" => Ok(TakeAway::Compromise { version, freeze: true }),
+                    "retire-version" => Ok(TakeAway::RetireVersion(version)),
+                    "destroy-version" => Ok(TakeAway::DestroyVersion(version)),
                     _ => Err(()),
                 }
             }
@@ -75,6 +99,27 @@ impl KeyRecord {
                 let Some(version) = version else { return false };
                 version.disabled = true;
                 version.changes.push(StateChange::new("disabled", stamp));
+                true
+            }
+            TakeAway::RetireVersion(number) => {
+                let is_it = |version: &&mut VersionRecord| version.number == number && version.role == Role::Retiring;
+                let Some(version) = self.versions.iter_mut().find(is_it) else {
+                    return false;
+                };
+                version.becomes(Role::Retired, stamp);
+                true
+            }
+            // Never the current one: a key that had a current version has one.
+            TakeAway::DestroyVersion(number) => {
+                let is_it = |version: &&mut VersionRecord| {
+                    version.number == number && version.role != Role::Current && version.sealed.is_some()
+                };
+                let Some(version) = self.versions.iter_mut().find(is_it) else {
+                    return false;
+                };
+                version.sealed = None;
+                version.role = Role::Retired;
+                version.changes.push(StateChange::new("destroyed", stamp));
                 true
             }
             TakeAway::RemoveKey => {
@@ -125,6 +170,8 @@ mod tests {
         for what in [
             TakeAway::DisableKey,
             TakeAway::DisableVersion(7),
+            TakeAway::RetireVersion(8),
+            TakeAway::DestroyVersion(u32::MAX),
             TakeAway::RemoveKey,
             TakeAway::RevokeToken { keep_children: true },
             TakeAway::RevokeToken { keep_children: false },
@@ -139,6 +186,14 @@ mod tests {
         ] {
             assert_eq!(what.to_string().parse(), Ok(what));
         }
-        assert_eq!("disable-version:x".parse::<TakeAway>(), Err(()));
+        for bad in [
+            "disable-version:x",
+            "destroy-version",
+            "destroy-version:",
+            "retire-version:-1",
+            "x:1",
+        ] {
+            assert_eq!(bad.parse::<TakeAway>(), Err(()), "{bad}");
+        }
     }
 }

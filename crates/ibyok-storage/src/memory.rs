@@ -144,6 +144,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn scrub(&self) -> Result<Option<String>> {
+        Ok(Some("freed memory holds it until it is used again".to_owned()))
+    }
+
     async fn check(&self) -> Result<Health> {
         let records = self.data().records.len();
         Ok(Health::new("memory", Durability::None).with("records", records.to_string()))

@@ -99,6 +99,15 @@ pub trait Store: Debug + Send + Sync {
     /// [`Conflict`](crate::Error::Conflict) if it is at another revision or not there.
     async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()>;
 
+    /// Overwrites what was replaced or deleted, as far as this backend can, and says in words for people what may still hold
+    /// it; `None` if nothing does that belongs to the store. No record changes. It is called after bytes were destroyed, which is
+    /// seldom, and may take its time.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](crate::Error::Unavailable) if it cannot be done now, so that nobody knows what remains.
+    async fn scrub(&self) -> Result<Option<String>>;
+
     /// Whether the store answers, and what it promises.
     async fn check(&self) -> Result<Health>;
 

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use ibyok_storage::{
-    ChangeNumber, Changes, Collection, Error, Expect, FileStore, Health, Limiter, RecordId, Result, Revision, Store, Stored,
+    ChangeNumber, Changes, Collection, Error, Expect, FileStore, Health, Limiter, RecordId, Result, Revision, Store,
+    Stored,
 };
 
 /// How long a file that could not be opened anew is left alone.
@@ -96,6 +97,11 @@ impl Store for ReopeningStore {
 
     async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()> {
         let outcome = self.current().delete(id, expect).await;
+        self.after(outcome).await
+    }
+
+    async fn scrub(&self) -> Result<Option<String>> {
+        let outcome = self.current().scrub().await;
         self.after(outcome).await
     }
 

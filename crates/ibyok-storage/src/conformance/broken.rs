@@ -84,11 +84,13 @@ enum Fault {
     /// It takes from one bucket before it looks at the next.
     TakesFromSome,
     NeverRefills,
+    /// It scrubs what is still there.
+    ScrubsTooMuch,
 }
 
 impl Fault {
     /// Each fault, and promises that it breaks.
-    const ALL: [(Fault, &'static [&'static str]); 39] = [
+    const ALL: [(Fault, &'static [&'static str]); 40] = [
         (Fault::InventsRecords, &["an_absent_record_is_none"]),
         (Fault::KeepsDeleted, &["what_was_put_is_read_back"]),
         (Fault::AnswersOthers, &["a_dropped_call_does_no_harm"]),
@@ -141,6 +143,7 @@ impl Fault {
         (Fault::LimitsPerHandle, &["a_limit_holds_over_all_handles"]),
         (Fault::TakesFromSome, &["a_use_is_taken_from_all_buckets_or_none"]),
         (Fault::NeverRefills, &["a_bucket_refills_with_time"]),
+        (Fault::ScrubsTooMuch, &["scrubbing_changes_no_record"]),
     ];
 }
 
@@ -362,6 +365,16 @@ impl Store for Faulty {
             _ => expect,
         };
         self.right.delete(&id, expect).await
+    }
+
+    async fn scrub(&self) -> Result<Option<String>> {
+        if self.fault == Fault::ScrubsTooMuch {
+            let id = super::run::id(2).unwrap();
+            if let Expect::Revision(revision) = self.current(&id).await? {
+                self.right.delete(&id, revision).await?;
+            }
+        }
+        self.right.scrub().await
     }
 
     async fn check(&self) -> Result<Health> {

@@ -1,6 +1,6 @@
 //! What was put is there for whoever opens the store later.
 
-use super::run::{collection, id, new_place};
+use super::run::{collection, id, new_place, two_handles};
 use super::{Broken, Harness, ensure};
 use crate::changes::ChangeNumber;
 use crate::record::{Expect, RecordId, Revision};
@@ -89,5 +89,31 @@ pub async fn durability_is_as_declared(harness: &dyn Harness) -> Result<(), Brok
         // The same when there is something in it.
         store.put(&id(1)?, b"x", Expect::Absent).await.ok();
     }
+    Ok(())
+}
+
+/// [`scrub`](crate::Store::scrub) answers, and leaves every record and the change feed as they are, for all handles.
+pub async fn scrubbing_changes_no_record(harness: &dyn Harness) -> Result<(), Broken> {
+    let [here, there] = two_handles(harness).await?;
+    for number in 1..4 {
+        here.put(&id(number)?, &number.to_be_bytes(), Expect::Absent).await?;
+    }
+    let gone = here.put(&id(4)?, b"gone", Expect::Absent).await?;
+    here.delete(&id(4)?, gone).await?;
+    let before = there.changes(ChangeNumber::default()).await?;
+    here.scrub().await?;
+    for store in [&here, &there] {
+        for number in 1..4u16 {
+            let stored = store.get(&id(number)?).await?;
+            ensure!(
+                stored.is_some_and(|stored| stored.bytes == number.to_be_bytes()),
+                "record {number} is not what it was"
+            );
+        }
+        let after = store.changes(ChangeNumber::default()).await?;
+        ensure!(after == before, "the feed was {before:?} and is {after:?}");
+    }
+    let put = here.put(&id(4)?, b"new", Expect::Absent).await;
+    ensure!(put.is_ok(), "nothing can be put afterwards: {put:?}");
     Ok(())
 }

@@ -191,6 +191,7 @@ macro_rules! __each_promise {
             reopening_sees_everything
             revisions_go_on_after_reopening
             durability_is_as_declared
+            scrubbing_changes_no_record
 
             a_limit_holds_over_all_handles
             a_use_is_taken_from_all_buckets_or_none

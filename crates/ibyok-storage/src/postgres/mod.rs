@@ -248,6 +248,12 @@ impl Store for PostgresStore {
         deleted.map(drop).ok_or(Error::Conflict)
     }
 
+    async fn scrub(&self) -> Result<Option<String>> {
+        let remains = "PostgreSQL keeps it in the table until VACUUM has been over it, and in its write-ahead log, replicas and \
+                       backups as long as those are kept";
+        Ok(Some(remains.to_owned()))
+    }
+
     async fn check(&self) -> Result<Health> {
         let newest = self.changes(ChangeNumber::new(u64::MAX)).await?.upto;
         let Some(server) = self.shared.connections.last_server() else {

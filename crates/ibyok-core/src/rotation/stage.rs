@@ -1,0 +1,137 @@
+//! The verbs that bring a new value in, and back out: stage, promote, rollback.
+
+use std::sync::Arc;
+
+use ibyok_audit::Action;
+use ibyok_policy::Scope;
+
+use crate::attempt::Attempt;
+use crate::change::Edit;
+use crate::error::{Error, Result};
+use crate::keys::whole_key;
+use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp};
+use crate::model::key_ref::KeyRef;
+use crate::model::write::{KeyWrite, Written};
+use crate::retrieve::no_key;
+use crate::session::Session;
+use crate::set_key::{next_number, seal_version};
+use crate::take_away::TakeAway;
+
+impl Session {
+    /// Adds a version that is pending: served only to who asks for `pending` or its number, until it is promoted. One that was
+    /// pending already is replaced, and its value destroyed.
+    ///
+    /// Only the value is staged: provider, variable and labels are the key's, and [`Session::edit_key`] changes them.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a key that does not exist; else as [`Session::set_key`].
+    pub async fn stage_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
+        let write = write.into();
+        let mut attempt = self.attempt(Action::KeyStage);
+        let outcome = self.try_stage(&mut attempt, key, &write).await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+
+    async fn try_stage(&self, attempt: &mut Attempt<'_>, key: &KeyRef, write: &KeyWrite) -> Result<Written> {
+        let permit = self.permit(attempt, Scope::KeysRotate, key).await?;
+        whole_key(key)?;
+        write.check()?;
+        let stamp = Stamp {
+            at: attempt.at,
+            by: permit.principal.by(),
+        };
+        let edit = |attempt: &mut Attempt<'_>, record: Option<KeyRecord>| {
+            let mut record = record
+                .filter(|record| record.removed.is_none())
+                .ok_or_else(|| no_key_to_rotate(no_key(&permit)))?;
+            only_the_value(&record, write)?;
+            let number = next_number(&record)?;
+            attempt.version = Some(number);
+            let replaced = record.pending().map(|version| TakeAway::DestroyVersion(version.number));
+            if let Some(replaced) = replaced {
+                record.take_away(replaced, &stamp);
+            }
+            record
+                .versions
+                .push(seal_version(&permit, number, Role::Pending, write, &stamp)?);
+            record.last_version = number;
+            let written = Written {
+                reference: permit.label(),
+                id: permit.id,
+                version: number,
+                state: Role::Pending.as_str(),
+                created: false,
+            };
+            Ok(match replaced {
+                Some(what) => Edit::TakesAway(record, written, what),
+                None => Edit::Gives(record, written),
+            })
+        };
+        let realm = Arc::clone(&permit.realm);
+        self.inner
+            .change(attempt, &permit.principal, &realm, permit.id.0, edit)
+            .await
+    }
+
+    /// Makes the pending version the current one. The one before is retiring: still served to who asks for it by number.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if nothing is pending; [`Error::VersionDisabled`] if it is disabled, so that it could not be served;
+    /// else as [`Session::show_key`].
+    pub async fn promote_key(&self, key: &KeyRef) -> Result<KeyInfo> {
+        self.step(Action::KeyPromote, key, KeyRecord::promote).await
+    }
+
+    /// Makes the version that was current before the current one again, in one step: the newest retiring and the current one
+    /// change places. Done twice, it is as it was.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if no version is retiring; [`Error::VersionDisabled`] if the one to go back to is disabled,
+    /// [`Error::Conflict`] if it is compromised; else as [`Session::show_key`].
+    pub async fn rollback_key(&self, key: &KeyRef) -> Result<KeyInfo> {
+        self.step(Action::KeyRollback, key, KeyRecord::roll_back).await
+    }
+
+    /// A step that makes another version the current one.
+    async fn step(
+        &self,
+        action: Action,
+        key: &KeyRef,
+        step: impl Fn(&mut KeyRecord, &str, &Stamp) -> Result<u32> + Send + Sync,
+    ) -> Result<KeyInfo> {
+        self.change_key(action, Scope::KeysRotate, key, |attempt, stamp, mut record| {
+            whole_key(key)?;
+            let label = format!("{}/{}", key.environment(), record.name);
+            attempt.version = Some(step(&mut record, &label, stamp)?);
+            Ok(Edit::Gives(record, ()))
+        })
+        .await
+    }
+}
+
+fn no_key_to_rotate(error: Error) -> Error {
+    match error {
+        Error::NotFound { what, .. } => Error::NotFound {
+            what,
+            hint: Some("`keys set` makes it, with its first version current".to_owned()),
+        },
+        other => other,
+    }
+}
+
+/// Refuses to change by a rotation what is known about the key: that is another scope's.
+fn only_the_value(record: &KeyRecord, write: &KeyWrite) -> Result<()> {
+    let provider = write.provider.is_none() || write.provider == record.provider;
+    let variable = write
+        .variable
+        .as_ref()
+        .is_none_or(|variable| *variable == record.variable);
+    let labels = write.labels.as_ref().is_none_or(|labels| *labels == record.labels);
+    if provider && variable && labels {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "a rotation changes the value, and not provider, variable or labels",
+        "`keys edit` changes those",
+    ))
+}
