@@ -62,7 +62,10 @@ pub use builder::{VaultBuilder, vault_in};
 pub use clock::{Clock, SystemClock};
 pub use context::RequestContext;
 pub use error::{Code, Error, Part, Result};
-pub use incidents::{IncidentOpened, IncidentRequest, KeyReader, NotRevoked, Step};
+pub use incidents::{
+    DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, NotRevoked, ProviderPages, Reach, ReportLine,
+    Step,
+};
 pub use model::environment::{Class, EnvironmentInfo};
 pub use model::incident::{ACCOUNT_MAX, Closing, IncidentId, IncidentInfo, IncidentNote};
 pub use model::key::{KeyInfo, Role, Stamp, StateChange, VersionInfo};

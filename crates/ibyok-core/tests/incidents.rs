@@ -189,3 +189,50 @@ async fn a_token_sees_the_incidents_of_its_own_keys_only() {
     }
     assert!(dev.open_incident(&dev_key, leaked()).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_report_tells_who_read_the_key_what_else_they_could_read_and_did() {
+    let scene = scene_with_key().await;
+    let operator = scene.operator();
+    let (key, other) = (scene.key("prod/openai"), scene.key("prod/stripe"));
+    operator.set_key(&other, secret("sk-other")).await.unwrap();
+    operator
+        .set_key(&scene.key("dev/openai"), secret("sk-dev"))
+        .await
+        .unwrap();
+    let worker = scene.token_named("worker", reading("prod")).await;
+    let from = RequestContext::default()
+        .from_address("192.0.2.7".parse().unwrap())
+        .user_agent("worker/1.0");
+    for _ in 0..3 {
+        scene.vault.retrieve(&worker, &key, &from).await.unwrap();
+    }
+    scene.vault.retrieve(&worker, &other, &from).await.unwrap();
+    operator.open_incident(&key, leaked()).await.unwrap();
+    scene.vault.retrieve(&worker, &key, &from).await.unwrap();
+
+    let report = operator.incident_report("prod/openai", None).await.unwrap();
+    let reader = report.readers.first().unwrap();
+    assert_eq!((reader.name.as_deref(), reader.count), (Some("worker"), 4));
+    assert!(reader.addresses.contains(&"192.0.2.7".parse().unwrap()));
+    assert!(reader.user_agents.contains("worker/1.0"));
+    assert_eq!(report.released_after, 1, "only what was released after the leak");
+    let reach = report.reach.first().unwrap();
+    assert_eq!(reach.could_read, ["prod/openai", "prod/stripe"], "and nothing of dev");
+    let did: Vec<_> = reach
+        .did_read
+        .iter()
+        .map(|did| (did.reference.as_str(), did.count))
+        .collect();
+    assert_eq!(did, [("prod/openai", 4), ("prod/stripe", 1)]);
+    assert!(report.timeline.iter().any(|line| line.action == "incident.open"));
+    let steps: Vec<_> = report.remaining.iter().map(|step| step.id).collect();
+    assert_eq!(steps, ["replace", "provider", "review", "close"]);
+
+    let only_incidents = Grant::new(Scopes::from([Scope::IncidentsWrite]), Environments::named(["prod"]));
+    let token = scene.vault.as_token(scene.token(only_incidents).await);
+    assert_eq!(
+        token.incident_report("prod/openai", None).await.unwrap_err().code(),
+        Code::Denied
+    );
+}

@@ -3,12 +3,16 @@
 mod close;
 mod list;
 mod open;
+mod reach;
 mod readers;
+mod report;
 mod revoke;
 mod steps;
 
 pub use self::open::{IncidentOpened, IncidentRequest, NotRevoked};
+pub use self::reach::{DidRead, Reach};
 pub use self::readers::KeyReader;
+pub use self::report::{IncidentReport, ProviderPages, ReportLine};
 pub use self::steps::Step;
 
 use std::sync::Arc;

@@ -1,0 +1,180 @@
+//! What else whoever read a leaked key could read, and did.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ibyok_policy::{Decision, Grant, Request, Scope, TokenId, decide};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::readers::KeyReader;
+use crate::attempt::Attempt;
+use crate::authenticate::Principal;
+use crate::error::{Error, Result};
+use crate::model::key::KeyRecord;
+use crate::model::name::{EnvironmentName, KeyName};
+use crate::model::token::TokenRecord;
+use crate::realm::{PAGE, Realm};
+use crate::records::Record;
+use crate::vault::Inner;
+
+/// How many tokens are looked at, and how many keys are named of each; beyond it they are counted.
+const TOKENS_MAX: usize = 200;
+const NAMED_MAX: usize = 500;
+
+/// What one token that read the key could read as well.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Reach {
+    /// The token.
+    pub token: TokenId,
+    /// Its name.
+    pub name: String,
+    /// `valid`, `expired` or `revoked`.
+    pub state: &'static str,
+    /// What it may do.
+    pub grant: Grant,
+    /// The keys that it can read, as far as this session may know of them, at most 500.
+    pub could_read: Vec<String>,
+    /// How many those are in all.
+    pub could_read_count: usize,
+    /// The keys that it did read, most often first, at most 500.
+    pub did_read: Vec<DidRead>,
+}
+
+/// A key that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct DidRead {
+    /// `environment/name`.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// How often.
+    pub count: u64,
+    /// When last.
+    pub last: Timestamp,
+}
+
+/// The keys of one environment, as far as somebody may know of them.
+struct Known {
+    environment: EnvironmentName,
+    names: Vec<KeyName>,
+}
+
+impl Inner {
+    /// What the tokens among some readers could read as well, and did.
+    pub(super) async fn reach_of(
+        self: &Arc<Self>,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        readers: &[KeyReader],
+        since: Timestamp,
+    ) -> Result<Vec<Reach>> {
+        let tokens = readers.iter().filter(|reader| reader.kind == "token").take(TOKENS_MAX);
+        let tokens: Vec<TokenId> = tokens.filter_map(|reader| reader.id.parse().ok()).collect();
+        let ids: BTreeSet<String> = tokens.iter().map(ToString::to_string).collect();
+        let mut reads = self.reads_of(ids, since).await?;
+        let known = self.known_keys(attempt, principal).await?;
+        let mut reach = Vec::new();
+        for token in tokens {
+            let found = match self.token_by_id(principal, token).await {
+                Ok(found) => found,
+                // Of a realm that this session does not see.
+                Err(Error::NotFound { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            let could: Vec<String> = could_read(&found.realm, &found.record, &known, attempt.at);
+            let did = reads.remove(&token.to_string()).unwrap_or_default();
+            let seen = |reference: &str| may_know(&known, reference);
+            let mut did: Vec<DidRead> = did
+                .into_iter()
+                .filter(|(reference, _)| seen(reference))
+                .map(|(reference, (count, last))| DidRead { reference, count, last })
+                .collect();
+            did.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.reference.cmp(&b.reference)));
+            did.truncate(NAMED_MAX);
+            let info = found.record.info(token, principal.namespace(), attempt.at);
+            reach.push(Reach {
+                token,
+                name: info.name,
+                state: info.state,
+                grant: info.grant,
+                could_read_count: could.len(),
+                could_read: could.into_iter().take(NAMED_MAX).collect(),
+                did_read: did,
+            });
+        }
+        Ok(reach)
+    }
+
+    /// Every key that a principal may know of, by environment.
+    async fn known_keys(self: &Arc<Self>, attempt: &Attempt<'_>, principal: &Principal) -> Result<Vec<Known>> {
+        let namespace = principal.namespace();
+        let scope = Scope::AuditRead;
+        let mut known = Vec::new();
+        for environment in self.environments_allowed(attempt, principal, scope, namespace).await? {
+            let realm = self.environment_realm(namespace, &environment).await?;
+            let mut names = self.names_of(&realm).await?;
+            names.retain(|name| {
+                self.allowed(attempt, principal, scope, namespace, Some(&environment), Some(name))
+                    .is_ok()
+            });
+            names.sort();
+            known.push(Known { environment, names });
+        }
+        Ok(known)
+    }
+
+    async fn names_of(&self, realm: &Arc<Realm>) -> Result<Vec<KeyName>> {
+        let collection = realm.collection(KeyRecord::KIND)?;
+        let mut names = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
+            for id in &page {
+                match self.read::<KeyRecord>(realm, id).await {
+                    Ok(Some(held)) if held.record.removed.is_none() => names.push(held.record.name),
+                    Ok(_) | Err(Error::Integrity { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            after = page.last().copied();
+            if page.len() < PAGE {
+                return Ok(names);
+            }
+        }
+    }
+}
+
+fn may_know(known: &[Known], reference: &str) -> bool {
+    let Some((environment, name)) = reference.split_once('/') else {
+        return false;
+    };
+    let of_environment = known.iter().find(|known| known.environment.as_str() == environment);
+    of_environment.is_some_and(|known| known.names.iter().any(|known| known.as_str() == name))
+}
+
+/// What a token's grant lets it read among the keys that are known, were it asked now from within its networks.
+fn could_read(realm: &Realm, token: &TokenRecord, known: &[Known], at: Timestamp) -> Vec<String> {
+    let source = token.grant.networks.as_ref().and_then(|networks| networks.first());
+    let source = source.map(ipnet::IpNet::addr);
+    let allows = |environment: &EnvironmentName, key: &KeyName| {
+        let request = Request {
+            scope: Scope::KeysRead,
+            namespace: realm.name.namespace.as_str(),
+            environment: Some(environment.as_str()),
+            key: Some(key.as_str()),
+            source,
+            at,
+        };
+        // What it could read while it was valid, also where it is not any more.
+        let mut grant = token.grant.clone();
+        grant.expires = None;
+        decide(&realm.scope(), &grant, &[], &request) == Decision::Allow
+    };
+    let named = known.iter().flat_map(|known| {
+        let names = known.names.iter().filter(|name| allows(&known.environment, name));
+        names.map(|name| format!("{}/{name}", known.environment))
+    });
+    named.collect()
+}
