@@ -88,6 +88,7 @@ pub use ibyok_audit::{
 pub use ibyok_crypto::{AwsKms, AwsKmsOptions};
 pub use ibyok_crypto::{Kek, LocalKek, PassphraseCost, PassphraseKek, Secret};
 pub use ibyok_policy::{Environments, Grant, Pattern, Restriction, Scope, Scopes, TokenId};
+pub use ibyok_providers::{Catalogue, Provider};
 pub use ibyok_storage::{FileStore, MemoryStore, Store};
 pub use jiff::Timestamp;
 pub use secrecy::{ExposeSecret, SecretString};

@@ -9,7 +9,7 @@ use ibyok_core::Vault;
 use crate::gate;
 use crate::options::Options;
 use crate::problem::Problem;
-use crate::routes::{external, health, keys, tokens, values};
+use crate::routes::{external, health, incidents, keys, tokens, values};
 
 /// What every handler shares.
 pub(crate) struct Shared {
@@ -67,6 +67,14 @@ fn interface() -> Vec<Route> {
             "GET, DELETE",
             get(tokens::show).delete(tokens::revoke),
         ),
+        (
+            "/api/v1/incidents",
+            "GET, POST",
+            get(incidents::list).post(incidents::open),
+        ),
+        ("/api/v1/incidents/{id}", "GET", get(incidents::report)),
+        ("/api/v1/incidents/{id}/close", "POST", post(incidents::close)),
+        ("/api/v1/incidents/{id}/notes", "POST", post(incidents::note)),
     ]
 }
 

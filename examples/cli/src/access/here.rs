@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use ibyok_core::settings::Passphrase;
 use ibyok_core::{
-    AccessToken, EnvironmentName, FieldName, KeyEdit, KeyId, KeyRef, KeyWrite, Namespace, Page, PageRequest, Released,
-    Session, TokenRequest, Vault,
+    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Namespace, Page,
+    PageRequest, Released, Session, Timestamp, TokenRequest, Vault,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -147,6 +147,26 @@ impl Access for Here {
 
     async fn revoke(&self, which: &str, keep_children: bool) -> Result<Value> {
         document(&self.session.revoke_token(which, keep_children).await?)
+    }
+
+    async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Value> {
+        document(&self.session.open_incident(key, request).await?)
+    }
+
+    async fn incidents(&self, all: bool) -> Result<Vec<Value>> {
+        self.session.list_incidents(all).await?.iter().map(document).collect()
+    }
+
+    async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Value> {
+        document(&self.session.incident_report(which, since).await?)
+    }
+
+    async fn close_incident(&self, which: &str, cause: &str, prevention: &str, force: bool) -> Result<Value> {
+        document(&self.session.close_incident(which, cause, prevention, force).await?)
+    }
+
+    async fn note_incident(&self, which: &str, text: &str) -> Result<Value> {
+        document(&self.session.note_incident(which, text).await?)
     }
 
     async fn close(&self) -> Result<()> {

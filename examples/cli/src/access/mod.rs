@@ -4,7 +4,9 @@ mod here;
 mod server;
 
 use async_trait::async_trait;
-use ibyok_core::{AccessToken, EnvironmentName, KeyEdit, KeyId, KeyRef, KeyWrite, Secret, TokenRequest};
+use ibyok_core::{
+    AccessToken, EnvironmentName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Secret, Timestamp, TokenRequest,
+};
 use serde_json::Value;
 
 pub(crate) use here::{Here, document as document_of, fetched};
@@ -57,6 +59,16 @@ pub(crate) trait Access {
     async fn token(&self, which: &str) -> Result<Value>;
     /// Revokes a token.
     async fn revoke(&self, which: &str, keep_children: bool) -> Result<Value>;
+    /// Opens an incident on a key, or adds to the one that is open.
+    async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Value>;
+    /// The incidents that may be seen; those that are closed as well if `all` is set.
+    async fn incidents(&self, all: bool) -> Result<Vec<Value>>;
+    /// What is known about an incident, by id or by its key's reference.
+    async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Value>;
+    /// Closes an incident.
+    async fn close_incident(&self, which: &str, cause: &str, prevention: &str, force: bool) -> Result<Value>;
+    /// Adds a note to an incident.
+    async fn note_incident(&self, which: &str, text: &str) -> Result<Value>;
     /// Leaves nothing unwritten.
     async fn close(&self) -> Result<()>;
 }

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use ibyok_client::{Client, SecretSlice};
 use ibyok_core::{
-    AccessToken, EnvironmentName, Expiry, ExposeSecret, KeyEdit, KeyId, KeyRef, KeyWrite, Secret, SecretString,
-    TokenRequest, WhichVersion,
+    AccessToken, EnvironmentName, Expiry, ExposeSecret, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Secret,
+    SecretString, Timestamp, TokenRequest, WhichVersion,
 };
 use serde_json::{Value, json};
 
@@ -45,6 +45,22 @@ impl Server {
             .to_string();
         let name = text.rsplit('/').next().unwrap_or_default().to_owned();
         Ok((key.environment().to_string(), name))
+    }
+
+    /// An incident's id, from itself or from its key's reference: the newest.
+    async fn incident_id(&self, which: &str) -> Result<String> {
+        if let Ok(id) = which.parse::<ibyok_core::IncidentId>() {
+            return Ok(id.to_string());
+        }
+        let (environment, name) = self.path(&which.parse()?).await?;
+        let reference = format!("{environment}/{name}");
+        let of_key = |incident: &ibyok_client::Incident| incident.reference == reference;
+        let found = self.client.incidents(true).await?.into_iter().find(of_key);
+        let found = found.map(|incident| incident.id);
+        Ok(found.ok_or_else(|| ibyok_core::Error::Denied {
+            limit: "incident",
+            reason: "the incident is not among those that the token may see".to_owned(),
+        })?)
     }
 
     /// The number of the version that is staged.
@@ -190,6 +206,38 @@ impl Access for Server {
 
     async fn revoke(&self, which: &str, keep_children: bool) -> Result<Value> {
         document(&self.client.revoke_token(which, keep_children).await?)
+    }
+
+    async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Value> {
+        let (environment, name) = self.path(key).await?;
+        let version = match key.version() {
+            WhichVersion::Current => String::new(),
+            other => format!("?version={other}"),
+        };
+        let mut sent = ibyok_client::IncidentRequest::new(format!("{environment}/{name}{version}"), request.reason);
+        sent.since = request.since;
+        sent.freeze = request.freeze;
+        sent.revoke_readers = request.revoke_readers;
+        document(&self.client.open_incident(&sent).await?)
+    }
+
+    async fn incidents(&self, all: bool) -> Result<Vec<Value>> {
+        self.client.incidents(all).await?.iter().map(document).collect()
+    }
+
+    async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Value> {
+        let id = self.incident_id(which).await?;
+        Ok(self.client.incident_report(&id, since).await?)
+    }
+
+    async fn close_incident(&self, which: &str, cause: &str, prevention: &str, force: bool) -> Result<Value> {
+        let id = self.incident_id(which).await?;
+        document(&self.client.close_incident(&id, cause, prevention, force).await?)
+    }
+
+    async fn note_incident(&self, which: &str, text: &str) -> Result<Value> {
+        let id = self.incident_id(which).await?;
+        document(&self.client.note_incident(&id, text).await?)
     }
 
     async fn close(&self) -> Result<()> {

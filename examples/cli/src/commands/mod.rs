@@ -10,6 +10,7 @@ mod export;
 mod fetch;
 mod get;
 mod import;
+mod incident;
 mod init;
 mod keys;
 mod man;
@@ -73,6 +74,9 @@ pub(crate) enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(audit::Verb),
+    /// When a key may have leaked
+    #[command(subcommand)]
+    Incident(incident::Verb),
     /// Serve the vault over HTTP
     Serve(serve::Args),
     /// See the whole of it on a throw-away vault, in a few seconds
@@ -107,6 +111,7 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
         Command::Export(args) => export::run(args, cx).await,
         Command::Tokens(verb) => tokens::run(verb, cx).await,
         Command::Audit(verb) => audit::run(verb, cx).await,
+        Command::Incident(verb) => incident::run(verb, cx).await,
         Command::Serve(args) => serve::run(args, cx).await,
         Command::Demo => demo::run(cx).await,
         Command::Completions(args) => completions::run(args, cx),

@@ -2,6 +2,7 @@
 
 pub(crate) mod external;
 pub(crate) mod health;
+pub(crate) mod incidents;
 pub(crate) mod keys;
 pub(crate) mod tokens;
 pub(crate) mod values;

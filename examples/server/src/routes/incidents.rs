@@ -1,0 +1,110 @@
+//! Incidents: opening them, looking at them, closing them.
+
+use axum::extract::{Path, RawQuery};
+use axum::http::StatusCode;
+use ibyok_core::{IncidentRequest, KeyRef, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::answer::{Answer, json, ok};
+use crate::body::Json;
+use crate::caller::Caller;
+use crate::problem::Problem;
+use crate::query::Query;
+
+const OPEN_TAKES: &str = "it takes ref, reason, since, freeze, revoke_readers";
+const CLOSE_TAKES: &str = "it takes cause, prevention, force";
+const NOTE_TAKES: &str = "it takes text";
+
+/// GET `/api/v1/incidents`
+pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
+    let query = Query::parse(query.as_deref(), &["all"])?;
+    let items = session.list_incidents(query.flag("all")?).await?;
+    ok(&List { items, next: None })
+}
+
+/// POST `/api/v1/incidents`
+pub(crate) async fn open(Caller(session): Caller, RawQuery(query): RawQuery, body: Json) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    let body: OpenBody = body.parse(OPEN_TAKES)?;
+    let key: KeyRef = body.key.parse().map_err(Problem::from)?;
+    let request = IncidentRequest::new(body.reason)
+        .since(body.since)
+        .freeze(body.freeze)
+        .revoke_readers(body.revoke_readers);
+    let opened = session.open_incident(&key, request).await?;
+    let status = if opened.was_open {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    json(status, &opened)
+}
+
+/// GET `/api/v1/incidents/{id}`
+pub(crate) async fn report(Caller(session): Caller, Path(which): Path<String>, RawQuery(query): RawQuery) -> Answer {
+    let query = Query::parse(query.as_deref(), &["since"])?;
+    let since = query.get("since").map(str::parse::<Timestamp>).transpose();
+    let since = since.map_err(|_| Problem::invalid("the parameter since is no RFC 3339 time"))?;
+    ok(&session.incident_report(&which, since).await?)
+}
+
+/// POST `/api/v1/incidents/{id}/close`
+pub(crate) async fn close(
+    Caller(session): Caller,
+    Path(which): Path<String>,
+    RawQuery(query): RawQuery,
+    body: Json,
+) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    let body: CloseBody = body.parse(CLOSE_TAKES)?;
+    ok(&session
+        .close_incident(&which, &body.cause, &body.prevention, body.force)
+        .await?)
+}
+
+/// POST `/api/v1/incidents/{id}/notes`
+pub(crate) async fn note(
+    Caller(session): Caller,
+    Path(which): Path<String>,
+    RawQuery(query): RawQuery,
+    body: Json,
+) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    let body: NoteBody = body.parse(NOTE_TAKES)?;
+    ok(&session.note_incident(&which, &body.text).await?)
+}
+
+#[derive(Serialize)]
+struct List<T> {
+    items: Vec<T>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenBody {
+    #[serde(rename = "ref")]
+    key: String,
+    reason: String,
+    #[serde(default)]
+    since: Option<Timestamp>,
+    #[serde(default)]
+    freeze: bool,
+    #[serde(default)]
+    revoke_readers: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CloseBody {
+    cause: String,
+    prevention: String,
+    #[serde(default)]
+    force: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoteBody {
+    text: String,
+}
