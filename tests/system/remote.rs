@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::home_with_vault;
 
 /// What may differ between two runs of the same step: times, by which road it was done, and the words for people.
-const VOLATILE: [&str; 13] = [
+const VOLATILE: [&str; 14] = [
     "created",
     "created_by",
     "by",
@@ -19,6 +19,7 @@ const VOLATILE: [&str; 13] = [
     "why",
     "message",
     "hint",
+    "how",
     "token",
 ];
 
@@ -187,7 +188,7 @@ fn the_same_here_and_there(scopes: &[&str], steps: &[(&[&str], &str)], then_in_p
     };
     let mut differences = Vec::new();
     for (args, input) in steps {
-        let json = |home: &Home| home.ibyok(["--json"].iter().chain(*args)).input(input);
+        let json = |home: &Home| home.ibyok(["--json"].iter().chain(*args)).input(*input);
         let (local, remote) = (here(json(&home)), there(json(&twin)));
         let (one, other) = (said(&local), said(&remote));
         if local.code() != remote.code() || one != other {

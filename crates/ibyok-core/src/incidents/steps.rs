@@ -81,7 +81,7 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo) -> Vec<Step> {
     steps.push(Step::new(
         "review",
         "look who read the key, and what else they could read",
-        format!("ibyok incident report {reference} && ibyok audit review --since {since}"),
+        format!("ibyok incident report {reference} && ibyok audit review --since {since:.0}"),
     ));
     steps.push(Step::new(
         "close",
