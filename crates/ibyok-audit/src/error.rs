@@ -91,6 +91,14 @@ pub enum Error {
         /// What was given, cut.
         text: String,
     },
+    /// A threshold of the review makes no sense.
+    #[error("the review's setting `{name}` makes no sense: {why}")]
+    BadThreshold {
+        /// Which.
+        name: &'static str,
+        /// What would.
+        why: &'static str,
+    },
     /// A line of a log is not one of ours.
     #[error("line {line} of `{}` is not an audit line: {why}", path.display())]
     BadLine {

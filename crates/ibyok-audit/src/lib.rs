@@ -43,6 +43,7 @@ mod line;
 mod log;
 mod read;
 mod receipt;
+pub mod review;
 mod sink;
 mod tree;
 mod verify;

@@ -1,11 +1,14 @@
 //! A line as it is read.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::action::{Outcome, Phase};
+use crate::error::{Error, shown};
+use crate::line::LINE_LIMIT;
 
 /// A line as it stands on the log, and what it says.
 #[derive(Debug, Clone)]
@@ -16,6 +19,24 @@ pub struct Line {
 }
 
 impl Line {
+    /// A line from elsewhere, such as an export, without its newline.
+    ///
+    /// # Errors
+    /// [`Error::BadLine`] if it is not one of ours.
+    pub fn parse(text: impl Into<String>) -> Result<Self, Error> {
+        let text = text.into();
+        let bad = |why: String| Error::BadLine {
+            path: PathBuf::from("the export"),
+            line: 0,
+            why,
+        };
+        if text.len() > LINE_LIMIT {
+            return Err(bad("it is too long".to_owned()));
+        }
+        let entry = serde_json::from_str(&text).map_err(|error| bad(shown(&error.to_string())))?;
+        Ok(Self { text, entry, slot: 0 })
+    }
+
     /// The line without its newline: printable ASCII.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -28,7 +28,8 @@ pub struct Filter {
     pub request_id: Option<String>,
     /// A client's address.
     pub client: Option<IpAddr>,
-    /// From this time on.
+    /// From this time on. Segments that ended a day or more before it are not read: a clock that was set back further than that
+    /// hides lines.
     pub since: Option<Timestamp>,
     /// Before this time.
     pub until: Option<Timestamp>,

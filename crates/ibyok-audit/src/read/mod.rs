@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use self::stream::{Stream, first_seq, segment_path, segments, slots};
+use self::stream::{Start, Stream, segment_path, segments, slots};
 use crate::error::Error;
 
 pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line};
@@ -41,10 +41,7 @@ impl Reader {
         }
         let mut sources = Vec::new();
         for (slot, directory) in self.wanted_slots(filter)? {
-            let stream = match filter.from_seq {
-                None => Stream::begin(slot, directory)?,
-                Some(first) => Stream::begin_before(slot, directory, first)?,
-            };
+            let stream = Stream::begin_at(slot, directory, filter)?;
             sources.push(Source { stream, next: None });
         }
         Ok(Lines {
@@ -100,7 +97,7 @@ impl Reader {
                 }
                 count += kept.len();
                 of_slot.push(kept);
-                let begins = || first_seq(&segment_path(&directory, segment));
+                let begins = || Start::of(&segment_path(&directory, segment)).seq;
                 if count >= limit
                     || filter
                         .from_seq

@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::entry::Line;
+use super::filter::Filter;
 use crate::error::{Error, shown};
 use crate::line::LINE_LIMIT;
 
@@ -41,12 +44,42 @@ pub(super) fn segment_path(directory: &Path, segment: u32) -> PathBuf {
     directory.join(format!("audit-{segment:08}.log"))
 }
 
-/// The number of a segment's first line, if that can be told.
-pub(super) fn first_seq(path: &Path) -> Option<u64> {
-    let mut line = Vec::with_capacity(64);
-    File::open(path).ok()?.take(64).read_to_end(&mut line).ok()?;
-    seq(&line)
+/// How a segment begins, as far as that can be told.
+#[derive(Debug, Default)]
+pub(super) struct Start {
+    pub(super) seq: Option<u64>,
+    time: Option<Timestamp>,
 }
+
+impl Start {
+    pub(super) fn of(path: &Path) -> Self {
+        let mut line = Vec::with_capacity(128);
+        let read = File::open(path).and_then(|file| file.take(128).read_to_end(&mut line));
+        if read.is_err() {
+            return Self::default();
+        }
+        let text = String::from_utf8_lossy(&line);
+        let time = text
+            .split_once(r#","time":""#)
+            .and_then(|(_, rest)| rest.split('"').next()?.parse().ok());
+        Self { seq: seq(&line), time }
+    }
+
+    /// Whether what a filter wants may stand no earlier than here.
+    fn is_before(&self, filter: &Filter) -> bool {
+        let by_seq = filter
+            .from_seq
+            .is_some_and(|first| self.seq.is_some_and(|seq| seq <= first));
+        let by_time = filter
+            .since
+            .and_then(|since| since.checked_sub(SLACK).ok())
+            .is_some_and(|since| self.time.is_some_and(|time| time <= since));
+        by_seq || by_time
+    }
+}
+
+/// By how much a clock may have been set back.
+const SLACK: SignedDuration = SignedDuration::from_hours(24);
 
 /// The number of a line, from its first bytes.
 fn seq(line: &[u8]) -> Option<u64> {
@@ -85,15 +118,17 @@ impl Stream {
         Ok(Self::at(slot, directory, last, false))
     }
 
-    /// From the line with this number on: from the last segment that begins at or before it.
-    pub(super) fn begin_before(slot: u32, directory: PathBuf, first: u64) -> Result<Self, Error> {
+    /// From where the lines that a filter wants may begin.
+    pub(super) fn begin_at(slot: u32, directory: PathBuf, filter: &Filter) -> Result<Self, Error> {
+        if filter.from_seq.is_none() && filter.since.is_none() {
+            return Self::begin(slot, directory);
+        }
         let segments = segments(&directory)?;
-        let begins_before =
-            |number: &&u32| first_seq(&segment_path(&directory, **number)).is_some_and(|begins| begins <= first);
-        let segment = segments.iter().rev().find(begins_before).or(segments.first());
+        let is_before = |number: &&u32| Start::of(&segment_path(&directory, **number)).is_before(filter);
+        let segment = segments.iter().rev().find(is_before).or(segments.first());
         let segment = segment.copied().unwrap_or(1);
         let mut stream = Self::at(slot, directory, segment, false);
-        stream.first = first;
+        stream.first = filter.from_seq.unwrap_or(0);
         Ok(stream)
     }
 

@@ -8,8 +8,11 @@
 mod conformance; // the file sink passes the suite, broken sinks do not
 mod faults; // disks that fail, files that vanish, processes that are killed
 mod group_commit; // many tasks, one chain
+mod measure; // how well a review finds what was done
 mod reading; // filters, limits, following
+mod review; // what is worth a look
 mod slots; // places, locks, keys
 mod support;
 mod tamper; // what is done to a log shows
+mod traffic; // made-up months
 mod vectors; // the chain that a second implementation checks

@@ -1,0 +1,196 @@
+//! What a review finds.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+macro_rules! detectors {
+    ($($(#[$doc:meta])* $variant:ident => $word:literal,)+) => {
+        /// What is looked for.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[non_exhaustive]
+        pub enum Detector {
+            $($(#[$doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl Detector {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word for it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+    };
+}
+
+detectors! {
+    /// A token comes from a network (/24, /48) that it never came from.
+    NewNetwork => "new_network",
+    /// A token comes with a user agent that it never had.
+    NewAgent => "new_agent",
+    /// A token reads a key that it never read.
+    NewKey => "new_key",
+    /// A token asks far more in an hour than it ever did.
+    Burst => "burst",
+    /// A token is active at an hour, or on a day of the week, at which it never was.
+    UnusualHour => "unusual_hour",
+    /// A token reads far more different keys in an hour than it ever did.
+    Breadth => "breadth",
+    /// Many requests without a valid token from one network.
+    FailedByNetwork => "failed_by_network",
+    /// Many refusals of one token, or of one token id that is none of ours.
+    FailedByToken => "failed_by_token",
+    /// A version is read that is not the current one any more.
+    RetiringVersion => "retiring_version",
+    /// A token is used that was revoked, has expired, or was replaced.
+    DeadToken => "dead_token",
+    /// A token asks for an environment that it is not for.
+    EnvironmentMismatch => "environment_mismatch",
+    /// A token comes from outside the networks that it is bound to.
+    WrongNetwork => "wrong_network",
+    /// A token is used after a long silence.
+    Dormant => "dormant",
+    /// Settings were changed.
+    SettingsChanged => "settings_changed",
+    /// An operator acts at odd hours.
+    OddHours => "odd_hours",
+    /// Lines are missing from a log, or cannot be read.
+    LogGap => "log_gap",
+}
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "three are what people tell apart")]
+pub enum Severity {
+    /// Usually harmless; to be known.
+    Low,
+    /// To be looked at.
+    Medium,
+    /// To be looked at now.
+    High,
+}
+
+impl Severity {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// Whom or what a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Subject {
+    /// `token`, `operator`, `network`, `log`, or `unknown` for a token that is none of ours.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: String,
+    /// Its name, if it has one. As it came from outside: not safe for a terminal or a page.
+    pub name: Option<String>,
+}
+
+/// A line that shows something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Shown {
+    /// The log.
+    pub log: Arc<str>,
+    /// The line's number in it.
+    pub seq: u64,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// Who looked at a finding, and what they made of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "whoever keeps acknowledgements makes them")]
+pub struct Acknowledged {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// Why it is all right, or what was done.
+    pub reason: String,
+}
+
+/// Something to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// Its id: the same in every review that sees its first line and the history before it.
+    pub id: FindingId,
+    /// What was looked for.
+    pub detector: Detector,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Whom it is about.
+    pub subject: Subject,
+    /// What was seen, in words. Names in it are as they came from outside.
+    pub explanation: String,
+    /// How many lines, or requests, show it.
+    pub count: u64,
+    /// When it began.
+    pub first: Timestamp,
+    /// When it was last seen.
+    pub last: Timestamp,
+    /// The first lines that show it.
+    pub lines: Vec<Shown>,
+    /// Who acknowledged it. The review itself leaves it empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledged>,
+}
+
+/// The id of a finding: 16 lower-case hex digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct FindingId(String);
+
+impl FindingId {
+    /// `SHA-256("ibyok finding v1" ‖ detector ‖ subject ‖ log ‖ seq)`, cut, each part ended by a zero byte.
+    pub(super) fn of(detector: Detector, subject: &str, first: &Shown) -> Self {
+        let mut hasher = Sha256::new();
+        for part in [
+            "ibyok finding v1",
+            detector.as_str(),
+            subject,
+            &first.log,
+            &first.seq.to_string(),
+        ] {
+            hasher.update(part.as_bytes());
+            hasher.update([0]);
+        }
+        let digest = hasher.finalize();
+        Self(data_encoding::HEXLOWER.encode(digest.first_chunk::<8>().unwrap_or(&[0; 8])))
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id in this text, if it is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        (text.len() == 16 && plain).then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for FindingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

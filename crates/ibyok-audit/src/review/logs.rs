@@ -1,0 +1,103 @@
+//! The logs themselves: what is missing, and up to where they were read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::finding::{Detector, Severity, Shown, Subject};
+use super::findings::{Findings, Hit};
+use crate::read::Entry;
+
+/// Up to where a log was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LogRead {
+    /// The log.
+    pub log: Arc<str>,
+    /// The number of the first line that was read.
+    pub from: u64,
+    /// The number of the last.
+    pub until: u64,
+    /// The time of the last.
+    pub last: Timestamp,
+    /// How many lines under review are of it.
+    pub lines: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Logs(BTreeMap<Arc<str>, LogRead>);
+
+impl Logs {
+    /// Takes in a line, and gives its place.
+    pub(super) fn take(&mut self, entry: &Entry, reviewed: bool, found: &mut Findings) -> Shown {
+        let known = self.0.get_key_value(entry.log.as_str()).map(|(log, _)| Arc::clone(log));
+        let log = known.unwrap_or_else(|| Arc::from(entry.log.as_str()));
+        let line = Shown {
+            log: Arc::clone(&log),
+            seq: entry.seq,
+            time: entry.time,
+        };
+        let read = self.0.entry(Arc::clone(&log)).or_insert_with(|| LogRead {
+            log,
+            from: entry.seq,
+            until: entry.seq.saturating_sub(1),
+            last: entry.time,
+            lines: 0,
+        });
+        let expected = read.until.saturating_add(1);
+        if entry.seq != expected {
+            let text = format!(
+                "line {expected} should stand where line {} does; `ibyok audit verify` tells more",
+                entry.seq
+            );
+            found.hit(gap(&line, Severity::High, text));
+        }
+        (read.until, read.last) = (entry.seq.max(read.until), entry.time);
+        read.lines += u64::from(reviewed);
+        line
+    }
+
+    /// Takes in a line of the log about itself.
+    pub(super) fn own(entry: &Entry, line: &Shown, found: &mut Findings) {
+        if entry.action != "log.gap" {
+            return;
+        }
+        let reason = entry.reason.as_deref().unwrap_or("something is missing");
+        let grave = ["missing", "broken"].iter().any(|word| reason.starts_with(word));
+        let severity = if grave { Severity::High } else { Severity::Low };
+        found.hit(gap(line, severity, format!("the log says of itself: {reason}")));
+    }
+
+    /// The last line that was read of any log, for what is said of one that could not be.
+    pub(super) fn newest(&self) -> Option<Shown> {
+        let newest = self.0.values().max_by_key(|read| (read.last, read.until))?;
+        Some(Shown {
+            log: Arc::clone(&newest.log),
+            seq: newest.until,
+            time: newest.last,
+        })
+    }
+
+    pub(super) fn finish(self) -> Vec<LogRead> {
+        self.0.into_values().collect()
+    }
+}
+
+pub(super) fn gap(line: &Shown, severity: Severity, explanation: String) -> Hit {
+    Hit {
+        detector: Detector::LogGap,
+        severity,
+        subject: Subject {
+            kind: "log",
+            id: line.log.to_string(),
+            name: None,
+        },
+        about: String::new(),
+        explanation,
+        line: line.clone(),
+        count: 1,
+        within: SignedDuration::from_hours(1),
+    }
+}
