@@ -1,7 +1,8 @@
 //! What the benchmarks of IBYOK share: a vault that is filled, and the machine's clocks. Numbers, never assertions.
 //!
 //! `cargo bench -p ibyok-benches --bench retrieve` measures the parts and the whole with criterion, `--bench cpu` how much
-//! CPU a retrieval costs, `--bench http` the server beside an axum hello world. The README says what each number means.
+//! CPU a retrieval costs, `--bench http` the server beside an axum hello world, and with the feature
+//! `servers` `--bench stores` retrieval over each store. The README says what each number means.
 #![forbid(unsafe_code)]
 
 mod clock;
