@@ -43,6 +43,10 @@ fn said(ended: &Finished) -> Value {
     value
 }
 
+/// An id that no key has.
+const UNKNOWN: &str = "key_0000000000000000000001";
+const UNKNOWN_AS_A: &str = "A=key_0000000000000000000001";
+
 /// The steps: arguments, and what stands on standard input. They build on each other.
 const STEPS: &[(&[&str], &str)] = &[
     (&["whoami"], ""),
@@ -86,6 +90,16 @@ const STEPS: &[(&[&str], &str)] = &[
     (&["tokens", "issue", "too wide", "--env", "dev"], ""),
     (&["tokens", "issue", "too long", "--env", "prod", "--no-expiry"], ""),
     (&["tokens", "show", "nothing"], ""),
+    (&["tokens", "show", "self"], ""),
+    (&["tokens", "show", "ci/deploy"], ""),
+    (&["tokens", "show", "no/thing"], ""),
+    (&["tokens", "show", ".."], ""),
+    (&["keys", "show", "prod/key?version=1"], ""),
+    (&["keys", "show", "prod/key?version=99"], ""),
+    (&["keys", "show", "prod/key#value"], ""),
+    (&["keys", "show", UNKNOWN], ""),
+    (&["get", UNKNOWN], ""),
+    (&["run", "--key", UNKNOWN_AS_A, "--", "true"], ""),
     (&["--yes", "tokens", "revoke", "nothing"], ""),
     (&["run", "--env", "dev", "--", "true"], ""),
     (&["run", "--key", "A=prod/key", "--", "sh", "-c", "echo $A; exit 7"], ""),
@@ -176,6 +190,7 @@ fn the_same_here_and_there(scopes: &[&str], steps: &[(&[&str], &str)], then_in_p
     home.set("dev/key", "value");
     let flags: Vec<&str> = scopes.iter().flat_map(|scope| ["--scope", scope]).collect();
     let token = home.token(&[&["holder", "--env", "prod"], &flags[..]].concat());
+    home.token(&["ci/deploy", "--env", "prod"]);
     let twin = home.copy();
     let server = twin.serve();
     let url = format!("http://{}", server.address);
@@ -227,6 +242,39 @@ fn a_server_and_the_vault_here_give_the_same_answers() {
 fn an_incident_is_the_same_here_and_on_a_server() {
     let scopes = ["keys:read", "keys:list", "keys:write", "incidents:write", "audit:read"];
     the_same_here_and_there(&scopes, INCIDENT, "another");
+}
+
+#[test]
+fn a_key_is_found_by_its_id_whichever_scope_the_token_has() {
+    let home = home_with_vault();
+    home.set("prod/key", "value");
+    let shown = home.ibyok(["--json", "keys", "show", "prod/key"]).run();
+    let id = serde_json::from_slice::<Value>(&shown.stdout).unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let server = home.serve();
+    let url = format!("http://{}", server.address);
+    let ways: [&[&str]; 3] = [
+        &["get", &id],
+        &["run", "--key", &format!("A={id}"), "--", "sh", "-c", "echo $A"],
+        &["keys", "show", &id],
+    ];
+    for (scope, codes) in [("keys:read", [0, 0, 3]), ("keys:list", [3, 125, 0])] {
+        let token = home.token(&[scope, "--env", "prod", "--scope", scope]);
+        for (args, code) in ways.iter().zip(codes) {
+            let run = || home.ibyok(*args).env("IBYOK_TOKEN", &token);
+            let (here, there) = (run().run(), run().without("IBYOK_VAULT").env("IBYOK_URL", &url).run());
+            assert_eq!(
+                (here.code(), there.code()),
+                (code, code),
+                "{scope}: {args:?}: {}",
+                there.text()
+            );
+            assert_eq!(here.stdout, there.stdout, "{scope}: {args:?}");
+        }
+    }
+    assert!(server.stop().success());
 }
 
 #[test]

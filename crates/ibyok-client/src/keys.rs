@@ -70,6 +70,15 @@ impl Client {
         self.ask(Method::GET, &["keys", environment, name]).json().await
     }
 
+    /// What is known about a key and one of its versions: a number, or `pending`.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn show_version(&self, environment: &str, name: &str, version: &str) -> Result<KeyInfo> {
+        let ask = self.ask(Method::GET, &["keys", environment, name]);
+        ask.query("version", Some(version)).json().await
+    }
+
     /// Creates a key, or makes a new current version of it.
     ///
     /// # Errors

@@ -54,14 +54,20 @@ pub struct KeyInfo {
     pub labels: BTreeMap<String, String>,
     /// The current version's number.
     pub version: Option<u32>,
+    /// The current version's state: `current`, `disabled` or `destroyed`.
+    #[serde(default)]
+    pub state: Option<String>,
     /// Whether the whole key is disabled.
     pub disabled: bool,
     /// When the key was made.
     pub created: Timestamp,
     /// Who made it.
     pub created_by: String,
-    /// Every version, oldest first.
+    /// How many versions there are.
     #[serde(default)]
+    pub versions_count: usize,
+    /// Every version, oldest first; none in a list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<VersionInfo>,
 }
 

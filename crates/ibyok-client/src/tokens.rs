@@ -40,7 +40,8 @@ impl Client {
     /// # Errors
     /// As [`Client::retrieve`]; `conflict` if several have the name.
     pub async fn show_token(&self, which: &str) -> Result<TokenInfo> {
-        self.ask(Method::GET, &["tokens", which]).json().await
+        let (id, name) = in_path(which);
+        self.ask(Method::GET, &["tokens", id]).query("name", name).json().await
     }
 
     /// Revokes a token, found by id, by name, or `self`, and with it what it issued unless `keep_children` is set.
@@ -48,7 +49,18 @@ impl Client {
     /// # Errors
     /// As [`Client::show_token`].
     pub async fn revoke_token(&self, which: &str, keep_children: bool) -> Result<TokenInfo> {
-        let ask = self.ask(Method::DELETE, &["tokens", which]);
+        let (id, name) = in_path(which);
+        let ask = self.ask(Method::DELETE, &["tokens", id]).query("name", name);
         ask.query("keep_children", keep_children.then_some(true)).json().await
+    }
+}
+
+/// How a token is named: in the path what every proxy leaves as it is, anything else in the query.
+fn in_path(which: &str) -> (&str, Option<&str>) {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if which != "_" && !which.is_empty() && which.bytes().all(plain) {
+        (which, None)
+    } else {
+        ("_", Some(which))
     }
 }

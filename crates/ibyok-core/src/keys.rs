@@ -56,10 +56,11 @@ impl Session {
             .await
     }
 
-    /// What is known about a key, without its value.
+    /// What is known about a key, without its value. Of a reference that names a version, that one alone is shown.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::NotFound`], [`Error::Unavailable`].
+    /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::NotFound`], [`Error::Unavailable`]; [`Error::Invalid`] for a
+    /// reference to a field.
     pub async fn show_key(&self, key: &KeyRef) -> Result<KeyInfo> {
         let mut attempt = self.attempt(Action::KeyShow);
         let outcome = self.try_show(&mut attempt, key).await;
@@ -68,12 +69,22 @@ impl Session {
 
     async fn try_show(&self, attempt: &mut Attempt<'_>, key: &KeyRef) -> Result<KeyInfo> {
         let permit = self.permit(attempt, Scope::KeysList, key).await?;
+        if let Some(field) = key.field() {
+            return Err(Error::invalid(
+                format!("the field `{field}` is not shown by itself"),
+                "leave out `#field`: every version is shown with the names of its fields",
+            ));
+        }
         self.inner.hold_lease().await?;
         let held = self.inner.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
         let held = held
             .filter(|held| held.record.removed.is_none())
             .ok_or_else(|| no_key(&permit))?;
-        info(&permit, &held.record)
+        let mut info = info(&permit, &held.record)?;
+        if let Some(number) = one_version(&held.record, key)? {
+            info.versions.retain(|version| version.version == number);
+        }
+        Ok(info)
     }
 
     /// Changes what is known about a key; its values stay as they are.

@@ -41,6 +41,7 @@ mod lease;
 mod list;
 mod model;
 mod opening;
+mod page;
 mod realm;
 mod recording;
 mod records;
@@ -75,8 +76,9 @@ pub use model::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 pub use model::token::{AccessToken, Expiry, Issued, TokenInfo, TokenRequest, attenuate, token_id};
 pub use model::which_version::WhichVersion;
 pub use model::write::{Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};
+pub use page::{Page, PageRequest};
 pub use retrieve::{Released, ReleasedInfo};
-pub use session::{Page, PageRequest, Session, WhoAmI};
+pub use session::{Session, WhoAmI};
 pub use status::{AuditStatus, Ready, Status, StoreStatus};
 pub use vault::Vault;
 

@@ -13,8 +13,9 @@ use crate::model::key::{KeyInfo, KeyRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, KeyId, Namespace, base62, from_base62};
+use crate::page::{Filling, Page, PageRequest};
 use crate::realm::{PAGE, Realm, RealmName};
-use crate::session::{Page, PageRequest, Session};
+use crate::session::Session;
 
 impl Session {
     /// Lists the keys that this session may see, of one environment or of all, in no order that means anything.
@@ -50,7 +51,7 @@ impl Session {
             }
         };
         let cursor = page.after.as_deref().map(Cursor::parse).transpose()?;
-        let mut items = Vec::new();
+        let mut filling = Filling::new(page);
         for environment in environments {
             let after = match &cursor {
                 Some(cursor) if environment < cursor.environment => continue,
@@ -64,14 +65,11 @@ impl Session {
                 principal: &principal,
                 environment: &environment,
             };
-            if let Some(last) = self.collect(&asked, &realm, after, page.bound(), &mut items).await? {
-                return Ok(Page {
-                    items,
-                    next: Some(Cursor { environment, id: last }.print()),
-                });
+            if let Some(last) = self.collect(&asked, &realm, after, &mut filling).await? {
+                return Ok(filling.page(Some(Cursor { environment, id: last }.print())));
             }
         }
-        Ok(Page { items, next: None })
+        Ok(filling.page(None))
     }
 
     /// Adds what may be seen of one environment; gives the last id looked at if the page is full.
@@ -80,8 +78,7 @@ impl Session {
         asked: &Asked<'_>,
         realm: &Arc<Realm>,
         after: Option<[u8; 16]>,
-        bound: usize,
-        items: &mut Vec<KeyInfo>,
+        page: &mut Filling<KeyInfo>,
     ) -> Result<Option<[u8; 16]>> {
         let collection = realm.collection(kind::KEY)?;
         let mut after = after.map(|id| RecordId::new(collection, id));
@@ -89,9 +86,9 @@ impl Session {
             let ids = self.inner.store.list(&collection, after.as_ref(), PAGE).await?;
             for id in &ids {
                 if let Some(info) = self.visible(asked, realm, id).await? {
-                    items.push(info);
+                    page.push(info);
                 }
-                if items.len() >= bound {
+                if page.is_full() {
                     return Ok(Some(*id.id()));
                 }
             }
@@ -121,7 +118,7 @@ impl Session {
             .allowed(asked.attempt, asked.principal, asked.scope, namespace, environment, key);
         Ok(allowed
             .is_ok()
-            .then(|| record.info(namespace, asked.environment, KeyId(*id.id()))))
+            .then(|| record.summary(namespace, asked.environment, KeyId(*id.id()))))
     }
 }
 

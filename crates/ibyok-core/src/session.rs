@@ -59,45 +59,6 @@ impl Vault {
     }
 }
 
-/// One page of a list.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct Page<T> {
-    /// What is on it.
-    pub items: Vec<T>,
-    /// What to ask for to get the next one; `None` on the last.
-    pub next: Option<String>,
-}
-
-/// Which page of a list is asked for.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct PageRequest {
-    /// [`Page::next`] of the page before.
-    pub after: Option<String>,
-    /// How many items at most; 100 unless given, 1,000 at most.
-    pub limit: Option<usize>,
-}
-
-impl PageRequest {
-    /// The page after another.
-    #[must_use]
-    pub fn after(after: Option<String>) -> Self {
-        PageRequest { after, limit: None }
-    }
-
-    /// The same with a limit.
-    #[must_use]
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.limit = Some(limit);
-        self
-    }
-
-    pub(crate) fn bound(&self) -> usize {
-        self.limit.unwrap_or(100).clamp(1, 1000)
-    }
-}
-
 /// Who a session is.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]

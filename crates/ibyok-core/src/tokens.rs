@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 use crate::find_token::no_token;
 use crate::model::key::Stamp;
 use crate::model::token::{TokenInfo, TokenRecord};
+use crate::page::{Filling, Page, PageRequest};
 use crate::realm::PAGE;
-use crate::session::{Page, PageRequest, Session};
+use crate::session::Session;
 use crate::take_away::TakeAway;
 
 impl Session {
@@ -47,7 +48,7 @@ impl Session {
                     .map_err(|_| Error::invalid_name("page", text, "the `next` of the page before"))
             })
             .transpose()?;
-        let mut items = Vec::new();
+        let mut filling = Filling::new(page);
         let mut reached = cursor.is_none();
         for realm in self.inner.realms_for(principal).await? {
             let after = cursor.filter(|cursor| cursor.tag() == *realm.tag().as_bytes());
@@ -61,13 +62,10 @@ impl Session {
                 let full = found.ids.len() == PAGE;
                 for (id, record) in found.live {
                     if self.inner.sees(attempt, principal, Scope::TokensIssue, &realm, &record) {
-                        items.push(record.info(id, principal.namespace(), attempt.at));
+                        filling.push(record.info(id, principal.namespace(), attempt.at));
                     }
-                    if items.len() >= page.bound() {
-                        return Ok(Page {
-                            items,
-                            next: Some(id.to_string()),
-                        });
+                    if filling.is_full() {
+                        return Ok(filling.page(Some(id.to_string())));
                     }
                 }
                 after = found.ids.last().copied();
@@ -76,7 +74,7 @@ impl Session {
                 }
             }
         }
-        Ok(Page { items, next: None })
+        Ok(filling.page(None))
     }
 
     /// What is known about a token, found by id, by name, or `self`.

@@ -597,3 +597,65 @@ async fn a_grant_too_long_to_look_at_quickly_is_refused() {
     let refused = scene.operator().issue_token(TokenRequest::new("worker", grant)).await;
     assert_eq!(refused.unwrap_err().code(), Code::Invalid);
 }
+
+#[tokio::test]
+async fn a_list_has_each_key_once_however_many_versions_it_has() {
+    let scene = Scene::new().await;
+    let (key, operator) = (scene.key("dev/often"), scene.operator());
+    for _ in 0..40 {
+        operator.set_key(&key, secret("x")).await.unwrap();
+    }
+    let listed = operator.list_keys(None, &Default::default()).await.unwrap().items;
+    let item = serde_json::to_value(&listed[0]).unwrap();
+    assert_eq!(
+        (&item["version"], &item["versions_count"], &item["state"]),
+        (&40.into(), &40.into(), &"current".into())
+    );
+    assert!(item.get("versions").is_none(), "{item}");
+    let shown = operator.show_key(&key).await.unwrap();
+    assert_eq!((shown.versions.len(), shown.versions_count), (40, 40));
+}
+
+#[tokio::test]
+async fn a_page_is_never_longer_than_can_be_taken() {
+    let scene = Scene::new().await;
+    let labels = (0..64).map(|n| (format!("{n:064}"), "\"".repeat(256)));
+    let labels: std::collections::BTreeMap<_, _> = labels.collect();
+    for number in 0..150 {
+        let write = ibyok_core::KeyWrite::from(secret("x")).labels(Some(labels.clone()));
+        let key = scene.key(&format!("dev/k{number}"));
+        scene.operator().set_key(&key, write).await.unwrap();
+    }
+    let mut page = ibyok_core::PageRequest::default().limit(1000);
+    let mut lengths = Vec::new();
+    loop {
+        let found = scene.operator().list_keys(None, &page).await.unwrap();
+        assert!(serde_json::to_vec(&found).unwrap().len() < 5 << 20);
+        lengths.push(found.items.len());
+        let Some(next) = found.next else { break };
+        page = ibyok_core::PageRequest::after(Some(next)).limit(1000);
+    }
+    assert!(lengths.len() > 1, "{lengths:?}");
+    assert_eq!(lengths.iter().sum::<usize>(), 150);
+}
+
+#[tokio::test]
+async fn of_a_reference_that_names_a_version_that_one_is_shown() {
+    let scene = Scene::new().await;
+    let operator = scene.operator();
+    for _ in 0..3 {
+        operator.set_key(&scene.key("dev/k"), secret("x")).await.unwrap();
+    }
+    let shown = operator.show_key(&scene.key("dev/k?version=2")).await.unwrap();
+    let numbers: Vec<u32> = shown.versions.iter().map(|version| version.version).collect();
+    assert_eq!((numbers, shown.version, shown.versions_count), (vec![2], Some(3), 3));
+    for (reference, code) in [
+        ("dev/k?version=99", Code::NotFound),
+        ("dev/k?version=pending", Code::NotFound),
+        ("dev/k#value", Code::Invalid),
+        ("dev/missing?version=1", Code::NotFound),
+    ] {
+        let error = operator.show_key(&scene.key(reference)).await.unwrap_err();
+        assert_eq!(error.code(), code, "{reference}");
+    }
+}

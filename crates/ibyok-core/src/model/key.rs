@@ -233,7 +233,16 @@ impl KeyRecord {
         }
     }
 
+    /// Everything but the value.
     pub(crate) fn info(&self, namespace: &Namespace, environment: &EnvironmentName, id: KeyId) -> KeyInfo {
+        KeyInfo {
+            versions: self.versions.iter().map(VersionInfo::of).collect(),
+            ..self.summary(namespace, environment, id)
+        }
+    }
+
+    /// The same without its versions one by one: a list of keys is as long as there are keys, however often each was rotated.
+    pub(crate) fn summary(&self, namespace: &Namespace, environment: &EnvironmentName, id: KeyId) -> KeyInfo {
         KeyInfo {
             reference: format!("{environment}/{}", self.name),
             id,
@@ -244,15 +253,17 @@ impl KeyRecord {
             variable: self.variable.clone(),
             labels: self.labels.clone(),
             version: self.current().map(|v| v.number),
+            state: self.current().map(VersionRecord::state),
             disabled: self.disabled,
             created: self.created,
             created_by: self.created_by.clone(),
-            versions: self.versions.iter().map(VersionInfo::of).collect(),
+            versions_count: self.versions.len(),
+            versions: Vec::new(),
         }
     }
 }
 
-/// A key, as `keys show` and lists show it: everything but the value.
+/// A key, as `keys show` shows it: everything but the value. Lists leave `versions` out.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct KeyInfo {
@@ -275,13 +286,18 @@ pub struct KeyInfo {
     pub labels: BTreeMap<String, String>,
     /// The current version's number.
     pub version: Option<u32>,
+    /// The current version's state: `current`, `disabled` or `destroyed`.
+    pub state: Option<&'static str>,
     /// Whether the whole key is disabled.
     pub disabled: bool,
     /// When the key was made.
     pub created: Timestamp,
     /// Who made it.
     pub created_by: String,
-    /// Every version, oldest first.
+    /// How many versions there are.
+    pub versions_count: usize,
+    /// Every version, oldest first; none in a list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<VersionInfo>,
 }
 

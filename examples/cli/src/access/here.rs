@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use ibyok_core::settings::Passphrase;
 use ibyok_core::{
     AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Namespace, Page,
-    PageRequest, Released, Session, Timestamp, TokenRequest, Vault,
+    PageRequest, Released, Session, Timestamp, TokenRequest, Vault, WhichVersion,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -88,6 +88,11 @@ impl Access for Here {
 
     async fn retrieve(&self, key: &KeyRef) -> Result<Fetched> {
         fetched(self.session.retrieve(key).await?, key.field())
+    }
+
+    async fn retrieve_by_id(&self, id: &KeyId, version: WhichVersion, field: Option<FieldName>) -> Result<Fetched> {
+        let key = self.find(id).await?.at_version(version).with_field(field);
+        self.retrieve(&key).await
     }
 
     async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Value> {

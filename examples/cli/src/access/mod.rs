@@ -5,7 +5,8 @@ mod server;
 
 use async_trait::async_trait;
 use ibyok_core::{
-    AccessToken, EnvironmentName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Secret, Timestamp, TokenRequest,
+    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Secret, Timestamp,
+    TokenRequest, WhichVersion,
 };
 use serde_json::Value;
 
@@ -39,6 +40,8 @@ pub(crate) trait Access {
     async fn find(&self, id: &KeyId) -> Result<KeyRef>;
     /// Retrieves a value.
     async fn retrieve(&self, key: &KeyRef) -> Result<Fetched>;
+    /// Retrieves the value of a bare key id.
+    async fn retrieve_by_id(&self, id: &KeyId, version: WhichVersion, field: Option<FieldName>) -> Result<Fetched>;
     /// Writes a version; `new` refuses a key that exists.
     async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Value>;
     /// What is known of a key.
@@ -167,6 +170,28 @@ impl KeyArgument {
         match self {
             KeyArgument::Reference(key) => Ok(key.clone()),
             KeyArgument::Id(id) => access.find(id).await,
+        }
+    }
+
+    /// Its value, of the version and the field that are given beside it, if they are.
+    ///
+    /// # Errors
+    /// As [`Access::retrieve`].
+    pub(crate) async fn retrieve(
+        &self,
+        access: &dyn Access,
+        version: Option<WhichVersion>,
+        field: Option<FieldName>,
+    ) -> Result<Fetched> {
+        match self {
+            KeyArgument::Reference(key) => {
+                let version = version.unwrap_or(key.version());
+                let field = field.or_else(|| key.field().cloned());
+                access
+                    .retrieve(&key.clone().at_version(version).with_field(field))
+                    .await
+            }
+            KeyArgument::Id(id) => access.retrieve_by_id(id, version.unwrap_or_default(), field).await,
         }
     }
 }

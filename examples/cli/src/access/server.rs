@@ -3,14 +3,17 @@
 use async_trait::async_trait;
 use ibyok_client::{Client, SecretSlice};
 use ibyok_core::{
-    AccessToken, EnvironmentName, Expiry, ExposeSecret, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Secret,
-    SecretString, Timestamp, TokenRequest, WhichVersion,
+    AccessToken, EnvironmentName, Expiry, ExposeSecret, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite,
+    Namespace, Secret, SecretString, Timestamp, TokenRequest, WhichVersion,
 };
 use serde_json::{Value, json};
 
 use super::here::document;
 use super::{Access, Fetched};
 use crate::error::{Error, Result};
+
+/// In the place of an environment: whichever has the key of the id that follows.
+const ANYWHERE: &str = "_";
 
 /// A server.
 pub(crate) struct Server {
@@ -34,10 +37,7 @@ impl Server {
 
     /// Environment and name (or id) of a key in the token's own namespace; another one's is not to be mistaken for it.
     async fn path(&self, key: &KeyRef) -> Result<(String, String)> {
-        let asked = key.namespace().map(|namespace| namespace.as_str());
-        if let Some(asked) = asked.or(self.namespace.as_deref()) {
-            super::same_namespace(&self.client.whoami().await?.namespace, asked)?;
-        }
+        self.own_namespace(key.namespace()).await?;
         let text = key
             .clone()
             .at_version(WhichVersion::Current)
@@ -61,6 +61,38 @@ impl Server {
             limit: "incident",
             reason: "the incident is not among those that the token may see".to_owned(),
         })?)
+    }
+
+    /// Refuses where another namespace than the token's own is meant.
+    async fn own_namespace(&self, named: Option<&Namespace>) -> Result<()> {
+        match named.map(Namespace::as_str).or(self.namespace.as_deref()) {
+            Some(asked) => super::same_namespace(&self.client.whoami().await?.namespace, asked),
+            None => Ok(()),
+        }
+    }
+
+    async fn value(
+        &self,
+        environment: &str,
+        name: &str,
+        version: WhichVersion,
+        field: Option<&FieldName>,
+    ) -> Result<Fetched> {
+        let field = field.map(FieldName::as_str);
+        let found = match version {
+            WhichVersion::Pending => self.client.retrieve_pending(environment, name, field).await,
+            which => self.client.retrieve(environment, name, which.number(), field).await,
+        }?;
+        let bytes = match field.and_then(|field| found.fields().get(field)) {
+            Some(field) => field.expose_secret(),
+            None => found.bytes()?,
+        };
+        Ok(Fetched {
+            value: Secret::copy_of(bytes),
+            reference: found.reference,
+            version: found.version,
+            mode: found.mode,
+        })
     }
 
     /// The number of the version that is staged.
@@ -87,32 +119,19 @@ impl Access for Server {
     }
 
     async fn find(&self, id: &KeyId) -> Result<KeyRef> {
-        let wanted = id.to_string();
-        let found = self.client.keys(None).await?.into_iter().find(|info| info.id == wanted);
-        let found = found.ok_or_else(|| ibyok_core::Error::NotFound {
-            what: format!("key `{wanted}`"),
-            hint: Some("`ibyok keys list` shows the keys that the token may see".to_owned()),
-        })?;
+        self.own_namespace(None).await?;
+        let found = self.client.show_key(ANYWHERE, &id.to_string()).await?;
         Ok(found.reference.parse::<KeyRef>()?)
     }
 
     async fn retrieve(&self, key: &KeyRef) -> Result<Fetched> {
         let (environment, name) = self.path(key).await?;
-        let field = key.field().map(|field| field.as_str());
-        let found = match key.version() {
-            WhichVersion::Pending => self.client.retrieve_pending(&environment, &name, field).await,
-            which => self.client.retrieve(&environment, &name, which.number(), field).await,
-        }?;
-        let bytes = match field.and_then(|field| found.fields().get(field)) {
-            Some(field) => field.expose_secret(),
-            None => found.bytes()?,
-        };
-        Ok(Fetched {
-            value: Secret::copy_of(bytes),
-            reference: found.reference,
-            version: found.version,
-            mode: found.mode,
-        })
+        self.value(&environment, &name, key.version(), key.field()).await
+    }
+
+    async fn retrieve_by_id(&self, id: &KeyId, version: WhichVersion, field: Option<FieldName>) -> Result<Fetched> {
+        self.own_namespace(None).await?;
+        self.value(ANYWHERE, &id.to_string(), version, field.as_ref()).await
     }
 
     async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Value> {
@@ -135,7 +154,18 @@ impl Access for Server {
 
     async fn show(&self, key: &KeyRef) -> Result<Value> {
         let (environment, name) = self.path(key).await?;
-        document(&self.client.show_key(&environment, &name).await?)
+        if let Some(field) = key.field() {
+            // As the vault itself says it.
+            return Err(Error::Vault(ibyok_core::Error::invalid(
+                format!("the field `{field}` is not shown by itself"),
+                "leave out `#field`: every version is shown with the names of its fields",
+            )));
+        }
+        let shown = match key.version() {
+            WhichVersion::Current => self.client.show_key(&environment, &name).await,
+            which => self.client.show_version(&environment, &name, &which.to_string()).await,
+        };
+        document(&shown?)
     }
 
     async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>> {
@@ -199,7 +229,10 @@ impl Access for Server {
 
     async fn token(&self, which: &str) -> Result<Value> {
         match which {
-            "self" => self.whoami().await,
+            "self" => {
+                let id = self.client.whoami().await?.id;
+                document(&self.client.show_token(&id).await?)
+            }
             which => document(&self.client.show_token(which).await?),
         }
     }

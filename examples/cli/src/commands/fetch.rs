@@ -52,13 +52,7 @@ pub(super) async fn of_environment(
 }
 
 fn is_served(item: &Value) -> bool {
-    let current = at(item, "version");
-    let versions = at(item, "versions").as_array();
-    let disabled = versions
-        .into_iter()
-        .flatten()
-        .any(|v| at(v, "version") == current && at(v, "state") == "disabled");
-    at(item, "disabled") != true && current.is_number() && !disabled
+    at(item, "disabled") != true && at(item, "version").is_number() && at(item, "state") != "disabled"
 }
 
 fn no_two_of_one_variable(wanted: &[Wanted]) -> Result<()> {

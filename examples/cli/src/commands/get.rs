@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use data_encoding::BASE64;
-use ibyok_core::{ExposeSecret, KeyRef, WhichVersion};
+use ibyok_core::{ExposeSecret, WhichVersion};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -55,14 +55,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let key: KeyArgument = args.key.parse()?;
     let field = args.field.as_deref().map(str::parse).transpose()?;
     cx.with_access(async |access, cx| {
-        let mut key: KeyRef = key.resolve(access).await?;
-        if let Some(version) = args.version {
-            key = key.at_version(version);
-        }
-        if field.is_some() {
-            key = key.with_field(field);
-        }
-        let fetched = access.retrieve(&key).await?;
+        let fetched = key.retrieve(access, args.version, field).await?;
         let text = if cx.globals.json {
             document(&fetched)?
         } else {

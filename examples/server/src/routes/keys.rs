@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, RawQuery};
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
-use ibyok_core::{EnvironmentName, Error, FieldName, KeyEdit, KeyRef, KeyWrite, Secret, Session};
+use ibyok_core::{EnvironmentName, Error, FieldName, KeyEdit, KeyRef, KeyWrite, Secret, Session, WhichVersion};
 use serde::{Deserialize, Deserializer};
 
 use super::{key_ref, page};
@@ -29,9 +29,11 @@ pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> 
 
 /// GET `/api/v1/keys/{env}/{name}`
 pub(crate) async fn show(Caller(session): Caller, Path(path): Path<Named>, RawQuery(query): RawQuery) -> Answer {
-    Query::parse(query.as_deref(), &[])?;
+    let version: WhichVersion = Query::parse(query.as_deref(), &["version"])?
+        .parsed("version")?
+        .unwrap_or_default();
     let key = path.key(&session).await?;
-    ok(&session.show_key(&key).await?)
+    ok(&session.show_key(&key.at_version(version)).await?)
 }
 
 /// PUT `/api/v1/keys/{env}/{name}`

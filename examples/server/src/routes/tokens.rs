@@ -29,8 +29,8 @@ pub(crate) async fn whoami(Caller(session): Caller, RawQuery(query): RawQuery) -
 
 /// GET `/api/v1/tokens/{id}`
 pub(crate) async fn show(Caller(session): Caller, Path(which): Path<String>, RawQuery(query): RawQuery) -> Answer {
-    Query::parse(query.as_deref(), &[])?;
-    ok(&session.show_token(&which).await?)
+    let query = Query::parse(query.as_deref(), &["name"])?;
+    ok(&session.show_token(meant(&which, &query)?).await?)
 }
 
 /// DELETE `/api/v1/tokens/self`
@@ -40,8 +40,9 @@ pub(crate) async fn revoke_self(caller: Caller, query: RawQuery) -> Answer {
 
 /// DELETE `/api/v1/tokens/{id}`
 pub(crate) async fn revoke(Caller(session): Caller, Path(which): Path<String>, RawQuery(query): RawQuery) -> Answer {
-    let query = Query::parse(query.as_deref(), &["keep_children"])?;
-    ok(&session.revoke_token(&which, query.flag("keep_children")?).await?)
+    let query = Query::parse(query.as_deref(), &["name", "keep_children"])?;
+    let which = meant(&which, &query)?;
+    ok(&session.revoke_token(which, query.flag("keep_children")?).await?)
 }
 
 /// POST `/api/v1/tokens`
@@ -57,6 +58,18 @@ pub(crate) async fn issue(Caller(session): Caller, RawQuery(query): RawQuery, bo
         grant: &issued.info.grant,
     };
     json(StatusCode::CREATED, &answer)
+}
+
+/// The token that a path names; in the place of an id, `_` stands for the name in the query, which may hold anything.
+fn meant<'a>(which: &'a str, query: &'a Query) -> Result<&'a str, Problem> {
+    match (which, query.get("name")) {
+        ("_", Some(name)) => Ok(name),
+        ("_", None) => Err(Problem::invalid("`_` stands for a token's name, and there is none").hint("add ?name=")),
+        (_, Some(_)) => Err(
+            Problem::invalid("the token is named twice, in the path and in the query").hint("put `_` into the path"),
+        ),
+        (which, None) => Ok(which),
+    }
 }
 
 #[derive(Serialize)]

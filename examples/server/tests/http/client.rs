@@ -121,6 +121,64 @@ async fn tokens_by_the_client() {
 }
 
 #[tokio::test]
+async fn a_token_is_found_by_its_name_whatever_that_holds() {
+    let world = World::new().await;
+    let admin = client(&world, &world.admin().await);
+    let grant = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["prod"]));
+    for name in ["ci/deploy", "..", "_", "a%2fb", "a\\b", "Ünï côde", "a?b#c&d=e+f"] {
+        let issued = admin
+            .issue_token(&TokenRequest::new(name, grant.clone()))
+            .await
+            .unwrap();
+        assert_eq!(admin.show_token(name).await.unwrap().id, issued.id, "{name}");
+        let revoked = admin.revoke_token(name, false).await.unwrap();
+        assert_eq!((revoked.id, revoked.state.as_str()), (issued.id, "revoked"), "{name}");
+    }
+    let token = world.admin().await;
+    for path in [
+        "/api/v1/tokens/_",
+        "/api/v1/tokens/self2?name=self2",
+        "/api/v1/tokens/_?name=a&name=b",
+    ] {
+        assert_eq!(world.ask("GET", path, &token).await.status, 400, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_shown_alone() {
+    let world = World::new().await;
+    let client = client(&world, &world.admin().await);
+    client
+        .set_key(
+            "prod",
+            "openai",
+            &KeyWrite::fields(BTreeMap::from([("value".into(), secret(b"2"))])),
+        )
+        .await
+        .unwrap();
+    let shown = client.show_version("prod", "openai", "1").await.unwrap();
+    assert_eq!(
+        (shown.versions.len(), shown.versions_count, shown.version),
+        (1, 2, Some(2))
+    );
+    for (version, code) in [
+        ("99", "not_found"),
+        ("pending", "not_found"),
+        ("0", "invalid"),
+        ("x", "invalid"),
+    ] {
+        let error = client.show_version("prod", "openai", version).await.unwrap_err();
+        assert_eq!(error.code(), code, "{version}");
+    }
+    let listed = client.keys(Some("prod")).await.unwrap();
+    assert!(
+        listed
+            .iter()
+            .all(|key| key.versions.is_empty() && key.versions_count > 0)
+    );
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_said_to_be() {
     let world = World::new().await;
     let client = client(&world, "t");

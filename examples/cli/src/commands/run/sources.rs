@@ -178,10 +178,12 @@ pub(super) async fn resolve(access: &dyn Access, sources: Sources) -> Result<BTr
     for (variable, source) in sources {
         match source {
             Source::Plain(text) => drop(variables.insert(variable, OsString::from(text))),
-            Source::Key(key) => wanted.push(Wanted {
-                key: key.resolve(access).await?,
-                variable,
-            }),
+            Source::Key(KeyArgument::Reference(key)) => wanted.push(Wanted { key, variable }),
+            // Whose name is not known, and need not be.
+            Source::Key(id) => {
+                let fetched = id.retrieve(access, None, None).await?;
+                variables.insert(variable.clone(), os_value(&variable, &fetched)?);
+            }
         }
     }
     for (variable, fetched) in fetch::all(access, &wanted).await? {

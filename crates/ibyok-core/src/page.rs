@@ -1,0 +1,120 @@
+//! Pages of lists: so many items, and never more bytes than whoever asked can be expected to take.
+
+use std::io;
+
+use serde::Serialize;
+
+/// How long a page may get, in bytes of JSON, before it is ended early.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// One page of a list.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// What to ask for to get the next one; `None` on the last.
+    pub next: Option<String>,
+}
+
+/// Which page of a list is asked for.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct PageRequest {
+    /// [`Page::next`] of the page before.
+    pub after: Option<String>,
+    /// How many items at most; 100 unless given, 1,000 at most.
+    pub limit: Option<usize>,
+}
+
+impl PageRequest {
+    /// The page after another.
+    #[must_use]
+    pub fn after(after: Option<String>) -> Self {
+        PageRequest { after, limit: None }
+    }
+
+    /// The same with a limit.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    pub(crate) fn bound(&self) -> usize {
+        self.limit.unwrap_or(100).clamp(1, 1000)
+    }
+}
+
+/// A page that is being filled.
+pub(crate) struct Filling<T> {
+    items: Vec<T>,
+    bound: usize,
+    bytes: usize,
+}
+
+impl<T: Serialize> Filling<T> {
+    pub(crate) fn new(asked: &PageRequest) -> Self {
+        Filling {
+            items: Vec::new(),
+            bound: asked.bound(),
+            bytes: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, item: T) {
+        self.bytes = self.bytes.saturating_add(json_length(&item));
+        self.items.push(item);
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.items.len() >= self.bound || self.bytes >= PAGE_BYTES
+    }
+
+    pub(crate) fn page(self, next: Option<String>) -> Page<T> {
+        Page {
+            items: self.items,
+            next,
+        }
+    }
+}
+
+/// How long an item is as JSON; one that could not be written counts as a whole page.
+fn json_length(item: &impl Serialize) -> usize {
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, item).map_or(PAGE_BYTES, |()| count.0)
+}
+
+/// Counts what is written.
+struct Count(usize);
+
+impl io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_ends_at_its_limit_or_where_it_is_long_enough() {
+        let filled = |item: &str| {
+            let mut filling = Filling::new(&PageRequest::default().limit(1000));
+            while !filling.is_full() {
+                filling.push(item.to_owned());
+            }
+            filling.page(None).items.len()
+        };
+        assert_eq!(filled("short"), 1000);
+        // An escaped character is six bytes of JSON.
+        assert_eq!(filled(&"\u{1}".repeat(PAGE_BYTES / 6 + 1)), 1);
+        assert_eq!(filled(&"x".repeat(PAGE_BYTES / 4)), 4);
+    }
+}
