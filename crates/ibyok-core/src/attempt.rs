@@ -1,10 +1,15 @@
 //! What is being tried, as far as it is known, so that refusals and failures are on the log as fully as successes.
 
+use std::sync::Arc;
+
 use ibyok_audit::{Action, Event, Outcome, Phase, Principal as Who, PrincipalKind};
 use jiff::Timestamp;
 
+use crate::authenticate::Principal;
 use crate::context::RequestContext;
 use crate::error::Error;
+use crate::model::name::{KeyId, KeyName};
+use crate::realm::Realm;
 
 /// One thing that somebody tries, filled in as the steps learn of it.
 #[derive(Debug)]
@@ -13,6 +18,10 @@ pub(crate) struct Attempt<'c> {
     pub(crate) at: Timestamp,
     pub(crate) context: &'c RequestContext,
     pub(crate) principal: Option<Who>,
+    /// Who it is, once it is established.
+    pub(crate) caller: Option<Principal>,
+    /// The key that it is permitted for.
+    pub(crate) permitted: Option<(Arc<Realm>, KeyId, KeyName)>,
     /// A keyed hash of the id of a token that is none of ours.
     pub(crate) unknown_token: Option<String>,
     pub(crate) namespace: Option<String>,
@@ -38,6 +47,8 @@ impl<'c> Attempt<'c> {
             at,
             context,
             principal: None,
+            caller: None,
+            permitted: None,
             unknown_token: None,
             namespace: None,
             environment: None,

@@ -125,6 +125,7 @@ impl Inner {
             Asking::Token(token) => Principal::Token(Arc::new(self.authenticate_token(attempt, token).await?)),
         };
         attempt.principal = Some(principal.who());
+        attempt.caller = Some(principal.clone());
         // An operator's lists of environments are no older than the lease either.
         self.hold_lease().await?;
         attempt.namespace = Some(principal.namespace().to_string());

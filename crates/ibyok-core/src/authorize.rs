@@ -43,7 +43,7 @@ impl Inner {
         let environment = environment.map(EnvironmentName::as_str);
         let (source, at) = (attempt.context.source, attempt.at);
         let (namespace, key) = (namespace.as_str(), key.map(KeyName::as_str));
-        decided(
+        let decided = decided(
             principal,
             decide,
             &Request {
@@ -54,7 +54,8 @@ impl Inner {
                 source,
                 at,
             },
-        )
+        );
+        decided.inspect(|()| self.scope_used(attempt, principal, scope, environment))
     }
 
     /// As [`Inner::allowed`], for some key, whichever it is: what lists and tokens are asked for by.
@@ -68,7 +69,7 @@ impl Inner {
     ) -> Result<()> {
         let (source, at) = (attempt.context.source, attempt.at);
         let (namespace, environment) = (namespace.as_str(), Some(environment.as_str()));
-        decided(
+        let decided = decided(
             principal,
             may_list,
             &Request {
@@ -79,7 +80,8 @@ impl Inner {
                 source,
                 at,
             },
-        )
+        );
+        decided.inspect(|()| self.scope_used(attempt, principal, scope, environment))
     }
 
     /// The environments of a namespace in which a principal may use a scope on some key.
@@ -144,6 +146,7 @@ impl Inner {
         };
         let id = KeyId(realm.keys.record_id(key.as_str()));
         attempt.key_id = Some(id.to_string());
+        attempt.permitted = Some((Arc::clone(&realm), id, key.clone()));
         Ok(Permit {
             principal: principal.clone(),
             realm,

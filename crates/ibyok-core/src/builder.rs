@@ -25,6 +25,7 @@ use crate::opening::{Opening, make_realm};
 use crate::realm::{RealmName, Realms};
 use crate::refusals::Refusals;
 use crate::status::survives;
+use crate::usage::{Usage, keep_counts};
 use crate::vault::{Inner, Vault, look_after};
 
 /// The format of a vault, as its clear record says it. A newer one is refused.
@@ -277,6 +278,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             )
             .await?;
         let floors = Floors::open(place.root(), place.log(), &home)?;
+        let usage = Usage::new(log.id(), &options.actor);
         let inner = Arc::new(Inner {
             vault,
             keyring: keyring.clone(),
@@ -289,6 +291,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             lease: Lease::new(),
             floors,
             refusals: Refusals::default(),
+            usage: Arc::clone(&usage),
             key_cache_ttl: options.key_cache_ttl,
             turns: Turns::default(),
             closed: AtomicBool::new(false),
@@ -300,6 +303,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         inner.compare_checkpoint(&place).await?;
         inner.finish_interrupted(&options.actor).await;
         tokio::spawn(look_after(Arc::downgrade(&inner)));
+        tokio::spawn(keep_counts(Arc::downgrade(&inner), usage));
         Ok(Vault { inner })
     }
 }

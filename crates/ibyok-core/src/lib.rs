@@ -55,6 +55,7 @@ pub mod settings;
 mod status;
 mod take_away;
 mod tokens;
+mod usage;
 mod vault;
 
 // The public interface is:

@@ -183,7 +183,7 @@ impl Inner {
         Error::integrity(format!("a {word} ({id})"))
     }
 
-    fn remember_damaged(&self, id: &RecordId) {
+    pub(crate) fn remember_damaged(&self, id: &RecordId) {
         tracing::error!(record = %id, "a record is damaged, missing, or older than the audit log says");
         let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
         if damaged.len() < DAMAGED_MAX {

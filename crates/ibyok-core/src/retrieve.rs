@@ -172,12 +172,12 @@ impl Inner {
         // Before anything is looked at: as long as it stands, nothing that was looked at has changed.
         let epoch = self.cache.epoch();
         let opened = self.open_if_permitted(&mut attempt, asking, reference).await;
-        let opened = self.refusing(&attempt, opened).await?;
+        let opened = self.refusing_use(&attempt, opened).await?;
         let event = attempt.allowed();
         let ticket = event.ticket();
-        let receipt = self.log.append(event).await?;
+        let receipt = self.append_use(&attempt, event).await?;
         let unchanged = self.unchanged(&opened, epoch).await;
-        self.refusing(&attempt, unchanged).await?;
+        self.refusing_use(&attempt, unchanged).await?;
         opened.release(receipt, ticket)
     }
 

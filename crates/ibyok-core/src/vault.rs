@@ -18,6 +18,7 @@ use crate::floors::Floors;
 use crate::lease::Lease;
 use crate::realm::{Realm, Realms};
 use crate::refusals::Refusals;
+use crate::usage::Usage;
 
 /// How often a vault looks after itself.
 const TICK: Duration = Duration::from_secs(1);
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) lease: Lease,
     pub(crate) floors: Floors,
     pub(crate) refusals: Refusals,
+    pub(crate) usage: Arc<Usage>,
     pub(crate) key_cache_ttl: Duration,
     pub(crate) turns: Turns,
     /// Whether the audit log was closed for good.
@@ -75,6 +77,7 @@ impl Vault {
     /// [`Error::Unavailable`](crate::Error::Unavailable) if the audit log cannot be written.
     pub async fn close(&self) -> Result<()> {
         self.inner.fold_refusals(true);
+        self.inner.finish_usage().await;
         self.inner.closed.store(true, Ordering::Release);
         self.inner.log.close().await?;
         self.inner.keep_checkpoint(&mut None).await;

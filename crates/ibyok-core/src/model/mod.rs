@@ -29,8 +29,14 @@ pub(crate) mod kind {
     pub(crate) const LOG_KEY: u8 = 6;
     /// An incident.
     pub(crate) const INCIDENT: u8 = 8;
+    /// Who used a key on a day, as one node counted it; outside the change feed.
+    pub(crate) const KEY_USE: u8 = 128;
     /// The last checkpoint of an audit log; outside the change feed.
     pub(crate) const CHECKPOINT: u8 = 129;
+    /// A node's sign of life in a realm; outside the change feed.
+    pub(crate) const SIGN: u8 = 130;
+    /// What a token used on a day, as one node counted it; outside the change feed.
+    pub(crate) const TOKEN_USE: u8 = 131;
 }
 
 /// Opaque sealed bytes inside a record, as base64 in its JSON.

@@ -1,0 +1,340 @@
+//! This node's own records of counts: what they are to say, and whether the store has it.
+//!
+//! A record is changed here first and then put until the store has it. So it does not matter how often a put is tried, nor whether
+//! its answer was lost: nothing is added twice.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ibyok_crypto::RealmTag;
+use ibyok_storage::{Error as StorageError, Expect, RecordId, Revision};
+
+use super::count::{Counted, ScopeKey, UseKey, Uses};
+use super::rollup::{Of, ROWS_MAX, Rollup, RollupId, Row, Subject, open_body, seal_body};
+use super::sign::OwnSign;
+use super::tally::Tally;
+use crate::authenticate::Holder;
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::realm::Realm;
+use crate::vault::Inner;
+
+/// How long an own record is kept in memory after it was last added to.
+const KEEP: Duration = Duration::from_secs(60);
+
+/// How many sheets are kept in memory although the store has them.
+const SHEETS_MAX: usize = 1000;
+
+/// What a record of counts is called when it is damaged.
+pub(super) const WHAT: &str = "a record of usage";
+
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    sheets: HashMap<SheetOf, Sheet>,
+    /// What is counted and not yet in a sheet, because the store did not answer.
+    pub(super) waiting: Vec<Add>,
+    pub(super) signs: HashMap<RealmTag, OwnSign>,
+}
+
+/// The records of one subject on one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct SheetOf {
+    realm: RealmTag,
+    subject: Subject,
+    day: u16,
+}
+
+#[derive(Debug)]
+struct Sheet {
+    realm: Arc<Realm>,
+    parts: Vec<Part>,
+    /// The number of the next part that may be made.
+    next: Option<u8>,
+    touched: Duration,
+}
+
+#[derive(Debug)]
+struct Part {
+    number: u8,
+    body: Rollup,
+    /// As far as it is known.
+    revision: Option<Revision>,
+    unsaved: bool,
+}
+
+/// Something to be added to a sheet.
+#[derive(Debug)]
+pub(super) struct Add {
+    pub(super) realm: Arc<Realm>,
+    pub(super) subject: Subject,
+    pub(super) day: u16,
+    pub(super) row: Row,
+}
+
+impl Add {
+    fn sheet(&self) -> SheetOf {
+        SheetOf {
+            realm: self.realm.tag(),
+            subject: self.subject,
+            day: self.day,
+        }
+    }
+
+    /// What was counted, as rows of keys and of tokens.
+    pub(super) fn all(uses: Uses) -> Vec<Add> {
+        let mut adds = Vec::new();
+        for (key, counted) in uses.reads {
+            adds.extend(Add::to_key(&key, &counted));
+            adds.extend(Add::to_token(&key, &counted));
+        }
+        let scopes = uses.scopes.into_iter();
+        adds.extend(scopes.map(|(key, (holder, scopes))| Add::scopes(key, &holder, scopes)));
+        adds
+    }
+
+    /// Who used a key.
+    pub(super) fn to_key(key: &UseKey, counted: &Counted) -> Option<Add> {
+        let (realm, (_, id)) = counted.to.key_realm.as_ref().zip(key.key)?;
+        let of = Of::Reader {
+            caller: key.caller.clone(),
+            version: key.version,
+        };
+        let name = counted.to.token_name.clone();
+        Some(Add::one(realm, Subject::Key(id), key.day, of, name, &counted.tally))
+    }
+
+    /// What a token used.
+    pub(super) fn to_token(key: &UseKey, counted: &Counted) -> Option<Add> {
+        let super::Caller::Token(id) = key.caller else {
+            return None;
+        };
+        let realm = counted.to.token_realm.as_ref()?;
+        let environment = counted
+            .to
+            .key_realm
+            .as_ref()
+            .and_then(|realm| realm.name.environment.as_ref());
+        let of = Of::Key {
+            environment: environment.map(ToString::to_string),
+            key: key.key.map(|(_, id)| id),
+        };
+        let name = counted.to.key_name.as_ref().map(ToString::to_string);
+        Some(Add::one(realm, Subject::Token(id), key.day, of, name, &counted.tally))
+    }
+
+    fn one(realm: &Arc<Realm>, subject: Subject, day: u16, of: Of, name: Option<String>, tally: &Tally) -> Add {
+        let row = Row {
+            of,
+            name: name.filter(|_| subject != Subject::REST),
+            scopes: ibyok_policy::Scopes::NONE,
+            tally: tally.clone(),
+        };
+        Add {
+            realm: Arc::clone(realm),
+            subject,
+            day,
+            row,
+        }
+    }
+
+    fn scopes(key: ScopeKey, holder: &Arc<Holder>, scopes: ibyok_policy::Scopes) -> Add {
+        let row = Row {
+            of: Of::Key {
+                environment: key.environment,
+                key: None,
+            },
+            name: None,
+            scopes,
+            tally: Tally::default(),
+        };
+        Add {
+            realm: Arc::clone(&holder.realm),
+            subject: Subject::Token(key.token),
+            day: key.day,
+            row,
+        }
+    }
+}
+
+impl Sheet {
+    fn add(&mut self, new: impl Fn(Vec<Row>) -> Rollup, row: Row) {
+        let place = self.place_of(&row.of);
+        if let Some((part, at)) = place {
+            if let Some(there) = self.parts.get_mut(part).and_then(|part| part.body.rows.get_mut(at)) {
+                there.merge(&row);
+            }
+            if let Some(part) = self.parts.get_mut(part) {
+                part.unsaved = true;
+            }
+            return;
+        }
+        let full = |part: &Part| part.body.rows.len() >= ROWS_MAX;
+        match (self.parts.last_mut().filter(|part| !full(part)), self.next) {
+            (Some(part), _) => {
+                part.body.rows.push(row);
+                part.unsaved = true;
+            }
+            (None, Some(number)) => {
+                self.next = number.checked_add(1);
+                self.parts.push(Part {
+                    number,
+                    body: new(vec![row]),
+                    revision: None,
+                    unsaved: true,
+                });
+            }
+            (None, None) => self.add_to_others(row),
+        }
+    }
+
+    /// The last part is full: what does not fit is counted together, in a row that may stand beyond the bound.
+    fn add_to_others(&mut self, mut row: Row) {
+        row.of = row.of.others();
+        row.name = None;
+        let place = self.place_of(&row.of);
+        let Some(part) = self.parts.last_mut() else { return };
+        match place.and_then(|(_, at)| part.body.rows.get_mut(at)) {
+            Some(there) => there.merge(&row),
+            None => part.body.rows.push(row),
+        }
+        part.unsaved = true;
+    }
+
+    fn place_of(&self, of: &Of) -> Option<(usize, usize)> {
+        self.parts.iter().enumerate().find_map(|(number, part)| {
+            let at = part.body.rows.iter().position(|row| row.of == *of)?;
+            Some((number, at))
+        })
+    }
+}
+
+impl Books {
+    /// Whether the store has everything that is counted.
+    pub(super) fn are_saved(&self) -> bool {
+        self.waiting.is_empty()
+            && self
+                .sheets
+                .values()
+                .all(|sheet| sheet.parts.iter().all(|part| !part.unsaved))
+    }
+
+    /// Forgets what the store has and nobody adds to.
+    pub(super) fn tidy(&mut self, now: Duration) {
+        self.sheets.retain(|_, sheet| {
+            let unsaved = sheet.parts.iter().any(|part| part.unsaved);
+            unsaved || now.saturating_sub(sheet.touched) < KEEP
+        });
+        if self.sheets.len() > SHEETS_MAX {
+            self.sheets
+                .retain(|_, sheet| sheet.parts.iter().any(|part| part.unsaved));
+        }
+    }
+}
+
+impl Inner {
+    /// Adds a row to its sheet, which is read if it is not at hand.
+    pub(super) async fn take_in(&self, books: &mut Books, add: &Add) -> Result<()> {
+        let of = add.sheet();
+        let sheet = match books.sheets.entry(of) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(free) => free.insert(self.read_sheet(add).await?),
+        };
+        sheet.touched = self.clock.elapsed();
+        let new = |rows| Rollup {
+            rev: 0,
+            node: self.log.id().to_owned(),
+            seq: 0,
+            subject: add.subject,
+            day: add.day,
+            rows,
+        };
+        sheet.add(new, add.row.clone());
+        Ok(())
+    }
+
+    async fn read_sheet(&self, add: &Add) -> Result<Sheet> {
+        let mut sheet = Sheet {
+            realm: Arc::clone(&add.realm),
+            parts: Vec::new(),
+            next: None,
+            touched: self.clock.elapsed(),
+        };
+        for number in 0..=u8::MAX {
+            let id = self.rollup_record(&add.realm, add.subject, add.day, number)?;
+            let Some(stored) = self.store.get(&id).await? else {
+                sheet.next = Some(number);
+                break;
+            };
+            match open_body::<Rollup>(&add.realm, &id, &stored, WHAT) {
+                Ok(body) if body.node == self.log.id() && body.subject == add.subject => {
+                    let full = body.rows.len() >= ROWS_MAX;
+                    sheet.parts.push(Part {
+                        number,
+                        body,
+                        revision: Some(stored.revision),
+                        unsaved: false,
+                    });
+                    if !full {
+                        sheet.next = number.checked_add(1);
+                        break;
+                    }
+                }
+                // It is left as it is, and counting goes on beside it.
+                Ok(_) | Err(Error::Integrity { .. }) => self.remember_damaged(&id),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sheet)
+    }
+
+    /// Puts every record that the store does not have as it is here. Goes on after a failure, and gives the first.
+    pub(super) async fn save(&self, books: &mut Books, seq: u64) -> Result<()> {
+        let mut failure = None;
+        for (of, sheet) in &mut books.sheets {
+            for part in sheet.parts.iter_mut().filter(|part| part.unsaved) {
+                let saved = self.save_part(of, &sheet.realm, part, seq).await;
+                failure = failure.or(saved.err());
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn save_part(&self, of: &SheetOf, realm: &Arc<Realm>, part: &mut Part, seq: u64) -> Result<()> {
+        let id = self.rollup_record(realm, of.subject, of.day, part.number)?;
+        (part.body.seq, part.body.rev) = (seq, part.body.rev.saturating_add(1));
+        let expect = part.revision.map_or(Expect::Absent, Expect::Revision);
+        let bytes = seal_body(realm, &id, &part.body, WHAT)?;
+        let revision = match self.store.put(&id, &bytes, expect).await {
+            Err(StorageError::Conflict | StorageError::Exists) => self.save_anyway(realm, &id, part).await?,
+            other => other?,
+        };
+        (part.revision, part.unsaved) = (Some(revision), false);
+        Ok(())
+    }
+
+    /// Only this node writes its records. One that is not at the revision that we know is our own, its answer lost; or an older
+    /// copy that the store was given back: what we know is more.
+    async fn save_anyway(&self, realm: &Arc<Realm>, id: &RecordId, part: &mut Part) -> Result<Revision> {
+        let there = self.store.get(id).await?;
+        let known = there.as_ref().map(|there| open_body::<Rollup>(realm, id, there, WHAT));
+        match known {
+            Some(Ok(body)) if body.rev.saturating_add(1) < part.body.rev => {
+                tracing::error!(record = %id, "the store gave back an older record of usage; it is written anew");
+                self.remember_damaged(id);
+            }
+            Some(Ok(body)) => part.body.rev = part.body.rev.max(body.rev.saturating_add(1)),
+            Some(Err(_)) => self.remember_damaged(id),
+            None => {}
+        }
+        let expect = there.map_or(Expect::Absent, |there| Expect::Revision(there.revision));
+        let bytes = seal_body(realm, id, &part.body, WHAT)?;
+        Ok(self.store.put(id, &bytes, expect).await?)
+    }
+
+    fn rollup_record(&self, realm: &Realm, subject: Subject, day: u16, part: u8) -> Result<RecordId> {
+        let id = RollupId::of(subject, day, self.usage.node, part);
+        realm.record(subject.kind(), id.bytes())
+    }
+}

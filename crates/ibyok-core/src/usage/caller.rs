@@ -1,0 +1,27 @@
+//! Who a use is counted for.
+
+use ibyok_policy::TokenId;
+use serde::{Deserialize, Serialize};
+
+use crate::authenticate::Principal;
+
+/// Who a use is counted for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Caller {
+    /// A token, whatever its secret or restrictions.
+    Token(TokenId),
+    /// An operator, by name.
+    Operator(String),
+    /// Those beyond what is told apart: counted, not named.
+    Others,
+}
+
+impl Caller {
+    pub(crate) fn of(principal: &Principal) -> Self {
+        match principal {
+            Principal::Token(holder) => Caller::Token(holder.id),
+            Principal::Operator { name, .. } => Caller::Operator(name.clone()),
+        }
+    }
+}

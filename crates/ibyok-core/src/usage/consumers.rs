@@ -1,0 +1,280 @@
+//! Who still uses a key, and what a token has used: what rotation and the review of tokens ask.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ibyok_policy::{Scope, Scopes, TokenId};
+use ibyok_storage::RecordId;
+use ipnet::IpNet;
+use jiff::{SignedDuration, Timestamp};
+
+use super::caller::Caller;
+use super::rollup::{Of, Subject};
+use super::sign::Sign;
+use super::tally::Tally;
+use super::{ACTIVE_DAYS, day_of};
+use crate::error::{Error, Result};
+use crate::model::kind;
+use crate::model::name::KeyId;
+use crate::realm::{PAGE, Realm};
+use crate::vault::Inner;
+
+/// How old the sign of a node that counts may be.
+const FRESH: SignedDuration = SignedDuration::from_secs(3);
+
+/// How long a node whose sign is older is given to show that only its clock is off.
+const SHOW: Duration = Duration::from_millis(2500);
+const LOOK: Duration = Duration::from_millis(250);
+
+/// For how long a node that went away without a word is missed.
+const MISSED: SignedDuration = SignedDuration::from_hours(24);
+
+/// Who read a key within the last 90 days.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Consumers {
+    /// Each caller with each version that it was given the real value of, the last reader first.
+    pub(crate) readers: Vec<Reader>,
+    /// Nodes that may have released values which are not counted yet: each is to be taken for a consumer.
+    pub(crate) behind: Vec<Behind>,
+    /// How many records of the key's usage do not open: somebody may be missing.
+    pub(crate) damaged: u64,
+}
+
+/// Somebody who read one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reader {
+    pub(crate) caller: Caller,
+    /// The token's name.
+    pub(crate) name: Option<String>,
+    pub(crate) version: u32,
+    pub(crate) count: u64,
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+    /// The network of the last read.
+    pub(crate) network: Option<IpNet>,
+}
+
+/// A node that said that it counts, and then nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Behind {
+    /// The id of its log.
+    pub(crate) node: String,
+    /// Who ran it.
+    pub(crate) actor: String,
+    pub(crate) last: Timestamp,
+}
+
+/// A key that a token read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyRead {
+    pub(crate) environment: String,
+    pub(crate) id: KeyId,
+    /// Its name at that time.
+    pub(crate) name: Option<String>,
+    pub(crate) count: u64,
+    pub(crate) last: Timestamp,
+}
+
+/// What a token was used for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TokenUse {
+    /// Every scope that it was allowed something by.
+    pub(crate) scopes: Scopes,
+    /// Every environment that it was allowed something in.
+    pub(crate) environments: BTreeSet<String>,
+    pub(crate) keys: Vec<KeyRead>,
+    /// Whether it read more keys than are told apart.
+    pub(crate) more_keys: bool,
+    pub(crate) tally: Tally,
+    /// The first and the last day on which it was allowed anything, as the start of the day where no time is known.
+    pub(crate) first: Option<Timestamp>,
+    pub(crate) last: Option<Timestamp>,
+    pub(crate) damaged: u64,
+}
+
+impl Inner {
+    /// Who read a key in the last 90 days, over all nodes. What this node counted is in it to the last read.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store does not answer. Damaged records are counted in the answer.
+    pub(crate) async fn consumers(self: &Arc<Self>, realm: &Arc<Realm>, key: KeyId) -> Result<Consumers> {
+        self.flush_usage().await?;
+        // Before the counts are read: a node that is well now has put what it counted until then.
+        let behind = self.behind(realm).await?;
+        let from = day_of(self.now()).saturating_sub(ACTIVE_DAYS);
+        let mut readers: HashMap<(Caller, u32), Reader> = HashMap::new();
+        let mut damaged = 0;
+        for subject in [Subject::Key(key), Subject::REST] {
+            let found = self.rollups_of(realm, subject, from).await?;
+            damaged += found.damaged;
+            for row in found.rollups.into_iter().flat_map(|rollup| rollup.rows) {
+                let Of::Reader { caller, version } = row.of else {
+                    continue;
+                };
+                let (Some(first), Some(last), true) = (row.tally.first, row.tally.last, row.tally.live > 0) else {
+                    continue;
+                };
+                let version = version.unwrap_or(0);
+                let reader = Reader {
+                    caller: caller.clone(),
+                    name: row.name,
+                    version,
+                    count: row.tally.live,
+                    first,
+                    last,
+                    network: row.tally.network,
+                };
+                readers
+                    .entry((caller, version))
+                    .and_modify(|known| known.add(&reader))
+                    .or_insert(reader);
+            }
+        }
+        let mut readers: Vec<Reader> = readers.into_values().collect();
+        readers.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| a.caller.cmp(&b.caller)));
+        Ok(Consumers {
+            readers,
+            behind,
+            damaged,
+        })
+    }
+
+    /// The keys that a token read since a time, the last read first.
+    ///
+    /// # Errors
+    /// As [`Inner::use_of`].
+    pub(crate) async fn keys_read_by(
+        self: &Arc<Self>,
+        realm: &Arc<Realm>,
+        token: TokenId,
+        since: Timestamp,
+    ) -> Result<Vec<KeyRead>> {
+        let used = self.use_since(realm, token, day_of(since)).await?;
+        Ok(used.keys.into_iter().filter(|key| key.last >= since).collect())
+    }
+
+    /// What a token was used for, as far back as counts are kept. The realm is the token's own.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store does not answer. Damaged records are counted in the answer.
+    pub(crate) async fn use_of(self: &Arc<Self>, realm: &Arc<Realm>, token: TokenId) -> Result<TokenUse> {
+        self.use_since(realm, token, 0).await
+    }
+
+    async fn use_since(self: &Arc<Self>, realm: &Arc<Realm>, token: TokenId, from: u16) -> Result<TokenUse> {
+        self.flush_usage().await?;
+        let found = self.rollups_of(realm, Subject::Token(token), from).await?;
+        let mut used = TokenUse {
+            damaged: found.damaged,
+            ..TokenUse::default()
+        };
+        let mut keys: BTreeMap<(String, KeyId), KeyRead> = BTreeMap::new();
+        for rollup in found.rollups {
+            for row in rollup.rows {
+                let Of::Key { environment, key } = row.of else { continue };
+                used.add(&row.scopes, environment.as_deref(), &row.tally, rollup.day);
+                let (Some(last), true) = (row.tally.last, row.tally.live > 0 || row.tally.mocked > 0) else {
+                    continue;
+                };
+                let (Some(environment), Some(id)) = (environment, key) else {
+                    used.more_keys = true;
+                    continue;
+                };
+                let count = row.tally.live.saturating_add(row.tally.mocked);
+                let read = keys.entry((environment.clone(), id)).or_insert(KeyRead {
+                    environment,
+                    id,
+                    name: None,
+                    count: 0,
+                    last,
+                });
+                read.count = read.count.saturating_add(count);
+                read.last = read.last.max(last);
+                read.name = row.name.or(read.name.take());
+            }
+        }
+        used.keys = keys.into_values().collect();
+        used.keys.sort_by_key(|key| std::cmp::Reverse(key.last));
+        Ok(used)
+    }
+
+    /// The nodes whose sign says that they count, and is old. A node that only has another time shows it by going on.
+    async fn behind(&self, realm: &Arc<Realm>) -> Result<Vec<Behind>> {
+        let collection = realm.collection(kind::SIGN)?;
+        let own = self.own_sign(realm)?;
+        let mut suspects: Vec<(RecordId, Sign)> = Vec::new();
+        let mut after: Option<RecordId> = None;
+        loop {
+            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
+            for id in page.iter().filter(|id| **id != own) {
+                match self.read_sign(realm, id).await {
+                    Ok(Some(sign)) if self.is_suspect(&sign) => suspects.push((*id, sign)),
+                    Ok(_) => {}
+                    Err(Error::Integrity { .. }) => self.remember_damaged(id),
+                    Err(error) => return Err(error),
+                }
+            }
+            after = page.last().copied();
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        let mut waited = Duration::ZERO;
+        while !suspects.is_empty() && waited < SHOW {
+            tokio::time::sleep(LOOK).await;
+            waited += LOOK;
+            let mut still = Vec::new();
+            for (id, sign) in suspects {
+                let now = self.read_sign(realm, &id).await?;
+                if now.is_some_and(|now| (now.at, now.seq, now.at_rest) == (sign.at, sign.seq, sign.at_rest)) {
+                    still.push((id, sign));
+                }
+            }
+            suspects = still;
+        }
+        let behind = suspects.into_iter().map(|(_, sign)| Behind {
+            node: sign.log,
+            actor: sign.actor,
+            last: sign.at,
+        });
+        Ok(behind.collect())
+    }
+
+    fn is_suspect(&self, sign: &Sign) -> bool {
+        let age = self.now().duration_since(sign.at);
+        !sign.at_rest && age.abs() > FRESH && age < MISSED
+    }
+}
+
+impl Reader {
+    fn add(&mut self, other: &Reader) {
+        self.count = self.count.saturating_add(other.count);
+        self.first = self.first.min(other.first);
+        if other.last >= self.last {
+            (self.last, self.network) = (other.last, other.network);
+        }
+        if self.name.is_none() {
+            self.name.clone_from(&other.name);
+        }
+    }
+}
+
+impl TokenUse {
+    fn add(&mut self, scopes: &Scopes, environment: Option<&str>, tally: &Tally, day: u16) {
+        let released = tally.live > 0 || tally.mocked > 0;
+        scopes.iter().for_each(|scope| self.scopes.insert(scope));
+        if released {
+            self.scopes.insert(Scope::KeysRead);
+        }
+        self.tally.merge(tally);
+        if !released && scopes.is_empty() {
+            return;
+        }
+        self.environments.extend(environment.map(ToOwned::to_owned));
+        let start = Timestamp::from_second(i64::from(day) * 24 * 60 * 60).unwrap_or_default();
+        let (first, last) = (tally.first.unwrap_or(start), tally.last.unwrap_or(start));
+        self.first = Some(self.first.map_or(first, |known| known.min(first)));
+        self.last = Some(self.last.map_or(last, |known| known.max(last)));
+    }
+}

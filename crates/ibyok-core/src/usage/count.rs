@@ -1,0 +1,345 @@
+//! Counting in memory: cheap, bounded, and cut at a line of the log.
+//!
+//! A cut at line S takes everything that was counted of lines up to S, and nothing after. For that it waits for whoever had begun
+//! to write a line before S was looked up: those are *in flight* from before their line is appended until it is counted.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::mem;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ibyok_crypto::RealmTag;
+use ibyok_policy::{Scope, Scopes, TokenId};
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use super::caller::Caller;
+use super::tally::{Ended, Tally};
+use crate::authenticate::Holder;
+use crate::model::name::{KeyId, KeyName};
+use crate::realm::Realm;
+
+/// From how many different uses on they are added to the store without waiting for their time.
+const MANY: usize = 10_000;
+
+/// How many different uses are told apart; those beyond are counted together.
+const MOST: usize = 50_000;
+
+/// How long a cut waits for those in flight: longer than the log lets anybody wait. Whoever takes longer has released nothing,
+/// and is counted in the next cut.
+const PATIENCE: Duration = if cfg!(test) {
+    Duration::from_millis(300)
+} else {
+    Duration::from_secs(7)
+};
+
+/// What is counted together in memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct UseKey {
+    pub(super) caller: Caller,
+    /// The realm of the key's environment, and the key in it.
+    pub(super) key: Option<(RealmTag, KeyId)>,
+    pub(super) version: Option<u32>,
+    pub(super) day: u16,
+}
+
+/// Where what is counted goes, and under which names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Whereto {
+    pub(super) key_realm: Option<Arc<Realm>>,
+    pub(super) key_name: Option<KeyName>,
+    pub(super) token_realm: Option<Arc<Realm>>,
+    pub(super) token_name: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub(super) to: Whereto,
+    pub(super) tally: Tally,
+}
+
+/// What a token was allowed beside retrieving.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ScopeKey {
+    pub(super) token: TokenId,
+    pub(super) environment: Option<String>,
+    pub(super) day: u16,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Uses {
+    pub(super) reads: HashMap<UseKey, Counted>,
+    pub(super) scopes: HashMap<ScopeKey, (Arc<Holder>, Scopes)>,
+}
+
+impl Uses {
+    fn is_empty(&self) -> bool {
+        self.reads.is_empty() && self.scopes.is_empty()
+    }
+
+    fn add(&mut self, key: UseKey, to: impl FnOnce() -> Whereto, add: impl FnOnce(&mut Tally)) {
+        let key = if self.reads.len() < MOST || self.reads.contains_key(&key) {
+            key
+        } else {
+            UseKey {
+                caller: Caller::Others,
+                key: key.key.map(|(realm, _)| (realm, KeyId([0; 16]))),
+                version: None,
+                day: key.day,
+            }
+        };
+        let counted = self.reads.entry(key).or_insert_with(|| Counted {
+            to: to(),
+            tally: Tally::default(),
+        });
+        add(&mut counted.tally);
+    }
+
+    fn merge(&mut self, other: Uses) {
+        for (key, counted) in other.reads {
+            match self.reads.entry(key) {
+                Entry::Occupied(mut there) => there.get_mut().tally.merge(&counted.tally),
+                Entry::Vacant(free) => {
+                    free.insert(counted);
+                }
+            }
+        }
+        for (key, (holder, scopes)) in other.scopes {
+            let (_, there) = self.scopes.entry(key).or_insert((holder, Scopes::NONE));
+            scopes.iter().for_each(|scope| there.insert(scope));
+        }
+    }
+}
+
+/// One retrieval that is counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Once {
+    pub(super) ended: Ended,
+    pub(super) count: u64,
+    pub(super) at: Timestamp,
+    pub(super) source: Option<IpAddr>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counting {
+    state: Mutex<State>,
+    /// Nobody of the generation before is in flight any more.
+    landed: Notify,
+    /// There is something to be added to the store, or much of it.
+    pub(super) noted: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The line of the last cut.
+    cut: u64,
+    /// The last line that was counted.
+    highest: u64,
+    /// Counted of lines after the cut.
+    open: Uses,
+    /// Counted of lines up to the cut since it was taken.
+    late: Uses,
+    second: bool,
+    in_flight: [Generation; 2],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Generation {
+    count: u64,
+    /// Moves when those in flight are no longer waited for.
+    forgiven: u64,
+}
+
+impl State {
+    fn generation(&mut self, second: bool) -> &mut Generation {
+        let [one, two] = &mut self.in_flight;
+        if second { two } else { one }
+    }
+}
+
+/// Somebody who is about to write a line that will be counted.
+#[derive(Debug)]
+pub(super) struct Flight<'c> {
+    counting: &'c Counting,
+    second: bool,
+    forgiven: u64,
+}
+
+impl Counting {
+    /// To be held from before a line is appended until it is counted.
+    pub(super) fn begin(&self) -> Flight<'_> {
+        let mut state = self.state();
+        let second = state.second;
+        let generation = state.generation(second);
+        generation.count += 1;
+        Flight {
+            counting: self,
+            second,
+            forgiven: generation.forgiven,
+        }
+    }
+
+    /// Notes that a token was allowed something beside retrieving. No line is counted for it.
+    pub(super) fn scope(&self, holder: &Arc<Holder>, scope: Scope, environment: Option<&str>, day: u16) {
+        let mut state = self.state();
+        let first = state.open.is_empty();
+        let key = ScopeKey {
+            token: holder.id,
+            environment: environment.map(ToOwned::to_owned),
+            day,
+        };
+        if state.open.scopes.len() < MOST || state.open.scopes.contains_key(&key) {
+            let entry = state.open.scopes.entry(key);
+            let (_, scopes) = entry.or_insert_with(|| (Arc::clone(holder), Scopes::NONE));
+            scopes.insert(scope);
+        }
+        drop(state);
+        if first {
+            self.noted.notify_one();
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        let state = self.state();
+        state.open.is_empty() && state.late.is_empty()
+    }
+
+    /// Takes what was counted of all lines up to one, which is the last of the log or later; and says which.
+    pub(super) async fn cut(&self, last_seq: impl Fn() -> u64) -> (Uses, u64) {
+        let (mut uses, seq, second) = {
+            let mut state = self.state();
+            let seq = last_seq().max(state.highest).max(state.cut);
+            state.cut = seq;
+            let second = state.second;
+            state.second = !second;
+            let mut uses = mem::take(&mut state.late);
+            uses.merge(mem::take(&mut state.open));
+            (uses, seq, second)
+        };
+        let landed = async {
+            loop {
+                let landed = self.landed.notified();
+                if self.state().generation(second).count == 0 {
+                    return;
+                }
+                landed.await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, landed).await;
+        let mut state = self.state();
+        if waited.is_err() {
+            let generation = state.generation(second);
+            generation.count = 0;
+            generation.forgiven += 1;
+        }
+        uses.merge(mem::take(&mut state.late));
+        (uses, seq)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Flight<'_> {
+    /// Counts what is on the log now, under its line's number.
+    pub(super) fn note(self, seq: u64, key: UseKey, once: Once, to: impl FnOnce() -> Whereto) {
+        let mut state = self.counting.state();
+        state.highest = state.highest.max(seq);
+        let uses = if seq <= state.cut {
+            &mut state.late
+        } else {
+            &mut state.open
+        };
+        let before = uses.reads.len();
+        uses.add(key, to, |tally| tally.add(once.ended, once.count, once.at, once.source));
+        let wake = uses.reads.len() != before && (before == 0 || before == MANY);
+        drop(state);
+        if wake {
+            self.counting.noted.notify_one();
+        }
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        let mut state = self.counting.state();
+        let generation = state.generation(self.second);
+        if generation.forgiven != self.forgiven {
+            return;
+        }
+        generation.count = generation.count.saturating_sub(1);
+        let over = generation.count == 0 && self.second != state.second;
+        drop(state);
+        if over {
+            self.counting.landed.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(version: u32) -> UseKey {
+        UseKey {
+            caller: Caller::Operator("test".to_owned()),
+            key: None,
+            version: Some(version),
+            day: 1,
+        }
+    }
+
+    fn once() -> Once {
+        Once {
+            ended: Ended::Live,
+            count: 1,
+            at: Timestamp::UNIX_EPOCH,
+            source: None,
+        }
+    }
+
+    fn live(uses: &Uses) -> u64 {
+        uses.reads.values().map(|counted| counted.tally.live).sum()
+    }
+
+    #[tokio::test]
+    async fn a_cut_waits_for_whoever_is_about_to_be_counted() {
+        let counting = Arc::new(Counting::default());
+        let flight = counting.begin();
+        let cut = tokio::spawn({
+            let counting = Arc::clone(&counting);
+            async move { counting.cut(|| 5).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!cut.is_finished());
+        // One that begins now is not waited for, and belongs to the next cut.
+        counting.begin().note(6, read(1), once(), Whereto::default);
+        flight.note(5, read(1), once(), Whereto::default);
+        let (uses, seq) = cut.await.unwrap();
+        assert_eq!((live(&uses), seq), (1, 5));
+        assert_eq!(live(&counting.cut(|| 6).await.0), 1);
+    }
+
+    #[tokio::test]
+    async fn whoever_never_lands_does_not_hold_up_cuts_and_is_counted_in_the_end() {
+        let counting = Counting::default();
+        let flight = counting.begin();
+        assert_eq!(counting.cut(|| 5).await.1, 5);
+        assert_eq!(counting.cut(|| 6).await.1, 6);
+        flight.note(5, read(1), once(), Whereto::default);
+        assert_eq!(live(&counting.cut(|| 7).await.0), 1);
+    }
+
+    #[tokio::test]
+    async fn more_than_can_be_told_apart_is_counted_together_and_not_lost() {
+        let counting = Counting::default();
+        for version in 0..60_000 {
+            counting.begin().note(1, read(version), once(), Whereto::default);
+        }
+        let (uses, _) = counting.cut(|| 1).await;
+        assert_eq!((live(&uses), uses.reads.len()), (60_000, MOST + 1));
+    }
+}

@@ -1,0 +1,135 @@
+//! From memory into the store: about once a second while there are reads, and at the end.
+
+use std::collections::BTreeSet;
+use std::mem;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use ibyok_crypto::RealmTag;
+use tokio::time::Instant;
+
+use super::Usage;
+use super::books::{Add, Books};
+use super::rollup::Subject;
+use super::sign::OwnSign;
+use crate::clock::Clock;
+use crate::error::{Error, Part, Result};
+use crate::realm::Realm;
+use crate::vault::Inner;
+
+/// How often counts are added to the store while there are any.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How long the first count after a rest waits for others.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// How much of the time may go into it: a flush that took long makes the next one wait this many times as long, up to the most.
+const SHARE: u32 = 10;
+const AT_MOST: Duration = Duration::from_secs(2);
+
+/// Adds counts to the store as long as the vault lives.
+pub(crate) async fn keep_counts(vault: Weak<Inner>, usage: Arc<Usage>) {
+    let mut next = Instant::now();
+    loop {
+        // Woken by the first count after a flush; now and then it looks whether the vault is still there.
+        drop(tokio::time::timeout(EVERY, usage.counting.noted.notified()).await);
+        let idle = usage.counting.is_empty() && !usage.unfinished.load(Ordering::Acquire);
+        if !idle {
+            tokio::time::sleep_until(next.max(Instant::now() + GATHER)).await;
+        }
+        let Some(inner) = vault.upgrade() else { return };
+        if inner.closed.load(Ordering::Acquire) {
+            return;
+        }
+        if idle {
+            continue;
+        }
+        let began = Instant::now();
+        if let Err(error) = inner.flush_usage().await {
+            tracing::warn!(%error, "usage was not added to the store; it is tried again");
+        }
+        next = began + (began.elapsed() * SHARE).clamp(EVERY, AT_MOST);
+    }
+}
+
+impl Inner {
+    /// Adds everything that was counted until now to the store.
+    pub(crate) async fn flush_usage(self: &Arc<Self>) -> Result<()> {
+        self.flush_on_a_task(false).await
+    }
+
+    /// The last flush: from here on nothing of this node is missing.
+    pub(crate) async fn finish_usage(self: &Arc<Self>) {
+        if let Err(error) = self.flush_on_a_task(true).await {
+            tracing::warn!(%error, "usage was not added to the store; the next process counts it from the audit log");
+        }
+    }
+
+    /// On a task of its own: what is taken out of memory must not be lost with a caller that goes away.
+    async fn flush_on_a_task(self: &Arc<Self>, last: bool) -> Result<()> {
+        let inner = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            let mut books = inner.usage.books.lock().await;
+            let flushed = inner.flush(&mut books, last).await;
+            let resting = books.signs.values().all(|sign| sign.at_rest);
+            let unfinished = !books.are_saved() || !resting;
+            inner.usage.unfinished.store(unfinished, Ordering::Release);
+            flushed
+        });
+        task.await
+            .map_err(|_| Error::unavailable(Part::Store, "adding up usage was interrupted"))?
+    }
+
+    async fn flush(self: &Arc<Self>, books: &mut Books, last: bool) -> Result<()> {
+        let (uses, seq) = self.usage.counting.cut(|| self.log.last_seq()).await;
+        let mut active = BTreeSet::new();
+        books.waiting.extend(Add::all(uses));
+        let mut failure = None;
+        for add in mem::take(&mut books.waiting) {
+            if matches!(add.subject, Subject::Key(_)) {
+                active.insert(add.realm.tag());
+                books
+                    .signs
+                    .entry(add.realm.tag())
+                    .or_insert_with(|| OwnSign::new(&add.realm));
+            }
+            if let Err(error) = self.take_in(books, &add).await {
+                books.waiting.push(add);
+                failure = failure.or(Some(error));
+            }
+        }
+        let saved = self.save(books, seq).await;
+        books.tidy(self.clock.elapsed());
+        failure.map_or(saved, Err)?;
+        self.put_signs(books, &active, seq, last).await
+    }
+
+    async fn put_signs(&self, books: &mut Books, active: &BTreeSet<RealmTag>, seq: u64, last: bool) -> Result<()> {
+        for (tag, sign) in &mut books.signs {
+            let at_rest = last || !active.contains(tag);
+            // A process that is over before anybody could miss it leaves no sign.
+            let never = last && !sign.is_put();
+            if !never && (!at_rest || !sign.at_rest) {
+                self.put_sign(sign, seq, at_rest).await?;
+            }
+        }
+        // The keys of a realm are not held on to for a sign that says all.
+        books.signs.retain(|_, sign| !sign.at_rest);
+        Ok(())
+    }
+}
+
+impl OwnSign {
+    fn new(realm: &Arc<Realm>) -> Self {
+        OwnSign {
+            realm: Arc::clone(realm),
+            revision: None,
+            at_rest: false,
+        }
+    }
+
+    fn is_put(&self) -> bool {
+        self.revision.is_some()
+    }
+}

@@ -1,0 +1,98 @@
+//! Where retrievals are counted: after their line is on the log, before anything is released.
+
+use ibyok_audit::{Event, Receipt};
+use ibyok_policy::Scope;
+
+use super::caller::Caller;
+use super::count::{Once, UseKey, Whereto};
+use super::day_of;
+use super::tally::Ended;
+use crate::attempt::Attempt;
+use crate::authenticate::Principal;
+use crate::error::{Code, Error, Result};
+use crate::model::mode::Mode;
+use crate::vault::Inner;
+
+impl Inner {
+    /// Appends the line of a value that is about to be released, and counts it.
+    pub(crate) async fn append_use(&self, attempt: &Attempt<'_>, event: Event) -> Result<Receipt> {
+        let mocked = attempt.mode == Some(Mode::Mock.as_str());
+        let ended = if mocked { Ended::Mocked } else { Ended::Live };
+        self.append_counted(attempt, event, ended, true).await
+    }
+
+    /// As [`Inner::refusing`], and counts what was refused or failed for whoever asked with a valid token.
+    pub(crate) async fn refusing_use<T>(&self, attempt: &Attempt<'_>, outcome: Result<T>) -> Result<T> {
+        let Err(error) = outcome else { return outcome };
+        if attempt.caller.is_none() || matches!(error, Error::Unauthenticated) {
+            return self.refusing(attempt, Err(error)).await;
+        }
+        let ended = match error {
+            Error::Denied { .. } => Ended::Denied,
+            _ => Ended::Failed,
+        };
+        let event = attempt.refused(&error);
+        // The receipt releases nothing.
+        drop(
+            self.append_counted(attempt, event, ended, is_of_a_key(error.code().as_str()))
+                .await?,
+        );
+        Err(error)
+    }
+
+    async fn append_counted(
+        &self,
+        attempt: &Attempt<'_>,
+        event: Event,
+        ended: Ended,
+        of_a_key: bool,
+    ) -> Result<Receipt> {
+        let Some(caller) = &attempt.caller else {
+            return Ok(self.log.append(event).await?);
+        };
+        let flight = self.usage.counting.begin();
+        let receipt = self.log.append(event).await?;
+        let permitted = attempt.permitted.as_ref().filter(|_| of_a_key);
+        let key = UseKey {
+            caller: Caller::of(caller),
+            key: permitted.map(|(realm, id, _)| (realm.tag(), *id)),
+            version: attempt.version.filter(|_| ended == Ended::Live),
+            day: day_of(attempt.at),
+        };
+        let once = Once {
+            ended,
+            count: attempt.count,
+            at: attempt.at,
+            source: attempt.context.source,
+        };
+        flight.note(receipt.seq(), key, once, || Whereto {
+            key_realm: permitted.map(|(realm, ..)| realm.clone()),
+            key_name: permitted.map(|(.., name)| name.clone()),
+            token_realm: caller.holder().map(|holder| holder.realm.clone()),
+            token_name: caller.holder().map(|holder| holder.held.record.name.clone()),
+        });
+        Ok(receipt)
+    }
+
+    /// Notes that a token was allowed something: retrieving is counted where it happens.
+    pub(crate) fn scope_used(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        scope: Scope,
+        environment: Option<&str>,
+    ) {
+        if let (Principal::Token(holder), true) = (principal, scope != Scope::KeysRead) {
+            let day = day_of(attempt.at);
+            self.usage.counting.scope(holder, scope, environment, day);
+        }
+    }
+}
+
+/// Whether a refusal for this reason is one of a key that there is. What somebody only guesses at leaves no record of its own.
+pub(super) fn is_of_a_key(reason: &str) -> bool {
+    [Code::KeyDisabled, Code::VersionDisabled, Code::VersionDestroyed]
+        .iter()
+        .any(|code| code.as_str() == reason)
+        || reason == "limited"
+}

@@ -1,0 +1,68 @@
+//! Who used what: counted in memory when a line is on the log, added to small sealed records in the store about once a second.
+//!
+//! A retrieval is counted after its line is durable and before its value is released, under the line's number. A record of counts
+//! says up to which line of its node's log it counts, so that after a crash the lines since are counted from the log, and none
+//! twice. Each record is written by one node only.
+
+mod books;
+mod caller;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "rotation and the review of tokens ask this, and come after it")
+)]
+pub(crate) mod consumers;
+mod count;
+mod flush;
+mod hook;
+mod read;
+mod rollup;
+mod sign;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use sha2::{Digest, Sha256};
+
+use self::books::Books;
+use self::count::Counting;
+
+pub(crate) use caller::Caller;
+pub(crate) use flush::keep_counts;
+
+/// How long a reader counts as one that still uses a key.
+pub(crate) const ACTIVE_DAYS: u16 = 90;
+
+/// What a node counts.
+#[derive(Debug)]
+pub(crate) struct Usage {
+    counting: Counting,
+    books: tokio::sync::Mutex<Books>,
+    /// The node, as it stands in the ids of its records: its log's id, hashed.
+    node: [u8; 5],
+    /// Who opened the vault, for people who wonder which node it is.
+    actor: String,
+    /// Whether there is something that a flush would do even if nothing is counted.
+    unfinished: AtomicBool,
+}
+
+impl Usage {
+    pub(crate) fn new(log: &str, actor: &str) -> Arc<Self> {
+        let digest = Sha256::digest(log.as_bytes());
+        Arc::new(Usage {
+            counting: Counting::default(),
+            books: tokio::sync::Mutex::default(),
+            node: digest.first_chunk().copied().unwrap_or_default(),
+            actor: actor.to_owned(),
+            unfinished: AtomicBool::new(false),
+        })
+    }
+}
+
+/// The day of a time, counted from 1970, in UTC. A time outside of 1970 to 2149 is at the nearest end.
+pub(crate) fn day_of(at: jiff::Timestamp) -> u16 {
+    let days = at.as_second().div_euclid(24 * 60 * 60);
+    u16::try_from(days.max(0)).unwrap_or(u16::MAX)
+}

@@ -1,0 +1,66 @@
+//! Reading what all nodes counted.
+
+use std::sync::Arc;
+
+use ibyok_storage::RecordId;
+
+use super::books::WHAT;
+use super::rollup::{Rollup, RollupId, Subject, open_body};
+use crate::error::{Error, Result};
+use crate::realm::{PAGE, Realm};
+use crate::vault::Inner;
+
+/// What was found, and how many records of it do not open.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) rollups: Vec<Rollup>,
+    pub(super) damaged: u64,
+}
+
+impl Inner {
+    /// What all nodes counted of one subject since a day. One record that is damaged does not hide the others.
+    pub(super) async fn rollups_of(&self, realm: &Arc<Realm>, subject: Subject, from: u16) -> Result<Found> {
+        let collection = realm.collection(subject.kind())?;
+        let prefix = RollupId::of(subject, from, [0; 5], 0).subject;
+        let mut found = Found::default();
+        let mut after = RollupId::before(subject, from).map(|id| RecordId::new(collection, id));
+        loop {
+            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
+            for id in &page {
+                if id.id().first_chunk() != Some(&prefix) {
+                    return Ok(found);
+                }
+                if let Some(rollup) = self.read_rollup(realm, id, &mut found.damaged).await?
+                    && rollup.subject == subject
+                {
+                    found.rollups.push(rollup);
+                }
+            }
+            after = page.last().copied();
+            if page.len() < PAGE {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// One record, or `None` if it is gone or damaged; that is counted and remembered for `status`.
+    pub(super) async fn read_rollup(
+        &self,
+        realm: &Arc<Realm>,
+        id: &RecordId,
+        damaged: &mut u64,
+    ) -> Result<Option<Rollup>> {
+        let Some(stored) = self.store.get(id).await? else {
+            return Ok(None);
+        };
+        match open_body(realm, id, &stored, WHAT) {
+            Ok(rollup) => Ok(Some(rollup)),
+            Err(Error::Integrity { .. }) => {
+                *damaged = damaged.saturating_add(1);
+                self.remember_damaged(id);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The record of what one node counted of one key, or of one token, on one day.
+
+use std::sync::Arc;
+
+use ibyok_crypto::Secret;
+use ibyok_policy::{Scopes, TokenId};
+use ibyok_storage::{RecordId, Stored};
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::caller::Caller;
+use super::tally::Tally;
+use crate::error::{Error, Result};
+use crate::model::kind;
+use crate::model::name::KeyId;
+use crate::realm::{Realm, open_failed};
+
+/// How many rows one record has, so that none grows large. What has more rows goes on in the next part.
+pub(super) const ROWS_MAX: usize = 64;
+
+/// What is counted together on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Subject {
+    /// Who used a key: in the realm of its environment.
+    Key(KeyId),
+    /// What a token used: in the token's realm.
+    Token(TokenId),
+}
+
+impl Subject {
+    /// Where uses are counted that are more than can be told apart.
+    pub(super) const REST: Subject = Subject::Key(KeyId([0; 16]));
+
+    pub(super) fn kind(self) -> u8 {
+        match self {
+            Subject::Key(_) => kind::KEY_USE,
+            Subject::Token(_) => kind::TOKEN_USE,
+        }
+    }
+
+    fn prefix(self) -> [u8; 8] {
+        let bytes = match self {
+            Subject::Key(id) => id.0,
+            Subject::Token(id) => id.bytes(),
+        };
+        bytes.first_chunk().copied().unwrap_or_default()
+    }
+}
+
+/// The 16 bytes of a record's id: half of its subject's id, the day, the node, the part. So one subject's records are one range
+/// of a listing, and a record's day is known without opening it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct RollupId {
+    pub(super) subject: [u8; 8],
+    pub(super) day: u16,
+    pub(super) node: [u8; 5],
+    pub(super) part: u8,
+}
+
+impl RollupId {
+    pub(super) fn of(subject: Subject, day: u16, node: [u8; 5], part: u8) -> Self {
+        RollupId {
+            subject: subject.prefix(),
+            day,
+            node,
+            part,
+        }
+    }
+
+    pub(super) fn bytes(self) -> [u8; 16] {
+        let [a, b] = self.day.to_be_bytes();
+        let day_and_node = [a, b].into_iter().chain(self.node).chain([self.part]);
+        let mut all = self.subject.into_iter().chain(day_and_node);
+        std::array::from_fn(|_| all.next().unwrap_or_default())
+    }
+
+    #[cfg(test)]
+    pub(super) fn parse(bytes: &[u8; 16]) -> Option<Self> {
+        let (subject, rest) = bytes.split_first_chunk::<8>()?;
+        let (day, rest) = rest.split_first_chunk::<2>()?;
+        let (node, rest) = rest.split_first_chunk::<5>()?;
+        Some(RollupId {
+            subject: *subject,
+            day: u16::from_be_bytes(*day),
+            node: *node,
+            part: *rest.first()?,
+        })
+    }
+
+    /// The id right before the first that a subject may have on a day, for a listing that begins after it.
+    pub(super) fn before(subject: Subject, day: u16) -> Option<[u8; 16]> {
+        let first = RollupId::of(subject, day, [0; 5], 0);
+        u128::from_be_bytes(first.bytes()).checked_sub(1).map(u128::to_be_bytes)
+    }
+}
+
+/// The sealed body.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rollup {
+    pub(super) rev: u64,
+    /// The node's log, and up to which of its lines everything that belongs to these rows is counted.
+    pub(super) node: String,
+    pub(super) seq: u64,
+    pub(super) subject: Subject,
+    pub(super) day: u16,
+    pub(super) rows: Vec<Row>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Row {
+    pub(super) of: Of,
+    /// The name of the token, or of the key: as it was then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    /// What else a token was allowed to do.
+    #[serde(default, skip_serializing_if = "no_scopes")]
+    pub(super) scopes: Scopes,
+    pub(super) tally: Tally,
+}
+
+fn no_scopes(scopes: &Scopes) -> bool {
+    scopes.is_empty()
+}
+
+impl Row {
+    pub(super) fn merge(&mut self, other: &Row) {
+        self.tally.merge(&other.tally);
+        self.scopes = self.scopes.iter().chain(other.scopes.iter()).collect();
+        if self.name.is_none() {
+            self.name.clone_from(&other.name);
+        }
+    }
+}
+
+/// What a row counts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Of {
+    /// Of a key: who, and which version. No version is one that was mocked or not served.
+    Reader {
+        caller: Caller,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+    },
+    /// Of a token: which key. No key is one that it may not have or that there is not.
+    Key {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        environment: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<KeyId>,
+    },
+}
+
+impl Of {
+    /// Where rows go that are more than one day's records of a subject hold.
+    pub(super) fn others(&self) -> Of {
+        match self {
+            Of::Reader { version, .. } => Of::Reader {
+                caller: Caller::Others,
+                version: *version,
+            },
+            Of::Key { .. } => Of::Key {
+                environment: None,
+                key: None,
+            },
+        }
+    }
+}
+
+/// Opens the body of a record that is no cached one.
+pub(super) fn open_body<T: DeserializeOwned>(
+    realm: &Arc<Realm>,
+    id: &RecordId,
+    stored: &Stored,
+    what: &str,
+) -> Result<T> {
+    let body: Secret = realm
+        .keys
+        .open_record(&realm.place(id), &stored.bytes)
+        .map_err(|error| open_failed(what.to_owned(), error))?;
+    serde_json::from_slice(body.expose_secret()).map_err(|_| Error::integrity(what))
+}
+
+/// Seals the body of a record that is no cached one.
+pub(super) fn seal_body<T: Serialize>(realm: &Arc<Realm>, id: &RecordId, body: &T, what: &str) -> Result<Vec<u8>> {
+    let body = serde_json::to_vec(body).map_err(|_| Error::integrity(what))?;
+    realm
+        .keys
+        .seal_record(&realm.place(id), &body)
+        .map_err(|error| open_failed(what.to_owned(), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_id_tells_its_day(subject: [u8; 16], day: u16, node: [u8; 5], part: u8) {
+            let id = RollupId::of(Subject::Key(KeyId(subject)), day, node, part);
+            prop_assert_eq!(RollupId::parse(&id.bytes()), Some(id));
+        }
+
+        #[test]
+        fn a_listing_from_a_day_has_that_day_and_none_before(subject: [u8; 16], day in 1u16.., node: [u8; 5], part: u8) {
+            let subject = Subject::Key(KeyId(subject));
+            let before = RollupId::before(subject, day).unwrap();
+            prop_assert!(RollupId::of(subject, day, node, part).bytes() > before);
+            prop_assert!(RollupId::of(subject, day - 1, node, part).bytes() <= before);
+        }
+    }
+}

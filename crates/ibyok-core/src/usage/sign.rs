@@ -1,0 +1,85 @@
+//! A node's sign of life: that it counts in a realm, and whether everything that it counted is in the store.
+
+use std::sync::Arc;
+
+use ibyok_storage::{Error as StorageError, Expect, RecordId, Revision};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::rollup::{open_body, seal_body};
+use crate::error::{Error, Result};
+use crate::model::kind;
+use crate::model::name::from_base62;
+use crate::realm::Realm;
+use crate::vault::Inner;
+
+/// The sealed body of a sign of life.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sign {
+    /// The node's log.
+    pub(super) log: String,
+    /// Who runs it.
+    pub(super) actor: String,
+    /// When it was last at one with the store, and up to which of its lines.
+    pub(super) at: Timestamp,
+    pub(super) seq: u64,
+    /// Whether it has counted nothing since: it is then idle or gone, and nothing of it is missing.
+    pub(super) at_rest: bool,
+}
+
+impl Sign {
+    const WHAT: &'static str = "a node's sign of life";
+}
+
+/// What a node knows of its own sign in a realm.
+#[derive(Debug)]
+pub(super) struct OwnSign {
+    pub(super) realm: Arc<Realm>,
+    pub(super) revision: Option<Revision>,
+    pub(super) at_rest: bool,
+}
+
+impl Inner {
+    pub(super) fn own_sign(&self, realm: &Realm) -> Result<RecordId> {
+        let log = from_base62(self.log.id()).ok_or_else(|| Error::integrity("the audit log's id"))?;
+        realm.record(kind::SIGN, log)
+    }
+
+    /// Puts this node's sign. Nobody else writes it, so another revision is one of our own whose answer was lost.
+    pub(super) async fn put_sign(&self, own: &mut OwnSign, seq: u64, at_rest: bool) -> Result<()> {
+        let id = self.own_sign(&own.realm)?;
+        let sign = Sign {
+            log: self.log.id().to_owned(),
+            actor: self.usage.actor.clone(),
+            at: self.now(),
+            seq,
+            at_rest,
+        };
+        let bytes = seal_body(&own.realm, &id, &sign, Sign::WHAT)?;
+        let known = own.revision.take();
+        let put = match known {
+            Some(revision) => self.store.put(&id, &bytes, Expect::Revision(revision)).await,
+            None => Err(StorageError::Conflict),
+        };
+        let revision = match put {
+            Err(StorageError::Conflict | StorageError::Exists) => {
+                let there = self.store.get(&id).await?.map(|stored| stored.revision);
+                let expect = there.map_or(Expect::Absent, Expect::Revision);
+                self.store.put(&id, &bytes, expect).await?
+            }
+            other => other?,
+        };
+        own.revision = Some(revision);
+        own.at_rest = at_rest;
+        Ok(())
+    }
+
+    /// A node's sign as it stands.
+    pub(super) async fn read_sign(&self, realm: &Arc<Realm>, id: &RecordId) -> Result<Option<Sign>> {
+        let stored = self.store.get(id).await?;
+        stored
+            .map(|stored| open_body(realm, id, &stored, Sign::WHAT))
+            .transpose()
+    }
+}
