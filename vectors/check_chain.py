@@ -18,8 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FIELDS = (
     "v seq time log prev action phase outcome reason principal namespace environment key key_id "
-    "version mode target record rev count client request_id trace_id"
+    "version mode mode_source target record rev count client request_id trace_id"
 ).split()
+# Lines that were written before it was added.
+WITHOUT_MODE_SOURCE = [field for field in FIELDS if field != "mode_source"]
 
 
 class Bad(Exception):
@@ -73,7 +75,7 @@ def check_lines(log, lines):
             event = json.loads(line)
         except ValueError as error:
             raise Bad(f"line {number} is not JSON") from error
-        if list(event) != FIELDS or encode(event) != line:
+        if list(event) not in (FIELDS, WITHOUT_MODE_SOURCE) or encode(event) != line:
             raise Bad(f"line {number} is not in the one form that a line has")
         if (event["v"], event["seq"], event["log"]) != (1, number, log):
             raise Bad(f"line {number} is not the one that belongs there")

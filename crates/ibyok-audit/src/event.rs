@@ -32,6 +32,7 @@ pub struct Event {
     pub(crate) key_id: Option<String>,
     pub(crate) version: Option<u64>,
     pub(crate) mode: Option<String>,
+    pub(crate) mode_source: Option<String>,
     pub(crate) target: Option<(String, String)>,
     pub(crate) record: Option<String>,
     pub(crate) rev: Option<u64>,
@@ -71,6 +72,7 @@ impl Event {
             key_id: None,
             version: None,
             mode: None,
+            mode_source: None,
             target: None,
             record: None,
             rev: None,
@@ -101,6 +103,8 @@ impl Event {
         key_id,
         /// `live` or `mock`.
         mode,
+        /// Which tier decided the mode: `guardrail`, `key_override` or `tenant_setting`.
+        mode_source,
         /// The id of the record that is changed.
         record,
         /// The caller's request id.

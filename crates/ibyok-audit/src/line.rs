@@ -9,7 +9,7 @@ use crate::chain::Head;
 use crate::event::Event;
 use crate::receipt::EventTicket;
 
-/// Longer lines are not ours: 15 texts of 256 characters, each escaped as two units of 6 bytes, fit in.
+/// Longer lines are not ours: 16 texts of 256 characters, each escaped as two units of 6 bytes, fit in.
 pub(crate) const LINE_LIMIT: usize = 64 * 1024;
 
 /// The part of a line that does not depend on its place in the chain, made on the caller's task.
@@ -66,6 +66,7 @@ fn tail(event: &Event) -> String {
     field(&mut out, "key_id", event.key_id.as_deref());
     number(&mut out, "version", event.version);
     field(&mut out, "mode", event.mode.as_deref());
+    field(&mut out, "mode_source", event.mode_source.as_deref());
     target(&mut out, event);
     field(&mut out, "record", event.record.as_deref());
     number(&mut out, "rev", event.rev);
@@ -161,7 +162,7 @@ mod tests {
             "0000000000000000000000000000000000000000000000000000000000000000",
             r#"","action":"key.retrieve","phase":null,"outcome":"allowed","reason":null,"principal":{"kind":"anonymous","#,
             r#""id":null,"name":null,"chain":null},"namespace":null,"environment":null,"key":"a\"\\\u001b\u2028\ud83d\ude00","#,
-            r#""key_id":null,"version":null,"mode":null,"target":null,"record":null,"rev":null,"count":1,"#,
+            r#""key_id":null,"version":null,"mode":null,"mode_source":null,"target":null,"record":null,"rev":null,"count":1,"#,
             r#""client":{"ip":null,"user_agent":null},"request_id":null,"trace_id":null}"#
         );
         assert_eq!(String::from_utf8(line(&event)).unwrap(), expected);
@@ -177,6 +178,7 @@ mod tests {
             .key(&long)
             .key_id(&long)
             .mode(&long)
+            .mode_source(&long)
             .record(&long)
             .request_id(&long)
             .trace_id(&long)

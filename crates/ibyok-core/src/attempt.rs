@@ -30,6 +30,7 @@ pub(crate) struct Attempt<'c> {
     pub(crate) key_id: Option<String>,
     pub(crate) version: Option<u32>,
     pub(crate) mode: Option<&'static str>,
+    pub(crate) mode_source: Option<&'static str>,
     pub(crate) target: Option<(&'static str, String)>,
     pub(crate) record: Option<String>,
     pub(crate) rev: Option<u64>,
@@ -56,6 +57,7 @@ impl<'c> Attempt<'c> {
             key_id: None,
             version: None,
             mode: None,
+            mode_source: None,
             target: None,
             record: None,
             rev: None,
@@ -130,6 +132,9 @@ impl<'c> Attempt<'c> {
         }
         if let Some(mode) = self.mode {
             event = event.mode(mode);
+        }
+        if let Some(source) = self.mode_source {
+            event = event.mode_source(source);
         }
         if let Some((kind, id)) = &self.target {
             event = event.target(*kind, id);

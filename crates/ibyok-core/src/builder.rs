@@ -17,6 +17,7 @@ use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::context::RequestContext;
 use crate::error::{Error, Part, Result};
 use crate::floors::Floors;
+use crate::guardrails::Guardrails;
 use crate::lease::Lease;
 use crate::model::environment::Class;
 use crate::model::kind;
@@ -52,6 +53,7 @@ struct Options {
     clock: Arc<dyn Clock>,
     cache_bytes: u64,
     key_cache_ttl: Duration,
+    guardrails: Guardrails,
     home: Namespace,
     actor: String,
     id: Option<VaultId>,
@@ -73,6 +75,7 @@ impl VaultBuilder<(), (), ()> {
             clock: Arc::new(SystemClock),
             cache_bytes: CACHE_BYTES,
             key_cache_ttl: KEY_CACHE_TTL,
+            guardrails: Guardrails::default(),
             home: Namespace::default(),
             actor: "ibyok".to_owned(),
             id: None,
@@ -163,6 +166,12 @@ impl<S, K, L> VaultBuilder<S, K, L> {
     /// retrieval, so that a KMS's own log shows each.
     pub fn key_cache_ttl(mut self, ttl: Duration) -> Self {
         self.options.key_cache_ttl = ttl;
+        self
+    }
+
+    /// What this node serves in a class of environments, whatever the vault says; nothing of the kind unless given.
+    pub fn guardrails(mut self, guardrails: Guardrails) -> Self {
+        self.options.guardrails = guardrails;
         self
     }
 
@@ -293,6 +302,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             refusals: Refusals::default(),
             usage: Arc::clone(&usage),
             key_cache_ttl: options.key_cache_ttl,
+            guardrails: options.guardrails,
             turns: Turns::default(),
             closed: AtomicBool::new(false),
             damaged_records: Mutex::default(),

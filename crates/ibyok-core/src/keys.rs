@@ -84,6 +84,7 @@ impl Session {
         if let Some(number) = one_version(&held.record, key)? {
             info.versions.retain(|version| version.version == number);
         }
+        self.inner.tell_mode(&permit.realm, &mut info).await;
         Ok(info)
     }
 
@@ -197,7 +198,9 @@ impl Session {
                     })
                 },
             );
-            changed.await
+            let mut info = changed.await?;
+            self.inner.tell_mode(&realm, &mut info).await;
+            Ok(info)
         }
         .await;
         self.inner.refusing(&attempt, outcome).await

@@ -34,14 +34,18 @@ mod find_token;
 mod floors;
 #[cfg(test)]
 mod forging;
+mod guardrails;
 mod incidents;
 mod issue;
 mod keys;
 mod lease;
 mod list;
+mod mock_value;
 mod model;
+mod modes;
 mod opening;
 mod page;
+mod provider;
 mod realm;
 mod recording;
 mod records;
@@ -64,6 +68,7 @@ pub use builder::{VaultBuilder, vault_in};
 pub use clock::{Clock, SystemClock};
 pub use context::RequestContext;
 pub use error::{Code, Error, Part, Result};
+pub use guardrails::Guardrails;
 pub use incidents::{
     DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, NotRevoked, ProviderPages, Reach, ReportLine,
     Step,
@@ -72,11 +77,12 @@ pub use model::environment::{Class, EnvironmentInfo};
 pub use model::incident::{ACCOUNT_MAX, Closing, IncidentId, IncidentInfo, IncidentNote};
 pub use model::key::{KeyInfo, Role, Stamp, StateChange, VersionInfo};
 pub use model::key_ref::KeyRef;
-pub use model::mode::Mode;
+pub use model::mode::{Mode, ModeSource};
 pub use model::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 pub use model::token::{AccessToken, Expiry, Issued, TokenInfo, TokenRequest, attenuate, token_id};
 pub use model::which_version::WhichVersion;
 pub use model::write::{Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};
+pub use modes::EnvironmentMode;
 pub use page::{Page, PageRequest};
 pub use retrieve::{Released, ReleasedInfo};
 pub use session::{Session, WhoAmI};

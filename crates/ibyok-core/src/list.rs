@@ -116,9 +116,12 @@ impl Session {
         let allowed = self
             .inner
             .allowed(asked.attempt, asked.principal, asked.scope, namespace, environment, key);
-        Ok(allowed
-            .is_ok()
-            .then(|| record.summary(namespace, asked.environment, KeyId(*id.id()))))
+        if allowed.is_err() {
+            return Ok(None);
+        }
+        let mut info = record.summary(namespace, asked.environment, KeyId(*id.id()));
+        self.inner.tell_mode(realm, &mut info).await;
+        Ok(Some(info))
     }
 }
 

@@ -26,6 +26,11 @@ pub(crate) trait Record: Serialize + DeserializeOwned + Send + Sync {
     fn set_rev(&mut self, rev: u64);
     fn entry(held: Arc<Held<Self>>) -> Entry;
     fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>>;
+
+    /// What stands where no record is, if that says something too.
+    fn absent() -> Option<Self> {
+        None
+    }
 }
 
 impl Record for KeyRecord {
@@ -98,6 +103,10 @@ impl Record for SettingsRecord {
             _ => None,
         }
     }
+
+    fn absent() -> Option<Self> {
+        Some(SettingsRecord::default())
+    }
 }
 
 impl Record for IncidentRecord {
@@ -161,20 +170,25 @@ impl Inner {
 
     /// A record as it stands in the store now.
     pub(crate) async fn read<R: Record>(&self, realm: &Realm, id: &RecordId) -> Result<Option<Held<R>>> {
-        let stored = self.store.get(id).await?;
-        let held = stored.map(|stored| open_record::<R>(realm, id, &stored)).transpose();
-        // After the read: what somebody took away meanwhile has its floor by now.
-        let floor = self.floors.of(id)?;
-        let below = |held: &Held<R>| floor.is_some_and(|floor| held.record.rev() < floor);
-        match held {
-            Ok(Some(held)) if !below(&held) => Ok(Some(held)),
-            Ok(None) if floor.is_none() => Ok(None),
-            Ok(_) => Err(self.damaged(id, R::WORD)),
-            Err(error @ Error::Integrity { .. }) => {
-                self.remember_damaged(id);
-                Err(error)
+        let mut known = None;
+        loop {
+            let stored = self.store.get(id).await?;
+            let held = stored.map(|stored| open_record::<R>(realm, id, &stored)).transpose();
+            // After the read: what somebody took away meanwhile has its floor by now.
+            let floor = self.floors.of(id)?;
+            let below = |held: &Held<R>| floor.is_some_and(|floor| held.record.rev() < floor);
+            match held {
+                Ok(Some(held)) if !below(&held) => return Ok(Some(held)),
+                Ok(None) if floor.is_none() => return Ok(None),
+                // The change that raised it may have been put just after this read: what is read now is not older than it.
+                Ok(_) if floor != known => known = floor,
+                Ok(_) => return Err(self.damaged(id, R::WORD)),
+                Err(error @ Error::Integrity { .. }) => {
+                    self.remember_damaged(id);
+                    return Err(error);
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => Err(error),
         }
     }
 

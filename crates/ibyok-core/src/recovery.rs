@@ -15,6 +15,7 @@ use crate::context::RequestContext;
 use crate::error::Result;
 use crate::floors::Note;
 use crate::model::key::{KeyRecord, Stamp};
+use crate::model::settings::SettingsRecord;
 use crate::model::token::TokenRecord;
 use crate::realm::Realm;
 use crate::records::Record;
@@ -58,15 +59,22 @@ impl Inner {
                 self.finish_record(note, &realm, actor, Action::TokenRevoke, apply)
                     .await
             }
+            TakeAway::LiveOfEnvironment => {
+                let apply = |record: &mut SettingsRecord, _: &Stamp| record.take_away(note.what());
+                self.finish_record(note, &realm, actor, Action::SettingsChange, apply)
+                    .await
+            }
             what => {
                 let action = match what {
                     TakeAway::RemoveKey => Action::KeyRemove,
                     TakeAway::Compromise { .. } => Action::IncidentOpen,
                     TakeAway::RetireVersion(_) => Action::KeyRetire,
                     TakeAway::DestroyVersion(_) => Action::KeyDestroy,
-                    TakeAway::DisableKey | TakeAway::DisableVersion(_) | TakeAway::RevokeToken { .. } => {
-                        Action::KeyDisable
-                    }
+                    TakeAway::LiveOfKey(_) => Action::KeyMode,
+                    TakeAway::DisableKey
+                    | TakeAway::DisableVersion(_)
+                    | TakeAway::LiveOfEnvironment
+                    | TakeAway::RevokeToken { .. } => Action::KeyDisable,
                 };
                 let apply = |record: &mut KeyRecord, stamp: &Stamp| record.take_away(what, stamp);
                 self.finish_record(note, &realm, actor, action, apply).await
@@ -98,7 +106,7 @@ impl Inner {
             by: actor.to_owned(),
         };
         let edit = |_: &mut Attempt<'_>, record: Option<R>| {
-            let Some(mut record) = record else {
+            let Some(mut record) = record.or_else(R::absent) else {
                 return Ok(Edit::Unchanged(()));
             };
             let rev = record.rev();

@@ -18,9 +18,10 @@ use crate::authorize::Permit;
 use crate::cache::Held;
 use crate::context::RequestContext;
 use crate::error::{Error, Part, Result};
+use crate::mock_value::mock_fields;
 use crate::model::key::{KeyRecord, VersionRecord};
 use crate::model::key_ref::KeyRef;
-use crate::model::mode::Mode;
+use crate::model::mode::{Mode, ModeSource};
 use crate::model::name::{EnvironmentName, FieldName, KeyId, KeyName};
 use crate::realm::open_failed;
 use crate::vault::Inner;
@@ -31,6 +32,7 @@ pub(crate) struct Loaded {
     permit: Permit,
     held: Arc<Held<KeyRecord>>,
     mode: Mode,
+    source: ModeSource,
 }
 
 /// A value, opened and not yet released.
@@ -74,7 +76,7 @@ pub struct ReleasedInfo {
     /// Whether the value is the real one.
     pub mode: Mode,
     /// Which tier decided the mode.
-    pub mode_source: &'static str,
+    pub mode_source: ModeSource,
 }
 
 impl Released {
@@ -140,7 +142,12 @@ impl Opened {
         if !receipt.is_for(ticket) {
             return Err(Error::unavailable(Part::AuditLog, "the receipt is for another request"));
         }
-        let Loaded { permit, held, mode } = self.loaded;
+        let Loaded {
+            permit,
+            held,
+            mode,
+            source,
+        } = self.loaded;
         let environment = permit.realm.name.environment.clone();
         let environment = environment.ok_or_else(|| Error::integrity("a key of no environment"))?;
         Ok(Released {
@@ -153,15 +160,28 @@ impl Opened {
                 variable: held.record.variable.clone(),
                 version: self.version,
                 mode,
-                mode_source: "tenant_setting",
+                mode_source: source,
             },
         })
     }
 }
 
 impl Inner {
-    /// The whole journey.
+    /// The whole journey, once more for a key that was switched to mock mode on the way: nobody notices but the log.
     pub(crate) async fn retrieve(
+        self: &Arc<Self>,
+        action: Action,
+        asking: &Asking,
+        reference: &KeyRef,
+        context: &RequestContext,
+    ) -> Result<Released> {
+        match self.retrieve_once(action, asking, reference, context).await {
+            Err(Error::Conflict { .. }) => self.retrieve_once(action, asking, reference, context).await,
+            other => other,
+        }
+    }
+
+    async fn retrieve_once(
         self: &Arc<Self>,
         action: Action,
         asking: &Asking,
@@ -177,11 +197,14 @@ impl Inner {
         let ticket = event.ticket();
         let receipt = self.append_use(&attempt, event).await?;
         let unchanged = self.unchanged(&opened, epoch).await;
+        if matches!(unchanged, Err(Error::Conflict { .. })) {
+            attempt.reason = Some("mode_changed");
+        }
         self.refusing_use(&attempt, unchanged).await?;
         opened.release(receipt, ticket)
     }
 
-    async fn open_if_permitted(
+    pub(crate) async fn open_if_permitted(
         self: &Arc<Self>,
         attempt: &mut Attempt<'_>,
         asking: &Asking,
@@ -199,24 +222,25 @@ impl Inner {
         let held = self.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
-        let settings = self.environment_settings(&permit.realm).await?;
-        let mode = held.record.mode.or(settings.record.mode).unwrap_or(Mode::Live);
-        Ok(Loaded { permit, held, mode })
+        let (mode, source) = self.mode_of(&permit.realm, &held.record).await?;
+        Ok(Loaded {
+            permit,
+            held,
+            mode,
+            source,
+        })
     }
 
-    /// Unwraps the data key, and opens the fields that were asked for.
+    /// Unwraps the data key, and opens the fields that were asked for; in mock mode nothing is unwrapped.
     fn open(&self, attempt: &mut Attempt<'_>, loaded: Loaded, reference: &KeyRef) -> Result<Opened> {
-        attempt.mode = Some(loaded.mode.as_str());
-        if loaded.mode != Mode::Live {
-            return Err(Error::invalid(
-                "the key is in mock mode",
-                "this version makes no mock values",
-            ));
-        }
+        (attempt.mode, attempt.mode_source) = (Some(loaded.mode.as_str()), Some(loaded.source.as_str()));
         let label = loaded.permit.label();
         let version = loaded.held.record.served(&label, reference.version())?;
         attempt.version = Some(version.number);
-        let fields = open_fields(&loaded.permit, version, reference.field())?;
+        let fields = match loaded.mode {
+            Mode::Live => open_fields(&loaded.permit, version, reference.field())?,
+            Mode::Mock => mock_fields(&loaded.permit, &loaded.held.record, version, reference.field())?,
+        };
         Ok(Opened {
             version: version.number,
             fields,
@@ -225,7 +249,7 @@ impl Inner {
     }
 
     /// Once more, now that the line is durable: are token and key still what the permit was given for?
-    async fn unchanged(self: &Arc<Self>, opened: &Opened, epoch: u64) -> Result<()> {
+    pub(crate) async fn unchanged(self: &Arc<Self>, opened: &Opened, epoch: u64) -> Result<()> {
         let loaded = &opened.loaded;
         if let Some(holder) = loaded.permit.principal.holder() {
             let times = valid_at(&holder.held.record.grant, &holder.restrictions, self.now());
@@ -240,6 +264,12 @@ impl Inner {
             .filter(|held| held.record.removed.is_none())
             .ok_or_else(|| no_key(&loaded.permit))?;
         held.record.served(&loaded.permit.label(), opened.version.into())?;
+        let (mode, _) = self.mode_of(&loaded.permit.realm, &held.record).await?;
+        if loaded.mode == Mode::Live && mode != Mode::Live {
+            return Err(Error::Conflict {
+                what: format!("the mode of `{}` was changed meanwhile", loaded.permit.label()),
+            });
+        }
         if let Some(holder) = loaded.permit.principal.holder() {
             self.still(holder).await?;
         }
@@ -254,7 +284,7 @@ pub(crate) fn no_key(permit: &Permit) -> Error {
     }
 }
 
-fn no_field(key: &KeyName, field: &FieldName) -> Error {
+pub(crate) fn no_field(key: &KeyName, field: &FieldName) -> Error {
     Error::NotFound {
         what: format!("field `{field}` of key `{key}`"),
         hint: Some("`keys show` lists the fields".to_owned()),

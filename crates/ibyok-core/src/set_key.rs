@@ -17,6 +17,7 @@ use crate::model::key_ref::KeyRef;
 use crate::model::name::FieldName;
 use crate::model::write::{Imported, KeyWrite, Written, check_variable};
 use crate::model::{Sealed, kind};
+use crate::provider::{Told, look_at, refuse_mocks};
 use crate::realm::open_failed;
 use crate::session::Session;
 
@@ -63,9 +64,7 @@ impl Session {
         let permit = self.permit(attempt, Scope::KeysWrite, key).await?;
         whole_key(key)?;
         write.check()?;
-        if write.variable.is_none() {
-            check_variable(&permit.key.variable())?;
-        }
+        refuse_mocks(write, &permit.label())?;
         let fingerprint = write
             .fields
             .get(&FieldName::value())
@@ -103,7 +102,8 @@ impl Session {
                         _ => {}
                     }
                     let created = live.is_none();
-                    let record = with_new_version(attempt, &permit, record, write)?;
+                    let told = look_at(write, live.and_then(|record| record.provider.as_deref()));
+                    let record = with_new_version(attempt, &permit, record, write, &told)?;
                     let version = record.last_version;
                     attempt.version = Some(version);
                     let written = Written {
@@ -112,6 +112,10 @@ impl Session {
                         version,
                         state: Role::Current.as_str(),
                         created,
+                        provider: told.provider,
+                        recognised: told.recognised,
+                        variable: record.variable.clone(),
+                        warnings: told.warnings,
                     };
                     let outcome = if created {
                         Imported::Created(written)
@@ -149,11 +153,13 @@ fn with_new_version(
     permit: &Permit,
     record: Option<KeyRecord>,
     write: &KeyWrite,
+    told: &Told,
 ) -> Result<KeyRecord> {
     let stamp = Stamp {
         at: attempt.at,
         by: permit.principal.by(),
     };
+    let created = record.as_ref().is_none_or(|record| record.removed.is_some());
     let mut record = record.unwrap_or_else(|| first(permit, &stamp));
     if record.removed.take().is_some() {
         record = KeyRecord {
@@ -174,11 +180,11 @@ fn with_new_version(
         .versions
         .push(seal_version(permit, number, Role::Current, write, &stamp)?);
     record.last_version = number;
-    if let Some(provider) = &write.provider {
-        record.provider = Some(provider.clone());
-    }
-    if let Some(variable) = &write.variable {
-        record.variable.clone_from(variable);
+    record.provider.clone_from(&told.provider);
+    match (&write.variable, created) {
+        (Some(variable), _) => record.variable.clone_from(variable),
+        (None, true) => record.variable = usual_variable(permit, told)?,
+        (None, false) => {}
     }
     if let Some(labels) = &write.labels {
         record.labels.clone_from(labels);
@@ -190,6 +196,13 @@ fn with_new_version(
 pub(crate) fn next_number(record: &KeyRecord) -> Result<u32> {
     let number = record.last_version.checked_add(1);
     number.ok_or_else(|| Error::invalid("no version number is left", "use another name"))
+}
+
+/// The variable of a new key: its provider's usual one, else its name in capitals.
+fn usual_variable(permit: &Permit, told: &Told) -> Result<String> {
+    let variable = told.variable().map_or_else(|| permit.key.variable(), str::to_owned);
+    check_variable(&variable)?;
+    Ok(variable)
 }
 
 fn first(permit: &Permit, stamp: &Stamp) -> KeyRecord {

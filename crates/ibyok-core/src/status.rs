@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::builder::FORMAT;
 use crate::error::Result;
+use crate::guardrails::Guardrails;
 use crate::realm::RealmName;
 use crate::vault::{Inner, Vault};
 
@@ -32,6 +33,8 @@ pub struct Status {
     pub environments: BTreeMap<String, String>,
     /// `cryptographic` if every environment has a KEK of its own, else `policy only`.
     pub separation: &'static str,
+    /// What this node serves in a class of environments, whatever the vault says.
+    pub guardrails: Guardrails,
     /// What somebody should look at.
     pub warnings: Vec<String>,
 }
@@ -139,6 +142,7 @@ impl Vault {
             audit,
             separation: if separate { "cryptographic" } else { "policy only" },
             environments,
+            guardrails: inner.guardrails,
             warnings,
         })
     }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::model::key::{KeyRecord, Role, Stamp, StateChange, VersionRecord};
+use crate::model::mode::Mode;
+use crate::model::settings::SettingsRecord;
 use crate::model::token::{Revocation, TokenRecord};
 
 /// What is taken away.
@@ -14,6 +16,10 @@ pub(crate) enum TakeAway {
     RetireVersion(u32),
     DestroyVersion(u32),
     RemoveKey,
+    /// Live values, of one key: it is set to mock, or has no mode of its own any more.
+    LiveOfKey(Option<Mode>),
+    /// Live values, of the keys of an environment that have no mode of their own.
+    LiveOfEnvironment,
     RevokeToken {
         keep_children: bool,
     },
@@ -32,7 +38,11 @@ impl TakeAway {
                 Some(number)
             }
             TakeAway::Compromise { version, .. } => Some(version),
-            TakeAway::DisableKey | TakeAway::RemoveKey | TakeAway::RevokeToken { .. } => None,
+            TakeAway::DisableKey
+            | TakeAway::RemoveKey
+            | TakeAway::LiveOfKey(_)
+            | TakeAway::LiveOfEnvironment
+            | TakeAway::RevokeToken { .. } => None,
         }
     }
 
@@ -50,6 +60,8 @@ impl fmt::Display for TakeAway {
             TakeAway::RetireVersion(number) => write!(f, "retire-version:{number}"),
             TakeAway::DestroyVersion(number) => write!(f, "destroy-version:{number}"),
             TakeAway::RemoveKey => f.write_str("remove-key"),
+            TakeAway::LiveOfKey(mode) => write!(f, "live-of-key:{}", mode.map_or("inherit", Mode::as_str)),
+            TakeAway::LiveOfEnvironment => f.write_str("live-of-environment"),
             TakeAway::RevokeToken { keep_children: false } => f.write_str("revoke-token"),
             TakeAway::RevokeToken { keep_children: true } => f.write_str("revoke-token:keep-children"),
             TakeAway::Compromise { version, freeze: false } => write!(f, "compromise:{version}"),
@@ -65,6 +77,9 @@ impl FromStr for TakeAway {
         match text {
             "disable-key" => Ok(TakeAway::DisableKey),
             "remove-key" => Ok(TakeAway::RemoveKey),
+            "live-of-key:mock" => Ok(TakeAway::LiveOfKey(Some(Mode::Mock))),
+            "live-of-key:inherit" => Ok(TakeAway::LiveOfKey(None)),
+            "live-of-environment" => Ok(TakeAway::LiveOfEnvironment),
             "revoke-token" => Ok(TakeAway::RevokeToken { keep_children: false }),
             "revoke-token:keep-children" => Ok(TakeAway::RevokeToken { keep_children: true }),
             other => {
@@ -135,8 +150,17 @@ impl KeyRecord {
                     .is_some_and(|v| v.compromise(stamp));
                 frozen || marked
             }
-            TakeAway::RevokeToken { .. } => false,
+            TakeAway::LiveOfKey(mode) => std::mem::replace(&mut self.mode, mode) != mode,
+            TakeAway::LiveOfEnvironment | TakeAway::RevokeToken { .. } => false,
         }
+    }
+}
+
+impl SettingsRecord {
+    /// Takes something away; `false` if it is away already.
+    pub(crate) fn take_away(&mut self, what: TakeAway) -> bool {
+        let mock = Some(Mode::Mock);
+        what == TakeAway::LiveOfEnvironment && std::mem::replace(&mut self.mode, mock) != mock
     }
 }
 
@@ -173,6 +197,9 @@ mod tests {
             TakeAway::RetireVersion(8),
             TakeAway::DestroyVersion(u32::MAX),
             TakeAway::RemoveKey,
+            TakeAway::LiveOfKey(Some(Mode::Mock)),
+            TakeAway::LiveOfKey(None),
+            TakeAway::LiveOfEnvironment,
             TakeAway::RevokeToken { keep_children: true },
             TakeAway::RevokeToken { keep_children: false },
             TakeAway::Compromise {

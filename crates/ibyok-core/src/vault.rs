@@ -15,6 +15,7 @@ use crate::change::Turns;
 use crate::clock::{Clock, SteadyClock};
 use crate::error::Result;
 use crate::floors::Floors;
+use crate::guardrails::Guardrails;
 use crate::lease::Lease;
 use crate::realm::{Realm, Realms};
 use crate::refusals::Refusals;
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) refusals: Refusals,
     pub(crate) usage: Arc<Usage>,
     pub(crate) key_cache_ttl: Duration,
+    pub(crate) guardrails: Guardrails,
     pub(crate) turns: Turns,
     /// Whether the audit log was closed for good.
     pub(crate) closed: AtomicBool,

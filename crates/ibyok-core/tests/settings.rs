@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use ibyok_core::settings::{Given, Locations, Settings};
-use ibyok_core::{Code, Error};
+use ibyok_core::{Class, Code, Error, Guardrails, Mode};
 
 fn locations(home: &Path) -> Locations {
     Locations::new(home.join("data"), home.join("config"))
@@ -56,14 +56,51 @@ fn what_is_wrong_is_named() {
         ("IBYOK_ENV", "whole", "whole"),
         ("IBYOK_TRUSTED_PROXIES", "10.0.0.0/40", "10.0.0.0/40"),
         ("IBYOK_AUDIT", "/a,/b", "two directories"),
-        ("PROD_MODE_FORCED", "mock", "PROD_MODE_FORCED"),
+        ("PROD_MODE_FORCED", "mocked", "PROD_MODE_FORCED"),
+        ("STAGING_MODE_FORCED", "Live", "STAGING_MODE_FORCED"),
         ("DEV_MODE_FORCED", "", "DEV_MODE_FORCED"),
+        ("PROD_MOCK_ALLOWED", "yes", "PROD_MOCK_ALLOWED"),
+        ("PROD_MOCK_ALLOWED", "", "PROD_MOCK_ALLOWED"),
     ] {
         let error = resolve(home.path(), &Given::default(), &[(name, value)]).unwrap_err();
         assert_eq!(error.code(), Code::Invalid, "{name}={value}");
         assert!(error.to_string().contains(word), "{name}={value}: {error}");
         assert!(error.hint().is_some());
     }
+}
+
+#[test]
+fn guardrails_come_by_flag_variable_and_file() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("data/ibyok");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(
+        directory.join("vault.toml"),
+        "dev_mode_forced = \"mock\"\nstaging_mode_forced = \"mock\"\nprod_mode_forced = \"mock\"\nprod_mock_allowed = true\n",
+    )
+    .unwrap();
+    let flags = given(|given| given.prod_mode_forced = Some("live".to_owned()));
+    let variables = [("PROD_MODE_FORCED", "mock"), ("STAGING_MODE_FORCED", "live")];
+    let guardrails = resolve(home.path(), &flags, &variables).unwrap().guardrails;
+    let expected = Guardrails::default()
+        .force(Class::Dev, Mode::Mock)
+        .force(Class::Staging, Mode::Live)
+        .force(Class::Prod, Mode::Live)
+        .allow_prod_mock(true);
+    assert_eq!(guardrails, expected);
+    let none = tempfile::tempdir().unwrap();
+    let guardrails = resolve(none.path(), &Given::default(), &[]).unwrap().guardrails;
+    assert_eq!(guardrails, Guardrails::default());
+}
+
+#[test]
+fn production_is_not_forced_to_what_it_is_forbidden() {
+    let home = tempfile::tempdir().unwrap();
+    let both = |allowed| [("PROD_MODE_FORCED", "mock"), ("PROD_MOCK_ALLOWED", allowed)];
+    let error = resolve(home.path(), &Given::default(), &both("false")).unwrap_err();
+    assert_eq!(error.code(), Code::Invalid, "{error}");
+    assert!(resolve(home.path(), &Given::default(), &both("true")).is_ok());
+    assert!(resolve(home.path(), &Given::default(), &[("PROD_MODE_FORCED", "mock")]).is_ok());
 }
 
 #[test]

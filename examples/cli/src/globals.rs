@@ -101,4 +101,40 @@ pub(crate) struct SettingFlags {
         help_heading = "Settings of the vault"
     )]
     pub(crate) durability: Option<String>,
+    /// The one mode of environments of class dev here, whatever the vault says: `mock` or `live` [variable: DEV_MODE_FORCED]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "MODE",
+        help_heading = "Settings of the vault"
+    )]
+    pub(crate) dev_mode_forced: Option<String>,
+    /// The one mode of environments of class staging here [variable: STAGING_MODE_FORCED]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "MODE",
+        help_heading = "Settings of the vault"
+    )]
+    pub(crate) staging_mode_forced: Option<String>,
+    /// The one mode of environments of class prod here [variable: PROD_MODE_FORCED]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "MODE",
+        help_heading = "Settings of the vault"
+    )]
+    pub(crate) prod_mode_forced: Option<String>,
+    /// Whether keys and environments of class prod may be set to mock: `true` or `false` [variable: PROD_MOCK_ALLOWED]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "BOOL",
+        help_heading = "Settings of the vault"
+    )]
+    pub(crate) prod_mock_allowed: Option<String>,
 }

@@ -48,6 +48,18 @@ pub struct Args {
     /// A network of proxies whose word on a client's address is believed; may be repeated (IBYOK_TRUSTED_PROXIES)
     #[arg(long, value_name = "CIDR")]
     pub trusted_proxy: Vec<String>,
+    /// The one mode of environments of class dev, whatever the vault says: `mock` or `live` (DEV_MODE_FORCED)
+    #[arg(long, value_name = "MODE")]
+    pub dev_mode_forced: Option<String>,
+    /// The one mode of environments of class staging (STAGING_MODE_FORCED)
+    #[arg(long, value_name = "MODE")]
+    pub staging_mode_forced: Option<String>,
+    /// The one mode of environments of class prod (PROD_MODE_FORCED)
+    #[arg(long, value_name = "MODE")]
+    pub prod_mode_forced: Option<String>,
+    /// Whether keys and environments of class prod may be set to mock: `true` or `false` (PROD_MOCK_ALLOWED)
+    #[arg(long, value_name = "BOOL")]
+    pub prod_mock_allowed: Option<String>,
     /// Speak plain HTTP also to other machines
     #[arg(long)]
     pub insecure_http: bool,
@@ -73,6 +85,10 @@ impl Args {
         given.key_cache_ttl.clone_from(&self.key_cache_ttl);
         given.durability.clone_from(&self.durability);
         given.trusted_proxies = (!self.trusted_proxy.is_empty()).then(|| self.trusted_proxy.join(","));
+        given.dev_mode_forced.clone_from(&self.dev_mode_forced);
+        given.staging_mode_forced.clone_from(&self.staging_mode_forced);
+        given.prod_mode_forced.clone_from(&self.prod_mode_forced);
+        given.prod_mock_allowed.clone_from(&self.prod_mock_allowed);
         given
     }
 }

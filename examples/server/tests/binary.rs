@@ -209,8 +209,9 @@ fn what_is_wrong_is_said_with_a_hint_and_an_exit_code() {
         (&["--trusted-proxy", "10.0.0.0/99"], &[], 2, "trusted_proxies"),
         (&["--log", "loud"], &[], 2, "level"),
         (&["--nonsense"], &[], 2, "--nonsense"),
-        (&[], &[("PROD_MODE_FORCED", "mock")], 2, "PROD_MODE_FORCED"),
-        (&[], &[("DEV_MODE_FORCED", "live")], 2, "DEV_MODE_FORCED"),
+        (&[], &[("PROD_MODE_FORCED", "mocked")], 2, "PROD_MODE_FORCED"),
+        (&[], &[("DEV_MODE_FORCED", "")], 2, "DEV_MODE_FORCED"),
+        (&["--prod-mock-allowed", "maybe"], &[], 2, "PROD_MOCK_ALLOWED"),
         (&["--env", "Prod"], &[], 2, "Prod"),
         (&["--vault", empty], &[], 4, "no vault"),
     ] {

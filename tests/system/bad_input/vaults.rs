@@ -189,6 +189,6 @@ fn a_setting_that_nobody_knows_is_named() {
         .env("IBYOK_DURABILITY", "hopefully")
         .run()
         .fails(2, "invalid");
-    get(&home).env("PROD_MODE_FORCED", "mock").run().fails(2, "invalid");
+    get(&home).env("PROD_MODE_FORCED", "mocked").run().fails(2, "invalid");
     all_is_well(&home);
 }

@@ -79,6 +79,7 @@ pub struct Entry {
     pub key_id: Option<String>,
     pub version: Option<u64>,
     pub mode: Option<String>,
+    pub mode_source: Option<String>,
     pub target: Option<EntryTarget>,
     pub record: Option<String>,
     pub rev: Option<u64>,

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Sealed;
-use super::mode::Mode;
+use super::mode::{Mode, ModeSource};
 use super::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 use super::which_version::WhichVersion;
 use crate::error::Error;
@@ -255,6 +255,9 @@ impl KeyRecord {
             version: self.current().map(|v| v.number),
             state: self.current().map(VersionRecord::state),
             disabled: self.disabled,
+            mode_override: self.mode,
+            mode: None,
+            mode_source: None,
             created: self.created,
             created_by: self.created_by.clone(),
             versions_count: self.versions.len(),
@@ -290,6 +293,12 @@ pub struct KeyInfo {
     pub state: Option<&'static str>,
     /// Whether the whole key is disabled.
     pub disabled: bool,
+    /// The mode that the key has whatever its environment's is, if it has one.
+    pub mode_override: Option<Mode>,
+    /// The mode that it is served in on this node; `None` where it is refused, since settings cannot be read.
+    pub mode: Option<Mode>,
+    /// Which tier decided that.
+    pub mode_source: Option<ModeSource>,
     /// When the key was made.
     pub created: Timestamp,
     /// Who made it.

@@ -29,9 +29,9 @@ const VARIABLE_MAX: usize = 128;
 pub struct KeyWrite {
     /// The fields of the new version; `value` is the key itself.
     pub fields: BTreeMap<FieldName, Secret>,
-    /// The provider; unchanged if `None`.
+    /// The provider; if `None` unchanged, and at first recognised by the value's shape.
     pub provider: Option<String>,
-    /// The variable that programs read it from; unchanged if `None`, at first the name in capitals.
+    /// The variable that programs read it from; if `None` unchanged, at first the provider's usual one, else the name in capitals.
     pub variable: Option<String>,
     /// Labels; unchanged if `None`.
     pub labels: Option<BTreeMap<String, String>>,
@@ -147,6 +147,16 @@ pub struct Written {
     /// Whether the key was made by this write.
     #[serde(skip)]
     pub created: bool,
+    /// The provider.
+    pub provider: Option<String>,
+    /// Whether the provider was recognised by the value's shape, and not named.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recognised: bool,
+    /// The variable that programs read it from.
+    pub variable: String,
+    /// What a person should look at: a value that does not look like a key of its provider.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// What importing one value came to.

@@ -12,6 +12,7 @@ use crate::keys::whole_key;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp};
 use crate::model::key_ref::KeyRef;
 use crate::model::write::{KeyWrite, Written};
+use crate::provider::{look_at, refuse_mocks};
 use crate::retrieve::no_key;
 use crate::session::Session;
 use crate::set_key::{next_number, seal_version};
@@ -36,6 +37,7 @@ impl Session {
         let permit = self.permit(attempt, Scope::KeysRotate, key).await?;
         whole_key(key)?;
         write.check()?;
+        refuse_mocks(write, &permit.label())?;
         let stamp = Stamp {
             at: attempt.at,
             by: permit.principal.by(),
@@ -61,6 +63,10 @@ impl Session {
                 version: number,
                 state: Role::Pending.as_str(),
                 created: false,
+                warnings: look_at(write, record.provider.as_deref()).warnings,
+                provider: record.provider.clone(),
+                recognised: false,
+                variable: record.variable.clone(),
             };
             Ok(match replaced {
                 Some(what) => Edit::TakesAway(record, written, what),

@@ -40,12 +40,23 @@ pub struct Given {
     pub durability: Option<String>,
     /// `--trusted-proxy`, `IBYOK_TRUSTED_PROXIES`: networks, separated by commas.
     pub trusted_proxies: Option<String>,
+    /// `--dev-mode-forced`, `DEV_MODE_FORCED`: the one mode of environments of class dev, `mock` or `live`.
+    pub dev_mode_forced: Option<String>,
+    /// `--staging-mode-forced`, `STAGING_MODE_FORCED`: the same of class staging.
+    pub staging_mode_forced: Option<String>,
+    /// `--prod-mode-forced`, `PROD_MODE_FORCED`: the same of class prod.
+    pub prod_mode_forced: Option<String>,
+    /// `--prod-mock-allowed`, `PROD_MOCK_ALLOWED`: whether keys and environments of class prod may be set to mock.
+    #[serde(default, deserialize_with = "super::guardrails::word_or_bool")]
+    pub prod_mock_allowed: Option<String>,
 }
 
 impl Given {
     /// What variables say. One that is set and empty counts as not said.
     #[must_use]
     pub fn from_environment(environment: &BTreeMap<String, String>) -> Self {
+        // An empty guardrail is one that cannot be read, and not one that is not there.
+        let guardrail = |name: &str| environment.get(name).cloned();
         let get = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
         Given {
             vault: get("IBYOK_VAULT"),
@@ -60,6 +71,10 @@ impl Given {
             key_cache_ttl: get("IBYOK_KEY_CACHE_TTL"),
             durability: get("IBYOK_DURABILITY"),
             trusted_proxies: get("IBYOK_TRUSTED_PROXIES"),
+            dev_mode_forced: guardrail("DEV_MODE_FORCED"),
+            staging_mode_forced: guardrail("STAGING_MODE_FORCED"),
+            prod_mode_forced: guardrail("PROD_MODE_FORCED"),
+            prod_mock_allowed: guardrail("PROD_MOCK_ALLOWED"),
         }
     }
 
@@ -114,6 +129,10 @@ impl Given {
             key_cache_ttl: or(&self.key_cache_ttl, &below.key_cache_ttl),
             durability: or(&self.durability, &below.durability),
             trusted_proxies: or(&self.trusted_proxies, &below.trusted_proxies),
+            dev_mode_forced: or(&self.dev_mode_forced, &below.dev_mode_forced),
+            staging_mode_forced: or(&self.staging_mode_forced, &below.staging_mode_forced),
+            prod_mode_forced: or(&self.prod_mode_forced, &below.prod_mode_forced),
+            prod_mock_allowed: or(&self.prod_mock_allowed, &below.prod_mock_allowed),
         }
     }
 }

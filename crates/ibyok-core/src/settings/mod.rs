@@ -23,6 +23,7 @@
 
 mod directory;
 mod given;
+mod guardrails;
 mod kek;
 mod reopening;
 
@@ -42,6 +43,7 @@ pub use self::kek::{KekChoice, Passphrase};
 use self::reopening::ReopeningStore;
 use crate::builder::{VaultBuilder, vault_in};
 use crate::error::{Error, Result};
+use crate::guardrails::Guardrails;
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::vault::Vault;
 
@@ -97,6 +99,8 @@ pub struct Settings {
     pub key_cache_ttl: Duration,
     /// The peers whose word on a client's address is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// What this node serves in a class of environments, whatever the vault says.
+    pub guardrails: Guardrails,
     config: PathBuf,
 }
 
@@ -114,10 +118,9 @@ impl Settings {
     /// Resolves what flags, the environment and the vault's own file say.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the setting and where it came from: an unknown key in the file, a value that does not parse, a
-    /// setting of a thing that is not built, or a mode that is forced while there are no modes.
+    /// [`Error::Invalid`] naming the setting and where it came from: an unknown key in the file, a value that does not parse, or a
+    /// setting of a thing that is not built.
     pub fn resolve(flags: &Given, environment: &BTreeMap<String, String>, locations: &Locations) -> Result<Self> {
-        refuse_forced_modes(environment)?;
         refuse_password_in_flag(flags)?;
         let above = flags.or(&Given::from_environment(environment));
         let directory = above
@@ -144,6 +147,7 @@ impl Settings {
             environment: all.environment.as_deref().map(str::parse).transpose()?,
             key_cache_ttl: period("key_cache_ttl", all.key_cache_ttl.as_deref().unwrap_or("5m"))?,
             trusted_proxies: networks(all.trusted_proxies.as_deref())?,
+            guardrails: guardrails::resolve(&all)?,
             store: all.store.filter(|store| store != "file"),
             directory,
             config: locations.config.join("ibyok"),
@@ -272,6 +276,7 @@ impl Settings {
             .shared_kek(kek)
             .audit(sink)
             .key_cache_ttl(self.key_cache_ttl)
+            .guardrails(self.guardrails)
             .opened_by(actor);
         if self.audit_to_stdout {
             builder.also_audit(StdoutSink::new())
@@ -296,18 +301,6 @@ impl Settings {
             hint: Some(hint.to_owned()),
         }
     }
-}
-
-fn refuse_forced_modes(environment: &BTreeMap<String, String>) -> Result<()> {
-    for name in ["DEV_MODE_FORCED", "STAGING_MODE_FORCED", "PROD_MODE_FORCED"] {
-        if environment.contains_key(name) {
-            return Err(Error::invalid(
-                format!("`{name}` is set, and this version has no modes to force"),
-                "unset it: every value would be live in spite of it",
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Whoever lists the machine's processes reads flags.

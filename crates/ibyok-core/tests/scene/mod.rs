@@ -50,20 +50,43 @@ impl Scene {
         self.opened_again("audit").await
     }
 
+    /// Another node with guardrails of its own.
+    pub(crate) async fn node_with(&self, guardrails: ibyok_core::Guardrails) -> Vault {
+        self.builder("audit-of-a-guarded-node")
+            .await
+            .guardrails(guardrails)
+            .open()
+            .await
+            .unwrap()
+    }
+
+    /// The one record of a kind that the store holds.
+    pub(crate) async fn record_of_kind(&self, kind: u8) -> ibyok_storage::RecordId {
+        use ibyok_storage::Store;
+        let changes = self.store.changes(Default::default()).await.unwrap().changes;
+        let mut of_kind = changes.iter().map(|change| change.id);
+        of_kind.find(|id| id.collection().kind().as_u8() == kind).unwrap()
+    }
+
     async fn opened_again(&self, audit: &str) -> Vault {
+        self.builder(audit).await.open().await.unwrap()
+    }
+
+    async fn builder(
+        &self,
+        audit: &str,
+    ) -> ibyok_core::VaultBuilder<
+        std::sync::Arc<dyn ibyok_core::Store>,
+        Vec<std::sync::Arc<dyn ibyok_core::Kek>>,
+        FileSink,
+    > {
         let kek = LocalKek::from_file(&self.scratch.path().join("kek")).unwrap();
         let sink = FileSink::builder(self.scratch.path().join(audit))
             .durability(Durability::Written)
             .open()
             .await
             .unwrap();
-        Vault::builder()
-            .store(self.store.clone())
-            .kek(kek)
-            .audit(sink)
-            .open()
-            .await
-            .unwrap()
+        Vault::builder().store(self.store.clone()).kek(kek).audit(sink)
     }
 
     pub(crate) fn operator(&self) -> Session {

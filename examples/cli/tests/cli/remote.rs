@@ -186,7 +186,7 @@ fn a_server_does_not_start_where_it_should_not() {
     let place = Place::new();
     place.ibyok(&["serve", "--listen", "0.0.0.0:0"]).fails(2);
     place.ibyok(&["serve", "--listen", "nonsense"]).fails(2);
-    place.ibyok(&["serve"]).env("PROD_MODE_FORCED", "mock").fails(2);
+    place.ibyok(&["serve"]).env("PROD_MODE_FORCED", "mocked").fails(2);
     Place::empty().ibyok(&["serve"]).fails(4);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     place

@@ -118,7 +118,7 @@ fn settings_that_make_no_sense_are_named() {
     place
         .ibyok(&["--store", "postgres://u:SENTINEL@h/d", "status"])
         .fails(2);
-    place.ibyok(&["status"]).env("PROD_MODE_FORCED", "mock").fails(2);
+    place.ibyok(&["status"]).env("PROD_MODE_FORCED", "mocked").fails(2);
     fs::write(place.vault().join("vault.toml"), "kek = \"local\"\ncolour = \"red\"\n").unwrap();
     let done = place.ibyok(&["status"]).fails(2);
     assert!(done.err.contains("colour"), "{done:?}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
-use ibyok_core::{EnvironmentName, KeyId, KeyInfo, KeyRef, Mode, Page, Session};
+use ibyok_core::{EnvironmentName, KeyId, KeyInfo, KeyRef, Mode, ModeSource, Page, Session};
 use serde::Serialize;
 
 use super::page;
@@ -103,7 +103,7 @@ struct Value<'a> {
 struct ModeInfo<'a> {
     environment: &'a str,
     effective_mode: Mode,
-    source: &'a str,
+    source: ModeSource,
 }
 
 #[derive(Serialize)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, RawQuery};
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
-use ibyok_core::{ExposeSecret, FieldName, KeyId, Mode, Released, Secret, WhichVersion};
+use ibyok_core::{ExposeSecret, FieldName, KeyId, Mode, ModeSource, Released, Secret, WhichVersion};
 use serde::{Serialize, Serializer};
 
 use super::key_ref;
@@ -36,7 +36,7 @@ struct Value<'a> {
     id: KeyId,
     version: u32,
     mode: Mode,
-    mode_source: &'a str,
+    mode_source: ModeSource,
     provider: Option<&'a str>,
     variable: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

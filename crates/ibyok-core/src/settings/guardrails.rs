@@ -1,0 +1,59 @@
+//! Guardrails as settings: a word that cannot be read is refused, and never taken for none.
+
+use serde::{Deserialize, Deserializer};
+
+use super::Given;
+use crate::error::{Error, Result};
+use crate::guardrails::Guardrails;
+use crate::model::mode::Mode;
+
+/// Resolves what was given.
+///
+/// # Errors
+/// [`Error::Invalid`] naming the variable, for what is neither of the two words of each; and for production that is forced to
+/// mock and at the same time said not to be.
+pub(super) fn resolve(given: &Given) -> Result<Guardrails> {
+    let guardrails = Guardrails {
+        dev: mode("DEV_MODE_FORCED", given.dev_mode_forced.as_deref())?,
+        staging: mode("STAGING_MODE_FORCED", given.staging_mode_forced.as_deref())?,
+        prod: mode("PROD_MODE_FORCED", given.prod_mode_forced.as_deref())?,
+        prod_mock_allowed: allowed(given.prod_mock_allowed.as_deref())?.unwrap_or(false),
+    };
+    if guardrails.prod == Some(Mode::Mock) && given.prod_mock_allowed.is_some() && !guardrails.prod_mock_allowed {
+        return Err(Error::invalid(
+            "`PROD_MODE_FORCED` is `mock`, and `PROD_MOCK_ALLOWED` is `false`",
+            "leave one of them out",
+        ));
+    }
+    Ok(guardrails)
+}
+
+fn mode(name: &str, text: Option<&str>) -> Result<Option<Mode>> {
+    let parsed = text.map(str::parse).transpose();
+    parsed.map_err(|_| Error::invalid_name(name, text.unwrap_or_default(), "`mock` or `live`, or not set at all"))
+}
+
+fn allowed(text: Option<&str>) -> Result<Option<bool>> {
+    let parsed = text.map(str::parse).transpose();
+    parsed.map_err(|_| {
+        Error::invalid_name(
+            "PROD_MOCK_ALLOWED",
+            text.unwrap_or_default(),
+            "`true` or `false`, or not set at all",
+        )
+    })
+}
+
+/// In the file it may be a word or one of the language's own.
+pub(super) fn word_or_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum WordOrBool {
+        Bool(bool),
+        Word(String),
+    }
+    Ok(Some(match WordOrBool::deserialize(deserializer)? {
+        WordOrBool::Bool(yes) => yes.to_string(),
+        WordOrBool::Word(word) => word,
+    }))
+}
