@@ -7,6 +7,7 @@ use ibyok_storage::{RecordId, Revision};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use crate::model::attestation::AttestationRecord;
 use crate::model::incident::IncidentRecord;
 use crate::model::key::KeyRecord;
 use crate::model::settings::SettingsRecord;
@@ -33,6 +34,7 @@ pub(crate) enum Entry {
     Token(Arc<Held<TokenRecord>>),
     Settings(Arc<Held<SettingsRecord>>),
     Incident(Arc<Held<IncidentRecord>>),
+    Attestation(Arc<Held<AttestationRecord>>),
 }
 
 #[derive(Clone, Debug)]
@@ -45,6 +47,7 @@ impl Weighter<RecordId, Entry> for Bytes {
             Entry::Token(held) => held.size,
             Entry::Settings(held) => held.size,
             Entry::Incident(held) => held.size,
+            Entry::Attestation(held) => held.size,
         };
         OVERHEAD + u64::try_from(size).unwrap_or(u64::MAX / 2)
     }

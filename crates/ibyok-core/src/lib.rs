@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod attempt;
+mod attest;
 mod audit_view;
 mod authenticate;
 mod authorize;
@@ -63,6 +64,7 @@ mod usage;
 mod vault;
 
 // The public interface is:
+pub use attest::SharedValue;
 pub use audit_view::verify_log;
 pub use builder::{VaultBuilder, vault_in};
 pub use clock::{Clock, SystemClock};
@@ -73,6 +75,7 @@ pub use incidents::{
     DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, NotRevoked, ProviderPages, Reach, ReportLine,
     Step,
 };
+pub use model::attestation::{ATTESTED_ITEMS, Attestation};
 pub use model::environment::{Class, EnvironmentInfo};
 pub use model::incident::{ACCOUNT_MAX, Closing, IncidentId, IncidentInfo, IncidentNote};
 pub use model::key::{KeyInfo, Role, Stamp, StateChange, VersionInfo};

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cache::{Entry, Held};
 use crate::error::{Error, Result};
+use crate::model::attestation::AttestationRecord;
 use crate::model::incident::IncidentRecord;
 use crate::model::key::KeyRecord;
 use crate::model::kind;
@@ -128,6 +129,30 @@ impl Record for IncidentRecord {
     fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
         match entry {
             Entry::Incident(held) => Some(held),
+            _ => None,
+        }
+    }
+}
+
+impl Record for AttestationRecord {
+    const KIND: u8 = kind::ATTESTATION;
+    const WORD: &'static str = "record of attestations";
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+
+    fn set_rev(&mut self, rev: u64) {
+        self.rev = rev;
+    }
+
+    fn entry(held: Arc<Held<Self>>) -> Entry {
+        Entry::Attestation(held)
+    }
+
+    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
+        match entry {
+            Entry::Attestation(held) => Some(held),
             _ => None,
         }
     }

@@ -23,7 +23,7 @@ use crate::model::key::{KeyRecord, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::mode::{Mode, ModeSource};
 use crate::model::name::{EnvironmentName, FieldName, KeyId, KeyName};
-use crate::realm::open_failed;
+use crate::realm::{Realm, open_failed};
 use crate::vault::Inner;
 
 /// A key's record, found for a permit.
@@ -90,7 +90,7 @@ impl Released {
         self.fields
             .get(&value)
             .or(only)
-            .ok_or_else(|| no_field(&self.info.name, &value))
+            .ok_or_else(|| no_field(self.info.name.as_str(), &value))
     }
 
     /// The value's bytes, as they were given.
@@ -237,8 +237,9 @@ impl Inner {
         let label = loaded.permit.label();
         let version = loaded.held.record.served(&label, reference.version())?;
         attempt.version = Some(version.number);
+        let named = (loaded.permit.realm.as_ref(), loaded.permit.id.0, label.as_str());
         let fields = match loaded.mode {
-            Mode::Live => open_fields(&loaded.permit, version, reference.field())?,
+            Mode::Live => open_fields(named, version, reference.field())?,
             Mode::Mock => mock_fields(&loaded.permit, &loaded.held.record, version, reference.field())?,
         };
         Ok(Opened {
@@ -284,23 +285,24 @@ pub(crate) fn no_key(permit: &Permit) -> Error {
     }
 }
 
-pub(crate) fn no_field(key: &KeyName, field: &FieldName) -> Error {
+pub(crate) fn no_field(key: &str, field: &FieldName) -> Error {
     Error::NotFound {
         what: format!("field `{field}` of key `{key}`"),
         hint: Some("`keys show` lists the fields".to_owned()),
     }
 }
 
-fn open_fields(
-    permit: &Permit,
+/// Opens the fields of a version, or the one that is wanted. The key is named by its realm, its id, and `environment/name`.
+pub(crate) fn open_fields(
+    (realm, id, label): (&Realm, [u8; 16], &str),
     version: &VersionRecord,
     field: Option<&FieldName>,
 ) -> Result<BTreeMap<FieldName, Secret>> {
-    let what = || format!("version {} of key `{}`", version.number, permit.label());
+    let what = || format!("version {} of key `{label}`", version.number);
     let sealed = version.sealed.as_ref().ok_or_else(|| Error::integrity(what()))?;
-    let id = permit.realm.record(crate::model::kind::KEY, permit.id.0)?;
-    let place = permit.realm.place(&id).version(version.number);
-    let data_key = permit.realm.keys.unwrap_data_key(&place, &sealed.data_key.0);
+    let id = realm.record(crate::model::kind::KEY, id)?;
+    let place = realm.place(&id).version(version.number);
+    let data_key = realm.keys.unwrap_data_key(&place, &sealed.data_key.0);
     let data_key = data_key.map_err(|error| open_failed(what(), error))?;
     let mut opened = BTreeMap::new();
     for (name, bytes) in sealed
@@ -312,7 +314,7 @@ fn open_fields(
         opened.insert(name.clone(), value.map_err(|error| open_failed(what(), error))?);
     }
     if let Some(field) = field.filter(|_| opened.is_empty()) {
-        return Err(no_field(&permit.key, field));
+        return Err(no_field(label, field));
     }
     Ok(opened)
 }

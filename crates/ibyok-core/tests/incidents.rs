@@ -236,3 +236,20 @@ async fn a_report_tells_who_read_the_key_what_else_they_could_read_and_did() {
         Code::Denied
     );
 }
+
+#[tokio::test]
+async fn who_read_the_key_on_another_node_is_known_and_revoked_as_well() {
+    let scene = scene_with_key().await;
+    let key = scene.key("prod/openai");
+    let before = Timestamp::now();
+    let away = scene.token_named("away", reading("prod")).await;
+    let other = scene.another_node().await;
+    other.retrieve(&away, &key, &RequestContext::default()).await.unwrap();
+    other.close().await.unwrap();
+    let request = leaked().revoke_readers(Some(before));
+    let opened = scene.operator().open_incident(&key, request).await.unwrap();
+    assert_eq!(opened.incident.revoked.len(), 1);
+    let report = scene.operator().incident_report("prod/openai", None).await.unwrap();
+    let reader = report.readers.first().unwrap();
+    assert_eq!((reader.name.as_deref(), reader.source), (Some("away"), "usage"));
+}

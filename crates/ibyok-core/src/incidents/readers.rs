@@ -1,13 +1,17 @@
-//! Who read a key: by the audit logs of this place, with where from and what with.
+//! Who read a key: by the audit logs of this place, with where from and what with, and by what other nodes counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ibyok_audit::{Action, Entry, Filter, Outcome, Reader as LogReader};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::{Error, Part, Result};
+use crate::model::name::KeyId;
+use crate::realm::Realm;
+use crate::usage::{Caller, Reader};
 use crate::vault::Inner;
 
 /// How many addresses and programs are listed of one reader; beyond it they are only counted.
@@ -34,10 +38,12 @@ pub struct KeyReader {
     pub last: Timestamp,
     /// Which versions.
     pub versions: BTreeSet<u64>,
-    /// From which addresses, at most 32.
+    /// From which addresses, at most 32; of another node's, the networks.
     pub addresses: BTreeSet<IpAddr>,
     /// What it called itself, at most 32.
     pub user_agents: BTreeSet<String>,
+    /// `log`: by the audit logs of this place; `usage`: another node counted it, and its log has the addresses.
+    pub source: &'static str,
 }
 
 impl KeyReader {
@@ -52,7 +58,32 @@ impl KeyReader {
             versions: BTreeSet::new(),
             addresses: BTreeSet::new(),
             user_agents: BTreeSet::new(),
+            source: "log",
         }
+    }
+
+    /// A reader whom another node counted.
+    fn counted(kind: &str, id: String, counted: &Reader) -> Self {
+        KeyReader {
+            id,
+            kind: kind.to_owned(),
+            name: counted.name.clone(),
+            count: 0,
+            first: counted.first,
+            last: counted.last,
+            versions: BTreeSet::new(),
+            addresses: BTreeSet::new(),
+            user_agents: BTreeSet::new(),
+            source: "usage",
+        }
+    }
+
+    fn merge(&mut self, counted: &Reader) {
+        self.count = self.count.saturating_add(counted.count);
+        self.first = self.first.min(counted.first);
+        self.last = self.last.max(counted.last);
+        self.versions.insert(u64::from(counted.version));
+        self.addresses.extend(counted.network.map(|network| network.addr()));
     }
 
     fn add(&mut self, entry: &Entry) {
@@ -99,12 +130,39 @@ impl Inner {
             .map_err(|_| Error::unavailable(Part::AuditLog, "reading was interrupted"))?
     }
 
-    /// Everybody who was given a key since a time, those who read last first.
-    pub(super) async fn readers_of(&self, key_id: &str, since: Timestamp) -> Result<Vec<KeyReader>> {
+    /// Everybody who was given a key since a time, those who read last first: by the logs of this place, and by what other nodes
+    /// counted in the last 90 days.
+    pub(super) async fn readers_of(
+        self: &Arc<Self>,
+        realm: &Arc<Realm>,
+        key: KeyId,
+        since: Timestamp,
+    ) -> Result<Vec<KeyReader>> {
+        let mut found = self.readers_by_log(key, since).await?;
+        for counted in self.consumers(realm, key).await?.readers {
+            let (kind, id) = match &counted.caller {
+                Caller::Token(id) => ("token", id.to_string()),
+                Caller::Operator(name) => ("operator", name.clone()),
+                _ => continue,
+            };
+            if counted.last < since || found.get(&id).is_some_and(|reader| reader.source == "log") {
+                continue;
+            }
+            let reader = found.entry(id.clone());
+            reader
+                .or_insert_with(|| KeyReader::counted(kind, id, &counted))
+                .merge(&counted);
+        }
+        let mut readers: Vec<KeyReader> = found.into_values().collect();
+        readers.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| a.id.cmp(&b.id)));
+        Ok(readers)
+    }
+
+    async fn readers_by_log(&self, key: KeyId, since: Timestamp) -> Result<BTreeMap<String, KeyReader>> {
         let mut filter = Filter::default();
-        filter.key = Some(key_id.to_owned());
+        filter.key = Some(key.to_string());
         filter.since = Some(since);
-        let found = self.look_through(filter, BTreeMap::<String, KeyReader>::new(), |readers, line| {
+        self.look_through(filter, BTreeMap::<String, KeyReader>::new(), |readers, line| {
             let entry = line.entry();
             let Some(id) = entry.principal.id.as_deref().filter(|_| is_release(entry)) else {
                 return;
@@ -113,9 +171,7 @@ impl Inner {
                 let reader = readers.entry(id.to_owned());
                 reader.or_insert_with(|| KeyReader::new(entry, id)).add(entry);
             }
-        });
-        let mut readers: Vec<KeyReader> = found.await?.into_values().collect();
-        readers.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| a.id.cmp(&b.id)));
-        Ok(readers)
+        })
+        .await
     }
 }

@@ -45,7 +45,7 @@ pub struct IncidentReport {
     pub timeline: Vec<ReportLine>,
     /// How many further lines there are than the report shows.
     pub further_lines: u64,
-    /// Everybody who was given the key since then, last first.
+    /// Everybody who was given the key since then on any node, last first.
     pub readers: Vec<KeyReader>,
     /// How often a version that may have leaked was released after the leak.
     pub released_after: u64,
@@ -159,7 +159,12 @@ impl Session {
         let since = since.or(incident.since).unwrap_or_else(|| before(incident.opened.at));
         let key = self.key_now(&principal, &found).await?;
         let seen = self.lines_about(&incident, since).await?;
-        let readers = self.inner.readers_of(&incident.key_id, since).await?;
+        let namespace = principal.namespace();
+        let realm = self
+            .inner
+            .environment_realm(namespace, &found.record.environment)
+            .await?;
+        let readers = self.inner.readers_of(&realm, found.record.key()?, since).await?;
         let reach = self.inner.reach_of(attempt, &principal, &readers, since).await?;
         let provider = key.as_ref().and_then(|key| key.provider.as_deref()).and_then(pages);
         let steps = key

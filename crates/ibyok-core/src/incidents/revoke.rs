@@ -99,10 +99,10 @@ impl Session {
 }
 
 impl crate::vault::Inner {
-    /// The tokens that were given a key since a time.
+    /// The tokens that were given a key since a time, on any node.
     async fn tokens_that_read(self: &Arc<Self>, permit: &Permit, since: Timestamp) -> Result<Vec<TokenId>> {
-        let by_log = self.readers_of(&permit.id.to_string(), since).await?;
-        let tokens = by_log.iter().filter(|reader| reader.kind == "token");
+        let readers = self.readers_of(&permit.realm, permit.id, since).await?;
+        let tokens = readers.iter().filter(|reader| reader.kind == "token");
         Ok(tokens.filter_map(|reader| reader.id.parse().ok()).collect())
     }
 }

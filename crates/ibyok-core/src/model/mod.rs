@@ -1,5 +1,6 @@
 //! The nouns of the vault: validated names, references, and the records that are sealed in the store.
 
+pub(crate) mod attestation;
 pub(crate) mod environment;
 pub(crate) mod incident;
 pub(crate) mod key;
@@ -29,6 +30,8 @@ pub(crate) mod kind {
     pub(crate) const LOG_KEY: u8 = 6;
     /// An incident.
     pub(crate) const INCIDENT: u8 = 8;
+    /// What people attest: one record a namespace.
+    pub(crate) const ATTESTATION: u8 = 9;
     /// Who used a key on a day, as one node counted it; outside the change feed.
     pub(crate) const KEY_USE: u8 = 128;
     /// The last checkpoint of an audit log; outside the change feed.

@@ -30,6 +30,7 @@ use self::books::Books;
 use self::count::Counting;
 
 pub(crate) use caller::Caller;
+pub(crate) use consumers::Reader;
 pub(crate) use flush::keep_counts;
 
 /// How long a reader counts as one that still uses a key.

@@ -1,0 +1,173 @@
+//! What the checklist needs of the vault: attestations, and whether environments share a value.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ibyok_audit::Action;
+use ibyok_crypto::Secret;
+use serde::Serialize;
+
+use crate::attempt::Attempt;
+use crate::change::Edit;
+use crate::environments::operators_only;
+use crate::error::{Error, Result};
+use crate::model::attestation::{ATTESTATIONS_ID, Attestation, AttestationRecord, check_item};
+use crate::model::incident::check_account;
+use crate::model::key::KeyRecord;
+use crate::model::name::FieldName;
+use crate::realm::{PAGE, Realm};
+use crate::records::Record;
+use crate::retrieve::open_fields;
+use crate::session::Session;
+
+/// Keys of several environments that hold one and the same value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SharedValue {
+    /// The keys: `environment/name`.
+    pub keys: Vec<String>,
+}
+
+impl Session {
+    /// Attests an item of the checklist, for an operator.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token, [`Error::Invalid`] for an item that there is not, [`Error::Unavailable`].
+    pub async fn attest(&self, item: &str, note: Option<String>) -> Result<Attestation> {
+        let mut attempt = self.attempt(Action::ChecklistAttest);
+        let outcome = async {
+            let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
+            operators_only(&principal)?;
+            check_item(item)?;
+            note.iter().try_for_each(|note| check_account("note", note))?;
+            let whole = self.inner.whole_realm(principal.namespace()).await?;
+            let attested = Attestation {
+                at: attempt.at,
+                by: principal.by(),
+                note: note.clone(),
+            };
+            attempt.because = Some(item.to_owned());
+            let change = self.inner.change(
+                &mut attempt,
+                &principal,
+                &whole,
+                ATTESTATIONS_ID,
+                |_, record: Option<AttestationRecord>| {
+                    let mut record = record.unwrap_or_default();
+                    record.items.insert(item.to_owned(), attested.clone());
+                    Ok(Edit::Gives(record, attested.clone()))
+                },
+            );
+            change.await
+        }
+        .await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+
+    /// What was attested last, by item, for an operator.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token, [`Error::Unavailable`].
+    pub async fn attestations(&self) -> Result<BTreeMap<String, Attestation>> {
+        let mut attempt = self.attempt(Action::KeyList);
+        attempt.reason = Some("checklist");
+        let outcome = async {
+            let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
+            operators_only(&principal)?;
+            let whole = self.inner.whole_realm(principal.namespace()).await?;
+            let held = self.inner.load::<AttestationRecord>(&whole, ATTESTATIONS_ID).await?;
+            Ok(held.map(|held| held.record.items.clone()).unwrap_or_default())
+        }
+        .await;
+        self.inner.answering(&attempt, outcome).await
+    }
+
+    /// Which environments share a value: each current value is opened and compared in memory, for an operator. None leaves the vault.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token, [`Error::Integrity`] for a value that does not open, [`Error::Unavailable`].
+    pub async fn shared_values(&self) -> Result<Vec<SharedValue>> {
+        let mut attempt = self.attempt(Action::KeyList);
+        attempt.reason = Some("values compared in memory");
+        let outcome = self.try_shared(&mut attempt).await;
+        self.inner.answering(&attempt, outcome).await
+    }
+
+    async fn try_shared(&self, attempt: &mut Attempt<'_>) -> Result<Vec<SharedValue>> {
+        let principal = self.inner.authenticate(attempt, &self.asking).await?;
+        operators_only(&principal)?;
+        let whole = self.inner.whole_realm(principal.namespace()).await?;
+        let keys = BTreeMap::new();
+        let mut seen = Fingerprints { whole, keys };
+        attempt.count = 0;
+        for environment in self.inner.environment_names(principal.namespace()).await? {
+            let realm = self
+                .inner
+                .environment_realm(principal.namespace(), &environment)
+                .await?;
+            attempt.count += self.fingerprint_all(&realm, &mut seen).await?;
+        }
+        Ok(seen.shared())
+    }
+
+    /// Adds the current values of an environment; gives how many.
+    async fn fingerprint_all(&self, realm: &Arc<Realm>, seen: &mut Fingerprints) -> Result<u64> {
+        let environment = realm.name.environment_word().to_owned();
+        let collection = realm.collection(KeyRecord::KIND)?;
+        let mut count = 0;
+        let mut after = None;
+        loop {
+            let page = self.inner.store.list(&collection, after.as_ref(), PAGE).await?;
+            for id in &page {
+                let record = match self.inner.read::<KeyRecord>(realm, id).await {
+                    Ok(Some(held)) => held.record,
+                    Ok(None) | Err(Error::Integrity { .. }) => continue,
+                    Err(error) => return Err(error),
+                };
+                let current = record.current().filter(|version| version.sealed.is_some());
+                let Some(version) = current.filter(|_| record.removed.is_none()) else {
+                    continue;
+                };
+                let reference = format!("{environment}/{}", record.name);
+                let opened = open_fields((realm, *id.id(), &reference), version, Some(&FieldName::value()))?;
+                let value = opened.get(&FieldName::value());
+                let value = value.ok_or_else(|| Error::integrity(format!("key `{reference}`")))?;
+                seen.add(value, &environment, reference);
+                count += 1;
+            }
+            after = page.last().copied();
+            if page.len() < PAGE {
+                return Ok(count);
+            }
+        }
+    }
+}
+
+/// Values by their keyed fingerprints.
+struct Fingerprints {
+    whole: Arc<Realm>,
+    keys: BTreeMap<[u8; 32], Vec<(String, String)>>,
+}
+
+impl Fingerprints {
+    fn add(&mut self, value: &Secret, environment: &str, reference: String) {
+        let keys = self.keys.entry(self.whole.keys.fingerprint(value)).or_default();
+        keys.push((environment.to_owned(), reference));
+    }
+
+    /// Those values that stand in more than one environment.
+    fn shared(&self) -> Vec<SharedValue> {
+        let several =
+            |keys: &&Vec<(String, String)>| keys.iter().any(|(e, _)| keys.first().is_some_and(|(f, _)| e != f));
+        let mut shared: Vec<SharedValue> = self
+            .keys
+            .values()
+            .filter(several)
+            .map(|keys| SharedValue {
+                keys: keys.iter().map(|(_, reference)| reference.clone()).collect(),
+            })
+            .collect();
+        shared.sort_by(|a, b| a.keys.cmp(&b.keys));
+        shared
+    }
+}

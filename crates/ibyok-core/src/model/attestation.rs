@@ -1,0 +1,48 @@
+//! What people say is so, because no program can see it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The id of the one record of attestations in a namespace.
+pub(crate) const ATTESTATIONS_ID: [u8; 16] = [0; 16];
+
+/// What can be attested: each is an item of the checklist.
+pub const ATTESTED_ITEMS: [&str; 3] = ["training", "backup", "incident-plan"];
+
+/// The sealed body, in the realm that spans a namespace.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AttestationRecord {
+    pub(crate) rev: u64,
+    #[serde(default)]
+    pub(crate) items: BTreeMap<String, Attestation>,
+}
+
+/// That something was so at a time, by the word of somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Attestation {
+    /// When.
+    pub at: Timestamp,
+    /// Whose word it is.
+    pub by: String,
+    /// What they said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Refuses what nobody asks for.
+pub(crate) fn check_item(item: &str) -> Result<()> {
+    if ATTESTED_ITEMS.contains(&item) {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        what: format!("{} is nothing to attest", crate::error::quoted(item)),
+        hint: Some(format!("there are: {}", ATTESTED_ITEMS.join(", "))),
+    })
+}
