@@ -72,6 +72,9 @@ fn main() {
         "\n{seen} of {attacks} attacks were noticed; {right} of {} findings belong to one",
         right + wrong
     );
+    for (name, (seen, of)) in careful {
+        println!("below the thresholds, {name}: {seen} of {of} noticed by anything");
+    }
     println!(
         "{lines} lines in {seconds:.1} s: {:.0} lines a second",
         lines as f64 / seconds

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ibyok_audit::review::Thresholds;
 use ibyok_audit::{Action, FileSink, Log, LogBuilder, Phase, Principal as Who, PrincipalKind, Sink};
 use ibyok_crypto::{Kek, Keyring, VaultId};
 use ibyok_storage::{Collection, Expect, Kind, RecordId, Store};
@@ -25,6 +26,7 @@ use crate::model::name::{EnvironmentName, Namespace};
 use crate::opening::{Opening, make_realm};
 use crate::realm::{RealmName, Realms};
 use crate::refusals::Refusals;
+use crate::review::Reviews;
 use crate::status::survives;
 use crate::usage::{Usage, keep_counts};
 use crate::vault::{Inner, Vault, look_after};
@@ -54,6 +56,7 @@ struct Options {
     cache_bytes: u64,
     key_cache_ttl: Duration,
     guardrails: Guardrails,
+    review: Thresholds,
     home: Namespace,
     actor: String,
     id: Option<VaultId>,
@@ -76,6 +79,7 @@ impl VaultBuilder<(), (), ()> {
             cache_bytes: CACHE_BYTES,
             key_cache_ttl: KEY_CACHE_TTL,
             guardrails: Guardrails::default(),
+            review: Thresholds::default(),
             home: Namespace::default(),
             actor: "ibyok".to_owned(),
             id: None,
@@ -172,6 +176,12 @@ impl<S, K, L> VaultBuilder<S, K, L> {
     /// What this node serves in a class of environments, whatever the vault says; nothing of the kind unless given.
     pub fn guardrails(mut self, guardrails: Guardrails) -> Self {
         self.options.guardrails = guardrails;
+        self
+    }
+
+    /// From where on a review of the log finds something worth a look.
+    pub fn review_thresholds(mut self, thresholds: Thresholds) -> Self {
+        self.options.review = thresholds;
         self
     }
 
@@ -304,6 +314,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             key_cache_ttl: options.key_cache_ttl,
             guardrails: options.guardrails,
             turns: Turns::default(),
+            reviews: Reviews::new(options.review),
             closed: AtomicBool::new(false),
             damaged_records: Mutex::default(),
             warnings: Mutex::default(),

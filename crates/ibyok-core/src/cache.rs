@@ -10,6 +10,7 @@ use quick_cache::sync::Cache;
 use crate::model::attestation::AttestationRecord;
 use crate::model::incident::IncidentRecord;
 use crate::model::key::KeyRecord;
+use crate::model::review::ReviewRecord;
 use crate::model::settings::SettingsRecord;
 use crate::model::token::TokenRecord;
 
@@ -35,6 +36,7 @@ pub(crate) enum Entry {
     Settings(Arc<Held<SettingsRecord>>),
     Incident(Arc<Held<IncidentRecord>>),
     Attestation(Arc<Held<AttestationRecord>>),
+    Review(Arc<Held<ReviewRecord>>),
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +50,7 @@ impl Weighter<RecordId, Entry> for Bytes {
             Entry::Settings(held) => held.size,
             Entry::Incident(held) => held.size,
             Entry::Attestation(held) => held.size,
+            Entry::Review(held) => held.size,
         };
         OVERHEAD + u64::try_from(size).unwrap_or(u64::MAX / 2)
     }

@@ -53,6 +53,7 @@ mod records;
 mod recovery;
 mod refusals;
 mod retrieve;
+mod review;
 mod rotation;
 mod session;
 mod set_key;
@@ -82,17 +83,20 @@ pub use model::key::{KeyInfo, Role, Stamp, StateChange, VersionInfo};
 pub use model::key_ref::KeyRef;
 pub use model::mode::{Mode, ModeSource};
 pub use model::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
+pub use model::review::{ReviewDone, ReviewedLog};
 pub use model::token::{AccessToken, Expiry, Issued, TokenInfo, TokenRequest, attenuate, token_id};
 pub use model::which_version::WhichVersion;
 pub use model::write::{Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};
 pub use modes::EnvironmentMode;
 pub use page::{Page, PageRequest};
 pub use retrieve::{Released, ReleasedInfo};
+pub use review::{Review, ReviewRequest};
 pub use session::{Session, WhoAmI};
 pub use status::{AuditStatus, Ready, Status, StoreStatus};
 pub use vault::Vault;
 
 // What an embedder needs of the parts, so that this crate is the only dependency:
+pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severity, Thresholds};
 pub use ibyok_audit::{
     Action, Durability, Entry, FileSink, Filter, Follow, Line, Lines, Outcome, Report, Sink, StdoutSink, VerifyingKey,
 };

@@ -19,6 +19,7 @@ use crate::guardrails::Guardrails;
 use crate::lease::Lease;
 use crate::realm::{Realm, Realms};
 use crate::refusals::Refusals;
+use crate::review::Reviews;
 use crate::usage::Usage;
 
 /// How often a vault looks after itself.
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) key_cache_ttl: Duration,
     pub(crate) guardrails: Guardrails,
     pub(crate) turns: Turns,
+    pub(crate) reviews: Reviews,
     /// Whether the audit log was closed for good.
     pub(crate) closed: AtomicBool,
     /// Records that were refused, for `status`.

@@ -7,6 +7,7 @@ pub(crate) mod key;
 pub(crate) mod key_ref;
 pub(crate) mod mode;
 pub(crate) mod name;
+pub(crate) mod review;
 pub(crate) mod settings;
 pub(crate) mod token;
 pub(crate) mod which_version;
@@ -28,6 +29,8 @@ pub(crate) mod kind {
     pub(crate) const SETTINGS: u8 = 5;
     /// The private half of an audit log's key.
     pub(crate) const LOG_KEY: u8 = 6;
+    /// Reviews of the audit log and what was made of their findings: one record a namespace.
+    pub(crate) const REVIEW: u8 = 7;
     /// An incident.
     pub(crate) const INCIDENT: u8 = 8;
     /// What people attest: one record a namespace.

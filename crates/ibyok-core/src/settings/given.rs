@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ibyok_audit::review::Thresholds;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
@@ -49,6 +50,8 @@ pub struct Given {
     /// `--prod-mock-allowed`, `PROD_MOCK_ALLOWED`: whether keys and environments of class prod may be set to mock.
     #[serde(default, deserialize_with = "super::guardrails::word_or_bool")]
     pub prod_mock_allowed: Option<String>,
+    /// `[review]` in the file, and only there: from where on a review finds something worth a look.
+    pub review: Option<Thresholds>,
 }
 
 impl Given {
@@ -75,6 +78,7 @@ impl Given {
             staging_mode_forced: guardrail("STAGING_MODE_FORCED"),
             prod_mode_forced: guardrail("PROD_MODE_FORCED"),
             prod_mock_allowed: guardrail("PROD_MOCK_ALLOWED"),
+            review: None,
         }
     }
 
@@ -133,6 +137,7 @@ impl Given {
             staging_mode_forced: or(&self.staging_mode_forced, &below.staging_mode_forced),
             prod_mode_forced: or(&self.prod_mode_forced, &below.prod_mode_forced),
             prod_mock_allowed: or(&self.prod_mock_allowed, &below.prod_mock_allowed),
+            review: self.review.clone().or_else(|| below.review.clone()),
         }
     }
 }

@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ibyok_audit::review::Thresholds;
 use ibyok_audit::{Durability, FileSink, StdoutSink};
 use ibyok_crypto::{Kek, VaultId};
 use ibyok_storage::Store;
@@ -101,6 +102,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// What this node serves in a class of environments, whatever the vault says.
     pub guardrails: Guardrails,
+    /// From where on a review of the log finds something worth a look.
+    pub review: Thresholds,
     config: PathBuf,
 }
 
@@ -148,6 +151,7 @@ impl Settings {
             key_cache_ttl: period("key_cache_ttl", all.key_cache_ttl.as_deref().unwrap_or("5m"))?,
             trusted_proxies: networks(all.trusted_proxies.as_deref())?,
             guardrails: guardrails::resolve(&all)?,
+            review: thresholds(all.review)?,
             store: all.store.filter(|store| store != "file"),
             directory,
             config: locations.config.join("ibyok"),
@@ -277,6 +281,7 @@ impl Settings {
             .audit(sink)
             .key_cache_ttl(self.key_cache_ttl)
             .guardrails(self.guardrails)
+            .review_thresholds(self.review.clone())
             .opened_by(actor);
         if self.audit_to_stdout {
             builder.also_audit(StdoutSink::new())
@@ -354,6 +359,13 @@ fn durability(given: Option<&str>) -> Result<Durability> {
 
 fn parsed<T: std::str::FromStr>(name: &str, text: &str, form: &str) -> Result<T> {
     text.parse().map_err(|_| Error::invalid_name(name, text, form))
+}
+
+fn thresholds(given: Option<Thresholds>) -> Result<Thresholds> {
+    let thresholds = given.unwrap_or_default();
+    let wrong = |error: ibyok_audit::Error| Error::invalid(error.to_string(), "see `[review]` in `vault.toml`");
+    thresholds.check().map_err(wrong)?;
+    Ok(thresholds)
 }
 
 /// A period of time such as `90s`, `5m` or `0`.

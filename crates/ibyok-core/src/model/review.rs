@@ -1,0 +1,117 @@
+//! The record of reviews: which findings were acknowledged, and up to where the log was reviewed.
+
+use std::sync::Arc;
+
+use ibyok_audit::review::FindingId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::cache::{Entry, Held};
+use crate::records::Record;
+
+/// The id of the one record of reviews in a namespace's whole realm.
+pub(crate) const REVIEW_ID: [u8; 16] = [0; 16];
+
+/// How many acknowledgements are kept, the newest; a finding whose was dropped shows up anew.
+const ACKS_MAX: usize = 2000;
+
+/// How many reviews are kept, the newest.
+const REVIEWS_MAX: usize = 200;
+
+/// The sealed body.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReviewRecord {
+    pub(crate) rev: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) acks: Vec<Ack>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) done: Vec<ReviewDone>,
+}
+
+impl Record for ReviewRecord {
+    const KIND: u8 = super::kind::REVIEW;
+    const WORD: &'static str = "record of reviews";
+
+    fn rev(&self) -> u64 {
+        self.rev
+    }
+
+    fn set_rev(&mut self, rev: u64) {
+        self.rev = rev;
+    }
+
+    fn entry(held: Arc<Held<Self>>) -> Entry {
+        Entry::Review(held)
+    }
+
+    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
+        match entry {
+            Entry::Review(held) => Some(held),
+            _ => None,
+        }
+    }
+}
+
+/// A finding that somebody acknowledged.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ack {
+    pub(crate) finding: String,
+    pub(crate) at: Timestamp,
+    pub(crate) by: String,
+    pub(crate) reason: String,
+}
+
+/// That the log was reviewed: when, by whom, and up to which line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ReviewDone {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// From when on lines were under review.
+    pub since: Timestamp,
+    /// The last line of each log that was read.
+    pub until: Vec<ReviewedLog>,
+    /// How many findings there were.
+    pub findings: u64,
+    /// How many of them nobody had acknowledged.
+    pub open: u64,
+    /// What was said about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Up to which line a log was reviewed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ReviewedLog {
+    /// The log.
+    pub log: String,
+    /// The number of the last line.
+    pub seq: u64,
+}
+
+impl ReviewRecord {
+    pub(crate) fn ack(&self, finding: &FindingId) -> Option<&Ack> {
+        self.acks.iter().rev().find(|ack| ack.finding == finding.as_str())
+    }
+
+    /// Acknowledges a finding, anew if it was already.
+    pub(crate) fn acknowledge(&mut self, ack: Ack) {
+        self.acks.retain(|other| other.finding != ack.finding);
+        self.acks.push(ack);
+        let surplus = self.acks.len().saturating_sub(ACKS_MAX);
+        self.acks.drain(..surplus);
+    }
+
+    pub(crate) fn add(&mut self, done: ReviewDone) {
+        self.done.push(done);
+        let surplus = self.done.len().saturating_sub(REVIEWS_MAX);
+        self.done.drain(..surplus);
+    }
+}

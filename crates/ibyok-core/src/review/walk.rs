@@ -1,0 +1,111 @@
+//! Going through the logs of the vault's place, off the runtime, within a bound of time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use ibyok_audit::review::{Review as Found, Reviewer, Thresholds};
+use ibyok_audit::{Filter, Reader};
+use jiff::{SignedDuration, Timestamp};
+
+use super::view::View;
+use crate::clock::Clock as _;
+use crate::clock::SteadyClock;
+use crate::error::{Error, Part, Result};
+use crate::vault::Inner;
+
+/// A review that takes longer is given up.
+const LONGEST: Duration = Duration::from_secs(900);
+
+/// After how many lines it is looked whether anybody still waits.
+const LOOK: u64 = 4096;
+
+/// Says, when it is dropped, that nobody waits any more.
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Walk {
+    place: PathBuf,
+    thresholds: Thresholds,
+    since: Timestamp,
+    until: Timestamp,
+    view: View,
+    read: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+    clock: Arc<SteadyClock>,
+}
+
+impl Inner {
+    /// Reviews the lines of every log beside this process's own that a view shows.
+    pub(super) async fn walk(
+        &self,
+        view: View,
+        since: Timestamp,
+        until: Timestamp,
+        read: Arc<AtomicU64>,
+    ) -> Result<Found> {
+        self.log.flush().await?;
+        let over = Arc::new(AtomicBool::new(false));
+        let waiting = Waiting(Arc::clone(&over));
+        let walk = Walk {
+            place: self.log.status().place,
+            thresholds: self.reviews.thresholds.clone(),
+            since,
+            until,
+            view,
+            read,
+            over,
+            clock: Arc::clone(&self.clock),
+        };
+        let found = tokio::task::spawn_blocking(move || walk.run()).await;
+        drop(waiting);
+        found.map_err(|_| Error::unavailable(Part::AuditLog, "the review was interrupted"))?
+    }
+}
+
+impl Walk {
+    fn run(mut self) -> Result<Found> {
+        let mut reviewer = Reviewer::new(self.since, self.until, &self.thresholds)?;
+        let mut filter = Filter::default();
+        // The segment in which the history begins is read from its first line on, so that numbers without a hole are seen.
+        filter.since = Some(reviewer.history_since());
+        // Another node's clock may be ahead of ours; what is later still is not waited for.
+        filter.until = self.until.checked_add(SignedDuration::from_hours(24)).ok();
+        let begun = self.clock.elapsed();
+        for line in Reader::open(&self.place)?.lines(&filter)? {
+            let count = self.read.fetch_add(1, Ordering::Relaxed);
+            if count.is_multiple_of(LOOK) {
+                self.still_wanted(begun)?;
+            }
+            match line {
+                Ok(line) if self.view.shows(line.entry()) => reviewer.take(&line),
+                Ok(line) => reviewer.pass_over(&line),
+                Err(error) => reviewer.unreadable(&error),
+            }
+        }
+        Ok(reviewer.finish())
+    }
+
+    fn still_wanted(&self, begun: Duration) -> Result<()> {
+        if self.over.load(Ordering::Relaxed) {
+            return Err(Error::unavailable(
+                Part::AuditLog,
+                "nobody waits for the review any more",
+            ));
+        }
+        if self.clock.elapsed().saturating_sub(begun) > LONGEST {
+            let why = format!(
+                "the review took longer than {} s: review a shorter time",
+                LONGEST.as_secs()
+            );
+            return Err(Error::unavailable(Part::AuditLog, why));
+        }
+        Ok(())
+    }
+}
