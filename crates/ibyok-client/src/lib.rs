@@ -44,6 +44,7 @@ mod model;
 mod path;
 mod problem;
 mod retrieved;
+mod rotation;
 mod send;
 mod tokens;
 mod write;

@@ -57,6 +57,9 @@ pub struct KeyInfo {
     /// The current version's state: `current`, `disabled` or `destroyed`.
     #[serde(default)]
     pub state: Option<String>,
+    /// The number of the version that is staged, if one is.
+    #[serde(default)]
+    pub pending: Option<u32>,
     /// Whether the whole key is disabled.
     pub disabled: bool,
     /// When the key was made.

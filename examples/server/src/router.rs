@@ -9,7 +9,7 @@ use ibyok_core::Vault;
 use crate::gate;
 use crate::options::Options;
 use crate::problem::Problem;
-use crate::routes::{external, health, incidents, keys, tokens, values};
+use crate::routes::{external, health, incidents, keys, rotation, tokens, values};
 
 /// What every handler shares.
 pub(crate) struct Shared {
@@ -56,6 +56,9 @@ fn interface() -> Vec<Route> {
         ("/api/v1/keys/{env}/{name}/value", "GET", get(values::retrieve)),
         ("/api/v1/keys/{env}/{name}/disable", "POST", post(keys::disable)),
         ("/api/v1/keys/{env}/{name}/enable", "POST", post(keys::enable)),
+        ("/api/v1/keys/{env}/{name}/stage", "POST", post(rotation::stage)),
+        ("/api/v1/keys/{env}/{name}/promote", "POST", post(rotation::promote)),
+        ("/api/v1/keys/{env}/{name}/rollback", "POST", post(rotation::rollback)),
         ("/api/v1/tokens", "GET, POST", get(tokens::list).post(tokens::issue)),
         (
             "/api/v1/tokens/self",

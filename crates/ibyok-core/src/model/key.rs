@@ -254,6 +254,7 @@ impl KeyRecord {
             labels: self.labels.clone(),
             version: self.current().map(|v| v.number),
             state: self.current().map(VersionRecord::state),
+            pending: self.pending().map(|v| v.number),
             disabled: self.disabled,
             mode_override: self.mode,
             mode: None,
@@ -291,6 +292,8 @@ pub struct KeyInfo {
     pub version: Option<u32>,
     /// The current version's state: `current`, `disabled` or `destroyed`.
     pub state: Option<&'static str>,
+    /// The number of the version that is staged, if one is.
+    pub pending: Option<u32>,
     /// Whether the whole key is disabled.
     pub disabled: bool,
     /// The mode that the key has whatever its environment's is, if it has one.

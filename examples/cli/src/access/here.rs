@@ -9,7 +9,7 @@ use ibyok_core::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Access, Fetched};
+use super::{Access, Fetched, Step};
 use crate::error::{Error, Result};
 use crate::globals::{Environment, Globals};
 use crate::identity::{Who, operator_name};
@@ -131,6 +131,17 @@ impl Access for Here {
 
     async fn remove(&self, key: &KeyRef) -> Result<Value> {
         document(&self.session.remove_key(key).await?)
+    }
+
+    async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Value> {
+        document(&self.session.stage_key(key, write).await?)
+    }
+
+    async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Value> {
+        match step {
+            Step::Promote => document(&self.session.promote_key(key).await?),
+            Step::Rollback => document(&self.session.rollback_key(key).await?),
+        }
     }
 
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {

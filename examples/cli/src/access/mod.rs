@@ -2,6 +2,7 @@
 
 mod here;
 mod server;
+mod step;
 
 use async_trait::async_trait;
 use ibyok_core::{
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 pub(crate) use here::{Here, document as document_of, fetched};
 pub(crate) use server::Server;
+pub(crate) use step::Step;
 
 use crate::error::{Error, Result};
 use crate::globals::{Environment, Globals};
@@ -54,6 +56,10 @@ pub(crate) trait Access {
     async fn switch(&self, key: &KeyRef, on: bool) -> Result<Value>;
     /// Removes a key.
     async fn remove(&self, key: &KeyRef) -> Result<Value>;
+    /// Stages a version.
+    async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Value>;
+    /// Takes a step of a rotation.
+    async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Value>;
     /// Issues a token: what it is, and the token itself.
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)>;
     /// Every token that may be seen.

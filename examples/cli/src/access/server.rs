@@ -9,7 +9,7 @@ use ibyok_core::{
 use serde_json::{Value, json};
 
 use super::here::document;
-use super::{Access, Fetched};
+use super::{Access, Fetched, Step};
 use crate::error::{Error, Result};
 
 /// In the place of an environment: whichever has the key of the id that follows.
@@ -137,14 +137,7 @@ impl Access for Server {
     async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Value> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
-        let fields = write.fields.iter().map(|(field, value)| {
-            // `to_vec` is exactly as long as its content, so that boxing it leaves no copy behind.
-            (field.to_string(), SecretSlice::from(value.expose_secret().to_vec()))
-        });
-        let mut sent = ibyok_client::KeyWrite::fields(fields.collect());
-        sent.provider = write.provider;
-        sent.variable = write.variable;
-        sent.labels = write.labels;
+        let sent = sent(write);
         let written = match new {
             true => self.client.add_key(&environment, &name, &sent).await,
             false => self.client.set_key(&environment, &name, &sent).await,
@@ -200,6 +193,21 @@ impl Access for Server {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
         document(&self.client.remove_key(&environment, &name).await?)
+    }
+
+    async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Value> {
+        whole(key)?;
+        let (environment, name) = self.path(key).await?;
+        document(&self.client.stage_key(&environment, &name, &sent(write)).await?)
+    }
+
+    async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Value> {
+        whole(key)?;
+        let (environment, name) = self.path(key).await?;
+        match step {
+            Step::Promote => document(&self.client.promote_key(&environment, &name).await?),
+            Step::Rollback => document(&self.client.rollback_key(&environment, &name).await?),
+        }
     }
 
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {
@@ -276,6 +284,19 @@ impl Access for Server {
     async fn close(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// A version as it is sent.
+fn sent(write: KeyWrite) -> ibyok_client::KeyWrite {
+    let fields = write.fields.iter().map(|(field, value)| {
+        // `to_vec` is exactly as long as its content, so that boxing it leaves no copy behind.
+        (field.to_string(), SecretSlice::from(value.expose_secret().to_vec()))
+    });
+    let mut sent = ibyok_client::KeyWrite::fields(fields.collect());
+    sent.provider = write.provider;
+    sent.variable = write.variable;
+    sent.labels = write.labels;
+    sent
 }
 
 fn whole(key: &KeyRef) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Several values at once: whatever is wanted, or nothing.
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use ibyok_core::KeyRef;
+use ibyok_core::{KeyRef, WhichVersion};
 use serde_json::Value;
 
 use super::Cx;
@@ -19,6 +19,8 @@ pub(super) struct Wanted {
     pub(super) variable: String,
     /// The key.
     pub(super) key: KeyRef,
+    /// Whether the key has a pending version, or may have one, which is then asked for first where that is wanted.
+    pub(super) has_pending: bool,
 }
 
 /// The keys of an environment that can be served, under their variables. Those that are disabled are left out, and told.
@@ -45,6 +47,7 @@ pub(super) async fn of_environment(
         wanted.push(Wanted {
             variable: text(at(item, "variable")),
             key,
+            has_pending: has_pending(item),
         });
     }
     no_two_of_one_variable(&wanted)?;
@@ -53,6 +56,10 @@ pub(super) async fn of_environment(
 
 fn is_served(item: &Value) -> bool {
     at(item, "disabled") != true && at(item, "version").is_number() && at(item, "state") != "disabled"
+}
+
+fn has_pending(item: &Value) -> bool {
+    at(item, "pending").is_number()
 }
 
 fn no_two_of_one_variable(wanted: &[Wanted]) -> Result<()> {
@@ -68,17 +75,36 @@ fn no_two_of_one_variable(wanted: &[Wanted]) -> Result<()> {
     Ok(())
 }
 
-/// Retrieves them all, in order; the first that fails, by its name, fails all.
+/// Retrieves them all, in order; the first that fails, by its name, fails all. With each goes whether it is the pending version.
 ///
 /// # Errors
 /// As [`Access::retrieve`].
-pub(super) async fn all(access: &dyn Access, wanted: &[Wanted]) -> Result<Vec<(String, Fetched)>> {
+pub(super) async fn all(access: &dyn Access, wanted: &[Wanted]) -> Result<Vec<(String, Fetched, bool)>> {
     let one = |one: &Wanted| {
-        let Wanted { variable, key } = one.clone();
-        async move { Ok((variable, access.retrieve(&key).await?)) }
+        let Wanted {
+            variable,
+            key,
+            has_pending,
+        } = one.clone();
+        async move {
+            let (fetched, pending) = if has_pending {
+                pending_or_current(access, key).await?
+            } else {
+                (access.retrieve(&key).await?, key.version() == WhichVersion::Pending)
+            };
+            Ok((variable, fetched, pending))
+        }
     };
     stream::iter(wanted.iter().map(one))
         .buffered(AT_ONCE)
         .try_collect()
         .await
+}
+
+async fn pending_or_current(access: &dyn Access, key: KeyRef) -> Result<(Fetched, bool)> {
+    match access.retrieve(&key.clone().at_version(WhichVersion::Pending)).await {
+        Ok(fetched) => Ok((fetched, true)),
+        Err(error) if error.code() == "not_found" => Ok((access.retrieve(&key).await?, false)),
+        Err(error) => Err(error),
+    }
 }

@@ -212,7 +212,7 @@ async fn remove(key: &str, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 /// The shape of a verb on one key that answers with the key.
-async fn about(
+pub(super) async fn about(
     key: &str,
     cx: &mut Cx<'_>,
     verb: impl AsyncFnOnce(&dyn Access, &KeyRef) -> Result<Value>,

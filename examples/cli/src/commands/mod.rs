@@ -14,6 +14,7 @@ mod incident;
 mod init;
 mod keys;
 mod man;
+mod rotate;
 mod run;
 mod serve;
 mod status;
@@ -60,6 +61,9 @@ pub(crate) enum Command {
     /// Keys: everything about them but their values
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// Replace a key's value step by step: stage, promote, roll back
+    #[command(subcommand)]
+    Rotate(rotate::Verb),
     /// Print the value of a key
     Get(get::Args),
     /// Run a program with keys in its environment
@@ -105,6 +109,7 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
         Command::Whoami => whoami::run(cx).await,
         Command::Envs(verb) => envs::run(verb, cx).await,
         Command::Keys(verb) => keys::run(verb, cx).await,
+        Command::Rotate(verb) => rotate::run(verb, cx).await,
         Command::Get(args) => get::run(args, cx).await,
         Command::Run(args) => run::run(args, cx).await,
         Command::Import(args) => import::run(args, cx).await,

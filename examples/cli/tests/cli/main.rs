@@ -20,6 +20,8 @@ mod names; // what no name may be
 #[cfg(test)]
 mod remote; // the same verbs on a server
 #[cfg(test)]
+mod rotate; // a rotation, here and on a server
+#[cfg(test)]
 mod run; // a program with keys in its environment
 #[cfg(test)]
 mod streams; // answers on one stream, everything else on another

@@ -6,13 +6,13 @@ use std::process::Child;
 use crate::harness::{Call, Place};
 
 /// A server on a free port, ended when it goes out of scope.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Server {
-    fn start(place: &Place) -> Self {
+    pub(crate) fn start(place: &Place) -> Self {
         let mut child = place.ibyok(&["serve", "--listen", "127.0.0.1:0"]).spawn();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut url = None;

@@ -16,7 +16,7 @@ use crate::json::{Raw, Unique};
 use crate::problem::Problem;
 use crate::query::Query;
 
-const SET_TAKES: &str = "it takes one of value, value_base64 and fields, and provider, variable, labels";
+pub(crate) const SET_TAKES: &str = "it takes one of value, value_base64 and fields, and provider, variable, labels";
 const EDIT_TAKES: &str = "it takes provider, variable and labels";
 const VERSION_TAKES: &str = "it takes version, or nothing";
 
@@ -126,7 +126,7 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    async fn key(&self, session: &Session) -> Result<KeyRef, Problem> {
+    pub(crate) async fn key(&self, session: &Session) -> Result<KeyRef, Problem> {
         key_ref(session, &self.env, &self.name).await
     }
 }
@@ -164,7 +164,7 @@ fn version(query: Option<&str>, body: &Json) -> Result<Option<u32>, Problem> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SetBody<'a> {
+pub(crate) struct SetBody<'a> {
     #[serde(borrow, default)]
     value: Option<Raw<'a>>,
     #[serde(borrow, default)]
@@ -180,7 +180,7 @@ struct SetBody<'a> {
 }
 
 impl SetBody<'_> {
-    fn write(self) -> Result<KeyWrite, Problem> {
+    pub(crate) fn write(self) -> Result<KeyWrite, Problem> {
         let secrets = match (self.value, self.value_base64, self.fields) {
             (Some(value), None, None) => BTreeMap::from([(FieldName::value(), text(value.text())?)]),
             (None, Some(value), None) => BTreeMap::from([(FieldName::value(), base64(value.base64())?)]),

@@ -17,6 +17,7 @@ mod client;
 mod keys; // set, add, edit, disable, enable, remove, list
 mod outages; // parts that fail, and clients that go away
 mod proxies; // whose address it is
+mod rotation; // stage, promote, roll back, and what each needs
 mod statuses; // which request gets which status and code
 mod stopping; // a server that stops loses no answer
 mod tokens; // issue, show, list, revoke, and what each may not

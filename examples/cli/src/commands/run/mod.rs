@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// With `--env`: only keys of this name; `*` and `?` stand for others
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,
+    /// The pending version of each key that has one, else the current one: to try a value before it is promoted
+    #[arg(long, value_name = "pending", value_parser = ["pending"])]
+    version: Option<String>,
     /// Leave IBYOK_TOKEN in the program's environment
     #[arg(long)]
     keep_token: bool,
@@ -69,7 +72,7 @@ async fn variables(
     let access = crate::access::open(cx.globals, cx.environment, cx.io).await?;
     let outcome = async {
         let sources = sources::gather(args, project, access.as_ref(), cx).await?;
-        sources::resolve(access.as_ref(), sources).await
+        sources::resolve(access.as_ref(), sources, args.version.is_some(), cx).await
     }
     .await;
     // The program takes our place: what is to be on the audit log has to be there before.

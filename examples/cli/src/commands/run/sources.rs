@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use ibyok_core::{EnvironmentName, ExposeSecret, KeyRef, Pattern};
+use ibyok_core::{EnvironmentName, ExposeSecret, KeyRef, Pattern, WhichVersion};
 
 use super::Args;
 use crate::access::{Access, Fetched, KeyArgument};
@@ -27,6 +27,8 @@ pub(super) enum Source {
     Plain(String),
     /// This key's value.
     Key(KeyArgument),
+    /// This key's value, of a key that was listed, and with it whether it has a pending version.
+    Listed(KeyRef),
 }
 
 /// Variables, and what each is to hold.
@@ -56,7 +58,7 @@ pub(super) async fn gather(
     }
     let said = !(environments.is_empty() && args.env_file.is_empty());
     for environment in &environments {
-        gathered.extend(whole(access, cx, environment, &args.only).await?);
+        gathered.extend(whole(access, cx, environment, args).await?);
     }
     gathered.extend(
         keys.into_iter()
@@ -80,13 +82,8 @@ pub(super) async fn gather(
 }
 
 /// Every key of an environment, or those whose names match.
-async fn whole(
-    access: &dyn Access,
-    cx: &mut Cx<'_>,
-    environment: &EnvironmentName,
-    only: &[String],
-) -> Result<Sources> {
-    let only: Vec<Pattern> = tokens::patterns(only)?;
+async fn whole(access: &dyn Access, cx: &mut Cx<'_>, environment: &EnvironmentName, args: &Args) -> Result<Sources> {
+    let only: Vec<Pattern> = tokens::patterns(&args.only)?;
     let wants = |name: &str| only.is_empty() || only.iter().any(|pattern| pattern.matches(name));
     let wanted = fetch::of_environment(access, cx, environment, wants).await?;
     let mut sources = Sources::default();
@@ -101,7 +98,13 @@ async fn whole(
             let what = format!("`{}` would set {why}", one.key);
             Error::usage(what, "give the key another variable, or name it with `--key VAR=REF`")
         })?;
-        sources.insert(one.variable, Source::Key(KeyArgument::Reference(one.key)));
+        let pending = args.version.is_some() && one.has_pending;
+        let key = if pending {
+            one.key.at_version(WhichVersion::Pending)
+        } else {
+            one.key
+        };
+        sources.insert(one.variable, Source::Listed(key));
     }
     Ok(sources)
 }
@@ -149,7 +152,7 @@ fn own(cx: &mut Cx<'_>, gathered: &mut Sources) -> Result<()> {
     {
         if value.starts_with(SCHEME) {
             gathered.insert(variable.clone(), source(variable, value)?);
-        } else if let Some(Source::Key(_)) = gathered.remove(variable) {
+        } else if let Some(Source::Key(_) | Source::Listed(_)) = gathered.remove(variable) {
             cx.io
                 .say(&format!("{variable} is in our environment already, and stays as it is"));
         }
@@ -168,28 +171,72 @@ fn source(variable: &str, value: &str) -> Result<Source> {
     Ok(Source::Key(KeyArgument::Reference(key)))
 }
 
-/// Retrieves what is to be retrieved: all of it, or nothing.
+/// Retrieves what is to be retrieved: all of it, or nothing. With `pending`, of a key that has a pending version that one.
 ///
 /// # Errors
 /// As [`Access::retrieve`]; [`Error::Usage`] for a value that no variable can hold.
-pub(super) async fn resolve(access: &dyn Access, sources: Sources) -> Result<BTreeMap<String, OsString>> {
+pub(super) async fn resolve(
+    access: &dyn Access,
+    sources: Sources,
+    pending: bool,
+    cx: &mut Cx<'_>,
+) -> Result<BTreeMap<String, OsString>> {
     let mut variables = BTreeMap::new();
-    let mut wanted = Vec::new();
+    let (mut wanted, mut staged) = (Vec::new(), Vec::new());
     for (variable, source) in sources {
         match source {
             Source::Plain(text) => drop(variables.insert(variable, OsString::from(text))),
-            Source::Key(KeyArgument::Reference(key)) => wanted.push(Wanted { key, variable }),
+            Source::Listed(key) => wanted.push(Wanted {
+                has_pending: false,
+                key,
+                variable,
+            }),
+            Source::Key(KeyArgument::Reference(key)) => wanted.push(Wanted {
+                // Whether there is one shows when it is asked for.
+                has_pending: pending && key.version().is_current(),
+                key,
+                variable,
+            }),
             // Whose name is not known, and need not be.
             Source::Key(id) => {
-                let fetched = id.retrieve(access, None, None).await?;
+                let (fetched, is_pending) = by_id(access, &id, pending).await?;
+                if is_pending {
+                    staged.push(label(&fetched));
+                }
                 variables.insert(variable.clone(), os_value(&variable, &fetched)?);
             }
         }
     }
-    for (variable, fetched) in fetch::all(access, &wanted).await? {
+    for (variable, fetched, is_pending) in fetch::all(access, &wanted).await? {
+        if is_pending {
+            staged.push(label(&fetched));
+        }
         variables.insert(variable.clone(), os_value(&variable, &fetched)?);
     }
+    if pending {
+        // A test of nothing new must not look like one.
+        cx.io.say(&match staged.as_slice() {
+            [] => "no key has a pending version: all are current".to_owned(),
+            staged => format!("pending: {}", staged.join(", ")),
+        });
+    }
     Ok(variables)
+}
+
+/// The value of a key that is known by its id; with `pending`, of its pending version if it has one. With it goes whether it is.
+async fn by_id(access: &dyn Access, id: &KeyArgument, pending: bool) -> Result<(Fetched, bool)> {
+    if pending {
+        match id.retrieve(access, Some(WhichVersion::Pending), None).await {
+            Ok(fetched) => return Ok((fetched, true)),
+            Err(error) if error.code() == "not_found" => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((id.retrieve(access, None, None).await?, false))
+}
+
+fn label(fetched: &Fetched) -> String {
+    format!("{} (version {})", fetched.reference, fetched.version)
 }
 
 fn os_value(variable: &str, fetched: &Fetched) -> Result<OsString> {
