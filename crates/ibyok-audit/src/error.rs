@@ -91,6 +91,42 @@ pub enum Error {
         /// What was given, cut.
         text: String,
     },
+    /// There is no such line.
+    #[error("there is no line {seq} {}", log.as_ref().map_or("in any log".to_owned(), |log| format!("in the log `{}`", shown(log))))]
+    NoLine {
+        /// The log that was named.
+        log: Option<String>,
+        /// The number.
+        seq: u64,
+    },
+    /// Several logs have a line of this number.
+    #[error("several logs have a line {seq}: name the log")]
+    SeveralLogs {
+        /// The number.
+        seq: u64,
+    },
+    /// No checkpoint speaks of the line.
+    #[error(
+        "no checkpoint covers line {seq} of the log `{log}` yet: one is made within a second while the log is written"
+    )]
+    NotCovered {
+        /// The log.
+        log: String,
+        /// The number.
+        seq: u64,
+    },
+    /// A text is no proof.
+    #[error("this is no proof of a line: {why}")]
+    NotAProof {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A proof, or the log that one was asked of, does not hold.
+    #[error("the proof does not hold: {why}")]
+    DoesNotHold {
+        /// What does not fit.
+        why: &'static str,
+    },
     /// A threshold of the review makes no sense.
     #[error("the review's setting `{name}` makes no sense: {why}")]
     BadThreshold {

@@ -41,6 +41,7 @@ mod event;
 mod key;
 mod line;
 mod log;
+mod prove;
 mod read;
 mod receipt;
 pub mod review;
@@ -56,10 +57,11 @@ pub use error::Error;
 pub use event::{Event, Principal, TEXT_LIMIT};
 pub use key::{SigningKey, VerifyingKey};
 pub use log::{Log, LogBuilder, LogStatus};
+pub use prove::{Proof, prove};
 pub use read::{Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, export};
 pub use receipt::{EventTicket, Receipt};
 pub use sink::{
     Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription, StdoutSink, is_written,
     logs_in,
 };
-pub use verify::{Bad, LogReport, Report, What, verify};
+pub use verify::{Bad, LogReport, Proven, Report, What, verify, verify_proof};

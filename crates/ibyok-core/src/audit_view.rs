@@ -85,7 +85,7 @@ pub fn verify_log(place: &Path, keys: &[VerifyingKey]) -> Result<Report> {
 
 impl Inner {
     /// The public half of every log key that is sealed under this node's home.
-    async fn log_keys(&self) -> Result<Vec<VerifyingKey>> {
+    pub(crate) async fn log_keys(&self) -> Result<Vec<VerifyingKey>> {
         let collection = self.home.collection(kind::LOG_KEY)?;
         let mut keys = Vec::new();
         let mut after: Option<RecordId> = None;

@@ -90,7 +90,7 @@ pub use model::write::{Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};
 pub use modes::EnvironmentMode;
 pub use page::{Page, PageRequest};
 pub use retrieve::{Released, ReleasedInfo};
-pub use review::{Review, ReviewRequest};
+pub use review::{Review, ReviewRequest, check_proof};
 pub use session::{Session, WhoAmI};
 pub use status::{AuditStatus, Ready, Status, StoreStatus};
 pub use vault::Vault;
@@ -98,7 +98,8 @@ pub use vault::Vault;
 // What an embedder needs of the parts, so that this crate is the only dependency:
 pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severity, Thresholds};
 pub use ibyok_audit::{
-    Action, Durability, Entry, FileSink, Filter, Follow, Line, Lines, Outcome, Report, Sink, StdoutSink, VerifyingKey,
+    Action, Durability, Entry, FileSink, Filter, Follow, Line, Lines, Outcome, Proof, Proven, Report, Sink, StdoutSink,
+    VerifyingKey,
 };
 #[cfg(feature = "aws-kms")]
 pub use ibyok_crypto::{AwsKms, AwsKmsOptions};

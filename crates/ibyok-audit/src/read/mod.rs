@@ -184,6 +184,12 @@ impl Follow {
     }
 }
 
+/// Whether the log in this slot has a line of this number.
+pub(crate) fn has_line(directory: PathBuf, filter: &Filter, seq: u64) -> Result<bool, Error> {
+    let first = Stream::begin_at(0, directory, filter)?.next().transpose()?;
+    Ok(first.is_some_and(|line| line.entry().seq == seq))
+}
+
 /// Writes the lines that the filter lets through, as they stand, each with a newline. Gives how many.
 ///
 /// # Errors

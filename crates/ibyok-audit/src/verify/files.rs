@@ -11,7 +11,7 @@ use crate::error::Error;
 const LONGEST: u64 = 64 * 1024;
 
 /// The slots of a place, by number.
-pub(super) fn slots(place: &Path) -> Result<Vec<(u32, PathBuf)>, Error> {
+pub(crate) fn slots(place: &Path) -> Result<Vec<(u32, PathBuf)>, Error> {
     numbered(place, "slot-", "")
 }
 
@@ -31,7 +31,7 @@ fn numbered(directory: &Path, prefix: &str, suffix: &str) -> Result<Vec<(u32, Pa
 }
 
 /// The log's id; `None` for a slot in which none was begun.
-pub(super) fn log_id(directory: &Path) -> Result<Option<String>, Error> {
+pub(crate) fn log_id(directory: &Path) -> Result<Option<String>, Error> {
     let text = text(&directory.join("id"))?;
     if text.is_none() && !numbered(directory, "audit-", ".log")?.is_empty() {
         // No line will be of this log, and the first will be named.
@@ -41,7 +41,7 @@ pub(super) fn log_id(directory: &Path) -> Result<Option<String>, Error> {
 }
 
 /// A small file as text, if it is there.
-pub(super) fn text(path: &Path) -> Result<Option<String>, Error> {
+pub(crate) fn text(path: &Path) -> Result<Option<String>, Error> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -50,18 +50,18 @@ pub(super) fn text(path: &Path) -> Result<Option<String>, Error> {
 }
 
 /// A stretch of a segment.
-pub(super) struct Item {
-    pub(super) segment: u32,
-    pub(super) line: u64,
-    pub(super) text: Vec<u8>,
+pub(crate) struct Item {
+    pub(crate) segment: u32,
+    pub(crate) line: u64,
+    pub(crate) text: Vec<u8>,
     /// Whether it is a whole line; else it is what a crash can leave.
-    pub(super) whole: bool,
+    pub(crate) whole: bool,
     /// Whether no segment follows.
-    pub(super) in_last: bool,
+    pub(crate) in_last: bool,
 }
 
 /// The lines of a log, in order, with a look ahead.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     segments: VecDeque<(u32, PathBuf)>,
     open: Option<Open>,
     ahead: VecDeque<Item>,
@@ -75,7 +75,7 @@ struct Open {
 }
 
 impl Lines {
-    pub(super) fn open(directory: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(directory: &Path) -> Result<Self, Error> {
         let segments = numbered(directory, "audit-", ".log")?.into();
         Ok(Self {
             segments,
@@ -84,7 +84,7 @@ impl Lines {
         })
     }
 
-    pub(super) fn next(&mut self) -> Result<Option<Item>, Error> {
+    pub(crate) fn next(&mut self) -> Result<Option<Item>, Error> {
         match self.ahead.pop_front() {
             Some(item) => Ok(Some(item)),
             None => self.read(),
@@ -92,7 +92,7 @@ impl Lines {
     }
 
     /// The item after the next `skip`.
-    pub(super) fn peek(&mut self, skip: usize) -> Result<Option<&Item>, Error> {
+    pub(crate) fn peek(&mut self, skip: usize) -> Result<Option<&Item>, Error> {
         while self.ahead.len() <= skip {
             let Some(item) = self.read()? else {
                 return Ok(None);

@@ -1,9 +1,10 @@
 //! Whether a log is as it was written: needs the files and public keys, and shares no code with the writer.
 
-mod files;
+pub(crate) mod files;
 mod judge;
 mod log;
 mod note;
+mod proof;
 mod report;
 mod tree;
 
@@ -13,6 +14,8 @@ use std::path::Path;
 use crate::error::Error;
 use crate::key::VerifyingKey;
 
+pub(crate) use proof::root_of;
+pub use proof::{Proven, verify_proof};
 pub use report::{Bad, LogReport, Report, What};
 
 /// Verifies every log of a place.

@@ -1,8 +1,11 @@
 //! Review of the audit log: what is worth a look, for whoever may read the log, and what was made of it.
 
 mod acknowledge;
+mod prove;
 mod view;
 mod walk;
+
+pub use self::prove::check_proof;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

@@ -1,0 +1,240 @@
+//! Proof for an outsider that a line stands on a log: RFC 6962's audit path up to a signed checkpoint.
+
+use std::path::{Path, PathBuf};
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+use crate::checkpoint::Checkpoint;
+use crate::error::Error;
+use crate::key::VerifyingKey;
+use crate::tree::{Frontier, Hash, leaf};
+use crate::verify::files;
+
+/// What proves that a line stands on a log.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    seq: u64,
+    line: Vec<u8>,
+    path: Vec<Hash>,
+    checkpoint: Checkpoint,
+}
+
+impl Proof {
+    /// The number of the line.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The id of the log.
+    #[must_use]
+    pub fn log(&self) -> &str {
+        self.checkpoint.log()
+    }
+
+    /// The line itself, without its newline.
+    #[must_use]
+    pub fn line(&self) -> String {
+        String::from_utf8_lossy(&self.line).into_owned()
+    }
+
+    /// The checkpoint that it stands under.
+    #[must_use]
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The proof as C2SP's [`tlog-proof`] has it, with the line itself as the extra data.
+    ///
+    /// [`tlog-proof`]: https://c2sp.org/tlog-proof
+    #[must_use]
+    pub fn text(&self) -> String {
+        let index = self.seq.saturating_sub(1);
+        let line = BASE64_STANDARD.encode(&self.line);
+        let mut text = format!("c2sp.org/tlog-proof@v1\nextra {line}\nindex {index}\n");
+        for hash in &self.path {
+            text.push_str(&BASE64_STANDARD.encode(hash));
+            text.push('\n');
+        }
+        text.push('\n');
+        text.push_str(self.checkpoint.text());
+        text
+    }
+}
+
+/// Proves that the line with this number stands on a log of a place, under the first checkpoint that covers it.
+///
+/// `log` may be `None` where only one log of the place has such a line. `keys` and `known` are as for [`verify`](crate::verify()):
+/// a checkpoint counts if one of the keys signed it, or the key beside the log if none of them is of this log. Reads the log up to
+/// that checkpoint once, in bounded memory.
+///
+/// # Errors
+/// [`Error::NoLine`] if there is no such line, [`Error::NotCovered`] if no checkpoint speaks of it yet, [`Error::SeveralLogs`],
+/// [`Error::DoesNotHold`] if the log is not as it was signed.
+pub fn prove(
+    place: &Path,
+    log: Option<&str>,
+    seq: u64,
+    keys: &[VerifyingKey],
+    known: &[(String, String)],
+) -> Result<Proof, Error> {
+    let (log, directory) = find(place, log, seq)?;
+    let beside = files::text(&directory.join("log.pub"))?.and_then(|text| text.trim_end().parse().ok());
+    let key: VerifyingKey = match keys.iter().find(|key| key.log() == Some(log.as_str())) {
+        Some(key) => key.clone(),
+        None => beside.ok_or_else(|| Error::NotCovered { log: log.clone(), seq })?,
+    };
+    let text = files::text(&directory.join("checkpoints"))?.unwrap_or_default();
+    let known = known.iter().filter(|(of, _)| *of == log).map(|(_, note)| note.as_str());
+    let notes = std::iter::once(text.as_str()).chain(known).flat_map(notes);
+    let checkpoint = notes
+        .filter_map(|note| Checkpoint::open(&note, &key))
+        .filter(|checkpoint| checkpoint.size() >= seq)
+        .min_by_key(Checkpoint::size)
+        .ok_or_else(|| Error::NotCovered { log: log.clone(), seq })?;
+    walk(&directory, seq, checkpoint)
+}
+
+/// The log that is meant, and where it is.
+fn find(place: &Path, log: Option<&str>, seq: u64) -> Result<(String, PathBuf), Error> {
+    let mut found = Vec::new();
+    for (_, directory) in files::slots(place)? {
+        let Some(id) = files::log_id(&directory)? else { continue };
+        if log.is_some_and(|log| log != id) || (log.is_none() && !has(&directory, seq)?) {
+            continue;
+        }
+        found.push((id, directory));
+    }
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(Error::SeveralLogs { seq }),
+        (None, _) => Err(Error::NoLine {
+            log: log.map(str::to_owned),
+            seq,
+        }),
+    }
+}
+
+/// Whether a log has a line of this number.
+fn has(directory: &Path, seq: u64) -> Result<bool, Error> {
+    let filter = crate::read::Filter {
+        from_seq: Some(seq),
+        ..crate::read::Filter::default()
+    };
+    crate::read::has_line(directory.to_owned(), &filter, seq)
+}
+
+/// The notes in a text: three lines, an empty one, a signature.
+fn notes(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let five = lines.windows(5).filter_map(|window| match window {
+        [origin, size, root, "", signature] if signature.starts_with('\u{2014}') => {
+            Some(format!("{origin}\n{size}\n{root}\n\n{signature}\n"))
+        }
+        _ => None,
+    });
+    five.collect()
+}
+
+/// The stretches of lines whose trees make up the audit path of leaf `index` among `size`, the nearest first:
+/// `PATH(m, D[n])` of RFC 6962 section 2.1.1.
+fn stretches(index: u64, size: u64) -> Vec<(u64, u64)> {
+    let (mut from, mut until) = (0, size);
+    let mut found = Vec::new();
+    while until - from > 1 {
+        let width = until - from;
+        let split = from + (1 << (u64::BITS - 1 - (width - 1).leading_zeros()));
+        if index < split {
+            found.push((split, until));
+            until = split;
+        } else {
+            found.push((from, split));
+            from = split;
+        }
+    }
+    found.reverse();
+    found
+}
+
+/// Reads the log up to the checkpoint and gathers the path.
+fn walk(directory: &Path, seq: u64, checkpoint: Checkpoint) -> Result<Proof, Error> {
+    let index = seq.checked_sub(1).ok_or(Error::NoLine { log: None, seq })?;
+    let stretches = stretches(index, checkpoint.size());
+    let mut trees = vec![Frontier::default(); stretches.len()];
+    let mut lines = files::Lines::open(directory)?;
+    let mut line = None;
+    for at in 0..checkpoint.size() {
+        let item = lines.next()?.filter(|item| item.whole);
+        let item = item.ok_or_else(|| does_not_hold("the log ends before its checkpoint"))?;
+        let mut of = stretches.iter().zip(&mut trees);
+        if at == index {
+            line = Some(item.text);
+        } else if let Some((_, tree)) = of.find(|((from, until), _)| (*from..*until).contains(&at)) {
+            tree.push(leaf(&item.text));
+        }
+    }
+    let proof = Proof {
+        seq,
+        line: line.ok_or_else(|| does_not_hold("the line is not there"))?,
+        path: trees.iter().map(Frontier::root).collect(),
+        checkpoint,
+    };
+    let root = crate::verify::root_of(leaf(&proof.line), index, proof.checkpoint.size(), &proof.path);
+    if root.as_ref() != Some(proof.checkpoint.root()) {
+        return Err(does_not_hold(
+            "the log is not as its checkpoint says: `ibyok audit verify` tells where",
+        ));
+    }
+    Ok(proof)
+}
+
+fn does_not_hold(why: &'static str) -> Error {
+    Error::DoesNotHold { why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::node;
+
+    /// The definition, word for word.
+    fn root(lines: &[Vec<u8>]) -> Hash {
+        match lines {
+            [one] => leaf(one),
+            many => {
+                let k = many.len().next_power_of_two() / 2;
+                node(&root(&many[..k]), &root(&many[k..]))
+            }
+        }
+    }
+
+    #[test]
+    fn every_leaf_of_every_tree_is_proved_and_no_other() {
+        let lines: Vec<Vec<u8>> = (0..70u32).map(|n| n.to_be_bytes().to_vec()).collect();
+        for size in 1..lines.len() {
+            for index in 0..size {
+                let parts = stretches(index as u64, size as u64);
+                let path: Vec<Hash> = parts
+                    .iter()
+                    .map(|(from, until)| root(&lines[*from as usize..*until as usize]))
+                    .collect();
+                let get = |leaf, index: usize| crate::verify::root_of(leaf, index as u64, size as u64, &path);
+                assert_eq!(
+                    get(leaf(&lines[index]), index),
+                    Some(root(&lines[..size])),
+                    "{index} of {size}"
+                );
+                assert_ne!(get(leaf(b"another"), index), Some(root(&lines[..size])));
+                let other = (index + 1) % size;
+                if other != index {
+                    assert_ne!(
+                        get(leaf(&lines[index]), other),
+                        Some(root(&lines[..size])),
+                        "{index} of {size}"
+                    );
+                }
+            }
+        }
+    }
+}

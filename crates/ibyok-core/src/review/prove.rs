@@ -1,0 +1,72 @@
+//! Proof for an outsider that a line stands on a log of the vault.
+
+use std::time::Duration;
+
+use ibyok_audit::{Action, Error as AuditError, Proof, Proven, VerifyingKey, prove, verify_proof};
+
+use crate::environments::operators_only;
+use crate::error::{Error, Part, Result};
+use crate::session::Session;
+
+/// How often, and after which pause, it is looked whether the line has its checkpoint by now.
+const TRIES: u32 = 25;
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl Session {
+    /// Proves that the line with this number stands on a log: the line, its place, and a signed checkpoint, for somebody who has
+    /// the log's public key and nothing else. `log` may be left out where one log only has such a line. For an operator.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such line, [`Error::Invalid`] if several logs have one, [`Error::Integrity`] if the log is
+    /// not as it was signed, [`Error::Denied`] for a token, [`Error::Unavailable`] if no checkpoint speaks of the line yet.
+    pub async fn prove_line(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
+        let mut attempt = self.attempt(Action::AuditRead);
+        attempt.target = log.map(|log| ("log", log.to_owned()));
+        let outcome = async {
+            let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
+            operators_only(&principal)?;
+            self.proof(log, seq).await
+        }
+        .await;
+        self.inner.answering(&attempt, outcome).await
+    }
+
+    async fn proof(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
+        self.inner.log.flush().await?;
+        let place = self.inner.log.status().place;
+        let keys = self.inner.log_keys().await?;
+        for tried in 1.. {
+            let known = self.inner.kept_checkpoints().await?;
+            let (place, keys, log) = (place.clone(), keys.clone(), log.map(str::to_owned));
+            let proof = tokio::task::spawn_blocking(move || prove(&place, log.as_deref(), seq, &keys, &known)).await;
+            match proof.map_err(|_| Error::unavailable(Part::AuditLog, "the proof was interrupted"))? {
+                Err(AuditError::NotCovered { .. }) if tried < TRIES => tokio::time::sleep(PAUSE).await,
+                proof => return proof.map_err(told),
+            }
+        }
+        Err(Error::unavailable(Part::AuditLog, "no checkpoint covers the line"))
+    }
+}
+
+/// Checks a proof without a vault, by public keys that the caller trusts.
+///
+/// # Errors
+/// [`Error::Invalid`] for a text that is no proof, [`Error::Integrity`] for one that does not hold.
+pub fn check_proof(text: &str, keys: &[VerifyingKey]) -> Result<Proven> {
+    verify_proof(text, keys).map_err(told)
+}
+
+fn told(error: AuditError) -> Error {
+    match error {
+        AuditError::NoLine { .. } => Error::NotFound {
+            what: error.to_string().trim_start_matches("there is no ").to_owned(),
+            hint: Some("`ibyok audit tail --json` shows the lines with their numbers and logs".to_owned()),
+        },
+        AuditError::SeveralLogs { .. } => Error::invalid(error.to_string(), "give `--log` with its id"),
+        AuditError::NotAProof { .. } => {
+            Error::invalid(error.to_string(), "give a file as `ibyok audit prove` writes it")
+        }
+        AuditError::DoesNotHold { .. } => Error::integrity(error.to_string()),
+        other => other.into(),
+    }
+}
