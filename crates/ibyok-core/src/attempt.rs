@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ibyok_audit::{Action, Event, Outcome, Phase, Principal as Who, PrincipalKind};
+use ibyok_policy::TokenId;
 use jiff::Timestamp;
 
 use crate::authenticate::Principal;
@@ -35,6 +36,8 @@ pub(crate) struct Attempt<'c> {
     pub(crate) record: Option<String>,
     pub(crate) rev: Option<u64>,
     pub(crate) count: u64,
+    /// The token whose use a limit may refuse; its refusals are folded.
+    pub(crate) limited: Option<TokenId>,
     /// A reason finer than the error tells its caller.
     pub(crate) reason: Option<&'static str>,
     /// What whoever asked gave as their reason.
@@ -62,6 +65,7 @@ impl<'c> Attempt<'c> {
             record: None,
             rev: None,
             count: 1,
+            limited: None,
             reason: None,
             because: None,
         }
@@ -87,7 +91,7 @@ impl<'c> Attempt<'c> {
     /// The event of what was refused or failed.
     pub(crate) fn refused(&self, error: &Error) -> Event {
         let outcome = match error {
-            Error::Denied { .. } | Error::Unauthenticated => Outcome::Denied,
+            Error::Denied { .. } | Error::Unauthenticated | Error::Limited { .. } => Outcome::Denied,
             _ => Outcome::Failed,
         };
         let reason = match (self.reason, error) {

@@ -20,6 +20,7 @@ use crate::error::{Error, Part, Result};
 use crate::floors::Floors;
 use crate::guardrails::Guardrails;
 use crate::lease::Lease;
+use crate::limits::{LimitRefusals, NodeBuckets};
 use crate::model::environment::Class;
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, Namespace};
@@ -311,6 +312,8 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             floors,
             refusals: Refusals::default(),
             usage: Arc::clone(&usage),
+            buckets: NodeBuckets::default(),
+            limit_refusals: LimitRefusals::default(),
             key_cache_ttl: options.key_cache_ttl,
             guardrails: options.guardrails,
             turns: Turns::default(),

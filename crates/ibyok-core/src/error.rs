@@ -85,6 +85,14 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A limit is reached: nothing was released, and it passes by itself.
+    #[error("{what}")]
+    Limited {
+        /// Which limit.
+        what: String,
+        /// After how long the next use is there. What others use meanwhile may make it longer.
+        retry_after: Duration,
+    },
     /// A record does not open, or is older than the audit log says.
     #[error("{what} does not open: it was damaged, moved, or is older than the audit log says")]
     Integrity {
@@ -153,6 +161,8 @@ pub enum Code {
     Conflict,
     /// `too_large`
     TooLarge,
+    /// `limited`
+    Limited,
     /// `integrity`
     Integrity,
     /// `unavailable`
@@ -174,6 +184,7 @@ impl Code {
             Code::Exists => "exists",
             Code::Conflict => "conflict",
             Code::TooLarge => "too_large",
+            Code::Limited => "limited",
             Code::Integrity => "integrity",
             Code::Unavailable => "unavailable",
         }
@@ -204,6 +215,7 @@ impl Error {
             Error::Exists { .. } => Code::Exists,
             Error::Conflict { .. } => Code::Conflict,
             Error::TooLarge { .. } => Code::TooLarge,
+            Error::Limited { .. } => Code::Limited,
             Error::Integrity { .. } => Code::Integrity,
             Error::Unavailable { .. } | Error::Kek { .. } => Code::Unavailable,
         }
@@ -214,6 +226,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Error::Invalid { hint, .. } | Error::NotFound { hint, .. } => return hint.clone(),
+            Error::Limited { retry_after, .. } => return Some(format!("try again in {}", spoken(*retry_after))),
             Error::Unauthenticated => "ask for a new token, or check that the whole of it was copied",
             Error::Denied { .. } => "ask for a token whose grant covers this",
             Error::KeyDisabled { .. } => "`keys enable` serves it again",
@@ -241,7 +254,11 @@ impl Error {
     /// How long to wait before trying again, for what passes by itself.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        matches!(self, Error::Unavailable { .. }).then_some(RETRY_AFTER)
+        match self {
+            Error::Unavailable { .. } => Some(RETRY_AFTER),
+            Error::Limited { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        }
     }
 
     /// An [`Error::Invalid`] with what to do instead.
@@ -314,6 +331,16 @@ impl From<ibyok_audit::Error> for Error {
     }
 }
 
+/// A time to wait, for people: rounded up, so that trying again then is not too early.
+fn spoken(wait: Duration) -> String {
+    let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
+    match seconds {
+        0..=120 => format!("{seconds} s"),
+        121..=7200 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h", seconds.div_ceil(3600)),
+    }
+}
+
 /// Whether the KEK at hand is simply not the one of this vault.
 fn is_another_kek(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
     use ibyok_crypto::Error as Crypto;
@@ -369,5 +396,12 @@ mod tests {
     fn only_what_passes_by_itself_says_when_to_try_again() {
         assert!(Error::unavailable(Part::Store, "down").retry_after().is_some());
         assert!(Error::Unauthenticated.retry_after().is_none());
+    }
+
+    #[test]
+    fn a_time_to_wait_is_never_said_too_short() {
+        let spoken = |millis| spoken(Duration::from_millis(millis));
+        assert_eq!([spoken(1), spoken(1000), spoken(1001)], ["1 s", "1 s", "2 s"]);
+        assert_eq!([spoken(120_001), spoken(7_200_001)], ["3 min", "3 h"]);
     }
 }

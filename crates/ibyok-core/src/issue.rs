@@ -226,12 +226,6 @@ fn check_grant(grant: &Grant, now: Timestamp) -> Result<()> {
             "use wider patterns, or several tokens",
         ));
     }
-    if grant.rate.is_some() {
-        return Err(Error::invalid(
-            "the grant has a rate, and this version limits none",
-            "leave it out",
-        ));
-    }
     if grant.expires.is_some_and(|expires| expires <= now) {
         return Err(Error::invalid("the expiry is in the past", "give a later one"));
     }

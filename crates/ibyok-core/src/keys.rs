@@ -81,6 +81,7 @@ impl Session {
             .filter(|held| held.record.removed.is_none())
             .ok_or_else(|| no_key(&permit))?;
         let mut info = info(&permit, &held.record)?;
+        info.limit_in_force = self.inner.limit_in_force(&permit.realm, &held.record).await?;
         if let Some(number) = one_version(&held.record, key)? {
             info.versions.retain(|version| version.version == number);
         }
@@ -109,6 +110,9 @@ impl Session {
                 };
             }
             check_label_count(record.labels.len())?;
+            if let Some(limit) = edit.limit {
+                record.limit = limit;
+            }
             Ok(Edit::Gives(record, ()))
         })
         .await

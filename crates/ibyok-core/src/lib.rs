@@ -40,6 +40,7 @@ mod incidents;
 mod issue;
 mod keys;
 mod lease;
+mod limits;
 mod list;
 mod mock_value;
 mod model;
@@ -76,6 +77,7 @@ pub use incidents::{
     DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, NotRevoked, ProviderPages, Reach, ReportLine,
     Step,
 };
+pub use limits::{EnvironmentLimit, LimitInForce, LimitScope};
 pub use model::attestation::{ATTESTED_ITEMS, Attestation};
 pub use model::environment::{Class, EnvironmentInfo};
 pub use model::incident::{ACCOUNT_MAX, Closing, IncidentId, IncidentInfo, IncidentNote};
@@ -104,7 +106,7 @@ pub use ibyok_audit::{
 #[cfg(feature = "aws-kms")]
 pub use ibyok_crypto::{AwsKms, AwsKmsOptions};
 pub use ibyok_crypto::{Kek, LocalKek, PassphraseCost, PassphraseKek, Secret};
-pub use ibyok_policy::{Environments, Grant, Pattern, Restriction, Scope, Scopes, TokenId};
+pub use ibyok_policy::{Environments, Grant, Pattern, Per, Rate, Restriction, Scope, Scopes, TokenId};
 pub use ibyok_providers::{Catalogue, Provider};
 pub use ibyok_storage::{FileStore, MemoryStore, Store};
 pub use jiff::Timestamp;

@@ -1,4 +1,5 @@
-//! The life of a retrieval: authenticate → authorize → load → open → record → release.
+//! The life of a retrieval: authenticate → authorize → load → open → record → release. A token's limit is looked at after the
+//! first, a key's after the third.
 //!
 //! Each arrow is a function that consumes what the last one gave, and each noun can be made nowhere else, so that no step is
 //! skipped and none is moved: `load` takes a [`Permit`], and only an [`Opened`] with the audit log's receipt for this very
@@ -211,8 +212,10 @@ impl Inner {
         reference: &KeyRef,
     ) -> Result<Opened> {
         let principal = self.authenticate(attempt, asking).await?;
+        self.count_token(attempt, &principal, reference).await?;
         let permit = self.authorize(attempt, &principal, Scope::KeysRead, reference).await?;
         let loaded = self.load_permitted(permit).await?;
+        self.count_key(attempt, &loaded.permit, &loaded.held.record).await?;
         self.open(attempt, loaded, reference)
     }
 

@@ -186,6 +186,9 @@ fn with_new_version(
         (None, true) => record.variable = usual_variable(permit, told)?,
         (None, false) => {}
     }
+    if let Some(limit) = write.limit {
+        record.limit = limit;
+    }
     if let Some(labels) = &write.labels {
         record.labels.clone_from(labels);
     }

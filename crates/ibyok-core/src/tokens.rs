@@ -91,7 +91,9 @@ impl Session {
                 .find_token(&attempt, &principal, Scope::TokensIssue, which)
                 .await?;
             attempt.target = Some(("token", found.id.to_string()));
-            Ok(found.record.info(found.id, principal.namespace(), attempt.at))
+            let mut info = found.record.info(found.id, principal.namespace(), attempt.at);
+            info.limit_scope = info.grant.rate.map(|_| self.inner.limit_scope());
+            Ok(info)
         }
         .await;
         self.inner.answering(&attempt, outcome).await

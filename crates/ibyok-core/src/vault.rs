@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::floors::Floors;
 use crate::guardrails::Guardrails;
 use crate::lease::Lease;
+use crate::limits::{LimitRefusals, NodeBuckets};
 use crate::realm::{Realm, Realms};
 use crate::refusals::Refusals;
 use crate::review::Reviews;
@@ -49,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) floors: Floors,
     pub(crate) refusals: Refusals,
     pub(crate) usage: Arc<Usage>,
+    pub(crate) buckets: NodeBuckets,
+    pub(crate) limit_refusals: LimitRefusals,
     pub(crate) key_cache_ttl: Duration,
     pub(crate) guardrails: Guardrails,
     pub(crate) turns: Turns,
@@ -81,6 +84,7 @@ impl Vault {
     /// [`Error::Unavailable`](crate::Error::Unavailable) if the audit log cannot be written.
     pub async fn close(&self) -> Result<()> {
         self.inner.fold_refusals(true);
+        self.inner.fold_limited(true);
         self.inner.finish_usage().await;
         self.inner.closed.store(true, Ordering::Release);
         self.inner.log.close().await?;
@@ -100,6 +104,8 @@ pub(crate) async fn look_after(vault: Weak<Inner>) {
         let Some(inner) = vault.upgrade() else { return };
         inner.realms.expire(inner.clock.elapsed(), inner.key_cache_ttl);
         inner.fold_refusals(false);
+        inner.fold_limited(false);
+        inner.buckets.expire(inner.clock.elapsed());
         if inner.log.status().failure.is_some() {
             match inner.log.reopen().await {
                 Ok(()) => tracing::info!("the audit log is open again"),

@@ -1,6 +1,7 @@
 //! Errors as answers: the one place where an error becomes a status and a problem document (RFC 9457).
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -211,11 +212,17 @@ impl From<Error> for Problem {
             Code::Unauthenticated => problem.header(WWW_AUTHENTICATE, INVALID_TOKEN),
             Code::Denied => problem.header(WWW_AUTHENTICATE, DENIED),
             _ => match error.retry_after() {
-                Some(wait) => problem.header(RETRY_AFTER, wait.as_secs().max(1).into()),
+                Some(wait) => problem.header(RETRY_AFTER, whole_seconds(wait).into()),
                 None => problem,
             },
         }
     }
+}
+
+/// Rounded up: whoever comes back then is not too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(begun).max(1)
 }
 
 fn status(code: Code) -> StatusCode {
@@ -226,6 +233,7 @@ fn status(code: Code) -> StatusCode {
         Code::NotFound | Code::KeyDisabled | Code::VersionDisabled | Code::VersionDestroyed => StatusCode::NOT_FOUND,
         Code::Exists | Code::Conflict => StatusCode::CONFLICT,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::Limited => StatusCode::TOO_MANY_REQUESTS,
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }

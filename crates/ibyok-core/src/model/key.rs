@@ -11,6 +11,7 @@ use super::mode::{Mode, ModeSource};
 use super::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 use super::which_version::WhichVersion;
 use crate::error::Error;
+use crate::limits::LimitInForce;
 
 /// What a version is for, beside its marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -259,6 +260,8 @@ impl KeyRecord {
             mode_override: self.mode,
             mode: None,
             mode_source: None,
+            limit: self.limit,
+            limit_in_force: None,
             created: self.created,
             created_by: self.created_by.clone(),
             versions_count: self.versions.len(),
@@ -302,6 +305,11 @@ pub struct KeyInfo {
     pub mode: Option<Mode>,
     /// Which tier decided that.
     pub mode_source: Option<ModeSource>,
+    /// How often it may be retrieved; `None` is as often as its environment lets it.
+    pub limit: Option<Rate>,
+    /// The limit that holds for it, if there is one: only where one key is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_in_force: Option<LimitInForce>,
     /// When the key was made.
     pub created: Timestamp,
     /// Who made it.

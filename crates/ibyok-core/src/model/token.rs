@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::key::Stamp;
 use super::name::Namespace;
 use crate::error::Error;
+use crate::limits::LimitScope;
 
 /// An access token as a program holds it: a secret, not yet looked at.
 ///
@@ -137,6 +138,7 @@ impl TokenRecord {
                 (None, false) => "valid",
             },
             grant: self.grant.clone(),
+            limit_scope: None,
             expires_at: self.grant.expires,
             created: self.created,
             created_by: self.created_by.clone(),
@@ -160,6 +162,9 @@ pub struct TokenInfo {
     pub state: &'static str,
     /// What it may do.
     pub grant: Grant,
+    /// Over what the grant's rate counts, if it has one: only where one token is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_scope: Option<LimitScope>,
     /// When it ends; `None` is never.
     pub expires_at: Option<Timestamp>,
     /// When it was issued.

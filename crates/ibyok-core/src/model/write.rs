@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ibyok_crypto::Secret;
+use ibyok_policy::Rate;
 use serde::Serialize;
 
 use super::name::{FieldName, KeyId};
@@ -35,6 +36,8 @@ pub struct KeyWrite {
     pub variable: Option<String>,
     /// Labels; unchanged if `None`.
     pub labels: Option<BTreeMap<String, String>>,
+    /// How often the key may be retrieved, `Some(None)` as often as its environment lets it; what it has stays unless given.
+    pub limit: Option<Option<Rate>>,
 }
 
 impl From<Secret> for KeyWrite {
@@ -52,6 +55,7 @@ impl KeyWrite {
             provider: None,
             variable: None,
             labels: None,
+            limit: None,
         }
     }
 
@@ -73,6 +77,13 @@ impl KeyWrite {
     #[must_use]
     pub fn labels(mut self, labels: Option<BTreeMap<String, String>>) -> Self {
         self.labels = labels;
+        self
+    }
+
+    /// The same with a limit; see [`KeyWrite::limit`].
+    #[must_use]
+    pub fn limit(mut self, limit: Option<Option<Rate>>) -> Self {
+        self.limit = limit;
         self
     }
 
@@ -119,6 +130,8 @@ pub struct KeyEdit {
     pub variable: Option<String>,
     /// Labels to set, or with `None` to take away.
     pub labels: BTreeMap<String, Option<String>>,
+    /// How often the key may be retrieved; `Some(None)` takes its own limit away, and its environment's holds.
+    pub limit: Option<Option<Rate>>,
 }
 
 impl KeyEdit {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, RawQuery};
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
-use ibyok_core::{EnvironmentName, Error, FieldName, KeyEdit, KeyRef, KeyWrite, Secret, Session, WhichVersion};
+use ibyok_core::{EnvironmentName, Error, FieldName, KeyEdit, KeyRef, KeyWrite, Rate, Secret, Session, WhichVersion};
 use serde::{Deserialize, Deserializer};
 
 use super::{key_ref, page};
@@ -16,8 +16,9 @@ use crate::json::{Raw, Unique};
 use crate::problem::Problem;
 use crate::query::Query;
 
-pub(crate) const SET_TAKES: &str = "it takes one of value, value_base64 and fields, and provider, variable, labels";
-const EDIT_TAKES: &str = "it takes provider, variable and labels";
+pub(crate) const SET_TAKES: &str =
+    "it takes one of value, value_base64 and fields, and provider, variable, labels, limit";
+const EDIT_TAKES: &str = "it takes provider, variable, labels and limit";
 const VERSION_TAKES: &str = "it takes version, or nothing";
 
 /// GET `/api/v1/keys`
@@ -177,6 +178,8 @@ pub(crate) struct SetBody<'a> {
     variable: Option<String>,
     #[serde(default)]
     labels: Option<Unique<String, String>>,
+    #[serde(default, deserialize_with = "named")]
+    limit: Option<Option<Rate>>,
 }
 
 impl SetBody<'_> {
@@ -194,7 +197,7 @@ impl SetBody<'_> {
             _ => return Err(Problem::invalid("the value is not given in exactly one way").hint(SET_TAKES)),
         };
         let write = KeyWrite::new(secrets).provider(self.provider).variable(self.variable);
-        Ok(write.labels(self.labels.map(|labels| labels.0)))
+        Ok(write.labels(self.labels.map(|labels| labels.0)).limit(self.limit))
     }
 }
 
@@ -216,9 +219,15 @@ struct EditBody {
     variable: Option<String>,
     #[serde(default)]
     labels: Option<Unique<String, Option<String>>>,
+    #[serde(default, deserialize_with = "named")]
+    limit: Option<Option<Rate>>,
 }
 
-fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+pub(super) fn named<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -228,6 +237,7 @@ impl EditBody {
         edit.provider = self.provider.map(Option::unwrap_or_default);
         edit.variable = self.variable;
         edit.labels = self.labels.map(|labels| labels.0).unwrap_or_default();
+        edit.limit = self.limit;
         edit
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod external;
 pub(crate) mod health;
 pub(crate) mod incidents;
 pub(crate) mod keys;
+pub(crate) mod limits;
 pub(crate) mod rotation;
 pub(crate) mod tokens;
 pub(crate) mod values;

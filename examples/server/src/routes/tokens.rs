@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
-use ibyok_core::{Environments, Expiry, Grant, Scope, Scopes, Timestamp, TokenId, TokenRequest};
+use ibyok_core::{Environments, Expiry, Grant, Rate, Scope, Scopes, Timestamp, TokenId, TokenRequest};
 use serde::{Deserialize, Serialize};
 
 use super::page;
@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 
 const ISSUE_TAKES: &str =
-    "it takes name, scopes, environments or all_environments, keys, cidrs, not_before, expires_at, no_expiry";
+    "it takes name, scopes, environments or all_environments, keys, cidrs, not_before, expires_at, no_expiry, rate";
 
 /// GET `/api/v1/tokens`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
@@ -101,6 +101,8 @@ struct IssueBody {
     expires_at: Option<Timestamp>,
     #[serde(default)]
     no_expiry: bool,
+    #[serde(default)]
+    rate: Option<Rate>,
 }
 
 impl IssueBody {
@@ -120,6 +122,7 @@ impl IssueBody {
         grant.networks = self.cidrs;
         grant.not_before = self.not_before;
         grant.expires = self.expires_at;
+        grant.rate = self.rate;
         let request = TokenRequest::new(self.name, grant);
         match (self.expires_at, self.no_expiry) {
             (Some(_), true) => Err(Problem::invalid("expires_at and no_expiry exclude each other")),

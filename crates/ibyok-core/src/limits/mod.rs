@@ -1,0 +1,221 @@
+//! Limits: how often a token may retrieve, and how often a key may be retrieved.
+//!
+//! A token's limit is looked at as soon as it is known whose it is, before any realm is opened or key unwrapped; a key's once its
+//! record is there, before anything of it is opened. Buckets are told apart by hashes of parsed ids, so that no other way of writing
+//! a name is another bucket.
+//!
+//! - `bucket`: one bucket, in whole numbers
+//! - `node`: the buckets of this node
+//! - `refusals`: what is on the log of uses that a limit refused
+//! - `verbs`: the default of an environment, shown and set
+
+mod bucket;
+mod node;
+mod refusals;
+mod verbs;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use ibyok_policy::{Rate, TokenId};
+use ibyok_storage::{Draw, Taken};
+use serde::Serialize;
+
+pub(crate) use self::node::NodeBuckets;
+pub(crate) use self::refusals::LimitRefusals;
+pub use self::verbs::EnvironmentLimit;
+use crate::attempt::Attempt;
+use crate::authenticate::{Holder, Principal};
+use crate::authorize::Permit;
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::model::key::KeyRecord;
+use crate::model::key_ref::{KeyHandle, KeyRef};
+use crate::model::token::TokenRecord;
+use crate::realm::Realm;
+use crate::vault::Inner;
+
+/// Over what a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "who shows a limit must decide how to show a new scope"
+)]
+pub enum LimitScope {
+    /// Each node counts by itself: over `n` nodes as much as `n` times the rate is let through.
+    Node,
+    /// All nodes on the store count together.
+    Shared,
+}
+
+/// The limit that holds for a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LimitInForce {
+    /// The rate.
+    pub rate: Rate,
+    /// `key` if it is the key's own, `environment` if it is the default of its environment.
+    pub source: &'static str,
+    /// Over what it counts.
+    pub scope: LimitScope,
+}
+
+/// What a limit is of.
+enum Of {
+    Token,
+    Ancestor,
+    Key(String),
+}
+
+/// A limit that a use counts against.
+struct Limit {
+    of: Of,
+    rate: Rate,
+    draw: Draw,
+}
+
+impl Limit {
+    fn new(of: Of, rate: Rate, realm: &Realm, id: [u8; 16]) -> Self {
+        let kind: &[u8] = match of {
+            Of::Key(_) => b"key",
+            Of::Token | Of::Ancestor => b"token",
+        };
+        // The rate is a part of the name: a changed rate is another bucket at once, whatever another node still believes.
+        let named = [kind, &id, rate.to_string().as_bytes()].concat();
+        let hash = realm.keys.keyed_hash("ibyok limit bucket v1", &named);
+        Limit {
+            of,
+            rate,
+            draw: Draw {
+                bucket: hash.first_chunk().copied().unwrap_or_default(),
+                count: rate.count,
+                seconds: NonZeroU32::new(rate.per.seconds()).unwrap_or(NonZeroU32::MIN),
+            },
+        }
+    }
+
+    fn reached(&self, retry_after: Duration) -> Error {
+        let rate = self.rate;
+        let what = match &self.of {
+            Of::Token => format!("the limit of this token, {rate}, is reached"),
+            Of::Ancestor => format!("the limit of a token that this one descends from, {rate}, is reached"),
+            Of::Key(label) => format!("the limit of key `{label}`, {rate}, is reached"),
+        };
+        Error::Limited { what, retry_after }
+    }
+}
+
+impl Inner {
+    /// Counts a retrieval against the token's limit, and those of the tokens that it descends from.
+    ///
+    /// # Errors
+    /// [`Error::Limited`]; [`Error::Unavailable`] if nobody can say.
+    pub(crate) async fn count_token(
+        &self,
+        attempt: &mut Attempt<'_>,
+        principal: &Principal,
+        reference: &KeyRef,
+    ) -> Result<()> {
+        let Some(holder) = principal.holder() else {
+            return Ok(());
+        };
+        let limits = self.limits_of(holder).await?;
+        let taken = self.take(&limits).await;
+        if taken.is_err() {
+            attempt.limited = Some(holder.id);
+            // Nothing else has looked at the reference yet, and the log is to say what was asked for.
+            attempt.environment = Some(reference.environment().to_string());
+            match reference.handle() {
+                KeyHandle::Name(name) => attempt.key = Some(name.to_string()),
+                KeyHandle::Id(id) => attempt.key_id = Some(id.to_string()),
+            }
+        }
+        taken
+    }
+
+    /// Counts a retrieval against the key's limit. An operator is not limited.
+    ///
+    /// # Errors
+    /// As [`Inner::count_token`]; [`Error::Integrity`] if the settings that would say so cannot be read.
+    pub(crate) async fn count_key(
+        &self,
+        attempt: &mut Attempt<'_>,
+        permit: &Permit,
+        record: &KeyRecord,
+    ) -> Result<()> {
+        let Some(holder) = permit.principal.holder() else {
+            return Ok(());
+        };
+        let Some((rate, _)) = self.limit_of(&permit.realm, record).await? else {
+            return Ok(());
+        };
+        attempt.limited = Some(holder.id);
+        let of = Of::Key(permit.label());
+        self.take(&[Limit::new(of, rate, &permit.realm, permit.id.0)]).await
+    }
+
+    /// The limit of a key and where it is from: its own, else the default of its environment. The caller must hold the lease.
+    async fn limit_of(&self, realm: &Realm, record: &KeyRecord) -> Result<Option<(Rate, &'static str)>> {
+        if let Some(rate) = record.limit {
+            return Ok(Some((rate, "key")));
+        }
+        let settings = self.environment_settings(realm).await?;
+        Ok(settings.record.limit.map(|rate| (rate, "environment")))
+    }
+
+    /// The same as it is shown; what cannot be read is not known.
+    pub(crate) async fn limit_in_force(&self, realm: &Realm, record: &KeyRecord) -> Result<Option<LimitInForce>> {
+        let limit = match self.limit_of(realm, record).await {
+            Err(Error::Integrity { .. }) => None,
+            known => known?,
+        };
+        Ok(limit.map(|(rate, source)| LimitInForce {
+            rate,
+            source,
+            scope: self.limit_scope(),
+        }))
+    }
+
+    /// Over what this node's limits count.
+    pub(crate) fn limit_scope(&self) -> LimitScope {
+        match self.store.limiter() {
+            Some(_) => LimitScope::Shared,
+            None => LimitScope::Node,
+        }
+    }
+
+    /// A token's own limit, and its ancestors': their buckets count what all their children do.
+    async fn limits_of(&self, holder: &Holder) -> Result<Vec<Limit>> {
+        let own = &holder.held.record;
+        let limit =
+            |of, rate: Option<Rate>, id: TokenId| rate.map(|rate| Limit::new(of, rate, &holder.realm, id.bytes()));
+        let mut limits: Vec<Limit> = limit(Of::Token, own.grant.rate, holder.id).into_iter().collect();
+        for parent in &own.parents {
+            // One that is gone was refused at authentication.
+            let held = self.load::<TokenRecord>(&holder.realm, parent.bytes()).await?;
+            let rate = held.and_then(|held| held.record.grant.rate);
+            limits.extend(limit(Of::Ancestor, rate, *parent));
+        }
+        Ok(limits)
+    }
+
+    /// Takes one use of each limit, or of none.
+    async fn take(&self, limits: &[Limit]) -> Result<()> {
+        if limits.is_empty() {
+            return Ok(());
+        }
+        let draws: Vec<Draw> = limits.iter().map(|limit| limit.draw).collect();
+        let taken = match self.store.limiter() {
+            Some(shared) => shared.take(&draws).await?,
+            None => self.buckets.take(&draws, self.clock.elapsed()),
+        };
+        match taken {
+            Taken::All => Ok(()),
+            Taken::None { which, wait } => Err(match limits.get(which) {
+                Some(limit) => limit.reached(wait),
+                None => Error::unavailable(crate::error::Part::Store, "it names a limit that was not asked about"),
+            }),
+        }
+    }
+}

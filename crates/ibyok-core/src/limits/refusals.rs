@@ -1,0 +1,158 @@
+//! Refusals by a limit: on the log, one line a second and token, however often it asks.
+//!
+//! The first is a line of its own, durable before its caller hears of it. Those that follow are counted, and once a second become one line
+//! with their `count`; it names what they have in common.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ibyok_audit::{Action, Event, Outcome, Principal as Who, PrincipalKind};
+use ibyok_policy::TokenId;
+
+use crate::attempt::Attempt;
+use crate::clock::Clock;
+use crate::vault::Inner;
+
+/// How long refusals are folded together.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// How many tokens are told apart at once; those beyond share one line.
+const TOKENS: usize = 1024;
+
+/// The refusals of a token, whichever narrower forms of it were used; `None` stands for those that share one line.
+type Windows = HashMap<Option<TokenId>, Window>;
+
+#[derive(Debug)]
+struct Window {
+    started: Duration,
+    folded: u64,
+    shared: Shared,
+}
+
+/// What folded refusals have in common.
+#[derive(Clone, Debug, PartialEq)]
+struct Shared {
+    action: Action,
+    principal: Who,
+    namespace: Option<String>,
+    environment: Option<String>,
+    key: Option<String>,
+    key_id: Option<String>,
+    source: Option<IpAddr>,
+}
+
+impl Shared {
+    fn of(attempt: &Attempt<'_>) -> Self {
+        let nobody = || Who::new(PrincipalKind::Token);
+        Shared {
+            action: attempt.action,
+            principal: attempt.principal.clone().unwrap_or_else(nobody),
+            namespace: attempt.namespace.clone(),
+            environment: attempt.environment.clone(),
+            key: attempt.key.clone(),
+            key_id: attempt.key_id.clone(),
+            source: attempt.context.source,
+        }
+    }
+
+    /// Leaves out what another has otherwise.
+    fn narrow(&mut self, token: Option<TokenId>, other: Self) {
+        fn keep<T: PartialEq>(ours: &mut Option<T>, theirs: Option<T>) {
+            if *ours != theirs {
+                *ours = None;
+            }
+        }
+        if self.principal != other.principal {
+            let whoever = Who::new(PrincipalKind::Token);
+            self.principal = match token {
+                Some(token) => whoever.id(token.to_string()),
+                None => whoever,
+            };
+        }
+        keep(&mut self.namespace, other.namespace);
+        keep(&mut self.environment, other.environment);
+        keep(&mut self.key, other.key);
+        keep(&mut self.key_id, other.key_id);
+        keep(&mut self.source, other.source);
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct LimitRefusals(Mutex<Windows>);
+
+impl LimitRefusals {
+    /// Whether this refusal is a line of its own; else it is counted.
+    pub(crate) fn is_a_line(&self, token: TokenId, attempt: &Attempt<'_>, now: Duration) -> bool {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut token = Some(token);
+        if windows.len() >= TOKENS && !windows.contains_key(&token) {
+            token = None;
+        }
+        let Some(window) = windows.get_mut(&token) else {
+            let (started, shared) = (now, Shared::of(attempt));
+            let folded = 0;
+            windows.insert(
+                token,
+                Window {
+                    started,
+                    folded,
+                    shared,
+                },
+            );
+            return true;
+        };
+        let shared = Shared::of(attempt);
+        match window.folded {
+            0 => window.shared = shared,
+            _ => window.shared.narrow(token, shared),
+        }
+        window.folded = window.folded.saturating_add(1);
+        false
+    }
+
+    /// What the windows that are over, or all, counted. One that counted nothing ends, so that the next refusal is a line again.
+    fn over(&self, now: Duration, all: bool) -> Vec<(Shared, u64)> {
+        let mut counts = Vec::new();
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        windows.retain(|_, window| {
+            if !all && now.saturating_sub(window.started) < WINDOW {
+                return true;
+            }
+            if window.folded == 0 {
+                return false;
+            }
+            counts.push((window.shared.clone(), window.folded));
+            (window.started, window.folded) = (now, 0);
+            !all
+        });
+        counts
+    }
+}
+
+impl Inner {
+    /// Writes a line for each token whose second is over.
+    pub(crate) fn fold_limited(&self, all: bool) {
+        for (shared, count) in self.limit_refusals.over(self.clock.elapsed(), all) {
+            let mut event = Event::new(shared.action, Outcome::Denied, self.now())
+                .reason("limited")
+                .count(count)
+                .principal(shared.principal)
+                .client(shared.source, None);
+            if let Some(namespace) = shared.namespace {
+                event = event.namespace(namespace);
+            }
+            if let Some(environment) = shared.environment {
+                event = event.environment(environment);
+            }
+            if let Some(key) = shared.key {
+                event = event.key(key);
+            }
+            if let Some(id) = shared.key_id {
+                event = event.key_id(id);
+            }
+            self.log.append_unwaited(event);
+        }
+    }
+}

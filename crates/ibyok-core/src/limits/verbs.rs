@@ -1,0 +1,126 @@
+//! The limit that the keys of an environment have unless they have one of their own.
+
+use ibyok_audit::Action;
+use ibyok_policy::{Rate, Scope};
+use serde::Serialize;
+
+use super::LimitScope;
+use crate::attempt::Attempt;
+use crate::change::Edit;
+use crate::error::Result;
+use crate::model::name::EnvironmentName;
+use crate::model::settings::{SETTINGS_ID, SettingsRecord};
+use crate::session::Session;
+
+/// The default limit of an environment's keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct EnvironmentLimit {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// How often each of its keys may be retrieved that has no limit of its own; `None` is as often as one likes.
+    pub limit: Option<Rate>,
+    /// Over what limits count.
+    pub scope: LimitScope,
+}
+
+impl Session {
+    /// The default limits of one environment, or of all in which the session may list keys.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`](crate::Error::Unauthenticated), [`Error::Denied`](crate::Error::Denied),
+    /// [`Error::NotFound`](crate::Error::NotFound) for an environment that does not exist,
+    /// [`Error::Unavailable`](crate::Error::Unavailable).
+    pub async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Vec<EnvironmentLimit>> {
+        let mut attempt = self.attempt(Action::KeyList);
+        let outcome = self.try_limits(&mut attempt, environment).await;
+        self.inner.answering(&attempt, outcome).await
+    }
+
+    async fn try_limits(
+        &self,
+        attempt: &mut Attempt<'_>,
+        environment: Option<&EnvironmentName>,
+    ) -> Result<Vec<EnvironmentLimit>> {
+        let principal = self.inner.authenticate(attempt, &self.asking).await?;
+        let namespace = principal.namespace().clone();
+        attempt.environment = environment.map(ToString::to_string);
+        let inner = &self.inner;
+        let environments = match environment {
+            Some(environment) => {
+                inner.allowed_for_some_key(attempt, &principal, Scope::KeysList, &namespace, environment)?;
+                vec![environment.clone()]
+            }
+            None => {
+                inner
+                    .environments_allowed(attempt, &principal, Scope::KeysList, &namespace)
+                    .await?
+            }
+        };
+        let mut limits = Vec::new();
+        for environment in environments {
+            let realm = inner.environment_realm(&namespace, &environment).await?;
+            inner.hold_lease().await?;
+            let settings = inner.environment_settings(&realm).await?;
+            limits.push(EnvironmentLimit {
+                environment,
+                limit: settings.record.limit,
+                scope: inner.limit_scope(),
+            });
+        }
+        Ok(limits)
+    }
+
+    /// Sets how often each key of an environment may be retrieved that has no limit of its own, or takes that away with `None`.
+    ///
+    /// It holds here when this returns, and on every other node within one second.
+    ///
+    /// # Errors
+    /// As [`Session::limits`]; a token needs `settings:write`, and for every key of the environment.
+    pub async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<EnvironmentLimit> {
+        let mut attempt = self.attempt(Action::SettingsChange);
+        let outcome = self.try_set_limit(&mut attempt, environment, limit).await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+
+    async fn try_set_limit(
+        &self,
+        attempt: &mut Attempt<'_>,
+        environment: &EnvironmentName,
+        limit: Option<Rate>,
+    ) -> Result<EnvironmentLimit> {
+        let inner = &self.inner;
+        let principal = inner.authenticate(attempt, &self.asking).await?;
+        let namespace = principal.namespace().clone();
+        attempt.environment = Some(environment.to_string());
+        attempt.target = Some(("environment", environment.to_string()));
+        inner.allowed(
+            attempt,
+            &principal,
+            Scope::SettingsWrite,
+            &namespace,
+            Some(environment),
+            None,
+        )?;
+        let realm = inner.environment_realm(&namespace, environment).await?;
+        let change = inner.change(
+            attempt,
+            &principal,
+            &realm,
+            SETTINGS_ID,
+            |_, there: Option<SettingsRecord>| {
+                let record = there.unwrap_or_default();
+                Ok(match record.limit == limit {
+                    true => Edit::Unchanged(()),
+                    false => Edit::Gives(SettingsRecord { limit, ..record }, ()),
+                })
+            },
+        );
+        change.await?;
+        Ok(EnvironmentLimit {
+            environment: environment.clone(),
+            limit,
+            scope: inner.limit_scope(),
+        })
+    }
+}
