@@ -619,6 +619,10 @@ impl Store for Offering {
         self.records.check().await
     }
 
+    async fn scrub(&self) -> ibyok_storage::Result<Option<String>> {
+        self.records.scrub().await
+    }
+
     fn limiter(&self) -> Option<&dyn Limiter> {
         Some(self)
     }

@@ -61,7 +61,7 @@ pub const LIST_LIMIT: usize = 1000;
 ///
 /// # Writing your own
 ///
-/// Implement the eight methods, then run the suite of the feature `conformance` on it. `docs/backends.md` in the repository leads
+/// Implement the nine methods, then run the suite of the feature `conformance` on it. `docs/backends.md` in the repository leads
 /// through it, and `examples/backend` is a whole one in under a hundred lines of code.
 #[async_trait]
 pub trait Store: Debug + Send + Sync {

@@ -105,7 +105,7 @@ async fn a_request_that_makes_no_sense_is_refused() {
         r#"{"name":"a","environments":["dev"],"keys":["a/b"]}"#,
         r#"{"name":"a","environments":["dev"],"expires_at":"2001-01-01T00:00:00Z"}"#,
         r#"{"name":"a","environments":["dev"],"expires_at":"2099-01-01T00:00:00Z","no_expiry":true}"#,
-        r#"{"name":"a","environments":["dev"],"rate":"60/min"}"#,
+        r#"{"name":"a","environments":["dev"],"rate":"0/min"}"#,
         r#"{"name":"a","environments":["Dev"]}"#,
     ] {
         let answer = world.tell("POST", "/api/v1/tokens", &admin, body).await;
