@@ -17,8 +17,7 @@ impl Inner {
 
     /// Puts what was refused or failed on the log. Only if it is there does the caller hear of it.
     ///
-    /// Refusals without a valid token are not waited for, and limited (`refusals.rs`); those by a limit are folded
-    /// (`limits/refusals.rs`).
+    /// Refusals without a valid token are not waited for, and limited (`refusals.rs`).
     pub(crate) async fn refusing<T>(&self, attempt: &Attempt<'_>, outcome: Result<T>) -> Result<T> {
         let error = match outcome {
             Ok(done) => return Ok(done),
@@ -28,11 +27,6 @@ impl Inner {
             if self.refusals.is_a_line(attempt.context.source, self.clock.elapsed()) {
                 self.log.append_unwaited(attempt.refused(&error));
             }
-            return Err(error);
-        }
-        if let (Error::Limited { .. }, Some(token)) = (&error, attempt.limited)
-            && !self.limit_refusals.is_a_line(token, attempt, self.clock.elapsed())
-        {
             return Err(error);
         }
         self.record(attempt.refused(&error)).await?;

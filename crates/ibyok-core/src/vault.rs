@@ -84,7 +84,7 @@ impl Vault {
     /// [`Error::Unavailable`](crate::Error::Unavailable) if the audit log cannot be written.
     pub async fn close(&self) -> Result<()> {
         self.inner.fold_refusals(true);
-        self.inner.fold_limited(true);
+        self.inner.fold_limited(true).await;
         self.inner.finish_usage().await;
         self.inner.closed.store(true, Ordering::Release);
         self.inner.log.close().await?;
@@ -104,7 +104,7 @@ pub(crate) async fn look_after(vault: Weak<Inner>) {
         let Some(inner) = vault.upgrade() else { return };
         inner.realms.expire(inner.clock.elapsed(), inner.key_cache_ttl);
         inner.fold_refusals(false);
-        inner.fold_limited(false);
+        inner.fold_limited(false).await;
         inner.buckets.expire(inner.clock.elapsed());
         if inner.log.status().failure.is_some() {
             match inner.log.reopen().await {

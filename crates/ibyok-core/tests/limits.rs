@@ -137,7 +137,7 @@ fn limited(outcome: Result<()>) -> Option<Duration> {
             assert!(!wait.is_zero());
             Some(wait)
         }
-        Err(other) => Err(other).unwrap(),
+        Err(other) => unreachable!("{other}"),
     }
 }
 

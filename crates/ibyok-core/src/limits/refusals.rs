@@ -5,14 +5,21 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ibyok_audit::{Action, Event, Outcome, Principal as Who, PrincipalKind};
+use ibyok_audit::{Action, Principal as Who, PrincipalKind};
 use ibyok_policy::TokenId;
+use jiff::Timestamp;
+use tokio::task::JoinSet;
 
 use crate::attempt::Attempt;
+use crate::authenticate::Principal;
 use crate::clock::Clock;
+use crate::context::RequestContext;
+use crate::error::Error;
+use crate::model::name::{KeyId, KeyName};
+use crate::realm::Realm;
 use crate::vault::Inner;
 
 /// How long refusals are folded together.
@@ -32,10 +39,12 @@ struct Window {
 }
 
 /// What folded refusals have in common.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 struct Shared {
     action: Action,
     principal: Who,
+    caller: Option<Principal>,
+    permitted: Option<(Arc<Realm>, KeyId, KeyName)>,
     namespace: Option<String>,
     environment: Option<String>,
     key: Option<String>,
@@ -49,6 +58,8 @@ impl Shared {
         Shared {
             action: attempt.action,
             principal: attempt.principal.clone().unwrap_or_else(nobody),
+            caller: attempt.caller.clone(),
+            permitted: attempt.permitted.clone(),
             namespace: attempt.namespace.clone(),
             environment: attempt.environment.clone(),
             key: attempt.key.clone(),
@@ -71,11 +82,33 @@ impl Shared {
                 None => whoever,
             };
         }
+        if token.is_none() {
+            self.caller = None;
+        }
+        let key = |permitted: &Option<(_, KeyId, _)>| permitted.as_ref().map(|(_, id, _)| *id);
+        if key(&self.permitted) != key(&other.permitted) {
+            self.permitted = None;
+        }
         keep(&mut self.namespace, other.namespace);
         keep(&mut self.environment, other.environment);
         keep(&mut self.key, other.key);
         keep(&mut self.key_id, other.key_id);
         keep(&mut self.source, other.source);
+    }
+
+    /// The one refusal that the line is of.
+    fn attempt<'c>(self, count: u64, at: Timestamp, context: &'c RequestContext) -> Attempt<'c> {
+        Attempt {
+            principal: Some(self.principal),
+            caller: self.caller,
+            permitted: self.permitted,
+            namespace: self.namespace,
+            environment: self.environment,
+            key: self.key,
+            key_id: self.key_id,
+            count,
+            ..Attempt::new(self.action, at, context)
+        }
     }
 }
 
@@ -132,27 +165,37 @@ impl LimitRefusals {
 }
 
 impl Inner {
-    /// Writes a line for each token whose second is over.
-    pub(crate) fn fold_limited(&self, all: bool) {
+    /// Whether a refusal by a limit is a line of its own; else it is counted, and on the log within some seconds.
+    pub(crate) fn is_a_line_of_its_own(&self, attempt: &Attempt<'_>) -> bool {
+        let now = self.clock.elapsed();
+        attempt
+            .limited
+            .is_none_or(|token| self.limit_refusals.is_a_line(token, attempt, now))
+    }
+
+    /// Writes a line for each token whose second is over, or for all.
+    pub(crate) async fn fold_limited(self: &Arc<Self>, all: bool) {
+        let mut lines = JoinSet::new();
         for (shared, count) in self.limit_refusals.over(self.clock.elapsed(), all) {
-            let mut event = Event::new(shared.action, Outcome::Denied, self.now())
-                .reason("limited")
-                .count(count)
-                .principal(shared.principal)
-                .client(shared.source, None);
-            if let Some(namespace) = shared.namespace {
-                event = event.namespace(namespace);
-            }
-            if let Some(environment) = shared.environment {
-                event = event.environment(environment);
-            }
-            if let Some(key) = shared.key {
-                event = event.key(key);
-            }
-            if let Some(id) = shared.key_id {
-                event = event.key_id(id);
-            }
-            self.log.append_unwaited(event);
+            let this = Arc::clone(self);
+            // Side by side, so that they share a sync of the log.
+            lines.spawn(async move { this.say_limited(shared, count).await });
+        }
+        while lines.join_next().await.is_some() {}
+    }
+
+    async fn say_limited(&self, shared: Shared, count: u64) {
+        let source = shared.source;
+        let context = source
+            .map(|ip| RequestContext::default().from_address(ip))
+            .unwrap_or_default();
+        let attempt = shared.attempt(count, self.now(), &context);
+        let error = Error::Limited {
+            what: String::new(),
+            retry_after: WINDOW,
+        };
+        if let Err(error) = self.append_limited(&attempt, &error).await {
+            tracing::warn!(count, %error, "refusals by a limit are not on the log");
         }
     }
 }

@@ -27,8 +27,11 @@ impl Inner {
         if attempt.caller.is_none() || matches!(error, Error::Unauthenticated) {
             return self.refusing(attempt, Err(error)).await;
         }
+        if let (Error::Limited { .. }, false) = (&error, self.is_a_line_of_its_own(attempt)) {
+            return Err(error);
+        }
         let ended = match error {
-            Error::Denied { .. } => Ended::Denied,
+            Error::Denied { .. } | Error::Limited { .. } => Ended::Denied,
             _ => Ended::Failed,
         };
         let event = attempt.refused(&error);
@@ -38,6 +41,15 @@ impl Inner {
                 .await?,
         );
         Err(error)
+    }
+
+    /// Appends the line of what a limit refused meanwhile, and counts it.
+    pub(crate) async fn append_limited(&self, attempt: &Attempt<'_>, error: &Error) -> Result<()> {
+        let of_a_key = is_of_a_key(error.code().as_str());
+        let event = attempt.refused(error);
+        // The receipt releases nothing.
+        drop(self.append_counted(attempt, event, Ended::Denied, of_a_key).await?);
+        Ok(())
     }
 
     async fn append_counted(
