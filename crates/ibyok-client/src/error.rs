@@ -1,5 +1,7 @@
 //! What can go wrong on the way to a server and back.
 
+use std::time::Duration;
+
 use crate::problem::Problem;
 
 /// The result of the client's operations.
@@ -71,6 +73,13 @@ impl Error {
             Error::Refused(problem) => Some(problem),
             _ => None,
         }
+    }
+
+    /// How long to wait before asking again, where the server said: with `limited` and `unavailable`. What is `limited` is not asked
+    /// again by the client itself.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.problem().and_then(|problem| problem.retry_after)
     }
 
     pub(crate) fn invalid(what: impl Into<String>, hint: &'static str) -> Self {

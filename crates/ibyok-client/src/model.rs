@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use ibyok_policy::Grant;
+use ibyok_policy::{Grant, Rate};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+use crate::limits::LimitInForce;
 
 /// Who the holder of a token is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +64,12 @@ pub struct KeyInfo {
     pub pending: Option<u32>,
     /// Whether the whole key is disabled.
     pub disabled: bool,
+    /// How often it may be retrieved; `None` is as often as its environment lets it.
+    #[serde(default)]
+    pub limit: Option<Rate>,
+    /// The limit that holds for it, if there is one: only where one key is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_in_force: Option<LimitInForce>,
     /// When the key was made.
     pub created: Timestamp,
     /// Who made it.
@@ -141,6 +149,9 @@ pub struct TokenInfo {
     pub state: String,
     /// What it was given.
     pub grant: Grant,
+    /// Over what the grant's rate counts, `node` or `shared`: only where one token is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_scope: Option<String>,
     /// When it ends; `None` is never.
     pub expires_at: Option<Timestamp>,
     /// When it was issued.

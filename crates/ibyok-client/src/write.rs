@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use ibyok_policy::Rate;
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
@@ -23,6 +24,8 @@ pub struct KeyWrite {
     pub variable: Option<String>,
     /// Labels; unchanged if `None`.
     pub labels: Option<BTreeMap<String, String>>,
+    /// How often the key may be retrieved; `Some(None)` takes its own limit away, and what is `None` stays.
+    pub limit: Option<Option<Rate>>,
 }
 
 impl KeyWrite {
@@ -52,6 +55,8 @@ impl KeyWrite {
             variable: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             labels: Option<&'a BTreeMap<String, String>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            limit: Option<Option<Rate>>,
         }
         let body = Body {
             fields: self
@@ -62,6 +67,7 @@ impl KeyWrite {
             provider: self.provider.as_deref(),
             variable: self.variable.as_deref(),
             labels: self.labels.as_ref(),
+            limit: self.limit,
         };
         // A byte takes at most six characters of JSON.
         let secrets: usize = self
@@ -119,6 +125,9 @@ pub struct KeyEdit {
     /// Labels to set, or with `None` to take away.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, Option<String>>,
+    /// How often the key may be retrieved; `Some(None)` takes its own limit away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Option<Rate>>,
 }
 
 #[cfg(test)]

@@ -2,10 +2,7 @@
 
 use async_trait::async_trait;
 use ibyok_core::settings::Passphrase;
-use ibyok_core::{
-    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Namespace, Page,
-    PageRequest, Released, Session, Timestamp, TokenRequest, Vault, WhichVersion,
-};
+use ibyok_core::{AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Namespace, Page, PageRequest, Released, Session, Timestamp, TokenRequest, Vault, WhichVersion, Rate};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -142,6 +139,14 @@ impl Access for Here {
             Step::Promote => document(&self.session.promote_key(key).await?),
             Step::Rollback => document(&self.session.rollback_key(key).await?),
         }
+    }
+
+    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>> {
+        self.session.limits(environment).await?.iter().map(document).collect()
+    }
+
+    async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value> {
+        document(&self.session.set_limit(environment, limit).await?)
     }
 
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {

@@ -5,10 +5,7 @@ mod server;
 mod step;
 
 use async_trait::async_trait;
-use ibyok_core::{
-    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Secret, Timestamp,
-    TokenRequest, WhichVersion,
-};
+use ibyok_core::{AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Secret, Timestamp, TokenRequest, WhichVersion, Rate};
 use serde_json::Value;
 
 pub(crate) use here::{Here, document as document_of, fetched};
@@ -60,6 +57,10 @@ pub(crate) trait Access {
     async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Value>;
     /// Takes a step of a rotation.
     async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Value>;
+    /// The default limits of one environment or of all.
+    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>>;
+    /// Sets the default limit of an environment, or takes it away.
+    async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value>;
     /// Issues a token: what it is, and the token itself.
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)>;
     /// Every token that may be seen.

@@ -2,10 +2,7 @@
 
 use async_trait::async_trait;
 use ibyok_client::{Client, SecretSlice};
-use ibyok_core::{
-    AccessToken, EnvironmentName, Expiry, ExposeSecret, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite,
-    Namespace, Secret, SecretString, Timestamp, TokenRequest, WhichVersion,
-};
+use ibyok_core::{AccessToken, EnvironmentName, Expiry, ExposeSecret, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Namespace, Secret, SecretString, Timestamp, TokenRequest, WhichVersion, Rate};
 use serde_json::{Value, json};
 
 use super::here::document;
@@ -173,6 +170,7 @@ impl Access for Server {
         sent.provider = edit.provider;
         sent.variable = edit.variable;
         sent.labels = edit.labels;
+        sent.limit = edit.limit;
         document(&self.client.edit_key(&environment, &name, &sent).await?)
     }
 
@@ -208,6 +206,15 @@ impl Access for Server {
             Step::Promote => document(&self.client.promote_key(&environment, &name).await?),
             Step::Rollback => document(&self.client.rollback_key(&environment, &name).await?),
         }
+    }
+
+    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>> {
+        let limits = self.client.limits(environment.map(EnvironmentName::as_str)).await?;
+        limits.iter().map(document).collect()
+    }
+
+    async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value> {
+        document(&self.client.set_limit(environment.as_str(), limit).await?)
     }
 
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {
@@ -296,6 +303,7 @@ fn sent(write: KeyWrite) -> ibyok_client::KeyWrite {
     sent.provider = write.provider;
     sent.variable = write.variable;
     sent.labels = write.labels;
+    sent.limit = write.limit;
     sent
 }
 

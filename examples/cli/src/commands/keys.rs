@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Cx;
 use super::confirm::confirm;
+use super::limits::{counting, rate_or_none};
 use crate::access::{Access, KeyArgument};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -69,6 +70,9 @@ pub(crate) struct Write {
     /// The variable that programs read it from [default: the name in capitals]
     #[arg(long, value_name = "NAME")]
     var: Option<String>,
+    /// How often it may be retrieved, for example `60/min`; `none` for as often as its environment lets it
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
+    rate_limit: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,6 +89,9 @@ pub(crate) struct Edit {
     /// The variable that programs read it from
     #[arg(long, value_name = "NAME")]
     var: Option<String>,
+    /// How often it may be retrieved, for example `60/min`; `none` for as often as its environment lets it
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
+    rate_limit: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -137,12 +144,14 @@ async fn write(args: Write, new: bool, cx: &mut Cx<'_>) -> Result<Exit> {
         .iter()
         .map(|field| field.parse())
         .collect::<Result<Vec<FieldName>, _>>()?;
+    let limit = args.rate_limit.as_deref().map(rate_or_none).transpose()?;
     let labels = (!args.label.is_empty()).then(|| labels(&args.label)).transpose()?;
     let fields = read_fields(cx.io, &wanted, args.from_file.as_deref(), args.fields_from.as_deref())?;
     let write = KeyWrite::new(fields)
         .provider(args.provider)
         .variable(args.var)
-        .labels(labels);
+        .labels(labels)
+        .limit(limit);
     cx.with_access(async |access, cx| {
         let key = key.resolve(access).await?;
         let written = access.write(&key, write, new).await?;
@@ -169,15 +178,16 @@ async fn show(key: &str, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 async fn edit(args: Edit, cx: &mut Cx<'_>) -> Result<Exit> {
-    if args.provider.is_none() && args.var.is_none() && args.label.is_empty() {
+    if args.provider.is_none() && args.var.is_none() && args.label.is_empty() && args.rate_limit.is_none() {
         return Err(Error::usage(
             "nothing is to be changed",
-            "give `--provider`, `--var` or `--label`",
+            "give `--provider`, `--var`, `--label` or `--rate-limit`",
         ));
     }
     let mut edit = KeyEdit::default();
     edit.provider = args.provider;
     edit.variable = args.var;
+    edit.limit = args.rate_limit.as_deref().map(rate_or_none).transpose()?;
     edit.labels = labels(&args.label)?
         .into_iter()
         .map(|(name, value)| (name, Some(value).filter(|v| !v.is_empty())))
@@ -222,6 +232,9 @@ pub(super) async fn about(
         let key = key.resolve(access).await?;
         let info = verb(access, &key).await?;
         cx.answer_one(&info, &FACTS)?;
+        if let Some(line) = limit(&info).filter(|_| !cx.globals.json) {
+            cx.io.answer_line(&line)?;
+        }
         let versions = at(&info, "versions").as_array();
         if let Some(versions) = versions.filter(|_| !cx.globals.json) {
             cx.io.answer_line("")?;
@@ -237,6 +250,23 @@ pub(super) async fn about(
         Ok(Exit::Done)
     })
     .await
+}
+
+/// The limit that holds for a key, if there is one, as a line of its facts.
+fn limit(info: &Value) -> Option<String> {
+    let in_force = at(info, "limit_in_force");
+    let (rate, rest) = match (at(in_force, "rate").as_str(), at(info, "limit").as_str()) {
+        (Some(rate), _) => {
+            let of = match at(in_force, "source").as_str() {
+                Some("environment") => "the default of its environment",
+                _ => "its own",
+            };
+            (rate, format!(" ({of}; {})", counting(at(in_force, "scope"))))
+        }
+        (None, Some(rate)) => (rate, String::new()),
+        (None, None) => return None,
+    };
+    Some(format!("limit     {}{rest}", crate::show::clean(rate)))
 }
 
 fn labels(given: &[String]) -> Result<BTreeMap<String, String>> {

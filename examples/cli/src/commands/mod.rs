@@ -13,6 +13,7 @@ mod import;
 mod incident;
 mod init;
 mod keys;
+mod limits;
 mod man;
 mod rotate;
 mod run;
@@ -72,6 +73,9 @@ pub(crate) enum Command {
     Import(import::Args),
     /// Print every key of an environment with its value
     Export(export::Args),
+    /// How often keys may be retrieved
+    #[command(subcommand)]
+    Limits(limits::Verb),
     /// Access tokens
     #[command(subcommand)]
     Tokens(tokens::Verb),
@@ -114,6 +118,7 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
         Command::Run(args) => run::run(args, cx).await,
         Command::Import(args) => import::run(args, cx).await,
         Command::Export(args) => export::run(args, cx).await,
+        Command::Limits(verb) => limits::run(verb, cx).await,
         Command::Tokens(verb) => tokens::run(verb, cx).await,
         Command::Audit(verb) => audit::run(verb, cx).await,
         Command::Incident(verb) => incident::run(verb, cx).await,

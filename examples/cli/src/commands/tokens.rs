@@ -4,9 +4,11 @@ use ibyok_core::{EnvironmentName, Environments, Expiry, Grant, Pattern, Scope, S
 use serde_json::json;
 
 use super::confirm::confirm;
+use super::limits::{counting, rate};
 use super::{Cx, attenuate, time};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::show::clean;
 use crate::table::{at, shown, text};
 
 #[derive(Debug, clap::Subcommand)]
@@ -59,6 +61,9 @@ pub(crate) struct Issue {
     /// It never ends
     #[arg(long)]
     no_expiry: bool,
+    /// How often it may retrieve, for example `60/min` [default: as often as it likes]
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
+    rate: Option<String>,
 }
 
 const COLUMNS: [(&str, &str); 7] = [
@@ -94,8 +99,16 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
                 .await
         }
         Verb::Show { which } => {
-            cx.with_access(async |access, cx| cx.answer_one(&access.token(&which).await?, &FACTS))
-                .await
+            cx.with_access(async |access, cx| {
+                let info = access.token(&which).await?;
+                cx.answer_one(&info, &FACTS)?;
+                if let Some(rate) = at(&info, "grant.rate").as_str().filter(|_| !cx.globals.json) {
+                    let line = format!("rate              {} ({})", clean(rate), counting(at(&info, "limit_scope")));
+                    cx.io.answer_line(&line)?;
+                }
+                Ok(Exit::Done)
+            })
+            .await
         }
         Verb::Revoke { which, keep_children } => revoke(&which, keep_children, cx).await,
         Verb::Attenuate(args) => attenuate::run(&args, cx),
@@ -156,6 +169,7 @@ fn grant(args: &Issue) -> Result<Grant> {
             "a network is `10.0.0.0/8` or `2001:db8::/32`",
         )?);
     }
+    grant.rate = args.rate.as_deref().map(rate).transpose()?;
     Ok(grant)
 }
 
