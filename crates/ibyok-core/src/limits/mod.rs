@@ -138,12 +138,7 @@ impl Inner {
     ///
     /// # Errors
     /// As [`Inner::count_token`]; [`Error::Integrity`] if the settings that would say so cannot be read.
-    pub(crate) async fn count_key(
-        &self,
-        attempt: &mut Attempt<'_>,
-        permit: &Permit,
-        record: &KeyRecord,
-    ) -> Result<()> {
+    pub(crate) async fn count_key(&self, attempt: &mut Attempt<'_>, permit: &Permit, record: &KeyRecord) -> Result<()> {
         let Some(holder) = permit.principal.holder() else {
             return Ok(());
         };

@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use ibyok_core::settings::Passphrase;
-use ibyok_core::{AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Namespace, Page, PageRequest, Released, Session, Timestamp, TokenRequest, Vault, WhichVersion, Rate};
+use ibyok_core::{
+    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Namespace, Page,
+    PageRequest, Rate, Released, Session, Timestamp, TokenRequest, Vault, WhichVersion,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 

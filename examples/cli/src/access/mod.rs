@@ -5,7 +5,10 @@ mod server;
 mod step;
 
 use async_trait::async_trait;
-use ibyok_core::{AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Secret, Timestamp, TokenRequest, WhichVersion, Rate};
+use ibyok_core::{
+    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Rate, Secret,
+    Timestamp, TokenRequest, WhichVersion,
+};
 use serde_json::Value;
 
 pub(crate) use here::{Here, document as document_of, fetched};

@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use ibyok_client::{Client, SecretSlice};
-use ibyok_core::{AccessToken, EnvironmentName, Expiry, ExposeSecret, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Namespace, Secret, SecretString, Timestamp, TokenRequest, WhichVersion, Rate};
+use ibyok_core::{
+    AccessToken, EnvironmentName, Expiry, ExposeSecret, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite,
+    Namespace, Rate, Secret, SecretString, Timestamp, TokenRequest, WhichVersion,
+};
 use serde_json::{Value, json};
 
 use super::here::document;

@@ -103,7 +103,11 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
                 let info = access.token(&which).await?;
                 cx.answer_one(&info, &FACTS)?;
                 if let Some(rate) = at(&info, "grant.rate").as_str().filter(|_| !cx.globals.json) {
-                    let line = format!("rate              {} ({})", clean(rate), counting(at(&info, "limit_scope")));
+                    let line = format!(
+                        "rate              {} ({})",
+                        clean(rate),
+                        counting(at(&info, "limit_scope"))
+                    );
                     cx.io.answer_line(&line)?;
                 }
                 Ok(Exit::Done)
