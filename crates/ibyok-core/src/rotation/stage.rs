@@ -133,11 +133,12 @@ fn only_the_value(record: &KeyRecord, write: &KeyWrite) -> Result<()> {
         .as_ref()
         .is_none_or(|variable| *variable == record.variable);
     let labels = write.labels.as_ref().is_none_or(|labels| *labels == record.labels);
-    if provider && variable && labels {
+    let limit = write.limit.is_none_or(|limit| limit == record.limit);
+    if provider && variable && labels && limit {
         return Ok(());
     }
     Err(Error::invalid(
-        "a rotation changes the value, and not provider, variable or labels",
+        "a rotation changes the value, and not provider, variable, labels or limit",
         "`keys edit` changes those",
     ))
 }
