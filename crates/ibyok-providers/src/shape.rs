@@ -64,7 +64,7 @@ impl Shape {
 
     /// What every value of this shape begins with one of, so that most are dismissed without the pattern. `None` where
     /// they may begin with anything.
-    pub(crate) fn prefixes(&self) -> Option<Vec<Vec<u8>>> {
+    pub fn prefixes(&self) -> Option<Vec<Vec<u8>>> {
         let pattern = ParserBuilder::new()
             .unicode(false)
             .utf8(false)

@@ -17,6 +17,7 @@ mod limits;
 mod man;
 mod rotate;
 mod run;
+mod scan;
 mod serve;
 mod status;
 mod stop;
@@ -85,6 +86,8 @@ pub(crate) enum Command {
     /// When a key may have leaked
     #[command(subcommand)]
     Incident(incident::Verb),
+    /// Find leaked keys in files, in git's index or in its history
+    Scan(scan::Args),
     /// Serve the vault over HTTP
     Serve(serve::Args),
     /// See the whole of it on a throw-away vault, in a few seconds
@@ -122,6 +125,7 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
         Command::Tokens(verb) => tokens::run(verb, cx).await,
         Command::Audit(verb) => audit::run(verb, cx).await,
         Command::Incident(verb) => incident::run(verb, cx).await,
+        Command::Scan(args) => scan::run(args, cx).await,
         Command::Serve(args) => serve::run(args, cx).await,
         Command::Demo => demo::run(cx).await,
         Command::Completions(args) => completions::run(args, cx),

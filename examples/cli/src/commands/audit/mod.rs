@@ -79,7 +79,7 @@ async fn keys(here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn spinner(cx: &Cx<'_>, what: &'static str) -> ProgressBar {
+pub(super) fn spinner(cx: &Cx<'_>, what: &'static str) -> ProgressBar {
     if !cx.io.terminal.error || cx.io.quiet || cx.globals.json {
         return ProgressBar::hidden();
     }

@@ -1,0 +1,207 @@
+//! From a text to findings.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use ibyok_providers::Catalogue;
+
+use crate::detect::{Assignments, By, Candidates, Hit, Shapes, private_keys, surest};
+use crate::excuse::{Excuse, excuse};
+use crate::finding::Finding;
+use crate::matcher::{KnownKey, Matcher};
+use crate::place::{Kind, Place};
+use crate::printable::printable;
+use crate::stream::{Window, windows};
+use crate::utf16::{self, Utf16};
+
+/// How much of a text tells whether it is binary, as for git.
+const START: usize = 8 * 1024;
+
+/// How many characters of a name and of a prefix a finding shows.
+const NAME_SHOWN: usize = 40;
+const PREFIX_SHOWN: usize = 4;
+
+/// What is looked for. Made once, used by all threads.
+#[derive(Debug)]
+pub struct Engine {
+    shapes: Shapes,
+    assignments: Assignments,
+    matcher: Option<Arc<dyn Matcher>>,
+    binary: bool,
+    sameness: RandomState,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Engine {
+    /// Everything that the built-in catalogue and our own rules know of.
+    #[must_use]
+    pub fn new() -> Self {
+        let catalogue = Catalogue::builtin();
+        Engine {
+            shapes: Shapes::of(catalogue),
+            assignments: Assignments::of(catalogue),
+            matcher: None,
+            binary: false,
+            sameness: RandomState::new(),
+        }
+    }
+
+    /// And the keys that somebody knows.
+    #[must_use]
+    pub fn with_matcher(mut self, matcher: Arc<dyn Matcher>) -> Self {
+        self.matcher = Some(matcher);
+        self
+    }
+
+    /// Also in texts that are binary: that have a NUL in their first 8 KiB, and are not UTF-16.
+    #[must_use]
+    pub fn binary(mut self, binary: bool) -> Self {
+        self.binary = binary;
+        self
+    }
+
+    /// What scans one text after another: one for each thread. Holds a megabyte.
+    #[must_use]
+    pub fn scanner(&self) -> Scanner<'_> {
+        Scanner {
+            engine: self,
+            candidates: Candidates::default(),
+            buffer: Vec::new(),
+        }
+    }
+}
+
+/// Scans texts, one after another.
+#[derive(Debug)]
+pub struct Scanner<'e> {
+    engine: &'e Engine,
+    candidates: Candidates,
+    buffer: Vec<u8>,
+}
+
+/// What one text held.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Scanned {
+    /// What was found, in order.
+    pub findings: Vec<Finding>,
+    /// How many findings were excused on their lines.
+    pub excused: u64,
+    /// How many bytes were read.
+    pub bytes: u64,
+    /// Whether it is binary and was left out.
+    pub binary: bool,
+}
+
+impl Scanner<'_> {
+    /// Scans a text to its end, in bounded memory.
+    ///
+    /// # Errors
+    /// What reading fails with.
+    pub fn scan(&mut self, source: &mut dyn Read, place: &Place) -> io::Result<Scanned> {
+        let mut start = Vec::with_capacity(START);
+        source.take(START as u64).read_to_end(&mut start)?;
+        let order = utf16::order(&start);
+        let mut scanned = Scanned::default();
+        if order.is_none() && !self.engine.binary && memchr::memchr(0, &start).is_some() {
+            scanned.binary = true;
+            return Ok(scanned);
+        }
+        let mut whole = start.as_slice().chain(source);
+        match order {
+            Some(order) => self.text(&mut Utf16::new(whole, order), place, &mut scanned)?,
+            None => self.text(&mut whole, place, &mut scanned)?,
+        }
+        Ok(scanned)
+    }
+
+    fn text(&mut self, source: &mut dyn Read, place: &Place, scanned: &mut Scanned) -> io::Result<()> {
+        let Scanner {
+            engine,
+            candidates,
+            buffer,
+        } = self;
+        scanned.bytes = windows(buffer, source, |window| {
+            let mut hits = Vec::new();
+            engine.shapes.find(window, &mut hits);
+            private_keys(window, &mut hits);
+            if place.kind == Kind::Source {
+                engine.assignments.find(window, &mut hits);
+            }
+            if let Some(matcher) = &engine.matcher {
+                candidates.find(matcher.as_ref(), window, &mut hits);
+            }
+            for (hit, known) in surest(hits) {
+                engine.judge(window, place, &hit, known, scanned);
+            }
+        })?;
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// Makes a finding of a hit, if its line does not excuse it. A key that somebody keeps is a leak whatever its line says.
+    fn judge(&self, window: &Window<'_>, place: &Place, hit: &Hit, known: Option<KnownKey>, scanned: &mut Scanned) {
+        let note = match excuse_of(window, hit) {
+            Excuse::None => None,
+            Excuse::Reason if known.is_none() => {
+                scanned.excused += 1;
+                return;
+            }
+            Excuse::Reason => Some("not excused: it is a key of the vault".to_owned()),
+            Excuse::Bare => Some("not excused: `ibyok:allow` needs a reason after it".to_owned()),
+        };
+        let (line, column) = window.position(hit.span.start);
+        let secret = window.get(hit.span.clone());
+        let mut finding = Finding {
+            rule: hit.by.rule(),
+            provider: hit.by.provider().map(|provider| provider.id().to_owned()),
+            path: place.path.clone(),
+            line,
+            column,
+            commit: place.commit.clone(),
+            excerpt: excerpt(window, hit),
+            known_key: None,
+            known_version: None,
+            note,
+            sameness: self.sameness.hash_one(secret),
+        };
+        if let Some(known) = known {
+            finding.is(known);
+        }
+        scanned.findings.push(finding);
+    }
+}
+
+/// The excuse of a hit's line; of a private key, which has no room for one, of the line before too.
+fn excuse_of(window: &Window<'_>, hit: &Hit) -> Excuse {
+    let line = window.line(hit.span.start);
+    let here = excuse(window.get(line.clone()));
+    if here == Excuse::None && matches!(hit.by, By::PrivateKey) && line.start > 0 {
+        return excuse(window.get(window.line(line.start - 1)));
+    }
+    here
+}
+
+/// The name that a secret is given to, and the characters that all such secrets begin with; nothing else of it.
+fn excerpt(window: &Window<'_>, hit: &Hit) -> String {
+    if matches!(hit.by, By::PrivateKey) {
+        return printable(window.get(hit.span.clone()));
+    }
+    let shown = hit.prefix.min(PREFIX_SHOWN);
+    let prefix = printable(window.get(hit.span.start..hit.span.start + shown));
+    let name = hit.name.clone().map(|name| window.get(name)).unwrap_or_default();
+    let telling = !name.is_empty() && name.len() <= NAME_SHOWN;
+    if telling {
+        format!("{} = {prefix}…", printable(name))
+    } else {
+        format!("{prefix}…")
+    }
+}

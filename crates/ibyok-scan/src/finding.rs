@@ -1,0 +1,77 @@
+//! What was found, and where; never what it says.
+
+use serde::Serialize;
+
+use crate::matcher::KnownKey;
+
+/// A place in a text where a secret stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What it was found by: `openai-key` and so on, `generic-secret`, `private-key`, `ibyok-token`, `known-key`.
+    pub rule: String,
+    /// The provider's id, where there is one.
+    pub provider: Option<String>,
+    /// The file's path, printable: what a terminal would act on, and what is not UTF-8, is written as an escape.
+    pub path: String,
+    /// The line, from 1.
+    pub line: u64,
+    /// The column of the first character of the secret, from 1, in characters.
+    pub column: u64,
+    /// The commit in which the text stands, where the scan was of a history: the oldest one that it was seen in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The name that it is given to and how it begins: at most four characters of a prefix that every such key has.
+    pub excerpt: String,
+    /// The reference of the vault's key that it is, such as `prod/openai`.
+    pub known_key: Option<String>,
+    /// Which version of that key it is.
+    pub known_version: Option<u32>,
+    /// Why it is a finding in spite of an excuse on its line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Tells equal secrets of one scan; a keyed hash whose key is gone when the scan is.
+    #[serde(skip)]
+    pub(crate) sameness: u64,
+}
+
+impl Finding {
+    /// How sure it is that this is a secret.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        if self.rule == GENERIC && self.known_key.is_none() {
+            Severity::Warning
+        } else {
+            Severity::Error
+        }
+    }
+
+    pub(crate) fn is(&mut self, key: KnownKey) {
+        self.known_key = Some(key.reference);
+        self.known_version = key.version;
+    }
+
+    /// What findings are ordered by: where they stand.
+    pub(crate) fn order(&self) -> (&str, u64, u64, &str, Option<&str>) {
+        (&self.path, self.line, self.column, &self.rule, self.commit.as_deref())
+    }
+}
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "SARIF knows these two of findings, and so do we")]
+pub enum Severity {
+    /// It has a shape that nothing else has, or is known.
+    Error,
+    /// It looks like a secret from its name and its randomness.
+    Warning,
+}
+
+/// The rule of what looks like a secret by name and randomness alone.
+pub(crate) const GENERIC: &str = "generic-secret";
+/// The rule of PEM private keys.
+pub(crate) const PRIVATE_KEY: &str = "private-key";
+/// The rule of our own access tokens.
+pub(crate) const ACCESS_TOKEN: &str = "ibyok-token";
+/// The rule of keys that no shape gives away and a [`crate::Matcher`] knows.
+pub(crate) const KNOWN_KEY: &str = "known-key";

@@ -1,0 +1,82 @@
+//! Where a text that is scanned comes from.
+
+use std::path::Path;
+
+use crate::printable::printable;
+
+/// Where a text comes from: what its findings will say.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    pub(crate) path: String,
+    pub(crate) commit: Option<String>,
+    pub(crate) kind: Kind,
+}
+
+/// What sort of file it is, as far as that says what is in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// People wrote it.
+    #[default]
+    Source,
+    /// Programs wrote it, and it is full of what looks random: only shapes say anything.
+    Generated,
+}
+
+impl Place {
+    /// The file of this path.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        Self::of_bytes(path.as_ref().as_os_str().as_encoded_bytes())
+    }
+
+    /// The file of this path, in whatever encoding.
+    #[must_use]
+    pub fn of_bytes(path: &[u8]) -> Self {
+        Place {
+            path: printable(path),
+            commit: None,
+            kind: kind(path),
+        }
+    }
+
+    /// The same file as it was in a commit.
+    #[must_use]
+    pub fn in_commit(mut self, commit: impl Into<String>) -> Self {
+        self.commit = Some(commit.into());
+        self
+    }
+}
+
+/// Files whose content is checksums or code that programs wrote.
+const GENERATED: &[&str] = &[
+    "cargo.lock",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "bun.lock",
+    "deno.lock",
+    "go.sum",
+    "go.work.sum",
+    "poetry.lock",
+    "pdm.lock",
+    "uv.lock",
+    "pipfile.lock",
+    "composer.lock",
+    "gemfile.lock",
+    "podfile.lock",
+    "pubspec.lock",
+    "flake.lock",
+    "packages.lock.json",
+    "gradle.lockfile",
+    "verification-metadata.xml",
+    ".cargo-checksum.json",
+    "record",
+];
+const GENERATED_ENDS: &[&str] = &[".min.js", ".min.css", ".map", ".svg", ".snap", ".sum", ".sha256"];
+
+fn kind(path: &[u8]) -> Kind {
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let name = String::from_utf8_lossy(name).to_lowercase();
+    let generated = GENERATED.contains(&name.as_str()) || GENERATED_ENDS.iter().any(|end| name.ends_with(end));
+    if generated { Kind::Generated } else { Kind::Source }
+}

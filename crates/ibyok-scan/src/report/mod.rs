@@ -1,0 +1,84 @@
+//! What a scan found in all, and what it could not look at.
+
+mod sarif;
+
+pub use sarif::sarif;
+
+use crate::engine::Scanned;
+use crate::finding::Finding;
+
+/// How many findings, and how many places that could not be read, a report holds at most; the rest is counted.
+const HELD: usize = 100_000;
+const TOLD: usize = 1000;
+
+/// What a scan found in all, and what it could not look at.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// What was found, ordered by path, line and column.
+    pub findings: Vec<Finding>,
+    /// Findings beyond the 100,000 that are held.
+    pub more: u64,
+    /// Findings that were excused on their lines.
+    pub excused: u64,
+    /// Texts that were scanned.
+    pub files: u64,
+    /// Bytes that were scanned.
+    pub bytes: u64,
+    /// Texts that are binary, and were left out.
+    pub binary: u64,
+    /// What could not be read and why, printable; the first thousand.
+    pub unreadable: Vec<String>,
+    /// How much could not be read.
+    pub unread: u64,
+    /// What was left out for another reason, for people to know.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    pub(crate) fn add(&mut self, scanned: Scanned) {
+        if scanned.binary {
+            self.binary += 1;
+            return;
+        }
+        self.files += 1;
+        self.bytes += scanned.bytes;
+        self.excused += scanned.excused;
+        for finding in scanned.findings {
+            if self.findings.len() < HELD {
+                self.findings.push(finding);
+            } else {
+                self.more += 1;
+            }
+        }
+    }
+
+    pub(crate) fn not_read(&mut self, what: String) {
+        self.unread += 1;
+        if self.unreadable.len() < TOLD {
+            self.unreadable.push(what);
+        }
+    }
+
+    /// What threads found each, together.
+    pub(crate) fn merge(&mut self, other: Report) {
+        self.more += other.more;
+        self.excused += other.excused;
+        self.files += other.files;
+        self.bytes += other.bytes;
+        self.binary += other.binary;
+        let room = HELD.saturating_sub(self.findings.len());
+        self.more += u64::try_from(other.findings.len().saturating_sub(room)).unwrap_or(u64::MAX);
+        self.findings.extend(other.findings.into_iter().take(room));
+        self.unread += other.unread;
+        let room = TOLD.saturating_sub(self.unreadable.len());
+        self.unreadable.extend(other.unreadable.into_iter().take(room));
+        self.notes.extend(other.notes);
+    }
+
+    /// In the order of the places, whichever thread was first.
+    pub(crate) fn sort(&mut self) {
+        self.findings.sort_by(|a, b| a.order().cmp(&b.order()));
+        self.unreadable.sort();
+    }
+}

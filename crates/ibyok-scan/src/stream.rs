@@ -1,0 +1,155 @@
+//! A text of any length, seen through a window that moves over it: memory is bounded, and nothing falls between two windows.
+
+use std::io::{self, Read};
+use std::ops::Range;
+
+use memchr::{memchr_iter, memrchr};
+
+/// How much of a text is held at once.
+const HELD: usize = 1 << 20;
+
+/// How much may be looked at after what begins in a window: the longest secret and the rest of its line.
+pub(crate) const AHEAD: usize = 16 * 1024;
+
+/// How much may be looked at before it: the name that a value is given to.
+pub(crate) const BEHIND: usize = 4 * 1024;
+
+/// What of a text is in view.
+#[derive(Clone, Debug)]
+pub(crate) struct Window<'a> {
+    /// All that is held.
+    pub(crate) text: &'a [u8],
+    /// What belongs to this window and to no other: whatever begins in it is found here.
+    pub(crate) own: Range<usize>,
+    /// Where `own` begins, in lines and characters, from 1.
+    start: (u64, u64),
+}
+
+/// Moves a window over a text.
+///
+/// # Errors
+/// What reading fails with.
+pub(crate) fn windows(
+    buffer: &mut Vec<u8>,
+    source: &mut dyn Read,
+    mut each: impl FnMut(&Window<'_>),
+) -> io::Result<u64> {
+    buffer.resize(HELD, 0);
+    let (mut filled, mut own, mut start, mut total) = (0, 0, (1, 1), 0u64);
+    loop {
+        let read = fill(source, buffer.get_mut(filled..).unwrap_or_default())?;
+        filled += read;
+        total += u64::try_from(read).unwrap_or(u64::MAX);
+        let ended = filled < buffer.len();
+        let end = if ended { filled } else { filled.saturating_sub(AHEAD) };
+        let window = Window {
+            text: buffer.get(..filled).unwrap_or_default(),
+            own: own..end,
+            start,
+        };
+        each(&window);
+        if ended {
+            return Ok(total);
+        }
+        start = window.position(end);
+        let keep = end.saturating_sub(BEHIND);
+        buffer.copy_within(keep..filled, 0);
+        filled -= keep;
+        own = end - keep;
+    }
+}
+
+/// Reads until the buffer is full or the source ends.
+fn fill(source: &mut dyn Read, mut buffer: &mut [u8]) -> io::Result<usize> {
+    let mut read = 0;
+    while !buffer.is_empty() {
+        match source.read(buffer) {
+            Ok(0) => break,
+            Ok(count) => {
+                read += count;
+                buffer = buffer.get_mut(count..).unwrap_or_default();
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
+impl Window<'_> {
+    /// What stands in a range of what is held, cut where that ends.
+    pub(crate) fn get(&self, range: Range<usize>) -> &[u8] {
+        let end = range.end.min(self.text.len());
+        self.text.get(range.start..end).unwrap_or_default()
+    }
+
+    /// The line and the column of a place in [`own`](Self::own).
+    pub(crate) fn position(&self, at: usize) -> (u64, u64) {
+        let before = self.get(self.own.start..at.max(self.own.start));
+        let breaks = count(memchr_iter(b'\n', before).count());
+        match memrchr(b'\n', before) {
+            Some(last) => (self.start.0 + breaks, 1 + characters(before.get(last + 1..))),
+            None => (self.start.0, self.start.1 + characters(Some(before))),
+        }
+    }
+
+    /// The line around a place, as far as it is held.
+    pub(crate) fn line(&self, at: usize) -> Range<usize> {
+        let start = memrchr(b'\n', self.get(0..at)).map_or(0, |at| at + 1);
+        let end = memchr::memchr(b'\n', self.get(at..self.text.len())).map_or(self.text.len(), |end| at + end);
+        start..end
+    }
+}
+
+/// How many characters of UTF-8 begin in some bytes.
+fn characters(bytes: Option<&[u8]>) -> u64 {
+    let begins = |byte: &&u8| **byte & 0xc0 != 0x80;
+    count(bytes.unwrap_or_default().iter().filter(begins).count())
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Places = Vec<(u64, u64)>;
+
+    /// Where each `#` stands, by windows and by counting.
+    fn marks(text: &[u8]) -> (Places, Places) {
+        let mut seen = Vec::new();
+        let mut source = text;
+        windows(&mut Vec::new(), &mut source, |window| {
+            for at in memchr_iter(b'#', window.get(window.own.clone())) {
+                seen.push(window.position(window.own.start + at));
+            }
+        })
+        .unwrap();
+        let (mut line, mut column, mut counted) = (1, 1, Vec::new());
+        for c in String::from_utf8_lossy(text).chars() {
+            if c == '#' {
+                counted.push((line, column));
+            }
+            (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
+        }
+        (seen, counted)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn each_place_is_seen_once_and_has_its_line_and_column(parts in prop::collection::vec((0..400_000_usize, "[#aé\n]{1,9}"), 1..8)) {
+            let mut text = String::new();
+            for (length, part) in parts {
+                text.push_str(&"x".repeat(length));
+                text.push_str(&part);
+            }
+            let (seen, counted) = marks(text.as_bytes());
+            prop_assert_eq!(seen, counted);
+        }
+    }
+}

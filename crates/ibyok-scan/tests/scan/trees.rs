@@ -1,0 +1,105 @@
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use ibyok_scan::{Engine, Progress, Report, TreeOptions, scan_tree};
+use tempfile::TempDir;
+
+use super::leak;
+
+fn tree(files: &[&str]) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for file in files {
+        let path = directory.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, leak()).unwrap();
+    }
+    directory
+}
+
+fn scan(root: &Path, options: TreeOptions) -> Report {
+    scan_tree(&Engine::new(), root, options, &Progress::default()).unwrap()
+}
+
+fn found(root: &Path, options: TreeOptions) -> Vec<String> {
+    let report = scan(root, options);
+    let start = format!("{}/", root.display());
+    report
+        .findings
+        .into_iter()
+        .map(|finding| finding.path.replace(&start, ""))
+        .collect()
+}
+
+#[test]
+fn every_file_is_scanned_hidden_ones_too_in_order() {
+    let tree = tree(&["b/c.txt", "a.txt", ".env", ".github/x.yml", ".git/config"]);
+    assert_eq!(
+        found(tree.path(), TreeOptions::default()),
+        [".env", ".github/x.yml", "a.txt", "b/c.txt"]
+    );
+}
+
+#[test]
+fn what_git_ignores_is_left_out_unless_asked_for() {
+    let tree = tree(&["a.txt", ".env", ".git/HEAD"]);
+    fs::write(tree.path().join(".gitignore"), ".env\n").unwrap();
+    assert_eq!(found(tree.path(), TreeOptions::default()), ["a.txt"]);
+    assert_eq!(
+        found(tree.path(), TreeOptions::default().no_ignore(true)),
+        [".env", "a.txt"]
+    );
+    assert_eq!(found(&tree.path().join(".env"), TreeOptions::default()).len(), 1);
+}
+
+#[test]
+fn links_are_not_followed_and_loops_end() {
+    let tree = tree(&["a/b.txt"]);
+    symlink("..", tree.path().join("a/loop")).unwrap();
+    symlink("a/b.txt", tree.path().join("link")).unwrap();
+    assert_eq!(found(tree.path(), TreeOptions::default()), ["a/b.txt"]);
+}
+
+#[test]
+fn a_name_that_is_not_utf8_is_shown_with_escapes() {
+    let tree = tree(&[]);
+    fs::write(tree.path().join(std::ffi::OsStr::from_bytes(b"x\xff\x1b")), leak()).unwrap();
+    assert_eq!(found(tree.path(), TreeOptions::default()), ["x\\xff\\u{1b}"]);
+}
+
+#[test]
+fn what_is_no_file_is_not_opened() {
+    let tree = tree(&["a.txt"]);
+    let pipe = tree.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    assert_eq!(found(tree.path(), TreeOptions::default()), ["a.txt"]);
+}
+
+#[test]
+fn a_root_that_is_not_there_is_an_error_that_names_it() {
+    let missing = scan_tree(
+        &Engine::new(),
+        Path::new("/no/such"),
+        TreeOptions::default(),
+        &Progress::default(),
+    );
+    assert!(
+        missing
+            .unwrap_err()
+            .to_string()
+            .contains("`/no/such` cannot be scanned")
+    );
+}
+
+#[test]
+fn a_report_counts_what_it_looked_at() {
+    let tree = tree(&["a.txt", "b.txt"]);
+    fs::write(tree.path().join("c.bin"), b"\0\0").unwrap();
+    let report = scan(tree.path(), TreeOptions::default());
+    assert_eq!(
+        (report.files, report.binary, report.bytes),
+        (2, 1, 2 * leak().len() as u64)
+    );
+}

@@ -1,0 +1,107 @@
+//! What a scan found, told.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use ibyok_scan::{Finding, Report, sarif};
+use serde_json::json;
+
+use crate::commands::Cx;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::out_file::write_secret;
+
+/// How many places that could not be read are named.
+const NAMED: usize = 20;
+
+/// Answers with the findings: what was found is the exit code, also where nobody reads the answer.
+pub(super) fn answer(report: &Report, to: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {
+    if let Some(path) = to {
+        let log = sarif(report, env!("CARGO_PKG_VERSION"));
+        let log = serde_json::to_vec_pretty(&log).map_err(|error| {
+            Error::failed(
+                format!("the findings cannot be written as SARIF: {error}"),
+                "this is a bug",
+            )
+        })?;
+        write_secret(path, &log)?;
+    }
+    let told = if cx.globals.json {
+        cx.io.answer_json(&document(report))
+    } else {
+        let lines: String = report.findings.iter().map(line).collect();
+        cx.io.answer(lines.as_bytes())
+    };
+    tell(report, cx);
+    if report.findings.is_empty() {
+        return told.map(|()| Exit::Done);
+    }
+    if let Err(error) = told {
+        cx.io.warn(&format!("there are findings; {error}"));
+    }
+    Ok(Exit::Findings)
+}
+
+fn document(report: &Report) -> serde_json::Value {
+    json!({
+        "findings": report.findings,
+        "more": report.more,
+        "excused": report.excused,
+        "scanned": { "texts": report.files, "bytes": report.bytes, "binary": report.binary, "unreadable": report.unread },
+        "notes": report.notes,
+    })
+}
+
+fn line(finding: &Finding) -> String {
+    let Finding {
+        path,
+        line,
+        column,
+        rule,
+        excerpt,
+        ..
+    } = finding;
+    let mut text = format!("{path}:{line}:{column}: {rule}: {excerpt}");
+    // Writing to a string does not fail.
+    if let Some(key) = &finding.known_key {
+        let version = finding.known_version.map(|version| format!(" version {version}"));
+        write!(text, " (key of the vault: {key}{})", version.unwrap_or_default()).unwrap_or_default();
+    }
+    if let Some(commit) = &finding.commit {
+        write!(text, " (commit {})", commit.get(..12).unwrap_or(commit)).unwrap_or_default();
+    }
+    if let Some(note) = &finding.note {
+        write!(text, " ({note})").unwrap_or_default();
+    }
+    text.push('\n');
+    text
+}
+
+/// The rest, for people.
+fn tell(report: &Report, cx: &mut Cx<'_>) {
+    for what in report.unreadable.iter().take(NAMED) {
+        cx.io.warn(&format!("not read: {what}"));
+    }
+    let unnamed = report.unread.saturating_sub(u64::try_from(NAMED).unwrap_or(u64::MAX));
+    if unnamed > 0 {
+        cx.io.warn(&format!("not read: {unnamed} more"));
+    }
+    for note in &report.notes {
+        cx.io.say(note);
+    }
+    let found = u64::try_from(report.findings.len())
+        .unwrap_or(u64::MAX)
+        .saturating_add(report.more);
+    let mut summary = format!("{found} findings in {} texts", report.files);
+    for (count, what) in [
+        (report.more, "not listed"),
+        (report.excused, "excused"),
+        (report.binary, "binary left out"),
+        (report.unread, "not readable"),
+    ] {
+        if count > 0 {
+            write!(summary, ", {count} {what}").unwrap_or_default();
+        }
+    }
+    cx.io.say(&summary);
+}

@@ -1,0 +1,56 @@
+//! How far a scan is, on a terminal.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ibyok_scan::Progress;
+use indicatif::{HumanBytes, ProgressBar};
+
+use crate::commands::{Cx, audit};
+
+/// How often it is shown.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// What shows how far a scan is, until it is stopped.
+pub(super) struct Watch {
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Shows how far a scan is on standard error, if that is a terminal and may be written to.
+pub(super) fn watch(cx: &Cx<'_>, progress: &Arc<Progress>) -> Watch {
+    let over = Arc::new(AtomicBool::new(false));
+    let shown = cx.io.terminal.error && !cx.io.quiet;
+    let thread = shown.then(|| {
+        let (over, progress, bar) = (Arc::clone(&over), Arc::clone(progress), audit::spinner(cx, "scanning"));
+        std::thread::spawn(move || show(&over, &progress, &bar))
+    });
+    Watch { over, thread }
+}
+
+fn show(over: &AtomicBool, progress: &Progress, bar: &ProgressBar) {
+    while !over.load(Ordering::Relaxed) {
+        let (files, expected) = (progress.files(), progress.expected());
+        let of = if expected > 0 {
+            format!(" of {expected}")
+        } else {
+            String::new()
+        };
+        bar.set_message(format!("scanning: {files}{of} texts, {}", HumanBytes(progress.bytes())));
+        std::thread::park_timeout(EVERY);
+    }
+    bar.finish_and_clear();
+}
+
+impl Watch {
+    pub(super) fn stop(self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread {
+            thread.thread().unpark();
+            // It only draws: nothing is lost if it could not.
+            thread.join().unwrap_or_default();
+        }
+    }
+}
