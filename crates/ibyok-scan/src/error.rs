@@ -14,4 +14,21 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// There is no program `git`.
+    #[error("there is no `git` in the directories of PATH")]
+    NoGit,
+    /// Git refused, or found no repository.
+    #[error("git: {what}")]
+    Git {
+        /// What it said, printable.
+        what: String,
+    },
+    /// The hook was not installed.
+    #[error("`{path}` is not installed: {why}")]
+    Hook {
+        /// The hook's file, printable.
+        path: String,
+        /// Why.
+        why: String,
+    },
 }

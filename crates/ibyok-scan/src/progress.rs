@@ -26,6 +26,11 @@ impl Progress {
         self.expected.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn expect(&self, texts: usize) {
+        self.expected
+            .store(u64::try_from(texts).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     pub(crate) fn add(&self, bytes: u64) {
         self.files.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);

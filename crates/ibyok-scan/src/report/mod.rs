@@ -44,7 +44,11 @@ impl Report {
         self.files += 1;
         self.bytes += scanned.bytes;
         self.excused += scanned.excused;
-        for finding in scanned.findings {
+        self.found(scanned.findings);
+    }
+
+    pub(crate) fn found(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        for finding in findings {
             if self.findings.len() < HELD {
                 self.findings.push(finding);
             } else {

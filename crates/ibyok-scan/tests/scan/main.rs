@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod excuses;
+mod repositories;
 mod shapes;
 mod texts;
 mod trees;

@@ -6,17 +6,28 @@ mod watch;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ibyok_scan::{Engine, Error as ScanError, Progress, Report, TreeOptions, scan_tree};
+use ibyok_scan::{Engine, Error as ScanError, Installed, Progress, Report, Repository, TreeOptions, scan_tree};
+use serde_json::json;
 
 use super::Cx;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::globals::Environment;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file, or a directory with everything below it
+    /// A file, or a directory with everything below it; a place in a repository for what is about that
     #[arg(default_value = ".", value_name = "PATH")]
     path: PathBuf,
+    /// What the next commit would change, as it is in git's index
+    #[arg(long, conflicts_with_all = ["history", "no_ignore"])]
+    staged: bool,
+    /// Every text of git's whole history
+    #[arg(long, conflicts_with = "no_ignore")]
+    history: bool,
+    /// Install a git hook that runs `ibyok scan --staged` before each commit
+    #[arg(long, conflicts_with_all = ["staged", "history", "no_ignore", "binary", "sarif"])]
+    install_hook: bool,
     /// Write the findings to this file as SARIF 2.1.0 too
     #[arg(long, value_name = "FILE")]
     sarif: Option<PathBuf>,
@@ -29,19 +40,50 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    if args.install_hook {
+        return install_hook(&args, cx);
+    }
     let engine = Engine::new().binary(args.binary);
     let progress = Arc::new(Progress::default());
     let watch = watch::watch(cx, &progress);
     let sarif = args.sarif.clone();
-    let scanned = tokio::task::spawn_blocking(move || look(&args, &engine, &progress)).await;
+    let environment = cx.environment.clone();
+    let scanned = tokio::task::spawn_blocking(move || look(&args, &environment, &engine, &progress)).await;
     watch.stop();
     let report = scanned.map_err(|_| Error::failed("the scan came to no end", "this is a bug"))??;
     show::answer(&report, sarif.as_deref(), cx)
 }
 
-fn look(args: &Args, engine: &Engine, progress: &Progress) -> Result<Report> {
-    let options = TreeOptions::default().no_ignore(args.no_ignore);
-    Ok(scan_tree(engine, &args.path, options, progress)?)
+fn look(args: &Args, environment: &Environment, engine: &Engine, progress: &Progress) -> Result<Report> {
+    let repository = || Repository::open(&args.path, environment);
+    Ok(if args.staged {
+        repository()?.scan_staged(engine, progress)?
+    } else if args.history {
+        repository()?.scan_history(engine, progress)?
+    } else {
+        let options = TreeOptions::default().no_ignore(args.no_ignore);
+        scan_tree(engine, &args.path, options, progress)?
+    })
+}
+
+fn install_hook(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    let installed = Repository::open(&args.path, cx.environment)?.install_hook()?;
+    let (path, new) = match &installed {
+        Installed::Now(path) => (path, true),
+        Installed::Before(path) => (path, false),
+        _ => return Ok(Exit::Done),
+    };
+    let shown = ibyok_scan::printable(path.as_os_str().as_encoded_bytes());
+    if cx.globals.json {
+        cx.io.answer_json(&json!({ "hook": shown, "new": new }))?;
+    } else if new {
+        cx.io.say(&format!(
+            "installed `{shown}`: commits with a key in them are refused from now on"
+        ));
+    } else {
+        cx.io.say(&format!("`{shown}` was installed before"));
+    }
+    Ok(Exit::Done)
 }
 
 impl From<ScanError> for Error {
@@ -49,6 +91,14 @@ impl From<ScanError> for Error {
         let what = error.to_string();
         match error {
             ScanError::Root { .. } => Error::usage(what, "see that the path is right, and may be read by you"),
+            ScanError::NoGit => Error::failed(what, "install git; a tree of files is scanned without it"),
+            ScanError::Git { .. } => Error::usage(
+                what,
+                "give a place in a repository that is yours; git's `safe.directory` lets you read somebody else's",
+            ),
+            ScanError::Hook { .. } => {
+                Error::failed(what, "add this line to your own hook: ibyok scan --staged || exit 1")
+            }
             _ => Error::failed(what, "see that the path may be read by you"),
         }
     }

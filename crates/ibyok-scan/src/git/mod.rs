@@ -1,0 +1,67 @@
+//! Git repositories: what is staged, and the whole history.
+//!
+//! Read with git's own plumbing (`rev-list`, `ls-files`, `cat-file`), which knows every form a repository has, and in a way in which a
+//! hostile repository runs nothing: no hooks, filters, text conversions, monitors, pagers, helpers or transports.
+
+mod blobs;
+mod history;
+mod hook;
+mod program;
+mod staged;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use hook::Installed;
+
+use crate::error::Error;
+use crate::printable::printable;
+use program::Git;
+
+/// A repository that is there, and may be read by whoever we are.
+#[derive(Debug)]
+pub struct Repository {
+    git: Git,
+}
+
+impl Repository {
+    /// The repository that holds a path.
+    ///
+    /// Of the environment `PATH` says where git is (only absolute directories count), `HOME` and `XDG_CONFIG_HOME` where the user's own
+    /// settings are (such as `safe.directory`), and, if `path` is `.`, `GIT_DIR` and `GIT_INDEX_FILE` which index a hook is about.
+    ///
+    /// # Errors
+    /// [`Error::NoGit`] where there is no git, [`Error::Git`] where there is no repository, or one that belongs to somebody else.
+    pub fn open(path: &Path, environment: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let git = Git::find(path, environment)?;
+        git.answer(&["rev-parse", "--git-dir"])?;
+        Ok(Repository { git })
+    }
+
+    /// Whether a part of the history is not here.
+    fn is_shallow(&self) -> Result<bool, Error> {
+        Ok(self.git.line(&["rev-parse", "--is-shallow-repository"])? == b"true")
+    }
+
+    /// Where the files are.
+    fn top(&self) -> Result<PathBuf, Error> {
+        let top = self.git.line(&["rev-parse", "--show-toplevel"])?;
+        Ok(program::path(&top))
+    }
+}
+
+/// What to say of submodules.
+fn submodules(count: usize) -> Option<String> {
+    (count > 0).then(|| format!("{count} submodules were left out: they are repositories of their own"))
+}
+
+/// What git said, in one line.
+fn said(bytes: &[u8]) -> String {
+    let first = bytes.split(|byte| *byte == b'\n').find(|line| !line.is_empty());
+    let line = printable(first.unwrap_or_default());
+    line.strip_prefix("fatal: ")
+        .unwrap_or(&line)
+        .chars()
+        .take(300)
+        .collect()
+}
