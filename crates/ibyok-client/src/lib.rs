@@ -48,6 +48,7 @@ mod retrieved;
 mod rotation;
 mod send;
 mod tokens;
+mod usage;
 mod write;
 
 pub use attenuate::attenuate;
@@ -61,4 +62,5 @@ pub use model::{Issued, KeyInfo, Stamp, StateChange, TokenInfo, TokenRequest, Ve
 pub use problem::Problem;
 pub use retrieved::Retrieved;
 pub use secrecy::{ExposeSecret, SecretSlice, SecretString};
+pub use usage::UsageRequest;
 pub use write::{KeyEdit, KeyWrite};

@@ -298,7 +298,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             )
             .await?;
         let floors = Floors::open(place.root(), place.log(), &home)?;
-        let usage = Usage::new(log.id(), &options.actor);
+        let usage = Usage::new(&log, place.next_seq().saturating_sub(1), &options.actor);
         let inner = Arc::new(Inner {
             vault,
             keyring: keyring.clone(),

@@ -95,6 +95,7 @@ pub use retrieve::{Released, ReleasedInfo};
 pub use review::{Review, ReviewRequest, check_proof};
 pub use session::{Session, WhoAmI};
 pub use status::{AuditStatus, Ready, Status, StoreStatus};
+pub use usage::{UsageBy, UsageItem, UsageReport, UsageRequest};
 pub use vault::Vault;
 
 // What an embedder needs of the parts, so that this crate is the only dependency:

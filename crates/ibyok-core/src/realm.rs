@@ -128,6 +128,11 @@ pub(crate) struct Tags {
 }
 
 impl Tags {
+    /// Every tag, and the realm that it stands for.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RealmTag, &Arc<RealmName>)> {
+        self.by_tag.iter().map(|(tag, name)| (*tag, name))
+    }
+
     /// Every realm, in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<RealmName>> {
         self.names.iter()

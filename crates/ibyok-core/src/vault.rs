@@ -85,9 +85,10 @@ impl Vault {
     pub async fn close(&self) -> Result<()> {
         self.inner.fold_refusals(true);
         self.inner.fold_limited(true).await;
-        self.inner.finish_usage().await;
+        let finished = self.inner.finish_usage().await;
         self.inner.closed.store(true, Ordering::Release);
         self.inner.log.close().await?;
+        self.inner.close_usage(finished).await;
         self.inner.keep_checkpoint(&mut None).await;
         Ok(())
     }

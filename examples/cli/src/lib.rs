@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod bars;
 mod commands;
 mod dotenv;
 mod error;

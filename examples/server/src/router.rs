@@ -9,7 +9,7 @@ use ibyok_core::Vault;
 use crate::gate;
 use crate::options::Options;
 use crate::problem::Problem;
-use crate::routes::{external, health, incidents, keys, limits, rotation, tokens, values};
+use crate::routes::{external, health, incidents, keys, limits, rotation, tokens, usage, values};
 
 /// What every handler shares.
 pub(crate) struct Shared {
@@ -44,6 +44,7 @@ fn interface() -> Vec<Route> {
     vec![
         ("/external/keys", "GET", get(external::list)),
         ("/external/keys/{name}/value", "GET", get(external::value)),
+        ("/external/usage", "GET", get(usage::external)),
         ("/api/v1/keys", "GET", get(keys::list)),
         (
             key,
@@ -71,6 +72,7 @@ fn interface() -> Vec<Route> {
             "GET, DELETE",
             get(tokens::show).delete(tokens::revoke),
         ),
+        ("/api/v1/usage", "GET", get(usage::report)),
         (
             "/api/v1/incidents",
             "GET, POST",

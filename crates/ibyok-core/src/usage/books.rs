@@ -12,10 +12,10 @@ use ibyok_crypto::RealmTag;
 use ibyok_storage::{Error as StorageError, Expect, RecordId, Revision};
 
 use super::count::{Counted, ScopeKey, UseKey, Uses};
+use super::replay::Replay;
 use super::rollup::{Of, ROWS_MAX, Rollup, RollupId, Row, Subject, open_body, seal_body};
 use super::sign::OwnSign;
 use super::tally::Tally;
-use crate::authenticate::Holder;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::realm::Realm;
@@ -36,6 +36,8 @@ pub(super) struct Books {
     /// What is counted and not yet in a sheet, because the store did not answer.
     pub(super) waiting: Vec<Add>,
     pub(super) signs: HashMap<RealmTag, OwnSign>,
+    /// What of the log is to be counted before anything else.
+    pub(super) replay: Option<Replay>,
 }
 
 /// The records of one subject on one day.
@@ -90,7 +92,7 @@ impl Add {
             adds.extend(Add::to_token(&key, &counted));
         }
         let scopes = uses.scopes.into_iter();
-        adds.extend(scopes.map(|(key, (holder, scopes))| Add::scopes(key, &holder, scopes)));
+        adds.extend(scopes.map(|(key, (holder, scopes))| Add::scopes(key, &holder.realm, scopes)));
         adds
     }
 
@@ -139,7 +141,8 @@ impl Add {
         }
     }
 
-    fn scopes(key: ScopeKey, holder: &Arc<Holder>, scopes: ibyok_policy::Scopes) -> Add {
+    /// What else a token was allowed.
+    pub(super) fn scopes(key: ScopeKey, realm: &Arc<Realm>, scopes: ibyok_policy::Scopes) -> Add {
         let row = Row {
             of: Of::Key {
                 environment: key.environment,
@@ -150,7 +153,7 @@ impl Add {
             tally: Tally::default(),
         };
         Add {
-            realm: Arc::clone(&holder.realm),
+            realm: Arc::clone(realm),
             subject: Subject::Token(key.token),
             day: key.day,
             row,
@@ -211,6 +214,13 @@ impl Sheet {
 }
 
 impl Books {
+    pub(super) fn new(replay: Replay) -> Self {
+        Books {
+            replay: Some(replay),
+            ..Books::default()
+        }
+    }
+
     /// Whether the store has everything that is counted.
     pub(super) fn are_saved(&self) -> bool {
         self.waiting.is_empty()
@@ -252,6 +262,21 @@ impl Inner {
         };
         sheet.add(new, add.row.clone());
         Ok(())
+    }
+
+    /// Whether a line that adds this row is in the store already: the record that the row stands in says up to which line it counts.
+    pub(super) async fn is_counted(&self, books: &mut Books, add: &Add, seq: u64) -> Result<bool> {
+        let sheet = match books.sheets.entry(add.sheet()) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(free) => free.insert(self.read_sheet(add).await?),
+        };
+        let part = match sheet.place_of(&add.row.of) {
+            Some((part, _)) => sheet.parts.get(part),
+            // Where there is no more room it was counted with others.
+            None if sheet.next.is_none() => sheet.parts.last().filter(|part| part.body.rows.len() >= ROWS_MAX),
+            None => None,
+        };
+        Ok(part.is_some_and(|part| part.revision.is_some() && part.body.seq >= seq))
     }
 
     async fn read_sheet(&self, add: &Add) -> Result<Sheet> {

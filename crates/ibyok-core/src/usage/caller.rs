@@ -24,4 +24,22 @@ impl Caller {
             Principal::Operator { name, .. } => Caller::Operator(name.clone()),
         }
     }
+
+    /// The word for what kind of caller it is.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Caller::Token(_) => "token",
+            Caller::Operator(_) => "operator",
+            Caller::Others => "others",
+        }
+    }
+
+    /// The token's id or the operator's name.
+    pub(crate) fn id(&self) -> Option<String> {
+        match self {
+            Caller::Token(id) => Some(id.to_string()),
+            Caller::Operator(name) => Some(name.clone()),
+            Caller::Others => None,
+        }
+    }
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Usage;
 use super::books::{Add, Books};
+use super::mark::Mark;
 use super::rollup::Subject;
 use super::sign::OwnSign;
 use crate::clock::Clock;
@@ -60,9 +61,28 @@ impl Inner {
     }
 
     /// The last flush: from here on nothing of this node is missing.
-    pub(crate) async fn finish_usage(self: &Arc<Self>) {
-        if let Err(error) = self.flush_on_a_task(true).await {
+    pub(crate) async fn finish_usage(self: &Arc<Self>) -> bool {
+        let finished = self.flush_on_a_task(true).await;
+        if let Err(error) = &finished {
             tracing::warn!(%error, "usage was not added to the store; the next process counts it from the audit log");
+        }
+        finished.is_ok()
+    }
+
+    /// After the log is closed: nothing can be counted any more.
+    pub(crate) async fn close_usage(self: &Arc<Self>, mut finished: bool) {
+        if finished && !self.usage.counting.is_empty() {
+            finished = self.finish_usage().await;
+        }
+        if finished {
+            self.mark(self.log.last_seq(), true);
+        }
+    }
+
+    fn mark(&self, seq: u64, closed: bool) {
+        let Some(directory) = self.log.directory() else { return };
+        if let Err(error) = (Mark { seq, closed }).write(directory) {
+            tracing::warn!(%error, "how far the audit log is counted was not noted beside it; the next start takes longer");
         }
     }
 
@@ -72,7 +92,7 @@ impl Inner {
         let task = tokio::spawn(async move {
             let mut books = inner.usage.books.lock().await;
             let flushed = inner.flush(&mut books, last).await;
-            let resting = books.signs.values().all(|sign| sign.at_rest);
+            let resting = books.replay.is_none() && books.signs.values().all(|sign| sign.at_rest);
             let unfinished = !books.are_saved() || !resting;
             inner.usage.unfinished.store(unfinished, Ordering::Release);
             flushed
@@ -82,6 +102,7 @@ impl Inner {
     }
 
     async fn flush(self: &Arc<Self>, books: &mut Books, last: bool) -> Result<()> {
+        self.replay(books).await?;
         let (uses, seq) = self.usage.counting.cut(|| self.log.last_seq()).await;
         let mut active = BTreeSet::new();
         books.waiting.extend(Add::all(uses));
@@ -102,7 +123,9 @@ impl Inner {
         let saved = self.save(books, seq).await;
         books.tidy(self.clock.elapsed());
         failure.map_or(saved, Err)?;
-        self.put_signs(books, &active, seq, last).await
+        self.put_signs(books, &active, seq, last).await?;
+        self.mark(seq, false);
+        Ok(())
     }
 
     async fn put_signs(&self, books: &mut Books, active: &BTreeSet<RealmTag>, seq: u64, last: bool) -> Result<()> {
@@ -121,7 +144,7 @@ impl Inner {
 }
 
 impl OwnSign {
-    fn new(realm: &Arc<Realm>) -> Self {
+    pub(super) fn new(realm: &Arc<Realm>) -> Self {
         OwnSign {
             realm: Arc::clone(realm),
             revision: None,

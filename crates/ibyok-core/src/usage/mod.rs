@@ -14,7 +14,11 @@ pub(crate) mod consumers;
 mod count;
 mod flush;
 mod hook;
+mod mark;
+mod query;
 mod read;
+mod replay;
+mod report;
 mod rollup;
 mod sign;
 mod tally;
@@ -24,14 +28,18 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use ibyok_audit::Log;
 use sha2::{Digest, Sha256};
 
 use self::books::Books;
 use self::count::Counting;
+use self::mark::Mark;
+use self::replay::Replay;
 
 pub(crate) use caller::Caller;
 pub(crate) use consumers::Reader;
 pub(crate) use flush::keep_counts;
+pub use report::{UsageBy, UsageItem, UsageReport, UsageRequest};
 
 /// How long a reader counts as one that still uses a key.
 pub(crate) const ACTIVE_DAYS: u16 = 90;
@@ -50,14 +58,23 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    pub(crate) fn new(log: &str, actor: &str) -> Arc<Self> {
-        let digest = Sha256::digest(log.as_bytes());
+    /// The counts of the node whose log this is. `lines` is how many lines it had before this process.
+    pub(crate) fn new(log: &Log, lines: u64, actor: &str) -> Arc<Self> {
+        let digest = Sha256::digest(log.id().as_bytes());
+        let mark = log.directory().map(Mark::read).unwrap_or_default();
+        let replay = Replay {
+            from: mark.seq,
+            to: lines,
+            closed: mark.closed,
+        };
+        let unfinished = lines > 0 && (replay.from < lines || !replay.closed);
+        let books = Books::new(replay);
         Arc::new(Usage {
             counting: Counting::default(),
-            books: tokio::sync::Mutex::default(),
+            books: tokio::sync::Mutex::new(books),
             node: digest.first_chunk().copied().unwrap_or_default(),
             actor: actor.to_owned(),
-            unfinished: AtomicBool::new(false),
+            unfinished: AtomicBool::new(unfinished),
         })
     }
 }

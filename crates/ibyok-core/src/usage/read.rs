@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ibyok_storage::RecordId;
+use ibyok_storage::{Collection, RecordId};
 
 use super::books::WHAT;
 use super::rollup::{Rollup, RollupId, Subject, open_body};
@@ -39,6 +39,25 @@ impl Inner {
             after = page.last().copied();
             if page.len() < PAGE {
                 return Ok(found);
+            }
+        }
+    }
+
+    /// Every id of a collection whose day is wanted.
+    pub(super) async fn rollup_ids(
+        &self,
+        collection: &Collection,
+        wanted: impl Fn(u16) -> bool + Send,
+    ) -> Result<Vec<RecordId>> {
+        let mut ids = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.store.list(collection, after.as_ref(), PAGE).await?;
+            let of_day = |id: &&RecordId| RollupId::parse(id.id()).is_some_and(|id| wanted(id.day));
+            ids.extend(page.iter().filter(of_day).copied());
+            after = page.last().copied();
+            if page.len() < PAGE {
+                return Ok(ids);
             }
         }
     }

@@ -76,7 +76,6 @@ impl RollupId {
         std::array::from_fn(|_| all.next().unwrap_or_default())
     }
 
-    #[cfg(test)]
     pub(super) fn parse(bytes: &[u8; 16]) -> Option<Self> {
         let (subject, rest) = bytes.split_first_chunk::<8>()?;
         let (day, rest) = rest.split_first_chunk::<2>()?;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use ibyok_storage::{Error as StorageError, Expect, RecordId, Revision};
+use ibyok_crypto::RealmTag;
+use ibyok_storage::{Collection, Error as StorageError, Expect, Kind, RecordId, Revision};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -42,8 +43,13 @@ pub(super) struct OwnSign {
 
 impl Inner {
     pub(super) fn own_sign(&self, realm: &Realm) -> Result<RecordId> {
+        self.own_sign_of(realm.tag())
+    }
+
+    pub(super) fn own_sign_of(&self, tag: RealmTag) -> Result<RecordId> {
         let log = from_base62(self.log.id()).ok_or_else(|| Error::integrity("the audit log's id"))?;
-        realm.record(kind::SIGN, log)
+        let collection = Collection::new(Kind::new(kind::SIGN), *tag.as_bytes())?;
+        Ok(RecordId::new(collection, log))
     }
 
     /// Puts this node's sign. Nobody else writes it, so another revision is one of our own whose answer was lost.

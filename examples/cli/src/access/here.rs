@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use ibyok_core::settings::Passphrase;
 use ibyok_core::{
     AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Namespace, Page,
-    PageRequest, Rate, Released, Session, Timestamp, TokenRequest, Vault, WhichVersion,
+    PageRequest, Rate, Released, Session, Timestamp, TokenRequest, UsageRequest, Vault, WhichVersion,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -191,6 +191,10 @@ impl Access for Here {
 
     async fn note_incident(&self, which: &str, text: &str) -> Result<Value> {
         document(&self.session.note_incident(which, text).await?)
+    }
+
+    async fn usage(&self, request: UsageRequest) -> Result<Value> {
+        document(&self.session.usage(&request).await?)
     }
 
     async fn close(&self) -> Result<()> {

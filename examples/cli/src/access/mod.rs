@@ -7,7 +7,7 @@ mod step;
 use async_trait::async_trait;
 use ibyok_core::{
     AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Rate, Secret,
-    Timestamp, TokenRequest, WhichVersion,
+    Timestamp, TokenRequest, UsageRequest, WhichVersion,
 };
 use serde_json::Value;
 
@@ -82,6 +82,8 @@ pub(crate) trait Access {
     async fn close_incident(&self, which: &str, cause: &str, prevention: &str, force: bool) -> Result<Value>;
     /// Adds a note to an incident.
     async fn note_incident(&self, which: &str, text: &str) -> Result<Value>;
+    /// Who used what.
+    async fn usage(&self, request: UsageRequest) -> Result<Value>;
     /// Leaves nothing unwritten.
     async fn close(&self) -> Result<()>;
 }

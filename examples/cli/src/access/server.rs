@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use ibyok_client::{Client, SecretSlice};
 use ibyok_core::{
     AccessToken, EnvironmentName, Expiry, ExposeSecret, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite,
-    Namespace, Rate, Secret, SecretString, Timestamp, TokenRequest, WhichVersion,
+    Namespace, Rate, Secret, SecretString, Timestamp, TokenRequest, UsageRequest, WhichVersion,
 };
 use serde_json::{Value, json};
 
@@ -289,6 +289,21 @@ impl Access for Server {
     async fn note_incident(&self, which: &str, text: &str) -> Result<Value> {
         let id = self.incident_id(which).await?;
         document(&self.client.note_incident(&id, text).await?)
+    }
+
+    async fn usage(&self, request: UsageRequest) -> Result<Value> {
+        let mut asked = ibyok_client::UsageRequest::default();
+        asked.by = Some(request.by.to_string());
+        (asked.since, asked.until) = (request.since, request.until);
+        asked.environment = request.environment.map(|name| name.to_string());
+        asked.key = match &request.key {
+            Some(key) => {
+                let (environment, name) = self.path(key).await?;
+                Some(format!("{environment}/{name}"))
+            }
+            None => None,
+        };
+        Ok(self.client.usage(&asked).await?)
     }
 
     async fn close(&self) -> Result<()> {

@@ -23,6 +23,7 @@ mod status;
 mod stop;
 mod time;
 mod tokens;
+mod usage;
 mod whoami;
 
 use clap::{Parser, Subcommand};
@@ -83,6 +84,8 @@ pub(crate) enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(audit::Verb),
+    /// Who used which keys, how often, and when last
+    Usage(usage::Args),
     /// When a key may have leaked
     #[command(subcommand)]
     Incident(incident::Verb),
@@ -124,6 +127,7 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
         Command::Limits(verb) => limits::run(verb, cx).await,
         Command::Tokens(verb) => tokens::run(verb, cx).await,
         Command::Audit(verb) => audit::run(verb, cx).await,
+        Command::Usage(args) => usage::run(args, cx).await,
         Command::Incident(verb) => incident::run(verb, cx).await,
         Command::Scan(args) => scan::run(args, cx).await,
         Command::Serve(args) => serve::run(args, cx).await,

@@ -7,6 +7,7 @@ pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod rotation;
 pub(crate) mod tokens;
+pub(crate) mod usage;
 pub(crate) mod values;
 
 use ibyok_core::{KeyId, KeyRef, PageRequest, Session};

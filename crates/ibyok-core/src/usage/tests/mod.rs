@@ -1,3 +1,5 @@
+mod stops;
+
 use std::sync::Arc;
 
 use ibyok_audit::FileSink;
@@ -5,6 +7,10 @@ use ibyok_crypto::{LocalKek, Secret};
 use ibyok_policy::{Environments, Grant, Scope, Scopes};
 use ibyok_storage::{Expect, MemoryStore, Store, StoreExt};
 
+use self::stops::Stops;
+use super::count::{Once, UseKey, Whereto};
+use super::tally::Ended;
+use super::{Caller, day_of, rollup};
 use crate::model::kind;
 use crate::model::name::KeyId;
 use crate::model::token::{AccessToken, TokenRequest};
@@ -44,6 +50,28 @@ impl Site {
 
     async fn node(&self, audit: &str) -> Vault {
         self.builder(audit).await.open().await.unwrap()
+    }
+
+    /// The next process in the same place, after one that did not close: it goes on with the same log.
+    async fn after_a_crash(&self, vault: Vault) -> Vault {
+        let log = vault.inner.log.id().to_owned();
+        drop(vault);
+        loop {
+            let vault = self.node("audit").await;
+            if vault.inner.log.id() == log {
+                return vault;
+            }
+            // The log of the process that is gone is still being given free.
+            vault.close().await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn node_on(&self, audit: &str, store: Stops) -> Vault {
+        let sink = FileSink::open(self.scratch.path().join(audit)).await.unwrap();
+        let kek = LocalKek::from_file(&self.scratch.path().join("kek")).unwrap();
+        let builder = Vault::builder().store(store).kek(kek).audit(sink);
+        builder.open().await.unwrap()
     }
 
     async fn token(&self, vault: &Vault, name: &str) -> AccessToken {
@@ -182,4 +210,159 @@ async fn a_damaged_record_of_counts_is_reported_and_hides_no_other() {
     let warnings = vault.status().await.unwrap().warnings;
     let damaged = warnings.iter().filter(|warning| warning.contains("is damaged"));
     assert_eq!(damaged.count(), 2, "{warnings:?}");
+}
+
+/// What a token was used for by its own records, and a key by its readers: each counted once.
+async fn counts(site: &Site, vault: &Vault, token: &AccessToken) -> (u64, u64, u64) {
+    let (realm, key) = site.realm(vault).await;
+    let readers = vault.inner.consumers(&realm, key).await.unwrap().readers;
+    let used = vault
+        .inner
+        .use_of(&realm, crate::token_id(token).unwrap())
+        .await
+        .unwrap();
+    (
+        readers.iter().map(|reader| reader.count).sum(),
+        used.tally.live,
+        used.tally.denied,
+    )
+}
+
+#[tokio::test]
+async fn a_node_that_was_killed_counts_the_rest_from_its_log_and_nothing_twice() {
+    for arrives in [false, true] {
+        for puts in 0..8 {
+            let (site, vault) = Site::new().await;
+            let worker = site.token(&vault, "worker").await;
+            vault.close().await.unwrap();
+            let store = Stops::new(site.store.clone());
+            let vault = site.node_on("audit", store.clone()).await;
+            site.read(&vault, &worker, 2).await;
+            vault.inner.flush_usage().await.unwrap();
+            site.read(&vault, &worker, 3).await;
+            let denied: KeyRef = "dev/other".parse().unwrap();
+            vault.retrieve(&worker, &denied, &Default::default()).await.unwrap_err();
+            store.stop_after(puts, arrives);
+            // From here on the store takes some of it and no more; whatever is tried again is lost as well.
+            drop(vault.inner.flush_usage().await);
+            site.read(&vault, &worker, 1).await;
+            drop(vault.inner.flush_usage().await);
+            let vault = site.after_a_crash(vault).await;
+            site.read(&vault, &worker, 1).await;
+            assert_eq!(
+                counts(&site, &vault, &worker).await,
+                (7, 7, 1),
+                "{puts} puts, {arrives}"
+            );
+            vault.close().await.unwrap();
+            let vault = site.node("audit").await;
+            assert_eq!(
+                counts(&site, &vault, &worker).await,
+                (7, 7, 1),
+                "{puts} puts, {arrives}, again"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_the_mark_beside_the_log_the_whole_log_is_looked_at_and_nothing_counted_twice() {
+    let (site, vault) = Site::new().await;
+    let worker = site.token(&vault, "worker").await;
+    site.read(&vault, &worker, 3).await;
+    vault.close().await.unwrap();
+    for garbage in [None, Some(""), Some("0 open\n"), Some("99999999999 closed\n")] {
+        let mark = site.scratch.path().join("audit/slot-0/usage");
+        std::fs::remove_file(&mark).unwrap();
+        if let Some(garbage) = garbage {
+            std::fs::write(&mark, garbage).unwrap();
+        }
+        let vault = site.node("audit").await;
+        assert_eq!(counts(&site, &vault, &worker).await, (3, 3, 0), "{garbage:?}");
+        vault.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn counts_survive_a_store_that_does_not_answer_for_a_while() {
+    let (site, vault) = Site::new().await;
+    let worker = site.token(&vault, "worker").await;
+    vault.close().await.unwrap();
+    let store = Stops::new(site.store.clone());
+    let vault = site.node_on("audit", store.clone()).await;
+    for (puts, arrives) in [(0, false), (0, true), (1, false), (1, true), (2, true)] {
+        store.stop_after(puts, arrives);
+        site.read(&vault, &worker, 1).await;
+        drop(vault.inner.flush_usage().await);
+        site.read(&vault, &worker, 1).await;
+        drop(vault.inner.flush_usage().await);
+        store.stop_after(i64::MAX, false);
+    }
+    assert_eq!(counts(&site, &vault, &worker).await, (10, 10, 0));
+}
+
+#[tokio::test]
+async fn an_older_record_that_the_store_gives_back_is_written_anew_by_its_node() {
+    let (site, vault) = Site::new().await;
+    let worker = site.token(&vault, "worker").await;
+    let (realm, _) = site.realm(&vault).await;
+    site.read(&vault, &worker, 1).await;
+    vault.inner.flush_usage().await.unwrap();
+    let all = site
+        .store
+        .list_all(&realm.collection(kind::KEY_USE).unwrap())
+        .await
+        .unwrap();
+    let [id] = all.as_slice() else { panic!("{all:?}") };
+    let old = site.store.get(id).await.unwrap().unwrap().bytes;
+    for _ in 0..3 {
+        site.read(&vault, &worker, 1).await;
+        vault.inner.flush_usage().await.unwrap();
+    }
+    let now = site.store.get(id).await.unwrap().unwrap().revision;
+    site.store.put(id, &old, Expect::Revision(now)).await.unwrap();
+    site.read(&vault, &worker, 1).await;
+    assert_eq!(counts(&site, &vault, &worker).await, (5, 5, 0));
+}
+
+#[tokio::test]
+async fn a_key_with_a_thousand_readers_names_each() {
+    let (site, vault) = Site::new().await;
+    let mut uses = Vec::new();
+    let (realm, key) = site.realm(&vault).await;
+    for number in 0..1000u128 {
+        let id = ibyok_policy::TokenId::new(*realm.tag().as_bytes(), number.to_be_bytes()).unwrap();
+        uses.push(Caller::Token(id));
+    }
+    for round in 1..=2 {
+        for caller in &uses {
+            let key = UseKey {
+                caller: caller.clone(),
+                key: Some((realm.tag(), key)),
+                version: Some(1),
+                day: day_of(vault.inner.now()),
+            };
+            let once = Once {
+                ended: Ended::Live,
+                count: 1,
+                at: vault.inner.now(),
+                source: None,
+            };
+            vault.inner.usage.counting.begin().note(1, key, once, || Whereto {
+                key_realm: Some(realm.clone()),
+                ..Whereto::default()
+            });
+        }
+        let readers = vault.inner.consumers(&realm, key).await.unwrap().readers;
+        assert_eq!(
+            (readers.len(), readers.iter().all(|reader| reader.count == round)),
+            (1000, true)
+        );
+    }
+    let records = site
+        .store
+        .list_all(&realm.collection(kind::KEY_USE).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(records.len(), 1000usize.div_ceil(rollup::ROWS_MAX));
 }

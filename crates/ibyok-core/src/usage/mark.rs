@@ -1,0 +1,75 @@
+//! How far a log's lines are counted: a small file beside the log, so that a start knows what to count from it.
+//!
+//! It may be older than the truth, or gone: then more lines are looked at, and those that are in the store already are known by it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The file's name in the log's directory.
+const FILE: &str = "usage";
+
+/// What the file says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Up to which line everything is counted and in the store.
+    pub(super) seq: u64,
+    /// Whether the process that wrote it was done.
+    pub(super) closed: bool,
+}
+
+impl Mark {
+    /// What stands there. What cannot be read says nothing.
+    pub(super) fn read(directory: &Path) -> Self {
+        let text = fs::read_to_string(directory.join(FILE)).unwrap_or_default();
+        Mark::parse(&text).unwrap_or_default()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (seq, state) = text.strip_suffix('\n')?.split_once(' ')?;
+        Some(Mark {
+            seq: seq.parse().ok()?,
+            closed: match state {
+                "closed" => true,
+                "open" => false,
+                _ => return None,
+            },
+        })
+    }
+
+    /// Replaces what stands there. Not synced: an older one costs time and nothing else.
+    pub(super) fn write(self, directory: &Path) -> io::Result<()> {
+        let new: PathBuf = directory.join(format!("{FILE}.new"));
+        let state = if self.closed { "closed" } else { "open" };
+        fs::write(&new, format!("{} {state}\n", self.seq))?;
+        fs::rename(new, directory.join(FILE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_anything_else_says_nothing() {
+        let scratch = tempfile::tempdir().unwrap();
+        assert_eq!(Mark::read(scratch.path()), Mark::default());
+        for closed in [true, false] {
+            let mark = Mark { seq: 41, closed };
+            mark.write(scratch.path()).unwrap();
+            assert_eq!(Mark::read(scratch.path()), mark);
+        }
+        for bad in [
+            "",
+            "\n",
+            "41",
+            "41 closed",
+            "-1 closed\n",
+            "x open\n",
+            "41  open\n",
+            "99999999999999999999 open\n",
+        ] {
+            assert_eq!(Mark::parse(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What is asked about usage, and the answer.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::caller::Caller;
+use super::tally::Tally;
+use crate::error::Error;
+use crate::model::key_ref::KeyRef;
+use crate::model::name::{EnvironmentName, KeyId};
+
+/// What usage is added up by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum UsageBy {
+    /// Each key.
+    #[default]
+    Key,
+    /// Each token, and each operator.
+    Token,
+    /// Each environment.
+    Env,
+    /// Each day, in UTC.
+    Day,
+    /// Each version of each key.
+    Version,
+}
+
+impl UsageBy {
+    /// Every one of them.
+    pub const ALL: [Self; 5] = [Self::Key, Self::Token, Self::Env, Self::Day, Self::Version];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Token => "token",
+            Self::Env => "env",
+            Self::Day => "day",
+            Self::Version => "version",
+        }
+    }
+}
+
+impl fmt::Display for UsageBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for UsageBy {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let found = Self::ALL.into_iter().find(|by| by.as_str() == text);
+        found.ok_or_else(|| Error::invalid_name("grouping", text, "`key`, `token`, `env`, `day` or `version`"))
+    }
+}
+
+/// What is asked about usage. The default is every key of the last seven days.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct UsageRequest {
+    /// What it is added up by.
+    pub by: UsageBy,
+    /// From the day of this time on; seven days ago unless given.
+    pub since: Option<Timestamp>,
+    /// To the day of this time; now unless given.
+    pub until: Option<Timestamp>,
+    /// Of one environment only.
+    pub environment: Option<EnvironmentName>,
+    /// Of one key only.
+    pub key: Option<KeyRef>,
+}
+
+impl UsageRequest {
+    /// Usage by something.
+    #[must_use]
+    pub fn new(by: UsageBy) -> Self {
+        UsageRequest {
+            by,
+            ..UsageRequest::default()
+        }
+    }
+
+    /// The same since a time.
+    #[must_use]
+    pub fn since(mut self, since: Timestamp) -> Self {
+        self.since = Some(since);
+        self
+    }
+
+    /// The same until a time.
+    #[must_use]
+    pub fn until(mut self, until: Timestamp) -> Self {
+        self.until = Some(until);
+        self
+    }
+
+    /// The same of one environment only.
+    #[must_use]
+    pub fn environment(mut self, environment: EnvironmentName) -> Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// The same of one key only.
+    #[must_use]
+    pub fn key(mut self, key: KeyRef) -> Self {
+        self.key = Some(key);
+        self
+    }
+}
+
+/// Who used what.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct UsageReport {
+    /// What it is added up by.
+    pub by: UsageBy,
+    /// The first day that is in it.
+    pub since: Date,
+    /// The last.
+    pub until: Date,
+    /// The most used first; days in their order.
+    pub items: Vec<UsageItem>,
+    /// How many records of counts are damaged: what they counted is missing.
+    pub damaged: u64,
+    /// Always `None`: the whole of it is one page.
+    pub next: Option<String>,
+}
+
+/// How something was used.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct UsageItem {
+    /// The key, `environment/name`; of one that is gone without a trace, `environment/id`.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The key's public id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<KeyId>,
+    /// The version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// `token`, `operator`, or `others`: more than are told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    /// The token's id, or the operator's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The token's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentName>,
+    /// The day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<Date>,
+    /// How many retrievals released a value, mocks among them.
+    pub allowed: u64,
+    /// How many of those released a mock.
+    pub mocked: u64,
+    /// How many were refused by policy.
+    pub denied: u64,
+    /// How many were permitted and failed: what is disabled, not there, or limited.
+    pub failed: u64,
+    /// When a value was last released.
+    pub last_used: Option<Timestamp>,
+    /// How many tokens and operators were given a value.
+    pub consumers: usize,
+    /// How many networks (/24, /48) values went to: of each token and key at most 8 a day are told apart.
+    pub networks: usize,
+    /// Whether there were more networks than are told apart.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub more_networks: bool,
+}
+
+/// What is added up for one item.
+#[derive(Debug, Default)]
+pub(super) struct Sum {
+    pub(super) item: UsageItem,
+    tally: Tally,
+    callers: BTreeSet<Caller>,
+    networks: BTreeSet<IpNet>,
+}
+
+impl Sum {
+    pub(super) fn add(&mut self, caller: &Caller, tally: &Tally) {
+        // Of a sum, all networks are told apart that the rows tell apart.
+        self.networks.extend(tally.networks.iter().copied());
+        let mut counts = tally.clone();
+        counts.networks.clear();
+        self.tally.merge(&counts);
+        if tally.live > 0 || tally.mocked > 0 {
+            self.callers.insert(caller.clone());
+        }
+    }
+
+    pub(super) fn item(self) -> UsageItem {
+        UsageItem {
+            allowed: self.tally.live.saturating_add(self.tally.mocked),
+            mocked: self.tally.mocked,
+            denied: self.tally.denied,
+            failed: self.tally.failed,
+            last_used: self.tally.last,
+            consumers: self.callers.len(),
+            networks: self.networks.len(),
+            more_networks: self.tally.more_networks,
+            ..self.item
+        }
+    }
+}
