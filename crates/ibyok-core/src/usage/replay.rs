@@ -15,7 +15,7 @@ use super::hook::is_of_a_key;
 use super::rollup::Subject;
 use super::sign::OwnSign;
 use super::tally::{Ended, Tally};
-use crate::error::{Error, Part, Result};
+use crate::error::{Code, Error, Part, Result};
 use crate::model::mode::Mode;
 use crate::realm::{Realm, RealmName};
 use crate::vault::Inner;
@@ -148,7 +148,8 @@ impl Inner {
             Outcome::Allowed if entry.mode.as_deref() == Some(Mode::Mock.as_str()) => Ended::Mocked,
             Outcome::Allowed => Ended::Live,
             Outcome::Denied => Ended::Denied,
-            _ => Ended::Failed,
+            Outcome::Failed if entry.reason.as_deref() == Some(Code::Limited.as_str()) => Ended::Denied,
+            Outcome::Failed => Ended::Failed,
         };
         let of_a_key = matches!(ended, Ended::Live | Ended::Mocked) || entry.reason.as_deref().is_some_and(is_of_a_key);
         let key_realm = match (&entry.namespace, &entry.environment) {
