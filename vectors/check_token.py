@@ -136,6 +136,9 @@ def restriction(payload):
             out["expires"] = time(value)
         elif kind == 6:
             out["cidrs"] = networks(value)
+        elif kind == 7:
+            require(not value)
+            out["pending_only"] = True
         else:
             understood = False
     return out if understood else None

@@ -34,6 +34,9 @@ mod two_processes;
 /// The command line on a server and on the vault.
 mod remote;
 
+/// Tokens for how they are used.
+mod tokens;
+
 /// Log and store changed behind the vault's back.
 mod tamper;
 

@@ -6,7 +6,9 @@ use serde_json::Value;
 use crate::home_with_vault;
 
 /// What may differ between two runs of the same step: times, by which road it was done, and the words for people.
-const VOLATILE: [&str; 14] = [
+const VOLATILE: [&str; 16] = [
+    "older_secret_until",
+    "last",
     "created",
     "created_by",
     "by",
@@ -103,6 +105,14 @@ const STEPS: &[(&[&str], &str)] = &[
     (&["--yes", "tokens", "revoke", "nothing"], ""),
     (&["run", "--env", "dev", "--", "true"], ""),
     (&["run", "--key", "A=prod/key", "--", "sh", "-c", "echo $A; exit 7"], ""),
+    (&["tokens", "rotate", "nothing"], ""),
+    (&["tokens", "rotate", "self", "--grace", "91d"], ""),
+    (&["tokens", "rotate", "self", "--grace", "0"], ""),
+    (&["tokens", "rotate", "self", "--grace", "1h"], ""),
+    (&["tokens", "rotate", "self"], ""),
+    (&["tokens", "review"], ""),
+    (&["tokens", "issue", "canary", "--env", "prod", "--pending-only"], ""),
+    (&["tokens", "revoke", "--name", "nobody-*"], ""),
     (&["--yes", "tokens", "revoke", "self"], ""),
 ];
 

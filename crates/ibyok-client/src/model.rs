@@ -25,6 +25,9 @@ pub struct WhoAmI {
     pub grant: Option<Grant>,
     /// How many restrictions were appended to it.
     pub restrictions: usize,
+    /// Whether it has a newer secret, and this one ends with its grace.
+    #[serde(default)]
+    pub superseded: bool,
     /// The environments that it reaches now, restrictions included.
     #[serde(default)]
     pub environments: Vec<String>,
@@ -158,6 +161,15 @@ pub struct TokenInfo {
     pub created: Timestamp,
     /// Who issued it.
     pub created_by: String,
+    /// How often its secret was rotated.
+    #[serde(default)]
+    pub epoch: u32,
+    /// Until when the secret before the newest is accepted, if it still is.
+    #[serde(default)]
+    pub older_secret_until: Option<Timestamp>,
+    /// When and by whom its secret was rotated last.
+    #[serde(default)]
+    pub rotated: Option<Stamp>,
     /// The tokens it descends from, nearest first.
     #[serde(default)]
     pub parents: Vec<String>,
@@ -208,7 +220,7 @@ impl TokenRequest {
     }
 }
 
-/// A token that was just issued: the only time that its secret is seen.
+/// A token that was just issued or rotated: the only time that its secret is seen.
 #[derive(Debug, Deserialize)]
 #[non_exhaustive]
 pub struct Issued {
@@ -223,6 +235,12 @@ pub struct Issued {
     pub expires_at: Option<Timestamp>,
     /// What it was given.
     pub grant: Grant,
+    /// How often its secret was rotated.
+    #[serde(default)]
+    pub epoch: u32,
+    /// Until when the secret before this one is accepted, if it still is.
+    #[serde(default)]
+    pub older_secret_until: Option<Timestamp>,
 }
 
 /// One page of a list.

@@ -1,11 +1,14 @@
 //! The verbs on access tokens.
 
+use std::time::Duration;
+
 use reqwest::Method;
 
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::keys::PAGE;
 use crate::model::{Issued, Page, TokenInfo, TokenRequest};
+use crate::review::{RevokedToken, TokenFinding};
 
 impl Client {
     /// Issues a token within what this one may do.
@@ -15,6 +18,31 @@ impl Client {
     pub async fn issue_token(&self, request: &TokenRequest) -> Result<Issued> {
         let body = serde_json::to_vec(request).map_err(|_| Error::invalid("the grant cannot be sent", "grant less"))?;
         self.ask(Method::POST, &["tokens"]).body(body.into()).json().await
+    }
+
+    /// Gives a token, found by id, by name, or `self`, a new secret under the same id. The one before is accepted for `grace`
+    /// (the server's 24 hours unless given), and never beyond the token's own expiry.
+    ///
+    /// Not tried again when the answer is lost: [`Client::show_token`] then tells by `epoch` whether it was rotated.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with `denied` for a token that does not lie within this one, `conflict` for one that is no longer valid
+    /// or is rotated by somebody else at the same time.
+    pub async fn rotate_token(&self, which: &str, grace: Option<Duration>) -> Result<Issued> {
+        let body = grace.map_or_else(String::new, |grace| {
+            format!(r#"{{"grace_seconds":{}}}"#, grace.as_secs())
+        });
+        let ask = self.ask(Method::POST, &["tokens", which, "rotate"]);
+        ask.body(body.into_bytes().into()).json().await
+    }
+
+    /// Reviews the tokens that this one may see: which never expire, are wider than their use, unused, or about to end.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn review_tokens(&self) -> Result<Vec<TokenFinding>> {
+        let page: Page<TokenFinding> = self.ask(Method::GET, &["tokens", "review"]).json().await?;
+        Ok(page.items)
     }
 
     /// Lists the tokens that this one may see: every page.
@@ -48,7 +76,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::show_token`].
-    pub async fn revoke_token(&self, which: &str, keep_children: bool) -> Result<TokenInfo> {
+    pub async fn revoke_token(&self, which: &str, keep_children: bool) -> Result<RevokedToken> {
         let (id, name) = in_path(which);
         let ask = self.ask(Method::DELETE, &["tokens", id]).query("name", name);
         ask.query("keep_children", keep_children.then_some(true)).json().await

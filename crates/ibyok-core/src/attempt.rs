@@ -30,6 +30,8 @@ pub(crate) struct Attempt<'c> {
     pub(crate) key: Option<String>,
     pub(crate) key_id: Option<String>,
     pub(crate) version: Option<u32>,
+    /// Whether the pending version is asked for, and no other.
+    pub(crate) pending: bool,
     pub(crate) mode: Option<&'static str>,
     pub(crate) mode_source: Option<&'static str>,
     pub(crate) target: Option<(&'static str, String)>,
@@ -59,6 +61,7 @@ impl<'c> Attempt<'c> {
             key: None,
             key_id: None,
             version: None,
+            pending: false,
             mode: None,
             mode_source: None,
             target: None,

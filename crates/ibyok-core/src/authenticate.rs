@@ -1,5 +1,6 @@
 //! A presented token becomes a principal, or nothing is said about why not.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
@@ -11,8 +12,10 @@ use crate::attempt::Attempt;
 use crate::cache::Held;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::model::key_ref::KeyRef;
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::token::{AccessToken, TokenRecord};
+use crate::model::which_version::WhichVersion;
 use crate::realm::Realm;
 use crate::vault::Inner;
 
@@ -34,12 +37,18 @@ pub(crate) struct Holder {
     pub(crate) id: TokenId,
     pub(crate) realm: Arc<Realm>,
     pub(crate) held: Arc<Held<TokenRecord>>,
+    /// What it carries; of a secret that was superseded also the end of its grace, so that nothing it does reaches beyond that.
     pub(crate) restrictions: Vec<Restriction>,
     pub(crate) epoch: u32,
     pub(crate) chain: String,
 }
 
 impl Holder {
+    /// Whether a newer secret was given out, so that this one is only in its grace.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.held.record.grace_of(self.epoch).is_some()
+    }
+
     /// Whether the token's realm, grant and restrictions all name an environment.
     pub(crate) fn reaches(&self, environment: &EnvironmentName) -> bool {
         let name = environment.as_str();
@@ -60,6 +69,22 @@ impl Holder {
 }
 
 impl Principal {
+    /// Whether it may read pending versions alone.
+    pub(crate) fn is_pending_only(&self) -> bool {
+        self.holder().is_some_and(|holder| {
+            holder.held.record.grant.pending_only || holder.restrictions.iter().any(|r| r.pending_only)
+        })
+    }
+
+    /// What it means by a reference that says nothing of a version: the current one, or the only one that it may read.
+    pub(crate) fn meaning<'r>(&self, reference: &'r KeyRef) -> Cow<'r, KeyRef> {
+        if reference.version().is_current() && self.is_pending_only() {
+            Cow::Owned(reference.clone().at_version(WhichVersion::Pending))
+        } else {
+            Cow::Borrowed(reference)
+        }
+    }
+
     /// The namespace that the principal acts in unless another is named.
     pub(crate) fn namespace(&self) -> &Namespace {
         match self {
@@ -158,10 +183,12 @@ impl Inner {
             .load::<TokenRecord>(&realm, id.bytes())
             .await?
             .ok_or_else(|| refuse(attempt, "unknown"))?;
+        let mut restrictions = verified.restrictions().to_vec();
+        restrictions.extend(held.record.grace_of(verified.epoch()).map(only_until));
         let holder = Holder {
             id,
             held,
-            restrictions: verified.restrictions().to_vec(),
+            restrictions,
             epoch: verified.epoch(),
             chain: verified.chain().to_string(),
             realm,
@@ -232,6 +259,13 @@ impl Inner {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
+}
+
+/// What a secret that was superseded can do: everything, until its end.
+fn only_until(ends: Timestamp) -> Restriction {
+    let mut restriction = Restriction::default();
+    restriction.expires = Some(ends);
+    restriction
 }
 
 /// Why a token that verified is not valid.

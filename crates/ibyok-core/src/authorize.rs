@@ -9,6 +9,7 @@ use crate::authenticate::Principal;
 use crate::error::{Error, Result};
 use crate::model::key_ref::{KeyHandle, KeyRef};
 use crate::model::name::{EnvironmentName, KeyId, KeyName, Namespace};
+use crate::model::which_version::WhichVersion;
 use crate::realm::{Realm, RealmName};
 use crate::vault::Inner;
 
@@ -51,6 +52,7 @@ impl Inner {
                 namespace,
                 environment,
                 key,
+                pending: attempt.pending,
                 source,
                 at,
             },
@@ -77,11 +79,28 @@ impl Inner {
                 namespace,
                 environment,
                 key: None,
+                pending: attempt.pending,
                 source,
                 at,
             },
         );
         decided.inspect(|()| self.scope_used(attempt, principal, scope, environment))
+    }
+
+    /// Whether a principal may be told of a key that it would see on a list: nothing is done, and no scope counted as used.
+    pub(crate) fn may_be_told(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        environment: &str,
+        key: &str,
+    ) -> bool {
+        decided(principal, decide, &listing(attempt, principal, environment, Some(key))).is_ok()
+    }
+
+    /// Whether a principal may list some key of an environment, likewise.
+    pub(crate) fn may_list_in(&self, attempt: &Attempt<'_>, principal: &Principal, environment: &str) -> bool {
+        decided(principal, may_list, &listing(attempt, principal, environment, None)).is_ok()
     }
 
     /// The environments of a namespace in which a principal may use a scope on some key.
@@ -123,6 +142,7 @@ impl Inner {
         let environment = reference.environment();
         attempt.namespace = Some(namespace.to_string());
         attempt.environment = Some(environment.to_string());
+        attempt.pending = reference.version() == WhichVersion::Pending;
         let key = match reference.handle() {
             KeyHandle::Name(name) => {
                 attempt.key = Some(name.to_string());
@@ -237,6 +257,23 @@ fn hidden_key() -> Error {
 type Question = fn(&RealmScope<'_>, &Grant, &[Restriction], &Request<'_>) -> Decision;
 
 /// An operator may do everything; for a token the policy decides.
+fn listing<'a>(
+    attempt: &Attempt<'_>,
+    principal: &'a Principal,
+    environment: &'a str,
+    key: Option<&'a str>,
+) -> Request<'a> {
+    Request {
+        scope: Scope::KeysList,
+        namespace: principal.namespace().as_str(),
+        environment: Some(environment),
+        key,
+        pending: false,
+        source: attempt.context.source,
+        at: attempt.at,
+    }
+}
+
 fn decided(principal: &Principal, question: Question, request: &Request<'_>) -> Result<()> {
     let Principal::Token(holder) = principal else {
         return Ok(());

@@ -120,6 +120,7 @@ mod tests {
             grant: serde_json::from_str(r#"{"scopes":["keys:read"],"environments":["dev"]}"#).unwrap(),
             epoch: 0,
             older: None,
+            rotated: None,
             created: jiff::Timestamp::UNIX_EPOCH,
             created_by: "test".to_owned(),
             parents: Vec::new(),

@@ -102,6 +102,7 @@ impl Scene {
             grant,
             epoch: 0,
             older: None,
+            rotated: None,
             created: Timestamp::now(),
             created_by: "attacker".to_owned(),
             parents: Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ibyok_audit::Action;
-use ibyok_policy::{Environments, Grant, Reason, Scope, TokenId, Validity, mint, within};
+use ibyok_policy::{Environments, Grant, Reason, Scope, Scopes, TokenId, Validity, mint, within};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::attempt::Attempt;
@@ -61,6 +61,7 @@ impl Session {
             grant,
             epoch: 0,
             older: None,
+            rotated: None,
             created: attempt.at,
             created_by: principal.by(),
             parents: parents(&principal)?,
@@ -224,6 +225,13 @@ fn check_grant(grant: &Grant, now: Timestamp) -> Result<()> {
         return Err(Error::invalid(
             format!("the grant names more than {LIST_MAX} environments, patterns or networks"),
             "use wider patterns, or several tokens",
+        ));
+    }
+    let canary = Scopes::from([Scope::KeysRead, Scope::KeysList]);
+    if grant.pending_only && !grant.scopes.is_within(canary) {
+        return Err(Error::invalid(
+            "a token for pending versions alone reads and lists, and does nothing else",
+            "leave out every scope but `keys:read` and `keys:list`",
         ));
     }
     if grant.expires.is_some_and(|expires| expires <= now) {

@@ -54,10 +54,13 @@ impl Inner {
             return self.floors.not_done(note.id());
         };
         match note.what() {
-            TakeAway::RevokeToken { .. } => {
-                let apply = |record: &mut TokenRecord, stamp: &Stamp| record.take_away(note.what(), stamp);
-                self.finish_record(note, &realm, actor, Action::TokenRevoke, apply)
-                    .await
+            what @ (TakeAway::RevokeToken { .. } | TakeAway::SupersedeToken { .. }) => {
+                let action = match what {
+                    TakeAway::SupersedeToken { .. } => Action::TokenRotate,
+                    _ => Action::TokenRevoke,
+                };
+                let apply = |record: &mut TokenRecord, stamp: &Stamp| record.take_away(what, stamp);
+                self.finish_record(note, &realm, actor, action, apply).await
             }
             TakeAway::LiveOfEnvironment => {
                 let apply = |record: &mut SettingsRecord, _: &Stamp| record.take_away(note.what());
@@ -74,7 +77,8 @@ impl Inner {
                     TakeAway::DisableKey
                     | TakeAway::DisableVersion(_)
                     | TakeAway::LiveOfEnvironment
-                    | TakeAway::RevokeToken { .. } => Action::KeyDisable,
+                    | TakeAway::RevokeToken { .. }
+                    | TakeAway::SupersedeToken { .. } => Action::KeyDisable,
                 };
                 let apply = |record: &mut KeyRecord, stamp: &Stamp| record.take_away(what, stamp);
                 self.finish_record(note, &realm, actor, action, apply).await

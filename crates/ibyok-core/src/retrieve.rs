@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use ibyok_audit::{Action, EventTicket, Receipt};
 use ibyok_crypto::Secret;
-use ibyok_policy::{Scope, valid_at};
+use ibyok_policy::{Reason, Scope, valid_at};
 
 use crate::attempt::Attempt;
 use crate::authenticate::Asking;
@@ -20,7 +20,7 @@ use crate::cache::Held;
 use crate::context::RequestContext;
 use crate::error::{Error, Part, Result};
 use crate::mock_value::mock_fields;
-use crate::model::key::{KeyRecord, VersionRecord};
+use crate::model::key::{KeyRecord, Role, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::mode::{Mode, ModeSource};
 use crate::model::name::{EnvironmentName, FieldName, KeyId, KeyName};
@@ -212,11 +212,12 @@ impl Inner {
         reference: &KeyRef,
     ) -> Result<Opened> {
         let principal = self.authenticate(attempt, asking).await?;
-        self.count_token(attempt, &principal, reference).await?;
-        let permit = self.authorize(attempt, &principal, Scope::KeysRead, reference).await?;
+        let reference = principal.meaning(reference);
+        self.count_token(attempt, &principal, &reference).await?;
+        let permit = self.authorize(attempt, &principal, Scope::KeysRead, &reference).await?;
         let loaded = self.load_permitted(permit).await?;
         self.count_key(attempt, &loaded.permit, &loaded.held.record).await?;
-        self.open(attempt, loaded, reference)
+        self.open(attempt, loaded, &reference)
     }
 
     /// Finds the record that a permit is for.
@@ -267,7 +268,10 @@ impl Inner {
         let held = held
             .filter(|held| held.record.removed.is_none())
             .ok_or_else(|| no_key(&loaded.permit))?;
-        held.record.served(&loaded.permit.label(), opened.version.into())?;
+        let version = held.record.served(&loaded.permit.label(), opened.version.into())?;
+        if loaded.permit.principal.is_pending_only() && version.role != Role::Pending {
+            return Err(Reason::Version.into());
+        }
         let (mode, _) = self.mode_of(&loaded.permit.realm, &held.record).await?;
         if loaded.mode == Mode::Live && mode != Mode::Live {
             return Err(Error::Conflict {

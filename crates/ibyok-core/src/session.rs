@@ -75,6 +75,8 @@ pub struct WhoAmI {
     pub grant: Option<Grant>,
     /// How many restrictions were appended to the token.
     pub restrictions: usize,
+    /// Whether the token has a newer secret, and this one ends with its grace.
+    pub superseded: bool,
     /// The environments that it reaches now: of a token, those that its realm, grant and restrictions all name.
     pub environments: Vec<EnvironmentName>,
     /// When the token ends, restrictions included.
@@ -120,6 +122,7 @@ impl Session {
                 namespace: namespace.clone(),
                 grant: None,
                 restrictions: 0,
+                superseded: false,
                 environments: all,
                 expires_at: None,
             }),
@@ -132,7 +135,8 @@ impl Session {
                     name: Some(holder.held.record.name.clone()),
                     namespace: principal.namespace().clone(),
                     grant: Some(grant.clone()),
-                    restrictions: holder.restrictions.len(),
+                    restrictions: holder.restrictions.len() - usize::from(holder.is_superseded()),
+                    superseded: holder.is_superseded(),
                     environments: all.into_iter().filter(|name| holder.reaches(name)).collect(),
                     expires_at: Validity::of(grant, &holder.restrictions).expires,
                 })

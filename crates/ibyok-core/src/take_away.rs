@@ -23,6 +23,11 @@ pub(crate) enum TakeAway {
     RevokeToken {
         keep_children: bool,
     },
+    /// Takes away the secret of every epoch before this one, at once or after a grace.
+    SupersedeToken {
+        epoch: u32,
+        at_once: bool,
+    },
     /// Marks a version that may have leaked, and with `freeze` disables the key.
     Compromise {
         version: u32,
@@ -42,7 +47,8 @@ impl TakeAway {
             | TakeAway::RemoveKey
             | TakeAway::LiveOfKey(_)
             | TakeAway::LiveOfEnvironment
-            | TakeAway::RevokeToken { .. } => None,
+            | TakeAway::RevokeToken { .. }
+            | TakeAway::SupersedeToken { .. } => None,
         }
     }
 
@@ -64,6 +70,8 @@ impl fmt::Display for TakeAway {
             TakeAway::LiveOfEnvironment => f.write_str("live-of-environment"),
             TakeAway::RevokeToken { keep_children: false } => f.write_str("revoke-token"),
             TakeAway::RevokeToken { keep_children: true } => f.write_str("revoke-token:keep-children"),
+            TakeAway::SupersedeToken { epoch, at_once: true } => write!(f, "supersede-token:{epoch}"),
+            TakeAway::SupersedeToken { epoch, at_once: false } => write!(f, "supersede-token-later:{epoch}"),
             TakeAway::Compromise { version, freeze: false } => write!(f, "compromise:{version}"),
             TakeAway::Compromise { version, freeze: true } => write!(f, "freeze:{version}"),
         }
@@ -85,7 +93,13 @@ impl FromStr for TakeAway {
             other => {
                 let (word, number) = other.split_once(':').ok_or(())?;
                 let version = number.parse().map_err(|_| ())?;
+                let supersede = |at_once| TakeAway::SupersedeToken {
+                    epoch: version,
+                    at_once,
+                };
                 match word {
+                    "supersede-token" => Ok(supersede(true)),
+                    "supersede-token-later" => Ok(supersede(false)),
                     "disable-version" => Ok(TakeAway::DisableVersion(version)),
                     "compromise" => Ok(TakeAway::Compromise { version, freeze: false }),
                     "freeze" => Ok(TakeAway::Compromise { version, freeze: true }),
@@ -151,7 +165,7 @@ impl KeyRecord {
                 frozen || marked
             }
             TakeAway::LiveOfKey(mode) => std::mem::replace(&mut self.mode, mode) != mode,
-            TakeAway::LiveOfEnvironment | TakeAway::RevokeToken { .. } => false,
+            TakeAway::LiveOfEnvironment | TakeAway::RevokeToken { .. } | TakeAway::SupersedeToken { .. } => false,
         }
     }
 }
@@ -167,8 +181,10 @@ impl SettingsRecord {
 impl TokenRecord {
     /// Takes something away; `false` if it is away already.
     pub(crate) fn take_away(&mut self, what: TakeAway, stamp: &Stamp) -> bool {
-        let TakeAway::RevokeToken { keep_children } = what else {
-            return false;
+        let keep_children = match what {
+            TakeAway::RevokeToken { keep_children } => keep_children,
+            TakeAway::SupersedeToken { epoch, at_once } => return self.supersede(epoch, at_once),
+            _ => return false,
         };
         if self
             .revoked
@@ -181,6 +197,16 @@ impl TokenRecord {
             stamp: stamp.clone(),
             keep_children,
         });
+        true
+    }
+
+    /// After a crash in the middle of a rotation nobody has the new secret. One that was to end the old secret at once ends it all
+    /// the same; one with a grace is not made, so that what uses the token goes on until it is rotated again.
+    fn supersede(&mut self, epoch: u32, at_once: bool) -> bool {
+        if !at_once || self.epoch >= epoch {
+            return false;
+        }
+        (self.epoch, self.older) = (epoch, None);
         true
     }
 }
@@ -202,6 +228,14 @@ mod tests {
             TakeAway::LiveOfEnvironment,
             TakeAway::RevokeToken { keep_children: true },
             TakeAway::RevokeToken { keep_children: false },
+            TakeAway::SupersedeToken {
+                epoch: 4,
+                at_once: true,
+            },
+            TakeAway::SupersedeToken {
+                epoch: 5,
+                at_once: false,
+            },
             TakeAway::Compromise {
                 version: 3,
                 freeze: false,

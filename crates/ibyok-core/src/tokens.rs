@@ -12,6 +12,7 @@ use crate::model::key::Stamp;
 use crate::model::token::{TokenInfo, TokenRecord};
 use crate::page::{Filling, Page, PageRequest};
 use crate::realm::PAGE;
+use crate::revoked::RevokedToken;
 use crate::session::Session;
 use crate::take_away::TakeAway;
 
@@ -101,11 +102,12 @@ impl Session {
 
     /// Revokes a token, found by id, by name, or `self`, and with it what it issued unless `keep_children` is set.
     ///
-    /// It holds here when this returns, and on every other node within one second. Revoking twice is no error.
+    /// It holds here when this returns, and on every other node within one second. Revoking twice is no error. What is told of the
+    /// keys that it read is what is known: that the token is revoked stands without it.
     ///
     /// # Errors
     /// As [`Session::show_token`].
-    pub async fn revoke_token(&self, which: &str, keep_children: bool) -> Result<TokenInfo> {
+    pub async fn revoke_token(&self, which: &str, keep_children: bool) -> Result<RevokedToken> {
         let mut attempt = self.attempt(Action::TokenRevoke);
         let outcome = async {
             let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
@@ -136,7 +138,9 @@ impl Session {
                     })
                 },
             );
-            change.await
+            let info = change.await?;
+            let revoked = self.inner.revoked(&attempt, &principal, &found, info, keep_children);
+            Ok(revoked.await)
         }
         .await;
         self.inner.refusing(&attempt, outcome).await

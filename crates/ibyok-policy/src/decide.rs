@@ -75,6 +75,9 @@ pub enum Reason {
     /// No pattern of the token matches the key.
     #[error("the key is not among the token's")]
     Key,
+    /// The token is limited to pending versions, and the request asks for something else.
+    #[error("the token is limited to the pending version")]
+    Version,
     /// The request comes from elsewhere, or its address is not known.
     #[error("the request comes from outside the token's networks")]
     Network,
@@ -85,7 +88,7 @@ pub enum Reason {
 
 impl Reason {
     /// A short word that stays the same, for the audit log: `scope`, `environment`, `key`, `expired`,
-    /// `not_before`, `network`, `namespace`, `restriction` or `rate`.
+    /// `not_before`, `version`, `network`, `namespace`, `restriction` or `rate`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -96,6 +99,7 @@ impl Reason {
             Self::Scope(_) => "scope",
             Self::Environment => "environment",
             Self::Key => "key",
+            Self::Version => "version",
             Self::Network => "network",
             Self::Rate => "rate",
         }
@@ -109,7 +113,7 @@ impl Reason {
 /// limited to networks; without an environment, one limited to environments, and every realm of one environment.
 ///
 /// Of several reasons the first in this order is given: namespace, restriction, not before, expired, scope,
-/// environment, key, network. The time is part of the decision; [`valid_at`] tells it apart.
+/// version, environment, key, network. The time is part of the decision; [`valid_at`] tells it apart.
 ///
 /// ```
 /// use ibyok_policy::{Decision, Environments, Grant, RealmScope, Request, Scope, Scopes, decide};
@@ -121,6 +125,7 @@ impl Reason {
 ///     namespace: "default",
 ///     environment: Some("dev"),
 ///     key: Some("openai"),
+///     pending: false,
 ///     source: None,
 ///     at: "2026-11-24T12:00:00Z".parse()?,
 /// };
@@ -131,7 +136,7 @@ impl Reason {
 /// # Ok::<(), jiff::Error>(())
 /// ```
 pub fn decide(realm: &RealmScope<'_>, grant: &Grant, restrictions: &[Restriction], request: &Request<'_>) -> Decision {
-    judge(realm, grant, restrictions, request, |patterns| {
+    judge(realm, grant, restrictions, request, request.pending, |patterns| {
         let named = |name| patterns.iter().any(|pattern| pattern.matches(name));
         request.key.is_some_and(named)
     })
@@ -140,8 +145,8 @@ pub fn decide(realm: &RealmScope<'_>, grant: &Grant, restrictions: &[Restriction
 
 /// Decides whether a list of keys may be asked for at all: [`decide`] without the question which key.
 ///
-/// Everything but the key is decided as there (`request.key` is not looked at); limits on keys pass if they
-/// could match some name. A list is then what `may_list` allows, filtered by `decide` with each key's
+/// Everything but the key is decided as there (`request.key` and `request.pending` are not looked at); limits on keys pass
+/// if they could match some name. A list is then what `may_list` allows, filtered by `decide` with each key's
 /// name. Whenever `decide` allows some key, `may_list` allows the list.
 pub fn may_list(
     realm: &RealmScope<'_>,
@@ -149,7 +154,10 @@ pub fn may_list(
     restrictions: &[Restriction],
     request: &Request<'_>,
 ) -> Decision {
-    judge(realm, grant, restrictions, request, |patterns| !patterns.is_empty()).into()
+    judge(realm, grant, restrictions, request, true, |patterns| {
+        !patterns.is_empty()
+    })
+    .into()
 }
 
 /// Whether the times of a grant and of all restrictions hold at `at`: from `not_before` on, and before
@@ -176,6 +184,7 @@ fn judge(
     grant: &Grant,
     restrictions: &[Restriction],
     request: &Request<'_>,
+    pending: bool,
     keys_pass: impl Fn(&[Pattern]) -> bool,
 ) -> Result<(), Reason> {
     require(request.namespace == realm.namespace, Reason::Namespace)?;
@@ -186,6 +195,16 @@ fn judge(
         all.clone()
             .all(|limits| limits.scopes.is_none_or(|set| set.allows(request.scope))),
         Reason::Scope(request.scope),
+    )?;
+    let version_passes = match request.scope {
+        Scope::KeysRead => pending,
+        Scope::KeysList => true,
+        // A canary changes nothing and hands nothing on.
+        _ => false,
+    };
+    require(
+        version_passes || all.clone().all(|limits| !limits.pending_only),
+        Reason::Version,
     )?;
     let in_realm = realm.environment.is_none_or(|only| request.environment == Some(only));
     let in_limits = all.clone().all(|limits| {

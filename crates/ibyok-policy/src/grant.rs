@@ -13,8 +13,9 @@ use crate::{Environments, Pattern, Rate, Scopes};
 /// every restriction it carries: see [`decide`](crate::decide()).
 ///
 /// In JSON: `{"scopes":["keys:read"],"environments":["dev"],"keys":["open*"],"cidrs":["10.0.0.0/8"],
-/// "not_before":"…","expires_at":"…","rate":"60/min"}`, with `"all_environments":true` instead of
-/// `environments` for all of them; the last five may be absent. A field that is not known is an error: it
+/// "not_before":"…","expires_at":"…","rate":"60/min",
+/// "pending_only":true}`, with `"all_environments":true` instead of
+/// `environments` for all of them; the last six may be absent. A field that is not known is an error: it
 /// may be a limit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Form", into = "Form")]
@@ -34,6 +35,8 @@ pub struct Grant {
     pub networks: Option<Vec<IpNet>>,
     /// How often. [`decide`](crate::decide()) does not count: whoever serves the token does.
     pub rate: Option<Rate>,
+    /// Only the pending version of a key, and what `keys:list` shows: for canaries. Every other scope is then without effect.
+    pub pending_only: bool,
 }
 
 impl Grant {
@@ -48,6 +51,7 @@ impl Grant {
             expires: None,
             networks: None,
             rate: None,
+            pending_only: false,
         }
     }
 
@@ -62,6 +66,7 @@ impl Grant {
             not_before: self.not_before,
             expires: self.expires,
             networks: self.networks.as_deref(),
+            pending_only: self.pending_only,
         }
     }
 }
@@ -85,6 +90,8 @@ struct Form {
     expires_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rate: Option<Rate>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pending_only: bool,
 }
 
 impl TryFrom<Form> for Grant {
@@ -109,6 +116,7 @@ impl TryFrom<Form> for Grant {
             expires: form.expires_at,
             networks: form.cidrs,
             rate: form.rate,
+            pending_only: form.pending_only,
         })
     }
 }
@@ -128,6 +136,7 @@ impl From<Grant> for Form {
             not_before: grant.not_before,
             expires_at: grant.expires,
             rate: grant.rate,
+            pending_only: grant.pending_only,
         }
     }
 }
@@ -143,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_full_grant_reads_back_as_it_was_written() {
-        let json = r#"{"scopes":["keys:read","keys:list"],"environments":["dev","staging"],"keys":["open*"],"cidrs":["10.0.0.0/8"],"not_before":"2026-01-01T00:00:00Z","expires_at":"2026-12-01T00:00:00.000000001Z","rate":"60/min"}"#;
+        let json = r#"{"scopes":["keys:read","keys:list"],"environments":["dev","staging"],"keys":["open*"],"cidrs":["10.0.0.0/8"],"not_before":"2026-01-01T00:00:00Z","expires_at":"2026-12-01T00:00:00.000000001Z","rate":"60/min","pending_only":true}"#;
         assert_eq!(serde_json::to_string(&read(json).unwrap()).unwrap(), json);
     }
 

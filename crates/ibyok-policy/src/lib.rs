@@ -30,6 +30,7 @@
 //!     namespace: "default",
 //!     environment: Some("dev"),
 //!     key: Some("openai"),
+//!     pending: false,
 //!     source: None,
 //!     at: "2026-11-24T12:00:00Z".parse()?,
 //! };

@@ -16,6 +16,7 @@ pub(crate) struct Limits<'a> {
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) expires: Option<Timestamp>,
     pub(crate) networks: Option<&'a [IpNet]>,
+    pub(crate) pending_only: bool,
 }
 
 /// The limits of a grant, then those of each restriction.

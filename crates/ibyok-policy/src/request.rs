@@ -33,6 +33,8 @@ pub struct Request<'a> {
     pub environment: Option<&'a str>,
     /// The name of the key it acts on.
     pub key: Option<&'a str>,
+    /// Whether it asks for the pending version of the key, and no other.
+    pub pending: bool,
     /// The address it comes from.
     pub source: Option<IpAddr>,
     /// The time of the request.

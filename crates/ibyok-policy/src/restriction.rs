@@ -30,6 +30,8 @@ pub struct Restriction {
     pub expires: Option<Timestamp>,
     /// Only from these networks.
     pub networks: Option<Vec<IpNet>>,
+    /// Only the pending version of a key, and what `keys:list` shows: for canaries.
+    pub pending_only: bool,
     not_understood: bool,
 }
 
@@ -56,6 +58,7 @@ impl Restriction {
             not_before: self.not_before,
             expires: self.expires,
             networks: self.networks.as_deref(),
+            pending_only: self.pending_only,
         }
     }
 }

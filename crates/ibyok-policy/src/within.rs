@@ -57,6 +57,7 @@ fn within_limits(child: &Grant, outer: Limits<'_>) -> Result<(), Reason> {
         }),
         Reason::Environment,
     )?;
+    require(!outer.pending_only || inner.pending_only, Reason::Version)?;
     require(
         holds(outer.keys, inner.keys, |outer, inner| {
             inner

@@ -73,6 +73,9 @@ fn interface() -> Vec<Route> {
             get(tokens::show).delete(tokens::revoke),
         ),
         ("/api/v1/usage", "GET", get(usage::report)),
+        ("/api/v1/tokens/review", "GET", get(tokens::review)),
+        ("/api/v1/tokens/self/rotate", "POST", post(tokens::rotate_self)),
+        ("/api/v1/tokens/{id}/rotate", "POST", post(tokens::rotate)),
         (
             "/api/v1/incidents",
             "GET, POST",

@@ -125,7 +125,7 @@ impl Inner {
         Ok(known)
     }
 
-    async fn names_of(&self, realm: &Arc<Realm>) -> Result<Vec<KeyName>> {
+    pub(crate) async fn names_of(&self, realm: &Arc<Realm>) -> Result<Vec<KeyName>> {
         let collection = realm.collection(KeyRecord::KIND)?;
         let mut names = Vec::new();
         let mut after = None;
@@ -164,6 +164,8 @@ fn could_read(realm: &Realm, token: &TokenRecord, known: &[Known], at: Timestamp
             namespace: realm.name.namespace.as_str(),
             environment: Some(environment.as_str()),
             key: Some(key.as_str()),
+            // What is staged will be what is used.
+            pending: true,
             source,
             at,
         };

@@ -96,6 +96,9 @@ pub(crate) struct TokenRecord {
     /// The epoch before, still accepted until its end, after a rotation of the token's secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) older: Option<OlderEpoch>,
+    /// When and by whom its secret was rotated last: whoever did has seen it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rotated: Option<Stamp>,
     pub(crate) created: Timestamp,
     pub(crate) created_by: String,
     /// The tokens that this one descends from, nearest first; it is valid only while all of them are.
@@ -123,7 +126,13 @@ pub(crate) struct Revocation {
 
 impl TokenRecord {
     pub(crate) fn accepts_epoch(&self, epoch: u32, at: Timestamp) -> bool {
-        epoch == self.epoch || self.older.as_ref().is_some_and(|o| o.epoch == epoch && at < o.ends)
+        epoch == self.epoch || self.grace_of(epoch).is_some_and(|ends| at < ends)
+    }
+
+    /// When the secret of an epoch ends, if it is the one before the newest.
+    pub(crate) fn grace_of(&self, epoch: u32) -> Option<Timestamp> {
+        let older = self.older.as_ref().filter(|older| older.epoch == epoch);
+        older.map(|older| older.ends)
     }
 
     pub(crate) fn info(&self, id: TokenId, namespace: &Namespace, at: Timestamp) -> TokenInfo {
@@ -142,6 +151,9 @@ impl TokenRecord {
             expires_at: self.grant.expires,
             created: self.created,
             created_by: self.created_by.clone(),
+            epoch: self.epoch,
+            older_secret_until: self.older.as_ref().map(|older| older.ends).filter(|ends| at < *ends),
+            rotated: self.rotated.clone(),
             parents: self.parents.clone(),
             revoked: self.revoked.as_ref().map(|r| r.stamp.clone()),
         }
@@ -171,6 +183,12 @@ pub struct TokenInfo {
     pub created: Timestamp,
     /// Who issued it.
     pub created_by: String,
+    /// How often its secret was rotated.
+    pub epoch: u32,
+    /// Until when the secret before the newest is accepted, if it still is.
+    pub older_secret_until: Option<Timestamp>,
+    /// When and by whom its secret was rotated last.
+    pub rotated: Option<Stamp>,
     /// The tokens it descends from, nearest first.
     pub parents: Vec<TokenId>,
     /// When and by whom it was revoked.
@@ -221,11 +239,11 @@ impl TokenRequest {
     }
 }
 
-/// A token that was just issued: the only time that its secret is seen.
+/// A token that was just issued or rotated: the only time that its secret is seen.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Issued {
-    /// What was issued.
+    /// What it is.
     pub info: TokenInfo,
     /// The secret.
     pub token: AccessToken,

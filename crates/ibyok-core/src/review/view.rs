@@ -66,6 +66,7 @@ impl OfToken {
             namespace: own,
             environment: entry.environment.as_deref(),
             key: entry.key.as_deref(),
+            pending: false,
             source: self.source,
             at: self.at,
         };

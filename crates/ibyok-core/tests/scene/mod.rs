@@ -6,6 +6,8 @@
     reason = "each test uses what it needs of it, and a scene that cannot be set is a failed test"
 )]
 
+pub(crate) mod later;
+
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 

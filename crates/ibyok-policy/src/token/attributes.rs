@@ -14,6 +14,7 @@ const KEYS: u8 = 3;
 const NOT_BEFORE: u8 = 4;
 const EXPIRES: u8 = 5;
 const NETWORKS: u8 = 6;
+const PENDING_ONLY: u8 = 7;
 
 /// The one encoding of a restriction. Lists become sorted sets, networks lose their host bits.
 pub(super) fn write(restriction: &Restriction) -> Result<Vec<u8>, Error> {
@@ -21,7 +22,7 @@ pub(super) fn write(restriction: &Restriction) -> Result<Vec<u8>, Error> {
         return Err(Error::RestrictionUnknown);
     }
     let mut out = Vec::new();
-    for number in SCOPES..=NETWORKS {
+    for number in SCOPES..=PENDING_ONLY {
         let Some(value) = write_attribute(restriction, number)? else {
             continue;
         };
@@ -62,6 +63,8 @@ fn write_attribute(restriction: &Restriction, number: u8) -> Result<Option<Vec<u
             encoded.dedup();
             encoded.concat()
         }),
+        // Nothing more is said than that it is there.
+        PENDING_ONLY => restriction.pending_only.then(Vec::new),
         _ => None,
     })
 }
@@ -111,6 +114,7 @@ fn read_attribute(restriction: &mut Restriction, number: u8, value: &[u8]) -> Op
         NOT_BEFORE => restriction.not_before = Some(read_time(&mut reader)?),
         EXPIRES => restriction.expires = Some(read_time(&mut reader)?),
         NETWORKS => restriction.networks = Some(list(&mut reader, read_net)?),
+        PENDING_ONLY => restriction.pending_only = true,
         _ => return Some(false),
     }
     reader.is_empty().then_some(true)

@@ -24,6 +24,7 @@ fn reasons(asked: &Asked, grant: &Grant, restrictions: &[Restriction], listing: 
     of_grant.not_before = grant.not_before;
     of_grant.expires = grant.expires;
     of_grant.networks.clone_from(&grant.networks);
+    of_grant.pending_only = grant.pending_only;
     all.push(of_grant);
 
     if asked.namespace != "default" {
@@ -47,6 +48,10 @@ fn reasons(asked: &Asked, grant: &Grant, restrictions: &[Restriction], listing: 
             if !words.contains(&"admin".to_owned()) && !words.contains(&asked.scope.to_string()) {
                 found.push("scope");
             }
+        }
+        let pending = listing || asked.pending;
+        if one.pending_only && !matches!((asked.scope, pending), (Scope::KeysRead, true) | (Scope::KeysList, _)) {
+            found.push("version");
         }
         if let Some(names) = one.environments
             && !asked.environment.is_some_and(|name| names.contains(name))
@@ -198,6 +203,7 @@ fn request() -> Request<'static> {
         namespace: "default",
         environment: Some("dev"),
         key: Some("openai"),
+        pending: false,
         source: Some("10.1.2.3".parse().unwrap()),
         at: instant(0),
     }
@@ -287,6 +293,33 @@ fn another_namespace_is_never_reached() {
     for namespace in ["acme", "Default", "default ", ""] {
         let decision = decide(&WHOLE, &everything, &[], &Request { namespace, ..request() });
         assert_eq!(decision, Decision::Deny(Reason::Namespace));
+    }
+}
+
+#[test]
+fn a_canary_reads_the_pending_version_lists_and_does_nothing_else() {
+    let mut canary = Grant::new(Scopes::from([Scope::Admin]), Environments::All);
+    canary.pending_only = true;
+    let mut narrowed = Restriction::default();
+    narrowed.pending_only = true;
+    let admin = Grant::new(Scopes::from([Scope::Admin]), Environments::All);
+    for (grant, restrictions) in [(&canary, vec![]), (&admin, vec![narrowed])] {
+        for scope in Scope::ALL {
+            for pending in [false, true] {
+                let asked = Request {
+                    scope,
+                    pending,
+                    ..request()
+                };
+                let passes = scope == Scope::KeysList || (scope == Scope::KeysRead && pending);
+                let expected = if passes { Ok(()) } else { Err(Reason::Version) };
+                assert_eq!(
+                    decide(&WHOLE, grant, &restrictions, &asked).into_result(),
+                    expected,
+                    "{scope}"
+                );
+            }
+        }
     }
 }
 

@@ -239,7 +239,7 @@ fn what_is_not_understood_parses_and_verifies_and_then_denies() {
     let unknown = [
         ("an entry of another type", raw::entry(2, b"anything")),
         ("an entry of type 0", raw::entry(0, b"")),
-        ("an attribute of another number", raw::restriction(&[(7, b"weekdays")])),
+        ("an attribute of another number", raw::restriction(&[(8, b"weekdays")])),
         ("an attribute of number 0", raw::restriction(&[(0, b"")])),
         ("a scope of another number", raw::restriction(&[(1, &[1, 13])])),
     ];
@@ -253,6 +253,7 @@ fn what_is_not_understood_parses_and_verifies_and_then_denies() {
             namespace: "default",
             environment: Some("dev"),
             key: Some("openai"),
+            pending: true,
             source: None,
             at: instant(0),
         };

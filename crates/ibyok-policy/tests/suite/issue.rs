@@ -7,7 +7,7 @@ use crate::world::{self, Asked, instant, networks, patterns};
 
 /// A child that often lies within its parent: the parent's own grant, some of it replaced.
 fn family() -> impl Strategy<Value = (Grant, Grant)> {
-    (world::grant(), world::grant(), any::<[bool; 6]>()).prop_map(|(parent, other, replace)| {
+    (world::grant(), world::grant(), any::<[bool; 7]>()).prop_map(|(parent, other, replace)| {
         let mut child = parent.clone();
         if replace[0] {
             child.scopes = other.scopes;
@@ -26,6 +26,9 @@ fn family() -> impl Strategy<Value = (Grant, Grant)> {
         }
         if replace[5] {
             child.networks = other.networks;
+        }
+        if replace[6] {
+            child.pending_only = other.pending_only;
         }
         (parent, child)
     })

@@ -35,6 +35,8 @@ fn valid() -> Vec<Value> {
     let every = base_token().attenuate(&every_attribute()).unwrap();
     let mut nothing = Restriction::default();
     nothing.keys = Some(vec![]);
+    let mut pending = Restriction::default();
+    pending.pending_only = true;
     let mut early = Restriction::default();
     early.not_before = Some(Timestamp::MIN);
     early.expires = Some(Timestamp::from_nanosecond(-1).unwrap());
@@ -50,6 +52,7 @@ fn valid() -> Vec<Value> {
         ("highest id and epoch", highest),
         ("every attribute", every),
         ("eight restrictions", eight),
+        ("pending versions alone", base_token().attenuate(&pending).unwrap()),
         ("an empty list of keys", base_token().attenuate(&nothing).unwrap()),
         ("times before 1970", base_token().attenuate(&early).unwrap()),
         ("the last time there is", base_token().attenuate(&late).unwrap()),
@@ -102,6 +105,9 @@ fn restriction_json(restriction: &Restriction) -> Value {
     put("not_before", json!(restriction.not_before));
     put("expires", json!(restriction.expires));
     put("cidrs", json!(restriction.networks));
+    if restriction.pending_only {
+        put("pending_only", json!(true));
+    }
     Value::Object(fields)
 }
 
@@ -234,7 +240,8 @@ fn text_faults() -> Vec<(&'static str, String, Malformed)> {
 
 fn form_faults() -> impl Iterator<Item = (&'static str, Raw)> {
     let one = base(&[raw::restriction(&[(3, b"\x01a")])]);
-    let attributes: [(&'static str, Vec<u8>); 15] = [
+    let attributes: [(&'static str, Vec<u8>); 16] = [
+        ("a mark of pending with bytes", raw::restriction(&[(7, &[1])])),
         ("a restriction without attributes", raw::restriction(&[])),
         ("attributes out of order", raw::restriction(&[(3, b"\x01a"), (1, &[1])])),
         ("an attribute twice", raw::restriction(&[(1, &[1]), (1, &[2])])),

@@ -78,6 +78,7 @@ pub(crate) struct Asked {
     pub(crate) scope: Scope,
     pub(crate) environment: Option<&'static str>,
     pub(crate) key: Option<String>,
+    pub(crate) pending: bool,
     pub(crate) source: Option<IpAddr>,
     pub(crate) at: Timestamp,
 }
@@ -96,6 +97,7 @@ impl Asked {
             namespace: self.namespace,
             environment: self.environment,
             key: self.key.as_deref(),
+            pending: self.pending,
             source: self.source,
             at: self.at,
         }
@@ -109,18 +111,22 @@ pub(crate) fn asked() -> impl Strategy<Value = Asked> {
         scope(),
         sample::select(vec![Some("dev"), Some("dev"), Some("dev"), Some("prod"), None]),
         option::weighted(0.9, "[ab]{1,3}"),
+        any::<bool>(),
         option::weighted(0.9, source()),
         time(),
     )
-        .prop_map(|(realm, namespace, scope, environment, key, source, at)| Asked {
-            realm,
-            namespace,
-            scope,
-            environment,
-            key,
-            source,
-            at,
-        })
+        .prop_map(
+            |(realm, namespace, scope, environment, key, pending, source, at)| Asked {
+                realm,
+                namespace,
+                scope,
+                environment,
+                key,
+                pending,
+                source,
+                at,
+            },
+        )
 }
 
 pub(crate) fn realm() -> impl Strategy<Value = Option<&'static str>> {
@@ -197,14 +203,17 @@ pub(crate) fn grant() -> impl Strategy<Value = Grant> {
         option::weighted(0.2, (0_i128..=2).prop_map(instant)),
         option::weighted(0.3, sources()),
         option::weighted(0.1, rate),
+        proptest::bool::weighted(0.1),
     );
-    (scopes(), environments, limits).prop_map(|(scopes, environments, (keys, not_before, expires, networks, rate))| {
+    (scopes(), environments, limits).prop_map(|(scopes, environments, limits)| {
+        let (keys, not_before, expires, networks, rate, pending_only) = limits;
         let mut grant = Grant::new(scopes, environments);
         grant.keys = keys;
         grant.not_before = not_before;
         grant.expires = expires;
         grant.networks = networks;
         grant.rate = rate;
+        grant.pending_only = pending_only;
         grant
     })
 }
@@ -218,20 +227,24 @@ pub(crate) fn restriction() -> impl Strategy<Value = Restriction> {
         option::weighted(0.2, time()),
         option::weighted(0.2, time()),
         option::weighted(0.2, sources()),
+        proptest::bool::weighted(0.1),
     )
-        .prop_map(|(scopes, environments, keys, not_before, expires, networks)| {
-            let mut restriction = Restriction::default();
-            restriction.scopes = scopes;
-            restriction.environments = environments;
-            restriction.keys = keys;
-            restriction.not_before = not_before;
-            restriction.expires = expires;
-            restriction.networks = networks;
-            if restriction == Restriction::default() {
-                restriction.scopes = Some(Scopes::from([Scope::Admin]));
-            }
-            restriction
-        })
+        .prop_map(
+            |(scopes, environments, keys, not_before, expires, networks, pending_only)| {
+                let mut restriction = Restriction::default();
+                restriction.scopes = scopes;
+                restriction.environments = environments;
+                restriction.keys = keys;
+                restriction.not_before = not_before;
+                restriction.expires = expires;
+                restriction.networks = networks;
+                restriction.pending_only = pending_only;
+                if restriction == Restriction::default() {
+                    restriction.scopes = Some(Scopes::from([Scope::Admin]));
+                }
+                restriction
+            },
+        )
 }
 
 /// Up to two restrictions, now and then one that is not understood.

@@ -1,5 +1,7 @@
 //! The vault of this machine.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use ibyok_core::settings::Passphrase;
 use ibyok_core::{
@@ -155,6 +157,15 @@ impl Access for Here {
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {
         let issued = self.session.issue_token(request).await?;
         Ok((document(&issued.info)?, issued.token))
+    }
+
+    async fn rotate_token(&self, which: &str, grace: Option<Duration>) -> Result<(Value, AccessToken)> {
+        let rotated = self.session.rotate_token(which, grace).await?;
+        Ok((document(&rotated.info)?, rotated.token))
+    }
+
+    async fn review_tokens(&self) -> Result<Vec<Value>> {
+        self.session.review_tokens().await?.iter().map(document).collect()
     }
 
     async fn tokens(&self) -> Result<Vec<Value>> {

@@ -4,6 +4,8 @@ mod here;
 mod server;
 mod step;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use ibyok_core::{
     AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Rate, Secret,
@@ -66,6 +68,10 @@ pub(crate) trait Access {
     async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value>;
     /// Issues a token: what it is, and the token itself.
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)>;
+    /// Gives a token a new secret: what it is, and the secret.
+    async fn rotate_token(&self, which: &str, grace: Option<Duration>) -> Result<(Value, AccessToken)>;
+    /// What there is to say about the tokens that may be seen.
+    async fn review_tokens(&self) -> Result<Vec<Value>>;
     /// Every token that may be seen.
     async fn tokens(&self) -> Result<Vec<Value>>;
     /// What is known of a token, by id, name, or `self`.

@@ -1,5 +1,7 @@
 //! A server, as the holder of a token sees it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use ibyok_client::{Client, SecretSlice};
 use ibyok_core::{
@@ -231,14 +233,15 @@ impl Access for Server {
         } else {
             sent
         };
-        let issued = self.client.issue_token(&sent).await?;
-        let info = json!({
-            "id": issued.id,
-            "name": issued.name,
-            "expires_at": issued.expires_at,
-            "grant": issued.grant,
-        });
-        Ok((info, AccessToken::new(issued.token)))
+        Ok(with_secret(self.client.issue_token(&sent).await?))
+    }
+
+    async fn rotate_token(&self, which: &str, grace: Option<Duration>) -> Result<(Value, AccessToken)> {
+        Ok(with_secret(self.client.rotate_token(which, grace).await?))
+    }
+
+    async fn review_tokens(&self) -> Result<Vec<Value>> {
+        self.client.review_tokens().await?.iter().map(document).collect()
     }
 
     async fn tokens(&self) -> Result<Vec<Value>> {
@@ -323,6 +326,18 @@ fn sent(write: KeyWrite) -> ibyok_client::KeyWrite {
     sent.labels = write.labels;
     sent.limit = write.limit;
     sent
+}
+
+fn with_secret(issued: ibyok_client::Issued) -> (Value, AccessToken) {
+    let info = json!({
+        "id": issued.id,
+        "name": issued.name,
+        "expires_at": issued.expires_at,
+        "grant": issued.grant,
+        "epoch": issued.epoch,
+        "older_secret_until": issued.older_secret_until,
+    });
+    (info, AccessToken::new(issued.token))
 }
 
 fn whole(key: &KeyRef) -> Result<()> {

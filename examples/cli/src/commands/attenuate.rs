@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// It ends then, if not before: `15m`, `2026-12-31` (its beginning in UTC) or an RFC 3339 time
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
+    /// It reads pending versions alone: for canaries, which try what is staged
+    #[arg(long)]
+    pending_only: bool,
 }
 
 pub(super) fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -67,10 +70,11 @@ fn restriction(args: &Args) -> Result<Restriction> {
     if let Some(when) = &args.expires {
         restriction.expires = Some(time::ahead(when, Timestamp::now())?);
     }
+    restriction.pending_only = args.pending_only;
     if restriction == Restriction::default() {
         return Err(Error::usage(
             "nothing is to be taken away",
-            "give `--scope`, `--env`, `--key`, `--cidr` or `--expires`",
+            "give `--scope`, `--env`, `--key`, `--cidr`, `--expires` or `--pending-only`",
         ));
     }
     Ok(restriction)

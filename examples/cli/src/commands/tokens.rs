@@ -1,11 +1,17 @@
 //! `ibyok tokens`
 
+mod preset;
+mod review;
+mod revoke;
+mod rotate;
+
 use ibyok_core::{EnvironmentName, Environments, Expiry, Grant, Pattern, Scope, Scopes, Timestamp, TokenRequest};
 use serde_json::json;
 
-use super::confirm::confirm;
+use self::preset::{Preset, announce};
 use super::limits::{counting, rate};
 use super::{Cx, attenuate, time};
+use crate::access::Access;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
@@ -23,15 +29,12 @@ pub(crate) enum Verb {
         #[arg(value_name = "TOKEN")]
         which: String,
     },
-    /// Revoke a token, and what it issued
-    Revoke {
-        /// Its id or name, or `self`
-        #[arg(value_name = "TOKEN")]
-        which: String,
-        /// Let the tokens that it issued stay valid
-        #[arg(long)]
-        keep_children: bool,
-    },
+    /// Give a token a new secret under the same id, and print it: the only time that it is seen
+    Rotate(rotate::Args),
+    /// Revoke a token, or several, and what they issued
+    Revoke(revoke::Args),
+    /// Tell which tokens never expire, are wider than their use, unused, or about to end; exit 10 if there are any
+    Review,
     /// Make a narrower token from one on standard input, offline
     Attenuate(attenuate::Args),
 }
@@ -40,6 +43,9 @@ pub(crate) enum Verb {
 pub(crate) struct Issue {
     /// A name for people
     name: String,
+    /// What it is for: fills in what no flag says
+    #[arg(long, value_enum)]
+    preset: Option<Preset>,
     /// An environment that it may use
     #[arg(long, value_name = "ENV", required_unless_present = "all_envs")]
     env: Vec<String>,
@@ -64,6 +70,9 @@ pub(crate) struct Issue {
     /// How often it may retrieve, for example `60/min` [default: as often as it likes]
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     rate: Option<String>,
+    /// It reads pending versions alone: for canaries, which try what is staged
+    #[arg(long)]
+    pending_only: bool,
 }
 
 const COLUMNS: [(&str, &str); 7] = [
@@ -76,7 +85,7 @@ const COLUMNS: [(&str, &str); 7] = [
     ("EXPIRES", "expires_at"),
 ];
 
-const FACTS: [(&str, &str); 12] = [
+const FACTS: [(&str, &str); 17] = [
     ("id", "id"),
     ("name", "name"),
     ("state", "state"),
@@ -85,9 +94,14 @@ const FACTS: [(&str, &str); 12] = [
     ("all environments", "grant.all_environments"),
     ("keys", "grant.keys"),
     ("networks", "grant.cidrs"),
+    ("pending only", "grant.pending_only"),
     ("expires", "expires_at"),
     ("created", "created"),
     ("by", "created_by"),
+    ("secrets before", "epoch"),
+    ("old secret until", "older_secret_until"),
+    ("rotated", "rotated.at"),
+    ("rotated by", "rotated.by"),
     ("parents", "parents"),
 ];
 
@@ -114,14 +128,22 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
             })
             .await
         }
-        Verb::Revoke { which, keep_children } => revoke(&which, keep_children, cx).await,
+        Verb::Rotate(args) => rotate::run(&args, cx).await,
+        Verb::Revoke(args) => revoke::run(&args, cx).await,
+        Verb::Review => review::run(cx).await,
         Verb::Attenuate(args) => attenuate::run(&args, cx),
     }
 }
 
 async fn issue(args: &Issue, cx: &mut Cx<'_>) -> Result<Exit> {
-    let request = TokenRequest::new(args.name.clone(), grant(args)?).expiry(expiry(args)?);
+    let grant = grant(args)?;
+    let expiry = expiry(args)?;
     cx.with_access(async |access, cx| {
+        let expiry = match args.preset {
+            Some(preset) => filled_in(preset, args, &grant, expiry, access, cx).await?,
+            None => expiry,
+        };
+        let request = TokenRequest::new(args.name.clone(), grant).expiry(expiry);
         let (info, token) = access.issue(request).await?;
         let expires = shown(at(&info, "expires_at"));
         let written = if cx.globals.json {
@@ -156,13 +178,43 @@ async fn issue(args: &Issue, cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
+/// When a token by a preset ends. Says what is about to be made of it.
+async fn filled_in(
+    preset: Preset,
+    args: &Issue,
+    grant: &Grant,
+    asked: Expiry,
+    access: &dyn Access,
+    cx: &mut Cx<'_>,
+) -> Result<Expiry> {
+    preset.check(grant)?;
+    let expiry = match asked {
+        Expiry::Default => {
+            let own = at(&access.whoami().await?, "expires_at").as_str().map(str::to_owned);
+            Expiry::At(preset.end(Timestamp::now(), own.and_then(|own| own.parse().ok())))
+        }
+        said => said,
+    };
+    let end = match expiry {
+        Expiry::At(end) => Some(end),
+        _ => None,
+    };
+    announce(&args.name, preset, grant, end, cx);
+    Ok(expiry)
+}
+
 fn grant(args: &Issue) -> Result<Grant> {
     let environments = if args.all_envs {
         Environments::All
     } else {
         Environments::named(environments(&args.env)?)
     };
-    let mut grant = Grant::new(scopes(&args.scope)?, environments);
+    let scopes = match args.preset {
+        Some(preset) if args.scope.is_empty() => scopes(&preset.scopes())?,
+        _ => scopes(&args.scope)?,
+    };
+    let mut grant = Grant::new(scopes, environments);
+    grant.pending_only = args.pending_only;
     if !args.key.is_empty() {
         grant.keys = Some(patterns(&args.key)?);
     }
@@ -183,29 +235,6 @@ fn expiry(args: &Issue) -> Result<Expiry> {
         Some(when) => Expiry::At(time::ahead(when, Timestamp::now())?),
         None => Expiry::Default,
     })
-}
-
-async fn revoke(which: &str, keep_children: bool, cx: &mut Cx<'_>) -> Result<Exit> {
-    let children = if keep_children {
-        ""
-    } else {
-        ", and whoever uses a token that it issued"
-    };
-    let consequence = format!("whoever uses it{children}, is refused from now on");
-    confirm(cx, &format!("revoke the token `{which}`"), &consequence)?;
-    cx.with_access(async |access, cx| {
-        let info = access.revoke(which, keep_children).await?;
-        if cx.globals.json {
-            cx.io.answer_json(&info)?;
-        }
-        cx.io.say(&format!(
-            "revoked {} ({})",
-            text(at(&info, "id")),
-            text(at(&info, "name"))
-        ));
-        Ok(Exit::Done)
-    })
-    .await
 }
 
 /// Scopes as they are typed; reading and listing if none is.

@@ -1,8 +1,10 @@
 //! Access tokens.
 
+use std::time::Duration;
+
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
-use ibyok_core::{Environments, Expiry, Grant, Rate, Scope, Scopes, Timestamp, TokenId, TokenRequest};
+use ibyok_core::{Environments, Expiry, Grant, Rate, Scope, Scopes, Timestamp, TokenFinding, TokenId, TokenRequest};
 use serde::{Deserialize, Serialize};
 
 use super::page;
@@ -12,13 +14,22 @@ use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::query::Query;
 
-const ISSUE_TAKES: &str =
-    "it takes name, scopes, environments or all_environments, keys, cidrs, not_before, expires_at, no_expiry, rate";
+const ISSUE_TAKES: &str = "it takes name, scopes, environments or all_environments, keys, cidrs, not_before, expires_at, no_expiry, rate, \
+     pending_only";
 
 /// GET `/api/v1/tokens`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["limit", "after"])?;
     ok(&session.list_tokens(&page(&query)?).await?)
+}
+
+/// GET `/api/v1/tokens/review`
+pub(crate) async fn review(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    ok(&Review {
+        items: session.review_tokens().await?,
+        next: None,
+    })
 }
 
 /// GET `/api/v1/tokens/self`
@@ -50,14 +61,27 @@ pub(crate) async fn issue(Caller(session): Caller, RawQuery(query): RawQuery, bo
     Query::parse(query.as_deref(), &[])?;
     let request = body.parse::<IssueBody>(ISSUE_TAKES)?.request()?;
     let issued = session.issue_token(request).await?;
-    let answer = Issued {
-        id: issued.info.id,
-        token: issued.token.expose(),
-        name: &issued.info.name,
-        expires_at: issued.info.expires_at,
-        grant: &issued.info.grant,
-    };
-    json(StatusCode::CREATED, &answer)
+    json(StatusCode::CREATED, &Issued::of(&issued))
+}
+
+/// POST `/api/v1/tokens/{id}/rotate`
+pub(crate) async fn rotate(
+    Caller(session): Caller,
+    Path(which): Path<String>,
+    RawQuery(query): RawQuery,
+    body: Json,
+) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    let grace = body
+        .parse_or_default::<RotateBody>("it takes grace_seconds")?
+        .grace_seconds;
+    let rotated = session.rotate_token(&which, grace.map(Duration::from_secs)).await?;
+    ok(&Issued::of(&rotated))
+}
+
+/// POST `/api/v1/tokens/self/rotate`
+pub(crate) async fn rotate_self(caller: Caller, query: RawQuery, body: Json) -> Answer {
+    rotate(caller, Path("self".to_owned()), query, body).await
 }
 
 /// The token that a path names; in the place of an id, `_` stands for the name in the query, which may hold anything.
@@ -72,6 +96,13 @@ fn meant<'a>(which: &'a str, query: &'a Query) -> Result<&'a str, Problem> {
     }
 }
 
+/// What is found is one page, however long.
+#[derive(Serialize)]
+struct Review {
+    items: Vec<TokenFinding>,
+    next: Option<()>,
+}
+
 #[derive(Serialize)]
 struct Issued<'a> {
     id: TokenId,
@@ -79,6 +110,29 @@ struct Issued<'a> {
     name: &'a str,
     expires_at: Option<Timestamp>,
     grant: &'a Grant,
+    epoch: u32,
+    older_secret_until: Option<Timestamp>,
+}
+
+impl<'a> Issued<'a> {
+    fn of(issued: &'a ibyok_core::Issued) -> Self {
+        Issued {
+            id: issued.info.id,
+            token: issued.token.expose(),
+            name: &issued.info.name,
+            expires_at: issued.info.expires_at,
+            grant: &issued.info.grant,
+            epoch: issued.info.epoch,
+            older_secret_until: issued.info.older_secret_until,
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RotateBody {
+    #[serde(default)]
+    grace_seconds: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +157,8 @@ struct IssueBody {
     no_expiry: bool,
     #[serde(default)]
     rate: Option<Rate>,
+    #[serde(default)]
+    pending_only: bool,
 }
 
 impl IssueBody {
@@ -123,6 +179,7 @@ impl IssueBody {
         grant.not_before = self.not_before;
         grant.expires = self.expires_at;
         grant.rate = self.rate;
+        grant.pending_only = self.pending_only;
         let request = TokenRequest::new(self.name, grant);
         match (self.expires_at, self.no_expiry) {
             (Some(_), true) => Err(Problem::invalid("expires_at and no_expiry exclude each other")),

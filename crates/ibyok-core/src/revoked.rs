@@ -1,0 +1,144 @@
+//! What is left to do after a token was revoked: what its holder has seen stays seen.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ibyok_policy::{Scope, TokenId};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::attempt::Attempt;
+use crate::authenticate::Principal;
+use crate::error::Result;
+use crate::find_token::Found;
+use crate::model::token::TokenInfo;
+use crate::realm::{PAGE, Realm};
+use crate::vault::Inner;
+
+/// How far back what a token read is told.
+const SINCE: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// A token that was revoked, and what its holder may still know.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RevokedToken {
+    /// The token as it was left.
+    #[serde(flatten)]
+    pub info: TokenInfo,
+    /// The keys that it, and what was revoked with it, read in the last 90 days: they are to be replaced.
+    pub read_keys: Vec<ReadKey>,
+    /// Whether that is all of them: `false` if there are keys that the session may not list, or counts that could not be read.
+    pub read_keys_complete: bool,
+    /// Tokens that it rotated, which are still valid: its holder has seen their secrets.
+    pub rotated_tokens: Vec<TokenId>,
+}
+
+/// A key that a token read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ReadKey {
+    /// `environment/name`.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// When it was read last.
+    pub last: Timestamp,
+    /// How often it was read.
+    pub count: u64,
+}
+
+/// What is gathered of it.
+struct Known {
+    keys: BTreeMap<String, ReadKey>,
+    complete: bool,
+    rotated: Vec<TokenId>,
+}
+
+impl Inner {
+    /// What the holder of a token that was just revoked may still know. That it was revoked stands whatever this comes to.
+    pub(crate) async fn revoked(
+        self: &Arc<Self>,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        found: &Found,
+        info: TokenInfo,
+        keep_children: bool,
+    ) -> RevokedToken {
+        let mut known = Known {
+            keys: BTreeMap::new(),
+            complete: true,
+            rotated: Vec::new(),
+        };
+        if let Err(error) = self.gather(attempt, principal, found, keep_children, &mut known).await {
+            tracing::warn!(token = %found.id, %error, "what a revoked token read cannot be told");
+            known.complete = false;
+        }
+        let mut read_keys: Vec<ReadKey> = known.keys.into_values().collect();
+        read_keys.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| a.reference.cmp(&b.reference)));
+        RevokedToken {
+            info,
+            read_keys,
+            read_keys_complete: known.complete,
+            rotated_tokens: known.rotated,
+        }
+    }
+
+    async fn gather(
+        self: &Arc<Self>,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        found: &Found,
+        keep_children: bool,
+        known: &mut Known,
+    ) -> Result<()> {
+        self.gather_reads(attempt, principal, (&found.realm, found.id), known)
+            .await?;
+        let by = found.id.to_string();
+        for realm in self.realms_for(principal).await? {
+            let mut after = None;
+            loop {
+                let tokens = self.tokens_of(&realm, after).await?;
+                for (id, record) in &tokens.live {
+                    if !keep_children && record.parents.contains(&found.id) {
+                        self.gather_reads(attempt, principal, (&realm, *id), known).await?;
+                    }
+                    let rotated = record.revoked.is_none() && record.rotated.as_ref().is_some_and(|r| r.by == by);
+                    if rotated && *id != found.id && self.sees(attempt, principal, Scope::TokensRevoke, &realm, record)
+                    {
+                        known.rotated.push(*id);
+                    }
+                }
+                after = tokens.ids.last().copied();
+                if tokens.ids.len() < PAGE {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn gather_reads(
+        self: &Arc<Self>,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        (realm, token): (&Arc<Realm>, TokenId),
+        known: &mut Known,
+    ) -> Result<()> {
+        let since = attempt.at.checked_sub(SINCE).unwrap_or(Timestamp::MIN);
+        for read in self.keys_read_by(realm, token, since).await? {
+            let name = read.name.unwrap_or_else(|| read.id.to_string());
+            if !self.may_be_told(attempt, principal, &read.environment, &name) {
+                known.complete = false;
+                continue;
+            }
+            let reference = format!("{}/{name}", read.environment);
+            let entry = known.keys.entry(reference.clone()).or_insert(ReadKey {
+                reference,
+                last: read.last,
+                count: 0,
+            });
+            entry.last = entry.last.max(read.last);
+            entry.count = entry.count.saturating_add(read.count);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! A new secret for a token under the same id: the next epoch, with a while in which the one before is still accepted.
+//!
+//! Whoever rotates a token learns its new secret. So a token may rotate only what lies within itself, as if it issued it anew, and
+//! never the wider tokens that it stands for or descends from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ibyok_audit::Action;
+use ibyok_policy::{Reason, Scope, mint, within};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::attempt::Attempt;
+use crate::authenticate::{Holder, Principal};
+use crate::change::Edit;
+use crate::error::{Error, Result};
+use crate::find_token::{Found, no_token};
+use crate::model::key::Stamp;
+use crate::model::token::{AccessToken, Issued, OlderEpoch, TokenRecord};
+use crate::session::Session;
+use crate::take_away::TakeAway;
+use crate::vault::Inner;
+
+/// How long the secret before is still accepted, unless something else is said.
+const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
+
+/// The longest grace that makes sense: what needs longer never picks up the new secret.
+const GRACE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
+
+impl Session {
+    /// Gives a token, found by id, by name, or `self`, a new secret under the same id.
+    ///
+    /// The secret before is accepted for `grace` (24 hours unless given, 90 days at most), and never beyond the token's own expiry;
+    /// with a grace of zero it ends at once. What was attenuated from it ends with it; tokens that it issued stay as they
+    /// are. Grant and expiry do not change. If an older secret is still within its grace, it ends now: at most one is.
+    ///
+    /// A token may rotate itself, if it presents its newest secret without restrictions, and with `tokens:issue` others that lie
+    /// within it. Of several that rotate a token at once, one succeeds.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token that is wider than the session's own, [`Error::Invalid`] for a grace that is too long,
+    /// [`Error::Conflict`] for a token that is no longer valid, or that somebody else rotates at the same time; else as
+    /// [`Session::show_token`].
+    pub async fn rotate_token(&self, which: &str, grace: Option<Duration>) -> Result<Issued> {
+        let mut attempt = self.attempt(Action::TokenRotate);
+        let outcome = self.try_rotate(&mut attempt, which, grace).await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+
+    async fn try_rotate(&self, attempt: &mut Attempt<'_>, which: &str, grace: Option<Duration>) -> Result<Issued> {
+        let principal = self.inner.authenticate(attempt, &self.asking).await?;
+        let grace = check_grace(grace.unwrap_or(DEFAULT_GRACE))?;
+        let scope = Scope::TokensIssue;
+        let found = self.inner.find_token(attempt, &principal, scope, which).await?;
+        attempt.target = Some(("token", found.id.to_string()));
+        if let Principal::Token(holder) = &principal {
+            may_have_the_secret(holder, &found)?;
+        }
+        self.inner.parents_hold(&found).await?;
+        let (id, at, seen) = (found.id, attempt.at, found.record.epoch);
+        let (stamp, namespace) = (Stamp { at, by: principal.by() }, principal.namespace().clone());
+        let change = self.inner.change(
+            attempt,
+            &principal,
+            &found.realm,
+            id.bytes(),
+            |attempt, record: Option<TokenRecord>| {
+                let mut record = record.ok_or_else(|| no_token(which))?;
+                record.rotate(seen, grace, &stamp)?;
+                attempt.because = Some(because(&record));
+                let what = TakeAway::SupersedeToken {
+                    epoch: record.epoch,
+                    at_once: record.older.is_none(),
+                };
+                let info = record.info(id, &namespace, at);
+                Ok(Edit::TakesAway(record, info, what))
+            },
+        );
+        let info = change.await?;
+        let token = mint(found.realm.keys.token_key(), id, info.epoch);
+        Ok(Issued {
+            info,
+            token: AccessToken::of(&token),
+        })
+    }
+}
+
+impl Inner {
+    /// Whether the tokens that this one descends from are still valid: without them no secret of it is.
+    async fn parents_hold(self: &Arc<Self>, found: &Found) -> Result<()> {
+        for parent in &found.record.parents {
+            let held = self.load::<TokenRecord>(&found.realm, parent.bytes()).await?;
+            let revoked = held.is_none_or(|held| held.record.revoked.as_ref().is_some_and(|r| !r.keep_children));
+            if revoked {
+                return Err(ended("the token that issued it was revoked"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TokenRecord {
+    /// The next epoch, if the record still stands at the one that was seen; the one before ends after `grace`, or with the token.
+    fn rotate(&mut self, seen: u32, grace: SignedDuration, stamp: &Stamp) -> Result<()> {
+        if self.revoked.is_some() {
+            return Err(ended("it was revoked"));
+        }
+        if self.grant.expires.is_some_and(|expires| stamp.at >= expires) {
+            return Err(ended("it has expired"));
+        }
+        if self.epoch != seen {
+            return Err(Error::Conflict {
+                what: "somebody else rotated the token at the same time, and has its new secret".to_owned(),
+            });
+        }
+        let next = self.epoch.checked_add(1);
+        let next = next.ok_or_else(|| ended("it was rotated as often as a token can be"))?;
+        let ends = stamp.at.checked_add(grace).unwrap_or(Timestamp::MAX);
+        let ends = self.grant.expires.map_or(ends, |expires| ends.min(expires));
+        self.older = grace.is_positive().then_some(OlderEpoch {
+            epoch: self.epoch,
+            ends,
+        });
+        self.epoch = next;
+        self.rotated = Some(stamp.clone());
+        Ok(())
+    }
+}
+
+/// Whoever rotates a token learns its secret: is it no more than what they have?
+fn may_have_the_secret(holder: &Holder, found: &Found) -> Result<()> {
+    if holder.id == found.id {
+        if holder.restrictions.is_empty() {
+            return Ok(());
+        }
+        return Err(Error::denied(
+            "restriction",
+            "a token that was narrowed or superseded does not get the secret of the one that it stands for",
+        ));
+    }
+    if holder.held.record.parents.contains(&found.id) {
+        return Err(Error::denied(
+            "token",
+            "a token does not get the secret of one that it descends from",
+        ));
+    }
+    let own = &holder.held.record.grant;
+    within(&found.record.grant, &holder.realm.scope(), own, &holder.restrictions).map_err(wider)
+}
+
+fn wider(reason: Reason) -> Error {
+    match reason {
+        Reason::Expired => Error::denied(reason.as_str(), "the token outlives the one that rotates it"),
+        Reason::NotYetValid => Error::denied(reason.as_str(), "the token begins before the one that rotates it"),
+        other => other.into(),
+    }
+}
+
+fn check_grace(grace: Duration) -> Result<SignedDuration> {
+    if grace > GRACE_MAX {
+        return Err(Error::invalid(
+            "a grace is 90 days at most",
+            "give a shorter one; `0s` ends the old secret at once",
+        ));
+    }
+    SignedDuration::try_from(grace).map_err(|_| Error::invalid("the grace is not valid", "give a shorter one"))
+}
+
+fn because(record: &TokenRecord) -> String {
+    match &record.older {
+        Some(older) => format!("epoch {}; the secret before ends {}", record.epoch, older.ends),
+        None => format!("epoch {}; the secret before ends at once", record.epoch),
+    }
+}
+
+fn ended(why: &str) -> Error {
+    Error::Conflict {
+        what: format!("the token cannot be rotated: {why}; issue a new one"),
+    }
+}

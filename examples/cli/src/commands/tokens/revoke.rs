@@ -1,0 +1,217 @@
+//! `ibyok tokens revoke`: one token, or all of somebody who leaves; and what is left to be replaced.
+
+use serde_json::{Value, json};
+
+use super::super::Cx;
+use super::super::confirm::confirm;
+use crate::access::Access;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::show::clean;
+use crate::table::{at, text};
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("tokens").args(["which", "name", "created_by"]).required(true).multiple(true))]
+pub(crate) struct Args {
+    /// Its id or name, or `self`
+    #[arg(value_name = "TOKEN", conflicts_with_all = ["name", "created_by"])]
+    which: Option<String>,
+    /// Every valid token of this name; `*` and `?` stand for others
+    #[arg(long, value_name = "PATTERN")]
+    name: Option<String>,
+    /// Every valid token that this operator, or the token of this id, issued
+    #[arg(long, value_name = "WHO")]
+    created_by: Option<String>,
+    /// Let the tokens that they issued stay valid
+    #[arg(long)]
+    keep_children: bool,
+}
+
+pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    match &args.which {
+        Some(which) => one(which, args.keep_children, cx).await,
+        None => several(args, cx).await,
+    }
+}
+
+fn consequence(keep_children: bool) -> &'static str {
+    if keep_children {
+        "whoever uses it is refused from now on"
+    } else {
+        "whoever uses it, and whoever uses a token that it issued, is refused from now on"
+    }
+}
+
+async fn one(which: &str, keep_children: bool, cx: &mut Cx<'_>) -> Result<Exit> {
+    let act = format!("revoke the token `{}`", clean(which));
+    confirm(cx, &act, consequence(keep_children))?;
+    cx.with_access(async |access, cx| {
+        let revoked = access.revoke(which, keep_children).await?;
+        if cx.globals.json {
+            cx.io.answer_json(&revoked)?;
+        }
+        tell(&revoked, cx);
+        to_replace(&[revoked], cx);
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    cx.with_access(async |access, cx| {
+        let mut tokens = access.tokens().await?;
+        tokens.retain(|token| is_meant(args, token));
+        if tokens.is_empty() {
+            return Err(ibyok_core::Error::NotFound {
+                what: "valid token that this describes".to_owned(),
+                hint: Some("`tokens list` shows names and who issued them".to_owned()),
+            }
+            .into());
+        }
+        cx.io.say("to be revoked:");
+        for token in &tokens {
+            let line = format!("  {} {}", text(at(token, "id")), clean(&text(at(token, "name"))));
+            cx.io.say(&line);
+        }
+        confirm(
+            cx,
+            &format!("revoke {} tokens", tokens.len()),
+            consequence(args.keep_children),
+        )?;
+        let (revoked, failed) = revoke_each(access, &tokens, args.keep_children, cx).await;
+        if cx.globals.json {
+            cx.io.answer_json(&json!({ "items": revoked, "failed": failed }))?;
+        }
+        to_replace(&revoked, cx);
+        if failed.is_empty() {
+            return Ok(Exit::Done);
+        }
+        Err(Error::failed(
+            format!("{} of {} tokens are not revoked", failed.len(), tokens.len()),
+            "what was revoked stays so: run it again for the others",
+        ))
+    })
+    .await
+}
+
+async fn revoke_each(
+    access: &dyn Access,
+    tokens: &[Value],
+    keep_children: bool,
+    cx: &mut Cx<'_>,
+) -> (Vec<Value>, Vec<Value>) {
+    let (mut revoked, mut failed) = (Vec::new(), Vec::new());
+    for token in tokens {
+        let id = text(at(token, "id"));
+        match access.revoke(&id, keep_children).await {
+            Ok(one) => {
+                tell(&one, cx);
+                revoked.push(one);
+            }
+            Err(error) => {
+                cx.io.warn(&format!("{id} is not revoked: {error}"));
+                failed.push(json!({ "id": id, "error": error.to_string() }));
+            }
+        }
+    }
+    (revoked, failed)
+}
+
+fn is_meant(args: &Args, token: &Value) -> bool {
+    let name = text(at(token, "name"));
+    at(token, "state") == "valid"
+        && args.name.as_ref().is_none_or(|pattern| matches(pattern, &name))
+        && args
+            .created_by
+            .as_ref()
+            .is_none_or(|who| at(token, "created_by") == who.as_str())
+}
+
+fn tell(revoked: &Value, cx: &mut Cx<'_>) {
+    let (id, name) = (text(at(revoked, "id")), text(at(revoked, "name")));
+    cx.io.say(&format!("revoked {id} ({})", clean(&name)));
+}
+
+/// What the holders have seen, as the commands that replace it.
+fn to_replace(revoked: &[Value], cx: &mut Cx<'_>) {
+    let items = |field| {
+        revoked
+            .iter()
+            .filter_map(move |one| at(one, field).as_array())
+            .flatten()
+    };
+    let mut keys: Vec<String> = items("read_keys").map(|key| clean(&text(at(key, "ref")))).collect();
+    keys.sort();
+    keys.dedup();
+    if !keys.is_empty() {
+        cx.io
+            .say("read in the last 90 days, so that whoever held it may still have the values; to replace them:");
+    }
+    for key in keys {
+        cx.io.say(&format!("  ibyok rotate stage {key}"));
+    }
+    for token in items("rotated_tokens") {
+        let token = text(token);
+        cx.io.say(&format!(
+            "it rotated a token, and has seen its secret: ibyok tokens rotate {token} --grace 0"
+        ));
+    }
+    if revoked
+        .iter()
+        .any(|one| at(one, "read_keys_complete") != &Value::Bool(true))
+    {
+        cx.io
+            .warn("what was read is not known in full: `audit tail --token` of an operator tells");
+    }
+}
+
+/// Whether a name is what a pattern says: `*` is any number of characters, `?` exactly one. Names of tokens are any text.
+fn matches(pattern: &str, name: &str) -> bool {
+    let name: Vec<char> = name.chars().collect();
+    // Which beginnings of the name the pattern up to here matches.
+    let mut reached = vec![true];
+    reached.resize(name.len() + 1, false);
+    for wanted in pattern.chars() {
+        let mut next = vec![false; name.len() + 1];
+        let mut before = false;
+        for (index, slot) in next.iter_mut().enumerate() {
+            let here = reached.get(index).copied().unwrap_or(false);
+            let previous = index.checked_sub(1);
+            let one_more = previous.is_some_and(|previous| {
+                let fits = wanted == '?' || name.get(previous) == Some(&wanted);
+                fits && reached.get(previous).copied().unwrap_or(false)
+            });
+            *slot = if wanted == '*' { here || before } else { one_more };
+            before = *slot;
+        }
+        reached = next;
+    }
+    reached.last().copied().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_the_whole_name() {
+        for (pattern, name) in [
+            ("alice-*", "alice-laptop"),
+            ("*", ""),
+            ("a?c", "abc"),
+            ("*b*", "a b c"),
+            ("x", "x"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("alice", "alice-laptop"),
+            ("a?c", "ac"),
+            ("", "x"),
+            ("*b", "abc"),
+            ("Alice", "alice"),
+        ] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `ibyok tokens rotate`: a new secret for a token under the same id.
+
+use std::time::Duration;
+
+use ibyok_core::{AccessToken, Timestamp};
+use serde_json::{Value, json};
+
+use super::super::confirm::confirm;
+use super::super::{Cx, time};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::table::{at, shown, text};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Its id or name, or `self`
+    #[arg(value_name = "TOKEN")]
+    which: String,
+    /// How long the secret before is still accepted, for example `1h`; `0` ends it at once [default: 24h]
+    #[arg(long, value_name = "SPAN")]
+    grace: Option<String>,
+}
+
+pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    let grace = args.grace.as_deref().map(span).transpose()?;
+    if grace == Some(Duration::ZERO) {
+        let consequence = "whoever uses its secret of now is refused at once";
+        confirm(
+            cx,
+            &format!("rotate the token `{}` without a grace", args.which),
+            consequence,
+        )?;
+    }
+    cx.with_access(async |access, cx| {
+        let (info, token) = access.rotate_token(&args.which, grace).await?;
+        answer(&info, &token, cx)?;
+        let ends = at(&info, "older_secret_until");
+        let ends = match ends {
+            Value::Null => "has ended".to_owned(),
+            ends => format!("is accepted until {}", shown(ends)),
+        };
+        cx.io.say(&format!(
+            "rotated {}: this is its secret number {}, and is not shown again; the one before {ends}, and any older one has ended",
+            text(at(&info, "id")),
+            at(&info, "epoch").as_u64().unwrap_or_default().saturating_add(1),
+        ));
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+fn answer(info: &Value, token: &AccessToken, cx: &mut Cx<'_>) -> Result<()> {
+    let written = if cx.globals.json {
+        // The one document that holds a token; it is asked for.
+        cx.io.answer_json(&json!({
+            "id": at(info, "id"),
+            "token": token.expose(),
+            "name": at(info, "name"),
+            "expires_at": at(info, "expires_at"),
+            "grant": at(info, "grant"),
+            "epoch": at(info, "epoch"),
+            "older_secret_until": at(info, "older_secret_until"),
+        }))
+    } else {
+        cx.io.answer_line(token.expose())
+    };
+    written.map_err(|error| Error::Failed {
+        what: format!(
+            "token {} was rotated, and its new secret could not be written: {error}",
+            text(at(info, "id"))
+        ),
+        hint: "nobody has it: rotate it again, which ends the secret that is in use".to_owned(),
+    })
+}
+
+/// A length of time: `0`, or a span as times have it.
+fn span(given: &str) -> Result<Duration> {
+    if matches!(given, "0" | "0s") {
+        return Ok(Duration::ZERO);
+    }
+    let now = Timestamp::now();
+    let wrong = || {
+        Error::usage(
+            "a grace is a length of time",
+            "give a span such as `30m`, `24h` or `7d`, or `0`",
+        )
+    };
+    // Days and instants, which are times too, have a dash.
+    if given.contains('-') {
+        return Err(wrong());
+    }
+    let length = time::ahead(given, now)?.duration_since(now);
+    Duration::try_from(length).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grace_is_a_span_or_nothing() {
+        assert_eq!(span("0").unwrap(), Duration::ZERO);
+        assert_eq!(span("90m").unwrap(), Duration::from_secs(5400));
+        assert_eq!(span("1d").unwrap(), Duration::from_secs(86400));
+        for wrong in ["", "x", "-1h", "1", "2026-12-31", "2027-01-01T00:00:00Z", "9999999y"] {
+            assert!(span(wrong).is_err(), "{wrong}");
+        }
+    }
+}
