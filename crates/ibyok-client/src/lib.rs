@@ -35,6 +35,7 @@
 #![forbid(unsafe_code)]
 
 mod attenuate;
+mod audit_review;
 mod builder;
 mod client;
 mod error;

@@ -9,7 +9,7 @@ use ibyok_core::Vault;
 use crate::gate;
 use crate::options::Options;
 use crate::problem::Problem;
-use crate::routes::{external, health, incidents, keys, limits, rotation, tokens, usage, values};
+use crate::routes::{external, health, incidents, keys, limits, review, rotation, tokens, usage, values};
 
 /// What every handler shares.
 pub(crate) struct Shared {
@@ -81,6 +81,9 @@ fn interface() -> Vec<Route> {
             "GET, POST",
             get(incidents::list).post(incidents::open),
         ),
+        ("/api/v1/audit/review", "GET", get(review::review)),
+        ("/api/v1/audit/review/acks", "POST", post(review::acknowledge)),
+        ("/api/v1/audit/review/done", "POST", post(review::done)),
         ("/api/v1/incidents/{id}", "GET", get(incidents::report)),
         ("/api/v1/incidents/{id}/close", "POST", post(incidents::close)),
         ("/api/v1/incidents/{id}/notes", "POST", post(incidents::note)),

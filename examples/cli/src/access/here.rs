@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ibyok_core::settings::Passphrase;
 use ibyok_core::{
     AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Namespace, Page,
-    PageRequest, Rate, Released, Session, Timestamp, TokenRequest, UsageRequest, Vault, WhichVersion,
+    PageRequest, Rate, Released, ReviewRequest, Session, Timestamp, TokenRequest, UsageRequest, Vault, WhichVersion,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -206,6 +206,18 @@ impl Access for Here {
 
     async fn usage(&self, request: UsageRequest) -> Result<Value> {
         document(&self.session.usage(&request).await?)
+    }
+
+    async fn review(&self, request: &ReviewRequest) -> Result<Value> {
+        document(&self.session.review(request).await?)
+    }
+
+    async fn acknowledge(&self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Value> {
+        document(&self.session.acknowledge_finding(request, finding, reason).await?)
+    }
+
+    async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Value> {
+        document(&self.session.review_done(request, reason).await?)
     }
 
     async fn close(&self) -> Result<()> {

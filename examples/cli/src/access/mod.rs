@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ibyok_core::{
-    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Rate, Secret,
-    Timestamp, TokenRequest, UsageRequest, WhichVersion,
+    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Rate, ReviewRequest,
+    Secret, Timestamp, TokenRequest, UsageRequest, WhichVersion,
 };
 use serde_json::Value;
 
@@ -90,6 +90,12 @@ pub(crate) trait Access {
     async fn note_incident(&self, which: &str, text: &str) -> Result<Value>;
     /// Who used what.
     async fn usage(&self, request: UsageRequest) -> Result<Value>;
+    /// Reviews the audit log.
+    async fn review(&self, request: &ReviewRequest) -> Result<Value>;
+    /// Acknowledges a finding of that review.
+    async fn acknowledge(&self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Value>;
+    /// Reviews, and records that it was done.
+    async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Value>;
     /// Leaves nothing unwritten.
     async fn close(&self) -> Result<()>;
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ibyok_client::{Client, SecretSlice};
 use ibyok_core::{
     AccessToken, EnvironmentName, Expiry, ExposeSecret, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite,
-    Namespace, Rate, Secret, SecretString, Timestamp, TokenRequest, UsageRequest, WhichVersion,
+    Namespace, Rate, ReviewRequest, Secret, SecretString, Timestamp, TokenRequest, UsageRequest, WhichVersion,
 };
 use serde_json::{Value, json};
 
@@ -307,6 +307,18 @@ impl Access for Server {
             None => None,
         };
         Ok(self.client.usage(&asked).await?)
+    }
+
+    async fn review(&self, request: &ReviewRequest) -> Result<Value> {
+        Ok(self.client.review(request.since).await?)
+    }
+
+    async fn acknowledge(&self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Value> {
+        Ok(self.client.acknowledge_finding(request.since, finding, reason).await?)
+    }
+
+    async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Value> {
+        Ok(self.client.review_done(request.since, reason).await?)
     }
 
     async fn close(&self) -> Result<()> {

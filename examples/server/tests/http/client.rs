@@ -132,7 +132,11 @@ async fn a_token_is_found_by_its_name_whatever_that_holds() {
             .unwrap();
         assert_eq!(admin.show_token(name).await.unwrap().id, issued.id, "{name}");
         let revoked = admin.revoke_token(name, false).await.unwrap();
-        assert_eq!((revoked.info.id, revoked.info.state.as_str()), (issued.id, "revoked"), "{name}");
+        assert_eq!(
+            (revoked.info.id, revoked.info.state.as_str()),
+            (issued.id, "revoked"),
+            "{name}"
+        );
     }
     let token = world.admin().await;
     for path in [

@@ -1,9 +1,13 @@
 //! `ibyok audit`
 
+mod page;
+mod prove;
+mod review;
 mod tail;
 mod verify;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ibyok_core::{Filter, Lines};
@@ -24,7 +28,14 @@ pub(crate) enum Verb {
         /// A public key to trust as well: as `audit keys` prints it, or a file with one on each line
         #[arg(long, value_name = "PUB")]
         key: Vec<String>,
+        /// Check a proof of one line instead, as `audit prove` writes it: needs `--key` and no vault
+        #[arg(long, value_name = "FILE")]
+        proof: Option<PathBuf>,
     },
+    /// Find what somebody should look at: new networks, bursts, refusals, odd hours
+    Review(review::Args),
+    /// Prove to an outsider that a line stands on the log
+    Prove(prove::Args),
     /// Write every line as it stands in the logs, oldest first
     Export,
     /// Print the public keys of the logs, for verifiers without the vault
@@ -34,7 +45,9 @@ pub(crate) enum Verb {
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::Tail(args) => tail::run(args, cx).await,
-        Verb::Verify { key } => verify::run(&key, cx).await,
+        Verb::Verify { key, proof } => verify::run(&key, proof.as_deref(), cx).await,
+        Verb::Review(args) => review::run(args, cx).await,
+        Verb::Prove(args) => prove::run(args, cx).await,
         Verb::Export => cx.with_vault("audit export", export).await,
         Verb::Keys => cx.with_vault("audit keys", keys).await,
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use ibyok_core::VerifyingKey;
 use serde_json::Value;
 
-use super::spinner;
+use super::{prove, spinner};
 use crate::access::{Access, document_of as document};
 use crate::commands::{Cx, import};
 use crate::error::{Error, Result};
@@ -13,9 +13,12 @@ use crate::exit::Exit;
 use crate::show::clean;
 use crate::table::{Table, at, text};
 
-pub(super) async fn run(keys: &[String], cx: &mut Cx<'_>) -> Result<Exit> {
+pub(super) async fn run(keys: &[String], proof: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {
     let keys = trusted(keys)?;
-    verify(&keys, cx).await
+    match proof {
+        Some(path) => prove::check(path, &keys, cx),
+        None => verify(&keys, cx).await,
+    }
 }
 
 fn trusted(given: &[String]) -> Result<Vec<VerifyingKey>> {

@@ -1,0 +1,110 @@
+//! `ibyok audit prove`, and what checks its proofs.
+
+use std::path::{Path, PathBuf};
+
+use ibyok_core::{Error as VaultError, VerifyingKey, check_proof};
+use serde_json::json;
+
+use crate::commands::{Cx, import};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::out_file::write_secret;
+use crate::show::clean;
+
+/// The largest file that is read as a proof.
+const PROOF_MAX: u64 = 256 * 1024;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The line's number, or LOG:NUMBER as `audit review` shows it
+    #[arg(value_name = "LINE")]
+    line: String,
+    /// The id of the log, where several have a line of this number
+    #[arg(long, value_name = "LOG")]
+    log: Option<String>,
+    /// Write the proof to a file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    let (log, seq) = line(&args)?;
+    cx.with_vault("audit prove", async |here, cx| {
+        let proof = here.session.prove_line(log.as_deref(), seq).await?;
+        let proof_text = proof.text();
+        if let Some(path) = &args.output {
+            write_secret(path, proof_text.as_bytes())?;
+            cx.io.say(&format!("the proof is in `{}`", path.display()));
+        } else if cx.globals.json {
+            let checkpoint = proof.checkpoint();
+            cx.io.answer_json(&json!({
+                "log": proof.log(), "seq": proof.seq(), "line": proof.line(), "size": checkpoint.size(),
+                "checkpoint": checkpoint.text(), "proof": proof_text,
+            }))?;
+        } else {
+            cx.io.answer(proof_text.as_bytes())?;
+        }
+        cx.io
+            .say("`ibyok audit verify --proof FILE --key PUB` checks it anywhere; `ibyok audit keys` shows the key");
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+/// The log, if one is named, and the line's number.
+fn line(args: &Args) -> Result<(Option<String>, u64)> {
+    let (log, number) = match args.line.rsplit_once(':') {
+        Some((log, number)) => (Some(log.to_owned()), number),
+        None => (None, args.line.as_str()),
+    };
+    if log.is_some() && args.log.is_some() && log != args.log {
+        return Err(Error::usage("`LINE` and `--log` name two logs", "give one of them"));
+    }
+    let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = number.parse().ok().filter(|number: &u64| plain && *number > 0);
+    let number = number.ok_or_else(|| {
+        let shown: String = args.line.chars().take(64).collect();
+        Error::usage(
+            format!("`{}` is no line", clean(&shown)),
+            "give its number, or LOG:NUMBER",
+        )
+    })?;
+    Ok((log.or_else(|| args.log.clone()), number))
+}
+
+/// Checks a proof without a vault. One that does not hold is a finding.
+pub(super) fn check(path: &Path, keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
+    if keys.is_empty() {
+        return Err(Error::usage(
+            "a proof is worth something only under a key that you trust",
+            "give `--key` with what `ibyok audit keys` printed where the vault is",
+        ));
+    }
+    let proof = import::read_file(path, PROOF_MAX)?;
+    match check_proof(&proof, keys) {
+        Ok(proven) => {
+            let entry = proven.line.entry();
+            if cx.globals.json {
+                let document = json!({ "ok": true, "log": entry.log, "seq": entry.seq, "size": proven.size, "line": proven.line.text() });
+                cx.io.answer_json(&document)?;
+            } else {
+                cx.io.answer_line(proven.line.text())?;
+            }
+            cx.io.say(&format!(
+                "this is line {} of the log {}, under a checkpoint of {} lines that the key signed",
+                entry.seq,
+                clean(&entry.log),
+                proven.size
+            ));
+            Ok(Exit::Done)
+        }
+        Err(VaultError::Integrity { what }) => {
+            if cx.globals.json {
+                cx.io.answer_json(&json!({ "ok": false, "why": what }))?;
+            }
+            cx.io.warn(&clean(&what));
+            Ok(Exit::Findings)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
