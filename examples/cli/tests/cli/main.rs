@@ -16,6 +16,8 @@ mod import; // .env files go in, and references stay behind
 #[cfg(test)]
 mod keys; // values in and out, exactly
 #[cfg(test)]
+mod limits; // how often keys may be retrieved
+#[cfg(test)]
 mod names; // what no name may be
 #[cfg(test)]
 mod remote; // the same verbs on a server
