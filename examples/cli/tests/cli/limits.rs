@@ -3,6 +3,9 @@
 use crate::harness::{Call, Place};
 use crate::remote::Server;
 
+/// How something is asked: here, or of a server.
+type Way<'a> = dyn Fn(&[&str]) -> Call + 'a;
+
 const BAD: [&str; 12] = [
     "0/min",
     "-1/min",
@@ -60,7 +63,7 @@ fn limits_are_set_and_shown_the_same_here_and_on_a_server() {
             .env("IBYOK_TOKEN", &admin)
     };
     let here = |arguments: &[&str]| place.ibyok(arguments);
-    let ways: [(&str, &dyn Fn(&[&str]) -> Call); 2] = [("here", &here), ("there", &there)];
+    let ways: [(&str, &Way<'_>); 2] = [("here", &here), ("there", &there)];
     for (way, ask) in ways {
         let set = ask(&["--json", "limits", "set", "production", "60/min"]).ok().json();
         let expected = serde_json::json!({"environment": "prod", "limit": "60/min", "scope": "node"});
