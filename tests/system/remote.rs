@@ -82,6 +82,21 @@ const STEPS: &[(&[&str], &str)] = &[
     (&["keys", "disable", "prod/new"], ""),
     (&["get", "prod/new"], ""),
     (&["keys", "enable", "prod/new"], ""),
+    (&["mode", "show"], ""),
+    (&["mode", "show", "dev"], ""),
+    (&["mode", "set", "prod", "live"], ""),
+    (&["mode", "set", "prod", "mock"], ""),
+    (&["mode", "set", "dev", "mock"], ""),
+    (&["keys", "mode", "prod/new", "live"], ""),
+    (&["keys", "mode", "prod/new", "mock"], ""),
+    (&["keys", "mode", "prod/new", "inherit"], ""),
+    (&["keys", "mode", "prod/new", "off"], ""),
+    (&["keys", "mode", "dev/key", "mock"], ""),
+    (&["keys", "mode", "prod/nothing", "live"], ""),
+    (
+        &["keys", "set", "prod/new"],
+        "sk-mock-openai-00000000000000000000000000000000",
+    ),
     (&["keys", "remove", "prod/new"], ""),
     (&["--yes", "keys", "remove", "prod/new"], ""),
     (&["--yes", "keys", "remove", "prod/new"], ""),
@@ -244,6 +259,7 @@ fn a_server_and_the_vault_here_give_the_same_answers() {
         "keys:destroy",
         "tokens:issue",
         "tokens:revoke",
+        "settings:write",
     ];
     the_same_here_and_there(&scopes, STEPS, "value");
 }

@@ -43,6 +43,7 @@ mod incidents;
 mod keys;
 mod limits;
 mod model;
+mod modes;
 mod path;
 mod problem;
 mod retrieved;
@@ -61,6 +62,7 @@ pub use ibyok_policy::{Environments, Grant, Pattern, Per, Rate, Restriction, Sco
 pub use incidents::{Incident, IncidentRequest};
 pub use limits::{EnvironmentLimit, LimitInForce};
 pub use model::{Issued, KeyInfo, Stamp, StateChange, TokenInfo, TokenRequest, VersionInfo, WhoAmI, Written};
+pub use modes::EnvironmentMode;
 pub use problem::Problem;
 pub use retrieved::Retrieved;
 pub use review::{ReadKey, RevokedToken, TokenFinding};

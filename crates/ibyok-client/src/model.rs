@@ -73,6 +73,15 @@ pub struct KeyInfo {
     /// The limit that holds for it, if there is one: only where one key is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_in_force: Option<LimitInForce>,
+    /// The mode that the key has whatever its environment's is: `live` or `mock`.
+    #[serde(default)]
+    pub mode_override: Option<String>,
+    /// The mode that it is served in; `None` where it is refused.
+    #[serde(default)]
+    pub mode: Option<String>,
+    /// Which tier decided that: `guardrail`, `key_override` or `tenant_setting`.
+    #[serde(default)]
+    pub mode_source: Option<String>,
     /// When the key was made.
     pub created: Timestamp,
     /// Who made it.
@@ -136,6 +145,18 @@ pub struct Written {
     pub version: u32,
     /// Its state.
     pub state: String,
+    /// The provider.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// Whether the provider was recognised by the value's shape, and not named.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recognised: bool,
+    /// The variable that programs read it from.
+    #[serde(default)]
+    pub variable: Option<String>,
+    /// What a person should look at: a value that does not look like a key of its provider.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A token, without its secret.

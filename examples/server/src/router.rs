@@ -9,7 +9,7 @@ use ibyok_core::Vault;
 use crate::gate;
 use crate::options::Options;
 use crate::problem::Problem;
-use crate::routes::{external, health, incidents, keys, limits, review, rotation, tokens, usage, values};
+use crate::routes::{external, health, incidents, keys, limits, modes, review, rotation, tokens, usage, values};
 
 /// What every handler shares.
 pub(crate) struct Shared {
@@ -61,6 +61,8 @@ fn interface() -> Vec<Route> {
         ("/api/v1/keys/{env}/{name}/promote", "POST", post(rotation::promote)),
         ("/api/v1/keys/{env}/{name}/rollback", "POST", post(rotation::rollback)),
         ("/api/v1/limits", "GET, PUT", get(limits::show).put(limits::set)),
+        ("/api/v1/keys/{env}/{name}/mode", "POST", post(modes::of_key)),
+        ("/api/v1/modes", "GET, PUT", get(modes::list).put(modes::set)),
         ("/api/v1/tokens", "GET, POST", get(tokens::list).post(tokens::issue)),
         (
             "/api/v1/tokens/self",

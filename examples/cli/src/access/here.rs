@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ibyok_core::settings::Passphrase;
 use ibyok_core::{
-    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Namespace, Page,
+    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Mode, Namespace, Page,
     PageRequest, Rate, Released, ReviewRequest, Session, Timestamp, TokenRequest, UsageRequest, Vault, WhichVersion,
 };
 use serde::Serialize;
@@ -129,6 +129,18 @@ impl Access for Here {
             self.session.disable_key(key).await
         };
         document(&info?)
+    }
+
+    async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Value> {
+        document(&self.session.set_key_mode(key, mode).await?)
+    }
+
+    async fn modes(&self) -> Result<Vec<Value>> {
+        self.session.environment_modes().await?.iter().map(document).collect()
+    }
+
+    async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Value> {
+        document(&self.session.set_environment_mode(environment, mode).await?)
     }
 
     async fn remove(&self, key: &KeyRef) -> Result<Value> {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ibyok_core::{
-    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Rate, ReviewRequest,
-    Secret, Timestamp, TokenRequest, UsageRequest, WhichVersion,
+    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Mode, Rate,
+    ReviewRequest, Secret, Timestamp, TokenRequest, UsageRequest, WhichVersion,
 };
 use serde_json::Value;
 
@@ -56,6 +56,12 @@ pub(crate) trait Access {
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value>;
     /// Disables or enables a key or a version.
     async fn switch(&self, key: &KeyRef, on: bool) -> Result<Value>;
+    /// Sets the mode of a key, or with `None` gives it back its environment's.
+    async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Value>;
+    /// The mode of each environment that may be seen.
+    async fn modes(&self) -> Result<Vec<Value>>;
+    /// Sets the mode of an environment.
+    async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Value>;
     /// Removes a key.
     async fn remove(&self, key: &KeyRef) -> Result<Value>;
     /// Stages a version.

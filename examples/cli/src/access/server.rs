@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ibyok_client::{Client, SecretSlice};
 use ibyok_core::{
     AccessToken, EnvironmentName, Expiry, ExposeSecret, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite,
-    Namespace, Rate, ReviewRequest, Secret, SecretString, Timestamp, TokenRequest, UsageRequest, WhichVersion,
+    Mode, Namespace, Rate, ReviewRequest, Secret, SecretString, Timestamp, TokenRequest, UsageRequest, WhichVersion,
 };
 use serde_json::{Value, json};
 
@@ -190,6 +190,24 @@ impl Access for Server {
             false => self.client.disable_key(&environment, &name, version).await,
         };
         document(&info?)
+    }
+
+    async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Value> {
+        whole(key)?;
+        let (environment, name) = self.path(key).await?;
+        let mode = mode.map_or("inherit", Mode::as_str);
+        document(&self.client.set_key_mode(&environment, &name, mode).await?)
+    }
+
+    async fn modes(&self) -> Result<Vec<Value>> {
+        self.own_namespace(None).await?;
+        self.client.modes().await?.iter().map(document).collect()
+    }
+
+    async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Value> {
+        self.own_namespace(None).await?;
+        let set = self.client.set_environment_mode(environment.as_str(), mode.as_str());
+        document(&set.await?)
     }
 
     async fn remove(&self, key: &KeyRef) -> Result<Value> {

@@ -38,7 +38,13 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         let wanted = fetch::of_environment(here, cx, &environment, wants).await?;
         let session = &here.session;
         let exported = stream::iter(wanted).map(|one| async move { export(session, one).await });
-        let variables: Vec<_> = exported.buffered(fetch::AT_ONCE).try_collect().await?;
+        let exported: Vec<(_, bool)> = exported.buffered(fetch::AT_ONCE).try_collect().await?;
+        let mocks = exported.iter().filter(|(_, mock)| *mock).count();
+        let variables: Vec<_> = exported.into_iter().map(|(variable, _)| variable).collect();
+        if mocks > 0 {
+            cx.io
+                .warn(&format!("warning: {mocks} of {} values are mocks", variables.len()));
+        }
         let printed = print(format, &variables)?;
         match &args.output {
             Some(path) => {
@@ -53,7 +59,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
-async fn export(session: &Session, wanted: fetch::Wanted) -> Result<(String, Zeroizing<String>)> {
+async fn export(session: &Session, wanted: fetch::Wanted) -> Result<((String, Zeroizing<String>), bool)> {
     let fetched = fetched(session.export_key(&wanted.key).await?, None)?;
     let text = std::str::from_utf8(fetched.value.expose_secret()).map_err(|_| {
         Error::usage(
@@ -61,5 +67,6 @@ async fn export(session: &Session, wanted: fetch::Wanted) -> Result<(String, Zer
             "`ibyok get REF -n -o FILE` writes it as it is; `--only` leaves it out",
         )
     })?;
-    Ok((wanted.variable, Zeroizing::new(text.to_owned())))
+    let mock = fetched.mode == "mock";
+    Ok(((wanted.variable, Zeroizing::new(text.to_owned())), mock))
 }

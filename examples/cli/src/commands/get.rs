@@ -56,6 +56,10 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let field = args.field.as_deref().map(str::parse).transpose()?;
     cx.with_access(async |access, cx| {
         let fetched = key.retrieve(access, args.version, field).await?;
+        if fetched.mode == "mock" {
+            cx.io
+                .say("a mock, and not the key: `ibyok keys show` tells what decided it");
+        }
         let text = if cx.globals.json {
             document(&fetched)?
         } else {

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ibyok_core::{EnvironmentName, FieldName, KeyEdit, KeyRef, KeyWrite};
+use ibyok_core::{EnvironmentName, FieldName, KeyEdit, KeyRef, KeyWrite, Mode};
 use serde_json::Value;
 
 use super::Cx;
 use super::confirm::confirm;
 use super::limits::{counting, rate_or_none};
+use super::mode::say_if_overruled;
 use crate::access::{Access, KeyArgument};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -39,6 +40,15 @@ pub(crate) enum Verb {
     Disable(Switch),
     /// Serve a key, or one version of it, again
     Enable(Switch),
+    /// Serve a key live or as a mock whatever its environment's mode is, or as its environment says again
+    Mode {
+        /// The key: `env/name`, `ibyok://…`, or an id
+        #[arg(value_name = "REF")]
+        key: String,
+        /// `mock`, `live` or `inherit`
+        #[arg(value_name = "MODE")]
+        mode: String,
+    },
     /// Remove a key with all its versions
     Remove {
         /// The key: `env/name`, `ibyok://…`, or an id
@@ -67,7 +77,7 @@ pub(crate) struct Write {
     /// A label; all of a key's labels are replaced by those that are given
     #[arg(long, value_name = "K=V")]
     label: Vec<String>,
-    /// The variable that programs read it from [default: the name in capitals]
+    /// The variable that programs read it from [default: the provider's usual one, else the name in capitals]
     #[arg(long, value_name = "NAME")]
     var: Option<String>,
     /// How often it may be retrieved, for example `60/min`; `none` for as often as its environment lets it
@@ -104,16 +114,17 @@ pub(crate) struct Switch {
     version: Option<u32>,
 }
 
-const COLUMNS: [(&str, &str); 6] = [
+const COLUMNS: [(&str, &str); 7] = [
     ("REF", "ref"),
     ("ID", "id"),
     ("PROVIDER", "provider"),
     ("VARIABLE", "variable"),
     ("VERSION", "version"),
+    ("MODE", "mode"),
     ("OFF", "disabled"),
 ];
 
-const FACTS: [(&str, &str); 8] = [
+const FACTS: [(&str, &str); 11] = [
     ("key", "ref"),
     ("id", "id"),
     ("provider", "provider"),
@@ -121,6 +132,9 @@ const FACTS: [(&str, &str); 8] = [
     ("labels", "labels"),
     ("version", "version"),
     ("disabled", "disabled"),
+    ("mode", "mode"),
+    ("  decided by", "mode_source"),
+    ("  of its own", "mode_override"),
     ("created", "created"),
 ];
 
@@ -133,6 +147,7 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
         Verb::Edit(args) => edit(args, cx).await,
         Verb::Disable(args) => switch(&args, false, cx).await,
         Verb::Enable(args) => switch(&args, true, cx).await,
+        Verb::Mode { key, mode } => set_mode(&key, &mode, cx).await,
         Verb::Remove { key } => remove(&key, cx).await,
     }
 }
@@ -155,12 +170,30 @@ async fn write(args: Write, new: bool, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_access(async |access, cx| {
         let key = key.resolve(access).await?;
         let written = access.write(&key, write, new).await?;
+        say_provider(cx, &written);
         cx.answer_one(
             &written,
-            &[("key", "ref"), ("id", "id"), ("version", "version"), ("state", "state")],
+            &[
+                ("key", "ref"),
+                ("id", "id"),
+                ("version", "version"),
+                ("state", "state"),
+                ("provider", "provider"),
+                ("variable", "variable"),
+            ],
         )
     })
     .await
+}
+
+/// Whose key it was taken for, and whether it looks like one.
+pub(super) fn say_provider(cx: &mut Cx<'_>, written: &Value) {
+    if at(written, "recognised") == true {
+        cx.io.say(&format!("recognised as {}", text(at(written, "provider"))));
+    }
+    for warning in at(written, "warnings").as_array().into_iter().flatten() {
+        cx.io.warn(&format!("warning: {}", text(warning)));
+    }
 }
 
 async fn list(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -204,6 +237,31 @@ async fn switch(args: &Switch, on: bool, cx: &mut Cx<'_>) -> Result<Exit> {
         None => access.switch(key, on).await,
     })
     .await
+}
+
+async fn set_mode(key: &str, mode: &str, cx: &mut Cx<'_>) -> Result<Exit> {
+    let set: Option<Mode> = match mode {
+        "inherit" => None,
+        "mock" => Some(Mode::Mock),
+        "live" => Some(Mode::Live),
+        other => {
+            return Err(Error::usage(
+                format!("`{}` is no mode", crate::show::clean(other)),
+                "give `mock`, `live` or `inherit`",
+            ));
+        }
+    };
+    let mut shown = None;
+    let exit = about(key, cx, async |access, key| {
+        let info = access.key_mode(key, set).await?;
+        shown = Some(at(&info, "mode").clone());
+        Ok(info)
+    })
+    .await?;
+    if let (Some(shown), Some(set)) = (shown, set) {
+        say_if_overruled(cx, &shown, set.as_str());
+    }
+    Ok(exit)
 }
 
 async fn remove(key: &str, cx: &mut Cx<'_>) -> Result<Exit> {

@@ -15,6 +15,7 @@ mod init;
 mod keys;
 mod limits;
 mod man;
+mod mode;
 mod rotate;
 mod run;
 mod scan;
@@ -64,6 +65,9 @@ pub(crate) enum Command {
     /// Keys: everything about them but their values
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// Whether values are served live or as mocks
+    #[command(subcommand)]
+    Mode(mode::Verb),
     /// Replace a key's value step by step: stage, promote, roll back
     #[command(subcommand)]
     Rotate(rotate::Verb),
@@ -119,6 +123,7 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
         Command::Whoami => whoami::run(cx).await,
         Command::Envs(verb) => envs::run(verb, cx).await,
         Command::Keys(verb) => keys::run(verb, cx).await,
+        Command::Mode(verb) => mode::run(verb, cx).await,
         Command::Rotate(verb) => rotate::run(verb, cx).await,
         Command::Get(args) => get::run(args, cx).await,
         Command::Run(args) => run::run(args, cx).await,

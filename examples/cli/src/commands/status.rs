@@ -30,6 +30,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
                 ("  lines", "audit.seq"),
                 ("environments", "environments"),
                 ("separation", "separation"),
+                ("guardrails", "guardrails"),
                 ("ready", "ready"),
             ],
         )?;

@@ -119,7 +119,7 @@ fn what_is_known_about_a_key_is_shown_and_changed() {
     let shown = place.ibyok(&["keys", "show", "dev/open-ai", "--json"]).ok().json();
     assert_eq!(
         (&shown["provider"], &shown["variable"], &shown["labels"]["team"]),
-        (&"openai".into(), &"OPEN_AI".into(), &"a".into())
+        (&"openai".into(), &"OPENAI_API_KEY".into(), &"a".into())
     );
     assert_eq!(shown["versions"][0]["state"], "current");
     let edit = [

@@ -18,6 +18,8 @@ mod keys; // values in and out, exactly
 #[cfg(test)]
 mod limits; // how often keys may be retrieved
 #[cfg(test)]
+mod modes; // live or mock, and who decides
+#[cfg(test)]
 mod names; // what no name may be
 #[cfg(test)]
 mod remote; // the same verbs on a server

@@ -13,7 +13,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(place: &Place) -> Self {
-        let mut child = place.ibyok(&["serve", "--listen", "127.0.0.1:0"]).spawn();
+        Self::start_with(place, &[])
+    }
+
+    fn start_with(place: &Place, variables: &[(&str, &str)]) -> Self {
+        let serve = place.ibyok(&["serve", "--listen", "127.0.0.1:0"]);
+        let serve = variables
+            .iter()
+            .fold(serve, |serve, (name, value)| serve.env(name, value));
+        let mut child = serve.spawn();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut url = None;
         for line in lines {
@@ -179,6 +187,50 @@ fn a_server_is_asked_only_with_a_token_that_is_whole_and_safe() {
         .env("IBYOK_URL", &url)
         .env("IBYOK_TOKEN", &token)
         .fails(5);
+}
+
+#[test]
+fn a_servers_guardrails_bind_whoever_asks_it() {
+    let place = Place::with_key("dev/k", "1");
+    place.set("prod/k", "2");
+    let admin = place.token(&["admin", "--all-envs", "--scope", "admin"]);
+    let client = Place::empty();
+    let mut rounds = 0;
+    for (variables, key, set, served) in [
+        (&[][..], "dev/k", "mock", ("mock", "key_override")),
+        (&[("DEV_MODE_FORCED", "live")], "dev/k", "mock", ("live", "guardrail")),
+        (&[("DEV_MODE_FORCED", "mock")], "dev/k", "live", ("mock", "guardrail")),
+        (&[("PROD_MODE_FORCED", "mock")], "prod/k", "live", ("mock", "guardrail")),
+        (
+            &[("PROD_MOCK_ALLOWED", "true")],
+            "prod/k",
+            "mock",
+            ("mock", "key_override"),
+        ),
+        (&[], "prod/k", "inherit", ("live", "tenant_setting")),
+    ] {
+        let mut server = Server::start_with(&place, variables);
+        let at = |arguments: &[&str]| {
+            let call = client.ibyok(arguments).env("IBYOK_URL", &server.url);
+            // The client's own variables are no guardrails of the server.
+            call.env("IBYOK_TOKEN", &admin).env("PROD_MODE_FORCED", "live")
+        };
+        let shown = at(&["--json", "keys", "mode", key, set]).ok().json();
+        assert_eq!(
+            (&shown["mode"], &shown["mode_source"]),
+            (&served.0.into(), &served.1.into()),
+            "{variables:?}"
+        );
+        let got = at(&["--json", "get", key]).ok().json();
+        assert_eq!(got["mode"], served.0, "{variables:?}");
+        assert_eq!(
+            got["value"].as_str().unwrap().starts_with("mock-key-"),
+            served.0 == "mock"
+        );
+        assert!(server.stop());
+        rounds += 1;
+    }
+    assert_eq!(rounds, 6);
 }
 
 #[test]

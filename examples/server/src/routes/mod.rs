@@ -5,6 +5,7 @@ pub(crate) mod health;
 pub(crate) mod incidents;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod modes;
 pub(crate) mod review;
 pub(crate) mod rotation;
 pub(crate) mod tokens;

@@ -13,7 +13,10 @@ async fn put_creates_and_then_makes_new_versions() {
     let id = first.json()["id"].clone();
     assert_eq!(
         first.json(),
-        serde_json::json!({"ref": "prod/groq", "id": id, "version": 1, "state": "current"})
+        serde_json::json!({
+            "ref": "prod/groq", "id": id, "version": 1, "state": "current", "provider": "groq", "variable": "GROQ_KEY",
+            "warnings": ["the value does not look like a key of Groq"],
+        })
     );
     let second = world.tell("PUT", path, &admin, r#"{"value":"gsk-2"}"#).await;
     assert_eq!((second.status, &second.json()["version"]), (200, &2.into()));

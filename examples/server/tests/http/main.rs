@@ -16,6 +16,7 @@ mod caching; // no answer is kept by anybody
 mod client;
 mod keys; // set, add, edit, disable, enable, remove, list
 mod limits; // how often, and when to come back
+mod modes; // guardrails, overrides, defaults; providers that are recognised
 mod outages; // parts that fail, and clients that go away
 mod proxies; // whose address it is
 mod rotation; // stage, promote, roll back, and what each needs

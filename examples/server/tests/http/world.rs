@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibyok_core::{
-    Durability, Environments, Expiry, FileSink, Filter, Grant, LocalKek, MemoryStore, Scope, Scopes, Secret, Store,
-    TokenRequest, Vault,
+    Durability, Environments, Expiry, FileSink, Filter, Grant, Guardrails, LocalKek, MemoryStore, Scope, Scopes,
+    Secret, Store, TokenRequest, Vault,
 };
 use ibyok_server::{Limits, Options, Started};
 use serde_json::Value;
@@ -35,6 +35,19 @@ impl World {
     }
 
     pub async fn on(store: Arc<dyn Store>, change: impl FnOnce(&mut Options, &mut Limits)) -> Self {
+        Self::made(store, Guardrails::default(), change).await
+    }
+
+    /// On a server with guardrails.
+    pub async fn guarded(guardrails: Guardrails) -> Self {
+        Self::made(Arc::new(MemoryStore::new()), guardrails, |_, _| ()).await
+    }
+
+    async fn made(
+        store: Arc<dyn Store>,
+        guardrails: Guardrails,
+        change: impl FnOnce(&mut Options, &mut Limits),
+    ) -> Self {
         let place = tempfile::tempdir().unwrap();
         let sink = FileSink::builder(place.path().join("audit"))
             .durability(Durability::Written)
@@ -44,7 +57,8 @@ impl World {
         let builder = Vault::builder()
             .shared_store(store)
             .kek(LocalKek::generate().unwrap())
-            .audit(sink);
+            .audit(sink)
+            .guardrails(guardrails);
         let vault = builder.create().await.unwrap();
         let operator = vault.operator("test");
         for (key, value) in [("prod/openai", OPENAI), ("dev/openai", DEV), ("prod/stripe", STRIPE)] {

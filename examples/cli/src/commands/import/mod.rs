@@ -181,6 +181,12 @@ fn answer(cx: &mut Cx<'_>, plan: &Plan, rewritten: bool) -> Result<()> {
 }
 
 fn say_last(cx: &mut Cx<'_>, args: &Args, plan: &Plan) {
+    if let Some(recognised) = plan.recognised() {
+        cx.io.say(&recognised);
+    }
+    for warning in plan.warnings() {
+        cx.io.warn(&format!("warning: {warning}"));
+    }
     let counts = Outcome::ALL.iter().filter_map(|outcome| match plan.count(*outcome) {
         0 => None,
         count => Some(format!("{count} {}", outcome.word())),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ibyok_core::{EnvironmentName, KeyName, KeyRef, Secret, VALUE_MAX};
+use ibyok_core::{EnvironmentName, KeyName, KeyRef, Secret, VALUE_MAX, Written};
 use serde_json::{Value, json};
 
 use crate::dotenv::{Assignment, Parsed};
@@ -71,6 +71,8 @@ pub(super) struct Entry {
     /// The value, until it is stored.
     pub(super) value: Option<Secret>,
     pub(super) outcome: Outcome,
+    /// What the vault said when it stored the value.
+    pub(super) told: Option<Written>,
     literal_dollar: bool,
     renamed: bool,
 }
@@ -78,7 +80,14 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn document(&self) -> Value {
         let reference = self.outcome.is_stored_or_refused().then(|| self.key.to_string());
-        json!({ "variable": self.variable, "line": self.line, "ref": reference, "outcome": self.outcome.word() })
+        let mut document =
+            json!({ "variable": self.variable, "line": self.line, "ref": reference, "outcome": self.outcome.word() });
+        if let (Value::Object(map), Some(told)) = (&mut document, &self.told)
+            && let Some(provider) = &told.provider
+        {
+            map.insert("provider".to_owned(), json!(provider));
+        }
+        document
     }
 }
 
@@ -128,6 +137,29 @@ impl Plan {
             self.bare.iter().map(|line| format!("line {line}")).collect(),
         );
         notes
+    }
+}
+
+impl Plan {
+    /// Whose keys were recognised, after they were stored.
+    pub(super) fn recognised(&self) -> Option<String> {
+        let told = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.told.as_ref().map(|told| (entry, told)));
+        let named: Vec<String> = told
+            .filter(|(_, told)| told.recognised)
+            .filter_map(|(entry, told)| Some(format!("{} as {}", entry.variable, told.provider.as_ref()?)))
+            .collect();
+        (!named.is_empty()).then(|| format!("recognised: {}", shortened(&named)))
+    }
+
+    /// What a person should look at, with the line it is about.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+        self.entries.iter().flat_map(|entry| {
+            let warnings = entry.told.iter().flat_map(|told| &told.warnings);
+            warnings.map(|warning| format!("{} (line {}): {warning}", entry.variable, entry.line))
+        })
     }
 }
 
@@ -212,6 +244,7 @@ fn entry(assignment: Assignment, environment: &EnvironmentName, wants: impl Fn(&
         key,
         value,
         outcome,
+        told: None,
         literal_dollar,
         renamed,
     })

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use futures_util::stream::{self, StreamExt};
-use ibyok_core::{EnvironmentName, Imported, KeyRef, KeyWrite, Secret, Session};
+use ibyok_core::{EnvironmentName, Imported, KeyRef, KeyWrite, Secret, Session, Written};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::plan::{Outcome, Plan};
@@ -30,7 +30,9 @@ pub(super) async fn store(here: &Here, cx: &mut Cx<'_>, plan: &mut Plan, update:
     let writes = stream::iter(entries).map(|(entry, value)| async {
         let imported = one(session, &entry.key, entry.variable.clone(), value, update).await;
         bar.inc(1);
-        entry.outcome = outcome(&imported?);
+        let imported = imported?;
+        entry.outcome = outcome(&imported);
+        entry.told = told(imported);
         Ok(())
     });
     // Every one is waited for, also after one has failed: what is stored is then known to be.
@@ -49,6 +51,14 @@ async fn one(
     session
         .import_key(key, KeyWrite::from(value).variable(Some(variable)), update)
         .await
+}
+
+/// What was stored, as `keys set` says it.
+fn told(imported: Imported) -> Option<Written> {
+    match imported {
+        Imported::Created(written) | Imported::Updated(written) => Some(written),
+        _ => None,
+    }
 }
 
 fn outcome(imported: &Imported) -> Outcome {

@@ -1,0 +1,102 @@
+//! `ibyok mode`: whether the values of an environment are served live or as mocks.
+
+use ibyok_core::{EnvironmentName, Mode};
+
+use super::Cx;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::table::{at, text};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Show the mode of each environment, and what decided it
+    Show {
+        /// Of this environment only
+        #[arg(value_name = "ENV")]
+        env: Option<String>,
+    },
+    /// Set the mode of those keys of an environment that have none of their own
+    Set {
+        /// The environment
+        #[arg(value_name = "ENV")]
+        env: String,
+        /// `mock` or `live`
+        #[arg(value_name = "MODE")]
+        mode: String,
+    },
+}
+
+const COLUMNS: [(&str, &str); 7] = [
+    ("ENVIRONMENT", "environment"),
+    ("CLASS", "class"),
+    ("GUARDRAIL", "guardrail"),
+    ("MOCK ALLOWED", "mock_allowed"),
+    ("DEFAULT", "default"),
+    ("MODE", "mode"),
+    ("DECIDED BY", "mode_source"),
+];
+
+pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
+    match verb {
+        Verb::Show { env } => show(env.as_deref(), cx).await,
+        Verb::Set { env, mode } => set(&env, &mode, cx).await,
+    }
+}
+
+async fn show(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
+    let environment: Option<EnvironmentName> = environment.map(str::parse).transpose()?;
+    cx.with_access(async |access, cx| {
+        let mut items = access.modes().await?;
+        if let Some(environment) = &environment {
+            items.retain(|item| at(item, "environment") == environment.as_str());
+            if items.is_empty() {
+                return Err(ibyok_core::Error::NotFound {
+                    what: format!("environment `{environment}` whose mode may be seen"),
+                    hint: Some("`ibyok mode show` lists them".to_owned()),
+                }
+                .into());
+            }
+        }
+        for item in &items {
+            if !at(item, "problem").is_null() {
+                let (environment, problem) = (text(at(item, "environment")), text(at(item, "problem")));
+                cx.io
+                    .warn(&format!("warning: {environment}: its keys are refused: {problem}"));
+            }
+        }
+        cx.answer_list(items, &COLUMNS)
+    })
+    .await
+}
+
+async fn set(environment: &str, mode: &str, cx: &mut Cx<'_>) -> Result<Exit> {
+    let (environment, mode): (EnvironmentName, Mode) = (environment.parse()?, mode.parse()?);
+    cx.with_access(async |access, cx| {
+        let set = access.set_mode(&environment, mode).await?;
+        say_if_overruled(cx, at(&set, "mode"), mode.as_str());
+        cx.answer_one(&set, &COLUMNS.map(|(head, path)| (lower(head), path)))
+    })
+    .await
+}
+
+/// What was set is not what is served: a guardrail stands above it.
+pub(super) fn say_if_overruled(cx: &mut Cx<'_>, served: &serde_json::Value, set: &str) {
+    if served.as_str().is_some_and(|served| served != set) {
+        cx.io.warn(&format!(
+            "warning: set to {set}, and served {} in spite of it: a guardrail decides",
+            text(served)
+        ));
+    }
+}
+
+fn lower(head: &'static str) -> &'static str {
+    match head {
+        "ENVIRONMENT" => "environment",
+        "CLASS" => "class",
+        "GUARDRAIL" => "guardrail",
+        "MOCK ALLOWED" => "mock allowed",
+        "DEFAULT" => "default",
+        "MODE" => "mode",
+        _ => "decided by",
+    }
+}
