@@ -212,21 +212,25 @@ impl Inner {
             return Err(Invalid::Token("revoked"));
         }
         valid_at(&record.grant, &holder.restrictions, at).map_err(|reason| Invalid::Token(reason.as_str()))?;
+        self.ancestry_holds(&holder.realm, record).await?.map_err(Invalid::Token)
+    }
+
+    /// Whether every token that this one descends from still stands for it; else why not, for the log.
+    pub(crate) async fn ancestry_holds(
+        &self,
+        realm: &Arc<Realm>,
+        record: &TokenRecord,
+    ) -> Result<Result<(), &'static str>> {
         for parent in &record.parents {
-            let parent = self.load::<TokenRecord>(&holder.realm, parent.bytes()).await?;
-            let Some(parent) = parent else {
-                return Err(Invalid::Token("parent_missing"));
+            let Some(parent) = self.load::<TokenRecord>(realm, parent.bytes()).await? else {
+                return Ok(Err("parent_missing"));
             };
-            if parent
-                .record
-                .revoked
-                .as_ref()
-                .is_some_and(|revoked| !revoked.keep_children)
-            {
-                return Err(Invalid::Token("parent_revoked"));
+            let revoked = parent.record.revoked.as_ref();
+            if revoked.is_some_and(|revoked| !revoked.keep_children) {
+                return Ok(Err("parent_revoked"));
             }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// By what a token that is none of ours is told from others on the log.

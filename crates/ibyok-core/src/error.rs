@@ -77,6 +77,14 @@ pub enum Error {
         /// What collided.
         what: String,
     },
+    /// Somebody still needs it.
+    #[error("{what} is still needed: {}", needed_by(by))]
+    InUse {
+        /// What is needed.
+        what: String,
+        /// Who needs it, and why.
+        by: Vec<String>,
+    },
     /// A value is over its limit.
     #[error("{what} is over the limit of {limit} bytes")]
     TooLarge {
@@ -159,6 +167,8 @@ pub enum Code {
     Exists,
     /// `conflict`
     Conflict,
+    /// `in_use`
+    InUse,
     /// `too_large`
     TooLarge,
     /// `limited`
@@ -183,6 +193,7 @@ impl Code {
             Code::VersionDestroyed => "version_destroyed",
             Code::Exists => "exists",
             Code::Conflict => "conflict",
+            Code::InUse => "in_use",
             Code::TooLarge => "too_large",
             Code::Limited => "limited",
             Code::Integrity => "integrity",
@@ -214,6 +225,7 @@ impl Error {
             Error::VersionDestroyed { .. } => Code::VersionDestroyed,
             Error::Exists { .. } => Code::Exists,
             Error::Conflict { .. } => Code::Conflict,
+            Error::InUse { .. } => Code::InUse,
             Error::TooLarge { .. } => Code::TooLarge,
             Error::Limited { .. } => Code::Limited,
             Error::Integrity { .. } => Code::Integrity,
@@ -234,6 +246,9 @@ impl Error {
             Error::VersionDestroyed { .. } => "its bytes are gone; ask for another version",
             Error::Exists { .. } => "choose another name, or change what is there",
             Error::Conflict { .. } => "look at what is there now and try again",
+            Error::InUse { .. } => {
+                "`rotate status` shows who reads what; wait for them, revoke the tokens of those that are gone, or force it with a reason"
+            }
             Error::TooLarge { what: "the record", .. } => "this key has too many large versions: use another name",
             Error::TooLarge { .. } => "store a reference to the large thing instead",
             Error::Integrity { .. } => "restore the store from a backup, and find out who wrote to it",
@@ -338,6 +353,18 @@ fn spoken(wait: Duration) -> String {
         0..=120 => format!("{seconds} s"),
         121..=7200 => format!("{} min", seconds.div_ceil(60)),
         _ => format!("{} h", seconds.div_ceil(3600)),
+    }
+}
+
+/// How many of those who need something are named.
+const NAMED: usize = 20;
+
+/// Who needs something, as far as a person reads.
+fn needed_by(by: &[String]) -> String {
+    let named: Vec<&str> = by.iter().take(NAMED).map(String::as_str).collect();
+    match by.len().saturating_sub(NAMED) {
+        0 => named.join("; "),
+        more => format!("{}; and {more} more", named.join("; ")),
     }
 }
 

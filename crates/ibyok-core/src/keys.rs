@@ -254,6 +254,14 @@ fn enabled(mut record: KeyRecord, version: Option<u32>, stamp: &Stamp) -> KeyRec
     record
 }
 
+/// Refuses a reference to one field where a version or the whole key is meant.
+pub(crate) fn no_field(key: &KeyRef) -> Result<()> {
+    match key.field() {
+        None => Ok(()),
+        Some(_) => Err(Error::invalid("this is not about a field", "leave out `#field`")),
+    }
+}
+
 /// Refuses a reference to one version or field where the whole key is meant.
 pub(crate) fn whole_key(key: &KeyRef) -> Result<()> {
     if !key.version().is_current() || key.field().is_some() {

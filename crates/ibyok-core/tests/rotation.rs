@@ -3,7 +3,8 @@
 
 mod scene;
 
-use ibyok_core::{Code, KeyInfo, KeyRef, KeyWrite, Scope, Session, WhichVersion};
+use ibyok_core::{Code, DrainRequest, KeyInfo, KeyRef, KeyWrite, Scope, Session, SignedDuration, WhichVersion};
+use ibyok_storage::{Expect, Store};
 use scene::{Scene, reading, secret};
 
 /// The states of a key's versions, oldest first.
@@ -162,4 +163,180 @@ async fn rotating_is_a_scope_of_its_own_and_changes_the_value_only() {
     assert_eq!(value(&writer, &key, WhichVersion::Pending).await.unwrap(), "two");
     rotator.promote_key(&key).await.unwrap();
     rotator.rollback_key(&key).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_version_goes_once_every_active_consumer_has_read_the_new_one_and_the_old_not_since() {
+    let scene = Scene::new().await;
+    let (operator, key) = (scene.operator(), scene.key("prod/openai"));
+    operator.set_key(&key, secret("one")).await.unwrap();
+    let slow = scene.vault.as_token(scene.token_named("slow", reading("prod")).await);
+    let quick = scene.vault.as_token(scene.token_named("quick", reading("prod")).await);
+    for worker in [&slow, &quick] {
+        assert_eq!(value(worker, &key, None).await.unwrap(), "one");
+    }
+    operator.set_key(&key, secret("two")).await.unwrap();
+    let first = key.clone().at_version(1);
+    let needed = async || {
+        let retire = operator.retire_key(&key, &DrainRequest::default()).await.unwrap_err();
+        let destroy = operator
+            .destroy_version(&first, &DrainRequest::default())
+            .await
+            .unwrap_err();
+        assert_eq!((retire.code(), destroy.code()), (Code::InUse, Code::InUse));
+        assert_eq!(retire.to_string(), destroy.to_string());
+        retire.to_string()
+    };
+    let by = needed().await;
+    assert!(by.contains("slow (") && by.contains("quick ("), "{by}");
+    value(&quick, &key, None).await.unwrap();
+    let by = needed().await;
+    assert!(by.contains("slow (") && !by.contains("quick ("), "{by}");
+    value(&slow, &key, None).await.unwrap();
+    value(&quick, &key, 1).await.unwrap();
+    let by = needed().await;
+    assert!(!by.contains("slow (") && by.contains("version 1 again"), "{by}");
+    value(&quick, &key, 2).await.unwrap();
+    let quiet = DrainRequest::default().quiet(SignedDuration::from_hours(1));
+    let refused = operator.retire_key(&key, &quiet).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InUse);
+
+    let retired = operator.retire_key(&key, &DrainRequest::default()).await.unwrap();
+    assert_eq!(states(&retired), ["retired", "current"]);
+    assert_eq!(value(&quick, &key, 1).await, Err(Code::VersionDisabled));
+    operator.retire_key(&key, &DrainRequest::default()).await.unwrap();
+    operator.retire_key(&first, &DrainRequest::default()).await.unwrap();
+    let destroyed = operator
+        .destroy_version(&first, &DrainRequest::default())
+        .await
+        .unwrap();
+    assert_eq!(states(&destroyed.key), ["destroyed", "current"]);
+    operator
+        .destroy_version(&first, &DrainRequest::default())
+        .await
+        .unwrap();
+    assert_eq!(value(&quick, &key, 1).await, Err(Code::VersionDestroyed));
+    assert_eq!(value(&quick, &key, None).await.unwrap(), "two");
+}
+
+#[tokio::test]
+async fn who_can_no_longer_come_holds_nothing_up_and_neither_does_an_operator_or_a_canary() {
+    let scene = Scene::new().await;
+    let (operator, key) = (scene.operator(), scene.key("prod/openai"));
+    operator.set_key(&key, secret("one")).await.unwrap();
+    let gone = scene.vault.as_token(scene.token_named("gone", reading("prod")).await);
+    value(&gone, &key, None).await.unwrap();
+    value(&operator, &key, None).await.unwrap();
+    operator.stage_key(&key, secret("two")).await.unwrap();
+    operator.promote_key(&key).await.unwrap();
+    operator.stage_key(&key, secret("three")).await.unwrap();
+    let canary = scene.vault.as_token(scene.token_named("canary", reading("prod")).await);
+    value(&canary, &key, WhichVersion::Pending).await.unwrap();
+    let refused = operator.retire_key(&key, &DrainRequest::default()).await.unwrap_err();
+    assert!(refused.to_string().contains("gone ("), "{refused}");
+    let status = operator.rotation_status(&key).await.unwrap();
+    assert_eq!(status.waiting_for.len(), 1, "{status:?}");
+    assert_eq!(
+        (status.waiting_for[0].name.as_deref(), status.waiting_for[0].why),
+        (Some("gone"), "not_yet")
+    );
+    let read = &status.versions[0].consumers;
+    assert_eq!(
+        read.iter().map(|one| one.kind).collect::<Vec<_>>(),
+        ["operator", "token"]
+    );
+    assert_eq!(status.versions[2].consumers[0].name.as_deref(), Some("canary"));
+    operator.revoke_token("gone", false).await.unwrap();
+    let retired = operator.retire_key(&key, &DrainRequest::default()).await.unwrap();
+    assert_eq!(states(&retired), ["retired", "current", "pending"]);
+    assert!(operator.rotation_status(&key).await.unwrap().waiting_for.is_empty());
+    let pending = key.clone().at_version(WhichVersion::Pending);
+    operator
+        .destroy_version(&pending, &DrainRequest::default())
+        .await
+        .unwrap();
+    assert_eq!(operator.promote_key(&key).await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn the_current_version_never_goes_and_a_force_needs_a_reason_which_is_on_the_log() {
+    let scene = Scene::new().await;
+    let (operator, key) = (scene.operator(), scene.key("prod/openai"));
+    operator.set_key(&key, secret("one")).await.unwrap();
+    let worker = scene.vault.as_token(scene.token_named("worker", reading("prod")).await);
+    value(&worker, &key, None).await.unwrap();
+    let force = DrainRequest::default().force("the provider revoked it");
+    for which in [WhichVersion::Number(1), WhichVersion::Current] {
+        let one = key.clone().at_version(which);
+        let refused = operator.destroy_version(&one, &force).await.unwrap_err();
+        assert!(matches!(refused.code(), Code::InUse | Code::Invalid), "{refused}");
+    }
+    let refused = operator
+        .retire_key(&key.clone().at_version(1), &force)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::InUse);
+    operator.set_key(&key, secret("two")).await.unwrap();
+    let first = key.clone().at_version(1);
+    let mut without = DrainRequest::default();
+    without.force = true;
+    assert_eq!(
+        operator.destroy_version(&first, &without).await.unwrap_err().code(),
+        Code::Invalid
+    );
+    for quiet in [SignedDuration::from_secs(-1), SignedDuration::MAX] {
+        let request = DrainRequest::default().quiet(quiet);
+        assert_eq!(
+            operator.retire_key(&first, &request).await.unwrap_err().code(),
+            Code::Invalid
+        );
+    }
+    operator.destroy_version(&first, &force).await.unwrap();
+    let lines = scene.log_text().await;
+    let forced: Vec<&str> = lines
+        .lines()
+        .filter(|line| line.contains("the provider revoked it") && line.contains("key.destroy"))
+        .collect();
+    assert_eq!(forced.len(), 2, "intended and done: {lines}");
+}
+
+#[tokio::test]
+async fn an_older_copy_of_the_record_is_refused_after_a_retire_and_after_a_destroy() {
+    let scene = Scene::new().await;
+    let (operator, key) = (scene.operator(), scene.key("prod/openai"));
+    operator.set_key(&key, secret("one")).await.unwrap();
+    operator.set_key(&key, secret("two")).await.unwrap();
+    let id = scene.only_key_record().await;
+    for destroy in [false, true] {
+        let before = scene.store.get(&id).await.unwrap().unwrap().bytes;
+        let first = key.clone().at_version(1);
+        match destroy {
+            false => drop(operator.retire_key(&first, &DrainRequest::default()).await.unwrap()),
+            true => drop(
+                operator
+                    .destroy_version(&first, &DrainRequest::default())
+                    .await
+                    .unwrap(),
+            ),
+        }
+        let now = scene.store.get(&id).await.unwrap().unwrap();
+        let replayed = scene
+            .store
+            .put(&id, &before, Expect::Revision(now.revision))
+            .await
+            .unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(
+            value(&operator, &key, 1).await,
+            Err(Code::Integrity),
+            "destroyed: {destroy}"
+        );
+        scene
+            .store
+            .put(&id, &now.bytes, Expect::Revision(replayed))
+            .await
+            .unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(value(&operator, &key, None).await.unwrap(), "two");
+    }
 }

@@ -8,7 +8,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use serde_json::json;
 
-use crate::commands::{Cli, Cx, dispatch};
+use crate::commands::{Cli, Cx, dispatch, quiet_for};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::hardening;
@@ -26,7 +26,7 @@ pub fn run(
     mut io: Io,
 ) -> ExitCode {
     hardening::forbid_core_dumps();
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = quiet_for(arguments.into_iter().collect());
     let exit = match Cli::try_parse_from(&arguments) {
         Ok(cli) => {
             io.quiet = cli.globals.quiet;

@@ -63,6 +63,9 @@ fn interface() -> Vec<Route> {
         ("/api/v1/limits", "GET, PUT", get(limits::show).put(limits::set)),
         ("/api/v1/keys/{env}/{name}/mode", "POST", post(modes::of_key)),
         ("/api/v1/modes", "GET, PUT", get(modes::list).put(modes::set)),
+        ("/api/v1/keys/{env}/{name}/retire", "POST", post(rotation::retire)),
+        ("/api/v1/keys/{env}/{name}/destroy", "POST", post(rotation::destroy)),
+        ("/api/v1/keys/{env}/{name}/rotation", "GET", get(rotation::status)),
         ("/api/v1/tokens", "GET, POST", get(tokens::list).post(tokens::issue)),
         (
             "/api/v1/tokens/self",

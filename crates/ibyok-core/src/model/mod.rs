@@ -3,6 +3,7 @@
 pub(crate) mod attestation;
 pub(crate) mod environment;
 pub(crate) mod incident;
+pub(crate) mod interval;
 pub(crate) mod key;
 pub(crate) mod key_ref;
 pub(crate) mod mode;

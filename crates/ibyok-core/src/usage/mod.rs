@@ -6,10 +6,6 @@
 
 mod books;
 mod caller;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "rotation and the review of tokens ask this, and come after it")
-)]
 pub(crate) mod consumers;
 mod count;
 mod flush;

@@ -91,6 +91,30 @@ impl Scene {
         Vault::builder().store(self.store.clone()).kek(kek).audit(sink)
     }
 
+    /// Every line of the audit log that is written by now.
+    pub(crate) async fn log_text(&self) -> String {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let directory = self.scratch.path().join("audit/slot-0");
+        let files = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
+        let logs = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+        logs.map(|log| std::fs::read_to_string(log).unwrap()).collect()
+    }
+
+    /// The record of the only key that there is.
+    pub(crate) async fn only_key_record(&self) -> ibyok_storage::RecordId {
+        use ibyok_storage::Store;
+        let changes = self
+            .store
+            .changes(ibyok_storage::ChangeNumber::default())
+            .await
+            .unwrap();
+        let mut keys: Vec<_> = changes.changes.iter().map(|change| change.id).collect();
+        keys.retain(|id| id.collection().kind().as_u8() == 3);
+        keys.dedup();
+        assert_eq!(keys.len(), 1, "{keys:?}");
+        keys.pop().unwrap()
+    }
+
     pub(crate) fn operator(&self) -> Session {
         self.vault.operator("os:test@here")
     }

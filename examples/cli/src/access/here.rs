@@ -155,6 +155,8 @@ impl Access for Here {
         match step {
             Step::Promote => document(&self.session.promote_key(key).await?),
             Step::Rollback => document(&self.session.rollback_key(key).await?),
+            Step::Retire(drain) => document(&self.session.retire_key(key, &drain.request()).await?),
+            Step::Destroy(drain) => document(&self.session.destroy_version(key, &drain.request()).await?),
         }
     }
 
@@ -164,6 +166,10 @@ impl Access for Here {
 
     async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value> {
         document(&self.session.set_limit(environment, limit).await?)
+    }
+
+    async fn rotation(&self, key: &KeyRef) -> Result<Value> {
+        document(&self.session.rotation_status(key).await?)
     }
 
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 pub(crate) use here::{Here, document as document_of, fetched};
 pub(crate) use server::Server;
-pub(crate) use step::Step;
+pub(crate) use step::{Drain, Step};
 
 use crate::error::{Error, Result};
 use crate::globals::{Environment, Globals};
@@ -72,6 +72,8 @@ pub(crate) trait Access {
     async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>>;
     /// Sets the default limit of an environment, or takes it away.
     async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value>;
+    /// Who reads which version of a key.
+    async fn rotation(&self, key: &KeyRef) -> Result<Value>;
     /// Issues a token: what it is, and the token itself.
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)>;
     /// Gives a token a new secret: what it is, and the secret.

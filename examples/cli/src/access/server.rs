@@ -11,7 +11,7 @@ use ibyok_core::{
 use serde_json::{Value, json};
 
 use super::here::document;
-use super::{Access, Fetched, Step};
+use super::{Access, Drain, Fetched, Step};
 use crate::error::{Error, Result};
 
 /// In the place of an environment: whichever has the key of the id that follows.
@@ -223,11 +223,21 @@ impl Access for Server {
     }
 
     async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Value> {
-        whole(key)?;
+        if matches!(step, Step::Promote | Step::Rollback) || key.field().is_some() {
+            whole(key)?;
+        }
         let (environment, name) = self.path(key).await?;
         match step {
             Step::Promote => document(&self.client.promote_key(&environment, &name).await?),
             Step::Rollback => document(&self.client.rollback_key(&environment, &name).await?),
+            Step::Retire(drain) => {
+                let drain = sent_drain(key, &drain);
+                document(&self.client.retire_key(&environment, &name, &drain).await?)
+            }
+            Step::Destroy(drain) => {
+                let drain = sent_drain(key, &drain);
+                document(&self.client.destroy_version(&environment, &name, &drain).await?)
+            }
         }
     }
 
@@ -238,6 +248,12 @@ impl Access for Server {
 
     async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value> {
         document(&self.client.set_limit(environment.as_str(), limit).await?)
+    }
+
+    async fn rotation(&self, key: &KeyRef) -> Result<Value> {
+        whole(key)?;
+        let (environment, name) = self.path(key).await?;
+        document(&self.client.rotation_status(&environment, &name).await?)
     }
 
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {
@@ -342,6 +358,16 @@ impl Access for Server {
     async fn close(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// What is to go, as it is sent.
+fn sent_drain(key: &KeyRef, drain: &Drain) -> ibyok_client::Drain {
+    let mut sent = ibyok_client::Drain::default();
+    sent.version = (!key.version().is_current()).then(|| key.version().to_string());
+    sent.quiet = drain.quiet.map(|quiet| quiet.to_string());
+    sent.force = drain.force;
+    sent.reason.clone_from(&drain.reason);
+    sent
 }
 
 /// A version as it is sent.

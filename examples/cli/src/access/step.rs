@@ -1,5 +1,7 @@
 //! The steps of a rotation, as the command line asks for them.
 
+use ibyok_core::{DrainRequest, Interval};
+
 /// A step of a rotation.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -7,4 +9,30 @@ pub(crate) enum Step {
     Promote,
     /// The version before becomes current again.
     Rollback,
+    /// Retiring versions are no longer served: all of them, or the one that the reference names.
+    Retire(Drain),
+    /// The value of the version that the reference names is destroyed.
+    Destroy(Drain),
+}
+
+/// What has to be true before a version goes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Drain {
+    /// How long ago its last read has to be.
+    pub(crate) quiet: Option<Interval>,
+    /// Whether it goes although consumers need it.
+    pub(crate) force: bool,
+    /// Why.
+    pub(crate) reason: Option<String>,
+}
+
+impl Drain {
+    /// As the vault here takes it.
+    pub(crate) fn request(&self) -> DrainRequest {
+        let mut request = DrainRequest::default();
+        request.quiet = self.quiet.map(Interval::duration).unwrap_or_default();
+        request.force = self.force;
+        request.reason.clone_from(&self.reason);
+        request
+    }
 }

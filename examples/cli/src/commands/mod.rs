@@ -29,6 +29,7 @@ mod whoami;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use self::rotate::quiet_for;
 use self::stop::stopped;
 
 use crate::access::{self, Access};
@@ -68,7 +69,7 @@ pub(crate) enum Command {
     /// Whether values are served live or as mocks
     #[command(subcommand)]
     Mode(mode::Verb),
-    /// Replace a key's value step by step: stage, promote, roll back
+    /// Replace a key's value step by step, and see who still uses the old one
     #[command(subcommand)]
     Rotate(rotate::Verb),
     /// Print the value of a key

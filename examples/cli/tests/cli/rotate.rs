@@ -4,7 +4,11 @@ use crate::harness::{Call, Place};
 use crate::remote::Server;
 
 /// Each verb once, in the order of a rotation, by whatever way in `ibyok` is.
-fn a_rotation(ibyok: impl Fn(&[&str]) -> Call) {
+fn a_rotation(worker: &str, ibyok: impl Fn(&[&str]) -> Call) {
+    let read = |version: &str| {
+        let call = ibyok(&["get", "dev/k", "--version", version]);
+        call.env("IBYOK_TOKEN", worker).ok();
+    };
     let staged = ibyok(&["rotate", "stage", "dev/k", "--json"]).stdin("two").ok().json();
     assert_eq!(
         (&staged["ref"], &staged["version"], &staged["state"]),
@@ -37,6 +41,65 @@ fn a_rotation(ibyok: impl Fn(&[&str]) -> Call) {
     ibyok(&["get", "dev/k", "--version", "pending"]).fails(4);
     ibyok(&["rotate", "rollback", "dev/k"]).ok();
     assert_eq!(ibyok(&["get", "dev/k"]).ok().out, "one\n");
+    read("1");
+    ibyok(&["rotate", "rollback", "dev/k"]).ok();
+    let refused = ibyok(&["rotate", "retire", "dev/k", "--json"]).fails(1).json();
+    assert_eq!(refused["error"]["code"], "in_use");
+    assert!(
+        refused["error"]["message"].as_str().unwrap().contains("worker ("),
+        "{refused}"
+    );
+    let status = ibyok(&["rotate", "status", "dev/k", "--json"]).ok().json();
+    assert_eq!(
+        (&status["ref"], &status["waiting_for"][0]["name"]),
+        (&"dev/k".into(), &"worker".into())
+    );
+    let consumer = &status["versions"][0]["consumers"][0];
+    let names: Vec<&str> = status["versions"][0]["consumers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["name"].as_str())
+        .collect();
+    assert!(names.contains(&"worker"), "{status}");
+    for field in ["token", "name", "last", "count", "network"] {
+        assert!(consumer.get(field).is_some(), "{field}: {status}");
+    }
+    assert!(
+        ibyok(&["rotate", "status", "dev/k"])
+            .ok()
+            .err
+            .contains("waiting for worker (")
+    );
+    assert_eq!(
+        ibyok(&["rotate", "status", "--json"]).ok().json()["items"][0]["ref"],
+        "dev/k"
+    );
+    ibyok(&["rotate", "destroy", "dev/k", "--version", "1"]).fails(2);
+    ibyok(&["rotate", "destroy", "dev/k", "--version", "1", "--yes"]).fails(1);
+    ibyok(&["rotate", "destroy", "dev/k", "--version", "2", "--yes"]).fails(1);
+    read("2");
+    ibyok(&["get", "dev/k"]).ok();
+    ibyok(&["rotate", "retire", "dev/k", "--quiet", "1h"]).fails(1);
+    let retired = ibyok(&["rotate", "retire", "dev/k", "--json"]).ok().json();
+    assert_eq!(retired["versions"][0]["state"], "retired");
+    ibyok(&["get", "dev/k", "--version", "1"]).fails(4);
+    read("2");
+    let destroyed = ibyok(&["rotate", "destroy", "dev/k", "--version", "1", "--yes", "--json"])
+        .ok()
+        .json();
+    assert_eq!(
+        (&destroyed["versions"][0]["state"], &destroyed["remains"]),
+        (&"destroyed".into(), &serde_json::Value::Null)
+    );
+    let pending = ibyok(&["rotate", "stage", "dev/k", "--json"])
+        .stdin("three")
+        .ok()
+        .json();
+    assert_eq!(pending["version"], 3);
+    ibyok(&["rotate", "retire", "dev/k", "--version", "3"]).fails(1);
+    ibyok(&["rotate", "destroy", "dev/k", "--version", "pending", "--yes"]).ok();
+    ibyok(&["rotate", "promote", "dev/k"]).fails(4);
     ibyok(&["rotate", "stage", "dev/absent"]).stdin("v").fails(4);
     ibyok(&["rotate", "stage", "dev/k?version=2"]).stdin("v").fails(2);
     ibyok(&["rotate", "promote", "dev/k#value"]).fails(2);
@@ -45,16 +108,18 @@ fn a_rotation(ibyok: impl Fn(&[&str]) -> Call) {
 #[test]
 fn a_rotation_here() {
     let place = Place::with_key("dev/k", "one");
-    a_rotation(|arguments| place.ibyok(arguments));
+    let worker = place.token(&["worker", "--env", "dev"]);
+    a_rotation(&worker, |arguments| place.ibyok(arguments));
 }
 
 #[test]
 fn a_rotation_through_a_server() {
     let place = Place::with_key("dev/k", "one");
     let token = place.token(&["admin", "--env", "dev", "--scope", "admin"]);
+    let worker = place.token(&["worker", "--env", "dev"]);
     let server = Server::start(&place);
     let client = Place::empty();
-    a_rotation(|arguments| {
+    a_rotation(&worker, |arguments| {
         client
             .ibyok(arguments)
             .env("IBYOK_URL", &server.url)
@@ -70,6 +135,15 @@ fn what_makes_no_sense_is_refused() {
         &["rotate", "stage", "k"],
         &["rotate", "stage", "dev/k", "value"],
         &["rotate", "promote", "dev/k", "--version", "2"],
+        &["rotate", "destroy", "dev/k", "--yes"],
+        &["rotate", "destroy", "dev/k", "--yes", "--version", "0"],
+        &["rotate", "destroy", "dev/k", "--yes", "--version", "1", "--force"],
+        &["rotate", "destroy", "dev/k", "--yes", "--version", "1", "--quiet", "0d"],
+        &["rotate", "retire", "dev/k", "--quiet=200y"],
+        &["rotate", "retire", "dev/k", "--quiet-for", "100d"],
+        &["rotate", "retire", "dev/k", "--force", "--reason", ""],
+        &["rotate", "retire", "dev/k#value"],
+        &["rotate", "status", "dev/k", "--env", "dev"],
         &["get", "dev/k", "--version", "current"],
         &["get", "dev/k", "--version", "0"],
         &["get", "dev/k", "--version", "99999999999"],

@@ -1,15 +1,19 @@
 //! Rotation: the steps of a key's versions.
 
 use axum::extract::{Path, RawQuery};
+use ibyok_core::{DrainRequest, Interval, SignedDuration, WhichVersion};
 use serde::Deserialize;
 
 use super::keys::{Named, SET_TAKES, SetBody};
 use crate::answer::{Answer, ok};
 use crate::body::Json;
 use crate::caller::Caller;
+use crate::problem::Problem;
 use crate::query::Query;
 
 const STEP_TAKES: &str = "it takes nothing";
+const RETIRE_TAKES: &str = "it takes version (else every retiring one), quiet (`7d`), force and reason";
+const DESTROY_TAKES: &str = "it takes version (a number or `pending`), quiet (`7d`), force and reason";
 
 /// A body in which nothing stands.
 #[derive(Default, Deserialize)]
@@ -54,8 +58,78 @@ pub(crate) async fn rollback(
     ok(&session.rollback_key(&key).await?)
 }
 
-fn nothing_else(query: Option<&str>, body: &Json) -> Result<(), crate::problem::Problem> {
+fn nothing_else(query: Option<&str>, body: &Json) -> Result<(), Problem> {
     Query::parse(query, &[])?;
     body.parse_or_default::<Nothing>(STEP_TAKES)?;
     Ok(())
+}
+
+/// POST `/api/v1/keys/{env}/{name}/retire`
+pub(crate) async fn retire(
+    Caller(session): Caller,
+    Path(path): Path<Named>,
+    RawQuery(query): RawQuery,
+    body: Json,
+) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    let (version, request) = body.parse_or_default::<DrainBody>(RETIRE_TAKES)?.read()?;
+    let key = path.key(&session).await?.at_version(version);
+    ok(&session.retire_key(&key, &request).await?)
+}
+
+/// POST `/api/v1/keys/{env}/{name}/destroy`
+pub(crate) async fn destroy(
+    Caller(session): Caller,
+    Path(path): Path<Named>,
+    RawQuery(query): RawQuery,
+    body: Json,
+) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    let (version, request) = body.parse::<DrainBody>(DESTROY_TAKES)?.read()?;
+    let key = path.key(&session).await?.at_version(version);
+    ok(&session.destroy_version(&key, &request).await?)
+}
+
+/// GET `/api/v1/keys/{env}/{name}/rotation`
+pub(crate) async fn status(Caller(session): Caller, Path(path): Path<Named>, RawQuery(query): RawQuery) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    let key = path.key(&session).await?;
+    ok(&session.rotation_status(&key).await?)
+}
+
+/// What is to go, and what has to be true before it does.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DrainBody {
+    #[serde(default)]
+    version: Option<Version>,
+    #[serde(default)]
+    quiet: Option<String>,
+    #[serde(default)]
+    force: bool,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// A number, or `pending`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Version {
+    Number(u32),
+    Word(String),
+}
+
+impl DrainBody {
+    fn read(self) -> Result<(WhichVersion, DrainRequest), Problem> {
+        let version = match self.version {
+            None => WhichVersion::Current,
+            Some(Version::Number(0)) => return Err(Problem::invalid("version is not a number of at least 1")),
+            Some(Version::Number(number)) => number.into(),
+            Some(Version::Word(word)) => word.parse()?,
+        };
+        let quiet = self.quiet.as_deref().map(str::parse::<Interval>).transpose()?;
+        let mut request = DrainRequest::default().quiet(quiet.map_or(SignedDuration::ZERO, Interval::duration));
+        (request.force, request.reason) = (self.force, self.reason);
+        Ok((version, request))
+    }
 }

@@ -51,9 +51,72 @@ async fn each_step_needs_its_scope_whether_or_not_the_key_exists() {
     let scopes = [Scope::KeysWrite, Scope::KeysRead, Scope::KeysList];
     let writer = world.token(&scopes, &["prod"], &["*"]).await;
     for key in [KEY, "/api/v1/keys/prod/absent"] {
-        for (step, body) in [("stage", r#"{"value":"v"}"#), ("promote", ""), ("rollback", "")] {
+        for (step, body) in [
+            ("stage", r#"{"value":"v"}"#),
+            ("promote", ""),
+            ("rollback", ""),
+            ("retire", ""),
+            ("destroy", r#"{"version":1}"#),
+        ] {
             let answer = world.tell("POST", &format!("{key}/{step}"), &writer, body).await;
             assert_eq!((answer.status, answer.code()), (403, "denied".to_owned()), "{step}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_version_goes_once_nobody_needs_it() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let scopes = [Scope::KeysRead, Scope::KeysList];
+    let worker = world.token(&scopes, &["prod"], &["*"]).await;
+    let step = async |step: &str, body: &str| world.tell("POST", &format!("{KEY}/{step}"), &admin, body).await;
+    let read = async || world.ask("GET", &format!("{KEY}/value"), &worker).await.status;
+    assert_eq!(read().await, 200);
+    world.tell("PUT", KEY, &admin, r#"{"value":"sk-2"}"#).await;
+    for (name, body) in [
+        ("retire", ""),
+        ("retire", r#"{"version":1}"#),
+        ("destroy", r#"{"version":1}"#),
+    ] {
+        let refused = step(name, body).await;
+        assert_eq!((refused.status, refused.code()), (409, "in_use".to_owned()), "{name}");
+    }
+    let status = world.ask("GET", &format!("{KEY}/rotation"), &worker).await.json();
+    assert_eq!(
+        (
+            &status["waiting_for"][0]["why"],
+            &status["versions"][0]["consumers"][0]["count"]
+        ),
+        (&"not_yet".into(), &1.into())
+    );
+    assert_eq!(
+        step("destroy", r#"{"version":2,"force":true,"reason":"x"}"#)
+            .await
+            .status,
+        409,
+        "the current one"
+    );
+    assert_eq!(read().await, 200);
+    assert_eq!(step("retire", r#"{"quiet":"1h"}"#).await.status, 409);
+    let retired = step("retire", "").await.json();
+    assert_eq!(retired["versions"][0]["state"], "retired");
+    let destroyed = step("destroy", r#"{"version":1}"#).await.json();
+    assert_eq!(destroyed["versions"][0]["state"], "destroyed");
+    assert!(destroyed["remains"].is_string(), "{destroyed}");
+    for body in [
+        "",
+        "{}",
+        r#"{"version":0}"#,
+        r#"{"version":"current"}"#,
+        r#"{"version":1,"force":true}"#,
+        r#"{"version":1,"quiet":"-1d"}"#,
+        r#"{"version":1,"quiet":"365d"}"#,
+        r#"{"version":1,"quiet":7}"#,
+        r#"{"version":1,"extra":1}"#,
+        r#"{"version":1,"force":true,"reason":"\u0007"}"#,
+    ] {
+        assert_eq!(step("destroy", body).await.status, 400, "{body}");
+    }
+    assert_eq!(step("destroy", r#"{"version":9}"#).await.status, 404);
 }

@@ -1,15 +1,23 @@
 //! `ibyok rotate`
 
+mod quiet;
+mod status;
+
+pub(crate) use quiet::plain as quiet_for;
+
 use std::path::PathBuf;
 
-use ibyok_core::KeyWrite;
+use ibyok_core::{Interval, KeyWrite, WhichVersion};
 
 use super::Cx;
+use super::confirm::confirm;
+use super::get::parse_version;
 use super::keys::about;
-use crate::access::{KeyArgument, Step};
+use crate::access::{Drain, KeyArgument, Step};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::secret_input::read_fields;
+use crate::table::at;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -19,6 +27,12 @@ pub(crate) enum Verb {
     Promote(One),
     /// Make the version that was current before the current one again
     Rollback(One),
+    /// Stop serving the retiring versions, or one of them, once every consumer has read the current one
+    Retire(Retire),
+    /// Destroy the value of a version, once every consumer has read the current one
+    Destroy(Destroy),
+    /// Show who reads which version, and who has not yet read the current one
+    Status(status::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -44,11 +58,61 @@ pub(crate) struct One {
     key: String,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Retire {
+    /// The key: `env/name`, `ibyok://…`, or an id
+    #[arg(value_name = "REF")]
+    key: String,
+    /// This version alone
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    version: Option<u32>,
+    #[command(flatten)]
+    drain: DrainArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Destroy {
+    /// The key: `env/name`, `ibyok://…`, or an id
+    #[arg(value_name = "REF")]
+    key: String,
+    /// The version: any but the current one
+    #[arg(long, value_name = "N|pending", value_parser = parse_version)]
+    version: WhichVersion,
+    #[command(flatten)]
+    drain: DrainArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DrainArgs {
+    /// Only if the last read of it is so long ago (`--quiet 7d` says the same)
+    #[arg(long, value_name = "D")]
+    quiet_for: Option<Interval>,
+    /// Although consumers need it
+    #[arg(long, requires = "reason")]
+    force: bool,
+    /// Why, for the audit log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+impl From<DrainArgs> for Drain {
+    fn from(args: DrainArgs) -> Self {
+        Drain {
+            quiet: args.quiet_for,
+            force: args.force,
+            reason: args.reason,
+        }
+    }
+}
+
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::Stage(args) => stage(args, cx).await,
         Verb::Promote(One { key }) => step(&key, Step::Promote, cx).await,
         Verb::Rollback(One { key }) => step(&key, Step::Rollback, cx).await,
+        Verb::Retire(args) => retire(args, cx).await,
+        Verb::Destroy(args) => destroy(args, cx).await,
+        Verb::Status(args) => status::run(args, cx).await,
     }
 }
 
@@ -70,4 +134,35 @@ async fn stage(args: Stage, cx: &mut Cx<'_>) -> Result<Exit> {
 
 async fn step(key: &str, step: Step, cx: &mut Cx<'_>) -> Result<Exit> {
     about(key, cx, async |access, key| access.rotate(key, step).await).await
+}
+
+async fn retire(args: Retire, cx: &mut Cx<'_>) -> Result<Exit> {
+    let step = Step::Retire(args.drain.into());
+    about(&args.key, cx, async |access, key| match args.version {
+        Some(version) => access.rotate(&key.clone().at_version(version), step).await,
+        None => access.rotate(key, step).await,
+    })
+    .await
+}
+
+async fn destroy(args: Destroy, cx: &mut Cx<'_>) -> Result<Exit> {
+    let key: KeyArgument = args.key.parse()?;
+    let what = format!("destroy version {} of the key `{}`", args.version, args.key);
+    confirm(cx, &what, "its value does not come back")?;
+    cx.with_access(async |access, cx| {
+        let key = key.resolve(access).await?.at_version(args.version);
+        let destroyed = access.rotate(&key, Step::Destroy(args.drain.into())).await?;
+        if cx.globals.json {
+            cx.io.answer_json(&destroyed)?;
+        }
+        cx.io.say(&format!("destroyed {key}"));
+        match at(&destroyed, "remains").as_str() {
+            Some(remains) => cx.io.say(&format!("not everywhere yet: {remains}")),
+            None => cx
+                .io
+                .say("nothing of it is left in the store's files; backups are for you to look after"),
+        }
+        Ok(Exit::Done)
+    })
+    .await
 }

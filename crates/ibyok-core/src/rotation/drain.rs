@@ -1,0 +1,193 @@
+//! Who still needs a version: each consumer of the key that is active has to have read the current one, and the old one not since.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ibyok_crypto::RealmTag;
+use ibyok_policy::{TokenId, valid_at};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::error::{Error, Part, Result};
+use crate::model::key::KeyRecord;
+use crate::model::name::KeyId;
+use crate::model::token::TokenRecord;
+use crate::realm::Realm;
+use crate::usage::{Caller, Reader};
+use crate::vault::Inner;
+
+/// In the place of a version: reads of which it is not known which version they were of.
+const UNKNOWN: u32 = 0;
+
+/// Everybody who read a key in the last 90 days.
+#[derive(Debug, Default)]
+pub(crate) struct Uses {
+    pub(crate) users: Vec<User>,
+    /// What may hide a consumer: nodes that do not report, counts that do not open.
+    pub(crate) unseen: Vec<String>,
+}
+
+/// Somebody who read a key, version by version.
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) caller: Caller,
+    pub(crate) name: Option<String>,
+    pub(crate) reads: BTreeMap<u32, Reader>,
+    /// Whether it can still read: a token that is valid.
+    pub(crate) active: bool,
+}
+
+/// Why somebody needs a version still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// It has not read the current version.
+    NotYet,
+    /// It has read the current version, and then the old one again.
+    ReadSince(Timestamp),
+    /// It has read the old version more recently than was asked to wait.
+    NotQuiet(Timestamp),
+}
+
+impl User {
+    /// What people know it by.
+    pub(crate) fn label(&self) -> String {
+        let id = match &self.caller {
+            Caller::Token(id) => id.to_string(),
+            Caller::Operator(name) => name.clone(),
+            Caller::Others => "others, too many to be told apart".to_owned(),
+        };
+        match &self.name {
+            Some(name) => format!("{name} ({id})"),
+            None => id,
+        }
+    }
+
+    /// Whether it needs the version still, or with `None` any version before the current one. What is pending is nobody's need.
+    pub(crate) fn needs(
+        &self,
+        record: &KeyRecord,
+        version: Option<u32>,
+        now: Timestamp,
+        quiet: SignedDuration,
+    ) -> Option<Need> {
+        let current = record.current()?.number;
+        let pending = record.pending().map(|version| version.number);
+        let old = |number: u32| number != current && Some(number) != pending;
+        if !self.active || matches!(self.caller, Caller::Operator(_)) || !self.reads.keys().any(|n| old(*n)) {
+            return None;
+        }
+        let Some(new) = self.reads.get(&current) else {
+            return Some(Need::NotYet);
+        };
+        let asked = |number: u32| version.is_none_or(|version| version == number) || number == UNKNOWN;
+        let reads = self.reads.iter().filter(|(number, _)| old(**number) && asked(**number));
+        let last = reads.map(|(_, read)| read.last).max()?;
+        if last >= new.last {
+            return Some(Need::ReadSince(last));
+        }
+        (quiet > SignedDuration::ZERO && now.duration_since(last) < quiet).then_some(Need::NotQuiet(last))
+    }
+}
+
+impl Uses {
+    /// Who holds up that a version goes, by name and why; nobody where it is empty.
+    pub(crate) fn hold_up(
+        &self,
+        record: &KeyRecord,
+        version: u32,
+        now: Timestamp,
+        quiet: SignedDuration,
+    ) -> Vec<String> {
+        let current = record.current().map_or(UNKNOWN, |version| version.number);
+        let users = self.users.iter().filter_map(|user| {
+            let why = match user.needs(record, Some(version), now, quiet)? {
+                Need::NotYet => format!("has not read version {current} yet"),
+                Need::ReadSince(at) => format!("read version {version} again at {at:.0}"),
+                Need::NotQuiet(at) => format!("read version {version} at {at:.0}, and quiet was asked for"),
+            };
+            Some(format!("{}: {why}", user.label()))
+        });
+        users.chain(self.unseen.iter().cloned()).collect()
+    }
+}
+
+impl Inner {
+    /// Everybody who read a key in the last 90 days, and whether it still can.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the store does not answer.
+    pub(crate) async fn uses(self: &Arc<Self>, realm: &Arc<Realm>, key: KeyId) -> Result<Uses> {
+        let consumers = self.consumers(realm, key).await?;
+        let mut unseen: Vec<String> = consumers
+            .behind
+            .iter()
+            .map(|node| {
+                let (id, actor, last) = (&node.node, &node.actor, node.last);
+                format!("node {id} (run by {actor}): has not told what it released since {last:.0}")
+            })
+            .collect();
+        if consumers.damaged > 0 {
+            let damaged = consumers.damaged;
+            unseen.push(format!("somebody whose reads are in one of {damaged} damaged records"));
+        }
+        let mut users: Vec<User> = Vec::new();
+        for reader in consumers.readers {
+            let position = users.iter().position(|user| user.caller == reader.caller);
+            let known = position.and_then(|position| users.get_mut(position));
+            match known {
+                Some(user) => drop(user.reads.insert(reader.version, reader)),
+                None => users.push(User {
+                    active: self.is_active(&reader.caller).await?,
+                    caller: reader.caller.clone(),
+                    name: reader.name.clone(),
+                    reads: BTreeMap::from([(reader.version, reader)]),
+                }),
+            }
+        }
+        Ok(Uses { users, unseen })
+    }
+
+    async fn is_active(&self, caller: &Caller) -> Result<bool> {
+        match caller {
+            Caller::Token(id) => self.may_come_again(*id).await,
+            Caller::Operator(_) | Caller::Others => Ok(true),
+        }
+    }
+
+    /// Whether a token is or becomes valid. One that cannot be looked at counts as if it were.
+    async fn may_come_again(&self, id: TokenId) -> Result<bool> {
+        let Ok(tag) = RealmTag::from_bytes(id.tag()) else {
+            return Ok(false);
+        };
+        let Some(name) = self.realm_by_tag(tag).await? else {
+            return Ok(false);
+        };
+        let realm = match self.realm(&name).await {
+            Ok(Some(realm)) => realm,
+            Ok(None) => return Ok(false),
+            Err(error) => return unseen(error),
+        };
+        let held = match self.load::<TokenRecord>(&realm, id.bytes()).await {
+            Ok(Some(held)) => held,
+            Ok(None) => return Ok(false),
+            Err(error) => return unseen(error),
+        };
+        let now = self.now();
+        let over = held.record.grant.expires.is_some_and(|expires| now >= expires);
+        let began = held.record.grant.not_before.is_none_or(|begins| now >= begins);
+        if over || held.record.revoked.is_some() || (began && valid_at(&held.record.grant, &[], now).is_err()) {
+            return Ok(false);
+        }
+        match self.ancestry_holds(&realm, &held.record).await {
+            Ok(holds) => Ok(holds.is_ok()),
+            Err(error) => unseen(error),
+        }
+    }
+}
+
+/// What does not open is taken for somebody who comes again; a store that does not answer is an error.
+fn unseen(error: Error) -> Result<bool> {
+    match error {
+        Error::Unavailable { part: Part::Store, .. } => Err(error),
+        _ => Ok(true),
+    }
+}
