@@ -66,3 +66,6 @@ mod over_http;
 
 /// Answers that are lost on their way.
 mod lost_answers;
+
+/// Limits over several nodes.
+mod limits;
