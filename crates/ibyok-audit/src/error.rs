@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused something.
-    #[error("could not {action} `{}`", path.display())]
+    #[error("could not {action} `{}`: {source}", path.display())]
     Io {
         /// What was tried, as a verb.
         action: &'static str,
@@ -165,8 +165,12 @@ impl Error {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
+            let why = error.to_string();
+            // A message may have said its cause already.
+            if !text.ends_with(&why) {
+                text.push_str(": ");
+                text.push_str(&why);
+            }
             cause = error.source();
         }
         text

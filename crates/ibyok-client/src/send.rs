@@ -104,7 +104,11 @@ impl Ask<'_> {
         }
         let asked = match &failed.error {
             Error::Unreachable { .. } if !failed.slow => Duration::ZERO,
-            Error::Refused(problem) if problem.status == 503 => problem.retry_after.unwrap_or_default(),
+            Error::Refused(problem) if problem.status == 503 => match problem.retry_after.unwrap_or_default() {
+                // Who asks for more patience than there is here is not asked again too soon.
+                wait if wait > LONGEST_DELAY => return None,
+                wait => wait,
+            },
             _ => return None,
         };
         Some(

@@ -208,8 +208,14 @@ impl fmt::Display for Code {
     }
 }
 
+/// What of a key is too large where its record is: values are bounded one by one.
+const RECORD: &str = "the record with all its versions";
+
 /// How long a caller should wait before it asks again when a part is unavailable.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The same where the KEK refuses: a person has to do something first.
+const RETRY_AFTER_KEK: Duration = Duration::from_secs(60);
 
 impl Error {
     /// The stable word of this error.
@@ -249,7 +255,9 @@ impl Error {
             Error::InUse { .. } => {
                 "`rotate status` shows who reads what; wait for them, revoke the tokens of those that are gone, or force it with a reason"
             }
-            Error::TooLarge { what: "the record", .. } => "this key has too many large versions: use another name",
+            Error::TooLarge { what: RECORD, .. } => {
+                "its versions together are too large: `rotate destroy REF --version N` frees what a version that nobody needs takes"
+            }
             Error::TooLarge { .. } => "store a reference to the large thing instead",
             Error::Integrity { .. } => "restore the store from a backup, and find out who wrote to it",
             Error::Unavailable { part: Part::Store, .. } => {
@@ -266,12 +274,13 @@ impl Error {
         Some(text.to_owned())
     }
 
-    /// How long to wait before trying again, for what passes by itself.
+    /// How long to wait before trying again, where another try may end otherwise.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Error::Unavailable { .. } => Some(RETRY_AFTER),
             Error::Limited { retry_after, .. } => Some(*retry_after),
+            Error::Kek { .. } => Some(RETRY_AFTER_KEK),
             _ => None,
         }
     }
@@ -289,6 +298,10 @@ impl Error {
             what: format!("{kind} {} is not valid", quoted(given)),
             hint: Some(format!("it must be {form}")),
         }
+    }
+
+    pub(crate) fn too_many_versions(limit: usize) -> Self {
+        Error::TooLarge { what: RECORD, limit }
     }
 
     pub(crate) fn denied(limit: &'static str, reason: impl Into<String>) -> Self {
@@ -326,10 +339,7 @@ impl From<ibyok_storage::Error> for Error {
             Storage::Conflict => Error::Conflict {
                 what: "the record was changed by somebody else meanwhile".to_owned(),
             },
-            Storage::TooLarge { limit, .. } => Error::TooLarge {
-                what: "the record",
-                limit,
-            },
+            Storage::TooLarge { limit, .. } => Error::TooLarge { what: RECORD, limit },
             Storage::Invalid { .. } | Storage::Refused { .. } | Storage::Newer { .. } => Error::Invalid {
                 what: error.to_string(),
                 hint: Some(error.hint().to_owned()),
@@ -420,7 +430,11 @@ mod tests {
     }
 
     #[test]
-    fn only_what_passes_by_itself_says_when_to_try_again() {
+    fn only_what_may_pass_says_when_to_try_again() {
+        let refused = Error::Kek {
+            source: "denied".into(),
+        };
+        assert!(refused.retry_after() > Error::unavailable(Part::Store, "down").retry_after());
         assert!(Error::unavailable(Part::Store, "down").retry_after().is_some());
         assert!(Error::Unauthenticated.retry_after().is_none());
     }

@@ -91,6 +91,7 @@ pub use model::mode::{Mode, ModeSource};
 pub use model::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 pub use model::review::{ReviewDone, ReviewedLog};
 pub use model::token::{AccessToken, Expiry, Issued, TokenInfo, TokenRequest, attenuate, token_id};
+pub use model::variable::runs_code;
 pub use model::which_version::WhichVersion;
 pub use model::write::{Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};
 pub use modes::EnvironmentMode;

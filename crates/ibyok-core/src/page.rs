@@ -79,10 +79,10 @@ impl<T: Serialize> Filling<T> {
     }
 }
 
-/// How long an item is as JSON; one that could not be written counts as a whole page.
-fn json_length(item: &impl Serialize) -> usize {
+/// How long an item is as JSON; one that could not be written is too long for anything.
+pub(crate) fn json_length(item: &impl Serialize) -> usize {
     let mut count = Count(0);
-    serde_json::to_writer(&mut count, item).map_or(PAGE_BYTES, |()| count.0)
+    serde_json::to_writer(&mut count, item).map_or(usize::MAX, |()| count.0)
 }
 
 /// Counts what is written.

@@ -192,6 +192,7 @@ fn with_new_version(
     if let Some(labels) = &write.labels {
         record.labels.clone_from(labels);
     }
+    record.has_room()?;
     Ok(record)
 }
 

@@ -185,3 +185,103 @@ async fn a_vault_that_cannot_be_made_leaves_no_kek_and_one_that_exists_keeps_its
     assert_eq!(keks(), 1);
     good.open("test", None).await.unwrap().close().await.unwrap();
 }
+
+#[test]
+fn without_a_home_every_place_that_is_needed_must_be_given() {
+    let root = tempfile::tempdir().unwrap();
+    let vault = root.path().to_str().unwrap();
+    let resolve = |variables: &[(&str, &str)]| {
+        let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        Settings::resolve(&Given::default(), &variables.collect(), &Locations::unknown())
+    };
+    for given in [
+        &[("IBYOK_VAULT", vault), ("IBYOK_KEK_FILE", "/kek")][..],
+        &[("IBYOK_VAULT", vault), ("IBYOK_KEK", "passphrase")],
+        &[
+            ("IBYOK_STORE", "redis://x"),
+            ("IBYOK_KEK", "aws-kms:k"),
+            ("IBYOK_AUDIT", "/log"),
+        ],
+    ] {
+        resolve(given).unwrap_or_else(|error| panic!("{given:?}: {error}"));
+    }
+    for missing in [
+        &[][..],
+        &[("IBYOK_VAULT", vault)],
+        &[("IBYOK_KEK_FILE", "/kek")],
+        &[("IBYOK_STORE", "redis://x"), ("IBYOK_KEK", "aws-kms:k")],
+    ] {
+        let said = resolve(missing).unwrap_err().to_string();
+        assert!(said.contains("--kek-file"), "{missing:?}: {said}");
+    }
+}
+
+#[test]
+fn the_stores_url_may_stand_in_a_file_of_ones_own() {
+    let root = tempfile::tempdir().unwrap();
+    let file = root.path().join("url");
+    let path = file.to_str().unwrap();
+    let locations = Locations::new(root.path().join("data"), root.path().join("config"));
+    let resolve = |variables: &[(&str, &str)], flags: &Given| {
+        let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        Settings::resolve(flags, &variables.collect(), &locations)
+    };
+    let named = [("IBYOK_STORE_FILE", path)];
+    let flags = Given::default();
+    let write = |text: &str, mode| {
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    write("postgres://me:SENT@db.internal/vault\n", 0o600);
+    assert_eq!(resolve(&named, &flags).unwrap().store_name(), "postgres");
+    let mut other = Given::default();
+    other.store = Some("redis://other".to_owned());
+    assert_eq!(
+        resolve(&named, &other).unwrap().store_name(),
+        "redis",
+        "a flag beats a variable"
+    );
+
+    let refused = |variables: &[(&str, &str)]| {
+        let error = resolve(variables, &flags).unwrap_err();
+        let said = format!("{error} {error:?} {:?}", error.hint());
+        assert_eq!(error.code(), ibyok_core::Code::Invalid, "{said}");
+        assert!(!said.contains("SENT"), "{said}");
+        said
+    };
+    assert!(refused(&[named[0], ("IBYOK_STORE", "file")]).contains("both"));
+    write("postgres://me:SENT@db.internal/vault\n", 0o644);
+    assert!(refused(&named).contains("chmod 600"));
+    for nothing in ["", " \n", "postgres://me:SENT@h/d\nand more"] {
+        write(nothing, 0o600);
+        assert!(refused(&named).contains("holds no URL"), "{nothing:?}");
+    }
+    refused(&[("IBYOK_STORE_FILE", "/nowhere/at/all")]);
+}
+
+#[tokio::test]
+async fn a_log_that_others_can_read_is_refused_with_what_to_do() {
+    let home = tempfile::tempdir().unwrap();
+    let settings = resolve(home.path(), &Given::default(), &[]).unwrap();
+    let (vault, _) = settings.create("os:me@here", None).await.unwrap();
+    vault.close().await.unwrap();
+    for (mode, refused) in [
+        (0o755, true),
+        (0o750, true),
+        (0o770, true),
+        (0o701, true),
+        (0o700, false),
+    ] {
+        std::fs::set_permissions(&settings.audit, std::fs::Permissions::from_mode(mode)).unwrap();
+        match settings.open("os:me@here", None).await {
+            Ok(vault) => {
+                vault.close().await.unwrap();
+                assert!(!refused, "{mode:o}");
+            }
+            Err(error) => {
+                assert!(refused && error.code() == Code::Invalid, "{mode:o}: {error}");
+                assert!(error.hint().unwrap().starts_with("chmod 700 "), "{error}");
+            }
+        }
+    }
+}

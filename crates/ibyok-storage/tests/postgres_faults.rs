@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use ibyok_storage::{ChangeNumber, Durability, Error, Expect, PostgresOptions, PostgresStore, Result, Store, open};
 use tokio::task::JoinSet;
 
-use self::faults::{Backend, hides, history, id, is_unavailable, put, recovers, replies, timed};
+use self::faults::{Backend, hides, id, is_unavailable, put, recovers, timed};
 use self::servers::postgres::{PASSWORD, Postgres};
 use self::servers::tls::Certificates;
 
@@ -30,6 +30,22 @@ impl Backend for Postgres {
         self.port()
     }
 
+    fn kill(&mut self) {
+        self.kill();
+    }
+
+    fn restart(&mut self) {
+        self.restart();
+    }
+
+    fn freeze(&self) {
+        self.freeze();
+    }
+
+    fn thaw(&self) {
+        self.thaw();
+    }
+
     async fn open(&self, port: u16, place: &str) -> Result<Arc<dyn Store>> {
         open(&format!("{}&schema={place}", self.url_at(port))).await
     }
@@ -39,123 +55,7 @@ async fn fresh(server: &Postgres, place: &str) -> Arc<dyn Store> {
     server.open(server.port(), place).await.unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn replies_in_single_bytes_are_put_together() {
-    replies::replies_in_single_bytes_are_put_together(&*SHARED).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slow_reply_is_waited_for_until_the_deadline() {
-    replies::a_slow_reply_is_waited_for_until_the_deadline(&*SHARED).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_silent_connection_keeps_nobody() {
-    replies::a_silent_connection_keeps_nobody(&*SHARED).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_put_that_is_cut_off_is_not_done_twice() {
-    let cuts = replies::a_put_that_is_cut_off_is_not_done_twice(&*SHARED).await;
-    println!("{cuts} places cut");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn connecting_may_be_cut_off_anywhere() {
-    let cuts = replies::connecting_may_be_cut_off_anywhere(&*SHARED).await;
-    println!("{cuts} places cut");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_reply_does_no_harm() {
-    let flips = replies::a_damaged_reply_does_no_harm(&*SHARED).await;
-    println!("{flips} bits flipped");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn another_requests_reply_is_noticed() {
-    replies::another_requests_reply_is_noticed(&*SHARED).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn callers_that_go_away_leave_no_answers_behind() {
-    replies::callers_that_go_away_leave_no_answers_behind(&*SHARED).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_many_writers_one_replaces_each_revision() {
-    history::of_many_writers_one_replaces_each_revision(&*SHARED).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_killed_frozen_or_not_there_is_unavailable_and_found_again() {
-    let mut server = Postgres::start(&[]);
-    let store = fresh(&server, "killed").await;
-    put(&*store, 1, b"kept").await;
-
-    server.kill();
-    let (opened, _) = timed(server.open(server.port(), "killed")).await;
-    assert!(is_unavailable(&opened), "down at the start");
-    assert!(is_unavailable(&timed(store.get(&id(1))).await.0));
-    assert!(is_unavailable(&timed(store.put(&id(2), b"x", Expect::Absent)).await.0));
-    assert!(is_unavailable(&timed(store.changes(ChangeNumber::default())).await.0));
-    assert!(is_unavailable(&timed(store.check()).await.0));
-    server.restart();
-    recovers(&*store, &id(1), b"kept").await;
-
-    server.freeze();
-    let mut calls = JoinSet::new();
-    for number in 0..20 {
-        let store = Arc::clone(&store);
-        calls.spawn(async move { is_unavailable(&timed(store.get(&id(number))).await.0) });
-    }
-    assert!(calls.join_all().await.into_iter().all(|unavailable| unavailable));
-    server.thaw();
-    recovers(&*store, &id(1), b"kept").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn acknowledged_writes_survive_a_kill_at_any_time() {
-    let mut server = Postgres::start(&[]);
-    let store = fresh(&server, "acknowledged").await;
-    let mut acknowledged = Vec::new();
-    for round in 0..2_u16 {
-        let mut writers = JoinSet::new();
-        for writer in 0..8_u16 {
-            let store = Arc::clone(&store);
-            writers.spawn(async move {
-                let mut done = Vec::new();
-                for number in 0.. {
-                    let number = round * 8000 + writer * 1000 + number;
-                    match store.put(&id(number), &number.to_be_bytes(), Expect::Absent).await {
-                        Ok(revision) => done.push((number, revision)),
-                        Err(error) => {
-                            assert!(matches!(error, Error::Unavailable { .. }), "{error}");
-                            return done;
-                        }
-                    }
-                }
-                done
-            });
-        }
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        server.kill();
-        acknowledged.extend(writers.join_all().await.into_iter().flatten());
-        server.restart();
-    }
-    assert!(acknowledged.len() > 30, "only {} writes", acknowledged.len());
-    for (number, revision) in acknowledged {
-        let stored = store
-            .get(&id(number))
-            .await
-            .unwrap()
-            .expect("an acknowledged write is lost");
-        assert_eq!(
-            (stored.bytes, stored.revision),
-            (number.to_be_bytes().to_vec(), revision)
-        );
-    }
-}
+faults::survived_by_every_server!(Postgres);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ended_sessions_are_not_noticed_by_those_who_read() {
@@ -244,9 +144,17 @@ async fn a_server_without_a_free_connection_is_unavailable_until_there_is_one() 
         let store = Arc::clone(&store);
         calls.spawn(async move { timed(store.get(&id(1))).await.0 });
     }
+    let mut served = 0;
     for answer in calls.join_all().await {
-        assert!(answer.is_ok() || is_unavailable(&answer), "{answer:?}");
+        match answer {
+            Ok(stored) => {
+                assert_eq!(stored.expect("the record is there").bytes, b"kept");
+                served += 1;
+            }
+            refused => assert!(is_unavailable(&refused), "{refused:?}"),
+        }
     }
+    assert!(served > 0, "the connections that it holds serve nobody");
     drop(others);
     server.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()");
     recovers(&*store, &id(1), b"kept").await;

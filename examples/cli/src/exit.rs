@@ -28,6 +28,8 @@ pub enum Exit {
     NotExecutable,
     /// 127: `run`'s program is not there.
     NoProgram,
+    /// 141: nobody reads the output any more. As of a program that SIGPIPE ends, and as quietly.
+    NotRead,
 }
 
 impl Exit {
@@ -45,6 +47,7 @@ impl Exit {
             Exit::NotStarted => 125,
             Exit::NotExecutable => 126,
             Exit::NoProgram => 127,
+            Exit::NotRead => 141,
         }
     }
 }
@@ -57,8 +60,7 @@ impl From<&Error> for Exit {
             Error::NotStarted(_) => Exit::NotStarted,
             Error::NotExecutable { .. } => Exit::NotExecutable,
             Error::NoProgram { .. } => Exit::NoProgram,
-            // Whoever reads our output has read enough: no failure of ours.
-            Error::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+            Error::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::NotRead,
             Error::Vault(_) | Error::Server(_) | Error::Failed { .. } | Error::Output(_) => match error.code() {
                 "invalid" | "too_large" | "unsupported_media" | "method" | "timeout" => Exit::Usage,
                 "unauthenticated" | "denied" => Exit::NotAllowed,
@@ -116,6 +118,13 @@ mod tests {
         assert_eq!(exit(E::Conflict { what: "x".to_owned() }), 1);
         assert_eq!(exit(E::Integrity { what: "x".to_owned() }), 5);
         assert_eq!(exit(E::Kek { source: "x".into() }), 5);
+    }
+
+    #[test]
+    fn an_output_that_nobody_reads_is_as_if_the_signal_had_come() {
+        let error = |kind| Exit::from(&Error::Output(io::Error::from(kind))).code();
+        assert_eq!(error(io::ErrorKind::BrokenPipe), 141);
+        assert_eq!(error(io::ErrorKind::StorageFull), 1);
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn work(cli: Cli, environment: &BTreeMap<String, String>, io: &mut Io) -> Result
 
 fn report(error: &Error, json: bool, io: &mut Io) -> Exit {
     let exit = Exit::from(error);
-    if exit == Exit::Done {
+    if exit == Exit::NotRead {
         return exit;
     }
     let (what, hint) = (error.to_string(), error.hint());

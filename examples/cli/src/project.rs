@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ibyok_core::{EnvironmentName, KeyRef};
+use ibyok_core::{EnvironmentName, KeyRef, runs_code};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
@@ -108,41 +108,8 @@ pub(crate) fn check_variable(variable: &str) -> Result<(), String> {
     if !first || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         return Err(format!("`{}` is no name of a variable", crate::show::clean(variable)));
     }
-    let named = [
-        "PATH",
-        "IFS",
-        "ENV",
-        "BASH_ENV",
-        "BASHOPTS",
-        "SHELLOPTS",
-        "PROMPT_COMMAND",
-        "PS4",
-        "SHELL",
-        "HOME",
-        "NODE_OPTIONS",
-        "NODE_PATH",
-        "PERL5OPT",
-        "PERL5LIB",
-        "RUBYOPT",
-        "RUBYLIB",
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "PYTHONSTARTUP",
-        "JAVA_TOOL_OPTIONS",
-        "JDK_JAVA_OPTIONS",
-        "_JAVA_OPTIONS",
-        "GIT_ASKPASS",
-        "GIT_EXEC_PATH",
-        "GIT_SSH",
-        "GIT_SSH_COMMAND",
-        "GCONV_PATH",
-        "EDITOR",
-        "PAGER",
-    ];
-    let prefixed = ["LD_", "DYLD_", "IBYOK_", "GIT_CONFIG"];
     let upper = variable.to_ascii_uppercase();
-    let steers = named.contains(&upper.as_str()) || prefixed.iter().any(|prefix| upper.starts_with(prefix));
-    if steers || upper.ends_with("_PROXY") {
+    if runs_code(variable) || upper.starts_with("IBYOK_") || upper.ends_with("_PROXY") {
         return Err(format!(
             "`{variable}`, which decides what a program runs or where it connects"
         ));
@@ -195,6 +162,27 @@ mod tests {
         }
         let long = format!("# {}", "x".repeat(70_000));
         assert!(reading(&long).is_err());
+    }
+
+    #[test]
+    fn no_variable_that_runs_code_or_leads_elsewhere_is_set_for_a_program() {
+        for bad in [
+            "GIT_EDITOR",
+            "GIT_PAGER",
+            "GIT_PROXY_COMMAND",
+            "GIT_EXTERNAL_DIFF",
+            "GIT_TEMPLATE_DIR",
+            "GIT_CONFIG_COUNT",
+            "GIT_EXEC_PATH",
+            "LOCPATH",
+            "KUBECONFIG",
+            "LESSOPEN",
+            "Https_Proxy",
+            "IBYOK_TOKEN",
+        ] {
+            assert!(check_variable(bad).is_err(), "{bad}");
+        }
+        assert_eq!(check_variable("OPENAI_API_KEY"), Ok(()));
     }
 
     #[test]

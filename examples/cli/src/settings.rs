@@ -24,7 +24,7 @@ pub(crate) fn resolve(globals: &Globals, environment: &Environment) -> Result<Se
 /// # Errors
 /// As [`resolve`].
 pub(crate) fn resolve_given(given: &Given, environment: &Environment) -> Result<Settings> {
-    Ok(Settings::resolve(given, environment, &locations(environment)?)?)
+    Ok(Settings::resolve(given, environment, &locations(environment))?)
 }
 
 /// What the flags say.
@@ -63,7 +63,7 @@ fn holds_password(url: &str) -> bool {
 }
 
 /// The platform's directories for this user, as the environment that was handed in says.
-fn locations(environment: &Environment) -> Result<Locations> {
+fn locations(environment: &Environment) -> Locations {
     let set = |name: &str| {
         environment
             .get(name)
@@ -76,13 +76,8 @@ fn locations(environment: &Environment) -> Result<Locations> {
     let config = set("XDG_CONFIG_HOME").or_else(|| below(".config"));
     let data = data.or_else(|| platform.as_ref().map(BaseStrategy::data_dir));
     let config = config.or_else(|| platform.as_ref().map(BaseStrategy::config_dir));
-    match (data, config) {
-        (Some(data), Some(config)) => Ok(Locations::new(data, config)),
-        _ => Err(Error::usage(
-            "the home directory is not known",
-            "set HOME, or give `--vault` and `--kek-file`",
-        )),
-    }
+    let none = Locations::unknown();
+    Locations::new(data.unwrap_or(none.data), config.unwrap_or(none.config))
 }
 
 /// Asks for the passphrase, where there is a terminal to ask on.

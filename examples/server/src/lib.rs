@@ -47,6 +47,7 @@ mod logging;
 mod options;
 mod problem;
 mod query;
+mod ready;
 mod router;
 mod routes;
 mod run;

@@ -9,12 +9,14 @@ use ibyok_core::Vault;
 use crate::gate;
 use crate::options::Options;
 use crate::problem::Problem;
+use crate::ready::Readiness;
 use crate::routes::{external, health, incidents, keys, limits, modes, review, rotation, tokens, usage, values};
 
 /// What every handler shares.
 pub(crate) struct Shared {
     pub(crate) vault: Vault,
     pub(crate) options: Options,
+    pub(crate) readiness: Readiness,
 }
 
 /// A path, the methods that it has in the words of `Allow`, and who handles them.
@@ -23,7 +25,11 @@ type Route = (&'static str, &'static str, MethodRouter<Arc<Shared>>);
 /// The HTTP interface of a vault, to be served by [`serve`](crate::serve()), nested into another program, or called without a
 /// socket. Without [`serve`](crate::serve()), the client's address is unknown.
 pub fn router(vault: Vault, options: Options) -> Router {
-    let shared = Arc::new(Shared { vault, options });
+    let shared = Arc::new(Shared {
+        vault,
+        options,
+        readiness: Readiness::default(),
+    });
     let mut router = Router::new();
     for (path, allow, methods) in interface() {
         // HEAD is refused: what it says about a value would have to be retrieved, and recorded, to be true.

@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use etcetera::{BaseStrategy, HomeDirError};
+use etcetera::BaseStrategy;
 use ibyok_core::Vault;
-use ibyok_core::settings::{KekChoice, Locations, Settings};
+use ibyok_core::settings::{Locations, Settings};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -25,9 +25,6 @@ use crate::serve::serve;
 
 /// How many connections may wait in the kernel to be accepted.
 const WAITING: u32 = 1024;
-
-/// Stands for the usual places where there are none: nothing is there, and nobody can make it.
-const NO_HOME: &str = "/proc/no-home";
 
 /// A server that was started in this process, and serves until it is stopped or dropped.
 #[derive(Debug)]
@@ -150,28 +147,11 @@ fn serve_until_stopped(args: &Args, environment: &BTreeMap<String, String>) -> R
 }
 
 fn settings(args: &Args, environment: &BTreeMap<String, String>) -> Result<Settings> {
-    match etcetera::choose_base_strategy() {
-        Ok(base) => {
-            let locations = Locations::new(base.data_dir(), base.config_dir());
-            Ok(Settings::resolve(&args.given(), environment, &locations)?)
-        }
-        Err(error) => settings_without_home(args, environment, error),
-    }
-}
-
-/// Without a home directory there are no usual places, which is wrong only where one of them is needed.
-fn settings_without_home(args: &Args, environment: &BTreeMap<String, String>, error: HomeDirError) -> Result<Settings> {
-    let settings = Settings::resolve(&args.given(), environment, &Locations::new(NO_HOME, NO_HOME))?;
-    let needed = settings.store_name().starts_with(NO_HOME)
-        || settings.audit.starts_with(NO_HOME)
-        || settings.kek == KekChoice::Local(None);
-    if needed {
-        return Err(Error::Process {
-            what: "there is no home directory; say where the vault and its KEK are with `--vault` and `--kek-file`",
-            source: io::Error::other(error),
-        });
-    }
-    Ok(settings)
+    let locations = etcetera::choose_base_strategy().map_or_else(
+        |_| Locations::unknown(),
+        |base| Locations::new(base.data_dir(), base.config_dir()),
+    );
+    Ok(Settings::resolve(&args.given(), environment, &locations)?)
 }
 
 /// Plain HTTP stays on this machine, unless it is said by name that it may leave it or that a proxy is in front.
@@ -222,37 +202,4 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
             std::process::exit(1);
         });
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_a_home_every_place_that_is_needed_must_be_given() {
-        let root = tempfile::tempdir().unwrap();
-        let vault = root.path().to_str().unwrap();
-        let resolve = |args: &[&str], variables: &[(&str, &str)]| {
-            let args = Args::parse_from([&["ibyok-server"], args].concat());
-            let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-            settings_without_home(&args, &variables.collect(), HomeDirError)
-        };
-        for given in [
-            &["--vault", vault, "--kek-file", "/kek"][..],
-            &["--vault", vault, "--kek", "passphrase"],
-            &["--store", "redis://x", "--kek", "aws-kms:k", "--audit", "/log"],
-        ] {
-            resolve(given, &[]).unwrap_or_else(|error| panic!("{given:?}: {error}"));
-        }
-        resolve(&[], &[("IBYOK_VAULT", vault), ("IBYOK_KEK_FILE", "/kek")]).unwrap();
-        for missing in [
-            &[][..],
-            &["--vault", vault],
-            &["--kek-file", "/kek"],
-            &["--store", "redis://x", "--kek", "aws-kms:k"],
-        ] {
-            let said = resolve(missing, &[]).unwrap_err().to_string();
-            assert!(said.contains("--kek-file"), "{missing:?}: {said}");
-        }
-    }
 }

@@ -13,6 +13,9 @@ use super::which_version::WhichVersion;
 use crate::error::Error;
 use crate::limits::LimitInForce;
 
+/// How long a record may get by its versions, in bytes of JSON: a megabyte below what every store takes.
+const FULL: usize = ibyok_storage::MAX_RECORD - (1 << 20);
+
 /// What a version is for, beside its marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -232,6 +235,15 @@ impl KeyRecord {
             }),
             _ => Ok(found),
         }
+    }
+
+    /// Refuses one that one more version made too large. What a later change of state adds must always fit: a version that leaked
+    /// has to be stopped, however full the record is.
+    pub(crate) fn has_room(&self) -> Result<(), Error> {
+        if crate::page::json_length(self) <= FULL {
+            return Ok(());
+        }
+        Err(Error::too_many_versions(FULL))
     }
 
     /// Everything but the value.

@@ -11,6 +11,7 @@ pub(crate) mod name;
 pub(crate) mod review;
 pub(crate) mod settings;
 pub(crate) mod token;
+pub(crate) mod variable;
 pub(crate) mod which_version;
 pub(crate) mod write;
 

@@ -7,6 +7,7 @@ use ibyok_policy::Rate;
 use serde::Serialize;
 
 use super::name::{FieldName, KeyId};
+use super::variable::runs_code;
 use crate::error::{Error, Result};
 
 /// The largest value, in bytes.
@@ -198,42 +199,6 @@ fn check_facts(provider: Option<&str>, variable: Option<&str>) -> Result<()> {
         }
     }
     variable.map_or(Ok(()), check_variable)
-}
-
-/// Variables that decide which code a shell, a loader or an interpreter runs: whoever may write a key must not choose that for
-/// every program that is run with the environment's keys.
-fn runs_code(variable: &str) -> bool {
-    const NAMES: [&str; 24] = [
-        "BASHOPTS",
-        "BASH_ENV",
-        "ENV",
-        "GCONV_PATH",
-        "GIT_ASKPASS",
-        "GIT_EXEC_PATH",
-        "GIT_SSH",
-        "GIT_SSH_COMMAND",
-        "IFS",
-        "JAVA_TOOL_OPTIONS",
-        "JDK_JAVA_OPTIONS",
-        "NODE_OPTIONS",
-        "NODE_PATH",
-        "PATH",
-        "PERL5LIB",
-        "PERL5OPT",
-        "PROMPT_COMMAND",
-        "PS4",
-        "PYTHONHOME",
-        "PYTHONPATH",
-        "PYTHONSTARTUP",
-        "RUBYLIB",
-        "RUBYOPT",
-        "SHELLOPTS",
-    ];
-    let upper = variable.to_ascii_uppercase();
-    let prefixed = ["DYLD_", "LD_", "GIT_CONFIG", "_JAVA_OPTIONS"]
-        .iter()
-        .any(|prefix| upper.starts_with(prefix));
-    prefixed || NAMES.contains(&upper.as_str())
 }
 
 /// Refuses what no key may be called in a program's environment.

@@ -57,6 +57,7 @@ impl Session {
                 .versions
                 .push(seal_version(&permit, number, Role::Pending, write, &stamp)?);
             record.last_version = number;
+            record.has_room()?;
             let written = Written {
                 reference: permit.label(),
                 id: permit.id,

@@ -38,6 +38,17 @@ pub(super) fn check(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a directory that another user owns or that others may look into; one that is not there is made later.
+pub(super) fn check_hidden(path: &Path) -> Result<()> {
+    check(path)?;
+    let hidden = std::fs::metadata(path).map_or(true, |meta| meta.mode() & 0o077 == 0);
+    if hidden {
+        return Ok(());
+    }
+    let what = format!("`{}` can be read by other users", path.display());
+    Err(Error::invalid(what, format!("chmod 700 '{}'", path.display())))
+}
+
 /// Refuses a file that another user owns or that others may write to.
 pub(super) fn check_owned(path: &Path) -> Result<()> {
     let meta = std::fs::metadata(path).map_err(|error| failed(path, &error))?;

@@ -1,6 +1,7 @@
 //! What one source says: flags, variables or the file. All three have the same names.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use ibyok_audit::review::Thresholds;
@@ -80,6 +81,39 @@ impl Given {
             prod_mock_allowed: guardrail("PROD_MOCK_ALLOWED"),
             review: None,
         }
+    }
+
+    /// The same with the store's URL from a file, where the variable `IBYOK_STORE_FILE` names one: so that its password stands in
+    /// no environment.
+    pub(crate) fn with_store_from(mut self, path: Option<&String>) -> Result<Self> {
+        let Some(path) = path.filter(|path| !path.is_empty()) else {
+            return Ok(self);
+        };
+        if self.store.is_some() {
+            return Err(Error::invalid(
+                "both `IBYOK_STORE` and `IBYOK_STORE_FILE` are set",
+                "set the one that is meant",
+            ));
+        }
+        let unreadable = |error: std::io::Error| {
+            Error::invalid(
+                format!("`{path}`, which `IBYOK_STORE_FILE` names, cannot be read: {error}"),
+                "it holds the store's URL, on one line",
+            )
+        };
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        super::directory::check_private(Path::new(path))?;
+        let mut text = String::new();
+        file.take(FILE_MAX).read_to_string(&mut text).map_err(unreadable)?;
+        let url = text.trim();
+        if url.is_empty() || url.contains(char::is_whitespace) {
+            return Err(Error::invalid(
+                format!("`{path}`, which `IBYOK_STORE_FILE` names, holds no URL"),
+                "it holds the store's URL, on one line",
+            ));
+        }
+        self.store = Some(url.to_owned());
+        Ok(self)
     }
 
     /// What a file says; nothing if there is none.

@@ -51,6 +51,12 @@ use crate::vault::Vault;
 /// Where the server listens unless told otherwise.
 const LISTEN: &str = "127.0.0.1:8420";
 
+/// Stands for the usual places where there are none: nothing is there, and nobody can make it.
+const NO_HOME: &str = "/proc/no-home";
+
+/// The variable that names a file with the store's URL in it.
+const STORE_FILE: &str = "IBYOK_STORE_FILE";
+
 /// The file of settings in a vault's directory.
 pub(crate) const FILE: &str = "vault.toml";
 
@@ -71,6 +77,12 @@ impl Locations {
             data: data.into(),
             config: config.into(),
         }
+    }
+
+    /// There are none, since there is no home directory: then every place that is needed must be given.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Locations::new(NO_HOME, NO_HOME)
     }
 }
 
@@ -121,11 +133,11 @@ impl Settings {
     /// Resolves what flags, the environment and the vault's own file say.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the setting and where it came from: an unknown key in the file, a value that does not parse, or a
-    /// setting of a thing that is not built.
+    /// [`Error::Invalid`] naming the setting and where it came from: an unknown key in the file, a value that does not parse, a
+    /// setting of a thing that is not built, or a place that is needed where there is no home directory.
     pub fn resolve(flags: &Given, environment: &BTreeMap<String, String>, locations: &Locations) -> Result<Self> {
         refuse_password_in_flag(flags)?;
-        let above = flags.or(&Given::from_environment(environment));
+        let above = flags.or(&Given::from_environment(environment).with_store_from(environment.get(STORE_FILE))?);
         let directory = above
             .vault
             .clone()
@@ -135,7 +147,7 @@ impl Settings {
         let file = Given::from_file(&directory.join(FILE))?;
         let all = above.or(&file);
         let (audit, audit_to_stdout) = audit_places(all.audit.as_deref(), &directory)?;
-        Ok(Settings {
+        let settings = Settings {
             kek: KekChoice::resolve(&all)?,
             audit,
             audit_to_stdout,
@@ -155,7 +167,23 @@ impl Settings {
             store: all.store.filter(|store| store != "file"),
             directory,
             config: locations.config.join("ibyok"),
-        })
+        };
+        settings.refuse_no_home()?;
+        Ok(settings)
+    }
+
+    /// Without a home directory there are no usual places, which is wrong only where one of them is needed.
+    fn refuse_no_home(&self) -> Result<()> {
+        let needed = self.store.is_none() && self.directory.starts_with(NO_HOME)
+            || self.audit.starts_with(NO_HOME)
+            || self.config.starts_with(NO_HOME) && self.kek == KekChoice::Local(None);
+        if needed {
+            return Err(Error::invalid(
+                "there is no home directory; say where the vault and its KEK are with `--vault` and `--kek-file`",
+                "or set HOME",
+            ));
+        }
+        Ok(())
     }
 
     /// Opens the vault that exists there. `passphrase` is asked where the KEK is one and no file holds it.
@@ -261,6 +289,10 @@ impl Settings {
         // A vault whose store is elsewhere has a directory for its log at least.
         if self.audit.parent() == Some(self.directory.as_path()) {
             directory::make(&self.directory)?;
+        }
+        // It says who uses which key, and from where. What is not even a directory the sink itself refuses, by what it is.
+        if self.audit.is_dir() {
+            directory::check_hidden(&self.audit)?;
         }
         Ok(FileSink::builder(&self.audit)
             .durability(self.durability)

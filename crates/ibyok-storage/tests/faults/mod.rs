@@ -11,6 +11,7 @@
 )]
 
 pub mod history;
+pub mod outages;
 pub mod replies;
 
 use std::future::Future;
@@ -23,11 +24,52 @@ use ibyok_storage::{Collection, Error, Expect, Kind, RecordId, Result, Revision,
 /// How long any call may take: the deadline, and a little for a busy machine.
 pub const AT_MOST: Duration = Duration::from_millis(3500);
 
+/// One test for each promise that every server's store keeps. What leaves the server as it is shares `SHARED`.
+macro_rules! survived_by_every_server {
+    ($server:ident) => {
+        $crate::faults::survived_by_every_server! { @SHARED replies
+            replies_in_single_bytes_are_put_together a_slow_reply_is_waited_for_until_the_deadline a_silent_connection_keeps_nobody
+            a_put_that_is_cut_off_is_not_done_twice connecting_may_be_cut_off_anywhere a_damaged_reply_does_no_harm
+            another_requests_reply_is_noticed callers_that_go_away_leave_no_answers_behind
+        }
+        $crate::faults::survived_by_every_server! { @SHARED history of_many_writers_one_replaces_each_revision }
+        $crate::faults::survived_by_every_server! { @OWN $server
+            a_server_that_is_killed_frozen_or_not_there_is_unavailable_and_found_again
+            acknowledged_writes_survive_a_kill_at_any_time
+        }
+    };
+    (@SHARED $module:ident $($promise:ident)+) => {
+        $(#[tokio::test(flavor = "multi_thread")]
+        async fn $promise() {
+            println!("{:?}", $crate::faults::$module::$promise(&*SHARED).await);
+        })+
+    };
+    (@OWN $server:ident $($promise:ident)+) => {
+        $(#[tokio::test(flavor = "multi_thread")]
+        async fn $promise() {
+            $crate::faults::outages::$promise(&mut $server::start(&[])).await;
+        })+
+    };
+}
+pub(crate) use survived_by_every_server;
+
 /// A server with a way to open a store on it, directly or through a proxy.
 #[async_trait]
 pub trait Backend: Sync {
     /// Where the server listens.
     fn port(&self) -> u16;
+
+    /// Ends the server as a loss of power would.
+    fn kill(&mut self);
+
+    /// Starts it again on the same port with the same data.
+    fn restart(&mut self);
+
+    /// Stops it with SIGSTOP: it takes connections, and answers nothing.
+    fn freeze(&self);
+
+    /// Lets it go on.
+    fn thaw(&self);
 
     /// Opens the store called `place` through this port.
     async fn open(&self, port: u16, place: &str) -> Result<Arc<dyn Store>>;

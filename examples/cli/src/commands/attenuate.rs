@@ -68,7 +68,18 @@ fn restriction(args: &Args) -> Result<Restriction> {
         )?);
     }
     if let Some(when) = &args.expires {
-        restriction.expires = Some(time::ahead(when, Timestamp::now())?);
+        let now = Timestamp::now();
+        let at = time::ahead(when, now)?;
+        if at <= now {
+            return Err(Error::usage(
+                format!(
+                    "`--expires {}` is past: nobody could use the token",
+                    crate::show::clean(when)
+                ),
+                "give a time to come",
+            ));
+        }
+        restriction.expires = Some(at);
     }
     restriction.pending_only = args.pending_only;
     if restriction == Restriction::default() {

@@ -43,7 +43,7 @@ use crate::io::Io;
 #[command(name = "ibyok", version, about, max_term_width = 100, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not allowed, 4 no such thing, 5 the vault cannot \
-    serve, 10 done and there are findings; `run`: 125 not started, 126 not executable, 127 not found, else the program's own."
+    serve, 10 done and there are findings, 141 nobody read the output; `run`: 125 not started, 126 not executable, 127 not found, else the program's own."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

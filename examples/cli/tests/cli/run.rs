@@ -102,6 +102,15 @@ fn later_sources_win() {
 }
 
 #[test]
+fn a_file_that_sets_one_of_our_variables_is_refused_naming_it() {
+    let place = Place::new();
+    let file = place.write("x.env", "A=b\nIBYOK_TOKEN=ibyok_SENTINEL\n");
+    let done = place.ibyok(&run(&["--env-file", &file], sh("echo $A"))).fails(125);
+    assert!(done.out.is_empty() && done.err.contains("`IBYOK_TOKEN`"), "{done:?}");
+    assert!(!done.err.contains("SENTINEL"), "{done:?}");
+}
+
+#[test]
 fn our_own_variables_that_are_references_are_resolved() {
     let place = Place::with_key("dev/k", "v");
     place.set("dev/k", "w");

@@ -101,13 +101,35 @@ fn an_answer_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
-fn a_reader_that_has_read_enough_is_no_failure() {
-    let place = Place::new();
-    let mut child = place.ibyok(&["audit", "export"]).spawn();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+fn without_a_reader_every_verb_ends_as_the_signal_would_end_it_and_says_nothing() {
+    let place = Place::with_key("dev/k", "v");
+    for arguments in [
+        &["audit", "export"][..],
+        &["audit", "tail"],
+        &["get", "dev/k"],
+        &["keys", "list"],
+        &["--json", "keys", "show", "dev/k"],
+        &["export", "--env", "dev"],
+        &["status"],
+        &["whoami"],
+        &["envs", "list"],
+        &["tokens", "list"],
+        &["completions", "bash"],
+        &["man"],
+        &["--help"],
+        &["--json", "get", "dev/none"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut call = place.ibyok(arguments);
+        let output = call.command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
+        let output = output.output().unwrap();
+        // A refusal stays one: what went wrong counts more than who reads it.
+        let refused = arguments.contains(&"dev/none");
+        let code = if refused { 4 } else { 141 };
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+        assert!(refused || output.stderr.is_empty(), "{arguments:?}: {output:?}");
+    }
 }
 
 #[test]

@@ -79,6 +79,9 @@ fn a_token_is_narrowed_offline_and_never_widened() {
         .trim()
         .to_owned();
     place.ibyok(&["get", "dev/a"]).env("IBYOK_TOKEN", &narrower).ok();
+    for past in ["2020-01-01", "2020-01-01T00:00:00Z"] {
+        assert!(narrow(&token, &["--expires", past]).fails(2).out.is_empty(), "{past}");
+    }
     place.ibyok(&["get", "dev/b"]).env("IBYOK_TOKEN", &narrower).fails(3);
     let wide = narrow(&narrower, &["--key", "*", "--env", "prod", "--scope", "admin"])
         .ok()

@@ -30,7 +30,7 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
         audit: &'static str,
         lease: &'static str,
     }
-    let ready = shared.vault.ready().await;
+    let ready = shared.readiness.of(&shared.vault).await;
     let word = |name: &'static str, failure: &Option<String>| match failure {
         None => "ok",
         Some(failure) => {

@@ -137,6 +137,17 @@ fn file(path: &Path) -> Result<Sources> {
     let text = import::read_file(path, ENV_FILE_MAX)?;
     let parsed = dotenv::parse(&text)?;
     let sources = parsed.assignments.iter().map(|assignment| {
+        if assignment.variable.starts_with("IBYOK_") {
+            let what = format!(
+                "`{}` sets `{}`, which is ours and reaches no program",
+                crate::show::clean(&path.display().to_string()),
+                crate::show::clean(&assignment.variable)
+            );
+            return Err(Error::usage(
+                what,
+                "take it out of the file, and set it where `ibyok` is run",
+            ));
+        }
         let source = source(&assignment.variable, &assignment.value)?;
         Ok((assignment.variable.clone(), source))
     });

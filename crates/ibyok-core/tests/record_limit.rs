@@ -1,0 +1,85 @@
+//! One key is one record, and a record has a limit: what is said where its versions together reach it.
+
+use async_trait::async_trait;
+use ibyok_core::{Code, Durability, FileSink, KeyRef, LocalKek, MemoryStore, Secret, Store, Vault};
+use ibyok_storage::{
+    ChangeNumber, Changes, Collection, Error, Expect, Health, Limiter, RecordId, Result, Revision, Stored,
+};
+
+/// The limit of the store here, which real stores have at 16 MiB.
+const LIMIT: usize = 32 * 1024;
+
+/// A store whose records are small.
+#[derive(Debug)]
+struct Small(MemoryStore);
+
+#[async_trait]
+impl Store for Small {
+    async fn get(&self, id: &RecordId) -> Result<Option<Stored>> {
+        self.0.get(id).await
+    }
+
+    async fn put(&self, id: &RecordId, bytes: &[u8], expect: Expect) -> Result<Revision> {
+        if bytes.len() > LIMIT {
+            return Err(Error::too_large(LIMIT));
+        }
+        self.0.put(id, bytes, expect).await
+    }
+
+    async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>> {
+        self.0.list(collection, after, limit).await
+    }
+
+    async fn changes(&self, since: ChangeNumber) -> Result<Changes> {
+        self.0.changes(since).await
+    }
+
+    async fn wait(&self, since: ChangeNumber) -> Result<()> {
+        self.0.wait(since).await
+    }
+
+    async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()> {
+        self.0.delete(id, expect).await
+    }
+
+    async fn scrub(&self) -> Result<Option<String>> {
+        self.0.scrub().await
+    }
+
+    async fn check(&self) -> Result<Health> {
+        self.0.check().await
+    }
+
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        self.0.limiter()
+    }
+}
+
+#[tokio::test]
+async fn versions_that_fill_their_record_are_refused_with_what_frees_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let sink = FileSink::builder(scratch.path().join("audit")).durability(Durability::Written);
+    let builder = Vault::builder()
+        .store(Small(MemoryStore::new()))
+        .kek(LocalKek::generate().unwrap());
+    let vault = builder.audit(sink.open().await.unwrap()).create().await.unwrap();
+    let operator = vault.operator("os:test@here");
+    let key: KeyRef = "dev/large".parse().unwrap();
+    let mut written = 0;
+    let refused = loop {
+        match operator.set_key(&key, Secret::copy_of(&[b'x'; 4096])).await {
+            Ok(_) => written += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!((2..8).contains(&written), "{written} versions of 4 KiB in 32");
+    assert_eq!(refused.code(), Code::TooLarge, "{refused}");
+    assert!(refused.to_string().contains("all its versions"), "{refused}");
+    assert!(refused.hint().unwrap().contains("rotate destroy"), "{refused:?}");
+
+    // It is served as before, may be changed, and taken away.
+    assert_eq!(operator.retrieve(&key).await.unwrap().info().version, written);
+    operator.disable_key(&key).await.unwrap();
+    operator.remove_key(&key).await.unwrap();
+    operator.set_key(&key, Secret::copy_of(b"y")).await.unwrap();
+}

@@ -1,0 +1,31 @@
+//! Whether the vault can serve, asked of its parts at most once a second however many ask.
+
+use std::time::Duration;
+
+use ibyok_core::{Ready, Vault};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// How long an answer is given again.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What was last found, and when it was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Readiness(Mutex<Option<(Instant, Ready)>>);
+
+impl Readiness {
+    /// The answer of the last second, or a new one. Whoever comes while the parts are asked waits for that one answer: anybody may
+    /// ask, and must not keep the store busy.
+    pub(crate) async fn of(&self, vault: &Vault) -> Ready {
+        let mut last = self.0.lock().await;
+        if let Some((at, ready)) = last.as_ref()
+            && at.elapsed() < FRESH
+        {
+            return ready.clone();
+        }
+        let asked = Instant::now();
+        let ready = vault.ready().await;
+        *last = Some((asked, ready.clone()));
+        ready
+    }
+}
