@@ -126,7 +126,6 @@ const STEPS: &[(&[&str], &str)] = &[
     (&["tokens", "rotate", "self", "--grace", "1h"], ""),
     (&["tokens", "rotate", "self"], ""),
     (&["tokens", "review"], ""),
-    (&["tokens", "issue", "canary", "--env", "prod", "--pending-only"], ""),
     (&["tokens", "revoke", "--name", "nobody-*"], ""),
     (&["--yes", "tokens", "revoke", "self"], ""),
 ];
