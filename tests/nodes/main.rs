@@ -46,6 +46,9 @@ mod silence;
 /// Replies that belong to other requests.
 mod mixed_up;
 
+/// What each node counted adds up.
+mod usage;
+
 /// Many writers of one key.
 mod writers;
 

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use ibyok_tests::{Dice, Home, Oracle, Request, Server};
+use ibyok_tests::{Dice, Home, Oracle, Request, Server, audit_lines};
 
 use crate::home_with_vault;
 
@@ -27,11 +27,28 @@ fn a_server_that_is_killed_loses_nothing_that_it_acknowledged() {
         all.nothing_released_without_its_line(&home);
     }
     all.check(&home);
+    usage_is_what_the_log_says(&home);
     println!(
         "server: {ROUNDS} kills, {writes} writes acknowledged, {} values received; lost 0, without a line 0",
         all.values()
     );
     assert!(writes > 0 && all.values() > 0, "the server was never killed at work");
+}
+
+/// However often the server was killed: each retrieval that is on the log is counted, and none twice.
+fn usage_is_what_the_log_says(home: &Home) {
+    let usage = home.ibyok(["usage", "--by", "env", "--json"]).run().done().json();
+    let items = usage["items"].as_array().expect("items");
+    let sum = |field: &str| -> u64 { items.iter().filter_map(|item| item[field].as_u64()).sum() };
+    let lines = audit_lines(&home.vault().join("audit"));
+    let on_log = |outcome: &str| {
+        let uses = lines
+            .iter()
+            .filter(|line| ["key.retrieve", "key.export"].contains(&line.text("action")));
+        uses.filter(|line| line.text("outcome") == outcome).count() as u64
+    };
+    assert!(on_log("allowed") > 0);
+    assert_eq!((sum("allowed"), sum("failed")), (on_log("allowed"), on_log("failed")));
 }
 
 /// Readers and writers at a server that dies after a while, and what they saw.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Usage;
 use super::books::{Add, Books};
+use super::forget::FIRST;
 use super::mark::Mark;
 use super::rollup::Subject;
 use super::sign::OwnSign;
@@ -32,6 +33,7 @@ const AT_MOST: Duration = Duration::from_secs(2);
 /// Adds counts to the store as long as the vault lives.
 pub(crate) async fn keep_counts(vault: Weak<Inner>, usage: Arc<Usage>) {
     let mut next = Instant::now();
+    let mut forget = next + FIRST;
     loop {
         // Woken by the first count after a flush; now and then it looks whether the vault is still there.
         drop(tokio::time::timeout(EVERY, usage.counting.noted.notified()).await);
@@ -42,6 +44,9 @@ pub(crate) async fn keep_counts(vault: Weak<Inner>, usage: Arc<Usage>) {
         let Some(inner) = vault.upgrade() else { return };
         if inner.closed.load(Ordering::Acquire) {
             return;
+        }
+        if Instant::now() >= forget {
+            forget = Instant::now() + inner.forget_old_counts().await;
         }
         if idle {
             continue;

@@ -9,6 +9,7 @@ mod caller;
 pub(crate) mod consumers;
 mod count;
 mod flush;
+mod forget;
 mod hook;
 mod mark;
 mod query;

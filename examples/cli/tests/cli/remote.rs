@@ -94,6 +94,14 @@ fn a_server_answers_the_same_verbs_by_token() {
     );
     let list = at(&["keys", "list", "--json"], &admin).ok().json();
     assert_eq!(list["items"].as_array().unwrap().len(), 3);
+    let usage = ["usage", "--by", "key", "--key", "dev/k", "--json"];
+    let used = at(&usage, &admin).ok().json();
+    assert!(used["items"][0]["allowed"].as_u64().unwrap() >= 4, "{used}");
+    assert_eq!(place.ibyok(&usage).ok().json()["items"], used["items"]);
+    assert!(at(&["usage", "--by", "token"], &admin).ok().out.contains("admin ("));
+    at(&["usage", "--by", "user"], &admin).fails(2);
+    at(&["usage", "--since", "-1d"], &admin).fails(2);
+    at(&["usage", "--env", "prod"], &admin).fails(3);
     at(&["keys", "edit", "dev/k", "--label", "a=b"], &admin).ok();
     at(&["keys", "disable", "dev/new"], &admin).ok();
     at(&["get", "dev/new"], &admin).fails(4);

@@ -23,5 +23,6 @@ mod rotation; // stage, promote, roll back, and what each needs
 mod statuses; // which request gets which status and code
 mod stopping; // a server that stops loses no answer
 mod tokens; // issue, show, list, revoke, and what each may not
+mod usage; // who used what, and who may know
 mod values; // retrieval in all its forms, and that nothing else gives a value
 mod wire; // bytes that are no proper request, and clients that are slow // the typed client against the real server

@@ -9,8 +9,11 @@ use ibyok_storage::{Expect, MemoryStore, Store, StoreExt};
 
 use self::stops::Stops;
 use super::count::{Once, UseKey, Whereto};
+use super::rollup::RollupId;
 use super::tally::Ended;
 use super::{Caller, day_of, rollup};
+use super::{UsageBy, UsageRequest};
+use crate::Code;
 use crate::model::kind;
 use crate::model::name::KeyId;
 use crate::model::token::{AccessToken, TokenRequest};
@@ -365,4 +368,77 @@ async fn a_key_with_a_thousand_readers_names_each() {
         .await
         .unwrap();
     assert_eq!(records.len(), 1000usize.div_ceil(rollup::ROWS_MAX));
+}
+
+#[tokio::test]
+async fn counts_are_forgotten_after_400_days_and_not_before() {
+    let (site, vault) = Site::new().await;
+    let (realm, key) = site.realm(&vault).await;
+    let today = day_of(vault.inner.now());
+    let days = [today - 401, today - 399, today, today + 3650];
+    for day in days {
+        let of = RollupId::of(rollup::Subject::Key(key), day, [1; 5], 0);
+        let id = realm.record(kind::KEY_USE, of.bytes()).unwrap();
+        site.store.put(&id, b"of another node", Expect::Absent).await.unwrap();
+    }
+    assert_eq!(vault.inner.forget_some().await.unwrap(), 1);
+    let left = site
+        .store
+        .list_all(&realm.collection(kind::KEY_USE).unwrap())
+        .await
+        .unwrap();
+    let left: Vec<u16> = left.iter().map(|id| RollupId::parse(id.id()).unwrap().day).collect();
+    assert_eq!(left, days[1..]);
+}
+
+#[tokio::test]
+async fn usage_is_shown_for_the_keys_that_a_token_may_see_the_usage_of_and_no_others() {
+    let (site, vault) = Site::new().await;
+    let operator = vault.operator("test");
+    for key in ["prod/stripe", "dev/openai"] {
+        operator
+            .set_key(&key.parse().unwrap(), Secret::copy_of(b"sk"))
+            .await
+            .unwrap();
+        operator.retrieve(&key.parse().unwrap()).await.unwrap();
+    }
+    let worker = site.token(&vault, "worker").await;
+    site.read(&vault, &worker, 2).await;
+    let of_dev: KeyRef = "dev/openai".parse().unwrap();
+    vault.retrieve(&worker, &of_dev, &Default::default()).await.unwrap_err();
+    let mut grant = Grant::new(
+        [Scope::UsageRead].into(),
+        Environments::Named(["prod".to_owned()].into()),
+    );
+    grant.keys = Some(vec!["open*".parse().unwrap()]);
+    let issued = operator.issue_token(TokenRequest::new("reader", grant)).await.unwrap();
+    let reader = vault.as_token(issued.token);
+    for by in UsageBy::ALL {
+        let report = reader.usage(&UsageRequest::new(by)).await.unwrap();
+        let sums: Vec<_> = report.items.iter().map(|item| (item.allowed, item.denied)).collect();
+        assert_eq!(sums, [(2, 0)], "{by}");
+    }
+    let all = operator.usage(&UsageRequest::new(UsageBy::Env)).await.unwrap().items;
+    let sums: Vec<_> = all
+        .iter()
+        .map(|item| (item.allowed, item.denied, item.consumers))
+        .collect();
+    assert_eq!(sums, [(3, 1, 2), (1, 0, 1)]);
+    for (key, code) in [
+        ("prod/stripe", Code::Denied),
+        ("prod/nothing", Code::Denied),
+        ("prod/openness", Code::NotFound),
+    ] {
+        let asked = UsageRequest::new(UsageBy::Key).key(key.parse().unwrap());
+        assert_eq!(reader.usage(&asked).await.unwrap_err().code(), code, "{key}");
+    }
+    let blind = vault.as_token(worker).usage(&UsageRequest::default()).await;
+    assert_eq!(blind.unwrap_err().code(), Code::Denied);
+    operator.remove_key(&site.key).await.unwrap();
+    let gone = operator.usage(&UsageRequest::default()).await.unwrap().items;
+    assert_eq!(
+        gone[0].reference.as_deref(),
+        Some("prod/openai"),
+        "a key that was removed keeps its name"
+    );
 }

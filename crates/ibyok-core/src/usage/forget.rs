@@ -1,0 +1,76 @@
+//! Counts that are older than 400 days are forgotten: a little at a time, so that a clock that was wrong for an hour costs little.
+
+use std::time::Duration;
+
+use ibyok_crypto::RealmTag;
+use ibyok_storage::{Collection, Error as StorageError, Kind, RecordId};
+
+use super::day_of;
+use super::replay::KEPT;
+use super::rollup::RollupId;
+use crate::error::Result;
+use crate::model::kind;
+use crate::realm::PAGE;
+use crate::vault::Inner;
+
+/// How many records are forgotten at a time, at most.
+const AT_ONCE: usize = 2000;
+
+/// When it is looked again: in a day, or in an hour where there was more.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// How long after the start it is looked first.
+pub(super) const FIRST: Duration = HOUR;
+
+impl Inner {
+    /// Forgets old counts, and says when to look again. What cannot be forgotten now is forgotten then.
+    pub(super) async fn forget_old_counts(&self) -> Duration {
+        match self.forget_some().await {
+            Ok(AT_ONCE..) => HOUR,
+            Ok(_) => DAY,
+            Err(error) => {
+                tracing::warn!(%error, "old records of usage were not forgotten");
+                HOUR
+            }
+        }
+    }
+
+    /// Forgets some, and says how many. It needs no key of the realms.
+    pub(super) async fn forget_some(&self) -> Result<usize> {
+        let oldest = self.now().checked_sub(KEPT).map_or(0, day_of);
+        let mut forgotten = 0;
+        let tags: Vec<RealmTag> = self.tags().await?.iter().map(|(tag, _)| tag).collect();
+        for tag in tags {
+            for kind in [kind::KEY_USE, kind::TOKEN_USE] {
+                let collection = Collection::new(Kind::new(kind), *tag.as_bytes())?;
+                forgotten += self.forget_in(&collection, oldest, AT_ONCE - forgotten).await?;
+            }
+        }
+        Ok(forgotten)
+    }
+
+    async fn forget_in(&self, collection: &Collection, oldest: u16, most: usize) -> Result<usize> {
+        let mut forgotten = 0;
+        let mut after: Option<RecordId> = None;
+        while forgotten < most {
+            let page = self.store.list(collection, after.as_ref(), PAGE).await?;
+            let old = |id: &&RecordId| RollupId::parse(id.id()).is_some_and(|id| id.day < oldest);
+            for id in page.iter().filter(old).take(most - forgotten) {
+                let Some(stored) = self.store.get(id).await? else {
+                    continue;
+                };
+                match self.store.delete(id, stored.revision).await {
+                    // Another node was faster.
+                    Ok(()) | Err(StorageError::Conflict) => forgotten += 1,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            after = page.last().copied();
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        Ok(forgotten)
+    }
+}
