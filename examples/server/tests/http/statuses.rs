@@ -58,7 +58,7 @@ async fn each_request_gets_its_status_and_code() {
         ("POST", "/healthz", &admin, 405, "method"),
         ("GET", "/", &admin, 404, "not_found"),
         ("GET", "/api/v1/keys/", &admin, 404, "not_found"),
-        ("GET", "/api/v1/usage", &admin, 404, "not_found"),
+        ("GET", "/api/v1/usages", &admin, 404, "not_found"),
         ("GET", "//api/v1/keys", &admin, 404, "not_found"),
         ("GET", "/api//v1/keys", &admin, 404, "not_found"),
         ("GET", "/api/v1/./keys", &admin, 404, "not_found"),
