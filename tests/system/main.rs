@@ -37,6 +37,13 @@ mod remote;
 /// Tokens for how they are used.
 mod tokens;
 
+/// Reviews of the log, and proofs of its lines.
+mod review;
+
+/// The page of a review in chromium.
+#[cfg(feature = "browser")]
+mod browser;
+
 /// Log and store changed behind the vault's back.
 mod tamper;
 

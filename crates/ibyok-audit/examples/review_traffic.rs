@@ -1,6 +1,7 @@
 //! Measures the review on made-up months of traffic with attacks in them, and prints the table of docs/review.md.
 //!
-//! `cargo run --release -p ibyok-audit --example review_traffic -- [SEEDS] [SCALE] [-v]`
+//! `cargo run --release -p ibyok-audit --example review_traffic -- [SEEDS] [SCALE] [-v]`; or, for time and memory on a log in a
+//! directory, `write DIRECTORY SCALE` and then `read DIRECTORY`.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -14,11 +15,49 @@ mod measure;
 mod traffic;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
-use ibyok_audit::review::Thresholds;
+use ibyok_audit::review::{Reviewer, Thresholds};
+use ibyok_audit::{Filter, Reader};
+use jiff::Timestamp;
+
+/// Writes the traffic of a seed as a log that can be read, though not verified.
+fn write(place: &Path, scale: i64) {
+    let slot = place.join("slot-0");
+    std::fs::create_dir_all(&slot).unwrap();
+    let traffic = traffic::traffic(1, scale);
+    for (segment, lines) in (1..).zip(traffic.lines.chunks(100_000)) {
+        std::fs::write(slot.join(format!("audit-{segment:08}.log")), lines.join("\n") + "\n").unwrap();
+    }
+    println!("{} lines", traffic.lines.len());
+}
+
+/// Reviews the last four weeks of such a log.
+fn read(place: &Path) {
+    let begin = Instant::now();
+    let at = |day| Timestamp::new(traffic::BEGIN + day * traffic::DAY, 0).unwrap();
+    let mut reviewer = Reviewer::new(at(56), at(84), &Thresholds::default()).unwrap();
+    for line in Reader::open(place).unwrap().lines(&Filter::default()).unwrap() {
+        reviewer.take(&line.unwrap());
+    }
+    let review = reviewer.finish();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    let (lines, seconds) = (review.lines + review.history, begin.elapsed().as_secs_f64());
+    println!(
+        "{lines} lines, {} findings, {seconds:.1} s, {peak}",
+        review.findings.len()
+    );
+}
 
 fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [_, "write", place, scale] => return write(Path::new(place), scale.parse().unwrap()),
+        [_, "read", place] => return read(Path::new(place)),
+        _ => {}
+    }
     let numbers: Vec<i64> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
     let verbose = std::env::args().any(|text| text == "-v");
     let (seeds, scale) = (

@@ -49,3 +49,17 @@ fn each_case_is_judged_as_it_says() {
         assert_eq!(found, case.first_bad, "{}", case.name);
     }
 }
+
+#[test]
+fn the_proofs_are_judged_as_their_file_says() {
+    let vectors: serde_json::Value = serde_json::from_str(include_str!("../../../../vectors/proof.json")).unwrap();
+    let keys = [vectors["key"].as_str().unwrap().parse().unwrap()];
+    let cases = vectors["cases"].as_array().unwrap();
+    for case in cases {
+        let proof = case["proof"].as_str().unwrap();
+        let ok = ibyok_audit::verify_proof(proof, &keys).is_ok();
+        assert_eq!(ok, case["ok"].as_bool().unwrap(), "{}", case["name"]);
+    }
+    let good = cases.iter().filter(|case| case["ok"] == true).count();
+    assert_eq!((good, cases.len()), (11, 19));
+}
