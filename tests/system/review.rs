@@ -88,7 +88,8 @@ fn a_server_says_the_same_as_the_vault_here() {
     remote(&["audit", "review", "--ack", "0123456789abcdef", "--reason", "x"]).exits(4);
     remote(&["audit", "review", "--ack", "zz", "--reason", "x"]).exits(2);
     let done = remote(&["--json", "audit", "review", "--done"]).json();
-    assert!(done["last_done"]["until"][0]["seq"].as_u64().unwrap() > 10);
+    let until = done["last_done"]["until"].as_array().unwrap();
+    assert!(until.iter().any(|log| log["seq"].as_u64().unwrap() > 10), "{until:?}");
     remote(&["audit", "prove", "3"]).exits(2);
     let reader = home.token(&["reader", "--env", "dev"]);
     server
