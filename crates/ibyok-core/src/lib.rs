@@ -39,6 +39,7 @@ mod guardrails;
 mod incidents;
 mod issue;
 mod keys;
+mod known_values;
 mod lease;
 mod limits;
 mod list;
@@ -80,6 +81,7 @@ pub use incidents::{
     DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, NotRevoked, ProviderPages, Reach, ReportLine,
     Step,
 };
+pub use known_values::{FingerprintBundle, KnownValue, KnownValues};
 pub use limits::{EnvironmentLimit, LimitInForce, LimitScope};
 pub use model::attestation::{ATTESTED_ITEMS, Attestation};
 pub use model::environment::{Class, EnvironmentInfo};

@@ -38,6 +38,7 @@ mod base62;
 mod cipher;
 mod derive;
 mod error;
+mod fingerprint;
 mod format;
 mod id;
 mod kek;
@@ -56,6 +57,7 @@ pub mod conformance;
 
 // The public interface is:
 pub use self::error::Error;
+pub use self::fingerprint::FingerprintKey;
 pub use self::id::{RealmTag, VaultId};
 #[cfg(feature = "aws-kms")]
 pub use self::kek::{AwsKms, AwsKmsOptions};

@@ -28,6 +28,8 @@ mod rotate; // a rotation, here and on a server
 #[cfg(test)]
 mod run; // a program with keys in its environment
 #[cfg(test)]
+mod scan; // leaks are told, and nothing of a secret is
+#[cfg(test)]
 mod streams; // answers on one stream, everything else on another
 #[cfg(test)]
 mod tokens; // issued, narrowed, shown, revoked

@@ -1,5 +1,6 @@
 //! `ibyok scan`
 
+mod known;
 mod show;
 mod watch;
 
@@ -28,6 +29,15 @@ pub(crate) struct Args {
     /// Install a git hook that runs `ibyok scan --staged` before each commit
     #[arg(long, conflicts_with_all = ["staged", "history", "no_ignore", "binary", "sarif"])]
     install_hook: bool,
+    /// Know the vault's keys by a bundle of fingerprints instead of the vault
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+    /// Write such a bundle and scan nothing: whoever has it can try values, and learns the names of keys
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["staged", "history", "no_ignore", "binary", "sarif", "install_hook", "bundle", "no_vault"])]
+    export_bundle: Option<PathBuf>,
+    /// Look for shapes alone, and do not open the vault
+    #[arg(long, conflicts_with = "bundle")]
+    no_vault: bool,
     /// Write the findings to this file as SARIF 2.1.0 too
     #[arg(long, value_name = "FILE")]
     sarif: Option<PathBuf>,
@@ -43,7 +53,13 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     if args.install_hook {
         return install_hook(&args, cx);
     }
-    let engine = Engine::new().binary(args.binary);
+    if let Some(path) = &args.export_bundle {
+        return known::export(path, cx).await;
+    }
+    let mut engine = Engine::new().binary(args.binary);
+    if let Some(matcher) = known::matcher(&args, cx).await? {
+        engine = engine.with_matcher(matcher);
+    }
     let progress = Arc::new(Progress::default());
     let watch = watch::watch(cx, &progress);
     let sarif = args.sarif.clone();

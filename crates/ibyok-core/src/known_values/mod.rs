@@ -1,0 +1,181 @@
+//! Whether a text is a value of the vault: known by keyed fingerprints, so that no value leaves it.
+
+mod bundle;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use ibyok_audit::Action;
+use ibyok_crypto::{FingerprintKey, Secret};
+
+pub use bundle::FingerprintBundle;
+
+use crate::attempt::Attempt;
+use crate::environments::operators_only;
+use crate::error::{Error, Result};
+use crate::model::key::{KeyRecord, VersionRecord};
+use crate::model::name::Namespace;
+use crate::realm::{PAGE, Realm};
+use crate::records::Record;
+use crate::session::Session;
+
+/// A version of a key whose value a text is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KnownValue {
+    /// The key: `environment/name`.
+    pub reference: String,
+    /// The version.
+    pub version: u32,
+}
+
+/// The values that a vault had when it was asked, by their keyed fingerprints: answers from memory whether a text is one of them.
+///
+/// It stays in this process. Whoever has it can try texts, as whoever may open the vault can; it never says what a value is.
+pub struct KnownValues {
+    sets: Vec<Set>,
+}
+
+/// Fingerprints under one key.
+struct Set {
+    key: Key,
+    values: HashMap<[u8; 32], KnownValue>,
+}
+
+enum Key {
+    Realm(Arc<Realm>),
+    Bundle(FingerprintKey),
+}
+
+impl KnownValues {
+    /// The version whose value `text` is, byte for byte.
+    #[must_use]
+    pub fn find(&self, text: &[u8]) -> Option<&KnownValue> {
+        self.sets.iter().filter(|set| !set.values.is_empty()).find_map(|set| {
+            let fingerprint = match &set.key {
+                Key::Realm(realm) => realm.keys.fingerprint(&Secret::copy_of(text)),
+                Key::Bundle(key) => key.fingerprint(text),
+            };
+            set.values.get(&fingerprint)
+        })
+    }
+
+    /// How many values are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sets.iter().map(|set| set.values.len()).sum()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Debug for KnownValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnownValues")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// What it takes to tell whether a text is a value of the vault: of every version of every key that has one, retired ones too. For an
+    /// operator; recorded once, as `key.list` with the reason `scan` and the number of values. No value is opened.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token, [`Error::Kek`] and [`Error::Unavailable`] where a realm does not open.
+    pub async fn known_values(&self) -> Result<KnownValues> {
+        let mut attempt = self.attempt(Action::KeyList);
+        attempt.reason = Some("scan");
+        let outcome = self.try_known(&mut attempt).await;
+        self.inner.answering(&attempt, outcome).await
+    }
+
+    async fn try_known(&self, attempt: &mut Attempt<'_>) -> Result<KnownValues> {
+        let mut sets = Vec::new();
+        attempt.count = 0;
+        for (realm, versions) in self.all_versions(attempt).await? {
+            let fingerprinted = versions.into_iter().filter_map(|one| {
+                let fingerprint = <[u8; 32]>::try_from(one.version.fingerprint.0.as_slice()).ok()?;
+                Some((fingerprint, one.known()))
+            });
+            let values: HashMap<_, _> = fingerprinted.collect();
+            attempt.count += u64::try_from(values.len()).unwrap_or(u64::MAX);
+            sets.push(Set {
+                key: Key::Realm(realm),
+                values,
+            });
+        }
+        Ok(KnownValues { sets })
+    }
+
+    /// Every version of every key of the namespace, for an operator, by realm.
+    async fn all_versions(&self, attempt: &mut Attempt<'_>) -> Result<Vec<(Arc<Realm>, Vec<One>)>> {
+        let principal = self.inner.authenticate(attempt, &self.asking).await?;
+        operators_only(&principal)?;
+        let namespace = principal.namespace().clone();
+        let mut all = Vec::new();
+        for environment in self.inner.environment_names(&namespace).await? {
+            let realm = self.inner.environment_realm(&namespace, &environment).await?;
+            let versions = self.versions_of(&realm).await?;
+            all.push((realm, versions));
+        }
+        Ok(all)
+    }
+
+    async fn versions_of(&self, realm: &Arc<Realm>) -> Result<Vec<One>> {
+        let collection = realm.collection(KeyRecord::KIND)?;
+        let (mut versions, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.inner.store.list(&collection, after.as_ref(), PAGE).await?;
+            for id in &page {
+                let record = match self.inner.read::<KeyRecord>(realm, id).await {
+                    Ok(Some(held)) => held.record,
+                    // One damaged record must not keep the others from being known; `status` names it.
+                    Ok(None) | Err(Error::Integrity { .. }) => continue,
+                    Err(error) => return Err(error),
+                };
+                let reference = reference(realm, record.name.as_str());
+                versions.extend(record.versions.iter().map(|version| One {
+                    id: *id.id(),
+                    reference: reference.clone(),
+                    version: version.clone(),
+                }));
+            }
+            after = page.last().copied();
+            if page.len() < PAGE {
+                return Ok(versions);
+            }
+        }
+    }
+}
+
+/// A version of a key.
+struct One {
+    id: [u8; 16],
+    reference: String,
+    version: VersionRecord,
+}
+
+impl One {
+    fn known(&self) -> KnownValue {
+        KnownValue {
+            reference: self.reference.clone(),
+            version: self.version.number,
+        }
+    }
+}
+
+/// As people write it: the namespace stands before it only where it is not the default one.
+fn reference(realm: &Realm, key: &str) -> String {
+    let environment = realm.name.environment_word();
+    if realm.name.namespace == Namespace::default() {
+        format!("{environment}/{key}")
+    } else {
+        format!("ibyok://{}/{environment}/{key}", realm.name.namespace)
+    }
+}

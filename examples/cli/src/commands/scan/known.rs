@@ -1,0 +1,104 @@
+//! The vault's own keys: by the vault, by a bundle of fingerprints, or not at all.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ibyok_core::{ExposeSecret, KnownValues};
+use ibyok_scan::{KnownKey, Matcher};
+
+use super::Args;
+use crate::access::{self, Access};
+use crate::commands::{Cx, import};
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::identity::{Place, Who, place, who_here};
+use crate::out_file::write_secret;
+
+/// The shortest value of the vault that is looked for: shorter ones are words of every text.
+const SHORTEST: usize = 8;
+
+/// The vault's values as the scan asks for them.
+#[derive(Debug)]
+struct Known {
+    values: KnownValues,
+    shortest: usize,
+}
+
+impl Matcher for Known {
+    fn find(&self, candidate: &[u8]) -> Option<KnownKey> {
+        let known = self.values.find(candidate)?;
+        Some(KnownKey::new(known.reference.clone(), Some(known.version)))
+    }
+
+    fn shortest(&self) -> usize {
+        self.shortest
+    }
+}
+
+/// What knows the vault's keys. Where nothing does, that is said, and shapes alone are looked for.
+pub(super) async fn matcher(args: &Args, cx: &mut Cx<'_>) -> Result<Option<Arc<dyn Matcher>>> {
+    if args.no_vault {
+        return Ok(None);
+    }
+    if let Some(path) = &args.bundle {
+        let limit = u64::try_from(KnownValues::BUNDLE_MAX).unwrap_or(u64::MAX);
+        let text = import::read_file(path, limit)?;
+        let values = KnownValues::from_bundle(&text)?;
+        return Ok(Some(Arc::new(Known {
+            values,
+            shortest: KnownValues::shortest_in_bundle(),
+        })));
+    }
+    let why = match place(cx.globals, cx.environment)? {
+        Place::Server { why, .. } => format!("{why} names a server, to which nothing of a text is sent"),
+        Place::Here => match who_here(cx.globals, cx.environment)? {
+            Who::Token(_, why) => format!("{why} holds an access token, and only the operator may compare values"),
+            Who::Operator(_) => match of_vault(cx).await {
+                Ok(values) => {
+                    return Ok(Some(Arc::new(Known {
+                        values,
+                        shortest: SHORTEST,
+                    })));
+                }
+                Err(error) => error.to_string(),
+            },
+        },
+    };
+    cx.io.say(&format!(
+        "looking for shapes alone, and not for the vault's own keys: {why}"
+    ));
+    Ok(None)
+}
+
+async fn of_vault(cx: &mut Cx<'_>) -> Result<KnownValues> {
+    let here = access::here("scan", cx.globals, cx.environment, cx.io).await?;
+    let values = here.session.known_values().await;
+    let closed = here.close().await;
+    let values = values?;
+    closed.map(|()| values)
+}
+
+/// Writes a bundle of fingerprints.
+pub(super) async fn export(path: &Path, cx: &mut Cx<'_>) -> Result<Exit> {
+    cx.with_vault("scan --export-bundle", async |here, cx| {
+        let bundle = here.session.export_fingerprints().await?;
+        write_secret(path, bundle.text.expose_secret().as_bytes())?;
+        if cx.globals.json {
+            cx.io
+                .answer_json(&serde_json::json!({ "values": bundle.values, "left_out": bundle.left_out }))?;
+        }
+        let left_out = match bundle.left_out {
+            0 => String::new(),
+            count => format!("; {count} were left out, since they could be guessed"),
+        };
+        cx.io.say(&format!(
+            "wrote the fingerprints of {} values to {}{left_out}",
+            bundle.values,
+            path.display()
+        ));
+        cx.io
+            .say("whoever has this file learns the names of keys, and can try values");
+        Ok(Exit::Done)
+    })
+    .await
+}

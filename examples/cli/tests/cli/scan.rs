@@ -1,0 +1,155 @@
+//! `ibyok scan`: leaks are told, and nothing of a secret is.
+
+use std::fs;
+use std::process::Command;
+
+use crate::harness::Place;
+
+/// A value that no shape gives away.
+const VALUE: &str = "plain-words-of-a-value";
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn the_vaults_own_keys_are_found_and_excuses_do_not_hide_them() {
+    let place = Place::with_key("prod/openai", VALUE);
+    place.write("tree/a.py", format!("x = '{VALUE}'  # ibyok:allow only a test\n"));
+    let done = place.ibyok(&["scan", "tree", "--json"]).call();
+    assert_eq!(done.code, 10, "{}", done.err);
+    let found = &json(&done.out)["findings"][0];
+    assert_eq!(found["rule"], "known-key");
+    assert_eq!(found["known_key"], "prod/openai");
+    assert_eq!(
+        (&found["path"], &found["line"], &found["column"]),
+        (&"tree/a.py".into(), &1.into(), &6.into())
+    );
+    assert!(!done.out.contains(VALUE));
+    let log = place.ibyok(&["audit", "export"]).ok().out;
+    let scans = log.lines().filter(|line| json(line)["reason"] == "scan").count();
+    assert_eq!(scans, 1, "one scan is one line of the log");
+}
+
+#[test]
+fn without_a_vault_shapes_alone_are_looked_for_and_that_is_said() {
+    let place = Place::empty();
+    place.write("tree/a.py", "API_KEY = 'q9Zb3kLm2Qx7TzVb4Wd8R'\n");
+    let done = place.ibyok(&["scan", "tree"]).call();
+    assert_eq!(done.code, 10);
+    assert_eq!(done.out, "tree/a.py:1:12: generic-secret: API_KEY = …\n");
+    assert!(done.err.contains("shapes alone"), "{}", done.err);
+    place.write("tree/a.py", "nothing");
+    let done = place.ibyok(&["scan", "tree", "--no-vault"]).call();
+    assert_eq!((done.code, done.out.as_str()), (0, ""));
+    assert!(!done.err.contains("shapes alone"));
+}
+
+#[test]
+fn a_bundle_knows_keys_where_there_is_no_vault() {
+    let place = Place::with_key("prod/openai", VALUE);
+    place.ibyok(&["scan", "--export-bundle", "bundle.json"]).ok();
+    let bundle = place.read("bundle.json");
+    assert!(!bundle.contains(VALUE));
+    let elsewhere = Place::empty();
+    elsewhere.write("bundle.json", bundle);
+    elsewhere.write("tree/a.txt", VALUE);
+    let done = elsewhere
+        .ibyok(&["scan", "tree", "--bundle", "bundle.json", "--json"])
+        .call();
+    assert_eq!(
+        (done.code, &json(&done.out)["findings"][0]["known_key"]),
+        (10, &"prod/openai".into())
+    );
+    elsewhere.write("bundle.json", "{}");
+    assert_eq!(
+        elsewhere
+            .ibyok(&["scan", "tree", "--bundle", "bundle.json"])
+            .call()
+            .code,
+        2
+    );
+}
+
+#[test]
+fn sarif_is_written_beside_the_answer() {
+    let place = Place::empty();
+    place.write("tree/a b\u{1b}.py", "API_KEY = 'q9Zb3kLm2Qx7TzVb4Wd8R'\n");
+    place
+        .ibyok(&["scan", "tree", "--no-vault", "--sarif", "out.sarif"])
+        .call();
+    let log = json(&place.read("out.sarif"));
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    let result = &run["results"][0];
+    assert_eq!(result["ruleId"], run["tool"]["driver"]["rules"][0]["id"]);
+    assert_eq!(result["level"], "warning");
+    let place_of = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place_of["artifactLocation"]["uri"], "tree/a%20b%5Cu%7B1b%7D.py");
+    assert_eq!(
+        (&place_of["region"]["startLine"], &place_of["region"]["startColumn"]),
+        (&1.into(), &12.into())
+    );
+    assert_eq!(
+        result["partialFingerprints"]["ibyokPlace/v1"].as_str().unwrap().len(),
+        32
+    );
+    assert!(!log.to_string().contains("q9Zb3"));
+}
+
+#[test]
+fn a_commit_with_a_key_in_it_is_refused_by_the_hook() {
+    let place = Place::empty();
+    let git = |arguments: &[&str]| {
+        let program = std::path::Path::new(env!("CARGO_BIN_EXE_ibyok"))
+            .parent()
+            .unwrap()
+            .display()
+            .to_string();
+        let path = format!("{program}:{}", std::env::var("PATH").unwrap());
+        fs::create_dir_all(place.path("r")).unwrap();
+        let mut command = Command::new("git");
+        command
+            .current_dir(place.path("r"))
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", place.path(""));
+        command
+            .args(["-c", "user.name=a", "-c", "user.email=a@example.com"])
+            .args(arguments);
+        command.output().unwrap()
+    };
+    git(&["init", "-q"]);
+    fs::remove_file(place.path("r/.git/hooks/pre-commit")).unwrap_or_default();
+    place.ibyok(&["scan", "r", "--install-hook"]).ok();
+    place.ibyok(&["scan", "r", "--install-hook"]).ok();
+    place.write("r/a.py", "API_KEY = 'q9Zb3kLm2Qx7TzVb4Wd8R'\n");
+    git(&["add", "-A"]);
+    let refused = git(&["commit", "-q", "-m", "x"]);
+    assert!(!refused.status.success());
+    place.write("r/a.py", "API_KEY = load()\n");
+    let still = git(&["commit", "-q", "-m", "x"]);
+    assert!(!still.status.success(), "the index still has it");
+    let partial = git(&["commit", "-q", "-m", "x", "a.py"]);
+    assert!(partial.status.success(), "{}", String::from_utf8_lossy(&partial.stderr));
+    let done = place.ibyok(&["scan", "r", "--history", "--no-vault"]).call();
+    assert_eq!(done.code, 0, "{}", done.out);
+}
+
+#[test]
+fn what_makes_no_sense_is_wrong_usage() {
+    let place = Place::empty();
+    for arguments in [
+        ["scan", "nowhere"].as_slice(),
+        &["scan", "--staged", "--history"],
+        &["scan", ".", "--staged"],
+        &["scan", ".", "--history"],
+        &["scan", "--bundle", "nowhere"],
+        &["scan", "--bundle", "b", "--no-vault"],
+        &["scan", "--install-hook", "--staged"],
+        &["scan", "a", "b"],
+        &["scan", "--staged", "--no-ignore"],
+    ] {
+        assert_eq!(place.ibyok(arguments).call().code, 2, "{arguments:?}");
+    }
+}
