@@ -212,7 +212,9 @@ impl Inner {
             return Err(Invalid::Token("revoked"));
         }
         valid_at(&record.grant, &holder.restrictions, at).map_err(|reason| Invalid::Token(reason.as_str()))?;
-        self.ancestry_holds(&holder.realm, record).await?.map_err(Invalid::Token)
+        self.ancestry_holds(&holder.realm, record)
+            .await?
+            .map_err(Invalid::Token)
     }
 
     /// Whether every token that this one descends from still stands for it; else why not, for the log.

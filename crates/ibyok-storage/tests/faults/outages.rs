@@ -1,7 +1,8 @@
 //! Servers that are killed, frozen or not there.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use ibyok_storage::{ChangeNumber, Error, Expect, Revision, Store};
 use tokio::task::JoinSet;
@@ -42,15 +43,23 @@ pub async fn acknowledged_writes_survive_a_kill_at_any_time(server: &mut impl Ba
     let mut acknowledged = Vec::new();
     for round in 0..KILLS {
         let mut writers = JoinSet::new();
+        let written = Arc::new(AtomicUsize::new(0));
         for writer in 0..8 {
-            writers.spawn(until_it_is_gone(Arc::clone(&store), round * 8000 + writer * 1000));
+            let first = round * 8000 + writer * 1000;
+            writers.spawn(until_it_is_gone(Arc::clone(&store), first, Arc::clone(&written)));
         }
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        let begun = Instant::now();
+        // In the midst of it, however busy the machine is.
+        while written.load(Ordering::Relaxed) < 20 {
+            assert!(begun.elapsed() < Duration::from_secs(20), "nobody can write");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
         server.kill();
         acknowledged.extend(writers.join_all().await.into_iter().flatten());
         server.restart();
     }
-    assert!(acknowledged.len() > 30, "only {} writes", acknowledged.len());
+    assert!(acknowledged.len() >= 60, "only {} writes", acknowledged.len());
     // Connecting may have failed a moment ago.
     tokio::time::sleep(Duration::from_millis(150)).await;
     for (number, revision) in acknowledged {
@@ -64,11 +73,14 @@ pub async fn acknowledged_writes_survive_a_kill_at_any_time(server: &mut impl Ba
 }
 
 /// Writes one record after another, and gives those that were acknowledged.
-async fn until_it_is_gone(store: Arc<dyn Store>, first: u16) -> Vec<(u16, Revision)> {
+async fn until_it_is_gone(store: Arc<dyn Store>, first: u16, written: Arc<AtomicUsize>) -> Vec<(u16, Revision)> {
     let mut done = Vec::new();
     for number in first..first + 1000 {
         match store.put(&id(number), &number.to_be_bytes(), Expect::Absent).await {
-            Ok(revision) => done.push((number, revision)),
+            Ok(revision) => {
+                done.push((number, revision));
+                written.fetch_add(1, Ordering::Relaxed);
+            }
             Err(error) => {
                 assert!(matches!(error, Error::Unavailable { .. }), "{error}");
                 return done;
