@@ -66,7 +66,7 @@ pub use modes::EnvironmentMode;
 pub use problem::Problem;
 pub use retrieved::Retrieved;
 pub use review::{ReadKey, RevokedToken, TokenFinding};
-pub use rotation::{Consumer, Destroyed, Drain, RotationStatus, VersionUse, Waiting};
+pub use rotation::{Consumer, Destroyed, Drain, Due, RotationStatus, VersionUse, Waiting};
 pub use secrecy::{ExposeSecret, SecretSlice, SecretString};
 pub use usage::UsageRequest;
 pub use write::{KeyEdit, KeyWrite};

@@ -70,6 +70,15 @@ pub struct KeyInfo {
     /// How often it may be retrieved; `None` is as often as its environment lets it.
     #[serde(default)]
     pub limit: Option<Rate>,
+    /// How old a current version may become before it is due to be rotated.
+    #[serde(default)]
+    pub rotate_every: Option<String>,
+    /// When the current version is due to be rotated.
+    #[serde(default)]
+    pub rotation_due: Option<Timestamp>,
+    /// When the key ends at its provider.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
     /// The limit that holds for it, if there is one: only where one key is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_in_force: Option<LimitInForce>,

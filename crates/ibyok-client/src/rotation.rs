@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::model::{KeyInfo, Written};
+use crate::model::{KeyInfo, Page, Written};
 use crate::write::KeyWrite;
 
 impl Client {
@@ -72,6 +72,39 @@ impl Client {
             .json()
             .await
     }
+}
+
+impl Client {
+    /// What is due in an environment or in all: keys to be rotated, keys and tokens that end soon.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn rotations_due(&self, environment: Option<&str>) -> Result<Vec<Due>> {
+        let ask = self.ask(Method::GET, &["rotations", "due"]).query("env", environment);
+        let page: Page<Due> = ask.json().await?;
+        Ok(page.items)
+    }
+}
+
+/// Something that is due, or will be soon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Due {
+    /// `rotation`, `key_expiry` or `token_expiry`.
+    pub kind: String,
+    /// The key as `environment/name`; `None` for a token.
+    #[serde(rename = "ref")]
+    pub reference: Option<String>,
+    /// The token's id; `None` for a key.
+    pub token: Option<String>,
+    /// The key's or the token's name.
+    pub name: String,
+    /// When it is or was due.
+    pub at: Timestamp,
+    /// Whether that is past.
+    pub overdue: bool,
+    /// Which warning it is: within 30, 7 or 1 days; 0 once it is past.
+    pub within_days: i64,
 }
 
 /// Which version is to go, and what has to be true before it does.

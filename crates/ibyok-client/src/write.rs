@@ -6,6 +6,7 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use ibyok_policy::Rate;
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
@@ -26,6 +27,10 @@ pub struct KeyWrite {
     pub labels: Option<BTreeMap<String, String>>,
     /// How often the key may be retrieved; `Some(None)` takes its own limit away, and what is `None` stays.
     pub limit: Option<Option<Rate>>,
+    /// How old a current version may become before it is due to be rotated, as `90d`; `Some(None)` takes that away.
+    pub rotate_every: Option<Option<String>>,
+    /// When the key ends at its provider; `Some(None)` takes that away.
+    pub expires_at: Option<Option<Timestamp>>,
 }
 
 impl KeyWrite {
@@ -57,6 +62,10 @@ impl KeyWrite {
             labels: Option<&'a BTreeMap<String, String>>,
             #[serde(skip_serializing_if = "Option::is_none")]
             limit: Option<Option<Rate>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            rotate_every: Option<Option<&'a str>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            expires_at: Option<Option<Timestamp>>,
         }
         let body = Body {
             fields: self
@@ -68,6 +77,8 @@ impl KeyWrite {
             variable: self.variable.as_deref(),
             labels: self.labels.as_ref(),
             limit: self.limit,
+            rotate_every: self.rotate_every.as_ref().map(Option::as_deref),
+            expires_at: self.expires_at,
         };
         // A byte takes at most six characters of JSON.
         let secrets: usize = self
@@ -82,7 +93,7 @@ impl KeyWrite {
             .map(|(name, value)| (name.len() + value.len()) * 6 + 8)
             .sum();
         let facts = self.provider.as_ref().map_or(0, String::len) + self.variable.as_ref().map_or(0, String::len);
-        wiped(&body, secrets + labels + facts * 6 + 256)
+        wiped(&body, secrets + labels + facts * 6 + 512)
     }
 }
 
@@ -128,6 +139,12 @@ pub struct KeyEdit {
     /// How often the key may be retrieved; `Some(None)` takes its own limit away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<Option<Rate>>,
+    /// How old a current version may become before it is due to be rotated, as `90d`; `Some(None)` takes that away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotate_every: Option<Option<String>>,
+    /// When the key ends at its provider; `Some(None)` takes that away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Option<Timestamp>>,
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::model::token::AccessToken;
 use crate::model::which_version::WhichVersion;
 use crate::model::write::{KeyEdit, check_label_count};
 use crate::retrieve::{Released, no_key};
+use crate::rotation::reschedule;
 use crate::session::Session;
 use crate::take_away::TakeAway;
 use crate::vault::Vault;
@@ -94,7 +95,7 @@ impl Session {
     /// # Errors
     /// [`Error::Invalid`] for what cannot be stored; else as [`Session::show_key`].
     pub async fn edit_key(&self, key: &KeyRef, edit: &KeyEdit) -> Result<KeyInfo> {
-        self.change_key(Action::KeyEdit, Scope::KeysWrite, key, |_, _, mut record| {
+        self.change_key(Action::KeyEdit, Scope::KeysWrite, key, |_, stamp, mut record| {
             whole_key(key)?;
             edit.check()?;
             if let Some(provider) = &edit.provider {
@@ -113,6 +114,7 @@ impl Session {
             if let Some(limit) = edit.limit {
                 record.limit = limit;
             }
+            reschedule(&mut record, edit.rotate_every, edit.expires, stamp.at)?;
             Ok(Edit::Gives(record, ()))
         })
         .await

@@ -102,7 +102,7 @@ pub use retrieve::{Released, ReleasedInfo};
 pub use review::{Review, ReviewRequest, check_proof};
 pub use review_tokens::TokenFinding;
 pub use revoked::{ReadKey, RevokedToken};
-pub use rotation::{Consumer, Destroyed, DrainRequest, RotationStatus, VersionUse, Waiting};
+pub use rotation::{Consumer, Destroyed, DrainRequest, Due, RotationStatus, VersionUse, Waiting};
 pub use session::{Session, WhoAmI};
 pub use status::{AuditStatus, Ready, Status, StoreStatus};
 pub use usage::{UsageBy, UsageItem, UsageReport, UsageRequest};

@@ -19,6 +19,7 @@ use crate::model::write::{Imported, KeyWrite, Written, check_variable};
 use crate::model::{Sealed, kind};
 use crate::provider::{Told, look_at, refuse_mocks};
 use crate::realm::open_failed;
+use crate::rotation::reschedule;
 use crate::session::Session;
 
 impl Session {
@@ -189,6 +190,7 @@ fn with_new_version(
     if let Some(limit) = write.limit {
         record.limit = limit;
     }
+    reschedule(&mut record, write.rotate_every, write.expires, attempt.at)?;
     if let Some(labels) = &write.labels {
         record.labels.clone_from(labels);
     }

@@ -72,6 +72,7 @@ fn interface() -> Vec<Route> {
         ("/api/v1/keys/{env}/{name}/retire", "POST", post(rotation::retire)),
         ("/api/v1/keys/{env}/{name}/destroy", "POST", post(rotation::destroy)),
         ("/api/v1/keys/{env}/{name}/rotation", "GET", get(rotation::status)),
+        ("/api/v1/rotations/due", "GET", get(rotation::due)),
         ("/api/v1/tokens", "GET, POST", get(tokens::list).post(tokens::issue)),
         (
             "/api/v1/tokens/self",

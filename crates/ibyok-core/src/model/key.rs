@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Sealed;
+use super::interval::Interval;
 use super::mode::{Mode, ModeSource};
 use super::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 use super::which_version::WhichVersion;
@@ -196,6 +197,12 @@ impl KeyRecord {
         self.versions.iter().find(|v| v.role == Role::Current)
     }
 
+    /// When the current version, by the age of its value, is due to be rotated.
+    fn rotation_due(&self) -> Option<Timestamp> {
+        let every = self.rotate_every.and_then(Interval::of)?;
+        Some(every.after(self.current()?.created))
+    }
+
     /// The version that is staged.
     pub(crate) fn pending(&self) -> Option<&VersionRecord> {
         self.versions.iter().find(|v| v.role == Role::Pending)
@@ -273,6 +280,9 @@ impl KeyRecord {
             mode: None,
             mode_source: None,
             limit: self.limit,
+            rotate_every: self.rotate_every.and_then(Interval::of),
+            rotation_due: self.rotation_due(),
+            expires_at: self.expires,
             limit_in_force: None,
             created: self.created,
             created_by: self.created_by.clone(),
@@ -319,6 +329,12 @@ pub struct KeyInfo {
     pub mode_source: Option<ModeSource>,
     /// How often it may be retrieved; `None` is as often as its environment lets it.
     pub limit: Option<Rate>,
+    /// How old a current version may become before it is due to be rotated.
+    pub rotate_every: Option<Interval>,
+    /// When the current version is due to be rotated.
+    pub rotation_due: Option<Timestamp>,
+    /// When the key ends at its provider.
+    pub expires_at: Option<Timestamp>,
     /// The limit that holds for it, if there is one: only where one key is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_in_force: Option<LimitInForce>,

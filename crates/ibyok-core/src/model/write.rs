@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use ibyok_crypto::Secret;
 use ibyok_policy::Rate;
+use jiff::Timestamp;
 use serde::Serialize;
 
+use super::interval::Interval;
 use super::name::{FieldName, KeyId};
 use super::variable::runs_code;
 use crate::error::{Error, Result};
@@ -39,6 +41,10 @@ pub struct KeyWrite {
     pub labels: Option<BTreeMap<String, String>>,
     /// How often the key may be retrieved, `Some(None)` as often as its environment lets it; what it has stays unless given.
     pub limit: Option<Option<Rate>>,
+    /// How old a current version may become before it is due to be rotated; `Some(None)` takes that away.
+    pub rotate_every: Option<Option<Interval>>,
+    /// When the key ends at its provider; `Some(None)` takes that away. It is served on, and warned of.
+    pub expires: Option<Option<Timestamp>>,
 }
 
 impl From<Secret> for KeyWrite {
@@ -57,6 +63,8 @@ impl KeyWrite {
             variable: None,
             labels: None,
             limit: None,
+            rotate_every: None,
+            expires: None,
         }
     }
 
@@ -85,6 +93,20 @@ impl KeyWrite {
     #[must_use]
     pub fn limit(mut self, limit: Option<Option<Rate>>) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// The same, to be rotated every so often; see [`KeyWrite::rotate_every`].
+    #[must_use]
+    pub fn rotate_every(mut self, every: Option<Option<Interval>>) -> Self {
+        self.rotate_every = every;
+        self
+    }
+
+    /// The same with an end; see [`KeyWrite::expires`].
+    #[must_use]
+    pub fn expires(mut self, expires: Option<Option<Timestamp>>) -> Self {
+        self.expires = expires;
         self
     }
 
@@ -133,6 +155,10 @@ pub struct KeyEdit {
     pub labels: BTreeMap<String, Option<String>>,
     /// How often the key may be retrieved; `Some(None)` takes its own limit away, and its environment's holds.
     pub limit: Option<Option<Rate>>,
+    /// How old a current version may become before it is due to be rotated; `Some(None)` takes that away.
+    pub rotate_every: Option<Option<Interval>>,
+    /// When the key ends at its provider; `Some(None)` takes that away. It is served on, and warned of.
+    pub expires: Option<Option<Timestamp>>,
 }
 
 impl KeyEdit {

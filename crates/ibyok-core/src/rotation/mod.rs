@@ -5,12 +5,16 @@
 //! - `drain`: who still needs a version
 //! - `retire`: the verbs that take an old one away
 //! - `status`: how far it is
+//! - `due`: what is to be rotated, and what ends soon
 
 mod drain;
+mod due;
 mod retire;
 mod stage;
 mod status;
 mod steps;
 
+pub use due::Due;
+pub(crate) use due::reschedule;
 pub use retire::{Destroyed, DrainRequest};
 pub use status::{Consumer, RotationStatus, VersionUse, Waiting};

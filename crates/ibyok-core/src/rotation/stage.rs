@@ -135,11 +135,12 @@ fn only_the_value(record: &KeyRecord, write: &KeyWrite) -> Result<()> {
         .is_none_or(|variable| *variable == record.variable);
     let labels = write.labels.as_ref().is_none_or(|labels| *labels == record.labels);
     let limit = write.limit.is_none_or(|limit| limit == record.limit);
-    if provider && variable && labels && limit {
+    let times = write.rotate_every.is_none() && write.expires.is_none();
+    if provider && variable && labels && limit && times {
         return Ok(());
     }
     Err(Error::invalid(
-        "a rotation changes the value, and not provider, variable, labels or limit",
+        "a rotation changes the value, and nothing else that is known about the key",
         "`keys edit` changes those",
     ))
 }

@@ -172,6 +172,15 @@ impl Access for Here {
         document(&self.session.rotation_status(key).await?)
     }
 
+    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>> {
+        self.session
+            .rotations_due(environment)
+            .await?
+            .iter()
+            .map(document)
+            .collect()
+    }
+
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {
         let issued = self.session.issue_token(request).await?;
         Ok((document(&issued.info)?, issued.token))

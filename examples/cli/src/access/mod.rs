@@ -74,6 +74,8 @@ pub(crate) trait Access {
     async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value>;
     /// Who reads which version of a key.
     async fn rotation(&self, key: &KeyRef) -> Result<Value>;
+    /// What is due in an environment or in all.
+    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>>;
     /// Issues a token: what it is, and the token itself.
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)>;
     /// Gives a token a new secret: what it is, and the secret.

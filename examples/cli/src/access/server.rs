@@ -176,6 +176,8 @@ impl Access for Server {
         sent.variable = edit.variable;
         sent.labels = edit.labels;
         sent.limit = edit.limit;
+        sent.rotate_every = edit.rotate_every.map(|every| every.map(|every| every.to_string()));
+        sent.expires_at = edit.expires;
         document(&self.client.edit_key(&environment, &name, &sent).await?)
     }
 
@@ -254,6 +256,14 @@ impl Access for Server {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
         document(&self.client.rotation_status(&environment, &name).await?)
+    }
+
+    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>> {
+        let due = self
+            .client
+            .rotations_due(environment.map(EnvironmentName::as_str))
+            .await?;
+        due.iter().map(document).collect()
     }
 
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {
@@ -381,6 +391,8 @@ fn sent(write: KeyWrite) -> ibyok_client::KeyWrite {
     sent.variable = write.variable;
     sent.labels = write.labels;
     sent.limit = write.limit;
+    sent.rotate_every = write.rotate_every.map(|every| every.map(|every| every.to_string()));
+    sent.expires_at = write.expires;
     sent
 }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ibyok_core::{EnvironmentName, FieldName, KeyEdit, KeyRef, KeyWrite, Mode};
+use ibyok_core::{EnvironmentName, FieldName, Interval, KeyEdit, KeyRef, KeyWrite, Mode, Timestamp};
 use serde_json::Value;
 
 use super::Cx;
 use super::confirm::confirm;
 use super::limits::{counting, rate_or_none};
 use super::mode::say_if_overruled;
+use super::time::ahead;
 use crate::access::{Access, KeyArgument};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -83,6 +84,12 @@ pub(crate) struct Write {
     /// How often it may be retrieved, for example `60/min`; `none` for as often as its environment lets it
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     rate_limit: Option<String>,
+    /// How old its current version may become before `rotate due` tells, for example `90d`; `none` for as old as it likes
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
+    rotate_every: Option<String>,
+    /// When it ends at its provider: `90d` from now, or a date; `none` for never. It is served on, and told by `rotate due`
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
+    expires: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -102,6 +109,12 @@ pub(crate) struct Edit {
     /// How often it may be retrieved, for example `60/min`; `none` for as often as its environment lets it
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     rate_limit: Option<String>,
+    /// How old its current version may become before `rotate due` tells, for example `90d`; `none` for as old as it likes
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
+    rotate_every: Option<String>,
+    /// When it ends at its provider: `90d` from now, or a date; `none` for never. It is served on, and told by `rotate due`
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
+    expires: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -160,13 +173,16 @@ async fn write(args: Write, new: bool, cx: &mut Cx<'_>) -> Result<Exit> {
         .map(|field| field.parse())
         .collect::<Result<Vec<FieldName>, _>>()?;
     let limit = args.rate_limit.as_deref().map(rate_or_none).transpose()?;
+    let (rotate_every, expires) = times(args.rotate_every.as_deref(), args.expires.as_deref())?;
     let labels = (!args.label.is_empty()).then(|| labels(&args.label)).transpose()?;
     let fields = read_fields(cx.io, &wanted, args.from_file.as_deref(), args.fields_from.as_deref())?;
     let write = KeyWrite::new(fields)
         .provider(args.provider)
         .variable(args.var)
         .labels(labels)
-        .limit(limit);
+        .limit(limit)
+        .rotate_every(rotate_every)
+        .expires(expires);
     cx.with_access(async |access, cx| {
         let key = key.resolve(access).await?;
         let written = access.write(&key, write, new).await?;
@@ -211,13 +227,16 @@ async fn show(key: &str, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 async fn edit(args: Edit, cx: &mut Cx<'_>) -> Result<Exit> {
-    if args.provider.is_none() && args.var.is_none() && args.label.is_empty() && args.rate_limit.is_none() {
+    let times = times(args.rotate_every.as_deref(), args.expires.as_deref())?;
+    let no_facts = args.provider.is_none() && args.var.is_none() && args.label.is_empty();
+    if no_facts && args.rate_limit.is_none() && times == (None, None) {
         return Err(Error::usage(
             "nothing is to be changed",
-            "give `--provider`, `--var`, `--label` or `--rate-limit`",
+            "give `--provider`, `--var`, `--label`, `--rate-limit`, `--rotate-every` or `--expires`",
         ));
     }
     let mut edit = KeyEdit::default();
+    (edit.rotate_every, edit.expires) = times;
     edit.provider = args.provider;
     edit.variable = args.var;
     edit.limit = args.rate_limit.as_deref().map(rate_or_none).transpose()?;
@@ -325,6 +344,22 @@ fn limit(info: &Value) -> Option<String> {
         (None, None) => return None,
     };
     Some(format!("limit     {}{rest}", crate::show::clean(rate)))
+}
+
+/// What is to be changed of a thing that can be taken away.
+type Change<T> = Option<Option<T>>;
+
+/// How often it is to be rotated, and when it ends: `none` takes either away.
+fn times(rotate_every: Option<&str>, expires: Option<&str>) -> Result<(Change<Interval>, Change<Timestamp>)> {
+    let rotate_every = match rotate_every {
+        Some("none") => Some(None),
+        other => other.map(str::parse).transpose()?.map(Some),
+    };
+    let expires = match expires {
+        Some("none") => Some(None),
+        other => other.map(|text| ahead(text, Timestamp::now())).transpose()?.map(Some),
+    };
+    Ok((rotate_every, expires))
 }
 
 fn labels(given: &[String]) -> Result<BTreeMap<String, String>> {

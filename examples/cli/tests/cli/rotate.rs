@@ -100,6 +100,28 @@ fn a_rotation(worker: &str, ibyok: impl Fn(&[&str]) -> Call) {
     ibyok(&["rotate", "retire", "dev/k", "--version", "3"]).fails(1);
     ibyok(&["rotate", "destroy", "dev/k", "--version", "pending", "--yes"]).ok();
     ibyok(&["rotate", "promote", "dev/k"]).fails(4);
+    assert_eq!(
+        ibyok(&["rotate", "due", "--json"]).ok().json()["items"],
+        serde_json::json!([])
+    );
+    ibyok(&["keys", "edit", "dev/k", "--rotate-every", "1s", "--expires", "5d"]).ok();
+    let shown = ibyok(&["keys", "show", "dev/k", "--json"]).ok().json();
+    assert_eq!(shown["rotate_every"], "1s");
+    assert!(
+        shown["rotation_due"].is_string() && shown["expires_at"].is_string(),
+        "{shown}"
+    );
+    let due = ibyok(&["rotate", "due", "--env", "dev", "--json"]).fails(10).json();
+    let kinds: Vec<&str> = due["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|due| due["kind"].as_str())
+        .collect();
+    assert_eq!(kinds, ["rotation", "key_expiry"], "{due}");
+    assert!(ibyok(&["rotate", "due"]).fails(10).out.contains("ends within 7 days"));
+    ibyok(&["keys", "edit", "dev/k", "--rotate-every", "none", "--expires", "none"]).ok();
+    ibyok(&["rotate", "due"]).ok();
     ibyok(&["rotate", "stage", "dev/absent"]).stdin("v").fails(4);
     ibyok(&["rotate", "stage", "dev/k?version=2"]).stdin("v").fails(2);
     ibyok(&["rotate", "promote", "dev/k#value"]).fails(2);
@@ -144,6 +166,13 @@ fn what_makes_no_sense_is_refused() {
         &["rotate", "retire", "dev/k", "--force", "--reason", ""],
         &["rotate", "retire", "dev/k#value"],
         &["rotate", "status", "dev/k", "--env", "dev"],
+        &["keys", "edit", "dev/k", "--rotate-every", "0d"],
+        &["keys", "edit", "dev/k", "--rotate-every", "-5d"],
+        &["keys", "edit", "dev/k", "--rotate-every", "99999999999d"],
+        &["keys", "edit", "dev/k", "--expires", "2020-01-01"],
+        &["keys", "edit", "dev/k", "--expires", "5000000000y"],
+        &["keys", "set", "dev/k", "--rotate-every", "soon"],
+        &["rotate", "due", "--env", "DEV"],
         &["get", "dev/k", "--version", "current"],
         &["get", "dev/k", "--version", "0"],
         &["get", "dev/k", "--version", "99999999999"],

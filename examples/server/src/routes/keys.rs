@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, RawQuery};
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
-use ibyok_core::{EnvironmentName, Error, FieldName, KeyEdit, KeyRef, KeyWrite, Rate, Secret, Session, WhichVersion};
+use ibyok_core::{
+    EnvironmentName, Error, FieldName, Interval, KeyEdit, KeyRef, KeyWrite, Rate, Secret, Session, Timestamp,
+    WhichVersion,
+};
 use serde::{Deserialize, Deserializer};
 
 use super::{key_ref, page};
@@ -17,8 +20,8 @@ use crate::problem::Problem;
 use crate::query::Query;
 
 pub(crate) const SET_TAKES: &str =
-    "it takes one of value, value_base64 and fields, and provider, variable, labels, limit";
-const EDIT_TAKES: &str = "it takes provider, variable, labels and limit";
+    "it takes one of value, value_base64 and fields, and provider, variable, labels, limit, rotate_every, expires_at";
+const EDIT_TAKES: &str = "it takes provider, variable, labels, limit, rotate_every and expires_at";
 const VERSION_TAKES: &str = "it takes version, or nothing";
 
 /// GET `/api/v1/keys`
@@ -180,6 +183,10 @@ pub(crate) struct SetBody<'a> {
     labels: Option<Unique<String, String>>,
     #[serde(default, deserialize_with = "named")]
     limit: Option<Option<Rate>>,
+    #[serde(default, deserialize_with = "named")]
+    rotate_every: Option<Option<Interval>>,
+    #[serde(default, deserialize_with = "named")]
+    expires_at: Option<Option<Timestamp>>,
 }
 
 impl SetBody<'_> {
@@ -197,7 +204,8 @@ impl SetBody<'_> {
             _ => return Err(Problem::invalid("the value is not given in exactly one way").hint(SET_TAKES)),
         };
         let write = KeyWrite::new(secrets).provider(self.provider).variable(self.variable);
-        Ok(write.labels(self.labels.map(|labels| labels.0)).limit(self.limit))
+        let write = write.labels(self.labels.map(|labels| labels.0)).limit(self.limit);
+        Ok(write.rotate_every(self.rotate_every).expires(self.expires_at))
     }
 }
 
@@ -221,6 +229,10 @@ struct EditBody {
     labels: Option<Unique<String, Option<String>>>,
     #[serde(default, deserialize_with = "named")]
     limit: Option<Option<Rate>>,
+    #[serde(default, deserialize_with = "named")]
+    rotate_every: Option<Option<Interval>>,
+    #[serde(default, deserialize_with = "named")]
+    expires_at: Option<Option<Timestamp>>,
 }
 
 pub(super) fn named<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
@@ -238,6 +250,8 @@ impl EditBody {
         edit.variable = self.variable;
         edit.labels = self.labels.map(|labels| labels.0).unwrap_or_default();
         edit.limit = self.limit;
+        edit.rotate_every = self.rotate_every;
+        edit.expires = self.expires_at;
         edit
     }
 }

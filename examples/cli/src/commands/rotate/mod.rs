@@ -1,5 +1,6 @@
 //! `ibyok rotate`
 
+mod due;
 mod quiet;
 mod status;
 
@@ -33,6 +34,8 @@ pub(crate) enum Verb {
     Destroy(Destroy),
     /// Show who reads which version, and who has not yet read the current one
     Status(status::Args),
+    /// Show what is to be rotated, and which keys and tokens end soon; exit 10 if anything is
+    Due(due::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -113,6 +116,7 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
         Verb::Retire(args) => retire(args, cx).await,
         Verb::Destroy(args) => destroy(args, cx).await,
         Verb::Status(args) => status::run(args, cx).await,
+        Verb::Due(args) => due::run(args, cx).await,
     }
 }
 

@@ -1,0 +1,49 @@
+//! `ibyok rotate due`
+
+use ibyok_core::EnvironmentName;
+use serde_json::json;
+
+use crate::commands::Cx;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::table::{Table, at, shown, text};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Keys and tokens of this environment only
+    #[arg(long, value_name = "ENV")]
+    env: Option<String>,
+}
+
+pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    let environment: Option<EnvironmentName> = args.env.as_deref().map(str::parse).transpose()?;
+    cx.with_access(async |access, cx| {
+        let due = access.due(environment.as_ref()).await?;
+        let exit = if due.is_empty() { Exit::Done } else { Exit::Findings };
+        if cx.globals.json {
+            cx.io.answer_json(&json!({ "items": due, "next": null }))?;
+            return Ok(exit);
+        }
+        let mut table = Table::new(&["WHAT", "WHICH", "WHEN", "STATE"]);
+        for one in &due {
+            let which = match at(one, "ref").as_str() {
+                Some(key) => key.to_owned(),
+                None => format!("{} ({})", text(at(one, "name")), text(at(one, "token"))),
+            };
+            let state = match (text(at(one, "kind")).as_str(), at(one, "overdue") == true) {
+                ("rotation", _) => "to be rotated".to_owned(),
+                (_, true) => "expired".to_owned(),
+                _ => format!("ends within {} days", text(at(one, "within_days"))),
+            };
+            table.row([
+                text(at(one, "kind")).replace('_', " "),
+                which,
+                shown(at(one, "at")),
+                state,
+            ]);
+        }
+        table.print(cx.io)?;
+        Ok(exit)
+    })
+    .await
+}
