@@ -122,6 +122,35 @@ fn an_unknown_key_in_the_file_is_named_and_its_value_is_not_repeated() {
 }
 
 #[test]
+fn thresholds_of_the_review_are_in_the_file_and_what_makes_no_sense_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("data/ibyok");
+    std::fs::create_dir_all(&directory).unwrap();
+    let with = |review: &str| {
+        std::fs::write(
+            directory.join("vault.toml"),
+            format!("namespace = \"n\"\n[review]\n{review}\n"),
+        )
+        .unwrap();
+        resolve(home.path(), &Given::default(), &[])
+    };
+    let review = with("burst_lines = 500\ntime_zone = \"Europe/Berlin\"").unwrap().review;
+    assert_eq!((review.burst_lines, review.dormant_days), (500, 21));
+    for (bad, named) in [
+        ("brust_lines = 1", "brust_lines"),
+        ("burst_factor = 0", "burst_factor"),
+        ("burst_lines = -1", "line 3"),
+        ("operator_hours = \"25-3\"", "operator_hours"),
+        ("time_zone = \"Nowhere\"", "time_zone"),
+        ("history_days = 100000", "history_days"),
+    ] {
+        let error = with(bad).unwrap_err();
+        assert_eq!(error.code(), Code::Invalid, "{bad}");
+        assert!(error.to_string().contains(named), "{bad}: {error}");
+    }
+}
+
+#[test]
 fn a_strangers_settings_are_not_read() {
     let home = tempfile::tempdir().unwrap();
     let directory = home.path().join("data/ibyok");
