@@ -78,8 +78,8 @@ pub use context::RequestContext;
 pub use error::{Code, Error, Part, Result};
 pub use guardrails::Guardrails;
 pub use incidents::{
-    DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, NotRevoked, ProviderPages, Reach, ReportLine,
-    Step,
+    DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, LineAt, NotRevoked, ProviderPages, Reach,
+    ReportLine, Step,
 };
 pub use known_values::{FingerprintBundle, KnownValue, KnownValues};
 pub use limits::{EnvironmentLimit, LimitInForce, LimitScope};

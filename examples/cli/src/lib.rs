@@ -23,6 +23,7 @@ mod hardening;
 mod identity;
 mod io;
 mod out_file;
+mod page;
 mod program;
 mod project;
 mod secret_input;

@@ -11,7 +11,7 @@ mod steps;
 
 pub use self::open::{IncidentOpened, IncidentRequest, NotRevoked};
 pub use self::reach::{DidRead, Reach};
-pub use self::readers::KeyReader;
+pub use self::readers::{KeyReader, LineAt};
 pub use self::report::{IncidentReport, ProviderPages, ReportLine};
 pub use self::steps::Step;
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::{Error, Part, Result};
+use crate::model::mode::Mode;
 use crate::model::name::KeyId;
 use crate::realm::Realm;
 use crate::usage::{Caller, Reader};
@@ -19,6 +20,16 @@ const LISTED_MAX: usize = 32;
 
 /// How many readers are told apart: more than have read one key in any vault that is in order.
 const READERS_MAX: usize = 10_000;
+
+/// Where a line stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LineAt {
+    /// The log.
+    pub log: String,
+    /// The line's number in it.
+    pub seq: u64,
+}
 
 /// Somebody who read a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,6 +47,8 @@ pub struct KeyReader {
     pub first: Timestamp,
     /// When last.
     pub last: Timestamp,
+    /// The line of the last time, in the logs of this place.
+    pub last_line: Option<LineAt>,
     /// Which versions.
     pub versions: BTreeSet<u64>,
     /// From which addresses, at most 32; of another node's, the networks.
@@ -55,6 +68,7 @@ impl KeyReader {
             count: 0,
             first: entry.time,
             last: entry.time,
+            last_line: None,
             versions: BTreeSet::new(),
             addresses: BTreeSet::new(),
             user_agents: BTreeSet::new(),
@@ -71,6 +85,7 @@ impl KeyReader {
             count: 0,
             first: counted.first,
             last: counted.last,
+            last_line: None,
             versions: BTreeSet::new(),
             addresses: BTreeSet::new(),
             user_agents: BTreeSet::new(),
@@ -90,6 +105,10 @@ impl KeyReader {
         self.count = self.count.saturating_add(entry.count);
         self.first = self.first.min(entry.time);
         self.last = self.last.max(entry.time);
+        if self.last == entry.time {
+            let log = entry.log.clone();
+            self.last_line = Some(LineAt { log, seq: entry.seq });
+        }
         if entry.principal.name.is_some() {
             self.name.clone_from(&entry.principal.name);
         }
@@ -103,10 +122,11 @@ impl KeyReader {
     }
 }
 
-/// Whether a line is about a value that was released.
+/// Whether a line is about the real value, released.
 pub(super) fn is_release(entry: &Entry) -> bool {
     let released = [Action::KeyRetrieve.as_str(), Action::KeyExport.as_str()];
-    entry.outcome == Outcome::Allowed && released.contains(&entry.action.as_str())
+    let mocked = entry.mode.as_deref() == Some(Mode::Mock.as_str());
+    entry.outcome == Outcome::Allowed && !mocked && released.contains(&entry.action.as_str())
 }
 
 impl Inner {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use ibyok_audit::review::Finding;
 use ibyok_audit::{Action, Entry, Filter, Outcome};
 use ibyok_policy::Scope;
 use ibyok_providers::Catalogue;
@@ -16,9 +17,10 @@ use super::readers::{KeyReader, is_release};
 use super::steps::{Step, remaining};
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::incident::IncidentInfo;
 use crate::model::key::{KeyInfo, KeyRecord};
+use crate::review::ReviewRequest;
 use crate::session::Session;
 
 /// How many lines a report shows; beyond it they are counted.
@@ -51,6 +53,8 @@ pub struct IncidentReport {
     pub released_after: u64,
     /// What the tokens that read the key could read as well, and did.
     pub reach: Vec<Reach>,
+    /// What a review of that time found about those who read the key; `None` while another review is going on.
+    pub findings: Option<Vec<Finding>>,
     /// What remains to be done.
     pub remaining: Vec<Step>,
 }
@@ -166,6 +170,7 @@ impl Session {
             .await?;
         let readers = self.inner.readers_of(&realm, found.record.key()?, since).await?;
         let reach = self.inner.reach_of(attempt, &principal, &readers, since).await?;
+        let findings = self.findings_about(attempt, &principal, &readers, since).await?;
         let provider = key.as_ref().and_then(|key| key.provider.as_deref()).and_then(pages);
         let steps = key
             .as_ref()
@@ -182,8 +187,27 @@ impl Session {
             readers,
             released_after: seen.released_after,
             reach,
+            findings,
             remaining: steps,
         })
+    }
+
+    /// The findings of a review since then that are about one of the readers.
+    async fn findings_about(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        readers: &[KeyReader],
+        since: Timestamp,
+    ) -> Result<Option<Vec<Finding>>> {
+        let review = match self.reviewed(attempt, principal, &ReviewRequest::since(since)).await {
+            Ok(review) => review,
+            Err(Error::Unavailable { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut findings = review.found.findings;
+        findings.retain(|finding| readers.iter().any(|reader| reader.id == finding.subject.id));
+        Ok(Some(findings))
     }
 
     async fn key_now(&self, principal: &Principal, found: &Found) -> Result<Option<KeyInfo>> {

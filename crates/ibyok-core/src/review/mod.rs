@@ -113,7 +113,12 @@ impl Session {
         self.inner.answering(&attempt, outcome).await
     }
 
-    async fn reviewed(&self, attempt: &Attempt<'_>, who: &Principal, request: &ReviewRequest) -> Result<Review> {
+    pub(crate) async fn reviewed(
+        &self,
+        attempt: &Attempt<'_>,
+        who: &Principal,
+        request: &ReviewRequest,
+    ) -> Result<Review> {
         let inner = &self.inner;
         inner.may_use_somewhere(attempt, who, Scope::AuditRead).await?;
         let since = match request.since {

@@ -272,6 +272,12 @@ impl Settings {
         self.directory.join("vault.db")
     }
 
+    /// The file of the KEK of the vault with this id; `None` where the KEK is no file.
+    #[must_use]
+    pub fn kek_place(&self, vault: &str) -> Option<PathBuf> {
+        self.kek.is_local().then(|| self.kek_file(vault))
+    }
+
     fn kek_file(&self, vault: &str) -> PathBuf {
         self.kek
             .file()

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use ibyok_core::settings::Passphrase;
 use ibyok_core::{
@@ -29,6 +31,8 @@ pub(crate) struct Here {
     namespace: Namespace,
     /// Why it is who it is, for `whoami`.
     why: String,
+    /// The file of the KEK, where that is one.
+    pub(crate) kek_file: Option<PathBuf>,
 }
 
 impl Here {
@@ -42,6 +46,7 @@ impl Here {
         let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);
         let vault = settings.open(&operator_name(), ask).await?;
         let namespace = settings.namespace.clone();
+        let kek_file = settings.kek_place(&vault.id());
         let is_token = matches!(&who, Who::Token(..));
         let (session, why) = match who {
             Who::Operator(name) => (
@@ -60,6 +65,7 @@ impl Here {
             session,
             namespace,
             why,
+            kek_file,
         })
     }
 

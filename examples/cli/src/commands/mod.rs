@@ -2,6 +2,7 @@
 
 mod attenuate;
 mod audit;
+mod checklist;
 mod completions;
 mod confirm;
 mod demo;
@@ -96,6 +97,8 @@ pub(crate) enum Command {
     Incident(incident::Verb),
     /// Find leaked keys in files, in git's index or in its history
     Scan(scan::Args),
+    /// Whether keys are kept as they should be, point by point
+    Checklist(checklist::Args),
     /// Serve the vault over HTTP
     Serve(serve::Args),
     /// See the whole of it on a throw-away vault, in a few seconds
@@ -136,6 +139,7 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
         Command::Usage(args) => usage::run(args, cx).await,
         Command::Incident(verb) => incident::run(verb, cx).await,
         Command::Scan(args) => scan::run(args, cx).await,
+        Command::Checklist(args) => checklist::run(args, cx).await,
         Command::Serve(args) => serve::run(args, cx).await,
         Command::Demo => demo::run(cx).await,
         Command::Completions(args) => completions::run(args, cx),

@@ -1,6 +1,8 @@
 //! `ibyok incident`
 
+mod page;
 mod plan;
+mod proofs;
 mod report;
 
 use std::path::PathBuf;
@@ -72,6 +74,12 @@ pub(crate) struct Report {
     /// From when on to look at the log [default: since the key may have leaked, else 90 days before the incident]
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
+    /// Write it as a page for a browser
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write a proof for each line that it shows into a directory, for somebody who does not have the log
+    #[arg(long, value_name = "DIR")]
+    proofs: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

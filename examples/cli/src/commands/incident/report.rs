@@ -8,13 +8,22 @@ use super::{Report, items, past, steps};
 use crate::commands::Cx;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::out_file::write_secret;
 use crate::show::clean;
 use crate::table::{at, shown, text};
 
 pub(super) async fn run(args: &Report, cx: &mut Cx<'_>) -> Result<Exit> {
     let since = past(args.since.as_deref())?;
+    if args.proofs.is_some() {
+        return super::proofs::run(args, since, cx).await;
+    }
     cx.with_access(async |access, cx| {
         let report = access.incident_report(&args.which, since).await?;
+        if let Some(file) = &args.html {
+            write_secret(file, super::page::of(&report).as_bytes())?;
+            cx.io.say(&format!("the page is in `{}`", file.display()));
+            return Ok(Exit::Done);
+        }
         if cx.globals.json {
             cx.io.answer_json(&report)?;
         } else {
@@ -31,6 +40,7 @@ fn as_text(report: &Value) -> String {
     head(&mut out, report);
     readers(&mut out, report);
     reach(&mut out, report);
+    findings(&mut out, report);
     timeline(&mut out, report);
     let left = steps(report);
     if !left.is_empty() {
@@ -140,6 +150,21 @@ fn reach(out: &mut String, report: &Value) {
                     did.join(", ")
                 }
             ),
+        );
+    }
+}
+
+fn findings(out: &mut String, report: &Value) {
+    let findings = items(at(report, "findings"));
+    if findings.is_empty() {
+        return;
+    }
+    section(out, "What a review of that time found about them");
+    for finding in findings {
+        let say = |path: &str| text(at(finding, path));
+        push(
+            out,
+            &format!("  {} {}: {}", say("severity"), say("id"), say("explanation")),
         );
     }
 }

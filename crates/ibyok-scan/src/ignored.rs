@@ -1,0 +1,73 @@
+//! Whether git would take files that hold secrets.
+
+use std::path::Path;
+
+use ignore::gitignore::GitignoreBuilder;
+
+use crate::error::Error;
+use crate::printable::printable;
+
+/// The largest ignore file that is read, in bytes.
+const FILE_MAX: u64 = 1 << 20;
+
+/// Those of some names that the ignore file of a directory does not cover, were there files of these names. Nothing of git is run.
+///
+/// ```
+/// let directory = tempfile::tempdir()?;
+/// std::fs::write(directory.path().join(".gitignore"), ".env*\n!.env.example\n")?;
+/// let open = ibyok_scan::not_ignored(directory.path(), &[".env", ".env.local", "key.pem"])?;
+/// assert_eq!(open, ["key.pem"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Root`] if the ignore file is there and cannot be read, or is larger than 1 MiB.
+pub fn not_ignored(directory: &Path, names: &[&str]) -> Result<Vec<String>, Error> {
+    let file = directory.join(".gitignore");
+    let failed = |source| Error::Root {
+        path: printable(file.as_os_str().as_encoded_bytes()),
+        source,
+    };
+    let mut rules = GitignoreBuilder::new(directory);
+    match std::fs::metadata(&file) {
+        Ok(about) if about.is_file() && about.len() <= FILE_MAX => {
+            let text = std::fs::read(&file).map_err(failed)?;
+            for line in String::from_utf8_lossy(&text).lines() {
+                // A rule that git does not understand covers nothing.
+                drop(rules.add_line(None, line));
+            }
+        }
+        Ok(_) => return Err(failed(std::io::Error::other("it is no file of rules"))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let rules = rules
+        .build()
+        .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
+    let covered = |name: &&&str| !rules.matched_path_or_any_parents(Path::new(name), false).is_ignore();
+    Ok(names.iter().filter(covered).map(|name| (*name).to_owned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(rules: &str) -> Vec<String> {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join(".gitignore"), rules).unwrap();
+        not_ignored(directory.path(), &[".env", ".env.local", "key.pem"]).unwrap()
+    }
+
+    #[test]
+    fn rules_are_read_as_git_reads_them() {
+        assert!(open(".env\n.env.*\n*.pem\n").is_empty());
+        assert_eq!(open("*\n!.env\n"), [".env"], "the last rule that fits decides");
+        assert_eq!(open("# .env\n/docs/.env.local\n[\n"), [".env", ".env.local", "key.pem"]);
+    }
+
+    #[test]
+    fn without_an_ignore_file_git_takes_everything() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(not_ignored(directory.path(), &[".env"]).unwrap(), [".env"]);
+    }
+}

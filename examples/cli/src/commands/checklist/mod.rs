@@ -1,0 +1,127 @@
+//! `ibyok checklist`
+
+mod code;
+mod people;
+mod vault;
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use ibyok_core::ATTESTED_ITEMS;
+use serde::Serialize;
+use serde_json::json;
+
+use super::Cx;
+use crate::access::document_of as document;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::table::Table;
+
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    /// The code that uses the keys
+    #[arg(default_value = ".")]
+    path: PathBuf,
+    /// Within how many days the log must have been reviewed
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    reviewed_within: u16,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Attest what no program can see
+    Attest {
+        /// What is so
+        #[arg(value_parser = PossibleValuesParser::new(ATTESTED_ITEMS))]
+        item: String,
+        /// What there is to say about it
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+}
+
+/// One point of the list.
+#[derive(Debug, Serialize)]
+struct Item {
+    /// A word that stays the same.
+    id: &'static str,
+    ok: bool,
+    /// What was found.
+    detail: String,
+    /// What to do about it.
+    #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+impl Item {
+    fn ok(id: &'static str, detail: impl Into<String>) -> Self {
+        Item {
+            id,
+            ok: true,
+            detail: detail.into(),
+            remedy: None,
+        }
+    }
+
+    fn open(id: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Item {
+            id,
+            ok: false,
+            detail: detail.into(),
+            remedy: Some(remedy.into()),
+        }
+    }
+}
+
+pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    match &args.verb {
+        None => check(&args, cx).await,
+        Some(Verb::Attest { item, note }) => {
+            cx.with_vault("checklist attest", async |here, cx| {
+                let attested = document(&here.session.attest(item, note.clone()).await?)?;
+                cx.answer_one(&attested, &[("at", "at"), ("by", "by"), ("note", "note")])
+            })
+            .await
+        }
+    }
+}
+
+async fn check(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    cx.with_vault("checklist", async |here, cx| {
+        let mut items = code::items(&args.path).await?;
+        items.extend(vault::items(here, args.reviewed_within).await?);
+        items.extend(people::items(here, &args.path).await?);
+        answer(&items, cx)
+    })
+    .await
+}
+
+fn answer(items: &[Item], cx: &mut Cx<'_>) -> Result<Exit> {
+    if cx.globals.json {
+        cx.io.answer_json(&json!({ "items": items }))?;
+    } else {
+        let mut table = Table::new(&["", "ITEM", "FOUND", "DO"]);
+        for item in items {
+            let mark = if item.ok { "ok" } else { "OPEN" };
+            let remedy = item.remedy.clone().unwrap_or_default();
+            table.row([mark.to_owned(), item.id.to_owned(), item.detail.clone(), remedy]);
+        }
+        table.print(cx.io)?;
+    }
+    let open = items.iter().filter(|item| !item.ok).count();
+    cx.io.say(&format!("{} of {} items are open", open, items.len()));
+    Ok(if open == 0 { Exit::Done } else { Exit::Findings })
+}
+
+/// A few of many, for a line.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{shown} and {more} more"),
+        _ => shown,
+    }
+}

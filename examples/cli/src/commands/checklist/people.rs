@@ -1,0 +1,62 @@
+//! What people have to say is so: an incident plan, training, backups.
+
+use std::path::Path;
+
+use ibyok_core::{Attestation, Timestamp};
+use jiff::SignedDuration;
+
+use super::Item;
+use crate::access::Here;
+use crate::error::Result;
+
+/// Where teams keep their plan; `incident plan -o` writes it anywhere.
+const PLANS: [&str; 5] = [
+    "INCIDENTS.md",
+    "INCIDENT_PLAN.md",
+    "docs/incidents.md",
+    "docs/incident-plan.md",
+    ".github/INCIDENTS.md",
+];
+
+/// How long somebody's word holds: a year for what is learnt, a week for what must be fresh.
+const A_YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
+const A_WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+pub(super) async fn items(here: &Here, path: &Path) -> Result<Vec<Item>> {
+    let attested = here.session.attestations().await?;
+    let now = Timestamp::now();
+    let word = |item: &str, holds: SignedDuration| attested.get(item).filter(|a| now.duration_since(a.at) < holds);
+    let mut items = Vec::new();
+    let plan = PLANS.iter().find(|plan| path.join(plan).is_file());
+    items.push(match (plan, word("incident-plan", A_YEAR)) {
+        (Some(plan), _) => Item::ok("incident-plan", format!("{plan} is there")),
+        (None, Some(word)) => Item::ok("incident-plan", said(word)),
+        (None, None) => Item::open(
+            "incident-plan",
+            "no plan for incidents is in the code, and none was attested within a year",
+            "ibyok incident plan -o INCIDENTS.md, or ibyok checklist attest incident-plan --note WHERE",
+        ),
+    });
+    items.push(match word("training", A_YEAR) {
+        Some(word) => Item::ok("training", said(word)),
+        None => Item::open(
+            "training",
+            "nobody attested within a year that the team knows what to do with keys",
+            "ibyok checklist attest training, once it does",
+        ),
+    });
+    items.push(match word("backup", A_WEEK) {
+        Some(word) => Item::ok("backup", said(word)),
+        None => Item::open(
+            "backup",
+            "nobody attested within a week that store, audit log and KEK are backed up, apart from each other",
+            "see docs/operations.md, then ibyok checklist attest backup",
+        ),
+    });
+    Ok(items)
+}
+
+fn said(word: &Attestation) -> String {
+    let note = word.note.as_deref().map_or(String::new(), |note| format!(": {note}"));
+    format!("attested by {} on {:.0}{note}", word.by, word.at)
+}

@@ -1,0 +1,124 @@
+//! What the vault knows: its tokens, log, incidents, environments and rotations.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use ibyok_core::{Session, Timestamp, TokenFinding};
+use jiff::SignedDuration;
+
+use super::{Item, some};
+use crate::access::Here;
+use crate::error::Result;
+
+pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>> {
+    let session = &here.session;
+    let findings = session.review_tokens().await?;
+    Ok(vec![
+        scopes(&findings),
+        expiry(&findings),
+        reviewed(session, reviewed_within).await?,
+        verified(session).await?,
+        incidents(session).await?,
+        apart(session).await?,
+        kek(here.kek_file.as_deref()),
+    ])
+}
+
+fn named(findings: &[TokenFinding], which: &[&str]) -> Vec<String> {
+    let found = findings.iter().filter(|finding| which.contains(&finding.finding));
+    found.map(|finding| finding.name.clone()).collect()
+}
+
+fn scopes(findings: &[TokenFinding]) -> Item {
+    let wide = named(findings, &["wider_than_used", "unused", "never_used"]);
+    if wide.is_empty() {
+        return Item::ok("token-scopes", "no token is wider than its use, or unused");
+    }
+    let detail = format!("wider than their use, or unused: {}", some(&wide));
+    Item::open("token-scopes", detail, "ibyok tokens review shows what would suffice")
+}
+
+fn expiry(findings: &[TokenFinding]) -> Item {
+    let endless = named(findings, &["never_expires"]);
+    if endless.is_empty() {
+        return Item::ok("token-expiry", "every token ends");
+    }
+    let detail = format!("these never end: {}", some(&endless));
+    Item::open("token-expiry", detail, "issue ones that end, and revoke these")
+}
+
+async fn reviewed(session: &Session, within: u16) -> Result<Item> {
+    let bound = SignedDuration::from_hours(24 * i64::from(within));
+    let done = session.last_review().await?;
+    let detail = match &done {
+        Some(done) if Timestamp::now().duration_since(done.at) <= bound => {
+            return Ok(Item::ok("log-reviewed", format!("by {} on {:.0}", done.by, done.at)));
+        }
+        Some(done) => format!("last by {} on {:.0}, more than {within} days ago", done.by, done.at),
+        None => "nobody recorded that the log was reviewed".to_owned(),
+    };
+    Ok(Item::open(
+        "log-reviewed",
+        detail,
+        "ibyok audit review, then ibyok audit review --done",
+    ))
+}
+
+async fn verified(session: &Session) -> Result<Item> {
+    let report = session.verify_audit(&[]).await?;
+    if report.ok {
+        return Ok(Item::ok("log-whole", format!("{} lines verified", report.events)));
+    }
+    Ok(Item::open(
+        "log-whole",
+        "the audit log does not verify",
+        "ibyok audit verify names the first bad line",
+    ))
+}
+
+async fn incidents(session: &Session) -> Result<Item> {
+    let open = session.list_incidents(false).await?;
+    if open.is_empty() {
+        return Ok(Item::ok("incidents-closed", "none is open"));
+    }
+    let names: Vec<String> = open.iter().map(|incident| incident.reference.clone()).collect();
+    let detail = format!("open: {}", some(&names));
+    Ok(Item::open(
+        "incidents-closed",
+        detail,
+        "ibyok incident report says what remains",
+    ))
+}
+
+async fn apart(session: &Session) -> Result<Item> {
+    let shared = session.shared_values().await?;
+    if shared.is_empty() {
+        return Ok(Item::ok("environments-apart", "no environments share a value"));
+    }
+    let groups: Vec<String> = shared.iter().map(|shared| shared.keys.join(" = ")).collect();
+    Ok(Item::open(
+        "environments-apart",
+        some(&groups),
+        "make a key for each environment at the provider, and rotate",
+    ))
+}
+
+/// Whoever can read the KEK and the store can read every key.
+fn kek(file: Option<&Path>) -> Item {
+    let Some(file) = file else {
+        return Item::ok("kek", "the KEK is not a file");
+    };
+    match std::fs::metadata(file) {
+        Ok(meta) if meta.mode() & 0o077 == 0 => Item::ok("kek", "only its owner can read it"),
+        Ok(_) => Item::open(
+            "kek",
+            "others may read the KEK",
+            format!("chmod 600 {}", file.display()),
+        ),
+        Err(error) => Item::open(
+            "kek",
+            format!("the KEK's file cannot be looked at: {error}"),
+            "see where it is",
+        ),
+    }
+}

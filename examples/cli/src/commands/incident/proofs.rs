@@ -1,0 +1,63 @@
+//! `ibyok incident report --proofs`
+
+use std::collections::BTreeSet;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+
+use ibyok_core::Timestamp;
+use serde_json::Value;
+
+use super::{Report, items};
+use crate::access::Access;
+use crate::commands::Cx;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::out_file::write_secret;
+use crate::table::at;
+
+/// How many lines are proved: the log is read once for each.
+const PROOFS_MAX: usize = 200;
+
+pub(super) async fn run(args: &Report, since: Option<Timestamp>, cx: &mut Cx<'_>) -> Result<Exit> {
+    let Some(directory) = &args.proofs else {
+        return Ok(Exit::Done);
+    };
+    cx.with_vault("incident report --proofs", async |here, cx| {
+        let report = here.incident_report(&args.which, since).await?;
+        let made = DirBuilder::new().mode(0o700).create(directory);
+        made.map_err(|error| Error::writing(directory, &error))?;
+        let lines = lines(&report);
+        for (log, seq) in lines.iter().take(PROOFS_MAX) {
+            let proof = here.session.prove_line(Some(log), *seq).await?;
+            write_secret(&directory.join(format!("{log}-{seq}.proof")), proof.text().as_bytes())?;
+        }
+        let text = serde_json::to_string_pretty(&report).unwrap_or_default();
+        write_secret(&directory.join("report.json"), text.as_bytes())?;
+        if let Some(file) = &args.html {
+            write_secret(file, super::page::of(&report).as_bytes())?;
+        }
+        cx.io.say(&format!(
+            "the report and {} proofs are in `{}`; `ibyok audit verify --proof FILE --key PUB` checks one anywhere",
+            lines.len().min(PROOFS_MAX),
+            directory.display()
+        ));
+        if lines.len() > PROOFS_MAX {
+            cx.io.warn(&format!(
+                "{} further lines are not proved: `ibyok audit prove` does one by one",
+                lines.len() - PROOFS_MAX
+            ));
+        }
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+/// The lines that a report rests on: the last of each reader, and those of its timeline.
+fn lines(report: &Value) -> BTreeSet<(String, u64)> {
+    let of_readers = items(at(report, "readers"))
+        .iter()
+        .map(|reader| at(reader, "last_line"));
+    let of_timeline = items(at(report, "timeline")).iter();
+    let place = |line: &Value| Some((at(line, "log").as_str()?.to_owned(), at(line, "seq").as_u64()?));
+    of_readers.chain(of_timeline).filter_map(place).collect()
+}
