@@ -37,6 +37,8 @@ pub struct Filter {
     pub log: Option<String>,
     /// From the line with this `seq` on, in each log. Segments before it are not read: this costs nothing for a long log.
     pub from_seq: Option<u64>,
+    /// Segments that ended a day or more before this time are not read; the lines of the others are not judged by it.
+    pub read_from: Option<Timestamp>,
     /// Only the last so many of them.
     pub limit: Option<usize>,
 }

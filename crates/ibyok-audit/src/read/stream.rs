@@ -72,6 +72,7 @@ impl Start {
             .is_some_and(|first| self.seq.is_some_and(|seq| seq <= first));
         let by_time = filter
             .since
+            .or(filter.read_from)
             .and_then(|since| since.checked_sub(SLACK).ok())
             .is_some_and(|since| self.time.is_some_and(|time| time <= since));
         by_seq || by_time
@@ -120,7 +121,7 @@ impl Stream {
 
     /// From where the lines that a filter wants may begin.
     pub(super) fn begin_at(slot: u32, directory: PathBuf, filter: &Filter) -> Result<Self, Error> {
-        if filter.from_seq.is_none() && filter.since.is_none() {
+        if filter.from_seq.is_none() && filter.since.or(filter.read_from).is_none() {
             return Self::begin(slot, directory);
         }
         let segments = segments(&directory)?;

@@ -135,6 +135,30 @@ async fn reading_begins_at_a_number_without_what_stands_before_it() {
 }
 
 #[tokio::test]
+async fn old_segments_are_passed_over_and_no_line_of_the_others_is() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    let log = open_with(FileSink::builder(&place).segment_bytes(4096).open().await.unwrap()).await;
+    for n in 2..60 {
+        // Two hours each; the last steps back.
+        let second = if n == 59 { 0 } else { n * 7200 };
+        let when = at(second);
+        append(&log, Event::new(Action::KeyRetrieve, Outcome::Allowed, when)).await;
+    }
+    let mut filter = Filter::default();
+    filter.read_from = Some(at(50 * 7200));
+    let seqs = |filter: &Filter| -> Vec<u64> {
+        let lines = Reader::open(&place).unwrap().lines(filter).unwrap();
+        lines.map(|line| line.unwrap().entry().seq).collect()
+    };
+    let read = seqs(&filter);
+    assert!(read[0] > 10 && read[0] <= 38, "{read:?}");
+    assert_eq!(read, (read[0]..60).collect::<Vec<_>>());
+    (filter.read_from, filter.since) = (None, Some(at(50 * 7200)));
+    assert_eq!(seqs(&filter), (50..59).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn export_gives_the_lines_as_they_stand() {
     let scratch = tempfile::tempdir().unwrap();
     let place = scratch.path().join("audit");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ibyok_audit::review::{Review as Found, Reviewer, Thresholds};
 use ibyok_audit::{Filter, Reader};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::view::View;
 use crate::clock::Clock as _;
@@ -73,10 +73,8 @@ impl Walk {
     fn run(mut self) -> Result<Found> {
         let mut reviewer = Reviewer::new(self.since, self.until, &self.thresholds)?;
         let mut filter = Filter::default();
-        // The segment in which the history begins is read from its first line on, so that numbers without a hole are seen.
-        filter.since = Some(reviewer.history_since());
-        // Another node's clock may be ahead of ours; what is later still is not waited for.
-        filter.until = self.until.checked_add(SignedDuration::from_hours(24)).ok();
+        // Every line from there on, whatever its time: one that was left out would look like one that is missing.
+        filter.read_from = Some(reviewer.history_since());
         let begun = self.clock.elapsed();
         for line in Reader::open(&self.place)?.lines(&filter)? {
             let count = self.read.fetch_add(1, Ordering::Relaxed);
