@@ -138,3 +138,54 @@ fn an_init_that_is_killed_leaves_a_vault_or_none() {
     println!("init: {points} points; a vault {whole} times, none {none} times, which init then made");
     assert!(points > 20 && whole > 0 && none > 0, "{points} {whole} {none}");
 }
+
+#[test]
+fn a_promotion_leaves_one_current_version_wherever_it_is_killed() {
+    let home = home_with_vault();
+    home.set("prod/key", "old");
+    home.ibyok(["rotate", "stage", "prod/key"]).input("new").run().done();
+    let (mut promoted, mut not) = (0, 0);
+    let points = at_each_point(&home, &["rotate", "promote", "prod/key"], "", |copy, finished| {
+        match copy.get("prod/key").as_slice() {
+            b"new" => promoted += 1,
+            b"old" if !finished => {
+                assert_eq!(copy.get("prod/key?version=pending"), b"new");
+                copy.ibyok(["rotate", "promote", "prod/key"]).run().done();
+                not += 1;
+            }
+            other => panic!("{finished}: {other:?}"),
+        }
+        assert_eq!(copy.get("prod/key?version=1"), b"old");
+        Oracle::new().the_log_verifies(copy);
+    });
+    println!("rotate promote: {points} points; promoted {promoted} times, not {not} times, neither never");
+    assert!(points > 20 && promoted > 0 && not > 0, "{points} {promoted} {not}");
+}
+
+#[test]
+fn a_destruction_that_was_begun_is_finished_at_the_next_start() {
+    let home = home_with_vault();
+    home.set("prod/key", "old");
+    home.set("prod/key", "new");
+    let (mut gone, mut not) = (0, 0);
+    let destroy = ["--yes", "rotate", "destroy", "prod/key", "--version", "1"];
+    let points = at_each_point(&home, &destroy, "", |copy, finished| {
+        let lines = audit_lines(&copy.vault().join("audit"));
+        let is_intention = |line: &AuditLine| line.text("action") == "key.destroy" && line.text("phase") == "intended";
+        let begun = lines.iter().any(is_intention);
+        copy.ibyok(["status"]).run().done();
+        let got = copy.ibyok(["get", "prod/key?version=1"]).run();
+        if finished || begun {
+            got.exits(4);
+            gone += 1;
+        } else {
+            copy.ibyok(destroy).run().done();
+            copy.ibyok(["get", "prod/key?version=1"]).run().exits(4);
+            not += 1;
+        }
+        assert_eq!(copy.get("prod/key"), b"new");
+        Oracle::new().the_log_verifies(copy);
+    });
+    println!("rotate destroy: {points} points; gone {gone} times, not begun {not} times, lost 0");
+    assert!(points > 20 && gone > 0 && not > 0, "{points} {gone} {not}");
+}
