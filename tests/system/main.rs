@@ -34,6 +34,8 @@ mod two_processes;
 /// The command line on a server and on the vault.
 mod remote;
 
+/// A rotation with a program that is left behind.
+mod rotation_story;
 /// Tokens for how they are used.
 mod tokens;
 

@@ -157,13 +157,26 @@ impl Vault {
         Ready {
             store: inner.store.check().await.err().map(|error| error.to_string()),
             kek: inner.realm(&home).await.err().filter(is_of_the_kek).and_then(text),
-            audit: inner.log.status().failure.or_else(|| inner.closed()),
+            audit: inner.audit_failure(),
             lease: inner.hold_lease().await.err().and_then(text),
+        }
+    }
+
+    /// The same, without asking store and KEK anew: theirs is the answer that was given before. For what anybody may ask often.
+    #[must_use]
+    pub fn ready_given(&self, before: &Ready) -> Ready {
+        Ready {
+            audit: self.inner.audit_failure(),
+            ..before.clone()
         }
     }
 }
 
 impl Inner {
+    fn audit_failure(&self) -> Option<String> {
+        self.log.status().failure.or_else(|| self.closed())
+    }
+
     fn closed(&self) -> Option<String> {
         self.closed
             .load(Ordering::Acquire)

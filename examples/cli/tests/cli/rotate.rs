@@ -105,6 +105,8 @@ fn a_rotation(worker: &str, ibyok: impl Fn(&[&str]) -> Call) {
         serde_json::json!([])
     );
     ibyok(&["keys", "edit", "dev/k", "--rotate-every", "1s", "--expires", "5d"]).ok();
+    // The current version is older than that by then.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
     let shown = ibyok(&["keys", "show", "dev/k", "--json"]).ok().json();
     assert_eq!(shown["rotate_every"], "1s");
     assert!(

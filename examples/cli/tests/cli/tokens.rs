@@ -48,7 +48,7 @@ fn a_grant_that_makes_no_sense_is_wrong_input() {
         vec!["", "--env", "dev"],
         vec!["self", "--env", "dev"],
         vec!["ci", "--env", "dev", "--rate", "1/s"],
-        vec!["ci", "--env", "dev", "--preset", "ci"],
+        vec!["ci", "--env", "dev", "--preset", "everything"],
     ] {
         let arguments: Vec<&str> = ["tokens", "issue"].into_iter().chain(arguments).collect();
         place.ibyok(&arguments).fails(2);

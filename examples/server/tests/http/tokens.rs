@@ -11,7 +11,16 @@ async fn a_token_is_issued_used_shown_and_revoked() {
     assert_eq!(issued.status, 201, "{}", issued.text());
     let issued = issued.json();
     let names: Vec<&String> = issued.as_object().unwrap().keys().collect();
-    assert_eq!(names, ["expires_at", "grant", "id", "name", "token"]);
+    let all = [
+        "epoch",
+        "expires_at",
+        "grant",
+        "id",
+        "name",
+        "older_secret_until",
+        "token",
+    ];
+    assert_eq!(names, all);
     assert_eq!(issued["grant"]["environments"], serde_json::json!(["prod"]));
     let (id, token) = (issued["id"].as_str().unwrap(), issued["token"].as_str().unwrap());
     assert_eq!(

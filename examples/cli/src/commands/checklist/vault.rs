@@ -20,6 +20,7 @@ pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>
         verified(session).await?,
         incidents(session).await?,
         apart(session).await?,
+        rotation(session).await?,
         kek(here.kek_file.as_deref()),
     ])
 }
@@ -100,6 +101,22 @@ async fn apart(session: &Session) -> Result<Item> {
         "environments-apart",
         some(&groups),
         "make a key for each environment at the provider, and rotate",
+    ))
+}
+
+async fn rotation(session: &Session) -> Result<Item> {
+    let due = session.rotations_due(None).await?;
+    let overdue = due.iter().filter(|due| due.overdue);
+    let overdue: Vec<String> = overdue
+        .map(|due| due.reference.clone().unwrap_or_else(|| due.name.clone()))
+        .collect();
+    if overdue.is_empty() {
+        return Ok(Item::ok("rotation", "nothing is overdue"));
+    }
+    Ok(Item::open(
+        "rotation",
+        some(&overdue),
+        "ibyok rotate due says what and why",
     ))
 }
 
