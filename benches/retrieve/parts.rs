@@ -91,6 +91,7 @@ pub(crate) fn policy(criterion: &mut Criterion) {
         scope: Scope::KeysRead,
         namespace: "default",
         environment: Some("prod"),
+        pending: false,
         key: Some("openai-batch"),
         source: Some([10, 1, 2, 3].into()),
         at: jiff::Timestamp::UNIX_EPOCH,

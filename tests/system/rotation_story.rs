@@ -109,8 +109,8 @@ fn a_rotation_waits_for_the_program_that_is_left_behind() {
         &["--yes", "rotate", "destroy", "prod/openai", "--version", "1"],
     ] {
         let refused = home.ibyok(["--json"].iter().chain(verb)).run().fails(1, "in_use");
-        assert!(refused.said().contains("slow"), "{}", refused.said());
-        assert!(!refused.said().contains("quick"), "{}", refused.said());
+        assert!(refused.text().contains("slow"), "{}", refused.text());
+        assert!(!refused.text().contains("quick"), "{}", refused.text());
     }
     assert_eq!(state_of(&status(), 1), "retiring");
 
