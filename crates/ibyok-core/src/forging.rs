@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::model::environment::Class;
 use crate::model::kind;
+use crate::model::settings::SETTINGS_ID;
 use crate::model::token::TokenRecord;
 use crate::opening::Opening;
 use crate::realm::{Realm, RealmName, TagBody, tag_record};
@@ -22,16 +23,16 @@ pub(crate) async fn a_realm() -> Arc<Realm> {
     scene().await.dev
 }
 
-struct Scene {
-    vault: Vault,
-    store: MemoryStore,
-    dev: Arc<Realm>,
-    prod: Arc<Realm>,
+pub(crate) struct Scene {
+    pub(crate) vault: Vault,
+    pub(crate) store: MemoryStore,
+    pub(crate) dev: Arc<Realm>,
+    pub(crate) prod: Arc<Realm>,
     _scratch: tempfile::TempDir,
 }
 
 /// A full server with a key in dev and in prod, and an attacker who holds dev's keys.
-async fn scene() -> Scene {
+pub(crate) async fn scene() -> Scene {
     let scratch = tempfile::tempdir().unwrap();
     let store = MemoryStore::new();
     let vault = Vault::builder()
@@ -70,7 +71,7 @@ async fn realm(vault: &Vault, environment: &str) -> Arc<Realm> {
 
 impl Scene {
     /// Writes to the store past the vault, as somebody can who has its password.
-    async fn write(&self, id: &RecordId, bytes: &[u8]) {
+    pub(crate) async fn write(&self, id: &RecordId, bytes: &[u8]) {
         let there = self.store.get(id).await.unwrap();
         let expect = there.map_or(Expect::Absent, |there| Expect::Revision(there.revision));
         self.store.put(id, bytes, expect).await.unwrap();
@@ -78,7 +79,7 @@ impl Scene {
         self.vault.inner.renew_lease().await.unwrap();
     }
 
-    async fn retrieve(&self, token: &AccessToken, key: &str) -> Result<String, Code> {
+    pub(crate) async fn retrieve(&self, token: &AccessToken, key: &str) -> Result<String, Code> {
         let key: KeyRef = key.parse().unwrap();
         let released = self.vault.retrieve(token, &key, &RequestContext::default()).await;
         released
@@ -86,7 +87,7 @@ impl Scene {
             .map_err(|error| error.code())
     }
 
-    async fn operator_reads(&self, key: &str) -> Result<String, Code> {
+    pub(crate) async fn operator_reads(&self, key: &str) -> Result<String, Code> {
         let released = self.vault.operator("test").retrieve(&key.parse().unwrap()).await;
         released
             .map(|released| released.text().unwrap().to_owned())
@@ -298,4 +299,57 @@ async fn nobody_can_give_the_audit_log_another_key() {
     scene.write(&record, &forged).await;
     let verified = scene.vault.operator("test").verify_audit(&[]).await;
     assert_eq!(verified.unwrap_err().code(), Code::Integrity);
+}
+
+impl Scene {
+    /// Anything sealed with dev's keys, in the place of a record of prod.
+    pub(crate) async fn put_devs_in_prods_place(&self, kind: u8, id: [u8; 16], body: &[u8]) {
+        let dev = self.dev.record(kind, id).unwrap();
+        let sealed = self.dev.keys.seal_record(&self.dev.place(&dev), body).unwrap();
+        self.write(&self.prod.record(kind, id).unwrap(), &sealed).await;
+    }
+
+    pub(crate) async fn token(&self, name: &str, environment: &str) -> AccessToken {
+        let scopes = Scopes::from([Scope::KeysRead, Scope::KeysList]);
+        let grant = Grant::new(scopes, Environments::named([environment]));
+        let request = crate::TokenRequest::new(name, grant);
+        self.vault.operator("test").issue_token(request).await.unwrap().token
+    }
+}
+
+#[tokio::test]
+async fn devs_settings_set_prod_to_no_mode_and_no_limit() {
+    let scene = scene().await;
+    let token = scene.token("worker", "prod").await;
+    let id = SETTINGS_ID;
+    for body in [r#"{"rev":9,"mode":"mock"}"#, r#"{"rev":9,"limit":"1/day"}"#] {
+        scene.put_devs_in_prods_place(kind::SETTINGS, id, body.as_bytes()).await;
+        assert_eq!(
+            scene.operator_reads("prod/openai").await,
+            Err(Code::Integrity),
+            "{body}"
+        );
+        assert_eq!(
+            scene.retrieve(&token, "prod/openai").await,
+            Err(Code::Integrity),
+            "{body}"
+        );
+    }
+    let store = &scene.store;
+    let prods = scene.prod.record(kind::SETTINGS, id).unwrap();
+    let there = store.get(&prods).await.unwrap().unwrap();
+    store.delete(&prods, there.revision).await.unwrap();
+
+    // In their own place they hold for dev, and for nothing else.
+    let devs = scene.dev.record(kind::SETTINGS, id).unwrap();
+    let sealed = scene
+        .dev
+        .keys
+        .seal_record(&scene.dev.place(&devs), br#"{"rev":9,"mode":"mock"}"#);
+    scene.write(&devs, &sealed.unwrap()).await;
+    assert!(scene.operator_reads("dev/openai").await.unwrap().contains("mock"));
+    assert_eq!(
+        scene.operator_reads("prod/openai").await.unwrap(),
+        "the value of prod/openai"
+    );
 }

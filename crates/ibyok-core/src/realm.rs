@@ -133,6 +133,11 @@ impl Tags {
         self.by_tag.iter().map(|(tag, name)| (*tag, name))
     }
 
+    /// The realm that a token's tag stands for, if it stands for any.
+    pub(crate) fn name_of(&self, tag: [u8; 8]) -> Option<&Arc<RealmName>> {
+        self.by_tag.get(&RealmTag::from_bytes(tag).ok()?)
+    }
+
     /// Every realm, in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<RealmName>> {
         self.names.iter()

@@ -25,7 +25,7 @@ pub struct RevokedToken {
     /// The token as it was left.
     #[serde(flatten)]
     pub info: TokenInfo,
-    /// The keys that it, and what was revoked with it, read in the last 90 days: they are to be replaced.
+    /// The keys whose value it, and what was revoked with it, read in the last 90 days: they are to be replaced. Mocks are no values.
     pub read_keys: Vec<ReadKey>,
     /// Whether that is all of them: `false` if there are keys that the session may not list, or counts that could not be read.
     pub read_keys_complete: bool,
@@ -124,7 +124,9 @@ impl Inner {
         known: &mut Known,
     ) -> Result<()> {
         let since = attempt.at.checked_sub(SINCE).unwrap_or(Timestamp::MIN);
-        for read in self.keys_read_by(realm, token, since).await? {
+        let (keys, complete) = self.keys_read_by(realm, token, since).await?;
+        known.complete &= complete;
+        for read in keys {
             let name = read.name.unwrap_or_else(|| read.id.to_string());
             if !self.may_be_told(attempt, principal, &read.environment, &name) {
                 known.complete = false;
@@ -137,7 +139,7 @@ impl Inner {
                 count: 0,
             });
             entry.last = entry.last.max(read.last);
-            entry.count = entry.count.saturating_add(read.count);
+            entry.count = entry.count.saturating_add(read.live);
         }
         Ok(())
     }

@@ -75,13 +75,13 @@ impl User {
         if !self.active || matches!(self.caller, Caller::Operator(_)) || !self.reads.keys().any(|n| old(*n)) {
             return None;
         }
-        let Some(new) = self.reads.get(&current) else {
+        let Some(new) = self.reads.get(&current).and_then(|read| read.proven) else {
             return Some(Need::NotYet);
         };
         let asked = |number: u32| version.is_none_or(|version| version == number) || number == UNKNOWN;
         let reads = self.reads.iter().filter(|(number, _)| old(**number) && asked(**number));
         let last = reads.map(|(_, read)| read.last).max()?;
-        if last >= new.last {
+        if last >= new {
             return Some(Need::ReadSince(last));
         }
         (quiet > SignedDuration::ZERO && now.duration_since(last) < quiet).then_some(Need::NotQuiet(last))
@@ -189,5 +189,89 @@ fn unseen(error: Error) -> Result<bool> {
     match error {
         Error::Unavailable { part: Part::Store, .. } => Err(error),
         _ => Ok(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Sealed;
+    use crate::model::key::{Role, VersionRecord};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn version(number: u32, role: Role) -> VersionRecord {
+        VersionRecord {
+            number,
+            role,
+            disabled: false,
+            compromised: false,
+            sealed: None,
+            fingerprint: Sealed(Vec::new()),
+            created: at("2026-11-01T00:00:00Z"),
+            created_by: "test".to_owned(),
+            changes: Vec::new(),
+        }
+    }
+
+    fn record() -> KeyRecord {
+        KeyRecord {
+            rev: 1,
+            name: "openai".parse().unwrap(),
+            provider: None,
+            variable: "OPENAI".to_owned(),
+            labels: BTreeMap::new(),
+            created: at("2026-11-01T00:00:00Z"),
+            created_by: "test".to_owned(),
+            disabled: false,
+            mode: None,
+            limit: None,
+            rotate_every: None,
+            expires: None,
+            removed: None,
+            last_version: 2,
+            versions: vec![version(1, Role::Retiring), version(2, Role::Current)],
+        }
+    }
+
+    fn read(version: u32, first: &str, last: &str, now: Timestamp) -> (u32, Reader) {
+        let (first, last) = (at(first), at(last));
+        let reader = Reader {
+            caller: Caller::Others,
+            name: None,
+            version,
+            count: 1,
+            first,
+            last,
+            proven: [last, first].into_iter().find(|at| *at <= now),
+            network: None,
+        };
+        (version, reader)
+    }
+
+    fn needs(reads: [(u32, Reader); 2], now: Timestamp) -> Option<Need> {
+        let user = User {
+            caller: Caller::Others,
+            name: None,
+            reads: BTreeMap::from(reads),
+            active: true,
+        };
+        user.needs(&record(), Some(1), now, SignedDuration::ZERO)
+    }
+
+    #[test]
+    fn a_read_by_a_clock_that_was_ahead_proves_nothing() {
+        let now = at("2026-11-24T12:00:00Z");
+        let old = || read(1, "2026-11-20T00:00:00Z", "2026-11-24T11:00:00Z", now);
+        // The new version was read while the clock was ten years ahead; then it was set right, and the old one was read again.
+        let ahead = read(2, "2036-11-24T10:00:00Z", "2036-11-24T10:00:00Z", now);
+        assert_eq!(needs([old(), ahead], now), Some(Need::NotYet));
+        let partly = read(2, "2026-11-24T10:00:00Z", "2036-11-24T10:00:00Z", now);
+        let since = Some(Need::ReadSince(at("2026-11-24T11:00:00Z")));
+        assert_eq!(needs([old(), partly], now), since);
+        let right = read(2, "2026-11-24T10:00:00Z", "2026-11-24T11:30:00Z", now);
+        assert_eq!(needs([old(), right], now), None);
     }
 }

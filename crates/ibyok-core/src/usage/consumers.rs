@@ -51,6 +51,8 @@ pub(crate) struct Reader {
     pub(crate) count: u64,
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
+    /// The last read that is not in the future: by a clock that was ahead, nobody has read anything before or after another.
+    pub(crate) proven: Option<Timestamp>,
     /// The network of the last read.
     pub(crate) network: Option<IpNet>,
 }
@@ -73,6 +75,8 @@ pub(crate) struct KeyRead {
     /// Its name at that time.
     pub(crate) name: Option<String>,
     pub(crate) count: u64,
+    /// How often it was given the value itself, and no mock.
+    pub(crate) live: u64,
     pub(crate) last: Timestamp,
 }
 
@@ -102,7 +106,8 @@ impl Inner {
         self.flush_usage().await?;
         // Before the counts are read: a node that is well now has put what it counted until then.
         let behind = self.behind(realm).await?;
-        let from = day_of(self.now()).saturating_sub(ACTIVE_DAYS);
+        let now = self.now();
+        let from = day_of(now).saturating_sub(ACTIVE_DAYS);
         let mut readers: HashMap<(Caller, u32), Reader> = HashMap::new();
         let mut damaged = 0;
         for subject in [Subject::Key(key), Subject::REST] {
@@ -123,6 +128,7 @@ impl Inner {
                     count: row.tally.live,
                     first,
                     last,
+                    proven: [last, first].into_iter().find(|at| *at <= now),
                     network: row.tally.network,
                 };
                 readers
@@ -140,7 +146,8 @@ impl Inner {
         })
     }
 
-    /// The keys that a token read since a time, the last read first.
+    /// The keys whose value a token read since a time, the last read first; and whether that is known to be all. Of one whose mocks it
+    /// read it knows nothing.
     ///
     /// # Errors
     /// As [`Inner::use_of`].
@@ -149,9 +156,11 @@ impl Inner {
         realm: &Arc<Realm>,
         token: TokenId,
         since: Timestamp,
-    ) -> Result<Vec<KeyRead>> {
+    ) -> Result<(Vec<KeyRead>, bool)> {
         let used = self.use_since(realm, token, day_of(since)).await?;
-        Ok(used.keys.into_iter().filter(|key| key.last >= since).collect())
+        let complete = used.damaged == 0 && !used.more_keys;
+        let seen = |key: &KeyRead| key.live > 0 && key.last >= since;
+        Ok((used.keys.into_iter().filter(seen).collect(), complete))
     }
 
     /// What a token was used for, as far back as counts are kept. The realm is the token's own.
@@ -187,9 +196,11 @@ impl Inner {
                     id,
                     name: None,
                     count: 0,
+                    live: 0,
                     last,
                 });
                 read.count = read.count.saturating_add(count);
+                read.live = read.live.saturating_add(row.tally.live);
                 read.last = read.last.max(last);
                 read.name = row.name.or(read.name.take());
             }
@@ -251,6 +262,7 @@ impl Reader {
     fn add(&mut self, other: &Reader) {
         self.count = self.count.saturating_add(other.count);
         self.first = self.first.min(other.first);
+        self.proven = self.proven.max(other.proven);
         if other.last >= self.last {
             (self.last, self.network) = (other.last, other.network);
         }

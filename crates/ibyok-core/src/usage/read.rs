@@ -5,9 +5,11 @@ use std::sync::Arc;
 use ibyok_storage::{Collection, RecordId};
 
 use super::books::WHAT;
-use super::rollup::{Rollup, RollupId, Subject, open_body};
+use super::caller::Caller;
+use super::rollup::{Of, Rollup, RollupId, Row, Subject, open_body};
 use crate::error::{Error, Result};
-use crate::realm::{PAGE, Realm};
+use crate::model::name::KeyName;
+use crate::realm::{PAGE, Realm, Tags};
 use crate::vault::Inner;
 
 /// What was found, and how many records of it do not open.
@@ -72,14 +74,40 @@ impl Inner {
         let Some(stored) = self.store.get(id).await? else {
             return Ok(None);
         };
-        match open_body(realm, id, &stored, WHAT) {
-            Ok(rollup) => Ok(Some(rollup)),
+        match open_body::<Rollup>(realm, id, &stored, WHAT) {
+            Ok(mut rollup) => {
+                let tags = self.tags().await?;
+                rollup.rows.retain_mut(|row| is_of(realm, &tags, row));
+                Ok(Some(rollup))
+            }
             Err(Error::Integrity { .. }) => {
                 *damaged = damaged.saturating_add(1);
                 self.remember_damaged(id);
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether a row is about what its realm bounds: the keys of its environment, and its own tokens or those that span environments.
+/// Whoever holds a realm's keys can write any row under them; it has no effect on another's keys and tokens.
+fn is_of(realm: &Realm, tags: &Tags, row: &mut Row) -> bool {
+    match &row.of {
+        Of::Reader {
+            caller: Caller::Token(id),
+            ..
+        } => tags.name_of(id.tag()).is_none_or(|name| {
+            **name == realm.name || (name.environment.is_none() && name.namespace == realm.name.namespace)
+        }),
+        Of::Reader { .. } => true,
+        Of::Key { environment, .. } => {
+            // It is printed as a part of commands.
+            row.name = row.name.take().filter(|name| name.parse::<KeyName>().is_ok());
+            match (&realm.name.environment, environment) {
+                (Some(own), Some(environment)) => own.as_str() == environment,
+                _ => true,
+            }
         }
     }
 }

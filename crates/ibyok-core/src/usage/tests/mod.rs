@@ -1,3 +1,4 @@
+mod forged;
 mod stops;
 
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use ibyok_audit::FileSink;
 use ibyok_crypto::{LocalKek, Secret};
 use ibyok_policy::{Environments, Grant, Scope, Scopes};
 use ibyok_storage::{Expect, MemoryStore, Store, StoreExt};
+use jiff::Timestamp;
 
 use self::stops::Stops;
 use super::count::{Once, UseKey, Whereto};
@@ -164,8 +166,54 @@ async fn a_token_knows_what_it_was_used_for() {
     };
     assert_eq!((read.id, read.name.as_deref(), read.count), (key, Some("openai"), 2));
     let since = vault.inner.now();
-    let none = vault.inner.keys_read_by(&realm, id, since).await.unwrap();
-    assert!(none.is_empty(), "{none:?}");
+    let (none, complete) = vault.inner.keys_read_by(&realm, id, since).await.unwrap();
+    assert!(none.is_empty() && complete, "{none:?}");
+}
+
+#[tokio::test]
+async fn who_read_mocks_has_seen_no_value_and_damaged_counts_may_hide_one() {
+    let (site, vault) = Site::new().await;
+    let worker = site.token(&vault, "worker").await;
+    let (realm, _) = site.realm(&vault).await;
+    let id = crate::token_id(&worker).unwrap();
+    let staging: KeyRef = "staging/openai".parse().unwrap();
+    vault
+        .operator("test")
+        .set_key(&staging, Secret::copy_of(b"sk-1"))
+        .await
+        .unwrap();
+    let grant = Grant::new([Scope::KeysRead].into(), Environments::named(["staging"]));
+    let tester = vault
+        .operator("test")
+        .issue_token(TokenRequest::new("tester", grant))
+        .await
+        .unwrap();
+    let mock = Some(crate::Mode::Mock);
+    vault.operator("test").set_key_mode(&staging, mock).await.unwrap();
+    let nowhere = crate::RequestContext::default();
+    vault.retrieve(&tester.token, &staging, &nowhere).await.unwrap();
+    let revoked = vault.operator("test").revoke_token("tester", false).await.unwrap();
+    assert!(
+        revoked.read_keys.is_empty() && revoked.read_keys_complete,
+        "{revoked:?}"
+    );
+
+    let other = site.node("audit-of-two").await;
+    site.read(&other, &worker, 1).await;
+    other.close().await.unwrap();
+    let all = site
+        .store
+        .list_all(&realm.collection(kind::TOKEN_USE).unwrap())
+        .await
+        .unwrap();
+    let [record] = all.as_slice() else { panic!("{all:?}") };
+    let there = site.store.get(record).await.unwrap().unwrap();
+    site.store
+        .put(record, b"garbage", Expect::Revision(there.revision))
+        .await
+        .unwrap();
+    let (keys, complete) = vault.inner.keys_read_by(&realm, id, Timestamp::MIN).await.unwrap();
+    assert!(keys.is_empty() && !complete);
 }
 
 #[tokio::test]
