@@ -253,7 +253,7 @@ impl Error {
             Error::Exists { .. } => "choose another name, or change what is there",
             Error::Conflict { .. } => "look at what is there now and try again",
             Error::InUse { .. } => {
-                "`rotate status` shows who reads what; wait for them, revoke the tokens of those that are gone, or force it with a reason"
+                "`rotate status` shows who reads what; wait for them, revoke the tokens of those that are gone, or force it with a reason; the current version goes only after another is promoted"
             }
             Error::TooLarge { what: RECORD, .. } => {
                 "its versions together are too large: `rotate destroy REF --version N` frees what a version that nobody needs takes"

@@ -92,8 +92,8 @@ impl Guardrails {
             return Ok(());
         }
         Err(Error::invalid(
-            "production is not to be set to `mock`",
-            "`PROD_MOCK_ALLOWED=true` allows it, where that is meant",
+            "an environment of class prod serves no mocks on this node",
+            "`PROD_MOCK_ALLOWED=true` in its settings allows them, where that is meant",
         ))
     }
 }

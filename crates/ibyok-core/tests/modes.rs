@@ -101,6 +101,11 @@ async fn production_is_set_to_mock_only_where_a_node_allows_it_and_serves_live_w
         let refused = refused.unwrap();
         assert_eq!(refused.code(), Code::Invalid, "{refused}");
         assert!(refused.hint().unwrap().contains("PROD_MOCK_ALLOWED"));
+        let told = refused.to_string();
+        assert!(
+            !told.contains('`'),
+            "what stands in backticks is not told over HTTP: {told}"
+        );
     }
     let allowing = scene.node_with(Guardrails::default().allow_prod_mock(true)).await;
     let allowing = allowing.operator("test");

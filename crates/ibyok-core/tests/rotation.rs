@@ -4,7 +4,8 @@
 mod scene;
 
 use ibyok_core::{
-    Code, DrainRequest, KeyEdit, KeyInfo, KeyRef, KeyWrite, Scope, Session, SignedDuration, Timestamp, WhichVersion,
+    Code, DrainRequest, KeyEdit, KeyInfo, KeyRef, KeyWrite, Mode, Scope, Session, SignedDuration, Timestamp,
+    WhichVersion,
 };
 use ibyok_storage::{Expect, Store};
 use scene::{Scene, reading, secret};
@@ -205,8 +206,10 @@ async fn a_version_goes_once_every_active_consumer_has_read_the_new_one_and_the_
 
     let retired = operator.retire_key(&key, &DrainRequest::default()).await.unwrap();
     assert_eq!(states(&retired), ["retired", "current"]);
+    assert_eq!(retired.mode, Some(Mode::Live), "as the key is shown");
     assert_eq!(value(&quick, &key, 1).await, Err(Code::VersionDisabled));
-    operator.retire_key(&key, &DrainRequest::default()).await.unwrap();
+    let again = operator.retire_key(&key, &DrainRequest::default()).await.unwrap();
+    assert_eq!(again.mode, Some(Mode::Live));
     operator.retire_key(&first, &DrainRequest::default()).await.unwrap();
     let destroyed = operator
         .destroy_version(&first, &DrainRequest::default())

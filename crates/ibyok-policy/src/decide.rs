@@ -81,8 +81,8 @@ pub enum Reason {
     /// The request comes from elsewhere, or its address is not known.
     #[error("the request comes from outside the token's networks")]
     Network,
-    /// A child's rate is higher than its parent's. Only [`within`](crate::within()) says so.
-    #[error("the rate is higher than the issuing token's")]
+    /// A child's rate is higher than its parent's, or it has none and its parent has one. Only [`within`](crate::within()) says so.
+    #[error("the rate is higher than the issuing token's, or none is given")]
     Rate,
 }
 

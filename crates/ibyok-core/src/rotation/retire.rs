@@ -155,7 +155,9 @@ impl Session {
                 may_go(&held.record, *number, &uses, attempt, &permit, request)?;
             }
         }
-        Ok((info(&permit, &held.record)?, retiring))
+        let mut info = info(&permit, &held.record)?;
+        self.inner.tell_mode(&permit.realm, &mut info).await;
+        Ok((info, retiring))
     }
 
     /// Who used the key, unless it does not matter.
@@ -219,9 +221,10 @@ impl Session {
             Ok(Edit::TakesAway(record, info, what))
         };
         let realm = Arc::clone(&permit.realm);
-        self.inner
-            .change(attempt, &permit.principal, &realm, permit.id.0, edit)
-            .await
+        let change = self.inner.change(attempt, &permit.principal, &realm, permit.id.0, edit);
+        let mut info = change.await?;
+        self.inner.tell_mode(&realm, &mut info).await;
+        Ok(info)
     }
 }
 
