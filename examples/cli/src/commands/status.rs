@@ -1,12 +1,14 @@
 //! `ibyok status`
 
+use ibyok_core::Error as VaultError;
 use serde_json::{Value, json};
 
 use super::Cx;
-use crate::access::document_of as document;
+use super::rotate::told;
+use crate::access::{Here, document_of as document};
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::table::{at, text};
+use crate::table::{at, shown, text};
 
 pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_vault("status", async |here, cx| {
@@ -15,6 +17,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
         if let Value::Object(map) = &mut status {
             map.insert("ready".to_owned(), json!(ready.is_ready()));
             map.insert("not_ready".to_owned(), document(&ready)?);
+            map.insert("due".to_owned(), due(here, ready.is_ready(), cx).await?);
         }
         cx.answer_one(
             &status,
@@ -37,6 +40,11 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
         for warning in at(&status, "warnings").as_array().into_iter().flatten() {
             cx.io.warn(&format!("warning: {}", text(warning)));
         }
+        for one in at(&status, "due").as_array().into_iter().flatten() {
+            let (which, state) = told(one);
+            cx.io
+                .warn(&format!("warning: {which}: {state} ({})", shown(at(one, "at"))));
+        }
         for part in ["store", "kek", "audit", "lease"] {
             if let Some(why) = at(&status, "not_ready").get(part).and_then(Value::as_str) {
                 cx.io.warn(&format!("not ready: {part}: {why}"));
@@ -49,4 +57,19 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
         })
     })
     .await
+}
+
+/// What is due or ends soon, as far as whoever asks may know; nothing while the vault cannot serve.
+async fn due(here: &Here, ready: bool, cx: &mut Cx<'_>) -> Result<Value> {
+    if !ready {
+        return Ok(json!([]));
+    }
+    match here.session.rotations_due(None).await {
+        Ok(due) => document(&due),
+        Err(VaultError::Denied { .. }) => Ok(json!([])),
+        Err(error) => {
+            cx.io.warn(&format!("warning: what is due is not known: {error}"));
+            Ok(json!([]))
+        }
+    }
 }

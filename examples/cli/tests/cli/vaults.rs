@@ -165,4 +165,19 @@ fn status_says_how_the_vault_does() {
     assert_eq!(status["ready"], true);
     assert_eq!(status["separation"], "policy only");
     assert!(place.ibyok(&["status"]).ok().out.contains("separation    policy only"));
+    assert_eq!(status["due"], serde_json::json!([]));
+}
+
+#[test]
+fn status_warns_of_what_is_due_or_ends_soon() {
+    let place = Place::with_key("dev/k", "one");
+    place.ibyok(&["keys", "edit", "dev/k", "--expires", "5d"]).ok();
+    let status = place.ibyok(&["status"]).ok();
+    assert!(
+        status.err.contains("warning: dev/k: ends within 7 days"),
+        "{}",
+        status.err
+    );
+    let status = place.ibyok(&["status", "--json"]).ok().json();
+    assert_eq!(status["due"][0]["kind"], "key_expiry");
 }

@@ -1,7 +1,7 @@
 //! `ibyok rotate due`
 
 use ibyok_core::EnvironmentName;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::commands::Cx;
 use crate::error::Result;
@@ -26,15 +26,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         }
         let mut table = Table::new(&["WHAT", "WHICH", "WHEN", "STATE"]);
         for one in &due {
-            let which = match at(one, "ref").as_str() {
-                Some(key) => key.to_owned(),
-                None => format!("{} ({})", text(at(one, "name")), text(at(one, "token"))),
-            };
-            let state = match (text(at(one, "kind")).as_str(), at(one, "overdue") == true) {
-                ("rotation", _) => "to be rotated".to_owned(),
-                (_, true) => "expired".to_owned(),
-                _ => format!("ends within {} days", text(at(one, "within_days"))),
-            };
+            let (which, state) = told(one);
             table.row([
                 text(at(one, "kind")).replace('_', " "),
                 which,
@@ -46,4 +38,18 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         Ok(exit)
     })
     .await
+}
+
+/// Which key or token something is due of, and what.
+pub(crate) fn told(one: &Value) -> (String, String) {
+    let which = match at(one, "ref").as_str() {
+        Some(key) => key.to_owned(),
+        None => format!("{} ({})", text(at(one, "name")), text(at(one, "token"))),
+    };
+    let state = match (text(at(one, "kind")).as_str(), at(one, "overdue") == true) {
+        ("rotation", _) => "to be rotated".to_owned(),
+        (_, true) => "expired".to_owned(),
+        _ => format!("ends within {} days", text(at(one, "within_days"))),
+    };
+    (which, state)
 }

@@ -4,6 +4,7 @@ mod due;
 mod quiet;
 mod status;
 
+pub(crate) use due::told;
 pub(crate) use quiet::plain as quiet_for;
 
 use std::path::PathBuf;
