@@ -585,3 +585,14 @@ async fn a_machine_is_not_blamed_for_the_logs_of_another() {
     );
     assert!(scene.operator().verify_audit(&[]).await.unwrap().ok);
 }
+
+#[tokio::test]
+async fn readiness_by_an_earlier_answer_asks_no_store_and_tells_the_log_as_it_is() {
+    let scene = Scene::new().await;
+    let before = scene.vault.ready().await;
+    assert!(before.is_ready());
+    scene.vault.close().await.unwrap();
+    let now = scene.vault.ready_given(&before);
+    assert!(now.audit.is_some() && !now.is_ready());
+    assert_eq!((now.store, now.kek, now.lease), (before.store, before.kek, before.lease));
+}

@@ -37,18 +37,10 @@ async fn without_an_audit_log_nothing_is_released_and_it_is_said_when_to_come_ba
 }
 
 #[tokio::test]
-async fn whoever_asks_for_readiness_often_gets_the_answer_of_the_last_second() {
+async fn a_log_that_is_gone_is_told_at_once_however_lately_somebody_asked() {
     let world = World::new().await;
     assert_eq!(world.ask("GET", "/readyz", "").await.status, 200);
     world.vault.close().await.unwrap();
-    let begun = std::time::Instant::now();
-    let mut answers = 0;
-    while world.ask("GET", "/readyz", "").await.status == 200 {
-        answers += 1;
-        assert!(begun.elapsed() < Duration::from_secs(3), "a closed vault is ready");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert!(answers > 0, "it was asked again at once");
     let answer = world.ask("GET", "/readyz", "").await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
     assert_eq!(answer.json()["audit"], "unavailable");
