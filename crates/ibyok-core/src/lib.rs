@@ -52,6 +52,8 @@ mod provider;
 mod realm;
 mod recording;
 mod records;
+#[cfg(test)]
+mod recovered;
 mod recovery;
 mod refusals;
 mod retrieve;

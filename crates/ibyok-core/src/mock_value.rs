@@ -36,7 +36,7 @@ pub(crate) fn mock_fields(
         })
         .collect();
     match field {
-        Some(field) if mocks.is_empty() => Err(no_field(permit.key.as_str(), field)),
+        Some(field) if mocks.is_empty() => Err(no_field(&permit.label(), field)),
         _ => Ok(mocks),
     }
 }

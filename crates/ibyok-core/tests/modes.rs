@@ -197,7 +197,9 @@ async fn fields_that_come_along_are_mocks_too() {
     let none = operator
         .retrieve(&key.with_field(Some("nothing".parse().unwrap())))
         .await;
-    assert_eq!(none.unwrap_err().code(), Code::NotFound);
+    let none = none.unwrap_err();
+    assert_eq!(none.code(), Code::NotFound);
+    assert_eq!(none.to_string(), "there is no field `nothing` of key `dev/azure`");
 }
 
 #[tokio::test]

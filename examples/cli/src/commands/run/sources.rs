@@ -193,7 +193,7 @@ pub(super) async fn resolve(
     cx: &mut Cx<'_>,
 ) -> Result<BTreeMap<String, OsString>> {
     let mut variables = BTreeMap::new();
-    let (mut wanted, mut staged) = (Vec::new(), Vec::new());
+    let (mut wanted, mut staged, mut mocks) = (Vec::new(), Vec::new(), Vec::new());
     for (variable, source) in sources {
         match source {
             Source::Plain(text) => drop(variables.insert(variable, OsString::from(text))),
@@ -214,6 +214,7 @@ pub(super) async fn resolve(
                 if is_pending {
                     staged.push(label(&fetched));
                 }
+                mocks.extend(is_mock(&fetched));
                 variables.insert(variable.clone(), os_value(&variable, &fetched)?);
             }
         }
@@ -222,7 +223,11 @@ pub(super) async fn resolve(
         if is_pending {
             staged.push(label(&fetched));
         }
+        mocks.extend(is_mock(&fetched));
         variables.insert(variable.clone(), os_value(&variable, &fetched)?);
+    }
+    if !mocks.is_empty() {
+        cx.io.say(&format!("mocks, and not the keys: {}", mocks.join(", ")));
     }
     if pending {
         // A test of nothing new must not look like one.
@@ -248,6 +253,10 @@ async fn by_id(access: &dyn Access, id: &KeyArgument, pending: bool) -> Result<(
 
 fn label(fetched: &Fetched) -> String {
     format!("{} (version {})", fetched.reference, fetched.version)
+}
+
+fn is_mock(fetched: &Fetched) -> Option<String> {
+    (fetched.mode == "mock").then(|| fetched.reference.clone())
 }
 
 fn os_value(variable: &str, fetched: &Fetched) -> Result<OsString> {
