@@ -72,3 +72,6 @@ mod lost_answers;
 
 /// Limits over several nodes.
 mod limits;
+
+/// The life of a key, and what is done when one leaks, on two nodes.
+mod life;

@@ -1,6 +1,6 @@
 //! Nodes on a store, and what is asked of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -56,10 +56,14 @@ impl Site {
     pub async fn builder_with(&self, url: &str, kek: Arc<dyn Kek>) -> Result<(Builder, PathBuf)> {
         let number = self.nodes.fetch_add(1, Ordering::Relaxed);
         let log = self.scratch.path().join(format!("node-{number}"));
-        let sink = FileSink::builder(&log).open().await?;
+        Ok((self.builder_at(url, kek, &log).await?, log))
+    }
+
+    async fn builder_at(&self, url: &str, kek: Arc<dyn Kek>, log: &Path) -> Result<Builder> {
+        let sink = FileSink::builder(log).open().await?;
         let store = ibyok_storage::open(url).await?;
         let builder = Vault::builder().shared_store(store).shared_kek(kek).audit(sink);
-        Ok((builder.opened_by(OPERATOR), log))
+        Ok(builder.opened_by(OPERATOR))
     }
 
     /// Makes the vault.
@@ -73,6 +77,13 @@ impl Site {
     pub async fn open(&self, url: &str) -> Result<Node> {
         let (builder, log) = self.builder(url).await?;
         let vault = builder.open().await?;
+        Ok(Node { vault, log })
+    }
+
+    /// The same on a node whose log stands beside another's, in the same place; in its stead, once that one is closed.
+    pub async fn open_beside(&self, url: &str, node: &Node) -> Result<Node> {
+        let builder = self.builder_at(url, Arc::clone(&self.kek), &node.log).await?;
+        let (vault, log) = (builder.open().await?, node.log.clone());
         Ok(Node { vault, log })
     }
 

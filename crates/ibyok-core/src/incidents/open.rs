@@ -162,7 +162,7 @@ impl Session {
     ) -> Result<(Found, bool)> {
         let (newest, next) = self.inner.newest_incident(whole, permit.id).await?;
         let open = newest.filter(|found| found.record.closed.is_none());
-        let (id, was_open) = open.map_or((next, false), |found| (found.id, true));
+        let id = open.map_or(next, |found| found.id);
         attempt.target = Some(("incident", id.to_string()));
         attempt.because = Some(request.reason.clone());
         let stamp = stamp(attempt, permit);
@@ -173,6 +173,8 @@ impl Session {
             whole,
             id.0,
             |_, record: Option<IncidentRecord>| {
+                // Somebody else may have opened it just now.
+                let was_open = record.is_some();
                 let record = match record {
                     None => new()?,
                     Some(record) if record.closed.is_some() => {
@@ -182,10 +184,10 @@ impl Session {
                     }
                     Some(record) => added(record, &stamp, version, request)?,
                 };
-                Ok(Edit::Gives(record.clone(), record))
+                Ok(Edit::Gives(record.clone(), (record, was_open)))
             },
         );
-        let record = change.await?;
+        let (record, was_open) = change.await?;
         let realm = Arc::clone(whole);
         Ok((Found { id, realm, record }, was_open))
     }

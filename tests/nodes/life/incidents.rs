@@ -1,0 +1,147 @@
+//! A key may have leaked: what is opened on one node holds on the other, and knows who read the key there.
+
+use ibyok_core::{Code, IncidentRequest, SignedDuration, Timestamp};
+
+use super::{Given, PROMISED, TOLD, soon, taken_away, two_nodes};
+use crate::shared::Shared;
+use crate::site::{Node, code, key};
+
+crate::on!(postgres redis,
+    an_incident_here_freezes_the_key_and_ends_its_readers_there_and_names_them
+    an_incident_that_is_opened_on_two_nodes_at_once_is_one
+);
+
+fn an_hour_ago() -> Option<Timestamp> {
+    Some(Timestamp::now() - SignedDuration::from_hours(1))
+}
+
+async fn an_incident_here_freezes_the_key_and_ends_its_readers_there_and_names_them(shared: Shared) {
+    let (_site, here, there) = two_nodes(&shared).await;
+    for name in ["prod/leaked", "prod/other"] {
+        here.set(name, "the value").await.expect("a key");
+    }
+    let tokens = [
+        here.token("reads-here", "prod").await,
+        here.token("reads-there", "prod").await,
+    ];
+    let bystander = here.token("bystander", "prod").await;
+    there.get(&bystander, "prod/other").await.expect("a value");
+    there.get(&tokens[1], "prod/leaked").await.expect("a value");
+    let leaked = key("prod/leaked");
+    let operator = here.operator();
+    soon("the read there is told here", TOLD, async || {
+        let status = operator.rotation_status(&leaked).await.expect("a status");
+        status
+            .versions
+            .iter()
+            .find(|version| !version.consumers.is_empty())
+            .map(drop)
+    })
+    .await;
+
+    let request = IncidentRequest::new("pasted into a public gist")
+        .freeze(true)
+        .revoke_readers(an_hour_ago());
+    let readers = [(&here, &tokens[0]), (&there, &tokens[1])];
+    let is_served: fn(&Given) -> bool = |given| given.as_deref() == Ok("the value");
+    let refused: fn(&Given) -> bool = |given| matches!(given, Err(Code::KeyDisabled | Code::Unauthenticated));
+    let opened = taken_away(
+        readers,
+        "prod/leaked",
+        [is_served, refused],
+        operator.open_incident(&leaked, request),
+    )
+    .await;
+    let info = opened.incident;
+    assert!(
+        info.frozen && !opened.was_open && opened.not_revoked.is_empty(),
+        "{info:?}"
+    );
+
+    // The key for everybody, and its readers for every key.
+    for node in [&here, &there] {
+        for token in &tokens {
+            assert_eq!(code(&node.get(token, "prod/other").await), Some(Code::Unauthenticated));
+        }
+        assert_eq!(
+            code(&node.get(&bystander, "prod/leaked").await),
+            Some(Code::KeyDisabled)
+        );
+        node.get(&bystander, "prod/other")
+            .await
+            .expect("who did not read it goes on");
+    }
+    let id = |node: &Node, name: &'static str| {
+        let operator = node.operator();
+        async move { operator.show_token(name).await.expect("a token").id }
+    };
+    let (by_here, by_there) = (id(&here, "reads-here").await, id(&here, "reads-there").await);
+    let mut revoked = info.revoked.clone();
+    revoked.sort_unstable();
+    let mut both = [by_here, by_there];
+    both.sort_unstable();
+    assert_eq!(revoked, both);
+
+    // Each node's report names both: by its own log, and by what the other counted.
+    for (node, own, other) in [(&here, by_here, by_there), (&there, by_there, by_here)] {
+        let report = node
+            .operator()
+            .incident_report("prod/leaked", None)
+            .await
+            .expect("a report");
+        assert_eq!((report.incident.id, report.incident.frozen), (info.id, true));
+        for (id, source) in [(own, "log"), (other, "usage")] {
+            let reader = report.readers.iter().find(|reader| reader.id == id.to_string());
+            let reader = reader.unwrap_or_else(|| panic!("{} is not named: {:?}", id, report.readers));
+            assert!(reader.source == source && reader.count > 0, "{reader:?}");
+        }
+        assert!(
+            report
+                .readers
+                .iter()
+                .all(|reader| reader.name.as_deref() != Some("bystander"))
+        );
+    }
+    // Opened again on the other node, it is added to.
+    let again = there
+        .operator()
+        .open_incident(&leaked, IncidentRequest::new("seen again"))
+        .await;
+    let again = again.expect("opened");
+    assert!(
+        again.was_open && again.incident.id == info.id && again.incident.frozen,
+        "{again:?}"
+    );
+    assert_eq!(again.incident.revoked, info.revoked);
+}
+
+async fn an_incident_that_is_opened_on_two_nodes_at_once_is_one(shared: Shared) {
+    let (_site, here, there) = two_nodes(&shared).await;
+    let names: Vec<String> = (0..5).map(|number| format!("prod/key-{number}")).collect();
+    for name in &names {
+        here.set(name, "the value").await.expect("a key");
+        let leaked = key(name);
+        let (one, other) = (here.operator(), there.operator());
+        let (one, other) = tokio::join!(
+            one.open_incident(&leaked, IncidentRequest::new("seen by one")),
+            other.open_incident(&leaked, IncidentRequest::new("seen by the other").freeze(true)),
+        );
+        let (one, other) = (one.expect("opened"), other.expect("opened"));
+        assert_eq!(one.incident.id, other.incident.id);
+        assert!(one.was_open != other.was_open, "one opens it, and the other adds to it");
+    }
+    tokio::time::sleep(PROMISED).await;
+    for node in [&here, &there] {
+        let open = node.operator().list_incidents(false).await.expect("a list");
+        for name in &names {
+            let of_key: Vec<_> = open.iter().filter(|incident| incident.reference == *name).collect();
+            assert_eq!(of_key.len(), 1, "{open:?}");
+            let notes = of_key[0].notes.iter().map(|note| note.text.as_str());
+            let told: Vec<_> = notes.chain([of_key[0].reason.as_str()]).collect();
+            for reason in ["seen by one", "seen by the other"] {
+                assert!(told.iter().any(|told| told.contains(reason)), "{told:?}");
+            }
+            assert!(of_key[0].frozen);
+        }
+    }
+}
