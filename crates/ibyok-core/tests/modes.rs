@@ -254,6 +254,10 @@ async fn an_older_record_does_not_bring_live_values_back() {
     scene.store.put(&record, &before.bytes, expect).await.unwrap();
     let beside = scene.process_beside().await.operator("test");
     assert_eq!(beside.retrieve(&key).await.unwrap_err().code(), Code::Integrity);
+    let older = scene.store.get(&record).await.unwrap().unwrap();
+    scene.store.delete(&record, older.revision).await.unwrap();
+    let gone = beside.retrieve(&key).await.unwrap_err();
+    assert_eq!(gone.code(), Code::Integrity, "nor does its absence");
 }
 
 #[tokio::test]
