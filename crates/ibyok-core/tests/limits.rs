@@ -433,6 +433,14 @@ async fn a_default_is_set_with_settings_write_for_the_whole_environment() {
         reader.limits(Some(&"dev".parse().unwrap())).await.unwrap_err().code(),
         Code::Denied
     );
+    session.set_limit(&prod, None).await.unwrap();
+    timed.vault.close().await.unwrap();
+    let log = ibyok_audit::Reader::open(timed.scratch.path().join("audit")).unwrap();
+    let lines = log.lines(&Filter::default()).unwrap();
+    let lines = lines.map(|line| line.unwrap().entry().clone());
+    let done = lines.filter(|line| line.action == "settings.change" && line.phase == Some(ibyok_audit::Phase::Done));
+    let told: Vec<_> = done.filter_map(|line| line.reason).collect();
+    assert_eq!(told, ["limit 1/day", "no limit"]);
 }
 
 #[tokio::test]

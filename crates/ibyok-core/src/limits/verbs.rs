@@ -103,6 +103,8 @@ impl Session {
             None,
         )?;
         let realm = inner.environment_realm(&namespace, environment).await?;
+        // The log is to say which limit was set or taken away.
+        attempt.because = Some(limit.map_or_else(|| "no limit".to_owned(), |rate| format!("limit {rate}")));
         let change = inner.change(
             attempt,
             &principal,
