@@ -85,9 +85,10 @@ pub use incidents::{
 };
 pub use known_values::{FingerprintBundle, KnownValue, KnownValues};
 pub use limits::{EnvironmentLimit, LimitInForce, LimitScope};
+pub use model::account::ACCOUNT_MAX;
 pub use model::attestation::{ATTESTED_ITEMS, Attestation};
 pub use model::environment::{Class, EnvironmentInfo};
-pub use model::incident::{ACCOUNT_MAX, Closing, IncidentId, IncidentInfo, IncidentNote};
+pub use model::incident::{Closing, IncidentId, IncidentInfo, IncidentNote};
 pub use model::interval::Interval;
 pub use model::key::{KeyInfo, Role, Stamp, StateChange, VersionInfo};
 pub use model::key_ref::KeyRef;

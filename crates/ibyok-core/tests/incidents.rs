@@ -253,3 +253,88 @@ async fn who_read_the_key_on_another_node_is_known_and_revoked_as_well() {
     let reader = report.readers.first().unwrap();
     assert_eq!((reader.name.as_deref(), reader.source), (Some("away"), "usage"));
 }
+
+#[tokio::test]
+async fn no_account_keeps_a_value_of_the_key() {
+    let scene = scene_with_key().await;
+    let operator = scene.operator();
+    let key = scene.key("prod/openai");
+    let value = "a-long-value-without-any-shape-0815";
+    operator.set_key(&key, secret(value)).await.unwrap();
+    for text in [
+        value.to_owned(),
+        format!("pasted \"{value}\", in a gist"),
+        format!("KEY={value}"),
+    ] {
+        let refused = operator.open_incident(&key, IncidentRequest::new(&text)).await;
+        assert_eq!(refused.unwrap_err().code(), Code::Invalid, "{text}");
+    }
+    operator.open_incident(&key, leaked()).await.unwrap();
+    let noted = operator.note_incident("prod/openai", &format!("it was {value}")).await;
+    assert_eq!(noted.unwrap_err().code(), Code::Invalid);
+    let closed = operator
+        .close_incident("prod/openai", &format!("({value})"), "training", true)
+        .await;
+    assert_eq!(closed.unwrap_err().code(), Code::Invalid);
+    assert!(!scene.log_text().await.contains(value));
+}
+
+#[tokio::test]
+async fn what_a_call_that_came_to_no_end_revoked_is_kept_by_the_next() {
+    let scene = scene_with_key().await;
+    let operator = scene.operator();
+    let key = scene.key("prod/openai");
+    let before = Timestamp::now();
+    let token = scene.token_named("read", reading("prod")).await;
+    let context = RequestContext::default();
+    scene.vault.retrieve(&token, &key, &context).await.unwrap();
+    operator.open_incident(&key, leaked()).await.unwrap();
+    // As after a crash between the revocation and its being written into the incident.
+    let id = ibyok_core::token_id(&token).unwrap();
+    operator.revoke_token(&id.to_string(), false).await.unwrap();
+    let request = leaked().revoke_readers(Some(before));
+    let again = operator.open_incident(&key, request).await.unwrap();
+    assert_eq!(again.incident.revoked, [id]);
+}
+
+#[tokio::test]
+async fn many_refusals_push_no_release_out_of_a_report() {
+    let scene = scene_with_key().await;
+    let operator = scene.operator();
+    let key = scene.key("prod/openai");
+    operator.open_incident(&key, leaked()).await.unwrap();
+    for _ in 0..120 {
+        let refused = operator.open_incident(&key, IncidentRequest::new("")).await;
+        assert!(refused.is_err());
+    }
+    let token = scene.token(reading("prod")).await;
+    scene
+        .vault
+        .retrieve(&token, &key, &RequestContext::default())
+        .await
+        .unwrap();
+    let report = operator.incident_report("prod/openai", None).await.unwrap();
+    assert!(report.further_lines >= 20);
+    assert!(report.timeline.iter().any(|line| line.action == "key.retrieve"));
+}
+
+#[tokio::test]
+async fn a_report_shows_the_grants_of_readers_to_those_alone_who_may_read_the_whole_log() {
+    let scene = scene_with_key().await;
+    let operator = scene.operator();
+    let key = scene.key("prod/openai");
+    let token = scene.token(reading("prod")).await;
+    scene
+        .vault
+        .retrieve(&token, &key, &RequestContext::default())
+        .await
+        .unwrap();
+    operator.open_incident(&key, leaked()).await.unwrap();
+    let whole = operator.incident_report("prod/openai", None).await.unwrap();
+    assert!(whole.reach.first().unwrap().grant.is_some());
+    let scopes = Scopes::from([Scope::IncidentsWrite, Scope::AuditRead]);
+    let prod = Grant::new(scopes, Environments::named(["prod"]));
+    let prod = scene.vault.as_token(scene.token(prod).await);
+    let part = prod.incident_report("prod/openai", None).await.unwrap();
+    assert!(part.reach.first().is_none_or(|reach| reach.grant.is_none()));
+}

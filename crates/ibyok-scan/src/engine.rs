@@ -3,12 +3,14 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ibyok_providers::Catalogue;
 
 use crate::detect::{Assignments, By, Candidates, Hit, Shapes, private_keys, surest};
 use crate::excuse::{Excuse, excuse};
+use crate::excused::ExcusedFiles;
 use crate::finding::Finding;
 use crate::matcher::{KnownKey, Matcher};
 use crate::place::{Kind, Place};
@@ -30,6 +32,7 @@ pub struct Engine {
     assignments: Assignments,
     matcher: Option<Arc<dyn Matcher>>,
     binary: bool,
+    excused: Option<ExcusedFiles>,
     sameness: RandomState,
 }
 
@@ -49,6 +52,7 @@ impl Engine {
             assignments: Assignments::of(catalogue),
             matcher: None,
             binary: false,
+            excused: None,
             sameness: RandomState::new(),
         }
     }
@@ -65,6 +69,18 @@ impl Engine {
     pub fn binary(mut self, binary: bool) -> Self {
         self.binary = binary;
         self
+    }
+
+    /// And findings in these files are excused, but for what somebody knows.
+    #[must_use]
+    pub fn excusing(mut self, excused: Option<ExcusedFiles>) -> Self {
+        self.excused = excused;
+        self
+    }
+
+    /// Where a root stands below the top, for excuses.
+    pub(crate) fn below_top(&self, root: &Path) -> Option<PathBuf> {
+        self.excused.as_ref()?.below_top(root)
     }
 
     /// What scans one text after another: one for each thread. Holds a megabyte.
@@ -149,7 +165,16 @@ impl Scanner<'_> {
 impl Engine {
     /// Makes a finding of a hit, if its line does not excuse it. A key that somebody keeps is a leak whatever its line says.
     fn judge(&self, window: &Window<'_>, place: &Place, hit: &Hit, known: Option<KnownKey>, scanned: &mut Scanned) {
+        let of_file = || {
+            let path = place.below_top.as_ref();
+            path.zip(self.excused.as_ref())
+                .is_some_and(|(path, excused)| excused.covers(path))
+        };
         let note = match excuse_of(window, hit) {
+            Excuse::None | Excuse::Bare if known.is_none() && of_file() => {
+                scanned.excused += 1;
+                return;
+            }
             Excuse::None => None,
             Excuse::Reason if known.is_none() => {
                 scanned.excused += 1;

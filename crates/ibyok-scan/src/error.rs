@@ -23,6 +23,14 @@ pub enum Error {
         /// What it said, printable.
         what: String,
     },
+    /// The file of excuses, `.ibyokignore`, is not as it must be.
+    #[error("`{path}` cannot be used: {why}")]
+    Excuses {
+        /// The file, printable.
+        path: String,
+        /// Why.
+        why: String,
+    },
     /// The hook was not installed.
     #[error("`{path}` is not installed: {why}")]
     Hook {

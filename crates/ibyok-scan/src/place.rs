@@ -1,6 +1,8 @@
 //! Where a text that is scanned comes from.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use crate::printable::printable;
 
@@ -8,6 +10,8 @@ use crate::printable::printable;
 #[derive(Clone, Debug, Default)]
 pub struct Place {
     pub(crate) path: String,
+    /// The path below the top of the tree or the repository, as far as that is known.
+    pub(crate) below_top: Option<PathBuf>,
     pub(crate) commit: Option<String>,
     pub(crate) kind: Kind,
 }
@@ -33,9 +37,16 @@ impl Place {
     pub fn of_bytes(path: &[u8]) -> Self {
         Place {
             path: printable(path),
+            below_top: Some(PathBuf::from(OsStr::from_bytes(path))),
             commit: None,
             kind: kind(path),
         }
+    }
+
+    /// The same file, where it stands below the top.
+    pub(crate) fn below_top(mut self, path: Option<PathBuf>) -> Self {
+        self.below_top = path;
+        self
     }
 
     /// The same file as it was in a commit.

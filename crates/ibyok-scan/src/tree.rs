@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use ignore::{DirEntry, ParallelVisitor, ParallelVisitorBuilder, WalkBuilder, WalkState};
@@ -50,7 +50,9 @@ pub fn scan_tree(engine: &Engine, root: &Path, options: TreeOptions, progress: &
         File::open(root).map_err(failed)?;
     }
     let mut walk = WalkBuilder::new(root);
+    // Git does not know of `.ignore`, by which people keep their searches short.
     walk.standard_filters(!options.no_ignore)
+        .ignore(false)
         .hidden(false)
         .follow_links(false)
         .filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git")
@@ -60,6 +62,8 @@ pub fn scan_tree(engine: &Engine, root: &Path, options: TreeOptions, progress: &
         engine,
         progress,
         report: &report,
+        root,
+        below_top: engine.below_top(root),
     };
     walk.build_parallel().visit(&mut threads);
     let mut report = report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -67,11 +71,36 @@ pub fn scan_tree(engine: &Engine, root: &Path, options: TreeOptions, progress: &
     Ok(report)
 }
 
+/// Scans files below a root that [`scan_tree`] leaves out: those that git ignores and has all the same. Their paths are relative to the
+/// root. A link or what is no file by now is left out.
+#[must_use]
+pub fn scan_files(engine: &Engine, root: &Path, files: &[PathBuf], progress: &Progress) -> Report {
+    let report = Mutex::new(Report::default());
+    let mut thread = Thread {
+        scanner: engine.scanner(),
+        progress,
+        found: Report::default(),
+        report: &report,
+        root,
+        below_top: engine.below_top(root),
+    };
+    for file in files {
+        let path = root.join(file);
+        if std::fs::symlink_metadata(&path).is_ok_and(|about| about.is_file()) {
+            thread.scan(&path, false);
+        }
+    }
+    drop(thread);
+    report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// Makes what each thread scans with.
 struct Threads<'s> {
     engine: &'s Engine,
     progress: &'s Progress,
     report: &'s Mutex<Report>,
+    root: &'s Path,
+    below_top: Option<PathBuf>,
 }
 
 impl<'s> ParallelVisitorBuilder<'s> for Threads<'s> {
@@ -81,6 +110,8 @@ impl<'s> ParallelVisitorBuilder<'s> for Threads<'s> {
             progress: self.progress,
             found: Report::default(),
             report: self.report,
+            root: self.root,
+            below_top: self.below_top.clone(),
         })
     }
 }
@@ -90,6 +121,8 @@ struct Thread<'s> {
     progress: &'s Progress,
     found: Report,
     report: &'s Mutex<Report>,
+    root: &'s Path,
+    below_top: Option<PathBuf>,
 }
 
 impl ParallelVisitor for Thread<'_> {
@@ -112,9 +145,13 @@ impl Thread<'_> {
         if !root_link && !entry.file_type().is_some_and(|kind| kind.is_file()) {
             return;
         }
+        self.scan(path, root_link);
+    }
+
+    fn scan(&mut self, path: &Path, follow: bool) {
         let shown = path.strip_prefix(".").unwrap_or(path);
-        let place = Place::new(shown);
-        let scanned = open(path, root_link).and_then(|file| match file {
+        let place = Place::new(shown).below_top(self.place_below_top(path));
+        let scanned = open(path, follow).and_then(|file| match file {
             Some(mut file) => self.scanner.scan(&mut file, &place).map(Some),
             None => Ok(None),
         });
@@ -127,6 +164,16 @@ impl Thread<'_> {
             Err(error) => self.found.not_read(format!("{}: {error}", place.path)),
         }
     }
+
+    fn place_below_top(&self, path: &Path) -> Option<PathBuf> {
+        let (top, below) = (self.below_top.as_ref()?, path.strip_prefix(self.root).ok()?);
+        // Joining nothing would make a directory of the file that the root is.
+        Some(if below.as_os_str().is_empty() {
+            top.clone()
+        } else {
+            top.join(below)
+        })
+    }
 }
 
 impl Drop for Thread<'_> {
@@ -137,7 +184,7 @@ impl Drop for Thread<'_> {
 }
 
 /// Opens a file, and nothing that took its place: neither a link nor a pipe that would hold us.
-fn open(path: &Path, follow: bool) -> io::Result<Option<File>> {
+pub(crate) fn open(path: &Path, follow: bool) -> io::Result<Option<File>> {
     let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     if !follow {
         flags |= OFlags::NOFOLLOW;

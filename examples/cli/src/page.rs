@@ -9,6 +9,9 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 
 const STYLE: &str = include_str!("page.css");
 
+/// What holds sentences or lists: it may be broken into lines, and nothing else may.
+const WORDS: [&str; 5] = ["reason", "explanation", "user_agents", "addresses", "name"];
+
 /// A page that is being written. Whatever comes from outside goes through [`escaped`].
 pub(crate) struct Page(String);
 
@@ -64,6 +67,11 @@ impl Page {
         columns: &[(&str, &str, bool)],
     ) {
         self.section(id, title);
+        let mut rows = rows.into_iter().peekable();
+        if rows.peek().is_none() {
+            self.add("<p>None.</p>");
+            return self.end_section();
+        }
         self.put("<div class=\"wide\"><table><thead><tr>");
         for (head, _, number) in columns {
             self.add(&format!("<th{}>{head}</th>", class(*number)));
@@ -77,7 +85,12 @@ impl Page {
                     "first" | "last" | "time" => short(value),
                     _ => escaped(&text(value)),
                 };
-                self.put(&format!("<td{}>{shown}</td>", class(*number)));
+                let class = if WORDS.contains(path) {
+                    " class=\"words\""
+                } else {
+                    class(*number)
+                };
+                self.put(&format!("<td{class}>{shown}</td>"));
             }
             self.add("</tr>");
         }

@@ -9,8 +9,10 @@ use crate::attempt::Attempt;
 use crate::authenticate::Principal;
 use crate::change::Edit;
 use crate::error::{Error, Result};
-use crate::model::incident::{Closing, IncidentInfo, IncidentRecord, check_account};
+use crate::model::account::{check_account, check_not_of};
+use crate::model::incident::{Closing, IncidentInfo, IncidentRecord};
 use crate::model::key::{KeyRecord, Stamp};
+use crate::realm::Realm;
 use crate::session::Session;
 
 impl Session {
@@ -34,6 +36,8 @@ impl Session {
             let found = self.find_incident(&mut attempt, &principal, which).await?;
             check_account("cause", cause)?;
             check_account("prevention", prevention)?;
+            self.tells_no_value(&principal, &found, &[("cause", cause), ("prevention", prevention)])
+                .await?;
             if !force {
                 self.is_over(&principal, &found).await?;
             }
@@ -66,6 +70,7 @@ impl Session {
             let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
             let found = self.find_incident(&mut attempt, &principal, which).await?;
             check_account("note", text)?;
+            self.tells_no_value(&principal, &found, &[("note", text)]).await?;
             attempt.because = Some(text.to_owned());
             let change = self.change_incident(&mut attempt, &principal, &found, |record, stamp| {
                 record.note(stamp, text.to_owned())
@@ -108,19 +113,29 @@ impl Session {
         change.await
     }
 
+    /// Refuses texts in which a value of the key stands: they are kept, and shown to whoever may see the incident.
+    async fn tells_no_value(&self, principal: &Principal, found: &Found, texts: &[(&str, &str)]) -> Result<()> {
+        let (realm, key) = self.key_of(principal, found).await?;
+        let Some(key) = key else { return Ok(()) };
+        let mut texts = texts.iter();
+        texts.try_for_each(|(what, text)| check_not_of(&realm, &key, what, text))
+    }
+
+    /// The key of an incident, with its realm.
+    async fn key_of(&self, principal: &Principal, found: &Found) -> Result<(Arc<Realm>, Option<KeyRecord>)> {
+        let (namespace, environment) = (principal.namespace(), &found.record.environment);
+        let realm = self.inner.environment_realm(namespace, environment).await?;
+        let held = self.inner.load::<KeyRecord>(&realm, found.record.key()?.0).await?;
+        Ok((realm, held.map(|held| held.record.clone())))
+    }
+
     /// Whether the key no longer serves what may have leaked.
     async fn is_over(&self, principal: &Principal, found: &Found) -> Result<()> {
         let record = &found.record;
-        let realm = self
-            .inner
-            .environment_realm(principal.namespace(), &record.environment)
-            .await?;
-        let key = self.inner.load::<KeyRecord>(&realm, record.key()?.0).await?;
+        let (_, key) = self.key_of(principal, found).await?;
         let served = |number: u32| {
-            key.as_ref().is_some_and(|held| {
-                let key = &held.record;
-                key.removed.is_none() && key.served("", number.into()).is_ok()
-            })
+            key.as_ref()
+                .is_some_and(|key| key.removed.is_none() && key.served("", number.into()).is_ok())
         };
         match record.versions.iter().find(|number| served(**number)) {
             None => Ok(()),

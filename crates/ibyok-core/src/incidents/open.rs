@@ -14,7 +14,8 @@ use crate::authorize::Permit;
 use crate::change::Edit;
 use crate::error::{Error, Result};
 use crate::keys::info;
-use crate::model::incident::{IncidentInfo, IncidentRecord, check_account};
+use crate::model::account::{check_account, check_not_of};
+use crate::model::incident::{IncidentInfo, IncidentRecord};
 use crate::model::key::{KeyInfo, KeyRecord, Stamp};
 use crate::model::key_ref::KeyRef;
 use crate::realm::Realm;
@@ -134,6 +135,7 @@ impl Session {
         let held = self.inner.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
+        check_not_of(&permit.realm, &held.record, "reason", &request.reason)?;
         let version = leaked_version(&held.record, key)?;
         attempt.version = Some(version);
         let whole = self.inner.whole_realm(&permit.realm.name.namespace).await?;

@@ -32,8 +32,9 @@ pub struct Reach {
     pub name: String,
     /// `valid`, `expired` or `revoked`.
     pub state: &'static str,
-    /// What it may do.
-    pub grant: Grant,
+    /// What it may do; only for a session that may read the log of the whole namespace, since it names other keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Grant>,
     /// The keys that it can read, as far as this session may know of them, at most 500.
     pub could_read: Vec<String>,
     /// How many those are in all.
@@ -75,6 +76,8 @@ impl Inner {
         let ids: BTreeSet<String> = tokens.iter().map(ToString::to_string).collect();
         let mut reads = self.reads_of(ids, since).await?;
         let known = self.known_keys(attempt, principal).await?;
+        let (scope, namespace) = (Scope::AuditRead, principal.namespace());
+        let sees_all = self.allowed(attempt, principal, scope, namespace, None, None).is_ok();
         let mut reach = Vec::new();
         for token in tokens {
             let found = match self.token_by_id(principal, token).await {
@@ -98,7 +101,7 @@ impl Inner {
                 token,
                 name: info.name,
                 state: info.state,
-                grant: info.grant,
+                grant: sees_all.then_some(info.grant),
                 could_read_count: could.len(),
                 could_read: could.into_iter().take(NAMED_MAX).collect(),
                 did_read: did,

@@ -23,8 +23,11 @@ use crate::model::key::{KeyInfo, KeyRecord};
 use crate::review::ReviewRequest;
 use crate::session::Session;
 
-/// How many lines a report shows; beyond it they are counted.
-const LINES_MAX: usize = 1000;
+/// How many lines of each sort a report shows: releases after the leak, refusals, and changes. Beyond it they are counted. Each sort
+/// has its own room, so that whoever is refused a thousand times does not push out what was released.
+const RELEASES_MAX: usize = 500;
+const REFUSALS_MAX: usize = 100;
+const CHANGES_MAX: usize = 400;
 
 /// How far before the incident a report looks, unless it says since when the key may have been in other hands.
 const BEFORE: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -126,8 +129,27 @@ impl ReportLine {
 #[derive(Default)]
 struct Seen {
     lines: Vec<ReportLine>,
+    releases: usize,
+    refusals: usize,
+    changes: usize,
     further: u64,
     released_after: u64,
+}
+
+impl Seen {
+    fn add(&mut self, entry: &Entry, released: bool) {
+        let (shown, most) = match entry.outcome {
+            _ if released => (&mut self.releases, RELEASES_MAX),
+            Outcome::Allowed => (&mut self.changes, CHANGES_MAX),
+            _ => (&mut self.refusals, REFUSALS_MAX),
+        };
+        if *shown < most {
+            *shown += 1;
+            self.lines.push(ReportLine::of(entry));
+        } else {
+            self.further += 1;
+        }
+    }
 }
 
 impl Session {
@@ -242,13 +264,8 @@ impl Session {
             if after {
                 seen.released_after = seen.released_after.saturating_add(entry.count);
             }
-            if !after && !is_told(entry) {
-                return;
-            }
-            if seen.lines.len() < LINES_MAX {
-                seen.lines.push(ReportLine::of(entry));
-            } else {
-                seen.further += 1;
+            if after || is_told(entry) {
+                seen.add(entry, after);
             }
         };
         self.inner.look_through(filter, Seen::default(), look).await

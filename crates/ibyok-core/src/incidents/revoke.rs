@@ -30,7 +30,7 @@ impl Session {
         let mut revoked = Vec::new();
         let mut not_revoked = Vec::new();
         for token in self.inner.tokens_that_read(permit, since).await? {
-            match self.revoke_reader(attempt, permit, token).await {
+            match self.revoke_reader(attempt, permit, token, found.record.opened.at).await {
                 Ok(true) => revoked.push(token),
                 Ok(false) => {}
                 Err(error @ (Error::Unavailable { .. } | Error::Unauthenticated)) => return Err(error),
@@ -57,11 +57,21 @@ impl Session {
         Ok((Found { record, ..found }, not_revoked))
     }
 
-    /// `false` for a token that is no longer valid anyway.
-    async fn revoke_reader(&self, attempt: &mut Attempt<'_>, permit: &Permit, token: TokenId) -> Result<bool> {
+    /// `false` for a token that was no longer valid anyway. One that has been revoked since the incident was opened counts: a call
+    /// before this one revoked it, and came to no end.
+    async fn revoke_reader(
+        &self,
+        attempt: &mut Attempt<'_>,
+        permit: &Permit,
+        token: TokenId,
+        opened: Timestamp,
+    ) -> Result<bool> {
         let principal = &permit.principal;
         let found = self.inner.token_by_id(principal, token).await?;
-        if found.record.revoked.is_some() || found.record.grant.expires.is_some_and(|end| end <= attempt.at) {
+        if let Some(revoked) = &found.record.revoked {
+            return Ok(revoked.stamp.at >= opened);
+        }
+        if found.record.grant.expires.is_some_and(|end| end <= attempt.at) {
             return Ok(false);
         }
         let scope = Scope::TokensRevoke;

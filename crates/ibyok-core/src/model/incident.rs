@@ -11,9 +11,6 @@ use super::key::Stamp;
 use super::name::{EnvironmentName, KeyId, KeyName, base62, from_base62};
 use crate::error::{Error, Result};
 
-/// The longest reason, cause or prevention, in bytes.
-pub const ACCOUNT_MAX: usize = 4096;
-
 /// How many notes an incident keeps.
 const NOTES_MAX: usize = 200;
 
@@ -182,18 +179,6 @@ pub struct IncidentInfo {
     pub closed: Option<Closing>,
 }
 
-/// Checks a text that a person gives account in: 1 to [`ACCOUNT_MAX`] bytes, without control characters but line ends.
-pub(crate) fn check_account(what: &str, text: &str) -> Result<()> {
-    let fine = text.chars().all(|c| c == '\n' || !c.is_control());
-    if text.trim().is_empty() || text.len() > ACCOUNT_MAX || !fine {
-        return Err(Error::invalid(
-            format!("the {what} is empty, longer than {ACCOUNT_MAX} bytes, or holds control characters"),
-            format!("say the {what} in a sentence"),
-        ));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,14 +195,6 @@ mod tests {
             "INC_0000000000000000000000",
         ] {
             assert!(bad.parse::<IncidentId>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn an_account_is_a_text_for_people() {
-        assert!(check_account("reason", "found on a\npaste site").is_ok());
-        for bad in ["", "  ", "a\u{1b}[31m", &"x".repeat(ACCOUNT_MAX + 1)] {
-            assert!(check_account("reason", bad).is_err());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The nouns of the vault: validated names, references, and the records that are sealed in the store.
 
+pub(crate) mod account;
 pub(crate) mod attestation;
 pub(crate) mod environment;
 pub(crate) mod incident;

@@ -9,6 +9,7 @@ use crate::attempt::Attempt;
 use crate::authenticate::Principal;
 use crate::change::Edit;
 use crate::error::{Error, Result, quoted};
+use crate::model::account::check_no_secret;
 use crate::model::review::{Ack, REVIEW_ID, ReviewDone, ReviewRecord, ReviewedLog};
 use crate::session::Session;
 
@@ -151,5 +152,5 @@ fn check_reason(reason: &str) -> Result<()> {
             "say in a sentence why it is all right, or what was done",
         ));
     }
-    Ok(())
+    check_no_secret("reason", reason)
 }

@@ -13,7 +13,7 @@ use crate::authorize::Permit;
 use crate::change::Edit;
 use crate::error::{Error, Result};
 use crate::keys::{info, no_field};
-use crate::model::incident::check_account;
+use crate::model::account::check_account;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp};
 use crate::model::key_ref::KeyRef;
 use crate::model::which_version::WhichVersion;

@@ -133,7 +133,9 @@ fn assigned(text: &[u8], at: usize) -> Option<Value> {
     // What closes the name: a quote, an index, a call's first argument.
     cursor.skip(4, |byte| matches!(byte, b'"' | b'\'' | b'`' | b']' | b')' | b'\\'));
     cursor.blanks();
-    let mut assigns = cursor.skip(3, |byte| matches!(byte, b'=' | b':' | b'>' | b',' | b'?'));
+    cursor.type_before();
+    cursor.compound();
+    let mut assigns = cursor.skip(4, |byte| matches!(byte, b'=' | b':' | b'>' | b',' | b'?'));
     if assigns.is_empty() && cursor.rest().starts_with(b"value=") {
         assigns = b"=";
     }
@@ -142,6 +144,7 @@ fn assigned(text: &[u8], at: usize) -> Option<Value> {
     }
     let loose = matches!(assigns, b"," | b">" | b"?");
     cursor.blanks();
+    let below = cursor.below(assigns);
     if assigns == b":" {
         cursor.type_annotation();
     }
@@ -163,7 +166,7 @@ fn assigned(text: &[u8], at: usize) -> Option<Value> {
         Some(quote) => cursor.quoted(quote),
         // `f(api_key, other)`, `if key > limit`: what is given is in quotes there. `<apiKey>…</apiKey>` closes itself.
         None if loose && assigns != b">" => None,
-        None => cursor.bare(assigns == b">"),
+        None => cursor.bare(assigns == b">" && !below),
     }
 }
 
@@ -208,6 +211,38 @@ impl<'a> Cursor<'a> {
         if call && rest.get(length).is_some_and(|byte| matches!(byte, b'"' | b'\'' | b'`')) {
             self.at += length;
         }
+    }
+
+    /// Past the type in `var apiKey string = "…"`.
+    fn type_before(&mut self) {
+        if self.rest().starts_with(b"string ") {
+            self.at += b"string".len();
+            self.blanks();
+        }
+    }
+
+    /// Past what adds to a value as it assigns: `+=`, `.=`.
+    fn compound(&mut self) {
+        if self.rest().starts_with(b"+=") || self.rest().starts_with(b".=") {
+            self.at += 1;
+        }
+    }
+
+    /// Past the end of the line where the value stands on the next: YAML's `key: |` and `key: >`, and `<key>` on a line of its own.
+    fn below(&mut self, assigns: &[u8]) -> bool {
+        let start = self.at;
+        let marked = assigns == b":" && !self.skip(1, |byte| byte == b'|' || byte == b'>').is_empty();
+        if marked {
+            self.skip(1, |byte| byte == b'-' || byte == b'+');
+        }
+        self.skip(1, |byte| byte == b'\r');
+        let below = (marked || assigns == b">") && !self.skip(1, |byte| byte == b'\n').is_empty();
+        if below {
+            self.blanks();
+        } else {
+            self.at = start;
+        }
+        below
     }
 
     /// Past the type in `api_key: &'static str = "…"`.

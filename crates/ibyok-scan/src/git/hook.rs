@@ -87,7 +87,9 @@ impl Repository {
         let climbs = directory
             .components()
             .any(|part| matches!(part, std::path::Component::ParentDir));
-        if climbs || !(within(&top) || within(&own)) {
+        // A repository may say that its files are anywhere (`core.worktree`); where that is so, only its own directory counts.
+        let is_top = top.join(".git").exists();
+        if climbs || !(is_top && within(&top) || within(&own)) {
             return Err(refused(
                 &directory.join("pre-commit"),
                 "`core.hooksPath` lies outside of the repository",

@@ -38,6 +38,18 @@ impl Repository {
         Ok(Repository { git })
     }
 
+    /// The files below the path that it was opened with which git has although its ignore files name them: relative to that path.
+    ///
+    /// # Errors
+    /// [`Error::Git`] for a repository that git cannot read.
+    pub fn ignored_and_tracked(&self) -> Result<Vec<PathBuf>, Error> {
+        let listed = self
+            .git
+            .answer(&["ls-files", "-z", "--cached", "--ignored", "--exclude-standard"])?;
+        let paths = listed.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+        Ok(paths.map(program::path).collect())
+    }
+
     /// Whether a part of the history is not here.
     fn is_shallow(&self) -> Result<bool, Error> {
         Ok(self.git.line(&["rev-parse", "--is-shallow-repository"])? == b"true")

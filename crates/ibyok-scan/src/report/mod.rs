@@ -80,6 +80,14 @@ impl Report {
         self.notes.extend(other.notes);
     }
 
+    /// The same, and what another scan found.
+    #[must_use]
+    pub fn and(mut self, other: Report) -> Self {
+        self.merge(other);
+        self.sort();
+        self
+    }
+
     /// In the order of the places, whichever thread was first.
     pub(crate) fn sort(&mut self) {
         self.findings.sort_by(|a, b| a.order().cmp(&b.order()));

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ibyok_scan::{Engine, Error, Finding, Installed, Progress, Report, Repository};
+use ibyok_scan::{Engine, Error, Finding, Installed, Progress, Report, Repository, scan_files};
 use tempfile::TempDir;
 
 use super::leak;
@@ -277,6 +277,29 @@ fn the_hook_is_installed_once_and_no_other_is_overwritten() {
     let refused = place.repository().install_hook().unwrap_err();
     assert!(refused.to_string().contains("not ours"), "{refused}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "#!/bin/sh\nmake test\n");
+}
+
+#[test]
+fn a_repository_that_says_its_files_are_elsewhere_gets_no_hook_there() {
+    let place = Place::new();
+    let outside = place.directory.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    place.git(&["config", "core.worktree", &place.directory.path().display().to_string()]);
+    place.git(&["config", "core.hooksPath", &outside.display().to_string()]);
+    assert!(place.repository().install_hook().is_err());
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+}
+
+#[test]
+fn files_that_git_has_although_it_ignores_them_are_known() {
+    let place = Place::new();
+    place.commit(".env", &leak());
+    place.commit(".gitignore", ".env\nother\n");
+    place.write("other", &leak());
+    let kept = place.repository().ignored_and_tracked().unwrap();
+    assert_eq!(kept, [Path::new(".env")]);
+    let report = scan_files(&Engine::new(), &place.path(), &kept, &Progress::default());
+    assert_eq!(report.findings.len(), 1);
 }
 
 #[test]

@@ -193,3 +193,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_value_is_found_however_a_language_assigns_it() {
+    let value = "q7Zk2mXv9RtLw4BnYc6HsJd8FgTp3KeU";
+    for text in [
+        format!("var apiToken string = \"{value}\""),
+        format!("$apiToken .= \"{value}\""),
+        format!("API_TOKEN += \"{value}\""),
+        format!("API_TOKEN :::= \"{value}\""),
+        format!("api_token: |\n  {value}\n"),
+        format!("api_token: >-\r\n  {value}\n"),
+        format!("<apiToken>\n    {value}\n</apiToken>"),
+    ] {
+        assert_eq!(rules(&text), ["generic-secret"], "{text}");
+    }
+}

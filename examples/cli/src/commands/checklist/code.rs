@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use ibyok_scan::{Engine, Progress, TreeOptions, scan_tree};
+use ibyok_scan::{Engine, ExcusedFiles, Progress};
 
 use super::{Item, some};
+use crate::access::Here;
+use crate::commands::scan;
 use crate::error::{Error, Result};
+use crate::globals::Environment;
 
 /// What must never be committed.
 const NEVER: [&str; 5] = [
@@ -16,10 +19,13 @@ const NEVER: [&str; 5] = [
     "credentials.json",
 ];
 
-pub(super) async fn items(path: &Path) -> Result<Vec<Item>> {
-    let root = path.to_owned();
+pub(super) async fn items(here: &Here, path: &Path, environment: &Environment) -> Result<Vec<Item>> {
+    let (root, environment) = (path.to_owned(), environment.clone());
+    // The vault's own keys are looked for too, and are excused nowhere.
+    let known = scan::known::of_session(&here.session).await?;
+    let engine = Engine::new().excusing(ExcusedFiles::near(path)?).with_matcher(known);
     let looked = tokio::task::spawn_blocking(move || {
-        let scanned = scan_tree(&Engine::new(), &root, TreeOptions::default(), &Progress::default())?;
+        let scanned = scan::tree(&root, false, &environment, &engine, &Progress::default())?;
         Ok::<_, Error>((scanned, ibyok_scan::not_ignored(&top_of(&root), &NEVER)?))
     });
     let (report, open) = looked
@@ -31,12 +37,24 @@ pub(super) async fn items(path: &Path) -> Result<Vec<Item>> {
         .map(|finding| format!("{}:{}", finding.path, finding.line))
         .collect();
     let code = if found.is_empty() {
-        Item::ok("no-keys-in-code", format!("{} files hold none", report.files))
+        let excused = match report.excused {
+            0 => String::new(),
+            count => format!(", but for {count} that are excused"),
+        };
+        if report.unread > 0 {
+            Item::open(
+                "no-keys-in-code",
+                format!("{} files or directories cannot be read", report.unread),
+                "ibyok scan names them",
+            )
+        } else {
+            Item::ok("no-keys-in-code", format!("{} files hold none{excused}", report.files))
+        }
     } else {
         Item::open(
             "no-keys-in-code",
             format!("{} findings: {}", found.len(), some(&found)),
-            "ibyok scan shows them: move the values into the vault, and rotate them",
+            "ibyok scan shows them: move the values into the vault, and rotate them; published test values are excused in .ibyokignore",
         )
     };
     let ignored = if open.is_empty() {

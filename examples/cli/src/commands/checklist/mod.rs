@@ -91,7 +91,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
 
 async fn check(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_vault("checklist", async |here, cx| {
-        let mut items = code::items(&args.path).await?;
+        let mut items = code::items(here, &args.path, cx.environment).await?;
         items.extend(vault::items(here, args.reviewed_within).await?);
         items.extend(people::items(here, &args.path).await?);
         answer(&items, cx)

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use ibyok_core::{Session, Timestamp, TokenFinding};
+use ibyok_core::{PageRequest, Session, Timestamp, TokenFinding, TokenInfo};
 use jiff::SignedDuration;
 
 use super::{Item, some};
@@ -15,10 +15,11 @@ pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>
     let findings = session.review_tokens().await?;
     Ok(vec![
         scopes(&findings),
-        expiry(&findings),
+        expiry(session, &findings).await?,
         reviewed(session, reviewed_within).await?,
         verified(session).await?,
         incidents(session).await?,
+        rotation(session).await?,
         apart(session).await?,
         rotation(session).await?,
         kek(here.kek_file.as_deref()),
@@ -39,13 +40,47 @@ fn scopes(findings: &[TokenFinding]) -> Item {
     Item::open("token-scopes", detail, "ibyok tokens review shows what would suffice")
 }
 
-fn expiry(findings: &[TokenFinding]) -> Item {
-    let endless = named(findings, &["never_expires"]);
-    if endless.is_empty() {
-        return Item::ok("token-expiry", "every token ends");
+/// The longest that a token may still go on and count as one that ends.
+const SANE: SignedDuration = SignedDuration::from_hours(400 * 24);
+
+async fn expiry(session: &Session, findings: &[TokenFinding]) -> Result<Item> {
+    let mut long = named(findings, &["never_expires"]);
+    let latest = Timestamp::now().checked_add(SANE).unwrap_or(Timestamp::MAX);
+    let mut page = Some(PageRequest::default());
+    while let Some(asked) = page.take() {
+        let found = session.list_tokens(&asked).await?;
+        let late = |token: &&TokenInfo| token.state == "valid" && token.expires_at.is_some_and(|end| end > latest);
+        long.extend(found.items.iter().filter(late).map(|token| token.name.clone()));
+        page = found.next.map(|next| PageRequest::after(Some(next)));
     }
-    let detail = format!("these never end: {}", some(&endless));
-    Item::open("token-expiry", detail, "issue ones that end, and revoke these")
+    if long.is_empty() {
+        return Ok(Item::ok("token-expiry", "every token ends within 400 days"));
+    }
+    let detail = format!("these do not end within 400 days: {}", some(&long));
+    Ok(Item::open(
+        "token-expiry",
+        detail,
+        "issue ones that end, and revoke these",
+    ))
+}
+
+/// What is due to be rotated, or has ended at its provider.
+async fn rotation(session: &Session) -> Result<Item> {
+    let due = session.rotations_due(None).await?;
+    let overdue = due
+        .into_iter()
+        .filter(|due| due.overdue)
+        .filter_map(|due| due.reference);
+    let overdue: Vec<String> = overdue.collect();
+    if overdue.is_empty() {
+        return Ok(Item::ok("rotation", "no key is overdue"));
+    }
+    let detail = format!("overdue: {}", some(&overdue));
+    Ok(Item::open(
+        "rotation",
+        detail,
+        "ibyok rotate due lists them; ibyok rotate stage REF begins",
+    ))
 }
 
 async fn reviewed(session: &Session, within: u16) -> Result<Item> {

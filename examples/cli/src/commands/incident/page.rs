@@ -151,13 +151,13 @@ fn timeline(page: &mut Page, report: &Value) {
             ("Time", "time", false),
             ("Action", "action", false),
             ("Outcome", "outcome", false),
-            ("By", "by", false),
-            ("Name", "name", false),
+            ("Who", "name", false),
             ("Version", "version", true),
             ("From", "address", false),
             ("Because", "reason", false),
-            ("Log", "log", false),
             ("Line", "seq", true),
+            ("By", "by", false),
+            ("Log", "log", false),
         ],
     );
     let further = text(at(report, "further_lines"));

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ibyok_core::{ExposeSecret, KnownValues};
+use ibyok_core::{ExposeSecret, KnownValues, Session};
 use ibyok_scan::{KnownKey, Matcher};
 
 use super::Args;
@@ -68,6 +68,15 @@ pub(super) async fn matcher(args: &Args, cx: &mut Cx<'_>) -> Result<Option<Arc<d
         "looking for shapes alone, and not for the vault's own keys: {why}"
     ));
     Ok(None)
+}
+
+/// What an open vault knows.
+pub(in crate::commands) async fn of_session(session: &Session) -> Result<Arc<dyn Matcher>> {
+    let values = session.known_values().await?;
+    Ok(Arc::new(Known {
+        values,
+        shortest: SHORTEST,
+    }))
 }
 
 async fn of_vault(cx: &mut Cx<'_>) -> Result<KnownValues> {

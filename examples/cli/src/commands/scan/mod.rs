@@ -1,13 +1,16 @@
 //! `ibyok scan`
 
-mod known;
+pub(super) mod known;
 mod show;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ibyok_scan::{Engine, Error as ScanError, Installed, Progress, Report, Repository, TreeOptions, scan_tree};
+use ibyok_scan::{
+    Engine, Error as ScanError, ExcusedFiles, Installed, Progress, Report, Repository, TreeOptions, scan_files,
+    scan_tree,
+};
 use serde_json::json;
 
 use super::Cx;
@@ -56,7 +59,9 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     if let Some(path) = &args.export_bundle {
         return known::export(path, cx).await;
     }
-    let mut engine = Engine::new().binary(args.binary);
+    let mut engine = Engine::new()
+        .binary(args.binary)
+        .excusing(ExcusedFiles::near(&args.path)?);
     if let Some(matcher) = known::matcher(&args, cx).await? {
         engine = engine.with_matcher(matcher);
     }
@@ -77,8 +82,28 @@ fn look(args: &Args, environment: &Environment, engine: &Engine, progress: &Prog
     } else if args.history {
         repository()?.scan_history(engine, progress)?
     } else {
-        let options = TreeOptions::default().no_ignore(args.no_ignore);
-        scan_tree(engine, &args.path, options, progress)?
+        tree(&args.path, args.no_ignore, environment, engine, progress)?
+    })
+}
+
+/// Scans a tree: what git ignores only if asked, or if git has it all the same.
+pub(super) fn tree(
+    path: &Path,
+    no_ignore: bool,
+    environment: &Environment,
+    engine: &Engine,
+    progress: &Progress,
+) -> Result<Report> {
+    let options = TreeOptions::default().no_ignore(no_ignore);
+    let report = scan_tree(engine, path, options, progress)?;
+    if no_ignore || !path.is_dir() {
+        return Ok(report);
+    }
+    // Where there is no repository, or no git, nothing is tracked.
+    let tracked = Repository::open(path, environment).and_then(|repository| repository.ignored_and_tracked());
+    Ok(match tracked {
+        Ok(files) if !files.is_empty() => report.and(scan_files(engine, path, &files, progress)),
+        _ => report,
     })
 }
 
@@ -107,6 +132,10 @@ impl From<ScanError> for Error {
         let what = error.to_string();
         match error {
             ScanError::Root { .. } => Error::usage(what, "see that the path is right, and may be read by you"),
+            ScanError::Excuses { .. } => Error::usage(
+                what,
+                "it holds git's patterns, and above each block of them a comment `# WHY`",
+            ),
             ScanError::NoGit => Error::failed(what, "install git; a tree of files is scanned without it"),
             ScanError::Git { .. } => Error::usage(
                 what,

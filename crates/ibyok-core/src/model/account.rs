@@ -1,0 +1,124 @@
+//! Texts in which a person gives account: reasons, notes, causes. They are kept for good, so no secret may stand in one.
+
+use ibyok_crypto::Secret;
+use ibyok_policy::Token;
+use ibyok_providers::Catalogue;
+
+use super::key::KeyRecord;
+use crate::error::{Error, Result};
+use crate::realm::Realm;
+
+/// The longest reason, cause or prevention, in bytes.
+pub const ACCOUNT_MAX: usize = 4096;
+
+/// The shortest word that is a secret by its looks.
+const RANDOM_MIN: usize = 40;
+
+/// The shortest word that is taken for a value of a key.
+const VALUE_MIN: usize = 6;
+
+/// Checks a text that a person gives account in: 1 to [`ACCOUNT_MAX`] bytes, without control characters but line ends, and without
+/// what looks like a key of a provider or is an access token.
+pub(crate) fn check_account(what: &str, text: &str) -> Result<()> {
+    let fine = text.chars().all(|c| c == '\n' || !c.is_control());
+    if text.trim().is_empty() || text.len() > ACCOUNT_MAX || !fine {
+        return Err(Error::invalid(
+            format!("the {what} is empty, longer than {ACCOUNT_MAX} bytes, or holds control characters"),
+            format!("say the {what} in a sentence"),
+        ));
+    }
+    check_no_secret(what, text)
+}
+
+/// Checks that nothing in a text looks like a key of a provider or is an access token.
+pub(crate) fn check_no_secret(what: &str, text: &str) -> Result<()> {
+    let catalogue = Catalogue::builtin();
+    let secret = |word: &str| {
+        let known = catalogue.recognise(word.as_bytes()).is_some() && !catalogue.is_mock(word.as_bytes());
+        known || looks_random(word) || Token::parse(word).is_ok()
+    };
+    if words(text).any(secret) {
+        return Err(holds_secret(what));
+    }
+    Ok(())
+}
+
+/// Checks that no value of a key stands in a text about it.
+pub(crate) fn check_not_of(realm: &Realm, key: &KeyRecord, what: &str, text: &str) -> Result<()> {
+    let leaked = words(text).filter(|word| word.len() >= VALUE_MIN).any(|word| {
+        let fingerprint = realm.keys.fingerprint(&Secret::copy_of(word.as_bytes()));
+        key.versions.iter().any(|version| version.fingerprint.0 == fingerprint)
+    });
+    if leaked { Err(holds_secret(what)) } else { Ok(()) }
+}
+
+fn holds_secret(what: &str) -> Error {
+    Error::invalid(
+        format!("the {what} holds a secret, and is kept for good"),
+        "say where it was seen, and leave the value out",
+    )
+}
+
+/// Whether a word is longer than any id of ours, and made as keys are: of small and capital letters and digits. Hashes in hexadecimal
+/// digits and addresses of pages are not.
+fn looks_random(word: &str) -> bool {
+    let mut bytes = word.bytes();
+    let has = |of: fn(&u8) -> bool| word.as_bytes().iter().any(of);
+    word.len() >= RANDOM_MIN
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_digit)
+}
+
+/// Whatever may be a value in a text: what stands between spaces, and the same without the signs around and between.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let is_mark = |c: char| c.is_ascii_punctuation();
+    let between = |c: char| {
+        matches!(
+            c,
+            '"' | '\'' | '`' | '=' | ':' | ',' | ';' | '(' | ')' | '<' | '>' | '[' | ']'
+        )
+    };
+    text.split_whitespace().flat_map(move |word| {
+        let whole = [word, word.trim_matches(is_mark), word.trim_end_matches(is_mark)];
+        whole
+            .into_iter()
+            .chain(word.split(between))
+            .filter(|word| !word.is_empty())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_an_account_and_a_secret_in_it_is_not() {
+        for fine in [
+            "pasted into a gist: see https://gist.github.com/x/0123",
+            "key ended in …A1b2",
+            "sk-ant is the prefix",
+            "see 6f0a7a372c5852d29234c21958db03395c3daf35 and Sh3ZHOdw1y8DpithdJ1GOtCSOmIKMp",
+        ] {
+            assert!(check_account("reason", fine).is_ok(), "{fine}");
+        }
+        let key = Catalogue::builtin().get("anthropic").and_then(|provider| {
+            let shape = provider.shapes().iter().find(|shape| !shape.is_context_only())?;
+            Some(shape.example().to_owned())
+        });
+        let key = key.unwrap();
+        for text in [
+            key.clone(),
+            format!("pasted `{key}` in a gist."),
+            format!("KEY={key}, in a log"),
+            format!("x \"{key}\""),
+        ] {
+            let refused = check_account("reason", &text).unwrap_err();
+            assert!(!refused.to_string().contains(&key));
+        }
+        assert!(check_account("note", "sk-proj-VpNwLSYa3GwyJMTB8W81yBtey0T2I9GplA4HLE5s").is_err());
+        assert!(check_account("note", "a\u{1b}[31m").is_err());
+        assert!(check_account("note", &"x".repeat(ACCOUNT_MAX + 1)).is_err());
+    }
+}
