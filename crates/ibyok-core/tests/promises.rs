@@ -594,5 +594,8 @@ async fn readiness_by_an_earlier_answer_asks_no_store_and_tells_the_log_as_it_is
     scene.vault.close().await.unwrap();
     let now = scene.vault.ready_given(&before);
     assert!(now.audit.is_some() && !now.is_ready());
-    assert_eq!((now.store, now.kek, now.lease), (before.store, before.kek, before.lease));
+    assert_eq!(
+        (now.store, now.kek, now.lease),
+        (before.store, before.kek, before.lease)
+    );
 }

@@ -19,7 +19,6 @@ pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>
         reviewed(session, reviewed_within).await?,
         verified(session).await?,
         incidents(session).await?,
-        rotation(session).await?,
         apart(session).await?,
         rotation(session).await?,
         kek(here.kek_file.as_deref()),
@@ -61,25 +60,6 @@ async fn expiry(session: &Session, findings: &[TokenFinding]) -> Result<Item> {
         "token-expiry",
         detail,
         "issue ones that end, and revoke these",
-    ))
-}
-
-/// What is due to be rotated, or has ended at its provider.
-async fn rotation(session: &Session) -> Result<Item> {
-    let due = session.rotations_due(None).await?;
-    let overdue = due
-        .into_iter()
-        .filter(|due| due.overdue)
-        .filter_map(|due| due.reference);
-    let overdue: Vec<String> = overdue.collect();
-    if overdue.is_empty() {
-        return Ok(Item::ok("rotation", "no key is overdue"));
-    }
-    let detail = format!("overdue: {}", some(&overdue));
-    Ok(Item::open(
-        "rotation",
-        detail,
-        "ibyok rotate due lists them; ibyok rotate stage REF begins",
     ))
 }
 
