@@ -14,6 +14,7 @@ use crate::model::attestation::AttestationRecord;
 use crate::model::incident::IncidentRecord;
 use crate::model::key::KeyRecord;
 use crate::model::kind;
+use crate::model::review::ReviewRecord;
 use crate::model::settings::{SETTINGS_ID, SettingsRecord};
 use crate::model::token::TokenRecord;
 use crate::realm::{Realm, open_failed};
@@ -29,133 +30,50 @@ pub(crate) trait Record: Serialize + DeserializeOwned + Send + Sync {
     fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>>;
 
     /// What stands where no record is, if that says something too.
-    fn absent() -> Option<Self> {
-        None
-    }
+    fn absent() -> Option<Self>;
 }
 
-impl Record for KeyRecord {
-    const KIND: u8 = kind::KEY;
-    const WORD: &'static str = "key record";
+/// What each kind of record has: its type, its kind, what people call it, its place in the cache, and what
+/// stands where there is none.
+macro_rules! records {
+    ($($record:ident, $kind:ident, $word:literal, $entry:ident, $absent:expr;)*) => {$(
+        impl Record for $record {
+            const KIND: u8 = kind::$kind;
+            const WORD: &'static str = $word;
 
-    fn rev(&self) -> u64 {
-        self.rev
-    }
+            fn rev(&self) -> u64 {
+                self.rev
+            }
 
-    fn set_rev(&mut self, rev: u64) {
-        self.rev = rev;
-    }
+            fn set_rev(&mut self, rev: u64) {
+                self.rev = rev;
+            }
 
-    fn entry(held: Arc<Held<Self>>) -> Entry {
-        Entry::Key(held)
-    }
+            fn entry(held: Arc<Held<Self>>) -> Entry {
+                Entry::$entry(held)
+            }
 
-    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
-        match entry {
-            Entry::Key(held) => Some(held),
-            _ => None,
+            fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
+                match entry {
+                    Entry::$entry(held) => Some(held),
+                    _ => None,
+                }
+            }
+
+            fn absent() -> Option<Self> {
+                $absent
+            }
         }
-    }
+    )*};
 }
 
-impl Record for TokenRecord {
-    const KIND: u8 = kind::TOKEN;
-    const WORD: &'static str = "token record";
-
-    fn rev(&self) -> u64 {
-        self.rev
-    }
-
-    fn set_rev(&mut self, rev: u64) {
-        self.rev = rev;
-    }
-
-    fn entry(held: Arc<Held<Self>>) -> Entry {
-        Entry::Token(held)
-    }
-
-    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
-        match entry {
-            Entry::Token(held) => Some(held),
-            _ => None,
-        }
-    }
-}
-
-impl Record for SettingsRecord {
-    const KIND: u8 = kind::SETTINGS;
-    const WORD: &'static str = "record of settings";
-
-    fn rev(&self) -> u64 {
-        self.rev
-    }
-
-    fn set_rev(&mut self, rev: u64) {
-        self.rev = rev;
-    }
-
-    fn entry(held: Arc<Held<Self>>) -> Entry {
-        Entry::Settings(held)
-    }
-
-    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
-        match entry {
-            Entry::Settings(held) => Some(held),
-            _ => None,
-        }
-    }
-
-    fn absent() -> Option<Self> {
-        Some(SettingsRecord::default())
-    }
-}
-
-impl Record for IncidentRecord {
-    const KIND: u8 = kind::INCIDENT;
-    const WORD: &'static str = "record of an incident";
-
-    fn rev(&self) -> u64 {
-        self.rev
-    }
-
-    fn set_rev(&mut self, rev: u64) {
-        self.rev = rev;
-    }
-
-    fn entry(held: Arc<Held<Self>>) -> Entry {
-        Entry::Incident(held)
-    }
-
-    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
-        match entry {
-            Entry::Incident(held) => Some(held),
-            _ => None,
-        }
-    }
-}
-
-impl Record for AttestationRecord {
-    const KIND: u8 = kind::ATTESTATION;
-    const WORD: &'static str = "record of attestations";
-
-    fn rev(&self) -> u64 {
-        self.rev
-    }
-
-    fn set_rev(&mut self, rev: u64) {
-        self.rev = rev;
-    }
-
-    fn entry(held: Arc<Held<Self>>) -> Entry {
-        Entry::Attestation(held)
-    }
-
-    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
-        match entry {
-            Entry::Attestation(held) => Some(held),
-            _ => None,
-        }
-    }
+records! {
+    KeyRecord, KEY, "key record", Key, None;
+    TokenRecord, TOKEN, "token record", Token, None;
+    SettingsRecord, SETTINGS, "record of settings", Settings, Some(SettingsRecord::default());
+    IncidentRecord, INCIDENT, "record of an incident", Incident, None;
+    ReviewRecord, REVIEW, "record of reviews", Review, None;
+    AttestationRecord, ATTESTATION, "record of attestations", Attestation, None;
 }
 
 impl Inner {

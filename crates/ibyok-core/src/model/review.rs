@@ -1,13 +1,8 @@
 //! The record of reviews: which findings were acknowledged, and up to where the log was reviewed.
 
-use std::sync::Arc;
-
 use ibyok_audit::review::FindingId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-
-use crate::cache::{Entry, Held};
-use crate::records::Record;
 
 /// The id of the one record of reviews in a namespace's whole realm.
 pub(crate) const REVIEW_ID: [u8; 16] = [0; 16];
@@ -27,30 +22,6 @@ pub(crate) struct ReviewRecord {
     pub(crate) acks: Vec<Ack>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) done: Vec<ReviewDone>,
-}
-
-impl Record for ReviewRecord {
-    const KIND: u8 = super::kind::REVIEW;
-    const WORD: &'static str = "record of reviews";
-
-    fn rev(&self) -> u64 {
-        self.rev
-    }
-
-    fn set_rev(&mut self, rev: u64) {
-        self.rev = rev;
-    }
-
-    fn entry(held: Arc<Held<Self>>) -> Entry {
-        Entry::Review(held)
-    }
-
-    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
-        match entry {
-            Entry::Review(held) => Some(held),
-            _ => None,
-        }
-    }
 }
 
 /// A finding that somebody acknowledged.
