@@ -153,3 +153,25 @@ fn what_makes_no_sense_is_wrong_usage() {
         assert_eq!(place.ibyok(arguments).call().code, 2, "{arguments:?}");
     }
 }
+
+#[test]
+fn the_checklist_finds_the_vaults_own_keys_also_in_files_that_are_excused_or_ignored_too_late() {
+    let place = Place::with_key("prod/openai", VALUE);
+    place.write("code/.ibyokignore", "# examples of the docs\n*.md\n");
+    place.write("code/README.md", "API_KEY = 'q9Zb3kLm2Qx7TzVb4Wd8R'\n");
+    let item = |place: &Place| {
+        let done = place.ibyok(&["checklist", "code", "--json"]).call();
+        let items = json(&done.out)["items"].as_array().unwrap().clone();
+        items.into_iter().find(|item| item["id"] == "no-keys-in-code").unwrap()
+    };
+    let excused = item(&place);
+    assert_eq!(excused["ok"], true, "{excused}");
+    assert!(
+        excused["detail"].as_str().unwrap().contains("1 that are excused"),
+        "{excused}"
+    );
+    place.write("code/b.md", format!("x = '{VALUE}'\n"));
+    assert_eq!(item(&place)["ok"], false);
+    place.write("code/.ibyokignore", "*.md\n");
+    place.ibyok(&["scan", "code"]).fails(2);
+}
