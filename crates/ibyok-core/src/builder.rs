@@ -18,6 +18,7 @@ use crate::clock::{Clock, SteadyClock, SystemClock};
 use crate::context::RequestContext;
 use crate::error::{Error, Part, Result};
 use crate::floors::Floors;
+use crate::geoip::GeoIp;
 use crate::guardrails::Guardrails;
 use crate::lease::Lease;
 use crate::limits::{LimitRefusals, NodeBuckets};
@@ -58,6 +59,7 @@ struct Options {
     key_cache_ttl: Duration,
     guardrails: Guardrails,
     review: Thresholds,
+    geoip: Option<GeoIp>,
     home: Namespace,
     actor: String,
     id: Option<VaultId>,
@@ -81,6 +83,7 @@ impl VaultBuilder<(), (), ()> {
             key_cache_ttl: KEY_CACHE_TTL,
             guardrails: Guardrails::default(),
             review: Thresholds::default(),
+            geoip: None,
             home: Namespace::default(),
             actor: "ibyok".to_owned(),
             id: None,
@@ -183,6 +186,12 @@ impl<S, K, L> VaultBuilder<S, K, L> {
     /// From where on a review of the log finds something worth a look.
     pub fn review_thresholds(mut self, thresholds: Thresholds) -> Self {
         self.options.review = thresholds;
+        self
+    }
+
+    /// By which reviews of the log tell countries; without it they tell none.
+    pub fn geoip(mut self, geoip: GeoIp) -> Self {
+        self.options.geoip = Some(geoip);
         self
     }
 
@@ -317,7 +326,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             key_cache_ttl: options.key_cache_ttl,
             guardrails: options.guardrails,
             turns: Turns::default(),
-            reviews: Reviews::new(options.review),
+            reviews: Reviews::new(options.review, options.geoip),
             closed: AtomicBool::new(false),
             damaged_records: Mutex::default(),
             warnings: Mutex::default(),

@@ -133,6 +133,8 @@ pub enum Part {
     Kek,
     /// The audit log.
     AuditLog,
+    /// The database of countries.
+    GeoIp,
 }
 
 impl fmt::Display for Part {
@@ -141,6 +143,7 @@ impl fmt::Display for Part {
             Part::Store => "store",
             Part::Kek => "KEK",
             Part::AuditLog => "audit log",
+            Part::GeoIp => "GeoIP database",
         })
     }
 }
@@ -267,6 +270,7 @@ impl Error {
             Error::Unavailable {
                 part: Part::AuditLog, ..
             } => "nothing is released without its line: see that the log's disk has space and its files are in place",
+            Error::Unavailable { part: Part::GeoIp, .. } => "put a sound file in its place, or unset `geoip`",
             // What a KMS says of a refusal has its remedy with it.
             Error::Kek { source } if !is_another_kek(source.as_ref()) => return None,
             Error::Kek { .. } => "give the KEK that this vault was made with; without it the keys are lost",

@@ -35,6 +35,7 @@ mod find_token;
 mod floors;
 #[cfg(test)]
 mod forging;
+mod geoip;
 mod guardrails;
 mod incidents;
 mod issue;
@@ -78,6 +79,7 @@ pub use builder::{VaultBuilder, vault_in};
 pub use clock::{Clock, SystemClock};
 pub use context::RequestContext;
 pub use error::{Code, Error, Part, Result};
+pub use geoip::GeoIp;
 pub use guardrails::Guardrails;
 pub use incidents::{
     DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, LineAt, NotRevoked, ProviderPages, Reach,

@@ -56,6 +56,8 @@ fn what_is_wrong_is_named() {
         ("IBYOK_ENV", "whole", "whole"),
         ("IBYOK_TRUSTED_PROXIES", "10.0.0.0/40", "10.0.0.0/40"),
         ("IBYOK_AUDIT", "/a,/b", "two directories"),
+        ("IBYOK_GEOIP", "/nonexistent.mmdb", "/nonexistent.mmdb"),
+        ("IBYOK_GEOIP", "/dev/zero", "/dev/zero"),
         ("PROD_MODE_FORCED", "mocked", "PROD_MODE_FORCED"),
         ("STAGING_MODE_FORCED", "Live", "STAGING_MODE_FORCED"),
         ("DEV_MODE_FORCED", "", "DEV_MODE_FORCED"),

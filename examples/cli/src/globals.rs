@@ -101,6 +101,15 @@ pub(crate) struct SettingFlags {
         help_heading = "Settings of the vault"
     )]
     pub(crate) durability: Option<String>,
+    /// A MaxMind DB file (.mmdb) by which reviews of the log tell countries [variable: IBYOK_GEOIP]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "FILE",
+        help_heading = "Settings of the vault"
+    )]
+    pub(crate) geoip: Option<String>,
     /// The one mode of environments of class dev here, whatever the vault says: `mock` or `live` [variable: DEV_MODE_FORCED]
     #[arg(
         long,

@@ -49,6 +49,7 @@ pub(crate) fn given(globals: &Globals) -> Result<Given> {
     given.audit = settings.audit;
     given.key_cache_ttl = settings.key_cache_ttl;
     given.durability = settings.durability;
+    given.geoip = settings.geoip;
     given.dev_mode_forced = settings.dev_mode_forced;
     given.staging_mode_forced = settings.staging_mode_forced;
     given.prod_mode_forced = settings.prod_mode_forced;

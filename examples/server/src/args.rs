@@ -48,6 +48,9 @@ pub struct Args {
     /// A network of proxies whose word on a client's address is believed; may be repeated (IBYOK_TRUSTED_PROXIES)
     #[arg(long, value_name = "CIDR")]
     pub trusted_proxy: Vec<String>,
+    /// A MaxMind DB file (.mmdb) by which reviews of the log tell countries (IBYOK_GEOIP)
+    #[arg(long, value_name = "FILE")]
+    pub geoip: Option<String>,
     /// The one mode of environments of class dev, whatever the vault says: `mock` or `live` (DEV_MODE_FORCED)
     #[arg(long, value_name = "MODE")]
     pub dev_mode_forced: Option<String>,
@@ -85,6 +88,7 @@ impl Args {
         given.key_cache_ttl.clone_from(&self.key_cache_ttl);
         given.durability.clone_from(&self.durability);
         given.trusted_proxies = (!self.trusted_proxy.is_empty()).then(|| self.trusted_proxy.join(","));
+        given.geoip.clone_from(&self.geoip);
         given.dev_mode_forced.clone_from(&self.dev_mode_forced);
         given.staging_mode_forced.clone_from(&self.staging_mode_forced);
         given.prod_mode_forced.clone_from(&self.prod_mode_forced);

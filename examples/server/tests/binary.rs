@@ -212,6 +212,8 @@ fn what_is_wrong_is_said_with_a_hint_and_an_exit_code() {
         (&[], &[("PROD_MODE_FORCED", "mocked")], 2, "PROD_MODE_FORCED"),
         (&[], &[("DEV_MODE_FORCED", "")], 2, "DEV_MODE_FORCED"),
         (&["--prod-mock-allowed", "maybe"], &[], 2, "PROD_MOCK_ALLOWED"),
+        (&["--geoip", "/dev/null"], &[], 2, "/dev/null"),
+        (&[], &[("IBYOK_GEOIP", "/nope.mmdb")], 2, "/nope.mmdb"),
         (&["--env", "Prod"], &[], 2, "Prod"),
         (&["--vault", empty], &[], 4, "no vault"),
     ] {

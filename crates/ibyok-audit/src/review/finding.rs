@@ -32,6 +32,8 @@ macro_rules! detectors {
 detectors! {
     /// A token comes from a network (/24, /48) that it never came from.
     NewNetwork => "new_network",
+    /// A token comes from a country that it never came from. Only where countries are told.
+    NewCountry => "new_country",
     /// A token comes with a user agent that it never had.
     NewAgent => "new_agent",
     /// A token reads a key that it never read.

@@ -4,6 +4,7 @@
 //! lines give the same findings. Lines before the time under review are history: they teach what is usual. Memory is bounded,
 //! whatever the log holds: see docs/review.md for each bound, and for what happens beyond it.
 
+mod country;
 mod failures;
 mod finding;
 mod findings;
@@ -17,6 +18,7 @@ mod tokens;
 mod versions;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
@@ -35,6 +37,7 @@ use self::versions::Versions;
 use crate::error::Error;
 use crate::read::{Entry, Line};
 
+pub use country::{Countries, Country};
 pub use finding::{Acknowledged, Detector, Finding, FindingId, Severity, Shown, Subject};
 pub use logs::LogRead;
 pub use summary::{Day, NetworkRow, TokenRow};
@@ -82,6 +85,7 @@ pub struct Reviewer {
     history: u64,
     /// The hour of UTC that was last looked up, and how far the local clock is from it.
     offset: (i64, Offset),
+    countries: Option<Box<dyn Countries>>,
     found: Findings,
     logs: Logs,
     tokens: Tokens,
@@ -104,6 +108,7 @@ impl Reviewer {
             lines: 0,
             history: 0,
             offset: (i64::MIN, Offset::UTC),
+            countries: None,
             found: Findings::new(since),
             logs: Logs::default(),
             tokens: Tokens::default(),
@@ -112,6 +117,13 @@ impl Reviewer {
             versions: Versions::default(),
             summary: Summary::default(),
         })
+    }
+
+    /// The same, told which country an address is in; without it no country is looked at.
+    #[must_use]
+    pub fn countries(mut self, countries: impl Countries + 'static) -> Self {
+        self.countries = Some(Box::new(countries));
+        self
     }
 
     /// From when on lines should be given to it.
@@ -131,13 +143,16 @@ impl Reviewer {
         let place = self.logs.take(entry, reviewed, &mut self.found);
         *(if reviewed { &mut self.lines } else { &mut self.history }) += 1;
         let at = self.local(entry.time);
+        let country = (entry.principal.kind == "token")
+            .then(|| self.country(entry.client.ip))
+            .flatten();
         let (found, limits) = (&mut self.found, &self.limits);
         Logs::own(entry, &place, found);
         settings(entry, &place, found);
         self.versions.take(entry, &place, found);
         match entry.principal.kind.as_str() {
             _ if entry.action == "token.use_failed" => self.failures.take(entry, &place, limits, found),
-            "token" => self.tokens.take(entry, &place, at, limits, found),
+            "token" => self.tokens.take(entry, &place, (at, country), limits, found),
             "operator" => self.operators.take(entry, &place, at, limits, found),
             _ => {}
         }
@@ -179,9 +194,13 @@ impl Reviewer {
             logs: self.logs.finish(),
             days: self.summary.days(),
             tokens: self.summary.tokens(),
-            networks: self.summary.networks(),
+            networks: self.summary.networks(self.countries.as_deref()),
             thresholds: self.limits.given,
         }
+    }
+
+    fn country(&self, address: Option<IpAddr>) -> Option<Country> {
+        self.countries.as_ref()?.country(address?.to_canonical())
     }
 
     fn local(&mut self, time: Timestamp) -> Hour {

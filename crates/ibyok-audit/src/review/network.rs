@@ -17,6 +17,15 @@ impl Network {
         }
     }
 
+    /// Its first address.
+    pub(super) fn address(self) -> IpAddr {
+        if self.0 & V6 == 0 {
+            Ipv4Addr::from_bits(u32::try_from(self.0 << 8).unwrap_or(0)).into()
+        } else {
+            Ipv6Addr::from_bits(u128::from(self.0 & (V6 - 1)) << 80).into()
+        }
+    }
+
     pub(super) fn number(self) -> u64 {
         self.0
     }
@@ -24,12 +33,8 @@ impl Network {
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 & V6 == 0 {
-            let bits = u32::try_from(self.0 << 8).unwrap_or(0);
-            write!(f, "{}/24", Ipv4Addr::from_bits(bits))
-        } else {
-            write!(f, "{}/48", Ipv6Addr::from_bits(u128::from(self.0 & (V6 - 1)) << 80))
-        }
+        let length = if self.0 & V6 == 0 { 24 } else { 48 };
+        write!(f, "{}/{length}", self.address())
     }
 }
 

@@ -84,6 +84,7 @@ pub(super) struct Profile {
     first: Timestamp,
     pub(super) last: Timestamp,
     networks: Known,
+    countries: Known,
     agents: Known,
     keys: Known,
     /// On how many days it was active in this hour of the clock, and on this day of the week.
@@ -102,6 +103,7 @@ impl Profile {
             first: line.time,
             last: line.time,
             networks: Known::default(),
+            countries: Known::default(),
             agents: Known::default(),
             keys: Known::default(),
             hours: [0; 24],
@@ -125,6 +127,10 @@ impl Profile {
 
     pub(super) fn network(&mut self, network: u64, tell: bool) -> Is {
         self.networks.meets(network, tell, KNOWN)
+    }
+
+    pub(super) fn country(&mut self, country: u64, tell: bool) -> Is {
+        self.countries.meets(country, tell, KNOWN)
     }
 
     pub(super) fn agent(&mut self, agent: u64, tell: bool) -> Is {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::country::{Countries, Country};
 use super::network::Network;
 use super::profile::{Hour, number_of};
 use crate::action::Outcome;
@@ -60,6 +61,9 @@ pub struct TokenRow {
 pub struct NetworkRow {
     /// The network, a /24 or a /48; empty for all beyond those that are counted.
     pub network: String,
+    /// Its country, where countries are told and it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
     /// Different tokens that came from there.
     pub tokens: u64,
     /// Requests.
@@ -179,15 +183,15 @@ impl Summary {
         rows
     }
 
-    pub(super) fn networks(&self) -> Vec<NetworkRow> {
-        let mut rows: Vec<NetworkRow> = self
-            .networks
-            .iter()
-            .map(|(network, row)| network_row(*network, row))
-            .collect();
-        rows.sort_by(|a, b| (b.requests, &a.network).cmp(&(a.requests, &b.network)));
-        rows.truncate(ROWS);
-        rows
+    pub(super) fn networks(&self, countries: Option<&dyn Countries>) -> Vec<NetworkRow> {
+        let mut rows: Vec<_> = self.networks.iter().collect();
+        rows.sort_by_cached_key(|(network, row)| {
+            let name = network.map(|network| network.to_string()).unwrap_or_default();
+            (std::cmp::Reverse(row.requests), name)
+        });
+        let told = rows.into_iter().take(ROWS);
+        told.map(|(network, row)| network_row(*network, row, countries))
+            .collect()
     }
 }
 
@@ -204,9 +208,10 @@ fn token_row(id: &str, row: &Row) -> TokenRow {
     }
 }
 
-fn network_row(network: Option<Network>, row: &Row) -> NetworkRow {
+fn network_row(network: Option<Network>, row: &Row, countries: Option<&dyn Countries>) -> NetworkRow {
     NetworkRow {
         network: network.map(|network| network.to_string()).unwrap_or_default(),
+        country: countries.and_then(|countries| countries.country(network?.address())),
         tokens: row.others.len() as u64,
         requests: row.requests,
         refused: row.refused,

@@ -1,15 +1,17 @@
 //! What valid tokens do that is not usual for them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use jiff::SignedDuration;
 
+use super::country::{AGES, Country, comes_from};
 use super::finding::{Detector, Severity, Shown, Subject};
 use super::findings::{Findings, Hit};
 use super::network::{Network, agent};
 use super::profile::{Hour, Is, Profile, number_of};
 use super::thresholds::Checked;
+use super::versions::key_of;
 use crate::action::Outcome;
 use crate::read::Entry;
 
@@ -21,26 +23,33 @@ const NETWORKS: usize = 100_000;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
-const AGES: SignedDuration = SignedDuration::from_hours(24 * 3660);
 
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     profiles: HashMap<String, Profile>,
     networks: HashMap<Network, ()>,
+    countries: HashSet<Country>,
     pub(super) not_judged: u64,
 }
 
 /// One line of a valid token.
-struct Seen<'a> {
+pub(super) struct Seen<'a> {
     entry: &'a Entry,
-    line: &'a Shown,
-    subject: Subject,
+    pub(super) line: &'a Shown,
+    pub(super) subject: Subject,
     at: Hour,
+    country: Option<Country>,
     limits: &'a Checked,
 }
 
 impl Seen<'_> {
-    fn hit(&self, detector: Detector, severity: Severity, about: impl Into<String>, explanation: String) -> Hit {
+    pub(super) fn hit(
+        &self,
+        detector: Detector,
+        severity: Severity,
+        about: impl Into<String>,
+        explanation: String,
+    ) -> Hit {
         Hit {
             detector,
             severity,
@@ -56,7 +65,14 @@ impl Seen<'_> {
 
 impl Tokens {
     /// Takes in a line of a valid token.
-    pub(super) fn take(&mut self, entry: &Entry, line: &Shown, at: Hour, limits: &Checked, found: &mut Findings) {
+    pub(super) fn take(
+        &mut self,
+        entry: &Entry,
+        line: &Shown,
+        (at, country): (Hour, Option<Country>),
+        limits: &Checked,
+        found: &mut Findings,
+    ) {
         let Some(id) = &entry.principal.id else { return };
         if !self.profiles.contains_key(id) && self.profiles.len() >= TOKENS {
             self.not_judged += 1;
@@ -76,6 +92,7 @@ impl Tokens {
             line,
             subject,
             at,
+            country,
             limits,
         };
         let learned = profile.age_in_days(line.time) >= i64::from(limits.given.learning_days);
@@ -83,6 +100,9 @@ impl Tokens {
         profile.go_on(at, line);
         if let Some(address) = entry.client.ip {
             network(&seen, profile, address, learned, &mut self.networks, found);
+        }
+        if let Some(country) = country {
+            comes_from(&seen, profile, country, learned, &mut self.countries, found);
         }
         if let Some(text) = &entry.client.user_agent {
             program(&seen, profile, text, learned, found);
@@ -125,7 +145,8 @@ fn network(
                 true => (Severity::Low, "another token came from there before"),
                 false => (Severity::Medium, "no token of this vault ever came from there"),
             };
-            let text = format!("came from {network} for the first time; {others}");
+            let land = seen.country.map_or_else(String::new, |country| format!(" ({country})"));
+            let text = format!("came from {network}{land} for the first time; {others}");
             let hit = seen.hit(Detector::NewNetwork, severity, network.to_string(), text);
             found.hit(Hit { within: AGES, ..hit });
         }
@@ -234,12 +255,6 @@ fn reads(seen: &Seen<'_>, profile: &mut Profile, learned: bool, found: &mut Find
             ..hit
         });
     }
-}
-
-/// The key's name for people, with its environment.
-pub(super) fn key_of(entry: &Entry) -> Option<String> {
-    let key = entry.key.as_deref().or(entry.key_id.as_deref())?;
-    Some(format!("{}/{key}", entry.environment.as_deref().unwrap_or("?")))
 }
 
 fn denied(seen: &Seen<'_>, profile: &mut Profile, found: &mut Findings) {

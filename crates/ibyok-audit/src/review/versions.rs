@@ -6,7 +6,6 @@ use jiff::SignedDuration;
 
 use super::finding::{Detector, Severity, Shown, Subject};
 use super::findings::{Findings, Hit};
-use super::tokens::key_of;
 use crate::action::{Outcome, Phase};
 use crate::read::Entry;
 
@@ -54,4 +53,10 @@ impl Versions {
             within: SignedDuration::from_hours(24 * 7),
         });
     }
+}
+
+/// The key's name for people, with its environment.
+pub(super) fn key_of(entry: &Entry) -> Option<String> {
+    let key = entry.key.as_deref().or(entry.key_id.as_deref())?;
+    Some(format!("{}/{key}", entry.environment.as_deref().unwrap_or("?")))
 }

@@ -1,8 +1,9 @@
 //! What a review promises.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use ibyok_audit::review::{Detector, Finding, Review, Reviewer, Severity, Thresholds};
+use ibyok_audit::review::{Countries, Country, Detector, Finding, Review, Reviewer, Severity, Thresholds};
 use ibyok_audit::{Filter, Line, Reader};
 use jiff::Timestamp;
 
@@ -124,6 +125,101 @@ fn nodes_with_clocks_apart_do_not_make_findings() {
         review.logs.iter().map(|log| (&*log.log, log.until)).collect::<Vec<_>>(),
         [("A", 1000), ("B", 1000)]
     );
+}
+
+/// Tells by the last group of the network, and nothing of others.
+#[derive(Debug)]
+struct ByNetwork;
+
+impl Countries for ByNetwork {
+    fn country(&self, address: IpAddr) -> Option<Country> {
+        let text = address.to_string();
+        let lands = [
+            ("192.0.2.", "DE"),
+            ("198.51.100.", "de"),
+            ("203.0.113.", "NL"),
+            ("2001:db8:", "SE"),
+        ];
+        let land = lands.iter().find(|(network, _)| text.starts_with(network));
+        Country::parse(land?.1)
+    }
+}
+
+#[test]
+fn a_country_in_which_a_token_never_was_is_a_finding_of_its_own() {
+    let usual = (0..9).flat_map(|day| {
+        let at = BEGIN + DAY * day as i64;
+        let (one, two) = ("192.0.2.1", "2001:db8::1");
+        [
+            read(1 + 2 * day, at, "A", "home", "k", one, "x"),
+            read(2 + 2 * day, at + 1, "A", "abroad", "k", two, "x"),
+        ]
+    });
+    let now = BEGIN + 9 * DAY;
+    let mut seq = 18;
+    let mut next = |token: &str, ip: &str| {
+        seq += 1;
+        read(seq, now + seq as i64, "A", token, "k", ip, "x")
+    };
+    let later = [
+        next("home", "198.51.100.7"),
+        next("home", "203.0.113.7"),
+        next("home", "::ffff:203.0.113.8"),
+        next("home", "2001:db8:1::1"),
+        next("home", "10.0.0.1"),
+        next("fresh", "203.0.113.9"),
+    ];
+    let lines: Vec<Line> = usual.chain(later).collect();
+    let reviewer = || Reviewer::new(at(now), at(now + DAY), &Thresholds::default()).unwrap();
+    let finished = |mut reviewer: Reviewer| {
+        lines.iter().for_each(|line| reviewer.take(line));
+        reviewer.finish()
+    };
+    let review = finished(reviewer().countries(ByNetwork));
+    let told: Vec<_> = of(&review, Detector::NewCountry)
+        .into_iter()
+        .map(|found| {
+            (
+                found.subject.id.as_str(),
+                found.severity,
+                found.count,
+                found.explanation.as_str(),
+            )
+        })
+        .collect();
+    let (first, second) = (
+        "came from the country NL for the first time; no token of this vault ever came from there",
+        "came from the country SE for the first time; another token came from there before",
+    );
+    assert_eq!(
+        told,
+        [
+            ("home", Severity::High, 2, first),
+            ("home", Severity::Medium, 1, second)
+        ],
+        "another network of the same country, one of no country and a token that is learned are none"
+    );
+    let networks: Vec<_> = of(&review, Detector::NewNetwork)
+        .into_iter()
+        .map(|found| found.explanation.split(" for ").next().unwrap())
+        .collect();
+    let expected = [
+        "came from 198.51.100.0/24 (DE)",
+        "came from 203.0.113.0/24 (NL)",
+        "came from 10.0.0.0/24",
+        "came from 2001:db8:1::/48 (SE)",
+    ];
+    assert!(expected.iter().all(|words| networks.contains(words)), "{networks:?}");
+    let row = review
+        .networks
+        .iter()
+        .find(|row| row.network == "203.0.113.0/24")
+        .unwrap();
+    assert_eq!(row.country, Country::parse("NL"));
+
+    let without = finished(reviewer());
+    assert_eq!(of(&without, Detector::NewCountry).len(), 0);
+    assert!(serde_json::to_string(&without).unwrap().find("country").is_none());
 }
 
 #[tokio::test]

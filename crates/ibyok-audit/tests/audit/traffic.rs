@@ -375,7 +375,7 @@ impl Attacks<'_> {
             "just-issued",
             at,
             &["new_network"],
-            &["new_agent"],
+            &["new_country", "new_agent"],
         );
 
         let at = self.since + 20 * DAY;
@@ -422,7 +422,7 @@ impl Attacks<'_> {
             "a stolen token, slowly",
             "service-03",
             at,
-            &["new_network", "new_agent"],
+            &["new_network", "new_country", "new_agent"],
             &["new_key"],
         );
 
@@ -433,7 +433,7 @@ impl Attacks<'_> {
             self.out
                 .push(Draft::read(at + key * 20, &thief, key, "45.155.205.9".to_owned()));
         }
-        let must = &["breadth", "new_network", "new_key", "new_agent"];
+        let must = &["breadth", "new_network", "new_country", "new_key", "new_agent"];
         self.tell("every key at once", "service-06", at, must, &["burst"]);
     }
 
@@ -548,7 +548,7 @@ impl Attacks<'_> {
             "outside its networks",
             "service-14",
             at,
-            &["wrong_network", "new_network"],
+            &["wrong_network", "new_network", "new_country"],
             &[],
         );
     }

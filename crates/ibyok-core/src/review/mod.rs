@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
 use crate::error::{Error, Part, Result};
+use crate::geoip::GeoIp;
 use crate::model::review::{REVIEW_ID, ReviewDone, ReviewRecord};
 use crate::session::Session;
 use crate::vault::Inner;
@@ -65,14 +66,16 @@ pub struct Review {
 #[derive(Debug, Default)]
 pub(crate) struct Reviews {
     pub(crate) thresholds: Thresholds,
+    geoip: Option<GeoIp>,
     /// One at a time: each reads much.
     turn: Mutex<()>,
 }
 
 impl Reviews {
-    pub(crate) fn new(thresholds: Thresholds) -> Self {
+    pub(crate) fn new(thresholds: Thresholds, geoip: Option<GeoIp>) -> Self {
         Reviews {
             thresholds,
+            geoip,
             turn: Mutex::new(()),
         }
     }

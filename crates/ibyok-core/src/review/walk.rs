@@ -13,6 +13,7 @@ use super::view::View;
 use crate::clock::Clock as _;
 use crate::clock::SteadyClock;
 use crate::error::{Error, Part, Result};
+use crate::geoip::{Database, GeoIp};
 use crate::vault::Inner;
 
 /// A review that takes longer is given up.
@@ -33,6 +34,7 @@ impl Drop for Waiting {
 struct Walk {
     place: PathBuf,
     thresholds: Thresholds,
+    geoip: Option<GeoIp>,
     since: Timestamp,
     until: Timestamp,
     view: View,
@@ -56,6 +58,7 @@ impl Inner {
         let walk = Walk {
             place: self.log.status().place,
             thresholds: self.reviews.thresholds.clone(),
+            geoip: self.reviews.geoip.clone(),
             since,
             until,
             view,
@@ -72,6 +75,10 @@ impl Inner {
 impl Walk {
     fn run(mut self) -> Result<Found> {
         let mut reviewer = Reviewer::new(self.since, self.until, &self.thresholds)?;
+        let database = self.geoip.as_ref().map(GeoIp::load).transpose()?;
+        if let Some(database) = &database {
+            reviewer = reviewer.countries(database.clone());
+        }
         let mut filter = Filter::default();
         // Every line from there on, whatever its time: one that was left out would look like one that is missing.
         filter.read_from = Some(reviewer.history_since());
@@ -87,7 +94,9 @@ impl Walk {
                 Err(error) => reviewer.unreadable(&error),
             }
         }
-        Ok(reviewer.finish())
+        let found = reviewer.finish();
+        database.as_ref().map_or(Ok(()), Database::was_sound)?;
+        Ok(found)
     }
 
     fn still_wanted(&self, begun: Duration) -> Result<()> {

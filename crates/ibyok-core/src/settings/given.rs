@@ -42,6 +42,8 @@ pub struct Given {
     pub durability: Option<String>,
     /// `--trusted-proxy`, `IBYOK_TRUSTED_PROXIES`: networks, separated by commas.
     pub trusted_proxies: Option<String>,
+    /// `--geoip`, `IBYOK_GEOIP`: a MaxMind DB file by which reviews of the log tell countries.
+    pub geoip: Option<String>,
     /// `--dev-mode-forced`, `DEV_MODE_FORCED`: the one mode of environments of class dev, `mock` or `live`.
     pub dev_mode_forced: Option<String>,
     /// `--staging-mode-forced`, `STAGING_MODE_FORCED`: the same of class staging.
@@ -75,6 +77,7 @@ impl Given {
             key_cache_ttl: get("IBYOK_KEY_CACHE_TTL"),
             durability: get("IBYOK_DURABILITY"),
             trusted_proxies: get("IBYOK_TRUSTED_PROXIES"),
+            geoip: get("IBYOK_GEOIP"),
             dev_mode_forced: guardrail("DEV_MODE_FORCED"),
             staging_mode_forced: guardrail("STAGING_MODE_FORCED"),
             prod_mode_forced: guardrail("PROD_MODE_FORCED"),
@@ -167,6 +170,7 @@ impl Given {
             key_cache_ttl: or(&self.key_cache_ttl, &below.key_cache_ttl),
             durability: or(&self.durability, &below.durability),
             trusted_proxies: or(&self.trusted_proxies, &below.trusted_proxies),
+            geoip: or(&self.geoip, &below.geoip),
             dev_mode_forced: or(&self.dev_mode_forced, &below.dev_mode_forced),
             staging_mode_forced: or(&self.staging_mode_forced, &below.staging_mode_forced),
             prod_mode_forced: or(&self.prod_mode_forced, &below.prod_mode_forced),

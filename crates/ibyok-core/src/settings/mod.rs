@@ -44,6 +44,7 @@ pub use self::kek::{KekChoice, Passphrase};
 use self::reopening::ReopeningStore;
 use crate::builder::{VaultBuilder, vault_in};
 use crate::error::{Error, Result};
+use crate::geoip::GeoIp;
 use crate::guardrails::Guardrails;
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::vault::Vault;
@@ -116,6 +117,8 @@ pub struct Settings {
     pub guardrails: Guardrails,
     /// From where on a review of the log finds something worth a look.
     pub review: Thresholds,
+    /// By which reviews of the log tell countries; without it they tell none.
+    pub geoip: Option<GeoIp>,
     config: PathBuf,
 }
 
@@ -164,6 +167,7 @@ impl Settings {
             trusted_proxies: networks(all.trusted_proxies.as_deref())?,
             guardrails: guardrails::resolve(&all)?,
             review: thresholds(all.review)?,
+            geoip: all.geoip.map(GeoIp::at).transpose()?,
             store: all.store.filter(|store| store != "file"),
             directory,
             config: locations.config.join("ibyok"),
@@ -321,6 +325,10 @@ impl Settings {
             .guardrails(self.guardrails)
             .review_thresholds(self.review.clone())
             .opened_by(actor);
+        let builder = match &self.geoip {
+            Some(geoip) => builder.geoip(geoip.clone()),
+            None => builder,
+        };
         if self.audit_to_stdout {
             builder.also_audit(StdoutSink::new())
         } else {

@@ -8,6 +8,8 @@ mod cases; // one file for each case: arguments in, streams and exit code out
 #[cfg(test)]
 mod demo; // the whole of it, and nothing left behind
 #[cfg(test)]
+mod geoip; // countries in reviews
+#[cfg(test)]
 mod harness; // a place of one's own, and the program in it
 #[cfg(test)]
 mod identity; // operator or token, here or on a server

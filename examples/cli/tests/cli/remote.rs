@@ -16,7 +16,7 @@ impl Server {
         Self::start_with(place, &[])
     }
 
-    fn start_with(place: &Place, variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_with(place: &Place, variables: &[(&str, &str)]) -> Self {
         let serve = place.ibyok(&["serve", "--listen", "127.0.0.1:0"]);
         let serve = variables
             .iter()

@@ -37,20 +37,23 @@ pub(super) fn of(review: &Value) -> String {
             ("Last", "last", false),
         ],
     );
-    page.table(
-        "Networks",
-        "networks",
-        list(review, "networks"),
-        &[
-            ("Network", "network", false),
-            ("Requests", "requests", true),
-            ("Refused", "refused", true),
-            ("Tokens", "tokens", true),
-            ("First", "first", false),
-            ("Last", "last", false),
-        ],
-    );
+    let countries = list(review, "networks").any(|row| row.get("country").is_some());
+    page.table("Networks", "networks", list(review, "networks"), networks(countries));
     page.end(&foot(review))
+}
+
+/// The columns of the networks: with their countries where any is told.
+fn networks(countries: bool) -> &'static [(&'static str, &'static str, bool)] {
+    const ALL: &[(&str, &str, bool)] = &[
+        ("Country", "country", false),
+        ("Network", "network", false),
+        ("Requests", "requests", true),
+        ("Refused", "refused", true),
+        ("Tokens", "tokens", true),
+        ("First", "first", false),
+        ("Last", "last", false),
+    ];
+    ALL.get(usize::from(!countries)..).unwrap_or(ALL)
 }
 
 fn findings(page: &mut Page, review: &Value) {
