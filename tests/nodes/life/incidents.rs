@@ -11,13 +11,18 @@ crate::on!(postgres redis,
     an_incident_that_is_opened_on_two_nodes_at_once_is_one
 );
 
+mod died {
+    use super::a_server_that_died_before_it_told_who_read_is_named;
+    crate::on!(redis, a_server_that_died_before_it_told_who_read_is_named);
+}
+
 fn an_hour_ago() -> Option<Timestamp> {
     Some(Timestamp::now() - SignedDuration::from_hours(1))
 }
 
 async fn an_incident_here_freezes_the_key_and_ends_its_readers_there_and_names_them(shared: Shared) {
     let (_site, here, there) = two_nodes(&shared).await;
-    for name in ["prod/leaked", "prod/other"] {
+    for name in ["prod/frozen", "prod/leaked", "prod/other"] {
         here.set(name, "the value").await.expect("a key");
     }
     let tokens = [
@@ -26,32 +31,28 @@ async fn an_incident_here_freezes_the_key_and_ends_its_readers_there_and_names_t
     ];
     let bystander = here.token("bystander", "prod").await;
     there.get(&bystander, "prod/other").await.expect("a value");
-    there.get(&tokens[1], "prod/leaked").await.expect("a value");
-    let leaked = key("prod/leaked");
+    let (leaked, frozen) = (key("prod/leaked"), key("prod/frozen"));
     let operator = here.operator();
-    soon("the read there is told here", TOLD, async || {
-        let status = operator.rotation_status(&leaked).await.expect("a status");
-        status
-            .versions
-            .iter()
-            .find(|version| !version.consumers.is_empty())
-            .map(drop)
-    })
-    .await;
+    // Frozen, and nothing else.
+    let is_served: fn(&Given) -> bool = |given| given.as_deref() == Ok("the value");
+    let is_frozen: fn(&Given) -> bool = |given| *given == Err(Code::KeyDisabled);
+    let readers = [(&here, &tokens[0]), (&there, &tokens[1])];
+    let request = IncidentRequest::new("seen in a log").freeze(true);
+    let change = operator.open_incident(&frozen, request);
+    taken_away(readers, "prod/frozen", [is_served, is_frozen], change).await;
 
+    // Frozen, and who has read it meanwhile ends.
     let request = IncidentRequest::new("pasted into a public gist")
         .freeze(true)
         .revoke_readers(an_hour_ago());
-    let readers = [(&here, &tokens[0]), (&there, &tokens[1])];
-    let is_served: fn(&Given) -> bool = |given| given.as_deref() == Ok("the value");
     let refused: fn(&Given) -> bool = |given| matches!(given, Err(Code::KeyDisabled | Code::Unauthenticated));
-    let opened = taken_away(
-        readers,
-        "prod/leaked",
-        [is_served, refused],
-        operator.open_incident(&leaked, request),
-    )
-    .await;
+    let last = here.token("reads-there-last", "prod").await;
+    let change = async {
+        // What this node counted is not yet told when the incident is opened.
+        there.get(&last, "prod/leaked").await?;
+        operator.open_incident(&leaked, request).await
+    };
+    let opened = taken_away(readers, "prod/leaked", [is_served, refused], change).await;
     let info = opened.incident;
     assert!(
         info.frozen && !opened.was_open && opened.not_revoked.is_empty(),
@@ -76,11 +77,13 @@ async fn an_incident_here_freezes_the_key_and_ends_its_readers_there_and_names_t
         async move { operator.show_token(name).await.expect("a token").id }
     };
     let (by_here, by_there) = (id(&here, "reads-here").await, id(&here, "reads-there").await);
+    let by_last = id(&here, "reads-there-last").await;
     let mut revoked = info.revoked.clone();
     revoked.sort_unstable();
-    let mut both = [by_here, by_there];
-    both.sort_unstable();
-    assert_eq!(revoked, both);
+    let mut all = [by_here, by_there, by_last];
+    all.sort_unstable();
+    assert_eq!(revoked, all);
+    assert_eq!(code(&there.get(&last, "prod/other").await), Some(Code::Unauthenticated));
 
     // Each node's report names both: by its own log, and by what the other counted.
     for (node, own, other) in [(&here, by_here, by_there), (&there, by_there, by_here)] {
@@ -144,4 +147,32 @@ async fn an_incident_that_is_opened_on_two_nodes_at_once_is_one(shared: Shared) 
             assert!(of_key[0].frozen);
         }
     }
+}
+
+async fn a_server_that_died_before_it_told_who_read_is_named(shared: Shared) {
+    let (_site, here, there) = two_nodes(&shared).await;
+    here.set("prod/leaked", "the value").await.expect("a key");
+    let token = here.token("reader", "prod").await;
+    let (leaked, operator) = (key("prod/leaked"), here.operator());
+    there.get(&token, "prod/leaked").await.expect("a value");
+    soon("it is told that it counts", TOLD, async || {
+        let status = operator.rotation_status(&leaked).await.expect("a status");
+        let mut versions = status.versions.iter();
+        versions.find(|version| !version.consumers.is_empty()).map(drop)
+    })
+    .await;
+    drop(there);
+    // For so long it is not yet missed.
+    tokio::time::sleep(TOLD).await;
+    let request = IncidentRequest::new("on a paste site").revoke_readers(an_hour_ago());
+    let opened = operator.open_incident(&leaked, request).await.expect("opened");
+    assert_eq!(opened.incident.revoked.len(), 1);
+    assert_eq!(opened.unseen.len(), 1, "{:?}", opened.unseen);
+    assert!(
+        opened.unseen[0].contains("has not told what it released"),
+        "{:?}",
+        opened.unseen
+    );
+    let report = operator.incident_report("prod/leaked", None).await.expect("a report");
+    assert_eq!(report.unseen, opened.unseen);
 }

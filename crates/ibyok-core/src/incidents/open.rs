@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Found;
+use super::revoke::Left;
 use super::steps::Step;
 use crate::attempt::Attempt;
 use crate::authorize::Permit;
@@ -90,6 +91,8 @@ pub struct IncidentOpened {
     pub was_open: bool,
     /// Readers that were to be revoked and were not, with the reason: to be done by somebody who may.
     pub not_revoked: Vec<NotRevoked>,
+    /// What may hide a reader that was to be revoked: nodes that do not report, counts that do not open.
+    pub unseen: Vec<String>,
     /// What remains to be done, in order.
     pub remaining: Vec<Step>,
 }
@@ -142,14 +145,15 @@ impl Session {
         // The incident first: after a crash it says what was meant to happen, and opening it again does the rest.
         let (found, was_open) = self.write_incident(attempt, &permit, &whole, version, request).await?;
         let key = self.mark(attempt, &permit, version, request.freeze).await?;
-        let (found, not_revoked) = match request.revoke_readers {
-            None => (found, Vec::new()),
+        let (found, left) = match request.revoke_readers {
+            None => (found, Left::default()),
             Some(since) => self.revoke_readers(attempt, &permit, found, since).await?,
         };
         Ok(IncidentOpened {
             incident: found.record.info(found.id),
             was_open,
-            not_revoked,
+            not_revoked: left.not_revoked,
+            unseen: left.unseen,
             remaining: super::steps::remaining(&found.record, &key),
         })
     }

@@ -122,6 +122,13 @@ impl KeyReader {
     }
 }
 
+/// Everybody who read a key, as far as that is known.
+pub(super) struct Readers {
+    pub(super) readers: Vec<KeyReader>,
+    /// What may hide others: nodes that do not report, counts that do not open.
+    pub(super) unseen: Vec<String>,
+}
+
 /// Whether a line is about the real value, released.
 pub(super) fn is_release(entry: &Entry) -> bool {
     let released = [Action::KeyRetrieve.as_str(), Action::KeyExport.as_str()];
@@ -157,9 +164,11 @@ impl Inner {
         realm: &Arc<Realm>,
         key: KeyId,
         since: Timestamp,
-    ) -> Result<Vec<KeyReader>> {
+    ) -> Result<Readers> {
         let mut found = self.readers_by_log(key, since).await?;
-        for counted in self.consumers(realm, key).await?.readers {
+        let consumers = self.consumers(realm, key).await?;
+        let unseen = consumers.unseen();
+        for counted in consumers.readers {
             let (kind, id) = match &counted.caller {
                 Caller::Token(id) => ("token", id.to_string()),
                 Caller::Operator(name) => ("operator", name.clone()),
@@ -175,7 +184,7 @@ impl Inner {
         }
         let mut readers: Vec<KeyReader> = found.into_values().collect();
         readers.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| a.id.cmp(&b.id)));
-        Ok(readers)
+        Ok(Readers { readers, unseen })
     }
 
     async fn readers_by_log(&self, key: KeyId, since: Timestamp) -> Result<BTreeMap<String, KeyReader>> {

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::Found;
 use super::reach::Reach;
-use super::readers::{KeyReader, is_release};
+use super::readers::{KeyReader, Readers, is_release};
 use super::steps::{Step, remaining};
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
@@ -52,6 +52,8 @@ pub struct IncidentReport {
     pub further_lines: u64,
     /// Everybody who was given the key since then on any node, last first.
     pub readers: Vec<KeyReader>,
+    /// What may hide others: nodes that do not report, counts that do not open.
+    pub unseen: Vec<String>,
     /// How often a version that may have leaked was released after the leak.
     pub released_after: u64,
     /// What the tokens that read the key could read as well, and did.
@@ -190,7 +192,7 @@ impl Session {
             .inner
             .environment_realm(namespace, &found.record.environment)
             .await?;
-        let readers = self.inner.readers_of(&realm, found.record.key()?, since).await?;
+        let Readers { readers, unseen } = self.inner.readers_of(&realm, found.record.key()?, since).await?;
         let reach = self.inner.reach_of(attempt, &principal, &readers, since).await?;
         let findings = self.findings_about(attempt, &principal, &readers, since).await?;
         let provider = key.as_ref().and_then(|key| key.provider.as_deref()).and_then(pages);
@@ -207,6 +209,7 @@ impl Session {
             timeline: seen.lines,
             further_lines: seen.further,
             readers,
+            unseen,
             released_after: seen.released_after,
             reach,
             findings,

@@ -1,6 +1,7 @@
 //! Revoking the tokens that read a leaked key.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ibyok_audit::Action;
 use ibyok_policy::{Scope, TokenId};
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 
 use super::Found;
 use super::open::NotRevoked;
+use super::readers::Readers;
 use crate::attempt::Attempt;
 use crate::authorize::Permit;
 use crate::change::Edit;
@@ -18,30 +20,60 @@ use crate::model::token::TokenRecord;
 use crate::session::Session;
 use crate::take_away::TakeAway;
 
+/// Within which time other nodes have seen that the key is frozen, and told what they released until then.
+const TOLD: Duration = Duration::from_millis(2500);
+
+/// What revoking left.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub(super) not_revoked: Vec<NotRevoked>,
+    /// What may hide a reader.
+    pub(super) unseen: Vec<String>,
+}
+
 impl Session {
-    /// Revokes each token that read the key since a time and is still valid, and keeps in the incident which.
+    /// Revokes each token that read the key since a time and is still valid, and keeps in the incident which: those that are known at
+    /// once, and a moment later those that other nodes had not yet told of.
     pub(super) async fn revoke_readers(
         &self,
         attempt: &mut Attempt<'_>,
         permit: &Permit,
         found: Found,
         since: Timestamp,
-    ) -> Result<(Found, Vec<NotRevoked>)> {
+    ) -> Result<(Found, Left)> {
+        let (found, _) = self.revoke_known(attempt, permit, found, since).await?;
+        tokio::time::sleep(TOLD).await;
+        self.revoke_known(attempt, permit, found, since).await
+    }
+
+    async fn revoke_known(
+        &self,
+        attempt: &mut Attempt<'_>,
+        permit: &Permit,
+        found: Found,
+        since: Timestamp,
+    ) -> Result<(Found, Left)> {
         let mut revoked = Vec::new();
-        let mut not_revoked = Vec::new();
-        for token in self.inner.tokens_that_read(permit, since).await? {
+        let Readers { readers, unseen } = self.inner.readers_of(&permit.realm, permit.id, since).await?;
+        let mut left = Left {
+            not_revoked: Vec::new(),
+            unseen,
+        };
+        let tokens = readers.iter().filter(|reader| reader.kind == "token");
+        for token in tokens.filter_map(|reader| reader.id.parse().ok()) {
             match self.revoke_reader(attempt, permit, token, found.record.opened.at).await {
                 Ok(true) => revoked.push(token),
                 Ok(false) => {}
                 Err(error @ (Error::Unavailable { .. } | Error::Unauthenticated)) => return Err(error),
-                Err(error) => not_revoked.push(NotRevoked {
+                Err(error) => left.not_revoked.push(NotRevoked {
                     token,
                     why: error.to_string(),
                 }),
             }
         }
+        revoked.retain(|token| !found.record.revoked.contains(token));
         if revoked.is_empty() {
-            return Ok((found, not_revoked));
+            return Ok((found, left));
         }
         attempt.action = Action::IncidentOpen;
         attempt.target = Some(("incident", found.id.to_string()));
@@ -54,7 +86,7 @@ impl Session {
             Ok(())
         });
         let record = change.await?;
-        Ok((Found { record, ..found }, not_revoked))
+        Ok((Found { record, ..found }, left))
     }
 
     /// `false` for a token that was no longer valid anyway. One that has been revoked since the incident was opened counts: a call
@@ -105,14 +137,5 @@ impl Session {
             },
         );
         change.await
-    }
-}
-
-impl crate::vault::Inner {
-    /// The tokens that were given a key since a time, on any node.
-    async fn tokens_that_read(self: &Arc<Self>, permit: &Permit, since: Timestamp) -> Result<Vec<TokenId>> {
-        let readers = self.readers_of(&permit.realm, permit.id, since).await?;
-        let tokens = readers.iter().filter(|reader| reader.kind == "token");
-        Ok(tokens.filter_map(|reader| reader.id.parse().ok()).collect())
     }
 }

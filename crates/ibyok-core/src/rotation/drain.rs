@@ -12,6 +12,7 @@ use crate::model::key::KeyRecord;
 use crate::model::name::KeyId;
 use crate::model::token::TokenRecord;
 use crate::realm::Realm;
+use crate::usage::consumers::Consumers;
 use crate::usage::{Caller, Reader};
 use crate::vault::Inner;
 
@@ -110,6 +111,19 @@ impl Uses {
     }
 }
 
+impl Consumers {
+    /// What may hide a reader, in words.
+    pub(crate) fn unseen(&self) -> Vec<String> {
+        let behind = self.behind.iter().map(|node| {
+            let (id, actor, last) = (&node.node, &node.actor, node.last);
+            format!("node {id} (run by {actor}): has not told what it released since {last:.0}")
+        });
+        let damaged =
+            (self.damaged > 0).then(|| format!("somebody whose reads are in one of {} damaged records", self.damaged));
+        behind.chain(damaged).collect()
+    }
+}
+
 impl Inner {
     /// Everybody who read a key in the last 90 days, and whether it still can.
     ///
@@ -117,18 +131,7 @@ impl Inner {
     /// [`Error::Unavailable`] if the store does not answer.
     pub(crate) async fn uses(self: &Arc<Self>, realm: &Arc<Realm>, key: KeyId) -> Result<Uses> {
         let consumers = self.consumers(realm, key).await?;
-        let mut unseen: Vec<String> = consumers
-            .behind
-            .iter()
-            .map(|node| {
-                let (id, actor, last) = (&node.node, &node.actor, node.last);
-                format!("node {id} (run by {actor}): has not told what it released since {last:.0}")
-            })
-            .collect();
-        if consumers.damaged > 0 {
-            let damaged = consumers.damaged;
-            unseen.push(format!("somebody whose reads are in one of {damaged} damaged records"));
-        }
+        let unseen = consumers.unseen();
         let mut users: Vec<User> = Vec::new();
         for reader in consumers.readers {
             let position = users.iter().position(|user| user.caller == reader.caller);

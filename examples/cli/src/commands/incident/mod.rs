@@ -197,6 +197,12 @@ fn say_opened(opened: &Value, cx: &mut Cx<'_>) {
             text(at(token, "why"))
         ));
     }
+    for unseen in items(at(opened, "unseen")) {
+        cx.io.warn(&format!(
+            "  a reader may be MISSING: {}; open the incident again with `--revoke-readers` when that is mended",
+            text(unseen)
+        ));
+    }
     cx.io.say("what remains:");
     for line in steps(opened) {
         cx.io.say(&line);

@@ -93,6 +93,10 @@ fn readers(page: &mut Page, report: &Value) {
             ("As", "user_agents", false),
         ],
     );
+    for unseen in items(at(report, "unseen")) {
+        let unseen = escaped(&text(unseen));
+        page.add(&format!("<p>And perhaps others, hidden by {unseen}</p>"));
+    }
 }
 
 fn reach(page: &mut Page, report: &Value) {

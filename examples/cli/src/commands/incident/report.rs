@@ -116,6 +116,9 @@ fn readers(out: &mut String, report: &Value) {
             ),
         );
     }
+    for unseen in items(at(report, "unseen")) {
+        push(out, &format!("  and perhaps others, hidden by {}", shown(unseen)));
+    }
     push(
         out,
         &format!("  released after the leak: {}", text(at(report, "released_after"))),
