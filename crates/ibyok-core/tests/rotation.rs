@@ -296,6 +296,14 @@ async fn the_current_version_never_goes_and_a_force_needs_a_reason_which_is_on_t
             Code::Invalid
         );
     }
+    let mut unforced = DrainRequest::default();
+    unforced.reason = Some("only so".to_owned());
+    let refused = operator.destroy_version(&first, &unforced).await.unwrap_err();
+    assert_eq!(
+        refused.code(),
+        Code::Invalid,
+        "by its reason the log tells what was forced"
+    );
     operator.destroy_version(&first, &force).await.unwrap();
     let lines = scene.log_text().await;
     let forced: Vec<&str> = lines

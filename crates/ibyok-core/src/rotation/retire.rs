@@ -59,6 +59,12 @@ impl DrainRequest {
                 "say why: the reason is kept on the audit log",
             ));
         }
+        if self.reason.is_some() && !self.force {
+            return Err(Error::invalid(
+                "a reason is given, and nothing is forced",
+                "leave it out, or force it: the log tells by its reason what was forced",
+            ));
+        }
         if self.quiet.is_negative() || self.quiet > QUIET_MAX {
             return Err(Error::invalid("the quiet time is not one of 0 to 90 days", "give less"));
         }
