@@ -40,6 +40,8 @@ pub(crate) struct Attempt<'c> {
     pub(crate) count: u64,
     /// The token whose use a limit may refuse; its refusals are folded.
     pub(crate) limited: Option<TokenId>,
+    /// Whether limits have counted it already: it is tried once more.
+    pub(crate) again: bool,
     /// A reason finer than the error tells its caller.
     pub(crate) reason: Option<&'static str>,
     /// What whoever asked gave as their reason.
@@ -69,6 +71,7 @@ impl<'c> Attempt<'c> {
             rev: None,
             count: 1,
             limited: None,
+            again: false,
             reason: None,
             because: None,
         }

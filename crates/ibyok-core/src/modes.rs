@@ -266,6 +266,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_retrieval_that_is_tried_again_after_a_switch_counts_once_against_limits() {
+        let scratch = tempfile::tempdir().unwrap();
+        let vault = vault(&scratch).await;
+        let mut grant = crate::Grant::new(
+            crate::Scopes::from([Scope::KeysRead]),
+            crate::Environments::named(["dev"]),
+        );
+        grant.rate = Some("1/day".parse().unwrap());
+        let request = crate::TokenRequest::new("limited", grant);
+        let token = vault.operator("test").issue_token(request).await.unwrap().token;
+        let session = vault.as_token(token);
+        let key = "dev/openai".parse().unwrap();
+        for (again, passes) in [(false, true), (true, true), (false, false)] {
+            let mut attempt = session.attempt(Action::KeyRetrieve);
+            attempt.again = again;
+            let opened = vault.inner.open_if_permitted(&mut attempt, &session.asking, &key);
+            assert_eq!(opened.await.is_ok(), passes, "again: {again}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_switch_to_mock_that_a_crash_cut_short_is_made_at_the_next_start() {
         let scratch = tempfile::tempdir().unwrap();
         let vault = vault(&scratch).await;

@@ -176,20 +176,23 @@ impl Inner {
         reference: &KeyRef,
         context: &RequestContext,
     ) -> Result<Released> {
-        match self.retrieve_once(action, asking, reference, context).await {
-            Err(Error::Conflict { .. }) => self.retrieve_once(action, asking, reference, context).await,
+        let first = Attempt::new(action, self.now(), context);
+        match self.retrieve_once(first, asking, reference).await {
+            Err(Error::Conflict { .. }) => {
+                let mut again = Attempt::new(action, self.now(), context);
+                again.again = true;
+                self.retrieve_once(again, asking, reference).await
+            }
             other => other,
         }
     }
 
     async fn retrieve_once(
         self: &Arc<Self>,
-        action: Action,
+        mut attempt: Attempt<'_>,
         asking: &Asking,
         reference: &KeyRef,
-        context: &RequestContext,
     ) -> Result<Released> {
-        let mut attempt = Attempt::new(action, self.now(), context);
         // Before anything is looked at: as long as it stands, nothing that was looked at has changed.
         let epoch = self.cache.epoch();
         let opened = self.open_if_permitted(&mut attempt, asking, reference).await;

@@ -107,7 +107,7 @@ impl Limit {
 }
 
 impl Inner {
-    /// Counts a retrieval against the token's limit, and those of the tokens that it descends from.
+    /// Counts a retrieval against the token's limit, and those of the tokens that it descends from; one that is tried again only once.
     ///
     /// # Errors
     /// [`Error::Limited`]; [`Error::Unavailable`] if nobody can say.
@@ -117,7 +117,7 @@ impl Inner {
         principal: &Principal,
         reference: &KeyRef,
     ) -> Result<()> {
-        let Some(holder) = principal.holder() else {
+        let Some(holder) = principal.holder().filter(|_| !attempt.again) else {
             return Ok(());
         };
         let limits = self.limits_of(holder).await?;
@@ -139,7 +139,7 @@ impl Inner {
     /// # Errors
     /// As [`Inner::count_token`]; [`Error::Integrity`] if the settings that would say so cannot be read.
     pub(crate) async fn count_key(&self, attempt: &mut Attempt<'_>, permit: &Permit, record: &KeyRecord) -> Result<()> {
-        let Some(holder) = permit.principal.holder() else {
+        let Some(holder) = permit.principal.holder().filter(|_| !attempt.again) else {
             return Ok(());
         };
         let Some((rate, _)) = self.limit_of(&permit.realm, record).await? else {
