@@ -238,6 +238,29 @@ async fn a_report_tells_who_read_the_key_what_else_they_could_read_and_did() {
 }
 
 #[tokio::test]
+async fn who_read_here_and_elsewhere_is_told_with_every_version() {
+    let scene = scene_with_key().await;
+    let key = scene.key("prod/openai");
+    let both = scene.token_named("both", reading("prod")).await;
+    scene
+        .vault
+        .retrieve(&both, &key, &RequestContext::default())
+        .await
+        .unwrap();
+    scene.operator().set_key(&key, secret("sk-two")).await.unwrap();
+    let here = Timestamp::now();
+    let other = scene.another_node().await;
+    other.retrieve(&both, &key, &RequestContext::default()).await.unwrap();
+    other.close().await.unwrap();
+    scene.operator().open_incident(&key, leaked()).await.unwrap();
+    let report = scene.operator().incident_report("prod/openai", None).await.unwrap();
+    let reader = report.readers.first().unwrap();
+    assert_eq!((reader.name.as_deref(), reader.source), (Some("both"), "log"));
+    assert!(reader.versions.iter().eq(&[1, 2]), "{:?}", reader.versions);
+    assert!(reader.last >= here);
+}
+
+#[tokio::test]
 async fn who_read_the_key_on_another_node_is_known_and_revoked_as_well() {
     let scene = scene_with_key().await;
     let key = scene.key("prod/openai");

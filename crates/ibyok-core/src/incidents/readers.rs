@@ -15,7 +15,7 @@ use crate::realm::Realm;
 use crate::usage::{Caller, Reader};
 use crate::vault::Inner;
 
-/// How many addresses and programs are listed of one reader; beyond it they are only counted.
+/// How many addresses and programs are listed of one reader; there may be more.
 const LISTED_MAX: usize = 32;
 
 /// How many readers are told apart: more than have read one key in any vault that is in order.
@@ -41,7 +41,7 @@ pub struct KeyReader {
     pub kind: String,
     /// The token's name when it last read.
     pub name: Option<String>,
-    /// How often.
+    /// How often, by its source: in the logs of this place since the time that is looked at, or as other nodes counted it in 90 days.
     pub count: u64,
     /// When first, within the time that is looked at.
     pub first: Timestamp,
@@ -174,7 +174,13 @@ impl Inner {
                 Caller::Operator(name) => ("operator", name.clone()),
                 _ => continue,
             };
-            if counted.last < since || found.get(&id).is_some_and(|reader| reader.source == "log") {
+            if counted.last < since {
+                continue;
+            }
+            if let Some(reader) = found.get_mut(&id).filter(|reader| reader.source == "log") {
+                // How often is the log's to say; that it read elsewhere too, and what, is not to be missed.
+                reader.last = reader.last.max(counted.last);
+                reader.versions.insert(u64::from(counted.version));
                 continue;
             }
             let reader = found.entry(id.clone());
