@@ -13,7 +13,6 @@ mod servers;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use ibyok_storage::{ChangeNumber, Durability, Error, Expect, PostgresOptions, PostgresStore, Result, Store, open};
 use tokio::task::JoinSet;
 
@@ -24,38 +23,7 @@ use self::servers::tls::Certificates;
 /// For what leaves the server as it is.
 static SHARED: LazyLock<Postgres> = LazyLock::new(|| Postgres::start(&[]));
 
-#[async_trait]
-impl Backend for Postgres {
-    fn port(&self) -> u16 {
-        self.port()
-    }
-
-    fn kill(&mut self) {
-        self.kill();
-    }
-
-    fn restart(&mut self) {
-        self.restart();
-    }
-
-    fn freeze(&self) {
-        self.freeze();
-    }
-
-    fn thaw(&self) {
-        self.thaw();
-    }
-
-    async fn open(&self, port: u16, place: &str) -> Result<Arc<dyn Store>> {
-        open(&format!("{}&schema={place}", self.url_at(port))).await
-    }
-}
-
-async fn fresh(server: &Postgres, place: &str) -> Arc<dyn Store> {
-    server.open(server.port(), place).await.unwrap()
-}
-
-faults::survived_by_every_server!(Postgres);
+faults::survived_by_every_server!(Postgres, "&schema=");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ended_sessions_are_not_noticed_by_those_who_read() {

@@ -13,7 +13,6 @@ mod servers;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use ibyok_storage::{ChangeNumber, Durability, Error, Expect, RedisStore, Result, Store, open};
 
 use self::faults::{Backend, hides, id, is_unavailable, put, recovers, timed};
@@ -23,38 +22,7 @@ use self::servers::tls::Certificates;
 /// For what leaves the server as it is.
 static SHARED: LazyLock<Redis> = LazyLock::new(|| Redis::start(&[]));
 
-#[async_trait]
-impl Backend for Redis {
-    fn port(&self) -> u16 {
-        self.port()
-    }
-
-    fn kill(&mut self) {
-        self.kill();
-    }
-
-    fn restart(&mut self) {
-        self.restart();
-    }
-
-    fn freeze(&self) {
-        self.freeze();
-    }
-
-    fn thaw(&self) {
-        self.thaw();
-    }
-
-    async fn open(&self, port: u16, place: &str) -> Result<Arc<dyn Store>> {
-        open(&format!("{}?prefix={place}", self.url_at(port))).await
-    }
-}
-
-async fn fresh(server: &Redis, place: &str) -> Arc<dyn Store> {
-    server.open(server.port(), place).await.unwrap()
-}
-
-faults::survived_by_every_server!(Redis);
+faults::survived_by_every_server!(Redis, "?prefix=");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_server_has_a_new_past() {

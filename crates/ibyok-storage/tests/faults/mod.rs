@@ -24,9 +24,41 @@ use ibyok_storage::{Collection, Error, Expect, Kind, RecordId, Result, Revision,
 /// How long any call may take: the deadline, and a little for a busy machine.
 pub const AT_MOST: Duration = Duration::from_millis(3500);
 
-/// One test for each promise that every server's store keeps. What leaves the server as it is shares `SHARED`.
+/// The server as a [`Backend`], whose stores are told apart by what is appended to its URL, and one test for each promise that every
+/// server's store keeps. What leaves the server as it is shares `SHARED`.
 macro_rules! survived_by_every_server {
-    ($server:ident) => {
+    ($server:ident, $place:literal) => {
+        #[async_trait::async_trait]
+        impl Backend for $server {
+            fn port(&self) -> u16 {
+                self.port()
+            }
+
+            fn kill(&mut self) {
+                self.kill();
+            }
+
+            fn restart(&mut self) {
+                self.restart();
+            }
+
+            fn freeze(&self) {
+                self.freeze();
+            }
+
+            fn thaw(&self) {
+                self.thaw();
+            }
+
+            async fn open(&self, port: u16, place: &str) -> Result<Arc<dyn Store>> {
+                open(&format!("{}{}{place}", self.url_at(port), $place)).await
+            }
+        }
+
+        async fn fresh(server: &$server, place: &str) -> Arc<dyn Store> {
+            server.open(server.port(), place).await.unwrap()
+        }
+
         $crate::faults::survived_by_every_server! { @SHARED replies
             replies_in_single_bytes_are_put_together a_slow_reply_is_waited_for_until_the_deadline a_silent_connection_keeps_nobody
             a_put_that_is_cut_off_is_not_done_twice connecting_may_be_cut_off_anywhere a_damaged_reply_does_no_harm
