@@ -22,6 +22,9 @@ FIELDS = (
 ).split()
 # Lines that were written before it was added.
 WITHOUT_MODE_SOURCE = [field for field in FIELDS if field != "mode_source"]
+# Only lines that state something have it.
+STATES = ["floors", "store_change"]
+FLOORS = ["generation", "count", "digest"]
 
 
 class Bad(Exception):
@@ -68,6 +71,17 @@ def encode(value):
     return "null" if value is None else str(value)
 
 
+def has_form(event):
+    names = list(event)
+    if names[-1:] == ["states"]:
+        states = event["states"]
+        stated = isinstance(states, dict) and list(states) == STATES and any(v is not None for v in states.values())
+        if not stated or (states["floors"] is not None and list(states["floors"]) != FLOORS):
+            return False
+        names.pop()
+    return names in (FIELDS, WITHOUT_MODE_SOURCE)
+
+
 def check_lines(log, lines):
     prev = "0" * 64
     for number, line in enumerate(lines, 1):
@@ -75,7 +89,7 @@ def check_lines(log, lines):
             event = json.loads(line)
         except ValueError as error:
             raise Bad(f"line {number} is not JSON") from error
-        if list(event) not in (FIELDS, WITHOUT_MODE_SOURCE) or encode(event) != line:
+        if not has_form(event) or encode(event) != line:
             raise Bad(f"line {number} is not in the one form that a line has")
         if (event["v"], event["seq"], event["log"]) != (1, number, log):
             raise Bad(f"line {number} is not the one that belongs there")

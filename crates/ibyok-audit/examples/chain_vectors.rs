@@ -11,7 +11,10 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use ibyok_audit::{Action, Event, FileSink, Log, Outcome, Phase, Principal, PrincipalKind, SigningKey, verify};
+use ibyok_audit::{
+    Action, Event, FileSink, FloorsStatement, Log, Outcome, Phase, Principal, PrincipalKind, SigningKey, Statement,
+    verify,
+};
 use jiff::Timestamp;
 use secrecy::SecretBox;
 use serde_json::{Value, json};
@@ -61,6 +64,11 @@ async fn open(place: &Path) -> Result<Log> {
     Ok(Log::builder()
         .required(FileSink::open(place).await?)
         .signing_key(key)
+        .statement(|| {
+            Statement::default()
+                .with_floors(FloorsStatement::new(1, 2, "00ff"))
+                .with_store_change(3)
+        })
         .open()
         .await?)
 }

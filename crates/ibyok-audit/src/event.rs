@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::action::{Action, Outcome, Phase, PrincipalKind};
 use crate::receipt::EventTicket;
+use crate::statement::Statement;
 
 /// The longest text of one field, in characters. What is longer is cut and ends in `…`.
 pub const TEXT_LIMIT: usize = 256;
@@ -41,6 +42,7 @@ pub struct Event {
     pub(crate) user_agent: Option<String>,
     pub(crate) request_id: Option<String>,
     pub(crate) trace_id: Option<String>,
+    pub(crate) states: Statement,
 }
 
 macro_rules! texts {
@@ -81,6 +83,7 @@ impl Event {
             user_agent: None,
             request_id: None,
             trace_id: None,
+            states: Statement::default(),
         }
     }
 
@@ -149,6 +152,12 @@ impl Event {
         self
     }
 
+    /// What the line says about the store and about the floors. An empty statement leaves the line as it is without one.
+    pub fn states(mut self, statement: Statement) -> Self {
+        self.states = statement;
+        self
+    }
+
     /// Where the request came from.
     pub fn client(mut self, ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
         self.ip = ip;
@@ -201,7 +210,7 @@ impl Principal {
 }
 
 /// The text, or its first 255 characters and `…`. Looks at no more than that much of it.
-fn cut(text: String) -> String {
+pub(crate) fn cut(text: String) -> String {
     if text.len() <= TEXT_LIMIT {
         return text;
     }

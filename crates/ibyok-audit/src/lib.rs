@@ -46,6 +46,7 @@ mod read;
 mod receipt;
 pub mod review;
 mod sink;
+mod statement;
 mod tree;
 mod verify;
 
@@ -64,4 +65,5 @@ pub use sink::{
     Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription, StdoutSink, is_written,
     logs_in,
 };
+pub use statement::{FloorsStatement, Statement};
 pub use verify::{Bad, LogReport, Proven, Report, What, verify, verify_proof};

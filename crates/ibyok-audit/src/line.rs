@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use crate::chain::Head;
 use crate::event::Event;
 use crate::receipt::EventTicket;
+use crate::statement::{FloorsStatement, Statement};
 
-/// Longer lines are not ours: 16 texts of 256 characters, each escaped as two units of 6 bytes, fit in.
+/// Longer lines are not ours: 17 texts of 256 characters, each escaped as two units of 6 bytes, fit in.
 pub(crate) const LINE_LIMIT: usize = 64 * 1024;
 
 /// The part of a line that does not depend on its place in the chain, made on the caller's task.
@@ -77,8 +78,33 @@ fn tail(event: &Event) -> String {
     out.push('}');
     field(&mut out, "request_id", event.request_id.as_deref());
     field(&mut out, "trace_id", event.trace_id.as_deref());
+    states(&mut out, &event.states);
     out.push('}');
     out
+}
+
+/// The last member, which only those lines have that state something: all others keep their bytes.
+fn states(out: &mut String, statement: &Statement) {
+    if statement.is_empty() {
+        return;
+    }
+    out.push_str(r#","states":{"floors":"#);
+    match &statement.floors {
+        None => out.push_str("null"),
+        Some(FloorsStatement {
+            generation,
+            count,
+            digest,
+        }) => {
+            out.push_str(r#"{"generation":"#);
+            out.push_str(&generation.to_string());
+            number(out, "count", Some(*count));
+            field(out, "digest", Some(digest));
+            out.push('}');
+        }
+    }
+    number(out, "store_change", statement.store_change);
+    out.push('}');
 }
 
 fn target(out: &mut String, event: &Event) {
@@ -169,6 +195,37 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_is_the_last_member_and_an_empty_one_leaves_the_line_as_it_was() {
+        let event = || Event::new(Action::LogOpen, Outcome::Allowed, Timestamp::UNIX_EPOCH);
+        let without = String::from_utf8(line(&event())).unwrap();
+        assert!(without.ends_with(r#","trace_id":null}"#));
+        assert_eq!(line(&event().states(Statement::default())), without.as_bytes());
+        let floors = FloorsStatement::new(3, 12, "0\"f");
+        for (statement, member) in [
+            (
+                Statement::default()
+                    .with_floors(floors.clone())
+                    .with_store_change(u64::MAX),
+                r#""floors":{"generation":3,"count":12,"digest":"0\"f"},"store_change":18446744073709551615"#,
+            ),
+            (
+                Statement::default().with_floors(floors),
+                r#""floors":{"generation":3,"count":12,"digest":"0\"f"},"store_change":null"#,
+            ),
+            (
+                Statement::default().with_store_change(7),
+                r#""floors":null,"store_change":7"#,
+            ),
+        ] {
+            let text = String::from_utf8(line(&event().states(statement.clone()))).unwrap();
+            let stem = without.strip_suffix('}').unwrap();
+            assert_eq!(text.strip_prefix(stem).unwrap(), format!(r#","states":{{{member}}}}}"#));
+            assert_eq!(crate::Line::parse(text).unwrap().entry().states, Some(statement));
+        }
+        assert_eq!(crate::Line::parse(without).unwrap().entry().states, None);
+    }
+
+    #[test]
     fn the_longest_event_is_within_the_limit() {
         let long = "😀".repeat(1000);
         let event = Event::new(Action::KeyRetrieve, Outcome::Denied, Timestamp::MAX)
@@ -183,6 +240,11 @@ mod tests {
             .request_id(&long)
             .trace_id(&long)
             .target(&long, &long)
+            .states(
+                Statement::default()
+                    .with_floors(FloorsStatement::new(u64::MAX, u64::MAX, &long))
+                    .with_store_change(u64::MAX),
+            )
             .client(None, Some(&long))
             .principal(Principal::new(PrincipalKind::Token).id(&long).name(&long).chain(&long));
         assert!(line(&event).len() < LINE_LIMIT);

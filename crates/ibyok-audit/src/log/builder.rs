@@ -17,9 +17,13 @@ use crate::event::Principal;
 use crate::key::{SigningKey, VerifyingKey};
 use crate::sink::file::write_public_key;
 use crate::sink::{Place, Sink};
+use crate::statement::Statement;
 
 /// Where the log reads the time of its own lines.
 pub(super) type OwnClock = Box<dyn Fn() -> Timestamp + Send>;
+
+/// What the log's own first and last lines of a session state.
+pub(super) type OwnStatement = Box<dyn Fn() -> Statement + Send>;
 
 /// How a log is to be. Wants at least a required sink that keeps it and the log's signing key.
 #[must_use = "a builder does nothing until it is opened"]
@@ -30,6 +34,7 @@ pub struct LogBuilder {
     principal: Principal,
     deadline: Duration,
     clock: OwnClock,
+    statement: OwnStatement,
     listeners: Listeners,
 }
 
@@ -42,6 +47,7 @@ impl Default for LogBuilder {
             principal: Principal::new(PrincipalKind::Operator),
             deadline: Duration::from_secs(5),
             clock: Box::new(Timestamp::now),
+            statement: Box::new(Statement::default),
             listeners: Listeners::default(),
         }
     }
@@ -98,6 +104,13 @@ impl LogBuilder {
         self
     }
 
+    /// What the log's `log.open` and `log.close` lines state; nothing unless said. It is called on the writer's thread when such a
+    /// line is made, and must neither block for long nor panic.
+    pub fn statement(mut self, statement: impl Fn() -> Statement + Send + 'static) -> Self {
+        self.statement = Box::new(statement);
+        self
+    }
+
     /// Calls this with every checkpoint, the first included, on the thread that signs them: it may block, and must not
     /// panic.
     pub fn on_checkpoint(mut self, listener: impl Fn(&Checkpoint) + Send + 'static) -> Self {
@@ -147,6 +160,7 @@ impl LogBuilder {
             keeper,
             principal: self.principal,
             clock: self.clock,
+            statement: self.statement,
             head: place.head.clone(),
             public_key,
             poisoned: None,

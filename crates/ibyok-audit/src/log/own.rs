@@ -45,6 +45,11 @@ impl Writer {
             .target("log", self.shared.log.as_ref())
     }
 
+    /// The first or last line of a session, with what it states.
+    pub(super) fn session(&self, action: Action) -> Event {
+        self.own(action).states((self.statement)())
+    }
+
     pub(super) fn gap(&self, gap: &Gap) -> Prepared {
         Prepared::new(
             &self

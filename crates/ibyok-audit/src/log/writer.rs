@@ -39,6 +39,7 @@ pub(super) struct Writer {
     pub(super) durability: Durability,
     pub(super) principal: Principal,
     pub(super) clock: super::builder::OwnClock,
+    pub(super) statement: super::builder::OwnStatement,
     pub(super) head: Head,
     pub(super) public_key: VerifyingKey,
     pub(super) poisoned: Option<String>,
@@ -60,7 +61,7 @@ impl Writer {
             std::process::id(),
             env!("CARGO_PKG_VERSION")
         );
-        let mut lines = vec![Prepared::new(&self.own(Action::LogOpen).reason(detail))];
+        let mut lines = vec![Prepared::new(&self.session(Action::LogOpen).reason(detail))];
         lines.extend(place.gaps().iter().map(|gap| self.gap(gap)));
         self.write(&lines)?;
         let kept = self.checkpoint();
@@ -296,7 +297,7 @@ impl Writer {
         self.healthy()?;
         self.last_gap = None;
         let mut lines: Vec<Prepared> = self.dropped().iter().map(|gap| self.gap(gap)).collect();
-        lines.push(Prepared::new(&self.own(Action::LogClose)));
+        lines.push(Prepared::new(&self.session(Action::LogClose)));
         self.write(&lines)?;
         drop(self.checkpoint());
         let mut result = self.home.close();

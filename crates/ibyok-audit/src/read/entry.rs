@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::action::{Outcome, Phase};
 use crate::error::{Error, shown};
 use crate::line::LINE_LIMIT;
+use crate::statement::Statement;
 
 /// A line as it stands on the log, and what it says.
 #[derive(Debug, Clone)]
@@ -87,6 +88,7 @@ pub struct Entry {
     pub client: EntryClient,
     pub request_id: Option<String>,
     pub trace_id: Option<String>,
+    pub states: Option<Statement>,
 }
 
 /// Who asked.
