@@ -77,6 +77,14 @@ impl<'c> Attempt<'c> {
         }
     }
 
+    /// The reference of the key that it is permitted for, as errors show it.
+    pub(crate) fn label(&self) -> String {
+        match &self.permitted {
+            Some((realm, _, key)) => realm.reference(key),
+            None => String::new(),
+        }
+    }
+
     /// The event of what was allowed.
     pub(crate) fn allowed(&self) -> Event {
         self.said(self.event(self.action, Outcome::Allowed))

@@ -128,7 +128,7 @@ impl Session {
                 let Some(version) = current.filter(|_| record.removed.is_none()) else {
                     continue;
                 };
-                let reference = format!("{environment}/{}", record.name);
+                let reference = realm.reference(&record.name);
                 let opened = open_fields((realm, *id.id(), &reference), version, Some(&FieldName::value()))?;
                 let value = opened.get(&FieldName::value());
                 let value = value.ok_or_else(|| Error::integrity(format!("key `{reference}`")))?;

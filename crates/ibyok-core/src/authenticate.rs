@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::attempt::Attempt;
 use crate::cache::Held;
 use crate::clock::Clock;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, looks_like_a_token};
 use crate::model::key_ref::KeyRef;
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::token::{AccessToken, TokenRecord};
@@ -143,10 +143,13 @@ impl Inner {
         asking: &Asking,
     ) -> Result<Principal> {
         let principal = match asking {
-            Asking::Operator(name, namespace) => Principal::Operator {
-                name: name.clone(),
-                namespace: namespace.clone(),
-            },
+            Asking::Operator(name, namespace) => {
+                check_actor(name)?;
+                Principal::Operator {
+                    name: name.clone(),
+                    namespace: namespace.clone(),
+                }
+            }
             Asking::Token(token) => Principal::Token(Arc::new(self.authenticate_token(attempt, token).await?)),
         };
         attempt.principal = Some(principal.who());
@@ -265,6 +268,22 @@ impl Inner {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
+}
+
+/// The longest name of an operator, in bytes.
+const ACTOR_MAX: usize = 256;
+
+/// Checks the name that an operator acts under: the log would otherwise say that nobody did it, or that a token did.
+pub(crate) fn check_actor(name: &str) -> Result<()> {
+    let fine = !name.trim().is_empty() && name.len() <= ACTOR_MAX && !name.chars().any(char::is_control);
+    if !fine || name.parse::<TokenId>().is_ok() || looks_like_a_token(name) {
+        return Err(Error::invalid_name(
+            "operator name",
+            name,
+            "1 to 256 bytes without control characters, and not the form of a token or a token's id",
+        ));
+    }
+    Ok(())
 }
 
 /// What a secret that was superseded can do: everything, until its end.

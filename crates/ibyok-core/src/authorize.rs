@@ -9,6 +9,7 @@ use crate::authenticate::Principal;
 use crate::error::{Error, Result};
 use crate::model::key_ref::{KeyHandle, KeyRef};
 use crate::model::name::{EnvironmentName, KeyId, KeyName, Namespace};
+use crate::model::scoped::Scoped;
 use crate::model::which_version::WhichVersion;
 use crate::realm::{Realm, RealmName};
 use crate::vault::Inner;
@@ -24,9 +25,9 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    /// The key for people: `environment/name`.
+    /// The key's reference, as results and errors show it.
     pub(crate) fn label(&self) -> String {
-        format!("{}/{}", self.realm.name.environment_word(), self.key)
+        self.realm.reference(&self.key)
     }
 }
 
@@ -138,31 +139,30 @@ impl Inner {
         scope: Scope,
         reference: &KeyRef,
     ) -> Result<Permit> {
-        let namespace = reference.namespace().unwrap_or_else(|| principal.namespace()).clone();
-        let environment = reference.environment();
-        attempt.namespace = Some(namespace.to_string());
+        let scoped = within(attempt, principal, reference)?;
+        let (namespace, environment) = (scoped.namespace(), scoped.environment());
         attempt.environment = Some(environment.to_string());
         attempt.pending = reference.version() == WhichVersion::Pending;
-        let key = match reference.handle() {
+        let key = match scoped.handle() {
             KeyHandle::Name(name) => {
                 attempt.key = Some(name.to_string());
-                self.allowed(attempt, principal, scope, &namespace, Some(environment), Some(name))?;
+                self.allowed(attempt, principal, scope, namespace, Some(environment), Some(name))?;
                 name.clone()
             }
             KeyHandle::Id(id) => {
                 attempt.key_id = Some(id.to_string());
                 let name = self
-                    .name_of((attempt, principal, scope), &namespace, environment, *id)
+                    .name_of((attempt, principal, scope), namespace, environment, *id)
                     .await?;
                 attempt.key = Some(name.to_string());
-                self.allowed(attempt, principal, scope, &namespace, Some(environment), Some(&name))
+                self.allowed(attempt, principal, scope, namespace, Some(environment), Some(&name))
                     .map_err(|_| hidden_key())?;
                 name
             }
         };
         let realm = match principal {
-            Principal::Token(holder) if holder.realm.is(&namespace, environment) => Arc::clone(&holder.realm),
-            _ => self.environment_realm(&namespace, environment).await?,
+            Principal::Token(holder) if holder.realm.is(namespace, environment) => Arc::clone(&holder.realm),
+            _ => self.environment_realm(namespace, environment).await?,
         };
         let id = KeyId(realm.keys.record_id(key.as_str()));
         attempt.key_id = Some(id.to_string());
@@ -189,11 +189,6 @@ impl Inner {
             Error::NotFound { .. } if is_token => hidden_key(),
             other => other,
         };
-        if let Principal::Token(holder) = principal
-            && &holder.realm.name.namespace != namespace
-        {
-            return Err(ibyok_policy::Reason::Namespace.into());
-        }
         self.allowed_for_some_key(attempt, principal, scope, namespace, environment)?;
         let realm = self.environment_realm(namespace, environment).await.map_err(hide)?;
         self.hold_lease().await?;
@@ -203,7 +198,7 @@ impl Inner {
             .map(|h| h.record.name.clone());
         name.ok_or_else(|| {
             hide(Error::NotFound {
-                what: format!("key `{environment}/{id}`"),
+                what: format!("key `{}`", realm.reference(id)),
                 hint: None,
             })
         })
@@ -242,10 +237,29 @@ impl Inner {
             None => format!("there are: {}", known.join(", ")),
         };
         Error::NotFound {
-            what: format!("environment `{environment}`"),
+            what: match *namespace == self.home.name.namespace {
+                true => format!("environment `{environment}`"),
+                false => format!("environment `{environment}` of namespace `{namespace}`"),
+            },
             hint: Some(hint),
         }
     }
+}
+
+/// The reference as a principal means it, or the one refusal of every reference to another namespace.
+///
+/// The line of a refusal carries the caller's namespace: nobody can write lines into another tenant's part of the log. It names the
+/// reference as its target and not as its key, so that it counts as an attempt on no key of the caller's own.
+pub(crate) fn within<'r>(
+    attempt: &mut Attempt<'_>,
+    principal: &'r Principal,
+    reference: &'r KeyRef,
+) -> Result<Scoped<'r>> {
+    let scoped = reference.scoped(principal.namespace());
+    if scoped.is_err() {
+        attempt.target = Some(("key", reference.to_string()));
+    }
+    scoped
 }
 
 /// What a token hears of a key that it may not have, and of one that does not exist: by id the two are one answer.
@@ -256,7 +270,6 @@ fn hidden_key() -> Error {
 /// One of the policy's two questions.
 type Question = fn(&RealmScope<'_>, &Grant, &[Restriction], &Request<'_>) -> Decision;
 
-/// An operator may do everything; for a token the policy decides.
 fn listing<'a>(
     attempt: &Attempt<'_>,
     principal: &'a Principal,
@@ -274,9 +287,12 @@ fn listing<'a>(
     }
 }
 
+/// An operator may do everything in its own namespace; for a token the policy decides.
 fn decided(principal: &Principal, question: Question, request: &Request<'_>) -> Result<()> {
-    let Principal::Token(holder) = principal else {
-        return Ok(());
+    let holder = match principal {
+        Principal::Token(holder) => holder,
+        Principal::Operator { namespace, .. } if namespace.as_str() == request.namespace => return Ok(()),
+        Principal::Operator { namespace, .. } => return Err(Error::other_namespace(namespace)),
     };
     match question(
         &holder.realm.scope(),

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::Attempt;
+use crate::authenticate::check_actor;
 use crate::cache::RecordCache;
 use crate::change::Turns;
 use crate::clock::{Clock, SteadyClock, SystemClock};
@@ -195,7 +196,8 @@ impl<S, K, L> VaultBuilder<S, K, L> {
         self
     }
 
-    /// The namespace whose realm seals this node's own records; `default` unless given.
+    /// Sets the vault's home: the namespace that operators act in unless they choose another, and whose realm seals this node's own
+    /// records; `default` unless given.
     pub fn home(mut self, namespace: Namespace) -> Self {
         self.options.home = namespace;
         self
@@ -239,6 +241,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         if read_vault(self.store.as_ref()).await?.is_some() {
             return Err(exists());
         }
+        check_actor(&self.options.actor)?;
         if self.audit.state().public_key().is_some() {
             let what = format!(
                 "`{}` holds the audit log of another vault",
@@ -282,6 +285,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
     }
 
     async fn start(self, vault: VaultId, created: Option<Timestamp>) -> Result<Vault> {
+        check_actor(&self.options.actor)?;
         let VaultBuilder {
             store,
             keks,

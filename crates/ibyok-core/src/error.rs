@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use crate::model::name::Namespace;
+
 /// The result of the vault's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -214,6 +216,9 @@ impl fmt::Display for Code {
 /// What of a key is too large where its record is: values are bounded one by one.
 const RECORD: &str = "the record with all its versions";
 
+/// The limit that a reference to another namespace breaks; the policy uses the same word for tokens.
+const NAMESPACE: &str = "namespace";
+
 /// How long a caller should wait before it asks again when a part is unavailable.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -249,6 +254,9 @@ impl Error {
             Error::Invalid { hint, .. } | Error::NotFound { hint, .. } => return hint.clone(),
             Error::Limited { retry_after, .. } => return Some(format!("try again in {}", spoken(*retry_after))),
             Error::Unauthenticated => "ask for a new token, or check that the whole of it was copied",
+            Error::Denied { limit: NAMESPACE, .. } => {
+                "act in that namespace: `--namespace NAME`, a session of it, or a token that was issued there"
+            }
             Error::Denied { .. } => "ask for a token whose grant covers this",
             Error::KeyDisabled { .. } => "`keys enable` serves it again",
             Error::VersionDisabled { .. } => "ask for the current version, or enable this one",
@@ -313,6 +321,11 @@ impl Error {
             limit,
             reason: reason.into(),
         }
+    }
+
+    /// Something of another namespace was named in `own`; the same error whether or not it exists.
+    pub(crate) fn other_namespace(own: &Namespace) -> Self {
+        Error::denied(NAMESPACE, format!("this session acts in the namespace `{own}` only"))
     }
 
     pub(crate) fn integrity(what: impl Into<String>) -> Self {

@@ -83,7 +83,7 @@ impl Session {
             .ok_or_else(|| no_key(&permit))?;
         let mut info = info(&permit, &held.record)?;
         info.limit_in_force = self.inner.limit_in_force(&permit.realm, &held.record).await?;
-        if let Some(number) = one_version(&held.record, key)? {
+        if let Some(number) = one_version(&held.record, key, &permit.label())? {
             info.versions.retain(|version| version.version == number);
         }
         self.inner.tell_mode(&permit.realm, &mut info).await;
@@ -125,15 +125,20 @@ impl Session {
     /// # Errors
     /// As [`Session::show_key`].
     pub async fn disable_key(&self, key: &KeyRef) -> Result<KeyInfo> {
-        self.change_key(Action::KeyDisable, Scope::KeysWrite, key, |_, stamp, mut record| {
-            is_disabled(&record, key)?;
-            let what = one_version(&record, key)?.map_or(TakeAway::DisableKey, TakeAway::DisableVersion);
-            Ok(if record.take_away(what, stamp) {
-                Edit::TakesAway(record, (), what)
-            } else {
-                Edit::IsAway(())
-            })
-        })
+        self.change_key(
+            Action::KeyDisable,
+            Scope::KeysWrite,
+            key,
+            |attempt, stamp, mut record| {
+                let what =
+                    one_version(&record, key, &attempt.label())?.map_or(TakeAway::DisableKey, TakeAway::DisableVersion);
+                Ok(if record.take_away(what, stamp) {
+                    Edit::TakesAway(record, (), what)
+                } else {
+                    Edit::IsAway(())
+                })
+            },
+        )
         .await
     }
 
@@ -142,11 +147,11 @@ impl Session {
     /// # Errors
     /// As [`Session::show_key`].
     pub async fn enable_key(&self, key: &KeyRef) -> Result<KeyInfo> {
-        self.change_key(Action::KeyEnable, Scope::KeysWrite, key, |_, stamp, record| {
-            if !is_disabled(&record, key)? {
+        self.change_key(Action::KeyEnable, Scope::KeysWrite, key, |attempt, stamp, record| {
+            let version = one_version(&record, key, &attempt.label())?;
+            if !is_disabled(&record, version) {
                 return Ok(Edit::Unchanged(()));
             }
-            let version = one_version(&record, key)?;
             Ok(Edit::Gives(enabled(record, version, stamp), ()))
         })
         .await
@@ -220,26 +225,26 @@ impl Session {
 }
 
 pub(crate) fn info(permit: &Permit, record: &KeyRecord) -> Result<KeyInfo> {
-    let realm = &permit.realm.name;
-    let environment = realm
-        .environment
-        .as_ref()
-        .ok_or_else(|| Error::integrity("a key of no environment"))?;
-    Ok(record.info(&realm.namespace, environment, permit.id))
+    let environment = permit.realm.name.environment.as_ref();
+    let environment = environment.ok_or_else(|| Error::integrity("a key of no environment"))?;
+    Ok(record.info(&permit.realm, environment, permit.id))
 }
 
-fn is_disabled(record: &KeyRecord, key: &KeyRef) -> Result<bool> {
-    match key.version() {
-        WhichVersion::Current => Ok(record.disabled),
-        which => Ok(record.version(record.name.as_str(), which)?.disabled),
+fn is_disabled(record: &KeyRecord, version: Option<u32>) -> bool {
+    match version {
+        None => record.disabled,
+        Some(number) => record
+            .versions
+            .iter()
+            .any(|version| version.number == number && version.disabled),
     }
 }
 
-/// The number of the one version that a reference names; `None` is the whole key.
-fn one_version(record: &KeyRecord, key: &KeyRef) -> Result<Option<u32>> {
+/// The number of the one version that a reference names; `None` is the whole key. `label` is the key's, for errors.
+fn one_version(record: &KeyRecord, key: &KeyRef, label: &str) -> Result<Option<u32>> {
     match key.version() {
         WhichVersion::Current => Ok(None),
-        which => Ok(Some(record.version(record.name.as_str(), which)?.number)),
+        which => Ok(Some(record.version(label, which)?.number)),
     }
 }
 

@@ -119,7 +119,7 @@ impl Session {
         if allowed.is_err() {
             return Ok(None);
         }
-        let mut info = record.summary(namespace, asked.environment, KeyId(*id.id()));
+        let mut info = record.summary(realm, asked.environment, KeyId(*id.id()));
         self.inner.tell_mode(realm, &mut info).await;
         Ok(Some(info))
     }

@@ -4,6 +4,7 @@
 //! yields its realm from the key that opened it, never from its content.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::cache::RecordCache;
 use crate::clock::Clock;
 use crate::error::{Error, Part, Result};
 use crate::model::environment::Attributes;
+use crate::model::key_ref::SCHEME;
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::vault::Inner;
@@ -53,8 +55,8 @@ impl RealmName {
     }
 }
 
-impl std::fmt::Display for RealmName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for RealmName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.environment_word())
     }
 }
@@ -79,9 +81,26 @@ pub(crate) struct Realm {
     pub(crate) keys: RealmKeys,
     pub(crate) attributes: Attributes,
     pub(crate) kek: String,
+    /// Whether its namespace is the vault's home, which references leave out.
+    pub(crate) is_home: bool,
 }
 
 impl Realm {
+    /// The reference of a key of this realm's environment, as results and errors show it: `prod/openai`, and for a namespace that
+    /// is not the vault's home `ibyok://acme/prod/openai`.
+    pub(crate) fn reference(&self, key: impl fmt::Display) -> String {
+        self.reference_in(self.name.environment_word(), key)
+    }
+
+    /// The reference of a key of any environment of this realm's namespace.
+    pub(crate) fn reference_in(&self, environment: impl fmt::Display, key: impl fmt::Display) -> String {
+        if self.is_home {
+            format!("{environment}/{key}")
+        } else {
+            format!("{SCHEME}{}/{environment}/{key}", self.name.namespace)
+        }
+    }
+
     pub(crate) fn tag(&self) -> RealmTag {
         self.keys.identity().tag()
     }
@@ -300,11 +319,13 @@ impl Inner {
     }
 
     async fn open_realm(&self, name: &RealmName) -> Result<Option<Realm>> {
-        read_realm(self.vault, self.store.as_ref(), &self.keyring, name).await
+        let opened = read_realm(self.vault, self.store.as_ref(), &self.keyring, name).await?;
+        let is_home = name.namespace == self.home.name.namespace;
+        Ok(opened.map(|realm| Realm { is_home, ..realm }))
     }
 }
 
-/// Reads a realm's one record and opens its keys through the KEK; `None` if there is no such realm.
+/// Reads a realm's one record and opens its keys through the KEK; `None` if there is no such realm. Takes it for one of the home.
 pub(crate) async fn read_realm(
     vault: VaultId,
     store: &dyn Store,
@@ -327,6 +348,7 @@ pub(crate) async fn read_realm(
         keys: opened.keys,
         attributes,
         kek: opened.kek.to_string(),
+        is_home: true,
     }))
 }
 

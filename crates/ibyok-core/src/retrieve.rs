@@ -23,7 +23,7 @@ use crate::mock_value::mock_fields;
 use crate::model::key::{KeyRecord, Role, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::mode::{Mode, ModeSource};
-use crate::model::name::{EnvironmentName, FieldName, KeyId, KeyName};
+use crate::model::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 use crate::realm::{Realm, open_failed};
 use crate::vault::Inner;
 
@@ -41,6 +41,7 @@ pub(crate) struct Opened {
     loaded: Loaded,
     version: u32,
     fields: BTreeMap<FieldName, Secret>,
+    label: String,
 }
 
 /// A released value: it is on the audit log, and was still permitted when it was.
@@ -62,8 +63,12 @@ pub struct Released {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReleasedInfo {
+    /// The key's reference: `prod/openai`, or `ibyok://acme/prod/openai` where the namespace is not the vault's home.
+    pub reference: String,
     /// The key's public id.
     pub id: KeyId,
+    /// Its namespace.
+    pub namespace: Namespace,
     /// The key's name.
     pub name: KeyName,
     /// Its environment.
@@ -91,7 +96,7 @@ impl Released {
         self.fields
             .get(&value)
             .or(only)
-            .ok_or_else(|| no_field(self.info.name.as_str(), &value))
+            .ok_or_else(|| no_field(&self.info.reference, &value))
     }
 
     /// The value's bytes, as they were given.
@@ -110,7 +115,7 @@ impl Released {
     pub fn text(&self) -> Result<&str> {
         self.secret()?.text().map_err(|_| {
             Error::invalid(
-                format!("the value of `{}` is not text", self.info.name),
+                format!("the value of `{}` is not text", self.info.reference),
                 "ask for its bytes",
             )
         })
@@ -154,7 +159,9 @@ impl Opened {
         Ok(Released {
             fields: self.fields,
             info: ReleasedInfo {
+                reference: self.label,
                 id: permit.id,
+                namespace: permit.realm.name.namespace.clone(),
                 name: permit.key,
                 environment,
                 provider: held.record.provider.clone(),
@@ -252,6 +259,7 @@ impl Inner {
         Ok(Opened {
             version: version.number,
             fields,
+            label,
             loaded,
         })
     }

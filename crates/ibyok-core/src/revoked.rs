@@ -37,7 +37,7 @@ pub struct RevokedToken {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ReadKey {
-    /// `environment/name`.
+    /// `environment/name`; outside of the home namespace `ibyok://namespace/environment/name`.
     #[serde(rename = "ref")]
     pub reference: String,
     /// When it was read last.
@@ -132,7 +132,7 @@ impl Inner {
                 known.complete = false;
                 continue;
             }
-            let reference = format!("{}/{name}", read.environment);
+            let reference = realm.reference_in(&read.environment, &name);
             let entry = known.keys.entry(reference.clone()).or_insert(ReadKey {
                 reference,
                 last: read.last,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::attempt::Attempt;
 use crate::authenticate::{Asking, Principal};
 use crate::context::RequestContext;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::token::AccessToken;
 use crate::vault::{Inner, Vault};
@@ -36,10 +36,14 @@ impl Clone for Session {
 }
 
 impl Vault {
-    /// The vault as its operator: whoever can open it may do everything, audited under this name.
+    /// Returns a session of the vault's operator in the vault's home namespace, recorded on the audit log under `name`.
+    ///
+    /// Whoever can open the vault may do everything, so the name is the only account of who did it. Every verb of the session
+    /// refuses a name that is empty, longer than 256 bytes, has control characters, or has the form of an access token's id.
+    /// A request handler that acts for somebody else uses [`Vault::as_token`] instead.
     #[must_use]
     pub fn operator(&self, name: impl Into<String>) -> Session {
-        let asking = Asking::Operator(name.into(), Namespace::default());
+        let asking = Asking::Operator(name.into(), self.inner.home.name.namespace.clone());
         Session {
             inner: Arc::clone(&self.inner),
             asking,
@@ -84,13 +88,21 @@ pub struct WhoAmI {
 }
 
 impl Session {
-    /// The same session in another namespace; a token stays in its own.
-    #[must_use]
-    pub fn in_namespace(mut self, namespace: Namespace) -> Self {
-        if let Asking::Operator(_, own) = &mut self.asking {
-            *own = namespace;
+    /// Returns the operator's session in `namespace`, where every verb then acts and outside of which it refuses to.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) for a token's session: a token acts in the namespace that it was issued in.
+    pub fn in_namespace(mut self, namespace: Namespace) -> Result<Self> {
+        match &mut self.asking {
+            Asking::Operator(_, own) => *own = namespace,
+            Asking::Token(_) => {
+                return Err(Error::invalid(
+                    "an access token acts in the namespace that it was issued in, and in no other",
+                    "leave the namespace out, or use a token that was issued there",
+                ));
+            }
         }
-        self
+        Ok(self)
     }
 
     /// The same session for a request that comes from somewhere.

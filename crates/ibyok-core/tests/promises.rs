@@ -73,7 +73,7 @@ async fn a_new_version_and_a_disable_reach_every_node_within_a_second() {
 #[tokio::test]
 async fn two_tenants_cannot_see_name_or_guess_each_others_records() {
     let scene = Scene::new().await;
-    let acme = scene.operator().in_namespace("acme".parse().unwrap());
+    let acme = scene.operator().in_namespace("acme".parse().unwrap()).unwrap();
     acme.add_environment("prod".parse().unwrap(), Class::Prod)
         .await
         .unwrap();

@@ -54,7 +54,7 @@ impl Session {
                     Ok(())
                 })
                 .await?;
-            Ok(record.info(found.id))
+            Ok(Found { record, ..found }.info())
         }
         .await;
         self.inner.refusing(&attempt, outcome).await
@@ -75,7 +75,8 @@ impl Session {
             let change = self.change_incident(&mut attempt, &principal, &found, |record, stamp| {
                 record.note(stamp, text.to_owned())
             });
-            Ok(change.await?.info(found.id))
+            let record = change.await?;
+            Ok(Found { record, ..found }.info())
         }
         .await;
         self.inner.refusing(&attempt, outcome).await
@@ -141,9 +142,9 @@ impl Session {
             None => Ok(()),
             Some(number) => Err(Error::Conflict {
                 what: format!(
-                    "version {number} of key `{}/{}` is marked compromised and still served: rotate or disable it first, or \
-                     close with `--force`",
-                    record.environment, record.key
+                    "version {number} of key `{}` is marked compromised and still served: rotate or disable it first, or close \
+                     with `--force`",
+                    found.realm.reference_in(&record.environment, &record.key)
                 ),
             }),
         }

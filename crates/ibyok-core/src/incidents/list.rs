@@ -24,7 +24,7 @@ impl Session {
             self.inner.may_use_somewhere(&attempt, &principal, scope).await?;
             let seen = self.inner.incidents_seen(&attempt, &principal).await?;
             let wanted = seen.into_iter().filter(|found| all || found.record.closed.is_none());
-            Ok(wanted.map(|found| found.record.info(found.id)).collect())
+            Ok(wanted.map(|found| found.info()).collect())
         }
         .await;
         self.inner.answering(&attempt, outcome).await

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
 use crate::error::{Error, Result};
-use crate::model::incident::{IncidentId, IncidentRecord};
+use crate::model::incident::{IncidentId, IncidentInfo, IncidentRecord};
 use crate::model::name::{KeyId, Namespace};
 use crate::realm::{PAGE, Realm, RealmName};
 use crate::records::Record;
@@ -34,6 +34,14 @@ pub(crate) struct Found {
     pub(crate) id: IncidentId,
     pub(crate) realm: Arc<Realm>,
     pub(crate) record: IncidentRecord,
+}
+
+impl Found {
+    /// The incident as it is shown.
+    pub(crate) fn info(&self) -> IncidentInfo {
+        let reference = self.realm.reference_in(&self.record.environment, &self.record.key);
+        self.record.info(self.id, reference)
+    }
 }
 
 impl Inner {

@@ -139,7 +139,7 @@ impl Session {
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
         check_not_of(&permit.realm, &held.record, "reason", &request.reason)?;
-        let version = leaked_version(&held.record, key)?;
+        let version = leaked_version(&held.record, key, &permit.label())?;
         attempt.version = Some(version);
         let whole = self.inner.whole_realm(&permit.realm.name.namespace).await?;
         // The incident first: after a crash it says what was meant to happen, and opening it again does the rest.
@@ -150,7 +150,7 @@ impl Session {
             Some(since) => self.revoke_readers(attempt, &permit, found, since).await?,
         };
         Ok(IncidentOpened {
-            incident: found.record.info(found.id),
+            incident: found.info(),
             was_open,
             not_revoked: left.not_revoked,
             unseen: left.unseen,
@@ -232,9 +232,9 @@ fn stamp(attempt: &Attempt<'_>, permit: &Permit) -> Stamp {
 }
 
 /// The version that may have leaked: the one named, else the current one, else the newest.
-fn leaked_version(record: &KeyRecord, key: &KeyRef) -> Result<u32> {
+fn leaked_version(record: &KeyRecord, key: &KeyRef, label: &str) -> Result<u32> {
     let newest = record.versions.last().filter(|_| key.version().is_current());
-    match (record.version(record.name.as_str(), key.version()), newest) {
+    match (record.version(label, key.version()), newest) {
         (Ok(version), _) | (Err(_), Some(version)) => Ok(version.number),
         (Err(error), None) => Err(error),
     }

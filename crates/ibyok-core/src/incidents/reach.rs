@@ -47,7 +47,7 @@ pub struct Reach {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DidRead {
-    /// `environment/name`.
+    /// `environment/name`; outside of the home namespace `ibyok://namespace/environment/name`.
     #[serde(rename = "ref")]
     pub reference: String,
     /// How often.
@@ -88,11 +88,14 @@ impl Inner {
             };
             let could: Vec<String> = could_read(&found.realm, &found.record, &known, attempt.at);
             let did = reads.remove(&token.to_string()).unwrap_or_default();
-            let seen = |reference: &str| may_know(&known, reference);
             let mut did: Vec<DidRead> = did
                 .into_iter()
-                .filter(|(reference, _)| seen(reference))
-                .map(|(reference, (count, last))| DidRead { reference, count, last })
+                .filter(|((environment, key), _)| may_know(&known, environment, key))
+                .map(|((environment, key), (count, last))| DidRead {
+                    reference: found.realm.reference_in(environment, key),
+                    count,
+                    last,
+                })
                 .collect();
             did.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.reference.cmp(&b.reference)));
             did.truncate(NAMED_MAX);
@@ -149,10 +152,7 @@ impl Inner {
     }
 }
 
-fn may_know(known: &[Known], reference: &str) -> bool {
-    let Some((environment, name)) = reference.split_once('/') else {
-        return false;
-    };
+fn may_know(known: &[Known], environment: &str, name: &str) -> bool {
     let of_environment = known.iter().find(|known| known.environment.as_str() == environment);
     of_environment.is_some_and(|known| known.names.iter().any(|known| known.as_str() == name))
 }
@@ -179,7 +179,7 @@ fn could_read(realm: &Realm, token: &TokenRecord, known: &[Known], at: Timestamp
     };
     let named = known.iter().flat_map(|known| {
         let names = known.names.iter().filter(|name| allows(&known.environment, name));
-        names.map(|name| format!("{}/{name}", known.environment))
+        names.map(|name| realm.reference_in(&known.environment, name))
     });
     named.collect()
 }

@@ -183,7 +183,7 @@ impl Session {
             environment,
             key,
         )?;
-        let incident = found.record.info(found.id);
+        let incident = found.info();
         let since = since.or(incident.since).unwrap_or_else(|| before(incident.opened.at));
         let key = self.key_now(&principal, &found).await?;
         let seen = self.lines_about(&incident, since).await?;
@@ -241,7 +241,7 @@ impl Session {
         let id = found.record.key()?;
         let held = self.inner.load::<KeyRecord>(&realm, id.0).await?;
         let held = held.filter(|held| held.record.removed.is_none());
-        Ok(held.map(|held| held.record.info(namespace, environment, id)))
+        Ok(held.map(|held| held.record.info(&realm, environment, id)))
     }
 
     /// The lines about an incident: those of its key, of itself, and of the tokens that were revoked because of it.
@@ -301,10 +301,10 @@ fn pages(provider: &str) -> Option<ProviderPages> {
 }
 
 /// How often each key was released to each of some tokens.
-pub(super) type Reads = BTreeMap<String, BTreeMap<String, (u64, Timestamp)>>;
+pub(super) type Reads = BTreeMap<String, BTreeMap<(String, String), (u64, Timestamp)>>;
 
 impl crate::vault::Inner {
-    /// What some tokens read since a time: by token and `environment/name`, how often and when last.
+    /// What some tokens read since a time: by token, environment and key, how often and when last.
     pub(super) async fn reads_of(self: &Arc<Self>, tokens: BTreeSet<String>, since: Timestamp) -> Result<Reads> {
         let mut filter = Filter::default();
         filter.since = Some(since);
@@ -320,7 +320,8 @@ impl crate::vault::Inner {
                 return;
             };
             let keys = reads.entry(token.clone()).or_default();
-            let read = keys.entry(format!("{environment}/{key}")).or_insert((0, entry.time));
+            let read = keys.entry((environment.clone(), key.clone()));
+            let read = read.or_insert((0, entry.time));
             read.0 = read.0.saturating_add(entry.count);
             read.1 = read.1.max(entry.time);
         })

@@ -15,7 +15,6 @@ use crate::attempt::Attempt;
 use crate::environments::operators_only;
 use crate::error::{Error, Result};
 use crate::model::key::{KeyRecord, VersionRecord};
-use crate::model::name::Namespace;
 use crate::realm::{PAGE, Realm};
 use crate::records::Record;
 use crate::session::Session;
@@ -24,7 +23,7 @@ use crate::session::Session;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KnownValue {
-    /// The key: `environment/name`.
+    /// The key: `environment/name`; outside of the home namespace `ibyok://namespace/environment/name`.
     pub reference: String,
     /// The version.
     pub version: u32,
@@ -139,7 +138,7 @@ impl Session {
                     Ok(None) | Err(Error::Integrity { .. }) => continue,
                     Err(error) => return Err(error),
                 };
-                let reference = reference(realm, record.name.as_str());
+                let reference = realm.reference(&record.name);
                 versions.extend(record.versions.iter().map(|version| One {
                     id: *id.id(),
                     reference: reference.clone(),
@@ -167,15 +166,5 @@ impl One {
             reference: self.reference.clone(),
             version: self.version.number,
         }
-    }
-}
-
-/// As people write it: the namespace stands before it only where it is not the default one.
-fn reference(realm: &Realm, key: &str) -> String {
-    let environment = realm.name.environment_word();
-    if realm.name.namespace == Namespace::default() {
-        format!("{environment}/{key}")
-    } else {
-        format!("ibyok://{}/{environment}/{key}", realm.name.namespace)
     }
 }

@@ -26,7 +26,7 @@ pub(crate) use self::refusals::LimitRefusals;
 pub use self::verbs::EnvironmentLimit;
 use crate::attempt::Attempt;
 use crate::authenticate::{Holder, Principal};
-use crate::authorize::Permit;
+use crate::authorize::{Permit, within};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::model::key::KeyRecord;
@@ -125,10 +125,12 @@ impl Inner {
         if taken.is_err() {
             attempt.limited = Some(holder.id);
             // Nothing else has looked at the reference yet, and the log is to say what was asked for.
-            attempt.environment = Some(reference.environment().to_string());
-            match reference.handle() {
-                KeyHandle::Name(name) => attempt.key = Some(name.to_string()),
-                KeyHandle::Id(id) => attempt.key_id = Some(id.to_string()),
+            if let Ok(scoped) = within(attempt, principal, reference) {
+                attempt.environment = Some(scoped.environment().to_string());
+                match scoped.handle() {
+                    KeyHandle::Name(name) => attempt.key = Some(name.to_string()),
+                    KeyHandle::Id(id) => attempt.key_id = Some(id.to_string()),
+                }
             }
         }
         taken

@@ -125,10 +125,10 @@ impl IncidentRecord {
         Ok(())
     }
 
-    pub(crate) fn info(&self, id: IncidentId) -> IncidentInfo {
+    pub(crate) fn info(&self, id: IncidentId, reference: String) -> IncidentInfo {
         IncidentInfo {
             id,
-            reference: format!("{}/{}", self.environment, self.key),
+            reference,
             key_id: self.key_id.clone(),
             state: if self.closed.is_some() { "closed" } else { "open" },
             versions: self.versions.clone(),
@@ -154,7 +154,7 @@ impl IncidentRecord {
 pub struct IncidentInfo {
     /// The public id.
     pub id: IncidentId,
-    /// The key: `environment/name`.
+    /// The key: `environment/name`; outside of the home namespace `ibyok://namespace/environment/name`.
     #[serde(rename = "ref")]
     pub reference: String,
     /// The key's public id.

@@ -13,6 +13,7 @@ use super::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 use super::which_version::WhichVersion;
 use crate::error::Error;
 use crate::limits::LimitInForce;
+use crate::realm::Realm;
 
 /// How long a record may get by its versions, in bytes of JSON: a megabyte below what every store takes.
 const FULL: usize = ibyok_storage::MAX_RECORD - (1 << 20);
@@ -254,19 +255,19 @@ impl KeyRecord {
     }
 
     /// Everything but the value.
-    pub(crate) fn info(&self, namespace: &Namespace, environment: &EnvironmentName, id: KeyId) -> KeyInfo {
+    pub(crate) fn info(&self, realm: &Realm, environment: &EnvironmentName, id: KeyId) -> KeyInfo {
         KeyInfo {
             versions: self.versions.iter().map(VersionInfo::of).collect(),
-            ..self.summary(namespace, environment, id)
+            ..self.summary(realm, environment, id)
         }
     }
 
     /// The same without its versions one by one: a list of keys is as long as there are keys, however often each was rotated.
-    pub(crate) fn summary(&self, namespace: &Namespace, environment: &EnvironmentName, id: KeyId) -> KeyInfo {
+    pub(crate) fn summary(&self, realm: &Realm, environment: &EnvironmentName, id: KeyId) -> KeyInfo {
         KeyInfo {
-            reference: format!("{environment}/{}", self.name),
+            reference: realm.reference_in(environment, &self.name),
             id,
-            namespace: namespace.clone(),
+            namespace: realm.name.namespace.clone(),
             environment: environment.clone(),
             name: self.name.clone(),
             provider: self.provider.clone(),
@@ -296,7 +297,7 @@ impl KeyRecord {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct KeyInfo {
-    /// `environment/name`.
+    /// `environment/name`; outside of the home namespace `ibyok://namespace/environment/name`.
     #[serde(rename = "ref")]
     pub reference: String,
     /// The public id.

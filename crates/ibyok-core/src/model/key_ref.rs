@@ -1,4 +1,7 @@
 //! References to keys, safe to commit: `prod/openai`, `ibyok://acme/prod/openai?version=3#org_id`.
+//!
+//! The text of a reference may come from a stranger: a path segment of a web request, a file of a repository. So nothing but the
+//! form with the scheme names a namespace, and each part is a validated name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,21 +11,29 @@ use super::which_version::WhichVersion;
 use crate::error::Error;
 
 /// The scheme of a reference that may stand in a file.
-const SCHEME: &str = "ibyok://";
+pub(crate) const SCHEME: &str = "ibyok://";
 
 /// The longest reference that is looked at, in bytes.
 const MAX: usize = 512;
 
 /// Which key, and optionally which of its versions and fields.
 ///
-/// Parsed from `env/name`, `namespace/env/name` or `ibyok://[namespace/]env/name`, each with an optional `?version=N` (or
-/// `?version=pending`) and `#field`. In the place of the name a key id (`key_…`) may stand. Without a namespace it is the namespace of whoever asks.
+/// Parsed from `env/name` or `ibyok://[namespace/]env/name`, each with an optional `?version=N` (or `?version=pending`) and
+/// `#field`. A key id (`key_…`) may take the place of the name. A reference without a namespace means the namespace of the session
+/// that uses it; a session refuses a reference that names another namespace.
+///
+/// From parts that a stranger chose, such as the segments of a URL, use [`KeyRef::from_parts`] instead of `format!` and `parse`:
+/// a part then never becomes two.
 ///
 /// ```
 /// use ibyok_core::KeyRef;
 /// let key: KeyRef = "ibyok://acme/production/openai?version=3#org_id".parse()?;
 /// assert_eq!(key.to_string(), "ibyok://acme/prod/openai?version=3#org_id");
 /// assert_eq!("prod/openai".parse::<KeyRef>()?.to_string(), "prod/openai");
+/// assert!("acme/prod/openai".parse::<KeyRef>().is_err());
+///
+/// assert_eq!(KeyRef::from_parts("prod", "openai")?.to_string(), "prod/openai");
+/// assert!(KeyRef::from_parts("prod", "openai?version=1").is_err());
 /// # Ok::<(), ibyok_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -54,12 +65,17 @@ impl KeyRef {
         Self::from_handle(environment, KeyHandle::Id(id))
     }
 
-    /// A reference from an environment and a text that is a name or an id.
+    /// Makes a reference from the texts of an environment and of a name or id, to the current version in the caller's namespace.
+    ///
+    /// Each text is one part: a `/`, `?`, `#`, `%` or scheme in it is an error.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where the text is neither.
-    pub fn from_parts(environment: EnvironmentName, name_or_id: &str) -> Result<Self, Error> {
-        Ok(Self::from_handle(environment, handle(name_or_id)?))
+    /// [`Error::Invalid`] for a text that is no environment, or neither a name nor an id.
+    pub fn from_parts(environment: impl AsRef<str>, name_or_id: impl AsRef<str>) -> Result<Self, Error> {
+        Ok(Self::from_handle(
+            environment.as_ref().parse()?,
+            handle(name_or_id.as_ref())?,
+        ))
     }
 
     fn from_handle(environment: EnvironmentName, key: KeyHandle) -> Self {
@@ -126,7 +142,8 @@ impl KeyRef {
         }
     }
 
-    pub(crate) fn handle(&self) -> &KeyHandle {
+    /// The key's name or id, for [`Scoped`](super::scoped::Scoped) alone.
+    pub(super) fn handle(&self) -> &KeyHandle {
         &self.key
     }
 }
@@ -140,7 +157,10 @@ impl FromStr for KeyRef {
         if text.len() > MAX {
             return Err(wrong());
         }
-        let rest = text.strip_prefix(SCHEME).unwrap_or(text);
+        let (rest, with_scheme) = match text.strip_prefix(SCHEME) {
+            Some(rest) => (rest, true),
+            None => (text, false),
+        };
         let (rest, field) = match rest.split_once('#') {
             Some((rest, field)) => (rest, Some(field.parse()?)),
             None => (rest, None),
@@ -152,7 +172,7 @@ impl FromStr for KeyRef {
         let parts: Vec<&str> = path.split('/').collect();
         let (namespace, environment, name) = match parts.as_slice() {
             [environment, name] => (None, *environment, *name),
-            [namespace, environment, name] => (Some(namespace.parse()?), *environment, *name),
+            [namespace, environment, name] if with_scheme => (Some(namespace.parse()?), *environment, *name),
             _ => return Err(wrong()),
         };
         Ok(KeyRef {
@@ -211,6 +231,15 @@ mod tests {
             "prod/",
             "/openai",
             "a/b/c/d",
+            "acme/prod/openai",
+            "acme/prod/openai?version=2",
+            "default/prod/openai#org",
+            "IBYOK://acme/prod/openai",
+            "ibyok:/acme/prod/openai",
+            "ibyok:acme/prod/openai",
+            "//acme/prod/openai",
+            "ibyok://acme//openai",
+            "ibyok://ibyok://prod/openai",
             "prod/../x",
             "prod/a b",
             "Prod/openai",
@@ -244,6 +273,27 @@ mod tests {
         assert!(key.name().is_none());
     }
 
+    /// A part of a path as a hostile client sends it.
+    fn part() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            Just("acme"),
+            Just("globex"),
+            Just("prod"),
+            Just("production"),
+            Just("openai"),
+            Just("/"),
+            Just("%2F"),
+            Just(".."),
+            Just("ibyok:"),
+            Just("ibyok://"),
+            Just("?version=1"),
+            Just("#value"),
+            Just(" "),
+            Just(""),
+        ];
+        proptest::collection::vec(piece, 0..5).prop_map(|pieces| pieces.concat())
+    }
+
     proptest! {
         #[test]
         fn a_reference_prints_and_parses_back(
@@ -258,6 +308,20 @@ mod tests {
             if let Some(f) = &field { text += &format!("#{f}"); }
             if let Ok(key) = text.parse::<KeyRef>() {
                 prop_assert_eq!(key.to_string().parse::<KeyRef>().unwrap(), key);
+            }
+        }
+
+        #[test]
+        fn no_part_that_a_stranger_chose_reaches_another_namespace(environment in part(), name in part()) {
+            let text = format!("{environment}/{name}");
+            if let Ok(key) = text.parse::<KeyRef>() {
+                let own: Namespace = "acme".parse().unwrap();
+                prop_assert!(key.namespace().is_none() || text.starts_with(SCHEME));
+                prop_assert!(key.scoped(&own).map_or(true, |_| key.namespace().is_none_or(|named| *named == own)));
+            }
+            if let Ok(key) = KeyRef::from_parts(&environment, &name) {
+                prop_assert_eq!(key.namespace(), None);
+                prop_assert!(key.version().is_current() && key.field().is_none());
             }
         }
 

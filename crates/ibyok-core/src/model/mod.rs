@@ -10,6 +10,7 @@ pub(crate) mod key_ref;
 pub(crate) mod mode;
 pub(crate) mod name;
 pub(crate) mod review;
+pub(crate) mod scoped;
 pub(crate) mod settings;
 pub(crate) mod token;
 pub(crate) mod variable;

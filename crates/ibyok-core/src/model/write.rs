@@ -175,7 +175,7 @@ impl KeyEdit {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Written {
-    /// `environment/name`.
+    /// `environment/name`; outside of the home namespace `ibyok://namespace/environment/name`.
     #[serde(rename = "ref")]
     pub reference: String,
     /// The key's public id.

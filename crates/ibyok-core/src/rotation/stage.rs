@@ -108,7 +108,7 @@ impl Session {
     ) -> Result<KeyInfo> {
         self.change_key(action, Scope::KeysRotate, key, |attempt, stamp, mut record| {
             whole_key(key)?;
-            let label = format!("{}/{}", key.environment(), record.name);
+            let label = attempt.label();
             attempt.version = Some(step(&mut record, &label, stamp)?);
             Ok(Edit::Gives(record, ()))
         })

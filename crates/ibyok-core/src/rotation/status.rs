@@ -21,7 +21,7 @@ use crate::usage::Caller;
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct RotationStatus {
-    /// `environment/name`.
+    /// `environment/name`; outside of the home namespace `ibyok://namespace/environment/name`.
     #[serde(rename = "ref")]
     pub reference: String,
     /// The key's public id.

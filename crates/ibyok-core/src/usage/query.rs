@@ -323,7 +323,7 @@ impl Sums {
                     item.reference = environment.zip(key).and_then(|(environment, key)| {
                         let name = key.name.as_ref().map(ToString::to_string);
                         let name = name.or_else(|| key.id.map(|id| id.to_string()))?;
-                        Some(format!("{environment}/{name}"))
+                        Some(realm.reference_in(environment, name))
                     });
                     item.environment = environment.cloned();
                     item.version = version.filter(|_| by == UsageBy::Version);

@@ -50,12 +50,11 @@ impl Here {
         let is_token = matches!(&who, Who::Token(..));
         let (session, why) = match who {
             Who::Operator(name) => (
-                vault.operator(name),
+                vault.operator(name).in_namespace(namespace.clone())?,
                 "whoever can open the vault is its operator".to_owned(),
             ),
             Who::Token(token, why) => (vault.as_token(token), format!("{why} holds an access token")),
         };
-        let session = session.in_namespace(namespace.clone());
         // A token stays in its own namespace: another one that was asked for is not to be mistaken for it.
         if is_token && namespace != Namespace::default() {
             super::same_namespace(session.whoami().await?.namespace.as_str(), namespace.as_str())?;

@@ -158,7 +158,8 @@ fn a_token_stays_in_its_namespace() {
         .ibyok(&["--namespace", "acme", "keys", "set", "dev/k"])
         .stdin("acme's")
         .ok();
-    assert_eq!(place.ibyok(&["get", "ibyok://acme/dev/k"]).ok().out, "acme's\n");
+    let own = ["--namespace", "acme", "get", "ibyok://acme/dev/k"];
+    assert_eq!(place.ibyok(&own).ok().out, "acme's\n");
     let token = place.token(&["t", "--env", "dev"]);
     assert_eq!(
         place.ibyok(&["get", "dev/k"]).env("IBYOK_TOKEN", &token).ok().out,

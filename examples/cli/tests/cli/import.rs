@@ -215,7 +215,10 @@ fn references_name_the_namespace_that_is_not_the_default() {
         .ok();
     assert_eq!(place.read("x.env"), "A=\"ibyok://acme/dev/A\"\n");
     let run = ["run", "--env-file", &file, "--", "sh", "-c", "echo $A"];
-    assert_eq!(place.ibyok(&run).ok().out, "1\n");
+    let acme = [["--namespace", "acme"].as_slice(), &run].concat();
+    assert_eq!(place.ibyok(&acme).ok().out, "1\n");
+    let refused = place.ibyok(&run).fails(125);
+    assert!(refused.err.contains("--namespace"), "{refused:?}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(crate) async fn value(
     RawQuery(query): RawQuery,
 ) -> Answer {
     let query = Query::parse(query.as_deref(), &["env"])?;
-    let environment = match query.parsed("env")? {
+    let environment: Result<EnvironmentName, Problem> = match query.parsed("env")? {
         Some(environment) => Ok(environment),
         None => own_environment(&shared, &session).await,
     };

@@ -28,7 +28,7 @@ async fn key_ref(session: &Session, environment: &str, name: &str) -> Result<Key
             .map_err(|_| Problem::invalid("without an environment, a key is named by its id"))?;
         return Ok(session.find_key(id).await?);
     }
-    Ok(KeyRef::from_parts(environment.parse()?, name)?)
+    Ok(KeyRef::from_parts(environment, name)?)
 }
 
 /// The page that a query asks for.
