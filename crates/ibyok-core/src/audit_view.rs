@@ -1,10 +1,13 @@
 //! Reading and verifying the audit log, for an operator: recorded like everything else.
+//!
+//! A session reads the lines of its own namespace. [`WholeLog`](crate::WholeLog) reads all.
 
 use std::path::{Path, PathBuf};
 
 use ibyok_audit::{Action, Filter, Follow, Lines, Reader, Report, VerifyingKey, verify};
 use ibyok_storage::RecordId;
 
+use crate::authenticate::Principal;
 use crate::environments::operators_only;
 use crate::error::{Error, Result};
 use crate::model::kind;
@@ -15,22 +18,24 @@ use crate::session::Session;
 use crate::vault::Inner;
 
 impl Session {
-    /// The lines that a filter wants of all logs beside this process's own, oldest first.
+    /// Returns the lines of the session's namespace that a filter wants, of all logs beside this process's own, oldest first.
+    ///
+    /// Lines of other namespaces and of none are in [`Vault::whole_log`](crate::Vault::whole_log).
     ///
     /// # Errors
-    /// [`Error::Denied`] for a token, [`Error::Unavailable`] if the log cannot be read.
+    /// [`Error::Denied`] for a token and for a filter that names another namespace, [`Error::Unavailable`] if the log cannot be read.
     pub async fn audit_lines(&self, filter: &Filter) -> Result<Lines> {
-        let place = self.read_audit().await?;
-        Ok(Reader::open(place)?.lines(filter)?)
+        let (place, filter) = self.read_lines(filter).await?;
+        Ok(Reader::open(place)?.lines(&filter)?)
     }
 
-    /// The lines that a filter wants, from now on: poll it.
+    /// Returns the lines of the session's namespace that a filter wants, from now on: poll it.
     ///
     /// # Errors
     /// As [`Session::audit_lines`].
     pub async fn follow_audit(&self, filter: &Filter) -> Result<Follow> {
-        let place = self.read_audit().await?;
-        Ok(Reader::open(place)?.follow(filter)?)
+        let (place, filter) = self.read_lines(filter).await?;
+        Ok(Reader::open(place)?.follow(&filter)?)
     }
 
     /// Verifies every log beside this process's own, against the keys and checkpoints in the store and further keys.
@@ -58,6 +63,19 @@ impl Session {
         self.inner.log_keys().await
     }
 
+    /// Records that lines are read, and gives where they are and the filter that leaves the session's own.
+    async fn read_lines(&self, filter: &Filter) -> Result<(PathBuf, Filter)> {
+        let mut attempt = self.attempt(Action::AuditRead);
+        let outcome = async {
+            let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
+            operators_only(&principal)?;
+            principal.own_lines(filter)
+        }
+        .await;
+        let filter = self.inner.answering(&attempt, outcome).await?;
+        Ok((self.inner.log.status().place, filter))
+    }
+
     /// Records that the log is read, and tells where it is.
     async fn read_audit(&self) -> Result<PathBuf> {
         let mut attempt = self.attempt(Action::AuditRead);
@@ -81,6 +99,25 @@ impl Session {
 /// [`Error::Unavailable`] if the place cannot be read. What is wrong with a log is no error but in the report.
 pub fn verify_log(place: &Path, keys: &[VerifyingKey]) -> Result<Report> {
     Ok(verify(place, keys, &[])?)
+}
+
+impl Principal {
+    /// A filter for what the principal may read of the lines that another filter wants.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a filter that names another namespace.
+    pub(crate) fn own_lines(&self, filter: &Filter) -> Result<Filter> {
+        let mut filter = filter.clone();
+        if matches!(self, Principal::Operator(actor) if actor.whole_log) {
+            return Ok(filter);
+        }
+        let own = self.namespace();
+        if filter.namespace.as_deref().is_some_and(|named| named != own.as_str()) {
+            return Err(Error::other_namespace(own));
+        }
+        filter.namespace = Some(own.to_string());
+        Ok(filter)
+    }
 }
 
 impl Inner {

@@ -26,9 +26,18 @@ pub(crate) const PARENTS_MAX: usize = 4;
 #[derive(Clone, Debug)]
 pub(crate) enum Principal {
     /// Whoever can open the vault.
-    Operator { name: String, namespace: Namespace },
+    Operator(Actor),
     /// A valid access token.
     Token(Arc<Holder>),
+}
+
+/// An operator: whoever can open the vault.
+#[derive(Clone, Debug)]
+pub(crate) struct Actor {
+    pub(crate) name: String,
+    pub(crate) namespace: Namespace,
+    /// Whether it reads the audit log beyond its namespace.
+    pub(crate) whole_log: bool,
 }
 
 /// The holder of a valid access token.
@@ -88,7 +97,7 @@ impl Principal {
     /// The namespace that the principal acts in unless another is named.
     pub(crate) fn namespace(&self) -> &Namespace {
         match self {
-            Principal::Operator { namespace, .. } => namespace,
+            Principal::Operator(actor) => &actor.namespace,
             Principal::Token(holder) => &holder.realm.name.namespace,
         }
     }
@@ -96,21 +105,21 @@ impl Principal {
     /// What stands in a record as who did it.
     pub(crate) fn by(&self) -> String {
         match self {
-            Principal::Operator { name, .. } => name.clone(),
+            Principal::Operator(actor) => actor.name.clone(),
             Principal::Token(holder) => holder.id.to_string(),
         }
     }
 
     pub(crate) fn holder(&self) -> Option<&Arc<Holder>> {
         match self {
-            Principal::Operator { .. } => None,
+            Principal::Operator(_) => None,
             Principal::Token(holder) => Some(holder),
         }
     }
 
     pub(crate) fn who(&self) -> Who {
         match self {
-            Principal::Operator { name, .. } => Who::new(PrincipalKind::Operator).id(name),
+            Principal::Operator(actor) => Who::new(PrincipalKind::Operator).id(&actor.name),
             Principal::Token(holder) => Who::new(PrincipalKind::Token)
                 .id(holder.id.to_string())
                 .name(&holder.held.record.name)
@@ -122,15 +131,16 @@ impl Principal {
 /// How somebody asks.
 #[derive(Debug)]
 pub(crate) enum Asking {
-    Operator(String, Namespace),
-    Token(AccessToken),
+    Operator(Actor),
+    /// With a token, which has to be one of the namespace if one is given.
+    Token(AccessToken, Option<Namespace>),
 }
 
 impl Asking {
     pub(crate) fn again(&self) -> Self {
         match self {
-            Asking::Operator(name, namespace) => Asking::Operator(name.clone(), namespace.clone()),
-            Asking::Token(token) => Asking::Token(token.again()),
+            Asking::Operator(actor) => Asking::Operator(actor.clone()),
+            Asking::Token(token, only) => Asking::Token(token.again(), only.clone()),
         }
     }
 }
@@ -143,14 +153,14 @@ impl Inner {
         asking: &Asking,
     ) -> Result<Principal> {
         let principal = match asking {
-            Asking::Operator(name, namespace) => {
-                check_actor(name)?;
-                Principal::Operator {
-                    name: name.clone(),
-                    namespace: namespace.clone(),
-                }
+            Asking::Operator(actor) => {
+                check_actor(&actor.name)?;
+                Principal::Operator(actor.clone())
             }
-            Asking::Token(token) => Principal::Token(Arc::new(self.authenticate_token(attempt, token).await?)),
+            Asking::Token(token, only) => {
+                let holder = self.authenticate_token(attempt, token, only.as_ref()).await?;
+                Principal::Token(Arc::new(holder))
+            }
         };
         attempt.principal = Some(principal.who());
         attempt.caller = Some(principal.clone());
@@ -160,7 +170,12 @@ impl Inner {
         Ok(principal)
     }
 
-    async fn authenticate_token(self: &Arc<Self>, attempt: &mut Attempt<'_>, token: &AccessToken) -> Result<Holder> {
+    async fn authenticate_token(
+        self: &Arc<Self>,
+        attempt: &mut Attempt<'_>,
+        token: &AccessToken,
+        only: Option<&Namespace>,
+    ) -> Result<Holder> {
         let presented = Token::parse(token.expose()).map_err(|_| refuse(attempt, "malformed"))?;
         let id = presented.id();
         attempt.unknown_token = Some(self.hash_of_unknown(id));
@@ -170,6 +185,8 @@ impl Inner {
             Some(tag) => self.realm_by_tag(tag).await?,
             None => None,
         };
+        // To a tenant the token of another is a stranger's: it is told apart before its realm's keys are opened.
+        let name = name.filter(|name| only.is_none_or(|only| *only == name.namespace));
         let name = name.ok_or_else(|| refuse(attempt, "unknown"))?;
         let realm = self.realm(&name).await?.ok_or_else(|| refuse(attempt, "unknown"))?;
         let verified = presented

@@ -291,8 +291,8 @@ fn listing<'a>(
 fn decided(principal: &Principal, question: Question, request: &Request<'_>) -> Result<()> {
     let holder = match principal {
         Principal::Token(holder) => holder,
-        Principal::Operator { namespace, .. } if namespace.as_str() == request.namespace => return Ok(()),
-        Principal::Operator { namespace, .. } => return Err(Error::other_namespace(namespace)),
+        Principal::Operator(actor) if actor.namespace.as_str() == request.namespace => return Ok(()),
+        Principal::Operator(actor) => return Err(Error::other_namespace(&actor.namespace)),
     };
     match question(
         &holder.realm.scope(),

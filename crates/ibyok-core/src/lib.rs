@@ -71,6 +71,7 @@ mod take_away;
 mod tokens;
 mod usage;
 mod vault;
+mod whole_log;
 
 // The public interface is:
 pub use attest::SharedValue;
@@ -112,6 +113,7 @@ pub use session::{Session, WhoAmI};
 pub use status::{AuditStatus, Ready, Status, StoreStatus};
 pub use usage::{UsageBy, UsageItem, UsageReport, UsageRequest};
 pub use vault::Vault;
+pub use whole_log::WholeLog;
 
 // What an embedder needs of the parts, so that this crate is the only dependency:
 pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severity, Thresholds};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ibyok_audit::{Action, is_written};
 
 use crate::attempt::Attempt;
-use crate::authenticate::Principal;
+use crate::authenticate::{Actor, Principal};
 use crate::change::Edit;
 use crate::context::RequestContext;
 use crate::error::Result;
@@ -94,10 +94,11 @@ impl Inner {
         action: Action,
         apply: impl Fn(&mut R, &Stamp) -> bool + Send + Sync,
     ) -> Result<()> {
-        let who = Principal::Operator {
+        let who = Principal::Operator(Actor {
             name: actor.to_owned(),
             namespace: realm.name.namespace.clone(),
-        };
+            whole_log: false,
+        });
         let nowhere = RequestContext::default();
         let mut attempt = Attempt::new(action, self.now(), &nowhere);
         attempt.principal = Some(who.who());

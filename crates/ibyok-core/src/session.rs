@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::attempt::Attempt;
-use crate::authenticate::{Asking, Principal};
+use crate::authenticate::{Actor, Asking, Principal};
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::model::name::{EnvironmentName, Namespace};
@@ -43,7 +43,11 @@ impl Vault {
     /// A request handler that acts for somebody else uses [`Vault::as_token`] instead.
     #[must_use]
     pub fn operator(&self, name: impl Into<String>) -> Session {
-        let asking = Asking::Operator(name.into(), self.inner.home.name.namespace.clone());
+        let asking = Asking::Operator(Actor {
+            name: name.into(),
+            namespace: self.inner.home.name.namespace.clone(),
+            whole_log: false,
+        });
         Session {
             inner: Arc::clone(&self.inner),
             asking,
@@ -54,7 +58,7 @@ impl Vault {
     /// The vault as the holder of an access token.
     #[must_use]
     pub fn as_token(&self, token: AccessToken) -> Session {
-        let asking = Asking::Token(token);
+        let asking = Asking::Token(token, None);
         Session {
             inner: Arc::clone(&self.inner),
             asking,
@@ -94,8 +98,8 @@ impl Session {
     /// [`Error::Invalid`](crate::Error::Invalid) for a token's session: a token acts in the namespace that it was issued in.
     pub fn in_namespace(mut self, namespace: Namespace) -> Result<Self> {
         match &mut self.asking {
-            Asking::Operator(_, own) => *own = namespace,
-            Asking::Token(_) => {
+            Asking::Operator(actor) => actor.namespace = namespace,
+            Asking::Token(..) => {
                 return Err(Error::invalid(
                     "an access token acts in the namespace that it was issued in, and in no other",
                     "leave the namespace out, or use a token that was issued there",
@@ -127,7 +131,7 @@ impl Session {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
         let all = self.inner.environment_names(principal.namespace()).await?;
         match &principal {
-            Principal::Operator { name, namespace } => Ok(WhoAmI {
+            Principal::Operator(Actor { name, namespace, .. }) => Ok(WhoAmI {
                 kind: "operator",
                 id: name.clone(),
                 name: None,

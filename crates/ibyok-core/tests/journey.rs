@@ -359,8 +359,9 @@ async fn each_retrieval_is_a_line_and_each_change_is_two() {
         .await
         .unwrap_err();
     let lines: Vec<_> = scene
-        .operator()
-        .audit_lines(&Filter::default())
+        .vault
+        .whole_log("os:test@here")
+        .lines(&Filter::default())
         .await
         .unwrap()
         .map(|line| line.unwrap())

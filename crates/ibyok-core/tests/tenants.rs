@@ -4,8 +4,8 @@
 mod scene;
 
 use ibyok_core::{
-    Class, Code, Environments, FileSink, Grant, KeyRef, LocalKek, MemoryStore, Namespace, Scope, Scopes, Session,
-    TokenRequest, Vault,
+    Class, Code, Environments, FileSink, Filter, Grant, KeyRef, LocalKek, MemoryStore, Namespace, Scope, Scopes,
+    Session, TokenRequest, Vault,
 };
 use scene::{Scene, secret};
 
@@ -200,6 +200,127 @@ async fn a_vault_whose_home_is_a_tenant_acts_in_it() {
     );
     let default: KeyRef = "ibyok://default/dev/openai".parse().unwrap();
     assert_eq!(operator.retrieve(&default).await.unwrap_err().code(), Code::Denied);
+}
+
+/// The lines that a session reads of the log, from now or from the beginning.
+async fn lines(session: &Session) -> Vec<ibyok_core::Line> {
+    let lines = session.audit_lines(&Filter::default()).await.unwrap();
+    lines.map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn a_session_reads_the_lines_of_its_namespace_and_the_whole_log_is_a_verb_of_the_vault() {
+    let scene = Scene::new().await;
+    let (acme, token) = tenant(&scene, "acme").await;
+    let (globex, _) = tenant(&scene, "globex").await;
+    let follow = acme.follow_audit(&Filter::default()).await;
+    token.retrieve(&scene.key("prod/openai")).await.unwrap();
+    globex.retrieve(&scene.key("prod/openai")).await.unwrap();
+    for session in [&acme, &globex] {
+        let own = session.whoami().await.unwrap().namespace.to_string();
+        let lines = lines(session).await;
+        assert!(
+            lines.iter().any(|line| line.entry().action == "key.retrieve"),
+            "{lines:?}"
+        );
+        assert!(
+            lines
+                .iter()
+                .all(|line| line.entry().namespace.as_deref() == Some(own.as_str())),
+            "{lines:?}"
+        );
+    }
+    let mut follow = follow.unwrap();
+    let followed = follow.poll().unwrap();
+    assert!(
+        followed.iter().any(|line| line.entry().action == "key.retrieve"),
+        "{followed:?}"
+    );
+    assert!(
+        followed
+            .iter()
+            .all(|line| line.entry().namespace.as_deref() == Some("acme")),
+        "{followed:?}"
+    );
+    let mut filter = Filter::default();
+    filter.namespace = Some("globex".to_owned());
+    assert_eq!(acme.audit_lines(&filter).await.err().unwrap().code(), Code::Denied);
+    assert_eq!(acme.follow_audit(&filter).await.err().unwrap().code(), Code::Denied);
+    let whole = scene.vault.whole_log("host").lines(&Filter::default()).await.unwrap();
+    let whole: Vec<_> = whole.map(|line| line.unwrap().entry().clone()).collect();
+    assert!(
+        whole
+            .iter()
+            .any(|entry| entry.action == "log.open" && entry.namespace.is_none())
+    );
+    for name in ["acme", "globex", "default"] {
+        assert!(
+            name == "default" || whole.iter().any(|entry| entry.namespace.as_deref() == Some(name)),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_proof_of_another_tenants_line_is_as_if_there_were_no_such_line() {
+    let scene = Scene::new().await;
+    let (acme, _) = tenant(&scene, "acme").await;
+    let (globex, _) = tenant(&scene, "globex").await;
+    let theirs = lines(&globex).await.remove(0);
+    let (log, seq) = (theirs.entry().log.clone(), theirs.entry().seq);
+    let refused = acme.prove_line(Some(&log), seq).await.unwrap_err();
+    let missing = acme.prove_line(Some(&log), 1_000_000).await.unwrap_err();
+    assert_eq!((refused.code(), missing.code()), (Code::NotFound, Code::NotFound));
+    assert_eq!(
+        refused.to_string(),
+        missing.to_string().replace("1000000", &seq.to_string())
+    );
+    assert_eq!(acme.prove_line(None, seq).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(globex.prove_line(Some(&log), seq).await.unwrap().line(), theirs.text());
+    assert_eq!(
+        scene
+            .vault
+            .whole_log("host")
+            .prove(Some(&log), seq)
+            .await
+            .unwrap()
+            .line(),
+        theirs.text()
+    );
+}
+
+#[tokio::test]
+async fn a_review_is_of_one_namespace_and_strangers_are_the_hosts() {
+    let scene = Scene::new().await;
+    let (acme, token) = tenant(&scene, "acme").await;
+    let (_, other) = tenant(&scene, "globex").await;
+    let key = scene.key("prod/openai");
+    for session in [&token, &other] {
+        session.retrieve(&key).await.unwrap();
+    }
+    let (own, theirs) = (token.whoami().await.unwrap().id, other.whoami().await.unwrap().id);
+    scene
+        .vault
+        .retrieve(&"garbage".into(), &key, &Default::default())
+        .await
+        .unwrap_err();
+    let request = ibyok_core::ReviewRequest::default();
+    for session in [&acme, &token] {
+        let review = session.review(&request).await.unwrap();
+        let told = serde_json::to_string(&review).unwrap();
+        assert!(
+            told.contains(&own) && !told.contains(&theirs) && !told.contains("globex"),
+            "{told}"
+        );
+    }
+    let (home, whole) = (scene.operator(), scene.vault.whole_log("host"));
+    let seen = home.review(&request).await.unwrap();
+    let told = serde_json::to_string(&seen).unwrap();
+    assert!(!told.contains(&own) && !told.contains(&theirs), "{told}");
+    let all = whole.review(&request).await.unwrap();
+    let told = serde_json::to_string(&all).unwrap();
+    assert!(told.contains(&own) && told.contains(&theirs), "{told}");
+    assert!(seen.found.lines < all.found.lines);
 }
 
 #[tokio::test]

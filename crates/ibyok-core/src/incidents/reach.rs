@@ -74,7 +74,7 @@ impl Inner {
         let tokens = readers.iter().filter(|reader| reader.kind == "token").take(TOKENS_MAX);
         let tokens: Vec<TokenId> = tokens.filter_map(|reader| reader.id.parse().ok()).collect();
         let ids: BTreeSet<String> = tokens.iter().map(ToString::to_string).collect();
-        let mut reads = self.reads_of(ids, since).await?;
+        let mut reads = self.reads_of(principal, ids, since).await?;
         let known = self.known_keys(attempt, principal).await?;
         let (scope, namespace) = (Scope::AuditRead, principal.namespace());
         let sees_all = self.allowed(attempt, principal, scope, namespace, None, None).is_ok();

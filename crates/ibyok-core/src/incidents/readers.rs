@@ -165,7 +165,7 @@ impl Inner {
         key: KeyId,
         since: Timestamp,
     ) -> Result<Readers> {
-        let mut found = self.readers_by_log(key, since).await?;
+        let mut found = self.readers_by_log(realm, key, since).await?;
         let consumers = self.consumers(realm, key).await?;
         let unseen = consumers.unseen();
         for counted in consumers.readers {
@@ -193,8 +193,9 @@ impl Inner {
         Ok(Readers { readers, unseen })
     }
 
-    async fn readers_by_log(&self, key: KeyId, since: Timestamp) -> Result<BTreeMap<String, KeyReader>> {
+    async fn readers_by_log(&self, realm: &Realm, key: KeyId, since: Timestamp) -> Result<BTreeMap<String, KeyReader>> {
         let mut filter = Filter::default();
+        filter.namespace = Some(realm.name.namespace.to_string());
         filter.key = Some(key.to_string());
         filter.since = Some(since);
         self.look_through(filter, BTreeMap::<String, KeyReader>::new(), |readers, line| {

@@ -186,7 +186,7 @@ impl Session {
         let incident = found.info();
         let since = since.or(incident.since).unwrap_or_else(|| before(incident.opened.at));
         let key = self.key_now(&principal, &found).await?;
-        let seen = self.lines_about(&incident, since).await?;
+        let seen = self.lines_about(&principal, &incident, since).await?;
         let namespace = principal.namespace();
         let realm = self
             .inner
@@ -245,14 +245,14 @@ impl Session {
     }
 
     /// The lines about an incident: those of its key, of itself, and of the tokens that were revoked because of it.
-    async fn lines_about(&self, incident: &IncidentInfo, since: Timestamp) -> Result<Seen> {
+    async fn lines_about(&self, principal: &Principal, incident: &IncidentInfo, since: Timestamp) -> Result<Seen> {
         let leaked_at = incident.since.unwrap_or(incident.opened.at);
         let key = incident.key_id.clone();
         let versions: BTreeSet<u64> = incident.versions.iter().copied().map(u64::from).collect();
         let targets: BTreeSet<String> = std::iter::once(incident.id.to_string())
             .chain(incident.revoked.iter().map(ToString::to_string))
             .collect();
-        let mut filter = Filter::default();
+        let mut filter = principal.own_lines(&Filter::default())?;
         filter.since = Some(since);
         let look = move |seen: &mut Seen, line: &ibyok_audit::Line| {
             let entry = line.entry();
@@ -305,8 +305,13 @@ pub(super) type Reads = BTreeMap<String, BTreeMap<(String, String), (u64, Timest
 
 impl crate::vault::Inner {
     /// What some tokens read since a time: by token, environment and key, how often and when last.
-    pub(super) async fn reads_of(self: &Arc<Self>, tokens: BTreeSet<String>, since: Timestamp) -> Result<Reads> {
-        let mut filter = Filter::default();
+    pub(super) async fn reads_of(
+        self: &Arc<Self>,
+        principal: &Principal,
+        tokens: BTreeSet<String>,
+        since: Timestamp,
+    ) -> Result<Reads> {
+        let mut filter = principal.own_lines(&Filter::default())?;
         filter.since = Some(since);
         filter.outcome = Some(Outcome::Allowed);
         self.look_through(filter, Reads::new(), move |reads, line| {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ibyok_audit::{Action, Error as AuditError, Proof, Proven, VerifyingKey, prove, verify_proof};
+use ibyok_audit::{
+    Action, Entry, Error as AuditError, Filter, Proof, Proven, Reader, VerifyingKey, prove, verify_proof,
+};
 
 use crate::environments::operators_only;
 use crate::error::{Error, Part, Result};
@@ -14,7 +16,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl Session {
     /// Proves that the line with this number stands on a log: the line, its place, and a signed checkpoint, for somebody who has
-    /// the log's public key and nothing else. `log` may be left out where one log only has such a line. For an operator.
+    /// the log's public key and nothing else. `log` may be left out where one log only has such a line. For an operator, and only
+    /// for lines of the session's namespace: [`WholeLog::prove`](crate::WholeLog::prove) proves any.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such line, [`Error::Invalid`] if several logs have one, [`Error::Integrity`] if the log is
@@ -25,14 +28,41 @@ impl Session {
         let outcome = async {
             let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
             operators_only(&principal)?;
-            self.proof(log, seq).await
+            let own = principal.own_lines(&Filter::default())?;
+            // To whoever may not read a line it is not there: the answer comes no later than for one that is not.
+            let no_line = || {
+                let log = log.map(str::to_owned);
+                told(AuditError::NoLine { log, seq })
+            };
+            self.inner.log.flush().await?;
+            if let Some(log) = log
+                && !self.line_is_there(log, seq, own.clone()).await?
+            {
+                return Err(no_line());
+            }
+            let proof = self.proof(log, seq).await?;
+            let wanted = serde_json::from_str(&proof.line()).is_ok_and(|entry: Entry| own.wants(&entry));
+            if wanted { Ok(proof) } else { Err(no_line()) }
         }
         .await;
         self.inner.answering(&attempt, outcome).await
     }
 
+    /// Whether a log has a line of this number that a filter wants.
+    async fn line_is_there(&self, log: &str, seq: u64, mut wanted: Filter) -> Result<bool> {
+        (wanted.log, wanted.from_seq) = (Some(log.to_owned()), Some(seq));
+        let place = self.inner.log.status().place;
+        let look = tokio::task::spawn_blocking(move || -> Result<bool> {
+            let mut all = Filter::default();
+            (all.log, all.from_seq) = (wanted.log.clone(), wanted.from_seq);
+            let first = Reader::open(place)?.lines(&all)?.next().transpose()?;
+            Ok(first.is_some_and(|line| line.entry().seq == seq && wanted.wants(line.entry())))
+        });
+        look.await
+            .map_err(|_| Error::unavailable(Part::AuditLog, "the proof was interrupted"))?
+    }
+
     async fn proof(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
-        self.inner.log.flush().await?;
         let place = self.inner.log.status().place;
         let keys = self.inner.log_keys().await?;
         for tried in 1.. {

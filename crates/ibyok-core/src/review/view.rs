@@ -15,25 +15,49 @@ use crate::model::name::Namespace;
 /// How many answers are remembered.
 const REMEMBERED: usize = 10_000;
 
-/// Which lines somebody may see: an operator all, a token those that its grant covers.
+/// Which lines somebody may see: an operator those of its namespace, or the whole log if that was asked for; a token those that its
+/// grant covers.
 pub(super) enum View {
     All,
+    Namespace(Within),
     Token(Box<OfToken>),
+}
+
+/// The lines of one namespace. Those of none (strangers, the log itself) are looked at in the vault's home, where its host is: they
+/// name no tenant, and guesses at tokens are to be found.
+pub(super) struct Within {
+    own: Namespace,
+    is_home: bool,
+}
+
+impl Within {
+    fn shows(&self, entry: &Entry) -> bool {
+        match &entry.namespace {
+            Some(namespace) => namespace == self.own.as_str(),
+            None => self.is_home,
+        }
+    }
 }
 
 pub(super) struct OfToken {
     holder: Arc<Holder>,
+    within: Within,
     source: Option<IpAddr>,
     at: Timestamp,
     asked: HashMap<(Option<String>, Option<String>), bool>,
 }
 
 impl View {
-    pub(super) fn of(attempt: &Attempt<'_>, who: &Principal) -> Self {
-        match who.holder() {
-            None => View::All,
-            Some(holder) => View::Token(Box::new(OfToken {
+    pub(super) fn of(attempt: &Attempt<'_>, who: &Principal, home: &Namespace) -> Self {
+        let own = who.namespace().clone();
+        let is_home = own == *home;
+        let within = Within { own, is_home };
+        match who {
+            Principal::Operator(actor) if actor.whole_log => View::All,
+            Principal::Operator(_) => View::Namespace(within),
+            Principal::Token(holder) => View::Token(Box::new(OfToken {
                 holder: Arc::clone(holder),
+                within,
                 source: attempt.context.source,
                 at: attempt.at,
                 asked: HashMap::new(),
@@ -44,6 +68,7 @@ impl View {
     pub(super) fn shows(&mut self, entry: &Entry) -> bool {
         match self {
             View::All => true,
+            View::Namespace(within) => within.shows(entry),
             View::Token(token) => token.shows(entry),
         }
     }
@@ -51,10 +76,7 @@ impl View {
 
 impl OfToken {
     fn shows(&mut self, entry: &Entry) -> bool {
-        let own = self.holder.realm.name.namespace.as_str();
-        // What belongs to no namespace (strangers, the log itself) belongs to the first one, and never names another.
-        let namespace = entry.namespace.as_deref().unwrap_or(Namespace::default().as_str()) == own;
-        if !namespace {
+        if !self.within.shows(entry) {
             return false;
         }
         let asked = (entry.environment.clone(), entry.key.clone());
@@ -63,7 +85,7 @@ impl OfToken {
         }
         let request = Request {
             scope: Scope::AuditRead,
-            namespace: own,
+            namespace: self.within.own.as_str(),
             environment: entry.environment.as_deref(),
             key: entry.key.as_deref(),
             pending: false,

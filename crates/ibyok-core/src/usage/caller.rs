@@ -21,7 +21,7 @@ impl Caller {
     pub(crate) fn of(principal: &Principal) -> Self {
         match principal {
             Principal::Token(holder) => Caller::Token(holder.id),
-            Principal::Operator { name, .. } => Caller::Operator(name.clone()),
+            Principal::Operator(actor) => Caller::Operator(actor.name.clone()),
         }
     }
 

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use ibyok_core::settings::Passphrase;
 use ibyok_core::{
-    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Mode, Namespace, Page,
-    PageRequest, Rate, Released, ReviewRequest, Session, Timestamp, TokenRequest, UsageRequest, Vault, WhichVersion,
+    AccessToken, EnvironmentName, FieldName, Filter, Follow, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Lines,
+    Mode, Namespace, Page, PageRequest, Proof, Rate, Released, ReviewRequest, Session, Timestamp, TokenRequest,
+    UsageRequest, Vault, WhichVersion, WholeLog,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -27,6 +28,8 @@ pub(crate) struct Here {
     pub(crate) vault: Vault,
     /// The vault as who it is.
     pub(crate) session: Session,
+    /// The whole audit log, for an operator who chose no other namespace than the vault's home.
+    whole_log: Option<WholeLog>,
     /// The namespace that references are in unless they name one.
     namespace: Namespace,
     /// Why it is who it is, for `whoami`.
@@ -48,6 +51,10 @@ impl Here {
         let namespace = settings.namespace.clone();
         let kek_file = settings.kek_place(&vault.id());
         let is_token = matches!(&who, Who::Token(..));
+        let whole_log = match &who {
+            Who::Operator(name) if namespace == Namespace::default() => Some(vault.whole_log(name.clone())),
+            Who::Operator(_) | Who::Token(..) => None,
+        };
         let (session, why) = match who {
             Who::Operator(name) => (
                 vault.operator(name).in_namespace(namespace.clone())?,
@@ -62,9 +69,34 @@ impl Here {
         Ok(Here {
             vault,
             session,
+            whole_log,
             namespace,
             why,
             kek_file,
+        })
+    }
+
+    /// The lines of the audit log that a filter wants: of the whole log, or of the namespace that was chosen.
+    pub(crate) async fn audit_lines(&self, filter: &Filter) -> Result<Lines> {
+        Ok(match &self.whole_log {
+            Some(log) => log.lines(filter).await?,
+            None => self.session.audit_lines(filter).await?,
+        })
+    }
+
+    /// The same lines from now on.
+    pub(crate) async fn follow_audit(&self, filter: &Filter) -> Result<Follow> {
+        Ok(match &self.whole_log {
+            Some(log) => log.follow(filter).await?,
+            None => self.session.follow_audit(filter).await?,
+        })
+    }
+
+    /// The proof of one of those lines.
+    pub(crate) async fn prove_line(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
+        Ok(match &self.whole_log {
+            Some(whole) => whole.prove(log, seq).await?,
+            None => self.session.prove_line(log, seq).await?,
         })
     }
 
@@ -241,15 +273,24 @@ impl Access for Here {
     }
 
     async fn review(&self, request: &ReviewRequest) -> Result<Value> {
-        document(&self.session.review(request).await?)
+        document(&match &self.whole_log {
+            Some(log) => log.review(request).await?,
+            None => self.session.review(request).await?,
+        })
     }
 
     async fn acknowledge(&self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Value> {
-        document(&self.session.acknowledge_finding(request, finding, reason).await?)
+        document(&match &self.whole_log {
+            Some(log) => log.acknowledge_finding(request, finding, reason).await?,
+            None => self.session.acknowledge_finding(request, finding, reason).await?,
+        })
     }
 
     async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Value> {
-        document(&self.session.review_done(request, reason).await?)
+        document(&match &self.whole_log {
+            Some(log) => log.review_done(request, reason).await?,
+            None => self.session.review_done(request, reason).await?,
+        })
     }
 
     async fn close(&self) -> Result<()> {

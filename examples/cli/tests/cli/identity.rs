@@ -176,3 +176,23 @@ fn a_token_stays_in_its_namespace() {
         );
     }
 }
+
+#[test]
+fn the_log_of_a_namespace_is_shown_alone_and_the_whole_log_without_one() {
+    let place = Place::with_key("dev/k", "default's");
+    place.ibyok(&["--namespace", "acme", "envs", "add", "dev"]).ok();
+    let set = ["--namespace", "acme", "keys", "set", "dev/k"];
+    place.ibyok(&set).stdin("acme's").ok();
+    let tail = ["audit", "tail", "--json"];
+    let of_acme = place.ibyok(&[["--namespace", "acme"].as_slice(), &tail].concat()).ok().out;
+    assert!(of_acme.contains("key.set") && !of_acme.contains("log.open"), "{of_acme}");
+    for line in of_acme.lines() {
+        assert!(line.contains(r#""namespace":"acme""#), "{line}");
+    }
+    let whole = place.ibyok(&tail).ok().out;
+    for wanted in ["log.open", r#""namespace":"acme""#, r#""namespace":"default""#] {
+        assert!(whole.contains(wanted), "{wanted} in {whole}");
+    }
+    let refused = ["--namespace", "acme", "audit", "tail", "--key", "ibyok://default/dev/k"];
+    place.ibyok(&refused).fails(3);
+}

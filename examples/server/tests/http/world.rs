@@ -143,12 +143,7 @@ impl World {
 
     /// The lines of the audit log, as JSON.
     pub async fn log(&self) -> Vec<Value> {
-        let lines = self
-            .vault
-            .operator("test")
-            .audit_lines(&Filter::default())
-            .await
-            .unwrap();
+        let lines = self.vault.whole_log("test").lines(&Filter::default()).await.unwrap();
         lines
             .map(|line| serde_json::from_str(line.unwrap().text()).unwrap())
             .collect()

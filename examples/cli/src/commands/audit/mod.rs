@@ -59,7 +59,7 @@ async fn export(here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     } else {
         spinner(cx, "exporting")
     };
-    let lines = here.session.audit_lines(&Filter::default()).await?;
+    let lines = here.audit_lines(&Filter::default()).await?;
     let written = write_lines(lines, cx.io.out());
     spinner.finish_and_clear();
     written.map(|()| Exit::Done)

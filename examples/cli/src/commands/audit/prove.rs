@@ -30,7 +30,7 @@ pub(crate) struct Args {
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let (log, seq) = line(&args)?;
     cx.with_vault("audit prove", async |here, cx| {
-        let proof = here.session.prove_line(log.as_deref(), seq).await?;
+        let proof = here.prove_line(log.as_deref(), seq).await?;
         let proof_text = proof.text();
         if let Some(path) = &args.output {
             write_secret(path, proof_text.as_bytes())?;

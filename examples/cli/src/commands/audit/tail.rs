@@ -103,11 +103,11 @@ fn about_key(filter: &mut Filter, key: &str) -> Result<()> {
 async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     // Followed from before the lines so far are read, so that none is missed in between.
     let follow = if args.follow {
-        Some(here.session.follow_audit(filter).await?)
+        Some(here.follow_audit(filter).await?)
     } else {
         None
     };
-    for line in here.session.audit_lines(filter).await? {
+    for line in here.audit_lines(filter).await? {
         show(&line.map_err(ibyok_core::Error::from)?, cx)?;
     }
     let Some(mut follow) = follow else {

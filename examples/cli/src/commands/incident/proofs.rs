@@ -28,7 +28,7 @@ pub(super) async fn run(args: &Report, since: Option<Timestamp>, cx: &mut Cx<'_>
         made.map_err(|error| Error::writing(directory, &error))?;
         let lines = lines(&report);
         for (log, seq) in lines.iter().take(PROOFS_MAX) {
-            let proof = here.session.prove_line(Some(log), *seq).await?;
+            let proof = here.prove_line(Some(log), *seq).await?;
             write_secret(&directory.join(format!("{log}-{seq}.proof")), proof.text().as_bytes())?;
         }
         let text = serde_json::to_string_pretty(&report).unwrap_or_default();
