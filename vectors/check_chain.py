@@ -124,11 +124,21 @@ def check_note(note, key, leaves):
         raise Bad(f"the first {size} lines are not those of their checkpoint")
 
 
+def check_unsigned(lines, covered):
+    """A session is signed before it goes on, and at its end: lines that were added to a log at rest have no checkpoint."""
+    if covered and json.loads(lines[covered - 1])["action"] != "log.close":
+        return
+    for line in lines[covered:]:
+        if json.loads(line)["action"] not in ("log.open", "log.gap"):
+            raise Bad("lines that should be signed have no checkpoint")
+
+
 def check(log, key, lines, notes):
     check_lines(log, lines)
     leaves = [sha256(b"\x00", line.encode()) for line in lines]
     for note in notes:
         check_note(note, key, leaves)
+    check_unsigned(lines, max((int(note.split("\n")[1]) for note in notes), default=0))
 
 
 def check_vectors(path):

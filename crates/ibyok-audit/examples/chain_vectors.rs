@@ -123,7 +123,22 @@ fn faults(lines: &[String], notes: &[String]) -> Vec<Case> {
     };
     vec![
         change("whole", &|_| {}),
-        ("no checkpoint yet", lines.to_vec(), Vec::new()),
+        (
+            "no checkpoint, and more than a session begins with",
+            lines.to_vec(),
+            Vec::new(),
+        ),
+        ("no checkpoint yet", lines[..1].to_vec(), Vec::new()),
+        (
+            "a session that has no checkpoint yet",
+            lines[..6].to_vec(),
+            notes_up_to(notes, 5),
+        ),
+        (
+            "lines after the end of a session, without a checkpoint",
+            lines.to_vec(),
+            notes_up_to(notes, 5),
+        ),
         change("line 3 changed", &|lines| {
             lines[2] = lines[2].replace("allowed", "denied")
         }),
@@ -157,6 +172,11 @@ fn faults(lines: &[String], notes: &[String]) -> Vec<Case> {
             notes
         }),
     ]
+}
+
+fn notes_up_to(notes: &[String], size: u64) -> Vec<String> {
+    let size_of = |note: &&String| note.lines().nth(1).and_then(|size| size.parse().ok()) <= Some(size);
+    notes.iter().filter(size_of).cloned().collect()
 }
 
 fn judged(log: &str, key: &str, name: &str, lines: &[String], notes: &[String]) -> Result<Value> {

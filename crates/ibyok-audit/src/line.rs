@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use crate::action::Action;
 use crate::chain::Head;
 use crate::event::Event;
 use crate::receipt::EventTicket;
@@ -12,6 +13,16 @@ use crate::statement::{FloorsStatement, Statement};
 
 /// Longer lines are not ours: 17 texts of 256 characters, each escaped as two units of 6 bytes, fit in.
 pub(crate) const LINE_LIMIT: usize = 64 * 1024;
+
+/// Whether a session of a log begins with this action: only such lines are on a log before a checkpoint covers them.
+pub(crate) fn begins_session(action: &str) -> bool {
+    [Action::LogOpen.as_str(), Action::LogGap.as_str()].contains(&action)
+}
+
+/// Whether a session of a log ends with this action.
+pub(crate) fn ends_session(action: &str) -> bool {
+    action == Action::LogClose.as_str()
+}
 
 /// The part of a line that does not depend on its place in the chain, made on the caller's task.
 #[derive(Debug)]
@@ -168,7 +179,7 @@ fn escaped(out: &mut String, c: char) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::{Action, Outcome, PrincipalKind};
+    use crate::action::{Outcome, PrincipalKind};
     use crate::event::Principal;
     use jiff::Timestamp;
     use proptest::prelude::*;

@@ -78,7 +78,7 @@ pub fn prove(
     keys: &[VerifyingKey],
     known: &[(String, String)],
 ) -> Result<Proof, Error> {
-    let (log, directory) = find(place, log, seq)?;
+    let (log, directory) = find(place, log, seq, keys)?;
     let beside = files::text(&directory.join("log.pub"))?.and_then(|text| text.trim_end().parse().ok());
     let key: VerifyingKey = match keys.iter().find(|key| key.log() == Some(log.as_str())) {
         Some(key) => key.clone(),
@@ -96,10 +96,19 @@ pub fn prove(
 }
 
 /// The log that is meant, and where it is.
-fn find(place: &Path, log: Option<&str>, seq: u64) -> Result<(String, PathBuf), Error> {
+fn find(place: &Path, log: Option<&str>, seq: u64, keys: &[VerifyingKey]) -> Result<(String, PathBuf), Error> {
+    let vouched = crate::read::trust::vouched(place, keys)?;
+    // A log for which none of the keys vouches is proved only if it is named.
+    let foreign = |id: &str| !keys.is_empty() && !vouched.iter().any(|one| one.key.log() == Some(id)) && log.is_none();
     let mut found = Vec::new();
-    for (_, directory) in files::slots(place)? {
+    for (slot, directory) in files::slots(place)? {
         let Some(id) = files::log_id(&directory)? else { continue };
+        let is_copy = vouched
+            .iter()
+            .any(|one| one.key.log() == Some(id.as_str()) && one.slot != slot);
+        if foreign(&id) || is_copy {
+            continue;
+        }
         if log.is_some_and(|log| log != id) || (log.is_none() && !has(&directory, seq)?) {
             continue;
         }

@@ -162,6 +162,7 @@ impl LogBuilder {
             clock: self.clock,
             statement: self.statement,
             head: place.head.clone(),
+            segment: if place.offset > 0 { place.segment } else { 0 },
             public_key,
             poisoned: None,
             refused: 0,
@@ -213,6 +214,11 @@ fn check_key(key: &SigningKey, place: &Place) -> Result<VerifyingKey, Error> {
     match &place.public_key {
         Some(known) if *known == public => Ok(public),
         Some(_) => Err(Error::WrongKey { log: place.log.clone() }),
+        // The key is beside a log before its first line is.
+        None if place.next_seq() > 1 => Err(Error::Damaged {
+            path: place.directory.clone(),
+            why: "its lines have no `log.pub` beside them".to_owned(),
+        }),
         None => write_public_key(&place.directory, &public).map(|()| public),
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Snapshot {
     pub(super) directory: PathBuf,
     pub(super) segment: u32,
     pub(super) offset: u64,
+    /// Whether the segment begins there.
+    pub(super) begins: bool,
     pub(super) _keeping: Keeping,
 }
 
@@ -88,5 +90,8 @@ fn write(snapshots: &[Snapshot], signed: &[Checkpoint], kept: &mut Option<usize>
     };
     append_notes(&last.directory, signed, &mut count)?;
     *kept = Some(count);
+    for (snapshot, checkpoint) in snapshots.iter().zip(signed).filter(|(snapshot, _)| snapshot.begins) {
+        State::new(&snapshot.head, snapshot.segment, 0, checkpoint).write_start(&snapshot.directory)?;
+    }
     State::new(&last.head, last.segment, last.offset, checkpoint).write(&last.directory)
 }

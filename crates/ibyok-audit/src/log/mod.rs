@@ -229,6 +229,11 @@ impl Shared {
         *lock(&self.checkpoint_failure) = failure;
     }
 
+    fn checkpoint_kept(&self) -> Result<(), Error> {
+        let failure = lock(&self.checkpoint_failure).clone();
+        failure.map_or(Ok(()), |reason| Err(Error::unavailable(reason)))
+    }
+
     fn tell(&self, checkpoint: &Checkpoint) {
         *lock(&self.checkpoint) = Some(checkpoint.clone());
         for listener in &lock(&self.listeners).0 {

@@ -41,6 +41,8 @@ pub(super) struct Writer {
     pub(super) clock: super::builder::OwnClock,
     pub(super) statement: super::builder::OwnStatement,
     pub(super) head: Head,
+    /// The segment that is written to, as far as its beginning is signed or was never to be.
+    pub(super) segment: u32,
     pub(super) public_key: VerifyingKey,
     pub(super) poisoned: Option<String>,
     pub(super) refused: u64,
@@ -64,12 +66,11 @@ impl Writer {
         let mut lines = vec![Prepared::new(&self.session(Action::LogOpen).reason(detail))];
         lines.extend(place.gaps().iter().map(|gap| self.gap(gap)));
         self.write(&lines)?;
-        let kept = self.checkpoint();
-        if !place.gaps().is_empty() {
-            // Until this stands beside the log, a crash would begin again from the old state.
-            kept.wait();
-        }
-        Ok(())
+        // Until this stands beside the log, nothing tells these lines from some that were added to a log that nobody writes, and a
+        // crash would begin again from the old state.
+        self.checkpoint().wait();
+        self.healthy()?;
+        self.shared.checkpoint_kept()
     }
 
     /// Works until the log is closed.
@@ -181,6 +182,7 @@ impl Writer {
             self.poison(&error);
             return Err(error);
         }
+        self.begin_segment();
         self.head = head;
         self.shared.last_seq.store(self.head.size(), Ordering::Release);
         if !self.best_effort.is_empty() {
@@ -194,6 +196,28 @@ impl Writer {
             failure = sink.write(batch).and_then(|()| sink.sync()).err().or(failure);
         }
         failure.map_or(Ok(()), Err)
+    }
+
+    /// Has the beginning of a new segment signed: a reader can then begin there, and know that it reads the log's own lines.
+    fn begin_segment(&mut self) {
+        let Some(place) = self.home.place().filter(|place| place.segment != self.segment) else {
+            return;
+        };
+        self.segment = place.segment;
+        if self.head.size() == 0 {
+            return;
+        }
+        let (keeping, _) = Kept::new();
+        let snapshot = Snapshot {
+            head: self.head.clone(),
+            directory: place.directory,
+            segment: place.segment,
+            offset: 0,
+            begins: true,
+            _keeping: keeping,
+        };
+        // Without it a reader begins with an earlier segment.
+        drop(self.keeper.snapshots.try_send(snapshot));
     }
 
     fn poison(&mut self, error: &Error) {
@@ -219,6 +243,7 @@ impl Writer {
         // The directory may be a new one.
         write_public_key(&place.directory, &self.public_key)?;
         self.head = place.head.clone();
+        self.segment = if place.offset > 0 { place.segment } else { 0 };
         for gap in place.gaps {
             if !self.untold.contains(&gap) {
                 self.untold.push(gap);
@@ -267,6 +292,7 @@ impl Writer {
             directory: place.directory,
             segment: place.segment,
             offset: place.offset,
+            begins: false,
             _keeping: keeping,
         };
         match self.keeper.snapshots.try_send(snapshot) {

@@ -1,24 +1,33 @@
 //! Reading what is on a log, also while it is written.
 
+mod believe;
 mod entry;
 mod filter;
 mod stream;
+pub(crate) mod trust;
 
 use std::collections::VecDeque;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use self::stream::{Start, Stream, segment_path, segments, slots};
+use self::trust::vouched;
 use crate::error::Error;
+use crate::key::VerifyingKey;
 
 pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line};
 pub use filter::Filter;
+pub use trust::logs_in;
 
 /// Reads all logs of a place, oldest line first.
 #[derive(Debug, Clone)]
 pub struct Reader {
     root: PathBuf,
+    keys: Option<Vec<VerifyingKey>>,
 }
+
+/// A slot that is read, and the key that vouches for its lines, if that is asked for.
+type Slot = (u32, PathBuf, Option<VerifyingKey>);
 
 impl Reader {
     /// The logs in this directory.
@@ -28,7 +37,20 @@ impl Reader {
     pub fn open(place: impl AsRef<Path>) -> Result<Self, Error> {
         let root = place.as_ref().to_owned();
         slots(&root)?;
-        Ok(Self { root })
+        Ok(Self { root, keys: None })
+    }
+
+    /// The logs in this directory that one of the keys vouches for, and of each only the lines that its key signed, or will sign
+    /// within the second: nothing that somebody without the key put there.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn vouched(place: impl AsRef<Path>, keys: Vec<VerifyingKey>) -> Result<Self, Error> {
+        let reader = Self::open(place)?;
+        Ok(Self {
+            keys: Some(keys),
+            ..reader
+        })
     }
 
     /// The lines that the filter lets through. Lines of one log stay in its order; several logs are merged by time.
@@ -40,8 +62,8 @@ impl Reader {
             return self.last(filter, limit);
         }
         let mut sources = Vec::new();
-        for (slot, directory) in self.wanted_slots(filter)? {
-            let stream = Stream::begin_at(slot, directory, filter)?;
+        for (slot, directory, key) in self.wanted_slots(filter)? {
+            let stream = Stream::begin_at(slot, directory, filter)?.believing(key.as_ref());
             sources.push(Source { stream, next: None });
         }
         Ok(Lines {
@@ -57,24 +79,38 @@ impl Reader {
     /// When the files cannot be opened.
     pub fn follow(&self, filter: &Filter) -> Result<Follow, Error> {
         let mut streams = Vec::new();
-        for (slot, directory) in slots(&self.root)? {
-            let mut stream = Stream::begin_at_last_segment(slot, directory)?;
+        for (slot, directory, key) in self.slots()? {
+            let mut stream = Stream::begin_at_last_segment(slot, directory)?.believing(key.as_ref());
             while stream.next().is_some() {}
             streams.push(stream);
         }
         Ok(Follow {
-            root: self.root.clone(),
+            reader: self.clone(),
             filter: filter.clone(),
             streams,
         })
     }
 
+    /// The slots that are read.
+    fn slots(&self) -> Result<Vec<Slot>, Error> {
+        match &self.keys {
+            None => Ok(slots(&self.root)?
+                .into_iter()
+                .map(|(slot, path)| (slot, path, None))
+                .collect()),
+            Some(keys) => {
+                let slots = vouched(&self.root, keys)?.into_iter();
+                Ok(slots.map(|one| (one.slot, one.directory, Some(one.key))).collect())
+            }
+        }
+    }
+
     /// The slots whose log is wanted.
-    fn wanted_slots(&self, filter: &Filter) -> Result<Vec<(u32, PathBuf)>, Error> {
-        let mut slots = slots(&self.root)?;
+    fn wanted_slots(&self, filter: &Filter) -> Result<Vec<Slot>, Error> {
+        let mut slots = self.slots()?;
         if let Some(log) = &filter.log {
             // A slot that does not say whose it is may be anybody's.
-            slots.retain(|(_, directory)| {
+            slots.retain(|(_, directory, _)| {
                 std::fs::read_to_string(directory.join("id")).map_or(true, |id| id.trim_end() == log)
             });
         }
@@ -84,12 +120,13 @@ impl Reader {
     /// The last lines, looked for from the newest segment backwards.
     fn last(&self, filter: &Filter, limit: usize) -> Result<Lines, Error> {
         let mut found = Vec::new();
-        for (slot, directory) in self.wanted_slots(filter)? {
+        for (slot, directory, key) in self.wanted_slots(filter)? {
             let mut of_slot: Vec<VecDeque<Result<Line, Error>>> = Vec::new();
             let mut count = 0;
             for segment in segments(&directory)?.into_iter().rev() {
                 let mut kept = VecDeque::new();
-                for line in Stream::only(slot, directory.clone(), segment).filter(|line| filter.lets(line)) {
+                let stream = Stream::only(slot, directory.clone(), segment).believing(key.as_ref());
+                for line in stream.filter(|line| filter.lets(line)) {
                     if kept.len() == limit {
                         kept.pop_front();
                     }
@@ -157,20 +194,26 @@ impl Iterator for Lines {
 /// Follows logs as they grow, as `tail -f` does. Ask it again and again, say every 200 ms.
 #[derive(Debug)]
 pub struct Follow {
-    root: PathBuf,
+    reader: Reader,
     filter: Filter,
     streams: Vec<Stream>,
 }
 
 impl Follow {
+    /// Follows the logs that further keys vouch for as well, such as that of a process that was started since.
+    pub fn vouch(&mut self, keys: impl IntoIterator<Item = VerifyingKey>) {
+        self.reader.keys.get_or_insert_default().extend(keys);
+    }
+
     /// What came since the last time, by time. Never waits. New slots and segments are found.
     ///
     /// # Errors
     /// When the files cannot be read, or a line among them is not one of ours; the next call goes on behind it.
     pub fn poll(&mut self) -> Result<Vec<Line>, Error> {
-        for (slot, directory) in slots(&self.root)? {
+        for (slot, directory, key) in self.reader.slots()? {
             if self.streams.iter().all(|stream| stream.slot() != slot) {
-                self.streams.push(Stream::begin(slot, directory)?);
+                self.streams
+                    .push(Stream::begin(slot, directory)?.believing(key.as_ref()));
             }
         }
         let mut lines = Vec::new();

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::believe::{Belief, Believer};
 use super::entry::Line;
 use super::filter::Filter;
 use crate::error::{Error, shown};
+use crate::key::VerifyingKey;
 use crate::line::LINE_LIMIT;
 
 /// The slots of a place, by number.
@@ -104,6 +106,8 @@ pub(super) struct Stream {
     /// Lines with a lower number are passed over unread.
     first: u64,
     failed: bool,
+    /// Says which lines are the log's own; without it all are taken for them.
+    believer: Option<Believer>,
 }
 
 impl Stream {
@@ -138,6 +142,29 @@ impl Stream {
         Self::at(slot, directory, segment, true)
     }
 
+    /// Passes over what this key does not vouch for.
+    pub(super) fn believing(mut self, key: Option<&VerifyingKey>) -> Self {
+        self.believer = key.map(|key| Believer::new(&self.directory, key));
+        self
+    }
+
+    fn judge(&mut self, line: &[u8]) -> Result<Belief, Error> {
+        let segment = self.segment;
+        let Some(believer) = &mut self.believer else {
+            return Ok(Belief::Take);
+        };
+        let belief = believer.judge(segment, line)?;
+        if belief == Belief::Wait {
+            self.offset -= line.len() as u64 + 1;
+            self.line -= 1;
+            if let Some(file) = &mut self.file {
+                file.seek(SeekFrom::Start(self.offset))
+                    .map_err(Error::io("read", &segment_path(&self.directory, segment)))?;
+            }
+        }
+        Ok(belief)
+    }
+
     pub(super) fn slot(&self) -> u32 {
         self.slot
     }
@@ -153,6 +180,7 @@ impl Stream {
             line: 0,
             first: 0,
             failed: false,
+            believer: None,
         }
     }
 
@@ -239,8 +267,13 @@ impl Iterator for Stream {
         }
         loop {
             let error = match self.whole_line() {
-                Ok(Some(bytes)) if seq(&bytes).is_some_and(|seq| seq < self.first) => continue,
-                Ok(Some(bytes)) => return Some(self.parse(bytes)),
+                Ok(Some(bytes)) => match self.judge(&bytes) {
+                    Ok(Belief::Skip) => continue,
+                    Ok(Belief::Wait) => return None,
+                    Ok(Belief::Take) if seq(&bytes).is_some_and(|seq| seq < self.first) => continue,
+                    Ok(Belief::Take) => return Some(self.parse(bytes)),
+                    Err(error) => error,
+                },
                 Ok(None) => match self.next_segment() {
                     Ok(true) => continue,
                     Ok(false) => return None,

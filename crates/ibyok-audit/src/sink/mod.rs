@@ -12,7 +12,7 @@ use crate::chain::Head;
 use crate::error::Error;
 use crate::key::VerifyingKey;
 
-pub use file::{FileSink, FileSinkBuilder, is_written, logs_in};
+pub use file::{FileSink, FileSinkBuilder, is_written};
 pub use stdout::StdoutSink;
 
 /// Somewhere that lines go: a file, a database, a collector.
@@ -154,6 +154,7 @@ pub struct Place {
     pub(crate) public_key: Option<VerifyingKey>,
     pub(crate) last_time: Option<Timestamp>,
     pub(crate) gaps: Vec<Gap>,
+    pub(crate) signed: u64,
 }
 
 impl Place {
@@ -209,6 +210,12 @@ impl Place {
     #[must_use]
     pub fn last_time(&self) -> Option<Timestamp> {
         self.last_time
+    }
+
+    /// How many of the lines that were there at open the log's key had signed.
+    #[must_use]
+    pub fn signed(&self) -> u64 {
+        self.signed
     }
 
     /// What opening found missing or torn, and the log will say in its first lines.

@@ -40,6 +40,11 @@ pub(crate) fn log_id(directory: &Path) -> Result<Option<String>, Error> {
     Ok(text.map(|text| text.trim_end().to_owned()))
 }
 
+/// Whether a slot is a symbolic link: the log of another place, or none.
+pub(crate) fn is_link(directory: &Path) -> bool {
+    std::fs::symlink_metadata(directory).is_ok_and(|meta| meta.file_type().is_symlink())
+}
+
 /// A small file as text, if it is there.
 pub(crate) fn text(path: &Path) -> Result<Option<String>, Error> {
     match std::fs::read(path) {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -19,14 +20,48 @@ pub(super) type Hash = [u8; 32];
 pub(super) fn verify(
     slot: u32,
     directory: &Path,
-    id: String,
+    id: &str,
+    trusted: Option<&VerifyingKey>,
+    known: &[&str],
+) -> Result<LogReport, Error> {
+    let report = verify_once(slot, directory, id, trusted, known)?;
+    let unsigned = report.first_bad.as_ref().is_some_and(|bad| bad.what == What::Unsigned);
+    if unsigned {
+        // A session may have begun between the look at the checkpoints and the look at the lines: then its first checkpoint is there.
+        return verify_once(slot, directory, id, trusted, known);
+    }
+    Ok(report)
+}
+
+/// A log for which no key vouches. Nothing that it says is looked at.
+pub(super) fn foreign(slot: u32, directory: &Path, id: String) -> Result<LogReport, Error> {
+    let mut walk = Walk::new(id);
+    let mut lines = Lines::open(directory)?;
+    while lines.next()?.is_some() {
+        walk.events += 1;
+    }
+    walk.claim("log.pub", 1, 0, What::Foreign);
+    Ok(walk.report(Some(slot), false))
+}
+
+/// Takes back that a slot holds the log that it says it is.
+pub(super) fn disown(report: &mut LogReport) {
+    let mut walk = Walk::new(report.id.clone());
+    walk.claim("id", 1, 0, What::Foreign);
+    (report.first_bad, report.trusted_key) = (walk.first_bad, false);
+}
+
+fn verify_once(
+    slot: u32,
+    directory: &Path,
+    id: &str,
     trusted: Option<&VerifyingKey>,
     known: &[&str],
 ) -> Result<LogReport, Error> {
     let beside = files::text(&directory.join("log.pub"))?;
     let beside: Option<VerifyingKey> = beside.and_then(|text| text.trim_end().parse().ok());
     let key = trusted.or(beside.as_ref());
-    let mut walk = Walk::new(id);
+    let mut walk = Walk::new(id.to_owned());
     if let Some(key) = key {
         let text = files::text(&directory.join("checkpoints"))?.unwrap_or_default();
         walk.expect(note::all(&text, key), "checkpoints");
@@ -42,6 +77,7 @@ pub(super) fn verify(
     if key.is_none() && walk.events > 0 {
         walk.claim("log.pub", 1, 0, What::BadSignature);
     }
+    walk.claim_unsigned();
     Ok(walk.report(Some(slot), trusted.is_some()))
 }
 
@@ -53,7 +89,7 @@ pub(super) fn missing(id: &str, key: Option<&VerifyingKey>, known: &[&str]) -> L
             .iter()
             .for_each(|text| walk.expect(note::all(text, key), "known checkpoint"));
     }
-    walk.claim("", 0, 1, What::Truncated);
+    walk.claim("", 0, 1, What::Missing);
     walk.report(None, key.is_some())
 }
 
@@ -64,6 +100,32 @@ pub(super) struct Link {
     pub(super) seq: u64,
     pub(super) log: String,
     pub(super) prev: String,
+    #[serde(default)]
+    action: String,
+    #[serde(default)]
+    time: String,
+}
+
+impl Link {
+    /// Whether a session of the log begins with it: only these lines are on a log before their checkpoint is.
+    fn begins(&self) -> bool {
+        ["log.open", "log.gap"].contains(&self.action.as_str())
+    }
+}
+
+/// The longest stretch of time between the first line without a checkpoint and the last. A checkpoint is made each second, and a line
+/// may wait for its place for five.
+const UNSIGNED_MAX: SignedDuration = SignedDuration::from_secs(30);
+
+/// The lines that no checkpoint covers yet.
+#[derive(Default)]
+struct Unsigned {
+    /// Whether the last line that is signed ended a session, or there is none: then only the next session may be unsigned, and it is
+    /// signed before it goes on.
+    sealed: bool,
+    /// The first that should be signed.
+    first: Option<(At, u64)>,
+    since: Option<Timestamp>,
 }
 
 /// Where a line stands.
@@ -87,6 +149,7 @@ pub(super) struct Walk {
     covered: u64,
     held: u64,
     torn: bool,
+    unsigned: Unsigned,
     pub(super) first_bad: Option<Bad>,
     pub(super) watch: Option<Watch>,
 }
@@ -106,6 +169,10 @@ impl Walk {
             covered: 0,
             held: 0,
             torn: false,
+            unsigned: Unsigned {
+                sealed: true,
+                ..Unsigned::default()
+            },
             first_bad: None,
             watch: None,
         }
@@ -152,9 +219,10 @@ impl Walk {
     fn take(&mut self, item: &Item, lines: &mut Lines) -> Result<(), Error> {
         let link = link(item).filter(|link| link.v == 1 && link.log == self.id);
         let fits = |link: &Link| link.seq == self.size + 1 && link.prev == hex(&self.last);
-        if !link.as_ref().is_some_and(fits) {
-            return self.judge(item, link, lines);
-        }
+        let link = match link {
+            Some(link) if fits(&link) => link,
+            link => return self.judge(item, link, lines),
+        };
         self.before_last = self.last;
         self.last = Sha256::digest(&item.text).into();
         self.at = At {
@@ -163,7 +231,35 @@ impl Walk {
         };
         self.size += 1;
         self.tree.add(&item.text);
-        self.compare(lines)
+        self.compare(lines)?;
+        self.is_it_signed(&link);
+        Ok(())
+    }
+
+    /// Remembers the first line that no checkpoint covers and that one would cover if its writer had written it.
+    fn is_it_signed(&mut self, link: &Link) {
+        if self.covered == self.size {
+            self.unsigned = Unsigned {
+                sealed: link.action == "log.close",
+                ..Unsigned::default()
+            };
+            return;
+        }
+        if self.unsigned.first.is_some() {
+            return;
+        }
+        let time = link.time.parse::<Timestamp>().ok();
+        let since = *self.unsigned.since.get_or_insert(time.unwrap_or_default());
+        let late = time.is_none_or(|time| time.duration_since(since).abs() > UNSIGNED_MAX);
+        if late || (self.unsigned.sealed && !link.begins()) {
+            self.unsigned.first = Some((self.at, self.size));
+        }
+    }
+
+    fn claim_unsigned(&mut self) {
+        if let Some((at, seq)) = self.unsigned.first.filter(|_| self.first_bad.is_none()) {
+            self.claim(&file_name(at.segment), at.line, seq, What::Unsigned);
+        }
     }
 
     /// Holds the tree against the checkpoints of this size.

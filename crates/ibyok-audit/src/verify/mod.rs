@@ -8,7 +8,7 @@ mod proof;
 mod report;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::error::Error;
@@ -16,35 +16,108 @@ use crate::key::VerifyingKey;
 
 pub(crate) use proof::root_of;
 pub use proof::{Proven, verify_proof};
-pub use report::{Bad, LogReport, Report, What};
+pub use report::{Bad, Finding, LogReport, Report, What};
 
-/// Verifies every log of a place.
+/// What the caller of [`verify_against`] knows of the logs of a place.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Known {
+    /// The keys that the caller trusts. A log for which none of them vouches is [`What::Foreign`].
+    pub keys: Vec<VerifyingKey>,
+    /// Checkpoints from elsewhere, as (log id, signed note): with them a tail that was cut off together with its checkpoints shows.
+    pub checkpoints: Vec<(String, String)>,
+    /// The logs that must be there. One that is not is [`What::Missing`].
+    pub logs: BTreeSet<String>,
+}
+
+impl Known {
+    /// What the holder of these keys knows: no other log belongs in the place, and each of theirs does.
+    #[must_use]
+    pub fn by_keys(keys: &[VerifyingKey]) -> Self {
+        let logs = keys.iter().filter_map(VerifyingKey::log).map(str::to_owned).collect();
+        Self {
+            keys: keys.to_vec(),
+            checkpoints: Vec::new(),
+            logs,
+        }
+    }
+}
+
+/// Verifies every log of a place with the key beside it, or with one of `keys` where that is of the log.
 ///
-/// `keys` are those that the caller trusts; a log without one among them is checked with the key beside it, which whoever
-/// can write to the directory could have replaced together with the log. `known` are checkpoints from elsewhere, as
-/// (log id, signed note): with them a tail that was cut off together with its checkpoints, or a whole log, is missed.
+/// Whoever can write to the directory could have replaced a key beside a log together with the log: whoever knows the keys calls
+/// [`verify_against`] instead. `known` are checkpoints from elsewhere, as (log id, signed note).
 ///
 /// Reads every line once, in bounded memory. A log may be written to meanwhile.
 ///
 /// # Errors
 /// When the place cannot be read. What is wrong with a log is no error but in the [`Report`].
 pub fn verify(place: &Path, keys: &[VerifyingKey], known: &[(String, String)]) -> Result<Report, Error> {
-    let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (log, note) in known {
-        wanted.entry(log.as_str()).or_default().push(note.as_str());
-    }
+    let known = Known {
+        keys: keys.to_vec(),
+        checkpoints: known.to_vec(),
+        logs: known.iter().map(|(log, _)| log.clone()).collect(),
+    };
+    every_log(place, &known, false)
+}
+
+/// Verifies every log of a place against what the caller knows: a log that none of the keys vouches for is a finding, and so is a
+/// log that must be there and is not.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_against(place: &Path, known: &Known) -> Result<Report, Error> {
+    every_log(place, known, true)
+}
+
+fn every_log(place: &Path, known: &Known, strict: bool) -> Result<Report, Error> {
+    let notes_of = |log: &str| -> Vec<&str> {
+        let notes = known.checkpoints.iter().filter(|(of, _)| of == log);
+        notes.map(|(_, note)| note.as_str()).collect()
+    };
+    let key_of = |log: &str| known.keys.iter().find(|key| key.log() == Some(log));
     let mut logs = Vec::new();
     for (slot, directory) in files::slots(place)? {
+        if strict && files::is_link(&directory) {
+            logs.push(log::foreign(slot, &directory, String::new())?);
+            continue;
+        }
         let Some(id) = files::log_id(&directory)? else {
             continue;
         };
-        let known = wanted.remove(id.as_str()).unwrap_or_default();
-        let trusted = keys.iter().find(|key| key.log() == Some(id.as_str()));
-        logs.push(log::verify(slot, &directory, id, trusted, &known)?);
+        let report = match key_of(&id) {
+            None if strict => log::foreign(slot, &directory, id)?,
+            trusted => log::verify(slot, &directory, &id, trusted, &notes_of(&id))?,
+        };
+        logs.push(report);
     }
-    for (log, notes) in wanted {
-        let key = keys.iter().find(|key| key.log() == Some(log));
-        logs.push(log::missing(log, key, &notes));
+    if strict {
+        copies(&mut logs);
     }
+    let there = |log: &str| logs.iter().any(|report| report.id == *log && !report.is_foreign());
+    let missing: Vec<&String> = known.logs.iter().filter(|log| !there(log)).collect();
+    let missing = missing
+        .into_iter()
+        .map(|log| log::missing(log, key_of(log), &notes_of(log)));
+    let missing: Vec<LogReport> = missing.collect();
+    logs.extend(missing);
     Ok(Report::new(logs))
+}
+
+/// Of several slots that say that they are the same log, the one that holds what was signed is the log: the others are copies.
+fn copies(logs: &mut [LogReport]) {
+    let mut best: BTreeMap<String, (bool, u64, std::cmp::Reverse<Option<u32>>)> = BTreeMap::new();
+    let worth = |log: &LogReport| {
+        let signed = log.events.saturating_sub(log.chained_only);
+        (log.first_bad.is_none(), signed, std::cmp::Reverse(log.slot))
+    };
+    for log in logs.iter().filter(|log| !log.is_foreign()) {
+        let best = best.entry(log.id.clone()).or_insert_with(|| worth(log));
+        *best = (*best).max(worth(log));
+    }
+    for log in logs {
+        if !log.is_foreign() && best.get(&log.id) != Some(&worth(log)) {
+            log::disown(log);
+        }
+    }
 }

@@ -9,12 +9,59 @@ use serde::Serialize;
 pub struct Report {
     /// Whether nothing is wrong.
     pub ok: bool,
-    /// How many lines there are.
+    /// How many lines there are, those of foreign logs apart.
     pub events: u64,
     /// The first that is wrong, in the first log that has one.
     pub first_bad: Option<Bad>,
     /// Each log.
     pub logs: Vec<LogReport>,
+    /// Everything that is wrong, one entry for each log and each further fault.
+    pub findings: Vec<Finding>,
+    /// What is not wrong, and what a reader of the report should know, in words.
+    pub notes: Vec<String>,
+}
+
+/// Something that is wrong with a place, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What it is, in a word.
+    pub what: What,
+    /// The log that it is about.
+    pub log: Option<String>,
+    /// The slot of that log; `None` where the log is not there.
+    pub slot: Option<u32>,
+    /// What was found, for people.
+    pub detail: String,
+}
+
+impl Finding {
+    /// A finding.
+    pub fn new(what: What, log: Option<String>, slot: Option<u32>, detail: impl Into<String>) -> Self {
+        Self {
+            what,
+            log,
+            slot,
+            detail: detail.into(),
+        }
+    }
+
+    fn of(report: &LogReport) -> Option<Self> {
+        let bad = report.first_bad.as_ref()?;
+        let slot = report.slot.map_or_else(String::new, |slot| format!("slot-{slot}/"));
+        let detail = match bad.what {
+            What::Foreign => {
+                format!("no key that is trusted vouches for the log in {slot}: none of its lines is believed")
+            }
+            What::Missing => "the log is known, and this directory does not hold it: it was removed".to_owned(),
+            What::Unsigned => format!(
+                "lines from number {} on ({slot}{} line {}) have no signature, although the writer would have signed them",
+                bad.seq, bad.segment, bad.line
+            ),
+            _ => format!("{slot}{} line {} (number {})", bad.segment, bad.line, bad.seq),
+        };
+        Some(Self::new(bad.what, Some(report.id.clone()), report.slot, detail))
+    }
 }
 
 /// What was found in a log.
@@ -37,6 +84,14 @@ pub struct LogReport {
     pub torn: bool,
     /// Whether the key was one that the caller trusts, and not the one beside the log.
     pub trusted_key: bool,
+}
+
+impl LogReport {
+    /// Whether no key vouches for it.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.first_bad.as_ref().is_some_and(|bad| bad.what == What::Foreign)
+    }
 }
 
 /// A line that is wrong.
@@ -76,17 +131,55 @@ pub enum What {
     Replaced,
     /// A checkpoint's signature does not hold, or there is no key to check it with.
     BadSignature,
+    /// No key that the caller trusts vouches for the log: it is another's, a copy, or was made up.
+    Foreign,
+    /// The log is known, and is not there.
+    Missing,
+    /// The line and those after it have no signature, although their writer would have signed them: they were added.
+    Unsigned,
+    /// The store has not come as far as the log says: an older copy of it was put back, or it lost writes.
+    StoreBehind,
+}
+
+impl What {
+    /// The word as it stands in a report.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Removed => "removed",
+            Self::Inserted => "inserted",
+            Self::Moved => "moved",
+            Self::Truncated => "truncated",
+            Self::Replaced => "replaced",
+            Self::BadSignature => "bad_signature",
+            Self::Foreign => "foreign",
+            Self::Missing => "missing",
+            Self::Unsigned => "unsigned",
+            Self::StoreBehind => "store_behind",
+        }
+    }
 }
 
 impl Report {
     pub(super) fn new(logs: Vec<LogReport>) -> Self {
         let first_bad = logs.iter().find_map(|log| log.first_bad.clone());
-        let events = logs.iter().map(|log| log.events).sum();
+        let ours = logs.iter().filter(|log| !log.is_foreign());
+        let events = ours.map(|log| log.events).sum();
+        let findings = logs.iter().filter_map(Finding::of).collect();
         Self {
             ok: first_bad.is_none(),
             events,
             first_bad,
             logs,
+            findings,
+            notes: Vec::new(),
         }
+    }
+
+    /// Adds something that is wrong and that the lines alone do not show.
+    pub fn add(&mut self, finding: Finding) {
+        self.ok = false;
+        self.findings.push(finding);
     }
 }

@@ -6,7 +6,8 @@
 )]
 
 mod conformance; // the file sink passes the suite, broken sinks do not
-mod faults; // disks that fail, files that vanish, processes that are killed
+mod faults;
+mod foreign; // disks that fail, files that vanish, processes that are killed
 mod group_commit; // many tasks, one chain
 mod measure; // how well a review finds what was done
 mod proofs; // what an outsider can check

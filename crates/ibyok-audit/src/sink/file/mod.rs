@@ -13,6 +13,7 @@
 
 mod recover;
 mod segment;
+mod signed;
 mod slot;
 pub(crate) mod state;
 
@@ -23,7 +24,7 @@ use jiff::Timestamp;
 use self::recover::{Recovered, recover};
 use self::segment::{Segment, numbers};
 use self::slot::Slot;
-pub use self::slot::{is_written, logs_in};
+pub use self::slot::is_written;
 use super::{Batch, Durability, Gap, GapKind, Place, Sink, SinkDescription};
 use crate::chain::Head;
 use crate::error::Error;
@@ -44,6 +45,7 @@ pub struct FileSink {
     public_key: Option<VerifyingKey>,
     last_time: Option<Timestamp>,
     gaps: Vec<Gap>,
+    signed: u64,
 }
 
 /// How a [`FileSink`] is to be.
@@ -103,6 +105,7 @@ impl FileSink {
             public_key: self.public_key.clone(),
             last_time: self.last_time,
             gaps: self.gaps.clone(),
+            signed: self.signed,
         }
     }
 
@@ -112,7 +115,11 @@ impl FileSink {
         let segment = open_segment(&settings, &slot, &found)?;
         rewrite_tail(&segment, &found)?;
         let Recovered {
-            head, last_time, gaps, ..
+            head,
+            last_time,
+            gaps,
+            signed,
+            ..
         } = found;
         Ok(Self {
             settings,
@@ -122,6 +129,7 @@ impl FileSink {
             public_key,
             last_time,
             gaps,
+            signed,
         })
     }
 

@@ -4,6 +4,10 @@
 //! at the end of the file, so what a crash leaves is a stretch with a NUL in it or without a newline: a *torn* last
 //! write, which was never acknowledged and is moved aside. A whole line that does not follow was put there: the log is
 //! *broken*, goes on in a new segment after the last line that does follow, and says so.
+//!
+//! A line that follows is not yet one of ours: whoever can write to the directory can chain lines to a log that nobody writes. A
+//! session's first lines are signed before it goes on, and its last line when it ends. So behind a session that ended only the first
+//! lines of the next may be without a signature; whatever else stands there was put there, too.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
@@ -15,6 +19,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::segment::{numbers, path, sync_directory};
+use super::signed::Signed;
 use super::state::{State, largest_size};
 use crate::chain::{Head, hash};
 use crate::error::Error;
@@ -36,6 +41,8 @@ pub(super) struct Recovered {
     pub(super) gaps: Vec<Gap>,
     /// Whether the lines up to `known` are the ones that were known.
     pub(super) holds_known: bool,
+    /// How many lines are signed.
+    pub(super) signed: u64,
 }
 
 /// Finds the end of the log in this slot. `known` is how far lines were acknowledged, if this process wrote them.
@@ -52,6 +59,7 @@ pub(super) fn recover(
     let (head, segment, offset) = state.unwrap_or((Head::default(), segments.first().copied().unwrap_or(1), 0));
     let mut found = Recovered {
         holds_known: known.is_none_or(|known| *known == head),
+        signed: head.size(),
         head,
         segment,
         is_new: segments.is_empty(),
@@ -60,7 +68,8 @@ pub(super) fn recover(
         last_time: None,
         gaps: Vec::new(),
     };
-    if from_state && !begins_well(directory, &mut found)? {
+    let mut signed = Signed::read(directory, key, found.head.size())?;
+    if from_state && !begins_well(directory, &mut found, &mut signed)? {
         found.gaps.push(Gap::new(
             GapKind::Missing,
             0,
@@ -74,7 +83,7 @@ pub(super) fn recover(
             (found.segment, found.offset) = (number, 0);
         }
         let is_last = number + 1 == next;
-        match follow(directory, log, known, &mut found)? {
+        match follow(directory, log, known, &mut found, &mut signed)? {
             End::Clean => {}
             End::Torn if is_last => move_aside(directory, &mut found)?,
             End::Torn | End::Broken if from_state => {
@@ -95,6 +104,7 @@ pub(super) fn recover(
     if !from_state {
         fits_checkpoints(directory, &found)?;
     }
+    found.signed = signed.until();
     Ok(found)
 }
 
@@ -103,7 +113,7 @@ fn place(found: &Recovered) -> String {
 }
 
 /// Whether the last line before the state's position is the one it speaks of.
-fn begins_well(directory: &Path, found: &mut Recovered) -> Result<bool, Error> {
+fn begins_well(directory: &Path, found: &mut Recovered, signed: &mut Signed) -> Result<bool, Error> {
     if found.head.size() == 0 {
         return Ok(true);
     }
@@ -117,9 +127,10 @@ fn begins_well(directory: &Path, found: &mut Recovered) -> Result<bool, Error> {
         return Ok(false);
     }
     let line = bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    found.last_time = serde_json::from_slice::<Link<'_>>(line)
-        .ok()
-        .and_then(|link| link.time.parse().ok());
+    if let Ok(link) = serde_json::from_slice::<Link<'_>>(line) {
+        found.last_time = link.time.parse().ok();
+        signed.ends_with(link.action);
+    }
     Ok(hash(line) == *found.head.prev())
 }
 
@@ -133,7 +144,13 @@ enum End {
 }
 
 /// Takes in lines from the position on, as long as they follow.
-fn follow(directory: &Path, log: &str, known: Option<&Head>, found: &mut Recovered) -> Result<End, Error> {
+fn follow(
+    directory: &Path,
+    log: &str,
+    known: Option<&Head>,
+    found: &mut Recovered,
+    signed: &mut Signed,
+) -> Result<End, Error> {
     let path = path(directory, found.segment);
     let mut file = match File::open(&path) {
         Ok(file) => file,
@@ -154,10 +171,16 @@ fn follow(directory: &Path, log: &str, known: Option<&Head>, found: &mut Recover
         if line.pop() != Some(b'\n') || line.contains(&0) {
             return end_of_data(&line, &mut file).map_err(Error::io("read", &path));
         }
-        let Some(time) = follows(&line, log, &found.head) else {
+        let Some(link) = follows(&line, log, &found.head) else {
             return Ok(End::Broken);
         };
-        found.head.push(&line);
+        let mut head = found.head.clone();
+        head.push(&line);
+        if !signed.takes(&head, link.action) && known.is_none_or(|known| head.size() > known.size()) {
+            return Ok(End::Broken);
+        }
+        let time = link.time.parse().ok();
+        found.head = head;
         found.offset += read as u64;
         found.last_time = time.max(found.last_time);
         found.holds_known |= known.is_some_and(|known| *known == found.head);
@@ -187,10 +210,11 @@ struct Link<'a> {
     time: &'a str,
     log: &'a str,
     prev: &'a str,
+    action: &'a str,
 }
 
-/// The line's time, if it is the next line of this log.
-fn follows(line: &[u8], log: &str, head: &Head) -> Option<Option<Timestamp>> {
+/// What the line says, if it is the next line of this log.
+fn follows<'a>(line: &'a [u8], log: &str, head: &Head) -> Option<Link<'a>> {
     let link: Link<'_> = serde_json::from_slice(line).ok()?;
     let fits = link.v == 1
         && link.seq == head.size() + 1
@@ -198,7 +222,7 @@ fn follows(line: &[u8], log: &str, head: &Head) -> Option<Option<Timestamp>> {
         && HEXLOWER
             .decode(link.prev.as_bytes())
             .is_ok_and(|prev| prev == *head.prev());
-    fits.then(|| link.time.parse().ok())
+    fits.then_some(link)
 }
 
 /// Moves what a crash left behind the last line into a file of its own.

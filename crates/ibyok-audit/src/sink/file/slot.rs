@@ -86,23 +86,6 @@ impl Slot {
     }
 }
 
-/// The ids of the logs in a place.
-///
-/// # Errors
-/// [`Error::Io`] when the place cannot be read.
-pub fn logs_in(place: &Path) -> Result<Vec<String>, Error> {
-    let mut logs = Vec::new();
-    for number in 0..SLOTS {
-        let path = place.join(format!("slot-{number}")).join("id");
-        match std::fs::read_to_string(&path) {
-            Ok(id) => logs.push(id.trim_end().to_owned()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::io("read", &path)(error)),
-        }
-    }
-    Ok(logs)
-}
-
 /// Whether some process writes this log of a place now.
 ///
 /// # Errors

@@ -50,9 +50,25 @@ impl State {
         replace(directory, "state", &text)
     }
 
+    /// Keeps how the log stood where a segment begins.
+    pub(crate) fn write_start(&self, directory: &Path) -> Result<(), Error> {
+        let text = serde_json::to_vec(self).map_err(|error| Error::unavailable(error.to_string()))?;
+        replace(directory, &start_name(self.segment), &text)
+    }
+
+    /// How the log stood where this segment begins, if that is kept and that key signed it.
+    pub(crate) fn read_start(directory: &Path, segment: u32, key: &VerifyingKey) -> Option<Head> {
+        let (head, of, offset) = Self::read_file(directory, &start_name(segment), key)?;
+        (of == segment && offset == 0).then_some(head)
+    }
+
     /// The state beside a log, if it is whole and that key signed it.
     pub(super) fn read(directory: &Path, key: &VerifyingKey) -> Option<(Head, u32, u64)> {
-        let state: Self = serde_json::from_slice(&std::fs::read(directory.join("state")).ok()?).ok()?;
+        Self::read_file(directory, "state", key)
+    }
+
+    fn read_file(directory: &Path, name: &str, key: &VerifyingKey) -> Option<(Head, u32, u64)> {
+        let state: Self = serde_json::from_slice(&std::fs::read(directory.join(name)).ok()?).ok()?;
         let checkpoint = Checkpoint::open(&state.checkpoint, key)?;
         let hash = |text: &String| HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok();
         let nodes = state.frontier.iter().map(hash).collect::<Option<Vec<[u8; 32]>>>()?;
@@ -60,6 +76,10 @@ impl State {
         let whole = state.v == 1 && tree.root() == *checkpoint.root();
         whole.then_some((Head::from_parts(hash(&state.prev)?, tree), state.segment, state.offset))
     }
+}
+
+fn start_name(segment: u32) -> String {
+    format!("audit-{segment:08}.start")
 }
 
 /// The public key beside a log; `None` when there is none yet.
@@ -116,6 +136,12 @@ fn thin_out(directory: &Path) -> Result<usize, Error> {
     let text: String = kept.iter().map(|note| format!("{note}\n")).collect();
     replace(directory, "checkpoints", text.as_bytes())?;
     Ok(kept.len())
+}
+
+/// The checkpoints beside a log, signed or not.
+pub(crate) fn notes(directory: &Path) -> Result<Vec<String>, Error> {
+    let text = notes_text(directory)?;
+    Ok(split_notes(&text).into_iter().map(str::to_owned).collect())
 }
 
 /// The largest size that a checkpoint beside the log speaks of, signed or not.

@@ -1,0 +1,270 @@
+//! Which lines of a log are its own: those that a checkpoint covers that its key signed, and a short end that has none yet.
+//!
+//! Reading need not begin with the first line: where a segment begins, the log's key has signed how the log stood there. So the lines
+//! of a *run*, of segments of which only the first has such a beginning, are judged by themselves.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use data_encoding::HEXLOWER;
+use serde::Deserialize;
+
+use super::stream::{segment_path, segments};
+use crate::chain::{Head, hash};
+use crate::checkpoint::Checkpoint;
+use crate::error::Error;
+use crate::key::VerifyingKey;
+use crate::line::{LINE_LIMIT, begins_session, ends_session};
+use crate::sink::file::State;
+use crate::sink::file::state::notes;
+use crate::tree::Hash;
+
+/// What binds a line to its place, and whether it may stand there unsigned.
+#[derive(Deserialize)]
+struct Link<'a> {
+    v: u32,
+    seq: u64,
+    log: &'a str,
+    prev: &'a str,
+    action: &'a str,
+}
+
+/// Says which lines of a slot are those of the log that a key vouches for.
+#[derive(Debug, Clone)]
+pub(super) struct Believer {
+    directory: PathBuf,
+    key: VerifyingKey,
+    here: Option<Here>,
+}
+
+/// The segment that is read, and how far.
+#[derive(Debug, Clone)]
+struct Here {
+    run: Run,
+    segment: u32,
+    /// How many lines there are up to here, and the hash of the last; `None` behind something that does not belong there.
+    at: Option<(u64, Hash)>,
+}
+
+/// What is to be done with a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Belief {
+    /// It is the log's.
+    Take,
+    /// It is not.
+    Skip,
+    /// It may turn out to be the log's when it is signed.
+    Wait,
+}
+
+impl Believer {
+    pub(super) fn new(directory: &Path, key: &VerifyingKey) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            key: key.clone(),
+            here: None,
+        }
+    }
+
+    /// How many lines of the newest run are signed.
+    pub(super) fn signed(directory: &Path, key: &VerifyingKey) -> Result<u64, Error> {
+        let newest = segments(directory)?.last().copied().unwrap_or(1);
+        Ok(Run::of(directory, key, newest)?.signed)
+    }
+
+    /// Judges the next line of a segment, given without its newline. Lines of a segment come in their order, from its first on.
+    pub(super) fn judge(&mut self, segment: u32, line: &[u8]) -> Result<Belief, Error> {
+        if self.here.as_ref().is_none_or(|here| here.segment != segment) {
+            let known = self.here.take().map(|here| here.run).filter(|run| run.holds(segment));
+            let run = match known {
+                Some(run) => run,
+                None => Run::of(&self.directory, &self.key, segment)?,
+            };
+            let at = run.begins(segment);
+            self.here = Some(Here { run, segment, at });
+        }
+        let log = self.key.log().unwrap_or_default();
+        let Some(here) = &mut self.here else {
+            return Ok(Belief::Skip);
+        };
+        let Some(action) = here.follows(log, line) else {
+            here.at = None;
+            return Ok(Belief::Skip);
+        };
+        let size = here.at.map_or(0, |(size, _)| size + 1);
+        if !here.run.lets(size, action) {
+            // The log may have been signed meanwhile.
+            here.run = Run::of(&self.directory, &self.key, segment)?;
+            if !here.run.lets(size, action) {
+                if here.run.is_last {
+                    return Ok(Belief::Wait);
+                }
+                here.at = None;
+                return Ok(Belief::Skip);
+            }
+        }
+        here.at = Some((size, hash(line)));
+        Ok(Belief::Take)
+    }
+}
+
+impl Here {
+    /// The action of a line that follows the one before it.
+    fn follows<'a>(&self, log: &str, line: &'a [u8]) -> Option<&'a str> {
+        let (size, prev) = self.at?;
+        follows(line, log, size, &prev)
+    }
+}
+
+fn follows<'a>(line: &'a [u8], log: &str, size: u64, prev: &Hash) -> Option<&'a str> {
+    let link: Link<'_> = serde_json::from_slice(line).ok()?;
+    let chained = HEXLOWER.decode(link.prev.as_bytes()).is_ok_and(|given| given == *prev);
+    (link.v == 1 && link.seq == size + 1 && link.log == log && chained).then_some(link.action)
+}
+
+/// Segments that follow each other, of which only the first has a signed beginning.
+#[derive(Debug, Clone)]
+struct Run {
+    /// Where each begins: its number, how many lines are before it, and the hash of the last of them.
+    segments: Vec<(u32, u64, Hash)>,
+    /// How many lines of the log the last checkpoint covers that was found to hold.
+    signed: u64,
+    /// Whether the signed lines end a session, or are only those before this run: then no other line is on the log without a
+    /// signature than those that begin the next session.
+    sealed: bool,
+    /// Whether no segment follows.
+    is_last: bool,
+    /// Whether a signed checkpoint of more lines speaks of others than are there.
+    contradicted: bool,
+}
+
+impl Run {
+    fn holds(&self, segment: u32) -> bool {
+        self.begins(segment).is_some()
+    }
+
+    fn begins(&self, segment: u32) -> Option<(u64, Hash)> {
+        let found = self.segments.iter().find(|(number, ..)| *number == segment);
+        found.map(|(_, size, prev)| (*size, *prev))
+    }
+
+    fn lets(&self, size: u64, action: &str) -> bool {
+        let may_be_unsigned = self.is_last && !self.contradicted;
+        size <= self.signed || (may_be_unsigned && (!self.sealed || begins_session(action)))
+    }
+
+    /// The run that a segment belongs to.
+    fn of(directory: &Path, key: &VerifyingKey, segment: u32) -> Result<Self, Error> {
+        let all = segments(directory)?;
+        let before = all.iter().rev().filter(|number| **number <= segment);
+        let start = before
+            .filter_map(|number| Some((*number, State::read_start(directory, *number, key)?)))
+            .next();
+        let (first, head) = start.unwrap_or((all.first().copied().unwrap_or(1), Head::default()));
+        let mut walk = Walk {
+            log: key.log().unwrap_or_default(),
+            expected: expected(directory, head.size())?,
+            held: BTreeMap::new(),
+            ended: false,
+            head,
+            intact: true,
+        };
+        let mut run = Run {
+            segments: Vec::new(),
+            signed: walk.head.size(),
+            sealed: true,
+            is_last: true,
+            contradicted: false,
+        };
+        for number in all.into_iter().filter(|number| *number >= first) {
+            if number != first
+                && let Some(next) = State::read_start(directory, number, key)
+            {
+                run.is_last = false;
+                if next == walk.head {
+                    (run.signed, run.sealed) = (next.size(), walk.ended);
+                }
+                // Larger ones are about the lines of the next run.
+                walk.expected.retain(|size, _| *size <= next.size());
+                break;
+            }
+            if walk.intact {
+                run.segments.push((number, walk.head.size(), *walk.head.prev()));
+                walk.segment(&segment_path(directory, number))?;
+            }
+        }
+        run.take_signatures(&walk, key);
+        Ok(run)
+    }
+
+    /// The largest checkpoint that holds is all that counts: smaller ones need no look at their signatures.
+    fn take_signatures(&mut self, walk: &Walk<'_>, key: &VerifyingKey) {
+        for (size, (_, note)) in walk.expected.iter().rev().filter(|(size, _)| **size > self.signed) {
+            if Checkpoint::open(note, key).is_none() {
+                continue;
+            }
+            if let Some(ended) = walk.held.get(size) {
+                (self.signed, self.sealed) = (*size, *ended);
+                return;
+            }
+            self.contradicted = true;
+        }
+    }
+}
+
+/// The roots that checkpoints of more than so many lines speak of, with their texts; nobody has looked at the signatures.
+fn expected(directory: &Path, after: u64) -> Result<BTreeMap<u64, (Hash, String)>, Error> {
+    let said = |note: String| {
+        let mut lines = note.lines().skip(1);
+        let size: u64 = lines.next()?.parse().ok()?;
+        let root: Hash = BASE64_STANDARD.decode(lines.next()?).ok()?.try_into().ok()?;
+        (size > after).then_some((size, (root, note)))
+    };
+    Ok(notes(directory)?.into_iter().filter_map(said).collect())
+}
+
+/// Goes through the lines of a run.
+struct Walk<'a> {
+    log: &'a str,
+    expected: BTreeMap<u64, (Hash, String)>,
+    /// The sizes at which the tree was as a checkpoint says, and whether a session ended there.
+    held: BTreeMap<u64, bool>,
+    head: Head,
+    ended: bool,
+    intact: bool,
+}
+
+impl Walk<'_> {
+    fn segment(&mut self, path: &Path) -> Result<(), Error> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::io("open", path)(error)),
+        };
+        let mut file = BufReader::with_capacity(256 * 1024, file);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = file.by_ref().take(LINE_LIMIT as u64 + 1).read_until(b'\n', &mut line);
+            read.map_err(Error::io("read", path))?;
+            if line.pop() != Some(b'\n') || line.contains(&0) {
+                return Ok(());
+            }
+            let Some(action) = follows(&line, self.log, self.head.size(), self.head.prev()) else {
+                self.intact = false;
+                return Ok(());
+            };
+            self.ended = ends_session(action);
+            self.head.push(&line);
+            let size = self.head.size();
+            if let Some((root, _)) = self.expected.get(&size)
+                && *root == self.head.tree().root()
+            {
+                self.held.insert(size, self.ended);
+            }
+        }
+    }
+}

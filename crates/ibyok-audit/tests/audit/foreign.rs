@@ -1,0 +1,324 @@
+//! Whoever can write to the directory and has no key gets not one line believed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use ibyok_audit::{
+    FileSink, Filter, Known, Log, Reader, Report, SigningKey, VerifyingKey, What, prove, verify_against,
+};
+use sha2::Digest as _;
+
+use crate::support::{append, event, key, lines, open, put_lines, segments, written};
+
+/// A log of 20 lines that was closed, and the key that vouches for it.
+async fn scene() -> (tempfile::TempDir, Vec<VerifyingKey>, std::path::PathBuf) {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    written(&place, 20).await;
+    let id = std::fs::read_to_string(place.join("slot-0/id")).unwrap();
+    (scratch, vec![key().public(id.trim_end())], place)
+}
+
+fn judged(place: &Path, keys: &[VerifyingKey]) -> Report {
+    verify_against(place, &Known::by_keys(keys)).unwrap()
+}
+
+fn whats(report: &Report) -> Vec<What> {
+    report.findings.iter().map(|finding| finding.what).collect()
+}
+
+fn read(place: &Path, keys: &[VerifyingKey]) -> Vec<u64> {
+    read_with(place, keys, &Filter::default())
+}
+
+fn read_with(place: &Path, keys: &[VerifyingKey], filter: &Filter) -> Vec<u64> {
+    let reader = Reader::vouched(place, keys.to_vec()).unwrap();
+    let lines = reader.lines(filter).unwrap().map(|line| line.unwrap().entry().seq);
+    let mut lines: Vec<u64> = lines.collect();
+    // The last lines come by time, and these have made-up times.
+    lines.sort_unstable();
+    lines
+}
+
+/// Every line of the list chained to the one before it, as a forger would.
+fn chain(lines: &mut [String]) {
+    let mut prev = "0".repeat(64);
+    for line in lines {
+        let at = line.find("\"prev\":\"").unwrap() + 8;
+        line.replace_range(at..at + 64, &prev);
+        prev = data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(line.as_bytes()));
+    }
+}
+
+/// The last line of a list as it would go on.
+fn next(lines: &[String]) -> String {
+    let seq = lines.len() + 1;
+    let retrieval = lines.iter().find(|line| line.contains("key.retrieve")).unwrap();
+    let rest = retrieval.split_once(",\"time\"").unwrap().1;
+    format!("{{\"v\":1,\"seq\":{seq},\"time\"{rest}").replace("\"key-", "\"forged-")
+}
+
+#[tokio::test]
+async fn a_log_without_a_vouched_key_is_foreign_and_none_of_its_lines_is_read() {
+    let (scratch, keys, place) = scene().await;
+    let other = scratch.path().join("other");
+    let log = Log::builder()
+        .required(FileSink::open(&other).await.unwrap())
+        .signing_key(SigningKey::generate().unwrap())
+        .open()
+        .await
+        .unwrap();
+    append(&log, event(1)).await;
+    log.close().await.unwrap();
+    std::fs::rename(other.join("slot-0"), place.join("slot-1")).unwrap();
+    let report = judged(&place, &keys);
+    assert_eq!((report.ok, whats(&report)), (false, vec![What::Foreign]), "{report:?}");
+    assert_eq!(report.events, 20);
+    assert_eq!(report.findings[0].log.as_deref(), Some(log.id()));
+    assert_eq!(read(&place, &keys), (1..=20).collect::<Vec<_>>());
+    assert!(prove(&place, None, 3, &keys, &[]).is_ok_and(|proof| proof.log() != log.id()));
+    let mut by_name = Filter::default();
+    by_name.log = Some(log.id().to_owned());
+    assert!(read_with(&place, &keys, &by_name).is_empty());
+    assert_eq!(Reader::open(&place).unwrap().lines(&by_name).unwrap().count(), 3);
+}
+
+#[tokio::test]
+async fn a_log_that_should_be_there_is_missing() {
+    let (_scratch, keys, place) = scene().await;
+    std::fs::remove_dir_all(place.join("slot-0")).unwrap();
+    assert_eq!(whats(&judged(&place, &keys)), [What::Missing]);
+    written(&place, 5).await;
+    let report = judged(&place, &keys);
+    assert_eq!(whats(&report), [What::Foreign, What::Missing]);
+    let mut known = Known::by_keys(&keys);
+    known.logs = BTreeSet::new();
+    assert_eq!(whats(&verify_against(&place, &known).unwrap()), [What::Foreign]);
+}
+
+#[tokio::test]
+async fn a_chain_made_anew_without_checkpoints_is_not_believed() {
+    let (_scratch, keys, place) = scene().await;
+    let mut forged = lines(&place);
+    forged[9] = forged[9].replace("key-10", "key-99");
+    chain(&mut forged);
+    put_lines(&place, &forged);
+    std::fs::write(place.join("slot-0/checkpoints"), "").unwrap();
+    std::fs::remove_file(place.join("slot-0/state")).unwrap();
+    let report = judged(&place, &keys);
+    assert_eq!(whats(&report), [What::Unsigned], "{report:?}");
+    assert_eq!(
+        read(&place, &keys),
+        [1],
+        "a session's first line is on a log before its checkpoint"
+    );
+    assert!(FileSink::open(&place).await.is_err(), "nobody signs what was forged");
+}
+
+#[tokio::test]
+async fn a_chain_made_anew_under_the_old_checkpoints_is_not_believed() {
+    let (_scratch, keys, place) = scene().await;
+    let mut forged = lines(&place);
+    forged[9] = forged[9].replace("key-10", "key-99");
+    chain(&mut forged);
+    put_lines(&place, &forged);
+    assert_eq!(whats(&judged(&place, &keys)), [What::Replaced]);
+    assert_eq!(read(&place, &keys), [1]);
+    std::fs::remove_file(place.join("slot-0/state")).unwrap();
+    assert!(FileSink::open(&place).await.is_err(), "nobody signs what was forged");
+}
+
+#[tokio::test]
+async fn lines_that_were_added_to_a_log_at_rest_are_not_believed_and_nobody_signs_them() {
+    let (_scratch, keys, place) = scene().await;
+    let mut forged = lines(&place);
+    for _ in 0..3 {
+        forged.push(next(&forged));
+        chain(&mut forged);
+    }
+    put_lines(&place, &forged);
+    let report = judged(&place, &keys);
+    assert_eq!(whats(&report), [What::Unsigned], "{report:?}");
+    assert_eq!(report.first_bad.as_ref().map(|bad| bad.seq), Some(21));
+    assert_eq!(read(&place, &keys), (1..=20).collect::<Vec<_>>());
+    // The next session goes on after the last line that is the log's.
+    let log = open(&place).await;
+    append(&log, event(30)).await;
+    log.close().await.unwrap();
+    assert!(!judged(&place, &keys).ok);
+    let reader = Reader::vouched(&place, keys.clone()).unwrap();
+    let all: Vec<_> = reader.lines(&Filter::default()).unwrap().map(Result::unwrap).collect();
+    assert!(all.iter().all(|line| !line.text().contains("forged")));
+    assert_eq!(all.last().map(|line| line.entry().seq), Some(24));
+    assert!(
+        all.iter().any(|line| line.text().contains("\"broken")),
+        "and the log says so"
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_was_forged_is_not_believed() {
+    let (_scratch, keys, place) = scene().await;
+    let mut forged = lines(&place);
+    let first = forged[0].replace("\"seq\":1,", "\"seq\":21,");
+    forged.push(first);
+    forged.push(next(&forged));
+    chain(&mut forged);
+    put_lines(&place, &forged);
+    assert_eq!(whats(&judged(&place, &keys)), [What::Unsigned]);
+    assert!(read(&place, &keys).iter().all(|seq| *seq <= 21));
+    let log = open(&place).await;
+    append(&log, event(30)).await;
+    log.close().await.unwrap();
+    let reader = Reader::vouched(&place, keys).unwrap();
+    let lines = reader.lines(&Filter::default()).unwrap();
+    assert!(lines.map(Result::unwrap).all(|line| !line.text().contains("forged")));
+}
+
+#[tokio::test]
+async fn of_two_slots_of_one_log_the_copy_is_foreign() {
+    for forged in [false, true] {
+        let (_scratch, keys, place) = scene().await;
+        let copy = place.join("slot-3");
+        std::fs::create_dir(&copy).unwrap();
+        for entry in std::fs::read_dir(place.join("slot-0")).unwrap().map(Result::unwrap) {
+            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+        if forged {
+            // The forged one stands first, and has every signature of the other.
+            std::fs::rename(place.join("slot-0"), place.join("slot-4")).unwrap();
+            std::fs::rename(&copy, place.join("slot-0")).unwrap();
+            let mut all = lines(&place);
+            all[9] = all[9].replace("key-10", "key-99");
+            chain(&mut all);
+            put_lines(&place, &all);
+        }
+        let report = judged(&place, &keys);
+        assert_eq!(whats(&report), [What::Foreign], "{report:?}");
+        assert_eq!(
+            (report.events, report.findings[0].slot),
+            (20, Some(if forged { 0 } else { 3 }))
+        );
+        assert_eq!(read(&place, &keys), (1..=20).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_slot_that_is_a_link_is_foreign() {
+    let (scratch, keys, place) = scene().await;
+    let elsewhere = scratch.path().join("elsewhere");
+    std::fs::rename(place.join("slot-0"), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, place.join("slot-0")).unwrap();
+    assert_eq!(whats(&judged(&place, &keys)), [What::Foreign, What::Missing]);
+    assert!(read(&place, &keys).is_empty());
+}
+
+#[tokio::test]
+async fn another_logs_segment_in_a_log_is_passed_over() {
+    let (scratch, keys, place) = scene().await;
+    let other = scratch.path().join("other");
+    written(&other, 9).await;
+    let spliced = place.join("slot-0/audit-00000002.log");
+    std::fs::copy(other.join("slot-0/audit-00000001.log"), spliced).unwrap();
+    let report = judged(&place, &keys);
+    assert_eq!(whats(&report), [What::Changed], "{report:?}");
+    assert_eq!(read(&place, &keys), (1..=20).collect::<Vec<_>>());
+}
+
+async fn long(place: &Path, count: u64) -> Vec<VerifyingKey> {
+    let sink = FileSink::builder(place).segment_bytes(4096).open().await.unwrap();
+    let log = crate::support::open_with(sink).await;
+    for n in 0..count {
+        append(&log, event(n)).await;
+    }
+    let id = log.id().to_owned();
+    log.close().await.unwrap();
+    vec![key().public(&id)]
+}
+
+#[tokio::test]
+async fn a_long_log_is_read_from_anywhere_and_each_segment_is_judged_by_itself() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    let keys = long(&place, 60).await;
+    let all: Vec<u64> = (1..=62).collect();
+    assert!(segments(&place).len() > 4);
+    assert_eq!(read(&place, &keys), all);
+    for from in [1, 17, 40, 62] {
+        let mut filter = Filter::default();
+        filter.from_seq = Some(from);
+        assert_eq!(read_with(&place, &keys, &filter), (from..=62).collect::<Vec<_>>());
+        filter.limit = Some(3);
+        assert_eq!(
+            read_with(&place, &keys, &filter),
+            (60.max(from)..=62).collect::<Vec<_>>()
+        );
+    }
+    // A line of the second segment is changed, and all that follow it are chained anew.
+    let path = &segments(&place)[1];
+    let mut changed: Vec<String> = std::fs::read_to_string(path)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let first: u64 = changed[0].split(['{', ',', ':']).nth(4).unwrap().parse().unwrap();
+    let prev = changed[0].split("\"prev\":\"").nth(1).unwrap();
+    let prev = prev.split('"').next().unwrap().to_owned();
+    changed[1] = changed[1].replace("\"key-", "\"forged-");
+    let count = changed.len() as u64;
+    chain(&mut changed);
+    let at = changed[0].find("\"prev\":\"").unwrap() + 8;
+    changed[0].replace_range(at..at + 64, &prev);
+    std::fs::write(path, changed.join("\n") + "\n").unwrap();
+    let believed = read(&place, &keys);
+    assert!(!believed.contains(&(first + 1)), "{believed:?}");
+    for seq in (1..first).chain(first + count..=62) {
+        assert!(believed.contains(&seq), "{seq} of {believed:?}");
+    }
+    // Without the beginnings of its segments a log is judged from its first line on.
+    for entry in std::fs::read_dir(place.join("slot-0")).unwrap().map(Result::unwrap) {
+        if entry.path().extension().is_some_and(|end| end == "start") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    assert!(read(&place, &keys).iter().all(|seq| *seq <= first));
+}
+
+#[tokio::test]
+async fn a_log_that_is_written_is_followed_at_once() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    let sink = FileSink::builder(&place).segment_bytes(4096).open().await.unwrap();
+    let log = crate::support::open_with(sink).await;
+    let mut follow = Reader::vouched(&place, vec![key().public(log.id())])
+        .unwrap()
+        .follow(&Filter::default())
+        .unwrap();
+    let mut seen = Vec::new();
+    for n in 0..30 {
+        let seq = append(&log, event(n)).await;
+        seen.extend(follow.poll().unwrap().iter().map(|line| line.entry().seq));
+        if n < 3 {
+            assert_eq!(seen.last(), Some(&seq), "also before it is signed");
+        }
+    }
+    let beside = open(&place).await;
+    append(&beside, event(1)).await;
+    assert!(follow.poll().unwrap().iter().all(|line| line.slot() == 0));
+    follow.vouch([key().public(beside.id())]);
+    assert_eq!(follow.poll().unwrap().iter().filter(|line| line.slot() == 1).count(), 2);
+    log.close().await.unwrap();
+    let again = open(&place).await;
+    append(&again, event(40)).await;
+    seen.extend(
+        follow
+            .poll()
+            .unwrap()
+            .iter()
+            .filter(|line| line.slot() == 0)
+            .map(|line| line.entry().seq),
+    );
+    // A look gives its lines by time, and these have made-up times.
+    seen.sort_unstable();
+    assert_eq!(seen, (2..=34).collect::<Vec<_>>());
+}
