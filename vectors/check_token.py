@@ -139,6 +139,9 @@ def restriction(payload):
         elif kind == 7:
             require(not value)
             out["pending_only"] = True
+        elif kind == 9:
+            require(not value)
+            out["no_self_rotate"] = True
         else:
             understood = False
     return out if understood else None

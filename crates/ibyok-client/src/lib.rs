@@ -61,12 +61,15 @@ pub use error::{Error, Result};
 pub use ibyok_policy::{Environments, Grant, Pattern, Per, Rate, Restriction, Scope, Scopes, TokenId};
 pub use incidents::{Incident, IncidentRequest};
 pub use limits::{EnvironmentLimit, LimitInForce};
-pub use model::{Issued, KeyInfo, Stamp, StateChange, TokenInfo, TokenRequest, VersionInfo, WhoAmI, Written};
+pub use model::{
+    ChildToken, Issued, KeyInfo, Stamp, StateChange, TokenInfo, TokenRequest, VersionInfo, WhoAmI, Written,
+};
 pub use modes::EnvironmentMode;
 pub use problem::Problem;
 pub use retrieved::Retrieved;
 pub use review::{ReadKey, RevokedToken, TokenFinding};
 pub use rotation::{Consumer, Destroyed, Drain, Due, RotationStatus, VersionUse, Waiting};
 pub use secrecy::{ExposeSecret, SecretSlice, SecretString};
+pub use tokens::TokenRotation;
 pub use usage::UsageRequest;
 pub use write::{KeyEdit, KeyWrite};

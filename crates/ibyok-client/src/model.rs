@@ -271,6 +271,22 @@ pub struct Issued {
     /// Until when the secret before this one is accepted, if it still is.
     #[serde(default)]
     pub older_secret_until: Option<Timestamp>,
+    /// The tokens that it issued that stay valid: only where a rotation ends the secret before at once, or revokes them.
+    #[serde(default)]
+    pub children: Option<Vec<ChildToken>>,
+    /// The tokens that a rotation revoked, since that was asked for.
+    #[serde(default)]
+    pub revoked_children: Vec<String>,
+}
+
+/// A token that another one issued, itself or through others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ChildToken {
+    /// The public id.
+    pub id: String,
+    /// The name it was given.
+    pub name: String,
 }
 
 /// One page of a list.

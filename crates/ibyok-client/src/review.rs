@@ -4,7 +4,7 @@ use ibyok_policy::Grant;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::TokenInfo;
+use crate::model::{ChildToken, TokenInfo};
 
 /// A token that was revoked, and what its holder may still know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,9 +19,12 @@ pub struct RevokedToken {
     /// Whether that is all of them, as far as this client may know.
     #[serde(default)]
     pub read_keys_complete: bool,
-    /// Tokens that it rotated, which are still valid: its holder has seen their secrets.
+    /// Tokens that it, or a token that it issued, rotated, and that were not revoked themselves: its holder has seen their secrets.
     #[serde(default)]
     pub rotated_tokens: Vec<String>,
+    /// The tokens that it issued, themselves or through others, that stay valid.
+    #[serde(default)]
+    pub children: Vec<ChildToken>,
 }
 
 /// A key that a token read.

@@ -3,12 +3,25 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use serde::Serialize;
 
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::keys::PAGE;
 use crate::model::{Issued, Page, TokenInfo, TokenRequest};
 use crate::review::{RevokedToken, TokenFinding};
+
+/// How a token's secret is to be rotated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TokenRotation {
+    /// How long the secret before is still accepted, in seconds; the server's 24 hours unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace_seconds: Option<u64>,
+    /// Whether the tokens that it issued are revoked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub revoke_children: bool,
+}
 
 impl Client {
     /// Issues a token within what this one may do.
@@ -29,11 +42,22 @@ impl Client {
     /// [`Error::Refused`] with `denied` for a token that does not lie within this one, `conflict` for one that is no longer valid
     /// or is rotated by somebody else at the same time.
     pub async fn rotate_token(&self, which: &str, grace: Option<Duration>) -> Result<Issued> {
-        let body = grace.map_or_else(String::new, |grace| {
-            format!(r#"{{"grace_seconds":{}}}"#, grace.as_secs())
-        });
+        let rotation = TokenRotation {
+            grace_seconds: grace.map(|grace| grace.as_secs()),
+            revoke_children: false,
+        };
+        self.rotate_token_with(which, &rotation).await
+    }
+
+    /// Gives a token a new secret as [`Client::rotate_token`], and revokes the tokens that it issued if that is wanted.
+    ///
+    /// # Errors
+    /// As [`Client::rotate_token`]; `denied` where tokens are to be revoked and this one may not.
+    pub async fn rotate_token_with(&self, which: &str, rotation: &TokenRotation) -> Result<Issued> {
+        let body = serde_json::to_vec(rotation);
+        let body = body.map_err(|_| Error::invalid("the request cannot be sent", "give a shorter grace"))?;
         let ask = self.ask(Method::POST, &["tokens", which, "rotate"]);
-        ask.body(body.into_bytes().into()).json().await
+        ask.body(body.into()).json().await
     }
 
     /// Reviews the tokens that this one may see: which never expire, are wider than their use, unused, or about to end.

@@ -85,6 +85,16 @@ impl<'c> Attempt<'c> {
         }
     }
 
+    /// Another thing that the same principal does on the way, on lines of its own.
+    pub(crate) fn beside(&self, action: Action) -> Self {
+        Attempt {
+            principal: self.principal.clone(),
+            caller: self.caller.clone(),
+            namespace: self.namespace.clone(),
+            ..Attempt::new(action, self.at, self.context)
+        }
+    }
+
     /// The event of what was allowed.
     pub(crate) fn allowed(&self) -> Event {
         self.said(self.event(self.action, Outcome::Allowed))

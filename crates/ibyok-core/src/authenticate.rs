@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result, looks_like_a_token};
 use crate::model::key_ref::KeyRef;
 use crate::model::name::{EnvironmentName, Namespace};
-use crate::model::token::{AccessToken, TokenRecord};
+use crate::model::token::{AccessToken, Through, TokenRecord};
 use crate::model::which_version::WhichVersion;
 use crate::realm::Realm;
 use crate::vault::Inner;
@@ -56,6 +56,28 @@ impl Holder {
     /// Whether a newer secret was given out, so that this one is only in its grace.
     pub(crate) fn is_superseded(&self) -> bool {
         self.held.record.grace_of(self.epoch).is_some()
+    }
+
+    /// The same holder with the secret that it was just given for its token.
+    pub(crate) fn renewed(&self, epoch: u32) -> Self {
+        Holder {
+            id: self.id,
+            realm: Arc::clone(&self.realm),
+            held: Arc::clone(&self.held),
+            restrictions: Vec::new(),
+            epoch,
+            chain: self.chain.clone(),
+        }
+    }
+
+    /// Whether it holds the token as it was minted: nothing was taken away but by a grace.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.restrictions.len() == usize::from(self.is_superseded())
+    }
+
+    /// The secret of another token through which this one was gained.
+    pub(crate) fn through(&self) -> Option<Through> {
+        self.held.record.through_of(self.epoch)
     }
 
     /// Whether the token's realm, grant and restrictions all name an environment.
@@ -234,7 +256,39 @@ impl Inner {
         valid_at(&record.grant, &holder.restrictions, at).map_err(|reason| Invalid::Token(reason.as_str()))?;
         self.ancestry_holds(&holder.realm, record)
             .await?
+            .map_err(Invalid::Token)?;
+        self.gained_rightly(&holder.realm, record.through_of(holder.epoch), at)
+            .await?
             .map_err(Invalid::Token)
+    }
+
+    /// Whether every secret through which a secret was gained still stands; else why not, for the log. A token that is revoked
+    /// stands for none, also if its children are kept.
+    async fn gained_rightly(
+        &self,
+        realm: &Arc<Realm>,
+        mut through: Option<Through>,
+        at: Timestamp,
+    ) -> Result<Result<(), &'static str>> {
+        // A token is rotated by its ancestors alone, so that each link goes up.
+        for _ in 0..=PARENTS_MAX {
+            let Some(link) = through else { return Ok(Ok(())) };
+            let Some(held) = self.load::<TokenRecord>(realm, link.token.bytes()).await? else {
+                return Ok(Err("rotator_missing"));
+            };
+            let record = &held.record;
+            if record.revoked.is_some() {
+                return Ok(Err("rotator_revoked"));
+            }
+            if record.grant.expires.is_some_and(|expires| at >= expires) {
+                return Ok(Err("rotator_expired"));
+            }
+            if !record.accepts_epoch(link.epoch, at) {
+                return Ok(Err("rotator_superseded"));
+            }
+            through = record.through_of(link.epoch);
+        }
+        Ok(Err("rotator_missing"))
     }
 
     /// Whether every token that this one descends from still stands for it; else why not, for the log.

@@ -121,6 +121,7 @@ mod tests {
             epoch: 0,
             older: None,
             rotated: None,
+            through: None,
             created: jiff::Timestamp::UNIX_EPOCH,
             created_by: "test".to_owned(),
             parents: Vec::new(),

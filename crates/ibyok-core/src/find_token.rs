@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ibyok_policy::{Environments, Scope, TokenId, source_allowed};
+use ibyok_policy::{Environments, Scope, TokenId, in_sight, source_allowed};
 
 use crate::attempt::Attempt;
 use crate::authenticate::{Holder, Principal};
@@ -22,6 +22,26 @@ pub(crate) struct Found {
 pub(crate) struct TokensOf {
     pub(crate) ids: Vec<[u8; 16]>,
     pub(crate) live: Vec<(TokenId, TokenRecord)>,
+}
+
+impl Principal {
+    /// Decides whether the principal may see a token and take it away: an operator every one, a token those whose grant lies
+    /// within its own effective grant.
+    ///
+    /// The one rule by which tokens are listed, shown, found, reviewed and revoked. Whether the principal has the scope that
+    /// the verb needs is another question.
+    pub(crate) fn sees(&self, realm: &Realm, record: &TokenRecord) -> bool {
+        let Principal::Token(holder) = self else {
+            return true;
+        };
+        let mut grant = record.grant.clone();
+        // A record reaches no further than its realm, whatever it says.
+        if let Some(only) = &realm.name.environment {
+            grant.environments = Environments::named([only.to_string()]);
+        }
+        let own = &holder.held.record.grant;
+        in_sight(&grant, &holder.realm.scope(), own, &holder.restrictions).is_ok()
+    }
 }
 
 impl Inner {
@@ -48,36 +68,6 @@ impl Inner {
         self.environments_allowed(attempt, principal, scope, principal.namespace())
             .await
             .map(|_| ())
-    }
-
-    /// Whether a principal sees a token: an operator every one, a token those whose every environment it may use the scope in.
-    pub(crate) fn sees(
-        &self,
-        attempt: &Attempt<'_>,
-        principal: &Principal,
-        scope: Scope,
-        realm: &Realm,
-        record: &TokenRecord,
-    ) -> bool {
-        let Principal::Token(holder) = principal else {
-            return true;
-        };
-        let namespace = &realm.name.namespace;
-        let in_realm = realm.name.environment.as_ref().map(ToString::to_string);
-        let names: Vec<String> = match (&record.grant.environments, in_realm) {
-            (_, Some(only)) => vec![only],
-            (Environments::Named(names), None) => names.iter().cloned().collect(),
-            (Environments::All, None) => {
-                let unbound = holder.restrictions.iter().all(|r| r.environments.is_none());
-                return unbound && holder.held.record.grant.environments == Environments::All;
-            }
-        };
-        names.iter().all(|name| {
-            name.parse().is_ok_and(|name| {
-                self.allowed_for_some_key(attempt, principal, scope, namespace, &name)
-                    .is_ok()
-            })
-        })
     }
 
     pub(crate) async fn tokens_of(&self, realm: &Arc<Realm>, after: Option<[u8; 16]>) -> Result<TokensOf> {
@@ -109,7 +99,8 @@ impl Inner {
         scope: Scope,
     ) -> Result<()> {
         source_allowed(&holder.held.record.grant, &holder.restrictions, attempt.context.source)?;
-        if scope == Scope::TokensRevoke && !holder.restrictions.is_empty() {
+        // A secret in its grace is the token's own too, and may end it: whoever lost it has no other.
+        if scope == Scope::TokensRevoke && !holder.is_whole() {
             self.may_use_somewhere(attempt, principal, scope).await?;
         }
         Ok(())
@@ -141,7 +132,7 @@ impl Inner {
             }
             self.may_use_somewhere(attempt, principal, scope).await?;
             let found = self.token_by_id(principal, id).await.map_err(hidden)?;
-            if !self.sees(attempt, principal, scope, &found.realm, &found.record) {
+            if !principal.sees(&found.realm, &found.record) {
                 return Err(Error::denied(
                     "token",
                     "the token is not among those that this one may see",
@@ -150,9 +141,7 @@ impl Inner {
             return Ok(found);
         }
         self.may_use_somewhere(attempt, principal, scope).await?;
-        self.token_by_name(attempt, principal, scope, which)
-            .await
-            .map_err(hidden)
+        self.token_by_name(principal, which).await.map_err(hidden)
     }
 
     pub(crate) async fn token_by_id(&self, principal: &Principal, id: TokenId) -> Result<Found> {
@@ -172,20 +161,14 @@ impl Inner {
         Err(no_token(&which))
     }
 
-    pub(crate) async fn token_by_name(
-        &self,
-        attempt: &Attempt<'_>,
-        principal: &Principal,
-        scope: Scope,
-        name: &str,
-    ) -> Result<Found> {
+    async fn token_by_name(&self, principal: &Principal, name: &str) -> Result<Found> {
         let mut found: Vec<Found> = Vec::new();
         for realm in self.realms_for(principal).await? {
             let mut after = None;
             loop {
                 let tokens = self.tokens_of(&realm, after).await?;
                 for (id, record) in tokens.live {
-                    if record.name == name && self.sees(attempt, principal, scope, &realm, &record) {
+                    if record.name == name && principal.sees(&realm, &record) {
                         found.push(Found {
                             id,
                             realm: Arc::clone(&realm),

@@ -104,6 +104,7 @@ impl Scene {
             epoch: 0,
             older: None,
             rotated: None,
+            through: None,
             created: Timestamp::now(),
             created_by: "attacker".to_owned(),
             parents: Vec::new(),

@@ -62,6 +62,8 @@ impl Session {
             epoch: 0,
             older: None,
             rotated: None,
+            // What a secret that was gained by rotation issues falls with that secret.
+            through: principal.holder().and_then(|holder| holder.through()),
             created: attempt.at,
             created_by: principal.by(),
             parents: parents(&principal)?,
@@ -85,6 +87,8 @@ impl Session {
         Ok(Issued {
             info,
             token: AccessToken::of(&token),
+            children: None,
+            revoked_children: Vec::new(),
         })
     }
 }

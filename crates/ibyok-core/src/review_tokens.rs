@@ -77,7 +77,7 @@ impl Session {
                 let tokens = self.inner.tokens_of(&realm, after).await?;
                 for (id, record) in &tokens.live {
                     let over = record.grant.expires.is_some_and(|expires| attempt.at >= expires);
-                    let seen = self.inner.sees(attempt, principal, Scope::TokensIssue, &realm, record);
+                    let seen = principal.sees(&realm, record);
                     if seen && !over && record.revoked.is_none() {
                         let used = self.inner.use_of(&realm, *id).await?;
                         findings.extend(review(*id, record, &used, &names, attempt.at));

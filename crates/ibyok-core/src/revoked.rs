@@ -1,9 +1,9 @@
 //! What is left to do after a token was revoked: what its holder has seen stays seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ibyok_policy::{Scope, TokenId};
+use ibyok_policy::TokenId;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -11,8 +11,9 @@ use crate::attempt::Attempt;
 use crate::authenticate::Principal;
 use crate::error::Result;
 use crate::find_token::Found;
-use crate::model::token::TokenInfo;
-use crate::realm::{PAGE, Realm};
+use crate::model::token::{ChildToken, TokenInfo};
+use crate::realm::Realm;
+use crate::token_children::names;
 use crate::vault::Inner;
 
 /// How far back what a token read is told.
@@ -29,8 +30,10 @@ pub struct RevokedToken {
     pub read_keys: Vec<ReadKey>,
     /// Whether that is all of them: `false` if there are keys that the session may not list, or counts that could not be read.
     pub read_keys_complete: bool,
-    /// Tokens that it rotated, which are still valid: its holder has seen their secrets.
+    /// Tokens that it, or a token that it issued, rotated, and that were not revoked themselves: its holder has seen their secrets.
     pub rotated_tokens: Vec<TokenId>,
+    /// The tokens that it issued, themselves or through others, that stay valid.
+    pub children: Vec<ChildToken>,
 }
 
 /// A key that a token read.
@@ -51,6 +54,7 @@ struct Known {
     keys: BTreeMap<String, ReadKey>,
     complete: bool,
     rotated: Vec<TokenId>,
+    children: Vec<ChildToken>,
 }
 
 impl Inner {
@@ -67,9 +71,10 @@ impl Inner {
             keys: BTreeMap::new(),
             complete: true,
             rotated: Vec::new(),
+            children: Vec::new(),
         };
         if let Err(error) = self.gather(attempt, principal, found, keep_children, &mut known).await {
-            tracing::warn!(token = %found.id, %error, "what a revoked token read cannot be told");
+            tracing::warn!(token = %found.id, %error, "cannot read the uses of a revoked token");
             known.complete = false;
         }
         let mut read_keys: Vec<ReadKey> = known.keys.into_values().collect();
@@ -79,6 +84,7 @@ impl Inner {
             read_keys,
             read_keys_complete: known.complete,
             rotated_tokens: known.rotated,
+            children: known.children,
         }
     }
 
@@ -92,27 +98,29 @@ impl Inner {
     ) -> Result<()> {
         self.gather_reads(attempt, principal, (&found.realm, found.id), known)
             .await?;
-        let by = found.id.to_string();
-        for realm in self.realms_for(principal).await? {
-            let mut after = None;
-            loop {
-                let tokens = self.tokens_of(&realm, after).await?;
-                for (id, record) in &tokens.live {
-                    if !keep_children && record.parents.contains(&found.id) {
-                        self.gather_reads(attempt, principal, (&realm, *id), known).await?;
-                    }
-                    let rotated = record.revoked.is_none() && record.rotated.as_ref().is_some_and(|r| r.by == by);
-                    if rotated && *id != found.id && self.sees(attempt, principal, Scope::TokensRevoke, &realm, record)
-                    {
-                        known.rotated.push(*id);
-                    }
-                }
-                after = tokens.ids.last().copied();
-                if tokens.ids.len() < PAGE {
-                    break;
-                }
+        let descendants = self.descendants(found).await?;
+        if !keep_children {
+            for child in &descendants {
+                self.gather_reads(attempt, principal, (&found.realm, child.id), known)
+                    .await?;
             }
         }
+        // What a descendant rotated, it rotated with a secret that this token's holder has seen, or could have.
+        let by: BTreeSet<String> = std::iter::once(found.id)
+            .chain(descendants.iter().map(|child| child.id))
+            .map(|id| id.to_string())
+            .collect();
+        for child in &descendants {
+            let rotated = child
+                .record
+                .rotated
+                .as_ref()
+                .is_some_and(|stamp| by.contains(&stamp.by));
+            if rotated && child.record.revoked.is_none() && names(principal, child) {
+                known.rotated.push(child.id);
+            }
+        }
+        known.children = self.valid_of(principal, descendants, attempt.at).await?;
         Ok(())
     }
 

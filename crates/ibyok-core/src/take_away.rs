@@ -206,7 +206,7 @@ impl TokenRecord {
         if !at_once || self.epoch >= epoch {
             return false;
         }
-        (self.epoch, self.older) = (epoch, None);
+        (self.epoch, self.older, self.through) = (epoch, None, None);
         true
     }
 }

@@ -5,19 +5,16 @@ use ibyok_policy::{Scope, TokenId};
 
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
-use crate::change::Edit;
 use crate::error::{Error, Result};
-use crate::find_token::no_token;
-use crate::model::key::Stamp;
-use crate::model::token::{TokenInfo, TokenRecord};
+use crate::model::token::TokenInfo;
 use crate::page::{Filling, Page, PageRequest};
 use crate::realm::PAGE;
 use crate::revoked::RevokedToken;
 use crate::session::Session;
-use crate::take_away::TakeAway;
 
 impl Session {
-    /// Lists the tokens that this session may see: all for an operator, those of its own environments for a token.
+    /// Lists the tokens that this session may see: all for an operator, for a token those whose grant lies within its own
+    /// effective grant in scopes, environments, keys and networks.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Invalid`] for a page that was never given out,
@@ -62,7 +59,7 @@ impl Session {
                 let found = self.inner.tokens_of(&realm, after).await?;
                 let full = found.ids.len() == PAGE;
                 for (id, record) in found.live {
-                    if self.inner.sees(attempt, principal, Scope::TokensIssue, &realm, &record) {
+                    if principal.sees(&realm, &record) {
                         filling.push(record.info(id, principal.namespace(), attempt.at));
                     }
                     if filling.is_full() {
@@ -102,8 +99,8 @@ impl Session {
 
     /// Revokes a token, found by id, by name, or `self`, and with it what it issued unless `keep_children` is set.
     ///
-    /// It holds here when this returns, and on every other node within one second. Revoking twice is no error. What is told of the
-    /// keys that it read is what is known: that the token is revoked stands without it.
+    /// It holds here when this returns, and on every other node within one second. Revoking twice is no error. The answer names
+    /// the keys that the token read and the tokens that stay valid, as far as that is known; the revocation stands without it.
     ///
     /// # Errors
     /// As [`Session::show_token`].
@@ -116,29 +113,11 @@ impl Session {
                 .find_token(&attempt, &principal, Scope::TokensRevoke, which)
                 .await?;
             attempt.target = Some(("token", found.id.to_string()));
-            let stamp = Stamp {
-                at: attempt.at,
-                by: principal.by(),
-            };
-            let (id, at, namespace) = (found.id, attempt.at, principal.namespace().clone());
-            let change = self.inner.change(
-                &mut attempt,
-                &principal,
-                &found.realm,
-                id.bytes(),
-                |_, record: Option<TokenRecord>| {
-                    let mut record = record.ok_or_else(|| no_token(which))?;
-                    let what = TakeAway::RevokeToken { keep_children };
-                    let changed = record.take_away(what, &stamp);
-                    let info = record.info(id, &namespace, at);
-                    Ok(if changed {
-                        Edit::TakesAway(record, info, what)
-                    } else {
-                        Edit::IsAway(info)
-                    })
-                },
-            );
-            let info = change.await?;
+            let change = self
+                .inner
+                .take_token_away(&mut attempt, &principal, &found.realm, found.id, keep_children);
+            let (_, record) = change.await?;
+            let info = record.info(found.id, principal.namespace(), attempt.at);
             let revoked = self.inner.revoked(&attempt, &principal, &found, info, keep_children);
             Ok(revoked.await)
         }

@@ -126,7 +126,9 @@ async fn what_is_revoked_or_has_no_parent_gets_no_new_secret() {
 #[tokio::test]
 async fn a_token_rotates_itself_but_not_the_wider_one_that_it_stands_for() {
     let (scene, _) = timed().await;
-    let token = scene.token_named("app", reading("prod")).await;
+    let mut grant = reading("prod");
+    grant.self_rotate = true;
+    let token = scene.token_named("app", grant).await;
     let mut short = Restriction::default();
     short.expires = Some(Timestamp::now() + HOUR);
     let narrowed = scene.vault.as_token(attenuate(&token, &short).unwrap());
@@ -151,41 +153,71 @@ async fn a_token_rotates_itself_but_not_the_wider_one_that_it_stands_for() {
 }
 
 #[tokio::test]
-async fn a_token_rotates_only_what_lies_within_itself() {
+async fn a_token_without_the_right_does_not_rotate_itself() {
     let (scene, _) = timed().await;
-    let issuer = scene
-        .vault
-        .as_token(with(&scene, "issuer", &[Scope::KeysRead, Scope::TokensIssue]).await);
-    scene.token_named("wider", reading("prod")).await;
-    with(&scene, "within", &[Scope::KeysRead]).await;
-    let long = TokenRequest::new("longer", {
+    // Not even with every scope.
+    for scope in [Scope::KeysRead, Scope::TokensIssue, Scope::Admin] {
+        let token = with(&scene, scope.as_str(), &[scope]).await;
+        let id = ibyok_core::token_id(&token).unwrap().to_string();
+        let session = scene.vault.as_token(token);
+        for which in ["self", id.as_str()] {
+            let refused = session.rotate_token(which, None).await.unwrap_err();
+            assert_eq!(refused.code(), Code::Denied, "{scope} {which}");
+        }
+        assert_eq!(scene.operator().show_token(&id).await.unwrap().epoch, 0);
+    }
+}
+
+#[tokio::test]
+async fn the_right_to_rotate_itself_is_handed_on_only_by_who_has_it() {
+    let (scene, _) = timed().await;
+    let mut child = reading("prod");
+    child.scopes = Scopes::from([Scope::KeysRead]);
+    child.self_rotate = true;
+    for (may, name) in [(true, "may"), (false, "may-not")] {
         let mut grant = reading("prod");
-        grant.scopes = Scopes::from([Scope::KeysRead]);
-        grant
-    });
-    let long = long.expiry(ibyok_core::Expiry::Never);
-    scene.operator().issue_token(long).await.unwrap();
-    scene.token_named("elsewhere", reading("dev")).await;
-    for which in ["wider", "longer", "elsewhere", "nothing"] {
+        grant.scopes = Scopes::from([Scope::KeysRead, Scope::TokensIssue]);
+        grant.self_rotate = may;
+        let parent = scene.token_named(name, grant).await;
+        let mut without = Restriction::default();
+        without.no_self_rotate = true;
+        let narrowed = scene.vault.as_token(attenuate(&parent, &without).unwrap());
+        let request = || TokenRequest::new("child", child.clone());
+        assert_eq!(narrowed.issue_token(request()).await.unwrap_err().code(), Code::Denied);
+        let issued = scene.vault.as_token(parent).issue_token(request()).await;
         assert_eq!(
-            issuer.rotate_token(which, None).await.unwrap_err().code(),
-            Code::Denied,
-            "{which}"
+            issued.map(|_| ()).map_err(|error| error.code()),
+            if may { Ok(()) } else { Err(Code::Denied) }
         );
     }
-    // `within` was issued a moment after `issuer`, and so ends a moment later: it is longer-lived, and refused too.
-    assert_eq!(
-        issuer.rotate_token("within", None).await.unwrap_err().code(),
-        Code::Denied
-    );
+}
+
+#[tokio::test]
+async fn a_token_rotates_only_what_it_or_its_descendants_issued() {
+    let (scene, _) = timed().await;
     let mut grant = reading("prod");
-    grant.scopes = Scopes::from([Scope::KeysRead]);
-    grant.expires = Some(Timestamp::now() + HOUR);
-    scene.token_named("shorter", grant).await;
-    issuer.rotate_token("shorter", None).await.unwrap();
-    let reader = scene.vault.as_token(scene.token_named("reader", reading("prod")).await);
+    grant.scopes = Scopes::from([Scope::KeysRead, Scope::TokensIssue]);
+    let issuer = scene.vault.as_token(scene.token_named("issuer", grant.clone()).await);
+    // Siblings, however narrow and short-lived.
+    let mut short = reading("prod");
+    short.scopes = Scopes::from([Scope::KeysRead]);
+    short.expires = Some(Timestamp::now() + HOUR);
+    scene.token_named("sibling", short.clone()).await;
+    scene.token_named("wider", reading("prod")).await;
+    scene.token_named("elsewhere", reading("dev")).await;
+    for which in ["sibling", "wider", "elsewhere", "nothing"] {
+        let refused = issuer.rotate_token(which, None).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Denied, "{which}");
+    }
+    grant.expires = issuer.whoami().await.unwrap().expires_at;
+    let child = issuer.issue_token(TokenRequest::new("child", grant)).await.unwrap();
+    let child = scene.vault.as_token(child.token);
+    let grandchild = child.issue_token(TokenRequest::new("grandchild", short)).await.unwrap();
+    issuer.rotate_token("child", Some(HOUR)).await.unwrap();
+    issuer.rotate_token("grandchild", None).await.unwrap();
+    let reader = scene.vault.as_token(grandchild.token);
     assert_eq!(
-        reader.rotate_token("shorter", None).await.unwrap_err().code(),
+        reader.rotate_token("child", None).await.unwrap_err().code(),
         Code::Denied
     );
 }

@@ -84,11 +84,14 @@ pub enum Reason {
     /// A child's rate is higher than its parent's, or it has none and its parent has one. Only [`within`](crate::within()) says so.
     #[error("the rate is higher than the issuing token's, or none is given")]
     Rate,
+    /// The token may not rotate itself, or a child may and its parent may not.
+    #[error("the token has no right to rotate itself")]
+    SelfRotate,
 }
 
 impl Reason {
     /// A short word that stays the same, for the audit log: `scope`, `environment`, `key`, `expired`,
-    /// `not_before`, `version`, `network`, `namespace`, `restriction` or `rate`.
+    /// `not_before`, `version`, `network`, `namespace`, `restriction`, `rate` or `self_rotate`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -102,6 +105,7 @@ impl Reason {
             Self::Version => "version",
             Self::Network => "network",
             Self::Rate => "rate",
+            Self::SelfRotate => "self_rotate",
         }
     }
 }
@@ -177,6 +181,16 @@ pub fn valid_at(grant: &Grant, restrictions: &[Restriction], at: Timestamp) -> R
 pub fn source_allowed(grant: &Grant, restrictions: &[Restriction], source: Option<IpAddr>) -> Result<(), Reason> {
     all_understood(restrictions)?;
     networks_hold(limits::all(grant, restrictions), source)
+}
+
+/// Decides whether a grant and all restrictions let the token give itself a new secret.
+///
+/// # Errors
+/// [`Reason::SelfRotate`] or [`Reason::UnknownRestriction`].
+pub fn may_rotate_itself(grant: &Grant, restrictions: &[Restriction]) -> Result<(), Reason> {
+    all_understood(restrictions)?;
+    let mut all = limits::all(grant, restrictions);
+    require(all.all(|limits| limits.self_rotate), Reason::SelfRotate)
 }
 
 fn judge(

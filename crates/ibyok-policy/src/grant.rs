@@ -14,8 +14,8 @@ use crate::{Environments, Pattern, Rate, Scopes};
 ///
 /// In JSON: `{"scopes":["keys:read"],"environments":["dev"],"keys":["open*"],"cidrs":["10.0.0.0/8"],
 /// "not_before":"…","expires_at":"…","rate":"60/min",
-/// "pending_only":true}`, with `"all_environments":true` instead of
-/// `environments` for all of them; the last six may be absent. A field that is not known is an error: it
+/// "pending_only":true,"self_rotate":true}`, with `"all_environments":true` instead of
+/// `environments` for all of them; the last seven may be absent. A field that is not known is an error: it
 /// may be a limit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Form", into = "Form")]
@@ -37,6 +37,8 @@ pub struct Grant {
     pub rate: Option<Rate>,
     /// Only the pending version of a key, and what `keys:list` shows: for canaries. Every other scope is then without effect.
     pub pending_only: bool,
+    /// Lets the token give itself a new secret. Off unless it is asked for, and no restriction takes it away.
+    pub self_rotate: bool,
 }
 
 impl Grant {
@@ -52,6 +54,7 @@ impl Grant {
             networks: None,
             rate: None,
             pending_only: false,
+            self_rotate: false,
         }
     }
 
@@ -67,6 +70,7 @@ impl Grant {
             expires: self.expires,
             networks: self.networks.as_deref(),
             pending_only: self.pending_only,
+            self_rotate: self.self_rotate,
         }
     }
 }
@@ -92,6 +96,8 @@ struct Form {
     rate: Option<Rate>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pending_only: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    self_rotate: bool,
 }
 
 impl TryFrom<Form> for Grant {
@@ -117,6 +123,7 @@ impl TryFrom<Form> for Grant {
             networks: form.cidrs,
             rate: form.rate,
             pending_only: form.pending_only,
+            self_rotate: form.self_rotate,
         })
     }
 }
@@ -137,6 +144,7 @@ impl From<Grant> for Form {
             expires_at: grant.expires,
             rate: grant.rate,
             pending_only: grant.pending_only,
+            self_rotate: grant.self_rotate,
         }
     }
 }
@@ -152,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_full_grant_reads_back_as_it_was_written() {
-        let json = r#"{"scopes":["keys:read","keys:list"],"environments":["dev","staging"],"keys":["open*"],"cidrs":["10.0.0.0/8"],"not_before":"2026-01-01T00:00:00Z","expires_at":"2026-12-01T00:00:00.000000001Z","rate":"60/min","pending_only":true}"#;
+        let json = r#"{"scopes":["keys:read","keys:list"],"environments":["dev","staging"],"keys":["open*"],"cidrs":["10.0.0.0/8"],"not_before":"2026-01-01T00:00:00Z","expires_at":"2026-12-01T00:00:00.000000001Z","rate":"60/min","pending_only":true,"self_rotate":true}"#;
         assert_eq!(serde_json::to_string(&read(json).unwrap()).unwrap(), json);
     }
 

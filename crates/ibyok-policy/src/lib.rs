@@ -61,7 +61,7 @@ mod scope;
 mod token;
 mod within;
 
-pub use decide::{Decision, Reason, decide, may_list, source_allowed, valid_at};
+pub use decide::{Decision, Reason, decide, may_list, may_rotate_itself, source_allowed, valid_at};
 pub use environment::Environments;
 pub use error::Error;
 pub use grant::Grant;
@@ -71,4 +71,4 @@ pub use request::{RealmScope, Request};
 pub use restriction::Restriction;
 pub use scope::{Scope, Scopes};
 pub use token::{Chain, Malformed, Token, TokenId, Unauthenticated, Verified, mint};
-pub use within::{Validity, within};
+pub use within::{Validity, in_sight, within};

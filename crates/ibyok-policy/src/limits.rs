@@ -17,6 +17,8 @@ pub(crate) struct Limits<'a> {
     pub(crate) expires: Option<Timestamp>,
     pub(crate) networks: Option<&'a [IpNet]>,
     pub(crate) pending_only: bool,
+    /// Whether the token may give itself a new secret: of a restriction, whether it leaves that.
+    pub(crate) self_rotate: bool,
 }
 
 /// The limits of a grant, then those of each restriction.

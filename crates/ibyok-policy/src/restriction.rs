@@ -32,6 +32,8 @@ pub struct Restriction {
     pub networks: Option<Vec<IpNet>>,
     /// Only the pending version of a key, and what `keys:list` shows: for canaries.
     pub pending_only: bool,
+    /// Takes the right to rotate away: from what the token issues, since a narrowed token never rotates itself.
+    pub no_self_rotate: bool,
     not_understood: bool,
 }
 
@@ -59,6 +61,7 @@ impl Restriction {
             expires: self.expires,
             networks: self.networks.as_deref(),
             pending_only: self.pending_only,
+            self_rotate: !self.no_self_rotate,
         }
     }
 }

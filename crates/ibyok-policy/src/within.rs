@@ -1,4 +1,4 @@
-//! Whether what is issued lies within what the issuer has.
+//! The comparison of grants: a child's with its issuer's, and a token's with the one that looks at it.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use crate::limits::{self, Limits};
 use crate::{Environments, Grant, RealmScope, Reason, Restriction, network};
 
 /// Whether a child's grant lies within the effective grant of the token that issues it: the parent's grant,
-/// bounded by the parent's realm and by every restriction on the presented token. Times and rate included.
+/// bounded by the parent's realm and by every restriction on the presented token. Times, rate, and the right to rotate itself included.
 ///
 /// Sound: if it is `Ok`, then whatever [`decide`](crate::decide()) allows the child in the parent's namespace it
 /// allows the parent. Not complete: patterns are compared by [`Pattern::includes`](crate::Pattern::includes), networks
@@ -25,12 +25,36 @@ pub fn within(
     all_understood(restrictions)?;
     require(within_realm(&child.environments, realm), Reason::Environment)?;
     for outer in limits::all(parent, restrictions) {
-        within_limits(child, outer)?;
+        within_reach(child, outer)?;
+        within_times(child, outer)?;
+        require(outer.self_rotate || !child.self_rotate, Reason::SelfRotate)?;
     }
     let rate_holds = parent
         .rate
         .is_none_or(|outer| child.rate.is_some_and(|rate| rate.is_within(outer)));
     require(rate_holds, Reason::Rate)
+}
+
+/// Decides whether the holder of a token may see another token and take it away: the other one's grant lies within the
+/// holder's effective grant in scopes, environments, keys, networks and pending versions.
+///
+/// This is [`within`] without what is no power over keys: times, rate, and the right to rotate itself. To take a
+/// token away gives nothing to anybody, so a token may end another one that outlives it.
+///
+/// Sound: if it is `Ok`, then whatever [`decide`](crate::decide()) allows the other token while both are valid, it
+/// allows the holder. Not complete, as [`within`].
+///
+/// # Errors
+/// The first dimension in which the other token is wider, or [`Reason::UnknownRestriction`].
+pub fn in_sight(
+    other: &Grant,
+    realm: &RealmScope<'_>,
+    own: &Grant,
+    restrictions: &[Restriction],
+) -> Result<(), Reason> {
+    all_understood(restrictions)?;
+    require(within_realm(&other.environments, realm), Reason::Environment)?;
+    limits::all(own, restrictions).try_for_each(|outer| within_reach(other, outer))
 }
 
 fn within_realm(environments: &Environments, realm: &RealmScope<'_>) -> bool {
@@ -43,7 +67,7 @@ fn within_realm(environments: &Environments, realm: &RealmScope<'_>) -> bool {
     }
 }
 
-fn within_limits(child: &Grant, outer: Limits<'_>) -> Result<(), Reason> {
+fn within_reach(child: &Grant, outer: Limits<'_>) -> Result<(), Reason> {
     let inner = child.limits();
     if let Some(scopes) = outer.scopes
         && !child.scopes.is_within(scopes)
@@ -67,18 +91,22 @@ fn within_limits(child: &Grant, outer: Limits<'_>) -> Result<(), Reason> {
         Reason::Key,
     )?;
     require(
+        holds(outer.networks, inner.networks, |outer, inner| {
+            inner.iter().all(|narrow| network::any_includes(outer, narrow))
+        }),
+        Reason::Network,
+    )
+}
+
+fn within_times(child: &Grant, outer: Limits<'_>) -> Result<(), Reason> {
+    let inner = child.limits();
+    require(
         holds(outer.not_before, inner.not_before, |outer, inner| inner >= outer),
         Reason::NotYetValid,
     )?;
     require(
         holds(outer.expires, inner.expires, |outer, inner| inner <= outer),
         Reason::Expired,
-    )?;
-    require(
-        holds(outer.networks, inner.networks, |outer, inner| {
-            inner.iter().all(|narrow| network::any_includes(outer, narrow))
-        }),
-        Reason::Network,
     )
 }
 

@@ -1,6 +1,5 @@
 //! Revoking the tokens that read a leaked key.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ibyok_audit::Action;
@@ -12,13 +11,8 @@ use super::open::NotRevoked;
 use super::readers::Readers;
 use crate::attempt::Attempt;
 use crate::authorize::Permit;
-use crate::change::Edit;
 use crate::error::{Error, Result};
-use crate::find_token::no_token;
-use crate::model::key::Stamp;
-use crate::model::token::TokenRecord;
 use crate::session::Session;
-use crate::take_away::TakeAway;
 
 /// Within which time other nodes have seen that the key is frozen, and told what they released until then.
 const TOLD: Duration = Duration::from_millis(2500);
@@ -75,8 +69,6 @@ impl Session {
         if revoked.is_empty() {
             return Ok((found, left));
         }
-        attempt.action = Action::IncidentOpen;
-        attempt.target = Some(("incident", found.id.to_string()));
         let change = self.change_incident(attempt, &permit.principal, &found, |record, _| {
             for token in &revoked {
                 if !record.revoked.contains(token) {
@@ -93,7 +85,7 @@ impl Session {
     /// before this one revoked it, and came to no end.
     async fn revoke_reader(
         &self,
-        attempt: &mut Attempt<'_>,
+        attempt: &Attempt<'_>,
         permit: &Permit,
         token: TokenId,
         opened: Timestamp,
@@ -108,34 +100,17 @@ impl Session {
         }
         let scope = Scope::TokensRevoke;
         self.inner.may_use_somewhere(attempt, principal, scope).await?;
-        if !self.inner.sees(attempt, principal, scope, &found.realm, &found.record) {
+        if !principal.sees(&found.realm, &found.record) {
             return Err(Error::denied(
                 "token",
                 "the token is not among those that this one may revoke",
             ));
         }
-        attempt.action = Action::TokenRevoke;
-        attempt.target = Some(("token", token.to_string()));
-        let stamp = Stamp {
-            at: attempt.at,
-            by: principal.by(),
-        };
-        let what = TakeAway::RevokeToken { keep_children: false };
-        let realm = Arc::clone(&found.realm);
-        let change = self.inner.change(
-            attempt,
-            principal,
-            &realm,
-            token.bytes(),
-            |_, record: Option<TokenRecord>| {
-                let mut record = record.ok_or_else(|| no_token(&token.to_string()))?;
-                Ok(if record.take_away(what, &stamp) {
-                    Edit::TakesAway(record, true, what)
-                } else {
-                    Edit::IsAway(false)
-                })
-            },
-        );
-        change.await
+        let mut beside = attempt.beside(Action::TokenRevoke);
+        beside.target = Some(("token", token.to_string()));
+        let change = self
+            .inner
+            .take_token_away(&mut beside, principal, &found.realm, token, false);
+        Ok(change.await?.0)
     }
 }

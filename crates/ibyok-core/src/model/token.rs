@@ -99,6 +99,9 @@ pub(crate) struct TokenRecord {
     /// When and by whom its secret was rotated last: whoever did has seen it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rotated: Option<Stamp>,
+    /// The secret through which the newest secret was gained, if that was another token's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) through: Option<Through>,
     pub(crate) created: Timestamp,
     pub(crate) created_by: String,
     /// The tokens that this one descends from, nearest first; it is valid only while all of them are.
@@ -113,6 +116,16 @@ pub(crate) struct TokenRecord {
 pub(crate) struct OlderEpoch {
     pub(crate) epoch: u32,
     pub(crate) ends: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) through: Option<Through>,
+}
+
+/// One secret of a token that rotated another token: what it gained falls when it falls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Through {
+    pub(crate) token: TokenId,
+    pub(crate) epoch: u32,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -133,6 +146,15 @@ impl TokenRecord {
     pub(crate) fn grace_of(&self, epoch: u32) -> Option<Timestamp> {
         let older = self.older.as_ref().filter(|older| older.epoch == epoch);
         older.map(|older| older.ends)
+    }
+
+    /// The secret through which the secret of an epoch was gained.
+    pub(crate) fn through_of(&self, epoch: u32) -> Option<Through> {
+        if epoch == self.epoch {
+            return self.through;
+        }
+        let older = self.older.as_ref().filter(|older| older.epoch == epoch);
+        older.and_then(|older| older.through)
     }
 
     pub(crate) fn info(&self, id: TokenId, namespace: &Namespace, at: Timestamp) -> TokenInfo {
@@ -247,4 +269,19 @@ pub struct Issued {
     pub info: TokenInfo,
     /// The secret.
     pub token: AccessToken,
+    /// The tokens that it issued, themselves or through others, that stay valid: only of a rotation that ends the secret before
+    /// at once, or that revokes them.
+    pub children: Option<Vec<ChildToken>>,
+    /// The tokens that were revoked with the rotation, since that was asked for.
+    pub revoked_children: Vec<TokenId>,
+}
+
+/// A token that another one issued, itself or through others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ChildToken {
+    /// The public id.
+    pub id: TokenId,
+    /// The name it was given.
+    pub name: String,
 }

@@ -15,6 +15,8 @@ const NOT_BEFORE: u8 = 4;
 const EXPIRES: u8 = 5;
 const NETWORKS: u8 = 6;
 const PENDING_ONLY: u8 = 7;
+/// 8 is given to nothing: tests have used it as a number that no version knows.
+const NO_SELF_ROTATE: u8 = 9;
 
 /// The one encoding of a restriction. Lists become sorted sets, networks lose their host bits.
 pub(super) fn write(restriction: &Restriction) -> Result<Vec<u8>, Error> {
@@ -22,7 +24,7 @@ pub(super) fn write(restriction: &Restriction) -> Result<Vec<u8>, Error> {
         return Err(Error::RestrictionUnknown);
     }
     let mut out = Vec::new();
-    for number in SCOPES..=PENDING_ONLY {
+    for number in SCOPES..=NO_SELF_ROTATE {
         let Some(value) = write_attribute(restriction, number)? else {
             continue;
         };
@@ -65,6 +67,7 @@ fn write_attribute(restriction: &Restriction, number: u8) -> Result<Option<Vec<u
         }),
         // Nothing more is said than that it is there.
         PENDING_ONLY => restriction.pending_only.then(Vec::new),
+        NO_SELF_ROTATE => restriction.no_self_rotate.then(Vec::new),
         _ => None,
     })
 }
@@ -115,6 +118,7 @@ fn read_attribute(restriction: &mut Restriction, number: u8, value: &[u8]) -> Op
         EXPIRES => restriction.expires = Some(read_time(&mut reader)?),
         NETWORKS => restriction.networks = Some(list(&mut reader, read_net)?),
         PENDING_ONLY => restriction.pending_only = true,
+        NO_SELF_ROTATE => restriction.no_self_rotate = true,
         _ => return Some(false),
     }
     reader.is_empty().then_some(true)

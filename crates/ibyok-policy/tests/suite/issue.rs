@@ -1,4 +1,6 @@
-use ibyok_policy::{Environments, Grant, RealmScope, Reason, Scope, Scopes, Validity, decide, within};
+use ibyok_policy::{
+    Environments, Grant, RealmScope, Reason, Scope, Scopes, Validity, decide, in_sight, may_rotate_itself, within,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -7,7 +9,7 @@ use crate::world::{self, Asked, instant, networks, patterns};
 
 /// A child that often lies within its parent: the parent's own grant, some of it replaced.
 fn family() -> impl Strategy<Value = (Grant, Grant)> {
-    (world::grant(), world::grant(), any::<[bool; 7]>()).prop_map(|(parent, other, replace)| {
+    (world::grant(), world::grant(), any::<[bool; 8]>()).prop_map(|(parent, other, replace)| {
         let mut child = parent.clone();
         if replace[0] {
             child.scopes = other.scopes;
@@ -29,6 +31,9 @@ fn family() -> impl Strategy<Value = (Grant, Grant)> {
         }
         if replace[6] {
             child.pending_only = other.pending_only;
+        }
+        if replace[7] {
+            child.self_rotate = other.self_rotate;
         }
         (parent, child)
     })
@@ -55,6 +60,46 @@ proptest! {
             if decide(&as_child.realm(), &child, &[], &asked.request()).is_allow() {
                 prop_assert!(decide(&asked.realm(), &parent, &restrictions, &asked.request()).is_allow());
             }
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_seen_can_do_nothing_that_its_observer_cannot(
+        (own, other) in family(), restrictions in world::restrictions(), asked in world::asked(),
+    ) {
+        // Times are not compared: each is looked at while it is valid.
+        let timeless = |grant: &Grant| {
+            let mut grant = grant.clone();
+            (grant.not_before, grant.expires) = (None, None);
+            grant
+        };
+        let mut narrowed = restrictions.clone();
+        narrowed.iter_mut().for_each(|one| (one.not_before, one.expires) = (None, None));
+        if in_sight(&other, &asked.realm(), &own, &restrictions).is_ok()
+            && decide(&asked.realm(), &timeless(&other), &[], &asked.request()).is_allow()
+        {
+            let observer = decide(&asked.realm(), &timeless(&own), &narrowed, &asked.request());
+            prop_assert!(observer.is_allow());
+        }
+    }
+
+    #[test]
+    fn what_may_be_issued_is_seen(
+        (own, other) in family(), restrictions in world::restrictions(), realm in world::realm(),
+    ) {
+        let realm = realm_of(realm);
+        if within(&other, &realm, &own, &restrictions).is_ok() {
+            prop_assert_eq!(in_sight(&other, &realm, &own, &restrictions), Ok(()));
+        }
+    }
+
+    #[test]
+    fn nobody_hands_on_a_right_to_rotate_that_they_lack(
+        (parent, child) in family(), restrictions in world::restrictions(),
+    ) {
+        let child_may = may_rotate_itself(&child, &[]).is_ok();
+        if within(&child, &realm_of(None), &parent, &restrictions).is_ok() && child_may {
+            prop_assert_eq!(may_rotate_itself(&parent, &restrictions), Ok(()));
         }
     }
 
@@ -163,6 +208,50 @@ fn a_child_may_be_wider_in_none() {
     let rate = Err(Reason::Rate);
     assert_eq!(after(|child| child.rate = Some("2/sec".parse().unwrap())), rate);
     assert_eq!(after(|child| child.rate = None), rate);
+    assert_eq!(after(|child| child.self_rotate = true), Err(Reason::SelfRotate));
+}
+
+/// Whether a token with [`parent`]'s grant sees a token that has the same grant after a change.
+fn seen(change: impl FnOnce(&mut Grant)) -> Result<(), Reason> {
+    let mut other = parent();
+    change(&mut other);
+    in_sight(&other, &realm_of(None), &parent(), &[])
+}
+
+#[test]
+fn a_token_sees_what_is_as_narrow_as_itself_however_long_and_often_it_is_used() {
+    assert_eq!(seen(|_| ()), Ok(()));
+    assert_eq!(seen(|other| other.expires = None), Ok(()));
+    assert_eq!(seen(|other| other.not_before = None), Ok(()));
+    assert_eq!(seen(|other| other.rate = None), Ok(()));
+    assert_eq!(seen(|other| other.self_rotate = true), Ok(()));
+    assert_eq!(seen(|other| other.keys = Some(patterns(&["openai"]))), Ok(()));
+    assert_eq!(seen(|other| other.keys = Some(patterns(&["o*"]))), Err(Reason::Key));
+    assert_eq!(seen(|other| other.keys = None), Err(Reason::Key));
+    assert_eq!(seen(|other| other.networks = None), Err(Reason::Network));
+    assert_eq!(
+        seen(|other| other.environments = Environments::named(["prod"])),
+        Err(Reason::Environment)
+    );
+    assert_eq!(
+        seen(|other| other.scopes.insert(Scope::KeysWrite)),
+        Err(Reason::Scope(Scope::KeysWrite))
+    );
+}
+
+#[test]
+fn the_right_to_rotate_is_asked_for_and_can_be_taken_away() {
+    let mut grant = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["dev"]));
+    assert_eq!(may_rotate_itself(&grant, &[]), Err(Reason::SelfRotate));
+    grant.self_rotate = true;
+    assert_eq!(may_rotate_itself(&grant, &[]), Ok(()));
+    let mut without = ibyok_policy::Restriction::default();
+    without.no_self_rotate = true;
+    assert_eq!(may_rotate_itself(&grant, &[without.clone()]), Err(Reason::SelfRotate));
+    assert_eq!(
+        within(&grant, &realm_of(None), &grant, &[without]),
+        Err(Reason::SelfRotate)
+    );
 }
 
 #[test]

@@ -37,6 +37,8 @@ fn valid() -> Vec<Value> {
     nothing.keys = Some(vec![]);
     let mut pending = Restriction::default();
     pending.pending_only = true;
+    let mut no_self_rotate = Restriction::default();
+    no_self_rotate.no_self_rotate = true;
     let mut early = Restriction::default();
     early.not_before = Some(Timestamp::MIN);
     early.expires = Some(Timestamp::from_nanosecond(-1).unwrap());
@@ -53,6 +55,10 @@ fn valid() -> Vec<Value> {
         ("every attribute", every),
         ("eight restrictions", eight),
         ("pending versions alone", base_token().attenuate(&pending).unwrap()),
+        (
+            "no right to rotate itself",
+            base_token().attenuate(&no_self_rotate).unwrap(),
+        ),
         ("an empty list of keys", base_token().attenuate(&nothing).unwrap()),
         ("times before 1970", base_token().attenuate(&early).unwrap()),
         ("the last time there is", base_token().attenuate(&late).unwrap()),
@@ -107,6 +113,9 @@ fn restriction_json(restriction: &Restriction) -> Value {
     put("cidrs", json!(restriction.networks));
     if restriction.pending_only {
         put("pending_only", json!(true));
+    }
+    if restriction.no_self_rotate {
+        put("no_self_rotate", json!(true));
     }
     Value::Object(fields)
 }
@@ -240,8 +249,9 @@ fn text_faults() -> Vec<(&'static str, String, Malformed)> {
 
 fn form_faults() -> impl Iterator<Item = (&'static str, Raw)> {
     let one = base(&[raw::restriction(&[(3, b"\x01a")])]);
-    let attributes: [(&'static str, Vec<u8>); 16] = [
+    let attributes: [(&'static str, Vec<u8>); 17] = [
         ("a mark of pending with bytes", raw::restriction(&[(7, &[1])])),
+        ("no right to rotate with bytes", raw::restriction(&[(9, &[1])])),
         ("a restriction without attributes", raw::restriction(&[])),
         ("attributes out of order", raw::restriction(&[(3, b"\x01a"), (1, &[1])])),
         ("an attribute twice", raw::restriction(&[(1, &[1]), (1, &[2])])),

@@ -204,9 +204,10 @@ pub(crate) fn grant() -> impl Strategy<Value = Grant> {
         option::weighted(0.3, sources()),
         option::weighted(0.1, rate),
         proptest::bool::weighted(0.1),
+        proptest::bool::weighted(0.2),
     );
     (scopes(), environments, limits).prop_map(|(scopes, environments, limits)| {
-        let (keys, not_before, expires, networks, rate, pending_only) = limits;
+        let (keys, not_before, expires, networks, rate, pending_only, self_rotate) = limits;
         let mut grant = Grant::new(scopes, environments);
         grant.keys = keys;
         grant.not_before = not_before;
@@ -214,6 +215,7 @@ pub(crate) fn grant() -> impl Strategy<Value = Grant> {
         grant.networks = networks;
         grant.rate = rate;
         grant.pending_only = pending_only;
+        grant.self_rotate = self_rotate;
         grant
     })
 }
@@ -228,9 +230,10 @@ pub(crate) fn restriction() -> impl Strategy<Value = Restriction> {
         option::weighted(0.2, time()),
         option::weighted(0.2, sources()),
         proptest::bool::weighted(0.1),
+        proptest::bool::weighted(0.1),
     )
         .prop_map(
-            |(scopes, environments, keys, not_before, expires, networks, pending_only)| {
+            |(scopes, environments, keys, not_before, expires, networks, pending_only, no_self_rotate)| {
                 let mut restriction = Restriction::default();
                 restriction.scopes = scopes;
                 restriction.environments = environments;
@@ -239,6 +242,7 @@ pub(crate) fn restriction() -> impl Strategy<Value = Restriction> {
                 restriction.expires = expires;
                 restriction.networks = networks;
                 restriction.pending_only = pending_only;
+                restriction.no_self_rotate = no_self_rotate;
                 if restriction == Restriction::default() {
                     restriction.scopes = Some(Scopes::from([Scope::Admin]));
                 }

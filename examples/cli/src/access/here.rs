@@ -1,7 +1,5 @@
 //! The vault of this machine.
 
-use std::time::Duration;
-
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -9,7 +7,7 @@ use ibyok_core::settings::Passphrase;
 use ibyok_core::{
     AccessToken, EnvironmentName, FieldName, Filter, Follow, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Lines,
     Mode, Namespace, Page, PageRequest, Proof, Rate, Released, ReviewRequest, Session, Timestamp, TokenRequest,
-    UsageRequest, Vault, WhichVersion, WholeLog,
+    TokenRotation, UsageRequest, Vault, WhichVersion, WholeLog,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -223,9 +221,14 @@ impl Access for Here {
         Ok((document(&issued.info)?, issued.token))
     }
 
-    async fn rotate_token(&self, which: &str, grace: Option<Duration>) -> Result<(Value, AccessToken)> {
-        let rotated = self.session.rotate_token(which, grace).await?;
-        Ok((document(&rotated.info)?, rotated.token))
+    async fn rotate_token(&self, which: &str, rotation: &TokenRotation) -> Result<(Value, AccessToken)> {
+        let rotated = self.session.rotate_token_with(which, rotation).await?;
+        let mut info = document(&rotated.info)?;
+        if let Value::Object(map) = &mut info {
+            map.insert("children".to_owned(), json!(rotated.children));
+            map.insert("revoked_children".to_owned(), json!(rotated.revoked_children));
+        }
+        Ok((info, rotated.token))
     }
 
     async fn review_tokens(&self) -> Result<Vec<Value>> {

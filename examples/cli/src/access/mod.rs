@@ -4,12 +4,10 @@ mod here;
 mod server;
 mod step;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use ibyok_core::{
     AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Mode, Rate,
-    ReviewRequest, Secret, Timestamp, TokenRequest, UsageRequest, WhichVersion,
+    ReviewRequest, Secret, Timestamp, TokenRequest, TokenRotation, UsageRequest, WhichVersion,
 };
 use serde_json::Value;
 
@@ -79,7 +77,7 @@ pub(crate) trait Access {
     /// Issues a token: what it is, and the token itself.
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)>;
     /// Gives a token a new secret: what it is, and the secret.
-    async fn rotate_token(&self, which: &str, grace: Option<Duration>) -> Result<(Value, AccessToken)>;
+    async fn rotate_token(&self, which: &str, rotation: &TokenRotation) -> Result<(Value, AccessToken)>;
     /// What there is to say about the tokens that may be seen.
     async fn review_tokens(&self) -> Result<Vec<Value>>;
     /// Every token that may be seen.

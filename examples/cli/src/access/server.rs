@@ -1,12 +1,11 @@
 //! A server, as the holder of a token sees it.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use ibyok_client::{Client, SecretSlice};
 use ibyok_core::{
     AccessToken, EnvironmentName, Expiry, ExposeSecret, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite,
-    Mode, Namespace, Rate, ReviewRequest, Secret, SecretString, Timestamp, TokenRequest, UsageRequest, WhichVersion,
+    Mode, Namespace, Rate, ReviewRequest, Secret, SecretString, Timestamp, TokenRequest, TokenRotation, UsageRequest,
+    WhichVersion,
 };
 use serde_json::{Value, json};
 
@@ -280,8 +279,11 @@ impl Access for Server {
         Ok(with_secret(self.client.issue_token(&sent).await?))
     }
 
-    async fn rotate_token(&self, which: &str, grace: Option<Duration>) -> Result<(Value, AccessToken)> {
-        Ok(with_secret(self.client.rotate_token(which, grace).await?))
+    async fn rotate_token(&self, which: &str, rotation: &TokenRotation) -> Result<(Value, AccessToken)> {
+        let mut sent = ibyok_client::TokenRotation::default();
+        sent.grace_seconds = rotation.grace.map(|grace| grace.as_secs());
+        sent.revoke_children = rotation.revoke_children;
+        Ok(with_secret(self.client.rotate_token_with(which, &sent).await?))
     }
 
     async fn review_tokens(&self) -> Result<Vec<Value>> {
@@ -404,6 +406,8 @@ fn with_secret(issued: ibyok_client::Issued) -> (Value, AccessToken) {
         "grant": issued.grant,
         "epoch": issued.epoch,
         "older_secret_until": issued.older_secret_until,
+        "children": issued.children,
+        "revoked_children": issued.revoked_children,
     });
     (info, AccessToken::new(issued.token))
 }

@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// It reads pending versions alone: for canaries, which try what is staged
     #[arg(long)]
     pending_only: bool,
+    /// It issues no token that may rotate itself; a narrowed token never rotates itself
+    #[arg(long)]
+    no_self_rotate: bool,
 }
 
 pub(super) fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -82,10 +85,11 @@ fn restriction(args: &Args) -> Result<Restriction> {
         restriction.expires = Some(at);
     }
     restriction.pending_only = args.pending_only;
+    restriction.no_self_rotate = args.no_self_rotate;
     if restriction == Restriction::default() {
         return Err(Error::usage(
             "nothing is to be taken away",
-            "give `--scope`, `--env`, `--key`, `--cidr`, `--expires` or `--pending-only`",
+            "give `--scope`, `--env`, `--key`, `--cidr`, `--expires`, `--pending-only` or `--no-self-rotate`",
         ));
     }
     Ok(restriction)

@@ -1,5 +1,6 @@
 //! `ibyok tokens`
 
+mod children;
 mod preset;
 mod review;
 mod revoke;
@@ -73,6 +74,9 @@ pub(crate) struct Issue {
     /// It reads pending versions alone: for canaries, which try what is staged
     #[arg(long)]
     pending_only: bool,
+    /// It may give itself a new secret (`tokens rotate self`)
+    #[arg(long)]
+    self_rotate: bool,
 }
 
 const COLUMNS: [(&str, &str); 7] = [
@@ -85,7 +89,7 @@ const COLUMNS: [(&str, &str); 7] = [
     ("EXPIRES", "expires_at"),
 ];
 
-const FACTS: [(&str, &str); 17] = [
+const FACTS: [(&str, &str); 18] = [
     ("id", "id"),
     ("name", "name"),
     ("state", "state"),
@@ -95,6 +99,7 @@ const FACTS: [(&str, &str); 17] = [
     ("keys", "grant.keys"),
     ("networks", "grant.cidrs"),
     ("pending only", "grant.pending_only"),
+    ("self-rotate", "grant.self_rotate"),
     ("expires", "expires_at"),
     ("created", "created"),
     ("by", "created_by"),
@@ -215,6 +220,7 @@ fn grant(args: &Issue) -> Result<Grant> {
     };
     let mut grant = Grant::new(scopes, environments);
     grant.pending_only = args.pending_only;
+    grant.self_rotate = args.self_rotate;
     if !args.key.is_empty() {
         grant.keys = Some(patterns(&args.key)?);
     }

@@ -22,6 +22,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
                 ("all environments", "grant.all_environments"),
                 ("keys", "grant.keys"),
                 ("networks", "grant.cidrs"),
+                ("self-rotate", "grant.self_rotate"),
                 ("restrictions", "restrictions"),
                 ("expires", "expires_at"),
             ]);

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
-use ibyok_core::{Environments, Expiry, Grant, Rate, Scope, Scopes, Timestamp, TokenFinding, TokenId, TokenRequest};
+use ibyok_core::{
+    ChildToken, Environments, Expiry, Grant, Rate, Scope, Scopes, Timestamp, TokenFinding, TokenId, TokenRequest,
+    TokenRotation,
+};
 use serde::{Deserialize, Serialize};
 
 use super::page;
@@ -15,7 +18,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 
 const ISSUE_TAKES: &str = "it takes name, scopes, environments or all_environments, keys, cidrs, not_before, expires_at, no_expiry, rate, \
-     pending_only";
+     pending_only, self_rotate";
 
 /// GET `/api/v1/tokens`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
@@ -51,9 +54,13 @@ pub(crate) async fn revoke_self(caller: Caller, query: RawQuery) -> Answer {
 
 /// DELETE `/api/v1/tokens/{id}`
 pub(crate) async fn revoke(Caller(session): Caller, Path(which): Path<String>, RawQuery(query): RawQuery) -> Answer {
-    let query = Query::parse(query.as_deref(), &["name", "keep_children"])?;
+    let query = Query::parse(query.as_deref(), &["name", "keep_children", "revoke_children"])?;
     let which = meant(&which, &query)?;
-    ok(&session.revoke_token(which, query.flag("keep_children")?).await?)
+    let keep = query.flag("keep_children")?;
+    if keep && query.flag("revoke_children")? {
+        return Err(Problem::invalid("keep_children and revoke_children exclude each other"));
+    }
+    ok(&session.revoke_token(which, keep).await?)
 }
 
 /// POST `/api/v1/tokens`
@@ -72,10 +79,11 @@ pub(crate) async fn rotate(
     body: Json,
 ) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    let grace = body
-        .parse_or_default::<RotateBody>("it takes grace_seconds")?
-        .grace_seconds;
-    let rotated = session.rotate_token(&which, grace.map(Duration::from_secs)).await?;
+    let body = body.parse_or_default::<RotateBody>("it takes grace_seconds and revoke_children")?;
+    let rotation = TokenRotation::default()
+        .grace(body.grace_seconds.map(Duration::from_secs))
+        .revoke_children(body.revoke_children);
+    let rotated = session.rotate_token_with(&which, &rotation).await?;
     ok(&Issued::of(&rotated))
 }
 
@@ -112,6 +120,10 @@ struct Issued<'a> {
     grant: &'a Grant,
     epoch: u32,
     older_secret_until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    children: Option<&'a [ChildToken]>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    revoked_children: &'a [TokenId],
 }
 
 impl<'a> Issued<'a> {
@@ -124,6 +136,8 @@ impl<'a> Issued<'a> {
             grant: &issued.info.grant,
             epoch: issued.info.epoch,
             older_secret_until: issued.info.older_secret_until,
+            children: issued.children.as_deref(),
+            revoked_children: &issued.revoked_children,
         }
     }
 }
@@ -133,6 +147,8 @@ impl<'a> Issued<'a> {
 struct RotateBody {
     #[serde(default)]
     grace_seconds: Option<u64>,
+    #[serde(default)]
+    revoke_children: bool,
 }
 
 #[derive(Deserialize)]
@@ -159,6 +175,8 @@ struct IssueBody {
     rate: Option<Rate>,
     #[serde(default)]
     pending_only: bool,
+    #[serde(default)]
+    self_rotate: bool,
 }
 
 impl IssueBody {
@@ -180,6 +198,7 @@ impl IssueBody {
         grant.expires = self.expires_at;
         grant.rate = self.rate;
         grant.pending_only = self.pending_only;
+        grant.self_rotate = self.self_rotate;
         let request = TokenRequest::new(self.name, grant);
         match (self.expires_at, self.no_expiry) {
             (Some(_), true) => Err(Problem::invalid("expires_at and no_expiry exclude each other")),

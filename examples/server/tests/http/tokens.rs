@@ -219,3 +219,105 @@ async fn a_token_for_a_network_is_refused_elsewhere() {
         200
     );
 }
+
+#[tokio::test]
+async fn a_token_rotates_itself_only_if_its_grant_says_so() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    for (extra, status) in [("", 403), (r#","self_rotate":false"#, 403), (r#","self_rotate":true"#, 200)] {
+        let body = format!(r#"{{"name":"service","scopes":["keys:read"],"environments":["prod"]{extra}}}"#);
+        let issued = world.tell("POST", "/api/v1/tokens", &admin, &body).await;
+        // An admin without the right hands none on.
+        if status == 200 {
+            assert_eq!(issued.status, 403, "{}", issued.text());
+            continue;
+        }
+        let token = issued.json()["token"].as_str().unwrap().to_owned();
+        for path in ["/api/v1/tokens/self/rotate".to_owned(), format!("/api/v1/tokens/{}/rotate", issued.json()["id"].as_str().unwrap())] {
+            let refused = world.tell("POST", &path, &token, r#"{"grace_seconds":0}"#).await;
+            assert_eq!((refused.status, refused.code()), (403, "denied".to_owned()), "{path}");
+        }
+        let still = world.ask("GET", "/api/v1/keys/prod/openai/value", &token).await;
+        assert_eq!(still.status, 200);
+    }
+    let mut grant = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["prod"]));
+    grant.self_rotate = true;
+    let token = world.issue(grant).await;
+    let whoami = world.ask("GET", "/api/v1/tokens/self", &token).await.json();
+    assert_eq!(whoami["grant"]["self_rotate"], true);
+    let rotated = world.tell("POST", "/api/v1/tokens/self/rotate", &token, "").await;
+    assert_eq!(rotated.status, 200, "{}", rotated.text());
+    let new = rotated.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(
+        world.ask("GET", "/api/v1/keys/prod/openai/value", &new).await.status,
+        200
+    );
+    // The secret before is in its grace: it gets no other, and ends the token.
+    let again = world.tell("POST", "/api/v1/tokens/self/rotate", &token, "").await;
+    assert_eq!(again.status, 403);
+    assert_eq!(world.ask("DELETE", "/api/v1/tokens/self", &token).await.status, 200);
+    assert_eq!(
+        world.ask("GET", "/api/v1/keys/prod/openai/value", &new).await.status,
+        401
+    );
+}
+
+#[tokio::test]
+async fn a_sibling_is_neither_seen_nor_rotated_nor_revoked() {
+    let world = World::new().await;
+    let scopes = [Scope::KeysRead, Scope::TokensIssue, Scope::TokensRevoke];
+    let keeper = world.token(&scopes, &["prod"], &["open*"]).await;
+    for (keys, seen) in [(&["stripe"][..], false), (&[], false), (&["openai"], true), (&["open?i"], true)] {
+        let sibling = world.token(&[Scope::KeysRead], &["prod"], keys).await;
+        let who = world.ask("GET", "/api/v1/tokens/self", &sibling).await.json();
+        let path = format!("/api/v1/tokens/{}", who["id"].as_str().unwrap());
+        let listed = world.ask("GET", "/api/v1/tokens", &keeper).await.json();
+        let in_list = listed["items"].as_array().unwrap().iter().any(|item| item["id"] == who["id"]);
+        assert_eq!(in_list, seen, "{keys:?}");
+        let status = if seen { 200 } else { 403 };
+        assert_eq!(world.ask("GET", &path, &keeper).await.status, status, "{keys:?}");
+        // Seen or not, its secret is nobody's but whoever issued it.
+        let rotated = world.tell("POST", &format!("{path}/rotate"), &keeper, "").await;
+        assert_eq!(rotated.status, 403, "{keys:?}");
+        assert_eq!(world.ask("DELETE", &path, &keeper).await.status, status, "{keys:?}");
+        let works = world.ask("GET", "/api/v1/tokens/self", &sibling).await.status;
+        assert_eq!(works, if seen { 401 } else { 200 }, "{keys:?}");
+    }
+}
+
+#[tokio::test]
+async fn children_that_stay_valid_are_named_and_revoked_if_asked() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let issue = async |token: &str, name: &str, scopes: &str| {
+        let body = format!(r#"{{"name":"{name}","scopes":[{scopes}],"environments":["dev"]}}"#);
+        let issued = world.tell("POST", "/api/v1/tokens", token, &body).await;
+        assert_eq!(issued.status, 201, "{}", issued.text());
+        issued.json()["token"].as_str().unwrap().to_owned()
+    };
+    let parent = issue(&admin, "parent", r#""keys:read","tokens:issue""#).await;
+    let child = issue(&parent, "child", r#""keys:read""#).await;
+    let rotate = async |body: &str| {
+        let rotated = world.tell("POST", "/api/v1/tokens/parent/rotate", &admin, body).await;
+        assert_eq!(rotated.status, 200, "{}", rotated.text());
+        rotated.json()
+    };
+    assert!(rotate("").await.get("children").is_none());
+    assert_eq!(rotate(r#"{"grace_seconds":0}"#).await["children"][0]["name"], "child");
+    let value = "/api/v1/keys/dev/openai/value";
+    assert_eq!(world.ask("GET", value, &child).await.status, 200);
+    let kept = world.ask("DELETE", "/api/v1/tokens/parent?keep_children=true", &admin).await.json();
+    assert_eq!(kept["children"][0]["name"], "child");
+    let both = "/api/v1/tokens/parent?keep_children=true&revoke_children=true";
+    assert_eq!(world.ask("DELETE", both, &admin).await.status, 400);
+    let all = world.ask("DELETE", "/api/v1/tokens/parent?revoke_children=true", &admin).await.json();
+    assert_eq!(all["children"], serde_json::json!([]));
+    assert_eq!(world.ask("GET", value, &child).await.status, 401);
+
+    let parent = issue(&admin, "second", r#""keys:read","tokens:issue""#).await;
+    let child = issue(&parent, "child", r#""keys:read""#).await;
+    let body = r#"{"grace_seconds":0,"revoke_children":true}"#;
+    let rotated = world.tell("POST", "/api/v1/tokens/second/rotate", &admin, body).await.json();
+    assert_eq!((&rotated["children"], rotated["revoked_children"].as_array().unwrap().len()), (&serde_json::json!([]), 1));
+    assert_eq!(world.ask("GET", value, &child).await.status, 401);
+}

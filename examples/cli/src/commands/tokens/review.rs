@@ -77,6 +77,9 @@ fn command(name: &str, grant: &Grant) -> String {
     if grant.pending_only {
         words.push("--pending-only".to_owned());
     }
+    if grant.self_rotate {
+        words.push("--self-rotate".to_owned());
+    }
     words.join(" ")
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::Cx;
 use super::super::confirm::confirm;
+use super::children;
 use crate::access::Access;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -25,6 +26,9 @@ pub(crate) struct Args {
     /// Let the tokens that they issued stay valid
     #[arg(long)]
     keep_children: bool,
+    /// Revoke the tokens that they issued as well, which is the default
+    #[arg(long, conflicts_with = "keep_children")]
+    revoke_children: bool,
 }
 
 pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -51,6 +55,9 @@ async fn one(which: &str, keep_children: bool, cx: &mut Cx<'_>) -> Result<Exit> 
             cx.io.answer_json(&revoked)?;
         }
         tell(&revoked, cx);
+        if keep_children {
+            children::say_valid(at(&revoked, "children"), cx);
+        }
         to_replace(&[revoked], cx);
         Ok(Exit::Done)
     })
@@ -106,6 +113,9 @@ async fn revoke_each(
         match access.revoke(&id, keep_children).await {
             Ok(one) => {
                 tell(&one, cx);
+                if keep_children {
+                    children::say_valid(at(&one, "children"), cx);
+                }
                 revoked.push(one);
             }
             Err(error) => {
@@ -150,10 +160,15 @@ fn to_replace(revoked: &[Value], cx: &mut Cx<'_>) {
     for key in keys {
         cx.io.say(&format!("  ibyok rotate stage {key}"));
     }
+    // A token that fell with the one that issued it needs no new secret.
+    let valid: Vec<String> = items("children").map(|child| text(at(child, "id"))).collect();
     for token in items("rotated_tokens") {
         let token = text(token);
+        if !valid.contains(&token) {
+            continue;
+        }
         cx.io.say(&format!(
-            "it rotated a token, and has seen its secret: ibyok tokens rotate {token} --grace 0"
+            "it rotated a token, or a token that it issued did, so that its holder may have the secret: ibyok tokens rotate {token} --grace 0"
         ));
     }
     if revoked

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use ibyok_core::{AccessToken, Timestamp};
+use ibyok_core::{AccessToken, Timestamp, TokenRotation};
 use serde_json::{Value, json};
 
 use super::super::confirm::confirm;
 use super::super::{Cx, time};
+use super::children;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::table::{at, shown, text};
@@ -19,20 +20,28 @@ pub(crate) struct Args {
     /// How long the secret before is still accepted, for example `1h`; `0` ends it at once [default: 24h]
     #[arg(long, value_name = "SPAN")]
     grace: Option<String>,
+    /// Revoke the tokens that it issued, and what they issued
+    #[arg(long)]
+    revoke_children: bool,
 }
 
 pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let grace = args.grace.as_deref().map(span).transpose()?;
-    if grace == Some(Duration::ZERO) {
-        let consequence = "whoever uses its secret of now is refused at once";
-        confirm(
-            cx,
-            &format!("rotate the token `{}` without a grace", args.which),
-            consequence,
-        )?;
+    let at_once = grace == Some(Duration::ZERO);
+    if at_once || args.revoke_children {
+        let consequence = match (at_once, args.revoke_children) {
+            (true, false) => "its present secret is refused at once",
+            (false, _) => "the tokens that it issued are refused at once",
+            (true, true) => "its present secret and the tokens that it issued are refused at once",
+        };
+        let act = format!("rotate the token `{}`", crate::show::clean(&args.which));
+        confirm(cx, &act, consequence)?;
     }
+    let rotation = TokenRotation::default()
+        .grace(grace)
+        .revoke_children(args.revoke_children);
     cx.with_access(async |access, cx| {
-        let (info, token) = access.rotate_token(&args.which, grace).await?;
+        let (info, token) = access.rotate_token(&args.which, &rotation).await?;
         answer(&info, &token, cx)?;
         let ends = at(&info, "older_secret_until");
         let ends = match ends {
@@ -44,6 +53,12 @@ pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
             text(at(&info, "id")),
             at(&info, "epoch").as_u64().unwrap_or_default().saturating_add(1),
         ));
+        for id in at(&info, "revoked_children").as_array().into_iter().flatten() {
+            cx.io.say(&format!("revoked {}, which it issued", text(id)));
+        }
+        if at_once || args.revoke_children {
+            children::say_valid(at(&info, "children"), cx);
+        }
         Ok(Exit::Done)
     })
     .await
@@ -60,6 +75,8 @@ fn answer(info: &Value, token: &AccessToken, cx: &mut Cx<'_>) -> Result<()> {
             "grant": at(info, "grant"),
             "epoch": at(info, "epoch"),
             "older_secret_until": at(info, "older_secret_until"),
+            "children": at(info, "children"),
+            "revoked_children": at(info, "revoked_children"),
         }))
     } else {
         cx.io.answer_line(token.expose())
