@@ -160,6 +160,9 @@ pub struct RotationStatus {
     /// What may hide a consumer.
     #[serde(default)]
     pub unseen: Vec<String>,
+    /// Whether consumers are shown: the token needs `usage:read` or `keys:rotate`. Without, the lists are empty.
+    #[serde(default)]
+    pub consumers_shown: bool,
 }
 
 /// A version with those who read it.

@@ -88,6 +88,28 @@ impl Inner {
         decided.inspect(|()| self.scope_used(attempt, principal, scope, environment))
     }
 
+    /// Decides whether a principal could use a scope on a key, or with `None` on every key of an environment: nothing is done,
+    /// and no scope counted as used.
+    pub(crate) fn could(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        scope: Scope,
+        realm: &RealmName,
+        key: Option<&KeyName>,
+    ) -> bool {
+        let request = Request {
+            scope,
+            namespace: realm.namespace.as_str(),
+            environment: realm.environment.as_ref().map(EnvironmentName::as_str),
+            key: key.map(KeyName::as_str),
+            pending: false,
+            source: attempt.context.source,
+            at: attempt.at,
+        };
+        decided(principal, decide, &request).is_ok()
+    }
+
     /// Whether a principal may be told of a key that it would see on a list: nothing is done, and no scope counted as used.
     pub(crate) fn may_be_told(
         &self,

@@ -259,6 +259,9 @@ impl Error {
             }
             Error::Denied { .. } => "ask for a token whose grant covers this",
             Error::KeyDisabled { .. } => "`keys enable` serves it again",
+            Error::VersionDisabled { state: "retired", .. } => {
+                "a retired version is not served again: ask for the current version"
+            }
             Error::VersionDisabled { .. } => "ask for the current version, or enable this one",
             Error::VersionDestroyed { .. } => "its bytes are gone; ask for another version",
             Error::Exists { .. } => "choose another name, or change what is there",

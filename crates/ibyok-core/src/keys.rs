@@ -11,7 +11,8 @@ use crate::authorize::Permit;
 use crate::change::Edit;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
-use crate::model::key::{KeyInfo, KeyRecord, Stamp, StateChange};
+use crate::limits::within_highest;
+use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp, StateChange};
 use crate::model::key_ref::KeyRef;
 use crate::model::token::AccessToken;
 use crate::model::which_version::WhichVersion;
@@ -95,9 +96,19 @@ impl Session {
     /// # Errors
     /// [`Error::Invalid`] for what cannot be stored; else as [`Session::show_key`].
     pub async fn edit_key(&self, key: &KeyRef, edit: &KeyEdit) -> Result<KeyInfo> {
-        self.change_key(Action::KeyEdit, Scope::KeysWrite, key, |_, stamp, mut record| {
+        let mut attempt = self.attempt(Action::KeyEdit);
+        let outcome = self.try_edit(&mut attempt, key, edit).await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+
+    async fn try_edit(&self, attempt: &mut Attempt<'_>, key: &KeyRef, edit: &KeyEdit) -> Result<KeyInfo> {
+        attempt.version = key.version().number();
+        let permit = self.permit(attempt, Scope::KeysWrite, key).await?;
+        let highest = self.inner.highest_limit(&permit, edit.limit).await?;
+        self.change_permitted(attempt, &permit, |_, stamp, mut record| {
             whole_key(key)?;
             edit.check()?;
+            within_highest(edit.limit, highest, Some(&record))?;
             if let Some(provider) = &edit.provider {
                 record.provider = Some(provider.clone()).filter(|provider| !provider.is_empty());
             }
@@ -142,13 +153,36 @@ impl Session {
         .await
     }
 
-    /// Serves a key, or one version of it if the reference names one, again.
+    /// Serves a key, or one version of it if the reference names one, again. A token needs `incidents:write` for the key as well
+    /// while an incident is open on it.
     ///
     /// # Errors
-    /// As [`Session::show_key`].
+    /// [`Error::VersionDestroyed`] for a version that is destroyed, [`Error::VersionDisabled`] for one that is retired: neither is
+    /// served again. Else as [`Session::show_key`].
     pub async fn enable_key(&self, key: &KeyRef) -> Result<KeyInfo> {
-        self.change_key(Action::KeyEnable, Scope::KeysWrite, key, |attempt, stamp, record| {
+        let mut attempt = self.attempt(Action::KeyEnable);
+        let outcome = self.try_enable(&mut attempt, key).await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+
+    async fn try_enable(&self, attempt: &mut Attempt<'_>, key: &KeyRef) -> Result<KeyInfo> {
+        attempt.version = key.version().number();
+        let permit = self.permit(attempt, Scope::KeysWrite, key).await?;
+        let (who, realm) = (&permit.principal, &permit.realm.name);
+        let handles = self
+            .inner
+            .could(attempt, who, Scope::IncidentsWrite, realm, Some(&permit.key));
+        if !handles && self.inner.is_under_incident(&permit).await? {
+            return Err(Error::denied(
+                "incident",
+                "an incident is open on the key: to serve it again takes `incidents:write`",
+            ));
+        }
+        self.change_permitted(attempt, &permit, |attempt, stamp, record| {
             let version = one_version(&record, key, &attempt.label())?;
+            if let Some(number) = version {
+                can_be_enabled(&record, number, attempt.label())?;
+            }
             if !is_disabled(&record, version) {
                 return Ok(Edit::Unchanged(()));
             }
@@ -171,7 +205,7 @@ impl Session {
     }
 
     /// The one shape of a change of a key that exists. Gives the key as it is afterwards.
-    pub(crate) async fn change_key<F>(&self, action: Action, scope: Scope, key: &KeyRef, mut edit: F) -> Result<KeyInfo>
+    pub(crate) async fn change_key<F>(&self, action: Action, scope: Scope, key: &KeyRef, edit: F) -> Result<KeyInfo>
     where
         F: FnMut(&mut Attempt<'_>, &Stamp, KeyRecord) -> Result<Edit<KeyRecord, ()>> + Send,
     {
@@ -179,42 +213,51 @@ impl Session {
         attempt.version = key.version().number();
         let outcome = async {
             let permit = self.permit(&mut attempt, scope, key).await?;
-            let stamp = Stamp {
-                at: attempt.at,
-                by: permit.principal.by(),
-            };
-            let realm = Arc::clone(&permit.realm);
-            let changed = self.inner.change(
-                &mut attempt,
-                &permit.principal,
-                &realm,
-                permit.id.0,
-                |attempt, record| {
-                    let record: Option<KeyRecord> = record;
-                    let record = record
-                        .filter(|record| record.removed.is_none())
-                        .ok_or_else(|| no_key(&permit))?;
-                    let before = record.clone();
-                    Ok(match edit(attempt, &stamp, record)? {
-                        Edit::Unchanged(()) => Edit::Unchanged(info(&permit, &before)?),
-                        Edit::IsAway(()) => Edit::IsAway(info(&permit, &before)?),
-                        Edit::Gives(record, ()) => {
-                            let info = info(&permit, &record)?;
-                            Edit::Gives(record, info)
-                        }
-                        Edit::TakesAway(record, (), what) => {
-                            let info = info(&permit, &record)?;
-                            Edit::TakesAway(record, info, what)
-                        }
-                    })
-                },
-            );
-            let mut info = changed.await?;
-            self.inner.tell_mode(&realm, &mut info).await;
-            Ok(info)
+            self.change_permitted(&mut attempt, &permit, edit).await
         }
         .await;
         self.inner.refusing(&attempt, outcome).await
+    }
+
+    /// The same for whoever has a permit already.
+    pub(crate) async fn change_permitted<F>(
+        &self,
+        attempt: &mut Attempt<'_>,
+        permit: &Permit,
+        mut edit: F,
+    ) -> Result<KeyInfo>
+    where
+        F: FnMut(&mut Attempt<'_>, &Stamp, KeyRecord) -> Result<Edit<KeyRecord, ()>> + Send,
+    {
+        let stamp = Stamp {
+            at: attempt.at,
+            by: permit.principal.by(),
+        };
+        let realm = Arc::clone(&permit.realm);
+        let changed = self
+            .inner
+            .change(attempt, &permit.principal, &realm, permit.id.0, |attempt, record| {
+                let record: Option<KeyRecord> = record;
+                let record = record
+                    .filter(|record| record.removed.is_none())
+                    .ok_or_else(|| no_key(permit))?;
+                let before = record.clone();
+                Ok(match edit(attempt, &stamp, record)? {
+                    Edit::Unchanged(()) => Edit::Unchanged(info(permit, &before)?),
+                    Edit::IsAway(()) => Edit::IsAway(info(permit, &before)?),
+                    Edit::Gives(record, ()) => {
+                        let info = info(permit, &record)?;
+                        Edit::Gives(record, info)
+                    }
+                    Edit::TakesAway(record, (), what) => {
+                        let info = info(permit, &record)?;
+                        Edit::TakesAway(record, info, what)
+                    }
+                })
+            });
+        let mut info = changed.await?;
+        self.inner.tell_mode(&realm, &mut info).await;
+        Ok(info)
     }
 
     /// Establishes who asks, and whether they may.
@@ -246,6 +289,23 @@ fn one_version(record: &KeyRecord, key: &KeyRef, label: &str) -> Result<Option<u
         WhichVersion::Current => Ok(None),
         which => Ok(Some(record.version(label, which)?.number)),
     }
+}
+
+/// Refuses a version that would not be served although it was enabled.
+fn can_be_enabled(record: &KeyRecord, number: u32, key: String) -> Result<()> {
+    let version = record.version(&key, number.into())?;
+    if version.sealed.is_none() {
+        return Err(Error::VersionDestroyed { key, version: number });
+    }
+    if version.role == Role::Retired {
+        let state = Role::Retired.as_str();
+        return Err(Error::VersionDisabled {
+            key,
+            version: number,
+            state,
+        });
+    }
+    Ok(())
 }
 
 fn enabled(mut record: KeyRecord, version: Option<u32>, stamp: &Stamp) -> KeyRecord {

@@ -12,6 +12,7 @@ use crate::authorize::Permit;
 use crate::change::Edit;
 use crate::error::{Error, Result};
 use crate::keys::whole_key;
+use crate::limits::within_highest;
 use crate::model::key::{KeyRecord, Role, SealedFields, Stamp, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::name::FieldName;
@@ -70,6 +71,7 @@ impl Session {
             .fields
             .get(&FieldName::value())
             .map(|value| permit.realm.keys.fingerprint(value));
+        let highest = self.inner.highest_limit(&permit, write.limit).await?;
         let realm = Arc::clone(&permit.realm);
         self.inner
             .change(
@@ -102,6 +104,7 @@ impl Session {
                         }
                         _ => {}
                     }
+                    within_highest(write.limit, highest, live)?;
                     let created = live.is_none();
                     let told = look_at(write, live.and_then(|record| record.provider.as_deref()));
                     let record = with_new_version(attempt, &permit, record, write, &told)?;

@@ -115,7 +115,7 @@ impl World {
                 let scopes = Scopes::from([Scope::KeysRead, Scope::TokensIssue]);
                 let mut grant = ibyok_core::Grant::new(scopes, ibyok_core::Environments::named(environments.to_vec()));
                 grant.expires = Some(ibyok_core::Clock::now(&self.clock) + HOUR * hours as u32);
-                grant.self_rotate = number % 2 == 0;
+                grant.self_rotate = number.is_multiple_of(2);
                 let request = TokenRequest::new(format!("issued-{number}"), grant);
                 if let Ok(issued) = self.session(&actor).issue_token(request).await {
                     self.got(issued.token, &most).await;

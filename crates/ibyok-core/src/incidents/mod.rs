@@ -19,8 +19,10 @@ use std::sync::Arc;
 
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
+use crate::authorize::Permit;
 use crate::error::{Error, Result};
 use crate::model::incident::{IncidentId, IncidentInfo, IncidentRecord};
+use crate::model::key::KeyRecord;
 use crate::model::name::{KeyId, Namespace};
 use crate::realm::{PAGE, Realm, RealmName};
 use crate::records::Record;
@@ -86,6 +88,20 @@ impl Inner {
             format!("the key has had {INCIDENTS_MAX} incidents"),
             "remove it, and use another name",
         ))
+    }
+
+    /// Whether an incident is open on a key. A node that may not open the records of incidents goes by the key's own: one with a
+    /// version that is marked compromised counts.
+    pub(crate) async fn is_under_incident(&self, permit: &Permit) -> Result<bool> {
+        let newest = match self.whole_realm(&permit.realm.name.namespace).await {
+            Ok(whole) => self.newest_incident(&whole, permit.id).await?.0,
+            Err(Error::Kek { .. }) => {
+                let held = self.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+                return Ok(held.is_some_and(|held| held.record.versions.iter().any(|version| version.compromised)));
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(newest.is_some_and(|found| found.record.closed.is_none()))
     }
 
     /// Every incident of a namespace that a principal may see, newest first. One that does not open is left out; `status` names it.

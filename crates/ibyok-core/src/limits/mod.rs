@@ -106,6 +106,23 @@ impl Limit {
     }
 }
 
+/// Refuses a limit above the highest that is allowed. One that the key has already stays.
+pub(crate) fn within_highest(
+    wanted: Option<Option<Rate>>,
+    highest: Option<Rate>,
+    there: Option<&KeyRecord>,
+) -> Result<()> {
+    let (Some(Some(wanted)), Some(highest)) = (wanted, highest) else {
+        return Ok(());
+    };
+    let stays = there.is_some_and(|record| record.limit == Some(wanted));
+    if stays || wanted.is_within(highest) {
+        return Ok(());
+    }
+    let reason = format!("a token gives a key at most the limit of its environment, {highest}");
+    Err(Error::denied("limit", reason))
+}
+
 impl Inner {
     /// Counts a retrieval against the token's limit, and those of the tokens that it descends from; one that is tried again only once.
     ///
@@ -150,6 +167,18 @@ impl Inner {
         attempt.limited = Some(holder.id);
         let of = Of::Key(permit.label());
         self.take(&[Limit::new(of, rate, &permit.realm, permit.id.0)]).await
+    }
+
+    /// The rate that a principal's limit of a key may not exceed: a token's, the default of the environment. The caller must hold
+    /// the lease.
+    ///
+    /// # Errors
+    /// [`Error::Integrity`] if the settings that would say so cannot be read.
+    pub(crate) async fn highest_limit(&self, permit: &Permit, wanted: Option<Option<Rate>>) -> Result<Option<Rate>> {
+        match (permit.principal.holder(), wanted) {
+            (Some(_), Some(Some(_))) => Ok(self.environment_settings(&permit.realm).await?.record.limit),
+            _ => Ok(None),
+        }
     }
 
     /// The limit of a key and where it is from: its own, else the default of its environment. The caller must hold the lease.

@@ -158,7 +158,8 @@ impl Session {
             && let Some(uses) = self.uses(&permit, request).await?
         {
             for number in &retiring {
-                may_go(&held.record, *number, &uses, attempt, &permit, request)?;
+                let hide = !self.inner.shows_consumers(attempt, &permit);
+                may_go(&held.record, *number, &uses, attempt, &permit, request).map_err(|error| hidden(error, hide))?;
             }
         }
         let mut info = info(&permit, &held.record)?;
@@ -203,6 +204,7 @@ impl Session {
         }
         attempt.because.clone_from(&request.reason);
         let uses = self.uses(&permit, request).await?;
+        let hide = !self.inner.shows_consumers(attempt, &permit);
         let stamp = Stamp {
             at: attempt.at,
             by: permit.principal.by(),
@@ -221,7 +223,7 @@ impl Session {
                 return Ok(Edit::IsAway(before));
             }
             if let Some(uses) = uses.as_ref().filter(|_| !is_pending) {
-                may_go(&judged, number, uses, attempt, &permit, request)?;
+                may_go(&judged, number, uses, attempt, &permit, request).map_err(|error| hidden(error, hide))?;
             }
             let info = info(&permit, &record)?;
             Ok(Edit::TakesAway(record, info, what))
@@ -251,6 +253,20 @@ fn taken(action: Action, record: &KeyRecord, number: u32, key: &str) -> Result<T
         }),
         (Action::KeyRetire, _) => Ok(TakeAway::RetireVersion(number)),
         _ => Ok(TakeAway::DestroyVersion(number)),
+    }
+}
+
+/// The same refusal without names, for whoever may not know who uses the key.
+fn hidden(error: Error, hide: bool) -> Error {
+    match error {
+        Error::InUse { what, by } if hide => {
+            let count = by.len();
+            let by = vec![format!(
+                "{count} consumers: to name them takes `usage:read` or `keys:rotate`"
+            )];
+            Error::InUse { what, by }
+        }
+        other => other,
     }
 }
 

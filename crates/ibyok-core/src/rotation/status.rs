@@ -1,4 +1,4 @@
-//! How far a rotation is: who reads which version, and who has not yet read the new one.
+//! How far a rotation is: who reads which version, and who has not yet read the new one; and to whom that is shown.
 
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::drain::{Need, User, Uses};
 use crate::attempt::Attempt;
+use crate::authorize::Permit;
 use crate::error::Result;
 use crate::keys::whole_key;
 use crate::model::key::{KeyRecord, VersionRecord};
@@ -16,6 +17,7 @@ use crate::model::name::KeyId;
 use crate::retrieve::no_key;
 use crate::session::Session;
 use crate::usage::Caller;
+use crate::vault::Inner;
 
 /// How far the rotation of a key is.
 #[derive(Clone, Debug, Serialize)]
@@ -34,6 +36,8 @@ pub struct RotationStatus {
     pub waiting_for: Vec<Waiting>,
     /// What may hide a consumer: nodes that do not report, counts that do not open.
     pub unseen: Vec<String>,
+    /// Whether consumers are shown: a token needs `usage:read` or `keys:rotate` for the key. Without, the three lists are empty.
+    pub consumers_shown: bool,
 }
 
 /// A version with those who read it.
@@ -85,7 +89,7 @@ pub struct Waiting {
 }
 
 impl Session {
-    /// How far the rotation of a key is.
+    /// How far the rotation of a key is. Its consumers are shown to a token only with `usage:read` or `keys:rotate` for the key.
     ///
     /// # Errors
     /// As [`Session::show_key`].
@@ -101,7 +105,12 @@ impl Session {
         let held = self.inner.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
-        let uses = self.inner.uses(&permit.realm, permit.id).await?;
+        let consumers_shown = self.inner.shows_consumers(attempt, &permit);
+        let uses = if consumers_shown {
+            self.inner.uses(&permit.realm, permit.id).await?
+        } else {
+            Uses::default()
+        };
         let record = &held.record;
         let waiting = uses.users.iter().filter_map(|user| {
             let need = user.needs(record, None, attempt.at, SignedDuration::ZERO)?;
@@ -114,7 +123,17 @@ impl Session {
             versions: record.versions.iter().map(|version| of(version, &uses)).collect(),
             waiting_for: waiting.collect(),
             unseen: uses.unseen.clone(),
+            consumers_shown,
         })
+    }
+}
+
+impl Inner {
+    /// Decides whether whoever holds a permit may know who uses its key.
+    pub(super) fn shows_consumers(&self, attempt: &Attempt<'_>, permit: &Permit) -> bool {
+        [Scope::UsageRead, Scope::KeysRotate]
+            .into_iter()
+            .any(|scope| self.could(attempt, &permit.principal, scope, &permit.realm.name, Some(&permit.key)))
     }
 }
 

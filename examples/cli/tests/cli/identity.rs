@@ -184,8 +184,14 @@ fn the_log_of_a_namespace_is_shown_alone_and_the_whole_log_without_one() {
     let set = ["--namespace", "acme", "keys", "set", "dev/k"];
     place.ibyok(&set).stdin("acme's").ok();
     let tail = ["audit", "tail", "--json"];
-    let of_acme = place.ibyok(&[["--namespace", "acme"].as_slice(), &tail].concat()).ok().out;
-    assert!(of_acme.contains("key.set") && !of_acme.contains("log.open"), "{of_acme}");
+    let of_acme = place
+        .ibyok(&[["--namespace", "acme"].as_slice(), &tail].concat())
+        .ok()
+        .out;
+    assert!(
+        of_acme.contains("key.set") && !of_acme.contains("log.open"),
+        "{of_acme}"
+    );
     for line in of_acme.lines() {
         assert!(line.contains(r#""namespace":"acme""#), "{line}");
     }

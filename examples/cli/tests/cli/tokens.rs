@@ -145,7 +145,10 @@ fn a_token_may_do_what_its_scopes_say_and_nothing_else() {
 fn a_token_rotates_itself_only_if_it_was_issued_so() {
     let place = Place::with_key("dev/k", "v");
     let plain = place.token(&["plain", "--env", "dev"]);
-    place.ibyok(&["tokens", "rotate", "self"]).env("IBYOK_TOKEN", &plain).fails(3);
+    place
+        .ibyok(&["tokens", "rotate", "self"])
+        .env("IBYOK_TOKEN", &plain)
+        .fails(3);
     let own = place.token(&["own", "--env", "dev", "--self-rotate"]);
     let shown = place.ibyok(&["tokens", "show", "own", "--json"]).ok().json();
     assert_eq!(shown["grant"]["self_rotate"], true);
@@ -153,7 +156,11 @@ fn a_token_rotates_itself_only_if_it_was_issued_so() {
     assert_eq!(shown["grant"].get("self_rotate"), None);
     let whoami = place.ibyok(&["whoami"]).env("IBYOK_TOKEN", &own).ok();
     assert!(whoami.out.contains("self-rotate"), "{whoami:?}");
-    let new = place.ibyok(&["tokens", "rotate", "self"]).env("IBYOK_TOKEN", &own).ok().out;
+    let new = place
+        .ibyok(&["tokens", "rotate", "self"])
+        .env("IBYOK_TOKEN", &own)
+        .ok()
+        .out;
     place.ibyok(&["get", "dev/k"]).env("IBYOK_TOKEN", new.trim()).ok();
     // No preset asks for it.
     place.token(&["service", "--env", "dev", "--preset", "production"]);
@@ -166,31 +173,75 @@ fn children_that_stay_valid_are_named_and_revoked_if_asked() {
     let place = Place::with_key("dev/k", "v");
     let family = |name: &str| {
         let parent = place.token(&[name, "--env", "dev", "--scope", "keys:read", "--scope", "tokens:issue"]);
-        let issue = ["tokens", "issue", &format!("child-of-{name}"), "--env", "dev", "--scope", "keys:read"];
+        let issue = [
+            "tokens",
+            "issue",
+            &format!("child-of-{name}"),
+            "--env",
+            "dev",
+            "--scope",
+            "keys:read",
+        ];
         let child = place.ibyok(&issue).env("IBYOK_TOKEN", &parent).ok().out;
         (parent, child.trim().to_owned())
     };
     let works = |token: &str, exit: i32| {
         let call = place.ibyok(&["get", "dev/k"]).env("IBYOK_TOKEN", token);
-        if exit == 0 { call.ok() } else { call.fails(exit) };
+        if exit == 0 {
+            call.ok()
+        } else {
+            call.fails(exit)
+        };
     };
     let (_, child) = family("one");
     let rotated = place.ibyok(&["tokens", "rotate", "one", "--grace", "0", "--yes"]).ok();
-    assert!(rotated.err.contains("stay valid") && rotated.err.contains("child-of-one"), "{rotated:?}");
+    assert!(
+        rotated.err.contains("stay valid") && rotated.err.contains("child-of-one"),
+        "{rotated:?}"
+    );
     works(&child, 0);
-    let rotate = ["tokens", "rotate", "one", "--grace", "0", "--revoke-children", "--yes", "--json"];
+    let rotate = [
+        "tokens",
+        "rotate",
+        "one",
+        "--grace",
+        "0",
+        "--revoke-children",
+        "--yes",
+        "--json",
+    ];
     let rotated = place.ibyok(&rotate).ok().json();
-    assert_eq!((&rotated["children"], rotated["revoked_children"].as_array().unwrap().len()), (&serde_json::json!([]), 1));
+    assert_eq!(
+        (
+            &rotated["children"],
+            rotated["revoked_children"].as_array().unwrap().len()
+        ),
+        (&serde_json::json!([]), 1)
+    );
     works(&child, 3);
 
     let (_, child) = family("two");
-    let kept = place.ibyok(&["tokens", "revoke", "two", "--keep-children", "--yes"]).ok();
-    assert!(kept.err.contains("stay valid") && kept.err.contains("child-of-two"), "{kept:?}");
+    let kept = place
+        .ibyok(&["tokens", "revoke", "two", "--keep-children", "--yes"])
+        .ok();
+    assert!(
+        kept.err.contains("stay valid") && kept.err.contains("child-of-two"),
+        "{kept:?}"
+    );
     works(&child, 0);
     place
-        .ibyok(&["tokens", "revoke", "two", "--keep-children", "--revoke-children", "--yes"])
+        .ibyok(&[
+            "tokens",
+            "revoke",
+            "two",
+            "--keep-children",
+            "--revoke-children",
+            "--yes",
+        ])
         .fails(2);
-    place.ibyok(&["tokens", "revoke", "two", "--revoke-children", "--yes"]).ok();
+    place
+        .ibyok(&["tokens", "revoke", "two", "--revoke-children", "--yes"])
+        .ok();
     works(&child, 3);
     // Without an answer on a terminal, what ends others needs a yes.
     place.ibyok(&["tokens", "rotate", "one", "--revoke-children"]).fails(2);
@@ -200,7 +251,17 @@ fn children_that_stay_valid_are_named_and_revoked_if_asked() {
 fn several_tokens_are_revoked_only_as_far_as_the_caller_sees_them() {
     let place = Place::with_key("dev/k", "v");
     let keeper = place.token(&[
-        "keeper", "--env", "dev", "--key", "k*", "--scope", "keys:read", "--scope", "tokens:issue", "--scope", "tokens:revoke",
+        "keeper",
+        "--env",
+        "dev",
+        "--key",
+        "k*",
+        "--scope",
+        "keys:read",
+        "--scope",
+        "tokens:issue",
+        "--scope",
+        "tokens:revoke",
     ]);
     let inside = place.token(&["alice-1", "--env", "dev", "--key", "k", "--scope", "keys:read"]);
     let outside = place.token(&["alice-2", "--env", "dev", "--scope", "keys:read"]);

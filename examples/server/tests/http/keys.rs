@@ -177,3 +177,107 @@ async fn what_cannot_be_stored_is_refused_and_not_repeated() {
     }
     assert_eq!(world.ask("GET", "/api/v1/keys/dev/bad", &admin).await.status, 404);
 }
+
+#[tokio::test]
+async fn a_token_gives_a_key_no_limit_above_its_environments() {
+    let world = World::new().await;
+    let operator = world.vault.operator("test");
+    let prod = "prod".parse().unwrap();
+    let writer = world.token(&[Scope::KeysWrite], &["prod"], &[]).await;
+    let key = "/api/v1/keys/prod/openai";
+    let edit = async |limit: &str| {
+        world
+            .tell("PATCH", key, &writer, &format!(r#"{{"limit":{limit}}}"#))
+            .await
+    };
+    assert_eq!(edit(r#""100000/sec""#).await.status, 200, "the environment has none");
+    operator
+        .set_limit(&prod, Some("60/min".parse().unwrap()))
+        .await
+        .unwrap();
+    assert_eq!(edit(r#""100000/sec""#).await.status, 200, "what it has already");
+    for higher in ["61/min", "2/sec", "60/sec", "3601/hour", "100/day"] {
+        let refused = edit(&format!("\"{higher}\"")).await;
+        assert_eq!((refused.status, refused.code()), (403, "denied".to_owned()), "{higher}");
+        let body = format!(r#"{{"value":"v","limit":"{higher}"}}"#);
+        for path in [key, "/api/v1/keys/prod/new"] {
+            assert_eq!(world.tell("PUT", path, &writer, &body).await.status, 403, "{higher}");
+        }
+    }
+    for lower in ["\"60/min\"", "\"1/sec\"", "\"60/hour\"", "null"] {
+        assert_eq!(edit(lower).await.status, 200, "{lower}");
+    }
+    let mut higher = ibyok_core::KeyEdit::default();
+    higher.limit = Some(Some("1000/sec".parse().unwrap()));
+    operator
+        .edit_key(&"prod/openai".parse().unwrap(), &higher)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_an_incident_stopped_is_enabled_only_by_who_handles_incidents() {
+    let world = World::new().await;
+    let operator = world.vault.operator("test");
+    let writer = world.token(&[Scope::KeysWrite], &["prod"], &[]).await;
+    let elsewhere = world
+        .token(&[Scope::KeysWrite, Scope::IncidentsWrite], &["dev"], &[])
+        .await;
+    let handler = world
+        .token(&[Scope::KeysWrite, Scope::IncidentsWrite], &["prod"], &[])
+        .await;
+    let key = "/api/v1/keys/prod/openai";
+    let post = async |token: &str, what: &str| world.tell("POST", &format!("{key}/{what}"), token, "").await.status;
+    assert_eq!(
+        (post(&writer, "disable").await, post(&writer, "enable").await),
+        (200, 200)
+    );
+    let request = ibyok_core::IncidentRequest::new("seen on a paste site").freeze(true);
+    operator
+        .open_incident(&"prod/openai".parse().unwrap(), request)
+        .await
+        .unwrap();
+    for what in ["enable", "enable?version=1"] {
+        assert_eq!(post(&writer, what).await, 403, "{what}");
+        assert_eq!(post(&elsewhere, what).await, 403, "{what}");
+    }
+    assert_eq!(post(&writer, "disable").await, 200, "to stop it is always possible");
+    assert_eq!(post(&handler, "enable").await, 200);
+    assert_eq!(post(&writer, "disable").await, 200);
+    operator
+        .close_incident("prod/openai", "a paste", "training", true)
+        .await
+        .unwrap();
+    assert_eq!(post(&writer, "enable").await, 200);
+}
+
+#[tokio::test]
+async fn a_version_that_cannot_be_served_is_not_enabled() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let key = "/api/v1/keys/prod/openai";
+    let post = async |what: &str, body: &str| world.tell("POST", &format!("{key}/{what}"), &admin, body).await;
+    for value in ["sk-2", "sk-3"] {
+        world
+            .tell("PUT", key, &admin, &format!(r#"{{"value":"{value}"}}"#))
+            .await;
+    }
+    assert_eq!(post("disable", r#"{"version":1}"#).await.status, 200);
+    assert_eq!(post("destroy", r#"{"version":1}"#).await.status, 200);
+    assert_eq!(post("retire", r#"{"version":2}"#).await.status, 200);
+    for (version, code) in [(1, "version_destroyed"), (2, "version_disabled")] {
+        let refused = post("enable", &format!(r#"{{"version":{version}}}"#)).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (404, code.to_owned()),
+            "{}",
+            refused.text()
+        );
+    }
+    assert!(post("enable", r#"{"version":2}"#).await.text().contains("retired"));
+    assert_eq!(
+        post("enable", r#"{"version":3}"#).await.status,
+        200,
+        "it is not disabled"
+    );
+}

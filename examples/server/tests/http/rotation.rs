@@ -82,7 +82,13 @@ async fn a_version_goes_once_nobody_needs_it() {
         let refused = step(name, body).await;
         assert_eq!((refused.status, refused.code()), (409, "in_use".to_owned()), "{name}");
     }
-    let status = world.ask("GET", &format!("{KEY}/rotation"), &worker).await.json();
+    let hidden = world.ask("GET", &format!("{KEY}/rotation"), &worker).await.json();
+    assert_eq!(hidden["consumers_shown"], false, "{hidden}");
+    assert_eq!(hidden["versions"][0]["state"], "retiring");
+    let rotator = world
+        .token(&[Scope::KeysRotate, Scope::KeysList], &["prod"], &["*"])
+        .await;
+    let status = world.ask("GET", &format!("{KEY}/rotation"), &rotator).await.json();
     assert_eq!(
         (
             &status["waiting_for"][0]["why"],
@@ -119,4 +125,40 @@ async fn a_version_goes_once_nobody_needs_it() {
         assert_eq!(step("destroy", body).await.status, 400, "{body}");
     }
     assert_eq!(step("destroy", r#"{"version":9}"#).await.status, 404);
+}
+
+#[tokio::test]
+async fn consumers_are_shown_to_who_may_read_usage_or_rotate_and_to_nobody_else() {
+    let world = World::new().await;
+    let reader = world.token(&[Scope::KeysRead], &["prod"], &["*"]).await;
+    world.ask("GET", &format!("{KEY}/value"), &reader).await;
+    let id = world.ask("GET", "/api/v1/tokens/self", &reader).await.json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let admin = world.admin().await;
+    world.tell("PUT", KEY, &admin, r#"{"value":"sk-2"}"#).await;
+    for scope in Scope::ALL {
+        let token = world.token(&[Scope::KeysList, scope], &["prod"], &["open*"]).await;
+        let status = world.ask("GET", &format!("{KEY}/rotation"), &token).await;
+        assert_eq!(status.status, 200, "{scope}");
+        let shown = matches!(scope, Scope::UsageRead | Scope::KeysRotate | Scope::Admin);
+        assert_eq!(status.text().contains(&id), shown, "{scope}: {}", status.text());
+        assert_eq!(status.json()["consumers_shown"], shown);
+        for list in ["waiting_for", "unseen"] {
+            assert!(shown || status.json()[list] == serde_json::json!([]), "{scope} {list}");
+        }
+        // A right on another key shows nothing of this one.
+        let other = world
+            .token(&[Scope::UsageRead, Scope::KeysRotate], &["prod"], &["stripe"])
+            .await;
+        assert_eq!(world.ask("GET", &format!("{KEY}/rotation"), &other).await.status, 403);
+    }
+    // Nor does the refusal to destroy what somebody needs.
+    let destroyer = world.token(&[Scope::KeysDestroy], &["prod"], &["open*"]).await;
+    let refused = world
+        .tell("POST", &format!("{KEY}/destroy"), &destroyer, r#"{"version":1}"#)
+        .await;
+    assert_eq!((refused.status, refused.code()), (409, "in_use".to_owned()));
+    assert!(!refused.text().contains(&id), "{}", refused.text());
 }

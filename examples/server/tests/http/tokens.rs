@@ -224,7 +224,11 @@ async fn a_token_for_a_network_is_refused_elsewhere() {
 async fn a_token_rotates_itself_only_if_its_grant_says_so() {
     let world = World::new().await;
     let admin = world.admin().await;
-    for (extra, status) in [("", 403), (r#","self_rotate":false"#, 403), (r#","self_rotate":true"#, 200)] {
+    for (extra, status) in [
+        ("", 403),
+        (r#","self_rotate":false"#, 403),
+        (r#","self_rotate":true"#, 200),
+    ] {
         let body = format!(r#"{{"name":"service","scopes":["keys:read"],"environments":["prod"]{extra}}}"#);
         let issued = world.tell("POST", "/api/v1/tokens", &admin, &body).await;
         // An admin without the right hands none on.
@@ -233,7 +237,10 @@ async fn a_token_rotates_itself_only_if_its_grant_says_so() {
             continue;
         }
         let token = issued.json()["token"].as_str().unwrap().to_owned();
-        for path in ["/api/v1/tokens/self/rotate".to_owned(), format!("/api/v1/tokens/{}/rotate", issued.json()["id"].as_str().unwrap())] {
+        for path in [
+            "/api/v1/tokens/self/rotate".to_owned(),
+            format!("/api/v1/tokens/{}/rotate", issued.json()["id"].as_str().unwrap()),
+        ] {
             let refused = world.tell("POST", &path, &token, r#"{"grace_seconds":0}"#).await;
             assert_eq!((refused.status, refused.code()), (403, "denied".to_owned()), "{path}");
         }
@@ -267,12 +274,21 @@ async fn a_sibling_is_neither_seen_nor_rotated_nor_revoked() {
     let world = World::new().await;
     let scopes = [Scope::KeysRead, Scope::TokensIssue, Scope::TokensRevoke];
     let keeper = world.token(&scopes, &["prod"], &["open*"]).await;
-    for (keys, seen) in [(&["stripe"][..], false), (&[], false), (&["openai"], true), (&["open?i"], true)] {
+    for (keys, seen) in [
+        (&["stripe"][..], false),
+        (&[], false),
+        (&["openai"], true),
+        (&["open?i"], true),
+    ] {
         let sibling = world.token(&[Scope::KeysRead], &["prod"], keys).await;
         let who = world.ask("GET", "/api/v1/tokens/self", &sibling).await.json();
         let path = format!("/api/v1/tokens/{}", who["id"].as_str().unwrap());
         let listed = world.ask("GET", "/api/v1/tokens", &keeper).await.json();
-        let in_list = listed["items"].as_array().unwrap().iter().any(|item| item["id"] == who["id"]);
+        let in_list = listed["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|item| item["id"] == who["id"]);
         assert_eq!(in_list, seen, "{keys:?}");
         let status = if seen { 200 } else { 403 };
         assert_eq!(world.ask("GET", &path, &keeper).await.status, status, "{keys:?}");
@@ -306,18 +322,33 @@ async fn children_that_stay_valid_are_named_and_revoked_if_asked() {
     assert_eq!(rotate(r#"{"grace_seconds":0}"#).await["children"][0]["name"], "child");
     let value = "/api/v1/keys/dev/openai/value";
     assert_eq!(world.ask("GET", value, &child).await.status, 200);
-    let kept = world.ask("DELETE", "/api/v1/tokens/parent?keep_children=true", &admin).await.json();
+    let kept = world
+        .ask("DELETE", "/api/v1/tokens/parent?keep_children=true", &admin)
+        .await
+        .json();
     assert_eq!(kept["children"][0]["name"], "child");
     let both = "/api/v1/tokens/parent?keep_children=true&revoke_children=true";
     assert_eq!(world.ask("DELETE", both, &admin).await.status, 400);
-    let all = world.ask("DELETE", "/api/v1/tokens/parent?revoke_children=true", &admin).await.json();
+    let all = world
+        .ask("DELETE", "/api/v1/tokens/parent?revoke_children=true", &admin)
+        .await
+        .json();
     assert_eq!(all["children"], serde_json::json!([]));
     assert_eq!(world.ask("GET", value, &child).await.status, 401);
 
     let parent = issue(&admin, "second", r#""keys:read","tokens:issue""#).await;
     let child = issue(&parent, "child", r#""keys:read""#).await;
     let body = r#"{"grace_seconds":0,"revoke_children":true}"#;
-    let rotated = world.tell("POST", "/api/v1/tokens/second/rotate", &admin, body).await.json();
-    assert_eq!((&rotated["children"], rotated["revoked_children"].as_array().unwrap().len()), (&serde_json::json!([]), 1));
+    let rotated = world
+        .tell("POST", "/api/v1/tokens/second/rotate", &admin, body)
+        .await
+        .json();
+    assert_eq!(
+        (
+            &rotated["children"],
+            rotated["revoked_children"].as_array().unwrap().len()
+        ),
+        (&serde_json::json!([]), 1)
+    );
     assert_eq!(world.ask("GET", value, &child).await.status, 401);
 }

@@ -9,6 +9,9 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::{Table, at, text};
 
+/// That nobody is named does not say that nobody reads.
+const HIDDEN: &str = "readers are not shown: that takes a token with `usage:read` or `keys:rotate`";
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The key [default: every key that has more than one version]
@@ -60,6 +63,9 @@ async fn all(access: &dyn Access, environment: Option<&EnvironmentName>, cx: &mu
         table.row([text(at(status, "ref")), versions, waiting]);
     }
     table.print(cx.io)?;
+    if found.iter().any(|status| at(status, "consumers_shown") == false) {
+        cx.io.warn(HIDDEN);
+    }
     Ok(Exit::Done)
 }
 
@@ -91,6 +97,9 @@ fn print(status: &Value, cx: &mut Cx<'_>) -> Result<()> {
         }
     }
     table.print(cx.io)?;
+    if at(status, "consumers_shown") == false {
+        cx.io.warn(HIDDEN);
+    }
     for one in at(status, "waiting_for").as_array().into_iter().flatten() {
         let why = if at(one, "why") == "not_yet" {
             "has not read the current version yet"
