@@ -7,7 +7,7 @@ use crate::{
     example,
     provider::{Capability, Category, Provider},
     rules,
-    shape::Shape,
+    shape::{Shape, Uses},
 };
 
 const FIELDS: &[&str] = &[
@@ -22,7 +22,7 @@ const FIELDS: &[&str] = &[
     "can",
     "shapes",
 ];
-const SHAPE_FIELDS: &[&str] = &["pattern", "example", "context_only", "documented"];
+const SHAPE_FIELDS: &[&str] = &["pattern", "example", "context_only", "documented", "public"];
 
 /// The providers of a catalogue's text.
 pub(crate) fn read(text: &str) -> Result<Vec<Provider>, Error> {
@@ -118,10 +118,13 @@ fn shape(mut fields: Fields) -> Result<Shape, Error> {
             "has a placeholder that is not `{n}` or `{n:upper|lower|letters|zeros}`",
         )
     })?;
-    let context_only = fields.optional("context_only", Fields::flag)?.unwrap_or(false);
-    let documented = fields.optional("documented", Fields::flag)?.unwrap_or(true);
+    let uses = Uses {
+        context_only: fields.optional("context_only", Fields::flag)?.unwrap_or(false),
+        documented: fields.optional("documented", Fields::flag)?.unwrap_or(true),
+        public: fields.optional("public", Fields::flag)?.unwrap_or(false),
+    };
     fields.end(SHAPE_FIELDS)?;
-    Ok(Shape::new(pattern, example, context_only, documented))
+    Ok(Shape::new(pattern, example, uses))
 }
 
 /// A table that is emptied field by field; what is left at the end should not have been there.

@@ -113,6 +113,12 @@ fn one_shape(provider: &Provider, index: usize, shape: &Shape) -> Result<(), Err
     if !shape.is_documented() && !shape.is_context_only() {
         return fail("documented", "is false: then `context_only` must be true");
     }
+    if shape.is_public() && shape.is_context_only() {
+        return fail(
+            "public",
+            "is true: then `context_only` must be false, or secrets would pass as public keys",
+        );
+    }
     Ok(())
 }
 

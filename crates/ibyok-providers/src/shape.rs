@@ -11,6 +11,14 @@ pub const MAX_VALUE_LEN: usize = 4096;
 /// The most memory, in bytes, that one compiled shape takes.
 const SIZE_LIMIT: usize = 1 << 20;
 
+/// The flags of a shape in the catalogue's file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Uses {
+    pub(crate) context_only: bool,
+    pub(crate) documented: bool,
+    pub(crate) public: bool,
+}
+
 /// One form that a provider's keys have.
 #[derive(Clone, Debug)]
 pub struct Shape {
@@ -18,17 +26,24 @@ pub struct Shape {
     example: String,
     context_only: bool,
     documented: bool,
+    public: bool,
     /// Compiled when it is first asked for; `None` where the pattern is not one, which [`Shape::compile`] finds first.
     compiled: OnceLock<Option<Regex>>,
 }
 
 impl Shape {
-    pub(crate) fn new(pattern: String, example: String, context_only: bool, documented: bool) -> Self {
+    pub(crate) fn new(pattern: String, example: String, uses: Uses) -> Self {
+        let Uses {
+            context_only,
+            documented,
+            public,
+        } = uses;
         Self {
             pattern,
             example,
             context_only,
             documented,
+            public,
             compiled: OnceLock::new(),
         }
     }
@@ -54,6 +69,12 @@ impl Shape {
     /// and loose.
     pub fn is_documented(&self) -> bool {
         self.documented
+    }
+
+    /// Returns true for keys that the provider publishes by design, such as those that a web page sends. A scan
+    /// reports none of them.
+    pub fn is_public(&self) -> bool {
+        self.public
     }
 
     /// Whether the whole of `value` has this shape.

@@ -4,7 +4,7 @@
 
 use std::{env, fmt::Write as _, fs};
 
-use ibyok_providers::{Capability, Catalogue, Category, Provider};
+use ibyok_providers::{Capability, Catalogue, Category, Provider, Shape};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/providers.md");
 const MARK: &str = "<!-- the table: written by `UPDATE_DOCS=1 cargo test -p ibyok-providers --test docs` -->\n";
@@ -58,7 +58,8 @@ fn row(provider: &Provider) -> String {
 }
 
 fn keys(provider: &Provider) -> &'static str {
-    if provider.shapes().iter().any(|shape| !shape.is_context_only()) {
+    let recognises = |shape: &Shape| !shape.is_context_only() && !shape.is_public();
+    if provider.shapes().iter().any(recognises) {
         "recognised"
     } else if provider.shapes().iter().any(|shape| shape.is_documented()) {
         "with a hint"

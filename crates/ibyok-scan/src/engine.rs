@@ -3,19 +3,20 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ibyok_providers::Catalogue;
 
-use crate::detect::{Assignments, By, Candidates, Hit, Shapes, private_keys, surest};
+use crate::detect::{Assignments, By, Candidates, Hit, Shapes, passwords, private_keys, surest};
 use crate::excuse::{Excuse, excuse};
 use crate::excused::ExcusedFiles;
 use crate::finding::Finding;
 use crate::matcher::{KnownKey, Matcher};
 use crate::place::{Kind, Place};
 use crate::printable::printable;
-use crate::stream::{Window, windows};
+use crate::stream::{Counter, Window, windows};
 use crate::utf16::{self, Utf16};
 
 /// How much of a text tells whether it is binary, as for git.
@@ -110,6 +111,8 @@ pub struct Scanned {
     pub findings: Vec<Finding>,
     /// How many findings were excused on their lines.
     pub excused: u64,
+    /// How many keys stand in it that their provider publishes by design. They are no findings.
+    pub public: u64,
     /// How many bytes were read.
     pub bytes: u64,
     /// Whether it is binary and was left out.
@@ -148,14 +151,17 @@ impl Scanner<'_> {
             let mut hits = Vec::new();
             engine.shapes.find(window, &mut hits);
             private_keys(window, &mut hits);
-            if place.kind == Kind::Source {
-                engine.assignments.find(window, &mut hits);
+            if place.kind != Kind::Generated {
+                passwords(window, &mut hits);
+                let settings = place.kind == Kind::Settings;
+                engine.assignments.find(window, settings, &mut hits);
             }
             if let Some(matcher) = &engine.matcher {
                 candidates.find(matcher.as_ref(), window, &mut hits);
             }
+            let mut going = Going::over(window);
             for (hit, known) in surest(hits) {
-                engine.judge(window, place, &hit, known, scanned);
+                engine.judge(&mut going, place, &hit, known, scanned);
             }
         })?;
         Ok(())
@@ -164,13 +170,18 @@ impl Scanner<'_> {
 
 impl Engine {
     /// Makes a finding of a hit, if its line does not excuse it. A key that somebody keeps is a leak whatever its line says.
-    fn judge(&self, window: &Window<'_>, place: &Place, hit: &Hit, known: Option<KnownKey>, scanned: &mut Scanned) {
+    fn judge(&self, going: &mut Going<'_>, place: &Place, hit: &Hit, known: Option<KnownKey>, scanned: &mut Scanned) {
+        let window = going.window;
         let of_file = || {
             let path = place.below_top.as_ref();
             path.zip(self.excused.as_ref())
                 .is_some_and(|(path, excused)| excused.covers(path))
         };
-        let note = match excuse_of(window, hit) {
+        if known.is_none() && matches!(hit.by, By::Public(_)) {
+            scanned.public += 1;
+            return;
+        }
+        let note = match going.excuse_of(hit) {
             Excuse::None | Excuse::Bare if known.is_none() && of_file() => {
                 scanned.excused += 1;
                 return;
@@ -183,7 +194,7 @@ impl Engine {
             Excuse::Reason => Some("not excused: it is a key of the vault".to_owned()),
             Excuse::Bare => Some("not excused: `ibyok:allow` needs a reason after it".to_owned()),
         };
-        let (line, column) = window.position(hit.span.start);
+        let (line, column) = going.counter.position(hit.span.start);
         let secret = window.get(hit.span.clone());
         let mut finding = Finding {
             rule: hit.by.rule(),
@@ -205,14 +216,35 @@ impl Engine {
     }
 }
 
-/// The excuse of a hit's line; of a private key, which has no room for one, of the line before too.
-fn excuse_of(window: &Window<'_>, hit: &Hit) -> Excuse {
-    let line = window.line(hit.span.start);
-    let here = excuse(window.get(line.clone()));
-    if here == Excuse::None && matches!(hit.by, By::PrivateKey) && line.start > 0 {
-        return excuse(window.get(window.line(line.start - 1)));
+/// Goes over a window's hits in order: each line is looked at once, since one line may hold thousands of them.
+struct Going<'w> {
+    window: &'w Window<'w>,
+    counter: Counter<'w>,
+    line: Range<usize>,
+    excuse: Excuse,
+}
+
+impl<'w> Going<'w> {
+    fn over(window: &'w Window<'w>) -> Self {
+        Going {
+            window,
+            counter: window.counter(),
+            line: 0..0,
+            excuse: Excuse::None,
+        }
     }
-    here
+
+    /// The excuse of a hit's line; of a private key, which has no room for one, of the line before too.
+    fn excuse_of(&mut self, hit: &Hit) -> Excuse {
+        if !self.line.contains(&hit.span.start) {
+            self.line = self.window.line(hit.span.start);
+            self.excuse = excuse(self.window.get(self.line.clone()));
+        }
+        if self.excuse == Excuse::None && matches!(hit.by, By::PrivateKey) && self.line.start > 0 {
+            return excuse(self.window.get(self.window.line(self.line.start - 1)));
+        }
+        self.excuse
+    }
 }
 
 /// The name that a secret is given to, and the characters that all such secrets begin with; nothing else of it.

@@ -8,7 +8,7 @@ use crate::matcher::KnownKey;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What it was found by: `openai-key` and so on, `generic-secret`, `private-key`, `ibyok-token`, `known-key`.
+    /// What it was found by: `openai-key` and so on, `generic-secret`, `url-password`, `private-key`, `ibyok-token`, `known-key`.
     pub rule: String,
     /// The provider's id, where there is one.
     pub provider: Option<String>,
@@ -39,7 +39,8 @@ impl Finding {
     /// How sure it is that this is a secret.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        if self.rule == GENERIC && self.known_key.is_none() {
+        let by_looks = self.rule == GENERIC || self.rule == URL_PASSWORD;
+        if by_looks && self.known_key.is_none() {
             Severity::Warning
         } else {
             Severity::Error
@@ -71,6 +72,8 @@ pub enum Severity {
 pub(crate) const GENERIC: &str = "generic-secret";
 /// The rule of PEM private keys.
 pub(crate) const PRIVATE_KEY: &str = "private-key";
+/// The rule of passwords in addresses, and of those that are given to a command together with a user.
+pub(crate) const URL_PASSWORD: &str = "url-password";
 /// The rule of our own access tokens.
 pub(crate) const ACCESS_TOKEN: &str = "ibyok-token";
 /// The rule of keys that no shape gives away and a [`crate::Matcher`] knows.

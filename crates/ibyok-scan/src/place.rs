@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     /// People wrote it.
     #[default]
     Source,
+    /// Settings: a value without quotes is the value, and no variable.
+    Settings,
     /// Programs wrote it, and it is full of what looks random: only shapes say anything.
     Generated,
 }
@@ -85,9 +87,32 @@ const GENERATED: &[&str] = &[
 ];
 const GENERATED_ENDS: &[&str] = &[".min.js", ".min.css", ".map", ".svg", ".snap", ".sum", ".sha256"];
 
+/// Files of settings.
+const SETTINGS_ENDS: &[&str] = &[
+    ".env",
+    ".properties",
+    ".ini",
+    ".cfg",
+    ".conf",
+    ".toml",
+    ".yaml",
+    ".yml",
+    ".tfvars",
+    ".npmrc",
+    ".pypirc",
+    ".netrc",
+    ".credentials",
+    "credentials",
+];
+
 fn kind(path: &[u8]) -> Kind {
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let name = String::from_utf8_lossy(name).to_lowercase();
     let generated = GENERATED.contains(&name.as_str()) || GENERATED_ENDS.iter().any(|end| name.ends_with(end));
-    if generated { Kind::Generated } else { Kind::Source }
+    let settings = name.starts_with(".env") || SETTINGS_ENDS.iter().any(|end| name.ends_with(end));
+    match (generated, settings) {
+        (true, _) => Kind::Generated,
+        (false, true) => Kind::Settings,
+        (false, false) => Kind::Source,
+    }
 }

@@ -85,11 +85,15 @@ impl Window<'_> {
 
     /// The line and the column of a place in [`own`](Self::own).
     pub(crate) fn position(&self, at: usize) -> (u64, u64) {
-        let before = self.get(self.own.start..at.max(self.own.start));
-        let breaks = count(memchr_iter(b'\n', before).count());
-        match memrchr(b'\n', before) {
-            Some(last) => (self.start.0 + breaks, 1 + characters(before.get(last + 1..))),
-            None => (self.start.0, self.start.1 + characters(Some(before))),
+        self.counter().position(at)
+    }
+
+    /// Counts lines and characters from the start of [`own`](Self::own) on.
+    pub(crate) fn counter(&self) -> Counter<'_> {
+        Counter {
+            window: self,
+            at: self.own.start,
+            position: self.start,
         }
     }
 
@@ -98,6 +102,29 @@ impl Window<'_> {
         let start = memrchr(b'\n', self.get(0..at)).map_or(0, |at| at + 1);
         let end = memchr::memchr(b'\n', self.get(at..self.text.len())).map_or(self.text.len(), |end| at + end);
         start..end
+    }
+}
+
+/// Gives the positions of one place after another, and counts each line once: a window may hold thousands of secrets.
+#[derive(Clone, Debug)]
+pub(crate) struct Counter<'w> {
+    window: &'w Window<'w>,
+    at: usize,
+    position: (u64, u64),
+}
+
+impl Counter<'_> {
+    /// The line and the column of a place that is not before the one that was asked for last.
+    pub(crate) fn position(&mut self, at: usize) -> (u64, u64) {
+        let between = self.window.get(self.at..at.max(self.at));
+        let (line, column) = self.position;
+        let breaks = count(memchr_iter(b'\n', between).count());
+        self.position = match memrchr(b'\n', between) {
+            Some(last) => (line + breaks, 1 + characters(between.get(last + 1..))),
+            None => (line, column + characters(Some(between))),
+        };
+        self.at = at.max(self.at);
+        self.position
     }
 }
 

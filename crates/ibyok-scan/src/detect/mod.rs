@@ -1,12 +1,20 @@
 //! What in a window is a secret: shapes, tokens, private keys, assignments, and what a matcher knows.
 
 mod assignments;
+mod bounds;
 mod candidates;
+mod cursor;
 mod names;
+mod passwords;
 mod pem;
+mod placeholders;
+mod sealed;
 mod shapes;
+mod urls;
 mod values;
+mod vocabulary;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use ibyok_providers::Provider;
@@ -15,8 +23,9 @@ pub(crate) use assignments::Assignments;
 pub(crate) use candidates::Candidates;
 pub(crate) use pem::private_keys;
 pub(crate) use shapes::Shapes;
+pub(crate) use urls::passwords;
 
-use crate::finding::{ACCESS_TOKEN, GENERIC, KNOWN_KEY, PRIVATE_KEY};
+use crate::finding::{ACCESS_TOKEN, GENERIC, KNOWN_KEY, PRIVATE_KEY, URL_PASSWORD};
 use crate::matcher::KnownKey;
 
 /// A secret in a window.
@@ -39,10 +48,14 @@ pub(crate) enum By {
     Token,
     /// A shape that nothing else has.
     Shape(&'static Provider),
+    /// A shape that nothing else has, of keys that are published by design.
+    Public(&'static Provider),
     /// A PEM private key.
     PrivateKey,
     /// A matcher knows it.
     Known(KnownKey),
+    /// The password of an address, or one that is given to a command.
+    Password,
     /// A shape that other things have too, given to a name that is the provider's.
     Context(&'static Provider),
     /// It looks random, and is given to a name that says secret.
@@ -54,10 +67,12 @@ impl By {
         match self {
             By::Token => 0,
             By::Shape(_) => 1,
-            By::PrivateKey => 2,
-            By::Known(_) => 3,
-            By::Context(_) => 4,
-            By::Generic(_) => 5,
+            By::Public(_) => 2,
+            By::PrivateKey => 3,
+            By::Known(_) => 4,
+            By::Password => 5,
+            By::Context(_) => 6,
+            By::Generic(_) => 7,
         }
     }
 
@@ -65,7 +80,8 @@ impl By {
     pub(crate) fn rule(&self) -> String {
         match self {
             By::Token => ACCESS_TOKEN.to_owned(),
-            By::Shape(provider) | By::Context(provider) => format!("{}-key", provider.id()),
+            By::Shape(provider) | By::Public(provider) | By::Context(provider) => format!("{}-key", provider.id()),
+            By::Password => URL_PASSWORD.to_owned(),
             By::PrivateKey => PRIVATE_KEY.to_owned(),
             By::Known(_) => KNOWN_KEY.to_owned(),
             By::Generic(_) => GENERIC.to_owned(),
@@ -75,33 +91,33 @@ impl By {
     /// Whose key it is.
     pub(crate) fn provider(&self) -> Option<&'static Provider> {
         match self {
-            By::Shape(provider) | By::Context(provider) => Some(provider),
+            By::Shape(provider) | By::Public(provider) | By::Context(provider) => Some(provider),
             By::Generic(provider) => *provider,
-            By::Token | By::PrivateKey | By::Known(_) => None,
+            By::Token | By::PrivateKey | By::Password | By::Known(_) => None,
         }
     }
 }
 
-/// Of hits that overlap, the surest; what a matcher knew of the others is kept with it, and so is the name.
+/// Of hits that overlap, the surest; what a matcher knew of the others is kept with it, and so is the name. Ordered by place.
 pub(crate) fn surest(mut hits: Vec<Hit>) -> Vec<(Hit, Option<KnownKey>)> {
     hits.sort_by_key(|hit| (hit.by.rank(), hit.span.start, usize::MAX - hit.span.end));
-    let mut kept: Vec<(Hit, Option<KnownKey>)> = Vec::new();
+    // By their starts. What is kept does not overlap, so only the last one that begins before a hit's end can overlap with the hit.
+    let mut kept: BTreeMap<usize, (Hit, Option<KnownKey>)> = BTreeMap::new();
     for hit in hits {
         let known = match &hit.by {
             By::Known(key) => Some(key.clone()),
             _ => None,
         };
-        let over = kept
-            .iter_mut()
-            .find(|(other, _)| hit.span.start < other.span.end && other.span.start < hit.span.end);
-        match over {
-            None => kept.push((hit, known)),
-            Some((surer, already)) => {
+        let last = kept.range_mut(..hit.span.end).next_back();
+        match last.filter(|(_, (other, _))| hit.span.start < other.span.end) {
+            None => {
+                kept.insert(hit.span.start, (hit, known));
+            }
+            Some((_, (surer, already))) => {
                 surer.name = surer.name.take().or(hit.name);
                 *already = already.take().or(known);
             }
         }
     }
-    kept.sort_by_key(|(hit, _)| hit.span.start);
-    kept
+    kept.into_values().collect()
 }

@@ -2,121 +2,73 @@
 
 use ibyok_providers::{Catalogue, Provider};
 
-/// Words of which one makes a name a secret's.
-const SECRET: &[&str] = &[
-    "secret",
-    "secrets",
-    "password",
-    "passwd",
-    "pwd",
-    "passphrase",
-    "credential",
-    "credentials",
-    "apikey",
-    "authkey",
-    "accesskey",
-    "secretkey",
-    "authtoken",
-    "accesstoken",
-    "bearer",
-    "authorization",
-];
+use super::vocabulary::{
+    ABOUT, OTHER_TOKENS, OTHERS, PASSWORD_ENDS, QUALIFIERS, SECRET, SECRET_ENDS, SECRET_KEYS, TRANSFORMED,
+};
 
-/// Words before `key` that make it a secret one.
-const SECRET_KEYS: &[&str] = &[
-    "api",
-    "access",
-    "auth",
-    "secret",
-    "private",
-    "signing",
-    "encryption",
-    "master",
-    "account",
-    "client",
-    "license",
-    "webhook",
-    "service",
-    "admin",
-    "write",
-    "deploy",
-    "app",
-    "application",
-    "subscription",
-    "storage",
-    "shared",
-];
+/// What a name says of its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Says {
+    /// No secret.
+    Nothing,
+    /// A key or a token.
+    Secret,
+    /// A password, which may hold any symbol.
+    Password,
+}
 
-/// Words that make a name another thing's.
-const OTHERS: &[&str] = &[
-    "public",
-    "pub",
-    "keyword",
-    "keywords",
-    "hash",
-    "hashes",
-    "digest",
-    "checksum",
-    "sha",
-    "sha1",
-    "sha256",
-    "sha512",
-    "md5",
-    "fingerprint",
-    "thumbprint",
-    "signature",
-    "integrity",
-    "etag",
-    "primary",
-    "foreign",
-    "sort",
-    "partition",
-    "cache",
-    "idempotency",
-    "pagination",
-    "next",
-    "continuation",
-    "cursor",
-    "page",
-    "csrf",
-    "xsrf",
-    "nonce",
-    "uuid",
-    "guid",
-    "commit",
-    "revision",
-    "version",
-    "expected",
-    "color",
-    "hashed",
-    "encrypted",
-    "ciphertext",
-    "cipher",
-];
-
-/// Words that, at the end, say that the value is something about a secret.
-const ABOUT: &[&str] = &[
-    "id", "ids", "name", "names", "url", "uri", "path", "file", "type", "kind", "size", "len", "length", "count",
-    "ttl", "arn", "header", "prefix", "suffix", "format", "pattern", "regex", "field", "column", "index", "label",
-    "date", "at", "expiry", "expires", "endpoint", "version", "alias", "ref",
-];
-
-/// Whether a name says that its value is a secret.
-pub(crate) fn is_secret(name: &[u8]) -> bool {
+/// What a name says of its value. The end of a name outweighs the words before it: `CSRF_SECRET` is a secret, and `csrf_hash` is none.
+pub(crate) fn says(name: &[u8]) -> Says {
     let words = words(name);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    while words.len() > 1 && words.last().is_some_and(|last| QUALIFIERS.contains(last)) {
+        words.pop();
+    }
     let Some(last) = words.last() else {
-        return false;
+        return Says::Nothing;
     };
-    if ABOUT.contains(last) || words.iter().any(|word| OTHERS.contains(word)) {
+    if ABOUT.contains(last) || words.iter().any(|word| TRANSFORMED.contains(word)) {
+        return Says::Nothing;
+    }
+    let shouted = !name.iter().any(u8::is_ascii_lowercase);
+    match end_says(&words, shouted) {
+        Says::Nothing if says_somewhere(&words, shouted) => Says::Secret,
+        said => said,
+    }
+}
+
+/// What the end of a name says.
+fn end_says(words: &[&str], shouted: bool) -> Says {
+    let (before, last) = match words {
+        [.., before, last] => (*before, *last),
+        [last] => ("", *last),
+        [] => return Says::Nothing,
+    };
+    let ends = |ends: &[&str]| ends.iter().any(|end| last.ends_with(end));
+    if last == "pass" || last == "passwords" || ends(PASSWORD_ENDS) {
+        return Says::Password;
+    }
+    let secret = match last {
+        "key" | "keys" => SECRET_KEYS.contains(&before),
+        "token" | "tokens" if before == "key" && words.contains(&"public") => false,
+        "token" | "tokens" => shouted || !OTHER_TOKENS.contains(&before),
+        "csrftoken" | "xsrftoken" | "nexttoken" | "pagetoken" | "detoken" => false,
+        "auth" | "pat" => !words.iter().any(|word| OTHERS.contains(word)),
+        _ => SECRET.contains(&last) || ends(SECRET_ENDS),
+    };
+    if secret { Says::Secret } else { Says::Nothing }
+}
+
+/// Whether a word somewhere in a name says secret, and none says that it is another thing.
+fn says_somewhere(words: &[&str], shouted: bool) -> bool {
+    if words.iter().any(|word| OTHERS.contains(word)) {
         return false;
     }
     let key = words
         .windows(2)
         .any(|pair| matches!(pair, [before, "key" | "keys"] if SECRET_KEYS.contains(before)));
-    let shouted = *last == "key" && words.len() > 1 && !name.iter().any(u8::is_ascii_lowercase);
-    let token = matches!(*last, "token" | "tokens" | "auth" | "pat");
-    key || shouted || token || words.iter().any(|word| SECRET.contains(word))
+    let shouted = shouted && words.len() > 1 && words.last() == Some(&"key");
+    key || shouted || words.iter().any(|word| SECRET.contains(word))
 }
 
 /// The provider that a name speaks of: whose variable it is, or whose id is in it.
@@ -181,8 +133,20 @@ mod tests {
             "client_secret",
             "SecretAccessKey",
             "Authorization",
+            "CURSOR_API_KEY",
+            "PAGE_ACCESS_TOKEN",
+            "CSRF_SECRET",
+            "PUBLIC_API_SECRET",
+            "NEXT_PUBLIC_MAPS_API_KEY",
+            "PRIMARY_ACCESS_KEY",
+            "cacheAuthToken",
+            "HASH_SECRET",
+            "COMMIT_TOKEN",
+            "API_KEY_PROD",
+            "PGPASSWORD",
+            "telegramBotToken",
         ] {
-            assert!(is_secret(name.as_bytes()), "{name}");
+            assert_ne!(says(name.as_bytes()), Says::Nothing, "{name}");
         }
         for name in [
             "public_key",
@@ -199,9 +163,15 @@ mod tests {
             "password_hash",
             "next_token",
             "CACHE_KEY",
+            "csrf_token",
+            "nextPageToken",
+            "encrypted_password",
+            "STRIPE_PUBLISHABLE_KEY",
+            "compass",
+            "bypass_cache",
             "expires",
         ] {
-            assert!(!is_secret(name.as_bytes()), "{name}");
+            assert_eq!(says(name.as_bytes()), Says::Nothing, "{name}");
         }
     }
 

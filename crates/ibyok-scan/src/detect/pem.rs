@@ -52,5 +52,5 @@ fn has_body(text: &[u8]) -> bool {
     let body = text.get(..end).unwrap_or_default();
     let lines = body.split(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')));
     let longest = lines.map(<[u8]>::len).max().unwrap_or_default();
-    longest >= BODY && !super::values::is_placeholder(body.get(..BODY).unwrap_or_default())
+    longest >= BODY && !super::placeholders::is_example(body.get(..BODY).unwrap_or_default())
 }

@@ -12,7 +12,8 @@ use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::{Hir, HirKind};
 
-use super::values::{is_placeholder, is_random};
+use super::bounds::{begins_word, in_run, is_host, run};
+use super::placeholders::is_example;
 use super::{By, Hit};
 use crate::stream::Window;
 
@@ -44,6 +45,8 @@ struct Searched {
     within: Vec<u8>,
     /// How much of a value's start says nothing but whose it is.
     prefix: usize,
+    /// Whether the provider publishes such keys by design.
+    public: bool,
 }
 
 impl Shapes {
@@ -102,7 +105,7 @@ impl Shapes {
             let begun = self.begin.get(found.pattern().as_usize());
             for shape in begun.into_iter().flatten() {
                 match self.shapes.get(*shape) {
-                    Some(shape) => hits.extend(shape.hit(value, at)),
+                    Some(shape) => hits.extend(shape.hit(window.text, value, at)),
                     None => hits.extend(token(value, at)),
                 }
             }
@@ -142,7 +145,7 @@ impl Shapes {
             if begins_word(text, at) {
                 let end = text.len().min(at + MAX_VALUE_LEN);
                 let value = text.get(at..end).unwrap_or_default();
-                hits.extend(possible.iter().filter_map(|shape| shape.hit(value, at)));
+                hits.extend(possible.iter().filter_map(|shape| shape.hit(text, value, at)));
             }
             at += 1;
         }
@@ -188,6 +191,7 @@ impl Searched {
             regex: OnceLock::new(),
             within: longest_literal(shape.pattern()),
             prefix: 0,
+            public: shape.is_public(),
         }
     }
 
@@ -197,16 +201,24 @@ impl Searched {
         self.regex.get_or_init(compiled).as_ref()
     }
 
-    /// The value that `text` begins with.
-    fn hit(&self, text: &[u8], at: usize) -> Option<Hit> {
+    /// The value that `text`, which stands at a place, begins with.
+    fn hit(&self, window: &[u8], text: &[u8], at: usize) -> Option<Hit> {
         let value = self.regex()?.find(text)?.as_bytes();
         let body = value.get(self.prefix..).unwrap_or_default();
-        let random = is_random(body) && !is_placeholder(value) && !ibyok_providers::is_mock(value);
-        random.then(|| Hit {
-            span: at..at + value.len(),
+        let end = at + value.len();
+        if is_example(body) || ibyok_providers::is_mock(value) || is_host(window, at..end) {
+            return None;
+        }
+        let by = if self.public {
+            By::Public(self.provider)
+        } else {
+            By::Shape(self.provider)
+        };
+        Some(Hit {
+            span: at..end,
             name: None,
             prefix: self.prefix,
-            by: By::Shape(self.provider),
+            by,
         })
     }
 }
@@ -254,27 +266,6 @@ fn longest_literal(pattern: &str) -> Vec<u8> {
         .max_by_key(|literal| literal.len())
         .unwrap_or_default()
         .to_vec()
-}
-
-/// Whether a word begins at a place: after what is no part of one, after an escape (`\n`, `%3D`), after the `bot` of Telegram's addresses.
-fn begins_word(text: &[u8], at: usize) -> bool {
-    let before = text.get(at.saturating_sub(4)..at).unwrap_or_default();
-    match before {
-        [] => true,
-        [.., last] if !(last.is_ascii_alphanumeric() || *last == b'_') => true,
-        [.., b'\\', b'n' | b'r' | b't'] => true,
-        [.., b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => true,
-        [.., b'/', b'b', b'o', b't'] => true,
-        _ => false,
-    }
-}
-
-fn in_run(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':' | b'/' | b'~' | b'=' | b'+')
-}
-
-fn run(text: &[u8]) -> usize {
-    text.iter().position(|byte| !in_run(*byte)).unwrap_or(text.len())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What a value says of itself: whether it looks random, and whether it stands for a value that is not there.
 
+use super::placeholders::{is_of_words, is_placeholder};
+
 /// The least entropy, in bits per character, of what looks random. 16 random hexadecimal digits have 3.1 on average.
 const ENTROPY: f64 = 2.6;
 
@@ -10,43 +12,9 @@ const CHANGES: f64 = 0.15;
 /// The same for a value of which nothing else is known, without the capitals that begin words: 0.35 is usual there.
 const CHANGES_OF_SECRETS: f64 = 0.18;
 
-/// Texts in values that are examples.
-const PLACEHOLDERS: &[&[u8]] = &[
-    b"example",
-    b"placeholder",
-    b"xxxx",
-    b"your",
-    b"changeme",
-    b"change-me",
-    b"change_me",
-    b"dummy",
-    b"sample",
-    b"redacted",
-    b"replace",
-    b"insert",
-    b"****",
-    b"....",
-    b"1234567",
-    b"0123456",
-    b"9876543",
-    b"abcdefg",
-    b"0000000",
-    b"1111111",
-    b"fffffff",
-    b"aaaaaaa",
-    b"deadbeef",
-    b"foobar",
-    b"not-a-",
-    b"not_a_",
-    b"not-real",
-    b"notreal",
-    b"fake",
-    b"testtest",
-];
-
 /// Whether a value is made of what looks random: letters, capitals and digits that follow each other often, and many different ones.
 pub(crate) fn is_random(value: &[u8]) -> bool {
-    changes(value) >= CHANGES && entropy(value) >= ENTROPY
+    changes(value.iter().copied().filter(u8::is_ascii_alphanumeric)) >= CHANGES && entropy(value) >= ENTROPY
 }
 
 /// The entropy of a value's own characters, in bits per character.
@@ -68,10 +36,10 @@ pub(crate) fn entropy(value: &[u8]) -> f64 {
         .sum()
 }
 
-/// How often a letter, a capital and a digit follow another sort, of all that follow one. A capital that is followed by a lower-case
-/// letter makes one change and not two.
-fn changes(value: &[u8]) -> f64 {
-    let sorts: Vec<u8> = value.iter().filter_map(|byte| sort(*byte)).collect();
+/// How often a letter, a capital, a digit and a symbol follow another sort, of all that follow one. A capital that is followed by a
+/// lower-case letter makes one change and not two.
+pub(crate) fn changes(value: impl Iterator<Item = u8>) -> f64 {
+    let sorts: Vec<u8> = value.map(sort).collect();
     let changed = |pair: &&[u8]| matches!(pair, [a, b] if a != b && !(*a == 1 && *b == 0));
     let changes = sorts.windows(2).filter(changed).count();
     ratio(changes, sorts.len().saturating_sub(1).max(1))
@@ -79,19 +47,20 @@ fn changes(value: &[u8]) -> f64 {
 
 /// The same, without the capitals that begin a word of lower-case letters: names are written so.
 fn changes_not_of_words(value: &[u8]) -> f64 {
-    let sorts: Vec<u8> = value.iter().filter_map(|byte| sort(*byte)).collect();
+    let letters = value.iter().copied().filter(u8::is_ascii_alphanumeric);
+    let sorts: Vec<u8> = letters.map(sort).collect();
     let changed =
         |three: &&[u8]| matches!(three, [a, b, c] if a != b && !(*a == 1 && *b == 0) && !(*b == 1 && *c == 0));
     let changes = sorts.windows(3).filter(changed).count();
     ratio(changes, sorts.len().saturating_sub(2).max(1))
 }
 
-fn sort(byte: u8) -> Option<u8> {
+fn sort(byte: u8) -> u8 {
     match byte {
-        b'a'..=b'z' => Some(0),
-        b'A'..=b'Z' => Some(1),
-        b'0'..=b'9' => Some(2),
-        _ => None,
+        b'a'..=b'z' => 0,
+        b'A'..=b'Z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
     }
 }
 
@@ -100,27 +69,19 @@ fn ratio(part: usize, whole: usize) -> f64 {
     number(part) / number(whole)
 }
 
-/// Whether a value stands for one: an example, asterisks, digits in a row.
-pub(crate) fn is_placeholder(value: &[u8]) -> bool {
-    let lower = value.to_ascii_lowercase();
-    PLACEHOLDERS
-        .iter()
-        .any(|word| memchr::memmem::find(&lower, word).is_some())
-}
-
 /// Whether a value that somebody gave to a secret's name is a secret: long, of the characters of keys, random, no reference to another
 /// place, no example, no digest that says what it is.
-pub(crate) fn is_secret(value: &[u8], quoted: bool) -> bool {
+pub(crate) fn is_secret(value: &[u8], shortest: usize) -> bool {
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
     let hex = value.iter().all(u8::is_ascii_hexdigit);
-    let shortest = if quoted { 16 } else { 20 };
     let threshold = if hex { 3.0 } else { 3.5 };
     (shortest..=512).contains(&value.len())
         && digits >= 2
         && letters >= 2
         && value.iter().all(|byte| is_of_keys(*byte))
         && !is_a_name(value)
+        && !is_of_words(value)
         && !(hex && value.len() < 32)
         && entropy(value) >= threshold
         && changes_not_of_words(value) >= CHANGES_OF_SECRETS
@@ -144,16 +105,17 @@ fn is_a_name(value: &[u8]) -> bool {
 }
 
 /// Whether it is a digest, a public key, an address or a path, and says so.
-fn says_what_it_is(value: &[u8]) -> bool {
+pub(crate) fn says_what_it_is(value: &[u8]) -> bool {
     const STARTS: &[&[u8]] = &[
-        b"sha1-", b"sha256-", b"sha384-", b"sha512-", b"sha256:", b"md5:", b"h1:", b"ssh-", b"AAAA", b"MIIB", b"MIIC",
-        b"MFkw", b"http:", b"https:", b"file:", b"urn:", b"arn:", b"data:", b"ibyok:", b"/", b"./", b"../", b"0x",
+        b"$2a$", b"$2b$", b"$2y$", b"$argon2", b"pbkdf2", b"sha1:", b"sha512:", b"vault:v", b"ENC[", b"sha1-",
+        b"sha256-", b"sha384-", b"sha512-", b"sha256:", b"md5:", b"h1:", b"ssh-", b"AAAA", b"MIIB", b"MIIC", b"MFkw",
+        b"http:", b"https:", b"file:", b"urn:", b"arn:", b"data:", b"ibyok:", b"/", b"./", b"../", b"0x",
     ];
-    STARTS.iter().any(|start| value.starts_with(start))
+    STARTS.iter().any(|start| value.starts_with(start)) || memchr::memmem::find(value, b"://").is_some()
 }
 
 /// Whether it has the form of a UUID: more often a name than a secret.
-fn is_uuid(value: &[u8]) -> bool {
+pub(crate) fn is_uuid(value: &[u8]) -> bool {
     let dashes = [8, 13, 18, 23];
     value.len() == 36
         && value.iter().enumerate().all(|(at, byte)| {
@@ -195,8 +157,8 @@ mod tests {
             "2023-01-01T00:00:00Z",
             "getAccessTokenForUserV2OrV3",
         ] {
-            assert!(!is_secret(value.as_bytes(), true), "{value}");
+            assert!(!is_secret(value.as_bytes(), 16), "{value}");
         }
-        assert!(is_secret(b"9aF3kLm2Qx7TzVb4Wd8R", true));
+        assert!(is_secret(b"9aF3kLm2Qx7TzVb4Wd8R", 16));
     }
 }

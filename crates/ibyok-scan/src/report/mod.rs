@@ -21,6 +21,8 @@ pub struct Report {
     pub more: u64,
     /// Findings that were excused on their lines.
     pub excused: u64,
+    /// Keys that their provider publishes by design. They are no findings.
+    pub public: u64,
     /// Texts that were scanned.
     pub files: u64,
     /// Bytes that were scanned.
@@ -44,6 +46,7 @@ impl Report {
         self.files += 1;
         self.bytes += scanned.bytes;
         self.excused += scanned.excused;
+        self.public += scanned.public;
         self.found(scanned.findings);
     }
 
@@ -68,6 +71,7 @@ impl Report {
     pub(crate) fn merge(&mut self, other: Report) {
         self.more += other.more;
         self.excused += other.excused;
+        self.public += other.public;
         self.files += other.files;
         self.bytes += other.bytes;
         self.binary += other.binary;

@@ -59,6 +59,7 @@ fn rule(id: &str) -> Value {
 fn describe(id: &str) -> String {
     match id {
         crate::finding::GENERIC => "What looks random, given to a name that says secret".to_owned(),
+        crate::finding::URL_PASSWORD => "A password in an address or in an argument".to_owned(),
         crate::finding::PRIVATE_KEY => "A private key".to_owned(),
         crate::finding::ACCESS_TOKEN => "An access token of an IBYOK vault".to_owned(),
         crate::finding::KNOWN_KEY => "A key that is kept in the vault".to_owned(),

@@ -2,7 +2,11 @@
 #![forbid(unsafe_code)]
 #![cfg(test)]
 
+mod drawn;
 mod excuses;
+mod false_alarms;
+mod passwords;
+mod recall;
 mod repositories;
 mod shapes;
 mod texts;

@@ -1,68 +1,7 @@
-use ibyok_providers::{Catalogue, Provider, is_mock, mock};
+use ibyok_providers::{Catalogue, mock};
 use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::string::bytes_regex;
-use proptest::test_runner::TestRunner;
 
 use super::{hex, leak, rules, scan};
-
-/// Values of every shape that nothing else has, but for the one that is a whole document.
-fn values() -> Vec<(&'static Provider, Vec<u8>)> {
-    let mut runner = TestRunner::deterministic();
-    let mut values = Vec::new();
-    for provider in Catalogue::builtin().iter() {
-        for shape in provider.shapes() {
-            if shape.is_context_only() || shape.pattern().starts_with("(?s)") {
-                continue;
-            }
-            let strategy = bytes_regex(&format!("(?-u){}", shape.pattern())).unwrap();
-            for _ in 0..8 {
-                let value = strategy.new_tree(&mut runner).unwrap().current();
-                // At the end of a value, `-` is no part of a word.
-                if value.last().is_some_and(u8::is_ascii_alphanumeric) && !is_mock(&value) {
-                    values.push((provider, value));
-                }
-            }
-        }
-    }
-    values
-}
-
-#[test]
-fn a_key_of_every_shape_is_found_wherever_it_stands() {
-    let values = values();
-    assert!(values.len() > 800, "{}", values.len());
-    let mut lines = Vec::new();
-    for (provider, value) in values {
-        let value = String::from_utf8(value).unwrap();
-        for text in [
-            format!("x = \"{value}\""),
-            value.clone(),
-            format!("(see {value}, please)"),
-            format!("'a\\n{value}\\n'"),
-        ] {
-            lines.push((provider.id(), text));
-        }
-    }
-    let text: Vec<&str> = lines.iter().map(|(_, text)| text.as_str()).collect();
-    let found = scan(text.join("\n"));
-    let is_found = |line: usize, id: &str| {
-        let here = found.iter().filter(|finding| finding.line == line as u64 + 1);
-        here.into_iter().any(|finding| finding.provider.as_deref() == Some(id))
-    };
-    let missed: Vec<_> = lines
-        .iter()
-        .enumerate()
-        .filter(|(line, (id, _))| !is_found(*line, id))
-        .collect();
-    // A random value may hold what stands for a placeholder, or few digits.
-    assert!(
-        missed.len() * 100 <= lines.len(),
-        "{} of {}: {missed:#?}",
-        missed.len(),
-        lines.len()
-    );
-}
 
 #[test]
 fn the_catalogues_own_examples_and_mocks_are_not_keys() {
