@@ -53,4 +53,4 @@ pub use place::Place;
 pub use printable::printable;
 pub use progress::Progress;
 pub use report::{Report, sarif};
-pub use tree::{TreeOptions, scan_files, scan_tree};
+pub use tree::{TreeOptions, scan_files, scan_stream, scan_tree};

@@ -45,6 +45,14 @@ impl Place {
         }
     }
 
+    /// The message of a commit or a tag, which is no file: no rule of excused files is about it.
+    pub(crate) fn of_message(shown: &[u8]) -> Self {
+        Place {
+            path: printable(shown),
+            ..Place::default()
+        }
+    }
+
     /// The same file, where it stands below the top.
     pub(crate) fn below_top(mut self, path: Option<PathBuf>) -> Self {
         self.below_top = path;

@@ -1,8 +1,8 @@
 //! A tree of files, as git sees it: what is ignored is left out, links are not followed.
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, FileType, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -34,10 +34,13 @@ impl TreeOptions {
 }
 
 /// Scans a file, or every file below a directory: hidden ones too, `.git` not, and what git ignores only if asked. Links are not
-/// followed, and what is no file (a pipe, a device) is not opened. On as many threads as there are processors.
+/// followed. Pipes, sockets and devices are not opened: the report's notes name them. On as many threads as there are processors.
+///
+/// A root under `/dev/fd`, such as `/dev/fd/63` for the shell's `<(…)`, is a descriptor that this process holds open. It is read to its
+/// end, whatever it is.
 ///
 /// # Errors
-/// [`Error::Root`] if there is nothing at `root`. What cannot be read below it is in the report.
+/// [`Error::Root`] if there is nothing at `root`, or it is a pipe, a socket or a device. What cannot be read below it is in the report.
 pub fn scan_tree(engine: &Engine, root: &Path, options: TreeOptions, progress: &Progress) -> Result<Report, Error> {
     let failed = |source| Error::Root {
         path: printable(root.as_os_str().as_encoded_bytes()),
@@ -46,8 +49,15 @@ pub fn scan_tree(engine: &Engine, root: &Path, options: TreeOptions, progress: &
     let about = std::fs::metadata(root).map_err(failed)?;
     if about.is_dir() {
         std::fs::read_dir(root).map_err(failed)?;
-    } else {
+    } else if is_descriptor(root) {
+        let mut descriptor = open_descriptor(root).map_err(failed)?;
+        return scan_stream(engine, &mut descriptor, root, progress).map_err(failed);
+    } else if about.is_file() {
         File::open(root).map_err(failed)?;
+    } else {
+        // Opening a pipe would wait for somebody to write to it.
+        let what = kind_of(about.file_type());
+        return Err(failed(io::Error::other(format!("it is {what}, and no file"))));
     }
     let mut walk = WalkBuilder::new(root);
     // Git does not know of `.ignore`, by which people keep their searches short.
@@ -68,6 +78,18 @@ pub fn scan_tree(engine: &Engine, root: &Path, options: TreeOptions, progress: &
     walk.build_parallel().visit(&mut threads);
     let mut report = report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     report.sort();
+    Ok(report)
+}
+
+/// Scans one text to its end, such as standard input. Findings and messages call it `shown`.
+///
+/// # Errors
+/// What reading fails with.
+pub fn scan_stream(engine: &Engine, source: &mut dyn Read, shown: &Path, progress: &Progress) -> io::Result<Report> {
+    let scanned = engine.scanner().scan(source, &Place::new(shown).below_top(None))?;
+    progress.add(scanned.bytes);
+    let mut report = Report::default();
+    report.add(scanned);
     Ok(report)
 }
 
@@ -142,10 +164,16 @@ impl Thread<'_> {
         }
         let path = entry.path();
         let root_link = entry.depth() == 0 && entry.path_is_symlink();
-        if !root_link && !entry.file_type().is_some_and(|kind| kind.is_file()) {
-            return;
+        match entry.file_type() {
+            Some(kind) if kind.is_file() || root_link => self.scan(path, root_link),
+            Some(kind) if !(kind.is_dir() || kind.is_symlink()) => self.left_out(path, kind),
+            _ => {}
         }
-        self.scan(path, root_link);
+    }
+
+    fn left_out(&mut self, path: &Path, kind: FileType) {
+        let shown = printable(path.as_os_str().as_encoded_bytes());
+        self.found.left_out(format!("{shown} ({})", kind_of(kind)));
     }
 
     fn scan(&mut self, path: &Path, follow: bool) {
@@ -160,7 +188,7 @@ impl Thread<'_> {
                 self.progress.add(scanned.bytes);
                 self.found.add(scanned);
             }
-            Ok(None) => {}
+            Ok(None) => self.found.left_out(place.path.clone()),
             Err(error) => self.found.not_read(format!("{}: {error}", place.path)),
         }
     }
@@ -180,6 +208,36 @@ impl Drop for Thread<'_> {
     fn drop(&mut self) {
         let mut report = self.report.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         report.merge(std::mem::take(&mut self.found));
+    }
+}
+
+/// Whether a path names a descriptor of this process, and no file of the disk: `/dev/stdin`, `/dev/fd/3`, `/proc/self/fd/3`.
+fn is_descriptor(path: &Path) -> bool {
+    let number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(path) = path.to_str() else { return false };
+    let fd = path
+        .strip_prefix("/dev/fd/")
+        .or_else(|| path.strip_prefix("/proc/self/fd/"));
+    path == "/dev/stdin" || fd.is_some_and(number)
+}
+
+/// Opens a descriptor a second time. Opening does not wait for a pipe's writer, and reading does.
+fn open_descriptor(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let flags = rustix::fs::fcntl_getfl(&file)?;
+    rustix::fs::fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK))?;
+    Ok(file)
+}
+
+/// What something that is neither a file nor a directory is.
+fn kind_of(kind: FileType) -> &'static str {
+    if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
     }
 }
 

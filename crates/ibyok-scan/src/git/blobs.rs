@@ -24,6 +24,16 @@ pub(super) struct Blob {
     pub(super) path: Vec<u8>,
     /// The commit that brought it.
     pub(super) commit: Option<String>,
+    pub(super) part: Part,
+}
+
+/// The part of an object that is scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All of it: a file.
+    Whole,
+    /// The message of a commit or a tag, which follows the header's empty line. `path` says which of the two it is.
+    Message,
 }
 
 /// The same secret under the same rule in the same file: told once, of the first text that has it.
@@ -121,7 +131,10 @@ impl<'e> Worker<'e> {
         let ask = self.ask.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         writeln!(ask, "{}", blob.id)?;
         ask.flush()?;
-        let mut place = Place::of_bytes(&blob.path);
+        let mut place = match blob.part {
+            Part::Whole => Place::of_bytes(&blob.path),
+            Part::Message => Place::of_message(&blob.path),
+        };
         if let Some(commit) = &blob.commit {
             place = place.in_commit(commit.as_str());
         }
@@ -136,6 +149,9 @@ impl<'e> Worker<'e> {
             return Ok(());
         };
         let mut content = (&mut self.answer).take(size);
+        if blob.part == Part::Message {
+            skip_header(&mut content)?;
+        }
         let mut scanned = self.scanner.scan(&mut content, &place)?;
         io::copy(&mut content, &mut io::sink())?;
         self.answer.read_exact(&mut [0])?;
@@ -155,6 +171,15 @@ impl Drop for Worker<'_> {
         self.child.kill().unwrap_or_default();
         self.child.wait().map(drop).unwrap_or_default();
     }
+}
+
+/// Reads to the end of the first empty line.
+fn skip_header(content: &mut impl BufRead) -> io::Result<()> {
+    let mut line = Vec::new();
+    while content.read_until(b'\n', &mut line)? > 0 && line != b"\n" {
+        line.clear();
+    }
+    Ok(())
 }
 
 /// The size in `<id> blob <size>`.

@@ -9,12 +9,13 @@ use crate::printable::printable;
 use crate::progress::Progress;
 use crate::report::Report;
 
-use super::blobs::{Blob, scan};
+use super::blobs::{Blob, Part, scan};
 use super::{Repository, submodules};
 
 impl Repository {
     /// Scans every blob that can be reached from any branch, tag, stash or other reference, each once, under the path and in the commit
-    /// that first had it. The same secret in later texts of the same file is the same finding.
+    /// that first had it. The same secret in later texts of the same file is the same finding. The messages of commits and of
+    /// annotated tags are scanned too: their findings have the paths `commit message` and `message of tag NAME`.
     ///
     /// # Errors
     /// [`Error::Git`] for a repository that git cannot read. Objects that are not in this clone are counted.
@@ -29,12 +30,11 @@ impl Repository {
             "--missing=print",
         ])?;
         let objects = objects(&listed);
-        let are_blobs = self.are_blobs(&objects)?;
+        let kinds = self.kinds(&objects)?;
         let blobs: Vec<Blob> = objects
             .iter()
-            .zip(are_blobs)
-            .filter(|(_, is_blob)| *is_blob)
-            .map(|(object, _)| object.blob())
+            .zip(kinds)
+            .filter_map(|(object, kind)| object.text(kind))
             .collect();
         let mut report = scan(&self.git, &blobs, engine, progress)?;
         for id in missing(&listed) {
@@ -56,8 +56,8 @@ impl Repository {
         Ok(report)
     }
 
-    /// Which of the objects are blobs. Those that are not here may be.
-    fn are_blobs(&self, objects: &[Object<'_>]) -> Result<Vec<bool>, Error> {
+    /// The kinds of objects. One that is not here may be a blob.
+    fn kinds(&self, objects: &[Object<'_>]) -> Result<Vec<Kind>, Error> {
         let mut child = self
             .git
             .start(&["cat-file", "--batch-check=%(objecttype)", "--buffer"], Stdio::piped())?;
@@ -75,7 +75,12 @@ impl Repository {
                 .flat_map(|answer| BufReader::new(answer).split(b'\n'));
             lines
                 .map_while(Result::ok)
-                .map(|line| line == b"blob" || line.ends_with(b"missing"))
+                .map(|line| match line.as_slice() {
+                    b"commit" => Kind::Commit,
+                    b"tag" => Kind::Tag,
+                    b"tree" => Kind::Tree,
+                    _ => Kind::Blob,
+                })
                 .collect::<Vec<_>>()
         });
         child.wait().map(drop).unwrap_or_default();
@@ -89,7 +94,16 @@ impl Repository {
     }
 }
 
-/// A tree or a blob in the list.
+/// The kind of an object.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Commit,
+    Tag,
+    Tree,
+    Blob,
+}
+
+/// An object in the list.
 struct Object<'a> {
     id: &'a [u8],
     path: &'a [u8],
@@ -97,12 +111,21 @@ struct Object<'a> {
 }
 
 impl Object<'_> {
-    fn blob(&self) -> Blob {
-        Blob {
+    /// What of the object is scanned.
+    fn text(&self, kind: Kind) -> Option<Blob> {
+        let (path, part) = match kind {
+            Kind::Tree => return None,
+            Kind::Blob => (self.path.to_vec(), Part::Whole),
+            Kind::Commit => (b"commit message".to_vec(), Part::Message),
+            Kind::Tag => ([b"message of tag ", self.path].concat(), Part::Message),
+        };
+        let of_commit = !matches!(kind, Kind::Tag);
+        Some(Blob {
             id: String::from_utf8_lossy(self.id).into_owned(),
-            path: self.path.to_vec(),
-            commit: Some(String::from_utf8_lossy(self.commit).into_owned()),
-        }
+            path,
+            commit: of_commit.then(|| String::from_utf8_lossy(self.commit).into_owned()),
+            part,
+        })
     }
 }
 
@@ -122,7 +145,14 @@ fn objects(listed: &[u8]) -> Vec<Object<'_>> {
         .filter(|line| line.first().is_some_and(|byte| *byte != b'?'))
     {
         match memchr::memchr(b' ', line) {
-            None => commit = line,
+            None => {
+                commit = line;
+                objects.push(Object {
+                    id: line,
+                    path: b"",
+                    commit,
+                });
+            }
             Some(space) => {
                 let (id, path) = (line.get(..space), line.get(space + 1..));
                 objects.push(Object {

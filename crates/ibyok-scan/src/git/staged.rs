@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::progress::Progress;
 use crate::report::Report;
 
-use super::blobs::{Blob, scan};
+use super::blobs::{Blob, Part, scan};
 use super::{Repository, submodules};
 
 /// The mode of a submodule, and of a link.
@@ -38,6 +38,7 @@ impl Repository {
                     id: String::from_utf8_lossy(entry.id).into_owned(),
                     path: entry.path.to_vec(),
                     commit: None,
+                    part: Part::Whole,
                 });
             }
         }

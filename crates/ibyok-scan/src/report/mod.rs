@@ -33,6 +33,8 @@ pub struct Report {
     pub unreadable: Vec<String>,
     /// How much could not be read.
     pub unread: u64,
+    /// Pipes, sockets and devices, which are not opened, printable; the first thousand.
+    pub left_out: Vec<String>,
     /// What was left out for another reason, for people to know.
     pub notes: Vec<String>,
 }
@@ -67,6 +69,18 @@ impl Report {
         }
     }
 
+    pub(crate) fn left_out(&mut self, what: String) {
+        if self.left_out.len() < TOLD {
+            self.left_out.push(what);
+        }
+    }
+
+    /// Whether all that there was to scan was read.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.unread == 0
+    }
+
     /// What threads found each, together.
     pub(crate) fn merge(&mut self, other: Report) {
         self.more += other.more;
@@ -82,6 +96,8 @@ impl Report {
         let room = TOLD.saturating_sub(self.unreadable.len());
         self.unreadable.extend(other.unreadable.into_iter().take(room));
         self.notes.extend(other.notes);
+        let room = TOLD.saturating_sub(self.left_out.len());
+        self.left_out.extend(other.left_out.into_iter().take(room));
     }
 
     /// The same, and what another scan found.
@@ -96,5 +112,6 @@ impl Report {
     pub(crate) fn sort(&mut self) {
         self.findings.sort_by(|a, b| a.order().cmp(&b.order()));
         self.unreadable.sort();
+        self.left_out.sort();
     }
 }

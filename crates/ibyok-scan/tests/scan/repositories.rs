@@ -327,3 +327,58 @@ fn the_repositorys_hooks_count_only_within_it() {
 fn is_empty(directory: &Path) -> bool {
     fs::read_dir(directory).unwrap().next().is_none()
 }
+
+#[test]
+fn the_messages_of_commits_and_tags_are_looked_at() {
+    let place = Place::new();
+    place.commit("a.txt", "nothing");
+    place.write("b.txt", "nothing else");
+    place.git(&["add", "-A"]);
+    place.git(&[
+        "commit",
+        "-q",
+        "--no-verify",
+        "-m",
+        "fix the client",
+        "-m",
+        &format!("it works with {}", leak()),
+    ]);
+    let commit = place.git(&["rev-parse", "HEAD"]);
+    let other = format!("gh{}_{}", "p", "q9Zb3kLm2Qx7TzVb4Wd8Rn5Tq9Zb3kLm2Qx7");
+    place.git(&["tag", "-a", "v1", "-m", &format!("first release\n\nmade with {other}")]);
+    place.git(&["tag", "-a", "v1-again", "-m", &format!("again {other}"), "v1"]);
+    let report = place.history();
+    let found: Vec<_> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            (
+                finding.path.as_str(),
+                finding.rule.as_str(),
+                finding.line,
+                finding.commit.clone(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("commit message", "openrouter-key", 3, Some(commit)),
+            ("message of tag v1", "github-key", 3, None),
+            ("message of tag v1-again", "github-key", 1, None),
+        ]
+    );
+    place.git(&[
+        "commit",
+        "-q",
+        "--no-verify",
+        "--allow-empty",
+        "-m",
+        &format!("again {}", leak()),
+    ]);
+    assert_eq!(
+        place.history().findings.len(),
+        3,
+        "the same secret in messages is told once"
+    );
+}

@@ -68,13 +68,54 @@ fn a_name_that_is_not_utf8_is_shown_with_escapes() {
     assert_eq!(found(tree.path(), TreeOptions::default()), ["x\\xff\\u{1b}"]);
 }
 
-#[test]
-fn what_is_no_file_is_not_opened() {
-    let tree = tree(&["a.txt"]);
-    let pipe = tree.path().join("pipe");
-    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+fn pipe(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
     assert!(made.success());
-    assert_eq!(found(tree.path(), TreeOptions::default()), ["a.txt"]);
+}
+
+#[test]
+fn what_is_no_file_is_not_opened_and_is_named() {
+    let tree = tree(&["a.txt"]);
+    pipe(&tree.path().join("pipe"));
+    let socket = std::os::unix::net::UnixListener::bind(tree.path().join("socket")).unwrap();
+    let report = scan(tree.path(), TreeOptions::default());
+    assert_eq!((report.findings.len(), report.unread), (1, 0));
+    let names: Vec<_> = report
+        .left_out
+        .iter()
+        .map(|what| what.rsplit('/').next().unwrap())
+        .collect();
+    assert_eq!(names, ["pipe (a pipe)", "socket (a socket)"]);
+    drop(socket);
+}
+
+#[test]
+fn a_pipe_as_the_root_is_refused_and_not_waited_for() {
+    let tree = tree(&[]);
+    let root = tree.path().join("pipe");
+    pipe(&root);
+    let refused = scan_tree(&Engine::new(), &root, TreeOptions::default(), &Progress::default());
+    assert!(refused.unwrap_err().to_string().contains("it is a pipe"));
+}
+
+#[test]
+fn a_descriptor_is_read_to_its_end() {
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let slow = std::thread::spawn(move || {
+        for part in ["x = '", &leak(), "'\n"] {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            writer.write_all(part.as_bytes()).unwrap();
+        }
+    });
+    let root = format!("/dev/fd/{}", reader.as_raw_fd());
+    let report = scan(Path::new(&root), TreeOptions::default());
+    slow.join().unwrap();
+    assert_eq!(
+        (report.findings.len(), report.findings[0].path.as_str()),
+        (1, root.as_str())
+    );
 }
 
 #[test]

@@ -175,3 +175,119 @@ fn the_checklist_finds_the_vaults_own_keys_also_in_files_that_are_excused_or_ign
     place.write("code/.ibyokignore", "*.md\n");
     place.ibyok(&["scan", "code"]).fails(2);
 }
+
+/// A key of OpenRouter's shape that is nobody's, made here so that no file holds one.
+fn leak() -> String {
+    format!(
+        "sk-or-v1-{}",
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    )
+}
+
+#[test]
+fn standard_input_is_scanned_by_each_of_its_names() {
+    let place = Place::empty();
+    for name in ["-", "/dev/stdin", "/dev/fd/0"] {
+        let done = place
+            .ibyok(&["scan", name, "--no-vault"])
+            .stdin(format!("a\nkey {}\n", leak()))
+            .call();
+        assert_eq!(
+            (done.code, done.out.as_str()),
+            (10, format!("{name}:2:5: openrouter-key: sk-o…\n").as_str())
+        );
+        let done = place.ibyok(&["scan", name, "--no-vault"]).stdin("nothing").call();
+        assert_eq!(done.code, 0, "{}", done.err);
+    }
+    for flag in ["--staged", "--history", "--no-ignore"] {
+        place.ibyok(&["scan", "-", flag]).fails(2);
+    }
+}
+
+#[test]
+fn a_shell_pipes_into_the_scan() {
+    let place = Place::empty();
+    let ibyok = env!("CARGO_BIN_EXE_ibyok");
+    for line in [
+        format!("printf '%s' {} | '{ibyok}' scan --no-vault /dev/stdin", leak()),
+        format!("'{ibyok}' scan --no-vault <(printf '%s' {})", leak()),
+        format!("printf '%s' {} | '{ibyok}' scan --no-vault -", leak()),
+    ] {
+        let done = Command::new("bash")
+            .args(["-c", &line])
+            .env("HOME", place.path(""))
+            .output()
+            .unwrap();
+        assert_eq!(
+            done.status.code(),
+            Some(10),
+            "{line}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    }
+}
+
+#[test]
+fn a_pipe_on_the_disk_is_refused_and_one_in_a_tree_is_named() {
+    let place = Place::empty();
+    place.write("tree/a.txt", "nothing");
+    let made = Command::new("mkfifo").arg(place.path("tree/pipe")).status().unwrap();
+    assert!(made.success());
+    let done = place.ibyok(&["scan", "tree/pipe", "--no-vault"]).call();
+    assert_eq!(done.code, 2);
+    assert!(done.err.contains("it is a pipe"), "{}", done.err);
+    let done = place.ibyok(&["scan", "tree", "--no-vault"]).call();
+    assert_eq!(done.code, 0);
+    assert!(done.err.contains("left out: tree/pipe (a pipe)"), "{}", done.err);
+}
+
+#[test]
+fn a_scan_that_could_not_read_a_part_fails_unless_it_found_something() {
+    let place = Place::empty();
+    // A file that nobody can read from its start, not even root.
+    let done = place.ibyok(&["scan", "/proc/self/mem", "--no-vault", "--json"]).call();
+    assert_eq!(
+        (done.code, &json(&done.out)["scanned"]["unreadable"]),
+        (1, &1.into()),
+        "{}",
+        done.err
+    );
+    // A history of which a text is gone.
+    let git = |arguments: &[&str]| {
+        let mut command = Command::new("git");
+        command
+            .current_dir(place.path("r"))
+            .env_clear()
+            .env("HOME", place.path(""));
+        command.env("PATH", std::env::var("PATH").unwrap());
+        command.args(["-c", "user.name=a", "-c", "user.email=a@example.com"]);
+        let output = command.args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    fs::create_dir_all(place.path("r")).unwrap();
+    git(&["init", "-q"]);
+    place.write("r/gone.txt", "gone");
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "--no-verify", "-m", "x"]);
+    let id = git(&["rev-parse", "HEAD:gone.txt"]);
+    fs::remove_file(place.path(&format!("r/.git/objects/{}/{}", &id[..2], &id[2..]))).unwrap();
+    let history = || place.ibyok(&["scan", "r", "--history", "--no-vault"]).call();
+    let done = history();
+    assert_eq!(done.code, 1, "{}", done.err);
+    assert!(done.err.contains("not in this clone"), "{}", done.err);
+    git(&["commit", "-q", "--no-verify", "--allow-empty", "-m", &leak()]);
+    assert_eq!(history().code, 10, "findings outweigh what could not be read");
+}
+
+#[test]
+fn a_checklist_of_no_file_is_not_ok() {
+    let place = Place::with_key("prod/openai", VALUE);
+    fs::create_dir_all(place.path("empty")).unwrap();
+    let done = place.ibyok(&["checklist", "empty", "--json"]).call();
+    let items = json(&done.out)["items"].as_array().unwrap().clone();
+    let item = items.into_iter().find(|item| item["id"] == "no-keys-in-code").unwrap();
+    assert_eq!(
+        (&item["ok"], &item["detail"]),
+        (&false.into(), &"no file was scanned".into())
+    );
+}

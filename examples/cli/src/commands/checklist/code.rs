@@ -47,6 +47,12 @@ pub(super) async fn items(here: &Here, path: &Path, environment: &Environment) -
                 format!("{} files or directories cannot be read", report.unread),
                 "ibyok scan names them",
             )
+        } else if report.files == 0 {
+            Item::open(
+                "no-keys-in-code",
+                "no file was scanned",
+                "give the directory of the code: ibyok checklist PATH",
+            )
         } else {
             Item::ok("no-keys-in-code", format!("{} files hold none{excused}", report.files))
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ibyok_scan::{
     Engine, Error as ScanError, ExcusedFiles, Installed, Progress, Report, Repository, TreeOptions, scan_files,
-    scan_tree,
+    scan_stream, scan_tree,
 };
 use serde_json::json;
 
@@ -20,7 +20,7 @@ use crate::globals::Environment;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file, or a directory with everything below it; a place in a repository for what is about that
+    /// A file, a directory with everything below it, or `-` for standard input; a place in a repository for what is about that
     #[arg(default_value = ".", value_name = "PATH")]
     path: PathBuf,
     /// What the next commit would change, as it is in git's index
@@ -59,20 +59,44 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     if let Some(path) = &args.export_bundle {
         return known::export(path, cx).await;
     }
-    let mut engine = Engine::new()
-        .binary(args.binary)
-        .excusing(ExcusedFiles::near(&args.path)?);
+    let input = is_input(&args.path);
+    if input && (args.staged || args.history || args.no_ignore) {
+        return Err(Error::usage(
+            "`-` is standard input, and no place in a repository",
+            "leave out --staged, --history and --no-ignore, or give a path",
+        ));
+    }
+    let excused = if input { None } else { ExcusedFiles::near(&args.path)? };
+    let mut engine = Engine::new().binary(args.binary).excusing(excused);
     if let Some(matcher) = known::matcher(&args, cx).await? {
         engine = engine.with_matcher(matcher);
     }
     let progress = Arc::new(Progress::default());
     let watch = watch::watch(cx, &progress);
     let sarif = args.sarif.clone();
+    if input {
+        let report = scan_stream(&engine, cx.io.input(), &args.path, &progress);
+        watch.stop();
+        let report = report.map_err(|error| {
+            Error::failed(
+                format!("standard input cannot be read to its end: {error}"),
+                "see that the program before `|` ended well",
+            )
+        })?;
+        return show::answer(&report, sarif.as_deref(), cx);
+    }
     let environment = cx.environment.clone();
     let scanned = tokio::task::spawn_blocking(move || look(&args, &environment, &engine, &progress)).await;
     watch.stop();
     let report = scanned.map_err(|_| Error::failed("the scan came to no end", "this is a bug"))??;
     show::answer(&report, sarif.as_deref(), cx)
+}
+
+/// Whether a path is standard input.
+fn is_input(path: &Path) -> bool {
+    ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
+        .iter()
+        .any(|name| path == Path::new(name))
 }
 
 fn look(args: &Args, environment: &Environment, engine: &Engine, progress: &Progress) -> Result<Report> {

@@ -34,7 +34,9 @@ pub(super) fn answer(report: &Report, to: Option<&Path>, cx: &mut Cx<'_>) -> Res
     };
     tell(report, cx);
     if report.findings.is_empty() {
-        return told.map(|()| Exit::Done);
+        // Nothing was found in what was read, which says nothing about the rest.
+        let exit = if report.is_whole() { Exit::Done } else { Exit::Failed };
+        return told.map(|()| exit);
     }
     if let Err(error) = told {
         cx.io.warn(&format!("there are findings; {error}"));
@@ -47,7 +49,8 @@ fn document(report: &Report) -> serde_json::Value {
         "findings": report.findings,
         "more": report.more,
         "excused": report.excused,
-        "scanned": { "texts": report.files, "bytes": report.bytes, "binary": report.binary, "unreadable": report.unread },
+        "scanned": { "texts": report.files, "bytes": report.bytes, "binary": report.binary, "unreadable": report.unread, "public": report.public },
+        "left_out": report.left_out,
         "notes": report.notes,
     })
 }
@@ -86,6 +89,9 @@ fn tell(report: &Report, cx: &mut Cx<'_>) {
     if unnamed > 0 {
         cx.io.warn(&format!("not read: {unnamed} more"));
     }
+    for what in report.left_out.iter().take(NAMED) {
+        cx.io.say(&format!("left out: {what}"));
+    }
     for note in &report.notes {
         cx.io.say(note);
     }
@@ -96,6 +102,7 @@ fn tell(report: &Report, cx: &mut Cx<'_>) {
     for (count, what) in [
         (report.more, "not listed"),
         (report.excused, "excused"),
+        (report.public, "keys that are public by design"),
         (report.binary, "binary left out"),
         (report.unread, "not readable"),
     ] {
