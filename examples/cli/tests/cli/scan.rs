@@ -270,7 +270,8 @@ fn a_scan_that_could_not_read_a_part_fails_unless_it_found_something() {
     git(&["add", "-A"]);
     git(&["commit", "-q", "--no-verify", "-m", "x"]);
     let id = git(&["rev-parse", "HEAD:gone.txt"]);
-    fs::remove_file(place.path(&format!("r/.git/objects/{}/{}", &id[..2], &id[2..]))).unwrap();
+    let (directory, file) = id.split_at(2);
+    fs::remove_file(place.path(&format!("r/.git/objects/{directory}/{file}"))).unwrap();
     let history = || place.ibyok(&["scan", "r", "--history", "--no-vault"]).call();
     let done = history();
     assert_eq!(done.code, 1, "{}", done.err);
