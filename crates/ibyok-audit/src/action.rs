@@ -101,6 +101,12 @@ words! {
         SettingsChange => "settings.change",
         /// An environment was made.
         EnvCreate => "env.create",
+        /// A namespace was made.
+        NamespaceCreate => "namespace.create",
+        /// Namespaces were listed.
+        NamespaceList => "namespace.list",
+        /// A namespace was removed.
+        NamespaceRemove => "namespace.remove",
         /// The key-encryption key was changed.
         KekRotate => "kek.rotate",
         /// A vault was made.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ibyok_audit::{Action, Filter, Follow, Lines, Reader, Report, VerifyingKey, verify};
 use ibyok_storage::RecordId;
+use jiff::Timestamp;
 
 use crate::authenticate::Principal;
 use crate::environments::operators_only;
@@ -69,7 +70,7 @@ impl Session {
         let outcome = async {
             let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
             operators_only(&principal)?;
-            principal.own_lines(filter)
+            self.inner.own_lines(&principal, filter).await
         }
         .await;
         let filter = self.inner.answering(&attempt, outcome).await?;
@@ -101,26 +102,41 @@ pub fn verify_log(place: &Path, keys: &[VerifyingKey]) -> Result<Report> {
     Ok(verify(place, keys, &[])?)
 }
 
-impl Principal {
-    /// A filter for what the principal may read of the lines that another filter wants.
+impl Inner {
+    /// A filter for what a principal may read of the lines that another filter wants: those of its namespace.
     ///
     /// # Errors
-    /// [`Error::Denied`] for a filter that names another namespace.
-    pub(crate) fn own_lines(&self, filter: &Filter) -> Result<Filter> {
+    /// [`Error::Denied`] for a filter that names another namespace; [`Error::NotFound`] if the principal's does not exist.
+    pub(crate) async fn own_lines(&self, who: &Principal, filter: &Filter) -> Result<Filter> {
         let mut filter = filter.clone();
-        if matches!(self, Principal::Operator(actor) if actor.whole_log) {
+        if matches!(who, Principal::Operator(actor) if actor.whole_log) {
             return Ok(filter);
         }
-        let own = self.namespace();
+        let own = who.namespace();
         if filter.namespace.as_deref().is_some_and(|named| named != own.as_str()) {
             return Err(Error::other_namespace(own));
         }
         filter.namespace = Some(own.to_string());
+        filter.since = filter.since.max(self.namespace_since(who).await?);
         Ok(filter)
     }
-}
 
-impl Inner {
+    /// When a principal's namespace was made: lines from before it are about a tenant that had the name earlier. `None` for the
+    /// vault's home, which is as old as the vault.
+    pub(crate) async fn namespace_since(&self, who: &Principal) -> Result<Option<Timestamp>> {
+        if *who.namespace() == self.home.name.namespace {
+            return Ok(None);
+        }
+        let created = match who {
+            Principal::Operator(actor) => self.whole_realm(&actor.namespace).await?.attributes.created,
+            Principal::Token(holder) => holder.realm.attributes.created,
+        };
+        // A line has the microsecond that it was written in.
+        Ok(Some(
+            Timestamp::from_microsecond(created.as_microsecond()).unwrap_or(created),
+        ))
+    }
+
     /// The public half of every log key that is sealed under this node's home.
     pub(crate) async fn log_keys(&self) -> Result<Vec<VerifyingKey>> {
         let collection = self.home.collection(kind::LOG_KEY)?;

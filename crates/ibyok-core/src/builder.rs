@@ -373,7 +373,7 @@ fn keyring(keks: &[Arc<dyn Kek>]) -> Result<Keyring> {
 }
 
 /// The realms of a new vault: the one that spans environments, and the usual three.
-fn first_environments() -> Result<Vec<(Option<EnvironmentName>, Class)>> {
+pub(crate) fn first_environments() -> Result<Vec<(Option<EnvironmentName>, Class)>> {
     let mut realms = vec![(None, Class::Prod)];
     for name in ["dev", "staging", "prod"] {
         let name: EnvironmentName = name.parse()?;

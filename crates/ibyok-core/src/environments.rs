@@ -82,7 +82,8 @@ impl Session {
 }
 
 impl Inner {
-    async fn make(
+    /// Makes a realm, and lets this node look for it.
+    pub(crate) async fn make(
         &self,
         name: &RealmName,
         class: Class,

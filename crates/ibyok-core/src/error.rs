@@ -86,6 +86,8 @@ pub enum Error {
         what: String,
         /// Who needs it, and why.
         by: Vec<String>,
+        /// How it can be taken away all the same.
+        hint: &'static str,
     },
     /// A value is over its limit.
     #[error("{what} is over the limit of {limit} bytes")]
@@ -213,6 +215,9 @@ impl fmt::Display for Code {
     }
 }
 
+/// How an old version of a key can be taken away although consumers need it.
+pub(crate) const VERSION_IN_USE: &str = "`rotate status` shows who reads what; wait for them, revoke the tokens of those that are gone, or force it with a reason; the current version goes only after another is promoted";
+
 /// What of a key is too large where its record is: values are bounded one by one.
 const RECORD: &str = "the record with all its versions";
 
@@ -266,9 +271,7 @@ impl Error {
             Error::VersionDestroyed { .. } => "its bytes are gone; ask for another version",
             Error::Exists { .. } => "choose another name, or change what is there",
             Error::Conflict { .. } => "look at what is there now and try again",
-            Error::InUse { .. } => {
-                "`rotate status` shows who reads what; wait for them, revoke the tokens of those that are gone, or force it with a reason; the current version goes only after another is promoted"
-            }
+            Error::InUse { hint, .. } => hint,
             Error::TooLarge { what: RECORD, .. } => {
                 "its versions together are too large: `rotate destroy REF --version N` frees what a version that nobody needs takes"
             }

@@ -252,8 +252,8 @@ impl Session {
         let targets: BTreeSet<String> = std::iter::once(incident.id.to_string())
             .chain(incident.revoked.iter().map(ToString::to_string))
             .collect();
-        let mut filter = principal.own_lines(&Filter::default())?;
-        filter.since = Some(since);
+        let mut filter = self.inner.own_lines(principal, &Filter::default()).await?;
+        filter.since = filter.since.max(Some(since));
         let look = move |seen: &mut Seen, line: &ibyok_audit::Line| {
             let entry = line.entry();
             let of_key = entry.key_id.as_deref() == Some(key.as_str());
@@ -311,8 +311,8 @@ impl crate::vault::Inner {
         tokens: BTreeSet<String>,
         since: Timestamp,
     ) -> Result<Reads> {
-        let mut filter = principal.own_lines(&Filter::default())?;
-        filter.since = Some(since);
+        let mut filter = self.own_lines(principal, &Filter::default()).await?;
+        filter.since = filter.since.max(Some(since));
         filter.outcome = Some(Outcome::Allowed);
         self.look_through(filter, Reads::new(), move |reads, line| {
             let entry = line.entry();

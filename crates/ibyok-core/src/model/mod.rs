@@ -47,6 +47,18 @@ pub(crate) mod kind {
     pub(crate) const SIGN: u8 = 130;
     /// What a token used on a day, as one node counted it; outside the change feed.
     pub(crate) const TOKEN_USE: u8 = 131;
+    /// What is in the collections of any tenant's realm. Keys and checkpoints of logs are in the realms of nodes' homes alone.
+    pub(crate) const OF_REALMS: [u8; 9] = [
+        KEY,
+        TOKEN,
+        SETTINGS,
+        REVIEW,
+        INCIDENT,
+        ATTESTATION,
+        KEY_USE,
+        SIGN,
+        TOKEN_USE,
+    ];
 }
 
 /// Opaque sealed bytes inside a record, as base64 in its JSON.

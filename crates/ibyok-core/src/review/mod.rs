@@ -138,7 +138,7 @@ impl Session {
             let why = "another review is going on: try again when it is done";
             return Err(Error::unavailable(Part::AuditLog, why));
         };
-        let view = view::View::of(attempt, who, &inner.home.name.namespace);
+        let view = view::View::of(attempt, who, inner.namespace_since(who).await?);
         let mut found = inner
             .walk(view, since, attempt.at, Arc::clone(&request.progress))
             .await?;

@@ -28,7 +28,7 @@ impl Session {
         let outcome = async {
             let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
             operators_only(&principal)?;
-            let own = principal.own_lines(&Filter::default())?;
+            let own = self.inner.own_lines(&principal, &Filter::default()).await?;
             // To whoever may not read a line it is not there: the answer comes no later than for one that is not.
             let no_line = || {
                 let log = log.map(str::to_owned);

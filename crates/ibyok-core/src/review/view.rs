@@ -27,14 +27,15 @@ pub(super) enum View {
 /// name no tenant, and guesses at tokens are to be found.
 pub(super) struct Within {
     own: Namespace,
-    is_home: bool,
+    /// When the namespace was made; `None` for the home.
+    since: Option<Timestamp>,
 }
 
 impl Within {
     fn shows(&self, entry: &Entry) -> bool {
         match &entry.namespace {
-            Some(namespace) => namespace == self.own.as_str(),
-            None => self.is_home,
+            Some(namespace) => namespace == self.own.as_str() && self.since.is_none_or(|since| entry.time >= since),
+            None => self.since.is_none(),
         }
     }
 }
@@ -48,10 +49,11 @@ pub(super) struct OfToken {
 }
 
 impl View {
-    pub(super) fn of(attempt: &Attempt<'_>, who: &Principal, home: &Namespace) -> Self {
-        let own = who.namespace().clone();
-        let is_home = own == *home;
-        let within = Within { own, is_home };
+    pub(super) fn of(attempt: &Attempt<'_>, who: &Principal, since: Option<Timestamp>) -> Self {
+        let within = Within {
+            own: who.namespace().clone(),
+            since,
+        };
         match who {
             Principal::Operator(actor) if actor.whole_log => View::All,
             Principal::Operator(_) => View::Namespace(within),

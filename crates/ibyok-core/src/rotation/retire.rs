@@ -11,7 +11,7 @@ use super::drain::Uses;
 use crate::attempt::Attempt;
 use crate::authorize::Permit;
 use crate::change::Edit;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, VERSION_IN_USE};
 use crate::keys::{info, no_field};
 use crate::model::account::check_account;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp};
@@ -243,6 +243,7 @@ fn taken(action: Action, record: &KeyRecord, number: u32, key: &str) -> Result<T
         (_, Role::Current) => Err(Error::InUse {
             what: format!("version {number} of key `{key}`"),
             by: vec!["everybody who asks for the key: it is the current version".to_owned()],
+            hint: VERSION_IN_USE,
         }),
         (Action::KeyRetire, Role::Pending) => Err(Error::Conflict {
             what: format!("version {number} of key `{key}` is pending: promote it, or destroy it"),
@@ -259,12 +260,12 @@ fn taken(action: Action, record: &KeyRecord, number: u32, key: &str) -> Result<T
 /// The same refusal without names, for whoever may not know who uses the key.
 fn hidden(error: Error, hide: bool) -> Error {
     match error {
-        Error::InUse { what, by } if hide => {
+        Error::InUse { what, by, hint } if hide => {
             let count = by.len();
             let by = vec![format!(
                 "{count} consumers: to name them takes `usage:read` or `keys:rotate`"
             )];
-            Error::InUse { what, by }
+            Error::InUse { what, by, hint }
         }
         other => other,
     }
@@ -286,5 +287,6 @@ fn may_go(
     Err(Error::InUse {
         what: format!("version {number} of key `{}`", permit.label()),
         by,
+        hint: VERSION_IN_USE,
     })
 }

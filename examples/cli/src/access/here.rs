@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use ibyok_core::settings::Passphrase;
 use ibyok_core::{
     AccessToken, EnvironmentName, FieldName, Filter, Follow, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Lines,
-    Mode, Namespace, Page, PageRequest, Proof, Rate, Released, ReviewRequest, Session, Timestamp, TokenRequest,
-    TokenRotation, UsageRequest, Vault, WhichVersion, WholeLog,
+    Mode, Namespace, Namespaces, Page, PageRequest, Proof, Rate, Released, ReviewRequest, Session, Timestamp,
+    TokenRequest, TokenRotation, UsageRequest, Vault, WhichVersion, WholeLog,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -28,6 +28,8 @@ pub(crate) struct Here {
     pub(crate) session: Session,
     /// The whole audit log, for an operator who chose no other namespace than the vault's home.
     whole_log: Option<WholeLog>,
+    /// The operator's name; `None` for a token.
+    operator: Option<String>,
     /// The namespace that references are in unless they name one.
     namespace: Namespace,
     /// Why it is who it is, for `whoami`.
@@ -49,6 +51,10 @@ impl Here {
         let namespace = settings.namespace.clone();
         let kek_file = settings.kek_place(&vault.id());
         let is_token = matches!(&who, Who::Token(..));
+        let operator = match &who {
+            Who::Operator(name) => Some(name.clone()),
+            Who::Token(..) => None,
+        };
         let whole_log = match &who {
             Who::Operator(name) if namespace == Namespace::default() => Some(vault.whole_log(name.clone())),
             Who::Operator(_) | Who::Token(..) => None,
@@ -68,10 +74,24 @@ impl Here {
             vault,
             session,
             whole_log,
+            operator,
             namespace,
             why,
             kek_file,
         })
+    }
+
+    /// The namespaces of the vault, for an operator.
+    pub(crate) async fn namespaces(&self) -> Result<Namespaces> {
+        if let Some(name) = &self.operator {
+            return Ok(self.vault.namespaces(name.clone()));
+        }
+        // A token that is not valid is told so first.
+        self.session.whoami().await?;
+        Err(Error::Vault(ibyok_core::Error::Denied {
+            limit: "operator",
+            reason: "only an operator may do this".to_owned(),
+        }))
     }
 
     /// The lines of the audit log that a filter wants: of the whole log, or of the namespace that was chosen.

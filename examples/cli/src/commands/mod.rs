@@ -17,6 +17,7 @@ mod keys;
 mod limits;
 mod man;
 mod mode;
+mod namespaces;
 mod rotate;
 mod run;
 mod scan;
@@ -64,6 +65,9 @@ pub(crate) enum Command {
     /// Environments
     #[command(subcommand)]
     Envs(envs::Verb),
+    /// Namespaces: the tenants of a vault
+    #[command(subcommand)]
+    Namespaces(namespaces::Verb),
     /// Keys: everything about them but their values
     #[command(subcommand)]
     Keys(keys::Verb),
@@ -126,6 +130,7 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
         Command::Status => status::run(cx).await,
         Command::Whoami => whoami::run(cx).await,
         Command::Envs(verb) => envs::run(verb, cx).await,
+        Command::Namespaces(verb) => namespaces::run(verb, cx).await,
         Command::Keys(verb) => keys::run(verb, cx).await,
         Command::Mode(verb) => mode::run(verb, cx).await,
         Command::Rotate(verb) => rotate::run(verb, cx).await,

@@ -24,6 +24,8 @@ mod modes; // live or mock, and who decides
 #[cfg(test)]
 mod names; // what no name may be
 #[cfg(test)]
+mod namespaces; // tenants are added, listed, removed
+#[cfg(test)]
 mod remote; // the same verbs on a server
 #[cfg(test)]
 mod rotate; // a rotation, here and on a server
