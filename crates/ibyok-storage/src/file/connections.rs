@@ -7,10 +7,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::error::{FileError, public};
+use super::error::{FileError, is_damaged, public};
 use super::place::{self, Identity};
+use super::probe;
 use super::schema::{self, Found, PATIENCE};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How many may read at once. A read takes some 30 µs, so more would only cost memory.
 const READERS: usize = 3;
@@ -33,6 +34,18 @@ pub(super) struct Connections {
 impl Connections {
     /// Opens the file, or gives `None` if there is nothing in it yet. With `create` there will be.
     pub(super) async fn open(path: &Path, create: bool) -> Result<Option<Self>> {
+        match Self::try_open(path, create).await {
+            Err(Error::Corrupt { .. }) => {}
+            other => return other,
+        }
+        // As in `ask`: the disk may have failed to read once, or for good.
+        match Self::try_open(path, create).await {
+            Err(error @ Error::Corrupt { .. }) => Err(unread(path).await.unwrap_or(error)),
+            other => other,
+        }
+    }
+
+    async fn try_open(path: &Path, create: bool) -> Result<Option<Self>> {
         if create {
             place::create(path)?;
         }
@@ -103,12 +116,30 @@ impl Connections {
             .map_err(|_| FileError::Queue.into())
     }
 
+    /// The public error for what SQLite said. A file that looks damaged is read through: SQLite calls it damage as well if the
+    /// disk does not read.
+    pub(super) async fn failed(&self, error: sqlx::Error) -> Error {
+        if is_damaged(&error)
+            && let Some(unread) = unread(&self.path).await
+        {
+            return unread;
+        }
+        public(&self.path, error)
+    }
+
     async fn connect_again(&self) -> Result<SqliteConnection> {
         let connection = connect(&self.path).await?;
         // It was opened by path, which may lead elsewhere by now.
         self.check_identity()?;
         Ok(connection)
     }
+}
+
+/// The error of a disk that does not read the store's files; `None` if it reads them.
+async fn unread(path: &Path) -> Option<Error> {
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || probe::read_through(&path)).await;
+    read.ok().flatten().map(|failure| FileError::Unread(failure).into())
 }
 
 async fn connect(path: &Path) -> Result<SqliteConnection> {

@@ -16,6 +16,8 @@ pub(super) enum FileError {
     ReadOnly(sqlx::Error),
     #[error("reading or writing failed: {0}")]
     InputOutput(sqlx::Error),
+    #[error("the disk cannot read it: {0}")]
+    Unread(std::io::Error),
     #[error("the file `{0}` is gone or was replaced while it was open")]
     Moved(String),
     #[error("too many others are waiting to write")]
@@ -77,6 +79,11 @@ fn meaning_of(error: &sqlx::Error) -> Meaning {
 /// Whether a write that failed so leaves it unknown what is on disk.
 pub(super) fn poisons(error: &sqlx::Error) -> bool {
     meaning_of(error) == Meaning::InputOutput
+}
+
+/// Whether the file looks damaged, to SQLite or to us.
+pub(super) fn is_damaged(error: &sqlx::Error) -> bool {
+    meaning_of(error) == Meaning::Damaged
 }
 
 /// Whether waiting a little may help.

@@ -8,6 +8,7 @@
 mod connections;
 mod error;
 mod place;
+mod probe;
 mod read;
 mod schema;
 mod write;

@@ -1,9 +1,11 @@
 //! What is read, each in one statement, so that it is one consistent look.
 
+use std::pin::Pin;
+
 use sqlx::SqliteConnection;
 
 use super::connections::Connections;
-use super::error::{public, shown};
+use super::error::{is_damaged, shown};
 use crate::changes::{Change, ChangeNumber, Changes};
 use crate::error::{Error, Result};
 use crate::record::{Collection, Kind, RecordId, Revision, Stored};
@@ -11,14 +13,13 @@ use crate::record::{Collection, Kind, RecordId, Revision, Stored};
 /// What a read gave: a row that is not as we write them is `None`.
 type Row<T> = Option<T>;
 
+/// A question that can be asked on any connection.
+type Answer<'c, T> = Pin<Box<dyn Future<Output = sqlx::Result<T>> + Send + 'c>>;
+
 impl Connections {
     pub(super) async fn get(&self, id: &RecordId) -> Result<Option<Stored>> {
-        let mut slot = self.reader().await?;
-        let row = match slot.as_mut() {
-            Some(connection) => select(connection, id).await,
-            None => Ok(None),
-        };
-        match self.settle(&mut slot, row)? {
+        let id = *id;
+        match self.ask(move |connection| Box::pin(select(connection, id))).await? {
             Some((revision, bytes)) => Ok(Some(Stored {
                 bytes,
                 revision: self.revision(revision)?,
@@ -33,39 +34,23 @@ impl Connections {
         after: Option<&RecordId>,
         limit: i64,
     ) -> Result<Vec<RecordId>> {
-        let mut slot = self.reader().await?;
-        let rows = match slot.as_mut() {
-            Some(connection) => page(connection, collection, after, limit).await,
-            None => Ok(Vec::new()),
-        };
-        let rows = self.settle(&mut slot, rows)?;
+        let (collection, after) = (*collection, after.copied());
+        let rows = self
+            .ask(move |connection| Box::pin(page(connection, collection, after, limit)))
+            .await?;
         rows.into_iter()
-            .map(|(id,)| self.whole(id.try_into().ok().map(|id| RecordId::new(*collection, id))))
+            .map(|(id,)| self.whole(id.try_into().ok().map(|id| RecordId::new(collection, id))))
             .collect()
     }
 
     /// How far the feed has come.
     pub(super) async fn newest(&self) -> Result<u64> {
-        let mut slot = self.reader().await?;
-        let row = match slot.as_mut() {
-            Some(connection) => {
-                sqlx::query_scalar::<_, i64>("SELECT change FROM counters WHERE one = 1")
-                    .fetch_one(connection)
-                    .await
-            }
-            None => Ok(0),
-        };
-        let newest = self.settle(&mut slot, row)?;
+        let newest = self.ask(|connection| Box::pin(counter(connection))).await?;
         self.whole(u64::try_from(newest).ok())
     }
 
     pub(super) async fn changes(&self, since: ChangeNumber) -> Result<Changes> {
-        let mut slot = self.reader().await?;
-        let rows = match slot.as_mut() {
-            Some(connection) => feed(connection, since).await,
-            None => Ok(Vec::new()),
-        };
-        let rows = self.settle(&mut slot, rows)?;
+        let rows = self.ask(move |connection| Box::pin(feed(connection, since))).await?;
         let Some((newest, forgotten, ..)) = rows.first() else {
             return self.whole(None);
         };
@@ -82,12 +67,25 @@ impl Connections {
         Ok(Changes::told(changes, newest))
     }
 
-    /// Keeps a connection that answered and closes one that failed.
-    fn settle<T>(&self, slot: &mut Option<SqliteConnection>, answer: sqlx::Result<T>) -> Result<T> {
-        answer.map_err(|error| {
-            *slot = None;
-            public(self.path(), error)
-        })
+    /// Asks on a connection that is free. One that failed is closed. A file that looks damaged is asked once more on a new
+    /// connection, since SQLite takes a read that failed with EIO for damage.
+    async fn ask<T: Send>(
+        &self,
+        question: impl for<'c> Fn(&'c mut SqliteConnection) -> Answer<'c, T> + Send + Sync,
+    ) -> Result<T> {
+        let mut slot = self.reader().await?;
+        let mut again = false;
+        loop {
+            let mut connection = self.take(&mut slot).await?;
+            match question(&mut connection).await {
+                Ok(answer) => {
+                    *slot = Some(connection);
+                    return Ok(answer);
+                }
+                Err(error) if is_damaged(&error) && !again => again = true,
+                Err(error) => return Err(self.failed(error).await),
+            }
+        }
     }
 
     pub(super) fn revision(&self, number: i64) -> Result<Revision> {
@@ -100,7 +98,13 @@ impl Connections {
     }
 }
 
-async fn select(connection: &mut SqliteConnection, id: &RecordId) -> sqlx::Result<Option<(i64, Vec<u8>)>> {
+async fn counter(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("SELECT change FROM counters WHERE one = 1")
+        .fetch_one(connection)
+        .await
+}
+
+async fn select(connection: &mut SqliteConnection, id: RecordId) -> sqlx::Result<Option<(i64, Vec<u8>)>> {
     sqlx::query_as("SELECT revision, bytes FROM records WHERE kind = ?1 AND realm = ?2 AND id = ?3")
         .bind(i64::from(id.collection().kind().as_u8()))
         .bind(id.collection().realm().as_slice())
@@ -111,12 +115,12 @@ async fn select(connection: &mut SqliteConnection, id: &RecordId) -> sqlx::Resul
 
 async fn page(
     connection: &mut SqliteConnection,
-    collection: &Collection,
-    after: Option<&RecordId>,
+    collection: Collection,
+    after: Option<RecordId>,
     limit: i64,
 ) -> sqlx::Result<Vec<(Vec<u8>,)>> {
     // An id has 16 bytes, so the empty one is before all.
-    let after = after.map_or([].as_slice(), |after| after.id().as_slice());
+    let after = after.as_ref().map_or([].as_slice(), |after| after.id().as_slice());
     sqlx::query_as("SELECT id FROM records WHERE kind = ?1 AND realm = ?2 AND id > ?3 ORDER BY id LIMIT ?4")
         .bind(i64::from(collection.kind().as_u8()))
         .bind(collection.realm().as_slice())

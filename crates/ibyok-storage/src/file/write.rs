@@ -3,7 +3,7 @@
 use sqlx::{Connection, SqliteConnection};
 
 use super::connections::Connections;
-use super::error::{poisons, public};
+use super::error::{is_damaged, poisons, public};
 use crate::error::{Error, Result};
 use crate::record::{Expect, RecordId, Revision};
 
@@ -51,15 +51,20 @@ impl Connections {
     pub(super) async fn write(&self, id: &RecordId, write: Write, keep: i64) -> Result<Written, Failure> {
         let mut turn = self.turn().await?;
         self.check_identity()?;
-        let mut connection = self.take(&mut turn).await?;
-        let done = transact(&mut connection, id, &write, keep).await.map_err(|error| {
-            if poisons(&error) {
-                Failure::Poisoned
-            } else {
-                public(self.path(), error).into()
+        let mut again = false;
+        let done = loop {
+            let mut connection = self.take(&mut turn).await?;
+            match transact(&mut connection, id, &write, keep).await {
+                Ok(done) => {
+                    *turn = Some(connection);
+                    break done;
+                }
+                Err(error) if poisons(&error) => return Err(Failure::Poisoned),
+                // As in a read. The connection is closed, so that nothing of the first attempt is kept.
+                Err(error) if is_damaged(&error) && !again => again = true,
+                Err(error) => return Err(self.failed(error).await.into()),
             }
-        })?;
-        *turn = Some(connection);
+        };
         // If the file was replaced meanwhile, the change went to a file that nobody finds again.
         self.check_identity()?;
         let (revision, change) = done?;
