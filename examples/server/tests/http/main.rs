@@ -13,7 +13,8 @@ mod world; // a vault, a server, and a client that may send any bytes
 mod anything; // whatever can be asked
 mod bodies; // sizes, kinds, and JSON that means two things
 mod caching; // no answer is kept by anybody
-mod client;
+mod client; // the typed client against the real server
+mod described; // limits, names and nulls as the description has them
 mod keys; // set, add, edit, disable, enable, remove, list
 mod limits; // how often, and when to come back
 mod modes; // guardrails, overrides, defaults; providers that are recognised
@@ -25,4 +26,4 @@ mod stopping; // a server that stops loses no answer
 mod tokens; // issue, show, list, revoke, and what each may not
 mod usage; // who used what, and who may know
 mod values; // retrieval in all its forms, and that nothing else gives a value
-mod wire; // bytes that are no proper request, and clients that are slow // the typed client against the real server
+mod wire; // bytes that are no proper request, and clients that are slow
