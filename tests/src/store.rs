@@ -1,6 +1,6 @@
 //! The store as somebody sees it who can write to it and has no key.
 
-use ibyok_storage::{ChangeNumber, Expect, FileStore, RecordId, Store};
+use ibyok_storage::{ChangeNumber, Collection, Expect, FileStore, Kind, RecordId, Store, StoreExt};
 
 use crate::home::Home;
 
@@ -63,6 +63,41 @@ impl Behind<'_> {
                 }
             }
         })
+    }
+
+    /// Every record of the vault, of every kind.
+    ///
+    /// # Panics
+    /// If the store cannot be read.
+    #[must_use]
+    pub fn records(&self) -> Vec<RecordId> {
+        self.with(async |store| {
+            let root = |kind| Collection::root(Kind::new(kind));
+            let tags = store.list_all(&root(2)).await.expect("a store");
+            let mut all = tags.clone();
+            for kind in [0, 1] {
+                all.extend(store.list_all(&root(kind)).await.expect("a store"));
+            }
+            for tag in tags {
+                let tag: [u8; 8] = tag.id()[..8].try_into().expect("a tag");
+                for kind in (3..=9).chain(128..=131) {
+                    let collection = Collection::new(Kind::new(kind), tag).expect("a collection");
+                    all.extend(store.list_all(&collection).await.expect("a store"));
+                }
+            }
+            all
+        })
+    }
+
+    /// Removes a record, as nothing in the vault does.
+    ///
+    /// # Panics
+    /// If it is not there.
+    pub fn delete(&self, id: RecordId) {
+        self.with(async |store| {
+            let there = store.get(&id).await.expect("a store").expect("a record").revision;
+            store.delete(&id, there).await.expect("a delete");
+        });
     }
 
     /// What a record holds.

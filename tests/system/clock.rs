@@ -99,6 +99,60 @@ fn a_clock_that_is_set_while_a_server_runs_revives_no_token_and_breaks_no_log() 
 }
 
 #[test]
+fn a_clock_near_the_end_of_calendars_is_an_error_and_leaves_nothing() {
+    let home = Home::empty(crate::PROGRAMS);
+    let shift = Shift::new(&home);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let now = i64::try_from(now.as_secs()).unwrap();
+    // The last day that calendars here have, the day after it, and ten years before it.
+    for at in [253_402_200_000, 253_402_300_799, 253_402_300_799 - 3650 * DAY] {
+        shift.to(at - now);
+        shift.run(home.ibyok(["--json", "init"])).run().fails(5, "unavailable");
+        assert_eq!(fs::read_dir(home.path("home")).unwrap().count(), 0, "{at}");
+    }
+    shift.to(0);
+    home.ibyok(["init"]).run().done();
+    home.set("prod/key", "value");
+    let token = home.token(&["app", "--env", "prod"]);
+    for at in [253_402_200_000, 253_402_300_799] {
+        shift.to(at - now);
+        for args in [
+            &["get", "prod/key"][..],
+            &["status"],
+            &["tokens", "issue", "b", "--env", "prod"],
+            &["usage"],
+        ] {
+            let ended = shift.run(home.ibyok(["--json"].iter().chain(args))).run();
+            ended.fails(5, "unavailable");
+        }
+        let ended = shift
+            .run(home.ibyok(["tokens", "attenuate", "--expires", "15m"]))
+            .input(token.clone())
+            .run();
+        assert!(
+            matches!(ended.code(), 0 | 2) && !ended.said().contains("panicked"),
+            "{}",
+            ended.said()
+        );
+    }
+    shift.to(0);
+    // Spans that lead out of the calendar are wrong input, whichever way they lead.
+    for args in [
+        &["tokens", "issue", "c", "--env", "prod", "--expires", "9999999d"][..],
+        &["keys", "edit", "prod/key", "--expires", "99999y"],
+        &["keys", "edit", "prod/key", "--rotate-every", "9999999d"],
+        &["usage", "--since", "99999y"],
+        &["audit", "tail", "--since", "9999999d"],
+        &["audit", "review", "--since", "9999999d"],
+        &["tokens", "rotate", "app", "--grace", "9999999d"],
+    ] {
+        home.ibyok(["--json"].iter().chain(args)).run().fails(2, "invalid");
+    }
+}
+
+#[test]
 fn a_clock_that_is_set_back_is_reported() {
     let home = home_with_vault();
     let shift = Shift::new(&home);

@@ -90,6 +90,39 @@ fn a_set_whose_calls_fail_says_what_is_true() {
     assert!(points > 20 && done > 0 && refused > 0, "{points} {done} {refused}");
 }
 
+/// From some call on every read of the store fails: the disk is gone, and nobody has tampered with anything.
+#[test]
+fn a_store_that_the_disk_does_not_read_is_unavailable_and_not_damaged() {
+    let home = home_with_vault();
+    home.set("prod/key", "value");
+    let (mut refused, mut given) = (0, 0);
+    for file in ["vault.db", "vault.db-wal"] {
+        for number in 1..END {
+            let copy = home.copy();
+            let path = copy.vault().join(file).display().to_string();
+            let inject = format!("--inject=pread64:error=EIO:when={number}+");
+            let traced = [
+                "-f",
+                "-qq",
+                "--output=/dev/null",
+                "--trace=pread64",
+                &inject,
+                "-P",
+                &path,
+            ];
+            let ended = copy.ibyok_under("strace", traced, ["--json", "get", "prod/key"]).run();
+            if ended.code() == 0 {
+                given += 1;
+                break;
+            }
+            refused += 1;
+            ended.fails(5, "unavailable");
+        }
+    }
+    println!("reads of the store that fail for good: {refused}, each unavailable");
+    assert!(refused > 5 && given == 2, "{refused} {given}");
+}
+
 #[test]
 fn a_get_whose_calls_fail_gives_the_value_with_its_line_or_nothing() {
     let home = home_with_vault();

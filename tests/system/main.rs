@@ -49,6 +49,9 @@ mod browser;
 /// Log and store changed behind the vault's back.
 mod tamper;
 
+/// Records and databases that are damaged: nothing is left out in silence.
+mod damaged;
+
 /// Bad vaults and bad tokens, each with its documented answer.
 mod bad_input;
 

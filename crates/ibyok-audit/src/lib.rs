@@ -62,7 +62,8 @@ pub use prove::{Proof, prove};
 pub use read::{Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, export, logs_in};
 pub use receipt::{EventTicket, Receipt};
 pub use sink::{
-    Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription, StdoutSink, is_written,
+    Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription, StdoutSink,
+    begun_logs_in, is_written,
 };
 pub use statement::{FloorsStatement, Statement};
 pub use verify::{Bad, Finding, Known, LogReport, Proven, Report, What, verify, verify_against, verify_proof};

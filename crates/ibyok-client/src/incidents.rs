@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::model::Page;
+use crate::listing::Listing;
 
 /// An incident, as the server tells it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,10 +93,12 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::open_incident`].
-    pub async fn incidents(&self, all: bool) -> Result<Vec<Incident>> {
-        let ask = self.ask(Method::GET, &["incidents"]).query("all", all.then_some(true));
-        let page: Page<Incident> = ask.json().await?;
-        Ok(page.items)
+    pub async fn incidents(&self, all: bool) -> Result<Listing<Incident>> {
+        Listing::follow(async |_| {
+            let ask = self.ask(Method::GET, &["incidents"]).query("all", all.then_some(true));
+            ask.json().await
+        })
+        .await
     }
 
     /// What is known about an incident, found by its id; the document that the server gives, as it is.

@@ -5,7 +5,8 @@ use reqwest::header::{HeaderValue, IF_NONE_MATCH};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::model::{KeyInfo, Page, Written};
+use crate::listing::Listing;
+use crate::model::{KeyInfo, Written};
 use crate::retrieved::Retrieved;
 use crate::write::{KeyEdit, KeyWrite};
 
@@ -45,21 +46,15 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn keys(&self, environment: Option<&str>) -> Result<Vec<KeyInfo>> {
-        let mut items = Vec::new();
-        let mut after: Option<String> = None;
-        loop {
+    pub async fn keys(&self, environment: Option<&str>) -> Result<Listing<KeyInfo>> {
+        Listing::follow(async |after| {
             let ask = self
                 .ask(Method::GET, &["keys"])
                 .query("env", environment)
                 .query("limit", Some(PAGE));
-            let mut page: Page<KeyInfo> = ask.query("after", after.as_deref()).json().await?;
-            items.append(&mut page.items);
-            if page.next.is_none() || page.next == after {
-                return Ok(items);
-            }
-            after = page.next;
-        }
+            ask.query("after", after).json().await
+        })
+        .await
     }
 
     /// What is known about a key, without its value.

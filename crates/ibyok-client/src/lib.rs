@@ -42,6 +42,7 @@ mod error;
 mod incidents;
 mod keys;
 mod limits;
+mod listing;
 mod model;
 mod modes;
 mod path;
@@ -61,6 +62,7 @@ pub use error::{Error, Result};
 pub use ibyok_policy::{Environments, Grant, Pattern, Per, Rate, Restriction, Scope, Scopes, TokenId};
 pub use incidents::{Incident, IncidentRequest};
 pub use limits::{EnvironmentLimit, LimitInForce};
+pub use listing::{DamagedRecord, Listing};
 pub use model::{
     ChildToken, Issued, KeyInfo, Stamp, StateChange, TokenInfo, TokenRequest, VersionInfo, WhoAmI, Written,
 };

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::LimitInForce;
+use crate::listing::DamagedRecord;
 
 /// Who the holder of a token is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -294,4 +295,8 @@ pub struct ChildToken {
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     pub(crate) next: Option<String>,
+    #[serde(default = "Vec::new")]
+    pub(crate) damaged: Vec<DamagedRecord>,
+    #[serde(default)]
+    pub(crate) incomplete: bool,
 }

@@ -90,7 +90,7 @@ impl Client {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Due {
-    /// `rotation`, `key_expiry` or `token_expiry`.
+    /// `rotation`, `key_expiry` or `token_expiry`, or `damaged_key` and `damaged_token` where the record does not say what is due.
     pub kind: String,
     /// The key as `environment/name`; `None` for a token.
     #[serde(rename = "ref")]

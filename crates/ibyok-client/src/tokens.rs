@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::keys::PAGE;
+use crate::listing::Listing;
 use crate::model::{Issued, Page, TokenInfo, TokenRequest};
 use crate::review::{RevokedToken, TokenFinding};
 
@@ -73,18 +74,12 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn tokens(&self) -> Result<Vec<TokenInfo>> {
-        let mut items = Vec::new();
-        let mut after: Option<String> = None;
-        loop {
+    pub async fn tokens(&self) -> Result<Listing<TokenInfo>> {
+        Listing::follow(async |after| {
             let ask = self.ask(Method::GET, &["tokens"]).query("limit", Some(PAGE));
-            let mut page: Page<TokenInfo> = ask.query("after", after.as_deref()).json().await?;
-            items.append(&mut page.items);
-            if page.next.is_none() || page.next == after {
-                return Ok(items);
-            }
-            after = page.next;
-        }
+            ask.query("after", after).json().await
+        })
+        .await
     }
 
     /// What is known about a token, found by id or by name; of this one itself, [`Client::whoami`] tells.

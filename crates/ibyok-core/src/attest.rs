@@ -15,8 +15,7 @@ use crate::model::account::check_account;
 use crate::model::attestation::{ATTESTATIONS_ID, Attestation, AttestationRecord, check_item};
 use crate::model::key::KeyRecord;
 use crate::model::name::FieldName;
-use crate::realm::{PAGE, Realm};
-use crate::records::Record;
+use crate::realm::Realm;
 use crate::retrieve::open_fields;
 use crate::session::Session;
 
@@ -113,17 +112,11 @@ impl Session {
     /// Adds the current values of an environment; gives how many.
     async fn fingerprint_all(&self, realm: &Arc<Realm>, seen: &mut Fingerprints) -> Result<u64> {
         let environment = realm.name.environment_word().to_owned();
-        let collection = realm.collection(KeyRecord::KIND)?;
         let mut count = 0;
-        let mut after = None;
-        loop {
-            let page = self.inner.store.list(&collection, after.as_ref(), PAGE).await?;
-            for id in &page {
-                let record = match self.inner.read::<KeyRecord>(realm, id).await {
-                    Ok(Some(held)) => held.record,
-                    Ok(None) | Err(Error::Integrity { .. }) => continue,
-                    Err(error) => return Err(error),
-                };
+        let mut walk = self.inner.walk_records::<KeyRecord>(realm, None)?;
+        while let Some(met) = walk.next::<KeyRecord>().await? {
+            // `damaged_records` tells of those that are damaged: none of their values can be compared.
+            for (id, record) in met.into_iter().filter_map(|(id, record)| Some((id, record.ok()?))) {
                 let current = record.current().filter(|version| version.sealed.is_some());
                 let Some(version) = current.filter(|_| record.removed.is_none()) else {
                     continue;
@@ -135,11 +128,8 @@ impl Session {
                 seen.add(value, &environment, reference);
                 count += 1;
             }
-            after = page.last().copied();
-            if page.len() < PAGE {
-                return Ok(count);
-            }
         }
+        Ok(count)
     }
 }
 

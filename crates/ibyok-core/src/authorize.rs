@@ -247,6 +247,11 @@ impl Inner {
             Ok(names) => names,
             Err(error) => return error,
         };
+        // The one that is looked for may be the one whose record is damaged.
+        match self.tags().await.map(|tags| tags.damage()) {
+            Ok(None) => {}
+            Ok(Some(error)) | Err(error) => return error,
+        }
         let known: Vec<&str> = known.iter().map(EnvironmentName::as_str).collect();
         let nearest = known
             .iter()

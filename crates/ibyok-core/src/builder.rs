@@ -15,7 +15,7 @@ use crate::attempt::Attempt;
 use crate::authenticate::check_actor;
 use crate::cache::RecordCache;
 use crate::change::Turns;
-use crate::clock::{Clock, SteadyClock, SystemClock};
+use crate::clock::{Clock, SteadyClock, SystemClock, check_clock};
 use crate::context::RequestContext;
 use crate::error::{Error, Part, Result};
 use crate::floors::Floors;
@@ -223,6 +223,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
     /// [`Error::NotFound`] if the store holds no vault, [`Error::Kek`] if the KEK is not this vault's, [`Error::Invalid`] for a
     /// vault of a newer format, [`Error::Integrity`] for a damaged one, [`Error::Unavailable`].
     pub async fn open(self) -> Result<Vault> {
+        check_clock(self.options.clock.now())?;
         let record = read_vault(self.store.as_ref()).await?.ok_or_else(|| Error::NotFound {
             what: "vault in this store".to_owned(),
             hint: Some("`ibyok init` makes one; if there was one, its store file is missing".to_owned()),
@@ -235,6 +236,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
     /// # Errors
     /// [`Error::Exists`] if the store holds a vault, which is left as it is; else as [`VaultBuilder::open`].
     pub async fn create(self) -> Result<Vault> {
+        check_clock(self.options.clock.now())?;
         let exists = || Error::Exists {
             what: "a vault in this store".to_owned(),
         };
@@ -242,12 +244,14 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             return Err(exists());
         }
         check_actor(&self.options.actor)?;
-        if self.audit.state().public_key().is_some() {
-            let what = format!(
-                "`{}` holds the audit log of another vault",
-                self.audit.state().root().display()
-            );
-            return Err(Error::invalid(what, "give the new vault a log directory of its own"));
+        let place = self.audit.state();
+        // This process may have got a new slot beside those of a vault that is in use.
+        if place.public_key().is_some() || !ibyok_audit::begun_logs_in(place.root())?.is_empty() {
+            let what = format!("`{}` holds the audit log of another vault", place.root().display());
+            return Err(Error::invalid(
+                what,
+                "give the new vault a log directory of its own; if it is this vault's, set `IBYOK_STORE` to its store",
+            ));
         }
         let id = match self.options.id {
             Some(id) => id,

@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::attempt::Attempt;
 use crate::authenticate::{Holder, Principal};
+use crate::damage::Damage;
 use crate::error::{Error, Part, Result};
 use crate::floors::NoteId;
 use crate::realm::Realm;
@@ -20,6 +21,9 @@ use crate::vault::Inner;
 
 /// How often a change is tried anew on what somebody else has just made of the record.
 const TRIES: usize = 32;
+
+/// How many changes of one record other nodes may have seen beyond those that this node has seen.
+const UNSEEN_CHANGES: u64 = 1 << 20;
 
 /// Whose turn it is to change which record, on this node: records share the locks, which are few.
 #[derive(Debug)]
@@ -136,6 +140,45 @@ impl Inner {
         Err(Error::Conflict {
             what: "others change this record all the time".to_owned(),
         })
+    }
+
+    /// Puts a record in the place of one that is damaged, and returns the damage. `make` gets a number that is at least as high
+    /// as the number of changes that this node has seen of the record.
+    pub(crate) async fn give_up<R: Record>(
+        self: &Arc<Self>,
+        attempt: &mut Attempt<'_>,
+        who: &Principal,
+        realm: &Realm,
+        id: [u8; 16],
+        what: TakeAway,
+        make: impl FnOnce(u32) -> R + Send,
+    ) -> Result<Damage> {
+        let id = realm.record(R::KIND, id)?;
+        let _turn = self.turns.of(&id).lock().await;
+        let damage = match self.read::<R>(realm, &id).await {
+            Err(Error::Integrity { damage, .. }) => damage,
+            Err(error) => return Err(error),
+            Ok(_) => {
+                let what = "the record is sound again".to_owned();
+                return Err(Error::Conflict { what });
+            }
+        };
+        let there = self.store.get(&id).await?;
+        let seen = self.floors.of(&id)?.unwrap_or(0);
+        let mut record = make(u32::try_from(seen).unwrap_or(u32::MAX - 1));
+        // Another node may have seen more changes than this one: to none of them may the tombstone look like an older record.
+        let rev = seen.saturating_add(UNSEEN_CHANGES);
+        record.set_rev(rev);
+        (attempt.record, attempt.rev) = (Some(id.to_string()), Some(rev));
+        let put = Put {
+            id,
+            bytes: seal_record(realm, &id, &record)?,
+            revision: there.map(|stored| stored.revision),
+            rev,
+            takes_away: Some(what),
+            holder: who.holder().cloned(),
+        };
+        self.commit(attempt, put).await.map(|()| damage)
     }
 
     /// Noted, intended, put, done: the only way in which the core writes a record that somebody asked for.

@@ -1,9 +1,11 @@
 //! Time, as a trait, so that expiry and leases can be tested without waiting.
 
 use std::fmt::Debug;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+
+use crate::error::{Error, Part, Result};
 
 /// Where the vault reads the time.
 pub trait Clock: Debug + Send + Sync {
@@ -21,7 +23,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        wall_clock()
     }
 
     fn elapsed(&self) -> Duration {
@@ -34,6 +36,23 @@ impl Clock for SystemClock {
         let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
         Duration::new(seconds, nanos)
     }
+}
+
+/// Reads the machine's wall clock. A time that no calendar here reaches becomes the last one that there is.
+pub(crate) fn wall_clock() -> Timestamp {
+    Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::MAX)
+}
+
+/// The beginning of the year 9000 in seconds since 1970. A clock beyond it is not believed, since calendars here end with the year
+/// 9999 and expiries lie ahead of the clock.
+const LAST_SECOND: i64 = 221_845_392_000;
+
+/// Refuses a clock that is so far ahead that times to come could not be written.
+pub(crate) fn check_clock(now: Timestamp) -> Result<()> {
+    if now.as_second() < LAST_SECOND {
+        return Ok(());
+    }
+    Err(Error::unavailable(Part::Clock, format!("it says {now:.0}")))
 }
 
 /// How far the audit log may be ahead of the machine's clock and still be believed.

@@ -22,6 +22,9 @@ impl Session {
             let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
             operators_only(&principal)?;
             let namespace = principal.namespace();
+            if let Some(damage) = self.inner.tags().await?.damage() {
+                return Err(damage);
+            }
             let mut environments = Vec::new();
             for name in self.inner.environment_names(namespace).await? {
                 environments.push(info(

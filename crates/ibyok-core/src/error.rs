@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use crate::damage::Damage;
 use crate::model::name::Namespace;
 
 /// The result of the vault's operations.
@@ -105,11 +106,13 @@ pub enum Error {
         /// After how long the next use is there. What others use meanwhile may make it longer.
         retry_after: Duration,
     },
-    /// A record does not open, or is older than the audit log says.
-    #[error("{what} does not open: it was damaged, moved, or is older than the audit log says")]
+    /// A record is damaged, missing, or older than this node has seen.
+    #[error("{what} {damage}")]
     Integrity {
-        /// Which record.
+        /// The record.
         what: String,
+        /// The fault.
+        damage: Damage,
     },
     /// A part that the vault needs does not answer; nothing was released.
     #[error("the {part} is unavailable: {source}")]
@@ -139,6 +142,8 @@ pub enum Part {
     AuditLog,
     /// The database of countries.
     GeoIp,
+    /// The machine's clock.
+    Clock,
 }
 
 impl fmt::Display for Part {
@@ -148,6 +153,7 @@ impl fmt::Display for Part {
             Part::Kek => "KEK",
             Part::AuditLog => "audit log",
             Part::GeoIp => "GeoIP database",
+            Part::Clock => "machine's clock",
         })
     }
 }
@@ -276,7 +282,7 @@ impl Error {
                 "its versions together are too large: `rotate destroy REF --version N` frees what a version that nobody needs takes"
             }
             Error::TooLarge { .. } => "store a reference to the large thing instead",
-            Error::Integrity { .. } => "restore the store from a backup, and find out who wrote to it",
+            Error::Integrity { damage, .. } => damage.hint(),
             Error::Unavailable { part: Part::Store, .. } => {
                 "see that the store is reachable and has space, then try again"
             }
@@ -284,6 +290,7 @@ impl Error {
             Error::Unavailable {
                 part: Part::AuditLog, ..
             } => "nothing is released without its line: see that the log's disk has space and its files are in place",
+            Error::Unavailable { part: Part::Clock, .. } => "set the machine's clock, then try again",
             Error::Unavailable { part: Part::GeoIp, .. } => "put a sound file in its place, or unset `geoip`",
             // What a KMS says of a refusal has its remedy with it.
             Error::Kek { source } if !is_another_kek(source.as_ref()) => return None,
@@ -335,7 +342,14 @@ impl Error {
     }
 
     pub(crate) fn integrity(what: impl Into<String>) -> Self {
-        Error::Integrity { what: what.into() }
+        Error::damaged(what, Damage::DoesNotOpen)
+    }
+
+    pub(crate) fn damaged(what: impl Into<String>, damage: Damage) -> Self {
+        Error::Integrity {
+            what: what.into(),
+            damage,
+        }
     }
 
     pub(crate) fn unavailable(part: Part, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -367,7 +381,7 @@ impl From<ibyok_storage::Error> for Error {
                 what: error.to_string(),
                 hint: Some(error.hint().to_owned()),
             },
-            Storage::Corrupt { ref what, .. } => Error::integrity(what.clone()),
+            Storage::Corrupt { ref what, .. } => Error::damaged(format!("the store {what}"), Damage::Unreadable),
             other => Error::unavailable(Part::Store, other),
         }
     }

@@ -6,10 +6,11 @@ use ibyok_policy::{Environments, Scope, TokenId, in_sight, source_allowed};
 
 use crate::attempt::Attempt;
 use crate::authenticate::{Holder, Principal};
+use crate::damage::{Damage, Walk};
 use crate::error::{Error, Result, quoted};
 use crate::model::kind;
 use crate::model::token::TokenRecord;
-use crate::realm::{PAGE, Realm};
+use crate::realm::Realm;
 use crate::vault::Inner;
 
 /// A token that was found.
@@ -19,9 +20,10 @@ pub(crate) struct Found {
     pub(crate) record: TokenRecord,
 }
 
+/// Some tokens of a realm: those that are sound, and those whose records are damaged.
 pub(crate) struct TokensOf {
-    pub(crate) ids: Vec<[u8; 16]>,
     pub(crate) live: Vec<(TokenId, TokenRecord)>,
+    pub(crate) damaged: Vec<(TokenId, Damage)>,
 }
 
 impl Principal {
@@ -70,23 +72,20 @@ impl Inner {
             .map(|_| ())
     }
 
-    pub(crate) async fn tokens_of(&self, realm: &Arc<Realm>, after: Option<[u8; 16]>) -> Result<TokensOf> {
-        let collection = realm.collection(kind::TOKEN)?;
-        let after = after.map(|id| ibyok_storage::RecordId::new(collection, id));
-        let ids = self.store.list(&collection, after.as_ref(), PAGE).await?;
-        let mut live = Vec::new();
-        for id in &ids {
-            match self.read::<TokenRecord>(realm, id).await {
-                Ok(Some(held)) => live.push((token_id(realm, *id.id())?, held.record)),
-                // One damaged record must not keep the others from being seen and revoked; `status` names it.
-                Ok(None) | Err(Error::Integrity { .. }) => {}
-                Err(error) => return Err(error),
+    /// The next tokens of a walk through a realm; `None` at its end.
+    pub(crate) async fn tokens_of(&self, realm: &Realm, walk: &mut Walk<'_>) -> Result<Option<TokensOf>> {
+        let Some(met) = walk.next::<TokenRecord>().await? else {
+            return Ok(None);
+        };
+        let (mut live, mut damaged) = (Vec::new(), Vec::new());
+        for (id, record) in met {
+            let id = token_id(realm, *id.id())?;
+            match record {
+                Ok(record) => live.push((id, record)),
+                Err(damage) => damaged.push((id, damage)),
             }
         }
-        Ok(TokensOf {
-            ids: ids.iter().map(|id| *id.id()).collect(),
-            live,
-        })
+        Ok(Some(TokensOf { live, damaged }))
     }
 
     /// Every token may look at itself and revoke itself, from its own networks. One that was narrowed stands for the wider token
@@ -145,28 +144,32 @@ impl Inner {
     }
 
     pub(crate) async fn token_by_id(&self, principal: &Principal, id: TokenId) -> Result<Found> {
-        let which = id.to_string();
-        for realm in self.realms_for(principal).await? {
-            if *realm.tag().as_bytes() == id.tag() {
-                let record = realm.record(kind::TOKEN, id.bytes())?;
-                let held = self.read::<TokenRecord>(&realm, &record).await?;
-                let held = held.ok_or_else(|| no_token(&which))?;
-                return Ok(Found {
-                    id,
-                    realm,
-                    record: held.record,
-                });
-            }
-        }
-        Err(no_token(&which))
+        let realm = self.realm_with_token(principal, id).await?;
+        let record = realm.record(kind::TOKEN, id.bytes())?;
+        let held = self.read::<TokenRecord>(&realm, &record).await?;
+        let held = held.ok_or_else(|| no_token(&id.to_string()))?;
+        Ok(Found {
+            id,
+            realm,
+            record: held.record,
+        })
+    }
+
+    /// The realm that a token's id names, if the principal may see tokens there.
+    pub(crate) async fn realm_with_token(&self, principal: &Principal, id: TokenId) -> Result<Arc<Realm>> {
+        let realms = self.realms_for(principal).await?;
+        let mut realms = realms.into_iter();
+        realms
+            .find(|realm| *realm.tag().as_bytes() == id.tag())
+            .ok_or_else(|| no_token(&id.to_string()))
     }
 
     async fn token_by_name(&self, principal: &Principal, name: &str) -> Result<Found> {
         let mut found: Vec<Found> = Vec::new();
+        let mut damaged = None;
         for realm in self.realms_for(principal).await? {
-            let mut after = None;
-            loop {
-                let tokens = self.tokens_of(&realm, after).await?;
+            let mut walk = self.walk_records::<TokenRecord>(&realm, None)?;
+            while let Some(tokens) = self.tokens_of(&realm, &mut walk).await? {
                 for (id, record) in tokens.live {
                     if record.name == name && principal.sees(&realm, &record) {
                         found.push(Found {
@@ -176,11 +179,17 @@ impl Inner {
                         });
                     }
                 }
-                after = tokens.ids.last().copied();
-                if tokens.ids.len() < PAGE {
-                    break;
-                }
+                damaged = damaged.or(tokens.damaged.first().copied());
             }
+        }
+        // The name that is looked for may be that of a damaged record.
+        if let (true, Some((id, damage))) = (found.is_empty(), damaged) {
+            // Whose it is cannot be read, so that a token is not told which.
+            let what = match principal {
+                Principal::Operator { .. } => format!("the record of token `{id}`"),
+                Principal::Token(_) => "the record of a token".to_owned(),
+            };
+            return Err(Error::damaged(what, damage));
         }
         // One that is still valid goes before those that had the name earlier.
         let valid = |f: &Found| f.record.revoked.is_none();

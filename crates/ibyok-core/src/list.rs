@@ -8,13 +8,14 @@ use ibyok_storage::RecordId;
 
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
+use crate::damage::{Damage, DamagedRecord, Told};
 use crate::error::{Error, Result};
 use crate::model::key::{KeyInfo, KeyRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, KeyId, Namespace, base62, from_base62};
 use crate::page::{Filling, Page, PageRequest};
-use crate::realm::{PAGE, Realm, RealmName};
+use crate::realm::{Realm, RealmName};
 use crate::session::Session;
 
 impl Session {
@@ -52,6 +53,9 @@ impl Session {
         };
         let cursor = page.after.as_deref().map(Cursor::parse).transpose()?;
         let mut filling = Filling::new(page);
+        if environment.is_none() && cursor.is_none() && self.inner.has_damaged_realms().await? {
+            filling.may_be_incomplete();
+        }
         for environment in environments {
             let after = match &cursor {
                 Some(cursor) if environment < cursor.environment => continue,
@@ -72,7 +76,7 @@ impl Session {
         Ok(filling.page(None))
     }
 
-    /// Adds what may be seen of one environment; gives the last id looked at if the page is full.
+    /// Adds the keys of one environment that may be seen; returns the last id looked at if the page is full.
     async fn collect(
         &self,
         asked: &Asked<'_>,
@@ -80,48 +84,78 @@ impl Session {
         after: Option<[u8; 16]>,
         page: &mut Filling<KeyInfo>,
     ) -> Result<Option<[u8; 16]>> {
-        let collection = realm.collection(kind::KEY)?;
-        let mut after = after.map(|id| RecordId::new(collection, id));
-        loop {
-            let ids = self.inner.store.list(&collection, after.as_ref(), PAGE).await?;
-            for id in &ids {
-                if let Some(info) = self.visible(asked, realm, id).await? {
-                    page.push(info);
+        let mut walk = self.inner.walk_records::<KeyRecord>(realm, after)?;
+        while let Some(met) = walk.next::<KeyRecord>().await? {
+            for (id, record) in met {
+                match record {
+                    Ok(record) => {
+                        if let Some(info) = self.shown(asked, realm, &id, &record).await {
+                            page.push(info);
+                        }
+                    }
+                    Err(damage) => self.add_damaged(asked, realm, &id, damage, page),
                 }
                 if page.is_full() {
                     return Ok(Some(*id.id()));
                 }
             }
-            after = ids.last().copied();
-            if ids.len() < PAGE {
-                return Ok(None);
-            }
+        }
+        Ok(None)
+    }
+
+    fn add_damaged(
+        &self,
+        asked: &Asked<'_>,
+        realm: &Realm,
+        id: &RecordId,
+        damage: Damage,
+        page: &mut Filling<KeyInfo>,
+    ) {
+        match self
+            .inner
+            .told_of_key(asked.attempt, asked.principal, asked.scope, realm, id)
+        {
+            Told::All => page.push_damaged(DamagedRecord::of::<KeyRecord>(realm, id, damage)),
+            Told::MayBeIncomplete => page.may_be_incomplete(),
+            Told::Nothing => {}
         }
     }
 
-    async fn visible(&self, asked: &Asked<'_>, realm: &Arc<Realm>, id: &RecordId) -> Result<Option<KeyInfo>> {
-        let held = match self.inner.read::<KeyRecord>(realm, id).await {
-            Ok(Some(held)) => held,
-            // One damaged record must not keep the others from being seen; `status` names it.
-            Ok(None) | Err(Error::Integrity { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let record = held.record;
+    /// A key as a list shows it; `None` if it is removed or may not be seen.
+    async fn shown(&self, asked: &Asked<'_>, realm: &Arc<Realm>, id: &RecordId, record: &KeyRecord) -> Option<KeyInfo> {
         if record.removed.is_some() {
-            return Ok(None);
+            return None;
         }
         let namespace = &realm.name.namespace;
         let key = Some(&record.name);
         let environment = Some(asked.environment);
-        let allowed = self
-            .inner
-            .allowed(asked.attempt, asked.principal, asked.scope, namespace, environment, key);
-        if allowed.is_err() {
-            return Ok(None);
-        }
+        self.inner
+            .allowed(asked.attempt, asked.principal, asked.scope, namespace, environment, key)
+            .ok()?;
         let mut info = record.summary(realm, asked.environment, KeyId(*id.id()));
         self.inner.tell_mode(realm, &mut info).await;
-        Ok(Some(info))
+        Some(info)
+    }
+
+    /// A key by its id, as a list shows it.
+    ///
+    /// # Errors
+    /// [`Error::Integrity`] for a damaged record, if whoever asks may know of it.
+    async fn visible(&self, asked: &Asked<'_>, realm: &Arc<Realm>, id: &RecordId) -> Result<Option<KeyInfo>> {
+        match self.inner.read::<KeyRecord>(realm, id).await {
+            Ok(Some(held)) => Ok(self.shown(asked, realm, id, &held.record).await),
+            Ok(None) => Ok(None),
+            Err(error @ Error::Integrity { .. }) => {
+                let told = self
+                    .inner
+                    .told_of_key(asked.attempt, asked.principal, asked.scope, realm, id);
+                match told {
+                    Told::All => Err(error),
+                    Told::MayBeIncomplete | Told::Nothing => Ok(None),
+                }
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

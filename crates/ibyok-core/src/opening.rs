@@ -8,6 +8,7 @@ use ibyok_storage::{Expect, RecordId, Store};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretBox};
 
+use crate::damage::Damage;
 use crate::error::{Error, Part, Result};
 use crate::model::environment::{Attributes, Class};
 use crate::model::kind;
@@ -31,14 +32,11 @@ impl Opening<'_> {
         };
         let refused = match read_realm(self.vault, self.store, self.keyring, &whole).await {
             Ok(Some(realm)) => return Ok(Arc::new(realm)),
-            Ok(None) => Error::NotFound {
-                what: format!("namespace `{namespace}`"),
-                hint: None,
-            },
+            Ok(None) => return Err(self.no_namespace(&whole).await?),
             Err(error @ Error::Kek { .. }) => error,
             Err(error) => return Err(error),
         };
-        for name in list_tags(self.store).await?.into_values() {
+        for name in list_tags(self.vault, self.store).await?.names.into_values() {
             if name.namespace != *namespace || name.environment.is_none() {
                 continue;
             }
@@ -50,6 +48,20 @@ impl Opening<'_> {
             }
         }
         Err(refused)
+    }
+
+    /// The error where a namespace has no realm: damage, if the store says that there is one.
+    async fn no_namespace(&self, whole: &RealmName) -> Result<Error> {
+        let listed = list_tags(self.vault, self.store).await?;
+        // Another vault's id in the vault's own record leaves every realm without a name.
+        if listed.names.values().any(|name| name == whole) || !listed.damaged.is_empty() {
+            let what = format!("the environment key of `{whole}`");
+            return Ok(Error::damaged(what, Damage::Missing));
+        }
+        Ok(Error::NotFound {
+            what: format!("namespace `{}`", whole.namespace),
+            hint: None,
+        })
     }
 
     /// Opens the audit log with its key, which is sealed in the store and never stands beside the log.

@@ -1,8 +1,11 @@
 //! Pages of lists: so many items, and never more bytes than whoever asked can be expected to take.
 
 use std::io;
+use std::ops::Deref;
 
 use serde::Serialize;
+
+use crate::damage::DamagedRecord;
 
 /// How long a page may get, in bytes of JSON, before it is ended early.
 const PAGE_BYTES: usize = 4 << 20;
@@ -15,6 +18,29 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// What to ask for to get the next one; `None` on the last.
     pub next: Option<String>,
+    /// The records of this page that are damaged, as far as whoever asks may know of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<DamagedRecord>,
+    /// Whether damaged records may hide items of this page.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
+}
+
+impl<T> Deref for Page<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.items
+    }
+}
+
+impl<T> IntoIterator for Page<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.items.into_iter()
+    }
 }
 
 /// Which page of a list is asked for.
@@ -49,6 +75,8 @@ impl PageRequest {
 /// A page that is being filled.
 pub(crate) struct Filling<T> {
     items: Vec<T>,
+    damaged: Vec<DamagedRecord>,
+    incomplete: bool,
     bound: usize,
     bytes: usize,
 }
@@ -57,6 +85,8 @@ impl<T: Serialize> Filling<T> {
     pub(crate) fn new(asked: &PageRequest) -> Self {
         Filling {
             items: Vec::new(),
+            damaged: Vec::new(),
+            incomplete: false,
             bound: asked.bound(),
             bytes: 0,
         }
@@ -67,14 +97,28 @@ impl<T: Serialize> Filling<T> {
         self.items.push(item);
     }
 
+    /// Adds a damaged record that may be shown.
+    pub(crate) fn push_damaged(&mut self, record: DamagedRecord) {
+        self.incomplete = true;
+        self.bytes = self.bytes.saturating_add(json_length(&record));
+        self.damaged.push(record);
+    }
+
+    /// Notes that a damaged record may hide an item.
+    pub(crate) fn may_be_incomplete(&mut self) {
+        self.incomplete = true;
+    }
+
     pub(crate) fn is_full(&self) -> bool {
-        self.items.len() >= self.bound || self.bytes >= PAGE_BYTES
+        self.items.len() + self.damaged.len() >= self.bound || self.bytes >= PAGE_BYTES
     }
 
     pub(crate) fn page(self, next: Option<String>) -> Page<T> {
         Page {
             items: self.items,
             next,
+            damaged: self.damaged,
+            incomplete: self.incomplete,
         }
     }
 }

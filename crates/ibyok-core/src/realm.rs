@@ -16,6 +16,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::cache::RecordCache;
 use crate::clock::Clock;
+use crate::damage::Damage;
 use crate::error::{Error, Part, Result};
 use crate::model::environment::Attributes;
 use crate::model::key_ref::SCHEME;
@@ -144,6 +145,7 @@ impl Realm {
 pub(crate) struct Tags {
     by_tag: HashMap<RealmTag, Arc<RealmName>>,
     names: BTreeSet<Arc<RealmName>>,
+    damaged: Vec<RecordId>,
 }
 
 impl Tags {
@@ -155,6 +157,18 @@ impl Tags {
     /// The realm that a token's tag stands for, if it stands for any.
     pub(crate) fn name_of(&self, tag: [u8; 8]) -> Option<&Arc<RealmName>> {
         self.by_tag.get(&RealmTag::from_bytes(tag).ok()?)
+    }
+
+    /// The records of realms that are damaged: nobody can say which environments they stand for.
+    pub(crate) fn damaged(&self) -> &[RecordId] {
+        &self.damaged
+    }
+
+    /// The error of whoever looks for a realm that is not there while a record of some realm is damaged.
+    pub(crate) fn damage(&self) -> Option<Error> {
+        let id = self.damaged.first()?;
+        let what = format!("the record that names an environment ({id})");
+        Some(Error::damaged(what, Damage::DoesNotOpen))
     }
 
     /// Every realm, in order.
@@ -258,7 +272,16 @@ impl Realms {
 impl Inner {
     /// Which realm a tag stands for. A tag that this store never gave out is told without touching the store.
     pub(crate) async fn realm_by_tag(&self, tag: RealmTag) -> Result<Option<Arc<RealmName>>> {
-        Ok(self.tags().await?.by_tag.get(&tag).cloned())
+        let tags = self.tags().await?;
+        if tags.damaged.contains(&tag_record(tag)) {
+            return tags.damage().map_or(Ok(None), Err);
+        }
+        Ok(tags.by_tag.get(&tag).cloned())
+    }
+
+    /// Whether a list over all environments may lack one, since its record is damaged.
+    pub(crate) async fn has_damaged_realms(&self) -> Result<bool> {
+        Ok(!self.tags().await?.damaged.is_empty())
     }
 
     /// Every realm of the store, read once and again after the feed told of a new one.
@@ -267,13 +290,19 @@ impl Inner {
             return Ok(Arc::clone(tags));
         }
         let epoch = self.cache.epoch();
-        let by_tag: HashMap<_, _> = list_tags(self.store.as_ref())
-            .await?
+        let listed = list_tags(self.vault, self.store.as_ref()).await?;
+        listed.damaged.iter().for_each(|id| self.remember_damaged(id));
+        let by_tag: HashMap<_, _> = listed
+            .names
             .into_iter()
             .map(|(tag, name)| (tag, Arc::new(name)))
             .collect();
         let names = by_tag.values().cloned().collect();
-        let tags = Arc::new(Tags { by_tag, names });
+        let tags = Arc::new(Tags {
+            by_tag,
+            names,
+            damaged: listed.damaged,
+        });
         let mut kept = self.realms.tags.write().unwrap_or_else(PoisonError::into_inner);
         if self.cache.epoch() == epoch {
             *kept = Some(Arc::clone(&tags));
@@ -355,24 +384,47 @@ pub(crate) async fn read_realm(
 /// How many ids are listed at a time.
 pub(crate) const PAGE: usize = 500;
 
+/// The realms of a store.
+#[derive(Debug, Default)]
+pub(crate) struct TagList {
+    /// By their tags.
+    pub(crate) names: BTreeMap<RealmTag, RealmName>,
+    /// Tag records that cannot be read, and environment key records that no tag names.
+    pub(crate) damaged: Vec<RecordId>,
+}
+
 /// Every realm of a store by its tag.
-pub(crate) async fn list_tags(store: &dyn Store) -> Result<BTreeMap<RealmTag, RealmName>> {
-    let mut names = BTreeMap::new();
-    let collection = Collection::root(Kind::new(kind::TAG));
-    let mut after = None;
-    loop {
-        let page = store.list(&collection, after.as_ref(), PAGE).await?;
-        for id in &page {
-            let (Some(tag), Some(stored)) = (tag_of(id), store.get(id).await?) else {
-                continue;
-            };
-            if let Some(name) = TagBody::parse(&stored.bytes) {
-                names.insert(tag, name);
+pub(crate) async fn list_tags(vault: VaultId, store: &dyn Store) -> Result<TagList> {
+    // Before the tags: a realm's tag is put first, so that each of these has its own by now.
+    let mut unnamed: BTreeSet<RecordId> = list_root(store, kind::REALM).await?.into_iter().collect();
+    let mut listed = TagList::default();
+    for id in list_root(store, kind::TAG).await? {
+        let Some(stored) = store.get(&id).await? else { continue };
+        match (tag_of(&id), TagBody::parse(&stored.bytes)) {
+            (Some(tag), Some(name)) => {
+                unnamed.remove(&name.record_id(vault));
+                listed.names.insert(tag, name);
             }
+            _ => listed.damaged.push(id),
         }
-        after = page.last().copied();
-        if page.len() < PAGE {
-            return Ok(names);
+    }
+    // A tag that was changed into another name leaves the record of its realm behind. One that cannot be read does so as well,
+    // and is damage enough.
+    if listed.damaged.is_empty() {
+        listed.damaged.extend(unnamed);
+    }
+    Ok(listed)
+}
+
+async fn list_root(store: &dyn Store, kind: u8) -> Result<Vec<RecordId>> {
+    let collection = Collection::root(Kind::new(kind));
+    let mut ids: Vec<RecordId> = Vec::new();
+    loop {
+        let page = store.list(&collection, ids.last(), PAGE).await?;
+        let ended = page.len() < PAGE;
+        ids.extend(page);
+        if ended {
+            return Ok(ids);
         }
     }
 }

@@ -3,17 +3,20 @@
 use std::sync::{Arc, PoisonError};
 
 use ibyok_crypto::Secret;
-use ibyok_storage::{RecordId, Revision, Stored};
+use ibyok_storage::{Error as StorageError, RecordId, Revision, Stored};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::{Entry, Held};
+use crate::damage::Damage;
 use crate::error::{Error, Result};
+use crate::find_token::token_id;
 use crate::model::attestation::AttestationRecord;
-use crate::model::incident::IncidentRecord;
+use crate::model::incident::{IncidentId, IncidentRecord};
 use crate::model::key::KeyRecord;
 use crate::model::kind;
+use crate::model::name::KeyId;
 use crate::model::review::ReviewRecord;
 use crate::model::settings::{SETTINGS_ID, SettingsRecord};
 use crate::model::token::TokenRecord;
@@ -24,6 +27,10 @@ use crate::vault::Inner;
 pub(crate) trait Record: Serialize + DeserializeOwned + Send + Sync {
     const KIND: u8;
     const WORD: &'static str;
+    /// The kind in one word, as lists of damaged records name it.
+    const NAME: &'static str;
+    /// The id that people know such a record by.
+    fn public_id(realm: &Realm, id: &RecordId) -> String;
     fn rev(&self) -> u64;
     fn set_rev(&mut self, rev: u64);
     fn entry(held: Arc<Held<Self>>) -> Entry;
@@ -36,10 +43,15 @@ pub(crate) trait Record: Serialize + DeserializeOwned + Send + Sync {
 /// What each kind of record has: its type, its kind, what people call it, its place in the cache, and what
 /// stands where there is none.
 macro_rules! records {
-    ($($record:ident, $kind:ident, $word:literal, $entry:ident, $absent:expr;)*) => {$(
+    ($($record:ident, $kind:ident, $word:literal, $name:literal, $public:expr, $entry:ident, $absent:expr;)*) => {$(
         impl Record for $record {
             const KIND: u8 = kind::$kind;
             const WORD: &'static str = $word;
+            const NAME: &'static str = $name;
+
+            fn public_id(realm: &Realm, id: &RecordId) -> String {
+                ($public)(realm, id)
+            }
 
             fn rev(&self) -> u64 {
                 self.rev
@@ -68,12 +80,29 @@ macro_rules! records {
 }
 
 records! {
-    KeyRecord, KEY, "key record", Key, None;
-    TokenRecord, TOKEN, "token record", Token, None;
-    SettingsRecord, SETTINGS, "record of settings", Settings, Some(SettingsRecord::default());
-    IncidentRecord, INCIDENT, "record of an incident", Incident, None;
-    ReviewRecord, REVIEW, "record of reviews", Review, None;
-    AttestationRecord, ATTESTATION, "record of attestations", Attestation, None;
+    KeyRecord, KEY, "key record", "key", key_id, Key, None;
+    TokenRecord, TOKEN, "token record", "token", token_id_or_own, Token, None;
+    SettingsRecord, SETTINGS, "record of settings", "settings", own_id, Settings, Some(SettingsRecord::default());
+    IncidentRecord, INCIDENT, "record of an incident", "incident", incident_id, Incident, None;
+    ReviewRecord, REVIEW, "record of reviews", "reviews", own_id, Review, None;
+    AttestationRecord, ATTESTATION, "record of attestations", "attestations", own_id, Attestation, None;
+}
+
+fn key_id(_: &Realm, id: &RecordId) -> String {
+    KeyId(*id.id()).to_string()
+}
+
+fn token_id_or_own(realm: &Realm, id: &RecordId) -> String {
+    token_id(realm, *id.id()).map_or_else(|_| id.to_string(), |token| token.to_string())
+}
+
+fn incident_id(_: &Realm, id: &RecordId) -> String {
+    IncidentId(*id.id()).to_string()
+}
+
+/// The id in the store, of a record that people know by no other.
+fn own_id(_: &Realm, id: &RecordId) -> String {
+    id.to_string()
 }
 
 impl Inner {
@@ -115,17 +144,25 @@ impl Inner {
     pub(crate) async fn read<R: Record>(&self, realm: &Realm, id: &RecordId) -> Result<Option<Held<R>>> {
         let mut known = None;
         loop {
-            let stored = self.store.get(id).await?;
+            let stored = self
+                .store
+                .get(id)
+                .await
+                .map_err(|error| self.unread(id, R::WORD, error))?;
             let held = stored.map(|stored| open_record::<R>(realm, id, &stored)).transpose();
             // After the read: what somebody took away meanwhile has its floor by now.
             let floor = self.floors.of(id)?;
             let below = |held: &Held<R>| floor.is_some_and(|floor| held.record.rev() < floor);
             match held {
-                Ok(Some(held)) if !below(&held) => return Ok(Some(held)),
+                Ok(Some(held)) if !below(&held) => {
+                    self.forget_damaged(id);
+                    return Ok(Some(held));
+                }
                 Ok(None) if floor.is_none() => return Ok(None),
                 // The change that raised it may have been put just after this read: what is read now is not older than it.
                 Ok(_) if floor != known => known = floor,
-                Ok(_) => return Err(self.damaged(id, R::WORD)),
+                Ok(Some(_)) => return Err(self.damaged(id, R::WORD, Damage::Older)),
+                Ok(None) => return Err(self.damaged(id, R::WORD, Damage::Missing)),
                 Err(error @ Error::Integrity { .. }) => {
                     self.remember_damaged(id);
                     return Err(error);
@@ -135,17 +172,39 @@ impl Inner {
         }
     }
 
-    fn damaged(&self, id: &RecordId, word: &str) -> Error {
+    fn damaged(&self, id: &RecordId, word: &str, damage: Damage) -> Error {
         self.remember_damaged(id);
-        Error::integrity(format!("a {word} ({id})"))
+        Error::damaged(format!("a {word} ({id})"), damage)
+    }
+
+    /// A record that the store cannot read is damaged; any other failure of the store is the store's.
+    fn unread(&self, id: &RecordId, word: &str, error: StorageError) -> Error {
+        match error {
+            StorageError::Corrupt { .. } => {
+                tracing::error!(%error, "the store's own files are damaged");
+                self.damaged(id, word, Damage::Unreadable)
+            }
+            other => other.into(),
+        }
     }
 
     pub(crate) fn remember_damaged(&self, id: &RecordId) {
-        tracing::error!(record = %id, "a record is damaged, missing, or older than the audit log says");
+        tracing::error!(record = %id, "a record is damaged, missing, or older than this node has seen");
         let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
         if damaged.len() < DAMAGED_MAX {
             damaged.insert(*id);
         }
+    }
+
+    pub(crate) fn damaged_count(&self) -> u64 {
+        let damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
+        u64::try_from(damaged.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Forgets a record that was damaged and is sound again.
+    fn forget_damaged(&self, id: &RecordId) {
+        let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
+        damaged.remove(id);
     }
 }
 

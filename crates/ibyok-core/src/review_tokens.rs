@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
+use crate::damage::Damage;
 use crate::error::Result;
 use crate::model::token::TokenRecord;
-use crate::realm::PAGE;
 use crate::session::Session;
 use crate::usage::consumers::TokenUse;
 
@@ -31,7 +31,7 @@ pub struct TokenFinding {
     pub token: TokenId,
     /// The token's name.
     pub name: String,
-    /// `never_expires`, `wider_than_used`, `never_used`, `unused` or `expires_soon`.
+    /// `never_expires`, `wider_than_used`, `never_used`, `unused`, `expires_soon` or `damaged`.
     pub finding: &'static str,
     /// The same in words.
     pub detail: String,
@@ -72,9 +72,11 @@ impl Session {
         let names = self.names_told(attempt, principal).await?;
         let mut findings = Vec::new();
         for realm in self.inner.realms_for(principal).await? {
-            let mut after = None;
-            loop {
-                let tokens = self.inner.tokens_of(&realm, after).await?;
+            let mut walk = self.inner.walk_records::<TokenRecord>(&realm, None)?;
+            while let Some(tokens) = self.inner.tokens_of(&realm, &mut walk).await? {
+                if let Principal::Operator { .. } = principal {
+                    findings.extend(tokens.damaged.iter().map(|(id, damage)| damaged(*id, *damage)));
+                }
                 for (id, record) in &tokens.live {
                     let over = record.grant.expires.is_some_and(|expires| attempt.at >= expires);
                     let seen = principal.sees(&realm, record);
@@ -82,10 +84,6 @@ impl Session {
                         let used = self.inner.use_of(&realm, *id).await?;
                         findings.extend(review(*id, record, &used, &names, attempt.at));
                     }
-                }
-                after = tokens.ids.last().copied();
-                if tokens.ids.len() < PAGE {
-                    break;
                 }
             }
         }
@@ -105,12 +103,27 @@ impl Session {
                 .inner
                 .names_of(&realm)
                 .await?
+                .names
                 .into_iter()
                 .map(|name| name.to_string());
             let told = all.filter(|name| self.inner.may_be_told(attempt, principal, environment.as_str(), name));
             names.insert(environment.to_string(), told.collect());
         }
         Ok(names)
+    }
+}
+
+/// The finding about a token whose record is damaged: its name and grant are not known.
+fn damaged(id: TokenId, damage: Damage) -> TokenFinding {
+    TokenFinding {
+        token: id,
+        name: id.to_string(),
+        finding: "damaged",
+        detail: format!("its record {damage}"),
+        within_days: None,
+        expires_at: None,
+        last_used: None,
+        narrower: None,
     }
 }
 

@@ -98,7 +98,8 @@ impl Inner {
     ) -> Result<()> {
         self.gather_reads(attempt, principal, (&found.realm, found.id), known)
             .await?;
-        let descendants = self.descendants(found).await?;
+        let (descendants, all) = self.descendants(found).await?;
+        known.complete &= all;
         if !keep_children {
             for child in &descendants {
                 self.gather_reads(attempt, principal, (&found.realm, child.id), known)

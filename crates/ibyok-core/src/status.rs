@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ibyok_audit::LogStatus;
 use ibyok_crypto::Kek;
@@ -13,7 +14,11 @@ use crate::builder::FORMAT;
 use crate::error::Result;
 use crate::guardrails::Guardrails;
 use crate::realm::RealmName;
+use crate::survey::RecordsStatus;
 use crate::vault::{Inner, Vault};
+
+/// How long `status` looks for damaged records.
+const SURVEY: Duration = Duration::from_secs(5);
 
 /// How the vault does, for people and for `status --json`.
 #[derive(Clone, Debug, Serialize)]
@@ -35,6 +40,8 @@ pub struct Status {
     pub separation: &'static str,
     /// What this node serves in a class of environments, whatever the vault says.
     pub guardrails: Guardrails,
+    /// The records of the store that are damaged.
+    pub records: RecordsStatus,
     /// What somebody should look at.
     pub warnings: Vec<String>,
 }
@@ -81,6 +88,8 @@ pub struct Ready {
     pub audit: Option<String>,
     /// The lease that caches live on.
     pub lease: Option<String>,
+    /// How many records this process knows to be damaged. Each of them is refused, and the others are served.
+    pub damaged_records: u64,
 }
 
 impl Ready {
@@ -115,16 +124,8 @@ impl Vault {
                 .iter()
                 .cloned(),
         );
-        for record in inner
-            .damaged_records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-        {
-            warnings.push(format!(
-                "record {record} is damaged, missing, or older than the audit log says: it is refused"
-            ));
-        }
+        let records = inner.survey_within(SURVEY).await?;
+        warnings.extend(inner.damage_warnings(&records));
         if let Some(behind) = inner.clock.set_back() {
             warnings.push(format!(
                 "the machine's clock is {behind:?} behind what has passed, by this process or by the audit log"
@@ -143,6 +144,7 @@ impl Vault {
             separation: if separate { "cryptographic" } else { "policy only" },
             environments,
             guardrails: inner.guardrails,
+            records,
             warnings,
         })
     }
@@ -159,6 +161,7 @@ impl Vault {
             kek: inner.realm(&home).await.err().filter(is_of_the_kek).and_then(text),
             audit: inner.audit_failure(),
             lease: inner.hold_lease().await.err().and_then(text),
+            damaged_records: inner.damaged_count(),
         }
     }
 
@@ -167,12 +170,37 @@ impl Vault {
     pub fn ready_given(&self, before: &Ready) -> Ready {
         Ready {
             audit: self.inner.audit_failure(),
+            damaged_records: self.inner.damaged_count(),
             ..before.clone()
         }
     }
 }
 
 impl Inner {
+    /// One line for each damaged record, those included that an earlier request met.
+    fn damage_warnings(&self, found: &RecordsStatus) -> Vec<String> {
+        let named = found.records.iter().map(|record| {
+            let of = record.environment.as_ref().map(|name| format!(" of `{name}`"));
+            let of = of.unwrap_or_default();
+            let (kind, id, damage) = (record.kind, &record.id, record.damaged);
+            format!("{kind} {id}{of} {damage}: record {} is refused", record.record)
+        });
+        let mut warnings: Vec<String> = named.collect();
+        let shown = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
+        let others = found.damaged.max(self.damaged_count()).saturating_sub(shown);
+        if others > 0 {
+            warnings.push(format!("{others} more records are damaged: they are refused"));
+        }
+        if !found.complete {
+            warnings.push(format!(
+                "only {} records were checked for damage in {} s",
+                found.checked,
+                SURVEY.as_secs()
+            ));
+        }
+        warnings
+    }
+
     fn audit_failure(&self) -> Option<String> {
         self.log.status().failure.or_else(|| self.closed())
     }

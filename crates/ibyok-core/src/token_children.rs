@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::find_token::{Found, no_token};
 use crate::model::key::Stamp;
 use crate::model::token::{ChildToken, TokenRecord};
-use crate::realm::{PAGE, Realm};
+use crate::realm::Realm;
 use crate::take_away::TakeAway;
 use crate::vault::Inner;
 
@@ -25,11 +25,13 @@ pub(crate) fn names(principal: &Principal, child: &Found) -> bool {
 }
 
 impl Inner {
-    /// Every token that descends from a token, its own children first. They live in its realm.
-    pub(crate) async fn descendants(&self, of: &Found) -> Result<Vec<Found>> {
-        let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let tokens = self.tokens_of(&of.realm, after).await?;
+    /// Every token that descends from a token, its own children first. They live in its realm. With them goes whether that is
+    /// known to be all: a damaged record, which nobody can use, does not say from whom it descends.
+    pub(crate) async fn descendants(&self, of: &Found) -> Result<(Vec<Found>, bool)> {
+        let (mut found, mut all) = (Vec::new(), true);
+        let mut walk = self.walk_records::<TokenRecord>(&of.realm, None)?;
+        while let Some(tokens) = self.tokens_of(&of.realm, &mut walk).await? {
+            all &= tokens.damaged.is_empty();
             let children = tokens
                 .live
                 .into_iter()
@@ -39,13 +41,9 @@ impl Inner {
                 realm: Arc::clone(&of.realm),
                 record,
             }));
-            after = tokens.ids.last().copied();
-            if tokens.ids.len() < PAGE {
-                break;
-            }
         }
         found.sort_by_key(|child| (child.record.parents.len(), child.id));
-        Ok(found)
+        Ok((found, all))
     }
 
     /// Those of some tokens that are valid now, as far as a principal is told of them.
@@ -104,7 +102,7 @@ impl Inner {
             if revoke {
                 self.revoke_descendants(attempt, principal, found, &mut revoked).await?;
             }
-            let descendants = self.descendants(found).await?;
+            let (descendants, _) = self.descendants(found).await?;
             self.valid_of(principal, descendants, attempt.at).await
         }
         .await;
@@ -122,7 +120,7 @@ impl Inner {
         revoked: &mut Vec<TokenId>,
     ) -> Result<()> {
         let mut gone: BTreeSet<TokenId> = BTreeSet::new();
-        for child in self.descendants(found).await? {
+        for child in self.descendants(found).await?.0 {
             // With a parent go all its children.
             let by_parent = child.record.parents.iter().any(|parent| gone.contains(parent));
             if by_parent || !names(principal, &child) || !self.is_valid(&child, attempt.at).await? {

@@ -5,10 +5,11 @@ use ibyok_policy::{Scope, TokenId};
 
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
+use crate::damage::DamagedRecord;
 use crate::error::{Error, Result};
-use crate::model::token::TokenInfo;
+use crate::find_token::token_id;
+use crate::model::token::{TokenInfo, TokenRecord};
 use crate::page::{Filling, Page, PageRequest};
-use crate::realm::PAGE;
 use crate::revoked::RevokedToken;
 use crate::session::Session;
 
@@ -47,6 +48,9 @@ impl Session {
             })
             .transpose()?;
         let mut filling = Filling::new(page);
+        if cursor.is_none() && self.inner.has_damaged_realms().await? {
+            filling.may_be_incomplete();
+        }
         let mut reached = cursor.is_none();
         for realm in self.inner.realms_for(principal).await? {
             let after = cursor.filter(|cursor| cursor.tag() == *realm.tag().as_bytes());
@@ -54,21 +58,27 @@ impl Session {
             if !reached {
                 continue;
             }
-            let mut after = after.map(|cursor| cursor.bytes());
-            loop {
-                let found = self.inner.tokens_of(&realm, after).await?;
-                let full = found.ids.len() == PAGE;
-                for (id, record) in found.live {
-                    if principal.sees(&realm, &record) {
-                        filling.push(record.info(id, principal.namespace(), attempt.at));
+            let mut walk = self
+                .inner
+                .walk_records::<TokenRecord>(&realm, after.map(|cursor| cursor.bytes()))?;
+            while let Some(met) = walk.next::<TokenRecord>().await? {
+                for (record_id, record) in met {
+                    let id = token_id(&realm, *record_id.id())?;
+                    match (record, principal) {
+                        (Ok(record), _) => {
+                            if principal.sees(&realm, &record) {
+                                filling.push(record.info(id, principal.namespace(), attempt.at));
+                            }
+                        }
+                        (Err(damage), Principal::Operator { .. }) => {
+                            filling.push_damaged(DamagedRecord::of::<TokenRecord>(&realm, &record_id, damage));
+                        }
+                        // Its grant would say whether this principal sees it, and cannot be read.
+                        (Err(_), Principal::Token(_)) => filling.may_be_incomplete(),
                     }
                     if filling.is_full() {
                         return Ok(filling.page(Some(id.to_string())));
                     }
-                }
-                after = found.ids.last().copied();
-                if !full {
-                    break;
                 }
             }
         }

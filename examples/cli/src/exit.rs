@@ -57,6 +57,8 @@ impl From<&Error> for Exit {
         match error {
             Error::Usage { .. } => Exit::Usage,
             Error::NoToken { .. } => Exit::NotAllowed,
+            // A damaged record: what the program would lack is not known, and that is no failure of the program's start.
+            Error::NotStarted(error) if error.code() == "integrity" => Exit::Unavailable,
             Error::NotStarted(_) => Exit::NotStarted,
             Error::NotExecutable { .. } => Exit::NotExecutable,
             Error::NoProgram { .. } => Exit::NoProgram,
@@ -116,7 +118,13 @@ mod tests {
         );
         assert_eq!(exit(E::Exists { what: "x".to_owned() }), 1);
         assert_eq!(exit(E::Conflict { what: "x".to_owned() }), 1);
-        assert_eq!(exit(E::Integrity { what: "x".to_owned() }), 5);
+        assert_eq!(
+            exit(E::Integrity {
+                what: "x".to_owned(),
+                damage: ibyok_core::Damage::Missing
+            }),
+            5
+        );
         assert_eq!(exit(E::Kek { source: "x".into() }), 5);
     }
 

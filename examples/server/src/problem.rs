@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use ibyok_core::{Code, Error};
+use ibyok_core::{Code, Damage, Error};
 use serde::Serialize;
 
 const UNAUTHENTICATED: HeaderValue = HeaderValue::from_static("Bearer realm=\"ibyok\"");
@@ -203,6 +203,13 @@ impl From<Error> for Problem {
             Error::Kek { source } => {
                 tracing::error!(error = %source, "the KEK does not open this vault");
                 "the KEK does not open this vault".to_owned()
+            }
+            Error::Integrity {
+                what,
+                damage: Damage::Unreadable,
+            } => {
+                tracing::error!(what, "the store's own files are damaged");
+                "the store's own files are damaged".to_owned()
             }
             other => other.to_string(),
         };

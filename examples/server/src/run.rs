@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use etcetera::BaseStrategy;
@@ -93,7 +94,9 @@ pub async fn run(settings: &Settings, vault: Vault, insecure_http: bool) -> Resu
     let stop = stop_signal()?;
     let server = start(vault.clone(), settings.listen, options, limits).await?;
     tracing::info!(address = %server.address(), vault = vault.id(), store = settings.store_name(), "listening");
+    let survey = tokio::spawn(look_for_damage(vault.clone()));
     stop.await;
+    survey.abort();
     tracing::info!("stopping");
     let cut = server.stop().await?;
     if cut > 0 {
@@ -102,6 +105,29 @@ pub async fn run(settings: &Settings, vault: Vault, insecure_http: bool) -> Resu
     vault.close().await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How often a server looks for damaged records.
+const SURVEYS: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Looks for damaged records at the start and then once a day: `/readyz` counts them, and each is on the server's log.
+async fn look_for_damage(vault: Vault) {
+    let mut surveys = tokio::time::interval(SURVEYS);
+    surveys.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        surveys.tick().await;
+        match vault.survey().await {
+            Ok(found) if found.damaged > 0 => {
+                tracing::error!(
+                    damaged = found.damaged,
+                    checked = found.checked,
+                    "records of the store are damaged"
+                );
+            }
+            Ok(found) => tracing::debug!(checked = found.checked, "no record of the store is damaged"),
+            Err(error) => tracing::warn!(%error, "the store was not searched for damaged records"),
+        }
+    }
 }
 
 /// The whole of the binary: reads the command line, serves, and says how it ended.

@@ -18,6 +18,134 @@ fn init_refuses_what_exists_and_leaves_it_alone() {
     all_is_well(&home);
 }
 
+/// Everything below a directory.
+fn tree(path: &std::path::Path) -> Vec<String> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(path).unwrap() {
+        let path = entry.unwrap().path();
+        all.push(path.display().to_string());
+        if path.is_dir() {
+            all.extend(tree(&path));
+        }
+    }
+    all
+}
+
+#[test]
+fn an_init_that_is_refused_leaves_nothing() {
+    let other = home_with_vault();
+    let audit = other.vault().join("audit").display().to_string();
+    let home = Home::empty(PROGRAMS);
+    let readable = home.input("readable", "32");
+    fs::set_permissions(&readable, fs::Permissions::from_mode(0o644)).unwrap();
+    let readable = readable.display().to_string();
+    let before = tree(&home.path(""));
+    for args in [
+        &["--audit", &audit][..],
+        &["--kek", "passphrase"],
+        &["--kek", "passphrase", "--passphrase-file", &readable],
+        &["--kek-file", &readable],
+        &["--audit", "/proc/nowhere"],
+        &["--store", "redis://127.0.0.1:1"],
+        &["--store", "postgres://127.0.0.1:1/none"],
+    ] {
+        let ended = home.ibyok(["init"].iter().chain(args)).run();
+        assert!(matches!(ended.code(), 1 | 2 | 5), "{args:?}: {}", ended.said());
+        assert_eq!(tree(&home.path("")), before, "{args:?}");
+    }
+    home.ibyok(["init"]).run().done();
+}
+
+#[test]
+fn init_refuses_a_directory_in_which_any_slot_belongs_to_another_vault() {
+    let home = home_with_a_key();
+    // A server holds the first slot, so that another process gets a new one.
+    let server = home.serve();
+    let kept = tree(&home.vault());
+    for store in ["redis://127.0.0.1:1", "file"] {
+        let ended = home.ibyok(["init", "--store", store]).run();
+        assert!(matches!(ended.code(), 1 | 5), "{}", ended.said());
+    }
+    let aside = home.path("home/aside").display().to_string();
+    let audit = home.vault().join("audit").display().to_string();
+    let ended = home
+        .ibyok(["--json", "--vault", &aside, "--audit", &audit, "init"])
+        .run();
+    ended.fails(2, "invalid");
+    assert!(!home.path("home/aside").exists());
+    let mut now = tree(&home.vault());
+    now.retain(|path| kept.contains(path));
+    assert_eq!(now.len(), kept.len());
+    assert!(server.stop().success());
+    all_is_well(&home);
+}
+
+#[test]
+fn init_remembers_what_differs_from_the_default() {
+    let home = Home::empty(PROGRAMS);
+    let passphrase = home.input("passphrase", "correct horse battery staple\n");
+    let passphrase = passphrase.display().to_string();
+    let logs = home.path("home/logs").display().to_string();
+    let made = home.ibyok(["init", "--kek", "passphrase", "--audit", &logs]);
+    let made = made
+        .args(["--passphrase-file", "passphrase"])
+        .args(["--durability", "written", "--key-cache-ttl", "1m"])
+        .env("IBYOK_LISTEN", "127.0.0.1:9000")
+        .env("IBYOK_ENV", "prod")
+        .env("DEV_MODE_FORCED", "mock")
+        .run()
+        .done();
+    let file = fs::read_to_string(home.vault().join("vault.toml")).unwrap();
+    for line in [
+        "kek = \"passphrase\"",
+        &format!("audit = \"{logs}\""),
+        "durability = \"written\"",
+        "key_cache_ttl = \"1m\"",
+        "listen = \"127.0.0.1:9000\"",
+        "environment = \"prod\"",
+        "dev_mode_forced = \"mock\"",
+    ] {
+        assert!(file.contains(line), "{line}: {file}");
+    }
+    // The place of a passphrase is not written beside what it opens: the next commands have it.
+    assert!(!file.contains("passphrase_file"), "{file}");
+    assert!(
+        made.said()
+            .contains(&format!("IBYOK_PASSPHRASE_FILE='{passphrase}' ibyok")),
+        "{}",
+        made.said()
+    );
+    let status = home
+        .ibyok(["--json", "status"])
+        .env("IBYOK_PASSPHRASE_FILE", &passphrase)
+        .run();
+    let status = status.done().json();
+    assert_eq!(status["audit"]["place"], logs, "{status}");
+    assert_eq!(status["audit"]["durability"], "written", "{status}");
+    assert_eq!(status["guardrails"]["dev"], "mock", "{status}");
+    // Defaults need no line.
+    let plain = home_with_vault();
+    assert_eq!(
+        fs::read_to_string(plain.vault().join("vault.toml")).unwrap(),
+        "kek = \"local\"\n"
+    );
+}
+
+#[test]
+fn a_vault_whose_store_is_elsewhere_asks_about_it() {
+    let home = home_with_vault();
+    fs::remove_file(home.vault().join("vault.db")).unwrap();
+    let error = home
+        .ibyok(["--json", "get", "prod/key"])
+        .run()
+        .fails(4, "not_found")
+        .json();
+    assert!(
+        error["error"]["hint"].as_str().unwrap().contains("IBYOK_STORE"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_wrong_passphrase_opens_nothing() {
     let home = Home::empty(PROGRAMS);

@@ -19,6 +19,11 @@ use crate::sink::file::write_public_key;
 use crate::sink::{Place, Sink};
 use crate::statement::Statement;
 
+/// The machine's wall clock. A time that no calendar here reaches becomes the last one that there is.
+fn wall_clock() -> Timestamp {
+    Timestamp::try_from(std::time::SystemTime::now()).unwrap_or(Timestamp::MAX)
+}
+
 /// Where the log reads the time of its own lines.
 pub(super) type OwnClock = Box<dyn Fn() -> Timestamp + Send>;
 
@@ -46,7 +51,7 @@ impl Default for LogBuilder {
             key: None,
             principal: Principal::new(PrincipalKind::Operator),
             deadline: Duration::from_secs(5),
-            clock: Box::new(Timestamp::now),
+            clock: Box::new(wall_clock),
             statement: Box::new(Statement::default),
             listeners: Listeners::default(),
         }

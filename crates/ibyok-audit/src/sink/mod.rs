@@ -12,7 +12,7 @@ use crate::chain::Head;
 use crate::error::Error;
 use crate::key::VerifyingKey;
 
-pub use file::{FileSink, FileSinkBuilder, is_written};
+pub use file::{FileSink, FileSinkBuilder, begun_logs_in, is_written};
 pub use stdout::StdoutSink;
 
 /// Somewhere that lines go: a file, a database, a collector.

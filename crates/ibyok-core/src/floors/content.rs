@@ -129,6 +129,11 @@ impl Content {
         self.floors.get(record).copied()
     }
 
+    /// Every record that has a floor.
+    pub(super) fn records(&self) -> impl Iterator<Item = &RecordId> {
+        self.floors.keys()
+    }
+
     pub(super) fn notes(&self) -> Vec<Note> {
         self.open.values().cloned().collect()
     }

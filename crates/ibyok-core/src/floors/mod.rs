@@ -14,7 +14,7 @@ mod file;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ibyok_storage::RecordId;
+use ibyok_storage::{Collection, RecordId};
 
 use self::content::{Content, Entry};
 pub(crate) use self::content::{Note, NoteId};
@@ -57,6 +57,23 @@ impl Floors {
         let State { file, content } = &mut *state;
         file.catch_up(content)?;
         Ok(content.floor(id))
+    }
+
+    /// The records of a collection that have a floor, from behind `after` to before `until`: this node has seen each of them.
+    pub(crate) fn seen(
+        &self,
+        collection: &Collection,
+        after: Option<&RecordId>,
+        until: Option<&RecordId>,
+    ) -> Result<Vec<RecordId>> {
+        let mut state = self.state();
+        let State { file, content } = &mut *state;
+        file.catch_up(content)?;
+        let within = |id: &&RecordId| {
+            let behind = after.is_none_or(|after| *id > after);
+            id.collection() == collection && behind && until.is_none_or(|until| *id < until)
+        };
+        Ok(content.records().filter(within).copied().collect())
     }
 
     /// What was noted and has no end yet, by whichever process.
@@ -113,7 +130,7 @@ impl Floors {
 
 #[cfg(test)]
 mod tests {
-    use ibyok_storage::{Collection, Kind};
+    use ibyok_storage::Kind;
 
     use super::*;
     use crate::forging::a_realm;

@@ -9,6 +9,7 @@ use crate::authenticate::Principal;
 use crate::error::{Error, Result};
 use crate::model::incident::{IncidentId, IncidentInfo};
 use crate::model::key_ref::KeyRef;
+use crate::page::Page;
 use crate::session::Session;
 
 impl Session {
@@ -16,15 +17,29 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`] without the scope `incidents:write` anywhere, [`Error::Unavailable`].
-    pub async fn list_incidents(&self, all: bool) -> Result<Vec<IncidentInfo>> {
+    pub async fn list_incidents(&self, all: bool) -> Result<Page<IncidentInfo>> {
         let mut attempt = self.attempt(Action::AuditRead);
         let outcome = async {
             let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
             let scope = Scope::IncidentsWrite;
             self.inner.may_use_somewhere(&attempt, &principal, scope).await?;
             let seen = self.inner.incidents_seen(&attempt, &principal).await?;
-            let wanted = seen.into_iter().filter(|found| all || found.record.closed.is_none());
-            Ok(wanted.map(|found| found.info()).collect())
+            let wanted = seen
+                .found
+                .into_iter()
+                .filter(|found| all || found.record.closed.is_none());
+            let incomplete = !seen.damaged.is_empty();
+            let damaged = match &principal {
+                Principal::Operator { .. } => seen.damaged,
+                // Nobody knows whose key such an incident is about.
+                Principal::Token(_) => Vec::new(),
+            };
+            Ok(Page {
+                items: wanted.map(|found| found.info()).collect(),
+                next: None,
+                damaged,
+                incomplete,
+            })
         }
         .await;
         self.inner.answering(&attempt, outcome).await
@@ -49,7 +64,11 @@ impl Session {
         let found = match which.parse::<IncidentId>() {
             Ok(id) => {
                 let seen = self.inner.incidents_seen(attempt, principal).await?;
-                seen.into_iter().find(|found| found.id == id)
+                let damaged = seen.damaged.iter().find(|damaged| damaged.id == id.to_string());
+                if let (Some(record), Principal::Operator { .. }) = (damaged, principal) {
+                    return Err(Error::damaged(format!("the record of incident `{id}`"), record.damaged));
+                }
+                seen.found.into_iter().find(|found| found.id == id)
             }
             Err(_) => {
                 let key: KeyRef = which.parse()?;

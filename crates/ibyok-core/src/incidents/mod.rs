@@ -20,11 +20,12 @@ use std::sync::Arc;
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
 use crate::authorize::Permit;
+use crate::damage::DamagedRecord;
 use crate::error::{Error, Result};
 use crate::model::incident::{IncidentId, IncidentInfo, IncidentRecord};
 use crate::model::key::KeyRecord;
 use crate::model::name::{KeyId, Namespace};
-use crate::realm::{PAGE, Realm, RealmName};
+use crate::realm::{Realm, RealmName};
 use crate::records::Record;
 use crate::vault::Inner;
 
@@ -104,36 +105,29 @@ impl Inner {
         Ok(newest.is_some_and(|found| found.record.closed.is_none()))
     }
 
-    /// Every incident of a namespace that a principal may see, newest first. One that does not open is left out; `status` names it.
-    async fn incidents_seen(self: &Arc<Self>, attempt: &Attempt<'_>, who: &Principal) -> Result<Vec<Found>> {
-        let namespace = who.namespace();
-        let whole = self.whole_realm(namespace).await?;
-        let collection = whole.collection(IncidentRecord::KIND)?;
-        let mut found = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
-            for id in &page {
-                let record = match self.read::<IncidentRecord>(&whole, id).await {
-                    Ok(Some(held)) => held.record,
-                    Ok(None) | Err(Error::Integrity { .. }) => continue,
-                    Err(error) => return Err(error),
-                };
-                if self.may_see_incident(attempt, who, &record) {
-                    found.push(Found {
+    /// Every incident of a namespace that a principal may see, newest first, and beside them those that are damaged.
+    async fn incidents_seen(self: &Arc<Self>, attempt: &Attempt<'_>, who: &Principal) -> Result<Seen> {
+        let whole = self.whole_realm(who.namespace()).await?;
+        let mut seen = Seen::default();
+        let mut walk = self.walk_records::<IncidentRecord>(&whole, None)?;
+        while let Some(met) = walk.next::<IncidentRecord>().await? {
+            for (id, record) in met {
+                match record {
+                    Ok(record) if self.may_see_incident(attempt, who, &record) => seen.found.push(Found {
                         id: IncidentId(*id.id()),
                         realm: Arc::clone(&whole),
                         record,
-                    });
+                    }),
+                    Ok(_) => {}
+                    Err(damage) => seen
+                        .damaged
+                        .push(DamagedRecord::of::<IncidentRecord>(&whole, &id, damage)),
                 }
             }
-            after = page.last().copied();
-            if page.len() < PAGE {
-                break;
-            }
         }
-        found.sort_by_key(|found| (std::cmp::Reverse(found.record.opened.at), found.id));
-        Ok(found)
+        seen.found
+            .sort_by_key(|found| (std::cmp::Reverse(found.record.opened.at), found.id));
+        Ok(seen)
     }
 
     fn may_see_incident(&self, attempt: &Attempt<'_>, who: &Principal, record: &IncidentRecord) -> bool {
@@ -142,4 +136,13 @@ impl Inner {
         self.allowed(attempt, who, scope, who.namespace(), environment, key)
             .is_ok()
     }
+}
+
+/// The incidents of a namespace.
+#[derive(Default)]
+struct Seen {
+    /// Those that a principal may see.
+    found: Vec<Found>,
+    /// Those whose records are damaged, so that nobody knows which key they are about.
+    damaged: Vec<DamagedRecord>,
 }

@@ -14,8 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::key::KeyRecord;
 use crate::model::name::{EnvironmentName, KeyName};
 use crate::model::token::TokenRecord;
-use crate::realm::{PAGE, Realm};
-use crate::records::Record;
+use crate::realm::Realm;
 use crate::vault::Inner;
 
 /// How many tokens are looked at, and how many keys are named of each; beyond it they are counted.
@@ -70,12 +69,13 @@ impl Inner {
         principal: &Principal,
         readers: &[KeyReader],
         since: Timestamp,
+        unseen: &mut Vec<String>,
     ) -> Result<Vec<Reach>> {
         let tokens = readers.iter().filter(|reader| reader.kind == "token").take(TOKENS_MAX);
         let tokens: Vec<TokenId> = tokens.filter_map(|reader| reader.id.parse().ok()).collect();
         let ids: BTreeSet<String> = tokens.iter().map(ToString::to_string).collect();
         let mut reads = self.reads_of(principal, ids, since).await?;
-        let known = self.known_keys(attempt, principal).await?;
+        let known = self.known_keys(attempt, principal, unseen).await?;
         let (scope, namespace) = (Scope::AuditRead, principal.namespace());
         let sees_all = self.allowed(attempt, principal, scope, namespace, None, None).is_ok();
         let mut reach = Vec::new();
@@ -84,6 +84,10 @@ impl Inner {
                 Ok(found) => found,
                 // Of a realm that this session does not see.
                 Err(Error::NotFound { .. }) => continue,
+                Err(error @ Error::Integrity { .. }) => {
+                    unseen.push(format!("token `{token}`: {error}"));
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             let could: Vec<String> = could_read(&found.realm, &found.record, &known, attempt.at);
@@ -114,13 +118,21 @@ impl Inner {
     }
 
     /// Every key that a principal may know of, by environment.
-    async fn known_keys(self: &Arc<Self>, attempt: &Attempt<'_>, principal: &Principal) -> Result<Vec<Known>> {
+    async fn known_keys(
+        self: &Arc<Self>,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        unseen: &mut Vec<String>,
+    ) -> Result<Vec<Known>> {
         let namespace = principal.namespace();
         let scope = Scope::AuditRead;
         let mut known = Vec::new();
         for environment in self.environments_allowed(attempt, principal, scope, namespace).await? {
             let realm = self.environment_realm(namespace, &environment).await?;
-            let mut names = self.names_of(&realm).await?;
+            let Names { mut names, damaged } = self.names_of(&realm).await?;
+            if damaged > 0 {
+                unseen.push(format!("`{environment}` has damaged key records: {damaged}"));
+            }
             names.retain(|name| {
                 self.allowed(attempt, principal, scope, namespace, Some(&environment), Some(name))
                     .is_ok()
@@ -131,25 +143,29 @@ impl Inner {
         Ok(known)
     }
 
-    pub(crate) async fn names_of(&self, realm: &Arc<Realm>) -> Result<Vec<KeyName>> {
-        let collection = realm.collection(KeyRecord::KIND)?;
-        let mut names = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
-            for id in &page {
-                match self.read::<KeyRecord>(realm, id).await {
-                    Ok(Some(held)) if held.record.removed.is_none() => names.push(held.record.name),
-                    Ok(_) | Err(Error::Integrity { .. }) => {}
-                    Err(error) => return Err(error),
+    /// The names of an environment's keys, and how many records hide theirs.
+    pub(crate) async fn names_of(&self, realm: &Arc<Realm>) -> Result<Names> {
+        let mut found = Names::default();
+        let mut walk = self.walk_records::<KeyRecord>(realm, None)?;
+        while let Some(met) = walk.next::<KeyRecord>().await? {
+            for (_, record) in met {
+                match record {
+                    Ok(record) if record.removed.is_none() => found.names.push(record.name),
+                    Ok(_) => {}
+                    Err(_) => found.damaged += 1,
                 }
             }
-            after = page.last().copied();
-            if page.len() < PAGE {
-                return Ok(names);
-            }
         }
+        Ok(found)
     }
+}
+
+/// The names of the keys of an environment.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) names: Vec<KeyName>,
+    /// Records that are damaged: their names are not known.
+    pub(crate) damaged: usize,
 }
 
 fn may_know(known: &[Known], environment: &str, name: &str) -> bool {

@@ -52,7 +52,7 @@ pub struct IncidentReport {
     pub further_lines: u64,
     /// Everybody who was given the key since then on any node, last first.
     pub readers: Vec<KeyReader>,
-    /// What may hide others: nodes that do not report, counts that do not open.
+    /// Gaps in this report: nodes that do not report, counts that do not open, damaged records.
     pub unseen: Vec<String>,
     /// How often a version that may have leaked was released after the leak.
     pub released_after: u64,
@@ -192,8 +192,11 @@ impl Session {
             .inner
             .environment_realm(namespace, &found.record.environment)
             .await?;
-        let Readers { readers, unseen } = self.inner.readers_of(&realm, found.record.key()?, since).await?;
-        let reach = self.inner.reach_of(attempt, &principal, &readers, since).await?;
+        let Readers { readers, mut unseen } = self.inner.readers_of(&realm, found.record.key()?, since).await?;
+        let reach = self
+            .inner
+            .reach_of(attempt, &principal, &readers, since, &mut unseen)
+            .await?;
         let findings = self.findings_about(attempt, &principal, &readers, since).await?;
         let provider = key.as_ref().and_then(|key| key.provider.as_deref()).and_then(pages);
         let steps = key

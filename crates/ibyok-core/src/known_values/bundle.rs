@@ -34,6 +34,8 @@ pub struct FingerprintBundle {
     pub values: u64,
     /// How many were left out since they could be guessed.
     pub left_out: u64,
+    /// The number of key records that are damaged: their values are not in it.
+    pub damaged: u64,
 }
 
 impl fmt::Debug for FingerprintBundle {
@@ -110,6 +112,7 @@ impl KnownValues {
                 key: Key::Bundle(key),
                 values,
             }],
+            damaged: 0,
         })
     }
 
@@ -136,7 +139,8 @@ impl Session {
     async fn try_export_fingerprints(&self, attempt: &mut Attempt<'_>) -> Result<FingerprintBundle> {
         let key = FingerprintKey::generate().map_err(|error| Error::unavailable(Part::Kek, error))?;
         let (mut values, mut left_out) = (Vec::new(), 0);
-        for (realm, versions) in self.all_versions(attempt).await? {
+        let all = self.all_versions(attempt).await?;
+        for (realm, versions) in all.realms {
             for one in versions.iter().filter(|one| one.version.sealed.is_some()) {
                 let opened = open_fields((&realm, one.id, &one.reference), &one.version, None)?;
                 let Some(value) = opened.get(&FieldName::value()).map(ExposeSecret::expose_secret) else {
@@ -167,6 +171,7 @@ impl Session {
             text: SecretString::from(text),
             values: attempt.count,
             left_out,
+            damaged: all.damaged,
         })
     }
 }

@@ -13,10 +13,9 @@ pub use bundle::FingerprintBundle;
 
 use crate::attempt::Attempt;
 use crate::environments::operators_only;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::key::{KeyRecord, VersionRecord};
-use crate::realm::{PAGE, Realm};
-use crate::records::Record;
+use crate::realm::Realm;
 use crate::session::Session;
 
 /// A version of a key whose value a text is.
@@ -34,6 +33,7 @@ pub struct KnownValue {
 /// It stays in this process. Whoever has it can try texts, as whoever may open the vault can; it never says what a value is.
 pub struct KnownValues {
     sets: Vec<Set>,
+    damaged: u64,
 }
 
 /// Fingerprints under one key.
@@ -64,6 +64,12 @@ impl KnownValues {
     #[must_use]
     pub fn len(&self) -> usize {
         self.sets.iter().map(|set| set.values.len()).sum()
+    }
+
+    /// Returns the number of damaged key records: their values are not known.
+    #[must_use]
+    pub fn damaged(&self) -> u64 {
+        self.damaged
     }
 
     /// Whether none is.
@@ -97,7 +103,8 @@ impl Session {
     async fn try_known(&self, attempt: &mut Attempt<'_>) -> Result<KnownValues> {
         let mut sets = Vec::new();
         attempt.count = 0;
-        for (realm, versions) in self.all_versions(attempt).await? {
+        let all = self.all_versions(attempt).await?;
+        for (realm, versions) in all.realms {
             let fingerprinted = versions.into_iter().filter_map(|one| {
                 let fingerprint = <[u8; 32]>::try_from(one.version.fingerprint.0.as_slice()).ok()?;
                 Some((fingerprint, one.known()))
@@ -109,34 +116,35 @@ impl Session {
                 values,
             });
         }
-        Ok(KnownValues { sets })
+        Ok(KnownValues {
+            sets,
+            damaged: all.damaged,
+        })
     }
 
     /// Every version of every key of the namespace, for an operator, by realm.
-    async fn all_versions(&self, attempt: &mut Attempt<'_>) -> Result<Vec<(Arc<Realm>, Vec<One>)>> {
+    async fn all_versions(&self, attempt: &mut Attempt<'_>) -> Result<AllVersions> {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
         operators_only(&principal)?;
         let namespace = principal.namespace().clone();
-        let mut all = Vec::new();
+        let mut all = AllVersions::default();
         for environment in self.inner.environment_names(&namespace).await? {
             let realm = self.inner.environment_realm(&namespace, &environment).await?;
-            let versions = self.versions_of(&realm).await?;
-            all.push((realm, versions));
+            let (versions, damaged) = self.versions_of(&realm).await?;
+            all.realms.push((realm, versions));
+            all.damaged += damaged;
         }
         Ok(all)
     }
 
-    async fn versions_of(&self, realm: &Arc<Realm>) -> Result<Vec<One>> {
-        let collection = realm.collection(KeyRecord::KIND)?;
-        let (mut versions, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.inner.store.list(&collection, after.as_ref(), PAGE).await?;
-            for id in &page {
-                let record = match self.inner.read::<KeyRecord>(realm, id).await {
-                    Ok(Some(held)) => held.record,
-                    // One damaged record must not keep the others from being known; `status` names it.
-                    Ok(None) | Err(Error::Integrity { .. }) => continue,
-                    Err(error) => return Err(error),
+    async fn versions_of(&self, realm: &Arc<Realm>) -> Result<(Vec<One>, u64)> {
+        let (mut versions, mut damaged) = (Vec::new(), 0);
+        let mut walk = self.inner.walk_records::<KeyRecord>(realm, None)?;
+        while let Some(met) = walk.next::<KeyRecord>().await? {
+            for (id, record) in met {
+                let Ok(record) = record else {
+                    damaged += 1;
+                    continue;
                 };
                 let reference = realm.reference(&record.name);
                 versions.extend(record.versions.iter().map(|version| One {
@@ -145,12 +153,17 @@ impl Session {
                     version: version.clone(),
                 }));
             }
-            after = page.last().copied();
-            if page.len() < PAGE {
-                return Ok(versions);
-            }
         }
+        Ok((versions, damaged))
     }
+}
+
+/// The versions of a namespace's keys, by realm.
+#[derive(Default)]
+struct AllVersions {
+    realms: Vec<(Arc<Realm>, Vec<One>)>,
+    /// The key records that are damaged.
+    damaged: u64,
 }
 
 /// A version of a key.

@@ -5,6 +5,7 @@ use ibyok_policy::{Environments, Scope};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::damage::DamagedRecord;
 use crate::error::{Error, Result};
 use crate::model::interval::Interval;
 use crate::model::key::{KeyInfo, KeyRecord};
@@ -23,7 +24,7 @@ const AT_ONCE: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Due {
-    /// `rotation`, `key_expiry` or `token_expiry`.
+    /// `rotation`, `key_expiry`, `token_expiry`, or `damaged_key` and `damaged_token` where the record does not say what is due.
     pub kind: &'static str,
     /// The key as `environment/name`; `None` for a token.
     #[serde(rename = "ref")]
@@ -54,6 +55,12 @@ impl Session {
         while let Some(asked) = page.take() {
             let found = self.list_keys(environment, &asked).await?;
             due.extend(found.items.iter().flat_map(|key| of_key(key, now)));
+            due.extend(
+                found
+                    .damaged
+                    .iter()
+                    .map(|record| of_damaged("damaged_key", record, now)),
+            );
             page = found.next.map(|next| PageRequest::after(Some(next)).limit(AT_ONCE));
         }
         if self.may_list_tokens().await? {
@@ -63,6 +70,12 @@ impl Session {
             let found = self.list_tokens(&asked).await?;
             let here = found.items.iter().filter(|token| reaches(token, environment));
             due.extend(here.filter_map(|token| of_token(token, now)));
+            due.extend(
+                found
+                    .damaged
+                    .iter()
+                    .map(|record| of_damaged("damaged_token", record, now)),
+            );
             page = found.next.map(|next| PageRequest::after(Some(next)).limit(AT_ONCE));
         }
         due.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
@@ -123,6 +136,19 @@ fn of_key(key: &KeyInfo, now: Timestamp) -> Vec<Due> {
         .expires_at
         .and_then(|at| Some(due("key_expiry", at, within(at, now)?)));
     rotation.into_iter().chain(expiry).collect()
+}
+
+/// A record that does not say what is due, which is why somebody has to look.
+fn of_damaged(kind: &'static str, record: &DamagedRecord, now: Timestamp) -> Due {
+    Due {
+        kind,
+        reference: None,
+        token: (kind == "damaged_token").then(|| record.id.clone()),
+        name: record.id.clone(),
+        at: now,
+        overdue: true,
+        within_days: 0,
+    }
 }
 
 fn of_token(token: &TokenInfo, now: Timestamp) -> Option<Due> {

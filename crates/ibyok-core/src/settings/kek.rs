@@ -91,8 +91,8 @@ impl KekChoice {
         }
     }
 
-    /// The lines of the vault's file that say which KEK it is. Where it lies by default is not said, so that it can be moved.
-    pub(super) fn as_toml(&self, made: Option<&Path>, kek: &dyn Kek) -> String {
+    /// The settings of the vault's file that say which KEK it is. Where it lies by default is not said, so that it can be moved.
+    pub(super) fn as_table(&self, made: Option<&Path>, kek: &dyn Kek) -> toml::Table {
         let mut table = toml::Table::new();
         match self {
             KekChoice::Local(file) => {
@@ -114,7 +114,7 @@ impl KekChoice {
                 table.insert("kek".to_owned(), pinned.into());
             }
         }
-        table.to_string()
+        table
     }
 }
 

@@ -21,10 +21,12 @@
 //! # }
 //! ```
 
+mod create;
 mod directory;
 mod given;
 mod guardrails;
 mod kek;
+mod remember;
 mod reopening;
 
 use std::collections::BTreeMap;
@@ -35,12 +37,14 @@ use std::time::Duration;
 
 use ibyok_audit::review::Thresholds;
 use ibyok_audit::{Durability, FileSink, StdoutSink};
-use ibyok_crypto::{Kek, VaultId};
+use ibyok_crypto::Kek;
 use ibyok_storage::Store;
 use ipnet::IpNet;
 
+pub use self::create::Created;
 pub use self::given::Given;
 pub use self::kek::{KekChoice, Passphrase};
+pub use self::remember::Variable;
 use self::reopening::ReopeningStore;
 use crate::builder::{VaultBuilder, vault_in};
 use crate::error::{Error, Result};
@@ -120,16 +124,10 @@ pub struct Settings {
     /// By which reviews of the log tell countries; without it they tell none.
     pub geoip: Option<GeoIp>,
     config: PathBuf,
-}
-
-/// What making a vault made beside it.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Created {
-    /// The vault's id.
-    pub vault: String,
-    /// The file of its local KEK: to be copied to a safe place, since without it the keys are lost.
-    pub kek_file: Option<PathBuf>,
+    /// What flags and variables gave, for the vault's file.
+    given: Given,
+    /// The file that the store's URL came from, if a variable names one.
+    store_file_given: Option<String>,
 }
 
 impl Settings {
@@ -140,7 +138,8 @@ impl Settings {
     /// setting of a thing that is not built, or a place that is needed where there is no home directory.
     pub fn resolve(flags: &Given, environment: &BTreeMap<String, String>, locations: &Locations) -> Result<Self> {
         refuse_password_in_flag(flags)?;
-        let above = flags.or(&Given::from_environment(environment).with_store_from(environment.get(STORE_FILE))?);
+        let store_file = environment.get(STORE_FILE).filter(|path| !path.is_empty());
+        let above = flags.or(&Given::from_environment(environment).with_store_from(store_file)?);
         let directory = above
             .vault
             .clone()
@@ -171,6 +170,8 @@ impl Settings {
             store: all.store.filter(|store| store != "file"),
             directory,
             config: locations.config.join("ibyok"),
+            store_file_given: store_file.filter(|_| flags.store.is_none()).cloned(),
+            given: above,
         };
         settings.refuse_no_home()?;
         Ok(settings)
@@ -203,64 +204,6 @@ impl Settings {
         let kek = self.kek.open(&self.kek_file(&id), passphrase).await?;
         let sink = self.open_log().await?;
         self.builder(store, kek, sink, actor).open().await
-    }
-
-    /// Makes a new vault there, and a KEK for it where that is a local one.
-    ///
-    /// # Errors
-    /// [`Error::Exists`] for what exists, which is left as it is; else as [`Settings::open`].
-    pub async fn create(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<(Vault, Created)> {
-        if self.store.is_none() {
-            directory::make(&self.directory)?;
-        }
-        let store = self.open_store().await?;
-        if vault_in(store.as_ref()).await?.is_some() {
-            return Err(Error::Exists {
-                what: format!("a vault in `{}`", self.directory.display()),
-            });
-        }
-        // The log first: a place that cannot hold it, or holds another vault's, must leave nothing half made.
-        let sink = self.open_log().await?;
-        let id = VaultId::generate().map_err(|error| Error::unavailable(crate::Part::Kek, error))?;
-        let file = self.kek_file(&id.to_string());
-        let kek = self.kek.create(&file, passphrase).await?;
-        let kek_file = self.kek.is_local().then_some(file);
-        let made = async {
-            if self.store.is_none() {
-                directory::write_file(
-                    &self.directory.join(FILE),
-                    &self.kek.as_toml(kek_file.as_deref(), kek.as_ref()),
-                )?;
-            }
-            self.builder(Arc::clone(&store), kek, sink, actor)
-                .vault_id(id)
-                .create()
-                .await
-        };
-        match (made.await, &kek_file) {
-            (Ok(vault), _) => Ok((
-                vault,
-                Created {
-                    vault: id.to_string(),
-                    kek_file,
-                },
-            )),
-            (Err(error), Some(file)) => {
-                self.take_back(store.as_ref(), &id.to_string(), file).await;
-                Err(error)
-            }
-            (Err(error), None) => Err(error),
-        }
-    }
-
-    /// Removes a KEK that was made for a vault that was not; never one that something may be wrapped under.
-    async fn take_back(&self, store: &dyn Store, id: &str, kek: &Path) {
-        if !matches!(vault_in(store).await, Ok(there) if there.as_deref() != Some(id)) {
-            return;
-        }
-        if let Err(error) = std::fs::remove_file(kek) {
-            tracing::warn!(file = %kek.display(), %error, "the unused KEK file could not be removed");
-        }
     }
 
     /// Which store this is, without any password.
@@ -338,6 +281,11 @@ impl Settings {
 
     fn no_vault(&self) -> Error {
         let (place, hint) = match &self.store {
+            // Its logs are there: it was made, and its store is elsewhere or lost.
+            None if self.audit.is_dir() => (
+                format!("`{}`", self.directory.display()),
+                "a vault's audit log is there: set `IBYOK_STORE` to the store that the vault was made with, or restore `vault.db`; `ibyok init` needs another directory",
+            ),
             None => (
                 format!("`{}`", self.directory.display()),
                 "`ibyok init` makes one; if there was one, its store file is missing",

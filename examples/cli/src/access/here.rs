@@ -12,7 +12,7 @@ use ibyok_core::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Access, Fetched, Step};
+use super::{Access, Fetched, Listed, Step};
 use crate::error::{Error, Result};
 use crate::globals::{Environment, Globals};
 use crate::identity::{Who, operator_name};
@@ -165,12 +165,12 @@ impl Access for Here {
         document(&self.session.show_key(key).await?)
     }
 
-    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>> {
+    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
         let mut all = Pages::new();
         while let Some(request) = all.request() {
             all.add(self.session.list_keys(environment, &request).await?)?;
         }
-        Ok(all.items)
+        Ok(all.listed)
     }
 
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value> {
@@ -255,12 +255,12 @@ impl Access for Here {
         self.session.review_tokens().await?.iter().map(document).collect()
     }
 
-    async fn tokens(&self) -> Result<Vec<Value>> {
+    async fn tokens(&self) -> Result<Listed> {
         let mut all = Pages::new();
         while let Some(request) = all.request() {
             all.add(self.session.list_tokens(&request).await?)?;
         }
-        Ok(all.items)
+        Ok(all.listed)
     }
 
     async fn token(&self, which: &str) -> Result<Value> {
@@ -275,8 +275,11 @@ impl Access for Here {
         document(&self.session.open_incident(key, request).await?)
     }
 
-    async fn incidents(&self, all: bool) -> Result<Vec<Value>> {
-        self.session.list_incidents(all).await?.iter().map(document).collect()
+    async fn incidents(&self, all: bool) -> Result<Listed> {
+        let page = self.session.list_incidents(all).await?;
+        let mut listed = Listed::default();
+        listed.add(&page.items, &page.damaged, page.incomplete)?;
+        Ok(listed)
     }
 
     async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Value> {
@@ -338,14 +341,14 @@ pub(crate) fn fetched(released: Released, field: Option<&FieldName>) -> Result<F
 
 /// The pages of a list, followed to the last.
 struct Pages {
-    items: Vec<Value>,
+    listed: Listed,
     next: Option<PageRequest>,
 }
 
 impl Pages {
     fn new() -> Self {
         Pages {
-            items: Vec::new(),
+            listed: Listed::default(),
             next: Some(PageRequest::default().limit(PAGE)),
         }
     }
@@ -355,9 +358,7 @@ impl Pages {
     }
 
     fn add<T: Serialize>(&mut self, page: Page<T>) -> Result<()> {
-        for item in &page.items {
-            self.items.push(document(item)?);
-        }
+        self.listed.add(&page.items, &page.damaged, page.incomplete)?;
         self.next = page.next.map(|next| PageRequest::after(Some(next)).limit(PAGE));
         Ok(())
     }

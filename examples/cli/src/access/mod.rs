@@ -1,6 +1,7 @@
 //! The verbs that work the same on the vault here and on a server.
 
 mod here;
+mod listed;
 mod server;
 mod step;
 
@@ -12,6 +13,7 @@ use ibyok_core::{
 use serde_json::Value;
 
 pub(crate) use here::{Here, document as document_of, fetched};
+pub(crate) use listed::Listed;
 pub(crate) use server::Server;
 pub(crate) use step::{Drain, Step};
 
@@ -49,7 +51,7 @@ pub(crate) trait Access {
     /// What is known of a key.
     async fn show(&self, key: &KeyRef) -> Result<Value>;
     /// Every key that may be seen, of one environment or of all.
-    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>>;
+    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
     /// Changes what is known of a key.
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value>;
     /// Disables or enables a key or a version.
@@ -81,7 +83,7 @@ pub(crate) trait Access {
     /// What there is to say about the tokens that may be seen.
     async fn review_tokens(&self) -> Result<Vec<Value>>;
     /// Every token that may be seen.
-    async fn tokens(&self) -> Result<Vec<Value>>;
+    async fn tokens(&self) -> Result<Listed>;
     /// What is known of a token, by id, name, or `self`.
     async fn token(&self, which: &str) -> Result<Value>;
     /// Revokes a token.
@@ -89,7 +91,7 @@ pub(crate) trait Access {
     /// Opens an incident on a key, or adds to the one that is open.
     async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Value>;
     /// The incidents that may be seen; those that are closed as well if `all` is set.
-    async fn incidents(&self, all: bool) -> Result<Vec<Value>>;
+    async fn incidents(&self, all: bool) -> Result<Listed>;
     /// What is known about an incident, by id or by its key's reference.
     async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Value>;
     /// Closes an incident.

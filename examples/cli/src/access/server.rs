@@ -10,7 +10,7 @@ use ibyok_core::{
 use serde_json::{Value, json};
 
 use super::here::document;
-use super::{Access, Drain, Fetched, Step};
+use super::{Access, Drain, Fetched, Listed, Step};
 use crate::error::{Error, Result};
 
 /// In the place of an environment: whichever has the key of the id that follows.
@@ -162,9 +162,9 @@ impl Access for Server {
         document(&shown?)
     }
 
-    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>> {
+    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
         let keys = self.client.keys(environment.map(EnvironmentName::as_str)).await?;
-        keys.iter().map(document).collect()
+        listed(&keys)
     }
 
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value> {
@@ -290,8 +290,8 @@ impl Access for Server {
         self.client.review_tokens().await?.iter().map(document).collect()
     }
 
-    async fn tokens(&self) -> Result<Vec<Value>> {
-        self.client.tokens().await?.iter().map(document).collect()
+    async fn tokens(&self) -> Result<Listed> {
+        listed(&self.client.tokens().await?)
     }
 
     async fn token(&self, which: &str) -> Result<Value> {
@@ -321,8 +321,8 @@ impl Access for Server {
         document(&self.client.open_incident(&sent).await?)
     }
 
-    async fn incidents(&self, all: bool) -> Result<Vec<Value>> {
-        self.client.incidents(all).await?.iter().map(document).collect()
+    async fn incidents(&self, all: bool) -> Result<Listed> {
+        listed(&self.client.incidents(all).await?)
     }
 
     async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Value> {
@@ -370,6 +370,12 @@ impl Access for Server {
     async fn close(&self) -> Result<()> {
         Ok(())
     }
+}
+
+fn listed<T: serde::Serialize>(listing: &ibyok_client::Listing<T>) -> Result<Listed> {
+    let mut listed = Listed::default();
+    listed.add(&listing.items, &listing.damaged, listing.incomplete)?;
+    Ok(listed)
 }
 
 /// What is to go, as it is sent.

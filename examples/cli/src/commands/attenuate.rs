@@ -1,6 +1,6 @@
 //! `ibyok tokens attenuate`: a narrower token, made by its holder without asking anybody.
 
-use ibyok_core::{AccessToken, Restriction, Timestamp, attenuate};
+use ibyok_core::{AccessToken, Restriction, attenuate};
 use serde_json::json;
 
 use super::tokens::{environments, parsed, patterns, scopes};
@@ -71,7 +71,7 @@ fn restriction(args: &Args) -> Result<Restriction> {
         )?);
     }
     if let Some(when) = &args.expires {
-        let now = Timestamp::now();
+        let now = crate::commands::time::now();
         let at = time::ahead(when, now)?;
         if at <= now {
             return Err(Error::usage(

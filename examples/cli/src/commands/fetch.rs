@@ -26,14 +26,16 @@ pub(super) struct Wanted {
 /// The keys of an environment that can be served, under their variables. Those that are disabled are left out, and told.
 ///
 /// # Errors
-/// [`Error::Usage`] where two keys have the same variable; else as listing.
+/// [`Error::Usage`] where two keys have the same variable; the vault's `integrity` where a record of the environment is damaged;
+/// else as listing.
 pub(super) async fn of_environment(
     access: &dyn Access,
     cx: &mut Cx<'_>,
     environment: &ibyok_core::EnvironmentName,
     wants: impl Fn(&str) -> bool,
 ) -> Result<Vec<Wanted>> {
-    let mut items = access.list(Some(environment)).await?;
+    // A key that a damaged record hides may be one that is wanted: its name is not known.
+    let mut items = access.list(Some(environment)).await?.whole()?;
     items.retain(|item| wants(&text(at(item, "name"))));
     items.sort_by_key(|item| text(at(item, "ref")));
     let mut wanted: Vec<Wanted> = Vec::with_capacity(items.len());

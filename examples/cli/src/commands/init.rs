@@ -1,6 +1,6 @@
 //! `ibyok init`
 
-use ibyok_core::settings::Passphrase;
+use ibyok_core::settings::{Created, Passphrase};
 use serde_json::json;
 
 use super::Cx;
@@ -11,7 +11,7 @@ use crate::identity::operator_name;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Do nothing, and be content, if there is a vault
+    /// Exit 0 without changes if a vault already exists
     #[arg(long)]
     if_absent: bool,
 }
@@ -42,8 +42,17 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.io.say(&format!(
         "made a vault in {directory}, with the environments dev, staging and prod"
     ));
-    cx.io
-        .say("next:\n  ibyok import .env --env dev --dry-run\n  ibyok run --env dev -- your-program");
+    cx.io.say(&next(&created, cx));
+    for variable in created
+        .variables
+        .iter()
+        .filter(|one| one.name.starts_with("IBYOK_STORE"))
+    {
+        cx.io.say(&format!(
+            "the store's URL holds a password, which `vault.toml` does not keep: set {} for each command",
+            variable.name
+        ));
+    }
     match &created.kek_file {
         Some(path) => cx.io.say(&format!(
             "copy this file to a safe place, apart from the vault; without it the keys are lost:\n  {}",
@@ -54,4 +63,22 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
             .say("the vault opens with its passphrase or KMS key only: without it the keys are lost"),
     }
     Ok(Exit::Done)
+}
+
+/// The next two commands, with every variable and flag that they need to find this vault.
+fn next(created: &Created, cx: &Cx<'_>) -> String {
+    let variables = created.variables.iter().map(|variable| match &variable.value {
+        Some(value) => format!("{}={} ", variable.name, quoted(value)),
+        None => format!("{0}=\"${0}\" ", variable.name),
+    });
+    let variables: String = variables.collect();
+    let flag = cx.globals.vault.as_deref();
+    let flag = flag.map(|directory| format!(" --vault {}", quoted(directory)));
+    let ibyok = format!("{variables}ibyok{}", flag.unwrap_or_default());
+    format!("next:\n  {ibyok} import .env --env dev --dry-run\n  {ibyok} run --env dev -- your-program")
+}
+
+/// A word of a shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", crate::show::clean(word).replace('\'', "'\\''"))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ibyok_core::{EnvironmentName, FieldName, Interval, KeyEdit, KeyRef, KeyWrite, Mode, Timestamp};
+use ibyok_core::{EnvironmentName, FieldName, Interval, KeyEdit, KeyId, KeyRef, KeyWrite, Mode, Timestamp};
 use serde_json::Value;
 
 use super::Cx;
@@ -11,7 +11,7 @@ use super::confirm::confirm;
 use super::limits::{counting, rate_or_none};
 use super::mode::say_if_overruled;
 use super::time::ahead;
-use crate::access::{Access, KeyArgument};
+use crate::access::{Access, KeyArgument, document_of as document};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::secret_input::read_fields;
@@ -53,8 +53,11 @@ pub(crate) enum Verb {
     /// Remove a key with all its versions
     Remove {
         /// The key: `env/name`, `ibyok://…`, or an id
-        #[arg(value_name = "REF")]
-        key: String,
+        #[arg(value_name = "REF", required_unless_present = "damaged", conflicts_with = "damaged")]
+        key: Option<String>,
+        /// Give up the key whose record is damaged; `keys list` shows its id
+        #[arg(long, value_name = "ID")]
+        damaged: Option<KeyId>,
     },
 }
 
@@ -161,7 +164,8 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
         Verb::Disable(args) => switch(&args, false, cx).await,
         Verb::Enable(args) => switch(&args, true, cx).await,
         Verb::Mode { key, mode } => set_mode(&key, &mode, cx).await,
-        Verb::Remove { key } => remove(&key, cx).await,
+        Verb::Remove { key: Some(key), .. } => remove(&key, cx).await,
+        Verb::Remove { key: None, damaged } => remove_damaged(damaged, cx).await,
     }
 }
 
@@ -215,9 +219,9 @@ pub(super) fn say_provider(cx: &mut Cx<'_>, written: &Value) {
 async fn list(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
     let environment: Option<EnvironmentName> = environment.map(str::parse).transpose()?;
     cx.with_access(async |access, cx| {
-        let mut items = access.list(environment.as_ref()).await?;
-        items.sort_by_key(|item| text(at(item, "ref")));
-        cx.answer_list(items, &COLUMNS)
+        let mut list = access.list(environment.as_ref()).await?;
+        list.items.sort_by_key(|item| text(at(item, "ref")));
+        cx.answer_list(list, &COLUMNS)
     })
     .await
 }
@@ -298,6 +302,20 @@ async fn remove(key: &str, cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
+async fn remove_damaged(id: Option<KeyId>, cx: &mut Cx<'_>) -> Result<Exit> {
+    let id = id.ok_or_else(|| Error::usage("no key is named", "give a REF, or `--damaged ID`"))?;
+    confirm(cx, &format!("remove the damaged key `{id}`"), "its values are lost")?;
+    cx.with_vault("keys remove --damaged", async |here, cx| {
+        let removed = document(&here.session.remove_damaged_key(id).await?)?;
+        if cx.globals.json {
+            cx.io.answer_json(&removed)?;
+        }
+        cx.io.say(&format!("removed {id}"));
+        Ok(Exit::Done)
+    })
+    .await
+}
+
 /// The shape of a verb on one key that answers with the key.
 pub(super) async fn about(
     key: &str,
@@ -357,7 +375,10 @@ fn times(rotate_every: Option<&str>, expires: Option<&str>) -> Result<(Change<In
     };
     let expires = match expires {
         Some("none") => Some(None),
-        other => other.map(|text| ahead(text, Timestamp::now())).transpose()?.map(Some),
+        other => other
+            .map(|text| ahead(text, crate::commands::time::now()))
+            .transpose()?
+            .map(Some),
     };
     Ok((rotate_every, expires))
 }

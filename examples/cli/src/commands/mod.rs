@@ -174,12 +174,19 @@ impl Cx<'_> {
     }
 
     /// A list as the answer: the whole of it as JSON, else a table.
-    fn answer_list(&mut self, items: Vec<serde_json::Value>, columns: &[(&'static str, &str)]) -> Result<Exit> {
+    /// Damaged records stand below it, and are a warning.
+    fn answer_list(&mut self, list: impl Into<access::Listed>, columns: &[(&'static str, &str)]) -> Result<Exit> {
+        let list = list.into();
         if self.globals.json {
-            self.io
-                .answer_json(&serde_json::json!({ "items": items, "next": null }))?;
+            self.io.answer_json(&list.document())?;
         } else {
-            crate::table::Table::of(&items, columns).print(self.io)?;
+            crate::table::Table::of(&list.items, columns).print(self.io)?;
+            for line in list.damaged_lines() {
+                self.io.answer_line(&line)?;
+            }
+        }
+        if let Some(warning) = list.warning() {
+            self.io.warn(&warning);
         }
         Ok(Exit::Done)
     }

@@ -38,7 +38,7 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
         Verb::List => {
             cx.with_vault("namespaces list", async |here, cx| {
                 let namespaces = here.namespaces().await?.list().await?;
-                let items = namespaces.iter().map(document).collect::<Result<_>>()?;
+                let items = namespaces.iter().map(document).collect::<Result<Vec<_>>>()?;
                 cx.answer_list(items, &COLUMNS)
             })
             .await

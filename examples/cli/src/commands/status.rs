@@ -34,6 +34,8 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
                 ("environments", "environments"),
                 ("separation", "separation"),
                 ("guardrails", "guardrails"),
+                ("records", "records.checked"),
+                ("  damaged", "records.damaged"),
                 ("ready", "ready"),
             ],
         )?;

@@ -1,11 +1,16 @@
 //! Times as people type them.
 
-use ibyok_core::Timestamp;
+use ibyok_core::{Clock, SystemClock, Timestamp};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, ZonedDateTime};
 
 use crate::error::{Error, Result};
+
+/// The machine's time.
+pub(crate) fn now() -> Timestamp {
+    SystemClock::default().now()
+}
 
 /// A time to come: `30d` from now, the beginning of a day in UTC, or an RFC 3339 time.
 ///

@@ -6,7 +6,7 @@ mod review;
 mod revoke;
 mod rotate;
 
-use ibyok_core::{EnvironmentName, Environments, Expiry, Grant, Pattern, Scope, Scopes, Timestamp, TokenRequest};
+use ibyok_core::{EnvironmentName, Environments, Expiry, Grant, Pattern, Scope, Scopes, TokenRequest};
 use serde_json::json;
 
 use self::preset::{Preset, announce};
@@ -196,7 +196,7 @@ async fn filled_in(
     let expiry = match asked {
         Expiry::Default => {
             let own = at(&access.whoami().await?, "expires_at").as_str().map(str::to_owned);
-            Expiry::At(preset.end(Timestamp::now(), own.and_then(|own| own.parse().ok())))
+            Expiry::At(preset.end(crate::commands::time::now(), own.and_then(|own| own.parse().ok())))
         }
         said => said,
     };
@@ -238,7 +238,7 @@ fn grant(args: &Issue) -> Result<Grant> {
 fn expiry(args: &Issue) -> Result<Expiry> {
     Ok(match &args.expires {
         _ if args.no_expiry => Expiry::Never,
-        Some(when) => Expiry::At(time::ahead(when, Timestamp::now())?),
+        Some(when) => Expiry::At(time::ahead(when, crate::commands::time::now())?),
         None => Expiry::Default,
     })
 }

@@ -1,6 +1,6 @@
 //! `ibyok usage`
 
-use ibyok_core::{EnvironmentName, Timestamp, UsageBy, UsageRequest};
+use ibyok_core::{EnvironmentName, UsageBy, UsageRequest};
 use serde_json::Value;
 
 use super::{Cx, time};
@@ -41,7 +41,7 @@ const COUNTS: [(&str, &str); 7] = [
 ];
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
-    let now = Timestamp::now();
+    let now = crate::commands::time::now();
     let when = |text: &Option<String>| text.as_deref().map(|text| time::ago(text, now)).transpose();
     let mut request = UsageRequest::new(args.by);
     (request.since, request.until) = (when(&args.since)?, when(&args.until)?);

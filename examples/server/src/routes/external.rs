@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
-use ibyok_core::{EnvironmentName, KeyId, KeyInfo, KeyRef, Mode, ModeSource, Page, Session};
+use ibyok_core::{DamagedRecord, EnvironmentName, KeyId, KeyInfo, KeyRef, Mode, ModeSource, Page, Session};
 use serde::Serialize;
 
 use super::page;
@@ -68,6 +68,8 @@ pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> 
     ok(&Items {
         items: items.collect(),
         next: keys.next,
+        damaged: &keys.damaged,
+        incomplete: keys.incomplete,
     })
 }
 
@@ -121,4 +123,8 @@ struct Item<'a> {
 struct Items<'a> {
     items: Vec<Item<'a>>,
     next: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    damaged: &'a [DamagedRecord],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    incomplete: bool,
 }

@@ -29,6 +29,7 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
         kek: &'static str,
         audit: &'static str,
         lease: &'static str,
+        damaged_records: u64,
     }
     let ready = shared.readiness.of(&shared.vault).await;
     let word = |name: &'static str, failure: &Option<String>| match failure {
@@ -44,6 +45,7 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
         kek: word("kek", &ready.kek),
         audit: word("audit", &ready.audit),
         lease: word("lease", &ready.lease),
+        damaged_records: ready.damaged_records,
     };
     if parts.ready {
         return ok(&parts);

@@ -3,7 +3,7 @@
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use ibyok_core::{IncidentRequest, KeyRef, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::answer::{Answer, json, ok};
 use crate::body::Json;
@@ -18,8 +18,7 @@ const NOTE_TAKES: &str = "it takes text";
 /// GET `/api/v1/incidents`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["all"])?;
-    let items = session.list_incidents(query.flag("all")?).await?;
-    ok(&List { items, next: None })
+    ok(&session.list_incidents(query.flag("all")?).await?)
 }
 
 /// POST `/api/v1/incidents`
@@ -72,12 +71,6 @@ pub(crate) async fn note(
     Query::parse(query.as_deref(), &[])?;
     let body: NoteBody = body.parse(NOTE_TAKES)?;
     ok(&session.note_incident(&which, &body.text).await?)
-}
-
-#[derive(Serialize)]
-struct List<T> {
-    items: Vec<T>,
-    next: Option<String>,
 }
 
 #[derive(Deserialize)]

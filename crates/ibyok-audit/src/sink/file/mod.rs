@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use self::recover::{Recovered, recover};
 use self::segment::{Segment, numbers};
 use self::slot::Slot;
-pub use self::slot::is_written;
+pub use self::slot::{begun_logs_in, is_written};
 use super::{Batch, Durability, Gap, GapKind, Place, Sink, SinkDescription};
 use crate::chain::Head;
 use crate::error::Error;

@@ -86,6 +86,25 @@ impl Slot {
     }
 }
 
+/// The ids of the logs in a place that a vault has begun to write: those that have a key.
+///
+/// # Errors
+/// [`Error::Io`] when the place cannot be read.
+pub fn begun_logs_in(place: &Path) -> Result<Vec<String>, Error> {
+    let mut begun = Vec::new();
+    for number in 0..SLOTS {
+        let directory = place.join(format!("slot-{number}"));
+        let path = directory.join("id");
+        match std::fs::read_to_string(&path) {
+            Ok(id) if directory.join("log.pub").exists() => begun.push(id.trim_end().to_owned()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("read", &path)(error)),
+        }
+    }
+    Ok(begun)
+}
+
 /// Whether some process writes this log of a place now.
 ///
 /// # Errors

@@ -98,7 +98,7 @@ pub(super) fn check(path: &Path, keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Resu
             ));
             Ok(Exit::Done)
         }
-        Err(VaultError::Integrity { what }) => {
+        Err(VaultError::Integrity { what, .. }) => {
             if cx.globals.json {
                 cx.io.answer_json(&json!({ "ok": false, "why": what }))?;
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ibyok_core::{ReviewRequest, Timestamp};
+use ibyok_core::ReviewRequest;
 use indicatif::ProgressBar;
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
             "give one of them, or leave it out",
         ));
     }
-    let request = ReviewRequest::since(time::ago(&args.since, Timestamp::now())?);
+    let request = ReviewRequest::since(time::ago(&args.since, crate::commands::time::now())?);
     cx.with_access(async |access, cx| {
         let bar = spinner(cx, "reviewing");
         let read = Arc::clone(&request.progress);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ibyok_core::{Entry, EnvironmentName, Filter, Line, Outcome, Timestamp};
+use ibyok_core::{Entry, EnvironmentName, Filter, Line, Outcome};
 use serde_json::Value;
 
 use crate::access::{Here, KeyArgument, document_of as document};
@@ -75,7 +75,7 @@ fn filter(args: &Args) -> Result<Filter> {
         filter.outcome = Some(outcome);
     }
     if let Some(since) = &args.since {
-        filter.since = Some(time::ago(since, Timestamp::now())?);
+        filter.since = Some(time::ago(since, crate::commands::time::now())?);
     }
     filter.limit = args.lines;
     Ok(filter)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ibyok_core::{Attestation, Timestamp};
+use ibyok_core::Attestation;
 use jiff::SignedDuration;
 
 use super::Item;
@@ -24,7 +24,7 @@ const A_WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 pub(super) async fn items(here: &Here, path: &Path) -> Result<Vec<Item>> {
     let attested = here.session.attestations().await?;
-    let now = Timestamp::now();
+    let now = crate::commands::time::now();
     let word = |item: &str, holds: SignedDuration| attested.get(item).filter(|a| now.duration_since(a.at) < holds);
     let mut items = Vec::new();
     let plan = PLANS.iter().find(|plan| path.join(plan).is_file());

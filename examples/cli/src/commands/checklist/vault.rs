@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 use ibyok_core::{PageRequest, Session, Timestamp, TokenFinding, TokenInfo};
 use jiff::SignedDuration;
@@ -14,6 +15,7 @@ pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>
     let session = &here.session;
     let findings = session.review_tokens().await?;
     Ok(vec![
+        records(here).await?,
         scopes(&findings),
         expiry(session, &findings).await?,
         reviewed(session, reviewed_within).await?,
@@ -23,6 +25,31 @@ pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>
         rotation(session).await?,
         kek(here.kek_file.as_deref()),
     ])
+}
+
+/// How long the checklist looks for damaged records.
+const SURVEY: Duration = Duration::from_secs(600);
+
+async fn records(here: &Here) -> Result<Item> {
+    let records = here.vault.records_status(SURVEY).await?;
+    let remedy = "ibyok status names them; restore a backup, or ibyok keys remove --damaged ID";
+    if records.damaged > 0 {
+        let ids: Vec<String> = records.records.iter().map(|record| record.id.clone()).collect();
+        let detail = format!("{} of {} are damaged: {}", records.damaged, records.checked, some(&ids));
+        return Ok(Item::open("records-whole", detail, remedy));
+    }
+    if !records.complete {
+        let detail = format!("only {} records were checked", records.checked);
+        return Ok(Item::open(
+            "records-whole",
+            detail,
+            "run it again when the store is quiet",
+        ));
+    }
+    Ok(Item::ok(
+        "records-whole",
+        format!("{} records checked, none is damaged", records.checked),
+    ))
 }
 
 fn named(findings: &[TokenFinding], which: &[&str]) -> Vec<String> {
@@ -44,7 +71,7 @@ const SANE: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 async fn expiry(session: &Session, findings: &[TokenFinding]) -> Result<Item> {
     let mut long = named(findings, &["never_expires"]);
-    let latest = Timestamp::now().checked_add(SANE).unwrap_or(Timestamp::MAX);
+    let latest = crate::commands::time::now().checked_add(SANE).unwrap_or(Timestamp::MAX);
     let mut page = Some(PageRequest::default());
     while let Some(asked) = page.take() {
         let found = session.list_tokens(&asked).await?;
@@ -67,7 +94,7 @@ async fn reviewed(session: &Session, within: u16) -> Result<Item> {
     let bound = SignedDuration::from_hours(24 * i64::from(within));
     let done = session.last_review().await?;
     let detail = match &done {
-        Some(done) if Timestamp::now().duration_since(done.at) <= bound => {
+        Some(done) if crate::commands::time::now().duration_since(done.at) <= bound => {
             return Ok(Item::ok("log-reviewed", format!("by {} on {:.0}", done.by, done.at)));
         }
         Some(done) => format!("last by {} on {:.0}, more than {within} days ago", done.by, done.at),
@@ -94,11 +121,15 @@ async fn verified(session: &Session) -> Result<Item> {
 
 async fn incidents(session: &Session) -> Result<Item> {
     let open = session.list_incidents(false).await?;
-    if open.is_empty() {
+    if open.is_empty() && !open.incomplete {
         return Ok(Item::ok("incidents-closed", "none is open"));
     }
     let names: Vec<String> = open.iter().map(|incident| incident.reference.clone()).collect();
-    let detail = format!("open: {}", some(&names));
+    let detail = match (names.is_empty(), open.incomplete) {
+        (true, _) => "the record of an incident is damaged".to_owned(),
+        (false, true) => format!("open: {}, and the record of one is damaged", some(&names)),
+        (false, false) => format!("open: {}", some(&names)),
+    };
     Ok(Item::open(
         "incidents-closed",
         detail,

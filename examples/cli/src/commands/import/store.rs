@@ -75,7 +75,7 @@ fn outcome(imported: &Imported) -> Outcome {
 /// # Errors
 /// As [`Session::list_keys`] and [`Session::retrieve`].
 pub(super) async fn compare(here: &Here, environment: &EnvironmentName, plan: &mut Plan, update: bool) -> Result<()> {
-    let there = here.list(Some(environment)).await?;
+    let there = here.list(Some(environment)).await?.whole()?;
     let there: HashSet<String> = there.iter().map(|item| text(at(item, "name"))).collect();
     for entry in &mut plan.entries {
         let Some(value) = entry.value.take() else { continue };

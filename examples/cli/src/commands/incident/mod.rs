@@ -249,5 +249,6 @@ fn account(cx: &mut Cx<'_>, given: Option<&str>, flag: &str, question: &str) -> 
 }
 
 fn past(when: Option<&str>) -> Result<Option<Timestamp>> {
-    when.map(|when| time::ago(when, Timestamp::now())).transpose()
+    when.map(|when| time::ago(when, crate::commands::time::now()))
+        .transpose()
 }

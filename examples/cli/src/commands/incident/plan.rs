@@ -12,7 +12,11 @@ use crate::table::{at, text};
 
 pub(super) async fn run(output: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_access(async |access, cx| {
-        let plan = plan(&access.list(None).await?);
+        let list = access.list(None).await?;
+        if let Some(warning) = list.warning() {
+            cx.io.warn(&warning);
+        }
+        let plan = plan(&list.items);
         match output {
             None => cx.io.answer(plan.as_bytes())?,
             Some(path) => {

@@ -44,10 +44,12 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
 pub(crate) fn told(one: &Value) -> (String, String) {
     let which = match at(one, "ref").as_str() {
         Some(key) => key.to_owned(),
+        None if text(at(one, "kind")).starts_with("damaged") => text(at(one, "name")),
         None => format!("{} ({})", text(at(one, "name")), text(at(one, "token"))),
     };
     let state = match (text(at(one, "kind")).as_str(), at(one, "overdue") == true) {
         ("rotation", _) => "to be rotated".to_owned(),
+        ("damaged_key" | "damaged_token", _) => "its record is damaged and does not say what is due".to_owned(),
         (_, true) => "expired".to_owned(),
         _ => format!("ends within {} days", text(at(one, "within_days"))),
     };

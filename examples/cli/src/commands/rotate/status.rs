@@ -42,7 +42,11 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
 
 /// Every key that is being rotated, or was and keeps an older version.
 async fn all(access: &dyn Access, environment: Option<&EnvironmentName>, cx: &mut Cx<'_>) -> Result<Exit> {
-    let mut items = access.list(environment).await?;
+    let keys = access.list(environment).await?;
+    if let Some(warning) = keys.warning() {
+        cx.io.warn(&warning);
+    }
+    let mut items = keys.items;
     items.retain(|item| at(item, "versions_count").as_u64().is_some_and(|count| count > 1));
     items.sort_by_key(|item| text(at(item, "ref")));
     let mut found = Vec::new();

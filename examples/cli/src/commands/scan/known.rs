@@ -84,7 +84,16 @@ async fn of_vault(cx: &mut Cx<'_>) -> Result<KnownValues> {
     let values = here.session.known_values().await;
     let closed = here.close().await;
     let values = values?;
+    warn_of_damage(values.damaged(), cx);
     closed.map(|()| values)
+}
+
+fn warn_of_damage(damaged: u64, cx: &mut Cx<'_>) {
+    if damaged > 0 {
+        cx.io.warn(&format!(
+            "warning: {damaged} key records are damaged, so that their values are not looked for; `ibyok status` names them"
+        ));
+    }
 }
 
 /// Writes a bundle of fingerprints.
@@ -96,6 +105,7 @@ pub(super) async fn export(path: &Path, cx: &mut Cx<'_>) -> Result<Exit> {
             cx.io
                 .answer_json(&serde_json::json!({ "values": bundle.values, "left_out": bundle.left_out }))?;
         }
+        warn_of_damage(bundle.damaged, cx);
         let left_out = match bundle.left_out {
             0 => String::new(),
             count => format!("; {count} were left out, since they could be guessed"),

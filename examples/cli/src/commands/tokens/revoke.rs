@@ -1,18 +1,19 @@
 //! `ibyok tokens revoke`: one token, or all of somebody who leaves; and what is left to be replaced.
 
+use ibyok_core::TokenId;
 use serde_json::{Value, json};
 
 use super::super::Cx;
 use super::super::confirm::confirm;
 use super::children;
-use crate::access::Access;
+use crate::access::{Access, document_of as document};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
 use crate::table::{at, text};
 
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("tokens").args(["which", "name", "created_by"]).required(true).multiple(true))]
+#[command(group = clap::ArgGroup::new("tokens").args(["which", "name", "created_by", "damaged"]).required(true).multiple(true))]
 pub(crate) struct Args {
     /// Its id or name, or `self`
     #[arg(value_name = "TOKEN", conflicts_with_all = ["name", "created_by"])]
@@ -23,6 +24,9 @@ pub(crate) struct Args {
     /// Every valid token that this operator, or the token of this id, issued
     #[arg(long, value_name = "WHO")]
     created_by: Option<String>,
+    /// Revoke the token whose record is damaged; `tokens list` shows its id
+    #[arg(long, value_name = "ID", conflicts_with_all = ["which", "name", "created_by", "keep_children"])]
+    damaged: Option<TokenId>,
     /// Let the tokens that they issued stay valid
     #[arg(long)]
     keep_children: bool,
@@ -32,10 +36,28 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
-    match &args.which {
-        Some(which) => one(which, args.keep_children, cx).await,
-        None => several(args, cx).await,
+    match (&args.which, args.damaged) {
+        (_, Some(id)) => damaged(id, cx).await,
+        (Some(which), None) => one(which, args.keep_children, cx).await,
+        (None, None) => several(args, cx).await,
     }
+}
+
+async fn damaged(id: TokenId, cx: &mut Cx<'_>) -> Result<Exit> {
+    confirm(
+        cx,
+        &format!("revoke the damaged token `{id}`"),
+        "its record is replaced, and its grant is lost",
+    )?;
+    cx.with_vault("tokens revoke --damaged", async |here, cx| {
+        let revoked = document(&here.session.revoke_damaged_token(id).await?)?;
+        if cx.globals.json {
+            cx.io.answer_json(&revoked)?;
+        }
+        cx.io.say(&format!("revoked {id}"));
+        Ok(Exit::Done)
+    })
+    .await
 }
 
 fn consequence(keep_children: bool) -> &'static str {
@@ -66,7 +88,9 @@ async fn one(which: &str, keep_children: bool, cx: &mut Cx<'_>) -> Result<Exit> 
 
 async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_access(async |access, cx| {
-        let mut tokens = access.tokens().await?;
+        let list = access.tokens().await?;
+        let warning = list.warning();
+        let mut tokens = list.items;
         tokens.retain(|token| is_meant(args, token));
         if tokens.is_empty() {
             return Err(ibyok_core::Error::NotFound {
@@ -90,6 +114,12 @@ async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
             cx.io.answer_json(&json!({ "items": revoked, "failed": failed }))?;
         }
         to_replace(&revoked, cx);
+        if let Some(warning) = warning {
+            // A damaged record may be that of a token that was meant. Nobody can use it, and nobody can say whose it is.
+            cx.io.warn(&warning);
+            cx.io
+                .warn("a damaged token is refused; `ibyok tokens revoke --damaged ID` revokes it for good");
+        }
         if failed.is_empty() {
             return Ok(Exit::Done);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ibyok_core::{AccessToken, Timestamp, TokenRotation};
+use ibyok_core::{AccessToken, TokenRotation};
 use serde_json::{Value, json};
 
 use super::super::confirm::confirm;
@@ -95,7 +95,7 @@ fn span(given: &str) -> Result<Duration> {
     if matches!(given, "0" | "0s") {
         return Ok(Duration::ZERO);
     }
-    let now = Timestamp::now();
+    let now = crate::commands::time::now();
     let wrong = || {
         Error::usage(
             "a grace is a length of time",

@@ -1,0 +1,152 @@
+//! Giving up a damaged record: a tombstone takes its place, and nothing older is believed after it.
+
+use std::collections::BTreeMap;
+
+use ibyok_audit::Action;
+use ibyok_policy::{Environments, Grant, Scopes, TokenId};
+
+use crate::attempt::Attempt;
+use crate::damage::{Damage, DamagedRecord};
+use crate::environments::operators_only;
+use crate::error::{Error, Result};
+use crate::model::key::{KeyRecord, Stamp};
+use crate::model::kind;
+use crate::model::name::{KeyId, KeyName};
+use crate::model::token::{Revocation, TokenRecord};
+use crate::session::Session;
+use crate::take_away::TakeAway;
+
+/// The name in the tombstone of a key whose own name is lost with its record.
+const LOST: &str = "damaged";
+
+impl Session {
+    /// Removes a key whose record is damaged, for an operator. Its values are lost; its name can be used again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if no environment has such a record, [`Error::Invalid`] if the record is sound, [`Error::Denied`] for
+    /// a token, [`Error::Integrity`] if the store cannot write there either, [`Error::Unavailable`].
+    pub async fn remove_damaged_key(&self, id: KeyId) -> Result<DamagedRecord> {
+        let mut attempt = self.attempt(Action::KeyRemove);
+        attempt.key_id = Some(id.to_string());
+        attempt.reason = Some("damaged");
+        let outcome = self.try_remove_damaged(&mut attempt, id).await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+
+    async fn try_remove_damaged(&self, attempt: &mut Attempt<'_>, id: KeyId) -> Result<DamagedRecord> {
+        let principal = self.inner.authenticate(attempt, &self.asking).await?;
+        operators_only(&principal)?;
+        let namespace = principal.namespace().clone();
+        for environment in self.inner.environment_names(&namespace).await? {
+            let realm = self.inner.environment_realm(&namespace, &environment).await?;
+            let record = realm.record(kind::KEY, id.0)?;
+            match self.inner.read::<KeyRecord>(&realm, &record).await {
+                Ok(None) => continue,
+                Ok(Some(_)) => {
+                    return Err(Error::invalid(
+                        format!("the record of key `{id}` is sound"),
+                        "`keys remove REF` removes a key",
+                    ));
+                }
+                Err(Error::Integrity { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            attempt.environment = Some(environment.to_string());
+            let stamp = Stamp {
+                at: attempt.at,
+                by: principal.by(),
+            };
+            let name: KeyName = LOST.parse()?;
+            let make = move |last_version| removed(name, last_version, stamp);
+            let damage = self
+                .inner
+                .give_up(attempt, &principal, &realm, id.0, TakeAway::RemoveKey, make)
+                .await?;
+            return Ok(DamagedRecord::of::<KeyRecord>(&realm, &record, damage));
+        }
+        Err(Error::NotFound {
+            what: format!("damaged key `{id}`"),
+            hint: Some("`keys list` shows damaged records with their ids".to_owned()),
+        })
+    }
+
+    /// Revokes a token whose record is damaged, for an operator.
+    ///
+    /// # Errors
+    /// As [`Session::remove_damaged_key`].
+    pub async fn revoke_damaged_token(&self, id: TokenId) -> Result<DamagedRecord> {
+        let mut attempt = self.attempt(Action::TokenRevoke);
+        attempt.target = Some(("token", id.to_string()));
+        attempt.reason = Some("damaged");
+        let outcome = async {
+            let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
+            operators_only(&principal)?;
+            match self.inner.token_by_id(&principal, id).await {
+                Ok(_) => {
+                    return Err(Error::invalid(
+                        format!("the record of token `{id}` is sound"),
+                        "`tokens revoke ID` revokes a token",
+                    ));
+                }
+                Err(Error::Integrity { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            let realm = self.inner.realm_with_token(&principal, id).await?;
+            let stamp = Stamp {
+                at: attempt.at,
+                by: principal.by(),
+            };
+            let what = TakeAway::RevokeToken { keep_children: false };
+            let make = move |_| revoked(id, stamp);
+            let given_up = self
+                .inner
+                .give_up(&mut attempt, &principal, &realm, id.bytes(), what, make);
+            let damage: Damage = given_up.await?;
+            let record = realm.record(kind::TOKEN, id.bytes())?;
+            Ok(DamagedRecord::of::<TokenRecord>(&realm, &record, damage))
+        }
+        .await;
+        self.inner.refusing(&attempt, outcome).await
+    }
+}
+
+/// The tombstone of a key. Its version numbers go on behind any that this node has seen.
+fn removed(name: KeyName, last_version: u32, stamp: Stamp) -> KeyRecord {
+    KeyRecord {
+        rev: 0,
+        variable: name.variable(),
+        name,
+        provider: None,
+        labels: BTreeMap::new(),
+        created: stamp.at,
+        created_by: stamp.by.clone(),
+        disabled: false,
+        mode: None,
+        limit: None,
+        rotate_every: None,
+        expires: None,
+        removed: Some(stamp),
+        last_version,
+        versions: Vec::new(),
+    }
+}
+
+/// The record of a token that is revoked and may do nothing.
+fn revoked(id: TokenId, stamp: Stamp) -> TokenRecord {
+    TokenRecord {
+        rev: 0,
+        name: id.to_string(),
+        grant: Grant::new(Scopes::default(), Environments::named(Vec::<String>::new())),
+        epoch: 0,
+        older: None,
+        rotated: None,
+        through: None,
+        created: stamp.at,
+        created_by: stamp.by.clone(),
+        parents: Vec::new(),
+        revoked: Some(Revocation {
+            stamp,
+            keep_children: false,
+        }),
+    }
+}

@@ -1,0 +1,174 @@
+//! Making a vault: its directory, KEK, settings and log, all of it or nothing.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use ibyok_crypto::VaultId;
+
+use super::remember::{Remembered, Variable};
+use super::{FILE, Passphrase, Settings, directory};
+use crate::builder::vault_in;
+use crate::clock::{check_clock, wall_clock};
+use crate::error::{Error, Part, Result};
+use crate::vault::Vault;
+
+/// The things that making a vault made besides it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Created {
+    /// The vault's id.
+    pub vault: String,
+    /// The file of its local KEK: to be copied to a safe place, since without it the keys are lost.
+    pub kek_file: Option<PathBuf>,
+    /// The variables that later commands need, since the vault's file does not hold what they say.
+    pub variables: Vec<Variable>,
+}
+
+/// The things that were made so far, to be removed if no vault comes of it.
+#[derive(Default)]
+struct Made {
+    /// Whether the store may hold something by now.
+    begun: bool,
+    files: Vec<PathBuf>,
+    trees: Vec<PathBuf>,
+    /// The innermost first. One that holds something else stays.
+    directories: Vec<PathBuf>,
+}
+
+impl Made {
+    fn remove(&self) {
+        let left = |path: &Path, error: std::io::Error| {
+            use std::io::ErrorKind::{DirectoryNotEmpty, NotFound};
+            if !matches!(error.kind(), NotFound | DirectoryNotEmpty) {
+                tracing::warn!(path = %path.display(), %error, "a refused `init` leaves this behind");
+            }
+        };
+        for path in &self.files {
+            std::fs::remove_file(path).unwrap_or_else(|error| left(path, error));
+        }
+        for path in &self.trees {
+            std::fs::remove_dir_all(path).unwrap_or_else(|error| left(path, error));
+        }
+        for path in &self.directories {
+            std::fs::remove_dir(path).unwrap_or_else(|error| left(path, error));
+        }
+    }
+}
+
+/// The directories on the way to a place that are not there yet, the innermost first.
+fn absent_above(path: &Path) -> impl Iterator<Item = PathBuf> {
+    path.ancestors()
+        .filter(|path| !path.as_os_str().is_empty())
+        .take_while(|path| is_absent(path))
+        .map(Path::to_owned)
+}
+
+fn is_absent(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_err()
+}
+
+impl Settings {
+    /// Makes a new vault there, and a KEK for it where that is a local one. Every setting that flags and variables gave and that
+    /// differs from the default goes to the vault's file, so that later commands find the vault without them.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] for what exists, which is left as it is; else as [`Settings::open`]. Nothing is left behind then.
+    pub async fn create(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<(Vault, Created)> {
+        check_clock(wall_clock())?;
+        let id = VaultId::generate().map_err(|error| Error::unavailable(Part::Kek, error))?;
+        let mut made = Made::default();
+        made.directories
+            .extend(Some(self.audit.clone()).filter(|path| is_absent(path)));
+        made.directories.extend(absent_above(&self.directory));
+        let created = self.try_create(id, actor, passphrase, &mut made).await;
+        if created.is_err() && !(made.begun && self.may_hold_a_vault().await) {
+            made.remove();
+        }
+        created
+    }
+
+    async fn try_create(
+        &self,
+        id: VaultId,
+        actor: &str,
+        passphrase: Option<Passphrase<'_>>,
+        made: &mut Made,
+    ) -> Result<(Vault, Created)> {
+        directory::make(&self.directory)?;
+        let _only = only_here(&self.directory)?;
+        let store = self.open_store().await?;
+        if vault_in(store.as_ref()).await?.is_some() {
+            return Err(Error::Exists {
+                what: match self.store {
+                    None => format!("a vault in `{}`", self.directory.display()),
+                    Some(_) => format!("a vault in the {} store", self.store_name()),
+                },
+            });
+        }
+        // The log first: a place that cannot hold it, or holds another vault's, must leave nothing half made.
+        let sink = self.open_log().await?;
+        let slot = sink.state();
+        if slot.public_key().is_none() {
+            made.trees.push(slot.directory().to_owned());
+        }
+        let (kek, kek_file) = self.make_kek(id, passphrase, made).await?;
+        let Remembered { text, variables } = self.remembered(kek_file.as_deref(), kek.as_ref())?;
+        let file = self.directory.join(FILE);
+        made.files.extend(Some(file.clone()).filter(|file| is_absent(file)));
+        directory::write_file(&file, &text)?;
+        if self.store.is_none() {
+            let store = self.store_file();
+            let beside = ["", "-wal", "-shm"].map(|end| PathBuf::from(format!("{}{end}", store.display())));
+            made.files.extend(beside.into_iter().filter(|file| is_absent(file)));
+        }
+        made.begun = true;
+        let vault = self.builder(store, kek, sink, actor).vault_id(id).create().await?;
+        let created = Created {
+            vault: id.to_string(),
+            kek_file,
+            variables,
+        };
+        Ok((vault, created))
+    }
+
+    async fn make_kek(
+        &self,
+        id: VaultId,
+        passphrase: Option<Passphrase<'_>>,
+        made: &mut Made,
+    ) -> Result<(std::sync::Arc<dyn ibyok_crypto::Kek>, Option<PathBuf>)> {
+        let file = self.kek_file(&id.to_string());
+        if !self.kek.is_local() {
+            return Ok((self.kek.create(&file, passphrase).await?, None));
+        }
+        let absent = is_absent(&file);
+        made.directories
+            .extend(file.parent().into_iter().flat_map(absent_above));
+        let kek = self.kek.create(&file, passphrase).await?;
+        // One that was there before is refused above, and is not ours to remove.
+        made.files.extend(Some(file.clone()).filter(|_| absent));
+        Ok((kek, Some(file)))
+    }
+
+    /// Whether the store holds a vault: the one that was to be made, whose answer was lost, or another that was made at the same
+    /// time. A store that does not answer may hold one.
+    async fn may_hold_a_vault(&self) -> bool {
+        match self.open_store().await {
+            Ok(store) => !matches!(vault_in(store.as_ref()).await, Ok(None)),
+            Err(_) => true,
+        }
+    }
+}
+
+/// The only process that makes a vault in a directory, as long as the handle lives: what one of two removes, the other may have made.
+fn only_here(path: &Path) -> Result<File> {
+    let failed = |error: std::io::Error| {
+        Error::invalid(
+            format!("`{}`: {error}", path.display()),
+            "see that the directory can be read",
+        )
+    };
+    let directory = File::open(path).map_err(failed)?;
+    directory.lock().map_err(failed)?;
+    Ok(directory)
+}

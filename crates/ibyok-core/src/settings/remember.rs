@@ -1,0 +1,224 @@
+//! The vault's file as `init` writes it: every setting that was given and differs from the default, and never a password.
+
+use std::path::Path;
+
+use ibyok_crypto::Kek;
+use toml::{Table, Value};
+
+use super::{FILE, Given, KekChoice, Settings};
+use crate::error::Result;
+
+/// The text of a vault's file, and the variables that it does not stand for.
+pub(super) struct Remembered {
+    pub(super) text: String,
+    pub(super) variables: Vec<Variable>,
+}
+
+/// A variable that later commands need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value; `None` for one that holds a secret.
+    pub value: Option<String>,
+}
+
+impl Variable {
+    fn new(name: &'static str, value: Option<String>) -> Self {
+        Variable { name, value }
+    }
+}
+
+/// A setting of a vault's file.
+struct Entry {
+    key: &'static str,
+    variable: &'static str,
+    value: Value,
+}
+
+impl Settings {
+    pub(super) fn remembered(&self, kek_file: Option<&Path>, kek: &dyn Kek) -> Result<Remembered> {
+        let path = self.directory.join(FILE);
+        let mut variables = Vec::new();
+        let mut entries = self.entries();
+        if self.url_has_password() {
+            entries.retain(|entry| entry.key != "store");
+            variables.push(match &self.store_file_given {
+                Some(path) => Variable::new("IBYOK_STORE_FILE", Some(absolute(path))),
+                None => Variable::new("IBYOK_STORE", None),
+            });
+        }
+        // Whoever finds the vault's directory must not be led to its passphrase.
+        if let (KekChoice::Passphrase(_), Some(path)) = (&self.kek, &self.given.passphrase_file) {
+            variables.push(Variable::new("IBYOK_PASSPHRASE_FILE", Some(absolute(path))));
+        }
+        let mut table = self.kek.as_table(kek_file, kek);
+        if path.exists() {
+            // The user's own file is left as it is.
+            let there = Given::from_file(&path)?.as_table();
+            variables.extend(
+                entries
+                    .iter()
+                    .filter(|entry| there.get(entry.key) != Some(&entry.value))
+                    .map(|entry| Variable::new(entry.variable, entry.value.as_str().map(str::to_owned))),
+            );
+        }
+        table.extend(entries.into_iter().map(|entry| (entry.key.to_owned(), entry.value)));
+        Ok(Remembered {
+            text: table.to_string(),
+            variables,
+        })
+    }
+
+    /// The settings that flags and variables gave. Relative places become absolute ones: a later command has another current
+    /// directory.
+    fn entries(&self) -> Vec<Entry> {
+        let given = &self.given;
+        let place = |text: &String| absolute(text);
+        let word = |text: &String| text.clone();
+        let all: [(&'static str, &'static str, Option<String>); 13] = [
+            (
+                "store",
+                "IBYOK_STORE",
+                given.store.clone().filter(|store| store != "file"),
+            ),
+            ("audit", "IBYOK_AUDIT", given.audit.as_deref().map(absolute_audit)),
+            ("listen", "IBYOK_LISTEN", given.listen.as_ref().map(word)),
+            ("namespace", "IBYOK_NAMESPACE", given.namespace.as_ref().map(word)),
+            ("environment", "IBYOK_ENV", given.environment.as_ref().map(word)),
+            (
+                "key_cache_ttl",
+                "IBYOK_KEY_CACHE_TTL",
+                given.key_cache_ttl.as_ref().map(word),
+            ),
+            ("durability", "IBYOK_DURABILITY", given.durability.as_ref().map(word)),
+            (
+                "trusted_proxies",
+                "IBYOK_TRUSTED_PROXIES",
+                given.trusted_proxies.as_ref().map(word),
+            ),
+            ("geoip", "IBYOK_GEOIP", given.geoip.as_ref().map(place)),
+            (
+                "dev_mode_forced",
+                "DEV_MODE_FORCED",
+                given.dev_mode_forced.as_ref().map(word),
+            ),
+            (
+                "staging_mode_forced",
+                "STAGING_MODE_FORCED",
+                given.staging_mode_forced.as_ref().map(word),
+            ),
+            (
+                "prod_mode_forced",
+                "PROD_MODE_FORCED",
+                given.prod_mode_forced.as_ref().map(word),
+            ),
+            (
+                "prod_mock_allowed",
+                "PROD_MOCK_ALLOWED",
+                given.prod_mock_allowed.as_ref().map(word),
+            ),
+        ];
+        let said = all.into_iter().filter_map(|(key, variable, value)| {
+            let value = value.filter(|value| DEFAULTS.iter().all(|(name, usual)| *name != key || value != usual))?;
+            Some(Entry {
+                key,
+                variable,
+                value: Value::String(value),
+            })
+        });
+        said.collect()
+    }
+
+    /// Whether the store's URL holds a password, in whichever place.
+    fn url_has_password(&self) -> bool {
+        self.store.as_deref().is_some_and(has_password)
+    }
+}
+
+/// The defaults, which need not be written down.
+const DEFAULTS: [(&str, &str); 5] = [
+    ("listen", super::LISTEN),
+    ("namespace", "default"),
+    ("key_cache_ttl", "5m"),
+    ("durability", "synced"),
+    ("prod_mock_allowed", "false"),
+];
+
+fn has_password(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else {
+        return false;
+    };
+    let (authority, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let authority = authority.split('/').next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    let secret = |name: &str| name.eq_ignore_ascii_case("password") || name.eq_ignore_ascii_case("pass");
+    user.is_some_and(|user| user.contains(':'))
+        || query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .any(|(name, value)| secret(name) && !value.is_empty())
+}
+
+fn absolute(path: &str) -> String {
+    std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| path.display().to_string())
+}
+
+/// The directory among the parts of `audit`.
+fn absolute_audit(given: &str) -> String {
+    let parts = given.split(',').map(str::trim).map(|part| match part {
+        "stdout" => part.to_owned(),
+        path => absolute(path),
+    });
+    parts.collect::<Vec<_>>().join(",")
+}
+
+impl Given {
+    /// The texts that this source gives, by their names in the vault's file.
+    fn as_table(&self) -> Table {
+        let all = [
+            ("store", &self.store),
+            ("audit", &self.audit),
+            ("listen", &self.listen),
+            ("namespace", &self.namespace),
+            ("environment", &self.environment),
+            ("key_cache_ttl", &self.key_cache_ttl),
+            ("durability", &self.durability),
+            ("trusted_proxies", &self.trusted_proxies),
+            ("geoip", &self.geoip),
+            ("dev_mode_forced", &self.dev_mode_forced),
+            ("staging_mode_forced", &self.staging_mode_forced),
+            ("prod_mode_forced", &self.prod_mode_forced),
+            ("prod_mock_allowed", &self.prod_mock_allowed),
+        ];
+        let said = all
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value.clone()?.into())));
+        said.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_password;
+
+    #[test]
+    fn a_password_is_seen_wherever_a_url_may_hold_one() {
+        for url in [
+            "redis://:secret@h/0",
+            "postgres://me:secret@h/db",
+            "postgres://me@h/db?sslmode=require&password=secret",
+        ] {
+            assert!(has_password(url), "{url}");
+        }
+        for url in [
+            "redis://h:6379/0",
+            "postgres://me@h:5432/db?sslmode=require",
+            "file",
+            "rediss://h",
+        ] {
+            assert!(!has_password(url), "{url}");
+        }
+    }
+}

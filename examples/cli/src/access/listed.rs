@@ -1,0 +1,103 @@
+//! A list as it is shown: its items, and the damaged records that may hide others.
+
+use ibyok_core::{Damage, Error as VaultError};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::here::document;
+use crate::error::{Error, Result};
+use crate::show::clean;
+use crate::table::{at, text};
+
+/// A whole list.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    pub(crate) items: Vec<Value>,
+    /// The damaged records, as far as whoever asks may know of them.
+    damaged: Vec<Value>,
+    incomplete: bool,
+}
+
+impl From<Vec<Value>> for Listed {
+    fn from(items: Vec<Value>) -> Self {
+        Listed {
+            items,
+            ..Listed::default()
+        }
+    }
+}
+
+impl Listed {
+    /// Adds a page.
+    pub(crate) fn add(&mut self, items: &[impl Serialize], damaged: &[impl Serialize], incomplete: bool) -> Result<()> {
+        for item in items {
+            self.items.push(document(item)?);
+        }
+        for record in damaged {
+            self.damaged.push(document(record)?);
+        }
+        self.incomplete |= incomplete;
+        Ok(())
+    }
+
+    /// The document that `--json` prints.
+    pub(crate) fn document(&self) -> Value {
+        let mut list = json!({ "items": self.items, "next": null });
+        if let Value::Object(map) = &mut list
+            && self.incomplete
+        {
+            map.insert("damaged".to_owned(), json!(self.damaged));
+            map.insert("incomplete".to_owned(), json!(true));
+        }
+        list
+    }
+
+    /// One line for each damaged record.
+    pub(crate) fn damaged_lines(&self) -> Vec<String> {
+        self.damaged.iter().map(line).collect()
+    }
+
+    /// A warning if items may be missing.
+    pub(crate) fn warning(&self) -> Option<String> {
+        if !self.incomplete {
+            return None;
+        }
+        Some(match self.damaged.len() {
+            0 => "warning: this list may be incomplete, because records are damaged".to_owned(),
+            1 => "warning: 1 record is damaged; `ibyok status` says more".to_owned(),
+            count => format!("warning: {count} records are damaged; `ibyok status` says more"),
+        })
+    }
+
+    /// The items, for a program that must not go on without one of them.
+    ///
+    /// # Errors
+    /// The vault's `integrity` if damaged records may hide items.
+    pub(crate) fn whole(self) -> Result<Vec<Value>> {
+        if !self.incomplete {
+            return Ok(self.items);
+        }
+        let what = match self.damaged.first() {
+            Some(first) => format!("the list of keys lacks a damaged one: {}", line(first)),
+            None => "the list of keys may lack one: a record".to_owned(),
+        };
+        Err(Error::Vault(VaultError::Integrity {
+            what,
+            damage: Damage::DoesNotOpen,
+        }))
+    }
+}
+
+fn line(record: &Value) -> String {
+    let environment = match at(record, "environment") {
+        Value::String(name) => format!(" of {}", clean(name)),
+        _ => String::new(),
+    };
+    let field = |name| clean(&text(at(record, name)));
+    format!(
+        "{} {}{environment} is damaged ({})",
+        field("kind"),
+        field("id"),
+        field("damaged")
+    )
+}
