@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ibyok_core::{AccessToken, AwsKms, AwsKmsOptions, Kek, SecretString};
+use ibyok_core::{AccessToken, AwsKms, AwsKmsOptions, Code, Kek, SecretString};
+use ibyok_tests::strangers_token;
 
 use crate::gate;
 use crate::kms_stub::{ARN, Fault, KmsStub, REGION, StubKey};
@@ -216,7 +217,7 @@ async fn a_vault_under_another_kms_key_is_refused_without_a_call() {
 
 fn unavailable_at_open(opened: ibyok_core::Result<ibyok_core::Vault>) -> String {
     let error = opened.expect_err("it opened");
-    assert_eq!(error.code(), ibyok_core::Code::Unavailable);
+    assert_eq!(error.code(), Code::Unavailable);
     said(&error)
 }
 
@@ -236,8 +237,9 @@ async fn a_node_that_may_open_only_dev_serves_dev_and_cannot_open_prod() {
     let before = scene.stub.calls().len();
 
     assert_eq!(node.get(&dev, "dev/key").await.expect("a value"), "of dev");
+    // It cannot tell a token of prod from a stranger's.
     let refused = node.get(&prod, "prod/key").await;
-    assert_eq!(code(&refused), Some(ibyok_core::Code::Unavailable), "{refused:?}");
+    assert_eq!(code(&refused), Some(Code::Unauthenticated), "{refused:?}");
     let refused = node.get(&dev, "prod/key").await;
     assert!(code(&refused).is_some(), "{refused:?}");
     // Nor as its operator.
@@ -250,4 +252,97 @@ async fn a_node_that_may_open_only_dev_serves_dev_and_cannot_open_prod() {
     // What dev may do goes on.
     node.set("dev/key", "of dev again").await.expect("a version");
     assert_eq!(scene.first.get(&prod, "prod/key").await.expect("a value"), "of prod");
+}
+
+/// Asks with many tokens that are none, one after the other and side by side.
+async fn strangers(node: &Node, token: &AccessToken, from: usize) {
+    for number in from..from + 100 {
+        let stranger = AccessToken::from(strangers_token(token.expose(), number).as_str());
+        let refused = node.get(&stranger, "prod/key").await;
+        assert_eq!(code(&refused), Some(Code::Unauthenticated), "{refused:?}");
+    }
+    let crowd: Vec<_> = (from + 100..from + 200)
+        .map(|number| {
+            let (node, stranger) = (node.clone(), strangers_token(token.expose(), number));
+            tokio::spawn(async move { code(&node.get(&AccessToken::from(stranger.as_str()), "prod/key").await) })
+        })
+        .collect();
+    for one in crowd {
+        assert_eq!(one.await.expect("an answer"), Some(Code::Unauthenticated));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_are_refused_and_cost_the_kms_one_call_whatever_it_answers() {
+    let scene = Scene::new().await;
+    let token = scene.first.token("reader", "prod").await;
+    // What may pass is tried again by the client of the KMS itself.
+    for (fault, calls) in [
+        (None, 1),
+        (Some(Fault::ACCESS_DENIED), 1),
+        (Some(Fault::DISABLED), 1),
+        (Some(Fault::NOT_FOUND), 1),
+        (Some(Fault::OtherKey), 1),
+        (Some(Fault::INTERNAL), 4),
+        (Some(Fault::THROTTLED), 4),
+    ] {
+        for period in [Duration::ZERO, Duration::from_secs(300)] {
+            let node = scene.node(period).await;
+            let before = scene.unwraps();
+            if let Some(fault) = fault.clone() {
+                scene.stub.fails("Decrypt", fault);
+            }
+            strangers(&node, &token, 0).await;
+            let asked = scene.unwraps() - before;
+            assert!(asked <= calls, "{fault:?}, kept for {period:?}: {asked} calls");
+            scene.stub.heals();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_is_cached_a_retrieval_is_a_call_and_a_stranger_is_none() {
+    let scene = Scene::new().await;
+    let token = scene.first.token("reader", "prod").await;
+    let revoked = scene.first.token("revoked", "prod").await;
+    let node = scene.node(Duration::ZERO).await;
+    node.get(&token, "prod/key").await.expect("a value");
+    node.get(&revoked, "prod/key").await.expect("a value");
+    node.revoke("revoked").await.expect("a revocation");
+    assert_eq!(code(&node.get(&revoked, "prod/key").await), Some(Code::Unauthenticated));
+    let before = scene.unwraps();
+    strangers(&node, &token, 1000).await;
+    for _ in 0..50 {
+        assert_eq!(code(&node.get(&revoked, "prod/key").await), Some(Code::Unauthenticated));
+        node.vault.ready().await;
+    }
+    assert!(scene.unwraps() - before <= 1, "{}", scene.unwraps() - before);
+    for _ in 0..10 {
+        node.get(&token, "prod/key").await.expect("a value");
+    }
+    assert!(scene.unwraps() - before >= 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_served_before_hears_that_the_kms_does_not_answer_and_a_stranger_does_not() {
+    let scene = Scene::new().await;
+    let token = scene.first.token("reader", "prod").await;
+    let unseen = scene.first.token("unseen", "prod").await;
+    for fault in [Fault::ACCESS_DENIED, Fault::INTERNAL] {
+        let node = scene.node(PERIOD).await;
+        node.get(&token, "prod/key").await.expect("a value");
+        scene.stub.fails("Decrypt", fault.clone());
+        let (_, said) = until_refused(&node, &token).await;
+        assert!(said.contains("KEK"), "{fault:?}: {said}");
+        strangers(&node, &token, 5000).await;
+        let refused = node.get(&unseen, "prod/key").await;
+        assert_eq!(
+            code(&refused),
+            Some(Code::Unauthenticated),
+            "nobody can tell: {refused:?}"
+        );
+        scene.stub.heals();
+        node.serves_again(&token, "prod/key", Duration::from_secs(2)).await;
+        assert_eq!(node.get(&unseen, "prod/key").await.expect("a value"), "of prod");
+    }
 }

@@ -17,6 +17,7 @@ mod oracle;
 mod sentinel;
 mod server;
 mod store;
+mod stranger;
 
 pub use command::{Finished, Run};
 pub use home::{Home, Programs, copy_tree};
@@ -26,6 +27,7 @@ pub use oracle::Oracle;
 pub use sentinel::{Finding, Sentinel};
 pub use server::{Server, ServerOptions, free_port};
 pub use store::Behind;
+pub use stranger::strangers_token;
 
 use std::time::{Duration, Instant};
 

@@ -131,6 +131,12 @@ impl Server {
         self.child.id()
     }
 
+    /// The file that holds its standard error, which stays when it ends.
+    #[must_use]
+    pub fn log_file(&self) -> PathBuf {
+        self.log.with_extension("err")
+    }
+
     /// All that it printed.
     ///
     /// # Panics

@@ -28,6 +28,9 @@ mod fail_at_each_syscall;
 /// Secrets by every door, looked for everywhere.
 mod sentinel;
 
+/// Floods from outside.
+mod load;
+
 /// Several programs on one vault at once.
 mod two_processes;
 

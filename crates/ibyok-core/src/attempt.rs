@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::authenticate::Principal;
 use crate::context::RequestContext;
 use crate::error::Error;
+use crate::limits::Class;
 use crate::model::name::{KeyId, KeyName};
 use crate::realm::Realm;
 
@@ -40,6 +41,10 @@ pub(crate) struct Attempt<'c> {
     pub(crate) count: u64,
     /// The token whose use a limit may refuse; its refusals are folded.
     pub(crate) limited: Option<TokenId>,
+    /// The bucket that the verb counts against.
+    pub(crate) class: Class,
+    /// Whether the verb is over its limit and done all the same: only a line that says something new is written.
+    pub(crate) over: bool,
     /// Whether limits have counted it already: it is tried once more.
     pub(crate) again: bool,
     /// A reason finer than the error tells its caller.
@@ -71,6 +76,8 @@ impl<'c> Attempt<'c> {
             rev: None,
             count: 1,
             limited: None,
+            class: Class::of(action),
+            over: false,
             again: false,
             reason: None,
             because: None,
@@ -114,21 +121,31 @@ impl<'c> Attempt<'c> {
 
     /// The event of what was refused or failed.
     pub(crate) fn refused(&self, error: &Error) -> Event {
-        let outcome = match error {
-            Error::Denied { .. } | Error::Unauthenticated | Error::Limited { .. } => Outcome::Denied,
-            _ => Outcome::Failed,
-        };
-        let reason = match (self.reason, error) {
-            (Some(reason), _) => reason.to_owned(),
-            (None, Error::Denied { limit, .. }) => (*limit).to_owned(),
-            (None, error) => error.code().as_str().to_owned(),
-        };
         // Without a valid token it is not known what somebody would have been allowed to try.
         let action = match error {
             Error::Unauthenticated => Action::TokenUseFailed,
             _ => self.action,
         };
-        self.event(action, outcome).reason(reason)
+        self.event(action, outcome_of(error)).reason(self.reason_of(error))
+    }
+
+    /// The reason of a refusal or failure, as the log has it.
+    pub(crate) fn reason_of(&self, error: &Error) -> &'static str {
+        match (self.reason, error) {
+            (Some(reason), _) => reason,
+            (None, Error::Denied { limit, .. }) => limit,
+            (None, error) => error.code().as_str(),
+        }
+    }
+
+    /// The event of attempts that ended the same way.
+    pub(crate) fn ended(&self, outcome: Outcome, reason: &'static str) -> Event {
+        self.event(self.action, outcome).reason(reason)
+    }
+
+    /// The token that asks, once it is established.
+    pub(crate) fn token(&self) -> Option<TokenId> {
+        self.caller.as_ref()?.holder().map(|holder| holder.id)
     }
 
     /// Nobody that is known; a token that is none of ours by a keyed hash of its id only.
@@ -182,5 +199,13 @@ impl<'c> Attempt<'c> {
             event = event.trace_id(id);
         }
         event
+    }
+}
+
+/// The outcome that a refusal or failure has on the log.
+pub(crate) fn outcome_of(error: &Error) -> Outcome {
+    match error {
+        Error::Denied { .. } | Error::Unauthenticated | Error::Limited { .. } => Outcome::Denied,
+        _ => Outcome::Failed,
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use ibyok_audit::{Principal as Who, PrincipalKind};
-use ibyok_policy::{Environments, Restriction, Token, TokenId, valid_at};
+use ibyok_policy::{Environments, Restriction, Token, TokenId, Verified, valid_at};
+use ibyok_storage::{Collection, Kind, RecordId};
 use jiff::Timestamp;
 
 use crate::attempt::Attempt;
@@ -17,6 +18,7 @@ use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::token::{AccessToken, Through, TokenRecord};
 use crate::model::which_version::WhichVersion;
 use crate::realm::Realm;
+use crate::records::Record;
 use crate::vault::Inner;
 
 /// How many ancestors a token may have.
@@ -168,12 +170,20 @@ impl Asking {
 }
 
 impl Inner {
-    /// Establishes who asks. Every way in which a token is not valid is the one error, with its reason for the log only.
+    /// Establishes who asks, and counts the verb against the limits of a token (but for a retrieval, which is counted once it is known of
+    /// which key). Every way in which a token is not valid is the one error, with its reason for the log only.
     pub(crate) async fn authenticate(
         self: &Arc<Self>,
         attempt: &mut Attempt<'_>,
         asking: &Asking,
     ) -> Result<Principal> {
+        let principal = self.establish(attempt, asking).await?;
+        self.count_verb(attempt, &principal).await?;
+        Ok(principal)
+    }
+
+    /// Establishes who asks, without counting anything.
+    pub(crate) async fn establish(self: &Arc<Self>, attempt: &mut Attempt<'_>, asking: &Asking) -> Result<Principal> {
         let principal = match asking {
             Asking::Operator(actor) => {
                 check_actor(&actor.name)?;
@@ -210,9 +220,10 @@ impl Inner {
         // To a tenant the token of another is a stranger's: it is told apart before its realm's keys are opened.
         let name = name.filter(|name| only.is_none_or(|only| *only == name.namespace));
         let name = name.ok_or_else(|| refuse(attempt, "unknown"))?;
-        let realm = self.realm(&name).await?.ok_or_else(|| refuse(attempt, "unknown"))?;
+        let verifier = self.verifier(&name, id, token).await?;
+        let verifier = verifier.ok_or_else(|| refuse(attempt, "unverified"))?;
         let verified = presented
-            .verify(realm.keys.token_key())
+            .verify(&verifier.key)
             .map_err(|_| refuse(attempt, "unknown"))?;
         // From here on the token is one of ours, and its id may be named.
         attempt.principal = Some(
@@ -221,6 +232,12 @@ impl Inner {
                 .chain(verified.chain().to_string()),
         );
         attempt.namespace = Some(name.namespace.to_string());
+        self.known_to_be_invalid(tag, id, &verified, attempt.at)?
+            .map_err(|reason| refuse(attempt, reason))?;
+        let realm = match verifier.realm {
+            Some(realm) => realm,
+            None => self.realm(&name).await?.ok_or_else(|| refuse(attempt, "unknown"))?,
+        };
         let held = self
             .load::<TokenRecord>(&realm, id.bytes())
             .await?
@@ -241,7 +258,32 @@ impl Inner {
                 Invalid::Token(reason) => refuse(attempt, reason),
                 Invalid::Other(error) => error,
             })?;
+        self.remember_verified(id, token);
         Ok(holder)
+    }
+
+    /// Whether the cached record of a token that verified says that it ended: its former holder costs no opening of the realm.
+    fn known_to_be_invalid(
+        &self,
+        tag: Option<ibyok_crypto::RealmTag>,
+        id: TokenId,
+        verified: &Verified,
+        at: Timestamp,
+    ) -> Result<Result<(), &'static str>> {
+        let Some(tag) = tag else { return Ok(Ok(())) };
+        let collection = Collection::new(Kind::new(TokenRecord::KIND), *tag.as_bytes())?;
+        let cached = self.cache.get(&RecordId::new(collection, id.bytes()));
+        let Some(held) = cached.and_then(TokenRecord::from_entry) else {
+            return Ok(Ok(()));
+        };
+        let record = &held.record;
+        if !record.accepts_epoch(verified.epoch(), at) {
+            return Ok(Err("superseded"));
+        }
+        if record.revoked.is_some() {
+            return Ok(Err("revoked"));
+        }
+        Ok(valid_at(&record.grant, verified.restrictions(), at).map_err(|reason| reason.as_str()))
     }
 
     /// Whether a token that verified is valid now: not revoked, within its times, and so are all its parents.

@@ -31,6 +31,7 @@ use crate::realm::{RealmName, Realms};
 use crate::refusals::Refusals;
 use crate::review::Reviews;
 use crate::status::survives;
+use crate::token_refusals::TokenRefusals;
 use crate::usage::{Usage, keep_counts};
 use crate::vault::{Inner, Vault, look_after};
 
@@ -331,6 +332,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             usage: Arc::clone(&usage),
             buckets: NodeBuckets::default(),
             limit_refusals: LimitRefusals::default(),
+            token_refusals: TokenRefusals::default(),
             key_cache_ttl: options.key_cache_ttl,
             guardrails: options.guardrails,
             turns: Turns::default(),

@@ -102,12 +102,12 @@ impl Inner {
             (attempt.record, attempt.rev) = (None, None);
             let (mut record, out, takes_away) = match edit(attempt, held.map(|held| held.record))? {
                 Edit::Unchanged(out) => {
-                    self.record(attempt.allowed()).await?;
+                    self.record_unchanged(attempt).await?;
                     return Ok(out);
                 }
                 Edit::IsAway(out) => {
                     self.floors.raise(&id, rev)?;
-                    self.record(attempt.allowed()).await?;
+                    self.record_unchanged(attempt).await?;
                     return Ok(out);
                 }
                 Edit::Gives(record, out) => (record, out, None),

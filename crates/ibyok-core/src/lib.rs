@@ -18,6 +18,7 @@
 //! it is released, nor against whoever can read the memory of the process that holds the vault.
 #![forbid(unsafe_code)]
 
+mod admission;
 mod attempt;
 mod attest;
 mod audit_view;
@@ -34,6 +35,7 @@ mod environments;
 mod error;
 mod find_token;
 mod floors;
+mod folded;
 #[cfg(test)]
 mod forging;
 mod geoip;
@@ -74,6 +76,8 @@ mod survey;
 mod take_away;
 mod tenant;
 mod token_children;
+mod token_keys;
+mod token_refusals;
 mod tokens;
 mod usage;
 mod vault;

@@ -10,6 +10,7 @@ use crate::attempt::Attempt;
 use crate::authenticate::Principal;
 use crate::damage::{Damage, DamagedRecord, Told};
 use crate::error::{Error, Result};
+use crate::limits::Class;
 use crate::model::key::{KeyInfo, KeyRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::kind;
@@ -215,6 +216,7 @@ impl Session {
     pub async fn find_key(&self, id: KeyId) -> Result<KeyRef> {
         let mut attempt = self.attempt(Action::KeyShow);
         attempt.key_id = Some(id.to_string());
+        attempt.class = Class::Lookup;
         let outcome = self.try_find(&mut attempt, id).await;
         self.inner.answering(&attempt, outcome).await
     }

@@ -22,6 +22,7 @@ use crate::model::environment::Attributes;
 use crate::model::key_ref::SCHEME;
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, Namespace};
+use crate::token_keys::TokenKeys;
 use crate::vault::Inner;
 
 /// The word that stands for "spans environments" where an environment would; reserved, so that no environment is called so.
@@ -186,6 +187,8 @@ pub(crate) struct Realms {
     opened: RwLock<HashMap<RealmName, (Arc<Realm>, Duration)>>,
     /// One lock a realm, so that however many requests wait there is one call to the KEK; under it, how the last one failed.
     opening: Mutex<HashMap<RealmName, Arc<AsyncMutex<Option<Failure>>>>>,
+    /// What tells a stranger from the holder of a token, apart from the opened realms.
+    pub(crate) token_keys: TokenKeys,
 }
 
 /// How long a KEK that failed is left alone.
@@ -239,6 +242,7 @@ impl Realms {
     /// Drops every opened realm, and how opening failed, after an environment key record changed: its id does not tell whose it is.
     pub(crate) fn forget_keys(&self) {
         self.opening.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.token_keys.forget_all();
         self.opened.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -249,10 +253,14 @@ impl Realms {
     }
 
     /// Keeps an opened realm, unless something was invalidated since `epoch`: those that invalidate clear this afterwards.
-    fn keep(&self, realm: &Arc<Realm>, since: Duration, cache: &RecordCache, epoch: u64) {
+    fn keep(&self, realm: &Arc<Realm>, (since, period): (Duration, Duration), cache: &RecordCache, epoch: u64) {
         let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
         if cache.epoch() == epoch {
-            opened.insert(realm.name.clone(), (Arc::clone(realm), since));
+            self.token_keys.keep(realm, since);
+            // Without a period the environment's keys are wiped after this request.
+            if !period.is_zero() {
+                opened.insert(realm.name.clone(), (Arc::clone(realm), since));
+            }
         }
     }
 
@@ -260,6 +268,13 @@ impl Realms {
         let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         // Only names of the store's own tags get here, so this stays as small as the number of realms.
         Arc::clone(opening.entry(name.clone()).or_default())
+    }
+
+    /// How a realm last failed to open, if it did.
+    pub(crate) async fn last_failure(&self, name: &RealmName) -> Option<Error> {
+        let lock = self.opening(name);
+        let failure = lock.lock().await;
+        failure.as_ref().map(Failure::error)
     }
 
     /// Drops what has been held for its whole period, so that idle nodes hold no keys.
@@ -338,12 +353,16 @@ impl Inner {
             .as_ref()
             .err()
             .and_then(|error| Failure::of(error, self.clock.elapsed()));
+        self.realms.token_keys.note(
+            name,
+            opened.as_ref().err(),
+            self.clock.elapsed(),
+            self.token_key_period(),
+        );
         let Some(realm) = opened? else { return Ok(None) };
         let realm = Arc::new(realm);
         // One that raced a change is good for this request, and read anew for the next.
-        if !self.key_cache_ttl.is_zero() {
-            self.realms.keep(&realm, now, &self.cache, epoch);
-        }
+        self.realms.keep(&realm, (now, self.key_cache_ttl), &self.cache, epoch);
         Ok(Some(realm))
     }
 

@@ -17,7 +17,8 @@ impl Inner {
 
     /// Puts what was refused or failed on the log. Only if it is there does the caller hear of it.
     ///
-    /// Refusals without a valid token are not waited for, and limited (`refusals.rs`).
+    /// Refusals without a valid token are not waited for, and limited (`refusals.rs`). Those of a token beyond the first few of a
+    /// minute are counted (`token_refusals.rs`).
     pub(crate) async fn refusing<T>(&self, attempt: &Attempt<'_>, outcome: Result<T>) -> Result<T> {
         let error = match outcome {
             Ok(done) => return Ok(done),
@@ -29,7 +30,9 @@ impl Inner {
             }
             return Err(error);
         }
-        self.record(attempt.refused(&error)).await?;
+        if self.is_refused_on_a_line(attempt, &error) {
+            self.record(attempt.refused(&error)).await?;
+        }
         Err(error)
     }
 

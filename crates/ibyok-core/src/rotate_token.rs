@@ -93,6 +93,7 @@ impl Session {
         let found = self.inner.find_token(attempt, &principal, scope, which).await?;
         attempt.target = Some(("token", found.id.to_string()));
         let mut through = None;
+        self.inner.count_self_rotation(attempt, &principal, found.id).await?;
         if let Principal::Token(holder) = &principal {
             through = may_have_the_secret(holder, &found)?;
         }

@@ -127,7 +127,7 @@ impl Session {
         self.inner.refusing(&attempt, outcome).await
     }
 
-    async fn try_whoami(&self, attempt: &mut Attempt<'_>) -> Result<WhoAmI> {
+    pub(crate) async fn try_whoami(&self, attempt: &mut Attempt<'_>) -> Result<WhoAmI> {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
         let all = self.inner.environment_names(principal.namespace()).await?;
         match &principal {

@@ -158,7 +158,7 @@ impl Vault {
         };
         Ready {
             store: inner.store.check().await.err().map(|error| error.to_string()),
-            kek: inner.realm(&home).await.err().filter(is_of_the_kek).and_then(text),
+            kek: inner.kek_failure(&home).await.filter(is_of_the_kek).and_then(text),
             audit: inner.audit_failure(),
             lease: inner.hold_lease().await.err().and_then(text),
             damaged_records: inner.damaged_count(),

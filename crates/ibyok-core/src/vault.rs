@@ -21,6 +21,7 @@ use crate::limits::{LimitRefusals, NodeBuckets};
 use crate::realm::{Realm, Realms};
 use crate::refusals::Refusals;
 use crate::review::Reviews;
+use crate::token_refusals::TokenRefusals;
 use crate::usage::Usage;
 
 /// How often a vault looks after itself.
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) usage: Arc<Usage>,
     pub(crate) buckets: NodeBuckets,
     pub(crate) limit_refusals: LimitRefusals,
+    pub(crate) token_refusals: TokenRefusals,
     pub(crate) key_cache_ttl: Duration,
     pub(crate) guardrails: Guardrails,
     pub(crate) turns: Turns,
@@ -85,6 +87,7 @@ impl Vault {
     pub async fn close(&self) -> Result<()> {
         self.inner.fold_refusals(true);
         self.inner.fold_limited(true).await;
+        self.inner.fold_token_refusals(true).await;
         let finished = self.inner.finish_usage().await;
         self.inner.closed.store(true, Ordering::Release);
         self.inner.log.close().await?;
@@ -104,8 +107,13 @@ pub(crate) async fn look_after(vault: Weak<Inner>) {
         ticks.tick().await;
         let Some(inner) = vault.upgrade() else { return };
         inner.realms.expire(inner.clock.elapsed(), inner.key_cache_ttl);
+        inner
+            .realms
+            .token_keys
+            .expire(inner.clock.elapsed(), inner.token_key_period());
         inner.fold_refusals(false);
         inner.fold_limited(false).await;
+        inner.fold_token_refusals(false).await;
         inner.buckets.expire(inner.clock.elapsed());
         if inner.log.status().failure.is_some() {
             match inner.log.reopen().await {

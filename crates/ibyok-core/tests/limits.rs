@@ -160,7 +160,7 @@ async fn a_token_retrieves_as_often_as_its_rate_allows_and_then_waits() {
 }
 
 #[tokio::test]
-async fn only_retrievals_count() {
+async fn a_rate_for_retrievals_leaves_a_token_able_to_look_at_things() {
     let timed = Timed::new().await;
     let token = timed.token("worker", reading_at("1/day")).await;
     let session = timed.vault.as_token(AccessToken::from(token.expose()));
@@ -171,6 +171,69 @@ async fn only_retrievals_count() {
     }
     assert_eq!(timed.let_through(&token, "prod/one").await, 1);
     session.show_key(&"prod/one".parse().unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_verb_of_a_token_has_a_limit_by_default_or_by_its_rate() {
+    let timed = Timed::new().await;
+    let grant = |rate_of: Option<&str>| {
+        let mut grant = Grant::new(Scopes::from([Scope::Admin]), Environments::named(["prod"]));
+        grant.rate = rate_of.map(rate);
+        grant
+    };
+    let key: KeyRef = "prod/one".parse().unwrap();
+    for (rate_of, reads, changes) in [(None, 3000, 1000), (Some("1/day"), 60, 60), (Some("2/sec"), 2, 2)] {
+        let token = timed.token("worker", grant(rate_of)).await;
+        let session = timed.vault.as_token(token);
+        let mut seen = 0;
+        while !is_limited(session.show_key(&key).await) {
+            seen += 1;
+        }
+        let mut changed = 0;
+        while !is_limited(session.edit_key(&key, &KeyEdit::default()).await) {
+            changed += 1;
+        }
+        assert_eq!((seen, changed), (reads, changes), "{rate_of:?}");
+        let refused = session.whoami().await.unwrap_err();
+        assert!(refused.retry_after().is_some(), "{refused}");
+        for _ in 0..200 {
+            session.disable_key(&key).await.unwrap();
+        }
+        timed.operator().enable_key(&key).await.unwrap();
+        session.revoke_token("self", false).await.unwrap();
+        timed.hands.pass(Duration::from_secs(3600));
+    }
+}
+
+fn is_limited<T>(outcome: Result<T>) -> bool {
+    match outcome {
+        Ok(_) => false,
+        Err(error) => {
+            assert_eq!(error.code(), Code::Limited, "{error}");
+            true
+        }
+    }
+}
+
+#[tokio::test]
+async fn children_share_what_their_parents_rate_leaves_for_other_verbs() {
+    let timed = Timed::new().await;
+    let session = timed.vault.as_token(timed.token("parent", issuing_at("100/min")).await);
+    let key: KeyRef = "prod/one".parse().unwrap();
+    let mut reads = 0;
+    for number in 0..3 {
+        let mut grant = reading_at("80/min");
+        grant.scopes = Scopes::from([Scope::KeysList]);
+        let child = session
+            .issue_token(TokenRequest::new(format!("child-{number}"), grant))
+            .await;
+        let child = timed.vault.as_token(child.unwrap().token);
+        while !is_limited(child.show_key(&key).await) {
+            reads += 1;
+        }
+    }
+    assert_eq!(reads, 100);
+    session.show_key(&key).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Bodies: bounded in size and time before anything looks into them, and wiped when they are done with.
+//! Bodies: bounded in size and time before anything looks into them, all of them together as well, and wiped when they are done with.
 
 use std::sync::Arc;
 
@@ -9,22 +9,28 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::json;
 use crate::problem::Problem;
 use crate::router::Shared;
+use crate::takes::Takes;
 use crate::wiped::WipedBuffer;
 
 /// How much of a body is made room for at first, in bytes.
 const FIRST: usize = 16 << 10;
 
 /// A body that says that it is JSON.
-pub(crate) struct Json(WipedBuffer);
+pub(crate) struct Json {
+    bytes: WipedBuffer,
+    /// Its part of the memory for all bodies.
+    _held: Option<OwnedSemaphorePermit>,
+}
 
 impl Json {
     /// Reads it; `what` tells which names it may hold.
     pub(crate) fn parse<'a, T: Deserialize<'a>>(&'a self, what: &'static str) -> Result<T, Problem> {
-        json::parse(self.0.as_ref(), what)
+        json::parse(self.bytes.as_ref(), what)
     }
 
     /// The same for a route whose body may be left out.
@@ -32,7 +38,7 @@ impl Json {
         &'a self,
         what: &'static str,
     ) -> Result<T, Problem> {
-        if self.0.len() == 0 {
+        if self.bytes.len() == 0 {
             Ok(T::default())
         } else {
             self.parse(what)
@@ -53,27 +59,49 @@ impl FromRequest<Arc<Shared>> for Json {
         if !is_json(&parts.headers) && !body.is_end_stream() {
             return Err(Problem::unsupported_media("a body is `application/json`"));
         }
-        let limit = shared.options.body_limit;
+        let takes = parts.extensions.get::<Takes>().ok_or_else(Problem::internal)?;
+        let limit = takes.limit(&shared.options);
         if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
             return Err(Problem::too_large(limit));
         }
-        let read = tokio::time::timeout(shared.options.body_timeout, collect(body, limit)).await;
-        read.unwrap_or_else(|_| Err(Problem::slow_body())).map(Json)
+        let read = tokio::time::timeout(shared.options.body_timeout, collect(body, limit, &shared.bodies)).await;
+        read.unwrap_or_else(|_| Err(Problem::slow_body()))
     }
 }
 
-async fn collect(mut body: Body, limit: usize) -> Result<WipedBuffer, Problem> {
+async fn collect(mut body: Body, limit: usize, budget: &Arc<Semaphore>) -> Result<Json, Problem> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
-    let mut buffer = WipedBuffer::with_capacity(announced.clamp(1, FIRST));
+    let mut held = None;
+    let mut bytes = WipedBuffer::with_capacity(0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::invalid("the body broke off or is framed wrongly"))?;
         let Some(data) = frame.data_ref() else { continue };
-        if buffer.len().saturating_add(data.len()) > limit {
+        let needed = bytes.len().saturating_add(data.len());
+        if needed > limit {
             return Err(Problem::too_large(limit));
         }
-        buffer.extend(data);
+        if needed > bytes.capacity() {
+            let doubled = needed.max(bytes.capacity().saturating_mul(2));
+            let room = doubled.max(announced.min(FIRST)).min(limit);
+            hold(&mut held, budget, room - bytes.capacity())?;
+            bytes.grow_to(room);
+        }
+        bytes.extend(data);
     }
-    Ok(buffer)
+    Ok(Json { bytes, _held: held })
+}
+
+/// Takes more of the memory for all bodies.
+fn hold(held: &mut Option<OwnedSemaphorePermit>, budget: &Arc<Semaphore>, more: usize) -> Result<(), Problem> {
+    let more = u32::try_from(more).map_err(|_| Problem::busy())?;
+    let more = Arc::clone(budget)
+        .try_acquire_many_owned(more)
+        .map_err(|_| Problem::busy())?;
+    match held {
+        Some(held) => held.merge(more),
+        None => *held = Some(more),
+    }
+    Ok(())
 }
 
 /// `application/json`, alone or with the one charset that JSON has.

@@ -10,6 +10,7 @@ use ibyok_core::{AccessToken, RequestContext, SecretString, Session};
 
 use crate::problem::Problem;
 use crate::router::Shared;
+use crate::takes::Takes;
 
 const VAULT_TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 
@@ -25,9 +26,10 @@ impl FromRequestParts<Arc<Shared>> for Caller {
         match token(&parts.headers)? {
             Some(token) => {
                 let session = session(token);
-                if has_body(&parts.headers) {
-                    // Nobody's body is read before it is known who they are.
-                    session.whoami().await?;
+                let takes = parts.extensions.get::<Takes>().copied();
+                if let Some(takes) = takes.filter(|_| has_body(&parts.headers)) {
+                    // No body is read before its sender may send it.
+                    takes.admit(&session, parts).await?;
                 }
                 Ok(Caller(session))
             }

@@ -13,6 +13,7 @@ use ibyok_core::RequestContext;
 use tracing::Level;
 
 use crate::address;
+use crate::own_log::{self, Sort};
 use crate::problem::Problem;
 use crate::router::Shared;
 
@@ -98,16 +99,18 @@ impl Seen<'_> {
                 )
             };
         }
+        let is_a_line = |sort| own_log::is_a_line(self.client, sort, self.status.as_u16());
         match level(self.status) {
-            Level::WARN => answered!(warn),
-            Level::INFO => answered!(info),
+            Level::WARN if is_a_line(Sort::Failed) => answered!(warn),
+            Level::INFO if is_a_line(Sort::Refused) => answered!(info),
+            Level::WARN | Level::INFO => (),
             _ => answered!(debug),
         }
     }
 }
 
-/// What went well is on the audit log already, so that here it is a detail. So is a request without a valid token: anybody can
-/// send any number of those, and a line for each would fill the log.
+/// What went well is on the audit log already, so that here it is a detail. So is a request without a valid token, which is there as well.
+/// Other refusals are folded per address (`own_log.rs`): anybody can send any number of those.
 fn level(status: StatusCode) -> Level {
     if status.is_server_error() {
         Level::WARN

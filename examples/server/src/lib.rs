@@ -28,8 +28,9 @@
 //! needs: limits of sizes and times before anything is read ([`Options`], [`Limits`]), one meaning for each request, problem
 //! documents (RFC 9457) for everything refused, and logs that hold no secret.
 //!
-//! It speaks HTTP/1.1 without TLS. Beyond the loopback interface it listens only if told that plain HTTP is meant or that a
-//! proxy, which it is told to trust, does the TLS. It does not limit rates, and keeps no sessions.
+//! It speaks HTTP/1.1 without TLS. Beyond the loopback interface the program listens only if told that plain HTTP is meant, or that
+//! a proxy does the TLS; in that case it serves the proxy's networks and closes every other connection. It keeps no sessions. Rates are
+//! the core's; what one address and all connections together may cost is here ([`Limits`]).
 #![forbid(unsafe_code)]
 
 mod address;
@@ -38,13 +39,16 @@ mod args;
 mod body;
 mod caller;
 mod connection;
+mod connections;
 mod error;
 mod framing;
 mod gate;
 mod hardening;
 mod json;
+mod leftover;
 mod logging;
 mod options;
+mod own_log;
 mod problem;
 mod query;
 mod ready;
@@ -53,6 +57,7 @@ mod routes;
 mod run;
 mod scan;
 mod serve;
+mod takes;
 mod wiped;
 
 pub use args::Args;

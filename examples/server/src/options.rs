@@ -13,8 +13,12 @@ pub struct Options {
     pub environment: Option<EnvironmentName>,
     /// The peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// The largest body that is read, in bytes; 1 MiB.
+    /// The largest body that is read where a value is written, in bytes; 1 MiB.
     pub body_limit: usize,
+    /// The largest body that is read elsewhere, in bytes; 16 KiB.
+    pub small_body_limit: usize,
+    /// The memory for the bodies of all requests together, in bytes; 64 MiB. A body beyond it is answered 503 with `Retry-After`.
+    pub body_budget: usize,
     /// How long a body may take to arrive; 10 seconds.
     pub body_timeout: Duration,
     /// How long an answer may take in all; 30 seconds.
@@ -27,6 +31,8 @@ impl Default for Options {
             environment: None,
             trusted_proxies: Vec::new(),
             body_limit: 1 << 20,
+            small_body_limit: 16 << 10,
+            body_budget: 64 << 20,
             body_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
         }
@@ -37,13 +43,27 @@ impl Default for Options {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How many connections are open at once; those beyond wait to be accepted. 1,024.
+    /// The number of connections that are open at once; 1,024. When all are open, the one that was idle longest makes room for a
+    /// newcomer; when none is idle, newcomers wait to be accepted.
     pub connections: usize,
+    /// The number of connections that one address has open at once, of IPv6 a /64; 512. When all are open, its longest idle one makes room
+    /// for its newcomer; when none is idle, the newcomer is closed.
+    pub connections_per_address: usize,
+    /// The age from which a connection is closed after the answer under way; 5 minutes.
+    pub connection_age: Duration,
+    /// The networks of proxies, which carry the connections of many: `connections_per_address` does not hold for them.
+    /// [`start`](crate::start()) takes them from [`Options::trusted_proxies`].
+    pub trusted_proxies: Vec<IpNet>,
+    /// The networks that are served; `None` serves everybody. Connections from elsewhere are closed before anything is read from them.
+    pub only_from: Option<Vec<IpNet>>,
     /// How long a request's head may take to arrive, and a connection be idle between requests; 10 seconds, and a quarter of it
     /// where fewer than a quarter of the connections are free.
     pub header_timeout: Duration,
     /// How long a client may let an answer wait before it takes more of it; 10 seconds.
     pub write_timeout: Duration,
+    /// How long a connection that is closed in the middle of a request is still read from, so that its client hears the answer (RFC
+    /// 9112, 9.6); 10 seconds.
+    pub linger: Duration,
     /// The largest head of a request, in bytes; 32 KiB. It has 100 fields at most.
     pub header_bytes: usize,
     /// How long answers under way are waited for when the server is to stop; 30 seconds.
@@ -54,6 +74,11 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             connections: 1024,
+            connections_per_address: 512,
+            connection_age: Duration::from_secs(300),
+            trusted_proxies: Vec::new(),
+            only_from: None,
+            linger: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
             header_bytes: 32 << 10,

@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use ibyok_core::{Code, Damage, Error};
 use serde::Serialize;
 
+use crate::own_log::{self, Sort};
+
 const UNAUTHENTICATED: HeaderValue = HeaderValue::from_static("Bearer realm=\"ibyok\"");
 const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer realm=\"ibyok\", error=\"invalid_token\"");
 const DENIED: HeaderValue = HeaderValue::from_static("Bearer realm=\"ibyok\", error=\"insufficient_scope\"");
@@ -106,6 +108,16 @@ impl Problem {
         )
     }
 
+    /// More bodies at once than there is memory for.
+    pub(crate) fn busy() -> Self {
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Code::Unavailable.as_str(),
+            "the server is reading too many bodies at once",
+        );
+        problem.header(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// A server that takes too long.
     pub(crate) fn slow_answer() -> Self {
         Self::new(
@@ -197,11 +209,15 @@ impl From<Error> for Problem {
         let detail = match &error {
             // Paths and addresses of what is behind the server are for its log.
             Error::Unavailable { part, source } => {
-                tracing::warn!(%part, error = %source, "a part of the vault is unavailable");
+                if own_log::is_a_line(None, Sort::Part, 0) {
+                    tracing::warn!(%part, error = %source, "a part of the vault is unavailable");
+                }
                 format!("the {part} is unavailable")
             }
             Error::Kek { source } => {
-                tracing::error!(error = %source, "the KEK does not open this vault");
+                if own_log::is_a_line(None, Sort::Part, 0) {
+                    tracing::error!(error = %source, "the KEK does not open this vault");
+                }
                 "the KEK does not open this vault".to_owned()
             }
             Error::Integrity {

@@ -71,6 +71,8 @@ impl Started {
 /// [`Error::Listen`] if the address cannot be listened on.
 pub async fn start(vault: Vault, address: SocketAddr, options: Options, limits: Limits) -> Result<Started> {
     let (listener, address) = listen(address)?;
+    let mut limits = limits;
+    limits.trusted_proxies.extend(options.trusted_proxies.iter().copied());
     let (stop, stopped) = oneshot::channel();
     let shutdown = async move {
         stopped.await.ok();
@@ -91,6 +93,10 @@ pub async fn run(settings: &Settings, vault: Vault, insecure_http: bool) -> Resu
     options.trusted_proxies.clone_from(&settings.trusted_proxies);
     let mut limits = Limits::default();
     limits.connections = connections_within(limits.connections);
+    limits.connections_per_address = limits.connections_per_address.min((limits.connections / 2).max(1));
+    if !is_local(settings) && !insecure_http {
+        limits.only_from = Some(settings.trusted_proxies.clone());
+    }
     let stop = stop_signal()?;
     let server = start(vault.clone(), settings.listen, options, limits).await?;
     tracing::info!(address = %server.address(), vault = vault.id(), store = settings.store_name(), "listening");
@@ -180,15 +186,19 @@ fn settings(args: &Args, environment: &BTreeMap<String, String>) -> Result<Setti
     Ok(Settings::resolve(&args.given(), environment, &locations)?)
 }
 
-/// Plain HTTP stays on this machine, unless it is said by name that it may leave it or that a proxy is in front.
+/// Plain HTTP stays on this machine, unless it is said by name that it may leave it, or between this machine and its proxies.
 fn may_listen(settings: &Settings, insecure_http: bool) -> Result<()> {
     let address = settings.listen;
-    let local = address.ip().to_canonical().is_loopback();
-    if local || insecure_http || !settings.trusted_proxies.is_empty() {
+    if is_local(settings) || insecure_http || !settings.trusted_proxies.is_empty() {
         Ok(())
     } else {
         Err(Error::Insecure { address })
     }
+}
+
+/// Whether only this machine can reach the address.
+fn is_local(settings: &Settings) -> bool {
+    settings.listen.ip().to_canonical().is_loopback()
 }
 
 fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,14 +17,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Mutex, watch};
 use tower::ServiceExt;
 
-use crate::address::Peer;
+use crate::address::{Peer, is_trusted};
 use crate::connection::Watched;
+use crate::connections::{Connections, Life, Place};
 use crate::framing;
 use crate::gate;
+use crate::leftover::{Asked, End, Kept};
 use crate::options::Limits;
+use crate::own_log::{self, Sort};
 use crate::problem::Problem;
 
 /// When fewer than this part of the places is free, a connection that does nothing is closed sooner, by the same factor.
@@ -35,6 +38,12 @@ const AHEAD: usize = 64 << 10;
 
 /// How long accepting waits when the process has no descriptor left.
 const BREATH: Duration = Duration::from_millis(50);
+
+/// How often the counts of folded log lines are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How long a connection that is to make room may take to see that nothing is under way on it.
+const HESITATION: Duration = Duration::from_millis(100);
 
 /// Serves a router until `shutdown` resolves, and then until every answer under way is sent, or the grace is over.
 ///
@@ -51,98 +60,119 @@ pub async fn serve(
 ) -> io::Result<usize> {
     let server = Server::new(router, limits);
     let mut shutdown = pin!(shutdown);
+    let mut ticks = tokio::time::interval(TICK);
     loop {
-        let accepted = tokio::select! {
+        tokio::select! {
             biased;
             () = &mut shutdown => break,
-            accepted = server.accept(&listener) => accepted,
-        };
-        server.greet(accepted).await?;
+            _ = ticks.tick() => own_log::write_counts(false),
+            served = server.next(&listener) => served?,
+        }
     }
     // Whoever is connected already, in the kernel's queue, was promised an answer.
     for _ in 0..server.limits.connections {
-        match tokio::time::timeout(Duration::from_millis(1), server.accept(&listener)).await {
-            Ok(accepted) => server.greet(accepted).await?,
+        match tokio::time::timeout(Duration::from_millis(1), server.next(&listener)).await {
+            Ok(served) => served?,
             Err(_) => break,
         }
     }
     drop(listener);
-    Ok(server.finish().await)
+    let cut = server.finish().await;
+    own_log::write_counts(true);
+    Ok(cut)
 }
-
-/// A connection and its place among those that may be open.
-type Accepted = (io::Result<(TcpStream, SocketAddr)>, OwnedSemaphorePermit);
 
 struct Server {
     router: Router,
     limits: Arc<Limits>,
     under_pressure: Arc<Limits>,
-    places: Arc<Semaphore>,
+    connections: Arc<Connections>,
+    waiting: Mutex<Option<(TcpStream, SocketAddr)>>,
     stopping: watch::Sender<bool>,
 }
 
 impl Server {
     fn new(router: Router, limits: Limits) -> Self {
-        let places = Arc::new(Semaphore::new(limits.connections));
         let mut under_pressure = limits.clone();
         under_pressure.header_timeout /= u32::try_from(PRESSURE).unwrap_or(1);
+        let limits = Arc::new(limits);
         Server {
             router,
-            limits: Arc::new(limits),
+            connections: Arc::new(Connections::new(Arc::clone(&limits))),
+            limits,
             under_pressure: Arc::new(under_pressure),
-            places,
+            waiting: Mutex::new(None),
             stopping: watch::Sender::new(false),
         }
     }
 
-    /// Waits for a place first, so that whoever comes beyond the limit stays in the kernel's queue.
-    async fn accept(&self, listener: &TcpListener) -> Accepted {
-        loop {
-            // The semaphore is never closed.
-            if let Ok(place) = Arc::clone(&self.places).acquire_owned().await {
-                return (listener.accept().await, place);
-            }
+    /// Accepts the next connection and serves it on a task of its own once there is a place for it.
+    ///
+    /// When this is dropped on the way, an accepted connection waits for the next call.
+    async fn next(&self, listener: &TcpListener) -> io::Result<()> {
+        let mut waiting = self.waiting.lock().await;
+        if waiting.is_none() {
+            *waiting = self.accept(listener).await?;
         }
+        let Some((_, peer)) = *waiting else { return Ok(()) };
+        let place = self.connections.place(peer.ip()).await;
+        let Some((stream, _)) = waiting.take() else {
+            return Ok(());
+        };
+        match place {
+            Some(place) => self.greet(stream, peer, place),
+            None => unread(peer, "its address has all the connections that one address gets"),
+        }
+        Ok(())
     }
 
-    async fn greet(&self, (accepted, place): Accepted) -> io::Result<()> {
-        let (stream, peer) = match accepted {
+    async fn accept(&self, listener: &TcpListener) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+        let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
-            Err(error) if is_of_one_connection(&error) => return Ok(()),
+            Err(error) if is_of_one_connection(&error) => return Ok(None),
             Err(error) if is_of_resources(&error) => {
-                tracing::warn!(%error, "no connection can be accepted now");
+                if own_log::is_a_line(None, Sort::Connection, 0) {
+                    tracing::warn!(%error, "no connection can be accepted now");
+                }
                 tokio::time::sleep(BREATH).await;
-                return Ok(());
+                return Ok(None);
             }
             Err(error) => return Err(error),
         };
-        let limits = if self.places.available_permits() < self.limits.connections / PRESSURE {
-            &self.under_pressure
-        } else {
-            &self.limits
+        let only = self.limits.only_from.as_ref();
+        if only.is_some_and(|only| !is_trusted(peer.ip().to_canonical(), only)) {
+            unread(peer, "it is not from a trusted proxy, and plain HTTP is for those only");
+            return Ok(None);
+        }
+        Ok(Some((stream, peer)))
+    }
+
+    fn greet(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
+        let limits = match self.connections.are_short(PRESSURE) {
+            true => &self.under_pressure,
+            false => &self.limits,
         };
         let stopping = self.stopping.subscribe();
-        tokio::spawn(connection(
-            stream,
-            Peer(peer),
-            self.router.clone(),
-            Arc::clone(limits),
-            stopping,
-            place,
-        ));
-        Ok(())
+        let (router, limits) = (self.router.clone(), Arc::clone(limits));
+        tokio::spawn(connection(stream, Peer(peer), router, limits, stopping, place));
     }
 
     /// Lets every connection end after the answer that it is giving.
     async fn finish(self) -> usize {
         self.stopping.send_replace(true);
-        let all = u32::try_from(self.limits.connections).unwrap_or(u32::MAX);
-        let ended = tokio::time::timeout(self.limits.shutdown_grace, self.places.acquire_many(all)).await;
-        if ended.is_ok() {
-            0
-        } else {
-            self.limits.connections.saturating_sub(self.places.available_permits())
+        let ended = tokio::time::timeout(self.limits.shutdown_grace, self.connections.ended()).await;
+        match ended {
+            Ok(()) => 0,
+            Err(_) => self.connections.tasks(),
         }
+    }
+}
+
+/// Notes a connection that is closed before anything was read from it.
+fn unread(peer: SocketAddr, why: &str) {
+    let client = peer.ip().to_canonical();
+    if own_log::is_a_line(Some(client), Sort::Connection, 0) {
+        tracing::warn!(%client, "closed a connection unread: {why}");
     }
 }
 
@@ -153,12 +183,15 @@ async fn connection(
     router: Router,
     limits: Arc<Limits>,
     mut stopping: watch::Receiver<bool>,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) {
     // Without it an answer waits for the acknowledgement of the one before; that it cannot be set changes nothing else.
     stream.set_nodelay(true).ok();
-    let (stream, ambiguous) = Watched::new(stream, limits.write_timeout);
-    let service = service_fn(move |request| answer(router.clone(), peer, Arc::clone(&ambiguous), request));
+    let life = Arc::clone(&place.life);
+    let place = Arc::new(place);
+    let stream = Watched::new(stream, &limits, Arc::clone(&life));
+    let age = limits.connection_age;
+    let service = service_fn(|request| answer(router.clone(), peer, Arc::clone(&place), age, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
@@ -175,40 +208,84 @@ async fn connection(
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = life.makes_room.notified() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stays_idle(&life) => Ok(()),
+            }
+        }
     };
     if let Err(error) = ended {
         // A client that went away or was too slow; the library's words hold nothing that was sent.
         tracing::debug!(peer = %peer.0, timeout = error.is_timeout(), parse = error.is_parse(), "connection ended early");
     }
-    drop(place);
+}
+
+/// Resolves once nothing is under way: a head that never ends must not keep a connection that makes room.
+async fn stays_idle(life: &Life) {
+    loop {
+        tokio::time::sleep(HESITATION).await;
+        if life.is_idle() {
+            return;
+        }
+    }
 }
 
 async fn answer(
     router: Router,
     peer: Peer,
-    ambiguous: Arc<AtomicBool>,
+    place: Arc<Place>,
+    age: Duration,
+    request: Request<Incoming>,
+) -> Result<Response, std::convert::Infallible> {
+    place.is_busy();
+    let response = answer_one(router, peer, &place.life, request).await;
+    let aged = place.life.age() >= age;
+    place.is_idle();
+    Ok(if aged { closing(response?) } else { response? })
+}
+
+async fn answer_one(
+    router: Router,
+    peer: Peer,
+    life: &Life,
     mut request: Request<Incoming>,
 ) -> Result<Response, std::convert::Infallible> {
     framing::hide(&mut request);
-    let fine = if ambiguous.load(Ordering::Acquire) {
+    let fine = if life.ambiguous.load(Ordering::Acquire) {
         Err(Problem::invalid("the request can be read in two ways"))
     } else {
         framing::check(&request)
     };
     if let Err(problem) = fine {
+        life.unread.store(true, Ordering::Release);
         return Ok(closing(refusal(problem, peer)));
     }
     // Behind a body whose end is found by its chunks no further request is looked for.
     let last = request.headers().contains_key(TRANSFER_ENCODING);
+    let asked = Asked::of(request.headers());
     request.extensions_mut().insert(peer);
-    let response = router.oneshot(request.map(Body::new)).await?;
-    Ok(if last { closing(response) } else { response })
+    let (parts, body) = request.into_parts();
+    let (body, rest) = Kept::new(body);
+    let response = router.oneshot(Request::from_parts(parts, Body::new(body))).await?;
+    match rest.read(asked).await {
+        End::Read if last => Ok(closing(response)),
+        End::Read => Ok(response),
+        End::Unread => {
+            life.unread.store(true, Ordering::Release);
+            Ok(closing(response))
+        }
+    }
 }
 
 /// A refusal that never reaches the router, with what its answers have.
 fn refusal(problem: Problem, peer: Peer) -> Response {
     let id = gate::new_request_id();
-    tracing::info!(request_id = id, code = problem.code(), client = %peer.0.ip().to_canonical(), "refused before it was read");
+    let client = peer.0.ip().to_canonical();
+    if own_log::is_a_line(Some(client), Sort::Refused, 400) {
+        tracing::info!(request_id = id, code = problem.code(), %client, "refused before it was read");
+    }
     let mut response = problem.render(&id);
     gate::mark(response.headers_mut(), &id);
     response

@@ -20,12 +20,21 @@ impl WipedBuffer {
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
         let needed = self.0.len().saturating_add(bytes.len());
         if needed > self.0.capacity() {
-            // A vector that grows by itself frees its old place unwiped; this one is wiped as it is dropped.
-            let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(self.0.capacity().saturating_mul(2))));
-            larger.extend_from_slice(&self.0);
-            self.0 = larger;
+            self.grow_to(needed.max(self.0.capacity().saturating_mul(2)));
         }
         self.0.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
+    /// Makes room for this many bytes in all.
+    pub(crate) fn grow_to(&mut self, capacity: usize) {
+        // A vector that grows by itself frees its old place unwiped; this one is wiped as it is dropped.
+        let mut larger = Zeroizing::new(Vec::with_capacity(capacity.max(self.0.len())));
+        larger.extend_from_slice(&self.0);
+        self.0 = larger;
     }
 
     /// The same bytes to be sent; wiped when the last holder lets go.

@@ -247,3 +247,59 @@ fn beyond_loopback_it_listens_when_that_is_meant() {
         assert!(Running::new(place.command(&args)).stop(Signal::TERM).0.success());
     }
 }
+
+/// Whether the server answers a request that comes from this address of this machine.
+fn answers(from: [u8; 4], port: u16) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((from, 0))).unwrap();
+        let Ok(mut stream) = socket.connect(SocketAddr::from(([127, 0, 0, 1], port))).await else {
+            return false;
+        };
+        let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let mut answer = Vec::new();
+        stream.write_all(request).await.ok();
+        stream.read_to_end(&mut answer).await.ok();
+        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 200"));
+        !answer.is_empty()
+    })
+}
+
+#[test]
+fn beyond_loopback_plain_http_is_for_the_trusted_proxies_only() {
+    let place = Place::new();
+    let (proxy, other) = ([127, 0, 0, 2], [127, 0, 0, 3]);
+    for (args, others) in [
+        (&["--listen", "0.0.0.0:0", "--trusted-proxy", "127.0.0.2/32"][..], false),
+        (&["--listen", "[::]:0", "--trusted-proxy", "127.0.0.2/32"], false),
+        (
+            &[
+                "--listen",
+                "0.0.0.0:0",
+                "--trusted-proxy",
+                "127.0.0.2/32",
+                "--insecure-http",
+            ],
+            true,
+        ),
+        (&["--listen", "127.0.0.1:0", "--trusted-proxy", "127.0.0.2/32"], true),
+    ] {
+        let server = Running::new(place.command(args));
+        for _ in 0..30 {
+            assert!(answers(proxy, server.address.port()), "{args:?}");
+            assert_eq!(answers(other, server.address.port()), others, "{args:?}");
+        }
+        let (status, _, log) = server.stop(Signal::TERM);
+        assert!(status.success());
+        let told = log
+            .lines()
+            .filter(|line| line.contains("not from a trusted proxy"))
+            .count();
+        assert_eq!(told, if others { 0 } else { 20 }, "the rest is counted: {log}");
+    }
+}

@@ -8,11 +8,13 @@
 //! - `node`: the buckets of this node
 //! - `refusals`: what is on the log of uses that a limit refused
 //! - `verbs`: the default of an environment, shown and set
+//! - `verbs_of_tokens`: the limits of every token on verbs that release no value
 
 mod bucket;
 mod node;
 mod refusals;
 mod verbs;
+mod verbs_of_tokens;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -24,6 +26,7 @@ use serde::Serialize;
 pub(crate) use self::node::NodeBuckets;
 pub(crate) use self::refusals::LimitRefusals;
 pub use self::verbs::EnvironmentLimit;
+pub(crate) use self::verbs_of_tokens::Class;
 use crate::attempt::Attempt;
 use crate::authenticate::{Holder, Principal};
 use crate::authorize::{Permit, within};
@@ -66,12 +69,22 @@ enum Of {
     Token,
     Ancestor,
     Key(String),
+    /// Verbs that release no value, by the default: the token's own bucket, or the one that its ancestor's children share.
+    Verbs {
+        word: &'static str,
+        own: bool,
+    },
+    /// The same by the rate of the token or of an ancestor.
+    VerbsAtRate {
+        word: &'static str,
+        rate: Rate,
+    },
 }
 
 /// A limit that a use counts against.
 struct Limit {
     of: Of,
-    rate: Rate,
+    rate: Option<Rate>,
     draw: Draw,
 }
 
@@ -79,14 +92,14 @@ impl Limit {
     fn new(of: Of, rate: Rate, realm: &Realm, id: [u8; 16]) -> Self {
         let kind: &[u8] = match of {
             Of::Key(_) => b"key",
-            Of::Token | Of::Ancestor => b"token",
+            Of::Token | Of::Ancestor | Of::Verbs { .. } | Of::VerbsAtRate { .. } => b"token",
         };
         // The rate is a part of the name: a changed rate is another bucket at once, whatever another node still believes.
         let named = [kind, &id, rate.to_string().as_bytes()].concat();
         let hash = realm.keys.keyed_hash("ibyok limit bucket v1", &named);
         Limit {
             of,
-            rate,
+            rate: Some(rate),
             draw: Draw {
                 bucket: hash.first_chunk().copied().unwrap_or_default(),
                 count: rate.count,
@@ -95,12 +108,42 @@ impl Limit {
         }
     }
 
+    /// A limit on the verbs of a token that release no value.
+    fn of_verbs(of: Of, realm: &Realm, id: [u8; 16], count: NonZeroU32, seconds: NonZeroU32) -> Self {
+        let word = match of {
+            Of::Verbs { word, .. } | Of::VerbsAtRate { word, .. } => word,
+            Of::Token | Of::Ancestor | Of::Key(_) => "",
+        };
+        let named = [
+            word.as_bytes(),
+            &id,
+            &count.get().to_be_bytes(),
+            &seconds.get().to_be_bytes(),
+        ]
+        .concat();
+        let hash = realm.keys.keyed_hash("ibyok verb limit bucket v1", &named);
+        let bucket = hash.first_chunk().copied().unwrap_or_default();
+        let draw = Draw { bucket, count, seconds };
+        Limit { of, rate: None, draw }
+    }
+
+    fn is_default(&self) -> bool {
+        matches!(self.of, Of::Verbs { .. })
+    }
+
     fn reached(&self, retry_after: Duration) -> Error {
-        let rate = self.rate;
+        let rate = self
+            .rate
+            .map_or_else(|| per_minute(&self.draw), |rate| rate.to_string());
         let what = match &self.of {
             Of::Token => format!("the limit of this token, {rate}, is reached"),
             Of::Ancestor => format!("the limit of a token that this one descends from, {rate}, is reached"),
             Of::Key(label) => format!("the limit of key `{label}`, {rate}, is reached"),
+            Of::Verbs { word, own: true } => format!("the limit of every token for {word}, {rate}, is reached"),
+            Of::Verbs { word, own: false } => {
+                format!("the limit for {word} of all tokens that descend from one, {rate}, is reached")
+            }
+            Of::VerbsAtRate { word, rate } => format!("the token's rate, for {word} {rate}, is reached"),
         };
         Error::Limited { what, retry_after }
     }
@@ -236,6 +279,10 @@ impl Inner {
             Some(shared) => shared.take(&draws).await?,
             None => self.buckets.take(&draws, self.clock.elapsed()),
         };
+        self.taken(limits, taken)
+    }
+
+    fn taken(&self, limits: &[Limit], taken: Taken) -> Result<()> {
         match taken {
             Taken::All => Ok(()),
             Taken::None { which, wait } => Err(match limits.get(which) {
@@ -243,5 +290,14 @@ impl Inner {
                 None => Error::unavailable(crate::error::Part::Store, "it names a limit that was not asked about"),
             }),
         }
+    }
+}
+
+/// A default as a rate in words.
+fn per_minute(draw: &Draw) -> String {
+    let (count, seconds) = (u64::from(draw.count.get()), u64::from(draw.seconds.get()));
+    match (count * 60) / seconds {
+        0 | 1 => format!("{}/hour", count * 3600 / seconds),
+        minute => format!("{minute}/min"),
     }
 }

@@ -4,22 +4,17 @@
 //! with their `count`; it names what they have in common.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ibyok_audit::{Action, Principal as Who, PrincipalKind};
+use ibyok_audit::Outcome;
 use ibyok_policy::TokenId;
-use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use crate::attempt::Attempt;
-use crate::authenticate::Principal;
 use crate::clock::Clock;
-use crate::context::RequestContext;
-use crate::error::Error;
-use crate::model::name::{KeyId, KeyName};
-use crate::realm::Realm;
+use crate::error::Code;
+use crate::folded::Common;
 use crate::vault::Inner;
 
 /// How long refusals are folded together.
@@ -35,81 +30,7 @@ type Windows = HashMap<Option<TokenId>, Window>;
 struct Window {
     started: Duration,
     folded: u64,
-    shared: Shared,
-}
-
-/// What folded refusals have in common.
-#[derive(Clone, Debug)]
-struct Shared {
-    action: Action,
-    principal: Who,
-    caller: Option<Principal>,
-    permitted: Option<(Arc<Realm>, KeyId, KeyName)>,
-    namespace: Option<String>,
-    environment: Option<String>,
-    key: Option<String>,
-    key_id: Option<String>,
-    source: Option<IpAddr>,
-}
-
-impl Shared {
-    fn of(attempt: &Attempt<'_>) -> Self {
-        let nobody = || Who::new(PrincipalKind::Token);
-        Shared {
-            action: attempt.action,
-            principal: attempt.principal.clone().unwrap_or_else(nobody),
-            caller: attempt.caller.clone(),
-            permitted: attempt.permitted.clone(),
-            namespace: attempt.namespace.clone(),
-            environment: attempt.environment.clone(),
-            key: attempt.key.clone(),
-            key_id: attempt.key_id.clone(),
-            source: attempt.context.source,
-        }
-    }
-
-    /// Leaves out what another has otherwise.
-    fn narrow(&mut self, token: Option<TokenId>, other: Self) {
-        fn keep<T: PartialEq>(ours: &mut Option<T>, theirs: Option<T>) {
-            if *ours != theirs {
-                *ours = None;
-            }
-        }
-        if self.principal != other.principal {
-            let whoever = Who::new(PrincipalKind::Token);
-            self.principal = match token {
-                Some(token) => whoever.id(token.to_string()),
-                None => whoever,
-            };
-        }
-        if token.is_none() {
-            self.caller = None;
-        }
-        let key = |permitted: &Option<(_, KeyId, _)>| permitted.as_ref().map(|(_, id, _)| *id);
-        if key(&self.permitted) != key(&other.permitted) {
-            self.permitted = None;
-        }
-        keep(&mut self.namespace, other.namespace);
-        keep(&mut self.environment, other.environment);
-        keep(&mut self.key, other.key);
-        keep(&mut self.key_id, other.key_id);
-        keep(&mut self.source, other.source);
-    }
-
-    /// The one refusal that the line is of.
-    fn attempt<'c>(self, count: u64, at: Timestamp, context: &'c RequestContext) -> Attempt<'c> {
-        Attempt {
-            principal: Some(self.principal),
-            caller: self.caller,
-            permitted: self.permitted,
-            namespace: self.namespace,
-            environment: self.environment,
-            key: self.key,
-            key_id: self.key_id,
-            count,
-            ..Attempt::new(self.action, at, context)
-        }
-    }
+    shared: Common,
 }
 
 #[derive(Debug, Default)]
@@ -124,7 +45,7 @@ impl LimitRefusals {
             token = None;
         }
         let Some(window) = windows.get_mut(&token) else {
-            let (started, shared) = (now, Shared::of(attempt));
+            let (started, shared) = (now, Common::of(attempt));
             let folded = 0;
             windows.insert(
                 token,
@@ -136,7 +57,7 @@ impl LimitRefusals {
             );
             return true;
         };
-        let shared = Shared::of(attempt);
+        let shared = Common::of(attempt);
         match window.folded {
             0 => window.shared = shared,
             _ => window.shared.narrow(token, shared),
@@ -146,7 +67,7 @@ impl LimitRefusals {
     }
 
     /// What the windows that are over, or all, counted. One that counted nothing ends, so that the next refusal is a line again.
-    fn over(&self, now: Duration, all: bool) -> Vec<(Shared, u64)> {
+    fn over(&self, now: Duration, all: bool) -> Vec<(Common, u64)> {
         let mut counts = Vec::new();
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         windows.retain(|_, window| {
@@ -184,17 +105,11 @@ impl Inner {
         while lines.join_next().await.is_some() {}
     }
 
-    async fn say_limited(&self, shared: Shared, count: u64) {
-        let source = shared.source;
-        let context = source
-            .map(|ip| RequestContext::default().from_address(ip))
-            .unwrap_or_default();
+    async fn say_limited(&self, shared: Common, count: u64) {
+        let context = shared.context();
         let attempt = shared.attempt(count, self.now(), &context);
-        let error = Error::Limited {
-            what: String::new(),
-            retry_after: WINDOW,
-        };
-        if let Err(error) = self.append_limited(&attempt, &error).await {
+        let ended = (Outcome::Denied, Code::Limited.as_str());
+        if let Err(error) = self.append_ended_use(&attempt, ended).await {
             tracing::warn!(count, %error, "refusals by a limit are not on the log");
         }
     }

@@ -1,13 +1,13 @@
 //! Where retrievals are counted: after their line is on the log, before anything is released.
 
-use ibyok_audit::{Event, Receipt};
+use ibyok_audit::{Event, Outcome, Receipt};
 use ibyok_policy::Scope;
 
 use super::caller::Caller;
 use super::count::{Once, UseKey, Whereto};
 use super::day_of;
 use super::tally::Ended;
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, outcome_of};
 use crate::authenticate::Principal;
 use crate::error::{Code, Error, Result};
 use crate::model::mode::Mode;
@@ -27,28 +27,30 @@ impl Inner {
         if attempt.caller.is_none() || matches!(error, Error::Unauthenticated) {
             return self.refusing(attempt, Err(error)).await;
         }
-        if let (Error::Limited { .. }, false) = (&error, self.is_a_line_of_its_own(attempt)) {
-            return Err(error);
-        }
-        let ended = match error {
-            Error::Denied { .. } | Error::Limited { .. } => Ended::Denied,
-            _ => Ended::Failed,
+        let ended = (outcome_of(&error), attempt.reason_of(&error));
+        let is_a_line = match &error {
+            Error::Limited { .. } => self.is_a_line_of_its_own(attempt),
+            _ => self.is_a_line_of_its_token(attempt, ended, true),
         };
-        let event = attempt.refused(&error);
-        // The receipt releases nothing.
-        drop(
-            self.append_counted(attempt, event, ended, is_of_a_key(error.code().as_str()))
-                .await?,
-        );
+        if is_a_line {
+            self.append_ended_use(attempt, ended).await?;
+        }
         Err(error)
     }
 
-    /// Appends the line of what a limit refused meanwhile, and counts it.
-    pub(crate) async fn append_limited(&self, attempt: &Attempt<'_>, error: &Error) -> Result<()> {
-        let of_a_key = is_of_a_key(error.code().as_str());
-        let event = attempt.refused(error);
+    /// Appends the line of retrievals that were refused or failed, and counts them.
+    pub(crate) async fn append_ended_use(
+        &self,
+        attempt: &Attempt<'_>,
+        (outcome, reason): (Outcome, &'static str),
+    ) -> Result<()> {
+        let ended = match outcome {
+            Outcome::Denied => Ended::Denied,
+            Outcome::Failed | Outcome::Allowed => Ended::Failed,
+        };
+        let event = attempt.ended(outcome, reason);
         // The receipt releases nothing.
-        drop(self.append_counted(attempt, event, Ended::Denied, of_a_key).await?);
+        drop(self.append_counted(attempt, event, ended, is_of_a_key(reason)).await?);
         Ok(())
     }
 

@@ -205,6 +205,12 @@ impl RealmKeys {
         &self.token_key
     }
 
+    /// The same key, shared: it verifies tokens without the realm's environment keys being held.
+    #[must_use]
+    pub fn share_token_key(&self) -> Arc<SecretBox<[u8; KEY_LEN]>> {
+        Arc::clone(&self.token_key)
+    }
+
     /// Which realm.
     #[must_use]
     pub const fn identity(&self) -> &RealmIdentity {

@@ -75,7 +75,7 @@ pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> 
 
 /// The environment of a request that names none: the token's if it has exactly one, else the server's own.
 async fn own_environment(shared: &Shared, session: &Session) -> Result<EnvironmentName, Problem> {
-    let mut reached = session.whoami().await?.environments.into_iter();
+    let mut reached = session.environments_reached().await?.into_iter();
     let only = reached.next().filter(|_| reached.next().is_none());
     match (only, &shared.options.environment) {
         (Some(only), _) => Ok(only),

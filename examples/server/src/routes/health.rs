@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::answer::{Answer, json, ok};
+use crate::own_log::{self, Sort};
 use crate::router::Shared;
 
 /// GET `/healthz`
@@ -35,7 +36,9 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
     let word = |name: &'static str, failure: &Option<String>| match failure {
         None => "ok",
         Some(failure) => {
-            tracing::warn!(part = name, failure, "not ready");
+            if own_log::is_a_line(None, Sort::Part, 0) {
+                tracing::warn!(part = name, failure, "not ready");
+            }
             "unavailable"
         }
     };

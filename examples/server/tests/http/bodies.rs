@@ -142,3 +142,71 @@ async fn a_client_that_asks_first_is_told_to_go_on() {
     );
     assert_eq!(world.raw(request.as_bytes()).await.unwrap().status, 201);
 }
+
+#[tokio::test]
+async fn where_no_value_is_written_a_body_has_16_kibibytes_at_most() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let padding = " ".repeat(17 << 10);
+    for (method, path) in [
+        ("PATCH", "/api/v1/keys/prod/openai"),
+        ("POST", "/api/v1/keys/prod/openai/disable"),
+        ("POST", "/api/v1/keys/prod/openai/enable"),
+        ("POST", "/api/v1/keys/prod/openai/promote"),
+        ("POST", "/api/v1/keys/prod/openai/rollback"),
+        ("POST", "/api/v1/keys/prod/openai/retire"),
+        ("POST", "/api/v1/keys/prod/openai/destroy"),
+        ("POST", "/api/v1/keys/prod/openai/mode"),
+        ("PUT", "/api/v1/limits"),
+        ("PUT", "/api/v1/modes"),
+        ("POST", "/api/v1/tokens"),
+        ("POST", "/api/v1/tokens/self/rotate"),
+        ("POST", "/api/v1/incidents"),
+        ("POST", "/api/v1/incidents/x/close"),
+        ("POST", "/api/v1/incidents/x/notes"),
+        ("POST", "/api/v1/audit/review/acks"),
+        ("POST", "/api/v1/audit/review/done"),
+    ] {
+        let answer = world.tell(method, path, &admin, &format!("{{{padding}}}")).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (413, "too_large".to_owned()),
+            "{method} {path}"
+        );
+    }
+    for path in ["/api/v1/keys/dev/large", "/api/v1/keys/prod/openai/stage"] {
+        let method = if path.ends_with("stage") { "POST" } else { "PUT" };
+        let answer = world
+            .tell(method, path, &admin, &format!("{{\"value\":\"v\"{padding}}}"))
+            .await;
+        assert!(answer.status < 300, "{path}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn all_bodies_together_have_a_budget() {
+    let world = World::with(|options, _| options.body_budget = 300_000).await;
+    let admin = world.admin().await;
+    let head = format!(
+        "PUT {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {admin}\r\ncontent-type: application/json\r\ncontent-length: 200000\r\n\r\n"
+    );
+    let mut held = TcpStream::connect(world.server.address()).await.unwrap();
+    held.write_all(head.as_bytes()).await.unwrap();
+    held.write_all(&[b' '; 190_000]).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let value = format!(r#"{{"value":"v"{}}}"#, " ".repeat(150_000));
+    let refused = world.tell("PUT", PATH, &admin, &value).await;
+    assert_eq!((refused.status, refused.code()), (503, "unavailable".to_owned()));
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(
+        world.tell("PUT", PATH, &admin, r#"{"value":"small"}"#).await.status,
+        201
+    );
+    drop(held);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(
+        world.tell("PUT", PATH, &admin, &value).await.status,
+        200,
+        "it is free again"
+    );
+}

@@ -10,6 +10,7 @@
 
 mod world; // a vault, a server, and a client that may send any bytes
 
+mod answered; // a refusal is read by its client, whatever body it sends
 mod anything; // whatever can be asked
 mod bodies; // sizes, kinds, and JSON that means two things
 mod caching; // no answer is kept by anybody
@@ -17,6 +18,7 @@ mod client; // the typed client against the real server
 mod described; // limits, names and nulls as the description has them
 mod keys; // set, add, edit, disable, enable, remove, list
 mod limits; // how often, and when to come back
+mod load; // what one token, one address and one connection may cost
 mod modes; // guardrails, overrides, defaults; providers that are recognised
 mod outages; // parts that fail, and clients that go away
 mod proxies; // whose address it is

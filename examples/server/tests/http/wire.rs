@@ -209,28 +209,6 @@ async fn who_does_not_take_their_answers_is_let_go() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_wait_for_a_place() {
-    let world = World::with(|_, limits| {
-        limits.connections = 2;
-        limits.header_timeout = Duration::from_millis(500);
-    })
-    .await;
-    let mut idle = Vec::new();
-    for _ in 0..2 {
-        idle.push(TcpStream::connect(world.server.address()).await.unwrap());
-    }
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let begun = Instant::now();
-    assert_eq!(world.send("GET", "/healthz", &[], b"").await.status, 200);
-    assert!(
-        begun.elapsed() > Duration::from_millis(200),
-        "there was no place: {:?}",
-        begun.elapsed()
-    );
-    drop(idle);
-}
-
-#[tokio::test]
 async fn when_places_are_short_idle_connections_are_closed_sooner() {
     let world = World::with(|_, limits| {
         limits.connections = 8;

@@ -1,0 +1,204 @@
+//! The limits that every token has on the verbs that release no value.
+//!
+//! A retrieval counts against the rates that an operator sets. Everything else that a token asks for counts here, so that no token can
+//! keep the log, the store or the CPU of a node busy. These buckets are the node's own, whatever the store shares.
+
+use std::num::NonZeroU32;
+
+use ibyok_audit::Action;
+use ibyok_policy::{Per, Rate, TokenId};
+
+use super::{Limit, Of};
+use crate::attempt::Attempt;
+use crate::authenticate::{Holder, Principal};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::model::token::TokenRecord;
+use crate::vault::Inner;
+
+/// The bucket that a verb counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Releases a value: the token's own rate and the key's limit count it.
+    Retrieval,
+    /// Finds the reference of a key by its id, for the verb that follows.
+    Lookup,
+    /// Shows something.
+    Read,
+    /// Changes something.
+    Write,
+    /// Gives the token itself a new secret.
+    RotateSelf,
+    /// Takes something away. No limit ever refuses it.
+    TakeAway,
+}
+
+/// A bucket's size and the time in which an empty one fills up.
+struct Default {
+    class: Class,
+    word: &'static str,
+    count: u32,
+    seconds: u32,
+}
+
+/// 6,000 at once, then 6,000 a minute.
+const LOOKUPS: Default = of(Class::Lookup, "lookups", 6000, 60);
+
+/// 3,000 at once, then 600 a minute.
+const READS: Default = of(Class::Read, "reads", 3000, 300);
+
+/// 1,000 at once, then 60 a minute: an import of hundreds of keys passes.
+const WRITES: Default = of(Class::Write, "changes", 1000, 1000);
+
+/// 60 at once, then 60 an hour: a service rotates its secret a few times a day.
+const SELF_ROTATIONS: Default = of(Class::RotateSelf, "rotations of itself", 60, 3600);
+
+/// 60 at once, then 60 a minute are on the log one by one, whatever they change.
+const TAKE_AWAYS: Default = of(Class::TakeAway, "revocations and the like", 60, 60);
+
+/// A token's own rate bounds its other verbs as well, but never below 60 an hour: it must be able to look at itself.
+const FLOOR: Rate = Rate {
+    count: NonZeroU32::new(60).unwrap(),
+    per: Per::Hour,
+};
+
+/// What all children of a token may do together, as a multiple of what it may do itself.
+const FAMILY: u32 = 10;
+
+const fn of(class: Class, word: &'static str, count: u32, seconds: u32) -> Default {
+    Default {
+        class,
+        word,
+        count,
+        seconds,
+    }
+}
+
+impl Class {
+    /// The class of an action that a token asks for.
+    pub(crate) fn of(action: Action) -> Self {
+        match action {
+            Action::KeyRetrieve | Action::KeyExport => Class::Retrieval,
+            Action::KeyShow | Action::KeyList | Action::TokenList | Action::UsageRead | Action::AuditRead => {
+                Class::Read
+            }
+            Action::KeyDisable | Action::TokenRevoke => Class::TakeAway,
+            // An action that is not known here changes something: the stricter class.
+            _ => Class::Write,
+        }
+    }
+
+    fn default(self) -> Option<Default> {
+        match self {
+            Class::Retrieval => None,
+            Class::Lookup => Some(LOOKUPS),
+            Class::Read => Some(READS),
+            Class::Write => Some(WRITES),
+            Class::RotateSelf => Some(SELF_ROTATIONS),
+            Class::TakeAway => Some(TAKE_AWAYS),
+        }
+    }
+}
+
+impl Inner {
+    /// Counts a verb that releases no value against the token's limits for such verbs and those of its ancestors.
+    ///
+    /// A verb that takes something away is never refused. Beyond its limit, only a line that says something new is written for it.
+    ///
+    /// # Errors
+    /// [`Error::Limited`].
+    pub(crate) async fn count_verb(&self, attempt: &mut Attempt<'_>, principal: &Principal) -> Result<()> {
+        let class = attempt.class;
+        self.count_as(attempt, principal, class).await
+    }
+
+    /// Counts a rotation of the token that asks.
+    ///
+    /// # Errors
+    /// [`Error::Limited`].
+    pub(crate) async fn count_self_rotation(
+        &self,
+        attempt: &mut Attempt<'_>,
+        principal: &Principal,
+        rotated: TokenId,
+    ) -> Result<()> {
+        match principal.holder() {
+            Some(holder) if holder.id == rotated => self.count_as(attempt, principal, Class::RotateSelf).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn count_as(&self, attempt: &mut Attempt<'_>, principal: &Principal, class: Class) -> Result<()> {
+        let (Some(holder), Some(default)) = (principal.holder(), class.default()) else {
+            return Ok(());
+        };
+        let limits = self.verb_limits_of(holder, &default).await?;
+        let draws: Vec<_> = limits.iter().map(|limit| limit.draw).collect();
+        match self.taken(&limits, self.buckets.take(&draws, self.clock.elapsed())) {
+            Err(Error::Limited { .. }) if class == Class::TakeAway => attempt.over = true,
+            taken => taken?,
+        }
+        Ok(())
+    }
+
+    async fn verb_limits_of(&self, holder: &Holder, default: &Default) -> Result<Vec<Limit>> {
+        let own = &holder.held.record;
+        let mut limits = vec![default.limit(holder, holder.id, 1)];
+        limits.extend(own.grant.rate.map(|rate| default.at_rate(holder, holder.id, rate)));
+        for parent in &own.parents {
+            limits.push(default.limit(holder, *parent, FAMILY));
+            let held = self.load::<TokenRecord>(&holder.realm, parent.bytes()).await?;
+            let rate = held.and_then(|held| held.record.grant.rate);
+            limits.extend(rate.map(|rate| default.at_rate(holder, *parent, rate)));
+        }
+        // A lookup is a step of a retrieval, which counts against the rate.
+        limits.retain(|limit| default.class != Class::Lookup || limit.is_default());
+        Ok(limits)
+    }
+}
+
+impl Default {
+    fn limit(&self, holder: &Holder, id: TokenId, factor: u32) -> Limit {
+        let count = NonZeroU32::new(self.count.saturating_mul(factor)).unwrap_or(NonZeroU32::MIN);
+        let seconds = NonZeroU32::new(self.seconds).unwrap_or(NonZeroU32::MIN);
+        let of = Of::Verbs {
+            word: self.word,
+            own: factor == 1,
+        };
+        Limit::of_verbs(of, &holder.realm, id.bytes(), count, seconds)
+    }
+
+    fn at_rate(&self, holder: &Holder, id: TokenId, rate: Rate) -> Limit {
+        let rate = if is_lower(rate, FLOOR) { FLOOR } else { rate };
+        let of = Of::VerbsAtRate { word: self.word, rate };
+        let seconds = NonZeroU32::new(rate.per.seconds()).unwrap_or(NonZeroU32::MIN);
+        Limit::of_verbs(of, &holder.realm, id.bytes(), rate.count, seconds)
+    }
+}
+
+/// Whether a rate admits less than another in the long run.
+fn is_lower(rate: Rate, than: Rate) -> bool {
+    let of = |rate: Rate, per: Per| u64::from(rate.count.get()) * u64::from(per.seconds());
+    of(rate, than.per) < of(than, rate.per)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_but_a_retrieval_has_a_bucket() {
+        for action in Action::ALL {
+            let releases = matches!(action, Action::KeyRetrieve | Action::KeyExport);
+            assert_eq!(Class::of(*action).default().is_none(), releases, "{action}");
+        }
+    }
+
+    #[test]
+    fn rates_compare_over_the_long_run() {
+        let rate = |text: &str| text.parse::<Rate>().unwrap();
+        assert!(is_lower(rate("1/day"), FLOOR) && is_lower(rate("1439/day"), FLOOR));
+        assert!(!is_lower(rate("1440/day"), FLOOR) && !is_lower(rate("1/min"), FLOOR));
+        assert!(!is_lower(rate("4294967295/sec"), FLOOR));
+    }
+}

@@ -1,0 +1,211 @@
+//! The token keys of realms: by them a stranger is refused before a realm is opened, so that strangers cost a KMS nothing.
+//!
+//! A token key only verifies tokens; it opens no record and no value. It is held for `key_cache_ttl`, or for a minute where that is 0, apart
+//! from the environment keys. A realm whose KEK refuses is not tried again for strangers within that period; one whose KEK is unavailable
+//! is tried again after a growing pause. Only somebody who presents a token that verified before hears that the KEK does not answer;
+//! everybody else is refused as a stranger, since nobody can tell them apart.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use ibyok_policy::TokenId;
+use quick_cache::sync::Cache;
+use secrecy::SecretBox;
+
+use crate::clock::Clock;
+use crate::error::{Error, Part, Result};
+use crate::model::token::AccessToken;
+use crate::realm::{Realm, RealmName};
+use crate::vault::Inner;
+
+/// The time for which a token key is held where environment keys are not held at all.
+const WITHOUT_CACHE: Duration = Duration::from_secs(60);
+
+/// The first pause after a KEK was unavailable; each further failure doubles it.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The longest pause after a KEK was unavailable.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The number of presented tokens that are remembered as verified.
+const REMEMBERED: usize = 1 << 16;
+
+/// The number of forms of one token (narrowed ones) that are remembered: its holder cannot push out other tokens.
+const FORMS: u8 = 4;
+
+/// A key that verifies tokens, and the realm if it was opened to get the key.
+pub(crate) struct Verifier {
+    pub(crate) key: Arc<SecretBox<[u8; 32]>>,
+    pub(crate) realm: Option<Arc<Realm>>,
+}
+
+/// A token key, and since when it is held.
+type Held = (Arc<SecretBox<[u8; 32]>>, Duration);
+
+/// A failure to open a realm that holds for strangers.
+#[derive(Debug)]
+struct Refusal {
+    until: Duration,
+    pause: Duration,
+}
+
+/// The token keys that this node holds.
+pub(crate) struct TokenKeys {
+    held: RwLock<HashMap<RealmName, Held>>,
+    refused: Mutex<HashMap<RealmName, Refusal>>,
+    /// Keyed hashes of presented tokens that verified.
+    verified: Cache<(TokenId, u8), [u8; 32]>,
+}
+
+impl Default for TokenKeys {
+    fn default() -> Self {
+        TokenKeys {
+            held: RwLock::default(),
+            refused: Mutex::default(),
+            verified: Cache::new(REMEMBERED),
+        }
+    }
+}
+
+impl fmt::Debug for TokenKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenKeys").finish_non_exhaustive()
+    }
+}
+
+impl TokenKeys {
+    fn held(&self, name: &RealmName, now: Duration, period: Duration) -> Option<Arc<SecretBox<[u8; 32]>>> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        let (key, since) = held.get(name)?;
+        (now.saturating_sub(*since) < period).then(|| Arc::clone(key))
+    }
+
+    /// Keeps the token key of a realm that was just opened. The caller makes sure that nothing was invalidated meanwhile.
+    pub(crate) fn keep(&self, realm: &Realm, since: Duration) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        held.insert(realm.name.clone(), (realm.keys.share_token_key(), since));
+    }
+
+    /// Notes that a realm opened, or how it failed to.
+    pub(crate) fn note(&self, name: &RealmName, failure: Option<&Error>, now: Duration, period: Duration) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = match failure {
+            Some(Error::Unavailable { part: Part::Kek, .. }) => {
+                let before = refused
+                    .get(name)
+                    .filter(|before| before.pause < period.max(LONGEST_PAUSE));
+                before
+                    .map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE))
+                    .min(period)
+            }
+            Some(Error::Kek { .. }) => period,
+            // A store that does not answer says nothing about the KEK.
+            Some(_) => return,
+            None => {
+                refused.remove(name);
+                return;
+            }
+        };
+        let until = now.saturating_add(pause);
+        refused.insert(name.clone(), Refusal { until, pause });
+    }
+
+    fn is_refused(&self, name: &RealmName, now: Duration) -> bool {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.get(name).is_some_and(|refusal| now < refusal.until)
+    }
+
+    /// Forgets all keys and failures, after an environment key record changed.
+    pub(crate) fn forget_all(&self) {
+        self.held.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Drops the keys that were held for their whole period.
+    pub(crate) fn expire(&self, now: Duration, period: Duration) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        held.retain(|_, (_, since)| now.saturating_sub(*since) < period);
+    }
+}
+
+impl Inner {
+    /// The time for which a token key is held, and for which a KEK's refusal holds for strangers.
+    pub(crate) fn token_key_period(&self) -> Duration {
+        match self.key_cache_ttl.is_zero() {
+            true => WITHOUT_CACHE,
+            false => self.key_cache_ttl,
+        }
+    }
+
+    /// The key by which a presented token of a realm is verified; `None` if there is no such realm, or if nobody can tell who it is.
+    ///
+    /// # Errors
+    /// That the KEK does not answer, to somebody whose token verified before; [`Error::Unavailable`] if the store does not answer.
+    pub(crate) async fn verifier(
+        &self,
+        name: &RealmName,
+        id: TokenId,
+        token: &AccessToken,
+    ) -> Result<Option<Verifier>> {
+        let now = self.clock.elapsed();
+        if let Some(key) = self.realms.token_keys.held(name, now, self.token_key_period()) {
+            return Ok(Some(Verifier { key, realm: None }));
+        }
+        let known = self.verified_before(id, token);
+        if !known && self.realms.token_keys.is_refused(name, now) {
+            return Ok(None);
+        }
+        match self.realm(name).await {
+            Ok(realm) => Ok(realm.map(|realm| Verifier {
+                key: realm.keys.share_token_key(),
+                realm: Some(realm),
+            })),
+            Err(Error::Kek { .. } | Error::Unavailable { part: Part::Kek, .. }) if !known => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How the KEK fails to open a realm, without asking it more often than strangers may make it asked.
+    pub(crate) async fn kek_failure(&self, name: &RealmName) -> Option<Error> {
+        let now = self.clock.elapsed();
+        if self.realms.token_keys.is_refused(name, now)
+            && let Some(error) = self.realms.last_failure(name).await
+        {
+            return Some(error);
+        }
+        if self
+            .realms
+            .token_keys
+            .held(name, now, self.token_key_period())
+            .is_some()
+        {
+            return None;
+        }
+        self.realm(name).await.err()
+    }
+
+    /// Remembers a presented token that verified.
+    pub(crate) fn remember_verified(&self, id: TokenId, token: &AccessToken) {
+        let (form, hash) = self.form_of(id, token);
+        if self.realms.token_keys.verified.get(&form) != Some(hash) {
+            self.realms.token_keys.verified.insert(form, hash);
+        }
+    }
+
+    fn verified_before(&self, id: TokenId, token: &AccessToken) -> bool {
+        let (form, hash) = self.form_of(id, token);
+        self.realms.token_keys.verified.get(&form) == Some(hash)
+    }
+
+    fn form_of(&self, id: TokenId, token: &AccessToken) -> ((TokenId, u8), [u8; 32]) {
+        // Keyed, so that what is compared tells nothing about the token, by its time or otherwise.
+        let hash = self
+            .home
+            .keys
+            .keyed_hash("ibyok verified token v1", token.expose().as_bytes());
+        let [first, ..] = hash;
+        ((id, first % FORMS), hash)
+    }
+}

@@ -1,0 +1,212 @@
+//! Refusals of a valid token: on the log, but a token cannot fill the log with them.
+//!
+//! The first few of a token in a minute are lines of their own, durable before the caller hears of them. The rest is counted, and becomes
+//! one line a minute for each action and reason. Retrievals that a limit refused are folded each second (`limits/refusals.rs`).
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ibyok_audit::{Action, Outcome};
+use ibyok_policy::TokenId;
+use tokio::task::JoinSet;
+
+use crate::attempt::{Attempt, outcome_of};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::folded::Common;
+use crate::vault::Inner;
+
+/// The number of refusals of a token in one minute that are lines of their own.
+const SINGLY: u32 = 20;
+
+/// The time for which refusals are folded together.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// The number of tokens that have counts of their own; further tokens share one.
+const TOKENS: usize = 1024;
+
+/// The number of actions and reasons that a token has counts for; further ones join the first.
+const SORTS: usize = 64;
+
+/// The way in which attempts ended: what a folded line says of all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Sort {
+    action: Action,
+    outcome: Outcome,
+    reason: &'static str,
+    /// Whether it was a retrieval, which usage counts.
+    is_use: bool,
+}
+
+/// The minute of one token.
+#[derive(Debug)]
+struct Window {
+    started: Duration,
+    singly: u32,
+    folded: HashMap<Sort, (Common, u64)>,
+}
+
+/// The refusals of each token, whichever narrower forms of it were used; `None` stands for tokens that share one count.
+#[derive(Debug, Default)]
+pub(crate) struct TokenRefusals(Mutex<HashMap<Option<TokenId>, Window>>);
+
+impl TokenRefusals {
+    /// Whether the refusal is a line of its own; else it is counted.
+    fn is_a_line(&self, token: TokenId, sort: Sort, attempt: &Attempt<'_>, now: Duration) -> bool {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut token = Some(token);
+        if windows.len() >= TOKENS && !windows.contains_key(&token) {
+            token = None;
+        }
+        let window = windows.entry(token).or_insert_with(|| Window {
+            started: now,
+            singly: 0,
+            folded: HashMap::new(),
+        });
+        // A line that only says again what is so already never stands alone.
+        if window.singly < SINGLY && sort.outcome != Outcome::Allowed {
+            window.singly += 1;
+            return true;
+        }
+        window.count(token, sort, Common::of(attempt));
+        false
+    }
+
+    /// The counts of the windows that are over, or of all.
+    fn over(&self, now: Duration, all: bool) -> Vec<(Sort, Common, u64)> {
+        let mut counts = Vec::new();
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        windows.retain(|_, window| {
+            let over = all || now.saturating_sub(window.started) >= WINDOW;
+            if over {
+                let folded = window.folded.drain();
+                counts.extend(folded.map(|(sort, (common, count))| (sort, common, count)));
+            }
+            !over
+        });
+        counts
+    }
+}
+
+impl Window {
+    fn count(&mut self, token: Option<TokenId>, sort: Sort, common: Common) {
+        let joined = match self.folded.keys().next() {
+            Some(first) if self.folded.len() >= SORTS && !self.folded.contains_key(&sort) => *first,
+            _ => sort,
+        };
+        match self.folded.entry(joined) {
+            Entry::Occupied(mut entry) => {
+                let (ours, count) = entry.get_mut();
+                ours.narrow(token, common);
+                *count = count.saturating_add(1);
+            }
+            Entry::Vacant(entry) => {
+                entry.insert((common, 1));
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Whether a refusal is a line of its own; else it is counted, and on the log within a minute. An operator's always is.
+    pub(crate) fn is_a_line_of_its_token(
+        &self,
+        attempt: &Attempt<'_>,
+        (outcome, reason): (Outcome, &'static str),
+        is_use: bool,
+    ) -> bool {
+        let sort = Sort {
+            action: attempt.action,
+            outcome,
+            reason,
+            is_use,
+        };
+        let now = self.clock.elapsed();
+        attempt
+            .token()
+            .is_none_or(|token| self.token_refusals.is_a_line(token, sort, attempt, now))
+    }
+
+    /// The same for a refusal of a verb that releases no value.
+    pub(crate) fn is_refused_on_a_line(&self, attempt: &Attempt<'_>, error: &Error) -> bool {
+        self.is_a_line_of_its_token(attempt, (outcome_of(error), attempt.reason_of(error)), false)
+    }
+
+    /// Records a verb that changed nothing. Beyond the token's limit such lines are counted.
+    pub(crate) async fn record_unchanged(&self, attempt: &Attempt<'_>) -> Result<()> {
+        if attempt.over && !self.is_a_line_of_its_token(attempt, (Outcome::Allowed, "unchanged"), false) {
+            return Ok(());
+        }
+        self.record(attempt.allowed()).await
+    }
+
+    /// Writes the lines of the tokens whose minute is over, or of all.
+    pub(crate) async fn fold_token_refusals(self: &Arc<Self>, all: bool) {
+        let mut lines = JoinSet::new();
+        for (sort, common, count) in self.token_refusals.over(self.clock.elapsed(), all) {
+            let this = Arc::clone(self);
+            // All at once, so that they share a sync of the log.
+            lines.spawn(async move { this.say_folded(sort, common, count).await });
+        }
+        while lines.join_next().await.is_some() {}
+    }
+
+    async fn say_folded(&self, sort: Sort, common: Common, count: u64) {
+        let context = common.context();
+        let attempt = common.attempt(count, self.now(), &context);
+        let said = match sort.is_use {
+            true => self.append_ended_use(&attempt, (sort.outcome, sort.reason)).await,
+            false => self.record(attempt.ended(sort.outcome, sort.reason)).await,
+        };
+        if let Err(error) = said {
+            tracing::warn!(count, %error, "folded refusals of a token are not on the log");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::context::RequestContext;
+
+    fn sort(action: Action) -> Sort {
+        Sort {
+            action,
+            outcome: Outcome::Denied,
+            reason: "scope",
+            is_use: false,
+        }
+    }
+
+    fn token(number: u128) -> TokenId {
+        TokenId::new(*b"abcdefgh", number.to_be_bytes()).unwrap()
+    }
+
+    #[test]
+    fn the_first_twenty_are_lines_and_the_rest_one_count_for_each_action() {
+        let (refusals, context) = (TokenRefusals::default(), RequestContext::default());
+        let mut lines = 0;
+        for number in 0..1000 {
+            let action = [Action::KeyShow, Action::KeyList][number % 2];
+            let attempt = Attempt::new(action, Timestamp::UNIX_EPOCH, &context);
+            lines += u32::from(refusals.is_a_line(token(1), sort(action), &attempt, Duration::ZERO));
+        }
+        assert_eq!(lines, SINGLY);
+        assert!(refusals.over(Duration::from_secs(59), false).is_empty());
+        let counts: Vec<u64> = refusals.over(WINDOW, false).iter().map(|(.., count)| *count).collect();
+        assert_eq!(counts, [490, 490]);
+    }
+
+    #[test]
+    fn tokens_beyond_the_bound_share_one_count() {
+        let (refusals, context) = (TokenRefusals::default(), RequestContext::default());
+        let attempt = Attempt::new(Action::KeyShow, Timestamp::UNIX_EPOCH, &context);
+        let lines = (0..5000).filter(|n| refusals.is_a_line(token(*n), sort(attempt.action), &attempt, Duration::ZERO));
+        assert_eq!(lines.count(), TOKENS + SINGLY as usize);
+        assert_eq!(refusals.over(Duration::ZERO, true).len(), 1);
+    }
+}

@@ -1,0 +1,72 @@
+//! The body that a route takes: of which verb it is, who may send it, and how large it may be.
+
+use axum::Extension;
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use ibyok_core::{Action, KeyRef, Scope, Session};
+
+use crate::options::Options;
+use crate::problem::Problem;
+
+/// What is looked at before a body is read. A route without it reads none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Takes {
+    action: Action,
+    /// The scope that the verb needs; without one, every valid token may send the body.
+    scope: Option<Scope>,
+    /// Whether a value is among it.
+    value: bool,
+}
+
+impl Takes {
+    /// A body that holds a value.
+    pub(crate) fn value(action: Action, scope: Scope) -> Extension<Self> {
+        Extension(Takes {
+            action,
+            scope: Some(scope),
+            value: true,
+        })
+    }
+
+    /// A body without a value.
+    pub(crate) fn words(action: Action, scope: Scope) -> Extension<Self> {
+        Extension(Takes {
+            action,
+            scope: Some(scope),
+            value: false,
+        })
+    }
+
+    /// A body without a value that a token may send about itself.
+    pub(crate) fn of_itself(action: Action) -> Extension<Self> {
+        Extension(Takes {
+            action,
+            scope: None,
+            value: false,
+        })
+    }
+
+    /// The largest body, in bytes.
+    pub(crate) fn limit(self, options: &Options) -> usize {
+        match self.value {
+            true => options.body_limit,
+            false => options.body_limit.min(options.small_body_limit),
+        }
+    }
+
+    /// Refuses who may not send the body.
+    pub(crate) async fn admit(self, session: &Session, parts: &mut Parts) -> Result<(), Problem> {
+        let key = key_of(parts).await;
+        Ok(session.admit(self.action, self.scope, key.as_ref()).await?)
+    }
+}
+
+/// The key that the path names, if it names one in an environment. What is malformed is refused by the handler.
+async fn key_of(parts: &mut Parts) -> Option<KeyRef> {
+    let params = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    let named = |wanted: &str| {
+        let mut params = params.iter();
+        params.find_map(|(name, value)| (name == wanted).then_some(value))
+    };
+    KeyRef::from_parts(named("env")?.parse().ok()?, named("name")?).ok()
+}
