@@ -5,6 +5,7 @@ use ibyok_policy::{Scope, source_allowed};
 
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
+use crate::authorize::within;
 use crate::error::{Error, Result};
 use crate::limits::Class;
 use crate::model::key_ref::{KeyHandle, KeyRef};
@@ -56,18 +57,17 @@ impl Session {
                 return Ok(source_allowed(grant, &holder.restrictions, attempt.context.source)?);
             }
         };
-        let namespace = key.namespace().unwrap_or_else(|| principal.namespace()).clone();
-        let environment = key.environment();
-        attempt.namespace = Some(namespace.to_string());
+        let scoped = within(attempt, principal, key)?;
+        let (namespace, environment) = (scoped.namespace(), scoped.environment());
         attempt.environment = Some(environment.to_string());
-        match key.handle() {
+        match scoped.handle() {
             KeyHandle::Name(name) => {
                 attempt.key = Some(name.to_string());
-                inner.allowed(attempt, principal, scope, &namespace, Some(environment), Some(name))
+                inner.allowed(attempt, principal, scope, namespace, Some(environment), Some(name))
             }
             KeyHandle::Id(id) => {
                 attempt.key_id = Some(id.to_string());
-                inner.allowed_for_some_key(attempt, principal, scope, &namespace, environment)
+                inner.allowed_for_some_key(attempt, principal, scope, namespace, environment)
             }
         }
     }

@@ -68,5 +68,5 @@ async fn key_of(parts: &mut Parts) -> Option<KeyRef> {
         let mut params = params.iter();
         params.find_map(|(name, value)| (name == wanted).then_some(value))
     };
-    KeyRef::from_parts(named("env")?.parse().ok()?, named("name")?).ok()
+    KeyRef::from_parts(named("env")?, named("name")?).ok()
 }
