@@ -123,6 +123,8 @@ words! {
         VaultRestore => "vault.restore",
         /// An older record was accepted by name.
         VaultRollbackAccepted => "vault.rollback_accepted",
+        /// The store has not come as far as the log says that it had.
+        VaultStoreBehind => "vault.store_behind",
         /// A session of a log began.
         LogOpen => "log.open",
         /// A session of a log ended.

@@ -59,11 +59,11 @@ pub use event::{Event, Principal, TEXT_LIMIT};
 pub use key::{SigningKey, VerifyingKey};
 pub use log::{Log, LogBuilder, LogStatus};
 pub use prove::{Proof, prove};
-pub use read::{Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, export, logs_in};
+pub use read::{Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, export, logs_in, store_marks};
 pub use receipt::{EventTicket, Receipt};
 pub use sink::{
     Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription, StdoutSink,
     begun_logs_in, is_written,
 };
-pub use statement::{FloorsStatement, Statement};
+pub use statement::{FloorsStatement, Statement, StoreMark};
 pub use verify::{Bad, Finding, Known, LogReport, Proven, Report, What, verify, verify_against, verify_proof};

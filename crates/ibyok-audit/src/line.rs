@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
 use crate::action::Action;
 use crate::chain::Head;
 use crate::event::Event;
@@ -28,6 +30,8 @@ pub(crate) fn ends_session(action: &str) -> bool {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) ticket: EventTicket,
+    /// The change number of the store that the line states, with what the line is.
+    pub(crate) stated: Option<(Action, Timestamp, u64)>,
     time: String,
     tail: String,
 }
@@ -36,6 +40,7 @@ impl Prepared {
     pub(crate) fn new(event: &Event) -> Self {
         Self {
             ticket: event.ticket,
+            stated: event.states.store_change.map(|change| (event.action, event.at, change)),
             time: format!("{:.6}", event.at),
             tail: tail(event),
         }
@@ -181,7 +186,6 @@ mod tests {
     use super::*;
     use crate::action::{Outcome, PrincipalKind};
     use crate::event::Principal;
-    use jiff::Timestamp;
     use proptest::prelude::*;
 
     fn line(event: &Event) -> Vec<u8> {

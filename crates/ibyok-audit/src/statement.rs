@@ -1,7 +1,9 @@
 //! What a line says about the vault's store and about its floors, so that an older one of either shows.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::action::Action;
 use crate::event::cut;
 
 /// What a line says about the vault's store and about its floors. The default says nothing.
@@ -56,6 +58,29 @@ impl FloorsStatement {
             generation,
             count,
             digest: cut(digest.into()),
+        }
+    }
+}
+
+/// How far the lines of a log say that the store had come, since an older one was last accepted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StoreMark {
+    /// The highest change number that a line states.
+    pub change: u64,
+    /// When it was last stated.
+    pub at: Option<Timestamp>,
+    /// When an older store was last accepted.
+    pub accepted: Option<Timestamp>,
+}
+
+impl StoreMark {
+    /// Takes in what the next line states.
+    pub fn take(&mut self, action: &str, at: Timestamp, change: u64) {
+        if action == Action::VaultRollbackAccepted.as_str() {
+            (self.change, self.at, self.accepted) = (change, Some(at), Some(at));
+        } else if change >= self.change {
+            (self.change, self.at) = (change, Some(at));
         }
     }
 }

@@ -168,6 +168,7 @@ impl LogBuilder {
             statement: self.statement,
             head: place.head.clone(),
             segment: if place.offset > 0 { place.segment } else { 0 },
+            mark: place.mark,
             public_key,
             poisoned: None,
             refused: 0,

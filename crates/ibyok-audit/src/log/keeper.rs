@@ -11,6 +11,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::key::SigningKey;
 use crate::sink::file::{State, append_notes, state::take_up_notes};
+use crate::statement::StoreMark;
 
 /// How many snapshots can wait to be signed. One that finds no room is left out; the next speaks of its lines too.
 const ROOM: usize = 64;
@@ -23,6 +24,7 @@ pub(super) struct Snapshot {
     pub(super) offset: u64,
     /// Whether the segment begins there.
     pub(super) begins: bool,
+    pub(super) mark: StoreMark,
     pub(super) _keeping: Keeping,
 }
 
@@ -91,7 +93,7 @@ fn write(snapshots: &[Snapshot], signed: &[Checkpoint], kept: &mut Option<usize>
     append_notes(&last.directory, signed, &mut count)?;
     *kept = Some(count);
     for (snapshot, checkpoint) in snapshots.iter().zip(signed).filter(|(snapshot, _)| snapshot.begins) {
-        State::new(&snapshot.head, snapshot.segment, 0, checkpoint).write_start(&snapshot.directory)?;
+        State::new(&snapshot.head, snapshot.segment, 0, checkpoint, snapshot.mark).write_start(&snapshot.directory)?;
     }
-    State::new(&last.head, last.segment, last.offset, checkpoint).write(&last.directory)
+    State::new(&last.head, last.segment, last.offset, checkpoint, last.mark).write(&last.directory)
 }

@@ -22,6 +22,7 @@ use crate::line::Prepared;
 use crate::receipt::Receipt;
 use crate::sink::file::write_public_key;
 use crate::sink::{Batch, Durability, Gap, GapKind, Place, Sink};
+use crate::statement::StoreMark;
 
 /// How many lines and how long a log goes without a checkpoint.
 const CHECKPOINT_LINES: u64 = 1000;
@@ -43,6 +44,8 @@ pub(super) struct Writer {
     pub(super) head: Head,
     /// The segment that is written to, as far as its beginning is signed or was never to be.
     pub(super) segment: u32,
+    /// How far the lines say that the store had come.
+    pub(super) mark: StoreMark,
     pub(super) public_key: VerifyingKey,
     pub(super) poisoned: Option<String>,
     pub(super) refused: u64,
@@ -169,6 +172,11 @@ impl Writer {
         }
         let result = self.send(&Batch::new(&bytes, first, lines.len() as u64), head);
         self.bytes = bytes;
+        // Also of lines that only another sink refused: they are on the log.
+        if self.poisoned.is_none() {
+            let stated = lines.iter().filter_map(|line| line.borrow().stated);
+            stated.for_each(|(action, at, change)| self.mark.take(action.as_str(), at, change));
+        }
         result
     }
 
@@ -214,6 +222,7 @@ impl Writer {
             segment: place.segment,
             offset: 0,
             begins: true,
+            mark: self.mark,
             _keeping: keeping,
         };
         // Without it a reader begins with an earlier segment.
@@ -293,6 +302,7 @@ impl Writer {
             segment: place.segment,
             offset: place.offset,
             begins: false,
+            mark: self.mark,
             _keeping: keeping,
         };
         match self.keeper.snapshots.try_send(snapshot) {

@@ -14,6 +14,8 @@ use self::stream::{Start, Stream, segment_path, segments, slots};
 use self::trust::vouched;
 use crate::error::Error;
 use crate::key::VerifyingKey;
+use crate::sink::file::State;
+use crate::statement::StoreMark;
 
 pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line};
 pub use filter::Filter;
@@ -225,6 +227,36 @@ impl Follow {
         lines.sort_by_key(|line| line.entry().time);
         Ok(lines)
     }
+}
+
+/// How far the logs of a place for which the keys vouch say that the store had come: by what stands beside each of them, and by the
+/// lines since.
+///
+/// It reads no more than the end of each log. Whoever wants certainty reads every line.
+///
+/// # Errors
+/// When the place or a log cannot be read.
+pub fn store_marks(place: &Path, keys: &[VerifyingKey]) -> Result<Vec<StoreMark>, Error> {
+    let mut marks = Vec::new();
+    for one in vouched(place, keys)? {
+        let Some(state) = State::read(&one.directory, &one.key) else {
+            continue;
+        };
+        let (mut mark, first) = (state.mark, state.head.size() + 1);
+        for line in Stream::begin_near(one.slot, one.directory, state.segment, state.offset) {
+            let Ok(line) = line else { break };
+            let entry = line.entry();
+            // What is not the log's, or is from before: the next checkpoint, or a verification, tells.
+            if entry.log != one.key.log().unwrap_or_default() || entry.seq < first {
+                break;
+            }
+            if let Some(change) = entry.states.as_ref().and_then(|states| states.store_change) {
+                mark.take(&entry.action, entry.time, change);
+            }
+        }
+        marks.push(mark);
+    }
+    Ok(marks)
 }
 
 /// Whether the log in this slot has a line of this number.

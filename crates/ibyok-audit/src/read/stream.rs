@@ -137,6 +137,18 @@ impl Stream {
         Ok(stream)
     }
 
+    /// From this place on, where a line begins.
+    pub(super) fn begin_near(slot: u32, directory: PathBuf, segment: u32, offset: u64) -> Self {
+        let mut stream = Self::at(slot, directory, segment, false);
+        if let Ok(mut file) = File::open(stream.path())
+            && file.seek(SeekFrom::Start(offset)).is_ok()
+        {
+            stream.file = Some(BufReader::with_capacity(64 * 1024, file));
+            stream.offset = offset;
+        }
+        stream
+    }
+
     /// One segment and no further.
     pub(super) fn only(slot: u32, directory: PathBuf, segment: u32) -> Self {
         Self::at(slot, directory, segment, true)

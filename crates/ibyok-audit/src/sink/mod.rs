@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::chain::Head;
 use crate::error::Error;
 use crate::key::VerifyingKey;
+use crate::statement::StoreMark;
 
 pub use file::{FileSink, FileSinkBuilder, begun_logs_in, is_written};
 pub use stdout::StdoutSink;
@@ -155,6 +156,7 @@ pub struct Place {
     pub(crate) last_time: Option<Timestamp>,
     pub(crate) gaps: Vec<Gap>,
     pub(crate) signed: u64,
+    pub(crate) mark: StoreMark,
 }
 
 impl Place {
@@ -216,6 +218,12 @@ impl Place {
     #[must_use]
     pub fn signed(&self) -> u64 {
         self.signed
+    }
+
+    /// How far the lines say that the store had come.
+    #[must_use]
+    pub fn store_mark(&self) -> StoreMark {
+        self.mark
     }
 
     /// What opening found missing or torn, and the log will say in its first lines.

@@ -29,6 +29,7 @@ use super::{Batch, Durability, Gap, GapKind, Place, Sink, SinkDescription};
 use crate::chain::Head;
 use crate::error::Error;
 use crate::key::VerifyingKey;
+use crate::statement::StoreMark;
 
 pub(crate) use self::state::{State, append_notes, public_key, write_public_key};
 
@@ -46,6 +47,7 @@ pub struct FileSink {
     last_time: Option<Timestamp>,
     gaps: Vec<Gap>,
     signed: u64,
+    mark: StoreMark,
 }
 
 /// How a [`FileSink`] is to be.
@@ -106,6 +108,7 @@ impl FileSink {
             last_time: self.last_time,
             gaps: self.gaps.clone(),
             signed: self.signed,
+            mark: self.mark,
         }
     }
 
@@ -119,6 +122,7 @@ impl FileSink {
             last_time,
             gaps,
             signed,
+            mark,
             ..
         } = found;
         Ok(Self {
@@ -130,6 +134,7 @@ impl FileSink {
             last_time,
             gaps,
             signed,
+            mark,
         })
     }
 

@@ -26,6 +26,7 @@ use crate::error::Error;
 use crate::key::VerifyingKey;
 use crate::line::LINE_LIMIT;
 use crate::sink::{Gap, GapKind};
+use crate::statement::{Statement, StoreMark};
 
 /// Where a log ends.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub(super) struct Recovered {
     pub(super) holds_known: bool,
     /// How many lines are signed.
     pub(super) signed: u64,
+    /// How far the lines say that the store had come.
+    pub(super) mark: StoreMark,
 }
 
 /// Finds the end of the log in this slot. `known` is how far lines were acknowledged, if this process wrote them.
@@ -56,10 +59,17 @@ pub(super) fn recover(
     let next = segments.last().map_or(1, |last| last.saturating_add(1));
     let state = key.and_then(|key| State::read(directory, key));
     let from_state = state.is_some();
-    let (head, segment, offset) = state.unwrap_or((Head::default(), segments.first().copied().unwrap_or(1), 0));
+    let (head, segment, offset, mark) = match state {
+        Some(state) => (state.head, state.segment, state.offset, state.mark),
+        None => {
+            let first = segments.first().copied().unwrap_or(1);
+            (Head::default(), first, 0, StoreMark::default())
+        }
+    };
     let mut found = Recovered {
         holds_known: known.is_none_or(|known| *known == head),
         signed: head.size(),
+        mark,
         head,
         segment,
         is_new: segments.is_empty(),
@@ -179,7 +189,10 @@ fn follow(
         if !signed.takes(&head, link.action) && known.is_none_or(|known| head.size() > known.size()) {
             return Ok(End::Broken);
         }
-        let time = link.time.parse().ok();
+        let time: Option<Timestamp> = link.time.parse().ok();
+        if let (Some(at), Some(change)) = (time, link.store_change()) {
+            found.mark.take(link.action, at, change);
+        }
         found.head = head;
         found.offset += read as u64;
         found.last_time = time.max(found.last_time);
@@ -211,6 +224,14 @@ struct Link<'a> {
     log: &'a str,
     prev: &'a str,
     action: &'a str,
+    #[serde(default)]
+    states: Option<Statement>,
+}
+
+impl Link<'_> {
+    fn store_change(&self) -> Option<u64> {
+        self.states.as_ref()?.store_change
+    }
 }
 
 /// What the line says, if it is the next line of this log.

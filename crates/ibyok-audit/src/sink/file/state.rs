@@ -13,6 +13,7 @@ use crate::chain::Head;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::key::VerifyingKey;
+use crate::statement::StoreMark;
 use crate::tree::Frontier;
 
 /// How many checkpoints are kept before the older half is thinned out.
@@ -29,10 +30,22 @@ pub(crate) struct State {
     segment: u32,
     offset: u64,
     checkpoint: String,
+    /// Whoever wants to know for certain reads the lines: nothing binds this to them.
+    #[serde(default)]
+    store: StoreMark,
+}
+
+/// A state that a key signed.
+#[derive(Debug)]
+pub(crate) struct SignedState {
+    pub(crate) head: Head,
+    pub(crate) segment: u32,
+    pub(crate) offset: u64,
+    pub(crate) mark: StoreMark,
 }
 
 impl State {
-    pub(crate) fn new(head: &Head, segment: u32, offset: u64, checkpoint: &Checkpoint) -> Self {
+    pub(crate) fn new(head: &Head, segment: u32, offset: u64, checkpoint: &Checkpoint, store: StoreMark) -> Self {
         let frontier = head.tree().nodes().iter().map(|node| HEXLOWER.encode(node)).collect();
         let checkpoint = checkpoint.text().to_owned();
         Self {
@@ -42,6 +55,7 @@ impl State {
             segment,
             offset,
             checkpoint,
+            store,
         }
     }
 
@@ -58,23 +72,28 @@ impl State {
 
     /// How the log stood where this segment begins, if that is kept and that key signed it.
     pub(crate) fn read_start(directory: &Path, segment: u32, key: &VerifyingKey) -> Option<Head> {
-        let (head, of, offset) = Self::read_file(directory, &start_name(segment), key)?;
-        (of == segment && offset == 0).then_some(head)
+        let start = Self::read_file(directory, &start_name(segment), key)?;
+        (start.segment == segment && start.offset == 0).then_some(start.head)
     }
 
     /// The state beside a log, if it is whole and that key signed it.
-    pub(super) fn read(directory: &Path, key: &VerifyingKey) -> Option<(Head, u32, u64)> {
+    pub(crate) fn read(directory: &Path, key: &VerifyingKey) -> Option<SignedState> {
         Self::read_file(directory, "state", key)
     }
 
-    fn read_file(directory: &Path, name: &str, key: &VerifyingKey) -> Option<(Head, u32, u64)> {
+    fn read_file(directory: &Path, name: &str, key: &VerifyingKey) -> Option<SignedState> {
         let state: Self = serde_json::from_slice(&std::fs::read(directory.join(name)).ok()?).ok()?;
         let checkpoint = Checkpoint::open(&state.checkpoint, key)?;
         let hash = |text: &String| HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok();
         let nodes = state.frontier.iter().map(hash).collect::<Option<Vec<[u8; 32]>>>()?;
         let tree = Frontier::from_parts(checkpoint.size(), nodes)?;
         let whole = state.v == 1 && tree.root() == *checkpoint.root();
-        whole.then_some((Head::from_parts(hash(&state.prev)?, tree), state.segment, state.offset))
+        whole.then_some(SignedState {
+            head: Head::from_parts(hash(&state.prev)?, tree),
+            segment: state.segment,
+            offset: state.offset,
+            mark: state.store,
+        })
     }
 }
 
