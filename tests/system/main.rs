@@ -55,6 +55,9 @@ mod tamper;
 /// Records and databases that are damaged: nothing is left out in silence.
 mod damaged;
 
+/// Logs that were forged or taken away, and a store that is older than they say.
+mod foreign_logs;
+
 /// Bad vaults and bad tokens, each with its documented answer.
 mod bad_input;
 

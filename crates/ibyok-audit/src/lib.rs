@@ -59,7 +59,9 @@ pub use event::{Event, Principal, TEXT_LIMIT};
 pub use key::{SigningKey, VerifyingKey};
 pub use log::{Log, LogBuilder, LogStatus};
 pub use prove::{Proof, prove};
-pub use read::{Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, export, logs_in, store_marks};
+pub use read::{
+    Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, export, logs_in, store_marks,
+};
 pub use receipt::{EventTicket, Receipt};
 pub use sink::{
     Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription, StdoutSink,

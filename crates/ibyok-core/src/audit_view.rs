@@ -4,13 +4,14 @@
 
 use std::path::{Path, PathBuf};
 
-use ibyok_audit::{Action, Filter, Follow, Lines, Reader, Report, VerifyingKey, verify};
+use ibyok_audit::{Action, Filter, Known, Lines, Report, VerifyingKey, verify, verify_against};
 use ibyok_storage::RecordId;
 use jiff::Timestamp;
 
 use crate::authenticate::Principal;
 use crate::environments::operators_only;
 use crate::error::{Error, Result};
+use crate::logs::AuditFollow;
 use crate::model::kind;
 use crate::model::name::base62;
 use crate::opening::log_key;
@@ -21,22 +22,23 @@ use crate::vault::Inner;
 impl Session {
     /// Returns the lines of the session's namespace that a filter wants, of all logs beside this process's own, oldest first.
     ///
-    /// Lines of other namespaces and of none are in [`Vault::whole_log`](crate::Vault::whole_log).
+    /// Lines of other namespaces and of none are in [`Vault::whole_log`](crate::Vault::whole_log). Lines of a log for which no key of
+    /// this vault vouches are left out, unless the filter names that log.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token and for a filter that names another namespace, [`Error::Unavailable`] if the log cannot be read.
     pub async fn audit_lines(&self, filter: &Filter) -> Result<Lines> {
-        let (place, filter) = self.read_lines(filter).await?;
-        Ok(Reader::open(place)?.lines(&filter)?)
+        let filter = self.read_lines(filter).await?;
+        Ok(self.inner.log_reader(&filter).await?.lines(&filter)?)
     }
 
     /// Returns the lines of the session's namespace that a filter wants, from now on: poll it.
     ///
     /// # Errors
     /// As [`Session::audit_lines`].
-    pub async fn follow_audit(&self, filter: &Filter) -> Result<Follow> {
-        let (place, filter) = self.read_lines(filter).await?;
-        Ok(Reader::open(place)?.follow(&filter)?)
+    pub async fn follow_audit(&self, filter: &Filter) -> Result<AuditFollow> {
+        let filter = self.read_lines(filter).await?;
+        AuditFollow::new(&self.inner, &filter).await
     }
 
     /// Verifies every log beside this process's own, against the keys and checkpoints in the store and further keys.
@@ -47,12 +49,16 @@ impl Session {
     pub async fn verify_audit(&self, keys: &[VerifyingKey]) -> Result<Report> {
         let place = self.read_audit().await?;
         self.inner.log.flush().await?;
-        let mut trusted = self.inner.log_keys().await?;
-        trusted.extend(keys.iter().cloned());
-        let known = self.inner.kept_checkpoints().await?;
-        let report = tokio::task::spawn_blocking(move || verify(&place, &trusted, &known)).await;
+        let (known, notes) = self.inner.known_logs(keys).await?;
+        let trusted = known.keys.clone();
+        let report = tokio::task::spawn_blocking(move || verify_against(&place, &known)).await;
         let report = report.map_err(|_| Error::unavailable(crate::Part::AuditLog, "verification was interrupted"))?;
-        Ok(report?)
+        let mut report = report?;
+        report.notes = notes;
+        for finding in self.inner.store_findings(trusted).await? {
+            report.add(finding);
+        }
+        Ok(report)
     }
 
     /// The public keys of every log that this vault has: what a verifier without the vault needs.
@@ -64,8 +70,8 @@ impl Session {
         self.inner.log_keys().await
     }
 
-    /// Records that lines are read, and gives where they are and the filter that leaves the session's own.
-    async fn read_lines(&self, filter: &Filter) -> Result<(PathBuf, Filter)> {
+    /// Records that lines are read, and gives the filter that leaves the session's own.
+    async fn read_lines(&self, filter: &Filter) -> Result<Filter> {
         let mut attempt = self.attempt(Action::AuditRead);
         let outcome = async {
             let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
@@ -73,8 +79,7 @@ impl Session {
             self.inner.own_lines(&principal, filter).await
         }
         .await;
-        let filter = self.inner.answering(&attempt, outcome).await?;
-        Ok((self.inner.log.status().place, filter))
+        self.inner.answering(&attempt, outcome).await
     }
 
     /// Records that the log is read, and tells where it is.
@@ -93,13 +98,17 @@ impl Session {
 /// Verifies every log of a place without a vault: what an outsider can do, and what remains where the log is so damaged that the
 /// vault refuses to open it.
 ///
-/// Without keys the ones beside the logs are used, which whoever can write there could have replaced as well; and checkpoints in
-/// the store, which show a tail that was cut off together with its checkpoints, are not looked at.
+/// A log for which none of the keys vouches is a finding, and so is a log of one of the keys that is not there. Without keys the ones
+/// beside the logs are used, which whoever can write there could have replaced as well. Checkpoints in the store, which show a tail
+/// that was cut off together with its checkpoints, are not looked at.
 ///
 /// # Errors
 /// [`Error::Unavailable`] if the place cannot be read. What is wrong with a log is no error but in the report.
 pub fn verify_log(place: &Path, keys: &[VerifyingKey]) -> Result<Report> {
-    Ok(verify(place, keys, &[])?)
+    if keys.is_empty() {
+        return Ok(verify(place, keys, &[])?);
+    }
+    Ok(verify_against(place, &Known::by_keys(keys))?)
 }
 
 impl Inner {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ibyok_audit::review::Thresholds;
 use ibyok_audit::{Action, FileSink, Log, LogBuilder, Phase, Principal as Who, PrincipalKind, Sink};
 use ibyok_crypto::{Kek, Keyring, VaultId};
-use ibyok_storage::{Collection, Expect, Kind, RecordId, Store};
+use ibyok_storage::{ChangeNumber, Collection, Expect, Kind, RecordId, Store};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +21,9 @@ use crate::error::{Error, Part, Result};
 use crate::floors::Floors;
 use crate::geoip::GeoIp;
 use crate::guardrails::Guardrails;
-use crate::lease::Lease;
+use crate::lease::{BEFORE_THE_FIRST, DEADLINE, Lease};
 use crate::limits::{LimitRefusals, NodeBuckets};
+use crate::logs::LogKeys;
 use crate::model::environment::Class;
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, Namespace};
@@ -30,6 +31,7 @@ use crate::opening::{Opening, make_realm};
 use crate::realm::{RealmName, Realms};
 use crate::refusals::Refusals;
 use crate::review::Reviews;
+use crate::stated::Stated;
 use crate::status::survives;
 use crate::token_refusals::TokenRefusals;
 use crate::usage::{Usage, keep_counts};
@@ -307,9 +309,19 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         let place = audit.state();
         let clock = Arc::new(SteadyClock::new(options.clock, place.last_time()));
         let of_log = Arc::clone(&clock);
+        // Before the log's first line, which states it.
+        let looked = clock.elapsed();
+        let upto = newest_change(store.as_ref()).await?;
+        let stated = Arc::new(Stated::default());
+        stated.store_came_to(upto.as_u64());
+        let to_state = Arc::clone(&stated);
         let log = opening
             .log(
-                options.log.required(audit).clock(move || of_log.now()),
+                options
+                    .log
+                    .required(audit)
+                    .clock(move || of_log.now())
+                    .statement(move || to_state.now()),
                 &place,
                 &home,
                 &options.actor,
@@ -326,7 +338,10 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             clock,
             realms: Realms::default(),
             cache: RecordCache::new(options.cache_bytes),
-            lease: Lease::new(),
+            lease: Lease::begun(looked, upto),
+            stated,
+            behind: Mutex::default(),
+            log_keys: LogKeys::default(),
             floors,
             refusals: Refusals::default(),
             usage: Arc::clone(&usage),
@@ -341,9 +356,10 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             damaged_records: Mutex::default(),
             warnings: Mutex::default(),
         });
-        inner.renew_lease().await?;
+        inner.hold_lease().await?;
         inner.say_opened(&options.actor, created.is_some()).await?;
         inner.compare_checkpoint(&place).await?;
+        inner.compare_store().await?;
         inner.finish_interrupted(&options.actor).await;
         tokio::spawn(look_after(Arc::downgrade(&inner)));
         tokio::spawn(keep_counts(Arc::downgrade(&inner), usage));
@@ -367,6 +383,13 @@ impl Inner {
         };
         self.record(event.reason(store)).await
     }
+}
+
+/// How far the store's change feed has come.
+async fn newest_change(store: &dyn Store) -> Result<ChangeNumber> {
+    let changes = tokio::time::timeout(DEADLINE, store.changes(BEFORE_THE_FIRST)).await;
+    let changes = changes.map_err(|_| Error::unavailable(Part::Store, "it did not say in time what has changed"))?;
+    Ok(changes?.upto)
 }
 
 fn keyring(keks: &[Arc<dyn Kek>]) -> Result<Keyring> {

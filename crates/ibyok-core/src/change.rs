@@ -196,12 +196,17 @@ impl Inner {
                 .takes_away
                 .map(|what| this.floors.note(&put.id, put.rev, what))
                 .transpose()?;
+            let before = this.stated.store_change();
             let (end, result) = this.intend_and_put(&put, lines.intended).await;
             this.cache.invalidate([&put.id]);
             this.scrub_after(&put, &end).await;
             this.end(&put, note, &end);
             match end {
-                End::Done => this.log.append_unwaited(lines.done),
+                End::Done => {
+                    // The change took a number of its own, above the one that was known before it.
+                    this.stated.store_came_to(before.saturating_add(1));
+                    this.log.append_unwaited(lines.done.states(this.stated.now()));
+                }
                 End::NotDone => this.log.append_unwaited(lines.not_done),
                 End::Unknown => {}
             }

@@ -1,19 +1,22 @@
 //! The audit log's newest checkpoint, sealed in the store: a log that is cut off or set back on this machine shows by it.
 //!
-//! Each says where its log is kept, so that a machine is not blamed for the logs of the others.
+//! Each says where its log is kept, so that a machine is not blamed for the logs of the others. A log is known by its id: a directory
+//! that was moved or renamed takes its logs with it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use ibyok_audit::{Action, Event, Outcome, Place, logs_in};
+use ibyok_audit::{Action, Event, Known, Outcome, Place, VerifyingKey, logs_in, verify_against};
 use ibyok_storage::{Expect, RecordId};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Part, Result};
 use crate::model::kind;
 use crate::model::name::from_base62;
 use crate::realm::{PAGE, open_failed};
+use crate::status::FILE;
 use crate::vault::Inner;
 
 /// How the first line of a checkpoint begins: before the log's id (C2SP tlog-checkpoint; docs/audit.md).
@@ -42,6 +45,49 @@ impl Kept {
     fn is_of(&self, other: &Kept) -> bool {
         (&self.host, &self.place) == (&other.host, &other.place)
     }
+
+    /// Whether the log is where this says, on the machine that looks.
+    fn still_holds(&self, log: &str, here: &Kept) -> bool {
+        self.host == here.host && logs_in(Path::new(&self.place)).is_ok_and(|logs| logs.iter().any(|id| id == log))
+    }
+}
+
+/// Where the logs of a vault are, as far as one node can tell.
+struct Whereabouts<'a> {
+    here: Kept,
+    /// Whether no other machine has the store.
+    alone: bool,
+    kept: &'a [(String, Kept)],
+    present: &'a BTreeSet<String>,
+}
+
+impl Whereabouts<'_> {
+    /// In words where a log is that does not belong here; `None` for one that does.
+    fn of(&self, log: &str) -> Option<String> {
+        if self.present.contains(log) {
+            return None;
+        }
+        let of_log = |log: &str| self.kept.iter().find(|(of, _)| of == log).map(|(_, kept)| kept);
+        let Some(kept) = of_log(log) else {
+            return (!self.alone).then(|| "at a place that no checkpoint names".to_owned());
+        };
+        let elsewhere = || Some(format!("in `{}` on `{}`", kept.place, kept.host));
+        if self.alone || kept.is_of(&self.here) {
+            return None;
+        }
+        if kept.still_holds(log, &self.here) {
+            return elsewhere();
+        }
+        // Where a log was that is here now, there this directory was.
+        let moved = |other: &&String| {
+            let other = of_log(other).filter(|of| of.is_of(kept));
+            other.is_some_and(|of| !of.still_holds(log, &self.here))
+        };
+        if self.present.iter().any(|other| moved(&other)) {
+            return None;
+        }
+        elsewhere()
+    }
 }
 
 /// What a signed note says: which log had how many lines.
@@ -68,16 +114,23 @@ impl Inner {
         let Some(Kept { note, .. }) = self.checkpoint(&self.checkpoint_record(place.log())?).await? else {
             return Ok(());
         };
+        self.follow_the_move(place).await?;
         let said = Said::parse(&note).ok_or_else(|| Error::integrity("a checkpoint"))?;
         let lines = place.next_seq().saturating_sub(1);
-        if said.size <= lines {
+        let what = if said.size > lines {
+            format!(
+                "the audit log has {lines} lines, and a checkpoint in the store was signed for {}",
+                said.size
+            )
+        } else if said.size > place.signed() && !self.holds(place, &note).await? {
+            format!(
+                "the audit log has other lines than the {} that a checkpoint in the store was signed for",
+                said.size
+            )
+        } else {
             return Ok(());
-        }
+        };
         self.put_checkpoint(&self.evidence_record(&note)?, &note).await?;
-        let what = format!(
-            "the audit log has {lines} lines, and a checkpoint in the store was signed for {}",
-            said.size
-        );
         let event = Event::new(Action::LogGap, Outcome::Failed, self.now())
             .target("log", place.log())
             .reason(&what);
@@ -86,6 +139,19 @@ impl Inner {
             "{what}: it was cut off or set back; `ibyok audit verify` shows where"
         ));
         Ok(())
+    }
+
+    /// Whether the log is as a checkpoint from the store says. It is asked only where nothing beside the log says it.
+    async fn holds(&self, place: &Place, note: &str) -> Result<bool> {
+        let Some(key) = self.key_of_log(place.log()).await? else {
+            return Ok(false);
+        };
+        let (root, log) = (place.root().to_owned(), place.log().to_owned());
+        let mut known = Known::by_keys(&[key]);
+        known.checkpoints.push((log.clone(), note.to_owned()));
+        let report = tokio::task::spawn_blocking(move || verify_against(&root, &known)).await;
+        let report = report.map_err(|_| Error::unavailable(Part::AuditLog, "reading it was interrupted"))??;
+        Ok(report.logs.iter().any(|of| of.id == log && of.first_bad.is_none()))
     }
 
     /// Puts the log's newest checkpoint into the store, unless the one there speaks of as many lines.
@@ -110,10 +176,54 @@ impl Inner {
         }
     }
 
-    /// The checkpoints in the store of the logs that are in this place, or were once: the log's id, and the signed note.
-    pub(crate) async fn kept_checkpoints(&self) -> Result<Vec<(String, String)>> {
+    /// What this node knows of the logs that belong in its place, with further keys that the caller trusts; and, in words, where logs of
+    /// this vault are kept that it cannot look at.
+    pub(crate) async fn known_logs(&self, keys: &[VerifyingKey]) -> Result<(Known, Vec<String>)> {
         let place = self.log.status().place;
-        let (here, present) = (Kept::here(&place, ""), logs_in(&place)?);
+        let present: BTreeSet<String> = logs_in(&place)?.into_iter().collect();
+        let kept = self.kept_checkpoints().await?;
+        let of_home = self.log_keys().await?;
+        let mut known = Known::default();
+        known.keys = self.vouched_keys().await?;
+        for key in of_home.iter().chain(keys) {
+            if !known.keys.contains(key) {
+                known.keys.push(key.clone());
+            }
+        }
+        let mut logs: BTreeSet<String> = kept.iter().map(|(log, _)| log.clone()).collect();
+        logs.extend(of_home.iter().filter_map(VerifyingKey::log).map(str::to_owned));
+        let whereabouts = Whereabouts {
+            here: Kept::here(&place, ""),
+            // A file belongs to one machine, and its logs stand beside it.
+            alone: self.store_is_a_file().await?,
+            kept: &kept,
+            present: &present,
+        };
+        let mut elsewhere = BTreeMap::<String, Vec<String>>::new();
+        for log in logs {
+            match whereabouts.of(&log) {
+                None => drop(known.logs.insert(log)),
+                Some(place) => elsewhere.entry(place).or_default().push(log),
+            }
+        }
+        for (log, kept) in &kept {
+            if known.logs.contains(log) {
+                known.checkpoints.push((log.clone(), kept.note.clone()));
+            }
+        }
+        let notes = elsewhere.into_iter().map(|(place, logs)| {
+            let logs = logs.join(", ");
+            format!("kept {place}, and not verified here: {logs}")
+        });
+        Ok((known, notes.collect()))
+    }
+
+    pub(crate) async fn store_is_a_file(&self) -> Result<bool> {
+        Ok(self.store.check().await?.backend == FILE)
+    }
+
+    /// The checkpoints in the store, with the id of the log that each is about.
+    async fn kept_checkpoints(&self) -> Result<Vec<(String, Kept)>> {
         let collection = self.home.collection(kind::CHECKPOINT)?;
         let mut found = Vec::new();
         let mut after = None;
@@ -124,15 +234,30 @@ impl Inner {
                     continue;
                 };
                 let said = Said::parse(&kept.note).ok_or_else(|| Error::integrity("a checkpoint"))?;
-                if present.contains(&said.log) || kept.is_of(&here) {
-                    found.push((said.log, kept.note));
-                }
+                found.push((said.log, kept));
             }
             after = page.last().copied();
             if page.len() < PAGE {
                 return Ok(found);
             }
         }
+    }
+
+    /// Says of every log that was kept with this process's own that it belongs here now, where the directory has moved: one of them that
+    /// is gone is then still missed.
+    async fn follow_the_move(&self, place: &Place) -> Result<()> {
+        let here = Kept::here(place.root(), "");
+        let own = self.checkpoint(&self.checkpoint_record(place.log())?).await?;
+        let Some(before) = own.filter(|kept| !kept.is_of(&here) && !kept.still_holds(place.log(), &here)) else {
+            return Ok(());
+        };
+        for (log, _) in self.kept_checkpoints().await? {
+            let id = self.checkpoint_record(&log)?;
+            if let Some(kept) = self.checkpoint(&id).await?.filter(|kept| kept.is_of(&before)) {
+                self.put_checkpoint(&id, &kept.note).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn checkpoint(&self, id: &RecordId) -> Result<Option<Kept>> {

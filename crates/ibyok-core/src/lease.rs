@@ -23,11 +23,11 @@ pub(crate) const LEASE: Duration = Duration::from_millis(700);
 const RENEW: Duration = Duration::from_millis(300);
 
 /// How long a look at the change feed may take.
-const DEADLINE: Duration = Duration::from_secs(3);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
 
 /// A number that no store reaches: to a node that has seen nothing the feed answers with a gap and its newest number, and does
 /// not tell of every change that it remembers.
-const BEFORE_THE_FIRST: ChangeNumber = ChangeNumber::new(i64::MAX.unsigned_abs());
+pub(crate) const BEFORE_THE_FIRST: ChangeNumber = ChangeNumber::new(i64::MAX.unsigned_abs());
 
 #[derive(Debug)]
 pub(crate) struct Lease {
@@ -39,11 +39,13 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    pub(crate) fn new() -> Self {
+    /// Begins with a look at the change feed that started then: nothing is cached yet that it could be about.
+    pub(crate) fn begun(started: Duration, upto: ChangeNumber) -> Self {
+        let nanos = u64::try_from(started.as_nanos()).unwrap_or(u64::MAX - 1);
         Lease {
-            started: AtomicU64::new(0),
+            started: AtomicU64::new(nanos + 1),
             renewing: AtomicBool::new(false),
-            applied: Mutex::new(BEFORE_THE_FIRST),
+            applied: Mutex::new(upto),
         }
     }
 
@@ -103,13 +105,19 @@ impl Inner {
         let started = self.clock.elapsed();
         loop {
             let changes = self.store.changes(*applied).await?;
-            if changes.gap || changes.upto < *applied {
+            let before = std::mem::replace(applied, changes.upto);
+            if changes.gap || changes.upto < before {
                 self.cache.clear();
                 self.realms.forget_all();
             } else {
                 self.forget(&changes.changes);
             }
-            *applied = changes.upto;
+            if changes.upto < before {
+                let known = self.stated.store_change().max(before.as_u64());
+                self.store_went_back(known, changes.upto.as_u64()).await;
+            } else {
+                self.stated.store_came_to(changes.upto.as_u64());
+            }
             if !changes.more {
                 break;
             }

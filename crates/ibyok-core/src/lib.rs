@@ -48,6 +48,7 @@ mod known_values;
 mod lease;
 mod limits;
 mod list;
+mod logs;
 mod mock_value;
 mod model;
 mod modes;
@@ -71,7 +72,9 @@ mod rotation;
 mod session;
 mod set_key;
 pub mod settings;
+mod stated;
 mod status;
+mod store_behind;
 mod survey;
 mod take_away;
 mod tenant;
@@ -99,6 +102,7 @@ pub use incidents::{
 };
 pub use known_values::{FingerprintBundle, KnownValue, KnownValues};
 pub use limits::{EnvironmentLimit, LimitInForce, LimitScope};
+pub use logs::AuditFollow;
 pub use model::account::ACCOUNT_MAX;
 pub use model::attestation::{ATTESTED_ITEMS, Attestation};
 pub use model::environment::{Class, EnvironmentInfo};
@@ -133,7 +137,7 @@ pub use whole_log::WholeLog;
 // What an embedder needs of the parts, so that this crate is the only dependency:
 pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severity, Thresholds};
 pub use ibyok_audit::{
-    Action, Durability, Entry, FileSink, Filter, Follow, Line, Lines, Outcome, Proof, Proven, Report, Sink, StdoutSink,
+    Action, Durability, Entry, FileSink, Filter, Line, Lines, Outcome, Proof, Proven, Report, Sink, StdoutSink,
     VerifyingKey,
 };
 #[cfg(feature = "aws-kms")]

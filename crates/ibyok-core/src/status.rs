@@ -90,6 +90,8 @@ pub struct Ready {
     pub lease: Option<String>,
     /// How many records this process knows to be damaged. Each of them is refused, and the others are served.
     pub damaged_records: u64,
+    /// Whether the store has come as far as the audit log says. A store that is a file is not ready otherwise; the others serve on.
+    pub behind: Option<String>,
 }
 
 impl Ready {
@@ -126,6 +128,7 @@ impl Vault {
         );
         let records = inner.survey_within(SURVEY).await?;
         warnings.extend(inner.damage_warnings(&records));
+        warnings.extend(inner.store_is_behind().map(|behind| behind.to_string()));
         if let Some(behind) = inner.clock.set_back() {
             warnings.push(format!(
                 "the machine's clock is {behind:?} behind what has passed, by this process or by the audit log"
@@ -149,19 +152,31 @@ impl Vault {
         })
     }
 
+    /// Says in words how far the store is behind what the audit log says that it had come to; `None` for one that is not.
+    #[must_use]
+    pub fn store_behind(&self) -> Option<String> {
+        self.inner.store_is_behind().map(|behind| behind.to_string())
+    }
+
     /// Whether the vault can serve now.
     pub async fn ready(&self) -> Ready {
         let inner = &self.inner;
         let text = |error: crate::Error| Some(error.to_string());
+        let behind = inner.store_is_behind().map(|behind| behind.to_string());
         let home = RealmName {
             ..inner.home.name.clone()
         };
         Ready {
-            store: inner.store.check().await.err().map(|error| error.to_string()),
+            store: match inner.store.check().await {
+                Ok(health) if health.backend == FILE => behind.clone(),
+                Ok(_) => None,
+                Err(error) => Some(error.to_string()),
+            },
             kek: inner.kek_failure(&home).await.filter(is_of_the_kek).and_then(text),
             audit: inner.audit_failure(),
             lease: inner.hold_lease().await.err().and_then(text),
             damaged_records: inner.damaged_count(),
+            behind,
         }
     }
 
@@ -228,6 +243,9 @@ impl Inner {
         Ok((keks, warnings))
     }
 }
+
+/// The backend of a store that is a file: it belongs to one machine.
+pub(crate) const FILE: &str = "file";
 
 /// Whether an error is the KEK's: a store that is away says so itself.
 fn is_of_the_kek(error: &crate::Error) -> bool {

@@ -18,9 +18,12 @@ use crate::floors::Floors;
 use crate::guardrails::Guardrails;
 use crate::lease::Lease;
 use crate::limits::{LimitRefusals, NodeBuckets};
+use crate::logs::LogKeys;
 use crate::realm::{Realm, Realms};
 use crate::refusals::Refusals;
 use crate::review::Reviews;
+use crate::stated::Stated;
+use crate::store_behind::Behind;
 use crate::token_refusals::TokenRefusals;
 use crate::usage::Usage;
 
@@ -48,6 +51,11 @@ pub(crate) struct Inner {
     pub(crate) realms: Realms,
     pub(crate) cache: RecordCache,
     pub(crate) lease: Lease,
+    /// What the lines of the log state that are written now.
+    pub(crate) stated: Arc<Stated>,
+    /// How far the store is behind what the log says, if it is.
+    pub(crate) behind: Mutex<Option<Behind>>,
+    pub(crate) log_keys: LogKeys,
     pub(crate) floors: Floors,
     pub(crate) refusals: Refusals,
     pub(crate) usage: Arc<Usage>,
@@ -89,6 +97,10 @@ impl Vault {
         self.inner.fold_limited(true).await;
         self.inner.fold_token_refusals(true).await;
         let finished = self.inner.finish_usage().await;
+        // The last line states how far the store has come: without an answer, how far it is known to have come.
+        if let Err(error) = self.inner.renew_lease().await {
+            tracing::warn!(%error, "the change feed was not read once more");
+        }
         self.inner.closed.store(true, Ordering::Release);
         self.inner.log.close().await?;
         self.inner.close_usage(finished).await;
@@ -128,6 +140,12 @@ pub(crate) async fn look_after(vault: Weak<Inner>) {
             }
         }
         inner.keep_checkpoint(&mut kept).await;
+        // It may have been accepted meanwhile.
+        if inner.store_is_behind().is_some()
+            && let Err(error) = inner.compare_store().await
+        {
+            tracing::warn!(%error, "the store was not compared with the audit log");
+        }
     }
 }
 

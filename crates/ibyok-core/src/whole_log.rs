@@ -1,11 +1,12 @@
 //! The whole audit log: lines of every namespace, and those of none.
 
 use ibyok_audit::review::Finding;
-use ibyok_audit::{Filter, Follow, Lines, Proof, Report, VerifyingKey};
+use ibyok_audit::{Filter, Lines, Proof, Report, VerifyingKey};
 
 use crate::authenticate::Asking;
 use crate::context::RequestContext;
 use crate::error::Result;
+use crate::logs::AuditFollow;
 use crate::model::review::ReviewDone;
 use crate::review::{Review, ReviewRequest};
 use crate::session::Session;
@@ -51,7 +52,7 @@ impl WholeLog {
     ///
     /// # Errors
     /// As [`Session::audit_lines`].
-    pub async fn follow(&self, filter: &Filter) -> Result<Follow> {
+    pub async fn follow(&self, filter: &Filter) -> Result<AuditFollow> {
         self.0.follow_audit(filter).await
     }
 

@@ -231,7 +231,7 @@ async fn a_session_reads_the_lines_of_its_namespace_and_the_whole_log_is_a_verb_
         );
     }
     let mut follow = follow.unwrap();
-    let followed = follow.poll().unwrap();
+    let followed = follow.poll().await.unwrap();
     assert!(
         followed.iter().any(|line| line.entry().action == "key.retrieve"),
         "{followed:?}"

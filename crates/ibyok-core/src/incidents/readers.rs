@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ibyok_audit::{Action, Entry, Filter, Outcome, Reader as LogReader};
+use ibyok_audit::{Action, Entry, Filter, Outcome};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -145,10 +145,10 @@ impl Inner {
         mut look: impl FnMut(&mut T, &ibyok_audit::Line) + Send + 'static,
     ) -> Result<T> {
         self.log.flush().await?;
-        let place = self.log.status().place;
+        let reader = self.log_reader(&filter).await?;
         let task = tokio::task::spawn_blocking(move || -> Result<T> {
             // A line that cannot be read is what `audit verify` is for; the others still tell who read.
-            for line in LogReader::open(place)?.lines(&filter)?.flatten() {
+            for line in reader.lines(&filter)?.flatten() {
                 look(&mut kept, &line);
             }
             Ok(kept)

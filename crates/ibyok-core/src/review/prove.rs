@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use ibyok_audit::{
-    Action, Entry, Error as AuditError, Filter, Proof, Proven, Reader, VerifyingKey, prove, verify_proof,
-};
+use ibyok_audit::{Action, Entry, Error as AuditError, Filter, Proof, Proven, VerifyingKey, prove, verify_proof};
 
 use crate::environments::operators_only;
 use crate::error::{Error, Part, Result};
@@ -51,11 +49,11 @@ impl Session {
     /// Whether a log has a line of this number that a filter wants.
     async fn line_is_there(&self, log: &str, seq: u64, mut wanted: Filter) -> Result<bool> {
         (wanted.log, wanted.from_seq) = (Some(log.to_owned()), Some(seq));
-        let place = self.inner.log.status().place;
+        let reader = self.inner.log_reader(&wanted).await?;
         let look = tokio::task::spawn_blocking(move || -> Result<bool> {
             let mut all = Filter::default();
             (all.log, all.from_seq) = (wanted.log.clone(), wanted.from_seq);
-            let first = Reader::open(place)?.lines(&all)?.next().transpose()?;
+            let first = reader.lines(&all)?.next().transpose()?;
             Ok(first.is_some_and(|line| line.entry().seq == seq && wanted.wants(line.entry())))
         });
         look.await
@@ -64,9 +62,9 @@ impl Session {
 
     async fn proof(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
         let place = self.inner.log.status().place;
-        let keys = self.inner.log_keys().await?;
+        let keys = self.inner.vouched_keys().await?;
         for tried in 1.. {
-            let known = self.inner.kept_checkpoints().await?;
+            let known = self.inner.known_logs(&[]).await?.0.checkpoints;
             let (place, keys, log) = (place.clone(), keys.clone(), log.map(str::to_owned));
             let proof = tokio::task::spawn_blocking(move || prove(&place, log.as_deref(), seq, &keys, &known)).await;
             match proof.map_err(|_| Error::unavailable(Part::AuditLog, "the proof was interrupted"))? {

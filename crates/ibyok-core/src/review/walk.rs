@@ -1,6 +1,5 @@
 //! Going through the logs of the vault's place, off the runtime, within a bound of time.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,7 +31,7 @@ impl Drop for Waiting {
 }
 
 struct Walk {
-    place: PathBuf,
+    reader: Reader,
     thresholds: Thresholds,
     geoip: Option<GeoIp>,
     since: Timestamp,
@@ -56,7 +55,7 @@ impl Inner {
         let over = Arc::new(AtomicBool::new(false));
         let waiting = Waiting(Arc::clone(&over));
         let walk = Walk {
-            place: self.log.status().place,
+            reader: self.log_reader(&Filter::default()).await?,
             thresholds: self.reviews.thresholds.clone(),
             geoip: self.reviews.geoip.clone(),
             since,
@@ -83,7 +82,7 @@ impl Walk {
         // Every line from there on, whatever its time: one that was left out would look like one that is missing.
         filter.read_from = Some(reviewer.history_since());
         let begun = self.clock.elapsed();
-        for line in Reader::open(&self.place)?.lines(&filter)? {
+        for line in self.reader.lines(&filter)? {
             let count = self.read.fetch_add(1, Ordering::Relaxed);
             if count.is_multiple_of(LOOK) {
                 self.still_wanted(begun)?;

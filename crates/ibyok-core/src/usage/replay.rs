@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ibyok_audit::{Entry, Filter, Line, Lines, Outcome, Phase, Reader};
+use ibyok_audit::{Entry, Filter, Line, Lines, Outcome, Phase};
 use ibyok_policy::{Scope, Scopes, TokenId};
 use ibyok_storage::RecordId;
 use jiff::SignedDuration;
@@ -57,8 +57,8 @@ impl Inner {
         filter.log = Some(self.log.id().to_owned());
         filter.from_seq = Some(from.saturating_add(1));
         filter.since = self.now().checked_sub(KEPT).ok();
-        let place = self.log.status().place;
-        let mut lines = blocking(move || Ok(Reader::open(place)?.lines(&filter)?)).await?;
+        let reader = self.log_reader(&filter).await?;
+        let mut lines = blocking(move || Ok(reader.lines(&filter)?)).await?;
         loop {
             let (rest, batch) = blocking(move || read_some(lines)).await?;
             lines = rest;

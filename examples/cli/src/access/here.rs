@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use ibyok_core::settings::Passphrase;
 use ibyok_core::{
-    AccessToken, EnvironmentName, FieldName, Filter, Follow, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Lines,
-    Mode, Namespace, Namespaces, Page, PageRequest, Proof, Rate, Released, ReviewRequest, Session, Timestamp,
+    AccessToken, AuditFollow, EnvironmentName, FieldName, Filter, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite,
+    Lines, Mode, Namespace, Namespaces, Page, PageRequest, Proof, Rate, Released, ReviewRequest, Session, Timestamp,
     TokenRequest, TokenRotation, UsageRequest, Vault, WhichVersion, WholeLog,
 };
 use serde::Serialize;
@@ -103,7 +103,7 @@ impl Here {
     }
 
     /// The same lines from now on.
-    pub(crate) async fn follow_audit(&self, filter: &Filter) -> Result<Follow> {
+    pub(crate) async fn follow_audit(&self, filter: &Filter) -> Result<AuditFollow> {
         Ok(match &self.whole_log {
             Some(log) => log.follow(filter).await?,
             None => self.session.follow_audit(filter).await?,

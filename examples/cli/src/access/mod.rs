@@ -158,7 +158,11 @@ async fn open_here(globals: &Globals, environment: &Environment, io: &mut Io) ->
             "acting as the holder of the access token in {why}, not as the operator"
         ));
     }
-    Here::open(globals, environment, who).await
+    let here = Here::open(globals, environment, who).await?;
+    if let Some(behind) = here.vault.store_behind() {
+        io.warn(&format!("warning: {behind}"));
+    }
+    Ok(here)
 }
 
 /// Refuses where a token belongs to another namespace than the one that was asked for.

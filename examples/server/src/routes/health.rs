@@ -31,6 +31,7 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
         audit: &'static str,
         lease: &'static str,
         damaged_records: u64,
+        log_and_store: &'static str,
     }
     let ready = shared.readiness.of(&shared.vault).await;
     let word = |name: &'static str, failure: &Option<String>| match failure {
@@ -49,6 +50,7 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
         audit: word("audit", &ready.audit),
         lease: word("lease", &ready.lease),
         damaged_records: ready.damaged_records,
+        log_and_store: if ready.behind.is_some() { "store_behind" } else { "ok" },
     };
     if parts.ready {
         return ok(&parts);

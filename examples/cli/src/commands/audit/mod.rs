@@ -25,7 +25,8 @@ pub(crate) enum Verb {
     Tail(tail::Args),
     /// Verify every log: its chain, its checkpoints, its signatures
     Verify {
-        /// A public key to trust as well: as `audit keys` prints it, or a file with one on each line
+        /// Trust a public key as well: as `audit keys` prints it, or a file with one on each line. With `--audit DIR` the
+        /// logs there are verified by these keys alone, without a vault
         #[arg(long, value_name = "PUB")]
         key: Vec<String>,
         /// Check a proof of one line instead, as `audit prove` writes it: needs `--key` and no vault
@@ -37,7 +38,11 @@ pub(crate) enum Verb {
     /// Prove to an outsider that a line stands on the log
     Prove(prove::Args),
     /// Write every line as it stands in the logs, oldest first
-    Export,
+    Export {
+        /// Only the log with this id, even if no key of this vault vouches for the log
+        #[arg(long, value_name = "LOG")]
+        log: Option<String>,
+    },
     /// Print the public keys of the logs, for verifiers without the vault
     Keys,
 }
@@ -48,18 +53,24 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
         Verb::Verify { key, proof } => verify::run(&key, proof.as_deref(), cx).await,
         Verb::Review(args) => review::run(args, cx).await,
         Verb::Prove(args) => prove::run(args, cx).await,
-        Verb::Export => cx.with_vault("audit export", export).await,
+        Verb::Export { log } => {
+            let mut filter = Filter::default();
+            filter.log = log;
+            cx.with_vault("audit export", async |here, cx| export(&filter, here, cx).await)
+                .await
+        }
         Verb::Keys => cx.with_vault("audit keys", keys).await,
     }
 }
 
-async fn export(here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
+async fn export(filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
+    warn_of_foreign(filter.log.as_deref(), here, cx).await?;
     let spinner = if cx.io.terminal.output {
         ProgressBar::hidden()
     } else {
         spinner(cx, "exporting")
     };
-    let lines = here.audit_lines(&Filter::default()).await?;
+    let lines = here.audit_lines(filter).await?;
     let written = write_lines(lines, cx.io.out());
     spinner.finish_and_clear();
     written.map(|()| Exit::Done)
@@ -74,6 +85,19 @@ fn write_lines(lines: Lines, out: &mut dyn Write) -> Result<()> {
             .map_err(Error::Output)?;
     }
     out.flush().map_err(Error::Output)
+}
+
+/// Says that lines that were asked for by the name of their log are nobody's.
+async fn warn_of_foreign(log: Option<&str>, here: &Here, cx: &mut Cx<'_>) -> Result<()> {
+    if let Some(log) = log
+        && here.vault.is_foreign_log(log).await?
+    {
+        let log = crate::show::clean(log);
+        cx.io.warn(&format!(
+            "warning: the log {log} is foreign: no key of this vault vouches for it, and anybody may have written its lines"
+        ));
+    }
+    Ok(())
 }
 
 async fn keys(here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {

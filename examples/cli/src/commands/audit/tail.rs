@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// Only since then: `7d` ago, `2026-11-24` (its beginning in UTC) or an RFC 3339 time
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
+    /// Only of the log with this id, even if no key of this vault vouches for the log
+    #[arg(long, value_name = "LOG")]
+    log: Option<String>,
 }
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -78,6 +81,7 @@ fn filter(args: &Args) -> Result<Filter> {
         filter.since = Some(time::ago(since, crate::commands::time::now())?);
     }
     filter.limit = args.lines;
+    filter.log.clone_from(&args.log);
     Ok(filter)
 }
 
@@ -101,6 +105,7 @@ fn about_key(filter: &mut Filter, key: &str) -> Result<()> {
 }
 
 async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
+    super::warn_of_foreign(args.log.as_deref(), here, cx).await?;
     // Followed from before the lines so far are read, so that none is missed in between.
     let follow = if args.follow {
         Some(here.follow_audit(filter).await?)
@@ -115,7 +120,7 @@ async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Res
     };
     let mut stop = std::pin::pin!(stopped());
     loop {
-        for line in follow.poll().map_err(ibyok_core::Error::from)? {
+        for line in follow.poll().await? {
             show(&line, cx)?;
         }
         tokio::select! {

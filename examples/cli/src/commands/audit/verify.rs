@@ -1,6 +1,6 @@
 //! `ibyok audit verify`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ibyok_core::VerifyingKey;
 use serde_json::Value;
@@ -17,8 +17,27 @@ pub(super) async fn run(keys: &[String], proof: Option<&Path>, cx: &mut Cx<'_>) 
     let keys = trusted(keys)?;
     match proof {
         Some(path) => prove::check(path, &keys, cx),
-        None => verify(&keys, cx).await,
+        None => match directory(&keys, cx) {
+            Some(place) => verify_by_keys(&place, &keys, cx),
+            None => verify(&keys, cx).await,
+        },
     }
+}
+
+/// The directory that is verified by keys alone: whoever names it and the keys needs no vault. A vault that is named with it is meant.
+fn directory(keys: &[VerifyingKey], cx: &Cx<'_>) -> Option<PathBuf> {
+    let given = &cx.globals.settings;
+    let named = given.audit.as_deref();
+    let named = named.filter(|_| cx.globals.vault.is_none() && given.store.is_none());
+    let place = named.filter(|_| !keys.is_empty())?.split(',').next()?;
+    Some(PathBuf::from(place))
+}
+
+fn verify_by_keys(place: &Path, keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
+    let spinner = spinner(cx, "verifying");
+    let report = ibyok_core::verify_log(place, keys);
+    spinner.finish_and_clear();
+    answer(&document(&report?)?, cx)
 }
 
 fn trusted(given: &[String]) -> Result<Vec<VerifyingKey>> {
@@ -48,7 +67,9 @@ fn no_key(text: &str) -> Error {
 async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
     let here = match crate::access::here("audit verify", cx.globals, cx.environment, cx.io).await {
         Ok(here) => here,
-        Err(error) if Exit::from(&error) == Exit::Unavailable => return verify_without_vault(keys, error, cx),
+        Err(error) if matches!(Exit::from(&error), Exit::Unavailable | Exit::NotFound) => {
+            return verify_without_vault(keys, error, cx);
+        }
         Err(error) => return Err(error),
     };
     let spinner = spinner(cx, "verifying");
@@ -65,7 +86,9 @@ fn verify_without_vault(keys: &[VerifyingKey], why: Error, cx: &mut Cx<'_>) -> R
     let Ok(report) = ibyok_core::verify_log(&settings.audit, keys) else {
         return Err(why);
     };
-    if report.ok {
+    // Where there is no vault, the keys that were given are all that is asked about.
+    let asked = Exit::from(&why) == Exit::NotFound && !keys.is_empty();
+    if report.ok && !asked {
         return Err(why);
     }
     cx.io.warn(&format!("the vault does not open: {why}"));
@@ -105,6 +128,9 @@ fn tell(report: &Value, cx: &mut Cx<'_>) -> Result<()> {
         ],
     )
     .print(cx.io)?;
+    for note in items(report, "notes") {
+        cx.io.say(&clean(&text(note)));
+    }
     if ok {
         cx.io.say(&format!(
             "verified {} lines: nothing was changed, removed, inserted or moved",
@@ -112,21 +138,17 @@ fn tell(report: &Value, cx: &mut Cx<'_>) -> Result<()> {
         ));
         return Ok(());
     }
-    for bad in logs
-        .iter()
-        .map(|log| at(log, "first_bad"))
-        .chain([at(report, "first_bad")])
-        .filter(|bad| bad.is_object())
-        .take(1)
-    {
-        cx.io.warn(&format!(
-            "{}: log {}, {} line {} (number {})",
-            text(at(bad, "what")),
-            text(at(bad, "log")),
-            text(at(bad, "segment")),
-            text(at(bad, "line")),
-            text(at(bad, "seq")),
-        ));
+    for finding in items(report, "findings") {
+        let log = match at(finding, "log") {
+            Value::Null => String::new(),
+            log => format!("log {}, ", text(log)),
+        };
+        let told = format!("{}: {log}{}", text(at(finding, "what")), text(at(finding, "detail")));
+        cx.io.warn(&clean(&told));
     }
     Ok(())
+}
+
+fn items<'a>(report: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    at(report, name).as_array().into_iter().flatten()
 }
