@@ -387,3 +387,16 @@ fn an_older_store_that_is_put_back_is_behind_the_log() {
     let said = home.ibyok(["status"]).run().exits(5).said();
     assert!(said.contains("the store is at change"), "{said}");
 }
+
+#[test]
+fn a_forged_log_keeps_nobody_from_working_beside_a_server() {
+    let victim = victim();
+    let server = victim.home.serve();
+    copy_tree(&forged_slot(&victim), &victim.home.slot(1));
+    victim.home.set("prod/second", "x");
+    let report = victim.home.ibyok(["--json", "audit", "verify"]).run().exits(10).json();
+    let found = report["findings"].as_array().unwrap();
+    assert_eq!(found.len(), 1, "{report}");
+    assert_eq!((&found[0]["what"], &found[0]["slot"]), (&"foreign".into(), &1.into()));
+    assert!(server.stop().success());
+}

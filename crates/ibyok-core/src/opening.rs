@@ -1,10 +1,11 @@
 //! What opening a vault needs before there is one: its home realm, and its audit log with the log's key.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use ibyok_audit::{Log, LogBuilder, Place, Principal as Who, PrincipalKind, SigningKey};
+use ibyok_audit::{Log, LogBuilder, Place, Principal as Who, PrincipalKind, SigningKey, logs_in};
 use ibyok_crypto::{Keyring, RealmIdentity, RealmKeys, RealmTag, VaultId};
-use ibyok_storage::{Expect, RecordId, Store};
+use ibyok_storage::{Collection, Expect, Kind, RecordId, Store};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretBox};
 
@@ -13,7 +14,7 @@ use crate::error::{Error, Part, Result};
 use crate::model::environment::{Attributes, Class};
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, Namespace, from_base62};
-use crate::realm::{Realm, RealmName, TagBody, list_tags, open_failed, read_realm, tag_record};
+use crate::realm::{Realm, RealmName, TagBody, list_root, list_tags, open_failed, read_realm, tag_of, tag_record};
 
 /// The parts of a vault that is being opened.
 pub(crate) struct Opening<'a> {
@@ -149,4 +150,29 @@ pub(crate) async fn log_key(store: &dyn Store, home: &Realm, id: &RecordId) -> R
     Ok(Some(SigningKey::from_seed(SecretBox::init_with_mut(
         |seed: &mut [u8; 32]| seed.copy_from_slice(bytes),
     ))))
+}
+
+/// The logs of a place of which the store holds no key, beside some of which it does; none where all are strange: that is a place of
+/// another vault, or the store is not the one that belongs to it.
+pub(crate) async fn foreign_logs(store: &dyn Store, place: &Path) -> Result<Vec<String>> {
+    if !place.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut tags = Vec::new();
+    for tag in list_root(store, kind::TAG).await?.iter().filter_map(tag_of) {
+        tags.push(Collection::new(Kind::new(kind::LOG_KEY), *tag.as_bytes())?);
+    }
+    let (mut foreign, mut known) = (Vec::new(), false);
+    'logs: for log in logs_in(place)? {
+        if let Some(id) = from_base62(&log) {
+            for collection in &tags {
+                if store.get(&RecordId::new(*collection, id)).await?.is_some() {
+                    known = true;
+                    continue 'logs;
+                }
+            }
+        }
+        foreign.push(log);
+    }
+    Ok(if known { foreign } else { Vec::new() })
 }

@@ -435,7 +435,8 @@ pub(crate) async fn list_tags(vault: VaultId, store: &dyn Store) -> Result<TagLi
     Ok(listed)
 }
 
-async fn list_root(store: &dyn Store, kind: u8) -> Result<Vec<RecordId>> {
+/// The ids of the vault's own records of a kind.
+pub(crate) async fn list_root(store: &dyn Store, kind: u8) -> Result<Vec<RecordId>> {
     let collection = Collection::root(Kind::new(kind));
     let mut ids: Vec<RecordId> = Vec::new();
     loop {

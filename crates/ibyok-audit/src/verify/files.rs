@@ -40,6 +40,11 @@ pub(crate) fn log_id(directory: &Path) -> Result<Option<String>, Error> {
     Ok(text.map(|text| text.trim_end().to_owned()))
 }
 
+/// Whether nothing was ever written in a slot, and it has no key.
+pub(crate) fn is_blank(directory: &Path) -> Result<bool, Error> {
+    Ok(text(&directory.join("log.pub"))?.is_none() && numbered(directory, "audit-", ".log")?.is_empty())
+}
+
 /// Whether a slot is a symbolic link: the log of another place, or none.
 pub(crate) fn is_link(directory: &Path) -> bool {
     std::fs::symlink_metadata(directory).is_ok_and(|meta| meta.file_type().is_symlink())

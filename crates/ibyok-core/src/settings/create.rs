@@ -106,7 +106,7 @@ impl Settings {
             });
         }
         // The log first: a place that cannot hold it, or holds another vault's, must leave nothing half made.
-        let sink = self.open_log().await?;
+        let sink = self.open_log(Vec::new()).await?;
         let slot = sink.state();
         if slot.public_key().is_none() {
             made.trees.push(slot.directory().to_owned());

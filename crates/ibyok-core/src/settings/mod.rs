@@ -51,6 +51,7 @@ use crate::error::{Error, Result};
 use crate::geoip::GeoIp;
 use crate::guardrails::Guardrails;
 use crate::model::name::{EnvironmentName, Namespace};
+use crate::opening::foreign_logs;
 use crate::vault::Vault;
 
 /// Where the server listens unless told otherwise.
@@ -202,7 +203,7 @@ impl Settings {
         let store = self.open_store().await?;
         let id = vault_in(store.as_ref()).await?.ok_or_else(|| self.no_vault())?;
         let kek = self.kek.open(&self.kek_file(&id), passphrase).await?;
-        let sink = self.open_log().await?;
+        let sink = self.open_log_of(store.as_ref()).await?;
         self.builder(store, kek, sink, actor).open().await
     }
 
@@ -238,7 +239,31 @@ impl Settings {
         }
     }
 
-    async fn open_log(&self) -> Result<FileSink> {
+    /// Opens the log of a vault that exists. Slots with a log of which the store holds no key are passed over: whoever put one there must
+    /// not keep a second process from working.
+    async fn open_log_of(&self, store: &dyn Store) -> Result<FileSink> {
+        let opened = self.open_log(Vec::new()).await;
+        if opened.as_ref().is_ok_and(|sink| sink.state().slot() == 0) {
+            return opened;
+        }
+        let foreign = foreign_logs(store, &self.audit).await?;
+        match opened {
+            Err(error) if foreign.is_empty() => return Err(error),
+            Ok(sink) if sink.state().public_key().is_none() || !foreign.iter().any(|log| log == sink.state().log()) => {
+                return Ok(sink);
+            }
+            // The slot is free again when it is opened anew.
+            other => drop(other),
+        }
+        let logs = foreign.join(", ");
+        tracing::warn!(
+            logs,
+            "logs in the directory are passed over: the store holds no key of theirs"
+        );
+        self.open_log(foreign).await
+    }
+
+    async fn open_log(&self, pass_over: Vec<String>) -> Result<FileSink> {
         // A vault whose store is elsewhere has a directory for its log at least.
         if self.audit.parent() == Some(self.directory.as_path()) {
             directory::make(&self.directory)?;
@@ -249,6 +274,7 @@ impl Settings {
         }
         Ok(FileSink::builder(&self.audit)
             .durability(self.durability)
+            .pass_over(pass_over)
             .open()
             .await?)
     }

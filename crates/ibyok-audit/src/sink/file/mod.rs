@@ -63,6 +63,7 @@ struct Settings {
     durability: Durability,
     zero_fill: bool,
     segment_bytes: u64,
+    pass_over: Vec<String>,
 }
 
 impl Settings {
@@ -89,6 +90,7 @@ impl FileSink {
             durability: Durability::Synced,
             zero_fill: true,
             segment_bytes: 64 << 20,
+            pass_over: Vec::new(),
         };
         FileSinkBuilder { settings }
     }
@@ -186,6 +188,12 @@ impl FileSinkBuilder {
         self
     }
 
+    /// Logs whose slots are left alone, by their ids: those of somebody else.
+    pub fn pass_over(mut self, logs: impl IntoIterator<Item = String>) -> Self {
+        self.settings.pass_over.extend(logs);
+        self
+    }
+
     /// Takes a slot and finds the end of its log, off the runtime's threads. Call it within a tokio runtime.
     ///
     /// # Errors
@@ -202,7 +210,7 @@ impl FileSinkBuilder {
     /// [`Error::NotADirectory`] when something else is there, [`Error::NoFreeSlot`], [`Error::Damaged`] when the files do
     /// not fit together and there is no checkpoint to go on from, [`Error::Io`].
     pub fn open_blocking(self) -> Result<FileSink, Error> {
-        let slot = Slot::take(&self.settings.root)?;
+        let slot = Slot::take(&self.settings.root, &self.settings.pass_over)?;
         FileSink::from_slot(self.settings, slot)
     }
 }

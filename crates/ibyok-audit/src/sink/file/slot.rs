@@ -25,11 +25,14 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Takes the first free slot of the place, which is made if its parent exists.
-    pub(super) fn take(root: &Path) -> Result<Self, Error> {
+    /// Takes the first free slot of the place, which is made if its parent exists; those of some logs are left alone.
+    pub(super) fn take(root: &Path, pass_over: &[String]) -> Result<Self, Error> {
         make_directory(root)?;
         for number in 0..SLOTS {
             let directory = root.join(format!("slot-{number}"));
+            if crate::read::trust::log_id(&directory).is_some_and(|log| pass_over.contains(&log)) {
+                continue;
+            }
             make_directory(&directory)?;
             if let Some(lock) = lock(&directory)? {
                 let log = log_id(&directory)?;
