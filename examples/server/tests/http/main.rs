@@ -25,6 +25,7 @@ mod proxies; // whose address it is
 mod rotation; // stage, promote, roll back, and what each needs
 mod statuses; // which request gets which status and code
 mod stopping; // a server that stops loses no answer
+mod tenants; // two namespaces on one server
 mod tokens; // issue, show, list, revoke, and what each may not
 mod usage; // who used what, and who may know
 mod values; // retrieval in all its forms, and that nothing else gives a value
