@@ -242,6 +242,19 @@ impl Inner {
         Err(self.no_environment(namespace, environment).await)
     }
 
+    /// A namespace, as results name it: not at all where it is the home.
+    pub(crate) fn not_home(&self, namespace: &Namespace) -> Option<Namespace> {
+        (*namespace != self.home.name.namespace).then(|| namespace.clone())
+    }
+
+    /// Something of a namespace, as errors name it: with the namespace where it is not the home.
+    pub(crate) fn named_in(&self, namespace: &Namespace, what: String) -> String {
+        match self.not_home(namespace) {
+            None => what,
+            Some(namespace) => format!("{what} of namespace `{namespace}`"),
+        }
+    }
+
     async fn no_environment(&self, namespace: &Namespace, environment: &EnvironmentName) -> Error {
         let known = match self.environment_names(namespace).await {
             Ok(names) => names,
@@ -264,10 +277,7 @@ impl Inner {
             None => format!("there are: {}", known.join(", ")),
         };
         Error::NotFound {
-            what: match *namespace == self.home.name.namespace {
-                true => format!("environment `{environment}`"),
-                false => format!("environment `{environment}` of namespace `{namespace}`"),
-            },
+            what: self.named_in(namespace, format!("environment `{environment}`")),
             hint: Some(hint),
         }
     }

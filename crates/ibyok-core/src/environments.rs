@@ -55,7 +55,7 @@ impl Session {
             };
             if self.inner.realm(&realm).await?.is_some() {
                 return Err(Error::Exists {
-                    what: format!("environment `{name}`"),
+                    what: self.inner.named_in(&namespace, format!("environment `{name}`")),
                 });
             }
             self.inner.record(attempt.phase(Phase::Intended)).await?;
@@ -106,6 +106,7 @@ impl Inner {
 
 fn info(realm: &Realm, name: EnvironmentName) -> EnvironmentInfo {
     EnvironmentInfo {
+        namespace: (!realm.is_home).then(|| realm.name.namespace.clone()),
         name,
         class: realm.attributes.class,
         created: realm.attributes.created,

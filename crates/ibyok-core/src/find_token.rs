@@ -116,6 +116,10 @@ impl Inner {
             (Principal::Token(_), Error::NotFound { .. }) => {
                 Error::denied("token", "the token is not among those that this one may see")
             }
+            (_, Error::NotFound { what, hint }) => Error::NotFound {
+                what: self.named_in(principal.namespace(), what),
+                hint,
+            },
             (_, error) => error,
         };
         if let (Principal::Token(holder), "self") = (principal, which) {

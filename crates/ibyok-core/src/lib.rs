@@ -8,9 +8,57 @@
 #![doc = include_str!("../embed.rs")]
 //! ```
 //!
+//! # Many tenants
+//! A vault keeps its tenants apart by [`Namespace`]: keys, tokens, incidents, settings and lines of the audit log. A session acts in
+//! one namespace and refuses every reference to another. A handler of requests needs no operator: [`Vault::tenant`] takes the tokens
+//! of one tenant alone, and [`Tenant::key`] takes what a client sent as parts, so that a part never becomes two.
+//!
+//! ```
+//! use ibyok_core::{AccessToken, Code, Error, RequestContext, Vault};
+//!
+//! /// Answers `GET /{tenant}/keys/{environment}/{name}`. Every text is as the client sent it, percent-decoded.
+//! async fn answer(vault: &Vault, path: [&str; 3], bearer: &str, client: RequestContext) -> Result<Vec<u8>, Error> {
+//!     let [tenant, environment, name] = path;
+//!     let tenant = vault.tenant(tenant)?;
+//!     let key = tenant.key(environment, name)?;
+//!     let released = tenant.retrieve(&AccessToken::from(bearer), &key, &client).await?;
+//!     Ok(released.bytes()?.to_vec())
+//! }
+//!
+//! # use ibyok_core::{Environments, FileSink, Grant, LocalKek, MemoryStore, Scope, Scopes, Secret, TokenRequest};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let place = tempfile::tempdir()?;
+//! # let builder = Vault::builder().store(MemoryStore::new()).kek(LocalKek::generate()?);
+//! # let vault = builder.audit(FileSink::open(place.path().join("audit")).await?).create().await?;
+//! // The host makes the tenants, each with dev, staging and prod.
+//! let mut tokens = Vec::new();
+//! for tenant in ["acme", "globex"] {
+//!     vault.namespaces("host").create(&tenant.parse()?).await?;
+//!     let operator = vault.operator("host").in_namespace(tenant.parse()?)?;
+//!     operator.set_key(&"prod/openai".parse()?, Secret::copy_of(tenant.as_bytes())).await?;
+//!     let grant = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["prod"]));
+//!     tokens.push(operator.issue_token(TokenRequest::new("worker", grant)).await?.token);
+//! }
+//! let client = RequestContext::default;
+//! let (acme, globex) = (tokens[0].expose(), tokens[1].expose());
+//! assert_eq!(answer(&vault, ["acme", "prod", "openai"], acme, client()).await?, b"acme");
+//!
+//! let refused = answer(&vault, ["acme", "prod", "openai"], globex, client()).await.unwrap_err();
+//! assert_eq!(refused.code(), Code::Unauthenticated);
+//! for [environment, name] in [["globex/prod", "openai"], ["prod", "../../globex/prod/openai"], ["ibyok:/", "globex/prod/openai"]] {
+//!     let refused = answer(&vault, ["acme", environment, name], acme, client()).await.unwrap_err();
+//!     assert_eq!(refused.code(), Code::Invalid);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # The parts
 //! - [`Vault::builder`] puts one together from a [`Store`], a [`Kek`] and a [`FileSink`]; bring your own by implementing the trait.
 //! - [`Vault::retrieve`] is the hot path. [`Vault::operator`] and [`Vault::as_token`] give a [`Session`] with every other verb.
+//! - [`Vault::tenant`] is the vault for the requests of one tenant. [`Vault::namespaces`] makes, lists and removes tenants, and
+//!   [`Vault::whole_log`] reads the audit log of all; both are for the host alone.
 //! - [`Error`] says by its variant what can be done about it.
 //!
 //! # What it does not do

@@ -26,6 +26,9 @@ use crate::vault::Inner;
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct EnvironmentMode {
+    /// Its namespace, where that is not the vault's home.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Namespace>,
     /// The environment.
     pub environment: EnvironmentName,
     /// Its class, which guardrails bind; `None` if its realm cannot be opened here.
@@ -187,6 +190,7 @@ impl Inner {
 
     async fn environment_mode(self: &Arc<Self>, namespace: &Namespace, name: &EnvironmentName) -> EnvironmentMode {
         let mut shown = EnvironmentMode {
+            namespace: self.not_home(namespace),
             environment: name.clone(),
             class: None,
             guardrail: None,

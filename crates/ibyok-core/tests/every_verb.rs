@@ -1,6 +1,10 @@
 //! Every public verb of a session is tried with another tenant's reference, id, token, incident, finding, line and page, by an
 //! operator and by a token that may do everything in its own namespace: nothing is told, and nothing changes.
-#![expect(clippy::unwrap_used, reason = "what cannot be set up here is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what cannot be set up here is a failed test"
+)]
 
 mod scene;
 

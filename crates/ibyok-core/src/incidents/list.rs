@@ -55,7 +55,10 @@ impl Session {
         let hidden = || match principal {
             Principal::Token(_) => Error::denied("incident", "the incident is not among those that the token may see"),
             Principal::Operator { .. } => Error::NotFound {
-                what: format!("incident {}", crate::error::quoted(which)),
+                what: self.inner.named_in(
+                    principal.namespace(),
+                    format!("incident {}", crate::error::quoted(which)),
+                ),
                 hint: Some("`incident list --all` shows what there is".to_owned()),
             },
         };

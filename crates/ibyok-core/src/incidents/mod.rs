@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::model::incident::{IncidentId, IncidentInfo, IncidentRecord};
 use crate::model::key::KeyRecord;
 use crate::model::name::{KeyId, Namespace};
+use crate::namespaces::no_namespace;
 use crate::realm::{Realm, RealmName};
 use crate::records::Record;
 use crate::vault::Inner;
@@ -54,10 +55,7 @@ impl Inner {
             namespace: namespace.clone(),
             environment: None,
         };
-        self.realm(&name).await?.ok_or_else(|| Error::NotFound {
-            what: format!("namespace `{namespace}`"),
-            hint: None,
-        })
+        self.realm(&name).await?.ok_or_else(|| no_namespace(namespace))
     }
 
     /// Where a key's `n`-th incident is, so that two that are opened at once are one.

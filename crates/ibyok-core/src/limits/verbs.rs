@@ -8,7 +8,7 @@ use super::LimitScope;
 use crate::attempt::Attempt;
 use crate::change::Edit;
 use crate::error::Result;
-use crate::model::name::EnvironmentName;
+use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::settings::{SETTINGS_ID, SettingsRecord};
 use crate::session::Session;
 
@@ -16,6 +16,9 @@ use crate::session::Session;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct EnvironmentLimit {
+    /// Its namespace, where that is not the vault's home.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Namespace>,
     /// The environment.
     pub environment: EnvironmentName,
     /// How often each of its keys may be retrieved that has no limit of its own; `None` is as often as one likes.
@@ -63,6 +66,7 @@ impl Session {
             inner.hold_lease().await?;
             let settings = inner.environment_settings(&realm).await?;
             limits.push(EnvironmentLimit {
+                namespace: inner.not_home(&namespace),
                 environment,
                 limit: settings.record.limit,
                 scope: inner.limit_scope(),
@@ -120,6 +124,7 @@ impl Session {
         );
         change.await?;
         Ok(EnvironmentLimit {
+            namespace: inner.not_home(&namespace),
             environment: environment.clone(),
             limit,
             scope: inner.limit_scope(),

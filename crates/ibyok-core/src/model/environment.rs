@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::name::EnvironmentName;
+use super::name::{EnvironmentName, Namespace};
 use crate::error::Error;
 
 /// What kind of environment it is; guardrails bind to the class, and what is not known counts as production.
@@ -69,6 +69,9 @@ pub(crate) struct Attributes {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct EnvironmentInfo {
+    /// Its namespace, where that is not the vault's home.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Namespace>,
     /// Its name.
     pub name: EnvironmentName,
     /// Its class.
