@@ -1,5 +1,6 @@
 //! The verbs of a rotation.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,28 @@ impl Client {
             .await
     }
 
+    /// Makes the pending version the current one although it is compromised or its value leaked, for a reason.
+    ///
+    /// # Errors
+    /// As [`Client::promote_key`]; `denied` without `keys:read`.
+    pub async fn promote_key_by_force(&self, environment: &str, name: &str, reason: &str) -> Result<KeyInfo> {
+        self.ask(Method::POST, &["keys", environment, name, "promote"])
+            .body(forced(reason)?)
+            .json()
+            .await
+    }
+
+    /// Makes the version before the current one again although it is compromised or its value leaked, for a reason.
+    ///
+    /// # Errors
+    /// As [`Client::rollback_key`]; `denied` without `keys:read`.
+    pub async fn rollback_key_by_force(&self, environment: &str, name: &str, reason: &str) -> Result<KeyInfo> {
+        self.ask(Method::POST, &["keys", environment, name, "rollback"])
+            .body(forced(reason)?)
+            .json()
+            .await
+    }
+
     /// Retires every retiring version, or the one that is named: it is no longer served.
     ///
     /// # Errors
@@ -72,6 +95,17 @@ impl Client {
             .json()
             .await
     }
+}
+
+fn forced(reason: &str) -> Result<Bytes> {
+    #[derive(Serialize)]
+    struct Forced<'a> {
+        force: bool,
+        reason: &'a str,
+    }
+    let body = serde_json::to_vec(&Forced { force: true, reason });
+    body.map(Bytes::from)
+        .map_err(|_| Error::invalid("the request cannot be sent", "give a shorter reason"))
 }
 
 impl Client {

@@ -31,6 +31,8 @@ pub struct KeyWrite {
     pub rotate_every: Option<Option<String>>,
     /// When the key ends at its provider; `Some(None)` takes that away.
     pub expires_at: Option<Option<Timestamp>>,
+    /// Why the value is stored although it leaked. The version is then marked compromised, and an incident is open on the key.
+    pub force: Option<String>,
 }
 
 impl KeyWrite {
@@ -66,6 +68,10 @@ impl KeyWrite {
             rotate_every: Option<Option<&'a str>>,
             #[serde(skip_serializing_if = "Option::is_none")]
             expires_at: Option<Option<Timestamp>>,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            force: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reason: Option<&'a str>,
         }
         let body = Body {
             fields: self
@@ -79,6 +85,8 @@ impl KeyWrite {
             limit: self.limit,
             rotate_every: self.rotate_every.as_ref().map(Option::as_deref),
             expires_at: self.expires_at,
+            force: self.force.is_some(),
+            reason: self.force.as_deref(),
         };
         // A byte takes at most six characters of JSON.
         let secrets: usize = self
@@ -92,7 +100,8 @@ impl KeyWrite {
             .flatten()
             .map(|(name, value)| (name.len() + value.len()) * 6 + 8)
             .sum();
-        let facts = self.provider.as_ref().map_or(0, String::len) + self.variable.as_ref().map_or(0, String::len);
+        let facts = [&self.provider, &self.variable, &self.force];
+        let facts: usize = facts.into_iter().flatten().map(String::len).sum();
         wiped(&body, secrets + labels + facts * 6 + 512)
     }
 }

@@ -21,6 +21,7 @@ use crate::error::{Error, Part, Result};
 use crate::floors::Floors;
 use crate::geoip::GeoIp;
 use crate::guardrails::Guardrails;
+use crate::leaked::LeakTries;
 use crate::lease::{BEFORE_THE_FIRST, DEADLINE, Lease};
 use crate::limits::{LimitRefusals, NodeBuckets};
 use crate::logs::LogKeys;
@@ -348,6 +349,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             buckets: NodeBuckets::default(),
             limit_refusals: LimitRefusals::default(),
             token_refusals: TokenRefusals::default(),
+            leak_tries: LeakTries::default(),
             key_cache_ttl: options.key_cache_ttl,
             guardrails: options.guardrails,
             turns: Turns::default(),

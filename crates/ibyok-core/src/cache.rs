@@ -10,6 +10,7 @@ use quick_cache::sync::Cache;
 use crate::model::attestation::AttestationRecord;
 use crate::model::incident::IncidentRecord;
 use crate::model::key::KeyRecord;
+use crate::model::leaked::LeakedRecord;
 use crate::model::review::ReviewRecord;
 use crate::model::settings::SettingsRecord;
 use crate::model::token::TokenRecord;
@@ -36,6 +37,7 @@ pub(crate) enum Entry {
     Settings(Arc<Held<SettingsRecord>>),
     Incident(Arc<Held<IncidentRecord>>),
     Attestation(Arc<Held<AttestationRecord>>),
+    Leaked(Arc<Held<LeakedRecord>>),
     Review(Arc<Held<ReviewRecord>>),
 }
 
@@ -50,6 +52,7 @@ impl Weighter<RecordId, Entry> for Bytes {
             Entry::Settings(held) => held.size,
             Entry::Incident(held) => held.size,
             Entry::Attestation(held) => held.size,
+            Entry::Leaked(held) => held.size,
             Entry::Review(held) => held.size,
         };
         OVERHEAD + u64::try_from(size).unwrap_or(u64::MAX / 2)

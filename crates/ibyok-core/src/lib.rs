@@ -93,6 +93,7 @@ mod incidents;
 mod issue;
 mod keys;
 mod known_values;
+mod leaked;
 mod lease;
 mod limits;
 mod list;

@@ -16,6 +16,7 @@ use crate::model::attestation::AttestationRecord;
 use crate::model::incident::{IncidentId, IncidentRecord};
 use crate::model::key::KeyRecord;
 use crate::model::kind;
+use crate::model::leaked::LeakedRecord;
 use crate::model::name::KeyId;
 use crate::model::review::ReviewRecord;
 use crate::model::settings::{SETTINGS_ID, SettingsRecord};
@@ -86,6 +87,7 @@ records! {
     IncidentRecord, INCIDENT, "record of an incident", "incident", incident_id, Incident, None;
     ReviewRecord, REVIEW, "record of reviews", "reviews", own_id, Review, None;
     AttestationRecord, ATTESTATION, "record of attestations", "attestations", own_id, Attestation, None;
+    LeakedRecord, LEAKED, "record of a leaked value", "leaked value", own_id, Leaked, None;
 }
 
 fn key_id(_: &Realm, id: &RecordId) -> String {

@@ -12,10 +12,10 @@ use crate::authorize::Permit;
 use crate::change::Edit;
 use crate::error::{Error, Result};
 use crate::keys::whole_key;
+use crate::leaked::Screened;
 use crate::limits::within_highest;
-use crate::model::key::{KeyRecord, Role, SealedFields, Stamp, VersionRecord};
+use crate::model::key::{KeyRecord, Role, SealedFields, Stamp, StateChange, VersionRecord};
 use crate::model::key_ref::KeyRef;
-use crate::model::name::FieldName;
 use crate::model::write::{Imported, KeyWrite, Written, check_variable};
 use crate::model::{Sealed, kind};
 use crate::provider::{Told, look_at, refuse_mocks};
@@ -26,7 +26,12 @@ use crate::session::Session;
 impl Session {
     /// Creates a key, or makes a new current version of it; the version before stays retiring.
     ///
+    /// A value that leaked, as any version of a key of the environment that was marked compromised, is refused unless it is forced
+    /// ([`KeyWrite::force`](crate::KeyWrite::force)).
+    ///
     /// # Errors
+    /// [`Error::Conflict`] for a value that leaked; [`Error::Limited`] for a token that may not read the environment's keys and
+    /// tried too many of those;
     /// [`Error::Invalid`] and [`Error::TooLarge`] for what cannot be stored (values are 1 to [`VALUE_MAX`](crate::VALUE_MAX) bytes);
     /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Unavailable`].
     pub async fn set_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
@@ -42,6 +47,8 @@ impl Session {
     }
 
     /// Creates a key, leaves one alone that has this value, and one that has another unless `update` is set.
+    ///
+    /// For a token that may not read the value, nothing is compared: a key that exists counts as one that has another.
     ///
     /// # Errors
     /// As [`Session::set_key`].
@@ -67,69 +74,73 @@ impl Session {
         whole_key(key)?;
         write.check()?;
         refuse_mocks(write, &permit.label())?;
-        let fingerprint = write
-            .fields
-            .get(&FieldName::value())
-            .map(|value| permit.realm.keys.fingerprint(value));
+        let screened = self.inner.screen(attempt, &permit, write).await?;
+        let compares = self.inner.reads_current(attempt, &permit).await?;
         let highest = self.inner.highest_limit(&permit, write.limit).await?;
+        let incident = self.before_forced(attempt, &permit, write, &screened).await?;
         let realm = Arc::clone(&permit.realm);
-        self.inner
-            .change(
-                attempt,
-                &permit.principal,
-                &realm,
-                permit.id.0,
-                |attempt, record: Option<KeyRecord>| {
-                    let live = record.as_ref().filter(|record| record.removed.is_none());
-                    let same = live.and_then(KeyRecord::current).is_some_and(|current| {
-                        fingerprint.as_ref().is_some_and(|ours| current.fingerprint.0 == ours)
-                            && current
-                                .sealed
-                                .as_ref()
-                                .is_some_and(|s| s.fields.len() == 1 && write.fields.len() == 1)
-                    });
-                    match (live.is_some(), replace) {
-                        (true, Replace::Never) => {
-                            return Err(Error::Exists {
-                                what: format!("key `{}`", permit.label()),
-                            });
-                        }
-                        (true, Replace::Tell | Replace::IfDifferent) if same => {
-                            attempt.reason = Some("unchanged");
-                            return Ok(Edit::Unchanged(Imported::Unchanged));
-                        }
-                        (true, Replace::Tell) => {
-                            attempt.reason = Some("differs");
-                            return Ok(Edit::Unchanged(Imported::Differs));
-                        }
-                        _ => {}
+        let change = self.inner.change(
+            attempt,
+            &permit.principal,
+            &realm,
+            permit.id.0,
+            |attempt, record: Option<KeyRecord>| {
+                let live = record.as_ref().filter(|record| record.removed.is_none());
+                let same = live.and_then(KeyRecord::current).is_some_and(|current| {
+                    compares
+                        && current.prints().exact == screened.value.exact
+                        && current
+                            .sealed
+                            .as_ref()
+                            .is_some_and(|s| s.fields.len() == 1 && write.fields.len() == 1)
+                });
+                live.map_or(Ok(()), |live| screened.still_holds(live))?;
+                match (live.is_some(), replace) {
+                    (true, Replace::Never) => {
+                        return Err(Error::Exists {
+                            what: format!("key `{}`", permit.label()),
+                        });
                     }
-                    within_highest(write.limit, highest, live)?;
-                    let created = live.is_none();
-                    let told = look_at(write, live.and_then(|record| record.provider.as_deref()));
-                    let record = with_new_version(attempt, &permit, record, write, &told)?;
-                    let version = record.last_version;
-                    attempt.version = Some(version);
-                    let written = Written {
-                        reference: permit.label(),
-                        id: permit.id,
-                        version,
-                        state: Role::Current.as_str(),
-                        created,
-                        provider: told.provider,
-                        recognised: told.recognised,
-                        variable: record.variable.clone(),
-                        warnings: told.warnings,
-                    };
-                    let outcome = if created {
-                        Imported::Created(written)
-                    } else {
-                        Imported::Updated(written)
-                    };
-                    Ok(Edit::Gives(record, outcome))
-                },
-            )
-            .await
+                    (true, Replace::Tell | Replace::IfDifferent) if same => {
+                        attempt.reason = Some("unchanged");
+                        return Ok(Edit::Unchanged(Imported::Unchanged));
+                    }
+                    (true, Replace::Tell) => {
+                        attempt.reason = Some("differs");
+                        return Ok(Edit::Unchanged(Imported::Differs));
+                    }
+                    _ => {}
+                }
+                within_highest(write.limit, highest, live)?;
+                let created = live.is_none();
+                let told = look_at(write, live.and_then(|record| record.provider.as_deref()));
+                let record = with_new_version(attempt, &permit, record, (write, &screened), &told)?;
+                let version = record.last_version;
+                attempt.version = Some(version);
+                let written = Written {
+                    reference: permit.label(),
+                    id: permit.id,
+                    version,
+                    state: Role::Current.as_str(),
+                    created,
+                    provider: told.provider,
+                    recognised: told.recognised,
+                    variable: record.variable.clone(),
+                    warnings: told.warnings.into_iter().chain(screened.warning()).collect(),
+                };
+                let outcome = if created {
+                    Imported::Created(written)
+                } else {
+                    Imported::Updated(written)
+                };
+                Ok(Edit::Gives(record, outcome))
+            },
+        );
+        let outcome = change.await?;
+        if let (Some(incident), Imported::Created(written) | Imported::Updated(written)) = (incident, &outcome) {
+            self.after_forced(attempt, &permit, incident, written.version).await;
+        }
+        Ok(outcome)
     }
 }
 
@@ -156,7 +167,7 @@ fn with_new_version(
     attempt: &Attempt<'_>,
     permit: &Permit,
     record: Option<KeyRecord>,
-    write: &KeyWrite,
+    (write, screened): (&KeyWrite, &Screened),
     told: &Told,
 ) -> Result<KeyRecord> {
     let stamp = Stamp {
@@ -180,9 +191,12 @@ fn with_new_version(
     {
         version.step_down(&stamp);
     }
-    record
-        .versions
-        .push(seal_version(permit, number, Role::Current, write, &stamp)?);
+    record.versions.push(seal_version(
+        permit,
+        (number, Role::Current),
+        (write, screened),
+        &stamp,
+    )?);
     record.last_version = number;
     record.provider.clone_from(&told.provider);
     match (&write.variable, created) {
@@ -234,12 +248,11 @@ fn first(permit: &Permit, stamp: &Stamp) -> KeyRecord {
     }
 }
 
-/// Seals the fields under a data key of their own, and the data key under the environment key.
+/// Seals the fields of a write that was screened under a data key of their own, and the data key under the environment key.
 pub(crate) fn seal_version(
     permit: &Permit,
-    number: u32,
-    role: Role,
-    write: &KeyWrite,
+    (number, role): (u32, Role),
+    (write, screened): (&KeyWrite, &Screened),
     stamp: &Stamp,
 ) -> Result<VersionRecord> {
     let failed = |error| open_failed(format!("version {number}"), error);
@@ -251,20 +264,21 @@ pub(crate) fn seal_version(
         let sealed = data_key.seal(&place.field(name.as_str()), value).map_err(failed)?;
         fields.insert(name.clone(), Sealed(sealed));
     }
-    let fingerprint = write
-        .fields
-        .get(&FieldName::value())
-        .map(|value| permit.realm.keys.fingerprint(value));
     let data_key = Sealed(permit.realm.keys.wrap_data_key(&place, &data_key).map_err(failed)?);
     Ok(VersionRecord {
         number,
         role,
         disabled: false,
-        compromised: false,
+        compromised: screened.leaked,
         sealed: Some(SealedFields { data_key, fields }),
-        fingerprint: Sealed(fingerprint.map(|f| f.to_vec()).unwrap_or_default()),
+        fingerprint: Sealed(screened.value.exact.map(|print| print.to_vec()).unwrap_or_default()),
+        trimmed: screened.value.trimmed.map(|print| Sealed(print.to_vec())),
         created: stamp.at,
         created_by: stamp.by.clone(),
-        changes: Vec::new(),
+        changes: screened
+            .leaked
+            .then(|| StateChange::new("compromised", stamp))
+            .into_iter()
+            .collect(),
     })
 }

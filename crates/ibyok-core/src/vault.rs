@@ -16,6 +16,7 @@ use crate::clock::{Clock, SteadyClock};
 use crate::error::Result;
 use crate::floors::Floors;
 use crate::guardrails::Guardrails;
+use crate::leaked::LeakTries;
 use crate::lease::Lease;
 use crate::limits::{LimitRefusals, NodeBuckets};
 use crate::logs::LogKeys;
@@ -62,6 +63,7 @@ pub(crate) struct Inner {
     pub(crate) buckets: NodeBuckets,
     pub(crate) limit_refusals: LimitRefusals,
     pub(crate) token_refusals: TokenRefusals,
+    pub(crate) leak_tries: LeakTries,
     pub(crate) key_cache_ttl: Duration,
     pub(crate) guardrails: Guardrails,
     pub(crate) turns: Turns,

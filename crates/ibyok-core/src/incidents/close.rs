@@ -9,9 +9,9 @@ use crate::attempt::Attempt;
 use crate::authenticate::Principal;
 use crate::change::Edit;
 use crate::error::{Error, Result};
-use crate::model::account::{check_account, check_not_of};
+use crate::model::account::check_account;
 use crate::model::incident::{Closing, IncidentInfo, IncidentRecord};
-use crate::model::key::{KeyRecord, Stamp};
+use crate::model::key::{KeyRecord, Stamp, VersionRecord};
 use crate::realm::Realm;
 use crate::session::Session;
 
@@ -36,12 +36,12 @@ impl Session {
             let found = self.find_incident(&mut attempt, &principal, which).await?;
             check_account("cause", cause)?;
             check_account("prevention", prevention)?;
-            self.tells_no_value(&principal, &found, &[("cause", cause), ("prevention", prevention)])
-                .await?;
+            let texts = [("cause", cause), ("prevention", prevention)];
+            let said = self.tells_no_value(&attempt, &principal, &found, &texts).await?;
             if !force {
                 self.is_over(&principal, &found).await?;
             }
-            attempt.because = Some(cause.to_owned());
+            attempt.because = Some(said);
             let closing = Closing {
                 at: attempt.at,
                 by: principal.by(),
@@ -70,8 +70,10 @@ impl Session {
             let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
             let found = self.find_incident(&mut attempt, &principal, which).await?;
             check_account("note", text)?;
-            self.tells_no_value(&principal, &found, &[("note", text)]).await?;
-            attempt.because = Some(text.to_owned());
+            let said = self
+                .tells_no_value(&attempt, &principal, &found, &[("note", text)])
+                .await?;
+            attempt.because = Some(said);
             let change = self.change_incident(&mut attempt, &principal, &found, |record, stamp| {
                 record.note(stamp, text.to_owned())
             });
@@ -114,12 +116,18 @@ impl Session {
         change.await
     }
 
-    /// Refuses texts in which a value of the key stands: they are kept, and shown to whoever may see the incident.
-    async fn tells_no_value(&self, principal: &Principal, found: &Found, texts: &[(&str, &str)]) -> Result<()> {
+    /// Refuses texts in which a value of the key stands that their author may read. Gives what of the first is for the log.
+    async fn tells_no_value(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        found: &Found,
+        texts: &[(&str, &str)],
+    ) -> Result<String> {
         let (realm, key) = self.key_of(principal, found).await?;
-        let Some(key) = key else { return Ok(()) };
-        let mut texts = texts.iter();
-        texts.try_for_each(|(what, text)| check_not_of(&realm, &key, what, text))
+        self.inner
+            .check_texts(attempt, principal, (&realm, key.as_ref()), texts)
+            .await
     }
 
     /// The key of an incident, with its realm.
@@ -134,17 +142,19 @@ impl Session {
     async fn is_over(&self, principal: &Principal, found: &Found) -> Result<()> {
         let record = &found.record;
         let (_, key) = self.key_of(principal, found).await?;
-        let served = |number: u32| {
-            key.as_ref()
-                .is_some_and(|key| key.removed.is_none() && key.served("", number.into()).is_ok())
+        let Some(key) = key.filter(|key| key.removed.is_none()) else {
+            return Ok(());
         };
-        match record.versions.iter().find(|number| served(**number)) {
+        let label = found.realm.reference_in(&record.environment, &record.key);
+        // Also one that was stored by force, whatever became of its entry in the incident.
+        let leaked = |version: &&VersionRecord| version.compromised || record.versions.contains(&version.number);
+        let served = |version: &&VersionRecord| key.served(&label, version.number.into()).is_ok();
+        match key.versions.iter().filter(leaked).find(served) {
             None => Ok(()),
-            Some(number) => Err(Error::Conflict {
+            Some(VersionRecord { number, .. }) => Err(Error::Conflict {
                 what: format!(
-                    "version {number} of key `{}` is marked compromised and still served: rotate or disable it first, or close \
-                     with `--force`",
-                    found.realm.reference_in(&record.environment, &record.key)
+                    "version {number} of key `{label}` is marked compromised and still served: rotate or disable it first, or \
+                     close with `--force`"
                 ),
             }),
         }

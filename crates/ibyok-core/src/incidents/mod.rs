@@ -1,6 +1,8 @@
 //! Incidents: a key may have leaked, and what is done about it is one command, recorded and provable.
 
+mod account;
 mod close;
+mod forced;
 mod list;
 mod open;
 mod reach;

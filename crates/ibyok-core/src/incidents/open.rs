@@ -15,9 +15,9 @@ use crate::authorize::Permit;
 use crate::change::Edit;
 use crate::error::{Error, Result};
 use crate::keys::info;
-use crate::model::account::{check_account, check_not_of};
+use crate::model::account::check_account;
 use crate::model::incident::{IncidentInfo, IncidentRecord};
-use crate::model::key::{KeyInfo, KeyRecord, Stamp};
+use crate::model::key::{KeyInfo, KeyRecord, Stamp, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::realm::Realm;
 use crate::retrieve::no_key;
@@ -138,13 +138,29 @@ impl Session {
         let held = self.inner.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
-        check_not_of(&permit.realm, &held.record, "reason", &request.reason)?;
-        let version = leaked_version(&held.record, key, &permit.label())?;
-        attempt.version = Some(version);
+        let of_key = (&permit.realm, Some(&held.record));
+        let reason = [("reason", request.reason.as_str())];
+        let said = self
+            .inner
+            .check_texts(attempt, &permit.principal, of_key, &reason)
+            .await?;
+        let versions = self.leaked_versions(attempt, &permit, &held.record, key).await?;
+        attempt.version = versions.first().map(|version| version.number);
         let whole = self.inner.whole_realm(&permit.realm.name.namespace).await?;
         // The incident first: after a crash it says what was meant to happen, and opening it again does the rest.
-        let (found, was_open) = self.write_incident(attempt, &permit, &whole, version, request).await?;
-        let key = self.mark(attempt, &permit, version, request.freeze).await?;
+        let numbers: Vec<u32> = versions.iter().map(|version| version.number).collect();
+        let on_the_log = said == request.reason;
+        let (found, was_open) = self
+            .write_incident(attempt, &permit, &whole, &numbers, (request, on_the_log))
+            .await?;
+        // Then the value, before the mark: whoever sees the mark finds the value refused.
+        for version in &versions {
+            let of_version = (permit.id, *version);
+            self.inner
+                .remember_leaked(attempt, &permit.principal, &permit.realm, of_version)
+                .await?;
+        }
+        let key = self.mark_all(attempt, &permit, &numbers, request.freeze).await?;
         let (found, left) = match request.revoke_readers {
             None => (found, Left::default()),
             Some(since) => self.revoke_readers(attempt, &permit, found, since).await?,
@@ -158,21 +174,24 @@ impl Session {
         })
     }
 
-    async fn write_incident(
+    pub(super) async fn write_incident(
         &self,
         attempt: &mut Attempt<'_>,
         permit: &Permit,
         whole: &Arc<Realm>,
-        version: u32,
-        request: &IncidentRequest,
+        versions: &[u32],
+        (request, on_the_log): (&IncidentRequest, bool),
     ) -> Result<(Found, bool)> {
         let (newest, next) = self.inner.newest_incident(whole, permit.id).await?;
         let open = newest.filter(|found| found.record.closed.is_none());
         let id = open.map_or(next, |found| found.id);
         attempt.target = Some(("incident", id.to_string()));
-        attempt.because = Some(request.reason.clone());
+        attempt.because = Some(match on_the_log {
+            true => request.reason.clone(),
+            false => super::account::NOT_ON_THE_LOG.to_owned(),
+        });
         let stamp = stamp(attempt, permit);
-        let new = || first(permit, &stamp, version, request);
+        let new = || first(permit, &stamp, versions, request);
         let change = self.inner.change(
             attempt,
             &permit.principal,
@@ -188,7 +207,7 @@ impl Session {
                             what: "somebody has just closed the incident".to_owned(),
                         });
                     }
-                    Some(record) => added(record, &stamp, version, request)?,
+                    Some(record) => added(record, &stamp, versions, request)?,
                 };
                 Ok(Edit::Gives(record.clone(), (record, was_open)))
             },
@@ -196,6 +215,51 @@ impl Session {
         let (record, was_open) = change.await?;
         let realm = Arc::clone(whole);
         Ok((Found { id, realm, record }, was_open))
+    }
+
+    /// The versions that may have leaked: the one that is meant, then those of the same value, as far as the principal may read them.
+    /// To all others the answer would tell that two values are equal.
+    async fn leaked_versions<'r>(
+        &self,
+        attempt: &Attempt<'_>,
+        permit: &Permit,
+        record: &'r KeyRecord,
+        key: &KeyRef,
+    ) -> Result<Vec<&'r VersionRecord>> {
+        let meant = meant(record, key, &permit.label())?;
+        let mut versions = vec![meant];
+        for version in record.versions.iter().filter(|version| version.number != meant.number) {
+            let of = (&permit.principal, &permit.realm);
+            if version.prints().meets(&meant.prints())
+                && self
+                    .inner
+                    .reads_version(attempt, of, record, version.number.into())
+                    .await?
+            {
+                versions.push(version);
+            }
+        }
+        Ok(versions)
+    }
+
+    /// Marks the versions, the one that is meant last, and disables the key if it is to be frozen.
+    async fn mark_all(
+        &self,
+        attempt: &mut Attempt<'_>,
+        permit: &Permit,
+        versions: &[u32],
+        freeze: bool,
+    ) -> Result<KeyInfo> {
+        let (meant, others) = versions
+            .split_first()
+            .ok_or_else(|| Error::integrity("an incident of no version"))?;
+        for other in others {
+            let mut beside = attempt.beside(Action::IncidentOpen);
+            beside.target.clone_from(&attempt.target);
+            beside.version = Some(*other);
+            self.mark(&mut beside, permit, *other, false).await?;
+        }
+        self.mark(attempt, permit, *meant, freeze).await
     }
 
     /// Marks the version, and disables the key if it is to be frozen.
@@ -232,22 +296,22 @@ fn stamp(attempt: &Attempt<'_>, permit: &Permit) -> Stamp {
 }
 
 /// The version that may have leaked: the one named, else the current one, else the newest.
-fn leaked_version(record: &KeyRecord, key: &KeyRef, label: &str) -> Result<u32> {
+fn meant<'r>(record: &'r KeyRecord, key: &KeyRef, label: &str) -> Result<&'r VersionRecord> {
     let newest = record.versions.last().filter(|_| key.version().is_current());
     match (record.version(label, key.version()), newest) {
-        (Ok(version), _) | (Err(_), Some(version)) => Ok(version.number),
+        (Ok(version), _) | (Err(_), Some(version)) => Ok(version),
         (Err(error), None) => Err(error),
     }
 }
 
-fn first(permit: &Permit, stamp: &Stamp, version: u32, request: &IncidentRequest) -> Result<IncidentRecord> {
+fn first(permit: &Permit, stamp: &Stamp, versions: &[u32], request: &IncidentRequest) -> Result<IncidentRecord> {
     let environment = permit.realm.name.environment.clone();
     Ok(IncidentRecord {
         rev: 0,
         environment: environment.ok_or_else(|| Error::integrity("a key of no environment"))?,
         key: permit.key.clone(),
         key_id: permit.id.to_string(),
-        versions: vec![version],
+        versions: versions.to_vec(),
         opened: stamp.clone(),
         reason: request.reason.clone(),
         since: request.since,
@@ -259,9 +323,16 @@ fn first(permit: &Permit, stamp: &Stamp, version: u32, request: &IncidentRequest
 }
 
 /// The incident with what was asked when it was opened again.
-fn added(mut record: IncidentRecord, stamp: &Stamp, version: u32, request: &IncidentRequest) -> Result<IncidentRecord> {
-    if !record.versions.contains(&version) {
-        record.versions.push(version);
+fn added(
+    mut record: IncidentRecord,
+    stamp: &Stamp,
+    versions: &[u32],
+    request: &IncidentRequest,
+) -> Result<IncidentRecord> {
+    for version in versions {
+        if !record.versions.contains(version) {
+            record.versions.push(*version);
+        }
     }
     record.frozen |= request.freeze;
     record.since = match (record.since, request.since) {

@@ -35,7 +35,11 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo) -> Vec<Step> {
         return steps;
     }
     let reference = &key.reference;
-    let leaked = |number: &u32| incident.versions.contains(number);
+    let marked = |number: &u32| {
+        let mut versions = key.versions.iter();
+        versions.any(|version| version.version == *number && version.marks.contains(&"compromised"))
+    };
+    let leaked = |number: &u32| incident.versions.contains(number) || marked(number);
     let provider = key.provider.as_deref().and_then(|id| Catalogue::builtin().get(id));
     let replaced = !key.version.is_some_and(|current| leaked(&current));
     if !replaced {

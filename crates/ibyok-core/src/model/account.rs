@@ -4,8 +4,9 @@ use ibyok_crypto::Secret;
 use ibyok_policy::Token;
 use ibyok_providers::Catalogue;
 
-use super::key::KeyRecord;
+use super::key::VersionRecord;
 use crate::error::{Error, Result};
+use crate::leaked::Prints;
 use crate::realm::Realm;
 
 /// The longest reason, cause or prevention, in bytes.
@@ -43,12 +44,12 @@ pub(crate) fn check_no_secret(what: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Checks that no value of a key stands in a text about it.
-pub(crate) fn check_not_of(realm: &Realm, key: &KeyRecord, what: &str, text: &str) -> Result<()> {
-    let leaked = words(text).filter(|word| word.len() >= VALUE_MIN).any(|word| {
-        let fingerprint = realm.keys.fingerprint(&Secret::copy_of(word.as_bytes()));
-        key.versions.iter().any(|version| version.fingerprint.0 == fingerprint)
-    });
+/// Checks that the value of a version does not stand in a text. Only for an author who may read the value: the answer tells.
+pub(crate) fn check_not_of(realm: &Realm, version: &VersionRecord, what: &str, text: &str) -> Result<()> {
+    let prints = version.prints();
+    let leaked = words(text)
+        .filter(|word| word.len() >= VALUE_MIN)
+        .any(|word| Prints::of(realm, &Secret::copy_of(word.as_bytes())).meets(&prints));
     if leaked { Err(holds_secret(what)) } else { Ok(()) }
 }
 

@@ -109,6 +109,9 @@ pub(crate) struct VersionRecord {
     pub(crate) sealed: Option<SealedFields>,
     /// Keyed fingerprint of `value`, so that equal values are known without opening.
     pub(crate) fingerprint: Sealed,
+    /// The same of the value without white space around it, if there is any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trimmed: Option<Sealed>,
     pub(crate) created: Timestamp,
     pub(crate) created_by: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

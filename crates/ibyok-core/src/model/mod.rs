@@ -7,6 +7,7 @@ pub(crate) mod incident;
 pub(crate) mod interval;
 pub(crate) mod key;
 pub(crate) mod key_ref;
+pub(crate) mod leaked;
 pub(crate) mod mode;
 pub(crate) mod name;
 pub(crate) mod review;
@@ -39,6 +40,8 @@ pub(crate) mod kind {
     pub(crate) const INCIDENT: u8 = 8;
     /// What people attest: one record a namespace.
     pub(crate) const ATTESTATION: u8 = 9;
+    /// That a value leaked, found by its keyed fingerprint.
+    pub(crate) const LEAKED: u8 = 10;
     /// Who used a key on a day, as one node counted it; outside the change feed.
     pub(crate) const KEY_USE: u8 = 128;
     /// The last checkpoint of an audit log; outside the change feed.

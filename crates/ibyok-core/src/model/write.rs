@@ -45,6 +45,8 @@ pub struct KeyWrite {
     pub rotate_every: Option<Option<Interval>>,
     /// When the key ends at its provider; `Some(None)` takes that away. It is served on, and warned of.
     pub expires: Option<Option<Timestamp>>,
+    /// Why a value is stored although it leaked. The version is then marked compromised, and an incident is open on the key.
+    pub force: Option<String>,
 }
 
 impl From<Secret> for KeyWrite {
@@ -65,6 +67,7 @@ impl KeyWrite {
             limit: None,
             rotate_every: None,
             expires: None,
+            force: None,
         }
     }
 
@@ -107,6 +110,13 @@ impl KeyWrite {
     #[must_use]
     pub fn expires(mut self, expires: Option<Option<Timestamp>>) -> Self {
         self.expires = expires;
+        self
+    }
+
+    /// The same although the value leaked, for a reason; see [`KeyWrite::force`].
+    #[must_use]
+    pub fn force(mut self, reason: Option<String>) -> Self {
+        self.force = reason;
         self
     }
 

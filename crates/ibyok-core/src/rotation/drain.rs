@@ -213,6 +213,7 @@ mod tests {
             compromised: false,
             sealed: None,
             fingerprint: Sealed(Vec::new()),
+            trimmed: None,
             created: at("2026-11-01T00:00:00Z"),
             created_by: "test".to_owned(),
             changes: Vec::new(),

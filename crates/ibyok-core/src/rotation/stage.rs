@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use ibyok_audit::Action;
+use ibyok_crypto::Secret;
 use ibyok_policy::Scope;
 
 use crate::attempt::Attempt;
+use crate::authorize::Permit;
 use crate::change::Edit;
 use crate::error::{Error, Result};
 use crate::keys::whole_key;
+use crate::leaked::Screened;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp};
 use crate::model::key_ref::KeyRef;
 use crate::model::write::{KeyWrite, Written};
 use crate::provider::{look_at, refuse_mocks};
-use crate::retrieve::no_key;
+use crate::retrieve::{no_key, open_fields};
 use crate::session::Session;
 use crate::set_key::{next_number, seal_version};
 use crate::take_away::TakeAway;
@@ -25,7 +28,8 @@ impl Session {
     /// Only the value is staged: provider, variable and labels are the key's, and [`Session::edit_key`] changes them.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a key that does not exist; else as [`Session::set_key`].
+    /// [`Error::NotFound`] for a key that does not exist; [`Error::Conflict`] for the value that is current, which only those
+    /// hear who may read it; else as [`Session::set_key`].
     pub async fn stage_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
         let write = write.into();
         let mut attempt = self.attempt(Action::KeyStage);
@@ -38,6 +42,9 @@ impl Session {
         whole_key(key)?;
         write.check()?;
         refuse_mocks(write, &permit.label())?;
+        let screened = self.inner.screen(attempt, &permit, write).await?;
+        let compares = self.inner.reads_current(attempt, &permit).await?;
+        let incident = self.before_forced(attempt, &permit, write, &screened).await?;
         let stamp = Stamp {
             at: attempt.at,
             by: permit.principal.by(),
@@ -47,15 +54,24 @@ impl Session {
                 .filter(|record| record.removed.is_none())
                 .ok_or_else(|| no_key_to_rotate(no_key(&permit)))?;
             only_the_value(&record, write)?;
+            screened.still_holds(&record)?;
+            if compares && is_current(&permit, &record, write, &screened)? {
+                return Err(Error::Conflict {
+                    what: "this is the current value: nothing would be rotated".to_owned(),
+                });
+            }
             let number = next_number(&record)?;
             attempt.version = Some(number);
             let replaced = record.pending().map(|version| TakeAway::DestroyVersion(version.number));
             if let Some(replaced) = replaced {
                 record.take_away(replaced, &stamp);
             }
-            record
-                .versions
-                .push(seal_version(&permit, number, Role::Pending, write, &stamp)?);
+            record.versions.push(seal_version(
+                &permit,
+                (number, Role::Pending),
+                (write, &screened),
+                &stamp,
+            )?);
             record.last_version = number;
             record.has_room()?;
             let written = Written {
@@ -64,7 +80,11 @@ impl Session {
                 version: number,
                 state: Role::Pending.as_str(),
                 created: false,
-                warnings: look_at(write, record.provider.as_deref()).warnings,
+                warnings: look_at(write, record.provider.as_deref())
+                    .warnings
+                    .into_iter()
+                    .chain(screened.warning())
+                    .collect(),
                 provider: record.provider.clone(),
                 recognised: false,
                 variable: record.variable.clone(),
@@ -75,18 +95,37 @@ impl Session {
             })
         };
         let realm = Arc::clone(&permit.realm);
-        self.inner
-            .change(attempt, &permit.principal, &realm, permit.id.0, edit)
-            .await
+        let change = self.inner.change(attempt, &permit.principal, &realm, permit.id.0, edit);
+        let written = change.await?;
+        if let Some(incident) = incident {
+            self.after_forced(attempt, &permit, incident, written.version).await;
+        }
+        Ok(written)
     }
 
     /// Makes the pending version the current one. The one before is retiring: still served to who asks for it by number.
     ///
     /// # Errors
     /// [`Error::NotFound`] if nothing is pending; [`Error::VersionDisabled`] if it is disabled, so that it could not be served;
-    /// else as [`Session::show_key`].
+    /// [`Error::Conflict`] if it is compromised or its value leaked; else as [`Session::show_key`].
     pub async fn promote_key(&self, key: &KeyRef) -> Result<KeyInfo> {
-        self.step(Action::KeyPromote, key, KeyRecord::promote).await
+        self.step(Action::KeyPromote, key, (Role::Pending, None), KeyRecord::promote)
+            .await
+    }
+
+    /// The same although the version is compromised or its value leaked, for a reason: it is marked compromised, and an incident is
+    /// open on the key.
+    ///
+    /// # Errors
+    /// As [`Session::promote_key`]; a token needs `keys:read` for the key as well.
+    pub async fn promote_key_by_force(&self, key: &KeyRef, reason: &str) -> Result<KeyInfo> {
+        self.step(
+            Action::KeyPromote,
+            key,
+            (Role::Pending, Some(reason)),
+            KeyRecord::promote,
+        )
+        .await
     }
 
     /// Makes the version that was current before the current one again, in one step: the newest retiring and the current one
@@ -94,9 +133,24 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] if no version is retiring; [`Error::VersionDisabled`] if the one to go back to is disabled,
-    /// [`Error::Conflict`] if it is compromised; else as [`Session::show_key`].
+    /// [`Error::Conflict`] if it is compromised or its value leaked; else as [`Session::show_key`].
     pub async fn rollback_key(&self, key: &KeyRef) -> Result<KeyInfo> {
-        self.step(Action::KeyRollback, key, KeyRecord::roll_back).await
+        self.step(Action::KeyRollback, key, (Role::Retiring, None), KeyRecord::roll_back)
+            .await
+    }
+
+    /// The same although the version is compromised or its value leaked, for a reason; see [`Session::promote_key_by_force`].
+    ///
+    /// # Errors
+    /// As [`Session::rollback_key`]; a token needs `keys:read` for the key as well.
+    pub async fn rollback_key_by_force(&self, key: &KeyRef, reason: &str) -> Result<KeyInfo> {
+        self.step(
+            Action::KeyRollback,
+            key,
+            (Role::Retiring, Some(reason)),
+            KeyRecord::roll_back,
+        )
+        .await
     }
 
     /// A step that makes another version the current one.
@@ -104,16 +158,64 @@ impl Session {
         &self,
         action: Action,
         key: &KeyRef,
-        step: impl Fn(&mut KeyRecord, &str, &Stamp) -> Result<u32> + Send + Sync,
+        from: (Role, Option<&str>),
+        step: impl Fn(&mut KeyRecord, &str, &Stamp, bool) -> Result<u32> + Send + Sync,
     ) -> Result<KeyInfo> {
-        self.change_key(action, Scope::KeysRotate, key, |attempt, stamp, mut record| {
-            whole_key(key)?;
-            let label = attempt.label();
-            attempt.version = Some(step(&mut record, &label, stamp)?);
-            Ok(Edit::Gives(record, ()))
-        })
-        .await
+        let mut attempt = self.attempt(action);
+        let outcome = self.try_step(&mut attempt, key, from, step).await;
+        self.inner.refusing(&attempt, outcome).await
     }
+
+    async fn try_step(
+        &self,
+        attempt: &mut Attempt<'_>,
+        key: &KeyRef,
+        from: (Role, Option<&str>),
+        step: impl Fn(&mut KeyRecord, &str, &Stamp, bool) -> Result<u32> + Send + Sync,
+    ) -> Result<KeyInfo> {
+        attempt.version = key.version().number();
+        let permit = self.permit(attempt, Scope::KeysRotate, key).await?;
+        whole_key(key)?;
+        let candidates = self.inner.candidates(attempt, &permit, from).await?;
+        let incident = match from.1 {
+            Some(reason) if candidates.any_leaked() => Some(self.forced_incident(attempt, &permit, reason).await?),
+            _ => None,
+        };
+        let info = self
+            .change_permitted(attempt, &permit, |attempt, stamp, mut record| {
+                let label = attempt.label();
+                let number = step(&mut record, &label, stamp, candidates.forced())?;
+                attempt.version = Some(number);
+                candidates.check(&mut record, number, stamp)?;
+                Ok(Edit::Gives(record, ()))
+            })
+            .await?;
+        if let (Some(incident), Some(version)) = (incident, info.version) {
+            self.after_forced(attempt, &permit, incident, version).await;
+        }
+        Ok(info)
+    }
+}
+
+/// Whether a write is what the current version holds, field for field.
+fn is_current(permit: &Permit, record: &KeyRecord, write: &KeyWrite, screened: &Screened) -> Result<bool> {
+    let Some(current) = record
+        .current()
+        .filter(|current| current.prints().exact == screened.value.exact)
+    else {
+        return Ok(false);
+    };
+    let names = current.sealed.iter().flat_map(|sealed| sealed.fields.keys());
+    if !names.eq(write.fields.keys()) {
+        return Ok(false);
+    }
+    if write.fields.len() == 1 {
+        return Ok(true);
+    }
+    let label = permit.label();
+    let opened = open_fields((&permit.realm, permit.id.0, &label), current, None)?;
+    let same = |(one, other): (&Secret, &Secret)| one.same_as(other);
+    Ok(opened.values().zip(write.fields.values()).all(same))
 }
 
 fn no_key_to_rotate(error: Error) -> Error {

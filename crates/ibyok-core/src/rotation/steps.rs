@@ -24,25 +24,25 @@ impl VersionRecord {
 
 impl KeyRecord {
     /// Pending becomes current, and current retiring; older ones stay as they are. Gives the new current version.
-    pub(crate) fn promote(&mut self, key: &str, stamp: &Stamp) -> Result<u32> {
+    pub(crate) fn promote(&mut self, key: &str, stamp: &Stamp, force: bool) -> Result<u32> {
         let pending = self.version(key, WhichVersion::Pending).map_err(|_| Error::NotFound {
             what: format!("pending version of key `{key}`"),
             hint: Some("`rotate stage` makes one".to_owned()),
         })?;
-        let number = usable(key, pending)?;
+        let number = usable(key, pending, force)?;
         self.exchange(number, stamp);
         Ok(number)
     }
 
     /// The version that was current before is so again, and the current one retiring. Gives the new current version.
-    pub(crate) fn roll_back(&mut self, key: &str, stamp: &Stamp) -> Result<u32> {
+    pub(crate) fn roll_back(&mut self, key: &str, stamp: &Stamp, force: bool) -> Result<u32> {
         let retiring = self.versions.iter().filter(|version| version.role == Role::Retiring);
         let before = retiring.max_by_key(|version| (version.retiring_since(), version.number));
         let before = before.ok_or_else(|| Error::NotFound {
             what: format!("retiring version of key `{key}` to go back to"),
             hint: Some("`rotate status` shows the versions; a retired one does not come back".to_owned()),
         })?;
-        let number = usable(key, before)?;
+        let number = usable(key, before, force)?;
         self.exchange(number, stamp);
         Ok(number)
     }
@@ -60,7 +60,7 @@ impl KeyRecord {
 }
 
 /// Refuses a version that could not be served as the current one, or must not.
-fn usable(key: &str, version: &VersionRecord) -> Result<u32> {
+fn usable(key: &str, version: &VersionRecord, force: bool) -> Result<u32> {
     let number = version.number;
     if version.sealed.is_none() {
         return Err(Error::VersionDestroyed {
@@ -75,9 +75,11 @@ fn usable(key: &str, version: &VersionRecord) -> Result<u32> {
             state: "disabled",
         });
     }
-    if version.compromised {
+    if version.compromised && !force {
         return Err(Error::Conflict {
-            what: format!("version {number} of key `{key}` is compromised, and does not become current"),
+            what: format!(
+                "version {number} of key `{key}` is compromised, and becomes current only by force with a reason"
+            ),
         });
     }
     Ok(number)

@@ -208,8 +208,10 @@ impl Access for Here {
 
     async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Value> {
         match step {
-            Step::Promote => document(&self.session.promote_key(key).await?),
-            Step::Rollback => document(&self.session.rollback_key(key).await?),
+            Step::Promote(None) => document(&self.session.promote_key(key).await?),
+            Step::Promote(Some(reason)) => document(&self.session.promote_key_by_force(key, &reason).await?),
+            Step::Rollback(None) => document(&self.session.rollback_key(key).await?),
+            Step::Rollback(Some(reason)) => document(&self.session.rollback_key_by_force(key, &reason).await?),
             Step::Retire(drain) => document(&self.session.retire_key(key, &drain.request()).await?),
             Step::Destroy(drain) => document(&self.session.destroy_version(key, &drain.request()).await?),
         }

@@ -224,20 +224,23 @@ impl Access for Server {
     }
 
     async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Value> {
-        if matches!(step, Step::Promote | Step::Rollback) || key.field().is_some() {
+        if matches!(step, Step::Promote(_) | Step::Rollback(_)) || key.field().is_some() {
             whole(key)?;
         }
         let (environment, name) = self.path(key).await?;
+        let (client, environment, name) = (&self.client, environment.as_str(), name.as_str());
         match step {
-            Step::Promote => document(&self.client.promote_key(&environment, &name).await?),
-            Step::Rollback => document(&self.client.rollback_key(&environment, &name).await?),
+            Step::Promote(None) => document(&client.promote_key(environment, name).await?),
+            Step::Promote(Some(why)) => document(&client.promote_key_by_force(environment, name, &why).await?),
+            Step::Rollback(None) => document(&client.rollback_key(environment, name).await?),
+            Step::Rollback(Some(why)) => document(&client.rollback_key_by_force(environment, name, &why).await?),
             Step::Retire(drain) => {
                 let drain = sent_drain(key, &drain);
-                document(&self.client.retire_key(&environment, &name, &drain).await?)
+                document(&client.retire_key(environment, name, &drain).await?)
             }
             Step::Destroy(drain) => {
                 let drain = sent_drain(key, &drain);
-                document(&self.client.destroy_version(&environment, &name, &drain).await?)
+                document(&client.destroy_version(environment, name, &drain).await?)
             }
         }
     }
@@ -401,6 +404,7 @@ fn sent(write: KeyWrite) -> ibyok_client::KeyWrite {
     sent.limit = write.limit;
     sent.rotate_every = write.rotate_every.map(|every| every.map(|every| every.to_string()));
     sent.expires_at = write.expires;
+    sent.force = write.force;
     sent
 }
 

@@ -5,10 +5,10 @@ use ibyok_core::{DrainRequest, Interval};
 /// A step of a rotation.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Pending becomes current.
-    Promote,
-    /// The version before becomes current again.
-    Rollback,
+    /// Pending becomes current; although it leaked if there is a reason.
+    Promote(Option<String>),
+    /// The version before becomes current again; although it leaked if there is a reason.
+    Rollback(Option<String>),
     /// Retiring versions are no longer served: all of them, or the one that the reference names.
     Retire(Drain),
     /// The value of the version that the reference names is destroyed.

@@ -93,6 +93,26 @@ pub(crate) struct Write {
     /// When it ends at its provider: `90d` from now, or a date; `none` for never. It is served on, and told by `rotate due`
     #[arg(long, value_name = "D", allow_hyphen_values = true)]
     expires: Option<String>,
+    #[command(flatten)]
+    force: Force,
+}
+
+/// Whether something is done although a value leaked.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Force {
+    /// Take a value that leaked all the same: it is marked compromised, and an incident is open on the key
+    #[arg(long, requires = "reason")]
+    force: bool,
+    /// Why it is forced, for the audit log
+    #[arg(long, value_name = "TEXT", requires = "force")]
+    reason: Option<String>,
+}
+
+impl Force {
+    /// The reason, if it is forced.
+    pub(super) fn reason(self) -> Option<String> {
+        self.reason.filter(|_| self.force)
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -186,7 +206,8 @@ async fn write(args: Write, new: bool, cx: &mut Cx<'_>) -> Result<Exit> {
         .labels(labels)
         .limit(limit)
         .rotate_every(rotate_every)
-        .expires(expires);
+        .expires(expires)
+        .force(args.force.reason());
     cx.with_access(async |access, cx| {
         let key = key.resolve(access).await?;
         let written = access.write(&key, write, new).await?;

@@ -18,6 +18,8 @@ mod import; // .env files go in, and references stay behind
 #[cfg(test)]
 mod keys; // values in and out, exactly
 #[cfg(test)]
+mod leaked; // a value that leaked does not come back
+#[cfg(test)]
 mod limits; // how often keys may be retrieved
 #[cfg(test)]
 mod modes; // live or mock, and who decides

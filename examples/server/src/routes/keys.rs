@@ -19,8 +19,7 @@ use crate::json::{Raw, Unique};
 use crate::problem::Problem;
 use crate::query::Query;
 
-pub(crate) const SET_TAKES: &str =
-    "it takes one of value, value_base64 and fields, and provider, variable, labels, limit, rotate_every, expires_at";
+pub(crate) const SET_TAKES: &str = "it takes one of value, value_base64 and fields, and provider, variable, labels, limit, rotate_every, expires_at, force, reason";
 const EDIT_TAKES: &str = "it takes provider, variable, labels, limit, rotate_every and expires_at";
 const VERSION_TAKES: &str = "it takes version, or nothing";
 
@@ -187,6 +186,10 @@ pub(crate) struct SetBody<'a> {
     rotate_every: Option<Option<Interval>>,
     #[serde(default, deserialize_with = "named")]
     expires_at: Option<Option<Timestamp>>,
+    #[serde(default)]
+    force: bool,
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 impl SetBody<'_> {
@@ -205,7 +208,17 @@ impl SetBody<'_> {
         };
         let write = KeyWrite::new(secrets).provider(self.provider).variable(self.variable);
         let write = write.labels(self.labels.map(|labels| labels.0)).limit(self.limit);
-        Ok(write.rotate_every(self.rotate_every).expires(self.expires_at))
+        let write = write.rotate_every(self.rotate_every).expires(self.expires_at);
+        Ok(write.force(forced(self.force, self.reason)?))
+    }
+}
+
+/// The reason for which something is forced; neither is given without the other.
+pub(crate) fn forced(force: bool, reason: Option<String>) -> Result<Option<String>, Problem> {
+    match (force, reason) {
+        (true, None) => Err(Problem::invalid("force needs a reason").hint("the reason is kept on the audit log")),
+        (false, Some(_)) => Err(Problem::invalid("a reason is given, and nothing is forced").hint("add force")),
+        (_, reason) => Ok(reason),
     }
 }
 

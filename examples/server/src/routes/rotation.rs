@@ -4,21 +4,26 @@ use axum::extract::{Path, RawQuery};
 use ibyok_core::{DrainRequest, Due, EnvironmentName, Interval, SignedDuration, WhichVersion};
 use serde::{Deserialize, Serialize};
 
-use super::keys::{Named, SET_TAKES, SetBody};
+use super::keys::{Named, SET_TAKES, SetBody, forced};
 use crate::answer::{Answer, ok};
 use crate::body::Json;
 use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::query::Query;
 
-const STEP_TAKES: &str = "it takes nothing";
+const STEP_TAKES: &str = "it takes force and reason";
 const RETIRE_TAKES: &str = "it takes version (else every retiring one), quiet (`7d`), force and reason";
 const DESTROY_TAKES: &str = "it takes version (a number or `pending`), quiet (`7d`), force and reason";
 
-/// A body in which nothing stands.
+/// Whether the step is forced, although the version that becomes current leaked.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+struct StepBody {
+    #[serde(default)]
+    force: bool,
+    #[serde(default)]
+    reason: Option<String>,
+}
 
 /// POST `/api/v1/keys/{env}/{name}/stage`
 pub(crate) async fn stage(
@@ -41,9 +46,12 @@ pub(crate) async fn promote(
     RawQuery(query): RawQuery,
     body: Json,
 ) -> Answer {
-    nothing_else(query.as_deref(), &body)?;
+    let force = step_force(query.as_deref(), &body)?;
     let key = path.key(&session).await?;
-    ok(&session.promote_key(&key).await?)
+    ok(&match force {
+        None => session.promote_key(&key).await?,
+        Some(reason) => session.promote_key_by_force(&key, &reason).await?,
+    })
 }
 
 /// POST `/api/v1/keys/{env}/{name}/rollback`
@@ -53,15 +61,18 @@ pub(crate) async fn rollback(
     RawQuery(query): RawQuery,
     body: Json,
 ) -> Answer {
-    nothing_else(query.as_deref(), &body)?;
+    let force = step_force(query.as_deref(), &body)?;
     let key = path.key(&session).await?;
-    ok(&session.rollback_key(&key).await?)
+    ok(&match force {
+        None => session.rollback_key(&key).await?,
+        Some(reason) => session.rollback_key_by_force(&key, &reason).await?,
+    })
 }
 
-fn nothing_else(query: Option<&str>, body: &Json) -> Result<(), Problem> {
+fn step_force(query: Option<&str>, body: &Json) -> Result<Option<String>, Problem> {
     Query::parse(query, &[])?;
-    body.parse_or_default::<Nothing>(STEP_TAKES)?;
-    Ok(())
+    let body = body.parse_or_default::<StepBody>(STEP_TAKES)?;
+    forced(body.force, body.reason)
 }
 
 /// POST `/api/v1/keys/{env}/{name}/retire`

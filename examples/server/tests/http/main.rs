@@ -16,7 +16,9 @@ mod bodies; // sizes, kinds, and JSON that means two things
 mod caching; // no answer is kept by anybody
 mod client; // the typed client against the real server
 mod described; // limits, names and nulls as the description has them
+mod guesses; // nothing tells whether a guess is right
 mod keys; // set, add, edit, disable, enable, remove, list
+mod leaked; // a value that leaked does not come back
 mod limits; // how often, and when to come back
 mod load; // what one token, one address and one connection may cost
 mod modes; // guardrails, overrides, defaults; providers that are recognised

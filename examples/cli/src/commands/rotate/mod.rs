@@ -14,7 +14,7 @@ use ibyok_core::{Interval, KeyWrite, WhichVersion};
 use super::Cx;
 use super::confirm::confirm;
 use super::get::parse_version;
-use super::keys::about;
+use super::keys::{Force, about, say_provider};
 use crate::access::{Drain, KeyArgument, Step};
 use crate::error::Result;
 use crate::exit::Exit;
@@ -53,6 +53,8 @@ pub(crate) struct Stage {
     /// Read several fields from a JSON object of strings
     #[arg(long, value_name = "FILE", conflicts_with = "field")]
     fields_from: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
 }
 
 #[derive(Debug, clap::Args)]
@@ -60,6 +62,8 @@ pub(crate) struct One {
     /// The key: `env/name`, `ibyok://…`, or an id
     #[arg(value_name = "REF")]
     key: String,
+    #[command(flatten)]
+    force: Force,
 }
 
 #[derive(Debug, clap::Args)]
@@ -112,8 +116,8 @@ impl From<DrainArgs> for Drain {
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::Stage(args) => stage(args, cx).await,
-        Verb::Promote(One { key }) => step(&key, Step::Promote, cx).await,
-        Verb::Rollback(One { key }) => step(&key, Step::Rollback, cx).await,
+        Verb::Promote(One { key, force }) => step(&key, Step::Promote(force.reason()), cx).await,
+        Verb::Rollback(One { key, force }) => step(&key, Step::Rollback(force.reason()), cx).await,
         Verb::Retire(args) => retire(args, cx).await,
         Verb::Destroy(args) => destroy(args, cx).await,
         Verb::Status(args) => status::run(args, cx).await,
@@ -126,9 +130,11 @@ async fn stage(args: Stage, cx: &mut Cx<'_>) -> Result<Exit> {
     let wanted = args.field.iter().map(|field| field.parse());
     let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
     let fields = read_fields(cx.io, &wanted, args.from_file.as_deref(), args.fields_from.as_deref())?;
+    let write = KeyWrite::new(fields).force(args.force.reason());
     cx.with_access(async |access, cx| {
         let key = key.resolve(access).await?;
-        let written = access.stage(&key, KeyWrite::new(fields)).await?;
+        let written = access.stage(&key, write).await?;
+        say_provider(cx, &written);
         cx.answer_one(
             &written,
             &[("key", "ref"), ("id", "id"), ("version", "version"), ("state", "state")],

@@ -1,0 +1,82 @@
+//! By what two values are compared: keyed fingerprints of the value as it is, and without the white space around it.
+
+use ibyok_crypto::Secret;
+use secrecy::ExposeSecret;
+
+use crate::model::key::VersionRecord;
+use crate::realm::Realm;
+
+/// The fingerprints of one value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Prints {
+    pub(crate) exact: Option<[u8; 32]>,
+    /// Without what stands around it, if anything does.
+    pub(crate) trimmed: Option<[u8; 32]>,
+}
+
+impl Prints {
+    pub(crate) fn of(realm: &Realm, value: &Secret) -> Self {
+        let bytes = value.expose_secret();
+        let short = trimmed(bytes);
+        let differs = !short.is_empty() && short.len() != bytes.len();
+        Prints {
+            exact: Some(realm.keys.fingerprint(value)),
+            trimmed: differs.then(|| realm.keys.fingerprint(&Secret::copy_of(short))),
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.exact.iter().chain(&self.trimmed)
+    }
+
+    /// Whether two values are one, but for white space around them.
+    pub(crate) fn meets(&self, other: &Prints) -> bool {
+        self.iter().any(|ours| other.iter().any(|theirs| ours == theirs))
+    }
+}
+
+impl VersionRecord {
+    /// The fingerprints of its value. They stay when the value is destroyed.
+    pub(crate) fn prints(&self) -> Prints {
+        let read = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).ok();
+        Prints {
+            exact: read(&self.fingerprint.0),
+            trimmed: self.trimmed.as_ref().and_then(|print| read(&print.0)),
+        }
+    }
+}
+
+/// The bytes without white space and other characters that do not show at both ends: a program that reads the value often drops them.
+pub(crate) fn trimmed(bytes: &[u8]) -> &[u8] {
+    let unseen =
+        |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200d}' | '\u{2060}');
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.trim_matches(unseen).as_bytes(),
+        Err(_) => bytes.trim_ascii(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_show_around_a_value_is_dropped() {
+        for around in [
+            "sk-1",
+            "sk-1\n",
+            "sk-1\r\n",
+            " sk-1",
+            "\tsk-1 ",
+            "\u{feff}sk-1",
+            "sk-1\u{a0}",
+            "sk-1\0",
+            "\u{200b}sk-1",
+        ] {
+            assert_eq!(trimmed(around.as_bytes()), b"sk-1", "{around:?}");
+        }
+        assert_eq!(trimmed(b"\xff\x00 \n"), b"\xff\x00");
+        assert_eq!(trimmed(b"sk 1"), b"sk 1");
+        assert_eq!(trimmed(b" \n"), b"");
+    }
+}
