@@ -16,7 +16,7 @@ fn get(home: &Home, token: &str) -> i32 {
 fn a_rotated_token_goes_on_here_and_on_a_server_and_its_old_secret_ends() {
     let home = home_with_vault();
     home.set("prod/key", "value");
-    let first = home.token(&["app", "--env", "prod"]);
+    let first = home.token(&["app", "--env", "prod", "--self-rotate"]);
     let server = home.serve();
     let url = format!("http://{}", server.address);
     let there = |token: &str, args: &[&str]| {

@@ -13,6 +13,7 @@ use crate::model::attestation::AttestationRecord;
 use crate::model::incident::IncidentRecord;
 use crate::model::key::KeyRecord;
 use crate::model::kind;
+use crate::model::leaked::LeakedRecord;
 use crate::model::review::ReviewRecord;
 use crate::model::settings::SettingsRecord;
 use crate::model::token::TokenRecord;
@@ -138,6 +139,7 @@ impl Survey<'_> {
                 && self.records::<KeyRecord>(&realm).await?
                 && self.records::<TokenRecord>(&realm).await?
                 && self.records::<IncidentRecord>(&realm).await?
+                && self.records::<LeakedRecord>(&realm).await?
                 && self.records::<ReviewRecord>(&realm).await?
                 && self.records::<AttestationRecord>(&realm).await?
                 && self.sealed(&realm, kind::LOG_KEY).await?

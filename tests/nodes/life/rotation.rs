@@ -20,7 +20,8 @@ mod destroyed {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Step {
     Set,
-    Stage,
+    /// A value of its own: the current one is not staged.
+    Stage(u32),
     Promote,
     Rollback,
     Retire,
@@ -40,7 +41,10 @@ impl Step {
         let was = |info| Said::Was(Box::new(info));
         match self {
             Step::Set => operator.set_key(&key, secret("set")).await.map(made),
-            Step::Stage => operator.stage_key(&key, secret("staged")).await.map(made),
+            Step::Stage(number) => {
+                let value = secret(&format!("staged {number}"));
+                operator.stage_key(&key, value).await.map(made)
+            }
             Step::Promote => operator.promote_key(&key).await.map(was),
             Step::Rollback => operator.rollback_key(&key).await.map(was),
             Step::Retire => operator.retire_key(&key, &DrainRequest::default()).await.map(was),
@@ -82,7 +86,7 @@ async fn steps_at_once_leave_one_current_version_and_all_that_was_acknowledged(s
     for round in 0..6 {
         let destroy = Step::Destroy(round + 1);
         let steps = [
-            Step::Stage,
+            Step::Stage(round),
             Step::Promote,
             Step::Rollback,
             Step::Set,

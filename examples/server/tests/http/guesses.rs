@@ -104,7 +104,7 @@ fn strip(value: &mut Value) {
         Value::Array(items) => {
             items.iter_mut().for_each(strip);
             // Keys are listed in an order that means nothing.
-            items.sort_by_key(Value::to_string);
+            items.sort_by_key(|item| item["ref"].as_str().map(str::to_owned));
         }
         _ => {}
     }
