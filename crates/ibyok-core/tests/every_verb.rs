@@ -165,7 +165,7 @@ verbs! {
         let told = match s.follow_audit(&Filter::default()).await {
             Ok(mut follow) => {
                 s.whoami().await.unwrap();
-                Ok(follow.poll().unwrap().iter().map(|line| own_words(line.text())).collect::<String>())
+                Ok(follow.poll().await.unwrap().iter().map(|line| own_words(line.text())).collect::<String>())
             }
             Err(error) => Err(error),
         };
