@@ -50,6 +50,11 @@ mod statement;
 mod tree;
 mod verify;
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+#[cfg(all(test, not(feature = "fuzzing")))]
+mod fuzzing;
+
 // The public interface is:
 pub use action::{Action, Outcome, Phase, PrincipalKind};
 pub use chain::Head;

@@ -135,6 +135,11 @@ mod usage;
 mod vault;
 mod whole_log;
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+#[cfg(all(test, not(feature = "fuzzing")))]
+mod fuzzing;
+
 // The public interface is:
 pub use attest::SharedValue;
 pub use audit_view::verify_log;

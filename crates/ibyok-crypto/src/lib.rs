@@ -55,6 +55,11 @@ mod vectors;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+#[cfg(all(test, not(feature = "fuzzing")))]
+mod fuzzing;
+
 // The public interface is:
 pub use self::error::Error;
 pub use self::fingerprint::FingerprintKey;

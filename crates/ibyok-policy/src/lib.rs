@@ -61,6 +61,11 @@ mod scope;
 mod token;
 mod within;
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+#[cfg(all(test, not(feature = "fuzzing")))]
+mod fuzzing;
+
 pub use decide::{Decision, Reason, decide, may_list, may_rotate_itself, source_allowed, valid_at};
 pub use environment::Environments;
 pub use error::Error;

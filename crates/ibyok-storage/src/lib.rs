@@ -50,6 +50,11 @@ mod server;
 mod store;
 mod url;
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+#[cfg(all(test, not(feature = "fuzzing")))]
+mod fuzzing;
+
 // The public interface is:
 pub use crate::changes::{Change, ChangeNumber, Changes};
 pub use crate::error::{Error, Result};

@@ -20,14 +20,36 @@ const FORMS: &str = "use `file:/path/to/the/store` or `memory:`, `postgres://hos
 /// [`Error::Invalid`] for anything else, naming the known forms; what [`FileStore::open`] and the others' `open` fail with. A password
 /// in the URL is in no message.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
-    match url.split_once(':') {
-        Some(("memory", "")) => Ok(Arc::new(MemoryStore::new())),
-        Some(("memory", _)) => Err(Error::invalid("a `memory:` URL with something after the colon", FORMS)),
-        Some(("file", path)) => Ok(Arc::new(FileStore::open(file_path(path)?).await?)),
+    match parse(url)? {
+        Named::Memory => Ok(Arc::new(MemoryStore::new())),
+        Named::File(path) => Ok(Arc::new(FileStore::open(path).await?)),
         #[cfg(feature = "postgres")]
-        Some(("postgres" | "postgresql", _)) => Ok(Arc::new(crate::postgres::PostgresStore::open(url).await?)),
+        Named::Postgres => Ok(Arc::new(crate::postgres::PostgresStore::open(url).await?)),
         #[cfg(feature = "redis")]
-        Some(("redis" | "rediss", _)) => Ok(Arc::new(crate::redis::RedisStore::open(url).await?)),
+        Named::Redis => Ok(Arc::new(crate::redis::RedisStore::open(url).await?)),
+    }
+}
+
+/// The store that a URL names.
+pub(crate) enum Named<'u> {
+    Memory,
+    File(&'u str),
+    #[cfg(feature = "postgres")]
+    Postgres,
+    #[cfg(feature = "redis")]
+    Redis,
+}
+
+/// Reads a URL, without connecting to anything.
+pub(crate) fn parse(url: &str) -> Result<Named<'_>> {
+    match url.split_once(':') {
+        Some(("memory", "")) => Ok(Named::Memory),
+        Some(("memory", _)) => Err(Error::invalid("a `memory:` URL with something after the colon", FORMS)),
+        Some(("file", path)) => Ok(Named::File(file_path(path)?)),
+        #[cfg(feature = "postgres")]
+        Some(("postgres" | "postgresql", _)) => crate::postgres::check_url(url).map(|()| Named::Postgres),
+        #[cfg(feature = "redis")]
+        Some(("redis" | "rediss", _)) => crate::redis::check_url(url).map(|()| Named::Redis),
         #[cfg(not(feature = "postgres"))]
         Some((scheme @ ("postgres" | "postgresql"), _)) => Err(not_built_in(scheme, "postgres")),
         #[cfg(not(feature = "redis"))]

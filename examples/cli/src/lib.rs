@@ -31,6 +31,11 @@ mod settings;
 mod show;
 mod table;
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+#[cfg(all(test, not(feature = "fuzzing")))]
+mod fuzzing;
+
 // The public interface is:
 pub use error::{Error, Result};
 pub use exit::Exit;

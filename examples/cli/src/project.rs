@@ -53,16 +53,18 @@ pub(crate) fn find(from: &Path) -> Result<Option<Project>> {
     }
 }
 
+fn refused(path: &Path, why: &str) -> Error {
+    Error::usage(
+        format!(
+            "`{}` is refused: {why}",
+            crate::show::clean(&path.display().to_string())
+        ),
+        "it may hold `env = \"…\"` and `[keys]` with `VARIABLE = \"ibyok://…\"`, and nothing else",
+    )
+}
+
 fn read(path: &Path) -> Result<Project> {
-    let refuse = |why: String| {
-        Error::usage(
-            format!(
-                "`{}` is refused: {why}",
-                crate::show::clean(&path.display().to_string())
-            ),
-            "it may hold `env = \"…\"` and `[keys]` with `VARIABLE = \"ibyok://…\"`, and nothing else",
-        )
-    };
+    let refuse = |why: String| refused(path, &why);
     let metadata = path.metadata().map_err(|error| refuse(error.to_string()))?;
     if !metadata.is_file() {
         return Err(refuse("it is no file".to_owned()));
@@ -75,7 +77,16 @@ fn read(path: &Path) -> Result<Project> {
     if text.len() as u64 > SIZE_MAX {
         return Err(refuse(format!("it is larger than {SIZE_MAX} bytes")));
     }
-    let form: Form = toml::from_str(&text).map_err(|error| refuse(crate::show::clean(error.message())))?;
+    parse(path, &text)
+}
+
+/// Reads the text of a project's file.
+///
+/// # Errors
+/// As [`find`].
+pub(crate) fn parse(path: &Path, text: &str) -> Result<Project> {
+    let refuse = |why: String| refused(path, &why);
+    let form: Form = toml::from_str(text).map_err(|error| refuse(crate::show::clean(error.message())))?;
     if form.keys.len() > KEYS_MAX {
         return Err(refuse(format!("it names more than {KEYS_MAX} keys")));
     }

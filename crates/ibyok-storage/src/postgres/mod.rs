@@ -178,6 +178,15 @@ impl PostgresStore {
     }
 }
 
+/// Refuses a URL that the driver would refuse.
+pub(crate) fn check_url(url: &str) -> Result<()> {
+    let mut location = Location::parse(url, FORM)?;
+    location.take_name("schema", "ibyok")?;
+    // Read and judged where the store is opened.
+    location.take("connections");
+    driver(location).map(drop)
+}
+
 /// The driver's options. It must not log statements: they would tell who is being served.
 fn driver(location: Location) -> Result<PgConnectOptions> {
     let url = location.into_driver_url(&DRIVER)?;

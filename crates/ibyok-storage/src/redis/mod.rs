@@ -133,6 +133,21 @@ impl RedisStore {
     }
 }
 
+/// Refuses a URL that the driver would refuse.
+pub(crate) fn check_url(url: &str) -> Result<()> {
+    let mut location = Location::parse(url, FORM)?;
+    location.take_name("prefix", "ibyok")?;
+    for parameter in ["allow_evicting", "allow_unsynced", "allow_unchecked"] {
+        location.take_yes(parameter)?;
+    }
+    // A file that is read where the store is opened.
+    location.take("sslrootcert");
+    let url = location.into_driver_url(&[])?;
+    url.into_connection_info()
+        .map(drop)
+        .map_err(|_| Error::invalid("a store URL", FORM))
+}
+
 fn client(mut location: Location) -> Result<Client> {
     let roots = location.take("sslrootcert");
     let url = location.into_driver_url(&[])?;
