@@ -14,6 +14,9 @@ fn home_with_vault() -> Home {
 /// The programs work together at all: what the other tests take for granted.
 mod journey;
 
+/// The README's commands, in their order.
+mod readme;
+
 /// kill -9 of servers and commands at random moments.
 mod kill;
 
