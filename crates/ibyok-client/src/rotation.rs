@@ -133,6 +133,9 @@ pub struct Due {
     pub token: Option<String>,
     /// The key's or the token's name.
     pub name: String,
+    /// The key's provider, if it has one; `None` for a token.
+    #[serde(default)]
+    pub provider: Option<String>,
     /// When it is or was due.
     pub at: Timestamp,
     /// Whether that is past.

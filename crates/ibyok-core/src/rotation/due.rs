@@ -33,6 +33,8 @@ pub struct Due {
     pub token: Option<String>,
     /// The key's or the token's name.
     pub name: String,
+    /// The key's provider, if it has one; `None` for a token.
+    pub provider: Option<String>,
     /// When it is or was due.
     pub at: Timestamp,
     /// Whether that is past.
@@ -124,6 +126,7 @@ fn of_key(key: &KeyInfo, now: Timestamp) -> Vec<Due> {
         reference: Some(key.reference.clone()),
         token: None,
         name: key.name.to_string(),
+        provider: key.provider.clone(),
         at,
         overdue: at <= now,
         within_days,
@@ -145,6 +148,7 @@ fn of_damaged(kind: &'static str, record: &DamagedRecord, now: Timestamp) -> Due
         reference: None,
         token: (kind == "damaged_token").then(|| record.id.clone()),
         name: record.id.clone(),
+        provider: None,
         at: now,
         overdue: true,
         within_days: 0,
@@ -164,6 +168,7 @@ fn of_token(token: &TokenInfo, now: Timestamp) -> Option<Due> {
         reference: None,
         token: Some(token.id.to_string()),
         name: token.name.clone(),
+        provider: None,
         at,
         overdue: false,
         within_days,

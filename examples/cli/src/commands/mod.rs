@@ -18,6 +18,8 @@ mod limits;
 mod man;
 mod mode;
 mod namespaces;
+mod pages;
+mod providers;
 mod rotate;
 mod run;
 mod scan;
@@ -45,7 +47,9 @@ use crate::io::Io;
 #[command(name = "ibyok", version, about, max_term_width = 100, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not allowed, 4 no such thing, 5 the vault cannot \
-    serve, 10 done and there are findings, 141 nobody read the output; `run`: 125 not started, 126 not executable, 127 not found, else the program's own."
+    serve, 10 done and there are findings, 141 nobody read the output; `run`: 125 not started, 126 not executable, 127 not found, else the program's own, or 5 \
+    where a record is damaged.\n\nAccess tokens: IBYOK_TOKEN holds the token, IBYOK_TOKEN_FILE names a file that holds it, IBYOK_TOKEN_COMMAND is \
+    a command that prints it. With one of them set, `ibyok` acts as that token; `--operator` ignores them."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -88,6 +92,9 @@ pub(crate) enum Command {
     /// How often keys may be retrieved
     #[command(subcommand)]
     Limits(limits::Verb),
+    /// The providers whose keys are recognised
+    #[command(subcommand)]
+    Providers(providers::Verb),
     /// Access tokens
     #[command(subcommand)]
     Tokens(tokens::Verb),
@@ -139,6 +146,7 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
         Command::Import(args) => import::run(args, cx).await,
         Command::Export(args) => export::run(args, cx).await,
         Command::Limits(verb) => limits::run(verb, cx).await,
+        Command::Providers(verb) => providers::run(verb, cx),
         Command::Tokens(verb) => tokens::run(verb, cx).await,
         Command::Audit(verb) => audit::run(verb, cx).await,
         Command::Usage(args) => usage::run(args, cx).await,

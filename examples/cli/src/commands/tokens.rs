@@ -79,6 +79,10 @@ pub(crate) struct Issue {
     self_rotate: bool,
 }
 
+/// The places for a token, and the ways in which a program finds it there.
+const PLACES: &str = "keep it outside of the project, in a secret of your CI or a secret store; a program finds it by IBYOK_TOKEN, \
+    IBYOK_TOKEN_FILE or IBYOK_TOKEN_COMMAND (docs/token-storage.md has the lines to paste)";
+
 const COLUMNS: [(&str, &str); 7] = [
     ("ID", "id"),
     ("NAME", "name"),
@@ -174,10 +178,16 @@ async fn issue(args: &Issue, cx: &mut Cx<'_>) -> Result<Exit> {
             });
         }
         let end = if expires == "-" { "never".to_owned() } else { expires };
+        let unasked = args.preset.is_none() && args.expires.is_none() && !args.no_expiry;
+        let end = match unasked {
+            true => format!("{end} (by default; `--expires` sets another end)"),
+            false => end,
+        };
         cx.io.say(&format!(
             "issued {}; it ends: {end}. It is not shown again",
             text(at(&info, "id"))
         ));
+        cx.io.say(PLACES);
         Ok(Exit::Done)
     })
     .await

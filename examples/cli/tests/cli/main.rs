@@ -6,6 +6,8 @@ mod audit; // the log is shown, verified and exported, and what was done to it i
 #[cfg(test)]
 mod cases; // one file for each case: arguments in, streams and exit code out
 #[cfg(test)]
+mod daily; // pages of providers, ends of tokens, ignore files
+#[cfg(test)]
 mod demo; // the whole of it, and nothing left behind
 #[cfg(test)]
 mod geoip; // countries in reviews

@@ -1,23 +1,14 @@
 //! What the code shows: no keys in it, and ignore files that keep them out.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ibyok_scan::{Engine, ExcusedFiles, Progress};
 
-use super::{Item, some};
+use super::{Item, ignore, some};
 use crate::access::Here;
 use crate::commands::scan;
 use crate::error::{Error, Result};
 use crate::globals::Environment;
-
-/// What must never be committed.
-const NEVER: [&str; 5] = [
-    ".env",
-    ".env.local",
-    ".env.production.local",
-    "key.pem",
-    "credentials.json",
-];
 
 pub(super) async fn items(here: &Here, path: &Path, environment: &Environment) -> Result<Vec<Item>> {
     let (root, environment) = (path.to_owned(), environment.clone());
@@ -26,7 +17,7 @@ pub(super) async fn items(here: &Here, path: &Path, environment: &Environment) -
     let engine = Engine::new().excusing(ExcusedFiles::near(path)?).with_matcher(known);
     let looked = tokio::task::spawn_blocking(move || {
         let scanned = scan::tree(&root, false, &environment, &engine, &Progress::default())?;
-        Ok::<_, Error>((scanned, ibyok_scan::not_ignored(&top_of(&root), &NEVER)?))
+        Ok::<_, Error>((scanned, ignore::missing(&root)?))
     });
     let (report, open) = looked
         .await
@@ -69,15 +60,8 @@ pub(super) async fn items(here: &Here, path: &Path, environment: &Environment) -
         Item::open(
             "ignore-files",
             format!("git would take {}", some(&open)),
-            "add .env, .env.local, .env.*.local, *.pem and credentials.json to .gitignore",
+            "ibyok checklist --fix adds .env, .env.local, .env.*.local, *.pem and credentials.json to .gitignore",
         )
     };
     Ok(vec![code, ignored])
-}
-
-/// The top of the repository that a path is in, else the path.
-fn top_of(path: &Path) -> PathBuf {
-    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let top = whole.ancestors().find(|above| above.join(".git").exists());
-    top.map_or(whole.clone(), Path::to_owned)
 }

@@ -1,6 +1,7 @@
 //! `ibyok checklist`
 
 mod code;
+mod ignore;
 mod people;
 mod vault;
 
@@ -26,6 +27,9 @@ pub(crate) struct Args {
     /// Within how many days the log must have been reviewed
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     reviewed_within: u16,
+    /// Add the missing lines to the repository's .gitignore, after showing them
+    #[arg(long)]
+    fix: bool,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -90,6 +94,9 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 async fn check(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    if args.fix {
+        ignore::fix(&args.path, cx)?;
+    }
     cx.with_vault("checklist", async |here, cx| {
         let mut items = code::items(here, &args.path, cx.environment).await?;
         items.extend(vault::items(here, args.reviewed_within).await?);

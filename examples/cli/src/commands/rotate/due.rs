@@ -1,9 +1,12 @@
 //! `ibyok rotate due`
 
+use std::collections::BTreeSet;
+
 use ibyok_core::EnvironmentName;
 use serde_json::{Value, json};
 
 use crate::commands::Cx;
+use crate::commands::pages::{self, After};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::{Table, at, shown, text};
@@ -35,6 +38,10 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
             ]);
         }
         table.print(cx.io)?;
+        let providers: BTreeSet<&str> = due.iter().filter_map(|one| at(one, "provider").as_str()).collect();
+        for provider in providers {
+            pages::say(cx, &json!(provider), After::Due);
+        }
         Ok(exit)
     })
     .await

@@ -10,11 +10,13 @@ pub(crate) use quiet::plain as quiet_for;
 use std::path::PathBuf;
 
 use ibyok_core::{Interval, KeyWrite, WhichVersion};
+use serde_json::Value;
 
 use super::Cx;
 use super::confirm::confirm;
 use super::get::parse_version;
 use super::keys::{Force, about, say_provider};
+use super::pages::{self, After};
 use crate::access::{Drain, KeyArgument, Step};
 use crate::error::Result;
 use crate::exit::Exit;
@@ -116,7 +118,7 @@ impl From<DrainArgs> for Drain {
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::Stage(args) => stage(args, cx).await,
-        Verb::Promote(One { key, force }) => step(&key, Step::Promote(force.reason()), cx).await,
+        Verb::Promote(One { key, force }) => promote(&key, force.reason(), cx).await,
         Verb::Rollback(One { key, force }) => step(&key, Step::Rollback(force.reason()), cx).await,
         Verb::Retire(args) => retire(args, cx).await,
         Verb::Destroy(args) => destroy(args, cx).await,
@@ -138,9 +140,23 @@ async fn stage(args: Stage, cx: &mut Cx<'_>) -> Result<Exit> {
         cx.answer_one(
             &written,
             &[("key", "ref"), ("id", "id"), ("version", "version"), ("state", "state")],
-        )
+        )?;
+        pages::say(cx, at(&written, "provider"), After::Stage);
+        Ok(Exit::Done)
     })
     .await
+}
+
+async fn promote(key: &str, reason: Option<String>, cx: &mut Cx<'_>) -> Result<Exit> {
+    let mut provider = Value::Null;
+    let exit = about(key, cx, async |access, key| {
+        let info = access.rotate(key, Step::Promote(reason)).await?;
+        provider = at(&info, "provider").clone();
+        Ok(info)
+    })
+    .await?;
+    pages::say(cx, &provider, After::Promote);
+    Ok(exit)
 }
 
 async fn step(key: &str, step: Step, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -173,6 +189,7 @@ async fn destroy(args: Destroy, cx: &mut Cx<'_>) -> Result<Exit> {
                 .io
                 .say("nothing of it is left in the store's files; backups are for you to look after"),
         }
+        pages::say(cx, at(&destroyed, "provider"), After::Destroy);
         Ok(Exit::Done)
     })
     .await

@@ -1,0 +1,78 @@
+//! Files that must never be committed, and the lines of `.gitignore` that keep them out.
+
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::commands::Cx;
+use crate::error::{Error, Result};
+
+/// A file of each kind, and the line that keeps the kind out.
+const NEVER: [(&str, &str); 5] = [
+    (".env", ".env"),
+    (".env.local", ".env.local"),
+    (".env.production.local", ".env.*.local"),
+    ("key.pem", "*.pem"),
+    ("credentials.json", "credentials.json"),
+];
+
+/// The files of [`NEVER`] that git would take.
+pub(super) fn missing(root: &Path) -> Result<Vec<String>> {
+    let names = NEVER.map(|(name, _)| name);
+    Ok(ibyok_scan::not_ignored(&top_of(root), &names)?)
+}
+
+/// Adds the lines that are missing to the repository's `.gitignore`, once they were shown.
+///
+/// # Errors
+/// [`Error::Usage`] for a `.gitignore` that is no plain file; [`Error::Failed`] where it cannot be read or written.
+pub(super) fn fix(root: &Path, cx: &mut Cx<'_>) -> Result<()> {
+    let open = missing(root)?;
+    let lines: Vec<&str> = NEVER
+        .iter()
+        .filter(|(name, _)| open.iter().any(|one| one == name))
+        .map(|(_, line)| *line)
+        .collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let path = top_of(root).join(".gitignore");
+    let shown = crate::show::clean(&path.display().to_string());
+    cx.io.say(&format!("these lines go into `{shown}`:"));
+    for line in &lines {
+        cx.io.say(&format!("  {line}"));
+    }
+    // Through a link the lines would go into a file that the repository does not have.
+    if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
+        return Err(Error::usage(
+            format!("`{shown}` is no plain file, and stays as it is"),
+            "add the lines yourself",
+        ));
+    }
+    append(&path, &lines).map_err(|error| Error::writing(&path, &error))?;
+    cx.io.say(&format!("added {} lines to `{shown}`", lines.len()));
+    Ok(())
+}
+
+fn append(path: &Path, lines: &[&str]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    let mut there = String::new();
+    file.read_to_string(&mut there)?;
+    let mut text = String::new();
+    if !there.is_empty() && !there.ends_with('\n') {
+        text.push('\n');
+    }
+    for line in lines {
+        text.push_str(line);
+        text.push('\n');
+    }
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// The top of the repository that a path is in, else the path.
+fn top_of(path: &Path) -> PathBuf {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let top = whole.ancestors().find(|above| above.join(".git").exists());
+    top.map_or(whole.clone(), Path::to_owned)
+}

@@ -1,0 +1,55 @@
+//! The provider's own pages: a rotation begins and ends there.
+
+use ibyok_core::{Catalogue, Provider};
+use serde_json::Value;
+
+use super::Cx;
+
+/// The step after which a person goes to the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// A new value was staged.
+    Stage,
+    /// The new value is current.
+    Promote,
+    /// A value was destroyed here.
+    Destroy,
+    /// Something is due.
+    Due,
+}
+
+/// Names the page of a key's provider where the next step is done. Says nothing of a provider that the catalogue does not have.
+pub(super) fn say(cx: &mut Cx<'_>, provider: &Value, after: After) {
+    let known = provider.as_str().and_then(|id| Catalogue::builtin().get(id));
+    if let Some(provider) = known {
+        cx.io.say(&sentence(provider, after));
+    }
+}
+
+fn sentence(provider: &Provider, after: After) -> String {
+    let (name, create, revoke) = (provider.name(), provider.create_url(), provider.revoke_url());
+    match after {
+        After::Stage => {
+            format!("{name} makes keys at {create}; after the promotion, delete the old key at {revoke}")
+        }
+        After::Promote => {
+            format!("once `ibyok rotate status` shows that nobody needs it, delete the old key of {name} at {revoke}")
+        }
+        After::Destroy => format!("the key still works at {name} until it is deleted there: {revoke}"),
+        After::Due => format!("{name}: make a key at {create}, and delete the old one at {revoke}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_provider_has_its_pages_in_every_sentence() {
+        for provider in Catalogue::builtin().iter() {
+            for after in [After::Stage, After::Promote, After::Destroy, After::Due] {
+                assert!(sentence(provider, after).contains("https://"), "{}", provider.id());
+            }
+        }
+    }
+}

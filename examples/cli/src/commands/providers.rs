@@ -1,0 +1,110 @@
+//! `ibyok providers`: the catalogue of providers, by which keys are recognised.
+
+use ibyok_core::{Catalogue, Provider};
+use serde_json::{Value, json};
+
+use super::Cx;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::table::{at, text};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    /// List the providers whose keys are recognised
+    List,
+    /// Show a provider: the shapes of its keys, its usual variables, and the pages where keys are made and revoked
+    Show {
+        /// The provider's id or name, for example `openai`
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+const COLUMNS: [(&str, &str); 4] = [
+    ("ID", "id"),
+    ("NAME", "name"),
+    ("CATEGORY", "category"),
+    ("VARIABLE", "variable"),
+];
+
+const FACTS: [(&str, &str); 8] = [
+    ("id", "id"),
+    ("name", "name"),
+    ("category", "category"),
+    ("variables", "variables"),
+    ("mock", "mock_prefix"),
+    ("make a key", "create_url"),
+    ("revoke a key", "revoke_url"),
+    ("note", "note"),
+];
+
+pub(super) fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
+    match verb {
+        Verb::List => {
+            let items: Vec<Value> = Catalogue::builtin().iter().map(document).collect();
+            cx.answer_list(items, &COLUMNS)
+        }
+        Verb::Show { name } => show(&name, cx),
+    }
+}
+
+fn show(name: &str, cx: &mut Cx<'_>) -> Result<Exit> {
+    let provider = document(find(name)?);
+    cx.answer_one(&provider, &FACTS)?;
+    if !cx.globals.json {
+        for shape in at(&provider, "shapes").as_array().into_iter().flatten() {
+            let context = if at(shape, "context_only") == true {
+                "  (only beside its variable or name)"
+            } else {
+                ""
+            };
+            let line = format!("shape         {}{context}", text(at(shape, "pattern")));
+            cx.io.answer_line(&crate::show::clean(&line))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// A provider by its id, or by its name in whichever case.
+fn find(name: &str) -> Result<&'static Provider> {
+    let catalogue = Catalogue::builtin();
+    let by_name = || catalogue.iter().find(|one| one.name().eq_ignore_ascii_case(name));
+    let found = catalogue.get(&name.to_ascii_lowercase()).or_else(by_name);
+    found.ok_or_else(|| {
+        let near = catalogue
+            .iter()
+            .map(|one| (strsim::jaro_winkler(one.id(), &name.to_ascii_lowercase()), one.id()))
+            .filter(|(score, _)| *score > 0.8)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        Error::Vault(ibyok_core::Error::NotFound {
+            what: format!("provider `{}` in the catalogue", crate::show::clean(name)),
+            hint: Some(match near {
+                Some((_, id)) => format!("did you mean `{id}`? `providers list` lists all"),
+                None => "`providers list` lists all".to_owned(),
+            }),
+        })
+    })
+}
+
+fn document(provider: &Provider) -> Value {
+    let shapes = provider.shapes().iter().map(|shape| {
+        json!({
+            "pattern": shape.pattern(),
+            "example": shape.example(),
+            "context_only": shape.is_context_only(),
+            "documented": shape.is_documented(),
+        })
+    });
+    json!({
+        "id": provider.id(),
+        "name": provider.name(),
+        "category": provider.category().as_str(),
+        "variable": provider.variable(),
+        "variables": provider.variables().collect::<Vec<_>>(),
+        "mock_prefix": provider.mock_prefix(),
+        "create_url": provider.create_url(),
+        "revoke_url": provider.revoke_url(),
+        "note": provider.note(),
+        "shapes": shapes.collect::<Vec<_>>(),
+    })
+}

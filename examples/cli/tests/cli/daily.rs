@@ -1,0 +1,133 @@
+//! Small things that a person meets every day: pages of providers, ends of tokens, ignore files.
+
+use std::fs;
+
+use crate::harness::Place;
+
+#[test]
+fn the_catalogue_is_listed_and_shown() {
+    let place = Place::empty();
+    let list = place.ibyok(&["--json", "providers", "list"]).ok().json();
+    let items = list["items"].as_array().unwrap();
+    assert!(items.len() > 100, "{}", items.len());
+    assert!(
+        items
+            .iter()
+            .all(|one| one["revoke_url"].as_str().unwrap().starts_with("https://"))
+    );
+    for name in ["openai", "OpenAI", "OPENAI"] {
+        let shown = place.ibyok(&["--json", "providers", "show", name]).ok().json();
+        assert_eq!(shown["id"], "openai");
+        assert_eq!(shown["variable"], "OPENAI_API_KEY");
+        assert!(!shown["shapes"].as_array().unwrap().is_empty());
+    }
+    let text = place.ibyok(&["providers", "show", "openai"]).ok().out;
+    assert!(
+        text.contains("make a key") && text.contains("https://") && text.contains("shape"),
+        "{text}"
+    );
+    let unknown = place.ibyok(&["--json", "providers", "show", "opnai"]).fails(4).json();
+    assert!(
+        unknown["error"]["hint"].as_str().unwrap().contains("`openai`"),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn a_rotation_names_the_pages_of_the_provider() {
+    let place = Place::new();
+    place
+        .ibyok(&["keys", "set", "prod/openai", "--provider", "openai"])
+        .stdin("sk-one")
+        .ok();
+    place.set("prod/unknown", "one");
+    let pages = |err: &str| err.contains("https://platform.openai.com/");
+    assert!(pages(
+        &place
+            .ibyok(&["rotate", "stage", "prod/openai"])
+            .stdin("sk-two")
+            .ok()
+            .err
+    ));
+    assert!(pages(&place.ibyok(&["rotate", "promote", "prod/openai"]).ok().err));
+    let destroy = [
+        "--yes",
+        "rotate",
+        "destroy",
+        "prod/openai",
+        "--version",
+        "1",
+        "--force",
+        "--reason",
+        "a test",
+    ];
+    assert!(pages(&place.ibyok(&destroy).ok().err));
+    place.ibyok(&["keys", "edit", "prod/openai", "--expires", "20d"]).ok();
+    let due = place.ibyok(&["rotate", "due"]).fails(10);
+    assert!(pages(&due.err), "{due:?}");
+    let due = place.ibyok(&["--json", "rotate", "due"]).fails(10).json();
+    assert_eq!(due["items"][0]["provider"], "openai");
+    // Nobody knows the pages of others.
+    let staged = place.ibyok(&["rotate", "stage", "prod/unknown"]).stdin("two").ok();
+    assert!(!staged.err.contains("https://"), "{staged:?}");
+}
+
+#[test]
+fn a_token_says_which_end_it_got_and_whether_that_suits_it() {
+    let place = Place::new();
+    let issue = |arguments: &[&str]| {
+        let all = ["tokens", "issue", "t", "--env", "prod"].iter().chain(arguments);
+        place.ibyok(&all.copied().collect::<Vec<_>>()).ok().err
+    };
+    assert!(issue(&[]).contains("by default"));
+    assert!(!issue(&["--expires", "3d"]).contains("by default"));
+    for (arguments, warns) in [
+        (&["--preset", "ci"][..], false),
+        (&["--preset", "ci", "--expires", "30d"], false),
+        (&["--preset", "ci", "--expires", "60d"], true),
+        (&["--preset", "ci", "--no-expiry"], true),
+        (&["--preset", "production"], false),
+        (&["--preset", "production", "--expires", "2y"], true),
+        (&["--preset", "production", "--no-expiry"], true),
+        (&["--preset", "local", "--expires", "1y"], true),
+    ] {
+        let said = issue(arguments);
+        assert_eq!(said.contains("warning: a token for"), warns, "{arguments:?}: {said}");
+    }
+    assert!(
+        issue(&["--expires", "3d"]).contains("IBYOK_TOKEN_FILE"),
+        "it says where a token lives"
+    );
+}
+
+#[test]
+fn the_checklist_adds_what_git_has_to_ignore() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("code/.git")).unwrap();
+    fs::write(place.path("code/.gitignore"), "target\n*.pem").unwrap();
+    let item = |done: &serde_json::Value| {
+        let items = done["items"].as_array().unwrap();
+        items.iter().find(|item| item["id"] == "ignore-files").unwrap()["ok"].clone()
+    };
+    assert_eq!(
+        item(&place.ibyok(&["--json", "checklist", "code"]).fails(10).json()),
+        false
+    );
+    let fixed = place.ibyok(&["--json", "checklist", "code", "--fix"]).fails(10);
+    assert_eq!(item(&fixed.json()), true);
+    assert!(fixed.err.contains("  .env.*.local"), "the lines are shown: {fixed:?}");
+    let text = fs::read_to_string(place.path("code/.gitignore")).unwrap();
+    assert_eq!(
+        text,
+        "target\n*.pem\n.env\n.env.local\n.env.*.local\ncredentials.json\n"
+    );
+    // Nothing is added twice.
+    place.ibyok(&["checklist", "code", "--fix"]).fails(10);
+    assert_eq!(fs::read_to_string(place.path("code/.gitignore")).unwrap(), text);
+    // Through a link it would be another file.
+    fs::rename(place.path("code/.gitignore"), place.path("elsewhere")).unwrap();
+    fs::write(place.path("elsewhere"), "").unwrap();
+    std::os::unix::fs::symlink(place.path("elsewhere"), place.path("code/.gitignore")).unwrap();
+    place.ibyok(&["checklist", "code", "--fix"]).fails(2);
+    assert_eq!(fs::read_to_string(place.path("elsewhere")).unwrap(), "");
+}
