@@ -1,7 +1,7 @@
 //! `usage`: what all nodes counted, added up for whoever may see it.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use ibyok_audit::Action;
@@ -18,6 +18,7 @@ use super::report::{Sum, UsageBy, UsageItem, UsageReport, UsageRequest};
 use super::rollup::{Of, Rollup, Row, Subject};
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
+use crate::cache::Held;
 use crate::error::{Error, Result};
 use crate::model::key::KeyRecord;
 use crate::model::kind;
@@ -150,12 +151,10 @@ impl Session {
             None => self.all_rollups(realm, kind::KEY_USE, wanted).await?,
         };
         let namespace = &realm.name.namespace;
-        for subject in keys.found.rollups.iter().map(|rollup| rollup.subject) {
+        let subjects: HashSet<Subject> = keys.found.rollups.iter().map(|rollup| rollup.subject).collect();
+        for subject in subjects {
             let Subject::Key(id) = subject else { continue };
-            if keys.shown.contains_key(&subject) {
-                continue;
-            }
-            let name = self.name_of_key(realm, id).await?;
+            let name = self.name_of_key(realm, id, &mut keys.found.damaged).await?;
             let (inner, scope) = (&self.inner, Scope::UsageRead);
             let allowed = inner.allowed(attempt, principal, scope, namespace, Some(environment), name.as_ref());
             if allowed.is_ok() {
@@ -166,14 +165,11 @@ impl Session {
         Ok(keys)
     }
 
-    /// The name of a key, also of one that was removed.
-    async fn name_of_key(&self, realm: &Arc<Realm>, id: KeyId) -> Result<Option<KeyName>> {
+    /// The name of a key, also of one that was removed. A record that is damaged has none, and is counted.
+    async fn name_of_key(&self, realm: &Arc<Realm>, id: KeyId, damaged: &mut u64) -> Result<Option<KeyName>> {
         let id = realm.record(kind::KEY, id.0)?;
-        match self.inner.read::<KeyRecord>(realm, &id).await {
-            Ok(held) => Ok(held.map(|held| held.record.name)),
-            Err(Error::Integrity { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let held = unless_damaged(self.inner.read::<KeyRecord>(realm, &id).await, damaged)?;
+        Ok(held.map(|held| held.record.name))
     }
 
     /// Adds what tokens of a realm were refused, or asked for in vain: it is of no key that there is.
@@ -193,7 +189,8 @@ impl Session {
                     Entry::Vacant(free) => {
                         let record = realm.record(kind::TOKEN, id.bytes())?;
                         let held = self.inner.read::<TokenRecord>(realm, &record).await;
-                        free.insert(held.ok().flatten().map(|held| held.record.name))
+                        let held = unless_damaged(held, &mut sums.damaged)?;
+                        free.insert(held.map(|held| held.record.name))
                     }
                 };
                 sums.add_unnamed(realm, &Caller::Token(id), name.clone(), rollup.day, row);
@@ -355,4 +352,15 @@ impl Sums {
 fn date(day: u16) -> Date {
     let start = Timestamp::from_second(i64::from(day) * 24 * 60 * 60).unwrap_or_default();
     TimeZone::UTC.to_datetime(start).date()
+}
+
+/// A record as it was read; one that is damaged counts, and is as good as none here.
+fn unless_damaged<R>(read: Result<Option<Held<R>>>, damaged: &mut u64) -> Result<Option<Held<R>>> {
+    match read {
+        Err(Error::Integrity { .. }) => {
+            *damaged = damaged.saturating_add(1);
+            Ok(None)
+        }
+        other => other,
+    }
 }
