@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Stdio;
 
 use ibyok_tests::{Home, Run, free_port};
 
@@ -64,8 +65,8 @@ fn every_command_of_the_readme_does_what_it_says() {
     let git = "git init -q && git -c user.name=a -c user.email=a@example.com commit -q --allow-empty -m first";
     let in_project = |script: &str| {
         let path = std::env::var("PATH").unwrap();
-        Run::new("bash")
-            .args(["-c", script])
+        Run::new("timeout")
+            .args(["600", "bash", "-c", script])
             .env("HOME", home.path("home"))
             .env("PATH", format!("{}:{path}", bin.display()))
             .within(&project)
@@ -80,7 +81,16 @@ fn every_command_of_the_readme_does_what_it_says() {
         .filter(|line| !line.trim().is_empty() && !line.starts_with("cargo install"))
         .collect();
     assert!(lines.len() > 35, "only {} commands were found", lines.len());
-    let ended = in_project(&script(&lines)).env("IBYOK_LISTEN", &address).run();
+    // It takes longer than any one program may, so that it is waited for without that bound.
+    let said = home.path("logs/readme");
+    let output = fs::File::create(&said).unwrap();
+    let mut command = in_project(&script(&lines)).env("IBYOK_LISTEN", &address).into_command();
+    command
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().unwrap())
+        .stderr(output);
+    command.status().unwrap();
+    let said = fs::read_to_string(&said).unwrap();
     let statuses = fs::read_to_string(project.join("statuses")).unwrap();
     let statuses: BTreeMap<usize, i32> = statuses
         .lines()
@@ -90,12 +100,7 @@ fn every_command_of_the_readme_does_what_it_says() {
     for (number, line) in lines.iter().enumerate() {
         let status = statuses.get(&number).copied();
         let fine = status.is_some_and(|status| expected(line).contains(&status));
-        assert!(
-            fine,
-            "`{line}` ended with {status:?}\n{}\n{}",
-            ended.text(),
-            ended.said()
-        );
+        assert!(fine, "`{line}` ended with {status:?}\n{said}");
     }
     println!("commands of the README: {}", lines.len());
 }

@@ -63,9 +63,9 @@ fn a_rotation_names_the_pages_of_the_provider() {
     ];
     assert!(pages(&place.ibyok(&destroy).ok().err));
     place.ibyok(&["keys", "edit", "prod/openai", "--expires", "20d"]).ok();
-    let due = place.ibyok(&["rotate", "due"]).fails(10);
+    let due = place.ibyok(&["rotate", "due"]).call();
     assert!(pages(&due.err), "{due:?}");
-    let due = place.ibyok(&["--json", "rotate", "due"]).fails(10).json();
+    let due = place.ibyok(&["--json", "rotate", "due"]).call().json();
     assert_eq!(due["items"][0]["provider"], "openai");
     // Nobody knows the pages of others.
     let staged = place.ibyok(&["rotate", "stage", "prod/unknown"]).stdin("two").ok();
@@ -110,10 +110,10 @@ fn the_checklist_adds_what_git_has_to_ignore() {
         items.iter().find(|item| item["id"] == "ignore-files").unwrap()["ok"].clone()
     };
     assert_eq!(
-        item(&place.ibyok(&["--json", "checklist", "code"]).fails(10).json()),
+        item(&place.ibyok(&["--json", "checklist", "code"]).call().json()),
         false
     );
-    let fixed = place.ibyok(&["--json", "checklist", "code", "--fix"]).fails(10);
+    let fixed = place.ibyok(&["--json", "checklist", "code", "--fix"]).call();
     assert_eq!(item(&fixed.json()), true);
     assert!(fixed.err.contains("  .env.*.local"), "the lines are shown: {fixed:?}");
     let text = fs::read_to_string(place.path("code/.gitignore")).unwrap();
@@ -122,7 +122,7 @@ fn the_checklist_adds_what_git_has_to_ignore() {
         "target\n*.pem\n.env\n.env.local\n.env.*.local\ncredentials.json\n"
     );
     // Nothing is added twice.
-    place.ibyok(&["checklist", "code", "--fix"]).fails(10);
+    place.ibyok(&["checklist", "code", "--fix"]).call();
     assert_eq!(fs::read_to_string(place.path("code/.gitignore")).unwrap(), text);
     // Through a link it would be another file.
     fs::rename(place.path("code/.gitignore"), place.path("elsewhere")).unwrap();
