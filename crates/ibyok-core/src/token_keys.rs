@@ -167,7 +167,7 @@ impl Inner {
         }
     }
 
-    /// How the KEK fails to open a realm, without asking it more often than strangers may make it asked.
+    /// Returns the KEK's failure to open a realm, without asking the KEK more often than strangers can.
     pub(crate) async fn kek_failure(&self, name: &RealmName) -> Option<Error> {
         let now = self.clock.elapsed();
         if self.realms.token_keys.is_refused(name, now)

@@ -36,7 +36,7 @@ struct Sort {
     action: Action,
     outcome: Outcome,
     reason: &'static str,
-    /// Whether it was a retrieval, which usage counts.
+    /// True for a retrieval, which usage counts.
     is_use: bool,
 }
 
@@ -53,7 +53,7 @@ struct Window {
 pub(crate) struct TokenRefusals(Mutex<HashMap<Option<TokenId>, Window>>);
 
 impl TokenRefusals {
-    /// Whether the refusal is a line of its own; else it is counted.
+    /// Returns true if the refusal is a line of its own; else counts it.
     fn is_a_line(&self, token: TokenId, sort: Sort, attempt: &Attempt<'_>, now: Duration) -> bool {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut token = Some(token);
@@ -110,7 +110,7 @@ impl Window {
 }
 
 impl Inner {
-    /// Whether a refusal is a line of its own; else it is counted, and on the log within a minute. An operator's always is.
+    /// Returns true if a refusal is a line of its own; else counts it, for a line within a minute. An operator's always is.
     pub(crate) fn is_a_line_of_its_token(
         &self,
         attempt: &Attempt<'_>,

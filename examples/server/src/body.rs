@@ -17,7 +17,7 @@ use crate::router::Shared;
 use crate::takes::Takes;
 use crate::wiped::WipedBuffer;
 
-/// How much of a body is made room for at first, in bytes.
+/// The room that is made for a body at first, in bytes.
 const FIRST: usize = 16 << 10;
 
 /// A body that says that it is JSON.

@@ -15,8 +15,11 @@ use crate::connections::Life;
 use crate::options::Limits;
 use crate::scan::Scanner;
 
-/// How long a client that was answered may send nothing before its connection is closed for good.
+/// The time that an answered client may send nothing before its connection is closed for good.
 const QUIET: Duration = Duration::from_secs(2);
+
+/// The time that a connection lingers whose client was too slow to send its request.
+const HURRIED: Duration = Duration::from_millis(500);
 
 /// The number of reads that lingering makes before it lets others run.
 const READS: usize = 16;
@@ -35,7 +38,7 @@ pub(crate) struct Watched {
 
 /// The state of a connection whose writing half is closed.
 struct Lingering {
-    /// Whether the client is known to be sending.
+    /// True if the client is known to be sending.
     sends: bool,
     ends: Instant,
     wakes: Pin<Box<Sleep>>,
@@ -148,7 +151,8 @@ impl AsyncWrite for Watched {
             let outcome = Pin::new(&mut this.stream).poll_shutdown(context);
             ready!(this.patient(context, outcome))?;
             let now = Instant::now();
-            let ends = now + this.linger;
+            let hurried = this.life.hurried.load(Ordering::Acquire);
+            let ends = now + if hurried { HURRIED.min(this.linger) } else { this.linger };
             this.closing = Some(Lingering {
                 sends: this.life.unread.load(Ordering::Acquire),
                 ends,

@@ -12,18 +12,20 @@ use crate::address::is_trusted;
 use crate::options::Limits;
 use crate::own_log::network;
 
-/// What is known of one connection by all who work on it.
+/// The state of one connection, shared by all parts of the server that work on it.
 #[derive(Debug)]
 pub(crate) struct Life {
     born: Instant,
     /// Since when no request is answered on it, in nanoseconds since `born`, plus one; 0 while one is.
     idle_since: AtomicU64,
-    /// Whether the client has not taken yet what it was sent.
+    /// True while the client has not read what it was sent.
     pub(crate) writing: AtomicBool,
-    /// Whether a request head can be read in two ways.
+    /// True once a request head can be read in two ways.
     pub(crate) ambiguous: AtomicBool,
-    /// Whether the connection is closed although a part of a request was not read.
+    /// True once the connection is closed although a part of a request was not read.
     pub(crate) unread: AtomicBool,
+    /// True for a client that took too long for its request; it gets little time to read the answer.
+    pub(crate) hurried: AtomicBool,
     /// Rings when the connection is to make room.
     pub(crate) makes_room: Notify,
 }
@@ -36,6 +38,7 @@ impl Life {
             writing: AtomicBool::new(false),
             ambiguous: AtomicBool::new(false),
             unread: AtomicBool::new(false),
+            hurried: AtomicBool::new(false),
             makes_room: Notify::new(),
         }
     }
@@ -100,13 +103,13 @@ impl Connections {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether fewer than one in `part` of the places is free.
+    /// Returns true if fewer than one in `part` of the places are free.
     pub(crate) fn are_short(&self, part: usize) -> bool {
         let free = self.limits.connections.saturating_sub(self.open().lives.len());
         free < self.limits.connections / part
     }
 
-    /// A place for a newcomer, once there is one; `None` if its address has all that one address gets, and all of them at work.
+    /// Returns a place for a newcomer once there is one, or `None` if every connection that its address may have is busy.
     pub(crate) async fn place(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let exempt = is_trusted(peer.to_canonical(), &self.limits.trusted_proxies);
         let source = (!exempt).then(|| network(peer));

@@ -97,7 +97,7 @@ impl Rest {
     }
 }
 
-/// What a request's head said about its body.
+/// The part of a request's head that decides what may be done with the rest of its body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
     asks_first: bool,

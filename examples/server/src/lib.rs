@@ -41,6 +41,7 @@ mod caller;
 mod connection;
 mod connections;
 mod error;
+mod exchange;
 mod framing;
 mod gate;
 mod hardening;

@@ -1,11 +1,11 @@
-//! What whoever embeds the server may choose.
+//! Options of the server for programs that embed it.
 
 use std::time::Duration;
 
 use ibyok_core::EnvironmentName;
 use ipnet::IpNet;
 
-/// How requests are answered: for [`router`](crate::router()).
+/// Options for requests: for [`router`](crate::router()).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
@@ -19,9 +19,9 @@ pub struct Options {
     pub small_body_limit: usize,
     /// The memory for the bodies of all requests together, in bytes; 64 MiB. A body beyond it is answered 503 with `Retry-After`.
     pub body_budget: usize,
-    /// How long a body may take to arrive; 10 seconds.
+    /// The time that a body may take to arrive; 10 seconds.
     pub body_timeout: Duration,
-    /// How long an answer may take in all; 30 seconds.
+    /// The time that an answer may take in all; 30 seconds.
     pub request_timeout: Duration,
 }
 
@@ -39,7 +39,7 @@ impl Default for Options {
     }
 }
 
-/// What a connection may cost: for [`serve`](crate::serve()).
+/// Limits of connections: for [`serve`](crate::serve()).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
@@ -56,17 +56,17 @@ pub struct Limits {
     pub trusted_proxies: Vec<IpNet>,
     /// The networks that are served; `None` serves everybody. Connections from elsewhere are closed before anything is read from them.
     pub only_from: Option<Vec<IpNet>>,
-    /// How long a request's head may take to arrive, and a connection be idle between requests; 10 seconds, and a quarter of it
+    /// The time for a request's head to arrive, and for a connection to be idle between requests; 10 seconds, and a quarter of it
     /// where fewer than a quarter of the connections are free.
     pub header_timeout: Duration,
-    /// How long a client may let an answer wait before it takes more of it; 10 seconds.
+    /// The time that a client may let an answer wait before it reads more of it; 10 seconds.
     pub write_timeout: Duration,
-    /// How long a connection that is closed in the middle of a request is still read from, so that its client hears the answer (RFC
+    /// The time that a connection closed in the middle of a request is still read from, so that its client reads the answer (RFC
     /// 9112, 9.6); 10 seconds.
     pub linger: Duration,
     /// The largest head of a request, in bytes; 32 KiB. It has 100 fields at most.
     pub header_bytes: usize,
-    /// How long answers under way are waited for when the server is to stop; 30 seconds.
+    /// The time that a stopping server waits for answers under way; 30 seconds.
     pub shutdown_grace: Duration,
 }
 

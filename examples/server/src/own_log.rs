@@ -46,7 +46,7 @@ struct OwnLog(Mutex<HashMap<Key, Window>>);
 /// One for the process, as its standard error is.
 static OWN_LOG: LazyLock<OwnLog> = LazyLock::new(OwnLog::default);
 
-/// Whether a line about this address is written; else it is counted under `status` (0 where there is none).
+/// Returns true if a line about this address is to be written; else counts it under `status` (0 where there is none).
 pub(crate) fn is_a_line(source: Option<IpAddr>, sort: Sort, status: u16) -> bool {
     let now = Instant::now();
     let is_a_line = OWN_LOG.is_a_line(source, sort, status, now);

@@ -4,31 +4,21 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
-use axum::http::{HeaderValue, Request};
-use axum::response::Response;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, watch};
-use tower::ServiceExt;
 
 use crate::address::{Peer, is_trusted};
 use crate::connection::Watched;
 use crate::connections::{Connections, Life, Place};
-use crate::framing;
-use crate::gate;
-use crate::leftover::{Asked, End, Kept};
+use crate::exchange::answer;
 use crate::options::Limits;
 use crate::own_log::{self, Sort};
-use crate::problem::Problem;
 
 /// When fewer than this part of the places is free, a connection that does nothing is closed sooner, by the same factor.
 const PRESSURE: usize = 4;
@@ -36,13 +26,13 @@ const PRESSURE: usize = 4;
 /// The most that is kept of what a client sends ahead, in bytes.
 const AHEAD: usize = 64 << 10;
 
-/// How long accepting waits when the process has no descriptor left.
+/// The time that accepting waits when the process has no descriptor left.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// How often the counts of folded log lines are looked at.
+/// The interval at which counts of folded log lines are checked.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How long a connection that is to make room may take to see that nothing is under way on it.
+/// The time after which a connection that makes room is closed unless a request is under way on it.
 const HESITATION: Duration = Duration::from_millis(100);
 
 /// Serves a router until `shutdown` resolves, and then until every answer under way is sent, or the grace is over.
@@ -230,72 +220,6 @@ async fn stays_idle(life: &Life) {
             return;
         }
     }
-}
-
-async fn answer(
-    router: Router,
-    peer: Peer,
-    place: Arc<Place>,
-    age: Duration,
-    request: Request<Incoming>,
-) -> Result<Response, std::convert::Infallible> {
-    place.is_busy();
-    let response = answer_one(router, peer, &place.life, request).await;
-    let aged = place.life.age() >= age;
-    place.is_idle();
-    Ok(if aged { closing(response?) } else { response? })
-}
-
-async fn answer_one(
-    router: Router,
-    peer: Peer,
-    life: &Life,
-    mut request: Request<Incoming>,
-) -> Result<Response, std::convert::Infallible> {
-    framing::hide(&mut request);
-    let fine = if life.ambiguous.load(Ordering::Acquire) {
-        Err(Problem::invalid("the request can be read in two ways"))
-    } else {
-        framing::check(&request)
-    };
-    if let Err(problem) = fine {
-        life.unread.store(true, Ordering::Release);
-        return Ok(closing(refusal(problem, peer)));
-    }
-    // Behind a body whose end is found by its chunks no further request is looked for.
-    let last = request.headers().contains_key(TRANSFER_ENCODING);
-    let asked = Asked::of(request.headers());
-    request.extensions_mut().insert(peer);
-    let (parts, body) = request.into_parts();
-    let (body, rest) = Kept::new(body);
-    let response = router.oneshot(Request::from_parts(parts, Body::new(body))).await?;
-    match rest.read(asked).await {
-        End::Read if last => Ok(closing(response)),
-        End::Read => Ok(response),
-        End::Unread => {
-            life.unread.store(true, Ordering::Release);
-            Ok(closing(response))
-        }
-    }
-}
-
-/// A refusal that never reaches the router, with what its answers have.
-fn refusal(problem: Problem, peer: Peer) -> Response {
-    let id = gate::new_request_id();
-    let client = peer.0.ip().to_canonical();
-    if own_log::is_a_line(Some(client), Sort::Refused, 400) {
-        tracing::info!(request_id = id, code = problem.code(), %client, "refused before it was read");
-    }
-    let mut response = problem.render(&id);
-    gate::mark(response.headers_mut(), &id);
-    response
-}
-
-fn closing(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
-    response
 }
 
 /// The connection was over before it was accepted.

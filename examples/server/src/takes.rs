@@ -8,13 +8,13 @@ use ibyok_core::{Action, KeyRef, Scope, Session};
 use crate::options::Options;
 use crate::problem::Problem;
 
-/// What is looked at before a body is read. A route without it reads none.
+/// The conditions that a body must meet before it is read. A route without them reads no body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Takes {
     action: Action,
     /// The scope that the verb needs; without one, every valid token may send the body.
     scope: Option<Scope>,
-    /// Whether a value is among it.
+    /// True if the body may hold a value.
     value: bool,
 }
 

@@ -62,7 +62,7 @@ const FLOOR: Rate = Rate {
     per: Per::Hour,
 };
 
-/// What all children of a token may do together, as a multiple of what it may do itself.
+/// The limit of all children of a token together, as a multiple of the token's own.
 const FAMILY: u32 = 10;
 
 const fn of(class: Class, word: &'static str, count: u32, seconds: u32) -> Default {
@@ -176,7 +176,7 @@ impl Default {
     }
 }
 
-/// Whether a rate admits less than another in the long run.
+/// Returns true if a rate admits less than another in the long run.
 fn is_lower(rate: Rate, than: Rate) -> bool {
     let of = |rate: Rate, per: Per| u64::from(rate.count.get()) * u64::from(per.seconds());
     of(rate, than.per) < of(than, rate.per)

@@ -210,3 +210,19 @@ async fn all_bodies_together_have_a_budget() {
         "it is free again"
     );
 }
+
+#[tokio::test]
+async fn a_body_that_trickles_keeps_its_connection_no_longer_than_its_time() {
+    let world = World::with(|options, _| options.body_timeout = Duration::from_millis(500)).await;
+    let bearer = world.admin().await;
+    let head = format!(
+        "PUT {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {bearer}\r\ncontent-type: application/json\r\ncontent-length: 500000\r\n\r\n"
+    );
+    let begun = Instant::now();
+    let mut stream = TcpStream::connect(world.server.address()).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    while stream.write_all(b" ").await.is_ok() && begun.elapsed() < Duration::from_secs(9) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}

@@ -1,0 +1,93 @@
+//! One request of a connection and its answer: framing before the router, the rest of the body after it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{CONNECTION, TRANSFER_ENCODING};
+use axum::http::{HeaderValue, Request, StatusCode};
+use axum::response::Response;
+use hyper::body::Incoming;
+use tower::ServiceExt;
+
+use crate::address::Peer;
+use crate::connections::{Life, Place};
+use crate::framing;
+use crate::gate;
+use crate::leftover::{Asked, End, Kept};
+use crate::own_log::{self, Sort};
+use crate::problem::Problem;
+
+/// Answers one request of a connection.
+pub(crate) async fn answer(
+    router: Router,
+    peer: Peer,
+    place: Arc<Place>,
+    age: Duration,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    place.is_busy();
+    let response = answer_one(router, peer, &place.life, request).await;
+    let aged = place.life.age() >= age;
+    place.is_idle();
+    Ok(if aged { closing(response?) } else { response? })
+}
+
+async fn answer_one(
+    router: Router,
+    peer: Peer,
+    life: &Life,
+    mut request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    framing::hide(&mut request);
+    let fine = if life.ambiguous.load(Ordering::Acquire) {
+        Err(Problem::invalid("the request can be read in two ways"))
+    } else {
+        framing::check(&request)
+    };
+    if let Err(problem) = fine {
+        life.unread.store(true, Ordering::Release);
+        return Ok(closing(refusal(problem, peer)));
+    }
+    // Behind a body whose end is found by its chunks no further request is looked for.
+    let last = request.headers().contains_key(TRANSFER_ENCODING);
+    let asked = Asked::of(request.headers());
+    request.extensions_mut().insert(peer);
+    let (parts, body) = request.into_parts();
+    let (body, rest) = Kept::new(body);
+    let response = router.oneshot(Request::from_parts(parts, Body::new(body))).await?;
+    // A client that took too long already does not get the same time once more.
+    let slow = response.status() == StatusCode::REQUEST_TIMEOUT;
+    life.hurried.store(slow, Ordering::Release);
+    let end = if slow { End::Unread } else { rest.read(asked).await };
+    match end {
+        End::Read if last => Ok(closing(response)),
+        End::Read => Ok(response),
+        End::Unread => {
+            life.unread.store(true, Ordering::Release);
+            Ok(closing(response))
+        }
+    }
+}
+
+/// A refusal that never reaches the router, with what its answers have.
+fn refusal(problem: Problem, peer: Peer) -> Response {
+    let id = gate::new_request_id();
+    let client = peer.0.ip().to_canonical();
+    if own_log::is_a_line(Some(client), Sort::Refused, 400) {
+        tracing::info!(request_id = id, code = problem.code(), %client, "refused before it was read");
+    }
+    let mut response = problem.render(&id);
+    gate::mark(response.headers_mut(), &id);
+    response
+}
+
+fn closing(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
