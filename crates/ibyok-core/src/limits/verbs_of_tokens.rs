@@ -44,11 +44,11 @@ struct Default {
 /// 6,000 at once, then 6,000 a minute.
 const LOOKUPS: Default = of(Class::Lookup, "lookups", 6000, 60);
 
-/// 3,000 at once, then 600 a minute.
-const READS: Default = of(Class::Read, "reads", 3000, 300);
+/// 6,000 at once, then 600 a minute.
+const READS: Default = of(Class::Read, "reads", 6000, 600);
 
-/// 1,000 at once, then 60 a minute: an import of hundreds of keys passes.
-const WRITES: Default = of(Class::Write, "changes", 1000, 1000);
+/// 5,000 at once, then 60 a minute: an import of thousands of keys passes.
+const WRITES: Default = of(Class::Write, "changes", 5000, 5000);
 
 /// 60 at once, then 60 an hour: a service rotates its secret a few times a day.
 const SELF_ROTATIONS: Default = of(Class::RotateSelf, "rotations of itself", 60, 3600);
