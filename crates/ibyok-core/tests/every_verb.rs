@@ -110,6 +110,8 @@ verbs! {
     stage_key => |s, t| each!(t.keys, |key| s.stage_key(key, secret("theirs no more")));
     promote_key => |s, t| each!(t.keys, |key| s.promote_key(key));
     rollback_key => |s, t| each!(t.keys, |key| s.rollback_key(key));
+    promote_key_by_force => |s, t| each!(t.keys, |key| s.promote_key_by_force(key, "a test"));
+    rollback_key_by_force => |s, t| each!(t.keys, |key| s.rollback_key_by_force(key, "a test"));
     retire_key => |s, t| each!(t.keys, |key| s.retire_key(key, &DrainRequest::default().force("a test")));
     destroy_version => |s, t| each!(t.keys, |key| s.destroy_version(&key.clone().at_version(1), &DrainRequest::default().force("a test")));
     rotation_status => |s, t| each!(t.keys, |key| s.rotation_status(key));
