@@ -9,8 +9,10 @@ use std::sync::PoisonError;
 
 use ibyok_audit::{Action, Entry, Event, Filter, Outcome, Reader, StoreMark, VerifyingKey, What, store_marks};
 
+use crate::environments::operators_only;
 use crate::error::{Error, Part, Result};
 use crate::lease::BEFORE_THE_FIRST;
+use crate::session::Session;
 use crate::vault::Inner;
 
 /// How far a store is behind.
@@ -63,6 +65,34 @@ impl Lines {
             self.fell = Some((entry.log.clone(), entry.seq, behind));
         }
         *known = now.max(*known);
+    }
+}
+
+impl Session {
+    /// Accepts the store as it stands, although the log says that it had come further: what it says from before counts no more. For an
+    /// operator, after an honest restore; it is on the log.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token, [`Error::Unavailable`] if store or log cannot be reached.
+    pub async fn accept_older_store(&self) -> Result<()> {
+        let inner = &self.inner;
+        let mut attempt = self.attempt(Action::VaultRollbackAccepted);
+        let outcome = async {
+            let principal = inner.authenticate(&mut attempt, &self.asking).await?;
+            operators_only(&principal)
+        }
+        .await;
+        inner.refusing(&attempt, outcome).await?;
+        let known = inner.stated.store_change();
+        let now = inner.store.changes(BEFORE_THE_FIRST).await?.upto.as_u64();
+        let known = inner.store_is_behind().map_or(known, |behind| behind.known);
+        inner.stated.store_went_back_to(now);
+        let reason = format!("the store is at change {now}, and had come to {known}");
+        inner
+            .record(attempt.allowed().reason(reason).states(inner.stated.now()))
+            .await?;
+        inner.set_behind(None).await;
+        Ok(())
     }
 }
 
