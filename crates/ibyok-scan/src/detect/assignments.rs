@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
+use ibyok_policy::TokenId;
 use ibyok_providers::{Catalogue, Matched};
 
 use super::cursor::{Reading, Value, assigned};
@@ -10,6 +11,7 @@ use super::names::Says;
 use super::passwords::{is_password, is_password_of};
 use super::placeholders::is_example;
 use super::sealed::is_sealed;
+use super::urls::decoded;
 use super::values::{is_random, is_secret};
 use super::{By, Hit, names};
 use crate::stream::Window;
@@ -68,7 +70,7 @@ impl Assignments {
             let name = name(window.text, found.start());
             done = name.end;
             let hit = self.judge(window, &name, settings);
-            hits.extend(hit.filter(|_| !is_sealed(window.text, name.start)));
+            hits.extend(hit.filter(|hit| !is_sealed(window.text, name.start) && !is_token_id(window, &name, hit)));
         }
     }
 
@@ -118,6 +120,26 @@ fn hit(value: Value, name: &Range<usize>, by: By) -> Hit {
     }
 }
 
+/// Whether a value is the id of an access token in one of our own reports, which are JSON: no secret, and as long as one.
+fn is_token_id(window: &Window<'_>, name: &Range<usize>, hit: &Hit) -> bool {
+    const AROUND: usize = 400;
+    const FIELDS: &[&[u8]] = &[
+        b"\"state\"",
+        b"\"last\"",
+        b"\"count\"",
+        b"\"network\"",
+        b"\"scopes\"",
+        b"\"seen\"",
+    ];
+    let id = std::str::from_utf8(window.get(hit.span.clone())).unwrap_or_default();
+    let around = window.get(name.start.saturating_sub(AROUND)..hit.span.end + AROUND);
+    let has = |field: &&[u8]| memchr::memmem::find(around, field).is_some();
+    window.get(name.clone()) == b"token"
+        && id.parse::<TokenId>().is_ok()
+        && has(&b"\"name\"".as_slice())
+        && FIELDS.iter().any(has)
+}
+
 /// The password that a name that says password is given.
 fn password(window: &Window<'_>, name: &Range<usize>) -> Option<Hit> {
     let named = window.get(name.clone());
@@ -129,7 +151,10 @@ fn password(window: &Window<'_>, name: &Range<usize>) -> Option<Hit> {
     };
     let value = assigned(window.text, name.end, reading, connection || named.starts_with(b"--"))?;
     let text = window.get(value.span.clone());
-    let is_one = is_password(text) || connection && is_password_of(b"", text);
+    let is_one = match reading {
+        Reading::Connection => is_password_of(b"", &decoded(text).unwrap_or_default()),
+        _ => is_password(text, value.quoted),
+    };
     is_one.then(|| hit(value, name, By::Generic(None)))
 }
 

@@ -15,8 +15,15 @@ pub(crate) const SHORTEST_IN_ADDRESS: usize = 6;
 /// Beyond this a value is a document.
 const LONGEST: usize = 128;
 
-/// How often letters, capitals, digits and symbols follow each other at least, of all that follow one.
-const CHANGES: f64 = 0.3;
+/// How often letters, capitals, digits and symbols follow each other at least, of all that follow one, by how many of the four there are.
+fn least_changes(classes: usize) -> f64 {
+    match classes {
+        0 | 1 => 1.0,
+        2 => 0.4,
+        3 => 0.25,
+        _ => 0.15,
+    }
+}
 
 /// Words of passwords that nobody means to be secret, in the spelling that [`plain`] gives them.
 const WORDS: &[&[u8]] = &[
@@ -107,11 +114,13 @@ const DIGESTS: &[&[u8]] = &[
     b"bcrypt",
 ];
 
-/// Whether a value under a name that says password is a password that somebody uses.
-pub(crate) fn is_password(value: &[u8]) -> bool {
+/// Whether a value under a name that says password is a password that somebody uses. Without quotes it may be an expression.
+pub(crate) fn is_password(value: &[u8], quoted: bool) -> bool {
     let symbols = value.iter().filter(|byte| byte.is_ascii_punctuation()).count();
     let shortest = if symbols > 0 { SHORTEST } else { SHORTEST_PLAIN };
-    (shortest..=LONGEST).contains(&value.len()) && classes(value) >= 3 && looks_drawn(value, CHANGES)
+    (shortest..=LONGEST).contains(&value.len())
+        && looks_drawn(value, least_changes(classes(value)))
+        && (quoted || !is_code(value))
 }
 
 /// Whether the password of an address or an argument is one that somebody uses, where it is given together with a user.
@@ -128,7 +137,6 @@ fn looks_drawn(value: &[u8], least: f64) -> bool {
         && entropy(value) >= 2.5
         && changes_with_symbols(value) >= least
         && !is_reference(value)
-        && !is_code(value)
         && !DIGESTS.iter().any(|start| value.starts_with(start))
         && !says_what_it_is(value)
         && !is_uuid(value)
@@ -159,7 +167,7 @@ fn changes_with_symbols(value: &[u8]) -> f64 {
 /// Whether a value names another that is filled in later: `${DB_PASSWORD}`, `$PASSWORD`, `%s`, `<password>`, `{{ .Values.password }}`.
 pub(crate) fn is_reference(value: &[u8]) -> bool {
     const WITHIN: &[&[u8]] = &[
-        b"${", b"$(", b"{{", b"}}", b"<%", b"%>", b"#{", b"@{", b"%{", b"%(", b"://", b"\\(", b"$$", b"*****", b"...",
+        b"${", b"$(", b"{{", b"}}", b"<%", b"%>", b"#{", b"@{", b"%{", b"%(", b"://", b"\\(", b"*****", b"...",
     ];
     let named = |rest: &[u8]| !rest.is_empty() && rest.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     let whole = match value {
@@ -168,7 +176,7 @@ pub(crate) fn is_reference(value: &[u8]) -> bool {
             is_of_name(rest)
         }
         [b'%', kind] => kind.is_ascii_alphabetic(),
-        [b'<' | b'*' | b'{', ..] => true,
+        [b'<' | b'{', ..] => true,
         _ => false,
     };
     whole || WITHIN.iter().any(|text| memmem::find(value, text).is_some())
@@ -180,13 +188,9 @@ fn is_of_name(text: &[u8]) -> bool {
 }
 
 /// Whether a value is an expression of some language: its letters are mostly words, and it calls, indexes or selects.
-pub(crate) fn is_code(value: &[u8]) -> bool {
-    let punctuated = value.iter().any(|byte| {
-        matches!(
-            byte,
-            b'(' | b')' | b'[' | b']' | b'.' | b'{' | b'}' | b'$' | b'>' | b'<' | b'\\' | b'+'
-        )
-    }) || memmem::find(value, b"::").is_some();
+fn is_code(value: &[u8]) -> bool {
+    const WITHIN: &[&[u8]] = &[b"(", b")", b"[", b"]", b"}", b"{", b"::", b"->", b"=>", b"<", b"."];
+    let punctuated = WITHIN.iter().any(|text| memmem::find(value, text).is_some());
     let letters = value.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
     let in_words: usize = value
         .split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'))
@@ -196,10 +200,12 @@ pub(crate) fn is_code(value: &[u8]) -> bool {
     punctuated && in_words * 2 > letters
 }
 
-/// Whether it reads as a variable or a function: letters, and hardly a digit.
+/// Whether it reads as a variable, a type or a function: letters, few of them capitals, and hardly a digit.
 fn is_identifier(part: &[u8]) -> bool {
     let digits = part.iter().filter(|byte| byte.is_ascii_digit()).count();
-    part.len() - digits >= 4 && digits <= 1
+    let capitals = part.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+    let words = capitals * 3 <= part.len() || capitals == part.len();
+    words && digits <= 1 && part.len() >= 3 + 2 * digits
 }
 
 /// Whether it is an address of mail.
@@ -256,7 +262,7 @@ mod tests {
             "wX3(kP9)zQ7[mT5]",
             "Zq7%Rk2*Vp9~Lx",
         ] {
-            assert!(is_password(password.as_bytes()), "{password}");
+            assert!(is_password(password.as_bytes(), true), "{password}");
         }
         for other in [
             "${DB_PASSWORD}",
@@ -271,8 +277,11 @@ mod tests {
             "jane.doe+A1@mail.example2.org",
             "<YOUR-Password-1>",
             "admin:Admin123!",
+            "Option<Vec<u16>>",
+            "Cell::new(0)",
+            "!0},maskInputFn:void",
         ] {
-            assert!(!is_password(other.as_bytes()), "{other}");
+            assert!(!is_password(other.as_bytes(), false), "{other}");
         }
         assert!(is_password_of(b"app", b"q8Zr3Lx7"));
         for other in [

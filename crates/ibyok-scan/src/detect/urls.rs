@@ -102,7 +102,7 @@ fn scheme<'w>(window: &'w Window<'_>, at: usize) -> &'w [u8] {
 }
 
 /// With its `%40` decoded; `None` for what is filled in later (`%s`).
-fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {
