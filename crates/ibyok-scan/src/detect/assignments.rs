@@ -8,7 +8,7 @@ use ibyok_providers::{Catalogue, Matched};
 
 use super::cursor::{Reading, Value, assigned};
 use super::names::Says;
-use super::passwords::{is_password, is_password_of};
+use super::passwords::{is_code, is_password, is_password_of};
 use super::placeholders::is_example;
 use super::sealed::is_sealed;
 use super::urls::decoded;
@@ -78,7 +78,7 @@ impl Assignments {
         let named = window.get(name.clone());
         let says = names::says(named);
         if says == Says::Password
-            && let Some(hit) = password(window, name)
+            && let Some(hit) = password(window, name, settings)
         {
             return Some(hit);
         }
@@ -141,7 +141,7 @@ fn is_token_id(window: &Window<'_>, name: &Range<usize>, hit: &Hit) -> bool {
 }
 
 /// The password that a name that says password is given.
-fn password(window: &Window<'_>, name: &Range<usize>) -> Option<Hit> {
+fn password(window: &Window<'_>, name: &Range<usize>, settings: bool) -> Option<Hit> {
     let named = window.get(name.clone());
     let connection = in_connection(window, name);
     let reading = if connection {
@@ -153,7 +153,8 @@ fn password(window: &Window<'_>, name: &Range<usize>) -> Option<Hit> {
     let text = window.get(value.span.clone());
     let is_one = match reading {
         Reading::Connection => is_password_of(b"", &decoded(text).unwrap_or_default()),
-        _ => is_password(text, value.quoted),
+        // Without quotes a value of code is an expression.
+        _ => is_password(text) && (value.quoted || settings || !is_code(text)),
     };
     is_one.then(|| hit(value, name, By::Generic(None)))
 }

@@ -19,8 +19,8 @@ const LONGEST: usize = 128;
 fn least_changes(classes: usize) -> f64 {
     match classes {
         0 | 1 => 1.0,
-        2 => 0.4,
-        3 => 0.25,
+        2 => 0.3,
+        3 => 0.2,
         _ => 0.15,
     }
 }
@@ -114,27 +114,35 @@ const DIGESTS: &[&[u8]] = &[
     b"bcrypt",
 ];
 
-/// Whether a value under a name that says password is a password that somebody uses. Without quotes it may be an expression.
-pub(crate) fn is_password(value: &[u8], quoted: bool) -> bool {
+/// Whether a value under a name that says password is a password that somebody uses.
+pub(crate) fn is_password(value: &[u8]) -> bool {
     let symbols = value.iter().filter(|byte| byte.is_ascii_punctuation()).count();
     let shortest = if symbols > 0 { SHORTEST } else { SHORTEST_PLAIN };
     (shortest..=LONGEST).contains(&value.len())
         && looks_drawn(value, least_changes(classes(value)))
-        && (quoted || !is_code(value))
+        && (classes(value) > 2 || symbols == 0)
 }
 
 /// Whether the password of an address or an argument is one that somebody uses, where it is given together with a user.
 pub(crate) fn is_password_of(user: &[u8], password: &[u8]) -> bool {
-    let changes = if password.len() < 8 { 0.4 } else { 0.2 };
+    let changes = if password.len() < 8 { 0.4 } else { 0.12 };
     (SHORTEST_IN_ADDRESS..=LONGEST).contains(&password.len())
         && classes(password) >= 2
         && !user.eq_ignore_ascii_case(password)
+        && !is_numbered(password)
         && looks_drawn(password, changes)
+}
+
+/// Whether it is a word and a number after it, as in `tiger123`.
+fn is_numbered(value: &[u8]) -> bool {
+    let letters = value.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let (word, number) = value.split_at(letters);
+    number.iter().all(u8::is_ascii_digit) && word.get(1..).unwrap_or_default().iter().all(u8::is_ascii_lowercase)
 }
 
 fn looks_drawn(value: &[u8], least: f64) -> bool {
     value.iter().all(u8::is_ascii_graphic)
-        && entropy(value) >= 2.5
+        && entropy(value) >= 2.2
         && changes_with_symbols(value) >= least
         && !is_reference(value)
         && !DIGESTS.iter().any(|start| value.starts_with(start))
@@ -188,7 +196,10 @@ fn is_of_name(text: &[u8]) -> bool {
 }
 
 /// Whether a value is an expression of some language: its letters are mostly words, and it calls, indexes or selects.
-fn is_code(value: &[u8]) -> bool {
+pub(crate) fn is_code(value: &[u8]) -> bool {
+    const OPERATORS: &[&[u8]] = &[
+        b"=>", b"&&", b"||", b"==", b"!=", b"?.", b"):", b"},", b"!0", b"!1", b"();", b"](",
+    ];
     const WITHIN: &[&[u8]] = &[b"(", b")", b"[", b"]", b"}", b"{", b"::", b"->", b"=>", b"<", b"."];
     let punctuated = WITHIN.iter().any(|text| memmem::find(value, text).is_some());
     let letters = value.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
@@ -197,7 +208,8 @@ fn is_code(value: &[u8]) -> bool {
         .filter(|part| is_identifier(part))
         .map(<[u8]>::len)
         .sum();
-    punctuated && in_words * 2 > letters
+    let operates = OPERATORS.iter().any(|text| memmem::find(value, text).is_some());
+    operates || punctuated && in_words * 2 > letters
 }
 
 /// Whether it reads as a variable, a type or a function: letters, few of them capitals, and hardly a digit.
@@ -262,7 +274,7 @@ mod tests {
             "wX3(kP9)zQ7[mT5]",
             "Zq7%Rk2*Vp9~Lx",
         ] {
-            assert!(is_password(password.as_bytes(), true), "{password}");
+            assert!(is_password(password.as_bytes()), "{password}");
         }
         for other in [
             "${DB_PASSWORD}",
@@ -281,7 +293,7 @@ mod tests {
             "Cell::new(0)",
             "!0},maskInputFn:void",
         ] {
-            assert!(!is_password(other.as_bytes(), false), "{other}");
+            assert!(!is_password(other.as_bytes()) || is_code(other.as_bytes()), "{other}");
         }
         assert!(is_password_of(b"app", b"q8Zr3Lx7"));
         for other in [

@@ -9,9 +9,6 @@ const ENTROPY: f64 = 2.6;
 /// have less than 0.1.
 const CHANGES: f64 = 0.15;
 
-/// The same for a value that has fewer than two digits: names have few digits too.
-const CHANGES_WITHOUT_DIGITS: f64 = 0.3;
-
 /// The same for a value of which nothing else is known, without the capitals that begin words: 0.35 is usual there.
 const CHANGES_OF_SECRETS: f64 = 0.18;
 
@@ -79,11 +76,6 @@ pub(crate) fn is_secret(value: &[u8], shortest: usize) -> bool {
     let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
     let hex = value.iter().all(u8::is_ascii_hexdigit);
     let threshold = if hex { 3.0 } else { 3.5 };
-    let least = if digits >= 2 {
-        CHANGES_OF_SECRETS
-    } else {
-        CHANGES_WITHOUT_DIGITS
-    };
     (shortest..=512).contains(&value.len())
         && letters >= 2
         && value.iter().all(|byte| is_of_keys(*byte))
@@ -91,11 +83,18 @@ pub(crate) fn is_secret(value: &[u8], shortest: usize) -> bool {
         && !is_of_words(value)
         && !(hex && value.len() < 32)
         && entropy(value) >= threshold
-        && changes_not_of_words(value) >= least
+        && (changes_not_of_words(value) >= CHANGES_OF_SECRETS && digits >= 2 || mixes_cases(value))
         && !is_placeholder(value)
         && !says_what_it_is(value)
         && !is_uuid(value)
         && !ibyok_providers::is_mock(value)
+}
+
+/// Whether a third to two thirds of the letters are capitals, as no name has them.
+fn mixes_cases(value: &[u8]) -> bool {
+    let capitals = value.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    capitals * 3 >= letters && capitals * 3 <= letters * 2 && changes(value.iter().copied()) >= CHANGES_OF_SECRETS
 }
 
 fn is_of_keys(byte: u8) -> bool {
