@@ -105,21 +105,26 @@ fn an_address_that_fits_a_loose_shape_is_no_key() {
 
 #[test]
 fn mocks_are_no_findings_wherever_they_stand() {
+    let mut lines = Vec::new();
     for provider in Catalogue::builtin().iter() {
         for seed in [[7; 32], std::array::from_fn(|at| u8::try_from(at * 37 % 256).unwrap())] {
             let mock = mock(Some(provider), &seed);
-            for text in [
+            lines.extend([
                 format!("PASSWORD={mock}"),
                 format!("password: \"{mock}\""),
                 format!("https://app:{mock}@host/x"),
                 format!("curl -u app:{mock} https://host"),
                 format!("Authorization: Bearer {mock}"),
-                mock.clone(),
-            ] {
-                assert_eq!(rules(&text), [""; 0], "{text}");
-            }
+                mock,
+            ]);
         }
     }
+    let found = scan(lines.join("\n"));
+    let lines: Vec<&str> = found
+        .iter()
+        .map(|finding| lines[finding.line as usize - 1].as_str())
+        .collect();
+    assert_eq!(lines, [""; 0]);
 }
 
 #[test]
