@@ -152,7 +152,7 @@ fn password(window: &Window<'_>, name: &Range<usize>, settings: bool) -> Option<
     let value = assigned(window.text, name.end, reading, connection || named.starts_with(b"--"))?;
     let text = window.get(value.span.clone());
     let is_one = match reading {
-        Reading::Connection => is_password_of(b"", &decoded(text).unwrap_or_default()),
+        Reading::Connection => !is_code(text) && is_password_of(b"", &decoded(text).unwrap_or_default()),
         // Without quotes a value of code is an expression.
         _ => is_password(text) && (value.quoted || settings || !is_code(text)),
     };
@@ -163,8 +163,10 @@ fn password(window: &Window<'_>, name: &Range<usize>, settings: bool) -> Option<
 fn in_connection(window: &Window<'_>, name: &Range<usize>) -> bool {
     let before = window.get(name.start.saturating_sub(CONNECTION_MAX)..name.start);
     let has = |text: &[u8]| memchr::memmem::find(before, text).is_some();
+    // `;a.password=b()` is code.
+    let selects = window.get(name.clone()).contains(&b'.');
     match before.last() {
-        Some(b';' | b'&' | b'?') => true,
+        Some(b';' | b'&' | b'?') => !selects,
         Some(b' ') => has(b"host=") || has(b"user=") || has(b"dbname=") || has(b"login "),
         _ => false,
     }

@@ -155,6 +155,8 @@ fn what_only_stands_for_a_password_is_none() {
         "<input type=\"password\" name=\"password\" value=\"\">",
         "if password != self.expected_password2: raise Error(1)",
         "<password>${db.password1}</password>",
+        "a();n.password=encodeURIComponent(s)}return n",
+        ";Na.password=e=>(e.style=1,Na.text(e));Na.x=1",
         "password = \"correct horse battery staple 12\"",
     ] {
         assert_eq!(rules(text), [""; 0], "{text}");
