@@ -55,6 +55,8 @@ fn show(name: &str, cx: &mut Cx<'_>) -> Result<Exit> {
         for shape in at(&provider, "shapes").as_array().into_iter().flatten() {
             let context = if at(shape, "context_only") == true {
                 "  (only beside its variable or name)"
+            } else if at(shape, "public") == true {
+                "  (public by design: no finding of a scan)"
             } else {
                 ""
             };
@@ -93,6 +95,7 @@ fn document(provider: &Provider) -> Value {
             "example": shape.example(),
             "context_only": shape.is_context_only(),
             "documented": shape.is_documented(),
+            "public": shape.is_public(),
         })
     });
     json!({
