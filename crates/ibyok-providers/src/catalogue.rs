@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use crate::{
     entry,
     error::Error,
+    find::Finder,
     mock::{self, GENERIC_PREFIX},
     provider::Provider,
     rules,
@@ -19,6 +20,7 @@ const DATA: &str = include_str!("../providers.toml");
 pub struct Catalogue {
     providers: Vec<Provider>,
     recogniser: OnceLock<Recogniser>,
+    finder: OnceLock<Finder>,
 }
 
 impl Catalogue {
@@ -88,10 +90,15 @@ impl Catalogue {
             || self.iter().any(|provider| mock::has_prefix(value, &provider.mock))
     }
 
+    pub(crate) fn finder(&self) -> &Finder {
+        self.finder.get_or_init(|| Finder::new(self))
+    }
+
     fn new(providers: Vec<Provider>) -> Self {
         Self {
             providers,
             recogniser: OnceLock::new(),
+            finder: OnceLock::new(),
         }
     }
 }

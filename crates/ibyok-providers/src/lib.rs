@@ -34,6 +34,7 @@ mod catalogue;
 mod entry;
 mod error;
 mod example;
+mod find;
 mod mock;
 mod provider;
 mod rules;

@@ -29,6 +29,8 @@ pub struct Shape {
     public: bool,
     /// Compiled when it is first asked for; `None` where the pattern is not one, which [`Shape::compile`] finds first.
     compiled: OnceLock<Option<Regex>>,
+    /// The same for the beginning of a text.
+    leading: OnceLock<Option<Regex>>,
 }
 
 impl Shape {
@@ -45,6 +47,7 @@ impl Shape {
             documented,
             public,
             compiled: OnceLock::new(),
+            leading: OnceLock::new(),
         }
     }
 
@@ -81,6 +84,13 @@ impl Shape {
     pub(crate) fn fits(&self, value: &[u8]) -> bool {
         let compiled = self.compiled.get_or_init(|| self.compile().ok());
         compiled.as_ref().is_some_and(|regex| regex.is_match(value))
+    }
+
+    /// How long the value of this shape is that `text` begins with, if it begins with one.
+    pub(crate) fn leads(&self, text: &[u8]) -> Option<usize> {
+        let compile = || builder(&format!(r"\A(?:{})", self.pattern)).build().ok();
+        let compiled = self.leading.get_or_init(compile).as_ref()?;
+        compiled.find(text).map(|found| found.end())
     }
 
     /// What every value of this shape begins with one of, so that most are dismissed without the pattern. `None` where

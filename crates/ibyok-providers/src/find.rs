@@ -1,0 +1,155 @@
+//! Keys in the middle of other text, for whoever must not repeat them.
+
+use std::ops::Range;
+
+use crate::catalogue::Catalogue;
+use crate::shape::Shape;
+
+/// The shapes that nothing else has, ready to be looked for.
+#[derive(Debug)]
+pub(crate) struct Finder {
+    shapes: Vec<Sought>,
+    /// For each pair of bytes whether a shape begins with it, so that most text costs one look a word.
+    begun: Box<[bool]>,
+}
+
+/// A shape by its places in the catalogue, and what values of it begin with.
+#[derive(Debug)]
+struct Sought {
+    provider: usize,
+    shape: usize,
+    prefixes: Vec<Vec<u8>>,
+}
+
+impl Finder {
+    pub(crate) fn new(catalogue: &Catalogue) -> Self {
+        let mut begun = vec![false; 1 << 16].into_boxed_slice();
+        let mut shapes = Vec::new();
+        for (provider, entry) in catalogue.iter().enumerate() {
+            let strong = entry
+                .shapes()
+                .iter()
+                .enumerate()
+                .filter(|(_, shape)| !shape.is_context_only());
+            for (shape, of) in strong {
+                // A shape of which nothing is fixed at its beginning is not found in the middle of text.
+                let prefixes = of.prefixes().unwrap_or_default();
+                if prefixes.is_empty() || prefixes.iter().any(|prefix| prefix.len() < 2) {
+                    continue;
+                }
+                for prefix in &prefixes {
+                    if let Some(place) = pair(prefix).and_then(|pair| begun.get_mut(pair)) {
+                        *place = true;
+                    }
+                }
+                shapes.push(Sought {
+                    provider,
+                    shape,
+                    prefixes,
+                });
+            }
+        }
+        Self { shapes, begun }
+    }
+
+    fn at<'c>(&'c self, catalogue: &'c Catalogue, rest: &'c [u8]) -> impl Iterator<Item = usize> + 'c {
+        let begun = pair(rest)
+            .and_then(|pair| self.begun.get(pair))
+            .is_some_and(|begun| *begun);
+        let shapes = self.shapes.iter().filter(move |sought| begun && sought.begins(rest));
+        shapes.filter_map(|sought| {
+            let length = sought.of(catalogue)?.leads(rest)?;
+            let ends = rest.get(length).is_none_or(|next| !next.is_ascii_alphanumeric());
+            ends.then_some(length)
+        })
+    }
+}
+
+impl Sought {
+    fn begins(&self, rest: &[u8]) -> bool {
+        self.prefixes.iter().any(|prefix| rest.starts_with(prefix))
+    }
+
+    fn of<'c>(&self, catalogue: &'c Catalogue) -> Option<&'c Shape> {
+        catalogue.iter().nth(self.provider)?.shapes().get(self.shape)
+    }
+}
+
+impl Catalogue {
+    /// Where the first key of a provider stands in `text`, by shapes that nothing else has. It begins behind something that is
+    /// neither a letter nor a digit, and ends before something that is neither.
+    ///
+    /// It is for keeping keys out of names and logs, and takes some nanoseconds for each word. Mocks are not found.
+    pub fn find(&self, text: &[u8]) -> Option<Range<usize>> {
+        let finder = self.finder();
+        let begins = |at: &usize| {
+            at.checked_sub(1)
+                .and_then(|before| text.get(before))
+                .is_none_or(|b| !b.is_ascii_alphanumeric())
+        };
+        (0..text.len()).filter(begins).find_map(|at| {
+            let rest = text.get(at..)?;
+            let length = finder.at(self, rest).max()?;
+            let found = rest.get(..length)?;
+            (!self.is_mock(found)).then_some(at..at + length)
+        })
+    }
+}
+
+fn pair(text: &[u8]) -> Option<usize> {
+    let (first, second) = (text.first()?, text.get(1)?);
+    Some(usize::from(*first) << 8 | usize::from(*second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Option<&str> {
+        Catalogue::builtin()
+            .find(text.as_bytes())
+            .and_then(|range| text.get(range))
+    }
+
+    #[test]
+    fn every_shape_that_nothing_else_has_is_found_in_the_middle_of_text() {
+        let (mut shapes, mut missed) = (0, Vec::new());
+        for provider in Catalogue::builtin().iter() {
+            for shape in provider.shapes().iter().filter(|shape| !shape.is_context_only()) {
+                let key = shape.example().to_owned();
+                shapes += 1;
+                for text in [
+                    key.clone(),
+                    format!("curl/8 ({key})"),
+                    format!("old-{key}"),
+                    format!("a={key};b"),
+                ] {
+                    if found(&text) != Some(key.as_str()) {
+                        missed.push(format!("{}: {:?}", provider.id(), shape.pattern()));
+                    }
+                }
+            }
+        }
+        missed.dedup();
+        assert!(shapes > 100 && missed.len() < shapes / 50, "{missed:#?} of {shapes}");
+    }
+
+    #[test]
+    fn ordinary_text_holds_none() {
+        for text in [
+            "",
+            "s",
+            "openai",
+            "prod-openai-2026",
+            "sk-",
+            "ghp_short",
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            "python-requests/2.32.3",
+            "6f1c9a52-6f0e-4c52-9d0c-3a86f3c3b1d2",
+            "01J8ZC4H3KQ2V5W7X9Y1A3B5C7",
+            "sk-mock-openai-0123456789abcdefghijklmnopqrstuv",
+        ] {
+            assert_eq!(found(text), None, "{text}");
+        }
+    }
+}
