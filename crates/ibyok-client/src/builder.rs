@@ -87,7 +87,7 @@ impl ClientBuilder {
             "http" if self.insecure_http || is_this_machine(&url) => Ok(url),
             "http" => Err(Error::invalid(
                 "the token would travel unencrypted to another machine",
-                "use `https`, or allow it by name",
+                "use `https`; `allow_insecure_http` (`--insecure-http`, IBYOK_INSECURE_HTTP=true) sends the token in the clear",
             )),
             _ => Err(Error::invalid(
                 "the server's address is neither `https` nor `http`",

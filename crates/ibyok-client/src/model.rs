@@ -55,6 +55,9 @@ pub struct KeyInfo {
     pub provider: Option<String>,
     /// The variable that programs read it from.
     pub variable: String,
+    /// Whether an operator chose the variable; one that a token chose may steer programs.
+    #[serde(default)]
+    pub variable_named: bool,
     /// Labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::limits::Class;
 use crate::model::name::{KeyId, KeyName};
 use crate::realm::Realm;
+use crate::secret_text::without_secrets;
 
 /// One thing that somebody tries, filled in as the steps learn of it.
 #[derive(Debug)]
@@ -102,6 +103,11 @@ impl<'c> Attempt<'c> {
         }
     }
 
+    /// Whether the holder of an access token tries it: so too as long as nobody is established.
+    pub(crate) fn is_by_token(&self) -> bool {
+        !matches!(self.caller, Some(Principal::Operator { .. }))
+    }
+
     /// The event of what was allowed.
     pub(crate) fn allowed(&self) -> Event {
         self.said(self.event(self.action, Outcome::Allowed))
@@ -113,9 +119,10 @@ impl<'c> Attempt<'c> {
     }
 
     fn said(&self, event: Event) -> Event {
-        match self.reason.or(self.because.as_deref()) {
-            Some(reason) => event.reason(reason),
-            None => event,
+        match (self.reason, self.because.as_deref()) {
+            (Some(reason), _) => event.reason(reason),
+            (None, Some(because)) => event.reason(without_secrets(because)),
+            (None, None) => event,
         }
     }
 
@@ -191,12 +198,14 @@ impl<'c> Attempt<'c> {
             event = event.rev(rev);
         }
         let context = self.context;
-        event = event.client(context.source, context.user_agent.as_deref());
+        // Somebody who asks may have put a secret into the wrong header.
+        let agent = context.user_agent.as_deref().map(without_secrets);
+        event = event.client(context.source, agent.as_deref());
         if let Some(id) = &context.request_id {
-            event = event.request_id(id);
+            event = event.request_id(without_secrets(id));
         }
         if let Some(id) = &context.trace_id {
-            event = event.trace_id(id);
+            event = event.trace_id(without_secrets(id));
         }
         event
     }

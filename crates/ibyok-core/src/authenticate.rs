@@ -12,13 +12,14 @@ use jiff::Timestamp;
 use crate::attempt::Attempt;
 use crate::cache::Held;
 use crate::clock::Clock;
-use crate::error::{Error, Result, looks_like_a_token};
+use crate::error::{Error, Result};
 use crate::model::key_ref::KeyRef;
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::token::{AccessToken, Through, TokenRecord};
 use crate::model::which_version::WhichVersion;
 use crate::realm::Realm;
 use crate::records::Record;
+use crate::secret_text::{looks_like_a_token, without_secrets};
 use crate::vault::Inner;
 
 /// How many ancestors a token may have.
@@ -143,7 +144,7 @@ impl Principal {
 
     pub(crate) fn who(&self) -> Who {
         match self {
-            Principal::Operator(actor) => Who::new(PrincipalKind::Operator).id(&actor.name),
+            Principal::Operator(actor) => Who::new(PrincipalKind::Operator).id(without_secrets(&actor.name)),
             Principal::Token(holder) => Who::new(PrincipalKind::Token)
                 .id(holder.id.to_string())
                 .name(&holder.held.record.name)

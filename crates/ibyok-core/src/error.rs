@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::damage::Damage;
 use crate::model::name::Namespace;
+use crate::secret_text::{looks_like_a_token, without_secrets};
 
 /// The result of the vault's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -426,26 +427,17 @@ fn is_another_kek(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
 
 /// Input in backticks, cut to a length that a person reads, with control characters made visible.
 ///
-/// An access token that stands where something else belongs is not shown.
+/// An access token or a provider's key that stands where something else belongs is not shown.
 pub(crate) fn quoted(text: &str) -> String {
     if looks_like_a_token(text) {
         return "`ibyok_…`".to_owned();
     }
+    let text = &*without_secrets(text);
     let shown: String = text.chars().take(64).flat_map(char::escape_default).collect();
     // A backtick of the input must not end what is shown as input.
     let shown = shown.replace('`', "\\u{60}");
     let more = if text.chars().nth(64).is_some() { "…" } else { "" };
     format!("`{shown}{more}`")
-}
-
-/// Whether a text may be, or hold, an access token, however its letters were changed: its prefix, and at least twenty of its
-/// characters.
-pub(crate) fn looks_like_a_token(text: &str) -> bool {
-    let prefix = b"ibyok_";
-    let body = |rest: &[u8]| rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count() >= 20;
-    text.as_bytes().windows(prefix.len()).enumerate().any(|(at, window)| {
-        window.eq_ignore_ascii_case(prefix) && text.as_bytes().get(at + prefix.len()..).is_some_and(body)
-    })
 }
 
 #[cfg(test)]

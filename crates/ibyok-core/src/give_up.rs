@@ -115,6 +115,7 @@ fn removed(name: KeyName, last_version: u32, stamp: Stamp) -> KeyRecord {
     KeyRecord {
         rev: 0,
         variable: name.variable(),
+        variable_named: false,
         name,
         provider: None,
         labels: BTreeMap::new(),

@@ -10,11 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::attempt::Attempt;
 use crate::authenticate::{PARENTS_MAX, Principal};
 use crate::change::Edit;
-use crate::error::{Error, Result, looks_like_a_token};
+use crate::error::{Error, Result};
 use crate::find_token::token_id;
-use crate::model::name::{EnvironmentName, Namespace};
+use crate::model::name::{EnvironmentName, Namespace, no_secret};
 use crate::model::token::{AccessToken, Expiry, Issued, TokenRecord, TokenRequest};
 use crate::realm::{Realm, RealmName};
+use crate::secret_text::looks_like_a_token;
 use crate::session::Session;
 use crate::vault::Inner;
 
@@ -184,7 +185,7 @@ fn check_name(name: &str) -> Result<()> {
     if !fine || name.parse::<TokenId>().is_ok() || name == "self" || looks_like_a_token(name) {
         return Err(Error::invalid_name("token name", name, form));
     }
-    Ok(())
+    no_secret("token name", name)
 }
 
 /// Why a child does not lie within whoever issues it.

@@ -105,7 +105,7 @@ impl Session {
         attempt.version = key.version().number();
         let permit = self.permit(attempt, Scope::KeysWrite, key).await?;
         let highest = self.inner.highest_limit(&permit, edit.limit).await?;
-        self.change_permitted(attempt, &permit, |_, stamp, mut record| {
+        self.change_permitted(attempt, &permit, |attempt, stamp, mut record| {
             whole_key(key)?;
             edit.check()?;
             within_highest(edit.limit, highest, Some(&record))?;
@@ -113,7 +113,11 @@ impl Session {
                 record.provider = Some(provider.clone()).filter(|provider| !provider.is_empty());
             }
             if let Some(variable) = &edit.variable {
-                record.variable.clone_from(variable);
+                // What stands there may be said again by everybody.
+                let said_again = attempt.is_by_token() && record.variable == *variable;
+                if !said_again {
+                    record.name_variable(variable, attempt.is_by_token())?;
+                }
             }
             for (name, value) in &edit.labels {
                 match value {

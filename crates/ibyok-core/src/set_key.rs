@@ -16,6 +16,7 @@ use crate::leaked::Screened;
 use crate::limits::within_highest;
 use crate::model::key::{KeyRecord, Role, SealedFields, Stamp, StateChange, VersionRecord};
 use crate::model::key_ref::KeyRef;
+use crate::model::variable::{VariableKind, reaches_browsers_warning};
 use crate::model::write::{Imported, KeyWrite, Written, check_variable};
 use crate::model::{Sealed, kind};
 use crate::provider::{Told, look_at, refuse_mocks};
@@ -113,10 +114,20 @@ impl Session {
                 }
                 within_highest(write.limit, highest, live)?;
                 let created = live.is_none();
-                let told = look_at(write, live.and_then(|record| record.provider.as_deref()));
+                let told = look_at(
+                    write,
+                    &permit.key,
+                    live.map(|record| record.variable.as_str()),
+                    live.and_then(|record| record.provider.as_deref()),
+                );
                 let record = with_new_version(attempt, &permit, record, (write, &screened), &told)?;
                 let version = record.last_version;
                 attempt.version = Some(version);
+                let mut warnings = told.warnings;
+                if created || write.variable.is_some() {
+                    warnings.extend(about_variable(&record));
+                }
+                warnings.extend(screened.warning());
                 let written = Written {
                     reference: permit.label(),
                     id: permit.id,
@@ -126,7 +137,7 @@ impl Session {
                     provider: told.provider,
                     recognised: told.recognised,
                     variable: record.variable.clone(),
-                    warnings: told.warnings.into_iter().chain(screened.warning()).collect(),
+                    warnings,
                 };
                 let outcome = if created {
                     Imported::Created(written)
@@ -200,8 +211,13 @@ fn with_new_version(
     record.last_version = number;
     record.provider.clone_from(&told.provider);
     match (&write.variable, created) {
-        (Some(variable), _) => record.variable.clone_from(variable),
-        (None, true) => record.variable = usual_variable(permit, told)?,
+        // What stands there may be said again by everybody.
+        (Some(variable), false) if attempt.is_by_token() && record.variable == *variable => {}
+        (Some(variable), _) => record.name_variable(variable, attempt.is_by_token())?,
+        (None, true) => {
+            record.variable = usual_variable(permit, told)?;
+            record.variable_named = !attempt.is_by_token();
+        }
         (None, false) => {}
     }
     if let Some(limit) = write.limit {
@@ -228,12 +244,26 @@ fn usual_variable(permit: &Permit, told: &Told) -> Result<String> {
     Ok(variable)
 }
 
+/// What a person should know about a key's variable.
+fn about_variable(record: &KeyRecord) -> Vec<String> {
+    let variable = &record.variable;
+    let mut warnings = Vec::new();
+    warnings.extend(reaches_browsers_warning(variable));
+    if !VariableKind::of(variable).may_be_handed_out(record.variable_named) {
+        warnings.push(format!(
+            "`run --env` and `export` leave `{variable}` out until an operator names it with `keys edit --var`"
+        ));
+    }
+    warnings
+}
+
 fn first(permit: &Permit, stamp: &Stamp) -> KeyRecord {
     KeyRecord {
         rev: 0,
         name: permit.key.clone(),
         provider: None,
         variable: permit.key.variable(),
+        variable_named: false,
         labels: BTreeMap::new(),
         created: stamp.at,
         created_by: stamp.by.clone(),

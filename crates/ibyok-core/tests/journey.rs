@@ -24,7 +24,7 @@ async fn a_key_goes_in_and_comes_out_for_who_may_have_it() {
         .unwrap();
     assert_eq!(key.text().unwrap(), "sk-1");
     assert_eq!(key.info().version, 1);
-    assert_eq!(key.info().variable, "OPENAI");
+    assert_eq!(key.info().variable, "OPENAI_API_KEY");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use super::interval::Interval;
 use super::mode::{Mode, ModeSource};
 use super::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 use super::which_version::WhichVersion;
+use super::write::check_variable_of_a_token;
 use crate::error::Error;
 use crate::limits::LimitInForce;
 use crate::realm::Realm;
@@ -57,6 +58,9 @@ pub(crate) struct KeyRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) provider: Option<String>,
     pub(crate) variable: String,
+    /// Whether an operator chose the variable: a token's choice is handed out by `run --env` and `export` only where it is evident.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) variable_named: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) created: Timestamp,
@@ -197,6 +201,19 @@ impl VersionRecord {
 }
 
 impl KeyRecord {
+    /// Gives it the variable that somebody named.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for one that a token may not choose.
+    pub(crate) fn name_variable(&mut self, variable: &str, by_token: bool) -> Result<(), Error> {
+        if by_token {
+            check_variable_of_a_token(variable)?;
+        }
+        variable.clone_into(&mut self.variable);
+        self.variable_named = !by_token;
+        Ok(())
+    }
+
     pub(crate) fn current(&self) -> Option<&VersionRecord> {
         self.versions.iter().find(|v| v.role == Role::Current)
     }
@@ -275,6 +292,7 @@ impl KeyRecord {
             name: self.name.clone(),
             provider: self.provider.clone(),
             variable: self.variable.clone(),
+            variable_named: self.variable_named,
             labels: self.labels.clone(),
             version: self.current().map(|v| v.number),
             state: self.current().map(VersionRecord::state),
@@ -315,6 +333,9 @@ pub struct KeyInfo {
     pub provider: Option<String>,
     /// The variable that programs read it from.
     pub variable: String,
+    /// Whether an operator chose the variable. One that a token chose is handed out unasked only where it is
+    /// [evident](crate::VariableKind::Evident) that it holds a credential.
+    pub variable_named: bool,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// The current version's number.

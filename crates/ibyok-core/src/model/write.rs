@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::interval::Interval;
-use super::name::{FieldName, KeyId};
-use super::variable::runs_code;
-use crate::error::{Error, Result};
+use super::name::{FieldName, KeyId, no_secret};
+use super::variable::VariableKind;
+use crate::error::{Error, Result, quoted};
 
 /// The largest value, in bytes.
 pub const VALUE_MAX: usize = 64 * 1024;
@@ -23,9 +23,8 @@ const LABELS_MAX: usize = 64;
 const LABEL_NAME_MAX: usize = 64;
 const LABEL_VALUE_MAX: usize = 256;
 
-/// The longest provider and variable, in bytes.
+/// The longest provider, in bytes.
 const PROVIDER_MAX: usize = 64;
-const VARIABLE_MAX: usize = 128;
 
 /// A value to be stored, with what is to be known about it.
 #[derive(Debug)]
@@ -237,25 +236,32 @@ fn check_facts(provider: Option<&str>, variable: Option<&str>) -> Result<()> {
     variable.map_or(Ok(()), check_variable)
 }
 
-/// Refuses what no key may be called in a program's environment.
+/// Refuses what no key may be called in a program's environment, whoever writes it.
 pub(crate) fn check_variable(variable: &str) -> Result<()> {
-    let mut bytes = variable.bytes();
-    let first = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-    if !first || variable.len() > VARIABLE_MAX || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        return Err(Error::invalid_name(
-            "variable",
-            variable,
-            "letters, digits and `_`, at most 128",
-        ));
+    let form = match VariableKind::of(variable) {
+        VariableKind::Malformed => "letters, digits and `_`, at most 128, and begin with no digit",
+        VariableKind::Reserved => {
+            "one that steers neither `ibyok` itself (`IBYOK_…`) nor where requests go (`…_PROXY`)"
+        }
+        VariableKind::RunsCode => "one that no shell, loader or interpreter takes code from",
+        VariableKind::Unproven | VariableKind::Evident => return Ok(()),
+    };
+    Err(Error::invalid_name("variable", variable, form))
+}
+
+/// Refuses a variable that a token may not choose: whoever runs programs with an environment's keys did not choose it either.
+pub(crate) fn check_variable_of_a_token(variable: &str) -> Result<()> {
+    check_variable(variable)?;
+    match VariableKind::of(variable) {
+        VariableKind::Evident => Ok(()),
+        _ => Err(Error::invalid(
+            format!(
+                "a token may not choose the variable {}, which may steer the programs that are given it",
+                quoted(variable)
+            ),
+            "end it in a word such as KEY, TOKEN, PASSWORD or URL, or let an operator name it with `keys edit --var`",
+        )),
     }
-    if runs_code(variable) {
-        return Err(Error::invalid_name(
-            "variable",
-            variable,
-            "one that no shell, loader or interpreter takes code from",
-        ));
-    }
-    Ok(())
 }
 
 fn check_label(name: &str, value: &str) -> Result<()> {
@@ -274,7 +280,8 @@ fn check_label(name: &str, value: &str) -> Result<()> {
             "at most 256 bytes without control characters",
         ));
     }
-    Ok(())
+    no_secret("label", name)?;
+    no_secret("label value", value)
 }
 
 pub(crate) fn check_label_count(count: usize) -> Result<()> {
@@ -300,6 +307,8 @@ mod tests {
             "PATH",
             "GIT_CONFIG_COUNT",
             "Node_Options",
+            "IBYOK_TOKEN_COMMAND",
+            "https_proxy",
             "1X",
             "A B",
             "",
@@ -308,6 +317,23 @@ mod tests {
         }
         for good in ["OPENAI_API_KEY", "GIT_TOKEN", "_1X", "PATHS", "PYTHON_KEY"] {
             assert!(check_variable(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_token_chooses_only_variables_that_evidently_hold_a_credential() {
+        for bad in [
+            "MAKEFILES",
+            "TAR_OPTIONS",
+            "LOG_LEVEL",
+            "OPENAI_BASE_URL",
+            "PATH",
+            "IBYOK_URL",
+        ] {
+            assert!(check_variable_of_a_token(bad).is_err(), "{bad}");
+        }
+        for good in ["OPENAI_API_KEY", "DATABASE_URL", "SLACK_WEBHOOK_URL"] {
+            assert!(check_variable_of_a_token(good).is_ok(), "{good}");
         }
     }
 }

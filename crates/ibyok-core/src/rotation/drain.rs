@@ -226,6 +226,7 @@ mod tests {
             name: "openai".parse().unwrap(),
             provider: None,
             variable: "OPENAI".to_owned(),
+            variable_named: true,
             labels: BTreeMap::new(),
             created: at("2026-11-01T00:00:00Z"),
             created_by: "test".to_owned(),

@@ -80,7 +80,7 @@ impl Session {
                 version: number,
                 state: Role::Pending.as_str(),
                 created: false,
-                warnings: look_at(write, record.provider.as_deref())
+                warnings: look_at(write, &permit.key, Some(&record.variable), record.provider.as_deref())
                     .warnings
                     .into_iter()
                     .chain(screened.warning())

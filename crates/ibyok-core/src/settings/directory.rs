@@ -1,11 +1,12 @@
 //! Directories and files that are the user's alone.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::DirBuilder;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::private_file;
 
 /// Makes a directory and its parents, 0700; one that exists must be the user's own.
 pub(super) fn make(path: &Path) -> Result<()> {
@@ -73,8 +74,7 @@ pub(super) fn check_private(path: &Path) -> Result<()> {
 
 /// Writes a new file, 0600 and durable; one that exists is left alone.
 pub(super) fn write_file(path: &Path, text: &str) -> Result<()> {
-    let mut options = OpenOptions::new();
-    let mut file = match options.write(true).create_new(true).mode(0o600).open(path) {
+    let mut file = match private_file::create_new(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(failed(path, &error)),

@@ -26,6 +26,7 @@ mod directory;
 mod given;
 mod guardrails;
 mod kek;
+mod process;
 mod remember;
 mod reopening;
 
@@ -44,6 +45,7 @@ use ipnet::IpNet;
 pub use self::create::Created;
 pub use self::given::Given;
 pub use self::kek::{KekChoice, Passphrase};
+pub use self::process::ProcessEnvironment;
 pub use self::remember::Variable;
 use self::reopening::ReopeningStore;
 use crate::builder::{VaultBuilder, vault_in};

@@ -3,8 +3,10 @@
 //! It may be older than the truth, or gone: then more lines are looked at, and those that are in the store already are known by it.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use crate::private_file;
 
 /// The file's name in the log's directory.
 const FILE: &str = "usage";
@@ -41,7 +43,8 @@ impl Mark {
     pub(super) fn write(self, directory: &Path) -> io::Result<()> {
         let new: PathBuf = directory.join(format!("{FILE}.new"));
         let state = if self.closed { "closed" } else { "open" };
-        fs::write(&new, format!("{} {state}\n", self.seq))?;
+        let mut file = private_file::create(&new)?;
+        file.write_all(format!("{} {state}\n", self.seq).as_bytes())?;
         fs::rename(new, directory.join(FILE))
     }
 }

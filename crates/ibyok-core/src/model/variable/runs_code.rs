@@ -1,14 +1,8 @@
 //! Variables from which programs take code.
 
-/// Whether a variable decides which code a shell, a loader, an interpreter or another well-known program runs. Whoever may write a
-/// key, or a project's file, must not choose that for every program that is run with the environment's keys.
-///
-/// The list is what sudo, OpenSSH and glibc drop or ignore for the same reason, and the hooks of the tools that developers use. It
-/// cannot be complete: a program of one's own may have others.
-#[must_use]
-pub fn runs_code(variable: &str) -> bool {
-    let upper = variable.to_ascii_uppercase();
-    PREFIXES.iter().any(|prefix| upper.starts_with(prefix)) || NAMES.binary_search(&upper.as_str()).is_ok()
+/// Whether the list has a variable, in capitals.
+pub(super) fn is_listed(upper: &str) -> bool {
+    PREFIXES.iter().any(|prefix| upper.starts_with(prefix)) || NAMES.binary_search(&upper).is_ok()
 }
 
 /// Whatever begins so.
@@ -179,6 +173,7 @@ const NAMES: [&str; 146] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::variable::runs_code;
 
     #[test]
     fn names_are_found_however_they_are_written() {

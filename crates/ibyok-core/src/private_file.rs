@@ -1,0 +1,49 @@
+//! Files of a vault, which are its user's alone.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// The mode of every file of a vault.
+const MODE: u32 = 0o600;
+
+/// Creates a file with mode 0600, in the place of one that may be there, whatever the umask and the older file's mode.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(MODE)
+        .open(path)?;
+    // The mode above is that of a new file alone.
+    file.set_permissions(std::fs::Permissions::from_mode(MODE))?;
+    Ok(file)
+}
+
+/// Creates a file with mode 0600.
+///
+/// # Errors
+/// `AlreadyExists` if there is one.
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(MODE).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_was_there_the_file_is_its_users_alone() {
+        let scratch = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        let path = scratch.path().join("a");
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+        drop(create(&path).unwrap());
+        assert_eq!((mode(&path), std::fs::read(&path).unwrap()), (MODE, Vec::new()));
+        assert!(create_new(&path).is_err());
+        drop(create_new(&scratch.path().join("b")).unwrap());
+        assert_eq!(mode(&scratch.path().join("b")), MODE);
+    }
+}
