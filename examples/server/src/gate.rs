@@ -9,7 +9,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use ibyok_core::RequestContext;
+use ibyok_core::{RequestContext, holds_a_secret, without_secrets};
 use tracing::Level;
 
 use crate::address;
@@ -153,7 +153,7 @@ fn request_id(headers: &HeaderMap) -> String {
     let mut given = headers.get_all(REQUEST_ID).iter();
     let only = given.next().filter(|_| given.next().is_none());
     only.and_then(|value| value.to_str().ok())
-        .filter(|text| (1..=REQUEST_ID_MAX).contains(&text.len()) && text.bytes().all(plain) && is_no_token(text))
+        .filter(|text| (1..=REQUEST_ID_MAX).contains(&text.len()) && text.bytes().all(plain) && is_no_secret(text))
         .map_or_else(new_request_id, str::to_owned)
 }
 
@@ -162,9 +162,9 @@ pub(crate) fn new_request_id() -> String {
     uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()
 }
 
-/// A token in the wrong header stays out of the logs.
-fn is_no_token(text: &str) -> bool {
-    !text.contains("ibyok_")
+/// A token or a provider's key in the wrong header stays out of the logs.
+fn is_no_secret(text: &str) -> bool {
+    !text.to_ascii_lowercase().contains("ibyok_") && !holds_a_secret(text)
 }
 
 fn context(headers: &HeaderMap, id: &str, client: Option<IpAddr>) -> RequestContext {
@@ -182,9 +182,10 @@ fn context(headers: &HeaderMap, id: &str, client: Option<IpAddr>) -> RequestCont
     if let Some(agent) = headers
         .get(axum::http::header::USER_AGENT)
         .and_then(|value| value.to_str().ok())
-        .filter(|agent| is_no_token(agent))
     {
-        context = context.user_agent(agent.get(..USER_AGENT_MAX).unwrap_or(agent));
+        // Masked before it is cut: half a key is no longer known as one.
+        let agent = without_secrets(agent);
+        context = context.user_agent(agent.get(..USER_AGENT_MAX).unwrap_or(&agent));
     }
     context
 }
@@ -251,6 +252,9 @@ mod tests {
         for bad in [
             &["a b"][..],
             &["ibyok_abc"],
+            &["IBYOK_abc"],
+            &["AKIAEXAMPLE7EXAMPLE7"],
+            &["trace:AKIAEXAMPLE7EXAMPLE7:1"],
             &["\"x\""],
             &[&long],
             &[""],

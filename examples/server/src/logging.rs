@@ -1,7 +1,13 @@
 //! The server's own log: JSON lines on standard error, in which no secret can stand.
 
 use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -65,11 +71,37 @@ impl FromStr for LogLevel {
     }
 }
 
+/// The file that standard error was when logging began, and its mode.
+static FILE: OnceLock<Option<(PathBuf, u32)>> = OnceLock::new();
+
+/// The file that standard error is, if it is one that has a name.
+fn file() -> Option<(PathBuf, u32)> {
+    let there = File::from(io::stderr().as_fd().try_clone_to_owned().ok()?)
+        .metadata()
+        .ok()?;
+    let path = std::fs::read_link("/proc/self/fd/2").ok()?;
+    let named = std::fs::metadata(&path).ok()?;
+    let same = (there.dev(), there.ino()) == (named.dev(), named.ino());
+    (there.is_file() && same).then(|| (path, there.mode() & 0o777))
+}
+
+/// Opens the file again that standard error was when logging began, so that whoever moved it away gets a new one. `false` where it
+/// was no file.
+pub(crate) fn reopen_log() -> io::Result<bool> {
+    let Some((path, mode)) = FILE.get().and_then(Option::as_ref) else {
+        return Ok(false);
+    };
+    let new = OpenOptions::new().append(true).create(true).mode(*mode).open(path)?;
+    rustix::stdio::dup2_stderr(new)?;
+    Ok(true)
+}
+
 /// Logs to standard error from now on. A program that logs by itself leaves this out.
 ///
 /// The level is that of this project's own code. Libraries never say more than warnings, whatever the level, since at lower ones
 /// they may show what they carry. Where something logs already, nothing changes.
 pub fn log_to_stderr(level: LogLevel) {
+    FILE.get_or_init(file);
     let own = [
         "ibyok_server",
         "ibyok_core",

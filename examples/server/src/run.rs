@@ -1,7 +1,6 @@
 //! From settings to a server that runs until it is told to stop.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -10,7 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use etcetera::BaseStrategy;
 use ibyok_core::Vault;
-use ibyok_core::settings::{Locations, Settings};
+use ibyok_core::settings::{Locations, ProcessEnvironment, Settings};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -19,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::args::Args;
 use crate::error::{Error, Result};
 use crate::hardening::{connections_within, no_core_dumps};
-use crate::logging::log_to_stderr;
+use crate::logging::{log_to_stderr, reopen_log};
 use crate::options::{Limits, Options};
 use crate::router::router;
 use crate::serve::serve;
@@ -81,7 +80,7 @@ pub async fn start(vault: Vault, address: SocketAddr, options: Options, limits: 
     Ok(Started { address, stop, task })
 }
 
-/// Serves a vault as settings say, until SIGTERM or SIGINT, and closes it. A second signal ends the process at once.
+/// Serves a vault as settings say, until SIGTERM, SIGINT or SIGQUIT, and closes it. A second signal ends the process at once.
 ///
 /// # Errors
 /// [`Error::Insecure`] for an address beyond loopback, unless plain HTTP is meant or a proxy is trusted; [`Error::Listen`],
@@ -140,7 +139,7 @@ async fn look_for_damage(vault: Vault) {
 #[must_use]
 pub fn command_line() -> ExitCode {
     let args = Args::parse();
-    match serve_until_stopped(&args, &environment()) {
+    match serve_until_stopped(&args, &ProcessEnvironment::read()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
@@ -149,14 +148,6 @@ pub fn command_line() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
-}
-
-/// The process's environment as a map. A value that is not UTF-8 is there too, if not exactly: that it is set is what counts.
-fn environment() -> BTreeMap<String, String> {
-    let lossy = |text: OsString| text.to_string_lossy().into_owned();
-    std::env::vars_os()
-        .map(|(name, value)| (lossy(name), lossy(value)))
-        .collect()
 }
 
 fn serve_until_stopped(args: &Args, environment: &BTreeMap<String, String>) -> Result<()> {
@@ -217,25 +208,45 @@ fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-/// Resolves at the first SIGTERM or SIGINT. From then on the next one ends the process.
+/// Resolves at the first SIGTERM, SIGINT or SIGQUIT. From then on the next one ends the process. SIGHUP never does: the server opens
+/// its own log again.
 fn stop_signal() -> Result<impl Future<Output = ()>> {
-    let failed = |source| Error::Process {
-        what: "signals cannot be received",
-        source,
+    let receive = |kind| {
+        signal(kind).map_err(|source| Error::Process {
+            what: "signals cannot be received",
+            source,
+        })
     };
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    Ok(async move {
+    let mut terminate = receive(SignalKind::terminate())?;
+    let mut interrupt = receive(SignalKind::interrupt())?;
+    let mut quit = receive(SignalKind::quit())?;
+    let mut hangup = receive(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reopened();
+        }
+    });
+    let mut next = async move || {
         tokio::select! {
             _ = terminate.recv() => (),
             _ = interrupt.recv() => (),
+            _ = quit.recv() => (),
         }
+    };
+    Ok(async move {
+        next().await;
         tokio::spawn(async move {
-            tokio::select! {
-                _ = terminate.recv() => (),
-                _ = interrupt.recv() => (),
-            }
+            next().await;
             std::process::exit(1);
         });
     })
+}
+
+/// Opens the server's own log again, and says so there.
+fn reopened() {
+    match reopen_log() {
+        Ok(true) => tracing::info!("opened this log again after SIGHUP"),
+        Ok(false) => tracing::info!("SIGHUP: this log is no file, and there is nothing to open again"),
+        Err(error) => tracing::warn!(%error, "this log cannot be opened again, and goes on as it was"),
+    }
 }

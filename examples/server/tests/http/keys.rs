@@ -93,7 +93,7 @@ async fn patch_changes_what_is_named_and_nothing_else() {
     let edited = patch(r#"{"provider":"openai","labels":{"a":"1","b":"2"}}"#).await;
     assert_eq!(
         (&edited["provider"], &edited["variable"]),
-        (&"openai".into(), &"OPENAI".into())
+        (&"openai".into(), &"OPENAI_API_KEY".into())
     );
     let edited = patch(r#"{"labels":{"a":null}}"#).await;
     assert_eq!(

@@ -25,6 +25,7 @@ mod modes; // guardrails, overrides, defaults; providers that are recognised
 mod outages; // parts that fail, and clients that go away
 mod proxies; // whose address it is
 mod rotation; // stage, promote, roll back, and what each needs
+mod secrets; // no secret in a name or a header reaches an answer or a log
 mod statuses; // which request gets which status and code
 mod stopping; // a server that stops loses no answer
 mod tenants; // two namespaces on one server

@@ -66,7 +66,7 @@ async fn the_published_interface_gives_what_it_says() {
     let id = body["keyId"].as_str().unwrap().to_owned();
     let mode = serde_json::json!({"environment": "production", "effectiveMode": "live", "source": "tenant_setting"});
     let expected = serde_json::json!({
-        "keyId": id, "name": "openai", "llmType": "custom", "value": OPENAI, "version": 1, "modeInfo": mode
+        "keyId": id, "name": "openai", "llmType": "openai", "value": OPENAI, "version": 1, "modeInfo": mode
     });
     assert_eq!(body, expected);
     assert_eq!(
@@ -92,7 +92,7 @@ async fn the_published_interface_gives_what_it_says() {
     let list = world.ask("GET", "/external/keys", &token).await;
     assert_eq!(list.json()["items"].as_array().unwrap().len(), 2);
     assert!(!list.text().contains("SENTINEL"));
-    assert_eq!(list.json()["items"][0]["llmType"], "custom");
+    assert_eq!(list.json()["items"][0]["llmType"], "stripe");
 }
 
 #[tokio::test]
