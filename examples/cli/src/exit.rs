@@ -22,6 +22,8 @@ pub enum Exit {
     Unavailable,
     /// 10: done, and there are findings.
     Findings,
+    /// `run`: the program's own, which ran below us.
+    Program(u8),
     /// 125: `run` failed before the program started.
     NotStarted,
     /// 126: `run`'s program cannot be executed.
@@ -44,6 +46,7 @@ impl Exit {
             Exit::NotFound => 4,
             Exit::Unavailable => 5,
             Exit::Findings => 10,
+            Exit::Program(code) => code,
             Exit::NotStarted => 125,
             Exit::NotExecutable => 126,
             Exit::NoProgram => 127,

@@ -19,6 +19,10 @@ pub(crate) struct Globals {
     /// Be the client of this server, with the access token of IBYOK_TOKEN [variable: IBYOK_URL]
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub(crate) url: Option<String>,
+    /// Speak plain HTTP also to a server on another machine, which sends the token and values in the clear; with `serve`, listen for
+    /// it [variable of a client: IBYOK_INSECURE_HTTP]
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) insecure_http: bool,
     /// Act as the operator of the vault here, also where IBYOK_TOKEN is set
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) operator: bool,

@@ -83,12 +83,16 @@ fn server(globals: &Globals, url: &str, why: &'static str) -> Result<Place> {
 /// # Errors
 /// [`Error::NoToken`] where a token is announced and there is none.
 pub(crate) fn who_here(globals: &Globals, environment: &Environment) -> Result<Who> {
-    let announced = environment.keys().any(|name| name.starts_with(TOKEN));
-    if globals.operator || !announced {
+    if !is_by_token(globals, environment) {
         return Ok(Who::Operator(operator_name()));
     }
     let (token, why) = token(environment)?;
     Ok(Who::Token(token, why))
+}
+
+/// Whether a command on the vault here acts as the holder of an access token: one is announced, and not overruled.
+pub(crate) fn is_by_token(globals: &Globals, environment: &Environment) -> bool {
+    !globals.operator && environment.keys().any(|name| name.starts_with(TOKEN))
 }
 
 /// The token that the environment holds or points to: `IBYOK_TOKEN`, else `IBYOK_TOKEN_FILE`, else `IBYOK_TOKEN_COMMAND`.
@@ -154,9 +158,11 @@ fn from_command(line: &str) -> Result<Zeroizing<String>> {
 
 /// The operator's name on the audit log: `os:user@host`.
 pub(crate) fn operator_name() -> String {
-    let unknown = |_| "unknown".to_owned();
-    let user = whoami::username().unwrap_or_else(unknown);
-    let host = whoami::hostname().unwrap_or_else(unknown);
+    let id = rustix::process::getuid().as_raw();
+    // A container often runs as a user that has a number and no name.
+    let user = whoami::username().ok().filter(|user| !user.is_empty());
+    let user = user.unwrap_or_else(|| id.to_string());
+    let host = whoami::hostname().unwrap_or_else(|_| "unknown".to_owned());
     format!("os:{user}@{host}")
 }
 

@@ -22,6 +22,7 @@ mod globals;
 mod hardening;
 mod identity;
 mod io;
+mod original;
 mod out_file;
 mod page;
 mod program;
@@ -39,5 +40,6 @@ mod fuzzing;
 // The public interface is:
 pub use error::{Error, Result};
 pub use exit::Exit;
+pub use ibyok_core::settings::ProcessEnvironment;
 pub use io::Io;
 pub use program::{process_environment, run};

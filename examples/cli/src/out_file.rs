@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -26,20 +26,10 @@ pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
             "give the path of a new file, or of one that is to be replaced",
         ));
     }
-    replace(path, bytes, Permissions::from_mode(0o600), None)
+    replace(path, bytes)
 }
 
-/// Writes a file anew in its place, with the mode and owner that it has. A link to it stays a link.
-///
-/// # Errors
-/// [`Error::Failed`] if it cannot be written, and what was there is as it was.
-pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> Result<()> {
-    let path = &path.canonicalize().map_err(|error| Error::reading(path, &error))?;
-    let there = fs::metadata(path).map_err(|error| Error::reading(path, &error))?;
-    replace(path, bytes, there.permissions(), Some((there.uid(), there.gid())))
-}
-
-fn replace(path: &Path, bytes: &[u8], mode: Permissions, owner: Option<(u32, u32)>) -> Result<()> {
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |error: std::io::Error| Error::writing(path, &error);
     let directory = path
         .parent()
@@ -51,11 +41,9 @@ fn replace(path: &Path, bytes: &[u8], mode: Permissions, owner: Option<(u32, u32
         .tempfile_in(directory)
         .map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
-    if let Some((user, group)) = owner {
-        // Only root can give a file away; to anybody else it stays theirs.
-        std::os::unix::fs::fchown(file.as_file(), Some(user), Some(group)).unwrap_or_default();
-    }
-    file.as_file().set_permissions(mode).map_err(failed)?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(0o600))
+        .map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     fs::File::open(directory)
@@ -65,7 +53,7 @@ fn replace(path: &Path, bytes: &[u8], mode: Permissions, owner: Option<(u32, u32
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{MetadataExt, symlink};
 
     use super::*;
 
@@ -100,20 +88,5 @@ mod tests {
             Err(Error::Usage { .. })
         ));
         assert_eq!(fs::read(&target).unwrap(), b"old");
-    }
-
-    #[test]
-    fn a_file_that_is_rewritten_keeps_its_mode_and_its_links() {
-        let directory = tempfile::tempdir().unwrap();
-        let (target, link) = (directory.path().join("target"), directory.path().join("link"));
-        fs::write(&target, "old").unwrap();
-        fs::set_permissions(&target, Permissions::from_mode(0o640)).unwrap();
-        symlink(&target, &link).unwrap();
-        rewrite(&link, b"new").unwrap();
-        assert!(link.is_symlink());
-        assert_eq!(
-            (fs::read(&target).unwrap().as_slice(), mode(&target)),
-            (b"new".as_slice(), 0o640)
-        );
     }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use ibyok_core::settings::ProcessEnvironment;
 use serde_json::json;
 
 use crate::commands::{Cli, Cx, dispatch, quiet_for};
@@ -39,13 +40,10 @@ pub fn run(
     ExitCode::from(exit.code())
 }
 
-/// The process's environment as a map. A value that is not UTF-8 is there too, if not exactly: that it is set is what counts.
+/// The process's environment as a map that is wiped. A value that is not UTF-8 is there too, if not exactly.
 #[must_use]
-pub fn process_environment() -> BTreeMap<String, String> {
-    let lossy = |text: OsString| text.to_string_lossy().into_owned();
-    std::env::vars_os()
-        .map(|(name, value)| (lossy(name), lossy(value)))
-        .collect()
+pub fn process_environment() -> ProcessEnvironment {
+    ProcessEnvironment::read()
 }
 
 fn work(cli: Cli, environment: &BTreeMap<String, String>, io: &mut Io) -> Result<Exit> {

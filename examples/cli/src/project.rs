@@ -1,13 +1,16 @@
 //! `.ibyok.toml`: what a project's directory says about the keys that its program wants.
 //!
-//! It may come from a stranger's repository, so it can name keys and nothing else: not a server, a store, a command or a token.
+//! It may come from a stranger's repository, so it can name keys and nothing else: not a server, a store, a command or a token. Nor
+//! does it choose a variable that may steer a program. And it is believed only if nobody else can have written it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use ibyok_core::{EnvironmentName, KeyRef, runs_code};
+use ibyok_core::{EnvironmentName, KeyRef, VariableKind};
+use rustix::fs::{Mode, OFlags};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
@@ -38,18 +41,58 @@ struct Form {
     keys: BTreeMap<String, String>,
 }
 
-/// The nearest `.ibyok.toml`, from a directory upwards.
+/// The nearest `.ibyok.toml`, from a directory upwards. The search ends at the home directory and at the edge of a file system: what
+/// is above belongs to others.
 ///
 /// # Errors
-/// [`Error::Usage`] for one that says anything but `env` and `[keys]`.
-pub(crate) fn find(from: &Path) -> Result<Option<Project>> {
-    match from
-        .ancestors()
-        .map(|directory| directory.join(NAME))
-        .find(|path| path.symlink_metadata().is_ok())
-    {
-        Some(path) => read(&path).map(Some),
-        None => Ok(None),
+/// [`Error::Usage`] for one that others can have written, or that says anything but `env` and `[keys]`.
+pub(crate) fn find(from: &Path, home: Option<&Path>) -> Result<Option<Project>> {
+    let device = |directory: &Path| directory.metadata().map(|metadata| metadata.dev()).ok();
+    let home = home.and_then(|home| home.canonicalize().ok());
+    let start = device(from);
+    for directory in from.ancestors() {
+        if device(directory) != start {
+            return Ok(None);
+        }
+        let path = directory.join(NAME);
+        if path.symlink_metadata().is_ok() {
+            return read(&path).map(Some);
+        }
+        if home.as_deref() == Some(directory) {
+            return Ok(None);
+        }
+    }
+    Ok(None)
+}
+
+/// Opens the file if it, and a link that leads to it, belongs to the user or root and nobody else can write to it.
+///
+/// The directory need not be looked at: a file that others put there belongs to them.
+fn open(path: &Path) -> Result<File, String> {
+    let link = path.symlink_metadata().map_err(|error| error.to_string())?;
+    owned(link.uid())?;
+    // A FIFO is not waited for.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| std::io::Error::from(error).to_string())?;
+    let file = File::from(file);
+    let metadata = file.metadata().map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is no file".to_owned());
+    }
+    owned(metadata.uid())?;
+    if metadata.permissions().mode() & 0o022 != 0 {
+        return Err("other users can write to it (`chmod go-w` takes that away)".to_owned());
+    }
+    Ok(file)
+}
+
+fn owned(user: u32) -> Result<(), String> {
+    let own = rustix::process::geteuid().as_raw();
+    match user == own || user == 0 {
+        true => Ok(()),
+        false => Err(format!(
+            "it belongs to user {user}, and not to you (user {own}) or root"
+        )),
     }
 }
 
@@ -65,12 +108,8 @@ fn refused(path: &Path, why: &str) -> Error {
 
 fn read(path: &Path) -> Result<Project> {
     let refuse = |why: String| refused(path, &why);
-    let metadata = path.metadata().map_err(|error| refuse(error.to_string()))?;
-    if !metadata.is_file() {
-        return Err(refuse("it is no file".to_owned()));
-    }
     let mut text = String::new();
-    let file = File::open(path).map_err(|error| refuse(error.to_string()))?;
+    let file = open(path).map_err(refuse)?;
     file.take(SIZE_MAX + 1)
         .read_to_string(&mut text)
         .map_err(|error| refuse(error.to_string()))?;
@@ -112,20 +151,19 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Project> {
     })
 }
 
-/// Whether somebody else may set a variable of a program: one that decides which code runs or where it connects is refused.
-pub(crate) fn check_variable(variable: &str) -> Result<(), String> {
-    let mut bytes = variable.bytes();
-    let first = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-    if !first || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        return Err(format!("`{}` is no name of a variable", crate::show::clean(variable)));
+/// Refuses a variable that a file may not choose: it may have come with a stranger's repository, and steer the program.
+fn check_variable(variable: &str) -> Result<(), String> {
+    let shown = crate::show::clean(variable);
+    match VariableKind::of(variable) {
+        VariableKind::Evident => Ok(()),
+        VariableKind::Malformed => Err(format!("`{shown}` is no name of a variable")),
+        VariableKind::Reserved | VariableKind::RunsCode => {
+            Err(format!("`{shown}` decides what a program runs or where it connects"))
+        }
+        VariableKind::Unproven => Err(format!(
+            "`{shown}` may steer a program; end it in a word such as KEY, TOKEN or URL, or give `--key {shown}=REF`"
+        )),
     }
-    let upper = variable.to_ascii_uppercase();
-    if runs_code(variable) || upper.starts_with("IBYOK_") || upper.ends_with("_PROXY") {
-        return Err(format!(
-            "`{variable}`, which decides what a program runs or where it connects"
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -137,7 +175,7 @@ mod tests {
         std::fs::write(directory.path().join(NAME), text).unwrap();
         let below = directory.path().join("a/b");
         std::fs::create_dir_all(&below).unwrap();
-        find(&below).map(Option::unwrap)
+        find(&below, None).map(Option::unwrap)
     }
 
     #[test]
@@ -164,6 +202,9 @@ mod tests {
             "[keys]\nPATH = \"ibyok://dev/a\"",
             "[keys]\nLD_PRELOAD = \"ibyok://dev/a\"",
             "[keys]\nIBYOK_TOKEN = \"ibyok://dev/a\"",
+            "[keys]\nMAKEFILES = \"ibyok://dev/a\"",
+            "[keys]\nRUSTFLAGS = \"ibyok://dev/a\"",
+            "[keys]\nOPENAI_BASE_URL = \"ibyok://dev/a\"",
             "[other]\nx = 1",
             "env = \"dev\"\nenv = \"prod\"",
             "not toml",
@@ -194,6 +235,44 @@ mod tests {
             assert!(check_variable(bad).is_err(), "{bad}");
         }
         assert_eq!(check_variable("OPENAI_API_KEY"), Ok(()));
+    }
+
+    #[test]
+    fn it_is_believed_only_if_nobody_else_can_have_written_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join(NAME);
+        std::fs::write(&path, "env = \"dev\"\n").unwrap();
+        let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        for fine in [0o600, 0o644, 0o755] {
+            mode(fine);
+            assert!(find(scratch.path(), None).is_ok(), "{fine:o}");
+        }
+        for open in [0o620, 0o602, 0o666] {
+            mode(open);
+            let error = find(scratch.path(), None).unwrap_err();
+            assert!(error.to_string().contains("can write to it"), "{error}");
+        }
+        assert!(owned(rustix::process::geteuid().as_raw()).is_ok() && owned(0).is_ok());
+        assert!(owned(54_321).is_err());
+    }
+
+    #[test]
+    fn the_search_ends_at_the_home_directory() {
+        let scratch = tempfile::tempdir().unwrap();
+        std::fs::write(scratch.path().join(NAME), "env = \"dev\"\n").unwrap();
+        let home = scratch.path().join("home");
+        let below = home.join("project");
+        std::fs::create_dir_all(&below).unwrap();
+        assert!(find(&below, Some(&home)).unwrap().is_none());
+        assert!(find(&below, None).unwrap().is_some());
+        std::fs::write(home.join(NAME), "env = \"prod\"\n").unwrap();
+        assert!(find(&below, Some(&home)).unwrap().is_some());
+    }
+
+    #[test]
+    fn the_search_ends_at_the_edge_of_a_file_system() {
+        // What is above `/proc` is another file system.
+        assert!(find(Path::new("/proc/self"), None).unwrap().is_none());
     }
 
     #[test]

@@ -122,9 +122,30 @@ pub(crate) async fn open(globals: &Globals, environment: &Environment, io: &mut 
                 .namespace
                 .as_ref()
                 .or_else(|| environment.get("IBYOK_NAMESPACE"));
-            Ok(Box::new(Server::new(&url, &token, why, namespace.cloned())?))
+            let insecure_http = allows_insecure_http(globals, environment)?;
+            let server = Server::new(&url, &token, why, namespace.cloned(), insecure_http)?;
+            Ok(Box::new(server))
         }
         Place::Here => Ok(Box::new(open_here(globals, environment, io).await?)),
+    }
+}
+
+/// Whether a client may send a token in the clear to another machine.
+fn allows_insecure_http(globals: &Globals, environment: &Environment) -> Result<bool> {
+    if globals.insecure_http {
+        return Ok(true);
+    }
+    match environment
+        .get("IBYOK_INSECURE_HTTP")
+        .map(|value| value.to_ascii_lowercase())
+        .as_deref()
+    {
+        Some("1" | "true" | "yes") => Ok(true),
+        None | Some("" | "0" | "false" | "no") => Ok(false),
+        Some(_) => Err(Error::usage(
+            "IBYOK_INSECURE_HTTP is neither `true` nor `false`",
+            "give one of them",
+        )),
     }
 }
 

@@ -29,9 +29,16 @@ impl Server {
     ///
     /// # Errors
     /// The client's, for what is no URL or would send the token in the clear.
-    pub(crate) fn new(url: &str, token: &AccessToken, why: &'static str, namespace: Option<String>) -> Result<Self> {
+    pub(crate) fn new(
+        url: &str,
+        token: &AccessToken,
+        why: &'static str,
+        namespace: Option<String>,
+        insecure_http: bool,
+    ) -> Result<Self> {
         let client = Client::builder(url, SecretString::from(token.expose()))
             .user_agent(concat!("ibyok/", env!("CARGO_PKG_VERSION")))
+            .allow_insecure_http(insecure_http)
             .build()?;
         Ok(Server { client, why, namespace })
     }

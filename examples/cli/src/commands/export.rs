@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{Cx, fetch, tokens};
 use crate::access::fetched;
-use crate::dotenv::{Format, print};
+use crate::dotenv::{Format, Printed, print};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::out_file::write_secret;
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Only keys of this name; `*` and `?` stand for others
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,
+    /// Leave out keys of this name
+    #[arg(long, value_name = "PATTERN")]
+    skip: Vec<String>,
     /// Write to this file (mode 0600) instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -31,10 +34,11 @@ pub(crate) struct Args {
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let environment: EnvironmentName = args.env.parse()?;
-    let only: Vec<Pattern> = tokens::patterns(&args.only)?;
+    let (only, skip): (Vec<Pattern>, Vec<Pattern>) = (tokens::patterns(&args.only)?, tokens::patterns(&args.skip)?);
     let format = if cx.globals.json { Format::Json } else { args.format };
     cx.with_vault("export", async |here, cx| {
-        let wants = |name: &str| only.is_empty() || only.iter().any(|pattern| pattern.matches(name));
+        let any = |patterns: &[Pattern], name: &str| patterns.iter().any(|pattern| pattern.matches(name));
+        let wants = |name: &str| (only.is_empty() || any(&only, name)) && !any(&skip, name);
         let wanted = fetch::of_environment(here, cx, &environment, wants).await?;
         let session = &here.session;
         let exported = stream::iter(wanted).map(|one| async move { export(session, one).await });
@@ -45,7 +49,11 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
             cx.io
                 .warn(&format!("warning: {mocks} of {} values are mocks", variables.len()));
         }
-        let printed = print(format, &variables)?;
+        let Printed { text: printed, quoted } = print(format, &variables)?;
+        if quoted {
+            cx.io
+                .say("values are in quotes where they need them; for `docker run --env-file` choose `--format docker`");
+        }
         match &args.output {
             Some(path) => {
                 write_secret(path, printed.as_bytes())?;

@@ -1,12 +1,13 @@
 //! Several values at once: whatever is wanted, or nothing.
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use ibyok_core::{KeyRef, WhichVersion};
+use ibyok_core::{KeyRef, VariableKind, WhichVersion};
 use serde_json::Value;
 
 use super::Cx;
 use crate::access::{Access, Fetched};
 use crate::error::{Error, Result};
+use crate::show::clean;
 use crate::table::{at, text};
 
 /// How many values are asked for, or written, at once: they share the audit log's syncs.
@@ -23,7 +24,8 @@ pub(super) struct Wanted {
     pub(super) has_pending: bool,
 }
 
-/// The keys of an environment that can be served, under their variables. Those that are disabled are left out, and told.
+/// The keys of an environment that can be served, under their variables. Those that are disabled are left out and said, and so
+/// are those whose variable nobody who may choose it chose.
 ///
 /// # Errors
 /// [`Error::Usage`] where two keys have the same variable; the vault's `integrity` where a record of the environment is damaged;
@@ -46,14 +48,37 @@ pub(super) async fn of_environment(
             continue;
         }
         let key: KeyRef = text(at(item, "ref")).parse()?;
+        let variable = text(at(item, "variable"));
+        if let Some(why) = withheld(&variable, at(item, "variable_named") == true) {
+            let variable = clean(&variable);
+            cx.io.warn(&format!(
+                "warning: left out `{key}`: its variable `{variable}` {why}; `run --key {variable}={key}` names it"
+            ));
+            continue;
+        }
         wanted.push(Wanted {
-            variable: text(at(item, "variable")),
+            variable,
             key,
             has_pending: has_pending(item),
         });
     }
     no_two_of_one_variable(&wanted)?;
     Ok(wanted)
+}
+
+/// The reason not to hand out a variable unasked. Whoever writes keys must not choose which code every program runs, or where it
+/// sends what it sends.
+fn withheld(variable: &str, named: bool) -> Option<&'static str> {
+    let kind = VariableKind::of(variable);
+    if kind.may_be_handed_out(named) {
+        return None;
+    }
+    Some(match kind {
+        VariableKind::Malformed => "is no name of a variable",
+        VariableKind::Reserved => "is ours or decides where requests go",
+        VariableKind::RunsCode => "decides which code programs run",
+        VariableKind::Unproven | VariableKind::Evident => "was chosen by a token, and may steer programs",
+    })
 }
 
 fn is_served(item: &Value) -> bool {

@@ -15,9 +15,6 @@ pub(crate) struct Args {
     /// The address [variable: IBYOK_LISTEN; default: 127.0.0.1:8420]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// Speak plain HTTP also to other machines
-    #[arg(long)]
-    insecure_http: bool,
     /// A network of proxies whose word on a client's address is believed [variable: IBYOK_TRUSTED_PROXIES]
     #[arg(long, value_name = "CIDR")]
     trusted_proxy: Vec<String>,
@@ -40,6 +37,6 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let ask = settings::ask();
     let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);
     let vault = settings.open(&operator_name(), ask).await?;
-    ibyok_server::run(&settings, vault, args.insecure_http).await?;
+    ibyok_server::run(&settings, vault, cx.globals.insecure_http).await?;
     Ok(Exit::Done)
 }

@@ -10,6 +10,6 @@ mod rewrite;
 mod statement;
 mod value;
 
-pub(crate) use print::{Format, print};
+pub(crate) use print::{Format, Printed, print};
 pub(crate) use rewrite::rewrite;
-pub(crate) use value::{Assignment, Parsed, parse};
+pub(crate) use value::{Assignment, Parsed, each_once, is_one_word, parse};

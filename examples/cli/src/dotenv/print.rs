@@ -1,14 +1,17 @@
-//! Prints variables so that what reads them gets the same values.
+//! Prints variables so that whatever reads them gets the same values.
 
 use clap::ValueEnum;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 
-/// What reads the printed variables.
+/// The longest line that Docker's command line reads from an `--env-file`, in bytes.
+const DOCKER_LINE: usize = 64 * 1024 - 1;
+
+/// Whatever reads the printed variables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// A `.env` file
+    /// A `.env` file that python-dotenv, Node.js and a POSIX shell read alike
     #[default]
     Dotenv,
     /// One JSON object of strings
@@ -19,86 +22,155 @@ pub(crate) enum Format {
     Shell,
 }
 
+/// The variables as text.
+pub(crate) struct Printed {
+    /// The text.
+    pub(crate) text: Zeroizing<String>,
+    /// Whether values are in quotes, which some readers of `.env` files keep.
+    pub(crate) quoted: bool,
+}
+
 /// Prints variables with their values.
 ///
 /// # Errors
-/// [`Error::Usage`] naming a variable whose value the format cannot hold.
-pub(crate) fn print(format: Format, variables: &[(String, Zeroizing<String>)]) -> Result<Zeroizing<String>> {
-    if format == Format::Json {
-        return json(variables);
-    }
-    let mut printed = Zeroizing::new(String::new());
-    for (variable, value) in variables {
-        match format {
-            Format::Shell => {
-                printed.push_str(&format!("export {variable}={}\n", &*shell(variable, value)?));
+/// [`Error::Usage`] naming the variables whose values the format cannot hold.
+pub(crate) fn print(format: Format, variables: &[(String, Zeroizing<String>)]) -> Result<Printed> {
+    let mut printed = Printed {
+        text: Zeroizing::new(String::with_capacity(room(variables))),
+        quoted: false,
+    };
+    match format {
+        Format::Json => json(variables, &mut printed.text)?,
+        Format::Shell => {
+            printable(variables, format, "a NUL", |_, value| !value.contains('\0'))?;
+            for (variable, value) in variables {
+                shell(variable, value, &mut printed.text);
             }
-            Format::Docker => {
-                docker(variable, value)?;
-                printed.push_str(&format!("{variable}={}\n", value.as_str()));
+        }
+        Format::Docker => {
+            let what = "a line break, a NUL, or more than a line may hold";
+            printable(variables, format, what, |name, value| {
+                !value.contains(['\n', '\r', '\0']) && name.len() + 1 + value.len() <= DOCKER_LINE
+            })?;
+            for (variable, value) in variables {
+                line(variable, "", value, &mut printed.text);
             }
-            Format::Dotenv | Format::Json => printed.push_str(&format!("{variable}={}\n", &*dotenv(value))),
+        }
+        Format::Dotenv => {
+            let what = "text that readers of `.env` files read in different ways";
+            printable(variables, format, what, |_, value| Quotes::of(value).is_some())?;
+            for (variable, value) in variables {
+                let quotes = Quotes::of(value).unwrap_or(Quotes::Single);
+                printed.quoted |= quotes != Quotes::None;
+                line(variable, quotes.mark(), value, &mut printed.text);
+            }
         }
     }
     Ok(printed)
 }
 
-fn json(variables: &[(String, Zeroizing<String>)]) -> Result<Zeroizing<String>> {
+/// More bytes than any format takes, so that the text never moves and leaves no copy behind.
+fn room(variables: &[(String, Zeroizing<String>)]) -> usize {
+    let each = variables
+        .iter()
+        .map(|(variable, value)| variable.len() + 6 * value.len() + 32);
+    each.sum::<usize>() + 16
+}
+
+/// The quotes in which every reader takes a value as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quotes {
+    /// Without quotes Docker's command line reads it as well, which knows none.
+    None,
+    Single,
+    Double,
+}
+
+impl Quotes {
+    /// The quotes of a value; `None` where readers disagree whatever is written.
+    ///
+    /// The readers are python-dotenv, Node's dotenv, `node --env-file`, docker compose and POSIX shells. Nobody escapes alike, so
+    /// that only text is printed that needs no escape: python-dotenv expands `${…}` and takes `\\` for one backslash in single
+    /// quotes too, shells expand `$`, backticks and backslashes in double quotes, and a bare CR becomes a line feed.
+    fn of(value: &str) -> Option<Self> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.,:/@%+=".contains(&b);
+        let disputed = value.contains("${") || value.contains(['\r', '\0']);
+        if value.bytes().all(plain) {
+            Some(Quotes::None)
+        } else if disputed {
+            None
+        } else if !value.contains('\'') && !value.contains("\\\\") && !value.ends_with('\\') {
+            Some(Quotes::Single)
+        } else if !value.contains(['"', '$', '`', '\\', '!']) {
+            Some(Quotes::Double)
+        } else {
+            None
+        }
+    }
+
+    fn mark(self) -> &'static str {
+        match self {
+            Quotes::None => "",
+            Quotes::Single => "'",
+            Quotes::Double => "\"",
+        }
+    }
+}
+
+fn line(variable: &str, quotes: &str, value: &str, text: &mut String) {
+    for part in [variable, "=", quotes, value, quotes, "\n"] {
+        text.push_str(part);
+    }
+}
+
+/// Single quotes keep everything but themselves.
+fn shell(variable: &str, value: &str, text: &mut String) {
+    for part in ["export ", variable, "='"] {
+        text.push_str(part);
+    }
+    for (place, part) in value.split('\'').enumerate() {
+        if place > 0 {
+            text.push_str("'\\''");
+        }
+        text.push_str(part);
+    }
+    text.push_str("'\n");
+}
+
+fn json(variables: &[(String, Zeroizing<String>)], text: &mut String) -> Result<()> {
     let object: std::collections::BTreeMap<&str, &str> = variables
         .iter()
         .map(|(variable, value)| (variable.as_str(), value.as_str()))
         .collect();
-    let text = serde_json::to_string_pretty(&object);
-    let text = text.map_err(|error| Error::failed(format!("JSON cannot be written: {error}"), "this is a bug"))?;
-    Ok(Zeroizing::new(format!("{text}\n")))
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room(variables)));
+    serde_json::to_writer_pretty(&mut *bytes, &object)
+        .map_err(|error| Error::failed(format!("JSON cannot be written: {error}"), "this is a bug"))?;
+    text.push_str(std::str::from_utf8(&bytes).unwrap_or_default());
+    text.push('\n');
+    Ok(())
 }
 
-/// Plain where nothing needs quotes; in single quotes, which every reader takes as they are, where the value allows it; else in
-/// double quotes with escapes, of which readers know more or fewer. A `$` in those is escaped, since many readers expand it there.
-fn dotenv(value: &str) -> Zeroizing<String> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.,:/@%+=".contains(&b);
-    if !value.is_empty() && value.bytes().all(plain) {
-        return Zeroizing::new(value.to_owned());
+/// Refuses values that a format cannot hold, all of them at once.
+fn printable(
+    variables: &[(String, Zeroizing<String>)],
+    format: Format,
+    what: &str,
+    fits: impl Fn(&str, &str) -> bool,
+) -> Result<()> {
+    let bad = variables.iter().filter(|(name, value)| !fits(name, value));
+    let bad: Vec<String> = bad.map(|(variable, _)| format!("`{variable}`")).collect();
+    if bad.is_empty() {
+        return Ok(());
     }
-    let literal = |c: char| c != '\'' && c != '\\' && !c.is_control();
-    if !value.is_empty() && value.chars().all(literal) {
-        return Zeroizing::new(format!("'{value}'"));
-    }
-    let mut quoted = Zeroizing::new(String::with_capacity(value.len() + 2));
-    quoted.push('"');
-    for c in value.chars() {
-        match c {
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            '"' | '\\' | '$' => quoted.extend(['\\', c]),
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-fn shell(variable: &str, value: &str) -> Result<Zeroizing<String>> {
-    // Single quotes keep everything but themselves; NUL can be in no variable.
-    if value.contains('\0') {
-        return Err(cannot(variable, "a NUL", "shell"));
-    }
-    Ok(Zeroizing::new(format!("'{}'", value.replace('\'', "'\\''"))))
-}
-
-fn docker(variable: &str, value: &str) -> Result<()> {
-    match value.chars().find(|c| matches!(c, '\n' | '\r' | '\0')) {
-        Some(_) => Err(cannot(variable, "a line break or NUL", "docker")),
-        None => Ok(()),
-    }
-}
-
-fn cannot(variable: &str, what: &str, format: &str) -> Error {
-    Error::usage(
-        format!("the value of `{variable}` holds {what}, which the format {format} cannot"),
-        "choose `--format json`, or let `ibyok run` start the program",
-    )
+    let format = format.to_possible_value();
+    let format = format.as_ref().map_or("", |format| format.get_name());
+    Err(Error::usage(
+        format!(
+            "the format {format} cannot hold the value of {}: it has {what}",
+            bad.join(", ")
+        ),
+        "choose `--format json`, leave the key out with `--skip NAME`, or let `ibyok run` start the program",
+    ))
 }
 
 #[cfg(test)]
@@ -109,34 +181,69 @@ mod tests {
 
     use super::*;
 
-    fn printed(format: Format, value: &str) -> Result<Zeroizing<String>> {
-        print(format, &[("A".to_owned(), Zeroizing::new(value.to_owned()))])
+    fn printed(format: Format, value: &str) -> Result<String> {
+        let printed = print(format, &[("A".to_owned(), Zeroizing::new(value.to_owned()))])?;
+        assert!(printed.text.capacity() >= printed.text.len());
+        Ok(printed.text.to_string())
     }
 
     #[test]
-    fn what_needs_no_quotes_has_none() {
-        assert_eq!(
-            printed(Format::Dotenv, "sk-proj-1_2").unwrap().as_str(),
-            "A=sk-proj-1_2\n"
-        );
-        assert_eq!(printed(Format::Dotenv, "a b$").unwrap().as_str(), "A='a b$'\n");
-        assert_eq!(printed(Format::Dotenv, "it's $").unwrap().as_str(), "A=\"it's \\$\"\n");
-        assert_eq!(printed(Format::Dotenv, "").unwrap().as_str(), "A=\"\"\n");
+    fn quotes_are_the_fewest_in_which_every_reader_agrees() {
+        for (value, text) in [
+            ("sk-proj-1_2", "A=sk-proj-1_2\n"),
+            ("", "A=\n"),
+            ("a b$", "A='a b$'\n"),
+            ("#s3cret", "A='#s3cret'\n"),
+            ("C:\\Users\\me", "A='C:\\Users\\me'\n"),
+            ("\\d+\\.\\w", "A='\\d+\\.\\w'\n"),
+            ("a\tb", "A='a\tb'\n"),
+            ("$(id) `id` \"$x\"", "A='$(id) `id` \"$x\"'\n"),
+            ("it's", "A=\"it's\"\n"),
+            ("a\nb\n", "A='a\nb\n'\n"),
+        ] {
+            assert_eq!(printed(Format::Dotenv, value).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_value_that_readers_take_differently_is_refused_with_its_variable() {
+        for value in [
+            "${A}",
+            "it's $x",
+            "it's \"both\"",
+            "it's `x`",
+            "\\\\srv\\share",
+            "ends\\",
+            "a\rb",
+            "a\0b",
+            "it's!",
+        ] {
+            let error = printed(Format::Dotenv, value).err().unwrap().to_string();
+            assert!(error.contains("`A`") && !error.contains(value), "{error}");
+        }
     }
 
     #[test]
     fn docker_is_given_nothing_that_it_would_read_differently() {
-        assert_eq!(
-            printed(Format::Docker, "a \"b\" $c").unwrap().as_str(),
-            "A=a \"b\" $c\n"
-        );
+        assert_eq!(printed(Format::Docker, "a \"b\" $c").unwrap(), "A=a \"b\" $c\n");
         assert!(printed(Format::Docker, "a\nb").is_err());
+        assert!(printed(Format::Docker, &"x".repeat(DOCKER_LINE - 2)).is_ok());
+        assert!(printed(Format::Docker, &"x".repeat(DOCKER_LINE - 1)).is_err());
     }
 
     #[test]
     fn a_real_shell_reads_back_what_was_printed() {
-        for value in ["it's \"both\" $HOME `x` \\ !", "line\nline\n", " ", "-n", "*", "東京"] {
-            let script = format!("{}printf %s \"$A\"", printed(Format::Shell, value).unwrap().as_str());
+        for value in [
+            "it's \"both\" $HOME `x` \\ !",
+            "line\nline\n",
+            " ",
+            "-n",
+            "*",
+            "東京",
+            "''",
+            "'",
+        ] {
+            let script = format!("{}printf %s \"$A\"", printed(Format::Shell, value).unwrap());
             let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
             assert_eq!(String::from_utf8(output.stdout).unwrap(), value);
         }
@@ -145,10 +252,21 @@ mod tests {
     proptest! {
         #[test]
         fn dotenv_reads_back_what_it_printed(value in "[^\0]{0,80}") {
-            let text = printed(Format::Dotenv, &value).unwrap();
+            let Ok(text) = printed(Format::Dotenv, &value) else { return Ok(()) };
             let parsed = super::super::parse(&text).unwrap();
             prop_assert_eq!(parsed.assignments.len(), 1);
             prop_assert_eq!(parsed.assignments[0].value.as_str(), value.as_str());
+        }
+
+        #[test]
+        fn no_format_needs_more_room_than_was_made(values in prop::collection::vec(".{0,60}", 0..8)) {
+            let variables: Vec<_> = values.into_iter().enumerate()
+                .map(|(n, value)| (format!("A{n}"), Zeroizing::new(value))).collect();
+            for format in [Format::Dotenv, Format::Json, Format::Docker, Format::Shell] {
+                if let Ok(printed) = print(format, &variables) {
+                    prop_assert!(printed.text.capacity() <= room(&variables) && printed.text.len() <= room(&variables));
+                }
+            }
         }
     }
 }

@@ -49,26 +49,28 @@ fn statement(rest: &str) -> (usize, Option<Range<usize>>) {
     let Some(equals) = bytes.iter().take(first_line).position(|b| *b == b'=') else {
         return (first_line, None);
     };
-    let begin = find(bytes, equals + 1, |b| !matches!(b, b' ' | b'\t'));
+    let begin = find(bytes, equals + 1, |b| !matches!(b, b' ' | b'\t')).min(first_line);
     match bytes.get(begin) {
         Some(quote @ (b'"' | b'\'' | b'`')) => {
             let close = closing(bytes, begin, *quote);
             let end = end_of_line(close);
             (end, Some(begin..close.min(end)))
         }
-        _ => (
-            first_line,
-            Some(begin.min(first_line)..unquoted_end(bytes, begin.min(first_line), first_line)),
-        ),
+        _ => {
+            let line = bytes.get(begin..first_line).unwrap_or(&[]);
+            let value = unquoted(line, begin > equals + 1);
+            (first_line, Some(begin..begin + value))
+        }
     }
 }
 
-/// The index after the closing quote; the end of the file if there is none.
+/// The index after the closing quote; the end of the file if there is none. In double quotes a backslash keeps the quote that
+/// follows it open; in the others it stands for itself, as in a shell.
 fn closing(bytes: &[u8], open: usize, quote: u8) -> usize {
     let mut index = open + 1;
     while let Some(byte) = bytes.get(index) {
         match *byte {
-            b'\\' => index += 2,
+            b'\\' if quote == b'"' => index += 2,
             b if b == quote => return index + 1,
             _ => index += 1,
         }
@@ -76,17 +78,17 @@ fn closing(bytes: &[u8], open: usize, quote: u8) -> usize {
     bytes.len()
 }
 
-/// Where a value without quotes ends: before a `#` that follows white space, and before white space at its end.
+/// How long a value without quotes is: up to a `#` that follows white space, and without white space at its end.
 ///
-/// Readers disagree about `secret#1`: some cut it at the `#`, a shell and most others keep it. Keeping loses nothing.
-fn unquoted_end(bytes: &[u8], begin: usize, end_of_line: usize) -> usize {
-    let line = bytes.get(begin..end_of_line).unwrap_or(&[]);
+/// Readers disagree about `secret#1` and `#secret`: Node.js cuts both at the `#`, a shell, python-dotenv and Docker keep them.
+/// Keeping loses nothing.
+fn unquoted(line: &[u8], spaced: bool) -> usize {
     let comment = line.iter().enumerate().position(|(at, byte)| {
         let before = at.checked_sub(1).and_then(|before| line.get(before));
-        *byte == b'#' && before.is_none_or(|before| matches!(before, b' ' | b'\t'))
+        *byte == b'#' && before.map_or(spaced, |before| matches!(before, b' ' | b'\t'))
     });
     let value = line.get(..comment.unwrap_or(line.len())).unwrap_or(line);
-    begin + value.trim_ascii_end().len()
+    value.trim_ascii_end().len()
 }
 
 fn find(bytes: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> usize {
@@ -133,15 +135,26 @@ mod tests {
             values("A=1 # c\nB = \"x # y\" # z\n#C=3\nD='#'\nE=\n"),
             [(1, "1"), (2, "\"x # y\""), (4, "'#'"), (5, ""),]
         );
-        assert_eq!(values("A=a#b\nB=#c\nC=x=y=="), [(1, "a#b"), (2, ""), (3, "x=y==")]);
+        assert_eq!(
+            values("A=a#b\nB=#c\nC=x=y==\nD= #c\nE=\t# c\nF=#FF0000 # red"),
+            [(1, "a#b"), (2, "#c"), (3, "x=y=="), (4, ""), (5, ""), (6, "#FF0000")]
+        );
     }
 
     #[test]
     fn a_quoted_value_runs_over_lines_and_the_lines_are_counted() {
-        let file = "K=\"-----BEGIN\r\nA=b\r\n-----END\"\r\nL=1\rM=2\nN='it\\'s\nx'\nO=3";
+        let file = "K=\"-----BEGIN\r\nA=b\r\n-----END\"\r\nL=1\rM=2\nN='it\\s\nx'\nO=3";
         let lines: Vec<usize> = split(file).iter().map(|s| s.line).collect();
         assert_eq!(lines, [1, 4, 5, 6, 8]);
         assert_eq!(values(file)[0].1, "\"-----BEGIN\r\nA=b\r\n-----END\"");
+    }
+
+    #[test]
+    fn a_backslash_keeps_a_quote_open_in_double_quotes_alone() {
+        assert_eq!(
+            values("A='abc\\'\nB='#fff'\nC=\"x\\\"y\"\n"),
+            [(1, "'abc\\'"), (2, "'#fff'"), (3, "\"x\\\"y\"")]
+        );
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use ibyok_core::VariableKind;
 use zeroize::Zeroizing;
 
 use super::statement::{Statement, split};
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// One assignment.
 pub(crate) struct Assignment {
-    /// The variable.
+    /// The name before the `=`, which need not be one that a variable can have.
     pub(crate) variable: String,
     /// The value that it stands for.
     pub(crate) value: Zeroizing<String>,
@@ -17,47 +18,64 @@ pub(crate) struct Assignment {
     pub(crate) line: usize,
     /// Whether the value holds a `$` that some readers would expand; here it stands for itself.
     pub(crate) literal_dollar: bool,
+    /// Whether a `#` directly before text, such as `#2`, ended the value: some readers take that for a part of it.
+    pub(crate) cut_at_hash: bool,
 }
 
 /// A file that was read.
 pub(crate) struct Parsed {
-    /// Its assignments, in order, each variable once.
+    /// Its assignments, in order.
     pub(crate) assignments: Vec<Assignment>,
     /// Lines that name a variable and assign nothing: `export A`, or `A` as `docker --env-file` takes it.
     pub(crate) bare: Vec<usize>,
 }
 
-/// Reads a `.env` file.
+/// Reads a `.env` file. Whether its names are those of variables, and each is there once, is for those who want them.
 ///
 /// # Errors
-/// [`Error::Usage`] naming the line of what is no assignment, and both lines of a variable that is assigned twice.
+/// [`Error::Usage`] naming the line of text that is no assignment, or of which readers disagree where its value ends.
 pub(crate) fn parse(file: &str) -> Result<Parsed> {
     let file = file.strip_prefix('\u{feff}').unwrap_or(file);
     let mut parsed = Parsed {
         assignments: Vec::new(),
         bare: Vec::new(),
     };
-    let mut seen: HashMap<String, usize> = HashMap::new();
     for statement in split(file) {
         if is_blank(statement.text) {
             continue;
         }
-        let Some(assignment) = assignment(file, &statement)? else {
-            parsed.bare.push(statement.line);
-            continue;
-        };
-        if let Some(first) = seen.insert(assignment.variable.clone(), assignment.line) {
+        match assignment(file, &statement)? {
+            Some(assignment) => parsed.assignments.push(assignment),
+            None => parsed.bare.push(statement.line),
+        }
+    }
+    Ok(parsed)
+}
+
+/// Refuses a variable that is assigned twice.
+///
+/// # Errors
+/// [`Error::Usage`] naming both lines.
+pub(crate) fn each_once<'a>(assignments: impl IntoIterator<Item = (&'a str, usize)>) -> Result<()> {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    for (variable, line) in assignments {
+        if let Some(first) = seen.insert(variable, line) {
             return Err(Error::usage(
                 format!(
-                    "`{}` is assigned on line {first} and on line {}",
-                    assignment.variable, assignment.line
+                    "`{}` is assigned on line {first} and on line {line}",
+                    crate::show::clean(variable)
                 ),
                 "keep the one that is meant; programs disagree about which one counts",
             ));
         }
-        parsed.assignments.push(assignment);
     }
-    Ok(parsed)
+    Ok(())
+}
+
+/// Whether a text without a value is a name at all: `go-version` is, if none of a variable; `hello world` is not.
+pub(crate) fn is_one_word(name: &str) -> bool {
+    !name.is_empty()
+        && !name.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '`' | '#'))
 }
 
 fn is_blank(statement: &str) -> bool {
@@ -69,54 +87,105 @@ fn assignment(file: &str, statement: &Statement<'_>) -> Result<Option<Assignment
     let Some(range) = &statement.value else {
         return bare(statement).map(|()| None);
     };
+    let line = statement.line;
     let raw = file.get(range.clone()).unwrap_or("");
-    let unescaped = match raw.starts_with('"') {
+    let end = statement.start + statement.text.len();
+    let tail = file.get(range.end..end).unwrap_or("");
+    let (value, cut_at_hash) = if raw.starts_with(['"', '\'', '`']) {
+        (quoted(line, raw, tail)?, false)
+    } else {
+        let comment = tail.trim_start().strip_prefix('#').unwrap_or("");
+        // A value without quotes is what it is; the library would cut it at a `#` without a space before it.
+        (
+            Zeroizing::new(raw.to_owned()),
+            comment.starts_with(|c: char| c.is_alphanumeric()),
+        )
+    };
+    let literal_dollar = !raw.starts_with('\'') && value.contains('$');
+    Ok(Some(Assignment {
+        variable: name(file, statement, range.start)?,
+        value,
+        line,
+        literal_dollar,
+        cut_at_hash,
+    }))
+}
+
+/// The name before the `=`, without `export`.
+fn name(file: &str, statement: &Statement<'_>, value: usize) -> Result<String> {
+    let head = file.get(statement.start..value).unwrap_or("");
+    let name = head.split('=').next().unwrap_or("").trim();
+    let exported = name.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t']));
+    let name = exported.map_or(name, str::trim);
+    if name.is_empty() {
+        return Err(Error::usage(
+            format!("line {}: there is no name of a variable before the `=`", statement.line),
+            "a line is `NAME=value`, a comment, or empty",
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+/// The value of text in quotes.
+fn quoted(line: usize, raw: &str, tail: &str) -> Result<Zeroizing<String>> {
+    let is_double = raw.starts_with('"');
+    // `'abc\'` ends there in a shell and in Node.js, and goes on in python-dotenv.
+    if !is_double && raw.len() > 2 && raw.ends_with(['\'', '`']) && raw.trim_end_matches(['\'', '`']).ends_with('\\') {
+        return Err(Error::usage(
+            format!("line {line}: readers disagree whether the backslash before the closing quote escapes it"),
+            "write the value in double quotes with `\\\\` for each backslash, or store it with `keys set`",
+        ));
+    }
+    if tail.starts_with('#') {
+        return Err(after_the_quote(line));
+    }
+    if let (Some((_, last)), true) = (raw.rsplit_once('\n'), tail.trim_start().starts_with('#'))
+        && opens_a_value(last)
+    {
+        return Err(Error::usage(
+            format!("line {line}: a quote is closed by the one that opens the value of a later line"),
+            "close the quote on its own line",
+        ));
+    }
+    let unescaped = match is_double {
         true => plain_dollars(raw),
         false => Zeroizing::new(raw.to_owned()),
     };
-    let head = file.get(statement.start..range.start).unwrap_or("");
-    let end = statement.start + statement.text.len();
-    let tail = file.get(range.end..end).unwrap_or("");
-    let quoted = raw.starts_with(['"', '\'', '`']);
-    // A value without quotes is what it is, and the library would cut it at a `#` without a space before it.
-    let (value, tail) = if quoted { (unescaped.as_str(), tail) } else { ("", "") };
-    let entry = entry(statement.line, &Zeroizing::new(format!("{head}{value}{tail}")))?;
-    let value = if quoted { Zeroizing::new(entry.value) } else { unescaped };
-    let literal_dollar = !raw.starts_with('\'') && value.contains('$');
-    Ok(Some(Assignment {
-        variable: entry.key,
-        value,
-        line: statement.line,
-        literal_dollar,
-    }))
+    let mut one = Zeroizing::new(String::with_capacity(unescaped.len() + tail.len() + 2));
+    for part in ["A=", unescaped.as_str(), tail] {
+        one.push_str(part);
+    }
+    entry(line, &one)
+}
+
+/// Whether the end of a value in quotes is `NAME=` and a quote: then the quote was not meant to close it.
+fn opens_a_value(last: &str) -> bool {
+    let name = last
+        .trim_end_matches(['"', '\'', '`'])
+        .trim()
+        .strip_suffix('=')
+        .map(str::trim);
+    let name = name.map(|name| name.strip_prefix("export ").unwrap_or(name).trim());
+    name.is_some_and(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)))
 }
 
 /// A statement that names a variable and assigns nothing.
 fn bare(statement: &Statement<'_>) -> Result<()> {
     let words: Vec<&str> = statement.text.split_whitespace().collect();
     match words.as_slice() {
-        ["export", name] | [name] if is_variable(name) => Ok(()),
+        ["export", name] | [name] if VariableKind::of(name) != VariableKind::Malformed => Ok(()),
         _ => Err(no_assignment(statement.line)),
     }
 }
 
-/// What the library reads in one statement. It is asked about one at a time: it folds duplicates, and we name them.
-fn entry(line: usize, statement: &str) -> Result<dotenvor::Entry> {
+/// The value that the library reads in one statement.
+fn entry(line: usize, statement: &str) -> Result<Zeroizing<String>> {
     let mut entries = dotenvor::parse_str(statement).map_err(|error| refused(line, &error))?;
     let entry = entries
         .pop()
         .filter(|_| entries.is_empty())
         .ok_or_else(|| no_assignment(line))?;
-    if is_variable(&entry.key) {
-        return Ok(entry);
-    }
-    Err(Error::usage(
-        format!(
-            "line {line}: `{}` is no name of a variable",
-            crate::show::clean(&entry.key)
-        ),
-        "a variable has letters, digits and `_`, and begins with no digit",
-    ))
+    Ok(Zeroizing::new(entry.value))
 }
 
 /// In double quotes `\$` stands for `$`; the library leaves the backslash, since it leaves expansion to others.
@@ -136,12 +205,6 @@ fn plain_dollars(raw: &str) -> Zeroizing<String> {
     plain
 }
 
-fn is_variable(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
 fn no_assignment(line: usize) -> Error {
     Error::usage(
         format!("line {line} is no assignment"),
@@ -151,18 +214,19 @@ fn no_assignment(line: usize) -> Error {
 
 fn refused(line: usize, error: &dotenvor::Error) -> Error {
     use dotenvor::{Error as E, ParseErrorKind as Kind};
-    let (what, hint) = match error {
-        E::Parse(error) if error.kind == Kind::UnterminatedQuote => ("a quote is not closed", "close it"),
-        E::Parse(error) if matches!(error.kind, Kind::InvalidKey | Kind::MissingKey) => (
-            "there is no name of a variable before the `=`",
-            "a variable has letters, digits and `_`",
-        ),
-        _ => (
-            "there is something after the closing quote",
-            "quote the whole value, or begin a comment with `#`",
-        ),
-    };
-    Error::usage(format!("line {line}: {what}"), hint)
+    match error {
+        E::Parse(error) if error.kind == Kind::UnterminatedQuote => {
+            Error::usage(format!("line {line}: a quote is not closed"), "close it")
+        }
+        _ => after_the_quote(line),
+    }
+}
+
+fn after_the_quote(line: usize) -> Error {
+    Error::usage(
+        format!("line {line}: there is something after the closing quote"),
+        "quote the whole value, or begin a comment with a space and `#`",
+    )
 }
 
 #[cfg(test)]
@@ -204,6 +268,12 @@ mod tests {
     #[test]
     fn a_hash_without_a_space_before_it_belongs_to_the_value() {
         assert_eq!(one("A=pass#word # comment"), "pass#word");
+        assert_eq!(one("A=#s3cret"), "#s3cret");
+        assert_eq!(one("COLOR=#FF0000 # red"), "#FF0000");
+        assert_eq!(one("A= #s3cret"), "");
+        assert_eq!(one("A=#"), "#");
+        let cut = |file: &str| parse(file).unwrap().assignments[0].cut_at_hash;
+        assert!(cut("A=pass #word") && cut("A= #s3cret") && !cut("A=x # word") && !cut("A=#x"));
     }
 
     #[test]
@@ -263,10 +333,39 @@ mod tests {
 
     #[test]
     fn a_variable_assigned_twice_is_refused_with_both_lines() {
-        assert_eq!(
-            refusal("A=1\n\nB=2\nexport A=1\n"),
-            "`A` is assigned on line 1 and on line 4"
-        );
+        let parsed = parse("A=1\n\nB=2\nexport A=1\n").unwrap();
+        let all = parsed.assignments.iter().map(|a| (a.variable.as_str(), a.line));
+        let error = each_once(all).err().unwrap().to_string();
+        assert_eq!(error, "`A` is assigned on line 1 and on line 4");
+    }
+
+    #[test]
+    fn a_name_that_no_variable_can_have_is_read_like_any_other() {
+        let file = "go-version=1\nspring.datasource.password='x y'\n9A=2\nexport a.b=3\nA=4\n";
+        let names: Vec<String> = read(file).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["go-version", "spring.datasource.password", "9A", "a.b", "A"]);
+        assert!(is_one_word("go-version") && !is_one_word("hello world") && !is_one_word(""));
+    }
+
+    #[test]
+    fn where_readers_disagree_which_quote_ends_a_value_the_line_is_refused() {
+        let disagree = "readers disagree whether the backslash before the closing quote escapes it";
+        for file in ["A='abc\\'\nCOLOR='#fff'\n", "A='it\\'s'", "A='x\\\\'", "A=`x\\`\n"] {
+            assert_eq!(refusal(file), format!("line 1: {disagree}"), "{file}");
+        }
+        let after = "line 2: there is something after the closing quote";
+        for file in [
+            "B=1\nA=\"abc\nCOLOR=\"#fff\"\n",
+            "B=1\nA='abc\nCOLOR='#fff'\n",
+            "B=1\nA=\"abc\\\"\nC=\"#fff\"\n",
+            "B=1\nA=\"x\"#y",
+            "B=1\nA=\"abc\nC=\"x\"\n",
+        ] {
+            assert_eq!(refusal(file), after, "{file}");
+        }
+        let later = "line 1: a quote is closed by the one that opens the value of a later line";
+        assert_eq!(refusal("A=\"abc\nexport C=\" #x\"\n"), later);
+        assert_eq!(one("A=\"abc\nMIIB=\"\n"), "abc\nMIIB=");
     }
 
     #[test]
@@ -278,7 +377,6 @@ mod tests {
             refusal("A=\"x\"y"),
             "line 1: there is something after the closing quote"
         );
-        assert_eq!(refusal("9A=x"), "line 1: `9A` is no name of a variable");
     }
 
     #[test]

@@ -187,3 +187,11 @@ pub(crate) fn only_file(directory: &Path) -> PathBuf {
     assert_eq!(files.next(), None);
     file
 }
+
+/// The POSIX shells of this machine: `sh` always, others where they are installed.
+pub(crate) fn shells() -> Vec<&'static str> {
+    let there = |shell: &&str| Command::new(shell).args(["-c", "true"]).output().is_ok();
+    let shells: Vec<&str> = ["sh", "bash", "dash", "zsh", "ksh"].into_iter().filter(there).collect();
+    assert!(shells.contains(&"sh"));
+    shells
+}

@@ -202,3 +202,48 @@ fn the_log_of_a_namespace_is_shown_alone_and_the_whole_log_without_one() {
     let refused = ["--namespace", "acme", "audit", "tail", "--key", "ibyok://default/dev/k"];
     place.ibyok(&refused).fails(3);
 }
+
+#[test]
+fn an_operator_without_a_name_in_the_user_database_is_known_by_number() {
+    let place = Place::empty();
+    // Only root can become somebody else: for everybody else their own name is what there is to see.
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    if is_root {
+        std::os::unix::fs::chown(place.path(""), Some(54_321), Some(54_321)).unwrap();
+    }
+    let ibyok = |arguments: &[&str]| {
+        let mut call = place.ibyok(arguments);
+        if is_root {
+            std::os::unix::process::CommandExt::uid(&mut call.command, 54_321);
+            std::os::unix::process::CommandExt::gid(&mut call.command, 54_321);
+        }
+        call.ok()
+    };
+    ibyok(&["init"]);
+    let log = ibyok(&["audit", "tail", "--json"]).out;
+    assert!(log.contains(if is_root { "\"os:54321@" } else { "\"os:" }), "{log}");
+    assert!(!log.contains("os:unknown"), "{log}");
+}
+
+#[test]
+fn a_client_speaks_plain_http_to_another_machine_only_where_it_is_told_to() {
+    let place = Place::empty();
+    let token = "ibyok_x";
+    let call = |flags: &[&str], variable: &str| {
+        let arguments = [&["keys", "list", "--url", "http://ibyok.invalid:8420"], flags].concat();
+        let call = place.ibyok(&arguments).env("IBYOK_TOKEN", token);
+        call.env("IBYOK_INSECURE_HTTP", variable).call()
+    };
+    for variable in ["", "false", "0"] {
+        let refused = call(&[], variable);
+        assert!(
+            refused.code == 2 && refused.err.contains("--insecure-http"),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(call(&[], "maybe").code, 2);
+    for allowed in [call(&["--insecure-http"], ""), call(&[], "true"), call(&[], "1")] {
+        // It gets as far as looking for the machine, which there is not.
+        assert_eq!(allowed.code, 5, "{allowed:?}");
+    }
+}

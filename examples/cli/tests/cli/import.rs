@@ -32,7 +32,7 @@ fn what_files_really_hold_goes_in_as_it_is_meant() {
     assert_eq!(
         items[0],
         serde_json::json!({
-            "variable": "OPENAI_API_KEY", "line": 2, "ref": "dev/OPENAI_API_KEY", "outcome": "created"
+            "variable": "OPENAI_API_KEY", "line": 2, "ref": "dev/OPENAI_API_KEY", "outcome": "created", "provider": "openai"
         })
     );
     for (key, value) in [
@@ -169,7 +169,8 @@ fn a_file_that_is_wrong_stores_nothing_and_names_the_line() {
         ("A=1\nB=2\n\nA=3\n", "line 1 and on line 4"),
         ("A=1\nhello world\n", "line 2"),
         ("A=1\nB=\"x\n", "line 2"),
-        ("A=1\n2B=x\n", "line 2"),
+        ("A=1\nB='x\\'\nC='#y'\n", "line 2"),
+        ("A=1\nB=\"x\"#y\n", "line 2"),
         ("A=1\n_A=2\n", "line 1"),
         (long.as_str(), "line 2"),
     ] {
@@ -256,4 +257,158 @@ fn what_is_exported_is_imported_again_as_it_was() {
     );
     let log = place.ibyok(&["audit", "export"]).ok().out;
     assert!(log.contains("\"action\":\"key.export\"") && !log.contains("sk-proj-1"));
+}
+
+#[test]
+fn a_hash_directly_after_the_equals_sign_belongs_to_the_value() {
+    let place = Place::new();
+    let file = place.write(
+        "x.env",
+        "PASS=#s3cret\nCOLOR=#FF0000 # red\nEMPTY= # nothing\nHALF=pass #word\n",
+    );
+    let done = place.ibyok(&["import", &file, "--env", "dev", "--rewrite"]).ok();
+    assert_eq!(place.ibyok(&["get", "dev/PASS"]).ok().out, "#s3cret\n");
+    assert_eq!(place.ibyok(&["get", "dev/COLOR"]).ok().out, "#FF0000\n");
+    place.ibyok(&["get", "dev/EMPTY"]).fails(4);
+    assert!(
+        done.err.contains("comment") && done.err.contains("HALF (line 4)"),
+        "{done:?}"
+    );
+    assert!(!place.read("x.env").contains("s3cret"));
+}
+
+#[test]
+fn a_name_that_no_variable_can_have_is_listed_and_left() {
+    let place = Place::new();
+    let text = "A=1\ngo-version=1.22\nspring.datasource.password=x\nPATH=/opt/bin\nhttps_proxy=http://p\n9A=2\n";
+    let file = place.write("x.env", text);
+    let done = place.ibyok(&["import", &file, "--env", "dev", "--json"]).ok();
+    for said in ["line 2", "line 3", "line 4", "`PATH`", "line 5", "line 6"] {
+        assert!(done.err.contains(said), "{said}: {done:?}");
+    }
+    let outcomes: Vec<String> = done.json()["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["outcome"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(outcomes, ["created", "left", "left", "left", "left", "left"]);
+    let done = place.ibyok(&["import", &file, "--env", "dev", "--rewrite"]).ok();
+    assert!(
+        done.err.contains("line 2 (go-version)") && done.err.contains("line 3 (spring.datasource.password)"),
+        "{done:?}"
+    );
+    assert!(
+        place
+            .read("x.env")
+            .starts_with("A=\"ibyok://dev/A\"\ngo-version=1.22\n")
+    );
+}
+
+#[test]
+fn nothing_is_wrong_with_what_a_filter_leaves_out() {
+    let place = Place::new();
+    let file = place.write(
+        "x.env",
+        format!("A=1\ngo-version=2\nB=3\nB=4\nBIG={}\n", "x".repeat(70_000)),
+    );
+    place.ibyok(&["import", &file, "--env", "dev", "--only", "A"]).ok();
+    place
+        .ibyok(&["import", &file, "--env", "dev", "--skip", "B*", "--skip", "go-*"])
+        .ok();
+    assert!(
+        place
+            .ibyok(&["import", &file, "--env", "dev"])
+            .fails(2)
+            .err
+            .contains("line 4")
+    );
+}
+
+#[test]
+fn a_rewritten_file_says_which_lines_still_hold_something() {
+    let place = Place::new();
+    let file = place.write("x.env", "# was sk-12345678\nA=sk-12345678\nB=other\n");
+    let done = place
+        .ibyok(&["import", &file, "--env", "dev", "--rewrite", "--skip", "B"])
+        .ok();
+    assert!(!done.err.contains("no copy of the values was kept"), "{done:?}");
+    assert!(
+        done.err.contains("line 1 (the value of A)") && done.err.contains("line 3 (B)"),
+        "{done:?}"
+    );
+    assert!(!done.err.contains("12345678"), "{done:?}");
+}
+
+#[test]
+fn a_file_with_a_second_name_is_not_rewritten_since_that_would_keep_the_values() {
+    let place = Place::new();
+    let file = place.write("x.env", "A=1\n");
+    fs::hard_link(&file, place.path("y.env")).unwrap();
+    place.ibyok(&["import", &file, "--env", "dev", "--rewrite"]).fails(2);
+    place.ibyok(&["get", "dev/A"]).fails(4);
+    assert_eq!(place.read("x.env"), "A=1\n");
+}
+
+#[test]
+fn a_value_that_does_not_fit_its_variable_is_warned_about_as_keys_set_does() {
+    let place = Place::new();
+    let github = format!("ghp_{}", "EXAMPLE0".repeat(5).split_at(36).0);
+    let text = format!(
+        "OPENAI_API_KEY=sk-proj-1\u{a0}\nANTHROPIC_API_KEY={github}\nGROQ_API_KEY=sk-xxxx\nGITHUB_TOKEN=hello\nGH_TOKEN={github}\n"
+    );
+    let file = place.write("x.env", &text);
+    let done = place.ibyok(&["import", &file, "--env", "dev", "--json"]).ok();
+    for said in [
+        "OPENAI_API_KEY (line 1): the value holds a character that nobody sees (U+00A0)",
+        "OPENAI_API_KEY (line 1): the value does not look like a key of OpenAI",
+        "ANTHROPIC_API_KEY (line 2): the value does not look like a key of Anthropic, but like one of GitHub",
+        "GROQ_API_KEY (line 3): the value looks like a placeholder",
+        "GITHUB_TOKEN (line 4): the value does not look like a key of GitHub",
+    ] {
+        assert!(done.err.contains(said), "{said}: {done:?}");
+    }
+    assert!(!done.err.contains("GH_TOKEN (line"), "{done:?}");
+    assert_eq!(done.json()["items"][3]["provider"], "github");
+    // Every door says the same.
+    let said = "the value does not look like a key of GitHub";
+    let set = place.ibyok(&["keys", "set", "prod/github"]).stdin("hello").ok();
+    assert!(set.err.contains(said), "{set:?}");
+    assert_eq!(
+        place.ibyok(&["keys", "show", "prod/github", "--json"]).ok().json()["provider"],
+        "github"
+    );
+    let staged = place.ibyok(&["rotate", "stage", "prod/github"]).stdin("hello2").ok();
+    assert!(staged.err.contains(said), "{staged:?}");
+}
+
+#[test]
+fn a_variable_that_build_tools_send_to_browsers_is_warned_about() {
+    let place = Place::new();
+    let names = [
+        "NEXT_PUBLIC_A_KEY",
+        "VITE_KEY",
+        "REACT_APP_KEY",
+        "EXPO_PUBLIC_KEY",
+        "PUBLIC_KEY_ID",
+        "NUXT_PUBLIC_KEY",
+    ];
+    let text: String = names.iter().map(|name| format!("{name}=value\n")).collect();
+    let file = place.write("x.env", &text);
+    let done = place.ibyok(&["import", &file, "--env", "dev"]).ok();
+    for name in names {
+        assert!(
+            done.err.contains(&format!("`{name}`")) && done.err.contains("browsers"),
+            "{done:?}"
+        );
+    }
+    let set = place
+        .ibyok(&["keys", "set", "dev/x", "--var", "VITE_X"])
+        .stdin("v")
+        .ok();
+    assert!(set.err.contains("browsers"), "{set:?}");
+    let run = place
+        .ibyok(&["run", "--env", "dev", "--only", "VITE_KEY", "--", "true"])
+        .ok();
+    assert!(run.err.contains("VITE_KEY") && run.err.contains("browsers"), "{run:?}");
 }

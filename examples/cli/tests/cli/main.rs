@@ -24,11 +24,17 @@ mod leaked; // a value that leaked does not come back
 #[cfg(test)]
 mod limits; // how often keys may be retrieved
 #[cfg(test)]
+mod mask; // a program's output without the values that it was handed
+#[cfg(test)]
 mod modes; // live or mock, and who decides
 #[cfg(test)]
 mod names; // what no name may be
 #[cfg(test)]
 mod namespaces; // tenants are added, listed, removed
+#[cfg(test)]
+mod planted; // no variable that steers a program comes from a token
+#[cfg(test)]
+mod private_files; // files and directories are their user's alone, whatever the umask
 #[cfg(test)]
 mod remote; // the same verbs on a server
 #[cfg(test)]
@@ -37,6 +43,8 @@ mod rotate; // a rotation, here and on a server
 mod run; // a program with keys in its environment
 #[cfg(test)]
 mod scan; // leaks are told, and nothing of a secret is
+#[cfg(test)]
+mod signals; // of operators, and of whoever rotates log files
 #[cfg(test)]
 mod streams; // answers on one stream, everything else on another
 #[cfg(test)]

@@ -80,7 +80,9 @@ fn a_server_answers_the_same_verbs_by_token() {
     assert_eq!(at(&["get", "-n", "dev/k"], &admin).ok().bytes, b"\0\xff");
     assert_eq!(at(&["get", "dev/k", "--version", "1"], &admin).ok().out, "1\n");
     at(&["keys", "add", "dev/k"], &admin).stdin("x").fails(1);
-    at(&["keys", "add", "dev/new", "--var", "NEW"], &admin).stdin("n").ok();
+    at(&["keys", "add", "dev/new", "--var", "NEW_KEY"], &admin)
+        .stdin("n")
+        .ok();
     let fields = client.write("fields.json", r#"{"value":"sk","org":"o"}"#);
     at(&["keys", "set", "dev/f", "--fields-from", &fields], &admin).ok();
     assert_eq!(at(&["get", "dev/f", "--field", "org"], &admin).ok().out, "o\n");
@@ -108,7 +110,17 @@ fn a_server_answers_the_same_verbs_by_token() {
     at(&["keys", "enable", "dev/new"], &admin).ok();
     assert_eq!(
         at(
-            &["run", "--env", "dev", "--only", "new", "--", "sh", "-c", "echo $NEW"],
+            &[
+                "run",
+                "--env",
+                "dev",
+                "--only",
+                "new",
+                "--",
+                "sh",
+                "-c",
+                "echo $NEW_KEY"
+            ],
             &admin
         )
         .ok()

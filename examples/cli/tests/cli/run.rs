@@ -19,7 +19,10 @@ fn the_program_has_the_keys_of_the_environment_under_their_variables() {
     place.ibyok(&["keys", "set", "dev/x", "--var", "MY_x"]).stdin("y").ok();
     place.set("prod/openai", "not this one");
     let done = place
-        .ibyok(&run(&["--env", "dev"], sh("printf '%s|%s' \"$OPENAI\" \"$MY_x\"")))
+        .ibyok(&run(
+            &["--env", "dev"],
+            sh("printf '%s|%s' \"$OPENAI_API_KEY\" \"$MY_x\""),
+        ))
         .ok();
     assert_eq!(done.out, "sk 1\n2|y");
 }
@@ -224,15 +227,16 @@ fn a_projects_file_says_which_keys() {
     place.set("prod/p", "w");
     place.write(
         "project/.ibyok.toml",
-        "env = \"dev\"\n[keys]\nEXTRA = \"ibyok://prod/p\"\n",
+        "env = \"dev\"\n[keys]\nEXTRA_KEY = \"ibyok://prod/p\"\n",
     );
     place.write("project/src/x", "");
     let done = place
-        .ibyok(&run(&[], sh("echo $K $EXTRA")))
+        .ibyok(&run(&[], sh("echo $K $EXTRA_KEY")))
         .within(&place.path("project/src"))
         .ok();
     assert_eq!(done.out, "v w\n");
     assert!(done.err.contains(".ibyok.toml"), "{done:?}");
+    assert!(done.err.contains("EXTRA_KEY (prod/p), K (dev/k)"), "{done:?}");
     // Flags say it instead.
     let done = place
         .ibyok(&run(&["--key", "Z=prod/p"], sh("echo $K-$Z")))
@@ -251,6 +255,9 @@ fn a_hostile_projects_file_is_wrong_input_and_starts_nothing() {
         "token_command = \"touch started\"",
         "env = \"dev\"\ncommand = \"x\"",
         "[keys]\nPATH = \"ibyok://dev/k\"",
+        "[keys]\nMAKEFILES = \"ibyok://dev/k\"",
+        "[keys]\nIBYOK_TOKEN_COMMAND = \"ibyok://dev/k\"",
+        "[keys]\nhttps_proxy = \"ibyok://dev/k\"",
         "[keys]\nA = \"sk-plain\"",
         "[keys]\nA = \"ibyok://../../etc/passwd\"",
         "\u{0}",
@@ -269,6 +276,47 @@ fn a_hostile_projects_file_is_wrong_input_and_starts_nothing() {
         .within(&place.path("project"))
         .fails(2);
     assert!(!place.path("project/started").exists());
+}
+
+#[test]
+fn a_projects_file_is_believed_only_if_nobody_else_can_have_written_it() {
+    let place = Place::with_key("dev/k", "v");
+    let file = place.write("project/.ibyok.toml", "env = \"dev\"\n");
+    let started = || {
+        let call = place.ibyok(&run(&[], sh("echo $K"))).within(&place.path("project"));
+        call.call()
+    };
+    assert_eq!(started().out, "v\n");
+    for mode in [0o664, 0o646, 0o666] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let done = started();
+        assert!(done.code == 2 && done.out.is_empty(), "{done:?}");
+        assert!(done.err.contains("can write to it"), "{done:?}");
+    }
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    // Only root can give a file to somebody else: as whoever else this is the end of the test.
+    if std::os::unix::fs::chown(&file, Some(54_321), None).is_ok() {
+        let done = started();
+        assert!(done.code == 2 && done.err.contains("user 54321"), "{done:?}");
+        std::fs::create_dir(place.path("other")).unwrap();
+        std::os::unix::fs::symlink(&file, place.path("other/.ibyok.toml")).unwrap();
+        place.ibyok(&run(&[], sh("true"))).within(&place.path("other")).fails(2);
+    }
+}
+
+#[test]
+fn a_projects_file_above_the_home_directory_is_nobodys() {
+    let place = Place::with_key("dev/k", "v");
+    place.write(".ibyok.toml", "env = \"dev\"\n");
+    place.write("home/project/x", "");
+    let at = |home: &str| {
+        let call = place
+            .ibyok(&run(&[], sh("echo $K")))
+            .within(&place.path("home/project"));
+        call.env("HOME", place.path(home)).call()
+    };
+    assert_eq!((at("home").code, at("home").out.as_str()), (125, ""));
+    assert_eq!(at("nowhere").out, "v\n");
 }
 
 #[test]

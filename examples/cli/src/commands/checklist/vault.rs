@@ -4,12 +4,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use ibyok_core::{PageRequest, Session, Timestamp, TokenFinding, TokenInfo};
+use ibyok_core::{PageRequest, Session, Timestamp, TokenFinding, TokenInfo, reaches_browsers};
 use jiff::SignedDuration;
 
 use super::{Item, some};
-use crate::access::Here;
+use crate::access::{Access, Here};
 use crate::error::Result;
+use crate::table::{at, text};
 
 pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>> {
     let session = &here.session;
@@ -22,6 +23,7 @@ pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>
         verified(session).await?,
         incidents(session).await?,
         apart(session).await?,
+        browsers(here).await?,
         rotation(session).await?,
         kek(here.kek_file.as_deref()),
     ])
@@ -134,6 +136,28 @@ async fn incidents(session: &Session) -> Result<Item> {
         "incidents-closed",
         detail,
         "ibyok incident report says what remains",
+    ))
+}
+
+/// Keys under variables that build tools copy into web pages.
+async fn browsers(here: &Here) -> Result<Item> {
+    let keys = here.list(None).await?;
+    let public = keys.items.iter().filter_map(|key| {
+        let variable = text(at(key, "variable"));
+        let tool = reaches_browsers(&variable)?;
+        Some(format!("{} as {variable} ({tool})", text(at(key, "ref"))))
+    });
+    let public: Vec<String> = public.collect();
+    if public.is_empty() {
+        return Ok(Item::ok(
+            "browser-variables",
+            "no key is in a variable that build tools send to browsers",
+        ));
+    }
+    Ok(Item::open(
+        "browser-variables",
+        format!("build tools send these to browsers: {}", some(&public)),
+        "rename the variable with `ibyok keys edit --var`, or keep only keys there that are public by design",
     ))
 }
 

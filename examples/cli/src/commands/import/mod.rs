@@ -1,9 +1,10 @@
 //! `ibyok import`: the values of a `.env` file go into the vault.
 
+mod left_over;
 mod plan;
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -16,8 +17,11 @@ use super::{Cx, tokens};
 use crate::access::Here;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::identity::is_by_token;
+use crate::original::Original;
+use crate::show::clean;
 use crate::table::Table;
-use crate::{dotenv, out_file, secret_input};
+use crate::{dotenv, secret_input};
 
 /// The largest file that is read, in bytes.
 const FILE_MAX: u64 = 16 << 20;
@@ -53,18 +57,11 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(name));
         (only.is_empty() || any(&only)) && !any(&skip)
     };
-    let text = if args.file == Path::new("-") {
-        if args.rewrite {
-            return Err(Error::usage("standard input cannot be rewritten", "name a file"));
-        }
-        let read = secret_input::read(&mut cx.io.input(), 16 << 20, "standard input")?;
-        utf8(read.expose_secret(), &args.file)?
-    } else {
-        read_file(&args.file, FILE_MAX)?
-    };
+    let (text, mut original) = open(&args, cx)?;
     let parsed = dotenv::parse(&text)?;
     // Everything that can be wrong with the file is found before anything is written.
-    let mut plan = plan::make(parsed, &environment, wants)?;
+    let by_token = is_by_token(cx.globals, cx.environment);
+    let mut plan = plan::make(parsed, &environment, by_token, wants)?;
     say_first(&plan, cx);
     cx.with_vault("import", async |here, cx| {
         if args.dry_run {
@@ -73,9 +70,10 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
             store::store(here, cx, &mut plan, args.update).await?;
         }
         let refused = plan.count(Outcome::Refused);
-        let rewritten = args.rewrite && refused == 0;
-        if rewritten {
-            rewrite(&args.file, &text, &plan, here, cx)?;
+        let original = original.as_mut().filter(|_| refused == 0);
+        let rewritten = original.is_some();
+        if let Some(original) = original {
+            rewrite(original, &args.file, &text, &plan, here, cx)?;
         }
         answer(cx, &plan, rewritten)?;
         say_last(cx, &args, &plan);
@@ -87,6 +85,25 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         Ok(Exit::Done)
     })
     .await
+}
+
+/// The file's text, and the file itself where it is to be rewritten.
+fn open(args: &Args, cx: &mut Cx<'_>) -> Result<(Zeroizing<String>, Option<Original>)> {
+    let limit = usize::try_from(FILE_MAX).unwrap_or(usize::MAX);
+    if args.file != Path::new("-") && !args.rewrite {
+        return Ok((read_file(&args.file, FILE_MAX)?, None));
+    }
+    if !args.rewrite {
+        let read = secret_input::read(&mut cx.io.input(), limit, "standard input")?;
+        return Ok((utf8(read.expose_secret(), &args.file)?, None));
+    }
+    if args.file == Path::new("-") {
+        return Err(Error::usage("standard input cannot be rewritten", "name a file"));
+    }
+    let mut original = Original::open(&args.file)?;
+    let name = format!("`{}`", args.file.display());
+    let read = secret_input::read(&mut original.file, limit, &name)?;
+    Ok((utf8(read.expose_secret(), &args.file)?, Some(original)))
 }
 
 /// Reads a file of text that holds secrets.
@@ -130,32 +147,52 @@ fn say_first(plan: &Plan, cx: &mut Cx<'_>) {
     for line in plan.notes() {
         cx.io.say(&line);
     }
+    for line in plan.left() {
+        cx.io.warn(&line);
+    }
 }
 
-fn rewrite(path: &Path, text: &str, plan: &Plan, here: &Here, cx: &mut Cx<'_>) -> Result<()> {
-    if *read_file(path, FILE_MAX)? != *text {
-        return Err(Error::failed(
-            format!("`{}` changed meanwhile, and was left as it is", path.display()),
-            "run the import again: what it stored is unchanged",
-        ));
-    }
+fn rewrite(original: &mut Original, path: &Path, text: &str, plan: &Plan, here: &Here, cx: &mut Cx<'_>) -> Result<()> {
     let references: BTreeMap<String, String> = plan
         .stored()
-        .map(|entry| {
-            (
-                entry.variable.clone(),
-                format!("ibyok://{}{}", here.namespace_part(), entry.key),
-            )
+        .filter_map(|entry| {
+            let reference = format!("ibyok://{}{}", here.namespace_part(), entry.key.as_ref()?);
+            Some((entry.variable.clone(), reference))
         })
         .collect();
     let written = dotenv::rewrite(text, &references)?;
-    out_file::rewrite(path, written.as_bytes())?;
-    cx.io.say(&format!(
-        "{} now holds references; no copy of the values was kept",
-        path.display()
-    ));
+    original.replace(text.as_bytes(), written.as_bytes())?;
+    say_left_over(path, text, &written, plan, cx)?;
     cx.io
         .warn("if the file was ever committed, git's history still has the old values: rotate those keys");
+    Ok(())
+}
+
+/// Says whether the file still holds something, and on which lines.
+fn say_left_over(path: &Path, text: &str, written: &str, plan: &Plan, cx: &mut Cx<'_>) -> Result<()> {
+    let stored: HashSet<&str> = plan.stored().map(|entry| entry.variable.as_str()).collect();
+    let imported = dotenv::parse(text)?.assignments.into_iter();
+    let imported: Vec<(String, Zeroizing<String>)> = imported
+        .filter(|assignment| stored.contains(assignment.variable.as_str()))
+        .map(|assignment| (assignment.variable, assignment.value))
+        .collect();
+    let left = left_over::look(written, &imported)?;
+    let path = clean(&path.display().to_string());
+    if left.copies.is_empty() {
+        cx.io
+            .say(&format!("{path} now holds references; no copy of the values was kept"));
+    } else {
+        cx.io.warn(&format!(
+            "warning: {path} still holds values that were imported: {}",
+            left.copies.join(", ")
+        ));
+    }
+    if !left.values.is_empty() {
+        cx.io.warn(&format!(
+            "warning: {path} still holds values that were not imported: {}",
+            left.values.join(", ")
+        ));
+    }
     Ok(())
 }
 
@@ -169,11 +206,10 @@ fn answer(cx: &mut Cx<'_>, plan: &Plan, rewritten: bool) -> Result<()> {
     let mut table = Table::new(&["LINE", "VARIABLE", "REF", "OUTCOME"]);
     // What was not wanted is counted, and not shown.
     for entry in plan.entries.iter().filter(|entry| entry.outcome != Outcome::Skipped) {
-        let reference = entry.outcome.is_stored_or_refused().then(|| entry.key.to_string());
         table.row([
             entry.line.to_string(),
-            entry.variable.clone(),
-            reference.unwrap_or_else(|| "-".to_owned()),
+            clean(&entry.variable),
+            entry.reference().unwrap_or_else(|| "-".to_owned()),
             entry.outcome.word().to_owned(),
         ]);
     }

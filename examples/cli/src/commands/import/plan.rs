@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use ibyok_core::{EnvironmentName, KeyName, KeyRef, Secret, VALUE_MAX, Written};
+use ibyok_core::{EnvironmentName, KeyName, KeyRef, Secret, VALUE_MAX, VariableKind, Written};
 use serde_json::{Value, json};
 
-use crate::dotenv::{Assignment, Parsed};
+use crate::dotenv::{Assignment, Parsed, each_once, is_one_word};
 use crate::error::{Error, Result};
+use crate::show::clean;
 
 /// What came of an assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +28,12 @@ pub(super) enum Outcome {
     Reference,
     /// It was not wanted.
     Skipped,
+    /// No key can have its name, or no program its variable.
+    Left,
 }
 
 impl Outcome {
-    pub(super) const ALL: [Outcome; 7] = [
+    pub(super) const ALL: [Outcome; 8] = [
         Outcome::Created,
         Outcome::Unchanged,
         Outcome::Updated,
@@ -38,6 +41,7 @@ impl Outcome {
         Outcome::Empty,
         Outcome::Reference,
         Outcome::Skipped,
+        Outcome::Left,
     ];
 
     pub(super) fn word(self) -> &'static str {
@@ -50,6 +54,7 @@ impl Outcome {
             Outcome::Empty => "empty",
             Outcome::Reference => "reference",
             Outcome::Skipped => "skipped",
+            Outcome::Left => "left",
         }
     }
 
@@ -67,25 +72,38 @@ impl Outcome {
 pub(super) struct Entry {
     pub(super) variable: String,
     pub(super) line: usize,
-    pub(super) key: KeyRef,
+    /// The key; `None` of what is left where it is.
+    pub(super) key: Option<KeyRef>,
+    /// The reason why it is left where it is.
+    why: Option<String>,
     /// The value, until it is stored.
     pub(super) value: Option<Secret>,
     pub(super) outcome: Outcome,
     /// What the vault said when it stored the value.
     pub(super) told: Option<Written>,
     literal_dollar: bool,
+    cut_at_hash: bool,
     renamed: bool,
 }
 
 impl Entry {
+    /// The key that the value is in now, or that has another.
+    pub(super) fn reference(&self) -> Option<String> {
+        let known = self.key.as_ref().filter(|_| self.outcome.is_stored_or_refused());
+        known.map(ToString::to_string)
+    }
+
     pub(super) fn document(&self) -> Value {
-        let reference = self.outcome.is_stored_or_refused().then(|| self.key.to_string());
+        let reference = self.reference();
         let mut document =
             json!({ "variable": self.variable, "line": self.line, "ref": reference, "outcome": self.outcome.word() });
-        if let (Value::Object(map), Some(told)) = (&mut document, &self.told)
-            && let Some(provider) = &told.provider
-        {
-            map.insert("provider".to_owned(), json!(provider));
+        if let Value::Object(map) = &mut document {
+            if let Some(provider) = self.told.as_ref().and_then(|told| told.provider.as_ref()) {
+                map.insert("provider".to_owned(), json!(provider));
+            }
+            if let Some(why) = &self.why {
+                map.insert("why".to_owned(), json!(why));
+            }
         }
         document
     }
@@ -114,7 +132,7 @@ impl Plan {
                 .entries
                 .iter()
                 .filter(wanted)
-                .map(|entry| format!("{} (line {})", entry.variable, entry.line));
+                .map(|entry| format!("{} (line {})", clean(&entry.variable), entry.line));
             named.collect::<Vec<_>>()
         };
         let mut notes = Vec::new();
@@ -132,6 +150,10 @@ impl Plan {
             of(&|e| e.renamed && e.outcome == Outcome::Pending),
         );
         note("empty, and left where it is", of(&|e| e.outcome == Outcome::Empty));
+        note(
+            "the `#` begins a comment here; quote the whole value if it belongs to it",
+            of(&|e| e.cut_at_hash && matches!(e.outcome, Outcome::Pending | Outcome::Empty)),
+        );
         note(
             "no value, and left where it is",
             self.bare.iter().map(|line| format!("line {line}")).collect(),
@@ -154,6 +176,14 @@ impl Plan {
         (!named.is_empty()).then(|| format!("recognised: {}", shortened(&named)))
     }
 
+    /// Assignments that are left where they are, each with its line and the reason.
+    pub(super) fn left(&self) -> impl Iterator<Item = String> {
+        self.entries.iter().filter_map(|entry| {
+            let why = entry.why.as_ref()?;
+            Some(format!("line {}: left `{}`: {why}", entry.line, clean(&entry.variable)))
+        })
+    }
+
     /// What a person should look at, with the line it is about.
     pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
         self.entries.iter().flat_map(|entry| {
@@ -171,17 +201,30 @@ fn shortened(items: &[String]) -> String {
     }
 }
 
-/// Decides what is to be done, and finds everything that is wrong with the names and sizes of what is wanted.
+/// Decides what is to be done, and finds everything that is wrong with what is wanted. What is not wanted is not judged.
 ///
 /// # Errors
-/// [`Error::Usage`] naming the line, the vault's `too_large` likewise.
-pub(super) fn make(parsed: Parsed, environment: &EnvironmentName, wants: impl Fn(&str) -> bool) -> Result<Plan> {
+/// [`Error::Usage`] naming the line.
+pub(super) fn make(
+    parsed: Parsed,
+    environment: &EnvironmentName,
+    by_token: bool,
+    wants: impl Fn(&str) -> bool,
+) -> Result<Plan> {
+    let wanted = |variable: &str| wants(variable.trim_start_matches('_'));
+    let assigned = parsed.assignments.iter();
+    each_once(
+        assigned
+            .filter(|a| wanted(&a.variable))
+            .map(|a| (a.variable.as_str(), a.line)),
+    )?;
     let mut entries = Vec::with_capacity(parsed.assignments.len());
     let mut names: HashMap<String, (String, usize)> = HashMap::new();
     for assignment in parsed.assignments {
-        let entry = entry(assignment, environment, &wants)?;
-        if entry.outcome == Outcome::Pending
-            && let Some((other, line)) = names.insert(entry.key.to_string(), (entry.variable.clone(), entry.line))
+        let is_wanted = wanted(&assignment.variable);
+        let entry = entry(assignment, environment, by_token, is_wanted)?;
+        if let (Outcome::Pending, Some(key)) = (entry.outcome, &entry.key)
+            && let Some((other, line)) = names.insert(key.to_string(), (entry.variable.clone(), entry.line))
         {
             return Err(Error::usage(
                 format!(
@@ -199,55 +242,57 @@ pub(super) fn make(parsed: Parsed, environment: &EnvironmentName, wants: impl Fn
     })
 }
 
-fn entry(assignment: Assignment, environment: &EnvironmentName, wants: impl Fn(&str) -> bool) -> Result<Entry> {
-    let Assignment {
-        variable,
-        value,
-        line,
-        literal_dollar,
-    } = assignment;
-    let name = variable.trim_start_matches('_');
-    let key = |name: &str| {
-        name.parse::<KeyName>()
-            .map(|name| KeyRef::new(environment.clone(), name))
+fn entry(assignment: Assignment, environment: &EnvironmentName, by_token: bool, is_wanted: bool) -> Result<Entry> {
+    let (line, variable) = (assignment.line, assignment.variable);
+    let (key, why) = match key(&variable, environment, by_token) {
+        Ok(key) => (Some(key), None),
+        Err(why) => (None, Some(why)),
     };
     let outcome = match () {
-        () if !wants(name) => Outcome::Skipped,
-        () if value.is_empty() => Outcome::Empty,
-        () if value.starts_with("ibyok://") => Outcome::Reference,
+        () if !is_wanted => Outcome::Skipped,
+        () if !is_one_word(&variable) => {
+            let hint = "a line is `NAME=value`, a comment, or empty; `--skip` leaves it out";
+            return Err(Error::usage(format!("line {line} is no assignment"), hint));
+        }
+        () if assignment.value.is_empty() => Outcome::Empty,
+        () if assignment.value.starts_with("ibyok://") => Outcome::Reference,
+        () if key.is_none() => Outcome::Left,
         () => Outcome::Pending,
     };
-    let key = match (key(name), outcome) {
-        (Ok(key), _) => key,
-        // Nothing is done with it: its name need not be one of a key.
-        (Err(_), Outcome::Skipped | Outcome::Empty | Outcome::Reference) => {
-            KeyRef::from_parts(environment.clone(), "unnamed")?
-        }
-        (Err(error), _) => {
-            let hint = error.hint().unwrap_or_default();
-            return Err(Error::usage(
-                format!("line {line}: {error}"),
-                format!("{hint}, or leave it out with `--skip`"),
-            ));
-        }
-    };
-    if value.len() > VALUE_MAX {
+    if outcome == Outcome::Pending && assignment.value.len() > VALUE_MAX {
         let hint = "a file belongs somewhere else; leave it out with `--skip`";
         let what = format!("line {line}: the value of `{variable}` is over the limit of {VALUE_MAX} bytes");
         return Err(Error::usage(what, hint));
     }
-    let renamed = name.len() != variable.len();
-    let value = (outcome == Outcome::Pending).then(|| Secret::copy_of(value.as_bytes()));
     Ok(Entry {
+        renamed: variable.starts_with('_'),
+        value: (outcome == Outcome::Pending).then(|| Secret::copy_of(assignment.value.as_bytes())),
+        why: why.filter(|_| outcome == Outcome::Left),
         variable,
         line,
         key,
-        value,
         outcome,
         told: None,
-        literal_dollar,
-        renamed,
+        literal_dollar: assignment.literal_dollar,
+        cut_at_hash: assignment.cut_at_hash,
     })
+}
+
+/// The key of a variable, or the reason why there is none.
+fn key(variable: &str, environment: &EnvironmentName, by_token: bool) -> Result<KeyRef, String> {
+    let kind = VariableKind::of(variable);
+    match kind {
+        VariableKind::Malformed => return Err("it is no name of a variable".to_owned()),
+        VariableKind::Reserved => return Err("it is ours or decides where requests go".to_owned()),
+        VariableKind::RunsCode => return Err("it decides which code programs run".to_owned()),
+        VariableKind::Unproven if by_token => {
+            return Err("a token may not choose it, since it may steer programs".to_owned());
+        }
+        VariableKind::Unproven | VariableKind::Evident => {}
+    }
+    let name = variable.trim_start_matches('_').parse::<KeyName>();
+    name.map(|name| KeyRef::new(environment.clone(), name))
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -255,7 +300,12 @@ mod tests {
     use super::*;
 
     fn plan(file: &str, wants: impl Fn(&str) -> bool) -> Result<Plan> {
-        make(crate::dotenv::parse(file).unwrap(), &"dev".parse().unwrap(), wants)
+        make(
+            crate::dotenv::parse(file).unwrap(),
+            &"dev".parse().unwrap(),
+            false,
+            wants,
+        )
     }
 
     #[test]
@@ -269,7 +319,7 @@ mod tests {
     #[test]
     fn a_leading_underscore_is_dropped_and_said() {
         let plan = plan("_A=1\n", |_| true).unwrap();
-        assert_eq!(plan.entries[0].key.to_string(), "dev/A");
+        assert_eq!(plan.entries[0].key.as_ref().unwrap().to_string(), "dev/A");
         assert_eq!(plan.entries[0].variable, "_A");
         assert_eq!(plan.notes().len(), 1);
     }
@@ -284,6 +334,48 @@ mod tests {
     fn a_value_over_the_limit_names_its_line_before_anything_is_stored() {
         let file = format!("A=1\nB={}\n", "x".repeat(VALUE_MAX + 1));
         assert!(plan(&file, |_| true).err().unwrap().to_string().starts_with("line 2: "));
-        assert!(plan(&file, |name| name != "B").is_err());
+        assert!(plan(&file, |name| name != "B").is_ok());
+    }
+
+    #[test]
+    fn a_name_that_no_key_can_have_is_left_with_its_line_and_blocks_nothing() {
+        let file =
+            "A=1\ngo-version=2\nspring.datasource.password=3\nPATH=/bin\nhttps_proxy=4\nIBYOK_TOKEN=5\n9A=6\n__=7\n";
+        let plan = plan(file, |_| true).unwrap();
+        let outcomes: Vec<&str> = plan.entries.iter().map(|entry| entry.outcome.word()).collect();
+        assert_eq!(
+            outcomes,
+            ["pending", "left", "left", "left", "left", "left", "left", "left"]
+        );
+        let left: Vec<String> = plan.left().collect();
+        assert_eq!(left[0], "line 2: left `go-version`: it is no name of a variable");
+        assert_eq!(left[2], "line 4: left `PATH`: it decides which code programs run");
+    }
+
+    #[test]
+    fn nothing_is_wrong_with_what_is_not_wanted() {
+        let file = "A=1\nhello world=2\nB=3\nB=4\n";
+        assert!(plan(file, |name| name == "A").is_ok());
+        assert!(
+            plan(file, |name| name != "B")
+                .err()
+                .unwrap()
+                .to_string()
+                .contains("line 2")
+        );
+        assert!(
+            plan(file, |name| name != "hello world")
+                .err()
+                .unwrap()
+                .to_string()
+                .contains("line 4")
+        );
+    }
+
+    #[test]
+    fn a_tokens_file_brings_only_variables_that_evidently_hold_credentials() {
+        let parsed = crate::dotenv::parse("API_KEY=1\nMAKEFILES=2\n").unwrap();
+        let plan = make(parsed, &"dev".parse().unwrap(), true, |_| true).unwrap();
+        assert_eq!(plan.entries[1].outcome, Outcome::Left);
     }
 }

@@ -28,7 +28,8 @@ pub(super) async fn store(here: &Here, cx: &mut Cx<'_>, plan: &mut Plan, update:
         .iter_mut()
         .filter_map(|entry| entry.value.take().map(|value| (entry, value)));
     let writes = stream::iter(entries).map(|(entry, value)| async {
-        let imported = one(session, &entry.key, entry.variable.clone(), value, update).await;
+        let Some(key) = &entry.key else { return Ok(()) };
+        let imported = one(session, key, entry.variable.clone(), value, update).await;
         bar.inc(1);
         let imported = imported?;
         entry.outcome = outcome(&imported);
@@ -78,10 +79,12 @@ pub(super) async fn compare(here: &Here, environment: &EnvironmentName, plan: &m
     let there = here.list(Some(environment)).await?.whole()?;
     let there: HashSet<String> = there.iter().map(|item| text(at(item, "name"))).collect();
     for entry in &mut plan.entries {
-        let Some(value) = entry.value.take() else { continue };
-        entry.outcome = if entry.key.name().is_some_and(|name| !there.contains(name.as_str())) {
+        let (Some(value), Some(key)) = (entry.value.take(), &entry.key) else {
+            continue;
+        };
+        entry.outcome = if key.name().is_some_and(|name| !there.contains(name.as_str())) {
             Outcome::Created
-        } else if holds(&here.session, &entry.key, &value).await? {
+        } else if holds(&here.session, key, &value).await? {
             Outcome::Unchanged
         } else if update {
             Outcome::Updated

@@ -1,18 +1,24 @@
 //! `ibyok run`: a program with keys in its environment.
 
+mod masked;
 mod sources;
+mod too_large;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use ibyok_core::mask::{MASKED_MIN, Mask};
+use zeroize::Zeroizing;
 
 use super::Cx;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::globals::Environment;
 use crate::{hardening, project};
 
 #[derive(Debug, clap::Args)]
@@ -32,6 +38,13 @@ pub(crate) struct Args {
     /// The pending version of each key that has one, else the current one: to try a value before it is promoted
     #[arg(long, value_name = "pending", value_parser = ["pending"])]
     version: Option<String>,
+    /// Mask the values of keys in the program's output, also in base64 and URL-encoded [default: where the variable CI is set, but
+    /// never what goes to a terminal]
+    #[arg(long, conflicts_with = "no_mask")]
+    mask: bool,
+    /// Leave the program's output as it is, also where the variable CI is set
+    #[arg(long)]
+    no_mask: bool,
     /// Leave IBYOK_TOKEN in the program's environment
     #[arg(long)]
     keep_token: bool,
@@ -42,17 +55,44 @@ pub(crate) struct Args {
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     // A project's file that is refused is wrong input, whatever the program.
-    let project = project_file(&args)?;
+    let project = project_file(&args, cx.environment)?;
     let variables = variables(&args, project, cx).await;
-    start(
-        &args,
-        cx,
-        &variables.map_err(|error| Error::NotStarted(Box::new(error)))?,
-    )
+    let variables = variables.map_err(|error| Error::NotStarted(Box::new(error)))?;
+    let streams = Streams::of(&args, cx);
+    if streams == Streams::default() {
+        return start(&args, cx, &variables);
+    }
+    start_below(&args, cx, variables, streams).await
+}
+
+/// Which of the program's streams are masked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Streams {
+    out: bool,
+    err: bool,
+}
+
+impl Streams {
+    /// Where nobody said, those of a CI job that go to no terminal: a terminal's program knows whether it writes to one.
+    fn of(args: &Args, cx: &Cx<'_>) -> Self {
+        let is_ci = cx
+            .environment
+            .get("CI")
+            .is_some_and(|ci| !matches!(ci.as_str(), "" | "0" | "false"));
+        let (output, error) = (cx.io.terminal.output, cx.io.terminal.error);
+        match (args.mask, args.no_mask) {
+            (true, _) => Streams { out: true, err: true },
+            (false, false) if is_ci => Streams {
+                out: !output,
+                err: !error,
+            },
+            (false, _) => Streams::default(),
+        }
+    }
 }
 
 /// A project's file, if no flag says where the keys come from.
-fn project_file(args: &Args) -> Result<Option<project::Project>> {
+fn project_file(args: &Args, environment: &Environment) -> Result<Option<project::Project>> {
     if !(args.env.is_empty() && args.env_file.is_empty() && args.key.is_empty()) {
         return Ok(None);
     }
@@ -60,15 +100,21 @@ fn project_file(args: &Args) -> Result<Option<project::Project>> {
         let error = Error::failed(format!("there is no current directory: {error}"), "change to one");
         Error::NotStarted(Box::new(error))
     })?;
-    project::find(&here)
+    project::find(&here, environment.get("HOME").map(Path::new))
 }
 
+/// A variable's value, which is wiped.
+struct Held {
+    bytes: Zeroizing<Vec<u8>>,
+    /// Whether it is a key's value, and not text of a file.
+    is_key: bool,
+}
+
+/// Variables with their values.
+type Variables = BTreeMap<String, Held>;
+
 /// Every variable that is not simply passed on. Everything is fetched before this returns, and the vault is closed.
-async fn variables(
-    args: &Args,
-    project: Option<project::Project>,
-    cx: &mut Cx<'_>,
-) -> Result<BTreeMap<String, OsString>> {
+async fn variables(args: &Args, project: Option<project::Project>, cx: &mut Cx<'_>) -> Result<Variables> {
     let access = crate::access::open(cx.globals, cx.environment, cx.io).await?;
     let outcome = async {
         let sources = sources::gather(args, project, access.as_ref(), cx).await?;
@@ -82,31 +128,76 @@ async fn variables(
 
 /// Puts the program in our place: signals and exit code are then its own, and our memory with the secrets in it is gone. Returns
 /// only if that fails.
-fn start(args: &Args, cx: &mut Cx<'_>, variables: &BTreeMap<String, OsString>) -> Result<Exit> {
+fn start(args: &Args, cx: &mut Cx<'_>, variables: &Variables) -> Result<Exit> {
+    let mut command = command(args, variables)?;
+    cx.io.flush();
+    hardening::allow_core_dumps_again();
+    let error = command.exec();
+    Err(not_started(args, variables, error))
+}
+
+/// Starts the program below us, and masks what it writes.
+async fn start_below(args: &Args, cx: &mut Cx<'_>, variables: Variables, streams: Streams) -> Result<Exit> {
+    let command = command(args, &variables)?;
+    let keys = variables.iter().filter(|(_, held)| held.is_key);
+    let token = cx.environment.get("IBYOK_TOKEN").filter(|_| args.keep_token);
+    let values = keys.clone().map(|(_, held)| held.bytes.as_slice());
+    let mask = Mask::of(values.chain(token.map(|token| token.as_bytes())));
+    let short: Vec<&str> = keys
+        .filter(|(_, held)| held.bytes.len() < MASKED_MIN)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if !short.is_empty() {
+        cx.io.warn(&format!(
+            "warning: too short to be masked in the program's output: {}",
+            short.join(", ")
+        ));
+    }
+    cx.io.flush();
+    match masked::run(command, &mask, streams).await {
+        Ok(code) => Ok(Exit::Program(code)),
+        Err(error) => Err(not_started(args, &variables, error)),
+    }
+}
+
+fn command(args: &Args, variables: &Variables) -> Result<Command> {
     let (program, arguments) = args
         .program
         .split_first()
         .ok_or_else(|| Error::usage("no program", "name one"))?;
     let mut command = Command::new(program);
     command.args(arguments);
-    for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
-        if !(args.keep_token && name.as_bytes().starts_with(b"IBYOK_TOKEN")) {
-            command.env_remove(&name);
-        }
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(name) && !is_kept(args, name)) {
+        command.env_remove(&name);
     }
-    command.envs(variables.iter().filter(|(name, _)| !is_ours(OsStr::new(name))));
-    cx.io.flush();
-    hardening::allow_core_dumps_again();
-    let error = command.exec();
-    let program = crate::show::clean(&program.to_string_lossy());
-    Err(match error.kind() {
+    let given = variables.iter().filter(|(name, _)| !is_ours(OsStr::new(name)));
+    command.envs(given.map(|(name, held)| (name, OsStr::from_bytes(&held.bytes))));
+    Ok(command)
+}
+
+/// The reason why the program did not start, by the codes of `docker run`.
+fn not_started(args: &Args, variables: &Variables, error: io::Error) -> Error {
+    let program = args.program.first().map(|program| program.to_string_lossy());
+    let program = crate::show::clean(&program.unwrap_or_default());
+    match error.kind() {
         io::ErrorKind::NotFound => Error::NoProgram { program },
         io::ErrorKind::InvalidInput => {
             let what = format!("`{program}` cannot be started: {error}");
             Error::NotStarted(Box::new(Error::usage(what, "no argument or variable may hold a NUL")))
         }
+        io::ErrorKind::ArgumentListTooLong => {
+            let inherited = std::env::vars_os().filter(|(name, _)| !is_ours(name) || is_kept(args, name));
+            let mut all: BTreeMap<OsString, usize> = inherited.map(|(name, value)| (name, value.len())).collect();
+            all.extend(variables.iter().map(|(name, held)| (name.into(), held.bytes.len())));
+            too_large::error(&program, all.into_iter().collect(), &args.program)
+        }
         _ => Error::NotExecutable { program, source: error },
-    })
+    }
+}
+
+/// Whether a variable of ours is left in the program's environment.
+fn is_kept(args: &Args, name: &OsStr) -> bool {
+    args.keep_token && name.as_bytes().starts_with(b"IBYOK_TOKEN")
 }
 
 fn is_ours(name: &OsStr) -> bool {

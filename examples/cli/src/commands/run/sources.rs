@@ -1,18 +1,16 @@
 //! What a program's variables are to hold, and where that is said.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use ibyok_core::{EnvironmentName, ExposeSecret, KeyRef, Pattern, WhichVersion};
+use ibyok_core::{EnvironmentName, ExposeSecret, KeyRef, Pattern, VariableKind, WhichVersion, reaches_browsers};
+use zeroize::Zeroizing;
 
-use super::Args;
+use super::{Args, Held, Variables};
 use crate::access::{Access, Fetched, KeyArgument};
 use crate::commands::fetch::{self, Wanted};
 use crate::commands::{Cx, import, tokens};
 use crate::error::{Error, Result};
-use crate::project::check_variable;
 use crate::{dotenv, project};
 
 /// What a value begins with that is to be resolved.
@@ -24,11 +22,17 @@ const ENV_FILE_MAX: u64 = 16 << 20;
 /// What a variable is to hold.
 pub(super) enum Source {
     /// This text.
-    Plain(String),
+    Plain(Zeroizing<String>),
     /// This key's value.
     Key(KeyArgument),
     /// This key's value, of a key that was listed, and with it whether it has a pending version.
     Listed(KeyRef),
+}
+
+impl Source {
+    fn is_a_key(&self) -> bool {
+        matches!(self, Source::Key(_) | Source::Listed(_))
+    }
 }
 
 /// Variables, and what each is to hold.
@@ -50,11 +54,15 @@ pub(super) async fn gather(
         .iter()
         .map(|name| name.parse())
         .collect::<Result<Vec<EnvironmentName>, _>>()?;
-    let mut keys = Vec::new();
+    let (mut keys, mut by_project) = (Vec::new(), false);
     if let Some(project) = project {
-        cx.io.say(&format!("keys as {} says", project.path.display()));
+        cx.io.say(&format!(
+            "keys as {} says",
+            crate::show::clean(&project.path.display().to_string())
+        ));
         environments.extend(project.environment);
         keys = project.keys;
+        by_project = true;
     }
     let said = !(environments.is_empty() && args.env_file.is_empty());
     for environment in &environments {
@@ -64,13 +72,28 @@ pub(super) async fn gather(
         keys.into_iter()
             .map(|(variable, key)| (variable, Source::Key(KeyArgument::Reference(key)))),
     );
+    if by_project {
+        // Who starts a program in a directory sees what its file hands out.
+        let handed: Vec<String> = gathered
+            .iter()
+            .filter_map(|(variable, source)| handed(variable, source))
+            .collect();
+        cx.io.say(&format!("it hands out {}", handed.join(", ")));
+    }
     for path in &args.env_file {
-        gathered.extend(file(path)?);
+        gathered.extend(file(path, cx)?);
     }
     own(cx, &mut gathered)?;
     for pair in &args.key {
         let (variable, source) = single(pair)?;
         gathered.insert(variable, source);
+    }
+    for (variable, _) in gathered.iter().filter(|(_, source)| source.is_a_key()) {
+        if let Some(tool) = reaches_browsers(variable) {
+            cx.io.warn(&format!(
+                "warning: {tool} copies `{variable}` into what it sends to browsers, where everybody can read it"
+            ));
+        }
     }
     if gathered.is_empty() && !said {
         return Err(Error::usage(
@@ -81,6 +104,13 @@ pub(super) async fn gather(
     Ok(gathered)
 }
 
+fn handed(variable: &str, source: &Source) -> Option<String> {
+    match source {
+        Source::Key(KeyArgument::Reference(key)) | Source::Listed(key) => Some(format!("{variable} ({key})")),
+        _ => None,
+    }
+}
+
 /// Every key of an environment, or those whose names match.
 async fn whole(access: &dyn Access, cx: &mut Cx<'_>, environment: &EnvironmentName, args: &Args) -> Result<Sources> {
     let only: Vec<Pattern> = tokens::patterns(&args.only)?;
@@ -88,16 +118,6 @@ async fn whole(access: &dyn Access, cx: &mut Cx<'_>, environment: &EnvironmentNa
     let wanted = fetch::of_environment(access, cx, environment, wants).await?;
     let mut sources = Sources::default();
     for one in wanted {
-        if one.variable.starts_with("IBYOK_") {
-            cx.io
-                .say(&format!("{} is ours, and no program's: it is left out", one.variable));
-            continue;
-        }
-        // Whoever writes keys must not choose which code every program runs, or where it sends what it sends.
-        check_variable(&one.variable).map_err(|why| {
-            let what = format!("`{}` would set {why}", one.key);
-            Error::usage(what, "give the key another variable, or name it with `--key VAR=REF`")
-        })?;
         let pending = args.version.is_some() && one.has_pending;
         let key = if pending {
             one.key.at_version(WhichVersion::Pending)
@@ -133,25 +153,44 @@ fn check_name(variable: &str) -> Result<()> {
     Ok(())
 }
 
-fn file(path: &Path) -> Result<Sources> {
+fn file(path: &Path, cx: &mut Cx<'_>) -> Result<Sources> {
     let text = import::read_file(path, ENV_FILE_MAX)?;
     let parsed = dotenv::parse(&text)?;
-    let sources = parsed.assignments.iter().map(|assignment| {
+    let shown = crate::show::clean(&path.display().to_string());
+    dotenv::each_once(parsed.assignments.iter().map(|a| (a.variable.as_str(), a.line)))?;
+    let mut sources = Sources::new();
+    let mut literal = Vec::new();
+    for assignment in &parsed.assignments {
+        let (line, variable) = (assignment.line, crate::show::clean(&assignment.variable));
         if assignment.variable.starts_with("IBYOK_") {
-            let what = format!(
-                "`{}` sets `{}`, which is ours and reaches no program",
-                crate::show::clean(&path.display().to_string()),
-                crate::show::clean(&assignment.variable)
-            );
             return Err(Error::usage(
-                what,
+                format!("`{shown}` sets `{variable}`, which is ours and reaches no program"),
                 "take it out of the file, and set it where `ibyok` is run",
             ));
         }
+        if !dotenv::is_one_word(&assignment.variable) {
+            let hint = "a line is `NAME=value`, a comment, or empty";
+            return Err(Error::usage(format!("line {line} is no assignment"), hint));
+        }
+        if VariableKind::of(&assignment.variable) == VariableKind::Malformed {
+            cx.io.warn(&format!(
+                "warning: {shown}, line {line}: left out `{variable}`: it is no name of a variable"
+            ));
+            continue;
+        }
+        if assignment.literal_dollar {
+            literal.push(format!("{variable} (line {line})"));
+        }
         let source = source(&assignment.variable, &assignment.value)?;
-        Ok((assignment.variable.clone(), source))
-    });
-    sources.collect()
+        sources.insert(assignment.variable.clone(), source);
+    }
+    if !literal.is_empty() {
+        cx.io.say(&format!(
+            "a `$` is kept as it is, and not expanded: {}",
+            literal.join(", ")
+        ));
+    }
+    Ok(sources)
 }
 
 /// Our own variables win over what was gathered: references among them are resolved, others pass as they are.
@@ -173,7 +212,7 @@ fn own(cx: &mut Cx<'_>, gathered: &mut Sources) -> Result<()> {
 
 fn source(variable: &str, value: &str) -> Result<Source> {
     if !value.starts_with(SCHEME) {
-        return Ok(Source::Plain(value.to_owned()));
+        return Ok(Source::Plain(Zeroizing::new(value.to_owned())));
     }
     let key: KeyRef = value.parse().map_err(|error: ibyok_core::Error| {
         let hint = error.hint().unwrap_or_default();
@@ -191,12 +230,15 @@ pub(super) async fn resolve(
     sources: Sources,
     pending: bool,
     cx: &mut Cx<'_>,
-) -> Result<BTreeMap<String, OsString>> {
-    let mut variables = BTreeMap::new();
+) -> Result<Variables> {
+    let mut variables = Variables::new();
     let (mut wanted, mut staged, mut mocks) = (Vec::new(), Vec::new(), Vec::new());
     for (variable, source) in sources {
         match source {
-            Source::Plain(text) => drop(variables.insert(variable, OsString::from(text))),
+            Source::Plain(mut text) => {
+                let bytes = Zeroizing::new(std::mem::take(&mut *text).into_bytes());
+                variables.insert(variable, Held { bytes, is_key: false });
+            }
             Source::Listed(key) => wanted.push(Wanted {
                 has_pending: false,
                 key,
@@ -259,7 +301,7 @@ fn is_mock(fetched: &Fetched) -> Option<String> {
     (fetched.mode == "mock").then(|| fetched.reference.clone())
 }
 
-fn os_value(variable: &str, fetched: &Fetched) -> Result<OsString> {
+fn os_value(variable: &str, fetched: &Fetched) -> Result<Held> {
     let bytes = fetched.value.expose_secret();
     if bytes.contains(&0) {
         return Err(Error::usage(
@@ -270,5 +312,8 @@ fn os_value(variable: &str, fetched: &Fetched) -> Result<OsString> {
             "`ibyok get REF -n -o FILE` writes it to a file",
         ));
     }
-    Ok(OsString::from_vec(bytes.to_vec()))
+    Ok(Held {
+        bytes: Zeroizing::new(bytes.to_vec()),
+        is_key: true,
+    })
 }

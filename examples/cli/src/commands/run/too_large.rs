@@ -1,0 +1,29 @@
+//! An environment that the system does not take.
+
+use std::ffi::{OsStr, OsString};
+
+use crate::error::Error;
+use crate::show::clean;
+
+/// How many variables are named.
+const NAMED: usize = 3;
+
+/// The reason why a program was not started with these variables and arguments, with the largest of them.
+pub(super) fn error(program: &str, variables: Vec<(OsString, usize)>, arguments: &[OsString]) -> Error {
+    let mut variables = variables;
+    variables.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let variables_take: usize = variables.iter().map(|(name, length)| name.len() + length + 2).sum();
+    let arguments_take: usize = arguments.iter().map(|argument| argument.len() + 1).sum();
+    let largest = variables.iter().take(NAMED).map(|(name, length)| named(name, *length));
+    let what = format!(
+        "`{program}` cannot be started: its variables take {variables_take} bytes and its arguments {arguments_take}, which is more than \
+         the system takes; the largest variables are {}",
+        largest.collect::<Vec<_>>().join(", ")
+    );
+    let hint = "hand out fewer keys with `--only`, or have the program read a large value from a file (`ibyok get REF -n -o FILE`)";
+    Error::NotStarted(Box::new(Error::usage(what, hint)))
+}
+
+fn named(name: &OsStr, length: usize) -> String {
+    format!("{} ({length} bytes)", clean(&name.to_string_lossy()))
+}
