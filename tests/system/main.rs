@@ -68,6 +68,10 @@ mod bad_input;
 #[cfg(feature = "faults")]
 mod outage;
 
+/// Exported files, read by python-dotenv, Node.js, Docker's command line and shells.
+#[cfg(feature = "readers")]
+mod readers;
+
 /// The `openai` package, started by `ibyok run`.
 #[cfg(feature = "python")]
 mod openai;
