@@ -178,7 +178,7 @@ async fn a_mock_is_recognisable_stable_and_of_its_key_and_environment_alone() {
 #[tokio::test]
 async fn fields_that_come_along_are_mocks_too() {
     let scene = Scene::new().await;
-    let (operator, key) = (scene.operator(), scene.key("dev/azure"));
+    let (operator, key) = (scene.operator(), scene.key("dev/ours"));
     let fields = [("value", LIVE), ("base_url", LIVE), ("org_id", LIVE), ("host", LIVE)];
     let fields = fields.map(|(name, value)| (name.parse().unwrap(), secret(value)));
     operator.set_key(&key, KeyWrite::new(fields.into())).await.unwrap();
