@@ -8,11 +8,11 @@ use crate::home_with_vault;
 const LOG: &str = "audit/slot-0/audit-00000001.log";
 
 /// A call, how it fails, and on which file of the vault; `None` is any.
-const FAULTS: [(&str, &str, Option<&str>); 20] = [
+const FAULTS: [(&str, &str, Option<&str>); 21] = [
     ("getrandom", "error=EIO", None),
     ("read", "error=EINTR", Some("vault.toml")),
     ("read", "error=EINTR", Some("audit/slot-0/state")),
-    ("read", "error=EIO", Some("audit/slot-0/floors")),
+    ("pread64", "error=EIO", Some("audit/floors")),
     ("pread64", "error=EINTR", Some("vault.db")),
     ("pread64", "error=EIO", Some("vault.db")),
     ("pread64", "error=EIO", Some("vault.db-wal")),
@@ -23,7 +23,8 @@ const FAULTS: [(&str, &str, Option<&str>); 20] = [
     ("fsync", "error=EIO", None),
     ("fdatasync", "error=EIO", None),
     ("write", "error=ENOSPC", Some("audit/slot-0/checkpoints")),
-    ("write", "error=ENOSPC", Some("audit/slot-0/floors")),
+    ("pwrite64", "error=ENOSPC", Some("audit/floors-wal")),
+    ("pwrite64", "error=EIO", Some("audit/floors-wal")),
     ("openat", "error=EMFILE", Some("vault.db")),
     ("openat", "error=EMFILE", Some("vault.db-wal")),
     ("openat", "error=EACCES", Some(LOG)),

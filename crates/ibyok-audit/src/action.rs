@@ -131,6 +131,14 @@ words! {
         LogClose => "log.close",
         /// Something is missing from a log, or was refused by it.
         LogGap => "log.gap",
+        /// The floors did not fit the log, or were missing, and were rebuilt from it; or an operator acknowledged that.
+        LogFloorsRebuilt => "log.floors_rebuilt",
+        /// The floors were written to a file for another node.
+        LogFloorsExported => "log.floors_exported",
+        /// Floors of another node were taken over.
+        LogFloorsImported => "log.floors_imported",
+        /// The node began without a history: it knows no floors of the records that the store holds.
+        LogNoHistory => "log.no_history",
         /// An incident was opened.
         IncidentOpen => "incident.open",
         /// An incident was closed.

@@ -65,7 +65,8 @@ pub use key::{SigningKey, VerifyingKey};
 pub use log::{Log, LogBuilder, LogStatus};
 pub use prove::{Proof, prove};
 pub use read::{
-    Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, export, logs_in, store_marks,
+    ChangesRead, Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, export, logs_in,
+    store_marks,
 };
 pub use receipt::{EventTicket, Receipt};
 pub use sink::{

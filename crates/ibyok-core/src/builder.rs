@@ -18,7 +18,7 @@ use crate::change::Turns;
 use crate::clock::{Clock, SteadyClock, SystemClock, check_clock};
 use crate::context::RequestContext;
 use crate::error::{Error, Part, Result};
-use crate::floors::Floors;
+use crate::floors::{FloorKey, Floors, Found, Setup};
 use crate::geoip::GeoIp;
 use crate::guardrails::Guardrails;
 use crate::leaked::LeakTries;
@@ -36,7 +36,7 @@ use crate::stated::Stated;
 use crate::status::survives;
 use crate::token_refusals::TokenRefusals;
 use crate::usage::{Usage, keep_counts};
-use crate::vault::{Inner, Vault, look_after};
+use crate::vault::{Inner, Vault, look_after, look_through_floors};
 
 /// The format of a vault, as its clear record says it. A newer one is refused.
 pub(crate) const FORMAT: u32 = 1;
@@ -68,6 +68,7 @@ struct Options {
     home: Namespace,
     actor: String,
     id: Option<VaultId>,
+    rebuild_floors: bool,
 }
 
 impl std::fmt::Debug for Options {
@@ -92,6 +93,7 @@ impl VaultBuilder<(), (), ()> {
             home: Namespace::default(),
             actor: "ibyok".to_owned(),
             id: None,
+            rebuild_floors: false,
         };
         VaultBuilder {
             store: (),
@@ -207,6 +209,13 @@ impl<S, K, L> VaultBuilder<S, K, L> {
         self
     }
 
+    /// Rebuilds the floors even from a log that is not as it was written, or in place of a file that belongs to somebody else.
+    /// Without it, such a vault is not opened. For `ibyok audit floors rebuild`.
+    pub fn rebuild_floors(mut self) -> Self {
+        self.options.rebuild_floors = true;
+        self
+    }
+
     /// The id of a vault that is made; random unless given.
     pub(crate) fn vault_id(mut self, id: VaultId) -> Self {
         self.options.id = Some(id);
@@ -315,20 +324,26 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         let upto = newest_change(store.as_ref()).await?;
         let stated = Arc::new(Stated::default());
         stated.store_came_to(upto.as_u64());
+        let key = opening.signing_key(&place, &home).await?;
+        // Before the log's first line, which speaks of them.
+        let (floors, found) = Floors::open(Setup {
+            place: place.root().to_owned(),
+            log: place.log().to_owned(),
+            last_seq: place.next_seq().saturating_sub(1),
+            logs: opening.vouched_logs(place.root(), &home).await?,
+            key: Arc::new(FloorKey {
+                vault,
+                home: Arc::clone(&home),
+            }),
+            stated: Arc::clone(&stated),
+            by_force: options.rebuild_floors,
+            now: clock.now(),
+        })
+        .await?;
+        let log = options.log.required(audit).clock(move || of_log.now());
         let to_state = Arc::clone(&stated);
-        let log = opening
-            .log(
-                options
-                    .log
-                    .required(audit)
-                    .clock(move || of_log.now())
-                    .statement(move || to_state.now()),
-                &place,
-                &home,
-                &options.actor,
-            )
-            .await?;
-        let floors = Floors::open(place.root(), place.log(), &home)?;
+        let log = log.statement(move || to_state.now());
+        let log = opening.log(log, key, &options.actor).await?;
         let usage = Usage::new(&log, place.next_seq().saturating_sub(1), &options.actor);
         let inner = Arc::new(Inner {
             vault,
@@ -360,16 +375,31 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         });
         inner.hold_lease().await?;
         inner.say_opened(&options.actor, created.is_some()).await?;
+        inner.say_found(found, created.is_some()).await?;
         inner.compare_checkpoint(&place).await?;
         inner.compare_store().await?;
         inner.finish_interrupted(&options.actor).await;
         tokio::spawn(look_after(Arc::downgrade(&inner)));
+        tokio::spawn(look_through_floors(Arc::downgrade(&inner)));
         tokio::spawn(keep_counts(Arc::downgrade(&inner), usage));
         Ok(Vault { inner })
     }
 }
 
 impl Inner {
+    /// Says what opening the floors came to: on the log, and in `status`.
+    async fn say_found(&self, found: Found, created: bool) -> Result<()> {
+        if let Some(wrong) = &found.wrong {
+            self.say_floors(Action::LogFloorsRebuilt, wrong).await;
+        }
+        if found.fresh && !created && self.holds_records().await? {
+            self.floors.begin_without_history(self.now()).await?;
+            let what = "this node knows no floors of the records that the store holds";
+            self.say_floors(Action::LogNoHistory, what).await;
+        }
+        Ok(())
+    }
+
     async fn say_opened(&self, actor: &str, created: bool) -> Result<()> {
         let action = if created { Action::VaultInit } else { Action::VaultOpen };
         let nowhere = RequestContext::default();

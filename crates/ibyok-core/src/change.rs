@@ -1,7 +1,7 @@
 //! The life of a change: on the log as intended before it is in the store, and as done or not done after.
 //!
-//! Each change of a record is one compare-and-swap. A change that takes something away raises the record's floor, so that an older
-//! copy of the record is refused from then on.
+//! Each change of a record is one compare-and-swap, and raises the record's floor, so that an older copy of the record is refused
+//! from then on. A change that takes something away is noted before it is intended, so that a crash does not leave it half done.
 
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ impl Inner {
                     return Ok(out);
                 }
                 Edit::IsAway(out) => {
-                    self.floors.raise(&id, rev)?;
+                    self.floors.raise(&id, rev).await?;
                     self.record_unchanged(attempt).await?;
                     return Ok(out);
                 }
@@ -164,7 +164,7 @@ impl Inner {
             }
         };
         let there = self.store.get(&id).await?;
-        let seen = self.floors.of(&id)?.unwrap_or(0);
+        let seen = self.floors.of(&id).await?.unwrap_or(0);
         let mut record = make(u32::try_from(seen).unwrap_or(u32::MAX - 1));
         // Another node may have seen more changes than this one: to none of them may the tombstone look like an older record.
         let rev = seen.saturating_add(UNSEEN_CHANGES);
@@ -192,16 +192,17 @@ impl Inner {
         // On a task of its own: a caller that goes away must not leave a change without its end.
         let task = tokio::spawn(async move {
             // Before the intention is on the log: whatever the log shows as intended is then applied again after a crash.
-            let note = put
-                .takes_away
-                .map(|what| this.floors.note(&put.id, put.rev, what))
-                .transpose()?;
+            let note = match put.takes_away {
+                Some(what) => Some(this.floors.note(&put.id, put.rev, what).await?),
+                None => None,
+            };
             let before = this.stated.store_change();
             let (end, result) = this.intend_and_put(&put, lines.intended).await;
             this.cache.invalidate([&put.id]);
             this.scrub_after(&put, &end).await;
-            this.end(&put, note, &end);
+            this.end(&put, note, &end).await;
             match end {
+                // After the floor: what the log shows as done is in the floors, up to the mark of the log.
                 End::Done => {
                     // The change took a number of its own, above the one that was known before it.
                     this.stated.store_came_to(before.saturating_add(1));
@@ -241,16 +242,17 @@ impl Inner {
         self.put_and_know(put, intended).await
     }
 
-    /// Ends a note in the file of floors. If that fails the note stands, and is ended at the next start; the change stands too.
-    fn end(&self, put: &Put, note: Option<NoteId>, end: &End) {
-        let Some(note) = note else { return };
-        let ended = match end {
-            End::Done => self.floors.done(&note, &put.id, put.rev),
-            End::NotDone => self.floors.not_done(&note),
-            End::Unknown => Ok(()),
+    /// Raises the floor of a change that is done, and ends its note. If that fails the change stands all the same: this process
+    /// goes on knowing the floor and writes it with the next second, and a note is ended at the next start.
+    async fn end(&self, put: &Put, note: Option<NoteId>, end: &End) {
+        let ended = match (end, &note) {
+            (End::Done, Some(note)) => self.floors.done(note, &put.id, put.rev).await,
+            (End::Done, None) => self.floors.raise(&put.id, put.rev).await,
+            (End::NotDone, Some(note)) => self.floors.not_done(note).await,
+            (End::NotDone, None) | (End::Unknown, _) => Ok(()),
         };
         if let Err(error) = ended {
-            tracing::warn!(record = %put.id, %error, "the floor of a change is not written; it is at the next start");
+            tracing::warn!(record = %put.id, %error, "the floor of a change is not in its file yet");
         }
     }
 

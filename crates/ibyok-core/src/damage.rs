@@ -53,7 +53,7 @@ impl Damage {
                 "restore the store from a backup, and find out who wrote to it; `keys list` shows damaged keys, and `keys remove --damaged ID` gives one up"
             }
             Damage::Missing | Damage::Older => {
-                "restore the newest backup of the store, and find out who set it back; `keys list` shows damaged keys, and `keys remove --damaged ID` gives one up"
+                "restore the newest backup of the store, and find out who set it back; after an honest restore, `ibyok audit floors rebuild --accept-rollback` accepts the older records; `keys list` shows damaged keys, and `keys remove --damaged ID` gives one up"
             }
             Damage::Unreadable => "look at the disk and the system's log, then restore the store from a backup",
         }
@@ -214,7 +214,8 @@ impl Walk<'_> {
         ids.extend(
             self.inner
                 .floors
-                .seen(&self.collection, after.as_ref(), until.as_ref())?,
+                .seen(&self.collection, after.as_ref(), until.as_ref())
+                .await?,
         );
         ids.sort_unstable();
         ids.dedup();

@@ -115,6 +115,12 @@ pub enum Error {
         /// The fault.
         damage: Damage,
     },
+    /// The floors cannot be rebuilt without an operator, so the vault is not opened.
+    #[error("{what}")]
+    Floors {
+        /// Why.
+        what: String,
+    },
     /// A part that the vault needs does not answer; nothing was released.
     #[error("the {part} is unavailable: {source}")]
     Unavailable {
@@ -254,7 +260,7 @@ impl Error {
             Error::InUse { .. } => Code::InUse,
             Error::TooLarge { .. } => Code::TooLarge,
             Error::Limited { .. } => Code::Limited,
-            Error::Integrity { .. } => Code::Integrity,
+            Error::Integrity { .. } | Error::Floors { .. } => Code::Integrity,
             Error::Unavailable { .. } | Error::Kek { .. } => Code::Unavailable,
         }
     }
@@ -284,6 +290,9 @@ impl Error {
             }
             Error::TooLarge { .. } => "store a reference to the large thing instead",
             Error::Integrity { damage, .. } => damage.hint(),
+            Error::Floors { .. } => {
+                "keep a copy of the directory of logs; `ibyok audit verify` shows what is wrong with the log, and `ibyok audit floors rebuild` rebuilds the floors from what is there"
+            }
             Error::Unavailable { part: Part::Store, .. } => {
                 "see that the store is reachable and has space, then try again"
             }

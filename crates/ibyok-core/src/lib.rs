@@ -151,6 +151,7 @@ pub use clock::{Clock, SystemClock};
 pub use context::RequestContext;
 pub use damage::{Damage, DamagedRecord};
 pub use error::{Code, Error, Part, Result};
+pub use floors::{FloorsReport, FloorsStatus, RolledBack};
 pub use geoip::GeoIp;
 pub use guardrails::Guardrails;
 pub use incidents::{

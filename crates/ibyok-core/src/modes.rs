@@ -304,6 +304,7 @@ mod tests {
             .inner
             .floors
             .note(&settings, 1, TakeAway::LiveOfEnvironment)
+            .await
             .unwrap();
         vault.inner.finish_interrupted("test").await;
         let key = "dev/openai".parse().unwrap();
@@ -312,7 +313,7 @@ mod tests {
             (shown.mode, shown.mode_source),
             (Some(Mode::Mock), Some(ModeSource::TenantSetting))
         );
-        assert_eq!(vault.inner.floors.of(&settings).unwrap(), Some(1));
-        assert!(vault.inner.floors.notes().is_empty());
+        assert_eq!(vault.inner.floors.of(&settings).await.unwrap(), Some(1));
+        assert!(vault.inner.floors.notes().await.unwrap().is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ibyok_audit::{Log, LogBuilder, Place, Principal as Who, PrincipalKind, SigningKey, logs_in};
+use ibyok_audit::{Log, LogBuilder, Place, Principal as Who, PrincipalKind, SigningKey, VerifyingKey, logs_in};
 use ibyok_crypto::{Keyring, RealmIdentity, RealmKeys, RealmTag, VaultId};
 use ibyok_storage::{Collection, Expect, Kind, RecordId, Store};
 use jiff::Timestamp;
@@ -65,21 +65,36 @@ impl Opening<'_> {
         })
     }
 
-    /// Opens the audit log with its key, which is sealed in the store and never stands beside the log.
-    pub(crate) async fn log(&self, log: LogBuilder, place: &Place, home: &Arc<Realm>, actor: &str) -> Result<Log> {
+    /// The key of the audit log, which is sealed in the store and never stands beside the log.
+    pub(crate) async fn signing_key(&self, place: &Place, home: &Realm) -> Result<SigningKey> {
         let id = from_base62(place.log()).ok_or_else(|| Error::integrity("the audit log's id"))?;
-        let key = match log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await? {
-            Some(key) => key,
-            None if place.public_key().is_none() => self.new_log_key(home, id).await?,
+        match log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await? {
+            Some(key) => Ok(key),
+            None if place.public_key().is_none() => self.new_log_key(home, id).await,
             None => {
                 let place = place.root().display();
-                return Err(Error::invalid(
+                Err(Error::invalid(
                     format!("the store holds no key of the audit log in `{place}`"),
                     "it is another vault's log, and this vault needs a directory of its own; or the store is an older backup than \
                      the log, which knows what was taken away since: restore a newer one",
-                ));
+                ))
             }
-        };
+        }
+    }
+
+    /// The public keys of the logs of a place that the store vouches for.
+    pub(crate) async fn vouched_logs(&self, place: &Path, home: &Realm) -> Result<Vec<VerifyingKey>> {
+        let mut keys = Vec::new();
+        for log in logs_in(place)? {
+            let Some(id) = from_base62(&log) else { continue };
+            let key = log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await?;
+            keys.extend(key.map(|key| key.public(&log)));
+        }
+        Ok(keys)
+    }
+
+    /// Opens the audit log.
+    pub(crate) async fn log(&self, log: LogBuilder, key: SigningKey, actor: &str) -> Result<Log> {
         let actor = Who::new(PrincipalKind::Operator).id(actor);
         Ok(log.signing_key(key).principal(actor).open().await?)
     }

@@ -1,4 +1,4 @@
-//! Records as the core reads them: found, opened under their realm, and not older than this node's log says.
+//! Records as the core reads them: found, opened under their realm, and not older than this node has seen them.
 
 use std::sync::{Arc, PoisonError};
 
@@ -153,11 +153,14 @@ impl Inner {
                 .map_err(|error| self.unread(id, R::WORD, error))?;
             let held = stored.map(|stored| open_record::<R>(realm, id, &stored)).transpose();
             // After the read: what somebody took away meanwhile has its floor by now.
-            let floor = self.floors.of(id)?;
+            let floor = self.floors.of(id).await?;
             let below = |held: &Held<R>| floor.is_some_and(|floor| held.record.rev() < floor);
             match held {
                 Ok(Some(held)) if !below(&held) => {
-                    self.forget_damaged(id);
+                    if floor.is_none_or(|floor| floor < held.record.rev()) {
+                        self.floors.saw(id, held.record.rev()).await;
+                    }
+                    self.forget_damaged_record(id);
                     return Ok(Some(held));
                 }
                 Ok(None) if floor.is_none() => return Ok(None),
@@ -190,6 +193,20 @@ impl Inner {
         }
     }
 
+    /// Forgets that a record was damaged, once it was read whole.
+    fn forget_damaged_record(&self, id: &RecordId) {
+        let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
+        damaged.remove(id);
+    }
+
+    /// Forgets which records were damaged: those that still are show again.
+    pub(crate) fn forget_damaged(&self) {
+        self.damaged_records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     pub(crate) fn remember_damaged(&self, id: &RecordId) {
         tracing::error!(record = %id, "a record is damaged, missing, or older than this node has seen");
         let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
@@ -201,12 +218,6 @@ impl Inner {
     pub(crate) fn damaged_count(&self) -> u64 {
         let damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
         u64::try_from(damaged.len()).unwrap_or(u64::MAX)
-    }
-
-    /// Forgets a record that was damaged and is sound again.
-    fn forget_damaged(&self, id: &RecordId) {
-        let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
-        damaged.remove(id);
     }
 }
 

@@ -26,7 +26,11 @@ impl Inner {
     /// Ends every note of a process that is gone. One that cannot be ended now stays, and is a warning.
     pub(crate) async fn finish_interrupted(self: &Arc<Self>, actor: &str) {
         let place = self.log.status().place;
-        for note in self.floors.notes() {
+        let notes = match self.floors.notes().await {
+            Ok(notes) => notes,
+            Err(error) => return self.warn(format!("interrupted changes are not finished: {error}")),
+        };
+        for note in notes {
             let ours = note.log() == self.log.id();
             if !ours && is_written(&place, note.log()).unwrap_or(true) {
                 // Its process lives, and is in the middle of it.
@@ -48,10 +52,10 @@ impl Inner {
             None => None,
         };
         let Some(name) = realm else {
-            return self.floors.not_done(note.id());
+            return self.floors.not_done(note.id()).await;
         };
         let Some(realm) = self.realm(&name).await? else {
-            return self.floors.not_done(note.id());
+            return self.floors.not_done(note.id()).await;
         };
         match note.what() {
             what @ (TakeAway::RevokeToken { .. } | TakeAway::SupersedeToken { .. }) => {
@@ -127,7 +131,7 @@ impl Inner {
         if note.what().destroys() {
             self.store.scrub().await?;
         }
-        self.floors.not_done(note.id())
+        self.floors.not_done(note.id()).await
     }
 }
 
@@ -213,33 +217,42 @@ mod tests {
     async fn what_was_noted_and_not_put_is_put_at_the_next_start() {
         let (scene, vault) = Scene::new().await;
         let record = scene.record(&vault).await;
-        vault.inner.floors.note(&record, 2, TakeAway::DisableKey).unwrap();
+        vault.inner.floors.note(&record, 2, TakeAway::DisableKey).await.unwrap();
         assert_eq!(scene.read(&vault).await, Ok(()));
         let vault = scene.restart(vault).await;
         assert_eq!(scene.read(&vault).await, Err(Code::KeyDisabled));
-        assert_eq!(vault.inner.floors.of(&record).unwrap(), Some(2));
-        assert!(vault.inner.floors.notes().is_empty());
+        assert_eq!(vault.inner.floors.of(&record).await.unwrap(), Some(2));
+        assert!(vault.inner.floors.notes().await.unwrap().is_empty());
     }
 
     #[tokio::test]
     async fn what_was_put_and_not_ended_gets_its_floor() {
         let (scene, vault) = Scene::new().await;
         let record = scene.record(&vault).await;
-        let note = vault.inner.floors.note(&record, 2, TakeAway::DisableKey).unwrap();
-        vault.inner.floors.not_done(&note).unwrap();
-        let stale = vault.inner.floors.note(&record, 2, TakeAway::DisableKey).unwrap();
+        let note = vault.inner.floors.note(&record, 2, TakeAway::DisableKey).await.unwrap();
+        vault.inner.floors.not_done(&note).await.unwrap();
+        let stale = vault.inner.floors.note(&record, 2, TakeAway::DisableKey).await.unwrap();
         vault.operator("test").disable_key(&scene.key).await.unwrap();
-        assert!(vault.inner.floors.notes().iter().any(|note| note.id() == &stale));
+        assert!(
+            vault
+                .inner
+                .floors
+                .notes()
+                .await
+                .unwrap()
+                .iter()
+                .any(|note| note.id() == &stale)
+        );
         let vault = scene.restart(vault).await;
-        assert_eq!(vault.inner.floors.of(&record).unwrap(), Some(2));
-        assert!(vault.inner.floors.notes().is_empty());
+        assert_eq!(vault.inner.floors.of(&record).await.unwrap(), Some(2));
+        assert!(vault.inner.floors.notes().await.unwrap().is_empty());
     }
 
     #[tokio::test]
     async fn what_others_made_of_it_since_is_left_alone() {
         let (scene, vault) = Scene::new().await;
         let record = scene.record(&vault).await;
-        vault.inner.floors.note(&record, 2, TakeAway::RemoveKey).unwrap();
+        vault.inner.floors.note(&record, 2, TakeAway::RemoveKey).await.unwrap();
         let operator = vault.operator("test");
         operator.remove_key(&scene.key).await.unwrap();
         operator
@@ -248,21 +261,21 @@ mod tests {
             .unwrap();
         let vault = scene.restart(vault).await;
         assert_eq!(scene.read(&vault).await, Ok(()), "the key that was made later stands");
-        assert!(vault.inner.floors.notes().is_empty());
+        assert!(vault.inner.floors.notes().await.unwrap().is_empty());
     }
 
     #[tokio::test]
     async fn a_note_that_cannot_be_finished_is_a_warning_and_no_obstacle() {
         let (scene, vault) = Scene::new().await;
         let record = scene.record(&vault).await;
-        vault.inner.floors.note(&record, 2, TakeAway::DisableKey).unwrap();
-        vault.inner.floors.raise(&record, 9).unwrap();
+        vault.inner.floors.note(&record, 2, TakeAway::DisableKey).await.unwrap();
+        vault.inner.floors.raise(&record, 9).await.unwrap();
         let vault = scene.restart(vault).await;
         let warnings = vault.status().await.unwrap().warnings;
         assert!(
             warnings.iter().any(|warning| warning.contains(&record.to_string())),
             "{warnings:?}"
         );
-        assert_eq!(vault.inner.floors.notes().len(), 1);
+        assert_eq!(vault.inner.floors.notes().await.unwrap().len(), 1);
     }
 }

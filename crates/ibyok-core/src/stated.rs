@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use ibyok_audit::Statement;
+use ibyok_audit::{FloorsStatement, Statement};
 
 /// The newest statement, shared with the thread that writes the log.
 #[derive(Debug, Default)]
@@ -30,6 +30,11 @@ impl Stated {
     /// Says that the store has gone back to this number.
     pub(crate) fn store_went_back_to(&self, change: u64) {
         self.change(|statement| statement.with_store_change(change));
+    }
+
+    /// Replaces the part about the floors. They must be on the disk: a crash must never look as if they were set back.
+    pub(crate) fn floors(&self, floors: FloorsStatement) {
+        self.change(|statement| statement.with_floors(floors));
     }
 
     fn change(&self, change: impl FnOnce(Statement) -> Statement) {

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::builder::FORMAT;
 use crate::error::Result;
+use crate::floors::FloorsStatus;
 use crate::guardrails::Guardrails;
 use crate::realm::RealmName;
 use crate::survey::RecordsStatus;
@@ -42,6 +43,8 @@ pub struct Status {
     pub guardrails: Guardrails,
     /// The records of the store that are damaged.
     pub records: RecordsStatus,
+    /// The revisions below which this node refuses records.
+    pub floors: FloorsStatus,
     /// What somebody should look at.
     pub warnings: Vec<String>,
 }
@@ -92,13 +95,19 @@ pub struct Ready {
     pub damaged_records: u64,
     /// Whether the store has come as far as the audit log says. A store that is a file is not ready otherwise; the others serve on.
     pub behind: Option<String>,
+    /// The floors: if they cannot be written, nothing can be taken away.
+    pub floors: Option<String>,
+    /// Whether this node knows floors of the records that the store held when it began. It serves without them.
+    pub has_history: bool,
+    /// What does not keep the vault from serving, and somebody should look at.
+    pub warnings: Vec<String>,
 }
 
 impl Ready {
     /// Whether every part is well.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        [&self.store, &self.kek, &self.audit, &self.lease]
+        [&self.store, &self.kek, &self.audit, &self.lease, &self.floors]
             .iter()
             .all(|part| part.is_none())
     }
@@ -118,6 +127,11 @@ impl Vault {
         keks.dedup();
         let separate = environments.len() > 1 && keks.len() == environments.len();
         let audit = AuditStatus::of(inner.log.status());
+        let floors = inner.floors.status().await.unwrap_or_else(|error| FloorsStatus {
+            failure: Some(error.to_string()),
+            ..FloorsStatus::default()
+        });
+        warnings.extend(floors.warnings());
         warnings.extend(
             inner
                 .warnings
@@ -148,6 +162,7 @@ impl Vault {
             environments,
             guardrails: inner.guardrails,
             records,
+            floors,
             warnings,
         })
     }
@@ -166,6 +181,10 @@ impl Vault {
         let home = RealmName {
             ..inner.home.name.clone()
         };
+        let floors = inner.floors.status().await.unwrap_or_else(|error| FloorsStatus {
+            failure: Some(error.to_string()),
+            ..FloorsStatus::default()
+        });
         Ready {
             store: match inner.store.check().await {
                 Ok(health) if health.backend == FILE => behind.clone(),
@@ -177,6 +196,9 @@ impl Vault {
             lease: inner.hold_lease().await.err().and_then(text),
             damaged_records: inner.damaged_count(),
             behind,
+            floors: floors.failure.clone(),
+            has_history: floors.no_history_before.is_none(),
+            warnings: floors.warnings(),
         }
     }
 
@@ -186,6 +208,7 @@ impl Vault {
         Ready {
             audit: self.inner.audit_failure(),
             damaged_records: self.inner.damaged_count(),
+            floors: self.inner.floors.failure().or_else(|| before.floors.clone()),
             ..before.clone()
         }
     }

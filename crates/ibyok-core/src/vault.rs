@@ -103,10 +103,12 @@ impl Vault {
         if let Err(error) = self.inner.renew_lease().await {
             tracing::warn!(%error, "the change feed was not read once more");
         }
+        self.inner.write_floors().await;
         self.inner.closed.store(true, Ordering::Release);
         self.inner.log.close().await?;
         self.inner.close_usage(finished).await;
         self.inner.keep_checkpoint(&mut None).await;
+        self.inner.floors.close().await;
         Ok(())
     }
 }
@@ -135,12 +137,7 @@ pub(crate) async fn look_after(vault: Weak<Inner>) {
                 Err(error) => tracing::warn!(%error, "the audit log is still unavailable"),
             }
         }
-        if inner.floors.is_broken() {
-            match inner.floors.mend() {
-                Ok(()) => tracing::info!("the file of floors was made anew"),
-                Err(error) => tracing::warn!(%error, "the file of floors is still unavailable"),
-            }
-        }
+        inner.write_floors().await;
         inner.keep_checkpoint(&mut kept).await;
         // It may have been accepted meanwhile.
         if inner.store_is_behind().is_some()
@@ -151,7 +148,33 @@ pub(crate) async fn look_after(vault: Weak<Inner>) {
     }
 }
 
+/// Reads a large file of floors as a whole, once: opening does not wait for that.
+pub(crate) async fn look_through_floors(vault: Weak<Inner>) {
+    let Some(inner) = vault.upgrade() else { return };
+    if let Err(error) = inner.floors.look_through().await {
+        tracing::warn!(%error, "the file of floors was not read as a whole");
+    }
+    inner.tell_floors().await;
+}
+
 impl Inner {
+    /// Writes the floors that are pending, mends their file if it failed, and says what was found wrong with it.
+    async fn write_floors(&self) {
+        let upto = self.log.last_seq();
+        let written = async {
+            if self.floors.is_broken() {
+                self.floors.mend().await?;
+                tracing::info!("the file of floors is open again");
+            }
+            self.floors.flush(Some(upto)).await?;
+            self.floors.sync().await
+        };
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "the file of floors is unavailable");
+        }
+        self.tell_floors().await;
+    }
+
     /// Something that somebody should look at: in the program's log, and in `status`.
     pub(crate) fn warn(&self, text: String) {
         tracing::warn!("{text}");

@@ -33,8 +33,11 @@ impl Machine {
 
     async fn set(&self, count: usize) {
         let vault = self.open(false).await;
-        let key: KeyRef = "prod/openai".parse().unwrap();
         for _ in 0..count {
+            // A key of its own each: a record that went back with the store is refused.
+            static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+            let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let key: KeyRef = format!("prod/key-{number}").parse().unwrap();
             let operator = vault.operator("test");
             operator.set_key(&key, Secret::copy_of(b"value")).await.unwrap();
         }

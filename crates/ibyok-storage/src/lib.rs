@@ -32,6 +32,7 @@
 //! an older copy of the whole store back; its user must.
 #![forbid(unsafe_code)]
 
+mod authenticated;
 mod changes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -56,6 +57,7 @@ pub mod fuzzing;
 mod fuzzing;
 
 // The public interface is:
+pub use crate::authenticated::{AuthenticatedMap, MapChange, MapDurability, MapKey, MapSummary, MapVerdict, map_files};
 pub use crate::changes::{Change, ChangeNumber, Changes};
 pub use crate::error::{Error, Result};
 pub use crate::file::{FileOptions, FileStore};

@@ -1,6 +1,7 @@
 //! Reading what is on a log, also while it is written.
 
 mod believe;
+mod changes;
 mod entry;
 mod filter;
 mod stream;
@@ -17,6 +18,7 @@ use crate::key::VerifyingKey;
 use crate::sink::file::State;
 use crate::statement::StoreMark;
 
+pub use changes::ChangesRead;
 pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line};
 pub use filter::Filter;
 pub use trust::logs_in;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
@@ -84,6 +85,26 @@ impl Start {
 /// By how much a clock may have been set back.
 const SLACK: SignedDuration = SignedDuration::from_hours(24);
 
+/// The start of a line of this number or a lower one, at most 64 KiB before the next higher.
+fn bisect(file: &File, length: u64, wanted: u64) -> io::Result<u64> {
+    const NEAR: u64 = 64 * 1024;
+    let (mut low, mut high) = (0, length);
+    let mut bytes = vec![0; LINE_LIMIT + 128];
+    while high - low > NEAR {
+        let middle = low + (high - low) / 2;
+        let read = file.read_at(&mut bytes, middle)?;
+        let bytes = bytes.get(..read).unwrap_or_default();
+        let line = bytes.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
+        let found = line.and_then(|line| Some((line, seq(bytes.get(line..)?)?)));
+        match found {
+            Some((line, number)) if number <= wanted => low = middle + line as u64,
+            // Behind it, or in the zeros behind the last line.
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
 /// The number of a line, from its first bytes.
 fn seq(line: &[u8]) -> Option<u64> {
     let digits = line
@@ -105,6 +126,10 @@ pub(super) struct Stream {
     line: u64,
     /// Lines with a lower number are passed over unread.
     first: u64,
+    /// Lines that this refuses are passed over unread, too.
+    wanted: Option<fn(&[u8]) -> bool>,
+    /// The number of the last whole line, passed over or not.
+    last: u64,
     failed: bool,
     /// Says which lines are the log's own; without it all are taken for them.
     believer: Option<Believer>,
@@ -191,9 +216,60 @@ impl Stream {
             offset: 0,
             line: 0,
             first: 0,
+            wanted: None,
+            last: 0,
             failed: false,
             believer: None,
         }
+    }
+
+    /// From the line after this number on, and only lines whose bytes are wanted. Without a key that line is found by bisection;
+    /// with one its segment is read from its beginning, and what the key does not vouch for is passed over.
+    pub(super) fn begin_after(
+        directory: PathBuf,
+        after: u64,
+        wanted: fn(&[u8]) -> bool,
+        key: Option<&VerifyingKey>,
+    ) -> Result<Self, Error> {
+        let segments = segments(&directory)?;
+        let is_before = |number: &&u32| {
+            let begins = Start::of(&segment_path(&directory, **number)).seq;
+            begins.is_some_and(|first| first <= after.saturating_add(1))
+        };
+        let segment = segments.iter().rev().find(is_before).or(segments.first());
+        let mut stream = Self::at(0, directory, segment.copied().unwrap_or(1), false).believing(key);
+        (stream.first, stream.last) = (after.saturating_add(1), after);
+        stream.wanted = Some(wanted);
+        if key.is_none() {
+            stream.skip_near(after)?;
+        }
+        Ok(stream)
+    }
+
+    /// Takes note of a line's number, and says whether nobody wants the line.
+    fn passes_over(&mut self, line: &[u8]) -> bool {
+        let number = seq(line);
+        self.last = number.map_or(self.last, |number| number.max(self.last));
+        number.is_some_and(|number| number < self.first) || self.wanted.is_some_and(|wanted| !wanted(line))
+    }
+
+    /// Begins at a line with this number or a lower one, as near to it as a few reads tell.
+    fn skip_near(&mut self, seq: u64) -> Result<(), Error> {
+        let path = self.path();
+        let Ok(file) = File::open(&path) else {
+            return Ok(());
+        };
+        let length = file.metadata().map_err(Error::io("read", &path))?.len();
+        let offset = bisect(&file, length, seq).map_err(Error::io("read", &path))?;
+        let mut file = BufReader::with_capacity(64 * 1024, file);
+        file.seek(SeekFrom::Start(offset)).map_err(Error::io("read", &path))?;
+        (self.file, self.offset) = (Some(file), offset);
+        Ok(())
+    }
+
+    /// The number of the last whole line that was met.
+    pub(super) fn last_met(&self) -> u64 {
+        self.last
     }
 
     fn path(&self) -> PathBuf {
@@ -282,7 +358,7 @@ impl Iterator for Stream {
                 Ok(Some(bytes)) => match self.judge(&bytes) {
                     Ok(Belief::Skip) => continue,
                     Ok(Belief::Wait) => return None,
-                    Ok(Belief::Take) if seq(&bytes).is_some_and(|seq| seq < self.first) => continue,
+                    Ok(Belief::Take) if self.passes_over(&bytes) => continue,
                     Ok(Belief::Take) => return Some(self.parse(bytes)),
                     Err(error) => error,
                 },

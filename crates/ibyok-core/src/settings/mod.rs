@@ -56,6 +56,9 @@ use crate::model::name::{EnvironmentName, Namespace};
 use crate::opening::foreign_logs;
 use crate::vault::Vault;
 
+/// A builder that has all of its parts.
+type WholeBuilder = VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink>;
+
 /// Where the server listens unless told otherwise.
 const LISTEN: &str = "127.0.0.1:8420";
 
@@ -199,6 +202,19 @@ impl Settings {
     /// # Errors
     /// As [`VaultBuilder::open`]; [`Error::Invalid`] for files that others may read or write, or that another user owns.
     pub async fn open(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<Vault> {
+        self.existing(actor, passphrase).await?.open().await
+    }
+
+    /// Opens the vault that exists there, and rebuilds its floors from whatever is there.
+    ///
+    /// # Errors
+    /// As [`Settings::open`].
+    pub async fn open_rebuilding_floors(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<Vault> {
+        let builder = self.existing(actor, passphrase).await?;
+        builder.rebuild_floors().open().await
+    }
+
+    async fn existing(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<WholeBuilder> {
         if self.store.is_none() {
             directory::check(&self.directory)?;
         }
@@ -206,7 +222,7 @@ impl Settings {
         let id = vault_in(store.as_ref()).await?.ok_or_else(|| self.no_vault())?;
         let kek = self.kek.open(&self.kek_file(&id), passphrase).await?;
         let sink = self.open_log_of(store.as_ref()).await?;
-        self.builder(store, kek, sink, actor).open().await
+        Ok(self.builder(store, kek, sink, actor))
     }
 
     /// Which store this is, without any password.
@@ -281,13 +297,7 @@ impl Settings {
             .await?)
     }
 
-    fn builder(
-        &self,
-        store: Arc<dyn Store>,
-        kek: Arc<dyn Kek>,
-        sink: FileSink,
-        actor: &str,
-    ) -> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
+    fn builder(&self, store: Arc<dyn Store>, kek: Arc<dyn Kek>, sink: FileSink, actor: &str) -> WholeBuilder {
         let builder = Vault::builder()
             .shared_store(store)
             .shared_kek(kek)

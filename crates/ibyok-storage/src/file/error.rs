@@ -7,7 +7,7 @@ pub(super) const BACKEND: &str = "file";
 
 /// What SQLite or the file system said, in our words.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FileError {
+pub(crate) enum FileError {
     #[error("another process has kept it locked for too long: {0}")]
     Busy(sqlx::Error),
     #[error("there is no room left: {0}")]
@@ -77,7 +77,7 @@ fn meaning_of(error: &sqlx::Error) -> Meaning {
 }
 
 /// Whether a write that failed so leaves it unknown what is on disk.
-pub(super) fn poisons(error: &sqlx::Error) -> bool {
+pub(crate) fn poisons(error: &sqlx::Error) -> bool {
     meaning_of(error) == Meaning::InputOutput
 }
 
@@ -92,7 +92,7 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
 }
 
 /// The public error for what `sqlx` said about the store at `path`.
-pub(super) fn public(path: &Path, error: sqlx::Error) -> Error {
+pub(crate) fn public(path: &Path, error: sqlx::Error) -> Error {
     match meaning_of(&error) {
         Meaning::Damaged => Error::corrupt(shown(path), error),
         Meaning::Busy => FileError::Busy(error).into(),
@@ -104,7 +104,7 @@ pub(super) fn public(path: &Path, error: sqlx::Error) -> Error {
 }
 
 /// A path in backticks, on one line.
-pub(super) fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     format!("`{}`", path.display().to_string().escape_debug())
 }
 

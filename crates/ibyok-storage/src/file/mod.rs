@@ -7,7 +7,7 @@
 
 mod connections;
 mod error;
-mod place;
+pub(crate) mod place;
 mod probe;
 mod read;
 mod schema;
@@ -23,7 +23,10 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, watch};
 
 use self::connections::Connections;
-use self::error::{BACKEND, FileError, shown};
+use self::error::BACKEND;
+pub(crate) use self::error::{FileError, poisons, public, shown};
+pub(crate) use self::place::Identity;
+pub(crate) use self::schema::{PATIENCE, write_ahead};
 use self::write::{Failure, Write, Written};
 use crate::changes::{ChangeNumber, Changes};
 use crate::error::{Error, Result};

@@ -9,7 +9,7 @@ use super::error::{BACKEND, FileError, shown};
 use crate::error::{Error, Result};
 
 /// The path without links, so that SQLite's side files and ours are looked for in the same directory.
-pub(super) fn resolve(path: &Path) -> Result<PathBuf> {
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
     if let Ok(whole) = fs::canonicalize(path) {
         return Ok(whole);
     }
@@ -28,7 +28,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf> {
 }
 
 /// The file's metadata, or `None` if there is no such file.
-pub(super) fn look(path: &Path) -> Result<Option<Metadata>> {
+pub(crate) fn look(path: &Path) -> Result<Option<Metadata>> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
@@ -112,7 +112,7 @@ fn check_file(path: &Path, metadata: &Metadata) -> Result<()> {
 /// Makes an empty file that only its owner may read. An empty file is an empty store to SQLite.
 ///
 /// It is never opened here: closing any descriptor of a file ends all locks that this process has on it, SQLite's included.
-pub(super) fn create(path: &Path) -> Result<()> {
+pub(crate) fn create(path: &Path) -> Result<()> {
     match make_node(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(Error::unavailable(BACKEND, error)),
         _ => sync_directory(path).map_err(|error| Error::unavailable(BACKEND, error)),
@@ -142,11 +142,11 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 
 /// Which files a store consists of: device and inode of the main file, of the log and of the log's index.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Identity([Option<(u64, u64)>; 3]);
+pub(crate) struct Identity([Option<(u64, u64)>; 3]);
 
 impl Identity {
     /// The files that are there now.
-    pub(super) fn of(path: &Path) -> Self {
+    pub(crate) fn of(path: &Path) -> Self {
         Identity(["", "-wal", "-shm"].map(|suffix| {
             let mut name = path.as_os_str().to_owned();
             name.push(suffix);
@@ -155,7 +155,7 @@ impl Identity {
     }
 
     /// Fails if they are no longer the ones at that path: what would be written now would go to files that nobody finds again.
-    pub(super) fn check(&self, path: &Path) -> Result<()> {
+    pub(crate) fn check(&self, path: &Path) -> Result<()> {
         if *self == Self::of(path) {
             Ok(())
         } else {

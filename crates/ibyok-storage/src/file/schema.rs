@@ -15,7 +15,7 @@ const APPLICATION: i64 = 0x4942_594B;
 const FORMAT: u32 = 1;
 
 /// How long to wait for another process.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The tables. `forgotten` is the newest change that is no longer in the feed.
 const TABLES: &str = "
@@ -75,7 +75,7 @@ pub(super) async fn create(path: &Path, connection: &mut SqliteConnection) -> Re
 }
 
 /// Puts the file into WAL mode, which it then stays in. SQLite does not always wait for others here, so this does.
-pub(super) async fn write_ahead(path: &Path, connection: &mut SqliteConnection) -> Result<()> {
+pub(crate) async fn write_ahead(path: &Path, connection: &mut SqliteConnection) -> Result<()> {
     let begun = Instant::now();
     loop {
         let mode = sqlx::query_scalar::<_, String>("PRAGMA journal_mode = WAL")

@@ -44,10 +44,21 @@ impl Here {
     /// # Errors
     /// What the settings and the vault fail with.
     pub(crate) async fn open(globals: &Globals, environment: &Environment, who: Who) -> Result<Self> {
+        Here::open_as(globals, environment, who, false).await
+    }
+
+    /// Opens the vault that the settings name, and with `rebuild` rebuilds its floors from whatever is there.
+    ///
+    /// # Errors
+    /// As [`Here::open`].
+    pub(crate) async fn open_as(globals: &Globals, environment: &Environment, who: Who, rebuild: bool) -> Result<Self> {
         let settings = crate::settings::resolve(globals, environment)?;
         let ask = crate::settings::ask();
         let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);
-        let vault = settings.open(&operator_name(), ask).await?;
+        let vault = match rebuild {
+            true => settings.open_rebuilding_floors(&operator_name(), ask).await?,
+            false => settings.open(&operator_name(), ask).await?,
+        };
         let namespace = settings.namespace.clone();
         let kek_file = settings.kek_place(&vault.id());
         let is_token = matches!(&who, Who::Token(..));

@@ -158,6 +158,15 @@ pub(crate) async fn here(verb: &str, globals: &Globals, environment: &Environmen
     open_here(globals, environment, io).await
 }
 
+/// The vault here, with its floors rebuilt from whatever is there.
+///
+/// # Errors
+/// As [`here`].
+pub(crate) async fn here_rebuilding(verb: &str, globals: &Globals, environment: &Environment) -> Result<Here> {
+    only_here(verb, globals, environment)?;
+    Here::open_as(globals, environment, who_here(globals, environment)?, true).await
+}
+
 /// Refuses where a server is named.
 ///
 /// # Errors

@@ -31,6 +31,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
                 ("audit log", "audit.place"),
                 ("  durability", "audit.durability"),
                 ("  lines", "audit.seq"),
+                ("floors", "floors.records"),
                 ("environments", "environments"),
                 ("separation", "separation"),
                 ("guardrails", "guardrails"),
@@ -47,7 +48,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
             cx.io
                 .warn(&format!("warning: {which}: {state} ({})", shown(at(one, "at"))));
         }
-        for part in ["store", "kek", "audit", "lease"] {
+        for part in ["store", "kek", "audit", "lease", "floors"] {
             if let Some(why) = at(&status, "not_ready").get(part).and_then(Value::as_str) {
                 cx.io.warn(&format!("not ready: {part}: {why}"));
             }

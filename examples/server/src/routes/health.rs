@@ -32,6 +32,8 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
         lease: &'static str,
         damaged_records: u64,
         log_and_store: &'static str,
+        floors: &'static str,
+        history: &'static str,
     }
     let ready = shared.readiness.of(&shared.vault).await;
     let word = |name: &'static str, failure: &Option<String>| match failure {
@@ -51,6 +53,8 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
         lease: word("lease", &ready.lease),
         damaged_records: ready.damaged_records,
         log_and_store: if ready.behind.is_some() { "store_behind" } else { "ok" },
+        floors: word("floors", &ready.floors),
+        history: if ready.has_history { "ok" } else { "none" },
     };
     if parts.ready {
         return ok(&parts);

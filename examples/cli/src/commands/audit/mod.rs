@@ -1,5 +1,6 @@
 //! `ibyok audit`
 
+mod floors;
 mod page;
 mod prove;
 mod review;
@@ -45,6 +46,9 @@ pub(crate) enum Verb {
     },
     /// Print the public keys of the logs, for verifiers without the vault
     Keys,
+    /// Manage the floors: the revisions below which this node refuses records
+    #[command(subcommand)]
+    Floors(floors::Verb),
 }
 
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -60,6 +64,7 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
                 .await
         }
         Verb::Keys => cx.with_vault("audit keys", keys).await,
+        Verb::Floors(verb) => floors::run(verb, cx).await,
     }
 }
 

@@ -74,9 +74,16 @@ async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
     };
     let spinner = spinner(cx, "verifying");
     let report = here.session.verify_audit(keys).await;
+    let floors = here.session.verify_floors().await;
     spinner.finish_and_clear();
     let closed = here.close().await;
-    let exit = answer(&document(&report?)?, cx)?;
+    let (mut report, floors) = (document(&report?)?, document(&floors?)?);
+    let ok = at(&report, "ok") == true && at(&floors, "ok") == true;
+    if let Value::Object(map) = &mut report {
+        map.insert("ok".to_owned(), ok.into());
+        map.insert("floors".to_owned(), floors);
+    }
+    let exit = answer(&report, cx)?;
     closed.map(|()| exit)
 }
 
@@ -145,6 +152,12 @@ fn tell(report: &Value, cx: &mut Cx<'_>) -> Result<()> {
         };
         let told = format!("{}: {log}{}", text(at(finding, "what")), text(at(finding, "detail")));
         cx.io.warn(&clean(&told));
+    }
+    for finding in items(at(report, "floors"), "findings") {
+        cx.io.warn(&format!(
+            "floors: {}; `ibyok audit floors rebuild` acknowledges it",
+            clean(&text(finding))
+        ));
     }
     Ok(())
 }

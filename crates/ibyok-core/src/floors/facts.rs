@@ -1,0 +1,76 @@
+//! Facts about the file itself, which stand in it until an operator acknowledges them.
+
+use ibyok_storage::{AuthenticatedMap, MapChange, MapDurability};
+use jiff::Timestamp;
+
+use super::{Floors, key, unavailable};
+use crate::error::Result;
+
+/// The name of the fact that the node began without a history.
+const NO_HISTORY: &str = "no-history";
+
+/// The beginning of the names of findings.
+const FINDING: &str = "finding ";
+
+/// How many findings are kept until they are acknowledged; further ones are on the log alone.
+const FINDINGS_MAX: usize = 16;
+
+/// The facts that stand in the file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    /// Since when the node has a history, if it began without one.
+    pub(super) no_history: Option<String>,
+    /// What was wrong with the file, oldest first.
+    pub(super) findings: Vec<String>,
+}
+
+pub(super) async fn read(map: &AuthenticatedMap) -> Result<Facts> {
+    let mut facts = Facts::default();
+    for (name, text) in map.texts(key::FACTS).await.map_err(unavailable)? {
+        let name = key::name_of(&name);
+        if name == NO_HISTORY {
+            facts.no_history = Some(text);
+        } else if name.starts_with(FINDING) {
+            facts.findings.push(text);
+        }
+    }
+    Ok(facts)
+}
+
+/// The change that adds a finding, unless there are many.
+pub(super) fn finding(at: Timestamp, there: usize, what: &str) -> Option<MapChange> {
+    (there < FINDINGS_MAX).then(|| MapChange::Put {
+        key: key::fact(&format!("{FINDING}{at:.9} {there}")),
+        text: Some(format!("{at:.0}: {what}")),
+    })
+}
+
+impl Floors {
+    /// Keeps that this node knows no floors of what the store holds.
+    pub(crate) async fn begin_without_history(&self, at: Timestamp) -> Result<()> {
+        let put = MapChange::Put {
+            key: key::fact(NO_HISTORY),
+            text: Some(format!("{at:.0}")),
+        };
+        self.apply(vec![put], MapDurability::Disk).await
+    }
+
+    /// Takes facts away that an operator knows of by now: the findings, and with `history` that the node began without one.
+    pub(super) async fn acknowledge(&self, history: bool) -> Result<()> {
+        let facts = self.map().texts(key::FACTS).await.map_err(unavailable)?;
+        let gone = facts
+            .into_iter()
+            .filter(|(name, _)| history || key::name_of(name) != NO_HISTORY);
+        let changes = gone.map(|(key, _)| MapChange::Put { key, text: None });
+        self.apply(changes.collect(), MapDurability::Disk).await
+    }
+    /// Takes away that the node began without a history.
+    pub(super) async fn forget_no_history(&self) -> Result<()> {
+        let put = MapChange::Put {
+            key: key::fact(NO_HISTORY),
+            text: None,
+        };
+        self.apply(vec![put], MapDurability::Disk).await?;
+        self.sync().await
+    }
+}

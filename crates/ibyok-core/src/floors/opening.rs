@@ -1,0 +1,324 @@
+//! Opening the file of floors: finding it missing, damaged or set back, and making it again from the log.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, RwLock};
+
+use ibyok_audit::{FloorsStatement, Reader, VerifyingKey, verify};
+use ibyok_storage::{
+    AuthenticatedMap, Error as StorageError, MapChange, MapDurability, MapKey, MapSummary, MapVerdict,
+};
+use jiff::Timestamp;
+
+use super::aside::{self, Lock};
+use super::key::{self, FloorKey};
+use super::replay::{From, Glance, glance, replay, scan};
+use super::seen::Seen;
+use super::{FILE, Floors, facts, statement, unavailable};
+use crate::error::{Error, Result};
+use crate::stated::Stated;
+
+/// Up to so many items, opening reads every one; a larger file is read as a whole right after opening.
+pub(super) const READ_AT_OPEN: u64 = 5000;
+
+/// By how many lines a mark may lag before opening moves it.
+const LAG: u64 = 10_000;
+
+/// What opening the floors needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) place: PathBuf,
+    /// The log that this process writes, and the number of its last line.
+    pub(crate) log: String,
+    pub(crate) last_seq: u64,
+    /// The keys of the logs in the place that the store vouches for.
+    pub(crate) logs: Vec<VerifyingKey>,
+    pub(crate) key: Arc<FloorKey>,
+    pub(crate) stated: Arc<Stated>,
+    /// Whether to rebuild also from a log that is not as it was written, or in place of the file of somebody else.
+    pub(crate) by_force: bool,
+    pub(crate) now: Timestamp,
+}
+
+/// What opening the floors came to.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Whether neither floors nor logs were there.
+    pub(crate) fresh: bool,
+    /// What was wrong, if something was.
+    pub(crate) wrong: Option<String>,
+}
+
+/// An older handle whose content goes into the new file, and whether to distrust the file that it has open.
+#[derive(Debug)]
+pub(super) struct Old {
+    pub(super) map: AuthenticatedMap,
+    pub(super) distrusted: bool,
+    /// What to say if the file is made again.
+    pub(super) damaged: Option<String>,
+}
+
+impl Floors {
+    /// Opens the floors beside the logs of a place, or makes them from the logs.
+    ///
+    /// # Errors
+    /// [`Error::Floors`] if that cannot be done without an operator.
+    pub(crate) async fn open(setup: Setup) -> Result<(Self, Found)> {
+        let (map, found, summary) = bring_up(&setup, None).await?;
+        let marked = mark_of(&map, &setup.log).await?;
+        let floors = Floors {
+            notes: Default::default(),
+            map: RwLock::new(map),
+            seen: Seen::new(marked),
+            mending: Default::default(),
+            failure: Mutex::default(),
+            untold: Mutex::default(),
+            setup,
+        };
+        floors.seen.is_synced(summary.generation);
+        floors.setup.stated.floors(statement(&summary));
+        Ok((floors, found))
+    }
+}
+
+/// Opens the file, or makes it. Its state is on the disk when this returns.
+pub(super) async fn bring_up(setup: &Setup, old: Option<&Old>) -> Result<(AuthenticatedMap, Found, MapSummary)> {
+    let _lock = Lock::take(&setup.place).await?;
+    let mut found = Found::default();
+    let map = find(setup, old, &mut found).await?;
+    if let Some(old) = old.filter(|old| !old.map.is_in_place()) {
+        aside::copy(&old.map, &map).await?;
+    }
+    let from = marks(setup, &map).await?;
+    let before = map.summary().await.map_err(unavailable)?;
+    let ends = match found.wrong {
+        None => catch_up(&map, glance(&setup.place, &from).await?).await?,
+        Some(_) => None,
+    };
+    let ends = match ends {
+        Some(ends) => ends,
+        None => rebuild(setup, &map, &from, old, &mut found).await?,
+    };
+    let raised = found.wrong.is_some() || map.summary().await.map_err(unavailable)? != before;
+    let behind = |((_, end), from): &((String, u64), &From)| *end > from.after && (raised || end - from.after > LAG);
+    let moved = ends
+        .into_iter()
+        .zip(&from)
+        .filter(behind)
+        .map(|((log, end), _)| MapChange::Put {
+            key: key::mark(&log),
+            text: Some(end.to_string()),
+        });
+    let moved: Vec<MapChange> = moved.collect();
+    if !moved.is_empty() {
+        map.apply(moved, MapDurability::Kernel).await.map_err(unavailable)?;
+    }
+    let after = map.summary().await.map_err(unavailable)?;
+    // What was there and is not written to needs no sync, where no other process has it open.
+    let settled = map.was_settled() && !found.fresh && found.wrong.is_none() && after == before;
+    let summary = if settled {
+        after
+    } else {
+        map.sync().await.map_err(unavailable)?
+    };
+    Ok((map, found, summary))
+}
+
+/// Whether what a first look found is all in the file by now: then the ends of the logs; `None` where the log must be replayed.
+async fn catch_up(map: &AuthenticatedMap, glance: Glance) -> Result<Option<Vec<(String, u64)>>> {
+    // After the look at the log: another process may have gone on meanwhile.
+    let summary = map.summary().await.map_err(unavailable)?;
+    if glance.needs_replay || set_back(glance.stated.as_ref(), &summary).is_some() {
+        return Ok(None);
+    }
+    for (record, rev) in &glance.changes {
+        let floor = map.number(&key::of_record(record)).await.map_err(unavailable)?;
+        if floor.is_none_or(|floor| floor < *rev) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(glance.ends))
+}
+
+/// Replays the signed lines behind the marks, and keeps what was wrong. Returns the ends of the logs.
+async fn rebuild(
+    setup: &Setup,
+    map: &AuthenticatedMap,
+    from: &[From],
+    old: Option<&Old>,
+    found: &mut Found,
+) -> Result<Vec<(String, u64)>> {
+    let scan = scan(&setup.place, from).await?;
+    let before = map.summary().await.map_err(unavailable)?;
+    if found.wrong.is_none() {
+        found.wrong = set_back(scan.stated.as_ref(), &before);
+        if found.wrong.is_some() {
+            check_logs(setup).await?;
+        }
+    }
+    let stated = scan.stated.as_ref().map_or(0, |stated| stated.generation);
+    let replayed = replay(&setup.place, from.to_vec(), scan, map).await?;
+    if let Some(wrong) = &mut found.wrong {
+        let floors = map.summary().await.map_err(unavailable)?.numbers;
+        wrong.push_str(&format!(
+            "; rebuilt from the log: {floors} floors, {} changes read",
+            replayed.changes
+        ));
+        let there = facts::read(map).await?.findings.len();
+        let generation = before.generation.max(stated).max(old_generation(old).await);
+        let kept = facts::finding(setup.now, there, wrong);
+        let changes = kept.into_iter().chain([MapChange::Generation(generation + 1)]);
+        map.apply(changes.collect(), MapDurability::Kernel)
+            .await
+            .map_err(unavailable)?;
+    }
+    if replayed.unreadable > 0 {
+        tracing::warn!(lines = replayed.unreadable, "lines of the log cannot be read");
+    }
+    Ok(replayed.ends)
+}
+
+/// Finds the file whole, or makes an empty one in its place.
+async fn find(setup: &Setup, old: Option<&Old>, found: &mut Found) -> Result<AuthenticatedMap> {
+    let path = setup.place.join(FILE);
+    let key: Arc<dyn MapKey> = setup.key.clone();
+    let distrusted = old.is_some_and(|old| old.distrusted);
+    let opened = match AuthenticatedMap::open(&path, Arc::clone(&key)).await {
+        _ if distrusted => Err(old.and_then(|old| old.damaged.clone())),
+        Ok(Some(map)) => match check_items(&map).await? {
+            None => Ok(map),
+            Some(why) => Err(Some(why)),
+        },
+        Ok(None) if old.is_none() && is_fresh(setup)? => {
+            found.fresh = true;
+            return create(&path, key).await;
+        }
+        Ok(None) => Err(Some("the file of floors was missing".to_owned())),
+        Err(StorageError::Corrupt { source, .. }) => Err(Some(format!("the file of floors was damaged ({source})"))),
+        Err(error @ (StorageError::Refused { .. } | StorageError::Newer { .. })) if setup.by_force => {
+            Err(Some(format!("the file of floors was replaced ({error})")))
+        }
+        Err(error) => return Err(refused(error)),
+    };
+    let wrong = match opened {
+        Ok(map) => return Ok(map),
+        Err(wrong) => wrong,
+    };
+    // Before anything is moved: what cannot be rebuilt stays as it is.
+    if wrong.is_some() {
+        check_logs(setup).await?;
+    }
+    found.wrong = wrong;
+    aside::move_aside(&path).await?;
+    let map = create(&path, Arc::clone(&key)).await?;
+    aside::salvage(&path, key, &map).await;
+    Ok(map)
+}
+
+async fn create(path: &Path, key: Arc<dyn MapKey>) -> Result<AuthenticatedMap> {
+    aside::remove_leftovers(path)?;
+    AuthenticatedMap::create(path, key).await.map_err(unavailable)
+}
+
+/// What is wrong with the items of a small file.
+async fn check_items(map: &AuthenticatedMap) -> Result<Option<String>> {
+    let summary = map.summary().await.map_err(unavailable)?;
+    if summary.numbers.saturating_add(summary.texts) > READ_AT_OPEN {
+        return Ok(None);
+    }
+    match map.verify().await {
+        Ok(MapVerdict::Whole(_)) => Ok(None),
+        Ok(_) => Ok(Some(ITEMS.to_owned())),
+        Err(StorageError::Corrupt { source, .. }) => Ok(Some(format!("the file of floors was damaged ({source})"))),
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+/// Said where single items of the file do not fit.
+pub(super) const ITEMS: &str = "floors were changed, removed or set back in their file";
+
+/// Whether the file is older than the lines of the log say.
+fn set_back(stated: Option<&FloorsStatement>, summary: &MapSummary) -> Option<String> {
+    let stated = stated?;
+    let ours = statement(summary);
+    if stated.generation > ours.generation {
+        return Some(format!(
+            "the file of floors was set back: it has generation {}, and the log speaks of {}",
+            ours.generation, stated.generation
+        ));
+    }
+    let forked = stated.generation == ours.generation && stated.digest != ours.digest;
+    forked.then(|| "the file of floors was replaced by another of the same generation".to_owned())
+}
+
+/// Whether no log of the place has a line: then there is nothing that floors could be missing of.
+fn is_fresh(setup: &Setup) -> Result<bool> {
+    if setup.last_seq > 0 {
+        return Ok(false);
+    }
+    let reader = Reader::vouched(&setup.place, setup.logs.clone())?;
+    for log in setup.logs.iter().filter_map(VerifyingKey::log) {
+        if reader.has_lines(log)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Refuses to rebuild from logs that are not as they were written, unless an operator says so.
+async fn check_logs(setup: &Setup) -> Result<()> {
+    if setup.by_force {
+        return Ok(());
+    }
+    let (place, logs) = (setup.place.clone(), setup.logs.clone());
+    let report = tokio::task::spawn_blocking(move || verify(&place, &logs, &[])).await;
+    let report = report.map_err(|error| Error::unavailable(crate::Part::AuditLog, error))??;
+    let ours = |log: &&ibyok_audit::LogReport| log.trusted_key;
+    let bad = report.logs.iter().filter(ours).find_map(|log| log.first_bad.as_ref());
+    match bad {
+        None => Ok(()),
+        Some(bad) => Err(Error::Floors {
+            what: format!(
+                "the file of floors is missing, damaged or set back, and the log `{}` that it is rebuilt from is not as it was \
+                 written (line {})",
+                bad.log, bad.seq
+            ),
+        }),
+    }
+}
+
+fn refused(error: StorageError) -> Error {
+    match error {
+        StorageError::Refused { what, .. } => Error::Floors {
+            what: format!("{what}: each needs a directory of logs of its own"),
+        },
+        StorageError::Newer { .. } => Error::Floors {
+            what: format!("the file of floors was made by a newer version of IBYOK, or was planted: {error}"),
+        },
+        other => unavailable(other),
+    }
+}
+
+/// The logs to replay, each after its mark.
+async fn marks(setup: &Setup, map: &AuthenticatedMap) -> Result<Vec<From>> {
+    let mut from = Vec::new();
+    for key in &setup.logs {
+        let Some(log) = key.log() else { continue };
+        from.push(From {
+            log: log.to_owned(),
+            after: mark_of(map, log).await?,
+            key: key.clone(),
+        });
+    }
+    Ok(from)
+}
+
+pub(super) async fn mark_of(map: &AuthenticatedMap, log: &str) -> Result<u64> {
+    let mark = map.text(&key::mark(log)).await.map_err(unavailable)?;
+    Ok(mark.and_then(|mark| mark.parse().ok()).unwrap_or(0))
+}
+
+/// The generation that an older handle last had.
+async fn old_generation(old: Option<&Old>) -> u64 {
+    let Some(old) = old else { return 0 };
+    old.map.summary().await.map_or(0, |summary| summary.generation)
+}

@@ -1,0 +1,251 @@
+//! Accepting an older store: after an honest restore, the floors of its records are lowered by name.
+
+use std::collections::HashMap;
+
+use ibyok_audit::{Action, Event, Outcome, Principal as Who, Reader};
+use ibyok_storage::{MapChange, MapDurability, RecordId};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+
+use super::aside::Lock;
+use super::{Floors, key, unavailable};
+use crate::error::{Error, Part, Result};
+use crate::model::kind;
+use crate::realm::RealmName;
+use crate::session::Session;
+use crate::vault::Inner;
+
+/// A record of the store that is older than this node has seen it, or is missing.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RolledBack {
+    /// The record's id.
+    pub record: String,
+    /// The kind of record: `key`, `token`, `settings`, `incident`, `reviews` or `attestations`.
+    pub kind: &'static str,
+    /// The name of the key or token, where it is known.
+    pub name: Option<String>,
+    /// The namespace and environment that the record belongs to, where its realm opens.
+    pub realm: Option<String>,
+    /// The revision that this node has seen.
+    pub seen: u64,
+    /// The revision in the store; `None` if the record is missing.
+    pub found: Option<u64>,
+}
+
+/// The state of a record in the store, as far as it opens.
+#[derive(Default)]
+struct There {
+    rev: Option<u64>,
+    name: Option<String>,
+    realm: Option<String>,
+}
+
+impl Session {
+    /// Lists the records of the store that are older than this node has seen them. Reads every record that has a floor.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token, [`Error::Unavailable`].
+    pub async fn rolled_back(&self) -> Result<Vec<RolledBack>> {
+        self.operator_of_home(Action::VaultRollbackAccepted).await?;
+        let inner = &self.inner;
+        inner.floors.flush(None).await?;
+        let mut found = Vec::new();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = inner
+                .floors
+                .map()
+                .numbers(after.as_deref(), false)
+                .await
+                .map_err(unavailable)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            for (record, floor) in page
+                .iter()
+                .filter_map(|(name, floor)| Some((key::record_of(name)?, *floor)))
+            {
+                found.extend(inner.rolled_back(&record, floor).await?);
+            }
+        }
+        inner.name_from_log(&mut found).await?;
+        Ok(found)
+    }
+
+    /// Lowers the floors of these records to what the store holds, and accepts a store that is behind the log. Each is on the log
+    /// before its floor is lowered.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token, [`Error::Invalid`] for a record that is not one, [`Error::Unavailable`].
+    pub async fn accept_rollback(&self, records: &[RolledBack]) -> Result<()> {
+        let who = self.operator_of_home(Action::VaultRollbackAccepted).await?.who();
+        let inner = &self.inner;
+        let _lock = Lock::take(&inner.floors.setup.place).await?;
+        let mut changes = Vec::new();
+        for rolled in records {
+            let record: RecordId = rolled.record.parse().map_err(|_| {
+                Error::invalid(
+                    format!("`{}` is no record", rolled.record),
+                    "give what `rolled_back` returned",
+                )
+            })?;
+            inner.record(self.accepted(&who, rolled)).await?;
+            changes.push(MapChange::Set {
+                key: key::of_record(&record),
+                number: rolled.found,
+            });
+        }
+        inner.floors.lower(changes).await?;
+        inner.cache.clear();
+        inner.forget_damaged();
+        if inner.store_is_behind().is_some() {
+            self.accept_older_store().await?;
+        }
+        Ok(())
+    }
+
+    fn accepted(&self, who: &Who, rolled: &RolledBack) -> Event {
+        let attempt = self.attempt(Action::VaultRollbackAccepted);
+        let mut event = Event::new(Action::VaultRollbackAccepted, Outcome::Allowed, attempt.at)
+            .principal(who.clone())
+            .record(&rolled.record)
+            .rev(rolled.found.unwrap_or(0))
+            .reason(format!("{} was at revision {}", rolled.kind, rolled.seen));
+        if let Some((namespace, environment)) = rolled.realm.as_deref().and_then(|realm| realm.split_once('/')) {
+            event = event.namespace(namespace).environment(environment);
+        }
+        match (&rolled.name, rolled.kind) {
+            (Some(name), "key") => event.key(name),
+            (Some(name), kind) => event.target(kind, name),
+            (None, _) => event,
+        }
+    }
+}
+
+impl Inner {
+    async fn rolled_back(&self, record: &RecordId, floor: u64) -> Result<Option<RolledBack>> {
+        let there = match self.there(record).await {
+            // A record that does not open is no older one: it stays refused.
+            Err(Error::Integrity { .. }) => return Ok(None),
+            there => there?,
+        };
+        if there.rev.is_some_and(|rev| rev >= floor) {
+            return Ok(None);
+        }
+        Ok(Some(RolledBack {
+            record: record.to_string(),
+            kind: kind_word(record),
+            name: there.name,
+            realm: there.realm,
+            seen: floor,
+            found: there.rev,
+        }))
+    }
+
+    /// Opens a record for its revision and name. One that does not open is no older one, and stays refused.
+    async fn there(&self, record: &RecordId) -> Result<There> {
+        let tag = ibyok_crypto::RealmTag::from_bytes(*record.collection().realm()).ok();
+        let name = match tag {
+            Some(tag) => self.realm_by_tag(tag).await?,
+            None => None,
+        };
+        let Some(name) = name else { return Ok(There::default()) };
+        let realm = self.realm(&name).await?;
+        let mut there = There {
+            realm: Some(RealmName::to_string(&name)),
+            ..There::default()
+        };
+        let (Some(realm), Some(stored)) = (realm, self.store.get(record).await?) else {
+            return Ok(there);
+        };
+        let body = realm
+            .keys
+            .open_record(&realm.place(record), &stored.bytes)
+            .map_err(|error| crate::realm::open_failed(format!("the record {record}"), error))?;
+        let head: Head = serde_json::from_slice(body.expose_secret())
+            .map_err(|_| Error::integrity(format!("the record {record}")))?;
+        there.rev = Some(head.rev);
+        there.name = head.name;
+        Ok(there)
+    }
+
+    /// Names records that are missing by what the log says of their last change.
+    async fn name_from_log(&self, found: &mut [RolledBack]) -> Result<()> {
+        let nameless = found
+            .iter()
+            .filter(|rolled| rolled.name.is_none() && rolled.kind == "key");
+        let mut names: HashMap<String, Option<String>> = nameless.map(|rolled| (rolled.record.clone(), None)).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let (place, logs) = (self.floors.setup.place.clone(), self.floors.setup.logs.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let reader = Reader::vouched(place, logs.clone())?;
+            for log in logs.iter().filter_map(|key| key.log()) {
+                reader.changes(log, 0, &mut |line| {
+                    let entry = line.entry();
+                    if let Some(name) = entry.record.as_ref().and_then(|record| names.get_mut(record)) {
+                        name.clone_from(&entry.key);
+                    }
+                })?;
+            }
+            Ok::<_, Error>(names)
+        });
+        let names = reading
+            .await
+            .map_err(|error| Error::unavailable(Part::AuditLog, error))??;
+        for rolled in found {
+            if let Some(Some(name)) = names.get(&rolled.record) {
+                rolled.name = Some(name.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Floors {
+    /// Lowers floors, with the marks of all logs at their ends: lines from before must not raise them again.
+    async fn lower(&self, mut changes: Vec<MapChange>) -> Result<()> {
+        let (place, logs) = (self.setup.place.clone(), self.setup.logs.clone());
+        let map = self.map();
+        let mut ends = Vec::new();
+        for log in logs.iter().filter_map(|key| key.log()).chain([self.setup.log.as_str()]) {
+            ends.push((log.to_owned(), super::opening::mark_of(&map, log).await?));
+        }
+        let reading = tokio::task::spawn_blocking(move || {
+            let reader = Reader::vouched(place, logs)?;
+            ends.into_iter()
+                .map(|(log, mark)| Ok((reader.changes_unchecked(&log, mark, &mut |_| {})?.last_seq, log)))
+                .collect::<Result<Vec<_>>>()
+        });
+        let ends = reading
+            .await
+            .map_err(|error| Error::unavailable(Part::AuditLog, error))??;
+        changes.extend(ends.into_iter().map(|(end, log)| MapChange::Put {
+            key: key::mark(&log),
+            text: Some(end.to_string()),
+        }));
+        self.seen.forget(&changes);
+        self.apply(changes, MapDurability::Disk).await
+    }
+}
+
+/// What every sealed record has.
+#[derive(serde::Deserialize)]
+struct Head {
+    rev: u64,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+fn kind_word(record: &RecordId) -> &'static str {
+    match record.collection().kind().as_u8() {
+        kind::KEY => "key",
+        kind::TOKEN => "token",
+        kind::SETTINGS => "settings",
+        kind::INCIDENT => "incident",
+        kind::REVIEW => "reviews",
+        kind::ATTESTATION => "attestations",
+        _ => "record",
+    }
+}

@@ -1,0 +1,126 @@
+//! The honest restore: an older store is accepted by name.
+
+use ibyok_core::{Action, Filter};
+
+use crate::node::{Node, key, remove, secret};
+
+#[tokio::test]
+async fn an_older_store_serves_once_its_rollback_was_accepted_by_name() {
+    let node = Node::new().await;
+    let store = node.copy_store();
+    node.with(async |operator| {
+        operator.set_key(&key(), secret("three")).await.unwrap();
+        let new = "prod/later".parse().unwrap();
+        operator.set_key(&new, secret("later")).await.unwrap();
+        operator.revoke_token("worker", false).await.unwrap();
+    })
+    .await;
+    node.put_store_back(&store);
+    node.with(async |operator| {
+        let found = operator.rolled_back().await.unwrap();
+        let mut named: Vec<_> = found
+            .iter()
+            .map(|one| (one.kind, one.name.clone().unwrap_or_default(), one.found.is_some()))
+            .collect();
+        named.sort();
+        assert_eq!(
+            named,
+            [
+                ("key", "later".to_owned(), false),
+                ("key", "openai".to_owned(), true),
+                ("token", "worker".to_owned(), true)
+            ]
+        );
+        operator.accept_rollback(&found).await.unwrap();
+        assert!(operator.rolled_back().await.unwrap().is_empty());
+    })
+    .await;
+    // Neither a later start nor a rebuild from the log raises them again.
+    for delete in [false, true, true] {
+        if delete {
+            remove(&node.floors());
+        }
+        let vault = node.open().await;
+        assert_eq!(node.value(&vault).await, Ok("two".to_owned()), "deleted: {delete}");
+        assert_eq!(node.reads(&vault).await, Ok("two".to_owned()));
+        let new = "prod/later".parse().unwrap();
+        let operator = vault.operator("test");
+        assert_eq!(
+            operator.show_key(&new).await.unwrap_err().code(),
+            ibyok_core::Code::NotFound
+        );
+        let mut filter = Filter::default();
+        filter.action = Some(Action::VaultRollbackAccepted);
+        assert_eq!(
+            vault.whole_log("test").lines(&filter).await.unwrap().count(),
+            4,
+            "three records and the store"
+        );
+        node.close(vault).await;
+    }
+    // From here on the restored store is what must not be set back.
+    node.with(async |operator| drop(operator.set_key(&key(), secret("four")).await.unwrap()))
+        .await;
+    node.put_store_back(&store);
+    remove(&node.floors());
+    let vault = node.open().await;
+    assert!(node.value(&vault).await.is_err());
+    node.close(vault).await;
+}
+
+#[tokio::test]
+async fn a_line_that_accepts_a_rollback_is_not_believed_behind_the_last_checkpoint() {
+    let node = Node::new().await;
+    let store = node.copy_store();
+    node.with(async |operator| drop(operator.set_key(&key(), secret("three")).await.unwrap()))
+        .await;
+    node.put_store_back(&store);
+    forge_acceptance(&node).await;
+    remove(&node.floors());
+    match node.try_open().await {
+        // Refused, or opened without believing the line.
+        Err(error) => assert_eq!(error.code(), ibyok_core::Code::Integrity, "{error}"),
+        Ok(vault) => assert!(node.value(&vault).await.is_err()),
+    }
+}
+
+/// Adds a well-chained line to the log, as whoever can write to the directory and has no key can.
+async fn forge_acceptance(node: &Node) {
+    use sha2::{Digest, Sha256};
+    let segment = node.audit.join("slot-0/audit-00000001.log");
+    let text = std::fs::read_to_string(&segment).unwrap();
+    let lines: Vec<&str> = text.trim_end_matches('\0').lines().collect();
+    let done = lines
+        .iter()
+        .rev()
+        .find(|line| line.contains(r#""phase":"done""#))
+        .unwrap();
+    let field = |name: &str| {
+        let (_, rest) = done.split_once(&format!("\"{name}\":\"")).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let last = lines.last().unwrap();
+    let prev: String = Sha256::digest(last).iter().map(|byte| format!("{byte:02x}")).collect();
+    let seq = lines.len() + 1;
+    let mut forged = done.replacen(
+        &format!("\"prev\":\"{}\"", field("prev")),
+        &format!("\"prev\":\"{prev}\""),
+        1,
+    );
+    let (_, rest) = forged.split_once(',').unwrap();
+    let (_, rest) = rest.split_once(',').unwrap();
+    forged = format!("{{\"v\":1,\"seq\":{seq},{rest}");
+    forged = forged
+        .replacen("\"action\":\"key.set\"", "\"action\":\"vault.rollback_accepted\"", 1)
+        .replacen("\"phase\":\"done\"", "\"phase\":null", 1);
+    let (head, tail) = forged.split_once("\"rev\":").unwrap();
+    let (_, tail) = tail.split_once(',').unwrap();
+    forged = format!("{head}\"rev\":1,{tail}");
+    let all: String = lines
+        .iter()
+        .copied()
+        .chain([forged.as_str()])
+        .map(|line| format!("{line}\n"))
+        .collect();
+    std::fs::write(&segment, all).unwrap();
+}

@@ -1,0 +1,159 @@
+//! Every kind of change, with the store put back to before it.
+
+use std::time::Duration;
+
+use ibyok_core::{Code, DrainRequest, KeyEdit, Session, Vault};
+
+use crate::harm::{HARMS, Harm};
+use crate::node::{Node, key, secret};
+
+/// A change that an older store would undo.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Change {
+    NewVersion,
+    StageAndPromote,
+    Rollback,
+    Retire,
+    DisableKey,
+    RemoveKey,
+    LowerLimit,
+    LowerLimitOfEnvironment,
+    ShortenExpiry,
+    RevokeToken,
+    RotateToken,
+}
+
+const CHANGES: &[Change] = &[
+    Change::NewVersion,
+    Change::StageAndPromote,
+    Change::Rollback,
+    Change::Retire,
+    Change::DisableKey,
+    Change::RemoveKey,
+    Change::LowerLimit,
+    Change::LowerLimitOfEnvironment,
+    Change::ShortenExpiry,
+    Change::RevokeToken,
+    Change::RotateToken,
+];
+
+impl Change {
+    async fn make(self, operator: &Session) {
+        let (key, prod) = (key(), "prod".parse().unwrap());
+        match self {
+            Change::NewVersion => drop(operator.set_key(&key, secret("three")).await.unwrap()),
+            Change::StageAndPromote => {
+                operator.stage_key(&key, secret("three")).await.unwrap();
+                operator.promote_key(&key).await.unwrap();
+            }
+            Change::Rollback => drop(operator.rollback_key(&key).await.unwrap()),
+            Change::Retire => {
+                let request = DrainRequest::default();
+                operator.retire_key(&key, &request).await.unwrap();
+            }
+            Change::DisableKey => drop(operator.disable_key(&key).await.unwrap()),
+            Change::RemoveKey => drop(operator.remove_key(&key).await.unwrap()),
+            Change::LowerLimit => {
+                let mut edit = KeyEdit::default();
+                edit.limit = Some(Some("1/day".parse().unwrap()));
+                operator.edit_key(&key, &edit).await.unwrap();
+            }
+            Change::LowerLimitOfEnvironment => {
+                let limit = Some("1/day".parse().unwrap());
+                operator.set_limit(&prod, limit).await.unwrap();
+            }
+            Change::ShortenExpiry => {
+                let mut edit = KeyEdit::default();
+                edit.expires = Some(Some("2030-01-01T00:00:00Z".parse().unwrap()));
+                operator.edit_key(&key, &edit).await.unwrap();
+            }
+            Change::RevokeToken => drop(operator.revoke_token("worker", false).await.unwrap()),
+            Change::RotateToken => drop(operator.rotate_token("worker", Some(Duration::ZERO)).await.unwrap()),
+        }
+    }
+}
+
+/// No value is released by what the older store says.
+async fn is_refused(node: &Node, vault: &Vault, change: Change) {
+    assert_eq!(node.reads(vault).await, Err(Code::Integrity), "{change:?}");
+    let of_token = matches!(change, Change::RevokeToken | Change::RotateToken);
+    let value = node.value(vault).await;
+    if of_token {
+        assert_eq!(value, Ok("two".to_owned()), "{change:?}: other records serve");
+    } else {
+        assert_eq!(value, Err(Code::Integrity), "{change:?}");
+    }
+}
+
+/// Makes a change, puts the store back, harms the floors, and looks whether anything of the older store is believed.
+async fn nothing_comes_back(change: Change, harm: Harm) {
+    let node = Node::new().await;
+    let (store, floors) = (node.copy_store(), crate::node::copy(&node.floors()));
+    node.with(async |operator| change.make(operator).await).await;
+    node.put_store_back(&store);
+    harm.do_to(&node, &floors);
+    for again in [false, true] {
+        let vault = node.open().await;
+        is_refused(&node, &vault, change).await;
+        let report = vault.operator("test").verify_floors().await.unwrap();
+        assert_eq!(
+            report.ok,
+            !harm.shows(),
+            "{change:?} {harm:?}, again {again}: {report:?}"
+        );
+        let warnings = vault.status().await.unwrap().warnings;
+        let warned = warnings
+            .iter()
+            .any(|warning| warning.contains("rebuild` acknowledges it"));
+        assert_eq!(warned, harm.shows(), "{warnings:?}");
+        node.close(vault).await;
+    }
+    let vault = node.open().await;
+    vault.operator("test").rebuild_floors().await.unwrap();
+    assert!(vault.operator("test").verify_floors().await.unwrap().ok, "acknowledged");
+    is_refused(&node, &vault, change).await;
+    node.close(vault).await;
+}
+
+#[tokio::test]
+async fn no_change_is_undone_by_an_older_store_whatever_the_change() {
+    for change in CHANGES {
+        nothing_comes_back(*change, Harm::None).await;
+        nothing_comes_back(*change, Harm::Deleted).await;
+    }
+}
+
+#[tokio::test]
+async fn no_revoked_token_works_whatever_was_done_to_the_floors() {
+    for harm in HARMS {
+        nothing_comes_back(Change::RevokeToken, *harm).await;
+    }
+}
+
+#[tokio::test]
+async fn no_rotated_value_comes_back_whatever_was_done_to_the_floors() {
+    for harm in HARMS {
+        nothing_comes_back(Change::StageAndPromote, *harm).await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_was_killed_protects_its_changes_as_well() {
+    let node = Node::new().await;
+    let (store, floors) = (node.copy_store(), crate::node::copy(&node.floors()));
+    for harm in HARMS {
+        let copy = tempfile::tempdir().unwrap();
+        let vault = node.open().await;
+        vault.operator("test").set_key(&key(), secret("three")).await.unwrap();
+        // The end of the change is on the log a moment later, with or without a close.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        crate::harm::copy_directory(node.scratch.path(), copy.path());
+        node.close(vault).await;
+        let killed = node.at(copy);
+        killed.put_store_back(&store);
+        harm.do_to(&killed, &floors);
+        let vault = killed.open().await;
+        is_refused(&killed, &vault, Change::NewVersion).await;
+        killed.close(vault).await;
+    }
+}

@@ -1,0 +1,190 @@
+//! A small durable map whose content is authenticated, for what must not be set back unnoticed.
+//!
+//! - `digest`: the MAC of each item, and the keyed hash of the whole set
+//! - `schema`: the tables of the SQLite file, and how the file is recognised
+//! - `connections`: one connection that writes, two that read
+//! - `apply`, `read`: the statements
+//!
+//! Each item carries a MAC, so that nobody without the key can make one. The row of the whole carries a generation that grows with
+//! every change, the counts, and an incremental hash of the set of items (MSet-XOR-Hash of Clarke, Devadas, van Dijk, Gassend and
+//! Suh, "Incremental Multiset Hash Functions", ASIACRYPT 2003), so that a missing or older item shows in [`AuthenticatedMap::verify`].
+//! A change costs one indexed read and write of its item and one of the whole, whatever the size of the map.
+
+mod apply;
+mod connections;
+mod digest;
+mod read;
+mod schema;
+
+use std::fmt::{self, Debug};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use self::connections::Connections;
+pub use self::digest::{MapSummary, MapVerdict};
+use crate::error::{Error, Result};
+use crate::file::place;
+
+/// The backend's name in errors.
+const BACKEND: &str = "floors";
+
+/// Computes a keyed hash of bytes under a key that belongs to the map alone.
+pub trait MapKey: Debug + Send + Sync {
+    /// Returns the keyed hash of `bytes`.
+    fn mac(&self, bytes: &[u8]) -> [u8; 32];
+
+    /// Names the owner of the key. It stands in the clear in the file, so that the file of another owner is refused instead of
+    /// being taken for a damaged one.
+    fn owner(&self) -> String;
+}
+
+/// One change of an [`AuthenticatedMap`]. Keys are at most 255 bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MapChange {
+    /// Raises a number, or adds it. A number that is as high already stays.
+    Raise {
+        /// The number's key.
+        key: Vec<u8>,
+        /// The least that the number is afterwards.
+        number: u64,
+    },
+    /// Sets a number, also to a lower one; `None` removes it.
+    Set {
+        /// The number's key.
+        key: Vec<u8>,
+        /// The number afterwards.
+        number: Option<u64>,
+    },
+    /// Sets a text; `None` removes it.
+    Put {
+        /// The text's key.
+        key: Vec<u8>,
+        /// The text afterwards.
+        text: Option<String>,
+    },
+    /// Raises the generation of the map to at least this number.
+    Generation(u64),
+}
+
+/// How durable a change of an [`AuthenticatedMap`] is when it returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MapDurability {
+    /// The change survives the end of the process. A later change with [`MapDurability::Disk`] makes it survive power loss.
+    Kernel,
+    /// The change, and every one before it, survives power loss.
+    Disk,
+}
+
+/// A durable map of numbers and texts, authenticated under a key that is not stored with it. Several processes may use one file at
+/// once, and each sees what the others changed.
+///
+/// It is one SQLite file in WAL mode. It works within a tokio runtime. Clones are the same handle.
+#[derive(Clone)]
+pub struct AuthenticatedMap {
+    connections: Arc<Connections>,
+    settled: bool,
+}
+
+impl AuthenticatedMap {
+    /// Opens the map at `path`. Returns `None` if there is no file, or only an empty one.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the file is not a map, or was not made under this key; [`Error::Refused`] if it names another owner;
+    /// [`Error::Newer`] if a newer program made it; [`Error::Unavailable`] if it cannot be read.
+    pub async fn open(path: impl AsRef<Path>, key: Arc<dyn MapKey>) -> Result<Option<Self>> {
+        let path = place::resolve(path.as_ref())?;
+        if place::look(&path)?.is_none_or(|file| file.len() == 0 && !has_wal(&path)) {
+            return Ok(None);
+        }
+        let settled = !has_wal(&path);
+        let Some(connections) = Connections::open(&path, key, false).await? else {
+            return Ok(None);
+        };
+        let map = AuthenticatedMap {
+            connections: Arc::new(connections),
+            settled,
+        };
+        map.check_length().await?;
+        map.summary().await?;
+        Ok(Some(map))
+    }
+
+    /// Makes an empty map at `path`, unless there is one by now, and opens it. Only its owner may read the file.
+    ///
+    /// # Errors
+    /// As [`AuthenticatedMap::open`].
+    pub async fn create(path: impl AsRef<Path>, key: Arc<dyn MapKey>) -> Result<Self> {
+        let path = place::resolve(path.as_ref())?;
+        let connections = Connections::open(&path, key, true).await?;
+        let connections = connections.ok_or_else(|| Error::unavailable(BACKEND, "the file was not made"))?;
+        let map = AuthenticatedMap {
+            connections: Arc::new(connections),
+            settled: false,
+        };
+        map.summary().await?;
+        Ok(map)
+    }
+
+    /// The path of the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.connections.path()
+    }
+
+    /// Whether everything was on the disk when the map was opened, and no other process had it open.
+    #[must_use]
+    pub fn was_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Whether the file at the path is still the one that was opened.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        self.connections.check_identity().is_ok()
+    }
+
+    /// Closes the map. The last handle of all processes moves what is in the `-wal` file into the main file.
+    pub async fn close(&self) {
+        self.connections.close().await;
+    }
+
+    /// Refuses a file that is shorter than its own header says.
+    async fn check_length(&self) -> Result<()> {
+        let pages = self.connections.pages().await?;
+        let length = place::look(self.path())?.map_or(0, |file| file.len());
+        // Pages that only the `-wal` file holds are not missing.
+        if length < pages && !has_wal(self.path()) {
+            return Err(Error::corrupt(shown(self.path()), "the file was cut"));
+        }
+        Ok(())
+    }
+}
+
+impl Debug for AuthenticatedMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthenticatedMap")
+            .field("path", &self.path())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The names of the files of the map at `path`: the main file and the two that SQLite keeps beside it.
+#[must_use]
+pub fn map_files(path: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    })
+}
+
+fn has_wal(path: &Path) -> bool {
+    let [_, wal, _] = map_files(path);
+    std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
+}
+
+fn shown(path: &Path) -> String {
+    crate::file::shown(path)
+}

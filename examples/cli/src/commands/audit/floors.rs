@@ -1,0 +1,169 @@
+//! `ibyok audit floors`
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use ibyok_core::RolledBack;
+use serde_json::json;
+
+use super::spinner;
+use crate::access::{Access, Here, document_of as document};
+use crate::commands::Cx;
+use crate::commands::confirm::confirm;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::out_file::write_secret;
+use crate::table::Table;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Write the floors of this node to a file, for `import` on another node
+    Export {
+        /// The file to write; it holds no secret, and a MAC keeps it from being changed
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Raise this node's floors by those of another node; nothing is lowered
+    Import {
+        /// A file that `export` wrote on a node of the same vault
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Verify the floors, rebuild them from the log where they do not fit, and acknowledge the findings
+    Rebuild {
+        /// Lower the floors of records that went back in the store, after an honest restore of an older one: lists the records, and
+        /// asks (`--yes` without a terminal)
+        #[arg(long)]
+        accept_rollback: bool,
+    },
+}
+
+pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
+    match verb {
+        Verb::Export { file } => {
+            cx.with_vault("audit floors export", async |here, cx| export(&file, here, cx).await)
+                .await
+        }
+        Verb::Import { file } => {
+            cx.with_vault("audit floors import", async |here, cx| import(&file, here, cx).await)
+                .await
+        }
+        Verb::Rebuild { accept_rollback } => rebuild(accept_rollback, cx).await,
+    }
+}
+
+async fn export(path: &Path, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
+    let mut text = Vec::new();
+    let count = here.session.export_floors(&mut text).await?;
+    write_secret(path, &text)?;
+    if cx.globals.json {
+        cx.io.answer_json(&json!({ "floors": count, "file": path }))?;
+    }
+    cx.io.say(&format!("{count} floors are in `{}`", path.display()));
+    Ok(Exit::Done)
+}
+
+async fn import(path: &Path, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
+    let file = File::open(path).map_err(|error| {
+        Error::usage(
+            format!("`{}` cannot be read: {error}", path.display()),
+            "give a file that `ibyok audit floors export` wrote",
+        )
+    })?;
+    let count = here.session.import_floors(&mut BufReader::new(file)).await?;
+    if cx.globals.json {
+        cx.io.answer_json(&json!({ "floors": count }))?;
+    }
+    cx.io.say(&format!("{count} floors hold on this node from now on"));
+    Ok(Exit::Done)
+}
+
+async fn rebuild(accept_rollback: bool, cx: &mut Cx<'_>) -> Result<Exit> {
+    const VERB: &str = "audit floors rebuild";
+    let here = match crate::access::here(VERB, cx.globals, cx.environment, cx.io).await {
+        Err(Error::Vault(ibyok_core::Error::Floors { what })) => {
+            confirm(cx, "rebuild the floors from what is there", &what)?;
+            crate::access::here_rebuilding(VERB, cx.globals, cx.environment).await?
+        }
+        here => here?,
+    };
+    let done = rebuild_here(accept_rollback, &here, cx).await;
+    let closed = here.close().await;
+    let exit = done?;
+    closed.map(|()| exit)
+}
+
+async fn rebuild_here(accept_rollback: bool, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
+    let spinner = spinner(cx, "verifying the floors");
+    let report = here.session.rebuild_floors().await;
+    spinner.finish_and_clear();
+    let report = report?;
+    for finding in &report.findings {
+        cx.io.say(&format!("acknowledged: {finding}"));
+    }
+    let accepted = if accept_rollback {
+        accept(here, cx).await?
+    } else {
+        Vec::new()
+    };
+    if cx.globals.json {
+        let mut answer = document(&report)?;
+        if let serde_json::Value::Object(map) = &mut answer {
+            map.remove("ok");
+            map.insert("accepted".to_owned(), document(&accepted)?);
+        }
+        cx.io.answer_json(&answer)?;
+    }
+    cx.io.say(&format!("{} records have a floor", report.records));
+    Ok(Exit::Done)
+}
+
+/// Lists the records that went back, asks, and lowers their floors.
+async fn accept(here: &Here, cx: &mut Cx<'_>) -> Result<Vec<RolledBack>> {
+    let spinner = spinner(cx, "comparing the store with the floors");
+    let found = here.session.rolled_back().await;
+    spinner.finish_and_clear();
+    let found = found?;
+    if found.is_empty() {
+        cx.io.say("no record of the store is older than this node has seen it");
+        if here.vault.ready().await.behind.is_none() {
+            return Ok(found);
+        }
+    }
+    list(&found, cx)?;
+    let act = format!("accept {} older records", found.len());
+    confirm(
+        cx,
+        &act,
+        "what was revoked, disabled, rotated or limited since then is no longer so",
+    )?;
+    here.session.accept_rollback(&found).await?;
+    cx.io.say(&format!("accepted {} older records", found.len()));
+    Ok(found)
+}
+
+fn list(found: &[RolledBack], cx: &mut Cx<'_>) -> Result<()> {
+    if cx.globals.json {
+        // The list stands in the answer; without a yes it is on standard error, as the question is.
+        for one in found {
+            let name = one.name.as_deref().unwrap_or(&one.record);
+            cx.io
+                .warn(&format!("goes back: {} {}", one.kind, crate::show::clean(name)));
+        }
+        return Ok(());
+    }
+    let rows = found.iter().map(document).collect::<Result<Vec<_>>>()?;
+    Table::of(
+        &rows,
+        &[
+            ("KIND", "kind"),
+            ("NAME", "name"),
+            ("REALM", "realm"),
+            ("SEEN", "seen"),
+            ("IN THE STORE", "found"),
+            ("RECORD", "record"),
+        ],
+    )
+    .print(cx.io)
+}
