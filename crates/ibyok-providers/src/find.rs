@@ -3,17 +3,22 @@
 use std::ops::Range;
 
 use crate::catalogue::Catalogue;
-use crate::shape::Shape;
+use crate::shape::{MAX_VALUE_LEN, Shape};
+
+/// The shortest text without white space in which a shape is looked for that may begin with anything: all such keys are longer.
+const OPEN_MIN: usize = 20;
 
 /// The shapes that nothing else has, ready to be looked for.
 #[derive(Debug)]
 pub(crate) struct Finder {
     shapes: Vec<Sought>,
+    /// Shapes that may begin with anything.
+    open: Vec<Sought>,
     /// For each pair of bytes whether a shape begins with it, so that most text costs one look a word.
     begun: Box<[bool]>,
 }
 
-/// A shape by its places in the catalogue, and what values of it begin with.
+/// A shape by its places in the catalogue, and the texts that values of it begin with.
 #[derive(Debug)]
 struct Sought {
     provider: usize,
@@ -24,45 +29,56 @@ struct Sought {
 impl Finder {
     pub(crate) fn new(catalogue: &Catalogue) -> Self {
         let mut begun = vec![false; 1 << 16].into_boxed_slice();
-        let mut shapes = Vec::new();
+        let (mut shapes, mut open) = (Vec::new(), Vec::new());
         for (provider, entry) in catalogue.iter().enumerate() {
-            let strong = entry
-                .shapes()
-                .iter()
-                .enumerate()
-                .filter(|(_, shape)| !shape.is_context_only());
-            for (shape, of) in strong {
-                // A shape of which nothing is fixed at its beginning is not found in the middle of text.
-                let prefixes = of.prefixes().unwrap_or_default();
-                if prefixes.is_empty() || prefixes.iter().any(|prefix| prefix.len() < 2) {
+            let all = entry.shapes().iter().enumerate();
+            // What a provider publishes by design is no secret.
+            for (shape, of) in all.filter(|(_, shape)| !shape.is_context_only() && !shape.is_public()) {
+                let sought = Sought {
+                    provider,
+                    shape,
+                    prefixes: of.prefixes().unwrap_or_default(),
+                };
+                if sought.prefixes.is_empty() || sought.prefixes.iter().any(|prefix| prefix.len() < 2) {
+                    open.push(sought);
                     continue;
                 }
-                for prefix in &prefixes {
+                for prefix in &sought.prefixes {
                     if let Some(place) = pair(prefix).and_then(|pair| begun.get_mut(pair)) {
                         *place = true;
                     }
                 }
-                shapes.push(Sought {
-                    provider,
-                    shape,
-                    prefixes,
-                });
+                shapes.push(sought);
             }
         }
-        Self { shapes, begun }
+        Self { shapes, open, begun }
     }
 
     fn at<'c>(&'c self, catalogue: &'c Catalogue, rest: &'c [u8]) -> impl Iterator<Item = usize> + 'c {
         let begun = pair(rest)
             .and_then(|pair| self.begun.get(pair))
             .is_some_and(|begun| *begun);
+        let long = rest
+            .get(..OPEN_MIN)
+            .is_some_and(|run| !run.iter().any(u8::is_ascii_whitespace));
         let shapes = self.shapes.iter().filter(move |sought| begun && sought.begins(rest));
-        shapes.filter_map(|sought| {
-            let length = sought.of(catalogue)?.leads(rest)?;
-            let ends = rest.get(length).is_none_or(|next| !next.is_ascii_alphanumeric());
-            ends.then_some(length)
-        })
+        let open = self.open.iter().filter(move |_| long);
+        let rest = rest.get(..MAX_VALUE_LEN).unwrap_or(rest);
+        shapes
+            .chain(open)
+            .filter_map(|sought| longest(sought.of(catalogue)?, rest))
     }
+}
+
+/// How long the longest value of a shape is that `rest` begins with, and that ends before something that is neither a letter nor a
+/// digit.
+fn longest(shape: &Shape, rest: &[u8]) -> Option<usize> {
+    if !shape.leads(rest) {
+        return None;
+    }
+    let ends = |at: &usize| rest.get(*at).is_none_or(|next| !next.is_ascii_alphanumeric());
+    let mut lengths = (1..=rest.len()).rev().filter(ends);
+    lengths.find(|length| rest.get(..*length).is_some_and(|value| shape.fits(value)))
 }
 
 impl Sought {
@@ -115,23 +131,27 @@ mod tests {
     fn every_shape_that_nothing_else_has_is_found_in_the_middle_of_text() {
         let (mut shapes, mut missed) = (0, Vec::new());
         for provider in Catalogue::builtin().iter() {
-            for shape in provider.shapes().iter().filter(|shape| !shape.is_context_only()) {
-                let key = shape.example().to_owned();
+            let strong = provider
+                .shapes()
+                .iter()
+                .filter(|shape| !shape.is_context_only() && !shape.is_public());
+            // A service account's key is a JSON document of several lines, which no name can be.
+            for shape in strong.filter(|shape| !shape.pattern().starts_with("(?s)")) {
+                let key = shape.example();
                 shapes += 1;
                 for text in [
-                    key.clone(),
+                    key.to_owned(),
                     format!("curl/8 ({key})"),
                     format!("old-{key}"),
-                    format!("a={key};b"),
+                    format!("a={key} b"),
                 ] {
-                    if found(&text) != Some(key.as_str()) {
-                        missed.push(format!("{}: {:?}", provider.id(), shape.pattern()));
+                    if found(&text).is_none_or(|found| !found.ends_with(key)) {
+                        missed.push(format!("{}: {:?} in {text}", provider.id(), shape.pattern()));
                     }
                 }
             }
         }
-        missed.dedup();
-        assert!(shapes > 100 && missed.len() < shapes / 50, "{missed:#?} of {shapes}");
+        assert!(shapes > 100 && missed.is_empty(), "{missed:#?} of {shapes}");
     }
 
     #[test]

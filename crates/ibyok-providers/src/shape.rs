@@ -86,11 +86,11 @@ impl Shape {
         compiled.as_ref().is_some_and(|regex| regex.is_match(value))
     }
 
-    /// How long the value of this shape is that `text` begins with, if it begins with one.
-    pub(crate) fn leads(&self, text: &[u8]) -> Option<usize> {
+    /// Whether `text` begins with a value of this shape.
+    pub(crate) fn leads(&self, text: &[u8]) -> bool {
         let compile = || builder(&format!(r"\A(?:{})", self.pattern)).build().ok();
-        let compiled = self.leading.get_or_init(compile).as_ref()?;
-        compiled.find(text).map(|found| found.end())
+        let compiled = self.leading.get_or_init(compile).as_ref();
+        compiled.is_some_and(|regex| regex.is_match(text))
     }
 
     /// What every value of this shape begins with one of, so that most are dismissed without the pattern. `None` where
