@@ -9,7 +9,6 @@ use std::sync::PoisonError;
 
 use ibyok_audit::{Action, Entry, Event, Filter, Outcome, Reader, StoreMark, VerifyingKey, What, store_marks};
 
-use crate::environments::operators_only;
 use crate::error::{Error, Part, Result};
 use crate::lease::BEFORE_THE_FIRST;
 use crate::session::Session;
@@ -73,16 +72,13 @@ impl Session {
     /// operator, after an honest restore; it is on the log.
     ///
     /// # Errors
-    /// [`Error::Denied`] for a token, [`Error::Unavailable`] if store or log cannot be reached.
+    /// [`Error::Denied`] for a token and for an operator of another namespace than the node's home, [`Error::Unavailable`] if store or
+    /// log cannot be reached.
     pub async fn accept_older_store(&self) -> Result<()> {
         let inner = &self.inner;
+        self.operator_of_home(Action::VaultRollbackAccepted).await?;
         let mut attempt = self.attempt(Action::VaultRollbackAccepted);
-        let outcome = async {
-            let principal = inner.authenticate(&mut attempt, &self.asking).await?;
-            operators_only(&principal)
-        }
-        .await;
-        inner.refusing(&attempt, outcome).await?;
+        inner.authenticate(&mut attempt, &self.asking).await?;
         let known = inner.stated.store_change();
         let now = inner.store.changes(BEFORE_THE_FIRST).await?.upto.as_u64();
         let known = inner.store_is_behind().map_or(known, |behind| behind.known);

@@ -103,6 +103,13 @@ verbs! {
         each!(named, |key| s.admit(Action::KeyShow, Some(Scope::KeysList), Some(key)))
     };
     environments_reached => |s, _t| vec![own(s.environments_reached().await)];
+    verify_floors => |s, _t| vec![own(s.verify_floors().await)];
+    rebuild_floors => |s, _t| vec![refusal(s.rebuild_floors().await)];
+    export_floors => |s, _t| vec![refusal(s.export_floors(&mut Vec::new()).await)];
+    import_floors => |s, _t| vec![refusal(s.import_floors(&mut &b"ibyok-floors v1"[..]).await)];
+    rolled_back => |s, _t| vec![refusal(s.rolled_back().await)];
+    accept_rollback => |s, _t| vec![refusal(s.accept_rollback(&[]).await)];
+    accept_older_store => |s, _t| vec![refusal(s.accept_older_store().await)];
     find_key => |s, t| vec![refusal(s.find_key(t.id).await)];
     set_key => |s, t| each!(t.keys, |key| s.set_key(key, secret("theirs no more")));
     add_key => |s, t| each!(t.keys, |key| s.add_key(key, secret("theirs no more")));

@@ -127,7 +127,10 @@ impl Inner {
         let there = match self.there(record).await {
             // A record that does not open is no older one: it stays refused.
             Err(Error::Integrity { .. }) => return Ok(None),
-            there => there?,
+            Ok(Some(there)) => there,
+            // Records of a realm that was removed are nobody's.
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(error),
         };
         if there.rev.is_some_and(|rev| rev >= floor) {
             return Ok(None);
@@ -142,21 +145,21 @@ impl Inner {
         }))
     }
 
-    /// Opens a record for its revision and name. One that does not open is no older one, and stays refused.
-    async fn there(&self, record: &RecordId) -> Result<There> {
+    /// Opens a record for its revision and name; `None` if its realm is gone.
+    async fn there(&self, record: &RecordId) -> Result<Option<There>> {
         let tag = ibyok_crypto::RealmTag::from_bytes(*record.collection().realm()).ok();
         let name = match tag {
             Some(tag) => self.realm_by_tag(tag).await?,
             None => None,
         };
-        let Some(name) = name else { return Ok(There::default()) };
+        let Some(name) = name else { return Ok(None) };
         let realm = self.realm(&name).await?;
         let mut there = There {
             realm: Some(RealmName::to_string(&name)),
             ..There::default()
         };
         let (Some(realm), Some(stored)) = (realm, self.store.get(record).await?) else {
-            return Ok(there);
+            return Ok(Some(there));
         };
         let body = realm
             .keys
@@ -166,7 +169,7 @@ impl Inner {
             .map_err(|_| Error::integrity(format!("the record {record}")))?;
         there.rev = Some(head.rev);
         there.name = head.name;
-        Ok(there)
+        Ok(Some(there))
     }
 
     /// Names records that are missing by what the log says of their last change.

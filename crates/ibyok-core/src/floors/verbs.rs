@@ -120,7 +120,7 @@ impl Session {
     }
 
     /// Refuses everybody but an operator of the node's home namespace: floors are those of all tenants.
-    pub(super) async fn operator_of_home(&self, action: Action) -> Result<Principal> {
+    pub(crate) async fn operator_of_home(&self, action: Action) -> Result<Principal> {
         let who = self.operator_for(action).await?;
         if *who.namespace() == self.inner.home.name.namespace {
             return Ok(who);
