@@ -10,6 +10,8 @@ mod daily; // pages of providers, ends of tokens, ignore files
 #[cfg(test)]
 mod demo; // the whole of it, and nothing left behind
 #[cfg(test)]
+mod floors; // an older store is refused, and accepted by name
+#[cfg(test)]
 mod geoip; // countries in reviews
 #[cfg(test)]
 mod harness; // a place of one's own, and the program in it
