@@ -206,7 +206,8 @@ impl Inner {
                 End::Done => {
                     // The change took a number of its own, above the one that was known before it.
                     this.stated.store_came_to(before.saturating_add(1));
-                    this.log.append_unwaited(lines.done.states(this.stated.now()));
+                    this.log_done(lines.done.states(this.stated.now()), put.takes_away.is_some())
+                        .await;
                 }
                 End::NotDone => this.log.append_unwaited(lines.not_done),
                 End::Unknown => {}
@@ -215,6 +216,16 @@ impl Inner {
         });
         task.await
             .map_err(|_| Error::unavailable(Part::Store, "the change was interrupted"))?
+    }
+
+    /// Appends the end of a change. A take-away waits for it: floors that are lost are made again from the log's ends alone, so an
+    /// acknowledged revocation must not depend on a line that a kill can take.
+    async fn log_done(&self, done: Event, takes_away: bool) {
+        if !takes_away {
+            self.log.append_unwaited(done);
+        } else if let Err(error) = self.log.append(done).await {
+            tracing::warn!(%error, "the end of a change is not on the audit log; the change and its floor hold");
+        }
     }
 
     /// Before the note is ended: after a crash in between it is done at the next start.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ibyok_crypto::RealmTag;
 use ibyok_policy::{Environments, Scope, TokenId, in_sight, source_allowed};
 
 use crate::attempt::Attempt;
@@ -161,11 +162,20 @@ impl Inner {
 
     /// The realm that a token's id names, if the principal may see tokens there.
     pub(crate) async fn realm_with_token(&self, principal: &Principal, id: TokenId) -> Result<Arc<Realm>> {
-        let realms = self.realms_for(principal).await?;
-        let mut realms = realms.into_iter();
-        realms
-            .find(|realm| *realm.tag().as_bytes() == id.tag())
-            .ok_or_else(|| no_token(&id.to_string()))
+        let none = || no_token(&id.to_string());
+        if let Principal::Token(holder) = principal
+            && holder.realm.name.environment.is_some()
+        {
+            let own = *holder.realm.tag().as_bytes() == id.tag();
+            return own.then(|| Arc::clone(&holder.realm)).ok_or_else(none);
+        }
+        // The one realm is opened, and no other: a damaged environment must not stop a revocation in another.
+        let tag = RealmTag::from_bytes(id.tag()).map_err(|_| none())?;
+        let name = self.realm_by_tag(tag).await?.ok_or_else(none)?;
+        if name.namespace != *principal.namespace() {
+            return Err(none());
+        }
+        self.realm(&name).await?.ok_or_else(none)
     }
 
     async fn token_by_name(&self, principal: &Principal, name: &str) -> Result<Found> {

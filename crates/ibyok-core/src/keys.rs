@@ -190,6 +190,12 @@ impl Session {
             if !is_disabled(&record, version) {
                 return Ok(Edit::Unchanged(()));
             }
+            if !handles && serves_leaked(&record, version) {
+                return Err(Error::denied(
+                    "incident",
+                    "a value that would be served again has leaked: to serve it takes `incidents:write`",
+                ));
+            }
             Ok(Edit::Gives(enabled(record, version, stamp), ()))
         })
         .await
@@ -310,6 +316,18 @@ fn can_be_enabled(record: &KeyRecord, number: u32, key: String) -> Result<()> {
         });
     }
     Ok(())
+}
+
+/// Whether enabling a version, or the whole key, serves a version that is marked as leaked, also after its incident was closed.
+fn serves_leaked(record: &KeyRecord, version: Option<u32>) -> bool {
+    record.versions.iter().any(|there| {
+        let is_meant = version.is_none_or(|number| number == there.number);
+        let is_served = match there.role {
+            Role::Current | Role::Retiring | Role::Pending => there.sealed.is_some(),
+            Role::Retired => false,
+        };
+        is_meant && is_served && there.compromised && (version.is_some() || !there.disabled)
+    })
 }
 
 fn enabled(mut record: KeyRecord, version: Option<u32>, stamp: &Stamp) -> KeyRecord {

@@ -113,8 +113,8 @@ fn odd_text(value: &[u8], is_a_providers: bool) -> Vec<String> {
 }
 
 /// No-break and other odd spaces, zero-width characters, marks of byte order and direction: what copying from a page brings along.
-fn is_hidden(c: char) -> bool {
-    matches!(c, '\u{a0}' | '\u{ad}' | '\u{1680}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{3000}' | '\u{feff}')
+pub(crate) fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{180e}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e01ef}' | '\u{fff9}'..='\u{fffb}' | '\u{a0}' | '\u{ad}' | '\u{1680}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{3000}' | '\u{feff}')
 }
 
 /// What templates and guides write in the place of a key.

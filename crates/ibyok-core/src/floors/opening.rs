@@ -90,13 +90,14 @@ pub(super) async fn bring_up(setup: &Setup, old: Option<&Old>) -> Result<(Authen
     }
     let from = marks(setup, &map).await?;
     let before = map.summary().await.map_err(unavailable)?;
-    let ends = match found.wrong {
-        None => catch_up(&map, glance(&setup.place, &from).await?).await?,
-        Some(_) => None,
+    let caught_up = match found.wrong {
+        None => catch_up(&map, &from, glance(&setup.place, &from).await?).await?,
+        Some(_) => false,
     };
-    let ends = match ends {
-        Some(ends) => ends,
-        None => rebuild(setup, &map, &from, old, &mut found).await?,
+    let ends = if caught_up {
+        Vec::new()
+    } else {
+        rebuild(setup, &map, &from, old, &mut found).await?
     };
     let raised = found.wrong.is_some() || map.summary().await.map_err(unavailable)? != before;
     let behind = |((_, end), from): &((String, u64), &From)| *end > from.after && (raised || end - from.after > LAG);
@@ -123,20 +124,23 @@ pub(super) async fn bring_up(setup: &Setup, old: Option<&Old>) -> Result<(Authen
     Ok((map, found, summary))
 }
 
-/// Whether what a first look found is all in the file by now: then the ends of the logs; `None` where the log must be replayed.
-async fn catch_up(map: &AuthenticatedMap, glance: Glance) -> Result<Option<Vec<(String, u64)>>> {
+/// Decides whether the file has everything that a first look found. Where it has not, or where a mark lags far, the log must be
+/// replayed: only lines that the log's key signed may move a mark, since a mark hides every line before it.
+async fn catch_up(map: &AuthenticatedMap, from: &[From], glance: Glance) -> Result<bool> {
     // After the look at the log: another process may have gone on meanwhile.
     let summary = map.summary().await.map_err(unavailable)?;
-    if glance.needs_replay || set_back(glance.stated.as_ref(), &summary).is_some() {
-        return Ok(None);
+    let lags = |(from, (_, end)): (&From, &(String, u64))| end.saturating_sub(from.after) > LAG;
+    let lags = from.iter().zip(&glance.ends).any(lags);
+    if lags || glance.needs_replay || set_back(glance.stated.as_ref(), &summary).is_some() {
+        return Ok(false);
     }
     for (record, rev) in &glance.changes {
         let floor = map.number(&key::of_record(record)).await.map_err(unavailable)?;
         if floor.is_none_or(|floor| floor < *rev) {
-            return Ok(None);
+            return Ok(false);
         }
     }
-    Ok(Some(glance.ends))
+    Ok(true)
 }
 
 /// Replays the signed lines behind the marks, and keeps what was wrong. Returns the ends of the logs.

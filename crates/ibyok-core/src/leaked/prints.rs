@@ -4,6 +4,7 @@ use ibyok_crypto::Secret;
 use secrecy::ExposeSecret;
 
 use crate::model::key::VersionRecord;
+use crate::provider::is_hidden;
 use crate::realm::Realm;
 
 /// The fingerprints of one value.
@@ -48,8 +49,7 @@ impl VersionRecord {
 
 /// The bytes without white space and other characters that do not show at both ends: a program that reads the value often drops them.
 pub(crate) fn trimmed(bytes: &[u8]) -> &[u8] {
-    let unseen =
-        |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200d}' | '\u{2060}');
+    let unseen = |c: char| c.is_whitespace() || c.is_control() || is_hidden(c);
     match std::str::from_utf8(bytes) {
         Ok(text) => text.trim_matches(unseen).as_bytes(),
         Err(_) => bytes.trim_ascii(),
@@ -72,6 +72,10 @@ mod tests {
             "sk-1\u{a0}",
             "sk-1\0",
             "\u{200b}sk-1",
+            "\u{200e}sk-1\u{61c}",
+            "\u{ad}sk-1\u{180e}",
+            "\u{2063}sk-1\u{202a}",
+            "sk-1\u{fe0f}",
         ] {
             assert_eq!(trimmed(around.as_bytes()), b"sk-1", "{around:?}");
         }

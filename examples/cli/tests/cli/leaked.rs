@@ -111,7 +111,7 @@ fn a_file_that_holds_a_value_that_leaked_is_not_imported() {
 
 #[test]
 fn an_import_tells_a_token_that_may_not_read_nothing_about_values() {
-    let place = Place::with_key("dev/A", "Winter2026");
+    let place = Place::with_key("dev/A_KEY", "Winter2026");
     let blind = place.token(&["blind", "--env", "dev", "--scope", "keys:write"]);
     let seeing = place.token(&[
         "seeing",
@@ -123,7 +123,7 @@ fn an_import_tells_a_token_that_may_not_read_nothing_about_values() {
         "keys:read",
     ]);
     let import = |token: &str, value: &str, extra: &[&str], exit: i32| {
-        place.write(".env", format!("A={value}\n"));
+        place.write(".env", format!("A_KEY={value}\n"));
         let arguments: Vec<&str> = ["import", ".env", "--env", "dev", "--json"]
             .iter()
             .chain(extra)

@@ -188,7 +188,6 @@ fn every_verb_has_help_and_what_is_not_built_does_not_parse() {
         "backup x",
         "restore x",
         "run --watch -- true",
-        "run --mask -- true",
     ] {
         let arguments: Vec<&str> = later.split(' ').collect();
         place.ibyok(&arguments).fails(2);

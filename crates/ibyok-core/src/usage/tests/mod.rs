@@ -259,8 +259,12 @@ async fn a_damaged_record_of_counts_is_reported_and_hides_no_other() {
     let used = vault.inner.use_of(&realm, id).await.unwrap();
     assert_eq!((used.tally.live, used.damaged), (2, 1));
     let warnings = vault.status().await.unwrap().warnings;
-    let damaged = warnings.iter().filter(|warning| warning.contains("is damaged"));
-    assert_eq!(damaged.count(), 2, "{warnings:?}");
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.starts_with("2 more records are damaged")),
+        "{warnings:?}"
+    );
 }
 
 /// What a token was used for by its own records, and a key by its readers: each counted once.
