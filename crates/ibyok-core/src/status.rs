@@ -226,8 +226,10 @@ impl Inner {
         let mut warnings: Vec<String> = named.collect();
         let shown = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
         let others = found.damaged.max(self.damaged_count()).saturating_sub(shown);
-        if others > 0 {
-            warnings.push(format!("{others} more records are damaged: they are refused"));
+        match others {
+            0 => {}
+            1 => warnings.push("1 more record is damaged: it is refused".to_owned()),
+            _ => warnings.push(format!("{others} more records are damaged: they are refused")),
         }
         if !found.complete {
             warnings.push(format!(
