@@ -95,7 +95,7 @@ impl Session {
     /// Returns the operator's session in `namespace`, where every verb then acts and outside of which it refuses to.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) for a token's session: a token acts in the namespace that it was issued in.
+    /// [`Error::Invalid`] for a token's session: a token acts in the namespace that it was issued in.
     pub fn in_namespace(mut self, namespace: Namespace) -> Result<Self> {
         match &mut self.asking {
             Asking::Operator(actor) => actor.namespace = namespace,
@@ -119,8 +119,8 @@ impl Session {
     /// Who this is. Not recorded, unless it is refused.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`](crate::Error::Unauthenticated) for a token that is not valid,
-    /// [`Error::Denied`](crate::Error::Denied) for one that is used from outside its networks.
+    /// [`Error::Unauthenticated`] for a token that is not valid,
+    /// [`Error::Denied`] for one that is used from outside its networks.
     pub async fn whoami(&self) -> Result<WhoAmI> {
         let mut attempt = self.attempt(Action::TokenList);
         let outcome = self.try_whoami(&mut attempt).await;

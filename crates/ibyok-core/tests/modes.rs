@@ -199,7 +199,7 @@ async fn fields_that_come_along_are_mocks_too() {
         .await;
     let none = none.unwrap_err();
     assert_eq!(none.code(), Code::NotFound);
-    assert_eq!(none.to_string(), "there is no field `nothing` of key `dev/azure`");
+    assert_eq!(none.to_string(), "there is no field `nothing` of key `dev/ours`");
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ impl Session {
     /// from the log, and stay a finding until [`Session::rebuild_floors`] acknowledges it.
     ///
     /// # Errors
-    /// [`Error::Denied`](crate::Error::Denied) for a token, [`Error::Unavailable`](crate::Error::Unavailable) if the file cannot be
+    /// [`Error::Denied`] for a token, [`Error::Unavailable`] if the file cannot be
     /// read.
     pub async fn verify_floors(&self) -> Result<FloorsReport> {
         self.operator_for(Action::AuditRead).await?;

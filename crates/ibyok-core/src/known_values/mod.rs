@@ -92,7 +92,8 @@ impl Session {
     /// operator; recorded once, as `key.list` with the reason `scan` and the number of values. No value is opened.
     ///
     /// # Errors
-    /// [`Error::Denied`] for a token, [`Error::Kek`] and [`Error::Unavailable`] where a realm does not open.
+    /// [`Error::Denied`](crate::Error::Denied) for a token, [`Error::Kek`](crate::Error::Kek) and
+    /// [`Error::Unavailable`](crate::Error::Unavailable) where a realm does not open.
     pub async fn known_values(&self) -> Result<KnownValues> {
         let mut attempt = self.attempt(Action::KeyList);
         attempt.reason = Some("scan");

@@ -161,7 +161,7 @@ pub(crate) async fn here(verb: &str, globals: &Globals, environment: &Environmen
 /// The vault here, with its floors rebuilt from whatever is there.
 ///
 /// # Errors
-/// As [`here`].
+/// As [`here()`].
 pub(crate) async fn here_rebuilding(verb: &str, globals: &Globals, environment: &Environment) -> Result<Here> {
     only_here(verb, globals, environment)?;
     Here::open_as(globals, environment, who_here(globals, environment)?, true).await
