@@ -244,10 +244,8 @@ mod tests {
         drop(enters(&all, "192.0.2.1").await);
         three.life.makes_room.notified().await;
         drop((one, two, three));
-        assert_eq!(
-            (all.tasks(), all.open().lives.len(), all.open().of_address.len()),
-            (0, 0, 0)
-        );
+        let open = all.open();
+        assert_eq!((open.tasks, open.lives.len(), open.of_address.len()), (0, 0, 0));
     }
 
     #[tokio::test]
