@@ -122,7 +122,7 @@ async fn an_incident_that_is_opened_on_two_nodes_at_once_is_one(shared: Shared) 
     let (_site, here, there) = two_nodes(&shared).await;
     let names: Vec<String> = (0..5).map(|number| format!("prod/key-{number}")).collect();
     for name in &names {
-        here.set(name, "the value").await.expect("a key");
+        here.set(name, &format!("the value of {name}")).await.expect("a key");
         let leaked = key(name);
         let (one, other) = (here.operator(), there.operator());
         let (one, other) = tokio::join!(
