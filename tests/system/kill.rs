@@ -60,7 +60,8 @@ fn killed_in_the_middle(server: Server, token: &str, round: u64, moment: Duratio
             let seen = &seen;
             scope.spawn(move || {
                 for number in 0.. {
-                    let reference = format!("prod/r{round}-w{writer}-{}", number % 8);
+                    // A last word that a token may choose: else `export` would leave the variable out.
+                    let reference = format!("prod/r{round}-w{writer}-{}-key", number % 8);
                     let value = format!("value-{number}");
                     seen.lock().unwrap().attempt(&reference, &value);
                     let body = format!(r#"{{"value":"{value}"}}"#);

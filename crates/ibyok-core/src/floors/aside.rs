@@ -1,4 +1,4 @@
-//! Files that are moved aside, what can still be read of them, and the lock under which that happens.
+//! Making the file again beside the old one, what can still be read of that, and the lock under which it happens.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ibyok_storage::{AuthenticatedMap, Error as StorageError, MapChange, MapDurability, MapKey, map_files};
+use ibyok_storage::{AuthenticatedMap, Error as StorageError, MapChange, MapDurability, MapKey, MapVerdict, map_files};
 
 use super::{key, unavailable};
 use crate::error::{Error, Part, Result};
@@ -49,16 +49,80 @@ fn beside(path: &Path) -> PathBuf {
     path.with_extension("damaged")
 }
 
-/// Moves the files aside. Processes that have them open go on with them until they notice.
-pub(super) async fn move_aside(path: &Path) -> Result<()> {
-    remove_all(&beside(path))?;
-    for (from, to) in map_files(path).iter().zip(map_files(&beside(path))) {
-        match std::fs::rename(from, to) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-            _ => {}
+/// Makes the file again beside the old one, with what can still be read of that, and then puts it in its place. A failure before
+/// leaves the old file where it is. Processes that have the old one open go on with it until they notice.
+pub(super) async fn replace(path: &Path, key: Arc<dyn MapKey>) -> Result<AuthenticatedMap> {
+    let new = path.with_extension("new");
+    remove_all(&new)?;
+    let map = AuthenticatedMap::create(&new, Arc::clone(&key))
+        .await
+        .map_err(unavailable)?;
+    salvage(path, Arc::clone(&key), &map).await;
+    map.sync().await.map_err(unavailable)?;
+    map.close().await;
+    drop(map);
+    let [_, wal, _] = map_files(&new);
+    if std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0) {
+        return Err(failed(io::Error::other("the new file is not whole yet")));
+    }
+    swap(path, &new)?;
+    let map = AuthenticatedMap::open(path, key).await.map_err(unavailable)?;
+    map.ok_or_else(|| failed(io::Error::other("the new file is gone")))
+}
+
+/// Puts the new file in the place of the old one, which is kept as evidence.
+fn swap(path: &Path, new: &Path) -> Result<()> {
+    let kept = beside(path);
+    remove_all(&kept)?;
+    if let Err(error) = std::fs::hard_link(path, &kept) {
+        tracing::debug!(%error, "the damaged file of floors is not kept");
+    }
+    let ([_, wal, _], [_, kept_wal, _]) = (map_files(path), map_files(&kept));
+    let moved = std::fs::rename(&wal, &kept_wal).is_ok();
+    remove_leftovers(path)?;
+    if let Err(error) = std::fs::rename(new, path) {
+        if moved && let Err(error) = std::fs::rename(&kept_wal, &wal) {
+            tracing::warn!(%error, "the `-wal` file of the floors is not back in its place");
         }
+        return Err(failed(error));
     }
     sync_directory(path)
+}
+
+/// Fails if the file is whole and only could not be read just now: then it is the disk that failed, and nothing is wrong with the
+/// floors. A copy is looked at, since SQLite reports a read that failed as damage.
+pub(super) async fn check_disk(path: &Path, key: Arc<dyn MapKey>) -> Result<()> {
+    let copy = path.with_extension("check");
+    remove_all(&copy)?;
+    for (from, to) in map_files(path).iter().zip(map_files(&copy)).take(2) {
+        match std::fs::read(from) {
+            Ok(bytes) => write_private(&to, &bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    let whole = match AuthenticatedMap::open(&copy, key).await {
+        Ok(Some(map)) => {
+            let verdict = map.verify().await;
+            map.close().await;
+            matches!(verdict, Ok(MapVerdict::Whole(_)))
+        }
+        Ok(None) | Err(_) => false,
+    };
+    remove_all(&copy)?;
+    match whole {
+        true => Err(failed(io::Error::other(
+            "it could not be read just now, and is not damaged",
+        ))),
+        false => Ok(()),
+    }
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write as _;
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(bytes)).map_err(failed)
 }
 
 /// Removes what SQLite left beside a main file that is gone or empty: a new one must not take it for its own.
@@ -86,15 +150,22 @@ fn sync_directory(path: &Path) -> Result<()> {
         .map_err(failed)
 }
 
-/// Takes over what can still be read of the file that was moved aside and fits its MAC. That only ever raises floors.
-pub(super) async fn salvage(path: &Path, key: Arc<dyn MapKey>, into: &AuthenticatedMap) {
-    let old = match AuthenticatedMap::open(beside(path), key).await {
+/// Takes over what can still be read of the old file and fits its MAC. That only ever raises floors.
+async fn salvage(path: &Path, key: Arc<dyn MapKey>, into: &AuthenticatedMap) {
+    let old = match AuthenticatedMap::open(path, key).await {
         Ok(Some(old)) => old,
         Ok(None) => return,
         Err(error) => return tracing::warn!(%error, "nothing can be read of the damaged file of floors"),
     };
     if let Err(error) = copy(&old, into).await {
         tracing::warn!(%error, "not everything can be read of the damaged file of floors");
+    }
+    // Beyond what the log may speak of: the new file must not look as if it were set back.
+    if let Ok(summary) = old.summary().await {
+        let beyond = MapChange::Generation(summary.generation.saturating_add(2));
+        if let Err(error) = apply(into, vec![beyond]).await {
+            tracing::warn!(%error, "the new file of floors begins with a low generation");
+        }
     }
     old.close().await;
 }

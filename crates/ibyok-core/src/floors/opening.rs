@@ -207,15 +207,13 @@ async fn find(setup: &Setup, old: Option<&Old>, found: &mut Found) -> Result<Aut
         Ok(map) => return Ok(map),
         Err(wrong) => wrong,
     };
-    // Before anything is moved: what cannot be rebuilt stays as it is.
+    // Before anything is replaced: what cannot be rebuilt stays as it is.
     if wrong.is_some() {
+        aside::check_disk(&path, Arc::clone(&key)).await?;
         check_logs(setup).await?;
     }
     found.wrong = wrong;
-    aside::move_aside(&path).await?;
-    let map = create(&path, Arc::clone(&key)).await?;
-    aside::salvage(&path, key, &map).await;
-    Ok(map)
+    aside::replace(&path, key).await
 }
 
 async fn create(path: &Path, key: Arc<dyn MapKey>) -> Result<AuthenticatedMap> {
