@@ -180,7 +180,9 @@ impl Run {
             contradicted: false,
         };
         for number in all.into_iter().filter(|number| *number >= first) {
-            if number != first
+            // Of the segments up to this one, none had a beginning a moment ago. One that its writer has kept since must not end the run:
+            // the run would not hold the segment that it is made for, and its lines would be passed over.
+            if number > segment
                 && let Some(next) = State::read_start(directory, number, key)
             {
                 run.is_last = false;

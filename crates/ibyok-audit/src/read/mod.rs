@@ -92,6 +92,7 @@ impl Reader {
             reader: self.clone(),
             filter: filter.clone(),
             streams,
+            ready: Vec::new(),
         })
     }
 
@@ -201,6 +202,8 @@ pub struct Follow {
     reader: Reader,
     filter: Filter,
     streams: Vec<Stream>,
+    /// Lines that were read and not given yet, since one after them could not be read.
+    ready: Vec<Line>,
 }
 
 impl Follow {
@@ -212,7 +215,8 @@ impl Follow {
     /// What came since the last time, by time. Never waits. New slots and segments are found.
     ///
     /// # Errors
-    /// When the files cannot be read, or a line among them is not one of ours; the next call goes on behind it.
+    /// When the files cannot be read, or a line among them is not one of ours; the next call goes on behind it, and gives the lines
+    /// before it.
     pub fn poll(&mut self) -> Result<Vec<Line>, Error> {
         for (slot, directory, key) in self.reader.slots()? {
             if self.streams.iter().all(|stream| stream.slot() != slot) {
@@ -220,12 +224,12 @@ impl Follow {
                     .push(Stream::begin(slot, directory)?.believing(key.as_ref()));
             }
         }
-        let mut lines = Vec::new();
         for stream in &mut self.streams {
             for line in stream.filter(|line| self.filter.lets(line)) {
-                lines.push(line?);
+                self.ready.push(line?);
             }
         }
+        let mut lines = std::mem::take(&mut self.ready);
         lines.sort_by_key(|line| line.entry().time);
         Ok(lines)
     }

@@ -24,8 +24,21 @@ pub(super) fn slots(root: &Path) -> Result<Vec<(u32, PathBuf)>, Error> {
 }
 
 /// The segments of a slot, by number.
+///
+/// A directory is not listed at one moment: a listing may have a segment and lack the one before it, which was made while the listing
+/// went on. Then a second listing has it.
 pub(super) fn segments(directory: &Path) -> Result<Vec<u32>, Error> {
-    numbers(directory, "audit-", ".log", 8)
+    let list = || numbers(directory, "audit-", ".log", 8);
+    let listed = list()?;
+    let has_hole = listed
+        .windows(2)
+        .any(|pair| matches!(pair, [one, next] if one + 1 != *next));
+    let Some(last) = listed.last().copied().filter(|_| has_hole) else {
+        return Ok(listed);
+    };
+    let mut again = list()?;
+    again.retain(|number| *number <= last);
+    Ok(again)
 }
 
 fn numbers(directory: &Path, prefix: &str, suffix: &str, width: usize) -> Result<Vec<u32>, Error> {

@@ -322,3 +322,57 @@ async fn a_log_that_is_written_is_followed_at_once() {
     seen.sort_unstable();
     assert_eq!(seen, (2..=34).collect::<Vec<_>>());
 }
+
+/// The writer keeps the beginnings of its segments on a thread of its own, so that a reader may meet any of them or none.
+#[tokio::test]
+async fn no_line_is_passed_over_while_beginnings_of_segments_come_and_go() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    let keys = long(&place, 60).await;
+    let beginnings: Vec<std::path::PathBuf> = std::fs::read_dir(place.join("slot-0"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "start"))
+        .collect();
+    assert!(beginnings.len() > 4);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut round = 1_usize;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                for (number, path) in beginnings.iter().enumerate() {
+                    let away = path.with_extension("away");
+                    let (from, to) = if (round >> (number % 8)) & 1 == 1 {
+                        (path, &away)
+                    } else {
+                        (&away, path)
+                    };
+                    // It may be there already.
+                    drop(std::fs::rename(from, to));
+                }
+                round += 1;
+            }
+        });
+        let passed_over = (0..150).find(|_| read(&place, &keys) != (1..=62).collect::<Vec<_>>());
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(passed_over, None);
+    });
+}
+
+#[tokio::test]
+async fn lines_before_one_that_cannot_be_read_are_followed_as_well() {
+    let (_scratch, _, place) = scene().await;
+    let mut follow = Reader::open(&place).unwrap().follow(&Filter::default()).unwrap();
+    let mut all = lines(&place);
+    all.push(next(&all));
+    all.push("no line of ours".to_owned());
+    all.push(next(&all[..21]));
+    put_lines(&place, &all);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        if let Ok(lines) = follow.poll() {
+            seen.extend(lines.iter().map(|line| line.entry().seq));
+        }
+    }
+    assert_eq!(seen, [21, 22]);
+}
