@@ -176,23 +176,9 @@ impl Oracle {
             .keys()
             .filter_map(|key| key.split('/').next())
             .collect();
-        let mut found = BTreeMap::new();
-        for environment in environments {
-            let all = home
-                .ibyok(["export", "--env", environment, "--format", "json"])
-                .run()
-                .done()
-                .json();
-            let object = all.as_object().expect("an object of variables");
-            for (variable, value) in object {
-                found.insert(
-                    format!("{environment}/{variable}"),
-                    value.as_str().unwrap_or("").to_owned(),
-                );
-            }
-        }
+        let found: BTreeMap<String, String> = environments.into_iter().flat_map(|name| stored(home, name)).collect();
         for (reference, value) in &self.acknowledged {
-            let there = found.get(&variable_of(reference));
+            let there = found.get(reference);
             let later = self.attempted.get(reference);
             let fine = there.is_some_and(|there| there == value || later.is_some_and(|later| later.contains(there)));
             assert!(fine, "lost: {reference} was acknowledged as {value}, and is {there:?}");
@@ -218,8 +204,32 @@ impl Oracle {
     }
 }
 
-/// Where an export has a key: under its environment and its variable, which is the name in capitals unless it was said.
-fn variable_of(reference: &str) -> String {
-    let (environment, name) = reference.split_once('/').expect("a reference");
-    format!("{environment}/{}", name.to_ascii_uppercase().replace(['-', '.'], "_"))
+/// The values of an environment, by reference.
+///
+/// From an export, which is one command. A key whose variable nobody vouched for is in no export, and is read by itself.
+fn stored(home: &Home, environment: &str) -> BTreeMap<String, String> {
+    let of = ["--env", environment];
+    let listed = home
+        .ibyok(["--json", "keys", "list"].iter().chain(&of))
+        .run()
+        .done()
+        .json();
+    let exported = home
+        .ibyok(["export", "--format", "json"].iter().chain(&of))
+        .run()
+        .done()
+        .json();
+    let keys = listed["items"].as_array().expect("a list of keys");
+    let value_of = |key: &serde_json::Value| {
+        let reference = key["ref"].as_str().expect("a reference").to_owned();
+        let value = key["variable"]
+            .as_str()
+            .and_then(|variable| exported[variable].as_str());
+        let value = value.map_or_else(
+            || String::from_utf8_lossy(&home.get(&reference)).into_owned(),
+            str::to_owned,
+        );
+        (reference, value)
+    };
+    keys.iter().map(value_of).collect()
 }

@@ -29,6 +29,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest pause after a KEK was unavailable.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// The time between two tries of readiness to reach a KEK that is unavailable: a load balancer hears soon that it is back.
+const READINESS_PAUSE: Duration = Duration::from_secs(1);
+
 /// The number of presented tokens that are remembered as verified.
 const REMEMBERED: usize = 1 << 16;
 
@@ -47,8 +50,43 @@ type Held = (Arc<SecretBox<[u8; 32]>>, Duration);
 /// A failure to open a realm that holds for strangers.
 #[derive(Debug)]
 struct Refusal {
+    /// The time until which strangers do not make the KEK be asked again.
     until: Duration,
     pause: Duration,
+    /// The time from which readiness asks again.
+    readiness: Duration,
+}
+
+impl Refusal {
+    fn refused(now: Duration, period: Duration) -> Refusal {
+        let until = now.saturating_add(period);
+        Refusal {
+            until,
+            pause: period,
+            readiness: until,
+        }
+    }
+
+    /// The failure of a KEK that did not answer, after an earlier failure if there was one.
+    fn unavailable(before: Option<&Refusal>, now: Duration, period: Duration) -> Refusal {
+        let (until, pause) = match before {
+            // A try of readiness does not lengthen the pause of strangers.
+            Some(before) if now < before.until => (before.until, before.pause),
+            Some(before) => {
+                let pause = (before.pause * 2).min(LONGEST_PAUSE).min(period);
+                (now.saturating_add(pause), pause)
+            }
+            None => {
+                let pause = FIRST_PAUSE.min(period);
+                (now.saturating_add(pause), pause)
+            }
+        };
+        Refusal {
+            until,
+            pause,
+            readiness: now.saturating_add(READINESS_PAUSE.min(pause)),
+        }
+    }
 }
 
 /// The token keys that this node holds.
@@ -91,16 +129,9 @@ impl TokenKeys {
     /// Notes that a realm opened, or how it failed to.
     pub(crate) fn note(&self, name: &RealmName, failure: Option<&Error>, now: Duration, period: Duration) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let pause = match failure {
-            Some(Error::Unavailable { part: Part::Kek, .. }) => {
-                let before = refused
-                    .get(name)
-                    .filter(|before| before.pause < period.max(LONGEST_PAUSE));
-                before
-                    .map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE))
-                    .min(period)
-            }
-            Some(Error::Kek { .. }) => period,
+        let refusal = match failure {
+            Some(Error::Unavailable { part: Part::Kek, .. }) => Refusal::unavailable(refused.get(name), now, period),
+            Some(Error::Kek { .. }) => Refusal::refused(now, period),
             // A store that does not answer says nothing about the KEK.
             Some(_) => return,
             None => {
@@ -108,8 +139,12 @@ impl TokenKeys {
                 return;
             }
         };
-        let until = now.saturating_add(pause);
-        refused.insert(name.clone(), Refusal { until, pause });
+        refused.insert(name.clone(), refusal);
+    }
+
+    fn readiness_waits(&self, name: &RealmName, now: Duration) -> bool {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.get(name).is_some_and(|refusal| now < refusal.readiness)
     }
 
     fn is_refused(&self, name: &RealmName, now: Duration) -> bool {
@@ -167,10 +202,10 @@ impl Inner {
         }
     }
 
-    /// Returns the KEK's failure to open a realm, without asking the KEK more often than strangers can.
+    /// Returns the KEK's failure to open a realm. Asks a KEK that refuses once in a period, and one that is unavailable once in a second.
     pub(crate) async fn kek_failure(&self, name: &RealmName) -> Option<Error> {
         let now = self.clock.elapsed();
-        if self.realms.token_keys.is_refused(name, now)
+        if self.realms.token_keys.readiness_waits(name, now)
             && let Some(error) = self.realms.last_failure(name).await
         {
             return Some(error);
