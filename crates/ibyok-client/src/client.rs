@@ -18,6 +18,8 @@ pub struct Client {
     http: reqwest::Client,
     token: HeaderValue,
     timeout: Duration,
+    /// The condition on which keys are changed, as `If-Match` says it.
+    if_match: Option<HeaderValue>,
 }
 
 impl Client {
@@ -40,7 +42,26 @@ impl Client {
             http,
             token,
             timeout,
+            if_match: None,
         }
+    }
+
+    /// Returns the same client, which changes a key only while the key is at this revision ([`KeyInfo::revision`]).
+    ///
+    /// Every change of a key is then refused with `precondition` where the key has changed. Everything else is as it was.
+    ///
+    /// [`KeyInfo::revision`]: crate::KeyInfo::revision
+    #[must_use]
+    pub fn only_if_revision(mut self, revision: u64) -> Self {
+        self.if_match = HeaderValue::try_from(format!("\"{revision}\"")).ok();
+        self
+    }
+
+    /// Returns the same client, which changes a key only while its current version has this number.
+    #[must_use]
+    pub fn only_if_version(mut self, version: u32) -> Self {
+        self.if_match = HeaderValue::try_from(format!("\"version-{version}\"")).ok();
+        self
     }
 
     /// The server's address.
@@ -59,6 +80,10 @@ impl Client {
 
     pub(crate) fn token(&self) -> &HeaderValue {
         &self.token
+    }
+
+    pub(crate) fn if_match(&self) -> Option<&HeaderValue> {
+        self.if_match.as_ref()
     }
 
     pub(crate) fn timeout(&self) -> Duration {

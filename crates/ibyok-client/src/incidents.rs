@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::listing::Listing;
+use crate::write::{KeyWrite, Sent, wiped};
 
 /// An incident, as the server tells it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,23 +32,21 @@ pub struct Incident {
 }
 
 /// What is to be done about a key that may have leaked.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct IncidentRequest {
     /// The key: `environment/name`, with `?version=N` for one version.
-    #[serde(rename = "ref")]
     pub reference: String,
     /// What happened: 1 to 4,096 bytes.
     pub reason: String,
     /// Since when the key may have been in other hands.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
     /// Whether the key is disabled at once.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub freeze: bool,
     /// Revoke the tokens that read the key from then on.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub revoke_readers: Option<Timestamp>,
+    /// The new value, which becomes current once the old version is marked.
+    pub replace: Option<KeyWrite>,
 }
 
 impl IncidentRequest {
@@ -58,7 +58,36 @@ impl IncidentRequest {
             since: None,
             freeze: false,
             revoke_readers: None,
+            replace: None,
         }
+    }
+
+    /// The body of the request, in a buffer that is wiped: it may hold a value.
+    fn body(&self) -> Result<Bytes> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            #[serde(rename = "ref")]
+            reference: &'a str,
+            reason: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            since: Option<Timestamp>,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            freeze: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            revoke_readers: Option<Timestamp>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            replace: Option<Sent<'a>>,
+        }
+        let body = Body {
+            reference: &self.reference,
+            reason: &self.reason,
+            since: self.since,
+            freeze: self.freeze,
+            revoke_readers: self.revoke_readers,
+            replace: self.replace.as_ref().map(KeyWrite::sent),
+        };
+        let words = (self.reference.len() + self.reason.len()) * 6 + 256;
+        wiped(&body, words + self.replace.as_ref().map_or(0, KeyWrite::size))
     }
 }
 
@@ -74,7 +103,7 @@ struct Note<'a> {
     text: &'a str,
 }
 
-fn body(thing: &impl Serialize) -> Result<bytes::Bytes> {
+fn body(thing: &impl Serialize) -> Result<Bytes> {
     let body = serde_json::to_vec(thing).map_err(|_| Error::invalid("the request cannot be sent", "say less"))?;
     Ok(body.into())
 }
@@ -83,10 +112,11 @@ impl Client {
     /// Opens an incident on a key that may have leaked, or adds to the one that is open.
     ///
     /// # Errors
-    /// [`Error::Refused`] with `denied` without the scope `incidents:write`, `not_found` for a key that is not there, `invalid`.
+    /// [`Error::Refused`] with `denied` without the scope `incidents:write`, and for a new value `keys:write` or `keys:rotate`;
+    /// `not_found` for a key that is not there; `conflict` for a new value that leaked; `invalid`.
     pub async fn open_incident(&self, request: &IncidentRequest) -> Result<Incident> {
         let ask = self.ask(Method::POST, &["incidents"]);
-        ask.body(body(request)?).json().await
+        ask.body(request.body()?).json().await
     }
 
     /// The incidents that the token may see, newest first; those that are closed as well if `all` is set.

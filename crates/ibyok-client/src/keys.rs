@@ -94,7 +94,7 @@ impl Client {
         let written = ask.header(IF_NONE_MATCH, HeaderValue::from_static("*")).json().await;
         written.map_err(|error| match error {
             // What HTTP calls a failed precondition is, of this one precondition, a key that exists.
-            Error::Refused(mut problem) if problem.code == "precondition" => {
+            Error::Refused(mut problem) if problem.code == "precondition" && self.if_match().is_none() => {
                 problem.code = "exists".to_owned();
                 Error::Refused(problem)
             }

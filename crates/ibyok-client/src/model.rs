@@ -99,6 +99,9 @@ pub struct KeyInfo {
     pub created: Timestamp,
     /// Who made it.
     pub created_by: String,
+    /// Number of changes of the key so far; see [`Client::only_if_revision`](crate::Client::only_if_revision).
+    #[serde(default)]
+    pub revision: u64,
     /// How many versions there are.
     #[serde(default)]
     pub versions_count: usize,
@@ -158,6 +161,9 @@ pub struct Written {
     pub version: u32,
     /// Its state.
     pub state: String,
+    /// The key's revision after the write.
+    #[serde(default)]
+    pub revision: u64,
     /// The provider.
     #[serde(default)]
     pub provider: Option<String>,

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -131,11 +131,18 @@ impl Ask<'_> {
         for (name, value) in &self.headers {
             request = request.header(name, value.clone());
         }
+        if let Some(condition) = self.client.if_match().filter(|_| self.changes_a_key()) {
+            request = request.header(IF_MATCH, condition.clone());
+        }
         if let Some(body) = &self.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
         self.read(response).await
+    }
+
+    fn changes_a_key(&self) -> bool {
+        self.method != Method::GET && self.path.starts_with(&["api", "v1", "keys"])
     }
 
     async fn read(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failed> {

@@ -53,27 +53,11 @@ impl KeyWrite {
 
     /// The body of the request, in a buffer that is wiped and never grows.
     pub(crate) fn body(&self) -> Result<Bytes> {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            fields: BTreeMap<&'a str, Field<'a>>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            provider: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            variable: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            labels: Option<&'a BTreeMap<String, String>>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            limit: Option<Option<Rate>>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            rotate_every: Option<Option<&'a str>>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            expires_at: Option<Option<Timestamp>>,
-            #[serde(skip_serializing_if = "std::ops::Not::not")]
-            force: bool,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            reason: Option<&'a str>,
-        }
-        let body = Body {
+        wiped(&self.sent(), self.size())
+    }
+
+    pub(crate) fn sent(&self) -> Sent<'_> {
+        Sent {
             fields: self
                 .fields
                 .iter()
@@ -87,7 +71,11 @@ impl KeyWrite {
             expires_at: self.expires_at,
             force: self.force.is_some(),
             reason: self.force.as_deref(),
-        };
+        }
+    }
+
+    /// The most bytes of JSON that it is sent as.
+    pub(crate) fn size(&self) -> usize {
         // A byte takes at most six characters of JSON.
         let secrets: usize = self
             .fields
@@ -102,11 +90,33 @@ impl KeyWrite {
             .sum();
         let facts = [&self.provider, &self.variable, &self.force];
         let facts: usize = facts.into_iter().flatten().map(String::len).sum();
-        wiped(&body, secrets + labels + facts * 6 + 512)
+        secrets + labels + facts * 6 + 512
     }
 }
 
-fn wiped(body: &impl Serialize, size: usize) -> Result<Bytes> {
+/// A version as it is sent.
+#[derive(Serialize)]
+pub(crate) struct Sent<'a> {
+    fields: BTreeMap<&'a str, Field<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variable: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<Option<Rate>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotate_every: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Option<Timestamp>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    force: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+pub(crate) fn wiped(body: &impl Serialize, size: usize) -> Result<Bytes> {
     let mut buffer = Zeroizing::new(Vec::with_capacity(size));
     serde_json::to_writer(&mut *buffer, body)
         .map_err(|_| Error::invalid("the value cannot be sent", "see that it is not too large"))?;

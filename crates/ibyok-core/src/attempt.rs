@@ -10,6 +10,7 @@ use crate::authenticate::Principal;
 use crate::context::RequestContext;
 use crate::error::Error;
 use crate::limits::Class;
+use crate::model::condition::Condition;
 use crate::model::name::{KeyId, KeyName};
 use crate::realm::Realm;
 use crate::secret_text::without_secrets;
@@ -48,6 +49,8 @@ pub(crate) struct Attempt<'c> {
     pub(crate) over: bool,
     /// Whether limits have counted it already: it is tried once more.
     pub(crate) again: bool,
+    /// The condition on which a key is changed.
+    pub(crate) condition: Option<Condition>,
     /// A reason finer than the error tells its caller.
     pub(crate) reason: Option<&'static str>,
     /// What whoever asked gave as their reason.
@@ -80,6 +83,7 @@ impl<'c> Attempt<'c> {
             class: Class::of(action),
             over: false,
             again: false,
+            condition: None,
             reason: None,
             because: None,
         }

@@ -81,6 +81,12 @@ pub enum Error {
         /// What collided.
         what: String,
     },
+    /// The condition on which the change was asked for does not hold: nothing was done.
+    #[error("{what}")]
+    Precondition {
+        /// What the condition asks for, and what is there instead.
+        what: String,
+    },
     /// Somebody still needs it.
     #[error("{what} is still needed: {}", needed_by(by))]
     InUse {
@@ -187,6 +193,8 @@ pub enum Code {
     Exists,
     /// `conflict`
     Conflict,
+    /// `precondition`
+    Precondition,
     /// `in_use`
     InUse,
     /// `too_large`
@@ -213,6 +221,7 @@ impl Code {
             Code::VersionDestroyed => "version_destroyed",
             Code::Exists => "exists",
             Code::Conflict => "conflict",
+            Code::Precondition => "precondition",
             Code::InUse => "in_use",
             Code::TooLarge => "too_large",
             Code::Limited => "limited",
@@ -257,6 +266,7 @@ impl Error {
             Error::VersionDestroyed { .. } => Code::VersionDestroyed,
             Error::Exists { .. } => Code::Exists,
             Error::Conflict { .. } => Code::Conflict,
+            Error::Precondition { .. } => Code::Precondition,
             Error::InUse { .. } => Code::InUse,
             Error::TooLarge { .. } => Code::TooLarge,
             Error::Limited { .. } => Code::Limited,
@@ -284,6 +294,7 @@ impl Error {
             Error::VersionDestroyed { .. } => "its bytes are gone; ask for another version",
             Error::Exists { .. } => "choose another name, or change what is there",
             Error::Conflict { .. } => "look at what is there now and try again",
+            Error::Precondition { .. } => "read the key again, and decide whether the change is still right",
             Error::InUse { hint, .. } => hint,
             Error::TooLarge { what: RECORD, .. } => {
                 "its versions together are too large: `rotate destroy REF --version N` frees what a version that nobody needs takes"

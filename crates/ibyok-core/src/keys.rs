@@ -1,7 +1,5 @@
 //! The verbs on keys that exist: retrieve, show, edit, disable, enable, remove.
 
-use std::sync::Arc;
-
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
 
@@ -243,30 +241,26 @@ impl Session {
             at: attempt.at,
             by: permit.principal.by(),
         };
-        let realm = Arc::clone(&permit.realm);
-        let changed = self
-            .inner
-            .change(attempt, &permit.principal, &realm, permit.id.0, |attempt, record| {
-                let record: Option<KeyRecord> = record;
-                let record = record
-                    .filter(|record| record.removed.is_none())
-                    .ok_or_else(|| no_key(permit))?;
-                let before = record.clone();
-                Ok(match edit(attempt, &stamp, record)? {
-                    Edit::Unchanged(()) => Edit::Unchanged(info(permit, &before)?),
-                    Edit::IsAway(()) => Edit::IsAway(info(permit, &before)?),
-                    Edit::Gives(record, ()) => {
-                        let info = info(permit, &record)?;
-                        Edit::Gives(record, info)
-                    }
-                    Edit::TakesAway(record, (), what) => {
-                        let info = info(permit, &record)?;
-                        Edit::TakesAway(record, info, what)
-                    }
-                })
-            });
+        let changed = self.inner.change_key(attempt, permit, |attempt, record| {
+            let record = record
+                .filter(|record| record.removed.is_none())
+                .ok_or_else(|| no_key(permit))?;
+            let before = record.clone();
+            Ok(match edit(attempt, &stamp, record)? {
+                Edit::Unchanged(()) => Edit::Unchanged(info(permit, &before)?),
+                Edit::IsAway(()) => Edit::IsAway(info(permit, &before)?),
+                Edit::Gives(record, ()) => {
+                    let info = info(permit, &record)?.once_changed();
+                    Edit::Gives(record, info)
+                }
+                Edit::TakesAway(record, (), what) => {
+                    let info = info(permit, &record)?.once_changed();
+                    Edit::TakesAway(record, info, what)
+                }
+            })
+        });
         let mut info = changed.await?;
-        self.inner.tell_mode(&realm, &mut info).await;
+        self.inner.tell_mode(&permit.realm, &mut info).await;
         Ok(info)
     }
 

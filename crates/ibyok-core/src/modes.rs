@@ -71,7 +71,6 @@ impl Session {
             at: attempt.at,
             by: permit.principal.by(),
         };
-        let (realm, who) = (Arc::clone(&permit.realm), permit.principal.clone());
         let edit = |_: &mut Attempt<'_>, record: Option<KeyRecord>| {
             let record = record.filter(|record| record.removed.is_none());
             let mut record = record.ok_or_else(|| no_key(&permit))?;
@@ -81,7 +80,11 @@ impl Session {
                 Some(what) => record.take_away(what, &stamp),
                 None => std::mem::replace(&mut record.mode, mode) != mode,
             };
-            let info = info(&permit, &record)?;
+            let before = info(&permit, &record)?;
+            let info = match same {
+                true => before,
+                false => before.once_changed(),
+            };
             Ok(match (same, takes_away) {
                 (true, Some(_)) => Edit::IsAway(info),
                 (true, None) => Edit::Unchanged(info),
@@ -89,8 +92,8 @@ impl Session {
                 (false, None) => Edit::Gives(record, info),
             })
         };
-        let mut info = self.inner.change(attempt, &who, &realm, permit.id.0, edit).await?;
-        self.inner.tell_mode(&realm, &mut info).await;
+        let mut info = self.inner.change_key(attempt, &permit, edit).await?;
+        self.inner.tell_mode(&permit.realm, &mut info).await;
         Ok(info)
     }
 

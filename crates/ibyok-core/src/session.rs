@@ -11,6 +11,7 @@ use crate::attempt::Attempt;
 use crate::authenticate::{Actor, Asking, Principal};
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
+use crate::model::condition::Condition;
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::token::AccessToken;
 use crate::vault::{Inner, Vault};
@@ -23,6 +24,8 @@ pub struct Session {
     pub(crate) inner: Arc<Inner>,
     pub(crate) asking: Asking,
     pub(crate) context: RequestContext,
+    /// The condition on which a key is changed.
+    pub(crate) condition: Option<Condition>,
 }
 
 impl Clone for Session {
@@ -31,6 +34,7 @@ impl Clone for Session {
             inner: Arc::clone(&self.inner),
             asking: self.asking.again(),
             context: self.context.clone(),
+            condition: self.condition.clone(),
         }
     }
 }
@@ -52,6 +56,7 @@ impl Vault {
             inner: Arc::clone(&self.inner),
             asking,
             context: RequestContext::default(),
+            condition: None,
         }
     }
 
@@ -63,6 +68,7 @@ impl Vault {
             inner: Arc::clone(&self.inner),
             asking,
             context: RequestContext::default(),
+            condition: None,
         }
     }
 }
@@ -116,6 +122,16 @@ impl Session {
         self
     }
 
+    /// Returns the same session, which changes a key only if `condition` holds.
+    ///
+    /// Every verb that changes a key then fails with [`Error::Precondition`] where the condition does not hold. The other verbs
+    /// ignore it, and so does [`Session::open_incident`]: a leak is stopped whatever happened to the key meanwhile.
+    #[must_use]
+    pub fn only_if(mut self, condition: Condition) -> Self {
+        self.condition = Some(condition);
+        self
+    }
+
     /// Who this is. Not recorded, unless it is refused.
     ///
     /// # Errors
@@ -161,6 +177,9 @@ impl Session {
     }
 
     pub(crate) fn attempt(&self, action: Action) -> Attempt<'_> {
-        Attempt::new(action, self.inner.now(), &self.context)
+        Attempt {
+            condition: self.condition.clone(),
+            ..Attempt::new(action, self.inner.now(), &self.context)
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! The verbs that make a version: set, add, import.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use ibyok_audit::Action;
 use ibyok_crypto::DataKey;
@@ -78,14 +77,11 @@ impl Session {
         let screened = self.inner.screen(attempt, &permit, write).await?;
         let compares = self.inner.reads_current(attempt, &permit).await?;
         let highest = self.inner.highest_limit(&permit, write.limit).await?;
+        self.inner.check_condition(attempt, &permit).await?;
         let incident = self.before_forced(attempt, &permit, write, &screened).await?;
-        let realm = Arc::clone(&permit.realm);
-        let change = self.inner.change(
-            attempt,
-            &permit.principal,
-            &realm,
-            permit.id.0,
-            |attempt, record: Option<KeyRecord>| {
+        let change = self
+            .inner
+            .change_key(attempt, &permit, |attempt, record: Option<KeyRecord>| {
                 let live = record.as_ref().filter(|record| record.removed.is_none());
                 let same = live.and_then(KeyRecord::current).is_some_and(|current| {
                     compares
@@ -133,6 +129,7 @@ impl Session {
                     id: permit.id,
                     version,
                     state: Role::Current.as_str(),
+                    revision: record.rev.saturating_add(1),
                     created,
                     provider: told.provider,
                     recognised: told.recognised,
@@ -145,8 +142,7 @@ impl Session {
                     Imported::Updated(written)
                 };
                 Ok(Edit::Gives(record, outcome))
-            },
-        );
+            });
         let outcome = change.await?;
         if let (Some(incident), Imported::Created(written) | Imported::Updated(written)) = (incident, &outcome) {
             self.after_forced(attempt, &permit, incident, written.version).await;
@@ -174,7 +170,7 @@ fn written(outcome: Imported) -> Result<Written> {
 }
 
 /// A key's record with one more version, which is the current one.
-fn with_new_version(
+pub(crate) fn with_new_version(
     attempt: &Attempt<'_>,
     permit: &Permit,
     record: Option<KeyRecord>,

@@ -13,7 +13,7 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use ibyok_core::{
-    Action, Class, Code, DrainRequest, EnvironmentName, Environments, Error, ExposeSecret, Filter, Grant,
+    Action, Class, Code, Condition, DrainRequest, EnvironmentName, Environments, Error, ExposeSecret, Filter, Grant,
     IncidentRequest, KeyEdit, KeyId, KeyRef, Mode, PageRequest, ReviewRequest, Scope, Scopes, Session, TokenRequest,
     UsageBy, UsageRequest,
 };
@@ -208,6 +208,7 @@ verbs! {
         "token" => vec![own(s.clone().in_namespace("globex".parse().unwrap()).map(|_| "globex"))],
         _ => Vec::new(),
     };
+    only_if => |s, _t| vec![own(s.clone().only_if(Condition::Exists).whoami().await)];
     with_context => |s, _t| vec![own(s.clone().with_context(Default::default()).whoami().await)];
 }
 

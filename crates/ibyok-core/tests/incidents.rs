@@ -361,3 +361,207 @@ async fn a_report_shows_the_grants_of_readers_to_those_alone_who_may_read_the_wh
     let part = prod.incident_report("prod/openai", None).await.unwrap();
     assert!(part.reach.first().is_none_or(|reach| reach.grant.is_none()));
 }
+
+#[tokio::test]
+async fn a_new_value_takes_the_place_of_the_leaked_one_in_the_same_step() {
+    let scene = scene_with_key().await;
+    let (key, operator) = (scene.key("prod/openai"), scene.operator());
+    let token = scene.token(reading("prod")).await;
+    let opened = operator.open_incident(&key, leaked().replace(secret("sk-two"))).await;
+    let opened = opened.unwrap();
+    assert_eq!(opened.incident.versions, [1]);
+    assert_eq!(opened.incident.replaced.as_ref().unwrap().version, 2);
+    assert!(opened.not_replaced.is_none());
+    assert!(!opened.incident.frozen);
+    assert!(
+        opened.remaining.iter().all(|step| step.id != "replace"),
+        "{:?}",
+        opened.remaining
+    );
+    let read = scene
+        .vault
+        .retrieve(&token, &key, &RequestContext::default())
+        .await
+        .unwrap();
+    assert_eq!(read.text().unwrap(), "sk-two");
+    let old = operator.retrieve(&scene.key("prod/openai?version=1")).await;
+    assert_eq!(old.unwrap_err().code(), Code::VersionDisabled);
+    let report = operator.incident_report("prod/openai", None).await.unwrap();
+    assert_eq!(report.incident.replaced.unwrap().version, 2);
+    let told: Vec<&str> = report.timeline.iter().map(|line| line.action.as_str()).collect();
+    assert!(told.contains(&"incident.open") && told.contains(&"key.set"), "{told:?}");
+    // The same request once more is about the new value, which is refused as such: nothing is marked by it.
+    let again = operator.open_incident(&key, leaked().replace(secret("sk-two"))).await;
+    assert_eq!(again.unwrap_err().code(), Code::Conflict);
+    assert!(
+        operator
+            .show_key(&key)
+            .await
+            .unwrap()
+            .versions
+            .last()
+            .unwrap()
+            .marks
+            .is_empty()
+    );
+}
+
+/// What is no new value for a key that leaked.
+#[tokio::test]
+async fn what_is_no_new_value_is_refused_before_anything_is_marked() {
+    let scene = scene_with_key().await;
+    let (key, operator) = (scene.key("prod/openai"), scene.operator());
+    let ask = || IncidentRequest::new("sk-three was pasted");
+    let renamed = ibyok_core::KeyWrite::from(secret("sk-two")).variable(Some("OTHER_KEY".to_owned()));
+    let forced = ibyok_core::KeyWrite::from(secret("sk-two")).force(Some("an outage".to_owned()));
+    for (what, request, code) in [
+        ("the leaked value", leaked().replace(secret("sk-one")), Code::Conflict),
+        (
+            "the leaked value with a line end",
+            leaked().replace(secret("sk-one\n")),
+            Code::Conflict,
+        ),
+        ("nothing", leaked().replace(secret("")), Code::Invalid),
+        (
+            "a mock",
+            leaked().replace(secret("sk-mock-openai-abcdefgh")),
+            Code::Invalid,
+        ),
+        (
+            "a frozen key",
+            leaked().freeze(true).replace(secret("sk-two")),
+            Code::Invalid,
+        ),
+        (
+            "a value that stands in the reason",
+            ask().replace(secret("sk-three")),
+            Code::Invalid,
+        ),
+        ("another variable", leaked().replace(renamed), Code::Invalid),
+        ("force", leaked().replace(forced), Code::Invalid),
+        (
+            "too much",
+            leaked().replace(secret(&"x".repeat(70_000))),
+            Code::TooLarge,
+        ),
+    ] {
+        let refused = operator.open_incident(&key, request).await.unwrap_err();
+        assert_eq!(refused.code(), code, "{what}: {refused}");
+        let info = operator.show_key(&key).await.unwrap();
+        assert!(info.versions.iter().all(|version| version.marks.is_empty()), "{what}");
+        assert_eq!(info.versions.len(), 1, "{what}");
+        assert!(operator.list_incidents(true).await.unwrap().is_empty(), "{what}");
+    }
+    // A value that leaked earlier, from another key of the environment.
+    let other = scene.key("prod/other");
+    operator.set_key(&other, secret("sk-earlier")).await.unwrap();
+    operator.open_incident(&other, leaked()).await.unwrap();
+    let refused = operator
+        .open_incident(&key, leaked().replace(secret("sk-earlier")))
+        .await;
+    assert_eq!(refused.unwrap_err().code(), Code::Conflict);
+    // An older version leaked: the current value stays.
+    operator.set_key(&key, secret("sk-two")).await.unwrap();
+    let old = scene.key("prod/openai?version=1");
+    let refused = operator.open_incident(&old, leaked().replace(secret("sk-next"))).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Invalid);
+    assert!(
+        operator
+            .show_key(&key)
+            .await
+            .unwrap()
+            .versions
+            .iter()
+            .all(|v| v.marks.is_empty())
+    );
+}
+
+#[tokio::test]
+async fn a_token_replaces_a_value_if_it_may_write_or_rotate_the_key() {
+    let scene = scene_with_key().await;
+    let key = scene.key("prod/openai");
+    let session = async |scopes: &[Scope]| {
+        let grant = Grant::new(
+            scopes.iter().copied().collect::<Scopes>(),
+            Environments::named(["prod"]),
+        );
+        scene.vault.as_token(scene.token(grant).await)
+    };
+    let alone = session(&[Scope::IncidentsWrite]).await;
+    let refused = alone.open_incident(&key, leaked().replace(secret("sk-two"))).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Denied);
+    assert!(scene.operator().list_incidents(true).await.unwrap().is_empty());
+    for (scope, value) in [(Scope::KeysRotate, "sk-two"), (Scope::KeysWrite, "sk-three")] {
+        let session = session(&[Scope::IncidentsWrite, scope]).await;
+        let opened = session
+            .open_incident(&key, leaked().replace(secret(value)))
+            .await
+            .unwrap();
+        assert!(opened.incident.replaced.is_some(), "{scope:?}");
+        let read = scene.operator().retrieve(&key).await.unwrap();
+        assert_eq!(read.text().unwrap(), value);
+    }
+    // Whoever may not read finds out by guessing no faster than by `keys set`.
+    let guessing = session(&[Scope::IncidentsWrite, Scope::KeysWrite]).await;
+    let mut limited = 0;
+    for _ in 0..8 {
+        let refused = guessing.open_incident(&key, leaked().replace(secret("sk-three"))).await;
+        limited += usize::from(refused.unwrap_err().code() == Code::Limited);
+    }
+    assert!(limited >= 3, "{limited}");
+}
+
+#[tokio::test]
+async fn of_two_new_values_at_once_one_is_stored_and_the_other_is_told() {
+    let scene = scene_with_key().await;
+    let key = scene.key("prod/openai");
+    let (operator, other) = (scene.operator(), scene.another_node().await.operator("os:other@there"));
+    let (one, two) = tokio::join!(
+        operator.open_incident(&key, leaked().replace(secret("sk-two"))),
+        other.open_incident(&key, leaked().replace(secret("sk-three")))
+    );
+    let info = operator.show_key(&key).await.unwrap();
+    let marked: Vec<bool> = info.versions.iter().map(|version| !version.marks.is_empty()).collect();
+    assert_eq!(marked.first(), Some(&true), "the leaked value is marked");
+    let stored = [&one, &two]
+        .into_iter()
+        .flatten()
+        .filter(|opened| opened.not_replaced.is_none());
+    assert!(stored.count() >= 1, "{one:?} {two:?}");
+    let current = info
+        .versions
+        .iter()
+        .find(|version| Some(version.version) == info.version)
+        .unwrap();
+    assert!(current.marks.is_empty(), "{info:?}");
+}
+
+#[tokio::test]
+async fn without_the_new_value_the_rest_is_as_after_opening_alone_and_is_done_later() {
+    let scene = scene_with_key().await;
+    let (key, operator) = (scene.key("prod/openai"), scene.operator());
+    // As a process leaves it that ends between the mark and the new version.
+    operator.open_incident(&key, leaked()).await.unwrap();
+    let opened = operator
+        .open_incident(&key, leaked().replace(secret("sk-two")))
+        .await
+        .unwrap();
+    assert!(opened.was_open);
+    assert_eq!(opened.incident.replaced.unwrap().version, 2);
+    // The same where the key was frozen until there was a new value: it stays so until it is enabled.
+    let (frozen, value) = (scene.key("prod/frozen"), "sk-four");
+    operator.set_key(&frozen, secret("sk-three")).await.unwrap();
+    operator.open_incident(&frozen, leaked().freeze(true)).await.unwrap();
+    let opened = operator
+        .open_incident(&frozen, leaked().replace(secret(value)))
+        .await
+        .unwrap();
+    assert!(
+        opened.remaining.iter().any(|step| step.id == "unfreeze"),
+        "{:?}",
+        opened.remaining
+    );
+    assert_eq!(operator.retrieve(&frozen).await.unwrap_err().code(), Code::KeyDisabled);
+    operator.enable_key(&frozen).await.unwrap();
+    assert_eq!(operator.retrieve(&frozen).await.unwrap().text().unwrap(), value);
+}

@@ -31,6 +31,7 @@ mod secret_input;
 mod settings;
 mod show;
 mod table;
+mod words;
 
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

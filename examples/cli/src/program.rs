@@ -53,6 +53,7 @@ fn work(cli: Cli, environment: &BTreeMap<String, String>, io: &mut Io) -> Result
         globals: &cli.globals,
         environment,
         io,
+        if_version: None,
     };
     runtime.block_on(dispatch(cli.command, &mut cx))
 }

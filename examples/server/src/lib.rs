@@ -38,6 +38,7 @@ mod answer;
 mod args;
 mod body;
 mod caller;
+mod conditional;
 mod connection;
 mod connections;
 mod error;

@@ -255,6 +255,7 @@ fn status(code: Code) -> StatusCode {
         Code::Denied => StatusCode::FORBIDDEN,
         Code::NotFound | Code::KeyDisabled | Code::VersionDisabled | Code::VersionDestroyed => StatusCode::NOT_FOUND,
         Code::Exists | Code::Conflict | Code::InUse => StatusCode::CONFLICT,
+        Code::Precondition => StatusCode::PRECONDITION_FAILED,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::Limited => StatusCode::TOO_MANY_REQUESTS,
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

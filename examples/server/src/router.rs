@@ -175,7 +175,7 @@ fn settings_and_tokens() -> Vec<Route> {
 }
 
 fn reviews_and_incidents() -> Vec<Route> {
-    let open = Takes::words(Action::IncidentOpen, Scope::IncidentsWrite);
+    let open = Takes::value(Action::IncidentOpen, Scope::IncidentsWrite);
     let close = Takes::words(Action::IncidentClose, Scope::IncidentsWrite);
     let ack = Takes::words(Action::ReviewAck, Scope::IncidentsWrite);
     let done = Takes::words(Action::ReviewDone, Scope::IncidentsWrite);

@@ -3,7 +3,7 @@
 use ibyok_audit::Action;
 
 use super::Found;
-use super::open::IncidentRequest;
+use super::request::IncidentRequest;
 use crate::attempt::Attempt;
 use crate::authorize::Permit;
 use crate::error::Result;

@@ -7,14 +7,17 @@ mod list;
 mod open;
 mod reach;
 mod readers;
+mod replace;
 mod report;
+mod request;
 mod revoke;
 mod steps;
 
-pub use self::open::{IncidentOpened, IncidentRequest, NotRevoked};
+pub use self::open::{IncidentOpened, NotRevoked};
 pub use self::reach::{DidRead, Reach};
 pub use self::readers::{KeyReader, LineAt};
 pub use self::report::{IncidentReport, ProviderPages, ReportLine};
+pub use self::request::IncidentRequest;
 pub use self::steps::Step;
 
 use std::sync::Arc;

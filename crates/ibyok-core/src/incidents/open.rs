@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use ibyok_audit::Action;
 use ibyok_policy::{Scope, TokenId};
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Found;
+use super::replace::Replacing;
+use super::request::IncidentRequest;
 use super::revoke::Left;
 use super::steps::Step;
 use crate::attempt::Attempt;
@@ -15,7 +16,6 @@ use crate::authorize::Permit;
 use crate::change::Edit;
 use crate::error::{Error, Result};
 use crate::keys::info;
-use crate::model::account::check_account;
 use crate::model::incident::{IncidentInfo, IncidentRecord};
 use crate::model::key::{KeyInfo, KeyRecord, Stamp, VersionRecord};
 use crate::model::key_ref::KeyRef;
@@ -23,62 +23,6 @@ use crate::realm::Realm;
 use crate::retrieve::no_key;
 use crate::session::Session;
 use crate::take_away::TakeAway;
-
-/// What is to be done about a key that may have leaked.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct IncidentRequest {
-    /// What happened: 1 to 4,096 bytes.
-    pub reason: String,
-    /// Since when the key may have been in other hands.
-    pub since: Option<Timestamp>,
-    /// Whether the key is disabled at once, for everybody.
-    pub freeze: bool,
-    /// Revoke the tokens that read the key from then on.
-    pub revoke_readers: Option<Timestamp>,
-}
-
-impl IncidentRequest {
-    /// An incident for a reason: the version is marked, and goes on being served.
-    pub fn new(reason: impl Into<String>) -> Self {
-        IncidentRequest {
-            reason: reason.into(),
-            since: None,
-            freeze: false,
-            revoke_readers: None,
-        }
-    }
-
-    /// The same, since when the key may have been in other hands.
-    #[must_use]
-    pub fn since(mut self, since: Option<Timestamp>) -> Self {
-        self.since = since;
-        self
-    }
-
-    /// The same, with the key disabled.
-    #[must_use]
-    pub fn freeze(mut self, freeze: bool) -> Self {
-        self.freeze = freeze;
-        self
-    }
-
-    /// The same, with the tokens revoked that read the key from then on.
-    #[must_use]
-    pub fn revoke_readers(mut self, since: Option<Timestamp>) -> Self {
-        self.revoke_readers = since;
-        self
-    }
-
-    fn check(&self, now: Timestamp) -> Result<()> {
-        check_account("reason", &self.reason)?;
-        let times = [self.since, self.revoke_readers];
-        if times.into_iter().flatten().any(|time| time > now) {
-            return Err(Error::invalid("the time is in the future", "give one that is past"));
-        }
-        Ok(())
-    }
-}
 
 /// What opening an incident did, and what remains.
 #[derive(Debug, Serialize)]
@@ -89,6 +33,11 @@ pub struct IncidentOpened {
     pub incident: IncidentInfo,
     /// Whether it was open before, and has only been added to.
     pub was_open: bool,
+    /// Reason why the new value did not take the place of the leaked one, if one was given and it did not.
+    pub not_replaced: Option<String>,
+    /// Warnings about the new value: it does not look like a key of its provider.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Readers that were to be revoked and were not, with the reason: to be done by somebody who may.
     pub not_revoked: Vec<NotRevoked>,
     /// What may hide a reader that was to be revoked: nodes that do not report, counts that do not open.
@@ -109,17 +58,20 @@ pub struct NotRevoked {
 
 impl Session {
     /// Opens an incident on a key: marks the version that the reference names, else the current one, as compromised, so that it has
-    /// no grace when it is replaced; disables the key and revokes its readers if asked to.
+    /// no grace when it is replaced; disables the key and revokes its readers if asked to. A new value of the request then becomes
+    /// the current version: whatever can be refused about it is refused before anything is marked.
     ///
     /// A key has one open incident at a time: opening again adds to it, and does what is still missing of what is asked.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a reason that is none or a time in the future; [`Error::NotFound`] for a key or version that is not
-    /// there; [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Kek`] where this node may not open what spans environments,
+    /// there; [`Error::Conflict`] for a new value that leaked itself; [`Error::Unauthenticated`], [`Error::Denied`] (a new value
+    /// takes `keys:write` or `keys:rotate` as well), [`Error::Kek`] where this node may not open what spans environments,
     /// [`Error::Unavailable`].
     pub async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<IncidentOpened> {
         let mut attempt = self.attempt(Action::IncidentOpen);
         attempt.version = key.version().number();
+        attempt.condition = None;
         let outcome = self.try_open_incident(&mut attempt, key, &request).await;
         self.inner.refusing(&attempt, outcome).await
     }
@@ -145,12 +97,14 @@ impl Session {
             .check_texts(attempt, &permit.principal, of_key, &reason)
             .await?;
         let versions = self.leaked_versions(attempt, &permit, &held.record, key).await?;
+        let of_key = (&held.record, versions.as_slice());
+        let replacement = self.check_replacement(attempt, &permit, request, of_key).await?;
         attempt.version = versions.first().map(|version| version.number);
         let whole = self.inner.whole_realm(&permit.realm.name.namespace).await?;
         // The incident first: after a crash it says what was meant to happen, and opening it again does the rest.
         let numbers: Vec<u32> = versions.iter().map(|version| version.number).collect();
         let on_the_log = said == request.reason;
-        let (found, was_open) = self
+        let (mut found, was_open) = self
             .write_incident(attempt, &permit, &whole, &numbers, (request, on_the_log))
             .await?;
         // Then the value, before the mark: whoever sees the mark finds the value refused.
@@ -161,6 +115,10 @@ impl Session {
                 .await?;
         }
         let key = self.mark_all(attempt, &permit, &numbers, request.freeze).await?;
+        let replacing = match &replacement {
+            Some(checked) => self.replace(attempt, &permit, &mut found, checked).await?,
+            None => Replacing::default(),
+        };
         let (found, left) = match request.revoke_readers {
             None => (found, Left::default()),
             Some(since) => self.revoke_readers(attempt, &permit, found, since).await?,
@@ -168,9 +126,11 @@ impl Session {
         Ok(IncidentOpened {
             incident: found.info(),
             was_open,
+            not_replaced: replacing.not_replaced,
+            warnings: replacing.warnings,
             not_revoked: left.not_revoked,
             unseen: left.unseen,
-            remaining: super::steps::remaining(&found.record, &key),
+            remaining: super::steps::remaining(&found.record, replacing.key.as_ref().unwrap_or(&key)),
         })
     }
 
@@ -266,24 +226,17 @@ impl Session {
     async fn mark(&self, attempt: &mut Attempt<'_>, permit: &Permit, version: u32, freeze: bool) -> Result<KeyInfo> {
         let stamp = stamp(attempt, permit);
         let what = TakeAway::Compromise { version, freeze };
-        let realm = Arc::clone(&permit.realm);
-        let change = self.inner.change(
-            attempt,
-            &permit.principal,
-            &realm,
-            permit.id.0,
-            |_, record: Option<KeyRecord>| {
-                let record = record.filter(|record| record.removed.is_none());
-                let mut record = record.ok_or_else(|| no_key(permit))?;
-                let changed = record.take_away(what, &stamp);
-                let info = info(permit, &record)?;
-                Ok(if changed {
-                    Edit::TakesAway(record, info, what)
-                } else {
-                    Edit::IsAway(info)
-                })
-            },
-        );
+        let change = self.inner.change_key(attempt, permit, |_, record| {
+            let record = record.filter(|record| record.removed.is_none());
+            let mut record = record.ok_or_else(|| no_key(permit))?;
+            let changed = record.take_away(what, &stamp);
+            let info = info(permit, &record)?;
+            Ok(if changed {
+                Edit::TakesAway(record, info.once_changed(), what)
+            } else {
+                Edit::IsAway(info)
+            })
+        });
         change.await
     }
 }
@@ -317,6 +270,7 @@ fn first(permit: &Permit, stamp: &Stamp, versions: &[u32], request: &IncidentReq
         since: request.since,
         frozen: request.freeze,
         revoked: Vec::new(),
+        replaced: None,
         notes: Vec::new(),
         closed: None,
     })

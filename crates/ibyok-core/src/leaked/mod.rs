@@ -129,6 +129,17 @@ impl Inner {
         permit: &Permit,
         write: &KeyWrite,
     ) -> Result<Screened> {
+        self.screen_beside(attempt, permit, write, &[]).await
+    }
+
+    /// As [`Inner::screen`], where further values are about to be marked as leaked.
+    pub(crate) async fn screen_beside(
+        &self,
+        attempt: &mut Attempt<'_>,
+        permit: &Permit,
+        write: &KeyWrite,
+        about_to_be: &[Prints],
+    ) -> Result<Screened> {
         if let Some(reason) = &write.force {
             self.may_force(attempt, permit, reason)?;
             says_no_value(write, reason)?;
@@ -141,7 +152,9 @@ impl Inner {
             leaked: false,
         };
         let forced = write.force.is_some();
-        screened.leaked = self.look_up(attempt, permit, &screened.all, forced).await?;
+        screened.leaked = self
+            .look_up(attempt, permit, (&screened.all, about_to_be), forced)
+            .await?;
         Ok(screened)
     }
 
@@ -150,12 +163,14 @@ impl Inner {
         &self,
         attempt: &mut Attempt<'_>,
         permit: &Permit,
-        values: &[Prints],
+        (values, about_to_be): (&[Prints], &[Prints]),
         forced: bool,
     ) -> Result<bool> {
         // One at a time for all that share the tries: what is tried at once is counted one by one.
         let mut tries = self.tries_of(attempt, permit).await?;
-        let mut found = false;
+        let mut found = values
+            .iter()
+            .any(|value| about_to_be.iter().any(|other| value.meets(other)));
         for print in values.iter().flat_map(Prints::iter) {
             found |= self.is_leaked(&permit.realm, print).await?;
         }
@@ -235,7 +250,7 @@ fn record_id(realm: &Realm, print: &[u8; 32]) -> [u8; 16] {
 }
 
 /// Refuses a reason in which the value itself stands: it is kept on the log.
-fn says_no_value(write: &KeyWrite, reason: &str) -> Result<()> {
+pub(crate) fn says_no_value(write: &KeyWrite, reason: &str) -> Result<()> {
     let stands = |value: &[u8]| {
         let value = trimmed(value);
         value.len() >= SEARCHED_MIN && reason.as_bytes().windows(value.len()).any(|window| window == value)

@@ -78,6 +78,9 @@ pub(crate) struct IncidentRecord {
     /// The tokens that were revoked because they had read the key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) revoked: Vec<TokenId>,
+    /// The version that took the place of the leaked one when the incident was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replaced: Option<Replacement>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<IncidentNote>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,6 +98,19 @@ pub struct IncidentNote {
     pub by: String,
     /// What.
     pub text: String,
+}
+
+/// A version that took the place of a leaked one, in the step that opened the incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Replacement {
+    /// The new version.
+    pub version: u32,
+    /// When it became current.
+    pub at: Timestamp,
+    /// Who made it.
+    pub by: String,
 }
 
 /// How an incident ended.
@@ -137,6 +153,7 @@ impl IncidentRecord {
             since: self.since,
             frozen: self.frozen,
             revoked: self.revoked.clone(),
+            replaced: self.replaced.clone(),
             notes: self.notes.clone(),
             closed: self.closed.clone(),
         }
@@ -173,6 +190,8 @@ pub struct IncidentInfo {
     pub frozen: bool,
     /// The tokens that were revoked because of it.
     pub revoked: Vec<TokenId>,
+    /// The version that took the place of the leaked one when the incident was opened, if one did.
+    pub replaced: Option<Replacement>,
     /// What was added later.
     pub notes: Vec<IncidentNote>,
     /// How it ended.

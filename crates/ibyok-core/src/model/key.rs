@@ -308,6 +308,7 @@ impl KeyRecord {
             limit_in_force: None,
             created: self.created,
             created_by: self.created_by.clone(),
+            revision: self.rev,
             versions_count: self.versions.len(),
             versions: Vec::new(),
         }
@@ -367,11 +368,22 @@ pub struct KeyInfo {
     pub created: Timestamp,
     /// Who made it.
     pub created_by: String,
+    /// Number of changes of the key so far. A change can be made on the condition that it is still this one
+    /// ([`Condition::Revision`](crate::Condition::Revision)).
+    pub revision: u64,
     /// How many versions there are.
     pub versions_count: usize,
     /// Every version, oldest first; none in a list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<VersionInfo>,
+}
+
+impl KeyInfo {
+    /// The same key once the change is stored that this was read for.
+    pub(crate) fn once_changed(mut self) -> Self {
+        self.revision = self.revision.saturating_add(1);
+        self
+    }
 }
 
 /// A version, as `keys show` shows it.

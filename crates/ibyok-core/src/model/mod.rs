@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod attestation;
+pub(crate) mod condition;
 pub(crate) mod environment;
 pub(crate) mod incident;
 pub(crate) mod interval;

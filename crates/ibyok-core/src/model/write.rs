@@ -193,6 +193,8 @@ pub struct Written {
     pub version: u32,
     /// Its state.
     pub state: &'static str,
+    /// The key's revision after this write; see [`KeyInfo::revision`](crate::KeyInfo::revision).
+    pub revision: u64,
     /// Whether the key was made by this write.
     #[serde(skip)]
     pub created: bool,

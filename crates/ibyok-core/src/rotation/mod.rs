@@ -17,4 +17,5 @@ mod steps;
 pub use due::Due;
 pub(crate) use due::reschedule;
 pub use retire::{Destroyed, DrainRequest};
+pub(crate) use stage::only_the_value;
 pub use status::{Consumer, RotationStatus, VersionUse, Waiting};

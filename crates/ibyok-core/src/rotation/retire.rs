@@ -1,7 +1,5 @@
 //! The verbs that take an old version away: retire, destroy. Neither does while an active consumer needs it.
 
-use std::sync::Arc;
-
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
 use jiff::SignedDuration;
@@ -14,6 +12,7 @@ use crate::change::Edit;
 use crate::error::{Error, Result, VERSION_IN_USE};
 use crate::keys::{info, no_field};
 use crate::model::account::check_account;
+use crate::model::condition::Condition;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp};
 use crate::model::key_ref::KeyRef;
 use crate::model::which_version::WhichVersion;
@@ -130,11 +129,14 @@ impl Session {
             attempt.reason = Some("unchanged");
             self.inner.record(attempt.allowed()).await?;
         }
+        let mut session = self.clone();
         for number in retiring {
             let one = key.clone().at_version(number);
-            info = self
+            info = session
                 .take_version(Action::KeyRetire, Scope::KeysRotate, &one, request)
                 .await?;
+            // The next one goes on from this change, and from no other.
+            session.condition = session.condition.map(|_| Condition::Revision(info.revision));
         }
         Ok(info)
     }
@@ -152,6 +154,7 @@ impl Session {
         let held = self.inner.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
+        self.inner.check_condition(attempt, &permit).await?;
         let retiring = held.record.versions.iter().filter(|v| v.role == Role::Retiring);
         let retiring: Vec<u32> = retiring.map(|version| version.number).collect();
         if !retiring.is_empty()
@@ -225,13 +228,11 @@ impl Session {
             if let Some(uses) = uses.as_ref().filter(|_| !is_pending) {
                 may_go(&judged, number, uses, attempt, &permit, request).map_err(|error| hidden(error, hide))?;
             }
-            let info = info(&permit, &record)?;
+            let info = info(&permit, &record)?.once_changed();
             Ok(Edit::TakesAway(record, info, what))
         };
-        let realm = Arc::clone(&permit.realm);
-        let change = self.inner.change(attempt, &permit.principal, &realm, permit.id.0, edit);
-        let mut info = change.await?;
-        self.inner.tell_mode(&realm, &mut info).await;
+        let mut info = self.inner.change_key(attempt, &permit, edit).await?;
+        self.inner.tell_mode(&permit.realm, &mut info).await;
         Ok(info)
     }
 }

@@ -1,7 +1,5 @@
 //! The verbs that bring a new value in, and back out: stage, promote, rollback.
 
-use std::sync::Arc;
-
 use ibyok_audit::Action;
 use ibyok_crypto::Secret;
 use ibyok_policy::Scope;
@@ -44,6 +42,7 @@ impl Session {
         refuse_mocks(write, &permit.label())?;
         let screened = self.inner.screen(attempt, &permit, write).await?;
         let compares = self.inner.reads_current(attempt, &permit).await?;
+        self.inner.check_condition(attempt, &permit).await?;
         let incident = self.before_forced(attempt, &permit, write, &screened).await?;
         let stamp = Stamp {
             at: attempt.at,
@@ -79,6 +78,7 @@ impl Session {
                 id: permit.id,
                 version: number,
                 state: Role::Pending.as_str(),
+                revision: record.rev.saturating_add(1),
                 created: false,
                 warnings: look_at(write, &permit.key, Some(&record.variable), record.provider.as_deref())
                     .warnings
@@ -94,9 +94,7 @@ impl Session {
                 None => Edit::Gives(record, written),
             })
         };
-        let realm = Arc::clone(&permit.realm);
-        let change = self.inner.change(attempt, &permit.principal, &realm, permit.id.0, edit);
-        let written = change.await?;
+        let written = self.inner.change_key(attempt, &permit, edit).await?;
         if let Some(incident) = incident {
             self.after_forced(attempt, &permit, incident, written.version).await;
         }
@@ -177,6 +175,7 @@ impl Session {
         let permit = self.permit(attempt, Scope::KeysRotate, key).await?;
         whole_key(key)?;
         let candidates = self.inner.candidates(attempt, &permit, from).await?;
+        self.inner.check_condition(attempt, &permit).await?;
         let incident = match from.1 {
             Some(reason) if candidates.any_leaked() => Some(self.forced_incident(attempt, &permit, reason).await?),
             _ => None,
@@ -229,7 +228,7 @@ fn no_key_to_rotate(error: Error) -> Error {
 }
 
 /// Refuses to change by a rotation what is known about the key: that is another scope's.
-fn only_the_value(record: &KeyRecord, write: &KeyWrite) -> Result<()> {
+pub(crate) fn only_the_value(record: &KeyRecord, write: &KeyWrite) -> Result<()> {
     let provider = write.provider.is_none() || write.provider == record.provider;
     let variable = write
         .variable

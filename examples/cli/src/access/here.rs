@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use ibyok_core::settings::Passphrase;
 use ibyok_core::{
-    AccessToken, AuditFollow, EnvironmentName, FieldName, Filter, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite,
-    Lines, Mode, Namespace, Namespaces, Page, PageRequest, Proof, Rate, Released, ReviewRequest, Session, Timestamp,
-    TokenRequest, TokenRotation, UsageRequest, Vault, WhichVersion, WholeLog,
+    AccessToken, AuditFollow, Condition, EnvironmentName, FieldName, Filter, IncidentRequest, KeyEdit, KeyId, KeyRef,
+    KeyWrite, Lines, Mode, Namespace, Namespaces, Page, PageRequest, Proof, Rate, Released, ReviewRequest, Session,
+    Timestamp, TokenRequest, TokenRotation, UsageRequest, Vault, WhichVersion, WholeLog,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -141,6 +141,10 @@ impl Here {
 
 #[async_trait(?Send)]
 impl Access for Here {
+    fn only_if_version(&mut self, version: u32) {
+        self.session = self.session.clone().only_if(Condition::Version(version));
+    }
+
     async fn whoami(&self) -> Result<Value> {
         let mut whoami = document(&self.session.whoami().await?)?;
         if let Value::Object(map) = &mut whoami {

@@ -38,6 +38,8 @@ pub(crate) struct Fetched {
 /// loses nothing on the way.
 #[async_trait(?Send)]
 pub(crate) trait Access {
+    /// Changes a key from now on only while its current version has this number.
+    fn only_if_version(&mut self, version: u32);
     /// Who asks, and what they may do.
     async fn whoami(&self) -> Result<Value>;
     /// The reference for a bare key id.

@@ -117,6 +117,10 @@ impl Server {
 
 #[async_trait(?Send)]
 impl Access for Server {
+    fn only_if_version(&mut self, version: u32) {
+        self.client = self.client.clone().only_if_version(version);
+    }
+
     async fn whoami(&self) -> Result<Value> {
         let mut whoami = document(&self.client.whoami().await?)?;
         if let Value::Object(map) = &mut whoami {
@@ -145,7 +149,7 @@ impl Access for Server {
     async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Value> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
-        let sent = sent(write);
+        let sent = sent_write(write);
         let written = match new {
             true => self.client.add_key(&environment, &name, &sent).await,
             false => self.client.set_key(&environment, &name, &sent).await,
@@ -227,7 +231,7 @@ impl Access for Server {
     async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Value> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
-        document(&self.client.stage_key(&environment, &name, &sent(write)).await?)
+        document(&self.client.stage_key(&environment, &name, &sent_write(write)).await?)
     }
 
     async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Value> {
@@ -328,6 +332,7 @@ impl Access for Server {
         sent.since = request.since;
         sent.freeze = request.freeze;
         sent.revoke_readers = request.revoke_readers;
+        sent.replace = request.replace.map(sent_write);
         document(&self.client.open_incident(&sent).await?)
     }
 
@@ -399,7 +404,7 @@ fn sent_drain(key: &KeyRef, drain: &Drain) -> ibyok_client::Drain {
 }
 
 /// A version as it is sent.
-fn sent(write: KeyWrite) -> ibyok_client::KeyWrite {
+fn sent_write(write: KeyWrite) -> ibyok_client::KeyWrite {
     let fields = write.fields.iter().map(|(field, value)| {
         // `to_vec` is exactly as long as its content, so that boxing it leaves no copy behind.
         (field.to_string(), SecretSlice::from(value.expose_secret().to_vec()))

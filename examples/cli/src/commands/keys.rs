@@ -1,9 +1,8 @@
 //! `ibyok keys`
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use ibyok_core::{EnvironmentName, FieldName, Interval, KeyEdit, KeyId, KeyRef, KeyWrite, Mode, Timestamp};
+use ibyok_core::{EnvironmentName, Interval, KeyEdit, KeyId, KeyRef, KeyWrite, Mode, Timestamp};
 use serde_json::Value;
 
 use super::Cx;
@@ -11,16 +10,16 @@ use super::confirm::confirm;
 use super::limits::{counting, rate_or_none};
 use super::mode::say_if_overruled;
 use super::time::ahead;
+use super::value::{Expected, ValueArgs};
 use crate::access::{Access, KeyArgument, document_of as document};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::secret_input::read_fields;
 use crate::table::{Table, at, text};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
     /// Create a key, or make a new current version of it; the value comes from standard input
-    Set(Write),
+    Set(Set),
     /// Create a key, and refuse one that exists; the value comes from standard input
     Add(Write),
     /// List keys, without values
@@ -49,6 +48,8 @@ pub(crate) enum Verb {
         /// `mock`, `live` or `inherit`
         #[arg(value_name = "MODE")]
         mode: String,
+        #[command(flatten)]
+        expected: Expected,
     },
     /// Remove a key with all its versions
     Remove {
@@ -56,9 +57,19 @@ pub(crate) enum Verb {
         #[arg(value_name = "REF", required_unless_present = "damaged", conflicts_with = "damaged")]
         key: Option<String>,
         /// Give up the key whose record is damaged; `keys list` shows its id
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", conflicts_with = "if_version")]
         damaged: Option<KeyId>,
+        #[command(flatten)]
+        expected: Expected,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Set {
+    #[command(flatten)]
+    write: Write,
+    #[command(flatten)]
+    expected: Expected,
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,15 +77,8 @@ pub(crate) struct Write {
     /// The key: `env/name` or `ibyok://…`
     #[arg(value_name = "REF")]
     key: String,
-    /// The field that is given [default: value, the key itself]
-    #[arg(long, value_name = "FIELD")]
-    field: Vec<String>,
-    /// Read the value from a file, as it is, instead of standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "fields_from")]
-    from_file: Option<PathBuf>,
-    /// Read several fields from a JSON object of strings
-    #[arg(long, value_name = "FILE", conflicts_with = "field")]
-    fields_from: Option<PathBuf>,
+    #[command(flatten)]
+    value: ValueArgs,
     /// The provider, for example `openai`
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<String>,
@@ -138,6 +142,8 @@ pub(crate) struct Edit {
     /// When it ends at its provider: `90d` from now, or a date; `none` for never. It is served on, and told by `rotate due`
     #[arg(long, value_name = "D", allow_hyphen_values = true)]
     expires: Option<String>,
+    #[command(flatten)]
+    expected: Expected,
 }
 
 #[derive(Debug, clap::Args)]
@@ -148,6 +154,8 @@ pub(crate) struct Switch {
     /// One version instead of the whole key
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     version: Option<u32>,
+    #[command(flatten)]
+    expected: Expected,
 }
 
 const COLUMNS: [(&str, &str); 7] = [
@@ -175,31 +183,41 @@ const FACTS: [(&str, &str); 11] = [
 ];
 
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
+    cx.if_version = verb.if_version();
     match verb {
-        Verb::Set(args) => write(args, false, cx).await,
+        Verb::Set(args) => write(args.write, false, cx).await,
         Verb::Add(args) => write(args, true, cx).await,
         Verb::List { env } => list(env.as_deref(), cx).await,
         Verb::Show { key } => show(&key, cx).await,
         Verb::Edit(args) => edit(args, cx).await,
         Verb::Disable(args) => switch(&args, false, cx).await,
         Verb::Enable(args) => switch(&args, true, cx).await,
-        Verb::Mode { key, mode } => set_mode(&key, &mode, cx).await,
+        Verb::Mode { key, mode, .. } => set_mode(&key, &mode, cx).await,
         Verb::Remove { key: Some(key), .. } => remove(&key, cx).await,
-        Verb::Remove { key: None, damaged } => remove_damaged(damaged, cx).await,
+        Verb::Remove { key: None, damaged, .. } => remove_damaged(damaged, cx).await,
+    }
+}
+
+impl Verb {
+    fn if_version(&self) -> Option<u32> {
+        match self {
+            Verb::Set(Set { expected, .. })
+            | Verb::Edit(Edit { expected, .. })
+            | Verb::Disable(Switch { expected, .. })
+            | Verb::Enable(Switch { expected, .. })
+            | Verb::Mode { expected, .. }
+            | Verb::Remove { expected, .. } => expected.if_version,
+            Verb::Add(_) | Verb::List { .. } | Verb::Show { .. } => None,
+        }
     }
 }
 
 async fn write(args: Write, new: bool, cx: &mut Cx<'_>) -> Result<Exit> {
     let key: KeyArgument = args.key.parse()?;
-    let wanted = args
-        .field
-        .iter()
-        .map(|field| field.parse())
-        .collect::<Result<Vec<FieldName>, _>>()?;
     let limit = args.rate_limit.as_deref().map(rate_or_none).transpose()?;
     let (rotate_every, expires) = times(args.rotate_every.as_deref(), args.expires.as_deref())?;
     let labels = (!args.label.is_empty()).then(|| labels(&args.label)).transpose()?;
-    let fields = read_fields(cx.io, &wanted, args.from_file.as_deref(), args.fields_from.as_deref())?;
+    let fields = args.value.read(cx.io)?;
     let write = KeyWrite::new(fields)
         .provider(args.provider)
         .variable(args.var)

@@ -29,6 +29,7 @@ mod stop;
 mod time;
 mod tokens;
 mod usage;
+mod value;
 mod whoami;
 
 use clap::{Parser, Subcommand};
@@ -125,6 +126,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) globals: &'a Globals,
     pub(crate) environment: &'a Environment,
     pub(crate) io: &'a mut Io,
+    /// The number that the current version of a key must have for the key to be changed.
+    pub(crate) if_version: Option<u32>,
 }
 
 /// Does what was asked.
@@ -163,7 +166,10 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
 impl Cx<'_> {
     /// Opens the way in, works, and closes it again, also after a failure.
     async fn with_access(&mut self, work: impl AsyncFnOnce(&dyn Access, &mut Self) -> Result<Exit>) -> Result<Exit> {
-        let access = access::open(self.globals, self.environment, self.io).await?;
+        let mut access = access::open(self.globals, self.environment, self.io).await?;
+        if let Some(version) = self.if_version {
+            access.only_if_version(version);
+        }
         let outcome = work(access.as_ref(), self).await;
         let closed = access.close().await;
         outcome.and_then(|exit| closed.map(|()| exit))

@@ -6,6 +6,8 @@ mod audit; // the log is shown, verified and exported, and what was done to it i
 #[cfg(test)]
 mod cases; // one file for each case: arguments in, streams and exit code out
 #[cfg(test)]
+mod conditions; // changes only while a version is current
+#[cfg(test)]
 mod daily; // pages of providers, ends of tokens, ignore files
 #[cfg(test)]
 mod demo; // the whole of it, and nothing left behind
@@ -39,6 +41,8 @@ mod planted; // no variable that steers a program comes from a token
 mod private_files; // files and directories are their user's alone, whatever the umask
 #[cfg(test)]
 mod remote; // the same verbs on a server
+#[cfg(test)]
+mod replace; // a leak ends with one command
 #[cfg(test)]
 mod rotate; // a rotation, here and on a server
 #[cfg(test)]

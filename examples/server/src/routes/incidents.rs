@@ -10,8 +10,9 @@ use crate::body::Json;
 use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::routes::keys::SetBody;
 
-const OPEN_TAKES: &str = "it takes ref, reason, since, freeze, revoke_readers";
+const OPEN_TAKES: &str = "it takes ref, reason, since, freeze, revoke_readers and replace, which takes one of value, value_base64 and fields";
 const CLOSE_TAKES: &str = "it takes cause, prevention, force";
 const NOTE_TAKES: &str = "it takes text";
 
@@ -24,12 +25,17 @@ pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> 
 /// POST `/api/v1/incidents`
 pub(crate) async fn open(Caller(session): Caller, RawQuery(query): RawQuery, body: Json) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    let body: OpenBody = body.parse(OPEN_TAKES)?;
-    let key: KeyRef = body.key.parse().map_err(Problem::from)?;
-    let request = IncidentRequest::new(body.reason)
-        .since(body.since)
-        .freeze(body.freeze)
-        .revoke_readers(body.revoke_readers);
+    let sent: OpenBody<'_> = body.parse(OPEN_TAKES)?;
+    let key: KeyRef = sent.key.parse().map_err(Problem::from)?;
+    let request = IncidentRequest::new(sent.reason)
+        .since(sent.since)
+        .freeze(sent.freeze)
+        .revoke_readers(sent.revoke_readers);
+    let request = match sent.replace {
+        Some(value) => request.replace(value.write()?),
+        None => request,
+    };
+    drop(body);
     let opened = session.open_incident(&key, request).await?;
     let status = if opened.was_open {
         StatusCode::OK
@@ -75,7 +81,7 @@ pub(crate) async fn note(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OpenBody {
+struct OpenBody<'a> {
     #[serde(rename = "ref")]
     key: String,
     reason: String,
@@ -85,6 +91,8 @@ struct OpenBody {
     freeze: bool,
     #[serde(default)]
     revoke_readers: Option<Timestamp>,
+    #[serde(borrow, default)]
+    replace: Option<SetBody<'a>>,
 }
 
 #[derive(Deserialize)]

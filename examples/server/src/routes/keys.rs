@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{Path, RawQuery};
-use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
+use axum::http::header::{ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use ibyok_core::{
     EnvironmentName, Error, FieldName, Interval, KeyEdit, KeyRef, KeyWrite, Rate, Secret, Session, Timestamp,
@@ -15,6 +15,7 @@ use super::{key_ref, page};
 use crate::answer::{Answer, json, ok};
 use crate::body::Json;
 use crate::caller::Caller;
+use crate::conditional::{Changing, tag};
 use crate::json::{Raw, Unique};
 use crate::problem::Problem;
 use crate::query::Query;
@@ -36,12 +37,15 @@ pub(crate) async fn show(Caller(session): Caller, Path(path): Path<Named>, RawQu
         .parsed("version")?
         .unwrap_or_default();
     let key = path.key(&session).await?;
-    ok(&session.show_key(&key.at_version(version)).await?)
+    let shown = session.show_key(&key.at_version(version)).await?;
+    let mut answer = ok(&shown)?;
+    answer.headers_mut().insert(ETAG, tag(shown.revision));
+    Ok(answer)
 }
 
 /// PUT `/api/v1/keys/{env}/{name}`
 pub(crate) async fn set(
-    Caller(session): Caller,
+    Changing(session): Changing,
     Path(path): Path<Named>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -79,7 +83,7 @@ pub(crate) async fn set(
 
 /// PATCH `/api/v1/keys/{env}/{name}`
 pub(crate) async fn edit(
-    Caller(session): Caller,
+    Changing(session): Changing,
     Path(path): Path<Named>,
     RawQuery(query): RawQuery,
     body: Json,
@@ -92,7 +96,7 @@ pub(crate) async fn edit(
 
 /// POST `/api/v1/keys/{env}/{name}/disable`
 pub(crate) async fn disable(
-    Caller(session): Caller,
+    Changing(session): Changing,
     Path(path): Path<Named>,
     RawQuery(query): RawQuery,
     body: Json,
@@ -104,7 +108,7 @@ pub(crate) async fn disable(
 
 /// POST `/api/v1/keys/{env}/{name}/enable`
 pub(crate) async fn enable(
-    Caller(session): Caller,
+    Changing(session): Changing,
     Path(path): Path<Named>,
     RawQuery(query): RawQuery,
     body: Json,
@@ -115,7 +119,7 @@ pub(crate) async fn enable(
 }
 
 /// DELETE `/api/v1/keys/{env}/{name}`
-pub(crate) async fn remove(Caller(session): Caller, Path(path): Path<Named>, RawQuery(query): RawQuery) -> Answer {
+pub(crate) async fn remove(Changing(session): Changing, Path(path): Path<Named>, RawQuery(query): RawQuery) -> Answer {
     Query::parse(query.as_deref(), &[])?;
     let key = path.key(&session).await?;
     ok(&session.remove_key(&key).await?)
@@ -134,16 +138,15 @@ impl Named {
     }
 }
 
-/// Of conditions there is one: that the key does not exist.
+/// Whether the key must not exist.
 fn only_if_absent(headers: &HeaderMap) -> Result<bool, Problem> {
-    if headers.contains_key(IF_MATCH) {
-        return Err(Problem::invalid("the only condition here is `If-None-Match: *`"));
-    }
     let mut values = headers.get_all(IF_NONE_MATCH).iter();
     match (values.next().map(|value| value.as_bytes()), values.next()) {
         (None, _) => Ok(false),
         (Some(b"*"), None) => Ok(true),
-        _ => Err(Problem::invalid("the only condition here is `If-None-Match: *`")),
+        _ => Err(Problem::invalid(
+            "the only conditions here are `If-None-Match: *` and `If-Match`",
+        )),
     }
 }
 

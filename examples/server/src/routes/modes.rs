@@ -8,6 +8,7 @@ use super::key_ref;
 use crate::answer::{Answer, ok};
 use crate::body::Json;
 use crate::caller::Caller;
+use crate::conditional::Changing;
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -44,7 +45,7 @@ pub(crate) async fn set(Caller(session): Caller, RawQuery(query): RawQuery, body
 
 /// POST `/api/v1/keys/{env}/{name}/mode`
 pub(crate) async fn of_key(
-    Caller(session): Caller,
+    Changing(session): Changing,
     Path((environment, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     body: Json,

@@ -8,6 +8,7 @@ use super::keys::{Named, SET_TAKES, SetBody, forced};
 use crate::answer::{Answer, ok};
 use crate::body::Json;
 use crate::caller::Caller;
+use crate::conditional::Changing;
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -27,7 +28,7 @@ struct StepBody {
 
 /// POST `/api/v1/keys/{env}/{name}/stage`
 pub(crate) async fn stage(
-    Caller(session): Caller,
+    Changing(session): Changing,
     Path(path): Path<Named>,
     RawQuery(query): RawQuery,
     body: Json,
@@ -41,7 +42,7 @@ pub(crate) async fn stage(
 
 /// POST `/api/v1/keys/{env}/{name}/promote`
 pub(crate) async fn promote(
-    Caller(session): Caller,
+    Changing(session): Changing,
     Path(path): Path<Named>,
     RawQuery(query): RawQuery,
     body: Json,
@@ -56,7 +57,7 @@ pub(crate) async fn promote(
 
 /// POST `/api/v1/keys/{env}/{name}/rollback`
 pub(crate) async fn rollback(
-    Caller(session): Caller,
+    Changing(session): Changing,
     Path(path): Path<Named>,
     RawQuery(query): RawQuery,
     body: Json,
@@ -77,7 +78,7 @@ fn step_force(query: Option<&str>, body: &Json) -> Result<Option<String>, Proble
 
 /// POST `/api/v1/keys/{env}/{name}/retire`
 pub(crate) async fn retire(
-    Caller(session): Caller,
+    Changing(session): Changing,
     Path(path): Path<Named>,
     RawQuery(query): RawQuery,
     body: Json,
@@ -90,7 +91,7 @@ pub(crate) async fn retire(
 
 /// POST `/api/v1/keys/{env}/{name}/destroy`
 pub(crate) async fn destroy(
-    Caller(session): Caller,
+    Changing(session): Changing,
     Path(path): Path<Named>,
     RawQuery(query): RawQuery,
     body: Json,

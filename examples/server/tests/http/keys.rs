@@ -49,7 +49,7 @@ async fn put_of_what_must_not_exist_is_refused_where_it_does() {
         world.send("PUT", "/api/v1/keys/prod/new", &headers, body).await.status,
         201
     );
-    for (name, value) in [("if-none-match", "\"etag\""), ("if-match", "*")] {
+    for (name, value) in [("if-none-match", "\"etag\""), ("if-match", "etag")] {
         let headers = [headers[0], headers[1], (name, value)];
         assert_eq!(
             world

@@ -15,6 +15,7 @@ mod anything; // whatever can be asked
 mod bodies; // sizes, kinds, and JSON that means two things
 mod caching; // no answer is kept by anybody
 mod client; // the typed client against the real server
+mod conditions; // If-Match, and the ETag that goes with it
 mod described; // limits, names and nulls as the description has them
 mod guesses; // nothing tells whether a guess is right
 mod keys; // set, add, edit, disable, enable, remove, list
@@ -24,6 +25,7 @@ mod load; // what one token, one address and one connection may cost
 mod modes; // guardrails, overrides, defaults; providers that are recognised
 mod outages; // parts that fail, and clients that go away
 mod proxies; // whose address it is
+mod replaced; // a leaked value is replaced in the step that opens its incident
 mod rotation; // stage, promote, roll back, and what each needs
 mod secrets; // no secret in a name or a header reaches an answer or a log
 mod statuses; // which request gets which status and code

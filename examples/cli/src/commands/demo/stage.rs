@@ -119,6 +119,7 @@ impl<'a, 'io> Stage<'a, 'io> {
         let (out, err) = (Page::default(), Page::default());
         let mut io = Io::new(io::empty(), out.clone(), err.clone());
         let mut cx = Cx {
+            if_version: None,
             globals: &cli.globals,
             environment,
             io: &mut io,

@@ -1,5 +1,6 @@
 //! `ibyok incident`
 
+mod open;
 mod page;
 mod plan;
 mod proofs;
@@ -7,10 +8,9 @@ mod report;
 
 use std::path::PathBuf;
 
-use ibyok_core::{IncidentRequest, KeyRef, Timestamp};
+use ibyok_core::Timestamp;
 use serde_json::Value;
 
-use super::confirm::confirm;
 use super::{Cx, time};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -19,7 +19,7 @@ use crate::table::{at, text};
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
     /// A key may have leaked: mark it, stop what is to stop, and see what remains
-    Open(Open),
+    Open(open::Args),
     /// List the incidents that are open
     List {
         /// Those that are closed as well
@@ -45,25 +45,6 @@ pub(crate) enum Verb {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Open {
-    /// The key, for example prod/openai; with `?version=N` for another than the current version
-    #[arg(value_name = "REF")]
-    key: String,
-    /// What happened
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
-    /// Since when the key may have been in other hands: `2d`, `2026-12-31` or an RFC 3339 time
-    #[arg(long, value_name = "WHEN")]
-    since: Option<String>,
-    /// Disable the key at once, for everybody
-    #[arg(long)]
-    freeze: bool,
-    /// Revoke the tokens that read the key from then on
-    #[arg(long, value_name = "WHEN")]
-    revoke_readers: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -107,7 +88,7 @@ const COLUMNS: [(&str, &str); 6] = [
     ("REASON", "reason"),
 ];
 
-const FACTS: [(&str, &str); 11] = [
+const FACTS: [(&str, &str); 12] = [
     ("id", "id"),
     ("key", "ref"),
     ("state", "state"),
@@ -116,6 +97,7 @@ const FACTS: [(&str, &str); 11] = [
     ("opened", "opened.at"),
     ("by", "opened.by"),
     ("frozen", "frozen"),
+    ("replaced by", "replaced.version"),
     ("revoked", "revoked"),
     ("cause", "closed.cause"),
     ("prevention", "closed.prevention"),
@@ -123,7 +105,7 @@ const FACTS: [(&str, &str); 11] = [
 
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
-        Verb::Open(args) => open(&args, cx).await,
+        Verb::Open(args) => open::run(&args, cx).await,
         Verb::List { all } => {
             cx.with_access(async |access, cx| cx.answer_list(access.incidents(all).await?, &COLUMNS))
                 .await
@@ -135,77 +117,6 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
         }
         Verb::Close(args) => close(&args, cx).await,
         Verb::Plan { output } => plan::run(output.as_deref(), cx).await,
-    }
-}
-
-async fn open(args: &Open, cx: &mut Cx<'_>) -> Result<Exit> {
-    let key: KeyRef = args.key.parse()?;
-    let request = IncidentRequest::new(args.reason.clone())
-        .since(past(args.since.as_deref())?)
-        .freeze(args.freeze)
-        .revoke_readers(past(args.revoke_readers.as_deref())?);
-    match (args.freeze, args.revoke_readers.is_some()) {
-        (false, false) => {}
-        (true, _) => confirm(
-            cx,
-            &format!("freeze {key}"),
-            "every program that reads it fails at once",
-        )?,
-        (false, true) => confirm(
-            cx,
-            &format!("revoke the readers of {key}"),
-            "every program that holds one of their tokens fails at once",
-        )?,
-    }
-    cx.with_access(async |access, cx| {
-        let opened = access.open_incident(&key, request).await?;
-        say_opened(&opened, cx);
-        if cx.globals.json {
-            cx.io.answer_json(&opened)?;
-        } else {
-            cx.io.answer_line(&text(at(&opened, "id")))?;
-        }
-        Ok(Exit::Done)
-    })
-    .await
-}
-
-fn say_opened(opened: &Value, cx: &mut Cx<'_>) {
-    let reference = text(at(opened, "ref"));
-    let verb = if at(opened, "was_open") == &Value::Bool(true) {
-        "is open already, and was added to"
-    } else {
-        "is open"
-    };
-    cx.io.say(&format!(
-        "incident {} on {reference} {verb}: versions {} are marked compromised{}",
-        text(at(opened, "id")),
-        text(at(opened, "versions")),
-        if at(opened, "frozen") == &Value::Bool(true) {
-            ", and the key is frozen"
-        } else {
-            ", and the key is still served"
-        }
-    ));
-    for token in items(at(opened, "revoked")) {
-        cx.io.say(&format!("  revoked: token {}", text(token)));
-    }
-    for token in items(at(opened, "not_revoked")) {
-        cx.io.warn(&format!(
-            "  NOT revoked: token {}: {}",
-            text(at(token, "token")),
-            text(at(token, "why"))
-        ));
-    }
-    for unseen in items(at(opened, "unseen")) {
-        cx.io.warn(&format!(
-            "  a reader may be MISSING: {}; open the incident again with `--revoke-readers` when that is mended",
-            text(unseen)
-        ));
-    }
-    cx.io.say("what remains:");
-    for line in steps(opened) {
-        cx.io.say(&line);
     }
 }
 

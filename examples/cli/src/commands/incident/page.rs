@@ -43,6 +43,9 @@ fn account(page: &mut Page, report: &Value) {
         short(at(incident, "opened.at")),
         about("opened.by")
     ));
+    for step in super::open::done(incident) {
+        page.add(&format!("<p>{}</p>", escaped(&step)));
+    }
     for note in items(at(incident, "notes")) {
         let (when, by) = (short(at(note, "at")), escaped(&text(at(note, "by"))));
         page.add(&format!(

@@ -72,10 +72,11 @@ Keep this page where everybody finds it, and go through it once a year as if it 
 
 ## In the first ten minutes
 
-1. `ibyok incident open REF --reason \"what happened\" --since WHEN`: marks the version, and says what remains. Add `--freeze` if
-   the key must stop at once (programs that read it fail), and `--revoke-readers WHEN` if a token may have leaked with it.
-2. Make a new key at the provider, and put it in its place: `ibyok rotate stage REF`, then `ibyok rotate promote REF`. The leaked
-   version gets no grace.
+1. Make a new key at the provider, then `ibyok incident open REF --reason \"what happened\" --since WHEN --replace`: it marks the leaked
+   version, asks for the new value and makes it current, and says what remains. Add `--revoke-readers WHEN` if a token may have leaked
+   with it.
+2. Is there no new key yet, and must the leaked one stop at once? Give `--freeze` instead of `--replace` (programs that read the key fail).
+   Later, give the same command with `--replace`, then `ibyok keys enable REF`.
 3. Revoke the leaked value at the provider:
 ";
 

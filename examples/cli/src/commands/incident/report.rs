@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::open::done;
 use super::{Report, items, past, steps};
 use crate::commands::Cx;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::out_file::write_secret;
 use crate::show::clean;
-use crate::table::{at, shown, text};
+use crate::table::{at, number, shown, text};
+use crate::words::counted;
 
 pub(super) async fn run(args: &Report, cx: &mut Cx<'_>) -> Result<Exit> {
     let since = past(args.since.as_deref())?;
@@ -62,8 +64,9 @@ fn head(out: &mut String, report: &Value) {
         out,
         &format!("  opened:   {} by {}", say("opened.at"), say("opened.by")),
     );
-    push(out, &format!("  versions: {} compromised", say("versions")));
-    push(out, &format!("  frozen:   {}", say("frozen")));
+    for step in done(incident) {
+        push(out, &format!("  {step}"));
+    }
     for note in items(at(incident, "notes")) {
         let (when, by) = (shown(at(note, "at")), text(at(note, "by")));
         push(out, &format!("  note:     {when} {by}: {}", text(at(note, "text"))));
@@ -104,7 +107,12 @@ fn readers(out: &mut String, report: &Value) {
         let say = |path: &str| shown(at(reader, path));
         push(
             out,
-            &format!("  {who}: {} times, {} to {}", say("count"), say("first"), say("last")),
+            &format!(
+                "  {who}: {}, {} to {}",
+                counted(number(at(reader, "count")), "time"),
+                say("first"),
+                say("last")
+            ),
         );
         push(
             out,
@@ -136,7 +144,11 @@ fn reach(out: &mut String, report: &Value) {
         push(out, &format!("  {} ({}, {})", say("name"), say("token"), say("state")));
         push(
             out,
-            &format!("    could: {} keys: {}", say("could_read_count"), say("could_read")),
+            &format!(
+                "    could: {}: {}",
+                counted(number(at(token, "could_read_count")), "key"),
+                say("could_read")
+            ),
         );
         let did = items(at(token, "did_read"));
         let did: Vec<String> = did
@@ -191,8 +203,8 @@ fn timeline(out: &mut String, report: &Value) {
         push(
             out,
             &format!(
-                "  and {} further lines: see `ibyok audit tail --key`",
-                text(at(report, "further_lines"))
+                "  and {}: see `ibyok audit tail --key`",
+                counted(number(at(report, "further_lines")), "further line")
             ),
         );
     }

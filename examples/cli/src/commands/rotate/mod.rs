@@ -7,8 +7,6 @@ mod status;
 pub(crate) use due::told;
 pub(crate) use quiet::plain as quiet_for;
 
-use std::path::PathBuf;
-
 use ibyok_core::{Interval, KeyWrite, WhichVersion};
 use serde_json::Value;
 
@@ -17,10 +15,10 @@ use super::confirm::confirm;
 use super::get::parse_version;
 use super::keys::{Force, about, say_provider};
 use super::pages::{self, After};
+use super::value::{Expected, ValueArgs};
 use crate::access::{Drain, KeyArgument, Step};
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::secret_input::read_fields;
 use crate::table::at;
 
 #[derive(Debug, clap::Subcommand)]
@@ -46,17 +44,12 @@ pub(crate) struct Stage {
     /// The key: `env/name`, `ibyok://…`, or an id
     #[arg(value_name = "REF")]
     key: String,
-    /// The field that is given [default: value, the key itself]
-    #[arg(long, value_name = "FIELD")]
-    field: Vec<String>,
-    /// Read the value from a file, as it is, instead of standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "fields_from")]
-    from_file: Option<PathBuf>,
-    /// Read several fields from a JSON object of strings
-    #[arg(long, value_name = "FILE", conflicts_with = "field")]
-    fields_from: Option<PathBuf>,
+    #[command(flatten)]
+    value: ValueArgs,
     #[command(flatten)]
     force: Force,
+    #[command(flatten)]
+    expected: Expected,
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +59,8 @@ pub(crate) struct One {
     key: String,
     #[command(flatten)]
     force: Force,
+    #[command(flatten)]
+    expected: Expected,
 }
 
 #[derive(Debug, clap::Args)]
@@ -78,6 +73,8 @@ pub(crate) struct Retire {
     version: Option<u32>,
     #[command(flatten)]
     drain: DrainArgs,
+    #[command(flatten)]
+    expected: Expected,
 }
 
 #[derive(Debug, clap::Args)]
@@ -90,6 +87,8 @@ pub(crate) struct Destroy {
     version: WhichVersion,
     #[command(flatten)]
     drain: DrainArgs,
+    #[command(flatten)]
+    expected: Expected,
 }
 
 #[derive(Debug, clap::Args)]
@@ -116,10 +115,11 @@ impl From<DrainArgs> for Drain {
 }
 
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
+    cx.if_version = verb.if_version();
     match verb {
         Verb::Stage(args) => stage(args, cx).await,
-        Verb::Promote(One { key, force }) => promote(&key, force.reason(), cx).await,
-        Verb::Rollback(One { key, force }) => step(&key, Step::Rollback(force.reason()), cx).await,
+        Verb::Promote(One { key, force, .. }) => promote(&key, force.reason(), cx).await,
+        Verb::Rollback(One { key, force, .. }) => step(&key, Step::Rollback(force.reason()), cx).await,
         Verb::Retire(args) => retire(args, cx).await,
         Verb::Destroy(args) => destroy(args, cx).await,
         Verb::Status(args) => status::run(args, cx).await,
@@ -127,11 +127,22 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     }
 }
 
+impl Verb {
+    fn if_version(&self) -> Option<u32> {
+        match self {
+            Verb::Stage(Stage { expected, .. })
+            | Verb::Promote(One { expected, .. })
+            | Verb::Rollback(One { expected, .. })
+            | Verb::Retire(Retire { expected, .. })
+            | Verb::Destroy(Destroy { expected, .. }) => expected.if_version,
+            Verb::Status(_) | Verb::Due(_) => None,
+        }
+    }
+}
+
 async fn stage(args: Stage, cx: &mut Cx<'_>) -> Result<Exit> {
     let key: KeyArgument = args.key.parse()?;
-    let wanted = args.field.iter().map(|field| field.parse());
-    let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
-    let fields = read_fields(cx.io, &wanted, args.from_file.as_deref(), args.fields_from.as_deref())?;
+    let fields = args.value.read(cx.io)?;
     let write = KeyWrite::new(fields).force(args.force.reason());
     cx.with_access(async |access, cx| {
         let key = key.resolve(access).await?;

@@ -1,0 +1,79 @@
+//! The request that opens an incident.
+
+use jiff::Timestamp;
+
+use crate::error::{Error, Result};
+use crate::model::account::check_account;
+use crate::model::write::KeyWrite;
+
+/// What is to be done about a key that may have leaked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct IncidentRequest {
+    /// What happened: 1 to 4,096 bytes.
+    pub reason: String,
+    /// Since when the key may have been in other hands.
+    pub since: Option<Timestamp>,
+    /// Whether the key is disabled at once, for everybody.
+    pub freeze: bool,
+    /// Revoke the tokens that read the key from then on.
+    pub revoke_readers: Option<Timestamp>,
+    /// The new value, which becomes current once the old version is marked.
+    pub replace: Option<KeyWrite>,
+}
+
+impl IncidentRequest {
+    /// An incident for a reason: the version is marked, and goes on being served.
+    pub fn new(reason: impl Into<String>) -> Self {
+        IncidentRequest {
+            reason: reason.into(),
+            since: None,
+            freeze: false,
+            revoke_readers: None,
+            replace: None,
+        }
+    }
+
+    /// The same, since when the key may have been in other hands.
+    #[must_use]
+    pub fn since(mut self, since: Option<Timestamp>) -> Self {
+        self.since = since;
+        self
+    }
+
+    /// The same, with the key disabled.
+    #[must_use]
+    pub fn freeze(mut self, freeze: bool) -> Self {
+        self.freeze = freeze;
+        self
+    }
+
+    /// The same, with the tokens revoked that read the key from then on.
+    #[must_use]
+    pub fn revoke_readers(mut self, since: Option<Timestamp>) -> Self {
+        self.revoke_readers = since;
+        self
+    }
+
+    /// The same, with a new value that takes the place of the leaked one at once. A request that freezes the key has none.
+    #[must_use]
+    pub fn replace(mut self, value: impl Into<KeyWrite>) -> Self {
+        self.replace = Some(value.into());
+        self
+    }
+
+    pub(super) fn check(&self, now: Timestamp) -> Result<()> {
+        check_account("reason", &self.reason)?;
+        let times = [self.since, self.revoke_readers];
+        if times.into_iter().flatten().any(|time| time > now) {
+            return Err(Error::invalid("the time is in the future", "give one that is past"));
+        }
+        if self.freeze && self.replace.is_some() {
+            return Err(Error::invalid(
+                "a key that is frozen serves no new value",
+                "freeze it where there is no new value yet, else give the value alone",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! `ibyok incident open`
+
+use ibyok_core::{IncidentRequest, KeyRef, KeyWrite};
+use serde_json::Value;
+
+use super::{items, past, steps};
+use crate::commands::Cx;
+use crate::commands::confirm::confirm;
+use crate::commands::value::ValueArgs;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::table::{at, text};
+use crate::words::{is_or_are, listed, plural};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The key, for example prod/openai; with `?version=N` for another than the current version
+    #[arg(value_name = "REF")]
+    key: String,
+    /// What happened
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Since when the key may have been in other hands: `2d`, `2026-12-31` or an RFC 3339 time
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Make a new value current in the same step; it comes from standard input
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    value: ValueArgs,
+    /// Disable the key at once, for everybody: where there is no new value yet
+    #[arg(long, conflicts_with = "replace")]
+    freeze: bool,
+    /// Revoke the tokens that read the key from then on
+    #[arg(long, value_name = "WHEN")]
+    revoke_readers: Option<String>,
+}
+
+pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
+    let key: KeyRef = args.key.parse()?;
+    let request = IncidentRequest::new(args.reason.clone())
+        .since(past(args.since.as_deref())?)
+        .freeze(args.freeze)
+        .revoke_readers(past(args.revoke_readers.as_deref())?);
+    sure(args, &key, cx)?;
+    let request = if args.replace {
+        request.replace(KeyWrite::new(args.value.read(cx.io)?))
+    } else {
+        args.value.none("--replace")?;
+        request
+    };
+    cx.with_access(async |access, cx| {
+        let opened = access.open_incident(&key, request).await?;
+        say(&opened, cx);
+        if cx.globals.json {
+            cx.io.answer_json(&opened)?;
+        } else {
+            cx.io.answer_line(&text(at(&opened, "id")))?;
+        }
+        // What was asked for and not done is a failure, although the old version is marked.
+        let failed = at(&opened, "not_replaced").is_string();
+        Ok(if failed { Exit::Failed } else { Exit::Done })
+    })
+    .await
+}
+
+/// Asks before programs are stopped.
+fn sure(args: &Args, key: &KeyRef, cx: &mut Cx<'_>) -> Result<()> {
+    match (args.freeze, args.revoke_readers.is_some()) {
+        (false, false) => Ok(()),
+        (true, _) => confirm(
+            cx,
+            &format!("freeze {key}"),
+            "every program that reads it fails at once",
+        ),
+        (false, true) => confirm(
+            cx,
+            &format!("revoke the readers of {key}"),
+            "every program that holds one of their tokens fails at once",
+        ),
+    }
+}
+
+/// Says what was done, each step on a line of its own, and what remains.
+fn say(opened: &Value, cx: &mut Cx<'_>) {
+    let reference = text(at(opened, "ref"));
+    let verb = if at(opened, "was_open") == &Value::Bool(true) {
+        "was open already, and was added to"
+    } else {
+        "is open"
+    };
+    cx.io
+        .say(&format!("incident {} on {reference} {verb}", text(at(opened, "id"))));
+    for line in done(opened) {
+        cx.io.say(&format!("  {line}"));
+    }
+    if let Some(why) = at(opened, "not_replaced").as_str() {
+        cx.io.warn(&format!("  NOT replaced: {why}"));
+    }
+    for warning in items(at(opened, "warnings")) {
+        cx.io.warn(&format!("  warning: {}", text(warning)));
+    }
+    for token in items(at(opened, "not_revoked")) {
+        cx.io.warn(&format!(
+            "  NOT revoked: token {}: {}",
+            text(at(token, "token")),
+            text(at(token, "why"))
+        ));
+    }
+    for unseen in items(at(opened, "unseen")) {
+        cx.io.warn(&format!(
+            "  a reader may be MISSING: {}; open the incident again with `--revoke-readers` when that is mended",
+            text(unseen)
+        ));
+    }
+    cx.io.say("what remains:");
+    for line in steps(opened) {
+        cx.io.say(&line);
+    }
+}
+
+/// The steps of an incident that are done, by what it says of itself.
+pub(super) fn done(incident: &Value) -> Vec<String> {
+    let versions: Vec<String> = items(at(incident, "versions")).iter().map(text).collect();
+    let replaced = at(incident, "replaced");
+    let frozen = at(incident, "frozen") == &Value::Bool(true);
+    let mut lines = Vec::new();
+    if !versions.is_empty() {
+        let (noun, verb) = (plural(versions.len(), "version"), is_or_are(versions.len()));
+        lines.push(format!(
+            "marked: {noun} {} {verb} marked compromised",
+            listed(&versions)
+        ));
+    }
+    if !replaced.is_null() {
+        lines.push(format!(
+            "replaced: version {} is current, made by {} on {}",
+            text(at(replaced, "version")),
+            text(at(replaced, "by")),
+            crate::table::shown(at(replaced, "at"))
+        ));
+    }
+    match frozen {
+        true => lines.push("frozen: the key is disabled for everybody".to_owned()),
+        false if replaced.is_null() => lines.push("not frozen: the key is still served".to_owned()),
+        false => {}
+    }
+    for token in items(at(incident, "revoked")) {
+        lines.push(format!("revoked: token {}", text(token)));
+    }
+    lines
+}
