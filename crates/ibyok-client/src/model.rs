@@ -161,9 +161,6 @@ pub struct Written {
     pub version: u32,
     /// Its state.
     pub state: String,
-    /// The key's revision after the write.
-    #[serde(default)]
-    pub revision: u64,
     /// The provider.
     #[serde(default)]
     pub provider: Option<String>,

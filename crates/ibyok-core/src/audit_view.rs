@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ibyok_audit::{Action, Filter, Known, Lines, Report, VerifyingKey, verify, verify_against};
+use ibyok_audit::{Action, Entry, Filter, Known, Lines, Report, VerifyingKey, verify, verify_against};
 use ibyok_storage::RecordId;
 use jiff::Timestamp;
 
@@ -18,6 +18,17 @@ use crate::opening::log_key;
 use crate::realm::PAGE;
 use crate::session::Session;
 use crate::vault::Inner;
+
+/// Ends the reason of the line that opens a vault for one command.
+pub(crate) const FOR_ONE_COMMAND: &str = ", for one command";
+
+/// Whether a line says that a vault was opened for one command, as [`VaultBuilder::for_one_command`](crate::VaultBuilder) marks it.
+#[must_use]
+pub fn opened_for_one_command(entry: &Entry) -> bool {
+    let opens = [Action::VaultOpen.as_str(), Action::VaultInit.as_str()].contains(&entry.action.as_str());
+    let reason = entry.reason.as_deref().unwrap_or_default();
+    opens && reason.ends_with(FOR_ONE_COMMAND)
+}
 
 impl Session {
     /// Returns the lines of the session's namespace that a filter wants, of all logs beside this process's own, oldest first.

@@ -69,6 +69,7 @@ struct Options {
     actor: String,
     id: Option<VaultId>,
     rebuild_floors: bool,
+    one_command: bool,
 }
 
 impl std::fmt::Debug for Options {
@@ -94,6 +95,7 @@ impl VaultBuilder<(), (), ()> {
             actor: "ibyok".to_owned(),
             id: None,
             rebuild_floors: false,
+            one_command: false,
         };
         VaultBuilder {
             store: (),
@@ -225,6 +227,12 @@ impl<S, K, L> VaultBuilder<S, K, L> {
     /// Who opens the vault, for the audit log; `ibyok` unless given.
     pub fn opened_by(mut self, actor: impl Into<String>) -> Self {
         self.options.actor = actor.into();
+        self
+    }
+
+    /// The vault is opened for one command, so that whoever reads the audit log can leave its opening and closing out.
+    pub fn for_one_command(mut self, one_command: bool) -> Self {
+        self.options.one_command = one_command;
         self
     }
 }
@@ -374,7 +382,8 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             warnings: Mutex::default(),
         });
         inner.hold_lease().await?;
-        inner.say_opened(&options.actor, created.is_some()).await?;
+        let opened_by = (options.actor.as_str(), options.one_command);
+        inner.say_opened(opened_by, created.is_some()).await?;
         inner.say_found(found, created.is_some()).await?;
         inner.compare_checkpoint(&place).await?;
         inner.compare_store().await?;
@@ -400,14 +409,17 @@ impl Inner {
         Ok(())
     }
 
-    async fn say_opened(&self, actor: &str, created: bool) -> Result<()> {
+    async fn say_opened(&self, (actor, one_command): (&str, bool), created: bool) -> Result<()> {
         let action = if created { Action::VaultInit } else { Action::VaultOpen };
         let nowhere = RequestContext::default();
         let mut attempt = Attempt::new(action, self.now(), &nowhere);
         attempt.principal = Some(Who::new(PrincipalKind::Operator).id(actor));
         let health = self.store.check().await?;
         // What the store promises is on the log of every session that relied on it.
-        let store = format!("store {}, survives {}", health.backend, survives(health.durability));
+        let mut store = format!("store {}, survives {}", health.backend, survives(health.durability));
+        if one_command {
+            store.push_str(crate::audit_view::FOR_ONE_COMMAND);
+        }
         let event = if created {
             attempt.phase(Phase::Done)
         } else {

@@ -23,6 +23,8 @@ const FIRST: usize = 16 << 10;
 /// A body that says that it is JSON.
 pub(crate) struct Json {
     bytes: WipedBuffer,
+    /// The largest body without a value.
+    small: usize,
     /// Its part of the memory for all bodies.
     _held: Option<OwnedSemaphorePermit>,
 }
@@ -46,6 +48,16 @@ impl Json {
     }
 }
 
+impl Json {
+    /// Refuses a body that is as large as one with a value may be, and turns out to have none.
+    pub(crate) fn holds_no_value(&self) -> Result<(), Problem> {
+        if self.bytes.len() > self.small {
+            return Err(Problem::too_large(self.small));
+        }
+        Ok(())
+    }
+}
+
 impl FromRequest<Arc<Shared>> for Json {
     type Rejection = Problem;
 
@@ -65,11 +77,20 @@ impl FromRequest<Arc<Shared>> for Json {
             return Err(Problem::too_large(limit));
         }
         let read = tokio::time::timeout(shared.options.body_timeout, collect(body, limit, &shared.bodies)).await;
-        read.unwrap_or_else(|_| Err(Problem::slow_body()))
+        let small = shared.options.small_body_limit.min(shared.options.body_limit);
+        let (bytes, held) = read.unwrap_or_else(|_| Err(Problem::slow_body()))?;
+        Ok(Json {
+            bytes,
+            small,
+            _held: held,
+        })
     }
 }
 
-async fn collect(mut body: Body, limit: usize, budget: &Arc<Semaphore>) -> Result<Json, Problem> {
+/// What was read, and its part of the memory for all bodies.
+type Read = (WipedBuffer, Option<OwnedSemaphorePermit>);
+
+async fn collect(mut body: Body, limit: usize, budget: &Arc<Semaphore>) -> Result<Read, Problem> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
     let mut held = None;
     let mut bytes = WipedBuffer::with_capacity(0);
@@ -88,7 +109,7 @@ async fn collect(mut body: Body, limit: usize, budget: &Arc<Semaphore>) -> Resul
         }
         bytes.extend(data);
     }
-    Ok(Json { bytes, _held: held })
+    Ok((bytes, held))
 }
 
 /// Takes more of the memory for all bodies.

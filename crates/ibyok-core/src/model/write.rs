@@ -194,6 +194,7 @@ pub struct Written {
     /// Its state.
     pub state: &'static str,
     /// The key's revision after this write; see [`KeyInfo::revision`](crate::KeyInfo::revision).
+    #[serde(skip)]
     pub revision: u64,
     /// Whether the key was made by this write.
     #[serde(skip)]

@@ -72,7 +72,8 @@ impl Settings {
     /// differs from the default goes to the vault's file, so that later commands find the vault without them.
     ///
     /// # Errors
-    /// [`Error::Exists`] for what exists, which is left as it is; else as [`Settings::open`]. Nothing is left behind then.
+    /// [`Error::Exists`] for what exists, which is left as it is; [`Error::Invalid`] for a passphrase that is easy to guess, unless
+    /// [`Settings::weak_passphrase`] is set; else as [`Settings::open`]. Nothing is left behind then.
     pub async fn create(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<(Vault, Created)> {
         check_clock(wall_clock())?;
         let id = VaultId::generate().map_err(|error| Error::unavailable(Part::Kek, error))?;
@@ -139,12 +140,12 @@ impl Settings {
     ) -> Result<(std::sync::Arc<dyn ibyok_crypto::Kek>, Option<PathBuf>)> {
         let file = self.kek_file(&id.to_string());
         if !self.kek.is_local() {
-            return Ok((self.kek.create(&file, passphrase).await?, None));
+            return Ok((self.kek.create(&file, passphrase, self.weak_passphrase).await?, None));
         }
         let absent = is_absent(&file);
         made.directories
             .extend(file.parent().into_iter().flat_map(absent_above));
-        let kek = self.kek.create(&file, passphrase).await?;
+        let kek = self.kek.create(&file, passphrase, self.weak_passphrase).await?;
         // One that was there before is refused above, and is not ours to remove.
         made.files.extend(Some(file.clone()).filter(|_| absent));
         Ok((kek, Some(file)))

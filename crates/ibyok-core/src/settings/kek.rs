@@ -1,23 +1,16 @@
 //! Which KEK, and where it is.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ibyok_crypto::{Kek, LocalKek, PassphraseCost, PassphraseKek, Secret};
-use secrecy::ExposeSecret;
+use ibyok_crypto::{Kek, LocalKek};
 
 use super::directory;
 use super::given::Given;
+use super::passphrase::{self, Passphrase};
 use crate::error::{Error, Result};
 #[cfg(feature = "aws-kms")]
 use crate::realm::open_failed;
-
-/// The longest passphrase, in bytes.
-const PASSPHRASE_MAX: usize = 1024;
-
-/// Asks a person for the passphrase.
-pub type Passphrase<'a> = &'a (dyn Fn() -> Result<Secret> + Send + Sync);
 
 /// The kind of KEK, and the file that holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,12 +63,18 @@ impl KekChoice {
             KekChoice::Local(_) => Ok(Arc::new(
                 LocalKek::from_file(local).map_err(|error| Error::Kek { source: error.into() })?,
             )),
-            KekChoice::Passphrase(file) => by_passphrase(file.as_deref(), passphrase),
+            KekChoice::Passphrase(file) => Ok(passphrase::kek(passphrase::read(file.as_deref(), passphrase)?)),
             KekChoice::AwsKms(key) => aws_kms(key).await,
         }
     }
 
-    pub(super) async fn create(&self, local: &Path, passphrase: Option<Passphrase<'_>>) -> Result<Arc<dyn Kek>> {
+    /// Makes the KEK of a new vault. A passphrase that is easy to guess is taken only if `weak` is set.
+    pub(super) async fn create(
+        &self,
+        local: &Path,
+        passphrase: Option<Passphrase<'_>>,
+        weak: bool,
+    ) -> Result<Arc<dyn Kek>> {
         match self {
             KekChoice::Local(_) => {
                 if let Some(parent) = local.parent() {
@@ -86,7 +85,13 @@ impl KekChoice {
                     Error::invalid(error.to_string(), "give another `--kek-file`")
                 })?))
             }
-            KekChoice::Passphrase(file) => by_passphrase(file.as_deref(), passphrase),
+            KekChoice::Passphrase(file) => {
+                let typed = passphrase::read(file.as_deref(), passphrase)?;
+                if !weak {
+                    passphrase::check_new(&typed)?;
+                }
+                Ok(passphrase::kek(typed))
+            }
             KekChoice::AwsKms(key) => aws_kms(key).await,
         }
     }
@@ -137,40 +142,4 @@ async fn aws_kms(_: &str) -> Result<Arc<dyn Kek>> {
         "this build has no AWS KMS",
         "build it with the feature `aws-kms`",
     ))
-}
-
-fn by_passphrase(file: Option<&Path>, ask: Option<Passphrase<'_>>) -> Result<Arc<dyn Kek>> {
-    let passphrase = match (file, ask) {
-        (Some(file), _) => read_passphrase(file)?,
-        (None, Some(ask)) => ask()?,
-        (None, None) => {
-            return Err(Error::invalid(
-                "this vault needs a passphrase",
-                "give `--passphrase-file`, or use a terminal",
-            ));
-        }
-    };
-    if passphrase.is_empty() {
-        return Err(Error::invalid(
-            "the passphrase is empty",
-            "give one that nobody guesses",
-        ));
-    }
-    Ok(Arc::new(PassphraseKek::new(passphrase, PassphraseCost::default())))
-}
-
-/// All of the file, without one line break at its end.
-fn read_passphrase(path: &Path) -> Result<Secret> {
-    let failed = |why: String| {
-        Error::invalid(
-            format!("passphrase file `{}`: {why}", path.display()),
-            "see that it is yours alone",
-        )
-    };
-    directory::check_private(path)?;
-    let mut file = File::open(path).map_err(|error| failed(error.to_string()))?;
-    let all = Secret::read(&mut file, PASSPHRASE_MAX).map_err(|error| failed(error.to_string()))?;
-    let bytes = all.expose_secret();
-    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    Ok(Secret::copy_of(line.strip_suffix(b"\r").unwrap_or(line)))
 }

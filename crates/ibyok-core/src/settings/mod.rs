@@ -26,6 +26,7 @@ mod directory;
 mod given;
 mod guardrails;
 mod kek;
+mod passphrase;
 mod process;
 mod remember;
 mod reopening;
@@ -44,7 +45,8 @@ use ipnet::IpNet;
 
 pub use self::create::Created;
 pub use self::given::Given;
-pub use self::kek::{KekChoice, Passphrase};
+pub use self::kek::KekChoice;
+pub use self::passphrase::Passphrase;
 pub use self::process::ProcessEnvironment;
 pub use self::remember::Variable;
 use self::reopening::ReopeningStore;
@@ -129,6 +131,10 @@ pub struct Settings {
     pub review: Thresholds,
     /// By which reviews of the log tell countries; without it they tell none.
     pub geoip: Option<GeoIp>,
+    /// Take a passphrase for a new vault that is easy to guess; `false` unless set.
+    pub weak_passphrase: bool,
+    /// The vault is opened for one command, which the audit log then says; `false` unless set.
+    pub one_command: bool,
     config: PathBuf,
     /// What flags and variables gave, for the vault's file.
     given: Given,
@@ -173,6 +179,8 @@ impl Settings {
             guardrails: guardrails::resolve(&all)?,
             review: thresholds(all.review)?,
             geoip: all.geoip.map(GeoIp::at).transpose()?,
+            weak_passphrase: false,
+            one_command: false,
             store: all.store.filter(|store| store != "file"),
             directory,
             config: locations.config.join("ibyok"),
@@ -305,7 +313,8 @@ impl Settings {
             .key_cache_ttl(self.key_cache_ttl)
             .guardrails(self.guardrails)
             .review_thresholds(self.review.clone())
-            .opened_by(actor);
+            .opened_by(actor)
+            .for_one_command(self.one_command);
         let builder = match &self.geoip {
             Some(geoip) => builder.geoip(geoip.clone()),
             None => builder,

@@ -52,7 +52,8 @@ impl Here {
     /// # Errors
     /// As [`Here::open`].
     pub(crate) async fn open_as(globals: &Globals, environment: &Environment, who: Who, rebuild: bool) -> Result<Self> {
-        let settings = crate::settings::resolve(globals, environment)?;
+        let mut settings = crate::settings::resolve(globals, environment)?;
+        settings.one_command = true;
         let ask = crate::settings::ask();
         let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);
         let vault = match rebuild {

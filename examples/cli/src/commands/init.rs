@@ -14,11 +14,16 @@ pub(crate) struct Args {
     /// Exit 0 without changes if a vault already exists
     #[arg(long)]
     if_absent: bool,
+    /// Take a passphrase that is easy to guess: shorter than 12 characters, or the same few over and over
+    #[arg(long)]
+    weak: bool,
 }
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     only_here("init", cx.globals, cx.environment)?;
-    let settings = crate::settings::resolve(cx.globals, cx.environment)?;
+    let mut settings = crate::settings::resolve(cx.globals, cx.environment)?;
+    settings.weak_passphrase = args.weak;
+    settings.one_command = true;
     let directory = settings.directory.display().to_string();
     let ask = crate::settings::ask_twice();
     let ask = ask.as_ref().map(|ask| ask as Passphrase<'_>);

@@ -131,3 +131,68 @@ fn the_checklist_adds_what_git_has_to_ignore() {
     place.ibyok(&["checklist", "code", "--fix"]).fails(2);
     assert_eq!(fs::read_to_string(place.path("elsewhere")).unwrap(), "");
 }
+
+fn item(place: &Place, id: &str) -> (bool, String) {
+    let list = place.ibyok(&["checklist", "code", "--json"]).call().json();
+    let found = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["id"] == id)
+        .unwrap()
+        .clone();
+    (found["ok"] == true, found["detail"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_plan_is_one_once_it_is_filled_in() {
+    let place = Place::with_key("dev/openai", "v");
+    std::fs::create_dir(place.path("code")).unwrap();
+    assert!(!item(&place, "incident-plan").0);
+    place.ibyok(&["incident", "plan", "-o", "code/INCIDENTS.md"]).ok();
+    let (ok, detail) = item(&place, "incident-plan");
+    assert!(!ok && detail.contains("not filled in"), "{detail}");
+    let template = place.read("code/INCIDENTS.md");
+    let filled = template
+        .replace(": …", ": Ana, else Ben")
+        .replace("(find out, and write it here)", "https://example.com");
+    place.write("code/INCIDENTS.md", &filled);
+    assert!(item(&place, "incident-plan").0, "{filled}");
+    for unfilled in ["", "\n", "# Plan\nTODO", "- Who decides: ...", "- Who decides:"] {
+        place.write("code/INCIDENTS.md", unfilled);
+        assert!(!item(&place, "incident-plan").0, "{unfilled:?}");
+    }
+    // A plan that is kept elsewhere is attested.
+    place
+        .ibyok(&["checklist", "attest", "incident-plan", "--note", "in the wiki"])
+        .ok();
+    assert!(item(&place, "incident-plan").0);
+}
+
+#[test]
+fn the_point_on_reviews_names_the_number_of_open_findings() {
+    let place = Place::with_key("dev/k", "v");
+    std::fs::create_dir(place.path("code")).unwrap();
+    let token = place.token(&["ci", "--env", "dev", "--key", "other"]);
+    for _ in 0..30 {
+        place.ibyok(&["get", "dev/k"]).env("IBYOK_TOKEN", &token).fails(3);
+    }
+    let review = place
+        .ibyok(&["audit", "review", "--since", "30d", "--json"])
+        .call()
+        .json();
+    let open = review["open"].as_u64().unwrap();
+    assert!(open > 0, "{review}");
+    let said = if open == 1 {
+        "1 finding is open".to_owned()
+    } else {
+        format!("{open} findings are open")
+    };
+    let (ok, detail) = item(&place, "log-reviewed");
+    assert!(!ok && detail.contains(&said), "{detail}");
+    place
+        .ibyok(&["audit", "review", "--done", "--reason", "looked at"])
+        .call();
+    let (_, detail) = item(&place, "log-reviewed");
+    assert!(detail.contains(&said), "{detail}");
+}

@@ -54,6 +54,8 @@ mod signals; // of operators, and of whoever rotates log files
 #[cfg(test)]
 mod streams; // answers on one stream, everything else on another
 #[cfg(test)]
+mod tail; // the log without the lines of its reader
+#[cfg(test)]
 mod tokens; // issued, narrowed, shown, revoked
 #[cfg(test)]
 mod vaults; // made, found, refused

@@ -76,6 +76,35 @@ fn a_kek_that_is_missing_too_open_or_anothers_is_refused() {
 }
 
 #[test]
+fn a_passphrase_that_is_easy_to_guess_makes_no_vault_unless_it_is_meant() {
+    for weak in [
+        "x",
+        "x\n",
+        "hunter2",
+        "eleven char",
+        "            x",
+        "aaaaaaaaaaaaaaaaaaaa",
+        "\u{1f511}\u{1f511}\u{1f511}\u{1f511}",
+    ] {
+        let place = Place::empty();
+        let file = place.write("passphrase", weak);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let by_flag = ["init", "--kek", "passphrase", "--passphrase-file", &file];
+        let refused = place.ibyok(&by_flag).fails(2);
+        assert!(
+            refused.err.contains("--weak") && !refused.err.contains("hunter2"),
+            "{refused:?}"
+        );
+        let by_variable = place.ibyok(&["init", "--json"]).env("IBYOK_PASSPHRASE_FILE", &file);
+        assert_eq!(by_variable.fails(2).json()["error"]["code"], "invalid");
+        assert!(!place.vault().exists(), "nothing is left behind");
+        place.ibyok(&[&by_flag[..], &["--weak"]].concat()).ok();
+        // It opens what it made: only a new one is judged.
+        place.ibyok(&["status"]).env("IBYOK_PASSPHRASE_FILE", &file).ok();
+    }
+}
+
+#[test]
 fn a_passphrase_opens_its_vault_and_another_does_not() {
     let place = Place::empty();
     let private = |name: &str, text: &str| {

@@ -25,7 +25,11 @@ pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> 
 /// POST `/api/v1/incidents`
 pub(crate) async fn open(Caller(session): Caller, RawQuery(query): RawQuery, body: Json) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    let sent: OpenBody<'_> = body.parse(OPEN_TAKES)?;
+    let sent = body.parse::<OpenBody<'_>>(OPEN_TAKES);
+    if !sent.as_ref().is_ok_and(|sent| sent.replace.is_some()) {
+        body.holds_no_value()?;
+    }
+    let sent = sent?;
     let key: KeyRef = sent.key.parse().map_err(Problem::from)?;
     let request = IncidentRequest::new(sent.reason)
         .since(sent.since)

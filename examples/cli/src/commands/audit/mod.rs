@@ -1,5 +1,6 @@
 //! `ibyok audit`
 
+mod chosen;
 mod floors;
 mod page;
 mod prove;

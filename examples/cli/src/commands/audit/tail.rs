@@ -5,6 +5,7 @@ use std::time::Duration;
 use ibyok_core::{Entry, EnvironmentName, Filter, Line, Outcome};
 use serde_json::Value;
 
+use super::chosen::{Chosen, Last};
 use crate::access::{Here, KeyArgument, document_of as document};
 use crate::commands::{Cx, stopped, time};
 use crate::error::{Error, Result};
@@ -34,6 +35,12 @@ pub(crate) struct Args {
     /// Only with this outcome: allowed, denied or failed
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
+    /// Only with this action: a name such as `key.set`, or a pattern such as `token.*`; several may be given
+    #[arg(long, value_name = "ACTION")]
+    action: Vec<String>,
+    /// Show the reader's own lines as well: its readings of the log, and the opening and closing of single commands
+    #[arg(long)]
+    include_own: bool,
     /// Only since then: `7d` ago, `2026-11-24` (its beginning in UTC) or an RFC 3339 time
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
@@ -80,7 +87,6 @@ fn filter(args: &Args) -> Result<Filter> {
     if let Some(since) = &args.since {
         filter.since = Some(time::ago(since, crate::commands::time::now())?);
     }
-    filter.limit = args.lines;
     filter.log.clone_from(&args.log);
     Ok(filter)
 }
@@ -106,14 +112,22 @@ fn about_key(filter: &mut Filter, key: &str) -> Result<()> {
 
 async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     super::warn_of_foreign(args.log.as_deref(), here, cx).await?;
+    let reader = crate::identity::operator_name();
+    let mut chosen = Chosen::new(&args.action, (!args.include_own).then_some(reader))?;
     // Followed from before the lines so far are read, so that none is missed in between.
     let follow = if args.follow {
         Some(here.follow_audit(filter).await?)
     } else {
         None
     };
+    let mut last = Last::new(args.lines);
     for line in here.audit_lines(filter).await? {
-        show(&line.map_err(ibyok_core::Error::from)?, cx)?;
+        for line in chosen.take(line.map_err(ibyok_core::Error::from)?) {
+            last.add(line).map_or(Ok(()), |line| show(&line, cx))?;
+        }
+    }
+    for line in last.take() {
+        show(&line, cx)?;
     }
     let Some(mut follow) = follow else {
         return Ok(Exit::Done);
@@ -121,7 +135,9 @@ async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Res
     let mut stop = std::pin::pin!(stopped());
     loop {
         for line in follow.poll().await? {
-            show(&line, cx)?;
+            for line in chosen.take(line) {
+                show(&line, cx)?;
+            }
         }
         tokio::select! {
             () = &mut stop => return Ok(Exit::Done),

@@ -9,6 +9,7 @@ use crate::access::Here;
 use crate::commands::scan;
 use crate::error::{Error, Result};
 use crate::globals::Environment;
+use crate::words::{counted, is_or_are};
 
 pub(super) async fn items(here: &Here, path: &Path, environment: &Environment) -> Result<Vec<Item>> {
     let (root, environment) = (path.to_owned(), environment.clone());
@@ -30,12 +31,12 @@ pub(super) async fn items(here: &Here, path: &Path, environment: &Environment) -
     let code = if found.is_empty() {
         let excused = match report.excused {
             0 => String::new(),
-            count => format!(", but for {count} that are excused"),
+            count => format!(", but for {count} that {} excused", is_or_are(count)),
         };
         if report.unread > 0 {
             Item::open(
                 "no-keys-in-code",
-                format!("{} files or directories cannot be read", report.unread),
+                format!("{} of the code cannot be read", counted(report.unread, "part")),
                 "ibyok scan names them",
             )
         } else if report.files == 0 {
@@ -45,12 +46,14 @@ pub(super) async fn items(here: &Here, path: &Path, environment: &Environment) -
                 "give the directory of the code: ibyok checklist PATH",
             )
         } else {
-            Item::ok("no-keys-in-code", format!("{} files hold none{excused}", report.files))
+            let hold = if report.files == 1 { "holds" } else { "hold" };
+            let files = counted(report.files, "file");
+            Item::ok("no-keys-in-code", format!("{files} {hold} none{excused}"))
         }
     } else {
         Item::open(
             "no-keys-in-code",
-            format!("{} findings: {}", found.len(), some(&found)),
+            format!("{}: {}", counted(found.len(), "finding"), some(&found)),
             "ibyok scan shows them: move the values into the vault, and rotate them; published test values are excused in .ibyokignore",
         )
     };

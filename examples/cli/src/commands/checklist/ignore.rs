@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::commands::Cx;
 use crate::error::{Error, Result};
+use crate::words::counted;
 
 /// A file of each kind, and the line that keeps the kind out.
 const NEVER: [(&str, &str); 5] = [
@@ -50,7 +51,8 @@ pub(super) fn fix(root: &Path, cx: &mut Cx<'_>) -> Result<()> {
         ));
     }
     append(&path, &lines).map_err(|error| Error::writing(&path, &error))?;
-    cx.io.say(&format!("added {} lines to `{shown}`", lines.len()));
+    cx.io
+        .say(&format!("added {} to `{shown}`", counted(lines.len(), "line")));
     Ok(())
 }
 

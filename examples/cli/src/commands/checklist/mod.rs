@@ -3,6 +3,7 @@
 mod code;
 mod ignore;
 mod people;
+mod plan;
 mod vault;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::access::document_of as document;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::Table;
+use crate::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -119,7 +121,11 @@ fn answer(items: &[Item], cx: &mut Cx<'_>) -> Result<Exit> {
         table.print(cx.io)?;
     }
     let open = items.iter().filter(|item| !item.ok).count();
-    cx.io.say(&format!("{} of {} items are open", open, items.len()));
+    cx.io.say(&format!(
+        "{open} of {} {} open",
+        counted(items.len(), "item"),
+        is_or_are(open)
+    ));
     Ok(if open == 0 { Exit::Done } else { Exit::Findings })
 }
 

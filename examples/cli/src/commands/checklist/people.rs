@@ -5,9 +5,11 @@ use std::path::Path;
 use ibyok_core::Attestation;
 use jiff::SignedDuration;
 
-use super::Item;
+use super::plan::gaps;
+use super::{Item, some};
 use crate::access::Here;
 use crate::error::Result;
+use crate::words::plural;
 
 /// Where teams keep their plan; `incident plan -o` writes it anywhere.
 const PLANS: [&str; 5] = [
@@ -28,9 +30,19 @@ pub(super) async fn items(here: &Here, path: &Path) -> Result<Vec<Item>> {
     let word = |item: &str, holds: SignedDuration| attested.get(item).filter(|a| now.duration_since(a.at) < holds);
     let mut items = Vec::new();
     let plan = PLANS.iter().find(|plan| path.join(plan).is_file());
-    items.push(match (plan, word("incident-plan", A_YEAR)) {
-        (Some(plan), _) => Item::ok("incident-plan", format!("{plan} is there")),
-        (None, Some(word)) => Item::ok("incident-plan", said(word)),
+    let gaps = plan.map(|plan| gaps(&path.join(plan))).transpose()?;
+    items.push(match (plan.zip(gaps), word("incident-plan", A_YEAR)) {
+        (Some((plan, gaps)), _) if gaps.is_empty() => Item::ok("incident-plan", format!("{plan} is there")),
+        (_, Some(word)) => Item::ok("incident-plan", said(word)),
+        (Some((plan, gaps)), None) => Item::open(
+            "incident-plan",
+            format!(
+                "{plan} is not filled in: see {} {}",
+                plural(gaps.len(), "line"),
+                some(&gaps)
+            ),
+            format!("write into {plan} what is still missing there"),
+        ),
         (None, None) => Item::open(
             "incident-plan",
             "no plan for incidents is in the code, and none was attested within a year",

@@ -4,13 +4,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use ibyok_core::{PageRequest, Session, Timestamp, TokenFinding, TokenInfo, reaches_browsers};
+use ibyok_core::{PageRequest, ReviewRequest, Session, Timestamp, TokenFinding, TokenInfo, reaches_browsers};
 use jiff::SignedDuration;
 
 use super::{Item, some};
 use crate::access::{Access, Here};
 use crate::error::Result;
-use crate::table::{at, text};
+use crate::table::{at, number, text};
+use crate::words::{counted, is_or_are};
 
 pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>> {
     let session = &here.session;
@@ -19,7 +20,7 @@ pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>
         records(here).await?,
         scopes(&findings),
         expiry(session, &findings).await?,
-        reviewed(session, reviewed_within).await?,
+        reviewed(here, reviewed_within).await?,
         verified(session).await?,
         incidents(session).await?,
         apart(session).await?,
@@ -37,11 +38,12 @@ async fn records(here: &Here) -> Result<Item> {
     let remedy = "ibyok status names them; restore a backup, or ibyok keys remove --damaged ID";
     if records.damaged > 0 {
         let ids: Vec<String> = records.records.iter().map(|record| record.id.clone()).collect();
-        let detail = format!("{} of {} are damaged: {}", records.damaged, records.checked, some(&ids));
+        let (damaged, are) = (records.damaged, is_or_are(records.damaged));
+        let detail = format!("{damaged} of {} {are} damaged: {}", records.checked, some(&ids));
         return Ok(Item::open("records-whole", detail, remedy));
     }
     if !records.complete {
-        let detail = format!("only {} records were checked", records.checked);
+        let detail = format!("only {} checked", counted(records.checked, "record"));
         return Ok(Item::open(
             "records-whole",
             detail,
@@ -50,7 +52,7 @@ async fn records(here: &Here) -> Result<Item> {
     }
     Ok(Item::ok(
         "records-whole",
-        format!("{} records checked, none is damaged", records.checked),
+        format!("{} checked, none is damaged", counted(records.checked, "record")),
     ))
 }
 
@@ -92,15 +94,25 @@ async fn expiry(session: &Session, findings: &[TokenFinding]) -> Result<Item> {
     ))
 }
 
-async fn reviewed(session: &Session, within: u16) -> Result<Item> {
-    let bound = SignedDuration::from_hours(24 * i64::from(within));
-    let done = session.last_review().await?;
+async fn reviewed(here: &Here, within: u16) -> Result<Item> {
+    let (bound, now) = (
+        SignedDuration::from_hours(24 * i64::from(within)),
+        crate::commands::time::now(),
+    );
+    let done = here.session.last_review().await?;
+    let open = open_findings(here, now.checked_sub(bound).unwrap_or(Timestamp::MIN)).await?;
     let detail = match &done {
-        Some(done) if crate::commands::time::now().duration_since(done.at) <= bound => {
-            return Ok(Item::ok("log-reviewed", format!("by {} on {:.0}", done.by, done.at)));
+        Some(done) if now.duration_since(done.at) <= bound => {
+            return Ok(Item::ok(
+                "log-reviewed",
+                format!("by {} on {:.0}{open}", done.by, done.at),
+            ));
         }
-        Some(done) => format!("last by {} on {:.0}, more than {within} days ago", done.by, done.at),
-        None => "nobody recorded that the log was reviewed".to_owned(),
+        Some(done) => {
+            let days = counted(within, "day");
+            format!("last by {} on {:.0}, more than {days} ago{open}", done.by, done.at)
+        }
+        None => format!("nobody recorded that the log was reviewed{open}"),
     };
     Ok(Item::open(
         "log-reviewed",
@@ -109,10 +121,27 @@ async fn reviewed(session: &Session, within: u16) -> Result<Item> {
     ))
 }
 
+/// The findings of a review since a time that nobody has acknowledged, as the end of a sentence; nothing where there are none.
+async fn open_findings(here: &Here, since: Timestamp) -> Result<String> {
+    let review = match here.review(&ReviewRequest::since(since)).await {
+        Ok(review) => review,
+        // Another review is going on, and will tell.
+        Err(error) if error.code() == "unavailable" => return Ok(String::new()),
+        Err(error) => return Err(error),
+    };
+    Ok(match number(at(&review, "open")) {
+        0 => String::new(),
+        count => format!("; {} {} open", counted(count, "finding"), is_or_are(count)),
+    })
+}
+
 async fn verified(session: &Session) -> Result<Item> {
     let report = session.verify_audit(&[]).await?;
     if report.ok {
-        return Ok(Item::ok("log-whole", format!("{} lines verified", report.events)));
+        return Ok(Item::ok(
+            "log-whole",
+            format!("{} verified", counted(report.events, "line")),
+        ));
     }
     Ok(Item::open(
         "log-whole",
