@@ -83,7 +83,11 @@ impl ClientBuilder {
             return Err(Error::invalid("the server's address holds more than an address", form));
         }
         match url.scheme() {
-            "https" => Ok(url),
+            "https" if cfg!(feature = "https") => Ok(url),
+            "https" => Err(Error::invalid(
+                "this program is built without TLS",
+                "build it with the feature `https`",
+            )),
             "http" if self.insecure_http || is_this_machine(&url) => Ok(url),
             "http" => Err(Error::invalid(
                 "the token would travel unencrypted to another machine",
@@ -117,12 +121,7 @@ mod tests {
 
     #[test]
     fn a_token_travels_unencrypted_to_this_machine_only() {
-        for good in [
-            "https://vault.example.com",
-            "http://127.0.0.1:8420",
-            "http://[::1]:8420",
-            "http://localhost",
-        ] {
+        for good in ["http://127.0.0.1:8420", "http://[::1]:8420", "http://localhost"] {
             assert!(build(good).is_ok(), "{good}");
         }
         for bad in [
@@ -136,6 +135,15 @@ mod tests {
                 .allow_insecure_http(true)
                 .build();
             assert!(allowed.is_ok(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_program_without_tls_says_which_feature_it_needs() {
+        let built = build("https://vault.example.com").map_err(|error| error.hint().unwrap_or_default().to_owned());
+        match cfg!(feature = "https") {
+            true => assert!(built.is_ok(), "{built:?}"),
+            false => assert!(built.unwrap_err().contains("feature `https`")),
         }
     }
 
@@ -156,13 +164,13 @@ mod tests {
 
     #[test]
     fn a_token_that_cannot_be_sent_is_refused() {
-        let client = Client::new("https://v", SecretString::from("a\nb"));
+        let client = Client::new("http://localhost", SecretString::from("a\nb"));
         assert_eq!(client.unwrap_err().code(), "invalid");
     }
 
     #[test]
     fn neither_builder_nor_client_shows_the_token() {
-        let builder = Client::builder("https://v", SecretString::from("ibyok_sentinel"));
+        let builder = Client::builder("http://localhost", SecretString::from("ibyok_sentinel"));
         assert!(!format!("{builder:?}").contains("sentinel"));
         assert!(!format!("{:?}", builder.build().unwrap()).contains("sentinel"));
     }

@@ -30,6 +30,9 @@
 //! name; it is never sent after a redirect, and no proxy is taken from the environment. What only reads is tried again, with
 //! a growing and uneven delay, when the server cannot be reached or says 503; what changes something is never sent twice.
 //!
+//! The feature `https` (on by default) is TLS; a client without it reaches servers over `http` only, which spares a build of the TLS
+//! library.
+//!
 //! What it does not do: it keeps no value, so each retrieval is on the server's log. Values are wiped here when they are
 //! dropped, but not in the buffers of the HTTP and TLS libraries below.
 #![forbid(unsafe_code)]
