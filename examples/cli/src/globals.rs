@@ -39,6 +39,9 @@ pub(crate) struct Globals {
     pub(crate) settings: SettingFlags,
 }
 
+/// The heading of those settings in help: they are shown by `--help-all` alone.
+pub(crate) const SETTINGS: &str = "Settings of the vault";
+
 /// The settings of a vault here, each also a variable and a line of `vault.toml`.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SettingFlags {
@@ -46,108 +49,108 @@ pub(crate) struct SettingFlags {
     #[arg(
         long,
         global = true,
-        hide_short_help = true,
+        hide = true,
         value_name = "STORE",
-        help_heading = "Settings of the vault"
+        help_heading = SETTINGS
     )]
     pub(crate) store: Option<String>,
     /// The KEK: `local`, `passphrase` or `aws-kms:KEY` [variable: IBYOK_KEK]
     #[arg(
         long,
         global = true,
-        hide_short_help = true,
+        hide = true,
         value_name = "KEK",
-        help_heading = "Settings of the vault"
+        help_heading = SETTINGS
     )]
     pub(crate) kek: Option<String>,
     /// The file of a local KEK [variable: IBYOK_KEK_FILE]
     #[arg(
         long,
         global = true,
-        hide_short_help = true,
+        hide = true,
         value_name = "FILE",
-        help_heading = "Settings of the vault"
+        help_heading = SETTINGS
     )]
     pub(crate) kek_file: Option<String>,
     /// The file that holds the passphrase [variable: IBYOK_PASSPHRASE_FILE]
     #[arg(
         long,
         global = true,
-        hide_short_help = true,
+        hide = true,
         value_name = "FILE",
-        help_heading = "Settings of the vault"
+        help_heading = SETTINGS
     )]
     pub(crate) passphrase_file: Option<String>,
     /// The directory of the audit log [variable: IBYOK_AUDIT]
     #[arg(
         long,
         global = true,
-        hide_short_help = true,
+        hide = true,
         value_name = "DIR",
-        help_heading = "Settings of the vault"
+        help_heading = SETTINGS
     )]
     pub(crate) audit: Option<String>,
     /// How long an opened environment key is kept, for example `5m` [variable: IBYOK_KEY_CACHE_TTL]
     #[arg(
         long,
         global = true,
-        hide_short_help = true,
+        hide = true,
         value_name = "TIME",
-        help_heading = "Settings of the vault"
+        help_heading = SETTINGS
     )]
     pub(crate) key_cache_ttl: Option<String>,
     /// What the audit log waits for: `synced` (the disk) or `written` (the kernel) [variable: IBYOK_DURABILITY]
     #[arg(
         long,
         global = true,
-        hide_short_help = true,
+        hide = true,
         value_name = "WHICH",
-        help_heading = "Settings of the vault"
+        help_heading = SETTINGS
     )]
     pub(crate) durability: Option<String>,
     /// A MaxMind DB file (.mmdb) by which reviews of the log tell countries [variable: IBYOK_GEOIP]
     #[arg(
         long,
         global = true,
-        hide_short_help = true,
+        hide = true,
         value_name = "FILE",
-        help_heading = "Settings of the vault"
+        help_heading = SETTINGS
     )]
     pub(crate) geoip: Option<String>,
     /// The one mode of environments of class dev here, whatever the vault says: `mock` or `live` [variable: DEV_MODE_FORCED]
     #[arg(
         long,
         global = true,
-        hide_short_help = true,
+        hide = true,
         value_name = "MODE",
-        help_heading = "Settings of the vault"
+        help_heading = SETTINGS
     )]
     pub(crate) dev_mode_forced: Option<String>,
     /// The one mode of environments of class staging here [variable: STAGING_MODE_FORCED]
     #[arg(
         long,
         global = true,
-        hide_short_help = true,
+        hide = true,
         value_name = "MODE",
-        help_heading = "Settings of the vault"
+        help_heading = SETTINGS
     )]
     pub(crate) staging_mode_forced: Option<String>,
     /// The one mode of environments of class prod here [variable: PROD_MODE_FORCED]
     #[arg(
         long,
         global = true,
-        hide_short_help = true,
+        hide = true,
         value_name = "MODE",
-        help_heading = "Settings of the vault"
+        help_heading = SETTINGS
     )]
     pub(crate) prod_mode_forced: Option<String>,
     /// Whether keys and environments of class prod may be set to mock: `true` or `false` [variable: PROD_MOCK_ALLOWED]
     #[arg(
         long,
         global = true,
-        hide_short_help = true,
+        hide = true,
         value_name = "BOOL",
-        help_heading = "Settings of the vault"
+        help_heading = SETTINGS
     )]
     pub(crate) prod_mock_allowed: Option<String>,
 }

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
 use ibyok_core::settings::ProcessEnvironment;
 use serde_json::json;
 
-use crate::commands::{Cli, Cx, dispatch, quiet_for};
+use crate::commands::{Cli, Cx, dispatch, parse, quiet_for};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::hardening;
@@ -28,7 +27,7 @@ pub fn run(
 ) -> ExitCode {
     hardening::forbid_core_dumps();
     let arguments = quiet_for(arguments.into_iter().collect());
-    let exit = match Cli::try_parse_from(&arguments) {
+    let exit = match parse(&arguments) {
         Ok(cli) => {
             io.quiet = cli.globals.quiet;
             let json = cli.globals.json;

@@ -1,9 +1,9 @@
 //! `ibyok completions`
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::{Cli, Cx};
+use super::Cx;
+use super::help::command;
 use crate::error::Result;
 use crate::exit::Exit;
 
@@ -15,7 +15,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "ibyok", &mut script);
+    clap_complete::generate(args.shell, &mut command(true), "ibyok", &mut script);
     cx.io.answer(&script)?;
     Ok(Exit::Done)
 }

@@ -1,8 +1,7 @@
 //! `ibyok man`
 
-use clap::CommandFactory;
-
-use super::{Cli, Cx};
+use super::Cx;
+use super::help::command;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 
@@ -13,7 +12,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
-    let mut command = Cli::command();
+    let mut command = command(true);
     command.build();
     let mut page = &command;
     for name in &args.command {

@@ -10,6 +10,7 @@ mod envs;
 mod export;
 mod fetch;
 mod get;
+mod help;
 mod import;
 mod incident;
 mod init;
@@ -34,6 +35,7 @@ mod whoami;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use self::help::parse;
 pub(crate) use self::rotate::quiet_for;
 use self::stop::stopped;
 
@@ -50,7 +52,8 @@ use crate::io::Io;
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not allowed, 4 no such thing, 5 the vault cannot \
     serve, 10 done and there are findings, 141 nobody read the output; `run`: 125 not started, 126 not executable, 127 not found, else the program's own, or 5 \
     where a record is damaged.\n\nAccess tokens: IBYOK_TOKEN holds the token, IBYOK_TOKEN_FILE names a file that holds it, IBYOK_TOKEN_COMMAND is \
-    a command that prints it. With one of them set, `ibyok` acts as that token; `--operator` ignores them."
+    a command that prints it. With one of them set, `ibyok` acts as that token; `--operator` ignores them.\n\n`--help-all` shows the settings of the \
+    vault as well (`--store`, `--kek`, …)."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

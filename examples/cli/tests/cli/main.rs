@@ -18,6 +18,8 @@ mod geoip; // countries in reviews
 #[cfg(test)]
 mod harness; // a place of one's own, and the program in it
 #[cfg(test)]
+mod help; // a verb's own options first
+#[cfg(test)]
 mod identity; // operator or token, here or on a server
 #[cfg(test)]
 mod import; // .env files go in, and references stay behind
