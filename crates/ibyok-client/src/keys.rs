@@ -47,10 +47,23 @@ impl Client {
     /// # Errors
     /// As [`Client::retrieve`].
     pub async fn keys(&self, environment: Option<&str>) -> Result<Listing<KeyInfo>> {
+        self.list_keys(environment, false).await
+    }
+
+    /// Lists the same keys with the time of each one's last use, for a token that may see who uses them.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn keys_with_last_use(&self, environment: Option<&str>) -> Result<Listing<KeyInfo>> {
+        self.list_keys(environment, true).await
+    }
+
+    async fn list_keys(&self, environment: Option<&str>, last_use: bool) -> Result<Listing<KeyInfo>> {
         Listing::follow(async |after| {
             let ask = self
                 .ask(Method::GET, &["keys"])
                 .query("env", environment)
+                .query("last_use", last_use.then_some(true))
                 .query("limit", Some(PAGE));
             ask.query("after", after).json().await
         })

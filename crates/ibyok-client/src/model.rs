@@ -95,6 +95,9 @@ pub struct KeyInfo {
     /// Which tier decided that: `guardrail`, `key_override` or `tenant_setting`.
     #[serde(default)]
     pub mode_source: Option<String>,
+    /// When it was last used; `Some(None)` is never. Only where a list was asked for it.
+    #[serde(default, deserialize_with = "told", skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<Option<Timestamp>>,
     /// When the key was made.
     pub created: Timestamp,
     /// Who made it.
@@ -108,6 +111,11 @@ pub struct KeyInfo {
     /// Every version, oldest first; none in a list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<VersionInfo>,
+}
+
+/// A field that is there, also where it is null.
+fn told<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Timestamp>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// A version of a key.
@@ -192,6 +200,9 @@ pub struct TokenInfo {
     /// Over what the grant's rate counts, `node` or `shared`: only where one token is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_scope: Option<String>,
+    /// When it was last used; `Some(None)` is never. Only where a list was asked for it.
+    #[serde(default, deserialize_with = "told", skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<Option<Timestamp>>,
     /// When it ends; `None` is never.
     pub expires_at: Option<Timestamp>,
     /// When it was issued.

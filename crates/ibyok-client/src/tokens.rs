@@ -75,8 +75,21 @@ impl Client {
     /// # Errors
     /// As [`Client::retrieve`].
     pub async fn tokens(&self) -> Result<Listing<TokenInfo>> {
+        self.list_tokens(false).await
+    }
+
+    /// Lists the same tokens with the time of each one's last use.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn tokens_with_last_use(&self) -> Result<Listing<TokenInfo>> {
+        self.list_tokens(true).await
+    }
+
+    async fn list_tokens(&self, last_use: bool) -> Result<Listing<TokenInfo>> {
         Listing::follow(async |after| {
             let ask = self.ask(Method::GET, &["tokens"]).query("limit", Some(PAGE));
+            let ask = ask.query("last_use", last_use.then_some(true));
             ask.query("after", after).json().await
         })
         .await

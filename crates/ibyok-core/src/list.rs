@@ -69,6 +69,7 @@ impl Session {
                 attempt,
                 principal: &principal,
                 environment: &environment,
+                last_use: page.last_use,
             };
             if let Some(last) = self.collect(&asked, &realm, after, &mut filling).await? {
                 return Ok(filling.page(Some(Cursor { environment, id: last }.print())));
@@ -85,12 +86,16 @@ impl Session {
         after: Option<[u8; 16]>,
         page: &mut Filling<KeyInfo>,
     ) -> Result<Option<[u8; 16]>> {
+        if asked.last_use {
+            self.inner.flush_usage().await?;
+        }
         let mut walk = self.inner.walk_records::<KeyRecord>(realm, after)?;
         while let Some(met) = walk.next::<KeyRecord>().await? {
             for (id, record) in met {
                 match record {
                     Ok(record) => {
-                        if let Some(info) = self.shown(asked, realm, &id, &record).await {
+                        if let Some(mut info) = self.shown(asked, realm, &id, &record).await {
+                            self.add_last_use(asked, realm, &mut info).await?;
                             page.push(info);
                         }
                     }
@@ -102,6 +107,18 @@ impl Session {
             }
         }
         Ok(None)
+    }
+
+    /// Adds when a key was last used, if that is asked for and may be known.
+    async fn add_last_use(&self, asked: &Asked<'_>, realm: &Arc<Realm>, info: &mut KeyInfo) -> Result<()> {
+        let may = |scope| {
+            let (who, name) = (asked.principal, &realm.name);
+            self.inner.could(asked.attempt, who, scope, name, Some(&info.name))
+        };
+        if asked.last_use && (may(Scope::UsageRead) || may(Scope::KeysRotate)) {
+            info.last_used = Some(self.inner.last_use_of_key(realm, info.id).await?);
+        }
+        Ok(())
     }
 
     fn add_damaged(
@@ -165,6 +182,7 @@ struct Asked<'a> {
     attempt: &'a Attempt<'a>,
     principal: &'a Principal,
     environment: &'a EnvironmentName,
+    last_use: bool,
 }
 
 /// Where a list goes on: opaque to callers.
@@ -259,6 +277,7 @@ impl Session {
                 attempt,
                 principal,
                 environment: &environment,
+                last_use: false,
             };
             if let Some(info) = self.visible(&asked, &realm, &realm.record(kind::KEY, id.0)?).await? {
                 attempt.environment = Some(environment.to_string());

@@ -51,19 +51,31 @@ pub struct PageRequest {
     pub after: Option<String>,
     /// How many items at most; 100 unless given, 1,000 at most.
     pub limit: Option<usize>,
+    /// Whether each item of a list of keys or tokens says when it was last used. That reads the counts of each.
+    pub last_use: bool,
 }
 
 impl PageRequest {
     /// The page after another.
     #[must_use]
     pub fn after(after: Option<String>) -> Self {
-        PageRequest { after, limit: None }
+        PageRequest {
+            after,
+            ..PageRequest::default()
+        }
     }
 
     /// The same with a limit.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);
+        self
+    }
+
+    /// The same, with the last use of each item.
+    #[must_use]
+    pub fn last_use(mut self, last_use: bool) -> Self {
+        self.last_use = last_use;
         self
     }
 

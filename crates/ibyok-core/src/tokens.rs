@@ -67,7 +67,11 @@ impl Session {
                     match (record, principal) {
                         (Ok(record), _) => {
                             if principal.sees(&realm, &record) {
-                                filling.push(record.info(id, principal.namespace(), attempt.at));
+                                let mut info = record.info(id, principal.namespace(), attempt.at);
+                                if page.last_use {
+                                    info.last_used = Some(self.inner.last_use_of_token(&realm, id).await?);
+                                }
+                                filling.push(info);
                             }
                         }
                         (Err(damage), Principal::Operator { .. }) => {

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 
 use serde::Serialize;
 
+use crate::colour::{self, Tone};
 use crate::error::{Error, Result};
 use crate::show::clean_lines;
 
@@ -21,13 +22,16 @@ pub struct Io {
     pub(crate) quiet: bool,
 }
 
-/// What of the streams is a terminal, and whether it may be coloured.
+/// Which of the streams are terminals, and which get colour.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Terminal {
     pub(crate) input: bool,
     pub(crate) output: bool,
     pub(crate) error: bool,
+    /// Whether standard output gets colour.
     pub(crate) colour: bool,
+    /// Whether standard error gets colour.
+    pub(crate) error_colour: bool,
 }
 
 impl Io {
@@ -42,13 +46,12 @@ impl Io {
             Ok(descriptor) => Box::new(File::from(descriptor)),
             Err(_) => Box::new(io::stdout()),
         };
-        let no_colour = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = environment.get("TERM").is_some_and(|term| term == "dumb");
         let terminal = Terminal {
             input: io::stdin().is_terminal(),
             output: io::stdout().is_terminal(),
             error: io::stderr().is_terminal(),
-            colour: io::stdout().is_terminal() && !no_colour && !dumb,
+            colour: colour::wanted(environment, io::stdout().is_terminal()),
+            error_colour: colour::wanted(environment, io::stderr().is_terminal()),
         };
         Io {
             out,
@@ -84,6 +87,14 @@ impl Io {
         self.answer(format!("{text}\n").as_bytes())
     }
 
+    /// A word of an answer, in the colour of its meaning where answers get colour.
+    pub(crate) fn toned(&self, word: &str, tone: Option<Tone>) -> String {
+        match tone.filter(|_| self.terminal.colour) {
+            Some(tone) => tone.paint(word),
+            None => word.to_owned(),
+        }
+    }
+
     /// The answer as the one JSON document.
     pub(crate) fn answer_json(&mut self, document: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string_pretty(document).map_err(|error| {
@@ -105,7 +116,13 @@ impl Io {
     /// Something that people must know.
     pub(crate) fn warn(&mut self, text: &str) {
         // Nobody can be told that standard error is gone.
-        writeln!(self.err, "{}", clean_lines(text))
+        let text = clean_lines(text);
+        let text = if self.terminal.error_colour {
+            colour::message(&text)
+        } else {
+            text
+        };
+        writeln!(self.err, "{text}")
             .and_then(|()| self.err.flush())
             .unwrap_or_default();
     }

@@ -14,6 +14,7 @@
 
 mod access;
 mod bars;
+mod colour;
 mod commands;
 mod dotenv;
 mod error;
@@ -26,6 +27,7 @@ mod original;
 mod out_file;
 mod page;
 mod program;
+mod progress;
 mod project;
 mod secret_input;
 mod settings;

@@ -1,14 +1,18 @@
 //! Tables: drawn for a terminal, plain aligned columns for anything else.
 
-use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table as Drawing, Width, presets};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table as Drawing, Width, presets};
 use serde_json::Value;
 
+use crate::colour::Tone;
 use crate::error::Result;
 use crate::io::Io;
 use crate::show::clean;
 
 /// The narrowest terminal that columns are fitted to, in characters.
 const NARROW: u16 = 60;
+
+/// The columns whose words get a colour by their meaning; the first of a checklist has no head.
+const TONED: [&str; 6] = ["", "STATE", "SEVERITY", "MODE", "MARKS", "OUTCOME"];
 
 /// A table of text.
 pub(crate) struct Table {
@@ -39,6 +43,18 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| clean(&cell)).collect());
     }
 
+    /// Writes the table as the answer, and says `none` to people where it has no rows.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub(crate) fn print_or(&self, io: &mut Io, none: &str) -> Result<()> {
+        self.print(io)?;
+        if self.rows.is_empty() {
+            io.say(none);
+        }
+        Ok(())
+    }
+
     /// Writes the table as the answer.
     ///
     /// # Errors
@@ -54,7 +70,7 @@ impl Table {
         drawing.set_header(self.heads.iter().map(|head| {
             let cell = Cell::new(head);
             if colour {
-                cell.add_attribute(comfy_table::Attribute::Bold)
+                cell.add_attribute(Attribute::Bold)
             } else {
                 cell
             }
@@ -69,7 +85,17 @@ impl Table {
             drawing.set_content_arrangement(ContentArrangement::Dynamic);
         }
         for row in &self.rows {
-            drawing.add_row(row);
+            drawing.add_row(row.iter().zip(&self.heads).map(|(text, head)| {
+                let tone = Tone::of(text).filter(|_| colour && TONED.contains(head));
+                let cell = Cell::new(text);
+                match tone {
+                    None => cell,
+                    Some(Tone::Good) => cell.fg(Color::Green),
+                    Some(Tone::Look) => cell.fg(Color::Yellow),
+                    Some(Tone::Bad) => cell.fg(Color::Red).add_attribute(Attribute::Bold),
+                    Some(Tone::Hint) => cell.fg(Color::Cyan),
+                }
+            }));
         }
         for (column, head) in drawing.column_iter_mut().zip(&self.heads) {
             column.set_padding((0, 2));
@@ -164,5 +190,15 @@ mod tests {
         let table = Table::of(&[json!({"a": "x"})], &[("A", "a")]);
         assert!(table.draw(true, true).contains("\u{1b}["));
         assert!(!table.draw(true, false).contains('\u{1b}'));
+        let table = Table::of(
+            &[json!({"s": "revoked", "n": "revoked"})],
+            &[("STATE", "s"), ("NAME", "n")],
+        );
+        let drawn = table.draw(false, true);
+        assert_eq!(
+            drawn.lines().last().unwrap().matches("\u{1b}[38;5;9m").count(),
+            1,
+            "{drawn:?}"
+        );
     }
 }

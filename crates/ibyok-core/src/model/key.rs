@@ -306,6 +306,7 @@ impl KeyRecord {
             rotation_due: self.rotation_due(),
             expires_at: self.expires,
             limit_in_force: None,
+            last_used: None,
             created: self.created,
             created_by: self.created_by.clone(),
             revision: self.rev,
@@ -364,6 +365,10 @@ pub struct KeyInfo {
     /// The limit that holds for it, if there is one: only where one key is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_in_force: Option<LimitInForce>,
+    /// When it was last used, on any node, as far back as counts are kept; `Some(None)` is never. Only where a list was asked for it,
+    /// by whoever may see who uses the key (`usage:read` or `keys:rotate`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<Option<Timestamp>>,
     /// When the key was made.
     pub created: Timestamp,
     /// Who made it.

@@ -170,6 +170,7 @@ impl TokenRecord {
             },
             grant: self.grant.clone(),
             limit_scope: None,
+            last_used: None,
             expires_at: self.grant.expires,
             created: self.created,
             created_by: self.created_by.clone(),
@@ -199,6 +200,10 @@ pub struct TokenInfo {
     /// Over what the grant's rate counts, if it has one: only where one token is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_scope: Option<LimitScope>,
+    /// When it was last used, on any node, as far back as counts are kept; `Some(None)` is never. Only where a
+    /// list was asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<Option<Timestamp>>,
     /// When it ends; `None` is never.
     pub expires_at: Option<Timestamp>,
     /// When it was issued.

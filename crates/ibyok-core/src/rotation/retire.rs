@@ -263,8 +263,9 @@ fn hidden(error: Error, hide: bool) -> Error {
     match error {
         Error::InUse { what, by, hint } if hide => {
             let count = by.len();
+            let consumers = if count == 1 { "consumer" } else { "consumers" };
             let by = vec![format!(
-                "{count} consumers: to name them takes `usage:read` or `keys:rotate`"
+                "{count} {consumers}: to name them takes `usage:read` or `keys:rotate`"
             )];
             Error::InUse { what, by, hint }
         }

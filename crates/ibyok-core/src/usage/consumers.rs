@@ -171,7 +171,7 @@ impl Inner {
         self.use_since(realm, token, 0).await
     }
 
-    async fn use_since(self: &Arc<Self>, realm: &Arc<Realm>, token: TokenId, from: u16) -> Result<TokenUse> {
+    pub(super) async fn use_since(self: &Arc<Self>, realm: &Arc<Realm>, token: TokenId, from: u16) -> Result<TokenUse> {
         self.flush_usage().await?;
         let found = self.rollups_of(realm, Subject::Token(token), from).await?;
         let mut used = TokenUse {

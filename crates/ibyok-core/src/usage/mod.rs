@@ -11,6 +11,7 @@ mod count;
 mod flush;
 mod forget;
 mod hook;
+mod last;
 mod mark;
 mod query;
 mod read;

@@ -189,6 +189,15 @@ impl Access for Here {
         Ok(all.listed)
     }
 
+    async fn list_with_last_use(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
+        let mut all = Pages::new();
+        while let Some(request) = all.request() {
+            let request = request.last_use(true);
+            all.add(self.session.list_keys(environment, &request).await?)?;
+        }
+        Ok(all.listed)
+    }
+
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value> {
         document(&self.session.edit_key(key, &edit).await?)
     }
@@ -277,6 +286,14 @@ impl Access for Here {
         let mut all = Pages::new();
         while let Some(request) = all.request() {
             all.add(self.session.list_tokens(&request).await?)?;
+        }
+        Ok(all.listed)
+    }
+
+    async fn tokens_with_last_use(&self) -> Result<Listed> {
+        let mut all = Pages::new();
+        while let Some(request) = all.request() {
+            all.add(self.session.list_tokens(&request.last_use(true)).await?)?;
         }
         Ok(all.listed)
     }

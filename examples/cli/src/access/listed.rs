@@ -8,6 +8,7 @@ use super::here::document;
 use crate::error::{Error, Result};
 use crate::show::clean;
 use crate::table::{at, text};
+use crate::words::{counted, is_or_are};
 
 /// A whole list.
 #[derive(Debug, Default)]
@@ -64,8 +65,11 @@ impl Listed {
         }
         Some(match self.damaged.len() {
             0 => "warning: this list may be incomplete, because records are damaged".to_owned(),
-            1 => "warning: 1 record is damaged; `ibyok status` says more".to_owned(),
-            count => format!("warning: {count} records are damaged; `ibyok status` says more"),
+            count => format!(
+                "warning: {} {} damaged; `ibyok status` says more",
+                counted(count, "record"),
+                is_or_are(count)
+            ),
         })
     }
 

@@ -54,6 +54,8 @@ pub(crate) trait Access {
     async fn show(&self, key: &KeyRef) -> Result<Value>;
     /// Every key that may be seen, of one environment or of all.
     async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
+    /// The same keys with the time of their last use, where that may be known.
+    async fn list_with_last_use(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
     /// Changes what is known of a key.
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value>;
     /// Disables or enables a key or a version.
@@ -86,6 +88,8 @@ pub(crate) trait Access {
     async fn review_tokens(&self) -> Result<Vec<Value>>;
     /// Every token that may be seen.
     async fn tokens(&self) -> Result<Listed>;
+    /// The same tokens with the time of their last use.
+    async fn tokens_with_last_use(&self) -> Result<Listed>;
     /// What is known of a token, by id, name, or `self`.
     async fn token(&self, which: &str) -> Result<Value>;
     /// Revokes a token.

@@ -178,6 +178,11 @@ impl Access for Server {
         listed(&keys)
     }
 
+    async fn list_with_last_use(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
+        let environment = environment.map(EnvironmentName::as_str);
+        listed(&self.client.keys_with_last_use(environment).await?)
+    }
+
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
@@ -306,6 +311,10 @@ impl Access for Server {
 
     async fn tokens(&self) -> Result<Listed> {
         listed(&self.client.tokens().await?)
+    }
+
+    async fn tokens_with_last_use(&self) -> Result<Listed> {
+        listed(&self.client.tokens_with_last_use().await?)
     }
 
     async fn token(&self, which: &str) -> Result<Value> {

@@ -36,7 +36,7 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
             cx.with_vault("envs list", async |here, cx| {
                 let environments = here.session.environments().await?;
                 let items = environments.iter().map(document).collect::<Result<Vec<_>>>()?;
-                cx.answer_list(items, &COLUMNS)
+                cx.answer_list(items, &COLUMNS, "no environments")
             })
             .await
         }

@@ -12,6 +12,7 @@ use crate::dotenv::{Format, Printed, print};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::out_file::write_secret;
+use crate::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -46,19 +47,28 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         let mocks = exported.iter().filter(|(_, mock)| *mock).count();
         let variables: Vec<_> = exported.into_iter().map(|(variable, _)| variable).collect();
         if mocks > 0 {
-            cx.io
-                .warn(&format!("warning: {mocks} of {} values are mocks", variables.len()));
+            cx.io.warn(&format!(
+                "warning: {mocks} of {} {} mocked",
+                counted(variables.len(), "value"),
+                is_or_are(mocks)
+            ));
         }
         let Printed { text: printed, quoted } = print(format, &variables)?;
         if quoted {
             cx.io
                 .say("values are in quotes where they need them; for `docker run --env-file` choose `--format docker`");
         }
+        if variables.is_empty() {
+            cx.io.say("no keys");
+        }
         match &args.output {
             Some(path) => {
                 write_secret(path, printed.as_bytes())?;
-                cx.io
-                    .say(&format!("wrote {} keys to {}", variables.len(), path.display()));
+                cx.io.say(&format!(
+                    "wrote {} to {}",
+                    counted(variables.len(), "key"),
+                    path.display()
+                ));
             }
             None => cx.io.answer(printed.as_bytes())?,
         }

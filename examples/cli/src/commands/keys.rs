@@ -15,6 +15,7 @@ use crate::access::{Access, KeyArgument, document_of as document};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::table::{Table, at, text};
+use crate::words::{listed, plural};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -158,7 +159,7 @@ pub(crate) struct Switch {
     expected: Expected,
 }
 
-const COLUMNS: [(&str, &str); 7] = [
+const COLUMNS: [(&str, &str); 8] = [
     ("REF", "ref"),
     ("ID", "id"),
     ("PROVIDER", "provider"),
@@ -166,9 +167,10 @@ const COLUMNS: [(&str, &str); 7] = [
     ("VERSION", "version"),
     ("MODE", "mode"),
     ("OFF", "disabled"),
+    ("LAST USED", "last_used"),
 ];
 
-const FACTS: [(&str, &str); 11] = [
+const FACTS: [(&str, &str); 14] = [
     ("key", "ref"),
     ("id", "id"),
     ("provider", "provider"),
@@ -179,6 +181,9 @@ const FACTS: [(&str, &str); 11] = [
     ("mode", "mode"),
     ("  decided by", "mode_source"),
     ("  of its own", "mode_override"),
+    ("rotate every", "rotate_every"),
+    ("rotation due", "rotation_due"),
+    ("expires", "expires_at"),
     ("created", "created"),
 ];
 
@@ -258,9 +263,9 @@ pub(super) fn say_provider(cx: &mut Cx<'_>, written: &Value) {
 async fn list(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
     let environment: Option<EnvironmentName> = environment.map(str::parse).transpose()?;
     cx.with_access(async |access, cx| {
-        let mut list = access.list(environment.as_ref()).await?;
+        let mut list = access.list_with_last_use(environment.as_ref()).await?;
         list.items.sort_by_key(|item| text(at(item, "ref")));
-        cx.answer_list(list, &COLUMNS)
+        cx.answer_list(list, &COLUMNS, "no keys")
     })
     .await
 }
@@ -366,6 +371,9 @@ pub(super) async fn about(
         let key = key.resolve(access).await?;
         let info = verb(access, &key).await?;
         cx.answer_one(&info, &FACTS)?;
+        if let Some(line) = compromised(&info).filter(|_| !cx.globals.json) {
+            cx.io.answer_line(&line)?;
+        }
         if let Some(line) = limit(&info).filter(|_| !cx.globals.json) {
             cx.io.answer_line(&line)?;
         }
@@ -375,6 +383,7 @@ pub(super) async fn about(
             let columns = [
                 ("VERSION", "version"),
                 ("STATE", "state"),
+                ("MARKS", "marks"),
                 ("FIELDS", "fields"),
                 ("CREATED", "created"),
                 ("BY", "by"),
@@ -384,6 +393,18 @@ pub(super) async fn about(
         Ok(Exit::Done)
     })
     .await
+}
+
+/// The versions that are marked compromised, as a line of a key's facts, if there are any.
+fn compromised(info: &Value) -> Option<String> {
+    let versions = at(info, "versions").as_array()?;
+    let marked = versions.iter().filter(|version| {
+        let marks = at(version, "marks").as_array();
+        marks.is_some_and(|marks| marks.iter().any(|mark| mark == "compromised"))
+    });
+    let marked: Vec<String> = marked.map(|version| text(at(version, "version"))).collect();
+    let noun = plural(marked.len(), "version");
+    (!marked.is_empty()).then(|| format!("compromised   {noun} {}", listed(&marked)))
 }
 
 /// The limit that holds for a key, if there is one, as a line of its facts.

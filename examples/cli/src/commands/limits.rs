@@ -33,8 +33,10 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::Show { env } => {
             let environment: Option<EnvironmentName> = env.as_deref().map(str::parse).transpose()?;
-            cx.with_access(async |access, cx| cx.answer_list(access.limits(environment.as_ref()).await?, &COLUMNS))
-                .await
+            cx.with_access(async |access, cx| {
+                cx.answer_list(access.limits(environment.as_ref()).await?, &COLUMNS, "no environments")
+            })
+            .await
         }
         Verb::Set { env, limit } => {
             let environment: EnvironmentName = env.parse()?;

@@ -192,12 +192,18 @@ impl Cx<'_> {
 
     /// A list as the answer: the whole of it as JSON, else a table.
     /// Damaged records stand below it, and are a warning.
-    fn answer_list(&mut self, list: impl Into<access::Listed>, columns: &[(&'static str, &str)]) -> Result<Exit> {
+    /// Of an empty one, `none` is said.
+    fn answer_list(
+        &mut self,
+        list: impl Into<access::Listed>,
+        columns: &[(&'static str, &str)],
+        none: &str,
+    ) -> Result<Exit> {
         let list = list.into();
         if self.globals.json {
             self.io.answer_json(&list.document())?;
         } else {
-            crate::table::Table::of(&list.items, columns).print(self.io)?;
+            crate::table::Table::of(&list.items, columns).print_or(self.io, none)?;
             for line in list.damaged_lines() {
                 self.io.answer_line(&line)?;
             }

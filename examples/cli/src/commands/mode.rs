@@ -64,7 +64,7 @@ async fn show(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
                     .warn(&format!("warning: {environment}: its keys are refused: {problem}"));
             }
         }
-        cx.answer_list(items, &COLUMNS)
+        cx.answer_list(items, &COLUMNS, "no environments")
     })
     .await
 }

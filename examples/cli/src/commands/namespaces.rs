@@ -8,6 +8,7 @@ use crate::access::document_of as document;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
+use crate::words::counted;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -39,7 +40,7 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
             cx.with_vault("namespaces list", async |here, cx| {
                 let namespaces = here.namespaces().await?.list().await?;
                 let items = namespaces.iter().map(document).collect::<Result<Vec<_>>>()?;
-                cx.answer_list(items, &COLUMNS)
+                cx.answer_list(items, &COLUMNS, "no namespaces")
             })
             .await
         }
@@ -98,7 +99,9 @@ async fn remove(name: Namespace, force: Option<String>, cx: &mut Cx<'_>) -> Resu
         }
         let (keys, tokens) = (removed.keys, removed.tokens);
         cx.io.say(&format!(
-            "removed the namespace `{name}` with {keys} keys and {tokens} valid tokens"
+            "removed the namespace `{name}` with {} and {}",
+            counted(keys, "key"),
+            counted(tokens, "valid token")
         ));
         if let Some(remains) = &removed.remains {
             cx.io.warn(&clean(remains));

@@ -42,7 +42,7 @@ pub(super) fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::List => {
             let items: Vec<Value> = Catalogue::builtin().iter().map(document).collect();
-            cx.answer_list(items, &COLUMNS)
+            cx.answer_list(items, &COLUMNS, "no providers")
         }
         Verb::Show { name } => show(&name, cx),
     }

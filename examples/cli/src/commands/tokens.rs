@@ -83,7 +83,7 @@ pub(crate) struct Issue {
 const PLACES: &str = "keep it outside of the project, in a secret of your CI or a secret store; a program finds it by IBYOK_TOKEN, \
     IBYOK_TOKEN_FILE or IBYOK_TOKEN_COMMAND (docs/token-storage.md has the lines to paste)";
 
-const COLUMNS: [(&str, &str); 7] = [
+const COLUMNS: [(&str, &str); 8] = [
     ("ID", "id"),
     ("NAME", "name"),
     ("STATE", "state"),
@@ -91,6 +91,7 @@ const COLUMNS: [(&str, &str); 7] = [
     ("ENVIRONMENTS", "grant.environments"),
     ("KEYS", "grant.keys"),
     ("EXPIRES", "expires_at"),
+    ("LAST USED", "last_used"),
 ];
 
 const FACTS: [(&str, &str); 18] = [
@@ -118,8 +119,10 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::Issue(args) => issue(&args, cx).await,
         Verb::List => {
-            cx.with_access(async |access, cx| cx.answer_list(access.tokens().await?, &COLUMNS))
-                .await
+            cx.with_access(async |access, cx| {
+                cx.answer_list(access.tokens_with_last_use().await?, &COLUMNS, "no access tokens")
+            })
+            .await
         }
         Verb::Show { which } => {
             cx.with_access(async |access, cx| {

@@ -9,6 +9,7 @@ use crate::bars::Bars;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::{Table, at, shown};
+use crate::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -85,7 +86,9 @@ fn print(report: &Value, by: UsageBy, cx: &mut Cx<'_>) -> Result<()> {
     }
     if let Some(damaged) = at(report, "damaged").as_u64().filter(|damaged| *damaged > 0) {
         cx.io.warn(&format!(
-            "{damaged} records of counts are damaged, and what they counted is missing"
+            "{} of counts {} damaged, and what was counted there is missing",
+            counted(damaged, "record"),
+            is_or_are(damaged)
         ));
     }
     Ok(())

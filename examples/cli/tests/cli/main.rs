@@ -30,6 +30,8 @@ mod leaked; // a value that leaked does not come back
 #[cfg(test)]
 mod limits; // how often keys may be retrieved
 #[cfg(test)]
+mod look; // facts, last uses, words for nothing, colour
+#[cfg(test)]
 mod mask; // a program's output without the values that it was handed
 #[cfg(test)]
 mod modes; // live or mock, and who decides

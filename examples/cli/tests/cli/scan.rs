@@ -167,7 +167,7 @@ fn the_checklist_finds_the_vaults_own_keys_also_in_files_that_are_excused_or_ign
     let excused = item(&place);
     assert_eq!(excused["ok"], true, "{excused}");
     assert!(
-        excused["detail"].as_str().unwrap().contains("1 that are excused"),
+        excused["detail"].as_str().unwrap().contains("1 that is excused"),
         "{excused}"
     );
     place.write("code/b.md", format!("x = '{VALUE}'\n"));

@@ -26,9 +26,11 @@ const VERSION_TAKES: &str = "it takes version, or nothing";
 
 /// GET `/api/v1/keys`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
-    let query = Query::parse(query.as_deref(), &["env", "limit", "after"])?;
+    let query = Query::parse(query.as_deref(), &["env", "limit", "after", "last_use"])?;
     let environment: Option<EnvironmentName> = query.parsed("env")?;
-    ok(&session.list_keys(environment.as_ref(), &page(&query)?).await?)
+    ok(&session
+        .list_keys(environment.as_ref(), &page(&query)?.last_use(query.flag("last_use")?))
+        .await?)
 }
 
 /// GET `/api/v1/keys/{env}/{name}`

@@ -22,8 +22,10 @@ const ISSUE_TAKES: &str = "it takes name, scopes, environments or all_environmen
 
 /// GET `/api/v1/tokens`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
-    let query = Query::parse(query.as_deref(), &["limit", "after"])?;
-    ok(&session.list_tokens(&page(&query)?).await?)
+    let query = Query::parse(query.as_deref(), &["limit", "after", "last_use"])?;
+    ok(&session
+        .list_tokens(&page(&query)?.last_use(query.flag("last_use")?))
+        .await?)
 }
 
 /// GET `/api/v1/tokens/review`

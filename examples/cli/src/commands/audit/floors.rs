@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use ibyok_core::RolledBack;
 use serde_json::json;
 
-use super::spinner;
 use crate::access::{Access, Here, document_of as document};
 use crate::commands::Cx;
 use crate::commands::confirm::confirm;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::out_file::write_secret;
+use crate::progress::spinner;
 use crate::table::Table;
+use crate::words::counted;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -115,7 +116,8 @@ async fn rebuild_here(accept_rollback: bool, here: &Here, cx: &mut Cx<'_>) -> Re
         }
         cx.io.answer_json(&answer)?;
     }
-    cx.io.say(&format!("{} records have a floor", report.records));
+    cx.io
+        .say(&format!("floors are known of {}", counted(report.records, "record")));
     Ok(Exit::Done)
 }
 

@@ -10,16 +10,16 @@ mod verify;
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use ibyok_core::{Filter, Lines};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::Cx;
 use crate::access::Here;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::progress::spinner;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -120,16 +120,4 @@ async fn keys(here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
         cx.io.answer_line(&key.to_string())?;
     }
     Ok(Exit::Done)
-}
-
-pub(super) fn spinner(cx: &Cx<'_>, what: &'static str) -> ProgressBar {
-    if !cx.io.terminal.error || cx.io.quiet || cx.globals.json {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    bar.set_message(what);
-    bar.enable_steady_tick(Duration::from_millis(120));
-    bar
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::out_file::write_secret;
 use crate::show::clean;
+use crate::words::counted;
 
 /// The largest file that is read as a proof.
 const PROOF_MAX: u64 = 256 * 1024;
@@ -91,10 +92,10 @@ pub(super) fn check(path: &Path, keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Resu
                 cx.io.answer_line(proven.line.text())?;
             }
             cx.io.say(&format!(
-                "this is line {} of the log {}, under a checkpoint of {} lines that the key signed",
+                "this is line {} of the log {}, under a checkpoint of {} that the key signed",
                 entry.seq,
                 clean(&entry.log),
-                proven.size
+                counted(proven.size, "line")
             ));
             Ok(Exit::Done)
         }

@@ -9,13 +9,16 @@ use ibyok_core::ReviewRequest;
 use indicatif::ProgressBar;
 use serde_json::Value;
 
-use super::{page, spinner};
+use super::page;
+use crate::colour::Tone;
 use crate::commands::{Cx, time};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::out_file::write_secret;
+use crate::progress::spinner;
 use crate::show::clean;
-use crate::table::{at, text};
+use crate::table::{at, number, text};
+use crate::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -78,7 +81,7 @@ async fn watched<T>(work: impl Future<Output = T>, bar: &ProgressBar, read: &Ato
             () = tokio::time::sleep(Duration::from_millis(200)) => {
                 let lines = read.load(Ordering::Relaxed);
                 if lines > 0 {
-                    bar.set_message(format!("reviewing: {lines} lines"));
+                    bar.set_message(format!("reviewing: {}", counted(lines, "line")));
                 }
             }
         }
@@ -96,8 +99,13 @@ fn acknowledged(finding: &Value, cx: &mut Cx<'_>) -> Result<Exit> {
     if cx.globals.json {
         cx.io.answer_json(finding)?;
     } else {
-        for line in in_words(finding) {
-            cx.io.answer_line(&clean(&line))?;
+        for (place, line) in in_words(finding).iter().enumerate() {
+            let line = clean(line);
+            // The severity begins the first line of each.
+            let (severity, rest) = line.split_once(' ').filter(|_| place == 0).unwrap_or(("", &line));
+            let gap = if place == 0 { " " } else { "" };
+            let line = format!("{}{gap}{rest}", cx.io.toned(severity, Tone::of(severity)));
+            cx.io.answer_line(&line)?;
         }
     }
     Ok(Exit::Done)
@@ -111,7 +119,11 @@ fn answer(review: &Value, done: bool, cx: &mut Cx<'_>) -> Result<Exit> {
         return told.map(|()| Exit::Done);
     }
     if let Err(error) = told {
-        cx.io.warn(&format!("{open} findings are open; {error}"));
+        cx.io.warn(&format!(
+            "{} {} open; {error}",
+            counted(open, "finding"),
+            is_or_are(open)
+        ));
     }
     Ok(Exit::Findings)
 }
@@ -127,17 +139,20 @@ fn tell(review: &Value, done: bool, cx: &mut Cx<'_>) -> Result<()> {
     }
     if let Value::Object(more) = at(review, "more") {
         for (detector, count) in more {
-            cx.io
-                .warn(&format!("{} more findings of {}", text(count), clean(detector)));
+            cx.io.warn(&format!(
+                "{} of {}",
+                counted(number(count), "more finding"),
+                clean(detector)
+            ));
         }
     }
     cx.io.say(&format!(
-        "{} found, {} of them open, in {} lines since {}; {} lines of history",
+        "{} found, {} of them open, in {} since {}; {} of history",
         list(review, "findings").count(),
         text(at(review, "open")),
-        text(at(review, "lines")),
+        counted(number(at(review, "lines")), "line"),
         second(at(review, "since")),
-        text(at(review, "history")),
+        counted(number(at(review, "history")), "line"),
     ));
     let last = at(review, "last_done");
     if last.is_object() {

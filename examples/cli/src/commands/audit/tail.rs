@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::chosen::{Chosen, Last};
 use crate::access::{Here, KeyArgument, document_of as document};
+use crate::colour::Tone;
 use crate::commands::{Cx, stopped, time};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -120,14 +121,21 @@ async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Res
     } else {
         None
     };
-    let mut last = Last::new(args.lines);
+    let (mut last, mut any) = (Last::new(args.lines), false);
     for line in here.audit_lines(filter).await? {
         for line in chosen.take(line.map_err(ibyok_core::Error::from)?) {
-            last.add(line).map_or(Ok(()), |line| show(&line, cx))?;
+            if let Some(line) = last.add(line) {
+                any = true;
+                show(&line, cx)?;
+            }
         }
     }
     for line in last.take() {
+        any = true;
         show(&line, cx)?;
+    }
+    if !any && !args.follow {
+        cx.io.say("no lines");
     }
     let Some(mut follow) = follow else {
         return Ok(Exit::Done);
@@ -150,8 +158,12 @@ fn show(line: &Line, cx: &mut Cx<'_>) -> Result<()> {
     if cx.globals.json {
         return cx.io.answer_line(line.text());
     }
-    let text = people(line.entry());
-    cx.io.answer_line(&clean(&text))
+    let entry = line.entry();
+    let text = clean(&people(entry));
+    let outcome = text_of(&entry.outcome).unwrap_or_default();
+    let tone = Tone::of(&outcome).filter(|_| entry.outcome != Outcome::Allowed);
+    cx.io
+        .answer_line(&text.replacen(&outcome, &cx.io.toned(&outcome, tone), 1))
 }
 
 /// A line as a person reads it.

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use ibyok_core::VerifyingKey;
 use serde_json::Value;
 
-use super::{prove, spinner};
+use super::prove;
 use crate::access::{Access, document_of as document};
 use crate::commands::{Cx, import};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::progress::spinner;
 use crate::show::clean;
-use crate::table::{Table, at, text};
+use crate::table::{Table, at, number, text};
+use crate::words::counted;
 
 pub(super) async fn run(keys: &[String], proof: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {
     let keys = trusted(keys)?;
@@ -134,14 +136,14 @@ fn tell(report: &Value, cx: &mut Cx<'_>) -> Result<()> {
             ("FIRST BAD LINE", "first_bad.seq"),
         ],
     )
-    .print(cx.io)?;
+    .print_or(cx.io, "no logs")?;
     for note in items(report, "notes") {
         cx.io.say(&clean(&text(note)));
     }
     if ok {
         cx.io.say(&format!(
-            "verified {} lines: nothing was changed, removed, inserted or moved",
-            text(at(report, "events"))
+            "verified {}: nothing was changed, removed, inserted or moved",
+            counted(number(at(report, "events")), "line")
         ));
         return Ok(());
     }

@@ -79,7 +79,16 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         say_last(cx, &args, &plan);
         if refused > 0 && !args.dry_run {
             return Err(Error::Vault(ibyok_core::Error::Conflict {
-                what: format!("{refused} keys have another value, and were left as they are"),
+                what: format!(
+                    "{} another value, and {} left as {}",
+                    if refused == 1 {
+                        "1 key has".to_owned()
+                    } else {
+                        format!("{refused} keys have")
+                    },
+                    if refused == 1 { "was" } else { "were" },
+                    if refused == 1 { "it is" } else { "they are" },
+                ),
             }));
         }
         Ok(Exit::Done)
@@ -213,7 +222,7 @@ fn answer(cx: &mut Cx<'_>, plan: &Plan, rewritten: bool) -> Result<()> {
             entry.outcome.word().to_owned(),
         ]);
     }
-    table.print(cx.io)
+    table.print_or(cx.io, "no variables are imported")
 }
 
 fn say_last(cx: &mut Cx<'_>, args: &Args, plan: &Plan) {

@@ -4,17 +4,18 @@ use std::collections::HashSet;
 
 use futures_util::stream::{self, StreamExt};
 use ibyok_core::{EnvironmentName, Imported, KeyRef, KeyWrite, Secret, Session, Written};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::plan::{Outcome, Plan};
 use crate::access::{Access, Here};
 use crate::commands::Cx;
 use crate::commands::fetch::AT_ONCE;
 use crate::error::Result;
+use crate::progress::bar;
 use crate::table::{at, text};
 
 /// From how many keys on a progress bar is worth showing.
-const LONG: usize = 50;
+const LONG: u64 = 50;
 
 /// Stores every value that is to be stored, in no order that means anything. What is stored before a failure stays.
 ///
@@ -108,11 +109,8 @@ async fn holds(session: &Session, key: &KeyRef, value: &Secret) -> Result<bool> 
 }
 
 fn progress(cx: &Cx<'_>, length: usize) -> ProgressBar {
-    if length < LONG || !cx.io.terminal.error || cx.io.quiet || cx.globals.json {
-        return ProgressBar::hidden();
+    match u64::try_from(length) {
+        Ok(length) if length >= LONG => bar(cx, "importing", length),
+        _ => ProgressBar::hidden(),
     }
-    let bar = ProgressBar::with_draw_target(u64::try_from(length).ok(), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} keys, {eta} left");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
 }

@@ -107,7 +107,8 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::Open(args) => open::run(&args, cx).await,
         Verb::List { all } => {
-            cx.with_access(async |access, cx| cx.answer_list(access.incidents(all).await?, &COLUMNS))
+            let none = if all { "no incidents" } else { "no incident is open" };
+            cx.with_access(async |access, cx| cx.answer_list(access.incidents(all).await?, &COLUMNS, none))
                 .await
         }
         Verb::Report(args) => report::run(&args, cx).await,

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::items;
 use crate::page::{Page, escaped, short};
-use crate::table::{at, text};
+use crate::table::{at, number, text};
+use crate::words::counted;
 
 /// The page of a report.
 pub(super) fn of(report: &Value) -> String {
@@ -117,8 +118,8 @@ fn reach(page: &mut Page, report: &Value) {
             about("state")
         ));
         page.add(&format!(
-            "<p>could read {} keys: {}</p>",
-            about("could_read_count"),
+            "<p>could read {}: {}</p>",
+            counted(number(at(token, "could_read_count")), "key"),
             about("could_read")
         ));
         let did = items(at(token, "did_read")).iter();

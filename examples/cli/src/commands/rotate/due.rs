@@ -9,7 +9,8 @@ use crate::commands::Cx;
 use crate::commands::pages::{self, After};
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::table::{Table, at, shown, text};
+use crate::table::{Table, at, number, shown, text};
+use crate::words::counted;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -37,7 +38,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
                 state,
             ]);
         }
-        table.print(cx.io)?;
+        table.print_or(cx.io, "nothing is due")?;
         let providers: BTreeSet<&str> = due.iter().filter_map(|one| at(one, "provider").as_str()).collect();
         for provider in providers {
             pages::say(cx, &json!(provider), After::Due);
@@ -58,7 +59,7 @@ pub(crate) fn told(one: &Value) -> (String, String) {
         ("rotation", _) => "to be rotated".to_owned(),
         ("damaged_key" | "damaged_token", _) => "its record is damaged and does not say what is due".to_owned(),
         (_, true) => "expired".to_owned(),
-        _ => format!("ends within {} days", text(at(one, "within_days"))),
+        _ => format!("ends within {}", counted(number(at(one, "within_days")), "day")),
     };
     (which, state)
 }

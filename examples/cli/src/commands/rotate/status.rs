@@ -66,7 +66,7 @@ async fn all(access: &dyn Access, environment: Option<&EnvironmentName>, cx: &mu
         let waiting = list(status, "waiting_for", label);
         table.row([text(at(status, "ref")), versions, waiting]);
     }
-    table.print(cx.io)?;
+    table.print_or(cx.io, "no key has more than one version")?;
     if found.iter().any(|status| at(status, "consumers_shown") == false) {
         cx.io.warn(HIDDEN);
     }

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::identity::{Place, Who, place, who_here};
 use crate::out_file::write_secret;
+use crate::words::{counted, is_or_are};
 
 /// The shortest value of the vault that is looked for: shorter ones are words of every text.
 const SHORTEST: usize = 8;
@@ -91,7 +92,9 @@ async fn of_vault(cx: &mut Cx<'_>) -> Result<KnownValues> {
 fn warn_of_damage(damaged: u64, cx: &mut Cx<'_>) {
     if damaged > 0 {
         cx.io.warn(&format!(
-            "warning: {damaged} key records are damaged, so that their values are not looked for; `ibyok status` names them"
+            "warning: {} {} damaged, and no values of it are looked for; `ibyok status` says more",
+            counted(damaged, "key record"),
+            is_or_are(damaged)
         ));
     }
 }
@@ -108,11 +111,12 @@ pub(super) async fn export(path: &Path, cx: &mut Cx<'_>) -> Result<Exit> {
         warn_of_damage(bundle.damaged, cx);
         let left_out = match bundle.left_out {
             0 => String::new(),
+            1 => "; 1 was left out, since it could be guessed".to_owned(),
             count => format!("; {count} were left out, since they could be guessed"),
         };
         cx.io.say(&format!(
-            "wrote the fingerprints of {} values to {}{left_out}",
-            bundle.values,
+            "wrote the fingerprints of {} to {}{left_out}",
+            counted(bundle.values, "value"),
             path.display()
         ));
         cx.io

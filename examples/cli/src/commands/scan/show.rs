@@ -10,6 +10,7 @@ use crate::commands::Cx;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::out_file::write_secret;
+use crate::words::counted;
 
 /// How many places that could not be read are named.
 const NAMED: usize = 20;
@@ -98,11 +99,11 @@ fn tell(report: &Report, cx: &mut Cx<'_>) {
     let found = u64::try_from(report.findings.len())
         .unwrap_or(u64::MAX)
         .saturating_add(report.more);
-    let mut summary = format!("{found} findings in {} texts", report.files);
+    let mut summary = format!("{} in {}", counted(found, "finding"), counted(report.files, "text"));
     for (count, what) in [
         (report.more, "not listed"),
         (report.excused, "excused"),
-        (report.public, "keys that are public by design"),
+        (report.public, "public by design"),
         (report.binary, "binary left out"),
         (report.unread, "not readable"),
     ] {

@@ -8,7 +8,9 @@ use std::time::Duration;
 use ibyok_scan::Progress;
 use indicatif::{HumanBytes, ProgressBar};
 
-use crate::commands::{Cx, audit};
+use crate::commands::Cx;
+use crate::progress::{spinner, to_bar};
+use crate::words::counted;
 
 /// How often it is shown.
 const EVERY: Duration = Duration::from_millis(100);
@@ -24,21 +26,26 @@ pub(super) fn watch(cx: &Cx<'_>, progress: &Arc<Progress>) -> Watch {
     let over = Arc::new(AtomicBool::new(false));
     let shown = cx.io.terminal.error && !cx.io.quiet;
     let thread = shown.then(|| {
-        let (over, progress, bar) = (Arc::clone(&over), Arc::clone(progress), audit::spinner(cx, "scanning"));
+        let (over, progress, bar) = (Arc::clone(&over), Arc::clone(progress), spinner(cx, "scanning"));
         std::thread::spawn(move || show(&over, &progress, &bar))
     });
     Watch { over, thread }
 }
 
 fn show(over: &AtomicBool, progress: &Progress, bar: &ProgressBar) {
+    let mut is_bar = false;
     while !over.load(Ordering::Relaxed) {
-        let (files, expected) = (progress.files(), progress.expected());
-        let of = if expected > 0 {
-            format!(" of {expected}")
+        let (files, expected, bytes) = (progress.files(), progress.expected(), HumanBytes(progress.bytes()));
+        if expected > 0 {
+            if !is_bar {
+                to_bar(bar, expected);
+                is_bar = true;
+            }
+            bar.set_position(files);
+            bar.set_message(format!("scanning {bytes}"));
         } else {
-            String::new()
-        };
-        bar.set_message(format!("scanning: {files}{of} texts, {}", HumanBytes(progress.bytes())));
+            bar.set_message(format!("scanning: {}, {bytes}", counted(files, "text")));
+        }
         std::thread::park_timeout(EVERY);
     }
     bar.finish_and_clear();

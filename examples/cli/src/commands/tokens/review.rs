@@ -24,7 +24,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
             cx.io
                 .answer_json(&serde_json::json!({ "items": findings, "next": null }))?;
         } else {
-            Table::of(&findings, &COLUMNS).print(cx.io)?;
+            Table::of(&findings, &COLUMNS).print_or(cx.io, "no findings")?;
             narrower(&findings, cx);
         }
         Ok(if findings.is_empty() {

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
 use crate::table::{at, text};
+use crate::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("tokens").args(["which", "name", "created_by", "damaged"]).required(true).multiple(true))]
@@ -106,7 +107,7 @@ async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
         }
         confirm(
             cx,
-            &format!("revoke {} tokens", tokens.len()),
+            &format!("revoke {}", counted(tokens.len(), "token")),
             consequence(args.keep_children),
         )?;
         let (revoked, failed) = revoke_each(access, &tokens, args.keep_children, cx).await;
@@ -124,7 +125,12 @@ async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
             return Ok(Exit::Done);
         }
         Err(Error::failed(
-            format!("{} of {} tokens are not revoked", failed.len(), tokens.len()),
+            format!(
+                "{} of {} {} not revoked",
+                failed.len(),
+                counted(tokens.len(), "token"),
+                is_or_are(failed.len())
+            ),
             "what was revoked stays so: run it again for the others",
         ))
     })
