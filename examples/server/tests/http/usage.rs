@@ -56,3 +56,50 @@ async fn usage_wants_its_scope_and_parameters_that_make_sense() {
         assert_eq!(world.ask("POST", path, &reader).await.status, 405);
     }
 }
+
+#[tokio::test]
+async fn a_list_says_when_its_items_were_last_used_where_it_is_asked_for_and_may_be_known() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let reader = world.token(&[Scope::KeysRead, Scope::KeysList], &["prod"], &[]).await;
+    world.token(&[Scope::KeysRead], &["prod"], &[]).await;
+    let value = "/api/v1/keys/prod/openai/value";
+    assert_eq!(world.ask("GET", value, &reader).await.status, 200);
+    let list = async |path: &str, token: &str| {
+        let answer = world.ask("GET", path, token).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer.json()["items"].as_array().unwrap().clone()
+    };
+    for key in list("/api/v1/keys?last_use=true", &admin).await {
+        let used = key["ref"] == "prod/openai";
+        assert_eq!(key["last_used"].is_string(), used, "{key}");
+        assert!(key.get("last_used").is_some(), "{key}");
+    }
+    let tokens = list("/api/v1/tokens?last_use=true&limit=1000", &admin).await;
+    // The administrator used its own by asking; nobody used the third.
+    let used = tokens.iter().filter(|token| token["last_used"].is_string()).count();
+    let never = tokens
+        .iter()
+        .filter(|token| token.get("last_used") == Some(&serde_json::Value::Null));
+    assert_eq!((used, never.count()), (2, 1), "{tokens:?}");
+    for (path, token) in [
+        ("/api/v1/keys", &admin),
+        ("/api/v1/keys?last_use=false", &admin),
+        ("/api/v1/tokens", &admin),
+        ("/api/v1/keys?last_use=true", &reader),
+    ] {
+        assert!(
+            list(path, token)
+                .await
+                .iter()
+                .all(|item| item.get("last_used").is_none()),
+            "{path}"
+        );
+    }
+    for bad in ["/api/v1/keys?last_use=yes", "/api/v1/tokens?last_use="] {
+        assert_eq!(world.ask("GET", bad, &admin).await.status, 400, "{bad}");
+    }
+    let rotating = world.token(&[Scope::KeysList, Scope::KeysRotate], &["prod"], &[]).await;
+    let keys = list("/api/v1/keys?last_use=true", &rotating).await;
+    assert!(keys.iter().all(|key| key.get("last_used").is_some()), "{keys:?}");
+}
