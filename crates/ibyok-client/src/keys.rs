@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::listing::Listing;
 use crate::model::{KeyInfo, Written};
 use crate::retrieved::Retrieved;
+use crate::rotation::forced;
 use crate::write::{KeyEdit, KeyWrite};
 
 /// How many items of a list are asked for at once.
@@ -141,10 +142,27 @@ impl Client {
     /// Serves a key, or one version of it, again.
     ///
     /// # Errors
-    /// As [`Client::retrieve`].
+    /// As [`Client::retrieve`]; `conflict` for a value that leaked.
     pub async fn enable_key(&self, environment: &str, name: &str, version: Option<u32>) -> Result<KeyInfo> {
         self.ask(Method::POST, &["keys", environment, name, "enable"])
             .query("version", version)
+            .json()
+            .await
+    }
+
+    /// Serves a key or version again although it is compromised or its value leaked, for a reason.
+    ///
+    /// # Errors
+    /// As [`Client::enable_key`]; `denied` without `keys:read`.
+    pub async fn enable_key_by_force(
+        &self,
+        environment: &str,
+        name: &str,
+        (version, reason): (Option<u32>, &str),
+    ) -> Result<KeyInfo> {
+        self.ask(Method::POST, &["keys", environment, name, "enable"])
+            .query("version", version)
+            .body(forced(reason)?)
             .json()
             .await
     }

@@ -97,7 +97,8 @@ impl Client {
     }
 }
 
-fn forced(reason: &str) -> Result<Bytes> {
+/// The body of a request that is forced, for a reason.
+pub(crate) fn forced(reason: &str) -> Result<Bytes> {
     #[derive(Serialize)]
     struct Forced<'a> {
         force: bool,

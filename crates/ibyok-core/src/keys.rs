@@ -1,4 +1,4 @@
-//! The verbs on keys that exist: retrieve, show, edit, disable, enable, remove.
+//! The verbs on keys that exist: retrieve, show, edit, disable, remove.
 
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
@@ -10,7 +10,7 @@ use crate::change::Edit;
 use crate::context::RequestContext;
 use crate::error::{Error, Result};
 use crate::limits::within_highest;
-use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp, StateChange};
+use crate::model::key::{KeyInfo, KeyRecord, Stamp};
 use crate::model::key_ref::KeyRef;
 use crate::model::token::AccessToken;
 use crate::model::which_version::WhichVersion;
@@ -155,50 +155,6 @@ impl Session {
         .await
     }
 
-    /// Serves a key, or one version of it if the reference names one, again. A token needs `incidents:write` for the key as well
-    /// while an incident is open on it.
-    ///
-    /// # Errors
-    /// [`Error::VersionDestroyed`] for a version that is destroyed, [`Error::VersionDisabled`] for one that is retired: neither is
-    /// served again. Else as [`Session::show_key`].
-    pub async fn enable_key(&self, key: &KeyRef) -> Result<KeyInfo> {
-        let mut attempt = self.attempt(Action::KeyEnable);
-        let outcome = self.try_enable(&mut attempt, key).await;
-        self.inner.refusing(&attempt, outcome).await
-    }
-
-    async fn try_enable(&self, attempt: &mut Attempt<'_>, key: &KeyRef) -> Result<KeyInfo> {
-        attempt.version = key.version().number();
-        let permit = self.permit(attempt, Scope::KeysWrite, key).await?;
-        let (who, realm) = (&permit.principal, &permit.realm.name);
-        let handles = self
-            .inner
-            .could(attempt, who, Scope::IncidentsWrite, realm, Some(&permit.key));
-        if !handles && self.inner.is_under_incident(&permit).await? {
-            return Err(Error::denied(
-                "incident",
-                "an incident is open on the key: to serve it again takes `incidents:write`",
-            ));
-        }
-        self.change_permitted(attempt, &permit, |attempt, stamp, record| {
-            let version = one_version(&record, key, &attempt.label())?;
-            if let Some(number) = version {
-                can_be_enabled(&record, number, attempt.label())?;
-            }
-            if !is_disabled(&record, version) {
-                return Ok(Edit::Unchanged(()));
-            }
-            if !handles && serves_leaked(&record, version) {
-                return Err(Error::denied(
-                    "incident",
-                    "a value that would be served again has leaked: to serve it takes `incidents:write`",
-                ));
-            }
-            Ok(Edit::Gives(enabled(record, version, stamp), ()))
-        })
-        .await
-    }
-
     /// Removes a key with all its versions. A sealed tombstone stays, so that no older copy is believed.
     ///
     /// # Errors
@@ -277,64 +233,12 @@ pub(crate) fn info(permit: &Permit, record: &KeyRecord) -> Result<KeyInfo> {
     Ok(record.info(&permit.realm, environment, permit.id))
 }
 
-fn is_disabled(record: &KeyRecord, version: Option<u32>) -> bool {
-    match version {
-        None => record.disabled,
-        Some(number) => record
-            .versions
-            .iter()
-            .any(|version| version.number == number && version.disabled),
-    }
-}
-
 /// The number of the one version that a reference names; `None` is the whole key. `label` is the key's, for errors.
-fn one_version(record: &KeyRecord, key: &KeyRef, label: &str) -> Result<Option<u32>> {
+pub(crate) fn one_version(record: &KeyRecord, key: &KeyRef, label: &str) -> Result<Option<u32>> {
     match key.version() {
         WhichVersion::Current => Ok(None),
         which => Ok(Some(record.version(label, which)?.number)),
     }
-}
-
-/// Refuses a version that would not be served although it was enabled.
-fn can_be_enabled(record: &KeyRecord, number: u32, key: String) -> Result<()> {
-    let version = record.version(&key, number.into())?;
-    if version.sealed.is_none() {
-        return Err(Error::VersionDestroyed { key, version: number });
-    }
-    if version.role == Role::Retired {
-        let state = Role::Retired.as_str();
-        return Err(Error::VersionDisabled {
-            key,
-            version: number,
-            state,
-        });
-    }
-    Ok(())
-}
-
-/// Whether enabling a version, or the whole key, serves a version that is marked as leaked, also after its incident was closed.
-fn serves_leaked(record: &KeyRecord, version: Option<u32>) -> bool {
-    record.versions.iter().any(|there| {
-        let is_meant = version.is_none_or(|number| number == there.number);
-        let is_served = match there.role {
-            Role::Current | Role::Retiring | Role::Pending => there.sealed.is_some(),
-            Role::Retired => false,
-        };
-        is_meant && is_served && there.compromised && (version.is_some() || !there.disabled)
-    })
-}
-
-fn enabled(mut record: KeyRecord, version: Option<u32>, stamp: &Stamp) -> KeyRecord {
-    match version {
-        None => record.disabled = false,
-        Some(number) => {
-            for version in record.versions.iter_mut().filter(|version| version.number == number) {
-                version.disabled = false;
-                version.changes.push(StateChange::new("enabled", stamp));
-            }
-        }
-    }
-    record
 }
 
 /// Refuses a reference to one field where a version or the whole key is meant.

@@ -80,6 +80,7 @@ mod checkpoints;
 mod clock;
 mod context;
 mod damage;
+mod enable_key;
 mod environments;
 mod error;
 mod find_token;
@@ -156,8 +157,8 @@ pub use floors::{FloorsReport, FloorsStatus, RolledBack};
 pub use geoip::GeoIp;
 pub use guardrails::Guardrails;
 pub use incidents::{
-    DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, LineAt, NotRevoked, ProviderPages, Reach,
-    ReportLine, Step,
+    DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, LeakedCopy, LineAt, NotRevoked, ProviderPages,
+    Reach, ReportLine, ServesLeaked, Step,
 };
 pub use known_values::{FingerprintBundle, KnownValue, KnownValues};
 pub use limits::{EnvironmentLimit, LimitInForce, LimitScope};

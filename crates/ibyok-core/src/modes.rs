@@ -175,6 +175,11 @@ impl Inner {
         self.resolve_mode(realm, record.mode).await
     }
 
+    /// The mode of those keys of an environment that have none of their own. The caller must hold the lease.
+    pub(crate) async fn mode_of_environment(&self, realm: &Realm) -> Result<Mode> {
+        self.resolve_mode(realm, None).await.map(|(mode, _)| mode)
+    }
+
     async fn resolve_mode(&self, realm: &Realm, own: Option<Mode>) -> Result<(Mode, ModeSource)> {
         let settings = self.environment_settings(realm).await?;
         Ok(self

@@ -30,8 +30,8 @@ impl Session {
     /// ([`KeyWrite::force`](crate::KeyWrite::force)).
     ///
     /// # Errors
-    /// [`Error::Conflict`] for a value that leaked; [`Error::Limited`] for a token that may not read the environment's keys and
-    /// tried too many of those;
+    /// [`Error::Conflict`] for a value that leaked; [`Error::Limited`] for a token that may not read what leaked and tried too many
+    /// values that could be guesses;
     /// [`Error::Invalid`] and [`Error::TooLarge`] for what cannot be stored (values are 1 to [`VALUE_MAX`](crate::VALUE_MAX) bytes);
     /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Unavailable`].
     pub async fn set_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
@@ -145,7 +145,7 @@ impl Session {
             });
         let outcome = change.await?;
         if let (Some(incident), Imported::Created(written) | Imported::Updated(written)) = (incident, &outcome) {
-            self.after_forced(attempt, &permit, incident, written.version).await;
+            self.after_forced(attempt, &permit, &incident, written.version).await;
         }
         Ok(outcome)
     }

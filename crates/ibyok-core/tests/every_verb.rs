@@ -94,6 +94,7 @@ verbs! {
     edit_key => |s, t| each!(t.keys, |key| s.edit_key(key, &relabelled()));
     disable_key => |s, t| each!(t.keys, |key| s.disable_key(key));
     enable_key => |s, t| each!(t.keys, |key| s.enable_key(key));
+    enable_key_by_force => |s, t| each!(t.keys, |key| s.enable_key_by_force(key, "a test"));
     remove_key => |s, t| each!(t.keys, |key| s.remove_key(key));
     remove_damaged_key => |s, t| vec![refusal(s.remove_damaged_key(t.id).await)];
     revoke_damaged_token => |s, t| vec![refusal(s.revoke_damaged_token(t.tokens[0].parse().unwrap()).await)];
@@ -155,6 +156,7 @@ verbs! {
     close_incident => |s, t| each!(t.incidents, |which| s.close_incident(which, "a cause", "a test", true));
     note_incident => |s, t| each!(t.incidents, |which| s.note_incident(which, "a note"));
     incident_report => |s, t| each!(t.incidents, |which| s.incident_report(which, None));
+    served_leaked => |s, _t| vec![own(s.served_leaked().await)];
     list_incidents => |s, _t| vec![own(s.list_incidents(true).await)];
     limits => |s, t| vec![refusal(s.limits(Some(&t.environment)).await), own(s.limits(None).await)];
     set_limit => |s, t| vec![refusal(s.set_limit(&t.environment, Some("1/day".parse().unwrap())).await)];

@@ -39,7 +39,7 @@ impl Session {
             let texts = [("cause", cause), ("prevention", prevention)];
             let said = self.tells_no_value(&attempt, &principal, &found, &texts).await?;
             if !force {
-                self.is_over(&principal, &found).await?;
+                self.is_over(&attempt, &principal, &found).await?;
             }
             attempt.because = Some(said);
             let closing = Closing {
@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// The key of an incident, with its realm.
-    async fn key_of(&self, principal: &Principal, found: &Found) -> Result<(Arc<Realm>, Option<KeyRecord>)> {
+    pub(super) async fn key_of(&self, principal: &Principal, found: &Found) -> Result<(Arc<Realm>, Option<KeyRecord>)> {
         let (namespace, environment) = (principal.namespace(), &found.record.environment);
         let realm = self.inner.environment_realm(namespace, environment).await?;
         let held = self.inner.load::<KeyRecord>(&realm, found.record.key()?.0).await?;
@@ -139,7 +139,7 @@ impl Session {
     }
 
     /// Whether the key no longer serves what may have leaked.
-    async fn is_over(&self, principal: &Principal, found: &Found) -> Result<()> {
+    async fn is_over(&self, attempt: &Attempt<'_>, principal: &Principal, found: &Found) -> Result<()> {
         let record = &found.record;
         let (_, key) = self.key_of(principal, found).await?;
         let Some(key) = key.filter(|key| key.removed.is_none()) else {
@@ -150,11 +150,25 @@ impl Session {
         let leaked = |version: &&VersionRecord| version.compromised || record.versions.contains(&version.number);
         let served = |version: &&VersionRecord| key.served(&label, version.number.into()).is_ok();
         match key.versions.iter().filter(leaked).find(served) {
-            None => Ok(()),
+            None => self.has_no_unmarked_copy(attempt, principal, found).await,
             Some(VersionRecord { number, .. }) => Err(Error::Conflict {
                 what: format!(
                     "version {number} of key `{label}` is marked compromised and still served: rotate or disable it first, or \
                      close with `--force`"
+                ),
+            }),
+        }
+    }
+
+    /// Whether every other key with the same value, that the principal may read, has an incident of its own.
+    async fn has_no_unmarked_copy(&self, attempt: &Attempt<'_>, principal: &Principal, found: &Found) -> Result<()> {
+        let copies = self.copies_now(attempt, principal, found).await?;
+        match copies.iter().find(|copy| !copy.marked) {
+            None => Ok(()),
+            Some(copy) => Err(Error::Conflict {
+                what: format!(
+                    "key `{}` serves the same value: open an incident on it, or close with `--force`",
+                    copy.reference
                 ),
             }),
         }

@@ -48,11 +48,11 @@ impl Session {
     }
 
     /// Lists the version in the incident. The mark on the key says the same: it holds the incident open without this.
-    pub(crate) async fn after_forced(&self, attempt: &Attempt<'_>, permit: &Permit, incident: Found, version: u32) {
+    pub(crate) async fn after_forced(&self, attempt: &Attempt<'_>, permit: &Permit, incident: &Found, version: u32) {
         let mut beside = about(attempt, permit);
         beside.target = Some(("incident", incident.id.to_string()));
         beside.version = Some(version);
-        let change = self.change_incident(&mut beside, &permit.principal, &incident, |record, _| {
+        let change = self.change_incident(&mut beside, &permit.principal, incident, |record, _| {
             if !record.versions.contains(&version) {
                 record.versions.push(version);
             }

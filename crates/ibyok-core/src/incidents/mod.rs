@@ -2,6 +2,7 @@
 
 mod account;
 mod close;
+mod copies;
 mod forced;
 mod list;
 mod open;
@@ -13,6 +14,7 @@ mod request;
 mod revoke;
 mod steps;
 
+pub use self::copies::{LeakedCopy, ServesLeaked};
 pub use self::open::{IncidentOpened, NotRevoked};
 pub use self::reach::{DidRead, Reach};
 pub use self::readers::{KeyReader, LineAt};

@@ -7,6 +7,7 @@ use ibyok_policy::{Scope, TokenId};
 use serde::Serialize;
 
 use super::Found;
+use super::copies::LeakedCopy;
 use super::replace::Replacing;
 use super::request::IncidentRequest;
 use super::revoke::Left;
@@ -42,8 +43,17 @@ pub struct IncidentOpened {
     pub not_revoked: Vec<NotRevoked>,
     /// What may hide a reader that was to be revoked: nodes that do not report, counts that do not open.
     pub unseen: Vec<String>,
+    /// Other keys of the environment that hold the same value, as far as the principal may read them.
+    pub copies: Vec<LeakedCopy>,
     /// What remains to be done, in order.
     pub remaining: Vec<Step>,
+}
+
+/// An incident that was opened on one key.
+pub(super) struct Opened {
+    pub(super) found: Found,
+    was_open: bool,
+    key: KeyInfo,
 }
 
 /// A token that was to be revoked and was not.
@@ -59,7 +69,8 @@ pub struct NotRevoked {
 impl Session {
     /// Opens an incident on a key: marks the version that the reference names, else the current one, as compromised, so that it has
     /// no grace when it is replaced; disables the key and revokes its readers if asked to. A new value of the request then becomes
-    /// the current version: whatever can be refused about it is refused before anything is marked.
+    /// the current version: whatever can be refused about it is refused before anything is marked. Every other key of the
+    /// environment that holds the leaked value and that the session may read gets an incident, too.
     ///
     /// A key has one open incident at a time: opening again adds to it, and does what is still missing of what is asked.
     ///
@@ -99,13 +110,50 @@ impl Session {
         let versions = self.leaked_versions(attempt, &permit, &held.record, key).await?;
         let of_key = (&held.record, versions.as_slice());
         let replacement = self.check_replacement(attempt, &permit, request, of_key).await?;
+        let on_the_log = said == request.reason;
+        let opened = self
+            .open_on(attempt, &permit, (&held.record, key), (request, on_the_log))
+            .await?;
+        let mut found = opened.found;
+        let replacing = match &replacement {
+            Some(checked) => self.replace(attempt, &permit, &mut found, checked).await?,
+            None => Replacing::default(),
+        };
+        let of_key = (found, &held.record);
+        let (found, copies, also) = self.open_on_copies(attempt, &permit, of_key, request).await?;
+        let (found, left) = match request.revoke_readers {
+            None => (found, Left::default()),
+            Some(since) => self.revoke_all_readers(attempt, (&permit, found), also, since).await?,
+        };
+        let key = replacing.key.as_ref().unwrap_or(&opened.key);
+        let remaining = super::steps::remaining(&found.record, key, &copies);
+        Ok(IncidentOpened {
+            incident: found.info(),
+            was_open: opened.was_open,
+            not_replaced: replacing.not_replaced,
+            warnings: replacing.warnings,
+            not_revoked: left.not_revoked,
+            unseen: left.unseen,
+            copies,
+            remaining,
+        })
+    }
+
+    /// Opens an incident on one key, or adds to the one that is open: writes it, remembers the value, marks the versions.
+    pub(super) async fn open_on(
+        &self,
+        attempt: &mut Attempt<'_>,
+        permit: &Permit,
+        (record, key): (&KeyRecord, &KeyRef),
+        (request, on_the_log): (&IncidentRequest, bool),
+    ) -> Result<Opened> {
+        let versions = self.leaked_versions(attempt, permit, record, key).await?;
         attempt.version = versions.first().map(|version| version.number);
         let whole = self.inner.whole_realm(&permit.realm.name.namespace).await?;
         // The incident first: after a crash it says what was meant to happen, and opening it again does the rest.
         let numbers: Vec<u32> = versions.iter().map(|version| version.number).collect();
-        let on_the_log = said == request.reason;
-        let (mut found, was_open) = self
-            .write_incident(attempt, &permit, &whole, &numbers, (request, on_the_log))
+        let (found, was_open) = self
+            .write_incident(attempt, permit, &whole, &numbers, (request, on_the_log))
             .await?;
         // Then the value, before the mark: whoever sees the mark finds the value refused.
         for version in &versions {
@@ -114,24 +162,8 @@ impl Session {
                 .remember_leaked(attempt, &permit.principal, &permit.realm, of_version)
                 .await?;
         }
-        let key = self.mark_all(attempt, &permit, &numbers, request.freeze).await?;
-        let replacing = match &replacement {
-            Some(checked) => self.replace(attempt, &permit, &mut found, checked).await?,
-            None => Replacing::default(),
-        };
-        let (found, left) = match request.revoke_readers {
-            None => (found, Left::default()),
-            Some(since) => self.revoke_readers(attempt, &permit, found, since).await?,
-        };
-        Ok(IncidentOpened {
-            incident: found.info(),
-            was_open,
-            not_replaced: replacing.not_replaced,
-            warnings: replacing.warnings,
-            not_revoked: left.not_revoked,
-            unseen: left.unseen,
-            remaining: super::steps::remaining(&found.record, replacing.key.as_ref().unwrap_or(&key)),
-        })
+        let key = self.mark_all(attempt, permit, &numbers, request.freeze).await?;
+        Ok(Opened { found, was_open, key })
     }
 
     pub(super) async fn write_incident(
@@ -271,6 +303,7 @@ fn first(permit: &Permit, stamp: &Stamp, versions: &[u32], request: &IncidentReq
         frozen: request.freeze,
         revoked: Vec::new(),
         replaced: None,
+        copies: Vec::new(),
         notes: Vec::new(),
         closed: None,
     })

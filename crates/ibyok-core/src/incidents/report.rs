@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::Found;
+use super::copies::LeakedCopy;
 use super::reach::Reach;
 use super::readers::{KeyReader, Readers, is_release};
 use super::steps::{Step, remaining};
@@ -60,6 +61,8 @@ pub struct IncidentReport {
     pub reach: Vec<Reach>,
     /// What a review of that time found about those who read the key; `None` while another review is going on.
     pub findings: Option<Vec<Finding>>,
+    /// Other keys of the environment that hold the value now, as far as whoever asks may read both.
+    pub copies: Vec<LeakedCopy>,
     /// What remains to be done.
     pub remaining: Vec<Step>,
 }
@@ -199,9 +202,10 @@ impl Session {
             .await?;
         let findings = self.findings_about(attempt, &principal, &readers, since).await?;
         let provider = key.as_ref().and_then(|key| key.provider.as_deref()).and_then(pages);
+        let copies = self.copies_now(attempt, &principal, &found).await?;
         let steps = key
             .as_ref()
-            .map(|key| remaining(&found.record, key))
+            .map(|key| remaining(&found.record, key, &copies))
             .unwrap_or_default();
         Ok(IncidentReport {
             incident,
@@ -216,6 +220,7 @@ impl Session {
             released_after: seen.released_after,
             reach,
             findings,
+            copies,
             remaining: steps,
         })
     }

@@ -7,7 +7,7 @@ use ibyok_policy::{Scope, TokenId};
 use jiff::Timestamp;
 
 use super::Found;
-use super::open::NotRevoked;
+use super::open::{NotRevoked, Opened};
 use super::readers::Readers;
 use crate::attempt::Attempt;
 use crate::authorize::Permit;
@@ -26,9 +26,28 @@ pub(super) struct Left {
 }
 
 impl Session {
+    /// Revokes the readers of a key as [`Session::revoke_readers`] does, and beside it those of other keys with the same value.
+    pub(super) async fn revoke_all_readers(
+        &self,
+        attempt: &mut Attempt<'_>,
+        (permit, found): (&Permit, Found),
+        also: Vec<(Permit, Opened)>,
+        since: Timestamp,
+    ) -> Result<(Found, Left)> {
+        let (found, mut left) = self.revoke_readers(attempt, permit, found, since).await?;
+        for (permit, opened) in also {
+            let (_, more) = self.revoke_known(attempt, &permit, opened.found, since).await?;
+            left.not_revoked.extend(more.not_revoked);
+            left.unseen.extend(more.unseen);
+        }
+        left.unseen.sort_unstable();
+        left.unseen.dedup();
+        Ok((found, left))
+    }
+
     /// Revokes each token that read the key since a time and is still valid, and keeps in the incident which: those that are known at
     /// once, and a moment later those that other nodes had not yet told of.
-    pub(super) async fn revoke_readers(
+    async fn revoke_readers(
         &self,
         attempt: &mut Attempt<'_>,
         permit: &Permit,

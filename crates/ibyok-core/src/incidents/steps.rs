@@ -3,6 +3,7 @@
 use ibyok_providers::Catalogue;
 use serde::Serialize;
 
+use super::copies::LeakedCopy;
 use crate::model::incident::IncidentRecord;
 use crate::model::key::{KeyInfo, Role};
 
@@ -10,7 +11,7 @@ use crate::model::key::{KeyInfo, Role};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Step {
-    /// A word that stays the same: `replace`, `provider`, `unfreeze`, `destroy`, `review`, `close`.
+    /// A word that stays the same: `replace`, `copy`, `provider`, `unfreeze`, `destroy`, `review`, `close`.
     pub id: &'static str,
     /// What it is.
     pub what: String,
@@ -28,8 +29,8 @@ impl Step {
     }
 }
 
-/// What remains of an incident, by what the key is like now.
-pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo) -> Vec<Step> {
+/// The steps that remain of an incident, by the state of its key and of other keys with the same value.
+pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo, copies: &[LeakedCopy]) -> Vec<Step> {
     let mut steps = Vec::new();
     if incident.closed.is_some() {
         return steps;
@@ -57,6 +58,9 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo) -> Vec<Step> {
             format!("put a new value in place of the leaked one{at}"),
             how,
         ));
+    }
+    for copy in copies {
+        steps.push(same_value(copy));
     }
     let page = provider.map_or_else(|| "the provider's console".to_owned(), |p| p.revoke_url().to_owned());
     steps.push(Step::new(
@@ -93,4 +97,18 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo) -> Vec<Step> {
         format!("ibyok incident close {reference} --cause … --prevention …"),
     ));
     steps
+}
+
+/// The step for another key with the same value: it has an incident of its own, or is to have one.
+fn same_value(copy: &LeakedCopy) -> Step {
+    let reference = &copy.reference;
+    if copy.marked {
+        let how = format!("ibyok incident report {reference}");
+        return Step::new("copy", format!("replace the same value of `{reference}`"), how);
+    }
+    Step::new(
+        "copy",
+        format!("open an incident on `{reference}`, which serves the same value"),
+        format!("ibyok incident open {reference} --reason …"),
+    )
 }

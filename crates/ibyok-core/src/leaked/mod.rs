@@ -5,35 +5,40 @@
 //! [`Screened`], and this module is its only maker.
 //!
 //! - `prints`: by what values are compared
-//! - `tries`: how often a token that may not read values may try one that leaked
-//! - `step`: the same look before a version becomes current
+//! - `guessable`: a judgement of values by their form
+//! - `tries`: how many values a token may try
+//! - `sight`: the values that a principal may read, which decides over the other two
+//! - `step`: the same look before a version becomes current, or is served again
 
+mod guessable;
 mod prints;
+mod sight;
 mod step;
 mod tries;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
 use secrecy::ExposeSecret;
 
+use self::guessable::is_guessable;
 pub(crate) use self::prints::{Prints, trimmed};
+use self::sight::Sight;
+pub(crate) use self::step::Candidates;
 pub(crate) use self::tries::LeakTries;
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
 use crate::authorize::Permit;
 use crate::change::Edit;
-use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::model::account::check_account;
 use crate::model::key::{KeyRecord, VersionRecord};
 use crate::model::leaked::LeakedRecord;
-use crate::model::mode::Mode;
-use crate::model::name::KeyId;
-use crate::model::which_version::WhichVersion;
+use crate::model::name::{FieldName, KeyId};
 use crate::model::write::KeyWrite;
-use crate::realm::Realm;
+use crate::realm::{PAGE, Realm};
 use crate::records::Record;
 use crate::vault::Inner;
 
@@ -65,10 +70,25 @@ impl Screened {
     }
 }
 
+/// The values of a realm that leaked, by the ids of their records.
+#[derive(Debug)]
+pub(crate) struct LeakedIds(BTreeSet<[u8; 16]>);
+
+impl LeakedIds {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns true if a value is one of them.
+    pub(crate) fn holds(&self, realm: &Realm, prints: &Prints) -> bool {
+        prints.iter().any(|print| self.0.contains(&record_id(realm, print)))
+    }
+}
+
 /// What somebody hears of a value that leaked: neither of which key nor of which version it is.
 fn leaked() -> Error {
     Error::Conflict {
-        what: "the value is one that leaked, and is not taken back: get a new one from the provider, or force it with a reason"
+        what: "the value is one that leaked: get a new one from the provider, or force this one with a reason"
             .to_owned(),
     }
 }
@@ -83,46 +103,11 @@ impl Screened {
 }
 
 impl Inner {
-    /// Decides whether whoever holds a permit may read the value that its key has now: only then it may learn by an answer
-    /// whether another value is the same.
-    pub(crate) async fn reads_current(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<bool> {
-        let held = self.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
-        match held {
-            Some(held) => {
-                self.reads_version(attempt, permit_of(permit), &held.record, WhichVersion::Current)
-                    .await
-            }
-            None => Ok(permit.principal.holder().is_none()),
-        }
-    }
-
-    /// The same for any version of a key. The caller must hold the lease.
-    pub(crate) async fn reads_version(
-        &self,
-        attempt: &Attempt<'_>,
-        (who, realm): (&Principal, &Arc<Realm>),
-        key: &KeyRecord,
-        which: WhichVersion,
-    ) -> Result<bool> {
-        if who.holder().is_none() {
-            return Ok(true);
-        }
-        let served = key.removed.is_none() && key.served(key.name.as_str(), which).is_ok();
-        if !served || !self.could(attempt, who, Scope::KeysRead, &realm.name, Some(&key.name)) {
-            return Ok(false);
-        }
-        match self.mode_of(realm, key).await {
-            Ok((mode, _)) => Ok(mode == Mode::Live),
-            Err(Error::Integrity { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Looks a value up before it is sealed.
     ///
     /// # Errors
     /// [`Error::Conflict`] for one that leaked and is not forced; [`Error::Denied`] for a token that forces without `keys:read`;
-    /// [`Error::Limited`] for a token that may not read the environment and has tried too many.
+    /// [`Error::Limited`] for a token that may not read what leaked and has tried too many.
     pub(crate) async fn screen(
         &self,
         attempt: &mut Attempt<'_>,
@@ -144,42 +129,55 @@ impl Inner {
             self.may_force(attempt, permit, reason)?;
             says_no_value(write, reason)?;
         }
+        let sight = self.sight(attempt, permit).await?;
         let of = |secret| Prints::of(&permit.realm, secret);
-        let value = write.fields.get(&crate::model::name::FieldName::value()).map(of);
+        let name = FieldName::value();
+        let value = write.fields.get(&name).map(of);
+        // Whoever may not read values is answered about the value alone: 32 fields would be 32 guesses.
+        let looked_up = write
+            .fields
+            .iter()
+            .filter(|(field, _)| sight.looks_at_all() || **field == name);
+        let looked_up: Vec<(Prints, bool)> = looked_up
+            .map(|(_, secret)| (of(secret), is_guessable(trimmed(secret.expose_secret()))))
+            .collect();
         let mut screened = Screened {
             value: value.ok_or_else(|| Error::invalid("a version needs the field `value`", "give the key itself"))?,
-            all: write.fields.values().map(of).collect(),
+            all: looked_up.iter().map(|(prints, _)| prints.clone()).collect(),
             leaked: false,
         };
         let forced = write.force.is_some();
-        screened.leaked = self
-            .look_up(attempt, permit, (&screened.all, about_to_be), forced)
-            .await?;
+        let values = (looked_up.as_slice(), about_to_be);
+        screened.leaked = self.look_up(attempt, (permit, sight), values, forced).await?;
         Ok(screened)
     }
 
-    /// Whether one of some values leaked; refuses it unless it is forced.
+    /// Whether one of some values leaked; refuses it unless it is forced. Beside each value stands whether it could be guessed.
     async fn look_up(
         &self,
         attempt: &mut Attempt<'_>,
-        permit: &Permit,
-        (values, about_to_be): (&[Prints], &[Prints]),
+        (permit, sight): (&Permit, Sight),
+        (values, about_to_be): (&[(Prints, bool)], &[Prints]),
         forced: bool,
     ) -> Result<bool> {
         // One at a time for all that share the tries: what is tried at once is counted one by one.
-        let mut tries = self.tries_of(attempt, permit).await?;
+        let mut counted = self.counted(attempt, permit, sight).await?;
+        if let Some(counted) = &mut counted {
+            let guesses = values.iter().filter(|(_, guessable)| *guessable);
+            counted.guess(guesses.map(|(prints, _)| prints))?;
+        }
         let mut found = values
             .iter()
-            .any(|value| about_to_be.iter().any(|other| value.meets(other)));
-        for print in values.iter().flat_map(Prints::iter) {
+            .any(|(value, _)| about_to_be.iter().any(|other| value.meets(other)));
+        for print in values.iter().flat_map(|(prints, _)| prints.iter()) {
             found |= self.is_leaked(&permit.realm, print).await?;
         }
         if !found {
             return Ok(false);
         }
         attempt.reason = Some("leaked_value");
-        if let Some(tries) = &mut tries {
-            tries.push(self.clock.elapsed());
+        if let Some(counted) = &mut counted {
+            counted.hit();
         }
         if forced { Ok(true) } else { Err(leaked()) }
     }
@@ -199,6 +197,21 @@ impl Inner {
         Ok(self.read::<LeakedRecord>(realm, &id).await?.is_some())
     }
 
+    /// The ids of the records of a realm's leaked values.
+    pub(crate) async fn leaked_ids(&self, realm: &Arc<Realm>) -> Result<LeakedIds> {
+        let collection = realm.collection(LeakedRecord::KIND)?;
+        let mut ids = BTreeSet::new();
+        let mut after = None;
+        loop {
+            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
+            ids.extend(page.iter().map(|id| *id.id()));
+            after = page.last().copied();
+            if page.len() < PAGE {
+                return Ok(LeakedIds(ids));
+            }
+        }
+    }
+
     /// Writes down that the value of a version leaked.
     pub(crate) async fn remember_leaked(
         self: &Arc<Self>,
@@ -208,9 +221,6 @@ impl Inner {
         (key, version): (KeyId, &VersionRecord),
     ) -> Result<()> {
         for print in version.prints().iter() {
-            if self.is_leaked(realm, print).await? {
-                continue;
-            }
             let mut beside = attempt.beside(Action::IncidentOpen);
             beside.target.clone_from(&attempt.target);
             beside.because = Some("the fingerprint of the value is kept".to_owned());
@@ -229,8 +239,8 @@ impl Inner {
                 |_, there: Option<LeakedRecord>| {
                     Ok(match there {
                         None => Edit::Gives(record.clone(), ()),
-                        // Another key had this value.
-                        Some(_) => Edit::Unchanged(()),
+                        // Another key had this value. It is written again, so that the lines on the log do not tell that.
+                        Some(there) => Edit::Gives(there, ()),
                     })
                 },
             );
@@ -238,10 +248,6 @@ impl Inner {
         }
         Ok(())
     }
-}
-
-fn permit_of(permit: &Permit) -> (&Principal, &Arc<Realm>) {
-    (&permit.principal, &permit.realm)
 }
 
 fn record_id(realm: &Realm, print: &[u8; 32]) -> [u8; 16] {

@@ -30,6 +30,11 @@ impl Prints {
         self.exact.iter().chain(&self.trimmed)
     }
 
+    /// The fingerprint that a value has in common with the same value among white space.
+    pub(crate) fn canonical(&self) -> Option<&[u8; 32]> {
+        self.trimmed.as_ref().or(self.exact.as_ref())
+    }
+
     /// Whether two values are one, but for white space around them.
     pub(crate) fn meets(&self, other: &Prints) -> bool {
         self.iter().any(|ours| other.iter().any(|theirs| ours == theirs))

@@ -1,33 +1,40 @@
-//! Before a version becomes current by promote or rollback: its value may have leaked since it was stored.
+//! Before a version becomes current by promote or rollback, or is served again by enable: its value may have leaked since it was stored.
 
 use std::collections::BTreeSet;
 
-use super::leaked;
+use ibyok_crypto::Secret;
+use secrecy::ExposeSecret;
+
+use super::{Prints, is_guessable, leaked, trimmed};
 use crate::attempt::Attempt;
 use crate::authorize::Permit;
 use crate::error::{Error, Result};
-use crate::model::key::{KeyRecord, Role, Stamp};
+use crate::model::key::{KeyRecord, Stamp, VersionRecord};
 use crate::model::kind;
+use crate::model::name::FieldName;
+use crate::retrieve::open_fields;
 use crate::vault::Inner;
 
-/// What is known about the versions that may become current.
+/// What is known about the versions that a step could serve.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
     looked_at: BTreeSet<u32>,
     leaked: BTreeSet<u32>,
+    /// Those of them that are marked already.
+    marked: BTreeSet<u32>,
     forced: bool,
 }
 
 impl Inner {
-    /// Looks up the values of the versions that a step could make current: those of a role.
+    /// Looks up the values of the versions that a step could serve.
     ///
     /// # Errors
-    /// As [`Inner::screen`], but for a refusal: which version becomes current is not known yet.
+    /// As [`Inner::screen`], but for a refusal: which version is served is not known yet.
     pub(crate) async fn candidates(
         &self,
         attempt: &mut Attempt<'_>,
         permit: &Permit,
-        (role, force): (Role, Option<&str>),
+        (which, force): (impl Fn(&KeyRecord, &VersionRecord) -> bool + Send, Option<&str>),
     ) -> Result<Candidates> {
         if let Some(reason) = force {
             self.may_force(attempt, permit, reason)?;
@@ -40,26 +47,50 @@ impl Inner {
         let Some(held) = self.read::<KeyRecord>(&permit.realm, &id).await? else {
             return Ok(found);
         };
-        let mut tries = self.tries_of(attempt, permit).await?;
-        for version in held.record.versions.iter().filter(|version| version.role == role) {
+        let versions = held.record.versions.iter();
+        let versions: Vec<&VersionRecord> = versions.filter(|version| which(&held.record, version)).collect();
+        let sight = self.sight(attempt, permit).await?;
+        let mut counted = self.counted(attempt, permit, sight).await?;
+        if let Some(counted) = &mut counted {
+            // That a version is marked may be seen on the key. That another's value leaked is a find.
+            let unmarked = versions.iter().filter(|version| !version.compromised);
+            let guesses: Vec<Prints> = unmarked
+                .filter(|version| could_be_guessed(permit, version))
+                .map(|version| version.prints())
+                .collect();
+            counted.guess(guesses.iter())?;
+        }
+        for version in versions {
             found.looked_at.insert(version.number);
+            if version.compromised {
+                found.marked.insert(version.number);
+                found.leaked.insert(version.number);
+            }
             for print in version.prints().iter() {
                 if !found.leaked.contains(&version.number) && self.is_leaked(&permit.realm, print).await? {
                     found.leaked.insert(version.number);
                 }
             }
-        }
-        // That a version is marked may be seen on the key; that another's value leaked is a find.
-        let unmarked = |number: &u32| {
-            held.record
-                .versions
-                .iter()
-                .any(|v| v.number == *number && !v.compromised)
-        };
-        if let Some(tries) = tries.as_mut().filter(|_| found.leaked.iter().any(unmarked)) {
-            tries.push(crate::clock::Clock::elapsed(self.clock.as_ref()));
+            if let Some(counted) = counted
+                .as_mut()
+                .filter(|_| !version.compromised && found.leaked.contains(&version.number))
+            {
+                counted.hit();
+            }
         }
         Ok(found)
+    }
+}
+
+/// Judges the value of a version. One that does not open counts as one that could be guessed.
+fn could_be_guessed(permit: &Permit, version: &VersionRecord) -> bool {
+    let value = FieldName::value();
+    let of = (permit.realm.as_ref(), permit.id.0, permit.key.as_str());
+    match open_fields(of, version, Some(&value)) {
+        Ok(fields) => fields
+            .values()
+            .any(|secret: &Secret| is_guessable(trimmed(secret.expose_secret()))),
+        Err(_) => true,
     }
 }
 
@@ -69,12 +100,22 @@ impl Candidates {
         !self.leaked.is_empty()
     }
 
-    /// Whether a version that is marked compromised may become current.
+    /// Whether one of them is marked as compromised.
+    pub(crate) fn any_marked(&self) -> bool {
+        !self.marked.is_empty()
+    }
+
+    /// The versions that leaked.
+    pub(crate) fn leaked_versions(&self) -> impl Iterator<Item = u32> {
+        self.leaked.iter().copied()
+    }
+
+    /// Whether a version that is marked compromised may be served.
     pub(crate) fn forced(&self) -> bool {
         self.forced
     }
 
-    /// Refuses a version that has just become current and must not be, and marks one whose value leaked.
+    /// Refuses a version that is about to be served and must not be, and marks one whose value leaked.
     pub(crate) fn check(&self, record: &mut KeyRecord, number: u32, stamp: &Stamp) -> Result<()> {
         if !self.looked_at.contains(&number) {
             return Err(Error::Conflict {

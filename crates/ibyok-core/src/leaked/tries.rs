@@ -1,75 +1,145 @@
-//! How often a token may try a value that leaked: a refusal tells that the value is one of those, which is not for everybody to find out
-//! by guessing.
+//! How many values a token may try: a refusal tells that a value leaked, and the absence of a refusal tells that it did not. Neither is
+//! for everybody to find out by guessing.
 //!
-//! A token that may read every key of the environment could have read them, and is not counted. All others have five refusals an
-//! hour, together with every token that descends from the same one. After those each write of theirs is refused, whatever it holds.
+//! An operator is not counted. Neither is a token where nothing leaked, or that may read at this moment every value that leaked. All
+//! others are counted, each together with every token that descends from the same one:
+//!
+//! - values that could be guessed: 30 different ones a day, whether or not one of them leaked
+//! - refusals of a token that may not read the environment's values: 5 an hour, whatever the value. After those each write of its
+//!   values is refused.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ibyok_policy::{Scope, TokenId};
+use ibyok_policy::TokenId;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::attempt::Attempt;
-use crate::authorize::Permit;
+use super::prints::Prints;
+use crate::authenticate::Holder;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::vault::Inner;
 
-/// How many refusals within [`SPAN`].
-const MOST: usize = 5;
+/// How many refusals within [`HITS_SPAN`].
+const HITS_MOST: usize = 5;
 
-/// The span that they are counted in.
-const SPAN: Duration = Duration::from_secs(3600);
+/// The span in which refusals are counted.
+const HITS_SPAN: Duration = Duration::from_secs(3600);
+
+/// How many different values that could be guessed within [`GUESSES_SPAN`].
+const GUESSES_MOST: usize = 30;
+
+/// The span in which values that could be guessed are counted.
+const GUESSES_SPAN: Duration = Duration::from_secs(24 * 3600);
 
 /// How many families of tokens are remembered before those are forgotten that have nothing to be remembered.
 const FAMILIES: usize = 4096;
 
-type Times = Arc<tokio::sync::Mutex<Vec<Duration>>>;
-
-/// When each family of tokens was refused, on this node.
+/// The tries of one family of tokens.
 #[derive(Debug, Default)]
-pub(crate) struct LeakTries(Mutex<HashMap<TokenId, Times>>);
+pub(crate) struct Tries {
+    hits: Vec<Duration>,
+    guesses: Vec<(Duration, [u8; 32])>,
+}
+
+impl Tries {
+    fn forget_old(&mut self, now: Duration) {
+        self.hits.retain(|at| now.saturating_sub(*at) < HITS_SPAN);
+        self.guesses.retain(|(at, _)| now.saturating_sub(*at) < GUESSES_SPAN);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.hits.is_empty() && self.guesses.is_empty()
+    }
+}
+
+type Shared = Arc<tokio::sync::Mutex<Tries>>;
+
+/// The tries of each family of tokens, on this node.
+#[derive(Debug, Default)]
+pub(crate) struct LeakTries(Mutex<HashMap<TokenId, Shared>>);
 
 impl LeakTries {
-    fn of(&self, family: TokenId) -> Times {
+    fn of(&self, family: TokenId, now: Duration) -> Shared {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= FAMILIES && !all.contains_key(&family) {
-            all.retain(|_, times| {
-                let idle = Arc::strong_count(times) == 1;
-                !idle || times.try_lock().is_ok_and(|times| !times.is_empty())
+            all.retain(|_, tries| {
+                let idle = Arc::strong_count(tries) == 1;
+                !idle
+                    || tries.try_lock().is_ok_and(|mut tries| {
+                        tries.forget_old(now);
+                        !tries.is_empty()
+                    })
             });
         }
         Arc::clone(all.entry(family).or_default())
     }
 }
 
-impl Inner {
-    /// The refusals of whoever holds a permit, until they are counted; `None` for who is not counted.
+/// The tries of whoever holds a permit, one request at a time.
+pub(super) struct Counted {
+    tries: OwnedMutexGuard<Tries>,
+    now: Duration,
+    /// Whether refusals are counted one by one, since none of the environment's values is for this token to read.
+    blind: bool,
+}
+
+impl Counted {
+    /// Takes a look-up for each value that could be guessed and was not tried within the day; for all of them or for none.
     ///
     /// # Errors
-    /// [`Error::Limited`] where there were too many.
-    pub(super) async fn tries_of(
-        &self,
-        attempt: &Attempt<'_>,
-        permit: &Permit,
-    ) -> Result<Option<OwnedMutexGuard<Vec<Duration>>>> {
-        let who = &permit.principal;
-        let Some(holder) = who.holder() else { return Ok(None) };
-        if self.could(attempt, who, Scope::KeysRead, &permit.realm.name, None) {
-            return Ok(None);
+    /// [`Error::Limited`].
+    pub(super) fn guess<'p>(&mut self, values: impl Iterator<Item = &'p Prints>) -> Result<()> {
+        let mut new: Vec<[u8; 32]> = values.filter_map(|prints| prints.canonical().copied()).collect();
+        new.retain(|print| !self.tries.guesses.iter().any(|(_, known)| known == print));
+        new.sort_unstable();
+        new.dedup();
+        if self.tries.guesses.len() + new.len() > GUESSES_MOST {
+            let oldest = self.tries.guesses.first().map(|(at, _)| *at);
+            return Err(Error::Limited {
+                what: format!(
+                    "values leaked that this token may not read, and it gave {GUESSES_MOST} values within a day that could be guesses"
+                ),
+                retry_after: left(oldest, GUESSES_SPAN, self.now),
+            });
         }
+        let now = self.now;
+        self.tries.guesses.extend(new.into_iter().map(|print| (now, print)));
+        Ok(())
+    }
+
+    /// Counts a refusal.
+    pub(super) fn hit(&mut self) {
+        if self.blind {
+            let now = self.now;
+            self.tries.hits.push(now);
+        }
+    }
+}
+
+/// How long it takes until the oldest of some tries no longer counts.
+fn left(oldest: Option<Duration>, span: Duration, now: Duration) -> Duration {
+    span.saturating_sub(now.saturating_sub(oldest.unwrap_or(now)))
+}
+
+impl Inner {
+    /// The tries of a token's family. Holding them makes others of the family wait.
+    ///
+    /// # Errors
+    /// [`Error::Limited`] where a token that may not read had too many refusals.
+    pub(super) async fn tries_of(&self, holder: &Holder, blind: bool) -> Result<Counted> {
         let family = holder.held.record.parents.last().copied().unwrap_or(holder.id);
-        let mut times = self.leak_tries.of(family).lock_owned().await;
+        let tries = self.leak_tries.of(family, self.clock.elapsed());
+        let mut tries = tries.lock_owned().await;
         let now = self.clock.elapsed();
-        times.retain(|at| now.saturating_sub(*at) < SPAN);
-        match times.first() {
-            Some(first) if times.len() >= MOST => Err(Error::Limited {
+        tries.forget_old(now);
+        if blind && tries.hits.len() >= HITS_MOST {
+            return Err(Error::Limited {
                 what: "too many values were refused".to_owned(),
-                retry_after: SPAN.saturating_sub(now.saturating_sub(*first)),
-            }),
-            _ => Ok(Some(times)),
+                retry_after: left(tries.hits.first().copied(), HITS_SPAN, now),
+            });
         }
+        Ok(Counted { tries, now, blind })
     }
 }

@@ -81,6 +81,9 @@ pub(crate) struct IncidentRecord {
     /// The version that took the place of the leaked one when the incident was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) replaced: Option<Replacement>,
+    /// The other keys that held the same value, as somebody found who might read it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) copies: Vec<KeyName>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<IncidentNote>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

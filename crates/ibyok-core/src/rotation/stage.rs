@@ -10,7 +10,7 @@ use crate::change::Edit;
 use crate::error::{Error, Result};
 use crate::keys::whole_key;
 use crate::leaked::Screened;
-use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp};
+use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::write::{KeyWrite, Written};
 use crate::provider::{look_at, refuse_mocks};
@@ -96,7 +96,7 @@ impl Session {
         };
         let written = self.inner.change_key(attempt, &permit, edit).await?;
         if let Some(incident) = incident {
-            self.after_forced(attempt, &permit, incident, written.version).await;
+            self.after_forced(attempt, &permit, &incident, written.version).await;
         }
         Ok(written)
     }
@@ -174,9 +174,14 @@ impl Session {
         attempt.version = key.version().number();
         let permit = self.permit(attempt, Scope::KeysRotate, key).await?;
         whole_key(key)?;
-        let candidates = self.inner.candidates(attempt, &permit, from).await?;
+        let (role, force) = from;
+        let could_become_current = |_: &KeyRecord, version: &VersionRecord| version.role == role;
+        let candidates = self
+            .inner
+            .candidates(attempt, &permit, (could_become_current, force))
+            .await?;
         self.inner.check_condition(attempt, &permit).await?;
-        let incident = match from.1 {
+        let incident = match force {
             Some(reason) if candidates.any_leaked() => Some(self.forced_incident(attempt, &permit, reason).await?),
             _ => None,
         };
@@ -190,7 +195,7 @@ impl Session {
             })
             .await?;
         if let (Some(incident), Some(version)) = (incident, info.version) {
-            self.after_forced(attempt, &permit, incident, version).await;
+            self.after_forced(attempt, &permit, &incident, version).await;
         }
         Ok(info)
     }

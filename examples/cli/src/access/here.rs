@@ -211,6 +211,10 @@ impl Access for Here {
         document(&info?)
     }
 
+    async fn enable_by_force(&self, key: &KeyRef, reason: &str) -> Result<Value> {
+        document(&self.session.enable_key_by_force(key, reason).await?)
+    }
+
     async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Value> {
         document(&self.session.set_key_mode(key, mode).await?)
     }

@@ -60,6 +60,8 @@ pub(crate) trait Access {
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value>;
     /// Disables or enables a key or a version.
     async fn switch(&self, key: &KeyRef, on: bool) -> Result<Value>;
+    /// Enables a key or a version although it leaked, for a reason.
+    async fn enable_by_force(&self, key: &KeyRef, reason: &str) -> Result<Value>;
     /// Sets the mode of a key, or with `None` gives it back its environment's.
     async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Value>;
     /// The mode of each environment that may be seen.

@@ -103,6 +103,14 @@ impl Server {
         })
     }
 
+    /// The number of the version that a reference names; `None` for the whole key.
+    async fn number(&self, key: &KeyRef, (environment, name): (&str, &str)) -> Result<Option<u32>> {
+        match key.version() {
+            WhichVersion::Pending => self.pending(environment, name).await.map(Some),
+            which => Ok(which.number()),
+        }
+    }
+
     /// The number of the version that is staged.
     async fn pending(&self, environment: &str, name: &str) -> Result<u32> {
         let info = self.client.show_key(environment, name).await?;
@@ -198,15 +206,19 @@ impl Access for Server {
 
     async fn switch(&self, key: &KeyRef, on: bool) -> Result<Value> {
         let (environment, name) = self.path(key).await?;
-        let version = match key.version() {
-            WhichVersion::Pending => Some(self.pending(&environment, &name).await?),
-            which => which.number(),
-        };
+        let version = self.number(key, (&environment, &name)).await?;
         let info = match on {
             true => self.client.enable_key(&environment, &name, version).await,
             false => self.client.disable_key(&environment, &name, version).await,
         };
         document(&info?)
+    }
+
+    async fn enable_by_force(&self, key: &KeyRef, reason: &str) -> Result<Value> {
+        let (environment, name) = self.path(key).await?;
+        let version = self.number(key, (&environment, &name)).await?;
+        let enabled = self.client.enable_key_by_force(&environment, &name, (version, reason));
+        document(&enabled.await?)
     }
 
     async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Value> {

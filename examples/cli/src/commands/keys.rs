@@ -40,7 +40,7 @@ pub(crate) enum Verb {
     /// Stop serving a key, or one version of it
     Disable(Switch),
     /// Serve a key, or one version of it, again
-    Enable(Switch),
+    Enable(Enable),
     /// Serve a key live or as a mock whatever its environment's mode is, or as its environment says again
     Mode {
         /// The key: `env/name`, `ibyok://…`, or an id
@@ -159,6 +159,14 @@ pub(crate) struct Switch {
     expected: Expected,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Enable {
+    #[command(flatten)]
+    switch: Switch,
+    #[command(flatten)]
+    force: Force,
+}
+
 const COLUMNS: [(&str, &str); 8] = [
     ("REF", "ref"),
     ("ID", "id"),
@@ -195,8 +203,8 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
         Verb::List { env } => list(env.as_deref(), cx).await,
         Verb::Show { key } => show(&key, cx).await,
         Verb::Edit(args) => edit(args, cx).await,
-        Verb::Disable(args) => switch(&args, false, cx).await,
-        Verb::Enable(args) => switch(&args, true, cx).await,
+        Verb::Disable(args) => switch(&args, Switched::Off, cx).await,
+        Verb::Enable(args) => switch(&args.switch, Switched::On(args.force.reason()), cx).await,
         Verb::Mode { key, mode, .. } => set_mode(&key, &mode, cx).await,
         Verb::Remove { key: Some(key), .. } => remove(&key, cx).await,
         Verb::Remove { key: None, damaged, .. } => remove_damaged(damaged, cx).await,
@@ -209,7 +217,10 @@ impl Verb {
             Verb::Set(Set { expected, .. })
             | Verb::Edit(Edit { expected, .. })
             | Verb::Disable(Switch { expected, .. })
-            | Verb::Enable(Switch { expected, .. })
+            | Verb::Enable(Enable {
+                switch: Switch { expected, .. },
+                ..
+            })
             | Verb::Mode { expected, .. }
             | Verb::Remove { expected, .. } => expected.if_version,
             Verb::Add(_) | Verb::List { .. } | Verb::Show { .. } => None,
@@ -295,13 +306,27 @@ async fn edit(args: Edit, cx: &mut Cx<'_>) -> Result<Exit> {
     about(&args.key, cx, async |access, key| access.edit(key, edit).await).await
 }
 
-async fn switch(args: &Switch, on: bool, cx: &mut Cx<'_>) -> Result<Exit> {
+/// The state that a key is switched to.
+enum Switched {
+    Off,
+    /// Served again; although it leaked if there is a reason.
+    On(Option<String>),
+}
+
+async fn switch(args: &Switch, to: Switched, cx: &mut Cx<'_>) -> Result<Exit> {
     if args.key.contains('#') {
         return Err(Error::usage("a field is not switched by itself", "leave out `#field`"));
     }
-    about(&args.key, cx, async |access, key| match args.version {
-        Some(_) => access.switch(&key.clone().at_version(args.version), on).await,
-        None => access.switch(key, on).await,
+    about(&args.key, cx, async |access, key| {
+        let key = match args.version {
+            Some(_) => key.clone().at_version(args.version),
+            None => key.clone(),
+        };
+        match to {
+            Switched::Off => access.switch(&key, false).await,
+            Switched::On(None) => access.switch(&key, true).await,
+            Switched::On(Some(reason)) => access.enable_by_force(&key, &reason).await,
+        }
     })
     .await
 }

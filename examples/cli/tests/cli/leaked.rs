@@ -141,3 +141,86 @@ fn an_import_tells_a_token_that_may_not_read_nothing_about_values() {
     assert_eq!(right, import(&blind, "Autumn2023", &["--update"], 0));
     assert!(right.contains("updated"), "{right}");
 }
+
+#[test]
+fn other_keys_with_the_value_are_named_marked_and_on_the_checklist() {
+    let place = Place::with_key("dev/k", VALUE);
+    place.set("dev/twin", VALUE);
+    place.set("dev/apart", "sk-other");
+    let blind = place.token(&[
+        "blind",
+        "--env",
+        "dev",
+        "--scope",
+        "incidents:write",
+        "--scope",
+        "keys:list",
+    ]);
+    let open = ["incident", "open", "dev/k", "--reason", "seen in a gist"];
+    let unaware = place.ibyok(&open).env("IBYOK_TOKEN", &blind).ok();
+    assert!(!unaware.err.contains("twin"), "{unaware:?}");
+    let item = || {
+        let list = place.ibyok(&["checklist", "--json"]).call().json();
+        let items = list["items"].as_array().unwrap().clone();
+        items.into_iter().find(|item| item["id"] == "leaked-values").unwrap()
+    };
+    let before = item();
+    assert!(
+        before["detail"].as_str().unwrap().contains("dev/twin (not marked)"),
+        "{before}"
+    );
+    let opened = place.ibyok(&open).ok();
+    for told in ["dev/twin", "same value", "what remains"] {
+        assert!(opened.err.contains(told), "{opened:?}");
+    }
+    assert!(!opened.err.contains("apart"), "{opened:?}");
+    assert!(!item()["detail"].as_str().unwrap().contains("not marked"));
+    let report = place.ibyok(&["incident", "report", "dev/k"]).ok();
+    assert!(report.out.contains("dev/twin"), "{report:?}");
+    let listed = place.ibyok(&["incident", "list", "--json"]).ok().json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    place.set("dev/twin", "sk-clean");
+    place.set("dev/k", "sk-clean-2");
+    assert_eq!(item()["ok"], true);
+}
+
+#[test]
+fn what_leaked_is_enabled_only_with_force_and_a_reason() {
+    let place = Place::with_key("dev/k", VALUE);
+    place
+        .ibyok(&["incident", "open", "dev/k", "--reason", "a gist", "--freeze", "--yes"])
+        .ok();
+    let refused = place.ibyok(&["keys", "enable", "dev/k"]).fails(1);
+    assert!(
+        refused.err.contains("leaked") && !refused.err.contains(VALUE),
+        "{refused:?}"
+    );
+    place.ibyok(&["keys", "enable", "dev/k", "--force"]).fails(2);
+    place.ibyok(&["keys", "enable", "dev/k", "--reason", "x"]).fails(2);
+    place
+        .ibyok(&["keys", "enable", "dev/k", "--force", "--reason", "an outage"])
+        .ok();
+    assert_eq!(place.ibyok(&["get", "dev/k"]).ok().out, format!("{VALUE}\n"));
+    // Through a server as well, for one version.
+    let admin = place.token(&["admin", "--all-envs", "--scope", "admin"]);
+    let server = Server::start(&place);
+    let remote = |arguments: &[&str]| {
+        place
+            .ibyok(arguments)
+            .env("IBYOK_URL", &server.url)
+            .env("IBYOK_TOKEN", &admin)
+    };
+    remote(&["keys", "disable", "dev/k", "--version", "1"]).ok();
+    remote(&["keys", "enable", "dev/k", "--version", "1"]).fails(1);
+    remote(&[
+        "keys",
+        "enable",
+        "dev/k",
+        "--version",
+        "1",
+        "--force",
+        "--reason",
+        "an outage",
+    ])
+    .ok();
+}

@@ -23,6 +23,7 @@ use crate::query::Query;
 pub(crate) const SET_TAKES: &str = "it takes one of value, value_base64 and fields, and provider, variable, labels, limit, rotate_every, expires_at, force, reason";
 const EDIT_TAKES: &str = "it takes provider, variable, labels, limit, rotate_every and expires_at";
 const VERSION_TAKES: &str = "it takes version, or nothing";
+const ENABLE_TAKES: &str = "it takes version, force and reason, or nothing";
 
 /// GET `/api/v1/keys`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
@@ -115,9 +116,14 @@ pub(crate) async fn enable(
     RawQuery(query): RawQuery,
     body: Json,
 ) -> Answer {
-    let version = version(query.as_deref(), &body)?;
-    let key = path.key(&session).await?;
-    ok(&session.enable_key(&key.at_version(version)).await?)
+    let enable = body.parse_or_default::<EnableBody>(ENABLE_TAKES)?;
+    let version = one_version(query.as_deref(), enable.version)?;
+    let force = forced(enable.force, enable.reason)?;
+    let key = path.key(&session).await?.at_version(version);
+    ok(&match force {
+        None => session.enable_key(&key).await?,
+        Some(reason) => session.enable_key_by_force(&key, &reason).await?,
+    })
 }
 
 /// DELETE `/api/v1/keys/{env}/{name}`
@@ -159,8 +165,12 @@ fn version(query: Option<&str>, body: &Json) -> Result<Option<u32>, Problem> {
     struct Body {
         version: Option<u32>,
     }
+    one_version(query, body.parse_or_default::<Body>(VERSION_TAKES)?.version)
+}
+
+/// The version that a query and a body name; they may not name two.
+fn one_version(query: Option<&str>, by_body: Option<u32>) -> Result<Option<u32>, Problem> {
     let by_query = Query::parse(query, &["version"])?.number("version")?;
-    let by_body = body.parse_or_default::<Body>(VERSION_TAKES)?.version;
     if by_body == Some(0) {
         return Err(Problem::invalid("version is not a number of at least 1"));
     }
@@ -168,6 +178,18 @@ fn version(query: Option<&str>, body: &Json) -> Result<Option<u32>, Problem> {
         (Some(one), Some(other)) if one != other => Err(Problem::invalid("two different versions are named")),
         (one, other) => Ok(one.or(other)),
     }
+}
+
+/// The version that is enabled, and whether it is although it leaked.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnableBody {
+    #[serde(default)]
+    version: Option<u32>,
+    #[serde(default)]
+    force: bool,
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -242,14 +242,29 @@ async fn what_an_incident_stopped_is_enabled_only_by_who_handles_incidents() {
         assert_eq!(post(&elsewhere, what).await, 403, "{what}");
     }
     assert_eq!(post(&writer, "disable").await, 200, "to stop it is always possible");
-    assert_eq!(post(&handler, "enable").await, 200);
+    assert_eq!(
+        post(&handler, "enable").await,
+        409,
+        "what leaked is served by force only"
+    );
+    let reader = world
+        .token(
+            &[Scope::KeysRead, Scope::KeysWrite, Scope::IncidentsWrite],
+            &["prod"],
+            &[],
+        )
+        .await;
+    let forced = r#"{"force":true,"reason":"the drill needs it"}"#;
+    let enable = format!("{key}/enable");
+    assert_eq!(world.tell("POST", &enable, &handler, forced).await.status, 403);
+    assert_eq!(world.tell("POST", &enable, &reader, forced).await.status, 200);
     assert_eq!(post(&writer, "disable").await, 200);
     operator
         .close_incident("prod/openai", "a paste", "training", true)
         .await
         .unwrap();
     assert_eq!(post(&writer, "enable").await, 403, "its value leaked all the same");
-    assert_eq!(post(&handler, "enable").await, 200);
+    assert_eq!(world.tell("POST", &enable, &reader, forced).await.status, 200);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod bodies; // sizes, kinds, and JSON that means two things
 mod caching; // no answer is kept by anybody
 mod client; // the typed client against the real server
 mod conditions; // If-Match, and the ETag that goes with it
+mod copies; // a leaked value under other names
 mod described; // limits, names and nulls as the description has them
 mod guesses; // nothing tells whether a guess is right
 mod keys; // set, add, edit, disable, enable, remove, list
@@ -23,6 +24,7 @@ mod leaked; // a value that leaked does not come back
 mod limits; // how often, and when to come back
 mod load; // what one token, one address and one connection may cost
 mod modes; // guardrails, overrides, defaults; providers that are recognised
+mod oracle; // look-ups of values are counted
 mod outages; // parts that fail, and clients that go away
 mod proxies; // whose address it is
 mod replaced; // a leaked value is replaced in the step that opens its incident

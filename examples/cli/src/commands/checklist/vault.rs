@@ -23,6 +23,7 @@ pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>
         reviewed(here, reviewed_within).await?,
         verified(session).await?,
         incidents(session).await?,
+        leaked(session).await?,
         apart(session).await?,
         browsers(here).await?,
         rotation(session).await?,
@@ -165,6 +166,28 @@ async fn incidents(session: &Session) -> Result<Item> {
         "incidents-closed",
         detail,
         "ibyok incident report says what remains",
+    ))
+}
+
+/// Keys that serve a value that leaked, under whichever name.
+async fn leaked(session: &Session) -> Result<Item> {
+    let served = session.served_leaked().await?;
+    if served.is_empty() && !served.incomplete {
+        return Ok(Item::ok("leaked-values", "no key serves a value that leaked"));
+    }
+    let names = served.iter().map(|key| match key.marked {
+        true => key.reference.clone(),
+        false => format!("{} (not marked)", key.reference),
+    });
+    let names: Vec<String> = names.collect();
+    let detail = match names.is_empty() {
+        true => "a damaged record may hide a key that serves one".to_owned(),
+        false => format!("these serve a value that leaked: {}", some(&names)),
+    };
+    Ok(Item::open(
+        "leaked-values",
+        detail,
+        "replace the value with `ibyok rotate stage` and `promote`; ibyok incident open marks one that is not marked",
     ))
 }
 

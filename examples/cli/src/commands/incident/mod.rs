@@ -121,6 +121,22 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     }
 }
 
+/// Names another key with the same value.
+fn say_copy(copy: &Value, cx: &mut Cx<'_>) {
+    let (reference, versions) = (text(at(copy, "ref")), text(at(copy, "versions")));
+    if at(copy, "incident").is_null() {
+        cx.io.warn(&format!(
+            "  versions {versions} of {reference} hold the same value and are NOT marked: {}",
+            text(at(copy, "why"))
+        ));
+    } else {
+        cx.io.say(&format!(
+            "  versions {versions} of {reference} hold the same value: incident {} is open on it as well",
+            text(at(copy, "incident"))
+        ));
+    }
+}
+
 /// What remains, a line each.
 fn steps(document: &Value) -> Vec<String> {
     let steps = items(at(document, "remaining"));

@@ -3,7 +3,7 @@
 use ibyok_core::{IncidentRequest, KeyRef, KeyWrite};
 use serde_json::Value;
 
-use super::{items, past, steps};
+use super::{items, past, say_copy, steps};
 use crate::commands::Cx;
 use crate::commands::confirm::confirm;
 use crate::commands::value::ValueArgs;
@@ -112,6 +112,9 @@ fn say(opened: &Value, cx: &mut Cx<'_>) {
             "  a reader may be MISSING: {}; open the incident again with `--revoke-readers` when that is mended",
             text(unseen)
         ));
+    }
+    for copy in items(at(opened, "copies")) {
+        say_copy(copy, cx);
     }
     cx.io.say("what remains:");
     for line in steps(opened) {
