@@ -6,9 +6,10 @@ use serde_json::Value;
 use crate::home_with_vault;
 
 /// What may differ between two runs of the same step: times, by which road it was done, and the words for people.
-const VOLATILE: [&str; 16] = [
+const VOLATILE: [&str; 17] = [
     "older_secret_until",
     "last",
+    "last_used",
     "created",
     "created_by",
     "by",
