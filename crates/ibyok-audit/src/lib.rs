@@ -74,4 +74,6 @@ pub use sink::{
     begun_logs_in, is_written,
 };
 pub use statement::{FloorsStatement, Statement, StoreMark};
-pub use verify::{Bad, Finding, Known, LogReport, Proven, Report, What, verify, verify_against, verify_proof};
+pub use verify::{
+    Bad, Finding, Known, LogReport, Proven, Report, VerifyProgress, What, verify, verify_against, verify_proof,
+};

@@ -3,8 +3,9 @@
 //! A session reads the lines of its own namespace. [`WholeLog`](crate::WholeLog) reads all.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use ibyok_audit::{Action, Entry, Filter, Known, Lines, Report, VerifyingKey, verify, verify_against};
+use ibyok_audit::{Action, Entry, Filter, Known, Lines, Report, VerifyProgress, VerifyingKey, verify, verify_against};
 use ibyok_storage::RecordId;
 use jiff::Timestamp;
 
@@ -58,9 +59,18 @@ impl Session {
     /// [`Error::Denied`] for a token, [`Error::Unavailable`] if log or store cannot be read. What is wrong with a log is no error
     /// but in the report.
     pub async fn verify_audit(&self, keys: &[VerifyingKey]) -> Result<Report> {
+        self.verify_audit_watched(keys, Arc::default()).await
+    }
+
+    /// As [`Session::verify_audit`], with its progress for whoever shows it.
+    ///
+    /// # Errors
+    /// As [`Session::verify_audit`].
+    pub async fn verify_audit_watched(&self, keys: &[VerifyingKey], progress: Arc<VerifyProgress>) -> Result<Report> {
         let place = self.read_audit().await?;
         self.inner.log.flush().await?;
-        let (known, notes) = self.inner.known_logs(keys).await?;
+        let (mut known, notes) = self.inner.known_logs(keys).await?;
+        known.progress = progress;
         let trusted = known.keys.clone();
         let report = tokio::task::spawn_blocking(move || verify_against(&place, &known)).await;
         let report = report.map_err(|_| Error::unavailable(crate::Part::AuditLog, "verification was interrupted"))?;

@@ -200,7 +200,7 @@ pub use whole_log::WholeLog;
 pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severity, Thresholds};
 pub use ibyok_audit::{
     Action, Durability, Entry, FileSink, Filter, Line, Lines, Outcome, Proof, Proven, Report, Sink, StdoutSink,
-    VerifyingKey,
+    VerifyProgress, VerifyingKey,
 };
 #[cfg(feature = "aws-kms")]
 pub use ibyok_crypto::{AwsKms, AwsKmsOptions};

@@ -187,6 +187,7 @@ verbs! {
         refusal(s.prove_line(None, t.line.1).await),
     ];
     verify_audit => |s, _t| vec![own(s.verify_audit(&[]).await)];
+    verify_audit_watched => |s, _t| vec![own(s.verify_audit_watched(&[], Default::default()).await)];
     audit_keys => |s, _t| vec![own(s.audit_keys().await)];
     review => |s, _t| vec![own(s.review(&ReviewRequest::default()).await)];
     last_review => |s, _t| vec![own(s.last_review().await)];

@@ -599,3 +599,22 @@ async fn readiness_by_an_earlier_answer_asks_no_store_and_tells_the_log_as_it_is
         (before.store, before.kek, before.lease)
     );
 }
+
+#[tokio::test]
+async fn a_verification_counts_what_it_reads_against_what_there_is() {
+    let scene = Scene::new().await;
+    for value in ["one", "two", "three"] {
+        scene
+            .operator()
+            .set_key(&scene.key("dev/k"), secret(value))
+            .await
+            .unwrap();
+    }
+    let progress = std::sync::Arc::new(ibyok_core::VerifyProgress::default());
+    assert_eq!((progress.read(), progress.total()), (0, 0));
+    let operator = scene.operator();
+    let watched = operator.verify_audit_watched(&[], std::sync::Arc::clone(&progress));
+    assert!(watched.await.unwrap().ok);
+    assert!(progress.total() > 1000, "{progress:?}");
+    assert!(progress.read() >= progress.total(), "{progress:?}");
+}

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::Error;
+use crate::verify::VerifyProgress;
 
 /// A line may be at most this long.
 const LONGEST: u64 = 64 * 1024;
@@ -75,6 +77,7 @@ pub(crate) struct Lines {
     segments: VecDeque<(u32, PathBuf)>,
     open: Option<Open>,
     ahead: VecDeque<Item>,
+    progress: Option<Arc<VerifyProgress>>,
 }
 
 struct Open {
@@ -84,6 +87,14 @@ struct Open {
     file: BufReader<File>,
 }
 
+/// The size of a slot's segments, in bytes.
+pub(super) fn size(directory: &Path) -> Result<u64, Error> {
+    let segments = numbered(directory, "audit-", ".log")?;
+    // A segment that goes away meanwhile counts for nothing: only progress is shown by it.
+    let sizes = segments.iter().filter_map(|(_, path)| path.metadata().ok());
+    Ok(sizes.map(|meta| meta.len()).fold(0, u64::saturating_add))
+}
+
 impl Lines {
     pub(crate) fn open(directory: &Path) -> Result<Self, Error> {
         let segments = numbered(directory, "audit-", ".log")?.into();
@@ -91,7 +102,14 @@ impl Lines {
             segments,
             open: None,
             ahead: VecDeque::new(),
+            progress: None,
         })
+    }
+
+    /// The same lines, counted as they are read.
+    pub(crate) fn counting(mut self, progress: &Arc<VerifyProgress>) -> Self {
+        self.progress = Some(Arc::clone(progress));
+        self
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Item>, Error> {
@@ -129,6 +147,9 @@ impl Lines {
                 continue;
             };
             let mut item = open.read().map_err(Error::io("read", &open.path))?;
+            if let (Some(item), Some(progress)) = (&item, &self.progress) {
+                progress.has_read(item.text.len() + usize::from(item.whole));
+            }
             if let Some(item) = &mut item {
                 item.in_last = self.segments.is_empty();
             }

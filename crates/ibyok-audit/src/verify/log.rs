@@ -1,6 +1,7 @@
 //! One log: each line in its place, each checkpoint over the lines it speaks of.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::files::{self, Item, Lines};
 use super::judge::Watch;
 use super::note::{self, Note};
+use super::progress::VerifyProgress;
 use super::report::{Bad, LogReport, What};
 use super::tree::Tree;
 use crate::error::Error;
@@ -18,25 +20,30 @@ pub(super) type Hash = [u8; 32];
 
 /// Verifies the log in a slot.
 pub(super) fn verify(
-    slot: u32,
-    directory: &Path,
+    place: (u32, &Path),
     id: &str,
     trusted: Option<&VerifyingKey>,
     known: &[&str],
+    progress: &Arc<VerifyProgress>,
 ) -> Result<LogReport, Error> {
-    let report = verify_once(slot, directory, id, trusted, known)?;
+    let report = verify_once(place, id, trusted, known, progress)?;
     let unsigned = report.first_bad.as_ref().is_some_and(|bad| bad.what == What::Unsigned);
     if unsigned {
         // A session may have begun between the look at the checkpoints and the look at the lines: then its first checkpoint is there.
-        return verify_once(slot, directory, id, trusted, known);
+        return verify_once(place, id, trusted, known, progress);
     }
     Ok(report)
 }
 
 /// A log for which no key vouches. Nothing that it says is looked at.
-pub(super) fn foreign(slot: u32, directory: &Path, id: String) -> Result<LogReport, Error> {
+pub(super) fn foreign(
+    slot: u32,
+    directory: &Path,
+    id: String,
+    progress: &Arc<VerifyProgress>,
+) -> Result<LogReport, Error> {
     let mut walk = Walk::new(id);
-    let mut lines = Lines::open(directory)?;
+    let mut lines = Lines::open(directory)?.counting(progress);
     while lines.next()?.is_some() {
         walk.events += 1;
     }
@@ -52,11 +59,11 @@ pub(super) fn disown(report: &mut LogReport) {
 }
 
 fn verify_once(
-    slot: u32,
-    directory: &Path,
+    (slot, directory): (u32, &Path),
     id: &str,
     trusted: Option<&VerifyingKey>,
     known: &[&str],
+    progress: &Arc<VerifyProgress>,
 ) -> Result<LogReport, Error> {
     let beside = files::text(&directory.join("log.pub"))?;
     let beside: Option<VerifyingKey> = beside.and_then(|text| text.trim_end().parse().ok());
@@ -73,7 +80,7 @@ fn verify_once(
     if trusted.is_some() && beside.is_some() && trusted != beside.as_ref() {
         walk.claim("log.pub", 1, 0, What::Replaced);
     }
-    walk.run(&mut Lines::open(directory)?)?;
+    walk.run(&mut Lines::open(directory)?.counting(progress))?;
     if key.is_none() && walk.events > 0 {
         walk.claim("log.pub", 1, 0, What::BadSignature);
     }

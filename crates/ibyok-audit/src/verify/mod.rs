@@ -4,16 +4,19 @@ pub(crate) mod files;
 mod judge;
 mod log;
 mod note;
+mod progress;
 mod proof;
 mod report;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::key::VerifyingKey;
 
+pub use progress::VerifyProgress;
 pub(crate) use proof::root_of;
 pub use proof::{Proven, verify_proof};
 pub use report::{Bad, Finding, LogReport, Report, What};
@@ -28,6 +31,8 @@ pub struct Known {
     pub checkpoints: Vec<(String, String)>,
     /// The logs that must be there. One that is not is [`What::Missing`].
     pub logs: BTreeSet<String>,
+    /// Counts what was read, for whoever shows how far it is.
+    pub progress: Arc<VerifyProgress>,
 }
 
 impl Known {
@@ -39,6 +44,7 @@ impl Known {
             keys: keys.to_vec(),
             checkpoints: Vec::new(),
             logs,
+            progress: Arc::default(),
         }
     }
 }
@@ -57,6 +63,7 @@ pub fn verify(place: &Path, keys: &[VerifyingKey], known: &[(String, String)]) -
         keys: keys.to_vec(),
         checkpoints: known.to_vec(),
         logs: known.iter().map(|(log, _)| log.clone()).collect(),
+        progress: Arc::default(),
     };
     every_log(place, &known, false)
 }
@@ -76,10 +83,13 @@ fn every_log(place: &Path, known: &Known, strict: bool) -> Result<Report, Error>
         notes.map(|(_, note)| note.as_str()).collect()
     };
     let key_of = |log: &str| known.keys.iter().find(|key| key.log() == Some(log));
-    let mut logs = Vec::new();
+    let (mut logs, progress) = (Vec::new(), &known.progress);
+    for (_, directory) in files::slots(place)? {
+        progress.expect(files::size(&directory)?);
+    }
     for (slot, directory) in files::slots(place)? {
         if strict && files::is_link(&directory) {
-            logs.push(log::foreign(slot, &directory, String::new())?);
+            logs.push(log::foreign(slot, &directory, String::new(), progress)?);
             continue;
         }
         let Some(id) = files::log_id(&directory)? else {
@@ -88,8 +98,8 @@ fn every_log(place: &Path, known: &Known, strict: bool) -> Result<Report, Error>
         let report = match key_of(&id) {
             // A process that ended before its log had a key leaves an id and no line.
             None if strict && files::is_blank(&directory)? => continue,
-            None if strict => log::foreign(slot, &directory, id)?,
-            trusted => log::verify(slot, &directory, &id, trusted, &notes_of(&id))?,
+            None if strict => log::foreign(slot, &directory, id, progress)?,
+            trusted => log::verify((slot, &directory), &id, trusted, &notes_of(&id), progress)?,
         };
         logs.push(report);
     }

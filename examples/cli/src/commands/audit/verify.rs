@@ -1,19 +1,25 @@
 //! `ibyok audit verify`
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use ibyok_core::VerifyingKey;
+use ibyok_core::{Report, VerifyProgress, VerifyingKey};
+use indicatif::ProgressBar;
 use serde_json::Value;
 
 use super::prove;
-use crate::access::{Access, document_of as document};
+use crate::access::{Access, Here, document_of as document};
 use crate::commands::{Cx, import};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::progress::spinner;
+use crate::progress::{spinner, to_bar};
 use crate::show::clean;
 use crate::table::{Table, at, number, text};
 use crate::words::counted;
+
+/// How often the progress is shown.
+const SHOWN_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(keys: &[String], proof: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {
     let keys = trusted(keys)?;
@@ -40,6 +46,26 @@ fn verify_by_keys(place: &Path, keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Resul
     let report = ibyok_core::verify_log(place, keys);
     spinner.finish_and_clear();
     answer(&document(&report?)?, cx)
+}
+
+/// Verifies, and shows per cent as soon as the size of the logs is known.
+async fn watched(here: &Here, keys: &[VerifyingKey], bar: &ProgressBar) -> ibyok_core::Result<Report> {
+    let progress = Arc::new(VerifyProgress::default());
+    let mut work = std::pin::pin!(here.session.verify_audit_watched(keys, Arc::clone(&progress)));
+    let mut is_bar = false;
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(SHOWN_EVERY) => {
+                let total = progress.total();
+                if total > 0 && !is_bar {
+                    to_bar(bar, total);
+                    is_bar = true;
+                }
+                bar.set_position(progress.read().min(total));
+            }
+        }
+    }
 }
 
 fn trusted(given: &[String]) -> Result<Vec<VerifyingKey>> {
@@ -75,7 +101,7 @@ async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
         Err(error) => return Err(error),
     };
     let spinner = spinner(cx, "verifying");
-    let report = here.session.verify_audit(keys).await;
+    let report = watched(&here, keys, &spinner).await;
     let floors = here.session.verify_floors().await;
     spinner.finish_and_clear();
     let closed = here.close().await;
