@@ -161,7 +161,7 @@ impl Inner {
         forced: bool,
     ) -> Result<bool> {
         // One at a time for all that share the tries: what is tried at once is counted one by one.
-        let mut counted = self.counted(attempt, permit, sight).await?;
+        let mut counted = self.counted(attempt, permit, (sight, !about_to_be.is_empty())).await?;
         if let Some(counted) = &mut counted {
             let guesses = values.iter().filter(|(_, guessable)| *guessable);
             counted.guess(guesses.map(|(prints, _)| prints))?;

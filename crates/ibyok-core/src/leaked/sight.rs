@@ -60,7 +60,8 @@ impl Inner {
         }
     }
 
-    /// The tries of whoever holds a permit; `None` for a principal to whom no answer tells anything that it could not read.
+    /// The tries of whoever holds a permit; `None` for a principal to whom no answer tells anything that it could not read. `beside`
+    /// says that values are compared which are not yet known to have leaked.
     ///
     /// # Errors
     /// [`Error::Limited`].
@@ -68,12 +69,12 @@ impl Inner {
         &self,
         attempt: &Attempt<'_>,
         permit: &Permit,
-        sight: Sight,
+        (sight, beside): (Sight, bool),
     ) -> Result<Option<Counted>> {
         let Some(holder) = permit.principal.holder() else {
             return Ok(None);
         };
-        if !self.hides_leaked(attempt, permit).await? {
+        if !beside && !self.hides_leaked(attempt, permit).await? {
             return Ok(None);
         }
         self.tries_of(holder, sight == Sight::Blind).await.map(Some)

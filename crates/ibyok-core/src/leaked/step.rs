@@ -50,7 +50,7 @@ impl Inner {
         let versions = held.record.versions.iter();
         let versions: Vec<&VersionRecord> = versions.filter(|version| which(&held.record, version)).collect();
         let sight = self.sight(attempt, permit).await?;
-        let mut counted = self.counted(attempt, permit, sight).await?;
+        let mut counted = self.counted(attempt, permit, (sight, false)).await?;
         if let Some(counted) = &mut counted {
             // That a version is marked may be seen on the key. That another's value leaked is a find.
             let unmarked = versions.iter().filter(|version| !version.compromised);

@@ -307,3 +307,17 @@ async fn a_token_whose_keys_are_all_readable_but_the_leaked_one_is_counted() {
     let forced = json!({"value": "Winter2026", "force": true, "reason": "why not"});
     assert_eq!(put(&world, &token, "/api/v1/keys/prod/own", &forced).await.status, 429);
 }
+
+#[tokio::test]
+async fn a_new_value_for_a_leaked_one_is_counted_as_a_guess_of_it() {
+    let world = chosen("Winter2026").await;
+    let token = world
+        .token(&[Scope::IncidentsWrite, Scope::KeysWrite], &["prod"], &[])
+        .await;
+    let body = json!({"ref": "prod/openai", "reason": "rumours", "replace": {"value": "Winter2026"}}).to_string();
+    let mut statuses = Vec::new();
+    for _ in 0..7 {
+        statuses.push(world.tell("POST", "/api/v1/incidents", &token, &body).await.status);
+    }
+    assert_eq!(statuses, [409, 409, 409, 409, 409, 429, 429]);
+}
