@@ -61,6 +61,9 @@ mod damaged;
 /// Logs that were forged or taken away, and a store that is older than they say.
 mod foreign_logs;
 
+/// The file of floors changed and set back, also under a running server: nothing that was taken away comes back.
+mod floors;
+
 /// Bad vaults and bad tokens, each with its documented answer.
 mod bad_input;
 

@@ -97,6 +97,9 @@ pub struct Ready {
     pub behind: Option<String>,
     /// The floors: if they cannot be written, nothing can be taken away.
     pub floors: Option<String>,
+    /// How many findings about the floors no operator has acknowledged. The floors were rebuilt, so they do not keep the vault from
+    /// serving.
+    pub floors_findings: u64,
     /// Whether this node knows floors of the records that the store held when it began. It serves without them.
     pub has_history: bool,
     /// What does not keep the vault from serving, and somebody should look at.
@@ -197,6 +200,7 @@ impl Vault {
             damaged_records: inner.damaged_count(),
             behind,
             floors: floors.failure.clone(),
+            floors_findings: u64::try_from(floors.findings.len()).unwrap_or(u64::MAX),
             has_history: floors.no_history_before.is_none(),
             warnings: floors.warnings(),
         }

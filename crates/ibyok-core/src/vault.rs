@@ -31,6 +31,9 @@ use crate::usage::Usage;
 /// How often a vault looks after itself.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How long after opening the file of floors is read as a whole.
+const LOOK_THROUGH: Duration = Duration::from_secs(5);
+
 /// A vault for the API keys that programs use: the one way to a secret.
 ///
 /// Cheap to clone; every clone is the same vault. Made by [`Vault::builder`]; it needs a tokio runtime with time enabled.
@@ -148,10 +151,12 @@ pub(crate) async fn look_after(vault: Weak<Inner>) {
     }
 }
 
-/// Reads a large file of floors as a whole, once: opening does not wait for that.
+/// Reads the file of floors as a whole, once. What a request reads is verified by itself: this finds early what is wrong elsewhere,
+/// and is not worth the time of a process that ends at once.
 pub(crate) async fn look_through_floors(vault: Weak<Inner>) {
+    tokio::time::sleep(LOOK_THROUGH).await;
     let Some(inner) = vault.upgrade() else { return };
-    if let Err(error) = inner.floors.look_through().await {
+    if let Err(error) = inner.floors.verify_items().await {
         tracing::warn!(%error, "the file of floors was not read as a whole");
     }
     inner.tell_floors().await;
@@ -162,7 +167,7 @@ impl Inner {
     async fn write_floors(&self) {
         let upto = self.log.last_seq();
         let written = async {
-            if self.floors.is_broken() {
+            if self.floors.is_broken().await {
                 self.floors.mend().await?;
                 tracing::info!("the file of floors is open again");
             }

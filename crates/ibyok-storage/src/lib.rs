@@ -57,7 +57,9 @@ pub mod fuzzing;
 mod fuzzing;
 
 // The public interface is:
-pub use crate::authenticated::{AuthenticatedMap, MapChange, MapDurability, MapKey, MapSummary, MapVerdict, map_files};
+pub use crate::authenticated::{
+    AuthenticatedMap, MapChange, MapDurability, MapKey, MapReadable, MapSummary, MapVerdict, map_files,
+};
 pub use crate::changes::{Change, ChangeNumber, Changes};
 pub use crate::error::{Error, Result};
 pub use crate::file::{FileOptions, FileStore};

@@ -90,8 +90,9 @@ fn swap(path: &Path, new: &Path) -> Result<()> {
 }
 
 /// Fails if the file is whole and only could not be read just now: then it is the disk that failed, and nothing is wrong with the
-/// floors. A copy is looked at, since SQLite reports a read that failed as damage.
-pub(super) async fn check_disk(path: &Path, key: Arc<dyn MapKey>) -> Result<()> {
+/// floors. A copy is looked at, since SQLite reports a read that failed as damage. A file of a generation below `seen` is an older
+/// one, whole or not.
+pub(super) async fn check_disk(path: &Path, key: Arc<dyn MapKey>, seen: u64) -> Result<()> {
     let copy = path.with_extension("check");
     remove_all(&copy)?;
     for (from, to) in map_files(path).iter().zip(map_files(&copy)).take(2) {
@@ -105,7 +106,7 @@ pub(super) async fn check_disk(path: &Path, key: Arc<dyn MapKey>) -> Result<()> 
         Ok(Some(map)) => {
             let verdict = map.verify().await;
             map.close().await;
-            matches!(verdict, Ok(MapVerdict::Whole(_)))
+            matches!(verdict, Ok(MapVerdict::Whole(summary)) if summary.generation >= seen)
         }
         Ok(None) | Err(_) => false,
     };
@@ -157,42 +158,72 @@ async fn salvage(path: &Path, key: Arc<dyn MapKey>, into: &AuthenticatedMap) {
         Ok(None) => return,
         Err(error) => return tracing::warn!(%error, "nothing can be read of the damaged file of floors"),
     };
-    if let Err(error) = copy(&old, into).await {
+    if let Err(error) = copy_readable(&old, into).await {
         tracing::warn!(%error, "not everything can be read of the damaged file of floors");
     }
     // Beyond what the log may speak of: the new file must not look as if it were set back.
     if let Ok(summary) = old.summary().await {
         let beyond = MapChange::Generation(summary.generation.saturating_add(2));
-        if let Err(error) = apply(into, vec![beyond]).await {
+        if let Err(error) = into.apply(vec![beyond], MapDurability::Kernel).await {
             tracing::warn!(%error, "the new file of floors begins with a low generation");
         }
     }
     old.close().await;
 }
 
+/// Takes over what the handle of a file that was moved away still reads.
+pub(super) async fn take_over(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<()> {
+    match copy(from, into).await {
+        Err(StorageError::Corrupt { source, .. }) => {
+            tracing::warn!(error = %source, "not everything can be read of the file of floors that was open");
+            copy_readable(from, into).await.map_err(unavailable)
+        }
+        copied => copied.map_err(unavailable),
+    }
+}
+
 /// Copies floors, notes and facts from one file to another, raising floors only. Marks stay: the log says what is missing.
-pub(super) async fn copy(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<()> {
+async fn copy(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<(), StorageError> {
     let mut after: Option<Vec<u8>> = None;
     loop {
-        let page = from.numbers(after.as_deref(), true).await.map_err(unavailable)?;
+        let page = from.numbers(after.as_deref()).await?;
         let Some((last, _)) = page.last() else { break };
         after = Some(last.clone());
-        let raised = page.into_iter().map(|(key, number)| MapChange::Raise { key, number });
-        apply(into, raised.collect()).await?;
+        add(into, page, Vec::new()).await?;
     }
     for prefix in [key::NOTES, key::FACTS] {
-        let texts = from.texts(prefix).await.map_err(unavailable)?;
-        let put = texts
-            .into_iter()
-            .map(|(key, text)| MapChange::Put { key, text: Some(text) });
-        apply(into, put.collect()).await?;
+        add(into, Vec::new(), from.texts(prefix).await?).await?;
     }
     Ok(())
 }
 
-async fn apply(into: &AuthenticatedMap, changes: Vec<MapChange>) -> Result<(), Error> {
-    let applied: Result<_, StorageError> = into.apply(changes, MapDurability::Kernel).await;
-    applied.map(drop).map_err(unavailable)
+/// The same with whatever part of a file fits its MAC.
+async fn copy_readable(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<(), StorageError> {
+    let mut after = None;
+    while let Some(part) = from.readable(after).await? {
+        after = Some(part.last);
+        let kept =
+            |(name, _): &(Vec<u8>, String)| [key::NOTES, key::FACTS].iter().any(|prefix| name.starts_with(prefix));
+        let texts = part.texts.into_iter().filter(kept).collect();
+        add(into, part.numbers, texts).await?;
+    }
+    Ok(())
+}
+
+async fn add(
+    into: &AuthenticatedMap,
+    numbers: Vec<(Vec<u8>, u64)>,
+    texts: Vec<(Vec<u8>, String)>,
+) -> Result<(), StorageError> {
+    let numbers = numbers
+        .into_iter()
+        .map(|(key, number)| MapChange::Raise { key, number });
+    let texts = texts
+        .into_iter()
+        .map(|(key, text)| MapChange::Put { key, text: Some(text) });
+    into.apply(numbers.chain(texts).collect(), MapDurability::Kernel)
+        .await
+        .map(drop)
 }
 
 fn failed(error: io::Error) -> Error {

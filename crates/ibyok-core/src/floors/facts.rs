@@ -52,7 +52,15 @@ impl Floors {
             key: key::fact(NO_HISTORY),
             text: Some(format!("{at:.0}")),
         };
-        self.apply(vec![put], MapDurability::Disk).await
+        self.apply(vec![put], MapDurability::Disk).await.map(drop)
+    }
+
+    /// Keeps a finding in the file, and has it told.
+    pub(super) async fn find(&self, at: Timestamp, what: &str) -> Result<()> {
+        let there = read(&self.map()).await?.findings.len();
+        self.untell(what);
+        let changes = finding(at, there, what).into_iter().collect();
+        self.apply(changes, MapDurability::Disk).await.map(drop)
     }
 
     /// Takes facts away that an operator knows of by now: the findings, and with `history` that the node began without one.
@@ -62,8 +70,9 @@ impl Floors {
             .into_iter()
             .filter(|(name, _)| history || key::name_of(name) != NO_HISTORY);
         let changes = gone.map(|(key, _)| MapChange::Put { key, text: None });
-        self.apply(changes.collect(), MapDurability::Disk).await
+        self.apply(changes.collect(), MapDurability::Disk).await.map(drop)
     }
+
     /// Takes away that the node began without a history.
     pub(super) async fn forget_no_history(&self) -> Result<()> {
         let put = MapChange::Put {

@@ -1,24 +1,32 @@
 //! A file that failed, was damaged or was moved away while the vault is open.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use ibyok_storage::{Error as StorageError, MapDurability, MapVerdict};
+use ibyok_storage::{AuthenticatedMap, Error as StorageError, MapDurability, MapVerdict, RecordId};
+use jiff::Timestamp;
 
-use super::opening::{ITEMS, Old, READ_AT_OPEN, bring_up};
-use super::{Floors, unavailable};
+use super::opening::{ITEMS, Old, Setup, bring_up};
+use super::{Floors, raise, unavailable};
 use crate::error::{Error, Part, Result};
 
 /// How long a file that could not be mended is left alone.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// How many floors are raised in one transaction.
+const BATCH: usize = 1000;
 
 /// When mending last failed, and why.
 #[derive(Debug, Default)]
 pub(super) struct Mended(Option<(Instant, String)>);
 
 impl Floors {
-    /// Whether the file failed, or is not where it was.
-    pub(crate) fn is_broken(&self) -> bool {
+    /// Whether the file failed, is not where it was, or is older than this process has seen.
+    pub(crate) async fn is_broken(&self) -> bool {
+        if let Err(error) = self.map().summary().await {
+            self.failed(&error);
+        }
         self.failure().is_some() || !self.map().is_in_place()
     }
 
@@ -44,7 +52,15 @@ impl Floors {
 
     /// Opens the file again, or makes it again from what is known and from the log.
     pub(crate) async fn mend(&self) -> Result<()> {
+        self.mend_after(&self.map()).await
+    }
+
+    /// The same after a failure of this handle, unless another task has put a new one in its place by now.
+    pub(super) async fn mend_after(&self, failed: &AuthenticatedMap) -> Result<()> {
         let mut mended = self.mending.lock().await;
+        if !self.map().is_same(failed) {
+            return Ok(());
+        }
         if let Some((at, why)) = &mended.0
             && at.elapsed() < PAUSE
         {
@@ -55,17 +71,8 @@ impl Floors {
         done
     }
 
-    /// Reads a large file as a whole, which opening left out, and makes it again if items of it do not fit.
-    pub(crate) async fn look_through(&self) -> Result<()> {
-        let summary = self.map().summary().await.map_err(unavailable)?;
-        if summary.numbers.saturating_add(summary.texts) <= READ_AT_OPEN {
-            return Ok(());
-        }
-        self.verify_items().await.map(drop)
-    }
-
     /// Whether every item is as it was written. If not, the file is made again from the log.
-    pub(super) async fn verify_items(&self) -> Result<bool> {
+    pub(crate) async fn verify_items(&self) -> Result<bool> {
         let why = match self.map().verify().await {
             Ok(MapVerdict::Whole(_)) => return Ok(true),
             Ok(_) => ITEMS.to_owned(),
@@ -79,9 +86,13 @@ impl Floors {
     async fn mend_now(&self, damaged: Option<String>) -> Result<()> {
         let map = self.map();
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let of_failure = failure
+            .as_ref()
+            .filter(|failure| failure.damaged)
+            .map(|failure| failure.why.clone());
+        let mut damaged = damaged.or(of_failure.map(|why| format!("the file of floors was damaged ({why})")));
         // After a failed sync a later one that succeeds would prove nothing: the file is made again.
         let mut distrusted = damaged.is_some() || failure.is_some_and(|failure| failure.poisoned);
-        let mut damaged = damaged;
         if !distrusted && map.is_in_place() {
             match map.probe().await {
                 Ok(summary) => {
@@ -100,13 +111,48 @@ impl Floors {
             map,
             damaged,
         };
-        let (map, found, summary) = bring_up(&self.setup, Some(&old)).await?;
+        let setup = Setup {
+            now: Timestamp::now(),
+            ..self.setup.clone()
+        };
+        let (map, found, summary) = bring_up(&setup, Some(&old)).await?;
         *self.map.write().unwrap_or_else(PoisonError::into_inner) = map;
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.applied(&summary, MapDurability::Disk);
-        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
-        untold.extend(found.wrong);
+        found.wrong.iter().for_each(|wrong| self.untell(wrong));
+        self.raise_remembered().await
+    }
+
+    /// Raises the floors that this process has seen, in a file that was made again.
+    async fn raise_remembered(&self) -> Result<()> {
+        let map = self.map();
+        let floors: Vec<(RecordId, u64)> = self.remembered.all(map.seen().1);
+        for batch in floors.chunks(BATCH) {
+            let changes = batch.iter().map(|(record, rev)| raise(record, *rev)).collect();
+            let summary = map.apply(changes, MapDurability::Disk).await.map_err(unavailable)?;
+            self.applied(&summary, MapDurability::Disk);
+        }
         Ok(())
+    }
+
+    /// The file has a lower floor than it had before, in a newer generation: an older file was put back, and another process went
+    /// on with it. The floor holds in this process, and is raised again.
+    pub(super) async fn fell(&self, record: &RecordId, rev: u64) {
+        self.seen.add(record, rev);
+        if self.fell.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let what =
+            "the file of floors had lower floors than this process has seen in it; they hold, and are raised again";
+        if let Err(error) = self.find(Timestamp::now(), what).await {
+            tracing::warn!(%error, "a finding about the floors is not in their file");
+        }
+    }
+
+    /// Keeps what is to be put on the log.
+    pub(super) fn untell(&self, what: &str) {
+        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        untold.push(what.to_owned());
     }
 
     /// Takes the findings that are not on the log yet.

@@ -10,6 +10,7 @@
 //! - `opening`: finding the file missing, damaged or set back, and making it again from the log
 //! - `replay`: raising floors by the lines of the log
 //! - `seen`: records that were read, noted in batches
+//! - `remembered`: what a running process knows by itself
 //! - `mend`: a file that failed or was moved away while the vault is open
 //! - `facts`: findings that stand until an operator acknowledges them
 //! - `verbs`, `transfer`, `rollback`: what operators do with floors
@@ -20,6 +21,7 @@ mod key;
 mod mend;
 mod note;
 mod opening;
+mod remembered;
 mod replay;
 mod rollback;
 mod seen;
@@ -28,7 +30,7 @@ mod tests;
 mod transfer;
 mod verbs;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use data_encoding::HEXLOWER;
@@ -43,6 +45,7 @@ pub(crate) use self::key::FloorKey;
 use self::mend::Mended;
 pub(crate) use self::note::{Note, NoteId};
 pub(crate) use self::opening::{Found, Setup};
+use self::remembered::{Remembered, Way};
 pub use self::rollback::RolledBack;
 use self::seen::Seen;
 pub use self::verbs::{FloorsReport, FloorsStatus};
@@ -60,6 +63,9 @@ pub(crate) struct Floors {
     notes: AtomicU64,
     map: RwLock<AuthenticatedMap>,
     seen: Seen,
+    remembered: Remembered,
+    /// Whether the file had lower floors than this process had seen in it, and that was said.
+    fell: AtomicBool,
     mending: tokio::sync::Mutex<Mended>,
     /// Why the last write failed, if it did.
     failure: Mutex<Option<Failure>>,
@@ -73,21 +79,31 @@ struct Failure {
     why: String,
     /// Whether it is unknown what is on the disk.
     poisoned: bool,
+    /// Whether the file is not as it was written.
+    damaged: bool,
 }
 
 impl Floors {
-    /// The floor of a record, if it has one, whoever raised it: one indexed lookup.
+    /// The floor of a record, if it has one, whoever raised it. The file's answer was verified as a part of the whole, and a file
+    /// that was set back does not lower what this process has seen.
     pub(crate) async fn of(&self, id: &RecordId) -> Result<Option<u64>> {
         let name = key::of_record(id);
-        let stored = match self.map().number(&name).await {
-            Ok(stored) => stored,
-            Err(error) => {
-                self.failed(&error);
-                self.mend().await?;
-                self.map().number(&name).await.map_err(unavailable)?
-            }
-        };
-        Ok(stored.max(self.seen.of(id)))
+        // Both before the read: what other tasks do meanwhile is not to look like a floor that fell.
+        let (known, generation) = (self.remembered.of(id), self.map().seen().0);
+        let (stored, lowered) = self
+            .ask(|map| {
+                let name = name.clone();
+                async move { Ok((map.number(&name).await?, map.seen().1)) }
+            })
+            .await?;
+        if let Some(known) = known.filter(|known| known.holds(lowered) && Some(known.rev) > stored) {
+            self.fell(id, known.rev).await;
+        }
+        if let Some(rev) = stored {
+            self.remembered.keep(id, rev, generation, Way::Saw);
+        }
+        let known = self.remembered.of(id).filter(|known| known.holds(lowered));
+        Ok(stored.max(self.seen.of(id)).max(known.map(|known| known.rev)))
     }
 
     /// The records of a collection that have a floor, from behind `after` to before `until`: this node has seen each of them.
@@ -101,7 +117,12 @@ impl Floors {
         let mut from = after.map_or_else(|| key::before(collection), key::of_record);
         let mut found = Vec::new();
         loop {
-            let page = self.map().numbers(Some(&from), false).await.map_err(unavailable)?;
+            let page = self
+                .ask(|map| {
+                    let from = from.clone();
+                    async move { map.numbers(Some(&from)).await }
+                })
+                .await?;
             for (name, _) in &page {
                 let id = key::record_of(name).filter(|id| id.collection() == collection);
                 let Some(id) = id.filter(|id| until.is_none_or(|until| id < until)) else {
@@ -118,7 +139,7 @@ impl Floors {
 
     /// What was noted and has no end yet, by whichever process.
     pub(crate) async fn notes(&self) -> Result<Vec<Note>> {
-        let texts = self.map().texts(key::NOTES).await.map_err(unavailable)?;
+        let texts = self.ask(|map| async move { map.texts(key::NOTES).await }).await?;
         Ok(texts
             .iter()
             .filter_map(|(name, text)| Note::parse(NoteId(key::name_of(name)), text))
@@ -147,21 +168,23 @@ impl Floors {
     pub(crate) async fn done(&self, note: &NoteId, record: &RecordId, rev: u64) -> Result<()> {
         self.seen.add(record, rev);
         let changes = vec![raise(record, rev), ended(note)];
-        self.apply(changes, MapDurability::Disk).await?;
+        let summary = self.apply(changes, MapDurability::Disk).await?;
+        self.remembered.keep(record, rev, summary.generation, Way::TookAway);
         self.seen.drop_up_to(record, rev);
         Ok(())
     }
 
     /// Ends a note: nothing was taken away.
     pub(crate) async fn not_done(&self, note: &NoteId) -> Result<()> {
-        self.apply(vec![ended(note)], MapDurability::Disk).await
+        self.apply(vec![ended(note)], MapDurability::Disk).await.map(drop)
     }
 
     /// Raises a record's floor, unless it is as high already. It survives the end of the process at once, and power loss a second
     /// later. If it fails, this process goes on knowing the floor and tries again.
     pub(crate) async fn raise(&self, record: &RecordId, rev: u64) -> Result<()> {
         self.seen.add(record, rev);
-        self.apply(vec![raise(record, rev)], MapDurability::Kernel).await?;
+        let summary = self.apply(vec![raise(record, rev)], MapDurability::Kernel).await?;
+        self.remembered.keep(record, rev, summary.generation, Way::Saw);
         self.seen.drop_up_to(record, rev);
         Ok(())
     }
@@ -181,27 +204,42 @@ impl Floors {
         self.map.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn apply(&self, changes: Vec<MapChange>, durability: MapDurability) -> Result<()> {
-        let applied = match self.map().apply(changes.clone(), durability).await {
+    /// Reads from the file. One that is not as it was written, or is gone, is made again first.
+    async fn ask<T, F>(&self, read: impl Fn(AuthenticatedMap) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T, StorageError>>,
+    {
+        let map = self.map();
+        match read(map.clone()).await {
+            Ok(read) => Ok(read),
+            Err(error) => {
+                self.failed(&error);
+                self.mend_after(&map).await?;
+                read(self.map()).await.map_err(unavailable)
+            }
+        }
+    }
+
+    async fn apply(&self, changes: Vec<MapChange>, durability: MapDurability) -> Result<MapSummary> {
+        let map = self.map();
+        let applied = match map.apply(changes.clone(), durability).await {
             Err(
                 error @ (StorageError::Unavailable { .. }
                 | StorageError::Corrupt { .. }
                 | StorageError::Poisoned { .. }),
             ) => {
                 self.failed(&error);
-                self.mend().await?;
+                self.mend_after(&map).await?;
                 self.map().apply(changes, durability).await
             }
             other => other,
         };
-        match applied {
-            Ok(summary) => self.applied(&summary, durability),
-            Err(error) => {
-                self.failed(&error);
-                return Err(unavailable(error));
-            }
-        }
-        Ok(())
+        let summary = applied.map_err(|error| {
+            self.failed(&error);
+            unavailable(error)
+        })?;
+        self.applied(&summary, durability);
+        Ok(summary)
     }
 
     fn applied(&self, summary: &MapSummary, durability: MapDurability) {
@@ -215,12 +253,12 @@ impl Floors {
     }
 
     fn failed(&self, error: &StorageError) {
-        let poisoned = matches!(error, StorageError::Poisoned { .. });
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        let poisoned = poisoned || failure.as_ref().is_some_and(|failure| failure.poisoned);
+        let before = |of: fn(&Failure) -> bool| failure.as_ref().is_some_and(of);
         *failure = Some(Failure {
             why: error.to_string(),
-            poisoned,
+            poisoned: matches!(error, StorageError::Poisoned { .. }) || before(|failure| failure.poisoned),
+            damaged: matches!(error, StorageError::Corrupt { .. }) || before(|failure| failure.damaged),
         });
     }
 }

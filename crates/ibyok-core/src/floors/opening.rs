@@ -17,9 +17,6 @@ use super::{FILE, Floors, facts, statement, unavailable};
 use crate::error::{Error, Result};
 use crate::stated::Stated;
 
-/// Up to so many items, opening reads every one; a larger file is read as a whole right after opening.
-pub(super) const READ_AT_OPEN: u64 = 5000;
-
 /// By how many lines a mark may lag before opening moves it.
 const LAG: u64 = 10_000;
 
@@ -69,6 +66,8 @@ impl Floors {
             notes: Default::default(),
             map: RwLock::new(map),
             seen: Seen::new(marked),
+            remembered: Default::default(),
+            fell: Default::default(),
             mending: Default::default(),
             failure: Mutex::default(),
             untold: Mutex::default(),
@@ -83,10 +82,37 @@ impl Floors {
 /// Opens the file, or makes it. Its state is on the disk when this returns.
 pub(super) async fn bring_up(setup: &Setup, old: Option<&Old>) -> Result<(AuthenticatedMap, Found, MapSummary)> {
     let _lock = Lock::take(&setup.place).await?;
+    let error = match brought_up(setup, old).await {
+        Err(error) if old.is_none_or(|old| !old.distrusted) => error,
+        done => return done,
+    };
+    // Only what is read is verified: opening may have met a part that is not as it was written.
+    match damaged(setup).await {
+        Some(old) => brought_up(setup, Some(&old)).await,
+        None => Err(error),
+    }
+}
+
+/// The file as one to distrust, if it opens and its items do not fit.
+async fn damaged(setup: &Setup) -> Option<Old> {
+    let key: Arc<dyn MapKey> = setup.key.clone();
+    let map = AuthenticatedMap::open(setup.place.join(FILE), key).await.ok()??;
+    let wrong = matches!(
+        map.verify().await,
+        Ok(MapVerdict::Damaged) | Err(StorageError::Corrupt { .. })
+    );
+    wrong.then(|| Old {
+        map,
+        distrusted: true,
+        damaged: Some(ITEMS.to_owned()),
+    })
+}
+
+async fn brought_up(setup: &Setup, old: Option<&Old>) -> Result<(AuthenticatedMap, Found, MapSummary)> {
     let mut found = Found::default();
     let map = find(setup, old, &mut found).await?;
     if let Some(old) = old.filter(|old| !old.map.is_in_place()) {
-        aside::copy(&old.map, &map).await?;
+        aside::take_over(&old.map, &map).await?;
     }
     let from = marks(setup, &map).await?;
     let before = map.summary().await.map_err(unavailable)?;
@@ -209,7 +235,8 @@ async fn find(setup: &Setup, old: Option<&Old>, found: &mut Found) -> Result<Aut
     };
     // Before anything is replaced: what cannot be rebuilt stays as it is.
     if wrong.is_some() {
-        aside::check_disk(&path, Arc::clone(&key)).await?;
+        let seen = old.map_or(0, |old| old.map.seen().0);
+        aside::check_disk(&path, Arc::clone(&key), seen).await?;
         check_logs(setup).await?;
     }
     found.wrong = wrong;
@@ -221,15 +248,10 @@ async fn create(path: &Path, key: Arc<dyn MapKey>) -> Result<AuthenticatedMap> {
     AuthenticatedMap::create(path, key).await.map_err(unavailable)
 }
 
-/// What is wrong with the items of a small file.
+/// What is wrong with the marks, notes and facts of a file. Floors are verified when they are read.
 async fn check_items(map: &AuthenticatedMap) -> Result<Option<String>> {
-    let summary = map.summary().await.map_err(unavailable)?;
-    if summary.numbers.saturating_add(summary.texts) > READ_AT_OPEN {
-        return Ok(None);
-    }
-    match map.verify().await {
-        Ok(MapVerdict::Whole(_)) => Ok(None),
-        Ok(_) => Ok(Some(ITEMS.to_owned())),
+    match map.texts(&[]).await {
+        Ok(_) => Ok(None),
         Err(StorageError::Corrupt { source, .. }) => Ok(Some(format!("the file of floors was damaged ({source})"))),
         Err(error) => Err(unavailable(error)),
     }
@@ -322,5 +344,9 @@ pub(super) async fn mark_of(map: &AuthenticatedMap, log: &str) -> Result<u64> {
 /// The generation that an older handle last had.
 async fn old_generation(old: Option<&Old>) -> u64 {
     let Some(old) = old else { return 0 };
-    old.map.summary().await.map_or(0, |summary| summary.generation)
+    let seen = old.map.seen().0;
+    old.map
+        .summary()
+        .await
+        .map_or(seen, |summary| summary.generation.max(seen))
 }

@@ -56,7 +56,7 @@ impl Session {
             let page = inner
                 .floors
                 .map()
-                .numbers(after.as_deref(), false)
+                .numbers(after.as_deref())
                 .await
                 .map_err(unavailable)?;
             let Some((last, _)) = page.last() else { break };
@@ -229,7 +229,7 @@ impl Floors {
             text: Some(end.to_string()),
         }));
         self.seen.forget(&changes);
-        self.apply(changes, MapDurability::Disk).await
+        self.apply(changes, MapDurability::Disk).await.map(drop)
     }
 }
 

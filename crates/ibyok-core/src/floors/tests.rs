@@ -97,9 +97,9 @@ async fn floors_outlive_their_file_in_a_process_that_knew_them() {
     for file in map_files(&place.path().join("floors")) {
         std::fs::remove_file(file).ok();
     }
-    assert!(floors.is_broken());
+    assert!(floors.is_broken().await);
     floors.raise(&record(2), 6).await.unwrap();
-    assert!(!floors.is_broken());
+    assert!(!floors.is_broken().await);
     assert_eq!(floors.untold().len(), 1, "the finding is to be told");
     let (again, _) = open(place.path(), "log", &home).await;
     assert_eq!(all(&again, 1..=2).await, [Some(5), Some(6)]);

@@ -85,7 +85,7 @@ impl Floors {
         write(self.head())?;
         let (mut count, mut after) = (0, None::<Vec<u8>>);
         loop {
-            let page = self.map().numbers(after.as_deref(), false).await.map_err(unavailable)?;
+            let page = self.map().numbers(after.as_deref()).await.map_err(unavailable)?;
             let Some((last, _)) = page.last() else { break };
             after = Some(last.clone());
             for (record, rev) in page.iter().filter_map(|(name, rev)| Some((key::record_of(name)?, rev))) {

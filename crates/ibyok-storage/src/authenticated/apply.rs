@@ -1,23 +1,29 @@
 //! Changes: each set of them, with the row of the whole, in one transaction.
 
-use sqlx::{Connection, SqliteConnection};
+use sqlx::Connection;
 
-use super::connections::Writer;
-use super::digest::{Table, Whole, is_same, item_mac};
-use super::{AuthenticatedMap, BACKEND, MapChange, MapDurability, MapKey, MapSummary, read, shown};
+use super::connections::{Connections, Writer};
+use super::digest::Table;
+use super::read;
+use super::refused::{Refused, Trouble};
+use super::tree::Tree;
+use super::{AuthenticatedMap, BACKEND, MapChange, MapDurability, MapSummary};
 use crate::error::{Error, Result};
-use crate::file::{poisons, public};
+use crate::file::poisons;
 
 /// The longest key, in bytes.
 const KEY_MAX: usize = 255;
+
+/// The longest text, in bytes.
+const TEXT_MAX: usize = 60_000;
 
 impl AuthenticatedMap {
     /// Applies changes in their order, all of them or none, and returns the state after them. Changes that change nothing write
     /// nothing.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if what is there does not fit its MAC, [`Error::Invalid`] for a key or number that is too large,
-    /// [`Error::Unavailable`] if the file cannot be written.
+    /// [`Error::Corrupt`] if what is there does not fit its MAC, or is older than this handle has seen; [`Error::Invalid`] for a key,
+    /// number or text that is too large; [`Error::Unavailable`] if the file cannot be written.
     pub async fn apply(&self, changes: Vec<MapChange>, durability: MapDurability) -> Result<MapSummary> {
         self.write(changes, durability, false).await
     }
@@ -50,202 +56,134 @@ impl AuthenticatedMap {
         let mut turn = connections.turn().await?;
         connections.check_identity()?;
         let mut writer = connections.take(&mut turn, durability).await?;
-        let key = connections.key.as_ref();
-        let done = transact(&mut writer, key, changes, always).await.map_err(|error| {
+        let done = match transact(&mut writer, connections, changes, always).await {
+            Ok(summary) => Ok(summary),
+            Err(Trouble::Refused(refused)) => Err(refused),
             // It is not known what of it is on the disk.
-            if poisons(&error) {
-                Error::poisoned(BACKEND)
-            } else {
-                public(self.path(), error)
-            }
-        })?;
+            Err(Trouble::Sql(error)) if poisons(&error) => return Err(Error::poisoned(BACKEND)),
+            Err(trouble) => return Err(trouble.into_error(self.path())),
+        };
         *turn = Some(writer);
         // If the file was replaced meanwhile, the change went to a file that nobody finds again.
         connections.check_identity()?;
-        done.map_err(|why| why.into_error(self))
+        done.map_err(|refused| refused.into_error(self.path()))
     }
 }
 
-/// Why a transaction was rolled back.
-pub(super) enum Refused {
-    Damaged(&'static str),
-    Foreign,
-    TooLarge,
-}
-
-impl Refused {
-    pub(super) fn into_error(self, map: &AuthenticatedMap) -> Error {
-        match self {
-            Refused::Damaged(why) => Error::corrupt(shown(map.path()), why),
-            Refused::Foreign => Error::refused(
-                format!("{} belongs to another vault or namespace", shown(map.path())),
-                "use a directory of its own for each",
-            ),
-            Refused::TooLarge => Error::invalid("a key or number of the map", "use a smaller one"),
-        }
-    }
-}
-
-/// Runs one transaction. The outer error is SQLite's, after which the connection is not used again.
+/// Runs one transaction.
 async fn transact(
     writer: &mut Writer,
-    key: &dyn MapKey,
+    connections: &Connections,
     changes: &[MapChange],
     always: bool,
-) -> sqlx::Result<Result<MapSummary, Refused>> {
+) -> Result<MapSummary, Trouble> {
+    let key = connections.key.as_ref();
+    let before = connections.newest();
     let mut transaction = writer.connection.begin_with("BEGIN IMMEDIATE").await?;
-    let mut whole = match read::whole(&mut transaction, key).await? {
-        Ok(whole) => whole,
-        Err(refused) => {
-            transaction.rollback().await?;
-            return Ok(Err(refused));
+    let edited = async {
+        let whole = read::whole(&mut transaction, key).await?;
+        connections.admit(before.as_ref(), &whole)?;
+        let mut tree = Tree::new(&mut transaction, key, whole);
+        let changed = edit(&mut tree, changes).await?;
+        if changed || always {
+            return Ok((tree.store().await?, true));
         }
+        Ok((tree.whole, false))
     };
-    let mut changed = false;
-    for change in changes {
-        match apply(&mut transaction, key, &mut whole, change).await? {
-            Ok(did) => changed |= did,
-            Err(refused) => {
+    match edited.await {
+        Ok((whole, stored)) => {
+            if stored {
+                transaction.commit().await?;
+                connections.wrote(&whole);
+            } else {
                 transaction.rollback().await?;
-                return Ok(Err(refused));
             }
+            Ok(whole.summary(key))
         }
+        Err(Trouble::Refused(refused)) => {
+            transaction.rollback().await?;
+            Err(refused.into())
+        }
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// Applies the changes. Returns whether they changed anything.
+async fn edit(tree: &mut Tree<'_>, changes: &[MapChange]) -> Result<bool, Trouble> {
+    let (mut changed, mut lowered) = (false, false);
+    for change in changes {
+        let (did, lower) = apply(tree, change).await?;
+        changed |= did;
+        lowered |= lower;
     }
     if changed {
-        whole.generation += 1;
+        tree.whole.generation += 1;
     }
-    if changed || always {
-        store_whole(&mut transaction, key, &whole).await?;
-        transaction.commit().await?;
-    } else {
-        transaction.rollback().await?;
+    if lowered {
+        tree.whole.lowered = tree.whole.generation;
     }
-    Ok(Ok(whole.summary(key)))
+    Ok(changed)
 }
 
-/// Applies one change. Returns whether it changed anything.
-async fn apply(
-    connection: &mut SqliteConnection,
-    key: &dyn MapKey,
-    whole: &mut Whole,
-    change: &MapChange,
-) -> sqlx::Result<Result<bool, Refused>> {
-    let (table, name) = match change {
-        MapChange::Raise { key, .. } | MapChange::Set { key, .. } => (Table::Numbers, key),
-        MapChange::Put { key, .. } => (Table::Texts, key),
+/// Applies one change. Returns whether it changed anything, and whether it lowered a number.
+async fn apply(tree: &mut Tree<'_>, change: &MapChange) -> Result<(bool, bool), Trouble> {
+    let (table, name, value) = match change {
+        MapChange::Raise { key, number }
+        | MapChange::Set {
+            key,
+            number: Some(number),
+        } => (Table::Numbers, key, Some(of_number(*number)?)),
+        MapChange::Set { key, number: None } => (Table::Numbers, key, None),
+        MapChange::Put { key, text } => (Table::Texts, key, text.as_ref().map(|text| text.clone().into_bytes())),
         MapChange::Generation(least) => {
             // One less, since the change itself is one more.
-            let raised = least.saturating_sub(1) > whole.generation;
-            whole.generation = whole.generation.max(least.saturating_sub(1));
-            return Ok(Ok(raised));
+            let raised = least.saturating_sub(1) > tree.whole.generation;
+            tree.whole.generation = tree.whole.generation.max(least.saturating_sub(1));
+            return Ok((raised, false));
         }
     };
-    if name.len() > KEY_MAX {
-        return Ok(Err(Refused::TooLarge));
+    if name.len() > KEY_MAX || value.as_ref().is_some_and(|value| value.len() > TEXT_MAX) {
+        return Err(Refused::TooLarge.into());
     }
-    let before = match read::item(connection, key, table, name).await? {
-        Ok(before) => before,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    let after = match change {
-        MapChange::Raise { number, .. } => {
-            if read::as_number(before.as_deref()).is_some_and(|there| there >= *number) {
-                return Ok(Ok(false));
-            }
-            Some(number.to_be_bytes().to_vec())
-        }
-        MapChange::Set { number, .. } => number.map(|number| number.to_be_bytes().to_vec()),
-        MapChange::Put { text, .. } => text.as_ref().map(|text| text.clone().into_bytes()),
-        MapChange::Generation(_) => None,
-    };
-    if before == after {
-        return Ok(Ok(false));
+    let before = tree.get(table, name).await?;
+    if before == value {
+        return Ok((false, false));
     }
-    replace(connection, key, whole, (table, name), before, after).await
-}
-
-async fn replace(
-    connection: &mut SqliteConnection,
-    key: &dyn MapKey,
-    whole: &mut Whole,
-    (table, name): (Table, &[u8]),
-    before: Option<Vec<u8>>,
-    after: Option<Vec<u8>>,
-) -> sqlx::Result<Result<bool, Refused>> {
-    if let Some(value) = &before {
-        whole.toggle(key, table, name, value);
-        let count = whole.count(table);
-        *count = count.saturating_sub(1);
+    let lowers = table == Table::Numbers && as_number(before.as_deref()) > as_number(value.as_deref());
+    if lowers && matches!(change, MapChange::Raise { .. }) {
+        return Ok((false, false));
     }
-    let Some(value) = after else {
-        remove(connection, table, name).await?;
-        return Ok(Ok(true));
-    };
-    whole.toggle(key, table, name, &value);
-    *whole.count(table) += 1;
-    let mac = item_mac(key, table, name, &value);
-    let query = sqlx::query(match table {
-        Table::Numbers => {
-            "INSERT INTO numbers (key, value, mac) VALUES (?1, ?2, ?3)
-             ON CONFLICT (key) DO UPDATE SET value = excluded.value, mac = excluded.mac"
-        }
-        Table::Texts => {
-            "INSERT INTO texts (key, value, mac) VALUES (?1, ?2, ?3)
-             ON CONFLICT (key) DO UPDATE SET value = excluded.value, mac = excluded.mac"
-        }
-    });
-    let query = query.bind(name);
-    let query = match table {
-        Table::Numbers => {
-            let number = read::as_number(Some(&value)).and_then(|number| i64::try_from(number).ok());
-            let Some(number) = number else {
-                return Ok(Err(Refused::TooLarge));
-            };
-            query.bind(number)
-        }
-        Table::Texts => query.bind(value),
-    };
-    query.bind(mac.to_vec()).execute(connection).await?;
-    Ok(Ok(true))
+    tree.put(table, name, value).await?;
+    Ok((true, lowers))
 }
 
-async fn remove(connection: &mut SqliteConnection, table: Table, name: &[u8]) -> sqlx::Result<()> {
-    let query = match table {
-        Table::Numbers => "DELETE FROM numbers WHERE key = ?1",
-        Table::Texts => "DELETE FROM texts WHERE key = ?1",
-    };
-    sqlx::query(query).bind(name).execute(connection).await.map(drop)
+/// The bytes of a number, without zeros in front.
+fn of_number(number: u64) -> Result<Vec<u8>, Refused> {
+    if i64::try_from(number).is_err() {
+        return Err(Refused::TooLarge);
+    }
+    let zeros = usize::try_from(number.leading_zeros() / 8).unwrap_or(0);
+    Ok(number.to_be_bytes().into_iter().skip(zeros).collect())
 }
 
-/// Stores the row of the whole under a nonce of its own.
-pub(super) async fn store_whole(
-    connection: &mut SqliteConnection,
-    key: &dyn MapKey,
-    whole: &Whole,
-) -> sqlx::Result<()> {
-    let nonce: Vec<u8> = sqlx::query_scalar("SELECT randomblob(16)")
-        .fetch_one(&mut *connection)
-        .await?;
-    let masked = whole.masked(key, &nonce);
-    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    sqlx::query(
-        "INSERT INTO whole (one, generation, numbers, texts, nonce, masked, mac, owner) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT (one) DO UPDATE SET generation = excluded.generation, numbers = excluded.numbers, texts = excluded.texts,
-         nonce = excluded.nonce, masked = excluded.masked, mac = excluded.mac",
-    )
-    .bind(number(whole.generation))
-    .bind(number(whole.numbers))
-    .bind(number(whole.texts))
-    .bind(&nonce)
-    .bind(masked.to_vec())
-    .bind(whole.mac(key, &nonce, &masked).to_vec())
-    .bind(key.owner())
-    .execute(connection)
-    .await
-    .map(drop)
+/// The number that an item's value is.
+pub(super) fn as_number(value: Option<&[u8]>) -> Option<u64> {
+    let value = value.filter(|value| value.len() <= 8)?;
+    Some(value.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
-/// Whether a stored MAC is the one of an item.
-pub(super) fn fits(key: &dyn MapKey, table: Table, name: &[u8], value: &[u8], mac: &[u8]) -> bool {
-    is_same(&item_mac(key, table, name, value), mac)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_a_number_lead_back_to_it() {
+        for number in [0, 1, 255, 256, 65_535, 1 << 40, (1 << 63) - 1] {
+            let bytes = of_number(number).unwrap();
+            assert_eq!(as_number(Some(&bytes)), Some(number));
+            assert_ne!(bytes.first(), Some(&0));
+        }
+        assert_eq!(of_number(1 << 63), Err(Refused::TooLarge));
+        assert_eq!(as_number(Some(&[1; 9])), None);
+    }
 }

@@ -1,19 +1,26 @@
-//! One connection that writes and two that read, each a thread of SQLite's own.
+//! One connection that writes and two that read, each a thread of SQLite's own; and what was seen through them.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex as Lock, MutexGuard as Locked, PoisonError};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{MapDurability, MapKey, schema};
-use crate::error::Result;
+use super::digest::{Mac, Whole};
+use super::node::Node;
+use super::refused::{Refused, Trouble};
+use super::{MapDurability, MapKey, schema, shown};
+use crate::error::{Error, Result};
 use crate::file::{FileError, Identity, PATIENCE, place, public, write_ahead};
 
 /// How many may read at once.
 const READERS: usize = 2;
+
+/// How many nodes above the leaves are kept in memory: one is at most 4 kB.
+const KEPT: usize = 128;
 
 /// A connection that writes, and how durable its commits are.
 #[derive(Debug)]
@@ -29,8 +36,11 @@ pub(super) struct Connections {
     pub(super) key: Arc<dyn MapKey>,
     identity: Identity,
     writer: Mutex<Option<Writer>>,
+    /// The first is there from the beginning. While it is open, SQLite removes neither the `-wal` file nor its index.
     readers: [Mutex<Option<SqliteConnection>>; READERS],
     next: AtomicUsize,
+    newest: Lock<Option<Whole>>,
+    nodes: Lock<HashMap<Mac, Arc<Node>>>,
 }
 
 impl Connections {
@@ -40,24 +50,23 @@ impl Connections {
             place::create(path)?;
         }
         let mut connection = connect(path).await?;
-        match schema::look(path, &mut connection).await? {
+        match schema::look(path, &mut connection).await?.is_map {
             false if create => schema::create(path, key.as_ref(), &mut connection).await?,
             false => return Ok(None),
             true => write_ahead(path, &mut connection).await?,
         }
         // Only after a read in WAL mode are all three files there.
-        schema::look(path, &mut connection).await?;
-        let writer = Writer {
-            connection,
-            durability: MapDurability::Disk,
-        };
+        let look = schema::look(path, &mut connection).await?;
+        check_length(path, look.bytes)?;
         Ok(Some(Connections {
             path: path.to_owned(),
             key,
             identity: Identity::of(path),
-            writer: Mutex::new(Some(writer)),
-            readers: Default::default(),
+            writer: Mutex::default(),
+            readers: [Mutex::new(Some(connection)), Mutex::default()],
             next: AtomicUsize::new(0),
+            newest: Lock::default(),
+            nodes: Lock::default(),
         }))
     }
 
@@ -68,6 +77,54 @@ impl Connections {
     /// Fails if the files are no longer the ones that were opened.
     pub(super) fn check_identity(&self) -> Result<()> {
         self.identity.check(&self.path)
+    }
+
+    /// The newest state that this handle has seen.
+    pub(super) fn newest(&self) -> Option<Whole> {
+        lock(&self.newest).clone()
+    }
+
+    /// Takes in a state that was read. `before` is the newest one as it was before the read began: states that another task has
+    /// seen meanwhile may be newer.
+    pub(super) fn admit(&self, before: Option<&Whole>, read: &Whole) -> Result<(), Refused> {
+        if let Some(before) = before {
+            if read.generation < before.generation {
+                return Err(Refused::SetBack {
+                    found: read.generation,
+                    seen: before.generation,
+                });
+            }
+            if read.generation == before.generation && read != before {
+                return Err(Refused::Damaged("it was replaced by another of the same generation"));
+            }
+        }
+        self.wrote(read);
+        Ok(())
+    }
+
+    /// Takes in a state that this handle made.
+    pub(super) fn wrote(&self, whole: &Whole) {
+        let mut newest = lock(&self.newest);
+        if newest
+            .as_ref()
+            .is_none_or(|newest| newest.generation < whole.generation)
+        {
+            *newest = Some(whole.clone());
+        }
+    }
+
+    /// A node above the leaves that was verified in this state.
+    pub(super) fn kept(&self, mac: &Mac) -> Option<Arc<Node>> {
+        lock(&self.nodes).get(mac).cloned()
+    }
+
+    pub(super) fn keep(&self, mac: Mac, node: Node) {
+        let mut nodes = lock(&self.nodes);
+        if nodes.len() >= KEPT {
+            // Those that are in use are read again.
+            nodes.clear();
+        }
+        nodes.insert(mac, Arc::new(node));
     }
 
     /// The turn to write, first come, first served.
@@ -101,7 +158,7 @@ impl Connections {
     }
 
     /// A place to read from: one that is free, or else the next in the round.
-    pub(super) async fn reader(&self) -> Result<MutexGuard<'_, Option<SqliteConnection>>> {
+    pub(super) async fn reader(&self) -> Result<Reader<'_>> {
         let free = self.readers.iter().find_map(|slot| slot.try_lock().ok());
         let mut slot = match free {
             Some(slot) => slot,
@@ -110,7 +167,10 @@ impl Connections {
         if slot.is_none() {
             *slot = Some(self.connect_again().await?);
         }
-        Ok(slot)
+        Ok(Reader {
+            connections: self,
+            slot,
+        })
     }
 
     async fn next_reader(&self) -> Result<MutexGuard<'_, Option<SqliteConnection>>> {
@@ -130,11 +190,48 @@ impl Connections {
     }
 
     pub(super) async fn close(&self) {
+        close(self.writer.lock().await.take().map(|writer| writer.connection)).await;
         for reader in &self.readers {
             close(reader.lock().await.take()).await;
         }
-        close(self.writer.lock().await.take().map(|writer| writer.connection)).await;
     }
+}
+
+/// A connection to read from.
+pub(super) struct Reader<'a> {
+    connections: &'a Connections,
+    slot: MutexGuard<'a, Option<SqliteConnection>>,
+}
+
+impl Reader<'_> {
+    pub(super) fn connection(&mut self) -> Result<&mut SqliteConnection> {
+        let gone = || Error::unavailable(super::BACKEND, "there is no connection");
+        self.slot.as_mut().ok_or_else(gone)
+    }
+
+    /// The public error of a read. A connection that failed is not used again.
+    pub(super) async fn failed(&mut self, trouble: Trouble) -> Error {
+        if matches!(trouble, Trouble::Sql(_)) {
+            // Before the old one is closed: with the last connection SQLite would remove the `-wal` file and its index.
+            let new = self.connections.connect_again().await.ok();
+            *self.slot = new;
+        }
+        trouble.into_error(&self.connections.path)
+    }
+}
+
+fn lock<T>(lock: &Lock<T>) -> Locked<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Refuses a file that is shorter than its own header says.
+fn check_length(path: &Path, bytes: u64) -> Result<()> {
+    let length = place::look(path)?.map_or(0, |file| file.len());
+    // Pages that only the `-wal` file holds are not missing.
+    if length < bytes && !super::has_wal(path) {
+        return Err(Error::corrupt(shown(path), "the file was cut"));
+    }
+    Ok(())
 }
 
 async fn close(connection: Option<SqliteConnection>) {

@@ -1,30 +1,43 @@
-//! The MAC of each item, and the keyed hash of the whole set.
+//! The MACs of nodes and of the row of the whole.
 
 use super::MapKey;
+use super::node::{Child, Node};
 
-/// How many bytes of an item's MAC are stored with it.
-pub(super) const ITEM_MAC: usize = 16;
+/// A MAC.
+pub(super) type Mac = [u8; 32];
 
 /// Separates the uses of the map's key.
 #[derive(Clone, Copy)]
 enum Use {
-    /// Stored with an item.
-    Item = 1,
-    /// One element of the set hash. Never stored: differences of set hashes must not show it.
-    Element = 2,
-    /// Masks the set hash where it is stored.
-    Mask = 3,
+    /// Stored with a node and in the node above it.
+    Node = 1,
     /// Stored with the row of the whole.
-    Whole = 4,
+    Whole = 2,
     /// Names a state of the map to others.
-    Tag = 5,
+    Tag = 3,
 }
 
-/// The table that an item is in.
+/// The tree that an item is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
     Numbers = 1,
     Texts = 2,
+}
+
+impl Table {
+    pub(super) const ALL: [Table; 2] = [Table::Numbers, Table::Texts];
+
+    pub(super) fn of(byte: u8) -> Option<Self> {
+        Table::ALL.into_iter().find(|table| *table as u8 == byte)
+    }
+
+    /// The id of the tree's root, which never changes.
+    pub(super) fn root(self) -> i64 {
+        match self {
+            Table::Numbers => 1,
+            Table::Texts => 2,
+        }
+    }
 }
 
 /// A state of an [`AuthenticatedMap`](super::AuthenticatedMap).
@@ -33,6 +46,8 @@ pub(super) enum Table {
 pub struct MapSummary {
     /// Grows by one with every change.
     pub generation: u64,
+    /// The generation of the last change that lowered or removed a number; 0 if none did.
+    pub lowered: u64,
     /// How many numbers the map holds.
     pub numbers: u64,
     /// How many texts the map holds.
@@ -52,12 +67,35 @@ pub enum MapVerdict {
 }
 
 /// The row of the whole, as it is stored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Whole {
     pub(super) generation: u64,
+    pub(super) lowered: u64,
     pub(super) numbers: u64,
     pub(super) texts: u64,
-    pub(super) digest: [u8; 32],
+    /// How many nodes there are.
+    pub(super) nodes: u64,
+    /// The id that the next node gets. Ids are given once.
+    pub(super) next: i64,
+    /// The MACs of the roots.
+    pub(super) numbers_root: Mac,
+    pub(super) texts_root: Mac,
+}
+
+impl Default for Whole {
+    /// A map that holds no root yet.
+    fn default() -> Self {
+        Whole {
+            generation: 0,
+            lowered: 0,
+            numbers: 0,
+            texts: 0,
+            nodes: 0,
+            next: 3,
+            numbers_root: [0; 32],
+            texts_root: [0; 32],
+        }
+    }
 }
 
 impl Whole {
@@ -68,54 +106,70 @@ impl Whole {
         }
     }
 
-    fn counts(&self) -> [u8; 24] {
-        let mut bytes = [0; 24];
-        let numbers = [self.generation, self.numbers, self.texts];
-        for (to, number) in bytes.chunks_exact_mut(8).zip(numbers) {
-            to.copy_from_slice(&number.to_be_bytes());
+    pub(super) fn root(&self, table: Table) -> Child {
+        let mac = match table {
+            Table::Numbers => self.numbers_root,
+            Table::Texts => self.texts_root,
+        };
+        Child { id: table.root(), mac }
+    }
+
+    pub(super) fn set_root(&mut self, table: Table, mac: Mac) {
+        match table {
+            Table::Numbers => self.numbers_root = mac,
+            Table::Texts => self.texts_root = mac,
         }
+    }
+
+    /// Gives a new node its id.
+    pub(super) fn new_node(&mut self) -> i64 {
+        let id = self.next;
+        self.next += 1;
+        self.nodes += 1;
+        id
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let next = u64::try_from(self.next).unwrap_or(u64::MAX);
+        let numbers = [
+            self.generation,
+            self.lowered,
+            self.numbers,
+            self.texts,
+            self.nodes,
+            next,
+        ];
+        let mut bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
+        bytes.extend(self.numbers_root);
+        bytes.extend(self.texts_root);
         bytes
     }
 
-    /// The set hash as it is stored: masked under a nonce that is used once.
-    pub(super) fn masked(&self, key: &dyn MapKey, nonce: &[u8]) -> [u8; 32] {
-        let mask = mac(key, Use::Mask, &[nonce, &self.generation.to_be_bytes()]);
-        let mut masked = self.digest;
-        xor(&mut masked, &mask);
-        masked
-    }
-
-    /// Takes the mask off a stored set hash.
-    pub(super) fn unmask(&mut self, key: &dyn MapKey, nonce: &[u8], masked: [u8; 32]) {
-        self.digest = masked;
-        self.digest = self.masked(key, nonce);
-    }
-
-    pub(super) fn mac(&self, key: &dyn MapKey, nonce: &[u8], masked: &[u8]) -> [u8; 32] {
-        mac(key, Use::Whole, &[&self.counts(), nonce, masked])
+    pub(super) fn mac(&self, key: &dyn MapKey) -> Mac {
+        mac(key, Use::Whole, &[&self.bytes()])
     }
 
     pub(super) fn summary(&self, key: &dyn MapKey) -> MapSummary {
         MapSummary {
             generation: self.generation,
+            lowered: self.lowered,
             numbers: self.numbers,
             texts: self.texts,
-            tag: mac(key, Use::Tag, &[&self.counts(), &self.digest]),
+            tag: mac(key, Use::Tag, &[&self.bytes()]),
         }
-    }
-
-    /// Adds an element to the set hash, or takes it out: the two are one operation.
-    pub(super) fn toggle(&mut self, key: &dyn MapKey, table: Table, name: &[u8], value: &[u8]) {
-        xor(&mut self.digest, &item(key, Use::Element, table, name, value));
     }
 }
 
-/// The MAC that is stored with an item.
-pub(super) fn item_mac(key: &dyn MapKey, table: Table, name: &[u8], value: &[u8]) -> [u8; ITEM_MAC] {
-    let whole = item(key, Use::Item, table, name, value);
-    let mut cut = [0; ITEM_MAC];
-    cut.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
-    cut
+/// The MAC of a node. It covers the id, so that no node passes for another.
+pub(super) fn node_mac(key: &dyn MapKey, id: i64, body: &[u8]) -> Mac {
+    mac(key, Use::Node, &[&id.to_be_bytes(), body])
+}
+
+/// Reads a node that fits the MAC of a reference to it.
+pub(super) fn verified(key: &dyn MapKey, child: &Child, body: &[u8]) -> Option<Node> {
+    is_same(&node_mac(key, child.id, body), &child.mac)
+        .then(|| Node::from_bytes(body))
+        .flatten()
 }
 
 /// Compares MACs without stopping at the first difference.
@@ -124,18 +178,8 @@ pub(super) fn is_same(ours: &[u8], given: &[u8]) -> bool {
     ours.len() == given.len() && std::hint::black_box(differences) == 0
 }
 
-fn item(key: &dyn MapKey, purpose: Use, table: Table, name: &[u8], value: &[u8]) -> [u8; 32] {
-    // A name is at most 255 bytes, so one byte holds its length.
-    let head = [table as u8, u8::try_from(name.len()).unwrap_or(u8::MAX)];
-    mac(key, purpose, &[&head, name, value])
-}
-
-fn mac(key: &dyn MapKey, purpose: Use, parts: &[&[u8]]) -> [u8; 32] {
+fn mac(key: &dyn MapKey, purpose: Use, parts: &[&[u8]]) -> Mac {
     let mut bytes = vec![purpose as u8];
     parts.iter().for_each(|part| bytes.extend_from_slice(part));
     key.mac(&bytes)
-}
-
-fn xor(to: &mut [u8; 32], with: &[u8; 32]) {
-    to.iter_mut().zip(with).for_each(|(to, with)| *to ^= with);
 }

@@ -1,20 +1,30 @@
 //! A small durable map whose content is authenticated, for what must not be set back unnoticed.
 //!
-//! - `digest`: the MAC of each item, and the keyed hash of the whole set
+//! - `node`: the nodes of a tree and their bytes
+//! - `digest`: the MACs, and the row of the whole
+//! - `tree`: changing the trees within a transaction
 //! - `schema`: the tables of the SQLite file, and how the file is recognised
-//! - `connections`: one connection that writes, two that read
+//! - `connections`: one connection that writes, two that read, and what was seen through them
 //! - `apply`, `read`: the statements
+//! - `refused`: why a file is not believed
 //!
-//! Each item carries a MAC, so that nobody without the key can make one. The row of the whole carries a generation that grows with
-//! every change, the counts, and an incremental hash of the set of items (MSet-XOR-Hash of Clarke, Devadas, van Dijk, Gassend and
-//! Suh, "Incremental Multiset Hash Functions", ASIACRYPT 2003), so that a missing or older item shows in [`AuthenticatedMap::verify`].
-//! A change costs one indexed read and write of its item and one of the whole, whatever the size of the map.
+//! Numbers and texts are each a B+ tree whose nodes are rows of one table. A node has a MAC, the node above holds it, and the row of
+//! the whole holds the MACs of the two roots beside the counts and a generation that grows with every change (a Merkle tree under a
+//! key). So whatever is read is read against the row of the whole: an item that was changed, removed, moved or set back with any
+//! part of the file is an error of the very lookup that meets it, and that a key has no item is known as surely. A lookup reads one
+//! leaf, and the few nodes above it once for each state; a change stores them.
+//!
+//! The row of the whole cannot show that all of the file was set back. A handle accepts no generation below one that it has seen;
+//! what was there before the handle was opened is the caller's to compare.
 
 mod apply;
 mod connections;
 mod digest;
+mod node;
 mod read;
+mod refused;
 mod schema;
+mod tree;
 
 use std::fmt::{self, Debug};
 use std::path::{Path, PathBuf};
@@ -38,7 +48,7 @@ pub trait MapKey: Debug + Send + Sync {
     fn owner(&self) -> String;
 }
 
-/// One change of an [`AuthenticatedMap`]. Keys are at most 255 bytes.
+/// One change of an [`AuthenticatedMap`]. Keys are at most 255 bytes, texts 60,000.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MapChange {
@@ -65,6 +75,18 @@ pub enum MapChange {
     },
     /// Raises the generation of the map to at least this number.
     Generation(u64),
+}
+
+/// Items of a file that need not be whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MapReadable {
+    /// Numbers and their keys.
+    pub numbers: Vec<(Vec<u8>, u64)>,
+    /// Texts and their keys.
+    pub texts: Vec<(Vec<u8>, String)>,
+    /// Where the next part begins.
+    pub last: i64,
 }
 
 /// How durable a change of an [`AuthenticatedMap`] is when it returns.
@@ -106,7 +128,6 @@ impl AuthenticatedMap {
             connections: Arc::new(connections),
             settled,
         };
-        map.check_length().await?;
         map.summary().await?;
         Ok(Some(map))
     }
@@ -145,20 +166,22 @@ impl AuthenticatedMap {
         self.connections.check_identity().is_ok()
     }
 
+    /// Whether another handle is this one or a clone of it.
+    #[must_use]
+    pub fn is_same(&self, other: &AuthenticatedMap) -> bool {
+        Arc::ptr_eq(&self.connections, &other.connections)
+    }
+
+    /// The newest generation that this handle has seen, and the newest of those that lowered a number (see [`MapSummary`]).
+    #[must_use]
+    pub fn seen(&self) -> (u64, u64) {
+        let newest = self.connections.newest();
+        newest.map_or((0, 0), |whole| (whole.generation, whole.lowered))
+    }
+
     /// Closes the map. The last handle of all processes moves what is in the `-wal` file into the main file.
     pub async fn close(&self) {
         self.connections.close().await;
-    }
-
-    /// Refuses a file that is shorter than its own header says.
-    async fn check_length(&self) -> Result<()> {
-        let pages = self.connections.pages().await?;
-        let length = place::look(self.path())?.map_or(0, |file| file.len());
-        // Pages that only the `-wal` file holds are not missing.
-        if length < pages && !has_wal(self.path()) {
-            return Err(Error::corrupt(shown(self.path()), "the file was cut"));
-        }
-        Ok(())
     }
 }
 

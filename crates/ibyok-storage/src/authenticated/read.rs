@@ -1,31 +1,68 @@
 //! Lookups, pages, and the verification of the whole.
+//!
+//! A lookup reads the row of the whole and one node in one statement, so that the two are of one moment. Where the roots are those
+//! of the state that was seen last, the nodes above the leaves are known, and the node is the leaf already.
 
 use sqlx::{Connection, SqliteConnection};
 
-use super::apply::{Refused, fits};
+use super::apply::as_number;
 use super::connections::Connections;
-use super::digest::{Table, Whole, is_same};
-use super::{AuthenticatedMap, MapKey, MapSummary, MapVerdict, shown};
+use super::digest::{Table, Whole, is_same, node_mac, verified};
+use super::node::{Child, Entry, Node};
+use super::refused::{Refused, Trouble};
+use super::tree::{NODE, fits};
+use super::{AuthenticatedMap, BACKEND, MapKey, MapReadable, MapSummary, MapVerdict, shown};
 use crate::error::{Error, Result};
-use crate::file::public;
 
-/// How many items are read at a time.
-const PAGE: i64 = 1000;
+/// How many items a page has at least, if there are as many.
+const PAGE: usize = 1000;
 
-/// An item as it is stored: its key, its value, its MAC.
-type Row = (Vec<u8>, Vec<u8>, Vec<u8>);
+/// How many nodes are read at a time from a file that is not whole.
+const NODES: i64 = 100;
 
-/// The row of the whole as it is stored: generation, counts, nonce, masked set hash, MAC, owner.
-type WholeRow = (i64, i64, i64, Vec<u8>, Vec<u8>, Vec<u8>, String);
+/// How often a lookup begins again because others change the map all the time.
+const TRIES: usize = 64;
+
+/// The row of the whole as it is stored, and the body of a node.
+type Row = (
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+    i64,
+    Vec<u8>,
+    Vec<u8>,
+    Vec<u8>,
+    String,
+    Option<Vec<u8>>,
+);
+
+/// Where a lookup has come to: a node, the level of the node above, and the first key that is behind the node.
+struct Place {
+    child: Child,
+    above: Option<u8>,
+    next: Option<Vec<u8>>,
+}
+
+/// The items around a key, and where the next ones begin.
+struct Leaf {
+    entries: Vec<Entry>,
+    next: Option<Vec<u8>>,
+}
 
 impl AuthenticatedMap {
-    /// Returns the number of a key: one indexed lookup.
+    /// Returns the number of a key. What is returned was verified against the row of the whole.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if it does not fit its MAC, [`Error::Unavailable`] if the file cannot be read or is not in its place any
-    /// more.
+    /// [`Error::Corrupt`] if the file is not as it was written, or is older than this handle has seen; [`Error::Unavailable`] if it
+    /// cannot be read or is not in its place any more.
     pub async fn number(&self, name: &[u8]) -> Result<Option<u64>> {
-        Ok(as_number(self.value(Table::Numbers, name).await?.as_deref()))
+        // A file that was replaced under this handle must not answer for the one that is there.
+        self.connections.check_identity()?;
+        let leaf = self.leaf(Table::Numbers, name).await?;
+        let found = leaf.entries.iter().find(|entry| entry.key == name);
+        Ok(found.and_then(|entry| as_number(Some(&entry.value))))
     }
 
     /// Returns the text of a key.
@@ -33,8 +70,10 @@ impl AuthenticatedMap {
     /// # Errors
     /// As [`AuthenticatedMap::number`].
     pub async fn text(&self, name: &[u8]) -> Result<Option<String>> {
-        let value = self.value(Table::Texts, name).await?;
-        value.map(|value| self.utf8(value)).transpose()
+        self.connections.check_identity()?;
+        let leaf = self.leaf(Table::Texts, name).await?;
+        let found = leaf.entries.into_iter().find(|entry| entry.key == name);
+        found.map(|entry| self.utf8(entry.value)).transpose()
     }
 
     /// Returns the texts whose keys begin with a prefix, in order of their keys. For few.
@@ -42,30 +81,31 @@ impl AuthenticatedMap {
     /// # Errors
     /// As [`AuthenticatedMap::number`].
     pub async fn texts(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, String)>> {
-        let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let rows = self.page(Table::Texts, after.as_deref(), false).await?;
-            let Some((last, _)) = rows.last() else {
-                return Ok(found);
-            };
-            after = Some(last.clone());
-            for (name, value) in rows.into_iter().filter(|(name, _)| name.starts_with(prefix)) {
-                found.push((name, self.utf8(value)?));
+        let (mut found, mut from) = (Vec::new(), Some(prefix.to_vec()));
+        while let Some(name) = from {
+            let leaf = self.leaf(Table::Texts, &name).await?;
+            for entry in leaf.entries.into_iter().filter(|entry| entry.key.starts_with(prefix)) {
+                found.push((entry.key, self.utf8(entry.value)?));
             }
+            from = leaf.next.filter(|next| next.starts_with(prefix));
         }
+        Ok(found)
     }
 
-    /// Returns up to a thousand numbers with keys after `after`, in order of their keys. With `lenient`, items that do not fit
-    /// their MAC are left out instead of being an error.
+    /// Returns about a thousand numbers with keys after `after`, in order of their keys; none behind the last.
     ///
     /// # Errors
     /// As [`AuthenticatedMap::number`].
-    pub async fn numbers(&self, after: Option<&[u8]>, lenient: bool) -> Result<Vec<(Vec<u8>, u64)>> {
-        let rows = self.page(Table::Numbers, after, lenient).await?;
-        Ok(rows
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, as_number(Some(&value))?)))
-            .collect())
+    pub async fn numbers(&self, after: Option<&[u8]>) -> Result<Vec<(Vec<u8>, u64)>> {
+        let behind = |entry: &Entry| after.is_none_or(|after| entry.key.as_slice() > after);
+        let (mut found, mut from) = (Vec::new(), Some(after.unwrap_or_default().to_vec()));
+        while let Some(name) = from.filter(|_| found.len() < PAGE) {
+            let leaf = self.leaf(Table::Numbers, &name).await?;
+            let entries = leaf.entries.into_iter().filter(behind);
+            found.extend(entries.filter_map(|entry| Some((as_number(Some(&entry.value))?, entry.key))));
+            from = leaf.next;
+        }
+        Ok(found.into_iter().map(|(number, name)| (name, number)).collect())
     }
 
     /// Returns the state of the map.
@@ -74,57 +114,74 @@ impl AuthenticatedMap {
     /// As [`AuthenticatedMap::number`].
     pub async fn summary(&self) -> Result<MapSummary> {
         let connections = &self.connections;
-        let mut slot = connections.reader().await?;
-        let row = match slot.as_mut() {
-            Some(connection) => whole(connection, connections.key.as_ref()).await,
-            None => Ok(Err(Refused::Damaged("there is no connection"))),
+        let mut reader = connections.reader().await?;
+        let before = connections.newest();
+        let key = connections.key.as_ref();
+        let read = match whole(reader.connection()?, key).await {
+            Ok(whole) => connections
+                .admit(before.as_ref(), &whole)
+                .map(|()| whole)
+                .map_err(Into::into),
+            Err(trouble) => Err(trouble),
         };
-        let whole = settle(connections, &mut slot, row)?.map_err(|refused| refused.into_error(self))?;
-        Ok(whole.summary(connections.key.as_ref()))
+        match read {
+            Ok(whole) => Ok(whole.summary(key)),
+            Err(trouble) => Err(reader.failed(trouble).await),
+        }
     }
 
-    /// Reads every item and compares the set with the row of the whole, as they are at one moment.
+    /// Reads every item and compares the trees with the row of the whole, as they are at one moment.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if SQLite finds the file damaged, [`Error::Unavailable`] if it cannot be read.
     pub async fn verify(&self) -> Result<MapVerdict> {
         let connections = &self.connections;
-        let mut slot = connections.reader().await?;
-        let verdict = match slot.as_mut() {
-            Some(connection) => verify(connection, connections.key.as_ref()).await,
-            None => Ok(MapVerdict::Damaged),
-        };
-        settle(connections, &mut slot, verdict)
+        let mut reader = connections.reader().await?;
+        match verify(reader.connection()?, connections).await {
+            Ok(summary) => Ok(MapVerdict::Whole(summary)),
+            Err(Trouble::Refused(_)) => Ok(MapVerdict::Damaged),
+            Err(trouble) => Err(reader.failed(trouble).await),
+        }
     }
 
-    async fn value(&self, table: Table, name: &[u8]) -> Result<Option<Vec<u8>>> {
+    /// Returns items of a file that need not be whole, a part at a time: those that stand where a MAC fits. They may be older than
+    /// they should be, and others may be missing. Begin with `None`, and go on with the `last` of the part before.
+    ///
+    /// # Errors
+    /// As [`AuthenticatedMap::verify`].
+    pub async fn readable(&self, after: Option<i64>) -> Result<Option<MapReadable>> {
         let connections = &self.connections;
-        // A file that was replaced under this handle must not answer for the one that is there.
-        connections.check_identity()?;
-        let mut slot = connections.reader().await?;
-        let row = match slot.as_mut() {
-            Some(connection) => item(connection, connections.key.as_ref(), table, name).await,
-            None => Ok(Ok(None)),
+        let mut reader = connections.reader().await?;
+        let rows = sqlx::query_as::<_, (i64, Vec<u8>, Vec<u8>)>(
+            "SELECT id, body, mac FROM nodes WHERE id > ?1 ORDER BY id LIMIT ?2",
+        );
+        let rows = rows.bind(after.unwrap_or(i64::MIN)).bind(NODES);
+        let rows = match rows.fetch_all(reader.connection()?).await {
+            Ok(rows) => rows,
+            Err(error) => return Err(reader.failed(error.into()).await),
         };
-        settle(connections, &mut slot, row)?.map_err(|refused| refused.into_error(self))
-    }
-
-    async fn page(&self, table: Table, after: Option<&[u8]>, lenient: bool) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-        let connections = &self.connections;
-        let mut slot = connections.reader().await?;
-        let rows = match slot.as_mut() {
-            Some(connection) => rows(connection, table, after).await,
-            None => Ok(Vec::new()),
-        };
-        let mut kept = Vec::new();
-        for (name, value, mac) in settle(connections, &mut slot, rows)? {
-            if fits(connections.key.as_ref(), table, &name, &value, &mac) {
-                kept.push((name, value));
-            } else if !lenient {
-                return Err(Error::corrupt(shown(self.path()), "an item does not fit its MAC"));
+        let Some((last, ..)) = rows.last() else { return Ok(None) };
+        let mut found = MapReadable::behind(*last);
+        for (id, body, mac) in &rows {
+            if is_same(&node_mac(connections.key.as_ref(), *id, body), mac) {
+                found.add(Node::from_bytes(body));
             }
         }
-        Ok(kept)
+        Ok(Some(found))
+    }
+
+    /// The leaf that a key belongs to.
+    async fn leaf(&self, table: Table, name: &[u8]) -> Result<Leaf> {
+        let connections = &self.connections;
+        let mut reader = connections.reader().await?;
+        for _ in 0..TRIES {
+            match step(reader.connection()?, connections, table, name).await {
+                Ok(Some(leaf)) => return Ok(leaf),
+                Ok(None) => {}
+                Err(trouble) => return Err(reader.failed(trouble).await),
+            }
+        }
+        Err(Error::unavailable(BACKEND, "others change it all the time"))
     }
 
     fn utf8(&self, value: Vec<u8>) -> Result<String> {
@@ -132,151 +189,153 @@ impl AuthenticatedMap {
     }
 }
 
-impl Connections {
-    /// How many bytes the file's own header speaks of.
-    pub(super) async fn pages(&self) -> Result<u64> {
-        let mut slot = self.reader().await?;
-        let row = match slot.as_mut() {
-            Some(connection) => {
-                sqlx::query_scalar::<_, i64>(
-                    "SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)",
-                )
-                .fetch_one(connection)
-                .await
+impl MapReadable {
+    fn behind(last: i64) -> Self {
+        MapReadable {
+            numbers: Vec::new(),
+            texts: Vec::new(),
+            last,
+        }
+    }
+
+    fn add(&mut self, node: Option<Node>) {
+        let Some(node) = node.filter(Node::is_leaf) else { return };
+        for Entry { key, value } in node.entries {
+            match node.table {
+                Table::Numbers => self.numbers.extend(as_number(Some(&value)).map(|number| (key, number))),
+                Table::Texts => self.texts.extend(String::from_utf8(value).ok().map(|text| (key, text))),
             }
-            None => Ok(0),
-        };
-        Ok(u64::try_from(settle(self, &mut slot, row)?).unwrap_or(0))
+        }
     }
 }
 
-/// Gives what was read. A connection that failed is not used again.
-fn settle<T>(connections: &Connections, slot: &mut Option<SqliteConnection>, read: sqlx::Result<T>) -> Result<T> {
-    read.map_err(|error| {
-        *slot = None;
-        public(connections.path(), error)
-    })
+/// One step of a lookup: reads a node, and returns it if it is the leaf.
+async fn step(
+    connection: &mut SqliteConnection,
+    connections: &Connections,
+    table: Table,
+    name: &[u8],
+) -> Result<Option<Leaf>, Trouble> {
+    let key = connections.key.as_ref();
+    let before = connections.newest();
+    let Place { mut child, above, next } = walk(connections, before.as_ref(), table, name)?;
+    let (whole, body) = look(connection, key, child.id).await?;
+    connections.admit(before.as_ref(), &whole)?;
+    if before.is_none_or(|before| before.root(table) != whole.root(table)) {
+        if child.id != table.root() {
+            // The map was changed since: from the root again.
+            return Ok(None);
+        }
+        child = whole.root(table);
+    }
+    let node = body.and_then(|body| verified(key, &child, &body));
+    let node = node
+        .filter(|node| fits(node, table, above))
+        .ok_or(Refused::Damaged(NODE))?;
+    if !node.is_leaf() {
+        connections.keep(child.mac, node);
+        return Ok(None);
+    }
+    Ok(Some(Leaf {
+        entries: node.entries,
+        next,
+    }))
 }
 
-/// The number that an item's value is.
-pub(super) fn as_number(value: Option<&[u8]>) -> Option<u64> {
-    value?.try_into().ok().map(u64::from_be_bytes)
+/// Goes from the root towards a key as far as the nodes are known.
+fn walk(connections: &Connections, newest: Option<&Whole>, table: Table, name: &[u8]) -> Result<Place, Refused> {
+    let root = newest.map_or(Child::later(table.root()), |whole| whole.root(table));
+    let mut place = Place {
+        child: root,
+        above: None,
+        next: None,
+    };
+    while let Some(node) = connections.kept(&place.child.mac) {
+        let at = node.child_place(name);
+        place.child = node.child(at).ok_or(Refused::Damaged(NODE))?;
+        place.above = Some(node.level);
+        if let Some(entry) = node.entries.get(at + 1) {
+            place.next = Some(entry.key.clone());
+        }
+    }
+    Ok(place)
 }
 
 /// The row of the whole, if it fits its MAC.
-pub(super) async fn whole(connection: &mut SqliteConnection, key: &dyn MapKey) -> sqlx::Result<Result<Whole, Refused>> {
-    let row: Option<WholeRow> =
-        sqlx::query_as("SELECT generation, numbers, texts, nonce, masked, mac, owner FROM whole WHERE one = 1")
-            .fetch_optional(connection)
-            .await?;
-    let Some((generation, numbers, texts, nonce, masked, mac, owner)) = row else {
-        return Ok(Err(Refused::Damaged("the row of the whole is missing")));
-    };
-    if owner != key.owner() {
-        return Ok(Err(Refused::Foreign));
-    }
-    let number = |number: i64| u64::try_from(number).unwrap_or(u64::MAX);
-    let mut whole = Whole {
-        generation: number(generation),
-        numbers: number(numbers),
-        texts: number(texts),
-        digest: [0; 32],
-    };
-    let Ok(digest) = <[u8; 32]>::try_from(masked.as_slice()) else {
-        return Ok(Err(Refused::Damaged("the row of the whole is not one")));
-    };
-    if !is_same(&whole.mac(key, &nonce, &masked), &mac) {
-        return Ok(Err(Refused::Damaged("the row of the whole does not fit its MAC")));
-    }
-    whole.unmask(key, &nonce, digest);
-    Ok(Ok(whole))
+pub(super) async fn whole(connection: &mut SqliteConnection, key: &dyn MapKey) -> Result<Whole, Trouble> {
+    look(connection, key, 0).await.map(|(whole, _)| whole)
 }
 
-/// The value of an item, if it fits its MAC.
-pub(super) async fn item(
+/// The row of the whole, if it fits its MAC, and the body of a node.
+async fn look(
     connection: &mut SqliteConnection,
     key: &dyn MapKey,
-    table: Table,
-    name: &[u8],
-) -> sqlx::Result<Result<Option<Vec<u8>>, Refused>> {
-    let row = match table {
-        Table::Numbers => sqlx::query_as::<_, (i64, Vec<u8>)>("SELECT value, mac FROM numbers WHERE key = ?1")
-            .bind(name)
-            .fetch_optional(connection)
-            .await?
-            .map(|(number, mac)| (bytes(number), mac)),
-        Table::Texts => {
-            sqlx::query_as::<_, (Vec<u8>, Vec<u8>)>("SELECT value, mac FROM texts WHERE key = ?1")
-                .bind(name)
-                .fetch_optional(connection)
-                .await?
-        }
-    };
-    let Some((value, mac)) = row else {
-        return Ok(Ok(None));
-    };
-    if fits(key, table, name, &value, &mac) {
-        Ok(Ok(Some(value)))
-    } else {
-        Ok(Err(Refused::Damaged("an item does not fit its MAC")))
+    id: i64,
+) -> Result<(Whole, Option<Vec<u8>>), Trouble> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT generation, lowered, numbers, texts, nodes, next, numbers_root, texts_root, whole.mac, owner, body
+         FROM whole LEFT JOIN nodes ON nodes.id = ?1 WHERE one = 1",
+    )
+    .bind(id)
+    .fetch_optional(connection)
+    .await?;
+    let missing = Refused::Damaged("the row of the whole is missing");
+    let (generation, lowered, numbers, texts, nodes, next, numbers_root, texts_root, mac, owner, body) =
+        row.ok_or(missing)?;
+    if owner != key.owner() {
+        return Err(Refused::Foreign.into());
     }
+    let number = |number: i64| u64::try_from(number).unwrap_or(u64::MAX);
+    let root = |root: &[u8]| {
+        root.try_into()
+            .map_err(|_| Refused::Damaged("the row of the whole is not one"))
+    };
+    let whole = Whole {
+        generation: number(generation),
+        lowered: number(lowered),
+        numbers: number(numbers),
+        texts: number(texts),
+        nodes: number(nodes),
+        next,
+        numbers_root: root(&numbers_root)?,
+        texts_root: root(&texts_root)?,
+    };
+    if !is_same(&whole.mac(key), &mac) {
+        return Err(Refused::Damaged("the row of the whole does not fit its MAC").into());
+    }
+    Ok((whole, body))
 }
 
-async fn rows(connection: &mut SqliteConnection, table: Table, after: Option<&[u8]>) -> sqlx::Result<Vec<Row>> {
-    let after = after.unwrap_or_default();
-    Ok(match table {
-        Table::Numbers => {
-            let sql = "SELECT key, value, mac FROM numbers WHERE key > ?1 ORDER BY key LIMIT ?2";
-            let rows = sqlx::query_as::<_, (Vec<u8>, i64, Vec<u8>)>(sql).bind(after).bind(PAGE);
-            let rows = rows.fetch_all(connection).await?;
-            rows.into_iter()
-                .map(|(name, number, mac)| (name, bytes(number), mac))
-                .collect()
-        }
-        Table::Texts => {
-            let sql = "SELECT key, value, mac FROM texts WHERE key > ?1 ORDER BY key LIMIT ?2";
-            sqlx::query_as::<_, Row>(sql)
-                .bind(after)
-                .bind(PAGE)
-                .fetch_all(connection)
-                .await?
-        }
-    })
-}
-
-fn bytes(number: i64) -> Vec<u8> {
-    u64::try_from(number).unwrap_or(u64::MAX).to_be_bytes().to_vec()
-}
-
-async fn verify(connection: &mut SqliteConnection, key: &dyn MapKey) -> sqlx::Result<MapVerdict> {
+async fn verify(connection: &mut SqliteConnection, connections: &Connections) -> Result<MapSummary, Trouble> {
+    let key = connections.key.as_ref();
+    let before = connections.newest();
     // One transaction is one moment, whatever others write meanwhile.
     let mut moment = connection.begin().await?;
-    let Ok(stated) = whole(&mut moment, key).await? else {
-        return Ok(MapVerdict::Damaged);
-    };
-    let mut found = Whole {
-        generation: stated.generation,
-        ..Whole::default()
-    };
-    for table in [Table::Numbers, Table::Texts] {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = rows(&mut moment, table, after.as_deref()).await?;
-            let Some((last, ..)) = page.last() else { break };
-            after = Some(last.clone());
-            for (name, value, mac) in &page {
-                if !fits(key, table, name, value, mac) {
-                    return Ok(MapVerdict::Damaged);
-                }
-                found.toggle(key, table, name, value);
-                *found.count(table) += 1;
+    let whole = whole(&mut moment, key).await?;
+    connections.admit(before.as_ref(), &whole)?;
+    let (mut nodes, mut items) = (0, [0, 0]);
+    for (table, items) in Table::ALL.into_iter().zip(&mut items) {
+        let mut open = vec![(whole.root(table), None)];
+        while let Some((child, above)) = open.pop() {
+            let body = sqlx::query_scalar::<_, Vec<u8>>("SELECT body FROM nodes WHERE id = ?1").bind(child.id);
+            let body = body.fetch_optional(&mut *moment).await?;
+            let node = body.and_then(|body| verified(key, &child, &body));
+            let node = node
+                .filter(|node| fits(node, table, above))
+                .ok_or(Refused::Damaged(NODE))?;
+            nodes += 1;
+            match node.children() {
+                Some(children) => open.extend(children.into_iter().map(|child| (child, Some(node.level)))),
+                None => *items += u64::try_from(node.entries.len()).unwrap_or(u64::MAX),
             }
         }
     }
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM nodes")
+        .fetch_one(&mut *moment)
+        .await?;
     moment.rollback().await?;
-    Ok(if found == stated {
-        MapVerdict::Whole(stated.summary(key))
-    } else {
-        MapVerdict::Damaged
-    })
+    if (nodes, items) != (whole.nodes, [whole.numbers, whole.texts]) || u64::try_from(rows) != Ok(nodes) {
+        return Err(Refused::Damaged("it has other items than it says").into());
+    }
+    Ok(whole.summary(key))
 }

@@ -33,6 +33,7 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
         damaged_records: u64,
         log_and_store: &'static str,
         floors: &'static str,
+        floors_findings: u64,
         history: &'static str,
     }
     let ready = shared.readiness.of(&shared.vault).await;
@@ -54,6 +55,7 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
         damaged_records: ready.damaged_records,
         log_and_store: if ready.behind.is_some() { "store_behind" } else { "ok" },
         floors: word("floors", &ready.floors),
+        floors_findings: ready.floors_findings,
         history: if ready.has_history { "ok" } else { "none" },
     };
     if parts.ready {

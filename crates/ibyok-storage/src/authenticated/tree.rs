@@ -1,0 +1,285 @@
+//! Changing the trees within one transaction: nodes are read once, changed in memory, and stored with their MACs at the end.
+
+use std::collections::HashMap;
+
+use sqlx::SqliteConnection;
+
+use super::MapKey;
+use super::digest::{Mac, Table, Whole, node_mac, verified};
+use super::node::{Child, Entry, Node};
+use super::refused::{Refused, Trouble};
+
+/// Said of a node that is missing, changed, swapped or set back.
+pub(super) const NODE: &str = "a part of it was changed, removed or set back";
+
+/// The map as a transaction sees and changes it.
+pub(super) struct Tree<'a> {
+    connection: &'a mut SqliteConnection,
+    key: &'a dyn MapKey,
+    pub(super) whole: Whole,
+    held: HashMap<i64, Held>,
+    removed: Vec<i64>,
+}
+
+struct Held {
+    node: Node,
+    changed: bool,
+}
+
+/// A node on the way to a key, and the place that was taken in it.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    id: i64,
+    at: usize,
+}
+
+/// A node to be stored.
+struct Row {
+    id: i64,
+    body: Vec<u8>,
+    mac: Mac,
+}
+
+impl<'a> Tree<'a> {
+    pub(super) fn new(connection: &'a mut SqliteConnection, key: &'a dyn MapKey, whole: Whole) -> Self {
+        Tree {
+            connection,
+            key,
+            whole,
+            held: HashMap::new(),
+            removed: Vec::new(),
+        }
+    }
+
+    /// Adds a root, for a new map.
+    pub(super) fn plant(&mut self, node: Node) {
+        self.whole.nodes += 1;
+        self.hold(node.table.root(), node);
+    }
+
+    /// The value of a key.
+    pub(super) async fn get(&mut self, table: Table, name: &[u8]) -> Result<Option<Vec<u8>>, Trouble> {
+        let path = self.path(table, name).await?;
+        let leaf = path.last().and_then(|step| self.held.get(&step.id));
+        let entry = leaf.and_then(|held| held.node.entries.get(held.node.place_of(name).ok()?));
+        Ok(entry.map(|entry| entry.value.clone()))
+    }
+
+    /// Sets or removes the value of a key.
+    pub(super) async fn put(&mut self, table: Table, name: &[u8], value: Option<Vec<u8>>) -> Result<(), Trouble> {
+        let mut path = self.path(table, name).await?;
+        path.iter().for_each(|step| self.mark(step.id));
+        let Some(step) = path.last_mut() else { return Ok(()) };
+        let Some(held) = self.held.get_mut(&step.id) else {
+            return Ok(());
+        };
+        let (place, entries) = (held.node.place_of(name), &mut held.node.entries);
+        match (place, value) {
+            (Ok(at), Some(value)) => {
+                step.at = at;
+                entries
+                    .iter_mut()
+                    .skip(at)
+                    .take(1)
+                    .for_each(|entry| entry.value.clone_from(&value));
+                self.split(path);
+            }
+            (Err(at), Some(value)) => {
+                step.at = at;
+                entries.insert(
+                    at,
+                    Entry {
+                        key: name.to_vec(),
+                        value,
+                    },
+                );
+                *self.whole.count(table) += 1;
+                self.split(path);
+            }
+            (Ok(at), None) => {
+                entries.remove(at);
+                let count = self.whole.count(table);
+                *count = count.saturating_sub(1);
+                self.prune(path);
+            }
+            (Err(_), None) => {}
+        }
+        Ok(())
+    }
+
+    /// Stores what was changed, and the row of the whole.
+    pub(super) async fn store(mut self) -> Result<Whole, Trouble> {
+        let mut rows = Vec::new();
+        for table in Table::ALL {
+            if let Some(mac) = self.seal(table.root(), &mut rows) {
+                self.whole.set_root(table, mac);
+            }
+        }
+        for Row { id, body, mac } in rows {
+            sqlx::query("INSERT OR REPLACE INTO nodes (id, body, mac) VALUES (?1, ?2, ?3)")
+                .bind(id)
+                .bind(body)
+                .bind(mac.to_vec())
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        for id in self.removed {
+            let remove = sqlx::query("DELETE FROM nodes WHERE id = ?1").bind(id);
+            remove.execute(&mut *self.connection).await?;
+        }
+        store_whole(self.connection, self.key, &self.whole).await?;
+        Ok(self.whole)
+    }
+
+    /// Reads the nodes from the root to the leaf that a key belongs to.
+    async fn path(&mut self, table: Table, name: &[u8]) -> Result<Vec<Step>, Trouble> {
+        let (mut child, mut above) = (self.whole.root(table), None);
+        let mut path = Vec::new();
+        loop {
+            self.load(table, &child, above).await?;
+            let held = self.held.get(&child.id).ok_or(Refused::Damaged(NODE))?;
+            let at = held.node.child_place(name);
+            path.push(Step { id: child.id, at });
+            if held.node.is_leaf() {
+                return Ok(path);
+            }
+            above = Some(held.node.level);
+            child = held.node.child(at).ok_or(Refused::Damaged(NODE))?;
+        }
+    }
+
+    async fn load(&mut self, table: Table, child: &Child, above: Option<u8>) -> Result<(), Trouble> {
+        if self.held.contains_key(&child.id) {
+            return Ok(());
+        }
+        let body: Option<Vec<u8>> = sqlx::query_scalar("SELECT body FROM nodes WHERE id = ?1")
+            .bind(child.id)
+            .fetch_optional(&mut *self.connection)
+            .await?;
+        let node = body.and_then(|body| verified(self.key, child, &body));
+        let node = node
+            .filter(|node| fits(node, table, above))
+            .ok_or(Refused::Damaged(NODE))?;
+        self.held.insert(child.id, Held { node, changed: false });
+        Ok(())
+    }
+
+    fn hold(&mut self, id: i64, node: Node) {
+        self.held.insert(id, Held { node, changed: true });
+    }
+
+    fn mark(&mut self, id: i64) {
+        if let Some(held) = self.held.get_mut(&id) {
+            held.changed = true;
+        }
+    }
+
+    /// Splits what is full, from the leaf upwards.
+    fn split(&mut self, mut path: Vec<Step>) {
+        while let Some(Step { id, at }) = path.pop() {
+            let Some(held) = self.held.get_mut(&id) else { return };
+            if !held.node.is_full() {
+                return;
+            }
+            let upper = held.node.split(at);
+            let new = self.whole.new_node();
+            let entry = Entry {
+                key: upper.low(),
+                value: Child::later(new).to_value(),
+            };
+            self.hold(new, upper);
+            match path.last_mut() {
+                Some(above) => {
+                    above.at += 1;
+                    if let Some(held) = self.held.get_mut(&above.id) {
+                        held.node.entries.insert(above.at, entry);
+                    }
+                }
+                None => self.grow(id, entry),
+            }
+        }
+    }
+
+    /// Puts a root that was split above its two halves. It keeps its id.
+    fn grow(&mut self, id: i64, upper: Entry) {
+        let new = self.whole.new_node();
+        let Some(held) = self.held.get_mut(&id) else { return };
+        let root = Node {
+            table: held.node.table,
+            level: held.node.level.saturating_add(1),
+            entries: vec![
+                Entry {
+                    key: held.node.low(),
+                    value: Child::later(new).to_value(),
+                },
+                upper,
+            ],
+        };
+        let lower = std::mem::replace(&mut held.node, root);
+        self.hold(new, lower);
+    }
+
+    /// Removes nodes that nothing is left in, from the leaf upwards. The root stays.
+    fn prune(&mut self, mut path: Vec<Step>) {
+        while let Some(Step { id, .. }) = path.pop() {
+            let Some(held) = self.held.get_mut(&id) else { return };
+            if !held.node.entries.is_empty() {
+                return;
+            }
+            let Some(above) = path.last() else {
+                held.node.level = 0;
+                return;
+            };
+            self.held.remove(&id);
+            self.removed.push(id);
+            self.whole.nodes = self.whole.nodes.saturating_sub(1);
+            if let Some(held) = self.held.get_mut(&above.id) {
+                held.node.entries.remove(above.at);
+            }
+        }
+    }
+
+    /// Computes the MACs of a node and of what is below it, where it was changed.
+    fn seal(&mut self, id: i64, rows: &mut Vec<Row>) -> Option<Mac> {
+        let mut held = self.held.remove(&id).filter(|held| held.changed)?;
+        if !held.node.is_leaf() {
+            for entry in &mut held.node.entries {
+                let Some(child) = Child::of(&entry.value) else { continue };
+                if let Some(mac) = self.seal(child.id, rows) {
+                    entry.value = Child { mac, ..child }.to_value();
+                }
+            }
+        }
+        let body = held.node.to_bytes();
+        let mac = node_mac(self.key, id, &body);
+        rows.push(Row { id, body, mac });
+        Some(mac)
+    }
+}
+
+/// Whether a node may stand where it was found: in its tree, and one level below the node above.
+pub(super) fn fits(node: &Node, table: Table, above: Option<u8>) -> bool {
+    node.table == table && above.is_none_or(|above| node.level.checked_add(1) == Some(above))
+}
+
+/// Stores the row of the whole. It changes with every call, so that the transaction has something to put on the disk.
+async fn store_whole(connection: &mut SqliteConnection, key: &dyn MapKey, whole: &Whole) -> sqlx::Result<()> {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    sqlx::query(
+        "INSERT OR REPLACE INTO whole (one, owner, generation, lowered, numbers, texts, nodes, next, numbers_root, texts_root, mac, nonce)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, randomblob(8))",
+    )
+    .bind(key.owner())
+    .bind(number(whole.generation))
+    .bind(number(whole.lowered))
+    .bind(number(whole.numbers))
+    .bind(number(whole.texts))
+    .bind(number(whole.nodes))
+    .bind(whole.next)
+    .bind(whole.numbers_root.to_vec())
+    .bind(whole.texts_root.to_vec())
+    .bind(whole.mac(key).to_vec())
+    .execute(connection)
+    .await
+    .map(drop)
+}
