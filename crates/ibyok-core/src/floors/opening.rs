@@ -111,8 +111,14 @@ async fn damaged(setup: &Setup) -> Option<Old> {
 async fn brought_up(setup: &Setup, old: Option<&Old>) -> Result<(AuthenticatedMap, Found, MapSummary)> {
     let mut found = Found::default();
     let map = find(setup, old, &mut found).await?;
-    if let Some(old) = old.filter(|old| !old.map.is_in_place()) {
-        aside::take_over(&old.map, &map).await?;
+    if let Some(old) = old.filter(|old| !old.map.is_in_place())
+        && let Err(error) = aside::take_over(&old.map, &map).await
+    {
+        // Of a damaged file there may be nothing left to read: the log and this process know the rest, and the finding is made.
+        if old.damaged.is_none() {
+            return Err(error);
+        }
+        tracing::warn!(%error, "nothing more can be read of the file of floors that was open");
     }
     let from = marks(setup, &map).await?;
     let before = map.summary().await.map_err(unavailable)?;

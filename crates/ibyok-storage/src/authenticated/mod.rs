@@ -6,6 +6,7 @@
 //! - `schema`: the tables of the SQLite file, and how the file is recognised
 //! - `connections`: one connection that writes, two that read, and what was seen through them
 //! - `apply`, `read`: the statements
+//! - `verify`: reading the whole, and what can be read of a file that is not whole
 //! - `refused`: why a file is not believed
 //!
 //! Numbers and texts are each a B+ tree whose nodes are rows of one table. A node has a MAC, the node above holds it, and the row of
@@ -25,6 +26,7 @@ mod read;
 mod refused;
 mod schema;
 mod tree;
+mod verify;
 
 use std::fmt::{self, Debug};
 use std::path::{Path, PathBuf};

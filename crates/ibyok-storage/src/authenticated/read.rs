@@ -1,24 +1,21 @@
-//! Lookups, pages, and the verification of the whole.
+//! Lookups and pages.
 //!
 //! A lookup reads the row of the whole and one node in one statement, so that the two are of one moment. Where the roots are those
 //! of the state that was seen last, the nodes above the leaves are known, and the node is the leaf already.
 
-use sqlx::{Connection, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::apply::as_number;
 use super::connections::Connections;
-use super::digest::{Table, Whole, is_same, node_mac, verified};
-use super::node::{Child, Entry, Node};
+use super::digest::{Table, Whole, is_same, verified};
+use super::node::{Child, Entry};
 use super::refused::{Refused, Trouble};
 use super::tree::{NODE, fits};
-use super::{AuthenticatedMap, BACKEND, MapKey, MapReadable, MapSummary, MapVerdict, shown};
+use super::{AuthenticatedMap, BACKEND, MapKey, MapSummary, shown};
 use crate::error::{Error, Result};
 
 /// How many items a page has at least, if there are as many.
 const PAGE: usize = 1000;
-
-/// How many nodes are read at a time from a file that is not whole.
-const NODES: i64 = 100;
 
 /// How often a lookup begins again because others change the map all the time.
 const TRIES: usize = 64;
@@ -130,46 +127,6 @@ impl AuthenticatedMap {
         }
     }
 
-    /// Reads every item and compares the trees with the row of the whole, as they are at one moment.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`] if SQLite finds the file damaged, [`Error::Unavailable`] if it cannot be read.
-    pub async fn verify(&self) -> Result<MapVerdict> {
-        let connections = &self.connections;
-        let mut reader = connections.reader().await?;
-        match verify(reader.connection()?, connections).await {
-            Ok(summary) => Ok(MapVerdict::Whole(summary)),
-            Err(Trouble::Refused(_)) => Ok(MapVerdict::Damaged),
-            Err(trouble) => Err(reader.failed(trouble).await),
-        }
-    }
-
-    /// Returns items of a file that need not be whole, a part at a time: those that stand where a MAC fits. They may be older than
-    /// they should be, and others may be missing. Begin with `None`, and go on with the `last` of the part before.
-    ///
-    /// # Errors
-    /// As [`AuthenticatedMap::verify`].
-    pub async fn readable(&self, after: Option<i64>) -> Result<Option<MapReadable>> {
-        let connections = &self.connections;
-        let mut reader = connections.reader().await?;
-        let rows = sqlx::query_as::<_, (i64, Vec<u8>, Vec<u8>)>(
-            "SELECT id, body, mac FROM nodes WHERE id > ?1 ORDER BY id LIMIT ?2",
-        );
-        let rows = rows.bind(after.unwrap_or(i64::MIN)).bind(NODES);
-        let rows = match rows.fetch_all(reader.connection()?).await {
-            Ok(rows) => rows,
-            Err(error) => return Err(reader.failed(error.into()).await),
-        };
-        let Some((last, ..)) = rows.last() else { return Ok(None) };
-        let mut found = MapReadable::behind(*last);
-        for (id, body, mac) in &rows {
-            if is_same(&node_mac(connections.key.as_ref(), *id, body), mac) {
-                found.add(Node::from_bytes(body));
-            }
-        }
-        Ok(Some(found))
-    }
-
     /// The leaf that a key belongs to.
     async fn leaf(&self, table: Table, name: &[u8]) -> Result<Leaf> {
         let connections = &self.connections;
@@ -186,26 +143,6 @@ impl AuthenticatedMap {
 
     fn utf8(&self, value: Vec<u8>) -> Result<String> {
         String::from_utf8(value).map_err(|error| Error::corrupt(shown(self.path()), error))
-    }
-}
-
-impl MapReadable {
-    fn behind(last: i64) -> Self {
-        MapReadable {
-            numbers: Vec::new(),
-            texts: Vec::new(),
-            last,
-        }
-    }
-
-    fn add(&mut self, node: Option<Node>) {
-        let Some(node) = node.filter(Node::is_leaf) else { return };
-        for Entry { key, value } in node.entries {
-            match node.table {
-                Table::Numbers => self.numbers.extend(as_number(Some(&value)).map(|number| (key, number))),
-                Table::Texts => self.texts.extend(String::from_utf8(value).ok().map(|text| (key, text))),
-            }
-        }
     }
 }
 
@@ -304,38 +241,4 @@ async fn look(
         return Err(Refused::Damaged("the row of the whole does not fit its MAC").into());
     }
     Ok((whole, body))
-}
-
-async fn verify(connection: &mut SqliteConnection, connections: &Connections) -> Result<MapSummary, Trouble> {
-    let key = connections.key.as_ref();
-    let before = connections.newest();
-    // One transaction is one moment, whatever others write meanwhile.
-    let mut moment = connection.begin().await?;
-    let whole = whole(&mut moment, key).await?;
-    connections.admit(before.as_ref(), &whole)?;
-    let (mut nodes, mut items) = (0, [0, 0]);
-    for (table, items) in Table::ALL.into_iter().zip(&mut items) {
-        let mut open = vec![(whole.root(table), None)];
-        while let Some((child, above)) = open.pop() {
-            let body = sqlx::query_scalar::<_, Vec<u8>>("SELECT body FROM nodes WHERE id = ?1").bind(child.id);
-            let body = body.fetch_optional(&mut *moment).await?;
-            let node = body.and_then(|body| verified(key, &child, &body));
-            let node = node
-                .filter(|node| fits(node, table, above))
-                .ok_or(Refused::Damaged(NODE))?;
-            nodes += 1;
-            match node.children() {
-                Some(children) => open.extend(children.into_iter().map(|child| (child, Some(node.level)))),
-                None => *items += u64::try_from(node.entries.len()).unwrap_or(u64::MAX),
-            }
-        }
-    }
-    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM nodes")
-        .fetch_one(&mut *moment)
-        .await?;
-    moment.rollback().await?;
-    if (nodes, items) != (whole.nodes, [whole.numbers, whole.texts]) || u64::try_from(rows) != Ok(nodes) {
-        return Err(Refused::Damaged("it has other items than it says").into());
-    }
-    Ok(whole.summary(key))
 }
