@@ -2,6 +2,7 @@
 //! missed. And a store that is older than the log says.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -241,6 +242,72 @@ fn a_log_that_was_removed_is_missing_however_often_it_is_asked() {
                 "{gone}: {said}"
             );
         }
+    }
+}
+
+/// What was taken away through a log that began after the copy of the store is known to that log alone, besides the floors.
+#[test]
+fn an_older_store_without_floors_serves_nothing_beside_a_log_that_it_does_not_know() {
+    let victim = victim();
+    let home = &victim.home;
+    let token = home.token(&["app", "--env", "prod"]);
+    let get = |home: &Home| {
+        home.ibyok(["get", "-n", "prod/openai"])
+            .env("IBYOK_TOKEN", &token)
+            .run()
+    };
+    assert_eq!(get(home).done().stdout, b"the-value");
+    let older = copy_of_store(home);
+    let server = home.serve();
+    home.ibyok(["--yes", "tokens", "revoke", "app"]).run().done();
+    assert!(server.stop().success());
+    get(home).exits(3);
+    put_store_back(home, &older);
+    // The floors are right: they refuse the token by themselves.
+    assert!(get(&home.copy()).stdout.is_empty());
+
+    for name in ["floors", "floors-wal", "floors-shm"] {
+        fs::remove_file(home.vault().join("audit").join(name)).ok();
+    }
+    let refused = get(home).exits(5);
+    assert!(refused.stdout.is_empty(), "{}", refused.said());
+    let log = fs::read_to_string(home.slot(1).join("id")).unwrap();
+    for named in [log.trim(), "`ibyok audit floors rebuild`"] {
+        assert!(refused.said().contains(named), "{}", refused.said());
+    }
+    let report = home.ibyok(["--json", "audit", "verify"]).run().exits(10).json();
+    assert_eq!(
+        (&report["ok"], &report["floors"]["ok"]),
+        (&false.into(), &false.into()),
+        "{report}"
+    );
+    // Only an operator who says yes goes on without that log.
+    home.ibyok(["audit", "floors", "rebuild"]).run().exits(2);
+    home.ibyok(["--yes", "audit", "floors", "rebuild"]).run().done();
+    assert_eq!(home.get("prod/openai"), b"the-value");
+    home.ibyok(["audit", "verify"]).run().exits(10);
+}
+
+#[test]
+fn a_foreign_log_stops_nobody_while_the_floors_are_right() {
+    let victim = victim();
+    copy_tree(&forged_slot(&victim), &victim.home.slot(1));
+    assert_eq!(victim.home.get("prod/openai"), b"the-value");
+}
+
+fn copy_of_store(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = ["vault.db", "vault.db-wal", "vault.db-shm"].map(|name| home.vault().join(name));
+    let there = files.into_iter().filter(|file| file.exists());
+    there.map(|file| (file.clone(), fs::read(&file).unwrap())).collect()
+}
+
+fn put_store_back(home: &Home, older: &[(PathBuf, Vec<u8>)]) {
+    for name in ["vault.db", "vault.db-wal", "vault.db-shm"] {
+        fs::remove_file(home.vault().join(name)).ok();
+    }
+    for (file, bytes) in older {
+        fs::write(file, bytes).unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
     }
 }
 

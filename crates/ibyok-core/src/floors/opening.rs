@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 
-use ibyok_audit::{FloorsStatement, Reader, VerifyingKey, verify};
+use ibyok_audit::{FloorsStatement, Known, Reader, VerifyingKey, verify_against};
 use ibyok_storage::{
     AuthenticatedMap, Error as StorageError, MapChange, MapDurability, MapKey, MapSummary, MapVerdict,
 };
@@ -294,19 +294,29 @@ fn is_fresh(setup: &Setup) -> Result<bool> {
     Ok(true)
 }
 
-/// Refuses to rebuild from logs that are not as they were written, unless an operator says so.
+/// Refuses to rebuild from logs that are not as they were written, or beside a log that nobody vouches for: an older store does not
+/// know the logs that began after it, and what they took away would be forgotten. An operator may rebuild all the same.
 async fn check_logs(setup: &Setup) -> Result<()> {
     if setup.by_force {
         return Ok(());
     }
-    let (place, logs) = (setup.place.clone(), setup.logs.clone());
-    let report = tokio::task::spawn_blocking(move || verify(&place, &logs, &[])).await;
+    let (place, mut known) = (setup.place.clone(), Known::default());
+    known.keys.clone_from(&setup.logs);
+    let report = tokio::task::spawn_blocking(move || verify_against(&place, &known)).await;
     let report = report.map_err(|error| Error::unavailable(crate::Part::AuditLog, error))??;
     let ours = |log: &&ibyok_audit::LogReport| log.trusted_key;
     let bad = report.logs.iter().filter(ours).find_map(|log| log.first_bad.as_ref());
-    match bad {
-        None => Ok(()),
-        Some(bad) => Err(Error::Floors {
+    let unknown = report.logs.iter().find(|log| log.is_foreign() && log.id != setup.log);
+    match (bad, unknown) {
+        (None, None) => Ok(()),
+        (None, Some(unknown)) => Err(Error::Floors {
+            what: format!(
+                "the file of floors is missing, damaged or set back, and the store does not know the log `{}`: it is another \
+                 vault's, or it began after this store was copied and tells of changes that the store has lost",
+                unknown.id
+            ),
+        }),
+        (Some(bad), _) => Err(Error::Floors {
             what: format!(
                 "the file of floors is missing, damaged or set back, and the log `{}` that it is rebuilt from is not as it was \
                  written (line {})",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ibyok_core::{Report, VerifyProgress, VerifyingKey};
 use indicatif::ProgressBar;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::prove;
 use crate::access::{Access, Here, document_of as document};
@@ -123,13 +123,22 @@ fn verify_without_vault(keys: &[VerifyingKey], why: Error, cx: &mut Cx<'_>) -> R
     };
     // Where there is no vault, the keys that were given are all that is asked about.
     let asked = Exit::from(&why) == Exit::NotFound && !keys.is_empty();
-    if report.ok && !asked {
+    let floors = match &why {
+        Error::Vault(ibyok_core::Error::Floors { what }) => Some(what.clone()),
+        _ => None,
+    };
+    if report.ok && !asked && floors.is_none() {
         return Err(why);
     }
     cx.io.warn(&format!("the vault does not open: {why}"));
     cx.io
         .warn("verified without it, and without the checkpoints in its store");
-    answer(&document(&report)?, cx)
+    let mut report = document(&report)?;
+    if let (Some(what), Value::Object(map)) = (floors, &mut report) {
+        map.insert("ok".to_owned(), false.into());
+        map.insert("floors".to_owned(), json!({ "ok": false, "findings": [what] }));
+    }
+    answer(&report, cx)
 }
 
 /// What was found is the exit code, also where nobody reads the answer.
