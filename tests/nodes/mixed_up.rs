@@ -66,7 +66,7 @@ async fn another_requests_reply_is_never_another_key(shared: Shared) {
         node.allowed().await > count(&counts.right) as usize,
         "a release without a line"
     );
-    assert!(count(&counts.right) > 100 && count(&counts.refused) > 0 && count(&counts.dropped) > 0);
+    assert!(count(&counts.right) > 20 && count(&counts.refused) > 0 && count(&counts.dropped) > 0);
 }
 
 fn reference(number: u64) -> String {

@@ -173,6 +173,20 @@ async fn no_route_reaches_what_belongs_to_another_tenant() {
         .open_incident(&key, IncidentRequest::new("reason-of-globex"))
         .await
         .unwrap();
+    // A finding at any hour of the day: a token that fails again and again.
+    let limited = world
+        .vault
+        .operator("host")
+        .in_namespace("globex".parse().unwrap())
+        .unwrap();
+    let grant = Grant::new([Scope::KeysList].into_iter().collect(), Environments::All);
+    let limited = limited.issue_token(TokenRequest::new("limited", grant)).await.unwrap();
+    for _ in 0..30 {
+        let refused = world
+            .ask("GET", "/api/v1/keys/prod/openai/value", limited.token.expose())
+            .await;
+        assert!([403, 429].contains(&refused.status), "{}", refused.status);
+    }
     let review = world.ask("GET", "/api/v1/audit/review", &globex.token).await.json();
     let theirs = Theirs {
         key_id: globex.operator.show_key(&key).await.unwrap().id.to_string(),
