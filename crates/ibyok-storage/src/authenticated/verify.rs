@@ -19,7 +19,7 @@ impl AuthenticatedMap {
     /// Reads every item and compares the trees with the row of the whole, as they are at one moment.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if SQLite finds the file damaged, [`Error::Unavailable`] if it cannot be read.
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if SQLite finds the file damaged, [`Error::Unavailable`](crate::Error::Unavailable) if it cannot be read.
     pub async fn verify(&self) -> Result<MapVerdict> {
         let connections = &self.connections;
         let mut reader = connections.reader().await?;
