@@ -167,6 +167,17 @@ const INCIDENT: &[(&[&str], &str)] = &[
     (&["keys", "enable", "prod/key"], ""),
     (
         &[
+            "keys",
+            "enable",
+            "prod/key",
+            "--force",
+            "--reason",
+            "served until it is replaced",
+        ],
+        "",
+    ),
+    (
+        &[
             "incident",
             "close",
             "prod/key",
