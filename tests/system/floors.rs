@@ -42,7 +42,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// What is done to the file of floors.
+/// A harm that is done to the file of floors.
 #[derive(Clone, Copy, Debug)]
 enum Harm {
     /// SQL on the file in its place, with the file from before the change as `older`.
@@ -118,6 +118,8 @@ impl Revoked {
         let floors = home.vault().join("audit/floors");
         let server = home.serve();
         server.retrieve(&revoked, "prod/openai").is(200);
+        // A log that began after the server did: the server must know it when it rebuilds.
+        home.set("prod/second", "x");
         let older = copy_of(&floors, home.path("inputs/older"));
         server
             .send(&Request::new("DELETE", "/api/v1/tokens/self").bearer(&revoked))

@@ -245,7 +245,7 @@ fn a_log_that_was_removed_is_missing_however_often_it_is_asked() {
     }
 }
 
-/// What was taken away through a log that began after the copy of the store is known to that log alone, besides the floors.
+/// Only the floors and a log know a revocation that went through this log, if the log began after the copy of the store.
 #[test]
 fn an_older_store_without_floors_serves_nothing_beside_a_log_that_it_does_not_know() {
     let victim = victim();

@@ -95,7 +95,7 @@ pub struct KeyInfo {
     /// Which tier decided that: `guardrail`, `key_override` or `tenant_setting`.
     #[serde(default)]
     pub mode_source: Option<String>,
-    /// When it was last used; `Some(None)` is never. Only where a list was asked for it.
+    /// The time of the last use; `Some(None)` is never. Only where a list was asked for it.
     #[serde(default, deserialize_with = "told", skip_serializing_if = "Option::is_none")]
     pub last_used: Option<Option<Timestamp>>,
     /// When the key was made.
@@ -200,7 +200,7 @@ pub struct TokenInfo {
     /// Over what the grant's rate counts, `node` or `shared`: only where one token is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_scope: Option<String>,
-    /// When it was last used; `Some(None)` is never. Only where a list was asked for it.
+    /// The time of the last use; `Some(None)` is never. Only where a list was asked for it.
     #[serde(default, deserialize_with = "told", skip_serializing_if = "Option::is_none")]
     pub last_used: Option<Option<Timestamp>>,
     /// When it ends; `None` is never.

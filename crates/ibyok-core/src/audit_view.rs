@@ -23,7 +23,7 @@ use crate::vault::Inner;
 /// Ends the reason of the line that opens a vault for one command.
 pub(crate) const FOR_ONE_COMMAND: &str = ", for one command";
 
-/// Whether a line says that a vault was opened for one command, as [`VaultBuilder::for_one_command`](crate::VaultBuilder) marks it.
+/// Returns true if a line says that a vault was opened for one command, as [`VaultBuilder::for_one_command`](crate::VaultBuilder) marks it.
 #[must_use]
 pub fn opened_for_one_command(entry: &Entry) -> bool {
     let opens = [Action::VaultOpen.as_str(), Action::VaultInit.as_str()].contains(&entry.action.as_str());

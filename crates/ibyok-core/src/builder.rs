@@ -28,7 +28,7 @@ use crate::logs::LogKeys;
 use crate::model::environment::Class;
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, Namespace};
-use crate::opening::{Opening, make_realm};
+use crate::opening::{Opening, make_realm, vouched_logs};
 use crate::realm::{RealmName, Realms};
 use crate::refusals::Refusals;
 use crate::review::Reviews;
@@ -338,7 +338,8 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             place: place.root().to_owned(),
             log: place.log().to_owned(),
             last_seq: place.next_seq().saturating_sub(1),
-            logs: opening.vouched_logs(place.root(), &home).await?,
+            logs: vouched_logs(store.as_ref(), place.root(), &home).await?,
+            store: Arc::clone(&store),
             key: Arc::new(FloorKey {
                 vault,
                 home: Arc::clone(&home),

@@ -84,7 +84,7 @@ pub enum Error {
     /// The condition on which the change was asked for does not hold: nothing was done.
     #[error("{what}")]
     Precondition {
-        /// What the condition asks for, and what is there instead.
+        /// The condition, and the state that does not meet it.
         what: String,
     },
     /// Somebody still needs it.

@@ -82,17 +82,6 @@ impl Opening<'_> {
         }
     }
 
-    /// The public keys of the logs of a place that the store vouches for.
-    pub(crate) async fn vouched_logs(&self, place: &Path, home: &Realm) -> Result<Vec<VerifyingKey>> {
-        let mut keys = Vec::new();
-        for log in logs_in(place)? {
-            let Some(id) = from_base62(&log) else { continue };
-            let key = log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await?;
-            keys.extend(key.map(|key| key.public(&log)));
-        }
-        Ok(keys)
-    }
-
     /// Opens the audit log.
     pub(crate) async fn log(&self, log: LogBuilder, key: SigningKey, actor: &str) -> Result<Log> {
         let actor = Who::new(PrincipalKind::Operator).id(actor);
@@ -151,6 +140,17 @@ pub(crate) async fn make_realm(
             other => other.into(),
         })?;
     Ok(())
+}
+
+/// The public keys of the logs of a place that the store vouches for.
+pub(crate) async fn vouched_logs(store: &dyn Store, place: &Path, home: &Realm) -> Result<Vec<VerifyingKey>> {
+    let mut keys = Vec::new();
+    for log in logs_in(place)? {
+        let Some(id) = from_base62(&log) else { continue };
+        let key = log_key(store, home, &home.record(kind::LOG_KEY, id)?).await?;
+        keys.extend(key.map(|key| key.public(&log)));
+    }
+    Ok(keys)
 }
 
 /// The private half of an audit log's key, from the record that it is sealed in.

@@ -51,7 +51,7 @@ pub struct PageRequest {
     pub after: Option<String>,
     /// How many items at most; 100 unless given, 1,000 at most.
     pub limit: Option<usize>,
-    /// Whether each item of a list of keys or tokens says when it was last used. That reads the counts of each.
+    /// True if each item of a list of keys or tokens has the time of its last use. That reads the counts of each.
     pub last_use: bool,
 }
 

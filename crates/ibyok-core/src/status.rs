@@ -97,7 +97,7 @@ pub struct Ready {
     pub behind: Option<String>,
     /// The floors: if they cannot be written, nothing can be taken away.
     pub floors: Option<String>,
-    /// How many findings about the floors no operator has acknowledged. The floors were rebuilt, so they do not keep the vault from
+    /// The number of findings about the floors that no operator has acknowledged. The floors were rebuilt, so they do not keep the vault from
     /// serving.
     pub floors_findings: u64,
     /// Whether this node knows floors of the records that the store held when it began. It serves without them.

@@ -31,7 +31,7 @@ use crate::usage::Usage;
 /// How often a vault looks after itself.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How long after opening the file of floors is read as a whole.
+/// The time after opening at which the file of floors is read as a whole.
 const LOOK_THROUGH: Duration = Duration::from_secs(5);
 
 /// A vault for the API keys that programs use: the one way to a secret.

@@ -406,7 +406,7 @@ async fn a_new_value_takes_the_place_of_the_leaked_one_in_the_same_step() {
     );
 }
 
-/// What is no new value for a key that leaked.
+/// Values that cannot replace one that leaked.
 #[tokio::test]
 async fn what_is_no_new_value_is_refused_before_anything_is_marked() {
     let scene = scene_with_key().await;

@@ -108,7 +108,7 @@ fn name(n: u64) -> Vec<u8> {
     n.to_be_bytes().repeat(3)
 }
 
-/// Whether everything that the file says of `count` numbers `n + 1` is right, or is an error.
+/// Checks that everything that the file says of `count` numbers `n + 1` is right, or is an error.
 async fn says_nothing_wrong(path: &Path, count: u64) -> Result<bool, Error> {
     let Some(map) = AuthenticatedMap::open(path, key()).await? else {
         return Ok(false);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anstyle::{AnsiColor, Style};
 
-/// What a word means for whoever reads it.
+/// The meaning of a word for its reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
     Good,
@@ -42,7 +42,7 @@ impl Tone {
     }
 }
 
-/// Whether a stream gets colour: what <https://no-color.org> and <https://bixense.com/clicolors> ask for, in the order of `anstream`.
+/// Returns true if a stream gets colour, by the rules that <https://no-color.org> and <https://bixense.com/clicolors> ask for, in the order of `anstream`.
 pub(crate) fn wanted(environment: &BTreeMap<String, String>, terminal: bool) -> bool {
     let set = |name: &str| {
         environment

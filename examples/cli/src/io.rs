@@ -28,9 +28,9 @@ pub(crate) struct Terminal {
     pub(crate) input: bool,
     pub(crate) output: bool,
     pub(crate) error: bool,
-    /// Whether standard output gets colour.
+    /// True if standard output gets colour.
     pub(crate) colour: bool,
-    /// Whether standard error gets colour.
+    /// True if standard error gets colour.
     pub(crate) error_colour: bool,
 }
 

@@ -87,7 +87,7 @@ impl FromRequest<Arc<Shared>> for Json {
     }
 }
 
-/// What was read, and its part of the memory for all bodies.
+/// The bytes that were read, and their part of the memory for all bodies.
 type Read = (WipedBuffer, Option<OwnedSemaphorePermit>);
 
 async fn collect(mut body: Body, limit: usize, budget: &Arc<Semaphore>) -> Result<Read, Problem> {

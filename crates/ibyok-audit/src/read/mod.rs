@@ -215,7 +215,7 @@ impl Follow {
     /// What came since the last time, by time. Never waits. New slots and segments are found.
     ///
     /// # Errors
-    /// When the files cannot be read, or a line among them is not one of ours; the next call goes on behind it, and gives the lines
+    /// Fails if the files cannot be read, or if a line among them is not one of ours; the next call goes on behind it, and gives the lines
     /// before it.
     pub fn poll(&mut self) -> Result<Vec<Line>, Error> {
         for (slot, directory, key) in self.reader.slots()? {

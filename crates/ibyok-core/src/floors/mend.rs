@@ -14,7 +14,7 @@ use crate::error::{Error, Part, Result};
 /// How long a file that could not be mended is left alone.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How many floors are raised in one transaction.
+/// The number of floors that are raised in one transaction.
 const BATCH: usize = 1000;
 
 /// When mending last failed, and why.
@@ -22,7 +22,7 @@ const BATCH: usize = 1000;
 pub(super) struct Mended(Option<(Instant, String)>);
 
 impl Floors {
-    /// Whether the file failed, is not where it was, or is older than this process has seen.
+    /// Returns true if the file failed, is not where it was, or is older than this process has seen.
     pub(crate) async fn is_broken(&self) -> bool {
         if let Err(error) = self.map().summary().await {
             self.failed(&error);
@@ -113,6 +113,7 @@ impl Floors {
         };
         let setup = Setup {
             now: Timestamp::now(),
+            logs: self.setup.logs_now().await?,
             ..self.setup.clone()
         };
         let (map, found, summary) = bring_up(&setup, Some(&old)).await?;

@@ -64,7 +64,7 @@ pub(crate) struct Floors {
     map: RwLock<AuthenticatedMap>,
     seen: Seen,
     remembered: Remembered,
-    /// Whether the file had lower floors than this process had seen in it, and that was said.
+    /// True if the file had lower floors than this process had seen in it, and that was said.
     fell: AtomicBool,
     mending: tokio::sync::Mutex<Mended>,
     /// Why the last write failed, if it did.
@@ -79,7 +79,7 @@ struct Failure {
     why: String,
     /// Whether it is unknown what is on the disk.
     poisoned: bool,
-    /// Whether the file is not as it was written.
+    /// True if the file is not as it was written.
     damaged: bool,
 }
 

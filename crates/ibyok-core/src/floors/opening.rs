@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use ibyok_audit::{FloorsStatement, Known, Reader, VerifyingKey, verify_against};
 use ibyok_storage::{
-    AuthenticatedMap, Error as StorageError, MapChange, MapDurability, MapKey, MapSummary, MapVerdict,
+    AuthenticatedMap, Error as StorageError, MapChange, MapDurability, MapKey, MapSummary, MapVerdict, Store,
 };
 use jiff::Timestamp;
 
@@ -15,6 +15,7 @@ use super::replay::{From, Glance, glance, replay, scan};
 use super::seen::Seen;
 use super::{FILE, Floors, facts, statement, unavailable};
 use crate::error::{Error, Result};
+use crate::opening::vouched_logs;
 use crate::stated::Stated;
 
 /// By how many lines a mark may lag before opening moves it.
@@ -29,11 +30,27 @@ pub(crate) struct Setup {
     pub(crate) last_seq: u64,
     /// The keys of the logs in the place that the store vouches for.
     pub(crate) logs: Vec<VerifyingKey>,
+    /// The store that vouches for logs which begin later.
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) key: Arc<FloorKey>,
     pub(crate) stated: Arc<Stated>,
     /// Whether to rebuild also from a log that is not as it was written, or in place of the file of somebody else.
     pub(crate) by_force: bool,
     pub(crate) now: Timestamp,
+}
+
+impl Setup {
+    /// The keys of the logs that were known at open, and of those that began since. A log that was known stays known, whatever becomes of
+    /// the store.
+    pub(super) async fn logs_now(&self) -> Result<Vec<VerifyingKey>> {
+        let mut logs = self.logs.clone();
+        for key in vouched_logs(self.store.as_ref(), &self.place, &self.key.home).await? {
+            if !logs.iter().any(|known| known.log() == key.log()) {
+                logs.push(key);
+            }
+        }
+        Ok(logs)
+    }
 }
 
 /// What opening the floors came to.
@@ -254,7 +271,7 @@ async fn create(path: &Path, key: Arc<dyn MapKey>) -> Result<AuthenticatedMap> {
     AuthenticatedMap::create(path, key).await.map_err(unavailable)
 }
 
-/// What is wrong with the marks, notes and facts of a file. Floors are verified when they are read.
+/// Returns the fault in the marks, notes and facts of a file. Floors are verified when they are read.
 async fn check_items(map: &AuthenticatedMap) -> Result<Option<String>> {
     match map.texts(&[]).await {
         Ok(_) => Ok(None),

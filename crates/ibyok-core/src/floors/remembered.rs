@@ -5,10 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ibyok_storage::RecordId;
 
-/// How many changes of this process that took something away are remembered.
+/// The number of remembered changes of this process that took something away.
 const TAKEN: usize = 65_536;
 
-/// How many other floors are.
+/// The number of other remembered floors.
 const SEEN: usize = 16_384;
 
 /// A floor, and a generation in which the file had it.
@@ -19,7 +19,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Whether the file must still have it. `lowered` is the newest generation that lowered a floor: an operator accepted an older
+    /// Returns true if the file must still have the floor. `lowered` is the newest generation that lowered a floor: an operator accepted an older
     /// record by then, and the file alone says how its floor is now.
     pub(super) fn holds(&self, lowered: u64) -> bool {
         self.generation >= lowered
@@ -67,7 +67,7 @@ impl Remembered {
         }
     }
 
-    /// What is known of a record.
+    /// Returns the remembered floor of a record.
     pub(super) fn of(&self, record: &RecordId) -> Option<Known> {
         let taken = lock(&self.taken).floors.get(record).copied();
         let seen = lock(&self.seen).floors.get(record).copied();

@@ -181,7 +181,7 @@ impl Inner {
         if names.is_empty() {
             return Ok(());
         }
-        let (place, logs) = (self.floors.setup.place.clone(), self.floors.setup.logs.clone());
+        let (place, logs) = (self.floors.setup.place.clone(), self.floors.setup.logs_now().await?);
         let reading = tokio::task::spawn_blocking(move || {
             let reader = Reader::vouched(place, logs.clone())?;
             for log in logs.iter().filter_map(|key| key.log()) {
@@ -209,7 +209,7 @@ impl Inner {
 impl Floors {
     /// Lowers floors, with the marks of all logs at their ends: lines from before must not raise them again.
     async fn lower(&self, mut changes: Vec<MapChange>) -> Result<()> {
-        let (place, logs) = (self.setup.place.clone(), self.setup.logs.clone());
+        let (place, logs) = (self.setup.place.clone(), self.setup.logs_now().await?);
         let map = self.map();
         let mut ends = Vec::new();
         for log in logs.iter().filter_map(|key| key.log()).chain([self.setup.log.as_str()]) {

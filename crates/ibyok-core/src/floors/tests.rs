@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ibyok_storage::{Collection, Kind, RecordId, map_files};
+use ibyok_storage::{Collection, Kind, MemoryStore, RecordId, map_files};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -22,6 +22,7 @@ fn setup(place: &Path, log: &str, home: &Arc<Realm>) -> Setup {
         log: log.to_owned(),
         last_seq: 0,
         logs: Vec::new(),
+        store: Arc::new(MemoryStore::new()),
         key: Arc::new(FloorKey {
             vault: home.keys.identity().vault(),
             home: Arc::clone(home),

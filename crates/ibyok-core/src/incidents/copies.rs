@@ -37,7 +37,7 @@ pub struct LeakedCopy {
     pub reference: String,
     /// The versions that hold the value and are served, or would be if they were enabled.
     pub versions: Vec<u32>,
-    /// Whether all of them are marked compromised.
+    /// True if all of these versions are marked compromised.
     pub marked: bool,
     /// The incident that was opened on the key, or added to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,7 +56,7 @@ pub struct ServesLeaked {
     pub reference: String,
     /// The versions that leaked and are served, or would be if they were enabled.
     pub versions: Vec<u32>,
-    /// Whether all of them are marked compromised.
+    /// True if all of these versions are marked compromised.
     pub marked: bool,
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Checked<'r> {
     screened: Screened,
 }
 
-/// How replacing the value ended.
+/// The result of replacing the value.
 #[derive(Debug, Default)]
 pub(super) struct Replacing {
     /// The key afterwards, if it has a new version.

@@ -6,15 +6,15 @@ use crate::error::{Error, Result};
 use crate::model::account::check_account;
 use crate::model::write::KeyWrite;
 
-/// What is to be done about a key that may have leaked.
+/// The request to open an incident on a key that may have leaked.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct IncidentRequest {
-    /// What happened: 1 to 4,096 bytes.
+    /// The reason, in 1 to 4,096 bytes.
     pub reason: String,
     /// Since when the key may have been in other hands.
     pub since: Option<Timestamp>,
-    /// Whether the key is disabled at once, for everybody.
+    /// True if the key is disabled at once, for everybody.
     pub freeze: bool,
     /// Revoke the tokens that read the key from then on.
     pub revoke_readers: Option<Timestamp>,

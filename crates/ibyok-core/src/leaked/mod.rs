@@ -152,7 +152,7 @@ impl Inner {
         Ok(screened)
     }
 
-    /// Whether one of some values leaked; refuses it unless it is forced. Beside each value stands whether it could be guessed.
+    /// Looks values up, and refuses one that leaked unless it is forced. The flag of each value says that it could be guessed.
     async fn look_up(
         &self,
         attempt: &mut Attempt<'_>,

@@ -19,10 +19,10 @@ use crate::realm::Realm;
 use crate::records::Record;
 use crate::vault::Inner;
 
-/// How many records of leaked values are looked at. A realm with more has one that a token may not read.
+/// The number of records of leaked values that are read. A realm with more has one that a token may not read.
 const LOOKED_AT: usize = 64;
 
-/// How much of an environment's values a principal sees.
+/// The part of an environment's values that a principal sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sight {
     /// An operator: everything.
@@ -44,7 +44,7 @@ impl Sight {
 }
 
 impl Inner {
-    /// How much of the values of a permit's environment its principal sees. The caller must hold the lease.
+    /// Returns the part of the values of a permit's environment that its principal sees. The caller must hold the lease.
     pub(super) async fn sight(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<Sight> {
         let who = &permit.principal;
         if who.holder().is_none() {

@@ -15,7 +15,7 @@ use crate::model::name::FieldName;
 use crate::retrieve::open_fields;
 use crate::vault::Inner;
 
-/// What is known about the versions that a step could serve.
+/// The versions that a step could serve, and those of them that leaked.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
     looked_at: BTreeSet<u32>,
@@ -100,7 +100,7 @@ impl Candidates {
         !self.leaked.is_empty()
     }
 
-    /// Whether one of them is marked as compromised.
+    /// Returns true if one of the versions is marked as compromised.
     pub(crate) fn any_marked(&self) -> bool {
         !self.marked.is_empty()
     }
@@ -110,7 +110,7 @@ impl Candidates {
         self.leaked.iter().copied()
     }
 
-    /// Whether a version that is marked compromised may be served.
+    /// Returns true if a version that is marked compromised may be served.
     pub(crate) fn forced(&self) -> bool {
         self.forced
     }

@@ -1,4 +1,4 @@
-//! How many values a token may try: a refusal tells that a value leaked, and the absence of a refusal tells that it did not. Neither is
+//! The limit of values that a token may try: a refusal tells that a value leaked, and the absence of a refusal tells that it did not. Neither is
 //! for everybody to find out by guessing.
 //!
 //! An operator is not counted. Neither is a token where nothing leaked, or that may read at this moment every value that leaked. All
@@ -21,13 +21,13 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::vault::Inner;
 
-/// How many refusals within [`HITS_SPAN`].
+/// The most refusals within [`HITS_SPAN`].
 const HITS_MOST: usize = 5;
 
 /// The span in which refusals are counted.
 const HITS_SPAN: Duration = Duration::from_secs(3600);
 
-/// How many different values that could be guessed within [`GUESSES_SPAN`].
+/// The most different guessable values within [`GUESSES_SPAN`].
 const GUESSES_MOST: usize = 30;
 
 /// The span in which values that could be guessed are counted.
@@ -81,7 +81,7 @@ impl LeakTries {
 pub(super) struct Counted {
     tries: OwnedMutexGuard<Tries>,
     now: Duration,
-    /// Whether refusals are counted one by one, since none of the environment's values is for this token to read.
+    /// True if refusals are counted one by one, since none of the environment's values is for this token to read.
     blind: bool,
 }
 
@@ -118,7 +118,7 @@ impl Counted {
     }
 }
 
-/// How long it takes until the oldest of some tries no longer counts.
+/// Returns the time until the oldest of some tries no longer counts.
 fn left(oldest: Option<Duration>, span: Duration, now: Duration) -> Duration {
     span.saturating_sub(now.saturating_sub(oldest.unwrap_or(now)))
 }

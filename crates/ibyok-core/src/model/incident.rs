@@ -110,9 +110,9 @@ pub struct IncidentNote {
 pub struct Replacement {
     /// The new version.
     pub version: u32,
-    /// When it became current.
+    /// The time at which the version became current.
     pub at: Timestamp,
-    /// Who made it.
+    /// The principal that made the version.
     pub by: String,
 }
 

@@ -365,7 +365,7 @@ pub struct KeyInfo {
     /// The limit that holds for it, if there is one: only where one key is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_in_force: Option<LimitInForce>,
-    /// When it was last used, on any node, as far back as counts are kept; `Some(None)` is never. Only where a list was asked for it,
+    /// The time of the last use, on any node, as far back as counts are kept; `Some(None)` is never. Only where a list was asked for it,
     /// by whoever may see who uses the key (`usage:read` or `keys:rotate`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used: Option<Option<Timestamp>>,

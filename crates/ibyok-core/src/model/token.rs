@@ -200,7 +200,7 @@ pub struct TokenInfo {
     /// Over what the grant's rate counts, if it has one: only where one token is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_scope: Option<LimitScope>,
-    /// When it was last used, on any node, as far back as counts are kept; `Some(None)` is never. Only where a
+    /// The time of the last use, on any node, as far back as counts are kept; `Some(None)` is never. Only where a
     /// list was asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used: Option<Option<Timestamp>>,

@@ -1,4 +1,4 @@
-//! When a key or a token was last used, for lists: the days are known from the ids of records, so that only the newest are read.
+//! The last use of a key or a token, for lists: the days are known from the ids of records, so that only the newest are read.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -19,7 +19,7 @@ use crate::file::{FileError, Identity, PATIENCE, place, public, write_ahead};
 /// How many may read at once.
 const READERS: usize = 2;
 
-/// How many nodes above the leaves are kept in memory: one is at most 4 kB.
+/// The number of nodes above the leaves that are kept in memory: a node is at most 4 kB.
 const KEPT: usize = 128;
 
 /// A connection that writes, and how durable its commits are.

@@ -73,7 +73,7 @@ pub(super) struct Whole {
     pub(super) lowered: u64,
     pub(super) numbers: u64,
     pub(super) texts: u64,
-    /// How many nodes there are.
+    /// The number of nodes.
     pub(super) nodes: u64,
     /// The id that the next node gets. Ids are given once.
     pub(super) next: i64,

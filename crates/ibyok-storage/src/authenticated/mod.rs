@@ -87,7 +87,7 @@ pub struct MapReadable {
     pub numbers: Vec<(Vec<u8>, u64)>,
     /// Texts and their keys.
     pub texts: Vec<(Vec<u8>, String)>,
-    /// Where the next part begins.
+    /// The key at which the next part begins.
     pub last: i64,
 }
 
@@ -168,7 +168,7 @@ impl AuthenticatedMap {
         self.connections.check_identity().is_ok()
     }
 
-    /// Whether another handle is this one or a clone of it.
+    /// Returns true if another handle is this one or a clone of it.
     #[must_use]
     pub fn is_same(&self, other: &AuthenticatedMap) -> bool {
         Arc::ptr_eq(&self.connections, &other.connections)

@@ -14,10 +14,10 @@ use super::tree::{NODE, fits};
 use super::{AuthenticatedMap, BACKEND, MapKey, MapSummary, shown};
 use crate::error::{Error, Result};
 
-/// How many items a page has at least, if there are as many.
+/// The least number of items of a page that is not the last.
 const PAGE: usize = 1000;
 
-/// How often a lookup begins again because others change the map all the time.
+/// The number of times that a lookup begins again because others change the map.
 const TRIES: usize = 64;
 
 /// The row of the whole as it is stored, and the body of a node.
@@ -35,7 +35,7 @@ type Row = (
     Option<Vec<u8>>,
 );
 
-/// Where a lookup has come to: a node, the level of the node above, and the first key that is behind the node.
+/// The position of a lookup: a node, the level of the node above, and the first key that is behind the node.
 struct Place {
     child: Child,
     above: Option<u8>,

@@ -65,7 +65,7 @@ impl Refused {
     }
 }
 
-/// Whether SQLite cannot make sense of a statement: the statements are always the same, so the tables are other ones than were made.
+/// Returns true if SQLite cannot make sense of a statement: the statements are always the same, so the tables are other ones than were made.
 fn is_of_tables(error: &sqlx::Error) -> bool {
     const SQLITE_ERROR: &str = "1";
     error.as_database_error().and_then(|error| error.code()).as_deref() == Some(SQLITE_ERROR)

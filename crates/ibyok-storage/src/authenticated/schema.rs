@@ -29,12 +29,12 @@ const TABLES: &str = "
     PRAGMA user_version = 2;
 ";
 
-/// What the file says of itself.
+/// The head of the file, as the file has it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
-    /// Whether it holds a map; an empty file does not.
+    /// True if the file holds a map; an empty file does not.
     pub(super) is_map: bool,
-    /// How many bytes it has by its own account.
+    /// The size of the file in bytes, as its head has it.
     pub(super) bytes: u64,
 }
 

@@ -257,7 +257,7 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Whether a node may stand where it was found: in its tree, and one level below the node above.
+/// Returns true if a node may stand where it was found: in its tree, and one level below the node above.
 pub(super) fn fits(node: &Node, table: Table, above: Option<u8>) -> bool {
     node.table == table && above.is_none_or(|above| node.level.checked_add(1) == Some(above))
 }

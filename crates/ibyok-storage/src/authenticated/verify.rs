@@ -12,7 +12,7 @@ use super::tree::{NODE, fits};
 use super::{AuthenticatedMap, MapReadable, MapSummary, MapVerdict};
 use crate::error::Result;
 
-/// How many nodes are read at a time from a file that is not whole.
+/// The number of nodes that are read at a time from a file that is not whole.
 const NODES: i64 = 100;
 
 impl AuthenticatedMap {

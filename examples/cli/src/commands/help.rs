@@ -40,7 +40,7 @@ pub(super) fn command(settings: bool) -> Command {
     command.mut_subcommands(with_tokens)
 }
 
-/// Whether help is to show the settings: where they are asked for, and of `init`, which writes them down.
+/// Returns true if help shows the settings: where they are asked for, and of `init`, which writes them down.
 fn wants_settings(arguments: &[OsString]) -> bool {
     let mut ours = arguments.iter().take_while(|argument| *argument != "--");
     ours.any(|argument| argument == "--help-all" || argument == "init")

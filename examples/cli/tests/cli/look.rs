@@ -1,4 +1,4 @@
-//! What a person sees: facts, last uses, words for nothing, numbers with their nouns, colour.
+//! The output for a person: facts, last uses, words for nothing, numbers with their nouns, colour.
 
 use serde_json::Value;
 

@@ -146,7 +146,7 @@ impl Named {
     }
 }
 
-/// Whether the key must not exist.
+/// Returns true if the key must not exist.
 fn only_if_absent(headers: &HeaderMap) -> Result<bool, Problem> {
     let mut values = headers.get_all(IF_NONE_MATCH).iter();
     match (values.next().map(|value| value.as_bytes()), values.next()) {

@@ -90,7 +90,7 @@ impl Chosen {
         }
     }
 
-    /// Whether the reader itself read the log, by a single command here.
+    /// Returns true if the reader itself read the log, by a single command here.
     fn is_own(&self, entry: &Entry) -> bool {
         let here = self.sessions.get(&entry.log).is_none_or(|session| session.one_command);
         here && self.reader.is_some() && entry.principal.id == self.reader

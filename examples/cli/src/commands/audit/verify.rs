@@ -18,7 +18,7 @@ use crate::show::clean;
 use crate::table::{Table, at, number, text};
 use crate::words::counted;
 
-/// How often the progress is shown.
+/// The pause between two looks at the progress.
 const SHOWN_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(keys: &[String], proof: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {

@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// The key, for example prod/openai; with `?version=N` for another than the current version
     #[arg(value_name = "REF")]
     key: String,
-    /// What happened
+    /// The reason, as the incident and the log keep it
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// Since when the key may have been in other hands: `2d`, `2026-12-31` or an RFC 3339 time
