@@ -187,3 +187,23 @@ fn walkdir(directory: &std::path::Path) -> Vec<PathBuf> {
         .flat_map(|path| if path.is_dir() { walkdir(&path) } else { vec![path] })
         .collect()
 }
+
+#[test]
+fn reading_a_directory_of_logs_that_does_not_exist_makes_none() {
+    let place = Place::with_key("dev/k", "v");
+    let typo = place.path("typo");
+    for verb in [
+        &["audit", "verify"][..],
+        &["audit", "tail"],
+        &["audit", "export"],
+        &["audit", "keys"],
+        &["audit", "review"],
+        &["audit", "prove", "1"],
+        &["audit", "floors", "export", "floors.out"],
+    ] {
+        let arguments = [verb, &["--audit", typo.to_str().unwrap()]].concat();
+        let refused = place.ibyok(&arguments).fails(4);
+        assert!(refused.err.contains("typo"), "{arguments:?}: {refused:?}");
+        assert!(!typo.exists(), "{arguments:?}");
+    }
+}

@@ -110,6 +110,38 @@ fn a_file_that_holds_a_value_that_leaked_is_not_imported() {
 }
 
 #[test]
+fn an_import_reports_each_value_that_is_not_stored_and_leaves_the_file() {
+    let place = Place::with_key("dev/k", VALUE);
+    place.ibyok(&["incident", "open", "dev/k", "--reason", "a paste"]).ok();
+    let text = format!("GOOD_KEY=sk-good\nBAD_KEY={VALUE}\nWORSE_KEY={VALUE}\n");
+    place.write(".env", text.clone());
+    let done = place
+        .ibyok(&["import", ".env", "--env", "dev", "--rewrite", "--json"])
+        .fails(1);
+    // The list of outcomes comes first, then the error.
+    let mut documents = serde_json::Deserializer::from_str(&done.out).into_iter::<serde_json::Value>();
+    let answer = documents.next().unwrap().unwrap();
+    let outcomes: Vec<_> = answer["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| &item["outcome"])
+        .collect();
+    assert_eq!(outcomes, ["created", "failed", "failed"], "{answer}");
+    assert!(
+        answer["items"][2]["why"].as_str().unwrap().contains("leaked"),
+        "{answer}"
+    );
+    for named in ["BAD_KEY", "WORSE_KEY"] {
+        assert!(done.err.contains(named), "{done:?}");
+    }
+    assert!(!done.err.contains(VALUE) && answer["rewritten"] == false, "{done:?}");
+    assert_eq!(std::fs::read_to_string(place.path(".env")).unwrap(), text);
+    let stored = answer["items"][0]["ref"].as_str().unwrap();
+    assert_eq!(place.ibyok(&["get", stored]).ok().out, "sk-good\n");
+}
+
+#[test]
 fn an_import_tells_a_token_that_may_not_read_nothing_about_values() {
     let place = Place::with_key("dev/A_KEY", "Winter2026");
     let blind = place.token(&["blind", "--env", "dev", "--scope", "keys:write"]);

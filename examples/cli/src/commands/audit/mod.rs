@@ -9,7 +9,7 @@ mod tail;
 mod verify;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ibyok_core::{Filter, Lines};
 use indicatif::ProgressBar;
@@ -53,6 +53,7 @@ pub(crate) enum Verb {
 }
 
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
+    is_there(cx)?;
     match verb {
         Verb::Tail(args) => tail::run(args, cx).await,
         Verb::Verify { key, proof } => verify::run(&key, proof.as_deref(), cx).await,
@@ -66,6 +67,17 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
         }
         Verb::Keys => cx.with_vault("audit keys", keys).await,
         Verb::Floors(verb) => floors::run(verb, cx).await,
+    }
+}
+
+/// Refuses a directory of logs that a flag names and that does not exist: to read logs makes none.
+fn is_there(cx: &Cx<'_>) -> Result<()> {
+    match cx.globals.settings.audit.as_deref() {
+        Some(named) if !Path::new(named).exists() => Err(Error::Vault(ibyok_core::Error::NotFound {
+            what: format!("the directory of logs `{}`", crate::show::clean(named)),
+            hint: Some("give `--audit` the directory that the vault writes its logs to".to_owned()),
+        })),
+        _ => Ok(()),
     }
 }
 

@@ -64,19 +64,23 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let mut plan = plan::make(parsed, &environment, by_token, wants)?;
     say_first(&plan, cx);
     cx.with_vault("import", async |here, cx| {
-        if args.dry_run {
+        let failure = if args.dry_run {
             store::compare(here, &environment, &mut plan, args.update).await?;
+            None
         } else {
-            store::store(here, cx, &mut plan, args.update).await?;
-        }
+            store::store(here, cx, &mut plan, args.update).await
+        };
         let refused = plan.count(Outcome::Refused);
-        let original = original.as_mut().filter(|_| refused == 0);
+        let original = original.as_mut().filter(|_| refused == 0 && failure.is_none());
         let rewritten = original.is_some();
         if let Some(original) = original {
             rewrite(original, &args.file, &text, &plan, here, cx)?;
         }
         answer(cx, &plan, rewritten)?;
         say_last(cx, &args, &plan);
+        if let Some(failure) = failure {
+            return Err(failure.into());
+        }
         if refused > 0 && !args.dry_run {
             return Err(Error::Vault(ibyok_core::Error::Conflict {
                 what: format!(
@@ -247,6 +251,13 @@ fn say_last(cx: &mut Cx<'_>, args: &Args, plan: &Plan) {
     } else {
         counts
     });
+    for entry in &plan.entries {
+        if let Some(why) = entry.failure() {
+            let variable = clean(&entry.variable);
+            cx.io
+                .warn(&format!("line {}: `{variable}` is not stored: {why}", entry.line));
+        }
+    }
     if plan.count(Outcome::Refused) > 0 {
         let kept = if args.rewrite {
             "; the file was left as it is"

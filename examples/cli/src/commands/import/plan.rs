@@ -22,6 +22,8 @@ pub(super) enum Outcome {
     Updated,
     /// The key has another value.
     Refused,
+    /// The vault did not take the value; the entry says why.
+    Failed,
     /// There is no value.
     Empty,
     /// The value is a reference already.
@@ -33,11 +35,12 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    pub(super) const ALL: [Outcome; 8] = [
+    pub(super) const ALL: [Outcome; 9] = [
         Outcome::Created,
         Outcome::Unchanged,
         Outcome::Updated,
         Outcome::Refused,
+        Outcome::Failed,
         Outcome::Empty,
         Outcome::Reference,
         Outcome::Skipped,
@@ -51,6 +54,7 @@ impl Outcome {
             Outcome::Unchanged => "unchanged",
             Outcome::Updated => "updated",
             Outcome::Refused => "refused",
+            Outcome::Failed => "failed",
             Outcome::Empty => "empty",
             Outcome::Reference => "reference",
             Outcome::Skipped => "skipped",
@@ -58,13 +62,13 @@ impl Outcome {
         }
     }
 
-    /// Whether the vault holds the value now.
+    /// Returns true if the vault holds the value now.
     fn is_stored(self) -> bool {
         matches!(self, Outcome::Created | Outcome::Unchanged | Outcome::Updated)
     }
 
-    pub(super) fn is_stored_or_refused(self) -> bool {
-        self.is_stored() || self == Outcome::Refused
+    fn has_key(self) -> bool {
+        self.is_stored() || matches!(self, Outcome::Refused | Outcome::Failed)
     }
 }
 
@@ -87,10 +91,21 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// The key that the value is in now, or that has another.
+    /// The key that has the value now, that has another value, or that did not take the value.
     pub(super) fn reference(&self) -> Option<String> {
-        let known = self.key.as_ref().filter(|_| self.outcome.is_stored_or_refused());
+        let known = self.key.as_ref().filter(|_| self.outcome.has_key());
         known.map(ToString::to_string)
+    }
+
+    /// Keeps the reason why the vault did not take the value.
+    pub(super) fn failed(&mut self, why: String) {
+        self.outcome = Outcome::Failed;
+        self.why = Some(why);
+    }
+
+    /// The reason why the vault did not take the value.
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.why.as_deref().filter(|_| self.outcome == Outcome::Failed)
     }
 
     pub(super) fn document(&self) -> Value {

@@ -17,11 +17,9 @@ use crate::table::{at, text};
 /// From how many keys on a progress bar is worth showing.
 const LONG: u64 = 50;
 
-/// Stores every value that is to be stored, in no order that means anything. What is stored before a failure stays.
-///
-/// # Errors
-/// As [`Session::import_key`], of the first that fails.
-pub(super) async fn store(here: &Here, cx: &mut Cx<'_>, plan: &mut Plan, update: bool) -> Result<()> {
+/// Stores every pending value, many at a time. A value that fails stops no other: its entry keeps the reason, and the first failure is
+/// returned.
+pub(super) async fn store(here: &Here, cx: &mut Cx<'_>, plan: &mut Plan, update: bool) -> Option<ibyok_core::Error> {
     let bar = progress(cx, plan.count(Outcome::Pending));
     let session = &here.session;
     let entries = plan
@@ -29,18 +27,25 @@ pub(super) async fn store(here: &Here, cx: &mut Cx<'_>, plan: &mut Plan, update:
         .iter_mut()
         .filter_map(|entry| entry.value.take().map(|value| (entry, value)));
     let writes = stream::iter(entries).map(|(entry, value)| async {
-        let Some(key) = &entry.key else { return Ok(()) };
+        let key = entry.key.as_ref()?;
         let imported = one(session, key, entry.variable.clone(), value, update).await;
         bar.inc(1);
-        let imported = imported?;
-        entry.outcome = outcome(&imported);
-        entry.told = told(imported);
-        Ok(())
+        match imported {
+            Ok(imported) => {
+                entry.outcome = outcome(&imported);
+                entry.told = told(imported);
+                None
+            }
+            Err(error) => {
+                entry.failed(error.to_string());
+                Some(error)
+            }
+        }
     });
     // Every one is waited for, also after one has failed: what is stored is then known to be.
-    let ended: Vec<Result<()>> = writes.buffer_unordered(AT_ONCE).collect().await;
+    let ended: Vec<Option<ibyok_core::Error>> = writes.buffer_unordered(AT_ONCE).collect().await;
     bar.finish_and_clear();
-    ended.into_iter().collect()
+    ended.into_iter().flatten().next()
 }
 
 async fn one(
