@@ -1,5 +1,7 @@
 //! The store as somebody sees it who can write to it and has no key.
 
+use std::time::Duration;
+
 use ibyok_storage::{ChangeNumber, Collection, Expect, FileStore, Kind, RecordId, Store, StoreExt};
 
 use crate::home::Home;
@@ -24,12 +26,26 @@ impl Behind<'_> {
             .enable_all()
             .build()
             .expect("a runtime");
-        runtime.block_on(async {
+        let done = runtime.block_on(async {
             let store = FileStore::open(self.home.vault().join("vault.db"))
                 .await
                 .expect("a store");
             work(&store).await
-        })
+        });
+        self.wait_until_closed();
+        done
+    }
+
+    /// Waits until this process has no file of the store open. SQLite's threads close them after the store is dropped, and the last
+    /// one takes `vault.db-wal` away: a copy that is made meanwhile would miss it.
+    fn wait_until_closed(&self) {
+        let store = self.home.vault().join("vault.db");
+        let store = store.to_str().expect("a path of text");
+        crate::wait_until("the store is closed", Duration::from_secs(10), || {
+            let open = std::fs::read_dir("/proc/self/fd").expect("the open files");
+            let mut open = open.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
+            !open.any(|file| file.to_str().is_some_and(|file| file.starts_with(store)))
+        });
     }
 
     /// Moves all of it into `vault.db`, so that this file alone is the store.
