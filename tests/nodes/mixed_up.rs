@@ -1,7 +1,7 @@
 //! Another request's reply: a damaged connection or a driver that lost count never yields another key.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ibyok_core::{AccessToken, Code};
@@ -15,13 +15,29 @@ crate::on!(postgres redis, another_requests_reply_is_never_another_key);
 
 const KEYS: u64 = 16;
 const LANES: u64 = 64;
-const LASTING: Duration = Duration::from_secs(3);
+/// How often replies are mixed up. Each time follows right answers, however slow the machine is.
+const FAULTS: u32 = 4;
+const RIGHT_BEFORE_A_FAULT: u32 = 40;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 struct Counts {
     right: AtomicU32,
     refused: AtomicU32,
     dropped: AtomicU32,
+    /// The lanes end after the request that they are at.
+    over: AtomicBool,
+}
+
+impl Counts {
+    /// Waits until `counter` has grown by `more`.
+    async fn grown(&self, counter: &AtomicU32, more: u32) {
+        let (begun, enough) = (Instant::now(), counter.load(Ordering::Relaxed) + more);
+        while counter.load(Ordering::Relaxed) < enough {
+            assert!(begun.elapsed() < PATIENCE, "the lanes stand still");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }
 
 async fn another_requests_reply_is_never_another_key(shared: Shared) {
@@ -43,13 +59,13 @@ async fn another_requests_reply_is_never_another_key(shared: Shared) {
             tokio::spawn(lane(node.clone(), token.expose().to_owned(), dice, Arc::clone(&counts)))
         })
         .collect();
-    let begun = Instant::now();
-    while begun.elapsed() < LASTING {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+    for _ in 0..FAULTS {
+        counts.grown(&counts.right, RIGHT_BEFORE_A_FAULT).await;
         proxy.set(Fault::Stale);
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        counts.grown(&counts.refused, 1).await;
         proxy.set(Fault::Pass);
     }
+    counts.over.store(true, Ordering::Relaxed);
     for lane in lanes {
         lane.await.expect("a lane");
     }
@@ -66,7 +82,7 @@ async fn another_requests_reply_is_never_another_key(shared: Shared) {
         node.allowed().await > count(&counts.right) as usize,
         "a release without a line"
     );
-    assert!(count(&counts.right) > 20 && count(&counts.refused) > 0 && count(&counts.dropped) > 0);
+    assert!(count(&counts.dropped) > 0);
 }
 
 fn reference(number: u64) -> String {
@@ -80,8 +96,7 @@ fn value(number: u64) -> String {
 /// Asks for one key after the other, and gives up on one in ten.
 async fn lane(node: Node, token: String, mut dice: Dice, counts: Arc<Counts>) {
     let token = AccessToken::from(token.as_str());
-    let begun = Instant::now();
-    while begun.elapsed() < LASTING {
+    while !counts.over.load(Ordering::Relaxed) {
         let number = dice.below(KEYS);
         let reference = reference(number);
         let asking = node.get(&token, &reference);
