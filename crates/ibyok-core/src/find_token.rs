@@ -145,6 +145,9 @@ impl Inner {
             return Ok(found);
         }
         self.may_use_somewhere(attempt, principal, scope).await?;
+        if scope == Scope::TokensRevoke {
+            self.may_search_to_take_away(principal)?;
+        }
         self.token_by_name(principal, which).await.map_err(hidden)
     }
 

@@ -18,7 +18,7 @@ impl Inner {
     /// Puts what was refused or failed on the log. Only if it is there does the caller hear of it.
     ///
     /// Refusals without a valid token are not waited for, and limited (`refusals.rs`). Those of a token beyond the first few of a
-    /// minute are counted (`token_refusals.rs`).
+    /// minute are counted (`token_refusals.rs`). Refusals of a verb that takes something away have a limit (`limits/verbs_of_tokens.rs`).
     pub(crate) async fn refusing<T>(&self, attempt: &Attempt<'_>, outcome: Result<T>) -> Result<T> {
         let error = match outcome {
             Ok(done) => return Ok(done),
@@ -30,6 +30,7 @@ impl Inner {
             }
             return Err(error);
         }
+        let error = self.count_refused(attempt, error);
         if self.is_refused_on_a_line(attempt, &error) {
             self.record(attempt.refused(&error)).await?;
         }

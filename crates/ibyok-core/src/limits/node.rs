@@ -38,16 +38,8 @@ impl NodeBuckets {
     /// Takes one use from each bucket, or nothing from any: as [`ibyok_storage::Limiter::take`], at the time that is given.
     pub(super) fn take(&self, draws: &[Draw], now: Duration) -> Taken {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let there: Vec<Bucket> = draws
-            .iter()
-            .map(|draw| {
-                let found = kept.get(&draw.bucket);
-                found.map_or_else(|| Bucket::full(now), |found| found.bucket.later(now, draw))
-            })
-            .collect();
-        let waits = there.iter().zip(draws).map(|(bucket, draw)| bucket.wait(draw));
-        let longest = waits.enumerate().max_by_key(|(_, wait)| *wait);
-        if let Some((which, wait)) = longest.filter(|(_, wait)| !wait.is_zero()) {
+        let there = as_they_are(&kept, draws, now);
+        if let Some((which, wait)) = longest_wait(&there, draws) {
             return Taken::None { which, wait };
         }
         let new = draws.iter().filter(|draw| !kept.contains_key(&draw.bucket)).count();
@@ -63,6 +55,15 @@ impl NodeBuckets {
         Taken::All
     }
 
+    /// Says what [`NodeBuckets::take`] would, and takes nothing.
+    pub(super) fn look(&self, draws: &[Draw], now: Duration) -> Taken {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match longest_wait(&as_they_are(&kept, draws, now), draws) {
+            Some((which, wait)) => Taken::None { which, wait },
+            None => Taken::All,
+        }
+    }
+
     /// Forgets the buckets that are full again, which says the same as never having been taken from.
     pub(crate) fn expire(&self, now: Duration) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,6 +72,21 @@ impl NodeBuckets {
             kept.shrink_to_fit();
         }
     }
+}
+
+fn as_they_are(kept: &HashMap<[u8; 16], Kept>, draws: &[Draw], now: Duration) -> Vec<Bucket> {
+    let bucket = |draw: &Draw| {
+        let found = kept.get(&draw.bucket);
+        found.map_or_else(|| Bucket::full(now), |found| found.bucket.later(now, draw))
+    };
+    draws.iter().map(bucket).collect()
+}
+
+/// The bucket that is empty for the longest time, and that time; `None` if each has a use.
+fn longest_wait(there: &[Bucket], draws: &[Draw]) -> Option<(usize, Duration)> {
+    let waits = there.iter().zip(draws).map(|(bucket, draw)| bucket.wait(draw));
+    let longest = waits.enumerate().max_by_key(|(_, wait)| *wait);
+    longest.filter(|(_, wait)| !wait.is_zero())
 }
 
 #[cfg(test)]

@@ -7,12 +7,13 @@ use std::num::NonZeroU32;
 
 use ibyok_audit::Action;
 use ibyok_policy::{Per, Rate, TokenId};
+use ibyok_storage::Draw;
 
 use super::{Limit, Of};
 use crate::attempt::Attempt;
 use crate::authenticate::{Holder, Principal};
 use crate::clock::Clock;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::model::token::TokenRecord;
 use crate::vault::Inner;
 
@@ -55,6 +56,14 @@ const SELF_ROTATIONS: Default = of(Class::RotateSelf, "rotations of itself", 60,
 
 /// 60 at once, then 60 a minute are on the log one by one, whatever they change.
 const TAKE_AWAYS: Default = of(Class::TakeAway, "revocations and the like", 60, 60);
+
+/// 600 at once, then 60 a minute: an honest revoker with a stale list of tokens stays far below.
+const REFUSED_TAKE_AWAYS: Default = of(
+    Class::TakeAway,
+    "refused revocations and refused disabling of keys",
+    600,
+    600,
+);
 
 /// A token's own rate bounds its other verbs as well, but never below 60 an hour: it must be able to look at itself.
 const FLOOR: Rate = Rate {
@@ -133,12 +142,37 @@ impl Inner {
             return Ok(());
         };
         let limits = self.verb_limits_of(holder, &default).await?;
-        let draws: Vec<_> = limits.iter().map(|limit| limit.draw).collect();
-        match self.taken(&limits, self.buckets.take(&draws, self.clock.elapsed())) {
+        match self.taken(&limits, self.buckets.take(&draws(&limits), self.clock.elapsed())) {
             Err(Error::Limited { .. }) if class == Class::TakeAway => attempt.over = true,
             taken => taken?,
         }
         Ok(())
+    }
+
+    /// Counts a refused verb that would have taken something away. Beyond the limit the refusal becomes [`Error::Limited`].
+    ///
+    /// Only refusals count here: a verb that takes something away is done whatever this limit says.
+    pub(crate) fn count_refused(&self, attempt: &Attempt<'_>, error: Error) -> Error {
+        let holder = attempt.caller.as_ref().and_then(Principal::holder);
+        let (Some(holder), Class::TakeAway, true) = (holder, attempt.class, is_the_callers_fault(&error)) else {
+            return error;
+        };
+        let limits = refused_limits_of(holder);
+        let taken = self.buckets.take(&draws(&limits), self.clock.elapsed());
+        self.taken(&limits, taken).err().unwrap_or(error)
+    }
+
+    /// Refuses a search that would read every token, once the refusals of a token have reached their limit. An id needs no search.
+    ///
+    /// # Errors
+    /// [`Error::Limited`].
+    pub(crate) fn may_search_to_take_away(&self, principal: &Principal) -> Result<()> {
+        let Some(holder) = principal.holder() else {
+            return Ok(());
+        };
+        let limits = refused_limits_of(holder);
+        let there = self.buckets.look(&draws(&limits), self.clock.elapsed());
+        self.taken(&limits, there)
     }
 
     async fn verb_limits_of(&self, holder: &Holder, default: &Default) -> Result<Vec<Limit>> {
@@ -174,6 +208,28 @@ impl Default {
         let seconds = NonZeroU32::new(rate.per.seconds()).unwrap_or(NonZeroU32::MIN);
         Limit::of_verbs(of, &holder.realm, id.bytes(), rate.count, seconds)
     }
+}
+
+/// The limits on refusals of verbs that take something away. No rate lowers them.
+fn refused_limits_of(holder: &Holder) -> Vec<Limit> {
+    let own = REFUSED_TAKE_AWAYS.limit(holder, holder.id, 1);
+    let parents = &holder.held.record.parents;
+    let families = parents
+        .iter()
+        .map(|parent| REFUSED_TAKE_AWAYS.limit(holder, *parent, FAMILY));
+    std::iter::once(own).chain(families).collect()
+}
+
+fn draws(limits: &[Limit]) -> Vec<Draw> {
+    limits.iter().map(|limit| limit.draw).collect()
+}
+
+/// Returns true if whoever asks could have known better: no part of the vault failed, and no limit refused it.
+fn is_the_callers_fault(error: &Error) -> bool {
+    !matches!(
+        error.code(),
+        Code::Unauthenticated | Code::Limited | Code::Integrity | Code::Unavailable
+    )
 }
 
 /// Returns true if a rate admits less than another in the long run.

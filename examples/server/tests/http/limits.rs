@@ -165,3 +165,69 @@ async fn a_rate_that_is_none_is_refused_wherever_it_is_given() {
         1
     );
 }
+
+/// Refusals of a kind until one is limited, and that one.
+async fn until_limited(world: &World, method: &str, path: impl Fn(usize) -> String, token: &str) -> (usize, u16) {
+    for count in 0..2_000 {
+        let refused = world.ask(method, &path(count), token).await;
+        if refused.status == 429 {
+            assert!(refused.header("retry-after").is_some());
+            assert_eq!(refused.code(), "limited");
+            return (count, 429);
+        }
+        assert!(matches!(refused.status, 403 | 404), "{}", refused.text());
+    }
+    (2_000, 0)
+}
+
+#[tokio::test]
+async fn refused_revocations_and_disablings_have_a_limit_and_others_never() {
+    let world = World::new().await;
+    let revoker = world
+        .token(&[Scope::TokensRevoke, Scope::KeysWrite], &["prod"], &[])
+        .await;
+    let other_revoker = world.token(&[Scope::TokensRevoke], &["prod"], &[]).await;
+    let operator = world.vault.operator("test");
+    let issue = async |name: &str, environment: &str| {
+        let grant = Grant::new(Scopes::from([Scope::TokensRevoke]), Environments::named([environment]));
+        let request = ibyok_core::TokenRequest::new(name, grant);
+        operator.issue_token(request).await.unwrap().info.id.to_string()
+    };
+    let outside = issue("outside", "dev").await;
+    let (by_id, by_name) = (issue("by-id", "prod").await, "by-name");
+    issue(by_name, "prod").await;
+    let path = |count: usize| match count % 3 {
+        0 => format!("/api/v1/tokens/{outside}"),
+        1 => format!("/api/v1/tokens/absent-{count}"),
+        _ => "/api/v1/tokens/tok_nonsense".to_owned(),
+    };
+    let (count, status) = until_limited(&world, "DELETE", path, &revoker).await;
+    assert_eq!(status, 429);
+    assert!((600..700).contains(&count), "{count}");
+    // The refusals of disabling share the bucket.
+    let disable = |count: usize| format!("/api/v1/keys/prod/absent-{count}/disable");
+    assert!(until_limited(&world, "POST", disable, &revoker).await.0 < 20);
+
+    // Whoever may take something away still does; only a search through all tokens waits.
+    let revoked = world.ask("DELETE", &format!("/api/v1/tokens/{by_id}"), &revoker).await;
+    assert_eq!(revoked.status, 200, "{}", revoked.text());
+    let disabled = world.ask("POST", "/api/v1/keys/prod/openai/disable", &revoker).await;
+    assert_eq!(disabled.status, 200, "{}", disabled.text());
+    let searched = async |token: &str| world.ask("DELETE", &format!("/api/v1/tokens/{by_name}"), token).await;
+    assert_eq!(searched(&revoker).await.status, 429);
+    assert_eq!(
+        searched(&other_revoker).await.status,
+        200,
+        "each token has its own limit"
+    );
+    assert_eq!(world.ask("DELETE", "/api/v1/tokens/self", &revoker).await.status, 200);
+
+    // The log has the first refusals one by one, and counts the others for a line a minute.
+    let log = world.log().await;
+    let refusals = log.iter().filter(|line| {
+        let action = line["action"].as_str().unwrap();
+        matches!(action, "token.revoke" | "key.disable") && line["outcome"] != "allowed"
+    });
+    let lines = refusals.count();
+    assert!((20..=60).contains(&lines), "{lines} lines");
+}
