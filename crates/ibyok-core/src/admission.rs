@@ -1,7 +1,7 @@
 //! Admission: whether a verb may be asked for at all, before the rest of its request is read.
 
 use ibyok_audit::Action;
-use ibyok_policy::{Scope, source_allowed};
+use ibyok_policy::{Scope, TokenId, source_allowed};
 
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
@@ -12,25 +12,50 @@ use crate::model::key_ref::{KeyHandle, KeyRef};
 use crate::model::name::EnvironmentName;
 use crate::session::Session;
 
+/// The sender of an admitted request, for limits on what one sender may hold. It permits nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Admitted {
+    /// The sender's token; `None` for an operator. Narrowed forms of a token are the same token.
+    pub token: Option<TokenId>,
+    /// The tokens that the token descends from.
+    pub ancestors: Vec<TokenId>,
+}
+
+impl Admitted {
+    fn of(principal: &Principal) -> Self {
+        let holder = principal.holder();
+        Admitted {
+            token: holder.map(|holder| holder.id),
+            ancestors: holder.map_or_else(Vec::new, |holder| holder.held.record.parents.clone()),
+        }
+    }
+}
+
 impl Session {
     /// Checks whether the session may use a scope, on `key` if one is named, without doing anything.
     ///
     /// A server asks this before it reads the body of a request. It permits nothing: the verb itself decides again. Without a scope it
-    /// checks only that the token is valid and used from its networks. A refusal is on the audit log as a refusal of `action`, and counts
+    /// checks only that the token is valid and used from its networks. Returns whose request it is. A refusal is on the audit log as a refusal of `action`, and counts
     /// against the token's limits; an admission is neither, since the verb that follows is.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Limited`], [`Error::Unavailable`].
-    pub async fn admit(&self, action: Action, scope: Option<Scope>, key: Option<&KeyRef>) -> Result<()> {
+    pub async fn admit(&self, action: Action, scope: Option<Scope>, key: Option<&KeyRef>) -> Result<Admitted> {
         let mut attempt = self.attempt(action);
         let outcome = self.try_admit(&mut attempt, scope, key).await;
         self.inner.refusing(&attempt, outcome).await
     }
 
-    async fn try_admit(&self, attempt: &mut Attempt<'_>, scope: Option<Scope>, key: Option<&KeyRef>) -> Result<()> {
+    async fn try_admit(
+        &self,
+        attempt: &mut Attempt<'_>,
+        scope: Option<Scope>,
+        key: Option<&KeyRef>,
+    ) -> Result<Admitted> {
         let principal = self.inner.establish(attempt, &self.asking).await?;
         let Err(refused) = self.admitted(attempt, &principal, scope, key).await else {
-            return Ok(());
+            return Ok(Admitted::of(&principal));
         };
         if matches!(refused, Error::Denied { .. }) {
             self.inner.count_verb(attempt, &principal).await?;

@@ -146,6 +146,7 @@ pub mod fuzzing;
 mod fuzzing;
 
 // The public interface is:
+pub use admission::Admitted;
 pub use attest::SharedValue;
 pub use audit_view::{opened_for_one_command, verify_log};
 pub use builder::{VaultBuilder, vault_in};
@@ -198,6 +199,7 @@ pub use whole_log::WholeLog;
 
 // What an embedder needs of the parts, so that this crate is the only dependency:
 pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severity, Thresholds};
+pub use ibyok_audit::words;
 pub use ibyok_audit::{
     Action, Durability, Entry, FileSink, Filter, Line, Lines, Outcome, Proof, Proven, Report, Sink, StdoutSink,
     VerifyProgress, VerifyingKey,

@@ -8,11 +8,12 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
+use ibyok_core::Admitted;
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::json;
 use crate::problem::Problem;
+use crate::room::Part;
 use crate::router::Shared;
 use crate::takes::Takes;
 use crate::wiped::WipedBuffer;
@@ -26,7 +27,7 @@ pub(crate) struct Json {
     /// The largest body without a value.
     small: usize,
     /// Its part of the memory for all bodies.
-    _held: Option<OwnedSemaphorePermit>,
+    _held: Part,
 }
 
 impl Json {
@@ -76,7 +77,8 @@ impl FromRequest<Arc<Shared>> for Json {
         if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
             return Err(Problem::too_large(limit));
         }
-        let read = tokio::time::timeout(shared.options.body_timeout, collect(body, limit, &shared.bodies)).await;
+        let part = shared.room.part(parts.extensions.get::<Admitted>());
+        let read = tokio::time::timeout(shared.options.body_timeout, collect(body, limit, part)).await;
         let small = shared.options.small_body_limit.min(shared.options.body_limit);
         let (bytes, held) = read.unwrap_or_else(|_| Err(Problem::slow_body()))?;
         Ok(Json {
@@ -88,11 +90,10 @@ impl FromRequest<Arc<Shared>> for Json {
 }
 
 /// The bytes that were read, and their part of the memory for all bodies.
-type Read = (WipedBuffer, Option<OwnedSemaphorePermit>);
+type Read = (WipedBuffer, Part);
 
-async fn collect(mut body: Body, limit: usize, budget: &Arc<Semaphore>) -> Result<Read, Problem> {
+async fn collect(mut body: Body, limit: usize, mut held: Part) -> Result<Read, Problem> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
-    let mut held = None;
     let mut bytes = WipedBuffer::with_capacity(0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::invalid("the body broke off or is framed wrongly"))?;
@@ -104,25 +105,12 @@ async fn collect(mut body: Body, limit: usize, budget: &Arc<Semaphore>) -> Resul
         if needed > bytes.capacity() {
             let doubled = needed.max(bytes.capacity().saturating_mul(2));
             let room = doubled.max(announced.min(FIRST)).min(limit);
-            hold(&mut held, budget, room - bytes.capacity())?;
+            held.grow(room - bytes.capacity())?;
             bytes.grow_to(room);
         }
         bytes.extend(data);
     }
     Ok((bytes, held))
-}
-
-/// Takes more of the memory for all bodies.
-fn hold(held: &mut Option<OwnedSemaphorePermit>, budget: &Arc<Semaphore>, more: usize) -> Result<(), Problem> {
-    let more = u32::try_from(more).map_err(|_| Problem::busy())?;
-    let more = Arc::clone(budget)
-        .try_acquire_many_owned(more)
-        .map_err(|_| Problem::busy())?;
-    match held {
-        Some(held) => held.merge(more),
-        None => *held = Some(more),
-    }
-    Ok(())
 }
 
 /// `application/json`, alone or with the one charset that JSON has.

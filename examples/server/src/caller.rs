@@ -29,7 +29,8 @@ impl FromRequestParts<Arc<Shared>> for Caller {
                 let takes = parts.extensions.get::<Takes>().copied();
                 if let Some(takes) = takes.filter(|_| has_body(&parts.headers)) {
                     // No body is read before its sender may send it.
-                    takes.admit(&session, parts).await?;
+                    let sender = takes.admit(&session, parts).await?;
+                    parts.extensions.insert(sender);
                 }
                 Ok(Caller(session))
             }

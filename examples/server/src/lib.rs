@@ -54,6 +54,7 @@ mod own_log;
 mod problem;
 mod query;
 mod ready;
+mod room;
 mod router;
 mod routes;
 mod run;

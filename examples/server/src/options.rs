@@ -18,6 +18,9 @@ pub struct Options {
     /// The largest body that is read elsewhere, in bytes; 16 KiB.
     pub small_body_limit: usize,
     /// The memory for the bodies of all requests together, in bytes; 64 MiB. A body beyond it is answered 503 with `Retry-After`.
+    ///
+    /// One token has a quarter of it, and together with the tokens that descend from it one half; either is one whole body at least.
+    /// A body beyond that is answered 429 with `Retry-After`.
     pub body_budget: usize,
     /// The time that a body may take to arrive; 10 seconds.
     pub body_timeout: Duration,

@@ -118,6 +118,17 @@ impl Problem {
         problem.header(RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
+    /// More bodies of one token at once than its share of the memory holds.
+    pub(crate) fn too_many_bodies() -> Self {
+        let problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            Code::Limited.as_str(),
+            "the server is reading too many bodies of this token, or of tokens that descend from one, at once",
+        );
+        let problem = problem.hint("send fewer large bodies at the same time");
+        problem.header(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// A server that takes too long.
     pub(crate) fn slow_answer() -> Self {
         Self::new(

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{MethodRouter, get, patch, post, put};
 use ibyok_core::{Action, Scope, Vault};
-use tokio::sync::Semaphore;
 
 use crate::gate;
 use crate::options::Options;
 use crate::problem::Problem;
 use crate::ready::Readiness;
+use crate::room::Room;
 use crate::routes::{external, health, incidents, keys, limits, modes, review, rotation, tokens, usage, values};
 use crate::takes::Takes;
 
@@ -19,8 +19,7 @@ pub(crate) struct Shared {
     pub(crate) vault: Vault,
     pub(crate) options: Options,
     pub(crate) readiness: Readiness,
-    /// The memory for bodies, in bytes.
-    pub(crate) bodies: Arc<Semaphore>,
+    pub(crate) room: Arc<Room>,
 }
 
 /// A path, the methods that it has in the words of `Allow`, and who handles them.
@@ -29,9 +28,8 @@ type Route = (&'static str, &'static str, MethodRouter<Arc<Shared>>);
 /// The HTTP interface of a vault, to be served by [`serve`](crate::serve()), nested into another program, or called without a
 /// socket. Without [`serve`](crate::serve()), the client's address is unknown.
 pub fn router(vault: Vault, options: Options) -> Router {
-    let bodies = Arc::new(Semaphore::new(options.body_budget.min(Semaphore::MAX_PERMITS)));
     let shared = Arc::new(Shared {
-        bodies,
+        room: Room::new(&options),
         vault,
         options,
         readiness: Readiness::default(),

@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use ibyok_core::{Action, KeyRef, Scope, Session};
+use ibyok_core::{Action, Admitted, KeyRef, Scope, Session};
 
 use crate::options::Options;
 use crate::problem::Problem;
@@ -54,8 +54,8 @@ impl Takes {
         }
     }
 
-    /// Refuses who may not send the body.
-    pub(crate) async fn admit(self, session: &Session, parts: &mut Parts) -> Result<(), Problem> {
+    /// Refuses a sender that may not send the body, and returns one that may.
+    pub(crate) async fn admit(self, session: &Session, parts: &mut Parts) -> Result<Admitted, Problem> {
         let key = key_of(parts).await;
         Ok(session.admit(self.action, self.scope, key.as_ref()).await?)
     }

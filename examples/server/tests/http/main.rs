@@ -30,6 +30,7 @@ mod proxies; // whose address it is
 mod replaced; // a leaked value is replaced in the step that opens its incident
 mod rotation; // stage, promote, roll back, and what each needs
 mod secrets; // no secret in a name or a header reaches an answer or a log
+mod shares; // the memory for bodies of one token
 mod statuses; // which request gets which status and code
 mod stopping; // a server that stops loses no answer
 mod tenants; // two namespaces on one server
