@@ -76,6 +76,14 @@ impl ClientBuilder {
         Ok(Client::from_parts(base, http, header, self.timeout))
     }
 
+    /// Checks the address alone, for a program that does not have the token yet.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], as [`ClientBuilder::build`].
+    pub fn check_address(&self) -> Result<()> {
+        self.address().map(|_| ())
+    }
+
     fn address(&self) -> Result<Url> {
         let form = "give an address as `https://host[:port]`";
         let url = Url::parse(&self.url).map_err(|_| Error::invalid("the server's address is not valid", form))?;
@@ -91,7 +99,7 @@ impl ClientBuilder {
             "http" if self.insecure_http || is_this_machine(&url) => Ok(url),
             "http" => Err(Error::invalid(
                 "the token would travel unencrypted to another machine",
-                "use `https`; `allow_insecure_http` (`--insecure-http`, IBYOK_INSECURE_HTTP=true) sends the token in the clear",
+                "use `https`; `--insecure-http` (IBYOK_INSECURE_HTTP=true, in a program `allow_insecure_http`) sends the token in the clear",
             )),
             _ => Err(Error::invalid(
                 "the server's address is neither `https` nor `http`",

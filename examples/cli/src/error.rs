@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use crate::show::clean;
+
 /// The result of a command.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -120,6 +122,12 @@ impl Error {
             Error::NotExecutable { .. } => "not_executable",
             Error::NoProgram { .. } => "not_found",
         }
+    }
+
+    /// The error as a part of a JSON document: code, message and hint.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        let (message, hint) = (clean(&self.to_string()), clean(&self.hint()));
+        serde_json::json!({ "code": self.code(), "message": message, "hint": hint })
     }
 
     /// What a person can do about it.

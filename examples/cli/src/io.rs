@@ -20,6 +20,8 @@ pub struct Io {
     pub(crate) terminal: Terminal,
     /// Whether messages that are no errors are left out.
     pub(crate) quiet: bool,
+    /// True once a JSON document has been answered.
+    pub(crate) has_document: bool,
 }
 
 /// Which of the streams are terminals, and which get colour.
@@ -59,6 +61,7 @@ impl Io {
             input,
             terminal,
             quiet: false,
+            has_document: false,
         }
     }
 
@@ -71,6 +74,7 @@ impl Io {
             input: Box::new(input),
             terminal: Terminal::default(),
             quiet: false,
+            has_document: false,
         }
     }
 
@@ -103,6 +107,7 @@ impl Io {
                 "this is a bug",
             )
         })?;
+        self.has_document = true;
         self.answer_line(&text)
     }
 

@@ -18,7 +18,7 @@ use crate::show::clean;
 /// Runs the command line: parses, does, and says what went wrong.
 ///
 /// An error is told on standard error, with a line that begins with `hint:`; with `--json` it is the one document on standard
-/// output.
+/// output. A command that did a part of its work answers with one document, and its error is told on standard error.
 #[must_use]
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
@@ -63,8 +63,9 @@ fn report(error: &Error, json: bool, io: &mut Io) -> Exit {
         return exit;
     }
     let (what, hint) = (error.to_string(), error.hint());
-    if json && !matches!(error, Error::Output(_)) {
-        let document = json!({ "error": { "code": error.code(), "message": clean(&what), "hint": clean(&hint) } });
+    // Where an answer stands already, a second document would make both unreadable.
+    if json && !io.has_document && !matches!(error, Error::Output(_)) {
+        let document = json!({ "error": error.document() });
         if io.answer_json(&document).is_ok() {
             return exit;
         }

@@ -125,12 +125,14 @@ pub(crate) trait Access {
 pub(crate) async fn open(globals: &Globals, environment: &Environment, io: &mut Io) -> Result<Box<dyn Access>> {
     match place(globals, environment)? {
         Place::Server { url, why } => {
+            let insecure_http = allows_insecure_http(globals, environment)?;
+            // An address that no token is sent to needs none, and starts no command that gives one.
+            Server::check(&url, insecure_http)?;
             let (token, _) = token(environment)?;
             let namespace = globals
                 .namespace
                 .as_ref()
                 .or_else(|| environment.get("IBYOK_NAMESPACE"));
-            let insecure_http = allows_insecure_http(globals, environment)?;
             let server = Server::new(&url, &token, why, namespace.cloned(), insecure_http)?;
             Ok(Box::new(server))
         }

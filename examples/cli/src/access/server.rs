@@ -25,6 +25,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Checks the URL of a server.
+    ///
+    /// # Errors
+    /// The client's, for what is no URL or would send the token in the clear.
+    pub(crate) fn check(url: &str, insecure_http: bool) -> Result<()> {
+        let client = Client::builder(url, SecretString::default()).allow_insecure_http(insecure_http);
+        Ok(client.check_address()?)
+    }
+
     /// A client of the server at a URL.
     ///
     /// # Errors

@@ -196,6 +196,54 @@ fn a_file_that_is_wrong_stores_nothing_and_names_the_line() {
 }
 
 #[test]
+fn an_environment_that_does_not_exist_is_refused_whatever_the_file_holds() {
+    let place = Place::with_key("dev/A", "1");
+    let token = place.token(&["ci", "--env", "dev", "--scope", "keys:write"]);
+    for text in ["", "# a comment\n", "A=\n", "A=ibyok://dev/A\n", "A=1\n"] {
+        let file = place.write("x.env", text);
+        for flags in [&[][..], &["--dry-run"], &["--rewrite"], &["--only", "NONE"]] {
+            let arguments = [&["import", &file, "--env", "nope"], flags].concat();
+            let done = place.ibyok(&arguments).fails(4);
+            assert!(done.err.contains("`nope`"), "{done:?}");
+            // A token is not told which environments there are.
+            place.ibyok(&arguments).env("IBYOK_TOKEN", &token).fails(3);
+        }
+        assert_eq!(place.read("x.env"), text);
+    }
+    place.ibyok(&["import", "/dev/null", "--env", "nope"]).fails(4);
+    place.ibyok(&["import", "/dev/null", "--env", "dev"]).ok();
+    let empty = place
+        .ibyok(&["import", "/dev/null", "--env", "dev"])
+        .env("IBYOK_TOKEN", &token);
+    empty.ok();
+}
+
+#[test]
+fn an_import_that_fails_answers_with_one_document() {
+    let place = Place::with_key("dev/A", "old");
+    let file = place.write("x.env", "A=new\nB=more\n");
+    let refused = place.ibyok(&["import", &file, "--env", "dev", "--json"]).fails(1);
+    let document = refused.json();
+    assert_eq!(document["items"][0]["outcome"], "refused");
+    assert_eq!(document["items"][1]["outcome"], "created");
+    assert_eq!(document["error"]["code"], "conflict");
+    for field in ["message", "hint"] {
+        assert!(document["error"][field].as_str().is_some_and(|text| !text.is_empty()));
+    }
+    // A value that the vault refuses, beside one that it takes.
+    let file = place.write("x.env", "C=sk-mock-openai-1234567890\nD=1\n");
+    let failed = place.ibyok(&["import", &file, "--env", "dev", "--json"]).call();
+    assert_ne!(failed.code, 0, "{failed:?}");
+    let document = failed.json();
+    assert_eq!(document["items"][0]["outcome"], "failed");
+    assert!(document["error"]["code"].is_string());
+    let done = place
+        .ibyok(&["import", &file, "--env", "dev", "--json", "--skip", "C"])
+        .ok();
+    assert!(done.json().get("error").is_none());
+}
+
+#[test]
 fn standard_input_is_a_file_too_but_cannot_be_rewritten() {
     let place = Place::new();
     place.ibyok(&["import", "-", "--env", "dev"]).stdin("A=1\n").ok();

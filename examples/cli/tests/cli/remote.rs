@@ -265,3 +265,28 @@ fn a_server_does_not_start_where_it_should_not() {
         .ibyok(&["serve", "--listen", &taken.local_addr().unwrap().to_string()])
         .fails(1);
 }
+
+#[test]
+fn an_address_that_no_token_is_sent_to_is_refused_before_a_token_is_asked_for() {
+    let place = Place::empty();
+    let call = |url: &str| place.ibyok(&["--url", url, "keys", "list"]);
+    for without in [
+        call("http://vault.example.com"),
+        call("ftp://vault.example.com"),
+        call("nonsense"),
+    ] {
+        let refused = without.fails(2);
+        assert!(!refused.err.contains("IBYOK_TOKEN"), "{refused:?}");
+    }
+    let refused = call("http://vault.example.com").fails(2);
+    assert!(
+        refused.err.contains("hint: use `https`; `--insecure-http`"),
+        "{refused:?}"
+    );
+    call("http://vault.example.com")
+        .env("IBYOK_TOKEN_COMMAND", "touch asked")
+        .fails(2);
+    assert!(!place.path("asked").exists());
+    let none = call("https://vault.example.com").fails(3);
+    assert!(none.err.contains("IBYOK_TOKEN"), "{none:?}");
+}

@@ -61,6 +61,39 @@ fn a_grant_that_makes_no_sense_is_wrong_input() {
 }
 
 #[test]
+fn a_name_that_could_be_taken_for_a_path_is_none_of_a_token() {
+    let place = Place::new();
+    for name in [
+        "../..", "..", ".", "a/../b", "./a", "a/.", "/", "//", " ci", "ci ", "\u{a0}ci", "\t", "a\nb", "\u{7f}",
+    ] {
+        let refused = place.ibyok(&["tokens", "issue", name, "--env", "dev"]).fails(2);
+        assert!(refused.err.contains("token name"), "{name:?} {refused:?}");
+    }
+    for name in ["ci/deploy", "/ci", "a..b", "...", ".env", "alice@laptop", "東京 1"] {
+        place.token(&[name, "--env", "dev"]);
+        place.ibyok(&["tokens", "show", name]).ok();
+    }
+}
+
+#[test]
+fn a_time_that_is_too_far_away_is_said_to_be_so() {
+    let place = Place::new();
+    for (expires, said) in [
+        ("9999-12-31", "too far away: the latest time is 9999-12-30T22:00:00Z"),
+        ("9999-12-31T00:00:00Z", "too far away"),
+        ("20000-01-01", "too far away"),
+        ("99999y", "too far away"),
+        ("soon", "is no time"),
+    ] {
+        let refused = place
+            .ibyok(&["tokens", "issue", "ci", "--env", "dev", "--expires", expires])
+            .fails(2);
+        assert!(refused.err.contains(said), "{refused:?}");
+    }
+    place.token(&["ci", "--env", "dev", "--expires", "9999-12-30"]);
+}
+
+#[test]
 fn a_token_is_narrowed_offline_and_never_widened() {
     let place = Place::with_key("dev/a", "1");
     place.set("dev/b", "2");

@@ -9,12 +9,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use ibyok_core::{EnvironmentName, ExposeSecret, Pattern};
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use self::plan::{Outcome, Plan};
 use super::{Cx, tokens};
-use crate::access::Here;
+use crate::access::{Access, Here};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::identity::is_by_token;
@@ -64,11 +64,12 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let mut plan = plan::make(parsed, &environment, by_token, wants)?;
     say_first(&plan, cx);
     cx.with_vault("import", async |here, cx| {
+        must_exist(here, &environment).await?;
         let failure = if args.dry_run {
             store::compare(here, &environment, &mut plan, args.update).await?;
             None
         } else {
-            store::store(here, cx, &mut plan, args.update).await
+            store::store(here, cx, &mut plan, args.update).await.map(Error::from)
         };
         let refused = plan.count(Outcome::Refused);
         let original = original.as_mut().filter(|_| refused == 0 && failure.is_none());
@@ -76,28 +77,29 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         if let Some(original) = original {
             rewrite(original, &args.file, &text, &plan, here, cx)?;
         }
-        answer(cx, &plan, rewritten)?;
+        let failure = failure.or_else(|| (refused > 0 && !args.dry_run).then(|| other_values(refused)));
+        answer(cx, &plan, rewritten, failure.as_ref())?;
         say_last(cx, &args, &plan);
-        if let Some(failure) = failure {
-            return Err(failure.into());
-        }
-        if refused > 0 && !args.dry_run {
-            return Err(Error::Vault(ibyok_core::Error::Conflict {
-                what: format!(
-                    "{} another value, and {} left as {}",
-                    if refused == 1 {
-                        "1 key has".to_owned()
-                    } else {
-                        format!("{refused} keys have")
-                    },
-                    if refused == 1 { "was" } else { "were" },
-                    if refused == 1 { "it is" } else { "they are" },
-                ),
-            }));
-        }
-        Ok(Exit::Done)
+        failure.map_or(Ok(Exit::Done), Err)
     })
     .await
+}
+
+/// Refuses an environment that does not exist, also where the file has nothing for it.
+async fn must_exist(here: &Here, environment: &EnvironmentName) -> Result<()> {
+    if !here.session.environments_reached().await?.contains(environment) {
+        // The list of its keys is refused in the words of every other verb.
+        here.list(Some(environment)).await?;
+    }
+    Ok(())
+}
+
+fn other_values(refused: usize) -> Error {
+    let what = match refused {
+        1 => "1 key has another value, and was left as it is".to_owned(),
+        _ => format!("{refused} keys have another value, and were left as they are"),
+    };
+    Error::Vault(ibyok_core::Error::Conflict { what })
 }
 
 /// The file's text, and the file itself where it is to be rewritten.
@@ -209,12 +211,14 @@ fn say_left_over(path: &Path, text: &str, written: &str, plan: &Plan, cx: &mut C
     Ok(())
 }
 
-fn answer(cx: &mut Cx<'_>, plan: &Plan, rewritten: bool) -> Result<()> {
+fn answer(cx: &mut Cx<'_>, plan: &Plan, rewritten: bool, failure: Option<&Error>) -> Result<()> {
     if cx.globals.json {
         let items: Vec<_> = plan.entries.iter().map(plan::Entry::document).collect();
-        return cx
-            .io
-            .answer_json(&json!({ "items": items, "next": null, "rewritten": rewritten }));
+        let mut document = json!({ "items": items, "next": null, "rewritten": rewritten });
+        if let (Some(failure), Value::Object(fields)) = (failure, &mut document) {
+            fields.insert("error".to_owned(), failure.document());
+        }
+        return cx.io.answer_json(&document);
     }
     let mut table = Table::new(&["LINE", "VARIABLE", "REF", "OUTCOME"]);
     // What was not wanted is counted, and not shown.

@@ -111,8 +111,13 @@ async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
             consequence(args.keep_children),
         )?;
         let (revoked, failed) = revoke_each(access, &tokens, args.keep_children, cx).await;
+        let error = (!failed.is_empty()).then(|| not_revoked(failed.len(), tokens.len()));
         if cx.globals.json {
-            cx.io.answer_json(&json!({ "items": revoked, "failed": failed }))?;
+            let mut document = json!({ "items": revoked, "failed": failed });
+            if let (Some(error), Value::Object(fields)) = (&error, &mut document) {
+                fields.insert("error".to_owned(), error.document());
+            }
+            cx.io.answer_json(&document)?;
         }
         to_replace(&revoked, cx);
         if let Some(warning) = warning {
@@ -121,20 +126,17 @@ async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
             cx.io
                 .warn("a damaged token is refused; `ibyok tokens revoke --damaged ID` revokes it for good");
         }
-        if failed.is_empty() {
-            return Ok(Exit::Done);
-        }
-        Err(Error::failed(
-            format!(
-                "{} of {} {} not revoked",
-                failed.len(),
-                counted(tokens.len(), "token"),
-                is_or_are(failed.len())
-            ),
-            "what was revoked stays so: run it again for the others",
-        ))
+        error.map_or(Ok(Exit::Done), Err)
     })
     .await
+}
+
+fn not_revoked(failed: usize, all: usize) -> Error {
+    let all = counted(all, "token");
+    Error::failed(
+        format!("{failed} of {all} {} not revoked", is_or_are(failed)),
+        "what was revoked stays so: run it again for the others",
+    )
 }
 
 async fn revoke_each(
