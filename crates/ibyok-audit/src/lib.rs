@@ -49,6 +49,7 @@ mod sink;
 mod statement;
 mod tree;
 mod verify;
+pub mod words;
 
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -18,6 +18,7 @@ use crate::model::name::from_base62;
 use crate::realm::{PAGE, open_failed};
 use crate::status::FILE;
 use crate::vault::Inner;
+use ibyok_audit::words::counted;
 
 /// How the first line of a checkpoint begins: before the log's id (C2SP tlog-checkpoint; docs/audit.md).
 const ORIGIN: &str = "ibyok-audit/";
@@ -119,7 +120,8 @@ impl Inner {
         let lines = place.next_seq().saturating_sub(1);
         let what = if said.size > lines {
             format!(
-                "the audit log has {lines} lines, and a checkpoint in the store was signed for {}",
+                "the audit log has {}, and a checkpoint in the store was signed for {}",
+                counted(lines, "line"),
                 said.size
             )
         } else if said.size > place.signed() && !self.holds(place, &note).await? {

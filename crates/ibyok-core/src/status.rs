@@ -17,6 +17,7 @@ use crate::guardrails::Guardrails;
 use crate::realm::RealmName;
 use crate::survey::RecordsStatus;
 use crate::vault::{Inner, Vault};
+use ibyok_audit::words::{counted, was_or_were};
 
 /// How long `status` looks for damaged records.
 const SURVEY: Duration = Duration::from_secs(5);
@@ -237,8 +238,9 @@ impl Inner {
         }
         if !found.complete {
             warnings.push(format!(
-                "only {} records were checked for damage in {} s",
-                found.checked,
+                "only {} {} checked for damage in {} s",
+                counted(found.checked, "record"),
+                was_or_were(found.checked),
                 SURVEY.as_secs()
             ));
         }

@@ -14,6 +14,7 @@ use super::thresholds::Checked;
 use super::versions::key_of;
 use crate::action::Outcome;
 use crate::read::Entry;
+use crate::words::counted;
 
 /// How many tokens are judged; those beyond are counted as not judged.
 const TOKENS: usize = 10_000;
@@ -120,7 +121,7 @@ impl Tokens {
 fn wakes(seen: &Seen<'_>, profile: &Profile, found: &mut Findings) {
     let days = seen.line.time.duration_since(profile.last).as_hours() / 24;
     if days >= i64::from(seen.limits.given.dormant_days) {
-        let text = format!("used after {days} days of silence");
+        let text = format!("used after {} of silence", counted(days, "day"));
         found.hit(seen.hit(Detector::Dormant, Severity::Medium, "", text));
     }
 }
@@ -182,10 +183,10 @@ fn hour(seen: &Seen<'_>, profile: &Profile, found: &mut Findings) {
     let at = profile.going.at();
     let text = if profile.is_new_hour(at.hour) {
         format!(
-            "active between {:02}:00 and {:02}:00, when it never was in {} active days",
+            "active between {:02}:00 and {:02}:00, when it never was in {}",
             at.hour,
             at.hour + 1,
-            profile.active_days()
+            counted(profile.active_days(), "active day")
         )
     } else if profile.is_new_weekday(at.weekday()) {
         const DAYS: [&str; 7] = [
@@ -199,8 +200,8 @@ fn hour(seen: &Seen<'_>, profile: &Profile, found: &mut Findings) {
         ];
         let day = DAYS.get(at.weekday()).copied().unwrap_or("day");
         format!(
-            "active on a {day}, when it never was in {} active days",
-            profile.active_days()
+            "active on a {day}, when it never was in {}",
+            counted(profile.active_days(), "active day")
         )
     } else {
         return;
@@ -217,7 +218,8 @@ fn burst(seen: &Seen<'_>, profile: &Profile, found: &mut Findings) {
         return;
     }
     let text = format!(
-        "{lines} lines in the hour from {:02}:00; its busiest hour before had {usual}",
+        "{} in the hour from {:02}:00; its busiest hour before had {usual}",
+        counted(lines, "line"),
         seen.at.hour
     );
     let mut hit = seen.hit(Detector::Burst, Severity::Medium, "", text);
@@ -246,7 +248,8 @@ fn reads(seen: &Seen<'_>, profile: &mut Profile, learned: bool, found: &mut Find
         && breadth > limits.breadth_keys.max(usual.saturating_mul(limits.breadth_factor))
     {
         let text = format!(
-            "read {breadth} different keys in the hour from {:02}:00; the most in an hour before was {usual}",
+            "read {} in the hour from {:02}:00; the most in an hour before was {usual}",
+            counted(breadth, "different key"),
             seen.at.hour
         );
         let hit = seen.hit(Detector::Breadth, Severity::High, "", text);
@@ -284,8 +287,9 @@ fn denied(seen: &Seen<'_>, profile: &mut Profile, found: &mut Findings) {
     let limit = seen.limits.given.failed_by_token;
     if profile.going.denied >= limit {
         let text = format!(
-            "refused {} times in the hour from {:02}:00",
-            profile.going.denied, seen.at.hour
+            "refused {} in the hour from {:02}:00",
+            counted(profile.going.denied, "time"),
+            seen.at.hour
         );
         let mut hit = seen.hit(Detector::FailedByToken, Severity::Medium, "", text);
         hit.within = HOUR.saturating_mul(2);

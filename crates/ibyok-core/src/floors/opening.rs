@@ -17,6 +17,7 @@ use super::{FILE, Floors, facts, statement, unavailable};
 use crate::error::{Error, Result};
 use crate::opening::vouched_logs;
 use crate::stated::Stated;
+use ibyok_audit::words::counted;
 
 /// By how many lines a mark may lag before opening moves it.
 const LAG: u64 = 10_000;
@@ -213,8 +214,9 @@ async fn rebuild(
     if let Some(wrong) = &mut found.wrong {
         let floors = map.summary().await.map_err(unavailable)?.numbers;
         wrong.push_str(&format!(
-            "; rebuilt from the log: {floors} floors, {} changes read",
-            replayed.changes
+            "; rebuilt from the log: {}, {} read",
+            counted(floors, "floor"),
+            counted(replayed.changes, "change")
         ));
         let there = facts::read(map).await?.findings.len();
         let generation = before.generation.max(stated).max(old_generation(old).await);

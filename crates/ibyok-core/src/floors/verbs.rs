@@ -9,6 +9,7 @@ use crate::environments::operators_only;
 use crate::error::{Error, Result};
 use crate::session::Session;
 use crate::vault::Inner;
+use ibyok_audit::words::counted;
 
 /// The state of the floors: the revisions below which this node refuses records.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -110,7 +111,7 @@ impl Session {
         let mut attempt = self.attempt(Action::LogFloorsRebuilt);
         let outcome = async {
             self.inner.authenticate(&mut attempt, &self.asking).await?;
-            attempt.because = Some(format!("acknowledged {} findings", report.findings.len()));
+            attempt.because = Some(format!("acknowledged {}", counted(report.findings.len(), "finding")));
             Ok(())
         }
         .await;

@@ -12,6 +12,7 @@ use crate::error::{Error, Result, quoted};
 use crate::model::account::check_no_secret;
 use crate::model::review::{Ack, REVIEW_ID, ReviewDone, ReviewRecord, ReviewedLog};
 use crate::session::Session;
+use ibyok_audit::words::counted;
 
 /// The longest reason, in bytes.
 const REASON_MAX: usize = 512;
@@ -138,8 +139,8 @@ fn in_words(done: &ReviewDone) -> String {
         .as_deref()
         .map_or_else(String::new, |reason| format!("; {reason}"));
     format!(
-        "{} findings, {} open, up to {}{reason}",
-        done.findings,
+        "{}, {} open, up to {}{reason}",
+        counted(done.findings, "finding"),
         done.open,
         until.join(" ")
     )

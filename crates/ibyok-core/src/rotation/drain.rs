@@ -118,8 +118,11 @@ impl Consumers {
             let (id, actor, last) = (&node.node, &node.actor, node.last);
             format!("node {id} (run by {actor}): has not told what it released since {last:.0}")
         });
-        let damaged =
-            (self.damaged > 0).then(|| format!("somebody whose reads are in one of {} damaged records", self.damaged));
+        let damaged = match self.damaged {
+            0 => None,
+            1 => Some("somebody whose reads are in a damaged record".to_owned()),
+            several => Some(format!("somebody whose reads are in one of {several} damaged records")),
+        };
         behind.chain(damaged).collect()
     }
 }

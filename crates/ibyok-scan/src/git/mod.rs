@@ -64,7 +64,13 @@ impl Repository {
 
 /// What to say of submodules.
 fn submodules(count: usize) -> Option<String> {
-    (count > 0).then(|| format!("{count} submodules were left out: they are repositories of their own"))
+    match count {
+        0 => None,
+        1 => Some("1 submodule was left out: it is a repository of its own".to_owned()),
+        _ => Some(format!(
+            "{count} submodules were left out: they are repositories of their own"
+        )),
+    }
 }
 
 /// What git said, in one line.

@@ -27,6 +27,7 @@ use crate::key::VerifyingKey;
 use crate::line::LINE_LIMIT;
 use crate::sink::{Gap, GapKind};
 use crate::statement::{Statement, StoreMark};
+use crate::words::counted;
 
 /// Where a log ends.
 #[derive(Debug)]
@@ -271,7 +272,7 @@ fn move_aside(directory: &Path, found: &mut Recovered) -> Result<(), Error> {
         .and_then(|()| file.sync_all())
         .map_err(Error::io("cut", &path))?;
     let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
-    let detail = format!("{length} bytes of a last write that was cut are in `{name}`");
+    let detail = format!("a last write that was cut left {} in `{name}`", counted(length, "byte"));
     found.gaps.push(Gap::new(GapKind::Torn, lines.max(1), detail));
     Ok(())
 }
@@ -280,7 +281,10 @@ fn move_aside(directory: &Path, found: &mut Recovered) -> Result<(), Error> {
 fn fits_checkpoints(directory: &Path, found: &Recovered) -> Result<(), Error> {
     let size = largest_size(directory)?;
     if size > found.head.size() {
-        let why = format!("it has {} lines, and a checkpoint speaks of {size}", found.head.size());
+        let why = format!(
+            "it has {}, and a checkpoint speaks of {size}",
+            counted(found.head.size(), "line")
+        );
         return Err(Error::Damaged {
             path: directory.to_owned(),
             why,

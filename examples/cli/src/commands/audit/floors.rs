@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::out_file::write_secret;
 use crate::progress::spinner;
 use crate::table::Table;
-use crate::words::counted;
+use crate::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -61,7 +61,12 @@ async fn export(path: &Path, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     if cx.globals.json {
         cx.io.answer_json(&json!({ "floors": count, "file": path }))?;
     }
-    cx.io.say(&format!("{count} floors are in `{}`", path.display()));
+    cx.io.say(&format!(
+        "{} {} in `{}`",
+        counted(count, "floor"),
+        is_or_are(count),
+        path.display()
+    ));
     Ok(Exit::Done)
 }
 
@@ -76,7 +81,8 @@ async fn import(path: &Path, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     if cx.globals.json {
         cx.io.answer_json(&json!({ "floors": count }))?;
     }
-    cx.io.say(&format!("{count} floors hold on this node from now on"));
+    cx.io
+        .say(&format!("this node holds {} from now on", counted(count, "floor")));
     Ok(Exit::Done)
 }
 
@@ -134,14 +140,14 @@ async fn accept(here: &Here, cx: &mut Cx<'_>) -> Result<Vec<RolledBack>> {
         }
     }
     list(&found, cx)?;
-    let act = format!("accept {} older records", found.len());
+    let act = format!("accept {}", counted(found.len(), "older record"));
     confirm(
         cx,
         &act,
         "what was revoked, disabled, rotated or limited since then is no longer so",
     )?;
     here.session.accept_rollback(&found).await?;
-    cx.io.say(&format!("accepted {} older records", found.len()));
+    cx.io.say(&format!("accepted {}", counted(found.len(), "older record")));
     Ok(found)
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::review::{list, place, who};
 use crate::page::{Page, escaped, short};
 use crate::table::{at, text};
+use crate::words::counted;
 
 /// How many days the heat map shows, the last ones.
 const DAYS: usize = 92;
@@ -131,10 +132,11 @@ fn timeline(page: &mut Page, review: &Value) {
         let red = refused.saturating_mul(110) / most;
         let y = 115 - tall;
         page.put(&format!(
-            "<g><title>{}: {requests} requests, {refused} refused or failed</title>\
+            "<g><title>{}: {}, {refused} refused or failed</title>\
                  <rect class=\"bar\" x=\"{x}\" y=\"{y}\" width=\"8\" height=\"{tall}\"/>\
                  <rect class=\"refused\" x=\"{x}\" y=\"{y}\" width=\"8\" height=\"{red}\"/></g>",
-            escaped(date)
+            escaped(date),
+            counted(*requests, "request")
         ));
     }
     page.add("</svg></div></section>");

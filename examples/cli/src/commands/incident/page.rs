@@ -169,7 +169,9 @@ fn timeline(page: &mut Page, report: &Value) {
         ],
     );
     let further = text(at(report, "further_lines"));
-    if further != "0" {
-        page.add(&format!("<p>And {} further lines.</p>", escaped(&further)));
+    match further.as_str() {
+        "0" => {}
+        "1" => page.add("<p>And 1 further line.</p>"),
+        _ => page.add(&format!("<p>And {} further lines.</p>", escaped(&further))),
     }
 }

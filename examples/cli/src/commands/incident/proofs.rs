@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::out_file::write_secret;
 use crate::table::at;
+use crate::words::{counted, is_or_are};
 
 /// How many lines are proved: the log is read once for each.
 const PROOFS_MAX: usize = 200;
@@ -37,14 +38,15 @@ pub(super) async fn run(args: &Report, since: Option<Timestamp>, cx: &mut Cx<'_>
             write_secret(file, super::page::of(&report).as_bytes())?;
         }
         cx.io.say(&format!(
-            "the report and {} proofs are in `{}`; `ibyok audit verify --proof FILE --key PUB` checks one anywhere",
-            lines.len().min(PROOFS_MAX),
+            "the report and {} are in `{}`; `ibyok audit verify --proof FILE --key PUB` checks one anywhere",
+            counted(lines.len().min(PROOFS_MAX), "proof"),
             directory.display()
         ));
         if lines.len() > PROOFS_MAX {
             cx.io.warn(&format!(
-                "{} further lines are not proved: `ibyok audit prove` does one by one",
-                lines.len() - PROOFS_MAX
+                "{} {} not proved: `ibyok audit prove` does one by one",
+                counted(lines.len() - PROOFS_MAX, "further line"),
+                is_or_are(lines.len() - PROOFS_MAX)
             ));
         }
         Ok(Exit::Done)
