@@ -45,6 +45,9 @@ mod rotation_story;
 /// Tokens for how they are used.
 mod tokens;
 
+/// How far long work is, on a terminal.
+mod bars;
+
 /// Reviews of the log, and proofs of its lines.
 mod review;
 

@@ -126,10 +126,20 @@ impl Session {
 /// # Errors
 /// [`Error::Unavailable`] if the place cannot be read. What is wrong with a log is no error but in the report.
 pub fn verify_log(place: &Path, keys: &[VerifyingKey]) -> Result<Report> {
+    verify_log_watched(place, keys, Arc::default())
+}
+
+/// As [`verify_log`], with its progress for whoever shows it. Without keys no progress is known.
+///
+/// # Errors
+/// As [`verify_log`].
+pub fn verify_log_watched(place: &Path, keys: &[VerifyingKey], progress: Arc<VerifyProgress>) -> Result<Report> {
     if keys.is_empty() {
         return Ok(verify(place, keys, &[])?);
     }
-    Ok(verify_against(place, &Known::by_keys(keys))?)
+    let mut known = Known::by_keys(keys);
+    known.progress = progress;
+    Ok(verify_against(place, &known)?)
 }
 
 impl Inner {

@@ -148,7 +148,7 @@ mod fuzzing;
 // The public interface is:
 pub use admission::Admitted;
 pub use attest::SharedValue;
-pub use audit_view::{opened_for_one_command, verify_log};
+pub use audit_view::{opened_for_one_command, verify_log, verify_log_watched};
 pub use builder::{VaultBuilder, vault_in};
 pub use clock::{Clock, SystemClock};
 pub use context::RequestContext;

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::prove;
-use crate::access::{Access, Here, document_of as document};
+use crate::access::{Access, document_of as document};
 use crate::commands::{Cx, import};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -26,7 +26,7 @@ pub(super) async fn run(keys: &[String], proof: Option<&Path>, cx: &mut Cx<'_>) 
     match proof {
         Some(path) => prove::check(path, &keys, cx),
         None => match directory(&keys, cx) {
-            Some(place) => verify_by_keys(&place, &keys, cx),
+            Some(place) => verify_by_keys(place, keys, cx).await,
             None => verify(&keys, cx).await,
         },
     }
@@ -41,17 +41,24 @@ fn directory(keys: &[VerifyingKey], cx: &Cx<'_>) -> Option<PathBuf> {
     Some(PathBuf::from(place))
 }
 
-fn verify_by_keys(place: &Path, keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
-    let spinner = spinner(cx, "verifying");
-    let report = ibyok_core::verify_log(place, keys);
-    spinner.finish_and_clear();
+async fn verify_by_keys(place: PathBuf, keys: Vec<VerifyingKey>, cx: &mut Cx<'_>) -> Result<Exit> {
+    let report = outside(place, keys, cx).await?;
     answer(&document(&report?)?, cx)
 }
 
-/// Verifies, and shows per cent as soon as the size of the logs is known.
-async fn watched(here: &Here, keys: &[VerifyingKey], bar: &ProgressBar) -> ibyok_core::Result<Report> {
-    let progress = Arc::new(VerifyProgress::default());
-    let mut work = std::pin::pin!(here.session.verify_audit_watched(keys, Arc::clone(&progress)));
+/// Verifies without a vault, with per cent, on a thread of its own: it reads files all the time.
+async fn outside(place: PathBuf, keys: Vec<VerifyingKey>, cx: &Cx<'_>) -> Result<ibyok_core::Result<Report>> {
+    let (spinner, progress) = (spinner(cx, "verifying"), Arc::new(VerifyProgress::default()));
+    let counted = Arc::clone(&progress);
+    let work = tokio::task::spawn_blocking(move || ibyok_core::verify_log_watched(&place, &keys, counted));
+    let report = watched(work, &progress, &spinner).await;
+    spinner.finish_and_clear();
+    report.map_err(|error| Error::failed(format!("the verification ended early: {error}"), "this is a bug"))
+}
+
+/// Waits for a verification, and shows per cent as soon as the size of the logs is known.
+async fn watched<T>(work: impl Future<Output = T>, progress: &VerifyProgress, bar: &ProgressBar) -> T {
+    let mut work = std::pin::pin!(work);
     let mut is_bar = false;
     loop {
         tokio::select! {
@@ -96,12 +103,14 @@ async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
     let here = match crate::access::here("audit verify", cx.globals, cx.environment, cx.io).await {
         Ok(here) => here,
         Err(error) if matches!(Exit::from(&error), Exit::Unavailable | Exit::NotFound) => {
-            return verify_without_vault(keys, error, cx);
+            return verify_without_vault(keys, error, cx).await;
         }
         Err(error) => return Err(error),
     };
     let spinner = spinner(cx, "verifying");
-    let report = watched(&here, keys, &spinner).await;
+    let progress = Arc::new(VerifyProgress::default());
+    let work = here.session.verify_audit_watched(keys, Arc::clone(&progress));
+    let report = watched(work, &progress, &spinner).await;
     let floors = here.session.verify_floors().await;
     spinner.finish_and_clear();
     let closed = here.close().await;
@@ -116,9 +125,9 @@ async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 /// What remains where the vault does not open, perhaps since its log is damaged. A log without a fault then does not explain it.
-fn verify_without_vault(keys: &[VerifyingKey], why: Error, cx: &mut Cx<'_>) -> Result<Exit> {
+async fn verify_without_vault(keys: &[VerifyingKey], why: Error, cx: &mut Cx<'_>) -> Result<Exit> {
     let settings = crate::settings::resolve(cx.globals, cx.environment)?;
-    let Ok(report) = ibyok_core::verify_log(&settings.audit, keys) else {
+    let Ok(report) = outside(settings.audit, keys.to_vec(), cx).await? else {
         return Err(why);
     };
     // Where there is no vault, the keys that were given are all that is asked about.
