@@ -75,10 +75,26 @@ fn every_file_is_0600_and_every_directory_0700_whatever_the_umask() {
     did(&["tokens", "issue", "ci", "--env", "dev"], "");
     did(&["incident", "open", "dev/k", "--reason", "leaked in a log"], "");
     did(&["incident", "plan", "-o", "plan.md"], "");
+    did(&["incident", "report", "dev/k", "--html", "report.html"], "");
+    did(&["incident", "report", "dev/k", "--proofs", "proofs"], "");
+    did(&["audit", "floors", "export", "floors"], "");
+    did(&["scan", "--export-bundle", "bundle"], "");
     did(&["usage"], "");
     did(&["audit", "review", "--html", "review.html"], "");
     did(&["audit", "prove", "1", "-o", "proof.json"], "");
     did(&["audit", "verify"], "");
+    for written in [
+        "report.html",
+        "proofs/report.json",
+        "floors",
+        "bundle",
+        "review.html",
+        "plan.md",
+    ] {
+        assert!(place.path(written).is_file(), "{written}");
+    }
+    // An export of the log is a stream: it makes no file, and leaves none behind.
+    did(&["audit", "export"], "");
     let mut server = open_to_all(&place, &["serve", "--listen", "127.0.0.1:0"]);
     let mut child = server
         .command

@@ -149,3 +149,143 @@ fn a_key_is_frozen_or_gets_a_new_value_and_a_value_goes_with_replace() {
     place.ibyok(&["keys", "enable", "dev/openai"]).ok();
     assert_eq!(place.ibyok(&["get", "dev/openai"]).ok().out, format!("{NEW}\n"));
 }
+
+#[test]
+fn copies_of_the_leaked_value_are_marked_and_named_and_each_is_replaced_by_itself() {
+    for by_server in [false, true] {
+        let place = Place::with_key("dev/openai", OLD);
+        for (key, value) in [
+            ("dev/backup", OLD),
+            ("dev/third", OLD),
+            ("dev/clean", "another value"),
+            ("prod/openai", OLD),
+        ] {
+            place.set(key, value);
+        }
+        let admin = place.token(&["admin", "--env", "dev", "--scope", "admin"]);
+        let server = by_server.then(|| Server::start(&place));
+        let ibyok = |arguments: &[&str]| {
+            let call = place.ibyok(arguments);
+            match &server {
+                Some(server) => call.env("IBYOK_URL", &server.url).env("IBYOK_TOKEN", &admin),
+                None => call,
+            }
+        };
+        let open = |key: &str, value: &str| {
+            ibyok(&["incident", "open", key, "--reason", "a gist", "--replace", "--json"])
+                .stdin(value)
+                .ok()
+        };
+        let opened = open("dev/openai", NEW);
+        for said in [
+            "version 1 of dev/backup holds the same value",
+            "replace the same value of `dev/third`",
+        ] {
+            assert!(opened.err.contains(said), "{opened:?}");
+        }
+        let document = opened.json();
+        assert_eq!(document["replaced"]["version"], 2);
+        assert!(document["not_replaced"].is_null());
+        let copies = document["copies"].as_array().unwrap();
+        let mut named: Vec<&str> = copies.iter().map(|copy| copy["ref"].as_str().unwrap()).collect();
+        named.sort_unstable();
+        assert_eq!(named, ["dev/backup", "dev/third"]);
+        for copy in copies {
+            assert_eq!(
+                (&copy["marked"], &copy["versions"]),
+                (&true.into(), &serde_json::json!([1]))
+            );
+            assert!(copy["incident"].as_str().unwrap().starts_with("inc_"));
+        }
+        // The new value went to the key that was named, and to no copy.
+        for (key, value) in [("dev/openai", NEW), ("dev/backup", OLD), ("dev/third", OLD)] {
+            assert_eq!(ibyok(&["get", "-n", key]).ok().out, value, "{key}");
+        }
+        let marks = |key: &str| ibyok(&["keys", "show", key, "--json"]).ok().json()["versions"][0]["marks"].clone();
+        for key in ["dev/openai", "dev/backup", "dev/third"] {
+            assert_eq!(marks(key), serde_json::json!(["compromised"]), "{key}");
+        }
+        assert_eq!(marks("dev/clean"), serde_json::json!([]));
+        // The leaked value takes no place again, whichever copy it is offered to.
+        ibyok(&["incident", "open", "dev/backup", "--reason", "a gist", "--replace"])
+            .stdin(OLD)
+            .fails(1);
+        let next = open("dev/backup", "sk-proj-third-value-1234-SENTINEL").json();
+        assert_eq!(next["replaced"]["version"], 2);
+        assert_eq!(next["was_open"], true);
+        let left: Vec<&str> = next["copies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|copy| copy["ref"].as_str().unwrap())
+            .collect();
+        assert_eq!(left, ["dev/third"]);
+        let report = ibyok(&["incident", "report", "dev/openai"]).ok().out;
+        assert!(
+            report.contains("`dev/third`") && !report.contains("`dev/backup`"),
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn of_two_that_replace_at_once_one_is_answered_that_its_value_is_not_stored() {
+    let place = Place::new();
+    let admin = place.token(&["admin", "--all-envs", "--scope", "admin"]);
+    let server = Server::start(&place);
+    let mut not_replaced = 0;
+    for round in 0..20 {
+        let key = format!("dev/k{round}");
+        place.set(&key, &format!("{OLD}-{round}"));
+        let value = |number: usize| format!("{NEW}-{round}-{number}");
+        let calls: Vec<_> = (0..4)
+            .map(|number| {
+                let file = place.write(&format!("new-{number}"), value(number));
+                place
+                    .ibyok(&[
+                        "incident",
+                        "open",
+                        &key,
+                        "--reason",
+                        "a gist",
+                        "--replace",
+                        "--json",
+                        "--from-file",
+                        &file,
+                    ])
+                    .env("IBYOK_URL", &server.url)
+                    .env("IBYOK_TOKEN", &admin)
+                    .spawn()
+            })
+            .collect();
+        let mut winners = Vec::new();
+        for (number, call) in calls.into_iter().enumerate() {
+            let output = call.wait_with_output().unwrap();
+            let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                !said.contains("SENTINEL") && !document.to_string().contains("SENTINEL"),
+                "{document}"
+            );
+            match (output.status.code().unwrap(), document["not_replaced"].as_str()) {
+                (0, None) => winners.push(number),
+                (1, Some(why)) => {
+                    assert!(why.contains("the new value is not stored"), "{why}");
+                    assert!(said.contains("NOT replaced"), "{said}");
+                    not_replaced += 1;
+                }
+                // Whoever came after the others finds that the version that leaked is not the current one.
+                (1 | 2, None) => assert!(document["error"].is_object(), "{document}"),
+                other => panic!("{other:?} {document} {said}"),
+            }
+        }
+        let [winner] = winners[..] else { panic!("{winners:?}") };
+        assert_eq!(place.ibyok(&["get", "-n", &key]).ok().out, value(winner));
+        let shown = place.ibyok(&["keys", "show", &key, "--json"]).ok().json();
+        assert_eq!(shown["versions"].as_array().unwrap().len(), 2, "{shown}");
+        if not_replaced > 0 && round >= 2 {
+            return;
+        }
+    }
+    panic!("nobody lost the race in any round");
+}

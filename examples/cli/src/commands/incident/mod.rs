@@ -15,6 +15,7 @@ use super::{Cx, time};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::table::{at, text};
+use crate::words::{is_or_are, listed, plural};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -123,15 +124,22 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
 
 /// Names another key with the same value.
 fn say_copy(copy: &Value, cx: &mut Cx<'_>) {
-    let (reference, versions) = (text(at(copy, "ref")), text(at(copy, "versions")));
+    let versions = items(at(copy, "versions"));
+    let numbers: Vec<String> = versions.iter().map(text).collect();
+    let versions = format!(
+        "{} {} of {} {} the same value",
+        plural(versions.len(), "version"),
+        listed(&numbers),
+        text(at(copy, "ref")),
+        if versions.len() == 1 { "holds" } else { "hold" }
+    );
+    let is = is_or_are(numbers.len());
     if at(copy, "incident").is_null() {
-        cx.io.warn(&format!(
-            "  versions {versions} of {reference} hold the same value and are NOT marked: {}",
-            text(at(copy, "why"))
-        ));
+        cx.io
+            .warn(&format!("  {versions} and {is} NOT marked: {}", text(at(copy, "why"))));
     } else {
         cx.io.say(&format!(
-            "  versions {versions} of {reference} hold the same value: incident {} is open on it as well",
+            "  {versions}: incident {} is open on it as well",
             text(at(copy, "incident"))
         ));
     }

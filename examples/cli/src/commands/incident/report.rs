@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::out_file::write_secret;
 use crate::show::clean;
 use crate::table::{at, number, shown, text};
-use crate::words::counted;
+use crate::words::{counted, plural};
 
 pub(super) async fn run(args: &Report, cx: &mut Cx<'_>) -> Result<Exit> {
     let since = past(args.since.as_deref())?;
@@ -117,7 +117,8 @@ fn readers(out: &mut String, report: &Value) {
         push(
             out,
             &format!(
-                "    versions {}, from {}, as {}",
+                "    {} {}, from {}, as {}",
+                plural(items(at(reader, "versions")).len(), "version"),
                 say("versions"),
                 say("addresses"),
                 say("user_agents")
