@@ -9,8 +9,10 @@ Needs the `cryptography` package. Exit code 0 when everything is as it should be
 
 import base64
 import hashlib
+import hmac
 import json
 import pathlib
+import re
 import sys
 
 from cryptography.exceptions import InvalidSignature
@@ -23,7 +25,9 @@ FIELDS = (
 # Lines that were written before it was added.
 WITHOUT_MODE_SOURCE = [field for field in FIELDS if field != "mode_source"]
 # Only lines that state something have it.
-STATES = ["floors", "store_change"]
+STATES = ["floors", "store_change", "store_epoch"]
+# Only a line that accepts an older record has it.
+ACCEPTED = "accepted"
 FLOORS = ["generation", "count", "digest"]
 
 
@@ -73,9 +77,13 @@ def encode(value):
 
 def has_form(event):
     names = list(event)
+    if names[-1:] == ["mac"]:
+        if not isinstance(event["mac"], str) or not re.fullmatch("[0-9a-f]{32}", event["mac"]):
+            return False
+        names.pop()
     if names[-1:] == ["states"]:
         states = event["states"]
-        stated = isinstance(states, dict) and list(states) == STATES and any(v is not None for v in states.values())
+        stated = isinstance(states, dict) and list(states) in (STATES, [*STATES, ACCEPTED]) and any(v is not None for v in states.values())
         if not stated or (states["floors"] is not None and list(states["floors"]) != FLOORS):
             return False
         names.pop()
@@ -124,8 +132,19 @@ def check_note(note, key, leaves):
         raise Bad(f"the first {size} lines are not those of their checkpoint")
 
 
-def check_unsigned(lines, covered):
-    """A session is signed before it goes on, and at its end: lines that were added to a log at rest have no checkpoint."""
+def has_mac(line, line_key):
+    """Whether a line carries its MAC."""
+    said, _, mac = line.rpartition(',"mac":"')
+    right = hmac.new(line_key, said.encode(), hashlib.sha256).hexdigest()[:32]
+    return mac == right + '"}'
+
+
+def check_unsigned(lines, covered, line_key):
+    """A session is signed before it goes on, and at its end: lines that were added to a log at rest have no checkpoint.
+
+    Whoever has the key of the lines knows as well that each of them was written by somebody who has it."""
+    if line_key and not all(has_mac(line, line_key) for line in lines[covered:]):
+        raise Bad("a line without a checkpoint does not carry its MAC")
     if covered and json.loads(lines[covered - 1])["action"] != "log.close":
         return
     for line in lines[covered:]:
@@ -133,12 +152,12 @@ def check_unsigned(lines, covered):
             raise Bad("lines that should be signed have no checkpoint")
 
 
-def check(log, key, lines, notes):
+def check(log, key, lines, notes, line_key=None):
     check_lines(log, lines)
     leaves = [sha256(b"\x00", line.encode()) for line in lines]
     for note in notes:
         check_note(note, key, leaves)
-    check_unsigned(lines, max((int(note.split("\n")[1]) for note in notes), default=0))
+    check_unsigned(lines, max((int(note.split("\n")[1]) for note in notes), default=0), line_key)
 
 
 def check_vectors(path):
@@ -147,7 +166,7 @@ def check_vectors(path):
     wrong = 0
     for case in vectors["cases"]:
         try:
-            check(vectors["log"], key, case["lines"], case["checkpoints"])
+            check(vectors["log"], key, case["lines"], case["checkpoints"], bytes.fromhex(vectors["line_key"]))
             found = None
         except Bad as bad:
             found = str(bad)

@@ -42,7 +42,7 @@ fn victim() -> Victim {
     }
 }
 
-fn lines_of(slot: &Path) -> (PathBuf, Vec<String>) {
+pub(crate) fn lines_of(slot: &Path) -> (PathBuf, Vec<String>) {
     let file = segments(slot).remove(0);
     let bytes = fs::read(&file).unwrap();
     let text = String::from_utf8(bytes.split(|&b| b == 0).next().unwrap().to_vec()).unwrap();
@@ -245,7 +245,8 @@ fn a_log_that_was_removed_is_missing_however_often_it_is_asked() {
     }
 }
 
-/// Only the floors and a log know a revocation that went through this log, if the log began after the copy of the store.
+/// Only the floors and a log know a revocation that went through this log, if the log began after the copy of the store. The MACs of its
+/// lines say that it is the vault's.
 #[test]
 fn an_older_store_without_floors_serves_nothing_beside_a_log_that_it_does_not_know() {
     let victim = victim();
@@ -269,18 +270,40 @@ fn an_older_store_without_floors_serves_nothing_beside_a_log_that_it_does_not_kn
     for name in ["floors", "floors-wal", "floors-shm"] {
         fs::remove_file(home.vault().join("audit").join(name)).ok();
     }
+    let unreadable = home.copy();
     let refused = get(home).exits(5);
     assert!(refused.stdout.is_empty(), "{}", refused.said());
-    let log = fs::read_to_string(home.slot(1).join("id")).unwrap();
-    for named in [log.trim(), "`ibyok audit floors rebuild`"] {
-        assert!(refused.said().contains(named), "{}", refused.said());
-    }
     let report = home.ibyok(["--json", "audit", "verify"]).run().exits(10).json();
     assert_eq!(
         (&report["ok"], &report["floors"]["ok"]),
         (&false.into(), &false.into()),
         "{report}"
     );
+    // The floors hold the revocation, which an operator may accept by name alone.
+    home.ibyok(["--yes", "audit", "floors", "rebuild"]).run().done();
+    get(home).exits(5);
+    let accept = ["--yes", "audit", "floors", "rebuild", "--accept-rollback"];
+    home.ibyok(accept).run().done();
+    assert_eq!(get(home).done().stdout, b"the-value");
+
+    // With the log made unreadable, nothing is left that tells of the revocation.
+    serves_nothing_beside_an_unreadable_log(&unreadable, get);
+}
+
+fn serves_nothing_beside_an_unreadable_log(home: &Home, get: impl Fn(&Home) -> ibyok_tests::Finished) {
+    let (file, lines) = lines_of(&home.slot(1));
+    let text: String = lines
+        .iter()
+        .map(|line| format!("{}\n", line.replace("mac", "cam")))
+        .collect();
+    fs::write(file, text).unwrap();
+    let refused = get(home).exits(5);
+    assert!(refused.stdout.is_empty(), "{}", refused.said());
+    let log = fs::read_to_string(home.slot(1).join("id")).unwrap();
+    for named in [log.trim(), "`ibyok audit floors rebuild`"] {
+        assert!(refused.said().contains(named), "{}", refused.said());
+    }
+    home.ibyok(["--json", "audit", "verify"]).run().exits(10);
     // Only an operator who says yes goes on without that log.
     home.ibyok(["audit", "floors", "rebuild"]).run().exits(2);
     home.ibyok(["--yes", "audit", "floors", "rebuild"]).run().done();
@@ -295,13 +318,13 @@ fn a_foreign_log_stops_nobody_while_the_floors_are_right() {
     assert_eq!(victim.home.get("prod/openai"), b"the-value");
 }
 
-fn copy_of_store(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn copy_of_store(home: &Home) -> Vec<(PathBuf, Vec<u8>)> {
     let files = ["vault.db", "vault.db-wal", "vault.db-shm"].map(|name| home.vault().join(name));
     let there = files.into_iter().filter(|file| file.exists());
     there.map(|file| (file.clone(), fs::read(&file).unwrap())).collect()
 }
 
-fn put_store_back(home: &Home, older: &[(PathBuf, Vec<u8>)]) {
+pub(crate) fn put_store_back(home: &Home, older: &[(PathBuf, Vec<u8>)]) {
     for name in ["vault.db", "vault.db-wal", "vault.db-shm"] {
         fs::remove_file(home.vault().join(name)).ok();
     }

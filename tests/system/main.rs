@@ -64,6 +64,9 @@ mod damaged;
 /// Logs that were forged or taken away, and a store that is older than they say.
 mod foreign_logs;
 
+/// Lines that somebody without a key chains to a log.
+mod forged_lines;
+
 /// The file of floors changed and set back, also under a running server: nothing that was taken away comes back.
 mod floors;
 

@@ -11,13 +11,17 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use ibyok_audit::{
-    Action, Event, FileSink, FloorsStatement, Log, Outcome, Phase, Principal, PrincipalKind, SigningKey, Statement,
-    verify,
+    Action, Event, FileSink, FloorsStatement, LineKey, Log, Outcome, Phase, Principal, PrincipalKind, SigningKey,
+    Statement, VerifyingKey, verify,
 };
 use jiff::Timestamp;
 use secrecy::SecretBox;
 use serde_json::{Value, json};
+
+/// The bytes of the key of the MACs that the lines carry.
+const LINE_KEY: [u8; 32] = [9; 32];
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -52,11 +56,15 @@ async fn main() -> Result<()> {
         cases.push(judged(&log, &key, name, &lines, &notes)?);
     }
     let vectors = json!({
-        "comment": "A line's prev is the SHA-256 of the line before it, 64 zeros for the first. Leaves are lines; the tree is RFC 6962's; checkpoints are C2SP tlog-checkpoint notes. Each failing case has one fault, which its name says.",
-        "log": log, "key": key, "cases": cases,
+        "comment": "A line's prev is the SHA-256 of the line before it, 64 zeros for the first. Leaves are lines; the tree is RFC 6962's; checkpoints are C2SP tlog-checkpoint notes. A line's mac is the first 16 bytes of HMAC-SHA-256 under line_key over the line up to where it says mac. Each failing case has one fault, which its name says.",
+        "log": log, "key": key, "line_key": HEXLOWER.encode(&LINE_KEY), "cases": cases,
     });
     println!("{}", serde_json::to_string_pretty(&vectors)?);
     Ok(())
+}
+
+fn line_key() -> LineKey {
+    LineKey::new(SecretBox::new(Box::new(LINE_KEY)))
 }
 
 async fn open(place: &Path) -> Result<Log> {
@@ -64,10 +72,11 @@ async fn open(place: &Path) -> Result<Log> {
     Ok(Log::builder()
         .required(FileSink::open(place).await?)
         .signing_key(key)
+        .line_key(line_key())
         .statement(|| {
             Statement::default()
                 .with_floors(FloorsStatement::new(1, 2, "00ff"))
-                .with_store_change(3)
+                .with_store_change(1, 3)
         })
         .open()
         .await?)
@@ -135,6 +144,16 @@ fn faults(lines: &[String], notes: &[String]) -> Vec<Case> {
             notes_up_to(notes, 5),
         ),
         (
+            "a session that has no checkpoint yet, with the MAC of another line",
+            with_another_mac(&lines[..6]),
+            notes_up_to(notes, 5),
+        ),
+        (
+            "a session that has no checkpoint yet, without a MAC",
+            without_mac(&lines[..6]),
+            notes_up_to(notes, 5),
+        ),
+        (
             "lines after the end of a session, without a checkpoint",
             lines.to_vec(),
             notes_up_to(notes, 5),
@@ -174,6 +193,23 @@ fn faults(lines: &[String], notes: &[String]) -> Vec<Case> {
     ]
 }
 
+/// The lines, the last with the MAC of the one before it.
+fn with_another_mac(lines: &[String]) -> Vec<String> {
+    let (said, _) = split_mac(&lines[lines.len() - 1]);
+    let (_, mac) = split_mac(&lines[lines.len() - 2]);
+    [&lines[..lines.len() - 1], &[format!("{said},\"mac\":\"{mac}")]].concat()
+}
+
+/// The lines, the last without its MAC.
+fn without_mac(lines: &[String]) -> Vec<String> {
+    let (said, _) = split_mac(&lines[lines.len() - 1]);
+    [&lines[..lines.len() - 1], &[format!("{said}}}")]].concat()
+}
+
+fn split_mac(line: &str) -> (&str, &str) {
+    line.rsplit_once(",\"mac\":\"").unwrap_or((line, ""))
+}
+
 fn notes_up_to(notes: &[String], size: u64) -> Vec<String> {
     let size_of = |note: &&String| note.lines().nth(1).and_then(|size| size.parse().ok()) <= Some(size);
     notes.iter().filter(size_of).cloned().collect()
@@ -192,7 +228,11 @@ fn judged(log: &str, key: &str, name: &str, lines: &[String], notes: &[String]) 
         slot.join("checkpoints"),
         notes.iter().map(|note| format!("{note}\n")).collect::<String>(),
     )?;
-    let report = verify(scratch.path(), &[key.parse()?], &[])?;
+    let report = verify(
+        scratch.path(),
+        &[key.parse::<VerifyingKey>()?.with_lines(line_key())],
+        &[],
+    )?;
     let bad = report.first_bad.map(|bad| json!({"what": bad.what, "seq": bad.seq}));
     Ok(json!({"name": name, "lines": lines, "checkpoints": notes, "ok": report.ok, "first_bad": bad}))
 }

@@ -53,7 +53,7 @@ impl Feed {
         for _ in 0..count {
             let event = Event::new(Action::KeyRetrieve, Outcome::Allowed, Timestamp::UNIX_EPOCH).reason(text);
             let mut line = Vec::new();
-            Prepared::new(&event).finish(&self.log, &self.head, &mut line);
+            Prepared::new(&event).finish(&self.log, &self.head, None, &mut line);
             self.head.push(&line);
             bytes.extend_from_slice(&line);
             bytes.push(b'\n');

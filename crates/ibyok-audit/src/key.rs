@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroize as _;
 
 use crate::error::{Error, shown};
+use crate::line_key::LineKey;
 
 /// The algorithm byte of Ed25519 in C2SP's `signed-note`.
 const ED25519: u8 = 1;
@@ -52,6 +53,7 @@ impl SigningKey {
         VerifyingKey {
             name: origin(log),
             key: self.dalek().verifying_key().to_bytes(),
+            lines: None,
         }
     }
 
@@ -74,10 +76,26 @@ impl fmt::Debug for SigningKey {
 }
 
 /// The public half of a log's key. Prints as C2SP's `signed-note` has it: `name+hash+key`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub struct VerifyingKey {
     name: String,
     key: [u8; 32],
+    lines: Option<LineKey>,
+}
+
+/// The key of the lines goes with a public key, and is no part of it.
+impl PartialEq for VerifyingKey {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.key) == (&other.name, &other.key)
+    }
+}
+
+impl Eq for VerifyingKey {}
+
+impl std::hash::Hash for VerifyingKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (&self.name, &self.key).hash(state);
+    }
 }
 
 impl VerifyingKey {
@@ -91,6 +109,18 @@ impl VerifyingKey {
     #[must_use]
     pub fn log(&self) -> Option<&str> {
         self.name.strip_prefix("ibyok-audit/")
+    }
+
+    /// The same with the key of the MACs that the log's lines carry: lines without a signature are then judged by these.
+    #[must_use]
+    pub fn with_lines(mut self, lines: LineKey) -> Self {
+        self.lines = Some(lines);
+        self
+    }
+
+    /// The key of the lines' MACs, where it is known.
+    pub(crate) fn lines(&self) -> Option<&LineKey> {
+        self.lines.as_ref()
     }
 
     /// The Ed25519 public key.
@@ -144,6 +174,7 @@ fn parse(text: &str) -> Option<VerifyingKey> {
     named.then(|| VerifyingKey {
         name: name.to_owned(),
         key,
+        lines: None,
     })
 }
 

@@ -40,6 +40,7 @@ mod error;
 mod event;
 mod key;
 mod line;
+mod line_key;
 mod log;
 mod prove;
 mod read;
@@ -63,11 +64,12 @@ pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use event::{Event, Principal, TEXT_LIMIT};
 pub use key::{SigningKey, VerifyingKey};
+pub use line_key::LineKey;
 pub use log::{Log, LogBuilder, LogStatus};
 pub use prove::{Proof, prove};
 pub use read::{
-    ChangesRead, Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, export, logs_in,
-    store_marks,
+    ChangesRead, Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, Line, Lines, Reader, claimed_keys,
+    export, has_own_lines, logs_in, newest_store_mark, strangers,
 };
 pub use receipt::{EventTicket, Receipt};
 pub use sink::{

@@ -5,13 +5,12 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
-
 use crate::action::Action;
 use crate::chain::Head;
 use crate::event::Event;
+use crate::line_key::LineKey;
 use crate::receipt::EventTicket;
-use crate::statement::{FloorsStatement, Statement};
+use crate::statement::{FloorsStatement, Statement, StoreMark};
 
 /// Longer lines are not ours: 17 texts of 256 characters, each escaped as two units of 6 bytes, fit in.
 pub(crate) const LINE_LIMIT: usize = 64 * 1024;
@@ -30,8 +29,8 @@ pub(crate) fn ends_session(action: &str) -> bool {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) ticket: EventTicket,
-    /// The change number of the store that the line states, with what the line is.
-    pub(crate) stated: Option<(Action, Timestamp, u64)>,
+    /// How far the line says that the store had come.
+    pub(crate) stated: Option<StoreMark>,
     time: String,
     tail: String,
 }
@@ -40,14 +39,15 @@ impl Prepared {
     pub(crate) fn new(event: &Event) -> Self {
         Self {
             ticket: event.ticket,
-            stated: event.states.store_change.map(|change| (event.action, event.at, change)),
+            stated: event.states.store_mark(),
             time: format!("{:.6}", event.at),
             tail: tail(event),
         }
     }
 
-    /// Adds the whole line without its newline: the next one after `head` in `log`.
-    pub(crate) fn finish(&self, log: &str, head: &Head, out: &mut Vec<u8>) {
+    /// Adds the whole line without its newline: the next one after `head` in `log`, with a MAC if there is a key.
+    pub(crate) fn finish(&self, log: &str, head: &Head, key: Option<&LineKey>, out: &mut Vec<u8>) {
+        let start = out.len();
         out.extend_from_slice(br#"{"v":1,"seq":"#);
         out.extend_from_slice((head.size() + 1).to_string().as_bytes());
         out.extend_from_slice(br#","time":""#);
@@ -60,6 +60,10 @@ impl Prepared {
         out.extend_from_slice(&hex);
         out.extend_from_slice(br#"","action":""#);
         out.extend_from_slice(self.tail.as_bytes());
+        match key {
+            Some(key) => key.seal(out, start),
+            None => out.push(b'}'),
+        }
     }
 }
 
@@ -95,11 +99,10 @@ fn tail(event: &Event) -> String {
     field(&mut out, "request_id", event.request_id.as_deref());
     field(&mut out, "trace_id", event.trace_id.as_deref());
     states(&mut out, &event.states);
-    out.push('}');
     out
 }
 
-/// The last member, which only those lines have that state something: all others keep their bytes.
+/// A member that only those lines have that state something. Only the MAC stands behind it.
 fn states(out: &mut String, statement: &Statement) {
     if statement.is_empty() {
         return;
@@ -120,6 +123,10 @@ fn states(out: &mut String, statement: &Statement) {
         }
     }
     number(out, "store_change", statement.store_change);
+    number(out, "store_epoch", statement.store_epoch);
+    if let Some(seen) = statement.accepted {
+        number(out, "accepted", Some(seen));
+    }
     out.push('}');
 }
 
@@ -186,11 +193,12 @@ mod tests {
     use super::*;
     use crate::action::{Outcome, PrincipalKind};
     use crate::event::Principal;
+    use jiff::Timestamp;
     use proptest::prelude::*;
 
     fn line(event: &Event) -> Vec<u8> {
         let mut out = Vec::new();
-        Prepared::new(event).finish("L", &Head::default(), &mut out);
+        Prepared::new(event).finish("L", &Head::default(), None, &mut out);
         out
     }
 
@@ -220,16 +228,16 @@ mod tests {
             (
                 Statement::default()
                     .with_floors(floors.clone())
-                    .with_store_change(u64::MAX),
-                r#""floors":{"generation":3,"count":12,"digest":"0\"f"},"store_change":18446744073709551615"#,
+                    .with_store_change(2, u64::MAX),
+                r#""floors":{"generation":3,"count":12,"digest":"0\"f"},"store_change":18446744073709551615,"store_epoch":2"#,
             ),
             (
                 Statement::default().with_floors(floors),
-                r#""floors":{"generation":3,"count":12,"digest":"0\"f"},"store_change":null"#,
+                r#""floors":{"generation":3,"count":12,"digest":"0\"f"},"store_change":null,"store_epoch":null"#,
             ),
             (
-                Statement::default().with_store_change(7),
-                r#""floors":null,"store_change":7"#,
+                Statement::default().with_store_change(0, 7).with_accepted(4),
+                r#""floors":null,"store_change":7,"store_epoch":0,"accepted":4"#,
             ),
         ] {
             let text = String::from_utf8(line(&event().states(statement.clone()))).unwrap();
@@ -258,7 +266,8 @@ mod tests {
             .states(
                 Statement::default()
                     .with_floors(FloorsStatement::new(u64::MAX, u64::MAX, &long))
-                    .with_store_change(u64::MAX),
+                    .with_store_change(u64::MAX, u64::MAX)
+                    .with_accepted(u64::MAX),
             )
             .client(None, Some(&long))
             .principal(Principal::new(PrincipalKind::Token).id(&long).name(&long).chain(&long));

@@ -1,9 +1,7 @@
 //! What a line says about the vault's store and about its floors, so that an older one of either shows.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::action::Action;
 use crate::event::cut;
 
 /// What a line says about the vault's store and about its floors. The default says nothing.
@@ -14,6 +12,12 @@ pub struct Statement {
     pub floors: Option<FloorsStatement>,
     /// The store's change number, or a lower one: the store had come at least so far.
     pub store_change: Option<u64>,
+    /// How often an older store had been accepted by then. What was stated with a lower number counts no more.
+    #[serde(default)]
+    pub store_epoch: Option<u64>,
+    /// Of a line that accepts an older record: the revision below which every other one is refused from then on.
+    #[serde(default)]
+    pub accepted: Option<u64>,
 }
 
 impl Statement {
@@ -24,18 +28,31 @@ impl Statement {
         self
     }
 
-    /// States how far the store had come at least.
+    /// States how far the store had come at least, and how often an older one had been accepted before.
     #[must_use]
-    pub fn with_store_change(mut self, change: u64) -> Self {
-        self.store_change = Some(change);
+    pub fn with_store_change(mut self, epoch: u64, change: u64) -> Self {
+        (self.store_epoch, self.store_change) = (Some(epoch), Some(change));
         self
+    }
+
+    /// States that an older record is accepted, and the revision below which every other one is refused from then on.
+    #[must_use]
+    pub fn with_accepted(mut self, floor: u64) -> Self {
+        self.accepted = Some(floor);
+        self
+    }
+
+    /// How far it says that the store had come, if it says that.
+    #[must_use]
+    pub fn store_mark(&self) -> Option<StoreMark> {
+        let epoch = self.store_epoch.unwrap_or(0);
+        self.store_change.map(|change| StoreMark { epoch, change })
     }
 
     /// Whether it says nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { floors, store_change } = self;
-        floors.is_none() && store_change.is_none()
+        *self == Self::default()
     }
 }
 
@@ -62,25 +79,23 @@ impl FloorsStatement {
     }
 }
 
-/// How far the lines of a log say that the store had come, since an older one was last accepted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How far the lines of a log say that the store had come.
+///
+/// Marks have an order that no clock decides: an epoch ends where somebody accepts an older store by name, and a mark of a later
+/// epoch counts for more than every mark of an earlier one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoreMark {
-    /// The highest change number that a line states.
+    /// How often an older store was accepted before.
+    pub epoch: u64,
+    /// The change number.
     pub change: u64,
-    /// When it was last stated.
-    pub at: Option<Timestamp>,
-    /// When an older store was last accepted.
-    pub accepted: Option<Timestamp>,
 }
 
 impl StoreMark {
-    /// Takes in what the next line states.
-    pub fn take(&mut self, action: &str, at: Timestamp, change: u64) {
-        if action == Action::VaultRollbackAccepted.as_str() {
-            (self.change, self.at, self.accepted) = (change, Some(at), Some(at));
-        } else if change >= self.change {
-            (self.change, self.at) = (change, Some(at));
-        }
+    /// A mark.
+    #[must_use]
+    pub fn new(epoch: u64, change: u64) -> Self {
+        Self { epoch, change }
     }
 }

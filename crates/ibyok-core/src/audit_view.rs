@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::logs::AuditFollow;
 use crate::model::kind;
 use crate::model::name::base62;
-use crate::opening::log_key;
+use crate::opening::{log_key, with_lines};
 use crate::realm::PAGE;
 use crate::session::Session;
 use crate::vault::Inner;
@@ -71,12 +71,11 @@ impl Session {
         self.inner.log.flush().await?;
         let (mut known, notes) = self.inner.known_logs(keys).await?;
         known.progress = progress;
-        let trusted = known.keys.clone();
         let report = tokio::task::spawn_blocking(move || verify_against(&place, &known)).await;
         let report = report.map_err(|_| Error::unavailable(crate::Part::AuditLog, "verification was interrupted"))?;
         let mut report = report?;
         report.notes = notes;
-        for finding in self.inner.store_findings(trusted).await? {
+        for finding in self.inner.store_findings().await? {
             report.add(finding);
         }
         Ok(report)
@@ -186,7 +185,7 @@ impl Inner {
             let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
             for id in &page {
                 let key = log_key(self.store.as_ref(), &self.home, id).await?;
-                keys.extend(key.map(|key| key.public(&base62(*id.id()))));
+                keys.extend(key.map(|key| with_lines(&self.home, key.public(&base62(*id.id())))));
             }
             after = page.last().copied();
             if page.len() < PAGE {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ibyok_audit::review::Thresholds;
-use ibyok_audit::{Action, FileSink, Log, LogBuilder, Phase, Principal as Who, PrincipalKind, Sink};
+use ibyok_audit::{Action, FileSink, Log, LogBuilder, Phase, Principal as Who, PrincipalKind, Sink, newest_store_mark};
 use ibyok_crypto::{Kek, Keyring, VaultId};
 use ibyok_storage::{ChangeNumber, Collection, Expect, Kind, RecordId, Store};
 use jiff::Timestamp;
@@ -333,12 +333,14 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         let stated = Arc::new(Stated::default());
         stated.store_came_to(upto.as_u64());
         let key = opening.signing_key(&place, &home).await?;
+        let logs = vouched_logs(store.as_ref(), place.root(), &home).await?;
+        stated.store_epoch_is(newest_store_mark(place.root(), &logs)?.epoch, upto.as_u64());
         // Before the log's first line, which speaks of them.
         let (floors, found) = Floors::open(Setup {
             place: place.root().to_owned(),
             log: place.log().to_owned(),
             last_seq: place.next_seq().saturating_sub(1),
-            logs: vouched_logs(store.as_ref(), place.root(), &home).await?,
+            logs,
             store: Arc::clone(&store),
             key: Arc::new(FloorKey {
                 vault,
@@ -352,7 +354,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         let log = options.log.required(audit).clock(move || of_log.now());
         let to_state = Arc::clone(&stated);
         let log = log.statement(move || to_state.now());
-        let log = opening.log(log, key, &options.actor).await?;
+        let log = opening.log(log, &place, &home, key, &options.actor).await?;
         let usage = Usage::new(&log, place.next_seq().saturating_sub(1), &options.actor);
         let inner = Arc::new(Inner {
             vault,

@@ -113,7 +113,8 @@ impl Inner {
                 Edit::Gives(record, out) => (record, out, None),
                 Edit::TakesAway(record, out, what) => (record, out, Some(what)),
             };
-            let rev = rev + 1;
+            // Above every revision that this node has seen: of a record that an operator accepted although it is older, too.
+            let rev = rev.max(self.floors.of(&id).await?.unwrap_or(0)).saturating_add(1);
             record.set_rev(rev);
             (attempt.record, attempt.rev) = (Some(id.to_string()), Some(rev));
             let bytes = seal_record(realm, &id, &record)?;

@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ibyok_audit::{Filter, Follow, Line, Reader, VerifyingKey, logs_in};
+use ibyok_audit::{Filter, Follow, Line, Reader, VerifyingKey, claimed_keys, has_own_lines, logs_in};
 use ibyok_storage::{Collection, Kind, RecordId};
 
 use crate::clock::Clock as _;
 use crate::error::{Error, Result};
 use crate::model::kind;
 use crate::model::name::{Namespace, from_base62};
-use crate::opening::log_key;
+use crate::opening::{log_key, vouched_logs, with_lines};
 use crate::realm::Realm;
 use crate::vault::{Inner, Vault};
 
@@ -23,8 +23,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct LogKeys(Mutex<HashMap<String, VerifyingKey>>);
 
 impl Inner {
-    /// The keys of those logs beside this process's own for which the store holds the key, under a realm of the vault's home that this
-    /// node opens.
+    /// The keys of those logs beside this process's own for which the store or their own lines vouch, under a realm of the vault's home
+    /// that this node opens.
     pub(crate) async fn vouched_keys(&self) -> Result<Vec<VerifyingKey>> {
         let mut keys = Vec::new();
         for log in logs_in(&self.log.status().place)? {
@@ -33,7 +33,13 @@ impl Inner {
         Ok(keys)
     }
 
-    /// The key of a log, if the store holds it.
+    /// The keys of those logs whose lines this node lets decide something about the vault as a whole: those of its own home. Whoever holds
+    /// the keys of another realm decides about that realm alone.
+    pub(crate) async fn home_keys(&self) -> Result<Vec<VerifyingKey>> {
+        vouched_logs(self.store.as_ref(), &self.log.status().place, &self.home).await
+    }
+
+    /// The key of a log, if the store holds it or the log's own lines prove it.
     pub(crate) async fn key_of_log(&self, log: &str) -> Result<Option<VerifyingKey>> {
         let known = self
             .log_keys
@@ -46,7 +52,10 @@ impl Inner {
             return Ok(known);
         }
         let Some(id) = from_base62(log) else { return Ok(None) };
-        let key = self.key_in_store(log, id).await?;
+        let key = match self.key_in_store(log, id).await? {
+            Some(key) => Some(key),
+            None => self.key_by_lines(log).await?,
+        };
         if let Some(key) = &key {
             let mut keys = self.log_keys.0.lock().unwrap_or_else(PoisonError::into_inner);
             keys.insert(log.to_owned(), key.clone());
@@ -80,9 +89,39 @@ impl Inner {
         Ok(None)
     }
 
+    /// The key that stands beside a log, if the log's lines carry the MACs that only a realm of this vault can make: the log was begun
+    /// after the copy of the store that was put back.
+    async fn key_by_lines(&self, log: &str) -> Result<Option<VerifyingKey>> {
+        let place = self.log.status().place;
+        let claimed = claimed_keys(&place)?.into_iter().find(|key| key.log() == Some(log));
+        let Some(claimed) = claimed else { return Ok(None) };
+        let by_home = with_lines(&self.home, claimed.clone());
+        if has_own_lines(&place, &by_home)? {
+            return Ok(Some(by_home));
+        }
+        let default = Namespace::default();
+        let tags = self.tags().await?;
+        for (_, name) in tags.iter() {
+            if **name == self.home.name || (name.namespace != self.home.name.namespace && name.namespace != default) {
+                continue;
+            }
+            match self.realm(name).await {
+                Ok(Some(realm)) => {
+                    let key = with_lines(&realm, claimed.clone());
+                    if has_own_lines(&place, &key)? {
+                        return Ok(Some(key));
+                    }
+                }
+                Ok(None) | Err(Error::Kek { .. } | Error::Integrity { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
     async fn log_key_of(&self, realm: &Realm, log: &str, record: &RecordId) -> Result<Option<VerifyingKey>> {
         match log_key(self.store.as_ref(), realm, record).await {
-            Ok(key) => Ok(key.map(|key| key.public(log))),
+            Ok(key) => Ok(key.map(|key| with_lines(realm, key.public(log)))),
             Err(Error::Integrity { .. }) => {
                 self.remember_damaged(record);
                 Ok(None)

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ibyok_audit::{Log, LogBuilder, Place, Principal as Who, PrincipalKind, SigningKey, VerifyingKey, logs_in};
+use ibyok_audit::{
+    LineKey, Log, LogBuilder, Place, Principal as Who, PrincipalKind, SigningKey, VerifyingKey, claimed_keys,
+    has_own_lines, logs_in,
+};
 use ibyok_crypto::{Keyring, RealmIdentity, RealmKeys, RealmTag, VaultId};
 use ibyok_storage::{Collection, Expect, Kind, RecordId, Store};
 use jiff::Timestamp;
@@ -83,9 +86,17 @@ impl Opening<'_> {
     }
 
     /// Opens the audit log.
-    pub(crate) async fn log(&self, log: LogBuilder, key: SigningKey, actor: &str) -> Result<Log> {
+    pub(crate) async fn log(
+        &self,
+        log: LogBuilder,
+        place: &Place,
+        home: &Realm,
+        key: SigningKey,
+        actor: &str,
+    ) -> Result<Log> {
         let actor = Who::new(PrincipalKind::Operator).id(actor);
-        Ok(log.signing_key(key).principal(actor).open().await?)
+        let lines = line_key(home, &key.public(place.log()));
+        Ok(log.signing_key(key).line_key(lines).principal(actor).open().await?)
     }
 
     async fn new_log_key(&self, home: &Realm, id: [u8; 16]) -> Result<SigningKey> {
@@ -96,6 +107,37 @@ impl Opening<'_> {
         self.store.put(&id, &sealed, Expect::Absent).await?;
         Ok(key)
     }
+}
+
+/// Separates the keys of the lines of logs from every other use of a realm's keyed hash.
+const LINES: &str = "ibyok audit lines v1";
+
+/// Adds the keys of those logs of a place whose own lines prove that the realm's keys are behind them.
+fn add_own_logs(place: &Path, home: &Realm, keys: &mut Vec<VerifyingKey>) -> Result<()> {
+    for claimed in claimed_keys(place)? {
+        if keys.iter().any(|key| key.log() == claimed.log()) {
+            continue;
+        }
+        let key = with_lines(home, claimed);
+        if has_own_lines(place, &key)? {
+            keys.push(key);
+        }
+    }
+    Ok(())
+}
+
+/// A log's public key with the key of the MACs that its lines carry, which whoever opens the log's realm can make. So a line proves that
+/// somebody who opens the realm wrote it, and that the public key is the log's: also to a vault whose store knows nothing of the log.
+pub(crate) fn with_lines(realm: &Realm, key: VerifyingKey) -> VerifyingKey {
+    let lines = line_key(realm, &key);
+    key.with_lines(lines)
+}
+
+fn line_key(realm: &Realm, key: &VerifyingKey) -> LineKey {
+    let derived = zeroize::Zeroizing::new(realm.keys.keyed_hash(LINES, key.to_string().as_bytes()));
+    LineKey::new(SecretBox::init_with_mut(|bytes: &mut [u8; 32]| {
+        bytes.copy_from_slice(derived.as_slice());
+    }))
 }
 
 /// Makes a realm: first its tag, which nobody else then has, then its one environment key record, of which there is one per name.
@@ -142,14 +184,16 @@ pub(crate) async fn make_realm(
     Ok(())
 }
 
-/// The public keys of the logs of a place that the store vouches for.
+/// The public keys of the logs of a place that the store vouches for, or whose own lines do: a store that is older than a log holds no
+/// key of it.
 pub(crate) async fn vouched_logs(store: &dyn Store, place: &Path, home: &Realm) -> Result<Vec<VerifyingKey>> {
-    let mut keys = Vec::new();
+    let mut keys: Vec<VerifyingKey> = Vec::new();
     for log in logs_in(place)? {
         let Some(id) = from_base62(&log) else { continue };
         let key = log_key(store, home, &home.record(kind::LOG_KEY, id)?).await?;
-        keys.extend(key.map(|key| key.public(&log)));
+        keys.extend(key.map(|key| with_lines(home, key.public(&log))));
     }
+    add_own_logs(place, home, &mut keys)?;
     Ok(keys)
 }
 

@@ -166,6 +166,10 @@ impl Inner {
                 Ok(None) if floor.is_none() => return Ok(None),
                 // The change that raised it may have been put just after this read: what is read now is not older than it.
                 Ok(_) if floor != known => known = floor,
+                Ok(held) if self.is_accepted(id, floor, held.as_ref()).await? => {
+                    self.forget_damaged_record(id);
+                    return Ok(held);
+                }
                 Ok(Some(_)) => return Err(self.damaged(id, R::WORD, Damage::Older)),
                 Ok(None) => return Err(self.damaged(id, R::WORD, Damage::Missing)),
                 Err(error @ Error::Integrity { .. }) => {
@@ -175,6 +179,13 @@ impl Inner {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Whether an operator accepted a record as it stands, although it is older than its floor or missing.
+    async fn is_accepted<R: Record>(&self, id: &RecordId, floor: Option<u64>, held: Option<&Held<R>>) -> Result<bool> {
+        let Some(floor) = floor else { return Ok(false) };
+        let rev = held.map_or(0, |held| held.record.rev());
+        Ok(self.floors.accepted(id, floor).await? == Some(rev))
     }
 
     fn damaged(&self, id: &RecordId, word: &str, damage: Damage) -> Error {

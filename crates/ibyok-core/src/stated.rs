@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use ibyok_audit::{FloorsStatement, Statement};
+use ibyok_audit::{FloorsStatement, Statement, StoreMark};
 
 /// The newest statement, shared with the thread that writes the log.
 #[derive(Debug, Default)]
@@ -22,14 +22,53 @@ impl Stated {
     /// Says that the store has come at least so far.
     pub(crate) fn store_came_to(&self, change: u64) {
         self.change(|statement| {
-            let known = statement.store_change.unwrap_or(0);
-            statement.with_store_change(change.max(known))
+            let StoreMark {
+                epoch, change: known, ..
+            } = statement.store_mark().unwrap_or_default();
+            statement.with_store_change(epoch, change.max(known))
+        });
+    }
+
+    /// How far the store has come, and how often an older one was accepted before.
+    pub(crate) fn store_mark(&self) -> StoreMark {
+        self.now().store_mark().unwrap_or_default()
+    }
+
+    /// The change number that a mark of the log says the store had come to; 0 for a mark from before an older store was accepted.
+    pub(crate) fn known_by(&self, mark: StoreMark) -> u64 {
+        if mark.epoch == self.store_mark().epoch {
+            mark.change
+        } else {
+            0
+        }
+    }
+
+    /// Says that an older store was accepted so often, as some line of the log states, and that the store is at this number by now.
+    pub(crate) fn store_epoch_is(&self, epoch: u64, now: u64) {
+        self.change(|statement| {
+            let known = statement.store_mark().unwrap_or_default();
+            if known.epoch < epoch {
+                statement.with_store_change(epoch, now)
+            } else {
+                statement
+            }
+        });
+    }
+
+    /// Says that an older store is accepted, which is at this number.
+    pub(crate) fn accepts_store_at(&self, change: u64) {
+        self.change(|statement| {
+            let epoch = statement.store_mark().unwrap_or_default().epoch;
+            statement.with_store_change(epoch.saturating_add(1), change)
         });
     }
 
     /// Says that the store has gone back to this number.
     pub(crate) fn store_went_back_to(&self, change: u64) {
-        self.change(|statement| statement.with_store_change(change));
+        self.change(|statement| {
+            let epoch = statement.store_mark().unwrap_or_default().epoch;
+            statement.with_store_change(epoch, change)
+        });
     }
 
     /// Replaces the part about the floors. They must be on the disk: a crash must never look as if they were set back.

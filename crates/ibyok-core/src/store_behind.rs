@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::PoisonError;
 
-use ibyok_audit::{Action, Entry, Event, Filter, Outcome, Reader, StoreMark, VerifyingKey, What, store_marks};
+use ibyok_audit::{
+    Action, Entry, Event, Filter, Finding, Outcome, Reader, Statement, StoreMark, What, newest_store_mark,
+};
 
 use crate::error::{Error, Part, Result};
 use crate::lease::BEFORE_THE_FIRST;
@@ -32,38 +34,59 @@ impl fmt::Display for Behind {
     }
 }
 
-/// The highest number that logs state, those apart that an acceptance came after.
-fn highest(marks: &[StoreMark]) -> u64 {
-    let accepted = marks.iter().filter_map(|mark| mark.accepted).max();
-    let counts = |mark: &&StoreMark| accepted.is_none_or(|accepted| mark.at.is_some_and(|at| at >= accepted));
-    marks.iter().filter(counts).map(|mark| mark.change).max().unwrap_or(0)
-}
-
-/// What the lines of all logs state, in the order of their times.
+/// What the lines of all logs state, each log in its own order.
+///
+/// Clocks decide nothing here: what was stated before an older store was accepted has a lower epoch.
 #[derive(Default)]
 struct Lines {
-    of: HashMap<String, u64>,
-    /// Where a log shows by itself that the store had gone back.
-    fell: Option<(String, u64, Behind)>,
+    newest: StoreMark,
+    of: HashMap<String, StoreMark>,
+    /// Where a log shows by itself that the store had gone back, and in which epoch: the last of them.
+    fell: Option<Fell>,
+}
+
+struct Fell {
+    log: String,
+    seq: u64,
+    epoch: u64,
+    behind: Behind,
 }
 
 impl Lines {
     fn take(&mut self, entry: &Entry) {
-        let Some(now) = entry.states.as_ref().and_then(|states| states.store_change) else {
+        let Some(mark) = entry.states.as_ref().and_then(Statement::store_mark) else {
             return;
         };
-        if entry.action == Action::VaultRollbackAccepted.as_str() {
-            self.of.clear();
-            self.fell = None;
-        }
         let known = self.of.entry(entry.log.clone()).or_default();
         // Ends of changes may change places on their way to the log; these lines have seen the store before they were made.
         let looked = [Action::LogOpen.as_str(), Action::VaultStoreBehind.as_str()].contains(&entry.action.as_str());
-        if looked && now < *known && self.fell.is_none() {
-            let behind = Behind { known: *known, now };
-            self.fell = Some((entry.log.clone(), entry.seq, behind));
+        let fell = looked && mark.epoch == known.epoch && mark.change < known.change;
+        if fell && self.fell.as_ref().is_none_or(|fell| fell.epoch < mark.epoch) {
+            self.fell = Some(Fell {
+                log: entry.log.clone(),
+                seq: entry.seq,
+                epoch: mark.epoch,
+                behind: Behind {
+                    known: known.change,
+                    now: mark.change,
+                },
+            });
         }
-        *known = now.max(*known);
+        *known = mark.max(*known);
+        self.newest = mark.max(self.newest);
+    }
+
+    /// What is wrong with a store that is at this change.
+    fn judge(self, now: u64) -> Option<Finding> {
+        let known = self.newest.change;
+        let finding = |log, detail| Finding::new(What::StoreBehind, log, None, detail);
+        if now < known {
+            return Some(finding(None, Behind { known, now }.to_string()));
+        }
+        // What was accepted since counts no more.
+        let Fell { log, seq, behind, .. } = self.fell.filter(|fell| fell.epoch == self.newest.epoch)?;
+        let detail = format!("line {seq} shows that the store had gone back by then: {behind}");
+        Some(finding(Some(log), detail))
     }
 }
 
@@ -82,7 +105,7 @@ impl Session {
         let known = inner.stated.store_change();
         let now = inner.store.changes(BEFORE_THE_FIRST).await?.upto.as_u64();
         let known = inner.store_is_behind().map_or(known, |behind| behind.known);
-        inner.stated.store_went_back_to(now);
+        inner.stated.accepts_store_at(now);
         let reason = format!("the store is at change {now}, and had come to {known}");
         inner
             .record(attempt.allowed().reason(reason).states(inner.stated.now()))
@@ -95,12 +118,14 @@ impl Session {
 impl Inner {
     /// Compares the store with what the logs of this place say, and warns once of one that is behind.
     pub(crate) async fn compare_store(&self) -> Result<()> {
-        let (place, keys) = (self.log.status().place, self.vouched_keys().await?);
-        let marks = tokio::task::spawn_blocking(move || store_marks(&place, &keys)).await;
-        let marks = marks.map_err(|_| Error::unavailable(Part::AuditLog, "reading it was interrupted"))??;
-        let known = highest(&marks);
+        let (place, keys) = (self.log.status().place, self.home_keys().await?);
+        let mark = tokio::task::spawn_blocking(move || newest_store_mark(&place, &keys)).await;
+        let mark = mark.map_err(|_| Error::unavailable(Part::AuditLog, "reading it was interrupted"))??;
         // After the logs: what they state by then the store has.
         let now = self.store.changes(BEFORE_THE_FIRST).await?.upto.as_u64();
+        // Another process may have accepted an older store meanwhile.
+        self.stated.store_epoch_is(mark.epoch, now);
+        let known = self.stated.known_by(mark);
         self.set_behind((now < known).then_some(Behind { known, now })).await;
         Ok(())
     }
@@ -135,9 +160,9 @@ impl Inner {
         *self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What every line of the logs for which the keys vouch says of the store.
-    pub(crate) async fn store_findings(&self, keys: Vec<VerifyingKey>) -> Result<Vec<ibyok_audit::Finding>> {
-        let place = self.log.status().place;
+    /// What every line of the logs of this node's home says of the store.
+    pub(crate) async fn store_findings(&self) -> Result<Vec<Finding>> {
+        let (place, keys) = (self.log.status().place, self.home_keys().await?);
         let lines = tokio::task::spawn_blocking(move || -> Result<Lines> {
             let mut lines = Lines::default();
             let read = Reader::vouched(place, keys)?.lines(&Filter::default())?;
@@ -147,39 +172,40 @@ impl Inner {
         let lines = lines.await;
         let lines = lines.map_err(|_| Error::unavailable(Part::AuditLog, "reading it was interrupted"))??;
         let now = self.store.changes(BEFORE_THE_FIRST).await?.upto.as_u64();
-        let known = lines.of.values().copied().max().unwrap_or(0);
-        let finding = |log, detail| ibyok_audit::Finding::new(What::StoreBehind, log, None, detail);
-        Ok(match lines.fell {
-            _ if now < known => vec![finding(None, Behind { known, now }.to_string())],
-            Some((log, seq, behind)) => {
-                let detail = format!("line {seq} shows that the store had gone back by then: {behind}");
-                vec![finding(Some(log), detail)]
-            }
-            None => Vec::new(),
-        })
+        Ok(lines.judge(now).into_iter().collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::Timestamp;
 
-    fn mark(stated: &[(&str, i64, u64)]) -> StoreMark {
-        let mut mark = StoreMark::default();
-        for (action, at, change) in stated {
-            mark.take(action, Timestamp::from_second(*at).unwrap(), *change);
+    /// What lines say of a store that is at change 9 by now.
+    fn judged(stated: &[(&str, &str, u64, u64)]) -> bool {
+        let mut lines = Lines::default();
+        for ((log, action, epoch, change), seq) in stated.iter().zip(1..) {
+            let text = format!(
+                r#"{{"v":1,"seq":{seq},"time":"2026-01-01T00:00:00Z","log":"{log}","prev":"","action":"{action}","outcome":"allowed","principal":{{"kind":"operator"}},"count":1,"client":{{}},"states":{{"floors":null,"store_change":{change},"store_epoch":{epoch}}}}}"#
+            );
+            lines.take(ibyok_audit::Line::parse(text).unwrap().entry());
         }
-        mark
+        lines.judge(9).is_none()
     }
 
     #[test]
-    fn what_was_stated_before_an_acceptance_counts_no_more() {
-        let one = mark(&[("key.set", 1, 15)]);
-        assert_eq!(highest(&[one]), 15);
-        let accepted = mark(&[("log.open", 2, 9), ("vault.rollback_accepted", 3, 4)]);
-        assert_eq!(highest(&[one, accepted]), 4);
-        let later = mark(&[("key.set", 1, 3), ("key.set", 5, 6)]);
-        assert_eq!(highest(&[one, accepted, later]), 6);
+    fn what_was_stated_before_an_older_store_was_accepted_counts_no_more() {
+        assert!(judged(&[("a", "key.set", 0, 9)]));
+        assert!(!judged(&[("a", "key.set", 0, 10)]));
+        let fell = [("a", "key.set", 0, 15), ("a", "log.open", 0, 4)];
+        assert!(!judged(&fell), "15 is beyond 9");
+        let fell = [("a", "key.set", 0, 8), ("a", "log.open", 0, 4), ("a", "key.set", 0, 9)];
+        assert!(!judged(&fell), "also after further changes");
+        let accepted = ("b", "vault.rollback_accepted", 1, 4);
+        assert!(judged(&[&fell[..], &[accepted]].concat()));
+        // Whichever clock was set how: the order of logs means nothing.
+        assert!(judged(&[&[accepted], &fell[..]].concat()));
+        assert!(!judged(&[&[accepted, ("b", "key.set", 1, 10)], &fell[..]].concat()));
+        let again = [accepted, ("b", "key.set", 1, 8), ("b", "log.open", 1, 6)];
+        assert!(!judged(&again), "and was put back once more");
     }
 }

@@ -15,6 +15,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::event::Principal;
 use crate::key::{SigningKey, VerifyingKey};
+use crate::line_key::LineKey;
 use crate::sink::file::write_public_key;
 use crate::sink::{Place, Sink};
 use crate::statement::Statement;
@@ -36,6 +37,7 @@ pub struct LogBuilder {
     required: Vec<Box<dyn Sink>>,
     best_effort: Vec<Box<dyn Sink>>,
     key: Option<SigningKey>,
+    lines: Option<LineKey>,
     principal: Principal,
     deadline: Duration,
     clock: OwnClock,
@@ -49,6 +51,7 @@ impl Default for LogBuilder {
             required: Vec::new(),
             best_effort: Vec::new(),
             key: None,
+            lines: None,
             principal: Principal::new(PrincipalKind::Operator),
             deadline: Duration::from_secs(5),
             clock: Box::new(wall_clock),
@@ -88,6 +91,12 @@ impl LogBuilder {
     /// The private half of this log's key.
     pub fn signing_key(mut self, key: SigningKey) -> Self {
         self.key = Some(key);
+        self
+    }
+
+    /// The key of the MACs that this log's lines carry, the same in every session; one that follows from the signing key unless given.
+    pub fn line_key(mut self, key: LineKey) -> Self {
+        self.lines = Some(key);
         self
     }
 
@@ -146,7 +155,9 @@ impl LogBuilder {
             .iter()
             .position(|sink| sink.place().is_some())
             .ok_or(Error::NoHome)?;
-        let home = self.required.remove(home);
+        let mut home = self.required.remove(home);
+        let lines = self.lines.take().unwrap_or_else(|| LineKey::of(&key));
+        home.believe(&lines)?;
         let place = home.place().ok_or(Error::NoHome)?;
         let public_key = check_key(&key, &place)?;
         let best_effort = std::mem::take(&mut self.best_effort);
@@ -155,7 +166,7 @@ impl LogBuilder {
             .map(BestEffort::start)
             .collect::<Result<Vec<_>, _>>()?;
         let shared = Arc::new(self.shared(home.as_ref(), &best_effort, &place));
-        let keeper = keeper::start(key, Arc::clone(&shared))?;
+        let keeper = keeper::start(key, lines.clone(), Arc::clone(&shared))?;
         let mut writer = Writer {
             shared: Arc::clone(&shared),
             durability: shared.durability,
@@ -163,6 +174,7 @@ impl LogBuilder {
             required: self.required,
             best_effort,
             keeper,
+            lines,
             principal: self.principal,
             clock: self.clock,
             statement: self.statement,

@@ -10,6 +10,7 @@ use crate::chain::Head;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::key::SigningKey;
+use crate::line_key::LineKey;
 use crate::sink::file::{State, append_notes, state::take_up_notes};
 use crate::statement::StoreMark;
 
@@ -54,17 +55,17 @@ pub(super) struct Keeper {
 }
 
 /// Starts the thread. It ends when the sender is dropped.
-pub(super) fn start(key: SigningKey, shared: Arc<Shared>) -> Result<Keeper, Error> {
+pub(super) fn start(key: SigningKey, lines: LineKey, shared: Arc<Shared>) -> Result<Keeper, Error> {
     let (snapshots, waiting) = sync_channel(ROOM);
     let root = shared.root.clone();
     let thread = std::thread::Builder::new()
         .name("audit-checkpoints".to_owned())
-        .spawn(move || keep(&key, &shared, &waiting))
+        .spawn(move || keep(&key, &lines, &shared, &waiting))
         .map_err(Error::io("start a thread for", &root))?;
     Ok(Keeper { snapshots, thread })
 }
 
-fn keep(key: &SigningKey, shared: &Shared, waiting: &Receiver<Snapshot>) {
+fn keep(key: &SigningKey, lines: &LineKey, shared: &Shared, waiting: &Receiver<Snapshot>) {
     let mut kept = None;
     while let Ok(first) = waiting.recv() {
         let mut snapshots = vec![first];
@@ -73,7 +74,7 @@ fn keep(key: &SigningKey, shared: &Shared, waiting: &Receiver<Snapshot>) {
             .iter()
             .map(|snapshot| Checkpoint::sign(key, &shared.log, snapshot.head.size(), snapshot.head.tree().root()))
             .collect();
-        let result = write(&snapshots, &signed, &mut kept);
+        let result = write(&snapshots, &signed, lines, &mut kept);
         shared.set_checkpoint_failure(result.err().map(|error| error.chain()));
         drop(snapshots);
         for checkpoint in &signed {
@@ -82,7 +83,12 @@ fn keep(key: &SigningKey, shared: &Shared, waiting: &Receiver<Snapshot>) {
     }
 }
 
-fn write(snapshots: &[Snapshot], signed: &[Checkpoint], kept: &mut Option<usize>) -> Result<(), Error> {
+fn write(
+    snapshots: &[Snapshot],
+    signed: &[Checkpoint],
+    lines: &LineKey,
+    kept: &mut Option<usize>,
+) -> Result<(), Error> {
     let (Some(last), Some(checkpoint)) = (snapshots.last(), signed.last()) else {
         return Ok(());
     };
@@ -93,7 +99,9 @@ fn write(snapshots: &[Snapshot], signed: &[Checkpoint], kept: &mut Option<usize>
     append_notes(&last.directory, signed, &mut count)?;
     *kept = Some(count);
     for (snapshot, checkpoint) in snapshots.iter().zip(signed).filter(|(snapshot, _)| snapshot.begins) {
-        State::new(&snapshot.head, snapshot.segment, 0, checkpoint, snapshot.mark).write_start(&snapshot.directory)?;
+        let start = State::new(&snapshot.head, snapshot.segment, 0, checkpoint, snapshot.mark);
+        start.sealed(lines).write_start(&snapshot.directory)?;
     }
-    State::new(&last.head, last.segment, last.offset, checkpoint, last.mark).write(&last.directory)
+    let state = State::new(&last.head, last.segment, last.offset, checkpoint, last.mark);
+    state.sealed(lines).write(&last.directory)
 }

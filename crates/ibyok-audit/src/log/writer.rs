@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::event::Principal;
 use crate::key::VerifyingKey;
 use crate::line::Prepared;
+use crate::line_key::LineKey;
 use crate::receipt::Receipt;
 use crate::sink::file::write_public_key;
 use crate::sink::{Batch, Durability, Gap, GapKind, Place, Sink};
@@ -37,6 +38,7 @@ pub(super) struct Writer {
     pub(super) required: Vec<Box<dyn Sink>>,
     pub(super) best_effort: Vec<BestEffort>,
     pub(super) keeper: Keeper,
+    pub(super) lines: LineKey,
     pub(super) durability: Durability,
     pub(super) principal: Principal,
     pub(super) clock: super::builder::OwnClock,
@@ -166,7 +168,8 @@ impl Writer {
         bytes.clear();
         for line in lines {
             let start = bytes.len();
-            line.borrow().finish(&self.shared.log, &head, &mut bytes);
+            line.borrow()
+                .finish(&self.shared.log, &head, Some(&self.lines), &mut bytes);
             head.push(bytes.get(start..).unwrap_or_default());
             bytes.push(b'\n');
         }
@@ -175,7 +178,7 @@ impl Writer {
         // Also of lines that only another sink refused: they are on the log.
         if self.poisoned.is_none() {
             let stated = lines.iter().filter_map(|line| line.borrow().stated);
-            stated.for_each(|(action, at, change)| self.mark.take(action.as_str(), at, change));
+            self.mark = stated.fold(self.mark, StoreMark::max);
         }
         result
     }

@@ -8,6 +8,7 @@ use super::trust::log_id;
 use super::{Reader, Slot};
 use crate::error::Error;
 use crate::key::VerifyingKey;
+use crate::line_key::said;
 
 /// How far a log was read by [`Reader::changes`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,10 +102,10 @@ fn read(
 
 /// Judges by the bytes alone: a text on a line cannot hold a plain quote, so none can look like a member.
 fn bears_on_freshness(line: &[u8]) -> bool {
-    // `action` and `phase` stand in the first 300 bytes, and only a statement ends a line with two braces.
+    // `action` and `phase` stand in the first 300 bytes, and only a statement ends what a line says with a brace.
     let head = line.get(..line.len().min(320)).unwrap_or_default();
     let has = |word: &[u8]| head.windows(word.len()).any(|window| window == word);
-    line.ends_with(b"}}") || has(br#","phase":"done","#) || has(br#""action":"vault.rollback_accepted""#)
+    said(line).ends_with(b"}") || has(br#","phase":"done","#) || has(br#""action":"vault.rollback_accepted""#)
 }
 
 #[cfg(test)]

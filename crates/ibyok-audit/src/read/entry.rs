@@ -89,6 +89,7 @@ pub struct Entry {
     pub request_id: Option<String>,
     pub trace_id: Option<String>,
     pub states: Option<Statement>,
+    pub mac: Option<String>,
 }
 
 /// Who asked.

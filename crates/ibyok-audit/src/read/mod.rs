@@ -16,12 +16,12 @@ use self::trust::vouched;
 use crate::error::Error;
 use crate::key::VerifyingKey;
 use crate::sink::file::State;
-use crate::statement::StoreMark;
+use crate::statement::{Statement, StoreMark};
 
 pub use changes::ChangesRead;
 pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line};
 pub use filter::Filter;
-pub use trust::logs_in;
+pub use trust::{claimed_keys, has_own_lines, logs_in, strangers};
 
 /// Reads all logs of a place, oldest line first.
 #[derive(Debug, Clone)]
@@ -235,34 +235,37 @@ impl Follow {
     }
 }
 
-/// How far the logs of a place for which the keys vouch say that the store had come: by what stands beside each of them, and by the
-/// lines since.
+/// How far the logs of a place for which the keys vouch say that the store had come: the newest mark of all.
 ///
-/// It reads no more than the end of each log. Whoever wants certainty reads every line.
+/// It reads no more than the end of each log, as far as the log's own keys vouch for what is kept beside it.
 ///
 /// # Errors
 /// When the place or a log cannot be read.
-pub fn store_marks(place: &Path, keys: &[VerifyingKey]) -> Result<Vec<StoreMark>, Error> {
-    let mut marks = Vec::new();
+pub fn newest_store_mark(place: &Path, keys: &[VerifyingKey]) -> Result<StoreMark, Error> {
+    let mut newest = StoreMark::default();
     for one in vouched(place, keys)? {
-        let Some(state) = State::read(&one.directory, &one.key) else {
-            continue;
-        };
-        let (mut mark, first) = (state.mark, state.head.size() + 1);
-        for line in Stream::begin_near(one.slot, one.directory, state.segment, state.offset) {
-            let Ok(line) = line else { break };
-            let entry = line.entry();
-            // What is not the log's, or is from before: the next checkpoint, or a verification, tells.
-            if entry.log != one.key.log().unwrap_or_default() || entry.seq < first {
-                break;
-            }
-            if let Some(change) = entry.states.as_ref().and_then(|states| states.store_change) {
-                mark.take(&entry.action, entry.time, change);
-            }
-        }
-        marks.push(mark);
+        newest = newest.max(store_mark(&one.directory, &one.key)?);
     }
-    Ok(marks)
+    Ok(newest)
+}
+
+/// How far the lines of the log in a slot say that the store had come. Only lines that the key vouches for count.
+pub(crate) fn store_mark(directory: &Path, key: &VerifyingKey) -> Result<StoreMark, Error> {
+    let mut newest = StoreMark::default();
+    let state = State::read(directory, key);
+    let lines = match state.as_ref().and_then(|state| Some((state, state.mark?))) {
+        Some((state, mark)) => {
+            newest = mark;
+            Stream::begin_near(0, directory.to_owned(), state.segment, state.offset).following(&state.head, key)
+        }
+        // Nothing beside the log can be believed: all of its lines are read.
+        None => Stream::begin(0, directory.to_owned())?.believing(Some(key)),
+    };
+    for line in lines.flatten() {
+        let states = line.entry().states.as_ref();
+        newest = newest.max(states.and_then(Statement::store_mark).unwrap_or_default());
+    }
+    Ok(newest)
 }
 
 /// Whether the log in this slot has a line of this number.

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::believe::{Belief, Believer};
+use super::believe::{Belief, Believer, Follower};
 use super::entry::Line;
 use super::filter::Filter;
+use crate::chain::Head;
 use crate::error::{Error, shown};
 use crate::key::VerifyingKey;
 use crate::line::LINE_LIMIT;
@@ -146,6 +147,7 @@ pub(super) struct Stream {
     failed: bool,
     /// Says which lines are the log's own; without it all are taken for them.
     believer: Option<Believer>,
+    follower: Option<Follower>,
 }
 
 impl Stream {
@@ -198,8 +200,21 @@ impl Stream {
         self
     }
 
+    /// Goes on from a place in the log that is signed, and gives only lines that follow and carry their MAC.
+    pub(super) fn following(mut self, head: &Head, key: &VerifyingKey) -> Self {
+        self.follower = Some(Follower {
+            key: key.clone(),
+            size: head.size(),
+            prev: *head.prev(),
+        });
+        self
+    }
+
     fn judge(&mut self, line: &[u8]) -> Result<Belief, Error> {
         let segment = self.segment;
+        if let Some(follower) = &mut self.follower {
+            return Ok(follower.judge(line));
+        }
         let Some(believer) = &mut self.believer else {
             return Ok(Belief::Take);
         };
@@ -233,6 +248,7 @@ impl Stream {
             last: 0,
             failed: false,
             believer: None,
+            follower: None,
         }
     }
 

@@ -5,9 +5,11 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::believe::Believer;
-use super::stream::slots;
+use super::stream::{segment_path, segments, slots};
 use crate::error::Error;
 use crate::key::VerifyingKey;
+use crate::line::LINE_LIMIT;
+use crate::sink::file::public_key;
 
 /// An id is 22 characters and a newline; what is longer is none.
 const ID_MAX: u64 = 64;
@@ -78,4 +80,70 @@ pub fn logs_in(place: &Path) -> Result<Vec<String>, Error> {
     logs.sort();
     logs.dedup();
     Ok(logs)
+}
+
+/// The public keys that stand beside the logs of a place, for logs of these ids: what each log says of itself.
+///
+/// # Errors
+/// [`Error::Io`] when the place cannot be listed.
+pub fn claimed_keys(place: &Path) -> Result<Vec<VerifyingKey>, Error> {
+    let mut keys = Vec::new();
+    for (_, directory) in slots(place)? {
+        let Some(id) = log_id(&directory) else { continue };
+        let key = public_key(&directory).ok().flatten();
+        keys.extend(key.filter(|key| key.log() == Some(id.as_str())));
+    }
+    Ok(keys)
+}
+
+/// Whether the log of a key holds a line that carries its MAC: somebody who has the key of the lines wrote it.
+///
+/// # Errors
+/// [`Error::Io`] when the place cannot be read.
+pub fn has_own_lines(place: &Path, key: &VerifyingKey) -> Result<bool, Error> {
+    let Some(lines) = key.lines() else { return Ok(false) };
+    for (_, directory) in slots(place)? {
+        if log_id(&directory).is_none_or(|id| key.log() != Some(id.as_str())) {
+            continue;
+        }
+        for segment in segments(&directory)? {
+            if first_line(&segment_path(&directory, segment)).is_some_and(|line| lines.fits(&line)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// The logs of a place that have lines and for which none of the keys vouches: their ids, or the names of their slots.
+///
+/// # Errors
+/// [`Error::Io`] when the place cannot be read.
+pub fn strangers(place: &Path, keys: &[VerifyingKey]) -> Result<Vec<String>, Error> {
+    let mut strangers = Vec::new();
+    for (slot, directory) in slots(place)? {
+        let id = log_id(&directory);
+        let is_known = id
+            .as_ref()
+            .is_some_and(|id| keys.iter().any(|key| key.log() == Some(id)));
+        let has_lines = || {
+            // A slot that is no directory holds no line.
+            let mut segments = segments(&directory).unwrap_or_default().into_iter();
+            segments.any(|segment| first_line(&segment_path(&directory, segment)).is_some())
+        };
+        if !is_known && has_lines() {
+            strangers.push(id.unwrap_or_else(|| format!("slot-{slot}")));
+        }
+    }
+    Ok(strangers)
+}
+
+/// The first line of a segment without its newline, if it is whole.
+fn first_line(path: &Path) -> Option<Vec<u8>> {
+    use std::io::BufRead as _;
+    let file = std::fs::File::open(path).ok()?;
+    let mut line = Vec::new();
+    let mut file = std::io::BufReader::new(file.take(LINE_LIMIT as u64 + 1));
+    file.read_until(b'\n', &mut line).ok()?;
+    (line.pop() == Some(b'\n')).then_some(line)
 }

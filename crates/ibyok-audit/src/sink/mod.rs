@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::chain::Head;
 use crate::error::Error;
 use crate::key::VerifyingKey;
+use crate::line_key::LineKey;
 use crate::statement::StoreMark;
 
 pub use file::{FileSink, FileSinkBuilder, begun_logs_in, is_written};
@@ -39,6 +40,16 @@ pub trait Sink: Send {
 
     /// How the log stands that it keeps; `None` for a sink from which a log cannot be continued.
     fn place(&self) -> Option<Place>;
+
+    /// Takes the key of the MACs that the log's lines carry. A sink that keeps the log then lets it end before the first line that is
+    /// neither signed nor carries its MAC: somebody else put that line there. Any other sink needs nothing of it.
+    ///
+    /// # Errors
+    /// When the end of the log cannot be read.
+    fn believe(&mut self, key: &LineKey) -> Result<(), Error> {
+        let _ = key;
+        Ok(())
+    }
 
     /// Takes a batch; need not be durable yet.
     ///

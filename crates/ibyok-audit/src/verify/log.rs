@@ -15,6 +15,7 @@ use super::report::{Bad, LogReport, What};
 use super::tree::Tree;
 use crate::error::Error;
 use crate::key::VerifyingKey;
+use crate::line_key::LineKey;
 
 pub(super) type Hash = [u8; 32];
 
@@ -69,6 +70,7 @@ fn verify_once(
     let beside: Option<VerifyingKey> = beside.and_then(|text| text.trim_end().parse().ok());
     let key = trusted.or(beside.as_ref());
     let mut walk = Walk::new(id.to_owned());
+    walk.lines = key.and_then(VerifyingKey::lines).cloned();
     if let Some(key) = key {
         let text = files::text(&directory.join("checkpoints"))?.unwrap_or_default();
         walk.expect(note::all(&text, key), "checkpoints");
@@ -130,8 +132,8 @@ struct Unsigned {
     /// Whether the last line that is signed ended a session, or there is none: then only the next session may be unsigned, and it is
     /// signed before it goes on.
     sealed: bool,
-    /// The first that should be signed.
-    first: Option<(At, u64)>,
+    /// The first that should be signed, and what it is.
+    first: Option<(At, u64, What)>,
     since: Option<Timestamp>,
 }
 
@@ -157,6 +159,8 @@ pub(super) struct Walk {
     held: u64,
     torn: bool,
     unsigned: Unsigned,
+    /// The key of the MACs that lines carry, where it is known.
+    lines: Option<LineKey>,
     pub(super) first_bad: Option<Bad>,
     pub(super) watch: Option<Watch>,
 }
@@ -180,6 +184,7 @@ impl Walk {
                 sealed: true,
                 ..Unsigned::default()
             },
+            lines: None,
             first_bad: None,
             watch: None,
         }
@@ -239,12 +244,12 @@ impl Walk {
         self.size += 1;
         self.tree.add(&item.text);
         self.compare(lines)?;
-        self.is_it_signed(&link);
+        self.is_it_signed(&link, &item.text);
         Ok(())
     }
 
     /// Remembers the first line that no checkpoint covers and that one would cover if its writer had written it.
-    fn is_it_signed(&mut self, link: &Link) {
+    fn is_it_signed(&mut self, link: &Link, line: &[u8]) {
         if self.covered == self.size {
             self.unsigned = Unsigned {
                 sealed: link.action == "log.close",
@@ -258,14 +263,17 @@ impl Walk {
         let time = link.time.parse::<Timestamp>().ok();
         let since = *self.unsigned.since.get_or_insert(time.unwrap_or_default());
         let late = time.is_none_or(|time| time.duration_since(since).abs() > UNSIGNED_MAX);
-        if late || (self.unsigned.sealed && !link.begins()) {
-            self.unsigned.first = Some((self.at, self.size));
+        if self.lines.as_ref().is_some_and(|lines| !lines.fits(line)) {
+            // Whoever put it there did not have the key of the lines.
+            self.unsigned.first = Some((self.at, self.size, What::Inserted));
+        } else if late || (self.unsigned.sealed && !link.begins()) {
+            self.unsigned.first = Some((self.at, self.size, What::Unsigned));
         }
     }
 
     fn claim_unsigned(&mut self) {
-        if let Some((at, seq)) = self.unsigned.first.filter(|_| self.first_bad.is_none()) {
-            self.claim(&file_name(at.segment), at.line, seq, What::Unsigned);
+        if let Some((at, seq, what)) = self.unsigned.first.filter(|_| self.first_bad.is_none()) {
+            self.claim(&file_name(at.segment), at.line, seq, what);
         }
     }
 

@@ -376,3 +376,62 @@ async fn lines_before_one_that_cannot_be_read_are_followed_as_well() {
     }
     assert_eq!(seen, [21, 22]);
 }
+
+/// A log whose writer was killed: its last lines have no signature, and somebody chains more to them.
+async fn forged_behind_a_kill() -> (tempfile::TempDir, Vec<VerifyingKey>, std::path::PathBuf, u64) {
+    let scratch = tempfile::tempdir().unwrap();
+    let (alive, place) = (scratch.path().join("alive"), scratch.path().join("audit"));
+    let log = open(&alive).await;
+    append(&log, event(1)).await;
+    std::fs::create_dir_all(place.join("slot-0")).unwrap();
+    for entry in std::fs::read_dir(alive.join("slot-0")).unwrap().map(Result::unwrap) {
+        std::fs::copy(entry.path(), place.join("slot-0").join(entry.file_name())).unwrap();
+    }
+    let mut all = lines(&place);
+    let own = all.len() as u64;
+    for _ in 0..3 {
+        all.push(next(&all));
+        chain(&mut all);
+    }
+    put_lines(&place, &all);
+    (scratch, vec![key().public(log.id())], place, own)
+}
+
+#[tokio::test]
+async fn lines_that_were_chained_to_a_log_after_a_kill_are_signed_by_nobody() {
+    let (_scratch, keys, place, own) = forged_behind_a_kill().await;
+    let log = open(&place).await;
+    append(&log, event(30)).await;
+    log.close().await.unwrap();
+    let all = Reader::vouched(&place, keys.clone()).unwrap();
+    let all: Vec<_> = all.lines(&Filter::default()).unwrap().map(Result::unwrap).collect();
+    assert!(all.iter().all(|line| !line.text().contains("forged")));
+    assert_eq!(
+        all.last().map(|line| line.entry().seq),
+        Some(own + 4),
+        "opened, broken, appended, closed"
+    );
+    assert!(
+        all.iter().any(|line| line.text().contains("\"broken")),
+        "and the log says so"
+    );
+    assert!(!judged(&place, &keys).ok);
+}
+
+#[tokio::test]
+async fn every_line_carries_a_mac_and_no_line_of_the_same_log_carries_that_of_another() {
+    let (_scratch, _, place) = scene().await;
+    let macs: BTreeSet<String> = lines(&place)
+        .iter()
+        .map(|line| {
+            ibyok_audit::Line::parse(line.as_str())
+                .unwrap()
+                .entry()
+                .mac
+                .clone()
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(macs.len(), 20);
+    assert!(macs.iter().all(|mac| mac.len() == 32));
+}

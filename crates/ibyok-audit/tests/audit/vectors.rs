@@ -1,12 +1,14 @@
 use std::path::Path;
 
-use ibyok_audit::{VerifyingKey, verify};
+use ibyok_audit::{LineKey, VerifyingKey, verify};
+use secrecy::SecretBox;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Vectors {
     log: String,
     key: String,
+    line_key: String,
     cases: Vec<Case>,
 }
 
@@ -29,7 +31,9 @@ struct FirstBad {
 fn each_case_is_judged_as_it_says() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors/chain.json");
     let vectors: Vectors = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let key: VerifyingKey = vectors.key.parse().unwrap();
+    let lines = data_encoding::HEXLOWER.decode(vectors.line_key.as_bytes()).unwrap();
+    let lines = LineKey::new(SecretBox::new(Box::new(lines.try_into().unwrap())));
+    let key = vectors.key.parse::<VerifyingKey>().unwrap().with_lines(lines);
     assert!(vectors.cases.len() > 10);
     for case in vectors.cases {
         let scratch = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ibyok_storage::{AuthenticatedMap, Error as StorageError, MapChange, MapDurability, MapKey, MapVerdict, map_files};
 
-use super::{key, unavailable};
+use super::{accepted, key, unavailable};
 use crate::error::{Error, Part, Result};
 
 /// How long to wait for another process that opens or rebuilds the file.
@@ -182,7 +182,10 @@ pub(super) async fn take_over(from: &AuthenticatedMap, into: &AuthenticatedMap) 
     }
 }
 
-/// Copies floors, notes and facts from one file to another, raising floors only. Marks stay: the log says what is missing.
+/// The texts that are copied.
+const COPIED: [&[u8]; 3] = [key::NOTES, key::FACTS, key::ACCEPTED];
+
+/// Copies floors, notes, facts and acceptances from one file to another, raising floors only. Marks stay: the log says what is missing.
 async fn copy(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<(), StorageError> {
     let mut after: Option<Vec<u8>> = None;
     loop {
@@ -191,7 +194,7 @@ async fn copy(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<(), St
         after = Some(last.clone());
         add(into, page, Vec::new()).await?;
     }
-    for prefix in [key::NOTES, key::FACTS] {
+    for prefix in COPIED {
         add(into, Vec::new(), from.texts(prefix).await?).await?;
     }
     Ok(())
@@ -202,8 +205,7 @@ async fn copy_readable(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Resu
     let mut after = None;
     while let Some(part) = from.readable(after).await? {
         after = Some(part.last);
-        let kept =
-            |(name, _): &(Vec<u8>, String)| [key::NOTES, key::FACTS].iter().any(|prefix| name.starts_with(prefix));
+        let kept = |(name, _): &(Vec<u8>, String)| COPIED.iter().any(|prefix| name.starts_with(prefix));
         let texts = part.texts.into_iter().filter(kept).collect();
         add(into, part.numbers, texts).await?;
     }
@@ -218,12 +220,13 @@ async fn add(
     let numbers = numbers
         .into_iter()
         .map(|(key, number)| MapChange::Raise { key, number });
-    let texts = texts
-        .into_iter()
-        .map(|(key, text)| MapChange::Put { key, text: Some(text) });
-    into.apply(numbers.chain(texts).collect(), MapDurability::Kernel)
-        .await
-        .map(drop)
+    let mut changes: Vec<MapChange> = numbers.collect();
+    for (key, text) in texts {
+        if !accepted::is_outdated(into, &key, &text).await? {
+            changes.push(MapChange::Put { key, text: Some(text) });
+        }
+    }
+    into.apply(changes, MapDurability::Kernel).await.map(drop)
 }
 
 fn failed(error: io::Error) -> Error {

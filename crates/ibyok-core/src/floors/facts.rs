@@ -22,11 +22,14 @@ pub(super) struct Facts {
     pub(super) no_history: Option<String>,
     /// What was wrong with the file, oldest first.
     pub(super) findings: Vec<String>,
+    /// The names of all facts that stood there.
+    names: Vec<Vec<u8>>,
 }
 
 pub(super) async fn read(map: &AuthenticatedMap) -> Result<Facts> {
     let mut facts = Facts::default();
     for (name, text) in map.texts(key::FACTS).await.map_err(unavailable)? {
+        facts.names.push(name.clone());
         let name = key::name_of(&name);
         if name == NO_HISTORY {
             facts.no_history = Some(text);
@@ -63,13 +66,10 @@ impl Floors {
         self.apply(changes, MapDurability::Disk).await.map(drop)
     }
 
-    /// Takes facts away that an operator knows of by now: the findings, and with `history` that the node began without one.
-    pub(super) async fn acknowledge(&self, history: bool) -> Result<()> {
-        let facts = self.map().texts(key::FACTS).await.map_err(unavailable)?;
-        let gone = facts
-            .into_iter()
-            .filter(|(name, _)| history || key::name_of(name) != NO_HISTORY);
-        let changes = gone.map(|(key, _)| MapChange::Put { key, text: None });
+    /// Takes facts away that an operator knows of by now. What was found since stays.
+    pub(super) async fn acknowledge(&self, known: &Facts) -> Result<()> {
+        let gone = known.names.iter().cloned();
+        let changes = gone.map(|key| MapChange::Put { key, text: None });
         self.apply(changes.collect(), MapDurability::Disk).await.map(drop)
     }
 

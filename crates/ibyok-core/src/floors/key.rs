@@ -15,6 +15,7 @@ const FLOOR: u8 = b'f';
 const MARK: u8 = b'm';
 const NOTE: u8 = b'n';
 const FACT: u8 = b'x';
+const ACCEPTANCE: u8 = b'a';
 
 /// Computes the MACs of the file under the keyed hash of the node's home realm.
 #[derive(Debug)]
@@ -70,6 +71,18 @@ pub(super) fn note(id: &str) -> Vec<u8> {
 pub(super) fn fact(name: &str) -> Vec<u8> {
     named(FACT, name)
 }
+
+/// The name of the acceptance of an older record.
+pub(super) fn accepted(id: &RecordId) -> Vec<u8> {
+    let mut name = of_record(id);
+    if let Some(class) = name.first_mut() {
+        *class = ACCEPTANCE;
+    }
+    name
+}
+
+/// The prefix of the names of all acceptances.
+pub(super) const ACCEPTED: &[u8] = &[ACCEPTANCE];
 
 /// The prefix of the names of all notes.
 pub(super) const NOTES: &[u8] = &[NOTE];

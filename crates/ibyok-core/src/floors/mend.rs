@@ -127,7 +127,7 @@ impl Floors {
     /// Raises the floors that this process has seen, in a file that was made again.
     async fn raise_remembered(&self) -> Result<()> {
         let map = self.map();
-        let floors: Vec<(RecordId, u64)> = self.remembered.all(map.seen().1);
+        let floors: Vec<(RecordId, u64)> = self.remembered.all();
         for batch in floors.chunks(BATCH) {
             let changes = batch.iter().map(|(record, rev)| raise(record, *rev)).collect();
             let summary = map.apply(changes, MapDurability::Disk).await.map_err(unavailable)?;

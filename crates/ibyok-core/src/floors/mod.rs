@@ -13,8 +13,10 @@
 //! - `remembered`: what a running process knows by itself
 //! - `mend`: a file that failed or was moved away while the vault is open
 //! - `facts`: findings that stand until an operator acknowledges them
+//! - `accepted`: older records that an operator accepted by name
 //! - `verbs`, `transfer`, `rollback`: what operators do with floors
 
+mod accepted;
 mod aside;
 mod facts;
 mod key;
@@ -52,7 +54,7 @@ pub use self::verbs::{FloorsReport, FloorsStatus};
 use crate::error::{Error, Part, Result};
 use crate::take_away::TakeAway;
 
-/// The file's name in the place of the logs.
+/// The name of the file in the place of the logs.
 const FILE: &str = "floors";
 
 /// The floors beside the logs of a place.
@@ -88,22 +90,21 @@ impl Floors {
     /// that was set back does not lower what this process has seen.
     pub(crate) async fn of(&self, id: &RecordId) -> Result<Option<u64>> {
         let name = key::of_record(id);
-        // Both before the read: what other tasks do meanwhile is not to look like a floor that fell.
-        let (known, generation) = (self.remembered.of(id), self.map().seen().0);
-        let (stored, lowered) = self
+        // Before the read: what other tasks do meanwhile is not to look like a floor that fell.
+        let known = self.remembered.of(id);
+        let stored = self
             .ask(|map| {
                 let name = name.clone();
-                async move { Ok((map.number(&name).await?, map.seen().1)) }
+                async move { map.number(&name).await }
             })
             .await?;
-        if let Some(known) = known.filter(|known| known.holds(lowered) && Some(known.rev) > stored) {
-            self.fell(id, known.rev).await;
+        if let Some(known) = known.filter(|known| Some(*known) > stored) {
+            self.fell(id, known).await;
         }
         if let Some(rev) = stored {
-            self.remembered.keep(id, rev, generation, Way::Saw);
+            self.remembered.keep(id, rev, Way::Saw);
         }
-        let known = self.remembered.of(id).filter(|known| known.holds(lowered));
-        Ok(stored.max(self.seen.of(id)).max(known.map(|known| known.rev)))
+        Ok(stored.max(self.seen.of(id)).max(self.remembered.of(id)))
     }
 
     /// The records of a collection that have a floor, from behind `after` to before `until`: this node has seen each of them.
@@ -168,8 +169,8 @@ impl Floors {
     pub(crate) async fn done(&self, note: &NoteId, record: &RecordId, rev: u64) -> Result<()> {
         self.seen.add(record, rev);
         let changes = vec![raise(record, rev), ended(note)];
-        let summary = self.apply(changes, MapDurability::Disk).await?;
-        self.remembered.keep(record, rev, summary.generation, Way::TookAway);
+        self.apply(changes, MapDurability::Disk).await?;
+        self.remembered.keep(record, rev, Way::TookAway);
         self.seen.drop_up_to(record, rev);
         Ok(())
     }
@@ -183,8 +184,8 @@ impl Floors {
     /// later. If it fails, this process goes on knowing the floor and tries again.
     pub(crate) async fn raise(&self, record: &RecordId, rev: u64) -> Result<()> {
         self.seen.add(record, rev);
-        let summary = self.apply(vec![raise(record, rev)], MapDurability::Kernel).await?;
-        self.remembered.keep(record, rev, summary.generation, Way::Saw);
+        self.apply(vec![raise(record, rev)], MapDurability::Kernel).await?;
+        self.remembered.keep(record, rev, Way::Saw);
         self.seen.drop_up_to(record, rev);
         Ok(())
     }

@@ -260,7 +260,7 @@ async fn find(setup: &Setup, old: Option<&Old>, found: &mut Found) -> Result<Aut
     };
     // Before anything is replaced: what cannot be rebuilt stays as it is.
     if wrong.is_some() {
-        let seen = old.map_or(0, |old| old.map.seen().0);
+        let seen = old.map_or(0, |old| old.map.seen());
         aside::check_disk(&path, Arc::clone(&key), seen).await?;
         check_logs(setup).await?;
     }
@@ -379,7 +379,7 @@ pub(super) async fn mark_of(map: &AuthenticatedMap, log: &str) -> Result<u64> {
 /// The generation that an older handle last had.
 async fn old_generation(old: Option<&Old>) -> u64 {
     let Some(old) = old else { return 0 };
-    let seen = old.map.seen().0;
+    let seen = old.map.seen();
     old.map
         .summary()
         .await

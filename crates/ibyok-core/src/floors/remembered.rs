@@ -11,21 +11,6 @@ const TAKEN: usize = 65_536;
 /// The number of other remembered floors.
 const SEEN: usize = 16_384;
 
-/// A floor, and a generation in which the file had it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Known {
-    pub(super) rev: u64,
-    generation: u64,
-}
-
-impl Known {
-    /// Returns true if the file must still have the floor. `lowered` is the newest generation that lowered a floor: an operator accepted an older
-    /// record by then, and the file alone says how its floor is now.
-    pub(super) fn holds(&self, lowered: u64) -> bool {
-        self.generation >= lowered
-    }
-}
-
 /// The way in which a floor became known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -45,7 +30,7 @@ pub(super) struct Remembered {
 #[derive(Debug)]
 struct Bounded {
     most: usize,
-    floors: HashMap<RecordId, Known>,
+    floors: HashMap<RecordId, u64>,
     order: VecDeque<RecordId>,
 }
 
@@ -59,27 +44,24 @@ impl Default for Remembered {
 }
 
 impl Remembered {
-    pub(super) fn keep(&self, record: &RecordId, rev: u64, generation: u64, way: Way) {
-        let known = Known { rev, generation };
+    pub(super) fn keep(&self, record: &RecordId, rev: u64, way: Way) {
         match way {
-            Way::TookAway => lock(&self.taken).keep(record, known),
-            Way::Saw => lock(&self.seen).keep(record, known),
+            Way::TookAway => lock(&self.taken).keep(record, rev),
+            Way::Saw => lock(&self.seen).keep(record, rev),
         }
     }
 
     /// Returns the remembered floor of a record.
-    pub(super) fn of(&self, record: &RecordId) -> Option<Known> {
+    pub(super) fn of(&self, record: &RecordId) -> Option<u64> {
         let taken = lock(&self.taken).floors.get(record).copied();
-        let seen = lock(&self.seen).floors.get(record).copied();
-        taken.into_iter().chain(seen).max_by_key(|known| known.rev)
+        taken.max(lock(&self.seen).floors.get(record).copied())
     }
 
-    /// Every floor that the file must still have.
-    pub(super) fn all(&self, lowered: u64) -> Vec<(RecordId, u64)> {
+    /// Every remembered floor.
+    pub(super) fn all(&self) -> Vec<(RecordId, u64)> {
         let of = |floors: &Mutex<Bounded>| -> Vec<(RecordId, u64)> {
             let floors = lock(floors);
-            let holding = floors.floors.iter().filter(|(_, known)| known.holds(lowered));
-            holding.map(|(record, known)| (*record, known.rev)).collect()
+            floors.floors.iter().map(|(record, rev)| (*record, *rev)).collect()
         };
         [of(&self.taken), of(&self.seen)].concat()
     }
@@ -94,12 +76,9 @@ impl Bounded {
         }
     }
 
-    fn keep(&mut self, record: &RecordId, known: Known) {
+    fn keep(&mut self, record: &RecordId, rev: u64) {
         if let Some(there) = self.floors.get_mut(record) {
-            // A lower one is newer where an older record was accepted meanwhile.
-            if known.rev >= there.rev || known.generation > there.generation {
-                *there = known;
-            }
+            *there = rev.max(*there);
             return;
         }
         if self.order.len() >= self.most
@@ -107,7 +86,7 @@ impl Bounded {
         {
             self.floors.remove(&oldest);
         }
-        self.floors.insert(*record, known);
+        self.floors.insert(*record, rev);
         self.order.push_back(*record);
     }
 }
@@ -130,22 +109,18 @@ mod tests {
     fn the_newest_floors_are_remembered_and_only_so_many() {
         let mut floors = Bounded::new(2);
         for n in 1..=3 {
-            let known = Known { rev: 5, generation: 1 };
-            floors.keep(&record(n), known);
+            floors.keep(&record(n), 5);
         }
         assert_eq!((floors.floors.len(), floors.order.len()), (2, 2));
         assert!(!floors.floors.contains_key(&record(1)));
     }
 
     #[test]
-    fn an_accepted_rollback_ends_what_was_known_before_it() {
+    fn a_remembered_floor_only_rises() {
         let remembered = Remembered::default();
-        remembered.keep(&record(1), 9, 4, Way::TookAway);
-        remembered.keep(&record(2), 9, 8, Way::Saw);
-        assert!(remembered.of(&record(1)).unwrap().holds(4));
-        assert!(!remembered.of(&record(1)).unwrap().holds(5));
-        assert_eq!(remembered.all(5), [(record(2), 9)]);
-        remembered.keep(&record(1), 3, 6, Way::TookAway);
-        assert_eq!(remembered.of(&record(1)).unwrap().rev, 3);
+        remembered.keep(&record(1), 9, Way::TookAway);
+        remembered.keep(&record(1), 3, Way::TookAway);
+        remembered.keep(&record(1), 4, Way::Saw);
+        assert_eq!(remembered.of(&record(1)), Some(9));
     }
 }

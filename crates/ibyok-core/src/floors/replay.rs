@@ -3,19 +3,16 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use ibyok_audit::{FloorsStatement, Line, Phase, Reader, VerifyingKey, verify};
+use ibyok_audit::{FloorsStatement, Line, Phase, Reader, VerifyingKey};
 use ibyok_storage::{AuthenticatedMap, MapChange, MapDurability, RecordId};
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::{key, raise, unavailable};
+use super::accepted::{Acceptances, Accepted};
+use super::{raise, unavailable};
 use crate::error::{Error, Part, Result};
 
 /// How many floors are raised in one transaction.
 const BATCH: usize = 1000;
-
-/// The action of a line by which an operator accepted an older record.
-const ACCEPTED: &str = "vault.rollback_accepted";
 
 /// One log to replay, and after which of its lines.
 #[derive(Clone, Debug)]
@@ -31,14 +28,14 @@ pub(super) struct From {
 pub(super) struct Scan {
     /// The newest state of the floors that a line speaks of.
     pub(super) stated: Option<FloorsStatement>,
-    accepted: HashMap<RecordId, Accepted>,
+    accepted: Acceptances,
 }
 
 /// What a first look at the lines behind the marks came to. Nobody has looked at their signatures.
 #[derive(Debug, Default)]
 pub(super) struct Glance {
     pub(super) stated: Option<FloorsStatement>,
-    /// Whether a rollback was accepted, or there are many changes.
+    /// Whether there are many changes.
     pub(super) needs_replay: bool,
     pub(super) changes: HashMap<RecordId, u64>,
     pub(super) ends: Vec<(String, u64)>,
@@ -60,8 +57,11 @@ fn glance_here(place: &Path, from: &[From]) -> Result<Glance> {
     for log in from {
         let mut take = |line: Line| {
             state(&mut glance.stated, &line);
-            glance.needs_replay |= line.entry().action == ACCEPTED || glance.changes.len() > MANY;
-            if let Some((record, rev)) = end_of_change(&line).filter(|_| !glance.needs_replay) {
+            glance.needs_replay |= glance.changes.len() > MANY;
+            // An acceptance stands in the file together with the floor that it raised.
+            let accepted = || Accepted::of(line.entry()).map(|(record, accepted)| (record, accepted.floor));
+            let raised = end_of_change(&line).or_else(accepted);
+            if let Some((record, rev)) = raised.filter(|_| !glance.needs_replay) {
                 let floor = glance.changes.entry(record).or_insert(rev);
                 *floor = rev.max(*floor);
             }
@@ -89,13 +89,6 @@ pub(super) struct Replayed {
     pub(super) unreadable: u64,
 }
 
-/// An older record that an operator accepted.
-#[derive(Clone, Copy, Debug)]
-struct Accepted {
-    at: Timestamp,
-    rev: u64,
-}
-
 /// Reads what the lines say of the floors themselves.
 pub(super) async fn scan(place: &Path, from: &[From]) -> Result<Scan> {
     let (place, from) = (place.to_owned(), from.to_vec());
@@ -105,16 +98,10 @@ pub(super) async fn scan(place: &Path, from: &[From]) -> Result<Scan> {
 
 /// Raises floors by the lines of the logs. Marks are left to the caller.
 pub(super) async fn replay(place: &Path, from: Vec<From>, scan: Scan, map: &AuthenticatedMap) -> Result<Replayed> {
-    let lowered = scan.accepted.iter().map(|(record, accepted)| MapChange::Set {
-        key: key::of_record(record),
-        number: (accepted.rev > 0).then_some(accepted.rev),
-    });
-    map.apply(lowered.collect(), MapDurability::Kernel)
-        .await
-        .map_err(unavailable)?;
+    scan.accepted.write(map).await?;
     let (send, mut batches) = mpsc::channel::<Vec<MapChange>>(4);
     let place = place.to_owned();
-    let reading = tokio::task::spawn_blocking(move || read(&place, &from, &scan, &send));
+    let reading = tokio::task::spawn_blocking(move || read(&place, &from, &send));
     while let Some(batch) = batches.recv().await {
         map.apply(batch, MapDurability::Kernel).await.map_err(unavailable)?;
     }
@@ -125,7 +112,7 @@ fn interrupted() -> Error {
     Error::unavailable(Part::AuditLog, "reading it was interrupted")
 }
 
-fn read(place: &Path, from: &[From], scan: &Scan, send: &mpsc::Sender<Vec<MapChange>>) -> Result<Replayed> {
+fn read(place: &Path, from: &[From], send: &mpsc::Sender<Vec<MapChange>>) -> Result<Replayed> {
     let reader = reader(place, from)?;
     let mut replayed = Replayed::default();
     for log in from {
@@ -135,10 +122,6 @@ fn read(place: &Path, from: &[From], scan: &Scan, send: &mpsc::Sender<Vec<MapCha
                 return;
             };
             replayed.changes += 1;
-            let before = |accepted: &Accepted| line.entry().time <= accepted.at;
-            if scan.accepted.get(&record).is_some_and(before) {
-                return;
-            }
             batch.push(raise(&record, rev));
             if batch.len() == BATCH {
                 hand_over(std::mem::take(&mut batch), send);
@@ -168,14 +151,10 @@ fn scan_here(place: &Path, from: &[From]) -> Result<Scan> {
     let reader = reader(place, from)?;
     let mut scan = Scan::default();
     for log in from {
-        let mut accepted = Vec::new();
         reader.changes(&log.log, log.after, &mut |line| {
             state(&mut scan.stated, &line);
-            if line.entry().action == ACCEPTED {
-                accepted.push(line);
-            }
+            scan.accepted.take(line.entry());
         })?;
-        scan.accept(&accepted, place, log)?;
     }
     Ok(scan)
 }
@@ -191,38 +170,4 @@ fn state(newest: &mut Option<FloorsStatement>, line: &Line) {
     if let Some(floors) = stated.filter(newer) {
         *newest = Some(floors.clone());
     }
-}
-
-impl Scan {
-    /// Takes in rollbacks that operators accepted, the newest for each record.
-    ///
-    /// A line that lowers a floor is believed only where a signed checkpoint covers it: whoever can write to the directory could
-    /// add a line of their own behind the last checkpoint.
-    fn accept(&mut self, lines: &[Line], place: &Path, log: &From) -> Result<()> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let covered = covered(place, log)?;
-        for line in lines.iter().filter(|line| line.entry().seq <= covered) {
-            let entry = line.entry();
-            let record = entry.record.as_deref().and_then(|record| record.parse().ok());
-            let (Some(record), Some(rev)) = (record, entry.rev) else {
-                continue;
-            };
-            let accepted = Accepted { at: entry.time, rev };
-            let newest = self.accepted.entry(record).or_insert(accepted);
-            if newest.at <= accepted.at {
-                *newest = accepted;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Up to which line a log is good and covered by a checkpoint.
-fn covered(place: &Path, log: &From) -> Result<u64> {
-    let report = verify(place, std::slice::from_ref(&log.key), &[])?;
-    let mut logs = report.logs.into_iter().filter(|report| report.id == log.log);
-    let whole = logs.find(|report| report.first_bad.is_none() && report.trusted_key);
-    Ok(whole.map_or(0, |report| report.events.saturating_sub(report.chained_only)))
 }

@@ -1,14 +1,15 @@
-//! Accepting an older store: after an honest restore, the floors of its records are lowered by name.
+//! Accepting an older store: after an honest restore, its older records are believed by name.
 
 use std::collections::HashMap;
 
-use ibyok_audit::{Action, Event, Outcome, Principal as Who, Reader};
-use ibyok_storage::{MapChange, MapDurability, RecordId};
+use ibyok_audit::{Action, Event, Outcome, Principal as Who, Reader, Statement};
+use ibyok_storage::{MapDurability, RecordId};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
+use super::accepted::Accepted;
 use super::aside::Lock;
-use super::{Floors, key, unavailable};
+use super::{key, unavailable};
 use crate::error::{Error, Part, Result};
 use crate::model::kind;
 use crate::realm::RealmName;
@@ -72,8 +73,9 @@ impl Session {
         Ok(found)
     }
 
-    /// Lowers the floors of these records to what the store holds, and accepts a store that is behind the log. Each is on the log
-    /// before its floor is lowered.
+    /// Believes these records as the store holds them, or that they are missing, and accepts a store that is behind the log. Each is on the
+    /// log before it is believed. No other copy of them from before counts again: the next change of each gets a higher revision than
+    /// any that this node has seen.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Invalid`] for a record that is not one, [`Error::Unavailable`].
@@ -89,13 +91,15 @@ impl Session {
                     "give what `rolled_back` returned",
                 )
             })?;
-            inner.record(self.accepted(&who, rolled)).await?;
-            changes.push(MapChange::Set {
-                key: key::of_record(&record),
-                number: rolled.found,
-            });
+            let floor = inner.floors.of(&record).await?.unwrap_or(0).max(rolled.seen);
+            let accepted = Accepted {
+                floor: floor.saturating_add(1),
+                rev: rolled.found.unwrap_or(0),
+            };
+            inner.record(self.accepted(&who, rolled, accepted)).await?;
+            changes.extend(accepted.changes(&record));
         }
-        inner.floors.lower(changes).await?;
+        inner.floors.apply(changes, MapDurability::Disk).await?;
         inner.cache.clear();
         inner.forget_damaged();
         if inner.store_is_behind().is_some() {
@@ -104,12 +108,13 @@ impl Session {
         Ok(())
     }
 
-    fn accepted(&self, who: &Who, rolled: &RolledBack) -> Event {
+    fn accepted(&self, who: &Who, rolled: &RolledBack, accepted: Accepted) -> Event {
         let attempt = self.attempt(Action::VaultRollbackAccepted);
         let mut event = Event::new(Action::VaultRollbackAccepted, Outcome::Allowed, attempt.at)
             .principal(who.clone())
             .record(&rolled.record)
-            .rev(rolled.found.unwrap_or(0))
+            .rev(accepted.rev)
+            .states(Statement::default().with_accepted(accepted.floor))
             .reason(format!("{} was at revision {}", rolled.kind, rolled.seen));
         if let Some((namespace, environment)) = rolled.realm.as_deref().and_then(|realm| realm.split_once('/')) {
             event = event.namespace(namespace).environment(environment);
@@ -132,7 +137,8 @@ impl Inner {
             Ok(None) => return Ok(None),
             Err(error) => return Err(error),
         };
-        if there.rev.is_some_and(|rev| rev >= floor) {
+        let accepted = self.floors.accepted(record, floor).await?;
+        if there.rev.is_some_and(|rev| rev >= floor) || accepted == Some(there.rev.unwrap_or(0)) {
             return Ok(None);
         }
         Ok(Some(RolledBack {
@@ -203,33 +209,6 @@ impl Inner {
             }
         }
         Ok(())
-    }
-}
-
-impl Floors {
-    /// Lowers floors, with the marks of all logs at their ends: lines from before must not raise them again.
-    async fn lower(&self, mut changes: Vec<MapChange>) -> Result<()> {
-        let (place, logs) = (self.setup.place.clone(), self.setup.logs_now().await?);
-        let map = self.map();
-        let mut ends = Vec::new();
-        for log in logs.iter().filter_map(|key| key.log()).chain([self.setup.log.as_str()]) {
-            ends.push((log.to_owned(), super::opening::mark_of(&map, log).await?));
-        }
-        let reading = tokio::task::spawn_blocking(move || {
-            let reader = Reader::vouched(place, logs)?;
-            ends.into_iter()
-                .map(|(log, mark)| Ok((reader.changes_unchecked(&log, mark, &mut |_| {})?.last_seq, log)))
-                .collect::<Result<Vec<_>>>()
-        });
-        let ends = reading
-            .await
-            .map_err(|error| Error::unavailable(Part::AuditLog, error))??;
-        changes.extend(ends.into_iter().map(|(end, log)| MapChange::Put {
-            key: key::mark(&log),
-            text: Some(end.to_string()),
-        }));
-        self.seen.forget(&changes);
-        self.apply(changes, MapDurability::Disk).await.map(drop)
     }
 }
 

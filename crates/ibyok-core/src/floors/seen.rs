@@ -53,17 +53,6 @@ impl Seen {
         }
     }
 
-    /// Drops floors that are set to something else by name.
-    pub(super) fn forget(&self, changes: &[MapChange]) {
-        let mut pending = self.pending();
-        pending.retain(|record, _| {
-            let name = key::of_record(record);
-            !changes
-                .iter()
-                .any(|change| matches!(change, MapChange::Set { key, .. } if *key == name))
-        });
-    }
-
     pub(super) fn is_written(&self, generation: u64) {
         self.written.fetch_max(generation, Ordering::AcqRel);
     }

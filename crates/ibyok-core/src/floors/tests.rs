@@ -107,7 +107,7 @@ async fn floors_outlive_their_file_in_a_process_that_knew_them() {
     assert_eq!(again.notes().await.unwrap()[0].id(), &note);
     let facts = facts::read(&again.map()).await.unwrap();
     assert_eq!(facts.findings.len(), 1, "{facts:?}");
-    again.acknowledge(false).await.unwrap();
+    again.acknowledge(&facts).await.unwrap();
     assert!(facts::read(&floors.map()).await.unwrap().findings.is_empty());
 }
 

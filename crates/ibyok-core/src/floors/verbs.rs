@@ -107,7 +107,11 @@ impl Session {
     /// As [`Session::verify_floors`].
     pub async fn rebuild_floors(&self) -> Result<FloorsReport> {
         self.operator_of_home(Action::LogFloorsRebuilt).await?;
-        let report = self.verify_floors().await?;
+        // The operator acknowledges the findings of the report, and none that is made later.
+        self.inner.floors.verify_items().await?;
+        let known = facts::read(&self.inner.floors.map()).await?;
+        let mut report = self.verify_floors().await?;
+        report.findings.clone_from(&known.findings);
         let mut attempt = self.attempt(Action::LogFloorsRebuilt);
         let outcome = async {
             self.inner.authenticate(&mut attempt, &self.asking).await?;
@@ -116,7 +120,7 @@ impl Session {
         }
         .await;
         self.inner.answering(&attempt, outcome).await?;
-        self.inner.floors.acknowledge(true).await?;
+        self.inner.floors.acknowledge(&known).await?;
         Ok(report)
     }
 

@@ -68,6 +68,75 @@ async fn an_older_store_serves_once_its_rollback_was_accepted_by_name() {
     node.close(vault).await;
 }
 
+/// After the acceptance of one copy of the store, an older copy is refused, and so is the accepted one once something changed.
+#[tokio::test]
+async fn only_the_revision_that_was_accepted_is_believed_and_only_until_the_next_change() {
+    let node = Node::new().await;
+    let oldest = node.copy_store();
+    node.with(async |operator| drop(operator.set_key(&key(), secret("three")).await.unwrap()))
+        .await;
+    let accepted = node.copy_store();
+    node.with(async |operator| drop(operator.set_key(&key(), secret("four")).await.unwrap()))
+        .await;
+    node.put_store_back(&accepted);
+    node.with(async |operator| {
+        let found = operator.rolled_back().await.unwrap();
+        operator.accept_rollback(&found).await.unwrap();
+    })
+    .await;
+    for lose in [false, true] {
+        if lose {
+            remove(&node.floors());
+        }
+        let vault = node.open().await;
+        assert_eq!(node.value(&vault).await, Ok("three".to_owned()), "floors lost: {lose}");
+        node.close(vault).await;
+        node.put_store_back(&oldest);
+        let vault = node.open().await;
+        assert_eq!(
+            node.value(&vault).await,
+            Err(ibyok_core::Code::Integrity),
+            "floors lost: {lose}"
+        );
+        node.close(vault).await;
+        node.put_store_back(&accepted);
+    }
+    node.with(async |operator| drop(operator.set_key(&key(), secret("five")).await.unwrap()))
+        .await;
+    for store in [&oldest, &accepted] {
+        node.put_store_back(store);
+        let vault = node.open().await;
+        assert_eq!(node.value(&vault).await, Err(ibyok_core::Code::Integrity));
+        node.close(vault).await;
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_was_accepted_as_missing_does_not_come_back_from_an_older_copy() {
+    let node = Node::new().await;
+    let before = node.copy_store();
+    let new: ibyok_core::KeyRef = "prod/later".parse().unwrap();
+    node.with(async |operator| drop(operator.set_key(&new, secret("later")).await.unwrap()))
+        .await;
+    let with = node.copy_store();
+    node.put_store_back(&before);
+    node.with(async |operator| {
+        let found = operator.rolled_back().await.unwrap();
+        assert_eq!(found.len(), 1);
+        operator.accept_rollback(&found).await.unwrap();
+        assert_eq!(
+            operator.show_key(&new).await.unwrap_err().code(),
+            ibyok_core::Code::NotFound
+        );
+    })
+    .await;
+    node.put_store_back(&with);
+    let vault = node.open().await;
+    let shown = vault.operator("test").show_key(&new).await;
+    assert_eq!(shown.unwrap_err().code(), ibyok_core::Code::Integrity);
+    node.close(vault).await;
+}
+
 #[tokio::test]
 async fn a_line_that_accepts_a_rollback_is_not_believed_behind_the_last_checkpoint() {
     let node = Node::new().await;

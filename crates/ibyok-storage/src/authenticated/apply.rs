@@ -110,36 +110,26 @@ async fn transact(
 
 /// Applies the changes. Returns whether they changed anything.
 async fn edit(tree: &mut Tree<'_>, changes: &[MapChange]) -> Result<bool, Trouble> {
-    let (mut changed, mut lowered) = (false, false);
+    let mut changed = false;
     for change in changes {
-        let (did, lower) = apply(tree, change).await?;
-        changed |= did;
-        lowered |= lower;
+        changed |= apply(tree, change).await?;
     }
     if changed {
         tree.whole.generation += 1;
     }
-    if lowered {
-        tree.whole.lowered = tree.whole.generation;
-    }
     Ok(changed)
 }
 
-/// Applies one change. Returns whether it changed anything, and whether it lowered a number.
-async fn apply(tree: &mut Tree<'_>, change: &MapChange) -> Result<(bool, bool), Trouble> {
+/// Applies one change. Returns whether it changed anything.
+async fn apply(tree: &mut Tree<'_>, change: &MapChange) -> Result<bool, Trouble> {
     let (table, name, value) = match change {
-        MapChange::Raise { key, number }
-        | MapChange::Set {
-            key,
-            number: Some(number),
-        } => (Table::Numbers, key, Some(of_number(*number)?)),
-        MapChange::Set { key, number: None } => (Table::Numbers, key, None),
+        MapChange::Raise { key, number } => (Table::Numbers, key, Some(of_number(*number)?)),
         MapChange::Put { key, text } => (Table::Texts, key, text.as_ref().map(|text| text.clone().into_bytes())),
         MapChange::Generation(least) => {
             // One less, since the change itself is one more.
             let raised = least.saturating_sub(1) > tree.whole.generation;
             tree.whole.generation = tree.whole.generation.max(least.saturating_sub(1));
-            return Ok((raised, false));
+            return Ok(raised);
         }
     };
     if name.len() > KEY_MAX || value.as_ref().is_some_and(|value| value.len() > TEXT_MAX) {
@@ -147,14 +137,13 @@ async fn apply(tree: &mut Tree<'_>, change: &MapChange) -> Result<(bool, bool), 
     }
     let before = tree.get(table, name).await?;
     if before == value {
-        return Ok((false, false));
+        return Ok(false);
     }
-    let lowers = table == Table::Numbers && as_number(before.as_deref()) > as_number(value.as_deref());
-    if lowers && matches!(change, MapChange::Raise { .. }) {
-        return Ok((false, false));
+    if table == Table::Numbers && as_number(before.as_deref()) > as_number(value.as_deref()) {
+        return Ok(false);
     }
     tree.put(table, name, value).await?;
-    Ok((true, lowers))
+    Ok(true)
 }
 
 /// The bytes of a number, without zeros in front.

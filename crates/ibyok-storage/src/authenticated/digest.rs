@@ -46,8 +46,6 @@ impl Table {
 pub struct MapSummary {
     /// Grows by one with every change.
     pub generation: u64,
-    /// The generation of the last change that lowered or removed a number; 0 if none did.
-    pub lowered: u64,
     /// How many numbers the map holds.
     pub numbers: u64,
     /// How many texts the map holds.
@@ -70,7 +68,6 @@ pub enum MapVerdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Whole {
     pub(super) generation: u64,
-    pub(super) lowered: u64,
     pub(super) numbers: u64,
     pub(super) texts: u64,
     /// The number of nodes.
@@ -87,7 +84,6 @@ impl Default for Whole {
     fn default() -> Self {
         Whole {
             generation: 0,
-            lowered: 0,
             numbers: 0,
             texts: 0,
             nodes: 0,
@@ -131,14 +127,7 @@ impl Whole {
 
     fn bytes(&self) -> Vec<u8> {
         let next = u64::try_from(self.next).unwrap_or(u64::MAX);
-        let numbers = [
-            self.generation,
-            self.lowered,
-            self.numbers,
-            self.texts,
-            self.nodes,
-            next,
-        ];
+        let numbers = [self.generation, self.numbers, self.texts, self.nodes, next];
         let mut bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_be_bytes()).collect();
         bytes.extend(self.numbers_root);
         bytes.extend(self.texts_root);
@@ -152,7 +141,6 @@ impl Whole {
     pub(super) fn summary(&self, key: &dyn MapKey) -> MapSummary {
         MapSummary {
             generation: self.generation,
-            lowered: self.lowered,
             numbers: self.numbers,
             texts: self.texts,
             tag: mac(key, Use::Tag, &[&self.bytes()]),

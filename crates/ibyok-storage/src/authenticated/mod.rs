@@ -61,13 +61,6 @@ pub enum MapChange {
         /// The least that the number is afterwards.
         number: u64,
     },
-    /// Sets a number, also to a lower one; `None` removes it.
-    Set {
-        /// The number's key.
-        key: Vec<u8>,
-        /// The number afterwards.
-        number: Option<u64>,
-    },
     /// Sets a text; `None` removes it.
     Put {
         /// The text's key.
@@ -174,11 +167,10 @@ impl AuthenticatedMap {
         Arc::ptr_eq(&self.connections, &other.connections)
     }
 
-    /// The newest generation that this handle has seen, and the newest of those that lowered a number (see [`MapSummary`]).
+    /// The newest generation that this handle has seen; 0 if it has seen none.
     #[must_use]
-    pub fn seen(&self) -> (u64, u64) {
-        let newest = self.connections.newest();
-        newest.map_or((0, 0), |whole| (whole.generation, whole.lowered))
+    pub fn seen(&self) -> u64 {
+        self.connections.newest().map_or(0, |whole| whole.generation)
     }
 
     /// Closes the map. The last handle of all processes moves what is in the `-wal` file into the main file.

@@ -27,7 +27,6 @@ type Row = (
     i64,
     i64,
     i64,
-    i64,
     Vec<u8>,
     Vec<u8>,
     Vec<u8>,
@@ -210,15 +209,14 @@ async fn look(
     id: i64,
 ) -> Result<(Whole, Option<Vec<u8>>), Trouble> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT generation, lowered, numbers, texts, nodes, next, numbers_root, texts_root, whole.mac, owner, body
+        "SELECT generation, numbers, texts, nodes, next, numbers_root, texts_root, whole.mac, owner, body
          FROM whole LEFT JOIN nodes ON nodes.id = ?1 WHERE one = 1",
     )
     .bind(id)
     .fetch_optional(connection)
     .await?;
     let missing = Refused::Damaged("the row of the whole is missing");
-    let (generation, lowered, numbers, texts, nodes, next, numbers_root, texts_root, mac, owner, body) =
-        row.ok_or(missing)?;
+    let (generation, numbers, texts, nodes, next, numbers_root, texts_root, mac, owner, body) = row.ok_or(missing)?;
     if owner != key.owner() {
         return Err(Refused::Foreign.into());
     }
@@ -229,7 +227,6 @@ async fn look(
     };
     let whole = Whole {
         generation: number(generation),
-        lowered: number(lowered),
         numbers: number(numbers),
         texts: number(texts),
         nodes: number(nodes),

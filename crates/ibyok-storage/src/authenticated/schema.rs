@@ -21,7 +21,7 @@ const FORMAT: u32 = 2;
 const TABLES: &str = "
     CREATE TABLE nodes (id INTEGER NOT NULL PRIMARY KEY, body BLOB NOT NULL, mac BLOB NOT NULL) STRICT;
     CREATE TABLE whole (
-        one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1), owner TEXT NOT NULL, generation INTEGER NOT NULL, lowered INTEGER NOT NULL,
+        one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1), owner TEXT NOT NULL, generation INTEGER NOT NULL,
         numbers INTEGER NOT NULL, texts INTEGER NOT NULL, nodes INTEGER NOT NULL, next INTEGER NOT NULL, numbers_root BLOB NOT NULL,
         texts_root BLOB NOT NULL, mac BLOB NOT NULL, nonce BLOB NOT NULL
     ) STRICT;

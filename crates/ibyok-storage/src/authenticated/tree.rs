@@ -266,12 +266,11 @@ pub(super) fn fits(node: &Node, table: Table, above: Option<u8>) -> bool {
 async fn store_whole(connection: &mut SqliteConnection, key: &dyn MapKey, whole: &Whole) -> sqlx::Result<()> {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     sqlx::query(
-        "INSERT OR REPLACE INTO whole (one, owner, generation, lowered, numbers, texts, nodes, next, numbers_root, texts_root, mac, nonce)
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, randomblob(8))",
+        "INSERT OR REPLACE INTO whole (one, owner, generation, numbers, texts, nodes, next, numbers_root, texts_root, mac, nonce)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, randomblob(8))",
     )
     .bind(key.owner())
     .bind(number(whole.generation))
-    .bind(number(whole.lowered))
     .bind(number(whole.numbers))
     .bind(number(whole.texts))
     .bind(number(whole.nodes))

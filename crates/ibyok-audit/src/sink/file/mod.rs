@@ -29,6 +29,8 @@ use super::{Batch, Durability, Gap, GapKind, Place, Sink, SinkDescription};
 use crate::chain::Head;
 use crate::error::Error;
 use crate::key::VerifyingKey;
+use crate::line_key::LineKey;
+use crate::read::store_mark;
 use crate::statement::StoreMark;
 
 pub(crate) use self::state::{State, append_notes, public_key, write_public_key};
@@ -48,6 +50,7 @@ pub struct FileSink {
     gaps: Vec<Gap>,
     signed: u64,
     mark: StoreMark,
+    lines: Option<LineKey>,
 }
 
 /// How a [`FileSink`] is to be.
@@ -137,7 +140,17 @@ impl FileSink {
             gaps,
             signed,
             mark,
+            lines: None,
         })
+    }
+
+    fn read_public_key(&mut self) -> Result<(), Error> {
+        let key = public_key(&self.slot.directory)?;
+        self.public_key = match &self.lines {
+            Some(lines) => key.map(|key| key.with_lines(lines.clone())),
+            None => key,
+        };
+        Ok(())
     }
 
     /// Goes on in a new segment from what was acknowledged, because the files do not hold it any more.
@@ -229,6 +242,26 @@ impl Sink for FileSink {
         Some(self.state())
     }
 
+    fn believe(&mut self, key: &LineKey) -> Result<(), Error> {
+        self.lines = Some(key.clone());
+        self.read_public_key()?;
+        let Some(public) = self.public_key.clone() else {
+            return Ok(());
+        };
+        if self.signed < self.head.size() {
+            let found = recover(&self.slot.directory, &self.slot.log, Some(&public), None)?;
+            if found.head != self.head {
+                let mut gaps = std::mem::take(&mut self.gaps);
+                gaps.retain(|gap| gap.kind != GapKind::Broken);
+                self.signed = found.signed;
+                self.adopt(found)?;
+                self.gaps.splice(0..0, gaps);
+            }
+        }
+        self.mark = store_mark(&self.slot.directory, &public)?;
+        Ok(())
+    }
+
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
         self.segment.check()?;
         let full = self.segment.end() + batch.bytes().len() as u64 > self.settings.segment_bytes;
@@ -248,7 +281,7 @@ impl Sink for FileSink {
         if !self.slot.is_still_there() {
             return self.go_on_without(head, "the directory of the log was removed");
         }
-        self.public_key = public_key(&self.slot.directory)?;
+        self.read_public_key()?;
         match recover(
             &self.slot.directory,
             &self.slot.log,

@@ -61,7 +61,7 @@ pub(super) fn recover(
     let state = key.and_then(|key| State::read(directory, key));
     let from_state = state.is_some();
     let (head, segment, offset, mark) = match state {
-        Some(state) => (state.head, state.segment, state.offset, state.mark),
+        Some(state) => (state.head, state.segment, state.offset, state.mark.unwrap_or_default()),
         None => {
             let first = segments.first().copied().unwrap_or(1);
             (Head::default(), first, 0, StoreMark::default())
@@ -94,7 +94,7 @@ pub(super) fn recover(
             (found.segment, found.offset) = (number, 0);
         }
         let is_last = number + 1 == next;
-        match follow(directory, log, known, &mut found, &mut signed)? {
+        match follow(directory, log, key, known, &mut found, &mut signed)? {
             End::Clean => {}
             End::Torn if is_last => move_aside(directory, &mut found)?,
             End::Torn | End::Broken if from_state => {
@@ -158,6 +158,7 @@ enum End {
 fn follow(
     directory: &Path,
     log: &str,
+    key: Option<&VerifyingKey>,
     known: Option<&Head>,
     found: &mut Recovered,
     signed: &mut Signed,
@@ -187,13 +188,14 @@ fn follow(
         };
         let mut head = found.head.clone();
         head.push(&line);
-        if !signed.takes(&head, link.action) && known.is_none_or(|known| head.size() > known.size()) {
+        let unknown = known.is_none_or(|known| head.size() > known.size());
+        let may_be_there = signed.takes(&head, link.action);
+        let lines = key.and_then(VerifyingKey::lines).filter(|_| !signed.covers(&head));
+        if unknown && (!may_be_there || lines.is_some_and(|lines| !lines.fits(&line))) {
             return Ok(End::Broken);
         }
         let time: Option<Timestamp> = link.time.parse().ok();
-        if let (Some(at), Some(change)) = (time, link.store_change()) {
-            found.mark.take(link.action, at, change);
-        }
+        found.mark = found.mark.max(link.store_mark());
         found.head = head;
         found.offset += read as u64;
         found.last_time = time.max(found.last_time);
@@ -230,8 +232,9 @@ struct Link<'a> {
 }
 
 impl Link<'_> {
-    fn store_change(&self) -> Option<u64> {
-        self.states.as_ref()?.store_change
+    fn store_mark(&self) -> StoreMark {
+        let mark = self.states.as_ref().and_then(Statement::store_mark);
+        mark.unwrap_or_default()
     }
 }
 

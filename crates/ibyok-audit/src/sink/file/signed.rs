@@ -51,6 +51,12 @@ impl Signed {
         self.until
     }
 
+    /// Whether a signature covers the line with which the log stands at `head`, or one that is still to come may.
+    pub(super) fn covers(&self, head: &Head) -> bool {
+        let last = self.roots.last_key_value().map_or(0, |(last, _)| *last);
+        head.size() <= self.until.max(last)
+    }
+
     /// Takes in the next line, with which the log stands at `head`. Whether it may be there.
     pub(super) fn takes(&mut self, head: &Head, action: &str) -> bool {
         if let Some(root) = self.roots.remove(&head.size()) {

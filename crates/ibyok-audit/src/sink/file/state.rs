@@ -13,6 +13,7 @@ use crate::chain::Head;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::key::VerifyingKey;
+use crate::line_key::LineKey;
 use crate::statement::StoreMark;
 use crate::tree::Frontier;
 
@@ -30,10 +31,15 @@ pub(crate) struct State {
     segment: u32,
     offset: u64,
     checkpoint: String,
-    /// Whoever wants to know for certain reads the lines: nothing binds this to them.
     #[serde(default)]
     store: StoreMark,
+    /// Over `store` and the checkpoint, under the key of the log's lines: without it `store` is believed by nobody.
+    #[serde(default)]
+    mac: String,
 }
+
+/// Separates the MAC of a state from those of lines.
+const MAC: &[u8] = b"ibyok audit state v1";
 
 /// A state that a key signed.
 #[derive(Debug)]
@@ -41,7 +47,8 @@ pub(crate) struct SignedState {
     pub(crate) head: Head,
     pub(crate) segment: u32,
     pub(crate) offset: u64,
-    pub(crate) mark: StoreMark,
+    /// How far the lines before say that the store had come, if that is known for certain.
+    pub(crate) mark: Option<StoreMark>,
 }
 
 impl State {
@@ -56,7 +63,20 @@ impl State {
             offset,
             checkpoint,
             store,
+            mac: String::new(),
         }
+    }
+
+    /// The same with its MAC.
+    pub(crate) fn sealed(mut self, lines: &LineKey) -> Self {
+        self.mac = HEXLOWER.encode(&lines.tag(MAC, &self.bound()));
+        self
+    }
+
+    /// What the MAC is over.
+    fn bound(&self) -> Vec<u8> {
+        let StoreMark { epoch, change } = self.store;
+        format!("{epoch} {change}\n{}", self.checkpoint).into_bytes()
     }
 
     pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
@@ -88,11 +108,14 @@ impl State {
         let nodes = state.frontier.iter().map(hash).collect::<Option<Vec<[u8; 32]>>>()?;
         let tree = Frontier::from_parts(checkpoint.size(), nodes)?;
         let whole = state.v == 1 && tree.root() == *checkpoint.root();
+        let mark = key
+            .lines()
+            .is_some_and(|lines| lines.is_tag(MAC, &state.bound(), &state.mac));
         whole.then_some(SignedState {
             head: Head::from_parts(hash(&state.prev)?, tree),
             segment: state.segment,
             offset: state.offset,
-            mark: state.store,
+            mark: mark.then_some(state.store),
         })
     }
 }

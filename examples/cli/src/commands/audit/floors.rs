@@ -127,7 +127,7 @@ async fn rebuild_here(accept_rollback: bool, here: &Here, cx: &mut Cx<'_>) -> Re
     Ok(Exit::Done)
 }
 
-/// Lists the records that went back, asks, and lowers their floors.
+/// Lists the records that went back, asks, and believes them as the store holds them.
 async fn accept(here: &Here, cx: &mut Cx<'_>) -> Result<Vec<RolledBack>> {
     let spinner = spinner(cx, "comparing the store with the floors");
     let found = here.session.rolled_back().await;
