@@ -180,19 +180,12 @@ fn expiry(principal: &Principal, asked: Expiry, now: Timestamp) -> Result<Option
 }
 
 fn check_name(name: &str) -> Result<()> {
-    let form = "1 to 128 bytes without control characters, without spaces at its ends, without a part `.` or `..`, \
-                not `/` alone, and not the form of a token's id";
+    let form = "1 to 128 bytes without control characters, and not the form of a token's id";
     let fine = !name.is_empty() && name.len() <= NAME_MAX && !name.chars().any(char::is_control);
-    if !fine || !is_label(name) || name.parse::<TokenId>().is_ok() || name == "self" || looks_like_a_token(name) {
+    if !fine || name.parse::<TokenId>().is_ok() || name == "self" || looks_like_a_token(name) {
         return Err(Error::invalid_name("token name", name, form));
     }
     no_secret("token name", name)
-}
-
-/// Returns true for a name that no program takes for a path or trims: `ci/deploy` is a name, `../..`, `//` and ` ci` are none.
-fn is_label(name: &str) -> bool {
-    let mut parts = name.split('/');
-    name.trim() == name && !parts.clone().any(|part| matches!(part, "." | "..")) && parts.any(|part| !part.is_empty())
 }
 
 /// Why a child does not lie within whoever issues it.

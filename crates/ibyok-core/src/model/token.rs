@@ -226,7 +226,7 @@ pub struct TokenInfo {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TokenRequest {
-    /// A name for people, 1 to 128 bytes without control characters, without spaces at its ends, and without a part `.` or `..`.
+    /// A name for people, 1 to 128 bytes without control characters.
     pub name: String,
     /// What it may do; its expiry is taken from [`TokenRequest::expiry`].
     pub grant: Grant,

@@ -61,15 +61,13 @@ fn a_grant_that_makes_no_sense_is_wrong_input() {
 }
 
 #[test]
-fn a_name_that_could_be_taken_for_a_path_is_none_of_a_token() {
+fn a_tokens_name_is_a_label_and_no_path() {
     let place = Place::new();
-    for name in [
-        "../..", "..", ".", "a/../b", "./a", "a/.", "/", "//", " ci", "ci ", "\u{a0}ci", "\t", "a\nb", "\u{7f}",
-    ] {
+    for name in ["\t", "a\nb", "\u{7f}", "self", ""] {
         let refused = place.ibyok(&["tokens", "issue", name, "--env", "dev"]).fails(2);
         assert!(refused.err.contains("token name"), "{name:?} {refused:?}");
     }
-    for name in ["ci/deploy", "/ci", "a..b", "...", ".env", "alice@laptop", "東京 1"] {
+    for name in ["ci/deploy", "/ci", "../..", "..", "/", ".env", "alice@laptop", "東京 1"] {
         place.token(&[name, "--env", "dev"]);
         place.ibyok(&["tokens", "show", name]).ok();
     }
