@@ -101,6 +101,8 @@ words! {
         SettingsChange => "settings.change",
         /// An environment was made.
         EnvCreate => "env.create",
+        /// A damaged environment was given up.
+        EnvRemove => "env.remove",
         /// A namespace was made.
         NamespaceCreate => "namespace.create",
         /// Namespaces were listed.

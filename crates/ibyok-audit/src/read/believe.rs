@@ -75,6 +75,11 @@ impl Believer {
         Ok(Run::of(directory, key, newest)?.signed)
     }
 
+    /// Returns true if a signed checkpoint says that other lines stood here than do: those that wait now are never signed.
+    pub(super) fn is_contradicted(&self) -> bool {
+        self.here.as_ref().is_some_and(|here| here.run.contradicted)
+    }
+
     /// Judges the next line of a segment, given without its newline. Lines of a segment come in their order, from its first on.
     pub(super) fn judge(&mut self, segment: u32, line: &[u8]) -> Result<Belief, Error> {
         if self.here.as_ref().is_none_or(|here| here.segment != segment) {

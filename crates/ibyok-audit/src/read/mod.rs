@@ -4,6 +4,7 @@ mod believe;
 mod changes;
 mod entry;
 mod filter;
+mod left_out;
 mod stream;
 pub(crate) mod trust;
 
@@ -21,6 +22,7 @@ use crate::statement::{Statement, StoreMark};
 pub use changes::ChangesRead;
 pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line};
 pub use filter::Filter;
+pub use left_out::LeftOut;
 pub use trust::{claimed_keys, has_own_lines, logs_in, strangers};
 
 /// Reads all logs of a place, oldest line first.
@@ -74,6 +76,7 @@ impl Reader {
             filter: filter.clone(),
             sources,
             ready: VecDeque::new(),
+            left_out: Vec::new(),
         })
     }
 
@@ -124,19 +127,20 @@ impl Reader {
 
     /// The last lines, looked for from the newest segment backwards.
     fn last(&self, filter: &Filter, limit: usize) -> Result<Lines, Error> {
-        let mut found = Vec::new();
+        let (mut found, mut left_out) = (Vec::new(), Vec::new());
         for (slot, directory, key) in self.wanted_slots(filter)? {
             let mut of_slot: Vec<VecDeque<Result<Line, Error>>> = Vec::new();
             let mut count = 0;
             for segment in segments(&directory)?.into_iter().rev() {
                 let mut kept = VecDeque::new();
-                let stream = Stream::only(slot, directory.clone(), segment).believing(key.as_ref());
-                for line in stream.filter(|line| filter.lets(line)) {
+                let mut stream = Stream::only(slot, directory.clone(), segment).believing(key.as_ref());
+                for line in stream.by_ref().filter(|line| filter.lets(line)) {
                     if kept.len() == limit {
                         kept.pop_front();
                     }
                     kept.push_back(line);
                 }
+                left_out.extend(stream.left_out());
                 count += kept.len();
                 of_slot.push(kept);
                 let begins = || Start::of(&segment_path(&directory, segment)).seq;
@@ -158,6 +162,7 @@ impl Reader {
             filter: filter.clone(),
             sources: Vec::new(),
             ready,
+            left_out,
         })
     }
 }
@@ -168,6 +173,16 @@ pub struct Lines {
     filter: Filter,
     sources: Vec<Source>,
     ready: VecDeque<Result<Line, Error>>,
+    left_out: Vec<LeftOut>,
+}
+
+impl Lines {
+    /// The lines that were left out so far, by log, since no key vouches for them. Ask for them after the last line.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<LeftOut> {
+        let of_sources = self.sources.iter().filter_map(|source| source.stream.left_out());
+        self.left_out.iter().cloned().chain(of_sources).collect()
+    }
 }
 
 #[derive(Debug)]

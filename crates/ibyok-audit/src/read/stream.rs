@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::believe::{Belief, Believer, Follower};
 use super::entry::Line;
 use super::filter::Filter;
+use super::left_out::LeftOut;
 use crate::chain::Head;
 use crate::error::{Error, shown};
 use crate::key::VerifyingKey;
@@ -148,6 +149,8 @@ pub(super) struct Stream {
     /// Says which lines are the log's own; without it all are taken for them.
     believer: Option<Believer>,
     follower: Option<Follower>,
+    /// The lines that it does not take for the log's, since they were asked for last.
+    left_out: Option<LeftOut>,
 }
 
 impl Stream {
@@ -249,6 +252,7 @@ impl Stream {
             failed: false,
             believer: None,
             follower: None,
+            left_out: None,
         }
     }
 
@@ -358,6 +362,49 @@ impl Stream {
         Ok(more)
     }
 
+    fn leave_out(&mut self) {
+        match &mut self.left_out {
+            Some(left_out) => left_out.lines = left_out.lines.saturating_add(1),
+            None => {
+                self.left_out = Some(LeftOut {
+                    path: self.path(),
+                    line: self.line,
+                    lines: 1,
+                });
+            }
+        }
+    }
+
+    /// Counts the lines from here to the end of the log, if they are not those that were signed.
+    fn leave_out_the_rest(&mut self) {
+        let never = self.believer.as_ref().is_some_and(Believer::is_contradicted);
+        if never && self.left_out.is_none() {
+            self.left_out = Some(LeftOut {
+                path: self.path(),
+                line: self.line + 1,
+                lines: self.rest(),
+            });
+        }
+    }
+
+    /// How many whole lines there are from here on. What cannot be read is not counted.
+    fn rest(&self) -> u64 {
+        let later = segments(&self.directory).unwrap_or_default();
+        let later = later.into_iter().filter(|number| *number > self.segment);
+        let starts = std::iter::once((self.segment, self.offset)).chain(later.map(|number| (number, 0)));
+        let counts = starts.map(|(number, offset)| {
+            let mut file = File::open(segment_path(&self.directory, number)).ok()?;
+            file.seek(SeekFrom::Start(offset)).ok()?;
+            whole_lines(&mut BufReader::with_capacity(256 * 1024, file)).ok()
+        });
+        counts.flatten().sum()
+    }
+
+    /// The lines that were left out so far.
+    pub(super) fn left_out(&self) -> Option<LeftOut> {
+        self.left_out.clone()
+    }
+
     fn parse(&self, bytes: Vec<u8>) -> Result<Line, Error> {
         let bad = |why: String| Error::BadLine {
             path: self.path(),
@@ -374,6 +421,19 @@ impl Stream {
     }
 }
 
+/// Counts lines that end. A line that was never written is NULs.
+fn whole_lines(file: &mut impl io::BufRead) -> io::Result<u64> {
+    let (mut count, mut line) = (0, Vec::new());
+    loop {
+        line.clear();
+        file.by_ref().take(LINE_LIMIT as u64 + 1).read_until(b'\n', &mut line)?;
+        if line.last() != Some(&b'\n') || line.contains(&0) {
+            return Ok(count);
+        }
+        count += 1;
+    }
+}
+
 impl Iterator for Stream {
     type Item = Result<Line, Error>;
 
@@ -385,8 +445,14 @@ impl Iterator for Stream {
         loop {
             let error = match self.whole_line() {
                 Ok(Some(bytes)) => match self.judge(&bytes) {
-                    Ok(Belief::Skip) => continue,
-                    Ok(Belief::Wait) => return None,
+                    Ok(Belief::Skip) => {
+                        self.leave_out();
+                        continue;
+                    }
+                    Ok(Belief::Wait) => {
+                        self.leave_out_the_rest();
+                        return None;
+                    }
                     Ok(Belief::Take) if self.passes_over(&bytes) => continue,
                     Ok(Belief::Take) => return Some(self.parse(bytes)),
                     Err(error) => error,
