@@ -61,6 +61,12 @@ mod tamper;
 /// Records and databases that are damaged: nothing is left out in silence.
 mod damaged;
 
+/// Records of environments and of their names that are damaged or missing: the other environments are shown and served.
+mod damaged_environments;
+
+/// Lines of the log that cannot be read: what is made from the log says what it lacks.
+mod unread_lines;
+
 /// Logs that were forged or taken away, and a store that is older than they say.
 mod foreign_logs;
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
+use crate::listing::Listing;
 use crate::model::Page;
 
 /// The limit that holds for a key.
@@ -37,10 +38,10 @@ impl Client {
     ///
     /// # Errors
     /// As every verb.
-    pub async fn limits(&self, environment: Option<&str>) -> Result<Vec<EnvironmentLimit>> {
+    pub async fn limits(&self, environment: Option<&str>) -> Result<Listing<EnvironmentLimit>> {
         let ask = self.ask(Method::GET, &["limits"]).query("env", environment);
         let page: Page<EnvironmentLimit> = ask.json().await?;
-        Ok(page.items)
+        Ok(page.into())
     }
 
     /// Sets how often each key of an environment may be retrieved that has no limit of its own, or takes that away.

@@ -24,7 +24,7 @@ pub struct Listing<T> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DamagedRecord {
-    /// `key`, `token` or `incident`.
+    /// `key`, `token`, `incident` or `environment`.
     pub kind: String,
     /// The public id.
     pub id: String,
@@ -34,7 +34,7 @@ pub struct DamagedRecord {
     /// The environment; `None` for a record that spans environments.
     #[serde(default)]
     pub environment: Option<String>,
-    /// The reason why it is refused: `does_not_open`, `missing`, `older` or `unreadable`.
+    /// The reason why it is refused: `does_not_open`, `missing`, `older`, `unreadable`, `unknown_format` or `kek`.
     pub damaged: String,
 }
 
@@ -52,6 +52,16 @@ impl<T> IntoIterator for Listing<T> {
 
     fn into_iter(self) -> Self::IntoIter {
         self.items.into_iter()
+    }
+}
+
+impl<T> From<Page<T>> for Listing<T> {
+    fn from(page: Page<T>) -> Self {
+        Listing {
+            items: page.items,
+            damaged: page.damaged,
+            incomplete: page.incomplete,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
+use crate::listing::Listing;
 use crate::model::{KeyInfo, Page};
 
 /// How values of an environment are served by the server.
@@ -34,9 +35,9 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn modes(&self) -> Result<Vec<EnvironmentMode>> {
+    pub async fn modes(&self) -> Result<Listing<EnvironmentMode>> {
         let page: Page<EnvironmentMode> = self.ask(Method::GET, &["modes"]).json().await?;
-        Ok(page.items)
+        Ok(page.into())
     }
 
     /// Sets the mode (`mock` or `live`) of those keys of an environment that have none of their own.

@@ -4,6 +4,7 @@ use ibyok_policy::Grant;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::listing::DamagedRecord;
 use crate::model::{ChildToken, TokenInfo};
 
 /// A token that was revoked, and what its holder may still know.
@@ -25,6 +26,9 @@ pub struct RevokedToken {
     /// The tokens that it issued, themselves or through others, that stay valid.
     #[serde(default)]
     pub children: Vec<ChildToken>,
+    /// Of a token that was found by its name: damaged records that may hide another token of that name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_searched: Vec<DamagedRecord>,
 }
 
 /// A key that a token read.

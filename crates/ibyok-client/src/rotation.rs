@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
+use crate::listing::Listing;
 use crate::model::{KeyInfo, Page, Written};
 use crate::write::KeyWrite;
 
@@ -114,10 +115,10 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn rotations_due(&self, environment: Option<&str>) -> Result<Vec<Due>> {
+    pub async fn rotations_due(&self, environment: Option<&str>) -> Result<Listing<Due>> {
         let ask = self.ask(Method::GET, &["rotations", "due"]).query("env", environment);
         let page: Page<Due> = ask.json().await?;
-        Ok(page.items)
+        Ok(page.into())
     }
 }
 
@@ -125,7 +126,8 @@ impl Client {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Due {
-    /// `rotation`, `key_expiry` or `token_expiry`, or `damaged_key` and `damaged_token` where the record does not say what is due.
+    /// `rotation`, `key_expiry` or `token_expiry`; or `damaged_key`, `damaged_token` and `damaged_environment` where the record does not
+    /// say what is due.
     pub kind: String,
     /// The key as `environment/name`; `None` for a token.
     #[serde(rename = "ref")]

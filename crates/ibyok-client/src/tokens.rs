@@ -65,9 +65,9 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn review_tokens(&self) -> Result<Vec<TokenFinding>> {
+    pub async fn review_tokens(&self) -> Result<Listing<TokenFinding>> {
         let page: Page<TokenFinding> = self.ask(Method::GET, &["tokens", "review"]).json().await?;
-        Ok(page.items)
+        Ok(page.into())
     }
 
     /// Lists the tokens that this one may see: every page.

@@ -9,12 +9,15 @@ use serde::Serialize;
 
 use crate::attempt::Attempt;
 use crate::change::Edit;
+use crate::damage::DamagedRecord;
 use crate::environments::operators_only;
 use crate::error::{Error, Result};
 use crate::model::account::check_account;
 use crate::model::attestation::{ATTESTATIONS_ID, Attestation, AttestationRecord, check_item};
 use crate::model::key::KeyRecord;
 use crate::model::name::FieldName;
+use crate::open_realms::OpenRealms;
+use crate::page::Page;
 use crate::realm::Realm;
 use crate::retrieve::open_fields;
 use crate::session::Session;
@@ -85,38 +88,48 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Integrity`] for a value that does not open, [`Error::Unavailable`].
-    pub async fn shared_values(&self) -> Result<Vec<SharedValue>> {
+    pub async fn shared_values(&self) -> Result<Page<SharedValue>> {
         let mut attempt = self.attempt(Action::KeyList);
         attempt.reason = Some("values compared in memory");
         let outcome = self.try_shared(&mut attempt).await;
         self.inner.answering(&attempt, outcome).await
     }
 
-    async fn try_shared(&self, attempt: &mut Attempt<'_>) -> Result<Vec<SharedValue>> {
+    async fn try_shared(&self, attempt: &mut Attempt<'_>) -> Result<Page<SharedValue>> {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
         operators_only(&principal)?;
         let whole = self.inner.whole_realm(principal.namespace()).await?;
         let keys = BTreeMap::new();
         let mut seen = Fingerprints { whole, keys };
         attempt.count = 0;
-        for environment in self.inner.environment_names(principal.namespace()).await? {
-            let realm = self
-                .inner
-                .environment_realm(principal.namespace(), &environment)
-                .await?;
-            attempt.count += self.fingerprint_all(&realm, &mut seen).await?;
+        let names = self.inner.environment_names(principal.namespace()).await?;
+        let mut opened = self.inner.open_environments(&principal, names).await?;
+        for realm in std::mem::take(&mut opened.realms) {
+            attempt.count += self.fingerprint_all(&realm, &mut seen, &mut opened).await?;
         }
-        Ok(seen.shared())
+        Ok(opened.page(seen.shared()))
     }
 
     /// Adds the current values of an environment; gives how many.
-    async fn fingerprint_all(&self, realm: &Arc<Realm>, seen: &mut Fingerprints) -> Result<u64> {
+    async fn fingerprint_all(
+        &self,
+        realm: &Arc<Realm>,
+        seen: &mut Fingerprints,
+        opened: &mut OpenRealms,
+    ) -> Result<u64> {
         let environment = realm.name.environment_word().to_owned();
         let mut count = 0;
         let mut walk = self.inner.walk_records::<KeyRecord>(realm, None)?;
         while let Some(met) = walk.next::<KeyRecord>().await? {
-            // `damaged_records` tells of those that are damaged: none of their values can be compared.
-            for (id, record) in met.into_iter().filter_map(|(id, record)| Some((id, record.ok()?))) {
+            for (id, record) in met {
+                let record = match record {
+                    Ok(record) => record,
+                    // None of its values can be compared.
+                    Err(damage) => {
+                        opened.push(DamagedRecord::of::<KeyRecord>(realm, &id, damage));
+                        continue;
+                    }
+                };
                 let current = record.current().filter(|version| version.sealed.is_some());
                 let Some(version) = current.filter(|_| record.removed.is_none()) else {
                     continue;

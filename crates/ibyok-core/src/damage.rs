@@ -14,8 +14,9 @@ use serde::Serialize;
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
 use crate::error::{Error, Result};
+use crate::model::kind;
 use crate::model::name::{EnvironmentName, KeyName};
-use crate::realm::{PAGE, Realm};
+use crate::realm::{PAGE, Realm, RealmName};
 use crate::records::Record;
 use crate::vault::Inner;
 
@@ -32,10 +33,14 @@ pub enum Damage {
     Older,
     /// The store cannot read it, because the store's own files are damaged.
     Unreadable,
+    /// Its format is one that this program does not know: a newer program wrote it, or it was changed.
+    UnknownFormat,
+    /// The KEK that it names was not given, or does not open it.
+    Kek,
 }
 
 impl Damage {
-    /// The stable word: `does_not_open`, `missing`, `older` or `unreadable`.
+    /// The stable word: `does_not_open`, `missing`, `older`, `unreadable`, `unknown_format` or `kek`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -43,19 +48,65 @@ impl Damage {
             Damage::Missing => "missing",
             Damage::Older => "older",
             Damage::Unreadable => "unreadable",
+            Damage::UnknownFormat => "unknown_format",
+            Damage::Kek => "kek",
         }
     }
 
-    /// The action that helps.
-    pub(crate) fn hint(self) -> &'static str {
-        match self {
-            Damage::DoesNotOpen => {
-                "restore the store from a backup, and find out who wrote to it; `keys list` shows damaged keys, and `keys remove --damaged ID` gives one up"
+    /// The action that helps, and the command that gives up a record of this sort.
+    pub(crate) fn hint(self, affected: Affected) -> String {
+        let action = match self {
+            Damage::DoesNotOpen => "restore the store from a backup, and find out who wrote to it",
+            Damage::Missing if affected == Affected::Environment => {
+                "restore the newest backup of the store, and find out who wrote to it"
             }
             Damage::Missing | Damage::Older => {
-                "restore the newest backup of the store, and find out who set it back; after an honest restore, `ibyok audit floors rebuild --accept-rollback` accepts the older records; `keys list` shows damaged keys, and `keys remove --damaged ID` gives one up"
+                "restore the newest backup of the store, and find out who set it back; after an honest restore, `ibyok audit floors rebuild --accept-rollback` accepts the older records"
             }
-            Damage::Unreadable => "look at the disk and the system's log, then restore the store from a backup",
+            Damage::Unreadable => {
+                return "look at the disk and the system's log, then restore the store from a backup".to_owned();
+            }
+            Damage::UnknownFormat => {
+                "use a newer version of IBYOK if one wrote the record; else restore the store from a backup, and find out who wrote to it"
+            }
+            Damage::Kek => return "give the KEK that the record names, or restore the store from a backup".to_owned(),
+        };
+        let way_out = match affected {
+            Affected::Key => "`keys list` shows damaged keys, and `keys remove --damaged ID` gives one up",
+            Affected::Token => {
+                "`tokens list` shows damaged tokens, and `tokens revoke --damaged ID` revokes one for good"
+            }
+            Affected::Environment => {
+                "the other environments keep working; `envs list` shows damaged ones, and `envs remove --damaged ID` gives one up with its keys and tokens"
+            }
+            Affected::Other => "`ibyok status` names damaged records",
+        };
+        format!("{action}; {way_out}")
+    }
+}
+
+/// The sort of record that an integrity error is about. It decides which way out the hint names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Affected {
+    /// A key.
+    Key,
+    /// A token.
+    Token,
+    /// An environment: the record of its key, or of its name.
+    Environment,
+    /// Any other record.
+    Other,
+}
+
+impl Affected {
+    /// The sort of a record in the store.
+    pub(crate) fn of(id: &RecordId) -> Self {
+        match id.collection().kind().as_u8() {
+            kind::KEY => Affected::Key,
+            kind::TOKEN => Affected::Token,
+            kind::REALM | kind::TAG => Affected::Environment,
+            _ => Affected::Other,
         }
     }
 }
@@ -67,6 +118,10 @@ impl fmt::Display for Damage {
             Damage::Missing => "is missing, although this node has seen it",
             Damage::Older => "is older than this node has seen",
             Damage::Unreadable => "cannot be read: the store's own files are damaged",
+            Damage::UnknownFormat => {
+                "has a format that this program does not know: it was damaged, or a newer program wrote it"
+            }
+            Damage::Kek => "cannot be opened: the KEK that it names was not given, or refuses",
         })
     }
 }
@@ -75,7 +130,7 @@ impl fmt::Display for Damage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DamagedRecord {
-    /// `key`, `token`, `incident`, …
+    /// `key`, `token`, `incident`, `environment`, …
     pub kind: &'static str,
     /// The public id of a key, token or incident; of another record its id in the store.
     pub id: String,
@@ -96,6 +151,49 @@ impl DamagedRecord {
             record: id.to_string(),
             environment: realm.name.environment.clone(),
             damaged,
+        }
+    }
+
+    /// Describes the record of an environment's key, or of the key of what spans environments.
+    pub(crate) fn of_realm(name: &RealmName, id: &RecordId, damaged: Damage) -> Self {
+        DamagedRecord {
+            environment: name.environment.clone(),
+            ..Self::unnamed(id, damaged)
+        }
+    }
+
+    /// Describes a record that people know by no name.
+    pub(crate) fn unnamed(id: &RecordId, damaged: Damage) -> Self {
+        let kind = match id.collection().kind().as_u8() {
+            kind::TAG | kind::REALM => "environment",
+            kind::LOG_KEY => "log_key",
+            kind::CHECKPOINT => "checkpoint",
+            _ => "record",
+        };
+        DamagedRecord {
+            kind,
+            id: id.to_string(),
+            record: id.to_string(),
+            environment: None,
+            damaged,
+        }
+    }
+
+    /// The place that it hides, in words.
+    pub(crate) fn place(&self) -> String {
+        match &self.environment {
+            Some(environment) => format!("environment `{environment}` (record {})", self.record),
+            None => format!("the environment of record {}", self.record),
+        }
+    }
+
+    /// The sort of the record, which decides the way out.
+    pub(crate) fn affected(&self) -> Affected {
+        match self.kind {
+            "key" => Affected::Key,
+            "token" => Affected::Token,
+            "environment" => Affected::Environment,
+            _ => Affected::Other,
         }
     }
 }

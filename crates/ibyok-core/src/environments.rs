@@ -1,5 +1,7 @@
 //! The verbs on environments.
 
+use std::sync::Arc;
+
 use ibyok_audit::{Action, Phase};
 
 use crate::authenticate::Principal;
@@ -7,32 +9,26 @@ use crate::error::{Error, Result};
 use crate::model::environment::{Class, EnvironmentInfo};
 use crate::model::name::EnvironmentName;
 use crate::opening::{Opening, make_realm};
+use crate::page::Page;
 use crate::realm::{Realm, RealmName};
 use crate::session::Session;
 use crate::vault::Inner;
 
 impl Session {
-    /// The environments of the session's namespace; for an operator.
+    /// Lists the environments of the session's namespace, for an operator. Damaged ones are named beside the others.
     ///
     /// # Errors
-    /// [`Error::Denied`] for a token; [`Error::Unavailable`], [`Error::Kek`].
-    pub async fn environments(&self) -> Result<Vec<EnvironmentInfo>> {
+    /// [`Error::Denied`] for a token; [`Error::Unavailable`].
+    pub async fn environments(&self) -> Result<Page<EnvironmentInfo>> {
         let mut attempt = self.attempt(Action::KeyList);
         let outcome = async {
             let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
             operators_only(&principal)?;
-            let namespace = principal.namespace();
-            if let Some(damage) = self.inner.tags().await?.damage() {
-                return Err(damage);
-            }
-            let mut environments = Vec::new();
-            for name in self.inner.environment_names(namespace).await? {
-                environments.push(info(
-                    self.inner.environment_realm(namespace, &name).await?.as_ref(),
-                    name,
-                ));
-            }
-            Ok(environments)
+            let names = self.inner.environment_names(principal.namespace()).await?;
+            let opened = self.inner.open_environments(&principal, names).await?;
+            let named = |realm: &Arc<Realm>| Some(info(realm, realm.name.environment.clone()?));
+            let environments = opened.realms.iter().filter_map(named).collect();
+            Ok(opened.page(environments))
         }
         .await;
         self.inner.answering(&attempt, outcome).await

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::damage::Damage;
+use crate::damage::{Affected, Damage};
 use crate::model::name::Namespace;
 use crate::secret_text::{looks_like_a_token, without_secrets};
 
@@ -120,6 +120,8 @@ pub enum Error {
         what: String,
         /// The fault.
         damage: Damage,
+        /// The sort of record, by which the hint names the way out.
+        affected: Affected,
     },
     /// The floors cannot be rebuilt without an operator, so the vault is not opened.
     #[error("{what}")]
@@ -300,7 +302,7 @@ impl Error {
                 "its versions together are too large: `rotate destroy REF --version N` frees what a version that nobody needs takes"
             }
             Error::TooLarge { .. } => "store a reference to the large thing instead",
-            Error::Integrity { damage, .. } => damage.hint(),
+            Error::Integrity { damage, affected, .. } => return Some(damage.hint(*affected)),
             Error::Floors { .. } => {
                 "keep a copy of the directory of logs; `ibyok audit verify` shows what is wrong with the log, and `ibyok audit floors rebuild` rebuilds the floors from what is there"
             }
@@ -370,7 +372,16 @@ impl Error {
         Error::Integrity {
             what: what.into(),
             damage,
+            affected: Affected::Other,
         }
+    }
+
+    /// The same error with the sort of record that it is about, if it is about one.
+    pub(crate) fn about(mut self, sort: Affected) -> Self {
+        if let Error::Integrity { affected, .. } = &mut self {
+            *affected = sort;
+        }
+        self
     }
 
     pub(crate) fn unavailable(part: Part, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

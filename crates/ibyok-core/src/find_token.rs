@@ -7,10 +7,11 @@ use ibyok_policy::{Environments, Scope, TokenId, in_sight, source_allowed};
 
 use crate::attempt::Attempt;
 use crate::authenticate::{Holder, Principal};
-use crate::damage::{Damage, Walk};
+use crate::damage::{Affected, Damage, DamagedRecord, Walk};
 use crate::error::{Error, Result, quoted};
 use crate::model::kind;
 use crate::model::token::TokenRecord;
+use crate::open_realms::OpenRealms;
 use crate::realm::Realm;
 use crate::vault::Inner;
 
@@ -19,6 +20,8 @@ pub(crate) struct Found {
     pub(crate) id: TokenId,
     pub(crate) realm: Arc<Realm>,
     pub(crate) record: TokenRecord,
+    /// Damaged records that may hide another token of the name, of one that was found by its name.
+    pub(crate) not_searched: Vec<DamagedRecord>,
 }
 
 /// Some tokens of a realm: those that are sound, and those whose records are damaged.
@@ -48,20 +51,6 @@ impl Principal {
 }
 
 impl Inner {
-    /// The realms in which a principal may see tokens, in the order of lists.
-    pub(crate) async fn realms_for(&self, principal: &Principal) -> Result<Vec<Arc<Realm>>> {
-        if let Principal::Token(holder) = principal
-            && holder.realm.name.environment.is_some()
-        {
-            return Ok(vec![Arc::clone(&holder.realm)]);
-        }
-        let mut realms = Vec::new();
-        for name in self.realms_of(principal.namespace()).await? {
-            realms.extend(self.realm(&name).await?);
-        }
-        Ok(realms)
-    }
-
     pub(crate) async fn may_use_somewhere(
         &self,
         attempt: &Attempt<'_>,
@@ -148,7 +137,7 @@ impl Inner {
         if scope == Scope::TokensRevoke {
             self.may_search_to_take_away(principal)?;
         }
-        self.token_by_name(principal, which).await.map_err(hidden)
+        self.token_by_name(principal, scope, which).await.map_err(hidden)
     }
 
     pub(crate) async fn token_by_id(&self, principal: &Principal, id: TokenId) -> Result<Found> {
@@ -156,11 +145,7 @@ impl Inner {
         let record = realm.record(kind::TOKEN, id.bytes())?;
         let held = self.read::<TokenRecord>(&realm, &record).await?;
         let held = held.ok_or_else(|| no_token(&id.to_string()))?;
-        Ok(Found {
-            id,
-            realm,
-            record: held.record,
-        })
+        Ok(Found::new(id, &realm, held.record))
     }
 
     /// The realm that a token's id names, if the principal may see tokens there.
@@ -181,41 +166,37 @@ impl Inner {
         self.realm(&name).await?.ok_or_else(none)
     }
 
-    async fn token_by_name(&self, principal: &Principal, name: &str) -> Result<Found> {
-        let mut found: Vec<Found> = Vec::new();
-        let mut damaged = None;
-        for realm in self.realms_for(principal).await? {
-            let mut walk = self.walk_records::<TokenRecord>(&realm, None)?;
-            while let Some(tokens) = self.tokens_of(&realm, &mut walk).await? {
-                for (id, record) in tokens.live {
-                    if record.name == name && principal.sees(&realm, &record) {
-                        found.push(Found {
-                            id,
-                            realm: Arc::clone(&realm),
-                            record,
-                        });
-                    }
-                }
-                damaged = damaged.or(tokens.damaged.first().copied());
-            }
-        }
-        // The name that is looked for may be that of a damaged record.
-        if let (true, Some((id, damage))) = (found.is_empty(), damaged) {
-            // Whose it is cannot be read, so that a token is not told which.
-            let what = match principal {
-                Principal::Operator { .. } => format!("the record of token `{id}`"),
-                Principal::Token(_) => "the record of a token".to_owned(),
-            };
-            return Err(Error::damaged(what, damage));
-        }
+    /// Finds a token by its name. To be revoked, one that is found goes although other places were not searched: a damaged record
+    /// elsewhere must not keep a token alive. The other verbs then want its id.
+    async fn token_by_name(&self, principal: &Principal, scope: Scope, name: &str) -> Result<Found> {
+        let mut search = self.search_by_name(principal, name).await?;
         // One that is still valid goes before those that had the name earlier.
         let valid = |f: &Found| f.record.revoked.is_none();
-        if found.iter().any(valid) {
-            found.retain(valid);
+        let any_valid = search.found.iter().any(valid);
+        if any_valid {
+            search.found.retain(valid);
         }
+        let enough = match scope {
+            Scope::TokensRevoke => any_valid,
+            _ => !search.found.is_empty() && search.realms.damaged.is_empty(),
+        };
+        if !enough && let Some(error) = search.not_searched(principal, name) {
+            return Err(error);
+        }
+        let Search {
+            mut found,
+            realms,
+            damaged,
+        } = search;
         match (found.pop(), found.is_empty()) {
             (None, _) => Err(no_token(name)),
-            (Some(only), true) => Ok(only),
+            (Some(only), true) => Ok(Found {
+                not_searched: match principal {
+                    Principal::Operator(_) => realms.damaged.into_iter().chain(damaged).collect(),
+                    Principal::Token(_) => realms.damaged,
+                },
+                ..only
+            }),
             (Some(last), false) => {
                 let ids: Vec<String> = found.iter().chain([&last]).map(|f| f.id.to_string()).collect();
                 Err(Error::Conflict {
@@ -224,14 +205,64 @@ impl Inner {
             }
         }
     }
+
+    async fn search_by_name(&self, principal: &Principal, name: &str) -> Result<Search> {
+        let realms = self.realms_for(principal).await?;
+        let (mut found, mut damaged) = (Vec::new(), Vec::new());
+        for realm in &realms.realms {
+            let mut walk = self.walk_records::<TokenRecord>(realm, None)?;
+            while let Some(tokens) = self.tokens_of(realm, &mut walk).await? {
+                let named = tokens.live.into_iter();
+                let named = named.filter(|(_, record)| record.name == name && principal.sees(realm, record));
+                found.extend(named.map(|(id, record)| Found::new(id, realm, record)));
+                for (id, damage) in tokens.damaged {
+                    let record = realm.record(kind::TOKEN, id.bytes())?;
+                    damaged.push(DamagedRecord::of::<TokenRecord>(realm, &record, damage));
+                }
+            }
+        }
+        Ok(Search { found, realms, damaged })
+    }
+}
+
+/// The tokens of a name, and the places that were not searched.
+struct Search {
+    found: Vec<Found>,
+    realms: OpenRealms,
+    /// Damaged records of tokens, whose names are lost.
+    damaged: Vec<DamagedRecord>,
+}
+
+impl Search {
+    /// The error of a search in vain, if the name may be in a place that was not searched.
+    fn not_searched(&self, principal: &Principal, name: &str) -> Option<Error> {
+        let what = format!("token {}", quoted(name));
+        if let Some(error) = self.realms.not_searched(&what) {
+            return Some(error);
+        }
+        let first = self.damaged.first().filter(|_| self.found.is_empty())?;
+        // Whose it is cannot be read, so that a token is not told which.
+        let what = match principal {
+            Principal::Operator(_) => format!("the record of token `{}`", first.id),
+            Principal::Token(_) => "the record of a token".to_owned(),
+        };
+        Some(Error::damaged(what, first.damaged).about(Affected::Token))
+    }
+}
+
+impl Found {
+    pub(crate) fn new(id: TokenId, realm: &Arc<Realm>, record: TokenRecord) -> Self {
+        Found {
+            id,
+            realm: Arc::clone(realm),
+            record,
+            not_searched: Vec::new(),
+        }
+    }
 }
 
 pub(crate) fn found_self(holder: &Arc<Holder>) -> Found {
-    Found {
-        id: holder.id,
-        realm: Arc::clone(&holder.realm),
-        record: holder.held.record.clone(),
-    }
+    Found::new(holder.id, &holder.realm, holder.held.record.clone())
 }
 
 pub(crate) fn token_id(realm: &Realm, id: [u8; 16]) -> Result<TokenId> {

@@ -14,8 +14,9 @@ use crate::model::kind;
 use crate::model::settings::SETTINGS_ID;
 use crate::model::token::TokenRecord;
 use crate::opening::Opening;
-use crate::realm::{Realm, RealmName, TagBody, tag_record};
+use crate::realm::{Realm, RealmName};
 use crate::records::seal_record;
+use crate::tags::{TagBody, tag_record};
 use crate::{AccessToken, Code, KeyRef, RequestContext, Vault};
 
 /// A realm of a vault of its own, for tests of what is kept under one.

@@ -36,9 +36,9 @@ impl Session {
     async fn try_remove_damaged(&self, attempt: &mut Attempt<'_>, id: KeyId) -> Result<DamagedRecord> {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
         operators_only(&principal)?;
-        let namespace = principal.namespace().clone();
-        for environment in self.inner.environment_names(&namespace).await? {
-            let realm = self.inner.environment_realm(&namespace, &environment).await?;
+        let names = self.inner.environment_names(principal.namespace()).await?;
+        let mut opened = self.inner.open_environments(&principal, names).await?;
+        for realm in std::mem::take(&mut opened.realms) {
             let record = realm.record(kind::KEY, id.0)?;
             match self.inner.read::<KeyRecord>(&realm, &record).await {
                 Ok(None) => continue,
@@ -51,7 +51,7 @@ impl Session {
                 Err(Error::Integrity { .. }) => {}
                 Err(error) => return Err(error),
             }
-            attempt.environment = Some(environment.to_string());
+            attempt.environment = realm.name.environment.as_ref().map(ToString::to_string);
             let stamp = Stamp {
                 at: attempt.at,
                 by: principal.by(),
@@ -63,6 +63,9 @@ impl Session {
                 .give_up(attempt, &principal, &realm, id.0, TakeAway::RemoveKey, make)
                 .await?;
             return Ok(DamagedRecord::of::<KeyRecord>(&realm, &record, damage));
+        }
+        if let Some(error) = opened.not_searched(&format!("damaged key `{id}`")) {
+            return Err(error);
         }
         Err(Error::NotFound {
             what: format!("damaged key `{id}`"),

@@ -90,6 +90,7 @@ mod folded;
 mod forging;
 mod geoip;
 mod give_up;
+mod give_up_environment;
 mod guardrails;
 mod incidents;
 mod issue;
@@ -105,6 +106,7 @@ mod mock_value;
 mod model;
 mod modes;
 mod namespaces;
+mod open_realms;
 mod opening;
 mod page;
 mod private_file;
@@ -130,12 +132,14 @@ mod stated;
 mod status;
 mod store_behind;
 mod survey;
+mod tags;
 mod take_away;
 mod tenant;
 mod token_children;
 mod token_keys;
 mod token_refusals;
 mod tokens;
+mod unread_lines;
 mod usage;
 mod vault;
 mod whole_log;
@@ -152,7 +156,7 @@ pub use audit_view::{opened_for_one_command, verify_log, verify_log_watched};
 pub use builder::{VaultBuilder, vault_in};
 pub use clock::{Clock, SystemClock};
 pub use context::RequestContext;
-pub use damage::{Damage, DamagedRecord};
+pub use damage::{Affected, Damage, DamagedRecord};
 pub use error::{Code, Error, Part, Result};
 pub use floors::{FloorsReport, FloorsStatus, RolledBack};
 pub use geoip::GeoIp;
@@ -193,6 +197,7 @@ pub use session::{Session, WhoAmI};
 pub use status::{AuditStatus, Ready, Status, StoreStatus};
 pub use survey::RecordsStatus;
 pub use tenant::Tenant;
+pub use unread_lines::unread_line;
 pub use usage::{UsageBy, UsageItem, UsageReport, UsageRequest};
 pub use vault::Vault;
 pub use whole_log::WholeLog;
@@ -201,8 +206,8 @@ pub use whole_log::WholeLog;
 pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severity, Thresholds};
 pub use ibyok_audit::words;
 pub use ibyok_audit::{
-    Action, Durability, Entry, FileSink, Filter, Line, Lines, Outcome, Proof, Proven, Report, Sink, StdoutSink,
-    VerifyProgress, VerifyingKey,
+    Action, Durability, Entry, Error as LogError, FileSink, Filter, LeftOut, Line, Lines, Outcome, Proof, Proven,
+    Report, Sink, StdoutSink, VerifyProgress, VerifyingKey,
 };
 #[cfg(feature = "aws-kms")]
 pub use ibyok_crypto::{AwsKms, AwsKmsOptions};

@@ -14,9 +14,9 @@ use crate::limits::Class;
 use crate::model::key::{KeyInfo, KeyRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::kind;
-use crate::model::name::{EnvironmentName, KeyId, Namespace, base62, from_base62};
+use crate::model::name::{EnvironmentName, KeyId, base62, from_base62};
 use crate::page::{Filling, Page, PageRequest};
-use crate::realm::{Realm, RealmName};
+use crate::realm::Realm;
 use crate::session::Session;
 
 impl Session {
@@ -44,7 +44,7 @@ impl Session {
             Some(environment) => {
                 self.inner
                     .allowed_for_some_key(attempt, &principal, Scope::KeysList, &namespace, environment)?;
-                vec![environment.clone()]
+                Vec::new()
             }
             None => {
                 self.inner
@@ -54,16 +54,25 @@ impl Session {
         };
         let cursor = page.after.as_deref().map(Cursor::parse).transpose()?;
         let mut filling = Filling::new(page);
-        if environment.is_none() && cursor.is_none() && self.inner.has_damaged_realms().await? {
-            filling.may_be_incomplete();
-        }
-        for environment in environments {
+        let realms = match environment {
+            Some(environment) => vec![self.inner.environment_realm(&namespace, environment).await?],
+            None => {
+                let opened = self.inner.open_environments(&principal, environments).await?;
+                if cursor.is_none() {
+                    opened.note(&mut filling);
+                }
+                opened.realms
+            }
+        };
+        for realm in realms {
+            let Some(environment) = realm.name.environment.clone() else {
+                continue;
+            };
             let after = match &cursor {
                 Some(cursor) if environment < cursor.environment => continue,
                 Some(cursor) if environment == cursor.environment => Some(cursor.id),
                 _ => None,
             };
-            let realm = self.inner.environment_realm(&namespace, &environment).await?;
             let asked = Asked {
                 scope: Scope::KeysList,
                 attempt,
@@ -207,24 +216,6 @@ impl Cursor {
     }
 }
 
-impl crate::vault::Inner {
-    /// The environments of a namespace, in order.
-    pub(crate) async fn environment_names(&self, namespace: &Namespace) -> Result<Vec<EnvironmentName>> {
-        let realms = self.realms_of(namespace).await?;
-        Ok(realms.iter().filter_map(|realm| realm.environment.clone()).collect())
-    }
-
-    /// Every realm of a namespace in order, the whole one first.
-    pub(crate) async fn realms_of(&self, namespace: &Namespace) -> Result<Vec<Arc<RealmName>>> {
-        let tags = self.tags().await?;
-        Ok(tags
-            .names()
-            .filter(|realm| &realm.namespace == namespace)
-            .cloned()
-            .collect())
-    }
-}
-
 impl Session {
     /// The reference of a key that is known by its id only: looked for in each environment in which this session may list or
     /// read it.
@@ -266,12 +257,15 @@ impl Session {
         id: KeyId,
     ) -> Result<Option<KeyRef>> {
         let namespace = principal.namespace().clone();
-        for environment in self
+        let allowed = self
             .inner
             .environments_allowed(attempt, principal, scope, &namespace)
-            .await?
-        {
-            let realm = self.inner.environment_realm(&namespace, &environment).await?;
+            .await?;
+        let opened = self.inner.open_environments(principal, allowed).await?;
+        for realm in &opened.realms {
+            let Some(environment) = realm.name.environment.clone() else {
+                continue;
+            };
             let asked = Asked {
                 scope,
                 attempt,
@@ -279,12 +273,12 @@ impl Session {
                 environment: &environment,
                 last_use: false,
             };
-            if let Some(info) = self.visible(&asked, &realm, &realm.record(kind::KEY, id.0)?).await? {
+            if let Some(info) = self.visible(&asked, realm, &realm.record(kind::KEY, id.0)?).await? {
                 attempt.environment = Some(environment.to_string());
                 attempt.key = Some(info.name.to_string());
                 return Ok(Some(KeyRef::new(environment, info.name)));
             }
         }
-        Ok(None)
+        opened.not_searched(&format!("key `{id}`")).map_or(Ok(None), Err)
     }
 }

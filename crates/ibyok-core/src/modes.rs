@@ -16,6 +16,7 @@ use crate::model::key_ref::KeyRef;
 use crate::model::mode::{Mode, ModeSource};
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::settings::{SETTINGS_ID, SettingsRecord};
+use crate::page::Page;
 use crate::realm::Realm;
 use crate::retrieve::no_key;
 use crate::session::Session;
@@ -144,28 +145,31 @@ impl Session {
         Ok(self.inner.environment_mode(&namespace, environment).await)
     }
 
-    /// How the values of each environment are served in which this session may set modes, by the guardrails of this node.
+    /// Lists how the values of each environment are served in which this session may set modes, by the guardrails of this node.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`](crate::Error::Unauthenticated), [`Error::Denied`](crate::Error::Denied) where there is none,
     /// [`Error::Unavailable`](crate::Error::Unavailable).
-    pub async fn environment_modes(&self) -> Result<Vec<EnvironmentMode>> {
+    pub async fn environment_modes(&self) -> Result<Page<EnvironmentMode>> {
         let mut attempt = self.attempt(Action::KeyList);
         let outcome = self.try_environment_modes(&mut attempt).await;
         self.inner.answering(&attempt, outcome).await
     }
 
-    async fn try_environment_modes(&self, attempt: &mut Attempt<'_>) -> Result<Vec<EnvironmentMode>> {
+    async fn try_environment_modes(&self, attempt: &mut Attempt<'_>) -> Result<Page<EnvironmentMode>> {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
         let namespace = principal.namespace().clone();
         attempt.namespace = Some(namespace.to_string());
         let scope = Scope::SettingsWrite;
         let visible = self.inner.environments_allowed(attempt, &principal, scope, &namespace);
+        let visible = visible.await?;
         let mut modes = Vec::new();
-        for environment in visible.await? {
-            modes.push(self.inner.environment_mode(&namespace, &environment).await);
+        for environment in &visible {
+            modes.push(self.inner.environment_mode(&namespace, environment).await);
         }
-        Ok(modes)
+        // A damaged one is in the list with its problem, and with its record.
+        let opened = self.inner.open_environments(&principal, visible).await?;
+        Ok(opened.page(modes))
     }
 }
 

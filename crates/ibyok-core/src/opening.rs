@@ -12,12 +12,13 @@ use ibyok_storage::{Collection, Expect, Kind, RecordId, Store};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretBox};
 
-use crate::damage::Damage;
+use crate::damage::{Affected, Damage};
 use crate::error::{Error, Part, Result};
 use crate::model::environment::{Attributes, Class};
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, Namespace, from_base62};
-use crate::realm::{Realm, RealmName, TagBody, list_root, list_tags, open_failed, read_realm, tag_of, tag_record};
+use crate::realm::{Realm, RealmName, open_failed, read_realm};
+use crate::tags::{TagBody, list_root, list_tags, tag_of, tag_record};
 
 /// The parts of a vault that is being opened.
 pub(crate) struct Opening<'a> {
@@ -59,8 +60,8 @@ impl Opening<'_> {
         let listed = list_tags(self.vault, self.store).await?;
         // Another vault's id in the vault's own record leaves every realm without a name.
         if listed.names.values().any(|name| name == whole) || !listed.damaged.is_empty() {
-            let what = format!("the environment key of `{whole}`");
-            return Ok(Error::damaged(what, Damage::Missing));
+            let what = format!("the environment key of `{whole}` ({})", whole.record_id(self.vault));
+            return Ok(Error::damaged(what, Damage::Missing).about(Affected::Environment));
         }
         Ok(Error::NotFound {
             what: format!("namespace `{}`", whole.namespace),
@@ -160,10 +161,9 @@ pub(crate) async fn make_realm(
         return Ok(());
     }
     let tag = RealmTag::generate().map_err(random)?;
-    opening
-        .store
-        .put(&tag_record(tag), &TagBody::print(name), Expect::Absent)
-        .await?;
+    // Marked as unfinished until the record is there: a crash in between does not look like a record that was lost.
+    let marked = TagBody::print_unfinished(name);
+    let marked = opening.store.put(&tag_record(tag), &marked, Expect::Absent).await?;
     let environment = name.environment.as_ref().map(EnvironmentName::as_str);
     let identity = RealmIdentity::new(opening.vault, tag, name.namespace.as_str(), environment);
     let identity = identity.map_err(|error| open_failed(format!("the name `{name}`"), error))?;
@@ -181,6 +181,8 @@ pub(crate) async fn make_realm(
             },
             other => other.into(),
         })?;
+    let made = Expect::Revision(marked);
+    opening.store.put(&tag_record(tag), &TagBody::print(name), made).await?;
     Ok(())
 }
 

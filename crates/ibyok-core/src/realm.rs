@@ -3,7 +3,7 @@
 //! A realm has keys of its own, opened through the KEK and kept for the key cache's period only. Everything sealed under a realm
 //! yields its realm from the key that opened it, never from its content.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -16,12 +16,13 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::cache::RecordCache;
 use crate::clock::Clock;
-use crate::damage::Damage;
+use crate::damage::{Affected, Damage};
 use crate::error::{Error, Part, Result};
 use crate::model::environment::Attributes;
 use crate::model::key_ref::SCHEME;
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, Namespace};
+use crate::tags::Tags;
 use crate::token_keys::TokenKeys;
 use crate::vault::Inner;
 
@@ -61,19 +62,6 @@ impl fmt::Display for RealmName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.environment_word())
     }
-}
-
-/// The record that says which realm a tag stands for; in the clear.
-pub(crate) fn tag_record(tag: RealmTag) -> RecordId {
-    let mut id = [0; 16];
-    id.iter_mut().zip(tag.as_bytes()).for_each(|(to, from)| *to = *from);
-    RecordId::new(Collection::root(Kind::new(kind::TAG)), id)
-}
-
-/// The tag that a tag record's id stands for.
-pub(crate) fn tag_of(id: &RecordId) -> Option<RealmTag> {
-    let bytes = id.id().first_chunk::<8>()?;
-    RealmTag::from_bytes(*bytes).ok()
 }
 
 /// An opened realm.
@@ -141,48 +129,11 @@ impl Realm {
     }
 }
 
-/// Which realm each tag of the store stands for.
-#[derive(Debug)]
-pub(crate) struct Tags {
-    by_tag: HashMap<RealmTag, Arc<RealmName>>,
-    names: BTreeSet<Arc<RealmName>>,
-    damaged: Vec<RecordId>,
-}
-
-impl Tags {
-    /// Every tag, and the realm that it stands for.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (RealmTag, &Arc<RealmName>)> {
-        self.by_tag.iter().map(|(tag, name)| (*tag, name))
-    }
-
-    /// The realm that a token's tag stands for, if it stands for any.
-    pub(crate) fn name_of(&self, tag: [u8; 8]) -> Option<&Arc<RealmName>> {
-        self.by_tag.get(&RealmTag::from_bytes(tag).ok()?)
-    }
-
-    /// The records of realms that are damaged: nobody can say which environments they stand for.
-    pub(crate) fn damaged(&self) -> &[RecordId] {
-        &self.damaged
-    }
-
-    /// The error of whoever looks for a realm that is not there while a record of some realm is damaged.
-    pub(crate) fn damage(&self) -> Option<Error> {
-        let id = self.damaged.first()?;
-        let what = format!("the record that names an environment ({id})");
-        Some(Error::damaged(what, Damage::DoesNotOpen))
-    }
-
-    /// Every realm, in order.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<RealmName>> {
-        self.names.iter()
-    }
-}
-
 /// The realms that a node knows, and those that it holds opened.
 #[derive(Debug, Default)]
 pub(crate) struct Realms {
     /// Every tag of the store; `None` when it has to be read again.
-    tags: RwLock<Option<Arc<Tags>>>,
+    pub(crate) tags: RwLock<Option<Arc<Tags>>>,
     /// Opened realms, and since when.
     opened: RwLock<HashMap<RealmName, (Arc<Realm>, Duration)>>,
     /// One lock a realm, so that however many requests wait there is one call to the KEK; under it, how the last one failed.
@@ -198,33 +149,45 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 struct Failure {
     at: Duration,
-    part: Option<Part>,
-    why: String,
+    why: Why,
+}
+
+#[derive(Debug)]
+enum Why {
+    Unavailable(Part, String),
+    Kek(String),
+    /// A damaged record: whoever asks for it again must not cost a KMS a call each time.
+    Damaged(String, Damage),
 }
 
 impl Failure {
     fn of(error: &Error, at: Duration) -> Option<Self> {
-        match error {
-            Error::Unavailable { part, source } => Some(Failure {
-                at,
-                part: Some(*part),
-                why: source.to_string(),
-            }),
-            Error::Kek { source } => Some(Failure {
-                at,
-                part: None,
-                why: source.to_string(),
-            }),
-            _ => None,
-        }
+        let why = match error {
+            Error::Unavailable { part, source } => Why::Unavailable(*part, source.to_string()),
+            Error::Kek { source } => Why::Kek(source.to_string()),
+            Error::Integrity { what, damage, .. } => Why::Damaged(what.clone(), *damage),
+            _ => return None,
+        };
+        Some(Failure { at, why })
+    }
+
+    /// Says whether it still holds for somebody who asked at `asked`. What was damaged stays so until the record changes, which the
+    /// feed tells.
+    fn holds(&self, asked: Duration, now: Duration, period: Duration) -> bool {
+        let pause = match self.why {
+            Why::Unavailable(..) | Why::Kek(_) => PAUSE,
+            Why::Damaged(..) => period,
+        };
+        self.at >= asked || now.saturating_sub(self.at) < pause
     }
 
     fn error(&self) -> Error {
-        match self.part {
-            Some(part) => Error::unavailable(part, self.why.clone()),
-            None => Error::Kek {
-                source: self.why.clone().into(),
+        match &self.why {
+            Why::Unavailable(part, why) => Error::unavailable(*part, why.clone()),
+            Why::Kek(why) => Error::Kek {
+                source: why.clone().into(),
             },
+            Why::Damaged(what, damage) => Error::damaged(what.clone(), *damage).about(Affected::Environment),
         }
     }
 }
@@ -285,46 +248,6 @@ impl Realms {
 }
 
 impl Inner {
-    /// Which realm a tag stands for. A tag that this store never gave out is told without touching the store.
-    pub(crate) async fn realm_by_tag(&self, tag: RealmTag) -> Result<Option<Arc<RealmName>>> {
-        let tags = self.tags().await?;
-        if tags.damaged.contains(&tag_record(tag)) {
-            return tags.damage().map_or(Ok(None), Err);
-        }
-        Ok(tags.by_tag.get(&tag).cloned())
-    }
-
-    /// Whether a list over all environments may lack one, since its record is damaged.
-    pub(crate) async fn has_damaged_realms(&self) -> Result<bool> {
-        Ok(!self.tags().await?.damaged.is_empty())
-    }
-
-    /// Every realm of the store, read once and again after the feed told of a new one.
-    pub(crate) async fn tags(&self) -> Result<Arc<Tags>> {
-        if let Some(tags) = self.realms.tags.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            return Ok(Arc::clone(tags));
-        }
-        let epoch = self.cache.epoch();
-        let listed = list_tags(self.vault, self.store.as_ref()).await?;
-        listed.damaged.iter().for_each(|id| self.remember_damaged(id));
-        let by_tag: HashMap<_, _> = listed
-            .names
-            .into_iter()
-            .map(|(tag, name)| (tag, Arc::new(name)))
-            .collect();
-        let names = by_tag.values().cloned().collect();
-        let tags = Arc::new(Tags {
-            by_tag,
-            names,
-            damaged: listed.damaged,
-        });
-        let mut kept = self.realms.tags.write().unwrap_or_else(PoisonError::into_inner);
-        if self.cache.epoch() == epoch {
-            *kept = Some(Arc::clone(&tags));
-        }
-        Ok(tags)
-    }
-
     /// The realm of a name with its keys opened; `None` if there is no such realm.
     pub(crate) async fn realm(&self, name: &RealmName) -> Result<Option<Arc<Realm>>> {
         let asked = self.clock.elapsed();
@@ -332,7 +255,7 @@ impl Inner {
             return Ok(Some(realm));
         }
         // Only names that the store has: others must leave nothing behind here.
-        if !self.tags().await?.names.contains(name) {
+        if !self.tags().await?.has(name) {
             return Ok(None);
         }
         let lock = self.realms.opening(name);
@@ -341,24 +264,20 @@ impl Inner {
         if let Some(realm) = self.realms.held(name, now, self.key_cache_ttl) {
             return Ok(Some(realm));
         }
-        if let Some(failed) = failure
-            .as_ref()
-            .filter(|f| f.at >= asked || now.saturating_sub(f.at) < PAUSE)
-        {
+        let period = self.token_key_period();
+        if let Some(failed) = failure.as_ref().filter(|failure| failure.holds(asked, now, period)) {
             return Err(failed.error());
         }
         let epoch = self.cache.epoch();
         let opened = self.open_realm(name).await;
+        self.note_damage(&name.record_id(self.vault), opened.as_ref().err());
         *failure = opened
             .as_ref()
             .err()
             .and_then(|error| Failure::of(error, self.clock.elapsed()));
-        self.realms.token_keys.note(
-            name,
-            opened.as_ref().err(),
-            self.clock.elapsed(),
-            self.token_key_period(),
-        );
+        self.realms
+            .token_keys
+            .note(name, opened.as_ref().err(), self.clock.elapsed(), period);
         let Some(realm) = opened? else { return Ok(None) };
         let realm = Arc::new(realm);
         // One that raced a change is good for this request, and read anew for the next.
@@ -367,9 +286,21 @@ impl Inner {
     }
 
     async fn open_realm(&self, name: &RealmName) -> Result<Option<Realm>> {
-        let opened = read_realm(self.vault, self.store.as_ref(), &self.keyring, name).await?;
+        let mut opened = self.read_realm(name).await?;
+        // Its record may come after its tag, and goes before it: only then a tag that is finished stands for a record that is lost.
+        if opened.is_none() && self.is_made(name).await? {
+            opened = self.read_realm(name).await?;
+            if opened.is_none() {
+                let id = name.record_id(self.vault);
+                return Err(Error::damaged(environment_key(name, &id), Damage::Missing).about(Affected::Environment));
+            }
+        }
         let is_home = name.namespace == self.home.name.namespace;
         Ok(opened.map(|realm| Realm { is_home, ..realm }))
+    }
+
+    async fn read_realm(&self, name: &RealmName) -> Result<Option<Realm>> {
+        read_realm(self.vault, self.store.as_ref(), &self.keyring, name).await
     }
 }
 
@@ -380,101 +311,47 @@ pub(crate) async fn read_realm(
     keyring: &Keyring,
     name: &RealmName,
 ) -> Result<Option<Realm>> {
-    let Some(stored) = store.get(&name.record_id(vault)).await? else {
-        return Ok(None);
-    };
-    let what = || format!("the environment key of `{name}`");
-    let record = RealmRecord::parse(&stored.bytes).map_err(|error| open_failed(what(), error))?;
+    let id = name.record_id(vault);
+    let stored = store.get(&id).await;
+    match stored.map_err(|error| Error::from(error).about(Affected::Environment))? {
+        None => Ok(None),
+        Some(stored) => open_stored(vault, keyring, name, (&id, &stored.bytes))
+            .await
+            .map(Some)
+            .map_err(|error| error.about(Affected::Environment)),
+    }
+}
+
+/// The record of a realm, as errors name it.
+fn environment_key(name: &RealmName, id: &RecordId) -> String {
+    format!("the environment key of `{name}` ({id})")
+}
+
+async fn open_stored(
+    vault: VaultId,
+    keyring: &Keyring,
+    name: &RealmName,
+    (id, bytes): (&RecordId, &[u8]),
+) -> Result<Realm> {
+    let what = || environment_key(name, id);
+    let record = RealmRecord::parse(bytes).map_err(|error| open_failed(what(), error))?;
     let environment = name.environment.as_ref().map(EnvironmentName::as_str);
     if record.vault() != vault || record.namespace() != name.namespace.as_str() || record.environment() != environment {
         return Err(Error::integrity(what()));
     }
     let opened = record.open(keyring).await.map_err(|error| open_failed(what(), error))?;
     let attributes = serde_json::from_slice(&opened.attributes).map_err(|_| Error::integrity(what()))?;
-    Ok(Some(Realm {
+    Ok(Realm {
         name: name.clone(),
         keys: opened.keys,
         attributes,
         kek: opened.kek.to_string(),
         is_home: true,
-    }))
+    })
 }
 
 /// How many ids are listed at a time.
 pub(crate) const PAGE: usize = 500;
-
-/// The realms of a store.
-#[derive(Debug, Default)]
-pub(crate) struct TagList {
-    /// By their tags.
-    pub(crate) names: BTreeMap<RealmTag, RealmName>,
-    /// Tag records that cannot be read, and environment key records that no tag names.
-    pub(crate) damaged: Vec<RecordId>,
-}
-
-/// Every realm of a store by its tag.
-pub(crate) async fn list_tags(vault: VaultId, store: &dyn Store) -> Result<TagList> {
-    // Before the tags: a realm's tag is put first, so that each of these has its own by now.
-    let mut unnamed: BTreeSet<RecordId> = list_root(store, kind::REALM).await?.into_iter().collect();
-    let mut listed = TagList::default();
-    for id in list_root(store, kind::TAG).await? {
-        let Some(stored) = store.get(&id).await? else { continue };
-        match (tag_of(&id), TagBody::parse(&stored.bytes)) {
-            (Some(tag), Some(name)) => {
-                unnamed.remove(&name.record_id(vault));
-                listed.names.insert(tag, name);
-            }
-            _ => listed.damaged.push(id),
-        }
-    }
-    // A tag that was changed into another name leaves the record of its realm behind. One that cannot be read does so as well,
-    // and is damage enough.
-    if listed.damaged.is_empty() {
-        listed.damaged.extend(unnamed);
-    }
-    Ok(listed)
-}
-
-/// The ids of the vault's own records of a kind.
-pub(crate) async fn list_root(store: &dyn Store, kind: u8) -> Result<Vec<RecordId>> {
-    let collection = Collection::root(Kind::new(kind));
-    let mut ids: Vec<RecordId> = Vec::new();
-    loop {
-        let page = store.list(&collection, ids.last(), PAGE).await?;
-        let ended = page.len() < PAGE;
-        ids.extend(page);
-        if ended {
-            return Ok(ids);
-        }
-    }
-}
-
-/// The clear body of a tag record.
-#[derive(serde::Serialize, serde::Deserialize)]
-pub(crate) struct TagBody {
-    namespace: Namespace,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    environment: Option<EnvironmentName>,
-}
-
-impl TagBody {
-    pub(crate) fn print(name: &RealmName) -> Vec<u8> {
-        let body = TagBody {
-            namespace: name.namespace.clone(),
-            environment: name.environment.clone(),
-        };
-        // Two strings always serialise.
-        serde_json::to_vec(&body).unwrap_or_default()
-    }
-
-    fn parse(bytes: &[u8]) -> Option<RealmName> {
-        let body: TagBody = serde_json::from_slice(bytes).ok()?;
-        Some(RealmName {
-            namespace: body.namespace,
-            environment: body.environment,
-        })
-    }
-}
 
 /// What failing to open means: damage is an integrity error, a KEK that does not answer is unavailable.
 pub(crate) fn open_failed(what: String, error: ibyok_crypto::Error) -> Error {
@@ -489,10 +366,7 @@ pub(crate) fn open_failed(what: String, error: ibyok_crypto::Error) -> Error {
         | Crypto::KekFileAccess { .. }
         | Crypto::KekSize => Error::Kek { source: error.into() },
         Crypto::Random => Error::unavailable(Part::Kek, error),
-        Crypto::UnsupportedFormat { .. } => Error::invalid(
-            format!("{what} has a format that this program does not know"),
-            "open it with a newer version of IBYOK",
-        ),
+        Crypto::UnsupportedFormat { .. } => Error::damaged(what, Damage::UnknownFormat),
         _ => Error::integrity(what),
     }
 }

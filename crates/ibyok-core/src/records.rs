@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::{Entry, Held};
-use crate::damage::Damage;
+use crate::damage::{Affected, Damage};
 use crate::error::{Error, Result};
 use crate::find_token::token_id;
 use crate::model::attestation::AttestationRecord;
@@ -172,11 +172,10 @@ impl Inner {
                 }
                 Ok(Some(_)) => return Err(self.damaged(id, R::WORD, Damage::Older)),
                 Ok(None) => return Err(self.damaged(id, R::WORD, Damage::Missing)),
-                Err(error @ Error::Integrity { .. }) => {
-                    self.remember_damaged(id);
+                Err(error) => {
+                    self.note_damage(id, Some(&error));
                     return Err(error);
                 }
-                Err(error) => return Err(error),
             }
         }
     }
@@ -188,9 +187,26 @@ impl Inner {
         Ok(self.floors.accepted(id, floor).await? == Some(rev))
     }
 
+    /// Remembers a record that proved damaged, and forgets one that was read whole.
+    pub(crate) fn note_damage(&self, id: &RecordId, error: Option<&Error>) {
+        match error {
+            Some(Error::Integrity { .. }) => self.remember_damaged(id),
+            Some(_) => {}
+            None => self.forget_damaged_record(id),
+        }
+    }
+
+    /// Remembers the damaged records of environments' names, and no others of their kinds.
+    pub(crate) fn remember_damaged_tags(&self, damaged: &[RecordId]) {
+        let mut known = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|id| id.collection().kind().as_u8() != kind::TAG || damaged.contains(id));
+        drop(known);
+        damaged.iter().for_each(|id| self.remember_damaged(id));
+    }
+
     fn damaged(&self, id: &RecordId, word: &str, damage: Damage) -> Error {
         self.remember_damaged(id);
-        Error::damaged(format!("a {word} ({id})"), damage)
+        Error::damaged(format!("a {word} ({id})"), damage).about(Affected::of(id))
     }
 
     /// A record that the store cannot read is damaged; any other failure of the store is the store's.
@@ -237,12 +253,13 @@ const DAMAGED_MAX: usize = 1000;
 
 /// Opens a stored record under its realm.
 pub(crate) fn open_record<R: Record>(realm: &Realm, id: &RecordId, stored: &Stored) -> Result<Held<R>> {
-    let what = || format!("a {}", R::WORD);
+    let what = || format!("a {} ({id})", R::WORD);
     let body: Secret = realm
         .keys
         .open_record(&realm.place(id), &stored.bytes)
-        .map_err(|error| open_failed(what(), error))?;
-    let record = serde_json::from_slice(body.expose_secret()).map_err(|_| Error::integrity(what()))?;
+        .map_err(|error| open_failed(what(), error).about(Affected::of(id)))?;
+    let record = serde_json::from_slice(body.expose_secret());
+    let record = record.map_err(|_| Error::integrity(what()).about(Affected::of(id)))?;
     Ok(Held {
         record,
         revision: stored.revision,

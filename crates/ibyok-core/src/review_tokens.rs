@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
 use crate::damage::Damage;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::token::TokenRecord;
+use crate::page::Page;
+use crate::realm::RealmName;
 use crate::session::Session;
 use crate::usage::consumers::TokenUse;
 
@@ -56,7 +58,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::list_tokens`].
-    pub async fn review_tokens(&self) -> Result<Vec<TokenFinding>> {
+    pub async fn review_tokens(&self) -> Result<Page<TokenFinding>> {
         let mut attempt = self.attempt(Action::TokenList);
         let outcome = async {
             let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
@@ -68,10 +70,11 @@ impl Session {
         self.inner.answering(&attempt, outcome).await
     }
 
-    async fn findings(&self, attempt: &Attempt<'_>, principal: &Principal) -> Result<Vec<TokenFinding>> {
+    async fn findings(&self, attempt: &Attempt<'_>, principal: &Principal) -> Result<Page<TokenFinding>> {
         let names = self.names_told(attempt, principal).await?;
         let mut findings = Vec::new();
-        for realm in self.inner.realms_for(principal).await? {
+        let mut opened = self.inner.realms_for(principal).await?;
+        for realm in std::mem::take(&mut opened.realms) {
             let mut walk = self.inner.walk_records::<TokenRecord>(&realm, None)?;
             while let Some(tokens) = self.inner.tokens_of(&realm, &mut walk).await? {
                 if let Principal::Operator { .. } = principal {
@@ -88,7 +91,7 @@ impl Session {
             }
         }
         findings.sort_by(|a, b| (&a.name, a.token).cmp(&(&b.name, b.token)));
-        Ok(findings)
+        Ok(opened.page(findings))
     }
 
     async fn names_told(&self, attempt: &Attempt<'_>, principal: &Principal) -> Result<Names> {
@@ -98,7 +101,16 @@ impl Session {
             if !self.inner.may_list_in(attempt, principal, environment.as_str()) {
                 continue;
             }
-            let realm = self.inner.environment_realm(namespace, &environment).await?;
+            let name = RealmName {
+                namespace: namespace.clone(),
+                environment: Some(environment.clone()),
+            };
+            // Of a damaged one no names are known: nothing is judged by them.
+            let realm = match self.inner.realm(&name).await {
+                Ok(Some(realm)) => realm,
+                Ok(None) | Err(Error::Integrity { .. } | Error::Kek { .. }) => continue,
+                Err(error) => return Err(error),
+            };
             let all = self
                 .inner
                 .names_of(&realm)

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
+use crate::damage::DamagedRecord;
 use crate::error::Result;
 use crate::find_token::Found;
 use crate::model::token::{ChildToken, TokenInfo};
@@ -34,6 +35,9 @@ pub struct RevokedToken {
     pub rotated_tokens: Vec<TokenId>,
     /// The tokens that it issued, themselves or through others, that stay valid.
     pub children: Vec<ChildToken>,
+    /// Of a token that was found by its name: damaged records that may hide another token of that name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_searched: Vec<DamagedRecord>,
 }
 
 /// A key that a token read.
@@ -85,6 +89,7 @@ impl Inner {
             read_keys_complete: known.complete,
             rotated_tokens: known.rotated,
             children: known.children,
+            not_searched: found.not_searched.clone(),
         }
     }
 

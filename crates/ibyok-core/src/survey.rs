@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ibyok_storage::RecordId;
 use serde::Serialize;
 
 use crate::clock::Clock;
@@ -111,20 +110,6 @@ impl Inner {
         survey.found.complete = survey.realms().await?;
         Ok(survey.found)
     }
-
-    /// Every realm that this node can open.
-    async fn open_realms(&self) -> Result<Vec<Arc<Realm>>> {
-        let mut realms = Vec::new();
-        for name in self.tags().await?.names() {
-            match self.realm(name).await {
-                Ok(realm) => realms.extend(realm),
-                // Its KEK is none of ours, or its record is damaged; the environment's own warning tells that.
-                Err(Error::Kek { .. } | Error::Integrity { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(realms)
-    }
 }
 
 impl Survey<'_> {
@@ -132,9 +117,9 @@ impl Survey<'_> {
     async fn realms(&mut self) -> Result<bool> {
         for id in self.inner.tags().await?.damaged() {
             self.found.checked += 1;
-            self.found.add(|| unnamed(id, Damage::DoesNotOpen));
+            self.found.add(|| DamagedRecord::unnamed(id, Damage::DoesNotOpen));
         }
-        for realm in self.inner.open_realms().await? {
+        for realm in self.open_realms().await? {
             let whole = self.records::<SettingsRecord>(&realm).await?
                 && self.records::<KeyRecord>(&realm).await?
                 && self.records::<TokenRecord>(&realm).await?
@@ -149,6 +134,24 @@ impl Survey<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Every realm that this node can open; the damaged ones are counted.
+    async fn open_realms(&mut self) -> Result<Vec<Arc<Realm>>> {
+        let mut realms = Vec::new();
+        for name in self.inner.tags().await?.names() {
+            self.found.checked += 1;
+            match self.inner.realm(name).await {
+                Ok(realm) => realms.extend(realm),
+                // Another process may have the KEK; the environment's own warning says so.
+                Err(Error::Kek { .. }) => {}
+                Err(error) => {
+                    let damaged = self.inner.damaged_realm(name, error)?;
+                    self.found.add(|| damaged);
+                }
+            }
+        }
+        Ok(realms)
     }
 
     /// Looks at the records of one kind in a realm.
@@ -184,7 +187,7 @@ impl Survey<'_> {
                     Ok(_) => {}
                     Err(Error::Integrity { damage, .. }) => {
                         self.inner.remember_damaged(id);
-                        self.found.add(|| unnamed(id, damage));
+                        self.found.add(|| DamagedRecord::unnamed(id, damage));
                     }
                     Err(error) => return Err(error),
                 }
@@ -207,22 +210,5 @@ impl Survey<'_> {
                 true
             }
         }
-    }
-}
-
-/// A record that people know by no name.
-fn unnamed(id: &RecordId, damaged: Damage) -> DamagedRecord {
-    let kind = match id.collection().kind().as_u8() {
-        kind::TAG | kind::REALM => "environment",
-        kind::LOG_KEY => "log_key",
-        kind::CHECKPOINT => "checkpoint",
-        _ => "record",
-    };
-    DamagedRecord {
-        kind,
-        id: id.to_string(),
-        record: id.to_string(),
-        environment: None,
-        damaged,
     }
 }

@@ -36,11 +36,7 @@ impl Inner {
                 .live
                 .into_iter()
                 .filter(|(_, record)| record.parents.contains(&of.id));
-            found.extend(children.map(|(id, record)| Found {
-                id,
-                realm: Arc::clone(&of.realm),
-                record,
-            }));
+            found.extend(children.map(|(id, record)| Found::new(id, &of.realm, record)));
         }
         found.sort_by_key(|child| (child.record.parents.len(), child.id));
         Ok((found, all))

@@ -48,11 +48,12 @@ impl Session {
             })
             .transpose()?;
         let mut filling = Filling::new(page);
-        if cursor.is_none() && self.inner.has_damaged_realms().await? {
-            filling.may_be_incomplete();
+        let opened = self.inner.realms_for(principal).await?;
+        if cursor.is_none() {
+            opened.note(&mut filling);
         }
         let mut reached = cursor.is_none();
-        for realm in self.inner.realms_for(principal).await? {
+        for realm in opened.realms {
             let after = cursor.filter(|cursor| cursor.tag() == *realm.tag().as_bytes());
             reached = reached || after.is_some();
             if !reached {

@@ -98,6 +98,7 @@ verbs! {
     remove_key => |s, t| each!(t.keys, |key| s.remove_key(key));
     remove_damaged_key => |s, t| vec![refusal(s.remove_damaged_key(t.id).await)];
     revoke_damaged_token => |s, t| vec![refusal(s.revoke_damaged_token(t.tokens[0].parse().unwrap()).await)];
+    remove_damaged_environment => |s, t| vec![refusal(s.remove_damaged_environment(t.environment.as_str()).await)];
     // Looks at no record: only a reference that names their namespace is theirs for certain.
     admit => |s, t| {
         let named: Vec<&KeyRef> = t.keys.iter().filter(|key| key.namespace().is_some()).collect();

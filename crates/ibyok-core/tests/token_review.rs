@@ -15,7 +15,7 @@ fn words(findings: &[TokenFinding]) -> Vec<(&str, &str)> {
 
 #[expect(clippy::unwrap_used, reason = "a review that fails is a failed test")]
 async fn review(scene: &Scene) -> Vec<TokenFinding> {
-    scene.operator().review_tokens().await.unwrap()
+    scene.operator().review_tokens().await.unwrap().items
 }
 
 #[tokio::test]

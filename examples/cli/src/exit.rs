@@ -124,7 +124,8 @@ mod tests {
         assert_eq!(
             exit(E::Integrity {
                 what: "x".to_owned(),
-                damage: ibyok_core::Damage::Missing
+                damage: ibyok_core::Damage::Missing,
+                affected: ibyok_core::Affected::Key
             }),
             5
         );

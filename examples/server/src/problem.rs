@@ -234,6 +234,7 @@ impl From<Error> for Problem {
             Error::Integrity {
                 what,
                 damage: Damage::Unreadable,
+                ..
             } => {
                 tracing::error!(what, "the store's own files are damaged");
                 "the store's own files are damaged".to_owned()

@@ -207,24 +207,19 @@ impl Session {
     /// other names that are not marked. For an operator.
     ///
     /// # Errors
-    /// [`Error::Denied`] for a token; [`Error::Kek`] and [`Error::Unavailable`] where a realm does not open.
+    /// [`Error::Denied`] for a token; [`Error::Unavailable`]. Damaged environments are named in the answer.
     pub async fn served_leaked(&self) -> Result<Page<ServesLeaked>> {
         let mut attempt = self.attempt(Action::KeyList);
         let outcome = async {
             let principal = self.inner.authenticate(&mut attempt, &self.asking).await?;
             operators_only(&principal)?;
-            let namespace = principal.namespace();
-            let mut page = Page {
-                items: Vec::new(),
-                next: None,
-                damaged: Vec::new(),
-                incomplete: false,
-            };
-            for environment in self.inner.environment_names(namespace).await? {
-                let realm = self.inner.environment_realm(namespace, &environment).await?;
-                page.incomplete |= self.inner.add_served_leaked(&realm, &mut page.items).await?;
+            let names = self.inner.environment_names(principal.namespace()).await?;
+            let mut opened = self.inner.open_environments(&principal, names).await?;
+            let mut served = Vec::new();
+            for realm in std::mem::take(&mut opened.realms) {
+                opened.incomplete |= self.inner.add_served_leaked(&realm, &mut served).await?;
             }
-            Ok(page)
+            Ok(opened.page(served))
         }
         .await;
         self.inner.answering(&attempt, outcome).await

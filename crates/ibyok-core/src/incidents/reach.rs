@@ -74,7 +74,7 @@ impl Inner {
         let tokens = readers.iter().filter(|reader| reader.kind == "token").take(TOKENS_MAX);
         let tokens: Vec<TokenId> = tokens.filter_map(|reader| reader.id.parse().ok()).collect();
         let ids: BTreeSet<String> = tokens.iter().map(ToString::to_string).collect();
-        let mut reads = self.reads_of(principal, ids, since).await?;
+        let mut reads = self.reads_of(principal, ids, since, unseen).await?;
         let known = self.known_keys(attempt, principal, unseen).await?;
         let (scope, namespace) = (Scope::AuditRead, principal.namespace());
         let sees_all = self.allowed(attempt, principal, scope, namespace, None, None).is_ok();
@@ -127,8 +127,13 @@ impl Inner {
         let namespace = principal.namespace();
         let scope = Scope::AuditRead;
         let mut known = Vec::new();
-        for environment in self.environments_allowed(attempt, principal, scope, namespace).await? {
-            let realm = self.environment_realm(namespace, &environment).await?;
+        let allowed = self.environments_allowed(attempt, principal, scope, namespace).await?;
+        let opened = self.open_environments(principal, allowed).await?;
+        unseen.extend(opened.unseen());
+        for realm in opened.realms {
+            let Some(environment) = realm.name.environment.clone() else {
+                continue;
+            };
             let Names { mut names, damaged } = self.names_of(&realm).await?;
             if damaged > 0 {
                 unseen.push(format!("`{environment}` has damaged key records: {damaged}"));

@@ -12,6 +12,7 @@ use crate::error::{Error, Part, Result};
 use crate::model::mode::Mode;
 use crate::model::name::KeyId;
 use crate::realm::Realm;
+use crate::unread_lines::UnreadLines;
 use crate::usage::{Caller, Reader};
 use crate::vault::Inner;
 
@@ -137,24 +138,39 @@ pub(super) fn is_release(entry: &Entry) -> bool {
 }
 
 impl Inner {
-    /// Looks through the lines that a filter wants, off the runtime: `look` gets each with its place.
+    /// Looks through the lines that a filter wants, off the runtime: `look` gets each with its place. Lines that cannot be read or
+    /// believed are added to `unseen`.
     pub(super) async fn look_through<T: Send + 'static>(
         &self,
         filter: Filter,
         mut kept: T,
         mut look: impl FnMut(&mut T, &ibyok_audit::Line) + Send + 'static,
+        unseen: &mut Vec<String>,
     ) -> Result<T> {
         self.log.flush().await?;
         let reader = self.log_reader(&filter).await?;
-        let task = tokio::task::spawn_blocking(move || -> Result<T> {
-            // A line that cannot be read is what `audit verify` is for; the others still tell who read.
-            for line in reader.lines(&filter)?.flatten() {
-                look(&mut kept, &line);
+        let task = tokio::task::spawn_blocking(move || -> Result<(T, UnreadLines)> {
+            let (mut lines, mut unread) = (reader.lines(&filter)?, UnreadLines::default());
+            for line in lines.by_ref() {
+                match line {
+                    Ok(line) => look(&mut kept, &line),
+                    // The others still tell who read.
+                    Err(error) => unread.failed(&error),
+                }
             }
-            Ok(kept)
+            unread.left_out(&lines);
+            Ok((kept, unread))
         });
-        task.await
-            .map_err(|_| Error::unavailable(Part::AuditLog, "reading was interrupted"))?
+        let (kept, unread) = task
+            .await
+            .map_err(|_| Error::unavailable(Part::AuditLog, "reading was interrupted"))??;
+        for gap in unread.in_words() {
+            // Each part of a report reads the log by itself.
+            if !unseen.contains(&gap) {
+                unseen.push(gap);
+            }
+        }
+        Ok(kept)
     }
 
     /// Everybody who was given a key since a time, those who read last first: by the logs of this place, and by what other nodes
@@ -165,9 +181,10 @@ impl Inner {
         key: KeyId,
         since: Timestamp,
     ) -> Result<Readers> {
-        let mut found = self.readers_by_log(realm, key, since).await?;
+        let mut unseen = Vec::new();
+        let mut found = self.readers_by_log(realm, key, since, &mut unseen).await?;
         let consumers = self.consumers(realm, key).await?;
-        let unseen = consumers.unseen();
+        unseen.extend(consumers.unseen());
         for counted in consumers.readers {
             let (kind, id) = match &counted.caller {
                 Caller::Token(id) => ("token", id.to_string()),
@@ -193,12 +210,18 @@ impl Inner {
         Ok(Readers { readers, unseen })
     }
 
-    async fn readers_by_log(&self, realm: &Realm, key: KeyId, since: Timestamp) -> Result<BTreeMap<String, KeyReader>> {
+    async fn readers_by_log(
+        &self,
+        realm: &Realm,
+        key: KeyId,
+        since: Timestamp,
+        unseen: &mut Vec<String>,
+    ) -> Result<BTreeMap<String, KeyReader>> {
         let mut filter = Filter::default();
         filter.namespace = Some(realm.name.namespace.to_string());
         filter.key = Some(key.to_string());
         filter.since = Some(since);
-        self.look_through(filter, BTreeMap::<String, KeyReader>::new(), |readers, line| {
+        let look = |readers: &mut BTreeMap<String, KeyReader>, line: &ibyok_audit::Line| {
             let entry = line.entry();
             let Some(id) = entry.principal.id.as_deref().filter(|_| is_release(entry)) else {
                 return;
@@ -207,7 +230,7 @@ impl Inner {
                 let reader = readers.entry(id.to_owned());
                 reader.or_insert_with(|| KeyReader::new(entry, id)).add(entry);
             }
-        })
-        .await
+        };
+        self.look_through(filter, BTreeMap::new(), look, unseen).await
     }
 }

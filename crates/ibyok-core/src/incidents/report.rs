@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::Found;
 use super::copies::LeakedCopy;
 use super::reach::Reach;
-use super::readers::{KeyReader, Readers, is_release};
+use super::readers::{KeyReader, is_release};
 use super::steps::{Step, remaining};
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
@@ -53,7 +53,7 @@ pub struct IncidentReport {
     pub further_lines: u64,
     /// Everybody who was given the key since then on any node, last first.
     pub readers: Vec<KeyReader>,
-    /// Gaps in this report: nodes that do not report, counts that do not open, damaged records.
+    /// Gaps in this report: nodes that do not report, counts that do not open, damaged records, lines of the log that cannot be read.
     pub unseen: Vec<String>,
     /// How often a version that may have leaked was released after the leak.
     pub released_after: u64,
@@ -189,13 +189,20 @@ impl Session {
         let incident = found.info();
         let since = since.or(incident.since).unwrap_or_else(|| before(incident.opened.at));
         let key = self.key_now(&principal, &found).await?;
-        let seen = self.lines_about(&principal, &incident, since).await?;
+        let mut unseen = Vec::new();
+        let seen = self.lines_about(&principal, &incident, since, &mut unseen).await?;
         let namespace = principal.namespace();
         let realm = self
             .inner
             .environment_realm(namespace, &found.record.environment)
             .await?;
-        let Readers { readers, mut unseen } = self.inner.readers_of(&realm, found.record.key()?, since).await?;
+        let found_readers = self.inner.readers_of(&realm, found.record.key()?, since).await?;
+        let readers = found_readers.readers;
+        for gap in found_readers.unseen {
+            if !unseen.contains(&gap) {
+                unseen.push(gap);
+            }
+        }
         let reach = self
             .inner
             .reach_of(attempt, &principal, &readers, since, &mut unseen)
@@ -253,7 +260,13 @@ impl Session {
     }
 
     /// The lines about an incident: those of its key, of itself, and of the tokens that were revoked because of it.
-    async fn lines_about(&self, principal: &Principal, incident: &IncidentInfo, since: Timestamp) -> Result<Seen> {
+    async fn lines_about(
+        &self,
+        principal: &Principal,
+        incident: &IncidentInfo,
+        since: Timestamp,
+        unseen: &mut Vec<String>,
+    ) -> Result<Seen> {
         let leaked_at = incident.since.unwrap_or(incident.opened.at);
         let key = incident.key_id.clone();
         let versions: BTreeSet<u64> = incident.versions.iter().copied().map(u64::from).collect();
@@ -279,7 +292,7 @@ impl Session {
                 seen.add(entry, after);
             }
         };
-        self.inner.look_through(filter, Seen::default(), look).await
+        self.inner.look_through(filter, Seen::default(), look, unseen).await
     }
 }
 
@@ -318,11 +331,12 @@ impl crate::vault::Inner {
         principal: &Principal,
         tokens: BTreeSet<String>,
         since: Timestamp,
+        unseen: &mut Vec<String>,
     ) -> Result<Reads> {
         let mut filter = self.own_lines(principal, &Filter::default()).await?;
         filter.since = filter.since.max(Some(since));
         filter.outcome = Some(Outcome::Allowed);
-        self.look_through(filter, Reads::new(), move |reads, line| {
+        let look = move |reads: &mut Reads, line: &ibyok_audit::Line| {
             let entry = line.entry();
             let token = entry
                 .principal
@@ -337,7 +351,7 @@ impl crate::vault::Inner {
             let read = read.or_insert((0, entry.time));
             read.0 = read.0.saturating_add(entry.count);
             read.1 = read.1.max(entry.time);
-        })
-        .await
+        };
+        self.look_through(filter, Reads::new(), look, unseen).await
     }
 }

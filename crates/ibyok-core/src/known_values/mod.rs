@@ -66,7 +66,7 @@ impl KnownValues {
         self.sets.iter().map(|set| set.values.len()).sum()
     }
 
-    /// Returns the number of damaged key records: their values are not known.
+    /// Returns the number of damaged records of keys and of environments: their values are not known.
     #[must_use]
     pub fn damaged(&self) -> u64 {
         self.damaged
@@ -127,10 +127,13 @@ impl Session {
     async fn all_versions(&self, attempt: &mut Attempt<'_>) -> Result<AllVersions> {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
         operators_only(&principal)?;
-        let namespace = principal.namespace().clone();
-        let mut all = AllVersions::default();
-        for environment in self.inner.environment_names(&namespace).await? {
-            let realm = self.inner.environment_realm(&namespace, &environment).await?;
+        let names = self.inner.environment_names(principal.namespace()).await?;
+        let opened = self.inner.open_environments(&principal, names).await?;
+        let mut all = AllVersions {
+            damaged: u64::try_from(opened.damaged.len()).unwrap_or(u64::MAX),
+            ..AllVersions::default()
+        };
+        for realm in opened.realms {
             let (versions, damaged) = self.versions_of(&realm).await?;
             all.realms.push((realm, versions));
             all.damaged += damaged;
@@ -163,7 +166,7 @@ impl Session {
 #[derive(Default)]
 struct AllVersions {
     realms: Vec<(Arc<Realm>, Vec<One>)>,
-    /// The key records that are damaged.
+    /// The records of keys and environments that are damaged.
     damaged: u64,
 }
 

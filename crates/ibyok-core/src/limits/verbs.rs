@@ -7,9 +7,13 @@ use serde::Serialize;
 use super::LimitScope;
 use crate::attempt::Attempt;
 use crate::change::Edit;
-use crate::error::Result;
+use crate::damage::DamagedRecord;
+use crate::error::{Error, Result};
+use crate::model::kind;
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::settings::{SETTINGS_ID, SettingsRecord};
+use crate::open_realms::OpenRealms;
+use crate::page::Page;
 use crate::session::Session;
 
 /// The default limit of an environment's keys.
@@ -28,13 +32,13 @@ pub struct EnvironmentLimit {
 }
 
 impl Session {
-    /// The default limits of one environment, or of all in which the session may list keys.
+    /// Lists the default limits of one environment, or of all in which the session may list keys.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`](crate::Error::Unauthenticated), [`Error::Denied`](crate::Error::Denied),
     /// [`Error::NotFound`](crate::Error::NotFound) for an environment that does not exist,
     /// [`Error::Unavailable`](crate::Error::Unavailable).
-    pub async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Vec<EnvironmentLimit>> {
+    pub async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Page<EnvironmentLimit>> {
         let mut attempt = self.attempt(Action::KeyList);
         let outcome = self.try_limits(&mut attempt, environment).await;
         self.inner.answering(&attempt, outcome).await
@@ -44,27 +48,38 @@ impl Session {
         &self,
         attempt: &mut Attempt<'_>,
         environment: Option<&EnvironmentName>,
-    ) -> Result<Vec<EnvironmentLimit>> {
+    ) -> Result<Page<EnvironmentLimit>> {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
         let namespace = principal.namespace().clone();
         attempt.environment = environment.map(ToString::to_string);
         let inner = &self.inner;
-        let environments = match environment {
+        let one = environment.is_some();
+        let mut opened = match environment {
             Some(environment) => {
                 inner.allowed_for_some_key(attempt, &principal, Scope::KeysList, &namespace, environment)?;
-                vec![environment.clone()]
+                let realm = inner.environment_realm(&namespace, environment).await?;
+                OpenRealms::one(realm)
             }
             None => {
-                inner
-                    .environments_allowed(attempt, &principal, Scope::KeysList, &namespace)
-                    .await?
+                let allowed = inner.environments_allowed(attempt, &principal, Scope::KeysList, &namespace);
+                inner.open_environments(&principal, allowed.await?).await?
             }
         };
         let mut limits = Vec::new();
-        for environment in environments {
-            let realm = inner.environment_realm(&namespace, &environment).await?;
+        for realm in std::mem::take(&mut opened.realms) {
+            let Some(environment) = realm.name.environment.clone() else {
+                continue;
+            };
             inner.hold_lease().await?;
-            let settings = inner.environment_settings(&realm).await?;
+            let settings = match inner.environment_settings(&realm).await {
+                Ok(settings) => settings,
+                Err(Error::Integrity { damage, .. }) if !one => {
+                    let id = realm.record(kind::SETTINGS, SETTINGS_ID)?;
+                    opened.push(DamagedRecord::of::<SettingsRecord>(&realm, &id, damage));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             limits.push(EnvironmentLimit {
                 namespace: inner.not_home(&namespace),
                 environment,
@@ -72,7 +87,7 @@ impl Session {
                 scope: inner.limit_scope(),
             });
         }
-        Ok(limits)
+        Ok(opened.page(limits))
     }
 
     /// Sets how often each key of an environment may be retrieved that has no limit of its own, or takes that away with `None`.

@@ -52,13 +52,14 @@ pub(crate) mod kind {
     /// What a token used on a day, as one node counted it; outside the change feed.
     pub(crate) const TOKEN_USE: u8 = 131;
     /// What is in the collections of any tenant's realm. Keys and checkpoints of logs are in the realms of nodes' homes alone.
-    pub(crate) const OF_REALMS: [u8; 9] = [
+    pub(crate) const OF_REALMS: [u8; 10] = [
         KEY,
         TOKEN,
         SETTINGS,
         REVIEW,
         INCIDENT,
         ATTESTATION,
+        LEAKED,
         KEY_USE,
         SIGN,
         TOKEN_USE,

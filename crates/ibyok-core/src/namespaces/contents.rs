@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use ibyok_crypto::RealmTag;
 use ibyok_policy::TokenId;
+use ibyok_storage::{Collection, Kind};
 use jiff::Timestamp;
 
 use crate::error::{Error, Result};
@@ -52,19 +54,42 @@ impl Inner {
     /// Everything that a namespace holds.
     pub(super) async fn contents_of(self: &Arc<Self>, namespace: &Namespace, at: Timestamp) -> Result<Contents> {
         let mut contents = Contents::default();
-        for name in self.realms_of(namespace).await? {
-            // A tag without a realm is what an interrupted removal leaves.
-            let Some(realm) = self.realm(&name).await? else {
-                continue;
-            };
-            let logs = realm.collection(kind::LOG_KEY)?;
+        for (tag, name) in self
+            .tags()
+            .await?
+            .iter()
+            .filter(|(_, name)| name.namespace == *namespace)
+        {
+            let logs = Collection::new(Kind::new(kind::LOG_KEY), *tag.as_bytes())?;
             contents.has_log |= !self.store.list(&logs, None, 1).await?.is_empty();
+            let realm = match self.realm(name).await {
+                Ok(Some(realm)) => realm,
+                // A tag without a realm is what an interrupted removal leaves.
+                Ok(None) => continue,
+                // Nobody can say what its records are; removing them by force is the way out.
+                Err(Error::Integrity { .. }) => {
+                    contents.damaged += u64::from(self.holds_any(tag).await?);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if let Some(environment) = &name.environment {
                 self.add_keys(&realm, environment, &mut contents).await?;
             }
             self.add_tokens(&realm, at, &mut contents).await?;
         }
         Ok(contents)
+    }
+
+    /// Says whether a realm has records of keys or tokens, whatever they are.
+    async fn holds_any(&self, tag: RealmTag) -> Result<bool> {
+        for kind in [kind::KEY, kind::TOKEN] {
+            let collection = Collection::new(Kind::new(kind), *tag.as_bytes())?;
+            if !self.store.list(&collection, None, 1).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn add_keys(&self, realm: &Arc<Realm>, environment: &EnvironmentName, contents: &mut Contents) -> Result<()> {

@@ -72,7 +72,12 @@ impl Namespaces {
             self.0.inner.authenticate(&mut attempt, &self.0.asking).await?;
             let home = &self.0.inner.home.name.namespace;
             let mut all: BTreeMap<Namespace, Vec<EnvironmentName>> = BTreeMap::new();
-            for realm in self.0.inner.tags().await?.names() {
+            let tags = self.0.inner.tags().await?;
+            // One whose making or removal was interrupted is listed, so that somebody completes it.
+            for (_, realm) in tags.iter() {
+                all.entry(realm.namespace.clone()).or_default();
+            }
+            for realm in tags.names() {
                 let environments = all.entry(realm.namespace.clone()).or_default();
                 environments.extend(realm.environment.clone());
             }

@@ -1,13 +1,14 @@
 //! Removing a namespace: what it holds is taken away record by record, then its keys are destroyed, then its name.
 //!
-//! The order makes a crash harmless. Revoked tokens and removed keys have floors, so that no older copy of them is believed. Without
-//! its environment key records nothing of a namespace opens again. Its tags go last: as long as one is there, the same call finds
-//! the namespace and completes the removal.
+//! The order makes a crash harmless. Revoked tokens and removed keys have floors, so that no older copy of them is believed. Its tags
+//! are marked as unfinished, so that the records that go next do not look lost. Without its environment key records nothing of a
+//! namespace opens again. Its tags go last: as long as one is there, the same call finds the namespace and completes the removal.
 
 use std::sync::Arc;
 
 use ibyok_audit::{Action, Phase};
-use ibyok_storage::{Collection, Error as StorageError, Kind, RecordId};
+use ibyok_crypto::RealmTag;
+use ibyok_storage::{Collection, Error as StorageError, Expect, Kind, RecordId};
 use serde::Serialize;
 
 use super::contents::Contents;
@@ -22,12 +23,13 @@ use crate::model::key_ref::KeyRef;
 use crate::model::kind;
 use crate::model::name::Namespace;
 use crate::model::token::TokenRecord;
-use crate::realm::{PAGE, RealmName, tag_record};
+use crate::realm::{PAGE, RealmName};
 use crate::session::Session;
+use crate::tags::{TagBody, tag_record};
 use crate::take_away::TakeAway;
 use crate::vault::Inner;
 
-/// How often a record that others write to is deleted anew.
+/// How often a record that others write to is marked or deleted anew.
 const TRIES: usize = 8;
 
 /// Why a namespace is not removed, in words for whoever tries to.
@@ -142,7 +144,7 @@ impl Session {
                 "repeat the name of the namespace that is removed",
             ));
         }
-        if inner.realms_of(name).await?.is_empty() {
+        if !inner.tags().await?.iter().any(|(_, realm)| realm.namespace == *name) {
             return Err(no_namespace(name));
         }
         let contents = inner.contents_of(name, attempt.at).await?;
@@ -195,22 +197,44 @@ impl Inner {
             tracing::warn!(%error, "some uses of a removed namespace were not counted");
         }
         let tags = self.tags().await?;
-        let of_it = || tags.iter().filter(|(_, realm)| realm.namespace == *name);
-        for (_, realm) in of_it() {
+        let of_it: Vec<_> = tags.iter().filter(|(_, realm)| realm.namespace == *name).collect();
+        self.destroy_realms(&of_it).await
+    }
+
+    /// Destroys realms by their tags, with all that is sealed under them.
+    pub(crate) async fn destroy_realms(&self, realms: &[(RealmTag, &Arc<RealmName>)]) -> Result<()> {
+        for (tag, realm) in realms {
+            self.mark_unfinished(*tag, realm).await?;
+        }
+        for (_, realm) in realms {
             self.delete_record(&realm_record(self, realm)).await?;
         }
         self.realms.forget_all();
-        for (tag, _) in of_it() {
+        for (tag, _) in realms {
             for kind in kind::OF_REALMS {
                 let collection = Collection::new(Kind::new(kind), *tag.as_bytes())?;
                 self.delete_all(&collection).await?;
             }
         }
-        for (tag, _) in of_it() {
-            self.delete_record(&tag_record(tag)).await?;
+        for (tag, _) in realms {
+            self.delete_record(&tag_record(*tag)).await?;
         }
         self.realms.forget_all();
         Ok(())
+    }
+
+    async fn mark_unfinished(&self, tag: RealmTag, realm: &RealmName) -> Result<()> {
+        let (id, marked) = (tag_record(tag), TagBody::print_unfinished(realm));
+        for _ in 0..TRIES {
+            let Some(stored) = self.store.get(&id).await? else {
+                return Ok(());
+            };
+            match self.store.put(&id, &marked, Expect::Revision(stored.revision)).await {
+                Err(StorageError::Conflict) => tokio::task::yield_now().await,
+                put => return Ok(put.map(|_| ())?),
+            }
+        }
+        Err(contended())
     }
 
     async fn delete_all(&self, collection: &Collection) -> Result<()> {
@@ -237,9 +261,13 @@ impl Inner {
                 deleted => return Ok(deleted?),
             }
         }
-        Err(Error::Conflict {
-            what: "too many concurrent changes to a record of the namespace".to_owned(),
-        })
+        Err(contended())
+    }
+}
+
+fn contended() -> Error {
+    Error::Conflict {
+        what: "too many concurrent changes to a record of the namespace".to_owned(),
     }
 }
 

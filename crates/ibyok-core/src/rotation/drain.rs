@@ -164,8 +164,10 @@ impl Inner {
         let Ok(tag) = RealmTag::from_bytes(id.tag()) else {
             return Ok(false);
         };
-        let Some(name) = self.realm_by_tag(tag).await? else {
-            return Ok(false);
+        let name = match self.realm_by_tag(tag).await {
+            Ok(Some(name)) => name,
+            Ok(None) => return Ok(false),
+            Err(error) => return unseen(error),
         };
         let realm = match self.realm(&name).await {
             Ok(Some(realm)) => realm,

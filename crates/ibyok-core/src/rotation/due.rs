@@ -11,7 +11,7 @@ use crate::model::interval::Interval;
 use crate::model::key::{KeyInfo, KeyRecord};
 use crate::model::name::EnvironmentName;
 use crate::model::token::TokenInfo;
-use crate::page::PageRequest;
+use crate::page::{Page, PageRequest};
 use crate::session::Session;
 
 /// How many days ahead an end is told of.
@@ -24,7 +24,8 @@ const AT_ONCE: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Due {
-    /// `rotation`, `key_expiry`, `token_expiry`, or `damaged_key` and `damaged_token` where the record does not say what is due.
+    /// `rotation`, `key_expiry`, `token_expiry`; or `damaged_key`, `damaged_token` and `damaged_environment` where the record does not say
+    /// what is due.
     pub kind: &'static str,
     /// The key as `environment/name`; `None` for a token.
     #[serde(rename = "ref")]
@@ -50,19 +51,14 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::list_keys`].
-    pub async fn rotations_due(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Due>> {
+    pub async fn rotations_due(&self, environment: Option<&EnvironmentName>) -> Result<Page<Due>> {
         let now = self.inner.now();
-        let mut due = Vec::new();
+        let (mut due, mut gaps) = (Vec::new(), Gaps::default());
         let mut page = Some(PageRequest::default().limit(AT_ONCE));
         while let Some(asked) = page.take() {
             let found = self.list_keys(environment, &asked).await?;
             due.extend(found.items.iter().flat_map(|key| of_key(key, now)));
-            due.extend(
-                found
-                    .damaged
-                    .iter()
-                    .map(|record| of_damaged("damaged_key", record, now)),
-            );
+            gaps.add(found.damaged, found.incomplete);
             page = found.next.map(|next| PageRequest::after(Some(next)).limit(AT_ONCE));
         }
         if self.may_list_tokens().await? {
@@ -72,16 +68,17 @@ impl Session {
             let found = self.list_tokens(&asked).await?;
             let here = found.items.iter().filter(|token| reaches(token, environment));
             due.extend(here.filter_map(|token| of_token(token, now)));
-            due.extend(
-                found
-                    .damaged
-                    .iter()
-                    .map(|record| of_damaged("damaged_token", record, now)),
-            );
+            gaps.add(found.damaged, found.incomplete);
             page = found.next.map(|next| PageRequest::after(Some(next)).limit(AT_ONCE));
         }
+        due.extend(gaps.damaged.iter().filter_map(|record| of_damaged(record, now)));
         due.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
-        Ok(due)
+        Ok(Page {
+            items: due,
+            next: None,
+            damaged: gaps.damaged,
+            incomplete: gaps.incomplete,
+        })
     }
 
     async fn may_list_tokens(&self) -> Result<bool> {
@@ -141,18 +138,46 @@ fn of_key(key: &KeyInfo, now: Timestamp) -> Vec<Due> {
     rotation.into_iter().chain(expiry).collect()
 }
 
+/// The damaged records of the lists of keys and of tokens, each once.
+#[derive(Default)]
+struct Gaps {
+    damaged: Vec<DamagedRecord>,
+    incomplete: bool,
+}
+
+impl Gaps {
+    fn add(&mut self, damaged: Vec<DamagedRecord>, incomplete: bool) {
+        self.incomplete |= incomplete;
+        for record in damaged {
+            // Both lists name a damaged environment.
+            if !self.damaged.contains(&record) {
+                self.damaged.push(record);
+            }
+        }
+    }
+}
+
 /// A record that does not say what is due, which is why somebody has to look.
-fn of_damaged(kind: &'static str, record: &DamagedRecord, now: Timestamp) -> Due {
-    Due {
+fn of_damaged(record: &DamagedRecord, now: Timestamp) -> Option<Due> {
+    let kind = match record.kind {
+        "key" => "damaged_key",
+        "token" => "damaged_token",
+        "environment" => "damaged_environment",
+        _ => return None,
+    };
+    Some(Due {
         kind,
         reference: None,
         token: (kind == "damaged_token").then(|| record.id.clone()),
-        name: record.id.clone(),
+        name: match (kind, &record.environment) {
+            ("damaged_environment", Some(environment)) => environment.to_string(),
+            _ => record.id.clone(),
+        },
         provider: None,
         at: now,
         overdue: true,
         within_days: 0,
-    }
+    })
 }
 
 fn of_token(token: &TokenInfo, now: Timestamp) -> Option<Due> {

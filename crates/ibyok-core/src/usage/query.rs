@@ -19,6 +19,7 @@ use super::rollup::{Of, Rollup, Row, Subject};
 use crate::attempt::Attempt;
 use crate::authenticate::Principal;
 use crate::cache::Held;
+use crate::damage::DamagedRecord;
 use crate::error::{Error, Result};
 use crate::model::key::KeyRecord;
 use crate::model::kind;
@@ -74,6 +75,8 @@ impl Session {
             until: date(wanted.to),
             damaged: sums.damaged,
             items: sums.items(),
+            damaged_environments: wanted.damaged,
+            incomplete: wanted.incomplete,
             next: None,
         })
     }
@@ -98,10 +101,12 @@ impl Session {
             return Ok(wanted);
         }
         attempt.environment = request.environment.as_ref().map(ToString::to_string);
-        let environments = match &request.environment {
+        match &request.environment {
             Some(environment) => {
                 inner.allowed_for_some_key(attempt, principal, Scope::UsageRead, &namespace, environment)?;
-                vec![environment.clone()]
+                wanted
+                    .realms
+                    .push(inner.environment_realm(&namespace, environment).await?);
             }
             None => {
                 let all = inner.environments_allowed(attempt, principal, Scope::UsageRead, &namespace);
@@ -114,17 +119,12 @@ impl Session {
                 match inner.realm(&whole).await {
                     Ok(realm) => wanted.realms.extend(realm),
                     Err(Error::Kek { .. }) => {}
-                    Err(error) => return Err(error),
+                    Err(error) => wanted.damaged.push(inner.damaged_realm(&whole, error)?),
                 }
-                all
-            }
-        };
-        let named = request.environment.is_some();
-        for environment in environments {
-            match inner.environment_realm(&namespace, &environment).await {
-                Ok(realm) => wanted.realms.push(realm),
-                Err(Error::Kek { .. }) if !named => {}
-                Err(error) => return Err(error),
+                let opened = inner.open_environments(principal, all).await?;
+                wanted.incomplete = opened.incomplete || !wanted.damaged.is_empty();
+                wanted.realms.extend(opened.realms);
+                wanted.damaged.extend(opened.damaged);
             }
         }
         Ok(wanted)
@@ -218,6 +218,10 @@ impl Session {
 /// What is asked for.
 struct Wanted {
     realms: Vec<Arc<Realm>>,
+    /// Realms that are asked for and do not open.
+    damaged: Vec<DamagedRecord>,
+    /// Whether damaged records may hide usage.
+    incomplete: bool,
     key: Option<KeyId>,
     from: u16,
     to: u16,
@@ -235,6 +239,8 @@ impl Wanted {
         }
         Ok(Wanted {
             realms: Vec::new(),
+            damaged: Vec::new(),
+            incomplete: false,
             key: None,
             from: day_of(since),
             to: day_of(until),

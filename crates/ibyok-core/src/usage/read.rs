@@ -9,7 +9,8 @@ use super::caller::Caller;
 use super::rollup::{Of, Rollup, RollupId, Row, Subject, open_body};
 use crate::error::{Error, Result};
 use crate::model::name::KeyName;
-use crate::realm::{PAGE, Realm, Tags};
+use crate::realm::{PAGE, Realm};
+use crate::tags::Tags;
 use crate::vault::Inner;
 
 /// What was found, and how many records of it do not open.

@@ -18,6 +18,7 @@ use super::tally::{Ended, Tally};
 use crate::error::{Code, Error, Part, Result};
 use crate::model::mode::Mode;
 use crate::realm::{Realm, RealmName};
+use crate::unread_lines::UnreadLines;
 use crate::vault::Inner;
 
 /// How many lines are read at a time.
@@ -60,8 +61,11 @@ impl Inner {
         let reader = self.log_reader(&filter).await?;
         let mut lines = blocking(move || Ok(reader.lines(&filter)?)).await?;
         loop {
-            let (rest, batch) = blocking(move || read_some(lines)).await?;
+            let (rest, batch, unread) = blocking(move || Ok(read_some(lines))).await?;
             lines = rest;
+            for gap in unread.in_words() {
+                self.warn(format!("uses may not be counted: {gap}"));
+            }
             let last = batch.len() < BATCH;
             for line in batch {
                 let entry = line.entry();
@@ -214,10 +218,20 @@ impl Inner {
     }
 }
 
-/// The next lines. One that cannot be read stands for nothing that could be counted.
-fn read_some(mut lines: Lines) -> Result<(Lines, Vec<Line>)> {
-    let batch = lines.by_ref().filter_map(Result::ok).take(BATCH).collect();
-    Ok((lines, batch))
+/// The next lines, and those that cannot be read: they stand for nothing that could be counted.
+fn read_some(mut lines: Lines) -> (Lines, Vec<Line>, UnreadLines) {
+    let (mut batch, mut unread) = (Vec::new(), UnreadLines::default());
+    while batch.len() < BATCH {
+        match lines.next() {
+            Some(Ok(line)) => batch.push(line),
+            Some(Err(error)) => unread.failed(&error),
+            None => {
+                unread.left_out(&lines);
+                break;
+            }
+        }
+    }
+    (lines, batch, unread)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::caller::Caller;
 use super::tally::Tally;
+use crate::damage::DamagedRecord;
 use crate::error::Error;
 use crate::model::key_ref::KeyRef;
 use crate::model::name::{EnvironmentName, KeyId};
@@ -134,6 +135,12 @@ pub struct UsageReport {
     pub items: Vec<UsageItem>,
     /// How many records of counts are damaged: what they counted is missing.
     pub damaged: u64,
+    /// Environments that do not open: their usage is missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged_environments: Vec<DamagedRecord>,
+    /// Whether damaged records of environments may hide usage.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
     /// Always `None`: the whole of it is one page.
     pub next: Option<String>,
 }

@@ -219,8 +219,8 @@ impl Access for Here {
         document(&self.session.set_key_mode(key, mode).await?)
     }
 
-    async fn modes(&self) -> Result<Vec<Value>> {
-        self.session.environment_modes().await?.iter().map(document).collect()
+    async fn modes(&self) -> Result<Listed> {
+        Listed::page(&self.session.environment_modes().await?)
     }
 
     async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Value> {
@@ -246,8 +246,8 @@ impl Access for Here {
         }
     }
 
-    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>> {
-        self.session.limits(environment).await?.iter().map(document).collect()
+    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
+        Listed::page(&self.session.limits(environment).await?)
     }
 
     async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value> {
@@ -258,13 +258,8 @@ impl Access for Here {
         document(&self.session.rotation_status(key).await?)
     }
 
-    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>> {
-        self.session
-            .rotations_due(environment)
-            .await?
-            .iter()
-            .map(document)
-            .collect()
+    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
+        Listed::page(&self.session.rotations_due(environment).await?)
     }
 
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {
@@ -282,8 +277,8 @@ impl Access for Here {
         Ok((info, rotated.token))
     }
 
-    async fn review_tokens(&self) -> Result<Vec<Value>> {
-        self.session.review_tokens().await?.iter().map(document).collect()
+    async fn review_tokens(&self) -> Result<Listed> {
+        Listed::page(&self.session.review_tokens().await?)
     }
 
     async fn tokens(&self) -> Result<Listed> {
@@ -315,10 +310,7 @@ impl Access for Here {
     }
 
     async fn incidents(&self, all: bool) -> Result<Listed> {
-        let page = self.session.list_incidents(all).await?;
-        let mut listed = Listed::default();
-        listed.add(&page.items, &page.damaged, page.incomplete)?;
-        Ok(listed)
+        Listed::page(&self.session.list_incidents(all).await?)
     }
 
     async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Value> {

@@ -1,6 +1,6 @@
 //! A list as it is shown: its items, and the damaged records that may hide others.
 
-use ibyok_core::{Damage, Error as VaultError};
+use ibyok_core::{Affected, Damage, Error as VaultError, Page};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -29,6 +29,18 @@ impl From<Vec<Value>> for Listed {
 }
 
 impl Listed {
+    /// A list in one page.
+    pub(crate) fn page<T: Serialize>(page: &Page<T>) -> Result<Self> {
+        let mut listed = Listed::default();
+        listed.add(&page.items, &page.damaged, page.incomplete)?;
+        Ok(listed)
+    }
+
+    /// Whether damaged records may hide items.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.incomplete
+    }
+
     /// Adds a page.
     pub(crate) fn add(&mut self, items: &[impl Serialize], damaged: &[impl Serialize], incomplete: bool) -> Result<()> {
         for item in items {
@@ -88,11 +100,13 @@ impl Listed {
         Err(Error::Vault(VaultError::Integrity {
             what,
             damage: Damage::DoesNotOpen,
+            affected: Affected::Key,
         }))
     }
 }
 
-fn line(record: &Value) -> String {
+/// A damaged record in one line.
+pub(crate) fn line(record: &Value) -> String {
     let environment = match at(record, "environment") {
         Value::String(name) => format!(" of {}", clean(name)),
         _ => String::new(),

@@ -13,7 +13,7 @@ use ibyok_core::{
 use serde_json::Value;
 
 pub(crate) use here::{Here, document as document_of, fetched};
-pub(crate) use listed::Listed;
+pub(crate) use listed::{Listed, line as damaged_line};
 pub(crate) use server::Server;
 pub(crate) use step::{Drain, Step};
 
@@ -65,7 +65,7 @@ pub(crate) trait Access {
     /// Sets the mode of a key, or with `None` gives it back its environment's.
     async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Value>;
     /// The mode of each environment that may be seen.
-    async fn modes(&self) -> Result<Vec<Value>>;
+    async fn modes(&self) -> Result<Listed>;
     /// Sets the mode of an environment.
     async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Value>;
     /// Removes a key.
@@ -75,19 +75,19 @@ pub(crate) trait Access {
     /// Takes a step of a rotation.
     async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Value>;
     /// The default limits of one environment or of all.
-    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>>;
+    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
     /// Sets the default limit of an environment, or takes it away.
     async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value>;
     /// Who reads which version of a key.
     async fn rotation(&self, key: &KeyRef) -> Result<Value>;
     /// What is due in an environment or in all.
-    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>>;
+    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
     /// Issues a token: what it is, and the token itself.
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)>;
     /// Gives a token a new secret: what it is, and the secret.
     async fn rotate_token(&self, which: &str, rotation: &TokenRotation) -> Result<(Value, AccessToken)>;
     /// What there is to say about the tokens that may be seen.
-    async fn review_tokens(&self) -> Result<Vec<Value>>;
+    async fn review_tokens(&self) -> Result<Listed>;
     /// Every token that may be seen.
     async fn tokens(&self) -> Result<Listed>;
     /// The same tokens with the time of their last use.

@@ -237,9 +237,9 @@ impl Access for Server {
         document(&self.client.set_key_mode(&environment, &name, mode).await?)
     }
 
-    async fn modes(&self) -> Result<Vec<Value>> {
+    async fn modes(&self) -> Result<Listed> {
         self.own_namespace(None).await?;
-        self.client.modes().await?.iter().map(document).collect()
+        listed(&self.client.modes().await?)
     }
 
     async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Value> {
@@ -282,9 +282,8 @@ impl Access for Server {
         }
     }
 
-    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>> {
-        let limits = self.client.limits(environment.map(EnvironmentName::as_str)).await?;
-        limits.iter().map(document).collect()
+    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
+        listed(&self.client.limits(environment.map(EnvironmentName::as_str)).await?)
     }
 
     async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value> {
@@ -297,12 +296,9 @@ impl Access for Server {
         document(&self.client.rotation_status(&environment, &name).await?)
     }
 
-    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Vec<Value>> {
-        let due = self
-            .client
-            .rotations_due(environment.map(EnvironmentName::as_str))
-            .await?;
-        due.iter().map(document).collect()
+    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
+        let due = self.client.rotations_due(environment.map(EnvironmentName::as_str));
+        listed(&due.await?)
     }
 
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {
@@ -326,8 +322,8 @@ impl Access for Server {
         Ok(with_secret(self.client.rotate_token_with(which, &sent).await?))
     }
 
-    async fn review_tokens(&self) -> Result<Vec<Value>> {
-        self.client.review_tokens().await?.iter().map(document).collect()
+    async fn review_tokens(&self) -> Result<Listed> {
+        listed(&self.client.review_tokens().await?)
     }
 
     async fn tokens(&self) -> Result<Listed> {

@@ -3,9 +3,11 @@
 use ibyok_core::{Class, EnvironmentName};
 
 use super::Cx;
-use crate::access::document_of as document;
+use super::confirm::confirm;
+use crate::access::{Listed, document_of as document};
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::show::clean;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -18,6 +20,12 @@ pub(crate) enum Verb {
         /// What guardrails take it for: dev, staging or prod [default: by its name, else prod]
         #[arg(long, value_name = "CLASS")]
         class: Option<String>,
+    },
+    /// Give up a damaged environment with its keys and tokens
+    Remove {
+        /// Its name, or the id of its record; `envs list` shows both
+        #[arg(long, value_name = "ID")]
+        damaged: String,
     },
 }
 
@@ -34,9 +42,8 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::List => {
             cx.with_vault("envs list", async |here, cx| {
-                let environments = here.session.environments().await?;
-                let items = environments.iter().map(document).collect::<Result<Vec<_>>>()?;
-                cx.answer_list(items, &COLUMNS, "no environments")
+                let list = Listed::page(&here.session.environments().await?)?;
+                cx.answer_list(list, &COLUMNS, "no environments")
             })
             .await
         }
@@ -52,5 +59,24 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
             })
             .await
         }
+        Verb::Remove { damaged } => remove(&damaged, cx).await,
     }
+}
+
+async fn remove(which: &str, cx: &mut Cx<'_>) -> Result<Exit> {
+    let shown = clean(which);
+    confirm(
+        cx,
+        &format!("remove the damaged environment `{shown}`"),
+        "its keys and tokens are lost",
+    )?;
+    cx.with_vault("envs remove --damaged", async |here, cx| {
+        let removed = document(&here.session.remove_damaged_environment(which).await?)?;
+        if cx.globals.json {
+            cx.io.answer_json(&removed)?;
+        }
+        cx.io.say(&format!("removed {shown}"));
+        Ok(Exit::Done)
+    })
+    .await
 }

@@ -46,7 +46,8 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
 async fn show(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
     let environment: Option<EnvironmentName> = environment.map(str::parse).transpose()?;
     cx.with_access(async |access, cx| {
-        let mut items = access.modes().await?;
+        let mut list = access.modes().await?;
+        let items = &mut list.items;
         if let Some(environment) = &environment {
             items.retain(|item| at(item, "environment") == environment.as_str());
             if items.is_empty() {
@@ -57,14 +58,14 @@ async fn show(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
                 .into());
             }
         }
-        for item in &items {
+        for item in items.iter() {
             if !at(item, "problem").is_null() {
                 let (environment, problem) = (text(at(item, "environment")), text(at(item, "problem")));
                 cx.io
                     .warn(&format!("warning: {environment}: its keys are refused: {problem}"));
             }
         }
-        cx.answer_list(items, &COLUMNS, "no environments")
+        cx.answer_list(list, &COLUMNS, "no environments")
     })
     .await
 }

@@ -68,7 +68,7 @@ async fn due(here: &Here, ready: bool, cx: &mut Cx<'_>) -> Result<Value> {
         return Ok(json!([]));
     }
     match here.session.rotations_due(None).await {
-        Ok(due) => document(&due),
+        Ok(due) => document(&due.items),
         Err(VaultError::Denied { .. }) => Ok(json!([])),
         Err(error) => {
             cx.io.warn(&format!("warning: what is due is not known: {error}"));

@@ -4,7 +4,7 @@ use ibyok_core::{EnvironmentName, UsageBy, UsageRequest};
 use serde_json::Value;
 
 use super::{Cx, time};
-use crate::access::KeyArgument;
+use crate::access::{KeyArgument, damaged_line};
 use crate::bars::Bars;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -57,6 +57,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         } else {
             print(&report, args.by, cx)?;
         }
+        warn_of_environments(&report, cx);
         Ok(Exit::Done)
     })
     .await
@@ -92,6 +93,20 @@ fn print(report: &Value, by: UsageBy, cx: &mut Cx<'_>) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Warns of environments whose usage is missing.
+fn warn_of_environments(report: &Value, cx: &mut Cx<'_>) {
+    let damaged = at(report, "damaged_environments");
+    let damaged = damaged.as_array().map(Vec::as_slice).unwrap_or_default();
+    for record in damaged {
+        cx.io
+            .warn(&format!("warning: usage is missing, since {}", damaged_line(record)));
+    }
+    if damaged.is_empty() && at(report, "incomplete") == true {
+        cx.io
+            .warn("warning: usage may be missing, because the record of an environment is damaged");
+    }
 }
 
 fn head(by: UsageBy) -> &'static str {

@@ -1,8 +1,8 @@
 //! The default limits of environments.
 
 use axum::extract::RawQuery;
-use ibyok_core::{EnvironmentLimit, EnvironmentName, Rate};
-use serde::{Deserialize, Serialize};
+use ibyok_core::{EnvironmentName, Rate};
+use serde::Deserialize;
 
 use super::keys::named;
 use crate::answer::{Answer, ok};
@@ -13,18 +13,11 @@ use crate::query::Query;
 
 const TAKES: &str = "it takes environment, and limit: a rate such as `60/min`, or null for none";
 
-#[derive(Serialize)]
-struct List {
-    items: Vec<EnvironmentLimit>,
-    next: Option<String>,
-}
-
 /// GET `/api/v1/limits`
 pub(crate) async fn show(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["env"])?;
     let environment: Option<EnvironmentName> = query.parsed("env")?;
-    let items = session.limits(environment.as_ref()).await?;
-    ok(&List { items, next: None })
+    ok(&session.limits(environment.as_ref()).await?)
 }
 
 /// PUT `/api/v1/limits`

@@ -1,8 +1,8 @@
 //! Modes: of environments, and of a key.
 
 use axum::extract::{Path, RawQuery};
-use ibyok_core::{EnvironmentMode, EnvironmentName, Mode};
-use serde::{Deserialize, Serialize};
+use ibyok_core::{EnvironmentName, Mode};
+use serde::Deserialize;
 
 use super::key_ref;
 use crate::answer::{Answer, ok};
@@ -17,16 +17,8 @@ const KEY_TAKES: &str = "it takes mode: mock, live or inherit";
 
 /// GET `/api/v1/modes`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
-    #[derive(Serialize)]
-    struct Items {
-        items: Vec<EnvironmentMode>,
-        next: Option<String>,
-    }
     Query::parse(query.as_deref(), &[])?;
-    ok(&Items {
-        items: session.environment_modes().await?,
-        next: None,
-    })
+    ok(&session.environment_modes().await?)
 }
 
 /// PUT `/api/v1/modes`

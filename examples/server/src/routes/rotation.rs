@@ -1,8 +1,8 @@
 //! Rotation: the steps of a key's versions.
 
 use axum::extract::{Path, RawQuery};
-use ibyok_core::{DrainRequest, Due, EnvironmentName, Interval, SignedDuration, WhichVersion};
-use serde::{Deserialize, Serialize};
+use ibyok_core::{DrainRequest, EnvironmentName, Interval, SignedDuration, WhichVersion};
+use serde::Deserialize;
 
 use super::keys::{Named, SET_TAKES, SetBody, forced};
 use crate::answer::{Answer, ok};
@@ -149,13 +149,5 @@ impl DrainBody {
 /// GET `/api/v1/rotations/due`
 pub(crate) async fn due(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let environment: Option<EnvironmentName> = Query::parse(query.as_deref(), &["env"])?.parsed("env")?;
-    let items = session.rotations_due(environment.as_ref()).await?;
-    ok(&All { items, next: None })
-}
-
-/// A list in one page.
-#[derive(Serialize)]
-struct All {
-    items: Vec<Due>,
-    next: Option<String>,
+    ok(&session.rotations_due(environment.as_ref()).await?)
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use ibyok_core::{
-    ChildToken, Environments, Expiry, Grant, Rate, Scope, Scopes, Timestamp, TokenFinding, TokenId, TokenRequest,
-    TokenRotation,
+    ChildToken, Environments, Expiry, Grant, Rate, Scope, Scopes, Timestamp, TokenId, TokenRequest, TokenRotation,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,10 +30,7 @@ pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> 
 /// GET `/api/v1/tokens/review`
 pub(crate) async fn review(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    ok(&Review {
-        items: session.review_tokens().await?,
-        next: None,
-    })
+    ok(&session.review_tokens().await?)
 }
 
 /// GET `/api/v1/tokens/self`
@@ -104,13 +100,6 @@ fn meant<'a>(which: &'a str, query: &'a Query) -> Result<&'a str, Problem> {
         ),
         (which, None) => Ok(which),
     }
-}
-
-/// What is found is one page, however long.
-#[derive(Serialize)]
-struct Review {
-    items: Vec<TokenFinding>,
-    next: Option<()>,
 }
 
 #[derive(Serialize)]

@@ -39,6 +39,8 @@ pub(crate) async fn external(Caller(session): Caller, RawQuery(query): RawQuery)
         since: report.since.to_string(),
         until: report.until.to_string(),
         items: items.collect(),
+        damaged: report.damaged,
+        incomplete: report.incomplete,
         next: None,
     })
 }
@@ -66,6 +68,11 @@ struct Usage<'a> {
     since: String,
     until: String,
     items: Vec<Item<'a>>,
+    /// How many records of counts are damaged: what they counted is missing.
+    damaged: u64,
+    /// Whether damaged records of environments may hide usage.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    incomplete: bool,
     next: Option<()>,
 }
 

@@ -11,7 +11,7 @@ mod verify;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use ibyok_core::{Filter, Lines};
+use ibyok_core::{Filter, Lines, LogError, unread_line};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -89,20 +89,53 @@ async fn export(filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
         spinner(cx, "exporting")
     };
     let lines = here.audit_lines(filter).await?;
-    let written = write_lines(lines, cx.io.out());
+    let (mut lines, mut unread) = (lines, Vec::new());
+    let written = write_lines(&mut lines, &mut unread, cx.io.out());
     spinner.finish_and_clear();
-    written.map(|()| Exit::Done)
+    written?;
+    for error in unread {
+        pass_over(error, cx)?;
+    }
+    warn_of_left_out(&lines, cx);
+    Ok(Exit::Done)
 }
 
-fn write_lines(lines: Lines, out: &mut dyn Write) -> Result<()> {
+fn write_lines(lines: &mut Lines, unread: &mut Vec<LogError>, out: &mut dyn Write) -> Result<()> {
     let mut out = std::io::BufWriter::with_capacity(1 << 16, out);
     for line in lines {
-        let line = line.map_err(ibyok_core::Error::from)?;
+        let line = match line {
+            Ok(line) => line,
+            Err(error) if unread_line(&error).is_some() => {
+                unread.push(error);
+                continue;
+            }
+            Err(error) => return Err(ibyok_core::Error::from(error).into()),
+        };
         out.write_all(line.text().as_bytes())
             .and_then(|()| out.write_all(b"\n"))
             .map_err(Error::Output)?;
     }
     out.flush().map_err(Error::Output)
+}
+
+/// Warns of one line that cannot be read. The lines behind it are shown.
+///
+/// # Errors
+/// An error that is about no single line.
+fn pass_over(error: LogError, cx: &mut Cx<'_>) -> Result<()> {
+    let Some(line) = unread_line(&error) else {
+        return Err(ibyok_core::Error::from(error).into());
+    };
+    cx.io.warn(&crate::show::clean(&format!("warning: {line}")));
+    Ok(())
+}
+
+/// Warns of the lines that no key of this vault vouches for.
+fn warn_of_left_out(lines: &Lines, cx: &mut Cx<'_>) {
+    for left_out in lines.left_out() {
+        cx.io
+            .warn(&format!("warning: {left_out}; `ibyok audit verify` says what is wrong"));
+    }
 }
 
 /// Says that lines that were asked for by the name of their log are nobody's.

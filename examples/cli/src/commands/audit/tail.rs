@@ -122,8 +122,16 @@ async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Res
         None
     };
     let (mut last, mut any) = (Last::new(args.lines), false);
-    for line in here.audit_lines(filter).await? {
-        for line in chosen.take(line.map_err(ibyok_core::Error::from)?) {
+    let mut lines = here.audit_lines(filter).await?;
+    for line in lines.by_ref() {
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => {
+                super::pass_over(error, cx)?;
+                continue;
+            }
+        };
+        for line in chosen.take(line) {
             if let Some(line) = last.add(line) {
                 any = true;
                 show(&line, cx)?;
@@ -134,6 +142,7 @@ async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Res
         any = true;
         show(&line, cx)?;
     }
+    super::warn_of_left_out(&lines, cx);
     if !any && !args.follow {
         cx.io.say("no lines");
     }

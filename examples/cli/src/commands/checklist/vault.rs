@@ -36,7 +36,8 @@ const SURVEY: Duration = Duration::from_secs(600);
 
 async fn records(here: &Here) -> Result<Item> {
     let records = here.vault.records_status(SURVEY).await?;
-    let remedy = "ibyok status names them; restore a backup, or ibyok keys remove --damaged ID";
+    let remedy = "ibyok status names them; restore a backup, or give up a record with `--damaged ID` of ibyok keys remove, tokens revoke \
+                  or envs remove";
     if records.damaged > 0 {
         let ids: Vec<String> = records.records.iter().map(|record| record.id.clone()).collect();
         let (damaged, are) = (records.damaged, is_or_are(records.damaged));
@@ -215,6 +216,13 @@ async fn browsers(here: &Here) -> Result<Item> {
 
 async fn apart(session: &Session) -> Result<Item> {
     let shared = session.shared_values().await?;
+    if shared.is_empty() && shared.incomplete {
+        return Ok(Item::open(
+            "environments-apart",
+            "a damaged record may hide a value that environments share",
+            "ibyok status names damaged records",
+        ));
+    }
     if shared.is_empty() {
         return Ok(Item::ok("environments-apart", "no environments share a value"));
     }

@@ -22,14 +22,21 @@ pub(crate) struct Args {
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let environment: Option<EnvironmentName> = args.env.as_deref().map(str::parse).transpose()?;
     cx.with_access(async |access, cx| {
-        let due = access.due(environment.as_ref()).await?;
-        let exit = if due.is_empty() { Exit::Done } else { Exit::Findings };
+        let list = access.due(environment.as_ref()).await?;
+        if let Some(warning) = list.warning() {
+            cx.io.warn(&warning);
+        }
+        let due = &list.items;
+        let exit = match due.is_empty() && !list.is_incomplete() {
+            true => Exit::Done,
+            false => Exit::Findings,
+        };
         if cx.globals.json {
-            cx.io.answer_json(&json!({ "items": due, "next": null }))?;
+            cx.io.answer_json(&list.document())?;
             return Ok(exit);
         }
         let mut table = Table::new(&["WHAT", "WHICH", "WHEN", "STATE"]);
-        for one in &due {
+        for one in due {
             let (which, state) = told(one);
             table.row([
                 text(at(one, "kind")).replace('_', " "),
@@ -57,7 +64,9 @@ pub(crate) fn told(one: &Value) -> (String, String) {
     };
     let state = match (text(at(one, "kind")).as_str(), at(one, "overdue") == true) {
         ("rotation", _) => "to be rotated".to_owned(),
-        ("damaged_key" | "damaged_token", _) => "its record is damaged and does not say what is due".to_owned(),
+        ("damaged_key" | "damaged_token" | "damaged_environment", _) => {
+            "its record is damaged and does not say what is due".to_owned()
+        }
         (_, true) => "expired".to_owned(),
         _ => format!("ends within {}", counted(number(at(one, "within_days")), "day")),
     };

@@ -92,8 +92,8 @@ async fn of_vault(cx: &mut Cx<'_>) -> Result<KnownValues> {
 fn warn_of_damage(damaged: u64, cx: &mut Cx<'_>) {
     if damaged > 0 {
         cx.io.warn(&format!(
-            "warning: {} {} damaged, and no values of it are looked for; `ibyok status` says more",
-            counted(damaged, "key record"),
+            "warning: {} of keys or environments {} damaged, and no values of it are looked for; `ibyok status` says more",
+            counted(damaged, "record"),
             is_or_are(damaged)
         ));
     }

@@ -7,7 +7,7 @@ use super::super::Cx;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::show::clean;
-use crate::table::{Table, at, text};
+use crate::table::{at, text};
 
 const COLUMNS: [(&str, &str); 5] = [
     ("ID", "token"),
@@ -19,19 +19,13 @@ const COLUMNS: [(&str, &str); 5] = [
 
 pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_access(async |access, cx| {
-        let findings = access.review_tokens().await?;
-        if cx.globals.json {
-            cx.io
-                .answer_json(&serde_json::json!({ "items": findings, "next": null }))?;
-        } else {
-            Table::of(&findings, &COLUMNS).print_or(cx.io, "no findings")?;
-            narrower(&findings, cx);
+        let list = access.review_tokens().await?;
+        if !cx.globals.json {
+            narrower(&list.items, cx);
         }
-        Ok(if findings.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Findings
-        })
+        let all_well = list.items.is_empty() && !list.is_incomplete();
+        cx.answer_list(list, &COLUMNS, "no findings")?;
+        Ok(if all_well { Exit::Done } else { Exit::Findings })
     })
     .await
 }

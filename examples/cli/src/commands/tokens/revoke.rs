@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::Cx;
 use super::super::confirm::confirm;
 use super::children;
-use crate::access::{Access, document_of as document};
+use crate::access::{Access, damaged_line, document_of as document};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
@@ -78,6 +78,7 @@ async fn one(which: &str, keep_children: bool, cx: &mut Cx<'_>) -> Result<Exit> 
             cx.io.answer_json(&revoked)?;
         }
         tell(&revoked, cx);
+        warn_of_not_searched(at(&revoked, "not_searched"), cx);
         if keep_children {
             children::say_valid(at(&revoked, "children"), cx);
         }
@@ -178,6 +179,16 @@ fn is_meant(args: &Args, token: &Value) -> bool {
 fn tell(revoked: &Value, cx: &mut Cx<'_>) {
     let (id, name) = (text(at(revoked, "id")), text(at(revoked, "name")));
     cx.io.say(&format!("revoked {id} ({})", clean(&name)));
+}
+
+/// Warns that another token of the name may be in a place that was not searched.
+fn warn_of_not_searched(damaged: &Value, cx: &mut Cx<'_>) {
+    for record in damaged.as_array().into_iter().flatten() {
+        cx.io.warn(&format!(
+            "warning: not searched for another token of this name: {}",
+            damaged_line(record)
+        ));
+    }
 }
 
 /// What the holders have seen, as the commands that replace it.
