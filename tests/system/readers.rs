@@ -380,7 +380,7 @@ fn values_of_any_characters_are_read_alike_or_refused() {
 #[test]
 fn a_file_is_imported_as_python_dotenv_and_shells_read_it() {
     let home = home_with_vault();
-    let text = "A_KEY=#s3cret\nB_KEY=#FF0000\nC_KEY=pass#word\nD_KEY='x # y' # z\nE_KEY=\"a\\\"b\" # c\nexport F_KEY=1\n\
+    let text = "A_KEY=#s3cret\nB_KEY=#FF0000\nC_KEY=pass#word\nD_KEY='x # y' # z\nE_KEY=\"a b\" # c\nexport F_KEY=1\n\
                 G_KEY='C:\\Users\\me'\nH_KEY=\"it's\"\nI_KEY='two\nlines'\nJ_KEY=a=b=c\nK_KEY=''\n";
     let file = home.input("in.env", text);
     let read = home
@@ -393,4 +393,228 @@ fn a_file_is_imported_as_python_dotenv_and_shells_read_it() {
         assert_eq!(read, shell(name, &file), "{name}");
     }
     assert_eq!(read["A_KEY"], "#s3cret");
+}
+
+/// What stands behind the `=` in files that people write and readers take in different ways.
+const WRITTEN: [&str; 62] = [
+    "{\"a\": \"b # c\"}",
+    "{'a': 'b # c'}",
+    "[1, \"a # b\", 2]",
+    "a \"b # c\" d",
+    "a='b # c'",
+    "{\"a\":\"b#c\"}",
+    "{\"a\": \"b\"}",
+    "it's # mine",
+    "it's # the boss's",
+    "`a`",
+    "``",
+    "`a b` # c",
+    "`it's \"x\"`",
+    "`a\nb`",
+    "a`b",
+    "\"a\nb\"",
+    "\"a\r\nb\"",
+    "'a\r\nb'",
+    "'a\n#b\nc'",
+    "\"a\rb\"",
+    "a\rb",
+    "\"a\\\nb\"",
+    "a\\\nb=c",
+    "a\\",
+    "a\\ # b",
+    "C:\\Users\\me",
+    "\"a\\nb\"",
+    "\"a\\tb\"",
+    "\"a\\rb\"",
+    "\"a\\\\b\"",
+    "\"a\\\"b\"",
+    "\"{\\\"a\\\": \\\"b\\\"}\"",
+    "\"a\\'b\"",
+    "\"a\\db\"",
+    "\"a\\u0041\"",
+    "\"a\\bb\"",
+    "'a\\nb'",
+    "'a\\\\b'",
+    "'it\\'s'",
+    "a\t",
+    "\ta",
+    "a\t# b",
+    "\t# b",
+    "a \t # b",
+    "\u{a0}a",
+    "a\u{a0}",
+    "a\u{a0}# b",
+    "a\u{b}",
+    "a\u{c}",
+    "\u{feff}a",
+    "a\u{85}",
+    "\"a\"\u{a0}",
+    "\"a\"\t# b",
+    "\" a \" # \"b\"",
+    "'a' # it's",
+    "\"a\" b",
+    "\"a\"#b",
+    "\"a",
+    "a#b",
+    "#a",
+    "a #b",
+    "$a ${b}",
+];
+
+/// What a library reads of a file; a name without a value may have none.
+type Parsed = BTreeMap<String, Option<String>>;
+
+/// The variables of many files, by one process for each reader.
+fn read_all(mut command: Command, files: &[PathBuf]) -> Vec<Parsed> {
+    let output = command.args(files).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+fn libraries(files: &[PathBuf]) -> [(&'static str, Vec<Parsed>); 3] {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let venv = std::env::var_os("IBYOK_TEST_VENV").map_or_else(|| repository.join(".venv"), PathBuf::from);
+    let mut python = program(venv.join("bin/python").to_str().unwrap());
+    python.args([
+        "-c",
+        "import dotenv, json, sys; print(json.dumps([dotenv.dotenv_values(file) for file in sys.argv[1:]]))",
+    ]);
+    let modules = std::env::var_os("IBYOK_TEST_NODE").map_or_else(|| repository.join(".node"), PathBuf::from);
+    let each = |parse: &str| {
+        let script = format!(
+            "const fs = require('fs'); console.log(JSON.stringify(process.argv.slice(2).map(file => {parse}(fs.readFileSync(file, 'utf8')))))"
+        );
+        let mut node = program("node");
+        node.args(["-e", &script]).arg(&modules);
+        node
+    };
+    [
+        ("python-dotenv", read_all(python, files)),
+        (
+            "dotenv",
+            read_all(each("require(process.argv[1] + '/node_modules/dotenv').parse"), files),
+        ),
+        // What `node --env-file` calls.
+        ("node --env-file", read_all(each("require('util').parseEnv"), files)),
+    ]
+}
+
+/// Returns true if a shell reads a value in quotes as we do, or complains. Text without quotes is a program to a shell, and so is not
+/// asked about; it keeps `\n` in double quotes, and the CR of every line of a Windows file.
+fn shell_agrees(file: &Path, text: &str, value: &str) -> bool {
+    let is_quoted = text.starts_with("A_KEY='") || text.starts_with("A_KEY=\"");
+    if !is_quoted || text.contains("\\n") || text.contains("\r\n") {
+        return true;
+    }
+    let mut command = program("sh");
+    command
+        .args(["-c", "set -a; . \"$1\"; printf %s \"$A_KEY\"", "sh"])
+        .arg(file);
+    let output = command.current_dir(file.parent().unwrap()).output().unwrap();
+    // A shell that fails says so.
+    !output.stderr.is_empty() || output.stdout == value.as_bytes()
+}
+
+/// Files with one value each: those of [`WRITTEN`], and any others of the characters that matter.
+fn written() -> Vec<String> {
+    let pieces = [
+        "a",
+        "b",
+        " ",
+        " # ",
+        "#",
+        "\"",
+        "'",
+        "`",
+        "\\",
+        "\\n",
+        "\\\"",
+        "\t",
+        "\n",
+        "\r\n",
+        "{\"k\": \"v\"}",
+        "$c",
+        "=",
+        ", ",
+    ];
+    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
+    };
+    let mut values: Vec<String> = WRITTEN.map(str::to_owned).to_vec();
+    for number in 0..60 {
+        let quote = ["", "\"", "'"][number % 3];
+        let inner = (0..=next(5)).map(|_| pieces[next(pieces.len())]);
+        // Without quotes what follows a line break is another line, of which this test says nothing.
+        let inner: String = inner
+            .filter(|piece| !quote.is_empty() || !piece.contains('\n'))
+            .collect();
+        let tail = ["", "", " # c", " # it's \"c\"", "\t# c", "  "][next(6)];
+        values.push(format!("{quote}{inner}{quote}{tail}"));
+    }
+    values
+        .into_iter()
+        .map(|value| format!("A_KEY={value}\nZ_KEY=1\n"))
+        .collect()
+}
+
+#[test]
+fn what_readers_read_in_different_ways_is_refused_with_its_line_or_said() {
+    let home = home_with_vault();
+    let texts = written();
+    let files: Vec<PathBuf> = texts
+        .iter()
+        .enumerate()
+        .map(|(number, text)| home.input(&format!("{number}.env"), text))
+        .collect();
+    let libraries = libraries(&files);
+    let (mut read, mut refused, mut wrong) = (0, 0, Vec::new());
+    for (number, (text, file)) in texts.iter().zip(&files).enumerate() {
+        let name = format!("{number}.env");
+        let ours = home.ibyok(["run", "--env-file", &name, "--", "env", "-0"]).run();
+        if ours.code() == 125 {
+            assert!(ours.said().contains("line "), "{text:?}: {ours:?}");
+            refused += 1;
+            // An import refuses the same line for the same reason.
+            if number < WRITTEN.len() && number % 4 == 0 {
+                let imported = home.ibyok(["import", &name, "--env", "dev", "--dry-run"]).run();
+                let reason = |said: &str| said.lines().find(|line| line.contains("line ")).map(str::to_owned);
+                assert_eq!(
+                    (imported.code(), reason(&imported.said())),
+                    (2, reason(&ours.said())),
+                    "{text:?}"
+                );
+            }
+            continue;
+        }
+        read += 1;
+        let printed = ours.stdout.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        let ours_read: Parsed = printed
+            .filter_map(|pair| {
+                pair.split_once('=')
+                    .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
+            })
+            .filter(|(name, _)| name.ends_with("_KEY"))
+            .collect();
+        let value = ours_read["A_KEY"].clone().unwrap();
+        let is_said = ours.said().contains("A_KEY (line 1)");
+        for (reader, theirs) in &libraries {
+            if !is_said && theirs[number].get("A_KEY") != ours_read.get("A_KEY") {
+                wrong.push(format!(
+                    "{text:?}: {reader} reads {:?}, and we read {value:?}",
+                    theirs[number]
+                ));
+            }
+        }
+        if !is_said && !shell_agrees(file, text, &value) {
+            wrong.push(format!("{text:?}: a shell reads other than {value:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(
+        read > 25 && refused > 50,
+        "{read} values are read, {refused} are refused"
+    );
 }

@@ -3,13 +3,15 @@
 //! The grammar of values is that of the library `dotenvor`, which keeps `$` literal, never looks at the process's environment, and
 //! keeps what it does not know as it is. Around it this module does what the library does not: it finds where each
 //! assignment begins and ends, so that duplicates can be named by line and [`rewrite()`] can leave every other byte alone; and it
-//! decides two points on which `.env` readers disagree (see [`statement`]).
+//! names the values that readers of such files read in different ways (see [`disputed`]).
 
+mod disputed;
 mod print;
 mod rewrite;
 mod statement;
 mod value;
 
+pub(crate) use disputed::{Remarks, WORDS};
 pub(crate) use print::{Format, Printed, print};
 pub(crate) use rewrite::rewrite;
 pub(crate) use value::{Assignment, Parsed, each_once, is_one_word, parse};

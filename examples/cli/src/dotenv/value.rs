@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use ibyok_core::VariableKind;
 use zeroize::Zeroizing;
 
+use super::disputed::{Disputed, Parts, Remarks, is_unseen, is_windows, no_lone_returns};
 use super::statement::{Statement, split};
 use crate::error::{Error, Result};
 
@@ -16,10 +17,26 @@ pub(crate) struct Assignment {
     pub(crate) value: Zeroizing<String>,
     /// The line that it begins on, from 1.
     pub(crate) line: usize,
-    /// Whether the value holds a `$` that some readers would expand; here it stands for itself.
-    pub(crate) literal_dollar: bool,
-    /// Whether a `#` directly before text, such as `#2`, ended the value: some readers take that for a part of it.
-    pub(crate) cut_at_hash: bool,
+    /// Remarks about the value for people.
+    pub(crate) remarks: Remarks,
+    /// The reason why readers disagree about the value.
+    disputed: Option<Disputed>,
+}
+
+impl Assignment {
+    #[cfg(test)]
+    pub(super) fn disputed(&self) -> Option<Disputed> {
+        self.disputed
+    }
+
+    /// Refuses a value about which readers disagree. A value that nobody wants need not be asked.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the line and the reason.
+    pub(crate) fn undisputed(&self) -> Result<()> {
+        self.disputed
+            .map_or(Ok(()), |disputed| Err(disputed.refused(self.line)))
+    }
 }
 
 /// A file that was read.
@@ -36,6 +53,8 @@ pub(crate) struct Parsed {
 /// [`Error::Usage`] naming the line of text that is no assignment, or of which readers disagree where its value ends.
 pub(crate) fn parse(file: &str) -> Result<Parsed> {
     let file = file.strip_prefix('\u{feff}').unwrap_or(file);
+    no_lone_returns(file)?;
+    let windows = is_windows(file);
     let mut parsed = Parsed {
         assignments: Vec::new(),
         bare: Vec::new(),
@@ -44,7 +63,7 @@ pub(crate) fn parse(file: &str) -> Result<Parsed> {
         if is_blank(statement.text) {
             continue;
         }
-        match assignment(file, &statement)? {
+        match assignment(file, &statement, windows)? {
             Some(assignment) => parsed.assignments.push(assignment),
             None => parsed.bare.push(statement.line),
         }
@@ -83,7 +102,7 @@ fn is_blank(statement: &str) -> bool {
     text.is_empty() || text.starts_with('#')
 }
 
-fn assignment(file: &str, statement: &Statement<'_>) -> Result<Option<Assignment>> {
+fn assignment(file: &str, statement: &Statement<'_>, windows: bool) -> Result<Option<Assignment>> {
     let Some(range) = &statement.value else {
         return bare(statement).map(|()| None);
     };
@@ -91,7 +110,8 @@ fn assignment(file: &str, statement: &Statement<'_>) -> Result<Option<Assignment
     let raw = file.get(range.clone()).unwrap_or("");
     let end = statement.start + statement.text.len();
     let tail = file.get(range.end..end).unwrap_or("");
-    let (value, cut_at_hash) = if raw.starts_with(['"', '\'', '`']) {
+    let is_quoted = raw.starts_with(['"', '\'', '`']);
+    let (value, cut_at_hash) = if is_quoted {
         (quoted(line, raw, tail)?, false)
     } else {
         let comment = tail.trim_start().strip_prefix('#').unwrap_or("");
@@ -101,13 +121,28 @@ fn assignment(file: &str, statement: &Statement<'_>) -> Result<Option<Assignment
             comment.starts_with(|c: char| c.is_alphanumeric()),
         )
     };
-    let literal_dollar = !raw.starts_with('\'') && value.contains('$');
+    let head = file.get(statement.start..range.start).unwrap_or("");
+    let (_, gap) = head.split_once('=').unwrap_or((head, ""));
+    let parts = Parts {
+        gap,
+        raw,
+        tail,
+        windows,
+    };
+    let remarks = Remarks {
+        // python-dotenv expands `${…}` in single quotes as well.
+        literal_dollar: value.contains("${") || !raw.starts_with('\'') && value.contains('$'),
+        cut_at_hash,
+        kept_hash: !is_quoted && value.contains('#'),
+        plain_breaks: is_quoted && raw.contains("\r\n"),
+        unseen: is_unseen(&parts),
+    };
     Ok(Some(Assignment {
         variable: name(file, statement, range.start)?,
         value,
         line,
-        literal_dollar,
-        cut_at_hash,
+        remarks,
+        disputed: Disputed::of(&parts),
     }))
 }
 
@@ -272,7 +307,7 @@ mod tests {
         assert_eq!(one("COLOR=#FF0000 # red"), "#FF0000");
         assert_eq!(one("A= #s3cret"), "");
         assert_eq!(one("A=#"), "#");
-        let cut = |file: &str| parse(file).unwrap().assignments[0].cut_at_hash;
+        let cut = |file: &str| parse(file).unwrap().assignments[0].remarks.cut_at_hash;
         assert!(cut("A=pass #word") && cut("A= #s3cret") && !cut("A=x # word") && !cut("A=#x"));
     }
 
@@ -295,11 +330,12 @@ mod tests {
             ("A=\"\\$5\"", "$5", true),
             ("A=\"\\\\$5\"", "\\$5", true),
             ("A='$5'", "$5", false),
+            ("A='${5}'", "${5}", true),
             ("A=5", "5", false),
         ] {
             let parsed = parse(file).unwrap();
             assert_eq!(parsed.assignments[0].value.as_str(), value, "{file}");
-            assert_eq!(parsed.assignments[0].literal_dollar, said, "{file}");
+            assert_eq!(parsed.assignments[0].remarks.literal_dollar, said, "{file}");
         }
     }
 

@@ -12,6 +12,8 @@ mod daily; // pages of providers, ends of tokens, ignore files
 #[cfg(test)]
 mod demo; // the whole of it, and nothing left behind
 #[cfg(test)]
+mod disputed; // values that readers of .env files read in different ways
+#[cfg(test)]
 mod floors; // an older store is refused, and accepted by name
 #[cfg(test)]
 mod geoip; // countries in reviews

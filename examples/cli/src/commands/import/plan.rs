@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ibyok_core::{EnvironmentName, KeyName, KeyRef, Secret, VALUE_MAX, VariableKind, Written};
 use serde_json::{Value, json};
 
-use crate::dotenv::{Assignment, Parsed, each_once, is_one_word};
+use crate::dotenv::{Assignment, Parsed, Remarks, WORDS, each_once, is_one_word};
 use crate::error::{Error, Result};
 use crate::show::clean;
 
@@ -85,8 +85,7 @@ pub(super) struct Entry {
     pub(super) outcome: Outcome,
     /// What the vault said when it stored the value.
     pub(super) told: Option<Written>,
-    literal_dollar: bool,
-    cut_at_hash: bool,
+    remarks: Remarks,
     renamed: bool,
 }
 
@@ -156,19 +155,15 @@ impl Plan {
                 notes.push(format!("{what}: {}", shortened(&which)));
             }
         };
-        note(
-            "a `$` is kept as it is, and not expanded",
-            of(&|e| e.literal_dollar && e.outcome == Outcome::Pending),
-        );
+        for (has, said) in WORDS {
+            let judged = |e: &&Entry| matches!(e.outcome, Outcome::Pending | Outcome::Empty);
+            note(said, of(&|e| judged(e) && has(&e.remarks)));
+        }
         note(
             "the leading `_` is no part of the key's name",
             of(&|e| e.renamed && e.outcome == Outcome::Pending),
         );
         note("empty, and left where it is", of(&|e| e.outcome == Outcome::Empty));
-        note(
-            "the `#` begins a comment here; quote the whole value if it belongs to it",
-            of(&|e| e.cut_at_hash && matches!(e.outcome, Outcome::Pending | Outcome::Empty)),
-        );
         note(
             "no value, and left where it is",
             self.bare.iter().map(|line| format!("line {line}")).collect(),
@@ -258,6 +253,9 @@ pub(super) fn make(
 }
 
 fn entry(assignment: Assignment, environment: &EnvironmentName, by_token: bool, is_wanted: bool) -> Result<Entry> {
+    if is_wanted {
+        assignment.undisputed()?;
+    }
     let (line, variable) = (assignment.line, assignment.variable);
     let (key, why) = match key(&variable, environment, by_token) {
         Ok(key) => (Some(key), None),
@@ -288,8 +286,7 @@ fn entry(assignment: Assignment, environment: &EnvironmentName, by_token: bool, 
         key,
         outcome,
         told: None,
-        literal_dollar: assignment.literal_dollar,
-        cut_at_hash: assignment.cut_at_hash,
+        remarks: assignment.remarks,
     })
 }
 

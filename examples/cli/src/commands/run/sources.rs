@@ -159,7 +159,6 @@ fn file(path: &Path, cx: &mut Cx<'_>) -> Result<Sources> {
     let shown = crate::show::clean(&path.display().to_string());
     dotenv::each_once(parsed.assignments.iter().map(|a| (a.variable.as_str(), a.line)))?;
     let mut sources = Sources::new();
-    let mut literal = Vec::new();
     for assignment in &parsed.assignments {
         let (line, variable) = (assignment.line, crate::show::clean(&assignment.variable));
         if assignment.variable.starts_with("IBYOK_") {
@@ -178,19 +177,26 @@ fn file(path: &Path, cx: &mut Cx<'_>) -> Result<Sources> {
             ));
             continue;
         }
-        if assignment.literal_dollar {
-            literal.push(format!("{variable} (line {line})"));
-        }
+        assignment.undisputed()?;
         let source = source(&assignment.variable, &assignment.value)?;
         sources.insert(assignment.variable.clone(), source);
     }
-    if !literal.is_empty() {
-        cx.io.say(&format!(
-            "a `$` is kept as it is, and not expanded: {}",
-            literal.join(", ")
-        ));
-    }
+    say_remarks(&parsed, &sources, cx);
     Ok(sources)
+}
+
+/// Says what a person should know about the values of a file.
+fn say_remarks(parsed: &dotenv::Parsed, sources: &Sources, cx: &mut Cx<'_>) {
+    for (has, said) in dotenv::WORDS {
+        let there = parsed.assignments.iter().filter(|a| sources.contains_key(&a.variable));
+        let named: Vec<String> = there
+            .filter(|a| has(&a.remarks))
+            .map(|a| format!("{} (line {})", crate::show::clean(&a.variable), a.line))
+            .collect();
+        if !named.is_empty() {
+            cx.io.say(&format!("{said}: {}", named.join(", ")));
+        }
+    }
 }
 
 /// Our own variables win over what was gathered: references among them are resolved, others pass as they are.
