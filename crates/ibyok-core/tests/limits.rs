@@ -209,6 +209,54 @@ async fn every_verb_of_a_token_has_a_limit_by_default_or_by_its_rate() {
     }
 }
 
+/// The numbers of docs/limits.md, as far as a token gets in one moment.
+#[tokio::test]
+async fn the_limits_by_default_are_those_of_the_documentation() {
+    let timed = Timed::new().await;
+    let grant = Grant::new(Scopes::from([Scope::Admin]), Environments::named(["prod"]));
+    let session = timed.vault.as_token(timed.token("worker", grant).await);
+    let key: KeyRef = "prod/one".parse().unwrap();
+    let (mut reads, mut changes) = (0, 0);
+    while !is_limited(session.show_key(&key).await) {
+        reads += 1;
+    }
+    while !is_limited(session.edit_key(&key, &KeyEdit::default()).await) {
+        changes += 1;
+    }
+    assert_eq!((reads, changes), (6000, 5000));
+    timed.hands.pass(Duration::from_secs(60));
+    (reads, changes) = (0, 0);
+    while !is_limited(session.show_key(&key).await) {
+        reads += 1;
+    }
+    while !is_limited(session.edit_key(&key, &KeyEdit::default()).await) {
+        changes += 1;
+    }
+    assert_eq!((reads, changes), (600, 60), "a minute later");
+}
+
+#[tokio::test]
+async fn a_family_of_tokens_has_ten_times_what_one_token_has() {
+    let timed = Timed::new().await;
+    let mut grant = issuing_at("1/min");
+    grant.rate = None;
+    let parent = timed.vault.as_token(timed.token("parent", grant.clone()).await);
+    let (mut of_each, mut reads) = (Vec::new(), 0);
+    grant.scopes = Scopes::from([Scope::KeysList]);
+    for number in 0..12 {
+        let request = TokenRequest::new(format!("child-{number}"), grant.clone());
+        let child = timed.vault.as_token(parent.issue_token(request).await.unwrap().token);
+        let before = reads;
+        while !is_limited(child.whoami().await) {
+            reads += 1;
+        }
+        of_each.push(reads - before);
+    }
+    assert_eq!(of_each[..10], [6000; 10]);
+    assert_eq!(of_each[10..], [0, 0], "whatever else is issued");
+    assert!(!is_limited(parent.whoami().await), "the parent has its own");
+}
+
 fn is_limited<T>(outcome: Result<T>) -> bool {
     match outcome {
         Ok(_) => false,
