@@ -67,6 +67,9 @@ mod start;
 /// The same of the real servers.
 mod over_http;
 
+/// Logs that were taken away.
+mod missing_logs;
+
 /// Answers that are lost on their way.
 mod lost_answers;
 

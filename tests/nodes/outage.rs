@@ -101,6 +101,53 @@ async fn a_postgresql_that_ends_every_connection_is_found_again() {
     writes_again(&node).await;
 }
 
+/// The records, and how far the change feed had come: what a backup that is restored under running nodes brings back.
+const KEEP: &str = "
+    CREATE SCHEMA kept;
+    CREATE TABLE kept.records AS TABLE ibyok.records;
+    CREATE TABLE kept.changes AS TABLE ibyok.changes;
+    CREATE TABLE kept.counters AS TABLE ibyok.counters";
+const PUT_BACK: &str = "
+    BEGIN;
+    DELETE FROM ibyok.records; INSERT INTO ibyok.records TABLE kept.records;
+    DELETE FROM ibyok.changes; INSERT INTO ibyok.changes TABLE kept.changes;
+    UPDATE ibyok.counters SET change = (SELECT change FROM kept.counters);
+    COMMIT";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_postgresql_that_goes_back_under_a_node_is_said_once_and_nothing_that_was_cached_is_served() {
+    let shared = Shared::postgres();
+    let Shared::Postgres(server) = &shared else {
+        unreachable!()
+    };
+    let site = Site::new();
+    let node = site.create(&shared.url()).await;
+    node.set("prod/key", "leaked").await.expect("a key");
+    let token = node.token("reader", "prod").await;
+    server.psql(KEEP);
+    node.set("prod/key", "replaced").await.expect("a version");
+    node.set("prod/later", "value").await.expect("a key");
+    // The node looks at the feed after its own changes as well.
+    tokio::time::sleep(PROMISED).await;
+    for (reference, value) in [("prod/key", "replaced"), ("prod/later", "value")] {
+        assert_eq!(node.get(&token, reference).await.expect("a value"), value);
+    }
+
+    server.psql(PUT_BACK);
+    tokio::time::sleep(PROMISED).await;
+    for _ in 0..20 {
+        for reference in ["prod/key", "prod/later"] {
+            let refused = code(&node.get(&token, reference).await);
+            assert_eq!(refused, Some(Code::Integrity), "{reference}");
+        }
+        assert!(node.vault.ready().await.behind.is_some());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let lines = ibyok_tests::audit_lines(&node.log);
+    let told = lines.iter().filter(|line| line.text("action") == "vault.store_behind");
+    assert_eq!(told.count(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_redis_without_memory_is_read() {
     let shared = Shared::redis();
