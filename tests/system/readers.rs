@@ -380,7 +380,7 @@ fn values_of_any_characters_are_read_alike_or_refused() {
 #[test]
 fn a_file_is_imported_as_python_dotenv_and_shells_read_it() {
     let home = home_with_vault();
-    let text = "A_KEY=#s3cret\nB_KEY=#FF0000\nC_KEY=pass#word\nD_KEY='x # y' # z\nE_KEY=\"a b\" # c\nexport F_KEY=1\n\
+    let text = "A_KEY=#s3cret\nB_KEY=#FF0000\nC_KEY=pass#word\nD_KEY='x # y' # z\nE_KEY=\"a\\\"b\" # c\nexport F_KEY=1\n\
                 G_KEY='C:\\Users\\me'\nH_KEY=\"it's\"\nI_KEY='two\nlines'\nJ_KEY=a=b=c\nK_KEY=''\n";
     let file = home.input("in.env", text);
     let read = home
@@ -614,7 +614,7 @@ fn what_readers_read_in_different_ways_is_refused_with_its_line_or_said() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(
-        read > 25 && refused > 50,
+        read > 30 && refused > 30,
         "{read} values are read, {refused} are refused"
     );
 }

@@ -1,8 +1,9 @@
 //! The values that readers of `.env` files read in different ways.
 //!
 //! The readers are python-dotenv, Node's dotenv, `node --env-file`, Docker and POSIX shells. A value is refused where one of them reads
-//! another one, with two exceptions that are said instead: a `$`, which some readers expand, and a `#` without a space before it, at
-//! which Node.js ends the value. The same goes for what only a shell takes apart in text without quotes, such as `;` or a backslash:
+//! another one, with exceptions that are said instead, since ordinary files have them and all other readers agree: a `$`, which some
+//! readers expand; a `#` without a space before it, at which Node.js ends the value; `\"` and `\\` in double quotes, which Node.js keeps
+//! as they are; and a tab at an end of the value, which `node --env-file` keeps. The same goes for what only a shell takes apart in text without quotes, such as `;` or a backslash:
 //! a `.env` file is no script. `tests/system/readers.rs` compares with the readers themselves.
 
 use crate::error::{Error, Result};
@@ -20,13 +21,17 @@ pub(crate) struct Remarks {
     pub(crate) plain_breaks: bool,
     /// True if white space beyond ASCII, such as a no-break space, stands at an end of the value.
     pub(crate) unseen: bool,
+    /// True if a backslash before `"` or `\` is no part of the value: Node.js keeps it.
+    pub(crate) unescaped: bool,
+    /// True if a tab at an end of the value is no part of it: `node --env-file` keeps it.
+    pub(crate) tab: bool,
 }
 
 /// A remark in words, with the function that finds it.
 type Said = (fn(&Remarks) -> bool, &'static str);
 
 /// The remarks in words.
-pub(crate) const WORDS: [Said; 5] = [
+pub(crate) const WORDS: [Said; 7] = [
     (|r| r.literal_dollar, "a `$` is kept as it is, and not expanded"),
     (
         |r| r.cut_at_hash,
@@ -44,6 +49,14 @@ pub(crate) const WORDS: [Said; 5] = [
         |r| r.unseen,
         "white space that looks like a space stands at an end of the value, and some readers drop it",
     ),
+    (
+        |r| r.unescaped,
+        "`\\\"` and `\\\\` stand for `\"` and `\\` in double quotes; Node.js keeps the backslashes",
+    ),
+    (
+        |r| r.tab,
+        "a tab at an end of the value is left out; `node --env-file` keeps it",
+    ),
 ];
 
 /// The reason why readers disagree about a value.
@@ -53,7 +66,7 @@ pub(crate) enum Disputed {
     Backticks,
     /// A ` #` between quotes that stand inside of a value without quotes.
     HashInQuotes,
-    /// White space of ASCII other than spaces at an end of the value, or any before a `#`.
+    /// White space of ASCII other than spaces and tabs at an end of the value, or any but these before a `#`.
     WhiteSpace,
     /// A backslash at the end of a line.
     Continued,
@@ -79,9 +92,7 @@ impl Disputed {
     /// The reason why readers disagree about a value; `None` if they agree.
     pub(super) fn of(parts: &Parts<'_>) -> Option<Self> {
         let behind = parts.tail.split('#').next().unwrap_or("");
-        let is_quoted = parts.raw.starts_with(['"', '\'', '`']);
-        let odd = |c: char| is_odd(c) && !(is_quoted && c == '\t');
-        if parts.gap.contains(is_odd) || behind.contains(odd) {
+        if parts.gap.contains(is_odd) || behind.contains(is_odd) {
             return Some(Disputed::WhiteSpace);
         }
         if parts.raw.contains('`') && !parts.raw.starts_with('\'') {
@@ -108,7 +119,8 @@ impl Disputed {
                 "quote the whole value",
             ),
             Disputed::WhiteSpace => (
-                "white space other than a space stands at an end of the value, and some readers keep it".to_owned(),
+                "white space other than a space or a tab stands at an end of the value, and some readers keep it"
+                    .to_owned(),
                 "remove it, or quote the whole value",
             ),
             Disputed::Continued => (
@@ -171,9 +183,9 @@ fn is_white(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}' | '\u{feff}')
 }
 
-/// Returns true for white space of ASCII that is no space.
+/// Returns true for white space of ASCII that is neither a space nor a tab.
 fn is_odd(c: char) -> bool {
-    is_white(c) && c.is_ascii() && c != ' '
+    is_white(c) && c.is_ascii() && !matches!(c, ' ' | '\t')
 }
 
 /// Returns true if white space beyond ASCII stands at an end of the value.
@@ -184,7 +196,23 @@ pub(super) fn is_unseen(parts: &Parts<'_>) -> bool {
     raw.starts_with(unseen) || raw.ends_with(unseen) || behind.contains(unseen)
 }
 
-/// The first escape in double quotes that readers disagree about. They agree about `\n`; `\$` is said, like every `$`.
+/// Returns true if a tab stands at an end of a value without quotes.
+pub(super) fn has_tab(parts: &Parts<'_>) -> bool {
+    let behind = parts.tail.split('#').next().unwrap_or("");
+    !parts.raw.starts_with(['"', '\'', '`']) && (parts.gap.contains('\t') || behind.contains('\t'))
+}
+
+/// Returns true if a backslash escapes `"` or a backslash in double quotes.
+pub(super) fn is_unescaped(raw: &str) -> bool {
+    let mut chars = raw.chars();
+    let mut found = false;
+    while let Some(c) = chars.next() {
+        found |= c == '\\' && matches!(chars.next(), Some('"' | '\\'));
+    }
+    found && raw.starts_with('"')
+}
+
+/// The first escape in double quotes that readers disagree about. They agree about `\n`; `\$`, `\"` and `\\` are said.
 fn escape(raw: &str) -> Option<Disputed> {
     let mut chars = raw.chars();
     while let Some(c) = chars.next() {
@@ -192,7 +220,7 @@ fn escape(raw: &str) -> Option<Disputed> {
             continue;
         }
         match chars.next() {
-            Some(escaped @ ('\\' | '"' | '\'' | '`' | 'a' | 'b' | 'f' | 'r' | 't' | 'v')) => {
+            Some(escaped @ ('\'' | '`' | 'a' | 'b' | 'f' | 'r' | 't' | 'v')) => {
                 return Some(Disputed::Escape(escaped));
             }
             Some('\n' | '\r') => return Some(Disputed::Continued),
@@ -273,9 +301,6 @@ mod tests {
             ("A=\"a\r\nb\"\nB=1\n", LineBreak),
             ("A='a\r\nb'\nB=1\n", LineBreak),
             ("B=1\nA='a\r\nb'\r\n", LineBreak),
-            ("A=a\t# b", WhiteSpace),
-            ("A=a\t", WhiteSpace),
-            ("A=\ta", WhiteSpace),
             ("A=a\u{b}", WhiteSpace),
             ("A=a\u{c}", WhiteSpace),
             ("A=a\u{a0}# b", WhiteSpace),
@@ -283,8 +308,6 @@ mod tests {
             ("A=a\\ # b", Continued),
             ("A=\"a\\\nb\"", Continued),
             ("A=\"a\\tb\"", Escape('t')),
-            ("A=\"a\\\"b\"", Escape('"')),
-            ("A=\"a\\\\b\"", Escape('\\')),
             ("A='a\\\\b'", Escape('\\')),
         ] {
             assert_eq!(of(file), Some(why), "{file:?}");
@@ -301,6 +324,11 @@ mod tests {
             "A='a\\nb'",
             "A='a`b`'",
             "A=\"a\"\t# b",
+            "A=a\t# b",
+            "A=a\t",
+            "A=\ta",
+            "A=\"a\\\"b\"",
+            "A=\"a\\\\b\"",
             "export A = a",
             "\tA=a",
             "A=a\u{a0}",

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ibyok_core::VariableKind;
 use zeroize::Zeroizing;
 
-use super::disputed::{Disputed, Parts, Remarks, is_unseen, is_windows, no_lone_returns};
+use super::disputed::{Disputed, Parts, Remarks, has_tab, is_unescaped, is_unseen, is_windows, no_lone_returns};
 use super::statement::{Statement, split};
 use crate::error::{Error, Result};
 
@@ -136,6 +136,8 @@ fn assignment(file: &str, statement: &Statement<'_>, windows: bool) -> Result<Op
         kept_hash: !is_quoted && value.contains('#'),
         plain_breaks: is_quoted && raw.contains("\r\n"),
         unseen: is_unseen(&parts),
+        unescaped: is_unescaped(raw),
+        tab: has_tab(&parts),
     };
     Ok(Some(Assignment {
         variable: name(file, statement, range.start)?,
