@@ -324,6 +324,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             keyring: &keyring,
         };
         let home = opening.home(&options.home).await?;
+        let (audit, key) = opening.own_log(audit, &home).await?;
         let place = audit.state();
         let clock = Arc::new(SteadyClock::new(options.clock, place.last_time()));
         let of_log = Arc::clone(&clock);
@@ -332,7 +333,6 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         let upto = newest_change(store.as_ref()).await?;
         let stated = Arc::new(Stated::default());
         stated.store_came_to(upto.as_u64());
-        let key = opening.signing_key(&place, &home).await?;
         let logs = vouched_logs(store.as_ref(), place.root(), &home).await?;
         stated.store_epoch_is(newest_store_mark(place.root(), &logs)?.epoch, upto.as_u64());
         // Before the log's first line, which speaks of them.

@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ibyok_audit::{Filter, Follow, Line, Reader, VerifyingKey, claimed_keys, has_own_lines, logs_in};
+use ibyok_audit::{Filter, Follow, Line, Reader, VerifyingKey, claimed_keys, logs_in};
 use ibyok_storage::{Collection, Kind, RecordId};
 
 use crate::clock::Clock as _;
 use crate::error::{Error, Result};
 use crate::model::kind;
 use crate::model::name::{Namespace, from_base62};
-use crate::opening::{log_key, vouched_logs, with_lines};
+use crate::opening::{log_key, proven_key, vouched_logs, with_lines};
 use crate::realm::Realm;
 use crate::vault::{Inner, Vault};
 
@@ -89,15 +89,17 @@ impl Inner {
         Ok(None)
     }
 
-    /// The key that stands beside a log, if the log's lines carry the MACs that only a realm of this vault can make: the log was begun
+    /// A key that stands beside a log, if the log's lines carry the MACs that only a realm of this vault can make: the log was begun
     /// after the copy of the store that was put back.
     async fn key_by_lines(&self, log: &str) -> Result<Option<VerifyingKey>> {
         let place = self.log.status().place;
-        let claimed = claimed_keys(&place)?.into_iter().find(|key| key.log() == Some(log));
-        let Some(claimed) = claimed else { return Ok(None) };
-        let by_home = with_lines(&self.home, claimed.clone());
-        if has_own_lines(&place, &by_home)? {
-            return Ok(Some(by_home));
+        let mut claims = claimed_keys(&place)?;
+        claims.retain(|key| key.log() == Some(log));
+        if claims.is_empty() {
+            return Ok(None);
+        }
+        if let Some(key) = proven_key(&place, &self.home, &claims)? {
+            return Ok(Some(key));
         }
         let default = Namespace::default();
         let tags = self.tags().await?;
@@ -107,8 +109,7 @@ impl Inner {
             }
             match self.realm(name).await {
                 Ok(Some(realm)) => {
-                    let key = with_lines(&realm, claimed.clone());
-                    if has_own_lines(&place, &key)? {
+                    if let Some(key) = proven_key(&place, &realm, &claims)? {
                         return Ok(Some(key));
                     }
                 }

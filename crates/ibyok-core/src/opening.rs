@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ibyok_audit::{
-    LineKey, Log, LogBuilder, Place, Principal as Who, PrincipalKind, SigningKey, VerifyingKey, claimed_keys,
+    FileSink, LineKey, Log, LogBuilder, Place, Principal as Who, PrincipalKind, SigningKey, VerifyingKey, claimed_keys,
     has_own_lines, logs_in,
 };
 use ibyok_crypto::{Keyring, RealmIdentity, RealmKeys, RealmTag, VaultId};
@@ -69,20 +69,78 @@ impl Opening<'_> {
         })
     }
 
-    /// The key of the audit log, which is sealed in the store and never stands beside the log.
-    pub(crate) async fn signing_key(&self, place: &Place, home: &Realm) -> Result<SigningKey> {
+    /// The log that this process writes, with its key. Where the store holds no key of the log that was free, it is another's, or began
+    /// after the copy of the store that was put back: then the next slot is taken, if the place is this vault's at all.
+    pub(crate) async fn own_log(&self, sink: FileSink, home: &Realm) -> Result<(FileSink, SigningKey)> {
+        let place = sink.state();
+        if let Some(key) = self.signing_key(&place, home).await? {
+            return Ok((sink, key));
+        }
+        let others = self.other_logs(place.root(), home).await?;
+        if others.is_empty() {
+            return Err(no_log_key(&place));
+        }
+        let logs = others.join(", ");
+        tracing::warn!(
+            logs,
+            "logs in the directory are passed over: the store holds no key of theirs for this node"
+        );
+        let sink = sink.passing_over(others).await?;
+        let place = sink.state();
+        let key = self.signing_key(&place, home).await?;
+        Ok((sink, key.ok_or_else(|| no_log_key(&place))?))
+    }
+
+    /// The logs of a place that are passed over by a node of this home: the store holds no key of theirs under the home. None where the
+    /// place is not known to be this vault's: the store knows none of its logs, and no log's own lines prove that they are the vault's.
+    pub(crate) async fn other_logs(&self, place: &Path, home: &Realm) -> Result<Vec<String>> {
+        if !place.is_dir() {
+            return Ok(Vec::new());
+        }
+        let (mut others, mut is_known) = (Vec::new(), false);
+        for log in logs_in(place)? {
+            let own = match from_base62(&log) {
+                Some(id) => self.store.get(&home.record(kind::LOG_KEY, id)?).await?.is_some(),
+                None => false,
+            };
+            is_known |= own;
+            if !own {
+                others.push(log);
+            }
+        }
+        let is_ours =
+            is_known || is_known_elsewhere(self.store, &others).await? || self.proves_own(place, home).await?;
+        Ok(if is_ours { others } else { Vec::new() })
+    }
+
+    /// Returns true if a log of the place proves by its lines that a realm that opens here is behind it: the home, or the home of another
+    /// process.
+    async fn proves_own(&self, place: &Path, home: &Realm) -> Result<bool> {
+        let claims = claimed_keys(place)?;
+        if claims.is_empty() {
+            return Ok(false);
+        }
+        if proven_key(place, home, &claims)?.is_some() {
+            return Ok(true);
+        }
+        for name in list_tags(self.vault, self.store).await?.names.into_values() {
+            match read_realm(self.vault, self.store, self.keyring, &name).await {
+                Ok(Some(realm)) if proven_key(place, &realm, &claims)?.is_some() => return Ok(true),
+                // A realm that does not open here proves nothing, and keeps no other from it.
+                Ok(_) | Err(Error::Kek { .. } | Error::Integrity { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    /// The key of an audit log, which is sealed in the store and never stands beside the log; `None` for a log of somebody else.
+    async fn signing_key(&self, place: &Place, home: &Realm) -> Result<Option<SigningKey>> {
         let id = from_base62(place.log()).ok_or_else(|| Error::integrity("the audit log's id"))?;
         match log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await? {
-            Some(key) => Ok(key),
-            None if place.public_key().is_none() => self.new_log_key(home, id).await,
-            None => {
-                let place = place.root().display();
-                Err(Error::invalid(
-                    format!("the store holds no key of the audit log in `{place}`"),
-                    "it is another vault's log, and this vault needs a directory of its own; or the store is an older backup than \
-                     the log, which knows what was taken away since: restore a newer one",
-                ))
-            }
+            Some(key) => Ok(Some(key)),
+            None if place.public_key().is_none() => self.new_log_key(home, id).await.map(Some),
+            None => Ok(None),
         }
     }
 
@@ -119,12 +177,25 @@ fn add_own_logs(place: &Path, home: &Realm, keys: &mut Vec<VerifyingKey>) -> Res
         if keys.iter().any(|key| key.log() == claimed.log()) {
             continue;
         }
-        let key = with_lines(home, claimed);
-        if has_own_lines(place, &key)? {
-            keys.push(key);
-        }
+        keys.extend(proven_key(place, home, [&claimed])?);
     }
     Ok(())
+}
+
+/// The first of some claimed keys of a log whose lines prove that it is the log's, and that somebody who opens the realm wrote them. Anybody
+/// who can write to the directory can put a slot with the log's id and another key there.
+pub(crate) fn proven_key<'a>(
+    place: &Path,
+    realm: &Realm,
+    claims: impl IntoIterator<Item = &'a VerifyingKey>,
+) -> Result<Option<VerifyingKey>> {
+    for claimed in claims {
+        let key = with_lines(realm, claimed.clone());
+        if has_own_lines(place, &key)? {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
 }
 
 /// A log's public key with the key of the MACs that its lines carry, which whoever opens the log's realm can make. So a line proves that
@@ -213,27 +284,24 @@ pub(crate) async fn log_key(store: &dyn Store, home: &Realm, id: &RecordId) -> R
     ))))
 }
 
-/// The logs of a place of which the store holds no key, beside some of which it does; none where all are strange: that is a place of
-/// another vault, or the store is not the one that belongs to it.
-pub(crate) async fn foreign_logs(store: &dyn Store, place: &Path) -> Result<Vec<String>> {
-    if !place.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut tags = Vec::new();
+/// Returns true if the store holds the key of one of these logs under some realm: another process of this vault has another home.
+async fn is_known_elsewhere(store: &dyn Store, logs: &[String]) -> Result<bool> {
     for tag in list_root(store, kind::TAG).await?.iter().filter_map(tag_of) {
-        tags.push(Collection::new(Kind::new(kind::LOG_KEY), *tag.as_bytes())?);
-    }
-    let (mut foreign, mut known) = (Vec::new(), false);
-    'logs: for log in logs_in(place)? {
-        if let Some(id) = from_base62(&log) {
-            for collection in &tags {
-                if store.get(&RecordId::new(*collection, id)).await?.is_some() {
-                    known = true;
-                    continue 'logs;
-                }
+        let collection = Collection::new(Kind::new(kind::LOG_KEY), *tag.as_bytes())?;
+        for id in logs.iter().filter_map(|log| from_base62(log)) {
+            if store.get(&RecordId::new(collection, id)).await?.is_some() {
+                return Ok(true);
             }
         }
-        foreign.push(log);
     }
-    Ok(if known { foreign } else { Vec::new() })
+    Ok(false)
+}
+
+fn no_log_key(place: &Place) -> Error {
+    let place = place.root().display();
+    Error::invalid(
+        format!("the store holds no key of the audit log in `{place}`"),
+        "it is another vault's log, and this vault needs a directory of its own; or the store is an older backup than the log, whose \
+         lines cannot be read any more: restore a newer one",
+    )
 }

@@ -25,7 +25,7 @@ pub(crate) struct Vouched {
 /// The slots of a place that hold a log that one of the keys vouches for, by number.
 ///
 /// A slot that is a symbolic link is another place's. Of several slots that say that they are the same log, the one counts that holds
-/// most of what was signed: the others are copies.
+/// most of what was signed, and where nothing is signed yet, that holds a line with the log's MAC: the others are copies.
 pub(crate) fn vouched(root: &Path, keys: &[VerifyingKey]) -> Result<Vec<Vouched>, Error> {
     let mut found: BTreeMap<String, Vec<Vouched>> = BTreeMap::new();
     for (slot, directory) in slots(root)? {
@@ -38,11 +38,12 @@ pub(crate) fn vouched(root: &Path, keys: &[VerifyingKey]) -> Result<Vec<Vouched>
     let mut slots = Vec::new();
     for mut same in found.into_values() {
         if same.len() > 1 {
-            let mut best: Option<(u64, Vouched)> = None;
+            let mut best: Option<((u64, bool), Vouched)> = None;
             for one in same.drain(..) {
                 let signed = Believer::signed(&one.directory, &one.key)?;
-                if best.as_ref().is_none_or(|(most, _)| signed > *most) {
-                    best = Some((signed, one));
+                let holds = (signed, holds_own_lines(&one.directory, &one.key)?);
+                if best.as_ref().is_none_or(|(most, _)| holds > *most) {
+                    best = Some((holds, one));
                 }
             }
             slots.extend(best.map(|(_, one)| one));
@@ -101,18 +102,21 @@ pub fn claimed_keys(place: &Path) -> Result<Vec<VerifyingKey>, Error> {
 /// # Errors
 /// [`Error::Io`] when the place cannot be read.
 pub fn has_own_lines(place: &Path, key: &VerifyingKey) -> Result<bool, Error> {
-    let Some(lines) = key.lines() else { return Ok(false) };
     for (_, directory) in slots(place)? {
-        if log_id(&directory).is_none_or(|id| key.log() != Some(id.as_str())) {
-            continue;
-        }
-        for segment in segments(&directory)? {
-            if first_line(&segment_path(&directory, segment)).is_some_and(|line| lines.fits(&line)) {
-                return Ok(true);
-            }
+        let is_meant = log_id(&directory).is_some_and(|id| key.log() == Some(id.as_str()));
+        if is_meant && holds_own_lines(&directory, key)? {
+            return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Returns true if a segment of a slot begins with a line that carries the MAC of a key's log.
+fn holds_own_lines(directory: &Path, key: &VerifyingKey) -> Result<bool, Error> {
+    let Some(lines) = key.lines() else { return Ok(false) };
+    let fits = |line: Vec<u8>| lines.fits(&line);
+    let mut segments = segments(directory)?.into_iter();
+    Ok(segments.any(|segment| first_line(&segment_path(directory, segment)).is_some_and(fits)))
 }
 
 /// The logs of a place that have lines and for which none of the keys vouches: their ids, or the names of their slots.

@@ -39,7 +39,7 @@ use std::time::Duration;
 
 use ibyok_audit::review::Thresholds;
 use ibyok_audit::{Durability, FileSink, StdoutSink};
-use ibyok_crypto::Kek;
+use ibyok_crypto::{Kek, Keyring, VaultId};
 use ibyok_storage::Store;
 use ipnet::IpNet;
 
@@ -51,11 +51,11 @@ pub use self::process::ProcessEnvironment;
 pub use self::remember::Variable;
 use self::reopening::ReopeningStore;
 use crate::builder::{VaultBuilder, vault_in};
-use crate::error::{Error, Result};
+use crate::error::{Error, Part, Result};
 use crate::geoip::GeoIp;
 use crate::guardrails::Guardrails;
-use crate::model::name::{EnvironmentName, Namespace};
-use crate::opening::foreign_logs;
+use crate::model::name::{EnvironmentName, Namespace, from_base62};
+use crate::opening::Opening;
 use crate::vault::Vault;
 
 /// A builder that has all of its parts.
@@ -229,7 +229,7 @@ impl Settings {
         let store = self.open_store().await?;
         let id = vault_in(store.as_ref()).await?.ok_or_else(|| self.no_vault())?;
         let kek = self.kek.open(&self.kek_file(&id), passphrase).await?;
-        let sink = self.open_log_of(store.as_ref()).await?;
+        let sink = self.open_log_of(&id, store.as_ref(), &kek).await?;
         Ok(self.builder(store, kek, sink, actor))
     }
 
@@ -265,28 +265,33 @@ impl Settings {
         }
     }
 
-    /// Opens the log of a vault that exists. Slots with a log of which the store holds no key are passed over: whoever put one there must
-    /// not keep a second process from working.
-    async fn open_log_of(&self, store: &dyn Store) -> Result<FileSink> {
-        let opened = self.open_log(Vec::new()).await;
-        if opened.as_ref().is_ok_and(|sink| sink.state().slot() == 0) {
-            return opened;
+    /// Opens the log of a vault that exists. A slot that cannot be gone on with is passed over if its log is not this node's: whoever put
+    /// one there must not keep a process from working.
+    async fn open_log_of(&self, id: &str, store: &dyn Store, kek: &Arc<dyn Kek>) -> Result<FileSink> {
+        let refused = match self.open_log(Vec::new()).await {
+            Err(
+                error @ Error::Unavailable {
+                    part: Part::AuditLog, ..
+                },
+            ) => error,
+            opened => return opened,
+        };
+        let vault = from_base62(id).map(VaultId::from_bytes);
+        let opening = Opening {
+            vault: vault.ok_or_else(|| Error::integrity("the vault's record"))?,
+            store,
+            keyring: &Keyring::new(Arc::clone(kek)),
+        };
+        let Ok(home) = opening.home(&Namespace::default()).await else {
+            return Err(refused);
+        };
+        let others = opening.other_logs(&self.audit, &home).await?;
+        if others.is_empty() {
+            return Err(refused);
         }
-        let foreign = foreign_logs(store, &self.audit).await?;
-        match opened {
-            Err(error) if foreign.is_empty() => return Err(error),
-            Ok(sink) if sink.state().public_key().is_none() || !foreign.iter().any(|log| log == sink.state().log()) => {
-                return Ok(sink);
-            }
-            // The slot is free again when it is opened anew.
-            other => drop(other),
-        }
-        let logs = foreign.join(", ");
-        tracing::warn!(
-            logs,
-            "logs in the directory are passed over: the store holds no key of theirs"
-        );
-        self.open_log(foreign).await
+        let logs = others.join(", ");
+        tracing::warn!(logs, %refused, "logs in the directory are passed over");
+        self.open_log(others).await
     }
 
     async fn open_log(&self, pass_over: Vec<String>) -> Result<FileSink> {

@@ -98,6 +98,17 @@ impl FileSink {
         FileSinkBuilder { settings }
     }
 
+    /// The first free log of the same place that is none of these, with the same settings; this one is free again. Call it within a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// As [`FileSinkBuilder::open`].
+    pub async fn passing_over(self, logs: impl IntoIterator<Item = String>) -> Result<Self, Error> {
+        let settings = self.settings.clone();
+        drop(self);
+        FileSinkBuilder { settings }.pass_over(logs).open().await
+    }
+
     /// How the log stands.
     #[must_use]
     pub fn state(&self) -> Place {
