@@ -29,6 +29,10 @@ pub struct RevokedToken {
     /// Of a token that was found by its name: damaged records that may hide another token of that name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_searched: Vec<DamagedRecord>,
+    /// Of a token that was found by its name: whether not everything was searched for another of that name. A token that may not know the
+    /// damaged records learns this alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub search_incomplete: bool,
 }
 
 /// A key that a token read.

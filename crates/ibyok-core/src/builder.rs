@@ -17,6 +17,7 @@ use crate::cache::RecordCache;
 use crate::change::Turns;
 use crate::clock::{Clock, SteadyClock, SystemClock, check_clock};
 use crate::context::RequestContext;
+use crate::damaged_again::look_at_damaged_again;
 use crate::error::{Error, Part, Result};
 use crate::floors::{FloorKey, Floors, Found, Setup};
 use crate::geoip::GeoIp;
@@ -393,6 +394,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         inner.finish_interrupted(&options.actor).await;
         tokio::spawn(look_after(Arc::downgrade(&inner)));
         tokio::spawn(look_through_floors(Arc::downgrade(&inner)));
+        tokio::spawn(look_at_damaged_again(Arc::downgrade(&inner)));
         tokio::spawn(keep_counts(Arc::downgrade(&inner), usage));
         Ok(Vault { inner })
     }

@@ -76,6 +76,10 @@ impl Damage {
             Affected::Token => {
                 "`tokens list` shows damaged tokens, and `tokens revoke --damaged ID` revokes one for good"
             }
+            // A record that may be whole is not given up.
+            Affected::Environment if self == Damage::UnknownFormat => {
+                "the other environments keep working; `envs list` shows damaged ones"
+            }
             Affected::Environment => {
                 "the other environments keep working; `envs list` shows damaged ones, and `envs remove --damaged ID` gives one up with its keys and tokens"
             }

@@ -22,6 +22,8 @@ pub(crate) struct Found {
     pub(crate) record: TokenRecord,
     /// Damaged records that may hide another token of the name, of one that was found by its name.
     pub(crate) not_searched: Vec<DamagedRecord>,
+    /// Whether another token of the name may be in a place that was not searched, also one that the principal may not know.
+    pub(crate) search_incomplete: bool,
 }
 
 /// Some tokens of a realm: those that are sound, and those whose records are damaged.
@@ -178,7 +180,7 @@ impl Inner {
         }
         let enough = match scope {
             Scope::TokensRevoke => any_valid,
-            _ => !search.found.is_empty() && search.realms.damaged.is_empty(),
+            _ => !search.found.is_empty() && !search.realms.incomplete,
         };
         if !enough && let Some(error) = search.not_searched(principal, name) {
             return Err(error);
@@ -191,6 +193,7 @@ impl Inner {
         match (found.pop(), found.is_empty()) {
             (None, _) => Err(no_token(name)),
             (Some(only), true) => Ok(Found {
+                search_incomplete: realms.incomplete || !damaged.is_empty(),
                 not_searched: match principal {
                     Principal::Operator(_) => realms.damaged.into_iter().chain(damaged).collect(),
                     Principal::Token(_) => realms.damaged,
@@ -257,6 +260,7 @@ impl Found {
             realm: Arc::clone(realm),
             record,
             not_searched: Vec::new(),
+            search_incomplete: false,
         }
     }
 }

@@ -18,8 +18,8 @@ impl Session {
     /// `which` is the environment's name, or the id of its record as lists show it.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an environment that does not exist; [`Error::Invalid`] for one that opens, and for one whose KEK was
-    /// not given; [`Error::Denied`] for a token; [`Error::Unavailable`].
+    /// [`Error::NotFound`] for an environment that does not exist; [`Error::Invalid`] for one that opens, and for one that may be
+    /// whole: its KEK was not given, its format is not known, or the store cannot read its record; [`Error::Denied`] for a token; [`Error::Unavailable`].
     pub async fn remove_damaged_environment(&self, which: &str) -> Result<DamagedRecord> {
         let mut attempt = self.attempt(Action::EnvRemove);
         attempt.reason = Some("damaged");
@@ -48,12 +48,7 @@ impl Session {
             Ok(_) => return Err(is_sound(which)),
             Err(error) => inner.damaged_realm(name, error)?,
         };
-        if damaged.damaged == Damage::Kek {
-            return Err(Error::invalid(
-                format!("environment {} is not damaged: its KEK was not given", quoted(which)),
-                "give the KEK that its record names",
-            ));
-        }
+        is_lost(which, damaged.damaged)?;
         let realms: Vec<(RealmTag, &Arc<RealmName>)> = tags.iter().filter(|(_, other)| *other == name).collect();
         inner.record(attempt.phase(Phase::Intended)).await?;
         let destroyed = inner.destroy_realms(&realms).await;
@@ -63,6 +58,30 @@ impl Session {
         inner.forget_damaged();
         Ok(damaged)
     }
+}
+
+/// Refuses to give up an environment whose record may be whole: then its keys and tokens are not lost.
+fn is_lost(which: &str, damage: Damage) -> Result<()> {
+    let which = quoted(which);
+    let (what, hint) = match damage {
+        Damage::DoesNotOpen | Damage::Missing | Damage::Older => return Ok(()),
+        Damage::Kek => (
+            format!("environment {which} is not damaged: its KEK was not given"),
+            "give the KEK that its record names",
+        ),
+        Damage::UnknownFormat => (
+            format!(
+                "environment {which} may be whole: its record has a format that this program does not know, and a newer program may have \
+                 written it"
+            ),
+            "use a newer version of IBYOK; if none wrote the record, restore the store from a backup",
+        ),
+        Damage::Unreadable => (
+            format!("environment {which} may be whole: the store cannot read its record"),
+            "look at the disk and the system's log, then restore the store from a backup",
+        ),
+    };
+    Err(Error::invalid(what, hint))
 }
 
 /// The error for what is not the record of an environment's key. The record of a name is not given up: the key may be whole.

@@ -80,6 +80,7 @@ mod checkpoints;
 mod clock;
 mod context;
 mod damage;
+mod damaged_again;
 mod enable_key;
 mod environments;
 mod error;

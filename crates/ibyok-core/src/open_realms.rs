@@ -7,7 +7,7 @@ use ibyok_storage::RecordId;
 use serde::Serialize;
 
 use crate::authenticate::Principal;
-use crate::damage::{Damage, DamagedRecord};
+use crate::damage::{Affected, Damage, DamagedRecord};
 use crate::error::{Error, Result};
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::page::{Filling, Page};
@@ -74,9 +74,15 @@ impl OpenRealms {
         unseen
     }
 
-    /// The error of whoever looked for something in vain that a damaged environment may hold.
+    /// The error of whoever looked for something in vain that a damaged environment may hold. It names those that whoever asks may know.
     pub(crate) fn not_searched(&self, what: &str) -> Option<Error> {
-        let first = self.damaged.first()?;
+        let Some(first) = self.damaged.first() else {
+            let text = format!(
+                "{what} is not known by the environments that open, and not everything was searched: the record of an environment"
+            );
+            let error = Error::damaged(text, Damage::DoesNotOpen).about(Affected::Environment);
+            return self.incomplete.then_some(error);
+        };
         let places: Vec<String> = self.damaged.iter().map(DamagedRecord::place).collect();
         let (were, record) = match places.len() {
             1 => ("was", "the record"),

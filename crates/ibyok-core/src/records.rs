@@ -1,5 +1,6 @@
 //! Records as the core reads them: found, opened under their realm, and not older than this node has seen them.
 
+use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
 
 use ibyok_crypto::Secret;
@@ -221,7 +222,7 @@ impl Inner {
     }
 
     /// Forgets that a record was damaged, once it was read whole.
-    fn forget_damaged_record(&self, id: &RecordId) {
+    pub(crate) fn forget_damaged_record(&self, id: &RecordId) {
         let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
         damaged.remove(id);
     }
@@ -235,11 +236,22 @@ impl Inner {
     }
 
     pub(crate) fn remember_damaged(&self, id: &RecordId) {
-        tracing::error!(record = %id, "a record is damaged, missing, or older than this node has seen");
         let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
+        // It is looked at again and again: that it still is damaged is no news.
+        if damaged.contains(id) {
+            return;
+        }
+        tracing::error!(record = %id, "a record is damaged, missing, or older than this node has seen");
         if damaged.len() < DAMAGED_MAX {
             damaged.insert(*id);
         }
+    }
+
+    /// Some of the records that are known to be damaged, from behind one on.
+    pub(crate) fn damaged_after(&self, after: Option<&RecordId>, most: usize) -> Vec<RecordId> {
+        let damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(*after));
+        damaged.range((from, Bound::Unbounded)).take(most).copied().collect()
     }
 
     pub(crate) fn damaged_count(&self) -> u64 {

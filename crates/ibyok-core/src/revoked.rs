@@ -38,6 +38,10 @@ pub struct RevokedToken {
     /// Of a token that was found by its name: damaged records that may hide another token of that name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_searched: Vec<DamagedRecord>,
+    /// Of a token that was found by its name: not everything was searched for another of that name. A token that may not know the
+    /// damaged records learns this alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub search_incomplete: bool,
 }
 
 /// A key that a token read.
@@ -90,6 +94,7 @@ impl Inner {
             rotated_tokens: known.rotated,
             children: known.children,
             not_searched: found.not_searched.clone(),
+            search_incomplete: found.search_incomplete,
         }
     }
 

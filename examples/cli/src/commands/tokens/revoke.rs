@@ -78,7 +78,7 @@ async fn one(which: &str, keep_children: bool, cx: &mut Cx<'_>) -> Result<Exit> 
             cx.io.answer_json(&revoked)?;
         }
         tell(&revoked, cx);
-        warn_of_not_searched(at(&revoked, "not_searched"), cx);
+        warn_of_not_searched(&revoked, cx);
         if keep_children {
             children::say_valid(at(&revoked, "children"), cx);
         }
@@ -182,12 +182,18 @@ fn tell(revoked: &Value, cx: &mut Cx<'_>) {
 }
 
 /// Warns that another token of the name may be in a place that was not searched.
-fn warn_of_not_searched(damaged: &Value, cx: &mut Cx<'_>) {
-    for record in damaged.as_array().into_iter().flatten() {
+fn warn_of_not_searched(revoked: &Value, cx: &mut Cx<'_>) {
+    let damaged = at(revoked, "not_searched").as_array().map_or(&[][..], Vec::as_slice);
+    for record in damaged {
         cx.io.warn(&format!(
             "warning: not searched for another token of this name: {}",
             damaged_line(record)
         ));
+    }
+    if damaged.is_empty() && at(revoked, "search_incomplete") == true {
+        cx.io.warn(
+            "warning: not everything was searched for another token of this name: a record of the vault is damaged",
+        );
     }
 }
 
