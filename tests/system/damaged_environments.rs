@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use crate::home_with_vault;
 
-const ENVIRONMENT: u8 = 1;
-const NAME: u8 = 2;
+pub(crate) const ENVIRONMENT: u8 = 1;
+pub(crate) const NAME: u8 = 2;
 
 fn kind(id: RecordId) -> u8 {
     id.collection().kind().as_u8()
 }
 
 /// A vault with keys, a token and an incident in two environments, and a token that spans both.
-fn home() -> Home {
+pub(crate) fn home() -> Home {
     let home = home_with_vault();
     for environment in ["dev", "prod"] {
         home.set(&format!("{environment}/one"), format!("value of {environment}"));
@@ -28,7 +28,7 @@ fn home() -> Home {
 }
 
 /// The record of a kind that holds the name of an environment in the clear.
-fn record_of(home: &Home, of_kind: u8, environment: &str) -> RecordId {
+pub(crate) fn record_of(home: &Home, of_kind: u8, environment: &str) -> RecordId {
     let holds = |bytes: Vec<u8>| {
         bytes
             .windows(environment.len())
@@ -38,7 +38,7 @@ fn record_of(home: &Home, of_kind: u8, environment: &str) -> RecordId {
     found.find(|id| holds(home.behind().bytes(*id))).expect("a record")
 }
 
-fn flip(home: &Home, id: RecordId, at: usize) {
+pub(crate) fn flip(home: &Home, id: RecordId, at: usize) {
     let mut bytes = home.behind().bytes(id);
     bytes[at] ^= 1;
     home.behind().put(id, &bytes);

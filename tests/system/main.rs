@@ -64,11 +64,17 @@ mod damaged;
 /// Records of environments and of their names that are damaged or missing: the other environments are shown and served.
 mod damaged_environments;
 
+/// Damaged environments that may be whole, or that a token may not know of.
+mod given_up_in_vain;
+
 /// Lines of the log that cannot be read: what is made from the log says what it lacks.
 mod unread_lines;
 
 /// Logs that were forged or taken away, and a store that is older than they say.
 mod foreign_logs;
+
+/// Logs that began after the copy of the store that was put back.
+mod late_logs;
 
 /// Lines that somebody without a key chains to a log.
 mod forged_lines;
