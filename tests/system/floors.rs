@@ -205,6 +205,42 @@ fn floors_that_are_set_back_or_deleted_under_a_running_server_bring_back_no_revo
     }
 }
 
+/// Floors cannot be made again from a log that is not as it was written: nothing is served that would have to be looked up.
+#[test]
+fn floors_that_are_lost_together_with_a_log_that_was_damaged_keep_a_running_server_from_serving() {
+    for harm in [Harm::Deleted, Harm::Edited("DELETE FROM nodes WHERE id = 1")] {
+        let scene = Revoked::new();
+        let segment = ibyok_tests::segments(&scene.home.slot(0)).remove(0);
+        let log = fs::read(&segment).unwrap();
+        let at = log.windows(9).position(|bytes| bytes == b"\"key.set\"").unwrap();
+        let mut damaged = log.clone();
+        damaged[at + 5] ^= 1;
+        fs::write(&segment, damaged).unwrap();
+        harm.do_to(&scene.floors, &scene.older);
+        scene.put_record_back();
+        scene.stays_refused(harm);
+        let (status, ready) = scene.ready();
+        assert_eq!(
+            (status, &ready["floors"]),
+            (503, &"unavailable".into()),
+            "{harm:?}: {ready}"
+        );
+        let get = |token: &str| {
+            let get = scene.home.ibyok(["get", "prod/openai"]).env("IBYOK_TOKEN", token).run();
+            (get.code(), get.stdout)
+        };
+        assert_eq!(get(&scene.other), (5, Vec::new()), "{harm:?}");
+        // An operator who says yes goes on with what the rest of the log tells.
+        drop(scene.server);
+        scene.home.ibyok(["--yes", "audit", "floors", "rebuild"]).run().done();
+        assert!(
+            matches!(get(&scene.revoked), (3 | 5, value) if value.is_empty()),
+            "{harm:?}"
+        );
+        assert_eq!(get(&scene.other), (0, b"the value\n".to_vec()), "{harm:?}");
+    }
+}
+
 #[test]
 fn an_older_file_that_another_process_went_on_with_lowers_no_floor_of_a_running_server() {
     let scene = Revoked::new();

@@ -74,6 +74,30 @@ fn a_line_that_is_chained_to_an_idle_log_accepts_no_older_store() {
     assert!(get.stdout.is_empty());
 }
 
+/// What stands beside a log says where it goes on. An older one of it hides no line: not with its own place, nor with another.
+#[test]
+fn an_older_state_beside_an_idle_log_hides_no_change_of_the_store() {
+    for forged in [false, true] {
+        let home = home_with_vault();
+        let server = home.serve();
+        home.set("prod/openai", "one");
+        let state = fs::read_to_string(home.slot(1).join("state")).unwrap();
+        let older = copy_of_store(&home);
+        home.set("prod/openai", "two");
+        assert!(server.stop().success());
+        let (_, lines) = lines_of(&home.slot(1));
+        let end: usize = lines.iter().map(|line| line.len() + 1).sum();
+        let (head, rest) = state.split_once("\"offset\":").unwrap();
+        let (_, tail) = rest.split_once(',').unwrap();
+        let moved = format!("{head}\"offset\":{end},{tail}");
+        fs::write(home.slot(1).join("state"), if forged { moved } else { state }).unwrap();
+        put_store_back(&home, &older);
+        // The log of the server knows the change as well: it is another one's.
+        fs::remove_dir_all(home.slot(0)).unwrap();
+        assert!(is_behind(&home), "forged: {forged}");
+    }
+}
+
 /// The acceptance of each record that the older store holds, as the next line of a log.
 fn accept_everything(slot: &Path) {
     let (_, lines) = lines_of(slot);

@@ -23,7 +23,7 @@ use crate::vault::Inner;
 const TRIES: usize = 32;
 
 /// How many changes of one record other nodes may have seen beyond those that this node has seen.
-const UNSEEN_CHANGES: u64 = 1 << 20;
+pub(crate) const UNSEEN_CHANGES: u64 = 1 << 20;
 
 /// Whose turn it is to change which record, on this node: records share the locks, which are few.
 #[derive(Debug)]

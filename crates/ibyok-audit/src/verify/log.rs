@@ -293,12 +293,10 @@ impl Walk {
             }
             let next = lines.peek(0)?.and_then(link);
             let cut_off = next.is_some_and(|next| next.prev != hex(&self.last));
-            let first = if cut_off || self.covered + 1 == self.size {
-                self.size
-            } else {
-                self.covered + 1
-            };
-            let what = if first == self.size {
+            // Another checkpoint of this size may hold: then the log was set back at some time, and went on in another way.
+            let forked = self.covered == self.size;
+            let first = if cut_off || forked { self.size } else { self.covered + 1 };
+            let what = if first == self.size && !forked {
                 What::Changed
             } else {
                 What::Replaced

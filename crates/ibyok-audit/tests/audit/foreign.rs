@@ -435,3 +435,85 @@ async fn every_line_carries_a_mac_and_no_line_of_the_same_log_carries_that_of_an
     assert_eq!(macs.len(), 20);
     assert!(macs.iter().all(|mac| mac.len() == 32));
 }
+
+/// A log that was set back to an earlier state and to the lines of then, with forged lines behind them and a note of more lines than
+/// stand there: a note that is never reached vouches for nothing.
+#[tokio::test]
+async fn lines_below_a_checkpoint_that_is_never_reached_are_signed_by_nobody() {
+    for forgeries in [1_usize, 3, 30] {
+        let (_scratch, keys, place) = scene().await;
+        let slot = place.join("slot-0");
+        let before = lines(&place);
+        let state = std::fs::read(slot.join("state")).unwrap();
+        let notes = std::fs::read_to_string(slot.join("checkpoints")).unwrap();
+        let log = open(&place).await;
+        for n in 0..20 {
+            append(&log, event(n)).await;
+        }
+        log.close().await.unwrap();
+        let later = std::fs::read_to_string(slot.join("checkpoints")).unwrap();
+        let last = later.trim_end().rsplit("\n\nibyok-audit").next().unwrap();
+        std::fs::write(slot.join("checkpoints"), format!("{notes}ibyok-audit{last}\n\n")).unwrap();
+        std::fs::write(slot.join("state"), state).unwrap();
+        let mut forged = before.clone();
+        for _ in 0..forgeries {
+            forged.push(next(&forged));
+        }
+        chain_behind(&mut forged, before.len());
+        put_lines(&place, &forged);
+        for _ in 0..2 {
+            let log = open(&place).await;
+            append(&log, event(99)).await;
+            log.close().await.unwrap();
+        }
+        let reader = Reader::vouched(&place, keys.clone()).unwrap();
+        let all: Vec<_> = reader.lines(&Filter::default()).unwrap().flatten().collect();
+        assert!(all.iter().all(|line| !line.text().contains("forged")), "{forgeries}");
+        assert!(!judged(&place, &keys).ok, "{forgeries}");
+    }
+}
+
+/// Chains the lines from this place on to those before.
+fn chain_behind(lines: &mut [String], from: usize) {
+    for at in from..lines.len() {
+        let prev = data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(lines[at - 1].as_bytes()));
+        let start = lines[at].find("\"prev\":\"").unwrap() + 8;
+        lines[at].replace_range(start..start + 64, &prev);
+    }
+}
+
+/// One more session of a log, with a few lines.
+async fn goes_on(place: &Path, number: u64) {
+    let log = open(place).await;
+    for _ in 0..3 {
+        append(&log, event(number)).await;
+    }
+    log.close().await.unwrap();
+}
+
+/// A log that was set back and went on until it had a signature over as many lines as the evidence speaks of.
+#[tokio::test]
+async fn two_signatures_over_as_many_lines_are_a_finding_of_a_log_that_was_set_back() {
+    let (scratch, keys, place) = scene().await;
+    let copy = scratch.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for entry in std::fs::read_dir(place.join("slot-0")).unwrap().map(Result::unwrap) {
+        std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+    }
+    let notes = || std::fs::read_to_string(place.join("slot-0/checkpoints")).unwrap();
+    goes_on(&place, 1).await;
+    let fork = notes();
+    for entry in std::fs::read_dir(&copy).unwrap().map(Result::unwrap) {
+        std::fs::copy(entry.path(), place.join("slot-0").join(entry.file_name())).unwrap();
+    }
+    goes_on(&place, 2).await;
+    for both in [format!("{fork}{}", notes()), format!("{}{fork}", notes())] {
+        std::fs::write(place.join("slot-0/checkpoints"), both).unwrap();
+        let report = judged(&place, &keys);
+        assert!(!report.ok);
+        assert!(
+            matches!(report.first_bad, Some(ref bad) if [What::Replaced, What::Changed].contains(&bad.what)),
+            "{report:?}"
+        );
+    }
+}

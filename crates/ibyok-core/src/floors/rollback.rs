@@ -1,8 +1,10 @@
 //! Accepting an older store: after an honest restore, its older records are believed by name.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ibyok_audit::{Action, Event, Outcome, Principal as Who, Reader, Statement};
+use ibyok_crypto::RealmTag;
 use ibyok_storage::{MapDurability, RecordId};
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -10,9 +12,20 @@ use serde::Serialize;
 use super::accepted::Accepted;
 use super::aside::Lock;
 use super::{key, unavailable};
+use crate::attempt::Attempt;
+use crate::authenticate::Principal;
+use crate::change::{Edit, UNSEEN_CHANGES};
 use crate::error::{Error, Part, Result};
+use crate::model::attestation::AttestationRecord;
+use crate::model::incident::IncidentRecord;
+use crate::model::key::KeyRecord;
 use crate::model::kind;
-use crate::realm::RealmName;
+use crate::model::leaked::LeakedRecord;
+use crate::model::review::ReviewRecord;
+use crate::model::settings::SettingsRecord;
+use crate::model::token::TokenRecord;
+use crate::realm::{Realm, RealmName};
+use crate::records::Record;
 use crate::session::Session;
 use crate::vault::Inner;
 
@@ -74,15 +87,16 @@ impl Session {
     }
 
     /// Believes these records as the store holds them, or that they are missing, and accepts a store that is behind the log. Each is on the
-    /// log before it is believed. No other copy of them from before counts again: the next change of each gets a higher revision than
-    /// any that this node has seen.
+    /// log before it is believed. No other copy of them from before counts again: each record that is there is written again, with a revision
+    /// that is higher than any that this node has seen, and than others are likely to have.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Invalid`] for a record that is not one, [`Error::Unavailable`].
     pub async fn accept_rollback(&self, records: &[RolledBack]) -> Result<()> {
-        let who = self.operator_of_home(Action::VaultRollbackAccepted).await?.who();
+        let principal = self.operator_of_home(Action::VaultRollbackAccepted).await?;
+        let who = principal.who();
         let inner = &self.inner;
-        let _lock = Lock::take(&inner.floors.setup.place).await?;
+        let lock = Lock::take(&inner.floors.setup.place).await?;
         let mut changes = Vec::new();
         for rolled in records {
             let record: RecordId = rolled.record.parse().map_err(|_| {
@@ -93,7 +107,7 @@ impl Session {
             })?;
             let floor = inner.floors.of(&record).await?.unwrap_or(0).max(rolled.seen);
             let accepted = Accepted {
-                floor: floor.saturating_add(1),
+                floor: floor.saturating_add(UNSEEN_CHANGES),
                 rev: rolled.found.unwrap_or(0),
             };
             inner.record(self.accepted(&who, rolled, accepted)).await?;
@@ -102,10 +116,69 @@ impl Session {
         inner.floors.apply(changes, MapDurability::Disk).await?;
         inner.cache.clear();
         inner.forget_damaged();
-        if inner.store_is_behind().is_some() {
+        drop(lock);
+        if inner.store_is_behind().is_some() || !inner.store_findings().await?.is_empty() {
             self.accept_older_store().await?;
         }
+        for rolled in records.iter().filter(|rolled| rolled.found.is_some()) {
+            self.write_again(&principal, rolled).await?;
+        }
         Ok(())
+    }
+
+    /// Writes an accepted record again as it is. So it is the newest one for every node, and revisions that were given before the restore
+    /// are not given twice.
+    async fn write_again(&self, who: &Principal, rolled: &RolledBack) -> Result<()> {
+        let record: RecordId = rolled.record.parse().map_err(|_| Error::integrity("a record's id"))?;
+        let tag = RealmTag::from_bytes(*record.collection().realm()).map_err(|_| Error::integrity("a realm's tag"))?;
+        let Some(name) = self.inner.realm_by_tag(tag).await? else {
+            return Ok(());
+        };
+        let Some(realm) = self.inner.realm(&name).await? else {
+            return Ok(());
+        };
+        let mut attempt = self.attempt(Action::VaultRestore);
+        attempt.environment = name.environment.as_ref().map(ToString::to_string);
+        let id = *record.id();
+        match record.collection().kind().as_u8() {
+            kind::KEY => {
+                self.inner
+                    .write_as_it_is::<KeyRecord>(&mut attempt, who, &realm, id)
+                    .await
+            }
+            kind::TOKEN => {
+                self.inner
+                    .write_as_it_is::<TokenRecord>(&mut attempt, who, &realm, id)
+                    .await
+            }
+            kind::SETTINGS => {
+                self.inner
+                    .write_as_it_is::<SettingsRecord>(&mut attempt, who, &realm, id)
+                    .await
+            }
+            kind::INCIDENT => {
+                self.inner
+                    .write_as_it_is::<IncidentRecord>(&mut attempt, who, &realm, id)
+                    .await
+            }
+            kind::REVIEW => {
+                self.inner
+                    .write_as_it_is::<ReviewRecord>(&mut attempt, who, &realm, id)
+                    .await
+            }
+            kind::ATTESTATION => {
+                self.inner
+                    .write_as_it_is::<AttestationRecord>(&mut attempt, who, &realm, id)
+                    .await
+            }
+            kind::LEAKED => {
+                self.inner
+                    .write_as_it_is::<LeakedRecord>(&mut attempt, who, &realm, id)
+                    .await
+            }
+            // No other kind of record has a floor.
+            _ => Ok(()),
+        }
     }
 
     fn accepted(&self, who: &Who, rolled: &RolledBack, accepted: Accepted) -> Event {
@@ -128,6 +201,19 @@ impl Session {
 }
 
 impl Inner {
+    async fn write_as_it_is<R: Record>(
+        self: &Arc<Self>,
+        attempt: &mut Attempt<'_>,
+        who: &Principal,
+        realm: &Realm,
+        id: [u8; 16],
+    ) -> Result<()> {
+        let edit = |_: &mut Attempt<'_>, record: Option<R>| {
+            Ok(record.map_or(Edit::Unchanged(()), |record| Edit::Gives(record, ())))
+        };
+        self.change(attempt, who, realm, id, edit).await
+    }
+
     async fn rolled_back(&self, record: &RecordId, floor: u64) -> Result<Option<RolledBack>> {
         let there = match self.there(record).await {
             // A record that does not open is no older one: it stays refused.

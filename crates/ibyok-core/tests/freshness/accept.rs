@@ -68,22 +68,22 @@ async fn an_older_store_serves_once_its_rollback_was_accepted_by_name() {
     node.close(vault).await;
 }
 
-/// After the acceptance of one copy of the store, an older copy is refused, and so is the accepted one once something changed.
 #[tokio::test]
-async fn only_the_revision_that_was_accepted_is_believed_and_only_until_the_next_change() {
+async fn no_copy_from_before_comes_back_with_one_that_was_accepted() {
     let node = Node::new().await;
     let oldest = node.copy_store();
     node.with(async |operator| drop(operator.set_key(&key(), secret("three")).await.unwrap()))
         .await;
-    let accepted = node.copy_store();
+    let restored = node.copy_store();
     node.with(async |operator| drop(operator.set_key(&key(), secret("four")).await.unwrap()))
         .await;
-    node.put_store_back(&accepted);
+    node.put_store_back(&restored);
     node.with(async |operator| {
         let found = operator.rolled_back().await.unwrap();
         operator.accept_rollback(&found).await.unwrap();
     })
     .await;
+    let accepted = node.copy_store();
     for lose in [false, true] {
         if lose {
             remove(&node.floors());
@@ -91,24 +91,89 @@ async fn only_the_revision_that_was_accepted_is_believed_and_only_until_the_next
         let vault = node.open().await;
         assert_eq!(node.value(&vault).await, Ok("three".to_owned()), "floors lost: {lose}");
         node.close(vault).await;
-        node.put_store_back(&oldest);
-        let vault = node.open().await;
-        assert_eq!(
-            node.value(&vault).await,
-            Err(ibyok_core::Code::Integrity),
-            "floors lost: {lose}"
-        );
-        node.close(vault).await;
+        // Neither an older copy nor the very one that was restored: the records were written again when they were accepted.
+        for store in [&oldest, &restored] {
+            is_refused(&node, store).await;
+        }
         node.put_store_back(&accepted);
     }
     node.with(async |operator| drop(operator.set_key(&key(), secret("five")).await.unwrap()))
         .await;
-    for store in [&oldest, &accepted] {
-        node.put_store_back(store);
+    for store in [&oldest, &restored, &accepted] {
+        is_refused(&node, store).await;
+    }
+}
+
+/// Another node never saw what the restore took back, and changes a record before and after its own look at it.
+#[tokio::test]
+async fn a_rollback_that_one_node_accepted_is_no_older_record_for_the_others() {
+    let mut node = Node::new().await;
+    let here = node.audit.clone();
+    let elsewhere = node.scratch.path().join("audit-elsewhere");
+    node.audit.clone_from(&elsewhere);
+    node.with(async |operator| drop(operator.show_key(&key()).await.unwrap()))
+        .await;
+    node.audit.clone_from(&here);
+    let store = node.copy_store();
+    for value in ["three", "four", "five"] {
+        node.with(async |operator| drop(operator.set_key(&key(), secret(value)).await.unwrap()))
+            .await;
+    }
+    let newest = node.copy_store();
+    node.put_store_back(&store);
+    node.with(async |operator| {
+        let found = operator.rolled_back().await.unwrap();
+        operator.accept_rollback(&found).await.unwrap();
+    })
+    .await;
+    for value in ["six", "seven"] {
+        node.audit.clone_from(&elsewhere);
+        node.with(async |operator| drop(operator.set_key(&key(), secret(value)).await.unwrap()))
+            .await;
+        node.audit.clone_from(&here);
         let vault = node.open().await;
-        assert_eq!(node.value(&vault).await, Err(ibyok_core::Code::Integrity));
+        assert_eq!(node.value(&vault).await, Ok(value.to_owned()));
         node.close(vault).await;
     }
+    // A revision of the other node is no revision of the past that the restore took back.
+    for place in [&here, &elsewhere] {
+        node.audit.clone_from(place);
+        is_refused(&node, &newest).await;
+    }
+}
+
+async fn is_refused(node: &Node, store: &crate::node::Copy) {
+    node.put_store_back(store);
+    let vault = node.open().await;
+    assert_eq!(node.value(&vault).await, Err(ibyok_core::Code::Integrity));
+    node.close(vault).await;
+}
+
+#[tokio::test]
+async fn an_older_store_is_accepted_also_after_changes_went_beyond_what_the_log_says() {
+    let node = Node::new().await;
+    let store = node.copy_store();
+    node.with(async |operator| drop(operator.set_key(&key(), secret("three")).await.unwrap()))
+        .await;
+    node.put_store_back(&store);
+    node.with(async |operator| {
+        for number in 0..6 {
+            let other = format!("dev/other-{number}").parse().unwrap();
+            operator.set_key(&other, secret("x")).await.unwrap();
+        }
+        let finding = async || {
+            let report = operator.verify_audit(&[]).await.unwrap();
+            report
+                .findings
+                .iter()
+                .any(|finding| finding.what.as_str() == "store_behind")
+        };
+        assert!(finding().await);
+        let found = operator.rolled_back().await.unwrap();
+        operator.accept_rollback(&found).await.unwrap();
+        assert!(!finding().await);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -259,15 +259,13 @@ impl Sink for FileSink {
         let Some(public) = self.public_key.clone() else {
             return Ok(());
         };
-        if self.signed < self.head.size() {
-            let found = recover(&self.slot.directory, &self.slot.log, Some(&public), None)?;
-            if found.head != self.head {
-                let mut gaps = std::mem::take(&mut self.gaps);
-                gaps.retain(|gap| gap.kind != GapKind::Broken);
-                self.signed = found.signed;
-                self.adopt(found)?;
-                self.gaps.splice(0..0, gaps);
-            }
+        let found = recover(&self.slot.directory, &self.slot.log, Some(&public), None)?;
+        if found.head != self.head {
+            let mut gaps = std::mem::take(&mut self.gaps);
+            gaps.retain(|gap| gap.kind != GapKind::Broken);
+            self.signed = found.signed;
+            self.adopt(found)?;
+            self.gaps.splice(0..0, gaps);
         }
         self.mark = store_mark(&self.slot.directory, &public)?;
         Ok(())

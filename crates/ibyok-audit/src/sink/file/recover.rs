@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::segment::{numbers, path, sync_directory};
-use super::signed::Signed;
+use super::signed::{Signed, Taken};
 use super::state::{State, largest_size};
 use crate::chain::{Head, hash};
 use crate::error::Error;
@@ -47,6 +47,39 @@ pub(super) struct Recovered {
     pub(super) signed: u64,
     /// How far the lines say that the store had come.
     pub(super) mark: StoreMark,
+    /// The end of the lines that are known to be the log's, if those behind it wait for the checkpoint that would say so.
+    sure: Option<Sure>,
+}
+
+/// A place in the log, with what was known there.
+#[derive(Debug, Clone)]
+struct Sure {
+    head: Head,
+    segment: u32,
+    offset: u64,
+    last_time: Option<Timestamp>,
+    mark: StoreMark,
+}
+
+impl Recovered {
+    /// Keeps this place, unless lines before it wait already.
+    fn wait_for_a_checkpoint(&mut self) {
+        self.sure.get_or_insert_with(|| Sure {
+            head: self.head.clone(),
+            segment: self.segment,
+            offset: self.offset,
+            last_time: self.last_time,
+            mark: self.mark,
+        });
+    }
+
+    /// Goes back before the lines that wait for a checkpoint which did not come. Returns true if there are any.
+    fn leave_what_waits(&mut self) -> bool {
+        let Some(sure) = self.sure.take() else { return false };
+        (self.head, self.segment, self.offset) = (sure.head, sure.segment, sure.offset);
+        (self.last_time, self.mark) = (sure.last_time, sure.mark);
+        true
+    }
 }
 
 /// Finds the end of the log in this slot. `known` is how far lines were acknowledged, if this process wrote them.
@@ -78,6 +111,7 @@ pub(super) fn recover(
         start: (segment, offset),
         last_time: None,
         gaps: Vec::new(),
+        sure: None,
     };
     let mut signed = Signed::read(directory, key, found.head.size())?;
     if from_state && !begins_well(directory, &mut found, &mut signed)? {
@@ -98,9 +132,8 @@ pub(super) fn recover(
             End::Clean => {}
             End::Torn if is_last => move_aside(directory, &mut found)?,
             End::Torn | End::Broken if from_state => {
-                let why = format!("{} does not follow line {}", place(&found), found.head.size());
-                found.gaps.push(Gap::new(GapKind::Broken, 0, why));
-                (found.segment, found.is_new, found.offset) = (next, true, 0);
+                found.leave_what_waits();
+                go_on_behind(&mut found, next);
                 break;
             }
             End::Torn | End::Broken => {
@@ -112,11 +145,21 @@ pub(super) fn recover(
             }
         }
     }
+    if found.leave_what_waits() {
+        go_on_behind(&mut found, next);
+    }
     if !from_state {
         fits_checkpoints(directory, &found)?;
     }
     found.signed = signed.until();
     Ok(found)
+}
+
+/// Lets the log go on in a new segment, behind lines that are not its own.
+fn go_on_behind(found: &mut Recovered, next: u32) {
+    let why = format!("{} does not follow line {}", place(found), found.head.size());
+    found.gaps.push(Gap::new(GapKind::Broken, 0, why));
+    (found.segment, found.is_new, found.offset) = (next, true, 0);
 }
 
 fn place(found: &Recovered) -> String {
@@ -189,10 +232,15 @@ fn follow(
         let mut head = found.head.clone();
         head.push(&line);
         let unknown = known.is_none_or(|known| head.size() > known.size());
-        let may_be_there = signed.takes(&head, link.action);
-        let lines = key.and_then(VerifyingKey::lines).filter(|_| !signed.covers(&head));
-        if unknown && (!may_be_there || lines.is_some_and(|lines| !lines.fits(&line))) {
-            return Ok(End::Broken);
+        let carries = key.and_then(VerifyingKey::lines).map(|lines| lines.fits(&line));
+        match signed.takes(&head, link.action) {
+            Taken::Signed => found.sure = None,
+            _ if !unknown => {}
+            Taken::Not => return Ok(End::Broken),
+            Taken::Unsigned if carries == Some(false) => return Ok(End::Broken),
+            // Only the checkpoint itself says that the lines before it are those that it covers.
+            Taken::Covered if carries != Some(true) => found.wait_for_a_checkpoint(),
+            Taken::Unsigned | Taken::Covered => {}
         }
         let time: Option<Timestamp> = link.time.parse().ok();
         found.mark = found.mark.max(link.store_mark());

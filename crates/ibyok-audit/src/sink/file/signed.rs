@@ -20,6 +20,19 @@ pub(super) struct Signed {
     ended: bool,
 }
 
+/// What signatures say of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// The line and all before it are signed.
+    Signed,
+    /// A checkpoint is still to come that covers the line, if it is the log's.
+    Covered,
+    /// No checkpoint covers the line, and it may be there all the same.
+    Unsigned,
+    /// The line is not the log's.
+    Not,
+}
+
 impl Signed {
     /// The signed checkpoints beside a log that speak of more than so many lines.
     pub(super) fn read(directory: &Path, key: Option<&VerifyingKey>, after: u64) -> Result<Self, Error> {
@@ -51,23 +64,22 @@ impl Signed {
         self.until
     }
 
-    /// Whether a signature covers the line with which the log stands at `head`, or one that is still to come may.
-    pub(super) fn covers(&self, head: &Head) -> bool {
-        let last = self.roots.last_key_value().map_or(0, |(last, _)| *last);
-        head.size() <= self.until.max(last)
-    }
-
-    /// Takes in the next line, with which the log stands at `head`. Whether it may be there.
-    pub(super) fn takes(&mut self, head: &Head, action: &str) -> bool {
+    /// Takes in the next line, with which the log stands at `head`.
+    pub(super) fn takes(&mut self, head: &Head, action: &str) -> Taken {
         if let Some(root) = self.roots.remove(&head.size()) {
             if root != head.tree().root() {
-                return false;
+                return Taken::Not;
             }
             (self.until, self.ended) = (head.size(), ends_session(action));
-            return true;
+            return Taken::Signed;
         }
         // What a later checkpoint covers is judged by that.
-        let covered = self.roots.last_key_value().is_some_and(|(last, _)| *last > head.size());
-        covered || !self.ended || begins_session(action)
+        if self.roots.last_key_value().is_some_and(|(last, _)| *last > head.size()) {
+            Taken::Covered
+        } else if !self.ended || begins_session(action) {
+            Taken::Unsigned
+        } else {
+            Taken::Not
+        }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct State {
     checkpoint: String,
     #[serde(default)]
     store: StoreMark,
-    /// Over `store` and the checkpoint, under the key of the log's lines: without it `store` is believed by nobody.
+    /// Over `store`, the place and the checkpoint, under the key of the log's lines: without it `store` is believed by nobody.
     #[serde(default)]
     mac: String,
 }
@@ -76,7 +76,8 @@ impl State {
     /// What the MAC is over.
     fn bound(&self) -> Vec<u8> {
         let StoreMark { epoch, change } = self.store;
-        format!("{epoch} {change}\n{}", self.checkpoint).into_bytes()
+        let place = format!("{} {} {}", self.prev, self.segment, self.offset);
+        format!("{epoch} {change} {place}\n{}", self.checkpoint).into_bytes()
     }
 
     pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
