@@ -13,6 +13,7 @@ use zeroize::Zeroize as _;
 
 use crate::error::{Error, shown};
 use crate::line_key::LineKey;
+use crate::read::Line;
 
 /// The algorithm byte of Ed25519 in C2SP's `signed-note`.
 const ED25519: u8 = 1;
@@ -116,6 +117,17 @@ impl VerifyingKey {
     pub fn with_lines(mut self, lines: LineKey) -> Self {
         self.lines = Some(lines);
         self
+    }
+
+    /// Returns true if a line carries its MAC under the key of the log's lines; false also where that key is not known. Such a line is the
+    /// log's, wherever it stands.
+    #[must_use]
+    pub fn wrote(&self, line: &Line) -> bool {
+        let log = self.log().is_some_and(|log| line.entry().log == log);
+        log && self
+            .lines
+            .as_ref()
+            .is_some_and(|lines| lines.fits(line.text().as_bytes()))
     }
 
     /// The key of the lines' MACs, where it is known.

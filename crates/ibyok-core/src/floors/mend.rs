@@ -35,7 +35,7 @@ impl Floors {
         match self.map().probe().await {
             Ok(summary) => {
                 self.applied(&summary, MapDurability::Kernel);
-                None
+                self.failure().map(|why| format!("the file of floors: {why}"))
             }
             Err(error) => {
                 self.failed(&error);

@@ -244,7 +244,15 @@ impl Floors {
     }
 
     fn applied(&self, summary: &MapSummary, durability: MapDurability) {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        // A write that succeeds mends no part that cannot be read: the file is made again first.
+        if failure
+            .as_ref()
+            .is_some_and(|failure| !failure.damaged && !failure.poisoned)
+        {
+            *failure = None;
+        }
+        drop(failure);
         if durability == MapDurability::Disk {
             self.seen.is_synced(summary.generation);
             self.setup.stated.floors(statement(summary));
