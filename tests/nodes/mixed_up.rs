@@ -15,7 +15,7 @@ crate::on!(postgres redis, another_requests_reply_is_never_another_key);
 
 const KEYS: u64 = 16;
 const LANES: u64 = 64;
-/// How often replies are mixed up. Each time follows right answers, however slow the machine is.
+/// The number of times that replies are mixed up. Each time follows right answers, however slow the machine is.
 const FAULTS: u32 = 4;
 const RIGHT_BEFORE_A_FAULT: u32 = 40;
 const PATIENCE: Duration = Duration::from_secs(60);

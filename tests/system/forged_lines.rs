@@ -74,7 +74,7 @@ fn a_line_that_is_chained_to_an_idle_log_accepts_no_older_store() {
     assert!(get.stdout.is_empty());
 }
 
-/// What stands beside a log says where it goes on. An older one of it hides no line: not with its own place, nor with another.
+/// The state beside a log says where the log goes on. An older one hides no line: not with its own place, nor with another.
 #[test]
 fn an_older_state_beside_an_idle_log_hides_no_change_of_the_store() {
     for forged in [false, true] {

@@ -45,7 +45,7 @@ mod rotation_story;
 /// Tokens for how they are used.
 mod tokens;
 
-/// How far long work is, on a terminal.
+/// The progress of long work, on a terminal.
 mod bars;
 
 /// Reviews of the log, and proofs of its lines.

@@ -395,7 +395,7 @@ fn a_file_is_imported_as_python_dotenv_and_shells_read_it() {
     assert_eq!(read["A_KEY"], "#s3cret");
 }
 
-/// What stands behind the `=` in files that people write and readers take in different ways.
+/// The text behind the `=` in files that people write and readers take in different ways.
 const WRITTEN: [&str; 62] = [
     "{\"a\": \"b # c\"}",
     "{'a': 'b # c'}",
@@ -461,7 +461,7 @@ const WRITTEN: [&str; 62] = [
     "$a ${b}",
 ];
 
-/// What a library reads of a file; a name without a value may have none.
+/// The variables that a library reads of a file; a name without a value may have none.
 type Parsed = BTreeMap<String, Option<String>>;
 
 /// The variables of many files, by one process for each reader.

@@ -29,7 +29,7 @@ pub(crate) fn ends_session(action: &str) -> bool {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) ticket: EventTicket,
-    /// How far the line says that the store had come.
+    /// The mark of the store that the line states.
     pub(crate) stated: Option<StoreMark>,
     time: String,
     tail: String,

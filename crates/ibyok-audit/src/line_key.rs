@@ -14,10 +14,10 @@ use crate::key::SigningKey;
 /// The member that carries a line's MAC: the last one.
 const MEMBER: &[u8] = br#","mac":""#;
 
-/// How many bytes of HMAC-SHA-256 a line carries.
+/// The number of bytes of HMAC-SHA-256 that a line carries.
 const MAC: usize = 16;
 
-/// What stands behind the MAC.
+/// The text behind the MAC.
 const END: &[u8] = br#""}"#;
 
 /// Separates this key from every other use of a log's seed.
@@ -58,7 +58,7 @@ impl LineKey {
         out.extend_from_slice(END);
     }
 
-    /// Whether a line, given without its newline, carries its MAC under this key.
+    /// Returns true if a line, given without its newline, carries its MAC under this key.
     #[must_use]
     pub fn fits(&self, line: &[u8]) -> bool {
         let Some((said, mac)) = split(line) else { return false };
@@ -73,7 +73,7 @@ impl LineKey {
         self.mac(&[label, b"\n", bytes].concat())
     }
 
-    /// Whether this is that MAC, in hex.
+    /// Returns true if this is that MAC, in hex.
     pub(crate) fn is_tag(&self, label: &[u8], bytes: &[u8], given: &str) -> bool {
         let Some(mut hmac) = self.hmac() else { return false };
         hmac.update(&[label, b"\n", bytes].concat());

@@ -12,7 +12,7 @@ pub struct Statement {
     pub floors: Option<FloorsStatement>,
     /// The store's change number, or a lower one: the store had come at least so far.
     pub store_change: Option<u64>,
-    /// How often an older store had been accepted by then. What was stated with a lower number counts no more.
+    /// The number of times that an older store had been accepted by then. A mark with a lower number counts no more.
     #[serde(default)]
     pub store_epoch: Option<u64>,
     /// Of a line that accepts an older record: the revision below which every other one is refused from then on.
@@ -42,7 +42,7 @@ impl Statement {
         self
     }
 
-    /// How far it says that the store had come, if it says that.
+    /// The mark of the store, if the line states one.
     #[must_use]
     pub fn store_mark(&self) -> Option<StoreMark> {
         let epoch = self.store_epoch.unwrap_or(0);
@@ -79,14 +79,14 @@ impl FloorsStatement {
     }
 }
 
-/// How far the lines of a log say that the store had come.
+/// A mark of the store in the lines of a log: the number of changes that the store had at least.
 ///
 /// Marks have an order that no clock decides: an epoch ends where somebody accepts an older store by name, and a mark of a later
 /// epoch counts for more than every mark of an earlier one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoreMark {
-    /// How often an older store was accepted before.
+    /// The number of times that an older store was accepted before.
     pub epoch: u64,
     /// The change number.
     pub change: u64,

@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The number of records that one look is for.
 const AT_ONCE: usize = 100;
 
-/// What a record's verdict depends on. As long as it stays, so does the verdict, and nobody has to ask a KEK for the realm's keys.
+/// The facts that a record's verdict depends on. As long as it stays, so does the verdict, and nobody has to ask a KEK for the realm's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Standing {
     revision: Option<Revision>,

@@ -34,7 +34,7 @@ impl fmt::Display for Behind {
     }
 }
 
-/// What the lines of all logs state, each log in its own order.
+/// The statements of the lines of all logs, each log in its own order.
 ///
 /// Clocks decide nothing here: what was stated before an older store was accepted has a lower epoch.
 #[derive(Default)]

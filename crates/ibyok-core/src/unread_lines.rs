@@ -4,10 +4,10 @@ use std::path::Path;
 
 use ibyok_audit::Lines;
 
-/// How many of them are named. Beyond it they are counted.
+/// The number of places that are named. Further ones are counted.
 const NAMED_MAX: usize = 20;
 
-/// What an answer that was made from the log lacks.
+/// The lines that an answer lacks which was made from the log.
 #[derive(Debug, Default)]
 pub(crate) struct UnreadLines {
     named: Vec<String>,

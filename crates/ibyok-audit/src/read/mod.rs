@@ -250,7 +250,7 @@ impl Follow {
     }
 }
 
-/// How far the logs of a place for which the keys vouch say that the store had come: the newest mark of all.
+/// The newest mark of the store in the logs of a place for which the keys vouch.
 ///
 /// It reads no more than the end of each log, as far as the log's own keys vouch for what is kept beside it.
 ///
@@ -264,7 +264,7 @@ pub fn newest_store_mark(place: &Path, keys: &[VerifyingKey]) -> Result<StoreMar
     Ok(newest)
 }
 
-/// How far the lines of the log in a slot say that the store had come. Only lines that the key vouches for count.
+/// The newest mark of the store in the lines of the log in a slot. Only lines that the key vouches for count.
 pub(crate) fn store_mark(directory: &Path, key: &VerifyingKey) -> Result<StoreMark, Error> {
     let mut newest = StoreMark::default();
     let state = State::read(directory, key);

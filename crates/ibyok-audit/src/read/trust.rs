@@ -97,7 +97,7 @@ pub fn claimed_keys(place: &Path) -> Result<Vec<VerifyingKey>, Error> {
     Ok(keys)
 }
 
-/// Whether the log of a key holds a line that carries its MAC: somebody who has the key of the lines wrote it.
+/// Returns true if the log of a key holds a line that carries its MAC: somebody who has the key of the lines wrote it.
 ///
 /// # Errors
 /// [`Error::Io`] when the place cannot be read.

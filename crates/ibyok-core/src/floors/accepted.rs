@@ -15,7 +15,7 @@ use crate::error::Result;
 /// The action of a line by which an operator accepted an older record or store.
 const ACTION: &str = "vault.rollback_accepted";
 
-/// How many are written in one transaction.
+/// The number of changes in one transaction.
 const BATCH: usize = 500;
 
 /// An older record that is believed as long as the record's floor is this one.
@@ -94,7 +94,7 @@ impl Acceptances {
     }
 }
 
-/// Whether a text of another file is an acceptance, and this file has a newer one of the same record.
+/// Returns true if a text of another file is an acceptance, and this file has a newer one of the same record.
 pub(super) async fn is_outdated(map: &AuthenticatedMap, name: &[u8], text: &str) -> Result<bool, StorageError> {
     if !name.starts_with(key::ACCEPTED) {
         return Ok(false);

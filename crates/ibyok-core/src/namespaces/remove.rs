@@ -29,7 +29,7 @@ use crate::tags::{TagBody, tag_record};
 use crate::take_away::TakeAway;
 use crate::vault::Inner;
 
-/// How often a record that others write to is marked or deleted anew.
+/// The number of times that a record which others write to is marked or deleted anew.
 const TRIES: usize = 8;
 
 /// Why a namespace is not removed, in words for whoever tries to.

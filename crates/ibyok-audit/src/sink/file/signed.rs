@@ -20,7 +20,7 @@ pub(super) struct Signed {
     ended: bool,
 }
 
-/// What signatures say of a line.
+/// The verdict of signatures on a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Taken {
     /// The line and all before it are signed.

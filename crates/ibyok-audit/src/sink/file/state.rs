@@ -47,7 +47,7 @@ pub(crate) struct SignedState {
     pub(crate) head: Head,
     pub(crate) segment: u32,
     pub(crate) offset: u64,
-    /// How far the lines before say that the store had come, if that is known for certain.
+    /// The mark of the store in the lines before, if that is known for certain.
     pub(crate) mark: Option<StoreMark>,
 }
 
@@ -73,7 +73,7 @@ impl State {
         self
     }
 
-    /// What the MAC is over.
+    /// The bytes that the MAC covers.
     fn bound(&self) -> Vec<u8> {
         let StoreMark { epoch, change } = self.store;
         let place = format!("{} {} {}", self.prev, self.segment, self.offset);
