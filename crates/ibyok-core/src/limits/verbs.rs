@@ -35,9 +35,9 @@ impl Session {
     /// Lists the default limits of one environment, or of all in which the session may list keys.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`](crate::Error::Unauthenticated), [`Error::Denied`](crate::Error::Denied),
-    /// [`Error::NotFound`](crate::Error::NotFound) for an environment that does not exist,
-    /// [`Error::Unavailable`](crate::Error::Unavailable).
+    /// [`Error::Unauthenticated`], [`Error::Denied`],
+    /// [`Error::NotFound`] for an environment that does not exist,
+    /// [`Error::Unavailable`].
     pub async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Page<EnvironmentLimit>> {
         let mut attempt = self.attempt(Action::KeyList);
         let outcome = self.try_limits(&mut attempt, environment).await;
