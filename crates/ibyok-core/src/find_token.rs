@@ -22,7 +22,7 @@ pub(crate) struct Found {
     pub(crate) record: TokenRecord,
     /// Damaged records that may hide another token of the name, of one that was found by its name.
     pub(crate) not_searched: Vec<DamagedRecord>,
-    /// Whether another token of the name may be in a place that was not searched, also one that the principal may not know.
+    /// True if another token of the name may be in a place that was not searched, also one that the principal may not know.
     pub(crate) search_incomplete: bool,
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct OpenRealms {
     pub(crate) realms: Vec<Arc<Realm>>,
     /// The records of the others, as far as whoever asks may know of them.
     pub(crate) damaged: Vec<DamagedRecord>,
-    /// Whether the list may lack something because of a damaged record.
+    /// True if the list may lack something because of a damaged record.
     pub(crate) incomplete: bool,
 }
 

@@ -181,7 +181,7 @@ impl Inner {
         }
     }
 
-    /// Whether an operator accepted a record as it stands, although it is older than its floor or missing.
+    /// Returns true if an operator accepted a record as it stands, although it is older than its floor or missing.
     async fn is_accepted<R: Record>(&self, id: &RecordId, floor: Option<u64>, held: Option<&Held<R>>) -> Result<bool> {
         let Some(floor) = floor else { return Ok(false) };
         let rev = held.map_or(0, |held| held.record.rev());

@@ -29,7 +29,7 @@ impl Stated {
         });
     }
 
-    /// How far the store has come, and how often an older one was accepted before.
+    /// The mark of the store: its change number, and the number of times that an older one was accepted before.
     pub(crate) fn store_mark(&self) -> StoreMark {
         self.now().store_mark().unwrap_or_default()
     }

@@ -41,7 +41,7 @@ impl fmt::Display for Behind {
 struct Lines {
     newest: StoreMark,
     of: HashMap<String, StoreMark>,
-    /// Where a log shows by itself that the store had gone back, and in which epoch: the last of them.
+    /// The last line by which a log shows by itself that the store had gone back.
     fell: Option<Fell>,
 }
 
@@ -76,7 +76,7 @@ impl Lines {
         self.newest = mark.max(self.newest);
     }
 
-    /// What is wrong with a store that is at this change.
+    /// The finding about a store that is at this change, if something is wrong.
     fn judge(self, now: u64) -> Option<Finding> {
         let known = self.newest.change;
         let finding = |log, detail| Finding::new(What::StoreBehind, log, None, detail);
@@ -160,7 +160,7 @@ impl Inner {
         *self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What every line of the logs of this node's home says of the store.
+    /// The findings about the store by every line of the logs of this node's home.
     pub(crate) async fn store_findings(&self) -> Result<Vec<Finding>> {
         let (place, keys) = (self.log.status().place, self.home_keys().await?);
         let lines = tokio::task::spawn_blocking(move || -> Result<Lines> {
@@ -180,7 +180,7 @@ impl Inner {
 mod tests {
     use super::*;
 
-    /// What lines say of a store that is at change 9 by now.
+    /// Returns true if lines say nothing against a store that is at change 9 by now.
     fn judged(stated: &[(&str, &str, u64, u64)]) -> bool {
         let mut lines = Lines::default();
         for ((log, action, epoch, change), seq) in stated.iter().zip(1..) {

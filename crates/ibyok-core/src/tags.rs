@@ -196,7 +196,7 @@ pub(crate) struct TagBody {
     namespace: Namespace,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     environment: Option<EnvironmentName>,
-    /// Whether the realm is being made or removed, so that its environment key record may not be there.
+    /// True if the realm is being made or removed, so that its environment key record may not be there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     unfinished: bool,
 }

@@ -14,7 +14,7 @@ pub struct LeftOut {
     pub path: PathBuf,
     /// The number of the first of them in its segment, counted from 1.
     pub line: u64,
-    /// How many there are.
+    /// The number of lines.
     pub lines: u64,
 }
 

@@ -23,7 +23,7 @@ pub use changes::ChangesRead;
 pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line};
 pub use filter::Filter;
 pub use left_out::LeftOut;
-pub use trust::{claimed_keys, has_own_lines, logs_in, strangers};
+pub use trust::{claimed_keys, has_own_lines, logs_in};
 
 /// Reads all logs of a place, oldest line first.
 #[derive(Debug, Clone)]

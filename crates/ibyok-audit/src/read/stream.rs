@@ -387,7 +387,7 @@ impl Stream {
         }
     }
 
-    /// How many whole lines there are from here on. What cannot be read is not counted.
+    /// The number of whole lines from here on. A line that cannot be read is not counted.
     fn rest(&self) -> u64 {
         let later = segments(&self.directory).unwrap_or_default();
         let later = later.into_iter().filter(|number| *number > self.segment);

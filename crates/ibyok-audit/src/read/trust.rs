@@ -119,29 +119,6 @@ fn holds_own_lines(directory: &Path, key: &VerifyingKey) -> Result<bool, Error> 
     Ok(segments.any(|segment| first_line(&segment_path(directory, segment)).is_some_and(fits)))
 }
 
-/// The logs of a place that have lines and for which none of the keys vouches: their ids, or the names of their slots.
-///
-/// # Errors
-/// [`Error::Io`] when the place cannot be read.
-pub fn strangers(place: &Path, keys: &[VerifyingKey]) -> Result<Vec<String>, Error> {
-    let mut strangers = Vec::new();
-    for (slot, directory) in slots(place)? {
-        let id = log_id(&directory);
-        let is_known = id
-            .as_ref()
-            .is_some_and(|id| keys.iter().any(|key| key.log() == Some(id)));
-        let has_lines = || {
-            // A slot that is no directory holds no line.
-            let mut segments = segments(&directory).unwrap_or_default().into_iter();
-            segments.any(|segment| first_line(&segment_path(&directory, segment)).is_some())
-        };
-        if !is_known && has_lines() {
-            strangers.push(id.unwrap_or_else(|| format!("slot-{slot}")));
-        }
-    }
-    Ok(strangers)
-}
-
 /// The first line of a segment without its newline, if it is whole.
 fn first_line(path: &Path) -> Option<Vec<u8>> {
     use std::io::BufRead as _;

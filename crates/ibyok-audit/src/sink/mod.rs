@@ -45,7 +45,7 @@ pub trait Sink: Send {
     /// neither signed nor carries its MAC: somebody else put that line there. Any other sink needs nothing of it.
     ///
     /// # Errors
-    /// When the end of the log cannot be read.
+    /// Fails if the end of the log cannot be read.
     fn believe(&mut self, key: &LineKey) -> Result<(), Error> {
         let _ = key;
         Ok(())

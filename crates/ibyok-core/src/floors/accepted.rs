@@ -1,8 +1,9 @@
 //! Older records that an operator accepted by name.
 //!
-//! An acceptance lowers no floor. It raises the record's floor by one, and names the one revision that is believed although it is below:
-//! the one in the store, or none where the record is missing. It holds as long as the floor is that one. So the next change of the record
-//! ends it, copies from before the restore stay refused, and of two acceptances the later one counts, whatever clocks say.
+//! An acceptance lowers no floor. It raises the record's floor above every revision that nodes are likely to have seen, and names the one
+//! revision that is believed although it is below: the one in the store, or none where the record is missing. It holds as long as the floor
+//! is that one. The record is then written again above the floor, which ends the acceptance. Copies from before the restore stay refused,
+//! and of two acceptances the later one counts, whatever clocks say.
 
 use std::collections::HashMap;
 
@@ -48,7 +49,7 @@ impl Accepted {
         [raise(record, self.floor), put]
     }
 
-    /// What a line of the log accepts.
+    /// The acceptance that a line of the log states.
     pub(super) fn of(entry: &Entry) -> Option<(RecordId, Self)> {
         let floor = entry.states.as_ref().and_then(|states| states.accepted);
         let floor = floor.filter(|_| entry.action == ACTION)?;

@@ -35,7 +35,7 @@ pub(super) struct Scan {
 #[derive(Debug, Default)]
 pub(super) struct Glance {
     pub(super) stated: Option<FloorsStatement>,
-    /// Whether there are many changes.
+    /// True if there are many changes.
     pub(super) needs_replay: bool,
     pub(super) changes: HashMap<RecordId, u64>,
     pub(super) ends: Vec<(String, u64)>,

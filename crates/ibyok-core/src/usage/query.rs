@@ -220,7 +220,7 @@ struct Wanted {
     realms: Vec<Arc<Realm>>,
     /// Realms that are asked for and do not open.
     damaged: Vec<DamagedRecord>,
-    /// Whether damaged records may hide usage.
+    /// True if damaged records may hide usage.
     incomplete: bool,
     key: Option<KeyId>,
     from: u16,

@@ -138,7 +138,7 @@ pub struct UsageReport {
     /// Environments that do not open: their usage is missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub damaged_environments: Vec<DamagedRecord>,
-    /// Whether damaged records of environments may hide usage.
+    /// True if damaged records of environments may hide usage.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub incomplete: bool,
     /// Always `None`: the whole of it is one page.

@@ -36,7 +36,7 @@ impl Listed {
         Ok(listed)
     }
 
-    /// Whether damaged records may hide items.
+    /// True if damaged records may hide items.
     pub(crate) fn is_incomplete(&self) -> bool {
         self.incomplete
     }

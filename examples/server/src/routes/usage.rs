@@ -68,9 +68,9 @@ struct Usage<'a> {
     since: String,
     until: String,
     items: Vec<Item<'a>>,
-    /// How many records of counts are damaged: what they counted is missing.
+    /// The number of damaged records of counts: their counts are missing.
     damaged: u64,
-    /// Whether damaged records of environments may hide usage.
+    /// True if damaged records of environments may hide usage.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     incomplete: bool,
     next: Option<()>,
