@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use ibyok_tests::{Home, Request};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::home_with_vault;
 
@@ -44,7 +45,8 @@ fn spoil(home: &Home, action: &str, how: Spoiling) -> usize {
 #[test]
 fn lines_that_are_left_out_are_counted_and_named_wherever_the_log_is_read() {
     let (home, incident) = home();
-    let cases: [(&str, Spoiling); 3] = [
+    let cases: [(&str, Spoiling); 4] = [
+        ("a byte that became NUL", |line| line.replacen("allowed", "all\0wed", 1)),
         ("a changed word", |line| line.replacen("allowed", "allowee", 1)),
         ("a line that is no JSON", |line| line.replacen('{', "[", 1)),
         ("half a line", |line| line[..line.len() / 2].to_owned()),
@@ -98,6 +100,30 @@ fn lines_that_are_left_out_are_counted_and_named_wherever_the_log_is_read() {
         );
         copy.ibyok(["audit", "verify"]).run().exits(10);
     }
+}
+
+#[test]
+fn a_log_that_is_followed_warns_of_lines_that_it_leaves_out_meanwhile() {
+    let home = home();
+    let home = home.0;
+    // The log of a command that ran beside a server.
+    let server = home.serve();
+    home.get("prod/one");
+    home.get("prod/one");
+    assert!(server.stop().success());
+    let (slot, away) = (home.slot(1), home.path("away"));
+    fs::rename(&slot, &away).unwrap();
+    let segment = away.join("audit-00000001.log");
+    let text = fs::read_to_string(&segment).unwrap().replacen("allowed", "all\0wed", 1);
+    fs::write(&segment, text).unwrap();
+    let follow = home.ibyok(["audit", "tail", "-f"]).run_and(|child| {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        fs::rename(&away, &slot).unwrap();
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        kill_process(Pid::from_child(child), Signal::TERM).unwrap();
+    });
+    let said = follow.said();
+    assert!(said.contains("left out") && said.contains("slot-1/"), "{said}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ed25519_dalek::Signer as _;
@@ -13,7 +14,7 @@ use zeroize::Zeroize as _;
 
 use crate::error::{Error, shown};
 use crate::line_key::LineKey;
-use crate::read::Line;
+use crate::read::{About, Entry, Line};
 
 /// The algorithm byte of Ed25519 in C2SP's `signed-note`.
 const ED25519: u8 = 1;
@@ -55,6 +56,7 @@ impl SigningKey {
             name: origin(log),
             key: self.dalek().verifying_key().to_bytes(),
             lines: None,
+            about: None,
         }
     }
 
@@ -82,9 +84,10 @@ pub struct VerifyingKey {
     name: String,
     key: [u8; 32],
     lines: Option<LineKey>,
+    about: Option<Arc<About>>,
 }
 
-/// The key of the lines goes with a public key, and is no part of it.
+/// The key of the lines and the environment go with a public key, and are no part of it.
 impl PartialEq for VerifyingKey {
     fn eq(&self, other: &Self) -> bool {
         (&self.name, &self.key) == (&other.name, &other.key)
@@ -117,6 +120,24 @@ impl VerifyingKey {
     pub fn with_lines(mut self, lines: LineKey) -> Self {
         self.lines = Some(lines);
         self
+    }
+
+    /// The same for a log whose lines are believed about one environment alone. Readers leave its other lines out, and count them.
+    #[must_use]
+    pub fn only_about(mut self, about: About) -> Self {
+        self.about = Some(Arc::new(about));
+        self
+    }
+
+    /// The one environment that the log's lines are believed about; `None` if they are believed about everything.
+    #[must_use]
+    pub fn about(&self) -> Option<&About> {
+        self.about.as_deref()
+    }
+
+    /// Returns true if a line of the log is believed, as far as the line names things.
+    pub(crate) fn is_believed_about(&self, line: &Entry) -> bool {
+        self.about.as_ref().is_none_or(|about| about.covers(line))
     }
 
     /// Returns true if a line carries its MAC under the key of the log's lines; false also where that key is not known. Such a line is the
@@ -187,6 +208,7 @@ fn parse(text: &str) -> Option<VerifyingKey> {
         name: name.to_owned(),
         key,
         lines: None,
+        about: None,
     })
 }
 

@@ -7,6 +7,8 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::key::VerifyingKey;
+use crate::read::Entry;
+use crate::read::trust::Vouched;
 use crate::tree::{Frontier, Hash, leaf};
 use crate::verify::files;
 
@@ -78,10 +80,10 @@ pub fn prove(
     keys: &[VerifyingKey],
     known: &[(String, String)],
 ) -> Result<Proof, Error> {
-    let (log, directory) = find(place, log, seq, keys)?;
+    let (log, directory, key) = find(place, log, seq, keys)?;
     let beside = files::text(&directory.join("log.pub"))?.and_then(|text| text.trim_end().parse().ok());
-    let key: VerifyingKey = match keys.iter().find(|key| key.log() == Some(log.as_str())) {
-        Some(key) => key.clone(),
+    let key: VerifyingKey = match key.or_else(|| keys.iter().find(|key| key.log() == Some(&log)).cloned()) {
+        Some(key) => key,
         None => beside.ok_or_else(|| Error::NotCovered { log: log.clone(), seq })?,
     };
     let text = files::text(&directory.join("checkpoints"))?.unwrap_or_default();
@@ -92,27 +94,36 @@ pub fn prove(
         .filter(|checkpoint| checkpoint.size() >= seq)
         .min_by_key(Checkpoint::size)
         .ok_or_else(|| Error::NotCovered { log: log.clone(), seq })?;
-    walk(&directory, seq, checkpoint)
+    let proof = walk(&directory, seq, checkpoint)?;
+    // A line that no reader believes is not proved either.
+    let entry: Option<Entry> = serde_json::from_slice(&proof.line).ok();
+    match entry.is_none_or(|entry| key.is_believed_about(&entry)) {
+        true => Ok(proof),
+        false => Err(Error::NoLine { log: Some(log), seq }),
+    }
 }
 
-/// The log that is meant, and where it is.
-fn find(place: &Path, log: Option<&str>, seq: u64, keys: &[VerifyingKey]) -> Result<(String, PathBuf), Error> {
+/// The log that is meant, its directory, and the key that vouches for it.
+type Found = (String, PathBuf, Option<VerifyingKey>);
+
+fn find(place: &Path, log: Option<&str>, seq: u64, keys: &[VerifyingKey]) -> Result<Found, Error> {
     let vouched = crate::read::trust::vouched(place, keys)?;
     // A log for which none of the keys vouches is proved only if it is named.
     let foreign = |id: &str| !keys.is_empty() && !vouched.iter().any(|one| one.key.log() == Some(id)) && log.is_none();
     let mut found = Vec::new();
     for (slot, directory) in files::slots(place)? {
         let Some(id) = files::log_id(&directory)? else { continue };
-        let is_copy = vouched
-            .iter()
-            .any(|one| one.key.log() == Some(id.as_str()) && one.slot != slot);
+        let is_same = |one: &&Vouched| one.key.log() == Some(id.as_str());
+        let mut same = vouched.iter().filter(is_same).peekable();
+        let is_copy = same.peek().is_some() && same.all(|one| one.slot != slot);
         if foreign(&id) || is_copy {
             continue;
         }
         if log.is_some_and(|log| log != id) || (log.is_none() && !has(&directory, seq)?) {
             continue;
         }
-        found.push((id, directory));
+        let key = vouched.iter().find(|one| one.slot == slot).map(|one| one.key.clone());
+        found.push((id, directory, key));
     }
     let mut found = found.into_iter();
     match (found.next(), found.next()) {

@@ -145,11 +145,12 @@ impl Inner {
 
     /// Whether the log is as a checkpoint from the store says. It is asked only where nothing beside the log says it.
     async fn holds(&self, place: &Place, note: &str) -> Result<bool> {
-        let Some(key) = self.key_of_log(place.log()).await? else {
+        let keys = self.keys_of_log(place.log()).await?;
+        if keys.is_empty() {
             return Ok(false);
-        };
+        }
         let (root, log) = (place.root().to_owned(), place.log().to_owned());
-        let mut known = Known::by_keys(&[key]);
+        let mut known = Known::by_keys(&keys);
         known.checkpoints.push((log.clone(), note.to_owned()));
         let report = tokio::task::spawn_blocking(move || verify_against(&root, &known)).await;
         let report = report.map_err(|_| Error::unavailable(Part::AuditLog, "reading it was interrupted"))??;
@@ -213,11 +214,17 @@ impl Inner {
                 known.checkpoints.push((log.clone(), kept.note.clone()));
             }
         }
-        let notes = elsewhere.into_iter().map(|(place, logs)| {
+        let mut notes = Vec::new();
+        for (place, logs) in elsewhere {
             let logs = logs.join(", ");
-            format!("kept {place}, and not verified here: {logs}")
-        });
-        Ok((known, notes.collect()))
+            notes.push(format!("kept {place}, and not verified here: {logs}"));
+        }
+        for (log, about) in known.keys.iter().filter_map(|key| Some((key.log()?, key.about()?))) {
+            notes.push(format!(
+                "log {log}: only the keys of `{about}` vouch for it, so its lines about other environments are read nowhere"
+            ));
+        }
+        Ok((known, notes))
     }
 
     pub(crate) async fn store_is_a_file(&self) -> Result<bool> {

@@ -88,6 +88,8 @@ mod find_token;
 mod floors;
 mod folded;
 #[cfg(test)]
+mod forged_logs;
+#[cfg(test)]
 mod forging;
 mod geoip;
 mod give_up;
@@ -207,8 +209,8 @@ pub use whole_log::WholeLog;
 pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severity, Thresholds};
 pub use ibyok_audit::words;
 pub use ibyok_audit::{
-    Action, Durability, Entry, Error as LogError, FileSink, Filter, LeftOut, Line, Lines, Outcome, Proof, Proven,
-    Report, Sink, StdoutSink, VerifyProgress, VerifyingKey,
+    Action, Durability, Entry, Error as LogError, FileSink, Filter, LeftOut, LeftOutReason, Line, Lines, Outcome,
+    Proof, Proven, Report, Sink, StdoutSink, VerifyProgress, VerifyingKey,
 };
 #[cfg(feature = "aws-kms")]
 pub use ibyok_crypto::{AwsKms, AwsKmsOptions};

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ibyok_audit::{Filter, Follow, Line, Reader, VerifyingKey, claimed_keys, logs_in};
+use ibyok_audit::{About, Filter, Follow, LeftOut, Line, Reader, VerifyingKey, claimed_keys, logs_in};
 use ibyok_storage::{Collection, Kind, RecordId};
 
 use crate::clock::Clock as _;
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::kind;
 use crate::model::name::{Namespace, from_base62};
 use crate::opening::{log_key, proven_key, vouched_logs, with_lines};
-use crate::realm::Realm;
+use crate::realm::{Realm, RealmName};
 use crate::vault::{Inner, Vault};
 
 /// How long a log for which the store holds no key is left alone while logs are followed.
@@ -20,17 +20,43 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The keys of logs that were asked for. A log signs with one key all its life.
 #[derive(Debug, Default)]
-pub(crate) struct LogKeys(Mutex<HashMap<String, VerifyingKey>>);
+pub(crate) struct LogKeys(Mutex<HashMap<String, Vec<VerifyingKey>>>);
+
+/// The logs of a place whose lines may be believed.
+#[derive(Debug, Default)]
+pub(crate) struct VouchedLogs {
+    /// The keys that vouch for them.
+    pub(crate) keys: Vec<VerifyingKey>,
+    /// The logs of this vault whose key is in an environment that is damaged.
+    pub(crate) without_key: Vec<String>,
+}
+
+/// The answer to the question which keys vouch for a log.
+#[derive(Debug)]
+enum Vouching {
+    /// These. None of them is of a stranger.
+    Keys(Vec<VerifyingKey>),
+    /// The store knows the log, and the environment that holds its key is damaged.
+    Damaged,
+}
 
 impl Inner {
-    /// The keys of those logs beside this process's own for which the store or their own lines vouch, under a realm of the vault's home
-    /// that this node opens.
-    pub(crate) async fn vouched_keys(&self) -> Result<Vec<VerifyingKey>> {
-        let mut keys = Vec::new();
+    /// The logs beside this process's own for which the store or their own lines vouch, under the vault's home or another realm that this
+    /// node opens.
+    pub(crate) async fn vouched(&self) -> Result<VouchedLogs> {
+        let mut vouched = VouchedLogs::default();
         for log in logs_in(&self.log.status().place)? {
-            keys.extend(self.key_of_log(&log).await?);
+            match self.vouching(&log).await? {
+                Vouching::Keys(keys) => vouched.keys.extend(keys),
+                Vouching::Damaged => vouched.without_key.push(log),
+            }
         }
-        Ok(keys)
+        Ok(vouched)
+    }
+
+    /// The keys of these logs.
+    pub(crate) async fn vouched_keys(&self) -> Result<Vec<VerifyingKey>> {
+        Ok(self.vouched().await?.keys)
     }
 
     /// The keys of those logs whose lines this node lets decide something about the vault as a whole: those of its own home. Whoever holds
@@ -39,8 +65,15 @@ impl Inner {
         vouched_logs(self.store.as_ref(), &self.log.status().place, &self.home).await
     }
 
-    /// The key of a log, if the store holds it or the log's own lines prove it.
-    pub(crate) async fn key_of_log(&self, log: &str) -> Result<Option<VerifyingKey>> {
+    /// The keys of a log, if the store holds them or the log's own lines prove them.
+    pub(crate) async fn keys_of_log(&self, log: &str) -> Result<Vec<VerifyingKey>> {
+        Ok(match self.vouching(log).await? {
+            Vouching::Keys(keys) => keys,
+            Vouching::Damaged => Vec::new(),
+        })
+    }
+
+    async fn vouching(&self, log: &str) -> Result<Vouching> {
         let known = self
             .log_keys
             .0
@@ -48,76 +81,82 @@ impl Inner {
             .unwrap_or_else(PoisonError::into_inner)
             .get(log)
             .cloned();
-        if known.is_some() {
-            return Ok(known);
+        if let Some(known) = known {
+            return Ok(Vouching::Keys(known));
         }
-        let Some(id) = from_base62(log) else { return Ok(None) };
-        let key = match self.key_in_store(log, id).await? {
-            Some(key) => Some(key),
-            None => self.key_by_lines(log).await?,
+        let Some(id) = from_base62(log) else {
+            return Ok(Vouching::Keys(Vec::new()));
         };
-        if let Some(key) = &key {
-            let mut keys = self.log_keys.0.lock().unwrap_or_else(PoisonError::into_inner);
-            keys.insert(log.to_owned(), key.clone());
+        let keys = match self.keys_in_store(log, id).await? {
+            Vouching::Keys(keys) if keys.is_empty() => self.keys_by_lines(log).await?,
+            Vouching::Keys(keys) => keys,
+            Vouching::Damaged => return Ok(Vouching::Damaged),
+        };
+        if !keys.is_empty() {
+            let mut known = self.log_keys.0.lock().unwrap_or_else(PoisonError::into_inner);
+            known.insert(log.to_owned(), keys.clone());
         }
-        Ok(key)
+        Ok(Vouching::Keys(keys))
     }
 
-    async fn key_in_store(&self, log: &str, id: [u8; 16]) -> Result<Option<VerifyingKey>> {
+    async fn keys_in_store(&self, log: &str, id: [u8; 16]) -> Result<Vouching> {
         let own = self.home.record(kind::LOG_KEY, id)?;
         if let Some(key) = self.log_key_of(&self.home, log, &own).await? {
-            return Ok(Some(key));
+            return Ok(Vouching::Keys(vec![key]));
         }
         // The home of another process beside this one may be another realm: that of a server that opens `dev` alone, say.
-        let default = Namespace::default();
+        let (mut keys, mut is_damaged) = (Vec::new(), false);
         let tags = self.tags().await?;
-        for (tag, name) in tags.iter() {
-            if name.namespace != self.home.name.namespace && name.namespace != default {
-                continue;
-            }
+        for (tag, name) in tags.iter().filter(|(_, name)| self.may_vouch(name)) {
             let record = RecordId::new(Collection::new(Kind::new(kind::LOG_KEY), *tag.as_bytes())?, id);
             if record == own || self.store.get(&record).await?.is_none() {
                 continue;
             }
             match self.realm(name).await {
-                Ok(Some(realm)) => return self.log_key_of(&realm, log, &record).await,
+                Ok(Some(realm)) => match self.log_key_of(&realm, log, &record).await? {
+                    Some(key) => keys.push(only_about(&realm, key)),
+                    None => is_damaged = true,
+                },
                 // Nobody here can say what its key is.
                 Ok(None) | Err(Error::Kek { .. }) => {}
+                Err(Error::Integrity { .. }) => is_damaged = true,
                 Err(error) => return Err(error),
             }
         }
-        Ok(None)
+        Ok(match keys.is_empty() && is_damaged {
+            true => Vouching::Damaged,
+            false => Vouching::Keys(keys),
+        })
     }
 
-    /// A key that stands beside a log, if the log's lines carry the MACs that only a realm of this vault can make: the log was begun
+    /// The keys that stand beside a log, if the log's lines carry the MACs that only a realm of this vault can make: the log was begun
     /// after the copy of the store that was put back.
-    async fn key_by_lines(&self, log: &str) -> Result<Option<VerifyingKey>> {
+    async fn keys_by_lines(&self, log: &str) -> Result<Vec<VerifyingKey>> {
         let place = self.log.status().place;
         let mut claims = claimed_keys(&place)?;
         claims.retain(|key| key.log() == Some(log));
         if claims.is_empty() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         if let Some(key) = proven_key(&place, &self.home, &claims)? {
-            return Ok(Some(key));
+            return Ok(vec![key]);
         }
-        let default = Namespace::default();
+        let mut keys = Vec::new();
         let tags = self.tags().await?;
-        for (_, name) in tags.iter() {
-            if **name == self.home.name || (name.namespace != self.home.name.namespace && name.namespace != default) {
-                continue;
-            }
+        for (_, name) in tags.iter().filter(|(_, name)| self.may_vouch(name)) {
             match self.realm(name).await {
-                Ok(Some(realm)) => {
-                    if let Some(key) = proven_key(&place, &realm, &claims)? {
-                        return Ok(Some(key));
-                    }
-                }
+                Ok(Some(realm)) => keys.extend(proven_key(&place, &realm, &claims)?.map(|key| only_about(&realm, key))),
                 Ok(None) | Err(Error::Kek { .. } | Error::Integrity { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(None)
+        Ok(keys)
+    }
+
+    /// Returns true if a realm beside the home may be the home of another process that writes to the same place.
+    fn may_vouch(&self, name: &RealmName) -> bool {
+        let near = name.namespace == self.home.name.namespace || name.namespace == Namespace::default();
+        near && *name != self.home.name
     }
 
     async fn log_key_of(&self, realm: &Realm, log: &str, record: &RecordId) -> Result<Option<VerifyingKey>> {
@@ -134,18 +173,21 @@ impl Inner {
     /// A reader of the logs of this vault, and of nothing else that stands beside them; or of the one log that the filter names, if
     /// that is foreign and so was asked for by its name.
     pub(crate) async fn log_reader(&self, filter: &Filter) -> Result<Reader> {
-        let (place, keys) = (self.log.status().place, self.vouched_keys().await?);
-        let is_vouched = |log: &String| keys.iter().any(|key| key.log() == Some(log.as_str()));
-        if filter.log.as_ref().is_some_and(|log| !is_vouched(log)) {
+        let (place, vouched) = (self.log.status().place, self.vouched().await?);
+        let is_ours = |log: &String| {
+            let has_key = vouched.keys.iter().any(|key| key.log() == Some(log.as_str()));
+            has_key || vouched.without_key.contains(log)
+        };
+        if filter.log.as_ref().is_some_and(|log| !is_ours(log)) {
             return Ok(Reader::open(place)?);
         }
-        Ok(Reader::vouched(place, keys)?)
+        Ok(Reader::vouched(place, vouched.keys)?.without_keys_of(vouched.without_key))
     }
 
     /// Whether a log stands beside this process's own, and no key of this vault vouches for it.
     pub(crate) async fn is_foreign(&self, log: &str) -> Result<bool> {
         let there = logs_in(&self.log.status().place)?.iter().any(|id| id == log);
-        Ok(there && self.key_of_log(log).await?.is_none())
+        Ok(there && matches!(self.vouching(log).await?, Vouching::Keys(keys) if keys.is_empty()))
     }
 }
 
@@ -200,15 +242,32 @@ impl AuditFollow {
                 if soon || vouched.contains(&log) {
                     continue;
                 }
-                match self.inner.key_of_log(&log).await? {
-                    Some(key) => {
-                        self.follow.vouch([key]);
+                match self.inner.keys_of_log(&log).await? {
+                    keys if keys.is_empty() => drop(self.asked.insert(log, now)),
+                    keys => {
+                        self.follow.vouch(keys);
                         vouched.insert(log);
                     }
-                    None => drop(self.asked.insert(log, now)),
                 }
             }
         }
         Ok(self.follow.poll()?)
+    }
+    /// Returns the lines that were left out since this was called last, by log and reason.
+    pub fn left_out(&mut self) -> Vec<LeftOut> {
+        self.follow.left_out()
+    }
+}
+
+/// The key of a log that a realm beside the home vouches for. Whoever holds that realm's keys can begin such a log: its lines are believed about
+/// the realm's environment alone. The realm that spans the environments of the default namespace is the home of servers for every tenant.
+fn only_about(realm: &Realm, key: VerifyingKey) -> VerifyingKey {
+    match &realm.name.environment {
+        Some(environment) => key.only_about(About::new(
+            realm.name.namespace.as_str(),
+            environment.as_str(),
+            realm.tag().as_str(),
+        )),
+        None => key,
     }
 }

@@ -205,7 +205,7 @@ pub(crate) fn with_lines(realm: &Realm, key: VerifyingKey) -> VerifyingKey {
     key.with_lines(lines)
 }
 
-fn line_key(realm: &Realm, key: &VerifyingKey) -> LineKey {
+pub(crate) fn line_key(realm: &Realm, key: &VerifyingKey) -> LineKey {
     let derived = zeroize::Zeroizing::new(realm.keys.keyed_hash(LINES, key.to_string().as_bytes()));
     LineKey::new(SecretBox::init_with_mut(|bytes: &mut [u8; 32]| {
         bytes.copy_from_slice(derived.as_slice());

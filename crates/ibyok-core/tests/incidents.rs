@@ -491,10 +491,13 @@ async fn a_token_replaces_a_value_if_it_may_write_or_rotate_the_key() {
     let refused = alone.open_incident(&key, leaked().replace(secret("sk-two"))).await;
     assert_eq!(refused.unwrap_err().code(), Code::Denied);
     assert!(scene.operator().list_incidents(true).await.unwrap().is_empty());
-    for (scope, value) in [(Scope::KeysRotate, "sk-two"), (Scope::KeysWrite, "sk-three")] {
+    for (scope, value, leaks) in [
+        (Scope::KeysRotate, "sk-two", "prod/openai"),
+        (Scope::KeysWrite, "sk-three", "prod/openai?version=2"),
+    ] {
         let session = session(&[Scope::IncidentsWrite, scope]).await;
         let opened = session
-            .open_incident(&key, leaked().replace(secret(value)))
+            .open_incident(&scene.key(leaks), leaked().replace(secret(value)))
             .await
             .unwrap();
         assert!(opened.incident.replaced.is_some(), "{scope:?}");
@@ -503,9 +506,11 @@ async fn a_token_replaces_a_value_if_it_may_write_or_rotate_the_key() {
     }
     // Whoever may not read finds out by guessing no faster than by `keys set`.
     let guessing = session(&[Scope::IncidentsWrite, Scope::KeysWrite]).await;
-    let mut limited = 0;
+    let (mut limited, newest) = (0, scene.key("prod/openai?version=3"));
     for _ in 0..8 {
-        let refused = guessing.open_incident(&key, leaked().replace(secret("sk-three"))).await;
+        let refused = guessing
+            .open_incident(&newest, leaked().replace(secret("sk-three")))
+            .await;
         limited += usize::from(refused.unwrap_err().code() == Code::Limited);
     }
     assert!(limited >= 3, "{limited}");

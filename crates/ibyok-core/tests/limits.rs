@@ -257,6 +257,49 @@ async fn a_family_of_tokens_has_ten_times_what_one_token_has() {
     assert!(!is_limited(parent.whoami().await), "the parent has its own");
 }
 
+#[tokio::test]
+async fn no_token_uses_up_the_refused_revocations_of_its_siblings() {
+    let timed = Timed::new().await;
+    let mut grant = issuing_at("1/min");
+    grant.rate = None;
+    grant.scopes = Scopes::from([Scope::TokensIssue, Scope::TokensRevoke]);
+    let parent = timed.vault.as_token(timed.token("parent", grant.clone()).await);
+    let issue = async |by: &Session, name: String| {
+        let issued = by.issue_token(TokenRequest::new(name, grant.clone())).await.unwrap();
+        timed.vault.as_token(issued.token)
+    };
+    let (honest, sibling) = (
+        issue(&parent, "honest".to_owned()).await,
+        issue(&parent, "sibling".to_owned()).await,
+    );
+    issue(&honest, "stolen".to_owned()).await;
+    let outside = TokenRequest::new(
+        "outside",
+        Grant::new(Scopes::from([Scope::KeysWrite]), Environments::named(["prod"])),
+    );
+    let outside = timed.operator().issue_token(outside).await.unwrap().info.id.to_string();
+    // What the sibling issues has buckets of its own, and together they empty those of the family.
+    let refused = async |session: &Session, which: &str| session.revoke_token(which, false).await.unwrap_err().code();
+    for number in 0..13 {
+        let child = issue(&sibling, format!("child-{number}")).await;
+        let mut count = 0;
+        while refused(&child, &outside).await != Code::Limited {
+            count += 1;
+            assert!(count < 1000);
+        }
+        assert!(count >= 10, "each has its own share: {count}");
+    }
+    // An honest token is told the truth, and finds by name what it takes away.
+    assert_ne!(refused(&honest, "absent").await, Code::Limited);
+    honest.revoke_token("stolen", false).await.unwrap();
+    // Beyond its own share it waits with its family.
+    let mut count = 1;
+    while refused(&honest, "absent").await != Code::Limited {
+        count += 1;
+    }
+    assert_eq!(count, 10);
+}
+
 fn is_limited<T>(outcome: Result<T>) -> bool {
     match outcome {
         Ok(_) => false,

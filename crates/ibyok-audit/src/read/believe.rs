@@ -12,7 +12,8 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
 
-use super::stream::{segment_path, segments};
+use super::entry::Entry;
+use super::segments::{segment_path, segments};
 use crate::chain::{Head, hash};
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
@@ -78,6 +79,23 @@ impl Believer {
     /// Returns true if a signed checkpoint says that other lines stood here than do: those that wait now are never signed.
     pub(super) fn is_contradicted(&self) -> bool {
         self.here.as_ref().is_some_and(|here| here.run.contradicted)
+    }
+
+    /// The number of signed lines that a checkpoint speaks of and that are not there, as the files are now; `None` if all are.
+    pub(super) fn lacks(&mut self, segment: u32) -> Result<Option<u64>, Error> {
+        // A checkpoint may have been read before the line that it covers, in a segment that was begun meanwhile.
+        let run = Run::of(&self.directory, &self.key, segment)?;
+        let lacking = run.claimed.saturating_sub(run.signed);
+        let contradicted = run.contradicted;
+        if let Some(here) = &mut self.here {
+            here.run = run;
+        }
+        Ok(contradicted.then_some(lacking))
+    }
+
+    /// Returns true if a line of the log is believed about the things that it names.
+    pub(super) fn believes(&self, line: &Entry) -> bool {
+        self.key.is_believed_about(line)
     }
 
     /// Judges the next line of a segment, given without its newline. Lines of a segment come in their order, from its first on.
@@ -167,6 +185,8 @@ struct Run {
     is_last: bool,
     /// Whether a signed checkpoint of more lines speaks of others than are there.
     contradicted: bool,
+    /// The number of lines that the largest signed checkpoint speaks of.
+    claimed: u64,
 }
 
 impl Run {
@@ -206,6 +226,7 @@ impl Run {
             sealed: true,
             is_last: true,
             contradicted: false,
+            claimed: 0,
         };
         for number in all.into_iter().filter(|number| *number >= first) {
             // Of the segments up to this one, none had a beginning a moment ago. One that its writer has kept since must not end the run:
@@ -236,6 +257,7 @@ impl Run {
             if Checkpoint::open(note, key).is_none() {
                 continue;
             }
+            self.claimed = self.claimed.max(*size);
             if let Some(ended) = walk.held.get(size) {
                 (self.signed, self.sealed) = (*size, *ended);
                 return;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::entry::Line;
-use super::stream::{Start, Stream, segment_path, segments};
+use super::segments::{Start, segment_path, segments};
+use super::stream::Stream;
 use super::trust::log_id;
 use super::{Reader, Slot};
 use crate::error::Error;

@@ -17,6 +17,8 @@ pub struct Line {
     pub(super) text: String,
     pub(super) entry: Entry,
     pub(super) slot: u32,
+    /// False if the line names something that its log is not believed about.
+    pub(super) is_believed: bool,
 }
 
 impl Line {
@@ -35,7 +37,12 @@ impl Line {
             return Err(bad("it is too long".to_owned()));
         }
         let entry = serde_json::from_str(&text).map_err(|error| bad(shown(&error.to_string())))?;
-        Ok(Self { text, entry, slot: 0 })
+        Ok(Self {
+            text,
+            entry,
+            slot: 0,
+            is_believed: true,
+        })
     }
 
     /// The line without its newline: printable ASCII.
@@ -48,6 +55,13 @@ impl Line {
     #[must_use]
     pub fn entry(&self) -> &Entry {
         &self.entry
+    }
+
+    /// Returns true unless the line names something beyond the one environment that its log is believed about. Only a reader that
+    /// [keeps places](crate::Reader::keeping_places) gives other lines.
+    #[must_use]
+    pub fn is_believed(&self) -> bool {
+        self.is_believed
     }
 
     /// The slot that it stands in.

@@ -1,12 +1,23 @@
-//! Lines that a reader leaves out, since no key vouches for them.
+//! Lines that a reader leaves out.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::error::Error;
 
-/// Lines of one log that are left out: the log's key does not vouch for them. One changed line takes those behind it with it, up to
-/// the next place that the key signed.
+/// The reason why lines are left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeftOutReason {
+    /// The log's key does not vouch for them. One changed line takes the lines behind it with it, up to the next place that the key signed.
+    NotVouched,
+    /// They name something beyond the one environment whose keys vouch for the log.
+    Elsewhere,
+    /// The log belongs to the vault, and the record of the environment that holds its key is damaged.
+    NoKey,
+}
+
+/// Lines of one log that are left out for one reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeftOut {
@@ -16,19 +27,23 @@ pub struct LeftOut {
     pub line: u64,
     /// The number of lines.
     pub lines: u64,
+    /// The reason.
+    pub why: LeftOutReason,
 }
 
 impl LeftOut {
     /// The same as an error about the first of them.
     #[must_use]
     pub fn error(&self) -> Error {
+        let why = match self.why {
+            LeftOutReason::NotVouched => "the log's key does not vouch for it",
+            LeftOutReason::Elsewhere => "it names something beyond the one environment whose keys vouch for the log",
+            LeftOutReason::NoKey => "the environment that holds the log's key is damaged",
+        };
         Error::BadLine {
             path: self.path.clone(),
             line: self.line,
-            why: format!(
-                "the log's key does not vouch for it; {} lines are left out from here on",
-                self.lines
-            ),
+            why: format!("{why}; {} lines are left out from here on", self.lines),
         }
     }
 }
@@ -36,17 +51,19 @@ impl LeftOut {
 /// Names the slot and the segment, and not where the logs are.
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (lines, are) = match self.lines {
-            1 => ("1 line of the audit log".to_owned(), "is"),
-            lines => (format!("{lines} lines of the audit log"), "are"),
+        let (lines, are, them) = match self.lines {
+            1 => ("1 line of the audit log".to_owned(), "is", "it"),
+            lines => (format!("{lines} lines of the audit log"), "are", "them"),
         };
-        write!(
-            f,
-            "{lines} {are} left out, from line {} of `{}` on: the log's key does not vouch for {}",
-            self.line,
-            short(&self.path),
-            if self.lines == 1 { "it" } else { "them" }
-        )
+        let (line, path) = (self.line, short(&self.path));
+        write!(f, "{lines} {are} left out, from line {line} of `{path}` on: ")?;
+        match self.why {
+            LeftOutReason::NotVouched => write!(f, "the log's key does not vouch for {them}"),
+            LeftOutReason::Elsewhere => f.write_str(
+                "the keys of one environment vouch for the log, and such a log is believed about that environment alone",
+            ),
+            LeftOutReason::NoKey => f.write_str("the environment that holds the log's key is damaged"),
+        }
     }
 }
 

@@ -1,10 +1,14 @@
 //! Reading what is on a log, also while it is written.
 
+mod about;
 mod believe;
 mod changes;
 mod entry;
 mod filter;
+mod follow;
 mod left_out;
+mod segments;
+mod spoilt;
 mod stream;
 pub(crate) mod trust;
 
@@ -12,17 +16,20 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use self::stream::{Start, Stream, segment_path, segments, slots};
-use self::trust::vouched;
+use self::segments::{Start, segment_path, segments, slots, whole_lines_of};
+use self::stream::Stream;
+use self::trust::{log_id, vouched};
 use crate::error::Error;
 use crate::key::VerifyingKey;
 use crate::sink::file::State;
 use crate::statement::{Statement, StoreMark};
 
+pub use about::About;
 pub use changes::ChangesRead;
 pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line};
 pub use filter::Filter;
-pub use left_out::LeftOut;
+pub use follow::Follow;
+pub use left_out::{LeftOut, LeftOutReason};
 pub use trust::{claimed_keys, has_own_lines, logs_in};
 
 /// Reads all logs of a place, oldest line first.
@@ -30,6 +37,9 @@ pub use trust::{claimed_keys, has_own_lines, logs_in};
 pub struct Reader {
     root: PathBuf,
     keys: Option<Vec<VerifyingKey>>,
+    /// The logs that the vault knows and that it has no key of.
+    unread: Vec<String>,
+    keeps_places: bool,
 }
 
 /// A slot that is read, and the key that vouches for its lines, if that is asked for.
@@ -43,7 +53,12 @@ impl Reader {
     pub fn open(place: impl AsRef<Path>) -> Result<Self, Error> {
         let root = place.as_ref().to_owned();
         slots(&root)?;
-        Ok(Self { root, keys: None })
+        Ok(Self {
+            root,
+            keys: None,
+            unread: Vec::new(),
+            keeps_places: false,
+        })
     }
 
     /// The logs in this directory that one of the keys vouches for, and of each only the lines that its key signed, or will sign
@@ -59,6 +74,20 @@ impl Reader {
         })
     }
 
+    /// The same, with the logs that belong to the vault and whose keys it cannot open now. Their lines are counted as left out.
+    #[must_use]
+    pub fn without_keys_of(mut self, logs: Vec<String>) -> Self {
+        self.unread = logs;
+        self
+    }
+
+    /// The same, with the lines that are not [believed](Line::is_believed): for a caller that counts the lines of each log.
+    #[must_use]
+    pub fn keeping_places(mut self) -> Self {
+        self.keeps_places = true;
+        self
+    }
+
     /// The lines that the filter lets through. Lines of one log stay in its order; several logs are merged by time.
     ///
     /// # Errors
@@ -70,13 +99,14 @@ impl Reader {
         let mut sources = Vec::new();
         for (slot, directory, key) in self.wanted_slots(filter)? {
             let stream = Stream::begin_at(slot, directory, filter)?.believing(key.as_ref());
+            let stream = stream.keeping_places(self.keeps_places);
             sources.push(Source { stream, next: None });
         }
         Ok(Lines {
             filter: filter.clone(),
             sources,
             ready: VecDeque::new(),
-            left_out: Vec::new(),
+            left_out: self.unread(filter)?,
         })
     }
 
@@ -91,12 +121,28 @@ impl Reader {
             while stream.next().is_some() {}
             streams.push(stream);
         }
-        Ok(Follow {
-            reader: self.clone(),
-            filter: filter.clone(),
-            streams,
-            ready: Vec::new(),
-        })
+        Ok(Follow::new(self.clone(), filter.clone(), streams))
+    }
+
+    /// The logs without a key whose lines a filter may want, with the number of their lines.
+    fn unread(&self, filter: &Filter) -> Result<Vec<LeftOut>, Error> {
+        let mut left_out = Vec::new();
+        for (_, directory) in slots(&self.root)? {
+            let Some(log) = log_id(&directory).filter(|log| self.unread.contains(log)) else {
+                continue;
+            };
+            if filter.log.as_ref().is_some_and(|wanted| *wanted != log) {
+                continue;
+            }
+            let segment = segments(&directory)?.first().copied().unwrap_or(1);
+            left_out.push(LeftOut {
+                path: segment_path(&directory, segment),
+                line: 1,
+                lines: whole_lines_of(&directory, segment, 0),
+                why: LeftOutReason::NoKey,
+            });
+        }
+        Ok(left_out)
     }
 
     /// The slots that are read.
@@ -127,13 +173,14 @@ impl Reader {
 
     /// The last lines, looked for from the newest segment backwards.
     fn last(&self, filter: &Filter, limit: usize) -> Result<Lines, Error> {
-        let (mut found, mut left_out) = (Vec::new(), Vec::new());
+        let (mut found, mut left_out) = (Vec::new(), self.unread(filter)?);
         for (slot, directory, key) in self.wanted_slots(filter)? {
             let mut of_slot: Vec<VecDeque<Result<Line, Error>>> = Vec::new();
             let mut count = 0;
             for segment in segments(&directory)?.into_iter().rev() {
                 let mut kept = VecDeque::new();
-                let mut stream = Stream::only(slot, directory.clone(), segment).believing(key.as_ref());
+                let stream = Stream::only(slot, directory.clone(), segment).believing(key.as_ref());
+                let mut stream = stream.keeping_places(self.keeps_places);
                 for line in stream.by_ref().filter(|line| filter.lets(line)) {
                     if kept.len() == limit {
                         kept.pop_front();
@@ -177,10 +224,10 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// The lines that were left out so far, by log, since no key vouches for them. Ask for them after the last line.
+    /// The lines that were left out so far, by log and reason. Ask for them after the last line.
     #[must_use]
     pub fn left_out(&self) -> Vec<LeftOut> {
-        let of_sources = self.sources.iter().filter_map(|source| source.stream.left_out());
+        let of_sources = self.sources.iter().flat_map(|source| source.stream.left_out());
         self.left_out.iter().cloned().chain(of_sources).collect()
     }
 }
@@ -208,45 +255,6 @@ impl Iterator for Lines {
         let first = self.sources.iter_mut().filter(|source| source.next.is_some());
         let first = first.min_by_key(|source| source.next.as_ref().map(|line| line.entry().time))?;
         first.next.take().map(Ok)
-    }
-}
-
-/// Follows logs as they grow, as `tail -f` does. Ask it again and again, say every 200 ms.
-#[derive(Debug)]
-pub struct Follow {
-    reader: Reader,
-    filter: Filter,
-    streams: Vec<Stream>,
-    /// Lines that were read and not given yet, since one after them could not be read.
-    ready: Vec<Line>,
-}
-
-impl Follow {
-    /// Follows the logs that further keys vouch for as well, such as that of a process that was started since.
-    pub fn vouch(&mut self, keys: impl IntoIterator<Item = VerifyingKey>) {
-        self.reader.keys.get_or_insert_default().extend(keys);
-    }
-
-    /// What came since the last time, by time. Never waits. New slots and segments are found.
-    ///
-    /// # Errors
-    /// Fails if the files cannot be read, or if a line among them is not one of ours; the next call goes on behind it, and gives the lines
-    /// before it.
-    pub fn poll(&mut self) -> Result<Vec<Line>, Error> {
-        for (slot, directory, key) in self.reader.slots()? {
-            if self.streams.iter().all(|stream| stream.slot() != slot) {
-                self.streams
-                    .push(Stream::begin(slot, directory)?.believing(key.as_ref()));
-            }
-        }
-        for stream in &mut self.streams {
-            for line in stream.filter(|line| self.filter.lets(line)) {
-                self.ready.push(line?);
-            }
-        }
-        let mut lines = std::mem::take(&mut self.ready);
-        lines.sort_by_key(|line| line.entry().time);
-        Ok(lines)
     }
 }
 

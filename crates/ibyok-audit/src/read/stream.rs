@@ -2,132 +2,19 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
-
-use jiff::{SignedDuration, Timestamp};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use super::believe::{Belief, Believer, Follower};
 use super::entry::Line;
 use super::filter::Filter;
-use super::left_out::LeftOut;
+use super::left_out::{LeftOut, LeftOutReason};
+use super::segments::{Start, bisect, segment_path, segments, seq, whole_lines_of};
+use super::spoilt::{Stretch, look_again};
 use crate::chain::Head;
 use crate::error::{Error, shown};
 use crate::key::VerifyingKey;
 use crate::line::LINE_LIMIT;
-
-/// The slots of a place, by number.
-pub(super) fn slots(root: &Path) -> Result<Vec<(u32, PathBuf)>, Error> {
-    let slots = numbers(root, "slot-", "", 0)?;
-    Ok(slots
-        .into_iter()
-        .map(|slot| (slot, root.join(format!("slot-{slot}"))))
-        .collect())
-}
-
-/// The segments of a slot, by number.
-///
-/// A directory is not listed at one moment: a listing may have a segment and lack the one before it, which was made while the listing
-/// went on. Then a second listing has it.
-pub(super) fn segments(directory: &Path) -> Result<Vec<u32>, Error> {
-    let list = || numbers(directory, "audit-", ".log", 8);
-    let listed = list()?;
-    let has_hole = listed
-        .windows(2)
-        .any(|pair| matches!(pair, [one, next] if one + 1 != *next));
-    let Some(last) = listed.last().copied().filter(|_| has_hole) else {
-        return Ok(listed);
-    };
-    let mut again = list()?;
-    again.retain(|number| *number <= last);
-    Ok(again)
-}
-
-fn numbers(directory: &Path, prefix: &str, suffix: &str, width: usize) -> Result<Vec<u32>, Error> {
-    let mut numbers: Vec<u32> = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(Error::io("list", directory))? {
-        let name = entry.map_err(Error::io("list", directory))?.file_name();
-        let digits = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(prefix)?.strip_suffix(suffix))
-            .filter(|digits| width == 0 || digits.len() == width);
-        let number: Option<u32> = digits.and_then(|digits| digits.parse().ok());
-        numbers.extend(number);
-    }
-    numbers.sort_unstable();
-    Ok(numbers)
-}
-
-pub(super) fn segment_path(directory: &Path, segment: u32) -> PathBuf {
-    directory.join(format!("audit-{segment:08}.log"))
-}
-
-/// How a segment begins, as far as that can be told.
-#[derive(Debug, Default)]
-pub(super) struct Start {
-    pub(super) seq: Option<u64>,
-    time: Option<Timestamp>,
-}
-
-impl Start {
-    pub(super) fn of(path: &Path) -> Self {
-        let mut line = Vec::with_capacity(128);
-        let read = File::open(path).and_then(|file| file.take(128).read_to_end(&mut line));
-        if read.is_err() {
-            return Self::default();
-        }
-        let text = String::from_utf8_lossy(&line);
-        let time = text
-            .split_once(r#","time":""#)
-            .and_then(|(_, rest)| rest.split('"').next()?.parse().ok());
-        Self { seq: seq(&line), time }
-    }
-
-    /// Whether what a filter wants may stand no earlier than here.
-    fn is_before(&self, filter: &Filter) -> bool {
-        let by_seq = filter
-            .from_seq
-            .is_some_and(|first| self.seq.is_some_and(|seq| seq <= first));
-        let by_time = filter
-            .since
-            .or(filter.read_from)
-            .and_then(|since| since.checked_sub(SLACK).ok())
-            .is_some_and(|since| self.time.is_some_and(|time| time <= since));
-        by_seq || by_time
-    }
-}
-
-/// By how much a clock may have been set back.
-const SLACK: SignedDuration = SignedDuration::from_hours(24);
-
-/// The start of a line of this number or a lower one, at most 64 KiB before the next higher.
-fn bisect(file: &File, length: u64, wanted: u64) -> io::Result<u64> {
-    const NEAR: u64 = 64 * 1024;
-    let (mut low, mut high) = (0, length);
-    let mut bytes = vec![0; LINE_LIMIT + 128];
-    while high - low > NEAR {
-        let middle = low + (high - low) / 2;
-        let read = file.read_at(&mut bytes, middle)?;
-        let bytes = bytes.get(..read).unwrap_or_default();
-        let line = bytes.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
-        let found = line.and_then(|line| Some((line, seq(bytes.get(line..)?)?)));
-        match found {
-            Some((line, number)) if number <= wanted => low = middle + line as u64,
-            // Behind it, or in the zeros behind the last line.
-            _ => high = middle,
-        }
-    }
-    Ok(low)
-}
-
-/// The number of a line, from its first bytes.
-fn seq(line: &[u8]) -> Option<u64> {
-    let digits = line
-        .strip_prefix(br#"{"v":1,"seq":"#)?
-        .split(|byte| *byte == b',')
-        .next()?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
 
 /// The lines of one slot. At the end it gives `None`, and may be asked again when the log has grown.
 #[derive(Debug)]
@@ -149,8 +36,14 @@ pub(super) struct Stream {
     /// Says which lines are the log's own; without it all are taken for them.
     believer: Option<Believer>,
     follower: Option<Follower>,
-    /// The lines that it does not take for the log's, since they were asked for last.
+    /// The lines that it does not take for the log's.
     left_out: Option<LeftOut>,
+    /// The lines that it does not believe, since they name something beyond the environment that the log is believed about.
+    elsewhere: Option<LeftOut>,
+    /// Gives those lines as well, marked.
+    keeps_places: bool,
+    /// The place of the end whose lines were counted as left out.
+    counted: Option<(u32, u64)>,
 }
 
 impl Stream {
@@ -253,6 +146,9 @@ impl Stream {
             believer: None,
             follower: None,
             left_out: None,
+            elsewhere: None,
+            keeps_places: false,
+            counted: None,
         }
     }
 
@@ -362,47 +258,98 @@ impl Stream {
         Ok(more)
     }
 
-    fn leave_out(&mut self) {
-        match &mut self.left_out {
+    fn leave_out(&mut self, why: LeftOutReason) {
+        let (path, line) = (self.path(), self.line);
+        let left_out = match why {
+            LeftOutReason::Elsewhere => &mut self.elsewhere,
+            LeftOutReason::NotVouched | LeftOutReason::NoKey => &mut self.left_out,
+        };
+        match left_out {
             Some(left_out) => left_out.lines = left_out.lines.saturating_add(1),
             None => {
-                self.left_out = Some(LeftOut {
-                    path: self.path(),
-                    line: self.line,
+                *left_out = Some(LeftOut {
+                    path,
+                    line,
                     lines: 1,
+                    why,
                 });
             }
         }
     }
 
-    /// Counts the lines from here to the end of the log, if they are not those that were signed.
-    fn leave_out_the_rest(&mut self) {
-        let never = self.believer.as_ref().is_some_and(Believer::is_contradicted);
-        if never && self.left_out.is_none() {
-            self.left_out = Some(LeftOut {
-                path: self.path(),
-                line: self.line + 1,
-                lines: self.rest(),
-            });
+    /// Counts the lines from here to the end of the log, if a signed checkpoint says that others stood here.
+    fn leave_out_the_rest(&mut self) -> Result<(), Error> {
+        let here = (self.segment, self.offset);
+        let Some(believer) = &mut self.believer else {
+            return Ok(());
+        };
+        if self.counted == Some(here) || !believer.is_contradicted() {
+            return Ok(());
         }
-    }
-
-    /// The number of whole lines from here on. A line that cannot be read is not counted.
-    fn rest(&self) -> u64 {
-        let later = segments(&self.directory).unwrap_or_default();
-        let later = later.into_iter().filter(|number| *number > self.segment);
-        let starts = std::iter::once((self.segment, self.offset)).chain(later.map(|number| (number, 0)));
-        let counts = starts.map(|(number, offset)| {
-            let mut file = File::open(segment_path(&self.directory, number)).ok()?;
-            file.seek(SeekFrom::Start(offset)).ok()?;
-            whole_lines(&mut BufReader::with_capacity(256 * 1024, file)).ok()
-        });
-        counts.flatten().sum()
+        let Some(lacking) = believer.lacks(self.segment)? else {
+            return Ok(());
+        };
+        self.counted = Some(here);
+        let lines = whole_lines_of(&self.directory, self.segment, self.offset).max(lacking);
+        match &mut self.left_out {
+            Some(left_out) => left_out.lines = left_out.lines.saturating_add(lines),
+            None => {
+                self.left_out = Some(LeftOut {
+                    path: self.path(),
+                    line: self.line + 1,
+                    lines,
+                    why: LeftOutReason::NotVouched,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The lines that were left out so far.
-    pub(super) fn left_out(&self) -> Option<LeftOut> {
-        self.left_out.clone()
+    pub(super) fn left_out(&self) -> impl Iterator<Item = LeftOut> {
+        [&self.left_out, &self.elsewhere].into_iter().flatten().cloned()
+    }
+
+    /// The lines that were left out since this was asked last.
+    pub(super) fn take_left_out(&mut self) -> impl Iterator<Item = LeftOut> {
+        [self.left_out.take(), self.elsewhere.take()].into_iter().flatten()
+    }
+
+    /// Gives lines that are not believed as well, marked: so their places are not missed.
+    pub(super) fn keeping_places(mut self, keeps: bool) -> Self {
+        self.keeps_places = keeps;
+        self
+    }
+
+    /// Passes over bytes that are no line although the log goes on behind them. Gives `None` where nothing follows in this segment.
+    fn pass_spoilt(&mut self) -> Result<Option<Passed>, Error> {
+        let is_last = segments(&self.directory)?
+            .last()
+            .is_none_or(|last| *last <= self.segment);
+        let (path, offset) = (self.path(), self.offset);
+        let Some(file) = &mut self.file else { return Ok(None) };
+        let length = match look_again(file, offset, is_last).map_err(Error::io("read", &path))? {
+            Stretch::Line => return Ok(Some(Passed::Nothing)),
+            Stretch::End => return Ok(None),
+            Stretch::Spoilt(length) => length,
+        };
+        (self.offset, self.line) = (self.offset + length, self.line + 1);
+        file.seek(SeekFrom::Start(self.offset))
+            .map_err(Error::io("read", &path))?;
+        Ok(Some(Passed::Spoilt))
+    }
+
+    /// The next line from its bytes; `None` if it is not believed, and so is counted alone.
+    fn believed(&mut self, bytes: Vec<u8>) -> Option<Result<Line, Error>> {
+        let mut line = match self.parse(bytes) {
+            Ok(line) => line,
+            Err(error) => return Some(Err(error)),
+        };
+        line.is_believed = self.believer.as_ref().is_none_or(|one| one.believes(&line.entry));
+        if !line.is_believed {
+            self.leave_out(LeftOutReason::Elsewhere);
+        }
+        (line.is_believed || self.keeps_places).then_some(Ok(line))
     }
 
     fn parse(&self, bytes: Vec<u8>) -> Result<Line, Error> {
@@ -417,21 +364,17 @@ impl Stream {
             text,
             entry,
             slot: self.slot,
+            is_believed: true,
         })
     }
 }
 
-/// Counts lines that end. A line that was never written is NULs.
-fn whole_lines(file: &mut impl io::BufRead) -> io::Result<u64> {
-    let (mut count, mut line) = (0, Vec::new());
-    loop {
-        line.clear();
-        file.by_ref().take(LINE_LIMIT as u64 + 1).read_until(b'\n', &mut line)?;
-        if line.last() != Some(&b'\n') || line.contains(&0) {
-            return Ok(count);
-        }
-        count += 1;
-    }
+/// The bytes that were passed over.
+enum Passed {
+    /// None: a line stands there by now.
+    Nothing,
+    /// Bytes that are no line.
+    Spoilt,
 }
 
 impl Iterator for Stream {
@@ -443,29 +386,64 @@ impl Iterator for Stream {
             return None;
         }
         loop {
-            let error = match self.whole_line() {
-                Ok(Some(bytes)) => match self.judge(&bytes) {
-                    Ok(Belief::Skip) => {
-                        self.leave_out();
-                        continue;
-                    }
-                    Ok(Belief::Wait) => {
-                        self.leave_out_the_rest();
-                        return None;
-                    }
-                    Ok(Belief::Take) if self.passes_over(&bytes) => continue,
-                    Ok(Belief::Take) => return Some(self.parse(bytes)),
-                    Err(error) => error,
-                },
-                Ok(None) => match self.next_segment() {
-                    Ok(true) => continue,
-                    Ok(false) => return None,
-                    Err(error) => error,
-                },
-                Err(error) => Error::io("read", &self.path())(error),
+            let error = match self.step() {
+                Ok(Step::Break(line)) => return line,
+                Ok(Step::Continue(())) => continue,
+                Err(error) => error,
             };
             self.failed = true;
             return Some(Err(error));
         }
+    }
+}
+
+/// One step through a log: a line or the end, or the next step.
+type Step = ControlFlow<Option<Result<Line, Error>>>;
+
+impl Stream {
+    fn step(&mut self) -> Result<Step, Error> {
+        let Some(bytes) = self.whole_line().map_err(Error::io("read", &self.path()))? else {
+            return self.step_over();
+        };
+        match self.judge(&bytes)? {
+            Belief::Skip => self.leave_out(LeftOutReason::NotVouched),
+            Belief::Wait => {
+                self.leave_out_the_rest()?;
+                return Ok(Step::Break(None));
+            }
+            Belief::Take if self.passes_over(&bytes) => {}
+            Belief::Take => {
+                return Ok(self
+                    .believed(bytes)
+                    .map_or(Step::Continue(()), |line| Step::Break(Some(line))));
+            }
+        }
+        Ok(Step::Continue(()))
+    }
+
+    /// Goes on where no whole line is.
+    fn step_over(&mut self) -> Result<Step, Error> {
+        match self.pass_spoilt()? {
+            Some(Passed::Nothing) => return Ok(Step::Continue(())),
+            Some(Passed::Spoilt) if self.believer.is_some() || self.follower.is_some() => {
+                self.leave_out(LeftOutReason::NotVouched);
+                return Ok(Step::Continue(()));
+            }
+            Some(Passed::Spoilt) => {
+                return Ok(Step::Break(Some(Err(Error::BadLine {
+                    path: self.path(),
+                    line: self.line,
+                    why: "it holds a NUL byte, or lacks its end".to_owned(),
+                }))));
+            }
+            None => {}
+        }
+        if self.next_segment()? {
+            return Ok(Step::Continue(()));
+        }
+        if !self.only || segments(&self.directory)?.last() == Some(&self.segment) {
+            self.leave_out_the_rest()?;
+        }
+        Ok(Step::Break(None))
     }
 }

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::believe::Believer;
-use super::stream::{segment_path, segments, slots};
+use super::segments::{segment_path, segments, slots};
 use crate::error::Error;
 use crate::key::VerifyingKey;
 use crate::line::LINE_LIMIT;
@@ -26,33 +26,45 @@ pub(crate) struct Vouched {
 ///
 /// A slot that is a symbolic link is another place's. Of several slots that say that they are the same log, the one counts that holds
 /// most of what was signed, and where nothing is signed yet, that holds a line with the log's MAC: the others are copies.
+///
+/// Several keys may claim one log: the keys of two environments, of which one is somebody's who copied the other's id. Each has its own slot
+/// then, the one that it signed.
 pub(crate) fn vouched(root: &Path, keys: &[VerifyingKey]) -> Result<Vec<Vouched>, Error> {
     let mut found: BTreeMap<String, Vec<Vouched>> = BTreeMap::new();
     for (slot, directory) in slots(root)? {
         let Some(id) = log_id(&directory) else { continue };
-        if let Some(key) = keys.iter().find(|key| key.log() == Some(id.as_str())) {
-            let key = key.clone();
-            found.entry(id).or_default().push(Vouched { slot, directory, key });
+        let claims = keys.iter().filter(|key| key.log() == Some(id.as_str()));
+        let claims = claims.map(|key| Vouched {
+            slot,
+            directory: directory.clone(),
+            key: key.clone(),
+        });
+        if let Some(one) = best(claims.collect())? {
+            found.entry(one.key.to_string()).or_default().push(one);
         }
     }
     let mut slots = Vec::new();
-    for mut same in found.into_values() {
-        if same.len() > 1 {
-            let mut best: Option<((u64, bool), Vouched)> = None;
-            for one in same.drain(..) {
-                let signed = Believer::signed(&one.directory, &one.key)?;
-                let holds = (signed, holds_own_lines(&one.directory, &one.key)?);
-                if best.as_ref().is_none_or(|(most, _)| holds > *most) {
-                    best = Some((holds, one));
-                }
-            }
-            slots.extend(best.map(|(_, one)| one));
-        } else {
-            slots.append(&mut same);
-        }
+    for same in found.into_values() {
+        slots.extend(best(same)?);
     }
     slots.sort_by_key(|one| one.slot);
     Ok(slots)
+}
+
+/// The one of some claims that holds most of what was signed, or a line with the log's MAC; of equal ones the first.
+fn best(mut claims: Vec<Vouched>) -> Result<Option<Vouched>, Error> {
+    if claims.len() < 2 {
+        return Ok(claims.pop());
+    }
+    let mut best: Option<((u64, bool), Vouched)> = None;
+    for one in claims {
+        let signed = Believer::signed(&one.directory, &one.key)?;
+        let holds = (signed, holds_own_lines(&one.directory, &one.key)?);
+        if best.as_ref().is_none_or(|(most, _)| holds > *most) {
+            best = Some((holds, one));
+        }
+    }
+    Ok(best.map(|(_, one)| one))
 }
 
 /// The id that a slot gives its log: a small plain file in a directory.

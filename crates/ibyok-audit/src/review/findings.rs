@@ -89,16 +89,18 @@ impl Findings {
         self.open.insert(key, finding);
     }
 
-    /// Adds a line to an open finding, if there is one that it continues; cheaper than a hit.
-    pub(super) fn again(&mut self, detector: Detector, subject: (&str, &str), about: &str, line: &Shown) {
+    /// Adds a line to an open finding, if there is one that it continues; cheaper than a hit. Returns true if there is.
+    pub(super) fn again(&mut self, detector: Detector, subject: (&str, &str), about: &str, line: &Shown) -> bool {
         let key = (detector, format!("{}\0{}\0{about}", subject.0, subject.1));
-        if let Some(open) = self.open.get_mut(&key) {
-            open.count = open.count.saturating_add(1);
-            open.last = open.last.max(line.time);
-            if open.lines.len() < LINES {
-                open.lines.push(line.clone());
-            }
+        let Some(open) = self.open.get_mut(&key) else {
+            return false;
+        };
+        open.count = open.count.saturating_add(1);
+        open.last = open.last.max(line.time);
+        if open.lines.len() < LINES {
+            open.lines.push(line.clone());
         }
+        true
     }
 
     fn end_the_oldest(&mut self) {

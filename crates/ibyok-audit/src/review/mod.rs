@@ -35,7 +35,7 @@ use self::thresholds::Checked;
 use self::tokens::Tokens;
 use self::versions::Versions;
 use crate::error::Error;
-use crate::read::{Entry, Line};
+use crate::read::{Entry, LeftOut, LeftOutReason, Line};
 
 pub use country::{Countries, Country};
 pub use finding::{Acknowledged, Detector, Finding, FindingId, Severity, Shown, Subject};
@@ -174,6 +174,22 @@ impl Reviewer {
                 Grave::High,
                 format!("a line after this one cannot be read: {error}"),
             ));
+        }
+    }
+
+    /// Takes in that lines were left out.
+    pub fn left_out(&mut self, left_out: &LeftOut) {
+        let severity = match left_out.why {
+            // One line may have been changed, and it takes those behind it with it.
+            LeftOutReason::NotVouched | LeftOutReason::NoKey => Grave::High,
+            // A server that opens several environments, and not what spans them, writes such lines as well.
+            LeftOutReason::Elsewhere => Grave::Medium,
+        };
+        if let Some(near) = self.logs.newest() {
+            let text = format!("lines cannot be read, or are not believed: {left_out}");
+            let mut hit = gap(&near, severity, text);
+            hit.about = format!("{:?}", left_out.why);
+            self.found.hit(hit);
         }
     }
 

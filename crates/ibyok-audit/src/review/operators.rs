@@ -90,6 +90,12 @@ pub(super) fn settings(entry: &Entry, line: &Shown, found: &mut Findings) {
         "operator" => "operator",
         _ => "unknown",
     };
+    let id = entry.principal.id.clone().unwrap_or_default();
+    // Each record that is written again after an acceptance belongs to the acceptance.
+    let is_part = entry.action == "vault.restore" && entry.record.is_some();
+    if is_part && found.again(Detector::SettingsChanged, (kind, &id), "vault.rollback_accepted", line) {
+        return;
+    }
     let whose = entry
         .environment
         .as_deref()
@@ -99,7 +105,7 @@ pub(super) fn settings(entry: &Entry, line: &Shown, found: &mut Findings) {
         severity,
         subject: Subject {
             kind,
-            id: entry.principal.id.clone().unwrap_or_default(),
+            id,
             name: entry.principal.name.clone(),
         },
         about: entry.action.clone(),

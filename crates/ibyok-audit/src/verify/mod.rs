@@ -95,11 +95,20 @@ fn every_log(place: &Path, known: &Known, strict: bool) -> Result<Report, Error>
         let Some(id) = files::log_id(&directory)? else {
             continue;
         };
+        let place = (slot, directory.as_path());
         let report = match key_of(&id) {
             // A process that ended before its log had a key leaves an id and no line.
             None if strict && files::is_blank(&directory)? => continue,
             None if strict => log::foreign(slot, &directory, id, progress)?,
-            trusted => log::verify((slot, &directory), &id, trusted, &notes_of(&id), progress)?,
+            None => log::verify(place, &id, None, &notes_of(&id), progress)?,
+            Some(_) => {
+                let keys = known.keys.iter().filter(|key| key.log() == Some(id.as_str()));
+                let reports = keys.map(|key| log::verify(place, &id, Some(key), &notes_of(&id), progress));
+                match best(reports)? {
+                    Some(report) => report,
+                    None => continue,
+                }
+            }
         };
         logs.push(report);
     }
@@ -116,13 +125,27 @@ fn every_log(place: &Path, known: &Known, strict: bool) -> Result<Report, Error>
     Ok(Report::new(logs))
 }
 
+/// The report by the key that fits best: several keys may claim one log.
+fn best(reports: impl Iterator<Item = Result<LogReport, Error>>) -> Result<Option<LogReport>, Error> {
+    let mut best: Option<LogReport> = None;
+    for report in reports {
+        let report = report?;
+        if best.as_ref().is_none_or(|best| worth(&report) > worth(best)) {
+            best = Some(report);
+        }
+    }
+    Ok(best)
+}
+
+/// How much of a log is as it was signed.
+fn worth(log: &LogReport) -> (bool, u64, std::cmp::Reverse<Option<u32>>) {
+    let signed = log.events.saturating_sub(log.chained_only);
+    (log.first_bad.is_none(), signed, std::cmp::Reverse(log.slot))
+}
+
 /// Of several slots that say that they are the same log, the one that holds what was signed is the log: the others are copies.
 fn copies(logs: &mut [LogReport]) {
     let mut best: BTreeMap<String, (bool, u64, std::cmp::Reverse<Option<u32>>)> = BTreeMap::new();
-    let worth = |log: &LogReport| {
-        let signed = log.events.saturating_sub(log.chained_only);
-        (log.first_bad.is_none(), signed, std::cmp::Reverse(log.slot))
-    };
     for log in logs.iter().filter(|log| !log.is_foreign()) {
         let best = best.entry(log.id.clone()).or_insert_with(|| worth(log));
         *best = (*best).max(worth(log));

@@ -6,10 +6,11 @@
 )]
 
 mod conformance; // the file sink passes the suite, broken sinks do not
-mod faults;
-mod foreign; // disks that fail, files that vanish, processes that are killed
+mod faults; // disks that fail, files that vanish, processes that are killed
+mod foreign; // what somebody without the key puts there
 mod group_commit; // many tasks, one chain
 mod measure; // how well a review finds what was done
+mod nul; // bytes that became NUL
 mod proofs; // what an outsider can check
 mod reading; // filters, limits, following
 mod review; // what is worth a look

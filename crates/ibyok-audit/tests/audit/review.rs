@@ -74,6 +74,43 @@ fn the_same_lines_give_the_same_findings_and_a_later_review_the_same_ids() {
     }
 }
 
+/// A line of an operator about a record.
+fn change(seq: u64, action: &str, record: Option<&str>) -> Line {
+    let record = record.map_or_else(|| "null".to_owned(), |record| format!("\"{record}\""));
+    Line::parse(format!(
+        r#"{{"v":1,"seq":{seq},"time":"{:.6}","log":"A","prev":"00","action":"{action}","phase":"done","outcome":"allowed","reason":null,"principal":{{"kind":"operator","id":"os:ann@host","name":null,"chain":null}},"namespace":"default","environment":"prod","key":null,"key_id":null,"version":null,"mode":null,"target":null,"record":{record},"rev":7,"count":1,"client":{{"ip":null,"user_agent":null}},"request_id":null,"trace_id":null}}"#,
+        at(BEGIN + 12 * 3600 + i64::try_from(seq).unwrap()),
+    ))
+    .unwrap()
+}
+
+#[test]
+fn an_accepted_rollback_and_the_records_that_it_writes_again_are_one_finding() {
+    let lines = (0..3).flat_map(|n| {
+        [
+            change(1 + 2 * n, "vault.rollback_accepted", Some("1.abcdefgh.00")),
+            change(2 + 2 * n, "vault.restore", Some("1.abcdefgh.00")),
+        ]
+    });
+    let review = reviewed(lines, BEGIN);
+    let found = of(&review, Detector::SettingsChanged);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!((found[0].severity, found[0].count), (Severity::High, 6));
+    assert!(
+        found[0].explanation.contains("vault.rollback_accepted"),
+        "{:?}",
+        found[0]
+    );
+    // A restore by itself still is a finding, and so is one of no record.
+    let review = reviewed([change(1, "vault.restore", Some("1.abcdefgh.00"))], BEGIN);
+    assert_eq!(of(&review, Detector::SettingsChanged).len(), 1);
+    let lines = [
+        change(1, "vault.rollback_accepted", Some("r")),
+        change(2, "vault.restore", None),
+    ];
+    assert_eq!(of(&reviewed(lines, BEGIN), Detector::SettingsChanged).len(), 2);
+}
+
 #[test]
 fn a_network_is_told_once_with_all_its_lines() {
     let usual = (0..10).map(|day| read(1 + day, BEGIN + DAY * day as i64, "A", "t", "k", "192.0.2.1", "x/1"));

@@ -76,7 +76,8 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a reason that is none or a time in the future; [`Error::NotFound`] for a key or version that is not
-    /// there; [`Error::Conflict`] for a new value that leaked itself; [`Error::Unauthenticated`], [`Error::Denied`] (a new value
+    /// there; [`Error::Conflict`] for a new value that leaked itself, and for a request that names no version where the current one has taken the
+    /// place of the leaked one; [`Error::Unauthenticated`], [`Error::Denied`] (a new value
     /// takes `keys:write` or `keys:rotate` as well), [`Error::Kek`] where this node may not open what spans environments,
     /// [`Error::Unavailable`].
     pub async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<IncidentOpened> {
@@ -107,6 +108,7 @@ impl Session {
             .inner
             .check_texts(attempt, &permit.principal, of_key, &reason)
             .await?;
+        self.is_meant(&permit, (&held.record, key), request).await?;
         let versions = self.leaked_versions(attempt, &permit, &held.record, key).await?;
         let of_key = (&held.record, versions.as_slice());
         let replacement = self.check_replacement(attempt, &permit, request, of_key).await?;
@@ -136,6 +138,41 @@ impl Session {
             unseen: left.unseen,
             copies,
             remaining,
+        })
+    }
+
+    /// Refuses a request that names no version, where the current version is none of those that leaked but took their place: given twice, the
+    /// command that replaces a value would take the new value for the leaked one.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`], which says how the version is named.
+    async fn is_meant(
+        &self,
+        permit: &Permit,
+        (record, key): (&KeyRecord, &KeyRef),
+        request: &IncidentRequest,
+    ) -> Result<()> {
+        let Some(current) = record.current().filter(|_| key.version().is_current()) else {
+            return Ok(());
+        };
+        let whole = self.inner.whole_realm(&permit.realm.name.namespace).await?;
+        let (newest, _) = self.inner.newest_incident(&whole, permit.id).await?;
+        let Some(open) = newest.filter(|found| found.record.closed.is_none()) else {
+            return Ok(());
+        };
+        let number = current.number;
+        let took_its_place = open.record.replaced.as_ref().is_some_and(|new| new.version == number);
+        // A crash may have come between the new version and the note of it in the incident.
+        let is_new = !open.record.versions.contains(&number) && (took_its_place || request.replace.is_some());
+        if !is_new {
+            return Ok(());
+        }
+        let (id, label) = (open.id, permit.label());
+        Err(Error::Conflict {
+            what: format!(
+                "incident {id} is open, and version {number} has taken the place of the version that leaked: name the version that is \
+                 meant, such as `{label}?version={number}` if that one leaked as well"
+            ),
         })
     }
 

@@ -65,6 +65,9 @@ const REFUSED_TAKE_AWAYS: Default = of(
     600,
 );
 
+/// 10 at once, then one a minute, are each token's own: no other token of its family can use them up.
+const OWN_REFUSED_TAKE_AWAYS: Default = of(Class::TakeAway, "refused revocations of its own", 10, 600);
+
 /// A token's own rate bounds its other verbs as well, but never below 60 an hour: it must be able to look at itself.
 const FLOOR: Rate = Rate {
     count: NonZeroU32::new(60).unwrap(),
@@ -157,12 +160,18 @@ impl Inner {
         let (Some(holder), Class::TakeAway, true) = (holder, attempt.class, is_the_callers_fault(&error)) else {
             return error;
         };
+        let now = self.clock.elapsed();
+        let share = [OWN_REFUSED_TAKE_AWAYS.limit(holder, holder.id, 1)];
+        if self.taken(&share, self.buckets.take(&draws(&share), now)).is_ok() {
+            return error;
+        }
         let limits = refused_limits_of(holder);
-        let taken = self.buckets.take(&draws(&limits), self.clock.elapsed());
+        let taken = self.buckets.take(&draws(&limits), now);
         self.taken(&limits, taken).err().unwrap_or(error)
     }
 
-    /// Refuses a search that would read every token, once the refusals of a token have reached their limit. An id needs no search.
+    /// Refuses a search that would read every token, once the refusals of a token have reached its own share and the limit of the token or its
+    /// family. An id needs no search.
     ///
     /// # Errors
     /// [`Error::Limited`].
@@ -170,8 +179,13 @@ impl Inner {
         let Some(holder) = principal.holder() else {
             return Ok(());
         };
+        let now = self.clock.elapsed();
+        let share = [OWN_REFUSED_TAKE_AWAYS.limit(holder, holder.id, 1)];
+        if self.taken(&share, self.buckets.look(&draws(&share), now)).is_ok() {
+            return Ok(());
+        }
         let limits = refused_limits_of(holder);
-        let there = self.buckets.look(&draws(&limits), self.clock.elapsed());
+        let there = self.buckets.look(&draws(&limits), now);
         self.taken(&limits, there)
     }
 

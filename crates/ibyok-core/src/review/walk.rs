@@ -55,7 +55,7 @@ impl Inner {
         let over = Arc::new(AtomicBool::new(false));
         let waiting = Waiting(Arc::clone(&over));
         let walk = Walk {
-            reader: self.log_reader(&Filter::default()).await?,
+            reader: self.log_reader(&Filter::default()).await?.keeping_places(),
             thresholds: self.reviews.thresholds.clone(),
             geoip: self.reviews.geoip.clone(),
             since,
@@ -89,14 +89,13 @@ impl Walk {
                 self.still_wanted(begun)?;
             }
             match line {
-                Ok(line) if self.view.shows(line.entry()) => reviewer.take(&line),
+                Ok(line) if line.is_believed() && self.view.shows(line.entry()) => reviewer.take(&line),
                 Ok(line) => reviewer.pass_over(&line),
                 Err(error) => reviewer.unreadable(&error),
             }
         }
-        // What no key vouches for is passed over: it may be a line that was changed, and all behind it.
         for left_out in lines.left_out() {
-            reviewer.unreadable(&left_out.error());
+            reviewer.left_out(&left_out);
         }
         let found = reviewer.finish();
         database.as_ref().map_or(Ok(()), Database::was_sound)?;

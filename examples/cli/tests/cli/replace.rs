@@ -228,6 +228,82 @@ fn copies_of_the_leaked_value_are_marked_and_named_and_each_is_replaced_by_itsel
     }
 }
 
+/// Gives the command twice, and the second time names no version.
+fn given_twice(ibyok: impl Fn(&[&str]) -> Call) {
+    let open = |reference: &str, more: &[&str]| {
+        let base = ["incident", "open", reference, "--reason", "seen in a gist"];
+        ibyok(&[&base[..], more].concat())
+    };
+    let versions = || ibyok(&["keys", "show", "dev/openai", "--json"]).ok().json()["versions"].clone();
+    // Half done: the incident is open and nothing has been replaced. The same command does the rest.
+    open("dev/openai", &[]).ok();
+    open("dev/openai", &["--replace"]).stdin(NEW).ok();
+    let before = versions();
+    assert_eq!(before.as_array().unwrap().len(), 2);
+    for (value, more) in [
+        (Some(NEW), &["--replace"][..]),
+        (Some("sk-proj-third-value-0007-SENTINEL"), &["--replace"]),
+        (None, &["--freeze", "--yes"]),
+        (None, &["--revoke-readers", "7d", "--yes"]),
+        (None, &[]),
+    ] {
+        let again = open("dev/openai", more);
+        let again = match value {
+            Some(value) => again.stdin(value),
+            None => again,
+        };
+        let refused = again.fails(1);
+        assert!(
+            refused.err.contains("version 2 has taken the place"),
+            "{more:?}: {refused:?}"
+        );
+        assert!(refused.err.contains("dev/openai?version=2"), "{more:?}: {refused:?}");
+        assert!(!refused.err.contains("SENTINEL"), "{refused:?}");
+        assert_eq!(versions(), before, "{more:?}");
+    }
+    assert_eq!(ibyok(&["get", "dev/openai"]).ok().out, format!("{NEW}\n"));
+    // Named, the older version is added to, and the newer one is what leaked.
+    open("dev/openai?version=1", &[]).ok();
+    assert_eq!(versions(), before);
+    open("dev/openai?version=2", &["--replace"])
+        .stdin("sk-proj-third-value-0007-SENTINEL")
+        .ok();
+    assert_eq!(versions()[1]["marks"], serde_json::json!(["compromised"]));
+    assert_eq!(versions().as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_second_replacement_without_a_version_takes_no_new_value_for_the_leaked_one() {
+    let place = Place::with_key("dev/openai", OLD);
+    given_twice(|arguments| place.ibyok(arguments));
+}
+
+#[test]
+fn nor_does_it_through_a_server() {
+    let place = Place::with_key("dev/openai", OLD);
+    let admin = place.token(&["admin", "--all-envs", "--scope", "admin"]);
+    let server = Server::start(&place);
+    given_twice(|arguments| {
+        let call = place.ibyok(arguments).env("IBYOK_URL", &server.url);
+        call.env("IBYOK_TOKEN", &admin)
+    });
+}
+
+#[test]
+fn a_new_value_that_was_set_by_hand_is_not_taken_for_the_leaked_one_either() {
+    let place = Place::with_key("dev/openai", OLD);
+    let open = ["incident", "open", "dev/openai", "--reason", "seen in a gist"];
+    place.ibyok(&open).ok();
+    place.ibyok(&["keys", "set", "dev/openai"]).stdin(NEW).ok();
+    let replace = [&open[..], &["--replace"]].concat();
+    let refused = place
+        .ibyok(&replace)
+        .stdin("sk-proj-third-value-0007-SENTINEL")
+        .fails(1);
+    assert!(refused.err.contains("version 2 has taken the place"), "{refused:?}");
+    assert_eq!(place.ibyok(&["get", "dev/openai"]).ok().out, format!("{NEW}\n"));
+}
+
 #[test]
 fn of_two_that_replace_at_once_one_is_answered_that_its_value_is_not_stored() {
     let place = Place::new();

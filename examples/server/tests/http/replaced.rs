@@ -98,3 +98,31 @@ async fn what_is_refused_about_the_new_value_leaves_the_old_one_unmarked() {
     assert_eq!(answer.status, 403, "{}", answer.text());
     assert_eq!(versions(&world, &admin).await, before);
 }
+
+#[tokio::test]
+async fn a_second_replacement_that_names_no_version_is_a_conflict() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let open = async |body: String| world.tell("POST", "/api/v1/incidents", &admin, &body).await;
+    assert_eq!(open(body(&json!({ "value": NEW }))).await.status, 201);
+    let before = versions(&world, &admin).await;
+    let third = "sk-proj-third-value-0007-SENTINEL";
+    let named = json!({ "ref": "prod/openai", "reason": "x", "freeze": true });
+    for body in [
+        body(&json!({ "value": NEW })),
+        body(&json!({ "value": third })),
+        named.to_string(),
+    ] {
+        let answer = open(body).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (409, "conflict".to_owned()),
+            "{}",
+            answer.text()
+        );
+        assert!(answer.text().contains("prod/openai?version=2"), "{}", answer.text());
+        assert_eq!(versions(&world, &admin).await, before);
+    }
+    let named = json!({ "ref": "ibyok://prod/openai?version=2", "reason": "x", "replace": { "value": third } });
+    assert_eq!(open(named.to_string()).await.status, 200);
+}

@@ -11,7 +11,7 @@ mod verify;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use ibyok_core::{Filter, Lines, LogError, unread_line};
+use ibyok_core::{Filter, LeftOut, Lines, LogError, unread_line};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -96,7 +96,7 @@ async fn export(filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     for error in unread {
         pass_over(error, cx)?;
     }
-    warn_of_left_out(&lines, cx);
+    warn_of_left_out(lines.left_out(), cx);
     Ok(Exit::Done)
 }
 
@@ -130,9 +130,9 @@ fn pass_over(error: LogError, cx: &mut Cx<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Warns of the lines that no key of this vault vouches for.
-fn warn_of_left_out(lines: &Lines, cx: &mut Cx<'_>) {
-    for left_out in lines.left_out() {
+/// Warns of lines that the answer lacks.
+fn warn_of_left_out(left_out: impl IntoIterator<Item = LeftOut>, cx: &mut Cx<'_>) {
+    for left_out in left_out {
         cx.io
             .warn(&format!("warning: {left_out}; `ibyok audit verify` says what is wrong"));
     }

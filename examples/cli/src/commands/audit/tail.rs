@@ -142,7 +142,7 @@ async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Res
         any = true;
         show(&line, cx)?;
     }
-    super::warn_of_left_out(&lines, cx);
+    super::warn_of_left_out(lines.left_out(), cx);
     if !any && !args.follow {
         cx.io.say("no lines");
     }
@@ -156,6 +156,7 @@ async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Res
                 show(&line, cx)?;
             }
         }
+        super::warn_of_left_out(follow.left_out(), cx);
         tokio::select! {
             () = &mut stop => return Ok(Exit::Done),
             () = tokio::time::sleep(FOLLOW) => {}

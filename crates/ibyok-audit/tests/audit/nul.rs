@@ -1,0 +1,138 @@
+//! A byte of the log that became NUL: a reader counts what it lacks, and takes the unwritten tail for what it is.
+
+use std::path::Path;
+
+use ibyok_audit::{Filter, LeftOut, LeftOutReason, Reader, VerifyingKey};
+
+use crate::support::{append, event, key, open, segment, written};
+
+/// How a reader is asked: for all lines, or for the last of them.
+fn filters() -> [Filter; 2] {
+    let mut last = Filter::default();
+    last.limit = Some(1000);
+    [Filter::default(), last]
+}
+
+fn read(place: &Path, keys: &[VerifyingKey], filter: &Filter) -> (u64, Vec<LeftOut>) {
+    let mut lines = Reader::vouched(place, keys.to_vec()).unwrap().lines(filter).unwrap();
+    let read = lines.by_ref().map(Result::unwrap).count() as u64;
+    (read, lines.left_out())
+}
+
+fn keys(place: &Path) -> Vec<VerifyingKey> {
+    let id = std::fs::read_to_string(place.join("slot-0/id")).unwrap();
+    vec![key().public(id.trim_end())]
+}
+
+#[tokio::test]
+async fn a_byte_that_became_nul_is_counted_wherever_it_stands() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    written(&place, 12).await;
+    let (keys, whole) = (keys(&place), std::fs::read(segment(&place)).unwrap());
+    for zeros in [0, 5, 200_000] {
+        let mut filled = whole.clone();
+        filled.resize(whole.len() + zeros, 0);
+        std::fs::write(segment(&place), &filled).unwrap();
+        for filter in filters() {
+            assert_eq!(read(&place, &keys, &filter), (12, Vec::new()), "{zeros} zeros behind");
+        }
+        let ends = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        let ends: Vec<usize> = ends.map(|(at, _)| at).collect();
+        let steps = (0..whole.len())
+            .step_by(97)
+            .chain(ends.iter().copied())
+            .chain(ends.iter().map(|end| end - 1));
+        for at in steps {
+            let mut spoilt = filled.clone();
+            spoilt[at] = 0;
+            std::fs::write(segment(&place), &spoilt).unwrap();
+            for filter in filters() {
+                let (read, left_out) = read(&place, &keys, &filter);
+                let said: u64 = left_out.iter().map(|left_out| left_out.lines).sum();
+                assert!(
+                    read + said >= 11 && said > 0,
+                    "byte {at}, {zeros} zeros: {read} read, {left_out:?}"
+                );
+                assert_eq!(left_out[0].why, LeftOutReason::NotVouched);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn lines_that_became_zeros_up_to_the_end_are_counted_by_their_checkpoint() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    written(&place, 12).await;
+    let (keys, whole) = (keys(&place), std::fs::read(segment(&place)).unwrap());
+    let third = whole
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'\n')
+        .nth(2)
+        .unwrap()
+        .0;
+    let mut cut = whole.clone();
+    cut[third + 1..].fill(0);
+    let shorter = whole[..=third].to_vec();
+    for bytes in [cut, shorter] {
+        std::fs::write(segment(&place), bytes).unwrap();
+        for filter in filters() {
+            let (read, left_out) = read(&place, &keys, &filter);
+            // Below the last checkpoint that still holds, lines are believed.
+            assert!(read <= 3 && left_out.len() == 1, "{read}: {left_out:?}");
+            assert!(read + left_out[0].lines >= 12, "{read}: {left_out:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_written_has_no_line_that_is_left_out() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    let log = open(&place).await;
+    let keys = keys(&place);
+    let mut follow = Reader::vouched(&place, keys.clone())
+        .unwrap()
+        .follow(&Filter::default())
+        .unwrap();
+    let mut followed = 0;
+    for n in 2..300 {
+        append(&log, event(n)).await;
+        followed += follow.poll().unwrap().len();
+        assert_eq!(follow.left_out(), Vec::new());
+        for filter in filters() {
+            assert_eq!(read(&place, &keys, &filter).1, Vec::new(), "after line {n}");
+        }
+    }
+    assert!(followed > 0);
+    log.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_follows_a_log_hears_of_lines_that_are_left_out_meanwhile() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    written(&place, 12).await;
+    let keys = keys(&place);
+    let away = scratch.path().join("away");
+    std::fs::rename(place.join("slot-0"), &away).unwrap();
+    let mut follow = Reader::vouched(&place, keys)
+        .unwrap()
+        .follow(&Filter::default())
+        .unwrap();
+    assert!(follow.poll().unwrap().is_empty() && follow.left_out().is_empty());
+    let spoilt = away.join("audit-00000001.log");
+    let mut bytes = std::fs::read(&spoilt).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] = 0;
+    std::fs::write(&spoilt, bytes).unwrap();
+    std::fs::rename(&away, place.join("slot-0")).unwrap();
+    let read = follow.poll().unwrap().len() as u64;
+    let left_out = follow.left_out();
+    assert_eq!(left_out.len(), 1, "{left_out:?}");
+    assert!(read + left_out[0].lines >= 12, "{read}: {left_out:?}");
+    assert!(follow.poll().unwrap().is_empty());
+    assert!(follow.left_out().is_empty(), "each is said once");
+}
