@@ -27,6 +27,7 @@ mod modes; // guardrails, overrides, defaults; providers that are recognised
 mod oracle; // look-ups of values are counted
 mod outages; // parts that fail, and clients that go away
 mod proxies; // whose address it is
+mod recorded; // every route, byte for byte
 mod replaced; // a leaked value is replaced in the step that opens its incident
 mod rotation; // stage, promote, roll back, and what each needs
 mod secrets; // no secret in a name or a header reaches an answer or a log
