@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ibyok_benches::{Backing, Cpu, Result, Scene, median, quantity};
-use ibyok_core::Durability;
+use ibyok_core::SinkDurability;
 use tokio::runtime::Runtime;
 
 /// How often each setting is measured; settings alternate, so that what else the machine does meets all of them.
@@ -28,9 +28,9 @@ fn main() -> Result<()> {
                 Backing::Memory
             };
             let durability = if *durability == "synced" {
-                Durability::Synced
+                SinkDurability::Synced
             } else {
-                Durability::Written
+                SinkDurability::Written
             };
             let scene = runtime.block_on(Scene::new(backing, durability, 100, 64))?;
             let setting = Setting::new("profile", scene, tasks.parse()?);
@@ -47,17 +47,17 @@ fn main() -> Result<()> {
 fn compare(runtime: &Runtime) -> Result<()> {
     let mut settings = Vec::new();
     for (backing, durability, keys, tasks) in [
-        (Backing::Memory, Durability::Written, 100, 1),
-        (Backing::Memory, Durability::Written, 100, 32),
-        (Backing::Memory, Durability::Written, 100, 256),
-        (Backing::File, Durability::Written, 100, 256),
-        (Backing::Memory, Durability::Written, 10_000, 256),
-        (Backing::Memory, Durability::Written, 100_000, 256),
-        (Backing::Memory, Durability::Synced, 100, 1),
-        (Backing::Memory, Durability::Synced, 100, 256),
+        (Backing::Memory, SinkDurability::Written, 100, 1),
+        (Backing::Memory, SinkDurability::Written, 100, 32),
+        (Backing::Memory, SinkDurability::Written, 100, 256),
+        (Backing::File, SinkDurability::Written, 100, 256),
+        (Backing::Memory, SinkDurability::Written, 10_000, 256),
+        (Backing::Memory, SinkDurability::Written, 100_000, 256),
+        (Backing::Memory, SinkDurability::Synced, 100, 1),
+        (Backing::Memory, SinkDurability::Synced, 100, 256),
     ] {
         let scene = runtime.block_on(Scene::new(backing, durability, keys, 64))?;
-        let word = if durability == Durability::Synced {
+        let word = if durability == SinkDurability::Synced {
             "synced"
         } else {
             "written"

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
 use ibyok_benches::{Backing, Scene};
-use ibyok_core::Durability;
+use ibyok_core::SinkDurability;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
@@ -17,7 +17,7 @@ fn runtime() -> Runtime {
     Builder::new_multi_thread().enable_all().build().expect("a runtime")
 }
 
-fn scene(runtime: &Runtime, backing: Backing, durability: Durability, keys: usize) -> Arc<Scene> {
+fn scene(runtime: &Runtime, backing: Backing, durability: SinkDurability, keys: usize) -> Arc<Scene> {
     Arc::new(
         runtime
             .block_on(Scene::new(backing, durability, keys, 64))
@@ -30,7 +30,7 @@ pub(crate) fn alone(criterion: &mut Criterion) {
     let runtime = runtime();
     let mut group = criterion.benchmark_group("retrieve");
     for backing in [Backing::Memory, Backing::File] {
-        for (word, durability) in [("written", Durability::Written), ("synced", Durability::Synced)] {
+        for (word, durability) in [("written", SinkDurability::Written), ("synced", SinkDurability::Synced)] {
             let scene = scene(&runtime, backing, durability, 100);
             let id = BenchmarkId::new(backing.as_str(), word);
             group.bench_function(id, |b| b.to_async(&runtime).iter(|| scene.retrieve(1)));
@@ -54,7 +54,7 @@ pub(crate) fn many(criterion: &mut Criterion) {
         let mut filled = None;
         group.bench_function(id, |b| {
             // A vault is filled only if it was asked for.
-            let scene = filled.get_or_insert_with(|| scene(&runtime, backing, Durability::Written, keys));
+            let scene = filled.get_or_insert_with(|| scene(&runtime, backing, SinkDurability::Written, keys));
             b.iter_custom(|count| runtime.block_on(retrieve(scene, count)));
         });
     }

@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use ibyok_core::{
-    AccessToken, Durability, Environments, FileSink, FileStore, Grant, KeyRef, LocalKek, MemoryStore, RequestContext,
-    Scope, Scopes, Secret, TokenRequest, Vault,
+    AccessToken, Environments, FileSink, FileStore, Grant, KeyRef, LocalKek, MemoryStore, RequestContext, Scope,
+    Scopes, Secret, SinkDurability, TokenRequest, Vault,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -55,7 +55,7 @@ impl Scene {
     ///
     /// # Errors
     /// Whatever the vault, its store or its log fail with.
-    pub async fn new(backing: Backing, durability: Durability, keys: usize, bytes: usize) -> Result<Self> {
+    pub async fn new(backing: Backing, durability: SinkDurability, keys: usize, bytes: usize) -> Result<Self> {
         let directory = TempDir::with_prefix("ibyok-bench-")?;
         let place = directory.path();
         let sink = FileSink::builder(place.join("audit")).durability(durability);

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ibyok_benches::Result;
 use ibyok_core::{
-    AccessToken, Durability, Environments, FileSink, Grant, Kek, KeyRef, RequestContext, Scope, Scopes, Secret, Store,
-    TokenRequest, Vault, VaultBuilder,
+    AccessToken, Environments, FileSink, Grant, Kek, KeyRef, RequestContext, Scope, Scopes, Secret, SinkDurability,
+    Store, TokenRequest, Vault, VaultBuilder,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -35,7 +35,7 @@ impl Place {
     /// The next node's builder. Its log is written and not synced, so that what is measured is not the disk.
     pub(crate) async fn builder(&self) -> Result<Builder> {
         let number = self.nodes.fetch_add(1, Ordering::Relaxed);
-        let log = FileSink::builder(self.logs.path().join(number.to_string())).durability(Durability::Written);
+        let log = FileSink::builder(self.logs.path().join(number.to_string())).durability(SinkDurability::Written);
         let store = ibyok_storage::open(&self.url).await?;
         Ok(Vault::builder()
             .shared_store(store)

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ibyok_audit::{Action, Durability, Event, FileSink, Log, Outcome, Principal, PrincipalKind, SigningKey, verify};
+use ibyok_audit::{
+    Action, Event, FileSink, Log, Outcome, Principal, PrincipalKind, SigningKey, SinkDurability, verify,
+};
 use jiff::Timestamp;
 
 fn event() -> Event {
@@ -29,7 +31,7 @@ fn event() -> Event {
 
 async fn run(name: &str, sink: FileSink, place: &std::path::Path, tasks: usize, time: Duration) {
     let log = Log::builder()
-        .required(sink)
+        .home(sink)
         .signing_key(SigningKey::generate().unwrap())
         .open()
         .await
@@ -82,9 +84,9 @@ fn main() {
         .build()
         .unwrap();
     for (name, durability, zero_fill) in [
-        ("synced, zero-filled", Durability::Synced, true),
-        ("synced, plain", Durability::Synced, false),
-        ("written", Durability::Written, true),
+        ("synced, zero-filled", SinkDurability::Synced, true),
+        ("synced, plain", SinkDurability::Synced, false),
+        ("written", SinkDurability::Written, true),
     ] {
         for tasks in [1, 32, 256] {
             let place = scratch.path().join(format!("{durability:?}-{zero_fill}-{tasks}"));

@@ -70,7 +70,7 @@ fn line_key() -> LineKey {
 async fn open(place: &Path) -> Result<Log> {
     let key = SigningKey::from_seed(SecretBox::new(Box::new([7; 32])));
     Ok(Log::builder()
-        .required(FileSink::open(place).await?)
+        .home(FileSink::open(place).await?)
         .signing_key(key)
         .line_key(line_key())
         .statement(|| {

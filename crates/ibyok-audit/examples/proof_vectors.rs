@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let place = scratch.path().join("audit");
     let key = || SigningKey::from_seed(SecretBox::new(Box::new([7; 32])));
     let log = Log::builder()
-        .required(FileSink::open(&place).await?)
+        .home(FileSink::open(&place).await?)
         .signing_key(key())
         .open()
         .await?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused something.
-    #[error("could not {action} `{}`: {source}", path.display())]
+    #[error("could not {action} `{}`", path.display())]
     Io {
         /// What was tried, as a verb.
         action: &'static str,
@@ -50,8 +50,8 @@ pub enum Error {
     /// A log was opened without a signing key.
     #[error("an audit log needs a signing key")]
     NoSigningKey,
-    /// A log was opened without a required sink that knows its place.
-    #[error("an audit log needs a required sink that keeps it, such as a `FileSink`")]
+    /// A log was opened without a sink that keeps it.
+    #[error("an audit log needs a home, such as a `FileSink`")]
     NoHome,
     /// A required sink cannot say that an event is durable.
     #[error("`{sink}` cannot acknowledge durability; it can only be best effort")]
@@ -71,6 +71,21 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A file in a home has another length than its writer left: somebody else wrote to it.
+    #[error(
+        "`{file}` in the home of the audit log has {found} bytes, and its writer left {expected}: something else wrote to it"
+    )]
+    OutOfPlace {
+        /// The name of the file.
+        file: String,
+        /// The length in bytes that the writer left.
+        expected: u64,
+        /// The length in bytes that the file has.
+        found: u64,
+    },
+    /// A sink or a home failed in a way of its own.
+    #[error("the audit log's sink or home failed")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The log was closed.
     #[error("the audit log is closed")]
     Closed,
@@ -148,6 +163,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Makes an error of a sink's or a home's own error.
+    pub fn other(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Other(source.into())
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io {
             action,

@@ -12,9 +12,9 @@ use secrecy::{ExposeSecret as _, SecretBox};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize as _;
 
+use crate::about::About;
 use crate::error::{Error, shown};
 use crate::line_key::LineKey;
-use crate::read::{About, Entry, Line};
 
 /// The algorithm byte of Ed25519 in C2SP's `signed-note`.
 const ED25519: u8 = 1;
@@ -58,6 +58,11 @@ impl SigningKey {
             lines: None,
             about: None,
         }
+    }
+
+    /// The key of the lines of a log whose writer was given none.
+    pub(crate) fn line_key(&self) -> LineKey {
+        LineKey::of_seed(self.expose_seed())
     }
 
     pub(crate) fn sign(&self, text: &[u8]) -> [u8; 64] {
@@ -133,22 +138,6 @@ impl VerifyingKey {
     #[must_use]
     pub fn about(&self) -> Option<&About> {
         self.about.as_deref()
-    }
-
-    /// Returns true if a line of the log is believed, as far as the line names things.
-    pub(crate) fn is_believed_about(&self, line: &Entry) -> bool {
-        self.about.as_ref().is_none_or(|about| about.covers(line))
-    }
-
-    /// Returns true if a line carries its MAC under the key of the log's lines; false also where that key is not known. Such a line is the
-    /// log's, wherever it stands.
-    #[must_use]
-    pub fn wrote(&self, line: &Line) -> bool {
-        let log = self.log().is_some_and(|log| line.entry().log == log);
-        log && self
-            .lines
-            .as_ref()
-            .is_some_and(|lines| lines.fits(line.text().as_bytes()))
     }
 
     /// The key of the lines' MACs, where it is known.

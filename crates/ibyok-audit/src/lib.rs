@@ -12,7 +12,7 @@
 //! # let scratch = tempfile::tempdir()?;
 //! let directory = scratch.path().join("audit");
 //! let log = Log::builder()
-//!     .required(FileSink::open(&directory).await?)
+//!     .home(FileSink::open(&directory).await?)
 //!     .signing_key(SigningKey::generate()?) // kept sealed by the caller: the log's next session needs it
 //!     .open()
 //!     .await?;
@@ -31,13 +31,16 @@
 //! covers which somebody else holds; it makes everything else show. It is for Unix.
 #![forbid(unsafe_code)]
 
+mod about;
 mod action;
+mod beside;
 mod chain;
 mod checkpoint;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
 mod event;
+mod home;
 mod key;
 mod line;
 mod line_key;
@@ -58,23 +61,25 @@ pub mod fuzzing;
 mod fuzzing;
 
 // The public interface is:
+pub use about::About;
 pub use action::{Action, Outcome, Phase, PrincipalKind};
 pub use chain::Head;
 pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use event::{Event, Principal, TEXT_LIMIT};
+pub use home::{Hold, Home, HomeFile, MemoryHome};
 pub use key::{SigningKey, VerifyingKey};
 pub use line_key::LineKey;
 pub use log::{Log, LogBuilder, LogStatus};
 pub use prove::{Proof, prove};
 pub use read::{
-    About, ChangesRead, Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, LeftOut, LeftOutReason, Line,
-    Lines, Reader, claimed_keys, export, has_own_lines, logs_in, newest_store_mark,
+    ChangesRead, Entry, EntryClient, EntryPrincipal, EntryTarget, Filter, Follow, LeftOut, LeftOutReason, Line, Lines,
+    Reader, claimed_keys, export, has_own_lines, logs_in, newest_store_mark,
 };
 pub use receipt::{EventTicket, Receipt};
 pub use sink::{
-    Batch, Durability, FileSink, FileSinkBuilder, Gap, GapKind, Place, Sink, SinkDescription, StdoutSink,
-    begun_logs_in, is_written,
+    AuditHome, Batch, FileSink, FileSinkBuilder, Gap, GapKind, LogPlace, LogSink, Sink, SinkDescription,
+    SinkDurability, StdoutSink, begun_logs_in, is_written,
 };
 pub use statement::{FloorsStatement, Statement, StoreMark};
 pub use verify::{

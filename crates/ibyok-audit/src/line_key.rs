@@ -9,8 +9,6 @@ use secrecy::{ExposeSecret as _, SecretBox};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::key::SigningKey;
-
 /// The member that carries a line's MAC: the last one.
 const MEMBER: &[u8] = br#","mac":""#;
 
@@ -38,10 +36,10 @@ impl LineKey {
         Self(Arc::new(key))
     }
 
-    /// The key of a log whose writer was given none: it follows from the log's own.
-    pub(crate) fn of(signing: &SigningKey) -> Self {
+    /// The key that follows from the seed of a log's signing key.
+    pub(crate) fn of_seed(seed: &[u8; 32]) -> Self {
         let derived = SecretBox::init_with_mut(|key: &mut [u8; 32]| {
-            if let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(signing.expose_seed()) {
+            if let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(seed) {
                 hmac.update(LABEL);
                 let bytes = Zeroizing::new(<[u8; 32]>::from(hmac.finalize().into_bytes()));
                 key.copy_from_slice(bytes.as_slice());

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ibyok_audit::review::Thresholds;
-use ibyok_audit::{Action, FileSink, Log, LogBuilder, Phase, Principal as Who, PrincipalKind, Sink, newest_store_mark};
+use ibyok_audit::{
+    Action, AuditHome, FileSink, Log, LogBuilder, Phase, Principal as Who, PrincipalKind, Sink, newest_store_mark,
+};
 use ibyok_crypto::{Kek, Keyring, VaultId};
 use ibyok_storage::{ChangeNumber, Collection, Expect, Kind, RecordId, Store};
 use jiff::Timestamp;
@@ -150,19 +152,27 @@ impl<S, L> VaultBuilder<S, Vec<Arc<dyn Kek>>, L> {
 }
 
 impl<S, K> VaultBuilder<S, K, ()> {
-    /// The audit log that every retrieval is on before the key is released.
-    pub fn audit(self, sink: FileSink) -> VaultBuilder<S, K, FileSink> {
+    /// Sets the audit log: every retrieval is on it before the key is released. The log is a [`FileSink`](ibyok_audit::FileSink) in a
+    /// directory, or any [`Home`](ibyok_audit::Home), such as a [`MemoryHome`](ibyok_audit::MemoryHome) in tests.
+    pub fn audit<L: Into<AuditHome>>(self, home: L) -> VaultBuilder<S, K, L> {
         VaultBuilder {
             store: self.store,
             keks: self.keks,
-            audit: sink,
+            audit: home,
             options: self.options,
         }
     }
 }
 
 impl<S, K, L> VaultBuilder<S, K, L> {
-    /// A further sink of the audit log's lines, best effort: what it drops is a `log.gap` line.
+    /// Adds a sink in which every line must be durable, too, before a key is released: without its acknowledgement the vault refuses
+    /// every request. Opening the vault fails if the sink does not acknowledge durability.
+    pub fn also_audit_required(mut self, sink: impl Sink + 'static) -> Self {
+        self.options.log = self.options.log.required(sink);
+        self
+    }
+
+    /// Adds a sink of the audit log's lines, best effort: a `log.gap` line counts what it drops.
     pub fn also_audit(mut self, sink: impl Sink + 'static) -> Self {
         self.options.log = self.options.log.best_effort(sink);
         self
@@ -238,19 +248,19 @@ impl<S, K, L> VaultBuilder<S, K, L> {
     }
 }
 
-impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
+impl<L: Into<AuditHome>> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, L> {
     /// Opens a vault that exists.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the store holds no vault, [`Error::Kek`] if the KEK is not this vault's, [`Error::Invalid`] for a
     /// vault of a newer format, [`Error::Integrity`] for a damaged one, [`Error::Unavailable`].
     pub async fn open(self) -> Result<Vault> {
-        check_clock(self.options.clock.now())?;
+        self.options.check()?;
         let record = read_vault(self.store.as_ref()).await?.ok_or_else(|| Error::NotFound {
             what: "vault in this store".to_owned(),
             hint: Some("`ibyok init` makes one; if there was one, its store file is missing".to_owned()),
         })?;
-        self.start(record.id()?, None).await
+        self.with_log().await?.start(record.id()?, None).await
     }
 
     /// Makes a new vault, with the environments dev, staging and prod.
@@ -258,18 +268,35 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
     /// # Errors
     /// [`Error::Exists`] if the store holds a vault, which is left as it is; else as [`VaultBuilder::open`].
     pub async fn create(self) -> Result<Vault> {
-        check_clock(self.options.clock.now())?;
-        let exists = || Error::Exists {
-            what: "a vault in this store".to_owned(),
-        };
+        self.options.check()?;
         if read_vault(self.store.as_ref()).await?.is_some() {
-            return Err(exists());
+            return Err(vault_exists());
         }
         check_actor(&self.options.actor)?;
+        self.with_log().await?.make().await
+    }
+
+    /// Opens the sink of the log, which for a home is a copy of it in a directory.
+    async fn with_log(self) -> Result<OpenBuilder> {
+        let audit = self.audit.into().open().await?;
+        Ok(VaultBuilder {
+            store: self.store,
+            keks: self.keks,
+            audit,
+            options: self.options,
+        })
+    }
+}
+
+/// A builder whose audit log has been taken.
+type OpenBuilder = VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink>;
+
+impl OpenBuilder {
+    async fn make(self) -> Result<Vault> {
         let place = self.audit.state();
         // This process may have got a new slot beside those of a vault that is in use.
         if place.public_key().is_some() || !ibyok_audit::begun_logs_in(place.root())?.is_empty() {
-            let what = format!("`{}` holds the audit log of another vault", place.root().display());
+            let what = format!("`{}` holds the audit log of another vault", place.name());
             return Err(Error::invalid(
                 what,
                 "give the new vault a log directory of its own; if it is this vault's, set `IBYOK_STORE` to its store",
@@ -304,7 +331,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             .put(&vault_record(), &body, Expect::Absent)
             .await
             .map_err(|error| match error {
-                ibyok_storage::Error::Exists => exists(),
+                ibyok_storage::Error::Exists => vault_exists(),
                 other => other.into(),
             })?;
         self.start(id, Some(now)).await
@@ -352,7 +379,7 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
             now: clock.now(),
         })
         .await?;
-        let log = options.log.required(audit).clock(move || of_log.now());
+        let log = options.log.home(audit).clock(move || of_log.now());
         let to_state = Arc::clone(&stated);
         let log = log.statement(move || to_state.now());
         let log = opening.log(log, &place, &home, key, &options.actor).await?;
@@ -397,6 +424,20 @@ impl VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink> {
         tokio::spawn(look_at_damaged_again(Arc::downgrade(&inner)));
         tokio::spawn(keep_counts(Arc::downgrade(&inner), usage));
         Ok(Vault { inner })
+    }
+}
+
+impl Options {
+    /// Checks what can be checked before anything is written: a vault that cannot be opened afterwards is not made.
+    fn check(&self) -> Result<()> {
+        check_clock(self.clock.now())?;
+        Ok(self.log.check_required()?)
+    }
+}
+
+fn vault_exists() -> Error {
+    Error::Exists {
+        what: "a vault in this store".to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use ibyok_audit::{Action, Event, Known, Outcome, Place, VerifyingKey, logs_in, verify_against};
+use ibyok_audit::{Action, Event, Known, LogPlace, Outcome, VerifyingKey, logs_in, verify_against};
 use ibyok_storage::{Expect, RecordId};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,7 @@ impl Said {
 impl Inner {
     /// Compares the log as it was found with the checkpoint in the store. One that speaks of more lines than there are is kept as
     /// evidence, beside those to come, on the log itself and in `status`.
-    pub(crate) async fn compare_checkpoint(&self, place: &Place) -> Result<()> {
+    pub(crate) async fn compare_checkpoint(&self, place: &LogPlace) -> Result<()> {
         let Some(Kept { note, .. }) = self.checkpoint(&self.checkpoint_record(place.log())?).await? else {
             return Ok(());
         };
@@ -144,7 +144,7 @@ impl Inner {
     }
 
     /// Whether the log is as a checkpoint from the store says. It is asked only where nothing beside the log says it.
-    async fn holds(&self, place: &Place, note: &str) -> Result<bool> {
+    async fn holds(&self, place: &LogPlace, note: &str) -> Result<bool> {
         let keys = self.keys_of_log(place.log()).await?;
         if keys.is_empty() {
             return Ok(false);
@@ -254,7 +254,7 @@ impl Inner {
 
     /// Says of every log that was kept with this process's own that it belongs here now, where the directory has moved: one of them that
     /// is gone is then still missed.
-    async fn follow_the_move(&self, place: &Place) -> Result<()> {
+    async fn follow_the_move(&self, place: &LogPlace) -> Result<()> {
         let here = Kept::here(place.root(), "");
         let own = self.checkpoint(&self.checkpoint_record(place.log())?).await?;
         let Some(before) = own.filter(|kept| !kept.is_of(&here) && !kept.still_holds(place.log(), &here)) else {

@@ -209,8 +209,9 @@ pub use whole_log::WholeLog;
 pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severity, Thresholds};
 pub use ibyok_audit::words;
 pub use ibyok_audit::{
-    Action, Durability, Entry, Error as LogError, FileSink, Filter, LeftOut, LeftOutReason, Line, Lines, Outcome,
-    Proof, Proven, Report, Sink, StdoutSink, VerifyProgress, VerifyingKey,
+    Action, AuditHome, Batch, Entry, Error as LogError, FileSink, Filter, Hold, Home, HomeFile, LeftOut, LeftOutReason,
+    Line, Lines, MemoryHome, Outcome, Proof, Proven, Report, Sink, SinkDescription, SinkDurability, StdoutSink,
+    VerifyProgress, VerifyingKey,
 };
 #[cfg(feature = "aws-kms")]
 pub use ibyok_crypto::{AwsKms, AwsKmsOptions};

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ibyok_audit::{
-    FileSink, LineKey, Log, LogBuilder, Place, Principal as Who, PrincipalKind, SigningKey, VerifyingKey, claimed_keys,
-    has_own_lines, logs_in,
+    FileSink, LineKey, Log, LogBuilder, LogPlace, Principal as Who, PrincipalKind, SigningKey, VerifyingKey,
+    claimed_keys, has_own_lines, logs_in,
 };
 use ibyok_crypto::{Keyring, RealmIdentity, RealmKeys, RealmTag, VaultId};
 use ibyok_storage::{Collection, Expect, Kind, RecordId, Store};
@@ -135,7 +135,7 @@ impl Opening<'_> {
     }
 
     /// The key of an audit log, which is sealed in the store and never stands beside the log; `None` for a log of somebody else.
-    async fn signing_key(&self, place: &Place, home: &Realm) -> Result<Option<SigningKey>> {
+    async fn signing_key(&self, place: &LogPlace, home: &Realm) -> Result<Option<SigningKey>> {
         let id = from_base62(place.log()).ok_or_else(|| Error::integrity("the audit log's id"))?;
         match log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await? {
             Some(key) => Ok(Some(key)),
@@ -148,7 +148,7 @@ impl Opening<'_> {
     pub(crate) async fn log(
         &self,
         log: LogBuilder,
-        place: &Place,
+        place: &LogPlace,
         home: &Realm,
         key: SigningKey,
         actor: &str,
@@ -297,7 +297,7 @@ async fn is_known_elsewhere(store: &dyn Store, logs: &[String]) -> Result<bool> 
     Ok(false)
 }
 
-fn no_log_key(place: &Place) -> Error {
+fn no_log_key(place: &LogPlace) -> Error {
     let place = place.root().display();
     Error::invalid(
         format!("the store holds no key of the audit log in `{place}`"),

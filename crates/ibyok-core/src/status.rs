@@ -312,8 +312,8 @@ impl AuditStatus {
             place: status.place.display().to_string(),
             slot: status.slot,
             durability: match status.durability {
-                ibyok_audit::Durability::Synced => "synced",
-                ibyok_audit::Durability::Written => "written",
+                ibyok_audit::SinkDurability::Synced => "synced",
+                ibyok_audit::SinkDurability::Written => "written",
                 _ => "none",
             },
             seq: status.last_seq,

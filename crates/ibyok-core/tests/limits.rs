@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use ibyok_core::{
-    AccessToken, Clock, Code, Durability, Environments, Error, FileSink, Filter, Grant, KeyEdit, KeyRef, KeyWrite,
-    LimitScope, LocalKek, MemoryStore, Outcome, Rate, RequestContext, Restriction, Result, Scope, Scopes, Session,
+    AccessToken, Clock, Code, Environments, Error, FileSink, Filter, Grant, KeyEdit, KeyRef, KeyWrite, LimitScope,
+    LocalKek, MemoryStore, Outcome, Rate, RequestContext, Restriction, Result, Scope, Scopes, Session, SinkDurability,
     Timestamp, TokenRequest, Vault, attenuate,
 };
 use ibyok_storage::{
@@ -64,7 +64,7 @@ impl Timed {
     async fn on(store: impl Store + 'static) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let sink = FileSink::builder(scratch.path().join("audit"))
-            .durability(Durability::Written)
+            .durability(SinkDurability::Written)
             .open()
             .await
             .unwrap();

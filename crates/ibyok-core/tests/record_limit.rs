@@ -1,7 +1,7 @@
 //! One key is one record, and a record has a limit: what is said where its versions together reach it.
 
 use async_trait::async_trait;
-use ibyok_core::{Code, Durability, FileSink, KeyRef, LocalKek, MemoryStore, Secret, Store, Vault};
+use ibyok_core::{Code, FileSink, KeyRef, LocalKek, MemoryStore, Secret, SinkDurability, Store, Vault};
 use ibyok_storage::{
     ChangeNumber, Changes, Collection, Error, Expect, Health, Limiter, RecordId, Result, Revision, Stored,
 };
@@ -58,7 +58,7 @@ impl Store for Small {
 #[tokio::test]
 async fn versions_that_fill_their_record_are_refused_with_what_frees_it() {
     let scratch = tempfile::tempdir().unwrap();
-    let sink = FileSink::builder(scratch.path().join("audit")).durability(Durability::Written);
+    let sink = FileSink::builder(scratch.path().join("audit")).durability(SinkDurability::Written);
     let builder = Vault::builder()
         .store(Small(MemoryStore::new()))
         .kek(LocalKek::generate().unwrap());

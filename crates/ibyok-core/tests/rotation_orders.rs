@@ -11,7 +11,7 @@ mod scene;
 use std::collections::BTreeMap;
 
 use ibyok_core::{
-    Code, DrainRequest, Durability, Error, FileSink, FileStore, KeyInfo, KeyRef, LocalKek, Role, Session, Vault,
+    Code, DrainRequest, Error, FileSink, FileStore, KeyInfo, KeyRef, LocalKek, Role, Session, SinkDurability, Vault,
     WhichVersion,
 };
 use ibyok_storage::{ChangeNumber, Store};
@@ -219,7 +219,7 @@ async fn nothing_of_a_destroyed_value_is_left_in_the_files() {
     let path = scratch.path().join("vault.db");
     let store = FileStore::open(&path).await.unwrap();
     let sink = FileSink::builder(scratch.path().join("audit"))
-        .durability(Durability::Written)
+        .durability(SinkDurability::Written)
         .open()
         .await
         .unwrap();

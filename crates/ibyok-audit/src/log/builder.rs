@@ -16,8 +16,7 @@ use crate::error::Error;
 use crate::event::Principal;
 use crate::key::{SigningKey, VerifyingKey};
 use crate::line_key::LineKey;
-use crate::sink::file::write_public_key;
-use crate::sink::{Place, Sink};
+use crate::sink::{LogPlace, LogSink, Sink};
 use crate::statement::Statement;
 
 /// The machine's wall clock. A time that no calendar here reaches becomes the last one that there is.
@@ -31,9 +30,10 @@ pub(super) type OwnClock = Box<dyn Fn() -> Timestamp + Send>;
 /// What the log's own first and last lines of a session state.
 pub(super) type OwnStatement = Box<dyn Fn() -> Statement + Send>;
 
-/// How a log is to be. Wants at least a required sink that keeps it and the log's signing key.
+/// The settings of a log. It wants a home and the log's signing key.
 #[must_use = "a builder does nothing until it is opened"]
 pub struct LogBuilder {
+    home: Option<Box<dyn LogSink>>,
     required: Vec<Box<dyn Sink>>,
     best_effort: Vec<Box<dyn Sink>>,
     key: Option<SigningKey>,
@@ -48,6 +48,7 @@ pub struct LogBuilder {
 impl Default for LogBuilder {
     fn default() -> Self {
         Self {
+            home: None,
             required: Vec::new(),
             best_effort: Vec::new(),
             key: None,
@@ -63,12 +64,13 @@ impl Default for LogBuilder {
 
 impl std::fmt::Debug for LogBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sinks: Vec<_> = self
+        let home = self.home.iter().map(|home| home.describe());
+        let others = self
             .required
             .iter()
             .chain(&self.best_effort)
-            .map(|sink| sink.describe())
-            .collect();
+            .map(|sink| sink.describe());
+        let sinks: Vec<_> = home.chain(others).collect();
         f.debug_struct("LogBuilder")
             .field("sinks", &sinks)
             .finish_non_exhaustive()
@@ -76,10 +78,29 @@ impl std::fmt::Debug for LogBuilder {
 }
 
 impl LogBuilder {
-    /// A sink in which every event must be durable before it counts. The first that keeps the log is its home.
+    /// Sets the sink that keeps the log, and that it is continued from: every event is there before it counts.
+    pub fn home(mut self, home: impl LogSink + 'static) -> Self {
+        self.home = Some(Box::new(home));
+        self
+    }
+
+    /// Adds a sink in which every event must be durable, too, before it counts.
     pub fn required(mut self, sink: impl Sink + 'static) -> Self {
         self.required.push(Box::new(sink));
         self
+    }
+
+    /// Checks that every required sink acknowledges durability, before anything is opened.
+    ///
+    /// # Errors
+    /// Returns [`Error::NotDurable`] with the first sink that does not.
+    pub fn check_required(&self) -> Result<(), Error> {
+        match self.required.iter().find(|sink| !sink.durable()) {
+            Some(sink) => Err(Error::NotDurable {
+                sink: sink.describe().name,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// A sink that may miss lines; a `log.gap` line says how many.
@@ -145,20 +166,11 @@ impl LogBuilder {
 
     fn open_blocking(mut self) -> Result<Log, Error> {
         let key = self.key.take().ok_or(Error::NoSigningKey)?;
-        if let Some(sink) = self.required.iter().find(|sink| !sink.durable()) {
-            return Err(Error::NotDurable {
-                sink: sink.describe().name,
-            });
-        }
-        let home = self
-            .required
-            .iter()
-            .position(|sink| sink.place().is_some())
-            .ok_or(Error::NoHome)?;
-        let mut home = self.required.remove(home);
-        let lines = self.lines.take().unwrap_or_else(|| LineKey::of(&key));
+        self.check_required()?;
+        let mut home = self.home.take().ok_or(Error::NoHome)?;
+        let lines = self.lines.take().unwrap_or_else(|| key.line_key());
         home.believe(&lines)?;
-        let place = home.place().ok_or(Error::NoHome)?;
+        let place = home.place();
         let public_key = check_key(&key, &place)?;
         let best_effort = std::mem::take(&mut self.best_effort);
         let best_effort = best_effort
@@ -201,7 +213,7 @@ impl LogBuilder {
         })
     }
 
-    fn shared(&mut self, home: &dyn Sink, best_effort: &[BestEffort], place: &Place) -> Shared {
+    fn shared(&mut self, home: &dyn LogSink, best_effort: &[BestEffort], place: &LogPlace) -> Shared {
         let home = home.describe();
         let durability = home.durability;
         let mut sinks = vec![home];
@@ -227,7 +239,7 @@ impl LogBuilder {
 }
 
 /// A log signs with one key all its life. A new one gets its public half put beside it.
-fn check_key(key: &SigningKey, place: &Place) -> Result<VerifyingKey, Error> {
+fn check_key(key: &SigningKey, place: &LogPlace) -> Result<VerifyingKey, Error> {
     let public = key.public(&place.log);
     match &place.public_key {
         Some(known) if *known == public => Ok(public),
@@ -237,6 +249,6 @@ fn check_key(key: &SigningKey, place: &Place) -> Result<VerifyingKey, Error> {
             path: place.directory.clone(),
             why: "its lines have no `log.pub` beside them".to_owned(),
         }),
-        None => write_public_key(&place.directory, &public).map(|()| public),
+        None => place.beside().write_public_key(&public).map(|()| public),
     }
 }

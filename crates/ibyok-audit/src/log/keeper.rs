@@ -1,17 +1,16 @@
 //! Signs checkpoints and keeps them beside the log, on a thread of its own, off the way of the lines.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use super::Shared;
+use crate::beside::{Beside, State, append_notes, take_up_notes};
 use crate::chain::Head;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::key::SigningKey;
 use crate::line_key::LineKey;
-use crate::sink::file::{State, append_notes, state::take_up_notes};
 use crate::statement::StoreMark;
 
 /// How many snapshots can wait to be signed. One that finds no room is left out; the next speaks of its lines too.
@@ -20,7 +19,7 @@ const ROOM: usize = 64;
 /// How the log stood, all of it durable.
 pub(super) struct Snapshot {
     pub(super) head: Head,
-    pub(super) directory: PathBuf,
+    pub(super) beside: Beside,
     pub(super) segment: u32,
     pub(super) offset: u64,
     /// Whether the segment begins there.
@@ -94,14 +93,14 @@ fn write(
     };
     let mut count = match kept {
         Some(count) => *count,
-        None => take_up_notes(&last.directory)?,
+        None => take_up_notes(&last.beside)?,
     };
-    append_notes(&last.directory, signed, &mut count)?;
+    append_notes(&last.beside, signed, &mut count)?;
     *kept = Some(count);
     for (snapshot, checkpoint) in snapshots.iter().zip(signed).filter(|(snapshot, _)| snapshot.begins) {
         let start = State::new(&snapshot.head, snapshot.segment, 0, checkpoint, snapshot.mark);
-        start.sealed(lines).write_start(&snapshot.directory)?;
+        start.sealed(lines).write_start(&snapshot.beside)?;
     }
     let state = State::new(&last.head, last.segment, last.offset, checkpoint, last.mark);
-    state.sealed(lines).write(&last.directory)
+    state.sealed(lines).write(&last.beside)
 }

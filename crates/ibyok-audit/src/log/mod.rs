@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::line::Prepared;
 use crate::receipt::Receipt;
-use crate::sink::{Durability, SinkDescription};
+use crate::sink::{SinkDescription, SinkDurability};
 
 pub use builder::LogBuilder;
 
@@ -182,7 +182,7 @@ pub struct LogStatus {
     /// Where lines go, the required sinks first.
     pub sinks: Vec<SinkDescription>,
     /// What the sink that keeps it promises.
-    pub durability: Durability,
+    pub durability: SinkDurability,
     /// The `seq` of the last line.
     pub last_seq: u64,
     /// Why it refuses everything, if it does.
@@ -210,7 +210,7 @@ struct Shared {
     directory: PathBuf,
     slot: u32,
     sinks: Vec<SinkDescription>,
-    durability: Durability,
+    durability: SinkDurability,
     deadline: Duration,
     last_seq: AtomicU64,
     dropped: AtomicU64,

@@ -21,8 +21,7 @@ use crate::key::VerifyingKey;
 use crate::line::Prepared;
 use crate::line_key::LineKey;
 use crate::receipt::Receipt;
-use crate::sink::file::write_public_key;
-use crate::sink::{Batch, Durability, Gap, GapKind, Place, Sink};
+use crate::sink::{Batch, Gap, GapKind, LogPlace, LogSink, Sink, SinkDurability};
 use crate::statement::StoreMark;
 
 /// How many lines and how long a log goes without a checkpoint.
@@ -34,12 +33,12 @@ type Done = oneshot::Sender<Result<(), Error>>;
 
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
-    pub(super) home: Box<dyn Sink>,
+    pub(super) home: Box<dyn LogSink>,
     pub(super) required: Vec<Box<dyn Sink>>,
     pub(super) best_effort: Vec<BestEffort>,
     pub(super) keeper: Keeper,
     pub(super) lines: LineKey,
-    pub(super) durability: Durability,
+    pub(super) durability: SinkDurability,
     pub(super) principal: Principal,
     pub(super) clock: super::builder::OwnClock,
     pub(super) statement: super::builder::OwnStatement,
@@ -61,7 +60,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// The first lines of a session: that it began, and what was found missing.
-    pub(super) fn begin(&mut self, place: &Place) -> Result<(), Error> {
+    pub(super) fn begin(&mut self, place: &LogPlace) -> Result<(), Error> {
         let detail = format!(
             "slot {}, process {}, ibyok-audit {}",
             place.slot(),
@@ -184,7 +183,7 @@ impl Writer {
     }
 
     fn send(&mut self, batch: &Batch<'_>, head: Head) -> Result<(), Error> {
-        let synced = self.durability == Durability::Synced;
+        let synced = self.durability == SinkDurability::Synced;
         let mut kept = self.home.write(batch);
         if kept.is_ok() && synced {
             kept = self.home.sync();
@@ -211,9 +210,10 @@ impl Writer {
 
     /// Has the beginning of a new segment signed: a reader can then begin there, and know that it reads the log's own lines.
     fn begin_segment(&mut self) {
-        let Some(place) = self.home.place().filter(|place| place.segment != self.segment) else {
+        let place = self.home.place();
+        if place.segment == self.segment {
             return;
-        };
+        }
         self.segment = place.segment;
         if self.head.size() == 0 {
             return;
@@ -221,7 +221,7 @@ impl Writer {
         let (keeping, _) = Kept::new();
         let snapshot = Snapshot {
             head: self.head.clone(),
-            directory: place.directory,
+            beside: place.beside(),
             segment: place.segment,
             offset: 0,
             begins: true,
@@ -249,11 +249,9 @@ impl Writer {
             return Ok(());
         }
         self.home.reopen(&self.head)?;
-        let Some(place) = self.home.place() else {
-            return Err(Error::NoHome);
-        };
+        let place = self.home.place();
         // The directory may be a new one.
-        write_public_key(&place.directory, &self.public_key)?;
+        place.beside().write_public_key(&self.public_key)?;
         self.head = place.head.clone();
         self.segment = if place.offset > 0 { place.segment } else { 0 };
         for gap in place.gaps {
@@ -276,7 +274,7 @@ impl Writer {
 
     fn checkpoint_if_due(&mut self) {
         let lines = self.head.size().saturating_sub(self.checkpointed);
-        let many = lines >= CHECKPOINT_LINES && self.durability == Durability::Synced;
+        let many = lines >= CHECKPOINT_LINES && self.durability == SinkDurability::Synced;
         if lines > 0 && (many || self.last_checkpoint.elapsed() >= CHECKPOINT_TIME) {
             drop(self.checkpoint());
         }
@@ -290,18 +288,16 @@ impl Writer {
         if self.poisoned.is_some() {
             return kept;
         }
-        if self.durability != Durability::Synced
+        if self.durability != SinkDurability::Synced
             && let Err(error) = self.home.sync()
         {
             self.poison(&error);
             return kept;
         }
-        let Some(place) = self.home.place() else {
-            return kept;
-        };
+        let place = self.home.place();
         let snapshot = Snapshot {
             head: self.head.clone(),
-            directory: place.directory,
+            beside: place.beside(),
             segment: place.segment,
             offset: place.offset,
             begins: false,

@@ -1,30 +1,17 @@
-//! The part of a vault that a log's lines are believed about.
-
-use std::fmt;
+//! The judgement whether a log is believed about what a line names.
 
 use super::entry::Entry;
+use crate::about::About;
+use crate::key::VerifyingKey;
 
-/// The one environment that the lines of a log are believed about.
-///
-/// Whoever holds the keys of an environment can begin a log of their own, and give its lines MACs and signatures that hold. Such a log
-/// proves nothing about any other environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct About {
-    namespace: String,
-    environment: String,
-    tag: String,
+impl VerifyingKey {
+    /// Returns true if a line of the log is believed, as far as the line names things.
+    pub(crate) fn is_believed_about(&self, line: &Entry) -> bool {
+        self.about().is_none_or(|about| about.covers(line))
+    }
 }
 
 impl About {
-    /// The environment of a name in a namespace, and the tag that its tokens and records carry.
-    pub fn new(namespace: impl Into<String>, environment: impl Into<String>, tag: impl Into<String>) -> Self {
-        Self {
-            namespace: namespace.into(),
-            environment: environment.into(),
-            tag: tag.into(),
-        }
-    }
-
     /// Returns true if everything that a line names belongs to the environment. A line that names nothing, such as `log.open`, is about the
     /// log and the process that writes it.
     #[must_use]
@@ -66,12 +53,5 @@ impl About {
     /// A token's id begins with the tag of its environment.
     fn is_own_token(&self, id: &str) -> bool {
         id.starts_with(&self.tag)
-    }
-}
-
-/// Prints the environment as `namespace/environment`.
-impl fmt::Display for About {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.environment)
     }
 }

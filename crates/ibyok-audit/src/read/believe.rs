@@ -14,13 +14,12 @@ use serde::Deserialize;
 
 use super::entry::Entry;
 use super::segments::{segment_path, segments};
+use crate::beside::{State, notes};
 use crate::chain::{Head, hash};
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::key::VerifyingKey;
 use crate::line::{LINE_LIMIT, begins_session, ends_session};
-use crate::sink::file::State;
-use crate::sink::file::state::notes;
 use crate::tree::Hash;
 
 /// What binds a line to its place, and whether it may stand there unsigned.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::entry::Line;
 use super::segments::{Start, segment_path, segments};
 use super::stream::Stream;
-use super::trust::log_id;
 use super::{Reader, Slot};
+use crate::beside::log_id;
 use crate::error::Error;
 use crate::key::VerifyingKey;
 use crate::line_key::said;
@@ -122,7 +122,7 @@ mod tests {
         let sink = FileSink::builder(&place).segment_bytes(300 * 1024);
         let (sink, signing) = (sink.open().await.unwrap(), SigningKey::generate().unwrap());
         let key = signing.public(sink.state().log());
-        let log = Log::builder().required(sink).signing_key(signing).open().await.unwrap();
+        let log = Log::builder().home(sink).signing_key(signing).open().await.unwrap();
         let event = |n: u64| {
             let event = Event::new(Action::KeySet, Outcome::Allowed, Timestamp::UNIX_EPOCH).reason("x".repeat(200));
             match n % 3 {

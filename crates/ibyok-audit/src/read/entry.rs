@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::action::{Outcome, Phase};
 use crate::error::{Error, shown};
+use crate::key::VerifyingKey;
 use crate::line::LINE_LIMIT;
 use crate::statement::Statement;
 
@@ -142,4 +143,15 @@ pub struct EntryTarget {
 pub struct EntryClient {
     pub ip: Option<IpAddr>,
     pub user_agent: Option<String>,
+}
+
+// The judgement of a line stands here and not beside the key, which knows nothing of lines.
+impl VerifyingKey {
+    /// Returns true if a line carries its MAC under the key of the log's lines; false also where that key is not known. Such a line is the
+    /// log's, wherever it stands.
+    #[must_use]
+    pub fn wrote(&self, line: &Line) -> bool {
+        let is_its_log = self.log().is_some_and(|log| line.entry().log == log);
+        is_its_log && self.lines().is_some_and(|lines| lines.fits(line.text().as_bytes()))
+    }
 }

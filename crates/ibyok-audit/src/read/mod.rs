@@ -18,13 +18,12 @@ use std::path::{Path, PathBuf};
 
 use self::segments::{Start, segment_path, segments, slots, whole_lines_of};
 use self::stream::Stream;
-use self::trust::{log_id, vouched};
+use self::trust::vouched;
+use crate::beside::{State, log_id};
 use crate::error::Error;
 use crate::key::VerifyingKey;
-use crate::sink::file::State;
 use crate::statement::{Statement, StoreMark};
 
-pub use about::About;
 pub use changes::ChangesRead;
 pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line};
 pub use filter::Filter;

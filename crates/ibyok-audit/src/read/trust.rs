@@ -6,13 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::believe::Believer;
 use super::segments::{segment_path, segments, slots};
+use crate::beside::{log_id, public_key};
 use crate::error::Error;
 use crate::key::VerifyingKey;
 use crate::line::LINE_LIMIT;
-use crate::sink::file::public_key;
-
-/// An id is 22 characters and a newline; what is longer is none.
-const ID_MAX: u64 = 64;
 
 /// A slot with a log that a key vouches for.
 #[derive(Debug, Clone)]
@@ -65,20 +62,6 @@ fn best(mut claims: Vec<Vouched>) -> Result<Option<Vouched>, Error> {
         }
     }
     Ok(best.map(|(_, one)| one))
-}
-
-/// The id that a slot gives its log: a small plain file in a directory.
-pub(crate) fn log_id(directory: &Path) -> Option<String> {
-    let path = directory.join("id");
-    let is_directory = std::fs::symlink_metadata(directory).is_ok_and(|meta| meta.is_dir());
-    let is_file = std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
-    if !is_directory || !is_file {
-        return None;
-    }
-    let mut text = String::new();
-    let file = std::fs::File::open(&path).ok()?;
-    file.take(ID_MAX).read_to_string(&mut text).ok()?;
-    Some(text.trim_end().to_owned())
 }
 
 /// The ids that the slots of a place give their logs, whoever made them.

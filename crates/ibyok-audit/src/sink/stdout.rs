@@ -2,8 +2,9 @@
 
 use std::io::Write as _;
 
-use super::{Batch, Durability, Place, Sink, SinkDescription};
-use crate::chain::Head;
+use super::batch::Batch;
+use super::contract::Sink;
+use super::describe::{SinkDescription, SinkDurability};
 use crate::error::Error;
 
 /// Lines on standard output, for containers whose collector reads it. Best effort only.
@@ -21,15 +22,11 @@ impl StdoutSink {
 
 impl Sink for StdoutSink {
     fn describe(&self) -> SinkDescription {
-        SinkDescription::new("stdout", Durability::BestEffort)
+        SinkDescription::new("stdout", SinkDurability::BestEffort)
     }
 
     fn durable(&self) -> bool {
         false
-    }
-
-    fn place(&self) -> Option<Place> {
-        None
     }
 
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
@@ -42,10 +39,6 @@ impl Sink for StdoutSink {
         std::io::stdout()
             .flush()
             .map_err(Error::io("write to", "standard output".as_ref()))
-    }
-
-    fn reopen(&mut self, _head: &Head) -> Result<(), Error> {
-        Ok(())
     }
 
     fn close(&mut self) -> Result<(), Error> {

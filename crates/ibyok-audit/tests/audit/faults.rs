@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ibyok_audit::{
-    Action, Batch, Durability, Error, Event, FileSink, Filter, Head, Log, Outcome, Place, Reader, Sink,
-    SinkDescription, What,
+    Action, Batch, Error, Event, FileSink, Filter, Head, LineKey, Log, LogPlace, LogSink, Outcome, Reader, Sink,
+    SinkDescription, SinkDurability, What,
 };
 
 use crate::support::{append, check, event, key, lines, open, segment, written};
@@ -33,9 +33,6 @@ impl Sink for Flaky {
     fn durable(&self) -> bool {
         true
     }
-    fn place(&self) -> Option<Place> {
-        self.inner.place()
-    }
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
         while self.switches.hangs.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(5));
@@ -58,11 +55,20 @@ impl Sink for Flaky {
         }
         self.inner.sync()
     }
-    fn reopen(&mut self, head: &Head) -> Result<(), Error> {
-        self.inner.reopen(head)
-    }
     fn close(&mut self) -> Result<(), Error> {
         self.inner.close()
+    }
+}
+
+impl LogSink for Flaky {
+    fn place(&self) -> LogPlace {
+        self.inner.place()
+    }
+    fn believe(&mut self, key: &LineKey) -> Result<(), Error> {
+        self.inner.believe(key)
+    }
+    fn reopen(&mut self, head: &Head) -> Result<(), Error> {
+        self.inner.reopen(head)
     }
 }
 
@@ -73,7 +79,7 @@ async fn flaky(place: &Path) -> (Log, Arc<Switches>) {
         switches: Arc::clone(&switches),
     };
     let builder = Log::builder()
-        .required(sink)
+        .home(sink)
         .signing_key(key())
         .deadline(Duration::from_millis(500));
     (builder.open().await.unwrap(), switches)
@@ -178,13 +184,10 @@ async fn a_best_effort_sink_that_fails_holds_nobody_up_and_is_counted() {
     struct Deaf;
     impl Sink for Deaf {
         fn describe(&self) -> SinkDescription {
-            SinkDescription::new("deaf", Durability::BestEffort)
+            SinkDescription::new("deaf", SinkDurability::BestEffort)
         }
         fn durable(&self) -> bool {
             false
-        }
-        fn place(&self) -> Option<Place> {
-            None
         }
         fn write(&mut self, _batch: &Batch<'_>) -> Result<(), Error> {
             Err(Error::Unavailable {
@@ -192,9 +195,6 @@ async fn a_best_effort_sink_that_fails_holds_nobody_up_and_is_counted() {
             })
         }
         fn sync(&mut self) -> Result<(), Error> {
-            Ok(())
-        }
-        fn reopen(&mut self, _head: &Head) -> Result<(), Error> {
             Ok(())
         }
         fn close(&mut self) -> Result<(), Error> {
@@ -205,7 +205,7 @@ async fn a_best_effort_sink_that_fails_holds_nobody_up_and_is_counted() {
     let place = scratch.path().join("audit");
     let sink = FileSink::open(&place).await.unwrap();
     let log = Log::builder()
-        .required(sink)
+        .home(sink)
         .best_effort(Deaf)
         .signing_key(key())
         .open()

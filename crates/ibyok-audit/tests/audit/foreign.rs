@@ -63,7 +63,7 @@ async fn a_log_without_a_vouched_key_is_foreign_and_none_of_its_lines_is_read() 
     let (scratch, keys, place) = scene().await;
     let other = scratch.path().join("other");
     let log = Log::builder()
-        .required(FileSink::open(&other).await.unwrap())
+        .home(FileSink::open(&other).await.unwrap())
         .signing_key(SigningKey::generate().unwrap())
         .open()
         .await

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ibyok_audit::{Durability, FileSink, Log, Reader};
+use ibyok_audit::{FileSink, Log, Reader, SinkDurability};
 
 use crate::support::{append, check, event, key, open, open_with};
 
@@ -84,12 +84,12 @@ async fn a_log_that_is_only_written_checkpoints_what_it_has_synced() {
     let scratch = tempfile::tempdir().unwrap();
     let place = scratch.path().join("audit");
     let sink = FileSink::builder(&place)
-        .durability(Durability::Written)
+        .durability(SinkDurability::Written)
         .open()
         .await
         .unwrap();
     let log = open_with(sink).await;
-    assert_eq!(log.status().durability, Durability::Written);
+    assert_eq!(log.status().durability, SinkDurability::Written);
     for n in 0..100 {
         log.append_unwaited(event(n));
     }
@@ -104,7 +104,7 @@ async fn checkpoints_come_within_a_second_without_another_line() {
     let scratch = tempfile::tempdir().unwrap();
     let (tell, told) = std::sync::mpsc::channel();
     let log = Log::builder()
-        .required(FileSink::open(scratch.path().join("audit")).await.unwrap())
+        .home(FileSink::open(scratch.path().join("audit")).await.unwrap())
         .signing_key(key())
         .on_checkpoint(move |checkpoint| tell.send(checkpoint.size()).unwrap())
         .open()

@@ -5,10 +5,12 @@
     reason = "what a test expects it may say"
 )]
 
+mod broken_homes; // homes with one fault each
 mod conformance; // the file sink passes the suite, broken sinks do not
 mod faults; // disks that fail, files that vanish, processes that are killed
 mod foreign; // what somebody without the key puts there
 mod group_commit; // many tasks, one chain
+mod homes; // logs that are kept outside this machine
 mod measure; // how well a review finds what was done
 mod nul; // bytes that became NUL
 mod proofs; // what an outsider can check

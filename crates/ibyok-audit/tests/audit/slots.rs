@@ -57,7 +57,7 @@ async fn another_key_does_not_open_a_log() {
     open(&place).await.close().await.unwrap();
     let sink = FileSink::open(&place).await.unwrap();
     let opened = Log::builder()
-        .required(sink)
+        .home(sink)
         .signing_key(SigningKey::generate().unwrap())
         .open()
         .await;
@@ -69,7 +69,7 @@ async fn a_log_without_a_key_a_home_or_durability_does_not_open() {
     let scratch = tempfile::tempdir().unwrap();
     let sink = || FileSink::builder(scratch.path().join("audit")).open_blocking().unwrap();
     assert!(matches!(
-        Log::builder().required(sink()).open().await,
+        Log::builder().home(sink()).open().await,
         Err(Error::NoSigningKey)
     ));
     assert!(matches!(
@@ -77,7 +77,7 @@ async fn a_log_without_a_key_a_home_or_durability_does_not_open() {
         Err(Error::NoHome)
     ));
     let opened = Log::builder()
-        .required(sink())
+        .home(sink())
         .required(StdoutSink::new())
         .signing_key(key())
         .open()

@@ -21,8 +21,8 @@ pub(crate) async fn open(place: &Path) -> Log {
     open_with(FileSink::open(place).await.unwrap()).await
 }
 
-pub(crate) async fn open_with(sink: impl ibyok_audit::Sink + 'static) -> Log {
-    Log::builder().required(sink).signing_key(key()).open().await.unwrap()
+pub(crate) async fn open_with(sink: impl ibyok_audit::LogSink + 'static) -> Log {
+    Log::builder().home(sink).signing_key(key()).open().await.unwrap()
 }
 
 /// Appends an event and gives its `seq`.

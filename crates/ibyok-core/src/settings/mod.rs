@@ -38,7 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibyok_audit::review::Thresholds;
-use ibyok_audit::{Durability, FileSink, StdoutSink};
+use ibyok_audit::{FileSink, SinkDurability, StdoutSink};
 use ibyok_crypto::{Kek, Keyring, VaultId};
 use ibyok_storage::Store;
 use ipnet::IpNet;
@@ -114,7 +114,7 @@ pub struct Settings {
     /// Whether lines go to standard output as well.
     audit_to_stdout: bool,
     /// What a line must survive before a value is released.
-    pub durability: Durability,
+    pub durability: SinkDurability,
     /// Where the server listens.
     pub listen: SocketAddr,
     /// The namespace that an operator acts in.
@@ -395,10 +395,10 @@ fn audit_places(given: Option<&str>, directory: &Path) -> Result<(PathBuf, bool)
     Ok((path.unwrap_or_else(|| directory.join("audit")), stdout))
 }
 
-fn durability(given: Option<&str>) -> Result<Durability> {
+fn durability(given: Option<&str>) -> Result<SinkDurability> {
     match given.unwrap_or("synced") {
-        "synced" => Ok(Durability::Synced),
-        "written" => Ok(Durability::Written),
+        "synced" => Ok(SinkDurability::Synced),
+        "written" => Ok(SinkDurability::Written),
         other => Err(Error::invalid_name("durability", other, "`synced` or `written`")),
     }
 }

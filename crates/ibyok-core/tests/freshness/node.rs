@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ibyok_core::{
-    AccessToken, Code, Durability, Environments, FileSink, FileStore, Grant, KeyEdit, KeyRef, LocalKek, RequestContext,
-    Scope, Secret, Session, TokenRequest, Vault,
+    AccessToken, Code, Environments, FileSink, FileStore, Grant, KeyEdit, KeyRef, LocalKek, RequestContext, Scope,
+    Secret, Session, SinkDurability, TokenRequest, Vault,
 };
 
 pub(crate) struct Node {
@@ -147,7 +147,7 @@ async fn sink(audit: &Path) -> FileSink {
     // The slot of a vault that was just closed is free a moment later.
     tokio::time::sleep(Duration::from_millis(5)).await;
     FileSink::builder(audit)
-        .durability(Durability::Written)
+        .durability(SinkDurability::Written)
         .open()
         .await
         .unwrap()

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use ibyok_core::{
-    AccessToken, Clock, Code, Durability, FileSink, LocalKek, MemoryStore, RequestContext, SystemClock, Timestamp,
+    AccessToken, Clock, Code, FileSink, LocalKek, MemoryStore, RequestContext, SinkDurability, SystemClock, Timestamp,
     Vault,
 };
 
@@ -38,7 +38,7 @@ impl Clock for Later {
 pub(crate) async fn timed() -> (Scene, Later) {
     let scratch = tempfile::tempdir().unwrap();
     let (store, clock) = (MemoryStore::new(), Later::default());
-    let sink = FileSink::builder(scratch.path().join("audit")).durability(Durability::Written);
+    let sink = FileSink::builder(scratch.path().join("audit")).durability(SinkDurability::Written);
     let builder = Vault::builder()
         .store(store.clone())
         .kek(LocalKek::create_file(&scratch.path().join("kek")).unwrap())

@@ -12,8 +12,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use ibyok_core::{
-    AccessToken, Durability, Environments, FileSink, Grant, KeyRef, LocalKek, MemoryStore, Scope, Scopes, Secret,
-    Session, Thresholds, TokenRequest, Vault,
+    AccessToken, Environments, FileSink, Grant, KeyRef, LocalKek, MemoryStore, Scope, Scopes, Secret, Session,
+    SinkDurability, Thresholds, TokenRequest, Vault,
 };
 
 pub(crate) struct Scene {
@@ -34,7 +34,7 @@ impl Scene {
         let scratch = tempfile::tempdir().unwrap();
         let store = MemoryStore::new();
         let sink = FileSink::builder(scratch.path().join("audit"))
-            .durability(Durability::Written)
+            .durability(SinkDurability::Written)
             .open()
             .await
             .unwrap();
@@ -92,7 +92,7 @@ impl Scene {
     > {
         let kek = LocalKek::from_file(&self.scratch.path().join("kek")).unwrap();
         let sink = FileSink::builder(self.scratch.path().join(audit))
-            .durability(Durability::Written)
+            .durability(SinkDurability::Written)
             .open()
             .await
             .unwrap();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibyok_core::{
-    Durability, Environments, Expiry, FileSink, Filter, Grant, Guardrails, LocalKek, MemoryStore, Scope, Scopes,
-    Secret, Store, TokenRequest, Vault,
+    Environments, Expiry, FileSink, Filter, Grant, Guardrails, LocalKek, MemoryStore, Scope, Scopes, Secret,
+    SinkDurability, Store, TokenRequest, Vault,
 };
 use ibyok_server::{Limits, Options, Started};
 use serde_json::Value;
@@ -50,7 +50,7 @@ impl World {
     ) -> Self {
         let place = tempfile::tempdir().unwrap();
         let sink = FileSink::builder(place.path().join("audit"))
-            .durability(Durability::Written)
+            .durability(SinkDurability::Written)
             .open()
             .await
             .unwrap();

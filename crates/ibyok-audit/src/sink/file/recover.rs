@@ -18,14 +18,14 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::segment::{numbers, path, sync_directory};
+use super::segment::{numbers, path};
 use super::signed::{Signed, Taken};
-use super::state::{State, largest_size};
+use crate::beside::{State, largest_size, sync_directory};
 use crate::chain::{Head, hash};
 use crate::error::Error;
 use crate::key::VerifyingKey;
 use crate::line::LINE_LIMIT;
-use crate::sink::{Gap, GapKind};
+use crate::sink::gap::{Gap, GapKind};
 use crate::statement::{Statement, StoreMark};
 use crate::words::counted;
 
@@ -82,13 +82,30 @@ impl Recovered {
     }
 }
 
-/// Finds the end of the log in this slot. `known` is how far lines were acknowledged, if this process wrote them.
+/// The log whose end is looked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Search<'a> {
+    pub(super) directory: &'a Path,
+    pub(super) log: &'a str,
+    pub(super) torn: Torn,
+}
+
+/// The treatment of a last write that a crash had cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Torn {
+    /// Move it aside, and go on in the same segment.
+    MoveAside,
+    /// Leave it in the files, and go on in a new segment. A copy of a home must stay byte for byte as the home is.
+    LeaveThere,
+}
+
+/// Finds the end of a log. `known` is how far lines were acknowledged, if this process wrote them.
 pub(super) fn recover(
-    directory: &Path,
-    log: &str,
+    search: &Search<'_>,
     key: Option<&VerifyingKey>,
     known: Option<&Head>,
 ) -> Result<Recovered, Error> {
+    let Search { directory, log, torn } = *search;
     let segments = numbers(directory)?;
     let next = segments.last().map_or(1, |last| last.saturating_add(1));
     let state = key.and_then(|key| State::read(directory, key));
@@ -130,7 +147,7 @@ pub(super) fn recover(
         let is_last = number + 1 == next;
         match follow(directory, log, key, known, &mut found, &mut signed)? {
             End::Clean => {}
-            End::Torn if is_last => move_aside(directory, &mut found)?,
+            End::Torn if is_last && torn == Torn::MoveAside => move_aside(directory, &mut found)?,
             End::Torn | End::Broken if from_state => {
                 found.leave_what_waits();
                 go_on_behind(&mut found, next);

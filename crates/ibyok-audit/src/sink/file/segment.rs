@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::beside::sync_directory;
 use crate::error::Error;
 
 /// How far ahead of the lines a segment is filled with zeros.
@@ -147,7 +148,12 @@ impl Segment {
 }
 
 pub(super) fn path(directory: &Path, number: u32) -> PathBuf {
-    directory.join(format!("audit-{number:08}.log"))
+    directory.join(name(number))
+}
+
+/// The name of a segment's file.
+pub(super) fn name(number: u32) -> String {
+    format!("audit-{number:08}.log")
 }
 
 /// The numbers of the segments in a slot, in order.
@@ -167,10 +173,4 @@ pub(super) fn numbers(directory: &Path) -> Result<Vec<u32>, Error> {
     }
     numbers.sort_unstable();
     Ok(numbers)
-}
-
-pub(super) fn sync_directory(directory: &Path) -> Result<(), Error> {
-    File::open(directory)
-        .and_then(|file| file.sync_all())
-        .map_err(Error::io("sync", directory))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::state::notes;
+use crate::beside::notes;
 use crate::chain::Head;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 
-use super::segment::{numbers, sync_directory};
-use super::state::replace;
+use super::copy::Copy;
+use super::segment::numbers;
+use crate::beside::{is_log_id, log_id, replace, sync_directory};
 use crate::error::Error;
+use crate::home::{Hold, Home};
 
 /// How many processes can write in one place at once.
 const SLOTS: u32 = 64;
@@ -25,29 +27,63 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Takes the first free slot of the place, which is made if its parent exists; those of some logs are left alone.
-    pub(super) fn take(root: &Path, pass_over: &[String]) -> Result<Self, Error> {
+    /// Takes the first free slot of the place, which is made if its parent exists; those of some logs are left alone. With a home the slots
+    /// are copies of its logs, and the log of the slot is taken there, too.
+    pub(super) fn take(
+        root: &Path,
+        pass_over: &[String],
+        home: Option<&dyn Home>,
+    ) -> Result<(Self, Option<Hold>), Error> {
         make_directory(root)?;
+        if let Some(home) = home {
+            copy_logs(root, home)?;
+        }
         for number in 0..SLOTS {
             let directory = root.join(format!("slot-{number}"));
-            if crate::read::trust::log_id(&directory).is_some_and(|log| pass_over.contains(&log)) {
+            if log_id(&directory).is_some_and(|log| pass_over.contains(&log)) {
                 continue;
             }
             make_directory(&directory)?;
-            if let Some(lock) = lock(&directory)? {
-                let log = log_id(&directory)?;
-                return Ok(Self {
-                    number,
-                    directory,
-                    log,
-                    lock,
-                });
-            }
+            let Some(lock) = lock(&directory)? else {
+                continue;
+            };
+            let log = own_log_id(&directory)?;
+            let hold = match home {
+                Some(home) => match home.take(&log)? {
+                    Some(hold) => Some(hold),
+                    None => continue,
+                },
+                None => None,
+            };
+            let slot = Self {
+                number,
+                directory,
+                log,
+                lock,
+            };
+            return Ok((slot, hold));
         }
         Err(Error::NoFreeSlot {
             path: root.to_owned(),
             slots: SLOTS,
         })
+    }
+
+    /// The slot of a log of a home: the one that it has, or a new one. Gives none if another process of this machine writes it.
+    fn of(root: &Path, log: &str) -> Result<Option<Self>, Error> {
+        for number in 0..SLOTS {
+            let directory = root.join(format!("slot-{number}"));
+            if log_id(&directory).is_none_or(|id| id != log) {
+                continue;
+            }
+            return Ok(lock(&directory)?.map(|lock| Self {
+                number,
+                directory,
+                log: log.to_owned(),
+                lock,
+            }));
+        }
+        Self::make_for(root, log).map(Some)
     }
 
     /// A new slot for a log whose own was removed under it.
@@ -87,6 +123,16 @@ impl Slot {
             _ => false,
         }
     }
+}
+
+/// Copies every log of a home into a slot, so that all of them can be read, and opening any of them finds what the home holds.
+fn copy_logs(root: &Path, home: &dyn Home) -> Result<(), Error> {
+    for log in home.logs()?.iter().filter(|log| is_log_id(log)) {
+        if let Some(slot) = Slot::of(root, log)? {
+            Copy::new(home, log, &slot.directory).fetch()?;
+        }
+    }
+    Ok(())
 }
 
 /// The ids of the logs in a place that a vault has begun to write: those that have a key.
@@ -136,13 +182,12 @@ fn lock(directory: &Path) -> Result<Option<File>, Error> {
 }
 
 /// The id of the slot's log, which is made with it.
-fn log_id(directory: &Path) -> Result<String, Error> {
+fn own_log_id(directory: &Path) -> Result<String, Error> {
     let path = directory.join("id");
     match std::fs::read_to_string(&path) {
         Ok(text) => {
             let id = text.trim_end();
-            let whole = id.len() == 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-            if whole {
+            if is_log_id(id) {
                 Ok(id.to_owned())
             } else {
                 Err(damaged(directory, "its `id` is not one"))
@@ -168,7 +213,7 @@ fn damaged(directory: &Path, why: &str) -> Error {
 }
 
 /// 22 base62 characters of a random 128-bit number, most significant first.
-fn random_id() -> Result<String, Error> {
+pub(super) fn random_id() -> Result<String, Error> {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut bytes = [0; 16];
     SysRng.try_fill_bytes(&mut bytes).map_err(|_| Error::Random)?;

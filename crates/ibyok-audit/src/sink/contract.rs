@@ -1,0 +1,91 @@
+//! The traits that sinks implement.
+
+use super::batch::Batch;
+use super::describe::SinkDescription;
+use super::place::LogPlace;
+use crate::chain::Head;
+use crate::error::Error;
+use crate::line_key::LineKey;
+
+/// Takes the lines of a log: a file, a database, a collector.
+///
+/// # Threads
+/// One thread calls a sink at a time, and its methods may block. Batches come in the order of the log. After [`Sink::sync`] has returned
+/// `Ok`, every batch whose `write` returned `Ok` survives what [`Sink::describe`] promises.
+///
+/// # Errors
+/// An implementation returns [`Error::other`] for an error of its own. The log refuses the requests of a batch that a required sink
+/// refused. The sink gets the next batch when it comes. It must deliver what is pending before that batch, or refuse again.
+///
+/// # Writing your own
+/// `ibyok_audit::conformance` (feature `conformance`) has a test for each promise. A sink that cannot know that a line is durable returns
+/// `false` from [`Sink::durable`], and can only be best effort.
+pub trait Sink: Send {
+    /// Describes the sink for people, and says what survives in it.
+    fn describe(&self) -> SinkDescription;
+
+    /// Returns true if an `Ok` of `sync` means that the lines are durable.
+    fn durable(&self) -> bool;
+
+    /// Takes a batch. It need not be durable yet.
+    ///
+    /// # Errors
+    /// Fails if the sink did not take all of it. A part of it may be there.
+    fn write(&mut self, batch: &Batch<'_>) -> Result<(), Error>;
+
+    /// Makes everything durable that was written.
+    ///
+    /// # Errors
+    /// Fails if it is not known to be durable. A later `Ok` must not cover what an earlier error left open.
+    fn sync(&mut self) -> Result<(), Error>;
+
+    /// Ends in good order. The log calls nothing after it.
+    ///
+    /// # Errors
+    /// Fails if the end could not be put in order; acknowledged lines stay durable.
+    fn close(&mut self) -> Result<(), Error>;
+}
+
+/// A sink from which a log is continued: [`FileSink`](crate::FileSink), or a sink that wraps one.
+///
+/// To keep a log elsewhere than in a directory, implement [`Home`](crate::Home), and give it to
+/// [`FileSinkBuilder::home`](crate::FileSinkBuilder::home).
+pub trait LogSink: Sink {
+    /// Returns the state of the log that the sink keeps.
+    fn place(&self) -> LogPlace;
+
+    /// Takes the key of the MACs that the log's lines carry. The sink then lets the log end before the first line that is neither signed
+    /// nor carries its MAC: somebody else put that line there.
+    ///
+    /// # Errors
+    /// Fails if the end of the log cannot be read.
+    fn believe(&mut self, key: &LineKey) -> Result<(), Error>;
+
+    /// Begins again after a failure. `head` is how far lines were acknowledged. The log writes nothing between a failure and this.
+    ///
+    /// # Errors
+    /// Fails if the sink still does not work; the log may call it again.
+    fn reopen(&mut self, head: &Head) -> Result<(), Error>;
+}
+
+impl<S: Sink + ?Sized> Sink for Box<S> {
+    fn describe(&self) -> SinkDescription {
+        S::describe(self)
+    }
+
+    fn durable(&self) -> bool {
+        S::durable(self)
+    }
+
+    fn write(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+        S::write(self, batch)
+    }
+
+    fn sync(&mut self) -> Result<(), Error> {
+        S::sync(self)
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        S::close(self)
+    }
+}

@@ -1,0 +1,119 @@
+//! The state of a log in the place that keeps it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::gap::Gap;
+use crate::beside::Beside;
+use crate::chain::Head;
+use crate::home::Home;
+use crate::key::VerifyingKey;
+use crate::statement::StoreMark;
+
+/// How a log stands in the place that keeps it.
+#[derive(Debug, Clone)]
+pub struct LogPlace {
+    pub(crate) log: String,
+    pub(crate) head: Head,
+    pub(crate) root: PathBuf,
+    pub(crate) directory: PathBuf,
+    pub(crate) slot: u32,
+    pub(crate) segment: u32,
+    pub(crate) offset: u64,
+    pub(crate) public_key: Option<VerifyingKey>,
+    pub(crate) last_time: Option<Timestamp>,
+    pub(crate) gaps: Vec<Gap>,
+    pub(crate) signed: u64,
+    pub(crate) mark: StoreMark,
+    pub(crate) home: Option<Arc<dyn Home>>,
+}
+
+impl LogPlace {
+    /// The log's id: 22 base62 characters.
+    #[must_use]
+    pub fn log(&self) -> &str {
+        &self.log
+    }
+
+    /// The `seq` that the next line gets.
+    #[must_use]
+    pub fn next_seq(&self) -> u64 {
+        self.head.size() + 1
+    }
+
+    /// The hash that the next line carries as `prev`.
+    #[must_use]
+    pub fn prev(&self) -> &[u8; 32] {
+        self.head.prev()
+    }
+
+    /// The root of the tree over its lines.
+    #[must_use]
+    pub fn tree_root(&self) -> [u8; 32] {
+        self.head.tree().root()
+    }
+
+    /// The name of the place for people: its directory, or the description of its home.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.home {
+            Some(home) => home.describe().name,
+            None => self.root.display().to_string(),
+        }
+    }
+
+    /// The place's directory, which holds the slots.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The slot's directory, which holds this log.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The number of the slot.
+    #[must_use]
+    pub fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    /// The public half of the log's key; `None` for a log that was just made.
+    #[must_use]
+    pub fn public_key(&self) -> Option<&VerifyingKey> {
+        self.public_key.as_ref()
+    }
+
+    /// The time of the last line.
+    #[must_use]
+    pub fn last_time(&self) -> Option<Timestamp> {
+        self.last_time
+    }
+
+    /// How many of the lines that were there at open the log's key had signed.
+    #[must_use]
+    pub fn signed(&self) -> u64 {
+        self.signed
+    }
+
+    /// How far the lines say that the store had come.
+    #[must_use]
+    pub fn store_mark(&self) -> StoreMark {
+        self.mark
+    }
+
+    /// What opening found missing or torn, and the log will say in its first lines.
+    #[must_use]
+    pub fn gaps(&self) -> &[Gap] {
+        &self.gaps
+    }
+
+    /// The files that stand beside the lines.
+    pub(crate) fn beside(&self) -> Beside {
+        Beside::new(self.directory.clone(), self.log.clone(), self.home.clone())
+    }
+}
