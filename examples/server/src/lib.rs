@@ -41,6 +41,7 @@ mod caller;
 mod conditional;
 mod connection;
 mod connections;
+mod documents;
 mod error;
 mod exchange;
 mod framing;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use ibyok_api as api;
 use ibyok_core::{Code, Damage, Error};
-use serde::Serialize;
 
 use crate::own_log::{self, Sort};
 
@@ -28,19 +28,6 @@ pub(crate) struct Problem {
     hint: Option<Cow<'static, str>>,
     /// The one header that goes with its status.
     header: Option<Box<(HeaderName, HeaderValue)>>,
-}
-
-/// The document as it is sent.
-#[derive(Serialize)]
-struct Document<'a> {
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    detail: &'a str,
-    code: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
-    request_id: &'a str,
 }
 
 impl Problem {
@@ -194,14 +181,14 @@ impl Problem {
 
     /// The answer.
     pub(crate) fn render(self, request_id: &str) -> Response {
-        let document = Document {
-            r#type: format!("urn:ibyok:problem:{}", self.code),
-            title: self.status.canonical_reason().unwrap_or("Error"),
+        let document = api::Problem {
+            kind: format!("urn:ibyok:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
             status: self.status.as_u16(),
-            detail: &self.detail,
-            code: self.code,
-            hint: self.hint.as_deref(),
-            request_id,
+            detail: self.detail.into_owned(),
+            code: self.code.into(),
+            hint: self.hint.map(Cow::into_owned),
+            request_id: request_id.to_owned(),
         };
         // A document of strings and one number cannot fail to be written.
         let body = serde_json::to_vec(&document).unwrap_or_default();

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
-use ibyok_core::{DamagedRecord, EnvironmentName, KeyId, KeyInfo, KeyRef, Mode, ModeSource, Page, Session};
-use serde::Serialize;
+use ibyok_api as api;
+use ibyok_core::{EnvironmentName, KeyId, KeyInfo, KeyRef, Page, Session};
 
 use super::page;
-use super::values::{Base64, text_or_base64};
+use super::values::text_or_base64;
 use crate::answer::{Answer, ok};
 use crate::caller::Caller;
+use crate::documents::Documented;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::router::Shared;
@@ -37,17 +38,17 @@ pub(crate) async fn value(
     let released = session.retrieve(&key).await?;
     let info = released.info();
     let (value, value_base64) = text_or_base64(released.secret()?);
-    ok(&Value {
-        key_id: info.id,
-        name: info.name.as_str(),
-        llm_type: info.provider.as_deref().unwrap_or(CUSTOM),
+    ok(&api::ExternalValue {
+        key_id: info.id.to_string(),
+        name: info.name.to_string(),
+        llm_type: llm_type(info.provider.clone()),
         value,
         value_base64,
         version: info.version,
-        mode_info: ModeInfo {
-            environment: info.environment.long(),
-            effective_mode: info.mode,
-            source: info.mode_source,
+        mode_info: api::ExternalMode {
+            environment: info.environment.long().to_owned(),
+            effective_mode: info.mode.document(),
+            source: info.mode_source.document(),
         },
     })
 }
@@ -57,20 +58,24 @@ pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> 
     let query = Query::parse(query.as_deref(), &["env", "limit", "after"])?;
     let environment: Option<EnvironmentName> = query.parsed("env")?;
     let keys: Page<KeyInfo> = session.list_keys(environment.as_ref(), &page(&query)?).await?;
-    let items = keys.items.iter().map(|key| Item {
-        key_id: key.id,
-        name: key.name.as_str(),
-        llm_type: key.provider.as_deref().unwrap_or(CUSTOM),
-        environment: key.environment.as_str(),
+    let items = keys.items.into_iter().map(|key| api::ExternalKey {
+        key_id: key.id.to_string(),
+        name: key.name.to_string(),
+        llm_type: llm_type(key.provider),
+        environment: key.environment.to_string(),
         version: key.version,
         disabled: key.disabled,
     });
-    ok(&Items {
+    ok(&api::Page {
         items: items.collect(),
         next: keys.next,
-        damaged: &keys.damaged,
+        damaged: keys.damaged.document(),
         incomplete: keys.incomplete,
     })
+}
+
+fn llm_type(provider: Option<String>) -> String {
+    provider.unwrap_or_else(|| CUSTOM.to_owned())
 }
 
 /// The environment of a request that names none: the token's if it has exactly one, else the server's own.
@@ -84,47 +89,4 @@ async fn own_environment(shared: &Shared, session: &Session) -> Result<Environme
             Err(Problem::invalid("the token is for several environments and none is named").hint("add ?env="))
         }
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Value<'a> {
-    key_id: KeyId,
-    name: &'a str,
-    llm_type: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<&'a str>,
-    #[serde(rename = "value_base64", skip_serializing_if = "Option::is_none")]
-    value_base64: Option<Base64<'a>>,
-    version: u32,
-    mode_info: ModeInfo<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ModeInfo<'a> {
-    environment: &'a str,
-    effective_mode: Mode,
-    source: ModeSource,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Item<'a> {
-    key_id: KeyId,
-    name: &'a str,
-    llm_type: &'a str,
-    environment: &'a str,
-    version: Option<u32>,
-    disabled: bool,
-}
-
-#[derive(Serialize)]
-struct Items<'a> {
-    items: Vec<Item<'a>>,
-    next: Option<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    damaged: &'a [DamagedRecord],
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    incomplete: bool,
 }

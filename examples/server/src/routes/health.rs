@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use ibyok_api as api;
 
 use crate::answer::{Answer, json, ok};
 use crate::own_log::{self, Sort};
@@ -14,49 +14,41 @@ use crate::router::Shared;
 
 /// GET `/healthz`
 pub(crate) async fn alive() -> Answer {
-    #[derive(Serialize)]
-    struct Alive {
-        status: &'static str,
-    }
-    ok(&Alive { status: "ok" })
+    ok(&api::Alive {
+        status: api::PartState::Ok,
+    })
 }
 
 /// GET `/readyz`
 pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
-    #[derive(Serialize)]
-    struct Parts {
-        ready: bool,
-        store: &'static str,
-        kek: &'static str,
-        audit: &'static str,
-        lease: &'static str,
-        damaged_records: u64,
-        log_and_store: &'static str,
-        floors: &'static str,
-        floors_findings: u64,
-        history: &'static str,
-    }
     let ready = shared.readiness.of(&shared.vault).await;
     let word = |name: &'static str, failure: &Option<String>| match failure {
-        None => "ok",
+        None => api::PartState::Ok,
         Some(failure) => {
             if own_log::is_a_line(None, Sort::Part, 0) {
                 tracing::warn!(part = name, failure, "not ready");
             }
-            "unavailable"
+            api::PartState::Unavailable
         }
     };
-    let parts = Parts {
+    let parts = api::Ready {
         ready: ready.is_ready(),
         store: word("store", &ready.store),
         kek: word("kek", &ready.kek),
         audit: word("audit", &ready.audit),
         lease: word("lease", &ready.lease),
         damaged_records: ready.damaged_records,
-        log_and_store: if ready.behind.is_some() { "store_behind" } else { "ok" },
+        log_and_store: match ready.behind {
+            Some(_) => api::Agreement::StoreBehind,
+            None => api::Agreement::Ok,
+        },
         floors: word("floors", &ready.floors),
         floors_findings: ready.floors_findings,
-        history: if ready.has_history { "ok" } else { "none" },
+        history: if ready.has_history {
+            api::History::Ok
+        } else {
+            api::History::None
+        },
     };
     if parts.ready {
         return ok(&parts);

@@ -2,15 +2,17 @@
 
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
+use ibyok_api as api;
 use ibyok_core::{IncidentRequest, KeyRef, Timestamp};
-use serde::Deserialize;
 
 use crate::answer::{Answer, json, ok};
 use crate::body::Json;
 use crate::caller::Caller;
+use crate::documents::Documented;
+use crate::json::Raw;
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::routes::keys::SetBody;
+use crate::routes::keys::key_write;
 
 const OPEN_TAKES: &str = "it takes ref, reason, since, freeze, revoke_readers and replace, which takes one of value, value_base64 and fields";
 const CLOSE_TAKES: &str = "it takes cause, prevention, force";
@@ -19,24 +21,24 @@ const NOTE_TAKES: &str = "it takes text";
 /// GET `/api/v1/incidents`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["all"])?;
-    ok(&session.list_incidents(query.flag("all")?).await?)
+    ok(&session.list_incidents(query.flag("all")?).await?.document())
 }
 
 /// POST `/api/v1/incidents`
 pub(crate) async fn open(Caller(session): Caller, RawQuery(query): RawQuery, body: Json) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    let sent = body.parse::<OpenBody<'_>>(OPEN_TAKES);
+    let sent = body.parse::<api::IncidentRequest<Raw<'_>>>(OPEN_TAKES);
     if !sent.as_ref().is_ok_and(|sent| sent.replace.is_some()) {
         body.holds_no_value()?;
     }
     let sent = sent?;
-    let key: KeyRef = sent.key.parse().map_err(Problem::from)?;
+    let key: KeyRef = sent.reference.parse().map_err(Problem::from)?;
     let request = IncidentRequest::new(sent.reason)
         .since(sent.since)
         .freeze(sent.freeze)
         .revoke_readers(sent.revoke_readers);
     let request = match sent.replace {
-        Some(value) => request.replace(value.write()?),
+        Some(value) => request.replace(key_write(value)?),
         None => request,
     };
     drop(body);
@@ -46,7 +48,7 @@ pub(crate) async fn open(Caller(session): Caller, RawQuery(query): RawQuery, bod
     } else {
         StatusCode::CREATED
     };
-    json(status, &opened)
+    json(status, &opened.document())
 }
 
 /// GET `/api/v1/incidents/{id}`
@@ -54,7 +56,7 @@ pub(crate) async fn report(Caller(session): Caller, Path(which): Path<String>, R
     let query = Query::parse(query.as_deref(), &["since"])?;
     let since = query.get("since").map(str::parse::<Timestamp>).transpose();
     let since = since.map_err(|_| Problem::invalid("the parameter since is no RFC 3339 time"))?;
-    ok(&session.incident_report(&which, since).await?)
+    ok(&session.incident_report(&which, since).await?.document())
 }
 
 /// POST `/api/v1/incidents/{id}/close`
@@ -65,10 +67,9 @@ pub(crate) async fn close(
     body: Json,
 ) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    let body: CloseBody = body.parse(CLOSE_TAKES)?;
-    ok(&session
-        .close_incident(&which, &body.cause, &body.prevention, body.force)
-        .await?)
+    let body: api::IncidentClosing = body.parse(CLOSE_TAKES)?;
+    let closed = session.close_incident(&which, &body.cause, &body.prevention, body.force);
+    ok(&closed.await?.document())
 }
 
 /// POST `/api/v1/incidents/{id}/notes`
@@ -79,37 +80,6 @@ pub(crate) async fn note(
     body: Json,
 ) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    let body: NoteBody = body.parse(NOTE_TAKES)?;
-    ok(&session.note_incident(&which, &body.text).await?)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OpenBody<'a> {
-    #[serde(rename = "ref")]
-    key: String,
-    reason: String,
-    #[serde(default)]
-    since: Option<Timestamp>,
-    #[serde(default)]
-    freeze: bool,
-    #[serde(default)]
-    revoke_readers: Option<Timestamp>,
-    #[serde(borrow, default)]
-    replace: Option<SetBody<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CloseBody {
-    cause: String,
-    prevention: String,
-    #[serde(default)]
-    force: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoteBody {
-    text: String,
+    let body: api::IncidentNoteRequest = body.parse(NOTE_TAKES)?;
+    ok(&session.note_incident(&which, &body.text).await?.document())
 }

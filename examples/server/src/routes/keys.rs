@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, RawQuery};
 use axum::http::header::{ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
+use ibyok_api as api;
 use ibyok_core::{
-    EnvironmentName, Error, FieldName, Interval, KeyEdit, KeyRef, KeyWrite, Rate, Secret, Session, Timestamp,
-    WhichVersion,
+    EnvironmentName, Error, FieldName, Interval, KeyEdit, KeyRef, KeyWrite, Secret, Session, WhichVersion,
 };
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::{key_ref, page};
 use crate::answer::{Answer, json, ok};
 use crate::body::Json;
 use crate::caller::Caller;
 use crate::conditional::{Changing, tag};
-use crate::json::{Raw, Unique};
+use crate::documents::{Documented, rate};
+use crate::json::Raw;
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -29,9 +30,8 @@ const ENABLE_TAKES: &str = "it takes version, force and reason, or nothing";
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["env", "limit", "after", "last_use"])?;
     let environment: Option<EnvironmentName> = query.parsed("env")?;
-    ok(&session
-        .list_keys(environment.as_ref(), &page(&query)?.last_use(query.flag("last_use")?))
-        .await?)
+    let request = page(&query)?.last_use(query.flag("last_use")?);
+    ok(&session.list_keys(environment.as_ref(), &request).await?.document())
 }
 
 /// GET `/api/v1/keys/{env}/{name}`
@@ -41,8 +41,9 @@ pub(crate) async fn show(Caller(session): Caller, Path(path): Path<Named>, RawQu
         .unwrap_or_default();
     let key = path.key(&session).await?;
     let shown = session.show_key(&key.at_version(version)).await?;
-    let mut answer = ok(&shown)?;
-    answer.headers_mut().insert(ETAG, tag(shown.revision));
+    let tag = tag(shown.revision);
+    let mut answer = ok(&shown.document())?;
+    answer.headers_mut().insert(ETAG, tag);
     Ok(answer)
 }
 
@@ -56,7 +57,7 @@ pub(crate) async fn set(
 ) -> Answer {
     Query::parse(query.as_deref(), &[])?;
     let add = only_if_absent(&headers)?;
-    let write = body.parse::<SetBody<'_>>(SET_TAKES)?.write()?;
+    let write = key_write(body.parse(SET_TAKES)?)?;
     drop(body);
     let key = path.key(&session).await?;
     let written = if add {
@@ -74,14 +75,12 @@ pub(crate) async fn set(
         }
         other => Problem::from(other),
     })?;
-    json(
-        if written.created {
-            StatusCode::CREATED
-        } else {
-            StatusCode::OK
-        },
-        &written,
-    )
+    let status = if written.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    json(status, &written.document())
 }
 
 /// PATCH `/api/v1/keys/{env}/{name}`
@@ -92,9 +91,9 @@ pub(crate) async fn edit(
     body: Json,
 ) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    let edit = body.parse::<EditBody>(EDIT_TAKES)?.edit();
+    let edit = key_edit(body.parse(EDIT_TAKES)?)?;
     let key = path.key(&session).await?;
-    ok(&session.edit_key(&key, &edit).await?)
+    ok(&session.edit_key(&key, &edit).await?.document())
 }
 
 /// POST `/api/v1/keys/{env}/{name}/disable`
@@ -106,7 +105,7 @@ pub(crate) async fn disable(
 ) -> Answer {
     let version = version(query.as_deref(), &body)?;
     let key = path.key(&session).await?;
-    ok(&session.disable_key(&key.at_version(version)).await?)
+    ok(&session.disable_key(&key.at_version(version)).await?.document())
 }
 
 /// POST `/api/v1/keys/{env}/{name}/enable`
@@ -116,21 +115,22 @@ pub(crate) async fn enable(
     RawQuery(query): RawQuery,
     body: Json,
 ) -> Answer {
-    let enable = body.parse_or_default::<EnableBody>(ENABLE_TAKES)?;
+    let enable = body.parse_or_default::<api::Enabling>(ENABLE_TAKES)?;
     let version = one_version(query.as_deref(), enable.version)?;
     let force = forced(enable.force, enable.reason)?;
     let key = path.key(&session).await?.at_version(version);
-    ok(&match force {
+    let enabled = match force {
         None => session.enable_key(&key).await?,
         Some(reason) => session.enable_key_by_force(&key, &reason).await?,
-    })
+    };
+    ok(&enabled.document())
 }
 
 /// DELETE `/api/v1/keys/{env}/{name}`
 pub(crate) async fn remove(Changing(session): Changing, Path(path): Path<Named>, RawQuery(query): RawQuery) -> Answer {
     Query::parse(query.as_deref(), &[])?;
     let key = path.key(&session).await?;
-    ok(&session.remove_key(&key).await?)
+    ok(&session.remove_key(&key).await?.document())
 }
 
 /// The key that the path names, which is looked for once everything else about the request is right.
@@ -160,12 +160,10 @@ fn only_if_absent(headers: &HeaderMap) -> Result<bool, Problem> {
 
 /// The version that is meant, by query or body; `None` is the whole key.
 fn version(query: Option<&str>, body: &Json) -> Result<Option<u32>, Problem> {
-    #[derive(Default, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Body {
-        version: Option<u32>,
-    }
-    one_version(query, body.parse_or_default::<Body>(VERSION_TAKES)?.version)
+    one_version(
+        query,
+        body.parse_or_default::<api::WhichVersion>(VERSION_TAKES)?.version,
+    )
 }
 
 /// The version that a query and a body name; they may not name two.
@@ -180,64 +178,44 @@ fn one_version(query: Option<&str>, by_body: Option<u32>) -> Result<Option<u32>,
     }
 }
 
-/// The version that is enabled, and whether it is although it leaked.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EnableBody {
-    #[serde(default)]
-    version: Option<u32>,
-    #[serde(default)]
-    force: bool,
-    #[serde(default)]
-    reason: Option<String>,
+/// The vault's write for a write of the wire, whose secrets are copied once.
+pub(crate) fn key_write(sent: api::KeyWrite<Raw<'_>>) -> Result<KeyWrite, Problem> {
+    let secrets = match (sent.value, sent.value_base64, sent.fields) {
+        (Some(value), None, None) => BTreeMap::from([(FieldName::value(), text(value.text())?)]),
+        (None, Some(value), None) => BTreeMap::from([(FieldName::value(), base64(value.base64())?)]),
+        (None, None, Some(fields)) => {
+            let secrets = fields
+                .into_iter()
+                .map(|(name, raw)| Ok((name.as_str().parse()?, text(raw.text_or_base64())?)));
+            secrets.collect::<Result<_, Problem>>()?
+        }
+        _ => return Err(Problem::invalid("the value is not given in exactly one way").hint(SET_TAKES)),
+    };
+    let write = KeyWrite::new(secrets).provider(sent.provider).variable(sent.variable);
+    let write = write.labels(sent.labels).limit(sent.limit.map(rate).into_nested());
+    let write = write.rotate_every(interval(sent.rotate_every)?);
+    let write = write.expires(sent.expires_at.into_nested());
+    Ok(write.force(forced(sent.force, sent.reason)?))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SetBody<'a> {
-    #[serde(borrow, default)]
-    value: Option<Raw<'a>>,
-    #[serde(borrow, default)]
-    value_base64: Option<Raw<'a>>,
-    #[serde(borrow, default)]
-    fields: Option<Unique<FieldName, Raw<'a>>>,
-    #[serde(default)]
-    provider: Option<String>,
-    #[serde(default)]
-    variable: Option<String>,
-    #[serde(default)]
-    labels: Option<Unique<String, String>>,
-    #[serde(default, deserialize_with = "named")]
-    limit: Option<Option<Rate>>,
-    #[serde(default, deserialize_with = "named")]
-    rotate_every: Option<Option<Interval>>,
-    #[serde(default, deserialize_with = "named")]
-    expires_at: Option<Option<Timestamp>>,
-    #[serde(default)]
-    force: bool,
-    #[serde(default)]
-    reason: Option<String>,
+/// The vault's edit for an edit of the wire.
+fn key_edit(sent: api::KeyEdit) -> Result<KeyEdit, Problem> {
+    let mut edit = KeyEdit::default();
+    // An empty provider removes it.
+    edit.provider = sent.provider.into_nested().map(Option::unwrap_or_default);
+    edit.variable = sent.variable;
+    edit.labels = sent.labels;
+    edit.limit = sent.limit.map(rate).into_nested();
+    edit.rotate_every = interval(sent.rotate_every)?;
+    edit.expires = sent.expires_at.into_nested();
+    Ok(edit)
 }
 
-impl SetBody<'_> {
-    pub(crate) fn write(self) -> Result<KeyWrite, Problem> {
-        let secrets = match (self.value, self.value_base64, self.fields) {
-            (Some(value), None, None) => BTreeMap::from([(FieldName::value(), text(value.text())?)]),
-            (None, Some(value), None) => BTreeMap::from([(FieldName::value(), base64(value.base64())?)]),
-            (None, None, Some(fields)) => {
-                let secrets = fields
-                    .0
-                    .into_iter()
-                    .map(|(name, raw)| Ok((name, text(raw.text_or_base64())?)));
-                secrets.collect::<Result<_, Problem>>()?
-            }
-            _ => return Err(Problem::invalid("the value is not given in exactly one way").hint(SET_TAKES)),
-        };
-        let write = KeyWrite::new(secrets).provider(self.provider).variable(self.variable);
-        let write = write.labels(self.labels.map(|labels| labels.0)).limit(self.limit);
-        let write = write.rotate_every(self.rotate_every).expires(self.expires_at);
-        Ok(write.force(forced(self.force, self.reason)?))
-    }
+/// The vault's interval for an interval of the wire.
+fn interval(every: api::Change<api::Interval>) -> Result<Option<Option<Interval>>, Problem> {
+    let every = every.into_nested();
+    let read = every.map(|every| every.map(|every| every.to_string().parse()).transpose());
+    Ok(read.transpose()?)
 }
 
 /// The reason for which something is forced; neither is given without the other.
@@ -255,43 +233,4 @@ fn text(secret: Option<Secret>) -> Result<Secret, Problem> {
 
 fn base64(secret: Option<Secret>) -> Result<Secret, Problem> {
     secret.ok_or_else(|| Problem::invalid("the value is not Base64").hint("the standard alphabet, padded"))
-}
-
-/// `null` takes a thing away; what is not named stays.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EditBody {
-    #[serde(default, deserialize_with = "named")]
-    provider: Option<Option<String>>,
-    #[serde(default)]
-    variable: Option<String>,
-    #[serde(default)]
-    labels: Option<Unique<String, Option<String>>>,
-    #[serde(default, deserialize_with = "named")]
-    limit: Option<Option<Rate>>,
-    #[serde(default, deserialize_with = "named")]
-    rotate_every: Option<Option<Interval>>,
-    #[serde(default, deserialize_with = "named")]
-    expires_at: Option<Option<Timestamp>>,
-}
-
-pub(super) fn named<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
-}
-
-impl EditBody {
-    fn edit(self) -> KeyEdit {
-        let mut edit = KeyEdit::default();
-        edit.provider = self.provider.map(Option::unwrap_or_default);
-        edit.variable = self.variable;
-        edit.labels = self.labels.map(|labels| labels.0).unwrap_or_default();
-        edit.limit = self.limit;
-        edit.rotate_every = self.rotate_every;
-        edit.expires = self.expires_at;
-        edit
-    }
 }

@@ -1,13 +1,13 @@
 //! The default limits of environments.
 
 use axum::extract::RawQuery;
-use ibyok_core::{EnvironmentName, Rate};
-use serde::Deserialize;
+use ibyok_api as api;
+use ibyok_core::EnvironmentName;
 
-use super::keys::named;
 use crate::answer::{Answer, ok};
 use crate::body::Json;
 use crate::caller::Caller;
+use crate::documents::{Documented, rate};
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -17,24 +17,15 @@ const TAKES: &str = "it takes environment, and limit: a rate such as `60/min`, o
 pub(crate) async fn show(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["env"])?;
     let environment: Option<EnvironmentName> = query.parsed("env")?;
-    ok(&session.limits(environment.as_ref()).await?)
+    ok(&session.limits(environment.as_ref()).await?.document())
 }
 
 /// PUT `/api/v1/limits`
 pub(crate) async fn set(Caller(session): Caller, RawQuery(query): RawQuery, body: Json) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    let body = body.parse::<Body>(TAKES)?;
+    let body = body.parse::<api::EnvironmentLimitChange>(TAKES)?;
     let environment: EnvironmentName = body.environment.parse()?;
-    let limit = body
-        .limit
-        .ok_or_else(|| Problem::invalid("no limit is given").hint(TAKES))?;
-    ok(&session.set_limit(&environment, limit).await?)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Body {
-    environment: String,
-    #[serde(default, deserialize_with = "named")]
-    limit: Option<Option<Rate>>,
+    let limit = body.limit.map(rate).into_nested();
+    let limit = limit.ok_or_else(|| Problem::invalid("no limit is given").hint(TAKES))?;
+    ok(&session.set_limit(&environment, limit).await?.document())
 }

@@ -1,14 +1,15 @@
 //! Modes: of environments, and of a key.
 
 use axum::extract::{Path, RawQuery};
+use ibyok_api as api;
 use ibyok_core::{EnvironmentName, Mode};
-use serde::Deserialize;
 
 use super::key_ref;
 use crate::answer::{Answer, ok};
 use crate::body::Json;
 use crate::caller::Caller;
 use crate::conditional::Changing;
+use crate::documents::Documented;
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -18,21 +19,16 @@ const KEY_TAKES: &str = "it takes mode: mock, live or inherit";
 /// GET `/api/v1/modes`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    ok(&session.environment_modes().await?)
+    ok(&session.environment_modes().await?.document())
 }
 
 /// PUT `/api/v1/modes`
 pub(crate) async fn set(Caller(session): Caller, RawQuery(query): RawQuery, body: Json) -> Answer {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Body {
-        environment: String,
-        mode: String,
-    }
     Query::parse(query.as_deref(), &[])?;
-    let Body { environment, mode } = body.parse(SET_TAKES)?;
-    let environment: EnvironmentName = environment.parse()?;
-    ok(&session.set_environment_mode(&environment, mode.parse()?).await?)
+    let sent: api::SetMode = body.parse(SET_TAKES)?;
+    let environment: EnvironmentName = sent.environment.parse()?;
+    let mode = sent.mode.as_str().parse()?;
+    ok(&session.set_environment_mode(&environment, mode).await?.document())
 }
 
 /// POST `/api/v1/keys/{env}/{name}/mode`
@@ -42,21 +38,13 @@ pub(crate) async fn of_key(
     RawQuery(query): RawQuery,
     body: Json,
 ) -> Answer {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Body {
-        mode: String,
-    }
     Query::parse(query.as_deref(), &[])?;
-    let Body { mode } = body.parse(KEY_TAKES)?;
-    let mode: Option<Mode> = match mode.as_str() {
-        "inherit" => None,
-        other => Some(
-            other
-                .parse()
-                .map_err(|_| Problem::invalid("the mode is none").hint(KEY_TAKES))?,
-        ),
+    let mode = match body.parse::<api::KeyMode>(KEY_TAKES)?.mode {
+        api::ModeOverride::Inherit => None,
+        api::ModeOverride::Live => Some(Mode::Live),
+        api::ModeOverride::Mock => Some(Mode::Mock),
+        _ => return Err(Problem::invalid("the mode is none").hint(KEY_TAKES)),
     };
     let key = key_ref(&session, &environment, &name).await?;
-    ok(&session.set_key_mode(&key, mode).await?)
+    ok(&session.set_key_mode(&key, mode).await?.document())
 }

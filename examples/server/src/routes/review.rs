@@ -2,12 +2,13 @@
 
 use axum::extract::RawQuery;
 use axum::http::StatusCode;
+use ibyok_api as api;
 use ibyok_core::{ReviewRequest, Timestamp};
-use serde::Deserialize;
 
 use crate::answer::{Answer, json, ok};
 use crate::body::Json;
 use crate::caller::Caller;
+use crate::documents::Documented;
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -19,43 +20,23 @@ pub(crate) async fn review(Caller(session): Caller, RawQuery(query): RawQuery) -
     let query = Query::parse(query.as_deref(), &["since"])?;
     let since = query.get("since").map(str::parse::<Timestamp>).transpose();
     let since = since.map_err(|_| Problem::invalid("the parameter since is no RFC 3339 time"))?;
-    ok(&session.review(&ReviewRequest::since(since)).await?)
+    ok(&session.review(&ReviewRequest::since(since)).await?.document())
 }
 
 /// POST `/api/v1/audit/review/acks`
 pub(crate) async fn acknowledge(Caller(session): Caller, RawQuery(query): RawQuery, body: Json) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    let body: AckBody = body.parse(ACK_TAKES)?;
+    let body: api::FindingAck = body.parse(ACK_TAKES)?;
     let request = ReviewRequest::since(body.since);
     let finding = session.acknowledge_finding(&request, &body.id, &body.reason).await?;
-    json(StatusCode::CREATED, &finding)
+    json(StatusCode::CREATED, &finding.document())
 }
 
 /// POST `/api/v1/audit/review/done`
 pub(crate) async fn done(Caller(session): Caller, RawQuery(query): RawQuery, body: Json) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    let body: DoneBody = body.parse(DONE_TAKES)?;
+    let body: api::ReviewDoneRequest = body.parse(DONE_TAKES)?;
     let request = ReviewRequest::since(body.since);
-    json(
-        StatusCode::CREATED,
-        &session.review_done(&request, body.reason.as_deref()).await?,
-    )
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AckBody {
-    id: String,
-    reason: String,
-    #[serde(default)]
-    since: Option<Timestamp>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DoneBody {
-    #[serde(default)]
-    reason: Option<String>,
-    #[serde(default)]
-    since: Option<Timestamp>,
+    let review = session.review_done(&request, body.reason.as_deref()).await?;
+    json(StatusCode::CREATED, &review.document())
 }

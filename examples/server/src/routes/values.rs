@@ -1,16 +1,16 @@
 //! Retrieval: the hot path.
 
-use std::collections::BTreeMap;
-
 use axum::extract::{Path, RawQuery};
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
-use ibyok_core::{ExposeSecret, FieldName, KeyId, Mode, ModeSource, Released, Secret, WhichVersion};
+use ibyok_api as api;
+use ibyok_core::{ExposeSecret, FieldName, Released, Secret, WhichVersion};
 use serde::{Serialize, Serializer};
 
 use super::key_ref;
 use crate::answer::{Answer, ok};
 use crate::caller::Caller;
+use crate::documents::Documented;
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -26,69 +26,55 @@ pub(crate) async fn retrieve(
     let key = key_ref(&session, &environment, &name).await?;
     let one = field.is_some();
     let released = session.retrieve(&key.at_version(version).with_field(field)).await?;
-    ok(&Value::of(&released, one)?)
+    ok(&value(&released, one)?)
 }
 
-#[derive(Serialize)]
-struct Value<'a> {
-    #[serde(rename = "ref")]
-    reference: String,
-    id: KeyId,
-    version: u32,
-    mode: Mode,
-    mode_source: ModeSource,
-    provider: Option<&'a str>,
-    variable: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value_base64: Option<Base64<'a>>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    fields: BTreeMap<&'a FieldName, Field<'a>>,
+/// The document of a released value. `one` is true if the request named a field, which then is the value.
+fn value(released: &Released, one: bool) -> Result<api::Value<Sent<'_>, Field<'_>>, Problem> {
+    let info = released.info();
+    let several = released.fields().len() > 1 || !released.fields().contains_key(&FieldName::value());
+    let fields = released.fields().iter().filter(|_| several && !one);
+    let main = match released.secret() {
+        Ok(secret) => Some(secret),
+        // The key has only fields of other names: they are the whole answer.
+        Err(_) if several && !one => None,
+        Err(error) => return Err(error.into()),
+    };
+    let (value, value_base64) = main.map_or((None, None), text_or_base64);
+    Ok(api::Value {
+        reference: format!("{}/{}", info.environment, info.name),
+        id: info.id.to_string(),
+        version: info.version,
+        mode: info.mode.document(),
+        mode_source: Some(info.mode_source.document()),
+        provider: info.provider.clone(),
+        variable: Some(info.variable.clone()),
+        value,
+        value_base64,
+        fields: fields.map(|(name, secret)| (name.to_string(), Field(secret))).collect(),
+    })
 }
 
-impl<'a> Value<'a> {
-    /// `one`: whether one field was asked for, which then is the value.
-    fn of(released: &'a Released, one: bool) -> Result<Self, Problem> {
-        let info = released.info();
-        let several = released.fields().len() > 1 || !released.fields().contains_key(&FieldName::value());
-        let fields = released.fields().iter().filter(|_| several && !one);
-        let main = match released.secret() {
-            Ok(secret) => Some(secret),
-            // Only fields of other names: they are all there is to answer.
-            Err(_) if several && !one => None,
-            Err(error) => return Err(error.into()),
-        };
-        let (value, value_base64) = main.map_or((None, None), text_or_base64);
-        Ok(Value {
-            reference: format!("{}/{}", info.environment, info.name),
-            id: info.id,
-            version: info.version,
-            mode: info.mode,
-            mode_source: info.mode_source,
-            provider: info.provider.as_deref(),
-            variable: &info.variable,
-            value,
-            value_base64,
-            fields: fields.map(|(name, secret)| (name, Field(secret))).collect(),
-        })
-    }
-}
-
-/// A value as it stands in an answer: text where it is UTF-8, else Base64.
-pub(crate) fn text_or_base64(secret: &Secret) -> (Option<&str>, Option<Base64<'_>>) {
+/// A value as an answer shows it: text where it is UTF-8, else Base64.
+pub(crate) fn text_or_base64(secret: &Secret) -> (Option<Sent<'_>>, Option<Sent<'_>>) {
     match secret.text() {
-        Ok(text) => (Some(text), None),
-        Err(_) => (None, Some(Base64(secret))),
+        Ok(text) => (Some(Sent::Text(text)), None),
+        Err(_) => (None, Some(Sent::Base64(secret))),
     }
 }
 
-/// Bytes in Base64, written straight into the answer.
-pub(crate) struct Base64<'a>(&'a Secret);
+/// A value, written straight into the answer.
+pub(crate) enum Sent<'a> {
+    Text(&'a str),
+    Base64(&'a Secret),
+}
 
-impl Serialize for Base64<'_> {
+impl Serialize for Sent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Base64Display::new(self.0.expose_secret(), &STANDARD))
+        match self {
+            Sent::Text(text) => serializer.serialize_str(text),
+            Sent::Base64(secret) => serializer.collect_str(&Base64Display::new(secret.expose_secret(), &STANDARD)),
+        }
     }
 }
 
@@ -99,7 +85,7 @@ impl Serialize for Field<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.text() {
             Ok(text) => serializer.serialize_str(text),
-            Err(_) => serializer.collect_map([("base64", Base64(self.0))]),
+            Err(_) => serializer.collect_map([("base64", Sent::Base64(self.0))]),
         }
     }
 }
