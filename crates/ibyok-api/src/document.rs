@@ -19,7 +19,7 @@ use serde_json::Value;
 /// assert_eq!(child.json()["colour"], "red");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document<T> {
     typed: T,
     json: Value,

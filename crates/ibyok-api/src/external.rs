@@ -9,7 +9,7 @@ use crate::{ConsumerKind, Mode, ModeSource};
 
 /// A released value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ExternalValue"))]
 pub struct ExternalValue<T> {
     /// The key's public id

@@ -1,41 +1,19 @@
 //! The verbs on reviews of the audit log.
 
+use ibyok_api::{Document, Finding, FindingAck, Review, ReviewDoneRequest};
 use jiff::Timestamp;
 use reqwest::Method;
-use serde::Serialize;
-use serde_json::Value;
 
 use crate::client::Client;
-use crate::error::{Error, Result};
-
-#[derive(Serialize)]
-struct Ack<'a> {
-    id: &'a str,
-    reason: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<Timestamp>,
-}
-
-#[derive(Serialize)]
-struct Done<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<Timestamp>,
-}
-
-fn body(thing: &impl Serialize) -> Result<bytes::Bytes> {
-    let body = serde_json::to_vec(thing).map_err(|_| Error::invalid("the request cannot be sent", "say less"))?;
-    Ok(body.into())
-}
+use crate::error::Result;
+use crate::send::json;
 
 impl Client {
-    /// Reviews the server's audit log since a time, the last seven days unless given: the document that the server answers with,
-    /// so that one newer than this program loses nothing.
+    /// Reviews the server's audit log since a time, the last seven days unless given.
     ///
     /// # Errors
     /// As [`Client::retrieve`]; `denied` without the scope `audit:read`, `unavailable` while another review is going on.
-    pub async fn review(&self, since: Option<Timestamp>) -> Result<Value> {
+    pub async fn review(&self, since: Option<Timestamp>) -> Result<Document<Review>> {
         let ask = self.ask(Method::GET, &["audit", "review"]);
         ask.query("since", since).json().await
     }
@@ -44,10 +22,19 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::review`]; `not_found` for a finding that the review does not have.
-    pub async fn acknowledge_finding(&self, since: Option<Timestamp>, id: &str, reason: &str) -> Result<Value> {
-        let ack = Ack { id, reason, since };
+    pub async fn acknowledge_finding(
+        &self,
+        since: Option<Timestamp>,
+        id: &str,
+        reason: &str,
+    ) -> Result<Document<Finding>> {
+        let ack = FindingAck {
+            id: id.to_owned(),
+            reason: reason.to_owned(),
+            since,
+        };
         self.ask(Method::POST, &["audit", "review", "acks"])
-            .body(body(&ack)?)
+            .body(json(&ack)?)
             .json()
             .await
     }
@@ -56,10 +43,13 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::review`].
-    pub async fn review_done(&self, since: Option<Timestamp>, reason: Option<&str>) -> Result<Value> {
-        let done = Done { reason, since };
+    pub async fn review_done(&self, since: Option<Timestamp>, reason: Option<&str>) -> Result<Document<Review>> {
+        let done = ReviewDoneRequest {
+            reason: reason.map(str::to_owned),
+            since,
+        };
         self.ask(Method::POST, &["audit", "review", "done"])
-            .body(body(&done)?)
+            .body(json(&done)?)
             .json()
             .await
     }

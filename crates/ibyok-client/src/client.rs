@@ -3,13 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use ibyok_api::{Document, WhoAmI};
 use reqwest::header::HeaderValue;
 use reqwest::{Method, Url};
 use secrecy::SecretString;
 
 use crate::builder::ClientBuilder;
 use crate::error::Result;
-use crate::model::WhoAmI;
 
 /// A client of one server, with one access token. Cheap to clone; clones share their connections.
 #[derive(Clone)]
@@ -95,7 +95,7 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) with `unauthenticated` if the token is not valid; else as every verb:
     /// [`Error::Unreachable`](crate::Error::Unreachable), [`Error::Answer`](crate::Error::Answer).
-    pub async fn whoami(&self) -> Result<WhoAmI> {
+    pub async fn whoami(&self) -> Result<Document<WhoAmI>> {
         self.ask(Method::GET, &["tokens", "self"]).json().await
     }
 }

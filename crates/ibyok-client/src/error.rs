@@ -48,7 +48,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
-            Error::Refused(problem) => &problem.code,
+            Error::Refused(problem) => problem.code.as_str(),
             Error::Unreachable { .. } | Error::Answer { .. } => "unavailable",
             Error::Invalid { .. } | Error::NotText => "invalid",
         }

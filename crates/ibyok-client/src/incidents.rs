@@ -1,35 +1,16 @@
 //! The verbs on incidents.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
+use ibyok_api as api;
+use ibyok_api::{Document, Incident, IncidentOpened, IncidentReport};
 use jiff::Timestamp;
 use reqwest::Method;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::listing::Listing;
-use crate::write::{KeyWrite, Sent, wiped};
-
-/// An incident, as the server tells it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Incident {
-    /// The public id.
-    pub id: String,
-    /// The key: `environment/name`.
-    #[serde(rename = "ref")]
-    pub reference: String,
-    /// `open` or `closed`.
-    pub state: String,
-    /// Why it was opened.
-    pub reason: String,
-    /// Everything else that the server says of it.
-    #[serde(flatten)]
-    pub further: BTreeMap<String, Value>,
-}
+use crate::send::json;
+use crate::write::{KeyWrite, wiped};
 
 /// What is to be done about a key that may have leaked.
 #[derive(Debug)]
@@ -64,48 +45,17 @@ impl IncidentRequest {
 
     /// The body of the request, in a buffer that is wiped: it may hold a value.
     fn body(&self) -> Result<Bytes> {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            #[serde(rename = "ref")]
-            reference: &'a str,
-            reason: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            since: Option<Timestamp>,
-            #[serde(skip_serializing_if = "std::ops::Not::not")]
-            freeze: bool,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            revoke_readers: Option<Timestamp>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            replace: Option<Sent<'a>>,
-        }
-        let body = Body {
-            reference: &self.reference,
-            reason: &self.reason,
+        let body = api::IncidentRequest {
+            reference: self.reference.clone(),
+            reason: self.reason.clone(),
             since: self.since,
             freeze: self.freeze,
             revoke_readers: self.revoke_readers,
-            replace: self.replace.as_ref().map(KeyWrite::sent),
+            replace: self.replace.as_ref().map(KeyWrite::sent).transpose()?,
         };
         let words = (self.reference.len() + self.reason.len()) * 6 + 256;
         wiped(&body, words + self.replace.as_ref().map_or(0, KeyWrite::size))
     }
-}
-
-#[derive(Serialize)]
-struct Close<'a> {
-    cause: &'a str,
-    prevention: &'a str,
-    force: bool,
-}
-
-#[derive(Serialize)]
-struct Note<'a> {
-    text: &'a str,
-}
-
-fn body(thing: &impl Serialize) -> Result<Bytes> {
-    let body = serde_json::to_vec(thing).map_err(|_| Error::invalid("the request cannot be sent", "say less"))?;
-    Ok(body.into())
 }
 
 impl Client {
@@ -114,7 +64,7 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] with `denied` without the scope `incidents:write`, and for a new value `keys:write` or `keys:rotate`;
     /// `not_found` for a key that is not there; `conflict` for a new value that leaked; `invalid`.
-    pub async fn open_incident(&self, request: &IncidentRequest) -> Result<Incident> {
+    pub async fn open_incident(&self, request: &IncidentRequest) -> Result<Document<IncidentOpened>> {
         let ask = self.ask(Method::POST, &["incidents"]);
         ask.body(request.body()?).json().await
     }
@@ -123,7 +73,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::open_incident`].
-    pub async fn incidents(&self, all: bool) -> Result<Listing<Incident>> {
+    pub async fn incidents(&self, all: bool) -> Result<Listing<Document<Incident>>> {
         Listing::follow(async |_| {
             let ask = self.ask(Method::GET, &["incidents"]).query("all", all.then_some(true));
             ask.json().await
@@ -131,11 +81,11 @@ impl Client {
         .await
     }
 
-    /// What is known about an incident, found by its id; the document that the server gives, as it is.
+    /// What is known about an incident, found by its id.
     ///
     /// # Errors
     /// As [`Client::open_incident`]; the token needs `audit:read` as well.
-    pub async fn incident_report(&self, id: &str, since: Option<Timestamp>) -> Result<Value> {
+    pub async fn incident_report(&self, id: &str, since: Option<Timestamp>) -> Result<Document<IncidentReport>> {
         let ask = self.ask(Method::GET, &["incidents", id]).query("since", since);
         ask.json().await
     }
@@ -144,22 +94,29 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::open_incident`]; `conflict` if it is closed, or the key still served and `force` is not set.
-    pub async fn close_incident(&self, id: &str, cause: &str, prevention: &str, force: bool) -> Result<Incident> {
-        let close = Close {
-            cause,
-            prevention,
+    pub async fn close_incident(
+        &self,
+        id: &str,
+        cause: &str,
+        prevention: &str,
+        force: bool,
+    ) -> Result<Document<Incident>> {
+        let close = api::IncidentClosing {
+            cause: cause.to_owned(),
+            prevention: prevention.to_owned(),
             force,
         };
         let ask = self.ask(Method::POST, &["incidents", id, "close"]);
-        ask.body(body(&close)?).json().await
+        ask.body(json(&close)?).json().await
     }
 
     /// Adds a note to an open incident, found by its id.
     ///
     /// # Errors
     /// As [`Client::open_incident`]; `conflict` if it is closed.
-    pub async fn note_incident(&self, id: &str, text: &str) -> Result<Incident> {
+    pub async fn note_incident(&self, id: &str, text: &str) -> Result<Document<Incident>> {
         let ask = self.ask(Method::POST, &["incidents", id, "notes"]);
-        ask.body(body(&Note { text })?).json().await
+        let note = api::IncidentNoteRequest { text: text.to_owned() };
+        ask.body(json(&note)?).json().await
     }
 }

@@ -1,15 +1,15 @@
 //! The verbs on keys.
 
+use ibyok_api::{Document, KeyEdit, KeyInfo, ProblemCode, Written};
 use reqwest::Method;
 use reqwest::header::{HeaderValue, IF_NONE_MATCH};
 
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::listing::Listing;
-use crate::model::{KeyInfo, Written};
 use crate::retrieved::Retrieved;
 use crate::rotation::forced;
-use crate::write::{KeyEdit, KeyWrite};
+use crate::write::KeyWrite;
 
 /// How many items of a list are asked for at once.
 pub(crate) const PAGE: usize = 500;
@@ -47,7 +47,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn keys(&self, environment: Option<&str>) -> Result<Listing<KeyInfo>> {
+    pub async fn keys(&self, environment: Option<&str>) -> Result<Listing<Document<KeyInfo>>> {
         self.list_keys(environment, false).await
     }
 
@@ -55,11 +55,11 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn keys_with_last_use(&self, environment: Option<&str>) -> Result<Listing<KeyInfo>> {
+    pub async fn keys_with_last_use(&self, environment: Option<&str>) -> Result<Listing<Document<KeyInfo>>> {
         self.list_keys(environment, true).await
     }
 
-    async fn list_keys(&self, environment: Option<&str>, last_use: bool) -> Result<Listing<KeyInfo>> {
+    async fn list_keys(&self, environment: Option<&str>, last_use: bool) -> Result<Listing<Document<KeyInfo>>> {
         Listing::follow(async |after| {
             let ask = self
                 .ask(Method::GET, &["keys"])
@@ -75,7 +75,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn show_key(&self, environment: &str, name: &str) -> Result<KeyInfo> {
+    pub async fn show_key(&self, environment: &str, name: &str) -> Result<Document<KeyInfo>> {
         self.ask(Method::GET, &["keys", environment, name]).json().await
     }
 
@@ -83,7 +83,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn show_version(&self, environment: &str, name: &str, version: &str) -> Result<KeyInfo> {
+    pub async fn show_version(&self, environment: &str, name: &str, version: &str) -> Result<Document<KeyInfo>> {
         let ask = self.ask(Method::GET, &["keys", environment, name]);
         ask.query("version", Some(version)).json().await
     }
@@ -92,7 +92,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`], and `invalid` or `too_large` for what cannot be stored.
-    pub async fn set_key(&self, environment: &str, name: &str, write: &KeyWrite) -> Result<Written> {
+    pub async fn set_key(&self, environment: &str, name: &str, write: &KeyWrite) -> Result<Document<Written>> {
         self.ask(Method::PUT, &["keys", environment, name])
             .body(write.body()?)
             .json()
@@ -103,13 +103,13 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::set_key`].
-    pub async fn add_key(&self, environment: &str, name: &str, write: &KeyWrite) -> Result<Written> {
+    pub async fn add_key(&self, environment: &str, name: &str, write: &KeyWrite) -> Result<Document<Written>> {
         let ask = self.ask(Method::PUT, &["keys", environment, name]).body(write.body()?);
         let written = ask.header(IF_NONE_MATCH, HeaderValue::from_static("*")).json().await;
         written.map_err(|error| match error {
             // What HTTP calls a failed precondition is, of this one precondition, a key that exists.
-            Error::Refused(mut problem) if problem.code == "precondition" && self.if_match().is_none() => {
-                problem.code = "exists".to_owned();
+            Error::Refused(mut problem) if problem.code == ProblemCode::Precondition && self.if_match().is_none() => {
+                problem.code = ProblemCode::Exists;
                 Error::Refused(problem)
             }
             other => other,
@@ -120,7 +120,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::set_key`].
-    pub async fn edit_key(&self, environment: &str, name: &str, edit: &KeyEdit) -> Result<KeyInfo> {
+    pub async fn edit_key(&self, environment: &str, name: &str, edit: &KeyEdit) -> Result<Document<KeyInfo>> {
         let body = serde_json::to_vec(edit).map_err(|_| Error::invalid("the change cannot be sent", "change less"))?;
         self.ask(Method::PATCH, &["keys", environment, name])
             .body(body.into())
@@ -132,7 +132,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn disable_key(&self, environment: &str, name: &str, version: Option<u32>) -> Result<KeyInfo> {
+    pub async fn disable_key(&self, environment: &str, name: &str, version: Option<u32>) -> Result<Document<KeyInfo>> {
         self.ask(Method::POST, &["keys", environment, name, "disable"])
             .query("version", version)
             .json()
@@ -143,7 +143,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`]; `conflict` for a value that leaked.
-    pub async fn enable_key(&self, environment: &str, name: &str, version: Option<u32>) -> Result<KeyInfo> {
+    pub async fn enable_key(&self, environment: &str, name: &str, version: Option<u32>) -> Result<Document<KeyInfo>> {
         self.ask(Method::POST, &["keys", environment, name, "enable"])
             .query("version", version)
             .json()
@@ -159,7 +159,7 @@ impl Client {
         environment: &str,
         name: &str,
         (version, reason): (Option<u32>, &str),
-    ) -> Result<KeyInfo> {
+    ) -> Result<Document<KeyInfo>> {
         self.ask(Method::POST, &["keys", environment, name, "enable"])
             .query("version", version)
             .body(forced(reason)?)
@@ -171,7 +171,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn remove_key(&self, environment: &str, name: &str) -> Result<KeyInfo> {
+    pub async fn remove_key(&self, environment: &str, name: &str) -> Result<Document<KeyInfo>> {
         self.ask(Method::DELETE, &["keys", environment, name]).json().await
     }
 }

@@ -26,6 +26,8 @@
 //! assert!(attenuate(&garbage, &restriction).is_err());
 //! ```
 //!
+//! Answers are the documents of [`ibyok_api`]. Each is a [`Document`], which also keeps the members that this version does not know.
+//!
 //! What it takes care of: the token travels over `https`, or over `http` to this very machine, unless the opposite is said by
 //! name; it is never sent after a redirect, and no proxy is taken from the environment. What only reads is tried again, with
 //! a growing and uneven delay, when the server cannot be reached or says 503; what changes something is never sent twice.
@@ -46,12 +48,10 @@ mod incidents;
 mod keys;
 mod limits;
 mod listing;
-mod model;
 mod modes;
 mod path;
 mod problem;
 mod retrieved;
-mod review;
 mod rotation;
 mod send;
 mod tokens;
@@ -62,19 +62,26 @@ pub use attenuate::attenuate;
 pub use builder::ClientBuilder;
 pub use client::Client;
 pub use error::{Error, Result};
-pub use ibyok_policy::{Environments, Grant, Pattern, Per, Rate, Restriction, Scope, Scopes, TokenId};
-pub use incidents::{Incident, IncidentRequest};
-pub use limits::{EnvironmentLimit, LimitInForce};
-pub use listing::{DamagedRecord, Listing};
-pub use model::{
-    ChildToken, Issued, KeyInfo, Stamp, StateChange, TokenInfo, TokenRequest, VersionInfo, WhoAmI, Written,
-};
-pub use modes::EnvironmentMode;
+pub use incidents::IncidentRequest;
+pub use listing::Listing;
 pub use problem::Problem;
 pub use retrieved::Retrieved;
-pub use review::{ReadKey, RevokedToken, TokenFinding};
-pub use rotation::{Consumer, Destroyed, Drain, Due, RotationStatus, VersionUse, Waiting};
 pub use secrecy::{ExposeSecret, SecretSlice, SecretString};
-pub use tokens::TokenRotation;
+pub use tokens::Issued;
 pub use usage::UsageRequest;
-pub use write::{KeyEdit, KeyWrite};
+pub use write::KeyWrite;
+
+// The documents of the wire:
+pub use ibyok_api::{
+    Acknowledged, Change, ChildToken, Closing, Consumer, ConsumerKind, Damage, DamagedRecord, Destroyed, DidRead,
+    Document, Drain, Due, DueKind, EnvironmentClass, EnvironmentLimit, EnvironmentMode, Finding, FindingSubject, Grant,
+    Incident, IncidentNote, IncidentOpened, IncidentReport, IncidentState, Interval, KeyEdit, KeyInfo, KeyReader,
+    LastUse, LeakedCopy, LimitInForce, LimitScope, LimitSource, LineAt, LogRead, Mark, Mode, ModeOverride, ModeSource,
+    NotRevoked, Outcome, Per, PrincipalKind, ProblemCode, ProviderPages, Rate, Reach, ReadKey, ReaderSource,
+    Replacement, ReportLine, Review, ReviewDay, ReviewDone, ReviewNetwork, ReviewThresholds, ReviewToken, ReviewedLog,
+    RevokedToken, Role, RotationStatus, Scope, Severity, ShownLine, Stamp, StateChange, StateChangeTo, Step, StepId,
+    SubjectKind, TokenFinding, TokenFindingKind, TokenInfo, TokenRequest, TokenRotation, TokenState, UsageBy,
+    UsageItem, UsageReport, VersionInfo, VersionName, VersionState, VersionUse, Waiting, WaitingWhy, WhoAmI, Written,
+};
+// Narrowing a token without the server:
+pub use ibyok_policy::{Pattern, Restriction, Scopes};

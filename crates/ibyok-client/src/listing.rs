@@ -2,11 +2,10 @@
 
 use std::ops::Deref;
 
+use ibyok_api::{DamagedRecord, Page};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::model::Page;
 
 /// A whole list, with every page of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,24 +17,6 @@ pub struct Listing<T> {
     pub damaged: Vec<DamagedRecord>,
     /// Whether damaged records may hide items that the token may see. Whoever needs the whole list must not go on.
     pub incomplete: bool,
-}
-
-/// A record that a list cannot show, because it is damaged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct DamagedRecord {
-    /// `key`, `token`, `incident` or `environment`.
-    pub kind: String,
-    /// The public id.
-    pub id: String,
-    /// Its id in the store, which lines of the audit log name as `record`.
-    #[serde(default)]
-    pub record: String,
-    /// The environment; `None` for a record that spans environments.
-    #[serde(default)]
-    pub environment: Option<String>,
-    /// The reason why it is refused: `does_not_open`, `missing`, `older`, `unreadable`, `unknown_format` or `kek`.
-    pub damaged: String,
 }
 
 impl<T> Deref for Listing<T> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
+use ibyok_api::ProblemCode;
 
 /// What the server said when it refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Problem {
     /// The HTTP status.
     pub status: u16,
     /// The stable word, for example `denied`.
-    pub code: String,
+    pub code: ProblemCode,
     /// What is wrong, for people.
     pub detail: String,
     /// What can be done about it.
@@ -29,34 +29,20 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The document as it is sent; whatever else stands in it is left aside.
-#[derive(Deserialize)]
-struct Document {
-    code: String,
-    #[serde(default)]
-    detail: Option<String>,
-    #[serde(default)]
-    title: Option<String>,
-    #[serde(default)]
-    hint: Option<String>,
-    #[serde(default)]
-    request_id: Option<String>,
-}
-
 impl Problem {
     /// Reads a document; `None` if it is not one.
     pub(crate) fn parse(status: u16, retry_after: Option<&str>, body: &[u8]) -> Option<Self> {
-        let document: Document = serde_json::from_slice(body).ok()?;
-        let detail = document
-            .detail
-            .or(document.title)
-            .unwrap_or_else(|| document.code.clone());
+        let document: ibyok_api::Problem = serde_json::from_slice(body).ok()?;
+        let code = document.code;
+        // Proxies send documents without some members.
+        let sentences = [document.detail, document.title];
+        let detail = sentences.into_iter().find(|sentence| !sentence.is_empty());
         Some(Problem {
             status,
-            code: document.code,
-            detail: plain(detail),
+            detail: plain(detail.unwrap_or_else(|| code.to_string())),
+            code,
             hint: document.hint.map(plain),
-            request_id: document.request_id.map(plain),
+            request_id: Some(plain(document.request_id)).filter(|id| !id.is_empty()),
             retry_after: retry_after
                 .and_then(|seconds| seconds.parse().ok())
                 .map(Duration::from_secs),

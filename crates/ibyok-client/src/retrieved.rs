@@ -5,6 +5,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ibyok_api::Mode;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
@@ -23,8 +24,8 @@ pub struct Retrieved {
     pub id: String,
     /// The version's number.
     pub version: u32,
-    /// `live` or `mock`.
-    pub mode: String,
+    /// The mode.
+    pub mode: Mode,
     /// The provider, as given.
     pub provider: Option<String>,
     /// The variable that programs read it from.
@@ -69,30 +70,16 @@ impl fmt::Debug for Retrieved {
     }
 }
 
-/// The answer of a value route.
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(rename = "ref")]
-    reference: String,
-    id: String,
-    version: u32,
-    mode: String,
-    #[serde(default)]
-    provider: Option<String>,
-    #[serde(default)]
-    variable: Option<String>,
-    #[serde(default)]
-    value: Option<Text>,
-    #[serde(default)]
-    value_base64: Option<Base64>,
-    #[serde(default)]
-    fields: BTreeMap<String, Field>,
-}
+impl TryFrom<Answer> for Retrieved {
+    type Error = base64::DecodeError;
 
-impl From<Answer> for Retrieved {
-    fn from(answer: Answer) -> Self {
-        let value = answer.value.map(|v| v.0).or(answer.value_base64.map(|v| v.0));
-        Retrieved {
+    fn try_from(answer: Answer) -> Result<Self, base64::DecodeError> {
+        let value = match (answer.value, answer.value_base64) {
+            (Some(text), _) => Some(text.into_bytes()),
+            (None, Some(base64)) => Some(base64.decode()?),
+            (None, None) => None,
+        };
+        Ok(Retrieved {
             reference: answer.reference,
             id: answer.id,
             version: answer.version,
@@ -101,15 +88,31 @@ impl From<Answer> for Retrieved {
             variable: answer.variable,
             value,
             fields: answer.fields.into_iter().map(|(name, field)| (name, field.0)).collect(),
-        }
+        })
     }
 }
 
-/// A string of JSON as a secret.
-struct Text(SecretSlice<u8>);
+/// The answer of a value route.
+type Answer = ibyok_api::Value<Text, Field>;
 
-/// A string of JSON, in Base64, as a secret.
-struct Base64(SecretSlice<u8>);
+/// A string of JSON as a secret.
+pub(crate) struct Text(SecretString);
+
+impl Text {
+    pub(crate) fn into_string(self) -> SecretString {
+        self.0
+    }
+
+    fn into_bytes(self) -> SecretSlice<u8> {
+        copied(self.0.expose_secret().as_bytes())
+    }
+
+    /// The bytes that the text is the Base64 of.
+    fn decode(&self) -> Result<SecretSlice<u8>, base64::DecodeError> {
+        let bytes = Zeroizing::new(STANDARD.decode(self.0.expose_secret())?);
+        Ok(copied(&bytes))
+    }
+}
 
 /// A field: text, or `{"base64":"…"}`.
 struct Field(SecretSlice<u8>);
@@ -135,16 +138,7 @@ impl<T> Visitor<'_> for SecretVisitor<T> {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(SecretVisitor(|text| Some(Text(copied(text.as_bytes())))))
-    }
-}
-
-impl<'de> Deserialize<'de> for Base64 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(SecretVisitor(|text| {
-            let bytes = Zeroizing::new(STANDARD.decode(text).ok()?);
-            Some(Base64(copied(&bytes)))
-        }))
+        deserializer.deserialize_str(SecretVisitor(|text| Some(Text(SecretString::from(text)))))
     }
 }
 
@@ -166,7 +160,7 @@ impl<'de> Deserialize<'de> for Field {
                 let mut found = None;
                 while let Some(name) = map.next_key::<String>()? {
                     if name == "base64" {
-                        found = Some(map.next_value::<Base64>()?.0);
+                        found = Some(map.next_value::<Text>()?.decode().map_err(de::Error::custom)?);
                     } else {
                         map.next_value::<de::IgnoredAny>()?;
                     }
@@ -176,11 +170,6 @@ impl<'de> Deserialize<'de> for Field {
         }
         deserializer.deserialize_any(TextOrBase64)
     }
-}
-
-/// For a text that is a secret.
-pub(crate) fn secret_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
-    deserializer.deserialize_str(SecretVisitor(|text| Some(SecretString::from(text))))
 }
 
 #[cfg(test)]
@@ -215,7 +204,7 @@ mod tests {
         let key = read(r#""value":"sentinel","fields":{"a":"sentinel"}"#).unwrap();
         assert_eq!(
             format!("{key:?}"),
-            r#"Retrieved { reference: "prod/openai", version: 3, mode: "live", .. }"#
+            r#"Retrieved { reference: "prod/openai", version: 3, mode: Live, .. }"#
         );
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
@@ -24,6 +25,13 @@ const LONGEST_DELAY: Duration = Duration::from_secs(2);
 
 /// The largest answer that is read, in bytes.
 const ANSWER_MAX: usize = 16 << 20;
+
+/// The body of a request that holds no secret.
+pub(crate) fn json(document: &impl Serialize) -> Result<Bytes> {
+    let body = serde_json::to_vec(document);
+    body.map(Bytes::from)
+        .map_err(|_| Error::invalid("the request cannot be written as JSON", "shorten the request"))
+}
 
 /// A request that is being put together.
 pub(crate) struct Ask<'a> {
@@ -72,7 +80,10 @@ impl Ask<'_> {
         let body = self.send().await?;
         serde_json::from_slice(&body).map_err(|error| {
             // Not the library's own message: it may quote what it read.
-            let reason = format!("unexpected JSON at line {}, column {}", error.line(), error.column());
+            let reason = match error.line() {
+                0 => "unexpected JSON".to_owned(),
+                line => format!("unexpected JSON at line {line}, column {}", error.column()),
+            };
             Error::Answer { url, reason }
         })
     }

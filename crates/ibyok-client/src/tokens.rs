@@ -2,27 +2,19 @@
 
 use std::time::Duration;
 
+use ibyok_api::{Document, Page, RevokedToken, TokenFinding, TokenInfo, TokenRequest, TokenRotation};
 use reqwest::Method;
-use serde::Serialize;
+use secrecy::SecretString;
 
 use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keys::PAGE;
 use crate::listing::Listing;
-use crate::model::{Issued, Page, TokenInfo, TokenRequest};
-use crate::review::{RevokedToken, TokenFinding};
+use crate::retrieved::Text;
+use crate::send::{Ask, json};
 
-/// How a token's secret is to be rotated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct TokenRotation {
-    /// How long the secret before is still accepted, in seconds; the server's 24 hours unless given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub grace_seconds: Option<u64>,
-    /// Whether the tokens that it issued are revoked.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub revoke_children: bool,
-}
+/// A token that was just issued or rotated: the only time that its secret is seen.
+pub type Issued = ibyok_api::Issued<SecretString>;
 
 impl Client {
     /// Issues a token within what this one may do.
@@ -30,8 +22,7 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] with `denied` for a grant that is wider than the token's own, `invalid` for one that makes no sense.
     pub async fn issue_token(&self, request: &TokenRequest) -> Result<Issued> {
-        let body = serde_json::to_vec(request).map_err(|_| Error::invalid("the grant cannot be sent", "grant less"))?;
-        self.ask(Method::POST, &["tokens"]).body(body.into()).json().await
+        issued(self.ask(Method::POST, &["tokens"]).body(json(request)?)).await
     }
 
     /// Gives a token, found by id, by name, or `self`, a new secret under the same id. The one before is accepted for `grace`
@@ -55,18 +46,16 @@ impl Client {
     /// # Errors
     /// As [`Client::rotate_token`]; `denied` where tokens are to be revoked and this one may not.
     pub async fn rotate_token_with(&self, which: &str, rotation: &TokenRotation) -> Result<Issued> {
-        let body = serde_json::to_vec(rotation);
-        let body = body.map_err(|_| Error::invalid("the request cannot be sent", "give a shorter grace"))?;
         let ask = self.ask(Method::POST, &["tokens", which, "rotate"]);
-        ask.body(body.into()).json().await
+        issued(ask.body(json(rotation)?)).await
     }
 
     /// Reviews the tokens that this one may see: which never expire, are wider than their use, unused, or about to end.
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn review_tokens(&self) -> Result<Listing<TokenFinding>> {
-        let page: Page<TokenFinding> = self.ask(Method::GET, &["tokens", "review"]).json().await?;
+    pub async fn review_tokens(&self) -> Result<Listing<Document<TokenFinding>>> {
+        let page: Page<Document<TokenFinding>> = self.ask(Method::GET, &["tokens", "review"]).json().await?;
         Ok(page.into())
     }
 
@@ -74,7 +63,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn tokens(&self) -> Result<Listing<TokenInfo>> {
+    pub async fn tokens(&self) -> Result<Listing<Document<TokenInfo>>> {
         self.list_tokens(false).await
     }
 
@@ -82,11 +71,11 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`].
-    pub async fn tokens_with_last_use(&self) -> Result<Listing<TokenInfo>> {
+    pub async fn tokens_with_last_use(&self) -> Result<Listing<Document<TokenInfo>>> {
         self.list_tokens(true).await
     }
 
-    async fn list_tokens(&self, last_use: bool) -> Result<Listing<TokenInfo>> {
+    async fn list_tokens(&self, last_use: bool) -> Result<Listing<Document<TokenInfo>>> {
         Listing::follow(async |after| {
             let ask = self.ask(Method::GET, &["tokens"]).query("limit", Some(PAGE));
             let ask = ask.query("last_use", last_use.then_some(true));
@@ -99,7 +88,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::retrieve`]; `conflict` if several have the name.
-    pub async fn show_token(&self, which: &str) -> Result<TokenInfo> {
+    pub async fn show_token(&self, which: &str) -> Result<Document<TokenInfo>> {
         let (id, name) = in_path(which);
         self.ask(Method::GET, &["tokens", id]).query("name", name).json().await
     }
@@ -108,11 +97,17 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::show_token`].
-    pub async fn revoke_token(&self, which: &str, keep_children: bool) -> Result<RevokedToken> {
+    pub async fn revoke_token(&self, which: &str, keep_children: bool) -> Result<Document<RevokedToken>> {
         let (id, name) = in_path(which);
         let ask = self.ask(Method::DELETE, &["tokens", id]).query("name", name);
         ask.query("keep_children", keep_children.then_some(true)).json().await
     }
+}
+
+/// Sends a request whose answer holds a secret. It is read without a copy that stays.
+async fn issued(ask: Ask<'_>) -> Result<Issued> {
+    let answer: ibyok_api::Issued<Text> = ask.json().await?;
+    Ok(answer.map(Text::into_string))
 }
 
 /// How a token is named: in the path what every proxy leaves as it is, anything else in the query.

@@ -1,8 +1,8 @@
 //! Who used what.
 
+use ibyok_api::{Document, UsageBy, UsageReport};
 use jiff::Timestamp;
 use reqwest::Method;
-use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::Result;
@@ -11,8 +11,8 @@ use crate::error::Result;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct UsageRequest {
-    /// What it is added up by: `key` unless given, `token`, `env`, `day` or `version`.
-    pub by: Option<String>,
+    /// The unit that the report adds up by; `key` if `None`.
+    pub by: Option<UsageBy>,
     /// From the day of this time on.
     pub since: Option<Timestamp>,
     /// To the day of this time.
@@ -24,13 +24,13 @@ pub struct UsageRequest {
 }
 
 impl Client {
-    /// Who used what, how often, when last: the document that the server gives, as it is.
+    /// Who used what, how often, when last.
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) with `denied` without the scope `usage:read`, `not_found` for an environment or
     /// a key that is not there, `invalid`.
-    pub async fn usage(&self, request: &UsageRequest) -> Result<Value> {
-        let ask = self.ask(Method::GET, &["usage"]).query("by", request.by.as_deref());
+    pub async fn usage(&self, request: &UsageRequest) -> Result<Document<UsageReport>> {
+        let ask = self.ask(Method::GET, &["usage"]).query("by", request.by.as_ref());
         let ask = ask.query("since", request.since).query("until", request.until);
         let ask = ask.query("env", request.environment.as_deref());
         ask.query("key", request.key.as_deref()).json().await

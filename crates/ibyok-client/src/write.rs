@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use ibyok_policy::Rate;
+use ibyok_api as api;
+use ibyok_api::{Change, Interval, Rate};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Serialize, Serializer};
@@ -25,12 +26,12 @@ pub struct KeyWrite {
     pub variable: Option<String>,
     /// Labels; unchanged if `None`.
     pub labels: Option<BTreeMap<String, String>>,
-    /// How often the key may be retrieved; `Some(None)` takes its own limit away, and what is `None` stays.
-    pub limit: Option<Option<Rate>>,
-    /// How old a current version may become before it is due to be rotated, as `90d`; `Some(None)` takes that away.
-    pub rotate_every: Option<Option<String>>,
-    /// When the key ends at its provider; `Some(None)` takes that away.
-    pub expires_at: Option<Option<Timestamp>>,
+    /// The key's own limit.
+    pub limit: Change<Rate>,
+    /// The age at which a current version is due for rotation.
+    pub rotate_every: Change<Interval>,
+    /// The time at which the key expires at its provider.
+    pub expires_at: Change<Timestamp>,
     /// Why the value is stored although it leaked. The version is then marked compromised, and an incident is open on the key.
     pub force: Option<String>,
 }
@@ -53,25 +54,30 @@ impl KeyWrite {
 
     /// The body of the request, in a buffer that is wiped and never grows.
     pub(crate) fn body(&self) -> Result<Bytes> {
-        wiped(&self.sent(), self.size())
+        wiped(&self.sent()?, self.size())
     }
 
-    pub(crate) fn sent(&self) -> Sent<'_> {
-        Sent {
-            fields: self
-                .fields
-                .iter()
-                .map(|(name, value)| (name.as_str(), Field(value)))
-                .collect(),
-            provider: self.provider.as_deref(),
-            variable: self.variable.as_deref(),
-            labels: self.labels.as_ref(),
+    /// The document that is sent, which borrows the secrets.
+    pub(crate) fn sent(&self) -> Result<api::KeyWrite<Field<'_>>> {
+        let fields = self.fields.iter().map(|(name, value)| {
+            let parsed = name.parse().map_err(|_| {
+                let hint = "use small letters, digits and `_`, beginning with a letter, at most 64";
+                Error::invalid(format!("field `{name}` is not valid"), hint)
+            })?;
+            Ok((parsed, Field(value)))
+        });
+        Ok(api::KeyWrite {
+            fields: Some(fields.collect::<Result<_>>()?),
+            provider: self.provider.clone(),
+            variable: self.variable.clone(),
+            labels: self.labels.clone(),
             limit: self.limit,
-            rotate_every: self.rotate_every.as_ref().map(Option::as_deref),
+            rotate_every: self.rotate_every,
             expires_at: self.expires_at,
             force: self.force.is_some(),
-            reason: self.force.as_deref(),
-        }
+            reason: self.force.clone(),
+            ..api::KeyWrite::default()
+        })
     }
 
     /// The most bytes of JSON that it is sent as.
@@ -94,28 +100,6 @@ impl KeyWrite {
     }
 }
 
-/// A version as it is sent.
-#[derive(Serialize)]
-pub(crate) struct Sent<'a> {
-    fields: BTreeMap<&'a str, Field<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    variable: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    labels: Option<&'a BTreeMap<String, String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    limit: Option<Option<Rate>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rotate_every: Option<Option<&'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Option<Timestamp>>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    force: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-}
-
 pub(crate) fn wiped(body: &impl Serialize, size: usize) -> Result<Bytes> {
     let mut buffer = Zeroizing::new(Vec::with_capacity(size));
     serde_json::to_writer(&mut *buffer, body)
@@ -124,7 +108,7 @@ pub(crate) fn wiped(body: &impl Serialize, size: usize) -> Result<Bytes> {
 }
 
 /// A field as it is sent: text, or Base64 where it is not text.
-struct Field<'a>(&'a SecretSlice<u8>);
+pub(crate) struct Field<'a>(&'a SecretSlice<u8>);
 
 impl Serialize for Field<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -140,30 +124,6 @@ impl Serialize for Field<'_> {
             Err(_) => serializer.collect_map([("base64", Base64(bytes))]),
         }
     }
-}
-
-/// What is to be changed about a key, its value aside. What is `None` or not named stays as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct KeyEdit {
-    /// The provider; an empty one is taken away.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider: Option<String>,
-    /// The variable.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub variable: Option<String>,
-    /// Labels to set, or with `None` to take away.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, Option<String>>,
-    /// How often the key may be retrieved; `Some(None)` takes its own limit away.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<Option<Rate>>,
-    /// How old a current version may become before it is due to be rotated, as `90d`; `Some(None)` takes that away.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rotate_every: Option<Option<String>>,
-    /// When the key ends at its provider; `Some(None)` takes that away.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Option<Timestamp>>,
 }
 
 #[cfg(test)]
@@ -184,6 +144,12 @@ mod tests {
         let body = write.body().unwrap();
         let expected = r#"{"fields":{"pin":{"base64":"/wA="},"value":"a\n\"\u0001"},"provider":"openai"}"#;
         assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_field_of_no_valid_name_is_not_sent() {
+        let write = KeyWrite::fields(BTreeMap::from([("A B".to_owned(), secret(b"x"))]));
+        assert!(matches!(write.body(), Err(Error::Invalid { .. })));
     }
 
     #[test]

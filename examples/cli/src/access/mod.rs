@@ -2,6 +2,7 @@
 
 mod here;
 mod listed;
+mod sent;
 mod server;
 mod step;
 

@@ -1,16 +1,16 @@
 //! A server, as the holder of a token sees it.
 
 use async_trait::async_trait;
-use ibyok_client::{Client, SecretSlice};
+use ibyok_client::{Client, Document, Incident, ModeOverride, Role};
 use ibyok_core::{
-    AccessToken, EnvironmentName, Expiry, ExposeSecret, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite,
-    Mode, Namespace, Rate, ReviewRequest, Secret, SecretString, Timestamp, TokenRequest, TokenRotation, UsageRequest,
+    AccessToken, EnvironmentName, ExposeSecret, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Mode,
+    Namespace, Rate, ReviewRequest, Secret, SecretString, Timestamp, TokenRequest, TokenRotation, UsageRequest,
     WhichVersion,
 };
 use serde_json::{Value, json};
 
 use super::here::document;
-use super::{Access, Drain, Fetched, Listed, Step};
+use super::{Access, Fetched, Listed, Step, sent};
 use crate::error::{Error, Result};
 
 /// In the place of an environment: whichever has the key of the id that follows.
@@ -71,9 +71,9 @@ impl Server {
         }
         let (environment, name) = self.path(&which.parse()?).await?;
         let reference = format!("{environment}/{name}");
-        let of_key = |incident: &ibyok_client::Incident| incident.reference == reference;
+        let of_key = |incident: &Document<Incident>| incident.reference == reference;
         let found = self.client.incidents(true).await?.into_iter().find(of_key);
-        let found = found.map(|incident| incident.id);
+        let found = found.map(|incident| incident.id.clone());
         Ok(found.ok_or_else(|| ibyok_core::Error::Denied {
             limit: "incident",
             reason: "the incident is not among those that the token may see".to_owned(),
@@ -108,7 +108,7 @@ impl Server {
             value: Secret::copy_of(bytes),
             reference: found.reference,
             version: found.version,
-            mode: found.mode,
+            mode: found.mode.as_str().to_owned(),
         })
     }
 
@@ -123,7 +123,7 @@ impl Server {
     /// The number of the version that is staged.
     async fn pending(&self, environment: &str, name: &str) -> Result<u32> {
         let info = self.client.show_key(environment, name).await?;
-        let pending = info.versions.iter().find(|version| version.role == "pending");
+        let pending = info.versions.iter().find(|version| version.role == Role::Pending);
         let number = pending.map(|version| version.version);
         Ok(number.ok_or_else(|| ibyok_core::Error::NotFound {
             what: format!("pending version of key `{environment}/{name}`"),
@@ -166,7 +166,7 @@ impl Access for Server {
     async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Value> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
-        let sent = sent_write(write);
+        let sent = sent::write(write)?;
         let written = match new {
             true => self.client.add_key(&environment, &name, &sent).await,
             false => self.client.set_key(&environment, &name, &sent).await,
@@ -203,13 +203,7 @@ impl Access for Server {
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
-        let mut sent = ibyok_client::KeyEdit::default();
-        sent.provider = edit.provider;
-        sent.variable = edit.variable;
-        sent.labels = edit.labels;
-        sent.limit = edit.limit;
-        sent.rotate_every = edit.rotate_every.map(|every| every.map(|every| every.to_string()));
-        sent.expires_at = edit.expires;
+        let sent = sent::edit(edit)?;
         document(&self.client.edit_key(&environment, &name, &sent).await?)
     }
 
@@ -233,7 +227,7 @@ impl Access for Server {
     async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Value> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
-        let mode = mode.map_or("inherit", Mode::as_str);
+        let mode = mode.map_or(ModeOverride::Inherit, |mode| mode.as_str().into());
         document(&self.client.set_key_mode(&environment, &name, mode).await?)
     }
 
@@ -244,7 +238,9 @@ impl Access for Server {
 
     async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Value> {
         self.own_namespace(None).await?;
-        let set = self.client.set_environment_mode(environment.as_str(), mode.as_str());
+        let set = self
+            .client
+            .set_environment_mode(environment.as_str(), mode.as_str().into());
         document(&set.await?)
     }
 
@@ -257,7 +253,7 @@ impl Access for Server {
     async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Value> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
-        document(&self.client.stage_key(&environment, &name, &sent_write(write)).await?)
+        document(&self.client.stage_key(&environment, &name, &sent::write(write)?).await?)
     }
 
     async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Value> {
@@ -272,11 +268,11 @@ impl Access for Server {
             Step::Rollback(None) => document(&client.rollback_key(environment, name).await?),
             Step::Rollback(Some(why)) => document(&client.rollback_key_by_force(environment, name, &why).await?),
             Step::Retire(drain) => {
-                let drain = sent_drain(key, &drain);
+                let drain = sent::drain(key, &drain);
                 document(&client.retire_key(environment, name, &drain).await?)
             }
             Step::Destroy(drain) => {
-                let drain = sent_drain(key, &drain);
+                let drain = sent::drain(key, &drain);
                 document(&client.destroy_version(environment, name, &drain).await?)
             }
         }
@@ -287,7 +283,12 @@ impl Access for Server {
     }
 
     async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value> {
-        document(&self.client.set_limit(environment.as_str(), limit).await?)
+        document(
+            &self
+                .client
+                .set_limit(environment.as_str(), limit.map(sent::rate))
+                .await?,
+        )
     }
 
     async fn rotation(&self, key: &KeyRef) -> Result<Value> {
@@ -302,23 +303,15 @@ impl Access for Server {
     }
 
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {
-        let mut grant = request.grant;
-        if let Expiry::At(at) = request.expiry {
-            grant.expires = Some(at);
-        }
-        let sent = ibyok_client::TokenRequest::new(request.name, grant);
-        let sent = if request.expiry == Expiry::Never {
-            sent.no_expiry()
-        } else {
-            sent
-        };
+        let sent = sent::token_request(request);
         Ok(with_secret(self.client.issue_token(&sent).await?))
     }
 
     async fn rotate_token(&self, which: &str, rotation: &TokenRotation) -> Result<(Value, AccessToken)> {
-        let mut sent = ibyok_client::TokenRotation::default();
-        sent.grace_seconds = rotation.grace.map(|grace| grace.as_secs());
-        sent.revoke_children = rotation.revoke_children;
+        let sent = ibyok_client::TokenRotation {
+            grace_seconds: rotation.grace.map(|grace| grace.as_secs()),
+            revoke_children: rotation.revoke_children,
+        };
         Ok(with_secret(self.client.rotate_token_with(which, &sent).await?))
     }
 
@@ -337,7 +330,7 @@ impl Access for Server {
     async fn token(&self, which: &str) -> Result<Value> {
         match which {
             "self" => {
-                let id = self.client.whoami().await?.id;
+                let id = self.client.whoami().await?.id.clone();
                 document(&self.client.show_token(&id).await?)
             }
             which => document(&self.client.show_token(which).await?),
@@ -358,7 +351,7 @@ impl Access for Server {
         sent.since = request.since;
         sent.freeze = request.freeze;
         sent.revoke_readers = request.revoke_readers;
-        sent.replace = request.replace.map(sent_write);
+        sent.replace = request.replace.map(sent::write).transpose()?;
         document(&self.client.open_incident(&sent).await?)
     }
 
@@ -368,7 +361,7 @@ impl Access for Server {
 
     async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Value> {
         let id = self.incident_id(which).await?;
-        Ok(self.client.incident_report(&id, since).await?)
+        Ok(self.client.incident_report(&id, since).await?.into_json())
     }
 
     async fn close_incident(&self, which: &str, cause: &str, prevention: &str, force: bool) -> Result<Value> {
@@ -383,7 +376,7 @@ impl Access for Server {
 
     async fn usage(&self, request: UsageRequest) -> Result<Value> {
         let mut asked = ibyok_client::UsageRequest::default();
-        asked.by = Some(request.by.to_string());
+        asked.by = Some(request.by.as_str().into());
         (asked.since, asked.until) = (request.since, request.until);
         asked.environment = request.environment.map(|name| name.to_string());
         asked.key = match &request.key {
@@ -393,19 +386,20 @@ impl Access for Server {
             }
             None => None,
         };
-        Ok(self.client.usage(&asked).await?)
+        Ok(self.client.usage(&asked).await?.into_json())
     }
 
     async fn review(&self, request: &ReviewRequest) -> Result<Value> {
-        Ok(self.client.review(request.since).await?)
+        Ok(self.client.review(request.since).await?.into_json())
     }
 
     async fn acknowledge(&self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Value> {
-        Ok(self.client.acknowledge_finding(request.since, finding, reason).await?)
+        let acknowledged = self.client.acknowledge_finding(request.since, finding, reason);
+        Ok(acknowledged.await?.into_json())
     }
 
     async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Value> {
-        Ok(self.client.review_done(request.since, reason).await?)
+        Ok(self.client.review_done(request.since, reason).await?.into_json())
     }
 
     async fn close(&self) -> Result<()> {
@@ -417,33 +411,6 @@ fn listed<T: serde::Serialize>(listing: &ibyok_client::Listing<T>) -> Result<Lis
     let mut listed = Listed::default();
     listed.add(&listing.items, &listing.damaged, listing.incomplete)?;
     Ok(listed)
-}
-
-/// What is to go, as it is sent.
-fn sent_drain(key: &KeyRef, drain: &Drain) -> ibyok_client::Drain {
-    let mut sent = ibyok_client::Drain::default();
-    sent.version = (!key.version().is_current()).then(|| key.version().to_string());
-    sent.quiet = drain.quiet.map(|quiet| quiet.to_string());
-    sent.force = drain.force;
-    sent.reason.clone_from(&drain.reason);
-    sent
-}
-
-/// A version as it is sent.
-fn sent_write(write: KeyWrite) -> ibyok_client::KeyWrite {
-    let fields = write.fields.iter().map(|(field, value)| {
-        // `to_vec` is exactly as long as its content, so that boxing it leaves no copy behind.
-        (field.to_string(), SecretSlice::from(value.expose_secret().to_vec()))
-    });
-    let mut sent = ibyok_client::KeyWrite::fields(fields.collect());
-    sent.provider = write.provider;
-    sent.variable = write.variable;
-    sent.labels = write.labels;
-    sent.limit = write.limit;
-    sent.rotate_every = write.rotate_every.map(|every| every.map(|every| every.to_string()));
-    sent.expires_at = write.expires;
-    sent.force = write.force;
-    sent
 }
 
 fn with_secret(issued: ibyok_client::Issued) -> (Value, AccessToken) {
