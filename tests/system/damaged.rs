@@ -204,6 +204,39 @@ fn a_record_that_is_cut_swapped_or_missing_is_shown_and_can_be_given_up() {
     }
 }
 
+/// A record of another format may be a newer program's.
+#[test]
+fn a_key_that_may_be_whole_is_given_up_by_force_alone() {
+    let home = home_with_vault();
+    home.set("prod/one", "value one");
+    let id = home.behind().newest();
+    let whole = home.behind().bytes(id);
+    let mut newer = whole.clone();
+    newer[4] ^= 0x40;
+    home.behind().put(id, &newer);
+    let (_, damaged, _) = list(&home, &["keys", "list"]).expect("a list");
+    assert_eq!(damaged[0]["damaged"], "unknown_format");
+    let key = damaged[0]["id"].as_str().unwrap();
+    let remove = ["--json", "--yes", "keys", "remove", "--damaged", key];
+    let error = home.ibyok(remove).run().fails(2, "invalid").json()["error"].clone();
+    let hint = error["hint"].as_str().unwrap();
+    assert!(hint.contains("newer version") && hint.contains("--force"), "{error}");
+    let get = home.ibyok(["--json", "get", "prod/one"]).run().fails(5, "integrity");
+    let hint = get.json()["error"]["hint"].as_str().unwrap().to_owned();
+    assert!(hint.contains("--damaged ID --force"), "{hint}");
+    let copy = home.copy();
+    home.behind().put(id, &whole);
+    assert_eq!(home.get("prod/one"), b"value one");
+    // Where no program wrote it, the operator may say so.
+    copy.ibyok(["--yes", "keys", "remove", "--force", "prod/one"])
+        .run()
+        .exits(2);
+    copy.ibyok([&remove[..], &["--force"]].concat()).run().done();
+    copy.ibyok(["export", "--env", "prod"]).run().done();
+    copy.set("prod/one", "another");
+    assert_eq!(copy.get("prod/one"), b"another");
+}
+
 #[test]
 fn a_damaged_token_is_listed_and_can_be_revoked() {
     let home = home_with_vault();

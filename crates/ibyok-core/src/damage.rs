@@ -72,6 +72,9 @@ impl Damage {
             Damage::Kek => return "give the KEK that the record names, or restore the store from a backup".to_owned(),
         };
         let way_out = match affected {
+            Affected::Key if self == Damage::UnknownFormat => {
+                "`keys list` shows damaged keys, and `keys remove --damaged ID --force` gives one up that may be whole"
+            }
             Affected::Key => "`keys list` shows damaged keys, and `keys remove --damaged ID` gives one up",
             Affected::Token => {
                 "`tokens list` shows damaged tokens, and `tokens revoke --damaged ID` revokes one for good"

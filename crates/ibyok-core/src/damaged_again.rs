@@ -8,16 +8,10 @@ use std::time::Duration;
 use ibyok_storage::{RecordId, Revision};
 
 use crate::error::{Error, Result};
-use crate::model::attestation::AttestationRecord;
-use crate::model::incident::IncidentRecord;
-use crate::model::key::KeyRecord;
 use crate::model::kind;
-use crate::model::leaked::LeakedRecord;
-use crate::model::review::ReviewRecord;
-use crate::model::settings::SettingsRecord;
-use crate::model::token::TokenRecord;
 use crate::realm::{Realm, open_failed};
 use crate::records::Record;
+use crate::typed_records::with_type_of;
 use crate::vault::Inner;
 
 /// The time between two looks.
@@ -124,16 +118,7 @@ impl Inner {
     }
 
     async fn is_sound(&self, realm: &Arc<Realm>, id: &RecordId) -> Result<bool> {
-        match id.collection().kind().as_u8() {
-            kind::KEY => self.reads_whole::<KeyRecord>(realm, id).await,
-            kind::TOKEN => self.reads_whole::<TokenRecord>(realm, id).await,
-            kind::SETTINGS => self.reads_whole::<SettingsRecord>(realm, id).await,
-            kind::REVIEW => self.reads_whole::<ReviewRecord>(realm, id).await,
-            kind::INCIDENT => self.reads_whole::<IncidentRecord>(realm, id).await,
-            kind::ATTESTATION => self.reads_whole::<AttestationRecord>(realm, id).await,
-            kind::LEAKED => self.reads_whole::<LeakedRecord>(realm, id).await,
-            _ => self.opens(realm, id).await,
-        }
+        with_type_of!(id, R => self.reads_whole::<R>(realm, id).await, _ => self.opens(realm, id).await)
     }
 
     async fn reads_whole<R: Record>(&self, realm: &Realm, id: &RecordId) -> Result<bool> {

@@ -19,21 +19,68 @@ use crate::take_away::TakeAway;
 /// The name in the tombstone of a key whose own name is lost with its record.
 const LOST: &str = "damaged";
 
+/// The answer to a request to remove a key whose record may be whole.
+#[derive(Clone, Copy)]
+enum MayBeWhole {
+    Refuse,
+    Remove,
+}
+
+impl MayBeWhole {
+    fn permits(self, id: KeyId, damage: Damage) -> Result<()> {
+        let (why, hint) = match (self, damage) {
+            (MayBeWhole::Remove, _)
+            | (MayBeWhole::Refuse, Damage::DoesNotOpen | Damage::Missing | Damage::Older | Damage::Kek) => {
+                return Ok(());
+            }
+            (MayBeWhole::Refuse, Damage::UnknownFormat) => (
+                "its record has a format that this program does not know, and a newer program may have written it",
+                "use a newer version of IBYOK, or restore the store from a backup; if no program wrote the record, \
+                 `ibyok keys remove --damaged ID --force` gives it up",
+            ),
+            (MayBeWhole::Refuse, Damage::Unreadable) => (
+                "the store cannot read its record",
+                "look at the disk and the system's log, or restore the store from a backup; \
+                 `ibyok keys remove --damaged ID --force` gives the key up all the same",
+            ),
+        };
+        Err(Error::invalid(format!("key `{id}` may be whole: {why}"), hint))
+    }
+}
+
 impl Session {
     /// Removes a key whose record is damaged, for an operator. Its values are lost; its name can be used again.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if no environment has such a record, [`Error::Invalid`] if the record is sound, [`Error::Denied`] for
-    /// a token, [`Error::Integrity`] if the store cannot write there either, [`Error::Unavailable`].
+    /// [`Error::NotFound`] if no environment has such a record; [`Error::Invalid`] if the record is sound, or may be whole: its format is not
+    /// known, or the store cannot read it; [`Error::Denied`] for a token; [`Error::Integrity`] if the store cannot write there either;
+    /// [`Error::Unavailable`].
     pub async fn remove_damaged_key(&self, id: KeyId) -> Result<DamagedRecord> {
+        self.give_up_key(id, MayBeWhole::Refuse).await
+    }
+
+    /// Removes a key whose record is damaged, also where the record may be whole.
+    ///
+    /// # Errors
+    /// As [`Session::remove_damaged_key`].
+    pub async fn remove_damaged_key_by_force(&self, id: KeyId) -> Result<DamagedRecord> {
+        self.give_up_key(id, MayBeWhole::Remove).await
+    }
+
+    async fn give_up_key(&self, id: KeyId, whole: MayBeWhole) -> Result<DamagedRecord> {
         let mut attempt = self.attempt(Action::KeyRemove);
         attempt.key_id = Some(id.to_string());
         attempt.reason = Some("damaged");
-        let outcome = self.try_remove_damaged(&mut attempt, id).await;
+        let outcome = self.try_remove_damaged(&mut attempt, id, whole).await;
         self.inner.refusing(&attempt, outcome).await
     }
 
-    async fn try_remove_damaged(&self, attempt: &mut Attempt<'_>, id: KeyId) -> Result<DamagedRecord> {
+    async fn try_remove_damaged(
+        &self,
+        attempt: &mut Attempt<'_>,
+        id: KeyId,
+        whole: MayBeWhole,
+    ) -> Result<DamagedRecord> {
         let principal = self.inner.authenticate(attempt, &self.asking).await?;
         operators_only(&principal)?;
         let names = self.inner.environment_names(principal.namespace()).await?;
@@ -48,7 +95,7 @@ impl Session {
                         "`keys remove REF` removes a key",
                     ));
                 }
-                Err(Error::Integrity { .. }) => {}
+                Err(Error::Integrity { damage, .. }) => whole.permits(id, damage)?,
                 Err(error) => return Err(error),
             }
             attempt.environment = realm.name.environment.as_ref().map(ToString::to_string);

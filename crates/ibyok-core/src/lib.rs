@@ -94,6 +94,8 @@ mod forging;
 mod geoip;
 mod give_up;
 mod give_up_environment;
+#[cfg(test)]
+mod given_up;
 mod guardrails;
 mod incidents;
 mod issue;
@@ -142,6 +144,7 @@ mod token_children;
 mod token_keys;
 mod token_refusals;
 mod tokens;
+mod typed_records;
 mod unread_lines;
 mod usage;
 mod vault;

@@ -38,6 +38,8 @@ pub(super) struct Believer {
     directory: PathBuf,
     key: VerifyingKey,
     here: Option<Here>,
+    /// The number of lines that were missing before the segment that is read.
+    missing: u64,
 }
 
 /// The segment that is read, and how far.
@@ -58,6 +60,8 @@ pub(super) enum Belief {
     Skip,
     /// It may turn out to be the log's when it is signed.
     Wait,
+    /// It stands at the end and will never be the log's. A writer may still put a line of its own there.
+    Never,
 }
 
 impl Believer {
@@ -66,7 +70,13 @@ impl Believer {
             directory: directory.to_owned(),
             key: key.clone(),
             here: None,
+            missing: 0,
         }
+    }
+
+    /// The number of lines that were missing since this was asked last: a segment begins behind more lines than were read.
+    pub(super) fn take_missing(&mut self) -> u64 {
+        std::mem::take(&mut self.missing)
     }
 
     /// How many lines of the newest run are signed.
@@ -100,12 +110,16 @@ impl Believer {
     /// Judges the next line of a segment, given without its newline. Lines of a segment come in their order, from its first on.
     pub(super) fn judge(&mut self, segment: u32, line: &[u8]) -> Result<Belief, Error> {
         if self.here.as_ref().is_none_or(|here| here.segment != segment) {
+            let before = self.here.as_ref().and_then(|here| here.at);
             let known = self.here.take().map(|here| here.run).filter(|run| run.holds(segment));
             let run = match known {
                 Some(run) => run,
                 None => Run::of(&self.directory, &self.key, segment)?,
             };
             let at = run.begins(segment);
+            if let (Some((before, _)), Some((begins, _))) = (before, at) {
+                self.missing = self.missing.saturating_add(begins.saturating_sub(before));
+            }
             self.here = Some(Here { run, segment, at });
         }
         let log = self.key.log().unwrap_or_default();
@@ -125,7 +139,9 @@ impl Believer {
             here.run = Run::of(&self.directory, &self.key, segment)?;
             if !lets(&here.run) {
                 if here.run.is_last {
-                    return Ok(Belief::Wait);
+                    // A writer gives each line its MAC, and none to follow the first of a session before a checkpoint covers that.
+                    let may_be = is_ours() && (!here.run.sealed || begins_session(action));
+                    return Ok(if may_be { Belief::Wait } else { Belief::Never });
                 }
                 here.at = None;
                 return Ok(Belief::Skip);

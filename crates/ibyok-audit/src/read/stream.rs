@@ -115,7 +115,11 @@ impl Stream {
             return Ok(Belief::Take);
         };
         let belief = believer.judge(segment, line)?;
-        if belief == Belief::Wait {
+        let missing = believer.take_missing();
+        if missing > 0 {
+            self.leave_out_lines(LeftOutReason::NotVouched, missing);
+        }
+        if matches!(belief, Belief::Wait | Belief::Never) {
             self.offset -= line.len() as u64 + 1;
             self.line -= 1;
             if let Some(file) = &mut self.file {
@@ -259,50 +263,49 @@ impl Stream {
     }
 
     fn leave_out(&mut self, why: LeftOutReason) {
+        self.leave_out_lines(why, 1);
+    }
+
+    fn leave_out_lines(&mut self, why: LeftOutReason, lines: u64) {
         let (path, line) = (self.path(), self.line);
         let left_out = match why {
             LeftOutReason::Elsewhere => &mut self.elsewhere,
             LeftOutReason::NotVouched | LeftOutReason::NoKey => &mut self.left_out,
         };
         match left_out {
-            Some(left_out) => left_out.lines = left_out.lines.saturating_add(1),
+            Some(left_out) => left_out.lines = left_out.lines.saturating_add(lines),
             None => {
-                *left_out = Some(LeftOut {
-                    path,
-                    line,
-                    lines: 1,
-                    why,
-                });
+                *left_out = Some(LeftOut { path, line, lines, why });
             }
         }
     }
 
     /// Counts the lines from here to the end of the log, if a signed checkpoint says that others stood here.
     fn leave_out_the_rest(&mut self) -> Result<(), Error> {
-        let here = (self.segment, self.offset);
         let Some(believer) = &mut self.believer else {
             return Ok(());
         };
-        if self.counted == Some(here) || !believer.is_contradicted() {
+        if self.counted == Some((self.segment, self.offset)) || !believer.is_contradicted() {
             return Ok(());
         }
-        let Some(lacking) = believer.lacks(self.segment)? else {
-            return Ok(());
-        };
-        self.counted = Some(here);
-        let lines = whole_lines_of(&self.directory, self.segment, self.offset).max(lacking);
-        match &mut self.left_out {
-            Some(left_out) => left_out.lines = left_out.lines.saturating_add(lines),
-            None => {
-                self.left_out = Some(LeftOut {
-                    path: self.path(),
-                    line: self.line + 1,
-                    lines,
-                    why: LeftOutReason::NotVouched,
-                });
-            }
+        if let Some(lacking) = believer.lacks(self.segment)? {
+            self.count_the_rest(lacking);
         }
         Ok(())
+    }
+
+    /// Counts the lines from here to the end of the log, once, and at least so many.
+    fn count_the_rest(&mut self, at_least: u64) {
+        let here = Some((self.segment, self.offset));
+        if self.counted == here {
+            return;
+        }
+        self.counted = here;
+        let lines = whole_lines_of(&self.directory, self.segment, self.offset).max(at_least);
+        // The first of them is the next line.
+        self.line += 1;
+        self.leave_out_lines(LeftOutReason::NotVouched, lines);
+        self.line -= 1;
     }
 
     /// The lines that were left out so far.
@@ -409,6 +412,10 @@ impl Stream {
             Belief::Skip => self.leave_out(LeftOutReason::NotVouched),
             Belief::Wait => {
                 self.leave_out_the_rest()?;
+                return Ok(Step::Break(None));
+            }
+            Belief::Never => {
+                self.count_the_rest(1);
                 return Ok(Step::Break(None));
             }
             Belief::Take if self.passes_over(&bytes) => {}

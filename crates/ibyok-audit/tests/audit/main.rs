@@ -11,8 +11,8 @@ mod faults; // disks that fail, files that vanish, processes that are killed
 mod foreign; // what somebody without the key puts there
 mod group_commit; // many tasks, one chain
 mod homes; // logs that are kept outside this machine
+mod lacking; // lines that a reader lacks
 mod measure; // how well a review finds what was done
-mod nul; // bytes that became NUL
 mod proofs; // what an outsider can check
 mod reading; // filters, limits, following
 mod review; // what is worth a look

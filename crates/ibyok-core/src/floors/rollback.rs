@@ -16,17 +16,10 @@ use crate::attempt::Attempt;
 use crate::authenticate::Principal;
 use crate::change::{Edit, UNSEEN_CHANGES};
 use crate::error::{Error, Part, Result};
-use crate::model::attestation::AttestationRecord;
-use crate::model::incident::IncidentRecord;
-use crate::model::key::KeyRecord;
-use crate::model::kind;
-use crate::model::leaked::LeakedRecord;
-use crate::model::review::ReviewRecord;
-use crate::model::settings::SettingsRecord;
-use crate::model::token::TokenRecord;
 use crate::realm::{Realm, RealmName};
 use crate::records::Record;
 use crate::session::Session;
+use crate::typed_records::with_type_of;
 use crate::vault::Inner;
 
 /// A record of the store that is older than this node has seen it, or is missing.
@@ -35,7 +28,7 @@ use crate::vault::Inner;
 pub struct RolledBack {
     /// The record's id.
     pub record: String,
-    /// The kind of record: `key`, `token`, `settings`, `incident`, `reviews` or `attestations`.
+    /// The kind of record: `key`, `token`, `settings`, `incident`, `reviews`, `attestations` or `leaked value`.
     pub kind: &'static str,
     /// The name of the key or token, where it is known.
     pub name: Option<String>,
@@ -56,7 +49,8 @@ struct There {
 }
 
 impl Session {
-    /// Lists the records of the store that are older than this node has seen them. Reads every record that has a floor.
+    /// Lists the records of the store that are older than this node has seen them, with those that were accepted and not written again since.
+    /// Reads every record that has a floor.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Unavailable`].
@@ -140,45 +134,7 @@ impl Session {
         let mut attempt = self.attempt(Action::VaultRestore);
         attempt.environment = name.environment.as_ref().map(ToString::to_string);
         let id = *record.id();
-        match record.collection().kind().as_u8() {
-            kind::KEY => {
-                self.inner
-                    .write_as_it_is::<KeyRecord>(&mut attempt, who, &realm, id)
-                    .await
-            }
-            kind::TOKEN => {
-                self.inner
-                    .write_as_it_is::<TokenRecord>(&mut attempt, who, &realm, id)
-                    .await
-            }
-            kind::SETTINGS => {
-                self.inner
-                    .write_as_it_is::<SettingsRecord>(&mut attempt, who, &realm, id)
-                    .await
-            }
-            kind::INCIDENT => {
-                self.inner
-                    .write_as_it_is::<IncidentRecord>(&mut attempt, who, &realm, id)
-                    .await
-            }
-            kind::REVIEW => {
-                self.inner
-                    .write_as_it_is::<ReviewRecord>(&mut attempt, who, &realm, id)
-                    .await
-            }
-            kind::ATTESTATION => {
-                self.inner
-                    .write_as_it_is::<AttestationRecord>(&mut attempt, who, &realm, id)
-                    .await
-            }
-            kind::LEAKED => {
-                self.inner
-                    .write_as_it_is::<LeakedRecord>(&mut attempt, who, &realm, id)
-                    .await
-            }
-            // No other kind of record has a floor.
-            _ => Ok(()),
-        }
+        with_type_of!(record, R => self.inner.write_as_it_is::<R>(&mut attempt, who, &realm, id).await, _ => Ok(()))
     }
 
     fn accepted(&self, who: &Who, rolled: &RolledBack, accepted: Accepted) -> Event {
@@ -223,13 +179,14 @@ impl Inner {
             Ok(None) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let accepted = self.floors.accepted(record, floor).await?;
-        if there.rev.is_some_and(|rev| rev >= floor) || accepted == Some(there.rev.unwrap_or(0)) {
+        // A record that is there and was accepted is still to be written again: a crash came between, and the same command does the rest.
+        let accepted_as_missing = there.rev.is_none() && self.floors.accepted(record, floor).await? == Some(0);
+        if there.rev.is_some_and(|rev| rev >= floor) || accepted_as_missing {
             return Ok(None);
         }
         Ok(Some(RolledBack {
             record: record.to_string(),
-            kind: kind_word(record),
+            kind: with_type_of!(record, R => R::NAME, _ => "record"),
             name: there.name,
             realm: there.realm,
             seen: floor,
@@ -304,16 +261,4 @@ struct Head {
     rev: u64,
     #[serde(default)]
     name: Option<String>,
-}
-
-fn kind_word(record: &RecordId) -> &'static str {
-    match record.collection().kind().as_u8() {
-        kind::KEY => "key",
-        kind::TOKEN => "token",
-        kind::SETTINGS => "settings",
-        kind::INCIDENT => "incident",
-        kind::REVIEW => "reviews",
-        kind::ATTESTATION => "attestations",
-        _ => "record",
-    }
 }

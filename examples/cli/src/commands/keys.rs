@@ -60,6 +60,9 @@ pub(crate) enum Verb {
         /// Give up the key whose record is damaged; `keys list` shows its id
         #[arg(long, value_name = "ID", conflicts_with = "if_version")]
         damaged: Option<KeyId>,
+        /// With `--damaged`: give the key up even if its record may be whole, such as one that a newer version wrote
+        #[arg(long, requires = "damaged", conflicts_with = "key")]
+        force: bool,
         #[command(flatten)]
         expected: Expected,
     },
@@ -207,7 +210,12 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
         Verb::Enable(args) => switch(&args.switch, Switched::On(args.force.reason()), cx).await,
         Verb::Mode { key, mode, .. } => set_mode(&key, &mode, cx).await,
         Verb::Remove { key: Some(key), .. } => remove(&key, cx).await,
-        Verb::Remove { key: None, damaged, .. } => remove_damaged(damaged, cx).await,
+        Verb::Remove {
+            key: None,
+            damaged,
+            force,
+            ..
+        } => remove_damaged(damaged, force, cx).await,
     }
 }
 
@@ -371,11 +379,16 @@ async fn remove(key: &str, cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
-async fn remove_damaged(id: Option<KeyId>, cx: &mut Cx<'_>) -> Result<Exit> {
+async fn remove_damaged(id: Option<KeyId>, force: bool, cx: &mut Cx<'_>) -> Result<Exit> {
     let id = id.ok_or_else(|| Error::usage("no key is named", "give a REF, or `--damaged ID`"))?;
     confirm(cx, &format!("remove the damaged key `{id}`"), "its values are lost")?;
     cx.with_vault("keys remove --damaged", async |here, cx| {
-        let removed = document(&here.session.remove_damaged_key(id).await?)?;
+        let session = &here.session;
+        let removed = match force {
+            true => session.remove_damaged_key_by_force(id).await?,
+            false => session.remove_damaged_key(id).await?,
+        };
+        let removed = document(&removed)?;
         if cx.globals.json {
             cx.io.answer_json(&removed)?;
         }

@@ -1,10 +1,10 @@
-//! A byte of the log that became NUL: a reader counts what it lacks, and takes the unwritten tail for what it is.
+//! A log that lacks lines: a reader counts what it lacks, and takes the unwritten tail for what it is.
 
 use std::path::Path;
 
-use ibyok_audit::{Filter, LeftOut, LeftOutReason, Reader, VerifyingKey};
+use ibyok_audit::{FileSink, Filter, LeftOut, LeftOutReason, Reader, VerifyingKey};
 
-use crate::support::{append, event, key, open, segment, written};
+use crate::support::{append, event, key, open, open_with, segment, segments, written};
 
 /// How a reader is asked: for all lines, or for the last of them.
 fn filters() -> [Filter; 2] {
@@ -135,4 +135,61 @@ async fn whoever_follows_a_log_hears_of_lines_that_are_left_out_meanwhile() {
     assert!(read + left_out[0].lines >= 12, "{read}: {left_out:?}");
     assert!(follow.poll().unwrap().is_empty());
     assert!(follow.left_out().is_empty(), "each is said once");
+}
+
+#[tokio::test]
+async fn a_log_without_its_checkpoints_is_counted_and_not_passed_over_in_silence() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    written(&place, 12).await;
+    let keys = keys(&place);
+    for name in ["checkpoints", "state"] {
+        std::fs::remove_file(place.join("slot-0").join(name)).unwrap();
+        for filter in filters() {
+            let (read, left_out) = read(&place, &keys, &filter);
+            let said: u64 = left_out.iter().map(|left_out| left_out.lines).sum();
+            assert_eq!((read, said), (1, 11), "{left_out:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn lines_that_somebody_adds_to_a_log_are_counted_also_while_it_is_followed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    written(&place, 12).await;
+    let keys = keys(&place);
+    let mut follow = Reader::vouched(&place, keys.clone())
+        .unwrap()
+        .follow(&Filter::default())
+        .unwrap();
+    let whole = std::fs::read(segment(&place)).unwrap();
+    let line = whole.split_inclusive(|byte| *byte == b'\n').nth(3).unwrap();
+    std::fs::write(segment(&place), [&whole[..], line, line].concat()).unwrap();
+    let (lines, left_out) = read(&place, &keys, &Filter::default());
+    assert_eq!((lines, left_out[0].lines), (12, 2), "{left_out:?}");
+    assert!(follow.poll().unwrap().is_empty());
+    assert_eq!(follow.left_out()[0].lines, 2);
+    assert!(follow.poll().unwrap().is_empty() && follow.left_out().is_empty());
+}
+
+#[tokio::test]
+async fn the_lines_of_a_segment_that_is_gone_are_counted() {
+    let scratch = tempfile::tempdir().unwrap();
+    let place = scratch.path().join("audit");
+    let sink = FileSink::builder(&place).segment_bytes(4096).open().await.unwrap();
+    let log = open_with(sink).await;
+    for n in 2..60 {
+        append(&log, event(n)).await;
+    }
+    log.close().await.unwrap();
+    let keys = keys(&place);
+    let files = segments(&place);
+    assert!(files.len() > 4, "{files:?}");
+    let (whole, nothing) = read(&place, &keys, &Filter::default());
+    assert_eq!(nothing, Vec::new());
+    std::fs::remove_file(&files[2]).unwrap();
+    let (rest, left_out) = read(&place, &keys, &Filter::default());
+    let said: u64 = left_out.iter().map(|left_out| left_out.lines).sum();
+    assert!(rest < whole && rest + said == whole, "{rest} of {whole}: {left_out:?}");
 }
