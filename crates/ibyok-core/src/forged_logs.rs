@@ -76,7 +76,7 @@ async fn forge(scene: &Scene, kept_in_store: bool) -> String {
             .seal_record(&scene.dev.place(&record), signing.expose_seed());
         scene.write(&record, &sealed.unwrap()).await;
     }
-    let log = Log::builder().required(sink).signing_key(signing).line_key(lines);
+    let log = Log::builder().home(sink).signing_key(signing).line_key(lines);
     let log = log.open().await.unwrap();
     for event in about_prod(scene) {
         drop(log.append(event).await.unwrap());
@@ -183,7 +183,7 @@ async fn nothing_that_dev_writes_takes_the_log_of_another_environment_away() {
     scene.write(&record, &sealed.unwrap()).await;
     let lines = line_key(&scene.prod, &signing.public(&id));
     let log = Log::builder()
-        .required(sink)
+        .home(sink)
         .signing_key(signing)
         .line_key(lines)
         .open()
