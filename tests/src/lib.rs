@@ -14,6 +14,7 @@ mod home;
 mod http;
 mod log;
 mod oracle;
+mod pages;
 mod sentinel;
 mod server;
 mod store;

@@ -1,4 +1,4 @@
-//! What every [`Kek`] must do, one promise a function, for the tests of those who write one.
+//! The promises of every [`Kek`], one function each, as tests for those who write one.
 //!
 //! Give the suite a [`Harness`] and let [`kek_conformance!`](crate::kek_conformance) make one `#[test]` of each promise:
 //!
@@ -35,8 +35,9 @@ use std::sync::Arc;
 
 pub use self::promise::{
     a_key_comes_back_after_a_restart, a_wrapped_key_names_a_kek_that_its_own_accepts, another_kek_does_not_open,
-    any_change_is_refused, debug_and_description_hold_no_key, every_length_but_the_right_one_is_refused,
-    nothing_of_the_key_shows, the_whole_context_is_bound, what_names_another_kek_is_refused,
+    any_change_is_refused, debug_and_description_hold_no_key, debug_holds_none_of_its_own_bytes,
+    every_length_but_the_right_one_is_refused, nothing_of_the_key_shows, the_whole_context_is_bound,
+    two_keks_have_two_ids, what_names_another_kek_is_refused,
 };
 pub use self::runtime::block_on;
 use crate::{Error, Kek};
@@ -56,23 +57,36 @@ pub trait Harness: Sync {
     fn other(&self) -> Result<Arc<dyn Kek>, Error>;
 }
 
-/// A promise that was not kept.
+/// A promise that was not kept: its name, the first thing that breaks it, and the reason why it matters.
 #[derive(Debug, thiserror::Error)]
-#[error("{promise}: {detail}")]
+#[error("the promise `{promise}` is broken: {found}\n  it matters because {why}")]
 pub struct Broken {
     promise: &'static str,
-    detail: String,
+    why: &'static str,
+    found: String,
 }
 
 impl Broken {
-    pub(crate) const fn new(promise: &'static str, detail: String) -> Self {
-        Self { promise, detail }
+    pub(crate) const fn new(promise: &'static str, why: &'static str, found: String) -> Self {
+        Self { promise, why, found }
     }
 
-    /// The name of the function that found it.
+    /// The name of the function that tests the promise.
     #[must_use]
     pub const fn promise(&self) -> &'static str {
         self.promise
+    }
+
+    /// The reason why the promise matters.
+    #[must_use]
+    pub const fn why(&self) -> &'static str {
+        self.why
+    }
+
+    /// The first thing that breaks the promise.
+    #[must_use]
+    pub fn found(&self) -> &str {
+        &self.found
     }
 }
 
@@ -86,9 +100,11 @@ macro_rules! for_each_kek_promise {
         $each!(another_kek_does_not_open);
         $each!(any_change_is_refused);
         $each!(debug_and_description_hold_no_key);
+        $each!(debug_holds_none_of_its_own_bytes);
         $each!(every_length_but_the_right_one_is_refused);
         $each!(nothing_of_the_key_shows);
         $each!(the_whole_context_is_bound);
+        $each!(two_keks_have_two_ids);
         $each!(what_names_another_kek_is_refused);
     };
 }

@@ -12,7 +12,10 @@ use crate::{EnvironmentKey, Error, Kek, KekContext, KekId, VaultId, WrappedKey};
 /// # Errors
 /// [`Broken`] if not.
 pub async fn a_key_comes_back_after_a_restart(harness: &impl Harness) -> Result<(), Broken> {
-    let check = Check("a_key_comes_back_after_a_restart");
+    let check = Check {
+        name: "a_key_comes_back_after_a_restart",
+        why: "every key of an environment is lost if its environment key does not open any more",
+    };
     let (kek, key, context) = (check.kek(harness)?, check.key()?, context());
     let first = check.wrap(&*kek, &key, &context).await?;
     let second = check.wrap(&*check.kek(harness)?, &key, &context).await?;
@@ -30,7 +33,10 @@ pub async fn a_key_comes_back_after_a_restart(harness: &impl Harness) -> Result<
 /// # Errors
 /// [`Broken`] if not.
 pub async fn a_wrapped_key_names_a_kek_that_its_own_accepts(harness: &impl Harness) -> Result<(), Broken> {
-    let check = Check("a_wrapped_key_names_a_kek_that_its_own_accepts");
+    let check = Check {
+        name: "a_wrapped_key_names_a_kek_that_its_own_accepts",
+        why: "the vault finds the KEK of a wrapped key by this id, also during a change of KEKs",
+    };
     let kek = check.kek(harness)?;
     let wrapped = check.wrap(&*kek, &check.key()?, &context()).await?;
     check.that(kek.accepts(wrapped.kek()), "its own id is not accepted")?;
@@ -50,7 +56,10 @@ pub async fn a_wrapped_key_names_a_kek_that_its_own_accepts(harness: &impl Harne
 /// # Errors
 /// [`Broken`] if it does.
 pub async fn another_kek_does_not_open(harness: &impl Harness) -> Result<(), Broken> {
-    let check = Check("another_kek_does_not_open");
+    let check = Check {
+        name: "another_kek_does_not_open",
+        why: "a KEK for each environment keeps a development server from opening production",
+    };
     let wrapped = check.wrap(&*check.kek(harness)?, &check.key()?, &context()).await?;
     let other = check.ok(harness.other())?;
     check.refused(&*other, &wrapped, &context(), "another KEK").await?;
@@ -67,7 +76,10 @@ pub async fn another_kek_does_not_open(harness: &impl Harness) -> Result<(), Bro
 /// # Errors
 /// [`Broken`] if it does.
 pub async fn any_change_is_refused(harness: &impl Harness) -> Result<(), Broken> {
-    let check = Check("any_change_is_refused");
+    let check = Check {
+        name: "any_change_is_refused",
+        why: "whoever can write to the store could change a key without being noticed",
+    };
     let kek = check.kek(harness)?;
     let wrapped = check.wrap(&*kek, &check.key()?, &context()).await?;
     for at in 0..wrapped.bytes().len() {
@@ -88,7 +100,10 @@ pub async fn any_change_is_refused(harness: &impl Harness) -> Result<(), Broken>
 /// # Errors
 /// [`Broken`] if one does.
 pub async fn debug_and_description_hold_no_key(harness: &impl Harness) -> Result<(), Broken> {
-    let check = Check("debug_and_description_hold_no_key");
+    let check = Check {
+        name: "debug_and_description_hold_no_key",
+        why: "logs and panics print `Debug`, and every environment key would be in them",
+    };
     let (kek, key) = (check.kek(harness)?, check.key()?);
     let wrapped = check.wrap(&*kek, &key, &context()).await?;
     check.ok(kek.unwrap(&wrapped, &context()).await)?;
@@ -109,12 +124,68 @@ pub async fn debug_and_description_hold_no_key(harness: &impl Harness) -> Result
     )
 }
 
+/// `Debug` shows nothing of the KEK's own key material: what differs between two KEKs of a kind is their ids and small numbers.
+///
+/// # Errors
+/// [`Broken`] if it shows something else.
+pub async fn debug_holds_none_of_its_own_bytes(harness: &impl Harness) -> Result<(), Broken> {
+    let check = Check {
+        name: "debug_holds_none_of_its_own_bytes",
+        why: "the KEK opens every key of the vault, and logs and panics print `Debug`",
+    };
+    let (kek, other) = (check.kek(harness)?, check.ok(harness.other())?);
+    let mut ids = Vec::new();
+    for kek in [&kek, &other] {
+        ids.push(check.wrap(&**kek, &check.key()?, &context()).await?.kek().clone());
+        ids.extend(kek.describe().id().cloned());
+    }
+    let shown = |kek: &Arc<dyn Kek>| {
+        let text = format!("{kek:?}");
+        ids.iter()
+            .fold(text, |text, id| text.replace(id.as_str(), "").replace(id.name(), ""))
+    };
+    let (own, others) = (shown(&kek), shown(&other));
+    match material(&own, &others) {
+        None => Ok(()),
+        Some(at) => check.that(
+            false,
+            &format!("`Debug` differs between two KEKs, from byte {at} on: it shows a part of the key material"),
+        ),
+    }
+}
+
+/// The place of the first difference of two texts that may be key material: a word of four letters or more, or eight numbers in a row.
+fn material(own: &str, others: &str) -> Option<usize> {
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split(|letter: char| !letter.is_alphanumeric());
+        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
+    let (known, mut numbers) = (words(others), 0);
+    let first = own
+        .bytes()
+        .zip(others.bytes())
+        .take_while(|(one, other)| one == other)
+        .count();
+    for word in words(own) {
+        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+        numbers = if is_number { numbers + 1 } else { 0 };
+        let is_new_word = !is_number && word.len() >= 4 && !known.contains(&word);
+        if is_new_word || (numbers >= 8 && own != others) {
+            return Some(first);
+        }
+    }
+    None
+}
+
 /// Cut short at any length, or with a byte more, it does not open.
 ///
 /// # Errors
 /// [`Broken`] if it does.
 pub async fn every_length_but_the_right_one_is_refused(harness: &impl Harness) -> Result<(), Broken> {
-    let check = Check("every_length_but_the_right_one_is_refused");
+    let check = Check {
+        name: "every_length_but_the_right_one_is_refused",
+        why: "a record that was cut short must be an error and not another key",
+    };
     let kek = check.kek(harness)?;
     let wrapped = check.wrap(&*kek, &check.key()?, &context()).await?;
     for len in (0..=wrapped.bytes().len().saturating_add(1)).filter(|&len| len != wrapped.bytes().len()) {
@@ -137,7 +208,10 @@ pub async fn every_length_but_the_right_one_is_refused(harness: &impl Harness) -
 /// # Errors
 /// [`Broken`] if they do.
 pub async fn nothing_of_the_key_shows(harness: &impl Harness) -> Result<(), Broken> {
-    let check = Check("nothing_of_the_key_shows");
+    let check = Check {
+        name: "nothing_of_the_key_shows",
+        why: "the store sees the wrapped bytes, and must learn nothing from them",
+    };
     let (kek, key) = (check.kek(harness)?, check.key()?);
     let first = check.wrap(&*kek, &key, &context()).await?;
     let second = check.wrap(&*kek, &key, &context()).await?;
@@ -161,7 +235,10 @@ pub async fn nothing_of_the_key_shows(harness: &impl Harness) -> Result<(), Brok
 /// # Errors
 /// [`Broken`] if it does.
 pub async fn the_whole_context_is_bound(harness: &impl Harness) -> Result<(), Broken> {
-    let check = Check("the_whole_context_is_bound");
+    let check = Check {
+        name: "the_whole_context_is_bound",
+        why: "a wrapped key that is moved to another vault, tenant or environment would open there",
+    };
     let kek = check.kek(harness)?;
     let vault = VaultId::from_bytes([1; 16]);
     let contexts = [
@@ -185,12 +262,37 @@ pub async fn the_whole_context_is_bound(harness: &impl Harness) -> Result<(), Br
     Ok(())
 }
 
+/// Two KEKs with other key material have other ids.
+///
+/// # Errors
+/// [`Broken`] if one id names both.
+pub async fn two_keks_have_two_ids(harness: &impl Harness) -> Result<(), Broken> {
+    let check = Check {
+        name: "two_keks_have_two_ids",
+        why: "the vault picks the KEK by its id: with one id for two, it asks the wrong one, and a change of KEKs never ends",
+    };
+    let (kek, other) = (check.kek(harness)?, check.ok(harness.other())?);
+    let ids = [&kek, &other].map(|kek| kek.describe().id().cloned());
+    if let [Some(id), Some(others)] = &ids {
+        check.that(id != others, &format!("both describe themselves as `{id}`"))?;
+    }
+    let wrapped = check.wrap(&*kek, &check.key()?, &context()).await?;
+    let others = check.wrap(&*other, &check.key()?, &context()).await?;
+    check.that(
+        wrapped.kek() != others.kek(),
+        &format!("both wrap keys as `{}`", wrapped.kek()),
+    )
+}
+
 /// A wrapped key that names a KEK of no kind that this one is, is neither accepted nor opened.
 ///
 /// # Errors
 /// [`Broken`] if it is.
 pub async fn what_names_another_kek_is_refused(harness: &impl Harness) -> Result<(), Broken> {
-    let check = Check("what_names_another_kek_is_refused");
+    let check = Check {
+        name: "what_names_another_kek_is_refused",
+        why: "a vault with several KEKs asks only the one that a key names, and a key service is paid by the call",
+    };
     let kek = check.kek(harness)?;
     let wrapped = check.wrap(&*kek, &check.key()?, &context()).await?;
     let stranger = check.ok(KekId::new("conformance", "a-stranger"))?;
@@ -208,20 +310,23 @@ fn context() -> KekContext {
     KekContext::new(VaultId::from_bytes([1; 16]), "acme", Some("prod"))
 }
 
-/// The promise that is being tried.
-struct Check(&'static str);
+/// The promise that is being tested.
+struct Check {
+    name: &'static str,
+    why: &'static str,
+}
 
 impl Check {
     fn that(&self, kept: bool, detail: &str) -> Result<(), Broken> {
         if kept {
             Ok(())
         } else {
-            Err(Broken::new(self.0, detail.to_owned()))
+            Err(Broken::new(self.name, self.why, detail.to_owned()))
         }
     }
 
     fn ok<T>(&self, result: Result<T, Error>) -> Result<T, Broken> {
-        result.map_err(|error| Broken::new(self.0, error.to_string()))
+        result.map_err(|error| Broken::new(self.name, self.why, format!("a call failed that should not: {error}")))
     }
 
     fn kek(&self, harness: &impl Harness) -> Result<Arc<dyn Kek>, Broken> {

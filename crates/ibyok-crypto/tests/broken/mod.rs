@@ -22,6 +22,10 @@ pub(crate) enum Fault {
     IgnoresTheContext,
     IgnoresTheEnvironment,
     AnswersToAnyName,
+    PrintsItself,
+    PrintsItsPassphrase,
+    SharesItsId,
+    SharesItsDescription,
 }
 
 /// All but none.
@@ -37,6 +41,10 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault::IgnoresTheContext,
     Fault::IgnoresTheEnvironment,
     Fault::AnswersToAnyName,
+    Fault::PrintsItself,
+    Fault::PrintsItsPassphrase,
+    Fault::SharesItsId,
+    Fault::SharesItsDescription,
 ];
 
 impl Fault {
@@ -52,6 +60,8 @@ impl Fault {
             Self::PadsShortKeys => "every_length_but_the_right_one_is_refused",
             Self::ShowsTheKey => "nothing_of_the_key_shows",
             Self::IgnoresTheContext | Self::IgnoresTheEnvironment => "the_whole_context_is_bound",
+            Self::PrintsItself | Self::PrintsItsPassphrase => "debug_holds_none_of_its_own_bytes",
+            Self::SharesItsId | Self::SharesItsDescription => "two_keks_have_two_ids",
             Self::AnswersToAnyName => "what_names_another_kek_is_refused",
         }
     }
@@ -65,6 +75,12 @@ impl Fault {
         Ok(Arc::new(Broken {
             fault: self,
             inner,
+            own: match self {
+                Self::PrintsItself => format!("{:?}", [byte; 32]),
+                Self::PrintsItsPassphrase => format!("correct horse {}", if byte == 7 { "battery" } else { "staple" }),
+                _ => String::new(),
+            },
+            calls: byte.into(),
             seen: std::sync::Mutex::default(),
         }))
     }
@@ -84,6 +100,11 @@ impl Harness for Fault {
 struct Broken {
     fault: Fault,
     inner: LocalKek,
+    #[expect(dead_code, reason = "only `Debug` reads it: it is the fault")]
+    own: String,
+    /// A small number that differs is no key material.
+    #[expect(dead_code, reason = "only `Debug` reads it")]
+    calls: u32,
     seen: std::sync::Mutex<Vec<[u8; 32]>>,
 }
 
@@ -111,7 +132,11 @@ impl Kek for Broken {
             Fault::IgnoresTheHead => bytes.insert(0, 0),
             _ => {}
         }
-        Ok(WrappedKey::new(wrapped.kek().clone(), bytes))
+        let id = match self.fault {
+            Fault::SharesItsId => one_id()?,
+            _ => wrapped.kek().clone(),
+        };
+        Ok(WrappedKey::new(id, bytes))
     }
 
     async fn unwrap(&self, wrapped: &WrappedKey, context: &KekContext) -> Result<EnvironmentKey, Error> {
@@ -125,6 +150,7 @@ impl Kek for Broken {
         }
         let kek = match self.fault {
             Fault::AnswersToAnyName => self.inner.id(),
+            Fault::SharesItsId if *wrapped.kek() == one_id()? => self.inner.id(),
             _ => wrapped.kek().clone(),
         };
         self.inner
@@ -133,14 +159,23 @@ impl Kek for Broken {
     }
 
     fn describe(&self) -> KekDescription {
-        self.inner.describe()
+        match self.fault {
+            Fault::SharesItsDescription => KekDescription::new("local", one_id().ok()),
+            _ => self.inner.describe(),
+        }
     }
 
     fn accepts(&self, id: &KekId) -> bool {
         match self.fault {
             Fault::AnswersToAnyName => true,
             Fault::DeniesItsName => false,
+            Fault::SharesItsId => one_id().is_ok_and(|one| one == *id),
             _ => self.inner.accepts(id),
         }
     }
+}
+
+/// The id that two KEKs share.
+fn one_id() -> Result<KekId, Error> {
+    KekId::new("local", "one-for-all")
 }
