@@ -139,6 +139,7 @@ pub struct KeyInfo {
     pub expires_at: Option<Timestamp>,
     /// The limit that applies, the key's own or its environment's. Only an answer about one key shows it
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "LimitInForce"))]
     pub limit_in_force: Option<LimitInForce>,
     /// The time of the last use on any node; null is never. Only a list shows it, on request (`last_use`), to a token with usage:read or
     /// keys:rotate

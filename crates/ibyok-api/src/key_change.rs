@@ -19,6 +19,8 @@ use crate::{Change, FieldName, Interval, Rate};
     derive(schemars::JsonSchema),
     schemars(
         rename = "KeyWrite",
+        description = "A new version of a key, with the settings to change. The value comes in exactly one way: as `value`, as \
+            `value_base64`, or as `fields`.",
         extend("oneOf" = [{"required": ["value"]}, {"required": ["value_base64"]}, {"required": ["fields"]}])
     )
 )]
@@ -32,10 +34,7 @@ pub struct KeyWrite<V, F = V> {
     pub value_base64: Option<V>,
     /// Every field of the version; `value` is the key itself
     #[serde(default, deserialize_with = "unique", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "Option<BTreeMap<FieldName, F>>", extend("propertyNames" = {"$ref": "#/components/schemas/FieldName"}))
-    )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<BTreeMap<FieldName, F>>"))]
     pub fields: Option<BTreeMap<FieldName, F>>,
     /// The provider; unchanged if absent
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,10 +47,7 @@ pub struct KeyWrite<V, F = V> {
     #[serde(default, deserialize_with = "unique", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "schema",
-        schemars(
-            with = "Option<BTreeMap<String, crate::schema::LabelValue>>",
-            extend("propertyNames" = {"$ref": "#/components/schemas/LabelName"})
-        )
+        schemars(with = "Option<BTreeMap<crate::schema::LabelName, crate::schema::LabelValue>>")
     )]
     pub labels: Option<BTreeMap<String, String>>,
     /// The key's own limit; `null` removes it
@@ -110,10 +106,7 @@ pub struct KeyEdit {
     )]
     #[cfg_attr(
         feature = "schema",
-        schemars(
-            with = "Option<BTreeMap<String, Option<crate::schema::LabelValue>>>",
-            extend("propertyNames" = {"$ref": "#/components/schemas/LabelName"})
-        )
+        schemars(with = "Option<BTreeMap<crate::schema::LabelName, Option<crate::schema::LabelValue>>>")
     )]
     pub labels: BTreeMap<String, Option<String>>,
     /// The key's own limit; `null` removes it

@@ -137,7 +137,14 @@ pub struct ChildToken {
 ///
 /// `T` is the type of the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Issued"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(
+        rename = "Issued",
+        description = "A token that was just issued or rotated. No other answer shows its secret"
+    )
+)]
 pub struct Issued<T> {
     /// The public id
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::TokenId"))]
@@ -264,6 +271,7 @@ pub struct TokenRequest {
     pub name: String,
     /// The scopes; `keys:read` and `keys:list` if absent
     #[serde(default, deserialize_with = "known_scopes", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("default" = ["keys:read", "keys:list"])))]
     pub scopes: Option<Vec<Scope>>,
     /// The environments. The request needs either this member or `all_environments`
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,7 +11,11 @@ use crate::{Mode, ModeSource};
 /// `T` is the type of a value as text or Base64, and `F` is the type of a field, which is text or `{"base64":"…"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(bound(deserialize = "T: Deserialize<'de>, F: Deserialize<'de>"))]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Value"))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Value", description = "A released value.")
+)]
 pub struct Value<T, F> {
     /// The key as `environment/name`
     #[serde(rename = "ref")]

@@ -61,13 +61,13 @@ impl Problem {
     }
 
     /// A method that the path does not have.
-    pub(crate) fn method(allow: &'static str) -> Self {
+    pub(crate) fn method(allow: HeaderValue) -> Self {
         let problem = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method",
             "this path does not have this method",
         );
-        problem.header(axum::http::header::ALLOW, HeaderValue::from_static(allow))
+        problem.header(axum::http::header::ALLOW, allow)
     }
 
     /// A condition of the request that does not hold.

@@ -60,5 +60,5 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer {
 
 /// GET `/openapi.json`
 pub(crate) async fn openapi() -> Response {
-    ([(CONTENT_TYPE, "application/json")], include_str!("../openapi.json")).into_response()
+    ([(CONTENT_TYPE, "application/json")], crate::openapi::openapi()).into_response()
 }

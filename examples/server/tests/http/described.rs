@@ -65,6 +65,23 @@ fn check(document: &Value, schema: &Value, answer: &Value, at: &str) {
 }
 
 #[tokio::test]
+async fn the_committed_description_is_the_generated_one() {
+    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+    if std::env::var_os("IBYOK_WRITE_OPENAPI").is_some() {
+        std::fs::write(committed, ibyok_server::openapi()).unwrap();
+    }
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let (committed, generated) = (std::fs::read_to_string(committed).unwrap(), ibyok_server::openapi());
+    assert_eq!(
+        read(&committed),
+        read(generated),
+        "see CONTRIBUTING.md for the command that writes docs/openapi.json"
+    );
+    let world = World::new().await;
+    assert_eq!(world.send("GET", "/openapi.json", &[], b"").await.text(), generated);
+}
+
+#[tokio::test]
 async fn every_null_of_an_answer_is_described() {
     let world = World::new().await;
     let admin = world.admin().await;

@@ -1,0 +1,83 @@
+//! The table of routes: each with its handler, its description and the scope that its body needs.
+//!
+//! The router and the OpenAPI description are both made from it, so that neither has a route that the other lacks.
+
+mod health;
+mod keys;
+mod reviews;
+mod rotations;
+mod settings;
+mod tokens;
+
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, Method};
+use axum::routing::MethodRouter;
+
+use crate::openapi::Operation;
+use crate::router::Shared;
+
+/// A path with its methods.
+pub(crate) struct Route {
+    path: &'static str,
+    methods: MethodRouter<Arc<Shared>>,
+    operations: Vec<(Method, Operation)>,
+    head: bool,
+}
+
+impl Route {
+    /// A path without methods. HEAD is refused: its answer about a value would have to be retrieved, and recorded, to be true.
+    fn at(path: &'static str) -> Self {
+        Route {
+            path,
+            methods: MethodRouter::new(),
+            operations: Vec::new(),
+            head: false,
+        }
+    }
+
+    /// Lets HEAD be asked.
+    fn with_head(mut self) -> Self {
+        self.head = true;
+        self
+    }
+
+    /// Adds a method with its handler and its description.
+    fn on(mut self, method: Method, handler: MethodRouter<Arc<Shared>>, operation: Operation) -> Self {
+        self.methods = self.methods.merge(handler);
+        self.operations.push((method, operation));
+        self
+    }
+
+    pub(crate) fn path(&self) -> &'static str {
+        self.path
+    }
+
+    pub(crate) fn operations(&self) -> impl Iterator<Item = (&Method, &Operation)> {
+        self.operations.iter().map(|(method, operation)| (method, operation))
+    }
+
+    /// The handlers, and true if HEAD is among their methods.
+    pub(crate) fn into_methods(self) -> (MethodRouter<Arc<Shared>>, bool) {
+        (self.methods, self.head)
+    }
+
+    /// The methods in the words of `Allow`.
+    pub(crate) fn allow(&self) -> HeaderValue {
+        let mut methods: Vec<&str> = self.operations.iter().map(|(method, _)| method.as_str()).collect();
+        methods.extend(self.head.then_some("HEAD"));
+        // Names of methods are a header's value.
+        HeaderValue::try_from(methods.join(", ")).unwrap_or_else(|_| HeaderValue::from_static(""))
+    }
+}
+
+/// Every route.
+pub(crate) fn routes() -> Vec<Route> {
+    let mut routes = keys::routes();
+    routes.extend(rotations::routes());
+    routes.extend(settings::routes());
+    routes.extend(tokens::routes());
+    routes.extend(reviews::routes());
+    routes.extend(health::routes());
+    routes
+}
