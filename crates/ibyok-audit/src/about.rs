@@ -4,8 +4,8 @@ use std::fmt;
 
 /// The one environment that the lines of a log are believed about.
 ///
-/// Whoever holds the keys of an environment can begin a log of their own, and give its lines MACs and signatures that hold. Such a log
-/// proves nothing about any other environment.
+/// An attacker with the keys of one environment can begin a log of their own, and give its lines valid MACs and
+/// signatures. Such a log proves nothing about any other environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
     pub(crate) namespace: String,

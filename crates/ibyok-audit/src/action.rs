@@ -44,7 +44,7 @@ macro_rules! words {
 }
 
 words! {
-    /// What was done, or tried.
+    /// The action that an event records, done or only attempted.
     #[non_exhaustive]
     Action, "action", {
         /// A key's value was asked for.
@@ -149,7 +149,7 @@ words! {
 }
 
 words! {
-    /// How it ended.
+    /// The outcome of an action.
     #[expect(clippy::exhaustive_enums, reason = "a fourth outcome must break those who match on three")]
     Outcome, "outcome", {
         /// It was allowed and done.
@@ -162,7 +162,8 @@ words! {
 }
 
 words! {
-    /// Where in a change an event stands. A change is two events; everything else is one, without a phase.
+    /// The position of an event within a change. A change is two events; every other event stands alone and has no
+    /// phase.
     #[expect(clippy::exhaustive_enums, reason = "the life of a change has three states; a fourth must break callers")]
     Phase, "phase", {
         /// About to be stored.
@@ -175,12 +176,12 @@ words! {
 }
 
 words! {
-    /// What kind of caller it was.
+    /// The kind of caller.
     #[non_exhaustive]
     PrincipalKind, "kind of principal", {
         /// The holder of a valid access token.
         Token => "token",
-        /// Whoever can read the store and use the KEK.
+        /// An operator: a person who can read the store and use the KEK.
         Operator => "operator",
         /// A caller without a valid token.
         Anonymous => "anonymous",

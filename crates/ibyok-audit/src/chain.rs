@@ -1,10 +1,10 @@
-//! Where a log stands: how many lines, the hash of the last, and the edge of their tree.
+//! The head of a log: the number of its lines, the hash of the last line, and the edge of their tree.
 
 use sha2::{Digest, Sha256};
 
 use crate::tree::{Frontier, Hash, leaf};
 
-/// Where a log stands. Opaque; a log hands it to its sink when it is [reopened](crate::Sink::reopen).
+/// The head of a log. It is opaque: a log passes it to its sink when the log is [reopened](crate::Sink::reopen).
 ///
 /// A line's `prev` is the SHA-256 of the line before it, without its newline; 32 zero bytes for the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// How many lines there are; the `seq` of the last.
+    /// Returns the number of lines, which is also the `seq` of the last line.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.tree.size()

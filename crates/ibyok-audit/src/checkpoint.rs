@@ -65,7 +65,7 @@ impl Checkpoint {
         &self.log
     }
 
-    /// How many lines it speaks of: those with `seq` up to this.
+    /// Returns the number of lines that the checkpoint covers: those with a `seq` up to this number.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size

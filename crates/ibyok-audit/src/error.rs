@@ -1,20 +1,20 @@
-//! What can go wrong.
+//! The errors of this crate.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What can go wrong with a log. No message holds a secret.
+/// An error of a log. No message holds a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused something.
     #[error("could not {action} `{}`", path.display())]
     Io {
-        /// What was tried, as a verb.
+        /// The operation that failed, as a verb.
         action: &'static str,
-        /// On what.
+        /// The path on which it failed.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The place of a log is not a directory.
@@ -22,7 +22,7 @@ pub enum Error {
     NotADirectory {
         /// The place.
         path: PathBuf,
-        /// What stands there.
+        /// The kind of file at that path.
         what: &'static str,
     },
     /// Every slot of the place is in use.
@@ -30,7 +30,7 @@ pub enum Error {
     NoFreeSlot {
         /// The place.
         path: PathBuf,
-        /// How many there are.
+        /// The number of slots in the place.
         slots: u32,
     },
     /// The files of a log do not fit together, and nothing says how to go on.
@@ -38,7 +38,7 @@ pub enum Error {
     Damaged {
         /// The log's slot.
         path: PathBuf,
-        /// What does not fit.
+        /// The mismatch, in words.
         why: String,
     },
     /// The signing key is not the one of this log.
@@ -62,13 +62,13 @@ pub enum Error {
     /// A write or a sync failed; everything is refused until the log is reopened.
     #[error("the audit log refuses everything until it is reopened: {reason}")]
     Poisoned {
-        /// What failed.
+        /// The failure that poisoned the log.
         reason: String,
     },
     /// The event is not known to be on the log: a required sink failed or was too slow.
     #[error("the audit log is unavailable: {reason}")]
     Unavailable {
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A file in a home has another length than its writer left: somebody else wrote to it.
@@ -95,15 +95,15 @@ pub enum Error {
     /// A public key is not in the form `name+hash+base64`.
     #[error("`{text}` is not a verifying key of the form `name+hash+key`")]
     BadKey {
-        /// What was given, cut.
+        /// The text that was given, cut to a safe length.
         text: String,
     },
     /// A word is not one of those of the log.
     #[error("`{text}` is not a known {what}")]
     UnknownWord {
-        /// What was looked for.
+        /// The kind of word that was expected.
         what: &'static str,
-        /// What was given, cut.
+        /// The text that was given, cut to a safe length.
         text: String,
     },
     /// There is no such line.
@@ -133,21 +133,21 @@ pub enum Error {
     /// A text is no proof.
     #[error("this is no proof of a line: {why}")]
     NotAProof {
-        /// What is wrong with it.
+        /// The fault in the text.
         why: &'static str,
     },
     /// A proof, or the log that one was asked of, does not hold.
     #[error("the proof does not hold: {why}")]
     DoesNotHold {
-        /// What does not fit.
+        /// The mismatch, in words.
         why: &'static str,
     },
     /// A threshold of the review makes no sense.
     #[error("the review's setting `{name}` makes no sense: {why}")]
     BadThreshold {
-        /// Which.
+        /// The name of the threshold.
         name: &'static str,
-        /// What would.
+        /// The values that would make sense.
         why: &'static str,
     },
     /// A line of a log is not one of ours.
@@ -157,7 +157,7 @@ pub enum Error {
         path: PathBuf,
         /// The line, counted from 1; 0 where it is not known.
         line: u64,
-        /// What is wrong with it.
+        /// The fault in the line.
         why: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What happened.
+//! Events, and how they are built.
 
 use std::net::IpAddr;
 
@@ -11,12 +11,12 @@ use crate::statement::Statement;
 /// The longest text of one field, in characters. What is longer is cut and ends in `…`.
 pub const TEXT_LIMIT: usize = 256;
 
-/// What happened: one line of the log.
+/// An event: one line of the log.
 ///
-/// Texts are cut to [`TEXT_LIMIT`] characters; whatever they hold, the event is one line. An event is not `Clone`: its
-/// [ticket](Event::ticket) names it, and so does the [`Receipt`](crate::Receipt) of its append.
+/// Texts are cut to [`TEXT_LIMIT`] characters. An event is one line whatever its texts hold. An event is not `Clone`:
+/// its [ticket](Event::ticket) names it, and so does the [`Receipt`](crate::Receipt) of its append.
 ///
-/// Nothing here may be a secret. A token that is not known is named by a keyed hash only; that is the caller's part.
+/// No field may hold a secret. The caller names an unknown token by a keyed hash only.
 #[derive(Debug)]
 #[must_use = "an event says nothing until it is appended"]
 pub struct Event {
@@ -106,7 +106,7 @@ impl Event {
         key_id,
         /// `live` or `mock`.
         mode,
-        /// Which tier decided the mode: `guardrail`, `key_override` or `tenant_setting`.
+        /// The tier that decided the mode: `guardrail`, `key_override` or `tenant_setting`.
         mode_source,
         /// The id of the record that is changed.
         record,
@@ -116,7 +116,7 @@ impl Event {
         trace_id,
     }
 
-    /// Who asked.
+    /// Sets the caller that made the request.
     pub fn principal(mut self, principal: Principal) -> Self {
         self.principal = principal;
         self
@@ -134,7 +134,8 @@ impl Event {
         self
     }
 
-    /// What it was done to when that is not a key: a kind (`token`, `incident`, `log`, `environment`) and its id.
+    /// Sets the object of the action when it is not a key: a kind (`token`, `incident`, `log`, `environment`) and its
+    /// id.
     pub fn target(mut self, kind: impl Into<String>, id: impl Into<String>) -> Self {
         self.target = Some((cut(kind.into()), cut(id.into())));
         self
@@ -146,19 +147,19 @@ impl Event {
         self
     }
 
-    /// How many things or requests this line stands for.
+    /// Sets the number of things or requests that this line stands for.
     pub fn count(mut self, count: u64) -> Self {
         self.count = count;
         self
     }
 
-    /// What the line says about the store and about the floors. An empty statement leaves the line as it is without one.
+    /// Sets the statement about the store and the floors. An empty statement leaves the line as it is without one.
     pub fn states(mut self, statement: Statement) -> Self {
         self.states = statement;
         self
     }
 
-    /// Where the request came from.
+    /// Sets the address and the user agent of the client that sent the request.
     pub fn client(mut self, ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
         self.ip = ip;
         self.user_agent = user_agent.map(|text| cut(text.to_owned()));
@@ -166,7 +167,7 @@ impl Event {
     }
 }
 
-/// Who asked.
+/// The caller that made a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     pub(crate) kind: PrincipalKind,

@@ -15,12 +15,13 @@ use crate::statement::{FloorsStatement, Statement, StoreMark};
 /// Longer lines are not ours: 17 texts of 256 characters, each escaped as two units of 6 bytes, fit in.
 pub(crate) const LINE_LIMIT: usize = 64 * 1024;
 
-/// Whether a session of a log begins with this action: only such lines are on a log before a checkpoint covers them.
+/// Returns true if a session of a log begins with this action: only such lines are on a log before a checkpoint
+/// covers them.
 pub(crate) fn begins_session(action: &str) -> bool {
     [Action::LogOpen.as_str(), Action::LogGap.as_str()].contains(&action)
 }
 
-/// Whether a session of a log ends with this action.
+/// Returns true if a session of a log ends with this action.
 pub(crate) fn ends_session(action: &str) -> bool {
     action == Action::LogClose.as_str()
 }

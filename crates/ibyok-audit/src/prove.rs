@@ -12,7 +12,7 @@ use crate::read::trust::Vouched;
 use crate::tree::{Frontier, Hash, leaf};
 use crate::verify::files;
 
-/// What proves that a line stands on a log.
+/// The proof that a line is on a log.
 #[derive(Debug, Clone)]
 pub struct Proof {
     seq: u64,
@@ -136,7 +136,7 @@ fn find(place: &Path, log: Option<&str>, seq: u64, keys: &[VerifyingKey]) -> Res
     }
 }
 
-/// Whether a log has a line of this number.
+/// Returns true if a log has a line of this number.
 fn has(directory: &Path, seq: u64) -> Result<bool, Error> {
     let filter = crate::read::Filter {
         from_seq: Some(seq),

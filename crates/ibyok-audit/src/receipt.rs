@@ -40,7 +40,7 @@ impl Receipt {
         self.ticket
     }
 
-    /// Whether it is for that event.
+    /// Returns true if the receipt is for the event with this ticket.
     #[must_use]
     pub fn is_for(&self, ticket: EventTicket) -> bool {
         self.ticket == ticket

@@ -1,10 +1,10 @@
-//! What a line says about the vault's store and about its floors, so that an older one of either shows.
+//! The part of a line that states the vault's store and floors, so that an older copy of either shows.
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::cut;
 
-/// What a line says about the vault's store and about its floors. The default says nothing.
+/// A statement about the vault's store and its floors. The default states nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Statement {
@@ -49,14 +49,14 @@ impl Statement {
         self.store_change.map(|change| StoreMark { epoch, change })
     }
 
-    /// Whether it says nothing.
+    /// Returns true if the statement states nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// What a line says about the floors.
+/// A statement about the floors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FloorsStatement {

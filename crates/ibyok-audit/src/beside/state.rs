@@ -85,7 +85,7 @@ impl State {
         beside.replace(&start_name(self.segment), &text)
     }
 
-    /// How the log stood where this segment begins, if that is kept and that key signed it.
+    /// Returns the head of the log at the beginning of this segment, if that is kept and that key signed it.
     pub(crate) fn read_start(directory: &Path, segment: u32, key: &VerifyingKey) -> Option<Head> {
         let start = Self::read_file(directory, &start_name(segment), key)?;
         (start.segment == segment && start.offset == 0).then_some(start.head)

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use crate::error::Error;
 use crate::sink::{Batch, Sink, SinkDescription};
 
-/// How many batches can wait for a slow sink.
+/// The largest number of batches that can wait for a slow sink.
 const ROOM: usize = 256;
 
 type Lines = (Arc<[u8]>, u64, u64);
@@ -44,7 +44,7 @@ impl BestEffort {
         }
     }
 
-    /// How many lines were dropped since the last time this was asked.
+    /// Returns the number of lines dropped since the last call.
     pub(super) fn take_dropped(&self) -> u64 {
         self.dropped.swap(0, Ordering::Relaxed)
     }

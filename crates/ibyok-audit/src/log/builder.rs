@@ -24,10 +24,10 @@ fn wall_clock() -> Timestamp {
     Timestamp::try_from(std::time::SystemTime::now()).unwrap_or(Timestamp::MAX)
 }
 
-/// Where the log reads the time of its own lines.
+/// The clock that dates the log's own lines.
 pub(super) type OwnClock = Box<dyn Fn() -> Timestamp + Send>;
 
-/// What the log's own first and last lines of a session state.
+/// The statement in the log's own first and last lines of a session.
 pub(super) type OwnStatement = Box<dyn Fn() -> Statement + Send>;
 
 /// The settings of a log. It wants a home and the log's signing key.
@@ -121,13 +121,13 @@ impl LogBuilder {
         self
     }
 
-    /// Who opens, for the log's own lines; an operator without a name unless said.
+    /// Sets the principal that opens the log, for the log's own lines. The default is an operator without a name.
     pub fn principal(mut self, principal: Principal) -> Self {
         self.principal = principal;
         self
     }
 
-    /// How long an append may wait; 5 s unless said.
+    /// Sets the longest time that an append may wait. The default is 5 s.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -139,8 +139,8 @@ impl LogBuilder {
         self
     }
 
-    /// What the log's `log.open` and `log.close` lines state; nothing unless said. It is called on the writer's thread when such a
-    /// line is made, and must neither block for long nor panic.
+    /// Sets the statement of the log's `log.open` and `log.close` lines. The default states nothing. The writer's
+    /// thread calls `statement` when it makes such a line, so `statement` must neither block for long nor panic.
     pub fn statement(mut self, statement: impl Fn() -> Statement + Send + 'static) -> Self {
         self.statement = Box::new(statement);
         self

@@ -13,16 +13,17 @@ use crate::key::SigningKey;
 use crate::line_key::LineKey;
 use crate::statement::StoreMark;
 
-/// How many snapshots can wait to be signed. One that finds no room is left out; the next speaks of its lines too.
+/// The largest number of snapshots that can wait to be signed. The writer leaves out a snapshot that finds no room;
+/// the next one covers its lines too.
 const ROOM: usize = 64;
 
-/// How the log stood, all of it durable.
+/// The state of the log at one moment. Every line that it covers is durable.
 pub(super) struct Snapshot {
     pub(super) head: Head,
     pub(super) beside: Beside,
     pub(super) segment: u32,
     pub(super) offset: u64,
-    /// Whether the segment begins there.
+    /// True if the segment begins at this place.
     pub(super) begins: bool,
     pub(super) mark: StoreMark,
     pub(super) _keeping: Keeping,

@@ -82,20 +82,21 @@ impl Log {
         self.ask(Job::Flush).await
     }
 
-    /// Begins again after a failure: what stands in the files is read and verified from the last checkpoint on, a torn end
-    /// is moved aside, and `log.gap` lines say what is missing and how many events were refused. Does nothing to a log
-    /// that has not failed.
+    /// Reopens the log after a failure. The log reads and verifies its files from the last checkpoint on and moves a
+    /// torn end aside. It writes `log.gap` lines that count the missing lines and the refused events. Does nothing to
+    /// a log that has not failed.
     ///
     /// # Errors
-    /// When it still does not work; it may be called again, after a while.
+    /// Fails if the log still does not work. The caller may try again later.
     pub async fn reopen(&self) -> Result<(), Error> {
         self.ask(Job::Reopen).await
     }
 
-    /// Writes what waits, the last line and the last checkpoint, and gives the slot free. Nothing can be appended after.
+    /// Writes the waiting lines, the last line and the last checkpoint, and releases the slot. No event can be
+    /// appended after that.
     ///
     /// # Errors
-    /// When that could not be done in order; [`Error::Closed`] when it was closed already.
+    /// Fails if any of that failed; [`Error::Closed`] if the log was closed already.
     pub async fn close(&self) -> Result<(), Error> {
         self.ask(|reply| Job::Close(Some(reply))).await
     }
@@ -118,7 +119,7 @@ impl Log {
         Some(&self.shared.directory)
     }
 
-    /// How it does.
+    /// Returns the status of the log.
     #[must_use]
     pub fn status(&self) -> LogStatus {
         let shared = &self.shared;
@@ -169,7 +170,7 @@ impl fmt::Debug for Log {
     }
 }
 
-/// How a log does.
+/// The status of a log.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct LogStatus {
@@ -179,9 +180,9 @@ pub struct LogStatus {
     pub place: PathBuf,
     /// Its slot there.
     pub slot: u32,
-    /// Where lines go, the required sinks first.
+    /// The sinks that receive lines, the required sinks first.
     pub sinks: Vec<SinkDescription>,
-    /// What the sink that keeps it promises.
+    /// The durability that the sink which keeps the log promises.
     pub durability: SinkDurability,
     /// The `seq` of the last line.
     pub last_seq: u64,
@@ -194,14 +195,14 @@ pub struct LogStatus {
 }
 
 impl LogStatus {
-    /// Whether it takes events.
+    /// Returns true if the log accepts events.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.failure.is_none()
     }
 }
 
-/// What the handles, the writer and the keeper of checkpoints share.
+/// The state that the handles, the writer and the keeper of checkpoints share.
 #[derive(Debug)]
 struct Shared {
     queue: Queue,

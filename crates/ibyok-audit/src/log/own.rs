@@ -9,11 +9,11 @@ use crate::event::Event;
 use crate::line::Prepared;
 use crate::sink::{Gap, GapKind};
 
-/// How far apart lines about dropped events are at least.
+/// The shortest time between two lines about dropped events.
 const GAP_TIME: Duration = Duration::from_secs(1);
 
 impl Writer {
-    /// What was dropped since the last `log.gap` line, at most once a second.
+    /// Returns the events dropped since the last `log.gap` line, at most once a second.
     pub(super) fn dropped(&mut self) -> Vec<Gap> {
         if self.poisoned.is_some() || self.last_gap.is_some_and(|last| last.elapsed() < GAP_TIME) {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! What waits for the writer.
+//! The queue of jobs for the writer.
 
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::line::Prepared;
 use crate::receipt::Receipt;
 
-/// How many events can wait at once; more wait outside, up to their deadline.
+/// The largest number of events in the queue. Further events wait outside it, up to their deadline.
 pub(super) const ROOM: usize = 4096;
 
 pub(super) enum Job {

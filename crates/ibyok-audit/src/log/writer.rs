@@ -24,7 +24,7 @@ use crate::receipt::Receipt;
 use crate::sink::{Batch, Gap, GapKind, LogPlace, LogSink, Sink, SinkDurability};
 use crate::statement::StoreMark;
 
-/// How many lines and how long a log goes without a checkpoint.
+/// The largest number of lines, and the longest time, that a log goes without a checkpoint.
 const CHECKPOINT_LINES: u64 = 1000;
 const CHECKPOINT_TIME: Duration = Duration::from_secs(1);
 
@@ -45,12 +45,12 @@ pub(super) struct Writer {
     pub(super) head: Head,
     /// The segment that is written to, as far as its beginning is signed or was never to be.
     pub(super) segment: u32,
-    /// How far the lines say that the store had come.
+    /// The newest state of the store that the lines state.
     pub(super) mark: StoreMark,
     pub(super) public_key: VerifyingKey,
     pub(super) poisoned: Option<String>,
     pub(super) refused: u64,
-    /// What reopening found missing and could not write down yet.
+    /// The gaps that reopening found and could not write to the log yet.
     pub(super) untold: Vec<Gap>,
     pub(super) checkpointed: u64,
     pub(super) last_checkpoint: Instant,

@@ -1,7 +1,9 @@
-//! Which lines of a log are its own: those that a checkpoint covers that its key signed, and a short end that has none yet.
+//! Selects the lines that belong to a log: those under a checkpoint that its key signed, and a short end that has no
+//! checkpoint yet.
 //!
-//! Reading need not begin with the first line: where a segment begins, the log's key has signed how the log stood there. So the lines
-//! of a *run*, of segments of which only the first has such a beginning, are judged by themselves.
+//! Reading need not begin with the first line: the log's key has signed the head of the log at the beginning of a
+//! segment. So the lines of a *run* are judged by themselves. A run is a series of segments of which only the first
+//! has such a beginning.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,7 +24,7 @@ use crate::key::VerifyingKey;
 use crate::line::{LINE_LIMIT, begins_session, ends_session};
 use crate::tree::Hash;
 
-/// What binds a line to its place, and whether it may stand there unsigned.
+/// The fields that bind a line to its place, and its action, which decides whether it may stand there unsigned.
 #[derive(Deserialize)]
 struct Link<'a> {
     v: u32,
@@ -47,11 +49,11 @@ pub(super) struct Believer {
 struct Here {
     run: Run,
     segment: u32,
-    /// How many lines there are up to here, and the hash of the last; `None` behind something that does not belong there.
+    /// The number of lines up to here, and the hash of the last; `None` behind a line that does not belong there.
     at: Option<(u64, Hash)>,
 }
 
-/// What is to be done with a line.
+/// The verdict on a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Belief {
     /// It is the log's.
@@ -79,7 +81,7 @@ impl Believer {
         std::mem::take(&mut self.missing)
     }
 
-    /// How many lines of the newest run are signed.
+    /// Returns the number of signed lines in the newest run.
     pub(super) fn signed(directory: &Path, key: &VerifyingKey) -> Result<u64, Error> {
         let newest = segments(directory)?.last().copied().unwrap_or(1);
         Ok(Run::of(directory, key, newest)?.signed)
@@ -189,16 +191,16 @@ fn follows<'a>(line: &'a [u8], log: &str, size: u64, prev: &Hash) -> Option<&'a 
 /// Segments that follow each other, of which only the first has a signed beginning.
 #[derive(Debug, Clone)]
 struct Run {
-    /// Where each begins: its number, how many lines are before it, and the hash of the last of them.
+    /// The beginning of each segment: its number, the number of lines before it, and the hash of the last of them.
     segments: Vec<(u32, u64, Hash)>,
-    /// How many lines of the log the last checkpoint covers that was found to hold.
+    /// The number of lines under the last checkpoint that was found to hold.
     signed: u64,
-    /// Whether the signed lines end a session, or are only those before this run: then no other line is on the log without a
-    /// signature than those that begin the next session.
+    /// True if the signed lines end a session, or are only those before this run. Then only the lines that begin the
+    /// next session are on the log without a signature.
     sealed: bool,
-    /// Whether no segment follows.
+    /// True if no segment follows.
     is_last: bool,
-    /// Whether a signed checkpoint of more lines speaks of others than are there.
+    /// True if a signed checkpoint of more lines covers other lines than those in the files.
     contradicted: bool,
     /// The number of lines that the largest signed checkpoint speaks of.
     claimed: u64,

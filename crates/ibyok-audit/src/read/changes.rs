@@ -11,24 +11,25 @@ use crate::error::Error;
 use crate::key::VerifyingKey;
 use crate::line_key::said;
 
-/// How far a log was read by [`Reader::changes`].
+/// The progress of [`Reader::changes`] in a log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChangesRead {
     /// The number of the log's last line.
     pub last_seq: u64,
-    /// How many lines could not be read.
+    /// The number of lines that could not be read.
     pub unreadable: u64,
 }
 
 impl Reader {
-    /// Reads one log after a line and gives the lines that end a change (`done`), accept a rollback, or state something, in order.
-    /// Of a [vouched](Reader::vouched) reader, only those that the log's key signed, or will sign within the second.
+    /// Reads one log after a line and gives the lines that end a change (`done`), accept a rollback, or state
+    /// something, in order. A [vouched](Reader::vouched) reader gives only the lines that the log's key signed, or
+    /// will sign within the second.
     ///
     /// A log that is not in this place has no lines.
     ///
     /// # Errors
-    /// When the files cannot be opened.
+    /// Fails if the files cannot be opened.
     pub fn changes(&self, log: &str, after: u64, take: &mut dyn FnMut(Line)) -> Result<ChangesRead, Error> {
         match self.slot_of(log)? {
             Some((_, directory, key)) => read(directory, log, after, key.as_ref(), take),
@@ -48,10 +49,10 @@ impl Reader {
         }
     }
 
-    /// Whether a log of this place has a line.
+    /// Returns true if a log of this place has a line.
     ///
     /// # Errors
-    /// When the files cannot be opened.
+    /// Fails if the files cannot be opened.
     pub fn has_lines(&self, log: &str) -> Result<bool, Error> {
         let Some((_, directory, _)) = self.slot_of(log)? else {
             return Ok(false);

@@ -52,7 +52,7 @@ impl Line {
         &self.text
     }
 
-    /// What it says. Its texts are as they came from outside: not safe for a terminal.
+    /// Returns the content of the line. Its texts are as the clients sent them: not safe for a terminal.
     #[must_use]
     pub fn entry(&self) -> &Entry {
         &self.entry
@@ -72,7 +72,7 @@ impl Line {
     }
 }
 
-/// What a line says. Actions are words here, so that lines of a newer version can be read.
+/// The content of a line. Actions are words here, so that lines of a newer version can be read.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
 #[expect(
@@ -107,7 +107,7 @@ pub struct Entry {
     pub mac: Option<String>,
 }
 
-/// Who asked.
+/// The caller that made a request.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
 #[expect(
@@ -121,7 +121,7 @@ pub struct EntryPrincipal {
     pub chain: Option<String>,
 }
 
-/// What it was done to when that is not a key.
+/// The object of an action that is not a key.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
 #[expect(
@@ -133,7 +133,7 @@ pub struct EntryTarget {
     pub id: String,
 }
 
-/// Where the request came from.
+/// The client that sent a request.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
 #[expect(

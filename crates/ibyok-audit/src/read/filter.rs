@@ -1,4 +1,4 @@
-//! Which lines are wanted.
+//! A filter that selects the lines to read.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,8 @@ use super::entry::{Entry, Line};
 use crate::action::{Action, Outcome};
 use crate::error::Error;
 
-/// Which lines are wanted: those to which everything said here applies. The default is all.
+/// A filter that selects the lines to read. A line must match every field that is set. The default matches every
+/// line.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Filter {
@@ -44,12 +45,12 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether a line is wanted; what cannot be read always is.
+    /// Returns true if the filter matches a line. A line that cannot be read always matches.
     pub(super) fn lets(&self, line: &Result<Line, Error>) -> bool {
         line.as_ref().map_or(true, |line| self.wants(line.entry()))
     }
 
-    /// Whether an entry is wanted. The limit is not looked at.
+    /// Returns true if the filter matches an entry. Ignores the limit.
     #[must_use]
     pub fn wants(&self, entry: &Entry) -> bool {
         let target = entry
@@ -73,7 +74,7 @@ impl Filter {
     }
 }
 
-/// Whether nothing is wanted, or one of these is it.
+/// Returns true if no value is wanted, or one of these values equals it.
 fn any(wanted: &Option<String>, has: [Option<&str>; 3]) -> bool {
     wanted.as_deref().is_none_or(|wanted| has.contains(&Some(wanted)))
 }

@@ -48,7 +48,7 @@ impl Reader {
     /// The logs in this directory.
     ///
     /// # Errors
-    /// When it is not a directory that can be read.
+    /// Fails if `place` is not a directory that can be read.
     pub fn open(place: impl AsRef<Path>) -> Result<Self, Error> {
         let root = place.as_ref().to_owned();
         slots(&root)?;
@@ -87,10 +87,11 @@ impl Reader {
         self
     }
 
-    /// The lines that the filter lets through. Lines of one log stay in its order; several logs are merged by time.
+    /// Returns the lines that match the filter. Lines of one log keep their order; several logs are merged by time.
     ///
     /// # Errors
-    /// When the files cannot be opened; each item is an error when a line cannot be read, and the next goes on behind it.
+    /// Fails if the files cannot be opened. An item is an error if a line cannot be read; the next item is the line
+    /// after it.
     pub fn lines(&self, filter: &Filter) -> Result<Lines, Error> {
         if let Some(limit) = filter.limit {
             return self.last(filter, limit);
@@ -112,7 +113,7 @@ impl Reader {
     /// Follows the logs from their ends on.
     ///
     /// # Errors
-    /// When the files cannot be opened.
+    /// Fails if the files cannot be opened.
     pub fn follow(&self, filter: &Filter) -> Result<Follow, Error> {
         let mut streams = Vec::new();
         for (slot, directory, key) in self.slots()? {
@@ -262,7 +263,7 @@ impl Iterator for Lines {
 /// It reads no more than the end of each log, as far as the log's own keys vouch for what is kept beside it.
 ///
 /// # Errors
-/// When the place or a log cannot be read.
+/// Fails if the place or a log cannot be read.
 pub fn newest_store_mark(place: &Path, keys: &[VerifyingKey]) -> Result<StoreMark, Error> {
     let mut newest = StoreMark::default();
     for one in vouched(place, keys)? {
@@ -290,16 +291,16 @@ pub(crate) fn store_mark(directory: &Path, key: &VerifyingKey) -> Result<StoreMa
     Ok(newest)
 }
 
-/// Whether the log in this slot has a line of this number.
+/// Returns true if the log in this slot has a line of this number.
 pub(crate) fn has_line(directory: PathBuf, filter: &Filter, seq: u64) -> Result<bool, Error> {
     let first = Stream::begin_at(0, directory, filter)?.next().transpose()?;
     Ok(first.is_some_and(|line| line.entry().seq == seq))
 }
 
-/// Writes the lines that the filter lets through, as they stand, each with a newline. Gives how many.
+/// Writes the lines that match the filter unchanged, each with a newline. Returns their number.
 ///
 /// # Errors
-/// When a line cannot be read or written.
+/// Fails if a line cannot be read or written.
 pub fn export(place: &Path, filter: &Filter, writer: &mut dyn Write) -> Result<u64, Error> {
     let mut count = 0;
     for line in Reader::open(place)?.lines(filter)? {

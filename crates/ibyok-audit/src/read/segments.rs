@@ -57,7 +57,7 @@ pub(super) fn segment_path(directory: &Path, segment: u32) -> PathBuf {
     directory.join(format!("audit-{segment:08}.log"))
 }
 
-/// How a segment begins, as far as that can be told.
+/// The beginning of a segment, as far as it can be read.
 #[derive(Debug, Default)]
 pub(super) struct Start {
     pub(super) seq: Option<u64>,
@@ -78,7 +78,7 @@ impl Start {
         Self { seq: seq(&line), time }
     }
 
-    /// Whether what a filter wants may stand no earlier than here.
+    /// Returns true if no line that matches the filter can stand before this segment.
     pub(super) fn is_before(&self, filter: &Filter) -> bool {
         let by_seq = filter
             .from_seq

@@ -1,4 +1,4 @@
-//! Which slots of a place hold a log that a key vouches for.
+//! Finds the slots of a place that hold a log for which a key vouches.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;

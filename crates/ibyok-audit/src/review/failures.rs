@@ -10,7 +10,7 @@ use super::network::Network;
 use super::thresholds::Checked;
 use crate::read::Entry;
 
-/// How many networks and ids are counted at once; all beyond are one.
+/// The largest number of networks and of ids counted at once. The rest count as one.
 const COUNTED: usize = 10_000;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);

@@ -1,4 +1,4 @@
-//! What a review finds.
+//! Findings of a review.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 macro_rules! detectors {
     ($($(#[$doc:meta])* $variant:ident => $word:literal,)+) => {
-        /// What is looked for.
+        /// A detector of the review: the pattern it looks for.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
         #[non_exhaustive]
         pub enum Detector {
@@ -66,7 +66,7 @@ detectors! {
     LogGap => "log_gap",
 }
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "three are what people tell apart")]
@@ -91,7 +91,7 @@ impl Severity {
     }
 }
 
-/// Whom or what a finding is about.
+/// The subject of a finding: the caller, network or log that it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Subject {
@@ -111,19 +111,19 @@ pub struct Shown {
     pub log: Arc<str>,
     /// The line's number in it.
     pub seq: u64,
-    /// When.
+    /// The time of the line.
     pub time: Timestamp,
 }
 
-/// Who looked at a finding, and what they made of it.
+/// An acknowledgement of a finding: the person, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "whoever keeps acknowledgements makes them")]
 pub struct Acknowledged {
-    /// When.
+    /// The time of the acknowledgement.
     pub at: Timestamp,
-    /// By whom.
+    /// The person who acknowledged it.
     pub by: String,
-    /// Why it is all right, or what was done.
+    /// The reason why the finding is harmless, or the remedy.
     pub reason: String,
 }
 
@@ -133,23 +133,23 @@ pub struct Acknowledged {
 pub struct Finding {
     /// Its id: the same in every review that sees its first line and the history before it.
     pub id: FindingId,
-    /// What was looked for.
+    /// The detector that found it.
     pub detector: Detector,
-    /// How much it matters.
+    /// The severity of the finding.
     pub severity: Severity,
-    /// Whom it is about.
+    /// The subject of the finding.
     pub subject: Subject,
-    /// What was seen, in words. Names in it are as they came from outside.
+    /// The observation, in words. Names in it are as the clients sent them.
     pub explanation: String,
-    /// How many lines, or requests, show it.
+    /// The number of lines, or requests, that show it.
     pub count: u64,
-    /// When it began.
+    /// The time of the first line that shows it.
     pub first: Timestamp,
-    /// When it was last seen.
+    /// The time of the last line that shows it.
     pub last: Timestamp,
     /// The first lines that show it.
     pub lines: Vec<Shown>,
-    /// Who acknowledged it. The review itself leaves it empty.
+    /// The acknowledgement of the finding. The review itself leaves it empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Acknowledged>,
 }

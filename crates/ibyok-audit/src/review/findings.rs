@@ -6,21 +6,21 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::finding::{Detector, Finding, FindingId, Severity, Shown, Subject};
 
-/// How many findings of one detector are told one by one; more are counted.
+/// The largest number of findings of one detector that a review lists. The rest are only counted.
 const OF_A_DETECTOR: usize = 200;
 
-/// How many lines a finding shows.
+/// The largest number of lines that a finding shows.
 const LINES: usize = 5;
 
-/// How many findings may still grow; beyond, the one that is silent longest is ended.
+/// The largest number of findings that may still grow. Beyond it, the finding that is silent longest is closed.
 const OPEN: usize = 20_000;
 
-/// What a line shows.
+/// A line that shows something suspicious, and the pattern that it shows.
 pub(super) struct Hit {
     pub(super) detector: Detector,
     pub(super) severity: Severity,
     pub(super) subject: Subject,
-    /// What more tells this finding from another of the same subject.
+    /// The detail that separates this finding from others of the same subject.
     pub(super) about: String,
     /// In words.
     pub(super) explanation: String,
@@ -51,7 +51,7 @@ impl Findings {
         }
     }
 
-    /// Whether this time is under review: what is seen for the first time before it is history.
+    /// Returns true if this time is under review. Lines before the review are history, which yields no findings.
     pub(super) fn is_under_review(&self, time: Timestamp) -> bool {
         time >= self.since
     }

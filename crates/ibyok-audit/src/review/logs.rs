@@ -22,7 +22,7 @@ pub struct LogRead {
     pub until: u64,
     /// The time of the last.
     pub last: Timestamp,
-    /// How many lines under review are of it.
+    /// The number of its lines under review.
     pub lines: u64,
 }
 

@@ -43,7 +43,7 @@ pub use logs::LogRead;
 pub use summary::{Day, NetworkRow, TokenRow};
 pub use thresholds::Thresholds;
 
-/// What a review found.
+/// The result of a review.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Review {
@@ -53,13 +53,13 @@ pub struct Review {
     pub until: Timestamp,
     /// From when on lines were read as history.
     pub history_since: Timestamp,
-    /// How many lines are under review.
+    /// The number of lines under review.
     pub lines: u64,
-    /// How many lines were read as history.
+    /// The number of lines read as history.
     pub history: u64,
-    /// What was found, the gravest first.
+    /// The findings, the gravest first.
     pub findings: Vec<Finding>,
-    /// How many more findings there are of a detector than are told.
+    /// The number of findings of each detector that the review counts and does not list.
     pub more: BTreeMap<&'static str, u64>,
     /// Lines of tokens beyond the number that can be judged.
     pub not_judged: u64,
@@ -193,7 +193,7 @@ impl Reviewer {
         }
     }
 
-    /// What was found.
+    /// Ends the review and returns its result.
     #[must_use]
     pub fn finish(self) -> Review {
         let history_since = self.history_since();
@@ -232,7 +232,8 @@ impl Reviewer {
     }
 }
 
-/// Whether a line is of a request, once: the end of a change is of the same one, and what the log says of itself is of none.
+/// Returns true if a line stands for a request and counts it the first time. The end of a change belongs to the same
+/// request, and the log's own lines belong to no request.
 fn is_request(entry: &Entry) -> bool {
     let again = matches!(
         entry.phase,

@@ -38,7 +38,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// What a client calls itself, without version numbers: an update is no other program.
+/// Returns the client's name for itself without version numbers, so that an update is not a new program.
 pub(super) fn agent(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut in_number = false;

@@ -1,4 +1,4 @@
-//! What operators do: at which hours, and to the settings.
+//! Profiles of operators: their usual hours, and their changes of settings.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::thresholds::Checked;
 use crate::action::{Outcome, Phase};
 use crate::read::Entry;
 
-/// How many operators' hours are known; those beyond are strangers.
+/// The largest number of operators whose hours are known. The rest count as strangers.
 const OPERATORS: usize = 1000;
 
 /// On how many earlier days an operator must have worked at an hour for it to be usual.

@@ -1,4 +1,5 @@
-//! What is usual for one token: its networks, programs, keys, hours, and how much it asks. Bounded, whatever it does.
+//! The usual behaviour of one token: its networks, programs, keys, hours, and number of requests. The memory is
+//! bounded, whatever the token does.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -10,7 +11,8 @@ use super::finding::Shown;
 /// Of how many of the last active days the busiest hour is kept.
 const BUSY_DAYS: usize = 14;
 
-/// How many different things of one sort are told apart; beyond, all count as known.
+/// The largest number of different things of one sort that a profile remembers. Beyond it, every new thing counts as
+/// known.
 const KNOWN: usize = 256;
 const KNOWN_KEYS: usize = 1024;
 
@@ -36,7 +38,7 @@ pub(super) struct Known {
     seen: HashMap<u64, bool>,
 }
 
-/// Whether a thing is known.
+/// The novelty of a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Is {
     /// It is seen for the first time.
@@ -67,7 +69,7 @@ pub(super) fn number_of(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// What happened in the hour that is going on.
+/// The events of the current hour.
 #[derive(Debug)]
 pub(super) struct Going {
     at: Hour,
@@ -78,7 +80,7 @@ pub(super) struct Going {
     pub(super) first_denied: Option<Shown>,
 }
 
-/// What is usual for one token.
+/// The usual behaviour of one token.
 #[derive(Debug)]
 pub(super) struct Profile {
     first: Timestamp,
@@ -188,14 +190,15 @@ impl Profile {
         days.fold((0, 0), |(lines, keys), day| (lines.max(day.0), keys.max(day.1)))
     }
 
-    /// Whether it was never active at this hour, nor in those beside it, before today.
+    /// Returns true if the token was never active before today at this hour or at the hours next to it.
     pub(super) fn is_new_hour(&self, hour: usize) -> bool {
         [23, 0, 1]
             .iter()
             .all(|beside| self.hours.get((hour + beside) % 24) == Some(&0))
     }
 
-    /// Whether it was never active on this day of the week, in at least three weeks.
+    /// Returns true if the token was never active on this day of the week, and was active on five other days of the
+    /// week in three weeks or more.
     pub(super) fn is_new_weekday(&self, weekday: usize) -> bool {
         let others = self.weekdays.iter().filter(|days| **days >= 3).count();
         others >= 5 && self.weekdays.get(weekday) == Some(&0)
@@ -214,7 +217,7 @@ impl Going {
         }
     }
 
-    /// How many different keys were read.
+    /// Returns the number of different keys that the token read in this hour.
     pub(super) fn breadth(&self) -> u64 {
         self.keys.len() as u64
     }

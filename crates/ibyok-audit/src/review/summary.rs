@@ -12,13 +12,13 @@ use super::profile::{Hour, number_of};
 use crate::action::Outcome;
 use crate::read::Entry;
 
-/// How many tokens and networks are counted; those beyond are one row.
+/// The largest number of tokens and of networks counted one by one. The rest are one row.
 const COUNTED: usize = 10_000;
-/// How many rows are given.
+/// The largest number of rows in the summary.
 const ROWS: usize = 200;
-/// How many days are given, the last ones.
+/// The largest number of days in the summary. It keeps the last ones.
 const DAYS: usize = 400;
-/// How many different keys, networks or tokens are counted in a row.
+/// The largest number of different keys, networks or tokens counted in a row.
 const DIFFERENT: usize = 256;
 
 /// One day.
@@ -29,7 +29,7 @@ pub struct Day {
     pub date: Date,
     /// Requests in each hour of the clock.
     pub hours: [u64; 24],
-    /// How many of them were refused or failed.
+    /// The number of these requests that were refused or failed.
     pub refused: u64,
 }
 
@@ -49,9 +49,9 @@ pub struct TokenRow {
     pub keys: u64,
     /// Different networks that it came from.
     pub networks: u64,
-    /// When it was first seen in this time.
+    /// The time of its first line in this period.
     pub first: Timestamp,
-    /// When it was last seen.
+    /// The time of its last line.
     pub last: Timestamp,
 }
 
@@ -68,11 +68,11 @@ pub struct NetworkRow {
     pub tokens: u64,
     /// Requests.
     pub requests: u64,
-    /// How many of them were refused or failed.
+    /// The number of these requests that were refused or failed.
     pub refused: u64,
-    /// When it was first seen in this time.
+    /// The time of its first line in this period.
     pub first: Timestamp,
-    /// When it was last seen.
+    /// The time of its last line.
     pub last: Timestamp,
 }
 

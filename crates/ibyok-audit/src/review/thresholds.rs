@@ -10,9 +10,10 @@ use crate::error::Error;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Thresholds {
-    /// How many days before the time under review are read to learn what is usual. 60.
+    /// The number of days of history before the time under review, read to learn the usual behaviour. The default
+    /// is 60.
     pub history_days: u32,
-    /// How many days of a token's life are learned from and not judged. 3.
+    /// The number of days at the beginning of a token's life that are learned from and not judged. The default is 3.
     pub learning_days: u32,
     /// After how many days of silence a token is dormant. 21.
     pub dormant_days: u32,
@@ -26,9 +27,9 @@ pub struct Thresholds {
     pub breadth_keys: u64,
     /// Broad is more than so many times the most keys in an hour that the token ever read. 2.
     pub breadth_factor: u64,
-    /// How many requests of a network without a valid token in an hour are a burst. 20.
+    /// The number of requests of a network without a valid token in an hour that make a burst. The default is 20.
     pub failed_by_network: u64,
-    /// How many refusals of one token, or token id, in an hour are a burst. 10.
+    /// The number of refusals of one token, or token id, in an hour that make a burst. The default is 10.
     pub failed_by_token: u64,
     /// The hours in which operators work, `from-to` of the clock. `06-22`.
     pub operator_hours: String,
@@ -64,10 +65,10 @@ pub(super) struct Checked {
 }
 
 impl Thresholds {
-    /// Whether they make sense.
+    /// Checks that every threshold makes sense.
     ///
     /// # Errors
-    /// [`Error::BadThreshold`] naming the first that does not.
+    /// [`Error::BadThreshold`] with the name of the first threshold that makes no sense.
     pub fn check(&self) -> Result<(), Error> {
         self.checked().map(|_| ())
     }
@@ -112,7 +113,7 @@ fn bad(name: &'static str, why: &'static str) -> Error {
 }
 
 impl Checked {
-    /// Whether operators work at this hour.
+    /// Returns true if operators work at this hour.
     pub(super) fn is_worked(&self, hour: usize) -> bool {
         let (from, to) = (usize::from(self.hours.0), usize::from(self.hours.1));
         if from < to {

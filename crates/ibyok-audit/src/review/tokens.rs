@@ -1,4 +1,4 @@
-//! What valid tokens do that is not usual for them.
+//! Finds behaviour of valid tokens that is unusual for them.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -16,10 +16,10 @@ use crate::action::Outcome;
 use crate::read::Entry;
 use crate::words::counted;
 
-/// How many tokens are judged; those beyond are counted as not judged.
+/// The largest number of tokens that the review judges. It counts the rest as not judged.
 const TOKENS: usize = 10_000;
 
-/// How many networks of the whole vault are told from new ones.
+/// The largest number of networks of the whole vault that the review remembers.
 const NETWORKS: usize = 100_000;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);

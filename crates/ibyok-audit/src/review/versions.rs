@@ -1,4 +1,4 @@
-//! Which version of a key is current, by what the log says of its changes.
+//! Tracks the current version of each key from the changes on the log.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::findings::{Findings, Hit};
 use crate::action::{Outcome, Phase};
 use crate::read::Entry;
 
-/// How many keys are followed; of those beyond nothing is said.
+/// The largest number of keys that are tracked. The review reports nothing about the rest.
 const KEYS: usize = 100_000;
 
 #[derive(Debug, Default)]

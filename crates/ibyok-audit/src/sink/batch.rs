@@ -36,7 +36,7 @@ impl<'a> Batch<'a> {
         self.first_seq
     }
 
-    /// How many lines.
+    /// Returns the number of lines.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count

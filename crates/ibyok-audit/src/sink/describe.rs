@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// What a sink promises of a line that was acknowledged.
+/// The promise of a sink about a line that it acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -15,13 +15,13 @@ pub enum SinkDurability {
     BestEffort,
 }
 
-/// What a sink is, for people.
+/// A description of a sink, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SinkDescription {
     /// Its kind and place, such as `file /var/log/ibyok`.
     pub name: String,
-    /// What it promises.
+    /// The durability that the sink promises.
     pub durability: SinkDurability,
 }
 

@@ -4,11 +4,11 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
-    /// What kind it is.
+    /// The kind of gap.
     pub kind: GapKind,
-    /// How many lines or events, as far as it is known.
+    /// The number of missing lines or events, as far as it is known.
     pub count: u64,
-    /// What happened, for people.
+    /// The description of the gap, for people.
     pub detail: String,
 }
 

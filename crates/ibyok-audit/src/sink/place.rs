@@ -12,7 +12,7 @@ use crate::home::Home;
 use crate::key::VerifyingKey;
 use crate::statement::StoreMark;
 
-/// How a log stands in the place that keeps it.
+/// The state of a log in the place that keeps it.
 #[derive(Debug, Clone)]
 pub struct LogPlace {
     pub(crate) log: String,
@@ -94,19 +94,19 @@ impl LogPlace {
         self.last_time
     }
 
-    /// How many of the lines that were there at open the log's key had signed.
+    /// Returns the number of lines that were there at open and that the log's key had signed.
     #[must_use]
     pub fn signed(&self) -> u64 {
         self.signed
     }
 
-    /// How far the lines say that the store had come.
+    /// Returns the newest state of the store that the lines state.
     #[must_use]
     pub fn store_mark(&self) -> StoreMark {
         self.mark
     }
 
-    /// What opening found missing or torn, and the log will say in its first lines.
+    /// Returns the gaps that opening found: missing or torn lines. The log records them in its first lines.
     #[must_use]
     pub fn gaps(&self) -> &[Gap] {
         &self.gaps

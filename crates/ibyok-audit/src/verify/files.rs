@@ -17,7 +17,7 @@ pub(crate) fn slots(place: &Path) -> Result<Vec<(u32, PathBuf)>, Error> {
     numbered(place, "slot-", "")
 }
 
-/// What stands between `prefix` and `suffix` as a number, with the paths, in order.
+/// Returns the entries whose name is a number between `prefix` and `suffix`, as numbers with their paths, in order.
 fn numbered(directory: &Path, prefix: &str, suffix: &str) -> Result<Vec<(u32, PathBuf)>, Error> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(Error::io("list", directory))? {
@@ -42,12 +42,12 @@ pub(crate) fn log_id(directory: &Path) -> Result<Option<String>, Error> {
     Ok(text.map(|text| text.trim_end().to_owned()))
 }
 
-/// Whether nothing was ever written in a slot, and it has no key.
+/// Returns true if no process ever wrote in a slot, and the slot has no key.
 pub(crate) fn is_blank(directory: &Path) -> Result<bool, Error> {
     Ok(text(&directory.join("log.pub"))?.is_none() && numbered(directory, "audit-", ".log")?.is_empty())
 }
 
-/// Whether a slot is a symbolic link: the log of another place, or none.
+/// Returns true if a slot is a symbolic link: it then holds the log of another place, or none.
 pub(crate) fn is_link(directory: &Path) -> bool {
     std::fs::symlink_metadata(directory).is_ok_and(|meta| meta.file_type().is_symlink())
 }
@@ -66,9 +66,9 @@ pub(crate) struct Item {
     pub(crate) segment: u32,
     pub(crate) line: u64,
     pub(crate) text: Vec<u8>,
-    /// Whether it is a whole line; else it is what a crash can leave.
+    /// True if it is a whole line. Otherwise it is a piece that a crash can leave.
     pub(crate) whole: bool,
-    /// Whether no segment follows.
+    /// True if no segment follows.
     pub(crate) in_last: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with a line that does not fit, as exactly as its neighbours tell.
+//! Names the fault of a line that does not fit, as exactly as its neighbours allow.
 
 use sha2::{Digest, Sha256};
 

@@ -102,7 +102,7 @@ pub(super) fn missing(id: &str, key: Option<&VerifyingKey>, known: &[&str]) -> L
     walk.report(None, key.is_some())
 }
 
-/// What binds a line to its place.
+/// The fields that bind a line to its place.
 #[derive(Deserialize)]
 pub(super) struct Link {
     pub(super) v: u64,
@@ -116,7 +116,8 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Whether a session of the log begins with it: only these lines are on a log before their checkpoint is.
+    /// Returns true if a session of the log begins with this line. Only these lines are on a log before their
+    /// checkpoint is.
     fn begins(&self) -> bool {
         ["log.open", "log.gap"].contains(&self.action.as_str())
     }
@@ -129,15 +130,15 @@ const UNSIGNED_MAX: SignedDuration = SignedDuration::from_secs(30);
 /// The lines that no checkpoint covers yet.
 #[derive(Default)]
 struct Unsigned {
-    /// Whether the last line that is signed ended a session, or there is none: then only the next session may be unsigned, and it is
-    /// signed before it goes on.
+    /// True if the last signed line ended a session, or there is none. Then only the next session may be unsigned,
+    /// and the writer signs its first lines before it goes on.
     sealed: bool,
     /// The first that should be signed, and what it is.
     first: Option<(At, u64, What)>,
     since: Option<Timestamp>,
 }
 
-/// Where a line stands.
+/// The position of a line: its segment, and its number in it.
 #[derive(Clone, Copy, Default)]
 pub(super) struct At {
     pub(super) segment: u32,
@@ -221,7 +222,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Whether a line was found bad; a bad signature or key does not end the walk.
+    /// Returns true if a line was found bad. A bad signature or key does not end the walk.
     fn is_bad_already(&self) -> bool {
         self.first_bad
             .as_ref()

@@ -1,4 +1,5 @@
-//! Whether a log is as it was written: needs the files and public keys, and shares no code with the writer.
+//! Verifies that a log is as its writer left it. Needs only the files and public keys, and shares no code with the
+//! writer.
 
 pub(crate) mod files;
 mod judge;
@@ -21,7 +22,7 @@ pub(crate) use proof::root_of;
 pub use proof::{Proven, verify_proof};
 pub use report::{Bad, Finding, LogReport, Report, What};
 
-/// What the caller of [`verify_against`] knows of the logs of a place.
+/// The caller's knowledge of the logs of a place, for [`verify_against`].
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Known {
@@ -36,7 +37,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// What the holder of these keys knows: no other log belongs in the place, and each of theirs does.
+    /// Returns the knowledge that these keys give: each of their logs belongs in the place, and no other log does.
     #[must_use]
     pub fn by_keys(keys: &[VerifyingKey]) -> Self {
         let logs = keys.iter().filter_map(VerifyingKey::log).map(str::to_owned).collect();
@@ -49,15 +50,15 @@ impl Known {
     }
 }
 
-/// Verifies every log of a place with the key beside it, or with one of `keys` where that is of the log.
+/// Verifies every log of a place with the key beside it, or with the one of `keys` that belongs to the log.
 ///
-/// Whoever can write to the directory could have replaced a key beside a log together with the log: whoever knows the keys calls
-/// [`verify_against`] instead. `known` are checkpoints from elsewhere, as (log id, signed note).
+/// An attacker who can write to the directory can replace a log together with the key beside it. A caller that knows
+/// the keys calls [`verify_against`] instead. `known` are checkpoints from elsewhere, as (log id, signed note).
 ///
 /// Reads every line once, in bounded memory. A log may be written to meanwhile.
 ///
 /// # Errors
-/// When the place cannot be read. What is wrong with a log is no error but in the [`Report`].
+/// Fails if the place cannot be read. A fault in a log is no error: the [`Report`] lists it.
 pub fn verify(place: &Path, keys: &[VerifyingKey], known: &[(String, String)]) -> Result<Report, Error> {
     let known = Known {
         keys: keys.to_vec(),
@@ -137,7 +138,7 @@ fn best(reports: impl Iterator<Item = Result<LogReport, Error>>) -> Result<Optio
     Ok(best)
 }
 
-/// How much of a log is as it was signed.
+/// Ranks a log by how much of it is as it was signed.
 fn worth(log: &LogReport) -> (bool, u64, std::cmp::Reverse<Option<u32>>) {
     let signed = log.events.saturating_sub(log.chained_only);
     (log.first_bad.is_none(), signed, std::cmp::Reverse(log.slot))

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::key::VerifyingKey;
 
-/// What a checkpoint says.
+/// The content of a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Note {
     pub(super) size: u64,

@@ -14,13 +14,13 @@ const LONGEST: usize = 256 * 1024;
 
 type Hash = [u8; 32];
 
-/// What a proof proves.
+/// The facts that a proof proves.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Proven {
     /// The line, and its place in its log.
     pub line: Line,
-    /// How many lines the log had at the checkpoint.
+    /// The number of lines that the log had at the checkpoint.
     pub size: u64,
 }
 

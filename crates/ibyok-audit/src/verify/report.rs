@@ -1,15 +1,15 @@
-//! What was found.
+//! Reports of a verification.
 
 use serde::Serialize;
 
-/// What was found in a place.
+/// The report of the verification of a place.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 #[must_use]
 pub struct Report {
-    /// Whether nothing is wrong.
+    /// True if verification found no fault.
     pub ok: bool,
-    /// How many lines there are, those of foreign logs apart.
+    /// The number of lines, without those of foreign logs.
     pub events: u64,
     /// The first that is wrong, in the first log that has one.
     pub first_bad: Option<Bad>,
@@ -17,7 +17,7 @@ pub struct Report {
     pub logs: Vec<LogReport>,
     /// Everything that is wrong, one entry for each log and each further fault.
     pub findings: Vec<Finding>,
-    /// What is not wrong, and what a reader of the report should know, in words.
+    /// Remarks for the reader that are not faults, in words.
     pub notes: Vec<String>,
 }
 
@@ -25,13 +25,13 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What it is, in a word.
+    /// The kind of fault, in a word.
     pub what: What,
     /// The log that it is about.
     pub log: Option<String>,
     /// The slot of that log; `None` where the log is not there.
     pub slot: Option<u32>,
-    /// What was found, for people.
+    /// The description of the fault, for people.
     pub detail: String,
 }
 
@@ -64,7 +64,7 @@ impl Finding {
     }
 }
 
-/// What was found in a log.
+/// The report of the verification of one log.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct LogReport {
@@ -72,22 +72,22 @@ pub struct LogReport {
     pub id: String,
     /// Its slot; `None` for one that is not there.
     pub slot: Option<u32>,
-    /// How many lines there are.
+    /// The number of lines.
     pub events: u64,
-    /// How many checkpoints hold.
+    /// The number of checkpoints that hold.
     pub checkpoints: u64,
-    /// How many lines at the end no checkpoint covers: they are chained only.
+    /// The number of lines at the end that no checkpoint covers. They are chained only.
     pub chained_only: u64,
     /// The first line that is wrong.
     pub first_bad: Option<Bad>,
-    /// Whether a last write was cut by a crash; nothing of it was acknowledged.
+    /// True if a crash cut the last write. The log acknowledged nothing of it.
     pub torn: bool,
-    /// Whether the key was one that the caller trusts, and not the one beside the log.
+    /// True if the key was one that the caller trusts, and not the one beside the log.
     pub trusted_key: bool,
 }
 
 impl LogReport {
-    /// Whether no key vouches for it.
+    /// Returns true if no key vouches for the log.
     #[must_use]
     pub fn is_foreign(&self) -> bool {
         self.first_bad.as_ref().is_some_and(|bad| bad.what == What::Foreign)
@@ -108,11 +108,11 @@ pub struct Bad {
     pub seq: u64,
     /// The last line that may be wrong, where the first is known only as one of several.
     pub until: Option<u64>,
-    /// What is wrong.
+    /// The kind of fault.
     pub what: What,
 }
 
-/// What is wrong with a line.
+/// The kind of fault in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

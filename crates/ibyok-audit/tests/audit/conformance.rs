@@ -101,7 +101,7 @@ mod in_small_segments {
     });
 }
 
-/// What is wrong with a broken sink.
+/// The fault of a broken sink.
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     DropsTheLastLine,

@@ -224,7 +224,7 @@ async fn a_best_effort_sink_that_fails_holds_nobody_up_and_is_counted() {
     assert!(gaps.iter().map(|(_, count)| count).sum::<u64>() >= 2, "{gaps:?}");
 }
 
-/// What a crash now would leave: a copy of the files of a log that is open.
+/// Copies the files of an open log, as a crash at this moment would leave them.
 fn crash(place: &Path, to: &Path) -> PathBuf {
     std::fs::create_dir_all(to.join("slot-0")).unwrap();
     for entry in std::fs::read_dir(place.join("slot-0")).unwrap().map(Result::unwrap) {

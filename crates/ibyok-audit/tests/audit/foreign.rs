@@ -1,4 +1,4 @@
-//! Whoever can write to the directory and has no key gets not one line believed.
+//! An attacker who can write to the directory and has no key gets not one line believed.
 
 use std::collections::BTreeSet;
 use std::path::Path;

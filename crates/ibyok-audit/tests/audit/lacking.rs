@@ -6,7 +6,7 @@ use ibyok_audit::{FileSink, Filter, LeftOut, LeftOutReason, Reader, VerifyingKey
 
 use crate::support::{append, event, key, open, open_with, segment, segments, written};
 
-/// How a reader is asked: for all lines, or for the last of them.
+/// The two ways to ask a reader: for all lines, and for the last of them.
 fn filters() -> [Filter; 2] {
     let mut last = Filter::default();
     last.limit = Some(1000);

@@ -1,4 +1,4 @@
-//! What the log promises, by subject.
+//! The log's promises, by subject.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! How well the review finds what was done to made-up traffic.
+//! Measures how well the review finds the attacks in made-up traffic.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What `prove` proves, an outsider can check with the public key alone.
+//! An outsider can check the proofs of `prove` with the public key alone.
 
 use ibyok_audit::{Error, FileSink, prove, verify_proof};
 

@@ -1,4 +1,4 @@
-//! What a review promises.
+//! The review's promises.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -35,18 +35,19 @@ impl Dice {
     }
 }
 
-/// What was done to the vault, and what a review should say of it.
+/// An attack on the vault, and the findings that a review should report about it.
 #[derive(Debug)]
 pub(crate) struct Attack {
     pub(crate) name: &'static str,
     pub(crate) subject: String,
     pub(crate) from: i64,
     pub(crate) until: i64,
-    /// What must be found.
+    /// The detectors that must find the attack.
     pub(crate) must: &'static [&'static str],
-    /// What may be found as well.
+    /// The detectors that may find the attack as well.
     pub(crate) may: &'static [&'static str],
-    /// Whether the attacker knows the thresholds and stays below them: not expected to be noticed, and told apart.
+    /// True if the attacker knows the thresholds and stays below them. Nobody expects the review to notice such an
+    /// attack, so it is counted apart.
     pub(crate) careful: bool,
 }
 
@@ -252,7 +253,7 @@ fn ordinary(who: &mut Service, day: i64, dice: &mut Dice, out: &mut Vec<Draft>) 
     }
 }
 
-/// What operators and strangers do on an ordinary day.
+/// Adds the lines of operators and strangers on an ordinary day.
 fn others(day: i64, dice: &mut Dice, out: &mut Vec<Draft>) {
     let service = Service {
         id: String::new(),
@@ -291,7 +292,7 @@ fn others(day: i64, dice: &mut Dice, out: &mut Vec<Draft>) {
     }
 }
 
-/// What an attacker does.
+/// Adds the lines of attackers, and keeps the list of attacks.
 struct Attacks<'a> {
     dice: &'a mut Dice,
     services: &'a [Service],

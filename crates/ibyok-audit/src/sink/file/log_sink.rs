@@ -68,7 +68,7 @@ impl FileSink {
         FileSinkBuilder::from_settings(settings).pass_over(logs).open().await
     }
 
-    /// How the log stands.
+    /// Returns the state of the log in its place.
     #[must_use]
     pub fn state(&self) -> LogPlace {
         LogPlace {

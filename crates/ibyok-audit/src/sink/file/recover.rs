@@ -29,7 +29,7 @@ use crate::sink::gap::{Gap, GapKind};
 use crate::statement::{Statement, StoreMark};
 use crate::words::counted;
 
-/// Where a log ends.
+/// The end of a log, as recovery found it.
 #[derive(Debug)]
 pub(super) struct Recovered {
     pub(super) head: Head,
@@ -41,11 +41,11 @@ pub(super) struct Recovered {
     pub(super) start: (u32, u64),
     pub(super) last_time: Option<Timestamp>,
     pub(super) gaps: Vec<Gap>,
-    /// Whether the lines up to `known` are the ones that were known.
+    /// True if the lines up to `known` are the known ones.
     pub(super) holds_known: bool,
-    /// How many lines are signed.
+    /// The number of signed lines.
     pub(super) signed: u64,
-    /// How far the lines say that the store had come.
+    /// The newest state of the store that the lines state.
     pub(super) mark: StoreMark,
     /// The end of the lines that are known to be the log's, if those behind it wait for the checkpoint that would say so.
     sure: Option<Sure>,
@@ -183,7 +183,7 @@ fn place(found: &Recovered) -> String {
     format!("what stands in segment {} at byte {}", found.segment, found.offset)
 }
 
-/// Whether the last line before the state's position is the one it speaks of.
+/// Returns true if the last line before the state's position is the line that the state names.
 fn begins_well(directory: &Path, found: &mut Recovered, signed: &mut Signed) -> Result<bool, Error> {
     if found.head.size() == 0 {
         return Ok(true);
@@ -282,7 +282,7 @@ fn end_of_data(first: &[u8], rest: &mut BufReader<File>) -> std::io::Result<End>
     Ok(End::Torn)
 }
 
-/// What binds a line to the one before it.
+/// The fields that bind a line to the one before it.
 #[derive(Deserialize)]
 struct Link<'a> {
     v: u32,
@@ -303,7 +303,7 @@ impl Link<'_> {
     }
 }
 
-/// What the line says, if it is the next line of this log.
+/// Returns the fields of the line, if it is the next line of this log.
 fn follows<'a>(line: &'a [u8], log: &str, head: &Head) -> Option<Link<'a>> {
     let link: Link<'_> = serde_json::from_slice(line).ok()?;
     let fits = link.v == 1

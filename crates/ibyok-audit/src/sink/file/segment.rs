@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::beside::sync_directory;
 use crate::error::Error;
 
-/// How far ahead of the lines a segment is filled with zeros.
+/// The number of bytes of zeros that a segment holds ahead of its lines.
 const FILL: usize = 1 << 18;
 
 static ZEROS: [u8; FILL] = [0; FILL];
@@ -65,12 +65,12 @@ impl Segment {
         self.number
     }
 
-    /// Where the next line goes.
+    /// Returns the offset at which the next line goes.
     pub(super) fn end(&self) -> u64 {
         self.end
     }
 
-    /// Whether the file is still the one at its path, and as long as what was written to it.
+    /// Checks that the file is still the one at its path, and as long as the sink left it.
     pub(super) fn check(&self) -> Result<(), Error> {
         let poisoned = |what: &str| Error::Poisoned {
             reason: format!("`{}` {what}", self.path.display()),

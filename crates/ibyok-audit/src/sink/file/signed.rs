@@ -1,4 +1,4 @@
-//! Which of the lines behind the last known place are signed, and which of the others may be there all the same.
+//! Separates the lines behind the last known place into signed lines, unsigned lines that may be there, and others.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::tree::Hash;
 pub(super) struct Signed {
     roots: BTreeMap<u64, Hash>,
     until: u64,
-    /// Whether the last signed line ended a session, or there is none.
+    /// True if the last signed line ended a session, or there is none.
     ended: bool,
 }
 
@@ -59,7 +59,7 @@ impl Signed {
         self.ended = ends_session(action);
     }
 
-    /// How many lines are known to be signed.
+    /// Returns the number of lines that are known to be signed.
     pub(super) fn until(&self) -> u64 {
         self.until
     }

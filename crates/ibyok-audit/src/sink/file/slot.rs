@@ -14,7 +14,7 @@ use crate::beside::{is_log_id, log_id, replace, sync_directory};
 use crate::error::Error;
 use crate::home::{Hold, Home};
 
-/// How many processes can write in one place at once.
+/// The largest number of processes that can write in one place at once.
 const SLOTS: u32 = 64;
 
 /// A slot that is ours as long as this lives: the kernel drops the lock when the process ends, however it ends.
@@ -115,7 +115,7 @@ impl Slot {
         })
     }
 
-    /// Whether the lock we hold is still the one at its path.
+    /// Returns true if the lock that this process holds is still the one at its path.
     pub(super) fn is_still_there(&self) -> bool {
         let there = std::fs::symlink_metadata(self.directory.join("lock"));
         match (self.lock.metadata(), there) {
@@ -154,10 +154,10 @@ pub fn begun_logs_in(place: &Path) -> Result<Vec<String>, Error> {
     Ok(begun)
 }
 
-/// Whether some process writes this log of a place now.
+/// Returns true if some process writes this log of a place now.
 ///
 /// # Errors
-/// [`Error::Io`] when the place cannot be read.
+/// [`Error::Io`] if the place cannot be read.
 pub fn is_written(place: &Path, log: &str) -> Result<bool, Error> {
     for number in 0..SLOTS {
         let directory = place.join(format!("slot-{number}"));
