@@ -1,5 +1,5 @@
-//! How long a get, a put and a page of a listing take in each store, with 100 records and with 100,000, on servers that it starts
-//! itself: `cargo bench -p ibyok-storage --features postgres,redis --bench stores [-- RECORDS…]`.
+//! Measures a get, a put and a page of a listing in each store, with 100 records and with 100,000, on servers that
+//! the program starts itself: `cargo bench -p ibyok-storage --features postgres,redis --bench stores [-- RECORDS…]`.
 #![allow(
     clippy::allow_attributes,
     clippy::indexing_slicing,
@@ -25,7 +25,7 @@ use self::servers::redis::Redis;
 const SIZE: usize = 1000;
 const ROUNDS: u32 = 2000;
 
-/// How many writers fill a store.
+/// The number of writers that fill a store.
 const WRITERS: u32 = 64;
 
 /// The ids of real records are the outcome of a MAC: they come in no order, so neither do these.

@@ -1,6 +1,7 @@
 use crate::record::RecordId;
 
-/// How far the change feed has come: one more at each change, in the order of the commits. The default is the beginning.
+/// A position in the change feed. It grows by one with each change, in the order of the commits. The default is the
+/// beginning.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChangeNumber(u64);
 
@@ -43,9 +44,10 @@ impl Change {
     reason = "backends construct it; a new field would be a new promise"
 )]
 pub struct Changes {
-    /// What to ask for the next time: every change up to here is in [`changes`](Changes::changes), or lost in the gap.
+    /// The position to ask from the next time. Every change up to here is in [`changes`](Changes::changes), or lost
+    /// in the gap.
     pub upto: ChangeNumber,
-    /// What changed, in the order of commits. Empty when there is a gap.
+    /// The changes, in the order of commits. Empty if there is a gap.
     pub changes: Vec<Change>,
     /// The feed does not reach back to where it was asked from, or has never been there (the store was replaced by an older
     /// one): everything may have changed, so forget every cache.
@@ -55,7 +57,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// How many changes one answer holds at most.
+    /// The largest number of changes in one answer.
     pub const LIMIT: usize = 1000;
 
     /// The answer that tells of changes, in order, when the newest of all is `newest`.

@@ -1,6 +1,6 @@
 use std::error::Error as StdError;
 
-/// What a store's method gives.
+/// The result of a store's method.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a store did not do what it was asked, by what can be done about it.
@@ -25,13 +25,13 @@ pub enum Error {
         limit: usize,
     },
 
-    /// What was asked for makes no sense, such as a URL of no known form.
+    /// An argument makes no sense, such as a URL of no known form.
     #[error("{what} is not valid")]
     #[non_exhaustive]
     Invalid {
-        /// What was given, with user input in backticks.
+        /// The argument, with user input in backticks.
         what: String,
-        /// What would be right.
+        /// The form that would be valid.
         hint: String,
     },
 
@@ -41,7 +41,7 @@ pub enum Error {
     Refused {
         /// The reason.
         what: String,
-        /// What to change.
+        /// The change that makes the store usable.
         hint: String,
     },
 
@@ -50,19 +50,19 @@ pub enum Error {
     #[error("the {backend} store is not available: {source}")]
     #[non_exhaustive]
     Unavailable {
-        /// Which backend.
+        /// The name of the backend.
         backend: &'static str,
-        /// What it said.
+        /// The error of the backend.
         source: Box<dyn StdError + Send + Sync>,
     },
 
-    /// What is stored is damaged, or is not a store of ours.
+    /// The stored data is damaged, or is not a store of this program.
     #[error("{what} is damaged or is not a store: {source}")]
     #[non_exhaustive]
     Corrupt {
-        /// Which file or database.
+        /// The file or database.
         what: String,
-        /// What is wrong with it.
+        /// The fault in it.
         source: Box<dyn StdError + Send + Sync>,
     },
 
@@ -81,7 +81,7 @@ pub enum Error {
     #[error("the {backend} store failed to write and must be opened again")]
     #[non_exhaustive]
     Poisoned {
-        /// Which backend.
+        /// The name of the backend.
         backend: &'static str,
     },
 }
@@ -134,7 +134,7 @@ impl Error {
         Error::Poisoned { backend }
     }
 
-    /// What can be done about it, in one line.
+    /// Returns the remedy for the error, in one line.
     pub fn hint(&self) -> &str {
         match self {
             Error::Exists => "read the record and put with its revision, or choose another id",

@@ -1,4 +1,4 @@
-/// What a record that was put survives.
+/// The worst event that a written record survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(
     clippy::exhaustive_enums,
@@ -13,15 +13,15 @@ pub enum Durability {
     PowerLoss,
 }
 
-/// How a store is, as [`Store::check`](crate::Store::check) found it.
+/// The health of a store, as [`Store::check`](crate::Store::check) found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
-    /// What a `put` that returned survives, as far as the backend can know.
+    /// The worst event that a returned `put` survives, as far as the backend can know.
     pub durability: Durability,
     /// The backend in one word, such as `file`.
     pub backend: String,
-    /// What else an operator may want to see, as name and value. Never a secret or a password.
+    /// Further details for an operator, as name and value. Never a secret or a password.
     pub detail: Vec<(String, String)>,
 }
 

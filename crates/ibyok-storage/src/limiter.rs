@@ -10,15 +10,15 @@ use crate::error::Result;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a bucket is exactly these three")]
 pub struct Draw {
-    /// Names the bucket. Two rates are two buckets: whoever names them makes the rate a part of the name.
+    /// The name of the bucket. Two rates are two buckets, so a caller makes the rate a part of the name.
     pub bucket: [u8; 16],
-    /// How many uses it holds.
+    /// The largest number of uses that the bucket holds.
     pub count: NonZeroU32,
-    /// Within how many seconds an empty one is full again.
+    /// The number of seconds in which an empty bucket fills.
     pub seconds: NonZeroU32,
 }
 
-/// What came of taking.
+/// The answer to a request for uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "who asks must decide about a new answer")]
 pub enum Taken {
@@ -26,25 +26,26 @@ pub enum Taken {
     All,
     /// Nothing was taken from any: one of them has no use left.
     None {
-        /// Which, by its place among the draws: the one that takes longest.
+        /// The bucket that takes longest to refill, by its index among the draws.
         which: usize,
-        /// After how long it has one again. Never zero.
+        /// The time until that bucket has a use again. Never zero.
         wait: Duration,
     },
 }
 
-/// Buckets that several nodes take from, so that a limit holds over all of them together. A store may offer it:
+/// Buckets that several nodes share, so that a limit holds over all nodes together. A store may offer them:
 /// [`Store::limiter`](crate::Store::limiter).
 ///
 /// # Contract
 ///
-/// A bucket that was never taken from is full. Taking from several is one step: one use from each, or nothing from any. Time is that
-/// of the one place where the buckets are, never that of a caller. A bucket that is full again may be forgotten, and a backend
-/// must forget it by itself: there is no way to delete one. Losing the buckets fills them.
+/// A bucket from which nothing was ever taken is full. Taking from several buckets is one step: one use from each, or
+/// nothing from any. The clock is that of the one place where the buckets are, never that of a caller. A backend may
+/// forget a bucket that is full again, and must forget it by itself: no method deletes a bucket. Losing the buckets
+/// fills them.
 ///
 /// # Errors
 ///
-/// Whatever [`take`](Limiter::take) fails with means that nobody knows whether something was taken. It must fail within some
+/// After any error of [`take`](Limiter::take), nobody knows whether a use was taken. `take` must fail within some
 /// seconds rather than wait.
 #[async_trait]
 pub trait Limiter: Debug + Send + Sync {

@@ -13,7 +13,7 @@ use crate::limiter::Limiter;
 use crate::record::{Collection, Expect, RecordId, Revision, Stored};
 use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
 
-/// How many changes the feed keeps.
+/// The number of changes that the feed keeps.
 const FEED: usize = 10_000;
 
 /// A store in memory: for tests, and for what need not outlive the process.

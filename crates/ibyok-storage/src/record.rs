@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 /// The realm of records that belong to none. A hyphen is not base62, so no realm's tag can be this.
 const ROOT: [u8; 8] = *b"--------";
 
-/// What sort of record something is: one byte, given its meaning by whoever uses the store.
+/// The kind of a record: one byte, to which the user of the store gives a meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(u8);
 
@@ -24,8 +24,8 @@ impl Kind {
         self.0
     }
 
-    /// Whether changes to records of this kind stay out of the change feed (kinds 128 to 255: usage counts and the like, which
-    /// are written often and cached by nobody).
+    /// Returns true if changes to records of this kind stay out of the change feed. These are kinds 128 to 255: usage
+    /// counts and the like, which are written often and cached by nobody.
     pub const fn is_quiet(self) -> bool {
         self.0 >= Self::QUIET
     }
@@ -102,7 +102,7 @@ impl Display for Collection {
     }
 }
 
-/// Where a record is: its collection, and 16 bytes within it.
+/// The address of a record: its collection, and 16 bytes within the collection.
 ///
 /// Ids are ordered by kind, then realm, then id, each as unsigned bytes; [`list`](crate::Store::list) follows that order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -175,8 +175,8 @@ fn parse(text: &str) -> Option<RecordId> {
     Some(RecordId::new(collection, id))
 }
 
-/// Which writing of a record this is: new at each `put`, and never the same again for that record, also after it was deleted and
-/// made anew. Only equality means anything.
+/// The revision of a record: new at each `put`, and never used again for that record, even after the record was
+/// deleted and made again. Only equality means anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Revision(u64);
 
@@ -192,7 +192,8 @@ impl Revision {
     }
 }
 
-/// What a `put` expects to find. There is no case for "whatever": a write that has not looked is a lost update.
+/// The state that a `put` expects to find. No case means "any state": a writer that has not read the record would
+/// lose another writer's update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
@@ -230,7 +231,7 @@ impl Expect {
 pub struct Stored {
     /// The bytes, exactly as they were put.
     pub bytes: Vec<u8>,
-    /// What the next `put` or `delete` has to expect.
+    /// The revision that the next `put` or `delete` has to expect.
     pub revision: Revision,
 }
 

@@ -84,8 +84,8 @@ pub trait Store: Debug + Send + Sync {
     /// [`Invalid`](crate::Error::Invalid) if `after` is of another collection.
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>>;
 
-    /// What changed after `since`, on any handle, in the order of commits: at most [`Changes::LIMIT`] of it. If the feed does not
-    /// reach back to `since`, or has never come so far, the answer is [`Changes::lost`].
+    /// Returns the changes after `since` on any handle, in the order of commits: at most [`Changes::LIMIT`]. If the
+    /// feed does not reach back to `since`, or has never come so far, the answer is [`Changes::lost`].
     async fn changes(&self, since: ChangeNumber) -> Result<Changes>;
 
     /// Returns when the feed is no longer at `since`. It is a hint that makes things sooner: it may come late, without cause, or
@@ -108,7 +108,7 @@ pub trait Store: Debug + Send + Sync {
     /// [`Unavailable`](crate::Error::Unavailable) if it cannot be done now, so that nobody knows what remains.
     async fn scrub(&self) -> Result<Option<String>>;
 
-    /// Whether the store answers, and what it promises.
+    /// Checks that the store answers, and returns what it promises.
     async fn check(&self) -> Result<Health>;
 
     /// Buckets that all handles on this store take from together, if it offers them. Without them each node counts its own uses,
@@ -116,13 +116,14 @@ pub trait Store: Debug + Send + Sync {
     fn limiter(&self) -> Option<&dyn Limiter>;
 }
 
-/// What users of a store can do with every one of them.
+/// Methods that every store has for its users.
 pub trait StoreExt: Store {
-    /// All ids of a collection in order, page by page. Records put or deleted meanwhile may or may not be in it.
+    /// Returns all ids of a collection in order, page by page. Records put or deleted meanwhile may or may not be in
+    /// it.
     ///
     /// # Errors
     ///
-    /// What [`list`](Store::list) fails with.
+    /// The errors of [`list`](Store::list).
     fn list_all(&self, collection: &Collection) -> impl Future<Output = Result<Vec<RecordId>>> + Send {
         async move {
             let mut all: Vec<RecordId> = Vec::new();

@@ -1,4 +1,4 @@
-//! Whatever is done to them, the file backend and the memory backend answer alike.
+//! The file backend and the memory backend give the same answers to any series of steps.
 #![expect(clippy::unwrap_used, reason = "a test's set-up may fail")]
 
 use ibyok_storage::{
@@ -6,7 +6,7 @@ use ibyok_storage::{
 };
 use proptest::prelude::*;
 
-/// How many changes both feeds keep: few, so that there are gaps.
+/// The number of changes that both feeds keep: few, so that there are gaps.
 const KEEP: u32 = 6;
 
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..40)
 }
 
-/// What a store answers, in words that hold for every backend: revisions may differ.
+/// Returns the answer of a store in words that hold for every backend: revisions may differ.
 async fn answer(store: &dyn Store, step: &Step) -> String {
     match step {
         Step::Create(id, bytes) => format!("{:?}", store.put(id, bytes, Expect::Absent).await.map(drop)),

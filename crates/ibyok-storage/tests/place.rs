@@ -1,4 +1,4 @@
-//! Which files the file backend takes, which it refuses, and what it does when they change under it.
+//! The file backend takes some files and refuses others, and notices files that change under it.
 #![expect(clippy::unwrap_used, reason = "a test's set-up may fail")]
 
 use std::fs::{self, Permissions};

@@ -1,4 +1,4 @@
-//! What goes wrong with a PostgreSQL server and the way to it, and what becomes of it.
+//! Faults of a PostgreSQL server and of the way to it, and their effect on the store.
 #![allow(
     clippy::allow_attributes,
     clippy::panic,

@@ -16,7 +16,7 @@ use super::{MapDurability, MapKey, schema, shown};
 use crate::error::{Error, Result};
 use crate::file::{FileError, Identity, PATIENCE, place, public, write_ahead};
 
-/// How many may read at once.
+/// The largest number of concurrent readers.
 const READERS: usize = 2;
 
 /// The number of nodes above the leaves that are kept in memory: a node is at most 4 kB.

@@ -46,9 +46,9 @@ impl Table {
 pub struct MapSummary {
     /// Grows by one with every change.
     pub generation: u64,
-    /// How many numbers the map holds.
+    /// The number of numbers in the map.
     pub numbers: u64,
-    /// How many texts the map holds.
+    /// The number of texts in the map.
     pub texts: u64,
     /// A keyed hash of the state: two states with the same tag hold the same items.
     pub tag: [u8; 32],

@@ -84,7 +84,7 @@ pub struct MapReadable {
     pub last: i64,
 }
 
-/// How durable a change of an [`AuthenticatedMap`] is when it returns.
+/// The durability of a change of an [`AuthenticatedMap`] when the change returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MapDurability {
@@ -149,13 +149,13 @@ impl AuthenticatedMap {
         self.connections.path()
     }
 
-    /// Whether everything was on the disk when the map was opened, and no other process had it open.
+    /// Returns true if everything was on the disk when the map was opened, and no other process had it open.
     #[must_use]
     pub fn was_settled(&self) -> bool {
         self.settled
     }
 
-    /// Whether the file at the path is still the one that was opened.
+    /// Returns true if the file at the path is still the one that was opened.
     #[must_use]
     pub fn is_in_place(&self) -> bool {
         self.connections.check_identity().is_ok()

@@ -18,7 +18,7 @@ use crate::memory::MemoryStore;
 use crate::record::{Collection, Expect, Kind, RecordId, Revision, Stored};
 use crate::store::Store;
 
-/// What is wrong with a store.
+/// The fault of a broken store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Fault {
     None,
@@ -158,7 +158,7 @@ struct Faulty {
     counts: Arc<Mutex<HashMap<RecordId, u64>>>,
     /// The answer to a call that is under way, or was dropped.
     left: Arc<Mutex<Option<Option<Stored>>>>,
-    /// How far the feed was at the last listing.
+    /// The position of the feed at the last listing.
     listed: Arc<Mutex<ChangeNumber>>,
     limiter: FaultyLimiter,
 }
@@ -201,7 +201,7 @@ impl Faulty {
             .map_or(Expect::Absent, |stored| Expect::Revision(stored.revision)))
     }
 
-    /// What the right store is told to expect in place of what the caller expects.
+    /// Returns the expectation that the right store receives in place of the caller's.
     async fn expect(&self, id: &RecordId, expect: Expect) -> Result<Expect> {
         let current = self.current(id).await?;
         Ok(match (self.fault, expect, current) {

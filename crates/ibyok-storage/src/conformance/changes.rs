@@ -8,7 +8,8 @@ use crate::changes::{ChangeNumber, Changes};
 use crate::record::{Collection, Expect, Kind, RecordId};
 use crate::store::Store;
 
-/// How long a hint may take. The contract lets it not come at all; a backend on which it never comes is not worth having.
+/// The longest time for a hint. The contract lets a hint never come; a backend on which it never comes is not worth
+/// having.
 const HINT: Duration = Duration::from_secs(4);
 
 /// A record that is made, replaced or deleted is in the feed each time, in that order, whatever its realm.
@@ -69,7 +70,7 @@ pub async fn quiet_kinds_are_not_in_the_feed(harness: &dyn Harness) -> Result<()
     Ok(())
 }
 
-/// What is changed on one handle is told by another, also one that was open before.
+/// A handle reports the changes of another handle, also if it was open before them.
 pub async fn changes_are_seen_from_another_handle(harness: &dyn Harness) -> Result<(), Broken> {
     let [one, other] = two_handles(harness).await?;
     let mut upto = other.changes(ChangeNumber::default()).await?.upto;
@@ -91,7 +92,7 @@ pub async fn changes_are_seen_from_another_handle(harness: &dyn Harness) -> Resu
     Ok(())
 }
 
-/// Whoever is told of a change and reads the record then sees it, on any handle.
+/// A reader that learns of a change and then reads the record sees the change, on any handle.
 pub async fn a_change_that_is_told_can_be_read(harness: &dyn Harness) -> Result<(), Broken> {
     let [one, other] = two_handles(harness).await?;
     let mut upto = other.changes(ChangeNumber::default()).await?.upto;

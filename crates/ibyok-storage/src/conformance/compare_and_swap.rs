@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::record::{Expect, RecordId, Revision};
 use crate::store::Store;
 
-/// How many writers try at once.
+/// The number of concurrent writers.
 const WRITERS: u16 = 64;
 
 /// [`Expect::Absent`] on a record that is there is [`Error::Exists`].

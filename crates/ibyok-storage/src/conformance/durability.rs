@@ -1,4 +1,4 @@
-//! What was put is there for whoever opens the store later.
+//! A later handle on the store finds what an earlier one wrote.
 
 use super::run::{collection, id, new_place, two_handles};
 use super::{Broken, Harness, ensure};

@@ -47,7 +47,7 @@ pub async fn a_limit_holds_over_all_handles(harness: &dyn Harness) -> Result<(),
     Ok(())
 }
 
-/// Where one bucket has no use left, nothing is taken from the others.
+/// If one bucket has no use left, nothing is taken from the others.
 pub async fn a_use_is_taken_from_all_buckets_or_none(harness: &dyn Harness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     if store.limiter().is_none() {
@@ -76,7 +76,7 @@ pub async fn a_use_is_taken_from_all_buckets_or_none(harness: &dyn Harness) -> R
     Ok(())
 }
 
-/// What was taken comes back with time, evenly, and no more than the bucket holds.
+/// Uses return with time, evenly, and never more than the bucket holds.
 pub async fn a_bucket_refills_with_time(harness: &dyn Harness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     if store.limiter().is_none() {

@@ -1,4 +1,4 @@
-//! What every backend must do, as one function for each promise, and each promise as a test of yours.
+//! The suite for backends: one function for each promise of a store, and one test of yours for each function.
 //!
 //! ```
 //! use std::collections::HashMap;
@@ -32,9 +32,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! The suite runs on a runtime of its own, so a backend's tests need none. It never deletes what it did not put: it asks the
-//! harness for a new, empty place for each promise. It may grow in any release; to pass it is what a supported backend is. What it
-//! cannot test is power loss: that takes a machine.
+//! The suite runs on a runtime of its own, so a backend's tests need none. It never deletes records that it did not
+//! put: it asks the harness for a new, empty place for each promise. It may grow in any release. A supported backend
+//! is one that passes it. The suite cannot test a loss of power: that takes a machine.
 
 #[cfg(test)]
 mod broken;
@@ -64,7 +64,7 @@ use crate::error::{Error, Result};
 use crate::health::Durability;
 use crate::store::Store;
 
-/// How the suite gets at stores of your kind.
+/// Opens stores of your kind for the suite.
 #[async_trait]
 pub trait Harness: Send + Sync {
     /// Opens the store that is called `place`. At the first time it is new and empty, and nothing else sees it. At the next times
@@ -77,7 +77,8 @@ pub trait Harness: Send + Sync {
     /// beginning is forgotten for sure. `None` means that the feeds of this backend forget nothing, and the suite then tests that.
     async fn open_with_short_feed(&self, place: &str) -> Result<Option<(Arc<dyn Store>, usize)>>;
 
-    /// What a record survives in these stores. The suite compares it with what [`Store::check`] reports.
+    /// The worst event that a record survives in these stores. The suite compares it with the report of
+    /// [`Store::check`].
     fn durability(&self) -> Durability;
 }
 

@@ -13,7 +13,7 @@ use super::probe;
 use super::schema::{self, Found, PATIENCE};
 use crate::error::{Error, Result};
 
-/// How many may read at once. A read takes some 30 µs, so more would only cost memory.
+/// The largest number of concurrent readers. A read takes some 30 µs, so more would only cost memory.
 const READERS: usize = 3;
 
 /// A place for a connection, which is made when it is first used, and again after it failed.
@@ -73,7 +73,7 @@ impl Connections {
         self.identity.check(&self.path)
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -5,7 +5,7 @@ use crate::error::Error;
 /// The backend's name in errors and health.
 pub(super) const BACKEND: &str = "file";
 
-/// What SQLite or the file system said, in our words.
+/// An error of SQLite or the file system, in the words of this crate.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FileError {
     #[error("another process has kept it locked for too long: {0}")]
@@ -34,7 +34,7 @@ impl From<FileError> for Error {
     }
 }
 
-/// What an SQLite result code means to us (<https://www.sqlite.org/rescode.html>).
+/// The meaning of an SQLite result code (<https://www.sqlite.org/rescode.html>) for this crate.
 #[derive(Debug, PartialEq, Eq)]
 enum Meaning {
     Busy,
@@ -76,17 +76,17 @@ fn meaning_of(error: &sqlx::Error) -> Meaning {
     }
 }
 
-/// Whether a write that failed so leaves it unknown what is on disk.
+/// Returns true if a write that failed with this error leaves it unknown what is on disk.
 pub(crate) fn poisons(error: &sqlx::Error) -> bool {
     meaning_of(error) == Meaning::InputOutput
 }
 
-/// Whether the file looks damaged, to SQLite or to us.
+/// Returns true if the file looks damaged, to SQLite or to this crate.
 pub(super) fn is_damaged(error: &sqlx::Error) -> bool {
     meaning_of(error) == Meaning::Damaged
 }
 
-/// Whether waiting a little may help.
+/// Returns true if waiting a little may help.
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     meaning_of(error) == Meaning::Busy
 }

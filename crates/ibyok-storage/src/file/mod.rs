@@ -35,10 +35,10 @@ use crate::limiter::Limiter;
 use crate::record::{Collection, Expect, RecordId, Revision, Stored};
 use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
 
-/// How often [`Store::wait`] looks for what other processes did.
+/// The interval at which [`Store::wait`] looks for changes of other processes.
 const POLL: Duration = Duration::from_millis(250);
 
-/// How a [`FileStore`] is opened.
+/// The options with which a [`FileStore`] is opened.
 #[derive(Debug, Clone)]
 pub struct FileOptions {
     allow_network: bool,
@@ -62,7 +62,7 @@ impl FileOptions {
         self
     }
 
-    /// How many changes the feed keeps. Whoever asks from further back is told of a gap.
+    /// Sets the number of changes that the feed keeps. A caller that asks from further back gets a gap.
     #[must_use]
     pub fn keep_changes(mut self, changes: u32) -> Self {
         self.keep_changes = changes;
@@ -133,7 +133,7 @@ impl FileStore {
         })
     }
 
-    /// Where the file is: an absolute path without links.
+    /// The path of the file: absolute, without links.
     pub fn path(&self) -> &Path {
         &self.shared.path
     }

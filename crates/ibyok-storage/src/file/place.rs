@@ -1,4 +1,4 @@
-//! Where a store file may be, and whether it is still the same one.
+//! Checks where a store file may be, and that the file stays the same one.
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
@@ -140,7 +140,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     fs::File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
-/// Which files a store consists of: device and inode of the main file, of the log and of the log's index.
+/// The files of a store: device and inode of the main file, of the log and of the log's index.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Identity([Option<(u64, u64)>; 3]);
 
@@ -175,7 +175,7 @@ fn network_file_system(_: &Path) -> io::Result<Option<&'static str>> {
     Ok(None)
 }
 
-/// Whether a directory is kept in memory, and so outlives the process but not the machine.
+/// Returns true if a directory is kept in memory, and so outlives the process but not the machine.
 #[cfg(target_os = "linux")]
 pub(super) fn is_in_memory(directory: &Path) -> bool {
     const TMPFS: u32 = 0x0102_1994;

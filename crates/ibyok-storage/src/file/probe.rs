@@ -1,5 +1,5 @@
-//! Whether the disk reads a store's files. SQLite reports a read that fails with EIO as damage (`SQLITE_CORRUPT`), and does not
-//! say more.
+//! Checks that the disk can read a store's files. SQLite reports a read that fails with EIO as damage
+//! (`SQLITE_CORRUPT`), and does not say more.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How much is read at once: a page of SQLite's.
+/// The number of bytes read at once: a page of SQLite's.
 const CHUNK: usize = 4096;
 
 /// Larger files are not read through: a request waits for it.
 const LARGEST: u64 = 1 << 30;
 
-/// How long a file that could be read is not read through again.
+/// The time for which a file that was read without a failure is not read again.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// The files that were opened here, and when each was last read without a failure. A descriptor is never closed: closing it would

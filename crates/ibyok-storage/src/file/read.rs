@@ -1,4 +1,4 @@
-//! What is read, each in one statement, so that it is one consistent look.
+//! The reads, each in one statement, so that each is one consistent look.
 
 use std::pin::Pin;
 
@@ -10,7 +10,7 @@ use crate::changes::{Change, ChangeNumber, Changes};
 use crate::error::{Error, Result};
 use crate::record::{Collection, Kind, RecordId, Revision, Stored};
 
-/// What a read gave: a row that is not as we write them is `None`.
+/// The row of a read; `None` if it is not in the form in which this store writes rows.
 type Row<T> = Option<T>;
 
 /// A question that can be asked on any connection.
@@ -43,7 +43,7 @@ impl Connections {
             .collect()
     }
 
-    /// How far the feed has come.
+    /// Returns the newest position of the feed.
     pub(super) async fn newest(&self) -> Result<u64> {
         let newest = self.ask(|connection| Box::pin(counter(connection))).await?;
         self.whole(u64::try_from(newest).ok())

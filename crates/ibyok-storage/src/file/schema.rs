@@ -14,7 +14,7 @@ const APPLICATION: i64 = 0x4942_594B;
 /// The format that this program writes, and the newest that it knows.
 const FORMAT: u32 = 1;
 
-/// How long to wait for another process.
+/// The longest time to wait for another process.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The tables. `forgotten` is the newest change that is no longer in the feed.
@@ -35,7 +35,7 @@ const TABLES: &str = "
     PRAGMA user_version = 1;
 ";
 
-/// What a file turned out to be.
+/// The state of a file that a store may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
     /// An empty file: a store that was never written to, or whose maker died at once.

@@ -1,4 +1,4 @@
-//! What is written: each change, its revision and its place in the feed in one transaction.
+//! The writes: each change, its revision and its place in the feed in one transaction.
 
 use sqlx::{Connection, SqliteConnection};
 
@@ -23,11 +23,11 @@ impl Write {
     }
 }
 
-/// What a change led to.
+/// The result of a change.
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) revision: Revision,
-    /// How far the feed has come with it.
+    /// The position of the feed after the change.
     pub(super) newest: u64,
 }
 

@@ -13,7 +13,7 @@ use crate::changes::{Change, ChangeNumber, Changes};
 use crate::record::{Collection, Kind, RecordId};
 use crate::server::{DEADLINE, POLL};
 
-/// What changed since.
+/// The changes after a position of the feed.
 pub(super) struct Since(pub(super) ChangeNumber);
 
 /// The question's number, the counters, and beside them each change; one row without a change if there is none.

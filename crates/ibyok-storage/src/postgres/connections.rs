@@ -16,12 +16,13 @@ use super::{history, schema};
 use crate::error::{Error, Result};
 use crate::server::{DEADLINE, Questions, STALE, contain};
 
-/// What one statement asks.
+/// A question that one statement asks.
 pub(super) trait Question: Sync {
-    /// What it is answered with.
+    /// The answer to the question.
     type Answer: Send;
 
-    /// Whether asking twice does no harm, so that it may be asked again when a connection turns out to be dead.
+    /// True if asking twice does no harm, so that the question may be asked again if a connection turns out to be
+    /// dead.
     const REPEATABLE: bool;
 
     /// Asks, and gives the answer with the number that came back with it.
@@ -154,12 +155,12 @@ impl Connections {
         });
     }
 
-    /// What the server was like when this last connected.
+    /// The server's state at the last connection.
     pub(super) fn last_server(&self) -> Option<Server> {
         self.server().clone()
     }
 
-    /// How to connect, for the listener.
+    /// The connection options, for the listener.
     pub(super) fn options(&self) -> &PgConnectOptions {
         &self.options
     }

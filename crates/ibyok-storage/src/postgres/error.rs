@@ -4,7 +4,7 @@ use crate::server::DEADLINE;
 /// The backend's name in errors and health.
 pub(super) const BACKEND: &str = "postgres";
 
-/// What the server or the way to it said, in our words.
+/// An error of the server or of the way to it, in the words of this crate.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PostgresError {
     #[error("the connection failed: {0}")]
@@ -35,7 +35,7 @@ impl From<PostgresError> for Error {
     }
 }
 
-/// What an SQLSTATE means to us (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+/// The meaning of an SQLSTATE (<https://www.postgresql.org/docs/current/errcodes-appendix.html>) for this crate.
 #[derive(Debug, PartialEq, Eq)]
 enum Meaning {
     Login,

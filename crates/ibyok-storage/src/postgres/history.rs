@@ -1,9 +1,10 @@
-//! Whether it is still the same server with the same past.
+//! Detects a server whose past is another one.
 //!
-//! After a failover to a replica that was behind, or a restore of a backup, the change number is lower than it was, and then grows again
-//! over numbers that meant other changes. Somebody who asks late would be told of the new ones and miss that the old ones never
-//! happened. So each server's history has a name (its identity, and the timeline that PostgreSQL begins at each promotion or restore), and
-//! whoever first finds a new one moves the feed to a number that was never used: everybody is told of a gap.
+//! After a failover to a replica that was behind, or a restore of a backup, the change number is lower than it was.
+//! It then grows again over numbers that meant other changes. A reader that asks late would learn of the new ones and
+//! miss that the old ones never happened. So each server's history has a name: its identity, and the timeline that
+//! PostgreSQL begins at each promotion or restore. The first connection that finds a new name moves the feed to a
+//! number that was never used, and so every reader gets a gap.
 
 use sqlx::PgConnection;
 

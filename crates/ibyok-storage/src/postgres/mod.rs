@@ -52,7 +52,7 @@ const DRIVER: [&str; 8] = [
     "password",
 ];
 
-/// How a [`PostgresStore`] is opened.
+/// The options with which a [`PostgresStore`] is opened.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
     keep_changes: u32,
@@ -68,14 +68,15 @@ impl PostgresOptions {
         }
     }
 
-    /// How many changes the feed keeps. Whoever asks from further back is told of a gap.
+    /// Sets the number of changes that the feed keeps. A caller that asks from further back gets a gap.
     #[must_use]
     pub fn keep_changes(mut self, changes: u32) -> Self {
         self.keep_changes = changes;
         self
     }
 
-    /// How many connections are open at most (at least one), beside the one that listens. A `connections` in the URL wins.
+    /// Sets the largest number of open connections (at least one), without the one that listens. A `connections` in
+    /// the URL wins.
     #[must_use]
     pub fn connections(mut self, connections: u32) -> Self {
         self.connections = connections.max(1);
@@ -104,12 +105,12 @@ pub struct PostgresStore {
 struct Shared {
     location: String,
     schema: String,
-    /// What `NOTIFY` is sent on: each schema has its own.
+    /// The channel of `NOTIFY`. Each schema has its own.
     channel: String,
     keep: i64,
     connections: Connections,
     listener: OnceLock<Listener>,
-    /// How often the listener heard something.
+    /// The number of notifications that the listener has received.
     heard: Arc<watch::Sender<u64>>,
 }
 

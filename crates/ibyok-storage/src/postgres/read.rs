@@ -1,5 +1,5 @@
-//! What is read, each in one statement, so that it is one consistent look. Each answer has a row even when there is nothing to
-//! tell, for the question's number to come back in.
+//! The reads, each in one statement, so that each is one consistent look. Each answer has a row even if it is empty,
+//! because the row returns the question's number.
 
 use sqlx::PgConnection;
 

@@ -8,13 +8,13 @@ use super::error::{PostgresError, public};
 use super::session::milliseconds;
 use crate::error::{Error, Result};
 
-/// What leads from each format to the next, beginning with nothing at all.
+/// The migrations from each format to the next. The first one begins with an empty schema.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/1_records.sql")];
 
 /// The format that this program writes, and the newest that it knows.
 const FORMAT: i32 = 1;
 
-/// How long migrating may take, waiting for another program to do it included.
+/// The longest time for migrating, including the wait for another program that migrates.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 const FORMAT_TABLE: &str = "

@@ -30,7 +30,7 @@ const SETTLE: &str = "
 
 type Settled = (i32, bool, bool, bool, bool, String);
 
-/// What a server is like, as one connection found it.
+/// The properties of a server, as one connection found them.
 #[derive(Debug, Clone)]
 pub(super) struct Server {
     version: i32,
@@ -41,7 +41,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// What a commit survives with these settings. Ours is never `synchronous_commit=off`.
+    /// Returns the worst event that a commit survives with these settings. This store never uses
+    /// `synchronous_commit=off`.
     pub(super) fn durability(&self) -> Durability {
         if self.fsync && self.full_page_writes {
             Durability::PowerLoss
@@ -50,7 +51,7 @@ impl Server {
         }
     }
 
-    /// What an operator may want to see.
+    /// Returns the details for an operator.
     pub(super) fn detail(&self) -> [(&'static str, String); 5] {
         let on = |on: bool| if on { "on" } else { "off" }.to_owned();
         [

@@ -1,8 +1,9 @@
-//! What is written: each change, its revision and its place in the feed in one statement, which is a transaction.
+//! The writes: each change, its revision and its place in the feed in one statement, which is a transaction.
 //!
-//! The parts of a `WITH` share one snapshot, but an `UPDATE` that has to wait for a row's lock looks at the row as it is then, and at
-//! its conditions again. So the record's row decides who of many wins, and the row of `counters`, locked until the commit, gives out
-//! numbers in the order of the commits. The order of the locks is always record, then counters: nobody waits in a circle.
+//! The parts of a `WITH` share one snapshot, but an `UPDATE` that has to wait for a row's lock reads the row as it is
+//! then, and checks its conditions again. So the record's row decides which of many writers wins. The row of
+//! `counters`, locked until the commit, gives out numbers in the order of the commits. The order of the locks is
+//! always record, then counters, so no two writers wait for each other in a circle.
 
 use sqlx::PgConnection;
 
@@ -46,12 +47,12 @@ const DELETE: &str =
 pub(super) struct Write<'a> {
     pub(super) id: RecordId,
     pub(super) change: Change<'a>,
-    /// How many changes the feed keeps.
+    /// The number of changes that the feed keeps.
     pub(super) keep: i64,
     pub(super) channel: &'a str,
 }
 
-/// What is done to a record.
+/// The change of a record.
 pub(super) enum Change<'a> {
     Put { bytes: &'a [u8], expect: Expect },
     Delete { expect: Revision },

@@ -31,7 +31,7 @@ pub(super) struct Connections {
     slot: Mutex<Slot>,
     questions: Questions,
     server: StdMutex<Server>,
-    /// How often something was heard: a change, or the end of a connection.
+    /// The number of messages received: a change, or the end of a connection.
     heard: Arc<watch::Sender<u64>>,
 }
 
@@ -84,7 +84,7 @@ impl Connections {
         }
     }
 
-    /// What must not be asked twice goes through a connection that is known to be alive.
+    /// Asks a question that must not be asked twice, over a connection that a ping has found alive.
     async fn ask_alive<Q: Question>(&self, question: &Q, mut link: Link, by: Instant) -> Result<Q::Answer> {
         let ping = async {
             redis::cmd("PING")

@@ -6,7 +6,7 @@ use crate::server::DEADLINE;
 /// The backend's name in errors and health.
 pub(super) const BACKEND: &str = "redis";
 
-/// What the server or the way to it said, in our words.
+/// An error of the server or of the way to it, in the words of this crate.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error("the connection failed: {0}")]
@@ -37,7 +37,7 @@ impl From<Failure> for Error {
     }
 }
 
-/// What an error means to us.
+/// The meaning of an error for this crate.
 #[derive(Debug, PartialEq, Eq)]
 enum Meaning {
     Connection,
@@ -68,7 +68,7 @@ fn meaning(kind: ErrorKind, code: Option<&str>) -> Meaning {
     }
 }
 
-/// What Redis says of a command within a script that the user may not use. It has no code of its own.
+/// The message of Redis about a command within a script that the user may not run. It has no code of its own.
 const NOT_IN_A_SCRIPT: &str = "user executing the script can't";
 
 /// The public error for what the driver said. No message holds a password.
@@ -90,7 +90,7 @@ pub(super) fn public(error: RedisError) -> Error {
     }
 }
 
-/// Whether the server understood and said no, rather than not being there.
+/// Returns true if the server answered and refused the command. False if the server did not answer.
 pub(super) fn is_refusal(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }

@@ -15,7 +15,7 @@ impl Keys {
         }
     }
 
-    /// What all keys begin with.
+    /// The prefix of all keys.
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
     }

@@ -35,7 +35,7 @@ use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
 const FORM: &str = "use `redis://user:password@host:6379/0`, or `rediss://` for TLS, with `prefix`, `sslrootcert`, \
                     `allow_evicting`, `allow_unsynced` or `allow_unchecked` as parameters";
 
-/// How a [`RedisStore`] is opened.
+/// The options with which a [`RedisStore`] is opened.
 #[derive(Debug, Clone)]
 pub struct RedisOptions {
     keep_changes: u32,
@@ -47,7 +47,8 @@ impl RedisOptions {
         RedisOptions { keep_changes: 10_000 }
     }
 
-    /// How many changes the feed keeps (at least one). Whoever asks from further back is told of a gap.
+    /// Sets the number of changes that the feed keeps (at least one). A caller that asks from further back gets a
+    /// gap.
     #[must_use]
     pub fn keep_changes(mut self, changes: u32) -> Self {
         self.keep_changes = changes;

@@ -1,4 +1,5 @@
-//! What is asked, each in one script, which Redis runs as one step. Answers are read strictly: one of another form is none.
+//! The questions, each in one script, which Redis runs as one step. Answers are read strictly: an answer of another
+//! form is none.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -10,12 +11,13 @@ use crate::changes::{Change, ChangeNumber, Changes};
 use crate::limiter::{Draw, Taken};
 use crate::record::{Collection, Expect, RecordId, Revision, Stored};
 
-/// What one script asks.
+/// A question that one script asks.
 pub(super) trait Question: Sync {
-    /// What it is answered with.
+    /// The answer to the question.
     type Answer: Send;
 
-    /// Whether asking twice does no harm, so that it may be asked again when a connection turns out to be dead.
+    /// True if asking twice does no harm, so that the question may be asked again if a connection turns out to be
+    /// dead.
     const REPEATABLE: bool;
 
     /// The script with its keys and arguments, the question's number first.
@@ -93,7 +95,7 @@ impl Question for List {
     }
 }
 
-/// What changed since.
+/// The changes after a position of the feed.
 pub(super) struct Since(pub(super) ChangeNumber);
 
 impl Question for Since {
@@ -134,10 +136,10 @@ impl Question for Since {
 /// One change of one record. The answer is its revision, or `None` if the record was not as expected.
 pub(super) struct Write<'a> {
     pub(super) id: RecordId,
-    /// What is put; nothing if the record is deleted.
+    /// The bytes to put; `None` deletes the record.
     pub(super) bytes: Option<&'a [u8]>,
     pub(super) expect: Expect,
-    /// How many changes the feed keeps.
+    /// The number of changes that the feed keeps.
     pub(super) keep: u32,
 }
 
@@ -211,10 +213,10 @@ impl Question for Take<'_> {
     }
 }
 
-/// How many microseconds a second has.
+/// The number of microseconds in a second.
 const MICROS: u64 = 1_000_000;
 
-/// Whether the store is one of ours, asked at each new connection. The answer is its format.
+/// Checks that the data is a store of this program, at each new connection. The answer is the store's format.
 pub(super) struct Begin<'a> {
     pub(super) format: u32,
     /// Names the server's past: it is another one after a failover.

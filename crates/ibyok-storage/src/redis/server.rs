@@ -1,4 +1,4 @@
-//! What a Redis is like, which decides whether it may be used and what it promises.
+//! The properties of a Redis server, which decide whether the store may use it and what the store promises.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use super::error::{Failure, is_refusal, public};
 use crate::error::{Error, Result};
 use crate::health::Durability;
 
-/// What an operator has accepted, by name in the URL.
+/// The weaknesses that an operator has accepted, by name in the URL.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Allowed {
     /// A policy by which Redis may forget records when memory is short.
@@ -19,7 +19,7 @@ pub(super) struct Allowed {
     pub(super) unchecked: bool,
 }
 
-/// What one look found.
+/// The result of one inspection of the server.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Server {
     version: Option<String>,
@@ -118,8 +118,8 @@ impl Server {
         Ok(())
     }
 
-    /// What an acknowledged write survives. With `everysec`, Redis may hold writes back for two seconds while a sync is under way, so
-    /// even the end of its process may cost some.
+    /// Returns the worst event that an acknowledged write survives. With `everysec`, Redis may hold writes back for
+    /// two seconds while a sync is under way, so even the end of its process may lose some.
     pub(super) fn durability(&self) -> Durability {
         match &self.settings {
             Some(settings) if settings.append_only => match settings.append_sync.as_str() {
@@ -136,7 +136,7 @@ impl Server {
         &self.history
     }
 
-    /// What an operator may want to see.
+    /// Returns the details for an operator.
     pub(super) fn detail(&self) -> Vec<(&'static str, String)> {
         let version = self.version.clone().unwrap_or_else(|| "unknown".to_owned());
         let mut detail = vec![("server", version)];

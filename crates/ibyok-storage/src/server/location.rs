@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 pub(crate) struct Location {
     url: Url,
     parameters: Vec<(String, String)>,
-    /// What a URL of this kind looks like, for hints.
+    /// The form of a URL of this kind, for hints.
     form: &'static str,
 }
 

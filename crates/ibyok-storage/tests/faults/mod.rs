@@ -1,4 +1,4 @@
-//! What every backend with a server behind it must survive, whatever the server is.
+//! Faults that every backend with a server must survive, whatever the server is.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use ibyok_storage::{Collection, Error, Expect, Kind, RecordId, Result, Revision, Store};
 
-/// How long any call may take: the deadline, and a little for a busy machine.
+/// The longest time for any call: the deadline, and a little for a busy machine.
 pub const AT_MOST: Duration = Duration::from_millis(3500);
 
 /// The server as a [`Backend`], whose stores are told apart by what is appended to its URL, and one test for each promise that every
@@ -88,7 +88,7 @@ pub(crate) use survived_by_every_server;
 /// A server with a way to open a store on it, directly or through a proxy.
 #[async_trait]
 pub trait Backend: Sync {
-    /// Where the server listens.
+    /// The port on which the server listens.
     fn port(&self) -> u16;
 
     /// Ends the server as a loss of power would.
@@ -122,7 +122,7 @@ pub async fn timed<T>(call: impl Future<Output = Result<T>>) -> (Result<T>, Dura
     (answer, took)
 }
 
-/// Whether nobody knows what became of a call.
+/// Returns true if the answer leaves it unknown whether the call had an effect.
 pub fn is_unavailable<T>(answer: &Result<T>) -> bool {
     matches!(answer, Err(Error::Unavailable { .. }))
 }

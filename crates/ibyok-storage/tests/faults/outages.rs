@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::{Backend, id, is_unavailable, put, recovers, timed};
 
-/// How often a server is killed under load.
+/// The number of kills of a server under load.
 const KILLS: u16 = 3;
 
 pub async fn a_server_that_is_killed_frozen_or_not_there_is_unavailable_and_found_again(server: &mut impl Backend) {

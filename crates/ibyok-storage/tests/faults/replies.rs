@@ -40,7 +40,8 @@ pub async fn a_slow_reply_is_waited_for_until_the_deadline(backend: &dyn Backend
     recovers(&*store, &id(1), b"x").await;
 }
 
-/// When nothing comes any more, every call ends at the deadline however many there are, and the next ones find their way back.
+/// If no more replies come, every call ends at the deadline, however many calls there are. The next calls find a
+/// working connection again.
 pub async fn a_silent_connection_keeps_nobody(backend: &dyn Backend) {
     let (proxy, store) = behind_proxy(backend, "silent").await;
     put(&*store, 1, b"x").await;

@@ -17,7 +17,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// What happens to the replies from now on. Bytes are counted over all connections since it was [set](Proxy::set).
+/// The fault in the replies from now on. Bytes are counted over all connections since the fault was
+/// [set](Proxy::set).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
@@ -77,7 +78,7 @@ impl Proxy {
         Proxy { port, state }
     }
 
-    /// Where it listens.
+    /// The port on which the proxy listens.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -92,7 +93,7 @@ impl Proxy {
         }
     }
 
-    /// How many bytes of replies came since the fault was set.
+    /// The number of bytes of replies since the fault was set.
     pub fn bytes(&self) -> usize {
         self.state.lock().unwrap().bytes
     }

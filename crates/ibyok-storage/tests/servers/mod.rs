@@ -25,7 +25,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a server may take to start or to end.
+/// The longest time for the start or the end of a server.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A directory that is removed with all that runs in it when it is dropped, and also when the test process ends without dropping it
@@ -65,7 +65,7 @@ impl Directory {
         Directory { path, keeper }
     }
 
-    /// Where it is.
+    /// The path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -76,7 +76,7 @@ impl Directory {
         log.expect("the log of a server cannot be written")
     }
 
-    /// What a server has said, for the panic message.
+    /// Returns the log of a server, for the panic message.
     pub fn said(&self) -> String {
         fs::read_to_string(self.path.join("log")).unwrap_or_default()
     }
@@ -104,7 +104,7 @@ pub fn until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// Whether somebody listens on a port.
+/// Returns true if a server listens on a port.
 pub fn listens(port: u16) -> bool {
     TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), Duration::from_secs(1)).is_ok()
 }

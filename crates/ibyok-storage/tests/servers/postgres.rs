@@ -89,12 +89,12 @@ impl Postgres {
         self.url_at(self.port)
     }
 
-    /// Where it listens.
+    /// The port on which the server listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What a statement gives, without decoration.
+    /// Returns the output of a statement, without decoration.
     pub fn psql(&self, statement: &str) -> String {
         output(&mut self.psql_command(statement))
     }

@@ -74,12 +74,12 @@ impl Redis {
         self.url_at(self.port)
     }
 
-    /// Where it listens.
+    /// The port on which the server listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What a command gives.
+    /// Returns the output of a command.
     pub fn cli(&self, command: &[&str]) -> String {
         output(&mut self.cli_command(command))
     }

@@ -32,7 +32,7 @@ impl Certificates {
         certificates
     }
 
-    /// Where `authority.pem`, `server.pem` and `server.key` are.
+    /// The path of `authority.pem`, `server.pem` or `server.key`.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }

@@ -10,7 +10,7 @@ use super::Fault;
 use crate::error::Result;
 use crate::limiter::{Draw, Limiter, Taken};
 
-/// How much is out of each bucket, and since when.
+/// The number of uses taken out of each bucket, and the time of that number.
 pub(super) type Buckets = Arc<Mutex<HashMap<[u8; 16], (f64, Instant)>>>;
 
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub(super) struct FaultyLimiter {
 }
 
 impl FaultyLimiter {
-    /// How much is out of a bucket now.
+    /// Returns the number of uses that are out of a bucket now.
     fn out(&self, bucket: Option<&(f64, Instant)>, draw: &Draw) -> f64 {
         let Some((out, since)) = bucket else {
             return 0.0;
