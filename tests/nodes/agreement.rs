@@ -2,10 +2,12 @@
 //!
 //! `IBYOK_TRIALS` says how many changes are tried on each store.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ibyok_core::{AccessToken, Code, Result};
 use ibyok_tests::Dice;
+use tokio::sync::Notify;
 
 use crate::shared::Shared;
 use crate::site::{Node, Site, key, said};
@@ -112,12 +114,15 @@ async fn a_change_holds_at_once_here_and_within_a_second_elsewhere(shared: Share
 }
 
 /// When retrievals in a row began that were released, and when one was refused.
-async fn released(node: Node, token: AccessToken) -> (Vec<Instant>, Instant) {
+async fn released(node: Node, token: AccessToken, load: Arc<Notify>) -> (Vec<Instant>, Instant) {
     let mut released = Vec::new();
     loop {
         let begun = Instant::now();
         match node.get(&token, "prod/key").await {
-            Ok(_) => released.push(begun),
+            Ok(_) => {
+                released.push(begun);
+                load.notify_one();
+            }
             Err(error) => {
                 assert_eq!(error.code(), Code::Unauthenticated, "{}", said(&error));
                 return (released, Instant::now());
@@ -135,11 +140,24 @@ async fn under_load_nothing_is_released_after_a_revocation(shared: Shared) {
     for round in 0..4 {
         let name = format!("token-{round}");
         let token = here.token(&name, "prod").await;
-        let lanes = |node: &Node| -> Vec<_> {
-            let lane = |_| tokio::spawn(released(node.clone(), AccessToken::from(token.expose())));
+        let (load_here, load_there) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let lanes = |node: &Node, load: &Arc<Notify>| -> Vec<_> {
+            let lane = |_| {
+                tokio::spawn(released(
+                    node.clone(),
+                    AccessToken::from(token.expose()),
+                    Arc::clone(load),
+                ))
+            };
             (0..LANES).map(lane).collect()
         };
-        let loads = [(lanes(&here), Duration::ZERO), (lanes(&there), PROMISED)];
+        let loads = [
+            (lanes(&here, &load_here), Duration::ZERO),
+            (lanes(&there, &load_there), PROMISED),
+        ];
+        // However slow the machine is: both nodes release before the revocation.
+        load_here.notified().await;
+        load_there.notified().await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         let asked = Instant::now();
         here.revoke(&name).await.expect("revoked");

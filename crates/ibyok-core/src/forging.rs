@@ -13,10 +13,10 @@ use crate::model::environment::Class;
 use crate::model::kind;
 use crate::model::settings::SETTINGS_ID;
 use crate::model::token::TokenRecord;
-use crate::opening::Opening;
+use crate::realm::make::Opening;
+use crate::realm::tags::{TagBody, tag_record};
 use crate::realm::{Realm, RealmName};
-use crate::records::seal_record;
-use crate::tags::{TagBody, tag_record};
+use crate::records::record::seal_record;
 use crate::{AccessToken, Code, KeyRef, RequestContext, Vault};
 
 /// A realm of a vault of its own, for tests of what is kept under one.
@@ -67,7 +67,7 @@ async fn realm(vault: &Vault, environment: &str) -> Arc<Realm> {
         namespace: Default::default(),
         environment: Some(environment.parse().unwrap()),
     };
-    vault.inner.realm(&name).await.unwrap().unwrap()
+    vault.inner.records.realm(&name).await.unwrap().unwrap()
 }
 
 impl Scene {
@@ -77,7 +77,7 @@ impl Scene {
         let expect = there.map_or(Expect::Absent, |there| Expect::Revision(there.revision));
         self.store.put(id, bytes, expect).await.unwrap();
         // The feed tells the node of it.
-        self.vault.inner.renew_lease().await.unwrap();
+        self.vault.inner.records.renew_lease().await.unwrap();
     }
 
     pub(crate) async fn retrieve(&self, token: &AccessToken, key: &str) -> Result<String, Code> {
@@ -213,10 +213,10 @@ async fn devs_tag_pointed_at_prod_makes_no_token_valid_there() {
 async fn prods_environment_key_cannot_be_replaced() {
     let scene = scene().await;
     let inner = &scene.vault.inner;
-    let id = scene.prod.name.record_id(inner.vault);
+    let id = scene.prod.name.record_id(inner.records.vault);
     let devs = scene
         .store
-        .get(&scene.dev.name.record_id(inner.vault))
+        .get(&scene.dev.name.record_id(inner.records.vault))
         .await
         .unwrap()
         .unwrap();
@@ -244,19 +244,22 @@ async fn prods_environment_key_cannot_be_replaced() {
 async fn a_realm_of_another_vault_is_refused() {
     let scene = scene().await;
     let other = MemoryStore::new();
-    let keyring = &scene.vault.inner.keyring;
+    let keyring = &scene.vault.inner.records.keyring;
     let vault = ibyok_crypto::VaultId::generate().unwrap();
     let opening = Opening {
         vault,
         store: &other,
         keyring,
     };
-    crate::opening::make_realm(&opening, &scene.prod.name, Class::Prod, Timestamp::now(), "test")
+    crate::realm::make::make_realm(&opening, &scene.prod.name, Class::Prod, Timestamp::now(), "test")
         .await
         .unwrap();
     let theirs = other.get(&scene.prod.name.record_id(vault)).await.unwrap().unwrap();
     scene
-        .write(&scene.prod.name.record_id(scene.vault.inner.vault), &theirs.bytes)
+        .write(
+            &scene.prod.name.record_id(scene.vault.inner.records.vault),
+            &theirs.bytes,
+        )
         .await;
     assert_eq!(scene.operator_reads("prod/openai").await, Err(Code::Integrity));
 }
@@ -272,6 +275,7 @@ async fn a_version_of_dev_inside_prods_record_does_not_open() {
     let held = scene
         .vault
         .inner
+        .records
         .read::<crate::model::key::KeyRecord>(&scene.prod, &id)
         .await
         .unwrap()
@@ -294,8 +298,8 @@ async fn a_version_of_dev_inside_prods_record_does_not_open() {
 async fn nobody_can_give_the_audit_log_another_key() {
     let scene = scene().await;
     let inner = &scene.vault.inner;
-    let id = crate::model::name::from_base62(inner.log.id()).unwrap();
-    let record = inner.home.record(kind::LOG_KEY, id).unwrap();
+    let id = crate::model::name::from_base62(inner.recorder.log.id()).unwrap();
+    let record = inner.records.home.record(kind::LOG_KEY, id).unwrap();
     let devs = scene.dev.record(kind::LOG_KEY, id).unwrap();
     let forged = scene.dev.keys.seal_record(&scene.dev.place(&devs), &[9; 32]).unwrap();
     scene.write(&record, &forged).await;

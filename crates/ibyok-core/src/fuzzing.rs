@@ -10,7 +10,7 @@ use crate::model::key_ref::KeyRef;
 use crate::model::review::ReviewRecord;
 use crate::model::settings::SettingsRecord;
 use crate::model::token::TokenRecord;
-use crate::tags::TagBody;
+use crate::realm::tags::TagBody;
 
 /// Any bytes as the body of each kind of record: one that is read is written again as it was read.
 pub fn record(data: &[u8]) {

@@ -66,89 +66,32 @@
 //! it is released, nor against whoever can read the memory of the process that holds the vault.
 #![forbid(unsafe_code)]
 
-mod admission;
-mod attempt;
-mod attest;
-mod audit_view;
-mod authenticate;
-mod authorize;
-mod builder;
-mod cache;
-mod change;
-mod change_key;
-mod checkpoints;
-mod clock;
-mod context;
-mod damage;
-mod damaged_again;
-mod enable_key;
-mod environments;
-mod error;
-mod find_token;
+mod base;
+mod changes;
 mod floors;
-mod folded;
-#[cfg(test)]
-mod forged_logs;
 #[cfg(test)]
 mod forging;
+mod gate;
 mod geoip;
-mod give_up;
-mod give_up_environment;
-#[cfg(test)]
-mod given_up;
-mod guardrails;
 mod incidents;
-mod issue;
-mod keys;
-mod known_values;
 mod leaked;
-mod lease;
 mod limits;
-mod list;
 mod logs;
 pub mod mask;
-mod mock_value;
 mod model;
 mod modes;
-mod namespaces;
-mod open_realms;
 mod opening;
-mod page;
-mod private_file;
-mod provider;
 mod realm;
-mod recording;
+mod recorder;
 mod records;
 #[cfg(test)]
 mod recovered;
-mod recovery;
-mod refusals;
 mod retrieve;
-mod review;
-mod review_tokens;
-mod revoked;
-mod rotate_token;
-mod rotation;
-mod secret_text;
-mod session;
-mod set_key;
+mod reviews;
 pub mod settings;
-mod stated;
-mod status;
-mod store_behind;
-mod survey;
-mod tags;
-mod take_away;
-mod tenant;
-mod token_children;
-mod token_keys;
-mod token_refusals;
-mod tokens;
-mod typed_records;
-mod unread_lines;
 mod usage;
 mod vault;
-mod whole_log;
+mod verbs;
 
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -156,32 +99,25 @@ pub mod fuzzing;
 mod fuzzing;
 
 // The public interface is:
-pub use admission::Admitted;
-pub use attest::SharedValue;
-pub use audit_view::{opened_for_one_command, verify_log, verify_log_watched};
-pub use builder::{VaultBuilder, vault_in};
-pub use clock::{Clock, SystemClock};
-pub use context::RequestContext;
-pub use damage::{Affected, Damage, DamagedRecord};
-pub use error::{Code, Error, Part, Result};
-pub use floors::{FloorsReport, FloorsStatus, RolledBack};
+pub use base::clock::{Clock, SystemClock};
+pub use base::context::RequestContext;
+pub use base::damage::{Affected, Damage};
+pub use base::error::{Code, Error, Part, Result};
+pub use base::secret_text::{holds_a_secret, without_secrets};
+pub use floors::FloorsStatus;
 pub use geoip::GeoIp;
-pub use guardrails::Guardrails;
-pub use incidents::{
-    DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, LeakedCopy, LineAt, NotRevoked, ProviderPages,
-    Reach, ReportLine, ServesLeaked, Step,
-};
-pub use known_values::{FingerprintBundle, KnownValue, KnownValues};
-pub use limits::{EnvironmentLimit, LimitInForce, LimitScope};
 pub use logs::AuditFollow;
+pub use logs::unread_lines::unread_line;
 pub use model::account::ACCOUNT_MAX;
 pub use model::attestation::{ATTESTED_ITEMS, Attestation};
 pub use model::condition::Condition;
 pub use model::environment::{Class, EnvironmentInfo};
+pub use model::guardrails::Guardrails;
 pub use model::incident::{Closing, IncidentId, IncidentInfo, IncidentNote, Replacement};
 pub use model::interval::Interval;
 pub use model::key::{KeyInfo, Role, Stamp, StateChange, VersionInfo};
 pub use model::key_ref::KeyRef;
+pub use model::limit::{LimitInForce, LimitScope};
 pub use model::mode::{Mode, ModeSource};
 pub use model::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 pub use model::review::{ReviewDone, ReviewedLog};
@@ -190,23 +126,35 @@ pub use model::variable::{VariableKind, reaches_browsers, runs_code};
 pub use model::which_version::WhichVersion;
 pub use model::write::{Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};
 pub use modes::EnvironmentMode;
-pub use namespaces::{NamespaceInfo, NamespaceRemoval, NamespaceRemoved, Namespaces};
-pub use page::{Page, PageRequest};
+pub use opening::builder::VaultBuilder;
+pub use realm::vault_record::vault_in;
+pub use records::damage::DamagedRecord;
+pub use records::page::{Page, PageRequest};
+pub use records::survey::RecordsStatus;
 pub use retrieve::{Released, ReleasedInfo};
-pub use review::{Review, ReviewRequest, check_proof};
-pub use review_tokens::TokenFinding;
-pub use revoked::{ReadKey, RevokedToken};
-pub use rotate_token::TokenRotation;
-pub use rotation::{Consumer, Destroyed, DrainRequest, Due, RotationStatus, VersionUse, Waiting};
-pub use secret_text::{holds_a_secret, without_secrets};
-pub use session::{Session, WhoAmI};
-pub use status::{AuditStatus, Ready, Status, StoreStatus};
-pub use survey::RecordsStatus;
-pub use tenant::Tenant;
-pub use unread_lines::unread_line;
 pub use usage::{UsageBy, UsageItem, UsageReport, UsageRequest};
 pub use vault::Vault;
-pub use whole_log::WholeLog;
+pub use vault::session::{Session, WhoAmI};
+pub use verbs::admission::Admitted;
+pub use verbs::attest::SharedValue;
+pub use verbs::audit::{opened_for_one_command, verify_log, verify_log_watched};
+pub use verbs::floors::FloorsReport;
+pub use verbs::floors::rollback::RolledBack;
+pub use verbs::incidents::{
+    DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, LeakedCopy, LineAt, NotRevoked, ProviderPages,
+    Reach, ReportLine, ServesLeaked, Step,
+};
+pub use verbs::known_values::{FingerprintBundle, KnownValue, KnownValues};
+pub use verbs::limits::EnvironmentLimit;
+pub use verbs::namespaces::{NamespaceInfo, NamespaceRemoval, NamespaceRemoved, Namespaces};
+pub use verbs::review::{Review, ReviewRequest, check_proof};
+pub use verbs::review_tokens::TokenFinding;
+pub use verbs::revoked::{ReadKey, RevokedToken};
+pub use verbs::rotate_token::TokenRotation;
+pub use verbs::rotation::{Consumer, Destroyed, DrainRequest, Due, RotationStatus, VersionUse, Waiting};
+pub use verbs::status::{AuditStatus, Ready, Status, StoreStatus};
+pub use verbs::tenant::Tenant;
+pub use verbs::whole_log::WholeLog;
 
 // What an embedder needs of the parts, so that this crate is the only dependency:
 pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severity, Thresholds};

@@ -7,8 +7,8 @@ use ibyok_storage::{MemoryStore, RecordId};
 
 use crate::model::kind;
 use crate::model::mode::Mode;
+use crate::model::take_away::TakeAway;
 use crate::realm::RealmName;
-use crate::take_away::TakeAway;
 use crate::{AccessToken, Code, KeyInfo, KeyRef, RequestContext, TokenRequest, Vault};
 
 /// A key with a retiring and a current version, and a token that reads it.
@@ -40,7 +40,7 @@ async fn scene() -> Scene {
         namespace: Default::default(),
         environment: Some(key.environment().clone()),
     };
-    let realm = vault.inner.realm(&name).await.unwrap().unwrap();
+    let realm = vault.inner.records.realm(&name).await.unwrap().unwrap();
     let id = crate::token_id(&token).unwrap();
     Scene {
         record: realm.record(kind::KEY, realm.keys.record_id("openai")).unwrap(),
@@ -55,9 +55,12 @@ async fn scene() -> Scene {
 impl Scene {
     /// A note whose change was never put, as a crash leaves it, and then the next start.
     async fn cut_short(&self, record: &RecordId, rev: u64, what: TakeAway) {
-        self.vault.inner.floors.note(record, rev, what).await.unwrap();
-        self.vault.inner.finish_interrupted("test").await;
-        assert!(self.vault.inner.floors.notes().await.unwrap().is_empty(), "{what}");
+        self.vault.inner.records.floors.note(record, rev, what).await.unwrap();
+        self.vault.inner.changes.finish_interrupted("test").await;
+        assert!(
+            self.vault.inner.records.floors.notes().await.unwrap().is_empty(),
+            "{what}"
+        );
     }
 
     async fn shown(&self) -> KeyInfo {
@@ -88,7 +91,7 @@ async fn what_was_to_go_of_an_old_version_goes_and_its_record_does_not_come_back
         assert_eq!(states, [state, "current"], "{what}");
         assert_eq!(shown.disabled, what == compromise(true), "{what}");
         assert_eq!(
-            scene.vault.inner.floors.of(&scene.record).await.unwrap(),
+            scene.vault.inner.records.floors.of(&scene.record).await.unwrap(),
             Some(3),
             "{what}"
         );
@@ -114,7 +117,10 @@ async fn a_switch_of_a_key_ends_in_mock_and_an_override_that_was_dropped_is_gone
     for (rev, mode) in [(3, Some(Mode::Mock)), (4, None)] {
         scene.cut_short(&scene.record, rev, TakeAway::LiveOfKey(mode)).await;
         assert_eq!(scene.shown().await.mode_override, mode);
-        assert_eq!(scene.vault.inner.floors.of(&scene.record).await.unwrap(), Some(rev));
+        assert_eq!(
+            scene.vault.inner.records.floors.of(&scene.record).await.unwrap(),
+            Some(rev)
+        );
     }
 }
 
@@ -126,7 +132,10 @@ async fn an_old_secret_ends_if_it_was_to_end_at_once_and_goes_on_if_nobody_has_t
     assert_eq!(scene.reads().await, Ok(()));
     scene.cut_short(&scene.of_token, 2, superseded(1, true)).await;
     assert_eq!(scene.reads().await, Err(Code::Unauthenticated));
-    assert_eq!(scene.vault.inner.floors.of(&scene.of_token).await.unwrap(), Some(2));
+    assert_eq!(
+        scene.vault.inner.records.floors.of(&scene.of_token).await.unwrap(),
+        Some(2)
+    );
     // The token itself stands, for whoever rotates it once more.
     let again = scene.vault.operator("test").rotate_token("worker", None).await.unwrap();
     assert_eq!(again.info.epoch, 2);

@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use ibyok_audit::Entry;
 use ibyok_storage::{AuthenticatedMap, Error as StorageError, MapChange, MapDurability, RecordId};
 
-use super::{Floors, key, raise, unavailable};
-use crate::error::Result;
+use super::entry::{raise, unavailable};
+use super::key;
+use crate::base::error::Result;
 
 /// The action of a line by which an operator accepted an older record or store.
 const ACTION: &str = "vault.rollback_accepted";
@@ -21,10 +22,10 @@ const BATCH: usize = 500;
 
 /// An older record that is believed as long as the record's floor is this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Accepted {
-    pub(super) floor: u64,
+pub(crate) struct Accepted {
+    pub(crate) floor: u64,
     /// The revision that is believed; 0 if the record may be missing.
-    pub(super) rev: u64,
+    pub(crate) rev: u64,
 }
 
 impl Accepted {
@@ -41,7 +42,7 @@ impl Accepted {
     }
 
     /// The changes that make it hold.
-    pub(super) fn changes(self, record: &RecordId) -> [MapChange; 2] {
+    pub(crate) fn changes(self, record: &RecordId) -> [MapChange; 2] {
         let put = MapChange::Put {
             key: key::accepted(record),
             text: Some(self.print()),
@@ -50,7 +51,7 @@ impl Accepted {
     }
 
     /// The acceptance that a line of the log states.
-    pub(super) fn of(entry: &Entry) -> Option<(RecordId, Self)> {
+    pub(crate) fn of(entry: &Entry) -> Option<(RecordId, Self)> {
         let floor = entry.states.as_ref().and_then(|states| states.accepted);
         let floor = floor.filter(|_| entry.action == ACTION)?;
         let record = entry.record.as_deref()?.parse().ok()?;
@@ -64,10 +65,10 @@ impl Accepted {
 
 /// The acceptances that lines of logs speak of: the one with the highest floor of each record.
 #[derive(Debug, Default)]
-pub(super) struct Acceptances(HashMap<RecordId, Accepted>);
+pub(crate) struct Acceptances(HashMap<RecordId, Accepted>);
 
 impl Acceptances {
-    pub(super) fn take(&mut self, entry: &Entry) {
+    pub(crate) fn take(&mut self, entry: &Entry) {
         if let Some((record, accepted)) = Accepted::of(entry) {
             let newest = self.0.entry(record).or_insert(accepted);
             if newest.floor < accepted.floor {
@@ -77,7 +78,7 @@ impl Acceptances {
     }
 
     /// Writes those that the file does not have yet.
-    pub(super) async fn write(&self, map: &AuthenticatedMap) -> Result<()> {
+    pub(crate) async fn write(&self, map: &AuthenticatedMap) -> Result<()> {
         let mut changes = Vec::new();
         for (record, accepted) in &self.0 {
             if read(map, record)
@@ -96,7 +97,7 @@ impl Acceptances {
 }
 
 /// Returns true if a text of another file is an acceptance, and this file has a newer one of the same record.
-pub(super) async fn is_outdated(map: &AuthenticatedMap, name: &[u8], text: &str) -> Result<bool, StorageError> {
+pub(crate) async fn is_outdated(map: &AuthenticatedMap, name: &[u8], text: &str) -> Result<bool, StorageError> {
     if !name.starts_with(key::ACCEPTED) {
         return Ok(false);
     }
@@ -105,19 +106,9 @@ pub(super) async fn is_outdated(map: &AuthenticatedMap, name: &[u8], text: &str)
     Ok(there.is_some_and(|there| floor(&there) >= floor(text)))
 }
 
-async fn read(map: &AuthenticatedMap, record: &RecordId) -> Result<Option<Accepted>> {
+pub(super) async fn read(map: &AuthenticatedMap, record: &RecordId) -> Result<Option<Accepted>> {
     let text = map.text(&key::accepted(record)).await.map_err(unavailable)?;
     Ok(text.as_deref().and_then(Accepted::parse))
-}
-
-impl Floors {
-    /// The revision of a record that is believed although its floor is this one, 0 if it may be missing.
-    pub(crate) async fn accepted(&self, record: &RecordId, floor: u64) -> Result<Option<u64>> {
-        let accepted = read(&self.map(), record).await?;
-        Ok(accepted
-            .filter(|accepted| accepted.floor == floor)
-            .map(|accepted| accepted.rev))
-    }
 }
 
 #[cfg(test)]

@@ -9,20 +9,21 @@ use std::time::{Duration, Instant};
 
 use ibyok_storage::{AuthenticatedMap, Error as StorageError, MapChange, MapDurability, MapKey, MapVerdict, map_files};
 
-use super::{accepted, key, unavailable};
-use crate::error::{Error, Part, Result};
+use super::entry::unavailable;
+use super::{accepted, key};
+use crate::base::error::{Error, Part, Result};
 
 /// How long to wait for another process that opens or rebuilds the file.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Held while the file is opened, made, or moved aside: one process at a time.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    pub(super) async fn take(place: &Path) -> Result<Self> {
+    pub(crate) async fn take(place: &Path) -> Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(false).mode(0o600);
         let file = file.open(place.join("floors.lock")).map_err(failed)?;
@@ -51,7 +52,7 @@ fn beside(path: &Path) -> PathBuf {
 
 /// Makes the file again beside the old one, with what can still be read of that, and then puts it in its place. A failure before
 /// leaves the old file where it is. Processes that have the old one open go on with it until they notice.
-pub(super) async fn replace(path: &Path, key: Arc<dyn MapKey>) -> Result<AuthenticatedMap> {
+pub(crate) async fn replace(path: &Path, key: Arc<dyn MapKey>) -> Result<AuthenticatedMap> {
     let new = path.with_extension("new");
     remove_all(&new)?;
     let map = AuthenticatedMap::create(&new, Arc::clone(&key))
@@ -92,7 +93,7 @@ fn swap(path: &Path, new: &Path) -> Result<()> {
 /// Fails if the file is whole and only could not be read just now: then it is the disk that failed, and nothing is wrong with the
 /// floors. A copy is looked at, since SQLite reports a read that failed as damage. A file of a generation below `seen` is an older
 /// one, whole or not.
-pub(super) async fn check_disk(path: &Path, key: Arc<dyn MapKey>, seen: u64) -> Result<()> {
+pub(crate) async fn check_disk(path: &Path, key: Arc<dyn MapKey>, seen: u64) -> Result<()> {
     let copy = path.with_extension("check");
     remove_all(&copy)?;
     for (from, to) in map_files(path).iter().zip(map_files(&copy)).take(2) {
@@ -127,7 +128,7 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Removes what SQLite left beside a main file that is gone or empty: a new one must not take it for its own.
-pub(super) fn remove_leftovers(path: &Path) -> Result<()> {
+pub(crate) fn remove_leftovers(path: &Path) -> Result<()> {
     let [_, wal, shm] = map_files(path);
     remove(&wal)?;
     remove(&shm)
@@ -172,7 +173,7 @@ async fn salvage(path: &Path, key: Arc<dyn MapKey>, into: &AuthenticatedMap) {
 }
 
 /// Takes over what the handle of a file that was moved away still reads.
-pub(super) async fn take_over(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<()> {
+pub(crate) async fn take_over(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<()> {
     match copy(from, into).await {
         Err(StorageError::Corrupt { source, .. }) => {
             tracing::warn!(error = %source, "not everything can be read of the file of floors that was open");

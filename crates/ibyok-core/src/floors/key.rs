@@ -35,7 +35,7 @@ impl MapKey for FloorKey {
 }
 
 /// The name of a record's floor: 26 bytes.
-pub(super) fn of_record(id: &RecordId) -> Vec<u8> {
+pub(crate) fn of_record(id: &RecordId) -> Vec<u8> {
     let mut name = vec![FLOOR, id.collection().kind().as_u8()];
     name.extend_from_slice(id.collection().realm());
     name.extend_from_slice(id.id());
@@ -43,14 +43,14 @@ pub(super) fn of_record(id: &RecordId) -> Vec<u8> {
 }
 
 /// A name right before those of the records of a collection.
-pub(super) fn before(collection: &Collection) -> Vec<u8> {
+pub(crate) fn before(collection: &Collection) -> Vec<u8> {
     let mut name = vec![FLOOR, collection.kind().as_u8()];
     name.extend_from_slice(collection.realm());
     name
 }
 
 /// The record whose floor has this name.
-pub(super) fn record_of(name: &[u8]) -> Option<RecordId> {
+pub(crate) fn record_of(name: &[u8]) -> Option<RecordId> {
     let (head, rest) = name.split_at_checked(2)?;
     let (realm, id) = rest.split_at_checked(8)?;
     let [FLOOR, kind] = head else { return None };
@@ -60,20 +60,20 @@ pub(super) fn record_of(name: &[u8]) -> Option<RecordId> {
 }
 
 /// The name of the mark of a log: up to which line its ends of changes are in the floors.
-pub(super) fn mark(log: &str) -> Vec<u8> {
+pub(crate) fn mark(log: &str) -> Vec<u8> {
     named(MARK, log)
 }
 
-pub(super) fn note(id: &str) -> Vec<u8> {
+pub(crate) fn note(id: &str) -> Vec<u8> {
     named(NOTE, id)
 }
 
-pub(super) fn fact(name: &str) -> Vec<u8> {
+pub(crate) fn fact(name: &str) -> Vec<u8> {
     named(FACT, name)
 }
 
 /// The name of the acceptance of an older record.
-pub(super) fn accepted(id: &RecordId) -> Vec<u8> {
+pub(crate) fn accepted(id: &RecordId) -> Vec<u8> {
     let mut name = of_record(id);
     if let Some(class) = name.first_mut() {
         *class = ACCEPTANCE;
@@ -82,13 +82,13 @@ pub(super) fn accepted(id: &RecordId) -> Vec<u8> {
 }
 
 /// The prefix of the names of all acceptances.
-pub(super) const ACCEPTED: &[u8] = &[ACCEPTANCE];
+pub(crate) const ACCEPTED: &[u8] = &[ACCEPTANCE];
 
 /// The prefix of the names of all notes.
-pub(super) const NOTES: &[u8] = &[NOTE];
+pub(crate) const NOTES: &[u8] = &[NOTE];
 
 /// The prefix of the names of all facts about the file itself.
-pub(super) const FACTS: &[u8] = &[FACT];
+pub(crate) const FACTS: &[u8] = &[FACT];
 
 fn named(class: u8, name: &str) -> Vec<u8> {
     let mut bytes = vec![class];
@@ -97,7 +97,7 @@ fn named(class: u8, name: &str) -> Vec<u8> {
 }
 
 /// The part of an item's name behind its class, for marks, notes and facts.
-pub(super) fn name_of(item: &[u8]) -> String {
+pub(crate) fn name_of(item: &[u8]) -> String {
     String::from_utf8_lossy(item.get(1..).unwrap_or_default()).into_owned()
 }
 

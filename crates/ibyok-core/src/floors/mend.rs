@@ -7,19 +7,16 @@ use std::time::{Duration, Instant};
 use ibyok_storage::{AuthenticatedMap, Error as StorageError, MapDurability, MapVerdict, RecordId};
 use jiff::Timestamp;
 
+use super::entry::{raise, unavailable};
+use super::file::Floors;
 use super::opening::{ITEMS, Old, Setup, bring_up};
-use super::{Floors, raise, unavailable};
-use crate::error::{Error, Part, Result};
+use crate::base::error::{Error, Part, Result};
 
 /// How long a file that could not be mended is left alone.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The number of floors that are raised in one transaction.
 const BATCH: usize = 1000;
-
-/// When mending last failed, and why.
-#[derive(Debug, Default)]
-pub(super) struct Mended(Option<(Instant, String)>);
 
 impl Floors {
     /// Returns true if the file failed, is not where it was, or is older than this process has seen.

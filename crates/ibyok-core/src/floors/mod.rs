@@ -4,297 +4,45 @@
 //! a hostile store. Every change raises its record's floor, and so does every record that is read from the store. The floors stand
 //! in one indexed file beside the audit logs, which every process that writes a log there shares.
 //!
-//! - `key`: the key of the file, and the names of its items
+//! - `file`: asking it and writing it
+//! - `key`, `entry`: the key of the file, the names of its items, and the changes of floors
 //! - `note`: changes that are about to take something away
 //! - `aside`: files that are moved aside, and what can still be read of them
 //! - `opening`: finding the file missing, damaged or set back, and making it again from the log
 //! - `replay`: raising floors by the lines of the log
-//! - `seen`: records that were read, noted in batches
+//! - `pending`, `seen`: records that were read, noted in batches
 //! - `remembered`: what a running process knows by itself
-//! - `mend`: a file that failed or was moved away while the vault is open
+//! - `mended`, `mend`: a file that failed or was moved away while the vault is open
 //! - `facts`: findings that stand until an operator acknowledges them
+//! - `notice`: reading and writing what stands beside floors
 //! - `accepted`: older records that an operator accepted by name
-//! - `verbs`, `transfer`, `rollback`: what operators do with floors
+//! - `status`, `transfer`: the state of the floors, and a text that hands them to another node
+//! - `stated`: the statement that lines of the log carry
 
-mod accepted;
-mod aside;
-mod facts;
-mod key;
+pub(crate) mod accepted;
+pub(crate) mod aside;
+pub(crate) mod entry;
+pub(crate) mod facts;
+pub(crate) mod file;
+pub(crate) mod key;
 mod mend;
+mod mended;
 mod note;
+mod notice;
 mod opening;
+mod pending;
 mod remembered;
 mod replay;
-mod rollback;
 mod seen;
+pub(crate) mod stated;
+mod status;
 #[cfg(test)]
 mod tests;
 mod transfer;
-mod verbs;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
-
-use data_encoding::HEXLOWER;
-use ibyok_audit::FloorsStatement;
-#[cfg(test)]
-use ibyok_audit::Statement;
-use ibyok_storage::{
-    AuthenticatedMap, Collection, Error as StorageError, MapChange, MapDurability, MapSummary, RecordId,
-};
-
+pub(crate) use self::entry::unavailable;
+pub(crate) use self::file::Floors;
 pub(crate) use self::key::FloorKey;
-use self::mend::Mended;
 pub(crate) use self::note::{Note, NoteId};
 pub(crate) use self::opening::{Found, Setup};
-use self::remembered::{Remembered, Way};
-pub use self::rollback::RolledBack;
-use self::seen::Seen;
-pub use self::verbs::{FloorsReport, FloorsStatus};
-use crate::error::{Error, Part, Result};
-use crate::take_away::TakeAway;
-
-/// The name of the file in the place of the logs.
-const FILE: &str = "floors";
-
-/// The floors beside the logs of a place.
-#[derive(Debug)]
-pub(crate) struct Floors {
-    setup: Setup,
-    /// How many notes this session wrote: with the log's id and length, their names are unique.
-    notes: AtomicU64,
-    map: RwLock<AuthenticatedMap>,
-    seen: Seen,
-    remembered: Remembered,
-    /// True if the file had lower floors than this process had seen in it, and that was said.
-    fell: AtomicBool,
-    mending: tokio::sync::Mutex<Mended>,
-    /// Why the last write failed, if it did.
-    failure: Mutex<Option<Failure>>,
-    /// Findings that are not on the log yet.
-    untold: Mutex<Vec<String>>,
-}
-
-/// How a write failed.
-#[derive(Clone, Debug)]
-struct Failure {
-    why: String,
-    /// Whether it is unknown what is on the disk.
-    poisoned: bool,
-    /// True if the file is not as it was written.
-    damaged: bool,
-}
-
-impl Floors {
-    /// The floor of a record, if it has one, whoever raised it. The file's answer was verified as a part of the whole, and a file
-    /// that was set back does not lower what this process has seen.
-    pub(crate) async fn of(&self, id: &RecordId) -> Result<Option<u64>> {
-        let name = key::of_record(id);
-        // Before the read: what other tasks do meanwhile is not to look like a floor that fell.
-        let known = self.remembered.of(id);
-        let stored = self
-            .ask(|map| {
-                let name = name.clone();
-                async move { map.number(&name).await }
-            })
-            .await?;
-        if let Some(known) = known.filter(|known| Some(*known) > stored) {
-            self.fell(id, known).await;
-        }
-        if let Some(rev) = stored {
-            self.remembered.keep(id, rev, Way::Saw);
-        }
-        Ok(stored.max(self.seen.of(id)).max(self.remembered.of(id)))
-    }
-
-    /// The records of a collection that have a floor, from behind `after` to before `until`: this node has seen each of them.
-    pub(crate) async fn seen(
-        &self,
-        collection: &Collection,
-        after: Option<&RecordId>,
-        until: Option<&RecordId>,
-    ) -> Result<Vec<RecordId>> {
-        // What is only pending was read a moment ago, so it is there.
-        let mut from = after.map_or_else(|| key::before(collection), key::of_record);
-        let mut found = Vec::new();
-        loop {
-            let page = self
-                .ask(|map| {
-                    let from = from.clone();
-                    async move { map.numbers(Some(&from)).await }
-                })
-                .await?;
-            for (name, _) in &page {
-                let id = key::record_of(name).filter(|id| id.collection() == collection);
-                let Some(id) = id.filter(|id| until.is_none_or(|until| id < until)) else {
-                    return Ok(found);
-                };
-                found.push(id);
-            }
-            match page.into_iter().next_back() {
-                Some((last, _)) => from = last,
-                None => return Ok(found),
-            }
-        }
-    }
-
-    /// What was noted and has no end yet, by whichever process.
-    pub(crate) async fn notes(&self) -> Result<Vec<Note>> {
-        let texts = self.ask(|map| async move { map.texts(key::NOTES).await }).await?;
-        Ok(texts
-            .iter()
-            .filter_map(|(name, text)| Note::parse(NoteId(key::name_of(name)), text))
-            .collect())
-    }
-
-    /// Notes what is about to be taken away; durable when it returns.
-    pub(crate) async fn note(&self, record: &RecordId, rev: u64, what: TakeAway) -> Result<NoteId> {
-        let number = self.notes.fetch_add(1, Ordering::Relaxed);
-        let note = Note {
-            id: NoteId(format!("{}.{}.{number}", self.setup.log, self.setup.last_seq)),
-            log: self.setup.log.clone(),
-            record: *record,
-            rev,
-            what,
-        };
-        let put = MapChange::Put {
-            key: key::note(&note.id.0),
-            text: Some(note.print()),
-        };
-        self.apply(vec![put], MapDurability::Disk).await?;
-        Ok(note.id)
-    }
-
-    /// Raises the floor of what a note was about, and ends the note; durable when it returns.
-    pub(crate) async fn done(&self, note: &NoteId, record: &RecordId, rev: u64) -> Result<()> {
-        self.seen.add(record, rev);
-        let changes = vec![raise(record, rev), ended(note)];
-        self.apply(changes, MapDurability::Disk).await?;
-        self.remembered.keep(record, rev, Way::TookAway);
-        self.seen.drop_up_to(record, rev);
-        Ok(())
-    }
-
-    /// Ends a note: nothing was taken away.
-    pub(crate) async fn not_done(&self, note: &NoteId) -> Result<()> {
-        self.apply(vec![ended(note)], MapDurability::Disk).await.map(drop)
-    }
-
-    /// Raises a record's floor, unless it is as high already. It survives the end of the process at once, and power loss a second
-    /// later. If it fails, this process goes on knowing the floor and tries again.
-    pub(crate) async fn raise(&self, record: &RecordId, rev: u64) -> Result<()> {
-        self.seen.add(record, rev);
-        self.apply(vec![raise(record, rev)], MapDurability::Kernel).await?;
-        self.remembered.keep(record, rev, Way::Saw);
-        self.seen.drop_up_to(record, rev);
-        Ok(())
-    }
-
-    /// The statement of a line that is written now.
-    #[cfg(test)]
-    pub(crate) fn stated(&self) -> Statement {
-        self.setup.stated.now()
-    }
-
-    /// Closes the file.
-    pub(crate) async fn close(&self) {
-        self.map().close().await;
-    }
-
-    fn map(&self) -> AuthenticatedMap {
-        self.map.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Reads from the file. One that is not as it was written, or is gone, is made again first.
-    async fn ask<T, F>(&self, read: impl Fn(AuthenticatedMap) -> F) -> Result<T>
-    where
-        F: Future<Output = Result<T, StorageError>>,
-    {
-        let map = self.map();
-        match read(map.clone()).await {
-            Ok(read) => Ok(read),
-            Err(error) => {
-                self.failed(&error);
-                self.mend_after(&map).await?;
-                read(self.map()).await.map_err(unavailable)
-            }
-        }
-    }
-
-    async fn apply(&self, changes: Vec<MapChange>, durability: MapDurability) -> Result<MapSummary> {
-        let map = self.map();
-        let applied = match map.apply(changes.clone(), durability).await {
-            Err(
-                error @ (StorageError::Unavailable { .. }
-                | StorageError::Corrupt { .. }
-                | StorageError::Poisoned { .. }),
-            ) => {
-                self.failed(&error);
-                self.mend_after(&map).await?;
-                self.map().apply(changes, durability).await
-            }
-            other => other,
-        };
-        let summary = applied.map_err(|error| {
-            self.failed(&error);
-            unavailable(error)
-        })?;
-        self.applied(&summary, durability);
-        Ok(summary)
-    }
-
-    fn applied(&self, summary: &MapSummary, durability: MapDurability) {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        // A write that succeeds mends no part that cannot be read: the file is made again first.
-        if failure
-            .as_ref()
-            .is_some_and(|failure| !failure.damaged && !failure.poisoned)
-        {
-            *failure = None;
-        }
-        drop(failure);
-        if durability == MapDurability::Disk {
-            self.seen.is_synced(summary.generation);
-            self.setup.stated.floors(statement(summary));
-        } else {
-            self.seen.is_written(summary.generation);
-        }
-    }
-
-    fn failed(&self, error: &StorageError) {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = |of: fn(&Failure) -> bool| failure.as_ref().is_some_and(of);
-        *failure = Some(Failure {
-            why: error.to_string(),
-            poisoned: matches!(error, StorageError::Poisoned { .. }) || before(|failure| failure.poisoned),
-            damaged: matches!(error, StorageError::Corrupt { .. }) || before(|failure| failure.damaged),
-        });
-    }
-}
-
-/// What a line of the log says about a state of the floors.
-fn statement(summary: &MapSummary) -> FloorsStatement {
-    FloorsStatement::new(summary.generation, summary.numbers, HEXLOWER.encode(&summary.tag))
-}
-
-fn raise(record: &RecordId, rev: u64) -> MapChange {
-    MapChange::Raise {
-        key: key::of_record(record),
-        number: rev,
-    }
-}
-
-fn ended(note: &NoteId) -> MapChange {
-    MapChange::Put {
-        key: key::note(&note.0),
-        text: None,
-    }
-}
-
-/// What a failure of the file means to callers.
-fn unavailable(error: StorageError) -> Error {
-    match error {
-        StorageError::Refused { what, .. } => Error::Floors { what },
-        other => Error::unavailable(Part::AuditLog, format!("the file of floors: {other}")),
-    }
-}
+pub use self::status::FloorsStatus;

@@ -2,7 +2,7 @@
 
 use ibyok_storage::RecordId;
 
-use crate::take_away::TakeAway;
+use crate::model::take_away::TakeAway;
 
 /// A note's name, unique in its place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! Opening the file of floors: finding it missing, damaged or set back, and making it again from the log.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 
 use ibyok_audit::{FloorsStatement, Known, Reader, VerifyingKey, verify_against};
 use ibyok_storage::{
@@ -10,13 +10,13 @@ use ibyok_storage::{
 use jiff::Timestamp;
 
 use super::aside::{self, Lock};
+use super::entry::{FILE, statement, unavailable};
+use super::facts;
 use super::key::{self, FloorKey};
 use super::replay::{From, Glance, glance, replay, scan};
-use super::seen::Seen;
-use super::{FILE, Floors, facts, statement, unavailable};
-use crate::error::{Error, Result};
-use crate::opening::vouched_logs;
-use crate::stated::Stated;
+use crate::base::error::{Error, Result};
+use crate::floors::stated::Stated;
+use crate::realm::log_keys::vouched_logs;
 use ibyok_audit::words::counted;
 
 /// By how many lines a mark may lag before opening moves it.
@@ -43,7 +43,7 @@ pub(crate) struct Setup {
 impl Setup {
     /// The keys of the logs that were known at open, and of those that began since. A log that was known stays known, whatever becomes of
     /// the store.
-    pub(super) async fn logs_now(&self) -> Result<Vec<VerifyingKey>> {
+    pub(crate) async fn logs_now(&self) -> Result<Vec<VerifyingKey>> {
         let mut logs = self.logs.clone();
         for key in vouched_logs(self.store.as_ref(), &self.place, &self.key.home).await? {
             if !logs.iter().any(|known| known.log() == key.log()) {
@@ -70,31 +70,6 @@ pub(super) struct Old {
     pub(super) distrusted: bool,
     /// What to say if the file is made again.
     pub(super) damaged: Option<String>,
-}
-
-impl Floors {
-    /// Opens the floors beside the logs of a place, or makes them from the logs.
-    ///
-    /// # Errors
-    /// [`Error::Floors`] if that cannot be done without an operator.
-    pub(crate) async fn open(setup: Setup) -> Result<(Self, Found)> {
-        let (map, found, summary) = bring_up(&setup, None).await?;
-        let marked = mark_of(&map, &setup.log).await?;
-        let floors = Floors {
-            notes: Default::default(),
-            map: RwLock::new(map),
-            seen: Seen::new(marked),
-            remembered: Default::default(),
-            fell: Default::default(),
-            mending: Default::default(),
-            failure: Mutex::default(),
-            untold: Mutex::default(),
-            setup,
-        };
-        floors.seen.is_synced(summary.generation);
-        floors.setup.stated.floors(statement(&summary));
-        Ok((floors, found))
-    }
 }
 
 /// Opens the file, or makes it. Its state is on the disk when this returns.

@@ -8,8 +8,8 @@ use ibyok_storage::{AuthenticatedMap, MapChange, MapDurability, RecordId};
 use tokio::sync::mpsc;
 
 use super::accepted::{Acceptances, Accepted};
-use super::{raise, unavailable};
-use crate::error::{Error, Part, Result};
+use super::entry::{raise, unavailable};
+use crate::base::error::{Error, Part, Result};
 
 /// How many floors are raised in one transaction.
 const BATCH: usize = 1000;

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::floors::stated::Stated;
 use crate::forging::a_realm;
+use crate::model::take_away::TakeAway;
 use crate::realm::Realm;
-use crate::stated::Stated;
 
 fn record(n: u8) -> RecordId {
     RecordId::new(Collection::new(Kind::new(3), *b"abcdefgh").unwrap(), [n; 16])

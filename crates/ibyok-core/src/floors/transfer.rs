@@ -12,14 +12,14 @@
 use std::io::{BufRead, Read, Write};
 
 use data_encoding::HEXLOWER;
-use ibyok_audit::Action;
 use ibyok_storage::{MapChange, MapDurability, RecordId};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Floors, key, raise, unavailable};
-use crate::error::{Error, Part, Result};
-use crate::session::Session;
+use super::entry::{raise, unavailable};
+use super::file::Floors;
+use super::key;
+use crate::base::error::{Error, Part, Result};
 
 /// The first line, with the newest format that this program knows.
 const FORMAT: &str = "ibyok-floors v1";
@@ -33,50 +33,8 @@ const LINE_MAX: u64 = 256;
 /// How many floors are raised in one transaction.
 const BATCH: usize = 1000;
 
-impl Session {
-    /// Writes every floor of this node as a text with a MAC, for [`Session::import_floors`] on another. Returns how many.
-    ///
-    /// # Errors
-    /// [`Error::Denied`] for a token, [`Error::Unavailable`] if the floors cannot be read or the text cannot be written.
-    pub async fn export_floors(&self, out: &mut (dyn Write + Send)) -> Result<u64> {
-        self.operator_of_home(Action::LogFloorsExported).await?;
-        let mut attempt = self.attempt(Action::LogFloorsExported);
-        let outcome = async {
-            self.inner.authenticate(&mut attempt, &self.asking).await?;
-            self.inner.floors.flush(None).await?;
-            let count = self.inner.floors.export(out).await?;
-            attempt.count = count;
-            Ok(count)
-        }
-        .await;
-        self.inner.answering(&attempt, outcome).await
-    }
-
-    /// Raises floors by those of another node of this vault, as [`Session::export_floors`] wrote them. Nothing is lowered, and
-    /// nothing is taken over unless the whole text is as it was written. Returns how many floors the text has.
-    ///
-    /// # Errors
-    /// [`Error::Denied`] for a token; [`Error::Invalid`] for a text that was cut, changed, made by another vault, or has a newer
-    /// format; [`Error::Unavailable`] if the floors cannot be written.
-    pub async fn import_floors(&self, text: &mut (dyn BufRead + Send)) -> Result<u64> {
-        self.operator_of_home(Action::LogFloorsImported).await?;
-        let mut attempt = self.attempt(Action::LogFloorsImported);
-        let outcome = async {
-            self.inner.authenticate(&mut attempt, &self.asking).await?;
-            let floors = self.inner.floors.read_export(text)?;
-            attempt.count = u64::try_from(floors.len()).unwrap_or(u64::MAX);
-            self.inner.floors.import(&floors).await?;
-            // Records that are below their new floors must not be served from memory.
-            self.inner.cache.clear();
-            Ok(attempt.count)
-        }
-        .await;
-        self.inner.answering(&attempt, outcome).await
-    }
-}
-
 impl Floors {
-    pub(super) async fn export(&self, out: &mut (dyn Write + Send)) -> Result<u64> {
+    pub(crate) async fn export(&self, out: &mut (dyn Write + Send)) -> Result<u64> {
         let mut hash = Sha256::new();
         let mut write = |line: String| {
             hash.update(&line);
@@ -100,7 +58,7 @@ impl Floors {
         Ok(count)
     }
 
-    pub(super) async fn import(&self, floors: &[(RecordId, u64)]) -> Result<()> {
+    pub(crate) async fn import(&self, floors: &[(RecordId, u64)]) -> Result<()> {
         for batch in floors.chunks(BATCH) {
             let changes: Vec<MapChange> = batch.iter().map(|(record, rev)| raise(record, *rev)).collect();
             self.apply(changes, MapDurability::Kernel).await?;
@@ -110,7 +68,7 @@ impl Floors {
     }
 
     /// Reads a whole export and checks it.
-    pub(super) fn read_export(&self, text: &mut (dyn BufRead + Send)) -> Result<Vec<(RecordId, u64)>> {
+    pub(crate) fn read_export(&self, text: &mut (dyn BufRead + Send)) -> Result<Vec<(RecordId, u64)>> {
         let mut hash = Sha256::new();
         let mut floors = Vec::new();
         for expected in self.head().lines() {

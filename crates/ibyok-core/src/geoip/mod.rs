@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use ibyok_audit::review::{Countries, Country};
 use maxminddb::{MaxMindDbError, Reader, path};
 
-use crate::error::{Error, Part, Result, quoted};
+use crate::base::error::{Error, Part, Result, quoted};
 
 /// The largest file that is read, in bytes: more than the largest with cities that is published for many.
 const FILE_MAX: u64 = 256 << 20;

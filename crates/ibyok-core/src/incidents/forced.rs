@@ -2,16 +2,15 @@
 
 use ibyok_audit::Action;
 
-use super::Found;
 use super::request::IncidentRequest;
-use crate::attempt::Attempt;
-use crate::authorize::Permit;
-use crate::error::Result;
+use super::{Found, Incidents};
+use crate::base::error::Result;
+use crate::gate::attempt::Attempt;
+use crate::gate::authorize::Permit;
 use crate::leaked::Screened;
 use crate::model::write::KeyWrite;
-use crate::session::Session;
 
-impl Session {
+impl Incidents {
     /// Opens an incident on the key, or adds to the one that is open, if a value that leaked is about to be stored by force.
     ///
     /// # Errors
@@ -38,7 +37,7 @@ impl Session {
     ) -> Result<Found> {
         attempt.reason = None;
         attempt.because = Some(reason.to_owned());
-        let whole = self.inner.whole_realm(&permit.realm.name.namespace).await?;
+        let whole = self.records.whole_realm(&permit.realm.name.namespace).await?;
         let mut beside = about(attempt, permit);
         let request = IncidentRequest::new(reason);
         let (found, _) = self

@@ -1,41 +1,39 @@
-//! Incidents: a key may have leaked, and what is done about it is one command, recorded and provable.
+//! The records of incidents: found, written, and opened where a leaked value is stored by force.
+//!
+//! - `request`: what is asked when an incident is opened
+//! - `write`: writing the record
+//! - `forced`: a value that leaked is stored by force
 
-mod account;
-mod close;
-mod copies;
-mod forced;
-mod list;
-mod open;
-mod reach;
-mod readers;
-mod replace;
-mod report;
-mod request;
-mod revoke;
-mod steps;
-
-pub use self::copies::{LeakedCopy, ServesLeaked};
-pub use self::open::{IncidentOpened, NotRevoked};
-pub use self::reach::{DidRead, Reach};
-pub use self::readers::{KeyReader, LineAt};
-pub use self::report::{IncidentReport, ProviderPages, ReportLine};
-pub use self::request::IncidentRequest;
-pub use self::steps::Step;
+pub(crate) mod forced;
+pub(crate) mod request;
+pub(crate) mod write;
 
 use std::sync::Arc;
 
-use crate::attempt::Attempt;
-use crate::authenticate::Principal;
-use crate::authorize::Permit;
-use crate::damage::DamagedRecord;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::changes::Changes;
+use crate::gate::Gate;
+use crate::gate::attempt::Attempt;
+use crate::gate::authorize::Permit;
+use crate::gate::principal::Principal;
 use crate::model::incident::{IncidentId, IncidentInfo, IncidentRecord};
 use crate::model::key::KeyRecord;
-use crate::model::name::{KeyId, Namespace};
-use crate::namespaces::no_namespace;
-use crate::realm::{Realm, RealmName};
-use crate::records::Record;
-use crate::vault::Inner;
+use crate::model::name::KeyId;
+use crate::realm::Realm;
+use crate::records::Records;
+use crate::records::damage::DamagedRecord;
+use crate::records::record::Record;
+
+/// Stands on the log for a text that was not compared with every value of its key.
+pub(crate) const NOT_ON_THE_LOG: &str = "the text is kept in the incident";
+
+/// Keeps the incidents of keys.
+#[derive(Debug)]
+pub(crate) struct Incidents {
+    pub(crate) records: Arc<Records>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) changes: Arc<Changes>,
+}
 
 /// How many incidents one key may have had.
 const INCIDENTS_MAX: u32 = 1000;
@@ -55,16 +53,7 @@ impl Found {
     }
 }
 
-impl Inner {
-    /// The realm that spans a namespace's environments.
-    pub(crate) async fn whole_realm(&self, namespace: &Namespace) -> Result<Arc<Realm>> {
-        let name = RealmName {
-            namespace: namespace.clone(),
-            environment: None,
-        };
-        self.realm(&name).await?.ok_or_else(|| no_namespace(namespace))
-    }
-
+impl Incidents {
     /// Where a key's `n`-th incident is, so that two that are opened at once are one.
     fn incident_id(whole: &Realm, key: KeyId, n: u32) -> IncidentId {
         let mut name = key.0.to_vec();
@@ -74,12 +63,12 @@ impl Inner {
     }
 
     /// A key's newest incident, and the id of the one after it.
-    async fn newest_incident(&self, whole: &Arc<Realm>, key: KeyId) -> Result<(Option<Found>, IncidentId)> {
+    pub(crate) async fn newest_incident(&self, whole: &Arc<Realm>, key: KeyId) -> Result<(Option<Found>, IncidentId)> {
         let mut newest = None;
         for n in 0..INCIDENTS_MAX {
             let id = Self::incident_id(whole, key, n);
             let record = whole.record(IncidentRecord::KIND, id.0)?;
-            match self.read::<IncidentRecord>(whole, &record).await? {
+            match self.records.read::<IncidentRecord>(whole, &record).await? {
                 None => return Ok((newest, id)),
                 Some(held) => {
                     newest = Some(Found {
@@ -99,10 +88,10 @@ impl Inner {
     /// Whether an incident is open on a key. A node that may not open the records of incidents goes by the key's own: one with a
     /// version that is marked compromised counts.
     pub(crate) async fn is_under_incident(&self, permit: &Permit) -> Result<bool> {
-        let newest = match self.whole_realm(&permit.realm.name.namespace).await {
+        let newest = match self.records.whole_realm(&permit.realm.name.namespace).await {
             Ok(whole) => self.newest_incident(&whole, permit.id).await?.0,
             Err(Error::Kek { .. }) => {
-                let held = self.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+                let held = self.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
                 return Ok(held.is_some_and(|held| held.record.versions.iter().any(|version| version.compromised)));
             }
             Err(error) => return Err(error),
@@ -111,10 +100,10 @@ impl Inner {
     }
 
     /// Every incident of a namespace that a principal may see, newest first, and beside them those that are damaged.
-    async fn incidents_seen(self: &Arc<Self>, attempt: &Attempt<'_>, who: &Principal) -> Result<Seen> {
-        let whole = self.whole_realm(who.namespace()).await?;
+    pub(crate) async fn incidents_seen(&self, attempt: &Attempt<'_>, who: &Principal) -> Result<Seen> {
+        let whole = self.records.whole_realm(who.namespace()).await?;
         let mut seen = Seen::default();
-        let mut walk = self.walk_records::<IncidentRecord>(&whole, None)?;
+        let mut walk = self.records.walk_records::<IncidentRecord>(&whole, None)?;
         while let Some(met) = walk.next::<IncidentRecord>().await? {
             for (id, record) in met {
                 match record {
@@ -138,16 +127,17 @@ impl Inner {
     fn may_see_incident(&self, attempt: &Attempt<'_>, who: &Principal, record: &IncidentRecord) -> bool {
         let scope = ibyok_policy::Scope::IncidentsWrite;
         let (environment, key) = (Some(&record.environment), Some(&record.key));
-        self.allowed(attempt, who, scope, who.namespace(), environment, key)
+        self.gate
+            .allowed(attempt, who, scope, who.namespace(), environment, key)
             .is_ok()
     }
 }
 
 /// The incidents of a namespace.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     /// Those that a principal may see.
-    found: Vec<Found>,
+    pub(crate) found: Vec<Found>,
     /// Those whose records are damaged, so that nobody knows which key they are about.
-    damaged: Vec<DamagedRecord>,
+    pub(crate) damaged: Vec<DamagedRecord>,
 }

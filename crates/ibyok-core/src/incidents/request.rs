@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::model::account::check_account;
 use crate::model::write::KeyWrite;
 
@@ -62,7 +62,7 @@ impl IncidentRequest {
         self
     }
 
-    pub(super) fn check(&self, now: Timestamp) -> Result<()> {
+    pub(crate) fn check(&self, now: Timestamp) -> Result<()> {
         check_account("reason", &self.reason)?;
         let times = [self.since, self.revoke_readers];
         if times.into_iter().flatten().any(|time| time > now) {

@@ -1,7 +1,7 @@
 //! Values that leaked do not come back.
 //!
 //! When a version is marked compromised, its value's keyed fingerprint becomes a record of the environment's realm. Every value is
-//! looked up there before it is sealed, by whatever door it comes: [`seal_version`](crate::set_key::seal_version) takes a
+//! looked up there before it is sealed, by whatever door it comes: [`seal_version`](crate::verbs::set_key::seal_version) takes a
 //! [`Screened`], and this module is its only maker.
 //!
 //! - `prints`: by what values are compared
@@ -14,7 +14,7 @@ mod guessable;
 mod prints;
 mod sight;
 mod step;
-mod tries;
+pub(crate) mod tries;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,23 +24,25 @@ use ibyok_policy::Scope;
 use secrecy::ExposeSecret;
 
 use self::guessable::is_guessable;
-pub(crate) use self::prints::{Prints, trimmed};
+pub(crate) use self::prints::{Prints, check_not_of, trimmed};
 use self::sight::Sight;
 pub(crate) use self::step::Candidates;
 pub(crate) use self::tries::LeakTries;
-use crate::attempt::Attempt;
-use crate::authenticate::Principal;
-use crate::authorize::Permit;
-use crate::change::Edit;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::changes::{Changes, Edit};
+use crate::gate::Gate;
+use crate::gate::attempt::Attempt;
+use crate::gate::authorize::Permit;
+use crate::gate::principal::Principal;
 use crate::model::account::check_account;
 use crate::model::key::{KeyRecord, VersionRecord};
 use crate::model::leaked::LeakedRecord;
 use crate::model::name::{FieldName, KeyId};
 use crate::model::write::KeyWrite;
+use crate::modes::Modes;
 use crate::realm::{PAGE, Realm};
-use crate::records::Record;
-use crate::vault::Inner;
+use crate::records::Records;
+use crate::records::record::Record;
 
 /// The shortest value that a reason for force is searched for, in bytes.
 const SEARCHED_MIN: usize = 6;
@@ -102,7 +104,17 @@ impl Screened {
     }
 }
 
-impl Inner {
+/// Looks up the values that leaked.
+#[derive(Debug)]
+pub(crate) struct Leaks {
+    pub(crate) records: Arc<Records>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) modes: Arc<Modes>,
+    pub(crate) changes: Arc<Changes>,
+    pub(crate) leak_tries: LeakTries,
+}
+
+impl Leaks {
     /// Looks a value up before it is sealed.
     ///
     /// # Errors
@@ -186,7 +198,7 @@ impl Inner {
     fn may_force(&self, attempt: &Attempt<'_>, permit: &Permit, reason: &str) -> Result<()> {
         check_account("reason", reason)?;
         let (who, realm) = (&permit.principal, &permit.realm.name);
-        if self.could(attempt, who, Scope::KeysRead, realm, Some(&permit.key)) {
+        if self.gate.could(attempt, who, Scope::KeysRead, realm, Some(&permit.key)) {
             return Ok(());
         }
         Err(Error::denied("scope", "to force a value takes `keys:read` for the key"))
@@ -194,7 +206,7 @@ impl Inner {
 
     async fn is_leaked(&self, realm: &Arc<Realm>, print: &[u8; 32]) -> Result<bool> {
         let id = realm.record(LeakedRecord::KIND, record_id(realm, print))?;
-        Ok(self.read::<LeakedRecord>(realm, &id).await?.is_some())
+        Ok(self.records.read::<LeakedRecord>(realm, &id).await?.is_some())
     }
 
     /// The ids of the records of a realm's leaked values.
@@ -203,7 +215,7 @@ impl Inner {
         let mut ids = BTreeSet::new();
         let mut after = None;
         loop {
-            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
+            let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
             ids.extend(page.iter().map(|id| *id.id()));
             after = page.last().copied();
             if page.len() < PAGE {
@@ -214,7 +226,7 @@ impl Inner {
 
     /// Writes down that the value of a version leaked.
     pub(crate) async fn remember_leaked(
-        self: &Arc<Self>,
+        &self,
         attempt: &Attempt<'_>,
         who: &Principal,
         realm: &Arc<Realm>,
@@ -231,7 +243,7 @@ impl Inner {
                 at: attempt.at,
                 by: who.by(),
             };
-            let change = self.change(
+            let change = self.changes.change(
                 &mut beside,
                 who,
                 realm,

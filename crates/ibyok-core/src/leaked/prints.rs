@@ -3,8 +3,10 @@
 use ibyok_crypto::Secret;
 use secrecy::ExposeSecret;
 
+use crate::base::error::Result;
+use crate::model::account::{holds_secret, words};
 use crate::model::key::VersionRecord;
-use crate::provider::is_hidden;
+use crate::model::provider::is_hidden;
 use crate::realm::Realm;
 
 /// The fingerprints of one value.
@@ -59,6 +61,18 @@ pub(crate) fn trimmed(bytes: &[u8]) -> &[u8] {
         Ok(text) => text.trim_matches(unseen).as_bytes(),
         Err(_) => bytes.trim_ascii(),
     }
+}
+
+/// The shortest word that is taken for a value of a key.
+const VALUE_MIN: usize = 6;
+
+/// Checks that the value of a version does not stand in a text. Only for an author who may read the value: the answer tells.
+pub(crate) fn check_not_of(realm: &Realm, version: &VersionRecord, what: &str, text: &str) -> Result<()> {
+    let prints = version.prints();
+    let leaked = words(text)
+        .filter(|word| word.len() >= VALUE_MIN)
+        .any(|word| Prints::of(realm, &Secret::copy_of(word.as_bytes())).meets(&prints));
+    if leaked { Err(holds_secret(what)) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -6,18 +6,18 @@ use ibyok_policy::Scope;
 use ibyok_storage::Collection;
 
 use super::tries::Counted;
-use crate::attempt::Attempt;
-use crate::authenticate::Principal;
-use crate::authorize::Permit;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::gate::attempt::Attempt;
+use crate::gate::authorize::Permit;
+use crate::gate::principal::Principal;
+use crate::leaked::Leaks;
 use crate::model::key::KeyRecord;
 use crate::model::leaked::LeakedRecord;
 use crate::model::mode::Mode;
 use crate::model::name::KeyId;
 use crate::model::which_version::WhichVersion;
 use crate::realm::Realm;
-use crate::records::Record;
-use crate::vault::Inner;
+use crate::records::record::Record;
 
 /// The number of records of leaked values that are read. A realm with more has one that a token may not read.
 const LOOKED_AT: usize = 64;
@@ -43,17 +43,17 @@ impl Sight {
     }
 }
 
-impl Inner {
+impl Leaks {
     /// Returns the part of the values of a permit's environment that its principal sees. The caller must hold the lease.
     pub(super) async fn sight(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<Sight> {
         let who = &permit.principal;
         if who.holder().is_none() {
             return Ok(Sight::All);
         }
-        if !self.could(attempt, who, Scope::KeysRead, &permit.realm.name, None) {
+        if !self.gate.could(attempt, who, Scope::KeysRead, &permit.realm.name, None) {
             return Ok(Sight::Blind);
         }
-        match self.mode_of_environment(&permit.realm).await {
+        match self.modes.mode_of_environment(&permit.realm).await {
             Ok(Mode::Live) => Ok(Sight::Served),
             Ok(Mode::Mock) | Err(Error::Integrity { .. }) => Ok(Sight::Blind),
             Err(error) => Err(error),
@@ -83,9 +83,9 @@ impl Inner {
     /// Returns true if a value leaked in the environment that a token may not read at this moment.
     async fn hides_leaked(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<bool> {
         let collection: Collection = permit.realm.collection(LeakedRecord::KIND)?;
-        let ids = self.store.list(&collection, None, LOOKED_AT).await?;
+        let ids = self.records.store.list(&collection, None, LOOKED_AT).await?;
         for id in &ids {
-            let held = match self.load::<LeakedRecord>(&permit.realm, *id.id()).await {
+            let held = match self.records.load::<LeakedRecord>(&permit.realm, *id.id()).await {
                 Ok(Some(held)) => held,
                 Ok(None) => continue,
                 Err(Error::Integrity { .. }) => return Ok(true),
@@ -103,7 +103,7 @@ impl Inner {
         let Ok(id) = leaked.key_id.parse::<KeyId>() else {
             return Ok(false);
         };
-        let held = match self.load::<KeyRecord>(&permit.realm, id.0).await {
+        let held = match self.records.load::<KeyRecord>(&permit.realm, id.0).await {
             Ok(Some(held)) => held,
             Ok(None) | Err(Error::Integrity { .. }) => return Ok(false),
             Err(error) => return Err(error),
@@ -116,7 +116,7 @@ impl Inner {
     /// Decides whether whoever holds a permit may read the value that its key has now: only then it may learn by an answer
     /// whether another value is the same.
     pub(crate) async fn reads_current(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<bool> {
-        let held = self.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = self.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
         match held {
             Some(held) => {
                 self.reads_version(
@@ -143,10 +143,14 @@ impl Inner {
             return Ok(true);
         }
         let served = key.removed.is_none() && key.served(key.name.as_str(), which).is_ok();
-        if !served || !self.could(attempt, who, Scope::KeysRead, &realm.name, Some(&key.name)) {
+        if !served
+            || !self
+                .gate
+                .could(attempt, who, Scope::KeysRead, &realm.name, Some(&key.name))
+        {
             return Ok(false);
         }
-        match self.mode_of(realm, key).await {
+        match self.modes.mode_of(realm, key).await {
             Ok((mode, _)) => Ok(mode == Mode::Live),
             Err(Error::Integrity { .. }) => Ok(false),
             Err(error) => Err(error),

@@ -6,14 +6,14 @@ use ibyok_crypto::Secret;
 use secrecy::ExposeSecret;
 
 use super::{Prints, is_guessable, leaked, trimmed};
-use crate::attempt::Attempt;
-use crate::authorize::Permit;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::gate::attempt::Attempt;
+use crate::gate::authorize::Permit;
+use crate::leaked::Leaks;
 use crate::model::key::{KeyRecord, Stamp, VersionRecord};
 use crate::model::kind;
 use crate::model::name::FieldName;
 use crate::retrieve::open_fields;
-use crate::vault::Inner;
 
 /// The versions that a step could serve, and those of them that leaked.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub(crate) struct Candidates {
     forced: bool,
 }
 
-impl Inner {
+impl Leaks {
     /// Looks up the values of the versions that a step could serve.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Inner {
             ..Candidates::default()
         };
         let id = permit.realm.record(kind::KEY, permit.id.0)?;
-        let Some(held) = self.read::<KeyRecord>(&permit.realm, &id).await? else {
+        let Some(held) = self.records.read::<KeyRecord>(&permit.realm, &id).await? else {
             return Ok(found);
         };
         let versions = held.record.versions.iter();

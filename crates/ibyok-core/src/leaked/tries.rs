@@ -16,10 +16,10 @@ use ibyok_policy::TokenId;
 use tokio::sync::OwnedMutexGuard;
 
 use super::prints::Prints;
-use crate::authenticate::Holder;
-use crate::clock::Clock;
-use crate::error::{Error, Result};
-use crate::vault::Inner;
+use crate::base::clock::Clock;
+use crate::base::error::{Error, Result};
+use crate::gate::principal::Holder;
+use crate::leaked::Leaks;
 
 /// The most refusals within [`HITS_SPAN`].
 const HITS_MOST: usize = 5;
@@ -123,16 +123,16 @@ fn left(oldest: Option<Duration>, span: Duration, now: Duration) -> Duration {
     span.saturating_sub(now.saturating_sub(oldest.unwrap_or(now)))
 }
 
-impl Inner {
+impl Leaks {
     /// The tries of a token's family. Holding them makes others of the family wait.
     ///
     /// # Errors
     /// [`Error::Limited`] where a token that may not read had too many refusals.
     pub(super) async fn tries_of(&self, holder: &Holder, blind: bool) -> Result<Counted> {
         let family = holder.held.record.parents.last().copied().unwrap_or(holder.id);
-        let tries = self.leak_tries.of(family, self.clock.elapsed());
+        let tries = self.leak_tries.of(family, self.records.clock.elapsed());
         let mut tries = tries.lock_owned().await;
-        let now = self.clock.elapsed();
+        let now = self.records.clock.elapsed();
         tries.forget_old(now);
         if blind && tries.hits.len() >= HITS_MOST {
             return Err(Error::Limited {

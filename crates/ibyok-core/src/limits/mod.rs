@@ -6,62 +6,39 @@
 //!
 //! - `bucket`: one bucket, in whole numbers
 //! - `node`: the buckets of this node
-//! - `refusals`: what is on the log of uses that a limit refused
-//! - `verbs`: the default of an environment, shown and set
 //! - `verbs_of_tokens`: the limits of every token on verbs that release no value
 
 mod bucket;
-mod node;
-mod refusals;
-mod verbs;
+pub(crate) mod node;
 mod verbs_of_tokens;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ibyok_policy::{Rate, TokenId};
 use ibyok_storage::{Draw, Taken};
-use serde::Serialize;
 
 pub(crate) use self::node::NodeBuckets;
-pub(crate) use self::refusals::LimitRefusals;
-pub use self::verbs::EnvironmentLimit;
-pub(crate) use self::verbs_of_tokens::Class;
-use crate::attempt::Attempt;
-use crate::authenticate::{Holder, Principal};
-use crate::authorize::{Permit, within};
-use crate::clock::Clock;
-use crate::error::{Error, Result};
+use crate::base::clock::Clock;
+use crate::base::error::{Error, Result};
+use crate::gate::Gate;
+use crate::gate::attempt::Attempt;
+use crate::gate::authorize::{Permit, within};
+use crate::gate::principal::{Asking, Holder, Principal};
 use crate::model::key::KeyRecord;
 use crate::model::key_ref::{KeyHandle, KeyRef};
+use crate::model::limit::{LimitInForce, LimitScope};
 use crate::model::token::TokenRecord;
 use crate::realm::Realm;
-use crate::vault::Inner;
+use crate::records::Records;
 
-/// Over what a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "who shows a limit must decide how to show a new scope"
-)]
-pub enum LimitScope {
-    /// Each node counts by itself: over `n` nodes as much as `n` times the rate is let through.
-    Node,
-    /// All nodes on the store count together.
-    Shared,
-}
-
-/// The limit that holds for a key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct LimitInForce {
-    /// The rate.
-    pub rate: Rate,
-    /// `key` if it is the key's own, `environment` if it is the default of its environment.
-    pub source: &'static str,
-    /// Over what it counts.
-    pub scope: LimitScope,
+/// The limits of a node: who is established here is also counted.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub(crate) records: Arc<Records>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) buckets: NodeBuckets,
 }
 
 /// What a limit is of.
@@ -166,7 +143,19 @@ pub(crate) fn within_highest(
     Err(Error::denied("limit", reason))
 }
 
-impl Inner {
+impl Limits {
+    /// Establishes who asks, and counts the verb against the limits of a token (but for a retrieval, which is counted once it is known of
+    /// which key). Every way in which a token is not valid is the one error, with its reason for the log only.
+    pub(crate) async fn authenticate(
+        self: &Arc<Self>,
+        attempt: &mut Attempt<'_>,
+        asking: &Asking,
+    ) -> Result<Principal> {
+        let principal = self.gate.establish(attempt, asking).await?;
+        self.count_verb(attempt, &principal).await?;
+        Ok(principal)
+    }
+
     /// Counts a retrieval against the token's limit, and those of the tokens that it descends from; one that is tried again only once.
     ///
     /// # Errors
@@ -219,7 +208,7 @@ impl Inner {
     /// [`Error::Integrity`] if the settings that would say so cannot be read.
     pub(crate) async fn highest_limit(&self, permit: &Permit, wanted: Option<Option<Rate>>) -> Result<Option<Rate>> {
         match (permit.principal.holder(), wanted) {
-            (Some(_), Some(Some(_))) => Ok(self.environment_settings(&permit.realm).await?.record.limit),
+            (Some(_), Some(Some(_))) => Ok(self.records.environment_settings(&permit.realm).await?.record.limit),
             _ => Ok(None),
         }
     }
@@ -229,7 +218,7 @@ impl Inner {
         if let Some(rate) = record.limit {
             return Ok(Some((rate, "key")));
         }
-        let settings = self.environment_settings(realm).await?;
+        let settings = self.records.environment_settings(realm).await?;
         Ok(settings.record.limit.map(|rate| (rate, "environment")))
     }
 
@@ -248,7 +237,7 @@ impl Inner {
 
     /// Over what this node's limits count.
     pub(crate) fn limit_scope(&self) -> LimitScope {
-        match self.store.limiter() {
+        match self.records.store.limiter() {
             Some(_) => LimitScope::Shared,
             None => LimitScope::Node,
         }
@@ -262,7 +251,7 @@ impl Inner {
         let mut limits: Vec<Limit> = limit(Of::Token, own.grant.rate, holder.id).into_iter().collect();
         for parent in &own.parents {
             // One that is gone was refused at authentication.
-            let held = self.load::<TokenRecord>(&holder.realm, parent.bytes()).await?;
+            let held = self.records.load::<TokenRecord>(&holder.realm, parent.bytes()).await?;
             let rate = held.and_then(|held| held.record.grant.rate);
             limits.extend(limit(Of::Ancestor, rate, *parent));
         }
@@ -275,9 +264,9 @@ impl Inner {
             return Ok(());
         }
         let draws: Vec<Draw> = limits.iter().map(|limit| limit.draw).collect();
-        let taken = match self.store.limiter() {
+        let taken = match self.records.store.limiter() {
             Some(shared) => shared.take(&draws).await?,
-            None => self.buckets.take(&draws, self.clock.elapsed()),
+            None => self.buckets.take(&draws, self.records.clock.elapsed()),
         };
         self.taken(limits, taken)
     }
@@ -287,7 +276,10 @@ impl Inner {
             Taken::All => Ok(()),
             Taken::None { which, wait } => Err(match limits.get(which) {
                 Some(limit) => limit.reached(wait),
-                None => Error::unavailable(crate::error::Part::Store, "it names a limit that was not asked about"),
+                None => Error::unavailable(
+                    crate::base::error::Part::Store,
+                    "it names a limit that was not asked about",
+                ),
             }),
         }
     }

@@ -5,68 +5,53 @@
 
 use std::num::NonZeroU32;
 
-use ibyok_audit::Action;
 use ibyok_policy::{Per, Rate, TokenId};
 use ibyok_storage::Draw;
 
 use super::{Limit, Of};
-use crate::attempt::Attempt;
-use crate::authenticate::{Holder, Principal};
-use crate::clock::Clock;
-use crate::error::{Code, Error, Result};
+use crate::base::clock::Clock;
+use crate::base::error::{Code, Error, Result};
+use crate::gate::attempt::Attempt;
+use crate::gate::find_token::Found;
+use crate::gate::principal::{Holder, Principal};
+use crate::gate::verb_class::VerbClass;
+use crate::limits::Limits;
 use crate::model::token::TokenRecord;
-use crate::vault::Inner;
-
-/// The bucket that a verb counts against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// Releases a value: the token's own rate and the key's limit count it.
-    Retrieval,
-    /// Finds the reference of a key by its id, for the verb that follows.
-    Lookup,
-    /// Shows something.
-    Read,
-    /// Changes something.
-    Write,
-    /// Gives the token itself a new secret.
-    RotateSelf,
-    /// Takes something away. No limit ever refuses it.
-    TakeAway,
-}
+use ibyok_policy::Scope;
 
 /// A bucket's size and the time in which an empty one fills up.
 struct Default {
-    class: Class,
+    class: VerbClass,
     word: &'static str,
     count: u32,
     seconds: u32,
 }
 
 /// 6,000 at once, then 6,000 a minute.
-const LOOKUPS: Default = of(Class::Lookup, "lookups", 6000, 60);
+const LOOKUPS: Default = of(VerbClass::Lookup, "lookups", 6000, 60);
 
 /// 6,000 at once, then 600 a minute.
-const READS: Default = of(Class::Read, "reads", 6000, 600);
+const READS: Default = of(VerbClass::Read, "reads", 6000, 600);
 
 /// 5,000 at once, then 60 a minute: an import of thousands of keys passes.
-const WRITES: Default = of(Class::Write, "changes", 5000, 5000);
+const WRITES: Default = of(VerbClass::Write, "changes", 5000, 5000);
 
 /// 60 at once, then 60 an hour: a service rotates its secret a few times a day.
-const SELF_ROTATIONS: Default = of(Class::RotateSelf, "rotations of itself", 60, 3600);
+const SELF_ROTATIONS: Default = of(VerbClass::RotateSelf, "rotations of itself", 60, 3600);
 
 /// 60 at once, then 60 a minute are on the log one by one, whatever they change.
-const TAKE_AWAYS: Default = of(Class::TakeAway, "revocations and the like", 60, 60);
+const TAKE_AWAYS: Default = of(VerbClass::TakeAway, "revocations and the like", 60, 60);
 
 /// 600 at once, then 60 a minute: an honest revoker with a stale list of tokens stays far below.
 const REFUSED_TAKE_AWAYS: Default = of(
-    Class::TakeAway,
+    VerbClass::TakeAway,
     "refused revocations and refused disabling of keys",
     600,
     600,
 );
 
 /// 10 at once, then one a minute, are each token's own: no other token of its family can use them up.
-const OWN_REFUSED_TAKE_AWAYS: Default = of(Class::TakeAway, "refused revocations of its own", 10, 600);
+const OWN_REFUSED_TAKE_AWAYS: Default = of(VerbClass::TakeAway, "refused revocations of its own", 10, 600);
 
 /// A token's own rate bounds its other verbs as well, but never below 60 an hour: it must be able to look at itself.
 const FLOOR: Rate = Rate {
@@ -77,7 +62,7 @@ const FLOOR: Rate = Rate {
 /// The limit of all children of a token together, as a multiple of the token's own.
 const FAMILY: u32 = 10;
 
-const fn of(class: Class, word: &'static str, count: u32, seconds: u32) -> Default {
+const fn of(class: VerbClass, word: &'static str, count: u32, seconds: u32) -> Default {
     Default {
         class,
         word,
@@ -86,33 +71,20 @@ const fn of(class: Class, word: &'static str, count: u32, seconds: u32) -> Defau
     }
 }
 
-impl Class {
-    /// The class of an action that a token asks for.
-    pub(crate) fn of(action: Action) -> Self {
-        match action {
-            Action::KeyRetrieve | Action::KeyExport => Class::Retrieval,
-            Action::KeyShow | Action::KeyList | Action::TokenList | Action::UsageRead | Action::AuditRead => {
-                Class::Read
-            }
-            Action::KeyDisable | Action::TokenRevoke => Class::TakeAway,
-            // An action that is not known here changes something: the stricter class.
-            _ => Class::Write,
-        }
-    }
-
+impl VerbClass {
     fn default(self) -> Option<Default> {
         match self {
-            Class::Retrieval => None,
-            Class::Lookup => Some(LOOKUPS),
-            Class::Read => Some(READS),
-            Class::Write => Some(WRITES),
-            Class::RotateSelf => Some(SELF_ROTATIONS),
-            Class::TakeAway => Some(TAKE_AWAYS),
+            VerbClass::Retrieval => None,
+            VerbClass::Lookup => Some(LOOKUPS),
+            VerbClass::Read => Some(READS),
+            VerbClass::Write => Some(WRITES),
+            VerbClass::RotateSelf => Some(SELF_ROTATIONS),
+            VerbClass::TakeAway => Some(TAKE_AWAYS),
         }
     }
 }
 
-impl Inner {
+impl Limits {
     /// Counts a verb that releases no value against the token's limits for such verbs and those of its ancestors.
     ///
     /// A verb that takes something away is never refused. Beyond its limit, only a line that says something new is written for it.
@@ -135,18 +107,21 @@ impl Inner {
         rotated: TokenId,
     ) -> Result<()> {
         match principal.holder() {
-            Some(holder) if holder.id == rotated => self.count_as(attempt, principal, Class::RotateSelf).await,
+            Some(holder) if holder.id == rotated => self.count_as(attempt, principal, VerbClass::RotateSelf).await,
             _ => Ok(()),
         }
     }
 
-    async fn count_as(&self, attempt: &mut Attempt<'_>, principal: &Principal, class: Class) -> Result<()> {
+    async fn count_as(&self, attempt: &mut Attempt<'_>, principal: &Principal, class: VerbClass) -> Result<()> {
         let (Some(holder), Some(default)) = (principal.holder(), class.default()) else {
             return Ok(());
         };
         let limits = self.verb_limits_of(holder, &default).await?;
-        match self.taken(&limits, self.buckets.take(&draws(&limits), self.clock.elapsed())) {
-            Err(Error::Limited { .. }) if class == Class::TakeAway => attempt.over = true,
+        match self.taken(
+            &limits,
+            self.buckets.take(&draws(&limits), self.records.clock.elapsed()),
+        ) {
+            Err(Error::Limited { .. }) if class == VerbClass::TakeAway => attempt.over = true,
             taken => taken?,
         }
         Ok(())
@@ -157,10 +132,10 @@ impl Inner {
     /// Only refusals count here: a verb that takes something away is done whatever this limit says.
     pub(crate) fn count_refused(&self, attempt: &Attempt<'_>, error: Error) -> Error {
         let holder = attempt.caller.as_ref().and_then(Principal::holder);
-        let (Some(holder), Class::TakeAway, true) = (holder, attempt.class, is_the_callers_fault(&error)) else {
+        let (Some(holder), VerbClass::TakeAway, true) = (holder, attempt.class, is_the_callers_fault(&error)) else {
             return error;
         };
-        let now = self.clock.elapsed();
+        let now = self.records.clock.elapsed();
         let share = [OWN_REFUSED_TAKE_AWAYS.limit(holder, holder.id, 1)];
         if self.taken(&share, self.buckets.take(&draws(&share), now)).is_ok() {
             return error;
@@ -175,11 +150,11 @@ impl Inner {
     ///
     /// # Errors
     /// [`Error::Limited`].
-    pub(crate) fn may_search_to_take_away(&self, principal: &Principal) -> Result<()> {
+    fn may_search_to_take_away(&self, principal: &Principal) -> Result<()> {
         let Some(holder) = principal.holder() else {
             return Ok(());
         };
-        let now = self.clock.elapsed();
+        let now = self.records.clock.elapsed();
         let share = [OWN_REFUSED_TAKE_AWAYS.limit(holder, holder.id, 1)];
         if self.taken(&share, self.buckets.look(&draws(&share), now)).is_ok() {
             return Ok(());
@@ -189,18 +164,36 @@ impl Inner {
         self.taken(&limits, there)
     }
 
+    /// Finds a token that is to be taken away, as [`Gate::find_token`] does. A search by name has the limit of refused revocations.
+    ///
+    /// # Errors
+    /// [`Error::Limited`]; else as [`Gate::find_token`].
+    pub(crate) async fn find_token_to_revoke(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        which: &str,
+    ) -> Result<Found> {
+        if which != "self" && which.parse::<TokenId>().is_err() {
+            self.may_search_to_take_away(principal)?;
+        }
+        self.gate
+            .find_token(attempt, principal, Scope::TokensRevoke, which)
+            .await
+    }
+
     async fn verb_limits_of(&self, holder: &Holder, default: &Default) -> Result<Vec<Limit>> {
         let own = &holder.held.record;
         let mut limits = vec![default.limit(holder, holder.id, 1)];
         limits.extend(own.grant.rate.map(|rate| default.at_rate(holder, holder.id, rate)));
         for parent in &own.parents {
             limits.push(default.limit(holder, *parent, FAMILY));
-            let held = self.load::<TokenRecord>(&holder.realm, parent.bytes()).await?;
+            let held = self.records.load::<TokenRecord>(&holder.realm, parent.bytes()).await?;
             let rate = held.and_then(|held| held.record.grant.rate);
             limits.extend(rate.map(|rate| default.at_rate(holder, *parent, rate)));
         }
         // A lookup is a step of a retrieval, which counts against the rate.
-        limits.retain(|limit| default.class != Class::Lookup || limit.is_default());
+        limits.retain(|limit| default.class != VerbClass::Lookup || limit.is_default());
         Ok(limits)
     }
 }
@@ -254,13 +247,15 @@ fn is_lower(rate: Rate, than: Rate) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ibyok_audit::Action;
+
     use super::*;
 
     #[test]
     fn every_action_but_a_retrieval_has_a_bucket() {
         for action in Action::ALL {
             let releases = matches!(action, Action::KeyRetrieve | Action::KeyExport);
-            assert_eq!(Class::of(*action).default().is_none(), releases, "{action}");
+            assert_eq!(VerbClass::of(*action).default().is_none(), releases, "{action}");
         }
     }
 

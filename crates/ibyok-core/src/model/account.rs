@@ -1,22 +1,15 @@
 //! Texts in which a person gives account: reasons, notes, causes. They are kept for good, so no secret may stand in one.
 
-use ibyok_crypto::Secret;
 use ibyok_policy::Token;
 use ibyok_providers::Catalogue;
 
-use super::key::VersionRecord;
-use crate::error::{Error, Result};
-use crate::leaked::Prints;
-use crate::realm::Realm;
+use crate::base::error::{Error, Result};
 
 /// The longest reason, cause or prevention, in bytes.
 pub const ACCOUNT_MAX: usize = 4096;
 
 /// The shortest word that is a secret by its looks.
 const RANDOM_MIN: usize = 40;
-
-/// The shortest word that is taken for a value of a key.
-const VALUE_MIN: usize = 6;
 
 /// Checks a text that a person gives account in: 1 to [`ACCOUNT_MAX`] bytes, without control characters but line ends, and without
 /// what looks like a key of a provider or is an access token.
@@ -44,16 +37,7 @@ pub(crate) fn check_no_secret(what: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the value of a version does not stand in a text. Only for an author who may read the value: the answer tells.
-pub(crate) fn check_not_of(realm: &Realm, version: &VersionRecord, what: &str, text: &str) -> Result<()> {
-    let prints = version.prints();
-    let leaked = words(text)
-        .filter(|word| word.len() >= VALUE_MIN)
-        .any(|word| Prints::of(realm, &Secret::copy_of(word.as_bytes())).meets(&prints));
-    if leaked { Err(holds_secret(what)) } else { Ok(()) }
-}
-
-fn holds_secret(what: &str) -> Error {
+pub(crate) fn holds_secret(what: &str) -> Error {
     Error::invalid(
         format!("the {what} holds a secret, and is kept for good"),
         "say where it was seen, and leave the value out",
@@ -73,7 +57,7 @@ fn looks_random(word: &str) -> bool {
 }
 
 /// Whatever may be a value in a text: what stands between spaces, and the same without the signs around and between.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_mark = |c: char| c.is_ascii_punctuation();
     let between = |c: char| {
         matches!(

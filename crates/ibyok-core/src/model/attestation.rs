@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// The id of the one record of attestations in a namespace.
 pub(crate) const ATTESTATIONS_ID: [u8; 16] = [0; 16];
@@ -42,7 +42,7 @@ pub(crate) fn check_item(item: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::Invalid {
-        what: format!("{} is nothing to attest", crate::error::quoted(item)),
+        what: format!("{} is nothing to attest", crate::base::error::quoted(item)),
         hint: Some(format!("there are: {}", ATTESTED_ITEMS.join(", "))),
     })
 }

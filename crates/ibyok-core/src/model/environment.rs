@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::name::{EnvironmentName, Namespace};
-use crate::error::Error;
+use crate::base::error::Error;
 
 /// What kind of environment it is; guardrails bind to the class, and what is not known counts as production.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::Stamp;
 use super::name::{EnvironmentName, KeyId, KeyName, base62, from_base62};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// How many notes an incident keeps.
 const NOTES_MAX: usize = 200;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::error::Error;
+use crate::base::error::Error;
 
 /// The longest: a hundred years.
 const MAX: SignedDuration = SignedDuration::from_hours(36_525 * 24);

@@ -12,9 +12,9 @@ use super::mode::{Mode, ModeSource};
 use super::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 use super::which_version::WhichVersion;
 use super::write::check_variable_of_a_token;
-use crate::error::Error;
-use crate::limits::LimitInForce;
-use crate::realm::Realm;
+use crate::base::error::Error;
+use crate::base::json::json_length;
+use crate::model::limit::LimitInForce;
 
 /// How long a record may get by its versions, in bytes of JSON: a megabyte below what every store takes.
 const FULL: usize = ibyok_storage::MAX_RECORD - (1 << 20);
@@ -268,27 +268,27 @@ impl KeyRecord {
     /// Refuses one that one more version made too large. What a later change of state adds must always fit: a version that leaked
     /// has to be stopped, however full the record is.
     pub(crate) fn has_room(&self) -> Result<(), Error> {
-        if crate::page::json_length(self) <= FULL {
+        if json_length(self) <= FULL {
             return Ok(());
         }
         Err(Error::too_many_versions(FULL))
     }
 
     /// Everything but the value.
-    pub(crate) fn info(&self, realm: &Realm, environment: &EnvironmentName, id: KeyId) -> KeyInfo {
+    pub(crate) fn info(&self, at: &KeyAt<'_>) -> KeyInfo {
         KeyInfo {
             versions: self.versions.iter().map(VersionInfo::of).collect(),
-            ..self.summary(realm, environment, id)
+            ..self.summary(at)
         }
     }
 
     /// The same without its versions one by one: a list of keys is as long as there are keys, however often each was rotated.
-    pub(crate) fn summary(&self, realm: &Realm, environment: &EnvironmentName, id: KeyId) -> KeyInfo {
+    pub(crate) fn summary(&self, at: &KeyAt<'_>) -> KeyInfo {
         KeyInfo {
-            reference: realm.reference_in(environment, &self.name),
-            id,
-            namespace: realm.name.namespace.clone(),
-            environment: environment.clone(),
+            reference: at.reference.clone(),
+            id: at.id,
+            namespace: at.namespace.clone(),
+            environment: at.environment.clone(),
             name: self.name.clone(),
             provider: self.provider.clone(),
             variable: self.variable.clone(),
@@ -314,6 +314,15 @@ impl KeyRecord {
             versions: Vec::new(),
         }
     }
+}
+
+/// Where a key is, which its record does not say.
+#[derive(Debug)]
+pub(crate) struct KeyAt<'a> {
+    pub(crate) reference: String,
+    pub(crate) id: KeyId,
+    pub(crate) namespace: &'a Namespace,
+    pub(crate) environment: &'a EnvironmentName,
 }
 
 /// A key, as `keys show` shows it: everything but the value. Lists leave `versions` out.

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use super::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 use super::which_version::WhichVersion;
-use crate::error::Error;
+use crate::base::error::Error;
 
 /// The scheme of a reference that may stand in a file.
 pub(crate) const SCHEME: &str = "ibyok://";

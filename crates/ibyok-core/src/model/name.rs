@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::Error;
-use crate::secret_text::{holds_a_secret, looks_like_a_token};
+use crate::base::error::Error;
+use crate::base::secret_text::{holds_a_secret, looks_like_a_token};
 
 /// Words that mean something of their own in tokens, routes or realms.
 const RESERVED: [&str; 6] = ["self", "admin", "root", "whole", "data", "metadata"];

@@ -2,7 +2,7 @@
 
 use super::key_ref::{KeyHandle, KeyRef};
 use super::name::{EnvironmentName, Namespace};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// A reference that names a key of the caller's own namespace.
 ///

@@ -1,5 +1,6 @@
 //! Access tokens: the secret as it is presented, the record without it, and what of it is shown.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,9 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::key::Stamp;
-use super::name::Namespace;
-use crate::error::Error;
-use crate::limits::LimitScope;
+use super::name::{EnvironmentName, Namespace};
+use crate::base::error::{Error, Result};
+use crate::model::limit::LimitScope;
 
 /// An access token as a program holds it: a secret, not yet looked at.
 ///
@@ -49,7 +50,7 @@ pub fn attenuate(token: &AccessToken, restriction: &Restriction) -> Result<Acces
     let token = Token::parse(token.expose()).map_err(|_| not_a_token())?;
     let mut restriction = restriction.clone();
     if let Some(names) = &mut restriction.environments {
-        *names = crate::issue::canonical(names)?;
+        *names = canonical(names)?;
     }
     let narrower = token.attenuate(&restriction);
     let narrower = narrower.map_err(|error| Error::Invalid {
@@ -289,4 +290,12 @@ pub struct ChildToken {
     pub id: TokenId,
     /// The name it was given.
     pub name: String,
+}
+
+/// The names as they are stored: `production` is `prod`.
+pub(crate) fn canonical(names: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+    names
+        .iter()
+        .map(|name| name.parse::<EnvironmentName>().map(|name| name.to_string()))
+        .collect()
 }

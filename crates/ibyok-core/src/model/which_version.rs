@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::Error;
+use crate::base::error::Error;
 
 /// Which version of a key is meant: the current one, one by its number, or the one that is staged.
 ///

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::interval::Interval;
 use super::name::{FieldName, KeyId, no_secret};
 use super::variable::VariableKind;
-use crate::error::{Error, Result, quoted};
+use crate::base::error::{Error, Result, quoted};
 
 /// The largest value, in bytes.
 pub const VALUE_MAX: usize = 64 * 1024;

@@ -7,9 +7,9 @@ use ibyok_crypto::VaultId;
 
 use super::remember::{Remembered, Variable};
 use super::{FILE, Passphrase, Settings, directory};
-use crate::builder::vault_in;
-use crate::clock::{check_clock, wall_clock};
-use crate::error::{Error, Part, Result};
+use crate::base::clock::{check_clock, wall_clock};
+use crate::base::error::{Error, Part, Result};
+use crate::realm::vault_record::vault_in;
 use crate::vault::Vault;
 
 /// The things that making a vault made besides it.

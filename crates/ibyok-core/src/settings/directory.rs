@@ -5,8 +5,8 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
-use crate::error::{Error, Result};
-use crate::private_file;
+use crate::base::error::{Error, Result};
+use crate::base::private_file;
 
 /// Makes a directory and its parents, 0700; one that exists must be the user's own.
 pub(super) fn make(path: &Path) -> Result<()> {

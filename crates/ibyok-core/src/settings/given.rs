@@ -7,7 +7,7 @@ use std::path::Path;
 use ibyok_audit::review::Thresholds;
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// The largest file of settings that is read, in bytes.
 const FILE_MAX: u64 = 64 * 1024;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Deserializer};
 
 use super::Given;
-use crate::error::{Error, Result};
-use crate::guardrails::Guardrails;
+use crate::base::error::{Error, Result};
+use crate::model::guardrails::Guardrails;
 use crate::model::mode::Mode;
 
 /// Resolves what was given.

@@ -8,7 +8,7 @@ use ibyok_crypto::{Kek, LocalKek};
 use super::directory;
 use super::given::Given;
 use super::passphrase::{self, Passphrase};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 #[cfg(feature = "aws-kms")]
 use crate::realm::open_failed;
 

@@ -50,12 +50,13 @@ pub use self::passphrase::Passphrase;
 pub use self::process::ProcessEnvironment;
 pub use self::remember::Variable;
 use self::reopening::ReopeningStore;
-use crate::builder::{VaultBuilder, vault_in};
-use crate::error::{Error, Part, Result};
+use crate::base::error::{Error, Part, Result};
 use crate::geoip::GeoIp;
-use crate::guardrails::Guardrails;
+use crate::model::guardrails::Guardrails;
 use crate::model::name::{EnvironmentName, Namespace, from_base62};
-use crate::opening::Opening;
+use crate::opening::builder::VaultBuilder;
+use crate::realm::make::Opening;
+use crate::realm::vault_record::vault_in;
 use crate::vault::Vault;
 
 /// A builder that has all of its parts.

@@ -9,7 +9,7 @@ use ibyok_crypto::{Kek, PassphraseCost, PassphraseKek, Secret};
 use secrecy::ExposeSecret;
 
 use super::directory;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// The longest passphrase, in bytes.
 const PASSPHRASE_MAX: usize = 1024;

@@ -6,7 +6,7 @@ use ibyok_crypto::Kek;
 use toml::{Table, Value};
 
 use super::{FILE, Given, KekChoice, Settings};
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// The text of a vault's file, and the variables that it does not stand for.
 pub(super) struct Remembered {

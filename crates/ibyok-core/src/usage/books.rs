@@ -11,15 +11,15 @@ use std::time::Duration;
 use ibyok_crypto::RealmTag;
 use ibyok_storage::{Error as StorageError, Expect, RecordId, Revision};
 
+use super::Usage;
 use super::count::{Counted, ScopeKey, UseKey, Uses};
 use super::replay::Replay;
 use super::rollup::{Of, ROWS_MAX, Rollup, RollupId, Row, Subject, open_body, seal_body};
 use super::sign::OwnSign;
 use super::tally::Tally;
-use crate::clock::Clock;
-use crate::error::{Error, Result};
+use crate::base::clock::Clock;
+use crate::base::error::{Error, Result};
 use crate::realm::Realm;
-use crate::vault::Inner;
 
 /// How long an own record is kept in memory after it was last added to.
 const KEEP: Duration = Duration::from_secs(60);
@@ -243,7 +243,7 @@ impl Books {
     }
 }
 
-impl Inner {
+impl Usage {
     /// Adds a row to its sheet, which is read if it is not at hand.
     pub(super) async fn take_in(&self, books: &mut Books, add: &Add) -> Result<()> {
         let of = add.sheet();
@@ -251,10 +251,10 @@ impl Inner {
             Entry::Occupied(there) => there.into_mut(),
             Entry::Vacant(free) => free.insert(self.read_sheet(add).await?),
         };
-        sheet.touched = self.clock.elapsed();
+        sheet.touched = self.records.clock.elapsed();
         let new = |rows| Rollup {
             rev: 0,
-            node: self.log.id().to_owned(),
+            node: self.recorder.log.id().to_owned(),
             seq: 0,
             subject: add.subject,
             day: add.day,
@@ -284,16 +284,16 @@ impl Inner {
             realm: Arc::clone(&add.realm),
             parts: Vec::new(),
             next: None,
-            touched: self.clock.elapsed(),
+            touched: self.records.clock.elapsed(),
         };
         for number in 0..=u8::MAX {
             let id = self.rollup_record(&add.realm, add.subject, add.day, number)?;
-            let Some(stored) = self.store.get(&id).await? else {
+            let Some(stored) = self.records.store.get(&id).await? else {
                 sheet.next = Some(number);
                 break;
             };
             match open_body::<Rollup>(&add.realm, &id, &stored, WHAT) {
-                Ok(body) if body.node == self.log.id() && body.subject == add.subject => {
+                Ok(body) if body.node == self.recorder.log.id() && body.subject == add.subject => {
                     let full = body.rows.len() >= ROWS_MAX;
                     sheet.parts.push(Part {
                         number,
@@ -307,7 +307,7 @@ impl Inner {
                     }
                 }
                 // It is left as it is, and counting goes on beside it.
-                Ok(_) | Err(Error::Integrity { .. }) => self.remember_damaged(&id),
+                Ok(_) | Err(Error::Integrity { .. }) => self.records.remember_damaged(&id),
                 Err(error) => return Err(error),
             }
         }
@@ -331,7 +331,7 @@ impl Inner {
         (part.body.seq, part.body.rev) = (seq, part.body.rev.saturating_add(1));
         let expect = part.revision.map_or(Expect::Absent, Expect::Revision);
         let bytes = seal_body(realm, &id, &part.body, WHAT)?;
-        let revision = match self.store.put(&id, &bytes, expect).await {
+        let revision = match self.records.store.put(&id, &bytes, expect).await {
             Err(StorageError::Conflict | StorageError::Exists) => self.save_anyway(realm, &id, part).await?,
             other => other?,
         };
@@ -342,24 +342,24 @@ impl Inner {
     /// Only this node writes its records. One that is not at the revision that we know is our own, its answer lost; or an older
     /// copy that the store was given back: what we know is more.
     async fn save_anyway(&self, realm: &Arc<Realm>, id: &RecordId, part: &mut Part) -> Result<Revision> {
-        let there = self.store.get(id).await?;
+        let there = self.records.store.get(id).await?;
         let known = there.as_ref().map(|there| open_body::<Rollup>(realm, id, there, WHAT));
         match known {
             Some(Ok(body)) if body.rev.saturating_add(1) < part.body.rev => {
                 tracing::error!(record = %id, "the store gave back an older record of usage; it is written anew");
-                self.remember_damaged(id);
+                self.records.remember_damaged(id);
             }
             Some(Ok(body)) => part.body.rev = part.body.rev.max(body.rev.saturating_add(1)),
-            Some(Err(_)) => self.remember_damaged(id),
+            Some(Err(_)) => self.records.remember_damaged(id),
             None => {}
         }
         let expect = there.map_or(Expect::Absent, |there| Expect::Revision(there.revision));
         let bytes = seal_body(realm, id, &part.body, WHAT)?;
-        Ok(self.store.put(id, &bytes, expect).await?)
+        Ok(self.records.store.put(id, &bytes, expect).await?)
     }
 
     fn rollup_record(&self, realm: &Realm, subject: Subject, day: u16, part: u8) -> Result<RecordId> {
-        let id = RollupId::of(subject, day, self.usage.node, part);
+        let id = RollupId::of(subject, day, self.node, part);
         realm.record(subject.kind(), id.bytes())
     }
 }

@@ -3,7 +3,7 @@
 use ibyok_policy::TokenId;
 use serde::{Deserialize, Serialize};
 
-use crate::authenticate::Principal;
+use crate::gate::principal::Principal;
 
 /// Who a use is counted for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -13,12 +13,11 @@ use super::caller::Caller;
 use super::rollup::{Of, Subject};
 use super::sign::Sign;
 use super::tally::Tally;
-use super::{ACTIVE_DAYS, day_of};
-use crate::error::{Error, Result};
+use super::{ACTIVE_DAYS, Usage, day_of};
+use crate::base::error::{Error, Result};
 use crate::model::kind;
 use crate::model::name::KeyId;
 use crate::realm::{PAGE, Realm};
-use crate::vault::Inner;
 
 /// How old the sign of a node that counts may be.
 const FRESH: SignedDuration = SignedDuration::from_secs(3);
@@ -97,7 +96,7 @@ pub(crate) struct TokenUse {
     pub(crate) damaged: u64,
 }
 
-impl Inner {
+impl Usage {
     /// Who read a key in the last 90 days, over all nodes. What this node counted is in it to the last read.
     ///
     /// # Errors
@@ -106,7 +105,7 @@ impl Inner {
         self.flush_usage().await?;
         // Before the counts are read: a node that is well now has put what it counted until then.
         let behind = self.behind(realm).await?;
-        let now = self.now();
+        let now = self.records.now();
         let from = day_of(now).saturating_sub(ACTIVE_DAYS);
         let mut readers: HashMap<(Caller, u32), Reader> = HashMap::new();
         let mut damaged = 0;
@@ -217,12 +216,12 @@ impl Inner {
         let mut suspects: Vec<(RecordId, Sign)> = Vec::new();
         let mut after: Option<RecordId> = None;
         loop {
-            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
+            let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
             for id in page.iter().filter(|id| **id != own) {
                 match self.read_sign(realm, id).await {
                     Ok(Some(sign)) if self.is_suspect(&sign) => suspects.push((*id, sign)),
                     Ok(_) => {}
-                    Err(Error::Integrity { .. }) => self.remember_damaged(id),
+                    Err(Error::Integrity { .. }) => self.records.remember_damaged(id),
                     Err(error) => return Err(error),
                 }
             }
@@ -253,7 +252,7 @@ impl Inner {
     }
 
     fn is_suspect(&self, sign: &Sign) -> bool {
-        let age = self.now().duration_since(sign.at);
+        let age = self.records.now().duration_since(sign.at);
         !sign.at_rest && age.abs() > FRESH && age < MISSED
     }
 }

@@ -16,8 +16,9 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::caller::Caller;
-use super::tally::{Ended, Tally};
-use crate::authenticate::Holder;
+use super::tally::Tally;
+use crate::gate::meter::{Ended, Ticket};
+use crate::gate::principal::Holder;
 use crate::model::name::{KeyId, KeyName};
 use crate::realm::Realm;
 
@@ -123,7 +124,7 @@ pub(super) struct Once {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Counting {
+pub(crate) struct Counting {
     state: Mutex<State>,
     /// Nobody of the generation before is in flight any more.
     landed: Notify,
@@ -159,23 +160,14 @@ impl State {
     }
 }
 
-/// Somebody who is about to write a line that will be counted.
-#[derive(Debug)]
-pub(super) struct Flight<'c> {
-    counting: &'c Counting,
-    second: bool,
-    forgiven: u64,
-}
-
 impl Counting {
-    /// To be held from before a line is appended until it is counted.
-    pub(super) fn begin(&self) -> Flight<'_> {
+    /// Waits from now on for the count of a line that is about to be appended, until it lands.
+    pub(super) fn take_off(&self) -> Ticket {
         let mut state = self.state();
         let second = state.second;
         let generation = state.generation(second);
         generation.count += 1;
-        Flight {
-            counting: self,
+        Ticket {
             second,
             forgiven: generation.forgiven,
         }
@@ -238,15 +230,9 @@ impl Counting {
         (uses, seq)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Flight<'_> {
     /// Counts what is on the log now, under its line's number.
-    pub(super) fn note(self, seq: u64, key: UseKey, once: Once, to: impl FnOnce() -> Whereto) {
-        let mut state = self.counting.state();
+    pub(super) fn note(&self, seq: u64, key: UseKey, once: Once, to: impl FnOnce() -> Whereto) {
+        let mut state = self.state();
         state.highest = state.highest.max(seq);
         let uses = if seq <= state.cut {
             &mut state.late
@@ -258,24 +244,27 @@ impl Flight<'_> {
         let wake = uses.reads.len() != before && (before == 0 || before == MANY);
         drop(state);
         if wake {
-            self.counting.noted.notify_one();
+            self.noted.notify_one();
         }
     }
-}
 
-impl Drop for Flight<'_> {
-    fn drop(&mut self) {
-        let mut state = self.counting.state();
-        let generation = state.generation(self.second);
-        if generation.forgiven != self.forgiven {
+    /// No longer waits for a line.
+    pub(super) fn land(&self, ticket: Ticket) {
+        let mut state = self.state();
+        let generation = state.generation(ticket.second);
+        if generation.forgiven != ticket.forgiven {
             return;
         }
         generation.count = generation.count.saturating_sub(1);
-        let over = generation.count == 0 && self.second != state.second;
+        let over = generation.count == 0 && ticket.second != state.second;
         drop(state);
         if over {
-            self.counting.landed.notify_one();
+            self.landed.notify_one();
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -308,7 +297,7 @@ mod tests {
     #[tokio::test]
     async fn a_cut_waits_for_whoever_is_about_to_be_counted() {
         let counting = Arc::new(Counting::default());
-        let flight = counting.begin();
+        let flight = counting.take_off();
         let cut = tokio::spawn({
             let counting = Arc::clone(&counting);
             async move { counting.cut(|| 5).await }
@@ -316,8 +305,11 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!cut.is_finished());
         // One that begins now is not waited for, and belongs to the next cut.
-        counting.begin().note(6, read(1), once(), Whereto::default);
-        flight.note(5, read(1), once(), Whereto::default);
+        let next = counting.take_off();
+        counting.note(6, read(1), once(), Whereto::default);
+        counting.land(next);
+        counting.note(5, read(1), once(), Whereto::default);
+        counting.land(flight);
         let (uses, seq) = cut.await.unwrap();
         assert_eq!((live(&uses), seq), (1, 5));
         assert_eq!(live(&counting.cut(|| 6).await.0), 1);
@@ -326,10 +318,11 @@ mod tests {
     #[tokio::test]
     async fn whoever_never_lands_does_not_hold_up_cuts_and_is_counted_in_the_end() {
         let counting = Counting::default();
-        let flight = counting.begin();
+        let flight = counting.take_off();
         assert_eq!(counting.cut(|| 5).await.1, 5);
         assert_eq!(counting.cut(|| 6).await.1, 6);
-        flight.note(5, read(1), once(), Whereto::default);
+        counting.note(5, read(1), once(), Whereto::default);
+        counting.land(flight);
         assert_eq!(live(&counting.cut(|| 7).await.0), 1);
     }
 
@@ -337,7 +330,7 @@ mod tests {
     async fn more_than_can_be_told_apart_is_counted_together_and_not_lost() {
         let counting = Counting::default();
         for version in 0..60_000 {
-            counting.begin().note(1, read(version), once(), Whereto::default);
+            counting.note(1, read(version), once(), Whereto::default);
         }
         let (uses, _) = counting.cut(|| 1).await;
         assert_eq!((live(&uses), uses.reads.len()), (60_000, MOST + 1));

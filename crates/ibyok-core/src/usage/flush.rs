@@ -9,16 +9,15 @@ use std::time::Duration;
 use ibyok_crypto::RealmTag;
 use tokio::time::Instant;
 
-use super::Usage;
 use super::books::{Add, Books};
 use super::forget::FIRST;
 use super::mark::Mark;
 use super::rollup::Subject;
 use super::sign::OwnSign;
-use crate::clock::Clock;
-use crate::error::{Error, Part, Result};
+use super::{Counting, Usage};
+use crate::base::clock::Clock;
+use crate::base::error::{Error, Part, Result};
 use crate::realm::Realm;
-use crate::vault::Inner;
 
 /// How often counts are added to the store while there are any.
 const EVERY: Duration = Duration::from_secs(1);
@@ -31,35 +30,39 @@ const SHARE: u32 = 10;
 const AT_MOST: Duration = Duration::from_secs(2);
 
 /// Adds counts to the store as long as the vault lives.
-pub(crate) async fn keep_counts(vault: Weak<Inner>, usage: Arc<Usage>) {
+pub(crate) async fn keep_counts(usage: Weak<Usage>, counting: Arc<Counting>) {
     let mut next = Instant::now();
     let mut forget = next + FIRST;
     loop {
         // Woken by the first count after a flush; now and then it looks whether the vault is still there.
-        drop(tokio::time::timeout(EVERY, usage.counting.noted.notified()).await);
-        let idle = usage.counting.is_empty() && !usage.unfinished.load(Ordering::Acquire);
+        drop(tokio::time::timeout(EVERY, counting.noted.notified()).await);
+        let unfinished = match usage.upgrade() {
+            Some(usage) => usage.unfinished.load(Ordering::Acquire),
+            None => return,
+        };
+        let idle = counting.is_empty() && !unfinished;
         if !idle {
             tokio::time::sleep_until(next.max(Instant::now() + GATHER)).await;
         }
-        let Some(inner) = vault.upgrade() else { return };
-        if inner.closed.load(Ordering::Acquire) {
+        let Some(usage) = usage.upgrade() else { return };
+        if usage.recorder.is_closed() {
             return;
         }
         if Instant::now() >= forget {
-            forget = Instant::now() + inner.forget_old_counts().await;
+            forget = Instant::now() + usage.forget_old_counts().await;
         }
         if idle {
             continue;
         }
         let began = Instant::now();
-        if let Err(error) = inner.flush_usage().await {
+        if let Err(error) = usage.flush_usage().await {
             tracing::warn!(%error, "usage was not added to the store; it is tried again");
         }
         next = began + (began.elapsed() * SHARE).clamp(EVERY, AT_MOST);
     }
 }
 
-impl Inner {
+impl Usage {
     /// Adds everything that was counted until now to the store.
     pub(crate) async fn flush_usage(self: &Arc<Self>) -> Result<()> {
         self.flush_on_a_task(false).await
@@ -76,16 +79,18 @@ impl Inner {
 
     /// After the log is closed: nothing can be counted any more.
     pub(crate) async fn close_usage(self: &Arc<Self>, mut finished: bool) {
-        if finished && !self.usage.counting.is_empty() {
+        if finished && !self.counting.is_empty() {
             finished = self.finish_usage().await;
         }
         if finished {
-            self.mark(self.log.last_seq(), true);
+            self.mark(self.recorder.log.last_seq(), true);
         }
     }
 
     fn mark(&self, seq: u64, closed: bool) {
-        let Some(directory) = self.log.directory() else { return };
+        let Some(directory) = self.recorder.log.directory() else {
+            return;
+        };
         if let Err(error) = (Mark { seq, closed }).write(directory) {
             tracing::warn!(%error, "how far the audit log is counted was not noted beside it; the next start takes longer");
         }
@@ -93,13 +98,13 @@ impl Inner {
 
     /// On a task of its own: what is taken out of memory must not be lost with a caller that goes away.
     async fn flush_on_a_task(self: &Arc<Self>, last: bool) -> Result<()> {
-        let inner = Arc::clone(self);
+        let this = Arc::clone(self);
         let task = tokio::spawn(async move {
-            let mut books = inner.usage.books.lock().await;
-            let flushed = inner.flush(&mut books, last).await;
+            let mut books = this.books.lock().await;
+            let flushed = this.flush(&mut books, last).await;
             let resting = books.replay.is_none() && books.signs.values().all(|sign| sign.at_rest);
             let unfinished = !books.are_saved() || !resting;
-            inner.usage.unfinished.store(unfinished, Ordering::Release);
+            this.unfinished.store(unfinished, Ordering::Release);
             flushed
         });
         task.await
@@ -108,7 +113,7 @@ impl Inner {
 
     async fn flush(self: &Arc<Self>, books: &mut Books, last: bool) -> Result<()> {
         self.replay(books).await?;
-        let (uses, seq) = self.usage.counting.cut(|| self.log.last_seq()).await;
+        let (uses, seq) = self.counting.cut(|| self.recorder.log.last_seq()).await;
         let mut active = BTreeSet::new();
         books.waiting.extend(Add::all(uses));
         let mut failure = None;
@@ -126,7 +131,7 @@ impl Inner {
             }
         }
         let saved = self.save(books, seq).await;
-        books.tidy(self.clock.elapsed());
+        books.tidy(self.records.clock.elapsed());
         failure.map_or(saved, Err)?;
         self.put_signs(books, &active, seq, last).await?;
         self.mark(seq, false);

@@ -5,13 +5,12 @@ use std::time::Duration;
 use ibyok_crypto::RealmTag;
 use ibyok_storage::{Collection, Error as StorageError, Kind, RecordId};
 
-use super::day_of;
 use super::replay::KEPT;
 use super::rollup::RollupId;
-use crate::error::Result;
+use super::{Usage, day_of};
+use crate::base::error::Result;
 use crate::model::kind;
 use crate::realm::PAGE;
-use crate::vault::Inner;
 
 /// How many records are forgotten at a time, at most.
 const AT_ONCE: usize = 2000;
@@ -23,7 +22,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How long after the start it is looked first.
 pub(super) const FIRST: Duration = HOUR;
 
-impl Inner {
+impl Usage {
     /// Forgets old counts, and says when to look again. What cannot be forgotten now is forgotten then.
     pub(super) async fn forget_old_counts(&self) -> Duration {
         match self.forget_some().await {
@@ -38,9 +37,9 @@ impl Inner {
 
     /// Forgets some, and says how many. It needs no key of the realms.
     pub(super) async fn forget_some(&self) -> Result<usize> {
-        let oldest = self.now().checked_sub(KEPT).map_or(0, day_of);
+        let oldest = self.records.now().checked_sub(KEPT).map_or(0, day_of);
         let mut forgotten = 0;
-        let tags: Vec<RealmTag> = self.tags().await?.iter().map(|(tag, _)| tag).collect();
+        let tags: Vec<RealmTag> = self.records.tags().await?.iter().map(|(tag, _)| tag).collect();
         for tag in tags {
             for kind in [kind::KEY_USE, kind::TOKEN_USE] {
                 let collection = Collection::new(Kind::new(kind), *tag.as_bytes())?;
@@ -54,13 +53,13 @@ impl Inner {
         let mut forgotten = 0;
         let mut after: Option<RecordId> = None;
         while forgotten < most {
-            let page = self.store.list(collection, after.as_ref(), PAGE).await?;
+            let page = self.records.store.list(collection, after.as_ref(), PAGE).await?;
             let old = |id: &&RecordId| RollupId::parse(id.id()).is_some_and(|id| id.day < oldest);
             for id in page.iter().filter(old).take(most - forgotten) {
-                let Some(stored) = self.store.get(id).await? else {
+                let Some(stored) = self.records.store.get(id).await? else {
                     continue;
                 };
-                match self.store.delete(id, stored.revision).await {
+                match self.records.store.delete(id, stored.revision).await {
                     // Another node was faster.
                     Ok(()) | Err(StorageError::Conflict) => forgotten += 1,
                     Err(error) => return Err(error.into()),

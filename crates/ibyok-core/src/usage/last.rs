@@ -7,13 +7,13 @@ use ibyok_policy::TokenId;
 use ibyok_storage::RecordId;
 use jiff::Timestamp;
 
+use super::Usage;
 use super::rollup::{RollupId, Subject};
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::model::name::KeyId;
 use crate::realm::{PAGE, Realm};
-use crate::vault::Inner;
 
-impl Inner {
+impl Usage {
     /// Returns the time of the last release of a key, on any node, as far back as counts are kept. The caller has flushed this
     /// node's own counts.
     pub(crate) async fn last_use_of_key(&self, realm: &Arc<Realm>, key: KeyId) -> Result<Option<Timestamp>> {
@@ -50,7 +50,7 @@ impl Inner {
         let mut days = BTreeSet::new();
         let mut after = RollupId::before(subject, 0).map(|id| RecordId::new(collection, id));
         loop {
-            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
+            let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
             let parsed = page.iter().filter_map(|id| RollupId::parse(id.id()));
             let ours: Vec<u16> = parsed.filter(|id| id.subject == prefix).map(|id| id.day).collect();
             days.extend(&ours);

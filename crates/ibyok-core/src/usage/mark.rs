@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::private_file;
+use crate::base::private_file;
 
 /// The file's name in the log's directory.
 const FILE: &str = "usage";

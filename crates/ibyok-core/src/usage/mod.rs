@@ -5,19 +5,18 @@
 //! twice. Each record is written by one node only.
 
 mod books;
-mod caller;
+pub(crate) mod caller;
 pub(crate) mod consumers;
 mod count;
 mod flush;
 mod forget;
-mod hook;
 mod last;
 mod mark;
-mod query;
-mod read;
+mod meter;
+pub(crate) mod read;
 mod replay;
-mod report;
-mod rollup;
+pub(crate) mod report;
+pub(crate) mod rollup;
 mod sign;
 mod tally;
 #[cfg(test)]
@@ -26,13 +25,15 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use ibyok_audit::Log;
 use sha2::{Digest, Sha256};
 
 use self::books::Books;
-use self::count::Counting;
+pub(crate) use self::count::Counting;
 use self::mark::Mark;
 use self::replay::Replay;
+use crate::logs::Logs;
+use crate::recorder::Recorder;
+use crate::records::Records;
 
 pub(crate) use caller::Caller;
 pub(crate) use consumers::Reader;
@@ -42,10 +43,13 @@ pub use report::{UsageBy, UsageItem, UsageReport, UsageRequest};
 /// How long a reader counts as one that still uses a key.
 pub(crate) const ACTIVE_DAYS: u16 = 90;
 
-/// What a node counts.
+/// The counts of a node, and those of all nodes in the store.
 #[derive(Debug)]
 pub(crate) struct Usage {
-    counting: Counting,
+    records: Arc<Records>,
+    recorder: Arc<Recorder>,
+    logs: Arc<Logs>,
+    counting: Arc<Counting>,
     books: tokio::sync::Mutex<Books>,
     /// The node, as it stands in the ids of its records: its log's id, hashed.
     node: [u8; 5],
@@ -56,8 +60,13 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// The counts of the node whose log this is. `lines` is how many lines it had before this process.
-    pub(crate) fn new(log: &Log, lines: u64, actor: &str) -> Arc<Self> {
+    /// The counts of the node whose log the recorder writes. `lines` is the number of lines that the log had before this process.
+    pub(crate) fn new(
+        (records, recorder, logs): (&Arc<Records>, &Arc<Recorder>, &Arc<Logs>),
+        counting: Arc<Counting>,
+        (lines, actor): (u64, &str),
+    ) -> Self {
+        let log = &recorder.log;
         let digest = Sha256::digest(log.id().as_bytes());
         let mark = log.directory().map(Mark::read).unwrap_or_default();
         let replay = Replay {
@@ -66,14 +75,16 @@ impl Usage {
             closed: mark.closed,
         };
         let unfinished = lines > 0 && (replay.from < lines || !replay.closed);
-        let books = Books::new(replay);
-        Arc::new(Usage {
-            counting: Counting::default(),
-            books: tokio::sync::Mutex::new(books),
+        Usage {
+            records: Arc::clone(records),
+            recorder: Arc::clone(recorder),
+            logs: Arc::clone(logs),
+            counting,
+            books: tokio::sync::Mutex::new(Books::new(replay)),
             node: digest.first_chunk().copied().unwrap_or_default(),
             actor: actor.to_owned(),
             unfinished: AtomicBool::new(unfinished),
-        })
+        }
     }
 }
 

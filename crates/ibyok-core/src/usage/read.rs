@@ -4,31 +4,31 @@ use std::sync::Arc;
 
 use ibyok_storage::{Collection, RecordId};
 
+use super::Usage;
 use super::books::WHAT;
 use super::caller::Caller;
 use super::rollup::{Of, Rollup, RollupId, Row, Subject, open_body};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::model::name::KeyName;
 use crate::realm::{PAGE, Realm};
-use crate::tags::Tags;
-use crate::vault::Inner;
+use crate::records::tags::Tags;
 
 /// What was found, and how many records of it do not open.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) rollups: Vec<Rollup>,
-    pub(super) damaged: u64,
+pub(crate) struct Found {
+    pub(crate) rollups: Vec<Rollup>,
+    pub(crate) damaged: u64,
 }
 
-impl Inner {
+impl Usage {
     /// What all nodes counted of one subject since a day. One record that is damaged does not hide the others.
-    pub(super) async fn rollups_of(&self, realm: &Arc<Realm>, subject: Subject, from: u16) -> Result<Found> {
+    pub(crate) async fn rollups_of(&self, realm: &Arc<Realm>, subject: Subject, from: u16) -> Result<Found> {
         let collection = realm.collection(subject.kind())?;
         let prefix = RollupId::of(subject, from, [0; 5], 0).subject;
         let mut found = Found::default();
         let mut after = RollupId::before(subject, from).map(|id| RecordId::new(collection, id));
         loop {
-            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
+            let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
             for id in &page {
                 if id.id().first_chunk() != Some(&prefix) {
                     return Ok(found);
@@ -47,7 +47,7 @@ impl Inner {
     }
 
     /// Every id of a collection whose day is wanted.
-    pub(super) async fn rollup_ids(
+    pub(crate) async fn rollup_ids(
         &self,
         collection: &Collection,
         wanted: impl Fn(u16) -> bool + Send,
@@ -55,7 +55,7 @@ impl Inner {
         let mut ids = Vec::new();
         let mut after = None;
         loop {
-            let page = self.store.list(collection, after.as_ref(), PAGE).await?;
+            let page = self.records.store.list(collection, after.as_ref(), PAGE).await?;
             let of_day = |id: &&RecordId| RollupId::parse(id.id()).is_some_and(|id| wanted(id.day));
             ids.extend(page.iter().filter(of_day).copied());
             after = page.last().copied();
@@ -66,24 +66,24 @@ impl Inner {
     }
 
     /// One record, or `None` if it is gone or damaged; that is counted and remembered for `status`.
-    pub(super) async fn read_rollup(
+    pub(crate) async fn read_rollup(
         &self,
         realm: &Arc<Realm>,
         id: &RecordId,
         damaged: &mut u64,
     ) -> Result<Option<Rollup>> {
-        let Some(stored) = self.store.get(id).await? else {
+        let Some(stored) = self.records.store.get(id).await? else {
             return Ok(None);
         };
         match open_body::<Rollup>(realm, id, &stored, WHAT) {
             Ok(mut rollup) => {
-                let tags = self.tags().await?;
+                let tags = self.records.tags().await?;
                 rollup.rows.retain_mut(|row| is_of(realm, &tags, row));
                 Ok(Some(rollup))
             }
             Err(Error::Integrity { .. }) => {
                 *damaged = damaged.saturating_add(1);
-                self.remember_damaged(id);
+                self.records.remember_damaged(id);
                 Ok(None)
             }
             Err(error) => Err(error),

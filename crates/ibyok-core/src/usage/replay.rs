@@ -10,16 +10,16 @@ use jiff::SignedDuration;
 use super::books::{Add, Books};
 use super::caller::Caller;
 use super::count::{Counted, ScopeKey, UseKey, Whereto};
-use super::day_of;
-use super::hook::is_of_a_key;
 use super::rollup::Subject;
 use super::sign::OwnSign;
-use super::tally::{Ended, Tally};
-use crate::error::{Code, Error, Part, Result};
+use super::tally::Tally;
+use super::{Usage, day_of};
+use crate::base::error::{Code, Error, Part, Result};
+use crate::gate::meter::Ended;
+use crate::logs::unread_lines::UnreadLines;
 use crate::model::mode::Mode;
 use crate::realm::{Realm, RealmName};
-use crate::unread_lines::UnreadLines;
-use crate::vault::Inner;
+use crate::recorder::uses::is_of_a_key;
 
 /// How many lines are read at a time.
 const BATCH: usize = 1000;
@@ -38,7 +38,7 @@ pub(super) struct Replay {
     pub(super) closed: bool,
 }
 
-impl Inner {
+impl Usage {
     /// Counts the lines of the processes before this one that are not in the store. What it has done stays done if it fails.
     pub(super) async fn replay(self: &Arc<Self>, books: &mut Books) -> Result<()> {
         let Some(replay) = &books.replay else { return Ok(()) };
@@ -55,16 +55,16 @@ impl Inner {
 
     async fn replay_lines(self: &Arc<Self>, books: &mut Books, from: u64, to: u64) -> Result<()> {
         let mut filter = Filter::default();
-        filter.log = Some(self.log.id().to_owned());
+        filter.log = Some(self.recorder.log.id().to_owned());
         filter.from_seq = Some(from.saturating_add(1));
-        filter.since = self.now().checked_sub(KEPT).ok();
-        let reader = self.log_reader(&filter).await?;
+        filter.since = self.records.now().checked_sub(KEPT).ok();
+        let reader = self.logs.log_reader(&filter).await?;
         let mut lines = blocking(move || Ok(reader.lines(&filter)?)).await?;
         loop {
             let (rest, batch, unread) = blocking(move || Ok(read_some(lines))).await?;
             lines = rest;
             for gap in unread.in_words() {
-                self.warn(format!("uses may not be counted: {gap}"));
+                self.recorder.warn(format!("uses may not be counted: {gap}"));
             }
             let last = batch.len() < BATCH;
             for line in batch {
@@ -162,7 +162,7 @@ impl Inner {
                     namespace: namespace.parse()?,
                     environment: Some(environment.parse()?),
                 };
-                self.realm(&name).await?
+                self.records.realm(&name).await?
             }
             _ => None,
         };
@@ -189,20 +189,20 @@ impl Inner {
         let Ok(tag) = ibyok_crypto::RealmTag::from_bytes(token.tag()) else {
             return Ok(None);
         };
-        match self.realm_by_tag(tag).await? {
-            Some(name) => self.realm(&name).await,
+        match self.records.realm_by_tag(tag).await? {
+            Some(name) => self.records.realm(&name).await,
             None => Ok(None),
         }
     }
 
     /// Signs of this node that say that it counts: it does not, until it does again.
     async fn find_own_signs(&self, books: &mut Books) -> Result<()> {
-        let tags = self.tags().await?;
+        let tags = self.records.tags().await?;
         for (tag, name) in tags.iter() {
-            let Some(stored) = self.store.get(&self.own_sign_of(tag)?).await? else {
+            let Some(stored) = self.records.store.get(&self.own_sign_of(tag)?).await? else {
                 continue;
             };
-            let realm = match self.realm(name).await {
+            let realm = match self.records.realm(name).await {
                 Ok(Some(realm)) => realm,
                 Ok(None) | Err(Error::Kek { .. } | Error::Integrity { .. }) => continue,
                 Err(error) => return Err(error),

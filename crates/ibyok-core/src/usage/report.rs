@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use super::caller::Caller;
 use super::tally::Tally;
-use crate::damage::DamagedRecord;
-use crate::error::Error;
+use crate::base::error::Error;
 use crate::model::key_ref::KeyRef;
 use crate::model::name::{EnvironmentName, KeyId};
+use crate::records::damage::DamagedRecord;
 
 /// What usage is added up by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -194,15 +194,15 @@ pub struct UsageItem {
 
 /// What is added up for one item.
 #[derive(Debug, Default)]
-pub(super) struct Sum {
-    pub(super) item: UsageItem,
+pub(crate) struct Sum {
+    pub(crate) item: UsageItem,
     tally: Tally,
     callers: BTreeSet<Caller>,
     networks: BTreeSet<IpNet>,
 }
 
 impl Sum {
-    pub(super) fn add(&mut self, caller: &Caller, tally: &Tally) {
+    pub(crate) fn add(&mut self, caller: &Caller, tally: &Tally) {
         // Of a sum, all networks are told apart that the rows tell apart.
         self.networks.extend(tally.networks.iter().copied());
         let mut counts = tally.clone();
@@ -213,7 +213,7 @@ impl Sum {
         }
     }
 
-    pub(super) fn item(self) -> UsageItem {
+    pub(crate) fn item(self) -> UsageItem {
         UsageItem {
             allowed: self.tally.live.saturating_add(self.tally.mocked),
             mocked: self.tally.mocked,

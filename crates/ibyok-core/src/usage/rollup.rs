@@ -11,18 +11,18 @@ use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
 use super::tally::Tally;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::model::kind;
 use crate::model::name::KeyId;
 use crate::realm::{Realm, open_failed};
 
 /// How many rows one record has, so that none grows large. What has more rows goes on in the next part.
-pub(super) const ROWS_MAX: usize = 64;
+pub(crate) const ROWS_MAX: usize = 64;
 
 /// What is counted together on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     /// Who used a key: in the realm of its environment.
     Key(KeyId),
     /// What a token used: in the token's realm.
@@ -31,9 +31,9 @@ pub(super) enum Subject {
 
 impl Subject {
     /// Where uses are counted that are more than can be told apart.
-    pub(super) const REST: Subject = Subject::Key(KeyId([0; 16]));
+    pub(crate) const REST: Subject = Subject::Key(KeyId([0; 16]));
 
-    pub(super) fn kind(self) -> u8 {
+    pub(crate) fn kind(self) -> u8 {
         match self {
             Subject::Key(_) => kind::KEY_USE,
             Subject::Token(_) => kind::TOKEN_USE,
@@ -52,15 +52,15 @@ impl Subject {
 /// The 16 bytes of a record's id: half of its subject's id, the day, the node, the part. So one subject's records are one range
 /// of a listing, and a record's day is known without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct RollupId {
-    pub(super) subject: [u8; 8],
-    pub(super) day: u16,
-    pub(super) node: [u8; 5],
-    pub(super) part: u8,
+pub(crate) struct RollupId {
+    pub(crate) subject: [u8; 8],
+    pub(crate) day: u16,
+    pub(crate) node: [u8; 5],
+    pub(crate) part: u8,
 }
 
 impl RollupId {
-    pub(super) fn of(subject: Subject, day: u16, node: [u8; 5], part: u8) -> Self {
+    pub(crate) fn of(subject: Subject, day: u16, node: [u8; 5], part: u8) -> Self {
         RollupId {
             subject: subject.prefix(),
             day,
@@ -69,14 +69,14 @@ impl RollupId {
         }
     }
 
-    pub(super) fn bytes(self) -> [u8; 16] {
+    pub(crate) fn bytes(self) -> [u8; 16] {
         let [a, b] = self.day.to_be_bytes();
         let day_and_node = [a, b].into_iter().chain(self.node).chain([self.part]);
         let mut all = self.subject.into_iter().chain(day_and_node);
         std::array::from_fn(|_| all.next().unwrap_or_default())
     }
 
-    pub(super) fn parse(bytes: &[u8; 16]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8; 16]) -> Option<Self> {
         let (subject, rest) = bytes.split_first_chunk::<8>()?;
         let (day, rest) = rest.split_first_chunk::<2>()?;
         let (node, rest) = rest.split_first_chunk::<5>()?;
@@ -89,7 +89,7 @@ impl RollupId {
     }
 
     /// The id right before the first that a subject may have on a day, for a listing that begins after it.
-    pub(super) fn before(subject: Subject, day: u16) -> Option<[u8; 16]> {
+    pub(crate) fn before(subject: Subject, day: u16) -> Option<[u8; 16]> {
         let first = RollupId::of(subject, day, [0; 5], 0);
         u128::from_be_bytes(first.bytes()).checked_sub(1).map(u128::to_be_bytes)
     }
@@ -98,27 +98,27 @@ impl RollupId {
 /// The sealed body.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Rollup {
-    pub(super) rev: u64,
+pub(crate) struct Rollup {
+    pub(crate) rev: u64,
     /// The node's log, and up to which of its lines everything that belongs to these rows is counted.
-    pub(super) node: String,
-    pub(super) seq: u64,
-    pub(super) subject: Subject,
-    pub(super) day: u16,
-    pub(super) rows: Vec<Row>,
+    pub(crate) node: String,
+    pub(crate) seq: u64,
+    pub(crate) subject: Subject,
+    pub(crate) day: u16,
+    pub(crate) rows: Vec<Row>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Row {
-    pub(super) of: Of,
+pub(crate) struct Row {
+    pub(crate) of: Of,
     /// The name of the token, or of the key: as it was then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// What else a token was allowed to do.
     #[serde(default, skip_serializing_if = "no_scopes")]
-    pub(super) scopes: Scopes,
-    pub(super) tally: Tally,
+    pub(crate) scopes: Scopes,
+    pub(crate) tally: Tally,
 }
 
 fn no_scopes(scopes: &Scopes) -> bool {
@@ -126,7 +126,7 @@ fn no_scopes(scopes: &Scopes) -> bool {
 }
 
 impl Row {
-    pub(super) fn merge(&mut self, other: &Row) {
+    pub(crate) fn merge(&mut self, other: &Row) {
         self.tally.merge(&other.tally);
         self.scopes = self.scopes.iter().chain(other.scopes.iter()).collect();
         if self.name.is_none() {
@@ -138,7 +138,7 @@ impl Row {
 /// What a row counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Of {
+pub(crate) enum Of {
     /// Of a key: who, and which version. No version is one that was mocked or not served.
     Reader {
         caller: Caller,
@@ -156,7 +156,7 @@ pub(super) enum Of {
 
 impl Of {
     /// Where rows go that are more than one day's records of a subject hold.
-    pub(super) fn others(&self) -> Of {
+    pub(crate) fn others(&self) -> Of {
         match self {
             Of::Reader { version, .. } => Of::Reader {
                 caller: Caller::Others,
@@ -171,7 +171,7 @@ impl Of {
 }
 
 /// Opens the body of a record that is no cached one.
-pub(super) fn open_body<T: DeserializeOwned>(
+pub(crate) fn open_body<T: DeserializeOwned>(
     realm: &Arc<Realm>,
     id: &RecordId,
     stored: &Stored,
@@ -185,7 +185,7 @@ pub(super) fn open_body<T: DeserializeOwned>(
 }
 
 /// Seals the body of a record that is no cached one.
-pub(super) fn seal_body<T: Serialize>(realm: &Arc<Realm>, id: &RecordId, body: &T, what: &str) -> Result<Vec<u8>> {
+pub(crate) fn seal_body<T: Serialize>(realm: &Arc<Realm>, id: &RecordId, body: &T, what: &str) -> Result<Vec<u8>> {
     let body = serde_json::to_vec(body).map_err(|_| Error::integrity(what))?;
     realm
         .keys

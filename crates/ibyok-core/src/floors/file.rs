@@ -1,0 +1,258 @@
+//! The file of floors: asked, written, and made again where it fails.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
+
+#[cfg(test)]
+use ibyok_audit::Statement;
+use ibyok_storage::{
+    AuthenticatedMap, Collection, Error as StorageError, MapChange, MapDurability, MapSummary, RecordId,
+};
+
+use super::entry::{ended, raise, statement, unavailable};
+use super::key;
+use super::mended::Mended;
+use super::note::{Note, NoteId};
+use super::opening::{Found, Setup, bring_up, mark_of};
+use super::pending::Seen;
+use super::remembered::{Remembered, Way};
+use crate::base::error::Result;
+use crate::model::take_away::TakeAway;
+
+/// The floors beside the logs of a place.
+#[derive(Debug)]
+pub(crate) struct Floors {
+    pub(crate) setup: Setup,
+    /// How many notes this session wrote: with the log's id and length, their names are unique.
+    pub(super) notes: AtomicU64,
+    pub(super) map: RwLock<AuthenticatedMap>,
+    pub(super) seen: Seen,
+    pub(super) remembered: Remembered,
+    /// True if the file had lower floors than this process had seen in it, and that was said.
+    pub(super) fell: AtomicBool,
+    pub(super) mending: tokio::sync::Mutex<Mended>,
+    /// Why the last write failed, if it did.
+    pub(super) failure: Mutex<Option<Failure>>,
+    /// Findings that are not on the log yet.
+    pub(super) untold: Mutex<Vec<String>>,
+}
+
+/// How a write failed.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) why: String,
+    /// Whether it is unknown what is on the disk.
+    pub(super) poisoned: bool,
+    /// True if the file is not as it was written.
+    pub(super) damaged: bool,
+}
+
+impl Floors {
+    /// Opens the floors beside the logs of a place, or makes them from the logs.
+    ///
+    /// # Errors
+    /// [`Error::Floors`] if that cannot be done without an operator.
+    pub(crate) async fn open(setup: Setup) -> Result<(Self, Found)> {
+        let (map, found, summary) = bring_up(&setup, None).await?;
+        let marked = mark_of(&map, &setup.log).await?;
+        let floors = Floors {
+            notes: Default::default(),
+            map: RwLock::new(map),
+            seen: Seen::new(marked),
+            remembered: Default::default(),
+            fell: Default::default(),
+            mending: Default::default(),
+            failure: Mutex::default(),
+            untold: Mutex::default(),
+            setup,
+        };
+        floors.seen.is_synced(summary.generation);
+        floors.setup.stated.floors(statement(&summary));
+        Ok((floors, found))
+    }
+
+    /// The floor of a record, if it has one, whoever raised it. The file's answer was verified as a part of the whole, and a file
+    /// that was set back does not lower what this process has seen.
+    pub(crate) async fn of(&self, id: &RecordId) -> Result<Option<u64>> {
+        let name = key::of_record(id);
+        // Before the read: what other tasks do meanwhile is not to look like a floor that fell.
+        let known = self.remembered.of(id);
+        let stored = self
+            .ask(|map| {
+                let name = name.clone();
+                async move { map.number(&name).await }
+            })
+            .await?;
+        if let Some(known) = known.filter(|known| Some(*known) > stored) {
+            self.fell(id, known).await;
+        }
+        if let Some(rev) = stored {
+            self.remembered.keep(id, rev, Way::Saw);
+        }
+        Ok(stored.max(self.seen.of(id)).max(self.remembered.of(id)))
+    }
+
+    /// The records of a collection that have a floor, from behind `after` to before `until`: this node has seen each of them.
+    pub(crate) async fn seen(
+        &self,
+        collection: &Collection,
+        after: Option<&RecordId>,
+        until: Option<&RecordId>,
+    ) -> Result<Vec<RecordId>> {
+        // What is only pending was read a moment ago, so it is there.
+        let mut from = after.map_or_else(|| key::before(collection), key::of_record);
+        let mut found = Vec::new();
+        loop {
+            let page = self
+                .ask(|map| {
+                    let from = from.clone();
+                    async move { map.numbers(Some(&from)).await }
+                })
+                .await?;
+            for (name, _) in &page {
+                let id = key::record_of(name).filter(|id| id.collection() == collection);
+                let Some(id) = id.filter(|id| until.is_none_or(|until| id < until)) else {
+                    return Ok(found);
+                };
+                found.push(id);
+            }
+            match page.into_iter().next_back() {
+                Some((last, _)) => from = last,
+                None => return Ok(found),
+            }
+        }
+    }
+
+    /// What was noted and has no end yet, by whichever process.
+    pub(crate) async fn notes(&self) -> Result<Vec<Note>> {
+        let texts = self.ask(|map| async move { map.texts(key::NOTES).await }).await?;
+        Ok(texts
+            .iter()
+            .filter_map(|(name, text)| Note::parse(NoteId(key::name_of(name)), text))
+            .collect())
+    }
+
+    /// Notes what is about to be taken away; durable when it returns.
+    pub(crate) async fn note(&self, record: &RecordId, rev: u64, what: TakeAway) -> Result<NoteId> {
+        let number = self.notes.fetch_add(1, Ordering::Relaxed);
+        let note = Note {
+            id: NoteId(format!("{}.{}.{number}", self.setup.log, self.setup.last_seq)),
+            log: self.setup.log.clone(),
+            record: *record,
+            rev,
+            what,
+        };
+        let put = MapChange::Put {
+            key: key::note(&note.id.0),
+            text: Some(note.print()),
+        };
+        self.apply(vec![put], MapDurability::Disk).await?;
+        Ok(note.id)
+    }
+
+    /// Raises the floor of what a note was about, and ends the note; durable when it returns.
+    pub(crate) async fn done(&self, note: &NoteId, record: &RecordId, rev: u64) -> Result<()> {
+        self.seen.add(record, rev);
+        let changes = vec![raise(record, rev), ended(note)];
+        self.apply(changes, MapDurability::Disk).await?;
+        self.remembered.keep(record, rev, Way::TookAway);
+        self.seen.drop_up_to(record, rev);
+        Ok(())
+    }
+
+    /// Ends a note: nothing was taken away.
+    pub(crate) async fn not_done(&self, note: &NoteId) -> Result<()> {
+        self.apply(vec![ended(note)], MapDurability::Disk).await.map(drop)
+    }
+
+    /// Raises a record's floor, unless it is as high already. It survives the end of the process at once, and power loss a second
+    /// later. If it fails, this process goes on knowing the floor and tries again.
+    pub(crate) async fn raise(&self, record: &RecordId, rev: u64) -> Result<()> {
+        self.seen.add(record, rev);
+        self.apply(vec![raise(record, rev)], MapDurability::Kernel).await?;
+        self.remembered.keep(record, rev, Way::Saw);
+        self.seen.drop_up_to(record, rev);
+        Ok(())
+    }
+
+    /// The statement of a line that is written now.
+    #[cfg(test)]
+    pub(crate) fn stated(&self) -> Statement {
+        self.setup.stated.now()
+    }
+
+    /// Closes the file.
+    pub(crate) async fn close(&self) {
+        self.map().close().await;
+    }
+
+    pub(crate) fn map(&self) -> AuthenticatedMap {
+        self.map.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads from the file. One that is not as it was written, or is gone, is made again first.
+    async fn ask<T, F>(&self, read: impl Fn(AuthenticatedMap) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T, StorageError>>,
+    {
+        let map = self.map();
+        match read(map.clone()).await {
+            Ok(read) => Ok(read),
+            Err(error) => {
+                self.failed(&error);
+                self.mend_after(&map).await?;
+                read(self.map()).await.map_err(unavailable)
+            }
+        }
+    }
+
+    pub(crate) async fn apply(&self, changes: Vec<MapChange>, durability: MapDurability) -> Result<MapSummary> {
+        let map = self.map();
+        let applied = match map.apply(changes.clone(), durability).await {
+            Err(
+                error @ (StorageError::Unavailable { .. }
+                | StorageError::Corrupt { .. }
+                | StorageError::Poisoned { .. }),
+            ) => {
+                self.failed(&error);
+                self.mend_after(&map).await?;
+                self.map().apply(changes, durability).await
+            }
+            other => other,
+        };
+        let summary = applied.map_err(|error| {
+            self.failed(&error);
+            unavailable(error)
+        })?;
+        self.applied(&summary, durability);
+        Ok(summary)
+    }
+
+    pub(super) fn applied(&self, summary: &MapSummary, durability: MapDurability) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        // A write that succeeds mends no part that cannot be read: the file is made again first.
+        if failure
+            .as_ref()
+            .is_some_and(|failure| !failure.damaged && !failure.poisoned)
+        {
+            *failure = None;
+        }
+        drop(failure);
+        if durability == MapDurability::Disk {
+            self.seen.is_synced(summary.generation);
+            self.setup.stated.floors(statement(summary));
+        } else {
+            self.seen.is_written(summary.generation);
+        }
+    }
+
+    pub(super) fn failed(&self, error: &StorageError) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = |of: fn(&Failure) -> bool| failure.as_ref().is_some_and(of);
+        *failure = Some(Failure {
+            why: error.to_string(),
+            poisoned: matches!(error, StorageError::Poisoned { .. }) || before(|failure| failure.poisoned),
+            damaged: matches!(error, StorageError::Corrupt { .. }) || before(|failure| failure.damaged),
+        });
+    }
+}

@@ -1,0 +1,54 @@
+//! What stands in the file beside floors: findings, acceptances, and that a node began without a history.
+
+use ibyok_storage::{MapChange, MapDurability, RecordId};
+use jiff::Timestamp;
+
+use super::accepted;
+use super::facts::{Facts, NO_HISTORY, finding, read};
+use super::file::Floors;
+use super::key;
+use crate::base::error::Result;
+
+impl Floors {
+    /// Keeps that this node knows no floors of what the store holds.
+    pub(crate) async fn begin_without_history(&self, at: Timestamp) -> Result<()> {
+        let put = MapChange::Put {
+            key: key::fact(NO_HISTORY),
+            text: Some(format!("{at:.0}")),
+        };
+        self.apply(vec![put], MapDurability::Disk).await.map(drop)
+    }
+
+    /// Keeps a finding in the file, and has it told.
+    pub(crate) async fn find(&self, at: Timestamp, what: &str) -> Result<()> {
+        let there = read(&self.map()).await?.findings.len();
+        self.untell(what);
+        let changes = finding(at, there, what).into_iter().collect();
+        self.apply(changes, MapDurability::Disk).await.map(drop)
+    }
+
+    /// Takes facts away that an operator knows of by now. What was found since stays.
+    pub(crate) async fn acknowledge(&self, known: &Facts) -> Result<()> {
+        let gone = known.names.iter().cloned();
+        let changes = gone.map(|key| MapChange::Put { key, text: None });
+        self.apply(changes.collect(), MapDurability::Disk).await.map(drop)
+    }
+
+    /// Takes away that the node began without a history.
+    pub(crate) async fn forget_no_history(&self) -> Result<()> {
+        let put = MapChange::Put {
+            key: key::fact(NO_HISTORY),
+            text: None,
+        };
+        self.apply(vec![put], MapDurability::Disk).await?;
+        self.sync().await
+    }
+
+    /// The revision of a record that is believed although its floor is this one, 0 if it may be missing.
+    pub(crate) async fn accepted(&self, record: &RecordId, floor: u64) -> Result<Option<u64>> {
+        let accepted = accepted::read(&self.map(), record).await?;
+        Ok(accepted
+            .filter(|accepted| accepted.floor == floor)
+            .map(|accepted| accepted.rev))
+    }
+}

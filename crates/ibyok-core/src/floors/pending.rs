@@ -1,0 +1,64 @@
+//! The floors that this process knows and the file may not.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ibyok_storage::RecordId;
+
+/// What is pending, and how far the file is known to be on the disk.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) pending: Mutex<HashMap<RecordId, u64>>,
+    /// The newest generation of the file that this process wrote, and the newest that is on the disk.
+    pub(super) written: AtomicU64,
+    pub(super) synced: AtomicU64,
+    /// The line up to which this process's log is marked, and how many floors were raised since.
+    pub(super) marked: AtomicU64,
+    pub(super) raised: AtomicU64,
+}
+
+impl Seen {
+    pub(super) fn new(marked: u64) -> Self {
+        Seen {
+            marked: AtomicU64::new(marked),
+            ..Seen::default()
+        }
+    }
+
+    pub(super) fn of(&self, record: &RecordId) -> Option<u64> {
+        self.pending().get(record).copied()
+    }
+
+    pub(super) fn add(&self, record: &RecordId, rev: u64) {
+        self.raised.fetch_add(1, Ordering::Relaxed);
+        let mut pending = self.pending();
+        let floor = pending.entry(*record).or_insert(rev);
+        *floor = rev.max(*floor);
+    }
+
+    /// Drops a floor that the file has by now.
+    pub(super) fn drop_up_to(&self, record: &RecordId, rev: u64) {
+        let mut pending = self.pending();
+        if pending.get(record).is_some_and(|there| *there <= rev) {
+            pending.remove(record);
+        }
+    }
+
+    pub(super) fn is_written(&self, generation: u64) {
+        self.written.fetch_max(generation, Ordering::AcqRel);
+    }
+
+    pub(super) fn is_synced(&self, generation: u64) {
+        self.is_written(generation);
+        self.synced.fetch_max(generation, Ordering::AcqRel);
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        self.written.load(Ordering::Acquire) > self.synced.load(Ordering::Acquire)
+    }
+
+    pub(super) fn pending(&self) -> MutexGuard<'_, HashMap<RecordId, u64>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,298 @@
+//! A principal becomes a permit: for one action on one key, decided without looking whether the key exists.
+
+use std::sync::Arc;
+
+use ibyok_policy::{Decision, Grant, RealmScope, Request, Restriction, Scope, decide, may_list};
+
+use crate::base::error::{Error, Result};
+use crate::gate::Gate;
+use crate::gate::attempt::Attempt;
+use crate::gate::principal::Principal;
+use crate::model::key_ref::{KeyHandle, KeyRef};
+use crate::model::name::{EnvironmentName, KeyId, KeyName, Namespace};
+use crate::model::scoped::Scoped;
+use crate::model::which_version::WhichVersion;
+use crate::realm::{Realm, RealmName};
+
+/// Leave to use one key. Names the key that it was given for; loading takes a permit, not a reference.
+#[must_use]
+#[derive(Debug)]
+pub(crate) struct Permit {
+    pub(crate) principal: Principal,
+    pub(crate) realm: Arc<Realm>,
+    pub(crate) key: KeyName,
+    pub(crate) id: KeyId,
+}
+
+impl Permit {
+    /// The key's reference, as results and errors show it.
+    pub(crate) fn label(&self) -> String {
+        self.realm.reference(&self.key)
+    }
+}
+
+impl Gate {
+    /// Decides whether a principal may use a scope in an environment, on a key if one is named.
+    pub(crate) fn allowed(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        scope: Scope,
+        namespace: &Namespace,
+        environment: Option<&EnvironmentName>,
+        key: Option<&KeyName>,
+    ) -> Result<()> {
+        let environment = environment.map(EnvironmentName::as_str);
+        let (source, at) = (attempt.context.source, attempt.at);
+        let (namespace, key) = (namespace.as_str(), key.map(KeyName::as_str));
+        let decided = decided(
+            principal,
+            decide,
+            &Request {
+                scope,
+                namespace,
+                environment,
+                key,
+                pending: attempt.pending,
+                source,
+                at,
+            },
+        );
+        decided.inspect(|()| self.scope_used(attempt, principal, scope, environment))
+    }
+
+    /// As [`Inner::allowed`], for some key, whichever it is: what lists and tokens are asked for by.
+    pub(crate) fn allowed_for_some_key(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        scope: Scope,
+        namespace: &Namespace,
+        environment: &EnvironmentName,
+    ) -> Result<()> {
+        let (source, at) = (attempt.context.source, attempt.at);
+        let (namespace, environment) = (namespace.as_str(), Some(environment.as_str()));
+        let decided = decided(
+            principal,
+            may_list,
+            &Request {
+                scope,
+                namespace,
+                environment,
+                key: None,
+                pending: attempt.pending,
+                source,
+                at,
+            },
+        );
+        decided.inspect(|()| self.scope_used(attempt, principal, scope, environment))
+    }
+
+    /// Decides whether a principal could use a scope on a key, or with `None` on every key of an environment: nothing is done,
+    /// and no scope counted as used.
+    pub(crate) fn could(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        scope: Scope,
+        realm: &RealmName,
+        key: Option<&KeyName>,
+    ) -> bool {
+        let request = Request {
+            scope,
+            namespace: realm.namespace.as_str(),
+            environment: realm.environment.as_ref().map(EnvironmentName::as_str),
+            key: key.map(KeyName::as_str),
+            pending: false,
+            source: attempt.context.source,
+            at: attempt.at,
+        };
+        decided(principal, decide, &request).is_ok()
+    }
+
+    /// Whether a principal may be told of a key that it would see on a list: nothing is done, and no scope counted as used.
+    pub(crate) fn may_be_told(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        environment: &str,
+        key: &str,
+    ) -> bool {
+        decided(principal, decide, &listing(attempt, principal, environment, Some(key))).is_ok()
+    }
+
+    /// Whether a principal may list some key of an environment, likewise.
+    pub(crate) fn may_list_in(&self, attempt: &Attempt<'_>, principal: &Principal, environment: &str) -> bool {
+        decided(principal, may_list, &listing(attempt, principal, environment, None)).is_ok()
+    }
+
+    /// The environments of a namespace in which a principal may use a scope on some key.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] if there is none.
+    pub(crate) async fn environments_allowed(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        scope: Scope,
+        namespace: &Namespace,
+    ) -> Result<Vec<EnvironmentName>> {
+        let mut refused = None;
+        let mut allowed = Vec::new();
+        for environment in self.records.environment_names(namespace).await? {
+            match self.allowed_for_some_key(attempt, principal, scope, namespace, &environment) {
+                Ok(()) => allowed.push(environment),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        match (allowed.is_empty(), principal) {
+            (true, Principal::Token(_)) => {
+                Err(refused.unwrap_or_else(|| Error::denied("environment", "no environment")))
+            }
+            _ => Ok(allowed),
+        }
+    }
+
+    /// Leave to use a scope on a key by reference.
+    pub(crate) async fn authorize(
+        self: &Arc<Self>,
+        attempt: &mut Attempt<'_>,
+        principal: &Principal,
+        scope: Scope,
+        reference: &KeyRef,
+    ) -> Result<Permit> {
+        let scoped = within(attempt, principal, reference)?;
+        let (namespace, environment) = (scoped.namespace(), scoped.environment());
+        attempt.environment = Some(environment.to_string());
+        attempt.pending = reference.version() == WhichVersion::Pending;
+        let key = match scoped.handle() {
+            KeyHandle::Name(name) => {
+                attempt.key = Some(name.to_string());
+                self.allowed(attempt, principal, scope, namespace, Some(environment), Some(name))?;
+                name.clone()
+            }
+            KeyHandle::Id(id) => {
+                attempt.key_id = Some(id.to_string());
+                let name = self
+                    .name_of((attempt, principal, scope), namespace, environment, *id)
+                    .await?;
+                attempt.key = Some(name.to_string());
+                self.allowed(attempt, principal, scope, namespace, Some(environment), Some(&name))
+                    .map_err(|_| hidden_key())?;
+                name
+            }
+        };
+        let realm = match principal {
+            Principal::Token(holder) if holder.realm.is(namespace, environment) => Arc::clone(&holder.realm),
+            _ => self.records.environment_realm(namespace, environment).await?,
+        };
+        let id = KeyId(realm.keys.record_id(key.as_str()));
+        attempt.key_id = Some(id.to_string());
+        attempt.permitted = Some((Arc::clone(&realm), id, key.clone()));
+        Ok(Permit {
+            principal: principal.clone(),
+            realm,
+            key,
+            id,
+        })
+    }
+
+    /// The name that an id stands for. To a token, what does not exist and what it may not have are one answer.
+    async fn name_of(
+        self: &Arc<Self>,
+        asked: (&Attempt<'_>, &Principal, Scope),
+        namespace: &Namespace,
+        environment: &EnvironmentName,
+        id: KeyId,
+    ) -> Result<KeyName> {
+        let (attempt, principal, scope) = asked;
+        let is_token = matches!(principal, Principal::Token(_));
+        let hide = |error: Error| match error {
+            Error::NotFound { .. } if is_token => hidden_key(),
+            other => other,
+        };
+        self.allowed_for_some_key(attempt, principal, scope, namespace, environment)?;
+        let realm = self
+            .records
+            .environment_realm(namespace, environment)
+            .await
+            .map_err(hide)?;
+        self.records.hold_lease().await?;
+        let held = self.records.load::<crate::model::key::KeyRecord>(&realm, id.0).await?;
+        let name = held
+            .filter(|h| h.record.removed.is_none())
+            .map(|h| h.record.name.clone());
+        name.ok_or_else(|| {
+            hide(Error::NotFound {
+                what: format!("key `{}`", realm.reference(id)),
+                hint: None,
+            })
+        })
+    }
+
+    /// Notes that a token was allowed something: retrieving is counted where it happens.
+    fn scope_used(&self, attempt: &Attempt<'_>, principal: &Principal, scope: Scope, environment: Option<&str>) {
+        if let (Principal::Token(holder), true) = (principal, scope != Scope::KeysRead) {
+            self.meter.scope(holder, scope, environment, attempt.at);
+        }
+    }
+}
+
+/// The reference as a principal means it, or the one refusal of every reference to another namespace.
+///
+/// The line of a refusal carries the caller's namespace: nobody can write lines into another tenant's part of the log. It names the
+/// reference as its target and not as its key, so that it counts as an attempt on no key of the caller's own.
+pub(crate) fn within<'r>(
+    attempt: &mut Attempt<'_>,
+    principal: &'r Principal,
+    reference: &'r KeyRef,
+) -> Result<Scoped<'r>> {
+    let scoped = reference.scoped(principal.namespace());
+    if scoped.is_err() {
+        attempt.target = Some(("key", reference.to_string()));
+    }
+    scoped
+}
+
+/// What a token hears of a key that it may not have, and of one that does not exist: by id the two are one answer.
+fn hidden_key() -> Error {
+    Error::denied("key", "the key is not among the token's")
+}
+
+/// One of the policy's two questions.
+type Question = fn(&RealmScope<'_>, &Grant, &[Restriction], &Request<'_>) -> Decision;
+
+fn listing<'a>(
+    attempt: &Attempt<'_>,
+    principal: &'a Principal,
+    environment: &'a str,
+    key: Option<&'a str>,
+) -> Request<'a> {
+    Request {
+        scope: Scope::KeysList,
+        namespace: principal.namespace().as_str(),
+        environment: Some(environment),
+        key,
+        pending: false,
+        source: attempt.context.source,
+        at: attempt.at,
+    }
+}
+
+/// An operator may do everything in its own namespace; for a token the policy decides.
+fn decided(principal: &Principal, question: Question, request: &Request<'_>) -> Result<()> {
+    let holder = match principal {
+        Principal::Token(holder) => holder,
+        Principal::Operator(actor) if actor.namespace.as_str() == request.namespace => return Ok(()),
+        Principal::Operator(actor) => return Err(Error::other_namespace(&actor.namespace)),
+    };
+    match question(
+        &holder.realm.scope(),
+        &holder.held.record.grant,
+        &holder.restrictions,
+        request,
+    ) {
+        Decision::Allow => Ok(()),
+        Decision::Deny(reason) => Err(reason.into()),
+    }
+}

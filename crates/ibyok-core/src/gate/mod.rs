@@ -1,0 +1,30 @@
+//! The gate: establishing who asks, and deciding what they may do.
+//!
+//! - `principal`: who asks, once it is established
+//! - `attempt`: the facts of one request, as far as they are known
+//! - `authenticate`: a presented token becomes a principal
+//! - `authorize`: a principal and a reference become a permit
+//! - `meter`: the seam at which use is counted
+//! - `find_token`, `open_realms`: the tokens and the environments that a principal sees
+
+pub(crate) mod attempt;
+pub(crate) mod authenticate;
+pub(crate) mod authorize;
+pub(crate) mod find_token;
+pub(crate) mod meter;
+pub(crate) mod open_realms;
+pub(crate) mod principal;
+pub(crate) mod told;
+pub(crate) mod verb_class;
+
+use std::sync::Arc;
+
+use self::meter::Meter;
+use crate::records::Records;
+
+/// Decides who asks and what they may do.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    pub(crate) records: Arc<Records>,
+    pub(crate) meter: Arc<dyn Meter>,
+}

@@ -1,0 +1,177 @@
+//! Principals: an operator, or the holder of a valid access token.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ibyok_audit::{Principal as Who, PrincipalKind};
+use ibyok_policy::{Environments, Restriction, TokenId};
+
+use crate::base::error::{Error, Result};
+use crate::base::secret_text::{looks_like_a_token, without_secrets};
+use crate::model::key_ref::KeyRef;
+use crate::model::name::{EnvironmentName, Namespace};
+use crate::model::token::{AccessToken, Through, TokenRecord};
+use crate::model::which_version::WhichVersion;
+use crate::realm::Realm;
+use crate::records::cache::Held;
+
+/// Who asks, established: made only by authentication.
+#[derive(Clone, Debug)]
+pub(crate) enum Principal {
+    /// Whoever can open the vault.
+    Operator(Actor),
+    /// A valid access token.
+    Token(Arc<Holder>),
+}
+
+/// An operator: whoever can open the vault.
+#[derive(Clone, Debug)]
+pub(crate) struct Actor {
+    pub(crate) name: String,
+    pub(crate) namespace: Namespace,
+    /// Whether it reads the audit log beyond its namespace.
+    pub(crate) whole_log: bool,
+}
+
+/// The holder of a valid access token.
+#[derive(Debug)]
+pub(crate) struct Holder {
+    pub(crate) id: TokenId,
+    pub(crate) realm: Arc<Realm>,
+    pub(crate) held: Arc<Held<TokenRecord>>,
+    /// What it carries; of a secret that was superseded also the end of its grace, so that nothing it does reaches beyond that.
+    pub(crate) restrictions: Vec<Restriction>,
+    pub(crate) epoch: u32,
+    pub(crate) chain: String,
+}
+
+impl Holder {
+    /// Whether a newer secret was given out, so that this one is only in its grace.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.held.record.grace_of(self.epoch).is_some()
+    }
+
+    /// The same holder with the secret that it was just given for its token.
+    pub(crate) fn renewed(&self, epoch: u32) -> Self {
+        Holder {
+            id: self.id,
+            realm: Arc::clone(&self.realm),
+            held: Arc::clone(&self.held),
+            restrictions: Vec::new(),
+            epoch,
+            chain: self.chain.clone(),
+        }
+    }
+
+    /// Whether it holds the token as it was minted: nothing was taken away but by a grace.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.restrictions.len() == usize::from(self.is_superseded())
+    }
+
+    /// The secret of another token through which this one was gained.
+    pub(crate) fn through(&self) -> Option<Through> {
+        self.held.record.through_of(self.epoch)
+    }
+
+    /// Whether the token's realm, grant and restrictions all name an environment.
+    pub(crate) fn reaches(&self, environment: &EnvironmentName) -> bool {
+        let name = environment.as_str();
+        let realm = self
+            .realm
+            .name
+            .environment
+            .as_ref()
+            .is_none_or(|own| own == environment);
+        let grant = match &self.held.record.grant.environments {
+            Environments::All => true,
+            Environments::Named(names) => names.contains(name),
+        };
+        let restricted =
+            |r: &Restriction| r.is_understood() && r.environments.as_ref().is_none_or(|n| n.contains(name));
+        realm && grant && self.restrictions.iter().all(restricted)
+    }
+}
+
+impl Principal {
+    /// Whether it may read pending versions alone.
+    pub(crate) fn is_pending_only(&self) -> bool {
+        self.holder().is_some_and(|holder| {
+            holder.held.record.grant.pending_only || holder.restrictions.iter().any(|r| r.pending_only)
+        })
+    }
+
+    /// What it means by a reference that says nothing of a version: the current one, or the only one that it may read.
+    pub(crate) fn meaning<'r>(&self, reference: &'r KeyRef) -> Cow<'r, KeyRef> {
+        if reference.version().is_current() && self.is_pending_only() {
+            Cow::Owned(reference.clone().at_version(WhichVersion::Pending))
+        } else {
+            Cow::Borrowed(reference)
+        }
+    }
+
+    /// The namespace that the principal acts in unless another is named.
+    pub(crate) fn namespace(&self) -> &Namespace {
+        match self {
+            Principal::Operator(actor) => &actor.namespace,
+            Principal::Token(holder) => &holder.realm.name.namespace,
+        }
+    }
+
+    /// What stands in a record as who did it.
+    pub(crate) fn by(&self) -> String {
+        match self {
+            Principal::Operator(actor) => actor.name.clone(),
+            Principal::Token(holder) => holder.id.to_string(),
+        }
+    }
+
+    pub(crate) fn holder(&self) -> Option<&Arc<Holder>> {
+        match self {
+            Principal::Operator(_) => None,
+            Principal::Token(holder) => Some(holder),
+        }
+    }
+
+    pub(crate) fn who(&self) -> Who {
+        match self {
+            Principal::Operator(actor) => Who::new(PrincipalKind::Operator).id(without_secrets(&actor.name)),
+            Principal::Token(holder) => Who::new(PrincipalKind::Token)
+                .id(holder.id.to_string())
+                .name(&holder.held.record.name)
+                .chain(&holder.chain),
+        }
+    }
+}
+
+/// How somebody asks.
+#[derive(Debug)]
+pub(crate) enum Asking {
+    Operator(Actor),
+    /// With a token, which has to be one of the namespace if one is given.
+    Token(AccessToken, Option<Namespace>),
+}
+
+impl Asking {
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Asking::Operator(actor) => Asking::Operator(actor.clone()),
+            Asking::Token(token, only) => Asking::Token(token.again(), only.clone()),
+        }
+    }
+}
+
+/// The longest name of an operator, in bytes.
+const ACTOR_MAX: usize = 256;
+
+/// Checks the name that an operator acts under: the log would otherwise say that nobody did it, or that a token did.
+pub(crate) fn check_actor(name: &str) -> Result<()> {
+    let fine = !name.trim().is_empty() && name.len() <= ACTOR_MAX && !name.chars().any(char::is_control);
+    if !fine || name.parse::<TokenId>().is_ok() || looks_like_a_token(name) {
+        return Err(Error::invalid_name(
+            "operator name",
+            name,
+            "1 to 256 bytes without control characters, and not the form of a token or a token's id",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! The lines of the log that a principal may read.
+
+use ibyok_audit::{Filter, VerifyingKey};
+use ibyok_storage::RecordId;
+use jiff::Timestamp;
+
+use super::Logs;
+use crate::base::error::{Error, Result};
+use crate::gate::principal::Principal;
+use crate::model::kind;
+use crate::model::name::base62;
+use crate::realm::PAGE;
+use crate::realm::log_keys::{log_key, with_lines};
+
+impl Logs {
+    /// A filter for what a principal may read of the lines that another filter wants: those of its namespace.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a filter that names another namespace; [`Error::NotFound`] if the principal's does not exist.
+    pub(crate) async fn own_lines(&self, who: &Principal, filter: &Filter) -> Result<Filter> {
+        let mut filter = filter.clone();
+        if matches!(who, Principal::Operator(actor) if actor.whole_log) {
+            return Ok(filter);
+        }
+        let own = who.namespace();
+        if filter.namespace.as_deref().is_some_and(|named| named != own.as_str()) {
+            return Err(Error::other_namespace(own));
+        }
+        filter.namespace = Some(own.to_string());
+        filter.since = filter.since.max(self.namespace_since(who).await?);
+        Ok(filter)
+    }
+
+    /// When a principal's namespace was made: lines from before it are about a tenant that had the name earlier. `None` for the
+    /// vault's home, which is as old as the vault.
+    pub(crate) async fn namespace_since(&self, who: &Principal) -> Result<Option<Timestamp>> {
+        if *who.namespace() == self.records.home.name.namespace {
+            return Ok(None);
+        }
+        let created = match who {
+            Principal::Operator(actor) => self.records.whole_realm(&actor.namespace).await?.attributes.created,
+            Principal::Token(holder) => holder.realm.attributes.created,
+        };
+        // A line has the microsecond that it was written in.
+        Ok(Some(
+            Timestamp::from_microsecond(created.as_microsecond()).unwrap_or(created),
+        ))
+    }
+
+    /// The public half of every log key that is sealed under this node's home.
+    pub(crate) async fn log_keys(&self) -> Result<Vec<VerifyingKey>> {
+        let collection = self.records.home.collection(kind::LOG_KEY)?;
+        let mut keys = Vec::new();
+        let mut after: Option<RecordId> = None;
+        loop {
+            let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
+            for id in &page {
+                let key = log_key(self.records.store.as_ref(), &self.records.home, id).await?;
+                keys.extend(key.map(|key| with_lines(&self.records.home, key.public(&base62(*id.id())))));
+            }
+            after = page.last().copied();
+            if page.len() < PAGE {
+                return Ok(keys);
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Limits as they are shown.
+
+use ibyok_policy::Rate;
+use serde::Serialize;
+
+/// Over what a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "who shows a limit must decide how to show a new scope"
+)]
+pub enum LimitScope {
+    /// Each node counts by itself: over `n` nodes as much as `n` times the rate is let through.
+    Node,
+    /// All nodes on the store count together.
+    Shared,
+}
+
+/// The limit that holds for a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LimitInForce {
+    /// The rate.
+    pub rate: Rate,
+    /// `key` if it is the key's own, `environment` if it is the default of its environment.
+    pub source: &'static str,
+    /// Over what it counts.
+    pub scope: LimitScope,
+}

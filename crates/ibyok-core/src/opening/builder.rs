@@ -1,0 +1,483 @@
+//! Opening a vault, and making one.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ibyok_audit::review::Thresholds;
+use ibyok_audit::{
+    Action, AuditHome, FileSink, Log, LogBuilder, Phase, Principal as Who, PrincipalKind, Sink, newest_store_mark,
+};
+use ibyok_crypto::{Kek, Keyring, VaultId};
+use ibyok_storage::{ChangeNumber, Expect, Store};
+use jiff::Timestamp;
+
+use crate::base::clock::{Clock, SteadyClock, SystemClock, check_clock};
+use crate::base::context::RequestContext;
+use crate::base::error::{Error, Part, Result};
+use crate::floors::stated::Stated;
+use crate::floors::{FloorKey, Floors, Found, Setup};
+use crate::gate::attempt::Attempt;
+use crate::gate::principal::check_actor;
+use crate::geoip::GeoIp;
+use crate::model::guardrails::Guardrails;
+use crate::model::name::Namespace;
+use crate::opening::upkeep::{look_after, look_through_floors};
+use crate::realm::RealmName;
+use crate::realm::log_keys::vouched_logs;
+use crate::realm::make::{Opening, make_realm};
+use crate::realm::vault_record::{FORMAT, VaultRecord, first_environments, read_vault, vault_record};
+use crate::records::Records;
+use crate::records::cache::RecordCache;
+use crate::records::damaged_again::look_at_damaged_again;
+use crate::records::lease::{BEFORE_THE_FIRST, DEADLINE, Lease};
+use crate::records::realms::Realms;
+use crate::reviews::Habits;
+use crate::usage::keep_counts;
+use crate::vault::{Inner, Vault};
+use crate::verbs::status::survives;
+
+/// How many bytes of records are kept in memory unless said otherwise.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// How long opened environment keys are kept unless said otherwise.
+const KEY_CACHE_TTL: Duration = Duration::from_secs(300);
+
+/// A vault that is being put together: it wants a store, at least one KEK, and an audit log, in any order.
+#[must_use = "a builder does nothing until the vault is opened or created"]
+#[derive(Debug)]
+pub struct VaultBuilder<S, K, L> {
+    store: S,
+    keks: K,
+    audit: L,
+    options: Options,
+}
+
+struct Options {
+    log: LogBuilder,
+    clock: Arc<dyn Clock>,
+    cache_bytes: u64,
+    key_cache_ttl: Duration,
+    guardrails: Guardrails,
+    review: Thresholds,
+    geoip: Option<GeoIp>,
+    home: Namespace,
+    actor: String,
+    id: Option<VaultId>,
+    rebuild_floors: bool,
+    one_command: bool,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("home", &self.home)
+            .field("actor", &self.actor)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Vault {
+    /// The beginning of every vault.
+    pub fn builder() -> VaultBuilder<(), (), ()> {
+        VaultBuilder::new()
+    }
+}
+
+impl VaultBuilder<(), (), ()> {
+    pub(crate) fn new() -> Self {
+        let options = Options {
+            log: Log::builder(),
+            clock: Arc::new(SystemClock),
+            cache_bytes: CACHE_BYTES,
+            key_cache_ttl: KEY_CACHE_TTL,
+            guardrails: Guardrails::default(),
+            review: Thresholds::default(),
+            geoip: None,
+            home: Namespace::default(),
+            actor: "ibyok".to_owned(),
+            id: None,
+            rebuild_floors: false,
+            one_command: false,
+        };
+        VaultBuilder {
+            store: (),
+            keks: (),
+            audit: (),
+            options,
+        }
+    }
+}
+
+impl<K, L> VaultBuilder<(), K, L> {
+    /// Where the sealed records are kept.
+    pub fn store(self, store: impl Store + 'static) -> VaultBuilder<Arc<dyn Store>, K, L> {
+        self.shared_store(Arc::new(store))
+    }
+
+    /// Where the sealed records are kept, for a store that others hold as well.
+    pub fn shared_store(self, store: Arc<dyn Store>) -> VaultBuilder<Arc<dyn Store>, K, L> {
+        VaultBuilder {
+            store,
+            keks: self.keks,
+            audit: self.audit,
+            options: self.options,
+        }
+    }
+}
+
+impl<S, L> VaultBuilder<S, (), L> {
+    /// The KEK that wraps environment keys.
+    pub fn kek(self, kek: impl Kek + 'static) -> VaultBuilder<S, Vec<Arc<dyn Kek>>, L> {
+        self.shared_kek(Arc::new(kek))
+    }
+
+    /// The KEK that wraps environment keys, for one that others hold as well.
+    pub fn shared_kek(self, kek: Arc<dyn Kek>) -> VaultBuilder<S, Vec<Arc<dyn Kek>>, L> {
+        VaultBuilder {
+            store: self.store,
+            keks: vec![kek],
+            audit: self.audit,
+            options: self.options,
+        }
+    }
+}
+
+impl<S, L> VaultBuilder<S, Vec<Arc<dyn Kek>>, L> {
+    /// A further KEK, which unwraps what it wrapped and wraps nothing new.
+    pub fn also_kek(mut self, kek: impl Kek + 'static) -> Self {
+        self.keks.push(Arc::new(kek));
+        self
+    }
+}
+
+impl<S, K> VaultBuilder<S, K, ()> {
+    /// Sets the audit log: every retrieval is on it before the key is released. The log is a [`FileSink`](ibyok_audit::FileSink) in a
+    /// directory, or any [`Home`](ibyok_audit::Home), such as a [`MemoryHome`](ibyok_audit::MemoryHome) in tests.
+    pub fn audit<L: Into<AuditHome>>(self, home: L) -> VaultBuilder<S, K, L> {
+        VaultBuilder {
+            store: self.store,
+            keks: self.keks,
+            audit: home,
+            options: self.options,
+        }
+    }
+}
+
+impl<S, K, L> VaultBuilder<S, K, L> {
+    /// Adds a sink in which every line must be durable, too, before a key is released: without its acknowledgement the vault refuses
+    /// every request. Opening the vault fails if the sink does not acknowledge durability.
+    pub fn also_audit_required(mut self, sink: impl Sink + 'static) -> Self {
+        self.options.log = self.options.log.required(sink);
+        self
+    }
+
+    /// Adds a sink of the audit log's lines, best effort: a `log.gap` line counts what it drops.
+    pub fn also_audit(mut self, sink: impl Sink + 'static) -> Self {
+        self.options.log = self.options.log.best_effort(sink);
+        self
+    }
+
+    /// Where the time is read; the machine's clocks unless given.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.options.clock = Arc::new(clock);
+        self
+    }
+
+    /// How many bytes of records are kept in memory; 64 MiB unless given.
+    pub fn cache_bytes(mut self, bytes: u64) -> Self {
+        self.options.cache_bytes = bytes;
+        self
+    }
+
+    /// How long an opened environment key is kept before the KEK is asked again; 5 minutes unless given. Zero asks at every
+    /// retrieval, so that a KMS's own log shows each.
+    pub fn key_cache_ttl(mut self, ttl: Duration) -> Self {
+        self.options.key_cache_ttl = ttl;
+        self
+    }
+
+    /// What this node serves in a class of environments, whatever the vault says; nothing of the kind unless given.
+    pub fn guardrails(mut self, guardrails: Guardrails) -> Self {
+        self.options.guardrails = guardrails;
+        self
+    }
+
+    /// From where on a review of the log finds something worth a look.
+    pub fn review_thresholds(mut self, thresholds: Thresholds) -> Self {
+        self.options.review = thresholds;
+        self
+    }
+
+    /// By which reviews of the log tell countries; without it they tell none.
+    pub fn geoip(mut self, geoip: GeoIp) -> Self {
+        self.options.geoip = Some(geoip);
+        self
+    }
+
+    /// Sets the vault's home: the namespace that operators act in unless they choose another, and whose realm seals this node's own
+    /// records; `default` unless given.
+    pub fn home(mut self, namespace: Namespace) -> Self {
+        self.options.home = namespace;
+        self
+    }
+
+    /// Rebuilds the floors even from a log that is not as it was written, or in place of a file that belongs to somebody else.
+    /// Without it, such a vault is not opened. For `ibyok audit floors rebuild`.
+    pub fn rebuild_floors(mut self) -> Self {
+        self.options.rebuild_floors = true;
+        self
+    }
+
+    /// The id of a vault that is made; random unless given.
+    pub(crate) fn vault_id(mut self, id: VaultId) -> Self {
+        self.options.id = Some(id);
+        self
+    }
+
+    /// Who opens the vault, for the audit log; `ibyok` unless given.
+    pub fn opened_by(mut self, actor: impl Into<String>) -> Self {
+        self.options.actor = actor.into();
+        self
+    }
+
+    /// The vault is opened for one command, so that whoever reads the audit log can leave its opening and closing out.
+    pub fn for_one_command(mut self, one_command: bool) -> Self {
+        self.options.one_command = one_command;
+        self
+    }
+}
+
+impl<L: Into<AuditHome>> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, L> {
+    /// Opens a vault that exists.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the store holds no vault, [`Error::Kek`] if the KEK is not this vault's, [`Error::Invalid`] for a
+    /// vault of a newer format, [`Error::Integrity`] for a damaged one, [`Error::Unavailable`].
+    pub async fn open(self) -> Result<Vault> {
+        self.options.check()?;
+        let record = read_vault(self.store.as_ref()).await?.ok_or_else(|| Error::NotFound {
+            what: "vault in this store".to_owned(),
+            hint: Some("`ibyok init` makes one; if there was one, its store file is missing".to_owned()),
+        })?;
+        self.with_log().await?.start(record.id()?, None).await
+    }
+
+    /// Makes a new vault, with the environments dev, staging and prod.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] if the store holds a vault, which is left as it is; else as [`VaultBuilder::open`].
+    pub async fn create(self) -> Result<Vault> {
+        self.options.check()?;
+        if read_vault(self.store.as_ref()).await?.is_some() {
+            return Err(vault_exists());
+        }
+        check_actor(&self.options.actor)?;
+        self.with_log().await?.make().await
+    }
+
+    /// Opens the sink of the log, which for a home is a copy of it in a directory.
+    async fn with_log(self) -> Result<OpenBuilder> {
+        let audit = self.audit.into().open().await?;
+        Ok(VaultBuilder {
+            store: self.store,
+            keks: self.keks,
+            audit,
+            options: self.options,
+        })
+    }
+}
+
+/// A builder whose audit log has been taken.
+type OpenBuilder = VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink>;
+
+impl OpenBuilder {
+    async fn make(self) -> Result<Vault> {
+        let place = self.audit.state();
+        // This process may have got a new slot beside those of a vault that is in use.
+        if place.public_key().is_some() || !ibyok_audit::begun_logs_in(place.root())?.is_empty() {
+            let what = format!("`{}` holds the audit log of another vault", place.name());
+            return Err(Error::invalid(
+                what,
+                "give the new vault a log directory of its own; if it is this vault's, set `IBYOK_STORE` to its store",
+            ));
+        }
+        let id = match self.options.id {
+            Some(id) => id,
+            None => VaultId::generate().map_err(|error| Error::unavailable(Part::Kek, error))?,
+        };
+        let now = self.options.clock.now();
+        let record = VaultRecord {
+            format: FORMAT,
+            vault: id.to_string(),
+            created: now,
+        };
+        let keyring = keyring(&self.keks)?;
+        let opening = Opening {
+            vault: id,
+            store: self.store.as_ref(),
+            keyring: &keyring,
+        };
+        // The realms come before the vault's own record: what a crash leaves half made is no vault, and is made anew.
+        for (environment, class) in first_environments()? {
+            let name = RealmName {
+                namespace: self.options.home.clone(),
+                environment,
+            };
+            make_realm(&opening, &name, class, now, &self.options.actor).await?;
+        }
+        let body = serde_json::to_vec(&record).map_err(|_| Error::integrity("the vault's record"))?;
+        self.store
+            .put(&vault_record(), &body, Expect::Absent)
+            .await
+            .map_err(|error| match error {
+                ibyok_storage::Error::Exists => vault_exists(),
+                other => other.into(),
+            })?;
+        self.start(id, Some(now)).await
+    }
+
+    async fn start(self, vault: VaultId, created: Option<Timestamp>) -> Result<Vault> {
+        check_actor(&self.options.actor)?;
+        let VaultBuilder {
+            store,
+            keks,
+            audit,
+            options,
+        } = self;
+        let keyring = keyring(&keks)?;
+        let opening = Opening {
+            vault,
+            store: store.as_ref(),
+            keyring: &keyring,
+        };
+        let home = opening.home(&options.home).await?;
+        let (audit, key) = opening.own_log(audit, &home).await?;
+        let place = audit.state();
+        let clock = Arc::new(SteadyClock::new(options.clock, place.last_time()));
+        let of_log = Arc::clone(&clock);
+        // Before the log's first line, which states it.
+        let looked = clock.elapsed();
+        let upto = newest_change(store.as_ref()).await?;
+        let stated = Arc::new(Stated::default());
+        stated.store_came_to(upto.as_u64());
+        let logs = vouched_logs(store.as_ref(), place.root(), &home).await?;
+        stated.store_epoch_is(newest_store_mark(place.root(), &logs)?.epoch, upto.as_u64());
+        // Before the log's first line, which speaks of them.
+        let (floors, found) = Floors::open(Setup {
+            place: place.root().to_owned(),
+            log: place.log().to_owned(),
+            last_seq: place.next_seq().saturating_sub(1),
+            logs,
+            store: Arc::clone(&store),
+            key: Arc::new(FloorKey {
+                vault,
+                home: Arc::clone(&home),
+            }),
+            stated: Arc::clone(&stated),
+            by_force: options.rebuild_floors,
+            now: clock.now(),
+        })
+        .await?;
+        let log = options.log.home(audit).clock(move || of_log.now());
+        let to_state = Arc::clone(&stated);
+        let log = log.statement(move || to_state.now());
+        let log = opening.log(log, &place, &home, key, &options.actor).await?;
+        let records = Arc::new(Records {
+            vault,
+            keyring: keyring.clone(),
+            store: Arc::clone(&store),
+            home,
+            clock,
+            realms: Realms::default(),
+            cache: RecordCache::new(options.cache_bytes),
+            lease: Lease::begun(looked, upto),
+            stated,
+            behind: Mutex::default(),
+            floors,
+            key_cache_ttl: options.key_cache_ttl,
+            damaged_records: Mutex::default(),
+        });
+        let habits = Habits {
+            thresholds: options.review,
+            geoip: options.geoip,
+        };
+        let log = (log, place.next_seq().saturating_sub(1), options.actor.as_str());
+        let inner = Arc::new(Inner::compose(records, log, options.guardrails, habits));
+        inner.records.hold_lease().await?;
+        let opened_by = (options.actor.as_str(), options.one_command);
+        inner.say_opened(opened_by, created.is_some()).await?;
+        inner.say_found(found, created.is_some()).await?;
+        inner.logs.compare_checkpoint(&place).await?;
+        inner.logs.compare_store().await?;
+        inner.changes.finish_interrupted(&options.actor).await;
+        tokio::spawn(look_after(Arc::downgrade(&inner)));
+        tokio::spawn(look_through_floors(Arc::downgrade(&inner)));
+        tokio::spawn(look_at_damaged_again(Arc::downgrade(&inner.records)));
+        tokio::spawn(keep_counts(Arc::downgrade(&inner.usage), Arc::clone(&inner.counting)));
+        Ok(Vault { inner })
+    }
+}
+
+impl Options {
+    /// Checks what can be checked before anything is written: a vault that cannot be opened afterwards is not made.
+    fn check(&self) -> Result<()> {
+        check_clock(self.clock.now())?;
+        Ok(self.log.check_required()?)
+    }
+}
+
+fn vault_exists() -> Error {
+    Error::Exists {
+        what: "a vault in this store".to_owned(),
+    }
+}
+
+impl Inner {
+    /// Says what opening the floors came to: on the log, and in `status`.
+    async fn say_found(&self, found: Found, created: bool) -> Result<()> {
+        if let Some(wrong) = &found.wrong {
+            self.say_floors(Action::LogFloorsRebuilt, wrong).await;
+        }
+        if found.fresh && !created && self.holds_records().await? {
+            self.records.floors.begin_without_history(self.records.now()).await?;
+            let what = "this node knows no floors of the records that the store holds";
+            self.say_floors(Action::LogNoHistory, what).await;
+        }
+        Ok(())
+    }
+
+    async fn say_opened(&self, (actor, one_command): (&str, bool), created: bool) -> Result<()> {
+        let action = if created { Action::VaultInit } else { Action::VaultOpen };
+        let nowhere = RequestContext::default();
+        let mut attempt = Attempt::new(action, self.records.now(), &nowhere);
+        attempt.principal = Some(Who::new(PrincipalKind::Operator).id(actor));
+        let health = self.records.store.check().await?;
+        // What the store promises is on the log of every session that relied on it.
+        let mut store = format!("store {}, survives {}", health.backend, survives(health.durability));
+        if one_command {
+            store.push_str(crate::verbs::audit::FOR_ONE_COMMAND);
+        }
+        let event = if created {
+            attempt.phase(Phase::Done)
+        } else {
+            attempt.allowed()
+        };
+        self.recorder.record(event.reason(store)).await
+    }
+}
+
+/// How far the store's change feed has come.
+async fn newest_change(store: &dyn Store) -> Result<ChangeNumber> {
+    let changes = tokio::time::timeout(DEADLINE, store.changes(BEFORE_THE_FIRST)).await;
+    let changes = changes.map_err(|_| Error::unavailable(Part::Store, "it did not say in time what has changed"))?;
+    Ok(changes?.upto)
+}
+
+fn keyring(keks: &[Arc<dyn Kek>]) -> Result<Keyring> {
+    let (first, others) = keks
+        .split_first()
+        .ok_or_else(|| Error::unavailable(Part::Kek, "no KEK was given"))?;
+    Ok(others.iter().fold(Keyring::new(Arc::clone(first)), |keyring, kek| {
+        keyring.with(Arc::clone(kek))
+    }))
+}

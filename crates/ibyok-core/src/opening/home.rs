@@ -1,0 +1,181 @@
+//! What opening a vault needs before there is one: its home realm, and its audit log with the log's key.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ibyok_audit::{
+    FileSink, Log, LogBuilder, LogPlace, Principal as Who, PrincipalKind, SigningKey, claimed_keys, logs_in,
+};
+use ibyok_storage::{Collection, Expect, Kind, RecordId, Store};
+
+use crate::base::damage::{Affected, Damage};
+use crate::base::error::{Error, Result};
+use crate::model::kind;
+use crate::model::name::{Namespace, from_base62};
+use crate::realm::log_keys::{line_key, log_key, proven_key};
+use crate::realm::make::Opening;
+use crate::realm::tags::{list_root, list_tags, tag_of};
+use crate::realm::{Realm, RealmName, open_failed, read_realm};
+
+impl Opening<'_> {
+    /// The realm that seals this node's own records: the one that spans environments, or where the KEK does not open that (a
+    /// server that may open only `dev`), the first environment that it opens.
+    pub(crate) async fn home(&self, namespace: &Namespace) -> Result<Arc<Realm>> {
+        let whole = RealmName {
+            namespace: namespace.clone(),
+            environment: None,
+        };
+        let refused = match read_realm(self.vault, self.store, self.keyring, &whole).await {
+            Ok(Some(realm)) => return Ok(Arc::new(realm)),
+            Ok(None) => return Err(self.no_namespace(&whole).await?),
+            Err(error @ Error::Kek { .. }) => error,
+            Err(error) => return Err(error),
+        };
+        for name in list_tags(self.vault, self.store).await?.names.into_values() {
+            if name.namespace != *namespace || name.environment.is_none() {
+                continue;
+            }
+            // Only a KEK that refuses is a reason to go on: another error would make this node's home depend on chance.
+            match read_realm(self.vault, self.store, self.keyring, &name).await {
+                Ok(Some(realm)) => return Ok(Arc::new(realm)),
+                Ok(None) | Err(Error::Kek { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused)
+    }
+
+    /// The error where a namespace has no realm: damage, if the store says that there is one.
+    async fn no_namespace(&self, whole: &RealmName) -> Result<Error> {
+        let listed = list_tags(self.vault, self.store).await?;
+        // Another vault's id in the vault's own record leaves every realm without a name.
+        if listed.names.values().any(|name| name == whole) || !listed.damaged.is_empty() {
+            let what = format!("the environment key of `{whole}` ({})", whole.record_id(self.vault));
+            return Ok(Error::damaged(what, Damage::Missing).about(Affected::Environment));
+        }
+        Ok(Error::NotFound {
+            what: format!("namespace `{}`", whole.namespace),
+            hint: None,
+        })
+    }
+
+    /// The log that this process writes, with its key. Where the store holds no key of the log that was free, it is another's, or began
+    /// after the copy of the store that was put back: then the next slot is taken, if the place is this vault's at all.
+    pub(crate) async fn own_log(&self, sink: FileSink, home: &Realm) -> Result<(FileSink, SigningKey)> {
+        let place = sink.state();
+        if let Some(key) = self.signing_key(&place, home).await? {
+            return Ok((sink, key));
+        }
+        let others = self.other_logs(place.root(), home).await?;
+        if others.is_empty() {
+            return Err(no_log_key(&place));
+        }
+        let logs = others.join(", ");
+        tracing::warn!(
+            logs,
+            "logs in the directory are passed over: the store holds no key of theirs for this node"
+        );
+        let sink = sink.passing_over(others).await?;
+        let place = sink.state();
+        let key = self.signing_key(&place, home).await?;
+        Ok((sink, key.ok_or_else(|| no_log_key(&place))?))
+    }
+
+    /// The logs of a place that are passed over by a node of this home: the store holds no key of theirs under the home. None where the
+    /// place is not known to be this vault's: the store knows none of its logs, and no log's own lines prove that they are the vault's.
+    pub(crate) async fn other_logs(&self, place: &Path, home: &Realm) -> Result<Vec<String>> {
+        if !place.is_dir() {
+            return Ok(Vec::new());
+        }
+        let (mut others, mut is_known) = (Vec::new(), false);
+        for log in logs_in(place)? {
+            let own = match from_base62(&log) {
+                Some(id) => self.store.get(&home.record(kind::LOG_KEY, id)?).await?.is_some(),
+                None => false,
+            };
+            is_known |= own;
+            if !own {
+                others.push(log);
+            }
+        }
+        let is_ours =
+            is_known || is_known_elsewhere(self.store, &others).await? || self.proves_own(place, home).await?;
+        Ok(if is_ours { others } else { Vec::new() })
+    }
+
+    /// Returns true if a log of the place proves by its lines that a realm that opens here is behind it: the home, or the home of another
+    /// process.
+    async fn proves_own(&self, place: &Path, home: &Realm) -> Result<bool> {
+        let claims = claimed_keys(place)?;
+        if claims.is_empty() {
+            return Ok(false);
+        }
+        if proven_key(place, home, &claims)?.is_some() {
+            return Ok(true);
+        }
+        for name in list_tags(self.vault, self.store).await?.names.into_values() {
+            match read_realm(self.vault, self.store, self.keyring, &name).await {
+                Ok(Some(realm)) if proven_key(place, &realm, &claims)?.is_some() => return Ok(true),
+                // A realm that does not open here proves nothing, and keeps no other from it.
+                Ok(_) | Err(Error::Kek { .. } | Error::Integrity { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    /// The key of an audit log, which is sealed in the store and never stands beside the log; `None` for a log of somebody else.
+    async fn signing_key(&self, place: &LogPlace, home: &Realm) -> Result<Option<SigningKey>> {
+        let id = from_base62(place.log()).ok_or_else(|| Error::integrity("the audit log's id"))?;
+        match log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await? {
+            Some(key) => Ok(Some(key)),
+            None if place.public_key().is_none() => self.new_log_key(home, id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Opens the audit log.
+    pub(crate) async fn log(
+        &self,
+        log: LogBuilder,
+        place: &LogPlace,
+        home: &Realm,
+        key: SigningKey,
+        actor: &str,
+    ) -> Result<Log> {
+        let actor = Who::new(PrincipalKind::Operator).id(actor);
+        let lines = line_key(home, &key.public(place.log()));
+        Ok(log.signing_key(key).line_key(lines).principal(actor).open().await?)
+    }
+
+    async fn new_log_key(&self, home: &Realm, id: [u8; 16]) -> Result<SigningKey> {
+        let key = SigningKey::generate()?;
+        let id = home.record(kind::LOG_KEY, id)?;
+        let sealed = home.keys.seal_record(&home.place(&id), key.expose_seed());
+        let sealed = sealed.map_err(|error| open_failed("the audit log's key".to_owned(), error))?;
+        self.store.put(&id, &sealed, Expect::Absent).await?;
+        Ok(key)
+    }
+}
+
+/// Returns true if the store holds the key of one of these logs under some realm: another process of this vault has another home.
+async fn is_known_elsewhere(store: &dyn Store, logs: &[String]) -> Result<bool> {
+    for tag in list_root(store, kind::TAG).await?.iter().filter_map(tag_of) {
+        let collection = Collection::new(Kind::new(kind::LOG_KEY), *tag.as_bytes())?;
+        for id in logs.iter().filter_map(|log| from_base62(log)) {
+            if store.get(&RecordId::new(collection, id)).await?.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn no_log_key(place: &LogPlace) -> Error {
+    let place = place.root().display();
+    Error::invalid(
+        format!("the store holds no key of the audit log in `{place}`"),
+        "it is another vault's log, and this vault needs a directory of its own; or the store is an older backup than the log, whose \
+         lines cannot be read any more: restore a newer one",
+    )
+}

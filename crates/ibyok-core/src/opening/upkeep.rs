@@ -1,0 +1,111 @@
+//! What a vault does beside requests, as long as it lives.
+
+use std::sync::Weak;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::base::clock::Clock;
+use crate::base::error::Result;
+use crate::vault::{Inner, Vault};
+
+/// How often a vault looks after itself.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The time after opening at which the file of floors is read as a whole.
+const LOOK_THROUGH: Duration = Duration::from_secs(5);
+
+/// Looks after the vault as long as it lives: drops keys whose period is over, folds counts, reopens a log that failed, and keeps
+/// the log's newest checkpoint in the store.
+pub(crate) async fn look_after(vault: Weak<Inner>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut kept = None;
+    loop {
+        ticks.tick().await;
+        let Some(inner) = vault.upgrade() else { return };
+        inner
+            .records
+            .realms
+            .expire(inner.records.clock.elapsed(), inner.records.key_cache_ttl);
+        inner
+            .records
+            .realms
+            .token_keys
+            .expire(inner.records.clock.elapsed(), inner.records.token_key_period());
+        inner.recorder.fold_refusals(false);
+        inner.recorder.fold_limited(false).await;
+        inner.recorder.fold_token_refusals(false).await;
+        inner.limits.buckets.expire(inner.records.clock.elapsed());
+        if inner.recorder.log.status().failure.is_some() {
+            match inner.recorder.log.reopen().await {
+                Ok(()) => tracing::info!("the audit log is open again"),
+                Err(error) => tracing::warn!(%error, "the audit log is still unavailable"),
+            }
+        }
+        inner.write_floors().await;
+        inner.logs.keep_checkpoint(&mut kept).await;
+        inner.logs.tell_behind().await;
+        // It may have been accepted meanwhile.
+        if inner.records.store_is_behind().is_some()
+            && let Err(error) = inner.logs.compare_store().await
+        {
+            tracing::warn!(%error, "the store was not compared with the audit log");
+        }
+    }
+}
+
+/// Reads the file of floors as a whole, once. What a request reads is verified by itself: this finds early what is wrong elsewhere,
+/// and is not worth the time of a process that ends at once.
+pub(crate) async fn look_through_floors(vault: Weak<Inner>) {
+    tokio::time::sleep(LOOK_THROUGH).await;
+    let Some(inner) = vault.upgrade() else { return };
+    if let Err(error) = inner.records.floors.verify_items().await {
+        tracing::warn!(%error, "the file of floors was not read as a whole");
+    }
+    inner.tell_floors().await;
+}
+
+impl Vault {
+    /// Writes what is still to be written to the audit log, and closes it; every later request is refused.
+    ///
+    /// A vault that is dropped without it loses nothing that was acknowledged.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if the audit log cannot be written.
+    pub async fn close(&self) -> Result<()> {
+        self.inner.recorder.fold_refusals(true);
+        self.inner.recorder.fold_limited(true).await;
+        self.inner.recorder.fold_token_refusals(true).await;
+        let finished = self.inner.usage.finish_usage().await;
+        // The last line states how far the store has come: without an answer, how far it is known to have come.
+        if let Err(error) = self.inner.records.renew_lease().await {
+            tracing::warn!(%error, "the change feed was not read once more");
+        }
+        self.inner.write_floors().await;
+        self.inner.recorder.closed.store(true, Ordering::Release);
+        self.inner.recorder.log.close().await?;
+        self.inner.usage.close_usage(finished).await;
+        self.inner.logs.keep_checkpoint(&mut None).await;
+        self.inner.records.floors.close().await;
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Writes the floors that are pending, mends their file if it failed, and says what was found wrong with it.
+    async fn write_floors(&self) {
+        let upto = self.recorder.log.last_seq();
+        let written = async {
+            if self.records.floors.is_broken().await {
+                self.records.floors.mend().await?;
+                tracing::info!("the file of floors is open again");
+            }
+            self.records.floors.flush(Some(upto)).await?;
+            self.records.floors.sync().await
+        };
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "the file of floors is unavailable");
+        }
+        self.tell_floors().await;
+    }
+}

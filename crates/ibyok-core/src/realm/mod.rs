@@ -1,0 +1,213 @@
+//! Realms: (vault, namespace, environment), or (vault, namespace, whole) for what spans environments.
+//!
+//! A realm has keys of its own, opened through the KEK and kept for the key cache's period only. Everything sealed under a realm
+//! yields its realm from the key that opened it, never from its content.
+
+pub(crate) mod log_keys;
+pub(crate) mod make;
+pub(crate) mod tags;
+pub(crate) mod token_keys;
+pub(crate) mod vault_record;
+
+use std::fmt;
+
+use ibyok_crypto::{Keyring, Place, RealmKeys, RealmRecord, RealmTag, VaultId};
+use ibyok_policy::{RealmScope, TokenId};
+use ibyok_storage::{Collection, Kind, RecordId, Store};
+use sha2::{Digest, Sha256};
+
+use crate::base::damage::{Affected, Damage};
+use crate::base::error::{Error, Part, Result};
+use crate::model::environment::Attributes;
+use crate::model::key::KeyAt;
+use crate::model::key_ref::SCHEME;
+use crate::model::kind;
+use crate::model::name::{EnvironmentName, KeyId, KeyName, Namespace};
+
+/// The word that stands for "spans environments" where an environment would; reserved, so that no environment is called so.
+pub(crate) const WHOLE: &str = "whole";
+
+/// Which realm, by name. `environment` is `None` for the realm that spans them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RealmName {
+    pub(crate) namespace: Namespace,
+    pub(crate) environment: Option<EnvironmentName>,
+}
+
+impl RealmName {
+    pub(crate) fn environment_word(&self) -> &str {
+        self.environment.as_ref().map_or(WHOLE, EnvironmentName::as_str)
+    }
+
+    /// The id of the realm's one environment key record: found by name with one read.
+    pub(crate) fn record_id(&self, vault: VaultId) -> RecordId {
+        let mut hash = Sha256::new();
+        hash.update(b"ibyok realm v1");
+        hash.update(vault.as_bytes());
+        for part in [self.namespace.as_str(), self.environment_word()] {
+            // A name is at most 63 bytes, so one byte holds its length.
+            hash.update([u8::try_from(part.len()).unwrap_or(u8::MAX)]);
+            hash.update(part.as_bytes());
+        }
+        let digest = hash.finalize();
+        let mut id = [0; 16];
+        id.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
+        RecordId::new(Collection::root(Kind::new(kind::REALM)), id)
+    }
+}
+
+impl fmt::Display for RealmName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.environment_word())
+    }
+}
+
+/// An opened realm.
+#[derive(Debug)]
+pub(crate) struct Realm {
+    pub(crate) name: RealmName,
+    pub(crate) keys: RealmKeys,
+    pub(crate) attributes: Attributes,
+    pub(crate) kek: String,
+    /// Whether its namespace is the vault's home, which references leave out.
+    pub(crate) is_home: bool,
+}
+
+impl Realm {
+    /// The reference of a key of this realm's environment, as results and errors show it: `prod/openai`, and for a namespace that
+    /// is not the vault's home `ibyok://acme/prod/openai`.
+    pub(crate) fn reference(&self, key: impl fmt::Display) -> String {
+        self.reference_in(self.name.environment_word(), key)
+    }
+
+    /// The reference of a key of any environment of this realm's namespace.
+    pub(crate) fn reference_in(&self, environment: impl fmt::Display, key: impl fmt::Display) -> String {
+        if self.is_home {
+            format!("{environment}/{key}")
+        } else {
+            format!("{SCHEME}{}/{environment}/{key}", self.name.namespace)
+        }
+    }
+
+    /// Where a key of an environment of this realm is.
+    pub(crate) fn key_at<'a>(&'a self, environment: &'a EnvironmentName, key: &KeyName, id: KeyId) -> KeyAt<'a> {
+        KeyAt {
+            reference: self.reference_in(environment, key),
+            id,
+            namespace: &self.name.namespace,
+            environment,
+        }
+    }
+
+    pub(crate) fn tag(&self) -> RealmTag {
+        self.keys.identity().tag()
+    }
+
+    /// Whether this is the realm of an environment.
+    pub(crate) fn is(&self, namespace: &Namespace, environment: &EnvironmentName) -> bool {
+        self.name.environment.as_ref() == Some(environment) && self.name.namespace == *namespace
+    }
+
+    pub(crate) fn collection(&self, kind: u8) -> Result<Collection> {
+        Ok(Collection::new(Kind::new(kind), *self.tag().as_bytes())?)
+    }
+
+    pub(crate) fn record(&self, kind: u8, id: [u8; 16]) -> Result<RecordId> {
+        Ok(RecordId::new(self.collection(kind)?, id))
+    }
+
+    /// Where a record of this realm lives: the source of its associated data.
+    pub(crate) fn place(&self, id: &RecordId) -> Place<'_> {
+        let identity = self.keys.identity();
+        Place::new(
+            identity.vault(),
+            identity.tag(),
+            id.collection().kind().as_u8(),
+            *id.id(),
+            self.name.namespace.as_str(),
+            self.name.environment_word(),
+        )
+    }
+
+    pub(crate) fn scope(&self) -> RealmScope<'_> {
+        RealmScope {
+            namespace: self.name.namespace.as_str(),
+            environment: self.name.environment.as_ref().map(EnvironmentName::as_str),
+        }
+    }
+}
+
+/// Reads a realm's one record and opens its keys through the KEK; `None` if there is no such realm. Takes it for one of the home.
+pub(crate) async fn read_realm(
+    vault: VaultId,
+    store: &dyn Store,
+    keyring: &Keyring,
+    name: &RealmName,
+) -> Result<Option<Realm>> {
+    let id = name.record_id(vault);
+    let stored = store.get(&id).await;
+    match stored.map_err(|error| Error::from(error).about(Affected::Environment))? {
+        None => Ok(None),
+        Some(stored) => open_stored(vault, keyring, name, (&id, &stored.bytes))
+            .await
+            .map(Some)
+            .map_err(|error| error.about(Affected::Environment)),
+    }
+}
+
+/// The record of a realm, as errors name it.
+pub(crate) fn environment_key(name: &RealmName, id: &RecordId) -> String {
+    format!("the environment key of `{name}` ({id})")
+}
+
+async fn open_stored(
+    vault: VaultId,
+    keyring: &Keyring,
+    name: &RealmName,
+    (id, bytes): (&RecordId, &[u8]),
+) -> Result<Realm> {
+    let what = || environment_key(name, id);
+    let record = RealmRecord::parse(bytes).map_err(|error| open_failed(what(), error))?;
+    let environment = name.environment.as_ref().map(EnvironmentName::as_str);
+    if record.vault() != vault || record.namespace() != name.namespace.as_str() || record.environment() != environment {
+        return Err(Error::integrity(what()));
+    }
+    let opened = record.open(keyring).await.map_err(|error| open_failed(what(), error))?;
+    let attributes = serde_json::from_slice(&opened.attributes).map_err(|_| Error::integrity(what()))?;
+    Ok(Realm {
+        name: name.clone(),
+        keys: opened.keys,
+        attributes,
+        kek: opened.kek.to_string(),
+        is_home: true,
+    })
+}
+
+/// The id of a token, from its record's.
+pub(crate) fn token_id(realm: &Realm, id: [u8; 16]) -> Result<TokenId> {
+    TokenId::new(*realm.tag().as_bytes(), id).map_err(|_| Error::integrity("a realm's tag"))
+}
+
+/// The backend of a store that is a file: it belongs to one machine.
+pub(crate) const FILE: &str = "file";
+
+/// How many ids are listed at a time.
+pub(crate) const PAGE: usize = 500;
+
+/// What failing to open means: damage is an integrity error, a KEK that does not answer is unavailable.
+pub(crate) fn open_failed(what: String, error: ibyok_crypto::Error) -> Error {
+    use ibyok_crypto::Error as Crypto;
+    match error {
+        Crypto::KekUnavailable { .. } | Crypto::KekAnswer { .. } => Error::unavailable(Part::Kek, error),
+        Crypto::UnknownKek { .. }
+        | Crypto::KekDenied { .. }
+        | Crypto::KekRefused { .. }
+        | Crypto::KekUnusable { .. }
+        | Crypto::KekFile { .. }
+        | Crypto::KekFileAccess { .. }
+        | Crypto::KekSize => Error::Kek { source: error.into() },
+        Crypto::Random => Error::unavailable(Part::Kek, error),
+        Crypto::UnsupportedFormat { .. } => Error::damaged(what, Damage::UnknownFormat),
+        _ => Error::integrity(what),
+    }
+}

@@ -1,0 +1,135 @@
+//! Tags of realms: a record in the clear for each, which says what namespace and environment the tag stands for.
+//!
+//! A tag is put before its realm's environment key record and deleted after it. Meanwhile it is marked as unfinished, so that a realm
+//! that is being made or removed is told apart from one whose record was lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ibyok_crypto::{RealmTag, VaultId};
+use ibyok_storage::{Collection, Kind, RecordId, Store};
+
+use crate::base::error::Result;
+use crate::model::kind;
+use crate::model::name::{EnvironmentName, Namespace};
+use crate::realm::{PAGE, RealmName};
+
+/// The record that says which realm a tag stands for; in the clear.
+pub(crate) fn tag_record(tag: RealmTag) -> RecordId {
+    let mut id = [0; 16];
+    id.iter_mut().zip(tag.as_bytes()).for_each(|(to, from)| *to = *from);
+    RecordId::new(Collection::root(Kind::new(kind::TAG)), id)
+}
+
+/// The tag that a tag record's id stands for.
+pub(crate) fn tag_of(id: &RecordId) -> Option<RealmTag> {
+    let bytes = id.id().first_chunk::<8>()?;
+    RealmTag::from_bytes(*bytes).ok()
+}
+
+/// The realms of a store.
+#[derive(Debug, Default)]
+pub(crate) struct TagList {
+    /// By their tags.
+    pub(crate) names: BTreeMap<RealmTag, RealmName>,
+    /// The tags of realms that are not made yet, or removed but for their tags.
+    pub(crate) unfinished: BTreeMap<RealmTag, RealmName>,
+    /// Tag records that cannot be read, and environment key records that no tag names.
+    pub(crate) damaged: Vec<RecordId>,
+}
+
+/// Every realm of a store by its tag.
+pub(crate) async fn list_tags(vault: VaultId, store: &dyn Store) -> Result<TagList> {
+    let (mut listed, mut unnamed) = list_once(vault, store).await?;
+    if !unnamed.is_empty() {
+        // A namespace that is removed meanwhile loses its tags between the two lists. Of a realm that lost its tag, the record stays.
+        let again = list_once(vault, store).await?;
+        listed = again.0;
+        unnamed = unnamed.intersection(&again.1).copied().collect();
+    }
+    // A tag that was changed into another name leaves the record of its realm behind. One that cannot be read does so as well,
+    // and is damage enough.
+    if listed.damaged.is_empty() {
+        listed.damaged.extend(unnamed);
+    }
+    Ok(listed)
+}
+
+/// The tags, and the environment key records that none of them names.
+async fn list_once(vault: VaultId, store: &dyn Store) -> Result<(TagList, BTreeSet<RecordId>)> {
+    // Before the tags: a realm's tag is put first, so that each of these has its own by now.
+    let records: BTreeSet<RecordId> = list_root(store, kind::REALM).await?.into_iter().collect();
+    let mut unnamed = records.clone();
+    let mut listed = TagList::default();
+    for id in list_root(store, kind::TAG).await? {
+        let Some(stored) = store.get(&id).await? else { continue };
+        let (Some(tag), Some(body)) = (tag_of(&id), TagBody::parse(&stored.bytes)) else {
+            listed.damaged.push(id);
+            continue;
+        };
+        let (name, unfinished) = (body.name(), body.unfinished);
+        let record = name.record_id(vault);
+        unnamed.remove(&record);
+        match unfinished && !records.contains(&record) {
+            true => listed.unfinished.insert(tag, name),
+            false => listed.names.insert(tag, name),
+        };
+    }
+    Ok((listed, unnamed))
+}
+
+/// The ids of the vault's own records of a kind.
+pub(crate) async fn list_root(store: &dyn Store, kind: u8) -> Result<Vec<RecordId>> {
+    let collection = Collection::root(Kind::new(kind));
+    let mut ids: Vec<RecordId> = Vec::new();
+    loop {
+        let page = store.list(&collection, ids.last(), PAGE).await?;
+        let ended = page.len() < PAGE;
+        ids.extend(page);
+        if ended {
+            return Ok(ids);
+        }
+    }
+}
+
+/// The clear body of a tag record.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(crate) struct TagBody {
+    namespace: Namespace,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    environment: Option<EnvironmentName>,
+    /// True if the realm is being made or removed, so that its environment key record may not be there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unfinished: bool,
+}
+
+impl TagBody {
+    pub(crate) fn print(name: &RealmName) -> Vec<u8> {
+        Self::printed(name, false)
+    }
+
+    /// The same for a realm that is being made or removed.
+    pub(crate) fn print_unfinished(name: &RealmName) -> Vec<u8> {
+        Self::printed(name, true)
+    }
+
+    fn printed(name: &RealmName, unfinished: bool) -> Vec<u8> {
+        let body = TagBody {
+            namespace: name.namespace.clone(),
+            environment: name.environment.clone(),
+            unfinished,
+        };
+        // Two strings and a word always serialise.
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    pub(crate) fn name(&self) -> RealmName {
+        RealmName {
+            namespace: self.namespace.clone(),
+            environment: self.environment.clone(),
+        }
+    }
+}

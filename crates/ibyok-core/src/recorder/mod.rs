@@ -1,0 +1,137 @@
+//! The recorder: what was answered and what was refused is on the log before anybody hears of it.
+//!
+//! - `uses`: retrievals, which are counted with their lines
+//! - `fold`: the lines of counts, once their time is over
+//! - `refusals`, `token_refusals`, `limit_refusals`, `folded`: refusals that share a line, so that nobody fills the log
+
+pub(crate) mod fold;
+pub(crate) mod folded;
+pub(crate) mod limit_refusals;
+pub(crate) mod refusals;
+pub(crate) mod token_refusals;
+pub(crate) mod uses;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ibyok_audit::{Event, Log, Outcome};
+
+use self::limit_refusals::LimitRefusals;
+use self::refusals::Refusals;
+use self::token_refusals::TokenRefusals;
+use crate::base::clock::Clock;
+use crate::base::error::{Error, Result};
+use crate::gate::attempt::{Attempt, outcome_of};
+use crate::gate::meter::Meter;
+use crate::limits::Limits;
+
+use crate::recorder::token_refusals::Sort;
+use crate::records::Records;
+
+/// Puts on the log what was tried.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    pub(crate) records: Arc<Records>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) log: Log,
+    pub(crate) meter: Arc<dyn Meter>,
+    pub(crate) refusals: Refusals,
+    pub(crate) limit_refusals: LimitRefusals,
+    pub(crate) token_refusals: TokenRefusals,
+    /// Whether the log was closed for good.
+    pub(crate) closed: AtomicBool,
+    /// What was found at open that somebody should look at.
+    pub(crate) warnings: Mutex<Vec<String>>,
+}
+
+impl Recorder {
+    /// Returns true once the log is closed for good.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Puts an event on the log of which nothing but its being there is needed; durable when it returns.
+    pub(crate) async fn record(&self, event: Event) -> Result<()> {
+        // The receipt releases nothing.
+        drop(self.log.append(event).await?);
+        Ok(())
+    }
+
+    /// Puts what was refused or failed on the log. Only if it is there does the caller hear of it.
+    ///
+    /// Refusals without a valid token are not waited for, and limited (`refusals.rs`). Those of a token beyond the first few of a
+    /// minute are counted (`token_refusals.rs`). Refusals of a verb that takes something away have a limit (`limits/verbs_of_tokens.rs`).
+    pub(crate) async fn refusing<T>(&self, attempt: &Attempt<'_>, outcome: Result<T>) -> Result<T> {
+        let error = match outcome {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        if attempt.principal.is_none() || matches!(error, Error::Unauthenticated) {
+            if self
+                .refusals
+                .is_a_line(attempt.context.source, self.records.clock.elapsed())
+            {
+                self.log.append_unwaited(attempt.refused(&error));
+            }
+            return Err(error);
+        }
+        let error = self.limits.count_refused(attempt, error);
+        if self.is_refused_on_a_line(attempt, &error) {
+            self.record(attempt.refused(&error)).await?;
+        }
+        Err(error)
+    }
+
+    /// Puts what was tried on the log, whatever came of it, before the caller hears of it.
+    pub(crate) async fn answering<T>(&self, attempt: &Attempt<'_>, outcome: Result<T>) -> Result<T> {
+        let answer = self.refusing(attempt, outcome).await?;
+        self.record(attempt.allowed()).await?;
+        Ok(answer)
+    }
+
+    /// Something that somebody should look at: in the program's log, and in `status`.
+    pub(crate) fn warn(&self, text: String) {
+        tracing::warn!("{text}");
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+
+    /// Returns true if a refusal is a line of its own; else counts it, for a line within a minute. An operator's always is.
+    pub(crate) fn is_a_line_of_its_token(
+        &self,
+        attempt: &Attempt<'_>,
+        (outcome, reason): (Outcome, &'static str),
+        is_use: bool,
+    ) -> bool {
+        let sort = Sort {
+            action: attempt.action,
+            outcome,
+            reason,
+            is_use,
+        };
+        let now = self.records.clock.elapsed();
+        attempt
+            .token()
+            .is_none_or(|token| self.token_refusals.is_a_line(token, sort, attempt, now))
+    }
+
+    /// The same for a refusal of a verb that releases no value.
+    pub(crate) fn is_refused_on_a_line(&self, attempt: &Attempt<'_>, error: &Error) -> bool {
+        self.is_a_line_of_its_token(attempt, (outcome_of(error), attempt.reason_of(error)), false)
+    }
+
+    /// Records a verb that changed nothing. Beyond the token's limit such lines are counted.
+    pub(crate) async fn record_unchanged(&self, attempt: &Attempt<'_>) -> Result<()> {
+        if attempt.over && !self.is_a_line_of_its_token(attempt, (Outcome::Allowed, "unchanged"), false) {
+            return Ok(());
+        }
+        self.record(attempt.allowed()).await
+    }
+
+    /// Whether a refusal by a limit is a line of its own; else it is counted, and on the log within some seconds.
+    pub(crate) fn is_a_line_of_its_own(&self, attempt: &Attempt<'_>) -> bool {
+        let now = self.records.clock.elapsed();
+        attempt
+            .limited
+            .is_none_or(|token| self.limit_refusals.is_a_line(token, attempt, now))
+    }
+}

@@ -1,0 +1,84 @@
+//! Where retrievals are counted: after their line is on the log, before anything is released.
+
+use ibyok_audit::{Event, Outcome, Receipt};
+
+use super::Recorder;
+use crate::base::error::{Code, Error, Result};
+use crate::gate::attempt::{Attempt, outcome_of};
+use crate::gate::meter::{Ended, Flight, Use};
+use crate::model::mode::Mode;
+
+impl Recorder {
+    /// Appends the line of a value that is about to be released, and counts it.
+    pub(crate) async fn append_use(&self, attempt: &Attempt<'_>, event: Event) -> Result<Receipt> {
+        let mocked = attempt.mode == Some(Mode::Mock.as_str());
+        let ended = if mocked { Ended::Mocked } else { Ended::Live };
+        self.append_counted(attempt, event, ended, true).await
+    }
+
+    /// As [`Inner::refusing`], and counts what was refused or failed for whoever asked with a valid token.
+    pub(crate) async fn refusing_use<T>(&self, attempt: &Attempt<'_>, outcome: Result<T>) -> Result<T> {
+        let Err(error) = outcome else { return outcome };
+        if attempt.caller.is_none() || matches!(error, Error::Unauthenticated) {
+            return self.refusing(attempt, Err(error)).await;
+        }
+        let ended = (outcome_of(&error), attempt.reason_of(&error));
+        let is_a_line = match &error {
+            Error::Limited { .. } => self.is_a_line_of_its_own(attempt),
+            _ => self.is_a_line_of_its_token(attempt, ended, true),
+        };
+        if is_a_line {
+            self.append_ended_use(attempt, ended).await?;
+        }
+        Err(error)
+    }
+
+    /// Appends the line of retrievals that were refused or failed, and counts them.
+    pub(crate) async fn append_ended_use(
+        &self,
+        attempt: &Attempt<'_>,
+        (outcome, reason): (Outcome, &'static str),
+    ) -> Result<()> {
+        let ended = match outcome {
+            Outcome::Denied => Ended::Denied,
+            Outcome::Failed | Outcome::Allowed => Ended::Failed,
+        };
+        let event = attempt.ended(outcome, reason);
+        // The receipt releases nothing.
+        drop(self.append_counted(attempt, event, ended, is_of_a_key(reason)).await?);
+        Ok(())
+    }
+
+    async fn append_counted(
+        &self,
+        attempt: &Attempt<'_>,
+        event: Event,
+        ended: Ended,
+        of_a_key: bool,
+    ) -> Result<Receipt> {
+        let Some(caller) = &attempt.caller else {
+            return Ok(self.log.append(event).await?);
+        };
+        let flight = Flight::begin(self.meter.as_ref());
+        let receipt = self.log.append(event).await?;
+        let used = Use {
+            caller,
+            key: attempt.permitted.as_ref().filter(|_| of_a_key),
+            version: attempt.version.filter(|_| ended == Ended::Live),
+            ended,
+            count: attempt.count,
+            at: attempt.at,
+            source: attempt.context.source,
+        };
+        flight.count(receipt.seq(), &used);
+        Ok(receipt)
+    }
+}
+
+/// Whether a refusal for this reason is one of a key that there is. What somebody only guesses at leaves no record of its own.
+pub(crate) fn is_of_a_key(reason: &str) -> bool {
+    [Code::KeyDisabled, Code::VersionDisabled, Code::VersionDestroyed]
+        .iter()
+        .any(|code| code.as_str() == reason)
+        || reason == "limited"
+}

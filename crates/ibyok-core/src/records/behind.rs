@@ -1,0 +1,29 @@
+//! A store that has not come as far as this node knows that it had.
+
+use std::fmt;
+
+/// How far a store is behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Behind {
+    pub(crate) known: u64,
+    pub(crate) now: u64,
+}
+
+impl fmt::Display for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Behind { known, now } = self;
+        write!(
+            f,
+            "the store is at change {now}, and the audit log says that it had come to {known}: an older copy of it was put back, or it \
+             lost writes; restore a newer one, or accept this one with `ibyok audit floors rebuild --accept-rollback`"
+        )
+    }
+}
+
+/// The finding that stands, if there is one.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    pub(super) behind: Option<Behind>,
+    /// True if the finding is not on the log yet.
+    pub(super) untold: bool,
+}

@@ -1,0 +1,167 @@
+//! Damaged records: the reason why a record is refused, and the part of it that a list may show.
+//!
+//! A damaged record has no readable name, so no list can filter it by name. A list shows it to whoever may list the whole
+//! environment. A token that is limited to key patterns learns only that its list may be incomplete, and a token that is
+//! limited to whole names learns of its own keys alone: their ids follow from their names.
+
+use std::sync::Arc;
+
+use ibyok_storage::{Collection, RecordId};
+use serde::Serialize;
+
+use crate::base::damage::{Affected, Damage};
+use crate::base::error::{Error, Result};
+use crate::model::kind;
+use crate::model::name::EnvironmentName;
+use crate::realm::{PAGE, Realm, RealmName};
+use crate::records::Records;
+use crate::records::record::Record;
+
+impl Affected {
+    /// The sort of a record in the store.
+    pub(crate) fn of(id: &RecordId) -> Self {
+        match id.collection().kind().as_u8() {
+            kind::KEY => Affected::Key,
+            kind::TOKEN => Affected::Token,
+            kind::REALM | kind::TAG => Affected::Environment,
+            _ => Affected::Other,
+        }
+    }
+}
+
+/// A record that a list cannot show, because it is damaged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct DamagedRecord {
+    /// `key`, `token`, `incident`, `environment`, …
+    pub kind: &'static str,
+    /// The public id of a key, token or incident; of another record its id in the store.
+    pub id: String,
+    /// Its id in the store, which lines of the audit log name as `record`.
+    pub record: String,
+    /// The environment; `None` for a record that spans environments.
+    pub environment: Option<EnvironmentName>,
+    /// The reason why it is refused.
+    pub damaged: Damage,
+}
+
+impl DamagedRecord {
+    /// Describes a record under the id that people know it by.
+    pub(crate) fn of<R: Record>(realm: &Realm, id: &RecordId, damaged: Damage) -> Self {
+        DamagedRecord {
+            kind: R::NAME,
+            id: R::public_id(realm, id),
+            record: id.to_string(),
+            environment: realm.name.environment.clone(),
+            damaged,
+        }
+    }
+
+    /// Describes the record of an environment's key, or of the key of what spans environments.
+    pub(crate) fn of_realm(name: &RealmName, id: &RecordId, damaged: Damage) -> Self {
+        DamagedRecord {
+            environment: name.environment.clone(),
+            ..Self::unnamed(id, damaged)
+        }
+    }
+
+    /// Describes a record that people know by no name.
+    pub(crate) fn unnamed(id: &RecordId, damaged: Damage) -> Self {
+        let kind = match id.collection().kind().as_u8() {
+            kind::TAG | kind::REALM => "environment",
+            kind::LOG_KEY => "log_key",
+            kind::CHECKPOINT => "checkpoint",
+            _ => "record",
+        };
+        DamagedRecord {
+            kind,
+            id: id.to_string(),
+            record: id.to_string(),
+            environment: None,
+            damaged,
+        }
+    }
+
+    /// The place that it hides, in words.
+    pub(crate) fn place(&self) -> String {
+        match &self.environment {
+            Some(environment) => format!("environment `{environment}` (record {})", self.record),
+            None => format!("the environment of record {}", self.record),
+        }
+    }
+
+    /// The sort of the record, which decides the way out.
+    pub(crate) fn affected(&self) -> Affected {
+        match self.kind {
+            "key" => Affected::Key,
+            "token" => Affected::Token,
+            "environment" => Affected::Environment,
+            _ => Affected::Other,
+        }
+    }
+}
+
+/// A record as a walk meets it: sound, or with the reason why it is refused.
+pub(crate) type Met<R> = (RecordId, Result<R, Damage>);
+
+/// A walk over every record of a collection: those in the store, and those that this node has seen there before.
+pub(crate) struct Walk<'a> {
+    records: &'a Records,
+    realm: Arc<Realm>,
+    collection: Collection,
+    after: Option<RecordId>,
+    ended: bool,
+}
+
+impl Records {
+    /// Walks over the records of one kind in a realm, from behind an id on.
+    pub(crate) fn walk_records<R: Record>(&self, realm: &Arc<Realm>, after: Option<[u8; 16]>) -> Result<Walk<'_>> {
+        let collection = realm.collection(R::KIND)?;
+        Ok(Walk {
+            records: self,
+            realm: Arc::clone(realm),
+            collection,
+            after: after.map(|id| RecordId::new(collection, id)),
+            ended: false,
+        })
+    }
+}
+
+impl Walk<'_> {
+    /// The next records in the order of their ids; `None` at the end.
+    pub(crate) async fn next<R: Record>(&mut self) -> Result<Option<Vec<Met<R>>>> {
+        let Some(ids) = self.ids().await? else { return Ok(None) };
+        let mut met = Vec::with_capacity(ids.len());
+        for id in ids {
+            match self.records.read::<R>(&self.realm, &id).await {
+                Ok(Some(held)) => met.push((id, Ok(held.record))),
+                // Gone since it was listed, which only happens to a record that nobody has to keep.
+                Ok(None) => {}
+                Err(Error::Integrity { damage, .. }) => met.push((id, Err(damage))),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(met))
+    }
+
+    async fn ids(&mut self) -> Result<Option<Vec<RecordId>>> {
+        if self.ended {
+            return Ok(None);
+        }
+        let after = self.after;
+        let mut ids = self.records.store.list(&self.collection, after.as_ref(), PAGE).await?;
+        self.ended = ids.len() < PAGE;
+        let until = ids.last().copied().filter(|_| !self.ended);
+        self.after = until;
+        // A record that this node has seen and the store does not list is missing, and not simply absent.
+        ids.extend(
+            self.records
+                .floors
+                .seen(&self.collection, after.as_ref(), until.as_ref())
+                .await?,
+        );
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(Some(ids))
+    }
+}

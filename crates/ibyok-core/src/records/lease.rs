@@ -1,0 +1,57 @@
+//! The lease that caches live on (ARCHITECTURE, "Caches live on a lease").
+//!
+//! A cached record may be used only if a read of the store's change number *started* less than [`LEASE`] ago and every change up
+//! to it has been applied. So what is changed on another node holds here within a second, also when the connection that would have
+//! brought the news is silently dead.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use ibyok_storage::ChangeNumber;
+use tokio::sync::Mutex;
+
+use crate::base::clock::Clock;
+
+/// How old the last look at the change feed may be.
+pub(crate) const LEASE: Duration = Duration::from_millis(700);
+
+/// From this age on the next use renews the lease in the background, so that busy nodes never wait for it.
+pub(crate) const RENEW: Duration = Duration::from_millis(300);
+
+/// How long a look at the change feed may take.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
+
+/// A number that no store reaches: to a node that has seen nothing the feed answers with a gap and its newest number, and does
+/// not tell of every change that it remembers.
+pub(crate) const BEFORE_THE_FIRST: ChangeNumber = ChangeNumber::new(i64::MAX.unsigned_abs());
+
+#[derive(Debug)]
+pub(crate) struct Lease {
+    /// When the last complete look started, in nanoseconds of [`Clock::elapsed`], plus one; 0 is never.
+    pub(super) started: AtomicU64,
+    pub(super) renewing: AtomicBool,
+    /// Up to where changes have been applied. Held while they are fetched, so that there is one look at a time.
+    pub(super) applied: Mutex<ChangeNumber>,
+}
+
+impl Lease {
+    /// Begins with a look at the change feed that started then: nothing is cached yet that it could be about.
+    pub(crate) fn begun(started: Duration, upto: ChangeNumber) -> Self {
+        let nanos = u64::try_from(started.as_nanos()).unwrap_or(u64::MAX - 1);
+        Lease {
+            started: AtomicU64::new(nanos + 1),
+            renewing: AtomicBool::new(false),
+            applied: Mutex::new(upto),
+        }
+    }
+
+    pub(super) fn age(&self, clock: &dyn Clock) -> Option<Duration> {
+        let started = self.started.load(Ordering::Acquire).checked_sub(1)?;
+        Some(clock.elapsed().saturating_sub(Duration::from_nanos(started)))
+    }
+
+    /// Whether the caches may be used right now.
+    pub(crate) fn holds(&self, clock: &dyn Clock) -> bool {
+        self.age(clock).is_some_and(|age| age < LEASE)
+    }
+}

@@ -1,0 +1,170 @@
+//! Reading one record: from the cache, or from the store and compared with its floor.
+
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError};
+
+use ibyok_storage::{Error as StorageError, RecordId, Revision};
+
+use super::Records;
+use super::cache::{Entry, Held};
+use super::record::{Record, open_record};
+use crate::base::damage::{Affected, Damage};
+use crate::base::error::{Error, Result};
+use crate::model::kind;
+use crate::model::settings::{SETTINGS_ID, SettingsRecord};
+use crate::realm::Realm;
+
+/// How many damaged records are remembered for `status`.
+const DAMAGED_MAX: usize = 1000;
+
+impl Records {
+    /// What is set for the keys of an environment. That nothing is set is kept as well. The caller must hold the lease.
+    ///
+    /// # Errors
+    /// [`Error::Integrity`] for settings that are damaged or older than the log says: nothing is assumed in their place.
+    pub(crate) async fn environment_settings(&self, realm: &Realm) -> Result<Arc<Held<SettingsRecord>>> {
+        let epoch = self.cache.epoch();
+        if let Some(held) = self.load::<SettingsRecord>(realm, SETTINGS_ID).await? {
+            return Ok(held);
+        }
+        let nothing = Arc::new(Held {
+            record: SettingsRecord::default(),
+            revision: Revision::new(0),
+            size: 0,
+        });
+        let id = realm.record(SettingsRecord::KIND, SETTINGS_ID)?;
+        self.cache.fill(epoch, id, Entry::Settings(Arc::clone(&nothing)));
+        Ok(nothing)
+    }
+
+    /// A record from the cache, or read and kept. The caller must hold the lease.
+    pub(crate) async fn load<R: Record>(&self, realm: &Realm, id: [u8; 16]) -> Result<Option<Arc<Held<R>>>> {
+        let id = realm.record(R::KIND, id)?;
+        if let Some(held) = self.cache.get(&id).and_then(R::from_entry) {
+            return Ok(Some(held));
+        }
+        let epoch = self.cache.epoch();
+        let Some(held) = self.read(realm, &id).await? else {
+            return Ok(None);
+        };
+        let held = Arc::new(held);
+        self.cache.fill(epoch, id, R::entry(Arc::clone(&held)));
+        Ok(Some(held))
+    }
+
+    /// A record as it stands in the store now.
+    pub(crate) async fn read<R: Record>(&self, realm: &Realm, id: &RecordId) -> Result<Option<Held<R>>> {
+        let mut known = None;
+        loop {
+            let stored = self
+                .store
+                .get(id)
+                .await
+                .map_err(|error| self.unread(id, R::WORD, error))?;
+            let held = stored.map(|stored| open_record::<R>(realm, id, &stored)).transpose();
+            // After the read: what somebody took away meanwhile has its floor by now.
+            let floor = self.floors.of(id).await?;
+            let below = |held: &Held<R>| floor.is_some_and(|floor| held.record.rev() < floor);
+            match held {
+                Ok(Some(held)) if !below(&held) => {
+                    if floor.is_none_or(|floor| floor < held.record.rev()) {
+                        self.floors.saw(id, held.record.rev()).await;
+                    }
+                    self.forget_damaged_record(id);
+                    return Ok(Some(held));
+                }
+                Ok(None) if floor.is_none() => return Ok(None),
+                // The change that raised it may have been put just after this read: what is read now is not older than it.
+                Ok(_) if floor != known => known = floor,
+                Ok(held) if self.is_accepted(id, floor, held.as_ref()).await? => {
+                    self.forget_damaged_record(id);
+                    return Ok(held);
+                }
+                Ok(Some(_)) => return Err(self.damaged(id, R::WORD, Damage::Older)),
+                Ok(None) => return Err(self.damaged(id, R::WORD, Damage::Missing)),
+                Err(error) => {
+                    self.note_damage(id, Some(&error));
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Returns true if an operator accepted a record as it stands, although it is older than its floor or missing.
+    async fn is_accepted<R: Record>(&self, id: &RecordId, floor: Option<u64>, held: Option<&Held<R>>) -> Result<bool> {
+        let Some(floor) = floor else { return Ok(false) };
+        let rev = held.map_or(0, |held| held.record.rev());
+        Ok(self.floors.accepted(id, floor).await? == Some(rev))
+    }
+
+    /// Remembers a record that proved damaged, and forgets one that was read whole.
+    pub(crate) fn note_damage(&self, id: &RecordId, error: Option<&Error>) {
+        match error {
+            Some(Error::Integrity { .. }) => self.remember_damaged(id),
+            Some(_) => {}
+            None => self.forget_damaged_record(id),
+        }
+    }
+
+    /// Remembers the damaged records of environments' names, and no others of their kinds.
+    pub(crate) fn remember_damaged_tags(&self, damaged: &[RecordId]) {
+        let mut known = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|id| id.collection().kind().as_u8() != kind::TAG || damaged.contains(id));
+        drop(known);
+        damaged.iter().for_each(|id| self.remember_damaged(id));
+    }
+
+    fn damaged(&self, id: &RecordId, word: &str, damage: Damage) -> Error {
+        self.remember_damaged(id);
+        Error::damaged(format!("a {word} ({id})"), damage).about(Affected::of(id))
+    }
+
+    /// A record that the store cannot read is damaged; any other failure of the store is the store's.
+    fn unread(&self, id: &RecordId, word: &str, error: StorageError) -> Error {
+        match error {
+            StorageError::Corrupt { .. } => {
+                tracing::error!(%error, "the store's own files are damaged");
+                self.damaged(id, word, Damage::Unreadable)
+            }
+            other => other.into(),
+        }
+    }
+
+    /// Forgets that a record was damaged, once it was read whole.
+    pub(crate) fn forget_damaged_record(&self, id: &RecordId) {
+        let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
+        damaged.remove(id);
+    }
+
+    /// Forgets which records were damaged: those that still are show again.
+    pub(crate) fn forget_damaged(&self) {
+        self.damaged_records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    pub(crate) fn remember_damaged(&self, id: &RecordId) {
+        let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
+        // It is looked at again and again: that it still is damaged is no news.
+        if damaged.contains(id) {
+            return;
+        }
+        tracing::error!(record = %id, "a record is damaged, missing, or older than this node has seen");
+        if damaged.len() < DAMAGED_MAX {
+            damaged.insert(*id);
+        }
+    }
+
+    /// Some of the records that are known to be damaged, from behind one on.
+    pub(crate) fn damaged_after(&self, after: Option<&RecordId>, most: usize) -> Vec<RecordId> {
+        let damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(*after));
+        damaged.range((from, Bound::Unbounded)).take(most).copied().collect()
+    }
+
+    pub(crate) fn damaged_count(&self) -> u64 {
+        let damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
+        u64::try_from(damaged.len()).unwrap_or(u64::MAX)
+    }
+}

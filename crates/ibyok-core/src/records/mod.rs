@@ -1,0 +1,73 @@
+//! Records as a node reads them: under a lease, opened under their realm, and not older than the node has seen them.
+//!
+//! - `record`: the kinds of records, and how each is opened and sealed
+//! - `load`: reading one record, from the cache or the store
+//! - `cache`, `lease`, `renew`: what is kept in memory, and how long it may be used
+//! - `realms`, `open`, `tags`, `environments`: the realms of the store, by their tags and names
+//! - `verifier`: the keys by which presented tokens are verified
+//! - `behind`, `store_behind`: a store that is older than what this node knows
+//! - `damage`, `damaged_again`, `survey`: damaged records
+//! - `page`: the pages of lists
+
+pub(crate) mod behind;
+pub(crate) mod cache;
+pub(crate) mod damage;
+pub(crate) mod damaged_again;
+pub(crate) mod environments;
+pub(crate) mod lease;
+pub(crate) mod load;
+pub(crate) mod open;
+pub(crate) mod page;
+pub(crate) mod realms;
+pub(crate) mod record;
+pub(crate) mod renew;
+pub(crate) mod store_behind;
+pub(crate) mod survey;
+pub(crate) mod tags;
+pub(crate) mod verifier;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ibyok_crypto::{Keyring, VaultId};
+use ibyok_storage::{RecordId, Store};
+use jiff::Timestamp;
+
+use self::behind::Standing;
+use self::cache::RecordCache;
+use self::lease::Lease;
+use self::realms::Realms;
+use crate::base::clock::{Clock, SteadyClock};
+use crate::floors::Floors;
+use crate::floors::stated::Stated;
+use crate::realm::Realm;
+
+/// The records of a store, as one node reads them.
+#[derive(Debug)]
+pub(crate) struct Records {
+    pub(crate) vault: VaultId,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keyring: Keyring,
+    /// The realm under which this node's own records (its log's key and checkpoints) are sealed.
+    pub(crate) home: Arc<Realm>,
+    pub(crate) clock: Arc<SteadyClock>,
+    pub(crate) realms: Realms,
+    pub(crate) cache: RecordCache,
+    pub(crate) lease: Lease,
+    /// What the lines of the log state that are written now.
+    pub(crate) stated: Arc<Stated>,
+    /// How far the store is behind what the log says, if it is.
+    pub(crate) behind: Mutex<Standing>,
+    pub(crate) floors: Floors,
+    pub(crate) key_cache_ttl: Duration,
+    /// Records that were refused, for `status`.
+    pub(crate) damaged_records: Mutex<BTreeSet<RecordId>>,
+}
+
+impl Records {
+    /// The time, for deciding.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

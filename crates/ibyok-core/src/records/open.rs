@@ -1,0 +1,67 @@
+//! Opening a realm through the KEK, once for all who wait for it.
+
+use std::sync::Arc;
+
+use super::Records;
+use super::realms::Failure;
+use crate::base::clock::Clock;
+use crate::base::damage::{Affected, Damage};
+use crate::base::error::{Error, Result};
+use crate::realm::{Realm, RealmName, environment_key, read_realm};
+
+impl Records {
+    /// The realm of a name with its keys opened; `None` if there is no such realm.
+    pub(crate) async fn realm(&self, name: &RealmName) -> Result<Option<Arc<Realm>>> {
+        let asked = self.clock.elapsed();
+        if let Some(realm) = self.realms.held(name, asked, self.key_cache_ttl) {
+            return Ok(Some(realm));
+        }
+        // Only names that the store has: others must leave nothing behind here.
+        if !self.tags().await?.has(name) {
+            return Ok(None);
+        }
+        let lock = self.realms.opening(name);
+        let mut failure = lock.lock().await;
+        let now = self.clock.elapsed();
+        if let Some(realm) = self.realms.held(name, now, self.key_cache_ttl) {
+            return Ok(Some(realm));
+        }
+        let period = self.token_key_period();
+        if let Some(failed) = failure.as_ref().filter(|failure| failure.holds(asked, now, period)) {
+            return Err(failed.error());
+        }
+        let epoch = self.cache.epoch();
+        let opened = self.open_realm(name).await;
+        self.note_damage(&name.record_id(self.vault), opened.as_ref().err());
+        *failure = opened
+            .as_ref()
+            .err()
+            .and_then(|error| Failure::of(error, self.clock.elapsed()));
+        self.realms
+            .token_keys
+            .note(name, opened.as_ref().err(), self.clock.elapsed(), period);
+        let Some(realm) = opened? else { return Ok(None) };
+        let realm = Arc::new(realm);
+        // One that raced a change is good for this request, and read anew for the next.
+        self.realms.keep(&realm, (now, self.key_cache_ttl), &self.cache, epoch);
+        Ok(Some(realm))
+    }
+
+    async fn open_realm(&self, name: &RealmName) -> Result<Option<Realm>> {
+        let mut opened = self.read_realm(name).await?;
+        // Its record may come after its tag, and goes before it: only then a tag that is finished stands for a record that is lost.
+        if opened.is_none() && self.is_made(name).await? {
+            opened = self.read_realm(name).await?;
+            if opened.is_none() {
+                let id = name.record_id(self.vault);
+                return Err(Error::damaged(environment_key(name, &id), Damage::Missing).about(Affected::Environment));
+            }
+        }
+        let is_home = name.namespace == self.home.name.namespace;
+        Ok(opened.map(|realm| Realm { is_home, ..realm }))
+    }
+
+    async fn read_realm(&self, name: &RealmName) -> Result<Option<Realm>> {
+        read_realm(self.vault, self.store.as_ref(), &self.keyring, name).await
+    }
+}

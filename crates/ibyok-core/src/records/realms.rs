@@ -1,0 +1,138 @@
+//! The realms that a node holds opened: one call to the KEK for each realm and period, however many requests wait.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::cache::RecordCache;
+use super::tags::Tags;
+use crate::base::damage::{Affected, Damage};
+use crate::base::error::{Error, Part};
+use crate::realm::token_keys::TokenKeys;
+use crate::realm::{Realm, RealmName};
+
+/// The realms that a node knows, and those that it holds opened.
+#[derive(Debug, Default)]
+pub(crate) struct Realms {
+    /// Every tag of the store; `None` when it has to be read again.
+    pub(crate) tags: RwLock<Option<Arc<Tags>>>,
+    /// Opened realms, and since when.
+    opened: RwLock<HashMap<RealmName, (Arc<Realm>, Duration)>>,
+    /// One lock a realm, so that however many requests wait there is one call to the KEK; under it, how the last one failed.
+    opening: Mutex<HashMap<RealmName, Arc<AsyncMutex<Option<Failure>>>>>,
+    /// What tells a stranger from the holder of a token, apart from the opened realms.
+    pub(crate) token_keys: TokenKeys,
+}
+
+/// How long a KEK that failed is left alone.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How opening a realm failed, for everybody who waited for the same call and for those who come right after.
+#[derive(Debug)]
+pub(super) struct Failure {
+    at: Duration,
+    why: Why,
+}
+
+#[derive(Debug)]
+enum Why {
+    Unavailable(Part, String),
+    Kek(String),
+    /// A damaged record: whoever asks for it again must not cost a KMS a call each time.
+    Damaged(String, Damage),
+}
+
+impl Failure {
+    pub(super) fn of(error: &Error, at: Duration) -> Option<Self> {
+        let why = match error {
+            Error::Unavailable { part, source } => Why::Unavailable(*part, source.to_string()),
+            Error::Kek { source } => Why::Kek(source.to_string()),
+            Error::Integrity { what, damage, .. } => Why::Damaged(what.clone(), *damage),
+            _ => return None,
+        };
+        Some(Failure { at, why })
+    }
+
+    /// Says whether it still holds for somebody who asked at `asked`. What was damaged stays so until the record changes, which the
+    /// feed tells.
+    pub(super) fn holds(&self, asked: Duration, now: Duration, period: Duration) -> bool {
+        let pause = match self.why {
+            Why::Unavailable(..) | Why::Kek(_) => PAUSE,
+            Why::Damaged(..) => period,
+        };
+        self.at >= asked || now.saturating_sub(self.at) < pause
+    }
+
+    pub(super) fn error(&self) -> Error {
+        match &self.why {
+            Why::Unavailable(part, why) => Error::unavailable(*part, why.clone()),
+            Why::Kek(why) => Error::Kek {
+                source: why.clone().into(),
+            },
+            Why::Damaged(what, damage) => Error::damaged(what.clone(), *damage).about(Affected::Environment),
+        }
+    }
+}
+
+impl Realms {
+    pub(crate) fn forget_all(&self) {
+        self.forget_tags();
+        self.forget_keys();
+    }
+
+    pub(crate) fn forget_tags(&self) {
+        *self.tags.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Drops every opened realm, and how opening failed, after an environment key record changed: its id does not tell whose it is.
+    pub(crate) fn forget_keys(&self) {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.token_keys.forget_all();
+        self.opened.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub(super) fn held(&self, name: &RealmName, now: Duration, period: Duration) -> Option<Arc<Realm>> {
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        let (realm, since) = opened.get(name)?;
+        (now.saturating_sub(*since) < period).then(|| Arc::clone(realm))
+    }
+
+    /// Keeps an opened realm, unless something was invalidated since `epoch`: those that invalidate clear this afterwards.
+    pub(super) fn keep(
+        &self,
+        realm: &Arc<Realm>,
+        (since, period): (Duration, Duration),
+        cache: &RecordCache,
+        epoch: u64,
+    ) {
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        if cache.epoch() == epoch {
+            self.token_keys.keep(realm, since);
+            // Without a period the environment's keys are wiped after this request.
+            if !period.is_zero() {
+                opened.insert(realm.name.clone(), (Arc::clone(realm), since));
+            }
+        }
+    }
+
+    pub(super) fn opening(&self, name: &RealmName) -> Arc<AsyncMutex<Option<Failure>>> {
+        let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        // Only names of the store's own tags get here, so this stays as small as the number of realms.
+        Arc::clone(opening.entry(name.clone()).or_default())
+    }
+
+    /// How a realm last failed to open, if it did.
+    pub(crate) async fn last_failure(&self, name: &RealmName) -> Option<Error> {
+        let lock = self.opening(name);
+        let failure = lock.lock().await;
+        failure.as_ref().map(Failure::error)
+    }
+
+    /// Drops what has been held for its whole period, so that idle nodes hold no keys.
+    pub(crate) fn expire(&self, now: Duration, period: Duration) {
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        opened.retain(|_, (_, since)| now.saturating_sub(*since) < period);
+    }
+}

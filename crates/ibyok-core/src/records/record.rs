@@ -1,0 +1,132 @@
+//! The kinds of records, and how each is opened and sealed.
+
+use std::sync::Arc;
+
+use ibyok_crypto::Secret;
+use ibyok_storage::{RecordId, Stored};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::cache::{Entry, Held};
+use crate::base::damage::Affected;
+use crate::base::error::{Error, Result};
+use crate::model::attestation::AttestationRecord;
+use crate::model::incident::{IncidentId, IncidentRecord};
+use crate::model::key::KeyRecord;
+use crate::model::kind;
+use crate::model::leaked::LeakedRecord;
+use crate::model::name::KeyId;
+use crate::model::review::ReviewRecord;
+use crate::model::settings::SettingsRecord;
+use crate::model::token::TokenRecord;
+use crate::realm::{Realm, open_failed, token_id};
+
+/// A body that is sealed in the store, with the number that grows at each change of it.
+pub(crate) trait Record: Serialize + DeserializeOwned + Send + Sync {
+    const KIND: u8;
+    const WORD: &'static str;
+    /// The kind in one word, as lists of damaged records name it.
+    const NAME: &'static str;
+    /// The id that people know such a record by.
+    fn public_id(realm: &Realm, id: &RecordId) -> String;
+    fn rev(&self) -> u64;
+    fn set_rev(&mut self, rev: u64);
+    fn entry(held: Arc<Held<Self>>) -> Entry;
+    fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>>;
+
+    /// What stands where no record is, if that says something too.
+    fn absent() -> Option<Self>;
+}
+
+/// What each kind of record has: its type, its kind, what people call it, its place in the cache, and what
+/// stands where there is none.
+macro_rules! records {
+    ($($record:ident, $kind:ident, $word:literal, $name:literal, $public:expr, $entry:ident, $absent:expr;)*) => {$(
+        impl Record for $record {
+            const KIND: u8 = kind::$kind;
+            const WORD: &'static str = $word;
+            const NAME: &'static str = $name;
+
+            fn public_id(realm: &Realm, id: &RecordId) -> String {
+                ($public)(realm, id)
+            }
+
+            fn rev(&self) -> u64 {
+                self.rev
+            }
+
+            fn set_rev(&mut self, rev: u64) {
+                self.rev = rev;
+            }
+
+            fn entry(held: Arc<Held<Self>>) -> Entry {
+                Entry::$entry(held)
+            }
+
+            fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>> {
+                match entry {
+                    Entry::$entry(held) => Some(held),
+                    _ => None,
+                }
+            }
+
+            fn absent() -> Option<Self> {
+                $absent
+            }
+        }
+    )*};
+}
+
+records! {
+    KeyRecord, KEY, "key record", "key", key_id, Key, None;
+    TokenRecord, TOKEN, "token record", "token", token_id_or_own, Token, None;
+    SettingsRecord, SETTINGS, "record of settings", "settings", own_id, Settings, Some(SettingsRecord::default());
+    IncidentRecord, INCIDENT, "record of an incident", "incident", incident_id, Incident, None;
+    ReviewRecord, REVIEW, "record of reviews", "reviews", own_id, Review, None;
+    AttestationRecord, ATTESTATION, "record of attestations", "attestations", own_id, Attestation, None;
+    LeakedRecord, LEAKED, "record of a leaked value", "leaked value", own_id, Leaked, None;
+}
+
+fn key_id(_: &Realm, id: &RecordId) -> String {
+    KeyId(*id.id()).to_string()
+}
+
+fn token_id_or_own(realm: &Realm, id: &RecordId) -> String {
+    token_id(realm, *id.id()).map_or_else(|_| id.to_string(), |token| token.to_string())
+}
+
+fn incident_id(_: &Realm, id: &RecordId) -> String {
+    IncidentId(*id.id()).to_string()
+}
+
+/// The id in the store, of a record that people know by no other.
+fn own_id(_: &Realm, id: &RecordId) -> String {
+    id.to_string()
+}
+
+/// Opens a stored record under its realm.
+pub(crate) fn open_record<R: Record>(realm: &Realm, id: &RecordId, stored: &Stored) -> Result<Held<R>> {
+    let what = || format!("a {} ({id})", R::WORD);
+    let body: Secret = realm
+        .keys
+        .open_record(&realm.place(id), &stored.bytes)
+        .map_err(|error| open_failed(what(), error).about(Affected::of(id)))?;
+    let record = serde_json::from_slice(body.expose_secret());
+    let record = record.map_err(|_| Error::integrity(what()).about(Affected::of(id)))?;
+    Ok(Held {
+        record,
+        revision: stored.revision,
+        size: stored.bytes.len(),
+    })
+}
+
+/// Seals a record under its realm.
+pub(crate) fn seal_record<R: Record>(realm: &Realm, id: &RecordId, record: &R) -> Result<Vec<u8>> {
+    let body = serde_json::to_vec(record).map_err(|_| Error::integrity(format!("a {}", R::WORD)))?;
+    let body = zeroize::Zeroizing::new(body);
+    realm
+        .keys
+        .seal_record(&realm.place(id), &body)
+        .map_err(|error| open_failed(format!("a {}", R::WORD), error))
+}

@@ -1,0 +1,95 @@
+//! Renewing the lease: the change feed is looked at, and what changed is forgotten.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ibyok_storage::{Change, ChangeNumber};
+
+use super::Records;
+use super::lease::{DEADLINE, LEASE, RENEW};
+use crate::base::clock::Clock;
+use crate::base::error::{Error, Part, Result};
+use crate::model::kind;
+
+impl Records {
+    /// Makes sure that the lease holds, renewing it if it has to.
+    pub(crate) async fn hold_lease(self: &Arc<Self>) -> Result<()> {
+        match self.lease.age(self.clock.as_ref()) {
+            Some(age) if age < RENEW => Ok(()),
+            Some(age) if age < LEASE => {
+                self.renew_soon();
+                Ok(())
+            }
+            _ => self.renew_lease().await,
+        }
+    }
+
+    fn renew_soon(self: &Arc<Self>) {
+        if !self.lease.renewing.swap(true, Ordering::AcqRel) {
+            let inner = Arc::clone(self);
+            tokio::spawn(async move {
+                if let Err(error) = inner.renew_lease().await {
+                    tracing::warn!(%error, "the lease was not renewed");
+                }
+                inner.lease.renewing.store(false, Ordering::Release);
+            });
+        }
+    }
+
+    /// Looks at the change feed, unless somebody else did while this waited.
+    pub(crate) async fn renew_lease(&self) -> Result<()> {
+        let asked = self.clock.elapsed();
+        let look = async {
+            let mut applied = self.lease.applied.lock().await;
+            let renewed = self.lease.started.load(Ordering::Acquire).checked_sub(1);
+            if renewed.is_some_and(|started| Duration::from_nanos(started) >= asked) {
+                return Ok(());
+            }
+            self.apply_changes(&mut applied).await
+        };
+        tokio::time::timeout(DEADLINE, look)
+            .await
+            .map_err(|_| Error::unavailable(Part::Store, "it did not say in time what has changed"))?
+    }
+
+    async fn apply_changes(&self, applied: &mut ChangeNumber) -> Result<()> {
+        let started = self.clock.elapsed();
+        loop {
+            let changes = self.store.changes(*applied).await?;
+            let before = std::mem::replace(applied, changes.upto);
+            if changes.gap || changes.upto < before {
+                self.cache.clear();
+                self.realms.forget_all();
+            } else {
+                self.forget(&changes.changes);
+            }
+            if changes.upto < before {
+                let known = self.stated.store_change().max(before.as_u64());
+                self.store_went_back(known, changes.upto.as_u64());
+            } else {
+                self.stated.store_came_to(changes.upto.as_u64());
+            }
+            if !changes.more {
+                break;
+            }
+        }
+        let nanos = u64::try_from(started.as_nanos()).unwrap_or(u64::MAX - 1);
+        self.lease.started.store(nanos + 1, Ordering::Release);
+        Ok(())
+    }
+
+    fn forget(&self, changes: &[Change]) {
+        if changes.is_empty() {
+            return;
+        }
+        self.cache.invalidate(changes.iter().map(|change| &change.id));
+        for change in changes {
+            match change.id.collection().kind().as_u8() {
+                kind::TAG => self.realms.forget_tags(),
+                kind::REALM => self.realms.forget_keys(),
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! A survey of the store: every record is looked at, and those that are damaged are counted and named.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::base::clock::Clock;
+use crate::base::damage::Damage;
+use crate::base::error::{Error, Result};
+use crate::model::attestation::AttestationRecord;
+use crate::model::incident::IncidentRecord;
+use crate::model::key::KeyRecord;
+use crate::model::kind;
+use crate::model::leaked::LeakedRecord;
+use crate::model::review::ReviewRecord;
+use crate::model::settings::SettingsRecord;
+use crate::model::token::TokenRecord;
+use crate::realm::{PAGE, Realm, open_failed};
+use crate::records::Records;
+use crate::records::damage::DamagedRecord;
+use crate::records::record::Record;
+
+/// How many damaged records a survey names. Beyond it they are only counted.
+const NAMED_MAX: usize = 100;
+
+/// How many records a survey of a running server looks at before it makes way for requests.
+const AT_ONCE: u64 = 200;
+
+/// How long it then rests.
+const REST: Duration = Duration::from_millis(50);
+
+/// The state of the records in the store, as far as they were looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RecordsStatus {
+    /// How many records were looked at.
+    pub checked: u64,
+    /// How many of them are damaged, missing, or older than this node has seen.
+    pub damaged: u64,
+    /// Whether every record was looked at that this node can open.
+    pub complete: bool,
+    /// The damaged records, at most 100.
+    pub records: Vec<DamagedRecord>,
+}
+
+impl RecordsStatus {
+    fn add(&mut self, record: impl FnOnce() -> DamagedRecord) {
+        self.damaged += 1;
+        if self.records.len() < NAMED_MAX {
+            self.records.push(record());
+        }
+    }
+}
+
+/// How a survey goes about it.
+#[derive(Clone, Copy)]
+pub(crate) enum Pace {
+    /// It ends after this time, whether or not it is done.
+    Within(Duration),
+    /// It rests now and then, and is done when it is done.
+    Slowly,
+}
+
+/// A survey that is under way.
+struct Survey<'a> {
+    records: &'a Records,
+    pace: Pace,
+    begun: Duration,
+    found: RecordsStatus,
+}
+
+impl Records {
+    pub(crate) async fn survey_within(&self, limit: Duration) -> Result<RecordsStatus> {
+        self.survey(Pace::Within(limit)).await
+    }
+
+    pub(crate) async fn survey(&self, pace: Pace) -> Result<RecordsStatus> {
+        let mut survey = Survey {
+            records: self,
+            pace,
+            begun: self.clock.elapsed(),
+            found: RecordsStatus::default(),
+        };
+        survey.found.complete = survey.realms().await?;
+        Ok(survey.found)
+    }
+}
+
+impl Survey<'_> {
+    /// Looks at everything; `false` if the time was over before.
+    async fn realms(&mut self) -> Result<bool> {
+        for id in self.records.tags().await?.damaged() {
+            self.found.checked += 1;
+            self.found.add(|| DamagedRecord::unnamed(id, Damage::DoesNotOpen));
+        }
+        for realm in self.open_realms().await? {
+            let whole = self.records::<SettingsRecord>(&realm).await?
+                && self.records::<KeyRecord>(&realm).await?
+                && self.records::<TokenRecord>(&realm).await?
+                && self.records::<IncidentRecord>(&realm).await?
+                && self.records::<LeakedRecord>(&realm).await?
+                && self.records::<ReviewRecord>(&realm).await?
+                && self.records::<AttestationRecord>(&realm).await?
+                && self.sealed(&realm, kind::LOG_KEY).await?
+                && self.sealed(&realm, kind::CHECKPOINT).await?;
+            if !whole {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Every realm that this node can open; the damaged ones are counted.
+    async fn open_realms(&mut self) -> Result<Vec<Arc<Realm>>> {
+        let mut realms = Vec::new();
+        for name in self.records.tags().await?.names() {
+            self.found.checked += 1;
+            match self.records.realm(name).await {
+                Ok(realm) => realms.extend(realm),
+                // Another process may have the KEK; the environment's own warning says so.
+                Err(Error::Kek { .. }) => {}
+                Err(error) => {
+                    let damaged = self.records.damaged_realm(name, error)?;
+                    self.found.add(|| damaged);
+                }
+            }
+        }
+        Ok(realms)
+    }
+
+    /// Looks at the records of one kind in a realm.
+    async fn records<R: Record>(&mut self, realm: &Arc<Realm>) -> Result<bool> {
+        let mut walk = self.records.walk_records::<R>(realm, None)?;
+        while let Some(met) = walk.next::<R>().await? {
+            for (id, record) in met {
+                self.found.checked += 1;
+                if let Err(damage) = record {
+                    self.found.add(|| DamagedRecord::of::<R>(realm, &id, damage));
+                }
+            }
+            if !self.goes_on().await {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Looks at sealed records whose content is none of the vault's verbs'.
+    async fn sealed(&mut self, realm: &Arc<Realm>, kind: u8) -> Result<bool> {
+        let collection = realm.collection(kind)?;
+        let mut after = None;
+        loop {
+            let ids = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
+            for id in &ids {
+                let Some(stored) = self.records.store.get(id).await? else {
+                    continue;
+                };
+                self.found.checked += 1;
+                let opened = realm.keys.open_record(&realm.place(id), &stored.bytes);
+                match opened.map_err(|error| open_failed("a record".to_owned(), error)) {
+                    Ok(_) => {}
+                    Err(Error::Integrity { damage, .. }) => {
+                        self.records.remember_damaged(id);
+                        self.found.add(|| DamagedRecord::unnamed(id, damage));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            after = ids.last().copied();
+            if ids.len() < PAGE {
+                return Ok(self.goes_on().await);
+            }
+        }
+    }
+
+    async fn goes_on(&self) -> bool {
+        match self.pace {
+            Pace::Within(limit) => self.records.clock.elapsed().saturating_sub(self.begun) < limit,
+            Pace::Slowly => {
+                // A small vault is looked at in one go.
+                if self.found.checked > AT_ONCE {
+                    tokio::time::sleep(REST).await;
+                }
+                true
+            }
+        }
+    }
+}

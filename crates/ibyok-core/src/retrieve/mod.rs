@@ -1,0 +1,357 @@
+//! The life of a retrieval: authenticate → authorize → load → open → record → release. A token's limit is looked at after the
+//! first, a key's after the third.
+//!
+//! Each arrow is a function that consumes what the last one gave, and each noun can be made nowhere else, so that no step is
+//! skipped and none is moved: `load` takes a [`Permit`], and only an [`Opened`] with the audit log's receipt for this very
+//! request becomes a [`Released`].
+
+pub(crate) mod mock_value;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use ibyok_audit::{Action, EventTicket, Receipt};
+use ibyok_crypto::Secret;
+use ibyok_policy::{Reason, Scope, valid_at};
+
+use self::mock_value::mock_fields;
+use crate::base::context::RequestContext;
+use crate::base::error::{Error, Part, Result};
+use crate::gate::Gate;
+use crate::gate::attempt::Attempt;
+use crate::gate::authorize::Permit;
+use crate::gate::principal::Asking;
+use crate::limits::Limits;
+use crate::model::key::{KeyRecord, Role, VersionRecord};
+use crate::model::key_ref::KeyRef;
+use crate::model::mode::{Mode, ModeSource};
+use crate::model::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
+use crate::modes::Modes;
+use crate::realm::{Realm, open_failed};
+use crate::recorder::Recorder;
+use crate::records::Records;
+use crate::records::cache::Held;
+
+/// A key's record, found for a permit.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    permit: Permit,
+    held: Arc<Held<KeyRecord>>,
+    mode: Mode,
+    source: ModeSource,
+}
+
+/// A value, opened and not yet released.
+pub(crate) struct Opened {
+    loaded: Loaded,
+    version: u32,
+    fields: BTreeMap<FieldName, Secret>,
+    label: String,
+}
+
+/// A released value: it is on the audit log, and was still permitted when it was.
+///
+/// There is no way to make one but by the vault, which wants the audit log's receipt for it:
+///
+/// ```compile_fail,E0639
+/// # fn from(info: ibyok_core::ReleasedInfo) -> ibyok_core::Released {
+/// ibyok_core::Released { fields: Default::default(), info }
+/// # }
+/// ```
+#[non_exhaustive]
+pub struct Released {
+    fields: BTreeMap<FieldName, Secret>,
+    info: ReleasedInfo,
+}
+
+/// What a released value is, without the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReleasedInfo {
+    /// The key's reference: `prod/openai`, or `ibyok://acme/prod/openai` where the namespace is not the vault's home.
+    pub reference: String,
+    /// The key's public id.
+    pub id: KeyId,
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// The key's name.
+    pub name: KeyName,
+    /// Its environment.
+    pub environment: EnvironmentName,
+    /// The provider, as given.
+    pub provider: Option<String>,
+    /// The variable that programs read it from.
+    pub variable: String,
+    /// The version's number.
+    pub version: u32,
+    /// Whether the value is the real one.
+    pub mode: Mode,
+    /// Which tier decided the mode.
+    pub mode_source: ModeSource,
+}
+
+impl Released {
+    /// The field that was asked for, or the key itself.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if several fields were asked for and the key itself is not among them.
+    pub fn secret(&self) -> Result<&Secret> {
+        let value = FieldName::value();
+        let only = (self.fields.len() == 1).then(|| self.fields.values().next()).flatten();
+        self.fields
+            .get(&value)
+            .or(only)
+            .ok_or_else(|| no_field(&self.info.reference, &value))
+    }
+
+    /// The value's bytes, as they were given.
+    ///
+    /// # Errors
+    /// As [`Released::secret`].
+    pub fn bytes(&self) -> Result<&[u8]> {
+        use secrecy::ExposeSecret;
+        Ok(self.secret()?.expose_secret())
+    }
+
+    /// The value as text.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is not UTF-8; else as [`Released::secret`].
+    pub fn text(&self) -> Result<&str> {
+        self.secret()?.text().map_err(|_| {
+            Error::invalid(
+                format!("the value of `{}` is not text", self.info.reference),
+                "ask for its bytes",
+            )
+        })
+    }
+
+    /// Every field that came along, the key itself among them.
+    #[must_use]
+    pub fn fields(&self) -> &BTreeMap<FieldName, Secret> {
+        &self.fields
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn info(&self) -> &ReleasedInfo {
+        &self.info
+    }
+}
+
+impl fmt::Debug for Released {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Released")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    /// The last step: takes the receipt of this very request.
+    fn release(self, receipt: Receipt, ticket: EventTicket) -> Result<Released> {
+        if !receipt.is_for(ticket) {
+            return Err(Error::unavailable(Part::AuditLog, "the receipt is for another request"));
+        }
+        let Loaded {
+            permit,
+            held,
+            mode,
+            source,
+        } = self.loaded;
+        let environment = permit.realm.name.environment.clone();
+        let environment = environment.ok_or_else(|| Error::integrity("a key of no environment"))?;
+        Ok(Released {
+            fields: self.fields,
+            info: ReleasedInfo {
+                reference: self.label,
+                id: permit.id,
+                namespace: permit.realm.name.namespace.clone(),
+                name: permit.key,
+                environment,
+                provider: held.record.provider.clone(),
+                variable: held.record.variable.clone(),
+                version: self.version,
+                mode,
+                mode_source: source,
+            },
+        })
+    }
+}
+
+/// Retrieves values.
+#[derive(Debug)]
+pub(crate) struct Retriever {
+    pub(crate) records: Arc<Records>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) modes: Arc<Modes>,
+    pub(crate) recorder: Arc<Recorder>,
+}
+
+impl Retriever {
+    /// The whole journey, once more for a key that was switched to mock mode on the way: nobody notices but the log.
+    pub(crate) async fn retrieve(
+        &self,
+        action: Action,
+        asking: &Asking,
+        reference: &KeyRef,
+        context: &RequestContext,
+    ) -> Result<Released> {
+        let first = Attempt::new(action, self.records.now(), context);
+        match self.retrieve_once(first, asking, reference).await {
+            Err(Error::Conflict { .. }) => {
+                let mut again = Attempt::new(action, self.records.now(), context);
+                again.again = true;
+                self.retrieve_once(again, asking, reference).await
+            }
+            other => other,
+        }
+    }
+
+    async fn retrieve_once(&self, mut attempt: Attempt<'_>, asking: &Asking, reference: &KeyRef) -> Result<Released> {
+        // Before anything is looked at: as long as it stands, nothing that was looked at has changed.
+        let epoch = self.records.cache.epoch();
+        let opened = self.open_if_permitted(&mut attempt, asking, reference).await;
+        let opened = self.recorder.refusing_use(&attempt, opened).await?;
+        let event = attempt.allowed();
+        let ticket = event.ticket();
+        let receipt = self.recorder.append_use(&attempt, event).await?;
+        let unchanged = self.unchanged(&opened, epoch).await;
+        if matches!(unchanged, Err(Error::Conflict { .. })) {
+            attempt.reason = Some("mode_changed");
+        }
+        self.recorder.refusing_use(&attempt, unchanged).await?;
+        opened.release(receipt, ticket)
+    }
+
+    pub(crate) async fn open_if_permitted(
+        &self,
+        attempt: &mut Attempt<'_>,
+        asking: &Asking,
+        reference: &KeyRef,
+    ) -> Result<Opened> {
+        let principal = self.limits.authenticate(attempt, asking).await?;
+        let reference = principal.meaning(reference);
+        self.limits.count_token(attempt, &principal, &reference).await?;
+        let permit = self
+            .gate
+            .authorize(attempt, &principal, Scope::KeysRead, &reference)
+            .await?;
+        let loaded = self.load_permitted(permit).await?;
+        self.limits
+            .count_key(attempt, &loaded.permit, &loaded.held.record)
+            .await?;
+        self.open(attempt, loaded, &reference)
+    }
+
+    /// Finds the record that a permit is for.
+    pub(crate) async fn load_permitted(&self, permit: Permit) -> Result<Loaded> {
+        self.records.hold_lease().await?;
+        let held = self.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = held.filter(|held| held.record.removed.is_none());
+        let held = held.ok_or_else(|| no_key(&permit))?;
+        let (mode, source) = self.modes.mode_of(&permit.realm, &held.record).await?;
+        Ok(Loaded {
+            permit,
+            held,
+            mode,
+            source,
+        })
+    }
+
+    /// Unwraps the data key, and opens the fields that were asked for; in mock mode nothing is unwrapped.
+    fn open(&self, attempt: &mut Attempt<'_>, loaded: Loaded, reference: &KeyRef) -> Result<Opened> {
+        (attempt.mode, attempt.mode_source) = (Some(loaded.mode.as_str()), Some(loaded.source.as_str()));
+        let label = loaded.permit.label();
+        let version = loaded.held.record.served(&label, reference.version())?;
+        attempt.version = Some(version.number);
+        let named = (loaded.permit.realm.as_ref(), loaded.permit.id.0, label.as_str());
+        let fields = match loaded.mode {
+            Mode::Live => open_fields(named, version, reference.field())?,
+            Mode::Mock => mock_fields(&loaded.permit, &loaded.held.record, version, reference.field())?,
+        };
+        Ok(Opened {
+            version: version.number,
+            fields,
+            label,
+            loaded,
+        })
+    }
+
+    /// Once more, now that the line is durable: are token and key still what the permit was given for?
+    pub(crate) async fn unchanged(&self, opened: &Opened, epoch: u64) -> Result<()> {
+        let loaded = &opened.loaded;
+        if let Some(holder) = loaded.permit.principal.holder() {
+            let times = valid_at(&holder.held.record.grant, &holder.restrictions, self.records.now());
+            times.map_err(|_| Error::Unauthenticated)?;
+        }
+        if self.records.cache.epoch() == epoch && self.records.lease.holds(self.records.clock.as_ref()) {
+            return Ok(());
+        }
+        self.records.hold_lease().await?;
+        let held = self
+            .records
+            .load::<KeyRecord>(&loaded.permit.realm, loaded.permit.id.0)
+            .await?;
+        let held = held
+            .filter(|held| held.record.removed.is_none())
+            .ok_or_else(|| no_key(&loaded.permit))?;
+        let version = held.record.served(&loaded.permit.label(), opened.version.into())?;
+        if loaded.permit.principal.is_pending_only() && version.role != Role::Pending {
+            return Err(Reason::Version.into());
+        }
+        let (mode, _) = self.modes.mode_of(&loaded.permit.realm, &held.record).await?;
+        if loaded.mode == Mode::Live && mode != Mode::Live {
+            return Err(Error::Conflict {
+                what: format!("the mode of `{}` was changed meanwhile", loaded.permit.label()),
+            });
+        }
+        if let Some(holder) = loaded.permit.principal.holder() {
+            self.gate.still(holder).await?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn no_key(permit: &Permit) -> Error {
+    Error::NotFound {
+        what: format!("key `{}`", permit.label()),
+        hint: Some("`keys list` shows what there is".to_owned()),
+    }
+}
+
+pub(crate) fn no_field(key: &str, field: &FieldName) -> Error {
+    Error::NotFound {
+        what: format!("field `{field}` of key `{key}`"),
+        hint: Some("`keys show` lists the fields".to_owned()),
+    }
+}
+
+/// Opens the fields of a version, or the one that is wanted. The key is named by its realm, its id, and `environment/name`.
+pub(crate) fn open_fields(
+    (realm, id, label): (&Realm, [u8; 16], &str),
+    version: &VersionRecord,
+    field: Option<&FieldName>,
+) -> Result<BTreeMap<FieldName, Secret>> {
+    let what = || format!("version {} of key `{label}`", version.number);
+    let sealed = version.sealed.as_ref().ok_or_else(|| Error::integrity(what()))?;
+    let id = realm.record(crate::model::kind::KEY, id)?;
+    let place = realm.place(&id).version(version.number);
+    let data_key = realm.keys.unwrap_data_key(&place, &sealed.data_key.0);
+    let data_key = data_key.map_err(|error| open_failed(what(), error))?;
+    let mut opened = BTreeMap::new();
+    for (name, bytes) in sealed
+        .fields
+        .iter()
+        .filter(|(name, _)| field.is_none_or(|field| field == *name))
+    {
+        let value = data_key.open(&place.field(name.as_str()), &bytes.0);
+        opened.insert(name.clone(), value.map_err(|error| open_failed(what(), error))?);
+    }
+    if let Some(field) = field.filter(|_| opened.is_empty()) {
+        return Err(no_field(label, field));
+    }
+    Ok(opened)
+}

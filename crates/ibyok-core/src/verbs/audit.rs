@@ -1,0 +1,145 @@
+//! Reading and verifying the audit log, for an operator: recorded like everything else.
+//!
+//! A session reads the lines of its own namespace. [`WholeLog`](crate::WholeLog) reads all.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ibyok_audit::{Action, Entry, Filter, Known, Lines, Report, VerifyProgress, VerifyingKey, verify, verify_against};
+
+use crate::base::error::{Error, Result};
+use crate::logs::AuditFollow;
+use crate::vault::Vault;
+use crate::vault::session::Session;
+use crate::verbs::environments::operators_only;
+
+/// Ends the reason of the line that opens a vault for one command.
+pub(crate) const FOR_ONE_COMMAND: &str = ", for one command";
+
+/// Returns true if a line says that a vault was opened for one command, as [`VaultBuilder::for_one_command`](crate::VaultBuilder) marks it.
+#[must_use]
+pub fn opened_for_one_command(entry: &Entry) -> bool {
+    let opens = [Action::VaultOpen.as_str(), Action::VaultInit.as_str()].contains(&entry.action.as_str());
+    let reason = entry.reason.as_deref().unwrap_or_default();
+    opens && reason.ends_with(FOR_ONE_COMMAND)
+}
+
+impl Session {
+    /// Returns the lines of the session's namespace that a filter wants, of all logs beside this process's own, oldest first.
+    ///
+    /// Lines of other namespaces and of none are in [`Vault::whole_log`](crate::Vault::whole_log). Lines of a log for which no key of
+    /// this vault vouches are left out, unless the filter names that log.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token and for a filter that names another namespace, [`Error::Unavailable`] if the log cannot be read.
+    pub async fn audit_lines(&self, filter: &Filter) -> Result<Lines> {
+        let filter = self.read_lines(filter).await?;
+        Ok(self.inner.logs.log_reader(&filter).await?.lines(&filter)?)
+    }
+
+    /// Returns the lines of the session's namespace that a filter wants, from now on: poll it.
+    ///
+    /// # Errors
+    /// As [`Session::audit_lines`].
+    pub async fn follow_audit(&self, filter: &Filter) -> Result<AuditFollow> {
+        let filter = self.read_lines(filter).await?;
+        AuditFollow::new(&self.inner.logs, &filter).await
+    }
+
+    /// Verifies every log beside this process's own, against the keys and checkpoints in the store and further keys.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token, [`Error::Unavailable`] if log or store cannot be read. What is wrong with a log is no error
+    /// but in the report.
+    pub async fn verify_audit(&self, keys: &[VerifyingKey]) -> Result<Report> {
+        self.verify_audit_watched(keys, Arc::default()).await
+    }
+
+    /// As [`Session::verify_audit`], with its progress for whoever shows it.
+    ///
+    /// # Errors
+    /// As [`Session::verify_audit`].
+    pub async fn verify_audit_watched(&self, keys: &[VerifyingKey], progress: Arc<VerifyProgress>) -> Result<Report> {
+        let place = self.read_audit().await?;
+        self.inner.recorder.log.flush().await?;
+        let (mut known, notes) = self.inner.logs.known_logs(keys).await?;
+        known.progress = progress;
+        let report = tokio::task::spawn_blocking(move || verify_against(&place, &known)).await;
+        let report = report.map_err(|_| Error::unavailable(crate::Part::AuditLog, "verification was interrupted"))?;
+        let mut report = report?;
+        report.notes = notes;
+        for finding in self.inner.logs.store_findings().await? {
+            report.add(finding);
+        }
+        Ok(report)
+    }
+
+    /// The public keys of every log that this vault has: what a verifier without the vault needs.
+    ///
+    /// # Errors
+    /// As [`Session::audit_lines`].
+    pub async fn audit_keys(&self) -> Result<Vec<VerifyingKey>> {
+        self.read_audit().await?;
+        self.inner.logs.log_keys().await
+    }
+
+    /// Records that lines are read, and gives the filter that leaves the session's own.
+    async fn read_lines(&self, filter: &Filter) -> Result<Filter> {
+        let mut attempt = self.attempt(Action::AuditRead);
+        let outcome = async {
+            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            operators_only(&principal)?;
+            self.inner.logs.own_lines(&principal, filter).await
+        }
+        .await;
+        self.inner.recorder.answering(&attempt, outcome).await
+    }
+
+    /// Records that the log is read, and tells where it is.
+    async fn read_audit(&self) -> Result<PathBuf> {
+        let mut attempt = self.attempt(Action::AuditRead);
+        let outcome = async {
+            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            operators_only(&principal)
+        }
+        .await;
+        self.inner.recorder.answering(&attempt, outcome).await?;
+        Ok(self.inner.recorder.log.status().place)
+    }
+}
+
+/// Verifies every log of a place without a vault: what an outsider can do, and what remains where the log is so damaged that the
+/// vault refuses to open it.
+///
+/// A log for which none of the keys vouches is a finding, and so is a log of one of the keys that is not there. Without keys the ones
+/// beside the logs are used, which whoever can write there could have replaced as well. Checkpoints in the store, which show a tail
+/// that was cut off together with its checkpoints, are not looked at.
+///
+/// # Errors
+/// [`Error::Unavailable`] if the place cannot be read. What is wrong with a log is no error but in the report.
+pub fn verify_log(place: &Path, keys: &[VerifyingKey]) -> Result<Report> {
+    verify_log_watched(place, keys, Arc::default())
+}
+
+/// As [`verify_log`], with its progress for whoever shows it. Without keys no progress is known.
+///
+/// # Errors
+/// As [`verify_log`].
+pub fn verify_log_watched(place: &Path, keys: &[VerifyingKey], progress: Arc<VerifyProgress>) -> Result<Report> {
+    if keys.is_empty() {
+        return Ok(verify(place, keys, &[])?);
+    }
+    let mut known = Known::by_keys(keys);
+    known.progress = progress;
+    Ok(verify_against(place, &known)?)
+}
+
+impl Vault {
+    /// Whether a log with this id stands beside this process's own, and no key of this vault vouches for it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the logs or the store cannot be read.
+    pub async fn is_foreign_log(&self, log: &str) -> Result<bool> {
+        self.inner.logs.is_foreign(log).await
+    }
+}

@@ -1,0 +1,106 @@
+//! Giving up a damaged environment: everything that is sealed under it is lost already, and its name becomes free again.
+
+use std::sync::Arc;
+
+use ibyok_audit::{Action, Phase};
+use ibyok_crypto::RealmTag;
+
+use crate::base::damage::Damage;
+use crate::base::error::{Error, Result, quoted};
+use crate::gate::attempt::Attempt;
+use crate::realm::RealmName;
+use crate::records::damage::DamagedRecord;
+use crate::vault::session::Session;
+use crate::verbs::environments::operators_only;
+
+impl Session {
+    /// Removes an environment whose record is damaged, with its keys and tokens, for an operator. Its name can be used again.
+    ///
+    /// `which` is the environment's name, or the id of its record as lists show it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an environment that does not exist; [`Error::Invalid`] for one that opens, and for one that may be
+    /// whole: its KEK was not given, its format is not known, or the store cannot read its record; [`Error::Denied`] for a token; [`Error::Unavailable`].
+    pub async fn remove_damaged_environment(&self, which: &str) -> Result<DamagedRecord> {
+        let mut attempt = self.attempt(Action::EnvRemove);
+        attempt.reason = Some("damaged");
+        let outcome = self.try_remove_environment(&mut attempt, which).await;
+        self.inner.recorder.refusing(&attempt, outcome).await
+    }
+
+    async fn try_remove_environment(&self, attempt: &mut Attempt<'_>, which: &str) -> Result<DamagedRecord> {
+        let inner = &self.inner;
+        let principal = inner.limits.authenticate(attempt, &self.asking).await?;
+        operators_only(&principal)?;
+        let tags = inner.records.tags().await?;
+        let is_meant = |name: &RealmName| {
+            let environment = name
+                .environment
+                .as_ref()
+                .filter(|_| name.namespace == *principal.namespace());
+            environment
+                .is_some_and(|own| own.as_str() == which || name.record_id(inner.records.vault).to_string() == which)
+        };
+        let Some(name) = tags.names().find(|name| is_meant(name)) else {
+            return Err(no_damaged(which));
+        };
+        attempt.environment = Some(name.environment_word().to_owned());
+        attempt.target = Some(("environment", name.environment_word().to_owned()));
+        let damaged = match inner.records.realm(name).await {
+            Ok(_) => return Err(is_sound(which)),
+            Err(error) => inner.records.damaged_realm(name, error)?,
+        };
+        is_lost(which, damaged.damaged)?;
+        let realms: Vec<(RealmTag, &Arc<RealmName>)> = tags.iter().filter(|(_, other)| *other == name).collect();
+        inner.recorder.record(attempt.phase(Phase::Intended)).await?;
+        let destroyed = inner.destroy_realms(&realms).await;
+        let phase = if destroyed.is_ok() { Phase::Done } else { Phase::NotDone };
+        inner.recorder.log.append_unwaited(attempt.phase(phase));
+        destroyed?;
+        inner.records.forget_damaged();
+        Ok(damaged)
+    }
+}
+
+/// Refuses to give up an environment whose record may be whole: then its keys and tokens are not lost.
+fn is_lost(which: &str, damage: Damage) -> Result<()> {
+    let which = quoted(which);
+    let (what, hint) = match damage {
+        Damage::DoesNotOpen | Damage::Missing | Damage::Older => return Ok(()),
+        Damage::Kek => (
+            format!("environment {which} is not damaged: its KEK was not given"),
+            "give the KEK that its record names",
+        ),
+        Damage::UnknownFormat => (
+            format!(
+                "environment {which} may be whole: its record has a format that this program does not know, and a newer program may have \
+                 written it"
+            ),
+            "use a newer version of IBYOK; if none wrote the record, restore the store from a backup",
+        ),
+        Damage::Unreadable => (
+            format!("environment {which} may be whole: the store cannot read its record"),
+            "look at the disk and the system's log, then restore the store from a backup",
+        ),
+    };
+    Err(Error::invalid(what, hint))
+}
+
+/// The error for what is not the record of an environment's key. The record of a name is not given up: the key may be whole.
+fn no_damaged(which: &str) -> Error {
+    Error::NotFound {
+        what: format!("damaged environment {}", quoted(which)),
+        hint: Some(
+            "`ibyok envs list` shows damaged environments with their ids; if only the record of a name is damaged, restore the store from \
+             a backup"
+                .to_owned(),
+        ),
+    }
+}
+
+fn is_sound(which: &str) -> Error {
+    Error::invalid(
+        format!("environment {} is not damaged", quoted(which)),
+        "`ibyok keys remove REF` removes its keys, and `ibyok tokens revoke` its tokens",
+    )
+}

@@ -1,0 +1,137 @@
+//! Closing an incident: its cause and what keeps it from happening again are kept with it.
+
+use ibyok_audit::Action;
+
+use crate::base::error::{Error, Result};
+use crate::gate::attempt::Attempt;
+use crate::gate::principal::Principal;
+use crate::incidents::Found;
+use crate::model::account::check_account;
+use crate::model::incident::{Closing, IncidentInfo};
+use crate::model::key::VersionRecord;
+use crate::vault::session::Session;
+
+impl Session {
+    /// Closes an incident, found by its id or its key's reference, with its cause and what keeps it from happening again.
+    ///
+    /// One whose key still serves a version that is marked compromised is not closed, unless `force` is set.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an account that is none, [`Error::Conflict`] for an incident that is closed already or whose key is
+    /// still served; else as [`Session::list_incidents`], and [`Error::NotFound`] (to a token [`Error::Denied`]).
+    pub async fn close_incident(
+        &self,
+        which: &str,
+        cause: &str,
+        prevention: &str,
+        force: bool,
+    ) -> Result<IncidentInfo> {
+        let mut attempt = self.attempt(Action::IncidentClose);
+        let outcome = async {
+            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let found = self.find_incident(&mut attempt, &principal, which).await?;
+            check_account("cause", cause)?;
+            check_account("prevention", prevention)?;
+            let texts = [("cause", cause), ("prevention", prevention)];
+            let said = self.tells_no_value(&attempt, &principal, &found, &texts).await?;
+            if !force {
+                self.is_over(&attempt, &principal, &found).await?;
+            }
+            attempt.because = Some(said);
+            let closing = Closing {
+                at: attempt.at,
+                by: principal.by(),
+                cause: cause.to_owned(),
+                prevention: prevention.to_owned(),
+            };
+            let record = self
+                .inner
+                .incidents
+                .change_incident(&mut attempt, &principal, &found, |record, _| {
+                    record.closed = Some(closing.clone());
+                    Ok(())
+                })
+                .await?;
+            Ok(Found { record, ..found }.info())
+        }
+        .await;
+        self.inner.recorder.refusing(&attempt, outcome).await
+    }
+
+    /// Adds a note to an open incident: what was found, and what was done elsewhere.
+    ///
+    /// # Errors
+    /// As [`Session::close_incident`].
+    pub async fn note_incident(&self, which: &str, text: &str) -> Result<IncidentInfo> {
+        let mut attempt = self.attempt(Action::IncidentOpen);
+        let outcome = async {
+            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let found = self.find_incident(&mut attempt, &principal, which).await?;
+            check_account("note", text)?;
+            let said = self
+                .tells_no_value(&attempt, &principal, &found, &[("note", text)])
+                .await?;
+            attempt.because = Some(said);
+            let change = self
+                .inner
+                .incidents
+                .change_incident(&mut attempt, &principal, &found, |record, stamp| {
+                    record.note(stamp, text.to_owned())
+                });
+            let record = change.await?;
+            Ok(Found { record, ..found }.info())
+        }
+        .await;
+        self.inner.recorder.refusing(&attempt, outcome).await
+    }
+
+    /// Refuses texts in which a value of the key stands that their author may read. Gives what of the first is for the log.
+    async fn tells_no_value(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        found: &Found,
+        texts: &[(&str, &str)],
+    ) -> Result<String> {
+        let (realm, key) = self.key_of(principal, found).await?;
+        self.inner
+            .check_texts(attempt, principal, (&realm, key.as_ref()), texts)
+            .await
+    }
+
+    /// Whether the key no longer serves what may have leaked.
+    async fn is_over(&self, attempt: &Attempt<'_>, principal: &Principal, found: &Found) -> Result<()> {
+        let record = &found.record;
+        let (_, key) = self.key_of(principal, found).await?;
+        let Some(key) = key.filter(|key| key.removed.is_none()) else {
+            return Ok(());
+        };
+        let label = found.realm.reference_in(&record.environment, &record.key);
+        // Also one that was stored by force, whatever became of its entry in the incident.
+        let leaked = |version: &&VersionRecord| version.compromised || record.versions.contains(&version.number);
+        let served = |version: &&VersionRecord| key.served(&label, version.number.into()).is_ok();
+        match key.versions.iter().filter(leaked).find(served) {
+            None => self.has_no_unmarked_copy(attempt, principal, found).await,
+            Some(VersionRecord { number, .. }) => Err(Error::Conflict {
+                what: format!(
+                    "version {number} of key `{label}` is marked compromised and still served: rotate or disable it first, or \
+                     close with `--force`"
+                ),
+            }),
+        }
+    }
+
+    /// Checks that every other key with the same value, that the principal may read, has an incident of its own.
+    async fn has_no_unmarked_copy(&self, attempt: &Attempt<'_>, principal: &Principal, found: &Found) -> Result<()> {
+        let copies = self.copies_now(attempt, principal, found).await?;
+        match copies.iter().find(|copy| !copy.marked) {
+            None => Ok(()),
+            Some(copy) => Err(Error::Conflict {
+                what: format!(
+                    "key `{}` serves the same value: open an incident on it, or close with `--force`",
+                    copy.reference
+                ),
+            }),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Which incidents there are.
+
+use ibyok_audit::Action;
+use ibyok_policy::Scope;
+
+use crate::base::error::{Error, Result};
+use crate::gate::attempt::Attempt;
+use crate::gate::principal::Principal;
+use crate::incidents::Found;
+use crate::model::incident::{IncidentId, IncidentInfo};
+use crate::model::key::KeyRecord;
+use crate::model::key_ref::KeyRef;
+use crate::realm::Realm;
+use crate::records::page::Page;
+use crate::vault::session::Session;
+use std::sync::Arc;
+
+impl Session {
+    /// The incidents of the keys that this session may handle, newest first; those that are closed as well if `all` is set.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Denied`] without the scope `incidents:write` anywhere, [`Error::Unavailable`].
+    pub async fn list_incidents(&self, all: bool) -> Result<Page<IncidentInfo>> {
+        let mut attempt = self.attempt(Action::AuditRead);
+        let outcome = async {
+            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let scope = Scope::IncidentsWrite;
+            self.inner.gate.may_use_somewhere(&attempt, &principal, scope).await?;
+            let seen = self.inner.incidents.incidents_seen(&attempt, &principal).await?;
+            let wanted = seen
+                .found
+                .into_iter()
+                .filter(|found| all || found.record.closed.is_none());
+            let incomplete = !seen.damaged.is_empty();
+            let damaged = match &principal {
+                Principal::Operator { .. } => seen.damaged,
+                // Nobody knows whose key such an incident is about.
+                Principal::Token(_) => Vec::new(),
+            };
+            Ok(Page {
+                items: wanted.map(|found| found.info()).collect(),
+                next: None,
+                damaged,
+                incomplete,
+            })
+        }
+        .await;
+        self.inner.recorder.answering(&attempt, outcome).await
+    }
+
+    /// Finds an incident by its id, or the newest of a key by its reference.
+    pub(super) async fn find_incident(
+        &self,
+        attempt: &mut Attempt<'_>,
+        principal: &Principal,
+        which: &str,
+    ) -> Result<Found> {
+        let hidden = || match principal {
+            Principal::Token(_) => Error::denied("incident", "the incident is not among those that the token may see"),
+            Principal::Operator { .. } => Error::NotFound {
+                what: self.inner.records.named_in(
+                    principal.namespace(),
+                    format!("incident {}", crate::base::error::quoted(which)),
+                ),
+                hint: Some("`incident list --all` shows what there is".to_owned()),
+            },
+        };
+        let scope = Scope::IncidentsWrite;
+        self.inner.gate.may_use_somewhere(attempt, principal, scope).await?;
+        let found = match which.parse::<IncidentId>() {
+            Ok(id) => {
+                let seen = self.inner.incidents.incidents_seen(attempt, principal).await?;
+                let damaged = seen.damaged.iter().find(|damaged| damaged.id == id.to_string());
+                if let (Some(record), Principal::Operator { .. }) = (damaged, principal) {
+                    return Err(Error::damaged(format!("the record of incident `{id}`"), record.damaged));
+                }
+                seen.found.into_iter().find(|found| found.id == id)
+            }
+            Err(_) => {
+                let key: KeyRef = which.parse()?;
+                let permit = self.inner.gate.authorize(attempt, principal, scope, &key).await?;
+                let whole = self.inner.records.whole_realm(&permit.realm.name.namespace).await?;
+                self.inner.incidents.newest_incident(&whole, permit.id).await?.0
+            }
+        };
+        let found = found.ok_or_else(hidden)?;
+        attempt.target = Some(("incident", found.id.to_string()));
+        attempt.environment = Some(found.record.environment.to_string());
+        attempt.key = Some(found.record.key.to_string());
+        attempt.key_id = Some(found.record.key_id.clone());
+        Ok(found)
+    }
+
+    /// The key of an incident, with its realm.
+    pub(super) async fn key_of(&self, principal: &Principal, found: &Found) -> Result<(Arc<Realm>, Option<KeyRecord>)> {
+        let (namespace, environment) = (principal.namespace(), &found.record.environment);
+        let realm = self.inner.records.environment_realm(namespace, environment).await?;
+        let held = self
+            .inner
+            .records
+            .load::<KeyRecord>(&realm, found.record.key()?.0)
+            .await?;
+        Ok((realm, held.map(|held| held.record.clone())))
+    }
+}

@@ -1,0 +1,152 @@
+//! The limit that the keys of an environment have unless they have one of their own.
+
+use ibyok_audit::Action;
+use ibyok_policy::{Rate, Scope};
+use serde::Serialize;
+
+use crate::base::error::{Error, Result};
+use crate::changes::Edit;
+use crate::gate::attempt::Attempt;
+use crate::gate::open_realms::OpenRealms;
+use crate::model::kind;
+use crate::model::limit::LimitScope;
+use crate::model::name::{EnvironmentName, Namespace};
+use crate::model::settings::{SETTINGS_ID, SettingsRecord};
+use crate::records::damage::DamagedRecord;
+use crate::records::page::Page;
+use crate::vault::session::Session;
+
+/// The default limit of an environment's keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct EnvironmentLimit {
+    /// Its namespace, where that is not the vault's home.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Namespace>,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// How often each of its keys may be retrieved that has no limit of its own; `None` is as often as one likes.
+    pub limit: Option<Rate>,
+    /// Over what limits count.
+    pub scope: LimitScope,
+}
+
+impl Session {
+    /// Lists the default limits of one environment, or of all in which the session may list keys.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Denied`],
+    /// [`Error::NotFound`] for an environment that does not exist,
+    /// [`Error::Unavailable`].
+    pub async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Page<EnvironmentLimit>> {
+        let mut attempt = self.attempt(Action::KeyList);
+        let outcome = self.try_limits(&mut attempt, environment).await;
+        self.inner.recorder.answering(&attempt, outcome).await
+    }
+
+    async fn try_limits(
+        &self,
+        attempt: &mut Attempt<'_>,
+        environment: Option<&EnvironmentName>,
+    ) -> Result<Page<EnvironmentLimit>> {
+        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+        let namespace = principal.namespace().clone();
+        attempt.environment = environment.map(ToString::to_string);
+        let inner = &self.inner;
+        let one = environment.is_some();
+        let mut opened = match environment {
+            Some(environment) => {
+                inner
+                    .gate
+                    .allowed_for_some_key(attempt, &principal, Scope::KeysList, &namespace, environment)?;
+                let realm = inner.records.environment_realm(&namespace, environment).await?;
+                OpenRealms::one(realm)
+            }
+            None => {
+                let allowed = inner
+                    .gate
+                    .environments_allowed(attempt, &principal, Scope::KeysList, &namespace);
+                inner.gate.open_environments(&principal, allowed.await?).await?
+            }
+        };
+        let mut limits = Vec::new();
+        for realm in std::mem::take(&mut opened.realms) {
+            let Some(environment) = realm.name.environment.clone() else {
+                continue;
+            };
+            inner.records.hold_lease().await?;
+            let settings = match inner.records.environment_settings(&realm).await {
+                Ok(settings) => settings,
+                Err(Error::Integrity { damage, .. }) if !one => {
+                    let id = realm.record(kind::SETTINGS, SETTINGS_ID)?;
+                    opened.push(DamagedRecord::of::<SettingsRecord>(&realm, &id, damage));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            limits.push(EnvironmentLimit {
+                namespace: inner.records.not_home(&namespace),
+                environment,
+                limit: settings.record.limit,
+                scope: inner.limits.limit_scope(),
+            });
+        }
+        Ok(opened.page(limits))
+    }
+
+    /// Sets how often each key of an environment may be retrieved that has no limit of its own, or takes that away with `None`.
+    ///
+    /// It holds here when this returns, and on every other node within one second.
+    ///
+    /// # Errors
+    /// As [`Session::limits`]; a token needs `settings:write`, and for every key of the environment.
+    pub async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<EnvironmentLimit> {
+        let mut attempt = self.attempt(Action::SettingsChange);
+        let outcome = self.try_set_limit(&mut attempt, environment, limit).await;
+        self.inner.recorder.refusing(&attempt, outcome).await
+    }
+
+    async fn try_set_limit(
+        &self,
+        attempt: &mut Attempt<'_>,
+        environment: &EnvironmentName,
+        limit: Option<Rate>,
+    ) -> Result<EnvironmentLimit> {
+        let inner = &self.inner;
+        let principal = inner.limits.authenticate(attempt, &self.asking).await?;
+        let namespace = principal.namespace().clone();
+        attempt.environment = Some(environment.to_string());
+        attempt.target = Some(("environment", environment.to_string()));
+        inner.gate.allowed(
+            attempt,
+            &principal,
+            Scope::SettingsWrite,
+            &namespace,
+            Some(environment),
+            None,
+        )?;
+        let realm = inner.records.environment_realm(&namespace, environment).await?;
+        // The log is to say which limit was set or taken away.
+        attempt.because = Some(limit.map_or_else(|| "no limit".to_owned(), |rate| format!("limit {rate}")));
+        let change = inner.changes.change(
+            attempt,
+            &principal,
+            &realm,
+            SETTINGS_ID,
+            |_, there: Option<SettingsRecord>| {
+                let record = there.unwrap_or_default();
+                Ok(match record.limit == limit {
+                    true => Edit::Unchanged(()),
+                    false => Edit::Gives(SettingsRecord { limit, ..record }, ()),
+                })
+            },
+        );
+        change.await?;
+        Ok(EnvironmentLimit {
+            namespace: inner.records.not_home(&namespace),
+            environment: environment.clone(),
+            limit,
+            scope: inner.limits.limit_scope(),
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! The verbs of a session: what an operator or the holder of a token does with keys, tokens and environments.
+
+pub(crate) mod admission;
+pub(crate) mod attest;
+pub(crate) mod audit;
+pub(crate) mod enable_key;
+pub(crate) mod environments;
+pub(crate) mod floors;
+pub(crate) mod give_up;
+pub(crate) mod give_up_environment;
+#[cfg(test)]
+mod given_up;
+pub(crate) mod incidents;
+pub(crate) mod issue;
+pub(crate) mod keys;
+pub(crate) mod known_values;
+pub(crate) mod limits;
+pub(crate) mod list;
+pub(crate) mod modes;
+pub(crate) mod namespaces;
+pub(crate) mod review;
+pub(crate) mod review_tokens;
+pub(crate) mod revoked;
+pub(crate) mod rotate_token;
+pub(crate) mod rotation;
+pub(crate) mod set_key;
+pub(crate) mod status;
+pub(crate) mod store_behind;
+pub(crate) mod survey;
+pub(crate) mod tenant;
+pub(crate) mod token_children;
+pub(crate) mod tokens;
+pub(crate) mod usage;
+pub(crate) mod whole_log;

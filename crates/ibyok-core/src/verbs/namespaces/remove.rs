@@ -1,0 +1,288 @@
+//! Removing a namespace: what it holds is taken away record by record, then its keys are destroyed, then its name.
+//!
+//! The order makes a crash harmless. Revoked tokens and removed keys have floors, so that no older copy of them is believed. Its tags
+//! are marked as unfinished, so that the records that go next do not look lost. Without its environment key records nothing of a
+//! namespace opens again. Its tags go last: as long as one is there, the same call finds the namespace and completes the removal.
+
+use std::sync::Arc;
+
+use ibyok_audit::{Action, Phase};
+use ibyok_crypto::RealmTag;
+use ibyok_storage::{Collection, Error as StorageError, Expect, Kind, RecordId};
+use serde::Serialize;
+
+use super::Namespaces;
+use super::contents::Contents;
+use crate::base::error::{Error, Result};
+use crate::changes::Edit;
+use crate::gate::attempt::Attempt;
+use crate::gate::find_token::no_token;
+use crate::gate::principal::Principal;
+use crate::model::key::Stamp;
+use crate::model::key_ref::KeyRef;
+use crate::model::kind;
+use crate::model::name::Namespace;
+use crate::model::take_away::TakeAway;
+use crate::model::token::TokenRecord;
+use crate::realm::tags::{TagBody, tag_record};
+use crate::realm::{PAGE, RealmName};
+use crate::records::environments::no_namespace;
+use crate::vault::Inner;
+use crate::vault::session::Session;
+
+/// The number of times that a record which others write to is marked or deleted anew.
+const TRIES: usize = 8;
+
+/// Why a namespace is not removed, in words for whoever tries to.
+const STAYS: &str = "the home of a vault or a node stays; remove the environments' keys and tokens instead";
+const HAS_CONTENTS: &str =
+    "remove its keys and revoke its tokens first, or remove the namespace with its contents: `--force NAME`";
+
+/// What removing a namespace may take away.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct NamespaceRemoval {
+    /// The name of the namespace whose keys and tokens are removed with it; without it the namespace has to be empty.
+    pub with_contents_of: Option<String>,
+}
+
+impl NamespaceRemoval {
+    /// Removes the namespace of this name with its keys and tokens.
+    #[must_use]
+    pub fn with_contents_of(name: impl Into<String>) -> Self {
+        NamespaceRemoval {
+            with_contents_of: Some(name.into()),
+        }
+    }
+}
+
+/// A namespace that was removed.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct NamespaceRemoved {
+    /// The name, which is free again.
+    pub name: Namespace,
+    /// How many keys were removed with it.
+    pub keys: u64,
+    /// How many valid tokens were revoked with it.
+    pub tokens: u64,
+    /// What may still hold the sealed values, and until when, in words; `None` if nothing does that belongs to the store. Backups
+    /// are beyond it.
+    pub remains: Option<String>,
+}
+
+impl Namespaces {
+    /// Removes a namespace: its tokens are revoked, its keys removed, its environment keys destroyed. Nothing of it is served
+    /// afterwards, on other nodes within one second, and a new namespace may have its name.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] while it has keys or valid tokens, for the vault's home, and for a namespace that seals the key of some
+    /// node's audit log; [`Error::NotFound`]; [`Error::Invalid`] if the name in `removal` is another; [`Error::Kek`] if an
+    /// environment does not open here; [`Error::Unavailable`].
+    pub async fn remove(&self, name: &Namespace, removal: &NamespaceRemoval) -> Result<NamespaceRemoved> {
+        let mut attempt = self.0.attempt(Action::NamespaceRemove);
+        let outcome = self.try_remove(&mut attempt, name, removal).await;
+        self.0.inner.recorder.refusing(&attempt, outcome).await
+    }
+
+    async fn try_remove(
+        &self,
+        attempt: &mut Attempt<'_>,
+        name: &Namespace,
+        removal: &NamespaceRemoval,
+    ) -> Result<NamespaceRemoved> {
+        let (session, who) = self.within(attempt, name).await?;
+        let inner = &session.inner;
+        let contents = session.removable(attempt, name, removal).await?;
+        if !contents.is_empty() {
+            attempt.because = Some(contents.in_words().join(", "));
+        }
+        inner.recorder.record(attempt.phase(Phase::Intended)).await?;
+        let removed = async {
+            session.take_away(attempt, &who, &contents).await?;
+            inner.destroy_namespace(name).await
+        };
+        let removed = removed.await;
+        let phase = if removed.is_ok() { Phase::Done } else { Phase::NotDone };
+        inner.recorder.log.append_unwaited(attempt.phase(phase));
+        removed?;
+        let remains = match inner.records.store.scrub().await {
+            Ok(remains) => remains,
+            Err(error) => Some(format!(
+                "the store's files may hold the sealed values until they are scrubbed: {error}"
+            )),
+        };
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        Ok(NamespaceRemoved {
+            name: name.clone(),
+            keys: count(contents.keys.len()),
+            tokens: count(contents.tokens.len()),
+            remains,
+        })
+    }
+}
+
+impl Session {
+    /// What a namespace holds, if it may be removed.
+    async fn removable(&self, attempt: &Attempt<'_>, name: &Namespace, removal: &NamespaceRemoval) -> Result<Contents> {
+        let inner = &self.inner;
+        let in_use = |by: Vec<String>, hint| Error::InUse {
+            what: format!("namespace `{name}`"),
+            by,
+            hint,
+        };
+        if *name == inner.records.home.name.namespace {
+            return Err(in_use(vec!["it is the vault's home".to_owned()], STAYS));
+        }
+        if let Some(named) = &removal.with_contents_of
+            && named != name.as_str()
+        {
+            return Err(Error::invalid(
+                format!(
+                    "the contents of {} are not those of namespace `{name}`",
+                    crate::base::error::quoted(named)
+                ),
+                "repeat the name of the namespace that is removed",
+            ));
+        }
+        if !inner
+            .records
+            .tags()
+            .await?
+            .iter()
+            .any(|(_, realm)| realm.namespace == *name)
+        {
+            return Err(no_namespace(name));
+        }
+        let contents = inner.contents_of(name, attempt.at).await?;
+        if contents.has_log {
+            return Err(in_use(vec!["a node's audit log has its key in it".to_owned()], STAYS));
+        }
+        if removal.with_contents_of.is_none() && !contents.is_empty() {
+            return Err(in_use(contents.in_words(), HAS_CONTENTS));
+        }
+        Ok(contents)
+    }
+
+    /// Revokes the tokens first, so that nobody reads a key while the others are removed.
+    async fn take_away(&self, attempt: &Attempt<'_>, who: &Principal, contents: &Contents) -> Result<()> {
+        let what = TakeAway::RevokeToken { keep_children: false };
+        let stamp = Stamp {
+            at: attempt.at,
+            by: who.by(),
+        };
+        for (realm, id) in &contents.tokens {
+            let mut attempt = self.attempt(Action::TokenRevoke);
+            let who = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            attempt.target = Some(("token", id.to_string()));
+            let edit = |_: &mut Attempt<'_>, record: Option<TokenRecord>| {
+                let mut record = record.ok_or_else(|| no_token(&id.to_string()))?;
+                Ok(match record.take_away(what, &stamp) {
+                    true => Edit::TakesAway(record, (), what),
+                    false => Edit::IsAway(()),
+                })
+            };
+            let change = self.inner.changes.change(&mut attempt, &who, realm, id.bytes(), edit);
+            change.await?;
+        }
+        for (environment, id) in &contents.keys {
+            match self.remove_key(&KeyRef::by_id(environment.clone(), *id)).await {
+                // Somebody else was faster.
+                Ok(_) | Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Destroys a namespace's keys, its records and then its tags.
+    async fn destroy_namespace(self: &Arc<Self>, name: &Namespace) -> Result<()> {
+        // What was counted of it is not written to it later.
+        if let Err(error) = self.usage.flush_usage().await {
+            tracing::warn!(%error, "some uses of a removed namespace were not counted");
+        }
+        let tags = self.records.tags().await?;
+        let of_it: Vec<_> = tags.iter().filter(|(_, realm)| realm.namespace == *name).collect();
+        self.destroy_realms(&of_it).await
+    }
+
+    /// Destroys realms by their tags, with all that is sealed under them.
+    pub(crate) async fn destroy_realms(&self, realms: &[(RealmTag, &Arc<RealmName>)]) -> Result<()> {
+        for (tag, realm) in realms {
+            self.mark_unfinished(*tag, realm).await?;
+        }
+        for (_, realm) in realms {
+            self.delete_record(&realm_record(self, realm)).await?;
+        }
+        self.records.realms.forget_all();
+        for (tag, _) in realms {
+            for kind in kind::OF_REALMS {
+                let collection = Collection::new(Kind::new(kind), *tag.as_bytes())?;
+                self.delete_all(&collection).await?;
+            }
+        }
+        for (tag, _) in realms {
+            self.delete_record(&tag_record(*tag)).await?;
+        }
+        self.records.realms.forget_all();
+        Ok(())
+    }
+
+    async fn mark_unfinished(&self, tag: RealmTag, realm: &RealmName) -> Result<()> {
+        let (id, marked) = (tag_record(tag), TagBody::print_unfinished(realm));
+        for _ in 0..TRIES {
+            let Some(stored) = self.records.store.get(&id).await? else {
+                return Ok(());
+            };
+            match self
+                .records
+                .store
+                .put(&id, &marked, Expect::Revision(stored.revision))
+                .await
+            {
+                Err(StorageError::Conflict) => tokio::task::yield_now().await,
+                put => return Ok(put.map(|_| ())?),
+            }
+        }
+        Err(contended())
+    }
+
+    async fn delete_all(&self, collection: &Collection) -> Result<()> {
+        loop {
+            let page = self.records.store.list(collection, None, PAGE).await?;
+            for id in &page {
+                self.delete_record(id).await?;
+            }
+            self.records.cache.invalidate(&page);
+            if page.len() < PAGE {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes a record at whichever revision it is.
+    async fn delete_record(&self, id: &RecordId) -> Result<()> {
+        for _ in 0..TRIES {
+            let Some(stored) = self.records.store.get(id).await? else {
+                return Ok(());
+            };
+            match self.records.store.delete(id, stored.revision).await {
+                Err(StorageError::Conflict) => tokio::task::yield_now().await,
+                deleted => return Ok(deleted?),
+            }
+        }
+        Err(contended())
+    }
+}
+
+fn contended() -> Error {
+    Error::Conflict {
+        what: "too many concurrent changes to a record of the namespace".to_owned(),
+    }
+}
+
+fn realm_record(inner: &Inner, realm: &RealmName) -> RecordId {
+    realm.record_id(inner.records.vault)
+}

@@ -1,0 +1,149 @@
+//! Review of the audit log: what is worth a look, for whoever may read the log, and what was made of it.
+
+mod acknowledge;
+mod prove;
+
+pub use self::prove::check_proof;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use ibyok_audit::Action;
+use ibyok_audit::review::{Acknowledged, Finding, Review as Found};
+use ibyok_policy::Scope;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::base::error::{Error, Part, Result};
+use crate::gate::attempt::Attempt;
+use crate::gate::principal::Principal;
+use crate::model::review::{ReviewDone, ReviewRecord};
+use crate::reviews::view::View;
+use crate::vault::session::Session;
+
+/// What is reviewed unless said otherwise.
+const USUAL: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What is to be reviewed.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ReviewRequest {
+    /// From when on; the last seven days unless given.
+    pub since: Option<Timestamp>,
+    /// Counts the lines that were read, for a progress bar.
+    pub progress: Arc<AtomicU64>,
+}
+
+impl ReviewRequest {
+    /// The time since then.
+    #[must_use]
+    pub fn since(since: impl Into<Option<Timestamp>>) -> Self {
+        ReviewRequest {
+            since: since.into(),
+            progress: Arc::default(),
+        }
+    }
+}
+
+/// What a review found, and what is known of it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Review {
+    /// What was found.
+    #[serde(flatten)]
+    pub found: Found,
+    /// How many findings nobody has acknowledged.
+    pub open: u64,
+    /// The last time that somebody recorded that the log was reviewed.
+    pub last_done: Option<ReviewDone>,
+}
+
+impl Session {
+    /// Reviews the audit log: findings, each with the lines that show it, and figures.
+    ///
+    /// A token sees what its grant lets it see by the scope `audit:read`: lines of its environments and keys, and those of no
+    /// environment only if it may read all of the namespace.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Denied`] without the scope anywhere, [`Error::Invalid`] for a time that is to come,
+    /// [`Error::Unavailable`] if the log cannot be read, or while another review is going on.
+    pub async fn review(&self, request: &ReviewRequest) -> Result<Review> {
+        let mut attempt = self.attempt(Action::AuditRead);
+        let outcome = async {
+            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            self.reviewed(&attempt, &principal, request).await
+        }
+        .await;
+        self.inner.recorder.answering(&attempt, outcome).await
+    }
+
+    /// The last time that somebody recorded that the log was reviewed.
+    ///
+    /// # Errors
+    /// As [`Session::review`].
+    pub async fn last_review(&self) -> Result<Option<ReviewDone>> {
+        let mut attempt = self.attempt(Action::AuditRead);
+        let outcome = async {
+            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let inner = &self.inner;
+            inner
+                .gate
+                .may_use_somewhere(&attempt, &principal, Scope::AuditRead)
+                .await?;
+            Ok(inner.reviews.reviews_of(&principal).await?.done.pop())
+        }
+        .await;
+        self.inner.recorder.answering(&attempt, outcome).await
+    }
+
+    pub(crate) async fn reviewed(
+        &self,
+        attempt: &Attempt<'_>,
+        who: &Principal,
+        request: &ReviewRequest,
+    ) -> Result<Review> {
+        let inner = &self.inner;
+        inner.gate.may_use_somewhere(attempt, who, Scope::AuditRead).await?;
+        let since = match request.since {
+            Some(since) if since >= attempt.at => {
+                return Err(Error::invalid(
+                    "the time to review is yet to come",
+                    "give one that is past",
+                ));
+            }
+            Some(since) => since,
+            None => attempt.at.checked_sub(USUAL).unwrap_or(Timestamp::MIN),
+        };
+        let Ok(_turn) = inner.reviews.turn.try_lock() else {
+            let why = "another review is going on: try again when it is done";
+            return Err(Error::unavailable(Part::AuditLog, why));
+        };
+        let view = View::of(attempt, who, inner.logs.namespace_since(who).await?);
+        let mut found = inner
+            .reviews
+            .walk(view, since, attempt.at, Arc::clone(&request.progress))
+            .await?;
+        let record = inner.reviews.reviews_of(who).await?;
+        for finding in &mut found.findings {
+            acknowledged(finding, &record);
+        }
+        let open = found
+            .findings
+            .iter()
+            .filter(|finding| finding.acknowledged.is_none())
+            .count();
+        Ok(Review {
+            found,
+            open: u64::try_from(open).unwrap_or(u64::MAX),
+            last_done: record.done.last().cloned(),
+        })
+    }
+}
+
+fn acknowledged(finding: &mut Finding, record: &ReviewRecord) {
+    finding.acknowledged = record.ack(&finding.id).map(|ack| Acknowledged {
+        at: ack.at,
+        by: ack.by.clone(),
+        reason: ack.reason.clone(),
+    });
+}

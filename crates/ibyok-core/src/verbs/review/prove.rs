@@ -1,0 +1,100 @@
+//! Proof for an outsider that a line stands on a log of the vault.
+
+use std::time::Duration;
+
+use ibyok_audit::{Action, Entry, Error as AuditError, Filter, Proof, Proven, VerifyingKey, prove, verify_proof};
+
+use crate::base::error::{Error, Part, Result};
+use crate::vault::session::Session;
+use crate::verbs::environments::operators_only;
+
+/// How often, and after which pause, it is looked whether the line has its checkpoint by now.
+const TRIES: u32 = 25;
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl Session {
+    /// Proves that the line with this number stands on a log: the line, its place, and a signed checkpoint, for somebody who has
+    /// the log's public key and nothing else. `log` may be left out where one log only has such a line. For an operator, and only
+    /// for lines of the session's namespace: [`WholeLog::prove`](crate::WholeLog::prove) proves any.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if there is no such line, [`Error::Invalid`] if several logs have one, [`Error::Integrity`] if the log is
+    /// not as it was signed, [`Error::Denied`] for a token, [`Error::Unavailable`] if no checkpoint speaks of the line yet.
+    pub async fn prove_line(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
+        let mut attempt = self.attempt(Action::AuditRead);
+        attempt.target = log.map(|log| ("log", log.to_owned()));
+        let outcome = async {
+            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            operators_only(&principal)?;
+            let own = self.inner.logs.own_lines(&principal, &Filter::default()).await?;
+            // To whoever may not read a line it is not there: the answer comes no later than for one that is not.
+            let no_line = || {
+                let log = log.map(str::to_owned);
+                told(AuditError::NoLine { log, seq })
+            };
+            self.inner.recorder.log.flush().await?;
+            if let Some(log) = log
+                && !self.line_is_there(log, seq, own.clone()).await?
+            {
+                return Err(no_line());
+            }
+            let proof = self.proof(log, seq).await?;
+            let wanted = serde_json::from_str(&proof.line()).is_ok_and(|entry: Entry| own.wants(&entry));
+            if wanted { Ok(proof) } else { Err(no_line()) }
+        }
+        .await;
+        self.inner.recorder.answering(&attempt, outcome).await
+    }
+
+    /// Whether a log has a line of this number that a filter wants.
+    async fn line_is_there(&self, log: &str, seq: u64, mut wanted: Filter) -> Result<bool> {
+        (wanted.log, wanted.from_seq) = (Some(log.to_owned()), Some(seq));
+        let reader = self.inner.logs.log_reader(&wanted).await?;
+        let look = tokio::task::spawn_blocking(move || -> Result<bool> {
+            let mut all = Filter::default();
+            (all.log, all.from_seq) = (wanted.log.clone(), wanted.from_seq);
+            let first = reader.lines(&all)?.next().transpose()?;
+            Ok(first.is_some_and(|line| line.entry().seq == seq && wanted.wants(line.entry())))
+        });
+        look.await
+            .map_err(|_| Error::unavailable(Part::AuditLog, "the proof was interrupted"))?
+    }
+
+    async fn proof(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
+        let place = self.inner.recorder.log.status().place;
+        let keys = self.inner.logs.vouched_keys().await?;
+        for tried in 1.. {
+            let known = self.inner.logs.known_logs(&[]).await?.0.checkpoints;
+            let (place, keys, log) = (place.clone(), keys.clone(), log.map(str::to_owned));
+            let proof = tokio::task::spawn_blocking(move || prove(&place, log.as_deref(), seq, &keys, &known)).await;
+            match proof.map_err(|_| Error::unavailable(Part::AuditLog, "the proof was interrupted"))? {
+                Err(AuditError::NotCovered { .. }) if tried < TRIES => tokio::time::sleep(PAUSE).await,
+                proof => return proof.map_err(told),
+            }
+        }
+        Err(Error::unavailable(Part::AuditLog, "no checkpoint covers the line"))
+    }
+}
+
+/// Checks a proof without a vault, by public keys that the caller trusts.
+///
+/// # Errors
+/// [`Error::Invalid`] for a text that is no proof, [`Error::Integrity`] for one that does not hold.
+pub fn check_proof(text: &str, keys: &[VerifyingKey]) -> Result<Proven> {
+    verify_proof(text, keys).map_err(told)
+}
+
+fn told(error: AuditError) -> Error {
+    match error {
+        AuditError::NoLine { .. } => Error::NotFound {
+            what: error.to_string().trim_start_matches("there is no ").to_owned(),
+            hint: Some("`ibyok audit tail --json` shows the lines with their numbers and logs".to_owned()),
+        },
+        AuditError::SeveralLogs { .. } => Error::invalid(error.to_string(), "give `--log` with its id"),
+        AuditError::NotAProof { .. } => {
+            Error::invalid(error.to_string(), "give a file as `ibyok audit prove` writes it")
+        }
+        AuditError::DoesNotHold { .. } => Error::integrity(error.to_string()),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,253 @@
+//! Which tokens are wider, older or longer-lived than their use asks for.
+
+use ibyok_audit::Action;
+use ibyok_policy::{Environments, Grant, Pattern, Scope, Scopes, TokenId};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::damage::Damage;
+use crate::base::error::{Error, Result};
+use crate::gate::attempt::Attempt;
+use crate::gate::principal::Principal;
+use crate::model::token::TokenRecord;
+use crate::realm::RealmName;
+use crate::records::page::Page;
+use crate::usage::consumers::TokenUse;
+use crate::vault::session::Session;
+
+/// How long a token is watched before it is said to be unused, or wider than its use.
+const SETTLED: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// How long a token that was used may rest.
+const REST: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// When the end of a token is told, in days; only to one that lives longer than that.
+const WARNINGS: [u16; 3] = [1, 7, 30];
+
+/// Something about a token that somebody should look at.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct TokenFinding {
+    /// The token's id.
+    pub token: TokenId,
+    /// The token's name.
+    pub name: String,
+    /// `never_expires`, `wider_than_used`, `never_used`, `unused`, `expires_soon` or `damaged`.
+    pub finding: &'static str,
+    /// The same in words.
+    pub detail: String,
+    /// Of one that expires soon: within 1, 7 or 30 days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within_days: Option<u16>,
+    /// When it ends; `None` is never.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last allowed anything, as far back as counts are kept.
+    pub last_used: Option<Timestamp>,
+    /// Of one that is wider than its use: what would have sufficed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub narrower: Option<Grant>,
+}
+
+/// The names of the keys that there are, by environment: of those that may be told.
+type Names = BTreeMap<String, BTreeSet<String>>;
+
+impl Session {
+    /// Reviews the valid tokens that this session may see: those that never expire, are wider than what they were used for, were
+    /// not used for 30 days or at all, or expire within 30, 7 or 1 days. In the order of names, then of ids.
+    ///
+    /// # Errors
+    /// As [`Session::list_tokens`].
+    pub async fn review_tokens(&self) -> Result<Page<TokenFinding>> {
+        let mut attempt = self.attempt(Action::TokenList);
+        let outcome = async {
+            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let scope = Scope::TokensIssue;
+            self.inner.gate.may_use_somewhere(&attempt, &principal, scope).await?;
+            self.findings(&attempt, &principal).await
+        }
+        .await;
+        self.inner.recorder.answering(&attempt, outcome).await
+    }
+
+    async fn findings(&self, attempt: &Attempt<'_>, principal: &Principal) -> Result<Page<TokenFinding>> {
+        let names = self.names_told(attempt, principal).await?;
+        let mut findings = Vec::new();
+        let mut opened = self.inner.gate.realms_for(principal).await?;
+        for realm in std::mem::take(&mut opened.realms) {
+            let mut walk = self.inner.records.walk_records::<TokenRecord>(&realm, None)?;
+            while let Some(tokens) = self.inner.gate.tokens_of(&realm, &mut walk).await? {
+                if let Principal::Operator { .. } = principal {
+                    findings.extend(tokens.damaged.iter().map(|(id, damage)| damaged(*id, *damage)));
+                }
+                for (id, record) in &tokens.live {
+                    let over = record.grant.expires.is_some_and(|expires| attempt.at >= expires);
+                    let seen = principal.sees(&realm, record);
+                    if seen && !over && record.revoked.is_none() {
+                        let used = self.inner.usage.use_of(&realm, *id).await?;
+                        findings.extend(review(*id, record, &used, &names, attempt.at));
+                    }
+                }
+            }
+        }
+        findings.sort_by(|a, b| (&a.name, a.token).cmp(&(&b.name, b.token)));
+        Ok(opened.page(findings))
+    }
+
+    async fn names_told(&self, attempt: &Attempt<'_>, principal: &Principal) -> Result<Names> {
+        let namespace = principal.namespace();
+        let mut names = Names::new();
+        for environment in self.inner.records.environment_names(namespace).await? {
+            if !self.inner.gate.may_list_in(attempt, principal, environment.as_str()) {
+                continue;
+            }
+            let name = RealmName {
+                namespace: namespace.clone(),
+                environment: Some(environment.clone()),
+            };
+            // Of a damaged one no names are known: nothing is judged by them.
+            let realm = match self.inner.records.realm(&name).await {
+                Ok(Some(realm)) => realm,
+                Ok(None) | Err(Error::Integrity { .. } | Error::Kek { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            let all = self
+                .inner
+                .names_of(&realm)
+                .await?
+                .names
+                .into_iter()
+                .map(|name| name.to_string());
+            let told = all.filter(|name| {
+                self.inner
+                    .gate
+                    .may_be_told(attempt, principal, environment.as_str(), name)
+            });
+            names.insert(environment.to_string(), told.collect());
+        }
+        Ok(names)
+    }
+}
+
+/// The finding about a token whose record is damaged: its name and grant are not known.
+fn damaged(id: TokenId, damage: Damage) -> TokenFinding {
+    TokenFinding {
+        token: id,
+        name: id.to_string(),
+        finding: "damaged",
+        detail: format!("its record {damage}"),
+        within_days: None,
+        expires_at: None,
+        last_used: None,
+        narrower: None,
+    }
+}
+
+/// What there is to say about one token, the worst first.
+fn review(id: TokenId, record: &TokenRecord, used: &TokenUse, names: &Names, at: Timestamp) -> Vec<TokenFinding> {
+    let finding = |finding: &'static str, detail: String| TokenFinding {
+        token: id,
+        name: record.name.clone(),
+        finding,
+        detail,
+        within_days: None,
+        expires_at: record.grant.expires,
+        last_used: used.last,
+        narrower: None,
+    };
+    let mut found = Vec::new();
+    if record.grant.expires.is_none() {
+        found.push(finding("never_expires", "it never expires".to_owned()));
+    }
+    let age = at.duration_since(record.created);
+    // Damaged counts prove nothing about what was not used.
+    let settled = age >= SETTLED && used.damaged == 0;
+    if settled && let Some((narrower, detail)) = narrower(&record.grant, used, names) {
+        found.push(TokenFinding {
+            narrower: Some(narrower),
+            ..finding("wider_than_used", detail)
+        });
+    }
+    match used.last {
+        None if settled => found.push(finding("never_used", "it was never used".to_owned())),
+        Some(last) if used.damaged == 0 && at.duration_since(last) >= REST => {
+            found.push(finding("unused", format!("it was last used on {last:.0}")));
+        }
+        _ => {}
+    }
+    if let Some(expires) = record.grant.expires {
+        let within = |days: &u16| {
+            let span = SignedDuration::from_hours(i64::from(*days) * 24);
+            expires.duration_since(at) <= span && expires.duration_since(record.created) > span
+        };
+        if let Some(days) = WARNINGS.into_iter().find(within) {
+            found.push(TokenFinding {
+                within_days: Some(days),
+                ..finding("expires_soon", format!("it expires on {expires:.0}"))
+            });
+        }
+    }
+    found
+}
+
+/// The grant that would have sufficed, and what of the given one was never used; `None` if all of it was, or nothing at all.
+fn narrower(grant: &Grant, used: &TokenUse, names: &Names) -> Option<(Grant, String)> {
+    used.last?;
+    let mut narrower = grant.clone();
+    let mut unused = Vec::new();
+    let scopes: Scopes = used.scopes.iter().filter(|scope| grant.scopes.allows(*scope)).collect();
+    if !scopes.is_empty() && !grant.scopes.is_within(scopes) {
+        let excess = grant.scopes.iter().filter(|scope| !scopes.allows(*scope));
+        unused.extend(excess.map(|scope| format!("scope {scope}")));
+        narrower.scopes = scopes;
+    }
+    let granted: BTreeSet<&String> = match &grant.environments {
+        Environments::All => names.keys().collect(),
+        Environments::Named(named) => named.iter().collect(),
+    };
+    if !used.environments.is_empty() && granted.iter().any(|name| !used.environments.contains(*name)) {
+        let excess = granted.iter().filter(|name| !used.environments.contains(**name));
+        unused.extend(excess.map(|name| format!("environment {name}")));
+        narrower.environments = Environments::named(used.environments.iter().cloned());
+    }
+    if let Some((keys, excess)) = keys_read(grant, used, names) {
+        unused.push(format!("{excess} of its keys"));
+        narrower.keys = Some(keys);
+    }
+    (!unused.is_empty()).then(|| (narrower, format!("never used: {}", unused.join(", "))))
+}
+
+/// The keys that were read, as patterns, and how many others the token could have read; `None` if it is not known, or there are none.
+fn keys_read(grant: &Grant, used: &TokenUse, names: &Names) -> Option<(Vec<Pattern>, usize)> {
+    if used.keys.is_empty() || used.more_keys {
+        return None;
+    }
+    let mut read = BTreeSet::new();
+    for key in &used.keys {
+        let name = key.name.as_ref()?;
+        // A name that may not be told is not told here either.
+        names
+            .get(&key.environment)?
+            .contains(name)
+            .then(|| read.insert(name.clone()))?;
+    }
+    let matches = |name: &str| {
+        grant
+            .keys
+            .as_ref()
+            .is_none_or(|keys| keys.iter().any(|key| key.matches(name)))
+    };
+    let reached = used
+        .environments
+        .iter()
+        .filter_map(|environment| names.get(environment));
+    let others: BTreeSet<&String> = reached
+        .flatten()
+        .filter(|name| matches(name) && !read.contains(*name))
+        .collect();
+    if others.is_empty() {
+        return None;
+    }
+    let patterns: Option<Vec<Pattern>> = read.iter().map(|name| name.parse().ok()).collect();
+    Some((patterns?, others.len()))
+}

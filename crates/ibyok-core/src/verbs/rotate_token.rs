@@ -1,0 +1,252 @@
+//! A new secret for a token under the same id: the next epoch, with a while in which the one before is still accepted.
+//!
+//! Whoever rotates a token learns its new secret. So a token rotates itself, if its grant says so, and tokens that it or its
+//! descendants issued and that lie within it, as if it issued them anew. What it gains so falls with the secret that it used.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ibyok_audit::Action;
+use ibyok_policy::{Reason, Scope, may_rotate_itself, mint, within};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::base::error::{Error, Result};
+use crate::changes::Edit;
+use crate::gate::attempt::Attempt;
+use crate::gate::find_token::{Found, no_token};
+use crate::gate::principal::{Holder, Principal};
+use crate::model::key::Stamp;
+use crate::model::take_away::TakeAway;
+use crate::model::token::{AccessToken, Issued, OlderEpoch, Through, TokenRecord};
+use crate::vault::Inner;
+use crate::vault::session::Session;
+
+/// How long the secret before is still accepted, unless something else is said.
+const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
+
+/// The longest grace that makes sense: what needs longer never picks up the new secret.
+const GRACE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// How a token's secret is to be rotated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenRotation {
+    /// How long the secret before is still accepted: 24 hours unless given, 90 days at most; zero ends it at once.
+    pub grace: Option<Duration>,
+    /// Whether the tokens that it issued, themselves or through others, are revoked.
+    pub revoke_children: bool,
+}
+
+impl TokenRotation {
+    /// A rotation with this grace.
+    #[must_use]
+    pub fn grace(mut self, grace: Option<Duration>) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// The same that also revokes the tokens that it issued, or leaves them.
+    #[must_use]
+    pub fn revoke_children(mut self, revoke: bool) -> Self {
+        self.revoke_children = revoke;
+        self
+    }
+}
+
+impl Session {
+    /// Gives a token, found by id, by name, or `self`, a new secret under the same id: [`Session::rotate_token_with`] that leaves
+    /// the tokens that it issued as they are.
+    ///
+    /// # Errors
+    /// As [`Session::rotate_token_with`].
+    pub async fn rotate_token(&self, which: &str, grace: Option<Duration>) -> Result<Issued> {
+        self.rotate_token_with(which, &TokenRotation::default().grace(grace))
+            .await
+    }
+
+    /// Gives a token, found by id, by name, or `self`, a new secret under the same id.
+    ///
+    /// The secret before is accepted for the grace, and never beyond the token's own expiry. What was attenuated from it ends
+    /// with it. Grant and expiry do not change. If an older secret is still within its grace, it ends now: at most one is.
+    ///
+    /// Tokens that it issued stay valid unless they are to be revoked. With a grace of zero they are named: whoever held the
+    /// secret before may have them.
+    ///
+    /// A token may rotate itself, if its grant says so and it presents its newest secret without restrictions. With `tokens:issue`
+    /// it rotates the tokens that it or its descendants issued, as far as they lie within it. Such a secret is refused once the
+    /// secret that rotated it is: revoked, expired or superseded. Of several that rotate a token at once, one succeeds.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] for a token that the session may not rotate, [`Error::Invalid`] for a grace that is too long,
+    /// [`Error::Conflict`] for a token that is no longer valid, or that somebody else rotates at the same time; else as
+    /// [`Session::show_token`].
+    pub async fn rotate_token_with(&self, which: &str, rotation: &TokenRotation) -> Result<Issued> {
+        let mut attempt = self.attempt(Action::TokenRotate);
+        let outcome = self.try_rotate(&mut attempt, which, rotation).await;
+        self.inner.recorder.refusing(&attempt, outcome).await
+    }
+
+    async fn try_rotate(&self, attempt: &mut Attempt<'_>, which: &str, rotation: &TokenRotation) -> Result<Issued> {
+        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+        let grace = check_grace(rotation.grace.unwrap_or(DEFAULT_GRACE))?;
+        let scope = Scope::TokensIssue;
+        let found = self.inner.gate.find_token(attempt, &principal, scope, which).await?;
+        attempt.target = Some(("token", found.id.to_string()));
+        let mut through = None;
+        self.inner
+            .limits
+            .count_self_rotation(attempt, &principal, found.id)
+            .await?;
+        if let Principal::Token(holder) = &principal {
+            through = may_have_the_secret(holder, &found)?;
+        }
+        if rotation.revoke_children {
+            self.inner.may_revoke_children(attempt, &principal, &found).await?;
+        }
+        self.inner.parents_hold(&found).await?;
+        let (id, at, seen) = (found.id, attempt.at, found.record.epoch);
+        let (stamp, namespace) = (Stamp { at, by: principal.by() }, principal.namespace().clone());
+        let change = self.inner.changes.change(
+            attempt,
+            &principal,
+            &found.realm,
+            id.bytes(),
+            |attempt, record: Option<TokenRecord>| {
+                let mut record = record.ok_or_else(|| no_token(which))?;
+                record.rotate(seen, grace, &stamp, through)?;
+                attempt.because = Some(because(&record));
+                let what = TakeAway::SupersedeToken {
+                    epoch: record.epoch,
+                    at_once: record.older.is_none(),
+                };
+                let info = record.info(id, &namespace, at);
+                Ok(Edit::TakesAway(record, info, what))
+            },
+        );
+        let info = change.await?;
+        let token = mint(found.realm.keys.token_key(), id, info.epoch);
+        let mut issued = Issued {
+            info,
+            token: AccessToken::of(&token),
+            children: None,
+            revoked_children: Vec::new(),
+        };
+        if grace.is_zero() || rotation.revoke_children {
+            // Nothing may fail from here on: the secret is given out this once. The one that asked may have ended with it.
+            let still = match &principal {
+                Principal::Token(holder) if holder.id == id => {
+                    Principal::Token(Arc::new(holder.renewed(issued.info.epoch)))
+                }
+                other => other.clone(),
+            };
+            let left = self
+                .inner
+                .children_after(attempt, &still, &found, rotation.revoke_children);
+            (issued.children, issued.revoked_children) = left.await;
+        }
+        Ok(issued)
+    }
+}
+
+impl Inner {
+    /// Whether the tokens that this one descends from are still valid: without them no secret of it is.
+    async fn parents_hold(self: &Arc<Self>, found: &Found) -> Result<()> {
+        for parent in &found.record.parents {
+            let held = self.records.load::<TokenRecord>(&found.realm, parent.bytes()).await?;
+            let revoked = held.is_none_or(|held| held.record.revoked.as_ref().is_some_and(|r| !r.keep_children));
+            if revoked {
+                return Err(ended("the token that issued it was revoked"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TokenRecord {
+    /// The next epoch, if the record still stands at the one that was seen; the one before ends after `grace`, or with the token.
+    fn rotate(&mut self, seen: u32, grace: SignedDuration, stamp: &Stamp, through: Option<Through>) -> Result<()> {
+        if self.revoked.is_some() {
+            return Err(ended("it was revoked"));
+        }
+        if self.grant.expires.is_some_and(|expires| stamp.at >= expires) {
+            return Err(ended("it has expired"));
+        }
+        if self.epoch != seen {
+            return Err(Error::Conflict {
+                what: "somebody else rotated the token at the same time, and has its new secret".to_owned(),
+            });
+        }
+        let next = self.epoch.checked_add(1);
+        let next = next.ok_or_else(|| ended("it was rotated as often as a token can be"))?;
+        let ends = stamp.at.checked_add(grace).unwrap_or(Timestamp::MAX);
+        let ends = self.grant.expires.map_or(ends, |expires| ends.min(expires));
+        self.older = grace.is_positive().then_some(OlderEpoch {
+            epoch: self.epoch,
+            ends,
+            through: self.through,
+        });
+        self.through = through;
+        self.epoch = next;
+        self.rotated = Some(stamp.clone());
+        Ok(())
+    }
+}
+
+/// Decides whether the holder of a token may learn another's secret, or its own next one; gives the secret that the new one
+/// depends on.
+fn may_have_the_secret(holder: &Holder, found: &Found) -> Result<Option<Through>> {
+    let own = &holder.held.record.grant;
+    if holder.id == found.id {
+        if !holder.restrictions.is_empty() {
+            return Err(Error::denied(
+                "restriction",
+                "a token that was narrowed or superseded does not get the secret of the one that it stands for",
+            ));
+        }
+        may_rotate_itself(own, &holder.restrictions)?;
+        // The next secret is worth no more than the one that it is got with.
+        return Ok(holder.through());
+    }
+    if !found.record.parents.contains(&holder.id) {
+        return Err(Error::denied(
+            "token",
+            "a token rotates itself, and tokens that it or its descendants issued",
+        ));
+    }
+    within(&found.record.grant, &holder.realm.scope(), own, &holder.restrictions).map_err(wider)?;
+    Ok(Some(Through {
+        token: holder.id,
+        epoch: holder.epoch,
+    }))
+}
+
+fn wider(reason: Reason) -> Error {
+    match reason {
+        Reason::Expired => Error::denied(reason.as_str(), "the token outlives the one that rotates it"),
+        Reason::NotYetValid => Error::denied(reason.as_str(), "the token begins before the one that rotates it"),
+        other => other.into(),
+    }
+}
+
+fn check_grace(grace: Duration) -> Result<SignedDuration> {
+    if grace > GRACE_MAX {
+        return Err(Error::invalid(
+            "a grace is 90 days at most",
+            "give a shorter one; `0s` ends the old secret at once",
+        ));
+    }
+    SignedDuration::try_from(grace).map_err(|_| Error::invalid("the grace is not valid", "give a shorter one"))
+}
+
+fn because(record: &TokenRecord) -> String {
+    match &record.older {
+        Some(older) => format!("epoch {}; the secret before ends {}", record.epoch, older.ends),
+        None => format!("epoch {}; the secret before ends at once", record.epoch),
+    }
+}
+
+fn ended(why: &str) -> Error {
+    Error::Conflict {
+        what: format!("the token cannot be rotated: {why}; issue a new one"),
+    }
+}

@@ -1,0 +1,294 @@
+//! The verbs that take an old version away: retire, destroy. Neither does while an active consumer needs it.
+
+use ibyok_audit::Action;
+use ibyok_policy::Scope;
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::drain::Uses;
+use crate::base::error::{Error, Result, VERSION_IN_USE};
+use crate::changes::Edit;
+use crate::gate::attempt::Attempt;
+use crate::gate::authorize::Permit;
+use crate::model::account::check_account;
+use crate::model::condition::Condition;
+use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp};
+use crate::model::key_ref::KeyRef;
+use crate::model::take_away::TakeAway;
+use crate::model::which_version::WhichVersion;
+use crate::retrieve::no_key;
+use crate::vault::session::Session;
+use crate::verbs::keys::{info, no_field};
+
+/// How long one may ask for quiet: longer, nobody counts as active.
+const QUIET_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// What has to be true before a version goes.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct DrainRequest {
+    /// How long ago the last read of the old version has to be, at least.
+    pub quiet: SignedDuration,
+    /// Whether it goes although consumers need it; a reason has to be given.
+    pub force: bool,
+    /// Why, for the audit log.
+    pub reason: Option<String>,
+}
+
+impl DrainRequest {
+    /// The same, with so much time since the last read of the old version.
+    #[must_use]
+    pub fn quiet(mut self, quiet: SignedDuration) -> Self {
+        self.quiet = quiet;
+        self
+    }
+
+    /// The same, whoever needs it, for this reason.
+    #[must_use]
+    pub fn force(mut self, reason: impl Into<String>) -> Self {
+        self.force = true;
+        self.reason = Some(reason.into());
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.force && self.reason.is_none() {
+            return Err(Error::invalid(
+                "it is forced without a reason",
+                "say why: the reason is kept on the audit log",
+            ));
+        }
+        if self.reason.is_some() && !self.force {
+            return Err(Error::invalid(
+                "a reason is given, and nothing is forced",
+                "leave it out, or force it: the log tells by its reason what was forced",
+            ));
+        }
+        if self.quiet.is_negative() || self.quiet > QUIET_MAX {
+            return Err(Error::invalid("the quiet time is not one of 0 to 90 days", "give less"));
+        }
+        self.reason
+            .as_deref()
+            .map_or(Ok(()), |reason| check_account("reason", reason))
+    }
+}
+
+/// A version whose value is destroyed.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Destroyed {
+    /// The key as it is now.
+    #[serde(flatten)]
+    pub key: KeyInfo,
+    /// What may still hold the sealed value, and until when, in words; `None` if nothing does that belongs to the store. Backups are
+    /// beyond it.
+    pub remains: Option<String>,
+}
+
+impl Session {
+    /// Retires every retiring version, or the one that the reference names: it is no longer served. One that is retired stays so.
+    ///
+    /// Refused while a consumer needs it: a token that is valid, has read any version of the key within 90 days, and has not read
+    /// the current one yet, or the old one since. Whoever reads while this is decided may still be given it.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] with who needs it; [`Error::Conflict`] for a version that is pending; [`Error::Invalid`] for a force without
+    /// a reason; else as [`Session::show_key`].
+    pub async fn retire_key(&self, key: &KeyRef, request: &DrainRequest) -> Result<KeyInfo> {
+        if key.version().is_current() {
+            return self.retire_all(key, request).await;
+        }
+        self.take_version(Action::KeyRetire, Scope::KeysRotate, key, request)
+            .await
+    }
+
+    /// Destroys the value of the version that the reference names: its sealed bytes and its data key are gone from the record, and as
+    /// far as the store can from its files. Any but the current one; one that is destroyed stays so.
+    ///
+    /// # Errors
+    /// As [`Session::retire_key`]; [`Error::Invalid`] for a reference to no version.
+    pub async fn destroy_version(&self, key: &KeyRef, request: &DrainRequest) -> Result<Destroyed> {
+        let key = self
+            .take_version(Action::KeyDestroy, Scope::KeysDestroy, key, request)
+            .await?;
+        let remains = match self.inner.records.store.scrub().await {
+            Ok(remains) => remains,
+            Err(error) => Some(format!(
+                "the store's files may hold it until they are scrubbed: {error}"
+            )),
+        };
+        Ok(Destroyed { key, remains })
+    }
+
+    /// Each on lines of its own; none unless none is needed.
+    async fn retire_all(&self, key: &KeyRef, request: &DrainRequest) -> Result<KeyInfo> {
+        let mut attempt = self.attempt(Action::KeyRetire);
+        let outcome = self.retiring(&mut attempt, key, request).await;
+        let (mut info, retiring) = self.inner.recorder.refusing(&attempt, outcome).await?;
+        if retiring.is_empty() {
+            attempt.reason = Some("unchanged");
+            self.inner.recorder.record(attempt.allowed()).await?;
+        }
+        let mut session = self.clone();
+        for number in retiring {
+            let one = key.clone().at_version(number);
+            info = session
+                .take_version(Action::KeyRetire, Scope::KeysRotate, &one, request)
+                .await?;
+            // The next one goes on from this change, and from no other.
+            session.condition = session.condition.map(|_| Condition::Revision(info.revision));
+        }
+        Ok(info)
+    }
+
+    /// The versions that are retiring, if nobody needs any of them.
+    async fn retiring(
+        &self,
+        attempt: &mut Attempt<'_>,
+        key: &KeyRef,
+        request: &DrainRequest,
+    ) -> Result<(KeyInfo, Vec<u32>)> {
+        let permit = self.permit(attempt, Scope::KeysRotate, key).await?;
+        no_field(key)?;
+        request.check()?;
+        let held = self.inner.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = held.filter(|held| held.record.removed.is_none());
+        let held = held.ok_or_else(|| no_key(&permit))?;
+        self.inner.changes.check_condition(attempt, &permit).await?;
+        let retiring = held.record.versions.iter().filter(|v| v.role == Role::Retiring);
+        let retiring: Vec<u32> = retiring.map(|version| version.number).collect();
+        if !retiring.is_empty()
+            && let Some(uses) = self.uses(&permit, request).await?
+        {
+            for number in &retiring {
+                let hide = !self.inner.shows_consumers(attempt, &permit);
+                may_go(&held.record, *number, &uses, attempt, &permit, request).map_err(|error| hidden(error, hide))?;
+            }
+        }
+        let mut info = info(&permit, &held.record)?;
+        self.inner.modes.tell_mode(&permit.realm, &mut info).await;
+        Ok((info, retiring))
+    }
+
+    /// Who used the key, unless it does not matter.
+    async fn uses(&self, permit: &Permit, request: &DrainRequest) -> Result<Option<Uses>> {
+        if request.force {
+            return Ok(None);
+        }
+        self.inner.uses(&permit.realm, permit.id).await.map(Some)
+    }
+
+    /// Takes one version away, if it may go.
+    async fn take_version(
+        &self,
+        action: Action,
+        scope: Scope,
+        key: &KeyRef,
+        request: &DrainRequest,
+    ) -> Result<KeyInfo> {
+        let mut attempt = self.attempt(action);
+        attempt.version = key.version().number();
+        let outcome = self.try_take(&mut attempt, scope, key, request).await;
+        self.inner.recorder.refusing(&attempt, outcome).await
+    }
+
+    async fn try_take(
+        &self,
+        attempt: &mut Attempt<'_>,
+        scope: Scope,
+        key: &KeyRef,
+        request: &DrainRequest,
+    ) -> Result<KeyInfo> {
+        let permit = self.permit(attempt, scope, key).await?;
+        no_field(key)?;
+        request.check()?;
+        if key.version().is_current() {
+            return Err(Error::invalid("no version is named", "name the one to be destroyed"));
+        }
+        attempt.because.clone_from(&request.reason);
+        let uses = self.uses(&permit, request).await?;
+        let hide = !self.inner.shows_consumers(attempt, &permit);
+        let stamp = Stamp {
+            at: attempt.at,
+            by: permit.principal.by(),
+        };
+        let edit = |attempt: &mut Attempt<'_>, record: Option<KeyRecord>| {
+            let record = record.filter(|record| record.removed.is_none());
+            let mut record = record.ok_or_else(|| no_key(&permit))?;
+            let number = record.version(&permit.label(), key.version())?.number;
+            attempt.version = Some(number);
+            let what = taken(attempt.action, &record, number, &permit.label())?;
+            let before = info(&permit, &record)?;
+            let is_pending = record.pending().is_some_and(|version| version.number == number);
+            // Who needs it is looked at on the record as it stands now: another may have become current meanwhile.
+            let judged = record.clone();
+            if !record.take_away(what, &stamp) {
+                return Ok(Edit::IsAway(before));
+            }
+            if let Some(uses) = uses.as_ref().filter(|_| !is_pending) {
+                may_go(&judged, number, uses, attempt, &permit, request).map_err(|error| hidden(error, hide))?;
+            }
+            let info = info(&permit, &record)?.once_changed();
+            Ok(Edit::TakesAway(record, info, what))
+        };
+        let mut info = self.inner.changes.change_key(attempt, &permit, edit).await?;
+        self.inner.modes.tell_mode(&permit.realm, &mut info).await;
+        Ok(info)
+    }
+}
+
+/// What is to be taken away, of a version that can go at all.
+fn taken(action: Action, record: &KeyRecord, number: u32, key: &str) -> Result<TakeAway> {
+    let version = record.version(key, WhichVersion::Number(number))?;
+    match (action, version.role) {
+        (_, Role::Current) => Err(Error::InUse {
+            what: format!("version {number} of key `{key}`"),
+            by: vec!["everybody who asks for the key: it is the current version".to_owned()],
+            hint: VERSION_IN_USE,
+        }),
+        (Action::KeyRetire, Role::Pending) => Err(Error::Conflict {
+            what: format!("version {number} of key `{key}` is pending: promote it, or destroy it"),
+        }),
+        (Action::KeyRetire, _) if version.sealed.is_none() => Err(Error::VersionDestroyed {
+            key: key.to_owned(),
+            version: number,
+        }),
+        (Action::KeyRetire, _) => Ok(TakeAway::RetireVersion(number)),
+        _ => Ok(TakeAway::DestroyVersion(number)),
+    }
+}
+
+/// The same refusal without names, for whoever may not know who uses the key.
+fn hidden(error: Error, hide: bool) -> Error {
+    match error {
+        Error::InUse { what, by, hint } if hide => {
+            let count = by.len();
+            let consumers = if count == 1 { "consumer" } else { "consumers" };
+            let by = vec![format!(
+                "{count} {consumers}: to name them takes `usage:read` or `keys:rotate`"
+            )];
+            Error::InUse { what, by, hint }
+        }
+        other => other,
+    }
+}
+
+/// Refuses where somebody needs the version.
+fn may_go(
+    record: &KeyRecord,
+    number: u32,
+    uses: &Uses,
+    attempt: &Attempt<'_>,
+    permit: &Permit,
+    request: &DrainRequest,
+) -> Result<()> {
+    let by = uses.hold_up(record, number, attempt.at, request.quiet);
+    if by.is_empty() {
+        return Ok(());
+    }
+    Err(Error::InUse {
+        what: format!("version {number} of key `{}`", permit.label()),
+        by,
+        hint: VERSION_IN_USE,
+    })
+}

@@ -1,0 +1,265 @@
+//! The verbs that bring a new value in, and back out: stage, promote, rollback.
+
+use ibyok_audit::Action;
+use ibyok_crypto::Secret;
+use ibyok_policy::Scope;
+
+use crate::base::error::{Error, Result};
+use crate::changes::Edit;
+use crate::gate::attempt::Attempt;
+use crate::gate::authorize::Permit;
+use crate::leaked::Screened;
+use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp, VersionRecord};
+use crate::model::key_ref::KeyRef;
+use crate::model::provider::{look_at, refuse_mocks};
+use crate::model::take_away::TakeAway;
+use crate::model::write::{KeyWrite, Written};
+use crate::retrieve::{no_key, open_fields};
+use crate::vault::session::Session;
+use crate::verbs::keys::whole_key;
+use crate::verbs::set_key::{next_number, seal_version};
+
+impl Session {
+    /// Adds a version that is pending: served only to who asks for `pending` or its number, until it is promoted. One that was
+    /// pending already is replaced, and its value destroyed.
+    ///
+    /// Only the value is staged: provider, variable and labels are the key's, and [`Session::edit_key`] changes them.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a key that does not exist; [`Error::Conflict`] for the value that is current, which only those
+    /// hear who may read it; else as [`Session::set_key`].
+    pub async fn stage_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
+        let write = write.into();
+        let mut attempt = self.attempt(Action::KeyStage);
+        let outcome = self.try_stage(&mut attempt, key, &write).await;
+        self.inner.recorder.refusing(&attempt, outcome).await
+    }
+
+    async fn try_stage(&self, attempt: &mut Attempt<'_>, key: &KeyRef, write: &KeyWrite) -> Result<Written> {
+        let permit = self.permit(attempt, Scope::KeysRotate, key).await?;
+        whole_key(key)?;
+        write.check()?;
+        refuse_mocks(write, &permit.label())?;
+        let screened = self.inner.leaks.screen(attempt, &permit, write).await?;
+        let compares = self.inner.leaks.reads_current(attempt, &permit).await?;
+        self.inner.changes.check_condition(attempt, &permit).await?;
+        let incident = self
+            .inner
+            .incidents
+            .before_forced(attempt, &permit, write, &screened)
+            .await?;
+        let stamp = Stamp {
+            at: attempt.at,
+            by: permit.principal.by(),
+        };
+        let edit = |attempt: &mut Attempt<'_>, record: Option<KeyRecord>| {
+            let mut record = record
+                .filter(|record| record.removed.is_none())
+                .ok_or_else(|| no_key_to_rotate(no_key(&permit)))?;
+            only_the_value(&record, write)?;
+            screened.still_holds(&record)?;
+            if compares && is_current(&permit, &record, write, &screened)? {
+                return Err(Error::Conflict {
+                    what: "this is the current value: nothing would be rotated".to_owned(),
+                });
+            }
+            let number = next_number(&record)?;
+            attempt.version = Some(number);
+            let replaced = record.pending().map(|version| TakeAway::DestroyVersion(version.number));
+            if let Some(replaced) = replaced {
+                record.take_away(replaced, &stamp);
+            }
+            record.versions.push(seal_version(
+                &permit,
+                (number, Role::Pending),
+                (write, &screened),
+                &stamp,
+            )?);
+            record.last_version = number;
+            record.has_room()?;
+            let written = Written {
+                reference: permit.label(),
+                id: permit.id,
+                version: number,
+                state: Role::Pending.as_str(),
+                revision: record.rev.saturating_add(1),
+                created: false,
+                warnings: look_at(write, &permit.key, Some(&record.variable), record.provider.as_deref())
+                    .warnings
+                    .into_iter()
+                    .chain(screened.warning())
+                    .collect(),
+                provider: record.provider.clone(),
+                recognised: false,
+                variable: record.variable.clone(),
+            };
+            Ok(match replaced {
+                Some(what) => Edit::TakesAway(record, written, what),
+                None => Edit::Gives(record, written),
+            })
+        };
+        let written = self.inner.changes.change_key(attempt, &permit, edit).await?;
+        if let Some(incident) = incident {
+            self.inner
+                .incidents
+                .after_forced(attempt, &permit, &incident, written.version)
+                .await;
+        }
+        Ok(written)
+    }
+
+    /// Makes the pending version the current one. The one before is retiring: still served to who asks for it by number.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if nothing is pending; [`Error::VersionDisabled`] if it is disabled, so that it could not be served;
+    /// [`Error::Conflict`] if it is compromised or its value leaked; else as [`Session::show_key`].
+    pub async fn promote_key(&self, key: &KeyRef) -> Result<KeyInfo> {
+        self.step(Action::KeyPromote, key, (Role::Pending, None), KeyRecord::promote)
+            .await
+    }
+
+    /// The same although the version is compromised or its value leaked, for a reason: it is marked compromised, and an incident is
+    /// open on the key.
+    ///
+    /// # Errors
+    /// As [`Session::promote_key`]; a token needs `keys:read` for the key as well.
+    pub async fn promote_key_by_force(&self, key: &KeyRef, reason: &str) -> Result<KeyInfo> {
+        self.step(
+            Action::KeyPromote,
+            key,
+            (Role::Pending, Some(reason)),
+            KeyRecord::promote,
+        )
+        .await
+    }
+
+    /// Makes the version that was current before the current one again, in one step: the newest retiring and the current one
+    /// change places. Done twice, it is as it was.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if no version is retiring; [`Error::VersionDisabled`] if the one to go back to is disabled,
+    /// [`Error::Conflict`] if it is compromised or its value leaked; else as [`Session::show_key`].
+    pub async fn rollback_key(&self, key: &KeyRef) -> Result<KeyInfo> {
+        self.step(Action::KeyRollback, key, (Role::Retiring, None), KeyRecord::roll_back)
+            .await
+    }
+
+    /// The same although the version is compromised or its value leaked, for a reason; see [`Session::promote_key_by_force`].
+    ///
+    /// # Errors
+    /// As [`Session::rollback_key`]; a token needs `keys:read` for the key as well.
+    pub async fn rollback_key_by_force(&self, key: &KeyRef, reason: &str) -> Result<KeyInfo> {
+        self.step(
+            Action::KeyRollback,
+            key,
+            (Role::Retiring, Some(reason)),
+            KeyRecord::roll_back,
+        )
+        .await
+    }
+
+    /// A step that makes another version the current one.
+    async fn step(
+        &self,
+        action: Action,
+        key: &KeyRef,
+        from: (Role, Option<&str>),
+        step: impl Fn(&mut KeyRecord, &str, &Stamp, bool) -> Result<u32> + Send + Sync,
+    ) -> Result<KeyInfo> {
+        let mut attempt = self.attempt(action);
+        let outcome = self.try_step(&mut attempt, key, from, step).await;
+        self.inner.recorder.refusing(&attempt, outcome).await
+    }
+
+    async fn try_step(
+        &self,
+        attempt: &mut Attempt<'_>,
+        key: &KeyRef,
+        from: (Role, Option<&str>),
+        step: impl Fn(&mut KeyRecord, &str, &Stamp, bool) -> Result<u32> + Send + Sync,
+    ) -> Result<KeyInfo> {
+        attempt.version = key.version().number();
+        let permit = self.permit(attempt, Scope::KeysRotate, key).await?;
+        whole_key(key)?;
+        let (role, force) = from;
+        let could_become_current = |_: &KeyRecord, version: &VersionRecord| version.role == role;
+        let candidates = self
+            .inner
+            .leaks
+            .candidates(attempt, &permit, (could_become_current, force))
+            .await?;
+        self.inner.changes.check_condition(attempt, &permit).await?;
+        let incident = match force {
+            Some(reason) if candidates.any_leaked() => {
+                Some(self.inner.incidents.forced_incident(attempt, &permit, reason).await?)
+            }
+            _ => None,
+        };
+        let info = self
+            .change_permitted(attempt, &permit, |attempt, stamp, mut record| {
+                let label = attempt.label();
+                let number = step(&mut record, &label, stamp, candidates.forced())?;
+                attempt.version = Some(number);
+                candidates.check(&mut record, number, stamp)?;
+                Ok(Edit::Gives(record, ()))
+            })
+            .await?;
+        if let (Some(incident), Some(version)) = (incident, info.version) {
+            self.inner
+                .incidents
+                .after_forced(attempt, &permit, &incident, version)
+                .await;
+        }
+        Ok(info)
+    }
+}
+
+/// Whether a write is what the current version holds, field for field.
+fn is_current(permit: &Permit, record: &KeyRecord, write: &KeyWrite, screened: &Screened) -> Result<bool> {
+    let Some(current) = record
+        .current()
+        .filter(|current| current.prints().exact == screened.value.exact)
+    else {
+        return Ok(false);
+    };
+    let names = current.sealed.iter().flat_map(|sealed| sealed.fields.keys());
+    if !names.eq(write.fields.keys()) {
+        return Ok(false);
+    }
+    if write.fields.len() == 1 {
+        return Ok(true);
+    }
+    let label = permit.label();
+    let opened = open_fields((&permit.realm, permit.id.0, &label), current, None)?;
+    let same = |(one, other): (&Secret, &Secret)| one.same_as(other);
+    Ok(opened.values().zip(write.fields.values()).all(same))
+}
+
+fn no_key_to_rotate(error: Error) -> Error {
+    match error {
+        Error::NotFound { what, .. } => Error::NotFound {
+            what,
+            hint: Some("`keys set` makes it, with its first version current".to_owned()),
+        },
+        other => other,
+    }
+}
+
+/// Refuses to change by a rotation what is known about the key: that is another scope's.
+pub(crate) fn only_the_value(record: &KeyRecord, write: &KeyWrite) -> Result<()> {
+    let provider = write.provider.is_none() || write.provider == record.provider;
+    let variable = write
+        .variable
+        .as_ref()
+        .is_none_or(|variable| *variable == record.variable);
+    let labels = write.labels.as_ref().is_none_or(|labels| *labels == record.labels);
+    let limit = write.limit.is_none_or(|limit| limit == record.limit);
+    let times = write.rotate_every.is_none() && write.expires.is_none();
+    if provider && variable && labels && limit && times {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "a rotation changes the value, and nothing else that is known about the key",
+        "`keys edit` changes those",
+    ))
+}

@@ -1,0 +1,182 @@
+//! How far a rotation is: who reads which version, and who has not yet read the new one; and to whom that is shown.
+
+use ibyok_audit::Action;
+use ibyok_policy::Scope;
+use ipnet::IpNet;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::drain::{Need, User, Uses};
+use crate::base::error::Result;
+use crate::gate::attempt::Attempt;
+use crate::gate::authorize::Permit;
+use crate::model::key::{KeyRecord, VersionRecord};
+use crate::model::key_ref::KeyRef;
+use crate::model::name::KeyId;
+use crate::retrieve::no_key;
+use crate::usage::Caller;
+use crate::vault::Inner;
+use crate::vault::session::Session;
+use crate::verbs::keys::whole_key;
+
+/// How far the rotation of a key is.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RotationStatus {
+    /// `environment/name`; outside of the home namespace `ibyok://namespace/environment/name`.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The key's public id.
+    pub id: KeyId,
+    /// The current version's number.
+    pub version: Option<u32>,
+    /// Every version, oldest first, with who read it within 90 days.
+    pub versions: Vec<VersionUse>,
+    /// Who uses the key, is valid, and has not read the current version, or an older one since.
+    pub waiting_for: Vec<Waiting>,
+    /// What may hide a consumer: nodes that do not report, counts that do not open.
+    pub unseen: Vec<String>,
+    /// Whether consumers are shown: a token needs `usage:read` or `keys:rotate` for the key. Without, the three lists are empty.
+    pub consumers_shown: bool,
+}
+
+/// A version with those who read it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct VersionUse {
+    /// The number.
+    pub version: u32,
+    /// `destroyed`, else `disabled`, else the role.
+    pub state: &'static str,
+    /// Who read it, the last reader first.
+    pub consumers: Vec<Consumer>,
+}
+
+/// Somebody who read a version.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Consumer {
+    /// The token's id, or the operator's name.
+    pub token: String,
+    /// `token`, `operator`, or `others` beyond those who are told apart.
+    pub kind: &'static str,
+    /// The token's name.
+    pub name: Option<String>,
+    /// When it last read the version.
+    pub last: Timestamp,
+    /// How often.
+    pub count: u64,
+    /// The network of the last read.
+    pub network: Option<IpNet>,
+    /// Whether it can still come: a token that is valid, or an operator.
+    pub active: bool,
+}
+
+/// Somebody for whom an older version is kept.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Waiting {
+    /// The token's id.
+    pub token: String,
+    /// The token's name.
+    pub name: Option<String>,
+    /// The version that it read last.
+    pub version: Option<u32>,
+    /// When.
+    pub last: Option<Timestamp>,
+    /// `not_yet`: it has not read the current version; `read_since`: it has, and then an older one again.
+    pub why: &'static str,
+}
+
+impl Session {
+    /// How far the rotation of a key is. Its consumers are shown to a token only with `usage:read` or `keys:rotate` for the key.
+    ///
+    /// # Errors
+    /// As [`Session::show_key`].
+    pub async fn rotation_status(&self, key: &KeyRef) -> Result<RotationStatus> {
+        let mut attempt = self.attempt(Action::KeyShow);
+        let outcome = self.try_status(&mut attempt, key).await;
+        self.inner.recorder.answering(&attempt, outcome).await
+    }
+
+    async fn try_status(&self, attempt: &mut Attempt<'_>, key: &KeyRef) -> Result<RotationStatus> {
+        let permit = self.permit(attempt, Scope::KeysList, key).await?;
+        whole_key(key)?;
+        let held = self.inner.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = held.filter(|held| held.record.removed.is_none());
+        let held = held.ok_or_else(|| no_key(&permit))?;
+        let consumers_shown = self.inner.shows_consumers(attempt, &permit);
+        let uses = if consumers_shown {
+            self.inner.uses(&permit.realm, permit.id).await?
+        } else {
+            Uses::default()
+        };
+        let record = &held.record;
+        let waiting = uses.users.iter().filter_map(|user| {
+            let need = user.needs(record, None, attempt.at, SignedDuration::ZERO)?;
+            Some(waiting(user, need))
+        });
+        Ok(RotationStatus {
+            reference: permit.label(),
+            id: permit.id,
+            version: record.current().map(|version| version.number),
+            versions: record.versions.iter().map(|version| of(version, &uses)).collect(),
+            waiting_for: waiting.collect(),
+            unseen: uses.unseen.clone(),
+            consumers_shown,
+        })
+    }
+}
+
+impl Inner {
+    /// Decides whether whoever holds a permit may know who uses its key.
+    pub(super) fn shows_consumers(&self, attempt: &Attempt<'_>, permit: &Permit) -> bool {
+        [Scope::UsageRead, Scope::KeysRotate].into_iter().any(|scope| {
+            self.gate
+                .could(attempt, &permit.principal, scope, &permit.realm.name, Some(&permit.key))
+        })
+    }
+}
+
+fn of(version: &VersionRecord, uses: &Uses) -> VersionUse {
+    let readers = uses.users.iter().filter_map(|user| {
+        let read = user.reads.get(&version.number)?;
+        let (token, kind) = who(&user.caller);
+        Some(Consumer {
+            token,
+            kind,
+            name: user.name.clone(),
+            last: read.last,
+            count: read.count,
+            network: read.network,
+            active: user.active,
+        })
+    });
+    VersionUse {
+        version: version.number,
+        state: version.state(),
+        consumers: readers.collect(),
+    }
+}
+
+fn waiting(user: &User, need: Need) -> Waiting {
+    let last = user.reads.values().max_by_key(|read| read.last);
+    Waiting {
+        token: who(&user.caller).0,
+        name: user.name.clone(),
+        version: last.map(|read| read.version).filter(|version| *version > 0),
+        last: last.map(|read| read.last),
+        why: match need {
+            Need::NotYet => "not_yet",
+            Need::ReadSince(_) | Need::NotQuiet(_) => "read_since",
+        },
+    }
+}
+
+fn who(caller: &Caller) -> (String, &'static str) {
+    match caller {
+        Caller::Token(id) => (id.to_string(), "token"),
+        Caller::Operator(name) => (name.clone(), "operator"),
+        Caller::Others => ("others".to_owned(), "others"),
+    }
+}

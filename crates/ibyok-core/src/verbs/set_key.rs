@@ -1,0 +1,318 @@
+//! The verbs that make a version: set, add, import.
+
+use std::collections::BTreeMap;
+
+use ibyok_audit::Action;
+use ibyok_crypto::DataKey;
+use ibyok_policy::Scope;
+
+use crate::base::error::{Error, Result};
+use crate::changes::Edit;
+use crate::gate::attempt::Attempt;
+use crate::gate::authorize::Permit;
+use crate::leaked::Screened;
+use crate::limits::within_highest;
+use crate::model::key::{KeyRecord, Role, SealedFields, Stamp, StateChange, VersionRecord};
+use crate::model::key_ref::KeyRef;
+use crate::model::provider::{Told, look_at, refuse_mocks};
+use crate::model::variable::{VariableKind, reaches_browsers_warning};
+use crate::model::write::{Imported, KeyWrite, Written, check_variable};
+use crate::model::{Sealed, kind};
+use crate::realm::open_failed;
+use crate::vault::session::Session;
+use crate::verbs::keys::whole_key;
+use crate::verbs::rotation::reschedule;
+
+impl Session {
+    /// Creates a key, or makes a new current version of it; the version before stays retiring.
+    ///
+    /// A value that leaked, as any version of a key of the environment that was marked compromised, is refused unless it is forced
+    /// ([`KeyWrite::force`](crate::KeyWrite::force)).
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] for a value that leaked; [`Error::Limited`] for a token that may not read what leaked and tried too many
+    /// values that could be guesses;
+    /// [`Error::Invalid`] and [`Error::TooLarge`] for what cannot be stored (values are 1 to [`VALUE_MAX`](crate::VALUE_MAX) bytes);
+    /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Unavailable`].
+    pub async fn set_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
+        self.write(key, write.into(), Replace::Always).await.and_then(written)
+    }
+
+    /// Creates a key, and refuses one that exists.
+    ///
+    /// # Errors
+    /// [`Error::Exists`]; else as [`Session::set_key`].
+    pub async fn add_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
+        self.write(key, write.into(), Replace::Never).await.and_then(written)
+    }
+
+    /// Creates a key, leaves one alone that has this value, and one that has another unless `update` is set.
+    ///
+    /// For a token that may not read the value, nothing is compared: a key that exists counts as one that has another.
+    ///
+    /// # Errors
+    /// As [`Session::set_key`].
+    pub async fn import_key(&self, key: &KeyRef, write: impl Into<KeyWrite>, update: bool) -> Result<Imported> {
+        let replace = if update { Replace::IfDifferent } else { Replace::Tell };
+        self.write(key, write.into(), replace).await
+    }
+
+    async fn write(&self, key: &KeyRef, write: KeyWrite, replace: Replace) -> Result<Imported> {
+        let mut attempt = self.attempt(Action::KeySet);
+        let outcome = self.try_write(&mut attempt, key, &write, replace).await;
+        self.inner.recorder.refusing(&attempt, outcome).await
+    }
+
+    async fn try_write(
+        &self,
+        attempt: &mut Attempt<'_>,
+        key: &KeyRef,
+        write: &KeyWrite,
+        replace: Replace,
+    ) -> Result<Imported> {
+        let permit = self.permit(attempt, Scope::KeysWrite, key).await?;
+        whole_key(key)?;
+        write.check()?;
+        refuse_mocks(write, &permit.label())?;
+        let screened = self.inner.leaks.screen(attempt, &permit, write).await?;
+        let compares = self.inner.leaks.reads_current(attempt, &permit).await?;
+        let highest = self.inner.limits.highest_limit(&permit, write.limit).await?;
+        self.inner.changes.check_condition(attempt, &permit).await?;
+        let incident = self
+            .inner
+            .incidents
+            .before_forced(attempt, &permit, write, &screened)
+            .await?;
+        let change = self
+            .inner
+            .changes
+            .change_key(attempt, &permit, |attempt, record: Option<KeyRecord>| {
+                let live = record.as_ref().filter(|record| record.removed.is_none());
+                let same = live.and_then(KeyRecord::current).is_some_and(|current| {
+                    compares
+                        && current.prints().exact == screened.value.exact
+                        && current
+                            .sealed
+                            .as_ref()
+                            .is_some_and(|s| s.fields.len() == 1 && write.fields.len() == 1)
+                });
+                live.map_or(Ok(()), |live| screened.still_holds(live))?;
+                match (live.is_some(), replace) {
+                    (true, Replace::Never) => {
+                        return Err(Error::Exists {
+                            what: format!("key `{}`", permit.label()),
+                        });
+                    }
+                    (true, Replace::Tell | Replace::IfDifferent) if same => {
+                        attempt.reason = Some("unchanged");
+                        return Ok(Edit::Unchanged(Imported::Unchanged));
+                    }
+                    (true, Replace::Tell) => {
+                        attempt.reason = Some("differs");
+                        return Ok(Edit::Unchanged(Imported::Differs));
+                    }
+                    _ => {}
+                }
+                within_highest(write.limit, highest, live)?;
+                let created = live.is_none();
+                let told = look_at(
+                    write,
+                    &permit.key,
+                    live.map(|record| record.variable.as_str()),
+                    live.and_then(|record| record.provider.as_deref()),
+                );
+                let record = with_new_version(attempt, &permit, record, (write, &screened), &told)?;
+                let version = record.last_version;
+                attempt.version = Some(version);
+                let mut warnings = told.warnings;
+                if created || write.variable.is_some() {
+                    warnings.extend(about_variable(&record));
+                }
+                warnings.extend(screened.warning());
+                let written = Written {
+                    reference: permit.label(),
+                    id: permit.id,
+                    version,
+                    state: Role::Current.as_str(),
+                    revision: record.rev.saturating_add(1),
+                    created,
+                    provider: told.provider,
+                    recognised: told.recognised,
+                    variable: record.variable.clone(),
+                    warnings,
+                };
+                let outcome = if created {
+                    Imported::Created(written)
+                } else {
+                    Imported::Updated(written)
+                };
+                Ok(Edit::Gives(record, outcome))
+            });
+        let outcome = change.await?;
+        if let (Some(incident), Imported::Created(written) | Imported::Updated(written)) = (incident, &outcome) {
+            self.inner
+                .incidents
+                .after_forced(attempt, &permit, &incident, written.version)
+                .await;
+        }
+        Ok(outcome)
+    }
+}
+
+/// What a write does where the key exists.
+#[derive(Clone, Copy)]
+enum Replace {
+    Always,
+    Never,
+    IfDifferent,
+    Tell,
+}
+
+fn written(outcome: Imported) -> Result<Written> {
+    match outcome {
+        Imported::Created(written) | Imported::Updated(written) => Ok(written),
+        Imported::Unchanged | Imported::Differs => Err(Error::Conflict {
+            what: "the key was left as it is".to_owned(),
+        }),
+    }
+}
+
+/// A key's record with one more version, which is the current one.
+pub(crate) fn with_new_version(
+    attempt: &Attempt<'_>,
+    permit: &Permit,
+    record: Option<KeyRecord>,
+    (write, screened): (&KeyWrite, &Screened),
+    told: &Told,
+) -> Result<KeyRecord> {
+    let stamp = Stamp {
+        at: attempt.at,
+        by: permit.principal.by(),
+    };
+    let created = record.as_ref().is_none_or(|record| record.removed.is_some());
+    let mut record = record.unwrap_or_else(|| first(permit, &stamp));
+    if record.removed.take().is_some() {
+        record = KeyRecord {
+            rev: record.rev,
+            last_version: record.last_version,
+            ..first(permit, &stamp)
+        };
+    }
+    let number = next_number(&record)?;
+    for version in record
+        .versions
+        .iter_mut()
+        .filter(|version| version.role == Role::Current)
+    {
+        version.step_down(&stamp);
+    }
+    record.versions.push(seal_version(
+        permit,
+        (number, Role::Current),
+        (write, screened),
+        &stamp,
+    )?);
+    record.last_version = number;
+    record.provider.clone_from(&told.provider);
+    match (&write.variable, created) {
+        // What stands there may be said again by everybody.
+        (Some(variable), false) if attempt.is_by_token() && record.variable == *variable => {}
+        (Some(variable), _) => record.name_variable(variable, attempt.is_by_token())?,
+        (None, true) => {
+            record.variable = usual_variable(permit, told)?;
+            record.variable_named = !attempt.is_by_token();
+        }
+        (None, false) => {}
+    }
+    if let Some(limit) = write.limit {
+        record.limit = limit;
+    }
+    reschedule(&mut record, write.rotate_every, write.expires, attempt.at)?;
+    if let Some(labels) = &write.labels {
+        record.labels.clone_from(labels);
+    }
+    record.has_room()?;
+    Ok(record)
+}
+
+/// The number of the next version: none is ever given twice.
+pub(crate) fn next_number(record: &KeyRecord) -> Result<u32> {
+    let number = record.last_version.checked_add(1);
+    number.ok_or_else(|| Error::invalid("no version number is left", "use another name"))
+}
+
+/// The variable of a new key: its provider's usual one, else its name in capitals.
+fn usual_variable(permit: &Permit, told: &Told) -> Result<String> {
+    let variable = told.variable().map_or_else(|| permit.key.variable(), str::to_owned);
+    check_variable(&variable)?;
+    Ok(variable)
+}
+
+/// What a person should know about a key's variable.
+fn about_variable(record: &KeyRecord) -> Vec<String> {
+    let variable = &record.variable;
+    let mut warnings = Vec::new();
+    warnings.extend(reaches_browsers_warning(variable));
+    if !VariableKind::of(variable).may_be_handed_out(record.variable_named) {
+        warnings.push(format!(
+            "`run --env` and `export` leave `{variable}` out until an operator names it with `keys edit --var`"
+        ));
+    }
+    warnings
+}
+
+fn first(permit: &Permit, stamp: &Stamp) -> KeyRecord {
+    KeyRecord {
+        rev: 0,
+        name: permit.key.clone(),
+        provider: None,
+        variable: permit.key.variable(),
+        variable_named: false,
+        labels: BTreeMap::new(),
+        created: stamp.at,
+        created_by: stamp.by.clone(),
+        disabled: false,
+        mode: None,
+        limit: None,
+        rotate_every: None,
+        expires: None,
+        removed: None,
+        last_version: 0,
+        versions: Vec::new(),
+    }
+}
+
+/// Seals the fields of a write that was screened under a data key of their own, and the data key under the environment key.
+pub(crate) fn seal_version(
+    permit: &Permit,
+    (number, role): (u32, Role),
+    (write, screened): (&KeyWrite, &Screened),
+    stamp: &Stamp,
+) -> Result<VersionRecord> {
+    let failed = |error| open_failed(format!("version {number}"), error);
+    let id = permit.realm.record(kind::KEY, permit.id.0)?;
+    let place = permit.realm.place(&id).version(number);
+    let data_key = DataKey::generate().map_err(failed)?;
+    let mut fields = BTreeMap::new();
+    for (name, value) in &write.fields {
+        let sealed = data_key.seal(&place.field(name.as_str()), value).map_err(failed)?;
+        fields.insert(name.clone(), Sealed(sealed));
+    }
+    let data_key = Sealed(permit.realm.keys.wrap_data_key(&place, &data_key).map_err(failed)?);
+    Ok(VersionRecord {
+        number,
+        role,
+        disabled: false,
+        compromised: screened.leaked,
+        sealed: Some(SealedFields { data_key, fields }),
+        fingerprint: Sealed(screened.value.exact.map(|print| print.to_vec()).unwrap_or_default()),
+        trimmed: screened.value.trimmed.map(|print| Sealed(print.to_vec())),
+        created: stamp.at,
+        created_by: stamp.by.clone(),
+        changes: screened
+            .leaked
+            .then(|| StateChange::new("compromised", stamp))
+            .into_iter()
+            .collect(),
+    })
+}

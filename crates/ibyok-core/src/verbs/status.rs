@@ -1,0 +1,333 @@
+//! How the vault does.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use ibyok_audit::LogStatus;
+use ibyok_crypto::Kek;
+use ibyok_storage::Durability;
+use serde::Serialize;
+
+use crate::base::error::Result;
+use crate::floors::FloorsStatus;
+use crate::model::guardrails::Guardrails;
+use crate::realm::vault_record::FORMAT;
+use crate::realm::{FILE, RealmName};
+use crate::records::survey::RecordsStatus;
+use crate::vault::{Inner, Vault};
+use ibyok_audit::words::{counted, was_or_were};
+
+/// How long `status` looks for damaged records.
+const SURVEY: Duration = Duration::from_secs(5);
+
+/// How the vault does, for people and for `status --json`.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// The vault's id.
+    pub vault: String,
+    /// The format of the vault.
+    pub format: u32,
+    /// The store.
+    pub store: StoreStatus,
+    /// The KEKs at hand; the first one wraps.
+    pub keks: Vec<String>,
+    /// The audit log of this process.
+    pub audit: AuditStatus,
+    /// The environments, and which KEK wraps the key of each.
+    pub environments: BTreeMap<String, String>,
+    /// `cryptographic` if every environment has a KEK of its own, else `policy only`.
+    pub separation: &'static str,
+    /// What this node serves in a class of environments, whatever the vault says.
+    pub guardrails: Guardrails,
+    /// The records of the store that are damaged.
+    pub records: RecordsStatus,
+    /// The revisions below which this node refuses records.
+    pub floors: FloorsStatus,
+    /// What somebody should look at.
+    pub warnings: Vec<String>,
+}
+
+/// How the store does.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct StoreStatus {
+    /// Which kind of store.
+    pub backend: String,
+    /// What a write that returned survives: `power loss`, `process exit` or `nothing`.
+    pub survives: &'static str,
+    /// What the backend says of itself.
+    pub detail: BTreeMap<String, String>,
+}
+
+/// How the audit log does.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct AuditStatus {
+    /// The id of this process's log.
+    pub log: String,
+    /// The directory of all logs.
+    pub place: String,
+    /// Which of its slots this process writes.
+    pub slot: u32,
+    /// What a line that was acknowledged survives: `synced` or `written`.
+    pub durability: &'static str,
+    /// The number of its last line.
+    pub seq: u64,
+    /// Why it refuses, if it does.
+    pub failure: Option<String>,
+}
+
+/// Whether the vault can serve, part by part: `None` is well, else why not.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct Ready {
+    /// The store.
+    pub store: Option<String>,
+    /// The KEK.
+    pub kek: Option<String>,
+    /// The audit log.
+    pub audit: Option<String>,
+    /// The lease that caches live on.
+    pub lease: Option<String>,
+    /// How many records this process knows to be damaged. Each of them is refused, and the others are served.
+    pub damaged_records: u64,
+    /// Whether the store has come as far as the audit log says. A store that is a file is not ready otherwise; the others serve on.
+    pub behind: Option<String>,
+    /// The floors: if they cannot be written, nothing can be taken away.
+    pub floors: Option<String>,
+    /// The number of findings about the floors that no operator has acknowledged. The floors were rebuilt, so they do not keep the vault from
+    /// serving.
+    pub floors_findings: u64,
+    /// Whether this node knows floors of the records that the store held when it began. It serves without them.
+    pub has_history: bool,
+    /// What does not keep the vault from serving, and somebody should look at.
+    pub warnings: Vec<String>,
+}
+
+impl Ready {
+    /// Whether every part is well.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        [&self.store, &self.kek, &self.audit, &self.lease, &self.floors]
+            .iter()
+            .all(|part| part.is_none())
+    }
+}
+
+impl Vault {
+    /// How the vault does. Nothing of it is secret, and nothing of it is recorded.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if the store does not answer.
+    pub async fn status(&self) -> Result<Status> {
+        let inner = &self.inner;
+        let health = inner.records.store.check().await?;
+        let (environments, mut warnings) = inner.environment_keks().await?;
+        let mut keks: Vec<&String> = environments.values().collect();
+        keks.sort();
+        keks.dedup();
+        let separate = environments.len() > 1 && keks.len() == environments.len();
+        let audit = AuditStatus::of(inner.recorder.log.status());
+        let floors = inner
+            .records
+            .floors
+            .status()
+            .await
+            .unwrap_or_else(|error| FloorsStatus {
+                failure: Some(error.to_string()),
+                ..FloorsStatus::default()
+            });
+        warnings.extend(floors.warnings());
+        warnings.extend(
+            inner
+                .recorder
+                .warnings
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .cloned(),
+        );
+        let records = inner.records.survey_within(SURVEY).await?;
+        warnings.extend(inner.damage_warnings(&records));
+        warnings.extend(inner.records.store_is_behind().map(|behind| behind.to_string()));
+        if let Some(behind) = inner.records.clock.set_back() {
+            warnings.push(format!(
+                "the machine's clock is {behind:?} behind what has passed, by this process or by the audit log"
+            ));
+        }
+        Ok(Status {
+            vault: inner.records.vault.to_string(),
+            format: FORMAT,
+            store: StoreStatus {
+                backend: health.backend,
+                survives: survives(health.durability),
+                detail: health.detail.into_iter().collect(),
+            },
+            keks: inner.records.keyring.iter().map(|kek| describe(kek.as_ref())).collect(),
+            audit,
+            separation: if separate { "cryptographic" } else { "policy only" },
+            environments,
+            guardrails: inner.modes.guardrails,
+            records,
+            floors,
+            warnings,
+        })
+    }
+
+    /// Says in words how far the store is behind what the audit log says that it had come to; `None` for one that is not.
+    #[must_use]
+    pub fn store_behind(&self) -> Option<String> {
+        self.inner.records.store_is_behind().map(|behind| behind.to_string())
+    }
+
+    /// Whether the vault can serve now.
+    pub async fn ready(&self) -> Ready {
+        let inner = &self.inner;
+        let text = |error: crate::Error| Some(error.to_string());
+        let behind = inner.records.store_is_behind().map(|behind| behind.to_string());
+        let home = RealmName {
+            ..inner.records.home.name.clone()
+        };
+        let floors = inner
+            .records
+            .floors
+            .status()
+            .await
+            .unwrap_or_else(|error| FloorsStatus {
+                failure: Some(error.to_string()),
+                ..FloorsStatus::default()
+            });
+        Ready {
+            store: match inner.records.store.check().await {
+                Ok(health) if health.backend == FILE => behind.clone(),
+                Ok(_) => None,
+                Err(error) => Some(error.to_string()),
+            },
+            kek: inner
+                .records
+                .kek_failure(&home)
+                .await
+                .filter(is_of_the_kek)
+                .and_then(text),
+            audit: inner.audit_failure(),
+            lease: inner.records.hold_lease().await.err().and_then(text),
+            damaged_records: inner.records.damaged_count(),
+            behind,
+            floors: floors.failure.clone(),
+            floors_findings: u64::try_from(floors.findings.len()).unwrap_or(u64::MAX),
+            has_history: floors.no_history_before.is_none(),
+            warnings: floors.warnings(),
+        }
+    }
+
+    /// The same, without asking store and KEK anew: theirs is the answer that was given before. For what anybody may ask often.
+    #[must_use]
+    pub fn ready_given(&self, before: &Ready) -> Ready {
+        Ready {
+            audit: self.inner.audit_failure(),
+            damaged_records: self.inner.records.damaged_count(),
+            floors: self.inner.records.floors.failure().or_else(|| before.floors.clone()),
+            ..before.clone()
+        }
+    }
+}
+
+impl Inner {
+    /// One line for each damaged record, those included that an earlier request met.
+    fn damage_warnings(&self, found: &RecordsStatus) -> Vec<String> {
+        let named = found.records.iter().map(|record| {
+            let of = record.environment.as_ref().map(|name| format!(" of `{name}`"));
+            let of = of.unwrap_or_default();
+            let (kind, id, damage) = (record.kind, &record.id, record.damaged);
+            format!("{kind} {id}{of} {damage}: record {} is refused", record.record)
+        });
+        let mut warnings: Vec<String> = named.collect();
+        let shown = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
+        let others = found.damaged.max(self.records.damaged_count()).saturating_sub(shown);
+        match others {
+            0 => {}
+            1 => warnings.push("1 more record is damaged: it is refused".to_owned()),
+            _ => warnings.push(format!("{others} more records are damaged: they are refused")),
+        }
+        if !found.complete {
+            warnings.push(format!(
+                "only {} {} checked for damage in {} s",
+                counted(found.checked, "record"),
+                was_or_were(found.checked),
+                SURVEY.as_secs()
+            ));
+        }
+        warnings
+    }
+
+    fn audit_failure(&self) -> Option<String> {
+        self.recorder.log.status().failure.or_else(|| self.closed())
+    }
+
+    fn closed(&self) -> Option<String> {
+        self.recorder.is_closed().then(|| "the vault was closed".to_owned())
+    }
+
+    async fn environment_keks(&self) -> Result<(BTreeMap<String, String>, Vec<String>)> {
+        let (mut keks, mut warnings) = (BTreeMap::new(), Vec::new());
+        for name in self.records.realms_of(&self.records.home.name.namespace).await? {
+            let Some(environment) = name.environment.as_ref().map(ToString::to_string) else {
+                continue;
+            };
+            match self.records.realm(&name).await {
+                Ok(Some(realm)) => {
+                    keks.insert(environment, realm.kek.clone());
+                }
+                Ok(None) => warnings.push(format!("environment `{environment}` has no key")),
+                Err(error) => warnings.push(format!("environment `{environment}`: {error}")),
+            }
+        }
+        Ok((keks, warnings))
+    }
+}
+
+/// Whether an error is the KEK's: a store that is away says so itself.
+fn is_of_the_kek(error: &crate::Error) -> bool {
+    !matches!(
+        error,
+        crate::Error::Unavailable {
+            part: crate::Part::Store,
+            ..
+        }
+    )
+}
+
+/// What a write that returned survives, in words.
+pub(crate) fn survives(durability: Durability) -> &'static str {
+    match durability {
+        Durability::PowerLoss => "power loss",
+        Durability::ProcessExit => "process exit",
+        Durability::None => "nothing",
+    }
+}
+
+fn describe(kek: &dyn Kek) -> String {
+    let description = kek.describe();
+    description
+        .id()
+        .map_or_else(|| description.kind().to_owned(), ToString::to_string)
+}
+
+impl AuditStatus {
+    fn of(status: LogStatus) -> Self {
+        AuditStatus {
+            log: status.id,
+            place: status.place.display().to_string(),
+            slot: status.slot,
+            durability: match status.durability {
+                ibyok_audit::SinkDurability::Synced => "synced",
+                ibyok_audit::SinkDurability::Written => "written",
+                _ => "none",
+            },
+            seq: status.last_seq,
+            failure: status.failure,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The verbs on access tokens that exist: list, show, revoke.
+
+use ibyok_audit::Action;
+use ibyok_policy::{Scope, TokenId};
+
+use crate::base::error::{Error, Result};
+use crate::gate::attempt::Attempt;
+use crate::gate::principal::Principal;
+use crate::model::token::{TokenInfo, TokenRecord};
+use crate::realm::token_id;
+use crate::records::damage::DamagedRecord;
+use crate::records::page::{Filling, Page, PageRequest};
+use crate::vault::session::Session;
+use crate::verbs::revoked::RevokedToken;
+
+impl Session {
+    /// Lists the tokens that this session may see: all for an operator, for a token those whose grant lies within its own
+    /// effective grant in scopes, environments, keys and networks.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Invalid`] for a page that was never given out,
+    /// [`Error::Unavailable`].
+    pub async fn list_tokens(&self, page: &PageRequest) -> Result<Page<TokenInfo>> {
+        let mut attempt = self.attempt(Action::TokenList);
+        let outcome = async {
+            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            self.inner
+                .gate
+                .may_use_somewhere(&attempt, &principal, Scope::TokensIssue)
+                .await?;
+            self.page_of_tokens(&attempt, &principal, page).await
+        }
+        .await;
+        self.inner.recorder.answering(&attempt, outcome).await
+    }
+
+    async fn page_of_tokens(
+        &self,
+        attempt: &Attempt<'_>,
+        principal: &Principal,
+        page: &PageRequest,
+    ) -> Result<Page<TokenInfo>> {
+        let cursor: Option<TokenId> = page
+            .after
+            .as_deref()
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| Error::invalid_name("page", text, "the `next` of the page before"))
+            })
+            .transpose()?;
+        let mut filling = Filling::new(page);
+        let opened = self.inner.gate.realms_for(principal).await?;
+        if cursor.is_none() {
+            opened.note(&mut filling);
+        }
+        let mut reached = cursor.is_none();
+        for realm in opened.realms {
+            let after = cursor.filter(|cursor| cursor.tag() == *realm.tag().as_bytes());
+            reached = reached || after.is_some();
+            if !reached {
+                continue;
+            }
+            let mut walk = self
+                .inner
+                .records
+                .walk_records::<TokenRecord>(&realm, after.map(|cursor| cursor.bytes()))?;
+            while let Some(met) = walk.next::<TokenRecord>().await? {
+                for (record_id, record) in met {
+                    let id = token_id(&realm, *record_id.id())?;
+                    match (record, principal) {
+                        (Ok(record), _) => {
+                            if principal.sees(&realm, &record) {
+                                let mut info = record.info(id, principal.namespace(), attempt.at);
+                                if page.last_use {
+                                    info.last_used = Some(self.inner.usage.last_use_of_token(&realm, id).await?);
+                                }
+                                filling.push(info);
+                            }
+                        }
+                        (Err(damage), Principal::Operator { .. }) => {
+                            filling.push_damaged(DamagedRecord::of::<TokenRecord>(&realm, &record_id, damage));
+                        }
+                        // Its grant would say whether this principal sees it, and cannot be read.
+                        (Err(_), Principal::Token(_)) => filling.may_be_incomplete(),
+                    }
+                    if filling.is_full() {
+                        return Ok(filling.page(Some(id.to_string())));
+                    }
+                }
+            }
+        }
+        Ok(filling.page(None))
+    }
+
+    /// What is known about a token, found by id, by name, or `self`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] (to a token [`Error::Denied`]) if there is none; [`Error::Conflict`] if several have the name;
+    /// [`Error::Unauthenticated`], [`Error::Unavailable`].
+    pub async fn show_token(&self, which: &str) -> Result<TokenInfo> {
+        let mut attempt = self.attempt(Action::TokenList);
+        let outcome = async {
+            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let found = self
+                .inner
+                .gate
+                .find_token(&attempt, &principal, Scope::TokensIssue, which)
+                .await?;
+            attempt.target = Some(("token", found.id.to_string()));
+            let mut info = found.record.info(found.id, principal.namespace(), attempt.at);
+            info.limit_scope = info.grant.rate.map(|_| self.inner.limits.limit_scope());
+            Ok(info)
+        }
+        .await;
+        self.inner.recorder.answering(&attempt, outcome).await
+    }
+
+    /// Revokes a token, found by id, by name, or `self`, and with it what it issued unless `keep_children` is set.
+    ///
+    /// It holds here when this returns, and on every other node within one second. Revoking twice is no error. The answer names
+    /// the keys that the token read and the tokens that stay valid, as far as that is known; the revocation stands without it.
+    ///
+    /// # Errors
+    /// As [`Session::show_token`].
+    pub async fn revoke_token(&self, which: &str, keep_children: bool) -> Result<RevokedToken> {
+        let mut attempt = self.attempt(Action::TokenRevoke);
+        let outcome = async {
+            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let found = self
+                .inner
+                .limits
+                .find_token_to_revoke(&attempt, &principal, which)
+                .await?;
+            attempt.target = Some(("token", found.id.to_string()));
+            let change = self
+                .inner
+                .take_token_away(&mut attempt, &principal, &found.realm, found.id, keep_children);
+            let (_, record) = change.await?;
+            let info = record.info(found.id, principal.namespace(), attempt.at);
+            let revoked = self.inner.revoked(&attempt, &principal, &found, info, keep_children);
+            Ok(revoked.await)
+        }
+        .await;
+        self.inner.recorder.refusing(&attempt, outcome).await
+    }
+}

@@ -1,0 +1,114 @@
+//! The whole audit log: lines of every namespace, and those of none.
+
+use ibyok_audit::review::Finding;
+use ibyok_audit::{Filter, Lines, Proof, Report, VerifyingKey};
+
+use crate::base::context::RequestContext;
+use crate::base::error::Result;
+use crate::gate::principal::Asking;
+use crate::logs::AuditFollow;
+use crate::model::review::ReviewDone;
+use crate::vault::Vault;
+use crate::vault::session::Session;
+use crate::verbs::review::{Review, ReviewRequest};
+
+/// The audit log as the host of a vault sees it, whatever the namespace.
+///
+/// A [`Session`] reads the lines of its own namespace alone. Lines that belong to none, such as `log.open`, `vault.open` and the
+/// refusals of strangers, are only here. Never use it in a handler that answers a tenant.
+#[derive(Clone, Debug)]
+pub struct WholeLog(Session);
+
+impl Vault {
+    /// Returns the whole audit log, read by an operator of this name.
+    ///
+    /// The rules for the name are those of [`Vault::operator`].
+    #[must_use]
+    pub fn whole_log(&self, name: impl Into<String>) -> WholeLog {
+        let mut session = self.operator(name);
+        if let Asking::Operator(actor) = &mut session.asking {
+            actor.whole_log = true;
+        }
+        WholeLog(session)
+    }
+}
+
+impl WholeLog {
+    /// Returns the same for a request that comes from somewhere.
+    #[must_use]
+    pub fn with_context(self, context: RequestContext) -> Self {
+        WholeLog(self.0.with_context(context))
+    }
+
+    /// Returns the lines that a filter wants of all logs beside this process's own, oldest first.
+    ///
+    /// # Errors
+    /// As [`Session::audit_lines`].
+    pub async fn lines(&self, filter: &Filter) -> Result<Lines> {
+        self.0.audit_lines(filter).await
+    }
+
+    /// Returns the lines that a filter wants from now on: poll it.
+    ///
+    /// # Errors
+    /// As [`Session::audit_lines`].
+    pub async fn follow(&self, filter: &Filter) -> Result<AuditFollow> {
+        self.0.follow_audit(filter).await
+    }
+
+    /// Proves that the line with this number stands on a log, as [`Session::prove_line`] does.
+    ///
+    /// # Errors
+    /// As [`Session::prove_line`].
+    pub async fn prove(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
+        self.0.prove_line(log, seq).await
+    }
+
+    /// Verifies every log, as [`Session::verify_audit`] does.
+    ///
+    /// # Errors
+    /// As [`Session::verify_audit`].
+    pub async fn verify(&self, keys: &[VerifyingKey]) -> Result<Report> {
+        self.0.verify_audit(keys).await
+    }
+
+    /// Returns the public keys of every log that this vault has.
+    ///
+    /// # Errors
+    /// As [`Session::audit_keys`].
+    pub async fn keys(&self) -> Result<Vec<VerifyingKey>> {
+        self.0.audit_keys().await
+    }
+
+    /// Reviews the lines of all namespaces. Acknowledgements are kept in the vault's home.
+    ///
+    /// # Errors
+    /// As [`Session::review`].
+    pub async fn review(&self, request: &ReviewRequest) -> Result<Review> {
+        self.0.review(request).await
+    }
+
+    /// Acknowledges a finding of such a review.
+    ///
+    /// # Errors
+    /// As [`Session::acknowledge_finding`].
+    pub async fn acknowledge_finding(&self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Finding> {
+        self.0.acknowledge_finding(request, finding, reason).await
+    }
+
+    /// Reviews the log, and records that it was reviewed.
+    ///
+    /// # Errors
+    /// As [`Session::review_done`].
+    pub async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Review> {
+        self.0.review_done(request, reason).await
+    }
+
+    /// Returns the last record of such a review.
+    ///
+    /// # Errors
+    /// As [`Session::last_review`].
+    pub async fn last_review(&self) -> Result<Option<ReviewDone>> {
+        self.0.last_review().await
+    }
+}
