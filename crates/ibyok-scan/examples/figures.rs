@@ -29,7 +29,7 @@ use std::time::Instant;
 use drawn::{PUBLISHED, Random, published, shapes};
 use ibyok_scan::{Engine, Place, Progress, TreeOptions, scan_tree};
 
-/// How many keys of each form.
+/// The number of keys of each form.
 const KEYS: usize = 1000;
 
 fn main() {

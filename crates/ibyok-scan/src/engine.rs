@@ -19,14 +19,14 @@ use crate::printable::printable;
 use crate::stream::{Counter, Window, windows};
 use crate::utf16::{self, Utf16};
 
-/// How much of a text tells whether it is binary, as for git.
+/// The number of bytes at the start of a text that decide whether it is binary, as for git.
 const START: usize = 8 * 1024;
 
-/// How many characters of a name and of a prefix a finding shows.
+/// The largest number of characters of a name and of a prefix that a finding shows.
 const NAME_SHOWN: usize = 40;
 const PREFIX_SHOWN: usize = 4;
 
-/// What is looked for. Made once, used by all threads.
+/// An engine that finds secrets. Made once, used by all threads.
 #[derive(Debug)]
 pub struct Engine {
     shapes: Shapes,
@@ -79,12 +79,12 @@ impl Engine {
         self
     }
 
-    /// Where a root stands below the top, for excuses.
+    /// Returns the path of a root below the top, for excuses.
     pub(crate) fn below_top(&self, root: &Path) -> Option<PathBuf> {
         self.excused.as_ref()?.below_top(root)
     }
 
-    /// What scans one text after another: one for each thread. Holds a megabyte.
+    /// Returns a scanner, which scans one text after another. Each thread needs its own. A scanner holds a megabyte.
     #[must_use]
     pub fn scanner(&self) -> Scanner<'_> {
         Scanner {
@@ -103,19 +103,19 @@ pub struct Scanner<'e> {
     buffer: Vec<u8>,
 }
 
-/// What one text held.
+/// The result of scanning one text.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Scanned {
-    /// What was found, in order.
+    /// The findings, in order.
     pub findings: Vec<Finding>,
-    /// How many findings were excused on their lines.
+    /// The number of findings that were excused on their lines.
     pub excused: u64,
-    /// How many keys stand in it that their provider publishes by design. They are no findings.
+    /// The number of keys in the text that their provider publishes by design. They are no findings.
     pub public: u64,
-    /// How many bytes were read.
+    /// The number of bytes read.
     pub bytes: u64,
-    /// Whether it is binary and was left out.
+    /// True if the text is binary and was left out.
     pub binary: bool,
 }
 
@@ -123,7 +123,7 @@ impl Scanner<'_> {
     /// Scans a text to its end, in bounded memory.
     ///
     /// # Errors
-    /// What reading fails with.
+    /// The errors of reading.
     pub fn scan(&mut self, source: &mut dyn Read, place: &Place) -> io::Result<Scanned> {
         let mut start = Vec::with_capacity(START);
         source.take(START as u64).read_to_end(&mut start)?;

@@ -1,4 +1,4 @@
-//! What keeps a scan from being made. What it could not read on its way is in the report instead.
+//! Errors that prevent a scan. The report lists the files that a scan could not read.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Where the scan was to begin cannot be read.
+    /// The path at which the scan was to begin cannot be read.
     #[error("`{path}` cannot be scanned: {source}")]
     Root {
         /// The path, printable.
@@ -20,7 +20,7 @@ pub enum Error {
     /// Git refused, or found no repository.
     #[error("git: {what}")]
     Git {
-        /// What it said, printable.
+        /// The message of git, printable.
         what: String,
     },
     /// The file of excuses, `.ibyokignore`, is not as it must be.

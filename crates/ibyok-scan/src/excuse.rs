@@ -1,12 +1,12 @@
 //! Excuses: a comment `ibyok:allow REASON` on the line of a finding.
 
-/// What an excuse begins with.
+/// The beginning of an excuse.
 const MARK: &[u8] = b"ibyok:allow";
 
-/// How many letters or digits make a reason.
+/// The number of letters or digits that make a reason.
 const REASON: usize = 3;
 
-/// What a line says about findings on it.
+/// The statement of a line about the findings on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Excuse {
     /// Nothing.

@@ -11,7 +11,7 @@ use crate::printable::printable;
 /// The file, read at the top and nowhere else, so that nothing below brings excuses of its own.
 const FILE: &str = ".ibyokignore";
 
-/// How much of it is read.
+/// The largest number of bytes read of the file.
 const FILE_MAX: u64 = 64 * 1024;
 
 /// Paths that no rule but `*` is about.
@@ -72,7 +72,7 @@ impl ExcusedFiles {
         }))
     }
 
-    /// Where a root that is scanned stands below the top.
+    /// Returns the path of a scanned root below the top.
     pub(crate) fn below_top(&self, root: &Path) -> Option<PathBuf> {
         root.canonicalize()
             .ok()?
@@ -81,7 +81,7 @@ impl ExcusedFiles {
             .map(Path::to_owned)
     }
 
-    /// Whether a path below the top is excused.
+    /// Returns true if a path below the top is excused.
     pub(crate) fn covers(&self, path: &Path) -> bool {
         let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
         plain && self.rules.matched_path_or_any_parents(path, false).is_ignore()

@@ -1,4 +1,4 @@
-//! What was found, and where; never what it says.
+//! Findings: the kind of secret and its place, never its text.
 
 use serde::Serialize;
 
@@ -8,7 +8,8 @@ use crate::matcher::KnownKey;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What it was found by: `openai-key` and so on, `generic-secret`, `url-password`, `private-key`, `ibyok-token`, `known-key`.
+    /// The rule that found it: `openai-key` and so on, `generic-secret`, `url-password`, `private-key`,
+    /// `ibyok-token`, `known-key`.
     pub rule: String,
     /// The provider's id, where there is one.
     pub provider: Option<String>,
@@ -25,7 +26,7 @@ pub struct Finding {
     pub excerpt: String,
     /// The reference of the vault's key that it is, such as `prod/openai`.
     pub known_key: Option<String>,
-    /// Which version of that key it is.
+    /// The version of that key.
     pub known_version: Option<u32>,
     /// Why it is a finding in spite of an excuse on its line.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,7 +37,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// How sure it is that this is a secret.
+    /// Returns the severity: how sure it is that the finding is a secret.
     #[must_use]
     pub fn severity(&self) -> Severity {
         let by_looks = self.rule == GENERIC || self.rule == URL_PASSWORD;
@@ -52,13 +53,13 @@ impl Finding {
         self.known_version = key.version;
     }
 
-    /// What findings are ordered by: where they stand.
+    /// Returns the place of the finding, by which findings are ordered.
     pub(crate) fn order(&self) -> (&str, u64, u64, &str, Option<&str>) {
         (&self.path, self.line, self.column, &self.rule, self.commit.as_deref())
     }
 }
 
-/// How sure a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "SARIF knows these two of findings, and so do we")]
 pub enum Severity {

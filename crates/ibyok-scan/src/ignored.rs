@@ -1,4 +1,4 @@
-//! Whether git would take files that hold secrets.
+//! Finds file names for secrets that git would not ignore.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::printable::printable;
 /// The largest ignore file that is read, in bytes.
 const FILE_MAX: u64 = 1 << 20;
 
-/// Those of some names that the ignore file of a directory does not cover, were there files of these names. Nothing of git is run.
+/// Returns the names that the ignore file of a directory does not cover. Files of these names need not exist. Does not run git.
 ///
 /// ```
 /// let directory = tempfile::tempdir()?;

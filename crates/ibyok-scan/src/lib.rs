@@ -1,9 +1,9 @@
 //! Finds leaked API keys: in a tree of files, in git's index, in the whole history of a repository.
 //!
-//! A key is found by its **shape** (the catalogue of [`ibyok_providers`] says what providers' keys look like), by its
-//! **context** (a value that looks random, given to a name that says secret), as a PEM private key, as one of our own
-//! access tokens (which carry a checksum), and by whoever knows it: a [`Matcher`] says of a candidate whether it is a
-//! key of a vault, without this crate ever seeing the vault.
+//! A key is found by its **shape** (the catalogue of [`ibyok_providers`] describes the keys of providers) and by
+//! its **context** (a value that looks random, assigned to a name that suggests a secret). PEM private keys and the
+//! vault's own access tokens, which carry a checksum, are found as well. A program that knows keys can name them: a
+//! [`Matcher`] answers whether a candidate is a key of a vault, and this crate never sees the vault.
 //!
 //! ```
 //! use ibyok_scan::{Engine, Place};
@@ -19,9 +19,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! What it does not do: it asks no provider whether a key is live, it opens no archive, and it runs nothing of a
-//! repository that it looks at. A finding never holds more of a secret than the first four characters of its prefix.
-//! `docs/scan.md` says what is found, what is not, and what that cost in false positives.
+//! This crate asks no provider whether a key is live, opens no archive, and runs nothing of a repository that it
+//! scans. A finding never holds more of a secret than the first four characters of its prefix. `docs/scan.md` lists
+//! the secrets that are found, those that are not, and the cost in false positives.
 #![forbid(unsafe_code)]
 
 mod detect;

@@ -1,4 +1,4 @@
-//! Whoever knows keys, asked about candidates.
+//! The question that a scan asks a keeper of keys about candidates.
 
 use std::fmt::Debug;
 

@@ -1,4 +1,4 @@
-//! Where a text that is scanned comes from.
+//! The origin of a scanned text.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::printable::printable;
 
-/// Where a text comes from: what its findings will say.
+/// The origin of a text, which its findings show.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
     pub(crate) path: String,
@@ -16,7 +16,7 @@ pub struct Place {
     pub(crate) kind: Kind,
 }
 
-/// What sort of file it is, as far as that says what is in it.
+/// The sort of a file, as far as it decides the meaning of the text in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// People wrote it.

@@ -1,4 +1,4 @@
-//! How far a scan is, for whoever shows it.
+//! The progress of a scan, for a program that shows it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

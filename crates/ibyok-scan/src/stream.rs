@@ -5,30 +5,31 @@ use std::ops::Range;
 
 use memchr::{memchr_iter, memrchr};
 
-/// How much of a text is held at once.
+/// The number of bytes of a text held at once.
 const HELD: usize = 1 << 20;
 
-/// How much may be looked at after what begins in a window: the longest secret and the rest of its line.
+/// The largest number of bytes to look at after the start of a candidate: the longest secret and the rest of its
+/// line.
 pub(crate) const AHEAD: usize = 16 * 1024;
 
-/// How much may be looked at before it: the name that a value is given to.
+/// The largest number of bytes to look at before a candidate: the name to which a value is assigned.
 pub(crate) const BEHIND: usize = 4 * 1024;
 
-/// What of a text is in view.
+/// The part of a text in view.
 #[derive(Clone, Debug)]
 pub(crate) struct Window<'a> {
     /// All that is held.
     pub(crate) text: &'a [u8],
-    /// What belongs to this window and to no other: whatever begins in it is found here.
+    /// The part that belongs to this window and to no other: secrets that begin in it are found here.
     pub(crate) own: Range<usize>,
-    /// Where `own` begins, in lines and characters, from 1.
+    /// The line and the character at which `own` begins, from 1.
     start: (u64, u64),
 }
 
 /// Moves a window over a text.
 ///
 /// # Errors
-/// What reading fails with.
+/// The errors of reading.
 pub(crate) fn windows(
     buffer: &mut Vec<u8>,
     source: &mut dyn Read,
@@ -77,7 +78,7 @@ fn fill(source: &mut dyn Read, mut buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 impl Window<'_> {
-    /// What stands in a range of what is held, cut where that ends.
+    /// Returns the bytes in a range of the held text, cut at its end.
     pub(crate) fn get(&self, range: Range<usize>) -> &[u8] {
         let end = range.end.min(self.text.len());
         self.text.get(range.start..end).unwrap_or_default()
@@ -128,7 +129,7 @@ impl Counter<'_> {
     }
 }
 
-/// How many characters of UTF-8 begin in some bytes.
+/// Returns the number of UTF-8 characters that begin in some bytes.
 fn characters(bytes: Option<&[u8]>) -> u64 {
     let begins = |byte: &&u8| **byte & 0xc0 != 0x80;
     count(bytes.unwrap_or_default().iter().filter(begins).count())
@@ -146,7 +147,7 @@ mod tests {
 
     type Places = Vec<(u64, u64)>;
 
-    /// Where each `#` stands, by windows and by counting.
+    /// Returns the position of each `#`, by windows and by counting.
     fn marks(text: &[u8]) -> (Places, Places) {
         let mut seen = Vec::new();
         let mut source = text;

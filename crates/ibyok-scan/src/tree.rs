@@ -16,7 +16,7 @@ use crate::printable::printable;
 use crate::progress::Progress;
 use crate::report::Report;
 
-/// What of a tree is scanned.
+/// The choice of files in a tree to scan.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct TreeOptions {
@@ -84,7 +84,7 @@ pub fn scan_tree(engine: &Engine, root: &Path, options: TreeOptions, progress: &
 /// Scans one text to its end, such as standard input. Findings and messages call it `shown`.
 ///
 /// # Errors
-/// What reading fails with.
+/// The errors of reading.
 pub fn scan_stream(engine: &Engine, source: &mut dyn Read, shown: &Path, progress: &Progress) -> io::Result<Report> {
     let scanned = engine.scanner().scan(source, &Place::new(shown).below_top(None))?;
     progress.add(scanned.bytes);
@@ -211,7 +211,8 @@ impl Drop for Thread<'_> {
     }
 }
 
-/// Whether a path names a descriptor of this process, and no file of the disk: `/dev/stdin`, `/dev/fd/3`, `/proc/self/fd/3`.
+/// Returns true if a path names a descriptor of this process, and no file of the disk: `/dev/stdin`, `/dev/fd/3`,
+/// `/proc/self/fd/3`.
 fn is_descriptor(path: &Path) -> bool {
     let number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
     let Some(path) = path.to_str() else { return false };
@@ -230,7 +231,7 @@ fn open_descriptor(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// What something that is neither a file nor a directory is.
+/// Returns the name of a file type that is neither a file nor a directory.
 fn kind_of(kind: FileType) -> &'static str {
     if kind.is_fifo() {
         "a pipe"

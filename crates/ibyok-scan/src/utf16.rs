@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-/// Which byte of a unit comes first.
+/// The byte order of UTF-16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Little,
@@ -29,7 +29,7 @@ pub(crate) struct Utf16<R> {
     ended: bool,
 }
 
-/// How many bytes are read at a time.
+/// The number of bytes read at a time.
 const CHUNK: usize = 16 * 1024;
 
 impl<R: Read> Utf16<R> {

@@ -16,7 +16,7 @@ use super::values::{is_random, is_secret};
 use super::{By, Hit, names};
 use crate::stream::Window;
 
-/// What every name of a secret has somewhere.
+/// Words of which every name of a secret contains one.
 const WORDS: &[&str] = &[
     "key",
     "token",
@@ -33,7 +33,7 @@ const WORDS: &[&str] = &[
 /// The longest name that is looked at.
 const NAME_MAX: usize = 80;
 
-/// How far before a name a connection string is looked for.
+/// The number of bytes before a name in which a connection string may begin.
 const CONNECTION_MAX: usize = 120;
 
 /// Finds assignments.
@@ -120,7 +120,8 @@ fn hit(value: Value, name: &Range<usize>, by: By) -> Hit {
     }
 }
 
-/// Whether a value is the id of an access token in one of our own reports, which are JSON: no secret, and as long as one.
+/// Returns true if a value is the id of an access token in one of the vault's own reports, which are JSON. Such an id
+/// is no secret, although it is as long as a secret.
 fn is_token_id(window: &Window<'_>, name: &Range<usize>, hit: &Hit) -> bool {
     const AROUND: usize = 400;
     const FIELDS: &[&[u8]] = &[
@@ -159,7 +160,7 @@ fn password(window: &Window<'_>, name: &Range<usize>, settings: bool) -> Option<
     is_one.then(|| hit(value, name, By::Generic(None)))
 }
 
-/// Whether a name is one of several in a connection string, an address's query or a line of `.netrc`.
+/// Returns true if a name is one of several in a connection string, an address's query or a line of `.netrc`.
 fn in_connection(window: &Window<'_>, name: &Range<usize>) -> bool {
     let before = window.get(name.start.saturating_sub(CONNECTION_MAX)..name.start);
     let has = |text: &[u8]| memchr::memmem::find(before, text).is_some();
@@ -172,7 +173,7 @@ fn in_connection(window: &Window<'_>, name: &Range<usize>) -> bool {
     }
 }
 
-/// Whether a value is a user and a password in base64, as in `Authorization: Basic …`.
+/// Returns true if a value is a user and a password in base64, as in `Authorization: Basic …`.
 fn is_basic(window: &Window<'_>, value: &Value) -> bool {
     if !window.get(0..value.span.start).ends_with(b"Basic ") {
         return false;
@@ -187,7 +188,7 @@ fn is_basic(window: &Window<'_>, value: &Value) -> bool {
     })
 }
 
-/// Whether it is a call, a template or a path rather than a value.
+/// Returns true if the text is a call, a template or a path rather than a value.
 fn looks_like_code(value: &[u8]) -> bool {
     value
         .iter()

@@ -1,8 +1,9 @@
-//! Where keys begin and end in a text.
+//! Finds the beginning and the end of keys in a text.
 
 use std::ops::Range;
 
-/// Whether a word begins at a place: after what is no part of one, after an escape (`\n`, `%3D`), after the `bot` of Telegram's addresses.
+/// Returns true if a word begins at a place: after a character that is no part of a word, after an escape (`
+/// `, `%3D`), or after the `bot` of Telegram's addresses.
 pub(super) fn begins_word(text: &[u8], at: usize) -> bool {
     let before = text.get(at.saturating_sub(4)..at).unwrap_or_default();
     match before {
@@ -23,7 +24,8 @@ pub(super) fn run(text: &[u8]) -> usize {
     text.iter().position(|byte| !in_run(*byte)).unwrap_or(text.len())
 }
 
-/// Whether it is the host of an address, which has dots and dashes as some keys have: after `//`, and no user before `@`.
+/// Returns true if the text is the host of an address, which has dots and dashes as some keys have: it follows `//`,
+/// and is no user before `@`.
 pub(super) fn is_host(text: &[u8], span: Range<usize>) -> bool {
     let before = text.get(..span.start).unwrap_or_default();
     let value = text.get(span.clone()).unwrap_or_default();

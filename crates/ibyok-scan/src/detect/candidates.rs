@@ -1,5 +1,5 @@
-//! What could be a whole value, for a matcher to say whether it is: what stands in quotes, words, their parts, and what these are when
-//! decoded.
+//! Finds candidates for whole values, about which a matcher is asked: the text in quotes, words, their parts, and the
+//! decoded forms of these.
 
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
@@ -15,10 +15,10 @@ use crate::stream::Window;
 /// The longest candidate, in bytes.
 const LONGEST: usize = 8 * 1024;
 
-/// How many separators of one word are looked at.
+/// The largest number of separators of one word to look at.
 const SEPARATORS: usize = 12;
 
-/// How many candidates that are no key are remembered, so that none is asked about twice.
+/// The largest number of candidates remembered as no key, so that the matcher is not asked about them twice.
 const REMEMBERED: usize = 1 << 20;
 
 /// Asks a matcher about the candidates of texts.
@@ -62,7 +62,7 @@ impl Candidates {
         }
     }
 
-    /// What stands between two quotes of the same sort, blanks and all.
+    /// Asks about the text between two quotes of the same sort, blanks and all.
     fn quoted(&mut self, matcher: &dyn Matcher, window: &Window<'_>, hits: &mut Vec<Hit>) {
         let own = window.get(window.own.clone());
         for found in memchr::memchr3_iter(b'"', b'\'', b'`', own) {
@@ -162,7 +162,7 @@ fn from_url(candidate: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Whether a byte is part of a word: no blank, no quote, nothing that brackets or lists.
+/// Returns true if a byte is part of a word: no blank, no quote, and no bracket or list separator.
 fn in_word(byte: u8) -> bool {
     !(byte.is_ascii_whitespace()
         || byte.is_ascii_control()

@@ -1,11 +1,11 @@
-//! Where the value of an assignment begins and ends, in the syntaxes of many languages.
+//! Finds the beginning and the end of an assigned value, in the syntaxes of many languages.
 
 use std::ops::Range;
 
 /// The longest value that is looked at.
 const VALUE_MAX: usize = 512;
 
-/// How many blanks there may be around what assigns.
+/// The largest number of blanks around an assignment operator.
 const BLANKS: usize = 16;
 
 /// A value that is assigned.
@@ -14,7 +14,7 @@ pub(crate) struct Value {
     pub(crate) quoted: bool,
 }
 
-/// How a value is to be read.
+/// The way to read a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
     /// Keys: what ends an argument ends the value.
@@ -163,7 +163,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// What stands until the quote that closes it, on this line.
+    /// Returns the text up to the closing quote, on this line.
     fn quoted(&mut self, quote: u8) -> Option<Value> {
         let rest = self.rest();
         let end = rest
@@ -174,7 +174,7 @@ impl<'a> Cursor<'a> {
         closed.then(|| self.value(end, true))
     }
 
-    /// What stands until a blank or what ends an argument.
+    /// Returns the text up to a blank or the end of an argument.
     fn bare(&mut self, in_tags: bool) -> Option<Value> {
         let rest = self.rest();
         let ends = |byte: u8| {
@@ -195,7 +195,7 @@ impl<'a> Cursor<'a> {
         right.then(|| self.value(end, false))
     }
 
-    /// What stands until the quote that closes it, whatever stands between.
+    /// Returns the text up to the closing quote, with any characters between.
     fn quoted_password(&mut self, quote: u8) -> Option<Value> {
         let rest = self.rest();
         let mut escaped = false;
@@ -208,7 +208,7 @@ impl<'a> Cursor<'a> {
         (rest.get(end) == Some(&quote)).then(|| self.value(end, true))
     }
 
-    /// What stands until a blank or a quote, without what closes a list or a call around it.
+    /// Returns the text up to a blank or a quote, without the characters that close a list or a call around it.
     fn bare_password(&mut self, in_tags: bool, reading: Reading) -> Option<Value> {
         let rest = self.rest();
         let ends = |byte: u8| {
@@ -233,7 +233,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Where another setting begins: `;Server=db`, `&sslmode=off`.
+/// Returns the position at which another setting begins: `;Server=db`, `&sslmode=off`.
 fn settings(value: &[u8]) -> usize {
     let named = |rest: &[u8]| {
         let letters = rest

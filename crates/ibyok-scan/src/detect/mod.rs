@@ -1,4 +1,4 @@
-//! What in a window is a secret: shapes, tokens, private keys, assignments, and what a matcher knows.
+//! Finds the secrets in a window: shapes, tokens, private keys, assignments, and keys that a matcher knows.
 
 mod assignments;
 mod bounds;
@@ -31,17 +31,17 @@ use crate::matcher::KnownKey;
 /// A secret in a window.
 #[derive(Clone, Debug)]
 pub(crate) struct Hit {
-    /// Where the secret stands.
+    /// The range of the secret in the text.
     pub(crate) span: Range<usize>,
     /// The name that it is given to.
     pub(crate) name: Option<Range<usize>>,
-    /// How many characters at its start every such secret has.
+    /// The number of characters at its start that every such secret has.
     pub(crate) prefix: usize,
-    /// How it was found.
+    /// The way in which it was found.
     pub(crate) by: By,
 }
 
-/// How a secret was found, the surest first.
+/// The way in which a secret was found, the surest first.
 #[derive(Clone, Debug)]
 pub(crate) enum By {
     /// One of our own access tokens: its checksum is right.

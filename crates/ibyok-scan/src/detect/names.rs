@@ -1,4 +1,4 @@
-//! Which names say that what they are given is a secret.
+//! Judges whether a name says that its value is a secret.
 
 use ibyok_providers::{Catalogue, Provider};
 
@@ -6,7 +6,7 @@ use super::vocabulary::{
     ABOUT, OTHER_TOKENS, OTHERS, PASSWORD_ENDS, QUALIFIERS, SECRET, SECRET_ENDS, SECRET_KEYS, TRANSFORMED,
 };
 
-/// What a name says of its value.
+/// The statement of a name about its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Says {
     /// No secret.
@@ -17,7 +17,8 @@ pub(crate) enum Says {
     Password,
 }
 
-/// What a name says of its value. The end of a name outweighs the words before it: `CSRF_SECRET` is a secret, and `csrf_hash` is none.
+/// Returns the statement of a name about its value. The end of a name outweighs the words before it: `CSRF_SECRET` is
+/// a secret, and `csrf_hash` is none.
 pub(crate) fn says(name: &[u8]) -> Says {
     let words = words(name);
     let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -37,7 +38,7 @@ pub(crate) fn says(name: &[u8]) -> Says {
     }
 }
 
-/// What the end of a name says.
+/// Returns the statement of the end of a name.
 fn end_says(words: &[&str], shouted: bool) -> Says {
     let (before, last) = match words {
         [.., before, last] => (*before, *last),
@@ -59,7 +60,7 @@ fn end_says(words: &[&str], shouted: bool) -> Says {
     if secret { Says::Secret } else { Says::Nothing }
 }
 
-/// Whether a word somewhere in a name says secret, and none says that it is another thing.
+/// Returns true if a word somewhere in a name suggests a secret, and none suggests another thing.
 fn says_somewhere(words: &[&str], shouted: bool) -> bool {
     if words.iter().any(|word| OTHERS.contains(word)) {
         return false;

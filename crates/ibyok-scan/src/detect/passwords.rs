@@ -15,7 +15,8 @@ pub(crate) const SHORTEST_IN_ADDRESS: usize = 6;
 /// Beyond this a value is a document.
 const LONGEST: usize = 128;
 
-/// How often letters, capitals, digits and symbols follow each other at least, of all that follow one, by how many of the four there are.
+/// Returns the smallest share of characters that differ in class from the one before, by the number of classes in the
+/// value. The classes are lower-case letters, capitals, digits and symbols.
 fn least_changes(classes: usize) -> f64 {
     match classes {
         0 | 1 => 1.0,
@@ -81,7 +82,7 @@ const SHORT_WORDS: &[&[u8]] = &[
     b"default",
 ];
 
-/// What begins the digest of a password, and what is encrypted.
+/// Beginnings of password digests and of encrypted text.
 const DIGESTS: &[&[u8]] = &[
     b"$1$",
     b"$2a$",
@@ -114,7 +115,7 @@ const DIGESTS: &[&[u8]] = &[
     b"bcrypt",
 ];
 
-/// Whether a value under a name that says password is a password that somebody uses.
+/// Returns true if a value under a name for a password is a password in use.
 pub(crate) fn is_password(value: &[u8]) -> bool {
     let symbols = value.iter().filter(|byte| byte.is_ascii_punctuation()).count();
     let shortest = if symbols > 0 { SHORTEST } else { SHORTEST_PLAIN };
@@ -123,7 +124,7 @@ pub(crate) fn is_password(value: &[u8]) -> bool {
         && (classes(value) > 2 || symbols == 0)
 }
 
-/// Whether the password of an address or an argument is one that somebody uses, where it is given together with a user.
+/// Returns true if the password in an address or an argument, together with a user, is a password in use.
 pub(crate) fn is_password_of(user: &[u8], password: &[u8]) -> bool {
     let changes = if password.len() < 8 { 0.4 } else { 0.12 };
     (SHORTEST_IN_ADDRESS..=LONGEST).contains(&password.len())
@@ -133,7 +134,7 @@ pub(crate) fn is_password_of(user: &[u8], password: &[u8]) -> bool {
         && looks_drawn(password, changes)
 }
 
-/// Whether it is a word and a number after it, as in `tiger123`.
+/// Returns true if the value is a word with a number after it, as in `tiger123`.
 fn is_numbered(value: &[u8]) -> bool {
     let letters = value.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
     let (word, number) = value.split_at(letters);
@@ -154,7 +155,7 @@ fn looks_drawn(value: &[u8], least: f64) -> bool {
         && !ibyok_providers::is_mock(value)
 }
 
-/// How many of small letters, capitals, digits and symbols there are.
+/// Returns the number of classes in the value: lower-case letters, capitals, digits and symbols.
 fn classes(value: &[u8]) -> usize {
     let tests: [fn(&u8) -> bool; 4] = [
         u8::is_ascii_lowercase,
@@ -172,7 +173,8 @@ fn changes_with_symbols(value: &[u8]) -> f64 {
     changes(value.iter().copied().filter(of_words))
 }
 
-/// Whether a value names another that is filled in later: `${DB_PASSWORD}`, `$PASSWORD`, `%s`, `<password>`, `{{ .Values.password }}`.
+/// Returns true if a value names another that is filled in later: `${DB_PASSWORD}`, `$PASSWORD`, `%s`, `<password>`,
+/// `{{ .Values.password }}`.
 pub(crate) fn is_reference(value: &[u8]) -> bool {
     const WITHIN: &[&[u8]] = &[
         b"${", b"$(", b"{{", b"}}", b"<%", b"%>", b"#{", b"@{", b"%{", b"%(", b"://", b"\\(", b"*****", b"...",
@@ -195,7 +197,8 @@ fn is_of_name(text: &[u8]) -> bool {
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' '))
 }
 
-/// Whether a value is an expression of some language: its letters are mostly words, and it calls, indexes or selects.
+/// Returns true if a value is an expression of some language: its letters are mostly words, and it calls, indexes or
+/// selects.
 pub(crate) fn is_code(value: &[u8]) -> bool {
     const OPERATORS: &[&[u8]] = &[
         b"=>", b"&&", b"||", b"==", b"!=", b"?.", b"):", b"},", b"!0", b"!1", b"();", b"](",
@@ -212,7 +215,8 @@ pub(crate) fn is_code(value: &[u8]) -> bool {
     operates || punctuated && in_words * 2 > letters
 }
 
-/// Whether it reads as a variable, a type or a function: letters, few of them capitals, and hardly a digit.
+/// Returns true if the text reads as a variable, a type or a function: letters, few of them capitals, and hardly a
+/// digit.
 fn is_identifier(part: &[u8]) -> bool {
     let digits = part.iter().filter(|byte| byte.is_ascii_digit()).count();
     let capitals = part.iter().filter(|byte| byte.is_ascii_uppercase()).count();
@@ -220,7 +224,7 @@ fn is_identifier(part: &[u8]) -> bool {
     words && digits <= 1 && part.len() >= 3 + 2 * digits
 }
 
-/// Whether it is an address of mail.
+/// Returns true if the value is an e-mail address.
 fn is_mail(value: &[u8]) -> bool {
     let Some(at) = memchr::memrchr(b'@', value) else {
         return false;
@@ -238,7 +242,7 @@ fn is_mail(value: &[u8]) -> bool {
         && local.iter().all(of_local)
 }
 
-/// Whether it is one of the words that everybody writes where a password is asked for, also as `p4ssw0rd`.
+/// Returns true if the value is one of the words that people write in place of a password, also as `p4ssw0rd`.
 fn is_of_common_words(value: &[u8]) -> bool {
     let plain = plain(value);
     let has = |word: &&[u8]| memmem::find(&plain, word).is_some();

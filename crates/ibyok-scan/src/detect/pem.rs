@@ -10,10 +10,11 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 /// The longest label, such as `ENCRYPTED PRIVATE KEY`.
 const LABEL_MAX: usize = 40;
 
-/// How many characters of a body make a key; code that only names the header has none.
+/// The number of characters of a body that make a key. Code that only names the header has none.
 const BODY: usize = 48;
 
-/// How far after the header the body is looked for: past line breaks, quotes, and headers such as `Proc-Type`.
+/// The number of bytes after the header in which the body may begin: past line breaks, quotes, and headers such as
+/// `Proc-Type`.
 const LOOK: usize = 512;
 
 /// Every private key whose header begins in the window.
@@ -38,7 +39,7 @@ pub(crate) fn private_keys(window: &Window<'_>, hits: &mut Vec<Hit>) {
     }
 }
 
-/// How long the header is, if it is that of a private key.
+/// Returns the length of the header, if it is that of a private key.
 fn header(text: &[u8]) -> Option<usize> {
     let rest = text.get(BEGIN.len()..)?;
     let end = memmem::find(rest, b"-----").filter(|end| *end <= LABEL_MAX)?;

@@ -61,7 +61,8 @@ const PARTS: &[&[u8]] = &[b"your", b"fake", b"dummy", b"here", b"goes", b"invali
 const RUN: usize = 8;
 const PERIOD: usize = 4;
 
-/// How many different characters at most a value of at least [`SHORTEST`] characters has that nobody drew at random.
+/// The largest number of different characters in a value of at least [`SHORTEST`] characters that was not drawn at
+/// random.
 const DIFFERENT: usize = 3;
 
 /// The least length of a word: shorter parts of random values look like words too.
@@ -70,7 +71,7 @@ const WORD: usize = 4;
 /// Below this length nothing is said about how a value's characters follow each other.
 const SHORTEST: usize = 12;
 
-/// Whether a value that a name calls secret stands for one.
+/// Returns true if a value that a name calls secret is a placeholder.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     WORDS
@@ -79,7 +80,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         .any(|word| memmem::find(&lower, word).is_some())
 }
 
-/// Whether a value of a shape that nothing else has is an example all the same.
+/// Returns true if a value of a shape that nothing else has is an example all the same.
 pub(crate) fn is_example(body: &[u8]) -> bool {
     let lower = body.to_ascii_lowercase();
     WORDS.iter().any(|word| memmem::find(&lower, word).is_some())
@@ -104,7 +105,8 @@ fn different(text: &[u8]) -> usize {
     seen.iter().filter(|seen| **seen).count()
 }
 
-/// Whether most characters follow the one before in the alphabet (`abcdef`, `123456`), or the one before that (`a1b2c3`).
+/// Returns true if most characters follow the one before in the alphabet (`abcdef`, `123456`), or the one before that
+/// (`a1b2c3`).
 fn is_counted(text: &[u8]) -> bool {
     [1, 2].into_iter().any(|step| {
         let pairs = text.iter().zip(text.iter().skip(step));
@@ -114,7 +116,7 @@ fn is_counted(text: &[u8]) -> bool {
     })
 }
 
-/// Whether it is a short text, again and again.
+/// Returns true if the text is a short text, again and again.
 fn repeats(text: &[u8]) -> bool {
     (1..=PERIOD).any(|period| {
         let pairs = text.iter().zip(text.iter().skip(period));
@@ -134,7 +136,7 @@ fn parts(text: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|part| !part.is_empty())
 }
 
-/// Whether it is made of words and separators: a name in kebab or snake case, a host, a path.
+/// Returns true if the text consists of words and separators: a name in kebab or snake case, a host, a path.
 pub(crate) fn is_of_words(text: &[u8]) -> bool {
     let (mut count, mut long) = (0, 0);
     let all = parts(text).all(|part| {

@@ -5,10 +5,10 @@ use memchr::memmem;
 /// The name of the mapping whose values are encrypted.
 const MAPPING: &[u8] = b"encryptedData";
 
-/// How far before a value the mapping is looked for: its values have a kilobyte each.
+/// The number of bytes before a value in which the mapping may begin. Its values have a kilobyte each.
 const LOOK: usize = 64 * 1024;
 
-/// Whether the name that begins at a place is in the mapping `encryptedData`, in YAML or JSON.
+/// Returns true if the name that begins at a place is in the mapping `encryptedData`, in YAML or JSON.
 pub(crate) fn is_sealed(text: &[u8], name: usize) -> bool {
     let from = name.saturating_sub(LOOK);
     let before = text.get(from..name).unwrap_or_default();
@@ -26,7 +26,7 @@ pub(crate) fn is_sealed(text: &[u8], name: usize) -> bool {
     }
 }
 
-/// How many braces are open.
+/// Returns the number of open braces.
 fn depth(text: &[u8]) -> usize {
     text.iter().fold(0, |depth: usize, byte| match byte {
         b'{' => depth + 1,
@@ -35,7 +35,7 @@ fn depth(text: &[u8]) -> usize {
     })
 }
 
-/// Whether every line since the mapping's is indented more than it.
+/// Returns true if every line since the mapping's is indented more than it.
 fn is_indented(before: &[u8], at: usize, within: &[u8]) -> bool {
     let start = memchr::memrchr(b'\n', before.get(..at).unwrap_or_default()).map_or(0, |end| end + 1);
     let indent = at - start;

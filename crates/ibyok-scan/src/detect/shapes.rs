@@ -47,11 +47,11 @@ struct Searched {
     pattern: String,
     /// Compiled when a value first begins like it.
     regex: OnceLock<Option<Regex>>,
-    /// What every value has somewhere.
+    /// A literal that every value contains.
     within: Vec<u8>,
-    /// How much of a value's start says nothing but whose it is.
+    /// The number of characters at the start of a value that only name the provider.
     prefix: usize,
-    /// Whether the provider publishes such keys by design.
+    /// True if the provider publishes such keys by design.
     public: bool,
 }
 
@@ -158,8 +158,8 @@ impl Shapes {
     }
 }
 
-/// Whether a shape can be looked for in a text: it is no document that may begin with anything (whose private key is found), and
-/// nothing else looks like it.
+/// Returns true if a text can be searched for a shape. A document that may begin with anything cannot (its private
+/// key is found instead), nor can a shape that only its context gives away.
 fn is_a_word(shape: &Shape) -> bool {
     !shape.is_context_only() && !shape.pattern().starts_with("(?s)")
 }
@@ -246,7 +246,8 @@ fn token(text: &[u8], at: usize) -> Option<Hit> {
     })
 }
 
-/// What every value of a pattern has somewhere: the longest literal that is a part of the pattern itself.
+/// Returns a literal that every value of a pattern contains: the longest literal that is a part of the pattern
+/// itself.
 fn longest_literal(pattern: &str) -> Vec<u8> {
     fn literals<'a>(hir: &'a Hir, found: &mut Vec<&'a [u8]>) {
         match hir.kind() {

@@ -8,7 +8,7 @@ use super::passwords::is_password_of;
 use super::{By, Hit};
 use crate::stream::Window;
 
-/// How much of an address is looked at, and how much of a command.
+/// The number of bytes of an address, and of a command, to look at.
 const ADDRESS_MAX: usize = 300;
 const COMMAND_MAX: usize = 1000;
 
@@ -57,7 +57,7 @@ fn in_address(window: &Window<'_>, at: usize) -> Option<Hit> {
     is_password_of(user, &decoded).then(|| hit(start + colon + 1..start + end))
 }
 
-/// Where the password ends: before the last `@` that a host follows.
+/// Returns the end of the password: the last `@` that a host follows.
 fn end_of_password(text: &[u8], from: usize) -> Option<usize> {
     let rest = text.get(from..)?;
     // A password may hold `@`, `/` and `#` although it should not; what follows a host may hold an `@` too.
@@ -87,7 +87,7 @@ fn is_of_user(byte: u8) -> bool {
         )
 }
 
-/// Whether what follows the colon is a port, and the `@` is in a path.
+/// Returns true if the text after the colon is a port, so that the `@` is in a path.
 fn is_port(text: &[u8]) -> bool {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     (1..=5).contains(&digits) && matches!(text.get(digits), None | Some(b'/' | b'?' | b'#'))

@@ -1,18 +1,19 @@
-//! What a value says of itself: whether it looks random, and whether it stands for a value that is not there.
+//! Judges a value by itself: whether it looks random, and whether it is a placeholder.
 
 use super::placeholders::{is_of_words, is_placeholder};
 
 /// The least entropy, in bits per character, of what looks random. 16 random hexadecimal digits have 3.1 on average.
 const ENTROPY: f64 = 2.6;
 
-/// How often, at least, letters, capitals and digits follow each other in what looks random: 0.3 to 0.6 is usual there, and words
-/// have less than 0.1.
+/// The smallest share of changes between letters, capitals and digits in a text that looks random. 0.3 to 0.6 is
+/// usual in random text, and words have less than 0.1.
 const CHANGES: f64 = 0.15;
 
 /// The same for a value of which nothing else is known, without the capitals that begin words: 0.35 is usual there.
 const CHANGES_OF_SECRETS: f64 = 0.18;
 
-/// Whether a value is made of what looks random: letters, capitals and digits that follow each other often, and many different ones.
+/// Returns true if a value looks random: it changes often between letters, capitals and digits, and has many
+/// different ones.
 pub(crate) fn is_random(value: &[u8]) -> bool {
     changes(value.iter().copied().filter(u8::is_ascii_alphanumeric)) >= CHANGES && entropy(value) >= ENTROPY
 }
@@ -36,8 +37,8 @@ pub(crate) fn entropy(value: &[u8]) -> f64 {
         .sum()
 }
 
-/// How often a letter, a capital, a digit and a symbol follow another sort, of all that follow one. A capital that is followed by a
-/// lower-case letter makes one change and not two.
+/// Returns the share of characters that differ in class from the one before: a letter, a capital, a digit or a
+/// symbol. A capital that is followed by a lower-case letter makes one change and not two.
 pub(crate) fn changes(value: impl Iterator<Item = u8>) -> f64 {
     let sorts: Vec<u8> = value.map(sort).collect();
     let changed = |pair: &&[u8]| matches!(pair, [a, b] if a != b && !(*a == 1 && *b == 0));
@@ -69,8 +70,8 @@ fn ratio(part: usize, whole: usize) -> f64 {
     number(part) / number(whole)
 }
 
-/// Whether a value that somebody gave to a secret's name is a secret: long, of the characters of keys, random, no reference to another
-/// place, no example, no digest that says what it is.
+/// Returns true if a value that was assigned to a secret's name is a secret. It is long, of the characters of keys,
+/// and random. It is no reference to another place, no example, and no digest that names itself.
 pub(crate) fn is_secret(value: &[u8], shortest: usize) -> bool {
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
@@ -90,7 +91,7 @@ pub(crate) fn is_secret(value: &[u8], shortest: usize) -> bool {
         && !ibyok_providers::is_mock(value)
 }
 
-/// Whether a third to two thirds of the letters are capitals, as no name has them.
+/// Returns true if a third to two thirds of the letters are capitals. Names never mix cases like that.
 fn mixes_cases(value: &[u8]) -> bool {
     let capitals = value.iter().filter(|byte| byte.is_ascii_uppercase()).count();
     let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
@@ -101,7 +102,7 @@ fn is_of_keys(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~' | b'+' | b'/' | b'=' | b':')
 }
 
-/// Whether a value is made of words: `module.name.v2`, a path, a host.
+/// Returns true if a value is made of words: `module.name.v2`, a path, a host.
 fn is_a_name(value: &[u8]) -> bool {
     let parts = value
         .split(|byte| !byte.is_ascii_alphanumeric())
@@ -110,7 +111,7 @@ fn is_a_name(value: &[u8]) -> bool {
     longest < 10
 }
 
-/// Whether it is a digest, a public key, an address or a path, and says so.
+/// Returns true if the value is a digest, a public key, an address or a path, and begins with a mark of that.
 pub(crate) fn says_what_it_is(value: &[u8]) -> bool {
     const STARTS: &[&[u8]] = &[
         b"$2a$", b"$2b$", b"$2y$", b"$argon2", b"pbkdf2", b"sha1:", b"sha512:", b"vault:v", b"ENC[", b"sha1-",
@@ -120,7 +121,7 @@ pub(crate) fn says_what_it_is(value: &[u8]) -> bool {
     STARTS.iter().any(|start| value.starts_with(start)) || memchr::memmem::find(value, b"://").is_some()
 }
 
-/// Whether it has the form of a UUID: more often a name than a secret.
+/// Returns true if the value has the form of a UUID: more often a name than a secret.
 pub(crate) fn is_uuid(value: &[u8]) -> bool {
     let dashes = [8, 13, 18, 23];
     value.len() == 36

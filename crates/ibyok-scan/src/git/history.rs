@@ -111,7 +111,7 @@ struct Object<'a> {
 }
 
 impl Object<'_> {
-    /// What of the object is scanned.
+    /// Returns the part of the object that is scanned.
     fn text(&self, kind: Kind) -> Option<Blob> {
         let (path, part) = match kind {
             Kind::Tree => return None,

@@ -16,10 +16,10 @@ const HOOK: &str = "#!/bin/sh
 exec ibyok scan --staged
 ";
 
-/// How much of a hook that is there is read.
+/// The largest number of bytes read of an existing hook.
 const MOST: u64 = 64 * 1024;
 
-/// What came of installing the hook.
+/// The result of installing the hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Installed {
@@ -63,7 +63,8 @@ impl Repository {
         Ok(Installed::Now(path))
     }
 
-    /// Where the repository's hooks are: `core.hooksPath` counts only where it stays within the repository.
+    /// Returns the directory of the repository's hooks. `core.hooksPath` counts only if it stays within the
+    /// repository.
     fn hooks(&self) -> Result<PathBuf, Error> {
         let top = self.top()?;
         let own = program::path(

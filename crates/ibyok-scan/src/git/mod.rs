@@ -50,19 +50,19 @@ impl Repository {
         Ok(paths.map(program::path).collect())
     }
 
-    /// Whether a part of the history is not here.
+    /// Returns true if a part of the history is missing here.
     fn is_shallow(&self) -> Result<bool, Error> {
         Ok(self.git.line(&["rev-parse", "--is-shallow-repository"])? == b"true")
     }
 
-    /// Where the files are.
+    /// Returns the top directory of the files.
     fn top(&self) -> Result<PathBuf, Error> {
         let top = self.git.line(&["rev-parse", "--show-toplevel"])?;
         Ok(program::path(&top))
     }
 }
 
-/// What to say of submodules.
+/// Returns the note about submodules.
 fn submodules(count: usize) -> Option<String> {
     match count {
         0 => None,
@@ -73,7 +73,7 @@ fn submodules(count: usize) -> Option<String> {
     }
 }
 
-/// What git said, in one line.
+/// Returns the message of git, in one line.
 fn said(bytes: &[u8]) -> String {
     let first = bytes.split(|byte| *byte == b'\n').find(|line| !line.is_empty());
     let line = printable(first.unwrap_or_default());

@@ -116,7 +116,7 @@ impl Git {
         })
     }
 
-    /// What a command answers.
+    /// Returns the output of a command.
     pub(super) fn answer(&self, arguments: &[&str]) -> Result<Vec<u8>, Error> {
         match self.ask(arguments)? {
             Ok(answer) => Ok(answer),
@@ -124,7 +124,7 @@ impl Git {
         }
     }
 
-    /// What a command answers, or why it does not.
+    /// Returns the output of a command, or the reason why it failed.
     pub(super) fn ask(&self, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, Error> {
         let output = self.call(arguments).output();
         let output = output.map_err(|error| Error::Git {
@@ -137,7 +137,7 @@ impl Git {
         }
     }
 
-    /// What a command answers, without its line break.
+    /// Returns the output of a command, without its line break.
     pub(super) fn line(&self, arguments: &[&str]) -> Result<Vec<u8>, Error> {
         let mut line = self.answer(arguments)?;
         if line.last() == Some(&b'\n') {

@@ -1,4 +1,4 @@
-//! What the next commit would hold that the last one does not.
+//! Reads the texts that the next commit would add to the last one.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! What a scan found in all, and what it could not look at.
+//! The report of a scan: its findings, and the items that it could not read.
 
 mod sarif;
 
@@ -7,15 +7,15 @@ pub use sarif::sarif;
 use crate::engine::Scanned;
 use crate::finding::Finding;
 
-/// How many findings, and how many places that could not be read, a report holds at most; the rest is counted.
+/// The largest number of findings that a report holds. The rest is counted.
 const HELD: usize = 100_000;
 const TOLD: usize = 1000;
 
-/// What a scan found in all, and what it could not look at.
+/// The report of a scan: its findings, and the items that it could not read.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// What was found, ordered by path, line and column.
+    /// The findings, ordered by path, line and column.
     pub findings: Vec<Finding>,
     /// Findings beyond the 100,000 that are held.
     pub more: u64,
@@ -29,13 +29,13 @@ pub struct Report {
     pub bytes: u64,
     /// Texts that are binary, and were left out.
     pub binary: u64,
-    /// What could not be read and why, printable; the first thousand.
+    /// The items that could not be read and the reasons, printable; the first thousand.
     pub unreadable: Vec<String>,
-    /// How much could not be read.
+    /// The number of items that could not be read.
     pub unread: u64,
     /// Pipes, sockets and devices, which are not opened, printable; the first thousand.
     pub left_out: Vec<String>,
-    /// What was left out for another reason, for people to know.
+    /// Notes about parts that were left out for another reason, in words.
     pub notes: Vec<String>,
 }
 
@@ -75,13 +75,13 @@ impl Report {
         }
     }
 
-    /// Whether all that there was to scan was read.
+    /// Returns true if the scan read everything that it was to scan.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.unread == 0
     }
 
-    /// What threads found each, together.
+    /// Adds the report of another thread.
     pub(crate) fn merge(&mut self, other: Report) {
         self.more += other.more;
         self.excused += other.excused;

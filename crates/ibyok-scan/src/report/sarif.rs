@@ -55,7 +55,7 @@ fn rule(id: &str) -> Value {
     })
 }
 
-/// What a rule finds.
+/// Returns a description of the secrets that a rule finds.
 fn describe(id: &str) -> String {
     match id {
         crate::finding::GENERIC => "What looks random, given to a name that says secret".to_owned(),

@@ -1,4 +1,4 @@
-//! What looks like a secret and is none is no finding.
+//! A text that looks like a secret and is none is no finding.
 
 use ibyok_providers::{Catalogue, mock};
 

@@ -1,4 +1,4 @@
-//! What is found in a text, and what is not.
+//! Texts with secrets that are found, and texts without.
 #![forbid(unsafe_code)]
 #![cfg(test)]
 
@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 
 use ibyok_scan::{Engine, Finding, Place, Scanned};
 
-/// What is in a text of a file of this name.
+/// Scans a text as a file of this name.
 fn scan_as(name: &str, text: impl AsRef<[u8]>) -> Scanned {
     static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::new);
     let mut text = text.as_ref();

@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 use super::drawn::{PUBLISHED, Random, published, shapes};
 use super::scan;
 
-/// How many keys of each shape.
+/// The number of keys of each shape.
 const KEYS: usize = 1000;
 
 /// A key of a provider as it stands in a text.
