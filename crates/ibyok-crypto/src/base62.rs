@@ -3,7 +3,7 @@
 /// The alphabet, in the order of its digits.
 pub(crate) const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// How many digits hold 128 bits: 62^22 > 2^128.
+/// The number of digits that hold 128 bits: 62^22 > 2^128.
 const DIGITS: usize = 22;
 
 pub(crate) fn print(bytes: [u8; 16]) -> String {

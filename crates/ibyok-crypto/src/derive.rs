@@ -23,7 +23,7 @@ const GENERATION: &[u8] = b"ibyok/v1/generation";
 /// The public id of a KEK that we hold ourselves.
 const KEK_ID: &[u8] = b"ibyok/v1/kek-id";
 
-/// What one sealing uses: a key for one message, and what commits to it.
+/// The output of one derivation for sealing: a key for one message, and a commitment to that key.
 pub(crate) struct Derived {
     okm: Zeroizing<[u8; 64]>,
 }

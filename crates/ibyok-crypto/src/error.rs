@@ -1,4 +1,4 @@
-//! What can go wrong, told apart only where the difference is public.
+//! The errors of this crate. They differ only where the difference is public.
 
 use std::io;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub enum Error {
     /// The clear part of an environment key record breaks the format's rules.
     #[error("malformed record: {reason}")]
     Malformed {
-        /// Which rule.
+        /// The rule that is broken.
         reason: &'static str,
     },
     /// There are more bytes than may be.
@@ -51,7 +51,7 @@ pub enum Error {
     /// An id, tag or name does not have its form.
     #[error("not a {what}")]
     InvalidName {
-        /// What it was to be.
+        /// The kind of id, tag or name that was expected.
         what: &'static str,
     },
     /// The place is not of the realm whose keys were to seal it.
@@ -86,7 +86,7 @@ pub enum Error {
     KekUnavailable {
         /// The KEK that failed.
         kek: String,
-        /// What it said.
+        /// The error of the KEK.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A key service refused, and will until somebody changes something.
@@ -96,7 +96,7 @@ pub enum Error {
         kek: String,
         /// Why, and so what to do.
         why: KekRefusal,
-        /// What it said.
+        /// The error of the key service.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A key service gave an answer that cannot be right; nothing of it was used.
@@ -104,15 +104,15 @@ pub enum Error {
     KekAnswer {
         /// The KEK that gave it.
         kek: String,
-        /// What is wrong with it.
+        /// The fault in the answer.
         problem: &'static str,
     },
-    /// What was given as a KEK cannot be one here.
+    /// The key that was given cannot be the KEK.
     #[error("`{key}` cannot be the KEK: {problem}")]
     KekUnusable {
         /// The key as it was given.
         key: String,
-        /// What is wrong with it and what to do.
+        /// The fault, and the remedy.
         problem: String,
     },
     /// The file of a KEK may not be used as it is.
@@ -120,7 +120,7 @@ pub enum Error {
     KekFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it and what to do.
+        /// The fault, and the remedy.
         problem: &'static str,
     },
     /// The file of a KEK could not be read or written.
@@ -128,7 +128,7 @@ pub enum Error {
     KekFileAccess {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The bytes given as a local KEK are not exactly 32.

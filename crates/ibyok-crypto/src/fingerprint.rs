@@ -8,7 +8,8 @@ use crate::key::random_box;
 
 /// A key under which values have fingerprints: HMAC-SHA-256, as in a realm.
 ///
-/// Whoever holds the key and a fingerprint can try values until one fits: it keeps no value secret that can be guessed.
+/// An attacker who holds the key and a fingerprint can try values until one fits. So a fingerprint protects no value
+/// that can be guessed.
 #[derive(Debug)]
 pub struct FingerprintKey(SecretBox<[u8; 32]>);
 

@@ -5,16 +5,16 @@ use crate::cipher::TAG_LEN;
 use crate::place::Place;
 use crate::read::Reader;
 
-/// How every sealed thing begins.
+/// The first bytes of everything sealed.
 const MAGIC: &[u8; 4] = b"IBYK";
 /// The one version of the format.
 pub(crate) const VERSION: u8 = 1;
 /// Bytes before the ciphertext.
 pub(crate) const HEADER_LEN: usize = 115;
-/// How much longer sealed bytes are than what they hold.
+/// The number of bytes that sealing adds.
 pub(crate) const OVERHEAD: usize = HEADER_LEN + TAG_LEN;
 
-/// What a key is used for; each use derives other keys.
+/// The purpose of a key. Each purpose derives other keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// An environment key under a KEK of ours.
@@ -41,7 +41,7 @@ impl Purpose {
     }
 }
 
-/// What stands before the ciphertext, but for magic and version.
+/// The fields before the ciphertext, without magic and version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) purpose: u8,

@@ -1,4 +1,4 @@
-//! Who a vault and a realm are.
+//! The identities of vaults and realms.
 
 use std::fmt;
 use std::str::FromStr;
@@ -59,7 +59,7 @@ impl FromStr for VaultId {
 pub struct RealmTag([u8; 8]);
 
 impl RealmTag {
-    /// Where a header has no realm: what a KEK wraps. No tag is these bytes.
+    /// The tag in a header that has no realm, such as that of a key that a KEK wraps. No realm has this tag.
     pub(crate) const NONE: Self = Self([0; 8]);
 
     /// A new one, each character with the same chance.

@@ -9,7 +9,7 @@ use crate::place::Place;
 use crate::seal::{self, Slot};
 use crate::{Error, Secret, random};
 
-/// How many bytes a key has.
+/// The number of bytes of a key.
 pub(crate) const KEY_LEN: usize = 32;
 
 /// A realm's key, which a KEK wraps and which wraps data keys and seals records.

@@ -1,14 +1,14 @@
-//! Where a record belongs: the source of its header and associated data.
+//! The place of a record: the source of its header and associated data.
 
 use crate::{RealmTag, VaultId};
 
 /// The word that stands for the environment of a realm that spans environments.
 pub(crate) const WHOLE: &str = "whole";
 
-/// Where sealed bytes belong. What is sealed at one place opens at no other.
+/// The place of sealed bytes. Bytes sealed at one place open at no other.
 ///
-/// Vault, realm, kind and record are stored in the header; namespace, environment, version and field are not stored, and must be the same when
-/// the bytes are opened.
+/// The header stores vault, realm, kind and record. It does not store namespace, environment, version and field: the
+/// caller must give the same ones to open the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
     pub(crate) vault: VaultId,

@@ -13,7 +13,7 @@ use crate::{Error, Secret, random};
 /// Each derived key meets one message only, so its nonce need not differ.
 const NONCE: [u8; NONCE_LEN] = [0; NONCE_LEN];
 
-/// What is sealed, for what, and under which generation.
+/// The purpose, generation and place of a sealing.
 pub(crate) struct Slot<'a> {
     purpose: Purpose,
     generation: u32,

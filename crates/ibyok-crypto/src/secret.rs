@@ -67,13 +67,13 @@ impl Secret {
         Self::copy_of(&bytes)
     }
 
-    /// How many bytes.
+    /// Returns the number of bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.expose_secret().len()
     }
 
-    /// Whether there are none.
+    /// Returns true if the secret has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -87,7 +87,8 @@ impl Secret {
         std::str::from_utf8(self.expose_secret()).map_err(|_| Error::NotText)
     }
 
-    /// Whether both hold the same bytes, compared without an early end; a different length shows at once.
+    /// Returns true if both hold the same bytes. The comparison has no early end, except that a different length
+    /// shows at once.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
         self.expose_secret().ct_eq(other.expose_secret()).into()

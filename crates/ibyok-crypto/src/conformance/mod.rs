@@ -42,12 +42,12 @@ pub use self::promise::{
 pub use self::runtime::block_on;
 use crate::{Error, Kek};
 
-/// How the suite gets at a KEK.
+/// Makes KEKs for the suite.
 pub trait Harness: Sync {
-    /// The KEK, made anew as after a restart: every call gives one that opens what the others wrapped.
+    /// Makes the KEK anew as after a restart: every call returns a KEK that opens the keys that the others wrapped.
     ///
     /// # Errors
-    /// Whatever making it fails with, which fails the test.
+    /// Any error of making the KEK, which fails the test.
     fn kek(&self) -> Result<Arc<dyn Kek>, Error>;
 
     /// Another KEK of the same kind, with other key material.

@@ -1,11 +1,11 @@
-//! What a wrapped environment key is bound to.
+//! The context to which a wrapped environment key is bound.
 
 use std::collections::BTreeMap;
 
 use crate::VaultId;
 use crate::place::WHOLE;
 
-/// What a wrapped environment key is bound to: nothing that a rewrap changes.
+/// The context to which a wrapped environment key is bound. A rewrap changes none of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KekContext {
     vault: VaultId,

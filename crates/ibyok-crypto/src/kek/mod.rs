@@ -54,10 +54,10 @@ pub trait Kek: Debug + Send + Sync {
     /// Opens what `wrap` gave under an equal context.
     async fn unwrap(&self, wrapped: &WrappedKey, context: &KekContext) -> Result<EnvironmentKey, Error>;
 
-    /// What it is, for people. Never a secret, and never a call.
+    /// Returns a description of the KEK, for people. Never holds a secret, and never calls a service.
     fn describe(&self) -> KekDescription;
 
-    /// Whether a wrapped key of this id is for this KEK to unwrap. Never a call.
+    /// Returns true if a wrapped key of this id is for this KEK to unwrap. Never calls a service.
     fn accepts(&self, id: &KekId) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! How the KEKs whose bytes we hold wrap: by the one construction.
+//! The one construction by which the KEKs whose bytes this program holds wrap keys.
 
 use secrecy::ExposeSecret;
 
@@ -33,7 +33,7 @@ pub(super) fn unwrap_under(
     Ok(EnvironmentKey::init_with_mut(|key| key.copy_from_slice(bytes)))
 }
 
-/// Where a KEK of ours wraps for a context: the record id is the KEK's own id.
+/// Returns the place at which such a KEK wraps for a context: the record id is the KEK's own id.
 fn place(context: &KekContext, kek: [u8; 16]) -> Place<'_> {
     let environment = context.environment().unwrap_or(WHOLE);
     Place::new(

@@ -17,7 +17,7 @@ use crate::{EnvironmentKey, Error, Secret, derive, random};
 const KIND: &str = "passphrase";
 /// RFC 9106 §4 recommends 16 bytes.
 const SALT_LEN: usize = 16;
-/// How many derived keys are kept: a vault has one salt, and two while its passphrase is changed.
+/// The largest number of derived keys that are kept: a vault has one salt, and two while its passphrase is changed.
 const KEPT: usize = 8;
 
 /// A KEK that Argon2id derives from a passphrase.
@@ -78,7 +78,7 @@ impl PassphraseKek {
         })
     }
 
-    /// Where the key of this salt and cost is kept, derived if need be.
+    /// Returns the index of the key of this salt and cost. Derives the key if it is missing.
     fn position(&self, kept: &mut Vec<Derived>, salt: [u8; SALT_LEN], cost: PassphraseCost) -> Result<usize, Error> {
         if let Some(at) = kept.iter().position(|one| one.salt == salt && one.cost == cost) {
             return Ok(at);

@@ -1,4 +1,4 @@
-//! What a guess of a passphrase costs.
+//! The cost of guessing a passphrase.
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use crate::{Error, base62};
 
-/// Which KEK: its kind, a colon, and which of that kind: `local:…`, `passphrase:…`, `aws-kms:arn:…`. Public.
+/// The public id of a KEK: its kind, a colon, and its name within that kind: `local:…`, `passphrase:…`,
+/// `aws-kms:arn:…`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KekId(String);
 
@@ -25,13 +26,13 @@ impl KekId {
         Self(format!("{kind}:{}", base62::print(id)))
     }
 
-    /// What stands before the first colon.
+    /// Returns the text before the first colon.
     #[must_use]
     pub fn kind(&self) -> &str {
         self.0.split_once(':').map_or("", |(kind, _)| kind)
     }
 
-    /// What stands after it.
+    /// Returns the text after the first colon.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.split_once(':').map_or("", |(_, name)| name)
@@ -108,7 +109,7 @@ impl fmt::Debug for WrappedKey {
     }
 }
 
-/// What a KEK is, for people.
+/// A description of a KEK, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KekDescription {
     kind: String,
@@ -146,7 +147,7 @@ impl KekDescription {
         self.id.as_ref()
     }
 
-    /// What people should know about it, if there is anything.
+    /// Returns a note about the KEK for people, if there is one.
     #[must_use]
     pub const fn note(&self) -> Option<&'static str> {
         self.note

@@ -31,7 +31,8 @@ pub(crate) fn repeatable<T>(first: u32, what: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Whether the bytes were filled here.
+/// Fills the bytes and returns true if this thread draws repeatable bytes. Returns false if the caller must draw real
+/// ones.
 pub(super) fn fill(bytes: &mut [u8]) -> Result<bool, Error> {
     match DRAWS.get() {
         Draws::Real => Ok(false),

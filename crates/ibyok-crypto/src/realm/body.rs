@@ -1,4 +1,5 @@
-//! What an environment key record seals: the realm's other keys, and a copy of its clear part that nobody can change.
+//! The sealed part of an environment key record: the realm's other keys, and a copy of its clear part that no
+//! attacker can change.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ pub(super) const MAX_GENERATIONS: usize = 32;
 /// The most bytes of the caller's attributes.
 pub(super) const ATTRIBUTES_LIMIT: usize = 64 * 1024;
 
-/// Where the body is sealed: the realm says which record it is.
+/// Returns the place at which the body is sealed. The realm identifies the record, so the record id is zero.
 pub(super) fn place(identity: &RealmIdentity) -> Place<'_> {
     identity.place(ENVIRONMENT_KEY_RECORD, [0; 16])
 }
@@ -108,7 +109,7 @@ fn check(key: &EnvironmentKey, number: u32) -> [u8; 32] {
     derive::generation(key.expose_secret(), number)
 }
 
-/// Whether there is exactly one that seals, and each number stands once, ascending.
+/// Returns true if exactly one generation seals, and the numbers ascend without repetition.
 pub(super) fn well_formed(generations: &[(Generation, KekId)]) -> bool {
     let current = generations
         .iter()

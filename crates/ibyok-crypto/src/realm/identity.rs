@@ -1,4 +1,4 @@
-//! Which realm.
+//! The identity of a realm.
 
 use crate::kek::KekContext;
 use crate::place::{Place, WHOLE};
@@ -7,7 +7,7 @@ use crate::{Error, RealmTag, VaultId};
 /// The most bytes of a namespace's or an environment's name.
 pub(super) const NAME_LIMIT: usize = 255;
 
-/// Which realm: its vault, tag, namespace, and environment unless it spans them.
+/// The identity of a realm: its vault, tag and namespace, and its environment unless it spans them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RealmIdentity {
     vault: VaultId,
@@ -61,7 +61,7 @@ impl RealmIdentity {
         self.environment.as_deref()
     }
 
-    /// What a KEK binds this realm's keys to.
+    /// Returns the context to which a KEK binds this realm's keys.
     #[must_use]
     pub fn kek_context(&self) -> KekContext {
         KekContext::new(self.vault, &self.namespace, self.environment())

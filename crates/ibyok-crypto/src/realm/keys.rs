@@ -15,7 +15,7 @@ use crate::place::Place;
 use crate::seal::{self, Slot};
 use crate::{DataKey, EnvironmentKey, Error, Secret, derive};
 
-/// Whether a generation of a realm's environment key still seals.
+/// The state of a generation of a realm's environment key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
@@ -34,7 +34,7 @@ pub enum GenerationState {
 pub struct Generation {
     /// Its number, from 1, never used twice.
     pub number: u32,
-    /// Whether it seals.
+    /// The state: current or retiring.
     pub state: GenerationState,
 }
 
@@ -211,7 +211,7 @@ impl RealmKeys {
         Arc::clone(&self.token_key)
     }
 
-    /// Which realm.
+    /// Returns the identity of the realm.
     #[must_use]
     pub const fn identity(&self) -> &RealmIdentity {
         &self.identity

@@ -14,7 +14,7 @@ use crate::read::Reader;
 use crate::seal::{self, Slot};
 use crate::{Error, RealmTag, VaultId};
 
-/// How every environment key record begins.
+/// The first bytes of every environment key record.
 const MAGIC: &[u8; 4] = b"IBYE";
 
 /// An environment key record as stored. What it says of itself is proved only by [`RealmRecord::open`].
@@ -25,7 +25,7 @@ pub struct RealmRecord {
     sealed: Vec<u8>,
 }
 
-/// What an environment key record held.
+/// The content of an opened environment key record.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct OpenedRealm {

@@ -1,4 +1,4 @@
-//! What a realm and its record promise.
+//! The promises of a realm and its record.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is derived from a key.
+//! Derivations from a key.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::{base62, derive};
 #[derive(Serialize)]
 pub(super) struct Case {
     name: &'static str,
-    /// Which of the derivations of `docs/format.md`.
+    /// The derivation of `docs/format.md`.
     of: &'static str,
     key: String,
     /// The label of a keyed hash; the number of a generation, in decimal; else empty.

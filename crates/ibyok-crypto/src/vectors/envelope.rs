@@ -34,7 +34,7 @@ pub(super) struct Case {
     version: u32,
     field: String,
     sealed: String,
-    /// What it opens to; `null` if it must not open.
+    /// The plaintext; `null` if the envelope must not open.
     plaintext: Option<String>,
     /// Why it must not open; `null` if it opens.
     error: Option<&'static str>,

@@ -7,7 +7,7 @@ use ibyok_crypto::conformance::Harness;
 use ibyok_crypto::{EnvironmentKey, Error, Kek, KekContext, KekDescription, KekId, LocalKek, VaultId, WrappedKey};
 use secrecy::ExposeSecret;
 
-/// What is wrong with it.
+/// The fault of the KEK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,

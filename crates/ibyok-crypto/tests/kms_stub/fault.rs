@@ -1,4 +1,4 @@
-//! What can be wrong with an answer.
+//! Faults in an answer.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) enum Fault {
     Bytes(usize),
     /// The right answer with a field left out.
     Without(&'static str),
-    /// Whatever this is.
+    /// Exactly this status and body.
     Body(u16, &'static str),
     /// `307` to this URL.
     RedirectTo(String),

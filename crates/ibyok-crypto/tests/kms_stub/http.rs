@@ -68,9 +68,9 @@ pub(crate) struct Reply {
     status: u16,
     headers: String,
     body: Vec<u8>,
-    /// How long to wait before each byte of the body.
+    /// The wait before each byte of the body.
     pace: Option<Duration>,
-    /// Whether to say nothing at all, and for how long.
+    /// The time of silence before the connection is closed without an answer; `None` for an answer.
     silence: Option<Duration>,
 }
 
@@ -89,7 +89,7 @@ impl Reply {
         Self::new(status, body.to_string().as_bytes())
     }
 
-    /// What the service says when it does not do what was asked.
+    /// Returns the answer of the service to a request that it refuses.
     pub(crate) fn refusal(fault: &Fault) -> Self {
         let Fault::Refuses { status, code, message } = fault else {
             return Self::new(500, b"the stub was asked to refuse without a refusal");
@@ -119,7 +119,7 @@ impl Reply {
         }
     }
 
-    /// Whether the connection lives on.
+    /// Sends the answer. Returns true if the connection stays open.
     pub(crate) fn send(&self, connection: &mut TcpStream) -> bool {
         if let Some(silence) = self.silence {
             thread::sleep(silence);

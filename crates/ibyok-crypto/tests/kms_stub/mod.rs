@@ -31,7 +31,7 @@ pub(crate) struct Call {
     pub(crate) operation: String,
     /// Its parameters.
     pub(crate) body: serde_json::Value,
-    /// Who signed it.
+    /// The access key that signed the call.
     pub(crate) access_key: String,
     /// The client's own description of itself.
     pub(crate) user_agent: String,
@@ -131,7 +131,7 @@ impl KmsStub {
         self.state().calls.clone()
     }
 
-    /// How many calls of this operation there were.
+    /// Returns the number of calls of this operation.
     pub(crate) fn count(&self, operation: &str) -> usize {
         self.calls().iter().filter(|call| call.operation == operation).count()
     }

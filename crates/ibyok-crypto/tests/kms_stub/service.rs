@@ -1,4 +1,4 @@
-//! What a KMS that is well does.
+//! The behaviour of a healthy KMS.
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};

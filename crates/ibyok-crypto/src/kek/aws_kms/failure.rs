@@ -1,4 +1,4 @@
-//! What an answer of KMS means, by the documented error codes.
+//! The meaning of KMS's answers, by the documented error codes.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(super) enum Failure {
     Unavailable(Said),
 }
 
-/// What the service or the client said: one line, of bounded length.
+/// The message of the service or the client: one line, of bounded length.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Said(String);
@@ -36,14 +36,14 @@ impl Said {
         Self(text.chars().take(SAID_LIMIT).map(visible).collect())
     }
 
-    /// What a call that outlasted the deadline has to say.
+    /// The message about a call that outlasted the deadline.
     pub(super) fn nothing_within(deadline: Duration) -> Self {
         Self(format!(
             "no answer within {deadline:?}: is KMS reachable from here, and are there AWS credentials?"
         ))
     }
 
-    /// What is to be said where the SDK would panic.
+    /// The message for a situation in which the SDK would panic.
     pub(super) fn no_runtime() -> Self {
         Self::new("there is no Tokio runtime here")
     }
@@ -53,7 +53,7 @@ impl Said {
         Self(format!("an answer that says nothing of {what}"))
     }
 
-    /// What it is about, an error, and what lies under it.
+    /// The subject, an error, and its causes, joined by colons.
     fn chain(what: &str, error: &dyn StdError) -> Self {
         let mut text = what.to_owned();
         let mut under = Some(error);
@@ -104,10 +104,10 @@ impl<E: StdError + ProvideErrorMetadata + 'static> From<SdkError<E>> for Failure
     }
 }
 
-/// What became of a request that got no answer.
+/// Returns the failure of a request that got no answer.
 ///
-/// Only what is known to hold no part of a request or an answer is repeated: the SDK prints the whole request, the key of an Encrypt with it,
-/// in the error about an endpoint that is no URL.
+/// Repeats only text that is known to hold no part of a request or an answer. In the error about an endpoint that is
+/// no URL, the SDK prints the whole request, including the key of an Encrypt.
 fn of_sending(connector: &ConnectorError) -> Failure {
     let causes = || std::iter::successors(Some(connector as &(dyn StdError + 'static)), |&error| error.source());
     if causes().any(<dyn StdError>::is::<PlainHttp>) {

@@ -1,4 +1,4 @@
-//! How people name a KMS key: by id, ARN or alias.
+//! Names of KMS keys: id, ARN or alias.
 
 use crate::Error;
 
@@ -79,7 +79,7 @@ impl KeyName {
         }
     }
 
-    /// Whether this ARN can be the key that was named.
+    /// Returns true if this ARN can be the key that was named.
     pub(super) fn may_be(&self, arn: &KeyArn) -> bool {
         match self {
             Self::Key(given) => given == arn,
@@ -140,7 +140,7 @@ fn split_arn(text: &str) -> Option<(&str, &str)> {
     formed.then_some((region, resource))
 }
 
-/// What becomes part of a host name, and so must hold nothing but this.
+/// Returns true if the text is a region. A region becomes part of a host name, and so must hold no other characters.
 pub(super) fn is_region(text: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !text.is_empty() && text.len() <= 32 && text.bytes().all(letter)

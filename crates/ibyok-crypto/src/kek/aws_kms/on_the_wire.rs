@@ -1,4 +1,4 @@
-//! What we add to the SDK's handling of a request.
+//! Additions to the SDK's handling of a request.
 
 use std::net::IpAddr;
 
@@ -41,7 +41,8 @@ impl NothingInTheClear {
         self.plain_http || is_https(url) || loopback(url).is_some_and(|host| self.is_direct(host))
     }
 
-    /// Whether no proxy stands between. A network in `NO_PROXY` is not understood, and so not believed.
+    /// Returns true if the request to this host passes no proxy. A network in `NO_PROXY` is not understood, and so
+    /// does not count.
     fn is_direct(&self, host: &str) -> bool {
         let listed = |hosts: &String| hosts.split(',').any(|one| one.trim() == "*" || one.trim() == host);
         self.past_the_proxy.as_ref().is_none_or(listed)

@@ -1,4 +1,4 @@
-//! What of the client a program decides for itself; the rest is found as every AWS tool finds it.
+//! The options of the client that a program sets by itself. The client finds the rest as every AWS tool does.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,10 +6,11 @@ use std::time::Duration;
 use aws_sdk_kms::config::{Credentials, SharedCredentialsProvider};
 use secrecy::{ExposeSecret, SecretString};
 
-/// How [`AwsKms`](crate::AwsKms) reaches KMS.
+/// The options with which [`AwsKms`](crate::AwsKms) reaches KMS.
 ///
-/// What is not set here is found as every AWS tool finds it: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL_KMS` and their like, the shared
-/// files, a web identity, a container's or an instance's role, a `credential_process`. (Single sign-on only through the last.)
+/// The client finds the rest as every AWS tool does: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL_KMS` and their
+/// like, the shared files, a web identity, a container's or an instance's role, a `credential_process`. (Single
+/// sign-on only through the last.)
 #[derive(Clone)]
 pub struct AwsKmsOptions {
     pub(super) region: Option<String>,
@@ -21,7 +22,7 @@ pub struct AwsKmsOptions {
 }
 
 impl AwsKmsOptions {
-    /// How long a call may take in all, with its retries, unless told otherwise.
+    /// The default of the longest time for a call, with its retries.
     pub const DEADLINE: Duration = Duration::from_secs(3);
 
     /// Everything as it is found.
@@ -74,7 +75,7 @@ impl AwsKmsOptions {
         self
     }
 
-    /// How long a call may take in all, with its retries.
+    /// Sets the longest time for a call, with its retries.
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;

@@ -3,7 +3,7 @@
 
 use std::process::{Command, Output};
 
-/// What tells a test that it is the second run, and which key to connect to.
+/// The variable that marks the second run of a test, and names the key to connect to.
 const CHILD: &str = "IBYOK_TEST_KMS_KEY";
 
 /// The key, in the second run.

@@ -1,4 +1,4 @@
-//! What a key may be given by, and what it may be.
+//! The names by which a key may be given, and the keys that are allowed.
 
 use super::kms_stub::{Fault, StubKey};
 use super::*;

@@ -25,7 +25,7 @@ use crate::{EnvironmentKey, Error, Kek, KekContext, VaultId, WrappedKey};
 
 /// Short, so that what waits for it does not hold up the tests.
 const SHORT: Duration = Duration::from_millis(900);
-/// What must be seen nowhere.
+/// A secret that must appear nowhere.
 const SECRET_ACCESS_KEY: &str = "SENTINEL-secret-access-key";
 
 /// Runs a test that needs a runtime.
@@ -66,7 +66,7 @@ async fn opens(kek: &AwsKms, wrapped: &WrappedKey) {
     assert_eq!(opened.expose_secret(), &[0xA7; 32]);
 }
 
-/// What an error says, with all that lies under it.
+/// Returns the message of an error, with all its causes.
 fn said(error: &Error) -> String {
     let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -1,4 +1,4 @@
-//! What must be seen nowhere.
+//! Secrets that must appear nowhere.
 
 use std::io;
 use std::sync::{Arc, Mutex};
