@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::limits::{self, Limits};
 use crate::{Grant, Pattern, RealmScope, Request, Restriction, Scope, network};
 
-/// What was decided.
+/// The decision on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a decision that nobody looks at protects nothing"]
 #[expect(
@@ -23,7 +23,7 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// Whether it is [`Decision::Allow`].
+    /// Returns true if the decision is [`Decision::Allow`].
     #[must_use]
     pub const fn is_allow(self) -> bool {
         matches!(self, Self::Allow)
@@ -164,8 +164,7 @@ pub fn may_list(
     .into()
 }
 
-/// Whether the times of a grant and of all restrictions hold at `at`: from `not_before` on, and before
-/// `expires`.
+/// Checks that the times of a grant and of all restrictions hold at `at`: from `not_before` on, and before `expires`.
 ///
 /// # Errors
 /// [`Reason::NotYetValid`] or [`Reason::Expired`].
@@ -173,8 +172,8 @@ pub fn valid_at(grant: &Grant, restrictions: &[Restriction], at: Timestamp) -> R
     times_hold(limits::all(grant, restrictions), at)
 }
 
-/// Whether a grant and all restrictions accept a request from this address, whatever it asks. For actions
-/// that need no scope.
+/// Checks that a grant and all restrictions accept a request from this address, whatever its action. For actions that
+/// need no scope.
 ///
 /// # Errors
 /// [`Reason::Network`] or [`Reason::UnknownRestriction`].

@@ -1,4 +1,4 @@
-//! Which environments a token reaches.
+//! The environments that a token reaches.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ impl Environments {
     }
 }
 
-/// Whether the text can be an environment's name: `[a-z0-9][a-z0-9-]{0,62}`.
+/// Checks that the text can be an environment's name: `[a-z0-9][a-z0-9-]{0,62}`.
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let right = (1..=63).contains(&name.len()) && !name.starts_with('-') && name.bytes().all(allowed);

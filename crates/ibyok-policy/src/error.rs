@@ -1,4 +1,4 @@
-//! What can be wrong with scopes, patterns, grants, restrictions and ids.
+//! Errors in scopes, patterns, grants, restrictions and ids.
 
 /// Something that was asked for cannot be expressed.
 ///
@@ -53,7 +53,7 @@ pub enum Error {
         "a token's restrictions take at most 512 bytes in all, this would be {bytes}: use fewer or shorter patterns"
     )]
     RestrictionsTooLong {
-        /// What they would take, in bytes.
+        /// The size that the restrictions would have, in bytes.
         bytes: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! What a token was given.
+//! The rights that a token was given.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::limits::Limits;
 use crate::{Environments, Pattern, Rate, Scopes};
 
-/// What a token was given when it was issued. What it may really do is this, bounded by its realm and by
-/// every restriction it carries: see [`decide`](crate::decide()).
+/// The rights that a token was given when it was issued. Its realm and every restriction that it carries bound them
+/// further: see [`decide`](crate::decide()).
 ///
 /// In JSON: `{"scopes":["keys:read"],"environments":["dev"],"keys":["open*"],"cidrs":["10.0.0.0/8"],
 /// "not_before":"…","expires_at":"…","rate":"60/min",
@@ -21,9 +21,9 @@ use crate::{Environments, Pattern, Rate, Scopes};
 #[serde(try_from = "Form", into = "Form")]
 #[non_exhaustive]
 pub struct Grant {
-    /// What may be done.
+    /// The actions that the token may do.
     pub scopes: Scopes,
-    /// Where.
+    /// The environments that the token reaches.
     pub environments: Environments,
     /// To which keys: `None` for every key of the environments, an empty list for none.
     pub keys: Option<Vec<Pattern>>,
@@ -33,7 +33,8 @@ pub struct Grant {
     pub expires: Option<Timestamp>,
     /// From which networks: `None` for any, an empty list for none. IPv4-mapped IPv6 is IPv4.
     pub networks: Option<Vec<IpNet>>,
-    /// How often. [`decide`](crate::decide()) does not count: whoever serves the token does.
+    /// The rate at which the token may be used. [`decide`](crate::decide()) does not count uses: the program that
+    /// serves the token does.
     pub rate: Option<Rate>,
     /// Only the pending version of a key, and what `keys:list` shows: for canaries. Every other scope is then without effect.
     pub pending_only: bool,

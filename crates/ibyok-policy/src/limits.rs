@@ -1,4 +1,4 @@
-//! What grants and restrictions have in common, so that one rule reads both.
+//! The common form of grants and restrictions, so that one rule reads both.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub(crate) struct Limits<'a> {
     pub(crate) expires: Option<Timestamp>,
     pub(crate) networks: Option<&'a [IpNet]>,
     pub(crate) pending_only: bool,
-    /// Whether the token may give itself a new secret: of a restriction, whether it leaves that.
+    /// True if the token may give itself a new secret. For a restriction: true if the restriction leaves that right.
     pub(crate) self_rotate: bool,
 }
 

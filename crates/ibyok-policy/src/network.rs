@@ -17,7 +17,7 @@ pub(crate) fn canonical(network: &IpNet) -> IpNet {
         .map_or(network, IpNet::V4)
 }
 
-/// Whether one of the networks holds the address. An unknown address lies in none.
+/// Returns true if one of the networks contains the address. An unknown address is in none.
 pub(crate) fn any_holds(networks: &[IpNet], source: Option<IpAddr>) -> bool {
     source.is_some_and(|address| {
         let address = address.to_canonical();
@@ -25,7 +25,7 @@ pub(crate) fn any_holds(networks: &[IpNet], source: Option<IpAddr>) -> bool {
     })
 }
 
-/// Whether one of the networks holds the whole of `narrower`.
+/// Returns true if one of the networks contains the whole of `narrower`.
 pub(crate) fn any_includes(networks: &[IpNet], narrower: &IpNet) -> bool {
     let narrower = canonical(narrower);
     networks.iter().any(|network| canonical(network).contains(&narrower))

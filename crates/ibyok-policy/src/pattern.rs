@@ -28,18 +28,18 @@ impl Pattern {
     /// The longest pattern, in characters.
     pub const MAX_LEN: usize = 128;
 
-    /// Whether the pattern matches the whole name.
+    /// Returns true if the pattern matches the whole name.
     ///
-    /// Takes time of at most (length of pattern) × (length of name), whatever they are.
+    /// Takes time of at most (length of pattern) × (length of name), for any pattern and name.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         covers(self.0.as_bytes(), name.as_bytes())
     }
 
-    /// Whether every name that `narrower` matches, this pattern provably matches too.
+    /// Returns true if this pattern provably matches every name that `narrower` matches.
     ///
-    /// Sound and not complete: `false` may also mean that it was not seen (`?*` and `*?` match the same
-    /// names and each is not seen within the other).
+    /// Sound and not complete: `false` may also mean that the walk did not find a proof (`?*` and `*?` match the same
+    /// names, and neither includes the other).
     #[must_use]
     pub fn includes(&self, narrower: &Self) -> bool {
         covers(self.0.as_bytes(), narrower.0.as_bytes())
@@ -52,7 +52,7 @@ impl Pattern {
     }
 }
 
-/// Whether `pattern` matches every name that `text` stands for, where `text` is a name or itself a pattern.
+/// Returns true if `pattern` matches every name that `text` stands for. `text` is a name or itself a pattern.
 ///
 /// A name is a pattern without wildcards, so one walk answers both questions: a `*` of the text can be taken
 /// only by a `*` of the pattern, a `?` of the text by `*` or `?`. After a `*`, the shortest stretch that fits is

@@ -1,4 +1,4 @@
-//! How often a token may be used.
+//! The rate at which a token may be used.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -50,14 +50,14 @@ impl Per {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "a rate is exactly these two")]
 pub struct Rate {
-    /// How many uses.
+    /// The number of uses.
     pub count: NonZeroU32,
     /// Within which span.
     pub per: Per,
 }
 
 impl Rate {
-    /// Whether this rate admits nothing that `other` refuses: neither more at once nor more in the long run.
+    /// Returns true if this rate admits nothing that `other` refuses: neither more at once nor more in the long run.
     #[must_use]
     pub fn is_within(self, other: Self) -> bool {
         let sustained = u64::from(self.count.get()) * u64::from(other.per.seconds());

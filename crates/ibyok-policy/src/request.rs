@@ -1,4 +1,4 @@
-//! What is asked, and under which realm.
+//! The request to decide on, and its realm.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::Scope;
 
-/// What the realm under which a token was verified can reach, whatever the token's grant says.
+/// The reach of the realm under which a token was verified. It bounds the token's grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a realm is exactly these two")]
 pub struct RealmScope<'a> {
@@ -33,7 +33,7 @@ pub struct Request<'a> {
     pub environment: Option<&'a str>,
     /// The name of the key it acts on.
     pub key: Option<&'a str>,
-    /// Whether it asks for the pending version of the key, and no other.
+    /// True if the request is for the pending version of the key, and no other.
     pub pending: bool,
     /// The address it comes from.
     pub source: Option<IpAddr>,

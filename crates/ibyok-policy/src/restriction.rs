@@ -1,4 +1,4 @@
-//! What a holder took away from a token.
+//! Restrictions that a holder added to a token.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use crate::limits::Limits;
 use crate::{Pattern, Scopes};
 
-/// What one call of [`Token::attenuate`](crate::Token::attenuate) takes away, all its attributes together.
+/// The restriction that one call of [`Token::attenuate`](crate::Token::attenuate) adds, all its attributes together.
 ///
 /// Start from `Restriction::default()`, which restricts nothing, and set fields. A request passes if it
 /// satisfies every attribute that is set; an empty set or list is satisfied by nothing.
 ///
-/// A restriction read from a token may hold what this version does not understand. It then denies
+/// A restriction read from a token may hold attributes that this version does not understand. It then denies
 /// everything, whatever its fields say.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -46,7 +46,7 @@ impl Restriction {
         }
     }
 
-    /// Whether every part of it was understood. If not, it denies everything.
+    /// Returns true if every part of the restriction was understood. If not, it denies everything.
     #[must_use]
     pub const fn is_understood(&self) -> bool {
         !self.not_understood

@@ -1,4 +1,4 @@
-//! What a token may do: single scopes and sets of them.
+//! The scopes of a token: single scopes and sets of them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -151,19 +151,19 @@ impl Scopes {
         self.0 |= scope.bit();
     }
 
-    /// Whether the scope itself stands in the set, as it was granted.
+    /// Returns true if the set holds the scope itself, as it was granted.
     #[must_use]
     pub const fn contains(self, scope: Scope) -> bool {
         self.0 & scope.bit() != 0
     }
 
-    /// Whether the set allows what needs this scope: it contains it, or contains `admin`.
+    /// Returns true if the set allows an action that needs this scope: it contains the scope, or contains `admin`.
     #[must_use]
     pub const fn allows(self, scope: Scope) -> bool {
         self.contains(scope) || self.contains(Scope::Admin)
     }
 
-    /// Whether everything that this set allows, `other` allows as well.
+    /// Returns true if `other` allows everything that this set allows.
     ///
     /// All scopes but `admin` are not `admin`: it also stands for scopes that come later.
     #[must_use]
@@ -171,7 +171,7 @@ impl Scopes {
         other.contains(Scope::Admin) || self.0 & !other.0 == 0
     }
 
-    /// Whether the set is empty.
+    /// Returns true if the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0

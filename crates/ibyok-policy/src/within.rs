@@ -6,8 +6,9 @@ use crate::decide::{all_understood, require};
 use crate::limits::{self, Limits};
 use crate::{Environments, Grant, RealmScope, Reason, Restriction, network};
 
-/// Whether a child's grant lies within the effective grant of the token that issues it: the parent's grant,
-/// bounded by the parent's realm and by every restriction on the presented token. Times, rate, and the right to rotate itself included.
+/// Checks that a child's grant lies within the effective grant of the token that issues it: the parent's grant,
+/// bounded by the parent's realm and by every restriction on the presented token. Times, rate, and the right to
+/// rotate itself included.
 ///
 /// Sound: if it is `Ok`, then whatever [`decide`](crate::decide()) allows the child in the parent's namespace it
 /// allows the parent. Not complete: patterns are compared by [`Pattern::includes`](crate::Pattern::includes), networks
@@ -119,7 +120,7 @@ fn holds<T>(outer: Option<T>, inner: Option<T>, within: impl FnOnce(T, T) -> boo
     }
 }
 
-/// When a token is valid, all its limits together.
+/// The time in which a token is valid, all its limits together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Validity {

@@ -7,7 +7,7 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 /// Bytes of a full block.
 const BLOCK: usize = 8;
 
-/// How many characters hold `i` bytes: the least number with 62^characters ≥ 256^bytes.
+/// The number of characters that hold `i` bytes: the least number with 62^characters ≥ 256^bytes.
 const WIDTHS: [usize; BLOCK + 1] = [0, 2, 3, 5, 6, 7, 9, 10, 11];
 
 /// Characters of a 16-byte id.
@@ -48,7 +48,7 @@ fn value(digit: u8) -> Option<u128> {
     Some(u128::from(value))
 }
 
-/// How many characters [`push_bytes`] makes of so many bytes.
+/// Returns the number of characters that [`push_bytes`] makes of so many bytes.
 pub(super) fn encoded_len(bytes: usize) -> usize {
     let last = WIDTHS.get(bytes % BLOCK).copied().unwrap_or_default();
     bytes / BLOCK * 11 + last

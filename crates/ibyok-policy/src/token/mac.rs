@@ -46,7 +46,7 @@ impl TokenMac {
         Chain(short)
     }
 
-    /// Whether both are the same, in a time that does not depend on where they differ.
+    /// Returns true if both are the same, in a time that does not depend on where they differ.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.0.expose_secret().ct_eq(other.0.expose_secret()).into()
     }

@@ -36,16 +36,16 @@ struct Entry {
 }
 
 impl Token {
-    /// How every token begins.
+    /// The first characters of every token.
     pub const PREFIX: &'static str = "ibyok_";
 
     /// The longest text that is looked at, in bytes.
     pub const MAX_LEN: usize = 1_200;
 
-    /// How many restrictions a token carries at most.
+    /// The largest number of restrictions that a token carries.
     pub const MAX_RESTRICTIONS: usize = 8;
 
-    /// What all restrictions take at most, in bytes, their types and lengths included.
+    /// The largest size of all restrictions of a token, in bytes, their types and lengths included.
     pub const MAX_RESTRICTION_BYTES: usize = 512;
 
     /// Reads a token. Needs no key and no storage; takes time in proportion to at most [`Self::MAX_LEN`].
@@ -81,10 +81,10 @@ impl Token {
         form::print(self)
     }
 
-    /// Whether this token was minted with this key, and then only narrowed. Compares in constant time.
+    /// Verifies that this token was minted with this key, and then only narrowed. Compares in constant time.
     ///
     /// # Errors
-    /// [`Unauthenticated`], whatever was wrong.
+    /// [`Unauthenticated`], whatever is wrong with the token.
     pub fn verify(&self, token_key: &SecretBox<[u8; 32]>) -> Result<Verified, Unauthenticated> {
         let mut macs = Vec::with_capacity(self.entries.len() + 1);
         let mut last = TokenMac::root(token_key, self.id, self.epoch);

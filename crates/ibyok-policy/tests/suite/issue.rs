@@ -157,7 +157,7 @@ fn parent() -> Grant {
     parent
 }
 
-/// What a change of the parent's own grant makes of the answer.
+/// Returns the answer after a change of the parent's own grant.
 fn after(change: impl FnOnce(&mut Grant)) -> Result<(), Reason> {
     let mut child = parent();
     change(&mut child);
@@ -211,7 +211,7 @@ fn a_child_may_be_wider_in_none() {
     assert_eq!(after(|child| child.self_rotate = true), Err(Reason::SelfRotate));
 }
 
-/// Whether a token with [`parent`]'s grant sees a token that has the same grant after a change.
+/// Checks that a token with [`parent`]'s grant sees a token that has the same grant after a change.
 fn seen(change: impl FnOnce(&mut Grant)) -> Result<(), Reason> {
     let mut other = parent();
     change(&mut other);

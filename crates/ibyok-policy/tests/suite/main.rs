@@ -1,4 +1,4 @@
-//! What this crate promises, through its public surface alone.
+//! The promises of this crate, through its public surface alone.
 #![expect(
     clippy::unwrap_used,
     clippy::string_slice,
