@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::base::error::{Error, Part, Result};
 
-/// Where the vault reads the time.
+/// The source of the vault's time.
 pub trait Clock: Debug + Send + Sync {
     /// The wall clock, for expiry and for the audit log.
     fn now(&self) -> Timestamp;
@@ -55,7 +55,7 @@ pub(crate) fn check_clock(now: Timestamp) -> Result<()> {
     Err(Error::unavailable(Part::Clock, format!("it says {now:.0}")))
 }
 
-/// How far the audit log may be ahead of the machine's clock and still be believed.
+/// The longest time by which the audit log may be ahead of the machine's clock at open and still be believed.
 const BELIEVED: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 /// A clock that never lets the wall time fall behind what has already passed, in this process or on the audit log.
@@ -84,7 +84,7 @@ impl SteadyClock {
         }
     }
 
-    /// How far the wall clock is behind the time that has passed, if by more than two seconds.
+    /// The time by which the wall clock is behind the time that has passed, if that is more than two seconds.
     pub(crate) fn set_back(&self) -> Option<Duration> {
         let behind = self.least().duration_since(self.inner.now());
         Duration::try_from(behind).ok().filter(|d| *d > Duration::from_secs(2))

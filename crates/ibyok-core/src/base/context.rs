@@ -1,17 +1,17 @@
-//! What is known of a request beside who asks for what.
+//! The circumstances of a request: its source, its client and its ids.
 
 use std::net::IpAddr;
 
 /// The longest request or trace id that is kept, in bytes.
 const ID_MAX: usize = 128;
 
-/// Where a request comes from; goes to the audit log, and its address into the decision.
+/// The circumstances of a request. They go to the audit log, and the source address also into the decision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestContext {
     /// The client's address, as far as it can be trusted.
     pub source: Option<IpAddr>,
-    /// What the client calls itself.
+    /// The name that the client gives itself.
     pub user_agent: Option<String>,
     /// The id that joins the answer and its line on the log.
     pub request_id: Option<String>,

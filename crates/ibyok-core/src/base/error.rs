@@ -1,4 +1,4 @@
-//! What can go wrong, by what can be done about it.
+//! The errors of the vault, sorted by their remedy.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,19 +10,19 @@ use crate::base::secret_text::{looks_like_a_token, without_secrets};
 /// The result of the vault's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why the vault did not do what was asked.
+/// The reason for which the vault did not do what was asked.
 ///
 /// No variant ever carries a secret. [`Error::code`] is the stable word that programs act on, [`Error::hint`] tells a person
 /// what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What was given is not of the form that is needed.
+    /// The input does not have the form that is needed.
     #[error("{what}")]
     Invalid {
-        /// What is wrong, with the offending input in backticks.
+        /// The fault, with the offending input in backticks.
         what: String,
-        /// What to do instead.
+        /// The input to give instead.
         hint: Option<String>,
     },
     /// No valid access token: absent, malformed, unknown, revoked or expired; which of them is told to the audit log only.
@@ -39,7 +39,7 @@ pub enum Error {
     /// There is no such thing.
     #[error("there is no {what}")]
     NotFound {
-        /// What was looked for.
+        /// The thing that was looked for.
         what: String,
         /// A near name, or what to do.
         hint: Option<String>,
@@ -71,13 +71,13 @@ pub enum Error {
     /// The thing exists and was not to be replaced.
     #[error("{what} exists")]
     Exists {
-        /// What exists.
+        /// The thing that exists.
         what: String,
     },
     /// Somebody else changed the same record at the same time, or a name stands for several things.
     #[error("{what}")]
     Conflict {
-        /// What collided.
+        /// The collision, in words.
         what: String,
     },
     /// The condition on which the change was asked for does not hold: nothing was done.
@@ -89,17 +89,17 @@ pub enum Error {
     /// Somebody still needs it.
     #[error("{what} is still needed: {}", needed_by(by))]
     InUse {
-        /// What is needed.
+        /// The thing that is still needed.
         what: String,
-        /// Who needs it, and why.
+        /// Those that need it, each with its reason.
         by: Vec<String>,
-        /// How it can be taken away all the same.
+        /// The way to take it away all the same.
         hint: &'static str,
     },
     /// A value is over its limit.
     #[error("{what} is over the limit of {limit} bytes")]
     TooLarge {
-        /// What is too large.
+        /// The thing that is too large.
         what: &'static str,
         /// The limit in bytes.
         limit: usize,
@@ -107,9 +107,10 @@ pub enum Error {
     /// A limit is reached: nothing was released, and it passes by itself.
     #[error("{what}")]
     Limited {
-        /// Which limit.
+        /// The limit, in words.
         what: String,
-        /// After how long the next use is there. What others use meanwhile may make it longer.
+        /// The time after which the next use is available. Other callers may use it first, so the wait may become
+        /// longer.
         retry_after: Duration,
     },
     /// A record is damaged, missing, or older than this node has seen.
@@ -131,9 +132,9 @@ pub enum Error {
     /// A part that the vault needs does not answer; nothing was released.
     #[error("the {part} is unavailable: {source}")]
     Unavailable {
-        /// Which part.
+        /// The part that does not answer.
         part: Part,
-        /// Why.
+        /// The error of that part.
         source: Box<dyn StdError + Send + Sync>,
     },
     /// The KEK at hand does not open this vault.
@@ -238,19 +239,19 @@ impl fmt::Display for Code {
     }
 }
 
-/// How an old version of a key can be taken away although consumers need it.
+/// The hint for an old version of a key that consumers still need.
 pub(crate) const VERSION_IN_USE: &str = "`rotate status` shows who reads what; wait for them, revoke the tokens of those that are gone, or force it with a reason; the current version goes only after another is promoted";
 
-/// What of a key is too large where its record is: values are bounded one by one.
+/// The name of the part of a key that is too large when its record is: values are bounded one by one.
 const RECORD: &str = "the record with all its versions";
 
 /// The limit that a reference to another namespace breaks; the policy uses the same word for tokens.
 const NAMESPACE: &str = "namespace";
 
-/// How long a caller should wait before it asks again when a part is unavailable.
+/// The time to wait before asking again while a part is unavailable.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// The same where the KEK refuses: a person has to do something first.
+/// The time to wait where the KEK refuses: a person has to do something first.
 const RETRY_AFTER_KEK: Duration = Duration::from_secs(60);
 
 impl Error {
@@ -276,7 +277,7 @@ impl Error {
         }
     }
 
-    /// What a person can do about it, where there is something to say beyond the message.
+    /// The step that a person can take next, where there is one to name beyond the message.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let text = match self {
@@ -321,7 +322,7 @@ impl Error {
         Some(text.to_owned())
     }
 
-    /// How long to wait before trying again, where another try may end otherwise.
+    /// The time to wait before another try, where another try may succeed.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -434,10 +435,10 @@ fn spoken(wait: Duration) -> String {
     }
 }
 
-/// How many of those who need something are named.
+/// The number of those that need something which a message names.
 const NAMED: usize = 20;
 
-/// Who needs something, as far as a person reads.
+/// Lists those that need something. Names [`NAMED`] of them at most, and counts the rest.
 fn needed_by(by: &[String]) -> String {
     let named: Vec<&str> = by.iter().take(NAMED).map(String::as_str).collect();
     match by.len().saturating_sub(NAMED) {
@@ -446,7 +447,7 @@ fn needed_by(by: &[String]) -> String {
     }
 }
 
-/// Whether the KEK at hand is simply not the one of this vault.
+/// True if the KEK at hand is simply not the one of this vault.
 fn is_another_kek(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
     use ibyok_crypto::Error as Crypto;
     matches!(

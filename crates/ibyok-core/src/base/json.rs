@@ -4,13 +4,13 @@ use std::io;
 
 use serde::Serialize;
 
-/// How long an item is as JSON; one that could not be written is too long for anything.
+/// Returns the length of an item as JSON. An item that cannot be written counts as too long for anything.
 pub(crate) fn json_length(item: &impl Serialize) -> usize {
     let mut count = Count(0);
     serde_json::to_writer(&mut count, item).map_or(usize::MAX, |()| count.0)
 }
 
-/// Counts what is written.
+/// Counts the bytes that are written to it.
 struct Count(usize);
 
 impl io::Write for Count {

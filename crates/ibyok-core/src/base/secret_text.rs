@@ -11,13 +11,13 @@ use ibyok_providers::Catalogue;
 /// Stands where a secret stood.
 const MASK: &str = "[masked]";
 
-/// What begins an access token.
+/// The prefix of an access token.
 const TOKEN: &[u8] = b"ibyok_";
 
-/// How many letters and digits make a token of what begins like one.
+/// The least number of letters and digits after the prefix that make a token.
 const TOKEN_MIN: usize = 20;
 
-/// Whether a text is or holds something that looks like a provider's key or like an access token of ours.
+/// True if a text is or holds something that looks like a provider's key or like an access token of ours.
 ///
 /// ```
 /// let key = format!("ghp_{}", "EXAMPLE0".repeat(5).split_at(36).0);
@@ -46,7 +46,7 @@ pub fn without_secrets(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// Whether a text may be, or hold, an access token, however its letters were changed.
+/// True if a text may be, or hold, an access token, even with the case of its letters changed.
 pub(crate) fn looks_like_a_token(text: &str) -> bool {
     token(text.as_bytes()).is_some()
 }
@@ -56,7 +56,7 @@ fn next(text: &[u8]) -> Option<Range<usize>> {
     [token(text), key].into_iter().flatten().min_by_key(|range| range.start)
 }
 
-/// Where the first access token stands: its prefix, and at least twenty of its characters.
+/// Finds the first access token: its prefix, and at least twenty of its characters.
 fn token(text: &[u8]) -> Option<Range<usize>> {
     let begins = |window: &[u8]| window.eq_ignore_ascii_case(TOKEN);
     let mut places = text

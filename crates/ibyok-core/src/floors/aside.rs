@@ -13,7 +13,7 @@ use super::entry::unavailable;
 use super::{accepted, key};
 use crate::base::error::{Error, Part, Result};
 
-/// How long to wait for another process that opens or rebuilds the file.
+/// The longest wait for another process that opens or rebuilds the file.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Held while the file is opened, made, or moved aside: one process at a time.
@@ -45,7 +45,7 @@ impl Lock {
     }
 }
 
-/// Where a damaged file is kept as evidence, one at a time.
+/// The path at which a damaged file is kept as evidence, one at a time.
 fn beside(path: &Path) -> PathBuf {
     path.with_extension("damaged")
 }

@@ -11,7 +11,7 @@ use crate::base::error::{Error, Part};
 /// The name of the file in the place of the logs.
 pub(crate) const FILE: &str = "floors";
 
-/// What a line of the log says about a state of the floors.
+/// Makes the statement of a line of the log about a state of the floors.
 pub(crate) fn statement(summary: &MapSummary) -> FloorsStatement {
     FloorsStatement::new(summary.generation, summary.numbers, HEXLOWER.encode(&summary.tag))
 }
@@ -30,7 +30,7 @@ pub(crate) fn ended(note: &NoteId) -> MapChange {
     }
 }
 
-/// What a failure of the file means to callers.
+/// The error that callers get for a failure of the file.
 pub(crate) fn unavailable(error: StorageError) -> Error {
     match error {
         StorageError::Refused { what, .. } => Error::Floors { what },

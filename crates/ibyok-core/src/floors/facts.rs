@@ -13,7 +13,7 @@ pub(super) const NO_HISTORY: &str = "no-history";
 /// The beginning of the names of findings.
 const FINDING: &str = "finding ";
 
-/// How many findings are kept until they are acknowledged; further ones are on the log alone.
+/// The number of findings that are kept until they are acknowledged. Further findings are on the log alone.
 const FINDINGS_MAX: usize = 16;
 
 /// The facts that stand in the file.
@@ -21,7 +21,7 @@ const FINDINGS_MAX: usize = 16;
 pub(crate) struct Facts {
     /// Since when the node has a history, if it began without one.
     pub(crate) no_history: Option<String>,
-    /// What was wrong with the file, oldest first.
+    /// The faults that were found in the file, oldest first.
     pub(crate) findings: Vec<String>,
     /// The names of all facts that stood there.
     pub(super) names: Vec<Vec<u8>>,

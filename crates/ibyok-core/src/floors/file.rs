@@ -23,7 +23,7 @@ use crate::model::take_away::TakeAway;
 #[derive(Debug)]
 pub(crate) struct Floors {
     pub(crate) setup: Setup,
-    /// How many notes this session wrote: with the log's id and length, their names are unique.
+    /// The number of notes that this session wrote. With the log's id and length it makes their names unique.
     pub(super) notes: AtomicU64,
     pub(super) map: RwLock<AuthenticatedMap>,
     pub(super) seen: Seen,
@@ -37,11 +37,11 @@ pub(crate) struct Floors {
     pub(super) untold: Mutex<Vec<String>>,
 }
 
-/// How a write failed.
+/// The failure of a write.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) why: String,
-    /// Whether it is unknown what is on the disk.
+    /// True if the state on the disk is unknown.
     pub(super) poisoned: bool,
     /// True if the file is not as it was written.
     pub(super) damaged: bool,
@@ -123,7 +123,7 @@ impl Floors {
         }
     }
 
-    /// What was noted and has no end yet, by whichever process.
+    /// Returns the notes that have no end yet, of every process.
     pub(crate) async fn notes(&self) -> Result<Vec<Note>> {
         let texts = self.ask(|map| async move { map.texts(key::NOTES).await }).await?;
         Ok(texts

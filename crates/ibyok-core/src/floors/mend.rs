@@ -12,7 +12,7 @@ use super::file::Floors;
 use super::opening::{ITEMS, Old, Setup, bring_up};
 use crate::base::error::{Error, Part, Result};
 
-/// How long a file that could not be mended is left alone.
+/// The time for which a file that could not be mended is left alone.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The number of floors that are raised in one transaction.
@@ -68,7 +68,7 @@ impl Floors {
         done
     }
 
-    /// Whether every item is as it was written. If not, the file is made again from the log.
+    /// Returns true if every item is as it was written. If not, makes the file again from the log and returns false.
     pub(crate) async fn verify_items(&self) -> Result<bool> {
         let why = match self.map().verify().await {
             Ok(MapVerdict::Whole(_)) => return Ok(true),

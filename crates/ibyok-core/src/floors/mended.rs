@@ -2,6 +2,6 @@
 
 use std::time::Instant;
 
-/// When mending last failed, and why.
+/// The time of the last failed mending, and the reason for it.
 #[derive(Debug, Default)]
 pub(super) struct Mended(pub(super) Option<(Instant, String)>);

@@ -1,4 +1,4 @@
-//! What stands in the file beside floors: findings, acceptances, and that a node began without a history.
+//! The entries of the file other than floors: findings, acceptances, and that a node began without a history.
 
 use ibyok_storage::{MapChange, MapDurability, RecordId};
 use jiff::Timestamp;

@@ -22,7 +22,7 @@ use ibyok_audit::words::counted;
 /// By how many lines a mark may lag before opening moves it.
 const LAG: u64 = 10_000;
 
-/// What opening the floors needs.
+/// The settings for opening the floors.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) place: PathBuf,
@@ -35,7 +35,8 @@ pub(crate) struct Setup {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) key: Arc<FloorKey>,
     pub(crate) stated: Arc<Stated>,
-    /// Whether to rebuild also from a log that is not as it was written, or in place of the file of somebody else.
+    /// True to rebuild the file also from a log that is not as it was written, or in place of a file that is somebody
+    /// else's.
     pub(crate) by_force: bool,
     pub(crate) now: Timestamp,
 }
@@ -54,12 +55,12 @@ impl Setup {
     }
 }
 
-/// What opening the floors came to.
+/// The result of opening the floors.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Whether neither floors nor logs were there.
+    /// True if neither floors nor logs were there.
     pub(crate) fresh: bool,
-    /// What was wrong, if something was.
+    /// The fault of the file, if there was one.
     pub(crate) wrong: Option<String>,
 }
 
@@ -68,7 +69,7 @@ pub(crate) struct Found {
 pub(super) struct Old {
     pub(super) map: AuthenticatedMap,
     pub(super) distrusted: bool,
-    /// What to say if the file is made again.
+    /// The finding to record if the file is made again.
     pub(super) damaged: Option<String>,
 }
 
@@ -260,7 +261,7 @@ async fn check_items(map: &AuthenticatedMap) -> Result<Option<String>> {
 /// Said where single items of the file do not fit.
 pub(super) const ITEMS: &str = "floors were changed, removed or set back in their file";
 
-/// Whether the file is older than the lines of the log say.
+/// Returns the finding that the file is older than the lines of the log say, if it is.
 fn set_back(stated: Option<&FloorsStatement>, summary: &MapSummary) -> Option<String> {
     let stated = stated?;
     let ours = statement(summary);
@@ -274,7 +275,7 @@ fn set_back(stated: Option<&FloorsStatement>, summary: &MapSummary) -> Option<St
     forked.then(|| "the file of floors was replaced by another of the same generation".to_owned())
 }
 
-/// Whether no log of the place has a line: then there is nothing that floors could be missing of.
+/// True if no log of the place has a line: then there is nothing that the floors could lack.
 fn is_fresh(setup: &Setup) -> Result<bool> {
     if setup.last_seq > 0 {
         return Ok(false);

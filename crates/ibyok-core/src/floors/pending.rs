@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ibyok_storage::RecordId;
 
-/// What is pending, and how far the file is known to be on the disk.
+/// The pending floors, and the generation up to which the file is known to be on the disk.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) pending: Mutex<HashMap<RecordId, u64>>,

@@ -11,10 +11,10 @@ use super::accepted::{Acceptances, Accepted};
 use super::entry::{raise, unavailable};
 use crate::base::error::{Error, Part, Result};
 
-/// How many floors are raised in one transaction.
+/// The number of floors that are raised in one transaction.
 const BATCH: usize = 1000;
 
-/// One log to replay, and after which of its lines.
+/// One log to replay, and the line after which to begin.
 #[derive(Clone, Debug)]
 pub(super) struct From {
     pub(super) log: String,
@@ -23,7 +23,7 @@ pub(super) struct From {
     pub(super) key: VerifyingKey,
 }
 
-/// What the lines to be replayed say of the floors themselves.
+/// The statements about the floors themselves in the lines to be replayed.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     /// The newest state of the floors that a line speaks of.
@@ -31,7 +31,7 @@ pub(super) struct Scan {
     accepted: Acceptances,
 }
 
-/// What a first look at the lines behind the marks came to. Nobody has looked at their signatures.
+/// The result of a first look at the lines behind the marks. Their signatures are not checked yet.
 #[derive(Debug, Default)]
 pub(super) struct Glance {
     pub(super) stated: Option<FloorsStatement>,
@@ -78,14 +78,14 @@ fn reader(place: &Path, from: &[From]) -> Result<Reader> {
     Ok(Reader::vouched(place, keys)?)
 }
 
-/// What replaying the logs came to.
+/// The result of replaying the logs.
 #[derive(Debug, Default)]
 pub(super) struct Replayed {
     /// The number of the last line of each log.
     pub(super) ends: Vec<(String, u64)>,
-    /// How many ends of changes there were.
+    /// The number of ends of changes.
     pub(super) changes: u64,
-    /// How many lines could not be read.
+    /// The number of lines that could not be read.
     pub(super) unreadable: u64,
 }
 

@@ -11,7 +11,7 @@ use crate::base::error::Result;
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct FloorsStatus {
-    /// How many records have a floor.
+    /// The number of records that have a floor.
     pub records: u64,
     /// Grows with every change of the floors.
     pub generation: u64,

@@ -30,7 +30,7 @@ const LABEL: &str = "ibyok floors export v1";
 /// The longest line that is read.
 const LINE_MAX: u64 = 256;
 
-/// How many floors are raised in one transaction.
+/// The number of floors that are raised in one transaction.
 const BATCH: usize = 1000;
 
 impl Floors {

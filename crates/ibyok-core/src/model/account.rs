@@ -44,8 +44,8 @@ pub(crate) fn holds_secret(what: &str) -> Error {
     )
 }
 
-/// Whether a word is longer than any id of ours, and made as keys are: of small and capital letters and digits. Hashes in hexadecimal
-/// digits and addresses of pages are not.
+/// True if a word is longer than any id of ours and made as keys are: of small and capital letters and digits. Hashes
+/// in hexadecimal digits and addresses of pages are not.
 fn looks_random(word: &str) -> bool {
     let mut bytes = word.bytes();
     let has = |of: fn(&u8) -> bool| word.as_bytes().iter().any(of);
@@ -56,7 +56,8 @@ fn looks_random(word: &str) -> bool {
         && has(u8::is_ascii_digit)
 }
 
-/// Whatever may be a value in a text: what stands between spaces, and the same without the signs around and between.
+/// Returns every part of a text that may be a value: each word between spaces, and the same without the signs around
+/// it and between its parts.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_mark = |c: char| c.is_ascii_punctuation();
     let between = |c: char| {

@@ -1,4 +1,4 @@
-//! What people say is so, because no program can see it.
+//! Attestations: statements of people about things that no program can see.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::base::error::{Error, Result};
 /// The id of the one record of attestations in a namespace.
 pub(crate) const ATTESTATIONS_ID: [u8; 16] = [0; 16];
 
-/// What can be attested: each is an item of the checklist.
+/// The names that can be attested: each is an item of the checklist.
 pub const ATTESTED_ITEMS: [&str; 3] = ["training", "backup", "incident-plan"];
 
 /// The sealed body, in the realm that spans a namespace.
@@ -22,21 +22,21 @@ pub(crate) struct AttestationRecord {
     pub(crate) items: BTreeMap<String, Attestation>,
 }
 
-/// That something was so at a time, by the word of somebody.
+/// A person's word that something was so at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Attestation {
-    /// When.
+    /// The time of the attestation.
     pub at: Timestamp,
-    /// Whose word it is.
+    /// The principal that attested it.
     pub by: String,
-    /// What they said.
+    /// A note of that principal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
-/// Refuses what nobody asks for.
+/// Refuses an item that is not on the checklist.
 pub(crate) fn check_item(item: &str) -> Result<()> {
     if ATTESTED_ITEMS.contains(&item) {
         return Ok(());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::name::{EnvironmentName, Namespace};
 use crate::base::error::Error;
 
-/// What kind of environment it is; guardrails bind to the class, and what is not known counts as production.
+/// The class of an environment. Guardrails bind to the class, and an unknown one counts as production.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -56,7 +56,7 @@ impl std::str::FromStr for Class {
     }
 }
 
-/// What the core keeps, sealed, in a realm's environment key record.
+/// The attributes that the core keeps, sealed, in a realm's environment key record.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Attributes {
@@ -76,13 +76,13 @@ pub struct EnvironmentInfo {
     pub name: EnvironmentName,
     /// Its class.
     pub class: Class,
-    /// When it was made.
+    /// The time at which it was made.
     pub created: Timestamp,
-    /// Who made it.
+    /// The principal that made it: an operator's name or a token's id.
     pub created_by: String,
     /// The realm tag with which the ids of its tokens begin.
     pub tag: String,
-    /// Which KEK wraps its environment key.
+    /// The KEK that wraps its environment key.
     pub kek: String,
     /// The generation of its environment key that seals now, counted from 1.
     pub generation: u32,

@@ -8,7 +8,7 @@ use crate::base::error::{Error, Result};
 use crate::model::environment::Class;
 use crate::model::mode::{Mode, ModeSource};
 
-/// What this node serves in a class of environments, whatever the vault says.
+/// The modes that this node enforces in each class of environments. The vault cannot change them.
 ///
 /// They are the node's own: they come from its settings and not from the store, so that nobody who may write to the vault can
 /// turn a development server into one that serves live values, or production into one that serves mocks.
@@ -29,7 +29,7 @@ pub struct Guardrails {
     pub staging: Option<Mode>,
     /// The mode of everything in environments of class prod, and of those whose class is not known.
     pub prod: Option<Mode>,
-    /// Whether keys and environments of class prod may be set to mock.
+    /// True if keys and environments of class prod may be set to mock.
     pub prod_mock_allowed: bool,
 }
 
@@ -62,8 +62,8 @@ impl Guardrails {
         }
     }
 
-    /// Whether a key or an environment of a class may be set to a mode. Whether that is then what is served, [`forced`](Self::forced)
-    /// says.
+    /// True if a key or an environment of a class may be set to a mode. The mode that is then served may be another:
+    /// see [`forced`](Self::forced).
     #[must_use]
     pub fn allows(&self, class: Class, mode: Mode) -> bool {
         class != Class::Prod || mode == Mode::Live || self.prod_mock_allowed

@@ -11,7 +11,7 @@ use super::key::Stamp;
 use super::name::{EnvironmentName, KeyId, KeyName, base62, from_base62};
 use crate::base::error::{Error, Result};
 
-/// How many notes an incident keeps.
+/// The number of notes that an incident keeps.
 const NOTES_MAX: usize = 200;
 
 /// An incident's public id: `inc_` and 22 base62 characters.
@@ -95,11 +95,11 @@ pub(crate) struct IncidentRecord {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct IncidentNote {
-    /// When.
+    /// The time of the note.
     pub at: Timestamp,
-    /// Who.
+    /// The principal that added it.
     pub by: String,
-    /// What.
+    /// The text of the note.
     pub text: String,
 }
 
@@ -116,18 +116,18 @@ pub struct Replacement {
     pub by: String,
 }
 
-/// How an incident ended.
+/// The end of an incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Closing {
-    /// When.
+    /// The time at which it was closed.
     pub at: Timestamp,
-    /// Who closed it.
+    /// The principal that closed it.
     pub by: String,
-    /// How the key was exposed.
+    /// The cause of the exposure.
     pub cause: String,
-    /// What keeps it from happening again.
+    /// The measure that keeps it from happening again.
     pub prevention: String,
 }
 
@@ -185,19 +185,19 @@ pub struct IncidentInfo {
     pub versions: Vec<u32>,
     /// Why it was opened.
     pub reason: String,
-    /// When and by whom.
+    /// The time at which it was opened, and the principal that opened it.
     pub opened: Stamp,
-    /// Since when the key may have been in other hands, where that is known.
+    /// The time since which the key may have been in other hands, where that is known.
     pub since: Option<Timestamp>,
-    /// Whether the key was disabled because of it.
+    /// True if the key was disabled because of it.
     pub frozen: bool,
     /// The tokens that were revoked because of it.
     pub revoked: Vec<TokenId>,
     /// The version that took the place of the leaked one when the incident was opened, if one did.
     pub replaced: Option<Replacement>,
-    /// What was added later.
+    /// The notes that were added later.
     pub notes: Vec<IncidentNote>,
-    /// How it ended.
+    /// The end of the incident, once it is closed.
     pub closed: Option<Closing>,
 }
 

@@ -16,10 +16,11 @@ use crate::base::error::Error;
 use crate::base::json::json_length;
 use crate::model::limit::LimitInForce;
 
-/// How long a record may get by its versions, in bytes of JSON: a megabyte below what every store takes.
+/// The length up to which the versions of a record may fill it, in bytes of JSON: a megabyte below what every store
+/// takes.
 const FULL: usize = ibyok_storage::MAX_RECORD - (1 << 20);
 
-/// What a version is for, beside its marks.
+/// The role of a version, beside its marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -58,7 +59,8 @@ pub(crate) struct KeyRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) provider: Option<String>,
     pub(crate) variable: String,
-    /// Whether an operator chose the variable: a token's choice is handed out by `run --env` and `export` only where it is evident.
+    /// True if an operator chose the variable. A token's choice is handed out by `run --env` and `export` only where
+    /// it is evident.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) variable_named: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -70,13 +72,13 @@ pub(crate) struct KeyRecord {
     /// The mode that the key has whatever its environment's is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mode: Option<Mode>,
-    /// How often it may be retrieved; the environment's default unless set.
+    /// The limit on its retrievals; the environment's default unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) limit: Option<Rate>,
-    /// How old a current version may become before it is due to be rotated.
+    /// The age at which a current version is due to be rotated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rotate_every: Option<SignedDuration>,
-    /// When the key ends at its provider.
+    /// The time at which the key ends at its provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<Timestamp>,
     /// Set once the key is removed: the record stays as a tombstone, without its versions.
@@ -88,14 +90,14 @@ pub(crate) struct KeyRecord {
     pub(crate) versions: Vec<VersionRecord>,
 }
 
-/// Who changed something, and when.
+/// The principal that changed something, and the time of the change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Stamp {
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
-    /// Who: the operator's name or the token's id.
+    /// The principal: the operator's name or the token's id.
     pub by: String,
 }
 
@@ -129,16 +131,16 @@ pub(crate) struct SealedFields {
     pub(crate) fields: BTreeMap<FieldName, Sealed>,
 }
 
-/// A change of a version's state: what it became, when, and by whom.
+/// A change of a version's state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct StateChange {
-    /// What it became: a role, `disabled` or `enabled`, `destroyed`.
+    /// The new state: a role, `disabled` or `enabled`, `destroyed`.
     pub to: String,
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
-    /// Who.
+    /// The principal that made it.
     pub by: String,
 }
 
@@ -218,7 +220,7 @@ impl KeyRecord {
         self.versions.iter().find(|v| v.role == Role::Current)
     }
 
-    /// When the current version, by the age of its value, is due to be rotated.
+    /// Returns the time at which the current version, by the age of its value, is due to be rotated.
     fn rotation_due(&self) -> Option<Timestamp> {
         let every = self.rotate_every.and_then(Interval::of)?;
         Some(every.after(self.current()?.created))
@@ -316,7 +318,7 @@ impl KeyRecord {
     }
 }
 
-/// Where a key is, which its record does not say.
+/// The place of a key, which its record does not hold.
 #[derive(Debug)]
 pub(crate) struct KeyAt<'a> {
     pub(crate) reference: String,
@@ -344,7 +346,7 @@ pub struct KeyInfo {
     pub provider: Option<String>,
     /// The variable that programs read it from.
     pub variable: String,
-    /// Whether an operator chose the variable. One that a token chose is handed out unasked only where it is
+    /// True if an operator chose the variable. A variable that a token chose is handed out unasked only where it is
     /// [evident](crate::VariableKind::Evident) that it holds a credential.
     pub variable_named: bool,
     /// Labels.
@@ -355,37 +357,37 @@ pub struct KeyInfo {
     pub state: Option<&'static str>,
     /// The number of the version that is staged, if one is.
     pub pending: Option<u32>,
-    /// Whether the whole key is disabled.
+    /// True if the whole key is disabled.
     pub disabled: bool,
-    /// The mode that the key has whatever its environment's is, if it has one.
+    /// The mode of the key's own, which overrides the mode of its environment, if it has one.
     pub mode_override: Option<Mode>,
     /// The mode that it is served in on this node; `None` where it is refused, since settings cannot be read.
     pub mode: Option<Mode>,
-    /// Which tier decided that.
+    /// The tier that decided the mode.
     pub mode_source: Option<ModeSource>,
-    /// How often it may be retrieved; `None` is as often as its environment lets it.
+    /// The limit on its retrievals; `None` if only the limit of its environment holds.
     pub limit: Option<Rate>,
-    /// How old a current version may become before it is due to be rotated.
+    /// The age at which a current version is due to be rotated.
     pub rotate_every: Option<Interval>,
-    /// When the current version is due to be rotated.
+    /// The time at which the current version is due to be rotated.
     pub rotation_due: Option<Timestamp>,
-    /// When the key ends at its provider.
+    /// The time at which the key ends at its provider.
     pub expires_at: Option<Timestamp>,
     /// The limit that holds for it, if there is one: only where one key is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_in_force: Option<LimitInForce>,
-    /// The time of the last use, on any node, as far back as counts are kept; `Some(None)` is never. Only where a list was asked for it,
-    /// by whoever may see who uses the key (`usage:read` or `keys:rotate`).
+    /// The time of the last use, on any node, as far back as counts are kept; `Some(None)` is never. Only in a list
+    /// that was asked for it by a caller who may see the uses of the key (`usage:read` or `keys:rotate`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used: Option<Option<Timestamp>>,
-    /// When the key was made.
+    /// The time at which the key was made.
     pub created: Timestamp,
-    /// Who made it.
+    /// The principal that made it: an operator's name or a token's id.
     pub created_by: String,
     /// Number of changes of the key so far. A change can be made on the condition that it is still this one
     /// ([`Condition::Revision`](crate::Condition::Revision)).
     pub revision: u64,
-    /// How many versions there are.
+    /// The number of versions.
     pub versions_count: usize,
     /// Every version, oldest first; none in a list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -414,9 +416,9 @@ pub struct VersionInfo {
     pub marks: Vec<&'static str>,
     /// The names of its fields.
     pub fields: Vec<FieldName>,
-    /// When it was made.
+    /// The time at which it was made.
     pub created: Timestamp,
-    /// Who made it.
+    /// The principal that made it: an operator's name or a token's id.
     #[serde(rename = "by")]
     pub created_by: String,
     /// Each change of its state.

@@ -16,7 +16,7 @@ pub(crate) const SCHEME: &str = "ibyok://";
 /// The longest reference that is looked at, in bytes.
 const MAX: usize = 512;
 
-/// Which key, and optionally which of its versions and fields.
+/// A reference to a key, and optionally to one of its versions and fields.
 ///
 /// Parsed from `env/name` or `ibyok://[namespace/]env/name`, each with an optional `?version=N` (or `?version=pending`) and
 /// `#field`. A key id (`key_…`) may take the place of the name. A reference without a namespace means the namespace of the session
@@ -45,7 +45,7 @@ pub struct KeyRef {
     field: Option<FieldName>,
 }
 
-/// What a reference names a key by.
+/// The name or the id by which a reference names a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum KeyHandle {
     Name(KeyName),

@@ -24,7 +24,8 @@ pub(crate) mod variable;
 pub(crate) mod which_version;
 pub(crate) mod write;
 
-/// What the vault stores, as the one byte that stands in the clear in the store and in the header of each sealed record.
+/// The kinds of records that the vault stores. Each is the one byte that is in the clear in the store and in the
+/// header of each sealed record.
 pub(crate) mod kind {
     /// The vault's own record, in the clear: its id and format.
     pub(crate) const VAULT: u8 = 0;
@@ -44,19 +45,20 @@ pub(crate) mod kind {
     pub(crate) const REVIEW: u8 = 7;
     /// An incident.
     pub(crate) const INCIDENT: u8 = 8;
-    /// What people attest: one record a namespace.
+    /// The attestations of people: one record a namespace.
     pub(crate) const ATTESTATION: u8 = 9;
     /// That a value leaked, found by its keyed fingerprint.
     pub(crate) const LEAKED: u8 = 10;
-    /// Who used a key on a day, as one node counted it; outside the change feed.
+    /// The uses of a key on a day, as one node counted them; outside the change feed.
     pub(crate) const KEY_USE: u8 = 128;
     /// The last checkpoint of an audit log; outside the change feed.
     pub(crate) const CHECKPOINT: u8 = 129;
     /// A node's sign of life in a realm; outside the change feed.
     pub(crate) const SIGN: u8 = 130;
-    /// What a token used on a day, as one node counted it; outside the change feed.
+    /// The uses of a token on a day, as one node counted them; outside the change feed.
     pub(crate) const TOKEN_USE: u8 = 131;
-    /// What is in the collections of any tenant's realm. Keys and checkpoints of logs are in the realms of nodes' homes alone.
+    /// The kinds of records in the collections of any tenant's realm. Keys and checkpoints of logs are in the realms
+    /// of nodes' homes alone.
     pub(crate) const OF_REALMS: [u8; 10] = [
         KEY,
         TOKEN,

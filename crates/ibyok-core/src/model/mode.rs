@@ -1,10 +1,10 @@
-//! Whether a value is the real one.
+//! The two modes of a value: the real one, or a mock.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::error::Error;
 
-/// Whether a value is the real one.
+/// The mode of a value: the real one, or a mock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -26,12 +26,12 @@ impl Mode {
     }
 }
 
-/// Which of the three tiers decided a mode.
+/// The tier that decided a mode, one of three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ModeSource {
-    /// A guardrail of this node, whatever the vault says.
+    /// A guardrail of this node, which overrides the vault.
     Guardrail,
     /// The key's own mode.
     KeyOverride,

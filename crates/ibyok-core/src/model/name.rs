@@ -194,7 +194,7 @@ impl FieldName {
         FieldName("value".to_owned())
     }
 
-    /// Whether this is the key itself.
+    /// True if this is the field of the key itself.
     #[must_use]
     pub fn is_value(&self) -> bool {
         self.0 == "value"
@@ -232,7 +232,7 @@ pub struct KeyId(pub(crate) [u8; 16]);
 impl KeyId {
     const PREFIX: &'static str = "key_";
 
-    /// Whether a text has the form of a key id.
+    /// True if a text has the form of a key id.
     pub(crate) fn looks_like(text: &str) -> bool {
         text.strip_prefix(Self::PREFIX)
             .is_some_and(|rest| rest.len() == 22 && rest.bytes().all(|b| b.is_ascii_alphanumeric()))

@@ -8,14 +8,14 @@ use crate::base::error::{Error, Result};
 use crate::model::name::{FieldName, KeyName};
 use crate::model::write::KeyWrite;
 
-/// What is known of the provider of a value that is to be stored.
+/// The provider of a value that is to be stored, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
     /// Named now, known from before, or recognised.
     pub(crate) provider: Option<String>,
-    /// Whether it was recognised, and not named.
+    /// True if it was recognised, and not named.
     pub(crate) recognised: bool,
-    /// What a person should look at.
+    /// The points that a person should check.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn is_hidden(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{180e}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e01ef}' | '\u{fff9}'..='\u{fffb}' | '\u{a0}' | '\u{ad}' | '\u{1680}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{3000}' | '\u{feff}')
 }
 
-/// What templates and guides write in the place of a key.
+/// True if a text is one that templates and guides write in the place of a key.
 fn is_a_placeholder(text: &str) -> bool {
     const WORDS: [&str; 9] = [
         "changeme",

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 /// The id of the one record of reviews in a namespace's whole realm.
 pub(crate) const REVIEW_ID: [u8; 16] = [0; 16];
 
-/// How many acknowledgements are kept, the newest; a finding whose was dropped shows up anew.
+/// The number of acknowledgements that are kept, the newest. A finding whose acknowledgement was dropped shows up
+/// again.
 const ACKS_MAX: usize = 2000;
 
-/// How many reviews are kept, the newest.
+/// The number of reviews that are kept, the newest.
 const REVIEWS_MAX: usize = 200;
 
 /// The sealed body.
@@ -34,24 +35,24 @@ pub(crate) struct Ack {
     pub(crate) reason: String,
 }
 
-/// That the log was reviewed: when, by whom, and up to which line.
+/// A finished review of the log: its time, its principal, and the line up to which it read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ReviewDone {
-    /// When.
+    /// The time of the review.
     pub at: Timestamp,
-    /// By whom.
+    /// The principal that reviewed.
     pub by: String,
-    /// From when on lines were under review.
+    /// The time from which lines were under review.
     pub since: Timestamp,
     /// The last line of each log that was read.
     pub until: Vec<ReviewedLog>,
-    /// How many findings there were.
+    /// The number of findings.
     pub findings: u64,
-    /// How many of them nobody had acknowledged.
+    /// The number of findings that nobody had acknowledged.
     pub open: u64,
-    /// What was said about it.
+    /// The reason that was given with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -8,7 +8,7 @@ use crate::model::mode::Mode;
 use crate::model::settings::SettingsRecord;
 use crate::model::token::{Revocation, TokenRecord};
 
-/// What is taken away.
+/// The thing that is taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TakeAway {
     DisableKey,
@@ -52,7 +52,7 @@ impl TakeAway {
         }
     }
 
-    /// Whether sealed values go with it, which then must not stay behind in the store's files either.
+    /// True if sealed values go with it, which then must not stay behind in the store's files either.
     pub(crate) fn destroys(self) -> bool {
         matches!(self, TakeAway::DestroyVersion(_) | TakeAway::RemoveKey)
     }

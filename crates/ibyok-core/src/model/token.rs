@@ -16,7 +16,7 @@ use crate::model::limit::LimitScope;
 
 /// An access token as a program holds it: a secret, not yet looked at.
 ///
-/// Whatever it holds is parsed only when it is used; garbage is refused then, and the refusal recorded.
+/// The text is parsed only when it is used; garbage is refused then, and the refusal recorded.
 pub struct AccessToken(Arc<SecretString>);
 
 impl AccessToken {
@@ -97,7 +97,7 @@ pub(crate) struct TokenRecord {
     /// The epoch before, still accepted until its end, after a rotation of the token's secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) older: Option<OlderEpoch>,
-    /// When and by whom its secret was rotated last: whoever did has seen it.
+    /// The last rotation of its secret: its time, and the principal that rotated it and so has seen the secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rotated: Option<Stamp>,
     /// The secret through which the newest secret was gained, if that was another token's.
@@ -133,7 +133,7 @@ pub(crate) struct Through {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Revocation {
     pub(crate) stamp: Stamp,
-    /// Whether the tokens that it issued stay valid.
+    /// True if the tokens that it issued stay valid.
     #[serde(default)]
     pub(crate) keep_children: bool,
 }
@@ -143,7 +143,7 @@ impl TokenRecord {
         epoch == self.epoch || self.grace_of(epoch).is_some_and(|ends| at < ends)
     }
 
-    /// When the secret of an epoch ends, if it is the one before the newest.
+    /// The time at which the secret of an epoch ends, if it is the one before the newest.
     pub(crate) fn grace_of(&self, epoch: u32) -> Option<Timestamp> {
         let older = self.older.as_ref().filter(|older| older.epoch == epoch);
         older.map(|older| older.ends)
@@ -196,7 +196,7 @@ pub struct TokenInfo {
     pub namespace: Namespace,
     /// `valid`, `expired` or `revoked`.
     pub state: &'static str,
-    /// What it may do.
+    /// The grant: the actions that it permits.
     pub grant: Grant,
     /// Over what the grant's rate counts, if it has one: only where one token is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -205,37 +205,37 @@ pub struct TokenInfo {
     /// list was asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_used: Option<Option<Timestamp>>,
-    /// When it ends; `None` is never.
+    /// The time at which it ends; `None` is never.
     pub expires_at: Option<Timestamp>,
-    /// When it was issued.
+    /// The time at which it was issued.
     pub created: Timestamp,
-    /// Who issued it.
+    /// The principal that issued it: an operator's name or a token's id.
     pub created_by: String,
-    /// How often its secret was rotated.
+    /// The number of rotations of its secret.
     pub epoch: u32,
-    /// Until when the secret before the newest is accepted, if it still is.
+    /// The time until which the secret before the newest is accepted, if it still is.
     pub older_secret_until: Option<Timestamp>,
-    /// When and by whom its secret was rotated last.
+    /// The time of the last rotation of its secret, and the principal that rotated it.
     pub rotated: Option<Stamp>,
     /// The tokens it descends from, nearest first.
     pub parents: Vec<TokenId>,
-    /// When and by whom it was revoked.
+    /// The time at which it was revoked, and the principal that revoked it.
     pub revoked: Option<Stamp>,
 }
 
-/// What a new token is to be.
+/// The settings of a new token.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TokenRequest {
     /// A name for people, 1 to 128 bytes without control characters.
     pub name: String,
-    /// What it may do; its expiry is taken from [`TokenRequest::expiry`].
+    /// The grant; its expiry is taken from [`TokenRequest::expiry`].
     pub grant: Grant,
-    /// When it is to end.
+    /// The end of its validity.
     pub expiry: Expiry,
 }
 
-/// When a new token is to end.
+/// The end of a new token's validity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expiry {
@@ -271,7 +271,7 @@ impl TokenRequest {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Issued {
-    /// What it is.
+    /// The token as lists show it.
     pub info: TokenInfo,
     /// The secret.
     pub token: AccessToken,

@@ -1,11 +1,11 @@
-//! Which version of a key is asked for.
+//! The version of a key that a caller asks for.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::base::error::Error;
 
-/// Which version of a key is meant: the current one, one by its number, or the one that is staged.
+/// The version of a key that is meant: the current one, one by its number, or the one that is staged.
 ///
 /// ```
 /// use ibyok_core::WhichVersion;
@@ -26,7 +26,7 @@ pub enum WhichVersion {
 }
 
 impl WhichVersion {
-    /// Whether nothing is said, so that it is the current one.
+    /// True if no version is named, so that the current one is meant.
     #[must_use]
     pub fn is_current(self) -> bool {
         self == WhichVersion::Current

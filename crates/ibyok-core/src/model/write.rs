@@ -1,4 +1,4 @@
-//! What is to be stored about a key, checked before anything is done.
+//! The data to be stored about a key, checked before anything is done.
 
 use std::collections::BTreeMap;
 
@@ -38,11 +38,14 @@ pub struct KeyWrite {
     pub variable: Option<String>,
     /// Labels; unchanged if `None`.
     pub labels: Option<BTreeMap<String, String>>,
-    /// How often the key may be retrieved, `Some(None)` as often as its environment lets it; what it has stays unless given.
+    /// The limit on the key's retrievals. `Some(None)` removes its own limit, so that the environment's holds; `None`
+    /// keeps the present one.
     pub limit: Option<Option<Rate>>,
-    /// How old a current version may become before it is due to be rotated; `Some(None)` takes that away.
+    /// The age at which a current version is due to be rotated. `Some(None)` removes it; `None` keeps the present
+    /// one.
     pub rotate_every: Option<Option<Interval>>,
-    /// When the key ends at its provider; `Some(None)` takes that away. It is served on, and warned of.
+    /// The time at which the key ends at its provider. `Some(None)` removes it. The key is still served after that
+    /// time, with a warning.
     pub expires: Option<Option<Timestamp>>,
     /// Why a value is stored although it leaked. The version is then marked compromised, and an incident is open on the key.
     pub force: Option<String>,
@@ -152,7 +155,7 @@ impl KeyWrite {
     }
 }
 
-/// What is to be changed about a key, its value aside. `None` leaves a thing as it is.
+/// The changes to a key, its value aside. `None` leaves a thing as it is.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct KeyEdit {
@@ -162,11 +165,12 @@ pub struct KeyEdit {
     pub variable: Option<String>,
     /// Labels to set, or with `None` to take away.
     pub labels: BTreeMap<String, Option<String>>,
-    /// How often the key may be retrieved; `Some(None)` takes its own limit away, and its environment's holds.
+    /// The limit on the key's retrievals. `Some(None)` removes its own limit, so that the environment's holds.
     pub limit: Option<Option<Rate>>,
-    /// How old a current version may become before it is due to be rotated; `Some(None)` takes that away.
+    /// The age at which a current version is due to be rotated; `Some(None)` removes it.
     pub rotate_every: Option<Option<Interval>>,
-    /// When the key ends at its provider; `Some(None)` takes that away. It is served on, and warned of.
+    /// The time at which the key ends at its provider; `Some(None)` removes it. The key is still served after that
+    /// time, with a warning.
     pub expires: Option<Option<Timestamp>>,
 }
 
@@ -180,7 +184,7 @@ impl KeyEdit {
     }
 }
 
-/// What a write came to.
+/// The result of a write.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Written {
@@ -196,22 +200,22 @@ pub struct Written {
     /// The key's revision after this write; see [`KeyInfo::revision`](crate::KeyInfo::revision).
     #[serde(skip)]
     pub revision: u64,
-    /// Whether the key was made by this write.
+    /// True if this write made the key.
     #[serde(skip)]
     pub created: bool,
     /// The provider.
     pub provider: Option<String>,
-    /// Whether the provider was recognised by the value's shape, and not named.
+    /// True if the provider was recognised by the value's shape, and not named.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recognised: bool,
     /// The variable that programs read it from.
     pub variable: String,
-    /// What a person should look at: a value that does not look like a key of its provider.
+    /// The points that a person should check: a value that does not look like a key of its provider.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
-/// What importing one value came to.
+/// The result of importing one value.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Imported {

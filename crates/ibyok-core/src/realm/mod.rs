@@ -27,7 +27,7 @@ use crate::model::name::{EnvironmentName, KeyId, KeyName, Namespace};
 /// The word that stands for "spans environments" where an environment would; reserved, so that no environment is called so.
 pub(crate) const WHOLE: &str = "whole";
 
-/// Which realm, by name. `environment` is `None` for the realm that spans them.
+/// The name of a realm. `environment` is `None` for the realm that spans the environments of the namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RealmName {
     pub(crate) namespace: Namespace,
@@ -69,7 +69,7 @@ pub(crate) struct Realm {
     pub(crate) keys: RealmKeys,
     pub(crate) attributes: Attributes,
     pub(crate) kek: String,
-    /// Whether its namespace is the vault's home, which references leave out.
+    /// True if its namespace is the vault's home, which references leave out.
     pub(crate) is_home: bool,
 }
 
@@ -89,7 +89,7 @@ impl Realm {
         }
     }
 
-    /// Where a key of an environment of this realm is.
+    /// Returns the place of a key of an environment of this realm.
     pub(crate) fn key_at<'a>(&'a self, environment: &'a EnvironmentName, key: &KeyName, id: KeyId) -> KeyAt<'a> {
         KeyAt {
             reference: self.reference_in(environment, key),
@@ -103,7 +103,7 @@ impl Realm {
         self.keys.identity().tag()
     }
 
-    /// Whether this is the realm of an environment.
+    /// True if this is the realm of that environment.
     pub(crate) fn is(&self, namespace: &Namespace, environment: &EnvironmentName) -> bool {
         self.name.environment.as_ref() == Some(environment) && self.name.namespace == *namespace
     }
@@ -116,7 +116,7 @@ impl Realm {
         Ok(RecordId::new(self.collection(kind)?, id))
     }
 
-    /// Where a record of this realm lives: the source of its associated data.
+    /// The place of a record of this realm: the source of its associated data.
     pub(crate) fn place(&self, id: &RecordId) -> Place<'_> {
         let identity = self.keys.identity();
         Place::new(
@@ -191,10 +191,11 @@ pub(crate) fn token_id(realm: &Realm, id: [u8; 16]) -> Result<TokenId> {
 /// The backend of a store that is a file: it belongs to one machine.
 pub(crate) const FILE: &str = "file";
 
-/// How many ids are listed at a time.
+/// The number of ids that are listed at a time.
 pub(crate) const PAGE: usize = 500;
 
-/// What failing to open means: damage is an integrity error, a KEK that does not answer is unavailable.
+/// The error of the vault for a failure to open: damage is an integrity error, a KEK that does not answer is
+/// unavailable.
 pub(crate) fn open_failed(what: String, error: ibyok_crypto::Error) -> Error {
     use ibyok_crypto::Error as Crypto;
     match error {

@@ -60,7 +60,7 @@ pub(crate) async fn read_vault(store: &dyn Store) -> Result<Option<VaultRecord>>
         .map_err(|_| Error::integrity("the vault's record"))
 }
 
-/// Whether a store holds a vault, without opening it: its id, if there is one.
+/// Returns the id of the vault in a store, if the store holds one. Does not open the vault.
 ///
 /// # Errors
 /// [`Error::Unavailable`] if the store does not answer, [`Error::Invalid`] for a newer format, [`Error::Integrity`].

@@ -1,6 +1,6 @@
 //! Variables that build tools put into web pages.
 
-/// What the build tools of web pages and apps look for, each with the tool.
+/// The prefixes by which the build tools of web pages and apps choose variables, each with its tool.
 const PREFIXES: [(&str, &str); 10] = [
     ("EXPO_PUBLIC_", "Expo"),
     ("GATSBY_", "Gatsby"),

@@ -203,7 +203,7 @@ const NAMES: [&str; 18] = [
 /// Words by which a client is sent somewhere.
 const PLACES: [&str; 5] = ["DOMAIN", "HOST", "HOSTNAME", "URI", "URL"];
 
-/// Whether a variable, in capitals, evidently holds a credential or stands beside one.
+/// True if a variable, in capitals, evidently holds a credential or belongs to one.
 pub(super) fn is_evident(upper: &str) -> bool {
     // `API_KEY_2` is what `API_KEY` is.
     let upper = upper

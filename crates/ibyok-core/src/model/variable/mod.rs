@@ -16,7 +16,7 @@ pub(crate) use browser::warning as reaches_browsers_warning;
 /// The longest variable, in bytes.
 const VARIABLE_MAX: usize = 128;
 
-/// How far a variable is to be trusted with a value that somebody else wrote.
+/// The degree to which a variable is to be trusted with a value that somebody else wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
@@ -64,7 +64,8 @@ impl VariableKind {
         }
     }
 
-    /// Whether a program may be given the variable on nobody's word but that of an operator who named it, if `named`.
+    /// True if a program may be given the variable. `named` says that an operator named it, which only an unproven
+    /// variable needs.
     ///
     /// `run --env`, `export` and a project's file follow this rule.
     #[must_use]
@@ -77,8 +78,9 @@ impl VariableKind {
     }
 }
 
-/// Whether a variable decides which code a shell, a loader, an interpreter or another well-known program runs. Whoever may write a
-/// key, or a project's file, must not choose that for every program that is run with the environment's keys.
+/// True if a variable decides which code a shell, a loader, an interpreter or another well-known program runs. A
+/// principal that may write a key, or a project's file, must not choose that for every program that is run with the
+/// environment's keys.
 ///
 /// The list is what sudo, OpenSSH and glibc drop or ignore for the same reason, and the hooks of the tools that developers use. It
 /// cannot be complete, which is why [`VariableKind::Evident`] exists.

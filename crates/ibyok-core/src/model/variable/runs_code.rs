@@ -1,11 +1,11 @@
 //! Variables from which programs take code.
 
-/// Whether the list has a variable, in capitals.
+/// True if the list has a variable, in capitals.
 pub(super) fn is_listed(upper: &str) -> bool {
     PREFIXES.iter().any(|prefix| upper.starts_with(prefix)) || NAMES.binary_search(&upper).is_ok()
 }
 
-/// Whatever begins so.
+/// The prefixes of variables that run code.
 const PREFIXES: [&str; 11] = [
     "BASH_FUNC_",
     "DYLD_",
