@@ -1,4 +1,4 @@
-//! How a client is put together.
+//! The builder of a client.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::client::Client;
 use crate::error::{Error, Result};
 
-/// How long a connection may take to come about.
+/// The longest time to connect.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long a request may take in all, with what is tried again; a little longer than the server gives itself.
+/// The longest time for a request, including its retries. It is a little longer than the server allows itself.
 const TIMEOUT: Duration = Duration::from_secs(35);
 
 /// A client that is being put together: see [`Client::builder`].
@@ -44,13 +44,13 @@ impl ClientBuilder {
         self
     }
 
-    /// How long one request may take in all, with what is tried again; 35 seconds unless given.
+    /// Sets the longest time for one request, including its retries. The default is 35 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// What the client calls itself in the server's logs.
+    /// Sets the user agent that the server's logs show.
     pub fn user_agent(mut self, text: impl Into<String>) -> Self {
         self.user_agent = text.into();
         self

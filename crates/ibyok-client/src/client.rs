@@ -90,7 +90,7 @@ impl Client {
         self.timeout
     }
 
-    /// Who the server takes the token's holder for. Any valid token may ask.
+    /// Returns the identity that the server sees in the token's holder. Any valid token may ask.
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) with `unauthenticated` if the token is not valid; else as every verb:

@@ -1,4 +1,4 @@
-//! What can go wrong on the way to a server and back.
+//! The errors of a client.
 
 use std::time::Duration;
 
@@ -22,20 +22,20 @@ pub enum Error {
         /// Why, as the HTTP library says it.
         reason: String,
     },
-    /// What answered does not speak as an IBYOK server does.
+    /// The answer is not that of an IBYOK server.
     #[error("the answer of `{url}` is not that of an IBYOK server: {reason}")]
     Answer {
         /// The server's address.
         url: String,
-        /// What is wrong with it.
+        /// The fault in the answer.
         reason: String,
     },
-    /// What was given cannot be sent.
+    /// An argument cannot be sent.
     #[error("{what}")]
     Invalid {
-        /// What is wrong.
+        /// The fault in the argument.
         what: String,
-        /// What to do instead.
+        /// The remedy.
         hint: &'static str,
     },
     /// The value is not text.
@@ -54,7 +54,7 @@ impl Error {
         }
     }
 
-    /// What a person can do about it.
+    /// Returns the remedy, for a person.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
@@ -66,7 +66,7 @@ impl Error {
         }
     }
 
-    /// What the server said, if it was the server that refused.
+    /// Returns the server's problem document, if the server refused the request.
     #[must_use]
     pub fn problem(&self) -> Option<&Problem> {
         match self {
@@ -75,8 +75,8 @@ impl Error {
         }
     }
 
-    /// How long to wait before asking again, where the server said: with `limited` and `unavailable`. What is `limited` is not asked
-    /// again by the client itself.
+    /// Returns the time to wait before the next try, if the server gave one: with `limited` and `unavailable`. The
+    /// client itself does not retry a `limited` request.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.problem().and_then(|problem| problem.retry_after)

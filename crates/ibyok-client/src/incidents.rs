@@ -12,17 +12,17 @@ use crate::listing::Listing;
 use crate::send::json;
 use crate::write::{KeyWrite, wiped};
 
-/// What is to be done about a key that may have leaked.
+/// A request to respond to a key that may have leaked.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct IncidentRequest {
     /// The key: `environment/name`, with `?version=N` for one version.
     pub reference: String,
-    /// What happened: 1 to 4,096 bytes.
+    /// The reason for the incident: 1 to 4,096 bytes.
     pub reason: String,
     /// Since when the key may have been in other hands.
     pub since: Option<Timestamp>,
-    /// Whether the key is disabled at once.
+    /// True to disable the key at once.
     pub freeze: bool,
     /// Revoke the tokens that read the key from then on.
     pub revoke_readers: Option<Timestamp>,
@@ -81,7 +81,7 @@ impl Client {
         .await
     }
 
-    /// What is known about an incident, found by its id.
+    /// Returns the report of an incident, found by its id.
     ///
     /// # Errors
     /// As [`Client::open_incident`]; the token needs `audit:read` as well.

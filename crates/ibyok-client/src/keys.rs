@@ -11,7 +11,7 @@ use crate::retrieved::Retrieved;
 use crate::rotation::forced;
 use crate::write::KeyWrite;
 
-/// How many items of a list are asked for at once.
+/// The number of items of a list in one request.
 pub(crate) const PAGE: usize = 500;
 
 impl Client {
@@ -71,7 +71,7 @@ impl Client {
         .await
     }
 
-    /// What is known about a key, without its value.
+    /// Returns the description of a key, without its value.
     ///
     /// # Errors
     /// As [`Client::retrieve`].
@@ -79,7 +79,7 @@ impl Client {
         self.ask(Method::GET, &["keys", environment, name]).json().await
     }
 
-    /// What is known about a key and one of its versions: a number, or `pending`.
+    /// Returns the description of a key and one of its versions: a number, or `pending`.
     ///
     /// # Errors
     /// As [`Client::retrieve`].

@@ -28,15 +28,16 @@
 //!
 //! Answers are the documents of [`ibyok_api`]. Each is a [`Document`], which also keeps the members that this version does not know.
 //!
-//! What it takes care of: the token travels over `https`, or over `http` to this very machine, unless the opposite is said by
-//! name; it is never sent after a redirect, and no proxy is taken from the environment. What only reads is tried again, with
-//! a growing and uneven delay, when the server cannot be reached or says 503; what changes something is never sent twice.
+//! The token travels over `https`, or over `http` to this very machine, unless the program allows more by name. The
+//! client never sends it after a redirect, and takes no proxy from the environment. It retries a request that only
+//! reads, with a growing and uneven delay, if the server cannot be reached or answers 503. It never sends a request
+//! that changes something twice.
 //!
 //! The feature `https` (on by default) is TLS; a client without it reaches servers over `http` only, which spares a build of the TLS
 //! library.
 //!
-//! What it does not do: it keeps no value, so each retrieval is on the server's log. Values are wiped here when they are
-//! dropped, but not in the buffers of the HTTP and TLS libraries below.
+//! The client keeps no value, so each retrieval is on the server's log. Values are wiped here when they are dropped,
+//! but not in the buffers of the HTTP and TLS libraries below.
 #![forbid(unsafe_code)]
 
 mod attenuate;

@@ -15,7 +15,8 @@ pub struct Listing<T> {
     pub items: Vec<T>,
     /// The damaged records among them, as far as the token may know of them.
     pub damaged: Vec<DamagedRecord>,
-    /// Whether damaged records may hide items that the token may see. Whoever needs the whole list must not go on.
+    /// True if damaged records may hide items that the token may see. A program that needs the whole list must not go
+    /// on.
     pub incomplete: bool,
 }
 

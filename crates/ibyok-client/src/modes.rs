@@ -9,7 +9,7 @@ use crate::listing::Listing;
 use crate::send::json;
 
 impl Client {
-    /// How the values of each environment are served in which the token may set modes.
+    /// Returns the mode in which values are served, for each environment in which the token may set modes.
     ///
     /// # Errors
     /// As [`Client::retrieve`].

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ibyok_api::ProblemCode;
 
-/// What the server said when it refused.
+/// The problem document of a server that refused a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
@@ -13,13 +13,13 @@ pub struct Problem {
     pub status: u16,
     /// The stable word, for example `denied`.
     pub code: ProblemCode,
-    /// What is wrong, for people.
+    /// The description of the problem, for people.
     pub detail: String,
-    /// What can be done about it.
+    /// The remedy.
     pub hint: Option<String>,
     /// The id under which the request stands in the server's logs.
     pub request_id: Option<String>,
-    /// How long to wait before asking again.
+    /// The time to wait before the next try.
     pub retry_after: Option<Duration>,
 }
 
@@ -50,7 +50,7 @@ impl Problem {
     }
 }
 
-/// What a server says goes to people's terminals, so control characters do not.
+/// Removes control characters from a server's text, which may reach a terminal.
 fn plain(text: String) -> String {
     if text.chars().any(char::is_control) {
         text.chars().filter(|c| !c.is_control()).collect()

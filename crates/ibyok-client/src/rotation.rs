@@ -91,7 +91,7 @@ impl Client {
             .await
     }
 
-    /// Who reads which version of a key, and who has not yet read the current one.
+    /// Returns the consumers of each version of a key, and those that have not yet read the current one.
     ///
     /// # Errors
     /// As [`Client::retrieve`].
@@ -111,7 +111,7 @@ pub(crate) fn forced(reason: &str) -> Result<Bytes> {
 }
 
 impl Client {
-    /// What is due in an environment or in all: keys to be rotated, keys and tokens that end soon.
+    /// Returns the tasks that are due in an environment or in all: keys to be rotated, keys and tokens that end soon.
     ///
     /// # Errors
     /// As [`Client::retrieve`].

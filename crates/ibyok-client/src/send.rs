@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::problem::Problem;
 
-/// How often something that only reads is tried in all.
+/// The largest number of tries of a request that only reads.
 const TRIES: u32 = 4;
 
 /// The first delay before trying again; it doubles each time, and each is shortened at random by up to a half.

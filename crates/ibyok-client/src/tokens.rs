@@ -84,7 +84,8 @@ impl Client {
         .await
     }
 
-    /// What is known about a token, found by id or by name; of this one itself, [`Client::whoami`] tells.
+    /// Returns the description of a token, found by id or by name. For the client's own token, see
+    /// [`Client::whoami`].
     ///
     /// # Errors
     /// As [`Client::retrieve`]; `conflict` if several have the name.
@@ -110,7 +111,8 @@ async fn issued(ask: Ask<'_>) -> Result<Issued> {
     Ok(answer.map(Text::into_string))
 }
 
-/// How a token is named: in the path what every proxy leaves as it is, anything else in the query.
+/// Splits the id or name of a token for a URL. A text that every proxy leaves as it is goes into the path, and any
+/// other text into the query.
 fn in_path(which: &str) -> (&str, Option<&str>) {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
     if which != "_" && !which.is_empty() && which.bytes().all(plain) {

@@ -1,4 +1,4 @@
-//! Who used what.
+//! The verbs on usage.
 
 use ibyok_api::{Document, UsageBy, UsageReport};
 use jiff::Timestamp;
@@ -7,7 +7,7 @@ use reqwest::Method;
 use crate::client::Client;
 use crate::error::Result;
 
-/// What is asked about usage. The default is every key of the last seven days.
+/// A request for a report of usage. The default is every key of the last seven days.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct UsageRequest {
@@ -24,7 +24,8 @@ pub struct UsageRequest {
 }
 
 impl Client {
-    /// Who used what, how often, when last.
+    /// Returns the report of usage: the keys and their consumers, with the number of uses and the time of the last
+    /// one.
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) with `denied` without the scope `usage:read`, `not_found` for an environment or

@@ -1,4 +1,4 @@
-//! What is sent to store or change a key.
+//! The requests that store or change a key.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the client does with answers of every kind, from a server that says whatever it is told to.
+//! The client's reaction to answers of every kind, from a server that sends any given bytes.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
