@@ -82,8 +82,8 @@ impl Catalogue {
         self.providers.get(owner).filter(|_| only && !self.is_mock(value))
     }
 
-    /// Whether `value`, white space around it aside, is a mock of any provider, of this catalogue or another: such a
-    /// value must not be kept as a key.
+    /// Returns true if `value`, white space around it aside, is a mock of any provider, of this catalogue or another.
+    /// Such a value must not be kept as a key.
     pub fn is_mock(&self, value: &[u8]) -> bool {
         mock::has_form(value)
             || mock::has_prefix(value, GENERIC_PREFIX)
@@ -103,7 +103,7 @@ impl Catalogue {
     }
 }
 
-/// Where to find the shapes that are not `context_only`, and what values of them begin with.
+/// The shapes that are not `context_only`, with the prefixes of their values.
 ///
 /// Not one automaton over all shapes: it would be larger and slower, and its cache would follow a value letter by
 /// letter. A pattern is compiled when a value first begins like it.

@@ -1,4 +1,4 @@
-//! What can be wrong with a catalogue.
+//! Faults in a catalogue.
 
 /// A catalogue cannot be used. Each case says where to look: the provider's id (or `#n`, its place in the file,
 /// counted from 1, where it has none) and the field.
@@ -10,7 +10,7 @@ pub enum Error {
     Syntax {
         /// The line, counted from 1.
         line: usize,
-        /// What the parser says.
+        /// The message of the parser.
         message: String,
     },
     /// The text is longer than a catalogue may be.
@@ -49,7 +49,7 @@ pub enum Error {
         entry: String,
         /// The field.
         field: String,
-        /// What is wrong with it and what to do.
+        /// The fault, and the remedy.
         problem: String,
     },
     /// Two providers claim what only one can have.
@@ -59,7 +59,7 @@ pub enum Error {
         entry: String,
         /// The field.
         field: String,
-        /// What both claim.
+        /// The value that both entries claim.
         value: String,
         /// The provider that came first.
         other: String,

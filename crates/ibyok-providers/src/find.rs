@@ -70,8 +70,8 @@ impl Finder {
     }
 }
 
-/// How long the longest value of a shape is that `rest` begins with, and that ends before something that is neither a letter nor a
-/// digit.
+/// Returns the length of the longest value of a shape with which `rest` begins, and which ends before something that
+/// is neither a letter nor a digit.
 fn longest(shape: &Shape, rest: &[u8]) -> Option<usize> {
     if !shape.leads(rest) {
         return None;
@@ -92,8 +92,8 @@ impl Sought {
 }
 
 impl Catalogue {
-    /// Where the first key of a provider stands in `text`, by shapes that nothing else has. It begins behind something that is
-    /// neither a letter nor a digit, and ends before something that is neither.
+    /// Finds the first key of a provider in `text`, by shapes that nothing else has. It begins behind something that
+    /// is neither a letter nor a digit, and ends before something that is neither.
     ///
     /// It is for keeping keys out of names and logs, and takes some nanoseconds for each word. Mocks are not found.
     pub fn find(&self, text: &[u8]) -> Option<Range<usize>> {

@@ -2,10 +2,10 @@
 
 use crate::{catalogue::Catalogue, provider::Provider};
 
-/// What a mock of no particular provider begins with.
+/// The prefix of a mock of no particular provider.
 pub(crate) const GENERIC_PREFIX: &str = "mock-key-";
 
-/// How many characters follow the prefix.
+/// The number of characters after the prefix.
 pub(crate) const BODY_LEN: usize = 32;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -25,18 +25,18 @@ pub fn mock(provider: Option<&Provider>, seed: &[u8; 32]) -> String {
     prefix.chars().chain(body).collect()
 }
 
-/// Whether `value` is a mock of the built-in catalogue: [`Catalogue::is_mock`] of [`Catalogue::builtin`].
+/// Returns true if `value` is a mock of the built-in catalogue: [`Catalogue::is_mock`] of [`Catalogue::builtin`].
 pub fn is_mock(value: &[u8]) -> bool {
     Catalogue::builtin().is_mock(value)
 }
 
-/// Whether `value`, but for white space around it, begins with `prefix`.
+/// Returns true if `value`, but for white space around it, begins with `prefix`.
 pub(crate) fn has_prefix(value: &[u8], prefix: &str) -> bool {
     !prefix.is_empty() && value.trim_ascii().starts_with(prefix.as_bytes())
 }
 
-/// Whether `value` has the form of every mock, whatever the provider: a prefix with the word `mock`, then the body.
-/// So mocks of a catalogue that we do not have, or of an older one, are known too.
+/// Returns true if `value` has the form of every mock, whatever the provider: a prefix with the word `mock`, then the
+/// body. So mocks of a catalogue that this program does not have, or of an older one, are known too.
 pub(crate) fn has_form(value: &[u8]) -> bool {
     let value = value.trim_ascii();
     let Some((prefix, body)) = value
@@ -52,8 +52,8 @@ pub(crate) fn has_form(value: &[u8]) -> bool {
 /// The most characters that a mock's prefix has.
 pub(crate) const MAX_PREFIX_LEN: usize = 64;
 
-/// Whether `prefix` may begin mocks: printable ASCII without blanks, one part of which ends in `mock`, and a separator
-/// (`-`, `_` or `.`) at the end.
+/// Returns true if `prefix` may begin mocks: printable ASCII without blanks, one part of which ends in `mock`, and a
+/// separator (`-`, `_` or `.`) at the end.
 pub(crate) fn is_prefix(prefix: &[u8]) -> bool {
     let separates = |byte: &u8| matches!(byte, b'-' | b'_' | b'.');
     let Some((last, parts)) = prefix.split_last() else {

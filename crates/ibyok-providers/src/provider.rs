@@ -5,7 +5,7 @@ use crate::{
     shape::{MAX_VALUE_LEN, Shape},
 };
 
-/// Whoever issues keys: one entry of the catalogue.
+/// A provider that issues keys: one entry of the catalogue.
 #[derive(Clone, Debug)]
 pub struct Provider {
     pub(crate) id: String,
@@ -32,7 +32,7 @@ impl Provider {
         &self.name
     }
 
-    /// What the provider is used for.
+    /// Returns the category of the provider's service.
     pub fn category(&self) -> Category {
         self.category
     }
@@ -47,32 +47,32 @@ impl Provider {
         self.variables.iter().map(String::as_str)
     }
 
-    /// What the provider's keys look like. Empty where nothing can be said.
+    /// Returns the shapes of the provider's keys. Empty if no shape is known.
     pub fn shapes(&self) -> &[Shape] {
         &self.shapes
     }
 
-    /// What every mock of this provider's keys begins with, such as `sk-mock-openai-`.
+    /// Returns the prefix of every mock of this provider's keys, such as `sk-mock-openai-`.
     pub fn mock_prefix(&self) -> &str {
         &self.mock
     }
 
-    /// Where a person creates a key (https).
+    /// Returns the page on which a person creates a key (https).
     pub fn create_url(&self) -> &str {
         &self.create
     }
 
-    /// Where a person revokes a key, or reads how to (https).
+    /// Returns the page on which a person revokes a key, or reads how to (https).
     pub fn revoke_url(&self) -> &str {
         &self.revoke
     }
 
-    /// What one should know before rotating a key of this provider.
+    /// Returns a note for people who rotate a key of this provider.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
 
-    /// Whether the provider's public API documents this. `false` also means that nobody looked.
+    /// Returns true if the provider's public API documents this capability. `false` also means that nobody looked.
     pub fn can(&self, capability: Capability) -> bool {
         self.can.contains(&capability)
     }
@@ -82,7 +82,7 @@ impl Provider {
         Capability::ALL.into_iter().filter(|capability| self.can(*capability))
     }
 
-    /// Whether `value` looks like a key of this provider.
+    /// Compares `value` with the shapes of this provider's keys.
     ///
     /// The whole value is compared, a newline at its end included. An empty value, a mock and a value of more than
     /// [`MAX_VALUE_LEN`] bytes are [`Matched::No`].
@@ -104,7 +104,7 @@ impl Provider {
     }
 }
 
-/// Whether a value looks like a provider's key.
+/// The answer to whether a value looks like a provider's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a caller that warns must decide on every answer")]
 pub enum Matched {
@@ -116,7 +116,7 @@ pub enum Matched {
     Unknown,
 }
 
-/// What a provider is used for.
+/// The category of a provider's service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Category {
@@ -178,7 +178,7 @@ impl Category {
     }
 }
 
-/// What a program can do with a provider's keys over its public API.
+/// An operation on a provider's keys that a program can do over the provider's public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Capability {

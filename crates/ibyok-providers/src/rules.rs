@@ -1,4 +1,4 @@
-//! What every entry of a catalogue must keep to, and all entries among each other.
+//! The rules for every entry of a catalogue, and for all entries among each other.
 
 use std::collections::HashMap;
 
@@ -154,7 +154,7 @@ fn mocks_are_told_apart(providers: &[Provider]) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is recognised by the shapes of one provider is not by those of another.
+/// Checks that the shapes of one provider do not recognise the examples of another.
 fn examples_are_told_apart(providers: &[Provider]) -> Result<(), Error> {
     for provider in providers {
         for (index, shape) in provider
@@ -200,7 +200,7 @@ fn is_recognised(provider: &Provider, value: &[u8]) -> bool {
         .any(|shape| !shape.is_context_only() && shape.fits(value))
 }
 
-/// Whether `text` can name a provider.
+/// Returns true if `text` can be the id of a provider.
 pub(crate) fn is_id(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&text.len()) && !text.starts_with('-') && text.bytes().all(allowed)

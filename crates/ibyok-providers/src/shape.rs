@@ -1,4 +1,4 @@
-//! What a provider's keys look like.
+//! The shapes of a provider's keys.
 
 use std::sync::OnceLock;
 
@@ -62,14 +62,14 @@ impl Shape {
         &self.example
     }
 
-    /// Whether other things look like this too, such as 32 hexadecimal digits: then the shape says something about a
-    /// value only where the provider is known, and nothing is recognised by it.
+    /// Returns true if other things have this shape too, such as 32 hexadecimal digits. Such a shape says something
+    /// about a value only if the provider is known, and nothing is recognised by it.
     pub fn is_context_only(&self) -> bool {
         self.context_only
     }
 
-    /// Whether the shape is published, by the provider or in public rules of secret scanners. Otherwise it is a guess,
-    /// and loose.
+    /// Returns true if the shape is published, by the provider or in public rules of secret scanners. Otherwise it is
+    /// a guess, and loose.
     pub fn is_documented(&self) -> bool {
         self.documented
     }
@@ -80,21 +80,21 @@ impl Shape {
         self.public
     }
 
-    /// Whether the whole of `value` has this shape.
+    /// Returns true if the whole of `value` has this shape.
     pub(crate) fn fits(&self, value: &[u8]) -> bool {
         let compiled = self.compiled.get_or_init(|| self.compile().ok());
         compiled.as_ref().is_some_and(|regex| regex.is_match(value))
     }
 
-    /// Whether `text` begins with a value of this shape.
+    /// Returns true if `text` begins with a value of this shape.
     pub(crate) fn leads(&self, text: &[u8]) -> bool {
         let compile = || builder(&format!(r"\A(?:{})", self.pattern)).build().ok();
         let compiled = self.leading.get_or_init(compile).as_ref();
         compiled.is_some_and(|regex| regex.is_match(text))
     }
 
-    /// What every value of this shape begins with one of, so that most are dismissed without the pattern. `None` where
-    /// they may begin with anything.
+    /// Returns prefixes, with one of which every value of this shape begins. They dismiss most texts without the
+    /// pattern. `None` if values may begin with anything.
     pub fn prefixes(&self) -> Option<Vec<Vec<u8>>> {
         let pattern = ParserBuilder::new()
             .unicode(false)

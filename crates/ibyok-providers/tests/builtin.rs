@@ -1,4 +1,4 @@
-//! What the built-in catalogue promises about each of its entries.
+//! The promises of the built-in catalogue about each of its entries.
 #![expect(clippy::panic, reason = "helpers of tests are tests")]
 
 use std::{

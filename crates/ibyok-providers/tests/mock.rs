@@ -1,4 +1,4 @@
-//! What a mock promises.
+//! The promises of a mock.
 
 use ibyok_providers::{Catalogue, is_mock, mock};
 use proptest::prelude::*;

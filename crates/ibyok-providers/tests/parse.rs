@@ -1,4 +1,4 @@
-//! What is said of a catalogue that cannot be used: every fault names the entry and the field.
+//! The errors for a catalogue that cannot be used: every fault names the entry and the field.
 #![expect(clippy::panic, reason = "helpers of tests are tests")]
 
 use ibyok_providers::{Catalogue, Error, Matched};
