@@ -1,4 +1,5 @@
-//! How much CPU a retrieval costs in process, and on whose threads: `cargo bench -p ibyok-benches --bench cpu`.
+//! Measures the CPU time of a retrieval in process, and the threads that spend it:
+//! `cargo bench -p ibyok-benches --bench cpu`.
 //!
 //! `-- --profile memory written 64 SECONDS` only retrieves, for a profiler to look at.
 
@@ -9,10 +10,11 @@ use ibyok_benches::{Backing, Cpu, Result, Scene, median, quantity};
 use ibyok_core::SinkDurability;
 use tokio::runtime::Runtime;
 
-/// How often each setting is measured; settings alternate, so that what else the machine does meets all of them.
+/// The number of measurements of each setting. Settings alternate, so that other load of the machine meets all of
+/// them.
 const ROUNDS: usize = 5;
 
-/// How long one measurement takes.
+/// The time of one measurement.
 const ROUND: Duration = Duration::from_millis(600);
 
 fn main() -> Result<()> {
@@ -130,7 +132,7 @@ impl Setting {
         })
     }
 
-    /// How many retrievals there were.
+    /// Retrieves keys for some time, and returns the number of retrievals.
     async fn run(&self, time: Duration) -> Result<f64> {
         let end = Instant::now() + time;
         let mut running = tokio::task::JoinSet::new();

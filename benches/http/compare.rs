@@ -9,16 +9,16 @@ use crate::process::{Server, free_address};
 use crate::site::Site;
 use crate::start::until_it_answers;
 
-/// How often each is measured, unless `IBYOK_BENCH_ROUNDS` says otherwise.
+/// The number of measurements of each server, unless `IBYOK_BENCH_ROUNDS` is set.
 const ROUNDS: usize = 5;
 
-/// How long each time.
+/// The time of one measurement.
 const ROUND: Duration = Duration::from_secs(2);
 
-/// How long a server is under load before it is measured.
+/// The time for which a server is under load before it is measured.
 const WARM: Duration = Duration::from_millis(300);
 
-/// How many connections there are.
+/// The numbers of connections.
 const CONNECTIONS: [usize; 2] = [32, 256];
 
 /// A server under load, and what came of each round.

@@ -9,11 +9,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// What came of a time of load.
+/// The result of some time of load.
 pub(crate) struct Load {
     /// Answers in a second.
     pub(crate) rate: f64,
-    /// How many there were.
+    /// The number of answers.
     pub(crate) count: usize,
     /// The median time to the last byte of an answer, in microseconds.
     pub(crate) p50: f64,

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use ibyok_benches::Result;
 
-/// Which of the programs in here a process is.
+/// The variable that selects the role of a process: one of the programs in this benchmark.
 const ROLE: &str = "IBYOK_BENCH_ROLE";
 
 fn main() -> ExitCode {

@@ -12,10 +12,10 @@ use tempfile::TempDir;
 
 use crate::process::{Server, free_address};
 
-/// How many keys the vault has.
+/// The number of keys in the vault.
 const KEYS: usize = 100;
 
-/// How long a value is.
+/// The number of bytes of a value.
 const VALUE: usize = 64;
 
 /// A vault and a token for it.
@@ -46,7 +46,7 @@ impl Site {
         })
     }
 
-    /// Where `XDG_DATA_HOME` and `XDG_CONFIG_HOME` are to be.
+    /// Returns the values of `XDG_DATA_HOME` and `XDG_CONFIG_HOME`.
     pub(crate) fn homes(&self) -> [(&'static str, PathBuf); 2] {
         let home = self.home.path();
         [

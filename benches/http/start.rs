@@ -1,4 +1,4 @@
-//! What an idle server holds, and how soon the first key is there.
+//! Measures the memory of an idle server, and the time from its start to the first key.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use ibyok_benches::{Result, median};
 use crate::load;
 use crate::site::Site;
 
-/// How often a start is measured.
+/// The number of measured starts.
 const STARTS: usize = 11;
 
-/// How long a server may take to answer at all.
+/// The longest time until a server answers at all.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn measure() -> Result<()> {

@@ -8,7 +8,7 @@ use ibyok_crypto::{DataKey, LocalKek, RealmIdentity, RealmKeys, RealmTag, VaultI
 use ibyok_policy::{RealmScope, Request, Restriction, Token, TokenId, decide, mint};
 use secrecy::{ExposeSecret, SecretBox};
 
-/// What a value, a certificate and the largest value take.
+/// The sizes of a value, a certificate and the largest value, in bytes.
 const SIZES: [usize; 3] = [64, 4 << 10, 64 << 10];
 
 pub(crate) fn crypto(criterion: &mut Criterion) {

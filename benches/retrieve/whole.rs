@@ -9,7 +9,7 @@ use ibyok_core::SinkDurability;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
-/// How many retrievals are under way where many are.
+/// The number of concurrent retrievals.
 const TASKS: u64 = 64;
 
 /// The runtime that the server has.

@@ -1,4 +1,4 @@
-//! What the machine says a process takes.
+//! The machine's account of the time that a process takes.
 
 use std::fs::{read_dir, read_to_string};
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// What was taken until now, as Linux's `/proc` says it; nothing elsewhere.
+    /// Returns the time taken until now, from Linux's `/proc`. Zero on other systems.
     #[must_use]
     pub fn now() -> Self {
         let mut all = Cpu::default();
@@ -31,7 +31,7 @@ impl Cpu {
         all
     }
 
-    /// What was taken since an earlier moment.
+    /// Returns the time taken since an earlier moment.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Cpu {

@@ -1,4 +1,5 @@
-//! What the benchmarks of IBYOK share: a vault that is filled, and the machine's clocks. Numbers, never assertions.
+//! The common parts of IBYOK's benchmarks: a vault that is filled, and the machine's clocks. The benchmarks print
+//! numbers and assert nothing.
 //!
 //! `cargo bench -p ibyok-benches --bench retrieve` measures the parts and the whole with criterion, `--bench cpu` how much
 //! CPU a retrieval costs, `--bench http` the server beside an axum hello world, and with the feature

@@ -12,10 +12,10 @@ use tokio::task::JoinSet;
 /// A benchmark that cannot be set up ends.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// How many keys are written at a time.
+/// The number of keys written at a time.
 const WRITERS: usize = 64;
 
-/// Where the sealed records are.
+/// The backing of the sealed records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backing {
@@ -45,7 +45,7 @@ pub struct Scene {
     pub token: AccessToken,
     /// Every key of the vault.
     pub keys: Vec<KeyRef>,
-    /// What a server would say of a request: an address, a request id, and a user agent.
+    /// The context that a server would give of a request: an address, a request id, and a user agent.
     pub context: RequestContext,
     _directory: TempDir,
 }
@@ -54,7 +54,7 @@ impl Scene {
     /// A new vault with `keys` keys of `bytes` bytes each.
     ///
     /// # Errors
-    /// Whatever the vault, its store or its log fail with.
+    /// The errors of the vault, its store or its log.
     pub async fn new(backing: Backing, durability: SinkDurability, keys: usize, bytes: usize) -> Result<Self> {
         let directory = TempDir::with_prefix("ibyok-bench-")?;
         let place = directory.path();
@@ -92,7 +92,7 @@ impl Scene {
     /// Retrieves the key of a number, counted around.
     ///
     /// # Errors
-    /// What the vault says.
+    /// The errors of the vault.
     pub async fn retrieve(&self, number: usize) -> Result<usize> {
         let key = self
             .keys

@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 use crate::kms_stub::{ARN, KmsStub, REGION};
 use crate::node::{Asker, Node, Place};
 
-/// How many retrievals the calls are counted of.
+/// The number of retrievals for which calls are counted.
 const RETRIEVALS: usize = 10_000;
 
-/// How many are under way.
+/// The number of concurrent retrievals.
 const AT_ONCE: usize = 50;
 
 /// The environments of the keys that are asked for in turn.

@@ -1,4 +1,4 @@
-//! What a retrieval takes over each store, from caches and without them, and how often a KMS is asked:
+//! Measures a retrieval over each store, from caches and without them, and counts the calls to a KMS:
 //! `cargo bench -p ibyok-benches --features servers --bench stores`.
 //!
 //! PostgreSQL, Redis and a stand-in for AWS KMS are started by itself.

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 /// A builder that lacks nothing.
 pub(crate) type Builder = VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink>;
 
-/// Where nodes find their store and their KEK, and have their logs.
+/// The store, the KEK and the log directory of nodes.
 pub(crate) struct Place {
     url: String,
     kek: Arc<dyn Kek>,

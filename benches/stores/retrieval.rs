@@ -12,22 +12,22 @@ use crate::node::{Asker, Node, Place};
 use crate::servers::postgres::Postgres;
 use crate::servers::redis::Redis;
 
-/// How many keys the vault has.
+/// The number of keys in the vault.
 const KEYS: usize = 1000;
 
-/// How often each way is measured; stores take turns, so that what else the machine does meets all of them.
+/// The number of measurements of each way. Stores take turns, so that other load of the machine meets all of them.
 const ROUNDS: usize = 5;
 
-/// How many retrievals a round has, one after another.
+/// The number of retrievals in a round, one after another.
 const RETRIEVALS: usize = 2000;
 
-/// How many are under way where many are.
+/// The number of concurrent retrievals.
 const AT_ONCE: usize = 32;
 
-/// How many nodes are opened in a round.
+/// The number of nodes opened in a round.
 const OPENED: usize = 10;
 
-/// What was measured of one store.
+/// The measurements of one store.
 struct Measured {
     name: &'static str,
     place: Place,
