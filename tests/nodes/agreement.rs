@@ -1,4 +1,5 @@
-//! What is taken away on one node is away there at once and on the others within a second; so is a new version of a key.
+//! A right that is taken away on one node is gone there at once and on the others within a second. A new version of
+//! a key takes effect as fast.
 //!
 //! `IBYOK_TRIALS` says how many changes are tried on each store.
 
@@ -17,7 +18,7 @@ crate::on!(file postgres redis,
     under_load_nothing_is_released_after_a_revocation
 );
 
-/// How old the last look of a node at the change feed may be.
+/// The greatest age of a node's last look at the change feed.
 const LEASE: Duration = Duration::from_millis(700);
 const PROMISED: Duration = Duration::from_secs(1);
 
@@ -40,7 +41,7 @@ struct Trial {
 type AccessTokenText = String;
 
 impl Trial {
-    /// Whether a node has seen the change; anything but the two right answers is a failure.
+    /// Returns true if a node has seen the change. Any answer but the two right ones is a failure.
     async fn seen(&self, node: &Node) -> bool {
         let token = AccessToken::from(self.token.as_str());
         let outcome = node.get(&token, "prod/key").await;
@@ -113,7 +114,8 @@ async fn a_change_holds_at_once_here_and_within_a_second_elsewhere(shared: Share
     assert!(worst.iter().all(|worst| *worst < PROMISED), "{worst:?}");
 }
 
-/// When retrievals in a row began that were released, and when one was refused.
+/// Retrieves until it is refused. Returns the beginnings of the retrievals that were released, and the time of the
+/// refusal.
 async fn released(node: Node, token: AccessToken, load: Arc<Notify>) -> (Vec<Instant>, Instant) {
     let mut released = Vec::new();
     loop {

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 
 use serde_json::Value;
 
-/// What KMS says when the policy does not allow a call.
+/// The answer of KMS if the policy does not allow a call.
 const DENIED: &str =
     r#"{"__type":"AccessDeniedException","message":"not authorized to perform: kms:Decrypt by this policy"}"#;
 

@@ -17,7 +17,8 @@ async fn limited_token(node: &Node) -> AccessToken {
     issued.expect("a token").token
 }
 
-/// How many of 100 retrievals, over both nodes in turn, are let through. The others must have been refused by the limit.
+/// Returns the number of retrievals that are let through, of 100 over both nodes in turn. The limit must have refused
+/// the others.
 async fn let_through(nodes: [&Node; 2], token: &AccessToken) -> usize {
     let mut through = 0;
     for number in 0..100 {

@@ -6,11 +6,12 @@ use crate::site::{Node, Site, key, unavailable};
 
 crate::on!(postgres redis, a_write_whose_answer_is_lost_is_done_once);
 
-/// How many points are tried, and how many bytes lie between them. The answer to the write is among the last bytes of all answers.
+/// The number of points that are tried. The answer to the write is among the last bytes of all answers.
 const POINTS: usize = 32;
 const STEP: usize = 7;
 
-/// How many bytes of answers came while a third version was written.
+/// Writes a third version, and returns whether the write is known to be done, and the number of bytes of answers
+/// meanwhile.
 async fn third(node: &Node, proxy: &Proxy, reference: &str, fault: impl FnOnce() -> Fault) -> (bool, usize) {
     for value in ["first", "second"] {
         node.set(reference, value).await.expect("a version");

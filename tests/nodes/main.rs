@@ -37,7 +37,7 @@ macro_rules! on {
 }
 use on;
 
-/// What is taken away on one node is away on the others within a second.
+/// A right that is taken away on one node is gone on the others within a second.
 mod agreement;
 
 /// A store that says nothing any more.
@@ -46,7 +46,7 @@ mod silence;
 /// Replies that belong to other requests.
 mod mixed_up;
 
-/// What each node counted adds up.
+/// The counts of all nodes add up.
 mod usage;
 
 /// Many writers of one key.

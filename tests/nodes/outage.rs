@@ -9,10 +9,10 @@ use crate::site::{Node, Site, code, key, said, unavailable};
 
 crate::on!(postgres redis, a_store_that_is_away_at_the_start_is_said_and_one_that_returns_is_found);
 
-/// How soon a node serves again after its store does.
+/// The longest time until a node serves again after its store does.
 const BACK: Duration = Duration::from_secs(2);
 
-/// How old what a node releases may be.
+/// The greatest age of a value that a node releases.
 const PROMISED: Duration = Duration::from_secs(1);
 
 async fn a_store_that_is_away_at_the_start_is_said_and_one_that_returns_is_found(mut shared: Shared) {

@@ -14,7 +14,7 @@ crate::on!(postgres redis, a_server_cut_off_in_silence_answers_503_and_names_its
 /// From the last look at the store to the last release.
 const PROMISED: Duration = Duration::from_secs(1);
 
-/// How soon a server serves again after its store or KMS does.
+/// The longest time until a server serves again after its store or KMS does.
 const BACK: Duration = Duration::from_secs(2);
 
 /// A machine with its vault elsewhere: what each program of it is given.

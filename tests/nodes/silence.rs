@@ -14,10 +14,10 @@ crate::on!(postgres redis, a_node_cut_off_in_silence_releases_nothing_after_its_
 /// From the last look at the store to the last release.
 const PROMISED: Duration = Duration::from_secs(1);
 
-/// How soon a node serves again after its store does.
+/// The longest time until a node serves again after its store does.
 const BACK: Duration = Duration::from_secs(2);
 
-/// How long a refusal may take: the store's deadline, twice for an answer that needs two looks, and a little.
+/// The longest time for a refusal: the store's deadline, twice for an answer that needs two looks, and a little.
 const ANSWERED: Duration = Duration::from_millis(4500);
 
 /// One retrieval.

@@ -11,10 +11,10 @@ use ibyok_core::{
 };
 use tempfile::TempDir;
 
-/// Who the operator is.
+/// The name of the operator.
 const OPERATOR: &str = "os:test@nodes";
 
-/// Where nodes have their KEK and their logs.
+/// The KEK and the log directories of nodes.
 pub struct Site {
     scratch: TempDir,
     kek: Arc<dyn Kek>,
@@ -25,7 +25,7 @@ pub struct Site {
 #[derive(Clone)]
 pub struct Node {
     pub vault: Vault,
-    /// Where its log is, which is its own.
+    /// The directory of the node's own log.
     pub log: PathBuf,
 }
 
@@ -121,7 +121,7 @@ impl Node {
         issued.expect("a token").token
     }
 
-    /// How many retrievals its log says were allowed, once its log is found to be whole.
+    /// Verifies the node's log, and returns the number of retrievals that it shows as allowed.
     pub async fn allowed(&self) -> usize {
         let report = self.operator().verify_audit(&[]).await.expect("a report");
         assert!(report.ok, "{report:?}");
@@ -172,7 +172,7 @@ pub fn said(error: &Error) -> String {
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// How it ended, in one word.
+/// Returns the code of an outcome that is an error.
 pub fn code<T>(outcome: &Result<T>) -> Option<Code> {
     outcome.as_ref().err().map(Error::code)
 }

@@ -1,4 +1,4 @@
-//! What each node counted adds up on every store, and is there after all of them have gone.
+//! The counts of all nodes add up on every store, and outlast the nodes.
 
 use std::time::Duration;
 

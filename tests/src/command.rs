@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// How long a program may take before it counts as hanging.
+/// The longest time that a program may take before it counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program that is about to run.
@@ -62,7 +62,7 @@ impl Run {
         self
     }
 
-    /// What stands on standard input.
+    /// Sets the bytes of standard input.
     pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.input = bytes.into();
         self
@@ -143,7 +143,7 @@ fn wait(child: &mut Child, shown: &str) -> ExitStatus {
     }
 }
 
-/// How a program ended, and what it said.
+/// The exit status of a program, and its output.
 #[derive(Debug)]
 pub struct Finished {
     shown: String,

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::command::Run;
 use crate::server::{Server, ServerOptions};
 
-/// Where the programs under test are.
+/// The paths of the programs under test.
 #[derive(Clone, Copy, Debug)]
 pub struct Programs {
     /// The command line.

@@ -12,7 +12,7 @@ pub struct AuditLine {
     pub file: PathBuf,
     /// Its number in the file, from 1.
     pub line: usize,
-    /// What it says.
+    /// The content of the line.
     pub event: Value,
 }
 

@@ -1,4 +1,4 @@
-//! What must hold after every fault: the one checker.
+//! The one checker of what must hold after every fault.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,9 +38,9 @@ const CODES: [&str; 22] = [
 pub struct Oracle {
     /// Requests whose answer held a value.
     received: BTreeSet<String>,
-    /// What was said to be stored, by reference: the last one.
+    /// The last value of each reference whose storing was acknowledged.
     acknowledged: BTreeMap<String, String>,
-    /// What was sent after that, and never answered: it may be stored or not.
+    /// The values sent after that and never acknowledged. Each may be stored or not.
     attempted: BTreeMap<String, Vec<String>>,
     writes: usize,
     secrets: Vec<Sentinel>,
@@ -54,7 +54,7 @@ impl Oracle {
         Self::default()
     }
 
-    /// A value is about to be sent.
+    /// Notes that a value is about to be sent.
     pub fn attempt(&mut self, reference: &str, value: &str) {
         self.attempted
             .entry(reference.to_owned())
@@ -62,32 +62,32 @@ impl Oracle {
             .push(value.to_owned());
     }
 
-    /// It was said to be stored.
+    /// Notes that the storing of a value was acknowledged.
     pub fn acknowledge(&mut self, reference: &str, value: &str) {
         self.acknowledged.insert(reference.to_owned(), value.to_owned());
         self.attempted.remove(reference);
         self.writes += 1;
     }
 
-    /// How many writes were acknowledged.
+    /// Returns the number of acknowledged writes.
     #[must_use]
     pub fn writes(&self) -> usize {
         self.writes
     }
 
-    /// How many keys they made.
+    /// Returns the number of keys that the writes made.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.acknowledged.len()
     }
 
-    /// How many values were received.
+    /// Returns the number of values received.
     #[must_use]
     pub fn values(&self) -> usize {
         self.received.len()
     }
 
-    /// How many errors were answered.
+    /// Returns the number of errors answered.
     #[must_use]
     pub fn errors(&self) -> usize {
         self.errors

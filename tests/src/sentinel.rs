@@ -41,7 +41,8 @@ impl Sentinel {
         }
     }
 
-    /// How it may be written: as it is, in hex, and in Base64 wherever in a longer text it begins.
+    /// Returns the forms in which the secret may be written: as it is, in hex, and in Base64 at any offset in a
+    /// longer text.
     fn forms(&self) -> Vec<(&'static str, Vec<u8>)> {
         let bytes = self.secret.as_bytes();
         let mut forms = vec![
@@ -66,7 +67,7 @@ impl Sentinel {
         forms
     }
 
-    /// Where in these bytes it is, in whichever form.
+    /// Finds the secret in these bytes, in any form. Returns the form and the offset.
     #[must_use]
     pub fn find(&self, bytes: &[u8]) -> Option<(&'static str, usize)> {
         self.forms()
@@ -74,10 +75,10 @@ impl Sentinel {
             .find_map(|(form, pattern)| position(bytes, pattern).map(|at| (*form, at)))
     }
 
-    /// Where it is in the files below a directory.
+    /// Finds the secret in the files below a directory.
     ///
     /// # Panics
-    /// If something cannot be read.
+    /// If a file cannot be read.
     #[must_use]
     pub fn find_below(&self, directory: &Path) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -100,11 +101,11 @@ impl Sentinel {
 pub struct Finding {
     /// By which door it came in.
     pub door: &'static str,
-    /// Where it was found.
+    /// The place at which it was found.
     pub place: String,
     /// In which form.
     pub form: &'static str,
-    /// What stands around it.
+    /// The text around it.
     pub around: String,
 }
 

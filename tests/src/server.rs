@@ -12,15 +12,15 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::http::{Answer, Request};
 
-/// How long a server may take to be ready, and to end.
+/// The longest time for a server to be ready, and to end.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How a server is started.
+/// The options with which a server is started.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     /// Its port.
     pub port: u16,
-    /// Whether it is `ibyok-server` instead of `ibyok serve`.
+    /// True for `ibyok-server`, false for `ibyok serve`.
     pub own_program: bool,
     /// Further flags.
     pub flags: Vec<String>,
@@ -83,7 +83,7 @@ pub fn free_port() -> u16 {
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// The address on which the server listens.
     pub address: SocketAddr,
     log: PathBuf,
 }
@@ -151,7 +151,7 @@ impl Server {
         )
     }
 
-    /// Whether it says that it can serve.
+    /// Returns true if the server reports that it can serve.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         Request::get("/readyz")

@@ -116,10 +116,10 @@ impl Behind<'_> {
         });
     }
 
-    /// What a record holds.
+    /// Returns the bytes of a record.
     ///
     /// # Panics
-    /// If it is not there.
+    /// If the record is not there.
     #[must_use]
     pub fn bytes(&self, id: RecordId) -> Vec<u8> {
         self.with(async |store| store.get(&id).await.expect("a store").expect("a record").bytes)

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ibyok_tests::Home;
 
-/// What the browser makes of the page, and what it complains of.
+/// Returns the page as the browser renders it, and the browser's messages.
 fn shown(home: &Home, page: &str) -> (String, String) {
     let profile = home.path("chromium");
     let out = Command::new("timeout")

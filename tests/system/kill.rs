@@ -8,7 +8,7 @@ use ibyok_tests::{Dice, Home, Oracle, Request, Server, audit_lines};
 
 use crate::home_with_vault;
 
-/// How often each program is killed.
+/// The number of kills of each program.
 const ROUNDS: u64 = 20;
 
 #[test]

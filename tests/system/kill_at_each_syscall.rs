@@ -5,8 +5,8 @@ use ibyok_tests::{AuditLine, Home, Oracle, audit_lines};
 
 use crate::home_with_vault;
 
-/// What a change of the disk goes through, and the files on which each call is counted apart as well: strace counts for each
-/// thread by itself, and so no thread hides behind another that comes to its n-th call sooner.
+/// The system calls by which a change reaches the disk, and the files on which each call is counted apart as well.
+/// strace counts for each thread by itself, so no thread hides behind another that comes to its n-th call sooner.
 const CALLS: [(&str, &[&str]); 7] = [
     ("fdatasync", &[LOG]),
     (

@@ -1,4 +1,4 @@
-//! What no single package can promise, tried on the real programs. This list is the table of contents.
+//! Promises that no single package can keep, tried on the real programs. This list is the table of contents.
 
 use ibyok_tests::{Home, Programs};
 

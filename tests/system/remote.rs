@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::home_with_vault;
 
-/// What may differ between two runs of the same step: times, by which road it was done, and the words for people.
+/// The fields that may differ between two runs of the same step: times, the way by which it was done, and the words
+/// for people.
 const VOLATILE: [&str; 17] = [
     "older_secret_until",
     "last",

@@ -35,7 +35,7 @@ impl Worker {
         Worker { child, pin, notes }
     }
 
-    /// What it noted: a version's number, or why it got none.
+    /// Returns the notes of the worker: the number of a version, or the reason why it got none.
     fn noted(&self) -> Vec<String> {
         let notes = std::fs::read_to_string(&self.notes).unwrap_or_default();
         notes.lines().map(str::to_owned).collect()

@@ -8,7 +8,7 @@ use ibyok_tests::{Answer, Finding, Finished, Home, Request, Sentinel, Server, Se
 
 use crate::home_with_vault;
 
-/// What was said to us, where no secret may stand.
+/// The outputs of the programs, in which no secret may appear.
 #[derive(Default)]
 struct Heard(Vec<(String, Vec<u8>)>);
 
@@ -246,7 +246,7 @@ fn show_everything(home: &Home, heard: &mut Heard) {
     }
 }
 
-/// What the kernel shows of a process to its neighbours.
+/// Adds the data about a process that the kernel shows to its neighbours.
 fn look_at_the_process(server: &Server, heard: &mut Heard) {
     let of = |name: &str| Path::new("/proc").join(server.pid().to_string()).join(name);
     for name in ["cmdline", "environ"] {

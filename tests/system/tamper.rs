@@ -128,7 +128,7 @@ fn a_last_line_that_a_crash_has_cut_is_no_tampering() {
     oracle.check(&home);
 }
 
-/// What is done to the log's file while a server writes it.
+/// Damages the log's file while a server writes it.
 fn while_it_runs(what: &str, fault: impl FnOnce(&Path)) {
     let home = home_with_vault();
     home.set("prod/key", "value");

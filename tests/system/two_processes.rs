@@ -56,7 +56,7 @@ fn two_servers_and_a_command_line_lose_nothing_of_each_other() {
     assert_eq!(oracle.keys(), 5 * KEYS);
 }
 
-/// What a client wrote it reads at once, where it wrote it.
+/// Checks that a client reads its own write at once, from the server to which it wrote.
 fn write_and_read(server: &Server, token: &str, reference: &str, value: &str, oracle: &Mutex<Oracle>) {
     let path = format!("/api/v1/keys/{reference}");
     let put = server.send(
@@ -73,7 +73,7 @@ fn write_and_read(server: &Server, token: &str, reference: &str, value: &str, or
     oracle.acknowledge(reference, value);
 }
 
-/// How often a revocation is timed.
+/// The number of revocations that are timed.
 const TRIALS: u32 = 10;
 
 #[test]

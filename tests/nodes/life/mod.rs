@@ -20,13 +20,13 @@ mod revoking;
 /// The steps of a rotation.
 mod rotation;
 
-/// What people settle: reviews, attestations; and usage.
+/// Reviews and attestations that people settle; and usage.
 mod settled;
 
-/// When what was done on one node holds on the others.
+/// The longest time until an action on one node holds on the others.
 const PROMISED: Duration = Duration::from_secs(1);
 
-/// When what one node counted is known to the others.
+/// The longest time until the others know the counts of one node.
 const TOLD: Duration = Duration::from_secs(3);
 
 /// A new vault, on two nodes.
@@ -37,7 +37,7 @@ async fn two_nodes(shared: &Shared) -> (Site, Node, Node) {
     (site, here, there)
 }
 
-/// What a retrieval gave.
+/// The result of a retrieval: the value, or the code of the error.
 type Given = Result<String, Code>;
 
 /// Somebody who retrieves a key in a row: when each retrieval began, and what it gave.

@@ -1,4 +1,4 @@
-//! What is taken away without a key going: its live values, and the old secret of a token.
+//! Rights that are taken away while the key stays: its live values, and the old secret of a token.
 
 use std::time::Duration;
 

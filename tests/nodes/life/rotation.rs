@@ -28,7 +28,7 @@ enum Step {
     Destroy(u32),
 }
 
-/// What a step that was done said.
+/// The answer of a step that was done.
 enum Said {
     Made(u32),
     Was(Box<KeyInfo>),
@@ -68,7 +68,7 @@ fn only_current(info: &KeyInfo) -> u32 {
     current[0].version
 }
 
-/// What is done stays done: each version's changes go on from what a step said that they were.
+/// Checks that a step that was done stays done: each version's changes go on from those that the step reported.
 fn goes_on_from(now: &KeyInfo, then: &KeyInfo) {
     only_current(then);
     for was in &then.versions {

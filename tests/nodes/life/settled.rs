@@ -1,4 +1,4 @@
-//! What people settle on one node is settled on the other; and what both nodes counted is one sum.
+//! An acknowledgement or attestation on one node holds on the other. The counts of both nodes are one sum.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ crate::on!(postgres redis,
     what_both_nodes_served_of_each_version_adds_up_whoever_is_asked
 );
 
-/// What a node finds of tokens that asked for an environment which they are not for.
+/// Returns a node's findings about tokens that asked for an environment which they are not for.
 async fn mismatches(node: &Node) -> Vec<Finding> {
     let review = node
         .operator()

@@ -6,7 +6,7 @@ use ibyok_tests::{Request, audit_lines};
 
 use super::{all_is_well, get, home_with_a_key};
 
-/// What is no key's name, whatever else it may be: as it is typed, and as it stands in a path.
+/// Texts that are no key's name: as typed, and as in a path.
 const NO_NAMES: [(&str, &str); 16] = [
     ("", ""),
     ("../x", "..%2fx"),
