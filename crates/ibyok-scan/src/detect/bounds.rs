@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-/// Returns true if a word begins at a place: after a character that is no part of a word, after an escape (`
-/// `, `%3D`), or after the `bot` of Telegram's addresses.
+/// Returns true if a word begins at a place: after a character that is no part of a word, after an escape (` `,
+/// `%3D`), or after the `bot` of Telegram's addresses.
 pub(super) fn begins_word(text: &[u8], at: usize) -> bool {
     let before = text.get(at.saturating_sub(4)..at).unwrap_or_default();
     match before {
