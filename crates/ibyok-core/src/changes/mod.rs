@@ -25,13 +25,13 @@ use crate::recorder::Recorder;
 use crate::records::Records;
 use crate::records::record::{Record, seal_record};
 
-/// How often a change is tried anew on what somebody else has just made of the record.
+/// The number of tries of a change when somebody else keeps changing the record.
 const TRIES: usize = 32;
 
-/// How many changes of one record other nodes may have seen beyond those that this node has seen.
+/// The number of changes of one record that other nodes may have seen and this node has not.
 pub(crate) const UNSEEN_CHANGES: u64 = 1 << 20;
 
-/// Whose turn it is to change which record, on this node: records share the locks, which are few.
+/// The locks under which changes of records take turns on this node. Records share the locks, which are few.
 #[derive(Debug)]
 pub(crate) struct Turns([Mutex<()>; 64]);
 
@@ -49,11 +49,11 @@ impl Turns {
     }
 }
 
-/// What a change makes of a record.
+/// The effect of a change on a record.
 pub(crate) enum Edit<R, T> {
     /// The record is as asked already.
     Unchanged(T),
-    /// What was to be taken away is away already: not done again, but it must not come back.
+    /// The thing to be taken away is away already: not done again, but it must not come back.
     IsAway(T),
     /// The record's new body.
     Gives(R, T),
@@ -68,7 +68,7 @@ struct Put {
     revision: Option<Revision>,
     rev: u64,
     takes_away: Option<TakeAway>,
-    /// Who asked, if it was a token: it must still be valid when its change is put.
+    /// The holder that asked, if it was a token: it must still be valid when its change is put.
     holder: Option<Arc<Holder>>,
 }
 
@@ -79,7 +79,7 @@ struct Lines {
     not_done: Event,
 }
 
-/// How a put ended, where that is known.
+/// The end of a put, if it is known.
 enum End {
     Done,
     NotDone,

@@ -1,4 +1,4 @@
-//! What is being tried, as far as it is known, so that refusals and failures are on the log as fully as successes.
+//! An attempt, as far as it is known, so that refusals and failures are on the log as fully as successes.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(crate) struct Attempt<'c> {
     pub(crate) at: Timestamp,
     pub(crate) context: &'c RequestContext,
     pub(crate) principal: Option<Who>,
-    /// Who it is, once it is established.
+    /// The principal that asks, once it is established.
     pub(crate) caller: Option<Principal>,
     /// The key that it is permitted for.
     pub(crate) permitted: Option<(Arc<Realm>, KeyId, KeyName)>,
@@ -33,7 +33,7 @@ pub(crate) struct Attempt<'c> {
     pub(crate) key: Option<String>,
     pub(crate) key_id: Option<String>,
     pub(crate) version: Option<u32>,
-    /// Whether the pending version is asked for, and no other.
+    /// True if the pending version is asked for, and no other.
     pub(crate) pending: bool,
     pub(crate) mode: Option<&'static str>,
     pub(crate) mode_source: Option<&'static str>,
@@ -45,15 +45,15 @@ pub(crate) struct Attempt<'c> {
     pub(crate) limited: Option<TokenId>,
     /// The bucket that the verb counts against.
     pub(crate) class: VerbClass,
-    /// Whether the verb is over its limit and done all the same: only a line that says something new is written.
+    /// True if the verb is over its limit and done all the same: only a line that says something new is written.
     pub(crate) over: bool,
-    /// Whether limits have counted it already: it is tried once more.
+    /// True if limits have counted it already: it is tried once more.
     pub(crate) again: bool,
     /// The condition on which a key is changed.
     pub(crate) condition: Option<Condition>,
     /// A reason finer than the error tells its caller.
     pub(crate) reason: Option<&'static str>,
-    /// What whoever asked gave as their reason.
+    /// The reason that the caller gave.
     pub(crate) because: Option<String>,
 }
 
@@ -107,7 +107,7 @@ impl<'c> Attempt<'c> {
         }
     }
 
-    /// Whether the holder of an access token tries it: so too as long as nobody is established.
+    /// True if the holder of an access token tries it, and also as long as no principal is established.
     pub(crate) fn is_by_token(&self) -> bool {
         !matches!(self.caller, Some(Principal::Operator { .. }))
     }

@@ -18,7 +18,7 @@ use crate::realm::Realm;
 use crate::records::cache::Held;
 use crate::records::record::Record;
 
-/// How many ancestors a token may have.
+/// The number of ancestors that a token may have.
 pub(crate) const PARENTS_MAX: usize = 4;
 
 impl Gate {
@@ -107,7 +107,8 @@ impl Gate {
         Ok(holder)
     }
 
-    /// Whether the cached record of a token that verified says that it ended: its former holder costs no opening of the realm.
+    /// Returns the reason if the cached record of a token that verified says that it ended: its former holder costs
+    /// no opening of the realm.
     fn known_to_be_invalid(
         &self,
         tag: Option<ibyok_crypto::RealmTag>,
@@ -131,7 +132,8 @@ impl Gate {
         Ok(valid_at(&record.grant, verified.restrictions(), at).map_err(|reason| reason.as_str()))
     }
 
-    /// Whether a token that verified is valid now: not revoked, within its times, and so are all its parents.
+    /// Fails unless a token that verified is valid now: not revoked, within its times, and with parents that are
+    /// valid too.
     async fn still_valid(&self, holder: &Holder, held: &Held<TokenRecord>, at: Timestamp) -> Result<(), Invalid> {
         let record = &held.record;
         if !record.accepts_epoch(holder.epoch, at) {
@@ -149,8 +151,8 @@ impl Gate {
             .map_err(Invalid::Token)
     }
 
-    /// Whether every secret through which a secret was gained still stands; else why not, for the log. A token that is revoked
-    /// stands for none, also if its children are kept.
+    /// Checks that every secret through which a secret was gained is still accepted; if not, returns the reason, for
+    /// the log. No secret of a revoked token is accepted, also if its children are kept.
     async fn gained_rightly(
         &self,
         realm: &Arc<Realm>,
@@ -178,7 +180,8 @@ impl Gate {
         Ok(Err("rotator_missing"))
     }
 
-    /// Whether every token that this one descends from still stands for it; else why not, for the log.
+    /// Checks that every token that this one descends from still vouches for it; if not, returns the reason, for the
+    /// log.
     pub(crate) async fn ancestry_holds(
         &self,
         realm: &Arc<Realm>,
@@ -209,7 +212,8 @@ impl Gate {
         )
     }
 
-    /// Whether a token is still valid by what the store says now: for the last look before something is released or put.
+    /// Checks that a token is still valid by the store's state now: the last check before something is released or
+    /// put.
     pub(crate) async fn still(self: &Arc<Self>, holder: &Holder) -> Result<()> {
         self.records.hold_lease().await?;
         let held = self
@@ -225,7 +229,7 @@ impl Gate {
     }
 }
 
-/// What a secret that was superseded can do: everything, until its end.
+/// The restriction of a secret that was superseded: it permits everything, until its end.
 fn only_until(ends: Timestamp) -> Restriction {
     let mut restriction = Restriction::default();
     restriction.expires = Some(ends);

@@ -110,7 +110,8 @@ impl Gate {
         decided(principal, decide, &request).is_ok()
     }
 
-    /// Whether a principal may be told of a key that it would see on a list: nothing is done, and no scope counted as used.
+    /// True if a principal may learn of a key because it would see the key on a list. Does nothing, and counts no
+    /// scope as used.
     pub(crate) fn may_be_told(
         &self,
         attempt: &Attempt<'_>,
@@ -121,7 +122,7 @@ impl Gate {
         decided(principal, decide, &listing(attempt, principal, environment, Some(key))).is_ok()
     }
 
-    /// Whether a principal may list some key of an environment, likewise.
+    /// True if a principal may list some key of an environment. Likewise counts nothing.
     pub(crate) fn may_list_in(&self, attempt: &Attempt<'_>, principal: &Principal, environment: &str) -> bool {
         decided(principal, may_list, &listing(attempt, principal, environment, None)).is_ok()
     }
@@ -254,7 +255,7 @@ pub(crate) fn within<'r>(
     scoped
 }
 
-/// What a token hears of a key that it may not have, and of one that does not exist: by id the two are one answer.
+/// The refusal of a key that the token may not have, and of one that does not exist: by id the two are one answer.
 fn hidden_key() -> Error {
     Error::denied("key", "the key is not among the token's")
 }

@@ -34,7 +34,7 @@ pub(crate) trait Meter: Debug + Send + Sync {
 pub(crate) struct Ticket {
     /// The generation that the flight belongs to, of two.
     pub(crate) second: bool,
-    /// How often flights of the generation had been given up when it began.
+    /// The number of times that flights of the generation had been given up when it began.
     pub(crate) forgiven: u64,
 }
 

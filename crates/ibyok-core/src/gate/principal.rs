@@ -15,21 +15,21 @@ use crate::model::which_version::WhichVersion;
 use crate::realm::Realm;
 use crate::records::cache::Held;
 
-/// Who asks, established: made only by authentication.
+/// The principal that asks. Only authentication makes one.
 #[derive(Clone, Debug)]
 pub(crate) enum Principal {
-    /// Whoever can open the vault.
+    /// An operator, who can open the vault.
     Operator(Actor),
     /// A valid access token.
     Token(Arc<Holder>),
 }
 
-/// An operator: whoever can open the vault.
+/// An operator: a person or program that can open the vault.
 #[derive(Clone, Debug)]
 pub(crate) struct Actor {
     pub(crate) name: String,
     pub(crate) namespace: Namespace,
-    /// Whether it reads the audit log beyond its namespace.
+    /// True if it reads the audit log beyond its namespace.
     pub(crate) whole_log: bool,
 }
 
@@ -39,14 +39,15 @@ pub(crate) struct Holder {
     pub(crate) id: TokenId,
     pub(crate) realm: Arc<Realm>,
     pub(crate) held: Arc<Held<TokenRecord>>,
-    /// What it carries; of a secret that was superseded also the end of its grace, so that nothing it does reaches beyond that.
+    /// The restrictions of the token. Those of a secret that was superseded include the end of its grace, so that
+    /// nothing it does reaches beyond that.
     pub(crate) restrictions: Vec<Restriction>,
     pub(crate) epoch: u32,
     pub(crate) chain: String,
 }
 
 impl Holder {
-    /// Whether a newer secret was given out, so that this one is only in its grace.
+    /// True if a newer secret was given out, so that this one is only in its grace.
     pub(crate) fn is_superseded(&self) -> bool {
         self.held.record.grace_of(self.epoch).is_some()
     }
@@ -63,7 +64,7 @@ impl Holder {
         }
     }
 
-    /// Whether it holds the token as it was minted: nothing was taken away but by a grace.
+    /// True if it holds the token as it was minted: only a grace restricts it.
     pub(crate) fn is_whole(&self) -> bool {
         self.restrictions.len() == usize::from(self.is_superseded())
     }
@@ -73,7 +74,7 @@ impl Holder {
         self.held.record.through_of(self.epoch)
     }
 
-    /// Whether the token's realm, grant and restrictions all name an environment.
+    /// True if the token's realm, grant and restrictions all name an environment.
     pub(crate) fn reaches(&self, environment: &EnvironmentName) -> bool {
         let name = environment.as_str();
         let realm = self
@@ -93,14 +94,15 @@ impl Holder {
 }
 
 impl Principal {
-    /// Whether it may read pending versions alone.
+    /// True if it may read pending versions alone.
     pub(crate) fn is_pending_only(&self) -> bool {
         self.holder().is_some_and(|holder| {
             holder.held.record.grant.pending_only || holder.restrictions.iter().any(|r| r.pending_only)
         })
     }
 
-    /// What it means by a reference that says nothing of a version: the current one, or the only one that it may read.
+    /// Reads a reference that names no version: it means the current one, or the pending one for a principal that may
+    /// read no other.
     pub(crate) fn meaning<'r>(&self, reference: &'r KeyRef) -> Cow<'r, KeyRef> {
         if reference.version().is_current() && self.is_pending_only() {
             Cow::Owned(reference.clone().at_version(WhichVersion::Pending))
@@ -117,7 +119,7 @@ impl Principal {
         }
     }
 
-    /// What stands in a record as who did it.
+    /// The name that records keep of the principal: the operator's name or the token's id.
     pub(crate) fn by(&self) -> String {
         match self {
             Principal::Operator(actor) => actor.name.clone(),
@@ -143,7 +145,7 @@ impl Principal {
     }
 }
 
-/// How somebody asks.
+/// The credentials with which a caller asks.
 #[derive(Debug)]
 pub(crate) enum Asking {
     Operator(Actor),

@@ -1,8 +1,8 @@
 //! Values that leaked do not come back.
 //!
-//! When a version is marked compromised, its value's keyed fingerprint becomes a record of the environment's realm. Every value is
-//! looked up there before it is sealed, by whatever door it comes: [`seal_version`](crate::verbs::set_key::seal_version) takes a
-//! [`Screened`], and this module is its only maker.
+//! When a version is marked compromised, its value's keyed fingerprint becomes a record of the environment's realm.
+//! Every value is looked up there before it is sealed, on every path:
+//! [`seal_version`](crate::verbs::set_key::seal_version) takes a [`Screened`], and this module is its only maker.
 //!
 //! - `prints`: by what values are compared
 //! - `guessable`: a judgement of values by their form
@@ -54,7 +54,7 @@ pub(crate) struct Screened {
     /// The fingerprints of `value`.
     pub(crate) value: Prints,
     all: Vec<Prints>,
-    /// Whether it leaked, and is stored by force: the version is born compromised.
+    /// True if it leaked, and is stored by force: the version is born compromised.
     pub(crate) leaked: bool,
 }
 
@@ -87,7 +87,7 @@ impl LeakedIds {
     }
 }
 
-/// What somebody hears of a value that leaked: neither of which key nor of which version it is.
+/// The refusal of a value that leaked. It names neither the key nor the version.
 fn leaked() -> Error {
     Error::Conflict {
         what: "the value is one that leaked: get a new one from the provider, or force this one with a reason"
@@ -96,7 +96,7 @@ fn leaked() -> Error {
 }
 
 impl Screened {
-    /// What a person should know of a value that was stored by force.
+    /// Returns the warning about a value that was stored by force.
     pub(crate) fn warning(&self) -> Option<String> {
         let warning =
             "the value is one that leaked: the version is marked compromised, and an incident is open on the key";

@@ -37,7 +37,7 @@ impl Prints {
         self.trimmed.as_ref().or(self.exact.as_ref())
     }
 
-    /// Whether two values are one, but for white space around them.
+    /// True if two values are one, but for white space around them.
     pub(crate) fn meets(&self, other: &Prints) -> bool {
         self.iter().any(|ours| other.iter().any(|theirs| ours == theirs))
     }

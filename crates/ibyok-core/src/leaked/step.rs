@@ -95,7 +95,7 @@ fn could_be_guessed(permit: &Permit, version: &VersionRecord) -> bool {
 }
 
 impl Candidates {
-    /// Whether one of them leaked.
+    /// Returns true if one of them leaked.
     pub(crate) fn any_leaked(&self) -> bool {
         !self.leaked.is_empty()
     }

@@ -33,7 +33,7 @@ const GUESSES_MOST: usize = 30;
 /// The span in which values that could be guessed are counted.
 const GUESSES_SPAN: Duration = Duration::from_secs(24 * 3600);
 
-/// How many families of tokens are remembered before those are forgotten that have nothing to be remembered.
+/// The number of families of tokens that are remembered before the families without any try left are forgotten.
 const FAMILIES: usize = 4096;
 
 /// The tries of one family of tokens.

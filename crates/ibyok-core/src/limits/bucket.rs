@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ibyok_storage::Draw;
 
-/// What is out of a bucket.
+/// The uses that were taken out of a bucket and are not back yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bucket {
     debt: u128,
@@ -30,7 +30,7 @@ impl Bucket {
         }
     }
 
-    /// How long it takes until a use is there; zero if there is one.
+    /// Returns the time until a use is available; zero if one is now.
     pub(super) fn wait(self, draw: &Draw) -> Duration {
         let (one, count) = (span(draw), u128::from(draw.count.get()));
         let missing = (self.debt + one).saturating_sub(one * count);
@@ -46,7 +46,7 @@ impl Bucket {
         }
     }
 
-    /// Whether there is nothing to be remembered about it.
+    /// True if there is nothing to be remembered about it.
     pub(super) fn is_full(self) -> bool {
         self.debt == 0
     }
@@ -149,7 +149,7 @@ mod tests {
             }
         }
 
-        /// Where its rounding to nanoseconds is exact, `governor` decides the same.
+        /// If its rounding to nanoseconds is exact, `governor` decides the same.
         #[test]
         fn governor_decides_the_same(
             per_second in prop::sample::select(vec![1u32, 2, 4, 5, 8, 10, 20, 25, 50, 100]),

@@ -41,7 +41,7 @@ pub(crate) struct Limits {
     pub(crate) buckets: NodeBuckets,
 }
 
-/// What a limit is of.
+/// The subject of a limit.
 enum Of {
     Token,
     Ancestor,

@@ -8,7 +8,8 @@ use ibyok_storage::{Draw, Taken};
 
 use super::bucket::Bucket;
 
-/// How many buckets that are not full are remembered at once: some 30 MB. Limits beyond that are refused, never forgotten.
+/// The number of buckets that are not full and are remembered at once: some 30 MB. Limits beyond that are refused,
+/// never forgotten.
 const BUCKETS: usize = 1 << 18;
 
 /// A bucket with its rate, which says when it is full again.
@@ -18,7 +19,7 @@ struct Kept {
     draw: Draw,
 }
 
-/// What was taken on this node.
+/// The uses that were taken on this node.
 #[derive(Debug)]
 pub(crate) struct NodeBuckets {
     kept: Mutex<HashMap<[u8; 16], Kept>>,

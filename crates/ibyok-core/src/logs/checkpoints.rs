@@ -20,7 +20,7 @@ use crate::realm::{FILE, PAGE, open_failed};
 use crate::records::Records;
 use ibyok_audit::words::counted;
 
-/// How the first line of a checkpoint begins: before the log's id (C2SP tlog-checkpoint; docs/audit.md).
+/// The prefix of the first line of a checkpoint: before the log's id (C2SP tlog-checkpoint; docs/audit.md).
 const ORIGIN: &str = "ibyok-audit/";
 
 /// The sealed body of a checkpoint's record.
@@ -47,23 +47,23 @@ impl Kept {
         (&self.host, &self.place) == (&other.host, &other.place)
     }
 
-    /// Whether the log is where this says, on the machine that looks.
+    /// True if the log is at the place that this names, on the machine that looks.
     fn still_holds(&self, log: &str, here: &Kept) -> bool {
         self.host == here.host && logs_in(Path::new(&self.place)).is_ok_and(|logs| logs.iter().any(|id| id == log))
     }
 }
 
-/// Where the logs of a vault are, as far as one node can tell.
+/// The places of the logs of a vault, as far as one node can tell.
 struct Whereabouts<'a> {
     here: Kept,
-    /// Whether no other machine has the store.
+    /// True if no other machine has the store.
     alone: bool,
     kept: &'a [(String, Kept)],
     present: &'a BTreeSet<String>,
 }
 
 impl Whereabouts<'_> {
-    /// In words where a log is that does not belong here; `None` for one that does.
+    /// Names the place of a log that does not belong here, in words; `None` for one that does.
     fn of(&self, log: &str) -> Option<String> {
         if self.present.contains(log) {
             return None;
@@ -91,7 +91,7 @@ impl Whereabouts<'_> {
     }
 }
 
-/// What a signed note says: which log had how many lines.
+/// A signed note: the log that it is about, and the number of lines that the log had.
 struct Said {
     log: String,
     size: u64,
@@ -143,7 +143,7 @@ impl Logs {
         Ok(())
     }
 
-    /// Whether the log is as a checkpoint from the store says. It is asked only where nothing beside the log says it.
+    /// True if the log agrees with a checkpoint from the store. Called only where nothing beside the log confirms it.
     async fn holds(&self, place: &LogPlace, note: &str) -> Result<bool> {
         let keys = self.keys_of_log(place.log()).await?;
         if keys.is_empty() {
@@ -179,8 +179,8 @@ impl Logs {
         }
     }
 
-    /// What this node knows of the logs that belong in its place, with further keys that the caller trusts; and, in words, where logs of
-    /// this vault are kept that it cannot look at.
+    /// Returns the knowledge of this node about the logs that belong in its place, with further keys that the caller
+    /// trusts; and, in words, the places of logs of this vault that it cannot look at.
     pub(crate) async fn known_logs(&self, keys: &[VerifyingKey]) -> Result<(Known, Vec<String>)> {
         let place = self.recorder.log.status().place;
         let present: BTreeSet<String> = logs_in(&place)?.into_iter().collect();
@@ -297,7 +297,8 @@ impl Logs {
         self.records.home.record(kind::CHECKPOINT, id)
     }
 
-    /// Where a checkpoint stays that the log does not fit: named by what it says, so that nothing replaces it.
+    /// The record of a checkpoint that the log does not fit. It is named by a hash of the note, so that nothing
+    /// replaces it.
     fn evidence_record(&self, note: &str) -> Result<RecordId> {
         let digest = Sha256::digest(note.as_bytes());
         self.records

@@ -23,7 +23,7 @@ use crate::realm::{Realm, RealmName};
 use crate::recorder::Recorder;
 use crate::records::Records;
 
-/// How long a log for which the store holds no key is left alone while logs are followed.
+/// The time for which a log without a key in the store is left alone while logs are followed.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The keys of logs that were asked for. A log signs with one key all its life.
@@ -205,7 +205,7 @@ impl Logs {
         Ok(Reader::vouched(place, vouched.keys)?.without_keys_of(vouched.without_key))
     }
 
-    /// Whether a log stands beside this process's own, and no key of this vault vouches for it.
+    /// True if a log is in the place of this process's own, and no key of this vault vouches for it.
     pub(crate) async fn is_foreign(&self, log: &str) -> Result<bool> {
         let there = logs_in(&self.recorder.log.status().place)?.iter().any(|id| id == log);
         Ok(there && matches!(self.vouching(log).await?, Vouching::Keys(keys) if keys.is_empty()))

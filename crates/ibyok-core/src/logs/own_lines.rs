@@ -31,8 +31,8 @@ impl Logs {
         Ok(filter)
     }
 
-    /// When a principal's namespace was made: lines from before it are about a tenant that had the name earlier. `None` for the
-    /// vault's home, which is as old as the vault.
+    /// Returns the time at which a principal's namespace was made: lines from before it are about a tenant that had
+    /// the name earlier. `None` for the vault's home, which is as old as the vault.
     pub(crate) async fn namespace_since(&self, who: &Principal) -> Result<Option<Timestamp>> {
         if *who.namespace() == self.records.home.name.namespace {
             return Ok(None);

@@ -12,10 +12,10 @@ use ibyok_policy::TokenId;
 use crate::gate::attempt::Attempt;
 use crate::recorder::folded::Common;
 
-/// How long refusals are folded together.
+/// The time for which refusals are folded together.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// How many tokens are told apart at once; those beyond share one line.
+/// The number of tokens that have windows of their own at once. Further tokens share one line.
 const TOKENS: usize = 1024;
 
 /// The refusals of a token, whichever narrower forms of it were used; `None` stands for those that share one line.
@@ -32,7 +32,7 @@ struct Window {
 pub(crate) struct LimitRefusals(Mutex<Windows>);
 
 impl LimitRefusals {
-    /// Whether this refusal is a line of its own; else it is counted.
+    /// Returns true if this refusal is a line of its own; else counts it.
     pub(crate) fn is_a_line(&self, token: TokenId, attempt: &Attempt<'_>, now: Duration) -> bool {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut token = Some(token);
@@ -61,7 +61,8 @@ impl LimitRefusals {
         false
     }
 
-    /// What the windows that are over, or all, counted. One that counted nothing ends, so that the next refusal is a line again.
+    /// Returns the counts of the windows that are over, or of all. A window that counted nothing ends, so that the
+    /// next refusal is a line again.
     pub(super) fn over(&self, now: Duration, all: bool) -> Vec<(Common, u64)> {
         let mut counts = Vec::new();
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -38,9 +38,9 @@ pub(crate) struct Recorder {
     pub(crate) refusals: Refusals,
     pub(crate) limit_refusals: LimitRefusals,
     pub(crate) token_refusals: TokenRefusals,
-    /// Whether the log was closed for good.
+    /// True if the log was closed for good.
     pub(crate) closed: AtomicBool,
-    /// What was found at open that somebody should look at.
+    /// The findings at open that an operator should check.
     pub(crate) warnings: Mutex<Vec<String>>,
 }
 
@@ -127,7 +127,8 @@ impl Recorder {
         self.record(attempt.allowed()).await
     }
 
-    /// Whether a refusal by a limit is a line of its own; else it is counted, and on the log within some seconds.
+    /// Returns true if a refusal by a limit is a line of its own; else counts it, and the count is on the log within
+    /// some seconds.
     pub(crate) fn is_a_line_of_its_own(&self, attempt: &Attempt<'_>) -> bool {
         let now = self.records.clock.elapsed();
         attempt

@@ -7,13 +7,13 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How many refusals of an address are lines of their own in one minute.
+/// The number of refusals of an address that are lines of their own in one minute.
 const SINGLY: u32 = 10;
 
-/// How long counts are folded together.
+/// The time for which counts are folded together.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// How many addresses are told apart at once; those beyond share one count.
+/// The number of addresses that have counts of their own at once. Further addresses share one count.
 const ADDRESSES: usize = 512;
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ struct Window {
 pub(crate) struct Refusals(Mutex<HashMap<Option<IpAddr>, Window>>);
 
 impl Refusals {
-    /// Whether this refusal is a line of its own; else it is counted.
+    /// Returns true if this refusal is a line of its own; else counts it.
     pub(crate) fn is_a_line(&self, source: Option<IpAddr>, now: Duration) -> bool {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let source = source.map(network);
@@ -64,7 +64,7 @@ impl Refusals {
     }
 }
 
-/// What counts as one address: of IPv6 a /64, which one host can fill.
+/// The network that counts as one address: of IPv6 a /64, which one host can fill.
 fn network(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64))),

@@ -1,4 +1,4 @@
-//! Where retrievals are counted: after their line is on the log, before anything is released.
+//! The counting of retrievals: after their line is on the log, before anything is released.
 
 use ibyok_audit::{Event, Outcome, Receipt};
 
@@ -75,7 +75,7 @@ impl Recorder {
     }
 }
 
-/// Whether a refusal for this reason is one of a key that there is. What somebody only guesses at leaves no record of its own.
+/// True if a refusal for this reason is about a key that exists. A guess at a key leaves no record of its own.
 pub(crate) fn is_of_a_key(reason: &str) -> bool {
     [Code::KeyDisabled, Code::VersionDisabled, Code::VersionDestroyed]
         .iter()

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// How far a store is behind.
+/// The distance by which a store is behind: the change that it had come to, and the change that it is at now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Behind {
     pub(crate) known: u64,

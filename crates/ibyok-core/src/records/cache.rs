@@ -1,4 +1,4 @@
-//! What a node keeps in memory: records opened to their metadata, bounded in bytes, never a value and never a data key.
+//! The cache of a node: records opened to their metadata, bounded in bytes, never a value and never a data key.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use crate::model::review::ReviewRecord;
 use crate::model::settings::SettingsRecord;
 use crate::model::token::TokenRecord;
 
-/// What one record is guessed to take beside its bytes.
+/// The estimate of the memory that one record takes beyond its bytes.
 const OVERHEAD: u64 = 512;
 
 /// About how large a record is, for the cache's first allocation.

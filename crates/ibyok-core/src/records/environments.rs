@@ -14,7 +14,8 @@ use ibyok_crypto::RealmTag;
 use std::sync::PoisonError;
 
 impl Records {
-    /// Which realm a tag stands for. A tag that this store never gave out is told without touching the store.
+    /// Returns the realm that a tag stands for, if this store gave that tag out. Reads the store only while its tags
+    /// are not known yet.
     pub(crate) async fn realm_by_tag(&self, tag: RealmTag) -> Result<Option<Arc<RealmName>>> {
         let tags = self.tags().await?;
         if tags.damaged.contains(&tag_record(tag)) {

@@ -12,13 +12,13 @@ use tokio::sync::Mutex;
 
 use crate::base::clock::Clock;
 
-/// How old the last look at the change feed may be.
+/// The greatest age that the last look at the change feed may have.
 pub(crate) const LEASE: Duration = Duration::from_millis(700);
 
 /// From this age on the next use renews the lease in the background, so that busy nodes never wait for it.
 pub(crate) const RENEW: Duration = Duration::from_millis(300);
 
-/// How long a look at the change feed may take.
+/// The time that one look at the change feed may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
 
 /// A number that no store reaches: to a node that has seen nothing the feed answers with a gap and its newest number, and does
@@ -27,10 +27,11 @@ pub(crate) const BEFORE_THE_FIRST: ChangeNumber = ChangeNumber::new(i64::MAX.uns
 
 #[derive(Debug)]
 pub(crate) struct Lease {
-    /// When the last complete look started, in nanoseconds of [`Clock::elapsed`], plus one; 0 is never.
+    /// The start of the last complete look, in nanoseconds of [`Clock::elapsed`], plus one; 0 is never.
     pub(super) started: AtomicU64,
     pub(super) renewing: AtomicBool,
-    /// Up to where changes have been applied. Held while they are fetched, so that there is one look at a time.
+    /// The change up to which changes have been applied. Held while they are fetched, so that there is one look at a
+    /// time.
     pub(super) applied: Mutex<ChangeNumber>,
 }
 
@@ -50,7 +51,7 @@ impl Lease {
         Some(clock.elapsed().saturating_sub(Duration::from_nanos(started)))
     }
 
-    /// Whether the caches may be used right now.
+    /// True if the caches may be used right now.
     pub(crate) fn holds(&self, clock: &dyn Clock) -> bool {
         self.age(clock).is_some_and(|age| age < LEASE)
     }

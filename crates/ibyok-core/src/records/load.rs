@@ -14,11 +14,12 @@ use crate::model::kind;
 use crate::model::settings::{SETTINGS_ID, SettingsRecord};
 use crate::realm::Realm;
 
-/// How many damaged records are remembered for `status`.
+/// The number of damaged records that are remembered for `status`.
 const DAMAGED_MAX: usize = 1000;
 
 impl Records {
-    /// What is set for the keys of an environment. That nothing is set is kept as well. The caller must hold the lease.
+    /// Returns the settings for the keys of an environment. That nothing is set is kept as well. The caller must hold
+    /// the lease.
     ///
     /// # Errors
     /// [`Error::Integrity`] for settings that are damaged or older than the log says: nothing is assumed in their place.

@@ -55,9 +55,9 @@ pub(crate) struct Records {
     pub(crate) realms: Realms,
     pub(crate) cache: RecordCache,
     pub(crate) lease: Lease,
-    /// What the lines of the log state that are written now.
+    /// The statements that the lines of the log make which are written now.
     pub(crate) stated: Arc<Stated>,
-    /// How far the store is behind what the log says, if it is.
+    /// The distance by which the store is behind the log, if it is.
     pub(crate) behind: Mutex<Standing>,
     pub(crate) floors: Floors,
     pub(crate) key_cache_ttl: Duration,

@@ -7,21 +7,21 @@ use serde::Serialize;
 use crate::base::json::json_length;
 use crate::records::damage::DamagedRecord;
 
-/// How long a page may get, in bytes of JSON, before it is ended early.
+/// The length at which a page is ended early, in bytes of JSON.
 const PAGE_BYTES: usize = 4 << 20;
 
 /// One page of a list.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Page<T> {
-    /// What is on it.
+    /// The items of the page.
     pub items: Vec<T>,
-    /// What to ask for to get the next one; `None` on the last.
+    /// The value of [`PageRequest::after`] for the next page; `None` on the last.
     pub next: Option<String>,
-    /// The records of this page that are damaged, as far as whoever asks may know of them.
+    /// The damaged records of this page, as far as the caller may know of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub damaged: Vec<DamagedRecord>,
-    /// Whether damaged records may hide items of this page.
+    /// True if damaged records may hide items of this page.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub incomplete: bool,
 }
@@ -43,13 +43,13 @@ impl<T> IntoIterator for Page<T> {
     }
 }
 
-/// Which page of a list is asked for.
+/// The page of a list that is asked for.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct PageRequest {
     /// [`Page::next`] of the page before.
     pub after: Option<String>,
-    /// How many items at most; 100 unless given, 1,000 at most.
+    /// The greatest number of items; 100 unless given, 1,000 at most.
     pub limit: Option<usize>,
     /// True if each item of a list of keys or tokens has the time of its last use. That reads the counts of each.
     pub last_use: bool,

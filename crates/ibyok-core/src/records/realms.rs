@@ -20,16 +20,17 @@ pub(crate) struct Realms {
     pub(crate) tags: RwLock<Option<Arc<Tags>>>,
     /// Opened realms, and since when.
     opened: RwLock<HashMap<RealmName, (Arc<Realm>, Duration)>>,
-    /// One lock a realm, so that however many requests wait there is one call to the KEK; under it, how the last one failed.
+    /// One lock a realm, so that there is one call to the KEK for all requests that wait. Under it is the failure of
+    /// the last call.
     opening: Mutex<HashMap<RealmName, Arc<AsyncMutex<Option<Failure>>>>>,
-    /// What tells a stranger from the holder of a token, apart from the opened realms.
+    /// The keys that tell strangers from holders of tokens. They are apart from the opened realms.
     pub(crate) token_keys: TokenKeys,
 }
 
-/// How long a KEK that failed is left alone.
+/// The time for which a KEK that failed is left alone.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How opening a realm failed, for everybody who waited for the same call and for those who come right after.
+/// The failure to open a realm, for every caller who waited for the same call and for those who come right after.
 #[derive(Debug)]
 pub(super) struct Failure {
     at: Duration,
@@ -123,7 +124,7 @@ impl Realms {
         Arc::clone(opening.entry(name.clone()).or_default())
     }
 
-    /// How a realm last failed to open, if it did.
+    /// Returns the last failure to open a realm, if the last try failed.
     pub(crate) async fn last_failure(&self, name: &RealmName) -> Option<Error> {
         let lock = self.opening(name);
         let failure = lock.lock().await;

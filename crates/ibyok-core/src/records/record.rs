@@ -35,12 +35,12 @@ pub(crate) trait Record: Serialize + DeserializeOwned + Send + Sync {
     fn entry(held: Arc<Held<Self>>) -> Entry;
     fn from_entry(entry: Entry) -> Option<Arc<Held<Self>>>;
 
-    /// What stands where no record is, if that says something too.
+    /// The default for a missing record, if the kind has one.
     fn absent() -> Option<Self>;
 }
 
-/// What each kind of record has: its type, its kind, what people call it, its place in the cache, and what
-/// stands where there is none.
+/// The properties of each kind of record: its type, its kind, its names, its place in the cache, and the default for
+/// a missing one.
 macro_rules! records {
     ($($record:ident, $kind:ident, $word:literal, $name:literal, $public:expr, $entry:ident, $absent:expr;)*) => {$(
         impl Record for $record {

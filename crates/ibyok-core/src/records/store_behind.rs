@@ -6,7 +6,7 @@ use super::Records;
 use super::behind::Behind;
 
 impl Records {
-    /// How far the store is behind, if it is.
+    /// Returns the distance by which the store is behind, if it is.
     pub(crate) fn store_is_behind(&self) -> Option<Behind> {
         self.behind.lock().unwrap_or_else(PoisonError::into_inner).behind
     }

@@ -21,24 +21,24 @@ use crate::records::Records;
 use crate::records::damage::DamagedRecord;
 use crate::records::record::Record;
 
-/// How many damaged records a survey names. Beyond it they are only counted.
+/// The number of damaged records that a survey names. Further ones are only counted.
 const NAMED_MAX: usize = 100;
 
-/// How many records a survey of a running server looks at before it makes way for requests.
+/// The number of records after which a survey of a running server pauses, so that requests go first.
 const AT_ONCE: u64 = 200;
 
-/// How long it then rests.
+/// The length of that pause.
 const REST: Duration = Duration::from_millis(50);
 
 /// The state of the records in the store, as far as they were looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RecordsStatus {
-    /// How many records were looked at.
+    /// The number of records that were checked.
     pub checked: u64,
-    /// How many of them are damaged, missing, or older than this node has seen.
+    /// The number of records that are damaged, missing, or older than this node has seen.
     pub damaged: u64,
-    /// Whether every record was looked at that this node can open.
+    /// True if the survey checked every record that this node can open.
     pub complete: bool,
     /// The damaged records, at most 100.
     pub records: Vec<DamagedRecord>,
@@ -53,7 +53,7 @@ impl RecordsStatus {
     }
 }
 
-/// How a survey goes about it.
+/// The pace of a survey.
 #[derive(Clone, Copy)]
 pub(crate) enum Pace {
     /// It ends after this time, whether or not it is done.

@@ -11,7 +11,7 @@ use crate::base::error::Error;
 use crate::realm::RealmName;
 use crate::realm::tags::TagList;
 
-/// Which realm each tag of the store stands for.
+/// The realm that each tag of the store stands for.
 #[derive(Debug)]
 pub(crate) struct Tags {
     pub(super) by_tag: HashMap<RealmTag, Arc<RealmName>>,

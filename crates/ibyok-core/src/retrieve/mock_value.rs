@@ -1,4 +1,5 @@
-//! What is served in the place of a value in mock mode: made from the key's id under a key of its realm, never from the value.
+//! The mock that is served in the place of a value: made from the key's id under a key of its realm, never from the
+//! value.
 
 use std::collections::BTreeMap;
 

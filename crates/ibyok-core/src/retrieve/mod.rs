@@ -65,7 +65,7 @@ pub struct Released {
     info: ReleasedInfo,
 }
 
-/// What a released value is, without the value.
+/// The description of a released value, without the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReleasedInfo {
@@ -85,9 +85,9 @@ pub struct ReleasedInfo {
     pub variable: String,
     /// The version's number.
     pub version: u32,
-    /// Whether the value is the real one.
+    /// The mode of the value: live for the real one, or mock.
     pub mode: Mode,
-    /// Which tier decided the mode.
+    /// The tier that decided the mode.
     pub mode_source: ModeSource,
 }
 
@@ -133,7 +133,7 @@ impl Released {
         &self.fields
     }
 
-    /// What it is.
+    /// Returns the description of the value.
     #[must_use]
     pub fn info(&self) -> &ReleasedInfo {
         &self.info

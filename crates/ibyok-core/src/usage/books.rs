@@ -21,22 +21,22 @@ use crate::base::clock::Clock;
 use crate::base::error::{Error, Result};
 use crate::realm::Realm;
 
-/// How long an own record is kept in memory after it was last added to.
+/// The time for which an own record is kept in memory after it was last added to.
 const KEEP: Duration = Duration::from_secs(60);
 
-/// How many sheets are kept in memory although the store has them.
+/// The number of sheets that are kept in memory although the store has them.
 const SHEETS_MAX: usize = 1000;
 
-/// What a record of counts is called when it is damaged.
+/// The name of a record of counts in messages about its damage.
 pub(super) const WHAT: &str = "a record of usage";
 
 #[derive(Debug, Default)]
 pub(super) struct Books {
     sheets: HashMap<SheetOf, Sheet>,
-    /// What is counted and not yet in a sheet, because the store did not answer.
+    /// The counts that are not in a sheet yet, because the store did not answer.
     pub(super) waiting: Vec<Add>,
     pub(super) signs: HashMap<RealmTag, OwnSign>,
-    /// What of the log is to be counted before anything else.
+    /// The lines of the log that are to be counted before anything else.
     pub(super) replay: Option<Replay>,
 }
 
@@ -84,7 +84,7 @@ impl Add {
         }
     }
 
-    /// What was counted, as rows of keys and of tokens.
+    /// Turns the counted uses into rows of keys and of tokens.
     pub(super) fn all(uses: Uses) -> Vec<Add> {
         let mut adds = Vec::new();
         for (key, counted) in uses.reads {
@@ -96,7 +96,7 @@ impl Add {
         adds
     }
 
-    /// Who used a key.
+    /// The row of a key: the caller that used it.
     pub(super) fn to_key(key: &UseKey, counted: &Counted) -> Option<Add> {
         let (realm, (_, id)) = counted.to.key_realm.as_ref().zip(key.key)?;
         let of = Of::Reader {
@@ -107,7 +107,7 @@ impl Add {
         Some(Add::one(realm, Subject::Key(id), key.day, of, name, &counted.tally))
     }
 
-    /// What a token used.
+    /// The row of a token: the key that it used.
     pub(super) fn to_token(key: &UseKey, counted: &Counted) -> Option<Add> {
         let super::Caller::Token(id) = key.caller else {
             return None;
@@ -141,7 +141,7 @@ impl Add {
         }
     }
 
-    /// What else a token was allowed.
+    /// The row of a token for the scopes that it used other than by retrieving.
     pub(super) fn scopes(key: ScopeKey, realm: &Arc<Realm>, scopes: ibyok_policy::Scopes) -> Add {
         let row = Row {
             of: Of::Key {
@@ -221,7 +221,7 @@ impl Books {
         }
     }
 
-    /// Whether the store has everything that is counted.
+    /// True if the store has everything that is counted.
     pub(super) fn are_saved(&self) -> bool {
         self.waiting.is_empty()
             && self
@@ -264,7 +264,8 @@ impl Usage {
         Ok(())
     }
 
-    /// Whether a line that adds this row is in the store already: the record that the row stands in says up to which line it counts.
+    /// True if a line that adds this row is in the store already: the record of the row says up to which line it
+    /// counts.
     pub(super) async fn is_counted(&self, books: &mut Books, add: &Add, seq: u64) -> Result<bool> {
         let sheet = match books.sheets.entry(add.sheet()) {
             Entry::Occupied(there) => there.into_mut(),

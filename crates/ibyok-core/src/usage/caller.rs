@@ -1,11 +1,11 @@
-//! Who a use is counted for.
+//! The caller that a use is counted for.
 
 use ibyok_policy::TokenId;
 use serde::{Deserialize, Serialize};
 
 use crate::gate::principal::Principal;
 
-/// Who a use is counted for.
+/// The caller that a use is counted for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Caller {
@@ -13,7 +13,7 @@ pub(crate) enum Caller {
     Token(TokenId),
     /// An operator, by name.
     Operator(String),
-    /// Those beyond what is told apart: counted, not named.
+    /// The callers beyond the limit on separate counts: counted, not named.
     Others,
 }
 

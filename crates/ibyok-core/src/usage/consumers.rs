@@ -1,4 +1,4 @@
-//! Who still uses a key, and what a token has used: what rotation and the review of tokens ask.
+//! The consumers of a key, and the uses of a token: rotation and the review of tokens ask for them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -19,24 +19,24 @@ use crate::model::kind;
 use crate::model::name::KeyId;
 use crate::realm::{PAGE, Realm};
 
-/// How old the sign of a node that counts may be.
+/// The greatest age of the sign of a node that counts.
 const FRESH: SignedDuration = SignedDuration::from_secs(3);
 
-/// How long a node whose sign is older is given to show that only its clock is off.
+/// The time that a node with an older sign is given to show that only its clock is off.
 const SHOW: Duration = Duration::from_millis(2500);
 const LOOK: Duration = Duration::from_millis(250);
 
-/// For how long a node that went away without a word is missed.
+/// The time for which a node that went away without a word is missed.
 const MISSED: SignedDuration = SignedDuration::from_hours(24);
 
-/// Who read a key within the last 90 days.
+/// The callers that read a key within the last 90 days.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Consumers {
     /// Each caller with each version that it was given the real value of, the last reader first.
     pub(crate) readers: Vec<Reader>,
     /// Nodes that may have released values which are not counted yet: each is to be taken for a consumer.
     pub(crate) behind: Vec<Behind>,
-    /// How many records of the key's usage do not open: somebody may be missing.
+    /// The number of records of the key's usage that do not open: a reader may be missing.
     pub(crate) damaged: u64,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Reader {
 pub(crate) struct Behind {
     /// The id of its log.
     pub(crate) node: String,
-    /// Who ran it.
+    /// The operator who ran it.
     pub(crate) actor: String,
     pub(crate) last: Timestamp,
 }
@@ -74,12 +74,12 @@ pub(crate) struct KeyRead {
     /// Its name at that time.
     pub(crate) name: Option<String>,
     pub(crate) count: u64,
-    /// How often it was given the value itself, and no mock.
+    /// The number of times that it was given the value itself, and no mock.
     pub(crate) live: u64,
     pub(crate) last: Timestamp,
 }
 
-/// What a token was used for.
+/// The uses of a token.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TokenUse {
     /// Every scope that it was allowed something by.
@@ -87,7 +87,7 @@ pub(crate) struct TokenUse {
     /// Every environment that it was allowed something in.
     pub(crate) environments: BTreeSet<String>,
     pub(crate) keys: Vec<KeyRead>,
-    /// Whether it read more keys than are told apart.
+    /// True if it read more keys than are counted separately.
     pub(crate) more_keys: bool,
     pub(crate) tally: Tally,
     /// The first and the last day on which it was allowed anything, as the start of the day where no time is known.
@@ -97,7 +97,8 @@ pub(crate) struct TokenUse {
 }
 
 impl Usage {
-    /// Who read a key in the last 90 days, over all nodes. What this node counted is in it to the last read.
+    /// Returns the callers that read a key in the last 90 days, over all nodes. Includes the uses that this node
+    /// counted, up to the last read.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store does not answer. Damaged records are counted in the answer.
@@ -162,7 +163,7 @@ impl Usage {
         Ok((used.keys.into_iter().filter(seen).collect(), complete))
     }
 
-    /// What a token was used for, as far back as counts are kept. The realm is the token's own.
+    /// Returns the uses of a token, as far back as counts are kept. The realm is the token's own.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store does not answer. Damaged records are counted in the answer.

@@ -25,18 +25,18 @@ use crate::realm::Realm;
 /// From how many different uses on they are added to the store without waiting for their time.
 const MANY: usize = 10_000;
 
-/// How many different uses are told apart; those beyond are counted together.
+/// The number of different uses that are counted separately. Further uses are counted together.
 const MOST: usize = 50_000;
 
-/// How long a cut waits for those in flight: longer than the log lets anybody wait. Whoever takes longer has released nothing,
-/// and is counted in the next cut.
+/// The time for which a cut waits for flights: longer than the log lets any caller wait. A flight that takes longer
+/// has released nothing, and is counted in the next cut.
 const PATIENCE: Duration = if cfg!(test) {
     Duration::from_millis(300)
 } else {
     Duration::from_secs(7)
 };
 
-/// What is counted together in memory.
+/// The key under which uses are counted together in memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct UseKey {
     pub(super) caller: Caller,
@@ -46,7 +46,7 @@ pub(super) struct UseKey {
     pub(super) day: u16,
 }
 
-/// Where what is counted goes, and under which names.
+/// The realms to which the counts go, and the names in them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Whereto {
     pub(super) key_realm: Option<Arc<Realm>>,
@@ -61,7 +61,7 @@ pub(super) struct Counted {
     pub(super) tally: Tally,
 }
 
-/// What a token was allowed beside retrieving.
+/// The key under which the scopes of a token are counted that it used other than by retrieving.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ScopeKey {
     pub(super) token: TokenId,

@@ -19,13 +19,14 @@ use crate::base::clock::Clock;
 use crate::base::error::{Error, Part, Result};
 use crate::realm::Realm;
 
-/// How often counts are added to the store while there are any.
+/// The least time between two flushes, while there are counts to add.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// How long the first count after a rest waits for others.
+/// The time for which the first count after a rest waits for others.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// How much of the time may go into it: a flush that took long makes the next one wait this many times as long, up to the most.
+/// The share of the time that flushes may take: a flush that took long makes the next one wait this many times as
+/// long, up to the most.
 const SHARE: u32 = 10;
 const AT_MOST: Duration = Duration::from_secs(2);
 

@@ -12,18 +12,19 @@ use crate::base::error::Result;
 use crate::model::kind;
 use crate::realm::PAGE;
 
-/// How many records are forgotten at a time, at most.
+/// The number of records that are forgotten at a time, at most.
 const AT_ONCE: usize = 2000;
 
-/// When it is looked again: in a day, or in an hour where there was more.
+/// The time until the next look: a day, or an hour if there was more to forget.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// How long after the start it is looked first.
+/// The time between the start and the first look.
 pub(super) const FIRST: Duration = HOUR;
 
 impl Usage {
-    /// Forgets old counts, and says when to look again. What cannot be forgotten now is forgotten then.
+    /// Forgets old counts, and returns the time until the next look. A count that cannot be forgotten now is
+    /// forgotten then.
     pub(super) async fn forget_old_counts(&self) -> Duration {
         match self.forget_some().await {
             Ok(AT_ONCE..) => HOUR,

@@ -1,4 +1,5 @@
-//! How far a log's lines are counted: a small file beside the log, so that a start knows what to count from it.
+//! The mark up to which a log's lines are counted: a small file beside the log. A start reads from it which lines to
+//! count.
 //!
 //! It may be older than the truth, or gone: then more lines are looked at, and those that are in the store already are known by it.
 
@@ -11,17 +12,17 @@ use crate::base::private_file;
 /// The file's name in the log's directory.
 const FILE: &str = "usage";
 
-/// What the file says.
+/// The content of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mark {
-    /// Up to which line everything is counted and in the store.
+    /// The line up to which everything is counted and in the store.
     pub(super) seq: u64,
-    /// Whether the process that wrote it was done.
+    /// True if the process that wrote it had finished.
     pub(super) closed: bool,
 }
 
 impl Mark {
-    /// What stands there. What cannot be read says nothing.
+    /// Reads the file. A file that cannot be read counts as the default.
     pub(super) fn read(directory: &Path) -> Self {
         let text = fs::read_to_string(directory.join(FILE)).unwrap_or_default();
         Mark::parse(&text).unwrap_or_default()

@@ -1,4 +1,5 @@
-//! Who used what: counted in memory when a line is on the log, added to small sealed records in the store about once a second.
+//! The counts of uses: made in memory when a line is on the log, added to small sealed records in the store about
+//! once a second.
 //!
 //! A retrieval is counted after its line is durable and before its value is released, under the line's number. A record of counts
 //! says up to which line of its node's log it counts, so that after a crash the lines since are counted from the log, and none
@@ -40,7 +41,7 @@ pub(crate) use consumers::Reader;
 pub(crate) use flush::keep_counts;
 pub use report::{UsageBy, UsageItem, UsageReport, UsageRequest};
 
-/// How long a reader counts as one that still uses a key.
+/// The time for which a reader counts as one that still uses a key, in days.
 pub(crate) const ACTIVE_DAYS: u16 = 90;
 
 /// The counts of a node, and those of all nodes in the store.
@@ -53,9 +54,9 @@ pub(crate) struct Usage {
     books: tokio::sync::Mutex<Books>,
     /// The node, as it stands in the ids of its records: its log's id, hashed.
     node: [u8; 5],
-    /// Who opened the vault, for people who wonder which node it is.
+    /// The operator who opened the vault, for people who wonder which node it is.
     actor: String,
-    /// Whether there is something that a flush would do even if nothing is counted.
+    /// True if a flush would do something even if nothing is counted.
     unfinished: AtomicBool,
 }
 

@@ -13,7 +13,7 @@ use crate::model::name::KeyName;
 use crate::realm::{PAGE, Realm};
 use crate::records::tags::Tags;
 
-/// What was found, and how many records of it do not open.
+/// The rollups that were found, and the number of records among them that do not open.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) rollups: Vec<Rollup>,
@@ -21,7 +21,8 @@ pub(crate) struct Found {
 }
 
 impl Usage {
-    /// What all nodes counted of one subject since a day. One record that is damaged does not hide the others.
+    /// Returns the counts of all nodes for one subject since a day. One record that is damaged does not hide the
+    /// others.
     pub(crate) async fn rollups_of(&self, realm: &Arc<Realm>, subject: Subject, from: u16) -> Result<Found> {
         let collection = realm.collection(subject.kind())?;
         let prefix = RollupId::of(subject, from, [0; 5], 0).subject;
@@ -91,8 +92,9 @@ impl Usage {
     }
 }
 
-/// Whether a row is about what its realm bounds: the keys of its environment, and its own tokens or those that span environments.
-/// Whoever holds a realm's keys can write any row under them; it has no effect on another's keys and tokens.
+/// True if a row is about a subject within its realm: the keys of its environment, and its own tokens or those that
+/// span environments. A holder of a realm's keys can write any row under them; such a row has no effect on another
+/// realm's keys and tokens.
 fn is_of(realm: &Realm, tags: &Tags, row: &mut Row) -> bool {
     match &row.of {
         Of::Reader {

@@ -21,20 +21,20 @@ use crate::model::mode::Mode;
 use crate::realm::{Realm, RealmName};
 use crate::recorder::uses::is_of_a_key;
 
-/// How many lines are read at a time.
+/// The number of lines that are read at a time.
 const BATCH: usize = 1000;
 
 /// Older lines are of days whose counts are no longer kept.
 pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 
-/// What of the log is still to be counted.
+/// The part of the log that is still to be counted.
 #[derive(Debug)]
 pub(super) struct Replay {
     /// The last line that is counted.
     pub(super) from: u64,
     /// The last line that is not this process's own.
     pub(super) to: u64,
-    /// Whether the process before was done, so that no sign of it says that it still counts.
+    /// True if the process before had finished, so that no sign of it says that it still counts.
     pub(super) closed: bool,
 }
 
@@ -106,7 +106,7 @@ impl Usage {
         Ok(())
     }
 
-    /// What a line adds to which records: the same as when it was written.
+    /// Returns the rows that a line adds to records: the same as when it was written.
     async fn adds_of(&self, entry: &Entry) -> Result<Vec<Add>> {
         let caller = match (entry.principal.kind.as_str(), &entry.principal.id) {
             ("token", Some(id)) => match id.parse::<TokenId>() {

@@ -1,4 +1,4 @@
-//! What is asked about usage, and the answer.
+//! The request for a report of usage, and the report.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::model::key_ref::KeyRef;
 use crate::model::name::{EnvironmentName, KeyId};
 use crate::records::damage::DamagedRecord;
 
-/// What usage is added up by.
+/// The grouping by which usage is added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -66,11 +66,11 @@ impl FromStr for UsageBy {
     }
 }
 
-/// What is asked about usage. The default is every key of the last seven days.
+/// A request for a report of usage. The default is every key of the last seven days.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct UsageRequest {
-    /// What it is added up by.
+    /// The grouping.
     pub by: UsageBy,
     /// From the day of this time on; seven days ago unless given.
     pub since: Option<Timestamp>,
@@ -121,11 +121,11 @@ impl UsageRequest {
     }
 }
 
-/// Who used what.
+/// A report of usage.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct UsageReport {
-    /// What it is added up by.
+    /// The grouping.
     pub by: UsageBy,
     /// The first day that is in it.
     pub since: Date,
@@ -133,7 +133,7 @@ pub struct UsageReport {
     pub until: Date,
     /// The most used first; days in their order.
     pub items: Vec<UsageItem>,
-    /// How many records of counts are damaged: what they counted is missing.
+    /// The number of records of counts that are damaged: the uses that they counted are missing.
     pub damaged: u64,
     /// Environments that do not open: their usage is missing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -145,7 +145,7 @@ pub struct UsageReport {
     pub next: Option<String>,
 }
 
-/// How something was used.
+/// The uses of one item.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct UsageItem {
@@ -173,26 +173,27 @@ pub struct UsageItem {
     /// The day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day: Option<Date>,
-    /// How many retrievals released a value, mocks among them.
+    /// The number of retrievals that released a value, mocks among them.
     pub allowed: u64,
-    /// How many of those released a mock.
+    /// The number of those that released a mock.
     pub mocked: u64,
-    /// How many were refused by policy.
+    /// The number that policy refused.
     pub denied: u64,
-    /// How many were permitted and failed: what is disabled, not there, or limited.
+    /// The number that were permitted and failed: the key is disabled, missing, or limited.
     pub failed: u64,
-    /// When a value was last released.
+    /// The time at which a value was last released.
     pub last_used: Option<Timestamp>,
-    /// How many tokens and operators were given a value.
+    /// The number of tokens and operators that were given a value.
     pub consumers: usize,
-    /// How many networks (/24, /48) values went to: of each token and key at most 8 a day are told apart.
+    /// The number of networks (/24, /48) that values went to. Of each token and key at most 8 a day are counted
+    /// separately.
     pub networks: usize,
-    /// Whether there were more networks than are told apart.
+    /// True if there were more networks than are counted separately.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub more_networks: bool,
 }
 
-/// What is added up for one item.
+/// The sums for one item.
 #[derive(Debug, Default)]
 pub(crate) struct Sum {
     pub(crate) item: UsageItem,

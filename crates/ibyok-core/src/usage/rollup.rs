@@ -16,21 +16,21 @@ use crate::model::kind;
 use crate::model::name::KeyId;
 use crate::realm::{Realm, open_failed};
 
-/// How many rows one record has, so that none grows large. What has more rows goes on in the next part.
+/// The number of rows of one record, so that none grows large. A subject with more rows goes on in the next part.
 pub(crate) const ROWS_MAX: usize = 64;
 
-/// What is counted together on a day.
+/// The subject of the counts of a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Subject {
-    /// Who used a key: in the realm of its environment.
+    /// The uses of a key: in the realm of its environment.
     Key(KeyId),
-    /// What a token used: in the token's realm.
+    /// The uses of a token: in the token's realm.
     Token(TokenId),
 }
 
 impl Subject {
-    /// Where uses are counted that are more than can be told apart.
+    /// The subject of uses beyond the number that can be counted separately.
     pub(crate) const REST: Subject = Subject::Key(KeyId([0; 16]));
 
     pub(crate) fn kind(self) -> u8 {
@@ -115,7 +115,7 @@ pub(crate) struct Row {
     /// The name of the token, or of the key: as it was then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
-    /// What else a token was allowed to do.
+    /// The other scopes that a token used.
     #[serde(default, skip_serializing_if = "no_scopes")]
     pub(crate) scopes: Scopes,
     pub(crate) tally: Tally,
@@ -135,11 +135,11 @@ impl Row {
     }
 }
 
-/// What a row counts.
+/// The subject of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Of {
-    /// Of a key: who, and which version. No version is one that was mocked or not served.
+    /// Of a key: the caller and the version. Without a version, the use was mocked or not served.
     Reader {
         caller: Caller,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -155,7 +155,7 @@ pub(crate) enum Of {
 }
 
 impl Of {
-    /// Where rows go that are more than one day's records of a subject hold.
+    /// Returns the row that takes the uses beyond the rows that one day's records of a subject hold.
     pub(crate) fn others(&self) -> Of {
         match self {
             Of::Reader { version, .. } => Of::Reader {

@@ -20,12 +20,12 @@ use crate::realm::Realm;
 pub(super) struct Sign {
     /// The node's log.
     pub(super) log: String,
-    /// Who runs it.
+    /// The operator who runs it.
     pub(super) actor: String,
-    /// When it was last at one with the store, and up to which of its lines.
+    /// The time at which it last agreed with the store, and the line of its log up to which it did.
     pub(super) at: Timestamp,
     pub(super) seq: u64,
-    /// Whether it has counted nothing since: it is then idle or gone, and nothing of it is missing.
+    /// True if it has counted nothing since: it is then idle or gone, and nothing of it is missing.
     pub(super) at_rest: bool,
 }
 
@@ -33,7 +33,7 @@ impl Sign {
     const WHAT: &'static str = "a node's sign of life";
 }
 
-/// What a node knows of its own sign in a realm.
+/// The knowledge of a node about its own sign in a realm.
 #[derive(Debug)]
 pub(super) struct OwnSign {
     pub(super) realm: Arc<Realm>,

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::gate::meter::Ended;
 
-/// How many networks are told apart.
+/// The number of networks that are counted separately.
 pub(crate) const NETWORKS_MAX: usize = 8;
 
-/// How often something was retrieved or was not, when last, and from where.
+/// The counts of retrievals by their end, with the time of the last and the networks they came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tally {

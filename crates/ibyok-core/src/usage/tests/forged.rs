@@ -1,4 +1,4 @@
-//! What somebody can do to counts who holds one environment's keys and can write to the store: nothing to any other realm's.
+//! An attacker holds one environment's keys and can write to the store: no count of any other realm changes.
 
 use std::sync::Arc;
 

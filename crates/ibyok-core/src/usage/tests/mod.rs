@@ -103,7 +103,7 @@ impl Site {
         }
     }
 
-    /// Who read which version how often, by name.
+    /// Returns the readers of each version by name, with the number of their reads.
     async fn consumers(&self, vault: &Vault) -> Vec<(String, u32, u64)> {
         let (realm, key) = self.realm(vault).await;
         let consumers = vault.inner.usage.consumers(&realm, key).await.unwrap();
@@ -270,7 +270,7 @@ async fn a_damaged_record_of_counts_is_reported_and_hides_no_other() {
     );
 }
 
-/// What a token was used for by its own records, and a key by its readers: each counted once.
+/// Returns the uses of a token by its own records, and of a key by its readers: each counted once.
 async fn counts(site: &Site, vault: &Vault, token: &AccessToken) -> (u64, u64, u64) {
     let (realm, key) = site.realm(vault).await;
     let readers = vault.inner.usage.consumers(&realm, key).await.unwrap().readers;

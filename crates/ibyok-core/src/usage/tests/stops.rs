@@ -14,9 +14,9 @@ use crate::model::kind;
 #[derive(Clone, Debug)]
 pub(super) struct Stops {
     pub(super) inner: MemoryStore,
-    /// How many puts of counts are still answered.
+    /// The number of puts of counts that are still answered.
     pub(super) left: Arc<AtomicI64>,
-    /// Whether the first that is not answered arrives.
+    /// True if the first put that is not answered arrives.
     pub(super) arrives: Arc<AtomicBool>,
 }
 
