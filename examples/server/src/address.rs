@@ -1,4 +1,4 @@
-//! Where a request comes from, as far as it can be known.
+//! Finds the address from which a request comes, as far as it can be known.
 
 use std::net::{IpAddr, SocketAddr};
 

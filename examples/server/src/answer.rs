@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::problem::Problem;
 use crate::wiped::WipedBuffer;
 
-/// What a handler gives.
+/// The answer of a handler.
 pub(crate) type Answer = Result<Response, Problem>;
 
 /// An answer of JSON, in a buffer that is wiped once it is sent: any of them may hold a secret.

@@ -1,4 +1,4 @@
-//! What the binary is told on its command line.
+//! The command line of the binary.
 
 use clap::Parser;
 use ibyok_core::settings::Given;

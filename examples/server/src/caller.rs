@@ -1,4 +1,4 @@
-//! Who calls: the access token of a request, wherever it stands.
+//! Finds the caller: the access token of a request, wherever it is in the request.
 
 use std::sync::Arc;
 

@@ -31,7 +31,7 @@ pub(crate) struct Watched {
     life: Arc<Life>,
     patience: Duration,
     linger: Duration,
-    /// When a client that takes nothing is given up.
+    /// The time at which the server gives up a client that takes nothing.
     deadline: Option<Pin<Box<Sleep>>>,
     closing: Option<Lingering>,
 }

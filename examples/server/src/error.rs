@@ -29,7 +29,7 @@ pub enum Error {
     /// The process cannot be set up as it should be.
     #[error("{what}: {source}")]
     Process {
-        /// What failed.
+        /// The operation that failed.
         what: &'static str,
         /// Why.
         source: std::io::Error,
@@ -37,7 +37,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What a person can do about it.
+    /// Returns the remedy, for a person.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -1,4 +1,4 @@
-//! What a request must be like before it is looked at: read in one way only, and for one host.
+//! Checks the framing of a request before anything else: it can be read in one way only, and is for one host.
 
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, PROXY_AUTHORIZATION};
 use axum::http::{Request, Version};

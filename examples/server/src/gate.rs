@@ -1,4 +1,4 @@
-//! What every request passes on its way in and every answer on its way out.
+//! The checks that every request passes on its way in, and every answer on its way out.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ pub(crate) async fn pass(State(shared): State<Arc<Shared>>, mut request: Request
     answer
 }
 
-/// What every answer carries: nobody keeps it, nobody guesses its kind, and it names its request.
+/// Sets the headers of every answer: no cache keeps it, no browser guesses its type, and it names its request.
 pub(crate) fn mark(headers: &mut HeaderMap, id: &str) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -71,7 +71,7 @@ pub(crate) fn mark(headers: &mut HeaderMap, id: &str) {
     }
 }
 
-/// What is logged of a request: only what is listed here, never a header, a path, a query or a body.
+/// The properties of a request that are logged: only those listed here, never a header, a path, a query or a body.
 struct Seen<'a> {
     id: &'a str,
     method: &'a Method,
@@ -109,8 +109,9 @@ impl Seen<'_> {
     }
 }
 
-/// What went well is on the audit log already, so that here it is a detail. So is a request without a valid token, which is there as well.
-/// Other refusals are folded per address (`own_log.rs`): anybody can send any number of those.
+/// Returns the level at which a request is logged. A success is on the audit log already, so that here it is a
+/// detail. So is a request without a valid token, which is there as well. Other refusals are folded per address
+/// (`own_log.rs`): any client can send any number of those.
 fn level(status: StatusCode) -> Level {
     if status.is_server_error() {
         Level::WARN
@@ -202,8 +203,8 @@ fn trace_id(text: &str) -> Option<&str> {
     (fine && hex(flags, 2) && (newer || parts.next().is_none())).then_some(trace)
 }
 
-/// Whether a path means the same to everybody who reads it. Names need no escapes; only those of tokens may have them, and even
-/// there none that could be taken for a step, a separator or an end.
+/// Returns true if a path means the same to every program that reads it. Names need no escapes. Only names of tokens
+/// may have them, and even there no escape that could be taken for a step, a separator or an end.
 fn is_plain(path: &str) -> bool {
     let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'/');
     let freely = path.starts_with(NAMED_FREELY);

@@ -1,13 +1,13 @@
-//! What the process does so that its memory stays its own, and its files can always be opened.
+//! Hardens the process: its memory stays its own, and its files can always be opened.
 
 use std::io;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Turns core dumps off, and on Linux also other processes' of the same user looking into this one's memory.
+/// Turns core dumps off. On Linux, also keeps other processes of the same user from reading this process's memory.
 ///
 /// # Errors
-/// What the system says; on systems without the second, nothing about it.
+/// The error of the operating system. On systems other than Linux, only core dumps can fail.
 pub fn no_core_dumps() -> io::Result<()> {
     setrlimit(
         Resource::Core,
@@ -21,7 +21,8 @@ pub fn no_core_dumps() -> io::Result<()> {
     Ok(())
 }
 
-/// How many connections may be open so that at least half of the process's descriptors are left for the store and the audit log.
+/// Returns the largest number of connections, at most `wanted`, that leaves at least half of the process's
+/// descriptors for the store and the audit log.
 pub(crate) fn connections_within(wanted: usize) -> usize {
     let descriptors = getrlimit(Resource::Nofile)
         .current

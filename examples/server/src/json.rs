@@ -91,7 +91,8 @@ fn unescape(inside: &str) -> Option<Zeroizing<Vec<u8>>> {
     Some(out)
 }
 
-/// What follows `\u`: four digits, or a pair of surrogates. One of a pair alone stands for nothing.
+/// Reads the text after `\u`: four digits, or a pair of surrogates. One surrogate of a pair alone stands for no
+/// character.
 fn unicode(text: &str) -> Option<(char, &str)> {
     let (first, rest) = hex(text)?;
     if let Some(character) = char::from_u32(first) {

@@ -16,7 +16,7 @@ const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer realm=\"ibyo
 const DENIED: HeaderValue = HeaderValue::from_static("Bearer realm=\"ibyok\", error=\"insufficient_scope\"");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// How long to wait where the vault does not say.
+/// The time to wait, for answers in which the vault gives none.
 const WAIT: HeaderValue = HeaderValue::from_static("5");
 
 /// Why a request is not answered as it wishes. It becomes a document at the gate, which knows the request's id.
@@ -125,7 +125,7 @@ impl Problem {
         )
     }
 
-    /// Whatever else goes wrong in here.
+    /// Any other failure in the server.
     pub(crate) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,

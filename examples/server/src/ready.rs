@@ -1,4 +1,4 @@
-//! Whether the vault can serve, asked of its parts at most once a second however many ask.
+//! Checks that the vault can serve. Asks its parts at most once a second, however many clients ask.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use ibyok_core::{Ready, Vault};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// How long an answer is given again.
+/// The time for which an answer is given again.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// What was last found, and when it was asked.
+/// The last answer, and the time at which it was asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Readiness(Mutex<Option<(Instant, Ready)>>);
 

@@ -11,7 +11,7 @@ use crate::ready::Readiness;
 use crate::room::Room;
 use crate::{gate, interface};
 
-/// What every handler shares.
+/// The state that all handlers share.
 pub(crate) struct Shared {
     pub(crate) vault: Vault,
     pub(crate) options: Options,

@@ -23,7 +23,7 @@ use crate::options::{Limits, Options};
 use crate::router::router;
 use crate::serve::serve;
 
-/// How many connections may wait in the kernel to be accepted.
+/// The largest number of connections that wait in the kernel to be accepted.
 const WAITING: u32 = 1024;
 
 /// A server that was started in this process, and serves until it is stopped or dropped.
@@ -112,7 +112,7 @@ pub async fn run(settings: &Settings, vault: Vault, insecure_http: bool) -> Resu
     Ok(())
 }
 
-/// How often a server looks for damaged records.
+/// The interval at which a server looks for damaged records.
 const SURVEYS: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Looks for damaged records at the start and then once a day: `/readyz` counts them, and each is on the server's log.
@@ -187,7 +187,7 @@ fn may_listen(settings: &Settings, insecure_http: bool) -> Result<()> {
     }
 }
 
-/// Whether only this machine can reach the address.
+/// Returns true if only this machine can reach the address.
 fn is_local(settings: &Settings) -> bool {
     settings.listen.ip().to_canonical().is_loopback()
 }

@@ -1,10 +1,11 @@
-//! What hyper mends in silence, seen before it does: a request head that two readers could take apart differently.
+//! Detects a request head that two readers could take apart differently, before hyper mends it in silence.
 //!
 //! hyper drops `Content-Length` where there is `Transfer-Encoding`, merges equal `Content-Length`s and accepts a bare line feed.
 //! Each is harmless for a server alone; behind a proxy that decides otherwise, one request becomes two. This scanner follows the
 //! bytes of a connection from head to head and reports them, so that they are refused.
 
-/// How much of a line is kept to be looked at. It holds every usual length and encoding; one that is cut is ambiguous.
+/// The largest number of bytes of a line that the scanner keeps. It holds every usual length and encoding; a line
+/// that is cut is ambiguous.
 const LINE_MAX: usize = 64;
 
 /// The most digits of a length that is read; more may not fit 64 bits.
@@ -15,7 +16,7 @@ const DIGITS_MAX: usize = 19;
 pub(crate) struct Scanner {
     state: State,
     line: Vec<u8>,
-    /// Whether the line is longer than what is kept of it.
+    /// True if the line is longer than its kept part.
     cut: bool,
     lines: usize,
     previous: u8,
@@ -148,7 +149,7 @@ fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
 
-    /// Whether every head is fine, however the bytes arrive.
+    /// Returns true if every head is fine, in pieces of any size.
     fn fine(text: &str) -> bool {
         let whole = Scanner::default().take(text.as_bytes());
         for size in [1, 2, 7] {

@@ -20,7 +20,8 @@ use crate::exchange::answer;
 use crate::options::Limits;
 use crate::own_log::{self, Sort};
 
-/// When fewer than this part of the places is free, a connection that does nothing is closed sooner, by the same factor.
+/// The divisor under pressure. If fewer than one in so many places is free, an idle connection is closed sooner, by
+/// the same factor.
 const PRESSURE: usize = 4;
 
 /// The most that is kept of what a client sends ahead, in bytes.
@@ -98,7 +99,7 @@ impl Server {
 
     /// Accepts the next connection and serves it on a task of its own once there is a place for it.
     ///
-    /// When this is dropped on the way, an accepted connection waits for the next call.
+    /// If this future is dropped on the way, an accepted connection waits for the next call.
     async fn next(&self, listener: &TcpListener) -> io::Result<()> {
         let mut waiting = self.waiting.lock().await;
         if waiting.is_none() {

@@ -248,7 +248,7 @@ fn beyond_loopback_it_listens_when_that_is_meant() {
     }
 }
 
-/// Whether the server answers a request that comes from this address of this machine.
+/// Returns true if the server answers a request that comes from this address of this machine.
 fn answers(from: [u8; 4], port: u16) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

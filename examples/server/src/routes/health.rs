@@ -1,4 +1,5 @@
-//! Whether the process lives and the vault can serve. Anybody may ask, so nothing is said about why not: that is in the log.
+//! The endpoints for liveness and readiness. Any client may ask, so the answer does not give the reason of a failure:
+//! that is in the log.
 
 use std::sync::Arc;
 

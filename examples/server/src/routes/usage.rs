@@ -1,4 +1,4 @@
-//! Who used what.
+//! The routes of usage.
 
 use axum::extract::RawQuery;
 use ibyok_api as api;

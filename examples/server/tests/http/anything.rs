@@ -60,7 +60,8 @@ fn shaped_with_noise() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Whatever is asked, by a token that may do nothing but list: no error of the server, no secret, and each answer is a document.
+/// Sends any request, by a token that may do nothing but list. The server never fails, shows no secret, and answers
+/// each with a document.
 #[test]
 fn nothing_that_can_be_asked_breaks_the_server() {
     let runtime = tokio::runtime::Builder::new_current_thread()

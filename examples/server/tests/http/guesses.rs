@@ -1,4 +1,5 @@
-//! Whoever may not read a value learns nothing by guessing it: every answer to a right guess is the answer to a wrong one.
+//! A caller that may not read a value learns nothing by guessing it: every answer to a right guess is the answer to a
+//! wrong one.
 
 use ibyok_core::{IncidentRequest, Scope};
 use serde_json::{Value, json};

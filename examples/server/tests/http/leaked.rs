@@ -45,7 +45,7 @@ fn refused(answer: &Answer, what: &str) {
     }
 }
 
-/// What is written, however it is written down.
+/// The bodies that write the key, in every way to write it down.
 fn bodies() -> Vec<(&'static str, Value)> {
     use base64::Engine;
     let encoded = base64::engine::general_purpose::STANDARD.encode(OPENAI);

@@ -17,7 +17,7 @@ const OWN: [&str; 6] = [
     "GET /openapi.json",
 ];
 
-/// What is told nowhere, and stands in no request either.
+/// Texts that must appear in no answer, and are in no request either.
 const MARKS: [&str; 4] = ["sk-of-globex", "label-of-globex", "reason-of-globex", "host-of-globex"];
 
 struct Tenant {
@@ -55,7 +55,7 @@ async fn tenant(world: &World, name: &str, environments: &[&str]) -> Tenant {
     }
 }
 
-/// What may stand for a parameter of a path or query when it is another tenant's.
+/// Another tenant's values for a parameter of a path or query.
 struct Theirs {
     key_id: String,
     token: String,
@@ -92,7 +92,7 @@ impl Theirs {
         of.collect()
     }
 
-    /// What is sent with a request: a body that would be right for one's own.
+    /// Returns the body of a request: one that would be right for the caller's own objects.
     fn body(&self, method: &str, path: &str) -> String {
         let last = path.rsplit('/').next().unwrap_or_default();
         match (method, last) {

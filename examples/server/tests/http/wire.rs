@@ -140,7 +140,7 @@ async fn one_connection_carries_many_requests() {
     }
 }
 
-/// How long until the server closes the connection on which it got only this.
+/// Returns the time until the server closes the connection on which it got only these bytes.
 async fn closes_after(world: &World, bytes: &[u8]) -> Duration {
     let begun = Instant::now();
     let mut stream = TcpStream::connect(world.server.address()).await.unwrap();

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What is stored as `prod/openai`, `dev/openai` and `prod/stripe`.
+/// The value stored as `prod/openai`, `dev/openai` and `prod/stripe`.
 pub const OPENAI: &str = "sk-prod-openai-SENTINEL";
 pub const DEV: &str = "sk-dev-openai-SENTINEL";
 pub const STRIPE: &str = "sk-prod-stripe-SENTINEL";
