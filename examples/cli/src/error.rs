@@ -1,4 +1,4 @@
-//! What can go wrong on the command line.
+//! The errors of the command line.
 
 use std::io;
 use std::path::Path;
@@ -18,28 +18,28 @@ pub enum Error {
     /// The server refused, or could not be reached.
     #[error(transparent)]
     Server(#[from] ibyok_client::Error),
-    /// What was given on the command line, in a variable or in a file makes no sense.
+    /// An input on the command line, in a variable or in a file makes no sense.
     #[error("{what}")]
     Usage {
-        /// What is wrong, with the offending input in backticks.
+        /// The fault, with the offending input in backticks.
         what: String,
-        /// What to do instead.
+        /// The remedy.
         hint: String,
     },
     /// There is no usable access token where one was announced or is needed.
     #[error("{what}")]
     NoToken {
-        /// What is wrong with where it should have come from.
+        /// The fault in the source of the token.
         what: String,
-        /// What to do.
+        /// The remedy.
         hint: String,
     },
     /// Something of this machine failed: a file, a process.
     #[error("{what}")]
     Failed {
-        /// What failed, and why.
+        /// The operation that failed, and the reason.
         what: String,
-        /// What to do.
+        /// The remedy.
         hint: String,
     },
     /// Standard output could not be written.
@@ -130,7 +130,7 @@ impl Error {
         serde_json::json!({ "code": self.code(), "message": message, "hint": hint })
     }
 
-    /// What a person can do about it.
+    /// Returns the remedy, for a person.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {

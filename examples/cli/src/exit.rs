@@ -4,7 +4,7 @@ use std::io;
 
 use crate::error::Error;
 
-/// How a command ended.
+/// The outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Exit {

@@ -1,4 +1,4 @@
-//! What the process does not leave behind: no core dump, which would hold the secrets that were in memory.
+//! Protects the memory of the process: no core dump, which would hold the secrets in it.
 
 use std::sync::OnceLock;
 

@@ -1,4 +1,5 @@
-//! Who am I, and where: the vault here as its operator or as a token's holder, or a server as a token's holder.
+//! Chooses the vault and the identity of a command: the vault here as its operator or as a token's holder, or a
+//! server as a token's holder.
 
 use std::process::{Command, Stdio};
 
@@ -16,7 +17,7 @@ const TOKEN: &str = "IBYOK_TOKEN";
 const TOKEN_FILE: &str = "IBYOK_TOKEN_FILE";
 const TOKEN_COMMAND: &str = "IBYOK_TOKEN_COMMAND";
 
-/// Where the command works.
+/// The place at which the command works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The vault of this machine.
@@ -25,7 +26,7 @@ pub(crate) enum Place {
     Server {
         /// Its URL.
         url: String,
-        /// What named it.
+        /// The flag or variable that named the server.
         why: &'static str,
     },
 }
@@ -39,7 +40,7 @@ pub(crate) enum Who {
     Token(AccessToken, &'static str),
 }
 
-/// Where a command works: a flag beats a variable, and `IBYOK_URL` beats `IBYOK_VAULT`.
+/// Chooses the place at which a command works. A flag beats a variable, and `IBYOK_URL` beats `IBYOK_VAULT`.
 ///
 /// # Errors
 /// [`Error::Usage`] for `--url` together with `--vault` or `--operator`.
@@ -90,7 +91,8 @@ pub(crate) fn who_here(globals: &Globals, environment: &Environment) -> Result<W
     Ok(Who::Token(token, why))
 }
 
-/// Whether a command on the vault here acts as the holder of an access token: one is announced, and not overruled.
+/// Returns true if a command on the vault here acts as the holder of an access token: a variable announces one, and
+/// `--operator` does not overrule it.
 pub(crate) fn is_by_token(globals: &Globals, environment: &Environment) -> bool {
     !globals.operator && environment.keys().any(|name| name.starts_with(TOKEN))
 }

@@ -11,20 +11,20 @@ use crate::colour::{self, Tone};
 use crate::error::{Error, Result};
 use crate::show::clean_lines;
 
-/// Where a command reads from and writes to.
+/// The streams from which a command reads and to which it writes.
 pub struct Io {
     out: Box<dyn Write>,
     err: Box<dyn Write>,
     input: Box<dyn Read>,
-    /// What of it is a terminal.
+    /// The streams that are terminals.
     pub(crate) terminal: Terminal,
-    /// Whether messages that are no errors are left out.
+    /// True if messages that are no errors are left out.
     pub(crate) quiet: bool,
     /// True once a JSON document has been answered.
     pub(crate) has_document: bool,
 }
 
-/// Which of the streams are terminals, and which get colour.
+/// The streams that are terminals, and those that get colour.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Terminal {
     pub(crate) input: bool,

@@ -8,8 +8,8 @@
 //! assert_eq!(code, std::process::ExitCode::SUCCESS);
 //! ```
 //!
-//! What it does not do: it holds no logic that a program which embeds the vault would want. Each command parses, asks
-//! [`ibyok_core`] (or a server, through [`ibyok_client`]) one thing, and prints.
+//! It holds no logic that a program which embeds the vault would want. Each command parses its arguments, asks
+//! [`ibyok_core`] (or a server, through [`ibyok_client`]) one thing, and prints the answer.
 #![forbid(unsafe_code)]
 
 mod access;

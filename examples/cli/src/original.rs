@@ -13,7 +13,7 @@ use rustix::fs::{
 
 use crate::error::{Error, Result};
 
-/// How a new file is opened beside the original.
+/// The flags with which a new file is opened next to the original.
 const NEW: OFlags = OFlags::WRONLY
     .union(OFlags::CREATE)
     .union(OFlags::EXCL)

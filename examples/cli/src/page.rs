@@ -9,7 +9,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 
 const STYLE: &str = include_str!("page.css");
 
-/// What holds sentences or lists: it may be broken into lines, and nothing else may.
+/// The columns that hold sentences or lists. Only these may be broken into lines.
 const WORDS: [&str; 5] = ["reason", "explanation", "user_agents", "addresses", "name"];
 
 /// A page that is being written. Whatever comes from outside goes through [`escaped`].

@@ -101,7 +101,8 @@ fn not_parsed(error: &clap::Error, json: bool, io: &mut Io) -> Exit {
     )
 }
 
-/// Whether the error of arguments that do not parse is wanted as JSON: what follows `--` is not ours.
+/// Returns true if the error of arguments that do not parse is to be JSON. Arguments after `--` belong to another
+/// program.
 fn asks_for_json(arguments: &[OsString]) -> bool {
     arguments
         .iter()

@@ -22,7 +22,7 @@ pub(crate) const NAME: &str = ".ibyok.toml";
 const SIZE_MAX: u64 = 64 * 1024;
 const KEYS_MAX: usize = 1000;
 
-/// What a project asks for.
+/// The request of a project: the keys that its program wants.
 #[derive(Debug)]
 pub(crate) struct Project {
     /// The file.

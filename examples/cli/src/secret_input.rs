@@ -1,4 +1,5 @@
-//! Where a secret comes from: standard input, a file, or a hidden prompt. Never an argument, which every process can see.
+//! Reads a secret from standard input, a file, or a hidden prompt. Never from an argument, which every process can
+//! see.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -27,7 +27,7 @@ pub(crate) fn resolve_given(given: &Given, environment: &Environment) -> Result<
     Ok(Settings::resolve(given, environment, &locations(environment))?)
 }
 
-/// What the flags say.
+/// Returns the settings of the flags.
 ///
 /// # Errors
 /// [`Error::Usage`] for a store's password, which every process could see.

@@ -1,4 +1,5 @@
-//! What may be shown on a terminal: text from outside cannot move the cursor, recolour, or reorder what stands beside it.
+//! Makes text from outside safe to show on a terminal: it cannot move the cursor, recolour, or reorder the text next
+//! to it.
 
 /// The text with everything that a terminal would act on, and what is invisible or reorders, written as an escape: as a scan shows
 /// what stands in files.

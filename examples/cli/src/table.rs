@@ -109,7 +109,7 @@ impl Table {
     }
 }
 
-/// What stands at a path of a JSON document.
+/// Returns the value at a path of a JSON document.
 pub(crate) fn at<'a>(document: &'a Value, path: &str) -> &'a Value {
     path.split('.')
         .fold(document, |value, name| value.get(name).unwrap_or(&Value::Null))

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::globals::{Environment, Globals};
 use crate::identity::{Who, operator_name};
 
-/// How many items a page of a list has.
+/// The number of items in a page of a list.
 const PAGE: usize = 1000;
 
 /// The vault of this machine, as its operator or a token's holder sees it.
@@ -42,7 +42,7 @@ impl Here {
     /// Opens the vault that the settings name.
     ///
     /// # Errors
-    /// What the settings and the vault fail with.
+    /// The errors of the settings and the vault.
     pub(crate) async fn open(globals: &Globals, environment: &Environment, who: Who) -> Result<Self> {
         Here::open_as(globals, environment, who, false).await
     }
@@ -130,7 +130,7 @@ impl Here {
         })
     }
 
-    /// What stands before `env/name` in a reference that is written down: nothing in the default namespace.
+    /// Returns the text before `env/name` in a written reference: nothing in the default namespace.
     pub(crate) fn namespace_part(&self) -> String {
         if self.namespace == Namespace::default() {
             String::new()
@@ -395,7 +395,7 @@ impl Pages {
     }
 }
 
-/// What `--json` prints of a thing.
+/// Returns the JSON document that `--json` prints for a thing.
 pub(crate) fn document(thing: &impl Serialize) -> Result<Value> {
     serde_json::to_value(thing).map_err(|error| {
         Error::failed(

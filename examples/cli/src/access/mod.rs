@@ -35,13 +35,13 @@ pub(crate) struct Fetched {
     pub(crate) value: Secret,
 }
 
-/// What keys and tokens are, without a secret, travels as the JSON that `--json` prints: so that a server newer than this program
-/// loses nothing on the way.
+/// The verbs on a vault. Descriptions of keys and tokens, without a secret, travel as the JSON that `--json` prints.
+/// So a newer server's answers lose nothing on the way.
 #[async_trait(?Send)]
 pub(crate) trait Access {
     /// Changes a key from now on only while its current version has this number.
     fn only_if_version(&mut self, version: u32);
-    /// Who asks, and what they may do.
+    /// Returns the caller's identity and rights.
     async fn whoami(&self) -> Result<Value>;
     /// The reference for a bare key id.
     async fn find(&self, id: &KeyId) -> Result<KeyRef>;
@@ -51,7 +51,7 @@ pub(crate) trait Access {
     async fn retrieve_by_id(&self, id: &KeyId, version: WhichVersion, field: Option<FieldName>) -> Result<Fetched>;
     /// Writes a version; `new` refuses a key that exists.
     async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Value>;
-    /// What is known of a key.
+    /// Returns the description of a key.
     async fn show(&self, key: &KeyRef) -> Result<Value>;
     /// Every key that may be seen, of one environment or of all.
     async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
@@ -79,21 +79,21 @@ pub(crate) trait Access {
     async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
     /// Sets the default limit of an environment, or takes it away.
     async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value>;
-    /// Who reads which version of a key.
+    /// Returns the consumers of each version of a key.
     async fn rotation(&self, key: &KeyRef) -> Result<Value>;
-    /// What is due in an environment or in all.
+    /// Returns the tasks that are due in an environment or in all.
     async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
     /// Issues a token: what it is, and the token itself.
     async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)>;
     /// Gives a token a new secret: what it is, and the secret.
     async fn rotate_token(&self, which: &str, rotation: &TokenRotation) -> Result<(Value, AccessToken)>;
-    /// What there is to say about the tokens that may be seen.
+    /// Returns the remarks on the tokens that may be seen.
     async fn review_tokens(&self) -> Result<Listed>;
     /// Every token that may be seen.
     async fn tokens(&self) -> Result<Listed>;
     /// The same tokens with the time of their last use.
     async fn tokens_with_last_use(&self) -> Result<Listed>;
-    /// What is known of a token, by id, name, or `self`.
+    /// Returns the description of a token, by id, name, or `self`.
     async fn token(&self, which: &str) -> Result<Value>;
     /// Revokes a token.
     async fn revoke(&self, which: &str, keep_children: bool) -> Result<Value>;
@@ -101,13 +101,13 @@ pub(crate) trait Access {
     async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Value>;
     /// The incidents that may be seen; those that are closed as well if `all` is set.
     async fn incidents(&self, all: bool) -> Result<Listed>;
-    /// What is known about an incident, by id or by its key's reference.
+    /// Returns the report of an incident, by id or by its key's reference.
     async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Value>;
     /// Closes an incident.
     async fn close_incident(&self, which: &str, cause: &str, prevention: &str, force: bool) -> Result<Value>;
     /// Adds a note to an incident.
     async fn note_incident(&self, which: &str, text: &str) -> Result<Value>;
-    /// Who used what.
+    /// Returns a report of usage.
     async fn usage(&self, request: UsageRequest) -> Result<Value>;
     /// Reviews the audit log.
     async fn review(&self, request: &ReviewRequest) -> Result<Value>;
@@ -141,7 +141,7 @@ pub(crate) async fn open(globals: &Globals, environment: &Environment, io: &mut 
     }
 }
 
-/// Whether a client may send a token in the clear to another machine.
+/// Returns true if a client may send a token in the clear to another machine.
 fn allows_insecure_http(globals: &Globals, environment: &Environment) -> Result<bool> {
     if globals.insecure_http {
         return Ok(true);
@@ -220,7 +220,7 @@ fn same_namespace(own: &str, asked: &str) -> Result<()> {
     }))
 }
 
-/// Which key a command is about: a reference, or a bare id.
+/// The key that a command is about: a reference, or a bare id.
 #[derive(Clone, Debug)]
 pub(crate) enum KeyArgument {
     /// `env/name`, `ibyok://…`

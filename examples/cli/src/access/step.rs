@@ -15,12 +15,12 @@ pub(crate) enum Step {
     Destroy(Drain),
 }
 
-/// What has to be true before a version goes.
+/// The conditions for a version to go.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Drain {
-    /// How long ago its last read has to be.
+    /// The time that must have passed since its last read.
     pub(crate) quiet: Option<Interval>,
-    /// Whether it goes although consumers need it.
+    /// True if it goes although consumers need it.
     pub(crate) force: bool,
     /// Why.
     pub(crate) reason: Option<String>,

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::show::clean;
 use crate::table::{at, text};
 
-/// How many values are asked for, or written, at once: they share the audit log's syncs.
+/// The largest number of values that are requested, or written, at once. They share the audit log's syncs.
 pub(super) const AT_ONCE: usize = 32;
 
 /// A key that a variable is to hold.
@@ -20,7 +20,8 @@ pub(super) struct Wanted {
     pub(super) variable: String,
     /// The key.
     pub(super) key: KeyRef,
-    /// Whether the key has a pending version, or may have one, which is then asked for first where that is wanted.
+    /// True if the key has a pending version, or may have one. The command then asks for that version first, where
+    /// the caller wants it.
     pub(super) has_pending: bool,
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct Args {
     output: Option<PathBuf>,
 }
 
-/// What `--json` prints. It holds the value, and is written without a copy in between.
+/// The document that `--json` prints. It holds the value, and is written without a copy in between.
 #[derive(Serialize)]
 struct Document<'a> {
     #[serde(rename = "ref")]

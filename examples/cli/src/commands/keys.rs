@@ -462,10 +462,10 @@ fn limit(info: &Value) -> Option<String> {
     Some(format!("limit     {}{rest}", crate::show::clean(rate)))
 }
 
-/// What is to be changed of a thing that can be taken away.
+/// The change of a setting that can also be taken away.
 type Change<T> = Option<Option<T>>;
 
-/// How often it is to be rotated, and when it ends: `none` takes either away.
+/// Parses the interval of rotations and the end of a key. `none` takes either away.
 fn times(rotate_every: Option<&str>, expires: Option<&str>) -> Result<(Change<Interval>, Change<Timestamp>)> {
     let rotate_every = match rotate_every {
         Some("none") => Some(None),

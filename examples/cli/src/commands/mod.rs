@@ -124,7 +124,7 @@ pub(crate) enum Command {
     Man(man::Args),
 }
 
-/// What every command is given.
+/// The context of every command.
 pub(crate) struct Cx<'a> {
     pub(crate) globals: &'a Globals,
     pub(crate) environment: &'a Environment,
@@ -133,10 +133,10 @@ pub(crate) struct Cx<'a> {
     pub(crate) if_version: Option<u32>,
 }
 
-/// Does what was asked.
+/// Runs the command.
 ///
 /// # Errors
-/// Whatever the command fails with.
+/// The errors of the command.
 pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> {
     match command {
         Command::Init(args) => init::run(args, cx).await,

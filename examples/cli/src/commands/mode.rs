@@ -80,7 +80,7 @@ async fn set(environment: &str, mode: &str, cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
-/// What was set is not what is served: a guardrail stands above it.
+/// Warns if a guardrail overrules the mode that was set, so that another mode is served.
 pub(super) fn say_if_overruled(cx: &mut Cx<'_>, served: &serde_json::Value, set: &str) {
     if served.as_str().is_some_and(|served| served != set) {
         cx.io.warn(&format!(

@@ -62,7 +62,8 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
-/// What is due or ends soon, as far as whoever asks may know; nothing while the vault cannot serve.
+/// Returns the tasks that are due and the keys and tokens that end soon, as far as the caller may see them. Empty
+/// while the vault cannot serve.
 async fn due(here: &Here, ready: bool, cx: &mut Cx<'_>) -> Result<Value> {
     if !ready {
         return Ok(json!([]));

@@ -1,4 +1,4 @@
-//! When a command that goes on is to end.
+//! The signals that end a command which goes on.
 
 use tokio::signal::unix::{SignalKind, signal};
 

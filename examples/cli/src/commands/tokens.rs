@@ -196,7 +196,7 @@ async fn issue(args: &Issue, cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
-/// When a token by a preset ends. Says what is about to be made of it.
+/// Returns the end of a token by a preset. Prints the token that is about to be issued.
 async fn filled_in(
     preset: Preset,
     args: &Issue,
@@ -286,7 +286,7 @@ pub(super) fn environments(given: &[String]) -> Result<Vec<String>> {
         .collect()
 }
 
-/// What was typed, as what it is to be; [`Error::Usage`] naming the first that is not.
+/// Parses each argument; [`Error::Usage`] with the first that is not valid.
 pub(super) fn parsed<T: std::str::FromStr, C: FromIterator<T>>(given: &[String], what: &str, hint: &str) -> Result<C> {
     let one = |text: &String| {
         let shown: String = text.chars().take(64).collect();

@@ -119,7 +119,7 @@ fn head(by: UsageBy) -> &'static str {
     }
 }
 
-/// What an item is about, for people.
+/// Returns the subject of an item, for people.
 fn label(item: &Value, by: UsageBy) -> String {
     let or = |path: &str, other: &str| at(item, path).as_str().unwrap_or(other).to_owned();
     match by {
@@ -150,7 +150,7 @@ fn count(item: &Value) -> u64 {
     of("allowed").saturating_add(of("denied")).saturating_add(of("failed"))
 }
 
-/// What stands after a bar: what is zero is left out.
+/// Returns the text after a bar. Leaves out counts that are zero.
 fn detail(item: &Value) -> String {
     let of = |path| at(item, path).as_u64().unwrap_or(0);
     let mut said = Vec::new();

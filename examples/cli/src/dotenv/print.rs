@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// The longest line that Docker's command line reads from an `--env-file`, in bytes.
 const DOCKER_LINE: usize = 64 * 1024 - 1;
 
-/// Whatever reads the printed variables.
+/// The format in which variables are printed, by the program that reads it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// A `.env` file that python-dotenv, Node.js and a POSIX shell read alike
@@ -26,7 +26,7 @@ pub(crate) enum Format {
 pub(crate) struct Printed {
     /// The text.
     pub(crate) text: Zeroizing<String>,
-    /// Whether values are in quotes, which some readers of `.env` files keep.
+    /// True if values are in quotes, which some readers of `.env` files keep.
     pub(crate) quoted: bool,
 }
 

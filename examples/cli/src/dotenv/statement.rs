@@ -1,4 +1,4 @@
-//! Where each statement of a `.env` file begins and ends.
+//! Finds the beginning and the end of each statement of a `.env` file.
 
 use std::ops::Range;
 
@@ -7,11 +7,11 @@ use std::ops::Range;
 pub(crate) struct Statement<'a> {
     /// The line that it begins on, from 1.
     pub(crate) line: usize,
-    /// Where it begins in the file.
+    /// The offset of the statement in the file.
     pub(crate) start: usize,
     /// The statement without its line break.
     pub(crate) text: &'a str,
-    /// Where its value stands in the file, quotes included and comment excluded; `None` if it assigns nothing.
+    /// The range of its value in the file, quotes included and comment excluded; `None` if it assigns nothing.
     pub(crate) value: Option<Range<usize>>,
 }
 
@@ -78,7 +78,8 @@ fn closing(bytes: &[u8], open: usize, quote: u8) -> usize {
     bytes.len()
 }
 
-/// How long a value without quotes is: up to a `#` that follows white space, and without white space at its end.
+/// Returns the length of a value without quotes: up to a `#` that follows white space, and without white space at its
+/// end.
 ///
 /// Readers disagree about `secret#1` and `#secret`: Node.js cuts both at the `#`, a shell, python-dotenv and Docker keep them.
 /// Keeping loses nothing.
@@ -96,7 +97,7 @@ fn find(bytes: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> usize {
     found.map_or(bytes.len(), |at| from + at)
 }
 
-/// How many bytes the line break at an index has: 2 for CRLF, 1 for LF or CR, 0 at the end of the file.
+/// Returns the number of bytes of the line break at an index: 2 for CRLF, 1 for LF or CR, 0 at the end of the file.
 fn line_break(bytes: &[u8], at: usize) -> usize {
     match (bytes.get(at), bytes.get(at + 1)) {
         (Some(b'\r'), Some(b'\n')) => 2,

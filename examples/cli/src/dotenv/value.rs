@@ -1,4 +1,4 @@
-//! What the statements of a `.env` file say.
+//! Reads the assignments in the statements of a `.env` file.
 
 use std::collections::HashMap;
 
@@ -91,7 +91,8 @@ pub(crate) fn each_once<'a>(assignments: impl IntoIterator<Item = (&'a str, usiz
     Ok(())
 }
 
-/// Whether a text without a value is a name at all: `go-version` is, if none of a variable; `hello world` is not.
+/// Returns true if a text without a value is a name at all: `go-version` is one, although not of a variable;
+/// `hello world` is not.
 pub(crate) fn is_one_word(name: &str) -> bool {
     !name.is_empty()
         && !name.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '`' | '#'))
@@ -195,7 +196,7 @@ fn quoted(line: usize, raw: &str, tail: &str) -> Result<Zeroizing<String>> {
     entry(line, &one)
 }
 
-/// Whether the end of a value in quotes is `NAME=` and a quote: then the quote was not meant to close it.
+/// Returns true if the end of a value in quotes is `NAME=` and a quote: then the quote was not meant to close it.
 fn opens_a_value(last: &str) -> bool {
     let name = last
         .trim_end_matches(['"', '\'', '`'])

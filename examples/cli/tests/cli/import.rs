@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use crate::harness::Place;
 
-/// What people's files hold, in one.
+/// The constructs of people's real files, in one file.
 const REAL: &str = "\u{feff}# keys\r
 export OPENAI_API_KEY=sk-proj-1 # mine\r
 STRIPE='sk_live # not a comment'\r

@@ -3,7 +3,7 @@
 use crate::harness::{Call, Place};
 use crate::remote::Server;
 
-/// How something is asked: here, or of a server.
+/// The way to run a command: here, or against a server.
 type Way<'a> = dyn Fn(&[&str]) -> Call + 'a;
 
 const BAD: [&str; 12] = [

@@ -1,4 +1,4 @@
-//! What no name may be: refused before anything is looked up, with exit code 2.
+//! Names that are not allowed: refused before anything is looked up, with exit code 2.
 
 use crate::harness::Place;
 

@@ -7,7 +7,7 @@ use crate::page::{Page, escaped, short};
 use crate::table::{at, text};
 use crate::words::counted;
 
-/// How many days the heat map shows, the last ones.
+/// The largest number of days in the heat map. It shows the last ones.
 const DAYS: usize = 92;
 
 /// The page of a review.

@@ -111,7 +111,7 @@ fn acknowledged(finding: &Value, cx: &mut Cx<'_>) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What is open is the exit code, also where nobody reads the answer.
+/// Prints the review and returns the exit code, which reports open findings even if the answer could not be printed.
 fn answer(review: &Value, done: bool, cx: &mut Cx<'_>) -> Result<Exit> {
     let open = at(review, "open").as_u64().unwrap_or(0) + list(review, "more").count() as u64;
     let told = tell(review, done, cx);

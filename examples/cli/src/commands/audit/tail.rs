@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
 
-/// How often a log that is followed is looked at.
+/// The interval at which a followed log is read.
 const FOLLOW: Duration = Duration::from_millis(200);
 
 #[derive(Debug, clap::Args)]

@@ -124,7 +124,8 @@ async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
     closed.map(|()| exit)
 }
 
-/// What remains where the vault does not open, perhaps since its log is damaged. A log without a fault then does not explain it.
+/// Verifies the log if the vault does not open, perhaps because its log is damaged. A log without a fault then does
+/// not explain the failure.
 async fn verify_without_vault(keys: &[VerifyingKey], why: Error, cx: &mut Cx<'_>) -> Result<Exit> {
     let settings = crate::settings::resolve(cx.globals, cx.environment)?;
     let Ok(report) = outside(settings.audit, keys.to_vec(), cx).await? else {
@@ -150,7 +151,7 @@ async fn verify_without_vault(keys: &[VerifyingKey], why: Error, cx: &mut Cx<'_>
     answer(&report, cx)
 }
 
-/// What was found is the exit code, also where nobody reads the answer.
+/// Prints the report and returns the exit code, which reports findings even if the answer could not be printed.
 fn answer(report: &Value, cx: &mut Cx<'_>) -> Result<Exit> {
     let told = tell(report, cx);
     if at(report, "ok") == true {

@@ -1,4 +1,4 @@
-//! What the code shows: no keys in it, and ignore files that keep them out.
+//! Checks the code: no keys in it, and ignore files that keep them out.
 
 use std::path::Path;
 

@@ -55,9 +55,9 @@ struct Item {
     /// A word that stays the same.
     id: &'static str,
     ok: bool,
-    /// What was found.
+    /// The finding.
     detail: String,
-    /// What to do about it.
+    /// The remedy.
     #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
 }

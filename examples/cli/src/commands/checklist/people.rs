@@ -1,4 +1,4 @@
-//! What people have to say is so: an incident plan, training, backups.
+//! Checks the items that people attest: an incident plan, training, backups.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::access::Here;
 use crate::error::Result;
 use crate::words::plural;
 
-/// Where teams keep their plan; `incident plan -o` writes it anywhere.
+/// The files in which teams keep their plan. `incident plan -o` writes it anywhere.
 const PLANS: [&str; 5] = [
     "INCIDENTS.md",
     "INCIDENT_PLAN.md",
@@ -20,7 +20,7 @@ const PLANS: [&str; 5] = [
     ".github/INCIDENTS.md",
 ];
 
-/// How long somebody's word holds: a year for what is learnt, a week for what must be fresh.
+/// The time for which an attestation holds: a year for training and plans, a week for backups.
 const A_YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
 const A_WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 

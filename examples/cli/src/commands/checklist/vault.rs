@@ -1,4 +1,4 @@
-//! What the vault knows: its tokens, log, incidents, environments and rotations.
+//! Checks the items that the vault knows: its tokens, log, incidents, environments and rotations.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>
     ])
 }
 
-/// How long the checklist looks for damaged records.
+/// The longest time for which the checklist looks for damaged records.
 const SURVEY: Duration = Duration::from_secs(600);
 
 async fn records(here: &Here) -> Result<Item> {
@@ -250,7 +250,7 @@ async fn rotation(session: &Session) -> Result<Item> {
     ))
 }
 
-/// Whoever can read the KEK and the store can read every key.
+/// Checks the permissions of the KEK's file: a person who can read the KEK and the store can read every key.
 fn kek(file: Option<&Path>) -> Item {
     let Some(file) = file else {
         return Item::ok("kek", "the KEK is not a file");

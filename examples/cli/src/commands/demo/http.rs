@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::error::{Error, Result};
 
-/// How long an answer may take.
+/// The longest time for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An answer.

@@ -25,7 +25,7 @@ export STRIPE_SECRET_KEY='sk_sample_0002'
 DATABASE_URL=\"postgres://demo:pa#ss@localhost/demo?sslmode=disable\"
 ";
 
-/// What the token may use, and what it may not.
+/// The key that the token may use.
 const ALLOWED: &str = "OPENAI_API_KEY";
 const REFUSED: &str = "STRIPE_SECRET_KEY";
 

@@ -1,4 +1,4 @@
-//! Where the demo plays: an environment of its own, commands that are run in it, and what they print.
+//! The stage of the demo: an environment of its own, commands that are run in it, and their output.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -108,7 +108,7 @@ impl<'a, 'io> Stage<'a, 'io> {
         Ok(settings.open(&operator_name(), None).await?)
     }
 
-    /// What was done, for `--json`.
+    /// Returns the steps of the demo, for `--json`.
     pub(super) fn end(self) -> Vec<Value> {
         self.steps
     }
@@ -145,7 +145,7 @@ fn typed(arguments: &[&str]) -> String {
     shlex::try_join(arguments.iter().copied()).unwrap_or_default()
 }
 
-/// What a command printed.
+/// The output of a command.
 #[derive(Clone, Default)]
 struct Page(Rc<RefCell<Vec<u8>>>);
 

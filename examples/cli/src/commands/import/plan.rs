@@ -1,4 +1,4 @@
-//! What an import is to do with each assignment.
+//! Plans the outcome of each assignment of an import.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::dotenv::{Assignment, Parsed, Remarks, WORDS, each_once, is_one_word};
 use crate::error::{Error, Result};
 use crate::show::clean;
 
-/// What came of an assignment.
+/// The outcome of an assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// Still to be done.
@@ -83,7 +83,7 @@ pub(super) struct Entry {
     /// The value, until it is stored.
     pub(super) value: Option<Secret>,
     pub(super) outcome: Outcome,
-    /// What the vault said when it stored the value.
+    /// The answer of the vault when it stored the value.
     pub(super) told: Option<Written>,
     remarks: Remarks,
     renamed: bool,
@@ -139,7 +139,7 @@ impl Plan {
         self.entries.iter().filter(|entry| entry.outcome.is_stored())
     }
 
-    /// What a person should know about the file.
+    /// Returns notes about the file, for a person.
     pub(super) fn notes(&self) -> Vec<String> {
         let of = |wanted: &dyn Fn(&&Entry) -> bool| {
             let named = self
@@ -194,7 +194,7 @@ impl Plan {
         })
     }
 
-    /// What a person should look at, with the line it is about.
+    /// Returns warnings for a person, each with its line.
     pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
         self.entries.iter().flat_map(|entry| {
             let warnings = entry.told.iter().flat_map(|told| &told.warnings);

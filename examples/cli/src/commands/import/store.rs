@@ -60,7 +60,7 @@ async fn one(
         .await
 }
 
-/// What was stored, as `keys set` says it.
+/// Returns the answer of the vault for a stored value, as for `keys set`.
 fn told(imported: Imported) -> Option<Written> {
     match imported {
         Imported::Created(written) | Imported::Updated(written) => Some(written),
@@ -77,7 +77,8 @@ fn outcome(imported: &Imported) -> Outcome {
     }
 }
 
-/// What storing would come to. To know whether a value is the same it has to be retrieved, which is on the audit log.
+/// Sets the outcome that storing would have. To compare a value, this has to retrieve it, which the audit log
+/// records.
 ///
 /// # Errors
 /// As [`Session::list_keys`] and [`Session::retrieve`].
@@ -101,7 +102,7 @@ pub(super) async fn compare(here: &Here, environment: &EnvironmentName, plan: &m
     Ok(())
 }
 
-/// Whether a key has this very value. One that is not served is taken for different.
+/// Returns true if a key has this very value. A key that is not served counts as different.
 async fn holds(session: &Session, key: &KeyRef, value: &Secret) -> Result<bool> {
     use ibyok_core::Code;
     match session.retrieve(key).await {

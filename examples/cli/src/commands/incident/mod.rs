@@ -145,7 +145,7 @@ fn say_copy(copy: &Value, cx: &mut Cx<'_>) {
     }
 }
 
-/// What remains, a line each.
+/// Returns the remaining steps, a line each.
 fn steps(document: &Value) -> Vec<String> {
     let steps = items(at(document, "remaining"));
     let line = |step: &Value| format!("  - {}: {}", text(at(step, "what")), text(at(step, "how")));
@@ -169,7 +169,7 @@ async fn close(args: &Close, cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
-/// What a person says of it: as given, else asked for on a terminal.
+/// Returns the account that a person gives: from the flag, or else asked for on a terminal.
 fn account(cx: &mut Cx<'_>, given: Option<&str>, flag: &str, question: &str) -> Result<String> {
     if let Some(given) = given {
         return Ok(given.to_owned());

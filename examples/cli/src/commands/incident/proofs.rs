@@ -16,7 +16,7 @@ use crate::out_file::write_secret;
 use crate::table::at;
 use crate::words::{counted, is_or_are};
 
-/// How many lines are proved: the log is read once for each.
+/// The largest number of lines that are proved. The log is read once for each.
 const PROOFS_MAX: usize = 200;
 
 pub(super) async fn run(args: &Report, since: Option<Timestamp>, cx: &mut Cx<'_>) -> Result<Exit> {

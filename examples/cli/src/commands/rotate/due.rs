@@ -55,7 +55,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
-/// Which key or token something is due of, and what.
+/// Returns the key or token of a due task, and the task.
 pub(crate) fn told(one: &Value) -> (String, String) {
     let which = match at(one, "ref").as_str() {
         Some(key) => key.to_owned(),

@@ -17,13 +17,14 @@ use zeroize::Zeroizing;
 use super::Streams;
 use crate::hardening;
 
-/// How much is read at once, in bytes.
+/// The number of bytes read at once.
 const CHUNK: usize = 64 * 1024;
 
-/// How long nothing comes before a held end that is only a little of a value is shown.
+/// The time without output after which a held end is shown that is only a little of a value.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// How long output is still waited for once the program has ended: something that it left running may hold the pipe open.
+/// The longest time to wait for output after the program has ended. A process that it left running may hold the pipe
+/// open.
 const AFTER: Duration = Duration::from_secs(2);
 
 /// Signals that are passed on to the program, which in a terminal it gets by itself.
@@ -115,7 +116,7 @@ fn signals() -> io::Result<tokio::sync::mpsc::Receiver<Signal>> {
     Ok(receiver)
 }
 
-/// Whether a terminal sends its signals to our whole group, the program included.
+/// Returns true if a terminal sends its signals to the whole group, including the program.
 fn is_in_foreground() -> bool {
     rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp())
 }

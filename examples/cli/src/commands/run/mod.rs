@@ -65,7 +65,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     start_below(&args, cx, variables, streams).await
 }
 
-/// Which of the program's streams are masked.
+/// The streams of the program that are masked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Streams {
     out: bool,
@@ -73,7 +73,8 @@ struct Streams {
 }
 
 impl Streams {
-    /// Where nobody said, those of a CI job that go to no terminal: a terminal's program knows whether it writes to one.
+    /// Chooses the streams from the flags. Without a flag, a CI job masks the streams that go to no terminal: a
+    /// terminal's program knows that it writes to one.
     fn of(args: &Args, cx: &Cx<'_>) -> Self {
         let is_ci = cx
             .environment
@@ -106,7 +107,7 @@ fn project_file(args: &Args, environment: &Environment) -> Result<Option<project
 /// A variable's value, which is wiped.
 struct Held {
     bytes: Zeroizing<Vec<u8>>,
-    /// Whether it is a key's value, and not text of a file.
+    /// True if it is a key's value, and not text of a file.
     is_key: bool,
 }
 
@@ -195,7 +196,7 @@ fn not_started(args: &Args, variables: &Variables, error: io::Error) -> Error {
     }
 }
 
-/// Whether a variable of ours is left in the program's environment.
+/// Returns true if a variable of IBYOK's own is left in the program's environment.
 fn is_kept(args: &Args, name: &OsStr) -> bool {
     args.keep_token && name.as_bytes().starts_with(b"IBYOK_TOKEN")
 }

@@ -1,4 +1,4 @@
-//! What a program's variables are to hold, and where that is said.
+//! Gathers the contents of a program's variables, and the places that name them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,13 +13,13 @@ use crate::commands::{Cx, import, tokens};
 use crate::error::{Error, Result};
 use crate::{dotenv, project};
 
-/// What a value begins with that is to be resolved.
+/// The prefix of a value that is to be resolved.
 const SCHEME: &str = "ibyok://";
 
 /// The largest `--env-file`, in bytes.
 const ENV_FILE_MAX: u64 = 16 << 20;
 
-/// What a variable is to hold.
+/// The content that a variable is to have.
 pub(super) enum Source {
     /// This text.
     Plain(Zeroizing<String>),

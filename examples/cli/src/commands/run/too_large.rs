@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use crate::error::Error;
 use crate::show::clean;
 
-/// How many variables are named.
+/// The largest number of variables that the message names.
 const NAMED: usize = 3;
 
 /// The reason why a program was not started with these variables and arguments, with the largest of them.

@@ -36,7 +36,8 @@ impl Matcher for Known {
     }
 }
 
-/// What knows the vault's keys. Where nothing does, that is said, and shapes alone are looked for.
+/// Returns the matcher that knows the vault's keys. Without one, the command says so, and the scan searches for
+/// shapes alone.
 pub(super) async fn matcher(args: &Args, cx: &mut Cx<'_>) -> Result<Option<Arc<dyn Matcher>>> {
     if args.no_vault {
         return Ok(None);
@@ -71,7 +72,7 @@ pub(super) async fn matcher(args: &Args, cx: &mut Cx<'_>) -> Result<Option<Arc<d
     Ok(None)
 }
 
-/// What an open vault knows.
+/// Returns a matcher for the keys of an open vault.
 pub(in crate::commands) async fn of_session(session: &Session) -> Result<Arc<dyn Matcher>> {
     let values = session.known_values().await?;
     Ok(Arc::new(Known {

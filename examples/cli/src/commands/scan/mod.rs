@@ -92,7 +92,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     show::answer(&report, sarif.as_deref(), cx)
 }
 
-/// Whether a path is standard input.
+/// Returns true if a path is standard input.
 fn is_input(path: &Path) -> bool {
     ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
         .iter()

@@ -1,4 +1,4 @@
-//! What a scan found, told.
+//! Prints the report of a scan.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::out_file::write_secret;
 use crate::words::counted;
 
-/// How many places that could not be read are named.
+/// The largest number of unreadable places that are named.
 const NAMED: usize = 20;
 
 /// Answers with the findings: what was found is the exit code, also where nobody reads the answer.

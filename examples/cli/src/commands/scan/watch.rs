@@ -1,4 +1,4 @@
-//! How far a scan is, on a terminal.
+//! Shows the progress of a scan on a terminal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,10 +12,10 @@ use crate::commands::Cx;
 use crate::progress::{spinner, to_bar};
 use crate::words::counted;
 
-/// How often it is shown.
+/// The interval at which progress is shown.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// What shows how far a scan is, until it is stopped.
+/// A thread that shows the progress of a scan until it is stopped.
 pub(super) struct Watch {
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,

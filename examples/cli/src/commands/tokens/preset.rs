@@ -1,4 +1,4 @@
-//! What `tokens issue --preset` fills in, where no flag says otherwise.
+//! Presets: the values that `tokens issue --preset` uses where a flag is missing.
 
 use ibyok_core::{Environments, Grant, Scope, Timestamp};
 use jiff::SignedDuration;
@@ -7,7 +7,7 @@ use super::super::Cx;
 use crate::error::{Error, Result};
 use crate::show::clean;
 
-/// What a token is for.
+/// The purpose of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Preset {
     /// A job that runs on somebody else's machine: 7 days, reads keys
@@ -19,7 +19,7 @@ pub(crate) enum Preset {
 }
 
 impl Preset {
-    /// What it may do unless `--scope` says otherwise.
+    /// Returns the scopes of the token unless `--scope` is given.
     pub(super) fn scopes(self) -> Vec<String> {
         let scopes: &[Scope] = match self {
             Preset::Ci | Preset::Production => &[Scope::KeysRead],
@@ -28,7 +28,8 @@ impl Preset {
         scopes.iter().map(ToString::to_string).collect()
     }
 
-    /// When it ends unless `--expires` says otherwise; never later than `own`, the end of whoever issues it.
+    /// Returns the end of the token unless `--expires` is given. It is never later than `own`, the end of the issuing
+    /// token.
     pub(super) fn end(self, now: Timestamp, own: Option<Timestamp>) -> Timestamp {
         let days = match self {
             Preset::Ci => 7,

@@ -197,7 +197,7 @@ fn warn_of_not_searched(revoked: &Value, cx: &mut Cx<'_>) {
     }
 }
 
-/// What the holders have seen, as the commands that replace it.
+/// Prints the keys and tokens that the holders have seen, as the commands that replace them.
 fn to_replace(revoked: &[Value], cx: &mut Cx<'_>) {
     let items = |field| {
         revoked
@@ -235,7 +235,8 @@ fn to_replace(revoked: &[Value], cx: &mut Cx<'_>) {
     }
 }
 
-/// Whether a name is what a pattern says: `*` is any number of characters, `?` exactly one. Names of tokens are any text.
+/// Returns true if a name matches a pattern: `*` is any number of characters, `?` exactly one. Names of tokens are
+/// any text.
 fn matches(pattern: &str, name: &str) -> bool {
     let name: Vec<char> = name.chars().collect();
     // Which beginnings of the name the pattern up to here matches.
