@@ -1,4 +1,5 @@
-//! What somebody can do who holds one environment's keys and can write to the store, and no more: nothing to any other realm.
+//! An attacker who holds one environment's keys and can write to the store, and no more: it can do nothing to any
+//! other realm.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

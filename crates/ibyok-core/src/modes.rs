@@ -13,7 +13,7 @@ use crate::model::name::{EnvironmentName, Namespace};
 use crate::realm::Realm;
 use crate::records::Records;
 
-/// How values of an environment are served: what its class, the guardrails of this node and its settings come to.
+/// The mode of an environment's values: the result of its class, the guardrails of this node and its settings.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct EnvironmentMode {
@@ -26,15 +26,15 @@ pub struct EnvironmentMode {
     pub class: Option<Class>,
     /// The one mode of this class on this node, if one is forced.
     pub guardrail: Option<Mode>,
-    /// Whether this node lets it be set to mock.
+    /// True if this node lets it be set to mock.
     pub mock_allowed: bool,
-    /// What was set for keys that have no mode of their own.
+    /// The mode that was set for keys that have none of their own.
     pub default: Option<Mode>,
     /// The mode in which keys that have none of their own are served; `None` if they are refused.
     pub mode: Option<Mode>,
-    /// Which tier decided it.
+    /// The tier that decided it.
     pub mode_source: Option<ModeSource>,
-    /// Why they are refused.
+    /// The reason for which they are refused.
     pub problem: Option<String>,
 }
 

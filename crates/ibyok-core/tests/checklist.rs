@@ -1,4 +1,4 @@
-//! What the checklist asks the vault.
+//! The vault's answers to the checklist.
 
 mod scene;
 

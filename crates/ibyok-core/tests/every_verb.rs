@@ -34,11 +34,11 @@ struct Theirs {
     pages: Vec<PageRequest>,
     /// An environment that only they have.
     environment: EnvironmentName,
-    /// What must not be told.
+    /// The texts that must not be shown.
     marks: Vec<String>,
 }
 
-/// What came of a verb.
+/// The result of a verb.
 enum Tried {
     /// It was to be refused.
     Refusal(Result<String, Error>),
@@ -50,7 +50,7 @@ fn refusal<T: Debug>(outcome: Result<T, Error>) -> Tried {
     Tried::Refusal(outcome.map(|done| format!("{done:?}")))
 }
 
-/// What a verb shows that has no reference to anything of theirs. A token may be refused.
+/// The result of a verb that has no reference to anything of theirs. A token may be refused.
 fn own<T: Debug>(outcome: Result<T, Error>) -> Tried {
     Tried::Own(match outcome {
         Ok(done) => format!("{done:?}"),

@@ -1,4 +1,4 @@
-//! What an incident does, and what it leaves to be done.
+//! The effects of an incident, and the steps that remain.
 #![expect(clippy::unwrap_used, reason = "what cannot be read here is a failed test")]
 
 mod scene;

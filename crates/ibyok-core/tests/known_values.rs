@@ -1,4 +1,4 @@
-//! Whether a text is a value of the vault, for a scan.
+//! A scan recognises the values of the vault in a text.
 
 #![cfg(test)]
 

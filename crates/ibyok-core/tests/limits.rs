@@ -99,7 +99,7 @@ impl Timed {
         released.map(|_| ())
     }
 
-    /// How many of many tries in a row are let through.
+    /// Returns the number of tries in a row that are let through.
     async fn let_through(&self, token: &AccessToken, key: &str) -> usize {
         let mut through = 0;
         while through < 100 && limited(self.get(token, key).await).is_none() {

@@ -1,4 +1,4 @@
-//! What holds in mock mode: which tier decides, what is served, and that no live value comes out past it.
+//! The rules of mock mode: the tier that decides, the value that is served, and that no live value comes out past it.
 #![expect(clippy::unwrap_used, reason = "what cannot be read here is a failed test")]
 
 mod scene;

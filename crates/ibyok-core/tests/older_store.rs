@@ -44,7 +44,7 @@ impl Machine {
         close(vault).await;
     }
 
-    /// What of the store is on the disk, to another name or back.
+    /// Copies the part of the store that is on the disk, to another name or back.
     fn copy(&self, from: &str, to: &str) {
         for end in ["", "-wal", "-shm"] {
             let path = |name: &str| self.0.path().join(format!("{name}{end}"));

@@ -1,4 +1,4 @@
-//! What holds between nodes, tenants and processes.
+//! The promises between nodes, tenants and processes.
 #![expect(clippy::unwrap_used, reason = "what cannot be read here is a failed test")]
 
 mod scene;

@@ -48,7 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Who read which version, and when, as a number that grows.
+/// The readers of each version, with the time of their reads as a number that grows.
 #[derive(Default)]
 struct Reads {
     clock: u64,
@@ -61,7 +61,7 @@ impl Reads {
         self.of.entry(who).or_default().insert(version, self.clock);
     }
 
-    /// Whether somebody needs a version: by the promise, and not by how it is decided.
+    /// True if some reader needs a version: by the promise, and not by the code that decides it.
     fn needed(&self, version: u32, current: u32, pending: Option<u32>) -> bool {
         self.of.values().any(|reads| {
             let uses_old = reads.keys().any(|read| *read != current && Some(*read) != pending);

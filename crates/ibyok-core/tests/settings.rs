@@ -1,4 +1,4 @@
-//! What programs are told to open, from flags, variables and the vault's file.
+//! The settings that programs get from flags, variables and the vault's file.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;

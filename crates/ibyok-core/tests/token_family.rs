@@ -41,7 +41,7 @@ async fn works(scene: &Scene, token: &AccessToken) -> bool {
     }
 }
 
-/// How the one who rotated a token falls, by an operator.
+/// The way in which the token that rotated another loses its power, by an operator.
 #[derive(Clone, Copy, Debug)]
 enum Fall {
     RevokedWithoutChildren,

@@ -1,4 +1,4 @@
-//! Whatever is issued, narrowed, rotated and revoked by whomever: nobody ever ends up with more than they had.
+//! Random orders of issuing, narrowing, rotating and revoking: no caller ever ends up with more than it had.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -36,7 +36,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a secret can do now: which keys it reads, and until when.
+/// The power of a secret now: the keys that it reads, and the time until which it does.
 #[derive(Clone, Debug)]
 struct Power {
     keys: Vec<&'static str>,

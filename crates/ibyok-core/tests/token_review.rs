@@ -1,4 +1,4 @@
-//! What is told of tokens: in a review, and after a revocation.
+//! The findings about tokens: in a review, and after a revocation.
 
 mod scene;
 

@@ -1,4 +1,4 @@
-//! Which country an address is in, by a MaxMind DB file on this machine.
+//! The country of an address, by a MaxMind DB file on this machine.
 
 #[cfg(test)]
 mod mmdb;
@@ -20,7 +20,7 @@ use crate::base::error::{Error, Part, Result, quoted};
 /// The largest file that is read, in bytes: more than the largest with cities that is published for many.
 const FILE_MAX: u64 = 256 << 20;
 
-/// How much of a file's end may be metadata, by the format.
+/// The length of a file's end that may be metadata, by the format.
 const METADATA_MAX: u64 = 128 << 10;
 
 /// Kinds of databases that tell the country where an address is, by a part of their names.
@@ -162,7 +162,7 @@ impl Database {
         Ok(letters.and_then(Country::parse))
     }
 
-    /// Whether nothing that was looked up was damaged.
+    /// Checks that no lookup met damage.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if it was: what it told of no country could be one that nobody was told.

@@ -120,7 +120,7 @@ fn an_update_in_its_place_is_used_and_what_is_none_is_told() {
 }
 
 proptest! {
-    /// Whatever is in the file, it is refused, or told to be damaged, or tells countries; and nothing panics.
+    /// Any content of the file is refused, or reported as damaged, or yields countries; and nothing panics.
     #[test]
     fn a_damaged_file_is_never_worse_than_refused(
         cut in prop_oneof![2 => Just(usize::MAX), 1 => 0..2000_usize],

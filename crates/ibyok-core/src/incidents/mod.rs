@@ -35,7 +35,7 @@ pub(crate) struct Incidents {
     pub(crate) changes: Arc<Changes>,
 }
 
-/// How many incidents one key may have had.
+/// The number of incidents that one key may have had.
 const INCIDENTS_MAX: u32 = 1000;
 
 /// An incident that was found.
@@ -54,7 +54,8 @@ impl Found {
 }
 
 impl Incidents {
-    /// Where a key's `n`-th incident is, so that two that are opened at once are one.
+    /// The id of a key's `n`-th incident. It follows from the key, so that two incidents that are opened at once are
+    /// one.
     fn incident_id(whole: &Realm, key: KeyId, n: u32) -> IncidentId {
         let mut name = key.0.to_vec();
         name.extend_from_slice(&n.to_be_bytes());
@@ -85,8 +86,8 @@ impl Incidents {
         ))
     }
 
-    /// Whether an incident is open on a key. A node that may not open the records of incidents goes by the key's own: one with a
-    /// version that is marked compromised counts.
+    /// True if an incident is open on a key. A node that may not open the records of incidents reads the key's own
+    /// record: a version that is marked compromised counts as one.
     pub(crate) async fn is_under_incident(&self, permit: &Permit) -> Result<bool> {
         let newest = match self.records.whole_realm(&permit.realm.name.namespace).await {
             Ok(whole) => self.newest_incident(&whole, permit.id).await?.0,

@@ -1,6 +1,6 @@
 //! Values that leaked do not come back.
 //!
-//! When a version is marked compromised, its value's keyed fingerprint becomes a record of the environment's realm.
+//! Marking a version as compromised writes its value's keyed fingerprint to a record of the environment's realm.
 //! Every value is looked up there before it is sealed, on every path:
 //! [`seal_version`](crate::verbs::set_key::seal_version) takes a [`Screened`], and this module is its only maker.
 //!

@@ -9,7 +9,7 @@ use super::MASKED_MIN;
 const FORM_MIN: usize = 6;
 const LINE_MIN: usize = 8;
 
-/// Where `base64` and PEM break lines.
+/// The lengths at which `base64` and PEM break lines.
 const LINES: [usize; 2] = [76, 64];
 
 type Text = Zeroizing<Vec<u8>>;

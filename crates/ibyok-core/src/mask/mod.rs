@@ -49,7 +49,7 @@ impl Mask {
         Mask(Arc::new(Needles { texts, by_first }))
     }
 
-    /// Whether nothing is masked.
+    /// True if nothing is masked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.texts.is_empty()
@@ -76,7 +76,7 @@ impl std::fmt::Debug for Needles {
     }
 }
 
-/// What a text begins with.
+/// The match at the beginning of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begins {
     /// Nothing that is masked.

@@ -9,7 +9,7 @@ use super::{Begins, MASK, Needles};
 /// The most of a value that an idle stream shows, in bytes: a prompt that happens to end like a value begins must be seen.
 const SHOWN_MAX: usize = 8;
 
-/// How much is looked through at once, in bytes.
+/// The number of bytes that are searched at once.
 const PIECE: usize = 16 * 1024;
 
 /// A stream of output whose values are masked, also where a value is written in pieces.
@@ -21,7 +21,7 @@ pub struct MaskedStream {
     needles: Arc<Needles>,
     /// The end of the output that may be the beginning of a value.
     held: Zeroizing<Vec<u8>>,
-    /// How much of it was shown already.
+    /// The number of bytes of it that were shown already.
     shown: usize,
 }
 
@@ -100,7 +100,7 @@ impl MaskedStream {
 }
 
 impl Needles {
-    /// How long the text is that `rest` begins with and that is masked, if it does.
+    /// Returns the length of the masked text that `rest` begins with, if it begins with one.
     fn masked(&self, rest: &[u8]) -> Option<usize> {
         let places = self.by_first.get(usize::from(*rest.first()?))?;
         let mut texts = places.iter().filter_map(|place| self.texts.get(*place));

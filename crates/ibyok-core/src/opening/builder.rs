@@ -36,10 +36,10 @@ use crate::usage::keep_counts;
 use crate::vault::{Inner, Vault};
 use crate::verbs::status::survives;
 
-/// How many bytes of records are kept in memory unless said otherwise.
+/// The number of bytes of records that are kept in memory by default.
 const CACHE_BYTES: u64 = 64 << 20;
 
-/// How long opened environment keys are kept unless said otherwise.
+/// The time for which opened environment keys are kept by default.
 const KEY_CACHE_TTL: Duration = Duration::from_secs(300);
 
 /// A vault that is being put together: it wants a store, at least one KEK, and an audit log, in any order.
@@ -109,12 +109,12 @@ impl VaultBuilder<(), (), ()> {
 }
 
 impl<K, L> VaultBuilder<(), K, L> {
-    /// Where the sealed records are kept.
+    /// Sets the store of the sealed records.
     pub fn store(self, store: impl Store + 'static) -> VaultBuilder<Arc<dyn Store>, K, L> {
         self.shared_store(Arc::new(store))
     }
 
-    /// Where the sealed records are kept, for a store that others hold as well.
+    /// Sets the store of the sealed records, if others hold the store as well.
     pub fn shared_store(self, store: Arc<dyn Store>) -> VaultBuilder<Arc<dyn Store>, K, L> {
         VaultBuilder {
             store,
@@ -177,32 +177,33 @@ impl<S, K, L> VaultBuilder<S, K, L> {
         self
     }
 
-    /// Where the time is read; the machine's clocks unless given.
+    /// Sets the source of the time; the machine's clocks unless given.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.options.clock = Arc::new(clock);
         self
     }
 
-    /// How many bytes of records are kept in memory; 64 MiB unless given.
+    /// Sets the number of bytes of records that are kept in memory; 64 MiB unless given.
     pub fn cache_bytes(mut self, bytes: u64) -> Self {
         self.options.cache_bytes = bytes;
         self
     }
 
-    /// How long an opened environment key is kept before the KEK is asked again; 5 minutes unless given. Zero asks at every
-    /// retrieval, so that a KMS's own log shows each.
+    /// Sets the time for which an opened environment key is kept before the KEK is asked again; 5 minutes unless
+    /// given. Zero asks at every retrieval, so that a KMS's own log shows each.
     pub fn key_cache_ttl(mut self, ttl: Duration) -> Self {
         self.options.key_cache_ttl = ttl;
         self
     }
 
-    /// What this node serves in a class of environments, whatever the vault says; nothing of the kind unless given.
+    /// Sets the modes that this node enforces in classes of environments, over the vault's settings; none unless
+    /// given.
     pub fn guardrails(mut self, guardrails: Guardrails) -> Self {
         self.options.guardrails = guardrails;
         self
     }
 
-    /// From where on a review of the log finds something worth a look.
+    /// Sets the thresholds from which a review of the log reports a finding.
     pub fn review_thresholds(mut self, thresholds: Thresholds) -> Self {
         self.options.review = thresholds;
         self
@@ -234,13 +235,14 @@ impl<S, K, L> VaultBuilder<S, K, L> {
         self
     }
 
-    /// Who opens the vault, for the audit log; `ibyok` unless given.
+    /// Sets the operator who opens the vault, for the audit log; `ibyok` unless given.
     pub fn opened_by(mut self, actor: impl Into<String>) -> Self {
         self.options.actor = actor.into();
         self
     }
 
-    /// The vault is opened for one command, so that whoever reads the audit log can leave its opening and closing out.
+    /// Marks the vault as opened for one command, so that readers of the audit log can leave its opening and closing
+    /// out.
     pub fn for_one_command(mut self, one_command: bool) -> Self {
         self.options.one_command = one_command;
         self
@@ -466,7 +468,7 @@ impl Inner {
     }
 }
 
-/// How far the store's change feed has come.
+/// Returns the newest change of the store's change feed.
 async fn newest_change(store: &dyn Store) -> Result<ChangeNumber> {
     let changes = tokio::time::timeout(DEADLINE, store.changes(BEFORE_THE_FIRST)).await;
     let changes = changes.map_err(|_| Error::unavailable(Part::Store, "it did not say in time what has changed"))?;

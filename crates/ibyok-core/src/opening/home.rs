@@ -1,4 +1,4 @@
-//! What opening a vault needs before there is one: its home realm, and its audit log with the log's key.
+//! The needs of opening before there is a vault: its home realm, and its audit log with the log's key.
 
 use std::path::Path;
 use std::sync::Arc;

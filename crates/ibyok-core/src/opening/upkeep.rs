@@ -1,4 +1,4 @@
-//! What a vault does beside requests, as long as it lives.
+//! The upkeep of a vault: its work beside requests, as long as it lives.
 
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
@@ -8,7 +8,7 @@ use crate::base::clock::Clock;
 use crate::base::error::Result;
 use crate::vault::{Inner, Vault};
 
-/// How often a vault looks after itself.
+/// The interval at which a vault does its upkeep.
 const TICK: Duration = Duration::from_secs(1);
 
 /// The time after opening at which the file of floors is read as a whole.

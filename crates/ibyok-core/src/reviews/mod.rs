@@ -35,7 +35,7 @@ pub(crate) struct Reviews {
 }
 
 impl Reviews {
-    /// What is kept of the reviews of a principal's namespace.
+    /// Returns the record of the reviews of a principal's namespace.
     pub(crate) async fn reviews_of(&self, who: &Principal) -> Result<ReviewRecord> {
         let whole = self.records.whole_realm(who.namespace()).await?;
         let id = whole.record(crate::model::kind::REVIEW, REVIEW_ID)?;

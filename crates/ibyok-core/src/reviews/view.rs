@@ -1,4 +1,4 @@
-//! Which lines somebody may see.
+//! The view of the log: the lines that a principal may see.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,22 +12,22 @@ use crate::gate::attempt::Attempt;
 use crate::gate::principal::{Holder, Principal};
 use crate::model::name::Namespace;
 
-/// How many answers are remembered.
+/// The number of answers that are remembered.
 const REMEMBERED: usize = 10_000;
 
-/// Which lines somebody may see: an operator those of its namespace, or the whole log if that was asked for; a token those that its
-/// grant covers.
+/// The lines that a principal may see. An operator sees those of its namespace, or the whole log if that was asked
+/// for. A token sees those that its grant covers.
 pub(crate) enum View {
     All,
     Namespace(Within),
     Token(Box<OfToken>),
 }
 
-/// The lines of one namespace. Those of none (strangers, the log itself) are looked at in the vault's home, where its host is: they
-/// name no tenant, and guesses at tokens are to be found.
+/// The lines of one namespace. Lines without a namespace (strangers, the log itself) belong to the vault's home,
+/// where its host is: they name no tenant, and guesses at tokens are to be found there.
 pub(crate) struct Within {
     own: Namespace,
-    /// When the namespace was made; `None` for the home.
+    /// The time at which the namespace was made; `None` for the home.
     since: Option<Timestamp>,
 }
 

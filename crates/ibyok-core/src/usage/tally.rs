@@ -33,7 +33,7 @@ pub(crate) struct Tally {
     pub(crate) network: Option<IpNet>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) networks: Vec<IpNet>,
-    /// Whether there were more networks than are kept.
+    /// True if there were more networks than are kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) more_networks: bool,
 }

@@ -42,9 +42,9 @@ impl Clone for Session {
 impl Vault {
     /// Returns a session of the vault's operator in the vault's home namespace, recorded on the audit log under `name`.
     ///
-    /// Whoever can open the vault may do everything, so the name is the only account of who did it. Every verb of the session
-    /// refuses a name that is empty, longer than 256 bytes, has control characters, or has the form of an access token's id.
-    /// A request handler that acts for somebody else uses [`Vault::as_token`] instead.
+    /// An operator can open the vault and so may do everything: the name is the only account of who did it. Every
+    /// verb of the session refuses a name that is empty, longer than 256 bytes, has control characters, or has the
+    /// form of an access token's id. A request handler that acts for somebody else uses [`Vault::as_token`] instead.
     #[must_use]
     pub fn operator(&self, name: impl Into<String>) -> Session {
         let asking = Asking::Operator(Actor {
@@ -73,7 +73,7 @@ impl Vault {
     }
 }
 
-/// Who a session is.
+/// The identity of a session.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct WhoAmI {
@@ -85,15 +85,15 @@ pub struct WhoAmI {
     pub name: Option<String>,
     /// The namespace that it acts in.
     pub namespace: Namespace,
-    /// What a token may do, before its restrictions.
+    /// The grant of a token, before its restrictions.
     pub grant: Option<Grant>,
-    /// How many restrictions were appended to the token.
+    /// The number of restrictions that were appended to the token.
     pub restrictions: usize,
-    /// Whether the token has a newer secret, and this one ends with its grace.
+    /// True if the token has a newer secret, and this one ends with its grace.
     pub superseded: bool,
     /// The environments that it reaches now: of a token, those that its realm, grant and restrictions all name.
     pub environments: Vec<EnvironmentName>,
-    /// When the token ends, restrictions included.
+    /// The time at which the token ends, restrictions included.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -132,7 +132,7 @@ impl Session {
         self
     }
 
-    /// Who this is. Not recorded, unless it is refused.
+    /// Returns the identity of this session. Not recorded, unless it is refused.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] for a token that is not valid,

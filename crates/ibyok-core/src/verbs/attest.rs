@@ -1,4 +1,4 @@
-//! What the checklist needs of the vault: attestations, and whether environments share a value.
+//! The parts of the checklist that need the vault: attestations, and the values that environments share.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl Session {
         self.inner.recorder.refusing(&attempt, outcome).await
     }
 
-    /// What was attested last, by item, for an operator.
+    /// Returns the last attestation of each item, for an operator.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Unavailable`].
@@ -88,7 +88,8 @@ impl Session {
         self.inner.recorder.answering(&attempt, outcome).await
     }
 
-    /// Which environments share a value: each current value is opened and compared in memory, for an operator. None leaves the vault.
+    /// Finds the environments that share a value: each current value is opened and compared in memory, for an
+    /// operator. None leaves the vault.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Integrity`] for a value that does not open, [`Error::Unavailable`].

@@ -135,7 +135,7 @@ pub fn verify_log_watched(place: &Path, keys: &[VerifyingKey], progress: Arc<Ver
 }
 
 impl Vault {
-    /// Whether a log with this id stands beside this process's own, and no key of this vault vouches for it.
+    /// True if a log with this id is in the place of this process's own, and no key of this vault vouches for it.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the logs or the store cannot be read.

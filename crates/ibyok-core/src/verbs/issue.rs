@@ -18,7 +18,7 @@ use crate::realm::{Realm, RealmName, token_id};
 use crate::vault::Inner;
 use crate::vault::session::Session;
 
-/// How long a token lives unless its request says otherwise.
+/// The life of a token unless its request says otherwise.
 const DEFAULT_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The most environments, patterns or networks that a grant names: each is looked at whenever the token is used.
@@ -112,8 +112,9 @@ impl Inner {
         within(grant, &holder.realm.scope(), own, &holder.restrictions).map_err(wider)
     }
 
-    /// Where a new token's record lives: with its parent, so that whoever can check the one can check the other; an operator's
-    /// in its environment if it has exactly one, else in the realm that spans them.
+    /// Returns the realm in which a new token's record lives: that of its parent, so that a node that can check the
+    /// one can check the other. An operator's lives in its environment if it has exactly one, else in the realm that
+    /// spans them.
     async fn realm_of_token(&self, principal: &Principal, namespace: &Namespace, grant: &Grant) -> Result<Arc<Realm>> {
         let names: Vec<EnvironmentName> = named(grant).map(str::parse).collect::<Result<_>>()?;
         for name in &names {
@@ -162,7 +163,7 @@ fn parents(principal: &Principal) -> Result<Vec<TokenId>> {
     Ok(std::iter::once(holder.id).chain(own.iter().copied()).collect())
 }
 
-/// When the new token ends: as asked, else in 30 days or with its parent, whichever is sooner.
+/// Returns the end of the new token: as asked, else in 30 days or with its parent, whichever is sooner.
 fn expiry(principal: &Principal, asked: Expiry, now: Timestamp) -> Result<Option<Timestamp>> {
     match asked {
         Expiry::At(at) => Ok(Some(at)),

@@ -61,7 +61,8 @@ impl Session {
             .await
     }
 
-    /// What is known about a key, without its value. Of a reference that names a version, that one alone is shown.
+    /// Returns the description of a key, without its value. Of a reference that names a version, that one alone is
+    /// shown.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::NotFound`], [`Error::Unavailable`]; [`Error::Invalid`] for a

@@ -25,7 +25,7 @@ pub struct EnvironmentLimit {
     pub namespace: Option<Namespace>,
     /// The environment.
     pub environment: EnvironmentName,
-    /// How often each of its keys may be retrieved that has no limit of its own; `None` is as often as one likes.
+    /// The limit on retrievals of each of its keys that has no limit of its own; `None` is no limit.
     pub limit: Option<Rate>,
     /// Over what limits count.
     pub scope: LimitScope,

@@ -201,7 +201,7 @@ struct Asked<'a> {
     last_use: bool,
 }
 
-/// Where a list goes on: opaque to callers.
+/// The place at which a list goes on: opaque to callers.
 struct Cursor {
     environment: EnvironmentName,
     id: [u8; 16],

@@ -1,4 +1,4 @@
-//! Which tokens are wider, older or longer-lived than their use asks for.
+//! The review of tokens: those that are wider, older or longer-lived than their use asks for.
 
 use ibyok_audit::Action;
 use ibyok_policy::{Environments, Grant, Pattern, Scope, Scopes, TokenId};
@@ -16,16 +16,17 @@ use crate::records::page::Page;
 use crate::usage::consumers::TokenUse;
 use crate::vault::session::Session;
 
-/// How long a token is watched before it is said to be unused, or wider than its use.
+/// The time for which a token is watched before it is reported as unused, or as wider than its use.
 const SETTLED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// How long a token that was used may rest.
+/// The time for which a token that was used may rest.
 const REST: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// When the end of a token is told, in days; only to one that lives longer than that.
+/// The days before the end of a token at which a review warns. A token that lives no longer than that gets no
+/// warning.
 const WARNINGS: [u16; 3] = [1, 7, 30];
 
-/// Something about a token that somebody should look at.
+/// A finding about a token.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct TokenFinding {
@@ -40,16 +41,16 @@ pub struct TokenFinding {
     /// Of one that expires soon: within 1, 7 or 30 days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within_days: Option<u16>,
-    /// When it ends; `None` is never.
+    /// The time at which it ends; `None` is never.
     pub expires_at: Option<Timestamp>,
-    /// When it was last allowed anything, as far back as counts are kept.
+    /// The time at which it was last allowed anything, as far back as counts are kept.
     pub last_used: Option<Timestamp>,
-    /// Of one that is wider than its use: what would have sufficed.
+    /// Of one that is wider than its use: the grant that would have sufficed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub narrower: Option<Grant>,
 }
 
-/// The names of the keys that there are, by environment: of those that may be told.
+/// The names of the keys, by environment: only those that the caller may know of.
 type Names = BTreeMap<String, BTreeSet<String>>;
 
 impl Session {
@@ -143,7 +144,7 @@ fn damaged(id: TokenId, damage: Damage) -> TokenFinding {
     }
 }
 
-/// What there is to say about one token, the worst first.
+/// Returns the findings about one token, the worst first.
 fn review(id: TokenId, record: &TokenRecord, used: &TokenUse, names: &Names, at: Timestamp) -> Vec<TokenFinding> {
     let finding = |finding: &'static str, detail: String| TokenFinding {
         token: id,

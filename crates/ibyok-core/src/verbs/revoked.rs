@@ -1,4 +1,4 @@
-//! What is left to do after a token was revoked: what its holder has seen stays seen.
+//! The follow-up of a revocation: a holder keeps what it has read, so those keys are to be replaced.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::records::damage::DamagedRecord;
 use crate::vault::Inner;
 use crate::verbs::token_children::names;
 
-/// How far back what a token read is told.
+/// The time for which a token's reads are listed.
 const SINCE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// A token that was revoked, and what its holder may still know.
+/// A token that was revoked, and the secrets that its holder may still know.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct RevokedToken {
@@ -29,7 +29,8 @@ pub struct RevokedToken {
     pub info: TokenInfo,
     /// The keys whose value it, and what was revoked with it, read in the last 90 days: they are to be replaced. Mocks are no values.
     pub read_keys: Vec<ReadKey>,
-    /// Whether that is all of them: `false` if there are keys that the session may not list, or counts that could not be read.
+    /// True if those are all: `false` if there are keys that the session may not list, or counts that could not be
+    /// read.
     pub read_keys_complete: bool,
     /// Tokens that it, or a token that it issued, rotated, and that were not revoked themselves: its holder has seen their secrets.
     pub rotated_tokens: Vec<TokenId>,
@@ -51,13 +52,13 @@ pub struct ReadKey {
     /// `environment/name`; outside of the home namespace `ibyok://namespace/environment/name`.
     #[serde(rename = "ref")]
     pub reference: String,
-    /// When it was read last.
+    /// The time of the last read.
     pub last: Timestamp,
-    /// How often it was read.
+    /// The number of reads.
     pub count: u64,
 }
 
-/// What is gathered of it.
+/// The secrets that the holder may still know.
 struct Known {
     keys: BTreeMap<String, ReadKey>,
     complete: bool,
@@ -66,7 +67,8 @@ struct Known {
 }
 
 impl Inner {
-    /// What the holder of a token that was just revoked may still know. That it was revoked stands whatever this comes to.
+    /// Returns the token with the secrets that its holder may still know. The revocation stands even if that list is
+    /// not complete.
     pub(crate) async fn revoked(
         self: &Arc<Self>,
         attempt: &Attempt<'_>,

@@ -1,7 +1,8 @@
 //! A new secret for a token under the same id: the next epoch, with a while in which the one before is still accepted.
 //!
-//! Whoever rotates a token learns its new secret. So a token rotates itself, if its grant says so, and tokens that it or its
-//! descendants issued and that lie within it, as if it issued them anew. What it gains so falls with the secret that it used.
+//! A caller that rotates a token learns its new secret. So a token rotates itself, if its grant says so, and tokens
+//! that it or its descendants issued and that lie within it, as if it issued them anew. A secret that it gains so
+//! falls with the secret that it used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,19 +22,20 @@ use crate::model::token::{AccessToken, Issued, OlderEpoch, Through, TokenRecord}
 use crate::vault::Inner;
 use crate::vault::session::Session;
 
-/// How long the secret before is still accepted, unless something else is said.
+/// The default grace: the time for which the secret before is still accepted.
 const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// The longest grace that makes sense: what needs longer never picks up the new secret.
 const GRACE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
 
-/// How a token's secret is to be rotated.
+/// The settings of a rotation of a token's secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenRotation {
-    /// How long the secret before is still accepted: 24 hours unless given, 90 days at most; zero ends it at once.
+    /// The time for which the secret before is still accepted: 24 hours unless given, 90 days at most; zero ends it
+    /// at once.
     pub grace: Option<Duration>,
-    /// Whether the tokens that it issued, themselves or through others, are revoked.
+    /// True if the tokens that it issued, themselves or through others, are revoked.
     pub revoke_children: bool,
 }
 
@@ -149,7 +151,7 @@ impl Session {
 }
 
 impl Inner {
-    /// Whether the tokens that this one descends from are still valid: without them no secret of it is.
+    /// Checks that the tokens that this one descends from are still valid: without them no secret of it is.
     async fn parents_hold(self: &Arc<Self>, found: &Found) -> Result<()> {
         for parent in &found.record.parents {
             let held = self.records.load::<TokenRecord>(&found.realm, parent.bytes()).await?;

@@ -159,7 +159,7 @@ impl Session {
     }
 }
 
-/// What a write does where the key exists.
+/// The effect of a write on a key that exists.
 #[derive(Clone, Copy)]
 enum Replace {
     Always,
@@ -248,7 +248,7 @@ fn usual_variable(permit: &Permit, told: &Told) -> Result<String> {
     Ok(variable)
 }
 
-/// What a person should know about a key's variable.
+/// Returns the warnings about a key's variable.
 fn about_variable(record: &KeyRecord) -> Vec<String> {
     let variable = &record.variable;
     let mut warnings = Vec::new();

@@ -1,4 +1,4 @@
-//! How the vault does.
+//! The vault's health.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -18,10 +18,10 @@ use crate::records::survey::RecordsStatus;
 use crate::vault::{Inner, Vault};
 use ibyok_audit::words::{counted, was_or_were};
 
-/// How long `status` looks for damaged records.
+/// The longest time for which `status` looks for damaged records.
 const SURVEY: Duration = Duration::from_secs(5);
 
-/// How the vault does, for people and for `status --json`.
+/// The vault's health, for people and for `status --json`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Status {
@@ -39,29 +39,29 @@ pub struct Status {
     pub environments: BTreeMap<String, String>,
     /// `cryptographic` if every environment has a KEK of its own, else `policy only`.
     pub separation: &'static str,
-    /// What this node serves in a class of environments, whatever the vault says.
+    /// The modes that this node enforces in each class of environments, over the vault's settings.
     pub guardrails: Guardrails,
     /// The records of the store that are damaged.
     pub records: RecordsStatus,
     /// The revisions below which this node refuses records.
     pub floors: FloorsStatus,
-    /// What somebody should look at.
+    /// The warnings for operators.
     pub warnings: Vec<String>,
 }
 
-/// How the store does.
+/// The health of the store.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct StoreStatus {
-    /// Which kind of store.
+    /// The kind of store.
     pub backend: String,
-    /// What a write that returned survives: `power loss`, `process exit` or `nothing`.
+    /// The failure that a write that returned survives: `power loss`, `process exit` or `nothing`.
     pub survives: &'static str,
-    /// What the backend says of itself.
+    /// The backend's own facts about itself.
     pub detail: BTreeMap<String, String>,
 }
 
-/// How the audit log does.
+/// The health of the audit log.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct AuditStatus {
@@ -69,17 +69,17 @@ pub struct AuditStatus {
     pub log: String,
     /// The directory of all logs.
     pub place: String,
-    /// Which of its slots this process writes.
+    /// The slot of the directory that this process writes.
     pub slot: u32,
-    /// What a line that was acknowledged survives: `synced` or `written`.
+    /// The durability of a line that was acknowledged: `synced` or `written`.
     pub durability: &'static str,
     /// The number of its last line.
     pub seq: u64,
-    /// Why it refuses, if it does.
+    /// The reason for which it refuses, if it does.
     pub failure: Option<String>,
 }
 
-/// Whether the vault can serve, part by part: `None` is well, else why not.
+/// The readiness of the vault, part by part: `None` is well, else the reason.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Ready {
@@ -91,23 +91,25 @@ pub struct Ready {
     pub audit: Option<String>,
     /// The lease that caches live on.
     pub lease: Option<String>,
-    /// How many records this process knows to be damaged. Each of them is refused, and the others are served.
+    /// The number of records that this process knows to be damaged. Each of them is refused, and the others are
+    /// served.
     pub damaged_records: u64,
-    /// Whether the store has come as far as the audit log says. A store that is a file is not ready otherwise; the others serve on.
+    /// The distance by which the store is behind the audit log, in words; `None` if it is not behind. A store that is
+    /// a file is then not ready. The others go on serving.
     pub behind: Option<String>,
     /// The floors: if they cannot be written, nothing can be taken away.
     pub floors: Option<String>,
     /// The number of findings about the floors that no operator has acknowledged. The floors were rebuilt, so they do not keep the vault from
     /// serving.
     pub floors_findings: u64,
-    /// Whether this node knows floors of the records that the store held when it began. It serves without them.
+    /// False if this node began without floors for the records that the store held then. It serves all the same.
     pub has_history: bool,
-    /// What does not keep the vault from serving, and somebody should look at.
+    /// The warnings about faults that do not keep the vault from serving.
     pub warnings: Vec<String>,
 }
 
 impl Ready {
-    /// Whether every part is well.
+    /// True if every part is well.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         [&self.store, &self.kek, &self.audit, &self.lease, &self.floors]
@@ -117,7 +119,7 @@ impl Ready {
 }
 
 impl Vault {
-    /// How the vault does. Nothing of it is secret, and nothing of it is recorded.
+    /// Returns the vault's health. Nothing of it is secret, and nothing of it is recorded.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) if the store does not answer.
@@ -182,7 +184,7 @@ impl Vault {
         self.inner.records.store_is_behind().map(|behind| behind.to_string())
     }
 
-    /// Whether the vault can serve now.
+    /// Returns the readiness of the vault now.
     pub async fn ready(&self) -> Ready {
         let inner = &self.inner;
         let text = |error: crate::Error| Some(error.to_string());
@@ -288,7 +290,7 @@ impl Inner {
     }
 }
 
-/// Whether an error is the KEK's: a store that is away says so itself.
+/// True if an error is the KEK's. A store that does not answer is reported as the store.
 fn is_of_the_kek(error: &crate::Error) -> bool {
     !matches!(
         error,
@@ -299,7 +301,7 @@ fn is_of_the_kek(error: &crate::Error) -> bool {
     )
 }
 
-/// What a write that returned survives, in words.
+/// Returns the failure that a write that returned survives, in words.
 pub(crate) fn survives(durability: Durability) -> &'static str {
     match durability {
         Durability::PowerLoss => "power loss",

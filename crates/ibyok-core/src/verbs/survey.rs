@@ -25,7 +25,7 @@ impl Vault {
         self.inner.records.survey(Pace::Slowly).await
     }
 
-    /// How many records this process knows to be damaged, without looking for others.
+    /// Returns the number of records that this process knows to be damaged, without looking for others.
     #[must_use]
     pub fn damaged_count(&self) -> u64 {
         self.inner.records.damaged_count()

@@ -61,7 +61,7 @@ impl Inner {
         Ok(valid)
     }
 
-    /// Whether a token as it was just read is not revoked, not expired, and descends from none that was revoked.
+    /// True if a token as it was just read is not revoked, not expired, and descends from none that was revoked.
     async fn is_valid(&self, token: &Found, at: Timestamp) -> Result<bool> {
         let over = token.record.grant.expires.is_some_and(|expires| at >= expires);
         if over || token.record.revoked.is_some() {

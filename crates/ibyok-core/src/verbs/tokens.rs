@@ -92,7 +92,7 @@ impl Session {
         Ok(filling.page(None))
     }
 
-    /// What is known about a token, found by id, by name, or `self`.
+    /// Returns the description of a token, found by id, by name, or `self`.
     ///
     /// # Errors
     /// [`Error::NotFound`] (to a token [`Error::Denied`]) if there is none; [`Error::Conflict`] if several have the name;

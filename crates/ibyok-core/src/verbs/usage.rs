@@ -32,9 +32,10 @@ use crate::vault::session::Session;
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl Session {
-    /// Who used what, how often, when last and from where: of the keys that this session may see the usage of.
+    /// Returns the uses of the keys that this session may see the usage of: the callers, the counts, the last time,
+    /// and the networks.
     ///
-    /// What this node counted is in it to the last retrieval; other nodes add theirs about once a second.
+    /// The report has the counts of this node up to the last retrieval; other nodes add theirs about once a second.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`] without the scope `usage:read`, [`Error::NotFound`] for an environment or a
@@ -83,7 +84,7 @@ impl Session {
         })
     }
 
-    /// Which realms, days and key are asked for; refused where nothing of it may be seen.
+    /// Resolves the realms, days and key of a request; refuses if the session may see nothing of it.
     async fn wanted(&self, attempt: &mut Attempt<'_>, principal: &Principal, request: &UsageRequest) -> Result<Wanted> {
         let inner = &self.inner;
         let namespace = principal.namespace().clone();
@@ -136,7 +137,7 @@ impl Session {
         Ok(wanted)
     }
 
-    /// Who used the keys of a realm, and which of the keys may be seen.
+    /// Returns the rollups of the keys of a realm, and the keys among them that may be seen.
     async fn of_keys(
         &self,
         attempt: &Attempt<'_>,
@@ -228,7 +229,7 @@ impl Session {
     }
 }
 
-/// What is asked for.
+/// The request, resolved.
 struct Wanted {
     realms: Vec<Arc<Realm>>,
     /// Realms that are asked for and do not open.

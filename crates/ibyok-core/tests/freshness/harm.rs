@@ -1,4 +1,4 @@
-//! What can be done to the file of floors by whoever can write to its directory.
+//! The harm that an attacker who can write to the directory of the file of floors can do to the file.
 
 use std::path::Path;
 
@@ -62,7 +62,7 @@ impl Harm {
         }
     }
 
-    /// Whether it is to be found after a clean close.
+    /// True if it is to be found after a clean close.
     pub(crate) fn shows(self) -> bool {
         !matches!(self, Harm::None | Harm::WithoutWal)
     }

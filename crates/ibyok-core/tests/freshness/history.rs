@@ -1,4 +1,4 @@
-//! What was only read, nodes without a history, and what the log says of the floors.
+//! Records that were only read, nodes without a history, and the lines of the log about the floors.
 
 use ibyok_core::{Action, Filter};
 

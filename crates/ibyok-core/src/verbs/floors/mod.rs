@@ -19,9 +19,9 @@ use ibyok_audit::words::counted;
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct FloorsReport {
-    /// Whether nothing is wrong.
+    /// True if no finding is open.
     pub ok: bool,
-    /// How many records have a floor.
+    /// The number of records that have a floor.
     pub records: u64,
     /// Grows with every change of the floors.
     pub generation: u64,
@@ -160,7 +160,7 @@ impl Inner {
         }
     }
 
-    /// Whether the store holds a record that a floor could be missing of.
+    /// True if the store holds a record for which a floor could be missing.
     pub(crate) async fn holds_records(&self) -> Result<bool> {
         use crate::model::kind;
         for (tag, _) in self.records.tags().await?.iter() {

@@ -259,7 +259,7 @@ impl Inner {
     }
 }
 
-/// What every sealed record has.
+/// The fields that every sealed record has.
 #[derive(serde::Deserialize)]
 struct Head {
     rev: u64,

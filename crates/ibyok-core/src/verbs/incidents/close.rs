@@ -99,7 +99,7 @@ impl Session {
             .await
     }
 
-    /// Whether the key no longer serves what may have leaked.
+    /// Checks that the key no longer serves a version that may have leaked.
     async fn is_over(&self, attempt: &Attempt<'_>, principal: &Principal, found: &Found) -> Result<()> {
         let record = &found.record;
         let (_, key) = self.key_of(principal, found).await?;

@@ -1,4 +1,4 @@
-//! Which incidents there are.
+//! The list of incidents.
 
 use ibyok_audit::Action;
 use ibyok_policy::Scope;

@@ -19,27 +19,28 @@ use crate::retrieve::no_key;
 use crate::vault::session::Session;
 use crate::verbs::incidents::revoke::NotRevoked;
 
-/// What opening an incident did, and what remains.
+/// The result of opening an incident, and the steps that remain.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct IncidentOpened {
     /// The incident as it stands now.
     #[serde(flatten)]
     pub incident: IncidentInfo,
-    /// Whether it was open before, and has only been added to.
+    /// True if it was open before, and has only been added to.
     pub was_open: bool,
     /// Reason why the new value did not take the place of the leaked one, if one was given and it did not.
     pub not_replaced: Option<String>,
     /// Warnings about the new value: it does not look like a key of its provider.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// Readers that were to be revoked and were not, with the reason: to be done by somebody who may.
+    /// The readers that were to be revoked and were not, with the reason: an operator or token with the right to do
+    /// it has to revoke them.
     pub not_revoked: Vec<NotRevoked>,
-    /// What may hide a reader that was to be revoked: nodes that do not report, counts that do not open.
+    /// The causes that may hide a reader that was to be revoked: nodes that do not report, counts that do not open.
     pub unseen: Vec<String>,
     /// Other keys of the environment that hold the same value, as far as the principal may read them.
     pub copies: Vec<LeakedCopy>,
-    /// What remains to be done, in order.
+    /// The steps that remain, in order.
     pub remaining: Vec<Step>,
 }
 

@@ -1,4 +1,4 @@
-//! What else whoever read a leaked key could read, and did.
+//! The reach of the readers of a leaked key: the other keys that they could read, and those that they did.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,11 +17,12 @@ use crate::model::token::TokenRecord;
 use crate::realm::Realm;
 use crate::vault::Inner;
 
-/// How many tokens are looked at, and how many keys are named of each; beyond it they are counted.
+/// The number of tokens whose reach is computed, and the number of keys that are named of each. Further keys are only
+/// counted.
 const TOKENS_MAX: usize = 200;
 const NAMED_MAX: usize = 500;
 
-/// What one token that read the key could read as well.
+/// The reach of one token that read the key.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Reach {
@@ -31,12 +32,13 @@ pub struct Reach {
     pub name: String,
     /// `valid`, `expired` or `revoked`.
     pub state: &'static str,
-    /// What it may do; only for a session that may read the log of the whole namespace, since it names other keys.
+    /// The grant of the token. Only for a session that may read the log of the whole namespace, since the grant names
+    /// other keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<Grant>,
     /// The keys that it can read, as far as this session may know of them, at most 500.
     pub could_read: Vec<String>,
-    /// How many those are in all.
+    /// The number of keys that it can read in all.
     pub could_read_count: usize,
     /// The keys that it did read, most often first, at most 500.
     pub did_read: Vec<DidRead>,
@@ -49,20 +51,20 @@ pub struct DidRead {
     /// `environment/name`; outside of the home namespace `ibyok://namespace/environment/name`.
     #[serde(rename = "ref")]
     pub reference: String,
-    /// How often.
+    /// The number of reads.
     pub count: u64,
-    /// When last.
+    /// The time of the last read.
     pub last: Timestamp,
 }
 
-/// The keys of one environment, as far as somebody may know of them.
+/// The keys of one environment, as far as a principal may know of them.
 struct Known {
     environment: EnvironmentName,
     names: Vec<KeyName>,
 }
 
 impl Inner {
-    /// What the tokens among some readers could read as well, and did.
+    /// Returns the reach of the tokens among some readers.
     pub(super) async fn reach_of(
         self: &Arc<Self>,
         attempt: &Attempt<'_>,
@@ -185,7 +187,8 @@ fn may_know(known: &[Known], environment: &str, name: &str) -> bool {
     of_environment.is_some_and(|known| known.names.iter().any(|known| known.as_str() == name))
 }
 
-/// What a token's grant lets it read among the keys that are known, were it asked now from within its networks.
+/// Returns the keys among the known ones that a token's grant lets it read, were it asked now from within its
+/// networks.
 fn could_read(realm: &Realm, token: &TokenRecord, known: &[Known], at: Timestamp) -> Vec<String> {
     let source = token.grant.networks.as_ref().and_then(|networks| networks.first());
     let source = source.map(ipnet::IpNet::addr);

@@ -1,4 +1,5 @@
-//! Who read a key: by the audit logs of this place, with where from and what with, and by what other nodes counted.
+//! The readers of a key: by the audit logs of this place, with addresses and programs, and by the counts of other
+//! nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,13 +17,13 @@ use crate::realm::Realm;
 use crate::usage::{Caller, Reader};
 use crate::vault::Inner;
 
-/// How many addresses and programs are listed of one reader; there may be more.
+/// The number of addresses and programs that are listed of one reader; there may be more.
 const LISTED_MAX: usize = 32;
 
-/// How many readers are told apart: more than have read one key in any vault that is in order.
+/// The number of readers that are listed separately: more than have read one key in any vault that is in order.
 const READERS_MAX: usize = 10_000;
 
-/// Where a line stands.
+/// The place of a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LineAt {
@@ -32,7 +33,7 @@ pub struct LineAt {
     pub seq: u64,
 }
 
-/// Somebody who read a key.
+/// A reader of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct KeyReader {
@@ -42,19 +43,20 @@ pub struct KeyReader {
     pub kind: String,
     /// The token's name when it last read.
     pub name: Option<String>,
-    /// How often, by its source: in the logs of this place since the time that is looked at, or as other nodes counted it in 90 days.
+    /// The number of reads, by its source: in the logs of this place since the beginning of the search, or as other
+    /// nodes counted them in 90 days.
     pub count: u64,
-    /// When first, within the time that is looked at.
+    /// The time of its first read, within the time that is searched.
     pub first: Timestamp,
-    /// When last.
+    /// The time of its last read.
     pub last: Timestamp,
     /// The line of the last time, in the logs of this place.
     pub last_line: Option<LineAt>,
-    /// Which versions.
+    /// The versions that it read.
     pub versions: BTreeSet<u64>,
-    /// From which addresses, at most 32; of another node's, the networks.
+    /// The addresses that it read from, at most 32. Of a read that another node counted, the networks.
     pub addresses: BTreeSet<IpAddr>,
-    /// What it called itself, at most 32.
+    /// The names that its programs gave themselves, at most 32.
     pub user_agents: BTreeSet<String>,
     /// `log`: by the audit logs of this place; `usage`: another node counted it, and its log has the addresses.
     pub source: &'static str,
@@ -126,11 +128,11 @@ impl KeyReader {
 /// Everybody who read a key, as far as that is known.
 pub(super) struct Readers {
     pub(super) readers: Vec<KeyReader>,
-    /// What may hide others: nodes that do not report, counts that do not open.
+    /// The causes that may hide others: nodes that do not report, counts that do not open.
     pub(super) unseen: Vec<String>,
 }
 
-/// Whether a line is about the real value, released.
+/// True if a line is about the real value, released.
 pub(super) fn is_release(entry: &Entry) -> bool {
     let released = [Action::KeyRetrieve.as_str(), Action::KeyExport.as_str()];
     let mocked = entry.mode.as_deref() == Some(Mode::Mock.as_str());

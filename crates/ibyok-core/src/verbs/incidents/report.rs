@@ -1,4 +1,4 @@
-//! What is known about an incident: who read the key and from where, what else they could read and did, and what remains.
+//! The report of an incident: the readers of the key and their addresses, their reach, and the steps that remain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -25,13 +25,15 @@ use crate::vault::Inner;
 use crate::vault::session::Session;
 use crate::verbs::review::ReviewRequest;
 
-/// How many lines of each sort a report shows: releases after the leak, refusals, and changes. Beyond it they are counted. Each sort
-/// has its own room, so that whoever is refused a thousand times does not push out what was released.
+/// The number of lines of each sort that a report shows: releases after the leak, refusals, and changes. Further
+/// lines are only counted. Each sort has its own limit, so that a caller that is refused a thousand times does not
+/// push out the releases.
 const RELEASES_MAX: usize = 500;
 const REFUSALS_MAX: usize = 100;
 const CHANGES_MAX: usize = 400;
 
-/// How far before the incident a report looks, unless it says since when the key may have been in other hands.
+/// The time before the incident at which a report begins, unless the incident says since when the key may have been
+/// in other hands.
 const BEFORE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Everything that is known about an incident.
@@ -42,33 +44,33 @@ pub struct IncidentReport {
     pub incident: IncidentInfo,
     /// The key as it is now; `None` once it is removed.
     pub key: Option<KeyInfo>,
-    /// Where the value is revoked at its provider, and where a new one is made.
+    /// The pages at the provider for revoking the value and for making a new one.
     pub provider: Option<ProviderPages>,
-    /// From when on the log was looked at.
+    /// The time from which on the log was read.
     pub since: Timestamp,
-    /// When the report was made.
+    /// The time at which the report was made.
     pub made: Timestamp,
-    /// What happened to the key and about it, oldest first: changes, refusals, and each release after the leak.
+    /// The events of the key and about it, oldest first: changes, refusals, and each release after the leak.
     pub timeline: Vec<ReportLine>,
-    /// How many further lines there are than the report shows.
+    /// The number of further lines that the report does not show.
     pub further_lines: u64,
     /// Everybody who was given the key since then on any node, last first.
     pub readers: Vec<KeyReader>,
     /// Gaps in this report: nodes that do not report, counts that do not open, damaged records, lines of the log that cannot be read.
     pub unseen: Vec<String>,
-    /// How often a version that may have leaked was released after the leak.
+    /// The number of releases, after the leak, of a version that may have leaked.
     pub released_after: u64,
-    /// What the tokens that read the key could read as well, and did.
+    /// The reach of the tokens that read the key: the other keys that they could read, and those that they did.
     pub reach: Vec<Reach>,
-    /// What a review of that time found about those who read the key; `None` while another review is going on.
+    /// The findings of a review of that time about the readers of the key; `None` while another review is going on.
     pub findings: Option<Vec<Finding>>,
-    /// Other keys of the environment that hold the value now, as far as whoever asks may read both.
+    /// The other keys of the environment that hold the value now, as far as the caller may read both.
     pub copies: Vec<LeakedCopy>,
-    /// What remains to be done.
+    /// The steps that remain, in order.
     pub remaining: Vec<Step>,
 }
 
-/// Where to go at a provider.
+/// The pages of a provider.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct ProviderPages {
@@ -76,9 +78,9 @@ pub struct ProviderPages {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// Where keys are revoked.
+    /// The page on which keys are revoked.
     pub revoke_url: String,
-    /// Where keys are made.
+    /// The page on which keys are made.
     pub create_url: String,
 }
 
@@ -86,29 +88,29 @@ pub struct ProviderPages {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ReportLine {
-    /// When.
+    /// The time of the line.
     pub time: Timestamp,
-    /// Which log.
+    /// The id of the log.
     pub log: String,
-    /// Its place there.
+    /// The line's number in the log.
     pub seq: u64,
-    /// What was done.
+    /// The action.
     pub action: String,
-    /// How it came out.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Who: the token's id, or the operator's name.
+    /// The principal: the token's id, or the operator's name.
     pub by: Option<String>,
     /// The token's name.
     pub name: Option<String>,
     /// The version.
     pub version: Option<u64>,
-    /// From where.
+    /// The address of the caller.
     pub address: Option<IpAddr>,
-    /// What it called itself.
+    /// The name that its program gave itself.
     pub user_agent: Option<String>,
     /// The reason on the line.
     pub reason: Option<String>,
-    /// For how many the line stands.
+    /// The number of events that the line stands for.
     pub count: u64,
 }
 
@@ -131,7 +133,7 @@ impl ReportLine {
     }
 }
 
-/// What is collected from the log.
+/// The lines that were collected from the log.
 #[derive(Default)]
 struct Seen {
     lines: Vec<ReportLine>,
@@ -159,8 +161,9 @@ impl Seen {
 }
 
 impl Session {
-    /// What is known about an incident, found by its id or its key's reference: by the audit logs of this place, from `since` on, else
-    /// from when the key may have leaked, else from 90 days before the incident.
+    /// Returns the report of an incident, found by its id or its key's reference. It reads the audit logs of this
+    /// place from `since` on, else from the time at which the key may have leaked, else from 90 days before the
+    /// incident.
     ///
     /// # Errors
     /// As [`Session::close_incident`]; a token needs `audit:read` for the key as well.
@@ -298,7 +301,7 @@ impl Session {
     }
 }
 
-/// Whether a line is told one by one: a change that was made, or something that was refused.
+/// True if a line is shown by itself: a change that was made, or a refusal.
 fn is_told(entry: &Entry) -> bool {
     let looking = [
         Action::KeyShow.as_str(),
@@ -323,11 +326,12 @@ fn pages(provider: &str) -> Option<ProviderPages> {
     })
 }
 
-/// How often each key was released to each of some tokens.
+/// The number of releases of each key to each of some tokens, with the time of the last.
 pub(super) type Reads = BTreeMap<String, BTreeMap<(String, String), (u64, Timestamp)>>;
 
 impl Inner {
-    /// What some tokens read since a time: by token, environment and key, how often and when last.
+    /// Returns the reads of some tokens since a time: by token, environment and key, their number and the time of the
+    /// last.
     pub(super) async fn reads_of(
         self: &Arc<Self>,
         principal: &Principal,

@@ -19,11 +19,11 @@ use crate::vault::session::Session;
 /// Within which time other nodes have seen that the key is frozen, and told what they released until then.
 const TOLD: Duration = Duration::from_millis(2500);
 
-/// What revoking left.
+/// The result of revoking readers.
 #[derive(Debug, Default)]
 pub(super) struct Left {
     pub(super) not_revoked: Vec<NotRevoked>,
-    /// What may hide a reader.
+    /// The causes that may hide a reader.
     pub(super) unseen: Vec<String>,
 }
 

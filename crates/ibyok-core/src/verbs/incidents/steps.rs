@@ -1,4 +1,4 @@
-//! What remains to be done about a leaked key, in order.
+//! The steps that remain for a leaked key, in order.
 
 use ibyok_providers::Catalogue;
 use serde::Serialize;
@@ -7,13 +7,13 @@ use super::copies::LeakedCopy;
 use crate::model::incident::IncidentRecord;
 use crate::model::key::{KeyInfo, Role};
 
-/// One thing that is to be done.
+/// One step that remains.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Step {
     /// A word that stays the same: `replace`, `copy`, `provider`, `unfreeze`, `destroy`, `review`, `close`.
     pub id: &'static str,
-    /// What it is.
+    /// The step, in words.
     pub what: String,
     /// The command or the page that does it.
     pub how: String,

@@ -24,15 +24,15 @@ const DIFFERENT_MIN: usize = 8;
 
 /// A bundle of fingerprints under a key of its own, as text.
 ///
-/// It names keys, and lets whoever holds it try values: it is no secret of the values themselves, as long as they cannot be guessed.
-/// That is why short ones, and those of few different characters, are left out.
+/// It names keys, and lets its holder test values: it is no secret of the values themselves, as long as they cannot
+/// be guessed. That is why short ones, and those of few different characters, are left out.
 #[non_exhaustive]
 pub struct FingerprintBundle {
     /// The bundle's text, to be written to a file of mode 0600.
     pub text: SecretString,
-    /// How many values are in it.
+    /// The number of values in it.
     pub values: u64,
-    /// How many were left out since they could be guessed.
+    /// The number of values that were left out since they could be guessed.
     pub left_out: u64,
     /// The number of key records that are damaged: their values are not in it.
     pub damaged: u64,
@@ -176,7 +176,7 @@ impl Session {
     }
 }
 
-/// Whether somebody who tries could come upon a value.
+/// True if a value could be guessed by trying.
 fn can_be_guessed(value: &[u8]) -> bool {
     let different: HashSet<&u8> = value.iter().collect();
     value.len() < LEN_MIN || different.len() < DIFFERENT_MIN

@@ -1,4 +1,4 @@
-//! Whether a text is a value of the vault: known by keyed fingerprints, so that no value leaves it.
+//! The check for values of the vault in a text: by keyed fingerprints, so that no value leaves the vault.
 
 mod bundle;
 
@@ -60,7 +60,7 @@ impl KnownValues {
         })
     }
 
-    /// How many values are known.
+    /// Returns the number of values that are known.
     #[must_use]
     pub fn len(&self) -> usize {
         self.sets.iter().map(|set| set.values.len()).sum()
@@ -72,7 +72,7 @@ impl KnownValues {
         self.damaged
     }
 
-    /// Whether none is.
+    /// True if no value is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -88,8 +88,9 @@ impl fmt::Debug for KnownValues {
 }
 
 impl Session {
-    /// What it takes to tell whether a text is a value of the vault: of every version of every key that has one, retired ones too. For an
-    /// operator; recorded once, as `key.list` with the reason `scan` and the number of values. No value is opened.
+    /// Returns the means to recognise the values of the vault in a text: of every version of every key that has one,
+    /// retired ones too. For an operator; recorded once, as `key.list` with the reason `scan` and the number of
+    /// values. No value is opened.
     ///
     /// # Errors
     /// [`Error::Denied`](crate::Error::Denied) for a token, [`Error::Kek`](crate::Error::Kek) and

@@ -1,4 +1,4 @@
-//! What a namespace holds.
+//! The contents of a namespace.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use crate::realm::{PAGE, Realm, token_id};
 use crate::records::record::Record;
 use crate::vault::Inner;
 
-/// What of a namespace could still be used.
+/// The contents of a namespace that could still be used.
 #[derive(Default)]
 pub(super) struct Contents {
     pub(super) keys: Vec<(EnvironmentName, KeyId)>,
     pub(super) tokens: Vec<(Arc<Realm>, TokenId)>,
     /// Records of keys and tokens that do not open.
     pub(super) damaged: u64,
-    /// Whether the key of some node's audit log is sealed here.
+    /// True if the key of some node's audit log is sealed here.
     pub(super) has_log: bool,
 }
 

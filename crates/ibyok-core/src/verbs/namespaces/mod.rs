@@ -47,7 +47,7 @@ pub struct NamespaceInfo {
     pub name: Namespace,
     /// Its environments, in order.
     pub environments: Vec<EnvironmentName>,
-    /// Whether this is the vault's home, which operators act in and which is never removed.
+    /// True if this is the vault's home, which operators act in and which is never removed.
     pub home: bool,
 }
 

@@ -38,7 +38,7 @@ const STAYS: &str = "the home of a vault or a node stays; remove the environment
 const HAS_CONTENTS: &str =
     "remove its keys and revoke its tokens first, or remove the namespace with its contents: `--force NAME`";
 
-/// What removing a namespace may take away.
+/// The contents that removing a namespace may take away.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct NamespaceRemoval {
@@ -62,12 +62,12 @@ impl NamespaceRemoval {
 pub struct NamespaceRemoved {
     /// The name, which is free again.
     pub name: Namespace,
-    /// How many keys were removed with it.
+    /// The number of keys that were removed with it.
     pub keys: u64,
-    /// How many valid tokens were revoked with it.
+    /// The number of valid tokens that were revoked with it.
     pub tokens: u64,
-    /// What may still hold the sealed values, and until when, in words; `None` if nothing does that belongs to the store. Backups
-    /// are beyond it.
+    /// The places that may still hold the sealed values, and until when, in words; `None` if nothing does that
+    /// belongs to the store. Backups are beyond it.
     pub remains: Option<String>,
 }
 
@@ -123,7 +123,7 @@ impl Namespaces {
 }
 
 impl Session {
-    /// What a namespace holds, if it may be removed.
+    /// Returns the contents of a namespace, if it may be removed.
     async fn removable(&self, attempt: &Attempt<'_>, name: &Namespace, removal: &NamespaceRemoval) -> Result<Contents> {
         let inner = &self.inner;
         let in_use = |by: Vec<String>, hint| Error::InUse {

@@ -1,4 +1,4 @@
-//! What was made of a review: findings that were acknowledged, and that the log was reviewed.
+//! The follow-up of a review: findings that were acknowledged, and that the log was reviewed.
 
 use ibyok_audit::Action;
 use ibyok_audit::review::{Acknowledged, Finding, FindingId};
@@ -86,7 +86,7 @@ impl Session {
         self.inner.recorder.refusing(&attempt, outcome).await
     }
 
-    /// Whether somebody may say for all that something is settled.
+    /// Checks that a principal may settle something for everybody in the namespace.
     fn may_settle(&self, attempt: &Attempt<'_>, who: &Principal) -> Result<()> {
         let (scope, namespace) = (Scope::IncidentsWrite, who.namespace());
         self.inner.gate.allowed(attempt, who, scope, namespace, None, None)

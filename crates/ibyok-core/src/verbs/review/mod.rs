@@ -21,10 +21,10 @@ use crate::model::review::{ReviewDone, ReviewRecord};
 use crate::reviews::view::View;
 use crate::vault::session::Session;
 
-/// What is reviewed unless said otherwise.
+/// The time before now that is reviewed unless the request says otherwise.
 const USUAL: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// What is to be reviewed.
+/// The request for a review.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ReviewRequest {
@@ -45,14 +45,14 @@ impl ReviewRequest {
     }
 }
 
-/// What a review found, and what is known of it.
+/// The result of a review, with the record of earlier ones.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Review {
-    /// What was found.
+    /// The findings and figures.
     #[serde(flatten)]
     pub found: Found,
-    /// How many findings nobody has acknowledged.
+    /// The number of findings that nobody has acknowledged.
     pub open: u64,
     /// The last time that somebody recorded that the log was reviewed.
     pub last_done: Option<ReviewDone>,

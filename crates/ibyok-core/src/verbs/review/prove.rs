@@ -8,7 +8,7 @@ use crate::base::error::{Error, Part, Result};
 use crate::vault::session::Session;
 use crate::verbs::environments::operators_only;
 
-/// How often, and after which pause, it is looked whether the line has its checkpoint by now.
+/// The number of looks for the checkpoint of a line, and the pause between them.
 const TRIES: u32 = 25;
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -46,7 +46,7 @@ impl Session {
         self.inner.recorder.answering(&attempt, outcome).await
     }
 
-    /// Whether a log has a line of this number that a filter wants.
+    /// True if a log has a line of this number that a filter wants.
     async fn line_is_there(&self, log: &str, seq: u64, mut wanted: Filter) -> Result<bool> {
         (wanted.log, wanted.from_seq) = (Some(log.to_owned()), Some(seq));
         let reader = self.inner.logs.log_reader(&wanted).await?;

@@ -1,4 +1,5 @@
-//! Who still needs a version: each consumer of the key that is active has to have read the current one, and the old one not since.
+//! The consumers that still need a version: each active one has to have read the current version, and not the old one
+//! since.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,25 +20,25 @@ use crate::vault::Inner;
 /// In the place of a version: reads of which it is not known which version they were of.
 const UNKNOWN: u32 = 0;
 
-/// Everybody who read a key in the last 90 days.
+/// The users of a key in the last 90 days.
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
     pub(crate) users: Vec<User>,
-    /// What may hide a consumer: nodes that do not report, counts that do not open.
+    /// The causes that may hide a consumer: nodes that do not report, counts that do not open.
     pub(crate) unseen: Vec<String>,
 }
 
-/// Somebody who read a key, version by version.
+/// A user of a key, with its reads version by version.
 #[derive(Debug)]
 pub(crate) struct User {
     pub(crate) caller: Caller,
     pub(crate) name: Option<String>,
     pub(crate) reads: BTreeMap<u32, Reader>,
-    /// Whether it can still read: a token that is valid.
+    /// True if it may still read: a token that is or becomes valid, or an operator.
     pub(crate) active: bool,
 }
 
-/// Why somebody needs a version still.
+/// The reason for which a user still needs a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     /// It has not read the current version.
@@ -49,7 +50,7 @@ pub(crate) enum Need {
 }
 
 impl User {
-    /// What people know it by.
+    /// Returns the name of the user for people.
     pub(crate) fn label(&self) -> String {
         let id = match &self.caller {
             Caller::Token(id) => id.to_string(),
@@ -62,7 +63,8 @@ impl User {
         }
     }
 
-    /// Whether it needs the version still, or with `None` any version before the current one. What is pending is nobody's need.
+    /// Returns the need of the user for the version, or with `None` for any version before the current one. A pending
+    /// version is needed by nobody.
     pub(crate) fn needs(
         &self,
         record: &KeyRecord,
@@ -90,7 +92,7 @@ impl User {
 }
 
 impl Uses {
-    /// Who holds up that a version goes, by name and why; nobody where it is empty.
+    /// Returns the users that keep a version from going, each with its reason. Empty if the version may go.
     pub(crate) fn hold_up(
         &self,
         record: &KeyRecord,
@@ -112,7 +114,7 @@ impl Uses {
 }
 
 impl Consumers {
-    /// What may hide a reader, in words.
+    /// Returns the causes that may hide a reader, in words.
     pub(crate) fn unseen(&self) -> Vec<String> {
         let behind = self.behind.iter().map(|node| {
             let (id, actor, last) = (&node.node, &node.actor, node.last);
@@ -159,7 +161,7 @@ impl Inner {
         }
     }
 
-    /// Whether a token is or becomes valid. One that cannot be looked at counts as if it were.
+    /// True if a token is or becomes valid. A token that cannot be checked counts as valid.
     async fn may_come_again(&self, id: TokenId) -> Result<bool> {
         let Ok(tag) = RealmTag::from_bytes(id.tag()) else {
             return Ok(false);
@@ -192,7 +194,7 @@ impl Inner {
     }
 }
 
-/// What does not open is taken for somebody who comes again; a store that does not answer is an error.
+/// Counts a record that does not open as a token that comes again. A store that does not answer is an error.
 fn unseen(error: Error) -> Result<bool> {
     match error {
         Error::Unavailable { part: Part::Store, .. } => Err(error),

@@ -1,4 +1,4 @@
-//! What is due: versions that are old enough to be rotated, keys and tokens that end soon or have ended.
+//! The list of what is due: versions that are old enough to be rotated, keys and tokens that end soon or have ended.
 
 use ibyok_audit::Action;
 use ibyok_policy::{Environments, Scope};
@@ -14,13 +14,13 @@ use crate::records::damage::DamagedRecord;
 use crate::records::page::{Page, PageRequest};
 use crate::vault::session::Session;
 
-/// How many days ahead an end is told of.
+/// The numbers of days ahead of an end at which it is listed.
 const DAYS_AHEAD: [i64; 3] = [1, 7, 30];
 
-/// How many keys or tokens are read at once.
+/// The number of keys or tokens that are read at once.
 const AT_ONCE: usize = 1000;
 
-/// Something that is due, or will be soon.
+/// A thing that is due, or will be soon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Due {
@@ -36,18 +36,19 @@ pub struct Due {
     pub name: String,
     /// The key's provider, if it has one; `None` for a token.
     pub provider: Option<String>,
-    /// When it is or was due.
+    /// The time at which it is or was due.
     pub at: Timestamp,
-    /// Whether that is past.
+    /// True if that time is past.
     pub overdue: bool,
-    /// Which warning it is: within 30, 7 or 1 days; 0 once it is past.
+    /// The level of the warning: within 30, 7 or 1 days; 0 once it is past.
     pub within_days: i64,
 }
 
 impl Session {
-    /// What is due in an environment, or in all that this session sees, the most urgent first: current versions as old as the key's
-    /// interval for rotation, keys that have expired at their provider or will within 30 days, and tokens that will end within 30
-    /// days. Of a token, only what is less than half of its life away counts. Tokens are told to who may list them.
+    /// Lists what is due in an environment, or in all that this session sees, the most urgent first: current versions
+    /// as old as the key's interval for rotation, keys that have expired at their provider or will within 30 days,
+    /// and tokens that will end within 30 days. Of a token, only what is less than half of its life away counts.
+    /// Tokens are listed only for a session that may list them.
     ///
     /// # Errors
     /// As [`Session::list_keys`].

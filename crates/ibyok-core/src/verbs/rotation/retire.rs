@@ -20,18 +20,18 @@ use crate::retrieve::no_key;
 use crate::vault::session::Session;
 use crate::verbs::keys::{info, no_field};
 
-/// How long one may ask for quiet: longer, nobody counts as active.
+/// The longest quiet that a request may ask for: after that time no consumer counts as active.
 const QUIET_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// What has to be true before a version goes.
+/// The conditions under which a version goes.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DrainRequest {
-    /// How long ago the last read of the old version has to be, at least.
+    /// The least time since the last read of the old version.
     pub quiet: SignedDuration,
-    /// Whether it goes although consumers need it; a reason has to be given.
+    /// True if it goes although consumers need it; a reason has to be given.
     pub force: bool,
-    /// Why, for the audit log.
+    /// The reason, for the audit log.
     pub reason: Option<String>,
 }
 
@@ -80,8 +80,8 @@ pub struct Destroyed {
     /// The key as it is now.
     #[serde(flatten)]
     pub key: KeyInfo,
-    /// What may still hold the sealed value, and until when, in words; `None` if nothing does that belongs to the store. Backups are
-    /// beyond it.
+    /// The places that may still hold the sealed value, and until when, in words; `None` if nothing does that belongs
+    /// to the store. Backups are beyond it.
     pub remains: Option<String>,
 }
 
@@ -170,7 +170,7 @@ impl Session {
         Ok((info, retiring))
     }
 
-    /// Who used the key, unless it does not matter.
+    /// Returns the uses of the key, unless they do not matter.
     async fn uses(&self, permit: &Permit, request: &DrainRequest) -> Result<Option<Uses>> {
         if request.force {
             return Ok(None);
@@ -237,7 +237,7 @@ impl Session {
     }
 }
 
-/// What is to be taken away, of a version that can go at all.
+/// Returns the change that takes the version away, of a version that can go at all.
 fn taken(action: Action, record: &KeyRecord, number: u32, key: &str) -> Result<TakeAway> {
     let version = record.version(key, WhichVersion::Number(number))?;
     match (action, version.role) {

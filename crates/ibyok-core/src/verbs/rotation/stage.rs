@@ -214,7 +214,7 @@ impl Session {
     }
 }
 
-/// Whether a write is what the current version holds, field for field.
+/// True if a write has the value of the current version, field for field.
 fn is_current(permit: &Permit, record: &KeyRecord, write: &KeyWrite, screened: &Screened) -> Result<bool> {
     let Some(current) = record
         .current()

@@ -1,4 +1,5 @@
-//! How far a rotation is: who reads which version, and who has not yet read the new one; and to whom that is shown.
+//! The status of a rotation: the readers of each version, and the consumers that have not read the new one. Also the
+//! rule for who may see them.
 
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
@@ -19,7 +20,7 @@ use crate::vault::Inner;
 use crate::vault::session::Session;
 use crate::verbs::keys::whole_key;
 
-/// How far the rotation of a key is.
+/// The status of a key's rotation.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct RotationStatus {
@@ -32,11 +33,12 @@ pub struct RotationStatus {
     pub version: Option<u32>,
     /// Every version, oldest first, with who read it within 90 days.
     pub versions: Vec<VersionUse>,
-    /// Who uses the key, is valid, and has not read the current version, or an older one since.
+    /// The consumers that are valid and have not read the current version, or have read an older one since.
     pub waiting_for: Vec<Waiting>,
-    /// What may hide a consumer: nodes that do not report, counts that do not open.
+    /// The causes that may hide a consumer: nodes that do not report, counts that do not open.
     pub unseen: Vec<String>,
-    /// Whether consumers are shown: a token needs `usage:read` or `keys:rotate` for the key. Without, the three lists are empty.
+    /// True if consumers are shown: a token needs `usage:read` or `keys:rotate` for the key. Without, the three lists
+    /// are empty.
     pub consumers_shown: bool,
 }
 
@@ -48,11 +50,11 @@ pub struct VersionUse {
     pub version: u32,
     /// `destroyed`, else `disabled`, else the role.
     pub state: &'static str,
-    /// Who read it, the last reader first.
+    /// The readers of the version, the last reader first.
     pub consumers: Vec<Consumer>,
 }
 
-/// Somebody who read a version.
+/// A reader of a version.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Consumer {
@@ -62,17 +64,17 @@ pub struct Consumer {
     pub kind: &'static str,
     /// The token's name.
     pub name: Option<String>,
-    /// When it last read the version.
+    /// The time of its last read of the version.
     pub last: Timestamp,
-    /// How often.
+    /// The number of its reads.
     pub count: u64,
     /// The network of the last read.
     pub network: Option<IpNet>,
-    /// Whether it can still come: a token that is valid, or an operator.
+    /// True if it can still read: a token that is valid, or an operator.
     pub active: bool,
 }
 
-/// Somebody for whom an older version is kept.
+/// A consumer for which an older version is kept.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Waiting {
@@ -82,14 +84,15 @@ pub struct Waiting {
     pub name: Option<String>,
     /// The version that it read last.
     pub version: Option<u32>,
-    /// When.
+    /// The time of that read.
     pub last: Option<Timestamp>,
     /// `not_yet`: it has not read the current version; `read_since`: it has, and then an older one again.
     pub why: &'static str,
 }
 
 impl Session {
-    /// How far the rotation of a key is. Its consumers are shown to a token only with `usage:read` or `keys:rotate` for the key.
+    /// Returns the status of a key's rotation. Its consumers are shown to a token only with `usage:read` or
+    /// `keys:rotate` for the key.
     ///
     /// # Errors
     /// As [`Session::show_key`].

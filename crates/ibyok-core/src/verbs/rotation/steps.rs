@@ -1,4 +1,5 @@
-//! What each step makes of a key's record. Whatever the order of steps, a key that had a current version has one, and one only.
+//! The effect of each step on a key's record. In any order of steps, a key that had a current version has one, and
+//! one only.
 
 use crate::base::error::{Error, Result};
 use crate::model::key::{KeyRecord, Role, Stamp, StateChange, VersionRecord};
@@ -11,7 +12,7 @@ impl VersionRecord {
         self.changes.push(StateChange::new(role.as_str(), stamp));
     }
 
-    /// When it last stopped being the current one.
+    /// Returns the time at which it last stopped being the current one.
     fn retiring_since(&self) -> Option<jiff::Timestamp> {
         let was = self
             .changes
