@@ -1,6 +1,6 @@
 //! Prints `vectors/chain.json`: a small log, whole and with one fault each, for second implementations.
 //!
-//! `cargo run -p ibyok-audit --example chain_vectors > vectors/chain.json` makes it anew, under a new log id.
+//! `cargo run -p ibyok-audit --example chain_vectors > vectors/chain.json` makes it again, under a new log id.
 #![expect(
     clippy::print_stdout,
     clippy::indexing_slicing,

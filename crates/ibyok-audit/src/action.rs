@@ -19,7 +19,7 @@ macro_rules! words {
             /// All of them, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The word as it stands in a line.
+            /// Returns the word that a line has for it.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
@@ -162,7 +162,7 @@ words! {
 }
 
 words! {
-    /// The position of an event within a change. A change is two events; every other event stands alone and has no
+    /// The position of an event within a change. A change is two events; every other event is a single one, without a
     /// phase.
     #[expect(clippy::exhaustive_enums, reason = "the life of a change has three states; a fourth must break callers")]
     Phase, "phase", {

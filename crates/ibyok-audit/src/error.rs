@@ -71,7 +71,7 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
-    /// A file in a home has another length than its writer left: somebody else wrote to it.
+    /// A file in a home has another length than its writer left: another program wrote to it.
     #[error(
         "`{file}` in the home of the audit log has {found} bytes, and its writer left {expected}: something else wrote to it"
     )]
@@ -150,7 +150,7 @@ pub enum Error {
         /// The values that would make sense.
         why: &'static str,
     },
-    /// A line of a log is not one of ours.
+    /// A line of a log is not an audit line of this format.
     #[error("line {line} of `{}` is not an audit line: {why}", path.display())]
     BadLine {
         /// The segment.

@@ -8,7 +8,7 @@ use crate::action::{Action, Outcome, Phase, PrincipalKind};
 use crate::receipt::EventTicket;
 use crate::statement::Statement;
 
-/// The longest text of one field, in characters. What is longer is cut and ends in `…`.
+/// The longest text of one field, in characters. A longer text is cut and ends in `…`.
 pub const TEXT_LIMIT: usize = 256;
 
 /// An event: one line of the log.

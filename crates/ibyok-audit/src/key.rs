@@ -114,7 +114,7 @@ impl VerifyingKey {
         &self.name
     }
 
-    /// The id of the log, if the name is one of ours.
+    /// Returns the id of the log, if the name is that of an IBYOK log.
     #[must_use]
     pub fn log(&self) -> Option<&str> {
         self.name.strip_prefix("ibyok-audit/")

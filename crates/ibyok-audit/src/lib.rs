@@ -1,8 +1,8 @@
 //! The tamper-evident audit log of IBYOK: events, hash chain, signed checkpoints, sinks, reading, verification.
 //!
-//! An [`Event`] is one line of JSON. A [`Log`] gives each its place in a hash chain, writes what many tasks append in one
-//! batch, syncs once, and answers each with a [`Receipt`]: the proof that the line is durable in every required [`Sink`].
-//! Signed [`Checkpoint`]s over an RFC 6962 tree of the lines stand beside them.
+//! An [`Event`] is one line of JSON. A [`Log`] gives each its place in a hash chain, writes what many tasks append in
+//! one batch, syncs once, and answers each with a [`Receipt`]: the proof that the line is durable in every required
+//! [`Sink`]. Signed [`Checkpoint`]s over an RFC 6962 tree of the lines are kept beside them.
 //!
 //! ```
 //! use ibyok_audit::{Action, Event, FileSink, Log, Outcome, SigningKey};
@@ -27,8 +27,8 @@
 //! ```
 //!
 //! # What it does not do
-//! It decides nothing and sees no secret. It cannot stop whoever owns the machine from cutting off lines that no checkpoint
-//! covers which somebody else holds; it makes everything else show. It is for Unix.
+//! It decides nothing and sees no secret. The owner of the machine can still cut off lines at the end, unless a
+//! checkpoint that another person holds covers them. Every other change of the log shows. It is for Unix.
 #![forbid(unsafe_code)]
 
 mod about;

@@ -1,6 +1,6 @@
 //! An event as bytes: canonical JSON, one event on one line.
 //!
-//! Only printable ASCII stands for itself. `"` and `\` get a backslash, and everything else, in UTF-16 units, is
+//! Printable ASCII is written as it is. `"` and `\` get a backslash, and everything else, in UTF-16 units, is
 //! `\uxxxx` in lower-case hex, so that a line is safe on a terminal and has one encoding only.
 
 use std::fmt::Write as _;
@@ -12,7 +12,8 @@ use crate::line_key::LineKey;
 use crate::receipt::EventTicket;
 use crate::statement::{FloorsStatement, Statement, StoreMark};
 
-/// Longer lines are not ours: 17 texts of 256 characters, each escaped as two units of 6 bytes, fit in.
+/// The longest line of the format, in bytes: 17 texts of 256 characters, each escaped as two units of 6 bytes, fit
+/// in.
 pub(crate) const LINE_LIMIT: usize = 64 * 1024;
 
 /// Returns true if a session of a log begins with this action: only such lines are on a log before a checkpoint
@@ -103,7 +104,7 @@ fn tail(event: &Event) -> String {
     out
 }
 
-/// A member that only those lines have that state something. Only the MAC stands behind it.
+/// Writes the member that only lines with a statement have. Only the MAC follows it.
 fn states(out: &mut String, statement: &Statement) {
     if statement.is_empty() {
         return;

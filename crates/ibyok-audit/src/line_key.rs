@@ -23,9 +23,9 @@ const LABEL: &[u8] = b"ibyok audit line key v1";
 
 /// The key of the MACs that the lines of a log carry.
 ///
-/// A signature covers lines some time after they were written, so whoever can write to the directory can chain lines to the end of a
-/// log that nobody writes. Without this key they cannot give them a MAC: no reader that has the key takes them for the log's, and no
-/// writer signs them.
+/// A signature covers lines some time after they were written. So an attacker who can write to the directory can
+/// chain lines to the end of a log that no process writes. Without this key the attacker cannot give them a MAC: no
+/// reader that has the key takes them for the log's, and no writer signs them.
 #[derive(Clone)]
 pub struct LineKey(Arc<SecretBox<[u8; 32]>>);
 

@@ -1,4 +1,4 @@
-//! Proof for an outsider that a line stands on a log: RFC 6962's audit path up to a signed checkpoint.
+//! Proof for an outsider that a line is on a log: RFC 6962's audit path up to a signed checkpoint.
 
 use std::path::{Path, PathBuf};
 
@@ -40,7 +40,7 @@ impl Proof {
         String::from_utf8_lossy(&self.line).into_owned()
     }
 
-    /// The checkpoint that it stands under.
+    /// Returns the checkpoint that covers the line.
     #[must_use]
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
@@ -64,7 +64,7 @@ impl Proof {
     }
 }
 
-/// Proves that the line with this number stands on a log of a place, under the first checkpoint that covers it.
+/// Proves that the line with this number is on a log of a place, under the first checkpoint that covers it.
 ///
 /// `log` may be `None` where only one log of the place has such a line. `keys` and `known` are as for [`verify`](crate::verify()):
 /// a checkpoint counts if one of the keys signed it, or the key beside the log if none of them is of this log. Reads the log up to

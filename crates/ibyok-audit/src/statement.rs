@@ -81,8 +81,8 @@ impl FloorsStatement {
 
 /// A mark of the store in the lines of a log: the number of changes that the store had at least.
 ///
-/// Marks have an order that no clock decides: an epoch ends where somebody accepts an older store by name, and a mark of a later
-/// epoch counts for more than every mark of an earlier one.
+/// Marks have an order that no clock decides: an epoch ends where an operator accepts an older store by name, and a
+/// mark of a later epoch counts for more than every mark of an earlier one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoreMark {

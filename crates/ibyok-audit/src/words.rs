@@ -13,7 +13,7 @@ pub fn counted(count: impl TryInto<u64>, noun: &str) -> String {
     format!("{count} {}", plural(count, noun))
 }
 
-/// A noun as it stands after a number: `key`, `keys`; `entry`, `entries`; `match`, `matches`.
+/// Returns a noun in the form that follows a number: `key`, `keys`; `entry`, `entries`; `match`, `matches`.
 #[must_use]
 pub fn plural(count: impl TryInto<u64>, noun: &str) -> String {
     if count.try_into().is_ok_and(|count| count == 1) {

@@ -74,7 +74,7 @@ fn notes_text(directory: &Path) -> Result<String, Error> {
     }
 }
 
-/// A note is a text, an empty line, and signature lines; after each note stands an empty line.
+/// Splits the notes of a text. A note is a text, an empty line, and signature lines; an empty line follows each note.
 fn split_notes(text: &str) -> Vec<&str> {
     let mut notes = Vec::new();
     let mut rest = text;

@@ -27,7 +27,8 @@ pub(crate) struct State {
     checkpoint: String,
     #[serde(default)]
     store: StoreMark,
-    /// Over `store`, the place and the checkpoint, under the key of the log's lines: without it `store` is believed by nobody.
+    /// The MAC over `store`, the place and the checkpoint, under the key of the log's lines. Without it, no reader
+    /// believes `store`.
     #[serde(default)]
     mac: String,
 }

@@ -390,7 +390,7 @@ pub fn two_threads_write_at_once<H: HomeHarness>(harness: &H) -> Result<(), Brok
 /// A log has one holder at a time, whichever handle asks, and is free when the hold is dropped.
 ///
 /// # Errors
-/// Returns [`Broken`] if two hold it, or if nobody can.
+/// Returns [`Broken`] if two handles hold the log, or if none can.
 pub fn a_log_has_one_holder<H: HomeHarness>(harness: &H) -> Result<(), Broken> {
     let trial = Trial::new(
         harness,

@@ -20,7 +20,7 @@ pub trait SinkHarness {
     /// Makes a sink on the data of this one, as after a restart without a close.
     fn restart(&self, sink: Self::Sink) -> Self::Sink;
 
-    /// Returns the lines that somebody else reads from where this sink writes, in order, without newlines.
+    /// Returns the lines that another reader finds where this sink writes, in order, without newlines.
     fn lines(&self, sink: &Self::Sink) -> Vec<Vec<u8>>;
 
     /// Returns the id of the log whose lines the sink takes, for a sink that checks it; any unless it does.
@@ -99,7 +99,7 @@ pub fn synced_lines_are_there<H: SinkHarness>(harness: &H) -> Result<(), Broken>
     feed.arrived(&harness.lines(&sink))
 }
 
-/// Batches stand in the order of their writes, also when one sync covers many.
+/// Batches keep the order of their writes, also when one sync covers many.
 ///
 /// # Errors
 /// Returns [`Broken`] if they do not.
@@ -133,7 +133,7 @@ pub fn a_large_batch_is_taken_whole<H: SinkHarness>(harness: &H) -> Result<(), B
     feed.arrived(&harness.lines(&sink))
 }
 
-/// Synced lines are there after a restart, and later lines stand behind them.
+/// Synced lines are there after a restart, and later lines follow them.
 ///
 /// # Errors
 /// Returns [`Broken`] if they do not.

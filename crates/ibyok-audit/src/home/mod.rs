@@ -64,8 +64,8 @@ pub trait Home: Debug + Send + Sync {
     /// `Ok`, and either all of them are there or none.
     ///
     /// # Errors
-    /// Returns [`Error::OutOfPlace`] and adds nothing if the file has another length: somebody else wrote to it. Fails if the bytes are
-    /// not known to be durable; they may be there all the same.
+    /// Returns [`Error::OutOfPlace`] and adds nothing if the file has another length: another program wrote to it.
+    /// Fails if the bytes are not known to be durable; they may be there all the same.
     fn append(&self, log: &str, file: &str, offset: u64, bytes: &[u8]) -> Result<(), Error>;
 
     /// Replaces a small file as a whole, or makes it. The bytes are durable when this returns `Ok`. A reader sees the old or the new file.

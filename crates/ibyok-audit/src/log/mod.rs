@@ -28,8 +28,8 @@ pub use builder::LogBuilder;
 
 /// The log that a program appends to: many tasks, one chain, one sync for all that wait.
 ///
-/// A handle; clones are the same log. When the last one is dropped, what waits is still written and the log is closed in
-/// its own time; [`Log::close`] waits for that and says whether it worked.
+/// A handle; clones are the same log. When the last one is dropped, the log still writes the waiting lines and closes
+/// in its own time. [`Log::close`] waits for that and returns whether it worked.
 ///
 /// Its methods need a tokio runtime with time enabled.
 #[derive(Clone)]
@@ -51,9 +51,9 @@ impl Log {
     /// event is then on the log or not, and the chain is whole.
     ///
     /// # Errors
-    /// [`Error::Poisoned`] after a failed write or sync, until [`Log::reopen`]; [`Error::Unavailable`] when a sink refused
-    /// it or the deadline has passed (it may still come to stand on the log: a line without a release does no harm);
-    /// [`Error::Closed`].
+    /// [`Error::Poisoned`] after a failed write or sync, until [`Log::reopen`]; [`Error::Unavailable`] when a sink
+    /// refused it or the deadline has passed; [`Error::Closed`]. The line may still reach the log after the deadline.
+    /// That does no harm: a line without a release reveals nothing.
     pub async fn append(&self, event: Event) -> Result<Receipt, Error> {
         let line = Prepared::new(&event);
         let (reply, answer) = oneshot::channel();
@@ -66,8 +66,8 @@ impl Log {
             .map_err(|_| self.too_late())?
     }
 
-    /// Appends an event with the next batch, without waiting. What finds the queue full is counted, and a `log.gap` line
-    /// says how many. For ends of changes and for refusals without a valid token.
+    /// Appends an event with the next batch, without waiting. If the queue is full, the event is only counted, and a
+    /// `log.gap` line gives the number of such events. For ends of changes and for refusals without a valid token.
     pub fn append_unwaited(&self, event: Event) {
         if !self.shared.queue.try_put(Prepared::new(&event)) {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
@@ -113,7 +113,7 @@ impl Log {
         self.shared.last_seq.load(Ordering::Acquire)
     }
 
-    /// The slot's directory as it was at open, where files beside the log may stand.
+    /// Returns the slot's directory as it was at open. Further files about the log may be kept there.
     #[must_use]
     pub fn directory(&self) -> Option<&Path> {
         Some(&self.shared.directory)

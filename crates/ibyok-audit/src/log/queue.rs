@@ -67,7 +67,7 @@ impl Queue {
         self.command(Job::Line(line, Some(reply)))
     }
 
-    /// Puts a line in for which nobody waits; whether there was room.
+    /// Puts in a line for which no task waits. Returns true if there was room.
     pub(super) fn try_put(&self, line: Prepared) -> bool {
         let Ok(room) = self.room.try_acquire() else {
             return false;

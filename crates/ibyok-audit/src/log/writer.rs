@@ -92,7 +92,7 @@ impl Writer {
         }
     }
 
-    /// Does everything that waits, lines first. Gives who asked for the end, if somebody did.
+    /// Does all waiting jobs, lines first. Returns the reply channel of the request to close, if there was one.
     fn work(&mut self, jobs: &mut Vec<Job>) -> Option<Option<Done>> {
         let (mut lines, mut replies, mut others) = (
             Vec::with_capacity(jobs.len()),
@@ -280,8 +280,8 @@ impl Writer {
         }
     }
 
-    /// Hands over how the log stands. A checkpoint speaks of durable lines only, so without a sync per batch there is one
-    /// here.
+    /// Hands the head of the log to the keeper. A checkpoint covers durable lines only, so this syncs if batches are
+    /// not synced.
     fn checkpoint(&mut self) -> Kept {
         self.last_checkpoint = Instant::now();
         let (keeping, kept) = Kept::new();

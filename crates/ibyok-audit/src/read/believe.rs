@@ -62,7 +62,7 @@ pub(super) enum Belief {
     Skip,
     /// It may turn out to be the log's when it is signed.
     Wait,
-    /// It stands at the end and will never be the log's. A writer may still put a line of its own there.
+    /// The line is at the end and will never be the log's. A writer may still put a line of its own there.
     Never,
 }
 
@@ -284,7 +284,7 @@ impl Run {
     }
 }
 
-/// The roots that checkpoints of more than so many lines speak of, with their texts; nobody has looked at the signatures.
+/// Reads the roots in the checkpoints of more than so many lines, with their texts. Does not verify the signatures.
 fn expected(directory: &Path, after: u64) -> Result<BTreeMap<u64, (Hash, String)>, Error> {
     let said = |note: String| {
         let mut lines = note.lines().skip(1);

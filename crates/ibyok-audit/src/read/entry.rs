@@ -12,7 +12,7 @@ use crate::key::VerifyingKey;
 use crate::line::LINE_LIMIT;
 use crate::statement::Statement;
 
-/// A line as it stands on the log, and what it says.
+/// A line of the log: its text and its content.
 #[derive(Debug, Clone)]
 pub struct Line {
     pub(super) text: String,
@@ -26,7 +26,7 @@ impl Line {
     /// A line from elsewhere, such as an export, without its newline.
     ///
     /// # Errors
-    /// [`Error::BadLine`] if it is not one of ours.
+    /// [`Error::BadLine`] if it is not an audit line.
     pub fn parse(text: impl Into<String>) -> Result<Self, Error> {
         let text = text.into();
         let bad = |why: String| Error::BadLine {
@@ -65,7 +65,7 @@ impl Line {
         self.is_believed
     }
 
-    /// The slot that it stands in.
+    /// Returns the slot of the log that holds the line.
     #[must_use]
     pub fn slot(&self) -> u32 {
         self.slot
@@ -147,8 +147,8 @@ pub struct EntryClient {
 
 // The judgement of a line stands here and not beside the key, which knows nothing of lines.
 impl VerifyingKey {
-    /// Returns true if a line carries its MAC under the key of the log's lines; false also where that key is not known. Such a line is the
-    /// log's, wherever it stands.
+    /// Returns true if a line carries its MAC under the key of the log's lines. Such a line is the log's, wherever it
+    /// is. Returns false also if that key is not known.
     #[must_use]
     pub fn wrote(&self, line: &Line) -> bool {
         let is_its_log = self.log().is_some_and(|log| line.entry().log == log);

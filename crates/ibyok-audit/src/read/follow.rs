@@ -40,8 +40,8 @@ impl Follow {
     /// Returns the lines that came since the last time, by time. Never waits. New slots and segments are found.
     ///
     /// # Errors
-    /// Fails if the files cannot be read, or if a line among them is not one of ours; the next call goes on behind it, and gives the lines
-    /// before it.
+    /// Fails if the files cannot be read, or if a line among them is not an audit line. The next call goes on behind
+    /// that line, and gives the lines before it.
     pub fn poll(&mut self) -> Result<Vec<Line>, Error> {
         for (slot, directory, key) in self.reader.slots()? {
             if self.streams.iter().all(|stream| stream.slot() != slot) {

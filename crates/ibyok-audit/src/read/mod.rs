@@ -1,4 +1,4 @@
-//! Reading what is on a log, also while it is written.
+//! Reading a log, also while it is written.
 
 mod about;
 mod believe;
@@ -60,8 +60,8 @@ impl Reader {
         })
     }
 
-    /// The logs in this directory that one of the keys vouches for, and of each only the lines that its key signed, or will sign
-    /// within the second: nothing that somebody without the key put there.
+    /// Opens the logs in this directory for which one of the keys vouches. Of each log it reads only the lines that
+    /// its key signed, or will sign within the second. No line that an attacker without the key put there is read.
     ///
     /// # Errors
     /// As [`Reader::open`].
@@ -260,7 +260,7 @@ impl Iterator for Lines {
 
 /// The newest mark of the store in the logs of a place for which the keys vouch.
 ///
-/// It reads no more than the end of each log, as far as the log's own keys vouch for what is kept beside it.
+/// Reads no more than the end of each log, as far as the log's own keys vouch for the files beside it.
 ///
 /// # Errors
 /// Fails if the place or a log cannot be read.

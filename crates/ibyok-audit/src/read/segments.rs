@@ -78,7 +78,7 @@ impl Start {
         Self { seq: seq(&line), time }
     }
 
-    /// Returns true if no line that matches the filter can stand before this segment.
+    /// Returns true if no line that matches the filter can be before this segment.
     pub(super) fn is_before(&self, filter: &Filter) -> bool {
         let by_seq = filter
             .from_seq

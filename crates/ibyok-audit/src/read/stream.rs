@@ -179,7 +179,7 @@ impl Stream {
         Ok(stream)
     }
 
-    /// Takes note of a line's number, and says whether nobody wants the line.
+    /// Takes note of a line's number. Returns true if no reader wants the line.
     fn passes_over(&mut self, line: &[u8]) -> bool {
         let number = seq(line);
         self.last = number.map_or(self.last, |number| number.max(self.last));
@@ -374,7 +374,7 @@ impl Stream {
 
 /// The bytes that were passed over.
 enum Passed {
-    /// None: a line stands there by now.
+    /// None: a line is there by now.
     Nothing,
     /// Bytes that are no line.
     Spoilt,

@@ -19,13 +19,14 @@ pub(crate) struct Vouched {
     pub(crate) key: VerifyingKey,
 }
 
-/// The slots of a place that hold a log that one of the keys vouches for, by number.
+/// Returns the slots that hold a log for which one of the keys vouches, by number.
 ///
-/// A slot that is a symbolic link is another place's. Of several slots that say that they are the same log, the one counts that holds
-/// most of what was signed, and where nothing is signed yet, that holds a line with the log's MAC: the others are copies.
+/// A slot that is a symbolic link belongs to another place. If several slots claim the same log, the one with the
+/// most signed lines counts. If none has signed lines yet, the one that holds a line with the log's MAC counts. The
+/// others are copies.
 ///
-/// Several keys may claim one log: the keys of two environments, of which one is somebody's who copied the other's id. Each has its own slot
-/// then, the one that it signed.
+/// Several keys may claim one log: the keys of two environments, one of which copied the other's id. Then each key
+/// has its own slot, the one that it signed.
 pub(crate) fn vouched(root: &Path, keys: &[VerifyingKey]) -> Result<Vec<Vouched>, Error> {
     let mut found: BTreeMap<String, Vec<Vouched>> = BTreeMap::new();
     for (slot, directory) in slots(root)? {
@@ -64,7 +65,7 @@ fn best(mut claims: Vec<Vouched>) -> Result<Option<Vouched>, Error> {
     Ok(best.map(|(_, one)| one))
 }
 
-/// The ids that the slots of a place give their logs, whoever made them.
+/// Returns the ids that the slots of a place give their logs. It does not verify who made the logs.
 ///
 /// # Errors
 /// [`Error::Io`] when the place cannot be listed.
@@ -78,7 +79,7 @@ pub fn logs_in(place: &Path) -> Result<Vec<String>, Error> {
     Ok(logs)
 }
 
-/// The public keys that stand beside the logs of a place, for logs of these ids: what each log says of itself.
+/// Returns the public keys beside the logs of a place, for logs of these ids. They are only each log's own claim.
 ///
 /// # Errors
 /// [`Error::Io`] when the place cannot be listed.
@@ -92,7 +93,8 @@ pub fn claimed_keys(place: &Path) -> Result<Vec<VerifyingKey>, Error> {
     Ok(keys)
 }
 
-/// Returns true if the log of a key holds a line that carries its MAC: somebody who has the key of the lines wrote it.
+/// Returns true if the log of a key holds a line that carries its MAC. A holder of the key of the lines wrote that
+/// line.
 ///
 /// # Errors
 /// [`Error::Io`] when the place cannot be read.

@@ -1,4 +1,5 @@
-//! Countries that addresses are in, as somebody else tells them, and tokens that come from one where they never were.
+//! Countries of addresses, from a source outside of this crate, and tokens that come from a country for the first
+//! time.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,7 +13,8 @@ use super::findings::{Findings, Hit};
 use super::profile::{Is, Profile};
 use super::tokens::Seen;
 
-/// A finding of what is new goes on as long as the token comes with it.
+/// The longest silence within a finding of a new thing: ten years, so that the finding goes on as long as the token
+/// comes with that thing.
 pub(super) const AGES: SignedDuration = SignedDuration::from_hours(24 * 3660);
 
 /// A country, by its two letters of ISO 3166-1.

@@ -32,7 +32,7 @@ macro_rules! detectors {
 detectors! {
     /// A token comes from a network (/24, /48) that it never came from.
     NewNetwork => "new_network",
-    /// A token comes from a country that it never came from. Only where countries are told.
+    /// A token comes from a country that it never came from. Only if the review has a source of countries.
     NewCountry => "new_country",
     /// A token comes with a user agent that it never had.
     NewAgent => "new_agent",
@@ -46,7 +46,7 @@ detectors! {
     Breadth => "breadth",
     /// Many requests without a valid token from one network.
     FailedByNetwork => "failed_by_network",
-    /// Many refusals of one token, or of one token id that is none of ours.
+    /// Many refusals of one token, or of one token id that is not of this vault.
     FailedByToken => "failed_by_token",
     /// A version is read that is not the current one any more.
     RetiringVersion => "retiring_version",
@@ -95,7 +95,7 @@ impl Severity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Subject {
-    /// `token`, `operator`, `network`, `log`, or `unknown` for a token that is none of ours.
+    /// `token`, `operator`, `network`, `log`, or `unknown` for a token that is not of this vault.
     pub kind: &'static str,
     /// Its id.
     pub id: String,

@@ -25,7 +25,7 @@ pub(super) struct Hit {
     /// In words.
     pub(super) explanation: String,
     pub(super) line: Shown,
-    /// For how many requests it stands.
+    /// The number of requests for which the line stands.
     pub(super) count: u64,
     /// A hit after a longer silence is another finding.
     pub(super) within: SignedDuration,

@@ -1,4 +1,4 @@
-//! The logs themselves: what is missing, and up to where they were read.
+//! The logs themselves: missing lines, and the last line that was read of each.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,7 +70,8 @@ impl Logs {
         found.hit(gap(line, severity, format!("the log says of itself: {reason}")));
     }
 
-    /// The last line that was read of any log, for what is said of one that could not be.
+    /// Returns the last line that was read of any log. A finding about a line that cannot be read shows this one
+    /// instead.
     pub(super) fn newest(&self) -> Option<Shown> {
         let newest = self.0.values().max_by_key(|read| (read.last, read.until))?;
         Some(Shown {

@@ -1,8 +1,8 @@
-//! Review of a log: what somebody should look at, in words, with the lines that show it.
+//! Review of a log: findings for people, in words, with the lines that show them.
 //!
-//! Pure: lines go in, oldest first and merged by time as [`Reader`](crate::Reader) gives them, and findings come out. The same
-//! lines give the same findings. Lines before the time under review are history: they teach what is usual. Memory is bounded,
-//! whatever the log holds: see docs/review.md for each bound, and for what happens beyond it.
+//! Pure: lines go in, oldest first and merged by time as [`Reader`](crate::Reader) gives them, and findings come out.
+//! The same lines give the same findings. Lines before the time under review are history: they teach the usual
+//! behaviour. Memory is bounded, for any log: see docs/review.md for each bound, and for the effect of exceeding it.
 
 mod country;
 mod failures;
@@ -75,7 +75,7 @@ pub struct Review {
     pub thresholds: Thresholds,
 }
 
-/// Takes lines in, oldest first, and finds what is worth a look.
+/// Takes lines in, oldest first, and finds suspicious behaviour.
 #[derive(Debug)]
 pub struct Reviewer {
     limits: Checked,
@@ -161,7 +161,7 @@ impl Reviewer {
         }
     }
 
-    /// Passes over a line that whoever asks may not see: only that it is there counts.
+    /// Passes over a line that the caller may not see. Only its presence counts.
     pub fn pass_over(&mut self, line: &Line) {
         self.logs.take(line.entry(), false, &mut self.found);
     }

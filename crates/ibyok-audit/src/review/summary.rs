@@ -61,7 +61,7 @@ pub struct TokenRow {
 pub struct NetworkRow {
     /// The network, a /24 or a /48; empty for all beyond those that are counted.
     pub network: String,
-    /// Its country, where countries are told and it is known.
+    /// The country of the network, if the review has a source of countries and the country is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<Country>,
     /// Different tokens that came from there.

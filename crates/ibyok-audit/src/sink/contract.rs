@@ -14,8 +14,9 @@ use crate::line_key::LineKey;
 /// `Ok`, every batch whose `write` returned `Ok` survives what [`Sink::describe`] promises.
 ///
 /// # Errors
-/// An implementation returns [`Error::other`] for an error of its own. The log refuses the requests of a batch that a required sink
-/// refused. The sink gets the next batch when it comes. It must deliver what is pending before that batch, or refuse again.
+/// An implementation returns [`Error::other`] for an error of its own. The log refuses the requests of a batch that a
+/// required sink refused. The sink gets the next batch when it comes. It must deliver the pending lines before that
+/// batch, or refuse again.
 ///
 /// # Writing your own
 /// `ibyok_audit::conformance` (feature `conformance`) has a test for each promise. A sink that cannot know that a line is durable returns
@@ -54,8 +55,8 @@ pub trait LogSink: Sink {
     /// Returns the state of the log that the sink keeps.
     fn place(&self) -> LogPlace;
 
-    /// Takes the key of the MACs that the log's lines carry. The sink then lets the log end before the first line that is neither signed
-    /// nor carries its MAC: somebody else put that line there.
+    /// Takes the key of the MACs that the log's lines carry. The sink then lets the log end before the first line
+    /// that is neither signed nor carries its MAC: the log's writer did not put that line there.
     ///
     /// # Errors
     /// Fails if the end of the log cannot be read.

@@ -34,7 +34,7 @@ pub enum GapKind {
     Broken,
     /// Events were refused while a sink had failed.
     Refused,
-    /// Events that nobody waited for were dropped.
+    /// Events for which no task waited were dropped.
     Dropped,
 }
 

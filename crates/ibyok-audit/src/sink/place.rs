@@ -112,7 +112,7 @@ impl LogPlace {
         &self.gaps
     }
 
-    /// The files that stand beside the lines.
+    /// Returns the files beside the lines.
     pub(crate) fn beside(&self) -> Beside {
         Beside::new(self.directory.clone(), self.log.clone(), self.home.clone())
     }

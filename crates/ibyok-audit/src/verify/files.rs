@@ -164,7 +164,7 @@ impl Lines {
 }
 
 impl Open {
-    /// The next line, or what stands there instead; `None` when only NULs are left.
+    /// Returns the next line, or the piece of one in its place; `None` if only NULs are left.
     fn read(&mut self) -> io::Result<Option<Item>> {
         let mut text = Vec::new();
         self.file.by_ref().take(LONGEST).read_until(b'\n', &mut text)?;

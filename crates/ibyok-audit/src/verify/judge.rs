@@ -9,14 +9,15 @@ use crate::error::Error;
 
 /// A first verdict that a later line may sharpen.
 pub(super) enum Watch {
-    /// The line that is missing may stand further down: then it was moved, or what stands in its place was inserted.
+    /// The missing line may be further down. `then` is the verdict if it is: the line was moved, or the line in its
+    /// place was inserted.
     Missing { seq: u64, prev: Hash, then: What },
     /// The line that came too early may come again: then it is a copy.
     Again { hash: Hash },
 }
 
 impl Walk {
-    /// Says what is wrong with a line that does not fit, as exactly as its neighbours tell.
+    /// Names the fault of a line that does not fit, as exactly as its neighbours allow.
     pub(super) fn judge(&mut self, item: &Item, link: Option<Link>, lines: &mut Lines) -> Result<(), Error> {
         let (seq, prev) = (self.size + 1, hex(&self.last));
         let hash: Hash = Sha256::digest(&item.text).into();

@@ -149,7 +149,7 @@ pub(super) struct Walk {
     pub(super) id: String,
     events: u64,
     pub(super) size: u64,
-    /// The hash of the last good line, where it stands, and the hash before it.
+    /// The hash of the last good line, its position, and the hash before it.
     pub(super) last: Hash,
     pub(super) at: At,
     pub(super) before_last: Hash,
@@ -312,7 +312,7 @@ impl Walk {
         Ok(())
     }
 
-    /// The first claim about a line stands; one about a line comes before one about a key or signature.
+    /// Keeps the first claim. A claim about a line comes before a claim about a key or signature.
     pub(super) fn claim(&mut self, segment: &str, line: u64, seq: u64, what: What) {
         if self.first_bad.is_none() || (!self.is_bad_already() && segment.starts_with("audit-")) {
             let log = self.id.clone();

@@ -32,7 +32,7 @@ pub struct Known {
     pub checkpoints: Vec<(String, String)>,
     /// The logs that must be there. One that is not is [`What::Missing`].
     pub logs: BTreeSet<String>,
-    /// Counts what was read, for whoever shows how far it is.
+    /// The counter of the bytes that were read, for a program that shows progress.
     pub progress: Arc<VerifyProgress>,
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Note {
     pub(super) signed: bool,
 }
 
-/// The notes in a `checkpoints` file. What is cut short, as a crash leaves it, is passed over.
+/// Returns the notes in a `checkpoints` file. Passes over a note that a crash cut short.
 pub(super) fn all(text: &str, key: &VerifyingKey) -> Vec<Note> {
     let mut lines = text.lines().peekable();
     let mut notes = Vec::new();

@@ -1,4 +1,4 @@
-//! Progress of a verification, for whoever shows it.
+//! Progress of a verification, for a program that shows it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -123,7 +123,7 @@ pub enum What {
     Removed,
     /// It was not written there.
     Inserted,
-    /// It stands in another place.
+    /// The line is in another place.
     Moved,
     /// It and all later ones are not there, though a checkpoint speaks of it.
     Truncated,
@@ -142,7 +142,7 @@ pub enum What {
 }
 
 impl What {
-    /// The word as it stands in a report.
+    /// Returns the word that a report has for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -377,7 +377,7 @@ async fn lines_before_one_that_cannot_be_read_are_followed_as_well() {
     assert_eq!(seen, [21, 22]);
 }
 
-/// A log whose writer was killed: its last lines have no signature, and somebody chains more to them.
+/// Makes a log whose writer was killed: its last lines have no signature, and an attacker chains more to them.
 async fn forged_behind_a_kill() -> (tempfile::TempDir, Vec<VerifyingKey>, std::path::PathBuf, u64) {
     let scratch = tempfile::tempdir().unwrap();
     let (alive, place) = (scratch.path().join("alive"), scratch.path().join("audit"));
@@ -436,8 +436,8 @@ async fn every_line_carries_a_mac_and_no_line_of_the_same_log_carries_that_of_an
     assert!(macs.iter().all(|mac| mac.len() == 32));
 }
 
-/// A log that was set back to an earlier state and to the lines of then, with forged lines behind them and a note of more lines than
-/// stand there: a note that is never reached vouches for nothing.
+/// A log that was set back to an earlier state and to the lines of then, with forged lines behind them and a note of
+/// more lines than are there: a note that is never reached vouches for nothing.
 #[tokio::test]
 async fn lines_below_a_checkpoint_that_is_never_reached_are_signed_by_nobody() {
     for forgeries in [1_usize, 3, 30] {

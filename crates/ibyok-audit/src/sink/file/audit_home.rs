@@ -10,8 +10,9 @@ use crate::home::Home;
 
 /// The log that a vault is given: a [`FileSink`], or any [`Home`].
 ///
-/// A home without a directory of its own gets one in the system's directory for temporary files. It is removed with the log. Give the home
-/// to [`FileSinkBuilder::home`] to choose a directory that stays, so that opening copies only what is new.
+/// A home without a directory of its own gets one in the system's directory for temporary files. It is removed with
+/// the log. Give the home to [`FileSinkBuilder::home`] to choose a directory that stays, so that opening copies only
+/// the new lines.
 #[derive(Debug)]
 pub struct AuditHome(Kind);
 

@@ -75,7 +75,7 @@ impl FileSinkBuilder {
         self
     }
 
-    /// Leaves the slots of these logs alone: they belong to somebody else.
+    /// Leaves the slots of these logs alone: they belong to another owner.
     pub fn pass_over(mut self, logs: impl IntoIterator<Item = String>) -> Self {
         self.settings.pass_over.extend(logs);
         self

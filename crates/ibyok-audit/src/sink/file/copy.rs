@@ -144,7 +144,7 @@ impl<'a> Copy<'a> {
         Ok(())
     }
 
-    /// Puts what stands behind this length into the home, in pieces of whole lines.
+    /// Puts the bytes behind this length into the home, in pieces of whole lines.
     fn put_from(&self, file: &str, mut at: u64) -> Result<(), Error> {
         let path = self.directory.join(file);
         loop {

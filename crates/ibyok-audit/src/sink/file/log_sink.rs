@@ -39,7 +39,7 @@ pub struct FileSink {
     signed: u64,
     mark: StoreMark,
     lines: Option<LineKey>,
-    /// Keeps the log in the home ours.
+    /// The hold of the log in the home. It keeps other processes from writing the log.
     _hold: Option<Hold>,
 }
 

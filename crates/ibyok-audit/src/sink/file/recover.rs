@@ -1,13 +1,15 @@
-//! Finding the end of a log, after whatever happened to it.
+//! Finding the end of a log, after a crash or a change from outside.
 //!
-//! From the last checkpoint on, each line must follow the one before. Lines are written one behind the other into NULs or
-//! at the end of the file, so what a crash leaves is a stretch with a NUL in it or without a newline: a *torn* last
-//! write, which was never acknowledged and is moved aside. A whole line that does not follow was put there: the log is
-//! *broken*, goes on in a new segment after the last line that does follow, and says so.
+//! From the last checkpoint on, each line must follow the one before. Lines are written one behind the other into
+//! NULs or at the end of the file, so a crash leaves a stretch with a NUL in it or without a newline: a *torn* last
+//! write, which was never acknowledged and is moved aside. A whole line that does not follow was put there from
+//! outside. Such a log is *broken*: it goes on in a new segment after the last line that does follow, and records
+//! that.
 //!
-//! A line that follows is not yet one of ours: whoever can write to the directory can chain lines to a log that nobody writes. A
-//! session's first lines are signed before it goes on, and its last line when it ends. So behind a session that ended only the first
-//! lines of the next may be without a signature; whatever else stands there was put there, too.
+//! A line that follows need not be the log's: an attacker who can write to the directory can chain lines to a log
+//! that no process writes. A session's first lines are signed before it goes on, and its last line when it ends. So
+//! behind a session that ended, only the first lines of the next may be without a signature. Any other line there was
+//! put there from outside, too.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};

@@ -36,7 +36,7 @@ impl Segment {
         Ok(segment)
     }
 
-    /// One that exists, to be continued at `end`. What stands there must be NULs.
+    /// Opens a segment that exists, to be continued at `end`. The bytes behind `end` must be NULs.
     pub(super) fn open(directory: &Path, number: u32, end: u64, zero_fill: bool) -> Result<Self, Error> {
         let path = path(directory, number);
         let file = OpenOptions::new()
@@ -105,7 +105,8 @@ impl Segment {
         Ok(())
     }
 
-    /// Fills ahead. When that fails, say for want of space, the lines themselves may still fit: writing them will tell.
+    /// Fills the file ahead of the lines. If that fails, for example for want of space, the lines themselves may
+    /// still fit, and writing them will show.
     fn fill(&mut self, end: u64) {
         while self.filled < end {
             match self.file.write_all_at(&ZEROS, self.filled) {
@@ -126,7 +127,7 @@ impl Segment {
         self.file.sync_all().map_err(Error::io("sync", &self.path))
     }
 
-    /// Writes what stands from `from` to the end once more, and syncs it.
+    /// Writes the bytes from `from` to the end once more, and syncs them.
     pub(super) fn rewrite(&self, from: u64) -> Result<(), Error> {
         let mut buffer = vec![0; 64 * 1024];
         let mut at = from;

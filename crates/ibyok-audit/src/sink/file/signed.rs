@@ -64,7 +64,7 @@ impl Signed {
         self.until
     }
 
-    /// Takes in the next line, with which the log stands at `head`.
+    /// Takes in the next line. `head` is the log's head with that line.
     pub(super) fn takes(&mut self, head: &Head, action: &str) -> Taken {
         if let Some(root) = self.roots.remove(&head.size()) {
             if root != head.tree().root() {

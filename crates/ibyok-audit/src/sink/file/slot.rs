@@ -17,7 +17,8 @@ use crate::home::{Hold, Home};
 /// The largest number of processes that can write in one place at once.
 const SLOTS: u32 = 64;
 
-/// A slot that is ours as long as this lives: the kernel drops the lock when the process ends, however it ends.
+/// A slot that this process holds as long as this value lives. The kernel drops the lock when the process ends, even
+/// by a crash.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) number: u32,
