@@ -17,7 +17,7 @@ impl ChangeNumber {
     }
 }
 
-/// One record was put or deleted. What it is now must be read.
+/// A put or a delete of one record. Its present state must be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -71,7 +71,7 @@ impl Changes {
         }
     }
 
-    /// The answer that tells of a gap: everything may have changed, and the feed stands at `upto` now.
+    /// Returns the answer for a gap: everything may have changed, and the feed is at `upto` now.
     pub const fn lost(upto: ChangeNumber) -> Self {
         Changes {
             upto,

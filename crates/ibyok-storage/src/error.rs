@@ -76,8 +76,8 @@ pub enum Error {
         known: u32,
     },
 
-    /// A write or sync failed in a way that leaves it unknown what is on disk. This handle does nothing any more; open the store
-    /// again, which reads what is really there.
+    /// A write or sync failed in a way that leaves the state of the disk unknown. This handle does nothing any more.
+    /// Open the store again, which reads the real state.
     #[error("the {backend} store failed to write and must be opened again")]
     #[non_exhaustive]
     Poisoned {
@@ -116,7 +116,7 @@ impl Error {
         }
     }
 
-    /// An [`Error::Corrupt`] with what is damaged and how.
+    /// Returns an [`Error::Corrupt`] with the damaged thing and the fault.
     pub fn corrupt(what: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Error::Corrupt {
             what: what.into(),

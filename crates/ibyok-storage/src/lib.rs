@@ -1,9 +1,10 @@
-//! The store of IBYOK: bytes under record ids, compare-and-swap, ordered listing, and a feed of what changed.
+//! The store of IBYOK: bytes under record ids, compare-and-swap, ordered listing, and a feed of changes.
 //!
-//! [`Store`] is the whole of what IBYOK asks of a database. Two backends are always there: [`MemoryStore`], which forgets when the
-//! process ends, and [`FileStore`], one SQLite file that several processes may use at once. Two are there by feature, for several
-//! machines: `PostgresStore` (`postgres`) and `RedisStore` (`redis`). [`open`] picks one by URL. Whoever wants another database implements
-//! the trait and runs the `conformance` suite (a feature of this crate) on it; passing it is what makes a backend a backend.
+//! [`Store`] is all that IBYOK needs from a database. Two backends are always there: [`MemoryStore`], which forgets
+//! when the process ends, and [`FileStore`], one SQLite file that several processes may use at once. Two are there by
+//! feature, for several machines: `PostgresStore` (`postgres`) and `RedisStore` (`redis`). [`open`] picks one by URL.
+//! To use another database, implement the trait and run the `conformance` suite (a feature of this crate) on it. A
+//! backend is supported if it passes the suite.
 //!
 //! ```
 //! use ibyok_storage::{Collection, Error, Expect, Kind, MemoryStore, RecordId, Store};
@@ -27,9 +28,9 @@
 //!
 //! # What it does not do
 //!
-//! It does not encrypt: what it is given must be sealed already. It knows no names, no tokens and no tenants, only kinds, realm
-//! tags and ids. It has no transaction over two records, no search by content, and no history. It cannot notice that somebody put
-//! an older copy of the whole store back; its user must.
+//! It does not encrypt: callers give it sealed bytes. It knows no names, no tokens and no tenants, only kinds, realm
+//! tags and ids. It has no transaction over two records, no search by content, and no history. It cannot notice that
+//! an older copy of the whole store was put back; its user must.
 #![forbid(unsafe_code)]
 
 mod authenticated;

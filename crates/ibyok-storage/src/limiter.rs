@@ -45,7 +45,7 @@ pub enum Taken {
 ///
 /// # Errors
 ///
-/// After any error of [`take`](Limiter::take), nobody knows whether a use was taken. `take` must fail within some
+/// After any error of [`take`](Limiter::take), it is unknown whether a use was taken. `take` must fail within some
 /// seconds rather than wait.
 #[async_trait]
 pub trait Limiter: Debug + Send + Sync {

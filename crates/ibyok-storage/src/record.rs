@@ -25,7 +25,7 @@ impl Kind {
     }
 
     /// Returns true if changes to records of this kind stay out of the change feed. These are kinds 128 to 255: usage
-    /// counts and the like, which are written often and cached by nobody.
+    /// counts and the like, which are written often and never cached.
     pub const fn is_quiet(self) -> bool {
         self.0 >= Self::QUIET
     }
@@ -222,7 +222,7 @@ impl Expect {
     }
 }
 
-/// A record as it stands in the store.
+/// A record in the store: its bytes and its revision.
 #[derive(Clone, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,

@@ -34,22 +34,23 @@ pub const LIST_LIMIT: usize = 1000;
 ///
 /// # The change feed
 ///
-/// Every `put` and `delete` of a record that is not of a [quiet](crate::Kind::is_quiet) kind takes the next change number *in the same
-/// transaction*. So the numbers are the order of the commits, and whoever has seen number `n` will never be told of a change
-/// below `n` that it did not know. A backend may forget old changes; asked from before, it must say so
-/// ([`Changes::gap`]). Caches rest on this: a change that is missing from the feed without a gap is a revoked key that still
-/// works.
+/// Every `put` and `delete` of a record that is not of a [quiet](crate::Kind::is_quiet) kind takes the next change
+/// number *in the same transaction*. So the numbers are the order of the commits: after a caller has seen number `n`,
+/// the feed never shows it a new change below `n`. A backend may forget old changes. If a caller asks from before
+/// them, the backend must report that ([`Changes::gap`]). Caches rest on this: a change that is missing from the feed
+/// without a gap is a revoked key that still works.
 ///
 /// # Errors
 ///
-/// [`Exists`](crate::Error::Exists), [`Conflict`](crate::Error::Conflict) and [`TooLarge`](crate::Error::TooLarge) mean that
-/// nothing was written. [`Unavailable`](crate::Error::Unavailable) from `put` or `delete` means that nobody knows. A backend that
-/// does not answer must give up after some seconds; it must not wait for ever.
+/// [`Exists`](crate::Error::Exists), [`Conflict`](crate::Error::Conflict) and [`TooLarge`](crate::Error::TooLarge)
+/// mean that nothing was written. [`Unavailable`](crate::Error::Unavailable) from `put` or `delete` leaves it unknown
+/// whether something was written. A backend that does not answer must give up after some seconds; it must not wait
+/// for ever.
 ///
 /// # Cancellation
 ///
-/// Any of these futures may be dropped at any point. A dropped `put` or `delete` happened whole or not at all, and the next
-/// caller never gets the answer to somebody else's question.
+/// Any of these futures may be dropped at any point. A dropped `put` or `delete` happened whole or not at all, and
+/// the next caller never gets the answer to another caller's question.
 ///
 /// # Clone and share
 ///
@@ -65,7 +66,7 @@ pub const LIST_LIMIT: usize = 1000;
 /// through it, and `examples/backend` is a whole one in under a hundred lines of code.
 #[async_trait]
 pub trait Store: Debug + Send + Sync {
-    /// The record as it stands, or `None` if there is none. It sees every `put` that returned before the call.
+    /// Returns the record, or `None` if there is none. The call sees every `put` that returned before it.
     async fn get(&self, id: &RecordId) -> Result<Option<Stored>>;
 
     /// Writes a record if it is as expected, and gives its new revision.
@@ -88,8 +89,8 @@ pub trait Store: Debug + Send + Sync {
     /// feed does not reach back to `since`, or has never come so far, the answer is [`Changes::lost`].
     async fn changes(&self, since: ChangeNumber) -> Result<Changes>;
 
-    /// Returns when the feed is no longer at `since`. It is a hint that makes things sooner: it may come late, without cause, or
-    /// not at all, so whoever needs to know asks for [`changes`](Store::changes).
+    /// Returns when the feed is no longer at `since`. It is only a hint: it may come late, without cause, or not at
+    /// all. A caller that needs to know asks for [`changes`](Store::changes).
     async fn wait(&self, since: ChangeNumber) -> Result<()>;
 
     /// Forgets a record for good, if it is at the expected revision. Its revisions are never used again.
@@ -99,13 +100,13 @@ pub trait Store: Debug + Send + Sync {
     /// [`Conflict`](crate::Error::Conflict) if it is at another revision or not there.
     async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()>;
 
-    /// Overwrites what was replaced or deleted, as far as this backend can, and says in words for people what may still hold
-    /// it; `None` if nothing does that belongs to the store. No record changes. It is called after bytes were destroyed, which is
-    /// seldom, and may take its time.
+    /// Overwrites replaced and deleted bytes, as far as this backend can. Returns a text for people about the places
+    /// that may still hold such bytes; `None` if no place of the store does. No record changes. It is called after
+    /// bytes were destroyed, which is seldom, and may take its time.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](crate::Error::Unavailable) if it cannot be done now, so that nobody knows what remains.
+    /// [`Unavailable`](crate::Error::Unavailable) if it cannot be done now, so that it is unknown what remains.
     async fn scrub(&self) -> Result<Option<String>>;
 
     /// Checks that the store answers, and returns what it promises.

@@ -88,7 +88,7 @@ async fn the_file_of_another_key_or_owner_is_not_opened() {
     assert!(matches!(other_owner, Err(Error::Refused { .. })), "{other_owner:?}");
 }
 
-/// Runs SQL as whoever can write to the file.
+/// Runs SQL, as an attacker who can write to the file.
 async fn edit(path: &Path, sql: &'static str) {
     let mut connection = sqlx::SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
     sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
@@ -276,7 +276,7 @@ fn change() -> impl Strategy<Value = MapChange> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
-    /// The map holds what a map in memory holds, in order, whatever was added and removed.
+    /// The map holds the same items as a map in memory, in order, after any additions and removals.
     #[test]
     fn the_map_is_one(batches in proptest::collection::vec(proptest::collection::vec(change(), 1..300), 1..6)) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();

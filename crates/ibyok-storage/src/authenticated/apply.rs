@@ -22,8 +22,9 @@ impl AuthenticatedMap {
     /// nothing.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if what is there does not fit its MAC, or is older than this handle has seen; [`Error::Invalid`] for a key,
-    /// number or text that is too large; [`Error::Unavailable`] if the file cannot be written.
+    /// [`Error::Corrupt`] if the content does not fit its MAC, or is older than this handle has seen;
+    /// [`Error::Invalid`] for a key, number or text that is too large; [`Error::Unavailable`] if the file cannot be
+    /// written.
     pub async fn apply(&self, changes: Vec<MapChange>, durability: MapDurability) -> Result<MapSummary> {
         self.write(changes, durability, false).await
     }

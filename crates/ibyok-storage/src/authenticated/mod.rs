@@ -1,22 +1,23 @@
-//! A small durable map whose content is authenticated, for what must not be set back unnoticed.
+//! A small durable map whose content is authenticated, for data that must not be set back unnoticed.
 //!
 //! - `node`: the nodes of a tree and their bytes
 //! - `digest`: the MACs, and the row of the whole
 //! - `tree`: changing the trees within a transaction
-//! - `schema`: the tables of the SQLite file, and how the file is recognised
-//! - `connections`: one connection that writes, two that read, and what was seen through them
+//! - `schema`: the tables of the SQLite file, and the marks by which the file is recognised
+//! - `connections`: one connection that writes, two that read, and the newest state that they saw
 //! - `apply`, `read`: the statements
-//! - `verify`: reading the whole, and what can be read of a file that is not whole
-//! - `refused`: why a file is not believed
+//! - `verify`: reading the whole, and reading a damaged file as far as possible
+//! - `refused`: the reasons why a file is not believed
 //!
-//! Numbers and texts are each a B+ tree whose nodes are rows of one table. A node has a MAC, the node above holds it, and the row of
-//! the whole holds the MACs of the two roots beside the counts and a generation that grows with every change (a Merkle tree under a
-//! key). So whatever is read is read against the row of the whole: an item that was changed, removed, moved or set back with any
-//! part of the file is an error of the very lookup that meets it, and that a key has no item is known as surely. A lookup reads one
-//! leaf, and the few nodes above it once for each state; a change stores them.
+//! Numbers and texts are each a B+ tree whose nodes are rows of one table. A node has a MAC, the node above holds it,
+//! and the row of the whole holds the MACs of the two roots beside the counts and a generation that grows with every
+//! change (a Merkle tree under a key). So every read is checked against the row of the whole: an item that was
+//! changed, removed, moved or set back with any part of the file is an error of the very lookup that meets it. The
+//! absence of an item is proved in the same way. A lookup reads one leaf, and the few nodes above it once for each
+//! state; a change stores them.
 //!
-//! The row of the whole cannot show that all of the file was set back. A handle accepts no generation below one that it has seen;
-//! what was there before the handle was opened is the caller's to compare.
+//! The row of the whole cannot show that all of the file was set back. A handle accepts no generation below one that
+//! it has seen; the caller must compare the state from before the handle was opened.
 
 mod apply;
 mod connections;
@@ -45,8 +46,8 @@ pub trait MapKey: Debug + Send + Sync {
     /// Returns the keyed hash of `bytes`.
     fn mac(&self, bytes: &[u8]) -> [u8; 32];
 
-    /// Names the owner of the key. It stands in the clear in the file, so that the file of another owner is refused instead of
-    /// being taken for a damaged one.
+    /// Names the owner of the key. The name is in the clear in the file, so that the file of another owner is refused
+    /// instead of being taken for a damaged one.
     fn owner(&self) -> String;
 }
 
@@ -173,7 +174,7 @@ impl AuthenticatedMap {
         self.connections.newest().map_or(0, |whole| whole.generation)
     }
 
-    /// Closes the map. The last handle of all processes moves what is in the `-wal` file into the main file.
+    /// Closes the map. The last handle of all processes moves the content of the `-wal` file into the main file.
     pub async fn close(&self) {
         self.connections.close().await;
     }

@@ -1,7 +1,7 @@
 //! Lookups and pages.
 //!
-//! A lookup reads the row of the whole and one node in one statement, so that the two are of one moment. Where the roots are those
-//! of the state that was seen last, the nodes above the leaves are known, and the node is the leaf already.
+//! A lookup reads the row of the whole and one node in one statement, so that the two are of one moment. If the roots
+//! are those of the last seen state, the nodes above the leaves are known, and the node is the leaf already.
 
 use sqlx::SqliteConnection;
 
@@ -48,7 +48,7 @@ struct Leaf {
 }
 
 impl AuthenticatedMap {
-    /// Returns the number of a key. What is returned was verified against the row of the whole.
+    /// Returns the number of a key, verified against the row of the whole.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if the file is not as it was written, or is older than this handle has seen; [`Error::Unavailable`] if it

@@ -174,7 +174,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Splits what is full, from the leaf upwards.
+    /// Splits full nodes, from the leaf upwards.
     fn split(&mut self, mut path: Vec<Step>) {
         while let Some(Step { id, at }) = path.pop() {
             let Some(held) = self.held.get_mut(&id) else { return };
@@ -239,7 +239,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Computes the MACs of a node and of what is below it, where it was changed.
+    /// Computes the MACs of a node and of the nodes below it, where they were changed.
     fn seal(&mut self, id: i64, rows: &mut Vec<Row>) -> Option<Mac> {
         let mut held = self.held.remove(&id).filter(|held| held.changed)?;
         if !held.node.is_leaf() {
@@ -257,7 +257,7 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Returns true if a node may stand where it was found: in its tree, and one level below the node above.
+/// Returns true if a node belongs where it was found: in its tree, and one level below the node above.
 pub(super) fn fits(node: &Node, table: Table, above: Option<u8>) -> bool {
     node.table == table && above.is_none_or(|above| node.level.checked_add(1) == Some(above))
 }

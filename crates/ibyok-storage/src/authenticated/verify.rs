@@ -30,8 +30,8 @@ impl AuthenticatedMap {
         }
     }
 
-    /// Returns items of a file that need not be whole, a part at a time: those that stand where a MAC fits. They may be older than
-    /// they should be, and others may be missing. Begin with `None`, and go on with the `last` of the part before.
+    /// Returns items of a damaged file, a part at a time: those with a fitting MAC. They may be older than they
+    /// should be, and others may be missing. Begin with `None`, and go on with the `last` of the part before.
     ///
     /// # Errors
     /// As [`AuthenticatedMap::verify`].

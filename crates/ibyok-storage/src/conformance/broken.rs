@@ -22,14 +22,14 @@ use crate::store::Store;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Fault {
     None,
-    /// It has whatever it is asked for.
+    /// It returns a record for every id.
     InventsRecords,
     KeepsDeleted,
     /// The answer to a call that was dropped goes to the next call.
     AnswersOthers,
     /// It compares and writes in two steps.
     LostUpdate,
-    /// It writes whatever revision is expected.
+    /// It ignores the expected revision.
     AcceptsStale,
     /// It makes a record that was to be replaced.
     MakesAbsent,
@@ -84,7 +84,7 @@ enum Fault {
     /// It takes from one bucket before it looks at the next.
     TakesFromSome,
     NeverRefills,
-    /// It scrubs what is still there.
+    /// It scrubs live records.
     ScrubsTooMuch,
 }
 

@@ -12,7 +12,7 @@ use crate::store::Store;
 /// having.
 const HINT: Duration = Duration::from_secs(4);
 
-/// A record that is made, replaced or deleted is in the feed each time, in that order, whatever its realm.
+/// A record that is made, replaced or deleted is in the feed each time, in that order, in any realm.
 pub async fn each_change_is_in_the_feed(harness: &dyn Harness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let begin = store.changes(ChangeNumber::default()).await?.upto;

@@ -94,7 +94,7 @@ pub async fn a_delete_needs_the_right_revision(harness: &dyn Harness) -> Result<
     Ok(())
 }
 
-/// Each put gives a revision that this record never had, also after it was deleted and made anew.
+/// Each put gives a revision that this record never had, also after it was deleted and made again.
 pub async fn a_revision_is_never_used_again(harness: &dyn Harness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let mut seen = HashSet::new();
@@ -140,7 +140,8 @@ pub async fn a_refused_write_changes_nothing(harness: &dyn Harness) -> Result<()
     Ok(())
 }
 
-/// Of 64 who make the same record at once, over two handles, one succeeds and the others are told [`Error::Exists`].
+/// Of 64 writers that make the same record at once, over two handles, one succeeds and the others get
+/// [`Error::Exists`].
 pub async fn one_of_many_creators_wins(harness: &dyn Harness) -> Result<(), Broken> {
     let stores = two_handles(harness).await?;
     for round in 0..4 {
@@ -149,7 +150,8 @@ pub async fn one_of_many_creators_wins(harness: &dyn Harness) -> Result<(), Brok
     Ok(())
 }
 
-/// Of 64 who replace the same revision at once, over two handles, one succeeds and the others are told [`Error::Conflict`].
+/// Of 64 writers that replace the same revision at once, over two handles, one succeeds and the others get
+/// [`Error::Conflict`].
 pub async fn one_of_many_writers_wins(harness: &dyn Harness) -> Result<(), Broken> {
     let stores = two_handles(harness).await?;
     let mut revision = stores[0].put(&id(1)?, b"begin", Expect::Absent).await?;
@@ -235,7 +237,8 @@ async fn number(store: &dyn Store, id: &RecordId) -> Result<(u64, Revision), Bro
     Ok((u64::from_be_bytes(bytes), stored.revision))
 }
 
-/// Calls that are dropped at any point leave each record whole or absent, block nobody, and their answers go to nobody else.
+/// Calls that are dropped at any point leave each record whole or absent and block no other call. No other call gets
+/// their answers.
 pub async fn a_dropped_call_does_no_harm(harness: &dyn Harness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     for number in 0..WRITERS {

@@ -12,8 +12,8 @@ use crate::changes::{Change, ChangeNumber, Changes};
 use crate::record::{Expect, RecordId};
 use crate::store::Store;
 
-/// Under writers on two handles, one who asks again and again is told of every change exactly once and in order, and a change that
-/// was made after another one had returned comes after it.
+/// Under writers on two handles, a reader that asks again and again gets every change exactly once and in order. A
+/// change that was made after another one had returned comes after it.
 pub async fn changes_come_in_commit_order(harness: &dyn Harness) -> Result<(), Broken> {
     const WRITERS: u16 = 8;
     const EACH: u16 = 10;
@@ -120,7 +120,8 @@ pub async fn a_long_feed_is_told_in_pieces(harness: &dyn Harness) -> Result<(), 
     Ok(())
 }
 
-/// Asked from where it has forgotten, the feed says that there is a gap and where it stands now; from there it goes on.
+/// If the feed is asked from a place that it has forgotten, it reports a gap and its present position, and goes on
+/// from there.
 pub async fn a_gap_is_visible(harness: &dyn Harness) -> Result<(), Broken> {
     let place = new_place();
     let (store, forgets) = match harness.open_with_short_feed(&place).await? {

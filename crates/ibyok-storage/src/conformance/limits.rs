@@ -11,7 +11,7 @@ use super::{Broken, Harness, ensure};
 use crate::limiter::{Draw, Taken};
 use crate::store::Store;
 
-/// An hour: of so slow a bucket nothing comes back while a test runs.
+/// An hour: such a slow bucket regains no use while a test runs.
 const HOUR: u32 = 3600;
 
 /// However many ask at once, over however many handles, a bucket gives as many uses as it holds; and then it says when the next

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::record::{Collection, Expect, Kind, RecordId, Revision};
 use crate::store::{LIST_LIMIT, Store, StoreExt};
 
-/// Ids come in the order of their bytes, whatever order they were put in, and what was deleted does not come.
+/// Ids come in the order of their bytes, however they were put in, and deleted ids do not come.
 pub async fn a_listing_is_ordered_and_complete(harness: &dyn Harness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     ensure!(
@@ -84,7 +84,7 @@ async fn pages(store: &dyn Store, limit: usize, pause: Duration) -> Result<Vec<R
     }
 }
 
-/// No page is longer than [`LIST_LIMIT`], whatever is asked for.
+/// No page is longer than [`LIST_LIMIT`], for any limit.
 pub async fn a_listing_is_capped(harness: &dyn Harness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let count = u16::try_from(LIST_LIMIT + 3).unwrap_or(u16::MAX);
@@ -106,7 +106,7 @@ pub async fn a_listing_is_capped(harness: &dyn Harness) -> Result<(), Broken> {
     Ok(())
 }
 
-/// While others put and delete, whatever is there all the time is listed exactly once, and in order.
+/// While other handles put and delete, every record that is there all the time is listed exactly once, and in order.
 pub async fn a_listing_is_complete_under_writes(harness: &dyn Harness) -> Result<(), Broken> {
     let [store, other] = two_handles(harness).await?;
     let steady: Vec<RecordId> = (0..40).map(|number| id(number * 3)).collect::<Result<_, _>>()?;

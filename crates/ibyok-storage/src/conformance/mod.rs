@@ -123,8 +123,8 @@ macro_rules! ensure {
 }
 use ensure;
 
-/// Makes one `#[test]` for each promise of the suite, named after it. The expression gives a [`Harness`]; it
-/// is evaluated for each test anew, and the tests run side by side.
+/// Makes one `#[test]` for each promise of the suite, named after it. The expression gives a [`Harness`]. Each test
+/// evaluates it again, and the tests run side by side.
 #[macro_export]
 macro_rules! store_conformance {
     ($harness:expr) => {

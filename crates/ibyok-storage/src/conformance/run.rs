@@ -16,7 +16,8 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// A promise under way.
 type Running<'a> = Pin<Box<dyn Future<Output = Result<(), Broken>> + Send + 'a>>;
 
-/// Tests one promise on a runtime made for it, with two threads, so that what is not atomic has a chance to show.
+/// Tests one promise on a runtime made for it, with two threads, so that operations which are not atomic have a
+/// chance to fail.
 ///
 /// # Errors
 ///

@@ -85,8 +85,8 @@ impl Connections {
             .map_err(|_| FileError::Queue.into())
     }
 
-    /// The connection of whoever has the turn, taken out: what is not put back, for a failure or because the future was
-    /// dropped half-way, is closed, and SQLite rolls back.
+    /// Takes the connection out, for the task that has the turn. A connection that is not put back, for a failure or
+    /// because the future was dropped half-way, is closed, and SQLite rolls back.
     pub(super) async fn take(&self, slot: &mut Option<SqliteConnection>) -> Result<SqliteConnection> {
         match slot.take() {
             Some(connection) => Ok(connection),

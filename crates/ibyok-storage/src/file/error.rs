@@ -76,7 +76,7 @@ fn meaning_of(error: &sqlx::Error) -> Meaning {
     }
 }
 
-/// Returns true if a write that failed with this error leaves it unknown what is on disk.
+/// Returns true if a write that failed with this error leaves the state of the disk unknown.
 pub(crate) fn poisons(error: &sqlx::Error) -> bool {
     meaning_of(error) == Meaning::InputOutput
 }

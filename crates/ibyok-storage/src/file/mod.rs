@@ -1,7 +1,7 @@
 //! One SQLite file, in WAL mode with `synchronous=FULL`, used by several processes at once.
 //!
-//! - `place`: where the file may be, who may read it, and whether it is still the same one
-//! - `schema`: the tables, and how a file is told to be a store
+//! - `place`: the place of the file, its permissions, and the check that it is still the same one
+//! - `schema`: the tables, and the marks by which a file is recognised as a store
 //! - `connections`: one connection that writes, a few that read
 //! - `read`, `write`: the statements
 

@@ -1,4 +1,4 @@
-//! Checks where a store file may be, and that the file stays the same one.
+//! Checks the place of a store file, and that the file stays the same one.
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::{BACKEND, FileError, shown};
 use crate::error::{Error, Result};
 
-/// The path without links, so that SQLite's side files and ours are looked for in the same directory.
+/// Returns the path without links, so that SQLite's side files and the store's own are in the same directory.
 pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
     if let Ok(whole) = fs::canonicalize(path) {
         return Ok(whole);
@@ -154,7 +154,7 @@ impl Identity {
         }))
     }
 
-    /// Fails if they are no longer the ones at that path: what would be written now would go to files that nobody finds again.
+    /// Fails if the files are no longer the ones at that path: a write would go to files that nobody finds again.
     pub(crate) fn check(&self, path: &Path) -> Result<()> {
         if *self == Self::of(path) {
             Ok(())
@@ -188,7 +188,7 @@ pub(super) fn is_in_memory(_: &Path) -> bool {
     false
 }
 
-/// `f_type` of statfs(2); the numbers of its manual page have 32 bits, whatever the machine's type for them.
+/// The `f_type` of statfs(2). The numbers of its manual page have 32 bits, on every machine.
 #[cfg(target_os = "linux")]
 #[expect(
     clippy::cast_possible_truncation,

@@ -1,4 +1,4 @@
-//! The tables, and how a file is told to be one of ours.
+//! The tables, and the marks by which a file is recognised as a store.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

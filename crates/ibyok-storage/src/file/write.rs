@@ -34,9 +34,9 @@ pub(super) struct Written {
 /// Why it was not done, or is not known to be done.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Nothing was written, or nobody knows, as the error says.
+    /// Nothing was written, or it is unknown, as the error says.
     Failed(Error),
-    /// It is not known what is on disk.
+    /// The state of the disk is unknown.
     Poisoned,
 }
 
@@ -75,7 +75,8 @@ impl Connections {
         })
     }
 
-    /// Moves what is in the log into the main file, and cuts the log to nothing. Gives whether nobody was in the way.
+    /// Moves the content of the log into the main file, and cuts the log to nothing. Returns true if no other process
+    /// was in the way.
     pub(super) async fn checkpoint(&self) -> Result<bool, Failure> {
         let mut turn = self.turn().await?;
         self.check_identity()?;
@@ -95,7 +96,8 @@ impl Connections {
     }
 }
 
-/// The outer error is SQLite's, after which the connection is not used again; the inner one is ours and leaves it clean.
+/// The outer error is SQLite's, after which the connection is not used again. The inner error is this store's and
+/// leaves the connection clean.
 async fn transact(
     connection: &mut SqliteConnection,
     id: &RecordId,
@@ -168,7 +170,7 @@ async fn remove(connection: &mut SqliteConnection, id: &RecordId) -> sqlx::Resul
         .map(drop)
 }
 
-/// Puts a change on the feed and takes off what is too old.
+/// Puts a change on the feed and removes changes that are too old.
 async fn tell(connection: &mut SqliteConnection, id: &RecordId, change: i64, forgotten: i64) -> sqlx::Result<()> {
     sqlx::query("INSERT INTO changes (number, kind, realm, id) VALUES (?1, ?2, ?3, ?4)")
         .bind(change)

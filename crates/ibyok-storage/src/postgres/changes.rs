@@ -67,7 +67,8 @@ fn change((_, _, _, number, kind, realm, id): Row) -> Option<Change> {
     Some(Change::new(number, RecordId::new(collection, id?.try_into().ok()?)))
 }
 
-/// Listens for as long as it lives. Whatever it hears, and each time it finds that it was deaf, it moves the `heard` of all who wait.
+/// Listens for as long as this value lives. It moves the `heard` of all waiting tasks at each notification, and each
+/// time it finds that it missed some.
 #[derive(Debug)]
 pub(super) struct Listener(JoinHandle<()>);
 
@@ -91,7 +92,7 @@ impl Drop for Listener {
     }
 }
 
-/// Listens until the connection is lost and cannot be made anew.
+/// Listens until the connection is lost and cannot be made again.
 async fn listen(pool: &sqlx::Pool<Postgres>, channel: &str, heard: &watch::Sender<u64>) -> sqlx::Result<()> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.ignore_pool_close_event(true);

@@ -41,8 +41,8 @@ pub(super) struct Connections {
     turns: Semaphore,
     /// Fewer permits, for writes: they wait for each other in the server, and those who read shall not wait with them.
     writes: Semaphore,
-    /// Connections that nobody uses now. One that is in use is held by its user alone: if that future is dropped or fails, the
-    /// connection is closed, and nobody is given the rest of its answer.
+    /// Idle connections. A connection in use belongs to its user alone: if that future is dropped or fails, the
+    /// connection is closed, and no other call gets the rest of its answer.
     idle: Mutex<Vec<Idle>>,
     questions: Questions,
     server: Mutex<Option<Server>>,
@@ -125,7 +125,8 @@ impl Connections {
         answer
     }
 
-    /// The idle connection that was used last. For what must not be asked twice, only one that is known to be alive.
+    /// Takes the idle connection that was used last. For a question that must not be asked twice, only a connection
+    /// that is known to be alive.
     async fn take(&self, repeatable: bool) -> Option<PgConnection> {
         let mut idle = self.idle().pop()?;
         if repeatable || idle.since.elapsed() < STALE || idle.connection.ping().await.is_ok() {

@@ -14,7 +14,8 @@ use crate::error::Result;
 const NAME: &str = "
     SELECT system_identifier || '-' || left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM pg_control_system()";
 
-/// The time in microseconds is beyond every number of an older history: nobody commits a change in each microsecond.
+/// The time in microseconds is beyond every number of an older history: no store commits a change in each
+/// microsecond.
 const BEGIN: &str = "
     WITH begun AS (
         UPDATE counters
@@ -26,7 +27,8 @@ const BEGIN: &str = "
     )
     SELECT setval('revisions', greatest(change, nextval('revisions'))) FROM begun";
 
-/// Begins a new history if the server has one. Where it has none to tell, such as in some hosted variants, nothing is done.
+/// Begins a new history if the server has one. Does nothing if the server names no history, as some hosted variants
+/// do not.
 pub(super) async fn note(connection: &mut PgConnection) -> Result<bool> {
     let name = sqlx::query_scalar::<_, String>(NAME).fetch_one(&mut *connection).await;
     let name = match name {

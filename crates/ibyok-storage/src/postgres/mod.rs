@@ -117,9 +117,10 @@ struct Shared {
 impl PostgresStore {
     /// Connects to the database that a URL names, and makes the tables if they are not there.
     ///
-    /// The URL is `postgres://user:password@host:port/database`, as for other programs, with these parameters: `schema` (default
-    /// `ibyok`), `connections`, and the driver's `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `application_name`, `host`, `user`,
-    /// `password`. What it does not say is read from the variables `PGHOST`, `PGPASSWORD` and so on, and from `~/.pgpass`.
+    /// The URL is `postgres://user:password@host:port/database`, as for other programs, with these parameters:
+    /// `schema` (default `ibyok`), `connections`, and the driver's `sslmode`, `sslrootcert`, `sslcert`, `sslkey`,
+    /// `application_name`, `host`, `user`, `password`. Parts that the URL leaves out are read from the variables
+    /// `PGHOST`, `PGPASSWORD` and so on, and from `~/.pgpass`.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The tables, and how a schema is told to be a store.
+//! The tables, and the marks by which a schema is recognised as a store.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ const FORMAT_TABLE: &str = "
     INSERT INTO ibyok_format (format) VALUES (0);
 ";
 
-/// The format of what is in the schema; 0 if that is nothing. It asks the catalogue itself, because a session that waited for another one
-/// to make the tables would still resolve their names to nothing.
+/// Returns the format of the tables in the schema; 0 if there are none. It asks the catalogue itself, because a
+/// session that waited for another one to make the tables would still resolve their names to nothing.
 async fn look(connection: &mut PgConnection, schema: &str) -> Result<i32> {
     let (ours, others): (bool, bool) = sqlx::query_as(
         "SELECT count(*) FILTER (WHERE tablename = 'ibyok_format') > 0, count(*) FILTER (WHERE tablename = 'records') > 0
@@ -46,7 +46,7 @@ async fn look(connection: &mut PgConnection, schema: &str) -> Result<i32> {
     }
 }
 
-/// Refuses a format that is newer than ours, and says whether it is ours.
+/// Refuses a format that is newer than this program's. Returns true if it is the current one.
 fn is_current(format: i32) -> Result<bool> {
     if format > FORMAT {
         return Err(Error::newer(format.unsigned_abs(), FORMAT.unsigned_abs()));

@@ -1,4 +1,4 @@
-//! A connection as we need it, whatever the server's or the role's settings are.
+//! Sets up a connection as the store needs it, for any settings of the server or the role.
 
 use std::time::Duration;
 
@@ -13,8 +13,9 @@ use crate::server::STATEMENT;
 /// The oldest release that is supported, as the server counts.
 const OLDEST: i32 = 13_00_00;
 
-/// Settings that hold for this session only, so that neither a role's defaults nor a pooler's start-up rules matter. A shorter
-/// timeout than ours is left alone, and so is a stronger `synchronous_commit`. In the same answer, what the server is like.
+/// Settings that hold for this session only, so that neither a role's defaults nor a pooler's start-up rules matter.
+/// A shorter timeout is left alone, and so is a stronger `synchronous_commit`. The same answer holds the properties
+/// of the server.
 const SETTLE: &str = "
     SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), current_setting('fsync') = 'on',
            current_setting('full_page_writes') = 'on',

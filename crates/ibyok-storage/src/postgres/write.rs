@@ -94,7 +94,8 @@ impl Question for Write<'_> {
     }
 }
 
-/// A revision that is beyond ours is expected in vain, as it should be: none of ours is -1.
+/// A revision that is too large for this store becomes -1, which no record has. So it is expected in vain, as it
+/// should be.
 fn signed(revision: Revision) -> i64 {
     i64::try_from(revision.as_u64()).unwrap_or(-1)
 }

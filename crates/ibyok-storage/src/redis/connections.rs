@@ -1,4 +1,4 @@
-//! The one connection, which many calls share, and which is made anew by the next call after it failed.
+//! The one connection, which many calls share. The next call makes it again after it failed.
 
 use std::fmt::{self, Debug};
 use std::future::Future;
@@ -41,7 +41,7 @@ struct Slot {
     failed: Option<Instant>,
 }
 
-/// A connection with what is known of it.
+/// A connection and its state.
 #[derive(Clone)]
 struct Link {
     connection: MultiplexedConnection,
@@ -109,7 +109,7 @@ impl Connections {
         answer
     }
 
-    /// The connection, made anew if need be. Others wait meanwhile.
+    /// Returns the connection, and makes it again if need be. Other calls wait meanwhile.
     async fn link(&self) -> Result<Link> {
         let mut slot = self.slot.lock().await;
         if let Some(link) = slot.link.as_mut().filter(|link| !link.ended.load(Ordering::Acquire)) {

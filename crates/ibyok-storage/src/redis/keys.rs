@@ -40,7 +40,7 @@ impl Keys {
         format!("{}:index:{collection}", self.prefix)
     }
 
-    /// A hash: what is out of one bucket of a limit. It goes by itself once the bucket is full again.
+    /// A hash: the uses that are out of one bucket of a limit. It expires by itself once the bucket is full again.
     pub(super) fn bucket(&self, name: &[u8; 16]) -> String {
         format!("{}:limit:{:032x}", self.prefix, u128::from_be_bytes(*name))
     }

@@ -1,9 +1,9 @@
 //! A Redis, used by any number of servers at once.
 //!
-//! - `server`: what it must be like, and what it promises
+//! - `server`: the requirements on a server, and its promises
 //! - `connections`: the connection, and a question put to it
-//! - `keys`: where things are
-//! - `questions` and `scripts/`: what is asked, and how it is answered
+//! - `keys`: the names of the keys
+//! - `questions` and `scripts/`: the questions and their answers
 
 mod connections;
 mod error;
@@ -182,7 +182,8 @@ fn client(mut location: Location) -> Result<Client> {
     })
 }
 
-/// A file of authorities. One that holds none would trust nobody, and the error would not say why.
+/// Reads a file of authorities. A file without a certificate would trust no server, and the driver's error would not
+/// give the reason.
 fn authorities(path: &str) -> Result<Vec<u8>> {
     let hint = "name a PEM file of certificates that can be read";
     let refused = |what: &str| Error::refused(format!("`sslrootcert` in the store URL: {what}"), hint);

@@ -37,7 +37,7 @@ struct Settings {
 }
 
 impl Server {
-    /// Looks, and refuses what is not allowed.
+    /// Reads the server's settings, and refuses those that are not allowed.
     pub(super) async fn inspect(connection: &mut MultiplexedConnection, allowed: Allowed) -> Result<Self> {
         let server = Self::look(connection).await?;
         server.check(allowed)?;

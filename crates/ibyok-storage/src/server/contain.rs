@@ -3,8 +3,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-/// Runs a driver's future. Drivers trust their server, and at least one (sqlx 0.9) panics on a row whose lengths are wrong; that
-/// becomes `None`. What the future had borrowed must not be used again.
+/// Runs a driver's future. Drivers trust their server, and at least one (sqlx 0.9) panics on a row whose lengths are
+/// wrong. A panic becomes `None`; the caller must not use the future's borrows again.
 pub(crate) async fn contain<T>(call: impl Future<Output = T>) -> Option<T> {
     let mut call = pin!(call);
     poll_fn(

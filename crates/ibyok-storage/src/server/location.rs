@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 
-/// The URL of a database server: where it is, who we are there, and parameters of ours and of the driver's. It may hold a
+/// The URL of a database server: its address, the user, and parameters of the store and of the driver. It may hold a
 /// password, so only [`Display`] shows any of it.
 pub(crate) struct Location {
     url: Url,
@@ -33,7 +33,7 @@ impl Location {
         Ok(Location { url, parameters, form })
     }
 
-    /// Takes a parameter of ours out.
+    /// Takes out a parameter of the store.
     pub(crate) fn take(&mut self, name: &str) -> Option<String> {
         let at = self.parameters.iter().position(|(found, _)| found == name)?;
         Some(self.parameters.remove(at).1)
@@ -65,8 +65,8 @@ impl Location {
         ))
     }
 
-    /// The URL for the driver, with what is left of the parameters, all of which must be `known`: a driver would ignore or log
-    /// what it does not know.
+    /// Returns the URL for the driver, with the remaining parameters, all of which must be `known`: a driver would
+    /// ignore or log the others.
     pub(crate) fn into_driver_url(self, known: &[&str]) -> Result<Url> {
         if self.parameters.iter().any(|(name, _)| !known.contains(&name.as_str())) {
             return Err(Error::invalid("an unknown parameter of the store URL", self.form));

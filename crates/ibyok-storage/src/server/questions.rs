@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Gives each question a number, which the server sends back in its answer.
 ///
-/// Drivers and proxies have handed the answer to one request to another (redis-py CVE-2023-28858, redis-rs #1252). The seal of a record
-/// would show that it is another record, but not that it is an older answer about the same one.
+/// Drivers and proxies have handed the answer to one request to another (redis-py CVE-2023-28858, redis-rs #1252).
+/// The seal of a record would show that the answer is about another record, but not that it is an older answer about
+/// the same one.
 #[derive(Debug)]
 pub(crate) struct Questions(AtomicI64);
 

@@ -17,8 +17,8 @@ struct Put {
     ended: Instant,
 }
 
-/// Of 64 writers on two handles, exactly one replaces each revision; each replaces what is the newest at some instant while its call is
-/// under way; every acknowledged put is in the feed, and nothing else is.
+/// Of 64 writers on two handles, exactly one replaces each revision; each replaces the newest revision of some
+/// instant while its call is under way. The feed holds every acknowledged put, and nothing else.
 pub async fn of_many_writers_one_replaces_each_revision(backend: &dyn Backend) {
     const WRITERS: usize = 64;
     const EACH: usize = 6;

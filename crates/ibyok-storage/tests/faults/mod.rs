@@ -1,4 +1,4 @@
-//! Faults that every backend with a server must survive, whatever the server is.
+//! Faults that every backend with a server must survive.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -24,8 +24,8 @@ use ibyok_storage::{Collection, Error, Expect, Kind, RecordId, Result, Revision,
 /// The longest time for any call: the deadline, and a little for a busy machine.
 pub const AT_MOST: Duration = Duration::from_millis(3500);
 
-/// The server as a [`Backend`], whose stores are told apart by what is appended to its URL, and one test for each promise that every
-/// server's store keeps. What leaves the server as it is shares `SHARED`.
+/// The server as a [`Backend`], whose stores have different suffixes of its URL, and one test for each promise that
+/// every server's store keeps. Tests that leave the server as it is share `SHARED`.
 macro_rules! survived_by_every_server {
     ($server:ident, $place:literal) => {
         #[async_trait::async_trait]

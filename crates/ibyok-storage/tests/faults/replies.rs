@@ -1,4 +1,4 @@
-//! Replies that are late, in pieces, cut off, damaged, or somebody else's.
+//! Replies that are late, in pieces, cut off, damaged, or another call's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -195,7 +195,7 @@ pub async fn another_requests_reply_is_noticed(backend: &dyn Backend) {
     assert!(noticed.load(Ordering::Relaxed) > 0, "no reply was stale");
 }
 
-/// Callers that go away half-way, one in ten of many, leave nobody with their answers.
+/// Callers that go away half-way, one in ten of many, leave no other caller with their answers.
 pub async fn callers_that_go_away_leave_no_answers_behind(backend: &dyn Backend) {
     let (proxy, store) = behind_proxy(backend, "away").await;
     for number in 0..64 {

@@ -28,8 +28,8 @@ use std::time::{Duration, Instant};
 /// The longest time for the start or the end of a server.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A directory that is removed with all that runs in it when it is dropped, and also when the test process ends without dropping it
-/// (as it does with what is in a `static`, or by `kill -9`).
+/// A directory that is removed, with all programs that run in it, when it is dropped. It is also removed when the
+/// test process ends without dropping it, as for a `static`, or by `kill -9`.
 pub struct Directory {
     path: PathBuf,
     /// A shell that waits for the end of the pipe that this process holds.
@@ -37,7 +37,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Makes an empty directory. What is in its file `pid` is killed before it is removed.
+    /// Makes an empty directory. The process in its file `pid` is killed before it is removed.
     pub fn new(name: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -89,7 +89,7 @@ impl Drop for Directory {
     }
 }
 
-/// A port of loopback that nobody listens on.
+/// Returns a port of loopback on which no program listens.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has no free port");
     listener.local_addr().expect("a listener has an address").port()

@@ -232,7 +232,7 @@ pub fn own(path: &Path) {
     }
 }
 
-/// The numbers of the user `postgres` and its group, or else of `nobody`.
+/// Returns the numbers of the user `postgres` and its group, or else of `nobody`.
 fn user() -> (u32, u32) {
     let users = fs::read_to_string("/etc/passwd").unwrap();
     let find = |name: &str| {
