@@ -38,7 +38,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Reads the machine's wall clock. A time that no calendar here reaches becomes the last one that there is.
+/// Reads the machine's wall clock. A time past the end of the calendar becomes its last instant.
 pub(crate) fn wall_clock() -> Timestamp {
     Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::MAX)
 }

@@ -20,28 +20,28 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// The same, from an address.
+    /// Returns the context with this source address.
     #[must_use]
     pub fn from_address(mut self, source: IpAddr) -> Self {
         self.source = Some(source.to_canonical());
         self
     }
 
-    /// The same, with what the client calls itself.
+    /// Returns the context with the name that the client gives itself.
     #[must_use]
     pub fn user_agent(mut self, text: impl Into<String>) -> Self {
         self.user_agent = Some(text.into());
         self
     }
 
-    /// The same, with a request id (at most 128 bytes are kept).
+    /// Returns the context with a request id (at most 128 bytes are kept).
     #[must_use]
     pub fn request_id(mut self, id: impl Into<String>) -> Self {
         self.request_id = Some(short(id.into()));
         self
     }
 
-    /// The same, with a trace id (at most 128 bytes are kept).
+    /// Returns the context with a trace id (at most 128 bytes are kept).
     #[must_use]
     pub fn trace_id(mut self, id: impl Into<String>) -> Self {
         self.trace_id = Some(short(id.into()));

@@ -12,8 +12,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The reason for which the vault did not do what was asked.
 ///
-/// No variant ever carries a secret. [`Error::code`] is the stable word that programs act on, [`Error::hint`] tells a person
-/// what to do next.
+/// No variant ever carries a secret. Programs act on [`Error::code`], which is stable. [`Error::hint`] names the next
+/// step for a person.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -25,7 +25,8 @@ pub enum Error {
         /// The input to give instead.
         hint: Option<String>,
     },
-    /// No valid access token: absent, malformed, unknown, revoked or expired; which of them is told to the audit log only.
+    /// No valid access token: absent, malformed, unknown, revoked or expired. Only the audit log records which of
+    /// them.
     #[error("the access token is not valid")]
     Unauthenticated,
     /// The token does not permit this, whether or not the thing exists.
@@ -33,7 +34,7 @@ pub enum Error {
     Denied {
         /// The limit that refused, in one word that stays the same: `scope`, `environment`, `key`, `network`, …
         limit: &'static str,
-        /// The same for people.
+        /// The reason, for people.
         reason: String,
     },
     /// There is no such thing.
@@ -74,7 +75,7 @@ pub enum Error {
         /// The thing that exists.
         what: String,
     },
-    /// Somebody else changed the same record at the same time, or a name stands for several things.
+    /// Another writer changed the same record at the same time, or a name fits several things.
     #[error("{what}")]
     Conflict {
         /// The collision, in words.
@@ -86,7 +87,7 @@ pub enum Error {
         /// The condition, and the state that does not meet it.
         what: String,
     },
-    /// Somebody still needs it.
+    /// A consumer still needs it.
     #[error("{what} is still needed: {}", needed_by(by))]
     InUse {
         /// The thing that is still needed.
@@ -210,7 +211,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// The word itself, as it stands in `error.code` and in a problem document.
+    /// The word itself, as it appears in `error.code` and in a problem document.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -359,7 +360,7 @@ impl Error {
         }
     }
 
-    /// Something of another namespace was named in `own`; the same error whether or not it exists.
+    /// The refusal of a name of another namespace than `own`. It is the same whether or not the named thing exists.
     pub(crate) fn other_namespace(own: &impl fmt::Display) -> Self {
         Error::denied(NAMESPACE, format!("this session acts in the namespace `{own}` only"))
     }
@@ -376,7 +377,7 @@ impl Error {
         }
     }
 
-    /// The same error with the sort of record that it is about, if it is about one.
+    /// Adds the sort of record that the error is about, if it is about one.
     pub(crate) fn about(mut self, sort: Affected) -> Self {
         if let Error::Integrity { affected, .. } = &mut self {
             *affected = sort;
@@ -458,7 +459,7 @@ fn is_another_kek(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
 
 /// Input in backticks, cut to a length that a person reads, with control characters made visible.
 ///
-/// An access token or a provider's key that stands where something else belongs is not shown.
+/// Quotes a text for a message. An access token or a provider's key in the wrong place is not shown.
 pub(crate) fn quoted(text: &str) -> String {
     if looks_like_a_token(text) {
         return "`ibyok_…`".to_owned();

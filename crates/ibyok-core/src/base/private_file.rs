@@ -8,7 +8,8 @@ use std::path::Path;
 /// The mode of every file of a vault.
 const MODE: u32 = 0o600;
 
-/// Creates a file with mode 0600, in the place of one that may be there, whatever the umask and the older file's mode.
+/// Creates a file with mode 0600, and replaces one that may exist. Neither the umask nor the older file's mode
+/// matters.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .write(true)

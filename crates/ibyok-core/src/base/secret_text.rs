@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use ibyok_providers::Catalogue;
 
-/// Stands where a secret stood.
+/// The text that replaces a secret.
 const MASK: &str = "[masked]";
 
 /// The prefix of an access token.

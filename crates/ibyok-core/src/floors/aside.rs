@@ -1,4 +1,4 @@
-//! Making the file again beside the old one, what can still be read of that, and the lock under which it happens.
+//! Rebuilding the file: making a new one, salvaging the old one, and the lock under which it happens.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -50,8 +50,8 @@ fn beside(path: &Path) -> PathBuf {
     path.with_extension("damaged")
 }
 
-/// Makes the file again beside the old one, with what can still be read of that, and then puts it in its place. A failure before
-/// leaves the old file where it is. Processes that have the old one open go on with it until they notice.
+/// Makes a new file, salvages the readable part of the old one, and then puts the new file in its place. A failure
+/// before that leaves the old file where it is. Processes that have the old one open go on with it until they notice.
 pub(crate) async fn replace(path: &Path, key: Arc<dyn MapKey>) -> Result<AuthenticatedMap> {
     let new = path.with_extension("new");
     remove_all(&new)?;
@@ -90,9 +90,9 @@ fn swap(path: &Path, new: &Path) -> Result<()> {
     sync_directory(path)
 }
 
-/// Fails if the file is whole and only could not be read just now: then it is the disk that failed, and nothing is wrong with the
-/// floors. A copy is looked at, since SQLite reports a read that failed as damage. A file of a generation below `seen` is an older
-/// one, whole or not.
+/// Fails if the file is whole and only could not be read just now: then it is the disk that failed, and nothing is
+/// wrong with the floors. Checks a copy, since SQLite reports a read that failed as damage. A file of a generation
+/// below `seen` is an older one, whole or not.
 pub(crate) async fn check_disk(path: &Path, key: Arc<dyn MapKey>, seen: u64) -> Result<()> {
     let copy = path.with_extension("check");
     remove_all(&copy)?;
@@ -127,7 +127,8 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     file.and_then(|mut file| file.write_all(bytes)).map_err(failed)
 }
 
-/// Removes what SQLite left beside a main file that is gone or empty: a new one must not take it for its own.
+/// Removes the files that SQLite left for a main file that is gone or empty: a new main file must not take them for
+/// its own.
 pub(crate) fn remove_leftovers(path: &Path) -> Result<()> {
     let [_, wal, shm] = map_files(path);
     remove(&wal)?;
@@ -152,7 +153,7 @@ fn sync_directory(path: &Path) -> Result<()> {
         .map_err(failed)
 }
 
-/// Takes over what can still be read of the old file and fits its MAC. That only ever raises floors.
+/// Copies the readable part of the old file whose MAC fits. That only ever raises floors.
 async fn salvage(path: &Path, key: Arc<dyn MapKey>, into: &AuthenticatedMap) {
     let old = match AuthenticatedMap::open(path, key).await {
         Ok(Some(old)) => old,
@@ -172,7 +173,7 @@ async fn salvage(path: &Path, key: Arc<dyn MapKey>, into: &AuthenticatedMap) {
     old.close().await;
 }
 
-/// Takes over what the handle of a file that was moved away still reads.
+/// Copies the part that the handle of a file that was moved away still reads.
 pub(crate) async fn take_over(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<()> {
     match copy(from, into).await {
         Err(StorageError::Corrupt { source, .. }) => {
@@ -201,7 +202,7 @@ async fn copy(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<(), St
     Ok(())
 }
 
-/// The same with whatever part of a file fits its MAC.
+/// Copies the part of a file whose MAC fits.
 async fn copy_readable(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<(), StorageError> {
     let mut after = None;
     while let Some(part) = from.readable(after).await? {

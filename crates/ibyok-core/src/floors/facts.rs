@@ -1,4 +1,4 @@
-//! Facts about the file itself, which stand in it until an operator acknowledges them.
+//! Facts about the file itself, which it keeps until an operator acknowledges them.
 
 use ibyok_storage::{AuthenticatedMap, MapChange};
 use jiff::Timestamp;
@@ -16,14 +16,14 @@ const FINDING: &str = "finding ";
 /// The number of findings that are kept until they are acknowledged. Further findings are on the log alone.
 const FINDINGS_MAX: usize = 16;
 
-/// The facts that stand in the file.
+/// The facts in the file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
-    /// Since when the node has a history, if it began without one.
+    /// The time since which the node has a history, if it began without one.
     pub(crate) no_history: Option<String>,
     /// The faults that were found in the file, oldest first.
     pub(crate) findings: Vec<String>,
-    /// The names of all facts that stood there.
+    /// The names of all facts in the file.
     pub(super) names: Vec<Vec<u8>>,
 }
 

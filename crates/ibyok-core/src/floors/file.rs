@@ -19,7 +19,7 @@ use super::remembered::{Remembered, Way};
 use crate::base::error::Result;
 use crate::model::take_away::TakeAway;
 
-/// The floors beside the logs of a place.
+/// The floors of a place of logs.
 #[derive(Debug)]
 pub(crate) struct Floors {
     pub(crate) setup: Setup,
@@ -48,7 +48,7 @@ pub(super) struct Failure {
 }
 
 impl Floors {
-    /// Opens the floors beside the logs of a place, or makes them from the logs.
+    /// Opens the floors of a place of logs, or makes them from the logs.
     ///
     /// # Errors
     /// [`Error::Floors`] if that cannot be done without an operator.
@@ -71,8 +71,9 @@ impl Floors {
         Ok((floors, found))
     }
 
-    /// The floor of a record, if it has one, whoever raised it. The file's answer was verified as a part of the whole, and a file
-    /// that was set back does not lower what this process has seen.
+    /// Returns the floor of a record, if it has one, no matter which process raised it. The file's answer was
+    /// verified as a part of the whole, and a file that was set back does not lower the floors that this process has
+    /// seen.
     pub(crate) async fn of(&self, id: &RecordId) -> Result<Option<u64>> {
         let name = key::of_record(id);
         // Before the read: what other tasks do meanwhile is not to look like a floor that fell.
@@ -132,7 +133,7 @@ impl Floors {
             .collect())
     }
 
-    /// Notes what is about to be taken away; durable when it returns.
+    /// Notes a change that is about to take something away; durable when it returns.
     pub(crate) async fn note(&self, record: &RecordId, rev: u64, what: TakeAway) -> Result<NoteId> {
         let number = self.notes.fetch_add(1, Ordering::Relaxed);
         let note = Note {

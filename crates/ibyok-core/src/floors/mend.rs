@@ -47,12 +47,12 @@ impl Floors {
         failure.as_ref().map(|failure| failure.why.clone())
     }
 
-    /// Opens the file again, or makes it again from what is known and from the log.
+    /// Opens the file again, or makes it again from this process's memory and from the log.
     pub(crate) async fn mend(&self) -> Result<()> {
         self.mend_after(&self.map()).await
     }
 
-    /// The same after a failure of this handle, unless another task has put a new one in its place by now.
+    /// Mends after a failure of this handle, unless another task has put a new one in its place by now.
     pub(super) async fn mend_after(&self, failed: &AuthenticatedMap) -> Result<()> {
         let mut mended = self.mending.lock().await;
         if !self.map().is_same(failed) {
@@ -147,7 +147,7 @@ impl Floors {
         }
     }
 
-    /// Keeps what is to be put on the log.
+    /// Keeps a finding that is to be put on the log.
     pub(super) fn untell(&self, what: &str) {
         let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
         untold.push(what.to_owned());

@@ -1,8 +1,9 @@
 //! Floors: the revision below which a record is not believed.
 //!
-//! Associated data stops a record from being swapped, not an older one of the same id from coming back with a restored backup or by
-//! a hostile store. Every change raises its record's floor, and so does every record that is read from the store. The floors stand
-//! in one indexed file beside the audit logs, which every process that writes a log there shares.
+//! Associated data stops a record from being swapped. It does not stop an older one of the same id that a restored
+//! backup or a hostile store brings back. Every change raises its record's floor, and so does every record that is
+//! read from the store. The floors are in one indexed file next to the audit logs. Every process that writes a log
+//! there shares it.
 //!
 //! - `file`: asking it and writing it
 //! - `key`, `entry`: the key of the file, the names of its items, and the changes of floors

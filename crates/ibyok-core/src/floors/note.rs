@@ -1,4 +1,4 @@
-//! Notes: what is about to be taken away, so that a crash in between does not leave it in place.
+//! Notes of changes that are about to take something away, so that a crash in between does not leave it in place.
 
 use ibyok_storage::RecordId;
 

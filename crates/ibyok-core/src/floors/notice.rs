@@ -19,7 +19,7 @@ impl Floors {
         self.apply(vec![put], MapDurability::Disk).await.map(drop)
     }
 
-    /// Keeps a finding in the file, and has it told.
+    /// Keeps a finding in the file, and queues it for the log.
     pub(crate) async fn find(&self, at: Timestamp, what: &str) -> Result<()> {
         let there = read(&self.map()).await?.findings.len();
         self.untell(what);

@@ -42,8 +42,8 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// The keys of the logs that were known at open, and of those that began since. A log that was known stays known, whatever becomes of
-    /// the store.
+    /// Returns the keys of the logs that were known at open, and of those that began since. A log that was known
+    /// stays known, also if the store loses it.
     pub(crate) async fn logs_now(&self) -> Result<Vec<VerifyingKey>> {
         let mut logs = self.logs.clone();
         for key in vouched_logs(self.store.as_ref(), &self.place, &self.key.home).await? {
@@ -289,8 +289,9 @@ fn is_fresh(setup: &Setup) -> Result<bool> {
     Ok(true)
 }
 
-/// Refuses to rebuild from logs that are not as they were written, or beside a log that nobody vouches for: an older store does not
-/// know the logs that began after it, and what they took away would be forgotten. An operator may rebuild all the same.
+/// Refuses to rebuild from logs that are not as they were written, or in the presence of a log that no key vouches
+/// for. An older store does not know the logs that began after it, and a rebuild would forget the changes on them
+/// that took something away. An operator may force the rebuild.
 async fn check_logs(setup: &Setup) -> Result<()> {
     if setup.by_force {
         return Ok(());

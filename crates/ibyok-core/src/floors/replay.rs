@@ -26,7 +26,7 @@ pub(super) struct From {
 /// The statements about the floors themselves in the lines to be replayed.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// The newest state of the floors that a line speaks of.
+    /// The newest state of the floors on a line.
     pub(super) stated: Option<FloorsStatement>,
     accepted: Acceptances,
 }
@@ -44,7 +44,7 @@ pub(super) struct Glance {
 /// From so many changes on, a first look is given up for the whole of it.
 const MANY: usize = 10_000;
 
-/// Looks at the lines behind the marks without reading what is before them.
+/// Reads the lines behind the marks, and none before them.
 pub(super) async fn glance(place: &Path, from: &[From]) -> Result<Glance> {
     let (place, from) = (place.to_owned(), from.to_vec());
     let glancing = tokio::task::spawn_blocking(move || glance_here(&place, &from));
@@ -89,7 +89,7 @@ pub(super) struct Replayed {
     pub(super) unreadable: u64,
 }
 
-/// Reads what the lines say of the floors themselves.
+/// Reads the statements of the lines about the floors themselves.
 pub(super) async fn scan(place: &Path, from: &[From]) -> Result<Scan> {
     let (place, from) = (place.to_owned(), from.to_vec());
     let scanning = tokio::task::spawn_blocking(move || scan_here(&place, &from));
@@ -177,7 +177,7 @@ fn scan_here(place: &Path, from: &[From]) -> Result<Scan> {
     Ok(scan)
 }
 
-/// Keeps the newest state that a line speaks of.
+/// Keeps the newest state on a line.
 fn state(newest: &mut Option<FloorsStatement>, line: &Line) {
     let stated = line.entry().states.as_ref().and_then(|states| states.floors.as_ref());
     let newer = |floors: &&FloorsStatement| {

@@ -25,8 +25,8 @@ impl Floors {
         }
     }
 
-    /// Writes what is pending, with the mark of this process's log, whose last line had the number `upto` when this was called.
-    /// Without a number, the mark stays.
+    /// Writes the pending floors, with the mark of this process's log, whose last line had the number `upto` when
+    /// this was called. Without a number, the mark stays.
     pub(crate) async fn flush(&self, upto: Option<u64>) -> Result<()> {
         let pending: Vec<(RecordId, u64)> = self.seen.pending().iter().map(|(id, rev)| (*id, *rev)).collect();
         let raised = self.seen.raised.swap(0, Ordering::AcqRel);
@@ -53,7 +53,8 @@ impl Floors {
         Ok(())
     }
 
-    /// Puts what was written on the disk, if it is not there yet, so that lines of the log may speak of it.
+    /// Syncs the written floors to the disk, unless they are there already, so that lines of the log may refer to
+    /// them.
     pub(crate) async fn sync(&self) -> Result<()> {
         if !self.seen.is_dirty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Texts in which a person gives account: reasons, notes, causes. They are kept for good, so no secret may stand in one.
+//! Texts of people on the record: reasons, notes, causes. They are kept for good, so no secret may be in one.
 
 use ibyok_policy::Token;
 use ibyok_providers::Catalogue;

@@ -15,7 +15,7 @@ pub enum Class {
     Dev,
     /// Staging.
     Staging,
-    /// Production, and whatever is not known to be less.
+    /// Production, and every class that is not known to be less.
     #[default]
     #[serde(other)]
     Prod,

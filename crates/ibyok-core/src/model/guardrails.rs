@@ -1,4 +1,4 @@
-//! Guardrails: what this node serves in a class of environments, whatever the vault says.
+//! Guardrails: the modes that this node enforces in a class of environments, over the vault's settings.
 //!
 //! Modes are decided in three tiers: guardrail, the key's own mode, the environment's default.
 
@@ -34,7 +34,7 @@ pub struct Guardrails {
 }
 
 impl Guardrails {
-    /// The same, with one mode for everything in a class of environments.
+    /// Sets one mode for everything in a class of environments.
     #[must_use]
     pub fn force(mut self, class: Class, mode: Mode) -> Self {
         match class {
@@ -45,7 +45,7 @@ impl Guardrails {
         self
     }
 
-    /// The same, with keys and environments of class prod free to be set to mock, or not.
+    /// Sets whether keys and environments of class prod may be set to mock.
     #[must_use]
     pub fn allow_prod_mock(mut self, allow: bool) -> Self {
         self.prod_mock_allowed = allow;

@@ -1,4 +1,4 @@
-//! Incidents: what is recorded when a key may have leaked, and what of it is shown.
+//! Incidents: the record of a key that may have leaked, and the part of it that is shown.
 
 use std::fmt;
 use std::str::FromStr;
@@ -70,7 +70,7 @@ pub(crate) struct IncidentRecord {
     pub(crate) versions: Vec<u32>,
     pub(crate) opened: Stamp,
     pub(crate) reason: String,
-    /// Since when the key may have been in other hands, where that is known.
+    /// The time since which the key may have been in other hands, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) since: Option<Timestamp>,
     #[serde(default)]
@@ -81,7 +81,7 @@ pub(crate) struct IncidentRecord {
     /// The version that took the place of the leaked one when the incident was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) replaced: Option<Replacement>,
-    /// The other keys that held the same value, as somebody found who might read it.
+    /// The other keys that held the same value, as found by a caller who may read it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) copies: Vec<KeyName>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -23,7 +23,7 @@ const MAX: SignedDuration = SignedDuration::from_hours(36_525 * 24);
 pub struct Interval(SignedDuration);
 
 impl Interval {
-    /// The same as a duration.
+    /// Returns the interval as a duration.
     #[must_use]
     pub fn duration(self) -> SignedDuration {
         self.0

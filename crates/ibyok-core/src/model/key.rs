@@ -69,7 +69,7 @@ pub(crate) struct KeyRecord {
     pub(crate) created_by: String,
     #[serde(default)]
     pub(crate) disabled: bool,
-    /// The mode that the key has whatever its environment's is.
+    /// The key's own mode, which overrides its environment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mode: Option<Mode>,
     /// The limit on its retrievals; the environment's default unless set.
@@ -115,7 +115,7 @@ pub(crate) struct VersionRecord {
     pub(crate) sealed: Option<SealedFields>,
     /// Keyed fingerprint of `value`, so that equal values are known without opening.
     pub(crate) fingerprint: Sealed,
-    /// The same of the value without white space around it, if there is any.
+    /// The fingerprint of the value without white space around it, if there is any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trimmed: Option<Sealed>,
     pub(crate) created: Timestamp,
@@ -155,7 +155,7 @@ impl StateChange {
 }
 
 impl VersionRecord {
-    /// Marks it as leaked; a version that was still served beside the current one no longer is. `false` if it was marked already.
+    /// Marks it as leaked. A retiring version is then no longer served. Returns `false` if it was marked already.
     pub(crate) fn compromise(&mut self, stamp: &Stamp) -> bool {
         if std::mem::replace(&mut self.compromised, true) {
             return false;
@@ -203,7 +203,7 @@ impl VersionRecord {
 }
 
 impl KeyRecord {
-    /// Gives it the variable that somebody named.
+    /// Gives it the variable that the caller named.
     ///
     /// # Errors
     /// [`Error::Invalid`] for one that a token may not choose.
@@ -231,7 +231,7 @@ impl KeyRecord {
         self.versions.iter().find(|v| v.role == Role::Pending)
     }
 
-    /// The version that is meant, whatever its state.
+    /// Returns the version that is meant, in any state.
     pub(crate) fn version(&self, key: &str, which: WhichVersion) -> Result<&VersionRecord, Error> {
         let found = match which {
             WhichVersion::Current => self.current(),
@@ -284,7 +284,8 @@ impl KeyRecord {
         }
     }
 
-    /// The same without its versions one by one: a list of keys is as long as there are keys, however often each was rotated.
+    /// Describes the key without its versions, so that the length of a list depends on the number of keys and not on
+    /// their rotations.
     pub(crate) fn summary(&self, at: &KeyAt<'_>) -> KeyInfo {
         KeyInfo {
             reference: at.reference.clone(),
@@ -395,7 +396,7 @@ pub struct KeyInfo {
 }
 
 impl KeyInfo {
-    /// The same key once the change is stored that this was read for.
+    /// Returns the key as it is once the change is stored that it was read for.
     pub(crate) fn once_changed(mut self) -> Self {
         self.revision = self.revision.saturating_add(1);
         self

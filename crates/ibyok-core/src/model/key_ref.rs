@@ -10,10 +10,10 @@ use super::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 use super::which_version::WhichVersion;
 use crate::base::error::Error;
 
-/// The scheme of a reference that may stand in a file.
+/// The scheme of a reference that may be written in a file.
 pub(crate) const SCHEME: &str = "ibyok://";
 
-/// The longest reference that is looked at, in bytes.
+/// The longest reference that is parsed, in bytes.
 const MAX: usize = 512;
 
 /// A reference to a key, and optionally to one of its versions and fields.
@@ -53,13 +53,13 @@ pub(crate) enum KeyHandle {
 }
 
 impl KeyRef {
-    /// A reference by name, in the namespace of whoever asks, to the current version.
+    /// A reference by name, in the namespace of the caller, to the current version.
     #[must_use]
     pub fn new(environment: EnvironmentName, name: KeyName) -> Self {
         Self::from_handle(environment, KeyHandle::Name(name))
     }
 
-    /// A reference by id, in the namespace of whoever asks, to the current version.
+    /// A reference by id, in the namespace of the caller, to the current version.
     #[must_use]
     pub fn by_id(environment: EnvironmentName, id: KeyId) -> Self {
         Self::from_handle(environment, KeyHandle::Id(id))
@@ -88,21 +88,21 @@ impl KeyRef {
         }
     }
 
-    /// The same key in a namespace that is named.
+    /// Returns the reference with a namespace.
     #[must_use]
     pub fn in_namespace(mut self, namespace: Namespace) -> Self {
         self.namespace = Some(namespace);
         self
     }
 
-    /// The same key at a version.
+    /// Returns the reference with a version.
     #[must_use]
     pub fn at_version(mut self, version: impl Into<WhichVersion>) -> Self {
         self.version = version.into();
         self
     }
 
-    /// The same key with one field asked for.
+    /// Returns the reference with the field to read.
     #[must_use]
     pub fn with_field(mut self, field: Option<FieldName>) -> Self {
         self.field = field;

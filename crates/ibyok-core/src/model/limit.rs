@@ -3,7 +3,7 @@
 use ibyok_policy::Rate;
 use serde::Serialize;
 
-/// Over what a limit counts.
+/// The scope over which a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(
@@ -25,6 +25,6 @@ pub struct LimitInForce {
     pub rate: Rate,
     /// `key` if it is the key's own, `environment` if it is the default of its environment.
     pub source: &'static str,
-    /// Over what it counts.
+    /// The scope over which it counts.
     pub scope: LimitScope,
 }

@@ -31,7 +31,7 @@ pub(crate) mod kind {
     pub(crate) const VAULT: u8 = 0;
     /// Environment key record of a realm.
     pub(crate) const REALM: u8 = 1;
-    /// Realm tag, in the clear: which namespace and environment a tag stands for.
+    /// Realm tag, in the clear: the namespace and environment that a tag belongs to.
     pub(crate) const TAG: u8 = 2;
     /// A provider's key with its versions.
     pub(crate) const KEY: u8 = 3;
@@ -41,7 +41,7 @@ pub(crate) mod kind {
     pub(crate) const SETTINGS: u8 = 5;
     /// The private half of an audit log's key.
     pub(crate) const LOG_KEY: u8 = 6;
-    /// Reviews of the audit log and what was made of their findings: one record a namespace.
+    /// Reviews of the audit log and the acknowledgements of their findings: one record a namespace.
     pub(crate) const REVIEW: u8 = 7;
     /// An incident.
     pub(crate) const INCIDENT: u8 = 8;

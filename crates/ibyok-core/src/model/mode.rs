@@ -11,7 +11,7 @@ use crate::base::error::Error;
 pub enum Mode {
     /// The value itself.
     Live,
-    /// A stand-in with the provider's shape, that says of itself that it is one.
+    /// A substitute with the provider's shape, which names itself as a mock.
     Mock,
 }
 

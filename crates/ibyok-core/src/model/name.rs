@@ -1,4 +1,4 @@
-//! Validated names: whatever is refused here is never seen by a backend, a path or a log.
+//! Validated names: a name that is refused here never reaches a backend, a path or a log.
 
 use std::fmt;
 use std::str::FromStr;
@@ -312,7 +312,7 @@ pub(crate) fn from_base62(text: &str) -> Option<[u8; 16]> {
     Some(number.to_be_bytes())
 }
 
-/// Refuses a name that is or holds a provider's key, which lists and the log would show to everybody.
+/// Refuses a name that is or holds a provider's key, because lists and the log show names to many readers.
 pub(crate) fn no_secret(what: &'static str, text: &str) -> Result<(), Error> {
     if !holds_a_secret(text) {
         return Ok(());

@@ -27,7 +27,7 @@ impl Told {
     }
 }
 
-/// Refuses what was made to stand in for a key: kept as one, it would be served as live.
+/// Refuses a mock as a value: once stored, it would be served as live.
 ///
 /// # Errors
 /// [`Error::Invalid`].
@@ -92,7 +92,7 @@ fn other_than(provider: &Provider, recognised: Option<&Provider>, value: &[u8]) 
     }
 }
 
-/// Text that came along with a value by mistake, or stands where the value is still to be put.
+/// Warns about text that was copied with a value by mistake, or that is a template for the value.
 fn odd_text(value: &[u8], is_a_providers: bool) -> Vec<String> {
     let Ok(text) = std::str::from_utf8(value) else {
         return Vec::new();

@@ -25,7 +25,7 @@ pub(crate) struct ReviewRecord {
     pub(crate) done: Vec<ReviewDone>,
 }
 
-/// A finding that somebody acknowledged.
+/// The acknowledgement of a finding.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ack {
@@ -57,7 +57,7 @@ pub struct ReviewDone {
     pub reason: Option<String>,
 }
 
-/// Up to which line a log was reviewed.
+/// A log, and the line up to which it was reviewed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -73,7 +73,7 @@ impl ReviewRecord {
         self.acks.iter().rev().find(|ack| ack.finding == finding.as_str())
     }
 
-    /// Acknowledges a finding, anew if it was already.
+    /// Acknowledges a finding, and replaces an earlier acknowledgement.
     pub(crate) fn acknowledge(&mut self, ack: Ack) {
         self.acks.retain(|other| other.finding != ack.finding);
         self.acks.push(ack);

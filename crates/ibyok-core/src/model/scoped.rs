@@ -6,8 +6,8 @@ use crate::base::error::{Error, Result};
 
 /// A reference that names a key of the caller's own namespace.
 ///
-/// [`KeyRef::scoped`] is its only maker, and only this type gives out the name or id that a record is looked up by. A verb
-/// therefore cannot reach a key without the comparison of namespaces.
+/// [`KeyRef::scoped`] is its only maker, and only this type gives out the name or id under which a record is read. A
+/// verb therefore cannot reach a key without the comparison of namespaces.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scoped<'r> {
     namespace: &'r Namespace,

@@ -14,7 +14,7 @@ use super::name::{EnvironmentName, Namespace};
 use crate::base::error::{Error, Result};
 use crate::model::limit::LimitScope;
 
-/// An access token as a program holds it: a secret, not yet looked at.
+/// An access token as a program holds it: a secret that is not parsed yet.
 ///
 /// The text is parsed only when it is used; garbage is refused then, and the refusal recorded.
 pub struct AccessToken(Arc<SecretString>);
@@ -26,7 +26,7 @@ impl AccessToken {
         AccessToken(Arc::new(text))
     }
 
-    /// A second holder of the same token.
+    /// Returns a second handle on the token.
     pub(crate) fn again(&self) -> Self {
         AccessToken(Arc::clone(&self.0))
     }
@@ -45,7 +45,8 @@ impl AccessToken {
 /// Appends a restriction to a token, offline: the narrower token is valid wherever the wider one is, for less.
 ///
 /// # Errors
-/// [`Error::Invalid`] for what is no token, or has no room for another restriction (8 of them, 512 bytes in all).
+/// [`Error::Invalid`] for a text that is not a token, or a token with no room for another restriction (8 of them, 512
+/// bytes in all).
 pub fn attenuate(token: &AccessToken, restriction: &Restriction) -> Result<AccessToken, Error> {
     let token = Token::parse(token.expose()).map_err(|_| not_a_token())?;
     let mut restriction = restriction.clone();
@@ -63,7 +64,7 @@ pub fn attenuate(token: &AccessToken, restriction: &Restriction) -> Result<Acces
 /// The public id of a token, offline.
 ///
 /// # Errors
-/// [`Error::Invalid`] for what is no token.
+/// [`Error::Invalid`] for a text that is not a token.
 pub fn token_id(token: &AccessToken) -> Result<TokenId, Error> {
     Token::parse(token.expose())
         .map(|token| token.id())
@@ -121,7 +122,7 @@ pub(crate) struct OlderEpoch {
     pub(crate) through: Option<Through>,
 }
 
-/// One secret of a token that rotated another token: what it gained falls when it falls.
+/// One secret of a token that rotated another token: the new secret is valid only as long as this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Through {
@@ -198,7 +199,7 @@ pub struct TokenInfo {
     pub state: &'static str,
     /// The grant: the actions that it permits.
     pub grant: Grant,
-    /// Over what the grant's rate counts, if it has one: only where one token is shown.
+    /// The scope over which the grant's rate counts, if it has one: only where one token is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_scope: Option<LimitScope>,
     /// The time of the last use, on any node, as far back as counts are kept; `Some(None)` is never. Only where a
@@ -259,7 +260,7 @@ impl TokenRequest {
         }
     }
 
-    /// The same with another end.
+    /// Returns the request with another end.
     #[must_use]
     pub fn expiry(mut self, expiry: Expiry) -> Self {
         self.expiry = expiry;

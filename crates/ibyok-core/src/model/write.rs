@@ -26,7 +26,7 @@ const LABEL_VALUE_MAX: usize = 256;
 /// The longest provider, in bytes.
 const PROVIDER_MAX: usize = 64;
 
-/// A value to be stored, with what is to be known about it.
+/// A value to be stored, with the facts about its key.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct KeyWrite {
@@ -73,49 +73,49 @@ impl KeyWrite {
         }
     }
 
-    /// The same, of a provider.
+    /// Sets the provider.
     #[must_use]
     pub fn provider(mut self, provider: Option<String>) -> Self {
         self.provider = provider;
         self
     }
 
-    /// The same, under a variable.
+    /// Sets the variable.
     #[must_use]
     pub fn variable(mut self, variable: Option<String>) -> Self {
         self.variable = variable;
         self
     }
 
-    /// The same, with labels.
+    /// Sets the labels.
     #[must_use]
     pub fn labels(mut self, labels: Option<BTreeMap<String, String>>) -> Self {
         self.labels = labels;
         self
     }
 
-    /// The same with a limit; see [`KeyWrite::limit`].
+    /// Sets the limit; see [`KeyWrite::limit`].
     #[must_use]
     pub fn limit(mut self, limit: Option<Option<Rate>>) -> Self {
         self.limit = limit;
         self
     }
 
-    /// The same, to be rotated every so often; see [`KeyWrite::rotate_every`].
+    /// Sets the interval for rotation; see [`KeyWrite::rotate_every`].
     #[must_use]
     pub fn rotate_every(mut self, every: Option<Option<Interval>>) -> Self {
         self.rotate_every = every;
         self
     }
 
-    /// The same with an end; see [`KeyWrite::expires`].
+    /// Sets the end; see [`KeyWrite::expires`].
     #[must_use]
     pub fn expires(mut self, expires: Option<Option<Timestamp>>) -> Self {
         self.expires = expires;
         self
     }
 
-    /// The same although the value leaked, for a reason; see [`KeyWrite::force`].
+    /// Stores the value although it leaked, for a reason; see [`KeyWrite::force`].
     #[must_use]
     pub fn force(mut self, reason: Option<String>) -> Self {
         self.force = reason;
@@ -243,7 +243,7 @@ fn check_facts(provider: Option<&str>, variable: Option<&str>) -> Result<()> {
     variable.map_or(Ok(()), check_variable)
 }
 
-/// Refuses what no key may be called in a program's environment, whoever writes it.
+/// Refuses a name that no variable of a program may have, for every writer.
 pub(crate) fn check_variable(variable: &str) -> Result<()> {
     let form = match VariableKind::of(variable) {
         VariableKind::Malformed => "letters, digits and `_`, at most 128, and begin with no digit",
@@ -256,7 +256,8 @@ pub(crate) fn check_variable(variable: &str) -> Result<()> {
     Err(Error::invalid_name("variable", variable, form))
 }
 
-/// Refuses a variable that a token may not choose: whoever runs programs with an environment's keys did not choose it either.
+/// Refuses a variable that a token may not choose: the people who run programs with an environment's keys did not
+/// choose it either.
 pub(crate) fn check_variable_of_a_token(variable: &str) -> Result<()> {
     check_variable(variable)?;
     match VariableKind::of(variable) {

@@ -25,8 +25,9 @@ fn add_own_logs(place: &Path, home: &Realm, keys: &mut Vec<VerifyingKey>) -> Res
     Ok(())
 }
 
-/// The first of some claimed keys of a log whose lines prove that it is the log's, and that somebody who opens the realm wrote them. Anybody
-/// who can write to the directory can put a slot with the log's id and another key there.
+/// Returns the first of some claimed keys of a log whose lines prove two things: it is the log's, and a holder of the
+/// realm's keys wrote them. Without that proof any writer to the directory could put a slot with the log's id and
+/// another key there.
 pub(crate) fn proven_key<'a>(
     place: &Path,
     realm: &Realm,
@@ -41,8 +42,9 @@ pub(crate) fn proven_key<'a>(
     Ok(None)
 }
 
-/// A log's public key with the key of the MACs that its lines carry, which whoever opens the log's realm can make. So a line proves that
-/// somebody who opens the realm wrote it, and that the public key is the log's: also to a vault whose store knows nothing of the log.
+/// Joins a log's public key with the key of the MACs of its lines, which only holders of the realm's keys can make.
+/// So a line proves that such a holder wrote it, and that the public key is the log's: also to a vault whose store
+/// does not know the log.
 pub(crate) fn with_lines(realm: &Realm, key: VerifyingKey) -> VerifyingKey {
     let lines = line_key(realm, &key);
     key.with_lines(lines)

@@ -24,7 +24,8 @@ use crate::model::key_ref::SCHEME;
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, KeyId, KeyName, Namespace};
 
-/// The word that stands for "spans environments" where an environment would; reserved, so that no environment is called so.
+/// The word that replaces the environment of a realm that spans them. It is reserved, so that no environment has this
+/// name.
 pub(crate) const WHOLE: &str = "whole";
 
 /// The name of a realm. `environment` is `None` for the realm that spans the environments of the namespace.

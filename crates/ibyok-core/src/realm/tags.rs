@@ -1,7 +1,7 @@
-//! Tags of realms: a record in the clear for each, which says what namespace and environment the tag stands for.
+//! Tags of realms: a record in the clear for each, with the namespace and environment that the tag belongs to.
 //!
-//! A tag is put before its realm's environment key record and deleted after it. Meanwhile it is marked as unfinished, so that a realm
-//! that is being made or removed is told apart from one whose record was lost.
+//! A tag is put before its realm's environment key record and deleted after it. Meanwhile it is marked as unfinished,
+//! so that a realm that is being made or removed differs from one whose record was lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +13,14 @@ use crate::model::kind;
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::realm::{PAGE, RealmName};
 
-/// The record that says which realm a tag stands for; in the clear.
+/// The record of a tag, in the clear: the realm that the tag belongs to.
 pub(crate) fn tag_record(tag: RealmTag) -> RecordId {
     let mut id = [0; 16];
     id.iter_mut().zip(tag.as_bytes()).for_each(|(to, from)| *to = *from);
     RecordId::new(Collection::root(Kind::new(kind::TAG)), id)
 }
 
-/// The tag that a tag record's id stands for.
+/// Returns the tag in a tag record's id.
 pub(crate) fn tag_of(id: &RecordId) -> Option<RealmTag> {
     let bytes = id.id().first_chunk::<8>()?;
     RealmTag::from_bytes(*bytes).ok()

@@ -1,9 +1,10 @@
 //! The token keys of realms: by them a stranger is refused before a realm is opened, so that strangers cost a KMS nothing.
 //!
-//! A token key only verifies tokens; it opens no record and no value. It is held for `key_cache_ttl`, or for a minute where that is 0, apart
-//! from the environment keys. A realm whose KEK refuses is not tried again for strangers within that period; one whose KEK is unavailable
-//! is tried again after a growing pause. Only somebody who presents a token that verified before hears that the KEK does not answer;
-//! everybody else is refused as a stranger, since nobody can tell them apart.
+//! A token key only verifies tokens; it opens no record and no value. It is held for `key_cache_ttl`, or for a minute
+//! where that is 0, apart from the environment keys. A realm whose KEK refuses is not tried again for strangers
+//! within that period; one whose KEK is unavailable is tried again after a growing pause. Only a caller whose token
+//! verified before learns that the KEK does not answer. Every other caller is refused as a stranger, since nothing
+//! can tell the two apart.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -26,7 +27,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest pause after a KEK was unavailable.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// The time between two tries of readiness to reach a KEK that is unavailable: a load balancer hears soon that it is back.
+/// The time between two tries of readiness to reach a KEK that is unavailable: short, so that a load balancer soon
+/// sees that it is back.
 const READINESS_PAUSE: Duration = Duration::from_secs(1);
 
 /// The number of presented tokens that are remembered as verified.
@@ -35,7 +37,7 @@ const REMEMBERED: usize = 1 << 16;
 /// The number of forms of one token (narrowed ones) that are remembered: its holder cannot push out other tokens.
 pub(crate) const FORMS: u8 = 4;
 
-/// A token key, and since when it is held.
+/// A token key, and the time since which it is held.
 type Held = (Arc<SecretBox<[u8; 32]>>, Duration);
 
 /// A failure to open a realm that holds for strangers.

@@ -14,7 +14,7 @@ const PREFIXES: [(&str, &str); 10] = [
     ("VUE_APP_", "Vue CLI"),
 ];
 
-/// The build tool that copies a variable with this name into what it sends to browsers, where everybody can read it.
+/// Returns the build tool that copies a variable with this name into web pages, where every visitor can read it.
 ///
 /// ```
 /// assert_eq!(ibyok_core::reaches_browsers("NEXT_PUBLIC_API_KEY"), Some("Next.js"));

@@ -28,7 +28,7 @@ const CREDENTIALS: [&str; 19] = [
     "TOKENS",
 ];
 
-/// Last words of what stands beside a credential.
+/// Last words of variables that belong to a credential.
 const BESIDE: [&str; 22] = [
     "ACCOUNT",
     "BUCKET",

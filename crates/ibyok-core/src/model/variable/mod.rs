@@ -16,7 +16,7 @@ pub(crate) use browser::warning as reaches_browsers_warning;
 /// The longest variable, in bytes.
 const VARIABLE_MAX: usize = 128;
 
-/// The degree to which a variable is to be trusted with a value that somebody else wrote.
+/// The degree to which a variable is to be trusted with a value that another writer stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
