@@ -58,7 +58,7 @@ impl Engine {
         }
     }
 
-    /// And the keys that somebody knows.
+    /// Also finds the keys that a matcher knows.
     #[must_use]
     pub fn with_matcher(mut self, matcher: Arc<dyn Matcher>) -> Self {
         self.matcher = Some(matcher);
@@ -72,7 +72,7 @@ impl Engine {
         self
     }
 
-    /// And findings in these files are excused, but for what somebody knows.
+    /// Excuses findings in these files, except for keys that the matcher knows.
     #[must_use]
     pub fn excusing(mut self, excused: Option<ExcusedFiles>) -> Self {
         self.excused = excused;
@@ -169,7 +169,8 @@ impl Scanner<'_> {
 }
 
 impl Engine {
-    /// Makes a finding of a hit, if its line does not excuse it. A key that somebody keeps is a leak whatever its line says.
+    /// Makes a finding of a hit, if its line does not excuse it. A key that the matcher knows is a leak in spite of
+    /// any excuse.
     fn judge(&self, going: &mut Going<'_>, place: &Place, hit: &Hit, known: Option<KnownKey>, scanned: &mut Scanned) {
         let window = going.window;
         let of_file = || {

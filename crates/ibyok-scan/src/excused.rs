@@ -17,7 +17,7 @@ const FILE_MAX: u64 = 64 * 1024;
 /// Paths that no rule but `*` is about.
 const ANYTHING: [&str; 2] = ["zq7x9", "zq7x9/k3v8.w1j6"];
 
-/// Whose findings are excused. What a vault keeps is found there all the same.
+/// Files whose findings are excused. A key of a vault is a finding there all the same.
 #[derive(Clone, Debug)]
 pub struct ExcusedFiles {
     top: PathBuf,

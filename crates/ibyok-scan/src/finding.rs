@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::matcher::KnownKey;
 
-/// A place in a text where a secret stands.
+/// A place in a text that holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
@@ -13,13 +13,14 @@ pub struct Finding {
     pub rule: String,
     /// The provider's id, where there is one.
     pub provider: Option<String>,
-    /// The file's path, printable: what a terminal would act on, and what is not UTF-8, is written as an escape.
+    /// The file's path, printable: characters that a terminal would act on, and bytes that are not UTF-8, are written
+    /// as escapes.
     pub path: String,
     /// The line, from 1.
     pub line: u64,
     /// The column of the first character of the secret, from 1, in characters.
     pub column: u64,
-    /// The commit in which the text stands, where the scan was of a history: the oldest one that it was seen in.
+    /// The commit that has the text, if the scan was of a history: the oldest one in which the text was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
     /// The name that it is given to and how it begins: at most four characters of a prefix that every such key has.

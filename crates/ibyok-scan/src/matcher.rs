@@ -2,16 +2,16 @@
 
 use std::fmt::Debug;
 
-/// Says of a text whether it is a key that somebody keeps.
+/// Answers whether a text is a key that a keeper of keys holds.
 ///
 /// # Contract
 ///
-/// The scan hands over what could be a whole value: what stands in quotes, what is assigned, words, and what these
-/// are when decoded from base64 or URL encoding. It asks about the same candidate seldom more than once.
+/// The scan hands over candidates for whole values: the text in quotes, assigned values, words, and the forms of
+/// these that are decoded from base64 or URL encoding. It asks about the same candidate seldom more than once.
 ///
-/// An implementation compares for equality, without telling anything about values that are not equal (compare keyed
-/// hashes, not values), keeps no candidate and lets none leave the process. It is asked from several threads at once,
-/// often (a million times a second at most), so it answers from memory.
+/// An implementation compares for equality, and reveals nothing about values that are not equal (compare keyed
+/// hashes, not values). It keeps no candidate and lets none leave the process. It is asked from several threads at
+/// once, often (a million times a second at most), so it answers from memory.
 ///
 /// # Writing your own
 ///
@@ -38,7 +38,7 @@ pub trait Matcher: Debug + Send + Sync {
     fn shortest(&self) -> usize;
 }
 
-/// A key that somebody keeps: its name, never its value.
+/// A key that a keeper of keys holds: its name, never its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KnownKey {

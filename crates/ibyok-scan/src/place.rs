@@ -34,7 +34,7 @@ impl Place {
         Self::of_bytes(path.as_ref().as_os_str().as_encoded_bytes())
     }
 
-    /// The file of this path, in whatever encoding.
+    /// The file of this path, in any encoding.
     #[must_use]
     pub fn of_bytes(path: &[u8]) -> Self {
         Place {
@@ -53,7 +53,7 @@ impl Place {
         }
     }
 
-    /// The same file, where it stands below the top.
+    /// The same file, with its path below the top.
     pub(crate) fn below_top(mut self, path: Option<PathBuf>) -> Self {
         self.below_top = path;
         self

@@ -1,7 +1,7 @@
 //! Text from files that may be shown: on a terminal, in a log, in a report.
 
-/// The bytes as text in which nothing moves a cursor, recolours, reorders or hides: control and invisible characters
-/// are written as `\u{…}`, what is not UTF-8 as `\x…`, and a backslash stays one.
+/// Returns the bytes as text in which nothing moves a cursor, recolours, reorders or hides. Control and invisible
+/// characters are written as `\u{…}`, bytes that are not UTF-8 as `\x…`, and a backslash stays one.
 #[must_use]
 pub fn printable(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());

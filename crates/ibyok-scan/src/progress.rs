@@ -21,7 +21,7 @@ impl Progress {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Texts that there are; 0 where nobody knows before the end.
+    /// The number of texts to scan; 0 while it is unknown.
     pub fn expected(&self) -> u64 {
         self.expected.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! A tree of files, as git sees it: what is ignored is left out, links are not followed.
+//! A tree of files, as git sees it: ignored files are left out, links are not followed.
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read};
@@ -33,14 +33,16 @@ impl TreeOptions {
     }
 }
 
-/// Scans a file, or every file below a directory: hidden ones too, `.git` not, and what git ignores only if asked. Links are not
-/// followed. Pipes, sockets and devices are not opened: the report's notes name them. On as many threads as there are processors.
+/// Scans a file, or every file below a directory: hidden ones too, `.git` not, and files that git ignores only if
+/// asked. Links are not followed. Pipes, sockets and devices are not opened: the report's notes name them. On as many
+/// threads as there are processors.
 ///
-/// A root under `/dev/fd`, such as `/dev/fd/63` for the shell's `<(…)`, is a descriptor that this process holds open. It is read to its
-/// end, whatever it is.
+/// A root under `/dev/fd`, such as `/dev/fd/63` for the shell's `<(…)`, is a descriptor that this process holds open.
+/// It is read to its end, even if it is a pipe.
 ///
 /// # Errors
-/// [`Error::Root`] if there is nothing at `root`, or it is a pipe, a socket or a device. What cannot be read below it is in the report.
+/// [`Error::Root`] if there is nothing at `root`, or it is a pipe, a socket or a device. The report lists items below
+/// it that cannot be read.
 pub fn scan_tree(engine: &Engine, root: &Path, options: TreeOptions, progress: &Progress) -> Result<Report, Error> {
     let failed = |source| Error::Root {
         path: printable(root.as_os_str().as_encoded_bytes()),
@@ -93,8 +95,8 @@ pub fn scan_stream(engine: &Engine, source: &mut dyn Read, shown: &Path, progres
     Ok(report)
 }
 
-/// Scans files below a root that [`scan_tree`] leaves out: those that git ignores and has all the same. Their paths are relative to the
-/// root. A link or what is no file by now is left out.
+/// Scans files below a root that [`scan_tree`] leaves out: those that git ignores and tracks all the same. Their
+/// paths are relative to the root. A link, or a path that is no file by now, is left out.
 #[must_use]
 pub fn scan_files(engine: &Engine, root: &Path, files: &[PathBuf], progress: &Progress) -> Report {
     let report = Mutex::new(Report::default());

@@ -18,7 +18,7 @@ pub(crate) fn order(start: &[u8]) -> Option<Order> {
     }
 }
 
-/// Reads UTF-16 as UTF-8. What is no character becomes U+FFFD; nothing fails on it.
+/// Reads UTF-16 as UTF-8. A unit that is no character becomes U+FFFD; no input makes it fail.
 #[derive(Debug)]
 pub(crate) struct Utf16<R> {
     inner: R,

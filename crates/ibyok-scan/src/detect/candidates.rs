@@ -49,7 +49,7 @@ impl Candidates {
         }
     }
 
-    /// A word, and whatever of it stands between two of its separators.
+    /// Asks about a word, and about its parts between two of its separators.
     fn word(&mut self, matcher: &dyn Matcher, text: &[u8], word: Range<usize>, hits: &mut Vec<Hit>) {
         let separates = |at: &usize| text.get(*at).is_some_and(|byte| separates(*byte));
         let separators: Vec<usize> = word.clone().filter(separates).take(SEPARATORS).collect();
@@ -106,7 +106,8 @@ impl Candidates {
     }
 }
 
-/// The key that a candidate is: itself, or decoded, or a part of what is decoded (`user:key` in `Authorization: Basic`).
+/// Returns the key that equals a candidate: as it is, or decoded, or a part of the decoded text (`user:key` in
+/// `Authorization: Basic`).
 fn known(matcher: &dyn Matcher, candidate: &[u8]) -> Option<KnownKey> {
     if let Some(key) = matcher.find(candidate) {
         return Some(key);

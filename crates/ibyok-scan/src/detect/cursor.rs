@@ -98,7 +98,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Past what stands before a literal: `r"…"`, `String::from("…")`, `@"…"`.
+    /// Moves past the text before a literal: `r"…"`, `String::from("…")`, `@"…"`.
     fn opening(&mut self) {
         let rest = self.rest();
         let before = |byte: &&u8| !matches!(byte, b'"' | b'\'' | b'`' | b'\n' | b' ' | b'=' | b',');
@@ -129,7 +129,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Past the end of the line where the value stands on the next: YAML's `key: |` and `key: >`, and `<key>` on a line of its own.
+    /// Moves past the end of the line if the value is on the next line: YAML's `key: |` and `key: >`, and `<key>` on
+    /// a line of its own.
     fn below(&mut self, assigns: &[u8]) -> bool {
         let start = self.at;
         let marked = assigns == b":" && !self.skip(1, |byte| byte == b'|' || byte == b'>').is_empty();

@@ -26,7 +26,7 @@ fn least_changes(classes: usize) -> f64 {
     }
 }
 
-/// Words of passwords that nobody means to be secret, in the spelling that [`plain`] gives them.
+/// Words of passwords that are not meant to be secret, in the spelling that [`plain`] gives them.
 const WORDS: &[&[u8]] = &[
     b"password",
     b"passwd",
@@ -251,7 +251,7 @@ fn is_of_common_words(value: &[u8]) -> bool {
     WORDS.iter().any(has) || short.sum::<usize>() * 2 >= letters.max(1)
 }
 
-/// In small letters, and with the letters that digits and symbols stand for.
+/// Returns the text in lower case, with letters in place of the digits and symbols that people write for them.
 fn plain(value: &[u8]) -> Vec<u8> {
     let letter = |byte: &u8| match byte {
         b'0' => b'o',

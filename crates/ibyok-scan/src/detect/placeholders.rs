@@ -1,7 +1,8 @@
-//! Values that stand for one that is not there: examples, asterisks, digits in a row, words.
+//! Placeholders of values: examples, asterisks, digits in a row, words.
 //!
-//! A shape that nothing else has is proof enough of a key, so a value of such a shape is only dismissed for what practically no random key
-//! has. A word of four letters is in one of ten thousand keys by chance; therefore short words only count where they are a whole part.
+//! A shape that nothing else has is proof enough of a key, so a value of such a shape is only dismissed for marks
+//! that practically no random key has. A word of four letters is in one of ten thousand keys by chance; therefore
+//! short words only count where they are a whole part.
 
 use memchr::memmem;
 

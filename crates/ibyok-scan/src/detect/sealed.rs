@@ -1,4 +1,4 @@
-//! Values that are encrypted where they stand: `encryptedData` of a SealedSecret.
+//! Values that are encrypted in place: `encryptedData` of a SealedSecret.
 
 use memchr::memmem;
 

@@ -20,7 +20,7 @@ use crate::stream::Window;
 /// The least that a prefix is looked for by.
 const PREFIX_MIN: usize = 3;
 
-/// The token that `docs/tokens.md` explains: nobody's.
+/// The token that `docs/tokens.md` explains. It belongs to no vault.
 const PUBLISHED: &str = concat!(
     "ibyok_Ab3dEf9h000SYW7RiJy4vCtPHnHiPP_",
     "05K1WLooHw8FLrHkyOy3vQEdjI20PnIV4BnvWAhwDUfS0zIZ8Rb870qqg0v"
@@ -83,7 +83,7 @@ impl Shapes {
         }
     }
 
-    /// Every value of a shape, and every access token of ours, that begins in the window.
+    /// Finds every value of a shape, and every access token of IBYOK, that begins in the window.
     pub(crate) fn find(&self, window: &Window<'_>, hits: &mut Vec<Hit>) {
         self.by_prefix(window, hits);
         self.by_runs(window, hits);
@@ -207,7 +207,7 @@ impl Searched {
         self.regex.get_or_init(compiled).as_ref()
     }
 
-    /// The value that `text`, which stands at a place, begins with.
+    /// Returns the value with which `text` begins. `at` is the place of `text`.
     fn hit(&self, window: &[u8], text: &[u8], at: usize) -> Option<Hit> {
         let value = self.regex()?.find(text)?.as_bytes();
         let body = value.get(self.prefix..).unwrap_or_default();

@@ -101,7 +101,7 @@ fn scheme<'w>(window: &'w Window<'_>, at: usize) -> &'w [u8] {
     before.get(before.len() - length..).unwrap_or_default()
 }
 
-/// With its `%40` decoded; `None` for what is filled in later (`%s`).
+/// Decodes `%40` and the like; `None` for a placeholder that is filled in later (`%s`).
 pub(super) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -55,7 +55,7 @@ pub(super) const QUALIFIERS: &[&str] = &[
     "base64",
 ];
 
-/// Words that say that a value is encrypted or a digest, whatever the end of the name says.
+/// Words that say that a value is encrypted or a digest, for any end of the name.
 pub(super) const TRANSFORMED: &[&str] = &[
     "hashed",
     "encrypted",

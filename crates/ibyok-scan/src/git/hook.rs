@@ -33,7 +33,7 @@ impl Repository {
     /// Installs a hook that runs `ibyok scan --staged` before each commit.
     ///
     /// # Errors
-    /// [`Error::Hook`] where there is a hook already that is not ours, or where the repository's hooks lie outside of it.
+    /// [`Error::Hook`] if there is another hook already, or if the repository's hooks lie outside of it.
     pub fn install_hook(&self) -> Result<Installed, Error> {
         let directory = self.hooks()?;
         let path = directory.join("pre-commit");

@@ -1,4 +1,4 @@
-//! Git repositories: what is staged, and the whole history.
+//! Git repositories: the staged files, and the whole history.
 //!
 //! Read with git's own plumbing (`rev-list`, `ls-files`, `cat-file`), which knows every form a repository has, and in a way in which a
 //! hostile repository runs nothing: no hooks, filters, text conversions, monitors, pagers, helpers or transports.
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::printable::printable;
 use program::Git;
 
-/// A repository that is there, and may be read by whoever we are.
+/// A repository that exists, and that the user of this process may read.
 #[derive(Debug)]
 pub struct Repository {
     git: Git,
@@ -27,11 +27,13 @@ pub struct Repository {
 impl Repository {
     /// The repository that holds a path.
     ///
-    /// Of the environment `PATH` says where git is (only absolute directories count), `HOME` and `XDG_CONFIG_HOME` where the user's own
-    /// settings are (such as `safe.directory`), and, if `path` is `.`, `GIT_DIR` and `GIT_INDEX_FILE` which index a hook is about.
+    /// Of the environment, `PATH` gives the place of git (only absolute directories count). `HOME` and
+    /// `XDG_CONFIG_HOME` give the place of the user's settings (such as `safe.directory`). If `path` is `.`,
+    /// `GIT_DIR` and `GIT_INDEX_FILE` name the index of a hook.
     ///
     /// # Errors
-    /// [`Error::NoGit`] where there is no git, [`Error::Git`] where there is no repository, or one that belongs to somebody else.
+    /// [`Error::NoGit`] if there is no git, [`Error::Git`] if there is no repository, or if it belongs to another
+    /// user.
     pub fn open(path: &Path, environment: &BTreeMap<String, String>) -> Result<Self, Error> {
         let git = Git::find(path, environment)?;
         git.answer(&["rev-parse", "--git-dir"])?;

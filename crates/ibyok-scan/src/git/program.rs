@@ -10,7 +10,7 @@ use crate::error::Error;
 
 use super::said;
 
-/// Settings that win over the repository's: whatever a repository can name a program in.
+/// Settings that win over the repository's: every setting in which a repository can name a program.
 const SETTINGS: &[&str] = &[
     "core.fsmonitor=false",
     "core.untrackedCache=false",

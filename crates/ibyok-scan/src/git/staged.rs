@@ -15,8 +15,8 @@ const SUBMODULE: &[u8] = b"160000";
 const LINK: &[u8] = b"120000";
 
 impl Repository {
-    /// Scans what is staged: each file whose content in the index is not that of the last commit, as it is in the index and not in the
-    /// working tree.
+    /// Scans the staged files: each file whose content in the index is not that of the last commit, as it is in the
+    /// index and not in the working tree.
     ///
     /// # Errors
     /// [`Error::Git`] for a repository that git cannot read.

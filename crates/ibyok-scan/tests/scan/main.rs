@@ -32,7 +32,7 @@ fn rules(text: impl AsRef<[u8]>) -> Vec<String> {
     scan(text).into_iter().map(|finding| finding.rule).collect()
 }
 
-/// A key of OpenRouter's shape that is nobody's, made here so that no file holds one.
+/// Makes a key of OpenRouter's shape that belongs to no account. It is made here so that no file holds one.
 fn leak() -> String {
     format!("sk-or-v1-{}", hex(64))
 }

@@ -1,4 +1,4 @@
-//! Passwords are found in addresses, in arguments and under the names that say password; what stands for one is not.
+//! Passwords are found in addresses, in arguments and under names for passwords. Placeholders are not.
 
 use super::{rules, scan_as};
 

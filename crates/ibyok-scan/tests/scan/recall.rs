@@ -13,7 +13,7 @@ use super::scan;
 /// The number of keys of each shape.
 const KEYS: usize = 1000;
 
-/// A key of a provider as it stands in a text.
+/// Returns a key of a provider within a text.
 fn in_text(value: &str, place: usize) -> String {
     match place % 6 {
         0 => format!("x = \"{value}\""),
