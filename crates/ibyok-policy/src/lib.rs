@@ -1,9 +1,9 @@
 //! Scopes, grants, restrictions, access tokens and decisions of IBYOK.
 //!
-//! A **grant** says what a token was given, a **restriction** what a holder took away again, and [`decide()`]
-//! whether a request passes both and the token's realm. A **token** is an id, an epoch and restrictions under a
-//! chain of MACs: whoever has the realm's token key can [`mint`] and verify it, and every holder can narrow it
-//! offline.
+//! A **grant** holds the rights that a token was given, and a **restriction** the rights that a holder took away
+//! again. [`decide()`] answers whether a request passes both and the token's realm. A **token** is an id, an epoch
+//! and restrictions under a chain of MACs: a holder of the realm's token key can [`mint`] and verify it, and every
+//! holder of the token can narrow it offline.
 //!
 //! ```
 //! use ibyok_policy::{

@@ -38,7 +38,7 @@ pub enum Scope {
     SettingsWrite,
     /// `incidents:write`: open and close incidents.
     IncidentsWrite,
-    /// `admin`: all of them, and what is added later.
+    /// `admin`: all scopes, also those that are added later.
     Admin,
 }
 
@@ -78,7 +78,7 @@ impl Scope {
         }
     }
 
-    /// The number that stands for the scope in a token's restrictions. Never reused.
+    /// Returns the number of the scope in a token's restrictions. Never reused.
     pub(crate) const fn number(self) -> u8 {
         match self {
             Self::KeysRead => 1,

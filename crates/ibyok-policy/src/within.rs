@@ -10,10 +10,10 @@ use crate::{Environments, Grant, RealmScope, Reason, Restriction, network};
 /// bounded by the parent's realm and by every restriction on the presented token. Times, rate, and the right to
 /// rotate itself included.
 ///
-/// Sound: if it is `Ok`, then whatever [`decide`](crate::decide()) allows the child in the parent's namespace it
-/// allows the parent. Not complete: patterns are compared by [`Pattern::includes`](crate::Pattern::includes), networks
-/// one by one. A parent with an end asks for a child with an end, a parent with a beginning for a child
-/// with one: [`Validity::of`] gives both, to be used as defaults.
+/// Sound: if it is `Ok`, then [`decide`](crate::decide()) allows the parent every request that it allows the child in
+/// the parent's namespace. Not complete: patterns are compared by [`Pattern::includes`](crate::Pattern::includes),
+/// networks one by one. A parent with an end asks for a child with an end, a parent with a beginning for a child with
+/// one: [`Validity::of`] gives both, to be used as defaults.
 ///
 /// # Errors
 /// The first dimension in which the child is wider, or [`Reason::UnknownRestriction`].
@@ -39,11 +39,11 @@ pub fn within(
 /// Decides whether the holder of a token may see another token and take it away: the other one's grant lies within the
 /// holder's effective grant in scopes, environments, keys, networks and pending versions.
 ///
-/// This is [`within`] without what is no power over keys: times, rate, and the right to rotate itself. To take a
-/// token away gives nothing to anybody, so a token may end another one that outlives it.
+/// This is [`within`] without the limits that give no power over keys: times, rate, and the right to rotate itself.
+/// Taking a token away gives no rights to anybody, so a token may end another one that outlives it.
 ///
-/// Sound: if it is `Ok`, then whatever [`decide`](crate::decide()) allows the other token while both are valid, it
-/// allows the holder. Not complete, as [`within`].
+/// Sound: if it is `Ok`, then [`decide`](crate::decide()) allows the holder every request that it allows the other
+/// token while both are valid. Not complete, as [`within`].
 ///
 /// # Errors
 /// The first dimension in which the other token is wider, or [`Reason::UnknownRestriction`].

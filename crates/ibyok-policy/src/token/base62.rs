@@ -16,7 +16,7 @@ pub(super) const ID_WIDTH: usize = 22;
 /// Characters of a checksum.
 pub(super) const CHECKSUM_WIDTH: usize = 6;
 
-/// Appends a number, most significant digit first, padded with `0` to the width. What does not fit is cut off,
+/// Appends a number, most significant digit first, padded with `0` to the width. Digits that do not fit are cut off,
 /// so the caller chooses the width by the value's range.
 pub(super) fn push_number(out: &mut String, number: u128, width: usize) {
     let mut digits = [b'0'; ID_WIDTH];

@@ -101,7 +101,7 @@ fn read_entry(reader: &mut Reader<'_>) -> Option<Entry> {
     })
 }
 
-/// A restriction as the entry that stands for it.
+/// Returns the entry for a restriction.
 pub(super) fn entry(restriction: &Restriction) -> Result<Entry, crate::Error> {
     let payload = attributes::write(restriction)?;
     let len = u16::try_from(payload.len()).map_err(|_| crate::Error::RestrictionsTooLong { bytes: payload.len() })?;

@@ -21,7 +21,7 @@ use super::id::TokenId;
 const TOKEN_LABEL: &[u8; 13] = b"ibyok/token/1";
 const CHAIN_LABEL: &[u8; 13] = b"ibyok/chain/1";
 
-/// One MAC of the chain. Whoever has it can use and narrow the token.
+/// One MAC of the chain. A holder of the last one can use and narrow the token.
 pub(super) struct TokenMac(SecretBox<[u8; 32]>);
 
 impl TokenMac {

@@ -20,8 +20,8 @@ pub use mac::Chain;
 
 /// An access token as it was presented: its form is right, and nothing else is known yet.
 ///
-/// It holds the secret that makes it usable, which is wiped when it is dropped and never shown by `Debug`. What it
-/// says about itself is to be believed only after [`verify`](Self::verify).
+/// It holds the secret that makes it usable, which is wiped when it is dropped and never shown by `Debug`. Believe
+/// its own statements only after [`verify`](Self::verify).
 pub struct Token {
     id: TokenId,
     epoch: u32,
@@ -50,10 +50,10 @@ impl Token {
 
     /// Reads a token. Needs no key and no storage; takes time in proportion to at most [`Self::MAX_LEN`].
     ///
-    /// There is exactly one text for each token: what parses, prints as itself.
+    /// There is exactly one text for each token: a text that parses prints as itself.
     ///
     /// # Errors
-    /// [`Malformed`] says what is wrong with the text.
+    /// [`Malformed`] with the fault in the text.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         form::parse(text)
     }
@@ -194,8 +194,8 @@ impl Verified {
         self.chain
     }
 
-    /// The names of the tokens that this one was attenuated from, the minted one first; empty if it is the
-    /// minted one. Who revokes a child by its chain refuses every token that has it here.
+    /// Returns the names of the tokens that this one was attenuated from, the minted one first; empty if it is the
+    /// minted one. Revoking a child by its chain refuses every token that has the child here.
     #[must_use]
     pub fn ancestors(&self) -> &[Chain] {
         &self.ancestors

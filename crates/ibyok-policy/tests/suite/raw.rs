@@ -18,7 +18,7 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    /// A right token with these entries, whatever they hold.
+    /// Makes a right token with these entries, which may hold any bytes.
     pub(crate) fn new(key: &[u8; 32], tag: &str, id: [u8; 16], epoch: u32, entries: &[Vec<u8>]) -> Self {
         let root = [b"ibyok/token/1", tag.as_bytes(), &id, &epoch.to_be_bytes()].concat();
         let mac = entries.iter().fold(hmac(key, &root), |mac, entry| hmac(&mac, entry));

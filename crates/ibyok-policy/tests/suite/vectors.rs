@@ -1,5 +1,6 @@
-//! `vectors/token.json` at the root of the workspace, for those who write a second implementation. With
-//! `IBYOK_WRITE_VECTORS` set, the file is written anew; without, it must be what would be written.
+//! `vectors/token.json` at the root of the workspace, for people who write a second implementation. With
+//! `IBYOK_WRITE_VECTORS` set, the test writes the file. Without, the file must be equal to the text that the test
+//! would write.
 
 use std::path::Path;
 

@@ -36,7 +36,7 @@ pub(crate) fn narrowed(restrictions: &[Restriction]) -> Token {
         })
 }
 
-/// The same token without restrictions, and then with these entries, whatever they hold.
+/// Returns the same token without restrictions, and then with these entries, which may hold any bytes.
 pub(crate) fn raw_with(entries: &[Vec<u8>]) -> Raw {
     Raw::new(&KEY, TAG, [7; 16], 3, entries)
 }
