@@ -5,12 +5,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Error, Result};
 
-/// Makes a narrower token: whoever holds the new one can do what the old one could, less what the restriction takes away.
+/// Makes a narrower token: its holder can do what a holder of the old one could, except for the rights that the
+/// restriction takes away.
 ///
-/// It needs neither server nor key, and what was taken away cannot be given back.
+/// It needs neither server nor key, and no call gives such rights back.
 ///
 /// # Errors
-/// [`Error::Invalid`] for what is not a token, and where the token cannot carry another restriction.
+/// [`Error::Invalid`] for a text that is not a token, and if the token cannot carry another restriction.
 pub fn attenuate(token: &SecretString, restriction: &Restriction) -> Result<SecretString> {
     let parsed = Token::parse(token.expose_secret())
         .map_err(|_| Error::invalid("the access token is not valid", "check that the whole of it was copied"))?;

@@ -116,7 +116,7 @@ impl Client {
         })
     }
 
-    /// Changes what is known about a key; its values stay as they are.
+    /// Changes the description of a key; its values stay as they are.
     ///
     /// # Errors
     /// As [`Client::set_key`].

@@ -17,7 +17,8 @@ pub(crate) fn route(base: &Url, segments: &[&str]) -> Result<Url> {
     Ok(url)
 }
 
-/// Dots would be swallowed as steps, and what is empty would make a shorter path; what else is not plain is percent-encoded.
+/// Refuses segments that proxies would read differently: dots would be swallowed as steps, and an empty segment would
+/// make a shorter path. Other characters that are not plain are percent-encoded.
 fn check(segment: &str) -> Result<()> {
     let fine = !segment.is_empty()
         && segment.len() <= 512

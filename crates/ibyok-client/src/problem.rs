@@ -17,7 +17,7 @@ pub struct Problem {
     pub detail: String,
     /// The remedy.
     pub hint: Option<String>,
-    /// The id under which the request stands in the server's logs.
+    /// The id of the request in the server's logs.
     pub request_id: Option<String>,
     /// The time to wait before the next try.
     pub retry_after: Option<Duration>,

@@ -1,4 +1,4 @@
-//! One request and its answer: what is tried again, and how an answer is read.
+//! One request and its answer: the retries, and the reading of an answer.
 
 use std::error::Error as _;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ const TRIES: u32 = 4;
 /// The first delay before trying again; it doubles each time, and each is shortened at random by up to a half.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 
-/// The longest delay, whatever the server asks for.
+/// The longest delay, for any wait that the server asks for.
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
 
 /// The largest answer that is read, in bytes.

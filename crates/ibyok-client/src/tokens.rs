@@ -28,11 +28,11 @@ impl Client {
     /// Gives a token, found by id, by name, or `self`, a new secret under the same id. The one before is accepted for `grace`
     /// (the server's 24 hours unless given), and never beyond the token's own expiry.
     ///
-    /// Not tried again when the answer is lost: [`Client::show_token`] then tells by `epoch` whether it was rotated.
+    /// Not tried again when the answer is lost: `epoch` of [`Client::show_token`] then shows whether it was rotated.
     ///
     /// # Errors
-    /// [`Error::Refused`] with `denied` for a token that does not lie within this one, `conflict` for one that is no longer valid
-    /// or is rotated by somebody else at the same time.
+    /// [`Error::Refused`] with `denied` for a token that does not lie within this one, `conflict` for one that is no
+    /// longer valid or that another caller rotates at the same time.
     pub async fn rotate_token(&self, which: &str, grace: Option<Duration>) -> Result<Issued> {
         let rotation = TokenRotation {
             grace_seconds: grace.map(|grace| grace.as_secs()),

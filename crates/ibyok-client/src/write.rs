@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 
-/// A value to be stored, with what is to be known about it.
+/// A value to be stored, with the description of its key.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct KeyWrite {
