@@ -1,4 +1,4 @@
-//! From the file's text to providers: fields and their types. What they may say is in `rules`.
+//! From the file's text to providers: fields and their types. The rules for their contents are in `rules`.
 
 use toml::{Table, Value};
 
@@ -127,7 +127,7 @@ fn shape(mut fields: Fields) -> Result<Shape, Error> {
     Ok(Shape::new(pattern, example, uses))
 }
 
-/// A table that is emptied field by field; what is left at the end should not have been there.
+/// A table that is emptied field by field. A field that is left at the end should not have been there.
 struct Fields {
     entry: String,
     /// Before each field's name, such as `shapes[0].`

@@ -1,9 +1,10 @@
-//! Examples of keys, written so that the file holds nothing that looks like one.
+//! Examples of keys, written so that no text in the file looks like a key.
 //!
-//! An example is text in which `{n}` stands for n characters of `EXAMPLE0EXAMPLE0…`, and `{n:alphabet}` for as many
-//! of another alphabet; `{{` stands for a brace. Nobody's key looks like that, and no scanner finds one in `providers.toml`.
+//! An example is text in which `{n}` is a placeholder for n characters of `EXAMPLE0EXAMPLE0…`, and `{n:alphabet}` for
+//! as many of another alphabet; `{{` is a brace. No real key looks like that, and no scanner finds one in
+//! `providers.toml`.
 
-/// The most characters that one placeholder stands for.
+/// The largest number of characters of one placeholder.
 const MAX_FILL: usize = 1024;
 
 /// The example written out, or `None` where a placeholder is not one.

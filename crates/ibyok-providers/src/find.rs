@@ -1,4 +1,4 @@
-//! Keys in the middle of other text, for whoever must not repeat them.
+//! Finds keys in the middle of other text, for programs that must not repeat them.
 
 use std::ops::Range;
 

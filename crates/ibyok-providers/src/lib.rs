@@ -1,8 +1,8 @@
 //! The catalogue of IBYOK: API providers as data.
 //!
-//! A **provider** is whoever issued a key: OpenAI, Stripe, GitHub. The catalogue knows what its keys look like, which
-//! variable programs expect them in, where a person creates and revokes them, and what a mock of one looks like. All
-//! of it is in one file, `providers.toml`; adding a provider is adding an entry (`docs/providers.md`).
+//! A **provider** issues keys: OpenAI, Stripe, GitHub. The catalogue knows the shapes of its keys, the variables in
+//! which programs expect them, the pages on which a person creates and revokes them, and the form of a mock. All of
+//! it is in one file, `providers.toml`; adding a provider is adding an entry (`docs/providers.md`).
 //!
 //! ```
 //! use ibyok_providers::{Catalogue, Matched, mock};
@@ -25,9 +25,9 @@
 //! assert!(catalogue.recognise(stand_in.as_bytes()).is_none());
 //! ```
 //!
-//! Values are only looked at: none is stored, copied or printed. Nothing here asks a provider whether a key is live,
-//! there is no I/O, and the data is compiled in. A shape is a hint and not a proof: providers change their formats, so
-//! a value that does not fit deserves a warning, never a refusal.
+//! Values are only compared: none is stored, copied or printed. No function asks a provider whether a key is live,
+//! there is no I/O, and the data is compiled in. A shape is a hint and not a proof: providers change their formats,
+//! so a value that does not fit deserves a warning, never a refusal.
 #![forbid(unsafe_code)]
 
 mod catalogue;

@@ -35,7 +35,7 @@ pub(crate) fn has_prefix(value: &[u8], prefix: &str) -> bool {
     !prefix.is_empty() && value.trim_ascii().starts_with(prefix.as_bytes())
 }
 
-/// Returns true if `value` has the form of every mock, whatever the provider: a prefix with the word `mock`, then the
+/// Returns true if `value` has the form of every mock, for any provider: a prefix with the word `mock`, then the
 /// body. So mocks of a catalogue that this program does not have, or of an older one, are known too.
 pub(crate) fn has_form(value: &[u8]) -> bool {
     let value = value.trim_ascii();

@@ -22,7 +22,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// The provider's id: lower-case letters, digits and hyphens, never renamed. What `--provider` takes.
+    /// The provider's id: lower-case letters, digits and hyphens, never renamed. It is the argument of `--provider`.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -72,7 +72,8 @@ impl Provider {
         self.note.as_deref()
     }
 
-    /// Returns true if the provider's public API documents this capability. `false` also means that nobody looked.
+    /// Returns true if the provider's public API documents this capability. `false` can also mean that the
+    /// documentation was not read.
     pub fn can(&self, capability: Capability) -> bool {
         self.can.contains(&capability)
     }

@@ -57,7 +57,7 @@ impl Shape {
         &self.pattern
     }
 
-    /// A text of this shape that is visibly nobody's key.
+    /// Returns a text of this shape that is visibly not a real key.
     pub fn example(&self) -> &str {
         &self.example
     }

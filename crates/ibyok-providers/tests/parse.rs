@@ -19,7 +19,7 @@ can = ["create", "probe"]
 shapes = [{ pattern = 'acme-[a-z]{20}', example = "acme-{20:letters}" }]
 "#;
 
-/// Another one, to stand beside it.
+/// A second entry of a catalogue.
 const OTHER: &str = r#"
 [[provider]]
 id = "other"
