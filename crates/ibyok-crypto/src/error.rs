@@ -21,7 +21,7 @@ pub enum Error {
         /// The version byte as found.
         version: u8,
     },
-    /// The bytes do not begin as ours do.
+    /// The bytes do not begin as the bytes of this format do.
     #[error("not an ibyok record")]
     NotSealed,
     /// The bytes end before the format says they may.
@@ -89,7 +89,7 @@ pub enum Error {
         /// The error of the KEK.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A key service refused, and will until somebody changes something.
+    /// A key service refused, and will refuse until somebody changes its settings or the key's.
     #[error("`{kek}` refused: {why}")]
     KekRefused {
         /// The KEK that refused.

@@ -17,7 +17,7 @@ pub(crate) const OVERHEAD: usize = HEADER_LEN + TAG_LEN;
 /// The purpose of a key. Each purpose derives other keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// An environment key under a KEK of ours.
+    /// An environment key under a KEK whose bytes this program holds.
     EnvironmentKey,
     /// The body of an environment key record.
     RealmKeys,
@@ -103,7 +103,7 @@ impl<'a> Sealed<'a> {
     }
 }
 
-/// Reads what every form of ours begins with.
+/// Reads the beginning that all forms of this format share.
 pub(crate) fn magic_and_version(reader: &mut Reader<'_>, magic: &[u8; 4]) -> Result<(), Error> {
     if reader.array::<4>()? != *magic {
         return Err(Error::NotSealed);
@@ -121,7 +121,7 @@ fn short(bytes: &[u8], magic: &[u8; 4]) -> Error {
         .unwrap_or(Error::Truncated)
 }
 
-/// The associated data: the header as stored, then what is not stored, each with its length.
+/// Returns the associated data: the header as stored, then the parts that are not stored, each with its length.
 pub(crate) fn associated_data(header: &[u8], place: &Place<'_>) -> Result<Vec<u8>, Error> {
     let version = place.version.to_be_bytes();
     let parts: [&[u8]; 4] = [

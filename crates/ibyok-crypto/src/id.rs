@@ -24,7 +24,7 @@ impl VaultId {
         Self(bytes)
     }
 
-    /// Its bytes, as they stand in headers.
+    /// Returns the bytes of the id, as headers hold them.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
@@ -95,7 +95,7 @@ impl RealmTag {
         }
     }
 
-    /// Its bytes, as they stand in headers.
+    /// Returns the bytes of the tag, as headers hold them.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 8] {
         &self.0

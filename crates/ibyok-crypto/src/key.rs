@@ -71,10 +71,11 @@ impl DataKey {
         )
     }
 
-    /// Opens what [`DataKey::seal`] sealed at the same place.
+    /// Opens bytes that [`DataKey::seal`] sealed at the same place.
     ///
     /// # Errors
-    /// [`Error::Open`]; [`Error::Truncated`], [`Error::NotSealed`] or [`Error::UnsupportedFormat`] for what is not of this form.
+    /// [`Error::Open`]; [`Error::Truncated`], [`Error::NotSealed`] or [`Error::UnsupportedFormat`] for bytes that are
+    /// not of this form.
     pub fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Secret, Error> {
         seal::open(self.0.expose_secret(), &Slot::new(Purpose::Value, 0, place), sealed)
     }

@@ -1,9 +1,9 @@
 //! Envelope encryption for IBYOK: secrets that zeroize, sealing, wrapping, and the [`Kek`] trait.
 //!
-//! A KEK (key-encryption key: a file, a passphrase, with the feature `aws-kms` a key of AWS KMS) **wraps** a realm's environment key; the
-//! environment key **wraps** data keys and **seals** records; a data key **seals** the fields of one version of one key. What is sealed at a
-//! [`Place`] opens at no other: the place is the cipher's associated data. One construction does all of it, byte for byte as in
-//! `docs/format.md`.
+//! A KEK (key-encryption key: a file, a passphrase, with the feature `aws-kms` a key of AWS KMS) **wraps** a realm's
+//! environment key; the environment key **wraps** data keys and **seals** records; a data key **seals** the fields of
+//! one version of one key. Bytes sealed at a [`Place`] open at no other: the place is the cipher's associated data.
+//! One construction does all of it, byte for byte as in `docs/format.md`.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -30,8 +30,9 @@
 //! # Ok(()) }) }
 //! ```
 //!
-//! It does not know what a key is for, reads no clock, stores nothing, and does not notice an *older* record put back in its own place: that
-//! is what `rev` is for. It wipes what it holds; it cannot wipe what callers copy, and nothing here hides how long a value is.
+//! This crate does not know the purpose of a key, reads no clock, and stores nothing. It does not notice an *older*
+//! record that was put back in its own place: `rev` is for that. It wipes the secrets that it holds. It cannot wipe
+//! copies of callers, and it does not hide the length of a value.
 #![forbid(unsafe_code)]
 
 mod base62;

@@ -2,7 +2,7 @@
 
 use crate::{RealmTag, VaultId};
 
-/// The word that stands for the environment of a realm that spans environments.
+/// The word for the environment of a realm that spans environments.
 pub(crate) const WHOLE: &str = "whole";
 
 /// The place of sealed bytes. Bytes sealed at one place open at no other.

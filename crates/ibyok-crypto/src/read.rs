@@ -19,7 +19,7 @@ impl<'a> Reader<'a> {
         self.array_ref().copied()
     }
 
-    /// Without a copy, for what is secret.
+    /// Reads an array without a copy, for secret bytes.
     pub(crate) fn array_ref<const N: usize>(&mut self) -> Result<&'a [u8; N], Error> {
         let (taken, rest) = self.0.split_first_chunk().ok_or(Error::Truncated)?;
         self.0 = rest;

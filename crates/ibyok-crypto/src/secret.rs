@@ -11,8 +11,8 @@ use crate::Error;
 
 /// The bytes of a value: wiped when dropped, never copied by a growing buffer, and shown as `Secret(..)`.
 ///
-/// It is neither `Clone`, `Display` nor `Serialize`: whoever needs the bytes calls [`ExposeSecret::expose_secret`], and a search for that word
-/// finds every such place.
+/// It is neither `Clone`, `Display` nor `Serialize`. A caller that needs the bytes calls
+/// [`ExposeSecret::expose_secret`], and a search for that word finds every such place.
 pub struct Secret(SecretBox<[u8]>);
 
 impl Secret {

@@ -44,7 +44,7 @@ use crate::{Error, Kek};
 
 /// Makes KEKs for the suite.
 pub trait Harness: Sync {
-    /// Makes the KEK anew as after a restart: every call returns a KEK that opens the keys that the others wrapped.
+    /// Makes the KEK as a restart would: every call returns a KEK that opens the keys that the others wrapped.
     ///
     /// # Errors
     /// Any error of making the KEK, which fails the test.

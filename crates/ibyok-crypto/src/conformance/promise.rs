@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use super::{Broken, Harness};
 use crate::{EnvironmentKey, Error, Kek, KekContext, KekId, VaultId, WrappedKey};
 
-/// A key that was wrapped is unwrapped by a KEK made anew, again and again.
+/// A KEK that was made again unwraps a key that it wrapped before, any number of times.
 ///
 /// # Errors
 /// [`Broken`] if not.
@@ -28,7 +28,7 @@ pub async fn a_key_comes_back_after_a_restart(harness: &impl Harness) -> Result<
     Ok(())
 }
 
-/// The id in a wrapped key is accepted by the KEK that wrapped it, and by it made anew, before they have seen any.
+/// The KEK that wrapped a key accepts the id in it. So does the same KEK made again, before it has seen any key.
 ///
 /// # Errors
 /// [`Broken`] if not.

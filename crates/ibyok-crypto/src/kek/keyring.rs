@@ -42,7 +42,8 @@ impl Keyring {
         std::iter::once(&self.first).chain(&self.others)
     }
 
-    /// Unwraps with the KEK that the wrapped key names. Where several accept its id (two passphrases), each is tried in turn.
+    /// Unwraps with the KEK that the wrapped key names. If several accept its id (two passphrases), each is tried in
+    /// turn.
     ///
     /// # Errors
     /// [`Error::UnknownKek`], without a call, if none accepts it; else the first one's error.

@@ -9,7 +9,7 @@ use crate::realm::ENVIRONMENT_KEY_RECORD;
 use crate::seal::{self, Slot};
 use crate::{EnvironmentKey, Error, RealmTag};
 
-/// Wraps under 32 bytes of ours, by the one construction.
+/// Wraps under the 32 bytes of a KEK, by the one construction.
 pub(super) fn wrap_under(
     kek: &[u8; 32],
     id: [u8; 16],

@@ -22,14 +22,15 @@ const KEPT: usize = 8;
 
 /// A KEK that Argon2id derives from a passphrase.
 ///
-/// Salt and cost stand before each wrapped key, so the passphrase is all that must be remembered. One derivation serves every realm that was
-/// wrapped under the same salt, and new wraps use a salt that has already opened something, or a fresh one.
+/// Each wrapped key begins with salt and cost, so people need to remember only the passphrase. One derivation serves
+/// every realm that was wrapped under the same salt, and new wraps use a salt that has already opened something, or a
+/// fresh one.
 ///
-/// The passphrase is taken byte for byte: whoever reads it from people may want to normalise it first. Its id tells one derived key from
-/// another, so a wrong passphrase is [`Error::KekDenied`] and not damage.
+/// The passphrase is taken byte for byte. A program that reads it from people may want to normalise it first. Its id
+/// tells one derived key from another, so a wrong passphrase is [`Error::KekDenied`] and not damage.
 ///
-/// Deriving takes a tenth of a second at the recommended cost, on the thread that polls; others who need the same key wait for it. A server
-/// opens its realms at start, or from a thread that may block.
+/// Deriving takes a tenth of a second at the recommended cost, on the thread that polls. Other callers that need the
+/// same key wait for it. A server opens its realms at start, or from a thread that may block.
 pub struct PassphraseKek {
     passphrase: Secret,
     cost: PassphraseCost,

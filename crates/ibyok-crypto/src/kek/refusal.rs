@@ -29,7 +29,7 @@ pub enum KekRefusal {
 }
 
 impl KekRefusal {
-    /// Both halves of the message: what is so, and what to do.
+    /// Returns both halves of the message: the reason, and the remedy.
     const fn text(self) -> &'static str {
         match self {
             Self::AccessDenied => {

@@ -1,4 +1,4 @@
-//! Ids, contexts and rings. What every KEK promises is in the suite.
+//! Ids, contexts and rings. The promises of every KEK are in the suite.
 
 use std::sync::Arc;
 

@@ -17,11 +17,11 @@ pub struct RealmIdentity {
 }
 
 impl RealmIdentity {
-    /// The realm of these names; `environment` is `None` for the one that spans environments.
+    /// Returns the realm of these names; `environment` is `None` for the one that spans environments.
     ///
     /// # Errors
-    /// [`Error::InvalidName`] if a name is empty or over 255 bytes, or an environment is called `whole`. What else a name may be is for the
-    /// caller to decide.
+    /// [`Error::InvalidName`] if a name is empty or over 255 bytes, or an environment is called `whole`. The caller
+    /// decides about any other rule for names.
     pub fn new(vault: VaultId, tag: RealmTag, namespace: &str, environment: Option<&str>) -> Result<Self, Error> {
         if namespace.is_empty() || namespace.len() > NAME_LIMIT {
             return Err(Error::InvalidName { what: "namespace" });

@@ -61,7 +61,7 @@ impl RealmKeys {
     /// Makes a realm's keys and its first record. `attributes` are the caller's own bytes, sealed with the keys.
     ///
     /// # Errors
-    /// [`Error::Random`], [`Error::TooLarge`] for attributes over 64 KiB, and whatever the KEK fails with.
+    /// [`Error::Random`], [`Error::TooLarge`] for attributes over 64 KiB, and the errors of the KEK.
     pub async fn create(
         identity: RealmIdentity,
         attributes: &[u8],
@@ -73,7 +73,7 @@ impl RealmKeys {
         Ok((keys, record))
     }
 
-    /// The record of these keys, wrapped anew under `kek` and sealed under the current generation.
+    /// Returns the record of these keys, wrapped again under `kek` and sealed under the current generation.
     ///
     /// # Errors
     /// As [`RealmKeys::create`].
@@ -132,7 +132,7 @@ impl RealmKeys {
         Ok(keys)
     }
 
-    /// The same keys with a new token key: no token of before is one of ours afterwards.
+    /// Returns the same keys with a new token key: no earlier token verifies under it.
     ///
     /// # Errors
     /// [`Error::Random`].
@@ -152,10 +152,11 @@ impl RealmKeys {
         self.seal(Purpose::Record, place, body)
     }
 
-    /// Opens what [`RealmKeys::seal_record`] sealed at the same place, under any generation held.
+    /// Opens bytes that [`RealmKeys::seal_record`] sealed at the same place, under any generation held.
     ///
     /// # Errors
-    /// [`Error::Open`]; [`Error::Truncated`], [`Error::NotSealed`] or [`Error::UnsupportedFormat`] for what is not of this form.
+    /// [`Error::Open`]; [`Error::Truncated`], [`Error::NotSealed`] or [`Error::UnsupportedFormat`] for bytes that are
+    /// not of this form.
     pub fn open_record(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Secret, Error> {
         self.open(Purpose::Record, place, sealed)
     }
@@ -229,7 +230,7 @@ impl RealmKeys {
         self.generations.iter().map(|held| held.generation).collect()
     }
 
-    /// The generation that sealed bytes say they are under, which only opening them proves: for finding what to seal anew.
+    /// Returns the generation that sealed bytes name. Only opening them proves it: for finding records to seal again.
     ///
     /// # Errors
     /// [`Error::Truncated`], [`Error::NotSealed`] or [`Error::UnsupportedFormat`].

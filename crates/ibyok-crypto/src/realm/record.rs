@@ -17,7 +17,7 @@ use crate::{Error, RealmTag, VaultId};
 /// The first bytes of every environment key record.
 const MAGIC: &[u8; 4] = b"IBYE";
 
-/// An environment key record as stored. What it says of itself is proved only by [`RealmRecord::open`].
+/// An environment key record as stored. Only [`RealmRecord::open`] proves its own statements.
 pub struct RealmRecord {
     identity: RealmIdentity,
     generations: Vec<(Generation, KekId)>,
@@ -43,8 +43,8 @@ impl RealmRecord {
     /// Reads the clear part.
     ///
     /// # Errors
-    /// [`Error::NotSealed`], [`Error::UnsupportedFormat`], [`Error::Truncated`], [`Error::TooLarge`] or [`Error::Malformed`] for what is not of
-    /// this form.
+    /// [`Error::NotSealed`], [`Error::UnsupportedFormat`], [`Error::Truncated`], [`Error::TooLarge`] or
+    /// [`Error::Malformed`] for bytes that are not of this form.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes);
         format::magic_and_version(&mut reader, MAGIC)?;

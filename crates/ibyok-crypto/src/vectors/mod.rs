@@ -1,6 +1,8 @@
-//! The files of `vectors/`: made here, compared with what stands there, and read by `vectors/check.py`, which shares nothing with us.
+//! The files of `vectors/`: made here, compared with the stored files, and read by `vectors/check.py`, which shares
+//! no code with this crate.
 //!
-//! After a deliberate change of the format, `IBYOK_WRITE_VECTORS=1 cargo test -p ibyok-crypto vectors` writes them anew.
+//! After a deliberate change of the format, `IBYOK_WRITE_VECTORS=1 cargo test -p ibyok-crypto vectors` writes them
+//! again.
 
 mod derivations;
 mod envelope;

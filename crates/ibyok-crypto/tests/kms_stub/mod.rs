@@ -1,5 +1,5 @@
-//! A stand-in for AWS KMS on a free port of this machine: the three calls that we make, every refusal that KMS has for them, and answers that
-//! no KMS should give. It checks no signatures. Other packages may use it by `#[path]`.
+//! A stand-in for AWS KMS on a free port of this machine: the three calls of the KEK, every refusal that KMS has for
+//! them, and answers that no KMS should give. It checks no signatures. Other packages may use it by `#[path]`.
 
 mod fault;
 mod http;

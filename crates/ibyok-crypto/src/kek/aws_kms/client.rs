@@ -28,7 +28,8 @@ pub(super) struct Connected {
 }
 
 impl AwsKmsOptions {
-    /// Reads settings and credentials anew. `arn_region` is used where no region is configured. `None` if there is no region at all.
+    /// Reads settings and credentials again. `arn_region` is used if no region is configured. Returns `None` if there
+    /// is no region at all.
     pub(super) async fn connect(&self, arn_region: Option<&str>) -> Option<Connected> {
         let region = self.find_region(arn_region).await.filter(|region| is_region(region))?;
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region.clone()));

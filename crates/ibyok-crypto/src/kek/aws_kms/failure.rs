@@ -162,7 +162,8 @@ fn of_service(code: Option<&str>, message: Option<&str>, status: u16) -> Failure
     }
 }
 
-/// The SDK sets its clock by the service's and tries again; what is left may still pass.
+/// Returns true if an error is about the clock. The SDK sets its clock by the service's and tries again, so an error
+/// that remains may still pass.
 fn is_about_the_clock(text: &str) -> bool {
     text.contains("Signature expired") || text.contains("Signature not yet current")
 }

@@ -32,18 +32,20 @@ const CIPHERTEXT_LIMIT: usize = 6144;
 
 /// A symmetric key in AWS KMS. It never leaves KMS, which is called to wrap and to unwrap.
 ///
-/// Every call names the key by its ARN and binds [`KekContext::encryption_context`], so that a key policy can keep a server to its own
-/// environment. What an alias leads to is looked up once, by [`AwsKms::connect`], and pinned: moving the alias later changes nothing here.
+/// Every call names the key by its ARN and binds [`KekContext::encryption_context`], so that a key policy can keep a
+/// server to its own environment. [`AwsKms::connect`] looks up the key of an alias once and pins it: moving the alias
+/// later changes nothing here.
 ///
-/// A call takes at most the deadline of its options. Within it, what may pass (throttling, a status of 5xx, a connection that fails) is tried
-/// again up to three times, with growing, random waits; a refusal never is. Redirects are not followed. Credentials that have run out are
-/// read anew once.
+/// A call takes at most the deadline of its options. Within it, a call that fails for a reason that may pass
+/// (throttling, a status of 5xx, a connection that fails) is tried again up to three times, with growing, random
+/// waits. A refusal is never tried again. Redirects are not followed. Expired credentials are read again once.
 ///
-/// The plaintext that KMS sends is moved into wiped memory, and what is sent to it lies in memory that is wiped when the SDK lets go of it.
-/// Not wiped are the two bodies, where a key stands in Base64: they are in the buffers of the SDK, of HTTP and of TLS.
+/// The plaintext that KMS sends is moved into wiped memory, and the plaintext that is sent to it is in memory that is
+/// wiped when the SDK drops it. The two bodies, which hold a key in Base64, are not wiped: they are in the buffers of
+/// the SDK, of HTTP and of TLS.
 ///
-/// It needs a Tokio runtime with I/O and time, the same one from [`AwsKms::connect`] on. `docs/kms.md` has the policies, and what each refusal
-/// asks for.
+/// It needs a Tokio runtime with I/O and time, the same one from [`AwsKms::connect`] on. `docs/kms.md` has the
+/// policies, and the remedy for each refusal.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -109,7 +111,7 @@ impl AwsKms {
         })
     }
 
-    /// Asks, and once more with credentials read anew if they have run out; all of it within the deadline.
+    /// Asks, and asks once more with fresh credentials if they have expired; all of it within the deadline.
     async fn ask<O, E, F>(&self, call: impl Fn(Client) -> F + Send + Sync) -> Result<O, Failure>
     where
         O: Send,

@@ -38,7 +38,7 @@ impl AwsKmsOptions {
         }
     }
 
-    /// The region. Else what is configured; else that of the ARN that the key is given by.
+    /// Sets the region. The default is the configured region, or else that of the key's ARN.
     #[must_use]
     pub fn region(mut self, region: &str) -> Self {
         self.region = Some(region.to_owned());
@@ -59,9 +59,9 @@ impl AwsKmsOptions {
         self
     }
 
-    /// Credentials that the program got in a way of its own; they are not renewed.
+    /// Sets credentials that the program got in a way of its own; they are not renewed.
     ///
-    /// The AWS SDK wipes its copies of what is secret in them.
+    /// The AWS SDK wipes its copies of their secret parts.
     #[must_use]
     pub fn credentials(
         mut self,

@@ -18,7 +18,7 @@ pub(super) struct TwoKeys {
 }
 
 impl TwoKeys {
-    /// Connects anew; on a thread of its own, since the suite waits for it within the runtime.
+    /// Connects again, on a thread of its own, since the suite waits for it within the runtime.
     fn connect(&self, key: &str) -> Result<Arc<dyn Kek>, Error> {
         let runtime = Handle::current();
         let connect = || runtime.block_on(AwsKms::connect(key, self.options.clone()));

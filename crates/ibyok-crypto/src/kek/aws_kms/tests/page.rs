@@ -1,4 +1,5 @@
-//! `docs/kms.md` is right: its policies are JSON that allows what it says, and its messages are ours.
+//! `docs/kms.md` is right: its policies are JSON that allows the stated calls, and its messages are those of this
+//! crate.
 
 use std::path::Path;
 
@@ -21,7 +22,8 @@ fn policies(heading: &str) -> Vec<Value> {
         .collect()
 }
 
-/// As IAM decides over one policy, as far as ours go: every condition of one statement must hold.
+/// Decides over one policy as IAM does, as far as the policies of `docs/kms.md` go: every condition of one statement
+/// must hold.
 fn allows(policy: &Value, action: &str, context: &KekContext) -> bool {
     policy["Statement"].as_array().unwrap().iter().any(|statement| {
         let actions = match &statement["Action"] {

@@ -1,4 +1,4 @@
-//! Each way in which KMS does not do it, told apart, and tried again only where that may help.
+//! Each way in which KMS fails has its own error, and is tried again only if that may help.
 
 use std::time::Instant;
 

@@ -92,7 +92,7 @@ fn no_trace_of_any_level_holds_a_key_or_a_secret() {
     }
 }
 
-/// A KEK whose endpoint went wrong after it was connected: it is read anew with the credentials.
+/// Makes a KEK whose endpoint went wrong after it was connected: it is read again with the credentials.
 async fn pointed_to(stub: &KmsStub, endpoint: &str) -> AwsKms {
     let mut kek = connect(stub).await;
     let wrong = options(endpoint).deadline(SHORT).connect(None).await.unwrap();
