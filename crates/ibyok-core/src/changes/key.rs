@@ -10,8 +10,8 @@ use crate::model::condition::Condition;
 use crate::model::key::KeyRecord;
 
 impl Changes {
-    /// Changes the key that a permit was given for, if the attempt's condition holds. `edit` gets the record as it stands, also one
-    /// that was removed, and may be called again if somebody else was faster.
+    /// Changes the key that a permit was given for, if the attempt's condition holds. `edit` gets the record in its
+    /// present state, also one that was removed, and may be called again if another writer was faster.
     ///
     /// # Errors
     /// [`Error::Precondition`]; for a key that does not exist, what `edit` refuses it with comes first.

@@ -96,7 +96,8 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// Changes one record. `edit` gets the record as it stands and may be called again if somebody else was faster.
+    /// Changes one record. `edit` gets the record in its present state and may be called again if another writer was
+    /// faster.
     pub(crate) async fn change<R: Record, T>(
         self: &Arc<Self>,
         attempt: &mut Attempt<'_>,
@@ -199,7 +200,7 @@ impl Changes {
         self.commit(attempt, put).await.map(|()| damage)
     }
 
-    /// Noted, intended, put, done: the only way in which the core writes a record that somebody asked for.
+    /// Noted, intended, put, done: the only way in which the core writes a record at a caller's request.
     async fn commit(self: &Arc<Self>, attempt: &Attempt<'_>, put: Put) -> Result<()> {
         let this = Arc::clone(self);
         let lines = Lines {
@@ -271,8 +272,8 @@ impl Changes {
         self.put_and_know(put, intended).await
     }
 
-    /// Raises the floor of a change that is done, and ends its note. If that fails the change stands all the same: this process
-    /// goes on knowing the floor and writes it with the next second, and a note is ended at the next start.
+    /// Raises the floor of a change that is done, and ends its note. If that fails, the change still holds: this
+    /// process keeps the floor in memory and writes it with the next second, and a note is ended at the next start.
     async fn end(&self, put: &Put, note: Option<NoteId>, end: &End) {
         let ended = match (end, &note) {
             (End::Done, Some(note)) => self.records.floors.done(note, &put.id, put.rev).await,

@@ -1,8 +1,8 @@
-//! After a crash: what was about to be taken away is taken away.
+//! Recovery after a crash: completes the changes that were about to take something away.
 //!
-//! A crash between log and store leaves a note without an end. Nobody was told that it was done, but somebody wanted it gone. What
-//! the note was about is looked at as it stands now: if nothing happened to the record since, the change is made; if it is there
-//! already, its floor is raised; and if others have gone on from it, it is left alone.
+//! A crash between log and store leaves a note without an end. Nobody learned that the change was done, but somebody
+//! asked for it. Recovery reads the record of the note as it is now. If it has not changed since, the change is made.
+//! If the change is there already, its floor is raised. If others have changed the record further, it is left alone.
 
 use std::sync::Arc;
 

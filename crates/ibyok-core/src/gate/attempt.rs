@@ -15,7 +15,7 @@ use crate::model::condition::Condition;
 use crate::model::name::{KeyId, KeyName};
 use crate::realm::Realm;
 
-/// One thing that somebody tries, filled in as the steps learn of it.
+/// One attempt of a caller, filled in as the steps learn of it.
 #[derive(Debug)]
 pub(crate) struct Attempt<'c> {
     pub(crate) action: Action,
@@ -51,7 +51,7 @@ pub(crate) struct Attempt<'c> {
     pub(crate) again: bool,
     /// The condition on which a key is changed.
     pub(crate) condition: Option<Condition>,
-    /// A reason finer than the error tells its caller.
+    /// A reason for the log, finer than the error that the caller gets.
     pub(crate) reason: Option<&'static str>,
     /// The reason that the caller gave.
     pub(crate) because: Option<String>,
@@ -112,7 +112,7 @@ impl<'c> Attempt<'c> {
         !matches!(self.caller, Some(Principal::Operator { .. }))
     }
 
-    /// The event of what was allowed.
+    /// Makes the event of an allowed attempt.
     pub(crate) fn allowed(&self) -> Event {
         self.said(self.event(self.action, Outcome::Allowed))
     }
@@ -130,7 +130,7 @@ impl<'c> Attempt<'c> {
         }
     }
 
-    /// The event of what was refused or failed.
+    /// Makes the event of an attempt that was refused or failed.
     pub(crate) fn refused(&self, error: &Error) -> Event {
         // Without a valid token it is not known what somebody would have been allowed to try.
         let action = match error {

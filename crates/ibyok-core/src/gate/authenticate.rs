@@ -199,7 +199,7 @@ impl Gate {
         Ok(Ok(()))
     }
 
-    /// By what a token that is none of ours is told from others on the log.
+    /// The keyed hash by which the log distinguishes tokens that are none of ours.
     fn hash_of_unknown(&self, id: TokenId) -> String {
         let hash = self
             .records

@@ -198,7 +198,8 @@ impl Gate {
         })
     }
 
-    /// The name that an id stands for. To a token, what does not exist and what it may not have are one answer.
+    /// Returns the name of the key with an id. To a token, a key that does not exist and one that it may not have are
+    /// one answer.
     async fn name_of(
         self: &Arc<Self>,
         asked: (&Attempt<'_>, &Principal, Scope),

@@ -81,8 +81,8 @@ impl Gate {
         Ok(Some(TokensOf { live, damaged }))
     }
 
-    /// Every token may look at itself and revoke itself, from its own networks. One that was narrowed stands for the wider token
-    /// that it was made from: to revoke that it needs the scope.
+    /// Every token may read its own record and revoke itself, from its own networks. A narrowed token acts on the
+    /// wider token that it was made from, so it needs the scope to revoke that.
     async fn may_touch_itself(
         &self,
         attempt: &Attempt<'_>,

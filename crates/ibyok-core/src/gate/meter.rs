@@ -1,4 +1,4 @@
-//! The seam at which use is counted: the core says what was used, and knows nothing of how it is counted.
+//! The seam at which use is counted: the core reports each use, and does not depend on the counting.
 
 use std::fmt::Debug;
 use std::net::IpAddr;
@@ -19,13 +19,13 @@ pub(crate) trait Meter: Debug + Send + Sync {
     /// Takes off: a line is about to be appended. The ticket is handed back exactly once, to [`Meter::land`].
     fn take_off(&self) -> Ticket;
 
-    /// Counts what is on the log now, under its line's number.
+    /// Counts a use that is on the log now, under its line's number.
     fn count(&self, seq: u64, used: &Use<'_>);
 
     /// Ends a flight, whether it was counted or not.
     fn land(&self, ticket: Ticket);
 
-    /// Notes that a token was allowed something beside retrieving. No line is counted for it.
+    /// Notes that a token was allowed an action other than retrieving. No line is counted for it.
     fn scope(&self, holder: &Arc<Holder>, scope: Scope, environment: Option<&str>, at: Timestamp);
 }
 
@@ -78,7 +78,7 @@ impl<'m> Flight<'m> {
         Flight { meter, ticket }
     }
 
-    /// Counts what is on the log now, under its line's number.
+    /// Counts a use that is on the log now, under its line's number.
     pub(crate) fn count(self, seq: u64, used: &Use<'_>) {
         self.meter.count(seq, used);
     }

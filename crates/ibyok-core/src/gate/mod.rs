@@ -1,4 +1,4 @@
-//! The gate: establishing who asks, and deciding what they may do.
+//! The gate: establishes the principal that asks, and decides on its actions.
 //!
 //! - `principal`: who asks, once it is established
 //! - `attempt`: the facts of one request, as far as they are known
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use self::meter::Meter;
 use crate::records::Records;
 
-/// Decides who asks and what they may do.
+/// Establishes principals, and decides on their actions.
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) records: Arc<Records>,

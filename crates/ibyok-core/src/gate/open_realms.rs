@@ -20,7 +20,7 @@ use crate::records::page::{Filling, Page};
 pub(crate) struct OpenRealms {
     /// Those that open, in order.
     pub(crate) realms: Vec<Arc<Realm>>,
-    /// The records of the others, as far as whoever asks may know of them.
+    /// The records of the others, as far as the caller may know of them.
     pub(crate) damaged: Vec<DamagedRecord>,
     /// True if the list may lack something because of a damaged record.
     pub(crate) incomplete: bool,
@@ -75,7 +75,8 @@ impl OpenRealms {
         unseen
     }
 
-    /// The error of whoever looked for something in vain that a damaged environment may hold. It names those that whoever asks may know.
+    /// The error for a search without a result that a damaged environment may hold. It names the environments that
+    /// the caller may know of.
     pub(crate) fn not_searched(&self, what: &str) -> Option<Error> {
         let Some(first) = self.damaged.first() else {
             let text = format!(
@@ -105,7 +106,7 @@ fn may_know(principal: &Principal, name: &RealmName) -> bool {
 }
 
 impl Gate {
-    /// Opens the realms of some environments for a list. A damaged one is named beside the others.
+    /// Opens the realms of some environments for a list. Names the damaged ones with the others.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store or the KEK does not answer.
@@ -159,7 +160,8 @@ impl Gate {
         Ok(opened)
     }
 
-    /// Adds records of realms that nobody can name. A token is told that something may be missing, if that can be one of its own.
+    /// Adds records of realms whose names are lost. A token learns that something may be missing, if that can be one
+    /// of its own.
     async fn add_unnamed(&self, principal: &Principal, opened: &mut OpenRealms) -> Result<()> {
         let tags = self.records.tags().await?;
         if tags.damaged().is_empty() {

@@ -58,7 +58,7 @@ impl Gate {
     }
 }
 
-/// The names that some patterns stand for; `None` if one of them has a wildcard.
+/// Returns the names that some patterns match; `None` if one of them has a wildcard.
 fn whole_names(patterns: &[Pattern]) -> Option<Vec<KeyName>> {
     let names = patterns.iter().map(|pattern| {
         let text = pattern.as_str();

@@ -1,4 +1,4 @@
-//! A judgement of values by their form: could somebody who tries likely values find this one?
+//! A judgement of values by their form: could an attacker who tries likely values find this one?
 //!
 //! Keys that providers make are random and long enough that nobody finds one by trying. Passwords, words with a year, names of hosts
 //! and settings are not. The estimate is low on purpose: a value that is taken for guessable costs a token one of its look-ups, and

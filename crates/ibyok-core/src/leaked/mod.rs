@@ -1,4 +1,4 @@
-//! Values that leaked do not come back.
+//! The refusal of values that leaked.
 //!
 //! Marking a version as compromised writes its value's keyed fingerprint to a record of the environment's realm.
 //! Every value is looked up there before it is sealed, on every path:
@@ -194,7 +194,7 @@ impl Leaks {
         if forced { Ok(true) } else { Err(leaked()) }
     }
 
-    /// Decides whether somebody may store a value that leaked. What comes of it shows whether it had leaked.
+    /// Decides whether a principal may store a value that leaked. The result shows whether the value had leaked.
     fn may_force(&self, attempt: &Attempt<'_>, permit: &Permit, reason: &str) -> Result<()> {
         check_account("reason", reason)?;
         let (who, realm) = (&permit.principal, &permit.realm.name);
@@ -267,7 +267,7 @@ fn record_id(realm: &Realm, print: &[u8; 32]) -> [u8; 16] {
     hash.first_chunk().copied().unwrap_or_default()
 }
 
-/// Refuses a reason in which the value itself stands: it is kept on the log.
+/// Refuses a reason that contains the value itself: it is kept on the log.
 pub(crate) fn says_no_value(write: &KeyWrite, reason: &str) -> Result<()> {
     let stands = |value: &[u8]| {
         let value = trimmed(value);

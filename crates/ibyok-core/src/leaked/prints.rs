@@ -1,4 +1,4 @@
-//! By what two values are compared: keyed fingerprints of the value as it is, and without the white space around it.
+//! The comparison of values: keyed fingerprints of the value as it is, and without the white space around it.
 
 use ibyok_crypto::Secret;
 use secrecy::ExposeSecret;
@@ -13,7 +13,7 @@ use crate::realm::Realm;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Prints {
     pub(crate) exact: Option<[u8; 32]>,
-    /// Without what stands around it, if anything does.
+    /// The fingerprint without the white space around the value, if there is any.
     pub(crate) trimmed: Option<[u8; 32]>,
 }
 
@@ -66,7 +66,8 @@ pub(crate) fn trimmed(bytes: &[u8]) -> &[u8] {
 /// The shortest word that is taken for a value of a key.
 const VALUE_MIN: usize = 6;
 
-/// Checks that the value of a version does not stand in a text. Only for an author who may read the value: the answer tells.
+/// Checks that a text does not contain the value of a version. Only for an author who may read the value, because the
+/// answer reveals it.
 pub(crate) fn check_not_of(realm: &Realm, version: &VersionRecord, what: &str, text: &str) -> Result<()> {
     let prints = version.prints();
     let leaked = words(text)

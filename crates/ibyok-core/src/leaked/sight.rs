@@ -1,4 +1,4 @@
-//! The values that a principal may read at this moment: only about those may an answer tell it something.
+//! The values that a principal may read at this moment. Only an answer about those values may depend on them.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The limit of values that a token may try: a refusal tells that a value leaked, and the absence of a refusal tells that it did not. Neither is
-//! for everybody to find out by guessing.
+//! The limit of values that a token may try. A refusal shows that a value leaked, and the absence of a refusal shows
+//! that it did not. Guessing must not find out either.
 //!
 //! An operator is not counted. Neither is a token where nothing leaked, or that may read at this moment every value that leaked. All
 //! others are counted, each together with every token that descends from the same one:
@@ -77,7 +77,7 @@ impl LeakTries {
     }
 }
 
-/// The tries of whoever holds a permit, one request at a time.
+/// The tries of the holder of a permit, one request at a time.
 pub(super) struct Counted {
     tries: OwnedMutexGuard<Tries>,
     now: Duration,

@@ -1,8 +1,8 @@
 //! Limits: how often a token may retrieve, and how often a key may be retrieved.
 //!
-//! A token's limit is looked at as soon as it is known whose it is, before any realm is opened or key unwrapped; a key's once its
-//! record is there, before anything of it is opened. Buckets are told apart by hashes of parsed ids, so that no other way of writing
-//! a name is another bucket.
+//! A token's limit is checked as soon as the token is known, before any realm is opened or key unwrapped. A key's
+//! limit is checked once its record is read, before anything of it is opened. Buckets have hashes of parsed ids as
+//! their names, so that no other spelling of a name is another bucket.
 //!
 //! - `bucket`: one bucket, in whole numbers
 //! - `node`: the buckets of this node
@@ -222,7 +222,7 @@ impl Limits {
         Ok(settings.record.limit.map(|rate| (rate, "environment")))
     }
 
-    /// The same as it is shown; what cannot be read is not known.
+    /// Returns the limit for display; `None` also if it cannot be read.
     pub(crate) async fn limit_in_force(&self, realm: &Realm, record: &KeyRecord) -> Result<Option<LimitInForce>> {
         let limit = match self.limit_of(realm, record).await {
             Err(Error::Integrity { .. }) => None,
@@ -235,7 +235,7 @@ impl Limits {
         }))
     }
 
-    /// Over what this node's limits count.
+    /// Returns the scope over which this node's limits count.
     pub(crate) fn limit_scope(&self) -> LimitScope {
         match self.records.store.limiter() {
             Some(_) => LimitScope::Shared,

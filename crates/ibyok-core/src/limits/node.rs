@@ -65,7 +65,7 @@ impl NodeBuckets {
         }
     }
 
-    /// Forgets the buckets that are full again, which says the same as never having been taken from.
+    /// Forgets the buckets that are full again: a full bucket is no different from one that was never used.
     pub(crate) fn expire(&self, now: Duration) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|_, kept| !kept.bucket.later(now, &kept.draw).is_full());

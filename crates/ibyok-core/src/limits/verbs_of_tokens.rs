@@ -1,7 +1,8 @@
 //! The limits that every token has on the verbs that release no value.
 //!
-//! A retrieval counts against the rates that an operator sets. Everything else that a token asks for counts here, so that no token can
-//! keep the log, the store or the CPU of a node busy. These buckets are the node's own, whatever the store shares.
+//! A retrieval counts against the rates that an operator sets. Every other verb of a token counts here, so that no
+//! token can keep the log, the store or the CPU of a node busy. These buckets are the node's own, even where the
+//! store shares its buckets.
 
 use std::num::NonZeroU32;
 
@@ -129,7 +130,7 @@ impl Limits {
 
     /// Counts a refused verb that would have taken something away. Beyond the limit the refusal becomes [`Error::Limited`].
     ///
-    /// Only refusals count here: a verb that takes something away is done whatever this limit says.
+    /// Only refusals count here: a verb that takes something away is done regardless of this limit.
     pub(crate) fn count_refused(&self, attempt: &Attempt<'_>, error: Error) -> Error {
         let holder = attempt.caller.as_ref().and_then(Principal::holder);
         let (Some(holder), VerbClass::TakeAway, true) = (holder, attempt.class, is_the_callers_fault(&error)) else {
@@ -231,7 +232,7 @@ fn draws(limits: &[Limit]) -> Vec<Draw> {
     limits.iter().map(|limit| limit.draw).collect()
 }
 
-/// Returns true if whoever asks could have known better: no part of the vault failed, and no limit refused it.
+/// Returns true if the caller is at fault: no part of the vault failed, and no limit refused it.
 fn is_the_callers_fault(error: &Error) -> bool {
     !matches!(
         error.code(),

@@ -109,8 +109,8 @@ impl Said {
 }
 
 impl Logs {
-    /// Compares the log as it was found with the checkpoint in the store. One that speaks of more lines than there are is kept as
-    /// evidence, beside those to come, on the log itself and in `status`.
+    /// Compares the log as it was found with the checkpoint in the store. A checkpoint of more lines than the log has
+    /// is kept as evidence, apart from later checkpoints, and reported on the log itself and in `status`.
     pub(crate) async fn compare_checkpoint(&self, place: &LogPlace) -> Result<()> {
         let Some(Kept { note, .. }) = self.checkpoint(&self.checkpoint_record(place.log())?).await? else {
             return Ok(());
@@ -157,7 +157,7 @@ impl Logs {
         Ok(report.logs.iter().any(|of| of.id == log && of.first_bad.is_none()))
     }
 
-    /// Puts the log's newest checkpoint into the store, unless the one there speaks of as many lines.
+    /// Puts the log's newest checkpoint into the store, unless the one there covers as many lines.
     pub(crate) async fn keep_checkpoint(&self, kept: &mut Option<u64>) {
         let Some(checkpoint) = self.recorder.log.last_checkpoint() else {
             return;

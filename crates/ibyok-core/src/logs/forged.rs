@@ -1,4 +1,5 @@
-//! A log of somebody who holds one environment's keys and can write to the directory of logs: it says nothing of any other environment.
+//! A log of an attacker who holds one environment's keys and can write to the directory of logs: it proves nothing
+//! about any other environment.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! The logs of this vault: those whose keys the store holds. Whoever reads the audit log asks here which logs may be believed.
+//! The logs of this vault: those whose keys the store holds. Readers of the audit log learn here which logs may be
+//! believed.
 
 pub(crate) mod checkpoints;
 #[cfg(test)]
@@ -48,7 +49,7 @@ enum Vouching {
     Damaged,
 }
 
-/// The logs of this vault, beside the one that this process writes.
+/// The logs of this vault, with the one that this process writes.
 #[derive(Debug)]
 pub(crate) struct Logs {
     pub(crate) records: Arc<Records>,
@@ -57,8 +58,8 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    /// The logs beside this process's own for which the store or their own lines vouch, under the vault's home or another realm that this
-    /// node opens.
+    /// Returns the logs in this process's place, other than its own, for which the store or their own lines vouch,
+    /// under the vault's home or another realm that this node opens.
     pub(crate) async fn vouched(&self) -> Result<VouchedLogs> {
         let mut vouched = VouchedLogs::default();
         for log in logs_in(&self.recorder.log.status().place)? {
@@ -75,8 +76,8 @@ impl Logs {
         Ok(self.vouched().await?.keys)
     }
 
-    /// The keys of those logs whose lines this node lets decide something about the vault as a whole: those of its own home. Whoever holds
-    /// the keys of another realm decides about that realm alone.
+    /// Returns the keys of the logs whose lines may decide something about the vault as a whole on this node: those
+    /// of its own home. A holder of the keys of another realm decides about that realm alone.
     pub(crate) async fn home_keys(&self) -> Result<Vec<VerifyingKey>> {
         vouched_logs(
             self.records.store.as_ref(),
@@ -150,8 +151,8 @@ impl Logs {
         })
     }
 
-    /// The keys that stand beside a log, if the log's lines carry the MACs that only a realm of this vault can make: the log was begun
-    /// after the copy of the store that was put back.
+    /// Returns the keys in a log's directory, if the log's lines carry the MACs that only a realm of this vault can
+    /// make: the log was begun after the copy of the store that was put back.
     async fn keys_by_lines(&self, log: &str) -> Result<Vec<VerifyingKey>> {
         let place = self.recorder.log.status().place;
         let mut claims = claimed_keys(&place)?;
@@ -174,7 +175,7 @@ impl Logs {
         Ok(keys)
     }
 
-    /// Returns true if a realm beside the home may be the home of another process that writes to the same place.
+    /// Returns true if a realm other than the home may be the home of another process that writes to the same place.
     fn may_vouch(&self, name: &RealmName) -> bool {
         let near = name.namespace == self.records.home.name.namespace || name.namespace == Namespace::default();
         near && *name != self.records.home.name
@@ -191,8 +192,8 @@ impl Logs {
         }
     }
 
-    /// A reader of the logs of this vault, and of nothing else that stands beside them; or of the one log that the filter names, if
-    /// that is foreign and so was asked for by its name.
+    /// Returns a reader of the logs of this vault, and of no foreign log in the same place. A foreign log is read
+    /// only if the filter names it.
     pub(crate) async fn log_reader(&self, filter: &Filter) -> Result<Reader> {
         let (place, vouched) = (self.recorder.log.status().place, self.vouched().await?);
         let is_ours = |log: &String| {
@@ -217,7 +218,7 @@ impl Logs {
 pub struct AuditFollow {
     logs: Arc<Logs>,
     follow: Follow,
-    /// The logs that are followed; `None` if all are, whoever vouches for them.
+    /// The logs that are followed; `None` if all are, foreign ones too.
     vouched: Option<HashSet<String>>,
     asked: HashMap<String, Duration>,
 }
@@ -270,8 +271,9 @@ impl AuditFollow {
     }
 }
 
-/// The key of a log that a realm beside the home vouches for. Whoever holds that realm's keys can begin such a log: its lines are believed about
-/// the realm's environment alone. The realm that spans the environments of the default namespace is the home of servers for every tenant.
+/// The key of a log that a realm other than the home vouches for. A holder of that realm's keys can begin such a log:
+/// its lines are believed about the realm's environment alone. The realm that spans the environments of the default
+/// namespace is the home of servers for every tenant.
 fn only_about(realm: &Realm, key: VerifyingKey) -> VerifyingKey {
     match &realm.name.environment {
         Some(environment) => key.only_about(About::new(

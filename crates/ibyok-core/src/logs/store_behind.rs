@@ -1,7 +1,8 @@
 //! A store that has not come as far as the audit log says that it had: an older copy was put back, or it lost writes.
 //!
-//! Every change takes the next change number of the store, and the lines of the log state it. So the log knows how far the store had
-//! come at least, whatever a database gives back. Where an older store was accepted by name, the comparison begins with that.
+//! Every change takes the next change number of the store, and the lines of the log state it. So the log proves a
+//! least change number of the store, even if a database is set back. After an operator accepted an older store by
+//! name, the comparison begins with that.
 
 use std::collections::HashMap;
 
@@ -16,7 +17,7 @@ use crate::records::lease::BEFORE_THE_FIRST;
 
 /// The statements of the lines of all logs, each log in its own order.
 ///
-/// Clocks decide nothing here: what was stated before an older store was accepted has a lower epoch.
+/// Clocks decide nothing here: statements from before an older store was accepted have a lower epoch.
 #[derive(Default)]
 struct Lines {
     newest: StoreMark,

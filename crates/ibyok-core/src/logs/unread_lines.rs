@@ -48,7 +48,7 @@ impl UnreadLines {
 
 /// Names the line that an error of reading the log is about; `None` for an error about no single line.
 ///
-/// The directory of the logs is not named: an answer may go to somebody who is not on this machine.
+/// The directory of the logs is not named: the reader of an answer may be on another machine.
 #[must_use]
 pub fn unread_line(error: &ibyok_audit::Error) -> Option<String> {
     match error {

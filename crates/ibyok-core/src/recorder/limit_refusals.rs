@@ -1,7 +1,7 @@
 //! Refusals by a limit: on the log, one line a second and token, however often it asks.
 //!
-//! The first is a line of its own, durable before its caller hears of it. Those that follow are counted, and once a second become one line
-//! with their `count`; it names what they have in common.
+//! The first is a line of its own, durable before its caller gets the answer. Those that follow are counted, and once
+//! a second become one line with their `count`; it names the fields that they have in common.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +18,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// The number of tokens that have windows of their own at once. Further tokens share one line.
 const TOKENS: usize = 1024;
 
-/// The refusals of a token, whichever narrower forms of it were used; `None` stands for those that share one line.
+/// The refusals of a token, in all its narrower forms; `None` is for those that share one line.
 type Windows = HashMap<Option<TokenId>, Window>;
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The recorder: what was answered and what was refused is on the log before anybody hears of it.
+//! The recorder: puts each answer and each refusal on the log before the caller gets it.
 //!
 //! - `uses`: retrievals, which are counted with their lines
 //! - `fold`: the lines of counts, once their time is over
@@ -28,7 +28,7 @@ use crate::limits::Limits;
 use crate::recorder::token_refusals::Sort;
 use crate::records::Records;
 
-/// Puts on the log what was tried.
+/// Puts attempts on the log.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     pub(crate) records: Arc<Records>,
@@ -57,7 +57,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// Puts what was refused or failed on the log. Only if it is there does the caller hear of it.
+    /// Puts a refusal or failure on the log. The caller gets its error only after that.
     ///
     /// Refusals without a valid token are not waited for, and limited (`refusals.rs`). Those of a token beyond the first few of a
     /// minute are counted (`token_refusals.rs`). Refusals of a verb that takes something away have a limit (`limits/verbs_of_tokens.rs`).
@@ -82,14 +82,14 @@ impl Recorder {
         Err(error)
     }
 
-    /// Puts what was tried on the log, whatever came of it, before the caller hears of it.
+    /// Puts an attempt with its outcome on the log, before the caller gets the answer.
     pub(crate) async fn answering<T>(&self, attempt: &Attempt<'_>, outcome: Result<T>) -> Result<T> {
         let answer = self.refusing(attempt, outcome).await?;
         self.record(attempt.allowed()).await?;
         Ok(answer)
     }
 
-    /// Something that somebody should look at: in the program's log, and in `status`.
+    /// Warns operators: in the program's log, and in `status`.
     pub(crate) fn warn(&self, text: String) {
         tracing::warn!("{text}");
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text);

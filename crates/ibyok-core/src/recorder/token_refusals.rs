@@ -1,7 +1,8 @@
 //! Refusals of a valid token: on the log, but a token cannot fill the log with them.
 //!
-//! The first few of a token in a minute are lines of their own, durable before the caller hears of them. The rest is counted, and becomes
-//! one line a minute for each action and reason. Retrievals that a limit refused are folded each second (`limits/refusals.rs`).
+//! The first few refusals of a token in a minute are lines of their own, durable before the caller gets the answer.
+//! The rest is counted, and becomes one line a minute for each action and reason. Retrievals that a limit refused are
+//! folded each second (`recorder/limit_refusals.rs`).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -26,7 +27,7 @@ const TOKENS: usize = 1024;
 /// The number of actions and reasons that a token has counts for; further ones join the first.
 const SORTS: usize = 64;
 
-/// The way in which attempts ended: what a folded line says of all of them.
+/// The way in which attempts ended: a folded line states it of all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sort {
     pub(super) action: Action,
@@ -44,7 +45,7 @@ struct Window {
     folded: HashMap<Sort, (Common, u64)>,
 }
 
-/// The refusals of each token, whichever narrower forms of it were used; `None` stands for tokens that share one count.
+/// The refusals of each token, in all its narrower forms; `None` is for tokens that share one count.
 #[derive(Debug, Default)]
 pub(crate) struct TokenRefusals(Mutex<HashMap<Option<TokenId>, Window>>);
 

@@ -20,7 +20,7 @@ impl fmt::Display for Behind {
     }
 }
 
-/// The finding that stands, if there is one.
+/// The finding, as long as the store is behind.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
     pub(super) behind: Option<Behind>,

@@ -21,7 +21,7 @@ const OVERHEAD: u64 = 512;
 /// About how large a record is, for the cache's first allocation.
 const GUESS: u64 = 1024;
 
-/// A record as it was read: what it says, and the revision that it stands at in the store.
+/// A record as it was read: its content, and its revision in the store.
 #[derive(Debug)]
 pub(crate) struct Held<T> {
     pub(crate) record: T,
@@ -87,7 +87,8 @@ impl RecordCache {
         self.entries.get(id)
     }
 
-    /// Keeps what was read, unless something was invalidated since `epoch`, which was taken before the read.
+    /// Keeps a record that was read, unless some record was invalidated since `epoch`, which was taken before the
+    /// read.
     pub(crate) fn fill(&self, epoch: u64, id: RecordId, entry: Entry) {
         let _fills = self.fills.lock().unwrap_or_else(PoisonError::into_inner);
         if self.epoch() == epoch {

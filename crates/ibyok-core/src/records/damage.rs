@@ -1,8 +1,8 @@
 //! Damaged records: the reason why a record is refused, and the part of it that a list may show.
 //!
-//! A damaged record has no readable name, so no list can filter it by name. A list shows it to whoever may list the whole
-//! environment. A token that is limited to key patterns learns only that its list may be incomplete, and a token that is
-//! limited to whole names learns of its own keys alone: their ids follow from their names.
+//! A damaged record has no readable name, so no list can filter it by name. A list shows it to callers who may list
+//! the whole environment. A token that is limited to key patterns learns only that its list may be incomplete. A
+//! token that is limited to whole names learns of its own keys alone: their ids follow from their names.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Records that are known to be damaged are looked at again, so that `status` and `/readyz` forget those that are sound by now: the store
-//! was restored, or an operator accepted the older record in another process.
+//! Reads the records again that are known to be damaged, so that `status` and `/readyz` forget those that are sound
+//! by now: the store was restored, or an operator accepted the older record in another process.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -84,7 +84,7 @@ impl Records {
         looked.map(|is_sound| !is_sound)
     }
 
-    /// The realm's own record costs a call to the KEK, so that it is opened only after the feed told that it changed.
+    /// The realm's own record costs a call to the KEK, so it is opened only after the feed reported a change of it.
     async fn is_realm_damaged_still(&self, id: &RecordId) -> Result<bool> {
         let tags = self.tags().await?;
         if tags.damaged().contains(id) {

@@ -14,8 +14,8 @@ use ibyok_crypto::RealmTag;
 use std::sync::PoisonError;
 
 impl Records {
-    /// Returns the realm that a tag stands for, if this store gave that tag out. Reads the store only while its tags
-    /// are not known yet.
+    /// Returns the realm of a tag, if this store gave that tag out. Reads the store only while its tags are not known
+    /// yet.
     pub(crate) async fn realm_by_tag(&self, tag: RealmTag) -> Result<Option<Arc<RealmName>>> {
         let tags = self.tags().await?;
         if tags.damaged.contains(&tag_record(tag)) {
@@ -24,7 +24,7 @@ impl Records {
         Ok(tags.by_tag.get(&tag).cloned())
     }
 
-    /// Every realm of the store, read once and again after the feed told of a new one.
+    /// Returns every realm of the store. They are read once, and again after the feed reported a new one.
     pub(crate) async fn tags(&self) -> Result<Arc<Tags>> {
         if let Some(tags) = self.realms.tags.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
             return Ok(Arc::clone(tags));
@@ -40,7 +40,7 @@ impl Records {
         Ok(tags)
     }
 
-    /// Says whether a tag that is in the store now stands for a realm whose record has to be there.
+    /// True if the store has a finished tag of the realm now, so that the record of the realm has to be there.
     pub(crate) async fn is_made(&self, name: &RealmName) -> Result<bool> {
         for (tag, of) in self.tags().await?.iter() {
             if **of != *name {

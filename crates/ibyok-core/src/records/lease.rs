@@ -1,8 +1,8 @@
 //! The lease that caches live on (ARCHITECTURE, "Caches live on a lease").
 //!
-//! A cached record may be used only if a read of the store's change number *started* less than [`LEASE`] ago and every change up
-//! to it has been applied. So what is changed on another node holds here within a second, also when the connection that would have
-//! brought the news is silently dead.
+//! A cached record may be used only if a read of the store's change number *started* less than [`LEASE`] ago and
+//! every change up to it has been applied. So a change on another node takes effect here within a second, even when
+//! the connection that would have brought the news is silently dead.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,8 +21,8 @@ pub(crate) const RENEW: Duration = Duration::from_millis(300);
 /// The time that one look at the change feed may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
 
-/// A number that no store reaches: to a node that has seen nothing the feed answers with a gap and its newest number, and does
-/// not tell of every change that it remembers.
+/// A number that no store reaches. To a node that has seen nothing, the feed answers it with a gap and its newest
+/// number, and does not list every change that it remembers.
 pub(crate) const BEFORE_THE_FIRST: ChangeNumber = ChangeNumber::new(i64::MAX.unsigned_abs());
 
 #[derive(Debug)]

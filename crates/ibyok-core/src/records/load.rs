@@ -53,7 +53,7 @@ impl Records {
         Ok(Some(held))
     }
 
-    /// A record as it stands in the store now.
+    /// Reads a record from the store now.
     pub(crate) async fn read<R: Record>(&self, realm: &Realm, id: &RecordId) -> Result<Option<Held<R>>> {
         let mut known = None;
         loop {
@@ -91,7 +91,8 @@ impl Records {
         }
     }
 
-    /// Returns true if an operator accepted a record as it stands, although it is older than its floor or missing.
+    /// Returns true if an operator accepted a record in its present state, although it is older than its floor or
+    /// missing.
     async fn is_accepted<R: Record>(&self, id: &RecordId, floor: Option<u64>, held: Option<&Held<R>>) -> Result<bool> {
         let Some(floor) = floor else { return Ok(false) };
         let rev = held.map_or(0, |held| held.record.rev());

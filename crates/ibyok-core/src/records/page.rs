@@ -1,4 +1,4 @@
-//! Pages of lists: so many items, and never more bytes than whoever asked can be expected to take.
+//! Pages of lists: a number of items, and never more bytes than a caller can be expected to take.
 
 use std::ops::Deref;
 
@@ -65,14 +65,14 @@ impl PageRequest {
         }
     }
 
-    /// The same with a limit.
+    /// Sets the greatest number of items.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// The same, with the last use of each item.
+    /// Sets whether each item has the time of its last use.
     #[must_use]
     pub fn last_use(mut self, last_use: bool) -> Self {
         self.last_use = last_use;

@@ -18,12 +18,12 @@ use crate::realm::{Realm, RealmName};
 pub(crate) struct Realms {
     /// Every tag of the store; `None` when it has to be read again.
     pub(crate) tags: RwLock<Option<Arc<Tags>>>,
-    /// Opened realms, and since when.
+    /// Opened realms, and the time since which each is held.
     opened: RwLock<HashMap<RealmName, (Arc<Realm>, Duration)>>,
     /// One lock a realm, so that there is one call to the KEK for all requests that wait. Under it is the failure of
     /// the last call.
     opening: Mutex<HashMap<RealmName, Arc<AsyncMutex<Option<Failure>>>>>,
-    /// The keys that tell strangers from holders of tokens. They are apart from the opened realms.
+    /// The keys that distinguish strangers from holders of tokens. They are apart from the opened realms.
     pub(crate) token_keys: TokenKeys,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Failure {
 enum Why {
     Unavailable(Part, String),
     Kek(String),
-    /// A damaged record: whoever asks for it again must not cost a KMS a call each time.
+    /// A damaged record: a caller that asks for it again must not cost a KMS a call each time.
     Damaged(String, Damage),
 }
 
@@ -56,8 +56,8 @@ impl Failure {
         Some(Failure { at, why })
     }
 
-    /// Says whether it still holds for somebody who asked at `asked`. What was damaged stays so until the record changes, which the
-    /// feed tells.
+    /// True if it still holds for a caller that asked at `asked`. A damaged record stays so until the record changes,
+    /// which the feed reports.
     pub(super) fn holds(&self, asked: Duration, now: Duration, period: Duration) -> bool {
         let pause = match self.why {
             Why::Unavailable(..) | Why::Kek(_) => PAUSE,
@@ -87,7 +87,8 @@ impl Realms {
         *self.tags.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Drops every opened realm, and how opening failed, after an environment key record changed: its id does not tell whose it is.
+    /// Drops every opened realm, and the failures to open, after an environment key record changed: its id does not
+    /// show whose it is.
     pub(crate) fn forget_keys(&self) {
         self.opening.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.token_keys.forget_all();

@@ -1,4 +1,4 @@
-//! Renewing the lease: the change feed is looked at, and what changed is forgotten.
+//! Renewing the lease: reads the change feed, and forgets the records that changed.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,7 +37,7 @@ impl Records {
         }
     }
 
-    /// Looks at the change feed, unless somebody else did while this waited.
+    /// Reads the change feed, unless another caller did while this one waited.
     pub(crate) async fn renew_lease(&self) -> Result<()> {
         let asked = self.clock.elapsed();
         let look = async {

@@ -11,7 +11,8 @@ impl Records {
         self.behind.lock().unwrap_or_else(PoisonError::into_inner).behind
     }
 
-    /// Notes that the change feed of this running node went back. What a running node saw stands until it is accepted.
+    /// Notes that the change feed of this running node went back. The numbers that a running node saw hold until an
+    /// operator accepts the store.
     pub(crate) fn store_went_back(&self, known: u64, now: u64) {
         self.stated.store_went_back_to(now);
         self.set_behind(Some(Behind { known, now }));
@@ -23,7 +24,7 @@ impl Records {
         standing.behind = behind;
     }
 
-    /// The finding, for whoever puts it on the log: it is handed out once.
+    /// Takes the finding, for the caller that puts it on the log: it is handed out once.
     pub(crate) fn behind_untold(&self) -> Option<Behind> {
         let mut standing = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut standing.untold)

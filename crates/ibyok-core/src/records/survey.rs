@@ -1,4 +1,4 @@
-//! A survey of the store: every record is looked at, and those that are damaged are counted and named.
+//! A survey of the store: reads every record, and counts and names those that are damaged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ const AT_ONCE: u64 = 200;
 /// The length of that pause.
 const REST: Duration = Duration::from_millis(50);
 
-/// The state of the records in the store, as far as they were looked at.
+/// The state of the records in the store, as far as they were checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RecordsStatus {

@@ -1,4 +1,4 @@
-//! The realms of a store by their tags, read once and again after the feed told of a new one.
+//! The realms of a store by their tags, read once and again after the feed reported a new one.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::base::error::Error;
 use crate::realm::RealmName;
 use crate::realm::tags::TagList;
 
-/// The realm that each tag of the store stands for.
+/// The realm of each tag of the store.
 #[derive(Debug)]
 pub(crate) struct Tags {
     pub(super) by_tag: HashMap<RealmTag, Arc<RealmName>>,
@@ -33,22 +33,22 @@ impl Tags {
         }
     }
 
-    /// Every tag, and the realm that it stands for; also those of realms whose making or removal was interrupted.
+    /// Every tag with its realm; also those of realms whose making or removal was interrupted.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (RealmTag, &Arc<RealmName>)> {
         self.by_tag.iter().map(|(tag, name)| (*tag, name))
     }
 
-    /// The realm that a token's tag stands for, if it stands for any.
+    /// Returns the realm of a token's tag, if it has one.
     pub(crate) fn name_of(&self, tag: [u8; 8]) -> Option<&Arc<RealmName>> {
         self.by_tag.get(&RealmTag::from_bytes(tag).ok()?)
     }
 
-    /// The records of realms that are damaged: nobody can say which environments they stand for.
+    /// The records of realms that are damaged: the names of their environments are not known.
     pub(crate) fn damaged(&self) -> &[RecordId] {
         &self.damaged
     }
 
-    /// The error of whoever looks for a realm that is not there while a record of some realm is damaged.
+    /// The error for a realm that was not found while a record of some realm is damaged.
     pub(crate) fn damage(&self) -> Option<Error> {
         let id = self.damaged.first()?;
         let what = format!("the record that names an environment ({id})");

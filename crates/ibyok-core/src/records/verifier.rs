@@ -28,7 +28,8 @@ impl Records {
         }
     }
 
-    /// The key by which a presented token of a realm is verified; `None` if there is no such realm, or if nobody can tell who it is.
+    /// Returns the key that verifies a presented token of a realm; `None` if there is no such realm, or if the caller
+    /// cannot be told from a stranger.
     ///
     /// # Errors
     /// That the KEK does not answer, to somebody whose token verified before; [`Error::Unavailable`] if the store does not answer.

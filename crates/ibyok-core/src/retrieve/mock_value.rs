@@ -42,14 +42,14 @@ pub(crate) fn mock_fields(
     }
 }
 
-/// The same for a key and field in an environment, whatever its version.
+/// Returns the seed of a mock: the same for a key and field in an environment, in every version.
 fn seed(permit: &Permit, field: &FieldName) -> [u8; 32] {
     // An id has 16 bytes, so that no field is another's.
     let bytes = [&permit.id.0, field.as_str().as_bytes()].concat();
     permit.realm.keys.keyed_hash(LABEL, &bytes)
 }
 
-/// A stand-in for a field that comes along with a key. What is an address leads nowhere (RFC 2606, `.invalid`).
+/// Makes the mock of a field that belongs to a key. A mock of an address leads nowhere (RFC 2606, `.invalid`).
 fn of_field(field: &FieldName, seed: &[u8; 32]) -> String {
     let is = |word: &str| field.as_str().rsplit('_').next() == Some(word);
     if ["url", "uri", "endpoint"].into_iter().any(is) {

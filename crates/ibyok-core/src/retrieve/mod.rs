@@ -1,5 +1,5 @@
-//! The life of a retrieval: authenticate → authorize → load → open → record → release. A token's limit is looked at after the
-//! first, a key's after the third.
+//! The life of a retrieval: authenticate → authorize → load → open → record → release. A token's limit is checked
+//! after the first, a key's after the third.
 //!
 //! Each arrow is a function that consumes what the last one gave, and each noun can be made nowhere else, so that no step is
 //! skipped and none is moved: `load` takes a [`Permit`], and only an [`Opened`] with the audit log's receipt for this very
