@@ -50,7 +50,7 @@ impl Drop for Server {
     }
 }
 
-/// An address on which nobody listens right now.
+/// Returns an address on which no program listens right now.
 pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -1,7 +1,7 @@
 //! Measures a retrieval over each store, from caches and without them, and counts the calls to a KMS:
 //! `cargo bench -p ibyok-benches --features servers --bench stores`.
 //!
-//! PostgreSQL, Redis and a stand-in for AWS KMS are started by itself.
+//! The program starts PostgreSQL, Redis and a stand-in for AWS KMS by itself.
 #![allow(
     clippy::allow_attributes,
     reason = "the servers of other tests are taken in as they are"

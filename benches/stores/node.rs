@@ -32,7 +32,8 @@ impl Place {
         })
     }
 
-    /// The next node's builder. Its log is written and not synced, so that what is measured is not the disk.
+    /// Returns the next node's builder. Its log is written and not synced, so that the benchmark does not measure the
+    /// disk.
     pub(crate) async fn builder(&self) -> Result<Builder> {
         let number = self.nodes.fetch_add(1, Ordering::Relaxed);
         let log = FileSink::builder(self.logs.path().join(number.to_string())).durability(SinkDurability::Written);

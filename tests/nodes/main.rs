@@ -1,5 +1,5 @@
-//! Several nodes on one store: what is changed on one holds on the others, whatever becomes of the store, the network or the KMS.
-//! This list is the table of contents.
+//! Several nodes on one store: a change on one holds on the others, also through failures of the store, the network
+//! or the KMS. This list is the table of contents.
 
 use ibyok_tests::Programs;
 
@@ -19,7 +19,7 @@ mod servers;
 /// The servers that stores are on.
 mod shared;
 
-/// Nodes on a store, and what is asked of them.
+/// Nodes on a store, and the calls to them.
 mod site;
 
 /// Makes one test of each store out of a function that takes a [`shared::Shared`].
@@ -76,5 +76,5 @@ mod lost_answers;
 /// Limits over several nodes.
 mod limits;
 
-/// The life of a key, and what is done when one leaks, on two nodes.
+/// The life of a key, and the steps when one leaks, on two nodes.
 mod life;

@@ -1,4 +1,4 @@
-//! Nodes on a store, and what is asked of them.
+//! Nodes on a store, and the calls to them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -80,7 +80,7 @@ impl Site {
         Ok(Node { vault, log })
     }
 
-    /// The same on a node whose log stands beside another's, in the same place; in its stead, once that one is closed.
+    /// Opens a node whose log is beside another's, in the same place; in its stead, once that one is closed.
     pub async fn open_beside(&self, url: &str, node: &Node) -> Result<Node> {
         let builder = self.builder_at(url, Arc::clone(&self.kek), &node.log).await?;
         let (vault, log) = (builder.open().await?, node.log.clone());

@@ -15,7 +15,7 @@ const WRITERS: u32 = 64;
 /// By then the store has given up on a write that its caller gave up on.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// Writes until nobody was faster, and gives the version.
+/// Writes until no other writer was faster, and returns the version.
 async fn write(node: Node, token: AccessToken, value: String) -> u32 {
     loop {
         match node.set("prod/key", &value).await {

@@ -53,7 +53,7 @@ impl Home {
         home
     }
 
-    /// A machine that is a copy of this one as it stands on the disk now. Nothing may be writing.
+    /// Copies this machine, as it is on the disk now. No program may be writing.
     #[must_use]
     pub fn copy(&self) -> Self {
         let copy = Self::empty(self.programs);

@@ -1,4 +1,4 @@
-//! A client that sends exactly what it is told to.
+//! A client that sends exactly the given bytes.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -103,7 +103,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Sends these bytes, and reads what is answered until the server closes.
+    /// Sends these bytes, and reads the answer until the server closes.
     ///
     /// # Errors
     /// As [`Request::try_send`].

@@ -1,10 +1,11 @@
-//! The harness of the whole-system tests: vaults that the real programs made, servers that run, faults, and the one checker of
-//! what must hold after each of them.
+//! The harness of the whole-system tests: vaults that the real programs made, servers that run, faults, and the one
+//! checker of the state after each of them.
 //!
 //! - [`Home`] is a user's machine in a temporary directory: it runs the command line with a clean environment.
-//! - [`Server`] is a server of a home's vault, on a port of its own; [`Request`] is what is sent to it, byte by byte if need be.
-//! - [`Oracle`] remembers what clients were told and given, and checks it against log and store.
-//! - [`Sentinel`] is a secret that can be found again wherever it went.
+//! - [`Server`] is a server of a home's vault, on a port of its own; [`Request`] is a request to it, byte by byte if
+//!   need be.
+//! - [`Oracle`] remembers the values and answers that clients got, and checks them against log and store.
+//! - [`Sentinel`] is a secret that can be found again in any place.
 //!
 //! Nothing here uses the vault's own code to judge it: log files are read as the documentation describes them.
 #![forbid(unsafe_code)]
@@ -49,7 +50,8 @@ pub fn wait_until(what: &str, patience: Duration, mut is_so: impl FnMut() -> boo
 pub struct Dice(u64);
 
 impl Dice {
-    /// Dice that fall anew in each run, and say how, so that a failure can be repeated with IBYOK_TEST_SEED.
+    /// Makes dice that fall differently in each run, and prints their seed, so that a failure can be repeated with
+    /// IBYOK_TEST_SEED.
     #[must_use]
     pub fn of_this_run(test: &str) -> Self {
         let given = std::env::var("IBYOK_TEST_SEED").ok().and_then(|seed| seed.parse().ok());

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A line of a log.
 #[derive(Clone, Debug)]
 pub struct AuditLine {
-    /// The file that it stands in.
+    /// The file that holds the line.
     pub file: PathBuf,
     /// Its number in the file, from 1.
     pub line: usize,
@@ -42,7 +42,8 @@ pub fn segments(slot: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Every whole line of every slot below a place. What a crash has cut (no newline, or NULs) is no line.
+/// Returns every whole line of every slot below a place. A line that a crash has cut (no newline, or NULs) does not
+/// count.
 ///
 /// # Panics
 /// If a file cannot be read or a line is no JSON.

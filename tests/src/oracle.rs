@@ -132,7 +132,7 @@ impl Oracle {
     /// Checks all of it, on a home whose fault is over.
     ///
     /// # Panics
-    /// With whatever does not hold.
+    /// With the first promise that does not hold.
     #[track_caller]
     pub fn check(&self, home: &Home) {
         // A command opens the vault first, and puts in order what a fault left.
@@ -201,7 +201,7 @@ impl Oracle {
         assert_eq!(report["ok"], true, "{report}");
     }
 
-    /// O4: no secret stands in clear, in whichever form.
+    /// O4: no secret is in clear, in any form.
     #[track_caller]
     pub fn no_secret_anywhere(&self, home: &Home) {
         let mut findings: Vec<Finding> = Vec::new();
@@ -213,7 +213,7 @@ impl Oracle {
     }
 }
 
-/// The variable of a key in an export, unless another was given or nobody vouched for it: its name in capitals.
+/// The variable of a key in an export, unless another was set or no person vouched for it: its name in capitals.
 fn usual_variable(reference: &str) -> String {
     let (_, name) = reference.split_once('/').expect("a reference");
     name.to_ascii_uppercase().replace(['-', '.'], "_")

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use data_encoding::{BASE64, BASE64URL, HEXLOWER, HEXUPPER};
 
-/// A secret with a word in it that stands nowhere else.
+/// A secret with a word in it that is in no other text.
 #[derive(Clone, Debug)]
 pub struct Sentinel {
     /// By which door it comes in.
@@ -32,7 +32,7 @@ impl Sentinel {
         }
     }
 
-    /// One that is no word of ours, such as a token.
+    /// Makes a sentinel of a secret without such a word, such as a token.
     #[must_use]
     pub fn of(door: &'static str, secret: &str) -> Self {
         Sentinel {

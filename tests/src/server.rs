@@ -62,7 +62,8 @@ impl ServerOptions {
     }
 }
 
-/// A port that nobody listens on, and that no other server of this run gets. Below the range from which clients get theirs.
+/// Returns a port on which no program listens, and that no other server of this run gets. It is below the range from
+/// which clients get theirs.
 ///
 /// # Panics
 /// If there is none.
@@ -89,7 +90,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server, and waits until it is ready. What it prints goes to files that begin with `log`.
+    /// Starts a server, and waits until it is ready. Its output goes to files that begin with `log`.
     ///
     /// # Panics
     /// If it does not become ready.

@@ -1,4 +1,4 @@
-//! The store as somebody sees it who can write to it and has no key.
+//! The store, as an attacker sees it who can write to it and has no key.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub struct Behind<'a> {
 }
 
 impl Home {
-    /// The store, as whoever can write to it and has no key sees it.
+    /// Returns the store, as an attacker sees it who can write to it and has no key.
     #[must_use]
     pub fn behind(&self) -> Behind<'_> {
         Behind { home: self }
@@ -51,7 +51,7 @@ impl Behind<'_> {
     /// Moves all of it into `vault.db`, so that this file alone is the store.
     ///
     /// # Panics
-    /// If somebody uses it.
+    /// If a program uses it.
     pub fn settle(&self) {
         self.with(async |store| store.checkpoint_truncate().await.expect("nobody uses it"));
     }

@@ -1,4 +1,5 @@
-//! The progress of long work, as a person at a terminal sees it. A pseudo-terminal of Python's standard library stands for the terminal.
+//! The progress of long work, as a person at a terminal sees it. A pseudo-terminal of Python's standard library takes
+//! the place of the terminal.
 
 use std::fmt::Write as _;
 

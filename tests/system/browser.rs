@@ -36,7 +36,7 @@ fn shown(home: &Home, page: &str) -> (String, String) {
     (text(&out.stdout), text(&out.stderr))
 }
 
-/// A port on which everybody is counted and sent away.
+/// Listens on a port, counts connections and drops each.
 fn listening() -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, asked) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));

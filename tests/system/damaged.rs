@@ -1,4 +1,5 @@
-//! Records that are damaged, swapped, cut or missing, and databases that are cut: every command works, or says what is damaged.
+//! Records that are damaged, swapped, cut or missing, and databases that are cut: every command works, or names the
+//! damage.
 
 use std::fs;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The n-th system call fails, for n = 1, 2, 3, … until nothing is hit any more: whatever the program makes of it, it ends with a
-//! documented code, tells the truth, and leaves everything as it should be. Needs strace.
+//! The n-th system call fails, for n = 1, 2, 3, … until no call is hit any more. The program then ends with a
+//! documented code, reports the truth, and leaves everything as it should be. Needs strace.
 
 use ibyok_tests::{Finished, Home, Oracle};
 
@@ -91,7 +91,8 @@ fn a_set_whose_calls_fail_says_what_is_true() {
     assert!(points > 20 && done > 0 && refused > 0, "{points} {done} {refused}");
 }
 
-/// From some call on every read of the store fails: the disk is gone, and nobody has tampered with anything.
+/// From some call on, every read of the store fails: the disk is gone, although no attacker has tampered with
+/// anything.
 #[test]
 fn a_store_that_the_disk_does_not_read_is_unavailable_and_not_damaged() {
     let home = home_with_vault();

@@ -1,5 +1,6 @@
-//! Somebody with write access to store and audit directory, and no key, sets floors back or takes them away: in the file of a server
-//! that runs, and in a large file of which a short command reads little. What was taken away stays away.
+//! An attacker with write access to store and audit directory, and no key, sets floors back or takes them away: in
+//! the file of a server that runs, and in a large file of which a short command reads little. A right that was taken
+//! away stays away.
 
 use std::fs;
 use std::path::{Path, PathBuf};

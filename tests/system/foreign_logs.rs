@@ -49,7 +49,7 @@ pub(crate) fn lines_of(slot: &Path) -> (PathBuf, Vec<String>) {
     (file, text.lines().map(str::to_owned).collect())
 }
 
-/// Writes lines that are chained anew, and takes away every signature.
+/// Writes lines that are chained again, and takes away every signature.
 fn forge(slot: &Path, change: impl Fn(&str) -> String) {
     let (file, lines) = lines_of(slot);
     let (mut prev, mut text) = ("0".repeat(64), String::new());

@@ -1,5 +1,5 @@
-//! Somebody who can write to the directory of the logs and has no key chains lines to a log that nobody writes: no program believes one of
-//! them, and no writer signs one.
+//! An attacker who can write to the directory of the logs and has no key chains lines to a log that no process
+//! writes: no program believes one of them, and no writer signs one.
 
 use std::fs;
 use std::path::Path;

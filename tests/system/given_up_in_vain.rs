@@ -1,4 +1,5 @@
-//! Damaged environments that may be whole, or that whoever asks may not know: neither is taken away, and nothing is left out in silence.
+//! Damaged environments that may be whole, or that the caller may not see: no command takes one away, and none leaves
+//! anything out in silence.
 
 use ibyok_tests::Request;
 
@@ -29,7 +30,8 @@ fn an_environment_that_a_newer_program_may_have_written_is_not_given_up() {
     assert_eq!(home.get("prod/one"), b"value of prod");
 }
 
-/// A damaged record of a name leaves nobody who could say which environment it is: a token learns that something is missing, and not what.
+/// A damaged record of a name hides the environment to which it belongs: a token learns that something is missing,
+/// but not its name.
 #[test]
 fn a_token_that_revokes_by_name_is_told_that_not_everything_was_searched() {
     let home = home();

@@ -19,7 +19,7 @@ fn served() -> (Home, Server, String) {
     (home, server, reader)
 }
 
-/// Sends the same request many times on one connection, reads whatever comes, and connects again when it is closed.
+/// Sends the same request many times on one connection, reads any answers, and connects again when it is closed.
 fn flood(to: SocketAddr, request: &[u8], times: usize) {
     let mut sent = 0;
     while sent < times {

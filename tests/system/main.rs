@@ -67,7 +67,7 @@ mod damaged_environments;
 /// Damaged environments that may be whole, or that a token may not know of.
 mod given_up_in_vain;
 
-/// Lines of the log that cannot be read: what is made from the log says what it lacks.
+/// Lines of the log that cannot be read: every report made from the log says that it lacks them.
 mod unread_lines;
 
 /// Logs that were forged or taken away, and a store that is older than they say.
@@ -76,10 +76,10 @@ mod foreign_logs;
 /// Logs that began after the copy of the store that was put back.
 mod late_logs;
 
-/// Lines that somebody without a key chains to a log.
+/// Lines that an attacker without a key chains to a log.
 mod forged_lines;
 
-/// The file of floors changed and set back, also under a running server: nothing that was taken away comes back.
+/// The file of floors changed and set back, also under a running server: no right that was taken away returns.
 mod floors;
 
 /// Bad vaults and bad tokens, each with its documented answer.

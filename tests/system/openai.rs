@@ -1,5 +1,6 @@
-//! A real client gets its key: the `openai` package of the Python package index, started by `ibyok run`, talks to a small server
-//! of ours that records what it is sent. Needs Python with `openai`, in `.venv` or where IBYOK_TEST_VENV says.
+//! A real client gets its key: the `openai` package of the Python package index, started by `ibyok run`, talks to a
+//! small server of this test that records the requests. Needs Python with `openai`, in `.venv` or where
+//! IBYOK_TEST_VENV says.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

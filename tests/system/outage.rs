@@ -1,5 +1,5 @@
-//! The disk under the log or the store fails while a server runs: whoever waits is refused, nothing is released, and when the disk
-//! is well again, so is the server. Needs strace, and root for a small tmpfs.
+//! The disk under the log or the store fails while a server runs: requests are refused, and no value is
+//! released. When the disk works again, so does the server. Needs strace, and root for a small tmpfs.
 
 use std::fs;
 use std::path::Path;

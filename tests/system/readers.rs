@@ -1,6 +1,7 @@
-//! Files that `ibyok export` writes, read by whatever reads them in earnest: python-dotenv, Node's dotenv, `node --env-file`, Docker's
-//! command line and every shell that is here. Needs Python with `python-dotenv` (`.venv`, or where IBYOK_TEST_VENV says), `node` with
-//! `dotenv` (`.node`, or where IBYOK_TEST_NODE says) and `docker`, of which no daemon runs: a socket of ours takes its place.
+//! Files that `ibyok export` writes, read by the real readers: python-dotenv, Node's dotenv, `node --env-file`,
+//! Docker's command line and every shell on this machine. Needs Python with `python-dotenv` (`.venv`, or where
+//! IBYOK_TEST_VENV says), `node` with `dotenv` (`.node`, or where IBYOK_TEST_NODE says) and `docker`. No Docker
+//! daemon runs: a socket of this test takes its place.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -204,7 +205,7 @@ fn node_dotenv(file: &Path) -> Variables {
     json(command)
 }
 
-/// The variables that a process of Node.js has, of ours.
+/// A script that prints those variables of a Node.js process that the test set.
 const NODE_PRINTS: &str = "console.log(JSON.stringify(Object.fromEntries(Object.entries(process.env).filter(([name]) => name.endsWith('_KEY')))))";
 
 fn node_env_file(file: &Path) -> Variables {

@@ -51,7 +51,7 @@ fn said(ended: &Finished) -> Value {
 const UNKNOWN: &str = "key_0000000000000000000001";
 const UNKNOWN_AS_A: &str = "A=key_0000000000000000000001";
 
-/// The steps: arguments, and what stands on standard input. They build on each other.
+/// The steps: arguments, and the text on standard input. They build on each other.
 const STEPS: &[(&[&str], &str)] = &[
     (&["whoami"], ""),
     (&["keys", "list"], ""),

@@ -1,5 +1,5 @@
-//! A secret goes in by every door, right ones and wrong ones, and is then looked for everywhere: in whatever the programs print
-//! and write, in whichever encoding.
+//! A secret goes in by every door, right ones and wrong ones. The test then searches for it in everything that the
+//! programs print and write, in any encoding.
 
 use std::fs;
 use std::path::Path;

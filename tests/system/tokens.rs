@@ -1,4 +1,5 @@
-//! The life of a token through the real programs: by a preset, rotated, reviewed, and revoked with all of somebody's.
+//! The life of a token through the real programs: by a preset, rotated, reviewed, and revoked with all tokens of one
+//! person.
 
 use ibyok_tests::{Home, Oracle};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Several programs on one vault at once: servers and command lines, each right, also when one is killed or stands still.
+//! Several programs on one vault at once: servers and command lines, each right, also when one is killed or stopped.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! Lines of the audit log that were changed or cannot be read: what is made from the log shows the others, and says how many it lacks and
-//! from where on.
+//! Lines of the audit log that were changed or cannot be read: every report made from the log shows the others, and
+//! says how many it lacks and from where on.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The file of a local KEK: made whole or not at all, and refused if another user may read it.
+//! The file of a local KEK: made whole or not at all, and refused if another user owns it or has access to it.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 

@@ -1,4 +1,5 @@
-//! A key may have leaked: what is opened on one node holds on the other, and knows who read the key there.
+//! A key may have leaked: an incident that is opened on one node holds on the other, and knows the tokens that read
+//! the key there.
 
 use ibyok_core::{Code, IncidentRequest, SignedDuration, Timestamp};
 

@@ -74,9 +74,9 @@ impl Load {
     }
 }
 
-/// Takes something away while it is retrieved on both nodes, and holds each retrieval against the promise: what began before the
-/// change gives what there was, what begins once it has returned on the first node gives what is there then, and so does what begins a
-/// second later on the second.
+/// Takes something away while it is retrieved on both nodes, and compares each retrieval with the promise. A
+/// retrieval that began before the change may give the old state. A retrieval gives the new state if it began after
+/// the change returned on the first node, or a second later on the second.
 async fn taken_away<T>(
     readers: [(&Node, &AccessToken); 2],
     reference: &str,

@@ -1,4 +1,5 @@
-//! The steps of a rotation, from two nodes: at once, one after another, and with somebody who still reads the old version.
+//! The steps of a rotation, from two nodes: at once, one after another, and with a consumer that still reads the old
+//! version.
 
 use std::collections::BTreeSet;
 

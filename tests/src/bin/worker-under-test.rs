@@ -1,7 +1,9 @@
-//! A program that uses a key, as these tests run it: it fetches the key by HTTP again and again, and notes which version it got.
+//! A program that uses a key, as these tests run it: it fetches the key by HTTP again and again, and notes the
+//! version that it got.
 //!
-//! Arguments: the environment, the key, a file that holds the version it is pinned to (empty: it takes the current one), and the
-//! file that it notes in. Where the server is and its token are in IBYOK_URL and IBYOK_TOKEN. It ends when its input does.
+//! Arguments: the environment, the key, a file that holds the version to which it is pinned (empty: it takes the
+//! current one), and the file for its notes. The server's address and the token are in IBYOK_URL and IBYOK_TOKEN. It
+//! ends when its input does.
 
 use std::error::Error;
 use std::io::{Read, Write};

@@ -10,7 +10,7 @@ mod names;
 mod tokens;
 /// Values at the limits, and what a program cannot have.
 mod values;
-/// Vaults that are damaged, elsewhere, or somebody else's.
+/// Vaults that are damaged, elsewhere, or another user's.
 mod vaults;
 
 fn get(home: &Home) -> Run {

@@ -1,4 +1,4 @@
-//! Vaults that are damaged, elsewhere, or somebody else's.
+//! Vaults that are damaged, elsewhere, or another user's.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
