@@ -25,7 +25,7 @@ pub(crate) fn client(peer: Option<Peer>, headers: &HeaderMap, trusted: &[IpNet])
     Some(address)
 }
 
-/// Every entry of every `X-Forwarded-For`, in order; `None` for what is not text.
+/// Returns every entry of every `X-Forwarded-For`, in order; `None` for a value that is not text.
 fn hops(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = Option<&str>> {
     let values: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
     values.into_iter().flat_map(|value| match value.to_str() {

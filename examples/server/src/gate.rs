@@ -25,7 +25,7 @@ const REQUEST_ID_MAX: usize = 128;
 /// The most of a user agent that is kept, in bytes.
 const USER_AGENT_MAX: usize = 256;
 
-/// The routes in whose paths something else than a plain name may stand: a token is found by its name too.
+/// The routes with paths that may hold other text than a plain name: a token is found by its name too.
 const NAMED_FREELY: &str = "/api/v1/tokens/";
 
 /// Gives the request an id and a context, its answer the headers that all have, and the log one line.
@@ -129,7 +129,7 @@ fn is_usual(method: &Method) -> bool {
     )
 }
 
-/// Makes a document of a refusal, whoever refused.
+/// Makes a document of a refusal, of this server or of a library.
 fn finish(mut answer: Response, id: &str) -> (Response, Option<&'static str>) {
     let refused = answer.status().is_client_error() || answer.status().is_server_error();
     let problem = answer.extensions_mut().remove::<Problem>();
@@ -191,8 +191,8 @@ fn context(headers: &HeaderMap, id: &str, client: Option<IpAddr>) -> RequestCont
     context
 }
 
-/// The trace id of a W3C `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`. Ids of zeros stand for nothing; what is malformed is
-/// left aside.
+/// Returns the trace id of a W3C `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`. `None` for ids of zeros, which mean
+/// no trace, and for malformed text.
 fn trace_id(text: &str) -> Option<&str> {
     let hex = |part: &str, len| part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let some = |part: &str| part.bytes().any(|b| b != b'0');

@@ -1,5 +1,5 @@
-//! JSON as this server reads it: one meaning only. Unknown and repeated names are refused, and what is read never comes back
-//! in an error.
+//! JSON as this server reads it: one meaning only. Unknown and repeated names are refused, and no error repeats the
+//! text.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -23,7 +23,7 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], what: &'static str) 
         .map_err(|error| refused(&format!(", at line {}, column {}", error.line(), error.column())))
 }
 
-/// A secret as it stands in the body, not yet copied anywhere.
+/// A secret as the body holds it, not yet copied anywhere.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Raw<'a>(#[serde(borrow)] &'a RawValue);
@@ -62,7 +62,7 @@ impl Raw<'_> {
     }
 }
 
-/// The inside of a JSON string, which is never shorter than what it stands for: so the buffer never grows.
+/// Decodes the inside of a JSON string. It is never shorter than the decoded text, so the buffer never grows.
 fn unescape(inside: &str) -> Option<Zeroizing<Vec<u8>>> {
     let mut out = Zeroizing::new(Vec::with_capacity(inside.len()));
     let mut rest = inside;
@@ -91,8 +91,7 @@ fn unescape(inside: &str) -> Option<Zeroizing<Vec<u8>>> {
     Some(out)
 }
 
-/// Reads the text after `\u`: four digits, or a pair of surrogates. One surrogate of a pair alone stands for no
-/// character.
+/// Reads the text after `\u`: four digits, or a pair of surrogates. One surrogate of a pair alone is no character.
 fn unicode(text: &str) -> Option<(char, &str)> {
     let (first, rest) = hex(text)?;
     if let Some(character) = char::from_u32(first) {

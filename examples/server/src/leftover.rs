@@ -83,7 +83,7 @@ impl Drop for Kept {
 }
 
 impl Rest {
-    /// Reads what is left, if that is little and comes soon.
+    /// Reads the rest of the body, if that is little and comes soon.
     pub(crate) async fn read(self, headers: Asked) -> End {
         let rest = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut rest) = rest else { return End::Read };

@@ -24,13 +24,14 @@
 //! # }
 //! ```
 //!
-//! Each handler parses, makes one call of the core and answers; everything that decides is in the core. What is here is what HTTP
-//! needs: limits of sizes and times before anything is read ([`Options`], [`Limits`]), one meaning for each request, problem
-//! documents (RFC 9457) for everything refused, and logs that hold no secret.
+//! Each handler parses, makes one call of the core and answers; the core makes all decisions. This crate has the
+//! parts that HTTP needs: limits of sizes and times before anything is read ([`Options`], [`Limits`]), one meaning
+//! for each request, problem documents (RFC 9457) for every refusal, and logs that hold no secret.
 //!
-//! It speaks HTTP/1.1 without TLS. Beyond the loopback interface the program listens only if told that plain HTTP is meant, or that
-//! a proxy does the TLS; in that case it serves the proxy's networks and closes every other connection. It keeps no sessions. Rates are
-//! the core's; what one address and all connections together may cost is here ([`Limits`]).
+//! It speaks HTTP/1.1 without TLS. Beyond the loopback interface the program listens only if told that plain HTTP is
+//! meant, or that a proxy does the TLS; in that case it serves the proxy's networks and closes every other
+//! connection. It keeps no sessions. The core has the rates; this crate limits the cost of one address and of all
+//! connections together ([`Limits`]).
 #![forbid(unsafe_code)]
 
 mod address;

@@ -1,4 +1,4 @@
-//! The server's own log: JSON lines on standard error, in which no secret can stand.
+//! The server's own log: JSON lines on standard error, which hold no secret.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -27,7 +27,7 @@ pub enum LogLevel {
     Info,
     /// And each request, and each connection that ended early.
     Debug,
-    /// And whatever else there is.
+    /// All further details.
     Trace,
 }
 
@@ -85,8 +85,8 @@ fn file() -> Option<(PathBuf, u32)> {
     (there.is_file() && same).then(|| (path, there.mode() & 0o777))
 }
 
-/// Opens the file again that standard error was when logging began, so that whoever moved it away gets a new one. `false` where it
-/// was no file.
+/// Opens the file again that standard error was when logging began, so that a tool which moved it away gets a new
+/// one. Returns `false` if it was no file.
 pub(crate) fn reopen_log() -> io::Result<bool> {
     let Some((path, mode)) = FILE.get().and_then(Option::as_ref) else {
         return Ok(false);
@@ -98,8 +98,8 @@ pub(crate) fn reopen_log() -> io::Result<bool> {
 
 /// Logs to standard error from now on. A program that logs by itself leaves this out.
 ///
-/// The level is that of this project's own code. Libraries never say more than warnings, whatever the level, since at lower ones
-/// they may show what they carry. Where something logs already, nothing changes.
+/// The level is that of this project's own code. Libraries log warnings at most, at any level, since at lower ones
+/// they may show the data that they carry. If another logger is installed already, nothing changes.
 pub fn log_to_stderr(level: LogLevel) {
     FILE.get_or_init(file);
     let own = [

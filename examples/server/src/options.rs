@@ -57,7 +57,8 @@ pub struct Limits {
     /// The networks of proxies, which carry the connections of many: `connections_per_address` does not hold for them.
     /// [`start`](crate::start()) takes them from [`Options::trusted_proxies`].
     pub trusted_proxies: Vec<IpNet>,
-    /// The networks that are served; `None` serves everybody. Connections from elsewhere are closed before anything is read from them.
+    /// The networks that are served; `None` serves all. Connections from elsewhere are closed before anything is read
+    /// from them.
     pub only_from: Option<Vec<IpNet>>,
     /// The time for a request's head to arrive, and for a connection to be idle between requests; 10 seconds, and a quarter of it
     /// where fewer than a quarter of the connections are free.

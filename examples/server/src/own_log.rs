@@ -1,4 +1,4 @@
-//! The server's own log, bounded: nobody can fill it from outside.
+//! The server's own log, bounded: no client can fill it from outside.
 //!
 //! The first few refusals of an address in a minute are lines of their own. The rest is counted, and becomes one line a minute that says
 //! how often each status was answered.
@@ -17,7 +17,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// The number of addresses that have counts of their own; further addresses share one.
 const ADDRESSES: usize = 512;
 
-/// The kinds of lines that somebody outside can cause.
+/// The kinds of lines that a client outside can cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Sort {
     /// A request was refused.
@@ -37,7 +37,7 @@ struct Window {
     folded: BTreeMap<u16, u64>,
 }
 
-/// An address and a sort of lines; no address stands for all that share a count.
+/// An address and a sort of lines; no address means all clients that share a count.
 type Key = (Option<IpAddr>, Sort);
 
 #[derive(Debug, Default)]

@@ -75,7 +75,7 @@ impl Problem {
         Self::new(StatusCode::PRECONDITION_FAILED, "precondition", detail)
     }
 
-    /// A body that is larger than what is read.
+    /// A body over the limit.
     pub(crate) fn too_large(limit: usize) -> Self {
         let detail = format!("the body is over the limit of {limit} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge.as_str(), detail)
@@ -241,7 +241,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// Rounded up: whoever comes back then is not too early.
+/// Rounds up to whole seconds, so that a client which then tries again is not too early.
 fn whole_seconds(wait: Duration) -> u64 {
     let begun = u64::from(wait.subsec_nanos() > 0);
     wait.as_secs().saturating_add(begun).max(1)

@@ -8,7 +8,7 @@ use crate::problem::Problem;
 pub(crate) struct Query(Vec<(&'static str, String)>);
 
 impl Query {
-    /// Reads a query in which only these names may stand.
+    /// Reads a query that may hold only these names.
     pub(crate) fn parse(query: Option<&str>, known: &[&'static str]) -> Result<Self, Problem> {
         let mut found: Vec<(&'static str, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {

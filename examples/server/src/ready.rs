@@ -14,8 +14,8 @@ const FRESH: Duration = Duration::from_secs(1);
 pub(crate) struct Readiness(Mutex<Option<(Instant, Ready)>>);
 
 impl Readiness {
-    /// The answer of the last second, or a new one. Whoever comes while the parts are asked waits for that one answer: anybody may
-    /// ask, and must not keep the store busy.
+    /// Returns the answer of the last second, or a new one. A caller that comes while the parts are asked waits for
+    /// that one answer: any client may ask, and must not keep the store busy.
     pub(crate) async fn of(&self, vault: &Vault) -> Ready {
         let mut last = self.0.lock().await;
         if let Some((at, ready)) = last.as_ref()

@@ -1,4 +1,4 @@
-//! From settings to a server that runs until it is told to stop.
+//! From settings to a server that runs until a signal stops it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -64,7 +64,7 @@ impl Started {
     }
 }
 
-/// Serves a vault in this process, beside whatever else it does.
+/// Serves a vault in this process, beside the process's other work.
 ///
 /// # Errors
 /// [`Error::Listen`] if the address cannot be listened on.

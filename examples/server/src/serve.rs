@@ -1,4 +1,4 @@
-//! Serving a router on a socket, within limits, until it is told to stop.
+//! Serving a router on a socket, within limits, until the caller stops it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -38,8 +38,8 @@ const HESITATION: Duration = Duration::from_millis(100);
 
 /// Serves a router until `shutdown` resolves, and then until every answer under way is sent, or the grace is over.
 ///
-/// It speaks HTTP/1.1 (and 1.0) only: whoever wants HTTP/2 or TLS puts a proxy in front, and what does not exist cannot be
-/// flooded. Gives how many connections had to be cut off at the end.
+/// It speaks HTTP/1.1 (and 1.0) only: HTTP/2 and TLS take a proxy in front. A protocol that is missing cannot be
+/// flooded. Returns the number of connections that had to be cut off at the end.
 ///
 /// # Errors
 /// None that a connection could cause; an [`io::Error`] if the listener itself is broken.

@@ -61,7 +61,7 @@ impl Takes {
     }
 }
 
-/// The key that the path names, if it names one in an environment. What is malformed is refused by the handler.
+/// Returns the key that the path names, if it names one in an environment. The handler refuses a malformed name.
 async fn key_of(parts: &mut Parts) -> Option<KeyRef> {
     let params = RawPathParams::from_request_parts(parts, &()).await.ok()?;
     let named = |wanted: &str| {

@@ -69,7 +69,7 @@ impl Place {
     }
 }
 
-/// A server that is stopped at the end, whatever happens.
+/// A server that is stopped at the end, also after a panic.
 struct Running {
     child: Child,
     log: BufReader<std::process::ChildStderr>,

@@ -168,7 +168,7 @@ impl Home for RedbHome {
 /// The table of parts in a transaction that writes.
 type Parts<'t> = Table<'t, (&'static str, &'static str, u64), &'static [u8]>;
 
-/// Puts a part; an append of nothing is none, and would stand in the place of the next one.
+/// Puts a part. An append of nothing is no part, and would take the place of the next one.
 fn put(parts: &mut Parts<'_>, at: (&str, &str, u64), bytes: &[u8]) -> Result<(), Error> {
     if !bytes.is_empty() {
         parts.insert(at, bytes).map_err(Error::other)?;

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::router::Shared;
 
-/// Of a key whose provider nobody named.
+/// The provider of a key without a named one.
 const CUSTOM: &str = "custom";
 
 /// GET `/external/keys/{id or name}/value`

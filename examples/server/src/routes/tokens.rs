@@ -88,7 +88,8 @@ pub(crate) async fn rotate_self(caller: Caller, query: RawQuery, body: Json) -> 
     rotate(caller, Path("self".to_owned()), query, body).await
 }
 
-/// The token that a path names; in the place of an id, `_` stands for the name in the query, which may hold anything.
+/// Returns the token that a path names. In the place of an id, `_` means the name in the query, which may hold
+/// anything.
 fn meant<'a>(which: &'a str, query: &'a Query) -> Result<&'a str, Problem> {
     match (which, query.get("name")) {
         ("_", Some(name)) => Ok(name),

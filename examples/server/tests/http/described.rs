@@ -34,7 +34,7 @@ fn admits_null(document: &Value, schema: &Value) -> bool {
     is(&schema["type"]) || listed || alternatives(schema).any(|one| admits_null(document, one))
 }
 
-/// The schema of a property, in whichever part of a schema it stands.
+/// Returns the schema of a property, in any part of a schema.
 fn property<'d>(document: &'d Value, schema: &'d Value, name: &str) -> Option<&'d Value> {
     let schema = resolved(document, schema);
     let parts = schema["allOf"].as_array().into_iter().flatten();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Answer, World};
 
-/// A value that is long and random: nobody finds it by trying.
+/// Returns a value that is long and random, so that nobody finds it by trying.
 fn random(seed: usize) -> String {
     use std::hash::{BuildHasher, Hasher, RandomState};
     let of = || {

@@ -1,6 +1,7 @@
 use crate::world::World;
 
-/// Texts that look like secrets: keys of providers whose shape nothing else has, and an access token of ours.
+/// Returns texts that look like secrets: keys of providers whose shape nothing else has, and an access token of
+/// IBYOK.
 fn secrets() -> Vec<String> {
     vec![
         format!("AKIA{}", "EXAMPLE7EXAMPLE7"),

@@ -1,4 +1,4 @@
-//! Tokens of two namespaces on one server: every route is asked for what is the other's.
+//! Tokens of two namespaces on one server: every route is asked for the other's objects.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::world::{Answer, World};
 
-/// Routes without anything of somebody else's in them, which would end the token that asks or only do the caller's own work.
+/// Routes without another namespace's objects in them. They would end the token that asks, or only do the caller's
+/// own work.
 const OWN: [&str; 6] = [
     "DELETE /api/v1/tokens/self",
     "POST /api/v1/tokens/self/rotate",
