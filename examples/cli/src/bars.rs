@@ -61,7 +61,7 @@ impl Bars {
     }
 }
 
-/// A bar for a number: the most of all is as long as there is room, and what is not nothing is seen.
+/// Returns a bar for a number. The largest number has a bar of all the room, and a number above zero always shows.
 fn bar(number: u64, most: u64, room: usize) -> String {
     let eighths = u128::try_from(room).unwrap_or(0).saturating_mul(8);
     let length = u128::from(number).saturating_mul(eighths) / u128::from(most.max(1));

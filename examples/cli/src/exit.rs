@@ -30,7 +30,7 @@ pub enum Exit {
     NotExecutable,
     /// 127: `run`'s program is not there.
     NoProgram,
-    /// 141: nobody reads the output any more. As of a program that SIGPIPE ends, and as quietly.
+    /// 141: no program reads the output any more. As of a program that SIGPIPE ends, and as quietly.
     NotRead,
 }
 

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The limit that was set before ours.
+/// The limit before this program lowered it.
 static BEFORE: OnceLock<Rlimit> = OnceLock::new();
 
 /// Turns core dumps off, and on Linux keeps other processes of the same user from attaching.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Result};
 use crate::globals::{Environment, Globals};
 
-/// The longest token that is taken from a file or a command, in bytes; whatever is longer is no token.
+/// The longest token that is taken from a file or a command, in bytes. A longer text is no token.
 const TOKEN_MAX: usize = 64 * 1024;
 
 /// The variables that announce a token.

@@ -33,8 +33,8 @@ impl Original {
     /// Opens a file. A path that leads through links is resolved here, once.
     ///
     /// # Errors
-    /// [`Error::Usage`] for what is no file, or has a second name that would keep what this one loses; [`Error::Failed`] if it
-    /// cannot be read.
+    /// [`Error::Usage`] for a path that is no file, or a file with a second name that would keep the old content;
+    /// [`Error::Failed`] if it cannot be read.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let reading = |error: io::Error| Error::reading(path, &error);
         let real = path.canonicalize().map_err(reading)?;
@@ -71,8 +71,8 @@ impl Original {
     /// Puts new content in the place of the file, with its mode and owner, in one step. A link that led to it leads to the new one.
     ///
     /// # Errors
-    /// [`Error::Failed`] if the file no longer holds what was read, if another stands in its place, or if it cannot be written; then
-    /// whatever is there is as it was.
+    /// [`Error::Failed`] if the file no longer holds `read`, if another file is in its place, or if it cannot be
+    /// written. Then the file there stays as it was.
     pub(crate) fn replace(&mut self, read: &[u8], content: &[u8]) -> Result<()> {
         self.is_unchanged(read)?;
         let name = format!(".ibyok-{:016x}", RandomState::new().build_hasher().finish());
@@ -121,7 +121,7 @@ impl Original {
         }
     }
 
-    /// Refuses if another file stands under the name by now.
+    /// Refuses if another file has the name by now.
     fn is_in_its_place(&self) -> Result<()> {
         let there = statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW);
         match there {

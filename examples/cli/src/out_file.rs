@@ -1,4 +1,4 @@
-//! Files that hold secrets: mode 0600, whole or not at all, and never through a link that somebody else laid.
+//! Files that hold secrets: mode 0600, whole or not at all, and never through a link that another user laid.
 
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 /// Writes a file with mode 0600, in the place of one that is there.
 ///
 /// # Errors
-/// [`Error::Usage`] where a link or something that is no file stands in the way; [`Error::Failed`] if it cannot be written, and
-/// what was there is as it was.
+/// [`Error::Usage`] if a link or something that is no file is in the way; [`Error::Failed`] if it cannot be written.
+/// The old file then stays as it was.
 pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Ok(there) = fs::symlink_metadata(path)
         && !there.is_file()

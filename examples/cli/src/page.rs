@@ -12,7 +12,7 @@ const STYLE: &str = include_str!("page.css");
 /// The columns that hold sentences or lists. Only these may be broken into lines.
 const WORDS: [&str; 5] = ["reason", "explanation", "user_agents", "addresses", "name"];
 
-/// A page that is being written. Whatever comes from outside goes through [`escaped`].
+/// A page that is being written. All text from outside goes through [`escaped`].
 pub(crate) struct Page(String);
 
 impl Page {
@@ -58,7 +58,8 @@ impl Page {
         self.add("</section>");
     }
 
-    /// A table of JSON documents: each column is a head, the path of what stands in it, and whether that is a number.
+    /// Adds a table of JSON documents: each column is a head, the path of its value, and whether the value is a
+    /// number.
     pub(crate) fn table<'v>(
         &mut self,
         title: &str,
@@ -121,8 +122,8 @@ pub(crate) fn short(time: &Value) -> String {
     escaped(&second)
 }
 
-/// Text as it may stand in a page, in an element or an attribute: nothing in it is markup, and nothing changes the direction of
-/// what stands beside it.
+/// Returns text that is safe in a page, in an element or an attribute: nothing in it is markup, and nothing changes
+/// the direction of the text next to it.
 pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -15,10 +15,11 @@ use crate::hardening;
 use crate::io::Io;
 use crate::show::clean;
 
-/// Runs the command line: parses, does, and says what went wrong.
+/// Runs the command line: parses, does, and reports failures.
 ///
-/// An error is told on standard error, with a line that begins with `hint:`; with `--json` it is the one document on standard
-/// output. A command that did a part of its work answers with one document, and its error is told on standard error.
+/// An error goes to standard error, with a line that begins with `hint:`; with `--json` it is the one document on
+/// standard output. A command that did a part of its work answers with one document, and its error goes to standard
+/// error.
 #[must_use]
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,

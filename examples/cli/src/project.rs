@@ -1,7 +1,8 @@
-//! `.ibyok.toml`: what a project's directory says about the keys that its program wants.
+//! `.ibyok.toml`: the keys that a program wants, named in its project's directory.
 //!
-//! It may come from a stranger's repository, so it can name keys and nothing else: not a server, a store, a command or a token. Nor
-//! does it choose a variable that may steer a program. And it is believed only if nobody else can have written it.
+//! It may come from a stranger's repository, so it can name keys and nothing else: not a server, a store, a command
+//! or a token. Nor does it choose a variable that may steer a program. And it is believed only if no other user can
+//! have written it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -65,7 +66,7 @@ pub(crate) fn find(from: &Path, home: Option<&Path>) -> Result<Option<Project>> 
     Ok(None)
 }
 
-/// Opens the file if it, and a link that leads to it, belongs to the user or root and nobody else can write to it.
+/// Opens the file if it, and a link that leads to it, belongs to the user or root and no other user can write to it.
 ///
 /// The directory need not be looked at: a file that others put there belongs to them.
 fn open(path: &Path) -> Result<File, String> {

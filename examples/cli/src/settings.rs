@@ -14,7 +14,7 @@ use crate::globals::{Environment, Globals};
 /// The settings that flags, variables and `vault.toml` give.
 ///
 /// # Errors
-/// The core's, naming what is wrong and where it came from.
+/// The core's, naming the fault and the source of the setting.
 pub(crate) fn resolve(globals: &Globals, environment: &Environment) -> Result<Settings> {
     resolve_given(&given(globals)?, environment)
 }

@@ -1,8 +1,8 @@
 //! Makes text from outside safe to show on a terminal: it cannot move the cursor, recolour, or reorder the text next
 //! to it.
 
-/// The text with everything that a terminal would act on, and what is invisible or reorders, written as an escape: as a scan shows
-/// what stands in files.
+/// Returns the text with escapes for everything that a terminal would act on, and for characters that are invisible
+/// or reorder: as a scan shows the text of files.
 #[must_use]
 pub(crate) fn clean(text: &str) -> String {
     ibyok_scan::printable(text.as_bytes())

@@ -29,7 +29,7 @@ impl Table {
         }
     }
 
-    /// A table of JSON documents: each column is a head and the path (`a.b`) of what stands in it.
+    /// Makes a table of JSON documents: each column is a head and the path (`a.b`) of its value.
     pub(crate) fn of(items: &[Value], columns: &[(&'static str, &str)]) -> Self {
         let mut table = Table::new(&columns.iter().map(|(head, _)| *head).collect::<Vec<_>>());
         for item in items {
@@ -38,7 +38,7 @@ impl Table {
         table
     }
 
-    /// One more row. What would move a terminal's cursor is made visible.
+    /// Adds a row. Characters that would move a terminal's cursor are made visible.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().map(|cell| clean(&cell)).collect());
     }

@@ -47,7 +47,8 @@ impl Here {
         Here::open_as(globals, environment, who, false).await
     }
 
-    /// Opens the vault that the settings name, and with `rebuild` rebuilds its floors from whatever is there.
+    /// Opens the vault that the settings name, and with `rebuild` rebuilds its floors from the records that are
+    /// there.
     ///
     /// # Errors
     /// As [`Here::open`].
@@ -355,7 +356,7 @@ impl Access for Here {
     }
 }
 
-/// A released value with what is told about it.
+/// Returns a released value with its description.
 pub(crate) fn fetched(released: Released, field: Option<&FieldName>) -> Result<Fetched> {
     let info = released.info().clone();
     let value = match field {

@@ -14,7 +14,7 @@ use crate::words::{counted, is_or_are};
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
     pub(crate) items: Vec<Value>,
-    /// The damaged records, as far as whoever asks may know of them.
+    /// The damaged records, as far as the caller may see them.
     damaged: Vec<Value>,
     incomplete: bool,
 }

@@ -57,7 +57,7 @@ pub(crate) trait Access {
     async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
     /// The same keys with the time of their last use, where that may be known.
     async fn list_with_last_use(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
-    /// Changes what is known of a key.
+    /// Changes the description of a key.
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value>;
     /// Disables or enables a key or a version.
     async fn switch(&self, key: &KeyRef, on: bool) -> Result<Value>;
@@ -169,7 +169,7 @@ pub(crate) async fn here(verb: &str, globals: &Globals, environment: &Environmen
     open_here(globals, environment, io).await
 }
 
-/// The vault here, with its floors rebuilt from whatever is there.
+/// Opens the vault here, with its floors rebuilt from the records that are there.
 ///
 /// # Errors
 /// As [`here()`].

@@ -28,7 +28,7 @@ impl Server {
     /// Checks the URL of a server.
     ///
     /// # Errors
-    /// The client's, for what is no URL or would send the token in the clear.
+    /// The client's, for a text that is no URL or would send the token in the clear.
     pub(crate) fn check(url: &str, insecure_http: bool) -> Result<()> {
         let client = Client::builder(url, SecretString::default()).allow_insecure_http(insecure_http);
         Ok(client.check_address()?)
@@ -37,7 +37,7 @@ impl Server {
     /// A client of the server at a URL.
     ///
     /// # Errors
-    /// The client's, for what is no URL or would send the token in the clear.
+    /// The client's, for a text that is no URL or would send the token in the clear.
     pub(crate) fn new(
         url: &str,
         token: &AccessToken,

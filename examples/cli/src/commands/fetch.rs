@@ -1,4 +1,4 @@
-//! Several values at once: whatever is wanted, or nothing.
+//! Retrieves several values at once: all of the wanted ones, or none.
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use ibyok_core::{KeyRef, VariableKind, WhichVersion};
@@ -25,12 +25,12 @@ pub(super) struct Wanted {
     pub(super) has_pending: bool,
 }
 
-/// The keys of an environment that can be served, under their variables. Those that are disabled are left out and said, and so
-/// are those whose variable nobody who may choose it chose.
+/// Returns the keys of an environment that can be served, under their variables. Leaves out disabled keys, and keys
+/// with a variable that no authorised person chose, and says so.
 ///
 /// # Errors
-/// [`Error::Usage`] where two keys have the same variable; the vault's `integrity` where a record of the environment is damaged;
-/// else as listing.
+/// [`Error::Usage`] if two keys have the same variable; the vault's `integrity` where a record of the environment is
+/// damaged; else as listing.
 pub(super) async fn of_environment(
     access: &dyn Access,
     cx: &mut Cx<'_>,
@@ -67,8 +67,8 @@ pub(super) async fn of_environment(
     Ok(wanted)
 }
 
-/// The reason not to hand out a variable unasked. Whoever writes keys must not choose which code every program runs, or where it
-/// sends what it sends.
+/// Returns the reason not to hand out a variable unasked. A person who writes keys must not choose the code that
+/// every program runs, or the place to which it sends its data.
 fn withheld(variable: &str, named: bool) -> Option<&'static str> {
     let kind = VariableKind::of(variable);
     if kind.may_be_handed_out(named) {

@@ -190,9 +190,8 @@ impl Cx<'_> {
         outcome.and_then(|exit| closed.map(|()| exit))
     }
 
-    /// A list as the answer: the whole of it as JSON, else a table.
-    /// Damaged records stand below it, and are a warning.
-    /// Of an empty one, `none` is said.
+    /// Answers with a list: the whole of it as JSON, else a table. Damaged records come below it, and are a warning.
+    /// For an empty list, prints `none`.
     fn answer_list(
         &mut self,
         list: impl Into<access::Listed>,

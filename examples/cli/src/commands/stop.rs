@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Resolves at Ctrl-C, or when the process is told to end: the vault is then closed as it should be.
+/// Resolves at Ctrl-C, or at SIGTERM: the caller then closes the vault as it should be.
 pub(super) async fn stopped() {
     let terminated = async {
         match signal(SignalKind::terminate()) {

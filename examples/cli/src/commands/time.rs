@@ -41,7 +41,7 @@ pub(super) fn ago(text: &str, now: Timestamp) -> Result<Timestamp> {
     })
 }
 
-/// The last whole second that a time can have, whatever its zone.
+/// The last whole second that a time can have, in any zone.
 const LATEST: &str = "9999-12-30T22:00:00Z";
 
 /// The reason why a text gives no time.

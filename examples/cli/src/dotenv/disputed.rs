@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// Something about a value that a person should know, although the value was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Remarks {
-    /// True if the value holds a `$` that some readers would expand; here it stands for itself.
+    /// True if the value holds a `$` that some readers would expand; here it is kept as it is.
     pub(crate) literal_dollar: bool,
     /// True if a `#` directly before text, such as `#2`, ended the value: some readers take that for a part of it.
     pub(crate) cut_at_hash: bool,
@@ -19,7 +19,7 @@ pub(crate) struct Remarks {
     pub(crate) kept_hash: bool,
     /// True if line breaks of the value are CRLF in the file and LF in the value.
     pub(crate) plain_breaks: bool,
-    /// True if white space beyond ASCII, such as a no-break space, stands at an end of the value.
+    /// True if white space beyond ASCII, such as a no-break space, is at an end of the value.
     pub(crate) unseen: bool,
     /// True if a backslash before `"` or `\` is no part of the value: Node.js keeps it.
     pub(crate) unescaped: bool,
@@ -64,7 +64,7 @@ pub(crate) const WORDS: [Said; 7] = [
 pub(crate) enum Disputed {
     /// Backticks outside of single quotes.
     Backticks,
-    /// A ` #` between quotes that stand inside of a value without quotes.
+    /// A ` #` between quotes that are inside of a value without quotes.
     HashInQuotes,
     /// White space of ASCII other than spaces and tabs at an end of the value, or any but these before a `#`.
     WhiteSpace,
@@ -188,7 +188,7 @@ fn is_odd(c: char) -> bool {
     is_white(c) && c.is_ascii() && !matches!(c, ' ' | '\t')
 }
 
-/// Returns true if white space beyond ASCII stands at an end of the value.
+/// Returns true if white space beyond ASCII is at an end of the value.
 pub(super) fn is_unseen(parts: &Parts<'_>) -> bool {
     let unseen = |c: char| is_white(c) && !c.is_ascii();
     let behind = parts.tail.split('#').next().unwrap_or("");
@@ -196,7 +196,7 @@ pub(super) fn is_unseen(parts: &Parts<'_>) -> bool {
     raw.starts_with(unseen) || raw.ends_with(unseen) || behind.contains(unseen)
 }
 
-/// Returns true if a tab stands at an end of a value without quotes.
+/// Returns true if a tab is at an end of a value without quotes.
 pub(super) fn has_tab(parts: &Parts<'_>) -> bool {
     let behind = parts.tail.split('#').next().unwrap_or("");
     !parts.raw.starts_with(['"', '\'', '`']) && (parts.gap.contains('\t') || behind.contains('\t'))

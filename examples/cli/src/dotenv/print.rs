@@ -1,4 +1,4 @@
-//! Prints variables so that whatever reads them gets the same values.
+//! Prints variables so that every supported reader gets the same values.
 
 use clap::ValueEnum;
 use zeroize::Zeroizing;
@@ -87,11 +87,12 @@ enum Quotes {
 }
 
 impl Quotes {
-    /// The quotes of a value; `None` where readers disagree whatever is written.
+    /// Returns the quotes of a value; `None` if readers disagree under any quotes.
     ///
-    /// The readers are python-dotenv, Node's dotenv, `node --env-file`, docker compose and POSIX shells. Nobody escapes alike, so
-    /// that only text is printed that needs no escape: python-dotenv expands `${…}` and takes `\\` for one backslash in single
-    /// quotes too, shells expand `$`, backticks and backslashes in double quotes, and a bare CR becomes a line feed.
+    /// The readers are python-dotenv, Node's dotenv, `node --env-file`, docker compose and POSIX shells. No two of
+    /// them escape alike, so that only text is printed that needs no escape: python-dotenv expands `${…}` and takes
+    /// `\\` for one backslash in single quotes too, shells expand `$`, backticks and backslashes in double quotes,
+    /// and a bare CR becomes a line feed.
     fn of(value: &str) -> Option<Self> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.,:/@%+=".contains(&b);
         let disputed = value.contains("${") || value.contains(['\r', '\0']);

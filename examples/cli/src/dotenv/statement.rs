@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// A statement: what stands between two line breaks that are not inside quotes.
+/// A statement: the text between two line breaks that are not inside quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Statement<'a> {
     /// The line that it begins on, from 1.
@@ -38,7 +38,7 @@ pub(crate) fn split(file: &str) -> Vec<Statement<'_>> {
     statements
 }
 
-/// The length of the first statement, and where its value stands in it.
+/// Returns the length of the first statement, and the range of its value in it.
 fn statement(rest: &str) -> (usize, Option<Range<usize>>) {
     let bytes = rest.as_bytes();
     let end_of_line = |from: usize| find(bytes, from, |b| matches!(b, b'\n' | b'\r'));
@@ -64,8 +64,8 @@ fn statement(rest: &str) -> (usize, Option<Range<usize>>) {
     }
 }
 
-/// The index after the closing quote; the end of the file if there is none. In double quotes a backslash keeps the quote that
-/// follows it open; in the others it stands for itself, as in a shell.
+/// The index after the closing quote; the end of the file if there is none. In double quotes a backslash keeps the
+/// quote that follows it open; in the others it is kept as it is, as in a shell.
 fn closing(bytes: &[u8], open: usize, quote: u8) -> usize {
     let mut index = open + 1;
     while let Some(byte) = bytes.get(index) {

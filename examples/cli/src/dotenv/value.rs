@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 pub(crate) struct Assignment {
     /// The name before the `=`, which need not be one that a variable can have.
     pub(crate) variable: String,
-    /// The value that it stands for.
+    /// The value, without its quotes and escapes.
     pub(crate) value: Zeroizing<String>,
     /// The line that it begins on, from 1.
     pub(crate) line: usize,
@@ -29,7 +29,7 @@ impl Assignment {
         self.disputed
     }
 
-    /// Refuses a value about which readers disagree. A value that nobody wants need not be asked.
+    /// Refuses a value about which readers disagree. A value that is not wanted need not be checked.
     ///
     /// # Errors
     /// [`Error::Usage`] naming the line and the reason.
@@ -47,10 +47,11 @@ pub(crate) struct Parsed {
     pub(crate) bare: Vec<usize>,
 }
 
-/// Reads a `.env` file. Whether its names are those of variables, and each is there once, is for those who want them.
+/// Reads a `.env` file. Callers check whether its names are those of variables, and whether each is there once.
 ///
 /// # Errors
-/// [`Error::Usage`] naming the line of text that is no assignment, or of which readers disagree where its value ends.
+/// [`Error::Usage`] naming the line of text that is no assignment, or whose value has an end about which readers
+/// disagree.
 pub(crate) fn parse(file: &str) -> Result<Parsed> {
     let file = file.strip_prefix('\u{feff}').unwrap_or(file);
     no_lone_returns(file)?;
@@ -226,7 +227,7 @@ fn entry(line: usize, statement: &str) -> Result<Zeroizing<String>> {
     Ok(Zeroizing::new(entry.value))
 }
 
-/// In double quotes `\$` stands for `$`; the library leaves the backslash, since it leaves expansion to others.
+/// Replaces `\$` by `$`, as in double quotes. The library leaves the backslash, since it leaves expansion to others.
 fn plain_dollars(raw: &str) -> Zeroizing<String> {
     let mut plain = Zeroizing::new(String::with_capacity(raw.len()));
     let mut chars = raw.chars().peekable();

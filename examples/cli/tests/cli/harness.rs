@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A home directory that nobody else sees.
+/// A home directory that no other test sees.
 pub(crate) struct Place {
     home: TempDir,
 }

@@ -1,4 +1,4 @@
-//! Values in and out, exactly; what is known about keys; what is destroyed only on request.
+//! Values in and out, exactly; the descriptions of keys; destruction only on request.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};

@@ -5,7 +5,7 @@ use crate::remote::Server;
 
 const VALUE: &str = "a-value-that-leaked-0815";
 
-/// Each command that takes a value, by whatever way in `ibyok` is; `dev/k` leaked and has another value.
+/// Runs each command that takes a value, by `ibyok` here or on a server; `dev/k` leaked and has another value.
 fn every_command(ibyok: impl Fn(&[&str]) -> Call) {
     let set = |arguments: &[&str]| ibyok(arguments).stdin(format!("{VALUE}\n"));
     for arguments in [

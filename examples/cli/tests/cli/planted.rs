@@ -3,7 +3,7 @@
 use crate::harness::{Call, Place};
 use crate::remote::Server;
 
-/// Variables by which somebody else's programs could be made to run code or to send what they send elsewhere.
+/// Variables by which another person's programs could be made to run code or to send their data elsewhere.
 const STEERING: [&str; 40] = [
     "IBYOK_TOKEN_COMMAND",
     "ibyok_url",

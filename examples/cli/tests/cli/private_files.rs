@@ -1,4 +1,4 @@
-//! Files and directories are their user's alone, whatever the umask.
+//! Files and directories are their user's alone, for any umask.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -24,7 +24,8 @@ fn open_to_all(place: &Place, arguments: &[&str]) -> Call {
     call
 }
 
-/// Everything below a directory that somebody else may look at, but for what the test itself put there.
+/// Finds everything below a directory that another user may look at, except for the files that the test itself put
+/// there.
 fn lax(directory: &Path, own: &[&str], found: &mut Vec<String>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

@@ -3,7 +3,7 @@
 use crate::harness::{Call, Place};
 use crate::remote::Server;
 
-/// Each verb once, in the order of a rotation, by whatever way in `ibyok` is.
+/// Runs each verb once, in the order of a rotation, by `ibyok` here or on a server.
 fn a_rotation(worker: &str, ibyok: impl Fn(&[&str]) -> Call) {
     let read = |version: &str| {
         let call = ibyok(&["get", "dev/k", "--version", version]);

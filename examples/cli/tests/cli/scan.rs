@@ -1,4 +1,4 @@
-//! `ibyok scan`: leaks are told, and nothing of a secret is.
+//! `ibyok scan` reports leaks, and shows nothing of a secret.
 
 use std::fs;
 use std::process::Command;
@@ -176,7 +176,7 @@ fn the_checklist_finds_the_vaults_own_keys_also_in_files_that_are_excused_or_ign
     place.ibyok(&["scan", "code"]).fails(2);
 }
 
-/// A key of OpenRouter's shape that is nobody's, made here so that no file holds one.
+/// Makes a key of OpenRouter's shape that belongs to no account. It is made here so that no file holds one.
 fn leak() -> String {
     format!(
         "sk-or-v1-{}",

@@ -1,4 +1,4 @@
-//! Signals of operators and of whoever rotates log files.
+//! Signals of operators and of tools that rotate log files.
 
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};

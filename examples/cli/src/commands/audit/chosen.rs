@@ -10,7 +10,7 @@ use crate::show::clean;
 /// A choice of lines, fed with every line in turn.
 pub(super) struct Chosen {
     actions: Vec<Pattern>,
-    /// The operator who reads; `None` shows what is the reader's own as well.
+    /// The operator who reads; `None` shows the reader's own lines as well.
     reader: Option<String>,
     /// The session of each log that has begun and not ended.
     sessions: HashMap<String, Session>,
@@ -97,7 +97,7 @@ impl Chosen {
     }
 }
 
-/// The last so many of what is shown.
+/// Keeps the last so many shown lines.
 pub(super) struct Last {
     limit: Option<usize>,
     lines: VecDeque<Line>,

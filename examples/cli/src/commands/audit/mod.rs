@@ -138,7 +138,7 @@ fn warn_of_left_out(left_out: impl IntoIterator<Item = LeftOut>, cx: &mut Cx<'_>
     }
 }
 
-/// Says that lines that were asked for by the name of their log are nobody's.
+/// Warns that the log whose lines were asked for by name is not a log of this vault.
 async fn warn_of_foreign(log: Option<&str>, here: &Here, cx: &mut Cx<'_>) -> Result<()> {
     if let Some(log) = log
         && here.vault.is_foreign_log(log).await?

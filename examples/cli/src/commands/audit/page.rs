@@ -43,7 +43,7 @@ pub(super) fn of(review: &Value) -> String {
     page.end(&foot(review))
 }
 
-/// The columns of the networks: with their countries where any is told.
+/// Returns the columns of the networks: with countries if the review names any.
 fn networks(countries: bool) -> &'static [(&'static str, &'static str, bool)] {
     const ALL: &[(&str, &str, bool)] = &[
         ("Country", "country", false),

@@ -32,7 +32,8 @@ pub(super) async fn run(keys: &[String], proof: Option<&Path>, cx: &mut Cx<'_>) 
     }
 }
 
-/// The directory that is verified by keys alone: whoever names it and the keys needs no vault. A vault that is named with it is meant.
+/// Returns the directory that is verified by keys alone: a caller that names it and the keys needs no vault. A vault
+/// that is named with it takes precedence.
 fn directory(keys: &[VerifyingKey], cx: &Cx<'_>) -> Option<PathBuf> {
     let given = &cx.globals.settings;
     let named = given.audit.as_deref();

@@ -1,4 +1,4 @@
-//! A plan for incidents that nobody has filled in is none.
+//! A plan for incidents that nobody has filled in does not count.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// The most that is read of a plan, in bytes.
 const PLAN_MAX: u64 = 1 << 20;
 
-/// Words that stand where something is still to be written.
+/// Words that mark a place where text is still to be written.
 const TO_WRITE: [&str; 4] = ["TODO", "TBD", "FIXME", "XXX"];
 
 /// The place of a provider's page that `incident plan` does not know.
@@ -44,7 +44,7 @@ fn gaps_in(text: &str) -> Vec<String> {
     gaps
 }
 
-/// A line without what stands in backticks: a command to be typed has its own dots.
+/// Returns a line without the text in backticks: a command to be typed has its own dots.
 fn without_code(line: &str) -> String {
     line.split('`').step_by(2).collect::<Vec<_>>().join("")
 }

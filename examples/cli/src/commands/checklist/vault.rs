@@ -123,7 +123,8 @@ async fn reviewed(here: &Here, within: u16) -> Result<Item> {
     ))
 }
 
-/// The findings of a review since a time that nobody has acknowledged, as the end of a sentence; nothing where there are none.
+/// Returns the findings of a review since a time that nobody has acknowledged, as the end of a sentence; an empty
+/// text if there are none.
 async fn open_findings(here: &Here, since: Timestamp) -> Result<String> {
     let review = match here.review(&ReviewRequest::since(since)).await {
         Ok(review) => review,

@@ -19,7 +19,7 @@ use crate::settings;
 
 /// The stage.
 pub(super) struct Stage<'a, 'io> {
-    /// The commands' environment: nothing of ours, so that no vault but the demo's can be meant.
+    /// The commands' environment: no variable of IBYOK, so that no vault but the demo's can be meant.
     environment: Environment,
     token: Zeroizing<String>,
     steps: Vec<Value>,

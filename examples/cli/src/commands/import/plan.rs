@@ -76,7 +76,7 @@ impl Outcome {
 pub(super) struct Entry {
     pub(super) variable: String,
     pub(super) line: usize,
-    /// The key; `None` of what is left where it is.
+    /// The key; `None` for a value that is left where it is.
     pub(super) key: Option<KeyRef>,
     /// The reason why it is left where it is.
     why: Option<String>,
@@ -211,7 +211,7 @@ fn shortened(items: &[String]) -> String {
     }
 }
 
-/// Decides what is to be done, and finds everything that is wrong with what is wanted. What is not wanted is not judged.
+/// Decides the outcome of each wanted assignment, and finds every fault in them. Does not judge the others.
 ///
 /// # Errors
 /// [`Error::Usage`] naming the line.

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::{Table, at, text};
 
-/// That nobody is named does not say that nobody reads.
+/// An empty list of names does not mean that nobody reads.
 const HIDDEN: &str = "readers are not shown: that takes a token with `usage:read` or `keys:rotate`";
 
 #[derive(Debug, clap::Args)]

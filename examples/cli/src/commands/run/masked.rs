@@ -121,7 +121,7 @@ fn is_in_foreground() -> bool {
     rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp())
 }
 
-/// One of the program's streams on its way to ours.
+/// One of the program's streams on its way to this process's.
 struct Passing {
     reading: JoinHandle<()>,
     writing: JoinHandle<()>,

@@ -140,7 +140,7 @@ fn single(pair: &str) -> Result<(String, Source)> {
     Ok((variable.to_owned(), Source::Key(reference.parse()?)))
 }
 
-/// A variable that the program can have: one of ours never reaches it.
+/// Checks the name of a variable for the program: a variable of IBYOK never reaches it.
 fn check_name(variable: &str) -> Result<()> {
     let plain = variable.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if !plain || variable.starts_with(|c: char| c.is_ascii_digit()) || variable.starts_with("IBYOK_") {
@@ -227,7 +227,7 @@ fn source(variable: &str, value: &str) -> Result<Source> {
     Ok(Source::Key(KeyArgument::Reference(key)))
 }
 
-/// Retrieves what is to be retrieved: all of it, or nothing. With `pending`, of a key that has a pending version that one.
+/// Retrieves all values, or none. With `pending`, retrieves the pending version of each key that has one.
 ///
 /// # Errors
 /// As [`Access::retrieve`]; [`Error::Usage`] for a value that no variable can hold.

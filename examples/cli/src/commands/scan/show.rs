@@ -15,7 +15,7 @@ use crate::words::counted;
 /// The largest number of unreadable places that are named.
 const NAMED: usize = 20;
 
-/// Answers with the findings: what was found is the exit code, also where nobody reads the answer.
+/// Prints the findings and returns the exit code, which reports findings even if the answer could not be printed.
 pub(super) fn answer(report: &Report, to: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {
     if let Some(path) = to {
         let log = sarif(report, env!("CARGO_PKG_VERSION"));

@@ -86,7 +86,7 @@ impl Preset {
     }
 }
 
-/// Says what is about to be issued.
+/// Prints the token that is about to be issued.
 pub(super) fn announce(name: &str, preset: Preset, grant: &Grant, end: Option<Timestamp>, cx: &mut Cx<'_>) {
     let scopes: Vec<String> = grant.scopes.iter().map(|scope| scope.to_string()).collect();
     let environments = match &grant.environments {

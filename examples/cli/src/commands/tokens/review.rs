@@ -1,4 +1,4 @@
-//! `ibyok tokens review`: tokens that somebody should look at.
+//! `ibyok tokens review`: tokens that a person should look at.
 
 use ibyok_core::{Environments, Grant};
 use serde_json::Value;

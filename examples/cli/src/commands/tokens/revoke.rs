@@ -1,4 +1,4 @@
-//! `ibyok tokens revoke`: one token, or all of somebody who leaves; and what is left to be replaced.
+//! `ibyok tokens revoke`: one token, or all tokens of a person who leaves; and the keys that remain to be replaced.
 
 use ibyok_core::TokenId;
 use serde_json::{Value, json};
