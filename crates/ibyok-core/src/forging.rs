@@ -20,7 +20,7 @@ use crate::realm::{Realm, RealmName};
 use crate::records::record::seal_record;
 use crate::{AccessToken, Code, KeyRef, RequestContext, Vault};
 
-/// A realm of a vault of its own, for tests of what is kept under one.
+/// A realm of a vault of its own, for tests of the records under one.
 pub(crate) async fn a_realm() -> Arc<Realm> {
     scene().await.dev
 }
@@ -72,7 +72,7 @@ async fn realm(vault: &Vault, environment: &str) -> Arc<Realm> {
 }
 
 impl Scene {
-    /// Writes to the store past the vault, as somebody can who has its password.
+    /// Writes to the store past the vault, like an attacker with the store's password.
     pub(crate) async fn write(&self, id: &RecordId, bytes: &[u8]) {
         let there = self.store.get(id).await.unwrap();
         let expect = there.map_or(Expect::Absent, |there| Expect::Revision(there.revision));
@@ -96,7 +96,7 @@ impl Scene {
             .map_err(|error| error.code())
     }
 
-    /// A token and its record, made with dev's keys: whatever tag and grant the attacker likes.
+    /// A token and its record, made with dev's keys, with any tag and grant.
     fn forged_token(&self, tag: [u8; 8], grant: Grant) -> (TokenId, AccessToken, TokenRecord) {
         let id = TokenId::new(tag, [7; 16]).unwrap();
         let record = TokenRecord {

@@ -35,7 +35,7 @@ fn again<R: Serialize + DeserializeOwned>(data: &[u8]) {
     assert!(same, "a record that is not read again as it was written");
 }
 
-/// Any text as a reference to a key: one that parses is printed in a form that means the same.
+/// Parses any text as a reference to a key: one that parses is printed in a form that means the same.
 pub fn key_reference(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(key) = text.parse::<KeyRef>() else { return };

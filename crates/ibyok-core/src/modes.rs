@@ -63,7 +63,7 @@ impl Modes {
             .resolve(realm.attributes.class, own, settings.record.mode))
     }
 
-    /// Adds to what is shown of a key in which mode it is served; nothing where it would be refused.
+    /// Adds the mode in which a key is served to its description; nothing where the key would be refused.
     pub(crate) async fn tell_mode(self: &Arc<Self>, realm: &Realm, info: &mut KeyInfo) {
         if self.records.hold_lease().await.is_ok()
             && let Ok((mode, source)) = self.resolve_mode(realm, info.mode_override).await

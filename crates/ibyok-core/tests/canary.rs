@@ -1,4 +1,4 @@
-//! A token for pending versions alone: what is staged can be tried, and nothing else is given out.
+//! A token for pending versions alone: it can try a staged version, and gets nothing else.
 
 mod scene;
 

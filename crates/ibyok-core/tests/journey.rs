@@ -1,4 +1,4 @@
-//! The life of a retrieval, seen from outside: what is released, what is refused, and what is on the log of it.
+//! The life of a retrieval, seen from outside: the releases, the refusals, and their lines on the log.
 
 mod scene;
 

@@ -53,13 +53,13 @@ const COMPOSITION: (&str, &str) = ("vault", "Inner");
 #[derive(Default)]
 struct Tree {
     modules: BTreeMap<Module, syn::File>,
-    /// The type of each field and variable that stands for a part: `records` for `Records`.
+    /// The type of each field and variable that is a part: `records` for `Records`.
     parts: BTreeMap<String, String>,
     /// The module in which a method of a part is.
     owners: BTreeMap<(String, String), Module>,
 }
 
-/// The modules that each module depends on, with what it takes from them.
+/// The modules that each module depends on, with the items that it takes from them.
 type Arrows = BTreeMap<Module, BTreeMap<Module, BTreeSet<String>>>;
 
 impl Tree {
@@ -151,7 +151,7 @@ impl Tree {
 struct Finder<'t> {
     tree: &'t Tree,
     module: &'t str,
-    /// The type whose methods are looked at.
+    /// The type whose methods are read.
     owner: Option<String>,
     found: BTreeMap<Module, BTreeSet<String>>,
 }
@@ -194,7 +194,7 @@ impl Finder<'_> {
         }
     }
 
-    /// The part that an expression stands for.
+    /// Returns the part that an expression is.
     fn part(&self, receiver: &Expr) -> Option<String> {
         match receiver {
             Expr::Path(path) => {

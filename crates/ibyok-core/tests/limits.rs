@@ -49,7 +49,7 @@ impl Clock for Hands {
     }
 }
 
-/// A vault whose time passes only when it is told to.
+/// A vault whose time passes only when the test moves it.
 struct Timed {
     vault: Vault,
     hands: Hands,

@@ -1,4 +1,4 @@
-//! An older copy of the store that is put back shows by the log, until somebody accepts it by name.
+//! An older copy of the store that is put back shows by the log, until an operator accepts it by name.
 #![expect(clippy::unwrap_used, reason = "what a test expects it may say")]
 
 use std::path::Path;

@@ -9,7 +9,7 @@ use ibyok_core::{Class, Code, Filter, KeyRef, PageRequest, RequestContext, Token
 use ibyok_storage::{ChangeNumber, Expect, RecordId, Store};
 use scene::{Scene, reading, secret};
 
-/// Every record that the store holds, as somebody sees it who reads the store past the vault.
+/// Every record that the store holds, as an attacker sees it who reads the store past the vault.
 async fn records(store: &dyn Store) -> Vec<(RecordId, Vec<u8>)> {
     let mut seen = std::collections::BTreeMap::new();
     let mut since = ChangeNumber::default();

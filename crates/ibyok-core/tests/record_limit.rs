@@ -1,4 +1,4 @@
-//! One key is one record, and a record has a limit: what is said where its versions together reach it.
+//! One key is one record, and a record has a limit: the errors once its versions together reach the limit.
 
 use async_trait::async_trait;
 use ibyok_core::{Code, FileSink, KeyRef, LocalKek, MemoryStore, Secret, SinkDurability, Store, Vault};

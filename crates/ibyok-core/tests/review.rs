@@ -1,4 +1,4 @@
-//! Reviews of the audit log through the vault: who sees what, and what is kept of them.
+//! Reviews of the audit log through the vault: their views, and their records.
 #![expect(clippy::unwrap_used, reason = "what cannot be read here is a failed test")]
 
 mod scene;
@@ -16,7 +16,7 @@ fn granted<const N: usize>(scopes: [Scope; N], environments: Environments) -> Gr
     Grant::new(Scopes::from(scopes), environments)
 }
 
-/// A vault in which tokens of two environments asked for what they may not have.
+/// A vault in which tokens of two environments asked for keys that they may not have.
 async fn used() -> Scene {
     let scene = Scene::new().await;
     for environment in ["dev", "prod"] {

@@ -1,4 +1,4 @@
-//! A rotation: what is served when, what each step refuses, and what never comes back.
+//! A rotation: the versions that are served, the refusals of each step, and that a version that is gone stays gone.
 #![expect(clippy::unwrap_used, reason = "what cannot be read here is a failed test")]
 
 mod scene;

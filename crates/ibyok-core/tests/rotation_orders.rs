@@ -260,7 +260,7 @@ async fn nothing_of_a_destroyed_value_is_left_in_the_files() {
     assert_eq!(operator.retrieve(&key).await.unwrap().text().unwrap(), "current");
 }
 
-/// The sealed records of keys, as they stand in the store.
+/// The sealed records of keys, as they are in the store.
 async fn key_records(store: &dyn Store) -> Vec<Vec<u8>> {
     let mut found = BTreeMap::new();
     for change in store.changes(ChangeNumber::default()).await.unwrap().changes {

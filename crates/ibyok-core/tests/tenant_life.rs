@@ -36,7 +36,7 @@ fn again(token: &AccessToken) -> AccessToken {
     token.expose().into()
 }
 
-/// Every record of the store, whatever its collection.
+/// Every record of the store, of every collection.
 async fn records(scene: &Scene) -> Vec<(RecordId, Stored)> {
     let changes = scene.store.changes(Default::default()).await.unwrap().changes;
     let mut ids: Vec<RecordId> = changes.iter().map(|change| change.id).collect();

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use scene::Scene;
 use scene::later::{HOUR, Later, copy, reads, timed};
 
-/// One step of somebody's: which secret acts, on which token, how.
+/// One step: the secret that acts, its verb, and the token that it acts on.
 #[derive(Clone, Debug)]
 enum Step {
     Issue { by: usize, wide: bool, hours: u64 },
@@ -100,7 +100,7 @@ impl World {
         Power { keys, until }
     }
 
-    /// Takes up a secret that somebody got: it may never do more than `most`.
+    /// Takes up a secret that a caller got: it may never do more than `most`.
     async fn got(&mut self, token: AccessToken, most: &Power) {
         let power = self.power(&token).await;
         assert!(power.is_within(most), "{power:?} is more than {most:?}");
@@ -169,7 +169,7 @@ impl World {
         }
     }
 
-    /// No secret can do more than it could when it was last looked at.
+    /// No secret can do more than it could at the last check.
     async fn nobody_gained(&mut self) {
         for index in 0..self.secrets.len() {
             let (token, before) = self.secret(index);

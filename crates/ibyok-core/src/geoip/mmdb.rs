@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// No record.
 const NONE: u32 = u32::MAX;
-/// Added to where a record is in the data, to tell it from a node.
+/// Added to the place of a record in the data, to distinguish it from a node.
 const DATA: u32 = 1 << 30;
 
 /// A file of this kind in which each of these networks, `ADDRESS/LENGTH`, is in a country.

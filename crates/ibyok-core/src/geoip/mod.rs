@@ -23,22 +23,24 @@ const FILE_MAX: u64 = 256 << 20;
 /// The length of a file's end that may be metadata, by the format.
 const METADATA_MAX: u64 = 128 << 10;
 
-/// Kinds of databases that tell the country where an address is, by a part of their names.
+/// Kinds of databases that hold the country of an address, by a part of their names.
 const TELLS_COUNTRIES: [&str; 3] = ["Country", "City", "Enterprise"];
 
-/// A file in the format MaxMind DB that tells countries, such as GeoLite2 Country or City.
+/// A file in the format MaxMind DB that holds countries, such as GeoLite2 Country or City.
 ///
-/// It is read anew at each review, and kept in memory only as long: one that was updated in its place is used.
+/// Each review reads the file again and keeps it in memory only for its own time. So an updated file is used at the
+/// next review.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GeoIp {
     path: PathBuf,
 }
 
 impl GeoIp {
-    /// The file at this path. Its form is looked at, and not yet what it holds.
+    /// Names the file at this path. Checks its form, and not yet its content.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming it, for one that cannot be read, is no MaxMind DB, tells no countries, or is larger than 256 MiB.
+    /// [`Error::Invalid`] naming it, for a file that cannot be read, is no MaxMind DB, holds no countries, or is
+    /// larger than 256 MiB.
     pub fn at(path: impl Into<PathBuf>) -> Result<Self> {
         let geoip = GeoIp { path: path.into() };
         match geoip.look() {
@@ -85,7 +87,7 @@ impl GeoIp {
     /// Reads all of it.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] for one that was changed since, and is not what it was.
+    /// [`Error::Unavailable`] for a file that has changed since and no longer has that form.
     pub(crate) fn load(&self) -> Result<Database> {
         let read = || {
             let (file, length) = self.open()?;
@@ -165,7 +167,7 @@ impl Database {
     /// Checks that no lookup met damage.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if it was: what it told of no country could be one that nobody was told.
+    /// [`Error::Unavailable`] if a lookup did: an address without a country may only seem to have none.
     pub(crate) fn was_sound(&self) -> Result<()> {
         match self.damage.get() {
             None => Ok(()),

@@ -100,7 +100,8 @@ impl Incidents {
         Ok(newest.is_some_and(|found| found.record.closed.is_none()))
     }
 
-    /// Every incident of a namespace that a principal may see, newest first, and beside them those that are damaged.
+    /// Returns every incident of a namespace that a principal may see, newest first, and with them those that are
+    /// damaged.
     pub(crate) async fn incidents_seen(&self, attempt: &Attempt<'_>, who: &Principal) -> Result<Seen> {
         let whole = self.records.whole_realm(who.namespace()).await?;
         let mut seen = Seen::default();

@@ -12,9 +12,9 @@ use crate::model::write::KeyWrite;
 pub struct IncidentRequest {
     /// The reason, in 1 to 4,096 bytes.
     pub reason: String,
-    /// Since when the key may have been in other hands.
+    /// The time since which the key may have been in other hands.
     pub since: Option<Timestamp>,
-    /// True if the key is disabled at once, for everybody.
+    /// True if the key is disabled at once, for all callers.
     pub freeze: bool,
     /// Revoke the tokens that read the key from then on.
     pub revoke_readers: Option<Timestamp>,
@@ -34,28 +34,28 @@ impl IncidentRequest {
         }
     }
 
-    /// The same, since when the key may have been in other hands.
+    /// Sets the time since which the key may have been in other hands.
     #[must_use]
     pub fn since(mut self, since: Option<Timestamp>) -> Self {
         self.since = since;
         self
     }
 
-    /// The same, with the key disabled.
+    /// Sets whether the key is disabled.
     #[must_use]
     pub fn freeze(mut self, freeze: bool) -> Self {
         self.freeze = freeze;
         self
     }
 
-    /// The same, with the tokens revoked that read the key from then on.
+    /// Revokes the tokens that read the key since this time, if one is given.
     #[must_use]
     pub fn revoke_readers(mut self, since: Option<Timestamp>) -> Self {
         self.revoke_readers = since;
         self
     }
 
-    /// The same, with a new value that takes the place of the leaked one at once. A request that freezes the key has none.
+    /// Sets a new value that takes the place of the leaked one at once. A request that freezes the key has none.
     #[must_use]
     pub fn replace(mut self, value: impl Into<KeyWrite>) -> Self {
         self.replace = Some(value.into());

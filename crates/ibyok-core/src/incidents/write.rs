@@ -118,7 +118,7 @@ fn first(permit: &Permit, stamp: &Stamp, versions: &[u32], request: &IncidentReq
     })
 }
 
-/// The incident with what was asked when it was opened again.
+/// Adds a request to an incident that is open already.
 fn added(
     mut record: IncidentRecord,
     stamp: &Stamp,

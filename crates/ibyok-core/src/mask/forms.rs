@@ -14,7 +14,7 @@ const LINES: [usize; 2] = [76, 64];
 
 type Text = Zeroizing<Vec<u8>>;
 
-/// Every text that stands for a value.
+/// Returns every text that is a form of a value.
 pub(super) fn of(value: &[u8]) -> Vec<Text> {
     if value.len() < MASKED_MIN {
         return Vec::new();

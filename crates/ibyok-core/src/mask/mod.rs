@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 pub use self::stream::MaskedStream;
 
-/// Stands in the output where a value stood.
+/// The text that replaces a value in the output.
 pub const MASK: &[u8] = b"***";
 
 /// The shortest value that is masked, in bytes: shorter ones are found in ordinary text everywhere.

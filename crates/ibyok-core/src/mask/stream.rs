@@ -47,8 +47,8 @@ impl MaskedStream {
         }
     }
 
-    /// Shows what is held back of a stream on which nothing comes at the moment, if it is no more than a small part of a value: the
-    /// user may have to answer it. If the rest of the value follows, that is masked.
+    /// Shows the held end of a stream on which nothing comes at the moment, if it is no more than a small part of a
+    /// value: the user may have to answer it. If the rest of the value follows, that is masked.
     pub fn idle(&mut self, out: &mut Vec<u8>) {
         let small = match self.needles.begins(&self.held) {
             Begins::Perhaps(length) => self.held.len() <= SHOWN_MAX.min(length / 3),
@@ -60,7 +60,7 @@ impl MaskedStream {
         }
     }
 
-    /// Adds to `out` what was held back: nothing more comes.
+    /// Adds the held end to `out`: nothing more comes.
     pub fn finish(mut self, out: &mut Vec<u8>) {
         self.pass(out, true);
     }

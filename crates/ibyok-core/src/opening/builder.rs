@@ -143,7 +143,7 @@ impl<S, L> VaultBuilder<S, (), L> {
 }
 
 impl<S, L> VaultBuilder<S, Vec<Arc<dyn Kek>>, L> {
-    /// A further KEK, which unwraps what it wrapped and wraps nothing new.
+    /// Adds a KEK that unwraps the keys that it wrapped, and wraps no new ones.
     pub fn also_kek(mut self, kek: impl Kek + 'static) -> Self {
         self.keks.push(Arc::new(kek));
         self
@@ -209,7 +209,7 @@ impl<S, K, L> VaultBuilder<S, K, L> {
         self
     }
 
-    /// By which reviews of the log tell countries; without it they tell none.
+    /// Sets the database from which reviews of the log take countries; without it they show none.
     pub fn geoip(mut self, geoip: GeoIp) -> Self {
         self.options.geoip = Some(geoip);
         self

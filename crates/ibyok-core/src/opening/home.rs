@@ -45,7 +45,7 @@ impl Opening<'_> {
         Err(refused)
     }
 
-    /// The error where a namespace has no realm: damage, if the store says that there is one.
+    /// Returns the error for a namespace without a realm: damage, if the store lists one for it.
     async fn no_namespace(&self, whole: &RealmName) -> Result<Error> {
         let listed = list_tags(self.vault, self.store).await?;
         // Another vault's id in the vault's own record leaves every realm without a name.
@@ -124,7 +124,8 @@ impl Opening<'_> {
         Ok(false)
     }
 
-    /// The key of an audit log, which is sealed in the store and never stands beside the log; `None` for a log of somebody else.
+    /// Returns the key of an audit log. It is sealed in the store and never in the log's directory; `None` for a log
+    /// that is not this vault's.
     async fn signing_key(&self, place: &LogPlace, home: &Realm) -> Result<Option<SigningKey>> {
         let id = from_base62(place.log()).ok_or_else(|| Error::integrity("the audit log's id"))?;
         match log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await? {

@@ -54,8 +54,8 @@ pub(crate) async fn look_after(vault: Weak<Inner>) {
     }
 }
 
-/// Reads the file of floors as a whole, once. What a request reads is verified by itself: this finds early what is wrong elsewhere,
-/// and is not worth the time of a process that ends at once.
+/// Reads the file of floors as a whole, once. A request verifies only the part that it reads; this check finds damage
+/// elsewhere early. It is not worth the time of a process that ends at once.
 pub(crate) async fn look_through_floors(vault: Weak<Inner>) {
     tokio::time::sleep(LOOK_THROUGH).await;
     let Some(inner) = vault.upgrade() else { return };
@@ -66,7 +66,7 @@ pub(crate) async fn look_through_floors(vault: Weak<Inner>) {
 }
 
 impl Vault {
-    /// Writes what is still to be written to the audit log, and closes it; every later request is refused.
+    /// Writes the pending lines to the audit log, and closes it; every later request is refused.
     ///
     /// A vault that is dropped without it loses nothing that was acknowledged.
     ///
@@ -92,7 +92,7 @@ impl Vault {
 }
 
 impl Inner {
-    /// Writes the floors that are pending, mends their file if it failed, and says what was found wrong with it.
+    /// Writes the floors that are pending, mends their file if it failed, and reports its faults.
     async fn write_floors(&self) {
         let upto = self.recorder.log.last_seq();
         let written = async {

@@ -1,4 +1,4 @@
-//! Going through the audit log for what is worth a look, and what is kept of it.
+//! Reviews of the audit log: finding the lines that deserve attention, and the record of the reviews.
 
 pub(crate) mod view;
 mod walk;

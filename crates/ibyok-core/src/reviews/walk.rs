@@ -42,7 +42,7 @@ struct Walk {
 }
 
 impl Reviews {
-    /// Reviews the lines of every log beside this process's own that a view shows.
+    /// Reviews the lines that a view shows, of every log in the place of this process's own.
     pub(crate) async fn walk(
         &self,
         view: View,

@@ -1,4 +1,4 @@
-//! This node's own records of counts: what they are to say, and whether the store has it.
+//! This node's own records of counts: their content, and whether the store has it.
 //!
 //! A record is changed here first and then put until the store has it. So it does not matter how often a put is tried, nor whether
 //! its answer was lost: nothing is added twice.
@@ -192,7 +192,8 @@ impl Sheet {
         }
     }
 
-    /// The last part is full: what does not fit is counted together, in a row that may stand beyond the bound.
+    /// Adds a row after the last part is full: it is counted together with others, in a row that may go beyond the
+    /// bound.
     fn add_to_others(&mut self, mut row: Row) {
         row.of = row.of.others();
         row.name = None;

@@ -9,7 +9,7 @@ use crate::gate::principal::Principal;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Caller {
-    /// A token, whatever its secret or restrictions.
+    /// A token, with any of its secrets or restrictions.
     Token(TokenId),
     /// An operator, by name.
     Operator(String),

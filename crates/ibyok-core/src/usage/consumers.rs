@@ -40,7 +40,7 @@ pub(crate) struct Consumers {
     pub(crate) damaged: u64,
 }
 
-/// Somebody who read one version.
+/// A caller that read one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reader {
     pub(crate) caller: Caller,

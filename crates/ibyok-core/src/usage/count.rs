@@ -1,7 +1,8 @@
 //! Counting in memory: cheap, bounded, and cut at a line of the log.
 //!
-//! A cut at line S takes everything that was counted of lines up to S, and nothing after. For that it waits for whoever had begun
-//! to write a line before S was looked up: those are *in flight* from before their line is appended until it is counted.
+//! A cut at line S takes every count of lines up to S, and none after. For that it waits for every caller that began
+//! to write a line before S was read. These callers are *in flight* from before their line is appended until it is
+//! counted.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -173,7 +174,7 @@ impl Counting {
         }
     }
 
-    /// Notes that a token was allowed something beside retrieving. No line is counted for it.
+    /// Notes that a token was allowed an action other than retrieving. No line is counted for it.
     pub(super) fn scope(&self, holder: &Arc<Holder>, scope: Scope, environment: Option<&str>, day: u16) {
         let mut state = self.state();
         let first = state.open.is_empty();
@@ -198,7 +199,8 @@ impl Counting {
         state.open.is_empty() && state.late.is_empty()
     }
 
-    /// Takes what was counted of all lines up to one, which is the last of the log or later; and says which.
+    /// Takes the counts of all lines up to one, which is the last of the log or later. Returns them with that line's
+    /// number.
     pub(super) async fn cut(&self, last_seq: impl Fn() -> u64) -> (Uses, u64) {
         let (mut uses, seq, second) = {
             let mut state = self.state();
@@ -230,7 +232,7 @@ impl Counting {
         (uses, seq)
     }
 
-    /// Counts what is on the log now, under its line's number.
+    /// Counts a use that is on the log now, under its line's number.
     pub(super) fn note(&self, seq: u64, key: UseKey, once: Once, to: impl FnOnce() -> Whereto) {
         let mut state = self.state();
         state.highest = state.highest.max(seq);

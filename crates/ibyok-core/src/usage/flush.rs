@@ -97,7 +97,7 @@ impl Usage {
         }
     }
 
-    /// On a task of its own: what is taken out of memory must not be lost with a caller that goes away.
+    /// Flushes on a task of its own, so that counts taken out of memory are not lost with a caller that goes away.
     async fn flush_on_a_task(self: &Arc<Self>, last: bool) -> Result<()> {
         let this = Arc::clone(self);
         let task = tokio::spawn(async move {

@@ -28,7 +28,8 @@ impl Usage {
         Ok(None)
     }
 
-    /// The same of a token, for anything that it was allowed. Of a use that releases no value, only the day is known.
+    /// Returns the last use of a token, for any action that it was allowed. Of a use that releases no value, only the
+    /// day is known.
     pub(crate) async fn last_use_of_token(
         self: &Arc<Self>,
         realm: &Arc<Realm>,

@@ -1,7 +1,8 @@
-//! The mark up to which a log's lines are counted: a small file beside the log. A start reads from it which lines to
-//! count.
+//! The mark up to which a log's lines are counted: a small file in the log's directory. A start reads from it which
+//! lines to count.
 //!
-//! It may be older than the truth, or gone: then more lines are looked at, and those that are in the store already are known by it.
+//! The file may be older than the truth, or missing. Then more lines are read, and their records show which of them
+//! are in the store already.
 
 use std::fs;
 use std::io::{self, Write};
@@ -40,7 +41,7 @@ impl Mark {
         })
     }
 
-    /// Replaces what stands there. Not synced: an older one costs time and nothing else.
+    /// Replaces the mark. Not synced: an older mark costs time and nothing else.
     pub(super) fn write(self, directory: &Path) -> io::Result<()> {
         let new: PathBuf = directory.join(format!("{FILE}.new"));
         let state = if self.closed { "closed" } else { "open" };

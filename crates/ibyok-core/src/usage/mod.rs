@@ -52,7 +52,7 @@ pub(crate) struct Usage {
     logs: Arc<Logs>,
     counting: Arc<Counting>,
     books: tokio::sync::Mutex<Books>,
-    /// The node, as it stands in the ids of its records: its log's id, hashed.
+    /// The node, as the ids of its records name it: its log's id, hashed.
     node: [u8; 5],
     /// The operator who opened the vault, for people who wonder which node it is.
     actor: String,

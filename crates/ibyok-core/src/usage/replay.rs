@@ -1,4 +1,4 @@
-//! After a crash: what is on the log and not in the store is counted from the log, and nothing twice.
+//! Replay after a crash: counts the lines of the log that are not in the store, and none twice.
 
 use std::sync::Arc;
 
@@ -218,7 +218,7 @@ impl Usage {
     }
 }
 
-/// The next lines, and those that cannot be read: they stand for nothing that could be counted.
+/// Reads the next lines, and collects those that cannot be read: they count as nothing.
 fn read_some(mut lines: Lines) -> (Lines, Vec<Line>, UnreadLines) {
     let (mut batch, mut unread) = (Vec::new(), UnreadLines::default());
     while batch.len() < BATCH {
@@ -239,7 +239,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     done.map_err(|_| Error::unavailable(Part::AuditLog, "reading it was interrupted"))?
 }
 
-/// The scope that an action beside retrieving needs.
+/// Returns the scope that an action other than retrieving needs.
 fn scope_of(action: &str) -> Option<Scope> {
     Some(match action {
         "key.list" | "key.show" => Scope::KeysList,

@@ -106,14 +106,14 @@ impl UsageRequest {
         self
     }
 
-    /// The same of one environment only.
+    /// Limits the report to one environment.
     #[must_use]
     pub fn environment(mut self, environment: EnvironmentName) -> Self {
         self.environment = Some(environment);
         self
     }
 
-    /// The same of one key only.
+    /// Limits the report to one key.
     #[must_use]
     pub fn key(mut self, key: KeyRef) -> Self {
         self.key = Some(key);
@@ -158,7 +158,7 @@ pub struct UsageItem {
     /// The version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
-    /// `token`, `operator`, or `others`: more than are told apart.
+    /// `token`, `operator`, or `others`: callers beyond the number that is counted separately.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<&'static str>,
     /// The token's id, or the operator's name.

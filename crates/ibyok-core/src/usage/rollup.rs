@@ -145,7 +145,7 @@ pub(crate) enum Of {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<u32>,
     },
-    /// Of a token: which key. No key is one that it may not have or that there is not.
+    /// Of a token: the key. Without a key, the token asked for one that it may not have or that does not exist.
     Key {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         environment: Option<String>,

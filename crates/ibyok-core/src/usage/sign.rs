@@ -81,7 +81,7 @@ impl Usage {
         Ok(())
     }
 
-    /// A node's sign as it stands.
+    /// Reads a node's sign from the store.
     pub(super) async fn read_sign(&self, realm: &Arc<Realm>, id: &RecordId) -> Result<Option<Sign>> {
         let stored = self.records.store.get(id).await?;
         stored

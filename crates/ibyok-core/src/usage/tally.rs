@@ -1,4 +1,4 @@
-//! Counts, and what little is kept beside them.
+//! Counts, with their times and networks.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! A session: the vault as somebody sees it.
+//! A session: the vault as one principal uses it.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::vault::{Inner, Vault};
 
 /// The vault as an operator or the holder of an access token sees it: the same verbs for both, the token's within its grant.
 ///
-/// A token is authenticated anew at every call, so that a session ends when its token does.
+/// A token is authenticated again at every call, so that a session ends when its token does.
 #[derive(Debug)]
 pub struct Session {
     pub(crate) inner: Arc<Inner>,
@@ -124,8 +124,9 @@ impl Session {
 
     /// Returns the same session, which changes a key only if `condition` holds.
     ///
-    /// Every verb that changes a key then fails with [`Error::Precondition`] where the condition does not hold. The other verbs
-    /// ignore it, and so does [`Session::open_incident`]: a leak is stopped whatever happened to the key meanwhile.
+    /// Every verb that changes a key then fails with [`Error::Precondition`] where the condition does not hold. The
+    /// other verbs ignore it, and so does [`Session::open_incident`]: stopping a leak must not depend on earlier
+    /// changes of the key.
     #[must_use]
     pub fn only_if(mut self, condition: Condition) -> Self {
         self.condition = Some(condition);

@@ -34,7 +34,7 @@ impl Session {
     /// Attests an item of the checklist, for an operator.
     ///
     /// # Errors
-    /// [`Error::Denied`] for a token, [`Error::Invalid`] for an item that there is not, [`Error::Unavailable`].
+    /// [`Error::Denied`] for a token, [`Error::Invalid`] for an unknown item, [`Error::Unavailable`].
     pub async fn attest(&self, item: &str, note: Option<String>) -> Result<Attestation> {
         let mut attempt = self.attempt(Action::ChecklistAttest);
         let outcome = async {
@@ -163,7 +163,7 @@ impl Fingerprints {
         keys.push((environment.to_owned(), reference));
     }
 
-    /// Those values that stand in more than one environment.
+    /// Returns the values that more than one environment has.
     fn shared(&self) -> Vec<SharedValue> {
         let several =
             |keys: &&Vec<(String, String)>| keys.iter().any(|(e, _)| keys.first().is_some_and(|(f, _)| e != f));

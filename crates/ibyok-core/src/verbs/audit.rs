@@ -25,7 +25,8 @@ pub fn opened_for_one_command(entry: &Entry) -> bool {
 }
 
 impl Session {
-    /// Returns the lines of the session's namespace that a filter wants, of all logs beside this process's own, oldest first.
+    /// Returns the lines of the session's namespace that a filter wants, of all logs in the place of this process's
+    /// own, oldest first.
     ///
     /// Lines of other namespaces and of none are in [`Vault::whole_log`](crate::Vault::whole_log). Lines of a log for which no key of
     /// this vault vouches are left out, unless the filter names that log.
@@ -46,7 +47,8 @@ impl Session {
         AuditFollow::new(&self.inner.logs, &filter).await
     }
 
-    /// Verifies every log beside this process's own, against the keys and checkpoints in the store and further keys.
+    /// Verifies every log in the place of this process's own, against the keys and checkpoints in the store and
+    /// further keys.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Unavailable`] if log or store cannot be read. What is wrong with a log is no error
@@ -55,7 +57,7 @@ impl Session {
         self.verify_audit_watched(keys, Arc::default()).await
     }
 
-    /// As [`Session::verify_audit`], with its progress for whoever shows it.
+    /// As [`Session::verify_audit`], with its progress for display.
     ///
     /// # Errors
     /// As [`Session::verify_audit`].
@@ -95,7 +97,7 @@ impl Session {
         self.inner.recorder.answering(&attempt, outcome).await
     }
 
-    /// Records that the log is read, and tells where it is.
+    /// Records that the log is read, and returns its directory.
     async fn read_audit(&self) -> Result<PathBuf> {
         let mut attempt = self.attempt(Action::AuditRead);
         let outcome = async {
@@ -111,9 +113,9 @@ impl Session {
 /// Verifies every log of a place without a vault: what an outsider can do, and what remains where the log is so damaged that the
 /// vault refuses to open it.
 ///
-/// A log for which none of the keys vouches is a finding, and so is a log of one of the keys that is not there. Without keys the ones
-/// beside the logs are used, which whoever can write there could have replaced as well. Checkpoints in the store, which show a tail
-/// that was cut off together with its checkpoints, are not looked at.
+/// A log for which none of the keys vouches is a finding, and so is a log of one of the keys that is not there.
+/// Without keys, the ones in the logs' directory are used; an attacker who can write there could have replaced them
+/// as well. Checkpoints in the store, which show a tail that was cut off together with its checkpoints, are not read.
 ///
 /// # Errors
 /// [`Error::Unavailable`] if the place cannot be read. What is wrong with a log is no error but in the report.
@@ -121,7 +123,7 @@ pub fn verify_log(place: &Path, keys: &[VerifyingKey]) -> Result<Report> {
     verify_log_watched(place, keys, Arc::default())
 }
 
-/// As [`verify_log`], with its progress for whoever shows it. Without keys no progress is known.
+/// As [`verify_log`], with its progress for display. Without keys no progress is known.
 ///
 /// # Errors
 /// As [`verify_log`].

@@ -13,7 +13,7 @@ use crate::records::page::Page;
 use crate::vault::session::Session;
 
 impl Session {
-    /// Lists the environments of the session's namespace, for an operator. Damaged ones are named beside the others.
+    /// Lists the environments of the session's namespace, for an operator. Names the damaged ones as well.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token; [`Error::Unavailable`].

@@ -86,7 +86,8 @@ fn is_lost(which: &str, damage: Damage) -> Result<()> {
     Err(Error::invalid(what, hint))
 }
 
-/// The error for what is not the record of an environment's key. The record of a name is not given up: the key may be whole.
+/// The error for a record that is not that of an environment's key. The record of a name is not given up: the key may
+/// be whole.
 fn no_damaged(which: &str) -> Error {
     Error::NotFound {
         what: format!("damaged environment {}", quoted(which)),

@@ -1,4 +1,4 @@
-//! Issuing access tokens: never wider and never longer than whoever issues them.
+//! Issuing access tokens: never wider and never longer than their issuer.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::vault::session::Session;
 /// The life of a token unless its request says otherwise.
 const DEFAULT_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// The most environments, patterns or networks that a grant names: each is looked at whenever the token is used.
+/// The most environments, patterns or networks that a grant names: each is checked whenever the token is used.
 const LIST_MAX: usize = 64;
 
 /// The longest name of a token, in bytes.
@@ -190,7 +190,7 @@ fn check_name(name: &str) -> Result<()> {
     no_secret("token name", name)
 }
 
-/// Why a child does not lie within whoever issues it.
+/// The reason for which a child does not lie within its issuer.
 fn wider(reason: Reason) -> Error {
     match reason {
         Reason::Expired => Error::denied(reason.as_str(), "the new token would outlive the one that issues it"),

@@ -95,7 +95,7 @@ impl Session {
         Ok(info)
     }
 
-    /// Changes what is known about a key; its values stay as they are.
+    /// Changes the facts about a key; its values stay as they are.
     ///
     /// # Errors
     /// [`Error::Invalid`] for what cannot be stored; else as [`Session::show_key`].
@@ -189,7 +189,7 @@ impl Session {
         self.inner.recorder.refusing(&attempt, outcome).await
     }
 
-    /// The same for whoever has a permit already.
+    /// Changes a key for a caller that has a permit already.
     pub(crate) async fn change_permitted<F>(
         &self,
         attempt: &mut Attempt<'_>,

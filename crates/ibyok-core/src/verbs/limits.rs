@@ -27,7 +27,7 @@ pub struct EnvironmentLimit {
     pub environment: EnvironmentName,
     /// The limit on retrievals of each of its keys that has no limit of its own; `None` is no limit.
     pub limit: Option<Rate>,
-    /// Over what limits count.
+    /// The scope over which limits count.
     pub scope: LimitScope,
 }
 

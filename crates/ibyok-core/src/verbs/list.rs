@@ -1,4 +1,4 @@
-//! Lists of keys: whatever `decide` allows of each, and nothing else, whichever way the list is asked for.
+//! Lists of keys: the keys that `decide` allows, and no others, on every path to a list.
 
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ impl Session {
         Ok(filling.page(None))
     }
 
-    /// Adds the keys of one environment that may be seen; returns the last id looked at if the page is full.
+    /// Adds the keys of one environment that may be seen; returns the last id that was read if the page is full.
     async fn collect(
         &self,
         asked: &Asked<'_>,
@@ -173,7 +173,7 @@ impl Session {
     /// A key by its id, as a list shows it.
     ///
     /// # Errors
-    /// [`Error::Integrity`] for a damaged record, if whoever asks may know of it.
+    /// [`Error::Integrity`] for a damaged record, if the caller may know of it.
     async fn visible(&self, asked: &Asked<'_>, realm: &Arc<Realm>, id: &RecordId) -> Result<Option<KeyInfo>> {
         match self.inner.records.read::<KeyRecord>(realm, id).await {
             Ok(Some(held)) => Ok(self.shown(asked, realm, id, &held.record).await),
@@ -224,8 +224,7 @@ impl Cursor {
 }
 
 impl Session {
-    /// The reference of a key that is known by its id only: looked for in each environment in which this session may list or
-    /// read it.
+    /// Finds the reference of a key by its id alone, in each environment in which this session may list or read it.
     ///
     /// # Errors
     /// [`Error::NotFound`] (to a token [`Error::Denied`]) if no environment has it; else as [`Session::list_keys`].

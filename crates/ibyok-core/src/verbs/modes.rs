@@ -19,7 +19,8 @@ use crate::vault::session::Session;
 use crate::verbs::keys::{info, whole_key};
 
 impl Session {
-    /// Sets the mode of a key whatever its environment's is, or with `None` takes it away, so that the environment's holds again.
+    /// Sets the key's own mode, which overrides its environment's. `None` removes it, so that the environment's mode
+    /// holds again.
     ///
     /// Once this returns, no request on this node releases a live value of a key that was set to mock; on others none does a
     /// second later.

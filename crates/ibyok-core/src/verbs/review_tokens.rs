@@ -54,8 +54,8 @@ pub struct TokenFinding {
 type Names = BTreeMap<String, BTreeSet<String>>;
 
 impl Session {
-    /// Reviews the valid tokens that this session may see: those that never expire, are wider than what they were used for, were
-    /// not used for 30 days or at all, or expire within 30, 7 or 1 days. In the order of names, then of ids.
+    /// Reviews the valid tokens that this session may see. Reports those that never expire, are wider than their use,
+    /// were not used for 30 days or at all, or expire within 30, 7 or 1 days. Sorted by name, then by id.
     ///
     /// # Errors
     /// As [`Session::list_tokens`].

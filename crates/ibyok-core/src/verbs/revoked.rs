@@ -27,7 +27,8 @@ pub struct RevokedToken {
     /// The token as it was left.
     #[serde(flatten)]
     pub info: TokenInfo,
-    /// The keys whose value it, and what was revoked with it, read in the last 90 days: they are to be replaced. Mocks are no values.
+    /// The keys whose value it, and the tokens that were revoked with it, read in the last 90 days: they are to be
+    /// replaced. Mocks are no values.
     pub read_keys: Vec<ReadKey>,
     /// True if those are all: `false` if there are keys that the session may not list, or counts that could not be
     /// read.

@@ -71,17 +71,17 @@ impl Session {
     /// The secret before is accepted for the grace, and never beyond the token's own expiry. What was attenuated from it ends
     /// with it. Grant and expiry do not change. If an older secret is still within its grace, it ends now: at most one is.
     ///
-    /// Tokens that it issued stay valid unless they are to be revoked. With a grace of zero they are named: whoever held the
-    /// secret before may have them.
+    /// Tokens that it issued stay valid unless they are to be revoked. With a grace of zero they are named: a holder
+    /// of the secret before may have them.
     ///
     /// A token may rotate itself, if its grant says so and it presents its newest secret without restrictions. With `tokens:issue`
     /// it rotates the tokens that it or its descendants issued, as far as they lie within it. Such a secret is refused once the
     /// secret that rotated it is: revoked, expired or superseded. Of several that rotate a token at once, one succeeds.
     ///
     /// # Errors
-    /// [`Error::Denied`] for a token that the session may not rotate, [`Error::Invalid`] for a grace that is too long,
-    /// [`Error::Conflict`] for a token that is no longer valid, or that somebody else rotates at the same time; else as
-    /// [`Session::show_token`].
+    /// [`Error::Denied`] for a token that the session may not rotate, [`Error::Invalid`] for a grace that is too
+    /// long, [`Error::Conflict`] for a token that is no longer valid, or that another caller rotates at the same
+    /// time; else as [`Session::show_token`].
     pub async fn rotate_token_with(&self, which: &str, rotation: &TokenRotation) -> Result<Issued> {
         let mut attempt = self.attempt(Action::TokenRotate);
         let outcome = self.try_rotate(&mut attempt, which, rotation).await;
@@ -165,7 +165,8 @@ impl Inner {
 }
 
 impl TokenRecord {
-    /// The next epoch, if the record still stands at the one that was seen; the one before ends after `grace`, or with the token.
+    /// Begins the next epoch, if the record is still at the one that was seen. The one before ends after `grace`, or
+    /// with the token.
     fn rotate(&mut self, seen: u32, grace: SignedDuration, stamp: &Stamp, through: Option<Through>) -> Result<()> {
         if self.revoked.is_some() {
             return Err(ended("it was revoked"));

@@ -224,7 +224,8 @@ impl Vault {
         }
     }
 
-    /// The same, without asking store and KEK anew: theirs is the answer that was given before. For what anybody may ask often.
+    /// Returns the readiness without asking store and KEK again: their part is taken from `before`. For an answer
+    /// that anybody may ask for often.
     #[must_use]
     pub fn ready_given(&self, before: &Ready) -> Ready {
         Ready {

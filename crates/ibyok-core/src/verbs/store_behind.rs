@@ -7,8 +7,8 @@ use crate::records::lease::BEFORE_THE_FIRST;
 use crate::vault::session::Session;
 
 impl Session {
-    /// Accepts the store as it stands, although the log says that it had come further: what it says from before counts no more. For an
-    /// operator, after an honest restore; it is on the log.
+    /// Accepts the store in its present state, although the log says that it was at a later change. The log's numbers
+    /// from before no longer count. For an operator, after an honest restore; it is on the log.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token and for an operator of another namespace than the node's home, [`Error::Unavailable`] if store or

@@ -42,7 +42,7 @@ impl Inner {
         Ok((found, all))
     }
 
-    /// Those of some tokens that are valid now, as far as a principal is told of them.
+    /// Returns those of some tokens that are valid now, as far as a principal may know of them.
     pub(crate) async fn valid_of(
         &self,
         principal: &Principal,
@@ -70,8 +70,8 @@ impl Inner {
         Ok(self.gate.ancestry_holds(&token.realm, &token.record).await?.is_ok())
     }
 
-    /// Decides whether a principal may revoke what a token issued: the token itself, which could end them by ending itself, or
-    /// whoever may revoke tokens.
+    /// Decides whether a principal may revoke the tokens that a token issued: the token itself, which could end them
+    /// by ending itself, or a principal that may revoke tokens.
     pub(crate) async fn may_revoke_children(
         &self,
         attempt: &Attempt<'_>,

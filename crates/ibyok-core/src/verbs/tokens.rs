@@ -115,7 +115,8 @@ impl Session {
         self.inner.recorder.answering(&attempt, outcome).await
     }
 
-    /// Revokes a token, found by id, by name, or `self`, and with it what it issued unless `keep_children` is set.
+    /// Revokes a token, found by id, by name, or `self`, and with it the tokens that it issued unless `keep_children`
+    /// is set.
     ///
     /// It holds here when this returns, and on every other node within one second. Revoking twice is no error. The answer names
     /// the keys that the token read and the tokens that stay valid, as far as that is known; the revocation stands without it.

@@ -1,4 +1,4 @@
-//! `usage`: what all nodes counted, added up for whoever may see it.
+//! `usage`: the counts of all nodes, added up for callers who may see them.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -28,7 +28,7 @@ use crate::usage::report::{Sum, UsageBy, UsageItem, UsageReport, UsageRequest};
 use crate::usage::rollup::{Of, Rollup, Row, Subject};
 use crate::vault::session::Session;
 
-/// From when on unless a time is given.
+/// The time before now at which a report begins unless the request says otherwise.
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl Session {
@@ -185,7 +185,7 @@ impl Session {
         Ok(held.map(|held| held.record.name))
     }
 
-    /// Adds what tokens of a realm were refused, or asked for in vain: it is of no key that there is.
+    /// Adds the requests of a realm's tokens that were refused or found nothing: they belong to no existing key.
     async fn add_unnamed(&self, realm: &Arc<Realm>, wanted: &Wanted, sums: &mut Sums) -> Result<()> {
         let found = self.all_rollups(realm, kind::TOKEN_USE, wanted).await?;
         sums.damaged = sums.damaged.saturating_add(found.damaged);
@@ -273,7 +273,7 @@ struct Shown {
     name: Option<KeyName>,
 }
 
-/// By what items are told apart; also their order among equals.
+/// The fields by which items are grouped; also their order among equals.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Group {
     day: Option<u16>,

@@ -12,7 +12,7 @@ use crate::vault::Vault;
 use crate::vault::session::Session;
 use crate::verbs::review::{Review, ReviewRequest};
 
-/// The audit log as the host of a vault sees it, whatever the namespace.
+/// The audit log as the host of a vault sees it, over all namespaces.
 ///
 /// A [`Session`] reads the lines of its own namespace alone. Lines that belong to none, such as `log.open`, `vault.open` and the
 /// refusals of strangers, are only here. Never use it in a handler that answers a tenant.
@@ -40,7 +40,7 @@ impl WholeLog {
         WholeLog(self.0.with_context(context))
     }
 
-    /// Returns the lines that a filter wants of all logs beside this process's own, oldest first.
+    /// Returns the lines that a filter wants of all logs in the place of this process's own, oldest first.
     ///
     /// # Errors
     /// As [`Session::audit_lines`].
@@ -56,7 +56,7 @@ impl WholeLog {
         self.0.follow_audit(filter).await
     }
 
-    /// Proves that the line with this number stands on a log, as [`Session::prove_line`] does.
+    /// Proves that the line with this number is on a log, as [`Session::prove_line`] does.
     ///
     /// # Errors
     /// As [`Session::prove_line`].

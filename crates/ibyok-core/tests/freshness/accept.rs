@@ -218,7 +218,7 @@ async fn a_line_that_accepts_a_rollback_is_not_believed_behind_the_last_checkpoi
     }
 }
 
-/// Adds a well-chained line to the log, as whoever can write to the directory and has no key can.
+/// Adds a well-chained line to the log, like an attacker who can write to the directory and has no key.
 async fn forge_acceptance(node: &Node) {
     use sha2::{Digest, Sha256};
     let segment = node.audit.join("slot-0/audit-00000001.log");

@@ -1,4 +1,4 @@
-//! Freshness: an older store that is put back is refused, record by record, whatever was done to the file of floors.
+//! Freshness: an older store that is put back is refused, record by record, after any harm to the file of floors.
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,

@@ -62,7 +62,7 @@ impl Node {
         }
     }
 
-    /// Opens the vault, and rebuilds its floors from whatever is there.
+    /// Opens the vault, and rebuilds its floors from the files that are there.
     pub(crate) async fn open_rebuilding(&self) -> Vault {
         let builder = Vault::builder()
             .store(FileStore::open(self.store()).await.unwrap())
@@ -112,7 +112,7 @@ impl Node {
         self.audit.join("floors")
     }
 
-    /// Copies the store as it is now, with what is in its `-wal` file. No process writes to it.
+    /// Copies the store as it is now, with the content of its `-wal` file. No process writes to it.
     pub(crate) fn copy_store(&self) -> Copy {
         copy(&self.store())
     }
@@ -177,7 +177,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Puts a file in place, without what SQLite keeps beside it.
+/// Puts a file in place, without the files that SQLite keeps with it.
 pub(crate) fn put(path: &Path, bytes: &[u8]) {
     use std::os::unix::fs::PermissionsExt;
     remove(path);

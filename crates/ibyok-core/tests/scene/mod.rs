@@ -22,7 +22,7 @@ pub(crate) struct Scene {
     pub(crate) scratch: tempfile::TempDir,
 }
 
-/// At whatever hour the tests run, it is no odd one.
+/// Thresholds under which no hour of a test run is an odd one.
 fn at_any_hour() -> Thresholds {
     let mut thresholds = Thresholds::default();
     thresholds.operator_hours = "0-24".to_owned();
@@ -108,7 +108,7 @@ impl Scene {
         logs.map(|log| std::fs::read_to_string(log).unwrap()).collect()
     }
 
-    /// The record of the only key that there is.
+    /// The id of the record of the only key.
     pub(crate) async fn only_key_record(&self) -> ibyok_storage::RecordId {
         use ibyok_storage::Store;
         let changes = self
@@ -214,7 +214,7 @@ impl ibyok_crypto::Kek for CountingKek {
     }
 }
 
-/// A clock that stands where it is put; time since some point passes as on the machine.
+/// A clock that a test sets; time since some point passes as on the machine.
 #[derive(Clone, Debug)]
 pub(crate) struct SetClock(pub(crate) std::sync::Arc<std::sync::Mutex<ibyok_core::Timestamp>>);
 

@@ -114,7 +114,7 @@ impl Session {
         self.inner.recorder.answering(&attempt, outcome).await
     }
 
-    /// Refuses everybody but an operator of the node's home namespace: floors are those of all tenants.
+    /// Refuses every caller but an operator of the node's home namespace: floors are those of all tenants.
     pub(crate) async fn operator_of_home(&self, action: Action) -> Result<Principal> {
         let who = self.operator_for(action).await?;
         if *who.namespace() == self.inner.records.home.name.namespace {

@@ -222,7 +222,7 @@ impl Inner {
         Ok(Some(there))
     }
 
-    /// Names records that are missing by what the log says of their last change.
+    /// Finds the names of missing keys in the lines of the log about their last change.
     async fn name_from_log(&self, found: &mut [RolledBack]) -> Result<()> {
         let nameless = found
             .iter()

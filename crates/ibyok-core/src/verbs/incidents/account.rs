@@ -1,8 +1,8 @@
 //! Texts about an incident: whose are compared with the key's values, and whose are not.
 //!
-//! A text is kept for good, so no value may stand in it. But a refusal tells that a guess was right, so a text is compared only
-//! with values that its author may read. The texts of all others are looked at by their shape alone; they are kept in the incident, sealed,
-//! and not written to the log.
+//! A text is kept for good, so it must not contain a value. But a refusal reveals that a guess was right, so a text
+//! is compared only with values that its author may read. The texts of all other authors are checked by their shape
+//! alone; they are kept in the incident, sealed, and not written to the log.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use crate::realm::Realm;
 use crate::vault::Inner;
 
 impl Inner {
-    /// Refuses texts in which a value of the key stands that their author may read. Gives what of the first is for the log.
+    /// Refuses texts that contain a value of the key that their author may read. Returns the first text for the log:
+    /// the text itself only if its author may read every version.
     ///
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid).

@@ -58,7 +58,7 @@ impl Session {
         self.inner.recorder.refusing(&attempt, outcome).await
     }
 
-    /// Adds a note to an open incident: what was found, and what was done elsewhere.
+    /// Adds a note to an open incident: a discovery, or a step that was taken elsewhere.
     ///
     /// # Errors
     /// As [`Session::close_incident`].
@@ -85,7 +85,8 @@ impl Session {
         self.inner.recorder.refusing(&attempt, outcome).await
     }
 
-    /// Refuses texts in which a value of the key stands that their author may read. Gives what of the first is for the log.
+    /// Refuses texts that contain a value of the key that their author may read. Returns the first text for the log:
+    /// the text itself only if its author may read every version.
     async fn tells_no_value(
         &self,
         attempt: &Attempt<'_>,

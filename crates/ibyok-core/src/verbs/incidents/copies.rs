@@ -1,8 +1,9 @@
 //! Other keys that hold the value that leaked: the value is as exposed under their names.
 //!
-//! An incident is opened on each of them, with the same freeze and the same revocation of readers, so that each has its own mark,
-//! report and end. That holds for the copies that whoever opens the incident may read. To all others the answer would tell that
-//! two values are equal: an operator's report, closing and checklist name those copies later.
+//! An incident is opened on each of them, with the same freeze and the same revocation of readers, so that each has
+//! its own mark, report and end. That holds for the copies that the opener of the incident may read. To any other
+//! caller the answer would reveal that two values are equal: an operator's report, closing and checklist name those
+//! copies later.
 
 use std::sync::Arc;
 

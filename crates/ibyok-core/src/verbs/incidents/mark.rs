@@ -54,8 +54,8 @@ impl Session {
         Ok(Opened { found, was_open, key })
     }
 
-    /// The versions that may have leaked: the one that is meant, then those of the same value, as far as the principal may read them.
-    /// To all others the answer would tell that two values are equal.
+    /// Returns the versions that may have leaked: the one that is meant, then those of the same value, as far as the
+    /// principal may read them. To any other caller the answer would reveal that two values are equal.
     pub(super) async fn leaked_versions<'r>(
         &self,
         attempt: &Attempt<'_>,

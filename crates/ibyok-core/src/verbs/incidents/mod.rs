@@ -1,4 +1,4 @@
-//! Incidents: a key may have leaked, and what is done about it is one command, recorded and provable.
+//! Incidents: a key may have leaked, and one command answers it, recorded and provable.
 
 mod account;
 mod close;

@@ -1,4 +1,4 @@
-//! Opening an incident: the version is marked, what is to stop is stopped, and what remains is told.
+//! Opening an incident: marks the version, stops the leak, and lists the steps that remain.
 
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
@@ -23,7 +23,7 @@ use crate::verbs::incidents::revoke::NotRevoked;
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct IncidentOpened {
-    /// The incident as it stands now.
+    /// The incident in its present state.
     #[serde(flatten)]
     pub incident: IncidentInfo,
     /// True if it was open before, and has only been added to.
@@ -45,12 +45,13 @@ pub struct IncidentOpened {
 }
 
 impl Session {
-    /// Opens an incident on a key: marks the version that the reference names, else the current one, as compromised, so that it has
-    /// no grace when it is replaced; disables the key and revokes its readers if asked to. A new value of the request then becomes
-    /// the current version: whatever can be refused about it is refused before anything is marked. Every other key of the
-    /// environment that holds the leaked value and that the session may read gets an incident, too.
+    /// Opens an incident on a key: marks the version that the reference names, else the current one, as compromised,
+    /// so that it has no grace when it is replaced; disables the key and revokes its readers if asked to. A new value
+    /// of the request then becomes the current version: it is checked in full before anything is marked. Every other
+    /// key of the environment that holds the leaked value and that the session may read gets an incident, too.
     ///
-    /// A key has one open incident at a time: opening again adds to it, and does what is still missing of what is asked.
+    /// A key has one open incident at a time. Opening it again adds to it, and does the parts of the request that are
+    /// still missing.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a reason that is none or a time in the future; [`Error::NotFound`] for a key or version that is not

@@ -125,7 +125,7 @@ impl KeyReader {
     }
 }
 
-/// Everybody who read a key, as far as that is known.
+/// The readers of a key, as far as they are known.
 pub(super) struct Readers {
     pub(super) readers: Vec<KeyReader>,
     /// The causes that may hide others: nodes that do not report, counts that do not open.
@@ -175,8 +175,8 @@ impl Inner {
         Ok(kept)
     }
 
-    /// Everybody who was given a key since a time, those who read last first: by the logs of this place, and by what other nodes
-    /// counted in the last 90 days.
+    /// Returns the callers that were given a key since a time, the last reader first: by the logs of this place, and
+    /// by the counts of other nodes in the last 90 days.
     pub(super) async fn readers_of(
         self: &Arc<Self>,
         realm: &Arc<Realm>,

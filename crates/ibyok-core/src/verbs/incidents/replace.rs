@@ -93,7 +93,7 @@ impl Session {
     /// Makes the new value current, if a leaked version still is, and keeps in the incident that it was done.
     ///
     /// # Errors
-    /// Those after which nothing else would work either; any other is told in the result.
+    /// Errors after which nothing else would work either; any other error is in the result.
     pub(super) async fn replace(
         &self,
         attempt: &Attempt<'_>,

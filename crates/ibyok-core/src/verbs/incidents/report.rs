@@ -54,7 +54,7 @@ pub struct IncidentReport {
     pub timeline: Vec<ReportLine>,
     /// The number of further lines that the report does not show.
     pub further_lines: u64,
-    /// Everybody who was given the key since then on any node, last first.
+    /// The callers that were given the key since then on any node, the last reader first.
     pub readers: Vec<KeyReader>,
     /// Gaps in this report: nodes that do not report, counts that do not open, damaged records, lines of the log that cannot be read.
     pub unseen: Vec<String>,

@@ -16,7 +16,7 @@ use crate::gate::authorize::Permit;
 use crate::incidents::Found;
 use crate::vault::session::Session;
 
-/// Within which time other nodes have seen that the key is frozen, and told what they released until then.
+/// The time within which other nodes see that the key is frozen, and report the releases until then.
 const TOLD: Duration = Duration::from_millis(2500);
 
 /// The result of revoking readers.
@@ -38,7 +38,8 @@ pub struct NotRevoked {
 }
 
 impl Session {
-    /// Revokes the readers of a key as [`Session::revoke_readers`] does, and beside it those of other keys with the same value.
+    /// Revokes the readers of a key as [`Session::revoke_readers`] does, and with them those of other keys with the
+    /// same value.
     pub(super) async fn revoke_all_readers(
         &self,
         attempt: &mut Attempt<'_>,
@@ -57,8 +58,8 @@ impl Session {
         Ok((found, left))
     }
 
-    /// Revokes each token that read the key since a time and is still valid, and keeps in the incident which: those that are known at
-    /// once, and a moment later those that other nodes had not yet told of.
+    /// Revokes each token that read the key since a time and is still valid, and keeps their ids in the incident:
+    /// those that are known at once, and a moment later those that other nodes had not reported yet.
     async fn revoke_readers(
         &self,
         attempt: &mut Attempt<'_>,

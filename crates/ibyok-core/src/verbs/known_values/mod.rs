@@ -30,7 +30,7 @@ pub struct KnownValue {
 
 /// The values that a vault had when it was asked, by their keyed fingerprints: answers from memory whether a text is one of them.
 ///
-/// It stays in this process. Whoever has it can try texts, as whoever may open the vault can; it never says what a value is.
+/// It stays in this process. Its holder can test texts, as an operator of the vault can; it never reveals a value.
 pub struct KnownValues {
     sets: Vec<Set>,
     damaged: u64,

@@ -32,7 +32,7 @@ impl Contents {
         self.keys.is_empty() && self.tokens.is_empty() && self.damaged == 0
     }
 
-    /// The same in words, for whoever is refused.
+    /// Describes the contents in words, for the refusal.
     pub(super) fn in_words(&self) -> Vec<String> {
         let count = |count: usize, what: &str| match count {
             0 => None,
@@ -81,7 +81,7 @@ impl Inner {
         Ok(contents)
     }
 
-    /// Says whether a realm has records of keys or tokens, whatever they are.
+    /// True if a realm has records of keys or tokens, of any state.
     async fn holds_any(&self, tag: RealmTag) -> Result<bool> {
         for kind in [kind::KEY, kind::TOKEN] {
             let collection = Collection::new(Kind::new(kind), *tag.as_bytes())?;

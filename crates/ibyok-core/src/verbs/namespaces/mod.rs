@@ -169,7 +169,7 @@ impl Namespaces {
         })
     }
 
-    /// The operator's session in a namespace. The lines of what is done there are that namespace's.
+    /// Returns the operator's session in a namespace. The lines of its verbs are those of that namespace.
     async fn within(&self, attempt: &mut Attempt<'_>, name: &Namespace) -> Result<(Session, Principal)> {
         attempt.target = Some(("namespace", name.to_string()));
         let session = self.0.clone().in_namespace(name.clone())?;

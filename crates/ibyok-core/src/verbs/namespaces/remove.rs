@@ -1,4 +1,4 @@
-//! Removing a namespace: what it holds is taken away record by record, then its keys are destroyed, then its name.
+//! Removing a namespace: removes its contents record by record, then destroys its keys, then removes its name.
 //!
 //! The order makes a crash harmless. Revoked tokens and removed keys have floors, so that no older copy of them is believed. Its tags
 //! are marked as unfinished, so that the records that go next do not look lost. Without its environment key records nothing of a
@@ -30,10 +30,10 @@ use crate::records::environments::no_namespace;
 use crate::vault::Inner;
 use crate::vault::session::Session;
 
-/// The number of times that a record which others write to is marked or deleted anew.
+/// The number of times that marking or deleting a record is tried again when other writers changed it.
 const TRIES: usize = 8;
 
-/// Why a namespace is not removed, in words for whoever tries to.
+/// The hint for a namespace that is not removed.
 const STAYS: &str = "the home of a vault or a node stays; remove the environments' keys and tokens instead";
 const HAS_CONTENTS: &str =
     "remove its keys and revoke its tokens first, or remove the namespace with its contents: `--force NAME`";

@@ -18,9 +18,10 @@ use ibyok_audit::words::counted;
 const REASON_MAX: usize = 512;
 
 impl Session {
-    /// Acknowledges a finding of a review, with a reason: it is told as acknowledged from then on. Again replaces the reason.
+    /// Acknowledges a finding of a review, with a reason: reviews show it as acknowledged from then on. A second time
+    /// replaces the reason.
     ///
-    /// For whoever may write incidents in the whole namespace: a finding is silenced for everybody.
+    /// For callers who may write incidents in the whole namespace, because a finding is silenced for all readers.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the review has no such finding, [`Error::Invalid`] for an id or reason that is none; else as
@@ -62,7 +63,7 @@ impl Session {
         self.inner.recorder.refusing(&attempt, outcome).await
     }
 
-    /// Reviews the log, and records that it was: when, by whom, up to which line, with how many findings.
+    /// Reviews the log, and records the review: its time, its principal, its last lines, and the number of findings.
     ///
     /// # Errors
     /// As [`Session::acknowledge_finding`].

@@ -1,4 +1,4 @@
-//! Review of the audit log: what is worth a look, for whoever may read the log, and what was made of it.
+//! Review of the audit log: the lines that deserve attention, for callers who may read the log, and the follow-up.
 
 mod acknowledge;
 mod prove;
@@ -28,7 +28,7 @@ const USUAL: SignedDuration = SignedDuration::from_hours(7 * 24);
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ReviewRequest {
-    /// From when on; the last seven days unless given.
+    /// The beginning of the review; seven days ago unless given.
     pub since: Option<Timestamp>,
     /// Counts the lines that were read, for a progress bar.
     pub progress: Arc<AtomicU64>,
@@ -54,7 +54,7 @@ pub struct Review {
     pub found: Found,
     /// The number of findings that nobody has acknowledged.
     pub open: u64,
-    /// The last time that somebody recorded that the log was reviewed.
+    /// The last recorded review of the log.
     pub last_done: Option<ReviewDone>,
 }
 
@@ -77,7 +77,7 @@ impl Session {
         self.inner.recorder.answering(&attempt, outcome).await
     }
 
-    /// The last time that somebody recorded that the log was reviewed.
+    /// Returns the last recorded review of the log.
     ///
     /// # Errors
     /// As [`Session::review`].

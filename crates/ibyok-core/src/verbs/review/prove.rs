@@ -1,4 +1,4 @@
-//! Proof for an outsider that a line stands on a log of the vault.
+//! Proof for an outsider that a line is on a log of the vault.
 
 use std::time::Duration;
 
@@ -13,13 +13,15 @@ const TRIES: u32 = 25;
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Session {
-    /// Proves that the line with this number stands on a log: the line, its place, and a signed checkpoint, for somebody who has
-    /// the log's public key and nothing else. `log` may be left out where one log only has such a line. For an operator, and only
-    /// for lines of the session's namespace: [`WholeLog::prove`](crate::WholeLog::prove) proves any.
+    /// Proves that the line with this number is on a log: the line, its place, and a signed checkpoint, for an
+    /// outsider who has the log's public key and nothing else. `log` may be left out where one log only has such a
+    /// line. For an operator, and only for lines of the session's namespace:
+    /// [`WholeLog::prove`](crate::WholeLog::prove) proves any.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if there is no such line, [`Error::Invalid`] if several logs have one, [`Error::Integrity`] if the log is
-    /// not as it was signed, [`Error::Denied`] for a token, [`Error::Unavailable`] if no checkpoint speaks of the line yet.
+    /// [`Error::NotFound`] if there is no such line, [`Error::Invalid`] if several logs have one,
+    /// [`Error::Integrity`] if the log is not as it was signed, [`Error::Denied`] for a token, [`Error::Unavailable`]
+    /// if no checkpoint covers the line yet.
     pub async fn prove_line(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
         let mut attempt = self.attempt(Action::AuditRead);
         attempt.target = log.map(|log| ("log", log.to_owned()));

@@ -130,7 +130,7 @@ impl Consumers {
 }
 
 impl Inner {
-    /// Everybody who read a key in the last 90 days, and whether it still can.
+    /// Returns the callers that read a key in the last 90 days, and whether each still can.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store does not answer.

@@ -24,8 +24,8 @@ const AT_ONCE: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Due {
-    /// `rotation`, `key_expiry`, `token_expiry`; or `damaged_key`, `damaged_token` and `damaged_environment` where the record does not say
-    /// what is due.
+    /// `rotation`, `key_expiry`, `token_expiry`; or `damaged_key`, `damaged_token` and `damaged_environment` for a
+    /// record that cannot be read.
     pub kind: &'static str,
     /// The key as `environment/name`; `None` for a token.
     #[serde(rename = "ref")]
@@ -97,7 +97,7 @@ impl Session {
     }
 }
 
-/// Sets or takes away how often a key is to be rotated and when it ends at its provider; what is `None` stays.
+/// Sets or removes the interval for rotation and the end at the provider. `None` leaves a thing as it is.
 pub(crate) fn reschedule(
     record: &mut KeyRecord,
     rotate_every: Option<Option<Interval>>,
@@ -161,7 +161,7 @@ impl Gaps {
     }
 }
 
-/// A record that does not say what is due, which is why somebody has to look.
+/// The entry for a record that cannot be read, so that an operator checks it.
 fn of_damaged(record: &DamagedRecord, now: Timestamp) -> Option<Due> {
     let kind = match record.kind {
         "key" => "damaged_key",

@@ -36,14 +36,14 @@ pub struct DrainRequest {
 }
 
 impl DrainRequest {
-    /// The same, with so much time since the last read of the old version.
+    /// Sets the least time since the last read of the old version.
     #[must_use]
     pub fn quiet(mut self, quiet: SignedDuration) -> Self {
         self.quiet = quiet;
         self
     }
 
-    /// The same, whoever needs it, for this reason.
+    /// Lets the version go although consumers need it, for this reason.
     #[must_use]
     pub fn force(mut self, reason: impl Into<String>) -> Self {
         self.force = true;
@@ -88,8 +88,9 @@ pub struct Destroyed {
 impl Session {
     /// Retires every retiring version, or the one that the reference names: it is no longer served. One that is retired stays so.
     ///
-    /// Refused while a consumer needs it: a token that is valid, has read any version of the key within 90 days, and has not read
-    /// the current one yet, or the old one since. Whoever reads while this is decided may still be given it.
+    /// Refused while a consumer needs it: a token that is valid, has read any version of the key within 90 days, and
+    /// has not read the current one yet, or the old one since. A reader may still be given the version while this is
+    /// decided.
     ///
     /// # Errors
     /// [`Error::InUse`] with who needs it; [`Error::Conflict`] for a version that is pending; [`Error::Invalid`] for a force without
@@ -258,7 +259,7 @@ fn taken(action: Action, record: &KeyRecord, number: u32, key: &str) -> Result<T
     }
 }
 
-/// The same refusal without names, for whoever may not know who uses the key.
+/// Removes the names from a refusal, for a caller that may not know the consumers of the key.
 fn hidden(error: Error, hide: bool) -> Error {
     match error {
         Error::InUse { what, by, hint } if hide => {
@@ -273,7 +274,7 @@ fn hidden(error: Error, hide: bool) -> Error {
     }
 }
 
-/// Refuses where somebody needs the version.
+/// Refuses while a consumer needs the version.
 fn may_go(
     record: &KeyRecord,
     number: u32,

@@ -26,8 +26,8 @@ impl Session {
     /// Only the value is staged: provider, variable and labels are the key's, and [`Session::edit_key`] changes them.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a key that does not exist; [`Error::Conflict`] for the value that is current, which only those
-    /// hear who may read it; else as [`Session::set_key`].
+    /// [`Error::NotFound`] for a key that does not exist; [`Error::Conflict`] for the value that is current, if the
+    /// caller may read that value; else as [`Session::set_key`].
     pub async fn stage_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
         let write = write.into();
         let mut attempt = self.attempt(Action::KeyStage);
@@ -118,8 +118,8 @@ impl Session {
             .await
     }
 
-    /// The same although the version is compromised or its value leaked, for a reason: it is marked compromised, and an incident is
-    /// open on the key.
+    /// As [`Session::promote_key`], although the version is compromised or its value leaked. It takes a reason, marks
+    /// the version as compromised, and opens an incident on the key.
     ///
     /// # Errors
     /// As [`Session::promote_key`]; a token needs `keys:read` for the key as well.
@@ -144,7 +144,8 @@ impl Session {
             .await
     }
 
-    /// The same although the version is compromised or its value leaked, for a reason; see [`Session::promote_key_by_force`].
+    /// As [`Session::rollback_key`], although the version is compromised or its value leaked, for a reason; see
+    /// [`Session::promote_key_by_force`].
     ///
     /// # Errors
     /// As [`Session::rollback_key`]; a token needs `keys:read` for the key as well.
@@ -245,7 +246,7 @@ fn no_key_to_rotate(error: Error) -> Error {
     }
 }
 
-/// Refuses to change by a rotation what is known about the key: that is another scope's.
+/// Refuses a rotation that changes other facts about the key than its value: they need another scope.
 pub(crate) fn only_the_value(record: &KeyRecord, write: &KeyWrite) -> Result<()> {
     let provider = write.provider.is_none() || write.provider == record.provider;
     let variable = write

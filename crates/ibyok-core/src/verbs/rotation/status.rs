@@ -60,7 +60,7 @@ pub struct VersionUse {
 pub struct Consumer {
     /// The token's id, or the operator's name.
     pub token: String,
-    /// `token`, `operator`, or `others` beyond those who are told apart.
+    /// `token`, `operator`, or `others` for callers beyond the number that is counted separately.
     pub kind: &'static str,
     /// The token's name.
     pub name: Option<String>,
@@ -132,7 +132,7 @@ impl Session {
 }
 
 impl Inner {
-    /// Decides whether whoever holds a permit may know who uses its key.
+    /// Decides whether the holder of a permit may know the consumers of its key.
     pub(super) fn shows_consumers(&self, attempt: &Attempt<'_>, permit: &Permit) -> bool {
         [Scope::UsageRead, Scope::KeysRotate].into_iter().any(|scope| {
             self.gate

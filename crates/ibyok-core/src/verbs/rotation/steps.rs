@@ -6,7 +6,7 @@ use crate::model::key::{KeyRecord, Role, Stamp, StateChange, VersionRecord};
 use crate::model::which_version::WhichVersion;
 
 impl VersionRecord {
-    /// Gives the version a role, and notes when and by whom.
+    /// Gives the version a role, and notes the time and the principal.
     pub(crate) fn becomes(&mut self, role: Role, stamp: &Stamp) {
         self.role = role;
         self.changes.push(StateChange::new(role.as_str(), stamp));
