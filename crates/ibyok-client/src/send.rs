@@ -20,7 +20,7 @@ const TRIES: u32 = 4;
 /// The first delay before trying again; it doubles each time, and each is shortened at random by up to a half.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 
-/// The longest delay, for any wait that the server asks for.
+/// The longest delay between tries. If the server asks for a longer one, the request is not tried again.
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
 
 /// The largest answer that is read, in bytes.
@@ -110,6 +110,7 @@ impl Ask<'_> {
     }
 
     fn wait_before_retry(&self, failed: &Failed, delay: Duration) -> Option<Duration> {
+        // A change whose answer was lost may have been done, and must not be done twice.
         if self.method != Method::GET {
             return None;
         }

@@ -69,6 +69,7 @@ pub(crate) fn open(key: &[u8; KEY_LEN], slot: &Slot<'_>, sealed: &[u8]) -> Resul
         return Err(Error::Open);
     }
     let derived = Derived::new(key, &sealed.header.salt, slot.purpose)?;
+    // AES-GCM does not commit to its key: without this, one ciphertext could be made to open under two keys.
     if !bool::from(derived.commitment()?.ct_eq(&sealed.header.commitment)) {
         return Err(Error::Open);
     }

@@ -42,6 +42,7 @@ pub(crate) fn windows(
         filled += read;
         total += u64::try_from(read).unwrap_or(u64::MAX);
         let ended = filled < buffer.len();
+        // A secret that begins before `end` is whole in view, even the longest one.
         let end = if ended { filled } else { filled.saturating_sub(AHEAD) };
         let window = Window {
             text: buffer.get(..filled).unwrap_or_default(),
@@ -53,6 +54,7 @@ pub(crate) fn windows(
             return Ok(total);
         }
         start = window.position(end);
+        // The name before a value at `end` has to stay in view.
         let keep = end.saturating_sub(BEHIND);
         buffer.copy_within(keep..filled, 0);
         filled -= keep;

@@ -93,6 +93,7 @@ impl Store for MemoryStore {
         }
         let mut data = self.data();
         expect.compare(data.records.get(id).map(|stored| stored.revision))?;
+        // One counter for all records, so that a record that is made again never repeats a revision.
         data.revision += 1;
         let revision = Revision::new(data.revision);
         data.records.insert(

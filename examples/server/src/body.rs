@@ -104,6 +104,7 @@ async fn collect(mut body: Body, limit: usize, mut held: Part) -> Result<Read, P
         }
         if needed > bytes.capacity() {
             let doubled = needed.max(bytes.capacity().saturating_mul(2));
+            // A client may announce more than it sends, so that its word alone reserves at most `FIRST` bytes.
             let room = doubled.max(announced.min(FIRST)).min(limit);
             held.grow(room - bytes.capacity())?;
             bytes.grow_to(room);

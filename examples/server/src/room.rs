@@ -83,6 +83,7 @@ impl Part {
     /// A problem with the status 429 for a share of a token, and with 503 for the memory of all bodies.
     pub(crate) fn grow(&mut self, more: usize) -> Result<(), Problem> {
         let mut held = self.room.held.lock().unwrap_or_else(PoisonError::into_inner);
+        // Every share is checked before any is taken, so that a refused body takes from none.
         for holder in &self.holders {
             let wanted = held.get(holder).copied().unwrap_or(0).saturating_add(more);
             if wanted > self.room.most(*holder) {
@@ -108,6 +109,7 @@ impl Drop for Part {
             if let Entry::Occupied(mut entry) = held.entry(*holder) {
                 let left = entry.get().saturating_sub(self.bytes);
                 match left {
+                    // Without this, the map would keep an entry for every token that ever sent a body.
                     0 => drop(entry.remove()),
                     left => *entry.get_mut() = left,
                 }

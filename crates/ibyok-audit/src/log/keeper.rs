@@ -69,6 +69,7 @@ fn keep(key: &SigningKey, lines: &LineKey, shared: &Shared, waiting: &Receiver<S
     let mut kept = None;
     while let Ok(first) = waiting.recv() {
         let mut snapshots = vec![first];
+        // All waiting snapshots share one append of notes and one write of the state.
         snapshots.extend(waiting.try_iter());
         let signed: Vec<Checkpoint> = snapshots
             .iter()
@@ -76,6 +77,7 @@ fn keep(key: &SigningKey, lines: &LineKey, shared: &Shared, waiting: &Receiver<S
             .collect();
         let result = write(&snapshots, &signed, lines, &mut kept);
         shared.set_checkpoint_failure(result.err().map(|error| error.chain()));
+        // This ends each `Keeping`, and so `Kept::wait` returns only after the write.
         drop(snapshots);
         for checkpoint in &signed {
             shared.tell(checkpoint);

@@ -63,6 +63,7 @@ impl Queue {
         line: Prepared,
         reply: oneshot::Sender<Result<Receipt, Error>>,
     ) -> Result<(), Error> {
+        // `take` gives the permit back when the line leaves the queue.
         self.room.acquire().await.map_err(|_| Error::Closed)?.forget();
         self.command(Job::Line(line, Some(reply)))
     }
@@ -81,8 +82,10 @@ impl Queue {
         if inner.closed {
             return Err(Error::Closed);
         }
+        // Under the same lock as the push: no job may come behind the last line.
         inner.closed = matches!(job, Job::Close(_));
         inner.jobs.push(job);
+        // A busy writer takes the job on its next turn, without a wake-up.
         if mem::take(&mut inner.idle) {
             self.ready.notify_one();
         }
@@ -115,6 +118,7 @@ impl Queue {
     pub(super) fn shut(&self) -> Vec<Job> {
         let mut inner = self.lock();
         inner.closed = true;
+        // Tasks that wait for room then fail instead of waiting for a writer that is gone.
         self.room.close();
         mem::take(&mut inner.jobs)
     }

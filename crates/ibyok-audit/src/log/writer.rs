@@ -188,6 +188,7 @@ impl Writer {
         if kept.is_ok() && synced {
             kept = self.home.sync();
         }
+        // The files may hold any part of the batch now, so nothing follows until `reopen` has read them.
         if let Err(error) = kept {
             self.poison(&error);
             return Err(error);
@@ -265,6 +266,7 @@ impl Writer {
             lines.push(self.gap(&Gap::new(GapKind::Refused, self.refused, why)));
         }
         self.write(&lines)?;
+        // Only after the write: if it fails, the next attempt still has the gaps to record.
         self.untold.clear();
         (self.poisoned, self.refused) = (None, 0);
         self.shared.set_failure(None);
@@ -314,6 +316,7 @@ impl Writer {
     fn end(mut self, reply: Option<Done>) {
         let result = self.finish();
         let left = self.shared.queue.shut();
+        // The jobs drop their reply channels, and so their callers get `Error::Closed`.
         drop(left);
         let Self { keeper, home, .. } = self;
         drop(keeper.snapshots);

@@ -77,6 +77,7 @@ fn read_body(id: TokenId, body: &[u8]) -> Option<Token> {
         return None;
     }
     let mac = TokenMac::from_bytes(reader.array()?);
+    // Further bytes would give one token a second text.
     reader.is_empty().then_some(Token {
         id,
         epoch,
@@ -93,6 +94,7 @@ fn read_entry(reader: &mut Reader<'_>) -> Option<Entry> {
     let restriction = if kind == ATTRIBUTES {
         attributes::read(payload)?
     } else {
+        // A kind that this version does not know may be a limit, so it must not be ignored.
         Restriction::not_understood()
     };
     Some(Entry {

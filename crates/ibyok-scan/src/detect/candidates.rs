@@ -37,6 +37,7 @@ impl Candidates {
 
     fn words(&mut self, matcher: &dyn Matcher, window: &Window<'_>, hits: &mut Vec<Hit>) {
         let mut at = window.own.start;
+        // A word that began earlier belongs to the window before.
         if at > 0 && window.text.get(at - 1).is_some_and(|byte| in_word(*byte)) {
             at += word(window.get(at..window.text.len()));
         }

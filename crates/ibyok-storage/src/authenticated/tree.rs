@@ -227,6 +227,7 @@ impl<'a> Tree<'a> {
                 return;
             }
             let Some(above) = path.last() else {
+                // An empty root has no nodes below it, and so is a leaf again.
                 held.node.level = 0;
                 return;
             };

@@ -71,6 +71,7 @@ impl Connections {
     pub(super) async fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer> {
         let by = by();
         let link = in_time(by, self.link()).await?;
+        // An idle connection may be dead, and a question that it loses could not be repeated.
         if !Q::REPEATABLE && link.used.elapsed() >= STALE {
             return self.ask_alive(question, link, by).await;
         }

@@ -179,6 +179,7 @@ impl Sink for FileSink {
         }
         if let Some(home) = &self.settings.home {
             let file = segment::name(self.segment.number());
+            // The home comes first: it alone acknowledges lines, and the copy need only follow.
             home.append(&self.slot.log, &file, self.segment.end(), batch.bytes())?;
         }
         self.segment.append(batch.bytes())

@@ -99,6 +99,7 @@ impl Slot {
             let Some(lock) = lock(&directory)? else {
                 continue;
             };
+            // Another process may have begun a log here before this one took the lock.
             if directory.join("id").exists() {
                 continue;
             }
