@@ -439,7 +439,7 @@ fn spoken(wait: Duration) -> String {
 /// The number of those that need something which a message names.
 const NAMED: usize = 20;
 
-/// Lists those that need something. Names [`NAMED`] of them at most, and counts the rest.
+/// Lists those that need something. Names `NAMED` of them at most, and counts the rest.
 fn needed_by(by: &[String]) -> String {
     let named: Vec<&str> = by.iter().take(NAMED).map(String::as_str).collect();
     match by.len().saturating_sub(NAMED) {

@@ -58,6 +58,7 @@ impl Floors {
         if !self.map().is_same(failed) {
             return Ok(());
         }
+        // Every request meets the failure: without a pause each of them would try to make the file again.
         if let Some((at, why)) = &mended.0
             && at.elapsed() < PAUSE
         {

@@ -40,6 +40,7 @@ impl Seen {
     /// Drops a floor that the file has by now.
     pub(super) fn drop_up_to(&self, record: &RecordId, rev: u64) {
         let mut pending = self.pending();
+        // A floor that rose during the write is not in the file yet, and stays pending.
         if pending.get(record).is_some_and(|there| *there <= rev) {
             pending.remove(record);
         }

@@ -81,6 +81,7 @@ impl Bounded {
             *there = rev.max(*there);
             return;
         }
+        // The oldest goes first: its floor is still in the file.
         if self.order.len() >= self.most
             && let Some(oldest) = self.order.pop_front()
         {

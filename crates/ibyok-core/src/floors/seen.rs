@@ -41,6 +41,7 @@ impl Floors {
             return Ok(());
         }
         if let Err(error) = self.apply(changes, MapDurability::Kernel).await {
+            // The exact number does not matter: the next flush writes the mark if any floor was raised.
             self.seen.raised.fetch_add(1, Ordering::AcqRel);
             return Err(error);
         }

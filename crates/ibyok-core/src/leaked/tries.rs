@@ -65,6 +65,7 @@ impl LeakTries {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= FAMILIES && !all.contains_key(&family) {
             all.retain(|_, tries| {
+                // Tries that a request holds stay: a second counter for the family would double its limit.
                 let idle = Arc::strong_count(tries) == 1;
                 !idle
                     || tries.try_lock().is_ok_and(|mut tries| {
@@ -132,6 +133,7 @@ impl Leaks {
         let family = holder.held.record.parents.last().copied().unwrap_or(holder.id);
         let tries = self.leak_tries.of(family, self.records.clock.elapsed());
         let mut tries = tries.lock_owned().await;
+        // Read again: the wait for the lock may have been long.
         let now = self.records.clock.elapsed();
         tries.forget_old(now);
         if blind && tries.hits.len() >= HITS_MOST {

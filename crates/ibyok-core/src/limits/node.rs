@@ -39,6 +39,7 @@ impl NodeBuckets {
     /// Takes one use from each bucket, or nothing from any: as [`ibyok_storage::Limiter::take`], at the time that is given.
     pub(super) fn take(&self, draws: &[Draw], now: Duration) -> Taken {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // All buckets are checked before any is changed: a use that one of them refuses costs nothing in the others.
         let there = as_they_are(&kept, draws, now);
         if let Some((which, wait)) = longest_wait(&there, draws) {
             return Taken::None { which, wait };
@@ -69,6 +70,7 @@ impl NodeBuckets {
     pub(crate) fn expire(&self, now: Duration) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|_, kept| !kept.bucket.later(now, &kept.draw).is_full());
+        // A burst of tokens must not keep its memory for good.
         if kept.capacity() > 1024 && kept.capacity() / 4 > kept.len() {
             kept.shrink_to_fit();
         }

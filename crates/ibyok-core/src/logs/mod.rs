@@ -114,6 +114,7 @@ impl Logs {
             Vouching::Keys(keys) => keys,
             Vouching::Damaged => return Ok(Vouching::Damaged),
         };
+        // Not kept if there are none: the store may have the key of the log by the next time.
         if !keys.is_empty() {
             let mut known = self.log_keys.0.lock().unwrap_or_else(PoisonError::into_inner);
             known.insert(log.to_owned(), keys.clone());

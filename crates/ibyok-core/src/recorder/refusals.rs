@@ -31,6 +31,7 @@ impl Refusals {
     pub(crate) fn is_a_line(&self, source: Option<IpAddr>, now: Duration) -> bool {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let source = source.map(network);
+        // A caller with many addresses must not fill the memory.
         let source = if windows.len() >= ADDRESSES && !windows.contains_key(&source) {
             None
         } else {
@@ -55,6 +56,7 @@ impl Refusals {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         windows.retain(|source, window| {
             let over = all || now.saturating_sub(window.started) >= WINDOW;
+            // A window that counted nothing has its lines on the log already.
             if over && window.folded > 0 {
                 counts.push((*source, window.folded));
             }

@@ -91,6 +91,7 @@ impl RecordCache {
     /// read.
     pub(crate) fn fill(&self, epoch: u64, id: RecordId, entry: Entry) {
         let _fills = self.fills.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: an invalidation between check and insert would leave an old record in the cache.
         if self.epoch() == epoch {
             self.entries.insert(id, entry);
         }

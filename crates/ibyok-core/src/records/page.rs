@@ -16,7 +16,7 @@ const PAGE_BYTES: usize = 4 << 20;
 pub struct Page<T> {
     /// The items of the page.
     pub items: Vec<T>,
-    /// The value of [`PageRequest::after`] for the next page; `None` on the last.
+    /// The value of `PageRequest::after` for the next page; `None` on the last.
     pub next: Option<String>,
     /// The damaged records of this page, as far as the caller may know of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]

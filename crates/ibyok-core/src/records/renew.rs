@@ -43,6 +43,7 @@ impl Records {
         let look = async {
             let mut applied = self.lease.applied.lock().await;
             let renewed = self.lease.started.load(Ordering::Acquire).checked_sub(1);
+            // That look began after this call, so it covers every change that the caller must see.
             if renewed.is_some_and(|started| Duration::from_nanos(started) >= asked) {
                 return Ok(());
             }
@@ -54,10 +55,12 @@ impl Records {
     }
 
     async fn apply_changes(&self, applied: &mut ChangeNumber) -> Result<()> {
+        // Before the read: the lease runs from the start of the look, not from its end.
         let started = self.clock.elapsed();
         loop {
             let changes = self.store.changes(*applied).await?;
             let before = std::mem::replace(applied, changes.upto);
+            // The feed cannot list the changes then, so everything in memory may be old.
             if changes.gap || changes.upto < before {
                 self.cache.clear();
                 self.realms.forget_all();

@@ -202,6 +202,7 @@ impl Retriever {
         let first = Attempt::new(action, self.records.now(), context);
         match self.retrieve_once(first, asking, reference).await {
             Err(Error::Conflict { .. }) => {
+                // Counted by the limits already: the same request must not pay twice.
                 let mut again = Attempt::new(action, self.records.now(), context);
                 again.again = true;
                 self.retrieve_once(again, asking, reference).await
@@ -287,6 +288,7 @@ impl Retriever {
             let times = valid_at(&holder.held.record.grant, &holder.restrictions, self.records.now());
             times.map_err(|_| Error::Unauthenticated)?;
         }
+        // The usual case: nothing was invalidated since the start, so nothing has to be read again.
         if self.records.cache.epoch() == epoch && self.records.lease.holds(self.records.clock.as_ref()) {
             return Ok(());
         }

@@ -85,6 +85,7 @@ impl Uses {
         let key = if self.reads.len() < MOST || self.reads.contains_key(&key) {
             key
         } else {
+            // Memory stays bounded, and the totals stay right.
             UseKey {
                 caller: Caller::Others,
                 key: key.key.map(|(realm, _)| (realm, KeyId([0; 16]))),
@@ -206,6 +207,7 @@ impl Counting {
             let mut state = self.state();
             let seq = last_seq().max(state.highest).max(state.cut);
             state.cut = seq;
+            // A flight that begins from here on is in the other generation, so this cut does not wait for it.
             let second = state.second;
             state.second = !second;
             let mut uses = mem::take(&mut state.late);
@@ -224,6 +226,7 @@ impl Counting {
         let waited = tokio::time::timeout(PATIENCE, landed).await;
         let mut state = self.state();
         if waited.is_err() {
+            // A flight that hangs must not hold up every later cut.
             let generation = state.generation(second);
             generation.count = 0;
             generation.forgiven += 1;
@@ -243,6 +246,7 @@ impl Counting {
         };
         let before = uses.reads.len();
         uses.add(key, to, |tally| tally.add(once.ended, once.count, once.at, once.source));
+        // Wakes the flush for the first use after a rest, and when there are many: not for each of them.
         let wake = uses.reads.len() != before && (before == 0 || before == MANY);
         drop(state);
         if wake {
@@ -254,6 +258,7 @@ impl Counting {
     pub(super) fn land(&self, ticket: Ticket) {
         let mut state = self.state();
         let generation = state.generation(ticket.second);
+        // A cut gave up on this flight and reset the count: to subtract it now would end the wait for another flight.
         if generation.forgiven != ticket.forgiven {
             return;
         }

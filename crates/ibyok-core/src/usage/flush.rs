@@ -131,10 +131,12 @@ impl Usage {
                 failure = failure.or(Some(error));
             }
         }
+        // Also after a failure: one row that cannot be taken in does not hold up the others.
         let saved = self.save(books, seq).await;
         books.tidy(self.records.clock.elapsed());
         failure.map_or(saved, Err)?;
         self.put_signs(books, &active, seq, last).await?;
+        // Last: a mark that lags costs time, and one that ran ahead would lose counts.
         self.mark(seq, false);
         Ok(())
     }

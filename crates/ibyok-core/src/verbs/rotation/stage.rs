@@ -118,7 +118,7 @@ impl Session {
             .await
     }
 
-    /// As [`Session::promote_key`], although the version is compromised or its value leaked. It takes a reason, marks
+    /// As `Session::promote_key`, although the version is compromised or its value leaked. It takes a reason, marks
     /// the version as compromised, and opens an incident on the key.
     ///
     /// # Errors
@@ -144,7 +144,7 @@ impl Session {
             .await
     }
 
-    /// As [`Session::rollback_key`], although the version is compromised or its value leaked, for a reason; see
+    /// As `Session::rollback_key`, although the version is compromised or its value leaked, for a reason; see
     /// [`Session::promote_key_by_force`].
     ///
     /// # Errors
