@@ -1,4 +1,4 @@
-//! Each thing that can be taken away, cut short between its note and the store: what the next start makes of it.
+//! Each change that takes something away, cut short between its note and the store, and the result of the next start.
 
 use ibyok_audit::FileSink;
 use ibyok_crypto::{LocalKek, Secret};

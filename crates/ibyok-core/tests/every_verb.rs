@@ -58,7 +58,7 @@ fn own<T: Debug>(outcome: Result<T, Error>) -> Tried {
     })
 }
 
-/// The table of verbs: `name => |session, theirs| what to try`. A verb that is not in it fails
+/// The table of verbs: `name => |session, theirs| attempt`. A verb that is not in it fails
 /// `the_table_has_every_verb`.
 macro_rules! verbs {
     ($($verb:ident => |$session:ident, $theirs:ident| $tried:expr;)*) => {
@@ -228,7 +228,7 @@ fn of_theirs() -> Filter {
     filter
 }
 
-/// A line without what the caller itself asked for.
+/// Returns a line without the words of the caller's own request.
 fn own_words(line: &str) -> String {
     let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(line["namespace"], "acme", "{line}");

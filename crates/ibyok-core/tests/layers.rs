@@ -1,4 +1,4 @@
-//! The layers of this crate: what a module imports, and whose methods it calls, lies below it.
+//! The layers of this crate: a module imports from, and calls methods of, lower modules only.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -251,7 +251,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 }
 
-/// The name of a type, or of what an `Arc` of it holds.
+/// The name of a type, or of the type that an `Arc` of it holds.
 fn innermost(of: &Type) -> String {
     let Type::Path(path) = of else { return String::new() };
     let Some(last) = path.path.segments.last() else {

@@ -1,4 +1,4 @@
-//! Tenants of one vault stay apart: what a session, a reference or a token of one does with the things of another.
+//! Tenants of one vault stay apart: sessions, references and tokens of one cannot reach the things of another.
 #![expect(clippy::unwrap_used, reason = "what cannot be set up here is a failed test")]
 
 mod scene;

@@ -1,4 +1,4 @@
-//! Tokens and what descends from them: what falls with what, what stays valid, and who sees whom.
+//! Tokens and their descendants: the tokens that end together, those that stay valid, and those that see each other.
 #![expect(clippy::unwrap_used, reason = "a step that cannot be taken is a failed test")]
 
 mod scene;

@@ -1,4 +1,4 @@
-//! A new secret under the same id: who gets it, and how long the one before goes on.
+//! A new secret under the same id: the caller that gets it, and the grace of the one before.
 
 mod scene;
 

@@ -42,7 +42,7 @@ pub enum Error {
     NotFound {
         /// The thing that was looked for.
         what: String,
-        /// A near name, or what to do.
+        /// A near name, or the next step.
         hint: Option<String>,
     },
     /// The key is disabled.
@@ -127,7 +127,7 @@ pub enum Error {
     /// The floors cannot be rebuilt without an operator, so the vault is not opened.
     #[error("{what}")]
     Floors {
-        /// Why.
+        /// The reason.
         what: String,
     },
     /// A part that the vault needs does not answer; nothing was released.
@@ -141,7 +141,7 @@ pub enum Error {
     /// The KEK at hand does not open this vault.
     #[error("the KEK does not open this vault: {source}")]
     Kek {
-        /// Why.
+        /// The reason.
         source: Box<dyn StdError + Send + Sync>,
     },
 }
@@ -334,7 +334,7 @@ impl Error {
         }
     }
 
-    /// An [`Error::Invalid`] with what to do instead.
+    /// Makes an [`Error::Invalid`] with a hint about the input to give instead.
     pub fn invalid(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Error::Invalid {
             what: what.into(),

@@ -1,4 +1,4 @@
-//! The ground: time, errors, and the facts about a request. Nothing here knows what a vault keeps.
+//! The ground: time, errors, and the facts about a request. It depends on nothing that a vault keeps.
 
 pub(crate) mod clock;
 pub(crate) mod context;

@@ -1,4 +1,4 @@
-//! A change of one key: what every change of a record is, and made on the condition that was asked for.
+//! A change of one key: like every change of a record, and made only if the request's condition holds.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ impl Changes {
     /// present state, also one that was removed, and may be called again if another writer was faster.
     ///
     /// # Errors
-    /// [`Error::Precondition`]; for a key that does not exist, what `edit` refuses it with comes first.
+    /// [`Error::Precondition`]; for a key that does not exist, the refusal of `edit` comes first.
     pub(crate) async fn change_key<T: Send>(
         self: &Arc<Self>,
         attempt: &mut Attempt<'_>,

@@ -1,4 +1,4 @@
-//! The changes that raise floors, and what the file's answers mean.
+//! The changes that raise floors, and the meaning of the file's answers.
 
 use data_encoding::HEXLOWER;
 use ibyok_audit::FloorsStatement;

@@ -31,7 +31,7 @@ pub(crate) struct Floors {
     /// True if the file had lower floors than this process had seen in it, and that was said.
     pub(super) fell: AtomicBool,
     pub(super) mending: tokio::sync::Mutex<Mended>,
-    /// Why the last write failed, if it did.
+    /// The failure of the last write, if it failed.
     pub(super) failure: Mutex<Option<Failure>>,
     /// Findings that are not on the log yet.
     pub(super) untold: Mutex<Vec<String>>,
@@ -151,7 +151,7 @@ impl Floors {
         Ok(note.id)
     }
 
-    /// Raises the floor of what a note was about, and ends the note; durable when it returns.
+    /// Raises the floor of the record that a note was about, and ends the note; durable when it returns.
     pub(crate) async fn done(&self, note: &NoteId, record: &RecordId, rev: u64) -> Result<()> {
         self.seen.add(record, rev);
         let changes = vec![raise(record, rev), ended(note)];
@@ -166,8 +166,8 @@ impl Floors {
         self.apply(vec![ended(note)], MapDurability::Disk).await.map(drop)
     }
 
-    /// Raises a record's floor, unless it is as high already. It survives the end of the process at once, and power loss a second
-    /// later. If it fails, this process goes on knowing the floor and tries again.
+    /// Raises a record's floor, unless it is as high already. It survives the end of the process at once, and power
+    /// loss a second later. If it fails, this process keeps the floor in memory and tries again.
     pub(crate) async fn raise(&self, record: &RecordId, rev: u64) -> Result<()> {
         self.seen.add(record, rev);
         self.apply(vec![raise(record, rev)], MapDurability::Kernel).await?;

@@ -27,7 +27,7 @@ impl Floors {
         self.failure().is_some() || !self.map().is_in_place()
     }
 
-    /// Why floors cannot be written, if they cannot: writes to the file to know.
+    /// Returns the reason for which floors cannot be written, if they cannot. Writes to the file to find out.
     pub(crate) async fn cannot_write(&self) -> Option<String> {
         match self.map().probe().await {
             Ok(summary) => {
@@ -41,7 +41,7 @@ impl Floors {
         }
     }
 
-    /// Why the last write failed, if it did and was not mended.
+    /// Returns the failure of the last write, if it failed and was not mended.
     pub(crate) fn failure(&self) -> Option<String> {
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.as_ref().map(|failure| failure.why.clone())

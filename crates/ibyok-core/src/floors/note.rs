@@ -45,7 +45,7 @@ impl Note {
         format!("{} {} {} {}", self.log, self.record, self.rev, self.what)
     }
 
-    /// Reads what [`Note::print`] wrote.
+    /// Parses the text that [`Note::print`] wrote.
     pub(super) fn parse(id: NoteId, text: &str) -> Option<Self> {
         let words: Vec<&str> = text.split(' ').collect();
         let [log, record, rev, what] = words.as_slice() else {

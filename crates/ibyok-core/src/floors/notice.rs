@@ -10,7 +10,7 @@ use super::key;
 use crate::base::error::Result;
 
 impl Floors {
-    /// Keeps that this node knows no floors of what the store holds.
+    /// Notes in the file that this node has no floors for the records of the store.
     pub(crate) async fn begin_without_history(&self, at: Timestamp) -> Result<()> {
         let put = MapChange::Put {
             key: key::fact(NO_HISTORY),

@@ -19,7 +19,7 @@ use crate::floors::stated::Stated;
 use crate::realm::log_keys::vouched_logs;
 use ibyok_audit::words::counted;
 
-/// By how many lines a mark may lag before opening moves it.
+/// The number of lines by which a mark may lag before opening moves it.
 const LAG: u64 = 10_000;
 
 /// The settings for opening the floors.
@@ -169,7 +169,7 @@ async fn catch_up(map: &AuthenticatedMap, from: &[From], glance: Glance) -> Resu
     Ok(true)
 }
 
-/// Replays the signed lines behind the marks, and keeps what was wrong. Returns the ends of the logs.
+/// Replays the signed lines behind the marks, and keeps the finding. Returns the ends of the logs.
 async fn rebuild(
     setup: &Setup,
     map: &AuthenticatedMap,

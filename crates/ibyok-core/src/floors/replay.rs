@@ -41,7 +41,7 @@ pub(super) struct Glance {
     pub(super) ends: Vec<(String, u64)>,
 }
 
-/// From so many changes on, a first look is given up for the whole of it.
+/// The number of changes from which on a first look is given up for a replay of all lines.
 const MANY: usize = 10_000;
 
 /// Reads the lines behind the marks, and none before them.

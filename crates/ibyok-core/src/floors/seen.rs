@@ -9,10 +9,10 @@ use super::file::Floors;
 use super::key;
 use crate::base::error::Result;
 
-/// From so many on they are written at once and not with the next second.
+/// The number of pending floors from which on they are written at once and not with the next second.
 const MANY: usize = 4096;
 
-/// By how many lines the mark of a log may lag behind it while nothing changes.
+/// The number of lines by which the mark of a log may lag behind it while nothing changes.
 const LAG: u64 = 10_000;
 
 impl Floors {

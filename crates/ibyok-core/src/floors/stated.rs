@@ -19,7 +19,7 @@ impl Stated {
         self.now().store_change.unwrap_or(0)
     }
 
-    /// Says that the store has come at least so far.
+    /// Notes that the store is at this change at least.
     pub(crate) fn store_came_to(&self, change: u64) {
         self.change(|statement| {
             let StoreMark {
@@ -43,7 +43,8 @@ impl Stated {
         }
     }
 
-    /// Says that an older store was accepted so often, as some line of the log states, and that the store is at this number by now.
+    /// Notes the number of times that an older store was accepted, as some line of the log states it, and the change
+    /// that the store is at.
     pub(crate) fn store_epoch_is(&self, epoch: u64, now: u64) {
         self.change(|statement| {
             let known = statement.store_mark().unwrap_or_default();
@@ -55,7 +56,7 @@ impl Stated {
         });
     }
 
-    /// Says that an older store is accepted, which is at this number.
+    /// Notes that an operator accepts an older store, which is at this change.
     pub(crate) fn accepts_store_at(&self, change: u64) {
         self.change(|statement| {
             let epoch = statement.store_mark().unwrap_or_default().epoch;
@@ -63,7 +64,7 @@ impl Stated {
         });
     }
 
-    /// Says that the store has gone back to this number.
+    /// Notes that the store has gone back to this change.
     pub(crate) fn store_went_back_to(&self, change: u64) {
         self.change(|statement| {
             let epoch = statement.store_mark().unwrap_or_default().epoch;

@@ -1,4 +1,4 @@
-//! The floors by themselves, without a vault: what every process sees, and what becomes of a file that is harmed.
+//! The floors by themselves, without a vault: shared by processes, and after harm to their file.
 
 use std::path::Path;
 use std::sync::Arc;

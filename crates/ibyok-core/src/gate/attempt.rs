@@ -15,7 +15,7 @@ use crate::model::condition::Condition;
 use crate::model::name::{KeyId, KeyName};
 use crate::realm::Realm;
 
-/// One attempt of a caller, filled in as the steps learn of it.
+/// One attempt of a caller, filled in by the steps as they learn its facts.
 #[derive(Debug)]
 pub(crate) struct Attempt<'c> {
     pub(crate) action: Action,
@@ -159,7 +159,7 @@ impl<'c> Attempt<'c> {
         self.caller.as_ref()?.holder().map(|holder| holder.id)
     }
 
-    /// Nobody that is known; a token that is none of ours by a keyed hash of its id only.
+    /// The principal of an unknown caller; a token that is none of ours is named by a keyed hash of its id only.
     fn nobody(&self) -> Who {
         let nobody = Who::new(PrincipalKind::Anonymous);
         match &self.unknown_token {

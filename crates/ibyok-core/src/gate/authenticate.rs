@@ -236,7 +236,7 @@ fn only_until(ends: Timestamp) -> Restriction {
     restriction
 }
 
-/// Why a token that verified is not valid.
+/// The reason for which a token that verified is not valid.
 #[derive(Debug)]
 pub(crate) enum Invalid {
     Token(&'static str),

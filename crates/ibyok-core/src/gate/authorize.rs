@@ -61,7 +61,8 @@ impl Gate {
         decided.inspect(|()| self.scope_used(attempt, principal, scope, environment))
     }
 
-    /// As [`Inner::allowed`], for some key, whichever it is: what lists and tokens are asked for by.
+    /// As [`Inner::allowed`], for at least one key of the environment: lists, and verbs about tokens, ask in this
+    /// way.
     pub(crate) fn allowed_for_some_key(
         &self,
         attempt: &Attempt<'_>,

@@ -18,7 +18,7 @@ use crate::records::page::{Filling, Page};
 /// The realms of a list, as far as they open.
 #[derive(Debug, Default)]
 pub(crate) struct OpenRealms {
-    /// Those that open, in order.
+    /// The realms that open, in order.
     pub(crate) realms: Vec<Arc<Realm>>,
     /// The records of the others, as far as the caller may know of them.
     pub(crate) damaged: Vec<DamagedRecord>,

@@ -52,7 +52,7 @@ impl Holder {
         self.held.record.grace_of(self.epoch).is_some()
     }
 
-    /// The same holder with the secret that it was just given for its token.
+    /// Returns the holder with the secret that it was just given for its token.
     pub(crate) fn renewed(&self, epoch: u32) -> Self {
         Holder {
             id: self.id,

@@ -14,7 +14,7 @@ use crate::realm::Realm;
 pub(crate) enum Told {
     /// Its id and the reason.
     All,
-    /// That a list may be incomplete.
+    /// Only that a list may be incomplete.
     MayBeIncomplete,
     /// Nothing: the record is none of the principal's.
     Nothing,

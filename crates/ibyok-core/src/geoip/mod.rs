@@ -58,7 +58,7 @@ impl GeoIp {
         &self.path
     }
 
-    /// Reads what says what the file is, at its end.
+    /// Reads the metadata of the file, which are at its end.
     fn look(&self) -> std::result::Result<(), Flaw> {
         let (mut file, length) = self.open()?;
         let tail = length.min(METADATA_MAX);
@@ -119,7 +119,7 @@ fn sound(reader: std::result::Result<Reader<Vec<u8>>, MaxMindDbError>) -> std::r
     }
 }
 
-/// Why a file is not used.
+/// The reason for which a file is not used.
 enum Flaw {
     Unreadable(std::io::Error),
     NoFile,

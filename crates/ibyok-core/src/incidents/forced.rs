@@ -14,7 +14,8 @@ impl Incidents {
     /// Opens an incident on the key, or adds to the one that is open, if a value that leaked is about to be stored by force.
     ///
     /// # Errors
-    /// [`Error::Kek`](crate::Error::Kek) where this node may not open what spans environments: nothing is stored then.
+    /// [`Error::Kek`](crate::Error::Kek) where this node may not open the realm that spans environments: nothing is
+    /// stored then.
     pub(crate) async fn before_forced(
         &self,
         attempt: &mut Attempt<'_>,
@@ -28,7 +29,7 @@ impl Incidents {
         }
     }
 
-    /// The same for a version that is about to become current.
+    /// Opens the incident for a version that is about to become current.
     pub(crate) async fn forced_incident(
         &self,
         attempt: &mut Attempt<'_>,

@@ -138,8 +138,8 @@ impl Incidents {
 /// The incidents of a namespace.
 #[derive(Default)]
 pub(crate) struct Seen {
-    /// Those that a principal may see.
+    /// The incidents that a principal may see.
     pub(crate) found: Vec<Found>,
-    /// Those whose records are damaged, so that nobody knows which key they are about.
+    /// The incidents whose records are damaged, so that their keys are not known.
     pub(crate) damaged: Vec<DamagedRecord>,
 }

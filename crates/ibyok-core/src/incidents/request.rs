@@ -23,7 +23,7 @@ pub struct IncidentRequest {
 }
 
 impl IncidentRequest {
-    /// An incident for a reason: the version is marked, and goes on being served.
+    /// Makes a request with a reason: the version is marked, and is still served.
     pub fn new(reason: impl Into<String>) -> Self {
         IncidentRequest {
             reason: reason.into(),

@@ -27,7 +27,7 @@ const LOOKED_AT: usize = 64;
 pub(super) enum Sight {
     /// An operator: everything.
     All,
-    /// A token that may read every key of the environment, which is live: what is served.
+    /// A token that may read every key of the environment, which is live: it sees the values that are served.
     Served,
     /// A token that may not, or that is given mocks.
     Blind,
@@ -131,7 +131,7 @@ impl Leaks {
         }
     }
 
-    /// The same for any version of a key. The caller must hold the lease.
+    /// Decides the same for any version of a key. The caller must hold the lease.
     pub(crate) async fn reads_version(
         &self,
         attempt: &Attempt<'_>,

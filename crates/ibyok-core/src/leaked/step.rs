@@ -20,7 +20,7 @@ use crate::retrieve::open_fields;
 pub(crate) struct Candidates {
     looked_at: BTreeSet<u32>,
     leaked: BTreeSet<u32>,
-    /// Those of them that are marked already.
+    /// The versions that are marked already.
     marked: BTreeSet<u32>,
     forced: bool,
 }

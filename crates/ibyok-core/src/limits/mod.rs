@@ -51,7 +51,7 @@ enum Of {
         word: &'static str,
         own: bool,
     },
-    /// The same by the rate of the token or of an ancestor.
+    /// Verbs that release no value, by the rate of the token or of an ancestor.
     VerbsAtRate {
         word: &'static str,
         rate: Rate,
@@ -243,7 +243,7 @@ impl Limits {
         }
     }
 
-    /// A token's own limit, and its ancestors': their buckets count what all their children do.
+    /// Returns a token's own limit, and those of its ancestors: their buckets count the uses of all their children.
     async fn limits_of(&self, holder: &Holder) -> Result<Vec<Limit>> {
         let own = &holder.held.record;
         let limit =

@@ -57,7 +57,7 @@ impl NodeBuckets {
         Taken::All
     }
 
-    /// Says what [`NodeBuckets::take`] would, and takes nothing.
+    /// Returns the answer that [`NodeBuckets::take`] would give, and takes nothing.
     pub(super) fn look(&self, draws: &[Draw], now: Duration) -> Taken {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         match longest_wait(&as_they_are(&kept, draws, now), draws) {

@@ -54,7 +54,8 @@ const REFUSED_TAKE_AWAYS: Default = of(
 /// 10 at once, then one a minute, are each token's own: no other token of its family can use them up.
 const OWN_REFUSED_TAKE_AWAYS: Default = of(VerbClass::TakeAway, "refused revocations of its own", 10, 600);
 
-/// A token's own rate bounds its other verbs as well, but never below 60 an hour: it must be able to look at itself.
+/// A token's own rate bounds its other verbs as well, but never below 60 an hour: it must be able to read its own
+/// record.
 const FLOOR: Rate = Rate {
     count: NonZeroU32::new(60).unwrap(),
     per: Per::Hour,

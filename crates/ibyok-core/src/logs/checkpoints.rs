@@ -179,8 +179,8 @@ impl Logs {
         }
     }
 
-    /// Returns the knowledge of this node about the logs that belong in its place, with further keys that the caller
-    /// trusts; and, in words, the places of logs of this vault that it cannot look at.
+    /// Returns the keys and checkpoints that this node knows of the logs in its place, with further keys that the
+    /// caller trusts. Also returns, in words, the places of logs of this vault that it cannot read.
     pub(crate) async fn known_logs(&self, keys: &[VerifyingKey]) -> Result<(Known, Vec<String>)> {
         let place = self.recorder.log.status().place;
         let present: BTreeSet<String> = logs_in(&place)?.into_iter().collect();
@@ -248,8 +248,8 @@ impl Logs {
         }
     }
 
-    /// Says of every log that was kept with this process's own that it belongs here now, where the directory has moved: one of them that
-    /// is gone is then still missed.
+    /// Updates the place in the checkpoints of the logs that were kept with this process's own, if the directory has
+    /// moved. A log that is gone is then still missed.
     async fn follow_the_move(&self, place: &LogPlace) -> Result<()> {
         let here = Kept::here(place.root(), "");
         let own = self.checkpoint(&self.checkpoint_record(place.log())?).await?;

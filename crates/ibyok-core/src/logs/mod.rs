@@ -242,8 +242,8 @@ impl AuditFollow {
     /// The lines that came since the last time, by time. Never waits for lines: ask again and again, say every 200 ms.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the logs or the store cannot be read; [`Error::Integrity`] for a line that is none of ours. The next
-    /// call goes on behind it.
+    /// [`Error::Unavailable`] if the logs or the store cannot be read; [`Error::Integrity`] for a line that is none
+    /// of ours. The next call continues after that line.
     pub async fn poll(&mut self) -> Result<Vec<Line>> {
         if let Some(vouched) = &mut self.vouched {
             let now = self.logs.records.clock.elapsed();

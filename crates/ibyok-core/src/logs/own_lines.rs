@@ -13,7 +13,7 @@ use crate::realm::PAGE;
 use crate::realm::log_keys::{log_key, with_lines};
 
 impl Logs {
-    /// A filter for what a principal may read of the lines that another filter wants: those of its namespace.
+    /// Narrows a filter to the lines that a principal may read: those of its namespace.
     ///
     /// # Errors
     /// [`Error::Denied`] for a filter that names another namespace; [`Error::NotFound`] if the principal's does not exist.

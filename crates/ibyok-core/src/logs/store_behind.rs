@@ -72,7 +72,7 @@ impl Lines {
 }
 
 impl Logs {
-    /// Compares the store with what the logs of this place say, and warns once of one that is behind.
+    /// Compares the store with the change numbers in the logs of this place, and warns once if it is behind.
     pub(crate) async fn compare_store(&self) -> Result<()> {
         let (place, keys) = (self.recorder.log.status().place, self.home_keys().await?);
         let mark = tokio::task::spawn_blocking(move || newest_store_mark(&place, &keys)).await;

@@ -35,7 +35,7 @@ impl UnreadLines {
         }
     }
 
-    /// The same in words, for the gaps of an answer.
+    /// Describes the lines in words, for the gaps of an answer.
     pub(crate) fn in_words(self) -> Vec<String> {
         let more = match self.more {
             0 => None,

@@ -35,7 +35,7 @@ impl MaskedStream {
         }
     }
 
-    /// Takes output in, and adds to `out` what may be shown.
+    /// Takes output in, and adds to `out` the part that may be shown.
     pub fn push(&mut self, mut output: &[u8], out: &mut Vec<u8>) {
         // In pieces that fit into the room that there is: what moves leaves a copy behind.
         while !output.is_empty() {

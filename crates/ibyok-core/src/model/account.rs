@@ -11,8 +11,8 @@ pub const ACCOUNT_MAX: usize = 4096;
 /// The shortest word that is a secret by its looks.
 const RANDOM_MIN: usize = 40;
 
-/// Checks a text that a person gives account in: 1 to [`ACCOUNT_MAX`] bytes, without control characters but line ends, and without
-/// what looks like a key of a provider or is an access token.
+/// Checks a reason, note or cause: 1 to [`ACCOUNT_MAX`] bytes, without control characters other than line ends, and
+/// without a text that looks like a key of a provider or is an access token.
 pub(crate) fn check_account(what: &str, text: &str) -> Result<()> {
     let fine = text.chars().all(|c| c == '\n' || !c.is_control());
     if text.trim().is_empty() || text.len() > ACCOUNT_MAX || !fine {

@@ -14,7 +14,7 @@ pub enum Condition {
     Revision(u64),
     /// The current version has this number.
     Version(u32),
-    /// One of these conditions holds. An empty list never holds.
+    /// At least one of these conditions holds. An empty list never holds.
     Any(Vec<Condition>),
 }
 

@@ -1,4 +1,4 @@
-//! Environments: what guardrails bind to.
+//! Environments, and the classes that guardrails bind to.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -86,7 +86,7 @@ impl Guardrails {
         }
     }
 
-    /// Refuses to set what this node would not serve.
+    /// Refuses to set a mode that this node would not serve.
     pub(crate) fn check(&self, class: Class, mode: Mode) -> Result<()> {
         if self.allows(class, mode) {
             return Ok(());

@@ -64,7 +64,7 @@ pub(crate) struct IncidentRecord {
     pub(crate) rev: u64,
     pub(crate) environment: EnvironmentName,
     pub(crate) key: KeyName,
-    /// As it is printed.
+    /// The key's id in its printed form.
     pub(crate) key_id: String,
     /// The versions that may have leaked.
     pub(crate) versions: Vec<u32>,
@@ -183,7 +183,7 @@ pub struct IncidentInfo {
     pub state: &'static str,
     /// The versions that are marked compromised because of it.
     pub versions: Vec<u32>,
-    /// Why it was opened.
+    /// The reason for which it was opened.
     pub reason: String,
     /// The time at which it was opened, and the principal that opened it.
     pub opened: Stamp,

@@ -29,7 +29,7 @@ impl Interval {
         self.0
     }
 
-    /// From a duration, if it is one of whole seconds within the bounds.
+    /// Makes an interval from a duration, if it is one of whole seconds within the bounds.
     pub(crate) fn of(duration: SignedDuration) -> Option<Self> {
         let fine = duration >= SignedDuration::from_secs(1) && duration <= MAX && duration.subsec_nanos() == 0;
         fine.then_some(Interval(duration))

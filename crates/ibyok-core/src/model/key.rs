@@ -1,4 +1,4 @@
-//! The record of a key with its versions, and what of it is shown.
+//! The record of a key with its versions, and the descriptions made from it.
 
 use std::collections::BTreeMap;
 

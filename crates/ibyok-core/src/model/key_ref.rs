@@ -22,8 +22,8 @@ const MAX: usize = 512;
 /// `#field`. A key id (`key_…`) may take the place of the name. A reference without a namespace means the namespace of the session
 /// that uses it; a session refuses a reference that names another namespace.
 ///
-/// From parts that a stranger chose, such as the segments of a URL, use [`KeyRef::from_parts`] instead of `format!` and `parse`:
-/// a part then never becomes two.
+/// For parts that a stranger chose, such as the segments of a URL, use [`KeyRef::from_parts`] instead of `format!`
+/// and `parse`: a part then never becomes two.
 ///
 /// ```
 /// use ibyok_core::KeyRef;

@@ -47,7 +47,7 @@ pub(crate) mod kind {
     pub(crate) const INCIDENT: u8 = 8;
     /// The attestations of people: one record a namespace.
     pub(crate) const ATTESTATION: u8 = 9;
-    /// That a value leaked, found by its keyed fingerprint.
+    /// The mark of a value that leaked, found by its keyed fingerprint.
     pub(crate) const LEAKED: u8 = 10;
     /// The uses of a key on a day, as one node counted them; outside the change feed.
     pub(crate) const KEY_USE: u8 = 128;

@@ -1,5 +1,5 @@
-//! Whose key a value is: what the catalogue of providers says when a value comes in. A shape is a hint and never a proof, so that
-//! nothing is refused for it but mocks.
+//! The provider of a value, by the catalogue of providers. A shape is a hint and never a proof, so that only mocks
+//! are refused for it.
 
 use ibyok_providers::{Catalogue, Matched, Provider};
 use secrecy::ExposeSecret;
@@ -43,7 +43,8 @@ pub(crate) fn refuse_mocks(write: &KeyWrite, key: &str) -> Result<()> {
     }
 }
 
-/// Looks at a value for a key of this name: whose it is, and whether it looks like it.
+/// Finds the provider of a value for a key of this name, and warns if the value does not look like a key of that
+/// provider.
 ///
 /// The provider is the one that is named or known; else the one that the key's name or variable says; else the one whose shape the
 /// value has.
@@ -112,7 +113,8 @@ fn odd_text(value: &[u8], is_a_providers: bool) -> Vec<String> {
     warnings
 }
 
-/// No-break and other odd spaces, zero-width characters, marks of byte order and direction: what copying from a page brings along.
+/// No-break and other odd spaces, zero-width characters, marks of byte order and direction: characters that come with
+/// a copy from a page.
 pub(crate) fn is_hidden(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{180e}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e01ef}' | '\u{fff9}'..='\u{fffb}' | '\u{a0}' | '\u{ad}' | '\u{1680}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{3000}' | '\u{feff}')
 }

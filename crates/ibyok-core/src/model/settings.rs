@@ -1,4 +1,4 @@
-//! The record of an environment's settings: what holds for its keys unless they say otherwise.
+//! The record of an environment's settings: the defaults for its keys.
 
 use ibyok_policy::Rate;
 use serde::{Deserialize, Serialize};

@@ -200,8 +200,9 @@ impl TokenRecord {
         true
     }
 
-    /// After a crash in the middle of a rotation nobody has the new secret. One that was to end the old secret at once ends it all
-    /// the same; one with a grace is not made, so that what uses the token goes on until it is rotated again.
+    /// After a crash in the middle of a rotation nobody has the new secret. If the old secret was to end at once, it
+    /// ends all the same. If it had a grace, the rotation is not made, so that programs with the token continue until
+    /// it is rotated again.
     fn supersede(&mut self, epoch: u32, at_once: bool) -> bool {
         if !at_once || self.epoch >= epoch {
             return false;

@@ -1,4 +1,4 @@
-//! Access tokens: the secret as it is presented, the record without it, and what of it is shown.
+//! Access tokens: the secret as it is presented, the record without it, and the descriptions made from the record.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -47,7 +47,8 @@ pub struct KeyWrite {
     /// The time at which the key ends at its provider. `Some(None)` removes it. The key is still served after that
     /// time, with a warning.
     pub expires: Option<Option<Timestamp>>,
-    /// Why a value is stored although it leaked. The version is then marked compromised, and an incident is open on the key.
+    /// The reason for which a value is stored although it leaked. The version is then marked compromised, and an
+    /// incident is open on the key.
     pub force: Option<String>,
 }
 

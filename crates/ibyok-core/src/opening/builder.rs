@@ -421,7 +421,8 @@ impl OpenBuilder {
 }
 
 impl Options {
-    /// Checks what can be checked before anything is written: a vault that cannot be opened afterwards is not made.
+    /// Makes every check that is possible before anything is written: a vault that cannot be opened afterwards is not
+    /// made.
     fn check(&self) -> Result<()> {
         check_clock(self.clock.now())?;
         Ok(self.log.check_required()?)
@@ -435,7 +436,7 @@ fn vault_exists() -> Error {
 }
 
 impl Inner {
-    /// Says what opening the floors came to: on the log, and in `status`.
+    /// Reports the result of opening the floors: on the log, and in `status`.
     async fn say_found(&self, found: Found, created: bool) -> Result<()> {
         if let Some(wrong) = &found.wrong {
             self.say_floors(Action::LogFloorsRebuilt, wrong).await;

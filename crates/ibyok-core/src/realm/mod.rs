@@ -1,4 +1,4 @@
-//! Realms: (vault, namespace, environment), or (vault, namespace, whole) for what spans environments.
+//! Realms: (vault, namespace, environment), or (vault, namespace, whole) for records that span environments.
 //!
 //! A realm has keys of its own, opened through the KEK and kept for the key cache's period only. Everything sealed under a realm
 //! yields its realm from the key that opened it, never from its content.

@@ -29,7 +29,7 @@ pub(crate) fn tag_of(id: &RecordId) -> Option<RealmTag> {
 /// The realms of a store.
 #[derive(Debug, Default)]
 pub(crate) struct TagList {
-    /// By their tags.
+    /// The names of realms by their tags.
     pub(crate) names: BTreeMap<RealmTag, RealmName>,
     /// The tags of realms that are not made yet, or removed but for their tags.
     pub(crate) unfinished: BTreeMap<RealmTag, RealmName>,
@@ -107,7 +107,7 @@ impl TagBody {
         Self::printed(name, false)
     }
 
-    /// The same for a realm that is being made or removed.
+    /// Prints the body for a realm that is being made or removed.
     pub(crate) fn print_unfinished(name: &RealmName) -> Vec<u8> {
         Self::printed(name, true)
     }

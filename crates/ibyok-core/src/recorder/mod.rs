@@ -114,7 +114,7 @@ impl Recorder {
             .is_none_or(|token| self.token_refusals.is_a_line(token, sort, attempt, now))
     }
 
-    /// The same for a refusal of a verb that releases no value.
+    /// Returns true if a refusal of a verb that releases no value is a line of its own; else counts it.
     pub(crate) fn is_refused_on_a_line(&self, attempt: &Attempt<'_>, error: &Error) -> bool {
         self.is_a_line_of_its_token(attempt, (outcome_of(error), attempt.reason_of(error)), false)
     }

@@ -1,6 +1,6 @@
 //! Refusals of requests without a valid token: recorded, but nobody can fill the log with them from outside.
 //!
-//! The first few of an address in a minute are lines of their own; what comes beyond is counted in one line a minute.
+//! The first few of an address in a minute are lines of their own; further ones are counted in one line a minute.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -57,7 +57,7 @@ impl DamagedRecord {
         }
     }
 
-    /// Describes the record of an environment's key, or of the key of what spans environments.
+    /// Describes the record of an environment's key, or of the key of the realm that spans environments.
     pub(crate) fn of_realm(name: &RealmName, id: &RecordId, damaged: Damage) -> Self {
         DamagedRecord {
             environment: name.environment.clone(),

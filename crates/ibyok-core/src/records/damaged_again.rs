@@ -28,7 +28,7 @@ struct Standing {
     accepted: Option<u64>,
 }
 
-/// Looks at the damaged records again as long as the vault lives.
+/// Reads the damaged records again as long as the vault lives.
 pub(crate) async fn look_at_damaged_again(records: Weak<Records>) {
     let (mut known, mut after) = (HashMap::new(), None);
     loop {

@@ -15,7 +15,7 @@ use crate::base::clock::Clock;
 /// The greatest age that the last look at the change feed may have.
 pub(crate) const LEASE: Duration = Duration::from_millis(700);
 
-/// From this age on the next use renews the lease in the background, so that busy nodes never wait for it.
+/// The age from which on the next use renews the lease in the background, so that busy nodes never wait for it.
 pub(crate) const RENEW: Duration = Duration::from_millis(300);
 
 /// The time that one look at the change feed may take.
@@ -36,7 +36,8 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Begins with a look at the change feed that started then: nothing is cached yet that it could be about.
+    /// Begins a lease with a look at the change feed that started then. The caches are still empty, so no change can
+    /// make them wrong.
     pub(crate) fn begun(started: Duration, upto: ChangeNumber) -> Self {
         let nanos = u64::try_from(started.as_nanos()).unwrap_or(u64::MAX - 1);
         Lease {

@@ -132,7 +132,7 @@ impl Realms {
         failure.as_ref().map(Failure::error)
     }
 
-    /// Drops what has been held for its whole period, so that idle nodes hold no keys.
+    /// Drops the realms that were held for their whole period, so that idle nodes hold no keys.
     pub(crate) fn expire(&self, now: Duration, period: Duration) {
         let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
         opened.retain(|_, (_, since)| now.saturating_sub(*since) < period);

@@ -88,7 +88,7 @@ impl Records {
 }
 
 impl Survey<'_> {
-    /// Looks at everything; `false` if the time was over before.
+    /// Checks every record; returns `false` if the time was over before.
     async fn realms(&mut self) -> Result<bool> {
         for id in self.records.tags().await?.damaged() {
             self.found.checked += 1;
@@ -129,7 +129,7 @@ impl Survey<'_> {
         Ok(realms)
     }
 
-    /// Looks at the records of one kind in a realm.
+    /// Checks the records of one kind in a realm.
     async fn records<R: Record>(&mut self, realm: &Arc<Realm>) -> Result<bool> {
         let mut walk = self.records.walk_records::<R>(realm, None)?;
         while let Some(met) = walk.next::<R>().await? {
@@ -146,7 +146,7 @@ impl Survey<'_> {
         Ok(true)
     }
 
-    /// Looks at sealed records whose content is none of the vault's verbs'.
+    /// Checks sealed records of one kind by opening them alone.
     async fn sealed(&mut self, realm: &Arc<Realm>, kind: u8) -> Result<bool> {
         let collection = realm.collection(kind)?;
         let mut after = None;

@@ -32,7 +32,8 @@ impl Records {
     /// cannot be told from a stranger.
     ///
     /// # Errors
-    /// That the KEK does not answer, to somebody whose token verified before; [`Error::Unavailable`] if the store does not answer.
+    /// `Error::Kek` or [`Error::Unavailable`] if the KEK does not open the realm, only for a token that verified
+    /// before; [`Error::Unavailable`] if the store does not answer.
     pub(crate) async fn verifier(
         &self,
         name: &RealmName,

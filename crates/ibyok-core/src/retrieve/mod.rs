@@ -1,9 +1,9 @@
 //! The life of a retrieval: authenticate → authorize → load → open → record → release. A token's limit is checked
 //! after the first, a key's after the third.
 //!
-//! Each arrow is a function that consumes what the last one gave, and each noun can be made nowhere else, so that no step is
-//! skipped and none is moved: `load` takes a [`Permit`], and only an [`Opened`] with the audit log's receipt for this very
-//! request becomes a [`Released`].
+//! Each arrow is a function that consumes the result of the one before, and each noun has one maker, so that no step
+//! is skipped and none is moved: `load` takes a [`Permit`], and only an [`Opened`] with the audit log's receipt for
+//! this very request becomes a [`Released`].
 
 pub(crate) mod mock_value;
 
@@ -281,7 +281,8 @@ impl Retriever {
         })
     }
 
-    /// Once more, now that the line is durable: are token and key still what the permit was given for?
+    /// Checks once more, now that the line is durable, that token and key are still as they were when the permit was
+    /// given.
     pub(crate) async fn unchanged(&self, opened: &Opened, epoch: u64) -> Result<()> {
         let loaded = &opened.loaded;
         if let Some(holder) = loaded.permit.principal.holder() {

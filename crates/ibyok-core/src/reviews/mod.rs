@@ -30,7 +30,7 @@ pub(crate) struct Reviews {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) logs: Arc<Logs>,
     pub(crate) habits: Habits,
-    /// One at a time: each reads much.
+    /// One review at a time: each reads much.
     pub(crate) turn: Mutex<()>,
 }
 

@@ -17,10 +17,10 @@ use crate::geoip::{Database, GeoIp};
 /// A review that takes longer is given up.
 const LONGEST: Duration = Duration::from_secs(900);
 
-/// After how many lines it is looked whether anybody still waits.
+/// The number of lines after which a review checks whether its caller still waits.
 const LOOK: u64 = 4096;
 
-/// Says, when it is dropped, that nobody waits any more.
+/// Marks the caller as gone when it is dropped.
 struct Waiting(Arc<AtomicBool>);
 
 impl Drop for Waiting {

@@ -61,7 +61,7 @@ struct Sheet {
 struct Part {
     number: u8,
     body: Rollup,
-    /// As far as it is known.
+    /// The revision in the store, as far as it is known.
     revision: Option<Revision>,
     unsaved: bool,
 }
@@ -231,7 +231,7 @@ impl Books {
                 .all(|sheet| sheet.parts.iter().all(|part| !part.unsaved))
     }
 
-    /// Forgets what the store has and nobody adds to.
+    /// Forgets the sheets that the store has and that no use is added to.
     pub(super) fn tidy(&mut self, now: Duration) {
         self.sheets.retain(|_, sheet| {
             let unsaved = sheet.parts.iter().any(|part| part.unsaved);
@@ -341,8 +341,8 @@ impl Usage {
         Ok(())
     }
 
-    /// Only this node writes its records. One that is not at the revision that we know is our own, its answer lost; or an older
-    /// copy that the store was given back: what we know is more.
+    /// Only this node writes its records. So a record at an unexpected revision has two causes: the answer to an own
+    /// write was lost, or the store was set back to an older copy. In both cases this process knows more.
     async fn save_anyway(&self, realm: &Arc<Realm>, id: &RecordId, part: &mut Part) -> Result<Revision> {
         let there = self.records.store.get(id).await?;
         let known = there.as_ref().map(|there| open_body::<Rollup>(realm, id, there, WHAT));

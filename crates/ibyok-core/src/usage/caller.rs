@@ -25,7 +25,7 @@ impl Caller {
         }
     }
 
-    /// The word for what kind of caller it is.
+    /// The word for the kind of caller.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Caller::Token(_) => "token",

@@ -23,7 +23,7 @@ use crate::gate::principal::Holder;
 use crate::model::name::{KeyId, KeyName};
 use crate::realm::Realm;
 
-/// From how many different uses on they are added to the store without waiting for their time.
+/// The number of different uses from which on they are added to the store without waiting for their time.
 const MANY: usize = 10_000;
 
 /// The number of different uses that are counted separately. Further uses are counted together.
@@ -128,7 +128,7 @@ pub(super) struct Once {
 #[derive(Debug, Default)]
 pub(crate) struct Counting {
     state: Mutex<State>,
-    /// Nobody of the generation before is in flight any more.
+    /// Notified when the last flight of the generation before has landed.
     landed: Notify,
     /// There is something to be added to the store, or much of it.
     pub(super) noted: Notify,

@@ -1,4 +1,4 @@
-//! From memory into the store: about once a second while there are reads, and at the end.
+//! Adding counts from memory to the store: about once a second while there are reads, and at the end.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -78,7 +78,7 @@ impl Usage {
         finished.is_ok()
     }
 
-    /// After the log is closed: nothing can be counted any more.
+    /// Finishes after the log is closed: no further use can be counted.
     pub(crate) async fn close_usage(self: &Arc<Self>, mut finished: bool) {
         if finished && !self.counting.is_empty() {
             finished = self.finish_usage().await;

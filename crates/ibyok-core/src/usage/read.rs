@@ -1,4 +1,4 @@
-//! Reading what all nodes counted.
+//! Reading the counts of all nodes.
 
 use std::sync::Arc;
 
@@ -66,7 +66,8 @@ impl Usage {
         }
     }
 
-    /// One record, or `None` if it is gone or damaged; that is counted and remembered for `status`.
+    /// Reads one record. Returns `None` if it is gone or damaged; a damaged one is counted and remembered for
+    /// `status`.
     pub(crate) async fn read_rollup(
         &self,
         realm: &Arc<Realm>,

@@ -72,13 +72,13 @@ impl FromStr for UsageBy {
 pub struct UsageRequest {
     /// The grouping.
     pub by: UsageBy,
-    /// From the day of this time on; seven days ago unless given.
+    /// The first day is that of this time; seven days ago unless given.
     pub since: Option<Timestamp>,
-    /// To the day of this time; now unless given.
+    /// The last day is that of this time; now unless given.
     pub until: Option<Timestamp>,
-    /// Of one environment only.
+    /// The one environment to report, if given.
     pub environment: Option<EnvironmentName>,
-    /// Of one key only.
+    /// The one key to report, if given.
     pub key: Option<KeyRef>,
 }
 
@@ -92,14 +92,14 @@ impl UsageRequest {
         }
     }
 
-    /// The same since a time.
+    /// Sets the time of the first day.
     #[must_use]
     pub fn since(mut self, since: Timestamp) -> Self {
         self.since = Some(since);
         self
     }
 
-    /// The same until a time.
+    /// Sets the time of the last day.
     #[must_use]
     pub fn until(mut self, until: Timestamp) -> Self {
         self.until = Some(until);

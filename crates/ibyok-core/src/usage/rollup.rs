@@ -1,4 +1,4 @@
-//! The record of what one node counted of one key, or of one token, on one day.
+//! The record of one node's counts of one key, or of one token, on one day.
 
 use std::sync::Arc;
 

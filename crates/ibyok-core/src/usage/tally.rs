@@ -44,7 +44,7 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Tally {
-    /// Counts `count` of what ended in one way.
+    /// Counts `count` uses that ended in one way.
     pub(crate) fn add(&mut self, ended: Ended, count: u64, at: Timestamp, source: Option<IpAddr>) {
         let counter = match ended {
             Ended::Live => &mut self.live,
@@ -60,7 +60,7 @@ impl Tally {
         }
     }
 
-    /// Adds what another tally counted.
+    /// Adds the counts of another tally.
     pub(crate) fn merge(&mut self, other: &Tally) {
         self.live = self.live.saturating_add(other.live);
         self.mocked = self.mocked.saturating_add(other.mocked);

@@ -115,7 +115,7 @@ impl Session {
         Ok(self)
     }
 
-    /// The same session for a request that comes from somewhere.
+    /// Returns the session for a request with this context.
     #[must_use]
     pub fn with_context(mut self, context: RequestContext) -> Self {
         self.context = context;

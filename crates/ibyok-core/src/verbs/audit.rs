@@ -76,7 +76,7 @@ impl Session {
         Ok(report)
     }
 
-    /// The public keys of every log that this vault has: what a verifier without the vault needs.
+    /// Returns the public keys of every log of this vault: a verifier without the vault needs them.
     ///
     /// # Errors
     /// As [`Session::audit_lines`].
@@ -110,8 +110,8 @@ impl Session {
     }
 }
 
-/// Verifies every log of a place without a vault: what an outsider can do, and what remains where the log is so damaged that the
-/// vault refuses to open it.
+/// Verifies every log of a place without a vault: the check of an outsider, and the last resort where the log is so
+/// damaged that the vault refuses to open it.
 ///
 /// A log for which none of the keys vouches is a finding, and so is a log of one of the keys that is not there.
 /// Without keys, the ones in the logs' directory are used; an attacker who can write there could have replaced them

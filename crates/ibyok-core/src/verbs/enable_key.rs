@@ -99,7 +99,7 @@ impl Session {
     }
 }
 
-/// Enables a version, or the whole key. Refuses what leaked unless it is forced, and marks it then.
+/// Enables a version, or the whole key. Refuses a value that leaked unless it is forced, and marks it then.
 fn enabled(
     mut record: KeyRecord,
     (key, label): (&KeyRef, &str),

@@ -98,7 +98,7 @@ impl Session {
     /// Changes the facts about a key; its values stay as they are.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for what cannot be stored; else as [`Session::show_key`].
+    /// [`Error::Invalid`] for facts that cannot be stored; else as [`Session::show_key`].
     pub async fn edit_key(&self, key: &KeyRef, edit: &KeyEdit) -> Result<KeyInfo> {
         let mut attempt = self.attempt(Action::KeyEdit);
         let outcome = self.try_edit(&mut attempt, key, edit).await;

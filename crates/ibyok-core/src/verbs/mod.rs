@@ -1,4 +1,4 @@
-//! The verbs of a session: what an operator or the holder of a token does with keys, tokens and environments.
+//! The verbs of a session: the actions of an operator or the holder of a token on keys, tokens and environments.
 
 pub(crate) mod admission;
 pub(crate) mod attest;

@@ -36,7 +36,7 @@ pub struct TokenFinding {
     pub name: String,
     /// `never_expires`, `wider_than_used`, `never_used`, `unused`, `expires_soon` or `damaged`.
     pub finding: &'static str,
-    /// The same in words.
+    /// The finding in words.
     pub detail: String,
     /// Of one that expires soon: within 1, 7 or 30 days.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,7 +191,8 @@ fn review(id: TokenId, record: &TokenRecord, used: &TokenUse, names: &Names, at:
     found
 }
 
-/// The grant that would have sufficed, and what of the given one was never used; `None` if all of it was, or nothing at all.
+/// Returns the grant that would have sufficed, and the parts of the given one that were never used; `None` if all of
+/// it was, or nothing at all.
 fn narrower(grant: &Grant, used: &TokenUse, names: &Names) -> Option<(Grant, String)> {
     used.last?;
     let mut narrower = grant.clone();

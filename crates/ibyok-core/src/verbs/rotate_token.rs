@@ -25,7 +25,7 @@ use crate::vault::session::Session;
 /// The default grace: the time for which the secret before is still accepted.
 const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
 
-/// The longest grace that makes sense: what needs longer never picks up the new secret.
+/// The longest grace that makes sense: a program that needs longer never picks up the new secret.
 const GRACE_MAX: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// The settings of a rotation of a token's secret.
@@ -47,7 +47,7 @@ impl TokenRotation {
         self
     }
 
-    /// The same that also revokes the tokens that it issued, or leaves them.
+    /// Sets whether the tokens that it issued are revoked as well.
     #[must_use]
     pub fn revoke_children(mut self, revoke: bool) -> Self {
         self.revoke_children = revoke;

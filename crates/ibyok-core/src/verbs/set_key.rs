@@ -48,7 +48,8 @@ impl Session {
 
     /// Creates a key, leaves one alone that has this value, and one that has another unless `update` is set.
     ///
-    /// For a token that may not read the value, nothing is compared: a key that exists counts as one that has another.
+    /// For a token that may not read the value, nothing is compared: a key that exists counts as one with another
+    /// value.
     ///
     /// # Errors
     /// As [`Session::set_key`].

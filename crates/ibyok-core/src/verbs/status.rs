@@ -178,7 +178,7 @@ impl Vault {
         })
     }
 
-    /// Says in words how far the store is behind what the audit log says that it had come to; `None` for one that is not.
+    /// Describes in words the distance by which the store is behind the audit log; `None` if it is not behind.
     #[must_use]
     pub fn store_behind(&self) -> Option<String> {
         self.inner.records.store_is_behind().map(|behind| behind.to_string())
@@ -238,7 +238,7 @@ impl Vault {
 }
 
 impl Inner {
-    /// One line for each damaged record, those included that an earlier request met.
+    /// Returns one line for each damaged record, with those that an earlier request met.
     fn damage_warnings(&self, found: &RecordsStatus) -> Vec<String> {
         let named = found.records.iter().map(|record| {
             let of = record.environment.as_ref().map(|name| format!(" of `{name}`"));

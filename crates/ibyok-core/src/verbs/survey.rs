@@ -7,7 +7,7 @@ use crate::records::survey::{Pace, RecordsStatus};
 use crate::vault::Vault;
 
 impl Vault {
-    /// Looks at the records of the store for at most `limit`, and says which are damaged.
+    /// Checks the records of the store for at most `limit`, and names the damaged ones.
     ///
     /// Realms that this node's KEK does not open are left out: nothing can be said about their records.
     ///
@@ -17,7 +17,8 @@ impl Vault {
         self.inner.records.survey(Pace::Within(limit)).await
     }
 
-    /// Looks at every record of the store, slowly, and remembers which are damaged: [`Vault::damaged_count`] then counts them.
+    /// Checks every record of the store, slowly, and remembers the damaged ones: [`Vault::damaged_count`] then counts
+    /// them.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if the store does not answer.

@@ -13,7 +13,7 @@ use crate::retrieve::Released;
 use crate::vault::Vault;
 use crate::vault::session::Session;
 
-/// A vault confined to one namespace: what a handler of a tenant's requests needs, without the powers of an operator.
+/// A vault confined to one namespace, for a handler of a tenant's requests. It has none of the powers of an operator.
 ///
 /// A token of another tenant is refused here as one that the vault never issued, so that a request routed to the wrong tenant
 /// learns and reads nothing.

@@ -18,7 +18,7 @@ use crate::model::token::{ChildToken, TokenRecord};
 use crate::realm::Realm;
 use crate::vault::Inner;
 
-/// Decides whether a descendant of a token is named to a principal: a token always knows what descends from itself.
+/// Decides whether a descendant of a token is named to a principal: a token always knows its own descendants.
 pub(crate) fn names(principal: &Principal, child: &Found) -> bool {
     let own = |holder: &TokenId| child.record.parents.contains(holder);
     principal.holder().is_some_and(|holder| own(&holder.id)) || principal.sees(&child.realm, &child.record)
@@ -86,8 +86,8 @@ impl Inner {
             .await
     }
 
-    /// After a rotation: revokes the token's descendants if that is wanted, and names those that stay valid (`None` if they
-    /// could not be read) and those that were revoked.
+    /// Finishes a rotation: revokes the token's descendants if that is wanted, and names those that stay valid
+    /// (`None` if they could not be read) and those that were revoked.
     pub(crate) async fn children_after(
         self: &Arc<Self>,
         attempt: &Attempt<'_>,

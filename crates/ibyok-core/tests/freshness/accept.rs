@@ -104,7 +104,8 @@ async fn no_copy_from_before_comes_back_with_one_that_was_accepted() {
     }
 }
 
-/// Another node never saw what the restore took back, and changes a record before and after its own look at it.
+/// Another node never saw the changes that the restore took back, and changes a record before and after its own look
+/// at it.
 #[tokio::test]
 async fn a_rollback_that_one_node_accepted_is_no_older_record_for_the_others() {
     let mut node = Node::new().await;

@@ -14,7 +14,7 @@ pub(crate) enum Harm {
     SetBack,
     /// The `-wal` file alone is gone.
     WithoutWal,
-    /// One byte in the middle of so many sixteenths is another.
+    /// One byte is changed, at this many sixteenths of the file.
     Flipped(usize),
     Garbage,
 }

@@ -6,13 +6,13 @@ use crate::harm::Harm;
 use crate::node::{Node, key, put_copy, remove, secret};
 
 impl Node {
-    /// The same vault on another machine: the same store, and a directory of logs of its own.
+    /// Returns the same vault on another machine: the same store, and a directory of logs of its own.
     pub(crate) fn elsewhere(mut self, name: &str) -> Self {
         self.audit = self.scratch.path().join(name);
         self
     }
 
-    /// The same node from a copy of its directory.
+    /// Returns the same node from a copy of its directory.
     pub(crate) fn at(&self, scratch: tempfile::TempDir) -> Node {
         Node::from_parts(scratch, self.token())
     }

@@ -73,7 +73,7 @@ impl Change {
     }
 }
 
-/// No value is released by what the older store says.
+/// No value of the older store is released.
 async fn is_refused(node: &Node, vault: &Vault, change: Change) {
     assert_eq!(node.reads(vault).await, Err(Code::Integrity), "{change:?}");
     let of_token = matches!(change, Change::RevokeToken | Change::RotateToken);

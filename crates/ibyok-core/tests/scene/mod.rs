@@ -172,7 +172,7 @@ impl CountingKek {
         self.0.1.load(SeqCst)
     }
 
-    /// From now on it takes a while and then is unavailable, or works again.
+    /// Makes it slow and then unavailable, or makes it work again.
     pub(crate) fn fail_slowly(&self, fail: bool) {
         self.0.2.store(fail, SeqCst);
     }

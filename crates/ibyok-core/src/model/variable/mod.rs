@@ -82,8 +82,8 @@ impl VariableKind {
 /// principal that may write a key, or a project's file, must not choose that for every program that is run with the
 /// environment's keys.
 ///
-/// The list is what sudo, OpenSSH and glibc drop or ignore for the same reason, and the hooks of the tools that developers use. It
-/// cannot be complete, which is why [`VariableKind::Evident`] exists.
+/// The list has the variables that sudo, OpenSSH and glibc drop or ignore for the same reason, and the hooks of the
+/// tools that developers use. It cannot be complete, which is why [`VariableKind::Evident`] exists.
 #[must_use]
 pub fn runs_code(variable: &str) -> bool {
     runs_code::is_listed(&variable.to_ascii_uppercase())

@@ -55,7 +55,7 @@ impl Site {
         self.builder(audit).await.open().await.unwrap()
     }
 
-    /// The next process in the same place, after one that did not close: it goes on with the same log.
+    /// Opens the next process in the same place, after one that did not close: it continues the same log.
     async fn after_a_crash(&self, vault: Vault) -> Vault {
         let log = vault.inner.recorder.log.id().to_owned();
         drop(vault);

@@ -1,4 +1,4 @@
-//! Closing an incident: its cause and what keeps it from happening again are kept with it.
+//! Closing an incident: its cause and the measure against a repetition are kept with it.
 
 use ibyok_audit::Action;
 
@@ -12,9 +12,10 @@ use crate::model::key::VersionRecord;
 use crate::vault::session::Session;
 
 impl Session {
-    /// Closes an incident, found by its id or its key's reference, with its cause and what keeps it from happening again.
+    /// Closes an incident, found by its id or its key's reference, with its cause and the measure against a
+    /// repetition.
     ///
-    /// One whose key still serves a version that is marked compromised is not closed, unless `force` is set.
+    /// An incident whose key still serves a version that is marked compromised is not closed, unless `force` is set.
     ///
     /// # Errors
     /// [`Error::Invalid`] for an account that is none, [`Error::Conflict`] for an incident that is closed already or whose key is

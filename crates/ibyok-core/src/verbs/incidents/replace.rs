@@ -1,7 +1,7 @@
 //! The leaked value is replaced in the step that opens its incident.
 //!
-//! Everything that can be refused is refused before the old version is marked. The new version is made after it: a crash in between
-//! leaves what opening the incident alone leaves, and the same request does the rest.
+//! Every refusal comes before the old version is marked. The new version is made after it: a crash in between leaves
+//! the state of an incident that was opened without a new value, and the same request does the rest.
 
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
@@ -42,8 +42,9 @@ impl Session {
     /// Checks the new value of a request, if it has one.
     ///
     /// # Errors
-    /// [`Error::Conflict`] for the value that leaked, or one that leaked earlier; [`Error::Invalid`] for what is no new value of
-    /// the current version; [`Error::Denied`] for whoever may neither set nor rotate the key.
+    /// [`Error::Conflict`] for the value that leaked, or one that leaked earlier; [`Error::Invalid`] for a value that
+    /// cannot be a new one of the current version; [`Error::Denied`] for a caller that may neither set nor rotate the
+    /// key.
     pub(super) async fn check_replacement<'r>(
         &self,
         attempt: &mut Attempt<'_>,
@@ -78,7 +79,7 @@ impl Session {
         Ok(Some(Checked { write, screened }))
     }
 
-    /// A new current value is what both `keys:write` and `keys:rotate` can make.
+    /// Checks for `keys:rotate` or `keys:write`: either scope is enough for a new current value.
     fn may_replace(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<()> {
         let (who, name) = (&permit.principal, &permit.realm.name);
         let may = |scope| {

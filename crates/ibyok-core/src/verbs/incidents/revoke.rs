@@ -33,7 +33,7 @@ pub(super) struct Left {
 pub struct NotRevoked {
     /// The token.
     pub token: TokenId,
-    /// Why not.
+    /// The reason.
     pub why: String,
 }
 

@@ -61,8 +61,8 @@ pub struct Review {
 impl Session {
     /// Reviews the audit log: findings, each with the lines that show it, and figures.
     ///
-    /// A token sees what its grant lets it see by the scope `audit:read`: lines of its environments and keys, and those of no
-    /// environment only if it may read all of the namespace.
+    /// A token sees the lines that its grant covers with the scope `audit:read`: lines of its environments and keys,
+    /// and those of no environment only if it may read all of the namespace.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`] without the scope anywhere, [`Error::Invalid`] for a time that is to come,
