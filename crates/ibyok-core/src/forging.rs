@@ -77,7 +77,7 @@ impl Scene {
         let there = self.store.get(id).await.unwrap();
         let expect = there.map_or(Expect::Absent, |there| Expect::Revision(there.revision));
         self.store.put(id, bytes, expect).await.unwrap();
-        // The feed tells the node of it.
+        // The feed reports the write to the node.
         self.vault.inner.records.renew_lease().await.unwrap();
     }
 

@@ -136,7 +136,7 @@ async fn an_old_secret_ends_if_it_was_to_end_at_once_and_goes_on_if_nobody_has_t
         scene.vault.inner.records.floors.of(&scene.of_token).await.unwrap(),
         Some(2)
     );
-    // The token itself stands, for whoever rotates it once more.
+    // The token itself is still valid, and can be rotated once more.
     let again = scene.vault.operator("test").rotate_token("worker", None).await.unwrap();
     assert_eq!(again.info.epoch, 2);
     let keep_children = false;

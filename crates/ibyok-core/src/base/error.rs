@@ -316,7 +316,7 @@ impl Error {
             } => "nothing is released without its line: see that the log's disk has space and its files are in place",
             Error::Unavailable { part: Part::Clock, .. } => "set the machine's clock, then try again",
             Error::Unavailable { part: Part::GeoIp, .. } => "put a sound file in its place, or unset `geoip`",
-            // What a KMS says of a refusal has its remedy with it.
+            // The message of a KMS about a refusal has its remedy with it.
             Error::Kek { source } if !is_another_kek(source.as_ref()) => return None,
             Error::Kek { .. } => "give the KEK that this vault was made with; without it the keys are lost",
         };
@@ -466,7 +466,7 @@ pub(crate) fn quoted(text: &str) -> String {
     }
     let text = &*without_secrets(text);
     let shown: String = text.chars().take(64).flat_map(char::escape_default).collect();
-    // A backtick of the input must not end what is shown as input.
+    // A backtick of the input must not end the quotation.
     let shown = shown.replace('`', "\\u{60}");
     let more = if text.chars().nth(64).is_some() { "…" } else { "" };
     format!("`{shown}{more}`")

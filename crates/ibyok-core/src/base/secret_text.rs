@@ -39,7 +39,7 @@ pub fn without_secrets(text: &str) -> Cow<'_, str> {
     while let Some(range) = next(rest.as_bytes()) {
         clean.push_str(rest.get(..range.start).unwrap_or_default());
         clean.push_str(MASK);
-        // Shapes are of ASCII, so that what follows begins with a whole character.
+        // Shapes are of ASCII, so that the rest begins with a whole character.
         rest = rest.get(range.end..).unwrap_or_default();
     }
     clean.push_str(rest);

@@ -32,7 +32,8 @@ impl Changes {
             match (live.is_some(), unmet) {
                 (_, Ok(())) => edit(attempt, record),
                 (true, Err(unmet)) => Err(unmet),
-                // Who changes what does not exist is told so; only a new key fails for its condition.
+                // A caller that changes a missing key learns that it is missing; only a new key fails for its
+                // condition.
                 (false, Err(unmet)) => edit(attempt, record).and(Err(unmet)),
             }
         })

@@ -210,7 +210,8 @@ impl Changes {
         };
         // On a task of its own: a caller that goes away must not leave a change without its end.
         let task = tokio::spawn(async move {
-            // Before the intention is on the log: whatever the log shows as intended is then applied again after a crash.
+            // Before the intention is on the log: a change that the log shows as intended is applied again after a
+            // crash.
             let note = match put.takes_away {
                 Some(what) => Some(this.records.floors.note(&put.id, put.rev, what).await?),
                 None => None,
@@ -221,7 +222,7 @@ impl Changes {
             this.scrub_after(&put, &end).await;
             this.end(&put, note, &end).await;
             match end {
-                // After the floor: what the log shows as done is in the floors, up to the mark of the log.
+                // After the floor: a change that the log shows as done is in the floors, up to the mark of the log.
                 End::Done => {
                     // The change took a number of its own, above the one that was known before it.
                     this.records.stated.store_came_to(before.saturating_add(1));
@@ -263,7 +264,7 @@ impl Changes {
             // Nothing is on the log for certain, and nothing was put.
             Err(error) => return (End::NotDone, Err(error.into())),
         };
-        // Waiting for the log may have taken seconds: is whoever asked still somebody who may?
+        // Waiting for the log may have taken seconds: the caller must still have the right to the change.
         if let Some(holder) = &put.holder
             && let Err(error) = self.gate.still(holder).await
         {
@@ -306,7 +307,7 @@ impl Changes {
         }
         match self.stands(id, bytes).await {
             Some(true) => (End::Done, Ok(())),
-            // It may still arrive: nobody knows.
+            // It may still arrive: its end is unknown.
             Some(false) | None => (End::Unknown, Err(error.into())),
         }
     }

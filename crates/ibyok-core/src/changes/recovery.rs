@@ -124,7 +124,7 @@ impl Changes {
             let rev = record.rev();
             Ok(match apply(&mut record, &stamp) {
                 false if rev >= note.rev() => Edit::IsAway(()),
-                // At the noted revision without what was noted: somebody else's change won it.
+                // The record has the noted revision without the noted change: another writer's change won it.
                 true if rev <= note.rev() => Edit::TakesAway(record, (), note.what()),
                 _ => Edit::Unchanged(()),
             })

@@ -163,7 +163,7 @@ async fn salvage(path: &Path, key: Arc<dyn MapKey>, into: &AuthenticatedMap) {
     if let Err(error) = copy_readable(&old, into).await {
         tracing::warn!(%error, "not everything can be read of the damaged file of floors");
     }
-    // Beyond what the log may speak of: the new file must not look as if it were set back.
+    // Beyond every generation that the log may mention: the new file must not look as if it were set back.
     if let Ok(summary) = old.summary().await {
         let beyond = MapChange::Generation(summary.generation.saturating_add(2));
         if let Err(error) = into.apply(vec![beyond], MapDurability::Kernel).await {

@@ -76,7 +76,7 @@ impl Floors {
     /// seen.
     pub(crate) async fn of(&self, id: &RecordId) -> Result<Option<u64>> {
         let name = key::of_record(id);
-        // Before the read: what other tasks do meanwhile is not to look like a floor that fell.
+        // Before the read: a floor that another task raises meanwhile must not look like one that fell.
         let known = self.remembered.of(id);
         let stored = self
             .ask(|map| {
@@ -100,7 +100,7 @@ impl Floors {
         after: Option<&RecordId>,
         until: Option<&RecordId>,
     ) -> Result<Vec<RecordId>> {
-        // What is only pending was read a moment ago, so it is there.
+        // A record that is only pending was read a moment ago, so it is there.
         let mut from = after.map_or_else(|| key::before(collection), key::of_record);
         let mut found = Vec::new();
         loop {

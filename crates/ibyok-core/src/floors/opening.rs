@@ -80,7 +80,7 @@ pub(super) async fn bring_up(setup: &Setup, old: Option<&Old>) -> Result<(Authen
         Err(error) if old.is_none_or(|old| !old.distrusted) => error,
         done => return done,
     };
-    // Only what is read is verified: opening may have met a part that is not as it was written.
+    // Only the part that is read is verified: opening may have met a part that is not as it was written.
     match damaged(setup).await {
         Some(old) => brought_up(setup, Some(&old)).await,
         None => Err(error),
@@ -234,7 +234,7 @@ async fn find(setup: &Setup, old: Option<&Old>, found: &mut Found) -> Result<Aut
         Ok(map) => return Ok(map),
         Err(wrong) => wrong,
     };
-    // Before anything is replaced: what cannot be rebuilt stays as it is.
+    // Before any replacement: a file that cannot be rebuilt stays as it is.
     if wrong.is_some() {
         let seen = old.map_or(0, |old| old.map.seen());
         aside::check_disk(&path, Arc::clone(&key), seen).await?;

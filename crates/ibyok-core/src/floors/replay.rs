@@ -58,7 +58,7 @@ fn glance_here(place: &Path, from: &[From]) -> Result<Glance> {
         let mut take = |line: Line| {
             state(&mut glance.stated, &line);
             glance.needs_replay |= glance.changes.len() > MANY;
-            // An acceptance stands in the file together with the floor that it raised.
+            // The file holds an acceptance together with the floor that it raised.
             let accepted = || Accepted::of(line.entry()).map(|(record, accepted)| (record, accepted.floor));
             let raised = end_of_change(&line).or_else(accepted);
             if let Some((record, rev)) = raised.filter(|_| !glance.needs_replay) {

@@ -132,7 +132,7 @@ impl<'c> Attempt<'c> {
 
     /// Makes the event of an attempt that was refused or failed.
     pub(crate) fn refused(&self, error: &Error) -> Event {
-        // Without a valid token it is not known what somebody would have been allowed to try.
+        // Without a valid token the log cannot say which action would have been allowed.
         let action = match error {
             Error::Unauthenticated => Action::TokenUseFailed,
             _ => self.action,
@@ -202,7 +202,7 @@ impl<'c> Attempt<'c> {
             event = event.rev(rev);
         }
         let context = self.context;
-        // Somebody who asks may have put a secret into the wrong header.
+        // A caller may have put a secret into the wrong header.
         let agent = context.user_agent.as_deref().map(without_secrets);
         event = event.client(context.source, agent.as_deref());
         if let Some(id) = &context.request_id {

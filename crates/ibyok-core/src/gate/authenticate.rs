@@ -57,7 +57,7 @@ impl Gate {
             Some(tag) => self.records.realm_by_tag(tag).await?,
             None => None,
         };
-        // To a tenant the token of another is a stranger's: it is told apart before its realm's keys are opened.
+        // To a tenant, a token of another tenant is a stranger's: it is refused before its realm's keys are opened.
         let name = name.filter(|name| only.is_none_or(|only| *only == name.namespace));
         let name = name.ok_or_else(|| refuse(attempt, "unknown"))?;
         let verifier = self.records.verifier(&name, id, token).await?;

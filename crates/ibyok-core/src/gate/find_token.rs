@@ -44,7 +44,7 @@ impl Principal {
             return true;
         };
         let mut grant = record.grant.clone();
-        // A record reaches no further than its realm, whatever it says.
+        // A record reaches no further than its realm, no matter which reach it states.
         if let Some(only) = &realm.name.environment {
             grant.environments = Environments::named([only.to_string()]);
         }
@@ -91,7 +91,8 @@ impl Gate {
         scope: Scope,
     ) -> Result<()> {
         source_allowed(&holder.held.record.grant, &holder.restrictions, attempt.context.source)?;
-        // A secret in its grace is the token's own too, and may end it: whoever lost it has no other.
+        // A secret in its grace is the token's own too, and may end it: a holder who lost the token has no other
+        // secret.
         if scope == Scope::TokensRevoke && !holder.is_whole() {
             self.may_use_somewhere(attempt, principal, scope).await?;
         }

@@ -100,7 +100,7 @@ fn one_that_is_damaged_where_it_is_looked_up_is_told() {
     let scratch = tempfile::tempdir().unwrap();
     let mut bytes = sample();
     let place = bytes.windows(7).position(|seven| seven == b"country").unwrap();
-    // What was a map with the country's letters is a number.
+    // The map with the country's letters is replaced by a number.
     bytes[place + 7] = 0xa1;
     let database = GeoIp::at(written(scratch.path(), &bytes)).unwrap().load().unwrap();
     assert_eq!(told(&database)[0], None);

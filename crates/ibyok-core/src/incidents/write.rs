@@ -39,7 +39,7 @@ impl Incidents {
             whole,
             id.0,
             |_, record: Option<IncidentRecord>| {
-                // Somebody else may have opened it just now.
+                // Another caller may have opened it just now.
                 let was_open = record.is_some();
                 let record = match record {
                     None => new()?,

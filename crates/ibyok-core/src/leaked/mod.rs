@@ -145,7 +145,7 @@ impl Leaks {
         let of = |secret| Prints::of(&permit.realm, secret);
         let name = FieldName::value();
         let value = write.fields.get(&name).map(of);
-        // Whoever may not read values is answered about the value alone: 32 fields would be 32 guesses.
+        // A caller that may not read values is answered about the value alone: 32 fields would be 32 guesses.
         let looked_up = write
             .fields
             .iter()
@@ -172,7 +172,7 @@ impl Leaks {
         (values, about_to_be): (&[(Prints, bool)], &[Prints]),
         forced: bool,
     ) -> Result<bool> {
-        // One at a time for all that share the tries: what is tried at once is counted one by one.
+        // One request at a time for all that share the tries, so that concurrent tries are counted one by one.
         let mut counted = self.counted(attempt, permit, (sight, !about_to_be.is_empty())).await?;
         if let Some(counted) = &mut counted {
             let guesses = values.iter().filter(|(_, guessable)| *guessable);
@@ -251,7 +251,8 @@ impl Leaks {
                 |_, there: Option<LeakedRecord>| {
                     Ok(match there {
                         None => Edit::Gives(record.clone(), ()),
-                        // Another key had this value. It is written again, so that the lines on the log do not tell that.
+                        // Another key had this value. It is written again, so that the lines on the log do not reveal
+                        // that.
                         Some(there) => Edit::Gives(there, ()),
                     })
                 },

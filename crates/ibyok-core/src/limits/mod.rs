@@ -71,7 +71,8 @@ impl Limit {
             Of::Key(_) => b"key",
             Of::Token | Of::Ancestor | Of::Verbs { .. } | Of::VerbsAtRate { .. } => b"token",
         };
-        // The rate is a part of the name: a changed rate is another bucket at once, whatever another node still believes.
+        // The rate is a part of the name: a changed rate is another bucket at once, even while another node still has
+        // the old one.
         let named = [kind, &id, rate.to_string().as_bytes()].concat();
         let hash = realm.keys.keyed_hash("ibyok limit bucket v1", &named);
         Limit {

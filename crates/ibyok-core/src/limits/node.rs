@@ -46,7 +46,7 @@ impl NodeBuckets {
         }
         let new = draws.iter().filter(|draw| !kept.contains_key(&draw.bucket)).count();
         if kept.len().saturating_add(new) > self.most {
-            // Until the next look at what is full again.
+            // The next look at the buckets that are full again is due within this time.
             let wait = Duration::from_secs(1);
             return Taken::None { which: 0, wait };
         }

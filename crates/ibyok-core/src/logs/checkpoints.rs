@@ -197,7 +197,7 @@ impl Logs {
         logs.extend(of_home.iter().filter_map(VerifyingKey::log).map(str::to_owned));
         let whereabouts = Whereabouts {
             here: Kept::here(&place, ""),
-            // A file belongs to one machine, and its logs stand beside it.
+            // A file belongs to one machine, and its logs are next to it.
             alone: self.records.store_is_a_file().await?,
             kept: &kept,
             present: &present,

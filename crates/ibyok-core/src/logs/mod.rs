@@ -127,7 +127,8 @@ impl Logs {
         if let Some(key) = self.log_key_of(&self.records.home, log, &own).await? {
             return Ok(Vouching::Keys(vec![key]));
         }
-        // The home of another process beside this one may be another realm: that of a server that opens `dev` alone, say.
+        // The home of another process in this place may be another realm: that of a server that opens `dev` alone,
+        // say.
         let (mut keys, mut is_damaged) = (Vec::new(), false);
         let tags = self.records.tags().await?;
         for (tag, name) in tags.iter().filter(|(_, name)| self.may_vouch(name)) {
@@ -140,7 +141,7 @@ impl Logs {
                     Some(key) => keys.push(only_about(&realm, key)),
                     None => is_damaged = true,
                 },
-                // Nobody here can say what its key is.
+                // This node cannot learn its key.
                 Ok(None) | Err(Error::Kek { .. }) => {}
                 Err(Error::Integrity { .. }) => is_damaged = true,
                 Err(error) => return Err(error),

@@ -64,7 +64,7 @@ impl Lines {
         if now < known {
             return Some(finding(None, Behind { known, now }.to_string()));
         }
-        // What was accepted since counts no more.
+        // Statements from before the last acceptance no longer count.
         let Fell { log, seq, behind, .. } = self.fell.filter(|fell| fell.epoch == self.newest.epoch)?;
         let detail = format!("line {seq} shows that the store had gone back by then: {behind}");
         Some(finding(Some(log), detail))
@@ -77,7 +77,7 @@ impl Logs {
         let (place, keys) = (self.recorder.log.status().place, self.home_keys().await?);
         let mark = tokio::task::spawn_blocking(move || newest_store_mark(&place, &keys)).await;
         let mark = mark.map_err(|_| Error::unavailable(Part::AuditLog, "reading it was interrupted"))??;
-        // After the logs: what they state by then the store has.
+        // After the logs: the store has every change that they state by then.
         let now = self.records.store.changes(BEFORE_THE_FIRST).await?.upto.as_u64();
         // Another process may have accepted an older store meanwhile.
         self.records.stated.store_epoch_is(mark.epoch, now);

@@ -117,7 +117,7 @@ fn json(text: &str) -> Vec<Text> {
 }
 
 fn replaced(value: &[u8], other: impl Fn(u8) -> Option<Vec<u8>>) -> Text {
-    // Room for the longest that any byte becomes: what grows leaves copies behind.
+    // Room for the longest form of any byte: a buffer that grows leaves copies behind.
     let mut text = Zeroizing::new(Vec::with_capacity(value.len() * 4));
     for byte in value {
         match other(*byte) {

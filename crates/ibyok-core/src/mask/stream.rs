@@ -37,7 +37,7 @@ impl MaskedStream {
 
     /// Takes output in, and adds to `out` the part that may be shown.
     pub fn push(&mut self, mut output: &[u8], out: &mut Vec<u8>) {
-        // In pieces that fit into the room that there is: what moves leaves a copy behind.
+        // In pieces that fit into the free room: a buffer that moves leaves a copy behind.
         while !output.is_empty() {
             let room = self.held.capacity().saturating_sub(self.held.len()).max(1);
             let (piece, rest) = output.split_at(room.min(output.len()));

@@ -295,7 +295,7 @@ type OpenBuilder = VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink>;
 impl OpenBuilder {
     async fn make(self) -> Result<Vault> {
         let place = self.audit.state();
-        // This process may have got a new slot beside those of a vault that is in use.
+        // This process may have got a new slot next to those of a vault that is in use.
         if place.public_key().is_some() || !ibyok_audit::begun_logs_in(place.root())?.is_empty() {
             let what = format!("`{}` holds the audit log of another vault", place.name());
             return Err(Error::invalid(
@@ -319,7 +319,8 @@ impl OpenBuilder {
             store: self.store.as_ref(),
             keyring: &keyring,
         };
-        // The realms come before the vault's own record: what a crash leaves half made is no vault, and is made anew.
+        // The realms come before the vault's own record: a vault that a crash leaves half made is none, and is made
+        // again.
         for (environment, class) in first_environments()? {
             let name = RealmName {
                 namespace: self.options.home.clone(),
@@ -455,7 +456,7 @@ impl Inner {
         let mut attempt = Attempt::new(action, self.records.now(), &nowhere);
         attempt.principal = Some(Who::new(PrincipalKind::Operator).id(actor));
         let health = self.records.store.check().await?;
-        // What the store promises is on the log of every session that relied on it.
+        // The store's promise is on the log of every session that relied on it.
         let mut store = format!("store {}, survives {}", health.backend, survives(health.durability));
         if one_command {
             store.push_str(crate::verbs::audit::FOR_ONE_COMMAND);

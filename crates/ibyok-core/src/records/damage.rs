@@ -135,7 +135,7 @@ impl Walk<'_> {
         for id in ids {
             match self.records.read::<R>(&self.realm, &id).await {
                 Ok(Some(held)) => met.push((id, Ok(held.record))),
-                // Gone since it was listed, which only happens to a record that nobody has to keep.
+                // Gone since it was listed, which only happens to a record that may be deleted.
                 Ok(None) => {}
                 Err(Error::Integrity { damage, .. }) => met.push((id, Err(damage))),
                 Err(error) => return Err(error),

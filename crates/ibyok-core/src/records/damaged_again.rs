@@ -63,12 +63,13 @@ impl Records {
         }
         let tags = self.tags().await?;
         let Some(name) = tags.name_of(*id.collection().realm()) else {
-            // Its environment was removed, unless its name is what cannot be read.
+            // Its environment was removed, unless the record of its name is the damaged one.
             return Ok(!tags.damaged().is_empty());
         };
         let now = self.standing(id).await?;
         let before = known.insert(*id, now);
-        // A record of usage was refused for its content, which is not judged here: it counts until somebody changes it.
+        // A record of usage was refused for its content, which is not judged here: it counts as damaged until it
+        // changes.
         let is_usage = matches!(of, kind::KEY_USE | kind::TOKEN_USE | kind::SIGN);
         if before.map_or(is_usage, |before| before == now) {
             return Ok(true);

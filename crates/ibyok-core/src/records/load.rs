@@ -63,7 +63,7 @@ impl Records {
                 .await
                 .map_err(|error| self.unread(id, R::WORD, error))?;
             let held = stored.map(|stored| open_record::<R>(realm, id, &stored)).transpose();
-            // After the read: what somebody took away meanwhile has its floor by now.
+            // After the read: a change that took something away meanwhile has its floor by now.
             let floor = self.floors.of(id).await?;
             let below = |held: &Held<R>| floor.is_some_and(|floor| held.record.rev() < floor);
             match held {
@@ -75,7 +75,8 @@ impl Records {
                     return Ok(Some(held));
                 }
                 Ok(None) if floor.is_none() => return Ok(None),
-                // The change that raised it may have been put just after this read: what is read now is not older than it.
+                // The change that raised the floor may have been put just after this read: the record is read once
+                // more.
                 Ok(_) if floor != known => known = floor,
                 Ok(held) if self.is_accepted(id, floor, held.as_ref()).await? => {
                     self.forget_damaged_record(id);
@@ -148,7 +149,7 @@ impl Records {
 
     pub(crate) fn remember_damaged(&self, id: &RecordId) {
         let mut damaged = self.damaged_records.lock().unwrap_or_else(PoisonError::into_inner);
-        // It is looked at again and again: that it still is damaged is no news.
+        // It is read again and again: that it is still damaged is no news.
         if damaged.contains(id) {
             return;
         }

@@ -42,7 +42,7 @@ impl Records {
             .note(name, opened.as_ref().err(), self.clock.elapsed(), period);
         let Some(realm) = opened? else { return Ok(None) };
         let realm = Arc::new(realm);
-        // One that raced a change is good for this request, and read anew for the next.
+        // A realm that raced a change is good for this request, and read again for the next.
         self.realms.keep(&realm, (now, self.key_cache_ttl), &self.cache, epoch);
         Ok(Some(realm))
     }

@@ -178,7 +178,7 @@ impl Survey<'_> {
         match self.pace {
             Pace::Within(limit) => self.records.clock.elapsed().saturating_sub(self.begun) < limit,
             Pace::Slowly => {
-                // A small vault is looked at in one go.
+                // A small vault is checked without a pause.
                 if self.found.checked > AT_ONCE {
                     tokio::time::sleep(REST).await;
                 }

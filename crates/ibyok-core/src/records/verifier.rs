@@ -91,7 +91,7 @@ impl Records {
     }
 
     fn form_of(&self, id: TokenId, token: &AccessToken) -> ((TokenId, u8), [u8; 32]) {
-        // Keyed, so that what is compared tells nothing about the token, by its time or otherwise.
+        // Keyed, so that the comparison reveals nothing about the token, by its time or otherwise.
         let hash = self
             .home
             .keys

@@ -212,7 +212,7 @@ impl Retriever {
     }
 
     async fn retrieve_once(&self, mut attempt: Attempt<'_>, asking: &Asking, reference: &KeyRef) -> Result<Released> {
-        // Before anything is looked at: as long as it stands, nothing that was looked at has changed.
+        // Before any read: as long as the epoch stays, no record that was read has changed.
         let epoch = self.records.cache.epoch();
         let opened = self.open_if_permitted(&mut attempt, asking, reference).await;
         let opened = self.recorder.refusing_use(&attempt, opened).await?;

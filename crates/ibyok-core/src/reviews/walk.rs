@@ -78,7 +78,7 @@ impl Walk {
             reviewer = reviewer.countries(database.clone());
         }
         let mut filter = Filter::default();
-        // Every line from there on, whatever its time: one that was left out would look like one that is missing.
+        // Every line from there on, of any time: a line that was left out would look like one that is missing.
         filter.read_from = Some(reviewer.history_since());
         let begun = self.clock.elapsed();
         let mut lines = self.reader.lines(&filter)?;

@@ -308,7 +308,7 @@ impl Usage {
                         break;
                     }
                 }
-                // It is left as it is, and counting goes on beside it.
+                // The damaged record is left as it is, and counting continues in the next part.
                 Ok(_) | Err(Error::Integrity { .. }) => self.records.remember_damaged(&id),
                 Err(error) => return Err(error),
             }

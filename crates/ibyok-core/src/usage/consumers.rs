@@ -104,7 +104,7 @@ impl Usage {
     /// [`Error::Unavailable`] if the store does not answer. Damaged records are counted in the answer.
     pub(crate) async fn consumers(self: &Arc<Self>, realm: &Arc<Realm>, key: KeyId) -> Result<Consumers> {
         self.flush_usage().await?;
-        // Before the counts are read: a node that is well now has put what it counted until then.
+        // Before the counts are read: a node that is well now has put its counts until then.
         let behind = self.behind(realm).await?;
         let now = self.records.now();
         let from = day_of(now).saturating_sub(ACTIVE_DAYS);

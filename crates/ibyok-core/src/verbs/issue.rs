@@ -62,7 +62,7 @@ impl Session {
             epoch: 0,
             older: None,
             rotated: None,
-            // What a secret that was gained by rotation issues falls with that secret.
+            // A token that was issued with a secret gained by rotation falls with that secret.
             through: principal.holder().and_then(|holder| holder.through()),
             created: attempt.at,
             created_by: principal.by(),

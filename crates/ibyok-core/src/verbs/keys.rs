@@ -117,7 +117,7 @@ impl Session {
                 record.provider = Some(provider.clone()).filter(|provider| !provider.is_empty());
             }
             if let Some(variable) = &edit.variable {
-                // What stands there may be said again by everybody.
+                // Any caller may repeat the present variable.
                 let said_again = attempt.is_by_token() && record.variable == *variable;
                 if !said_again {
                     record.name_variable(variable, attempt.is_by_token())?;

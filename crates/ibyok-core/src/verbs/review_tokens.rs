@@ -161,7 +161,7 @@ fn review(id: TokenId, record: &TokenRecord, used: &TokenUse, names: &Names, at:
         found.push(finding("never_expires", "it never expires".to_owned()));
     }
     let age = at.duration_since(record.created);
-    // Damaged counts prove nothing about what was not used.
+    // Damaged counts prove nothing about scopes that were not used.
     let settled = age >= SETTLED && used.damaged == 0;
     if settled && let Some((narrower, detail)) = narrower(&record.grant, used, names) {
         found.push(TokenFinding {
@@ -227,7 +227,7 @@ fn keys_read(grant: &Grant, used: &TokenUse, names: &Names) -> Option<(Vec<Patte
     let mut read = BTreeSet::new();
     for key in &used.keys {
         let name = key.name.as_ref()?;
-        // A name that may not be told is not told here either.
+        // A name that the caller may not know is not shown here either.
         names
             .get(&key.environment)?
             .contains(name)

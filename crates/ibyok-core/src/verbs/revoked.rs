@@ -119,7 +119,7 @@ impl Inner {
                     .await?;
             }
         }
-        // What a descendant rotated, it rotated with a secret that this token's holder has seen, or could have.
+        // A descendant rotated with a secret that this token's holder has seen, or could have.
         let by: BTreeSet<String> = std::iter::once(found.id)
             .chain(descendants.iter().map(|child| child.id))
             .map(|id| id.to_string())

@@ -216,7 +216,7 @@ pub(crate) fn with_new_version(
     record.last_version = number;
     record.provider.clone_from(&told.provider);
     match (&write.variable, created) {
-        // What stands there may be said again by everybody.
+        // Any caller may repeat the present variable.
         (Some(variable), false) if attempt.is_by_token() && record.variable == *variable => {}
         (Some(variable), _) => record.name_variable(variable, attempt.is_by_token())?,
         (None, true) => {

@@ -122,7 +122,7 @@ impl Session {
                     namespace: namespace.clone(),
                     environment: None,
                 };
-                // A server that may open single environments only has no say in what spans them.
+                // A server that may open single environments only cannot open the realm that spans them.
                 match inner.records.realm(&whole).await {
                     Ok(realm) => wanted.realms.extend(realm),
                     Err(Error::Kek { .. }) => {}
@@ -306,7 +306,7 @@ impl Sums {
     }
 
     fn add_unnamed(&mut self, realm: &Realm, caller: &Caller, name: Option<String>, day: u16, row: &Row) {
-        // Only what was refused: what was released is counted with its key.
+        // Only refusals and failures: releases are counted with their key.
         let mut refused = row.clone();
         (refused.tally.live, refused.tally.mocked) = (0, 0);
         (refused.tally.last, refused.tally.networks) = (None, Vec::new());

@@ -205,7 +205,7 @@ const PLACES: [&str; 5] = ["DOMAIN", "HOST", "HOSTNAME", "URI", "URL"];
 
 /// True if a variable, in capitals, evidently holds a credential or belongs to one.
 pub(super) fn is_evident(upper: &str) -> bool {
-    // `API_KEY_2` is what `API_KEY` is.
+    // `API_KEY_2` counts as `API_KEY`.
     let upper = upper
         .trim_end_matches(|c: char| c.is_ascii_digit())
         .trim_end_matches('_');

@@ -78,7 +78,7 @@ async fn devs_counts_are_none_of_prods() {
         assert!(!report.items.iter().any(|item| prods(&item)), "{report:?}");
     }
 
-    // In the place of one of prod's: it does not open, is counted as damaged, and names nobody.
+    // In the place of one of prod's: it does not open, is counted as damaged, and names no reader.
     let id = RollupId::of(Subject::Key(key), day_of(Timestamp::now()), [9; 5], 0).bytes();
     scene.put_devs_in_prods_place(kind::KEY_USE, id, b"{}").await;
     let consumers = inner.usage.consumers(&scene.prod, key).await.unwrap();

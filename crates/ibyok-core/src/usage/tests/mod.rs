@@ -302,7 +302,7 @@ async fn a_node_that_was_killed_counts_the_rest_from_its_log_and_nothing_twice()
             let denied: KeyRef = "dev/other".parse().unwrap();
             vault.retrieve(&worker, &denied, &Default::default()).await.unwrap_err();
             store.stop_after(puts, arrives);
-            // From here on the store takes some of it and no more; whatever is tried again is lost as well.
+            // From here on the store takes some of it and no more; a write that is tried again is lost as well.
             drop(vault.inner.usage.flush_usage().await);
             site.read(&vault, &worker, 1).await;
             drop(vault.inner.usage.flush_usage().await);

@@ -109,7 +109,7 @@ impl Session {
             return Ok(());
         };
         let label = found.realm.reference_in(&record.environment, &record.key);
-        // Also one that was stored by force, whatever became of its entry in the incident.
+        // Also a version that was stored by force, even if its entry in the incident is missing.
         let leaked = |version: &&VersionRecord| version.compromised || record.versions.contains(&version.number);
         let served = |version: &&VersionRecord| key.served(&label, version.number.into()).is_ok();
         match key.versions.iter().filter(leaked).find(served) {

@@ -113,7 +113,7 @@ impl Session {
             .inner
             .copies_of(attempt, &permit.principal, &permit.realm, (&found, key))
             .await?;
-        // First the record of them, so that they are known also once nobody can read them any more.
+        // First the record of them, so that they are known even when no caller can read them any more.
         let found = self.list_copies(attempt, permit, found, &copies).await?;
         // The text of the request may hold another value of the copy's key.
         let reason = format!(

@@ -35,14 +35,14 @@ impl Session {
         let versions = self.leaked_versions(attempt, permit, record, key).await?;
         attempt.version = versions.first().map(|version| version.number);
         let whole = self.inner.records.whole_realm(&permit.realm.name.namespace).await?;
-        // The incident first: after a crash it says what was meant to happen, and opening it again does the rest.
+        // The incident first: after a crash it states the intention, and opening it again does the rest.
         let numbers: Vec<u32> = versions.iter().map(|version| version.number).collect();
         let (found, was_open) = self
             .inner
             .incidents
             .write_incident(attempt, permit, &whole, &numbers, (request, on_the_log))
             .await?;
-        // Then the value, before the mark: whoever sees the mark finds the value refused.
+        // Then the value, before the mark: a reader who sees the mark finds the value refused.
         for version in &versions {
             let of_version = (permit.id, *version);
             self.inner

@@ -198,12 +198,12 @@ fn could_read(realm: &Realm, token: &TokenRecord, known: &[Known], at: Timestamp
             namespace: realm.name.namespace.as_str(),
             environment: Some(environment.as_str()),
             key: Some(key.as_str()),
-            // What is staged will be what is used.
+            // A staged version will become the one that is used.
             pending: true,
             source,
             at,
         };
-        // What it could read while it was valid, also where it is not any more.
+        // The keys that it could read while it was valid, even if it no longer is.
         let mut grant = token.grant.clone();
         grant.expires = None;
         decide(&realm.scope(), &grant, &[], &request) == Decision::Allow

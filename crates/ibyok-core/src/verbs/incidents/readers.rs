@@ -156,7 +156,7 @@ impl Inner {
             for line in lines.by_ref() {
                 match line {
                     Ok(line) => look(&mut kept, &line),
-                    // The others still tell who read.
+                    // The other lines still show their readers.
                     Err(error) => unread.failed(&error),
                 }
             }

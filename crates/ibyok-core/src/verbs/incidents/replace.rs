@@ -73,7 +73,7 @@ impl Session {
         says_no_value(write, &request.reason)?;
         let marked: Vec<_> = leaked.iter().map(|version| version.prints()).collect();
         let screened = self.inner.leaks.screen_beside(attempt, permit, write, &marked).await?;
-        // Made once for nothing: what does not fit must not be found out when the old version is marked already.
+        // Made once and dropped: a version that does not fit must be refused before the old one is marked.
         let told = look_at(write, &permit.key, Some(&record.variable), record.provider.as_deref());
         with_new_version(attempt, permit, Some(record.clone()), (write, &screened), &told)?;
         Ok(Some(Checked { write, screened }))

@@ -64,9 +64,9 @@ impl Inner {
             contents.has_log |= !self.records.store.list(&logs, None, 1).await?.is_empty();
             let realm = match self.records.realm(name).await {
                 Ok(Some(realm)) => realm,
-                // A tag without a realm is what an interrupted removal leaves.
+                // A tag without a realm is left by an interrupted removal.
                 Ok(None) => continue,
-                // Nobody can say what its records are; removing them by force is the way out.
+                // The content of its records cannot be known; removing them by force is the way out.
                 Err(Error::Integrity { .. }) => {
                     contents.damaged += u64::from(self.holds_any(tag).await?);
                     continue;

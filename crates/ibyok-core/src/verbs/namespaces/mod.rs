@@ -73,7 +73,7 @@ impl Namespaces {
             let home = &self.0.inner.records.home.name.namespace;
             let mut all: BTreeMap<Namespace, Vec<EnvironmentName>> = BTreeMap::new();
             let tags = self.0.inner.records.tags().await?;
-            // One whose making or removal was interrupted is listed, so that somebody completes it.
+            // A namespace whose making or removal was interrupted is listed, so that an operator completes it.
             for (_, realm) in tags.iter() {
                 all.entry(realm.namespace.clone()).or_default();
             }

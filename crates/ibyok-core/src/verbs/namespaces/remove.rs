@@ -187,7 +187,7 @@ impl Session {
         }
         for (environment, id) in &contents.keys {
             match self.remove_key(&KeyRef::by_id(environment.clone(), *id)).await {
-                // Somebody else was faster.
+                // Another writer was faster.
                 Ok(_) | Err(Error::NotFound { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -199,7 +199,7 @@ impl Session {
 impl Inner {
     /// Destroys a namespace's keys, its records and then its tags.
     async fn destroy_namespace(self: &Arc<Self>, name: &Namespace) -> Result<()> {
-        // What was counted of it is not written to it later.
+        // Flushed now, so that no count of it is written later.
         if let Err(error) = self.usage.flush_usage().await {
             tracing::warn!(%error, "some uses of a removed namespace were not counted");
         }

@@ -29,7 +29,8 @@ impl Session {
             let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
             operators_only(&principal)?;
             let own = self.inner.logs.own_lines(&principal, &Filter::default()).await?;
-            // To whoever may not read a line it is not there: the answer comes no later than for one that is not.
+            // To a caller that may not read a line, the line does not exist: the answer comes no later than for a
+            // missing one.
             let no_line = || {
                 let log = log.map(str::to_owned);
                 told(AuditError::NoLine { log, seq })

@@ -136,7 +136,7 @@ impl Session {
             info = session
                 .take_version(Action::KeyRetire, Scope::KeysRotate, &one, request)
                 .await?;
-            // The next one goes on from this change, and from no other.
+            // The next change builds on this one, and on no other.
             session.condition = session.condition.map(|_| Condition::Revision(info.revision));
         }
         Ok(info)
@@ -221,7 +221,7 @@ impl Session {
             let what = taken(attempt.action, &record, number, &permit.label())?;
             let before = info(&permit, &record)?;
             let is_pending = record.pending().is_some_and(|version| version.number == number);
-            // Who needs it is looked at on the record as it stands now: another may have become current meanwhile.
+            // The need is judged on the record as it is now: another version may have become current meanwhile.
             let judged = record.clone();
             if !record.take_away(what, &stamp) {
                 return Ok(Edit::IsAway(before));
