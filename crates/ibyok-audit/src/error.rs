@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused something.
-    #[error("could not {action} `{}`", path.display())]
+    #[error("could not {action} `{}`: {source}", path.display())]
     Io {
         /// The operation that failed, as a verb.
         action: &'static str,
         /// The path on which it failed.
         path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
+        /// The error of the operating system. The message tells it, so that a walk along `source()` does not find it again.
+        r#source: io::Error,
     },
     /// The place of a log is not a directory.
     #[error("`{}` cannot hold an audit log: it is {what}; give a directory", path.display())]

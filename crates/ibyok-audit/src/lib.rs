@@ -83,5 +83,6 @@ pub use sink::{
 };
 pub use statement::{FloorsStatement, Statement, StoreMark};
 pub use verify::{
-    Bad, Finding, Known, LogReport, Proven, Report, VerifyProgress, What, verify, verify_against, verify_proof,
+    Bad, Known, LogReport, Proven, VerifyFinding, VerifyProgress, VerifyReport, What, verify, verify_against,
+    verify_proof,
 };

@@ -138,7 +138,7 @@ async fn a_key_record_sealed_with_devs_keys_is_none_of_prods() {
         .keys
         .open_record(&scene.dev.place(&dev_id), &devs.bytes)
         .unwrap();
-    let place = ibyok_crypto::Place::new(
+    let place = ibyok_crypto::SealedPlace::new(
         scene.dev.keys.identity().vault(),
         scene.prod.tag(),
         kind::KEY,

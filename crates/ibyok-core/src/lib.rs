@@ -88,6 +88,7 @@ mod records;
 mod recovered;
 mod retrieve;
 mod reviews;
+#[cfg(feature = "file")]
 pub mod settings;
 mod usage;
 mod vault;
@@ -161,14 +162,16 @@ pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severi
 pub use ibyok_audit::words;
 pub use ibyok_audit::{
     Action, AuditHome, Batch, Entry, Error as LogError, FileSink, Filter, Hold, Home, HomeFile, LeftOut, LeftOutReason,
-    Line, Lines, MemoryHome, Outcome, Proof, Proven, Report, Sink, SinkDescription, SinkDurability, StdoutSink,
-    VerifyProgress, VerifyingKey,
+    Line, Lines, MemoryHome, Outcome, Proof, Proven, Sink, SinkDescription, SinkDurability, StdoutSink, VerifyProgress,
+    VerifyReport, VerifyingKey,
 };
 #[cfg(feature = "aws-kms")]
 pub use ibyok_crypto::{AwsKms, AwsKmsOptions};
 pub use ibyok_crypto::{Kek, LocalKek, PassphraseCost, PassphraseKek, Secret};
 pub use ibyok_policy::{Environments, Grant, Pattern, Per, Rate, Restriction, Scope, Scopes, TokenId};
 pub use ibyok_providers::{Catalogue, Provider};
-pub use ibyok_storage::{FileStore, MemoryStore, Store};
+#[cfg(feature = "file")]
+pub use ibyok_storage::FileStore;
+pub use ibyok_storage::{MemoryStore, Store};
 pub use jiff::{SignedDuration, Timestamp};
 pub use secrecy::{ExposeSecret, SecretString};

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ibyok_core::{
-    Batch, Code, Error, FileSink, FileStore, KeyRef, LocalKek, LogError, MemoryHome, MemoryStore, Secret, Sink,
-    SinkDescription, SinkDurability, StdoutSink, Vault,
+    Batch, Code, Error, FileSink, KeyRef, LocalKek, LogError, MemoryHome, MemoryStore, Secret, Sink, SinkDescription,
+    SinkDurability, StdoutSink, Vault,
 };
 
 const KEK: [u8; 32] = [7; 32];
@@ -54,8 +54,10 @@ async fn a_vault_in_memory_goes_on_after_a_restart_with_its_log() {
     vault.close().await.unwrap();
 }
 
+#[cfg(feature = "file")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_with_an_empty_directory_has_the_floors_of_its_home() {
+    use ibyok_core::FileStore;
     let (scratch, home) = (tempfile::tempdir().unwrap(), MemoryHome::new());
     let [newer, older] = ["newer.db", "older.db"].map(|name| scratch.path().join(name));
     let builder = async |path| {

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::cipher::TAG_LEN;
-use crate::place::Place;
+use crate::place::SealedPlace;
 use crate::read::Reader;
 
 /// The first bytes of everything sealed.
@@ -122,7 +122,7 @@ fn short(bytes: &[u8], magic: &[u8; 4]) -> Error {
 }
 
 /// Returns the associated data: the header as stored, then the parts that are not stored, each with its length.
-pub(crate) fn associated_data(header: &[u8], place: &Place<'_>) -> Result<Vec<u8>, Error> {
+pub(crate) fn associated_data(header: &[u8], place: &SealedPlace<'_>) -> Result<Vec<u8>, Error> {
     let version = place.version.to_be_bytes();
     let parts: [&[u8]; 4] = [
         place.namespace.as_bytes(),
@@ -152,9 +152,9 @@ pub(crate) fn generation(bytes: &[u8]) -> Result<u32, Error> {
     Sealed::parse(bytes).map(|sealed| sealed.header.generation)
 }
 
-impl From<&Place<'_>> for Header {
+impl From<&SealedPlace<'_>> for Header {
     /// The header's fields that the place decides; the others are zero.
-    fn from(place: &Place<'_>) -> Self {
+    fn from(place: &SealedPlace<'_>) -> Self {
         Self {
             purpose: 0,
             vault: *place.vault.as_bytes(),

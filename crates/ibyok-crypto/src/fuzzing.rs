@@ -1,7 +1,7 @@
 //! The functions that fuzzing calls with any bytes. They run as property tests as well, so that each is tried at every build.
 
 use crate::format::{Purpose, Sealed};
-use crate::place::Place;
+use crate::place::SealedPlace;
 use crate::realm::RealmRecord;
 use crate::seal::{self, Slot};
 use crate::{RealmTag, VaultId};
@@ -18,7 +18,7 @@ pub fn envelope(data: &[u8]) {
     let Ok(tag) = RealmTag::from_bytes(*b"abcdefgh") else {
         return;
     };
-    let place = Place::new(VaultId::from_bytes([1; 16]), tag, 3, [2; 16], "default", "prod");
+    let place = SealedPlace::new(VaultId::from_bytes([1; 16]), tag, 3, [2; 16], "default", "prod");
     for purpose in [Purpose::Record, Purpose::Value] {
         let opened = seal::open(&[0x5a; 32], &Slot::new(purpose, 1, &place), data);
         assert!(opened.is_err(), "bytes that nobody sealed opened");
@@ -36,7 +36,7 @@ mod tests {
 
     fn sealed() -> Vec<u8> {
         let tag = RealmTag::from_bytes(*b"abcdefgh").unwrap();
-        let place = Place::new(VaultId::from_bytes([1; 16]), tag, 3, [2; 16], "default", "prod");
+        let place = SealedPlace::new(VaultId::from_bytes([1; 16]), tag, 3, [2; 16], "default", "prod");
         seal::seal(&[9; 32], &Slot::new(Purpose::Record, 1, &place), b"a record").unwrap()
     }
 

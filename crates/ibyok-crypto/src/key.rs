@@ -5,7 +5,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};
 
 use crate::format::Purpose;
-use crate::place::Place;
+use crate::place::SealedPlace;
 use crate::seal::{self, Slot};
 use crate::{Error, Secret, random};
 
@@ -63,7 +63,7 @@ impl DataKey {
     ///
     /// # Errors
     /// [`Error::Random`]; [`Error::TooLarge`] for a name of 4 GiB.
-    pub fn seal(&self, place: &Place<'_>, value: &Secret) -> Result<Vec<u8>, Error> {
+    pub fn seal(&self, place: &SealedPlace<'_>, value: &Secret) -> Result<Vec<u8>, Error> {
         seal::seal(
             self.0.expose_secret(),
             &Slot::new(Purpose::Value, 0, place),
@@ -76,7 +76,7 @@ impl DataKey {
     /// # Errors
     /// [`Error::Open`]; [`Error::Truncated`], [`Error::NotSealed`] or [`Error::UnsupportedFormat`] for bytes that are
     /// not of this form.
-    pub fn open(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Secret, Error> {
+    pub fn open(&self, place: &SealedPlace<'_>, sealed: &[u8]) -> Result<Secret, Error> {
         seal::open(self.0.expose_secret(), &Slot::new(Purpose::Value, 0, place), sealed)
     }
 

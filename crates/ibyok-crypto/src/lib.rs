@@ -2,7 +2,7 @@
 //!
 //! A KEK (key-encryption key: a file, a passphrase, with the feature `aws-kms` a key of AWS KMS) **wraps** a realm's
 //! environment key; the environment key **wraps** data keys and **seals** records; a data key **seals** the fields of
-//! one version of one key. Bytes sealed at a [`Place`] open at no other: the place is the cipher's associated data.
+//! one version of one key. Bytes sealed at a [`SealedPlace`] open at no other: the place is the cipher's associated data.
 //! One construction does all of it, byte for byte as in `docs/format.md`.
 //!
 //! ```
@@ -71,6 +71,6 @@ pub use self::kek::{
     Kek, KekContext, KekDescription, KekId, KekRefusal, Keyring, LocalKek, PassphraseCost, PassphraseKek, WrappedKey,
 };
 pub use self::key::{DataKey, EnvironmentKey};
-pub use self::place::Place;
+pub use self::place::SealedPlace;
 pub use self::realm::{Generation, GenerationState, OpenedRealm, RealmIdentity, RealmKeys, RealmRecord};
 pub use self::secret::Secret;

@@ -10,7 +10,7 @@ pub(crate) const WHOLE: &str = "whole";
 /// The header stores vault, realm, kind and record. It does not store namespace, environment, version and field: the
 /// caller must give the same ones to open the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct SealedPlace<'a> {
     pub(crate) vault: VaultId,
     pub(crate) realm: RealmTag,
     pub(crate) kind: u8,
@@ -21,7 +21,7 @@ pub struct Place<'a> {
     pub(crate) field: &'a str,
 }
 
-impl<'a> Place<'a> {
+impl<'a> SealedPlace<'a> {
     /// The place of a record as a whole: version 0 and no field. `environment` is `whole` in the realm that spans environments.
     #[must_use]
     pub const fn new(

@@ -7,7 +7,7 @@ use crate::cipher::{self, NONCE_LEN, TAG_LEN};
 use crate::derive::Derived;
 use crate::format::{self, HEADER_LEN, Header, Purpose, Sealed};
 use crate::key::KEY_LEN;
-use crate::place::Place;
+use crate::place::SealedPlace;
 use crate::{Error, Secret, random};
 
 /// Each derived key meets one message only, so its nonce need not differ.
@@ -17,11 +17,11 @@ const NONCE: [u8; NONCE_LEN] = [0; NONCE_LEN];
 pub(crate) struct Slot<'a> {
     purpose: Purpose,
     generation: u32,
-    place: &'a Place<'a>,
+    place: &'a SealedPlace<'a>,
 }
 
 impl<'a> Slot<'a> {
-    pub(crate) const fn new(purpose: Purpose, generation: u32, place: &'a Place<'a>) -> Self {
+    pub(crate) const fn new(purpose: Purpose, generation: u32, place: &'a SealedPlace<'a>) -> Self {
         Self {
             purpose,
             generation,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};
+use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox, SecretString};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -99,6 +99,20 @@ impl Secret {
     }
 }
 
+/// Takes the text over and wipes the buffer that it came in.
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self::from_zeroizing(Zeroizing::new(text.into_bytes()))
+    }
+}
+
+/// Takes the text over; `secrecy` wipes its own copy.
+impl From<SecretString> for Secret {
+    fn from(text: SecretString) -> Self {
+        Self::copy_of(text.expose_secret().as_bytes())
+    }
+}
+
 impl ExposeSecret<[u8]> for Secret {
     fn expose_secret(&self) -> &[u8] {
         self.0.expose_secret()
@@ -128,6 +142,17 @@ mod tests {
             }
             self.0.take(1).read(buffer).inspect(|&count| self.0 = &self.0[count..])
         }
+    }
+
+    #[test]
+    fn a_secret_is_made_of_owned_text() {
+        let text = String::from("s\u{e9}cret\0");
+        assert_eq!(Secret::from(text.clone()).expose_secret(), text.as_bytes());
+        assert_eq!(
+            Secret::from(SecretString::from(text.as_str())).expose_secret(),
+            text.as_bytes()
+        );
+        assert_eq!(format!("{:?}", Secret::from(text)), "Secret(..)");
     }
 
     #[test]

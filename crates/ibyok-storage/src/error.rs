@@ -47,23 +47,23 @@ pub enum Error {
 
     /// The store cannot be reached or has no room. It may pass. After a `put` or `delete` it is not known whether it was done:
     /// read the record to find out.
-    #[error("the {backend} store is not available: {source}")]
+    #[error("the {backend} store is not available: {}", told(source.as_ref()))]
     #[non_exhaustive]
     Unavailable {
         /// The name of the backend.
         backend: &'static str,
-        /// The error of the backend.
-        source: Box<dyn StdError + Send + Sync>,
+        /// The error of the backend. The message tells it, so that a walk along [`StdError::source`] does not find it again.
+        r#source: Box<dyn StdError + Send + Sync>,
     },
 
-    /// The stored data is damaged, or is not a store of this program.
-    #[error("{what} is damaged or is not a store: {source}")]
+    /// What is stored is damaged, or is not a store of ours.
+    #[error("{what} is damaged or is not a store: {}", told(source.as_ref()))]
     #[non_exhaustive]
     Corrupt {
         /// The file or database.
         what: String,
-        /// The fault in it.
-        source: Box<dyn StdError + Send + Sync>,
+        /// The error that was found. The message tells it, so that a walk along [`StdError::source`] does not find it again.
+        r#source: Box<dyn StdError + Send + Sync>,
     },
 
     /// A newer program made this store.
@@ -147,4 +147,19 @@ impl Error {
             Error::Poisoned { .. } => "look at the disk and the system's log, then open the store again",
         }
     }
+}
+
+/// An error and its causes in one line, each told once: a message may tell its cause already.
+fn told(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let why = error.to_string();
+        if !text.ends_with(&why) {
+            text.push_str(": ");
+            text.push_str(&why);
+        }
+        cause = error.source();
+    }
+    text
 }

@@ -1,10 +1,10 @@
 //! The store of IBYOK: bytes under record ids, compare-and-swap, ordered listing, and a feed of changes.
 //!
-//! [`Store`] is all that IBYOK needs from a database. Two backends are always there: [`MemoryStore`], which forgets
-//! when the process ends, and [`FileStore`], one SQLite file that several processes may use at once. Two are there by
-//! feature, for several machines: `PostgresStore` (`postgres`) and `RedisStore` (`redis`). [`open`] picks one by URL.
-//! To use another database, implement the trait and run the `conformance` suite (a feature of this crate) on it. A
-//! backend is supported if it passes the suite.
+//! [`Store`] is all that IBYOK needs from a database. [`MemoryStore`] is always there, and forgets when the process ends.
+//! Features add `FileStore` (`file`, on by default), one SQLite file that several processes may use at once, and for several
+//! machines `PostgresStore` (`postgres`) and `RedisStore` (`redis`). [`open`] picks one by URL. To use another database,
+//! implement the trait and run the `conformance` suite (a feature of this crate) on it. A backend is supported if it passes
+//! the suite.
 //!
 //! ```
 //! use ibyok_storage::{Collection, Error, Expect, Kind, MemoryStore, RecordId, Store};
@@ -33,14 +33,18 @@
 //! an older copy of the whole store was put back; its user must.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "file")]
 mod authenticated;
 mod changes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+#[cfg(feature = "file")]
 mod file;
 mod health;
+mod journal_map;
 mod limiter;
+mod map;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -58,14 +62,18 @@ pub mod fuzzing;
 mod fuzzing;
 
 // The public interface is:
-pub use crate::authenticated::{
-    AuthenticatedMap, MapChange, MapDurability, MapKey, MapReadable, MapSummary, MapVerdict, map_files,
-};
+#[cfg(feature = "file")]
+pub use crate::authenticated::AuthenticatedMap;
 pub use crate::changes::{Change, ChangeNumber, Changes};
 pub use crate::error::{Error, Result};
+#[cfg(feature = "file")]
 pub use crate::file::{FileOptions, FileStore};
 pub use crate::health::{Durability, Health};
+#[cfg(not(feature = "file"))]
+pub use crate::journal_map::JournalMap as AuthenticatedMap;
+pub use crate::journal_map::JournalMap;
 pub use crate::limiter::{Draw, Limiter, Taken};
+pub use crate::map::{MapChange, MapDurability, MapKey, MapReadable, MapSummary, MapVerdict, map_files};
 pub use crate::memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use crate::postgres::{PostgresOptions, PostgresStore};

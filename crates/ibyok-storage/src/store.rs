@@ -1,5 +1,6 @@
 use std::fmt::Debug;
 use std::future::Future;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -141,3 +142,55 @@ pub trait StoreExt: Store {
 }
 
 impl<S: Store + ?Sized> StoreExt for S {}
+
+/// Makes a pointer to a store a store.
+macro_rules! forward {
+    ($pointer:ident) => {
+        #[async_trait]
+        impl<T: Store + ?Sized> Store for $pointer<T> {
+            async fn get(&self, id: &RecordId) -> Result<Option<Stored>> {
+                T::get(self, id).await
+            }
+
+            async fn put(&self, id: &RecordId, bytes: &[u8], expect: Expect) -> Result<Revision> {
+                T::put(self, id, bytes, expect).await
+            }
+
+            async fn list(
+                &self,
+                collection: &Collection,
+                after: Option<&RecordId>,
+                limit: usize,
+            ) -> Result<Vec<RecordId>> {
+                T::list(self, collection, after, limit).await
+            }
+
+            async fn changes(&self, since: ChangeNumber) -> Result<Changes> {
+                T::changes(self, since).await
+            }
+
+            async fn wait(&self, since: ChangeNumber) -> Result<()> {
+                T::wait(self, since).await
+            }
+
+            async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()> {
+                T::delete(self, id, expect).await
+            }
+
+            async fn scrub(&self) -> Result<Option<String>> {
+                T::scrub(self).await
+            }
+
+            async fn check(&self) -> Result<Health> {
+                T::check(self).await
+            }
+
+            fn limiter(&self) -> Option<&dyn Limiter> {
+                T::limiter(self)
+            }
+        }
+    };
+}
+
+forward!(Arc);
+forward!(Box);

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::file::FileStore;
 use crate::memory::MemoryStore;
 use crate::store::Store;
 
@@ -9,7 +8,7 @@ const FORMS: &str = "use `file:/path/to/the/store` or `memory:`, `postgres://hos
 
 /// Opens the store that a URL names.
 ///
-/// - `file:/path` (or `file:///path`): a [`FileStore`]. The path is taken as it is, without percent decoding; a relative one is
+/// - `file:/path` (or `file:///path`): a `FileStore`, if the feature `file` is on. The path is taken as it is, without percent decoding; a relative one is
 ///   relative to the working directory.
 /// - `memory:`: a new, empty [`MemoryStore`].
 /// - `postgres://…` or `postgresql://…`: a `PostgresStore`, if the feature `postgres` is on.
@@ -17,12 +16,13 @@ const FORMS: &str = "use `file:/path/to/the/store` or `memory:`, `postgres://hos
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for anything else, naming the known forms; what [`FileStore::open`] and the others' `open` fail with. A password
+/// [`Error::Invalid`] for anything else, naming the known forms; what the `open` of each store fails with. A password
 /// in the URL is in no message.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
     match parse(url)? {
         Named::Memory => Ok(Arc::new(MemoryStore::new())),
-        Named::File(path) => Ok(Arc::new(FileStore::open(path).await?)),
+        #[cfg(feature = "file")]
+        Named::File(path) => Ok(Arc::new(crate::file::FileStore::open(path).await?)),
         #[cfg(feature = "postgres")]
         Named::Postgres => Ok(Arc::new(crate::postgres::PostgresStore::open(url).await?)),
         #[cfg(feature = "redis")]
@@ -31,9 +31,10 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
 }
 
 /// The store that a URL names.
-pub(crate) enum Named<'u> {
+pub(crate) enum Named {
     Memory,
-    File(&'u str),
+    #[cfg(feature = "file")]
+    File(String),
     #[cfg(feature = "postgres")]
     Postgres,
     #[cfg(feature = "redis")]
@@ -41,11 +42,14 @@ pub(crate) enum Named<'u> {
 }
 
 /// Reads a URL, without connecting to anything.
-pub(crate) fn parse(url: &str) -> Result<Named<'_>> {
+pub(crate) fn parse(url: &str) -> Result<Named> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Named::Memory),
         Some(("memory", _)) => Err(Error::invalid("a `memory:` URL with something after the colon", FORMS)),
-        Some(("file", path)) => Ok(Named::File(file_path(path)?)),
+        #[cfg(feature = "file")]
+        Some(("file", path)) => Ok(Named::File(file_path(path)?.to_owned())),
+        #[cfg(not(feature = "file"))]
+        Some((scheme @ "file", _)) => Err(not_built_in(scheme, "file")),
         #[cfg(feature = "postgres")]
         Some(("postgres" | "postgresql", _)) => crate::postgres::check_url(url).map(|()| Named::Postgres),
         #[cfg(feature = "redis")]
@@ -59,6 +63,7 @@ pub(crate) fn parse(url: &str) -> Result<Named<'_>> {
     }
 }
 
+#[cfg(feature = "file")]
 fn file_path(rest: &str) -> Result<&str> {
     let path = match rest.strip_prefix("//") {
         Some(path) if path.starts_with('/') => path,
@@ -71,7 +76,7 @@ fn file_path(rest: &str) -> Result<&str> {
     Ok(path)
 }
 
-#[cfg(not(all(feature = "postgres", feature = "redis")))]
+#[cfg(not(all(feature = "file", feature = "postgres", feature = "redis")))]
 fn not_built_in(scheme: &str, feature: &str) -> Error {
     let hint = format!("the `{feature}` backend (feature `{feature}`) is not part of this program: {FORMS}");
     Error::invalid(format!("the store scheme `{scheme}`"), hint)
@@ -101,7 +106,10 @@ mod tests {
             "memory:".to_owned(),
             format!("file:{}", path.display()),
             format!("file://{}", path.display()),
-        ] {
+        ]
+        .into_iter()
+        .filter(|url| cfg!(feature = "file") || !url.starts_with("file"))
+        {
             assert!(open(&url).await.is_ok(), "{url}");
         }
     }
@@ -124,6 +132,8 @@ mod tests {
                 "{said}"
             );
         }
+        #[cfg(not(feature = "file"))]
+        assert!(refusal("file:/x").await.contains("feature `file`"));
         #[cfg(not(feature = "postgres"))]
         assert!(refusal("postgres://h/d").await.contains("feature `postgres`"));
         #[cfg(not(feature = "redis"))]

@@ -20,7 +20,7 @@ use crate::key::VerifyingKey;
 pub use progress::VerifyProgress;
 pub(crate) use proof::root_of;
 pub use proof::{Proven, verify_proof};
-pub use report::{Bad, Finding, LogReport, Report, What};
+pub use report::{Bad, LogReport, VerifyFinding, VerifyReport, What};
 
 /// The caller's knowledge of the logs of a place, for [`verify_against`].
 #[derive(Debug, Clone, Default)]
@@ -58,8 +58,8 @@ impl Known {
 /// Reads every line once, in bounded memory. A log may be written to meanwhile.
 ///
 /// # Errors
-/// Fails if the place cannot be read. A fault in a log is no error: the [`Report`] lists it.
-pub fn verify(place: &Path, keys: &[VerifyingKey], known: &[(String, String)]) -> Result<Report, Error> {
+/// Fails if the place cannot be read. A fault in a log is no error: the [`VerifyReport`] lists it.
+pub fn verify(place: &Path, keys: &[VerifyingKey], known: &[(String, String)]) -> Result<VerifyReport, Error> {
     let known = Known {
         keys: keys.to_vec(),
         checkpoints: known.to_vec(),
@@ -74,11 +74,11 @@ pub fn verify(place: &Path, keys: &[VerifyingKey], known: &[(String, String)]) -
 ///
 /// # Errors
 /// As [`verify`].
-pub fn verify_against(place: &Path, known: &Known) -> Result<Report, Error> {
+pub fn verify_against(place: &Path, known: &Known) -> Result<VerifyReport, Error> {
     every_log(place, known, true)
 }
 
-fn every_log(place: &Path, known: &Known, strict: bool) -> Result<Report, Error> {
+fn every_log(place: &Path, known: &Known, strict: bool) -> Result<VerifyReport, Error> {
     let notes_of = |log: &str| -> Vec<&str> {
         let notes = known.checkpoints.iter().filter(|(of, _)| of == log);
         notes.map(|(_, note)| note.as_str()).collect()
@@ -123,7 +123,7 @@ fn every_log(place: &Path, known: &Known, strict: bool) -> Result<Report, Error>
         .map(|log| log::missing(log, key_of(log), &notes_of(log)));
     let missing: Vec<LogReport> = missing.collect();
     logs.extend(missing);
-    Ok(Report::new(logs))
+    Ok(VerifyReport::new(logs))
 }
 
 /// The report by the key that fits best: several keys may claim one log.

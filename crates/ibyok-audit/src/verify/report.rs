@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 #[must_use]
-pub struct Report {
+pub struct VerifyReport {
     /// True if verification found no fault.
     pub ok: bool,
     /// The number of lines, without those of foreign logs.
@@ -16,7 +16,7 @@ pub struct Report {
     /// Each log.
     pub logs: Vec<LogReport>,
     /// Everything that is wrong, one entry for each log and each further fault.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<VerifyFinding>,
     /// Remarks for the reader that are not faults, in words.
     pub notes: Vec<String>,
 }
@@ -24,7 +24,7 @@ pub struct Report {
 /// Something that is wrong with a place, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Finding {
+pub struct VerifyFinding {
     /// The kind of fault, in a word.
     pub what: What,
     /// The log that it is about.
@@ -35,7 +35,7 @@ pub struct Finding {
     pub detail: String,
 }
 
-impl Finding {
+impl VerifyFinding {
     /// A finding.
     pub fn new(what: What, log: Option<String>, slot: Option<u32>, detail: impl Into<String>) -> Self {
         Self {
@@ -161,12 +161,12 @@ impl What {
     }
 }
 
-impl Report {
+impl VerifyReport {
     pub(super) fn new(logs: Vec<LogReport>) -> Self {
         let first_bad = logs.iter().find_map(|log| log.first_bad.clone());
         let ours = logs.iter().filter(|log| !log.is_foreign());
         let events = ours.map(|log| log.events).sum();
-        let findings = logs.iter().filter_map(Finding::of).collect();
+        let findings = logs.iter().filter_map(VerifyFinding::of).collect();
         Self {
             ok: first_bad.is_none(),
             events,
@@ -178,7 +178,7 @@ impl Report {
     }
 
     /// Adds something that is wrong and that the lines alone do not show.
-    pub fn add(&mut self, finding: Finding) {
+    pub fn add(&mut self, finding: VerifyFinding) {
         self.ok = false;
         self.findings.push(finding);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use ibyok_audit::{
-    FileSink, Filter, Known, Log, Reader, Report, SigningKey, VerifyingKey, What, prove, verify_against,
+    FileSink, Filter, Known, Log, Reader, SigningKey, VerifyReport, VerifyingKey, What, prove, verify_against,
 };
 use sha2::Digest as _;
 
@@ -19,11 +19,11 @@ async fn scene() -> (tempfile::TempDir, Vec<VerifyingKey>, std::path::PathBuf) {
     (scratch, vec![key().public(id.trim_end())], place)
 }
 
-fn judged(place: &Path, keys: &[VerifyingKey]) -> Report {
+fn judged(place: &Path, keys: &[VerifyingKey]) -> VerifyReport {
     verify_against(place, &Known::by_keys(keys)).unwrap()
 }
 
-fn whats(report: &Report) -> Vec<What> {
+fn whats(report: &VerifyReport) -> Vec<What> {
     report.findings.iter().map(|finding| finding.what).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ibyok_audit::{Action, Event, FileSink, Log, Outcome, Report, SigningKey, verify};
+use ibyok_audit::{Action, Event, FileSink, Log, Outcome, SigningKey, VerifyReport, verify};
 use jiff::Timestamp;
 use secrecy::SecretBox;
 
@@ -70,6 +70,6 @@ pub(crate) fn put_lines(place: &Path, lines: &[String]) {
     .unwrap();
 }
 
-pub(crate) fn check(place: &Path) -> Report {
+pub(crate) fn check(place: &Path) -> VerifyReport {
     verify(place, &[], &[]).unwrap()
 }

@@ -131,18 +131,18 @@ pub enum Error {
         what: String,
     },
     /// A part that the vault needs does not answer; nothing was released.
-    #[error("the {part} is unavailable: {source}")]
+    #[error("the {part} is unavailable: {}", told(source.as_ref()))]
     Unavailable {
         /// The part that does not answer.
         part: Part,
-        /// The error of that part.
-        source: Box<dyn StdError + Send + Sync>,
+        /// The error of the part, to be downcast. The message tells it, so that a walk along [`StdError::source`] does not find it again.
+        r#source: Box<dyn StdError + Send + Sync>,
     },
     /// The KEK at hand does not open this vault.
-    #[error("the KEK does not open this vault: {source}")]
+    #[error("the KEK does not open this vault: {}", told(source.as_ref()))]
     Kek {
-        /// The reason.
-        source: Box<dyn StdError + Send + Sync>,
+        /// The error of the part, to be downcast. The message tells it, so that a walk along [`StdError::source`] does not find it again.
+        r#source: Box<dyn StdError + Send + Sync>,
     },
 }
 
@@ -420,10 +420,39 @@ impl From<ibyok_storage::Error> for Error {
     }
 }
 
+impl From<ibyok_crypto::Error> for Error {
+    fn from(error: ibyok_crypto::Error) -> Self {
+        use ibyok_crypto::Error as Crypto;
+        match error {
+            Crypto::TooLarge { limit } => Error::TooLarge { what: "value", limit },
+            Crypto::NotText | Crypto::InvalidName { .. } | Crypto::Cost { .. } => Error::Invalid {
+                what: error.to_string(),
+                hint: None,
+            },
+            other => crate::realm::open_failed("the sealed bytes".to_owned(), other),
+        }
+    }
+}
+
 impl From<ibyok_audit::Error> for Error {
     fn from(error: ibyok_audit::Error) -> Self {
         Error::unavailable(Part::AuditLog, error)
     }
+}
+
+/// An error and its causes in one line, each told once: a message may tell its cause already.
+fn told(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let why = error.to_string();
+        if !text.ends_with(&why) {
+            text.push_str(": ");
+            text.push_str(&why);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// A time to wait, for people: rounded up, so that trying again then is not too early.

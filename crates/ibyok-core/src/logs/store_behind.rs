@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use ibyok_audit::{
-    Action, Entry, Event, Filter, Finding, Outcome, Reader, Statement, StoreMark, What, newest_store_mark,
+    Action, Entry, Event, Filter, Outcome, Reader, Statement, StoreMark, VerifyFinding, What, newest_store_mark,
 };
 
 use crate::base::error::{Error, Part, Result};
@@ -58,9 +58,9 @@ impl Lines {
     }
 
     /// The finding about a store that is at this change, if something is wrong.
-    fn judge(self, now: u64) -> Option<Finding> {
+    fn judge(self, now: u64) -> Option<VerifyFinding> {
         let known = self.newest.change;
-        let finding = |log, detail| Finding::new(What::StoreBehind, log, None, detail);
+        let finding = |log, detail| VerifyFinding::new(What::StoreBehind, log, None, detail);
         if now < known {
             return Some(finding(None, Behind { known, now }.to_string()));
         }
@@ -110,7 +110,7 @@ impl Logs {
     }
 
     /// The findings about the store by every line of the logs of this node's home.
-    pub(crate) async fn store_findings(&self) -> Result<Vec<Finding>> {
+    pub(crate) async fn store_findings(&self) -> Result<Vec<VerifyFinding>> {
         let (place, keys) = (self.recorder.log.status().place, self.home_keys().await?);
         let lines = tokio::task::spawn_blocking(move || -> Result<Lines> {
             let mut lines = Lines::default();

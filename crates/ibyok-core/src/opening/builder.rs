@@ -230,6 +230,7 @@ impl<S, K, L> VaultBuilder<S, K, L> {
     }
 
     /// The id of a vault that is made; random unless given.
+    #[cfg(feature = "file")]
     pub(crate) fn vault_id(mut self, id: VaultId) -> Self {
         self.options.id = Some(id);
         self

@@ -11,7 +11,7 @@ pub(crate) mod vault_record;
 
 use std::fmt;
 
-use ibyok_crypto::{Keyring, Place, RealmKeys, RealmRecord, RealmTag, VaultId};
+use ibyok_crypto::{Keyring, RealmKeys, RealmRecord, RealmTag, SealedPlace, VaultId};
 use ibyok_policy::{RealmScope, TokenId};
 use ibyok_storage::{Collection, Kind, RecordId, Store};
 use sha2::{Digest, Sha256};
@@ -118,9 +118,9 @@ impl Realm {
     }
 
     /// The place of a record of this realm: the source of its associated data.
-    pub(crate) fn place(&self, id: &RecordId) -> Place<'_> {
+    pub(crate) fn place(&self, id: &RecordId) -> SealedPlace<'_> {
         let identity = self.keys.identity();
-        Place::new(
+        SealedPlace::new(
             identity.vault(),
             identity.tag(),
             id.collection().kind().as_u8(),

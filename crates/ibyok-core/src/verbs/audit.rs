@@ -5,7 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ibyok_audit::{Action, Entry, Filter, Known, Lines, Report, VerifyProgress, VerifyingKey, verify, verify_against};
+use ibyok_audit::{
+    Action, Entry, Filter, Known, Lines, VerifyProgress, VerifyReport, VerifyingKey, verify, verify_against,
+};
 
 use crate::base::error::{Error, Result};
 use crate::logs::AuditFollow;
@@ -53,7 +55,7 @@ impl Session {
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Unavailable`] if log or store cannot be read. What is wrong with a log is no error
     /// but in the report.
-    pub async fn verify_audit(&self, keys: &[VerifyingKey]) -> Result<Report> {
+    pub async fn verify_audit(&self, keys: &[VerifyingKey]) -> Result<VerifyReport> {
         self.verify_audit_watched(keys, Arc::default()).await
     }
 
@@ -61,7 +63,11 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::verify_audit`].
-    pub async fn verify_audit_watched(&self, keys: &[VerifyingKey], progress: Arc<VerifyProgress>) -> Result<Report> {
+    pub async fn verify_audit_watched(
+        &self,
+        keys: &[VerifyingKey],
+        progress: Arc<VerifyProgress>,
+    ) -> Result<VerifyReport> {
         let place = self.read_audit().await?;
         self.inner.recorder.log.flush().await?;
         let (mut known, notes) = self.inner.logs.known_logs(keys).await?;
@@ -119,7 +125,7 @@ impl Session {
 ///
 /// # Errors
 /// [`Error::Unavailable`] if the place cannot be read. What is wrong with a log is no error but in the report.
-pub fn verify_log(place: &Path, keys: &[VerifyingKey]) -> Result<Report> {
+pub fn verify_log(place: &Path, keys: &[VerifyingKey]) -> Result<VerifyReport> {
     verify_log_watched(place, keys, Arc::default())
 }
 
@@ -127,7 +133,7 @@ pub fn verify_log(place: &Path, keys: &[VerifyingKey]) -> Result<Report> {
 ///
 /// # Errors
 /// As [`verify_log`].
-pub fn verify_log_watched(place: &Path, keys: &[VerifyingKey], progress: Arc<VerifyProgress>) -> Result<Report> {
+pub fn verify_log_watched(place: &Path, keys: &[VerifyingKey], progress: Arc<VerifyProgress>) -> Result<VerifyReport> {
     if keys.is_empty() {
         return Ok(verify(place, keys, &[])?);
     }

@@ -1,7 +1,7 @@
 //! The whole audit log: lines of every namespace, and those of none.
 
 use ibyok_audit::review::Finding;
-use ibyok_audit::{Filter, Lines, Proof, Report, VerifyingKey};
+use ibyok_audit::{Filter, Lines, Proof, VerifyReport, VerifyingKey};
 
 use crate::base::context::RequestContext;
 use crate::base::error::Result;
@@ -68,7 +68,7 @@ impl WholeLog {
     ///
     /// # Errors
     /// As [`Session::verify_audit`].
-    pub async fn verify(&self, keys: &[VerifyingKey]) -> Result<Report> {
+    pub async fn verify(&self, keys: &[VerifyingKey]) -> Result<VerifyReport> {
         self.0.verify_audit(keys).await
     }
 

@@ -4,7 +4,7 @@ use secrecy::ExposeSecret;
 
 use super::KekContext;
 use crate::format::Purpose;
-use crate::place::{Place, WHOLE};
+use crate::place::{SealedPlace, WHOLE};
 use crate::realm::ENVIRONMENT_KEY_RECORD;
 use crate::seal::{self, Slot};
 use crate::{EnvironmentKey, Error, RealmTag};
@@ -34,9 +34,9 @@ pub(super) fn unwrap_under(
 }
 
 /// Returns the place at which such a KEK wraps for a context: the record id is the KEK's own id.
-fn place(context: &KekContext, kek: [u8; 16]) -> Place<'_> {
+fn place(context: &KekContext, kek: [u8; 16]) -> SealedPlace<'_> {
     let environment = context.environment().unwrap_or(WHOLE);
-    Place::new(
+    SealedPlace::new(
         context.vault(),
         RealmTag::NONE,
         ENVIRONMENT_KEY_RECORD,

@@ -12,7 +12,7 @@ use super::{ENVIRONMENT_KEY_RECORD, record};
 use crate::format::push_prefixed;
 use crate::kek::{KekId, WrappedKey};
 use crate::key::copy_box;
-use crate::place::Place;
+use crate::place::SealedPlace;
 use crate::read::Reader;
 use crate::{EnvironmentKey, Error, Secret, derive};
 
@@ -22,7 +22,7 @@ pub(super) const MAX_GENERATIONS: usize = 32;
 pub(super) const ATTRIBUTES_LIMIT: usize = 64 * 1024;
 
 /// Returns the place at which the body is sealed. The realm identifies the record, so the record id is zero.
-pub(super) fn place(identity: &RealmIdentity) -> Place<'_> {
+pub(super) fn place(identity: &RealmIdentity) -> SealedPlace<'_> {
     identity.place(ENVIRONMENT_KEY_RECORD, [0; 16])
 }
 

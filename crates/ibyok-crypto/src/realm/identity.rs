@@ -1,7 +1,7 @@
 //! The identity of a realm.
 
 use crate::kek::KekContext;
-use crate::place::{Place, WHOLE};
+use crate::place::{SealedPlace, WHOLE};
 use crate::{Error, RealmTag, VaultId};
 
 /// The most bytes of a namespace's or an environment's name.
@@ -69,8 +69,8 @@ impl RealmIdentity {
 
     /// The place of a record of this realm.
     #[must_use]
-    pub fn place(&self, kind: u8, record: [u8; 16]) -> Place<'_> {
-        Place::new(
+    pub fn place(&self, kind: u8, record: [u8; 16]) -> SealedPlace<'_> {
+        SealedPlace::new(
             self.vault,
             self.tag,
             kind,
@@ -84,7 +84,7 @@ impl RealmIdentity {
         self.environment().unwrap_or(WHOLE)
     }
 
-    pub(super) fn holds(&self, place: &Place<'_>) -> bool {
+    pub(super) fn holds(&self, place: &SealedPlace<'_>) -> bool {
         (place.vault, place.realm, place.namespace, place.environment)
             == (self.vault, self.tag, self.namespace(), self.environment_word())
     }

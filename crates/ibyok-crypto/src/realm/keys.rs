@@ -11,7 +11,7 @@ use super::record;
 use crate::format::{self, Purpose};
 use crate::kek::Kek;
 use crate::key::{KEY_LEN, random_box};
-use crate::place::Place;
+use crate::place::SealedPlace;
 use crate::seal::{self, Slot};
 use crate::{DataKey, EnvironmentKey, Error, Secret, derive};
 
@@ -148,7 +148,7 @@ impl RealmKeys {
     ///
     /// # Errors
     /// [`Error::OtherRealm`] if the place is not of this realm; [`Error::Random`].
-    pub fn seal_record(&self, place: &Place<'_>, body: &[u8]) -> Result<Vec<u8>, Error> {
+    pub fn seal_record(&self, place: &SealedPlace<'_>, body: &[u8]) -> Result<Vec<u8>, Error> {
         self.seal(Purpose::Record, place, body)
     }
 
@@ -157,7 +157,7 @@ impl RealmKeys {
     /// # Errors
     /// [`Error::Open`]; [`Error::Truncated`], [`Error::NotSealed`] or [`Error::UnsupportedFormat`] for bytes that are
     /// not of this form.
-    pub fn open_record(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Secret, Error> {
+    pub fn open_record(&self, place: &SealedPlace<'_>, sealed: &[u8]) -> Result<Secret, Error> {
         self.open(Purpose::Record, place, sealed)
     }
 
@@ -165,7 +165,7 @@ impl RealmKeys {
     ///
     /// # Errors
     /// As [`RealmKeys::seal_record`].
-    pub fn wrap_data_key(&self, place: &Place<'_>, key: &DataKey) -> Result<Vec<u8>, Error> {
+    pub fn wrap_data_key(&self, place: &SealedPlace<'_>, key: &DataKey) -> Result<Vec<u8>, Error> {
         self.seal(Purpose::DataKey, place, key.bytes())
     }
 
@@ -173,7 +173,7 @@ impl RealmKeys {
     ///
     /// # Errors
     /// As [`RealmKeys::open_record`].
-    pub fn unwrap_data_key(&self, place: &Place<'_>, wrapped: &[u8]) -> Result<DataKey, Error> {
+    pub fn unwrap_data_key(&self, place: &SealedPlace<'_>, wrapped: &[u8]) -> Result<DataKey, Error> {
         let opened = self.open(Purpose::DataKey, place, wrapped)?;
         opened
             .expose_secret()
@@ -248,7 +248,7 @@ impl RealmKeys {
         })
     }
 
-    fn seal(&self, purpose: Purpose, place: &Place<'_>, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
+    fn seal(&self, purpose: Purpose, place: &SealedPlace<'_>, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
         if !self.identity.holds(place) {
             return Err(Error::OtherRealm);
         }
@@ -257,7 +257,7 @@ impl RealmKeys {
         seal::seal(current.key.expose_secret(), &slot, plaintext)
     }
 
-    fn open(&self, purpose: Purpose, place: &Place<'_>, sealed: &[u8]) -> Result<Secret, Error> {
+    fn open(&self, purpose: Purpose, place: &SealedPlace<'_>, sealed: &[u8]) -> Result<Secret, Error> {
         let number = format::generation(sealed)?;
         let held = self
             .held(number)

@@ -8,14 +8,14 @@ use crate::{DataKey, RealmTag, VaultId, random};
 
 const KEY: [u8; 32] = [7; 32];
 
-fn place() -> Place<'static> {
+fn place() -> SealedPlace<'static> {
     let tag = RealmTag::from_bytes(*b"Ab3dEf7h").unwrap();
-    Place::new(VaultId::from_bytes([1; 16]), tag, 3, [2; 16], "acme", "prod")
+    SealedPlace::new(VaultId::from_bytes([1; 16]), tag, 3, [2; 16], "acme", "prod")
         .version(4)
         .field("value")
 }
 
-fn slot<'a>(place: &'a Place<'a>) -> Slot<'a> {
+fn slot<'a>(place: &'a SealedPlace<'a>) -> Slot<'a> {
     Slot::new(Purpose::Value, 0, place)
 }
 
@@ -69,30 +69,30 @@ fn no_part_of_the_place_can_be_swapped() {
     let right = place();
     let tag = RealmTag::from_bytes(*b"Ab3dEf7i").unwrap();
     let wrong = [
-        Place {
+        SealedPlace {
             vault: VaultId::from_bytes([9; 16]),
             ..right
         },
-        Place { realm: tag, ..right },
-        Place { kind: 4, ..right },
-        Place {
+        SealedPlace { realm: tag, ..right },
+        SealedPlace { kind: 4, ..right },
+        SealedPlace {
             record: [9; 16],
             ..right
         },
-        Place {
+        SealedPlace {
             namespace: "acm",
             ..right
         },
-        Place {
+        SealedPlace {
             environment: "dev",
             ..right
         },
-        Place {
+        SealedPlace {
             namespace: "acmep",
             environment: "rod",
             ..right
         },
-        Place {
+        SealedPlace {
             environment: "prodvalue",
             field: "",
             ..right
@@ -197,8 +197,8 @@ proptest! {
         namespace in "[a-z]{0,6}", environment in "[a-z]{0,6}", field in "[a-z]{0,6}",
         other_namespace in "[a-z]{0,6}", other_environment in "[a-z]{0,6}", other_field in "[a-z]{0,6}",
     ) {
-        let right = Place { namespace: &namespace, environment: &environment, field: &field, ..place() };
-        let other = Place {
+        let right = SealedPlace { namespace: &namespace, environment: &environment, field: &field, ..place() };
+        let other = SealedPlace {
             namespace: &other_namespace, environment: &other_environment, field: &other_field, ..place()
         };
         let sealed = seal(&KEY, &slot(&right), &value).unwrap();
@@ -216,7 +216,7 @@ proptest! {
 }
 
 /// Sealed bytes whose ciphertext AES-256-GCM opens under what both keys derive, with the commitment of the first.
-pub(crate) fn for_two_keys(one: &[u8; 32], two: &[u8; 32], place: &Place<'_>) -> Vec<u8> {
+pub(crate) fn for_two_keys(one: &[u8; 32], two: &[u8; 32], place: &SealedPlace<'_>) -> Vec<u8> {
     let salt = [5; 32];
     let first = Derived::new(one, &salt, Purpose::Value).unwrap();
     let second = Derived::new(two, &salt, Purpose::Value).unwrap();

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{hex, tag, vault, word};
 use crate::format::Purpose;
-use crate::place::Place;
+use crate::place::SealedPlace;
 use crate::random::fixture;
 use crate::seal::{self, Slot};
 use crate::{RealmTag, VaultId};
@@ -47,14 +47,14 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-fn place() -> Place<'static> {
-    Place::new(vault(), tag(), 3, *b"sixteen byte id.", "acme", "prod")
+fn place() -> SealedPlace<'static> {
+    SealedPlace::new(vault(), tag(), 3, *b"sixteen byte id.", "acme", "prod")
         .version(4)
         .field("value")
 }
 
 /// A case as our own code answers it.
-fn case(name: &str, key: &[u8; 32], purpose: Purpose, generation: u32, place: &Place<'_>, sealed: &[u8]) -> Case {
+fn case(name: &str, key: &[u8; 32], purpose: Purpose, generation: u32, place: &SealedPlace<'_>, sealed: &[u8]) -> Case {
     let opened = seal::open(key, &Slot::new(purpose, generation, place), sealed);
     Case {
         name: name.to_owned(),
@@ -75,27 +75,27 @@ fn case(name: &str, key: &[u8; 32], purpose: Purpose, generation: u32, place: &P
     }
 }
 
-fn sealed(purpose: Purpose, generation: u32, place: &Place<'_>, plaintext: &[u8]) -> Vec<u8> {
+fn sealed(purpose: Purpose, generation: u32, place: &SealedPlace<'_>, plaintext: &[u8]) -> Vec<u8> {
     let slot = Slot::new(purpose, generation, place);
     fixture::repeatable(u32::from(purpose.as_u8()), || seal::seal(&KEY, &slot, plaintext)).unwrap()
 }
 
 fn right() -> Vec<Case> {
     let place = place();
-    let whole = Place {
+    let whole = SealedPlace {
         environment: "whole",
         version: 0,
         field: "",
         kind: 4,
         ..place
     };
-    let unicode = Place {
+    let unicode = SealedPlace {
         namespace: "größe",
         environment: "環境",
         field: "\u{1f511}",
         ..place
     };
-    let of = |name: &str, purpose, generation, place: &Place<'_>, plaintext: &[u8]| {
+    let of = |name: &str, purpose, generation, place: &SealedPlace<'_>, plaintext: &[u8]| {
         let case = case(
             name,
             &KEY,
@@ -143,43 +143,43 @@ fn swapped() -> Vec<Case> {
     let places = [
         (
             "another vault",
-            Place {
+            SealedPlace {
                 vault: VaultId::from_bytes([1; 16]),
                 ..right
             },
         ),
         (
             "another realm",
-            Place {
+            SealedPlace {
                 realm: RealmTag::from_bytes(*b"Ab3dEf7i").unwrap(),
                 ..right
             },
         ),
-        ("another kind", Place { kind: 4, ..right }),
+        ("another kind", SealedPlace { kind: 4, ..right }),
         (
             "another record",
-            Place {
+            SealedPlace {
                 record: *b"sixteen byte id!",
                 ..right
             },
         ),
         (
             "another namespace",
-            Place {
+            SealedPlace {
                 namespace: "acmf",
                 ..right
             },
         ),
         (
             "another environment",
-            Place {
+            SealedPlace {
                 environment: "dev",
                 ..right
             },
         ),
         (
             "the same names split elsewhere",
-            Place {
+            SealedPlace {
                 namespace: "acmep",
                 environment: "rod",
                 ..right

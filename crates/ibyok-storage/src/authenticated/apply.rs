@@ -7,9 +7,10 @@ use super::digest::Table;
 use super::read;
 use super::refused::{Refused, Trouble};
 use super::tree::Tree;
-use super::{AuthenticatedMap, BACKEND, MapChange, MapDurability, MapSummary};
+use super::{AuthenticatedMap, BACKEND};
 use crate::error::{Error, Result};
 use crate::file::poisons;
+use crate::map::{MapChange, MapDurability, MapSummary};
 
 /// The longest key, in bytes.
 const KEY_MAX: usize = 255;

@@ -12,9 +12,10 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::digest::{Mac, Whole};
 use super::node::Node;
 use super::refused::{Refused, Trouble};
-use super::{MapDurability, MapKey, schema, shown};
+use super::{schema, shown};
 use crate::error::{Error, Result};
 use crate::file::{FileError, Identity, PATIENCE, place, public, write_ahead};
+use crate::map::{MapDurability, MapKey};
 
 /// The largest number of concurrent readers.
 const READERS: usize = 2;

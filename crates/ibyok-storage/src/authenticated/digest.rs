@@ -1,7 +1,7 @@
 //! The MACs of nodes and of the row of the whole.
 
-use super::MapKey;
 use super::node::{Child, Node};
+use crate::map::{MapKey, MapSummary};
 
 /// A MAC.
 pub(super) type Mac = [u8; 32];
@@ -38,30 +38,6 @@ impl Table {
             Table::Texts => 2,
         }
     }
-}
-
-/// A state of an [`AuthenticatedMap`](super::AuthenticatedMap).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MapSummary {
-    /// Grows by one with every change.
-    pub generation: u64,
-    /// The number of numbers in the map.
-    pub numbers: u64,
-    /// The number of texts in the map.
-    pub texts: u64,
-    /// A keyed hash of the state: two states with the same tag hold the same items.
-    pub tag: [u8; 32],
-}
-
-/// The result of [`AuthenticatedMap::verify`](super::AuthenticatedMap::verify).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MapVerdict {
-    /// Every item is as it was written, and none is missing.
-    Whole(MapSummary),
-    /// An item was changed, removed, added or set back.
-    Damaged,
 }
 
 /// The row of the whole, as it is stored.

@@ -30,70 +30,16 @@ mod tree;
 mod verify;
 
 use std::fmt::{self, Debug};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use self::connections::Connections;
-pub use self::digest::{MapSummary, MapVerdict};
 use crate::error::{Error, Result};
 use crate::file::place;
+use crate::map::{MapKey, map_files};
 
 /// The backend's name in errors.
 const BACKEND: &str = "floors";
-
-/// Computes a keyed hash of bytes under a key that belongs to the map alone.
-pub trait MapKey: Debug + Send + Sync {
-    /// Returns the keyed hash of `bytes`.
-    fn mac(&self, bytes: &[u8]) -> [u8; 32];
-
-    /// Names the owner of the key. The name is in the clear in the file, so that the file of another owner is refused
-    /// instead of being taken for a damaged one.
-    fn owner(&self) -> String;
-}
-
-/// One change of an [`AuthenticatedMap`]. Keys are at most 255 bytes, texts 60,000.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MapChange {
-    /// Raises a number, or adds it. A number that is as high already stays.
-    Raise {
-        /// The number's key.
-        key: Vec<u8>,
-        /// The least that the number is afterwards.
-        number: u64,
-    },
-    /// Sets a text; `None` removes it.
-    Put {
-        /// The text's key.
-        key: Vec<u8>,
-        /// The text afterwards.
-        text: Option<String>,
-    },
-    /// Raises the generation of the map to at least this number.
-    Generation(u64),
-}
-
-/// Items of a file that need not be whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MapReadable {
-    /// Numbers and their keys.
-    pub numbers: Vec<(Vec<u8>, u64)>,
-    /// Texts and their keys.
-    pub texts: Vec<(Vec<u8>, String)>,
-    /// The key at which the next part begins.
-    pub last: i64,
-}
-
-/// The durability of a change of an [`AuthenticatedMap`] when the change returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MapDurability {
-    /// The change survives the end of the process. A later change with [`MapDurability::Disk`] makes it survive power loss.
-    Kernel,
-    /// The change, and every one before it, survives power loss.
-    Disk,
-}
 
 /// A durable map of numbers and texts, authenticated under a key that is not stored with it. Several processes may use one file at
 /// once, and each sees what the others changed.
@@ -186,16 +132,6 @@ impl Debug for AuthenticatedMap {
             .field("path", &self.path())
             .finish_non_exhaustive()
     }
-}
-
-/// The names of the files of the map at `path`: the main file and the two that SQLite keeps beside it.
-#[must_use]
-pub fn map_files(path: &Path) -> [PathBuf; 3] {
-    ["", "-wal", "-shm"].map(|suffix| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    })
 }
 
 fn has_wal(path: &Path) -> bool {

@@ -11,8 +11,9 @@ use super::digest::{Table, Whole, is_same, verified};
 use super::node::{Child, Entry};
 use super::refused::{Refused, Trouble};
 use super::tree::{NODE, fits};
-use super::{AuthenticatedMap, BACKEND, MapKey, MapSummary, shown};
+use super::{AuthenticatedMap, BACKEND, shown};
 use crate::error::{Error, Result};
+use crate::map::{MapKey, MapSummary};
 
 /// The least number of items of a page that is not the last.
 const PAGE: usize = 1000;
@@ -35,7 +36,7 @@ type Row = (
 );
 
 /// The position of a lookup: a node, the level of the node above, and the first key that is behind the node.
-struct Place {
+struct Step {
     child: Child,
     above: Option<u8>,
     next: Option<Vec<u8>>,
@@ -154,7 +155,7 @@ async fn step(
 ) -> Result<Option<Leaf>, Trouble> {
     let key = connections.key.as_ref();
     let before = connections.newest();
-    let Place { mut child, above, next } = walk(connections, before.as_ref(), table, name)?;
+    let Step { mut child, above, next } = walk(connections, before.as_ref(), table, name)?;
     let (whole, body) = look(connection, key, child.id).await?;
     connections.admit(before.as_ref(), &whole)?;
     if before.is_none_or(|before| before.root(table) != whole.root(table)) {
@@ -179,9 +180,9 @@ async fn step(
 }
 
 /// Goes from the root towards a key as far as the nodes are known.
-fn walk(connections: &Connections, newest: Option<&Whole>, table: Table, name: &[u8]) -> Result<Place, Refused> {
+fn walk(connections: &Connections, newest: Option<&Whole>, table: Table, name: &[u8]) -> Result<Step, Refused> {
     let root = newest.map_or(Child::later(table.root()), |whole| whole.root(table));
-    let mut place = Place {
+    let mut place = Step {
         child: root,
         above: None,
         next: None,

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use sqlx::SqliteConnection;
 
-use super::MapKey;
 use super::digest::{Mac, Table, Whole, node_mac, verified};
 use super::node::{Child, Entry, Node};
 use super::refused::{Refused, Trouble};
+use crate::map::MapKey;
 
 /// Said of a node that is missing, changed, swapped or set back.
 pub(super) const NODE: &str = "a part of it was changed, removed or set back";

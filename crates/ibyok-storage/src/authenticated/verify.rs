@@ -2,6 +2,7 @@
 
 use sqlx::{Connection, SqliteConnection};
 
+use super::AuthenticatedMap;
 use super::apply::as_number;
 use super::connections::Connections;
 use super::digest::{Table, is_same, node_mac, verified};
@@ -9,8 +10,8 @@ use super::node::{Entry, Node};
 use super::read::whole;
 use super::refused::{Refused, Trouble};
 use super::tree::{NODE, fits};
-use super::{AuthenticatedMap, MapReadable, MapSummary, MapVerdict};
 use crate::error::Result;
+use crate::map::{MapReadable, MapSummary, MapVerdict};
 
 /// The number of nodes that are read at a time from a file that is not whole.
 const NODES: i64 = 100;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ibyok_core::{Report, VerifyProgress, VerifyingKey};
+use ibyok_core::{VerifyProgress, VerifyReport, VerifyingKey};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ async fn verify_by_keys(place: PathBuf, keys: Vec<VerifyingKey>, cx: &mut Cx<'_>
 }
 
 /// Verifies without a vault, with per cent, on a thread of its own: it reads files all the time.
-async fn outside(place: PathBuf, keys: Vec<VerifyingKey>, cx: &Cx<'_>) -> Result<ibyok_core::Result<Report>> {
+async fn outside(place: PathBuf, keys: Vec<VerifyingKey>, cx: &Cx<'_>) -> Result<ibyok_core::Result<VerifyReport>> {
     let (spinner, progress) = (spinner(cx, "verifying"), Arc::new(VerifyProgress::default()));
     let counted = Arc::clone(&progress);
     let work = tokio::task::spawn_blocking(move || ibyok_core::verify_log_watched(&place, &keys, counted));
