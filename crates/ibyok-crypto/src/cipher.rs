@@ -4,7 +4,9 @@ use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce, Tag};
 
 use crate::Error;
-use crate::key::KEY_LEN;
+
+/// The number of bytes of a key.
+pub(crate) const KEY_LEN: usize = 32;
 
 /// Bytes of a nonce.
 pub(crate) const NONCE_LEN: usize = 12;

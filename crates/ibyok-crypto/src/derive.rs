@@ -7,8 +7,8 @@ use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::Error;
+use crate::cipher::KEY_LEN;
 use crate::format::Purpose;
-use crate::key::KEY_LEN;
 
 /// Sealing: followed by the purpose, one byte.
 const SEAL: &[u8] = b"ibyok/v1/seal";

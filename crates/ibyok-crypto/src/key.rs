@@ -4,13 +4,11 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};
 
+use crate::cipher::KEY_LEN;
 use crate::format::Purpose;
 use crate::place::SealedPlace;
 use crate::seal::{self, Slot};
 use crate::{Error, Secret, random};
-
-/// The number of bytes of a key.
-pub(crate) const KEY_LEN: usize = 32;
 
 /// A realm's key, which a KEK wraps and which wraps data keys and seals records.
 ///

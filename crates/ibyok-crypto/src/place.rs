@@ -2,6 +2,9 @@
 
 use crate::{RealmTag, VaultId};
 
+/// The kind byte of environment key records and of the keys that KEKs wrap for them.
+pub(crate) const ENVIRONMENT_KEY_RECORD: u8 = 1;
+
 /// The word for the environment of a realm that spans environments.
 pub(crate) const WHOLE: &str = "whole";
 

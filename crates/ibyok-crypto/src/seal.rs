@@ -3,10 +3,10 @@
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
+use crate::cipher::KEY_LEN;
 use crate::cipher::{self, NONCE_LEN, TAG_LEN};
 use crate::derive::Derived;
 use crate::format::{self, HEADER_LEN, Header, Purpose, Sealed};
-use crate::key::KEY_LEN;
 use crate::place::SealedPlace;
 use crate::{Error, Secret, random};
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Hold, Home, HomeFile};
 use crate::error::Error;
-use crate::sink::{SinkDescription, SinkDurability};
+use crate::sink::describe::{SinkDescription, SinkDurability};
 
 /// A home in memory, for tests of programs that embed the log.
 ///

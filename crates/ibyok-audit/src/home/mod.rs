@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::sink::SinkDescription;
+use crate::sink::describe::SinkDescription;
 
 pub use memory::MemoryHome;
 

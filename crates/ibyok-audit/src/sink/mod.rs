@@ -2,7 +2,7 @@
 
 mod batch;
 mod contract;
-mod describe;
+pub(crate) mod describe;
 mod file;
 mod gap;
 mod place;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Kek, KekContext, WrappedKey};
+use super::context::KekContext;
+use super::contract::Kek;
+use super::wrapped::WrappedKey;
 use crate::{EnvironmentKey, Error};
 
 /// The KEKs that a program was given: the first wraps, all unwrap.

@@ -8,9 +8,12 @@ use std::path::Path;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};
 
+use super::context::KekContext;
+use super::contract::Kek;
 use super::own::{unwrap_under, wrap_under};
-use super::{Kek, KekContext, KekDescription, KekId, WrappedKey};
-use crate::key::{KEY_LEN, copy_box, random_box};
+use super::wrapped::{KekDescription, KekId, WrappedKey};
+use crate::cipher::KEY_LEN;
+use crate::key::{copy_box, random_box};
 use crate::{EnvironmentKey, Error, derive};
 
 /// The kind in its id.

@@ -2,10 +2,10 @@
 
 use secrecy::ExposeSecret;
 
-use super::KekContext;
+use super::context::KekContext;
 use crate::format::Purpose;
+use crate::place::ENVIRONMENT_KEY_RECORD;
 use crate::place::{SealedPlace, WHOLE};
-use crate::realm::ENVIRONMENT_KEY_RECORD;
 use crate::seal::{self, Slot};
 use crate::{EnvironmentKey, Error, RealmTag};
 

@@ -6,10 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretBox};
 
+use super::context::KekContext;
+use super::contract::Kek;
 use super::own::{unwrap_under, wrap_under};
 use super::passphrase_cost::PassphraseCost;
-use super::{Kek, KekContext, KekDescription, KekId, WrappedKey};
-use crate::key::KEY_LEN;
+use super::wrapped::{KekDescription, KekId, WrappedKey};
+use crate::cipher::KEY_LEN;
 use crate::read::Reader;
 use crate::{EnvironmentKey, Error, Secret, derive, random};
 

@@ -4,7 +4,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};
 use zeroize::Zeroize;
 
-use crate::key::KEY_LEN;
+use crate::cipher::KEY_LEN;
 use crate::read::Reader;
 use crate::{Error, Secret};
 

@@ -1,5 +1,6 @@
 //! Ids, contexts and rings. The promises of every KEK are in the suite.
 
+use async_trait::async_trait;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;

@@ -8,10 +8,11 @@ use zeroize::Zeroizing;
 
 use super::identity::RealmIdentity;
 use super::keys::{Generation, GenerationState, HeldGeneration, RealmKeys};
-use super::{ENVIRONMENT_KEY_RECORD, record};
+use super::record;
 use crate::format::push_prefixed;
 use crate::kek::{KekId, WrappedKey};
 use crate::key::copy_box;
+use crate::place::ENVIRONMENT_KEY_RECORD;
 use crate::place::SealedPlace;
 use crate::read::Reader;
 use crate::{EnvironmentKey, Error, Secret, derive};

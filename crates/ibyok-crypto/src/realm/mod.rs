@@ -9,8 +9,5 @@ pub use self::identity::RealmIdentity;
 pub use self::keys::{Generation, GenerationState, RealmKeys};
 pub use self::record::{OpenedRealm, RealmRecord};
 
-/// The kind byte of environment key records and of what KEKs wrap for them.
-pub(crate) const ENVIRONMENT_KEY_RECORD: u8 = 1;
-
 #[cfg(test)]
 mod tests;

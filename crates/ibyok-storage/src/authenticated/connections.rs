@@ -12,9 +12,9 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::digest::{Mac, Whole};
 use super::node::Node;
 use super::refused::{Refused, Trouble};
-use super::{schema, shown};
+use super::schema;
 use crate::error::{Error, Result};
-use crate::file::{FileError, Identity, PATIENCE, place, public, write_ahead};
+use crate::file::{FileError, Identity, PATIENCE, place, public, shown, write_ahead};
 use crate::map::{MapDurability, MapKey};
 
 /// The largest number of concurrent readers.

@@ -138,7 +138,3 @@ fn has_wal(path: &Path) -> bool {
     let [_, wal, _] = map_files(path);
     std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
 }
-
-fn shown(path: &Path) -> String {
-    crate::file::shown(path)
-}

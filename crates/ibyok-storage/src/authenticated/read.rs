@@ -11,8 +11,9 @@ use super::digest::{Table, Whole, is_same, verified};
 use super::node::{Child, Entry};
 use super::refused::{Refused, Trouble};
 use super::tree::{NODE, fits};
-use super::{AuthenticatedMap, BACKEND, shown};
+use super::{AuthenticatedMap, BACKEND};
 use crate::error::{Error, Result};
+use crate::file::shown;
 use crate::map::{MapKey, MapSummary};
 
 /// The least number of items of a page that is not the last.

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use super::shown;
 use crate::error::Error;
-use crate::file::public;
+use crate::file::{public, shown};
 
 /// Why the content of a file, or a change of it, is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

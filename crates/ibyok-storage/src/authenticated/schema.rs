@@ -7,10 +7,9 @@ use sqlx::{Connection, Executor, SqliteConnection};
 use super::digest::{Table, Whole};
 use super::node::Node;
 use super::refused::Trouble;
-use super::shown;
 use super::tree::Tree;
 use crate::error::{Error, Result};
-use crate::file::{public, write_ahead};
+use crate::file::{public, shown, write_ahead};
 use crate::map::MapKey;
 
 /// `IBFL`: says that an SQLite file is an authenticated map (<https://www.sqlite.org/pragma.html#pragma_application_id>).

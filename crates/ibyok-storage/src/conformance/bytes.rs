@@ -1,7 +1,7 @@
 //! A store keeps bytes, exactly, under the id that they were put under.
 
+use super::harness::{Broken, Harness, ensure};
 use super::run::{collection, fresh, id, id_in, realm};
-use super::{Broken, Harness, ensure};
 use crate::error::Error;
 use crate::record::{Collection, Expect, Kind, RecordId};
 use crate::store::{MAX_RECORD, Store};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::harness::{Broken, Harness, ensure};
 use super::run::{fresh, id, id_in, realm, two_handles};
-use super::{Broken, Harness, ensure};
 use crate::changes::{ChangeNumber, Changes};
 use crate::record::{Collection, Expect, Kind, RecordId};
 use crate::store::Store;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::harness::{Broken, Harness, ensure};
 use super::run::{fresh, id, two_handles};
-use super::{Broken, Harness, ensure};
 use crate::changes::ChangeNumber;
 use crate::error::Error;
 use crate::record::{Expect, RecordId, Revision};

@@ -1,7 +1,9 @@
 //! A later handle on the store finds what an earlier one wrote.
 
+use std::sync::Arc;
+
+use super::harness::{Broken, Harness, ensure};
 use super::run::{collection, id, new_place, two_handles};
-use super::{Broken, Harness, ensure};
 use crate::changes::ChangeNumber;
 use crate::record::{Expect, RecordId, Revision};
 use crate::store::StoreExt;
@@ -23,7 +25,13 @@ pub async fn reopening_sees_everything(harness: &dyn Harness) -> Result<(), Brok
     };
     store.delete(&deleted, revision).await?;
     let upto = store.changes(ChangeNumber::default()).await?.upto;
+    let before = Arc::downgrade(&store);
     drop(store);
+    // Otherwise a store that forgets everything with its last handle would pass.
+    ensure!(
+        before.strong_count() == 0,
+        "the harness keeps the first handle open, so that opening again is no restart: give a new handle for each `open`"
+    );
 
     let store = harness.open(&place).await?;
     for (number, (id, revision)) in (0_u16..).zip(&revisions) {
@@ -116,4 +124,50 @@ pub async fn scrubbing_changes_no_record(harness: &dyn Harness) -> Result<(), Br
     let put = here.put(&id(4)?, b"new", Expect::Absent).await;
     ensure!(put.is_ok(), "nothing can be put afterwards: {put:?}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::{Mutex, PoisonError};
+
+    use super::*;
+    use crate::conformance::run;
+    use crate::error::Result;
+    use crate::health::Durability;
+    use crate::memory::MemoryStore;
+    use crate::store::Store;
+
+    /// Gives the same handle again instead of opening the data again.
+    #[derive(Default)]
+    struct NeverRestarts(Mutex<HashMap<String, Arc<dyn Store>>>);
+
+    #[async_trait::async_trait]
+    impl Harness for NeverRestarts {
+        async fn open(&self, place: &str) -> Result<Arc<dyn Store>> {
+            let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let new = || Arc::new(MemoryStore::new()) as Arc<dyn Store>;
+            Ok(Arc::clone(open.entry(place.to_owned()).or_insert_with(new)))
+        }
+
+        async fn open_with_short_feed(&self, _: &str) -> Result<Option<(Arc<dyn Store>, usize)>> {
+            Ok(None)
+        }
+
+        fn durability(&self) -> Durability {
+            Durability::None
+        }
+    }
+
+    #[test]
+    fn a_harness_that_never_restarts_its_store_does_not_pass() {
+        let kept = run(&NeverRestarts::default(), |harness| {
+            Box::pin(reopening_sees_everything(harness))
+        });
+        let broken = kept.unwrap_err().of("reopening_sees_everything").to_string();
+        assert!(
+            broken.contains("no restart") && broken.contains("it matters because a restart"),
+            "{broken}"
+        );
+    }
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinSet;
 
 use super::changes::since;
+use super::harness::{Broken, Harness, ensure};
 use super::run::{fresh, id, new_place, two_handles};
-use super::{Broken, Harness, ensure};
 use crate::changes::{Change, ChangeNumber, Changes};
 use crate::record::{Expect, RecordId};
 use crate::store::Store;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::harness::{Broken, Harness, ensure};
 use super::run::{fresh, two_handles};
-use super::{Broken, Harness, ensure};
 use crate::limiter::{Draw, Taken};
 use crate::store::Store;
 

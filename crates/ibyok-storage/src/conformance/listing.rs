@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::harness::{Broken, Harness, ensure};
 use super::run::{collection, fresh, id, id_in, realm, two_handles};
-use super::{Broken, Harness, ensure};
 use crate::error::Error;
 use crate::record::{Collection, Expect, Kind, RecordId, Revision};
 use crate::store::{LIST_LIMIT, Store, StoreExt};

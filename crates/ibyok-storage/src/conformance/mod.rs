@@ -43,85 +43,21 @@ mod changes;
 mod compare_and_swap;
 mod durability;
 mod feed;
+mod harness;
 mod limits;
 mod listing;
 mod run;
-
-use std::fmt::{self, Debug, Display};
-use std::sync::Arc;
-
-use async_trait::async_trait;
+mod why;
 
 pub use self::bytes::*;
 pub use self::changes::*;
 pub use self::compare_and_swap::*;
 pub use self::durability::*;
 pub use self::feed::*;
+pub use self::harness::{Broken, Harness};
 pub use self::limits::*;
 pub use self::listing::*;
 pub use self::run::run;
-use crate::error::{Error, Result};
-use crate::health::Durability;
-use crate::store::Store;
-
-/// Opens stores of your kind for the suite.
-#[async_trait]
-pub trait Harness: Send + Sync {
-    /// Opens the store that is called `place`. At the first time it is new and empty, and nothing else sees it. At the next times
-    /// it is another handle on the same data, as another process or a restarted one would have; earlier handles may still be
-    /// open. A place is a name of lower-case ASCII letters and digits, at most 32, and beginning with a letter: good for a file, a
-    /// database schema or a key prefix. The suite never uses one twice.
-    async fn open(&self, place: &str) -> Result<Arc<dyn Store>>;
-
-    /// The same for a new place, but the store's change feed shall forget early: give it with a number of changes after which its
-    /// beginning is forgotten for sure. `None` means that the feeds of this backend forget nothing, and the suite then tests that.
-    async fn open_with_short_feed(&self, place: &str) -> Result<Option<(Arc<dyn Store>, usize)>>;
-
-    /// The worst event that a record survives in these stores. The suite compares it with the report of
-    /// [`Store::check`].
-    fn durability(&self) -> Durability;
-}
-
-/// A promise that a backend did not keep.
-pub struct Broken(String);
-
-impl Broken {
-    /// Says what happened and what should have.
-    pub fn new(what: impl Into<String>) -> Self {
-        Broken(what.into())
-    }
-}
-
-impl Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// As [`Display`], because that is what a failing `#[test]` shows.
-impl Debug for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Display::fmt(self, f)
-    }
-}
-
-impl std::error::Error for Broken {}
-
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
-        Broken(format!("a call failed that should not: {error}"))
-    }
-}
-
-/// Ends a promise as broken unless something holds.
-macro_rules! ensure {
-    ($holds:expr, $($what:tt)+) => {
-        if !$holds {
-            return Err($crate::conformance::Broken::new(format!($($what)+)));
-        }
-    };
-}
-use ensure;
 
 /// Makes one `#[test]` for each promise of the suite, named after it. The expression gives a [`Harness`]. Each test
 /// evaluates it again, and the tests run side by side.
@@ -140,6 +76,7 @@ macro_rules! __promise_tests {
             #[test]
             fn $promise() -> ::core::result::Result<(), $crate::conformance::Broken> {
                 $crate::conformance::run(&$harness, |harness| ::std::boxed::Box::pin($crate::conformance::$promise(harness)))
+                    .map_err(|broken| broken.of(::core::stringify!($promise)))
             }
         )*
     };

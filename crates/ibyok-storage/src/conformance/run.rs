@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{Broken, Harness};
+use super::harness::{Broken, Harness};
 use crate::record::{Collection, Kind, RecordId};
 use crate::store::Store;
 

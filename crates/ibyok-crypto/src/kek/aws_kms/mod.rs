@@ -22,7 +22,9 @@ use zeroize::Zeroizing;
 use self::failure::{Failure, Said};
 use self::name::{KeyArn, KeyName};
 pub use self::options::AwsKmsOptions;
-use super::{Kek, KekContext, KekDescription, KekId, WrappedKey};
+use super::context::KekContext;
+use super::contract::Kek;
+use super::wrapped::{KekDescription, KekId, WrappedKey};
 use crate::{EnvironmentKey, Error, KekRefusal};
 
 /// The kind in its id.
