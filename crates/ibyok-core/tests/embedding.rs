@@ -1,4 +1,4 @@
-//! What a program that embeds the vault may expect of its types: errors that say each cause once, and parts that fit together.
+//! The promises of the types to a program that embeds the vault: errors name each cause once, and parts fit together.
 #![cfg(feature = "file")]
 
 use std::error::Error as StdError;
