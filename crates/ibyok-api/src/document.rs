@@ -63,6 +63,15 @@ impl<T> Document<T> {
     }
 }
 
+impl From<Value> for Document<Value> {
+    fn from(json: Value) -> Self {
+        Document {
+            typed: json.clone(),
+            json,
+        }
+    }
+}
+
 impl<T> Deref for Document<T> {
     type Target = T;
 

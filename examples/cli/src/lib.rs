@@ -14,6 +14,7 @@
 
 mod access;
 mod bars;
+mod cell;
 mod colour;
 mod commands;
 mod dotenv;

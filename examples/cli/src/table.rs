@@ -1,6 +1,9 @@
 //! Tables: drawn for a terminal, plain aligned columns for anything else.
 
+use std::ops::Deref;
+
 use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table as Drawing, Width, presets};
+use ibyok_api::Document;
 use serde_json::Value;
 
 use crate::colour::Tone;
@@ -13,6 +16,9 @@ const NARROW: u16 = 60;
 
 /// The columns whose words get a colour by their meaning; the first of a checklist has no head.
 const TONED: [&str; 6] = ["", "STATE", "SEVERITY", "MODE", "MARKS", "OUTCOME"];
+
+/// A head, and the member that stands under it.
+pub(crate) type Column<T> = (&'static str, fn(&T) -> String);
 
 /// A table of text.
 pub(crate) struct Table {
@@ -30,10 +36,23 @@ impl Table {
     }
 
     /// Makes a table of JSON documents: each column is a head and the path (`a.b`) of its value.
-    pub(crate) fn of(items: &[Value], columns: &[(&'static str, &str)]) -> Self {
+    pub(crate) fn of(items: &[impl HasJson], columns: &[(&'static str, &str)]) -> Self {
         let mut table = Table::new(&columns.iter().map(|(head, _)| *head).collect::<Vec<_>>());
         for item in items {
             table.row(columns.iter().map(|(_, path)| shown(at(item, path))));
+        }
+        table
+    }
+
+    /// A table of documents: each column is a head and the member under it.
+    pub(crate) fn typed<T>(items: impl IntoIterator<Item = T>, columns: &[Column<T::Target>]) -> Self
+    where
+        T: Deref,
+        T::Target: Sized,
+    {
+        let mut table = Table::new(&columns.iter().map(|(head, _)| *head).collect::<Vec<_>>());
+        for item in items {
+            table.row(columns.iter().map(|(_, member)| member(&item)));
         }
         table
     }
@@ -109,10 +128,28 @@ impl Table {
     }
 }
 
+/// A document that has JSON.
+pub(crate) trait HasJson {
+    /// The JSON with every member.
+    fn json(&self) -> &Value;
+}
+
+impl HasJson for Value {
+    fn json(&self) -> &Value {
+        self
+    }
+}
+
+impl<T> HasJson for Document<T> {
+    fn json(&self) -> &Value {
+        Document::json(self)
+    }
+}
+
 /// Returns the value at a path of a JSON document.
-pub(crate) fn at<'a>(document: &'a Value, path: &str) -> &'a Value {
+pub(crate) fn at<'a>(document: &'a impl HasJson, path: &str) -> &'a Value {
     path.split('.')
-        .fold(document, |value, name| value.get(name).unwrap_or(&Value::Null))
+        .fold(document.json(), |value, name| value.get(name).unwrap_or(&Value::Null))
 }
 
 /// A JSON value as a person reads it.
@@ -149,11 +186,17 @@ pub(crate) fn shown(value: &Value) -> String {
 }
 
 /// A document's lines, `name: value` each, for `show`.
-pub(crate) fn facts(document: &Value, columns: &[(&str, &str)]) -> String {
-    let width = columns.iter().map(|(head, _)| head.len()).max().unwrap_or(0);
-    let lines = columns
+pub(crate) fn facts(document: &impl HasJson, columns: &[(&str, &str)]) -> String {
+    let facts = columns.iter().map(|(head, path)| (*head, shown(at(document, path))));
+    lines_of(&facts.collect::<Vec<_>>())
+}
+
+/// Facts as lines, `name: value` each, for `show`.
+pub(crate) fn lines_of(facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(head, _)| head.len()).max().unwrap_or(0);
+    let lines = facts
         .iter()
-        .map(|(head, path)| format!("{head:width$}  {}\n", clean(&shown(at(document, path)))));
+        .map(|(head, fact)| format!("{head:width$}  {}\n", clean(fact)));
     lines.collect()
 }
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use ibyok_api as api;
+use ibyok_api::Document;
 use ibyok_core::settings::Passphrase;
 use ibyok_core::{
     AccessToken, AuditFollow, Condition, EnvironmentName, FieldName, Filter, IncidentRequest, KeyEdit, KeyId, KeyRef,
@@ -10,9 +12,10 @@ use ibyok_core::{
     Timestamp, TokenRequest, TokenRotation, UsageRequest, Vault, WhichVersion, WholeLog,
 };
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Access, Fetched, Listed, Step};
+use super::{Access, Drain, Fetched, IssuedToken, Listed, Step};
 use crate::error::{Error, Result};
 use crate::globals::{Environment, Globals};
 use crate::identity::{Who, operator_name};
@@ -147,13 +150,13 @@ impl Access for Here {
         self.session = self.session.clone().only_if(Condition::Version(version));
     }
 
-    async fn whoami(&self) -> Result<Value> {
+    async fn whoami(&self) -> Result<Document<api::WhoAmI>> {
         let mut whoami = document(&self.session.whoami().await?)?;
         if let Value::Object(map) = &mut whoami {
             map.insert("vault".to_owned(), json!(self.vault.id()));
             map.insert("why".to_owned(), json!(self.why));
         }
-        Ok(whoami)
+        read(&whoami)
     }
 
     async fn find(&self, id: &KeyId) -> Result<KeyRef> {
@@ -169,20 +172,20 @@ impl Access for Here {
         self.retrieve(&key).await
     }
 
-    async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Value> {
+    async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Document<api::Written>> {
         let written = if new {
             self.session.add_key(key, write).await
         } else {
             self.session.set_key(key, write).await
         };
-        document(&written?)
+        read(&written?)
     }
 
-    async fn show(&self, key: &KeyRef) -> Result<Value> {
-        document(&self.session.show_key(key).await?)
+    async fn show(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>> {
+        read(&self.session.show_key(key).await?)
     }
 
-    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
+    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::KeyInfo>> {
         let mut all = Pages::new();
         while let Some(request) = all.request() {
             all.add(self.session.list_keys(environment, &request).await?)?;
@@ -190,7 +193,7 @@ impl Access for Here {
         Ok(all.listed)
     }
 
-    async fn list_with_last_use(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
+    async fn list_with_last_use(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::KeyInfo>> {
         let mut all = Pages::new();
         while let Some(request) = all.request() {
             let request = request.last_use(true);
@@ -199,90 +202,101 @@ impl Access for Here {
         Ok(all.listed)
     }
 
-    async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value> {
-        document(&self.session.edit_key(key, &edit).await?)
+    async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Document<api::KeyInfo>> {
+        read(&self.session.edit_key(key, &edit).await?)
     }
 
-    async fn switch(&self, key: &KeyRef, on: bool) -> Result<Value> {
+    async fn switch(&self, key: &KeyRef, on: bool) -> Result<Document<api::KeyInfo>> {
         let info = if on {
             self.session.enable_key(key).await
         } else {
             self.session.disable_key(key).await
         };
-        document(&info?)
+        read(&info?)
     }
 
-    async fn enable_by_force(&self, key: &KeyRef, reason: &str) -> Result<Value> {
-        document(&self.session.enable_key_by_force(key, reason).await?)
+    async fn enable_by_force(&self, key: &KeyRef, reason: &str) -> Result<Document<api::KeyInfo>> {
+        read(&self.session.enable_key_by_force(key, reason).await?)
     }
 
-    async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Value> {
-        document(&self.session.set_key_mode(key, mode).await?)
+    async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Document<api::KeyInfo>> {
+        read(&self.session.set_key_mode(key, mode).await?)
     }
 
-    async fn modes(&self) -> Result<Listed> {
+    async fn modes(&self) -> Result<Listed<api::EnvironmentMode>> {
         Listed::page(&self.session.environment_modes().await?)
     }
 
-    async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Value> {
-        document(&self.session.set_environment_mode(environment, mode).await?)
+    async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Document<api::EnvironmentMode>> {
+        read(&self.session.set_environment_mode(environment, mode).await?)
     }
 
-    async fn remove(&self, key: &KeyRef) -> Result<Value> {
-        document(&self.session.remove_key(key).await?)
+    async fn remove(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>> {
+        read(&self.session.remove_key(key).await?)
     }
 
-    async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Value> {
-        document(&self.session.stage_key(key, write).await?)
+    async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Document<api::Written>> {
+        read(&self.session.stage_key(key, write).await?)
     }
 
-    async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Value> {
+    async fn destroy(&self, key: &KeyRef, drain: Drain) -> Result<Document<api::Destroyed>> {
+        read(&self.session.destroy_version(key, &drain.request()).await?)
+    }
+
+    async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Document<api::KeyInfo>> {
         match step {
-            Step::Promote(None) => document(&self.session.promote_key(key).await?),
-            Step::Promote(Some(reason)) => document(&self.session.promote_key_by_force(key, &reason).await?),
-            Step::Rollback(None) => document(&self.session.rollback_key(key).await?),
-            Step::Rollback(Some(reason)) => document(&self.session.rollback_key_by_force(key, &reason).await?),
-            Step::Retire(drain) => document(&self.session.retire_key(key, &drain.request()).await?),
-            Step::Destroy(drain) => document(&self.session.destroy_version(key, &drain.request()).await?),
+            Step::Promote(None) => read(&self.session.promote_key(key).await?),
+            Step::Promote(Some(reason)) => read(&self.session.promote_key_by_force(key, &reason).await?),
+            Step::Rollback(None) => read(&self.session.rollback_key(key).await?),
+            Step::Rollback(Some(reason)) => read(&self.session.rollback_key_by_force(key, &reason).await?),
+            Step::Retire(drain) => read(&self.session.retire_key(key, &drain.request()).await?),
         }
     }
 
-    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
+    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::EnvironmentLimit>> {
         Listed::page(&self.session.limits(environment).await?)
     }
 
-    async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value> {
-        document(&self.session.set_limit(environment, limit).await?)
+    async fn set_limit(
+        &self,
+        environment: &EnvironmentName,
+        limit: Option<Rate>,
+    ) -> Result<Document<api::EnvironmentLimit>> {
+        read(&self.session.set_limit(environment, limit).await?)
     }
 
-    async fn rotation(&self, key: &KeyRef) -> Result<Value> {
-        document(&self.session.rotation_status(key).await?)
+    async fn rotation(&self, key: &KeyRef) -> Result<Document<api::RotationStatus>> {
+        read(&self.session.rotation_status(key).await?)
     }
 
-    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
+    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::Due>> {
         Listed::page(&self.session.rotations_due(environment).await?)
     }
 
-    async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {
+    async fn issue(&self, request: TokenRequest) -> Result<(Document<IssuedToken>, AccessToken)> {
         let issued = self.session.issue_token(request).await?;
-        Ok((document(&issued.info)?, issued.token))
+        Ok((read(&issued.info)?, issued.token))
     }
 
-    async fn rotate_token(&self, which: &str, rotation: &TokenRotation) -> Result<(Value, AccessToken)> {
+    async fn rotate_token(
+        &self,
+        which: &str,
+        rotation: &TokenRotation,
+    ) -> Result<(Document<IssuedToken>, AccessToken)> {
         let rotated = self.session.rotate_token_with(which, rotation).await?;
         let mut info = document(&rotated.info)?;
         if let Value::Object(map) = &mut info {
             map.insert("children".to_owned(), json!(rotated.children));
             map.insert("revoked_children".to_owned(), json!(rotated.revoked_children));
         }
-        Ok((info, rotated.token))
+        Ok((read(&info)?, rotated.token))
     }
 
-    async fn review_tokens(&self) -> Result<Listed> {
+    async fn review_tokens(&self) -> Result<Listed<api::TokenFinding>> {
         Listed::page(&self.session.review_tokens().await?)
     }
 
-    async fn tokens(&self) -> Result<Listed> {
+    async fn tokens(&self) -> Result<Listed<api::TokenInfo>> {
         let mut all = Pages::new();
         while let Some(request) = all.request() {
             all.add(self.session.list_tokens(&request).await?)?;
@@ -290,7 +304,7 @@ impl Access for Here {
         Ok(all.listed)
     }
 
-    async fn tokens_with_last_use(&self) -> Result<Listed> {
+    async fn tokens_with_last_use(&self) -> Result<Listed<api::TokenInfo>> {
         let mut all = Pages::new();
         while let Some(request) = all.request() {
             all.add(self.session.list_tokens(&request.last_use(true)).await?)?;
@@ -298,54 +312,65 @@ impl Access for Here {
         Ok(all.listed)
     }
 
-    async fn token(&self, which: &str) -> Result<Value> {
-        document(&self.session.show_token(which).await?)
+    async fn token(&self, which: &str) -> Result<Document<api::TokenInfo>> {
+        read(&self.session.show_token(which).await?)
     }
 
-    async fn revoke(&self, which: &str, keep_children: bool) -> Result<Value> {
-        document(&self.session.revoke_token(which, keep_children).await?)
+    async fn revoke(&self, which: &str, keep_children: bool) -> Result<Document<api::RevokedToken>> {
+        read(&self.session.revoke_token(which, keep_children).await?)
     }
 
-    async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Value> {
-        document(&self.session.open_incident(key, request).await?)
+    async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Document<api::IncidentOpened>> {
+        read(&self.session.open_incident(key, request).await?)
     }
 
-    async fn incidents(&self, all: bool) -> Result<Listed> {
+    async fn incidents(&self, all: bool) -> Result<Listed<api::Incident>> {
         Listed::page(&self.session.list_incidents(all).await?)
     }
 
-    async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Value> {
-        document(&self.session.incident_report(which, since).await?)
+    async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Document<api::IncidentReport>> {
+        read(&self.session.incident_report(which, since).await?)
     }
 
-    async fn close_incident(&self, which: &str, cause: &str, prevention: &str, force: bool) -> Result<Value> {
-        document(&self.session.close_incident(which, cause, prevention, force).await?)
+    async fn close_incident(
+        &self,
+        which: &str,
+        cause: &str,
+        prevention: &str,
+        force: bool,
+    ) -> Result<Document<api::Incident>> {
+        read(&self.session.close_incident(which, cause, prevention, force).await?)
     }
 
-    async fn note_incident(&self, which: &str, text: &str) -> Result<Value> {
-        document(&self.session.note_incident(which, text).await?)
+    async fn note_incident(&self, which: &str, text: &str) -> Result<Document<api::Incident>> {
+        read(&self.session.note_incident(which, text).await?)
     }
 
-    async fn usage(&self, request: UsageRequest) -> Result<Value> {
-        document(&self.session.usage(&request).await?)
+    async fn usage(&self, request: UsageRequest) -> Result<Document<api::UsageReport>> {
+        read(&self.session.usage(&request).await?)
     }
 
-    async fn review(&self, request: &ReviewRequest) -> Result<Value> {
-        document(&match &self.whole_log {
+    async fn review(&self, request: &ReviewRequest) -> Result<Document<api::Review>> {
+        read(&match &self.whole_log {
             Some(log) => log.review(request).await?,
             None => self.session.review(request).await?,
         })
     }
 
-    async fn acknowledge(&self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Value> {
-        document(&match &self.whole_log {
+    async fn acknowledge(
+        &self,
+        request: &ReviewRequest,
+        finding: &str,
+        reason: &str,
+    ) -> Result<Document<api::Finding>> {
+        read(&match &self.whole_log {
             Some(log) => log.acknowledge_finding(request, finding, reason).await?,
             None => self.session.acknowledge_finding(request, finding, reason).await?,
         })
     }
 
-    async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Value> {
-        document(&match &self.whole_log {
+    async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Document<api::Review>> {
+        read(&match &self.whole_log {
             Some(log) => log.review_done(request, reason).await?,
             None => self.session.review_done(request, reason).await?,
         })
@@ -372,12 +397,12 @@ pub(crate) fn fetched(released: Released, field: Option<&FieldName>) -> Result<F
 }
 
 /// The pages of a list, followed to the last.
-struct Pages {
-    listed: Listed,
+struct Pages<T> {
+    listed: Listed<T>,
     next: Option<PageRequest>,
 }
 
-impl Pages {
+impl<T: DeserializeOwned> Pages<T> {
     fn new() -> Self {
         Pages {
             listed: Listed::default(),
@@ -389,11 +414,21 @@ impl Pages {
         self.next.take()
     }
 
-    fn add<T: Serialize>(&mut self, page: Page<T>) -> Result<()> {
+    fn add<P: Serialize>(&mut self, page: Page<P>) -> Result<()> {
         self.listed.add(&page.items, &page.damaged, page.incomplete)?;
         self.next = page.next.map(|next| PageRequest::after(Some(next)).limit(PAGE));
         Ok(())
     }
+}
+
+/// A thing of the vault as its document.
+pub(crate) fn read<T: DeserializeOwned>(thing: &impl Serialize) -> Result<Document<T>> {
+    Document::of(thing).map_err(|error| {
+        Error::failed(
+            format!("the answer of the vault is not the document that it should be: {error}"),
+            "this is a bug",
+        )
+    })
 }
 
 /// Returns the JSON document that `--json` prints for a thing.

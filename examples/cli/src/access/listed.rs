@@ -1,26 +1,38 @@
 //! A list as it is shown: its items, and the damaged records that may hide others.
 
+use ibyok_api::{DamagedRecord, Document};
+use ibyok_client::Listing;
 use ibyok_core::{Affected, Damage, Error as VaultError, Page};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::here::document;
+use super::here::read;
 use crate::error::{Error, Result};
 use crate::show::clean;
-use crate::table::{at, text};
 use crate::words::{counted, is_or_are};
 
 /// A whole list.
-#[derive(Debug, Default)]
-pub(crate) struct Listed {
-    pub(crate) items: Vec<Value>,
+#[derive(Debug)]
+pub(crate) struct Listed<T> {
+    pub(crate) items: Vec<Document<T>>,
     /// The damaged records, as far as the caller may see them.
-    damaged: Vec<Value>,
+    damaged: Vec<DamagedRecord>,
     incomplete: bool,
 }
 
-impl From<Vec<Value>> for Listed {
-    fn from(items: Vec<Value>) -> Self {
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Listed {
+            items: Vec::new(),
+            damaged: Vec::new(),
+            incomplete: false,
+        }
+    }
+}
+
+impl<T> From<Vec<Document<T>>> for Listed<T> {
+    fn from(items: Vec<Document<T>>) -> Self {
         Listed {
             items,
             ..Listed::default()
@@ -28,29 +40,47 @@ impl From<Vec<Value>> for Listed {
     }
 }
 
-impl Listed {
+impl From<Vec<Value>> for Listed<Value> {
+    fn from(items: Vec<Value>) -> Self {
+        Listed::from(items.into_iter().map(Document::from).collect::<Vec<_>>())
+    }
+}
+
+impl<T> From<Listing<Document<T>>> for Listed<T> {
+    fn from(listing: Listing<Document<T>>) -> Self {
+        Listed {
+            items: listing.items,
+            damaged: listing.damaged,
+            incomplete: listing.incomplete,
+        }
+    }
+}
+
+impl<T: DeserializeOwned> Listed<T> {
     /// A list in one page.
-    pub(crate) fn page<T: Serialize>(page: &Page<T>) -> Result<Self> {
+    pub(crate) fn page<P: Serialize>(page: &Page<P>) -> Result<Self> {
         let mut listed = Listed::default();
         listed.add(&page.items, &page.damaged, page.incomplete)?;
         Ok(listed)
     }
 
-    /// True if damaged records may hide items.
-    pub(crate) fn is_incomplete(&self) -> bool {
-        self.incomplete
-    }
-
     /// Adds a page.
     pub(crate) fn add(&mut self, items: &[impl Serialize], damaged: &[impl Serialize], incomplete: bool) -> Result<()> {
         for item in items {
-            self.items.push(document(item)?);
+            self.items.push(read(item)?);
         }
         for record in damaged {
-            self.damaged.push(document(record)?);
+            self.damaged.push(read::<DamagedRecord>(record)?.into_typed());
         }
         self.incomplete |= incomplete;
         Ok(())
+    }
+}
+
+impl<T> Listed<T> {
+    /// True if damaged records may hide items.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.incomplete
     }
 
     /// The document that `--json` prints.
@@ -89,7 +119,7 @@ impl Listed {
     ///
     /// # Errors
     /// The vault's `integrity` if damaged records may hide items.
-    pub(crate) fn whole(self) -> Result<Vec<Value>> {
+    pub(crate) fn whole(self) -> Result<Vec<Document<T>>> {
         if !self.incomplete {
             return Ok(self.items);
         }
@@ -106,16 +136,16 @@ impl Listed {
 }
 
 /// A damaged record in one line.
-pub(crate) fn line(record: &Value) -> String {
-    let environment = match at(record, "environment") {
-        Value::String(name) => format!(" of {}", clean(name)),
-        _ => String::new(),
+pub(crate) fn line(record: &DamagedRecord) -> String {
+    let environment = match &record.environment {
+        Some(name) => format!(" of {}", clean(name)),
+        None => String::new(),
     };
-    let field = |name| clean(&text(at(record, name)));
+    let (kind, id, damage) = (&record.kind, &record.id, record.damaged.as_str());
     format!(
         "{} {}{environment} is damaged ({})",
-        field("kind"),
-        field("id"),
-        field("damaged")
+        clean(kind),
+        clean(id),
+        clean(damage)
     )
 }

@@ -7,11 +7,12 @@ mod server;
 mod step;
 
 use async_trait::async_trait;
+use ibyok_api as api;
+use ibyok_api::Document;
 use ibyok_core::{
     AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Mode, Rate,
     ReviewRequest, Secret, Timestamp, TokenRequest, TokenRotation, UsageRequest, WhichVersion,
 };
-use serde_json::Value;
 
 pub(crate) use here::{Here, document as document_of, fetched};
 pub(crate) use listed::{Listed, line as damaged_line};
@@ -35,14 +36,16 @@ pub(crate) struct Fetched {
     pub(crate) value: Secret,
 }
 
-/// The verbs on a vault. Descriptions of keys and tokens, without a secret, travel as the JSON that `--json` prints.
-/// So a newer server's answers lose nothing on the way.
+/// A token that was just issued, without its secret.
+pub(crate) type IssuedToken = api::Issued<Option<()>>;
+
+/// Answers are documents: typed, beside the JSON that `--json` prints, so that members of a newer server are printed as well.
 #[async_trait(?Send)]
 pub(crate) trait Access {
     /// Changes a key from now on only while its current version has this number.
     fn only_if_version(&mut self, version: u32);
     /// Returns the caller's identity and rights.
-    async fn whoami(&self) -> Result<Value>;
+    async fn whoami(&self) -> Result<Document<api::WhoAmI>>;
     /// The reference for a bare key id.
     async fn find(&self, id: &KeyId) -> Result<KeyRef>;
     /// Retrieves a value.
@@ -50,71 +53,85 @@ pub(crate) trait Access {
     /// Retrieves the value of a bare key id.
     async fn retrieve_by_id(&self, id: &KeyId, version: WhichVersion, field: Option<FieldName>) -> Result<Fetched>;
     /// Writes a version; `new` refuses a key that exists.
-    async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Value>;
+    async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Document<api::Written>>;
     /// Returns the description of a key.
-    async fn show(&self, key: &KeyRef) -> Result<Value>;
+    async fn show(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>>;
     /// Every key that may be seen, of one environment or of all.
-    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
+    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::KeyInfo>>;
     /// The same keys with the time of their last use, where that may be known.
-    async fn list_with_last_use(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
+    async fn list_with_last_use(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::KeyInfo>>;
     /// Changes the description of a key.
-    async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value>;
+    async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Document<api::KeyInfo>>;
     /// Disables or enables a key or a version.
-    async fn switch(&self, key: &KeyRef, on: bool) -> Result<Value>;
+    async fn switch(&self, key: &KeyRef, on: bool) -> Result<Document<api::KeyInfo>>;
     /// Enables a key or a version although it leaked, for a reason.
-    async fn enable_by_force(&self, key: &KeyRef, reason: &str) -> Result<Value>;
+    async fn enable_by_force(&self, key: &KeyRef, reason: &str) -> Result<Document<api::KeyInfo>>;
     /// Sets the mode of a key, or with `None` gives it back its environment's.
-    async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Value>;
+    async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Document<api::KeyInfo>>;
     /// The mode of each environment that may be seen.
-    async fn modes(&self) -> Result<Listed>;
+    async fn modes(&self) -> Result<Listed<api::EnvironmentMode>>;
     /// Sets the mode of an environment.
-    async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Value>;
+    async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Document<api::EnvironmentMode>>;
     /// Removes a key.
-    async fn remove(&self, key: &KeyRef) -> Result<Value>;
+    async fn remove(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>>;
     /// Stages a version.
-    async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Value>;
+    async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Document<api::Written>>;
+    /// Destroys the value of a version.
+    async fn destroy(&self, key: &KeyRef, drain: Drain) -> Result<Document<api::Destroyed>>;
     /// Takes a step of a rotation.
-    async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Value>;
+    async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Document<api::KeyInfo>>;
     /// The default limits of one environment or of all.
-    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
+    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::EnvironmentLimit>>;
     /// Sets the default limit of an environment, or takes it away.
-    async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value>;
+    async fn set_limit(
+        &self,
+        environment: &EnvironmentName,
+        limit: Option<Rate>,
+    ) -> Result<Document<api::EnvironmentLimit>>;
     /// Returns the consumers of each version of a key.
-    async fn rotation(&self, key: &KeyRef) -> Result<Value>;
+    async fn rotation(&self, key: &KeyRef) -> Result<Document<api::RotationStatus>>;
     /// Returns the tasks that are due in an environment or in all.
-    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Listed>;
+    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::Due>>;
     /// Issues a token: what it is, and the token itself.
-    async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)>;
+    async fn issue(&self, request: TokenRequest) -> Result<(Document<IssuedToken>, AccessToken)>;
     /// Gives a token a new secret: what it is, and the secret.
-    async fn rotate_token(&self, which: &str, rotation: &TokenRotation) -> Result<(Value, AccessToken)>;
-    /// Returns the remarks on the tokens that may be seen.
-    async fn review_tokens(&self) -> Result<Listed>;
+    async fn rotate_token(&self, which: &str, rotation: &TokenRotation)
+    -> Result<(Document<IssuedToken>, AccessToken)>;
+    /// What there is to say about the tokens that may be seen.
+    async fn review_tokens(&self) -> Result<Listed<api::TokenFinding>>;
     /// Every token that may be seen.
-    async fn tokens(&self) -> Result<Listed>;
+    async fn tokens(&self) -> Result<Listed<api::TokenInfo>>;
     /// The same tokens with the time of their last use.
-    async fn tokens_with_last_use(&self) -> Result<Listed>;
+    async fn tokens_with_last_use(&self) -> Result<Listed<api::TokenInfo>>;
     /// Returns the description of a token, by id, name, or `self`.
-    async fn token(&self, which: &str) -> Result<Value>;
+    async fn token(&self, which: &str) -> Result<Document<api::TokenInfo>>;
     /// Revokes a token.
-    async fn revoke(&self, which: &str, keep_children: bool) -> Result<Value>;
+    async fn revoke(&self, which: &str, keep_children: bool) -> Result<Document<api::RevokedToken>>;
     /// Opens an incident on a key, or adds to the one that is open.
-    async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Value>;
+    async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Document<api::IncidentOpened>>;
     /// The incidents that may be seen; those that are closed as well if `all` is set.
-    async fn incidents(&self, all: bool) -> Result<Listed>;
+    async fn incidents(&self, all: bool) -> Result<Listed<api::Incident>>;
     /// Returns the report of an incident, by id or by its key's reference.
-    async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Value>;
+    async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Document<api::IncidentReport>>;
     /// Closes an incident.
-    async fn close_incident(&self, which: &str, cause: &str, prevention: &str, force: bool) -> Result<Value>;
+    async fn close_incident(
+        &self,
+        which: &str,
+        cause: &str,
+        prevention: &str,
+        force: bool,
+    ) -> Result<Document<api::Incident>>;
     /// Adds a note to an incident.
-    async fn note_incident(&self, which: &str, text: &str) -> Result<Value>;
+    async fn note_incident(&self, which: &str, text: &str) -> Result<Document<api::Incident>>;
     /// Returns a report of usage.
-    async fn usage(&self, request: UsageRequest) -> Result<Value>;
+    async fn usage(&self, request: UsageRequest) -> Result<Document<api::UsageReport>>;
     /// Reviews the audit log.
-    async fn review(&self, request: &ReviewRequest) -> Result<Value>;
+    async fn review(&self, request: &ReviewRequest) -> Result<Document<api::Review>>;
     /// Acknowledges a finding of that review.
-    async fn acknowledge(&self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Value>;
+    async fn acknowledge(&self, request: &ReviewRequest, finding: &str, reason: &str)
+    -> Result<Document<api::Finding>>;
     /// Reviews, and records that it was done.
-    async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Value>;
+    async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Document<api::Review>>;
     /// Leaves nothing unwritten.
     async fn close(&self) -> Result<()>;
 }

@@ -1,7 +1,9 @@
 //! A server, as the holder of a token sees it.
 
 use async_trait::async_trait;
-use ibyok_client::{Client, Document, Incident, ModeOverride, Role};
+use ibyok_api as api;
+use ibyok_api::{Document, Incident, ModeOverride, Role};
+use ibyok_client::Client;
 use ibyok_core::{
     AccessToken, EnvironmentName, ExposeSecret, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Mode,
     Namespace, Rate, ReviewRequest, Secret, SecretString, Timestamp, TokenRequest, TokenRotation, UsageRequest,
@@ -9,8 +11,8 @@ use ibyok_core::{
 };
 use serde_json::{Value, json};
 
-use super::here::document;
-use super::{Access, Fetched, Listed, Step, sent};
+use super::here::read;
+use super::{Access, Drain, Fetched, IssuedToken, Listed, Step, sent};
 use crate::error::{Error, Result};
 
 /// In the place of an environment: whichever has the key of the id that follows.
@@ -138,13 +140,13 @@ impl Access for Server {
         self.client = self.client.clone().only_if_version(version);
     }
 
-    async fn whoami(&self) -> Result<Value> {
-        let mut whoami = document(&self.client.whoami().await?)?;
+    async fn whoami(&self) -> Result<Document<api::WhoAmI>> {
+        let mut whoami = self.client.whoami().await?.into_json();
         if let Value::Object(map) = &mut whoami {
             map.insert("url".to_owned(), json!(self.client.url()));
             map.insert("why".to_owned(), json!(format!("{} names the server", self.why)));
         }
-        Ok(whoami)
+        read(&whoami)
     }
 
     async fn find(&self, id: &KeyId) -> Result<KeyRef> {
@@ -163,7 +165,7 @@ impl Access for Server {
         self.value(ANYWHERE, &id.to_string(), version, field.as_ref()).await
     }
 
-    async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Value> {
+    async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Document<api::Written>> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
         let sent = sent::write(write)?;
@@ -171,10 +173,10 @@ impl Access for Server {
             true => self.client.add_key(&environment, &name, &sent).await,
             false => self.client.set_key(&environment, &name, &sent).await,
         };
-        document(&written?)
+        Ok(written?)
     }
 
-    async fn show(&self, key: &KeyRef) -> Result<Value> {
+    async fn show(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>> {
         let (environment, name) = self.path(key).await?;
         if let Some(field) = key.field() {
             // As the vault itself says it.
@@ -187,161 +189,174 @@ impl Access for Server {
             WhichVersion::Current => self.client.show_key(&environment, &name).await,
             which => self.client.show_version(&environment, &name, &which.to_string()).await,
         };
-        document(&shown?)
+        Ok(shown?)
     }
 
-    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
+    async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::KeyInfo>> {
         let keys = self.client.keys(environment.map(EnvironmentName::as_str)).await?;
-        listed(&keys)
+        Ok(keys.into())
     }
 
-    async fn list_with_last_use(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
+    async fn list_with_last_use(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::KeyInfo>> {
         let environment = environment.map(EnvironmentName::as_str);
-        listed(&self.client.keys_with_last_use(environment).await?)
+        Ok(self.client.keys_with_last_use(environment).await?.into())
     }
 
-    async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Value> {
+    async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Document<api::KeyInfo>> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
         let sent = sent::edit(edit)?;
-        document(&self.client.edit_key(&environment, &name, &sent).await?)
+        Ok(self.client.edit_key(&environment, &name, &sent).await?)
     }
 
-    async fn switch(&self, key: &KeyRef, on: bool) -> Result<Value> {
+    async fn switch(&self, key: &KeyRef, on: bool) -> Result<Document<api::KeyInfo>> {
         let (environment, name) = self.path(key).await?;
         let version = self.number(key, (&environment, &name)).await?;
         let info = match on {
             true => self.client.enable_key(&environment, &name, version).await,
             false => self.client.disable_key(&environment, &name, version).await,
         };
-        document(&info?)
+        Ok(info?)
     }
 
-    async fn enable_by_force(&self, key: &KeyRef, reason: &str) -> Result<Value> {
+    async fn enable_by_force(&self, key: &KeyRef, reason: &str) -> Result<Document<api::KeyInfo>> {
         let (environment, name) = self.path(key).await?;
         let version = self.number(key, (&environment, &name)).await?;
         let enabled = self.client.enable_key_by_force(&environment, &name, (version, reason));
-        document(&enabled.await?)
+        Ok(enabled.await?)
     }
 
-    async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Value> {
+    async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Document<api::KeyInfo>> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
         let mode = mode.map_or(ModeOverride::Inherit, |mode| mode.as_str().into());
-        document(&self.client.set_key_mode(&environment, &name, mode).await?)
+        Ok(self.client.set_key_mode(&environment, &name, mode).await?)
     }
 
-    async fn modes(&self) -> Result<Listed> {
+    async fn modes(&self) -> Result<Listed<api::EnvironmentMode>> {
         self.own_namespace(None).await?;
-        listed(&self.client.modes().await?)
+        Ok(self.client.modes().await?.into())
     }
 
-    async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Value> {
+    async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Document<api::EnvironmentMode>> {
         self.own_namespace(None).await?;
         let set = self
             .client
             .set_environment_mode(environment.as_str(), mode.as_str().into());
-        document(&set.await?)
+        Ok(set.await?)
     }
 
-    async fn remove(&self, key: &KeyRef) -> Result<Value> {
+    async fn remove(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
-        document(&self.client.remove_key(&environment, &name).await?)
+        Ok(self.client.remove_key(&environment, &name).await?)
     }
 
-    async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Value> {
+    async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Document<api::Written>> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
-        document(&self.client.stage_key(&environment, &name, &sent::write(write)?).await?)
+        Ok(self.client.stage_key(&environment, &name, &sent::write(write)?).await?)
     }
 
-    async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Value> {
+    async fn destroy(&self, key: &KeyRef, drain: Drain) -> Result<Document<api::Destroyed>> {
+        if key.field().is_some() {
+            whole(key)?;
+        }
+        let (environment, name) = self.path(key).await?;
+        let drain = sent::drain(key, &drain);
+        Ok(self.client.destroy_version(&environment, &name, &drain).await?)
+    }
+
+    async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Document<api::KeyInfo>> {
         if matches!(step, Step::Promote(_) | Step::Rollback(_)) || key.field().is_some() {
             whole(key)?;
         }
         let (environment, name) = self.path(key).await?;
         let (client, environment, name) = (&self.client, environment.as_str(), name.as_str());
         match step {
-            Step::Promote(None) => document(&client.promote_key(environment, name).await?),
-            Step::Promote(Some(why)) => document(&client.promote_key_by_force(environment, name, &why).await?),
-            Step::Rollback(None) => document(&client.rollback_key(environment, name).await?),
-            Step::Rollback(Some(why)) => document(&client.rollback_key_by_force(environment, name, &why).await?),
+            Step::Promote(None) => Ok(client.promote_key(environment, name).await?),
+            Step::Promote(Some(why)) => Ok(client.promote_key_by_force(environment, name, &why).await?),
+            Step::Rollback(None) => Ok(client.rollback_key(environment, name).await?),
+            Step::Rollback(Some(why)) => Ok(client.rollback_key_by_force(environment, name, &why).await?),
             Step::Retire(drain) => {
                 let drain = sent::drain(key, &drain);
-                document(&client.retire_key(environment, name, &drain).await?)
-            }
-            Step::Destroy(drain) => {
-                let drain = sent::drain(key, &drain);
-                document(&client.destroy_version(environment, name, &drain).await?)
+                Ok(client.retire_key(environment, name, &drain).await?)
             }
         }
     }
 
-    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
-        listed(&self.client.limits(environment.map(EnvironmentName::as_str)).await?)
+    async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::EnvironmentLimit>> {
+        Ok(self
+            .client
+            .limits(environment.map(EnvironmentName::as_str))
+            .await?
+            .into())
     }
 
-    async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<Value> {
-        document(
-            &self
-                .client
-                .set_limit(environment.as_str(), limit.map(sent::rate))
-                .await?,
-        )
+    async fn set_limit(
+        &self,
+        environment: &EnvironmentName,
+        limit: Option<Rate>,
+    ) -> Result<Document<api::EnvironmentLimit>> {
+        let set = self.client.set_limit(environment.as_str(), limit.map(sent::rate));
+        Ok(set.await?)
     }
 
-    async fn rotation(&self, key: &KeyRef) -> Result<Value> {
+    async fn rotation(&self, key: &KeyRef) -> Result<Document<api::RotationStatus>> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;
-        document(&self.client.rotation_status(&environment, &name).await?)
+        Ok(self.client.rotation_status(&environment, &name).await?)
     }
 
-    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Listed> {
+    async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::Due>> {
         let due = self.client.rotations_due(environment.map(EnvironmentName::as_str));
-        listed(&due.await?)
+        Ok(due.await?.into())
     }
 
-    async fn issue(&self, request: TokenRequest) -> Result<(Value, AccessToken)> {
+    async fn issue(&self, request: TokenRequest) -> Result<(Document<IssuedToken>, AccessToken)> {
         let sent = sent::token_request(request);
-        Ok(with_secret(self.client.issue_token(&sent).await?))
+        with_secret(self.client.issue_token(&sent).await?)
     }
 
-    async fn rotate_token(&self, which: &str, rotation: &TokenRotation) -> Result<(Value, AccessToken)> {
+    async fn rotate_token(
+        &self,
+        which: &str,
+        rotation: &TokenRotation,
+    ) -> Result<(Document<IssuedToken>, AccessToken)> {
         let sent = ibyok_client::TokenRotation {
             grace_seconds: rotation.grace.map(|grace| grace.as_secs()),
             revoke_children: rotation.revoke_children,
         };
-        Ok(with_secret(self.client.rotate_token_with(which, &sent).await?))
+        with_secret(self.client.rotate_token_with(which, &sent).await?)
     }
 
-    async fn review_tokens(&self) -> Result<Listed> {
-        listed(&self.client.review_tokens().await?)
+    async fn review_tokens(&self) -> Result<Listed<api::TokenFinding>> {
+        Ok(self.client.review_tokens().await?.into())
     }
 
-    async fn tokens(&self) -> Result<Listed> {
-        listed(&self.client.tokens().await?)
+    async fn tokens(&self) -> Result<Listed<api::TokenInfo>> {
+        Ok(self.client.tokens().await?.into())
     }
 
-    async fn tokens_with_last_use(&self) -> Result<Listed> {
-        listed(&self.client.tokens_with_last_use().await?)
+    async fn tokens_with_last_use(&self) -> Result<Listed<api::TokenInfo>> {
+        Ok(self.client.tokens_with_last_use().await?.into())
     }
 
-    async fn token(&self, which: &str) -> Result<Value> {
+    async fn token(&self, which: &str) -> Result<Document<api::TokenInfo>> {
         match which {
             "self" => {
                 let id = self.client.whoami().await?.id.clone();
-                document(&self.client.show_token(&id).await?)
+                Ok(self.client.show_token(&id).await?)
             }
-            which => document(&self.client.show_token(which).await?),
+            which => Ok(self.client.show_token(which).await?),
         }
     }
 
-    async fn revoke(&self, which: &str, keep_children: bool) -> Result<Value> {
-        document(&self.client.revoke_token(which, keep_children).await?)
+    async fn revoke(&self, which: &str, keep_children: bool) -> Result<Document<api::RevokedToken>> {
+        Ok(self.client.revoke_token(which, keep_children).await?)
     }
 
-    async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Value> {
+    async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Document<api::IncidentOpened>> {
         let (environment, name) = self.path(key).await?;
         let version = match key.version() {
             WhichVersion::Current => String::new(),
@@ -352,29 +367,35 @@ impl Access for Server {
         sent.freeze = request.freeze;
         sent.revoke_readers = request.revoke_readers;
         sent.replace = request.replace.map(sent::write).transpose()?;
-        document(&self.client.open_incident(&sent).await?)
+        Ok(self.client.open_incident(&sent).await?)
     }
 
-    async fn incidents(&self, all: bool) -> Result<Listed> {
-        listed(&self.client.incidents(all).await?)
+    async fn incidents(&self, all: bool) -> Result<Listed<api::Incident>> {
+        Ok(self.client.incidents(all).await?.into())
     }
 
-    async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Value> {
+    async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Document<api::IncidentReport>> {
         let id = self.incident_id(which).await?;
-        Ok(self.client.incident_report(&id, since).await?.into_json())
+        Ok(self.client.incident_report(&id, since).await?)
     }
 
-    async fn close_incident(&self, which: &str, cause: &str, prevention: &str, force: bool) -> Result<Value> {
+    async fn close_incident(
+        &self,
+        which: &str,
+        cause: &str,
+        prevention: &str,
+        force: bool,
+    ) -> Result<Document<api::Incident>> {
         let id = self.incident_id(which).await?;
-        document(&self.client.close_incident(&id, cause, prevention, force).await?)
+        Ok(self.client.close_incident(&id, cause, prevention, force).await?)
     }
 
-    async fn note_incident(&self, which: &str, text: &str) -> Result<Value> {
+    async fn note_incident(&self, which: &str, text: &str) -> Result<Document<api::Incident>> {
         let id = self.incident_id(which).await?;
-        document(&self.client.note_incident(&id, text).await?)
+        Ok(self.client.note_incident(&id, text).await?)
     }
 
-    async fn usage(&self, request: UsageRequest) -> Result<Value> {
+    async fn usage(&self, request: UsageRequest) -> Result<Document<api::UsageReport>> {
         let mut asked = ibyok_client::UsageRequest::default();
         asked.by = Some(request.by.as_str().into());
         (asked.since, asked.until) = (request.since, request.until);
@@ -386,20 +407,25 @@ impl Access for Server {
             }
             None => None,
         };
-        Ok(self.client.usage(&asked).await?.into_json())
+        Ok(self.client.usage(&asked).await?)
     }
 
-    async fn review(&self, request: &ReviewRequest) -> Result<Value> {
-        Ok(self.client.review(request.since).await?.into_json())
+    async fn review(&self, request: &ReviewRequest) -> Result<Document<api::Review>> {
+        Ok(self.client.review(request.since).await?)
     }
 
-    async fn acknowledge(&self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Value> {
+    async fn acknowledge(
+        &self,
+        request: &ReviewRequest,
+        finding: &str,
+        reason: &str,
+    ) -> Result<Document<api::Finding>> {
         let acknowledged = self.client.acknowledge_finding(request.since, finding, reason);
-        Ok(acknowledged.await?.into_json())
+        Ok(acknowledged.await?)
     }
 
-    async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Value> {
-        Ok(self.client.review_done(request.since, reason).await?.into_json())
+    async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Document<api::Review>> {
+        Ok(self.client.review_done(request.since, reason).await?)
     }
 
     async fn close(&self) -> Result<()> {
@@ -407,13 +433,7 @@ impl Access for Server {
     }
 }
 
-fn listed<T: serde::Serialize>(listing: &ibyok_client::Listing<T>) -> Result<Listed> {
-    let mut listed = Listed::default();
-    listed.add(&listing.items, &listing.damaged, listing.incomplete)?;
-    Ok(listed)
-}
-
-fn with_secret(issued: ibyok_client::Issued) -> (Value, AccessToken) {
+fn with_secret(issued: ibyok_client::Issued) -> Result<(Document<IssuedToken>, AccessToken)> {
     let info = json!({
         "id": issued.id,
         "name": issued.name,
@@ -424,7 +444,7 @@ fn with_secret(issued: ibyok_client::Issued) -> (Value, AccessToken) {
         "children": issued.children,
         "revoked_children": issued.revoked_children,
     });
-    (info, AccessToken::new(issued.token))
+    Ok((read(&info)?, AccessToken::new(issued.token)))
 }
 
 fn whole(key: &KeyRef) -> Result<()> {

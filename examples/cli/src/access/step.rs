@@ -11,8 +11,6 @@ pub(crate) enum Step {
     Rollback(Option<String>),
     /// Retiring versions are no longer served: all of them, or the one that the reference names.
     Retire(Drain),
-    /// The value of the version that the reference names is destroyed.
-    Destroy(Drain),
 }
 
 /// The conditions for a version to go.

@@ -1,14 +1,13 @@
 //! Retrieves several values at once: all of the wanted ones, or none.
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use ibyok_api::{KeyInfo, VersionState};
 use ibyok_core::{KeyRef, VariableKind, WhichVersion};
-use serde_json::Value;
 
 use super::Cx;
 use crate::access::{Access, Fetched};
 use crate::error::{Error, Result};
 use crate::show::clean;
-use crate::table::{at, text};
 
 /// The largest number of values that are requested, or written, at once. They share the audit log's syncs.
 pub(super) const AT_ONCE: usize = 32;
@@ -39,18 +38,18 @@ pub(super) async fn of_environment(
 ) -> Result<Vec<Wanted>> {
     // A key that a damaged record hides may be one that is wanted: its name is not known.
     let mut items = access.list(Some(environment)).await?.whole()?;
-    items.retain(|item| wants(&text(at(item, "name"))));
-    items.sort_by_key(|item| text(at(item, "ref")));
+    items.retain(|item| wants(&item.name));
+    items.sort_by(|one, other| one.reference.cmp(&other.reference));
     let mut wanted: Vec<Wanted> = Vec::with_capacity(items.len());
     for item in &items {
         if !is_served(item) {
             cx.io
-                .say(&format!("left out, since it is disabled: {}", text(at(item, "ref"))));
+                .say(&format!("left out, since it is disabled: {}", item.reference));
             continue;
         }
-        let key: KeyRef = text(at(item, "ref")).parse()?;
-        let variable = text(at(item, "variable"));
-        if let Some(why) = withheld(&variable, at(item, "variable_named") == true) {
+        let key: KeyRef = item.reference.parse()?;
+        let variable = item.variable.clone();
+        if let Some(why) = withheld(&variable, item.variable_named) {
             let variable = clean(&variable);
             cx.io.warn(&format!(
                 "warning: left out `{key}`: its variable `{variable}` {why}; `run --key {variable}={key}` names it"
@@ -60,7 +59,7 @@ pub(super) async fn of_environment(
         wanted.push(Wanted {
             variable,
             key,
-            has_pending: has_pending(item),
+            has_pending: item.pending.is_some(),
         });
     }
     no_two_of_one_variable(&wanted)?;
@@ -82,12 +81,8 @@ fn withheld(variable: &str, named: bool) -> Option<&'static str> {
     })
 }
 
-fn is_served(item: &Value) -> bool {
-    at(item, "disabled") != true && at(item, "version").is_number() && at(item, "state") != "disabled"
-}
-
-fn has_pending(item: &Value) -> bool {
-    at(item, "pending").is_number()
+fn is_served(item: &KeyInfo) -> bool {
+    !item.disabled && item.version.is_some() && item.state != Some(VersionState::Disabled)
 }
 
 fn no_two_of_one_variable(wanted: &[Wanted]) -> Result<()> {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ibyok_api::{Document, KeyInfo, LimitSource, Mark, VersionInfo, Written};
 use ibyok_core::{EnvironmentName, Interval, KeyEdit, KeyId, KeyRef, KeyWrite, Mode, Timestamp};
-use serde_json::Value;
 
 use super::Cx;
 use super::confirm::confirm;
@@ -12,9 +12,10 @@ use super::mode::say_if_overruled;
 use super::time::ahead;
 use super::value::{Expected, ValueArgs};
 use crate::access::{Access, KeyArgument, document_of as document};
+use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::table::{Table, at, text};
+use crate::table::{Column, Table};
 use crate::words::{listed, plural};
 
 #[derive(Debug, clap::Subcommand)]
@@ -170,32 +171,50 @@ pub(crate) struct Enable {
     force: Force,
 }
 
-const COLUMNS: [(&str, &str); 8] = [
-    ("REF", "ref"),
-    ("ID", "id"),
-    ("PROVIDER", "provider"),
-    ("VARIABLE", "variable"),
-    ("VERSION", "version"),
-    ("MODE", "mode"),
-    ("OFF", "disabled"),
-    ("LAST USED", "last_used"),
+const COLUMNS: [Column<KeyInfo>; 8] = [
+    ("REF", |key| key.reference.cell()),
+    ("ID", |key| key.id.cell()),
+    ("PROVIDER", |key| key.provider.cell()),
+    ("VARIABLE", |key| key.variable.cell()),
+    ("VERSION", |key| key.version.cell()),
+    ("MODE", |key| key.mode.cell()),
+    ("OFF", |key| key.disabled.cell()),
+    ("LAST USED", |key| key.last_used.cell()),
 ];
 
-const FACTS: [(&str, &str); 14] = [
-    ("key", "ref"),
-    ("id", "id"),
-    ("provider", "provider"),
-    ("variable", "variable"),
-    ("labels", "labels"),
-    ("version", "version"),
-    ("disabled", "disabled"),
-    ("mode", "mode"),
-    ("  decided by", "mode_source"),
-    ("  of its own", "mode_override"),
-    ("rotate every", "rotate_every"),
-    ("rotation due", "rotation_due"),
-    ("expires", "expires_at"),
-    ("created", "created"),
+const FACTS: [Column<KeyInfo>; 14] = [
+    ("key", |key| key.reference.cell()),
+    ("id", |key| key.id.cell()),
+    ("provider", |key| key.provider.cell()),
+    ("variable", |key| key.variable.cell()),
+    ("labels", |key| key.labels.cell()),
+    ("version", |key| key.version.cell()),
+    ("disabled", |key| key.disabled.cell()),
+    ("mode", |key| key.mode.cell()),
+    ("  decided by", |key| key.mode_source.cell()),
+    ("  of its own", |key| key.mode_override.cell()),
+    ("rotate every", |key| key.rotate_every.cell()),
+    ("rotation due", |key| key.rotation_due.cell()),
+    ("expires", |key| key.expires_at.cell()),
+    ("created", |key| key.created.cell()),
+];
+
+const VERSIONS: [Column<VersionInfo>; 6] = [
+    ("VERSION", |version| version.version.cell()),
+    ("STATE", |version| version.state.cell()),
+    ("MARKS", |version| version.marks.cell()),
+    ("FIELDS", |version| version.fields.cell()),
+    ("CREATED", |version| version.created.cell()),
+    ("BY", |version| version.created_by.cell()),
+];
+
+const WRITTEN: [Column<Written>; 6] = [
+    ("key", |written| written.reference.cell()),
+    ("id", |written| written.id.cell()),
+    ("version", |written| written.version.cell()),
+    ("state", |written| written.state.cell()),
+    ("provider", |written| written.provider.cell()),
+    ("variable", |written| written.variable.cell()),
 ];
 
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -254,28 +273,18 @@ async fn write(args: Write, new: bool, cx: &mut Cx<'_>) -> Result<Exit> {
         let key = key.resolve(access).await?;
         let written = access.write(&key, write, new).await?;
         say_provider(cx, &written);
-        cx.answer_one(
-            &written,
-            &[
-                ("key", "ref"),
-                ("id", "id"),
-                ("version", "version"),
-                ("state", "state"),
-                ("provider", "provider"),
-                ("variable", "variable"),
-            ],
-        )
+        cx.answer_document(&written, &WRITTEN)
     })
     .await
 }
 
 /// Whose key it was taken for, and whether it looks like one.
-pub(super) fn say_provider(cx: &mut Cx<'_>, written: &Value) {
-    if at(written, "recognised") == true {
-        cx.io.say(&format!("recognised as {}", text(at(written, "provider"))));
+pub(super) fn say_provider(cx: &mut Cx<'_>, written: &Written) {
+    if written.recognised {
+        cx.io.say(&format!("recognised as {}", written.provider.cell()));
     }
-    for warning in at(written, "warnings").as_array().into_iter().flatten() {
-        cx.io.warn(&format!("warning: {}", text(warning)));
+    for warning in &written.warnings {
+        cx.io.warn(&format!("warning: {warning}"));
     }
 }
 
@@ -283,8 +292,8 @@ async fn list(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
     let environment: Option<EnvironmentName> = environment.map(str::parse).transpose()?;
     cx.with_access(async |access, cx| {
         let mut list = access.list_with_last_use(environment.as_ref()).await?;
-        list.items.sort_by_key(|item| text(at(item, "ref")));
-        cx.answer_list(list, &COLUMNS, "no keys")
+        list.items.sort_by(|one, other| one.reference.cmp(&other.reference));
+        cx.answer_documents(&list, &COLUMNS, "no keys")
     })
     .await
 }
@@ -354,12 +363,12 @@ async fn set_mode(key: &str, mode: &str, cx: &mut Cx<'_>) -> Result<Exit> {
     let mut shown = None;
     let exit = about(key, cx, async |access, key| {
         let info = access.key_mode(key, set).await?;
-        shown = Some(at(&info, "mode").clone());
+        shown.clone_from(&info.mode);
         Ok(info)
     })
     .await?;
-    if let (Some(shown), Some(set)) = (shown, set) {
-        say_if_overruled(cx, &shown, set.as_str());
+    if let Some(set) = set {
+        say_if_overruled(cx, shown.as_ref(), set.as_str());
     }
     Ok(exit)
 }
@@ -402,31 +411,22 @@ async fn remove_damaged(id: Option<KeyId>, force: bool, cx: &mut Cx<'_>) -> Resu
 pub(super) async fn about(
     key: &str,
     cx: &mut Cx<'_>,
-    verb: impl AsyncFnOnce(&dyn Access, &KeyRef) -> Result<Value>,
+    verb: impl AsyncFnOnce(&dyn Access, &KeyRef) -> Result<Document<KeyInfo>>,
 ) -> Result<Exit> {
     let key: KeyArgument = key.parse()?;
     cx.with_access(async |access, cx| {
         let key = key.resolve(access).await?;
         let info = verb(access, &key).await?;
-        cx.answer_one(&info, &FACTS)?;
+        cx.answer_document(&info, &FACTS)?;
         if let Some(line) = compromised(&info).filter(|_| !cx.globals.json) {
             cx.io.answer_line(&line)?;
         }
         if let Some(line) = limit(&info).filter(|_| !cx.globals.json) {
             cx.io.answer_line(&line)?;
         }
-        let versions = at(&info, "versions").as_array();
-        if let Some(versions) = versions.filter(|_| !cx.globals.json) {
+        if !cx.globals.json && !info.versions.is_empty() {
             cx.io.answer_line("")?;
-            let columns = [
-                ("VERSION", "version"),
-                ("STATE", "state"),
-                ("MARKS", "marks"),
-                ("FIELDS", "fields"),
-                ("CREATED", "created"),
-                ("BY", "by"),
-            ];
-            Table::of(versions, &columns).print(cx.io)?;
+            Table::typed(&info.versions, &VERSIONS).print(cx.io)?;
         }
         Ok(Exit::Done)
     })
@@ -434,32 +434,31 @@ pub(super) async fn about(
 }
 
 /// The versions that are marked compromised, as a line of a key's facts, if there are any.
-fn compromised(info: &Value) -> Option<String> {
-    let versions = at(info, "versions").as_array()?;
-    let marked = versions.iter().filter(|version| {
-        let marks = at(version, "marks").as_array();
-        marks.is_some_and(|marks| marks.iter().any(|mark| mark == "compromised"))
-    });
-    let marked: Vec<String> = marked.map(|version| text(at(version, "version"))).collect();
+fn compromised(info: &KeyInfo) -> Option<String> {
+    let marked = info
+        .versions
+        .iter()
+        .filter(|version| version.marks.contains(&Mark::Compromised));
+    let marked: Vec<String> = marked.map(|version| version.version.cell()).collect();
     let noun = plural(marked.len(), "version");
     (!marked.is_empty()).then(|| format!("compromised   {noun} {}", listed(&marked)))
 }
 
 /// The limit that holds for a key, if there is one, as a line of its facts.
-fn limit(info: &Value) -> Option<String> {
-    let in_force = at(info, "limit_in_force");
-    let (rate, rest) = match (at(in_force, "rate").as_str(), at(info, "limit").as_str()) {
-        (Some(rate), _) => {
-            let of = match at(in_force, "source").as_str() {
-                Some("environment") => "the default of its environment",
+fn limit(info: &KeyInfo) -> Option<String> {
+    let line = match (&info.limit_in_force, info.limit) {
+        (Some(in_force), _) => {
+            let of = match in_force.source {
+                LimitSource::Environment => "the default of its environment",
                 _ => "its own",
             };
-            (rate, format!(" ({of}; {})", counting(at(in_force, "scope"))))
+            let counting = counting(Some(&in_force.scope));
+            format!("{} ({of}; {counting})", in_force.rate)
         }
-        (None, Some(rate)) => (rate, String::new()),
+        (None, Some(rate)) => rate.cell(),
         (None, None) => return None,
     };
-    Some(format!("limit     {}{rest}", crate::show::clean(rate)))
+    Some(format!("limit     {line}"))
 }
 
 /// The change of a setting that can also be taken away.

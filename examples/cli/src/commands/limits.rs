@@ -1,12 +1,14 @@
 //! `ibyok limits`
 
+use ibyok_api::{EnvironmentLimit, LimitScope};
 use ibyok_core::{EnvironmentName, Rate};
-use serde_json::Value;
 
 use super::Cx;
+use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
+use crate::table::Column;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -27,14 +29,19 @@ pub(crate) enum Verb {
     },
 }
 
-const COLUMNS: [(&str, &str); 3] = [("ENVIRONMENT", "environment"), ("LIMIT", "limit"), ("SCOPE", "scope")];
+const COLUMNS: [Column<EnvironmentLimit>; 3] = [
+    ("ENVIRONMENT", |one| one.environment.cell()),
+    ("LIMIT", |one| one.limit.cell()),
+    ("SCOPE", |one| one.scope.cell()),
+];
 
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::Show { env } => {
             let environment: Option<EnvironmentName> = env.as_deref().map(str::parse).transpose()?;
             cx.with_access(async |access, cx| {
-                cx.answer_list(access.limits(environment.as_ref()).await?, &COLUMNS, "no environments")
+                let limits = access.limits(environment.as_ref()).await?;
+                cx.answer_documents(&limits, &COLUMNS, "no environments")
             })
             .await
         }
@@ -43,9 +50,10 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
             let limit = rate_or_none(&limit)?;
             cx.with_access(async |access, cx| {
                 let set = access.set_limit(&environment, limit).await?;
-                cx.answer_one(
+                let [environment, limit, scope] = COLUMNS.map(|(_, member)| member);
+                cx.answer_document(
                     &set,
-                    &[("environment", "environment"), ("limit", "limit"), ("scope", "scope")],
+                    &[("environment", environment), ("limit", limit), ("scope", scope)],
                 )
             })
             .await
@@ -54,10 +62,10 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 /// Over what a limit counts, in words.
-pub(super) fn counting(scope: &Value) -> &'static str {
-    match scope.as_str() {
-        Some("shared") => "all servers count together",
-        Some("node") => "each server counts by itself",
+pub(super) fn counting(scope: Option<&LimitScope>) -> &'static str {
+    match scope {
+        Some(LimitScope::Shared) => "all servers count together",
+        Some(LimitScope::Node) => "each server counts by itself",
         _ => "on each server, or over all of them where the store is Redis",
     }
 }

@@ -39,11 +39,14 @@ pub(crate) use self::help::parse;
 pub(crate) use self::rotate::quiet_for;
 use self::stop::stopped;
 
+use ibyok_api::Document;
+
 use crate::access::{self, Access};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::globals::{Environment, Globals};
 use crate::io::Io;
+use crate::table::{Column, HasJson, Table, lines_of};
 
 /// A vault for the API keys that programs use.
 #[derive(Debug, Parser)]
@@ -194,15 +197,26 @@ impl Cx<'_> {
     /// For an empty list, prints `none`.
     fn answer_list(
         &mut self,
-        list: impl Into<access::Listed>,
+        list: impl Into<access::Listed<serde_json::Value>>,
         columns: &[(&'static str, &str)],
         none: &str,
     ) -> Result<Exit> {
         let list = list.into();
+        let table = Table::of(&list.items, columns);
+        self.answer_table(&list, &table, none)
+    }
+
+    /// A list of typed documents as the answer, as [`Cx::answer_list`].
+    fn answer_documents<T>(&mut self, list: &access::Listed<T>, columns: &[Column<T>], none: &str) -> Result<Exit> {
+        let table = Table::typed(list.items.iter().map(std::ops::Deref::deref), columns);
+        self.answer_table(list, &table, none)
+    }
+
+    fn answer_table<T>(&mut self, list: &access::Listed<T>, table: &Table, none: &str) -> Result<Exit> {
         if self.globals.json {
             self.io.answer_json(&list.document())?;
         } else {
-            crate::table::Table::of(&list.items, columns).print_or(self.io, none)?;
+            table.print_or(self.io, none)?;
             for line in list.damaged_lines() {
                 self.io.answer_line(&line)?;
             }
@@ -213,10 +227,26 @@ impl Cx<'_> {
         Ok(Exit::Done)
     }
 
-    /// One thing as the answer: as JSON, else its facts in lines.
-    fn answer_one(&mut self, thing: &serde_json::Value, columns: &[(&str, &str)]) -> Result<Exit> {
+    /// A typed document as the answer: as JSON, else its members in lines.
+    fn answer_document<T>(&mut self, document: &Document<T>, columns: &[Column<T>]) -> Result<Exit> {
+        let facts = columns.iter().map(|(head, member)| (*head, member(document)));
+        self.answer_facts(document, &facts.collect::<Vec<_>>())
+    }
+
+    /// A document as the answer: as JSON, else these facts in lines.
+    fn answer_facts<T>(&mut self, document: &Document<T>, facts: &[(&str, String)]) -> Result<Exit> {
         if self.globals.json {
-            self.io.answer_json(thing)?;
+            self.io.answer_json(document)?;
+        } else {
+            self.io.answer(lines_of(facts).as_bytes())?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// One thing as the answer: as JSON, else its facts in lines.
+    fn answer_one(&mut self, thing: &impl HasJson, columns: &[(&str, &str)]) -> Result<Exit> {
+        if self.globals.json {
+            self.io.answer_json(thing.json())?;
         } else {
             self.io.answer(crate::table::facts(thing, columns).as_bytes())?;
         }

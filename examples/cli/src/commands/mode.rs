@@ -1,11 +1,14 @@
 //! `ibyok mode`: whether the values of an environment are served live or as mocks.
 
+use ibyok_api as api;
+use ibyok_api::EnvironmentMode;
 use ibyok_core::{EnvironmentName, Mode};
 
 use super::Cx;
+use crate::cell::Cell;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::table::{at, text};
+use crate::table::Column;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -26,14 +29,14 @@ pub(crate) enum Verb {
     },
 }
 
-const COLUMNS: [(&str, &str); 7] = [
-    ("ENVIRONMENT", "environment"),
-    ("CLASS", "class"),
-    ("GUARDRAIL", "guardrail"),
-    ("MOCK ALLOWED", "mock_allowed"),
-    ("DEFAULT", "default"),
-    ("MODE", "mode"),
-    ("DECIDED BY", "mode_source"),
+const COLUMNS: [Column<EnvironmentMode>; 7] = [
+    ("ENVIRONMENT", |one| one.environment.cell()),
+    ("CLASS", |one| one.class.cell()),
+    ("GUARDRAIL", |one| one.guardrail.cell()),
+    ("MOCK ALLOWED", |one| one.mock_allowed.cell()),
+    ("DEFAULT", |one| one.default.cell()),
+    ("MODE", |one| one.mode.cell()),
+    ("DECIDED BY", |one| one.mode_source.cell()),
 ];
 
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -49,7 +52,7 @@ async fn show(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
         let mut list = access.modes().await?;
         let items = &mut list.items;
         if let Some(environment) = &environment {
-            items.retain(|item| at(item, "environment") == environment.as_str());
+            items.retain(|item| item.environment == environment.as_str());
             if items.is_empty() {
                 return Err(ibyok_core::Error::NotFound {
                     what: format!("environment `{environment}` whose mode may be seen"),
@@ -59,13 +62,13 @@ async fn show(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
             }
         }
         for item in items.iter() {
-            if !at(item, "problem").is_null() {
-                let (environment, problem) = (text(at(item, "environment")), text(at(item, "problem")));
+            if let Some(problem) = &item.problem {
+                let environment = &item.environment;
                 cx.io
                     .warn(&format!("warning: {environment}: its keys are refused: {problem}"));
             }
         }
-        cx.answer_list(list, &COLUMNS, "no environments")
+        cx.answer_documents(&list, &COLUMNS, "no environments")
     })
     .await
 }
@@ -74,18 +77,17 @@ async fn set(environment: &str, mode: &str, cx: &mut Cx<'_>) -> Result<Exit> {
     let (environment, mode): (EnvironmentName, Mode) = (environment.parse()?, mode.parse()?);
     cx.with_access(async |access, cx| {
         let set = access.set_mode(&environment, mode).await?;
-        say_if_overruled(cx, at(&set, "mode"), mode.as_str());
-        cx.answer_one(&set, &COLUMNS.map(|(head, path)| (lower(head), path)))
+        say_if_overruled(cx, set.mode.as_ref(), mode.as_str());
+        cx.answer_document(&set, &COLUMNS.map(|(head, member)| (lower(head), member)))
     })
     .await
 }
 
 /// Warns if a guardrail overrules the mode that was set, so that another mode is served.
-pub(super) fn say_if_overruled(cx: &mut Cx<'_>, served: &serde_json::Value, set: &str) {
-    if served.as_str().is_some_and(|served| served != set) {
+pub(super) fn say_if_overruled(cx: &mut Cx<'_>, served: Option<&api::Mode>, set: &str) {
+    if let Some(served) = served.filter(|served| served.as_str() != set) {
         cx.io.warn(&format!(
-            "warning: set to {set}, and served {} in spite of it: a guardrail decides",
-            text(served)
+            "warning: set to {set}, and served {served} in spite of it: a guardrail decides"
         ));
     }
 }

@@ -1,7 +1,6 @@
 //! The provider's own pages: a rotation begins and ends there.
 
 use ibyok_core::{Catalogue, Provider};
-use serde_json::Value;
 
 use super::Cx;
 
@@ -19,8 +18,8 @@ pub(super) enum After {
 }
 
 /// Names the page of a key's provider where the next step is done. Says nothing of a provider that the catalogue does not have.
-pub(super) fn say(cx: &mut Cx<'_>, provider: &Value, after: After) {
-    let known = provider.as_str().and_then(|id| Catalogue::builtin().get(id));
+pub(super) fn say(cx: &mut Cx<'_>, provider: Option<&str>, after: After) {
+    let known = provider.and_then(|id| Catalogue::builtin().get(id));
     if let Some(provider) = known {
         cx.io.say(&sentence(provider, after));
     }

@@ -1,14 +1,16 @@
 //! `ibyok status`
 
+use ibyok_api::Due;
 use ibyok_core::Error as VaultError;
 use serde_json::{Value, json};
 
 use super::Cx;
 use super::rotate::told;
-use crate::access::{Here, document_of as document};
+use crate::access::{Here, Listed, document_of as document};
+use crate::cell::Cell;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::table::{at, shown, text};
+use crate::table::{at, text};
 
 pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_vault("status", async |here, cx| {
@@ -17,7 +19,10 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
         if let Value::Object(map) = &mut status {
             map.insert("ready".to_owned(), json!(ready.is_ready()));
             map.insert("not_ready".to_owned(), document(&ready)?);
-            map.insert("due".to_owned(), due(here, ready.is_ready(), cx).await?);
+        }
+        let due = due(here, ready.is_ready(), cx).await?;
+        if let Value::Object(map) = &mut status {
+            map.insert("due".to_owned(), json!(due.items));
         }
         cx.answer_one(
             &status,
@@ -43,10 +48,9 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
         for warning in at(&status, "warnings").as_array().into_iter().flatten() {
             cx.io.warn(&format!("warning: {}", text(warning)));
         }
-        for one in at(&status, "due").as_array().into_iter().flatten() {
+        for one in &due.items {
             let (which, state) = told(one);
-            cx.io
-                .warn(&format!("warning: {which}: {state} ({})", shown(at(one, "at"))));
+            cx.io.warn(&format!("warning: {which}: {state} ({})", one.at.cell()));
         }
         for part in ["store", "kek", "audit", "lease", "floors"] {
             if let Some(why) = at(&status, "not_ready").get(part).and_then(Value::as_str) {
@@ -64,16 +68,16 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
 
 /// Returns the tasks that are due and the keys and tokens that end soon, as far as the caller may see them. Empty
 /// while the vault cannot serve.
-async fn due(here: &Here, ready: bool, cx: &mut Cx<'_>) -> Result<Value> {
+async fn due(here: &Here, ready: bool, cx: &mut Cx<'_>) -> Result<Listed<Due>> {
     if !ready {
-        return Ok(json!([]));
+        return Ok(Listed::default());
     }
     match here.session.rotations_due(None).await {
-        Ok(due) => document(&due.items),
-        Err(VaultError::Denied { .. }) => Ok(json!([])),
+        Ok(due) => Listed::page(&due),
+        Err(VaultError::Denied { .. }) => Ok(Listed::default()),
         Err(error) => {
             cx.io.warn(&format!("warning: what is due is not known: {error}"));
-            Ok(json!([]))
+            Ok(Listed::default())
         }
     }
 }

@@ -6,6 +6,7 @@ mod review;
 mod revoke;
 mod rotate;
 
+use ibyok_api::TokenInfo;
 use ibyok_core::{EnvironmentName, Environments, Expiry, Grant, Pattern, Scope, Scopes, TokenRequest};
 use serde_json::json;
 
@@ -13,10 +14,10 @@ use self::preset::{Preset, announce};
 use super::limits::{counting, rate};
 use super::{Cx, attenuate, time};
 use crate::access::Access;
+use crate::cell::{Cell, if_set, joined};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::show::clean;
-use crate::table::{at, shown, text};
+use crate::table::Column;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -83,36 +84,40 @@ pub(crate) struct Issue {
 const PLACES: &str = "keep it outside of the project, in a secret of your CI or a secret store; a program finds it by IBYOK_TOKEN, \
     IBYOK_TOKEN_FILE or IBYOK_TOKEN_COMMAND (docs/token-storage.md has the lines to paste)";
 
-const COLUMNS: [(&str, &str); 8] = [
-    ("ID", "id"),
-    ("NAME", "name"),
-    ("STATE", "state"),
-    ("SCOPES", "grant.scopes"),
-    ("ENVIRONMENTS", "grant.environments"),
-    ("KEYS", "grant.keys"),
-    ("EXPIRES", "expires_at"),
-    ("LAST USED", "last_used"),
+const COLUMNS: [Column<TokenInfo>; 8] = [
+    ("ID", |token| token.id.cell()),
+    ("NAME", |token| token.name.cell()),
+    ("STATE", |token| token.state.cell()),
+    ("SCOPES", |token| token.grant.scopes.cell()),
+    ("ENVIRONMENTS", |token| token.grant.environments.cell()),
+    ("KEYS", |token| token.grant.keys.cell()),
+    ("EXPIRES", |token| token.expires_at.cell()),
+    ("LAST USED", |token| token.last_used.cell()),
 ];
 
-const FACTS: [(&str, &str); 18] = [
-    ("id", "id"),
-    ("name", "name"),
-    ("state", "state"),
-    ("scopes", "grant.scopes"),
-    ("environments", "grant.environments"),
-    ("all environments", "grant.all_environments"),
-    ("keys", "grant.keys"),
-    ("networks", "grant.cidrs"),
-    ("pending only", "grant.pending_only"),
-    ("self-rotate", "grant.self_rotate"),
-    ("expires", "expires_at"),
-    ("created", "created"),
-    ("by", "created_by"),
-    ("secrets before", "epoch"),
-    ("old secret until", "older_secret_until"),
-    ("rotated", "rotated.at"),
-    ("rotated by", "rotated.by"),
-    ("parents", "parents"),
+const FACTS: [Column<TokenInfo>; 18] = [
+    ("id", |token| token.id.cell()),
+    ("name", |token| token.name.cell()),
+    ("state", |token| token.state.cell()),
+    ("scopes", |token| token.grant.scopes.cell()),
+    ("environments", |token| token.grant.environments.cell()),
+    ("all environments", |token| if_set(token.grant.all_environments)),
+    ("keys", |token| token.grant.keys.cell()),
+    ("networks", |token| joined(token.grant.cidrs.iter().flatten())),
+    ("pending only", |token| if_set(token.grant.pending_only)),
+    ("self-rotate", |token| if_set(token.grant.self_rotate)),
+    ("expires", |token| token.expires_at.cell()),
+    ("created", |token| token.created.cell()),
+    ("by", |token| token.created_by.cell()),
+    ("secrets before", |token| token.epoch.cell()),
+    ("old secret until", |token| token.older_secret_until.cell()),
+    ("rotated", |token| {
+        token.rotated.as_ref().map(|rotated| rotated.at).cell()
+    }),
+    ("rotated by", |token| {
+        token.rotated.as_ref().map(|rotated| rotated.by.clone()).cell()
+    }),
+    ("parents", |token| token.parents.cell()),
 ];
 
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -120,21 +125,17 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
         Verb::Issue(args) => issue(&args, cx).await,
         Verb::List => {
             cx.with_access(async |access, cx| {
-                cx.answer_list(access.tokens_with_last_use().await?, &COLUMNS, "no access tokens")
+                cx.answer_documents(&access.tokens_with_last_use().await?, &COLUMNS, "no access tokens")
             })
             .await
         }
         Verb::Show { which } => {
             cx.with_access(async |access, cx| {
                 let info = access.token(&which).await?;
-                cx.answer_one(&info, &FACTS)?;
-                if let Some(rate) = at(&info, "grant.rate").as_str().filter(|_| !cx.globals.json) {
-                    let line = format!(
-                        "rate              {} ({})",
-                        clean(rate),
-                        counting(at(&info, "limit_scope"))
-                    );
-                    cx.io.answer_line(&line)?;
+                cx.answer_document(&info, &FACTS)?;
+                if let Some(rate) = info.grant.rate.filter(|_| !cx.globals.json) {
+                    let counting = counting(info.limit_scope.as_ref());
+                    cx.io.answer_line(&format!("rate              {rate} ({counting})"))?;
                 }
                 Ok(Exit::Done)
             })
@@ -157,39 +158,33 @@ async fn issue(args: &Issue, cx: &mut Cx<'_>) -> Result<Exit> {
         };
         let request = TokenRequest::new(args.name.clone(), grant).expiry(expiry);
         let (info, token) = access.issue(request).await?;
-        let expires = shown(at(&info, "expires_at"));
+        let end = info.expires_at.map_or_else(|| "never".to_owned(), |end| end.cell());
         let written = if cx.globals.json {
             // The one document that holds a token; it is asked for.
             cx.io.answer_json(&json!({
-                "id": at(&info, "id"),
+                "id": info.id,
                 "token": token.expose(),
-                "name": at(&info, "name"),
-                "expires_at": at(&info, "expires_at"),
-                "grant": at(&info, "grant"),
+                "name": info.name,
+                "expires_at": info.expires_at,
+                "grant": info.json().get("grant"),
             }))
         } else {
             cx.io.answer_line(token.expose())
         };
         if let Err(error) = written {
-            let what = format!(
-                "token {} was issued and could not be written: {error}",
-                text(at(&info, "id"))
-            );
+            let what = format!("token {} was issued and could not be written: {error}", info.id);
             return Err(Error::Failed {
                 what,
                 hint: "nobody has it: revoke it with `tokens revoke`".to_owned(),
             });
         }
-        let end = if expires == "-" { "never".to_owned() } else { expires };
         let unasked = args.preset.is_none() && args.expires.is_none() && !args.no_expiry;
         let end = match unasked {
             true => format!("{end} (by default; `--expires` sets another end)"),
             false => end,
         };
-        cx.io.say(&format!(
-            "issued {}; it ends: {end}. It is not shown again",
-            text(at(&info, "id"))
-        ));
+        cx.io
+            .say(&format!("issued {}; it ends: {end}. It is not shown again", info.id));
         cx.io.say(PLACES);
         Ok(Exit::Done)
     })
@@ -208,8 +203,8 @@ async fn filled_in(
     preset.check(grant)?;
     let expiry = match asked {
         Expiry::Default => {
-            let own = at(&access.whoami().await?, "expires_at").as_str().map(str::to_owned);
-            Expiry::At(preset.end(crate::commands::time::now(), own.and_then(|own| own.parse().ok())))
+            let own = access.whoami().await?.expires_at;
+            Expiry::At(preset.end(crate::commands::time::now(), own))
         }
         said => said,
     };

@@ -1,14 +1,15 @@
 //! `ibyok usage`
 
+use ibyok_api::{UsageItem, UsageReport};
 use ibyok_core::{EnvironmentName, UsageBy, UsageRequest};
-use serde_json::Value;
 
 use super::{Cx, time};
 use crate::access::{KeyArgument, damaged_line};
 use crate::bars::Bars;
+use crate::cell::{Cell, NONE};
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::table::{Table, at, shown};
+use crate::table::{Column, Table};
 use crate::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
@@ -31,14 +32,14 @@ pub(crate) struct Args {
 }
 
 /// The columns after the first: how something was used.
-const COUNTS: [(&str, &str); 7] = [
-    ("ALLOWED", "allowed"),
-    ("MOCKED", "mocked"),
-    ("DENIED", "denied"),
-    ("FAILED", "failed"),
-    ("LAST USED", "last_used"),
-    ("CONSUMERS", "consumers"),
-    ("NETWORKS", "networks"),
+const COUNTS: [Column<UsageItem>; 7] = [
+    ("ALLOWED", |item| item.allowed.cell()),
+    ("MOCKED", |item| item.mocked.cell()),
+    ("DENIED", |item| item.denied.cell()),
+    ("FAILED", |item| item.failed.cell()),
+    ("LAST USED", |item| item.last_used.cell()),
+    ("CONSUMERS", |item| item.consumers.cell()),
+    ("NETWORKS", |item| item.networks.cell()),
 ];
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -63,8 +64,8 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
-fn print(report: &Value, by: UsageBy, cx: &mut Cx<'_>) -> Result<()> {
-    let items = at(report, "items").as_array().map(Vec::as_slice).unwrap_or_default();
+fn print(report: &UsageReport, by: UsageBy, cx: &mut Cx<'_>) -> Result<()> {
+    let items = &report.items;
     if cx.io.terminal.output {
         Bars::of(items.iter().map(|item| (short(item, by), count(item), detail(item)))).print(cx.io)?;
     } else {
@@ -72,20 +73,19 @@ fn print(report: &Value, by: UsageBy, cx: &mut Cx<'_>) -> Result<()> {
         heads.extend(COUNTS.iter().map(|(head, _)| *head));
         let mut table = Table::new(&heads);
         for item in items {
-            let counts = COUNTS.iter().map(|(_, path)| shown(at(item, path)));
+            let counts = COUNTS.iter().map(|(_, member)| member(item));
             table.row(std::iter::once(label(item, by)).chain(counts));
         }
         table.print(cx.io)?;
     }
-    let day = |path| shown(at(report, path));
+    let (since, until) = (report.since, report.until);
     if items.is_empty() {
-        cx.io
-            .say(&format!("nothing was used from {} to {}", day("since"), day("until")));
+        cx.io.say(&format!("nothing was used from {since} to {until}"));
     } else {
-        cx.io
-            .say(&format!("from {} to {}, days in UTC", day("since"), day("until")));
+        cx.io.say(&format!("from {since} to {until}, days in UTC"));
     }
-    if let Some(damaged) = at(report, "damaged").as_u64().filter(|damaged| *damaged > 0) {
+    let damaged = report.damaged;
+    if damaged > 0 {
         cx.io.warn(&format!(
             "{} of counts {} damaged, and what was counted there is missing",
             counted(damaged, "record"),
@@ -96,14 +96,12 @@ fn print(report: &Value, by: UsageBy, cx: &mut Cx<'_>) -> Result<()> {
 }
 
 /// Warns of environments whose usage is missing.
-fn warn_of_environments(report: &Value, cx: &mut Cx<'_>) {
-    let damaged = at(report, "damaged_environments");
-    let damaged = damaged.as_array().map(Vec::as_slice).unwrap_or_default();
-    for record in damaged {
+fn warn_of_environments(report: &UsageReport, cx: &mut Cx<'_>) {
+    for record in &report.damaged_environments {
         cx.io
             .warn(&format!("warning: usage is missing, since {}", damaged_line(record)));
     }
-    if damaged.is_empty() && at(report, "incomplete") == true {
+    if report.damaged_environments.is_empty() && report.incomplete {
         cx.io
             .warn("warning: usage may be missing, because the record of an environment is damaged");
     }
@@ -120,47 +118,48 @@ fn head(by: UsageBy) -> &'static str {
 }
 
 /// Returns the subject of an item, for people.
-fn label(item: &Value, by: UsageBy) -> String {
-    let or = |path: &str, other: &str| at(item, path).as_str().unwrap_or(other).to_owned();
+fn label(item: &UsageItem, by: UsageBy) -> String {
+    let or = |member: &Option<String>, other: &str| member.clone().unwrap_or_else(|| other.to_owned());
     match by {
-        UsageBy::Token => match (at(item, "name").as_str(), at(item, "token").as_str()) {
+        UsageBy::Token => match (&item.name, &item.token) {
             (Some(name), Some(id)) => format!("{name} ({id})"),
-            (None, Some(id)) => id.to_owned(),
+            (None, Some(id)) => id.clone(),
             _ => "others".to_owned(),
         },
-        UsageBy::Env => or("environment", "several environments"),
-        UsageBy::Day => or("day", "-"),
+        UsageBy::Env => or(&item.environment, "several environments"),
+        UsageBy::Day => item.day.map_or_else(|| NONE.to_owned(), |day| day.to_string()),
         UsageBy::Version => {
-            let version = at(item, "version").as_u64();
-            let version = version.map_or("none".to_owned(), |number| number.to_string());
-            format!("{} version {version}", or("ref", "no key"))
+            let version = item.version.map_or("none".to_owned(), |number| number.to_string());
+            format!("{} version {version}", or(&item.reference, "no key"))
         }
-        _ => or("ref", "no key"),
+        _ => or(&item.reference, "no key"),
     }
 }
 
 /// The same where there is little room: a token that has a name by that alone.
-fn short(item: &Value, by: UsageBy) -> String {
-    let name = at(item, "name").as_str().filter(|_| by == UsageBy::Token);
-    name.map_or_else(|| label(item, by), ToOwned::to_owned)
+fn short(item: &UsageItem, by: UsageBy) -> String {
+    let name = item.name.clone().filter(|_| by == UsageBy::Token);
+    name.unwrap_or_else(|| label(item, by))
 }
 
-fn count(item: &Value) -> u64 {
-    let of = |path| at(item, path).as_u64().unwrap_or(0);
-    of("allowed").saturating_add(of("denied")).saturating_add(of("failed"))
+fn count(item: &UsageItem) -> u64 {
+    item.allowed.saturating_add(item.denied).saturating_add(item.failed)
 }
 
 /// Returns the text after a bar. Leaves out counts that are zero.
-fn detail(item: &Value) -> String {
-    let of = |path| at(item, path).as_u64().unwrap_or(0);
+fn detail(item: &UsageItem) -> String {
     let mut said = Vec::new();
-    for (path, word) in [("mocked", "mocked"), ("denied", "denied"), ("failed", "failed")] {
-        if of(path) > 0 {
-            said.push(format!("{} {word}", of(path)));
+    for (count, word) in [
+        (item.mocked, "mocked"),
+        (item.denied, "denied"),
+        (item.failed, "failed"),
+    ] {
+        if count > 0 {
+            said.push(format!("{count} {word}"));
         }
     }
-    if let Some(last) = at(item, "last_used").as_str() {
-        said.push(format!("last {}", shown(&Value::from(last))));
+    if let Some(last) = item.last_used {
+        said.push(format!("last {}", last.cell()));
     }
     said.join(", ")
 }

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::review::{list, place, who};
 use crate::page::{Page, escaped, short};
 use crate::table::{at, text};
 use crate::words::counted;
@@ -198,6 +197,28 @@ fn days(review: &Value) -> impl Iterator<Item = (String, Vec<u64>, u64)> {
             .collect();
         (text(at(day, "date")), hours, at(day, "refused").as_u64().unwrap_or(0))
     })
+}
+
+/// The subject of a finding.
+fn who(subject: &Value) -> String {
+    let (kind, id, name) = (
+        text(at(subject, "kind")),
+        text(at(subject, "id")),
+        text(at(subject, "name")),
+    );
+    match name.is_empty() || name == id {
+        true => format!("{kind} {id}"),
+        false => format!("{kind} {name} ({id})"),
+    }
+}
+
+/// `LOG:NUMBER`, as `audit prove` takes it.
+fn place(line: &Value) -> String {
+    format!("{}:{}", text(at(line, "log")), text(at(line, "seq")))
+}
+
+fn list<'v>(value: &'v Value, path: &str) -> impl Iterator<Item = &'v Value> {
+    at(value, path).as_array().map(Vec::as_slice).unwrap_or_default().iter()
 }
 
 #[cfg(test)]

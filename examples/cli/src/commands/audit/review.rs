@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ibyok_api::{Document, Finding, FindingSubject, Review};
 use ibyok_core::ReviewRequest;
 use indicatif::ProgressBar;
-use serde_json::Value;
+use jiff::Timestamp;
 
 use super::page;
+use crate::cell::NONE;
 use crate::colour::Tone;
 use crate::commands::{Cx, time};
 use crate::error::{Error, Result};
@@ -17,7 +19,6 @@ use crate::exit::Exit;
 use crate::out_file::write_secret;
 use crate::progress::spinner;
 use crate::show::clean;
-use crate::table::{at, number, text};
 use crate::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
@@ -47,23 +48,25 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         ));
     }
     let request = ReviewRequest::since(time::ago(&args.since, crate::commands::time::now())?);
+    let reason = args.reason.as_deref();
     cx.with_access(async |access, cx| {
         let bar = spinner(cx, "reviewing");
         let read = Arc::clone(&request.progress);
-        let reason = args.reason.as_deref();
+        if let Some(finding) = &args.ack {
+            let work = access.acknowledge(&request, finding, reason.unwrap_or_default());
+            let found = watched(work, &bar, &read).await;
+            bar.finish_and_clear();
+            return acknowledged(&found?, cx);
+        }
         let work = async {
-            match (&args.ack, args.done) {
-                (Some(finding), _) => access.acknowledge(&request, finding, reason.unwrap_or_default()).await,
-                (None, true) => access.review_done(&request, reason).await,
-                (None, false) => access.review(&request).await,
+            match args.done {
+                true => access.review_done(&request, reason).await,
+                false => access.review(&request).await,
             }
         };
         let found = watched(work, &bar, &read).await;
         bar.finish_and_clear();
         let found = found?;
-        if args.ack.is_some() {
-            return acknowledged(&found, cx);
-        }
         if let Some(path) = &args.html {
             to_page(path, &found, cx)?;
         }
@@ -88,14 +91,14 @@ async fn watched<T>(work: impl Future<Output = T>, bar: &ProgressBar, read: &Ato
     }
 }
 
-fn to_page(path: &Path, review: &Value, cx: &mut Cx<'_>) -> Result<()> {
-    write_secret(path, page::of(review).as_bytes())?;
+fn to_page(path: &Path, review: &Document<Review>, cx: &mut Cx<'_>) -> Result<()> {
+    write_secret(path, page::of(review.json()).as_bytes())?;
     cx.io
         .say(&format!("the page is in `{}`, for you alone to read", path.display()));
     Ok(())
 }
 
-fn acknowledged(finding: &Value, cx: &mut Cx<'_>) -> Result<Exit> {
+fn acknowledged(finding: &Document<Finding>, cx: &mut Cx<'_>) -> Result<Exit> {
     if cx.globals.json {
         cx.io.answer_json(finding)?;
     } else {
@@ -112,8 +115,8 @@ fn acknowledged(finding: &Value, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 /// Prints the review and returns the exit code, which reports open findings even if the answer could not be printed.
-fn answer(review: &Value, done: bool, cx: &mut Cx<'_>) -> Result<Exit> {
-    let open = at(review, "open").as_u64().unwrap_or(0) + list(review, "more").count() as u64;
+fn answer(review: &Document<Review>, done: bool, cx: &mut Cx<'_>) -> Result<Exit> {
+    let open = review.open;
     let told = tell(review, done, cx);
     if open == 0 {
         return told.map(|()| Exit::Done);
@@ -128,36 +131,30 @@ fn answer(review: &Value, done: bool, cx: &mut Cx<'_>) -> Result<Exit> {
     Ok(Exit::Findings)
 }
 
-fn tell(review: &Value, done: bool, cx: &mut Cx<'_>) -> Result<()> {
+fn tell(review: &Document<Review>, done: bool, cx: &mut Cx<'_>) -> Result<()> {
     if cx.globals.json {
         return cx.io.answer_json(review);
     }
-    for finding in list(review, "findings") {
+    for finding in &review.findings {
         for line in in_words(finding) {
             cx.io.answer_line(&clean(&line))?;
         }
     }
-    if let Value::Object(more) = at(review, "more") {
-        for (detector, count) in more {
-            cx.io.warn(&format!(
-                "{} of {}",
-                counted(number(count), "more finding"),
-                clean(detector)
-            ));
-        }
+    for (detector, count) in &review.more {
+        let further = counted(*count, "more finding");
+        cx.io.warn(&format!("{further} of {}", clean(detector)));
     }
     cx.io.say(&format!(
         "{} found, {} of them open, in {} since {}; {} of history",
-        list(review, "findings").count(),
-        text(at(review, "open")),
-        counted(number(at(review, "lines")), "line"),
-        second(at(review, "since")),
-        counted(number(at(review, "history")), "line"),
+        review.findings.len(),
+        review.open,
+        counted(review.lines, "line"),
+        second(review.since),
+        counted(review.history, "line"),
     ));
-    let last = at(review, "last_done");
-    if last.is_object() {
+    if let Some(last) = &review.last_done {
         let was = if done { "recorded: reviewed" } else { "last reviewed" };
-        let (when, who) = (second(at(last, "at")), text(at(last, "by")));
+        let (when, who) = (second(last.at), &last.by);
         cx.io.say(&clean(&format!("{was} on {when} by {who}")));
     } else {
         cx.io
@@ -167,68 +164,49 @@ fn tell(review: &Value, done: bool, cx: &mut Cx<'_>) -> Result<()> {
 }
 
 /// A finding in a few lines.
-fn in_words(finding: &Value) -> Vec<String> {
-    let field = |name: &str| text(at(finding, name));
-    let subject = at(finding, "subject");
+fn in_words(finding: &Finding) -> Vec<String> {
     let mut lines = vec![
         format!(
             "{:<6} {:<20} {}  {}",
-            field("severity"),
-            field("detector"),
-            field("id"),
-            who(subject)
+            finding.severity,
+            finding.detector,
+            finding.id,
+            who(&finding.subject)
         ),
-        format!("       {}", field("explanation")),
+        format!("       {}", finding.explanation),
     ];
-    let shown: Vec<String> = list(finding, "lines").map(place).collect();
-    let (count, first, last) = (
-        field("count"),
-        second(at(finding, "first")),
-        second(at(finding, "last")),
-    );
+    // `LOG:NUMBER`, as `audit prove` takes it.
+    let places = finding.lines.iter().map(|line| format!("{}:{}", line.log, line.seq));
+    let places: Vec<String> = places.collect();
+    let (count, first, last) = (finding.count, second(finding.first), second(finding.last));
     let when = if first == last {
         first
     } else {
         format!("{first} to {last}")
     };
-    lines.push(format!("       {count}×, {when}; lines {}", shown.join(" ")));
-    let acknowledged = at(finding, "acknowledged");
-    if acknowledged.is_object() {
-        let field = |name: &str| text(at(acknowledged, name));
+    lines.push(format!("       {count}×, {when}; lines {}", places.join(" ")));
+    if let Some(acknowledged) = &finding.acknowledged {
         lines.push(format!(
             "       acknowledged on {} by {}: {}",
-            second(at(acknowledged, "at")),
-            field("by"),
-            field("reason")
+            second(acknowledged.at),
+            acknowledged.by,
+            acknowledged.reason
         ));
     }
     lines
 }
 
-/// A time without its fractions.
-fn second(time: &Value) -> String {
-    let time = text(time);
+/// A time without its fractions. The fractions are cut and not rounded, as the page cuts them.
+fn second(time: Timestamp) -> String {
+    let time = time.to_string();
     time.split_once('.')
         .map_or(time.clone(), |(second, _)| format!("{second}Z"))
 }
 
-pub(super) fn who(subject: &Value) -> String {
-    let (kind, id, name) = (
-        text(at(subject, "kind")),
-        text(at(subject, "id")),
-        text(at(subject, "name")),
-    );
-    match name.is_empty() || name == id {
-        true => format!("{kind} {id}"),
-        false => format!("{kind} {name} ({id})"),
+fn who(subject: &FindingSubject) -> String {
+    let (kind, id) = (&subject.kind, &subject.id);
+    match subject.name.as_deref().unwrap_or(NONE) {
+        name if name.is_empty() || name == id => format!("{kind} {id}"),
+        name => format!("{kind} {name} ({id})"),
     }
-}
-
-/// `LOG:NUMBER`, as `audit prove` takes it.
-pub(super) fn place(line: &Value) -> String {
-    format!("{}:{}", text(at(line, "log")), text(at(line, "seq")))
-}
-
-pub(super) fn list<'v>(value: &'v Value, path: &str) -> impl Iterator<Item = &'v Value> {
-    at(value, path).as_array().map(Vec::as_slice).unwrap_or_default().iter()
 }

@@ -10,7 +10,6 @@ use jiff::SignedDuration;
 use super::{Item, some};
 use crate::access::{Access, Here};
 use crate::error::Result;
-use crate::table::{at, number, text};
 use crate::words::{counted, is_or_are};
 
 pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>> {
@@ -132,7 +131,7 @@ async fn open_findings(here: &Here, since: Timestamp) -> Result<String> {
         Err(error) if error.code() == "unavailable" => return Ok(String::new()),
         Err(error) => return Err(error),
     };
-    Ok(match number(at(&review, "open")) {
+    Ok(match review.open {
         0 => String::new(),
         count => format!("; {} {} open", counted(count, "finding"), is_or_are(count)),
     })
@@ -197,9 +196,8 @@ async fn leaked(session: &Session) -> Result<Item> {
 async fn browsers(here: &Here) -> Result<Item> {
     let keys = here.list(None).await?;
     let public = keys.items.iter().filter_map(|key| {
-        let variable = text(at(key, "variable"));
-        let tool = reaches_browsers(&variable)?;
-        Some(format!("{} as {variable} ({tool})", text(at(key, "ref"))))
+        let tool = reaches_browsers(&key.variable)?;
+        Some(format!("{} as {} ({tool})", key.reference, key.variable))
     });
     let public: Vec<String> = public.collect();
     if public.is_empty() {

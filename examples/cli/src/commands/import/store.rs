@@ -12,7 +12,6 @@ use crate::commands::Cx;
 use crate::commands::fetch::AT_ONCE;
 use crate::error::Result;
 use crate::progress::bar;
-use crate::table::{at, text};
 
 /// From how many keys on a progress bar is worth showing.
 const LONG: u64 = 50;
@@ -84,7 +83,7 @@ fn outcome(imported: &Imported) -> Outcome {
 /// As [`Session::list_keys`] and [`Session::retrieve`].
 pub(super) async fn compare(here: &Here, environment: &EnvironmentName, plan: &mut Plan, update: bool) -> Result<()> {
     let there = here.list(Some(environment)).await?.whole()?;
-    let there: HashSet<String> = there.iter().map(|item| text(at(item, "name"))).collect();
+    let there: HashSet<String> = there.iter().map(|item| item.name.clone()).collect();
     for entry in &mut plan.entries {
         let (Some(value), Some(key)) = (entry.value.take(), &entry.key) else {
             continue;

@@ -8,13 +8,14 @@ mod report;
 
 use std::path::PathBuf;
 
+use ibyok_api::{Incident, LeakedCopy, Step};
 use ibyok_core::Timestamp;
-use serde_json::Value;
 
 use super::{Cx, time};
+use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::table::{at, text};
+use crate::table::Column;
 use crate::words::{is_or_are, listed, plural};
 
 #[derive(Debug, clap::Subcommand)]
@@ -80,28 +81,34 @@ pub(crate) struct Close {
     force: bool,
 }
 
-const COLUMNS: [(&str, &str); 6] = [
-    ("ID", "id"),
-    ("REF", "ref"),
-    ("STATE", "state"),
-    ("OPENED", "opened.at"),
-    ("BY", "opened.by"),
-    ("REASON", "reason"),
+const COLUMNS: [Column<Incident>; 6] = [
+    ("ID", |one| one.id.cell()),
+    ("REF", |one| one.reference.cell()),
+    ("STATE", |one| one.state.cell()),
+    ("OPENED", |one| one.opened.at.cell()),
+    ("BY", |one| one.opened.by.cell()),
+    ("REASON", |one| one.reason.cell()),
 ];
 
-const FACTS: [(&str, &str); 12] = [
-    ("id", "id"),
-    ("key", "ref"),
-    ("state", "state"),
-    ("versions", "versions"),
-    ("reason", "reason"),
-    ("opened", "opened.at"),
-    ("by", "opened.by"),
-    ("frozen", "frozen"),
-    ("replaced by", "replaced.version"),
-    ("revoked", "revoked"),
-    ("cause", "closed.cause"),
-    ("prevention", "closed.prevention"),
+const FACTS: [Column<Incident>; 12] = [
+    ("id", |one| one.id.cell()),
+    ("key", |one| one.reference.cell()),
+    ("state", |one| one.state.cell()),
+    ("versions", |one| one.versions.cell()),
+    ("reason", |one| one.reason.cell()),
+    ("opened", |one| one.opened.at.cell()),
+    ("by", |one| one.opened.by.cell()),
+    ("frozen", |one| one.frozen.cell()),
+    ("replaced by", |one| {
+        one.replaced.as_ref().map(|replaced| replaced.version).cell()
+    }),
+    ("revoked", |one| one.revoked.cell()),
+    ("cause", |one| {
+        one.closed.as_ref().map(|closed| closed.cause.clone()).cell()
+    }),
+    ("prevention", |one| {
+        one.closed.as_ref().map(|closed| closed.prevention.clone()).cell()
+    }),
 ];
 
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -109,12 +116,12 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
         Verb::Open(args) => open::run(&args, cx).await,
         Verb::List { all } => {
             let none = if all { "no incidents" } else { "no incident is open" };
-            cx.with_access(async |access, cx| cx.answer_list(access.incidents(all).await?, &COLUMNS, none))
+            cx.with_access(async |access, cx| cx.answer_documents(&access.incidents(all).await?, &COLUMNS, none))
                 .await
         }
         Verb::Report(args) => report::run(&args, cx).await,
         Verb::Note { which, text } => {
-            cx.with_access(async |access, cx| cx.answer_one(&access.note_incident(&which, &text).await?, &FACTS))
+            cx.with_access(async |access, cx| cx.answer_document(&access.note_incident(&which, &text).await?, &FACTS))
                 .await
         }
         Verb::Close(args) => close(&args, cx).await,
@@ -123,37 +130,30 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 /// Names another key with the same value.
-fn say_copy(copy: &Value, cx: &mut Cx<'_>) {
-    let versions = items(at(copy, "versions"));
-    let numbers: Vec<String> = versions.iter().map(text).collect();
+fn say_copy(copy: &LeakedCopy, cx: &mut Cx<'_>) {
+    let numbers: Vec<String> = copy.versions.iter().map(ToString::to_string).collect();
     let versions = format!(
         "{} {} of {} {} the same value",
-        plural(versions.len(), "version"),
+        plural(numbers.len(), "version"),
         listed(&numbers),
-        text(at(copy, "ref")),
-        if versions.len() == 1 { "holds" } else { "hold" }
+        copy.reference,
+        if numbers.len() == 1 { "holds" } else { "hold" }
     );
     let is = is_or_are(numbers.len());
-    if at(copy, "incident").is_null() {
-        cx.io
-            .warn(&format!("  {versions} and {is} NOT marked: {}", text(at(copy, "why"))));
-    } else {
-        cx.io.say(&format!(
-            "  {versions}: incident {} is open on it as well",
-            text(at(copy, "incident"))
-        ));
+    match &copy.incident {
+        None => cx
+            .io
+            .warn(&format!("  {versions} and {is} NOT marked: {}", copy.why.cell())),
+        Some(incident) => cx
+            .io
+            .say(&format!("  {versions}: incident {incident} is open on it as well")),
     }
 }
 
 /// Returns the remaining steps, a line each.
-fn steps(document: &Value) -> Vec<String> {
-    let steps = items(at(document, "remaining"));
-    let line = |step: &Value| format!("  - {}: {}", text(at(step, "what")), text(at(step, "how")));
-    steps.iter().map(line).collect()
-}
-
-fn items(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
+fn steps(remaining: &[Step]) -> Vec<String> {
+    let line = |step: &Step| format!("  - {}: {}", step.what, step.how);
+    remaining.iter().map(line).collect()
 }
 
 async fn close(args: &Close, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -164,7 +164,7 @@ async fn close(args: &Close, cx: &mut Cx<'_>) -> Result<Exit> {
         let closed = access
             .close_incident(&args.which, &cause, &prevention, args.force)
             .await?;
-        cx.answer_one(&closed, &FACTS)
+        cx.answer_document(&closed, &FACTS)
     })
     .await
 }

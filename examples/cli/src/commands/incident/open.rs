@@ -1,15 +1,15 @@
 //! `ibyok incident open`
 
+use ibyok_api::{Incident, IncidentOpened};
 use ibyok_core::{IncidentRequest, KeyRef, KeyWrite};
-use serde_json::Value;
 
-use super::{items, past, say_copy, steps};
+use super::{past, say_copy, steps};
+use crate::cell::Cell;
 use crate::commands::Cx;
 use crate::commands::confirm::confirm;
 use crate::commands::value::ValueArgs;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::table::{at, text};
 use crate::words::{is_or_are, listed, plural};
 
 #[derive(Debug, clap::Args)]
@@ -55,10 +55,10 @@ pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
         if cx.globals.json {
             cx.io.answer_json(&opened)?;
         } else {
-            cx.io.answer_line(&text(at(&opened, "id")))?;
+            cx.io.answer_line(&opened.incident.id)?;
         }
         // What was asked for and not done is a failure, although the old version is marked.
-        let failed = at(&opened, "not_replaced").is_string();
+        let failed = opened.not_replaced.is_some();
         Ok(if failed { Exit::Failed } else { Exit::Done })
     })
     .await
@@ -82,51 +82,45 @@ fn sure(args: &Args, key: &KeyRef, cx: &mut Cx<'_>) -> Result<()> {
 }
 
 /// Says what was done, each step on a line of its own, and what remains.
-fn say(opened: &Value, cx: &mut Cx<'_>) {
-    let reference = text(at(opened, "ref"));
-    let verb = if at(opened, "was_open") == &Value::Bool(true) {
+fn say(opened: &IncidentOpened, cx: &mut Cx<'_>) {
+    let incident = &opened.incident;
+    let verb = if opened.was_open {
         "was open already, and was added to"
     } else {
         "is open"
     };
     cx.io
-        .say(&format!("incident {} on {reference} {verb}", text(at(opened, "id"))));
-    for line in done(opened) {
+        .say(&format!("incident {} on {} {verb}", incident.id, incident.reference));
+    for line in done(incident) {
         cx.io.say(&format!("  {line}"));
     }
-    if let Some(why) = at(opened, "not_replaced").as_str() {
+    if let Some(why) = &opened.not_replaced {
         cx.io.warn(&format!("  NOT replaced: {why}"));
     }
-    for warning in items(at(opened, "warnings")) {
-        cx.io.warn(&format!("  warning: {}", text(warning)));
+    for warning in &opened.warnings {
+        cx.io.warn(&format!("  warning: {warning}"));
     }
-    for token in items(at(opened, "not_revoked")) {
+    for token in &opened.not_revoked {
+        cx.io
+            .warn(&format!("  NOT revoked: token {}: {}", token.token, token.why));
+    }
+    for unseen in &opened.unseen {
         cx.io.warn(&format!(
-            "  NOT revoked: token {}: {}",
-            text(at(token, "token")),
-            text(at(token, "why"))
+            "  a reader may be MISSING: {unseen}; open the incident again with `--revoke-readers` when that is mended"
         ));
     }
-    for unseen in items(at(opened, "unseen")) {
-        cx.io.warn(&format!(
-            "  a reader may be MISSING: {}; open the incident again with `--revoke-readers` when that is mended",
-            text(unseen)
-        ));
-    }
-    for copy in items(at(opened, "copies")) {
+    for copy in &opened.copies {
         say_copy(copy, cx);
     }
     cx.io.say("what remains:");
-    for line in steps(opened) {
+    for line in steps(&opened.remaining) {
         cx.io.say(&line);
     }
 }
 
 /// The steps of an incident that are done, by what it says of itself.
-pub(super) fn done(incident: &Value) -> Vec<String> {
-    let versions: Vec<String> = items(at(incident, "versions")).iter().map(text).collect();
-    let replaced = at(incident, "replaced");
-    let frozen = at(incident, "frozen") == &Value::Bool(true);
+pub(super) fn done(incident: &Incident) -> Vec<String> {
+    let versions: Vec<String> = incident.versions.iter().map(ToString::to_string).collect();
     let mut lines = Vec::new();
     if !versions.is_empty() {
         let (noun, verb) = (plural(versions.len(), "version"), is_or_are(versions.len()));
@@ -135,21 +129,21 @@ pub(super) fn done(incident: &Value) -> Vec<String> {
             listed(&versions)
         ));
     }
-    if !replaced.is_null() {
+    if let Some(replaced) = &incident.replaced {
         lines.push(format!(
             "replaced: version {} is current, made by {} on {}",
-            text(at(replaced, "version")),
-            text(at(replaced, "by")),
-            crate::table::shown(at(replaced, "at"))
+            replaced.version,
+            replaced.by,
+            replaced.at.cell()
         ));
     }
-    match frozen {
+    match incident.frozen {
         true => lines.push("frozen: the key is disabled for everybody".to_owned()),
-        false if replaced.is_null() => lines.push("not frozen: the key is still served".to_owned()),
+        false if incident.replaced.is_none() => lines.push("not frozen: the key is still served".to_owned()),
         false => {}
     }
-    for token in items(at(incident, "revoked")) {
-        lines.push(format!("revoked: token {}", text(token)));
+    for token in &incident.revoked {
+        lines.push(format!("revoked: token {token}"));
     }
     lines
 }

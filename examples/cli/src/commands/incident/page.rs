@@ -1,87 +1,79 @@
 //! An incident's report as a page for a browser: one file, no script, no network.
 
+use ibyok_api::{Document, Incident, IncidentReport, Reach, Step};
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::items;
+use crate::cell::Cell;
 use crate::page::{Page, escaped, short};
-use crate::table::{at, number, text};
+use crate::table::at;
 use crate::words::counted;
 
 /// The page of a report.
-pub(super) fn of(report: &Value) -> String {
-    let incident = at(report, "incident");
-    let about = |path: &str| escaped(&text(at(incident, path)));
-    let title = format!("Incident on {}", about("ref"));
+pub(super) fn of(report: &Document<IncidentReport>) -> String {
+    let incident = &report.incident;
+    let title = format!("Incident on {}", escaped(&incident.reference));
     let told = format!(
         "{} · {} · looked at the log since {}",
-        about("id"),
-        about("state"),
-        short(at(report, "since"))
+        escaped(&incident.id),
+        escaped(incident.state.as_str()),
+        short_time(report.since)
     );
     let mut page = Page::new(&title, &told);
     page.figures(&[
-        ("Readers", items(at(report, "readers")).len().to_string()),
-        ("Released after the leak", text(at(report, "released_after"))),
-        ("Versions compromised", text(at(incident, "versions"))),
-        ("Tokens revoked", items(at(incident, "revoked")).len().to_string()),
+        ("Readers", report.readers.len().to_string()),
+        ("Released after the leak", report.released_after.to_string()),
+        ("Versions compromised", incident.versions.cell()),
+        ("Tokens revoked", incident.revoked.len().to_string()),
     ]);
-    account(&mut page, report);
-    remaining(&mut page, report);
+    account(&mut page, incident);
+    remaining(&mut page, &report.remaining);
     readers(&mut page, report);
-    reach(&mut page, report);
+    reach(&mut page, &report.reach);
     findings(&mut page, report);
     timeline(&mut page, report);
-    page.end(&format!("Made {}", short(at(report, "made"))))
+    page.end(&format!("Made {}", short_time(report.made)))
 }
 
-fn account(page: &mut Page, report: &Value) {
-    let incident = at(report, "incident");
-    let about = |path: &str| escaped(&text(at(incident, path)));
+fn account(page: &mut Page, incident: &Incident) {
     page.section("account", "What happened");
-    page.add(&format!("<p>{}</p>", about("reason")));
+    page.add(&format!("<p>{}</p>", escaped(&incident.reason)));
     page.add(&format!(
         "<p class=\"when\">opened {} by {}</p>",
-        short(at(incident, "opened.at")),
-        about("opened.by")
+        short_time(incident.opened.at),
+        escaped(&incident.opened.by)
     ));
     for step in super::open::done(incident) {
         page.add(&format!("<p>{}</p>", escaped(&step)));
     }
-    for note in items(at(incident, "notes")) {
-        let (when, by) = (short(at(note, "at")), escaped(&text(at(note, "by"))));
-        page.add(&format!(
-            "<p>{} <small>{when}, {by}</small></p>",
-            escaped(&text(at(note, "text")))
-        ));
+    for note in &incident.notes {
+        let (when, by) = (short_time(note.at), escaped(&note.by));
+        page.add(&format!("<p>{} <small>{when}, {by}</small></p>", escaped(&note.text)));
     }
-    if at(incident, "closed").is_object() {
-        page.add(&format!("<p><b>Cause:</b> {}</p>", about("closed.cause")));
-        page.add(&format!("<p><b>Prevention:</b> {}</p>", about("closed.prevention")));
-        page.add(&format!(
-            "<p class=\"when\">closed {} by {}</p>",
-            short(at(incident, "closed.at")),
-            about("closed.by")
-        ));
+    if let Some(closed) = &incident.closed {
+        page.add(&format!("<p><b>Cause:</b> {}</p>", escaped(&closed.cause)));
+        page.add(&format!("<p><b>Prevention:</b> {}</p>", escaped(&closed.prevention)));
+        let (when, by) = (short_time(closed.at), escaped(&closed.by));
+        page.add(&format!("<p class=\"when\">closed {when} by {by}</p>"));
     }
     page.end_section();
 }
 
-fn remaining(page: &mut Page, report: &Value) {
-    let steps = items(at(report, "remaining"));
+fn remaining(page: &mut Page, steps: &[Step]) {
     if steps.is_empty() {
         return;
     }
     page.section("remaining", "What remains");
     page.add("<ol>");
     for step in steps {
-        let (what, how) = (escaped(&text(at(step, "what"))), escaped(&text(at(step, "how"))));
+        let (what, how) = (escaped(&step.what), escaped(&step.how));
         page.add(&format!("<li>{what}: <code>{how}</code></li>"));
     }
     page.add("</ol>");
     page.end_section();
 }
 
-fn readers(page: &mut Page, report: &Value) {
+fn readers(page: &mut Page, report: &Document<IncidentReport>) {
     page.table(
         "Who was given the key",
         "readers",
@@ -97,41 +89,37 @@ fn readers(page: &mut Page, report: &Value) {
             ("As", "user_agents", false),
         ],
     );
-    for unseen in items(at(report, "unseen")) {
-        let unseen = escaped(&text(unseen));
+    for unseen in &report.unseen {
+        let unseen = escaped(unseen);
         page.add(&format!("<p>And perhaps others, hidden by {unseen}</p>"));
     }
 }
 
-fn reach(page: &mut Page, report: &Value) {
+fn reach(page: &mut Page, reach: &[Reach]) {
     page.section("reach", "What else they could read, and did");
-    let reach = items(at(report, "reach"));
     if reach.is_empty() {
         page.add("<p>No token read it.</p>");
     }
     for token in reach {
-        let about = |path: &str| escaped(&text(at(token, path)));
         page.add(&format!(
             "<article><h3>{} <small>{} · {}</small></h3>",
-            about("name"),
-            about("token"),
-            about("state")
+            escaped(&token.name),
+            escaped(&token.token),
+            escaped(token.state.as_str())
         ));
         page.add(&format!(
             "<p>could read {}: {}</p>",
-            counted(number(at(token, "could_read_count")), "key"),
-            about("could_read")
+            counted(token.could_read_count, "key"),
+            escaped(&token.could_read.cell())
         ));
-        let did = items(at(token, "did_read")).iter();
-        let did: Vec<String> = did
-            .map(|did| format!("{} ({})", text(at(did, "ref")), text(at(did, "count"))))
-            .collect();
+        let did = token.did_read.iter();
+        let did: Vec<String> = did.map(|did| format!("{} ({})", did.reference, did.count)).collect();
         page.add(&format!("<p>did read: {}</p></article>", escaped(&did.join(", "))));
     }
     page.end_section();
 }
 
-fn findings(page: &mut Page, report: &Value) {
+fn findings(page: &mut Page, report: &Document<IncidentReport>) {
     let findings = items(at(report, "findings"));
     if findings.is_empty() {
         return;
@@ -150,7 +138,7 @@ fn findings(page: &mut Page, report: &Value) {
     );
 }
 
-fn timeline(page: &mut Page, report: &Value) {
+fn timeline(page: &mut Page, report: &Document<IncidentReport>) {
     page.table(
         "Line by line",
         "timeline",
@@ -168,10 +156,19 @@ fn timeline(page: &mut Page, report: &Value) {
             ("Log", "log", false),
         ],
     );
-    let further = text(at(report, "further_lines"));
-    match further.as_str() {
-        "0" => {}
-        "1" => page.add("<p>And 1 further line.</p>"),
-        _ => page.add(&format!("<p>And {} further lines.</p>", escaped(&further))),
+    match report.further_lines {
+        0 => {}
+        1 => page.add("<p>And 1 further line.</p>"),
+        further => page.add(&format!("<p>And {further} further lines.</p>")),
     }
+}
+
+/// A time as the page shows it.
+fn short_time(time: Timestamp) -> String {
+    short(&Value::from(time.to_string()))
+}
+
+/// The rows of a table of the page.
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
 }

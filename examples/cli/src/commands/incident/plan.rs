@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::Value;
+use ibyok_api::{Document, KeyInfo};
 
+use crate::cell::Cell;
 use crate::commands::Cx;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::table::{at, text};
 
 pub(super) async fn run(output: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_access(async |access, cx| {
@@ -30,11 +30,11 @@ pub(super) async fn run(output: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> 
 }
 
 /// The plan as Markdown. It names keys and no value of one.
-fn plan(keys: &[Value]) -> String {
+fn plan(keys: &[Document<KeyInfo>]) -> String {
     let mut providers: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for key in keys {
-        let provider = text(at(key, "provider"));
-        providers.entry(provider).or_default().push(text(at(key, "ref")));
+        let references = providers.entry(key.provider.cell()).or_default();
+        references.push(key.reference.clone());
     }
     let mut out = String::from(HEAD);
     out.push_str("\n| provider | keys | where its keys are revoked |\n| --- | --- | --- |\n");

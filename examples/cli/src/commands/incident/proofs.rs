@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 
+use ibyok_api::IncidentReport;
 use ibyok_core::Timestamp;
-use serde_json::Value;
 
-use super::{Report, items};
+use super::Report;
 use crate::access::Access;
 use crate::commands::Cx;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::out_file::write_secret;
-use crate::table::at;
 use crate::words::{counted, is_or_are};
 
 /// The largest number of lines that are proved. The log is read once for each.
@@ -55,11 +54,9 @@ pub(super) async fn run(args: &Report, since: Option<Timestamp>, cx: &mut Cx<'_>
 }
 
 /// The lines that a report rests on: the last of each reader, and those of its timeline.
-fn lines(report: &Value) -> BTreeSet<(String, u64)> {
-    let of_readers = items(at(report, "readers"))
-        .iter()
-        .map(|reader| at(reader, "last_line"));
-    let of_timeline = items(at(report, "timeline")).iter();
-    let place = |line: &Value| Some((at(line, "log").as_str()?.to_owned(), at(line, "seq").as_u64()?));
-    of_readers.chain(of_timeline).filter_map(place).collect()
+fn lines(report: &IncidentReport) -> BTreeSet<(String, u64)> {
+    let of_readers = report.readers.iter().filter_map(|reader| reader.last_line.as_ref());
+    let of_readers = of_readers.map(|line| (line.log.clone(), line.seq));
+    let of_timeline = report.timeline.iter().map(|line| (line.log.clone(), line.seq));
+    of_readers.chain(of_timeline).collect()
 }

@@ -2,16 +2,16 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use ibyok_api::{IncidentReport, Reach};
 
 use super::open::done;
-use super::{Report, items, past, steps};
+use super::{Report, past, steps};
+use crate::cell::{Cell, NONE, joined};
 use crate::commands::Cx;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::out_file::write_secret;
 use crate::show::clean;
-use crate::table::{at, number, shown, text};
 use crate::words::{counted, plural};
 
 pub(super) async fn run(args: &Report, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -37,14 +37,14 @@ pub(super) async fn run(args: &Report, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 /// The report for a terminal or a ticket. Nothing of it can move a cursor.
-fn as_text(report: &Value) -> String {
+fn as_text(report: &IncidentReport) -> String {
     let mut out = String::new();
     head(&mut out, report);
     readers(&mut out, report);
-    reach(&mut out, report);
+    reach(&mut out, &report.reach);
     findings(&mut out, report);
     timeline(&mut out, report);
-    let left = steps(report);
+    let left = steps(&report.remaining);
     if !left.is_empty() {
         section(&mut out, "What remains");
         left.iter().for_each(|line| push(&mut out, line));
@@ -52,162 +52,113 @@ fn as_text(report: &Value) -> String {
     out
 }
 
-fn head(out: &mut String, report: &Value) {
-    let incident = at(report, "incident");
-    let say = |path: &str| shown(at(incident, path));
-    push(
-        out,
-        &format!("Incident {} on {}, {}", say("id"), say("ref"), say("state")),
-    );
-    push(out, &format!("  reason:   {}", say("reason")));
-    push(
-        out,
-        &format!("  opened:   {} by {}", say("opened.at"), say("opened.by")),
-    );
+fn head(out: &mut String, report: &IncidentReport) {
+    let incident = &report.incident;
+    let (id, key, state) = (&incident.id, &incident.reference, &incident.state);
+    push(out, &format!("Incident {id} on {key}, {state}"));
+    push(out, &format!("  reason:   {}", incident.reason));
+    let opened = &incident.opened;
+    push(out, &format!("  opened:   {} by {}", opened.at.cell(), opened.by));
     for step in done(incident) {
         push(out, &format!("  {step}"));
     }
-    for note in items(at(incident, "notes")) {
-        let (when, by) = (shown(at(note, "at")), text(at(note, "by")));
-        push(out, &format!("  note:     {when} {by}: {}", text(at(note, "text"))));
-    }
-    if !at(incident, "closed").is_null() {
+    for note in &incident.notes {
         push(
             out,
-            &format!("  closed:   {} by {}", say("closed.at"), say("closed.by")),
-        );
-        push(out, &format!("  cause:    {}", say("closed.cause")));
-        push(
-            out,
-            &format!("  kept from happening again by: {}", say("closed.prevention")),
+            &format!("  note:     {} {}: {}", note.at.cell(), note.by, note.text),
         );
     }
-    if !at(report, "provider").is_null() {
-        push(out, &format!("  revoke:   {}", text(at(report, "provider.revoke_url"))));
+    if let Some(closed) = &incident.closed {
+        push(out, &format!("  closed:   {} by {}", closed.at.cell(), closed.by));
+        push(out, &format!("  cause:    {}", closed.cause));
+        push(out, &format!("  kept from happening again by: {}", closed.prevention));
     }
-    push(
-        out,
-        &format!("  looked at the log since {}", shown(at(report, "since"))),
-    );
+    if let Some(provider) = &report.provider {
+        push(out, &format!("  revoke:   {}", provider.revoke_url));
+    }
+    push(out, &format!("  looked at the log since {}", report.since.cell()));
 }
 
-fn readers(out: &mut String, report: &Value) {
+fn readers(out: &mut String, report: &IncidentReport) {
     section(out, "Who was given the key");
-    let readers = items(at(report, "readers"));
-    if readers.is_empty() {
+    if report.readers.is_empty() {
         push(out, "  nobody");
     }
-    for reader in readers {
-        let name = text(at(reader, "name"));
-        let who = if name == "-" {
-            text(at(reader, "id"))
-        } else {
-            format!("{name} ({})", text(at(reader, "id")))
+    for reader in &report.readers {
+        let who = match &reader.name {
+            Some(name) => format!("{name} ({})", reader.id),
+            None => reader.id.clone(),
         };
-        let say = |path: &str| shown(at(reader, path));
-        push(
-            out,
-            &format!(
-                "  {who}: {}, {} to {}",
-                counted(number(at(reader, "count")), "time"),
-                say("first"),
-                say("last")
-            ),
-        );
+        let times = counted(reader.count, "time");
+        let (first, last) = (reader.first.cell(), reader.last.cell());
+        push(out, &format!("  {who}: {times}, {first} to {last}"));
         push(
             out,
             &format!(
                 "    {} {}, from {}, as {}",
-                plural(items(at(reader, "versions")).len(), "version"),
-                say("versions"),
-                say("addresses"),
-                say("user_agents")
+                plural(reader.versions.len(), "version"),
+                joined(&reader.versions),
+                joined(&reader.addresses),
+                joined(&reader.user_agents)
             ),
         );
     }
-    for unseen in items(at(report, "unseen")) {
-        push(out, &format!("  and perhaps others, hidden by {}", shown(unseen)));
+    for unseen in &report.unseen {
+        push(out, &format!("  and perhaps others, hidden by {unseen}"));
     }
-    push(
-        out,
-        &format!("  released after the leak: {}", text(at(report, "released_after"))),
-    );
+    push(out, &format!("  released after the leak: {}", report.released_after));
 }
 
-fn reach(out: &mut String, report: &Value) {
-    let reach = items(at(report, "reach"));
+fn reach(out: &mut String, reach: &[Reach]) {
     if reach.is_empty() {
         return;
     }
     section(out, "What else they could read, and did");
     for token in reach {
-        let say = |path: &str| text(at(token, path));
-        push(out, &format!("  {} ({}, {})", say("name"), say("token"), say("state")));
-        push(
-            out,
-            &format!(
-                "    could: {}: {}",
-                counted(number(at(token, "could_read_count")), "key"),
-                say("could_read")
-            ),
-        );
-        let did = items(at(token, "did_read"));
-        let did: Vec<String> = did
-            .iter()
-            .map(|did| format!("{} ({})", text(at(did, "ref")), text(at(did, "count"))))
-            .collect();
-        push(
-            out,
-            &format!(
-                "    did:   {}",
-                if did.is_empty() {
-                    "nothing".to_owned()
-                } else {
-                    did.join(", ")
-                }
-            ),
-        );
+        push(out, &format!("  {} ({}, {})", token.name, token.token, token.state));
+        let keys = counted(token.could_read_count, "key");
+        push(out, &format!("    could: {keys}: {}", token.could_read.cell()));
+        let did = token.did_read.iter();
+        let did: Vec<String> = did.map(|did| format!("{} ({})", did.reference, did.count)).collect();
+        let did = if did.is_empty() {
+            "nothing".to_owned()
+        } else {
+            did.join(", ")
+        };
+        push(out, &format!("    did:   {did}"));
     }
 }
 
-fn findings(out: &mut String, report: &Value) {
-    let findings = items(at(report, "findings"));
+fn findings(out: &mut String, report: &IncidentReport) {
+    let findings = report.findings.as_deref().unwrap_or_default();
     if findings.is_empty() {
         return;
     }
     section(out, "What a review of that time found about them");
     for finding in findings {
-        let say = |path: &str| text(at(finding, path));
-        push(
-            out,
-            &format!("  {} {}: {}", say("severity"), say("id"), say("explanation")),
-        );
+        let (severity, id) = (&finding.severity, &finding.id);
+        push(out, &format!("  {severity} {id}: {}", finding.explanation));
     }
 }
 
-fn timeline(out: &mut String, report: &Value) {
+fn timeline(out: &mut String, report: &IncidentReport) {
     section(out, "What happened");
-    for line in items(at(report, "timeline")) {
-        let say = |path: &str| shown(at(line, path));
-        let name = say("name");
-        let who = if name == "-" { say("by") } else { name };
-        let mut told = format!("  {} {} {} by {who}", say("time"), say("action"), say("outcome"));
-        for (word, path) in [("version", "version"), ("from", "address"), ("because", "reason")] {
-            if !at(line, path).is_null() {
+    for line in &report.timeline {
+        let who = line.name.as_deref().or(line.by.as_deref()).unwrap_or(NONE);
+        let mut told = format!("  {} {} {} by {who}", line.time.cell(), line.action, line.outcome);
+        let version = line.version.map(|version| version.to_string());
+        let address = line.address.map(|address| address.to_string());
+        for (word, fact) in [("version", &version), ("from", &address), ("because", &line.reason)] {
+            if let Some(fact) = fact {
                 // Writing to a text does not fail.
-                write!(told, ", {word} {}", say(path)).unwrap_or_default();
+                write!(told, ", {word} {fact}").unwrap_or_default();
             }
         }
         push(out, &told);
     }
-    if at(report, "further_lines") != &Value::from(0) {
-        push(
-            out,
-            &format!(
-                "  and {}: see `ibyok audit tail --key`",
-                counted(number(at(report, "further_lines")), "further line")
-            ),
-        );
+    if report.further_lines > 0 {
+        let further = counted(report.further_lines, "further line");
+        push(out, &format!("  and {further}: see `ibyok audit tail --key`"));
     }
 }
 

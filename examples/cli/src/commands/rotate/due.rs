@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use ibyok_api as api;
+use ibyok_api::DueKind;
 use ibyok_core::EnvironmentName;
-use serde_json::{Value, json};
 
+use crate::cell::Cell;
 use crate::commands::Cx;
 use crate::commands::pages::{self, After};
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::table::{Table, at, number, shown, text};
+use crate::table::Table;
 use crate::words::counted;
 
 #[derive(Debug, clap::Args)]
@@ -38,17 +40,12 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         let mut table = Table::new(&["WHAT", "WHICH", "WHEN", "STATE"]);
         for one in due {
             let (which, state) = told(one);
-            table.row([
-                text(at(one, "kind")).replace('_', " "),
-                which,
-                shown(at(one, "at")),
-                state,
-            ]);
+            table.row([one.kind.as_str().replace('_', " "), which, one.at.cell(), state]);
         }
         table.print_or(cx.io, "nothing is due")?;
-        let providers: BTreeSet<&str> = due.iter().filter_map(|one| at(one, "provider").as_str()).collect();
+        let providers: BTreeSet<&str> = due.iter().filter_map(|one| one.provider.as_deref()).collect();
         for provider in providers {
-            pages::say(cx, &json!(provider), After::Due);
+            pages::say(cx, Some(provider), After::Due);
         }
         Ok(exit)
     })
@@ -56,19 +53,24 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 /// Returns the key or token of a due task, and the task.
-pub(crate) fn told(one: &Value) -> (String, String) {
-    let which = match at(one, "ref").as_str() {
-        Some(key) => key.to_owned(),
-        None if text(at(one, "kind")).starts_with("damaged") => text(at(one, "name")),
-        None => format!("{} ({})", text(at(one, "name")), text(at(one, "token"))),
+pub(crate) fn told(one: &api::Due) -> (String, String) {
+    let is_damaged = matches!(
+        one.kind,
+        DueKind::DamagedKey | DueKind::DamagedToken | DueKind::DamagedEnvironment
+    );
+    let which = match &one.reference {
+        Some(key) => key.clone(),
+        None if is_damaged => one.name.clone(),
+        None => format!("{} ({})", one.name, one.token.cell()),
     };
-    let state = match (text(at(one, "kind")).as_str(), at(one, "overdue") == true) {
-        ("rotation", _) => "to be rotated".to_owned(),
-        ("damaged_key" | "damaged_token" | "damaged_environment", _) => {
-            "its record is damaged and does not say what is due".to_owned()
-        }
+    let state = match (&one.kind, one.overdue) {
+        (DueKind::Rotation, _) => "to be rotated".to_owned(),
+        _ if is_damaged => "its record is damaged and does not say what is due".to_owned(),
         (_, true) => "expired".to_owned(),
-        _ => format!("ends within {}", counted(number(at(one, "within_days")), "day")),
+        _ => {
+            let days = u64::try_from(one.within_days).unwrap_or_default();
+            format!("ends within {}", counted(days, "day"))
+        }
     };
     (which, state)
 }

@@ -7,8 +7,8 @@ mod status;
 pub(crate) use due::told;
 pub(crate) use quiet::plain as quiet_for;
 
+use ibyok_api::Written;
 use ibyok_core::{Interval, KeyWrite, WhichVersion};
-use serde_json::Value;
 
 use super::Cx;
 use super::confirm::confirm;
@@ -17,9 +17,10 @@ use super::keys::{Force, about, say_provider};
 use super::pages::{self, After};
 use super::value::{Expected, ValueArgs};
 use crate::access::{Drain, KeyArgument, Step};
+use crate::cell::Cell;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::table::at;
+use crate::table::Column;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -114,6 +115,13 @@ impl From<DrainArgs> for Drain {
     }
 }
 
+const STAGED: [Column<Written>; 4] = [
+    ("key", |written| written.reference.cell()),
+    ("id", |written| written.id.cell()),
+    ("version", |written| written.version.cell()),
+    ("state", |written| written.state.cell()),
+];
+
 pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.if_version = verb.if_version();
     match verb {
@@ -148,25 +156,22 @@ async fn stage(args: Stage, cx: &mut Cx<'_>) -> Result<Exit> {
         let key = key.resolve(access).await?;
         let written = access.stage(&key, write).await?;
         say_provider(cx, &written);
-        cx.answer_one(
-            &written,
-            &[("key", "ref"), ("id", "id"), ("version", "version"), ("state", "state")],
-        )?;
-        pages::say(cx, at(&written, "provider"), After::Stage);
+        cx.answer_document(&written, &STAGED)?;
+        pages::say(cx, written.provider.as_deref(), After::Stage);
         Ok(Exit::Done)
     })
     .await
 }
 
 async fn promote(key: &str, reason: Option<String>, cx: &mut Cx<'_>) -> Result<Exit> {
-    let mut provider = Value::Null;
+    let mut provider = None;
     let exit = about(key, cx, async |access, key| {
         let info = access.rotate(key, Step::Promote(reason)).await?;
-        provider = at(&info, "provider").clone();
+        provider.clone_from(&info.provider);
         Ok(info)
     })
     .await?;
-    pages::say(cx, &provider, After::Promote);
+    pages::say(cx, provider.as_deref(), After::Promote);
     Ok(exit)
 }
 
@@ -189,18 +194,18 @@ async fn destroy(args: Destroy, cx: &mut Cx<'_>) -> Result<Exit> {
     confirm(cx, &what, "its value does not come back")?;
     cx.with_access(async |access, cx| {
         let key = key.resolve(access).await?.at_version(args.version);
-        let destroyed = access.rotate(&key, Step::Destroy(args.drain.into())).await?;
+        let destroyed = access.destroy(&key, args.drain.into()).await?;
         if cx.globals.json {
             cx.io.answer_json(&destroyed)?;
         }
         cx.io.say(&format!("destroyed {key}"));
-        match at(&destroyed, "remains").as_str() {
+        match &destroyed.remains {
             Some(remains) => cx.io.say(&format!("not everywhere yet: {remains}")),
             None => cx
                 .io
                 .say("nothing of it is left in the store's files; backups are for you to look after"),
         }
-        pages::say(cx, at(&destroyed, "provider"), After::Destroy);
+        pages::say(cx, destroyed.key.provider.as_deref(), After::Destroy);
         Ok(Exit::Done)
     })
     .await

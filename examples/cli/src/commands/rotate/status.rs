@@ -1,13 +1,15 @@
 //! `ibyok rotate status`
 
+use ibyok_api::{RotationStatus, WaitingWhy};
 use ibyok_core::{EnvironmentName, KeyRef};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::access::{Access, KeyArgument};
+use crate::cell::{Cell, NONE, joined};
 use crate::commands::Cx;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::table::{Table, at, text};
+use crate::table::Table;
 
 /// An empty list of names does not mean that nobody reads.
 const HIDDEN: &str = "readers are not shown: that takes a token with `usage:read` or `keys:rotate`";
@@ -47,11 +49,11 @@ async fn all(access: &dyn Access, environment: Option<&EnvironmentName>, cx: &mu
         cx.io.warn(&warning);
     }
     let mut items = keys.items;
-    items.retain(|item| at(item, "versions_count").as_u64().is_some_and(|count| count > 1));
-    items.sort_by_key(|item| text(at(item, "ref")));
+    items.retain(|item| item.versions_count > 1);
+    items.sort_by(|one, other| one.reference.cmp(&other.reference));
     let mut found = Vec::new();
     for item in &items {
-        let key: KeyRef = text(at(item, "ref")).parse()?;
+        let key: KeyRef = item.reference.parse()?;
         found.push(access.rotation(&key).await?);
     }
     if cx.globals.json {
@@ -60,77 +62,62 @@ async fn all(access: &dyn Access, environment: Option<&EnvironmentName>, cx: &mu
     }
     let mut table = Table::new(&["REF", "VERSIONS", "WAITING FOR"]);
     for status in &found {
-        let versions = list(status, "versions", |one| {
-            format!("{} {}", text(at(one, "version")), text(at(one, "state")))
-        });
-        let waiting = list(status, "waiting_for", label);
-        table.row([text(at(status, "ref")), versions, waiting]);
+        let versions = status
+            .versions
+            .iter()
+            .map(|one| format!("{} {}", one.version, one.state));
+        let waiting = status.waiting_for.iter();
+        let waiting = joined(waiting.map(|one| label(&one.token, one.name.as_deref())));
+        table.row([status.reference.clone(), joined(versions), waiting]);
     }
     table.print_or(cx.io, "no key has more than one version")?;
-    if found.iter().any(|status| at(status, "consumers_shown") == false) {
+    if found.iter().any(|status| !status.consumers_shown) {
         cx.io.warn(HIDDEN);
     }
     Ok(Exit::Done)
 }
 
-fn print(status: &Value, cx: &mut Cx<'_>) -> Result<()> {
+fn print(status: &RotationStatus, cx: &mut Cx<'_>) -> Result<()> {
     let mut table = Table::new(&["VERSION", "STATE", "READ BY", "LAST", "COUNT", "FROM"]);
-    for version in at(status, "versions").as_array().into_iter().flatten() {
-        let (number, state) = (text(at(version, "version")), text(at(version, "state")));
-        let consumers = at(version, "consumers").as_array().map_or(&[][..], Vec::as_slice);
-        if consumers.is_empty() {
-            let nobody = "-".to_owned();
-            table.row([number, state, nobody.clone(), nobody.clone(), nobody.clone(), nobody]);
+    for version in &status.versions {
+        let (number, state) = (version.version.cell(), version.state.cell());
+        if version.consumers.is_empty() {
+            table.row([number, state].into_iter().chain([NONE; 4].map(str::to_owned)));
             continue;
         }
-        for one in consumers {
-            let gone = if at(one, "active") == false {
-                " (no longer valid)"
-            } else {
-                ""
-            };
-            let (last, count, network) = (at(one, "last"), at(one, "count"), at(one, "network"));
+        for one in &version.consumers {
+            let gone = if one.active { "" } else { " (no longer valid)" };
             table.row([
                 number.clone(),
                 state.clone(),
-                format!("{}{gone}", label(one)),
-                crate::table::shown(last),
-                text(count),
-                crate::table::shown(network),
+                format!("{}{gone}", label(&one.token, one.name.as_deref())),
+                one.last.cell(),
+                one.count.cell(),
+                one.network.cell(),
             ]);
         }
     }
     table.print(cx.io)?;
-    if at(status, "consumers_shown") == false {
+    if !status.consumers_shown {
         cx.io.warn(HIDDEN);
     }
-    for one in at(status, "waiting_for").as_array().into_iter().flatten() {
-        let why = if at(one, "why") == "not_yet" {
-            "has not read the current version yet"
-        } else {
-            "has read an older version again"
+    for one in &status.waiting_for {
+        let why = match one.why {
+            WaitingWhy::NotYet => "has not read the current version yet",
+            _ => "has read an older version again",
         };
-        cx.io.say(&format!("waiting for {}: {why}", label(one)));
+        let label = label(&one.token, one.name.as_deref());
+        cx.io.say(&format!("waiting for {label}: {why}"));
     }
-    for unseen in at(status, "unseen").as_array().into_iter().flatten() {
-        cx.io.say(&format!("not seen: {}", text(unseen)));
+    for unseen in &status.unseen {
+        cx.io.say(&format!("not seen: {unseen}"));
     }
     Ok(())
 }
 
-fn label(one: &Value) -> String {
-    match at(one, "name").as_str() {
-        Some(name) => format!("{name} ({})", text(at(one, "token"))),
-        None => text(at(one, "token")),
-    }
-}
-
-fn list(status: &Value, path: &str, show: impl Fn(&Value) -> String) -> String {
-    let items = at(status, path).as_array().into_iter().flatten();
-    let shown: Vec<String> = items.map(show).collect();
-    if shown.is_empty() {
-        "-".to_owned()
-    } else {
-        shown.join(", ")
+fn label(token: &str, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("{name} ({token})"),
+        None => token.to_owned(),
     }
 }

@@ -1,20 +1,20 @@
 //! `ibyok tokens review`: tokens that a person should look at.
 
-use ibyok_core::{Environments, Grant};
-use serde_json::Value;
+use ibyok_api::{Document, Grant, TokenFinding};
 
 use super::super::Cx;
+use crate::cell::Cell;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::show::clean;
-use crate::table::{at, text};
+use crate::table::Column;
 
-const COLUMNS: [(&str, &str); 5] = [
-    ("ID", "token"),
-    ("NAME", "name"),
-    ("FINDING", "finding"),
-    ("DETAIL", "detail"),
-    ("LAST USED", "last_used"),
+const COLUMNS: [Column<TokenFinding>; 5] = [
+    ("ID", |finding| finding.token.cell()),
+    ("NAME", |finding| finding.name.cell()),
+    ("FINDING", |finding| finding.finding.cell()),
+    ("DETAIL", |finding| finding.detail.cell()),
+    ("LAST USED", |finding| finding.last_used.cell()),
 ];
 
 pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
@@ -24,23 +24,23 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
             narrower(&list.items, cx);
         }
         let all_well = list.items.is_empty() && !list.is_incomplete();
-        cx.answer_list(list, &COLUMNS, "no findings")?;
+        cx.answer_documents(&list, &COLUMNS, "no findings")?;
         Ok(if all_well { Exit::Done } else { Exit::Findings })
     })
     .await
 }
 
 /// The commands that issue what would have sufficed.
-fn narrower(findings: &[Value], cx: &mut Cx<'_>) {
+fn narrower(findings: &[Document<TokenFinding>], cx: &mut Cx<'_>) {
     for finding in findings {
-        let Ok(grant) = serde_json::from_value::<Grant>(at(finding, "narrower").clone()) else {
+        let Some(grant) = &finding.narrower else {
             continue;
         };
-        let name = text(at(finding, "name"));
+        let name = &finding.name;
         cx.io.say(&format!(
             "would have sufficed for {}: {}",
-            clean(&name),
-            command(&name, &grant)
+            clean(name),
+            command(name, grant)
         ));
     }
 }
@@ -49,23 +49,22 @@ fn narrower(findings: &[Value], cx: &mut Cx<'_>) {
 fn command(name: &str, grant: &Grant) -> String {
     let mut words = vec!["ibyok tokens issue".to_owned(), quoted(name)];
     let mut flag = |name: &str, value: &str| words.push(format!("{name} {}", quoted(value)));
-    match &grant.environments {
-        Environments::Named(names) => names.iter().for_each(|name| flag("--env", name)),
-        Environments::All => {}
+    for name in grant.environments.iter().flatten() {
+        flag("--env", name);
     }
     for key in grant.keys.iter().flatten() {
-        flag("--key", key.as_str());
+        flag("--key", key);
     }
-    for scope in grant.scopes.iter() {
+    for scope in &grant.scopes {
         flag("--scope", scope.as_str());
     }
-    for network in grant.networks.iter().flatten() {
+    for network in grant.cidrs.iter().flatten() {
         flag("--cidr", &network.to_string());
     }
     if let Some(rate) = grant.rate {
         flag("--rate", &rate.to_string());
     }
-    if grant.environments == Environments::All {
+    if grant.all_environments {
         words.push("--all-envs".to_owned());
     }
     if grant.pending_only {

@@ -1,5 +1,6 @@
 //! `ibyok tokens revoke`: one token, or all tokens of a person who leaves; and the keys that remain to be replaced.
 
+use ibyok_api::{Document, RevokedToken, TokenInfo, TokenState};
 use ibyok_core::TokenId;
 use serde_json::{Value, json};
 
@@ -10,7 +11,6 @@ use crate::access::{Access, damaged_line, document_of as document};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
-use crate::table::{at, text};
 use crate::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
@@ -80,7 +80,7 @@ async fn one(which: &str, keep_children: bool, cx: &mut Cx<'_>) -> Result<Exit> 
         tell(&revoked, cx);
         warn_of_not_searched(&revoked, cx);
         if keep_children {
-            children::say_valid(at(&revoked, "children"), cx);
+            children::say_valid(Some(&revoked.children), cx);
         }
         to_replace(&[revoked], cx);
         Ok(Exit::Done)
@@ -103,7 +103,7 @@ async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
         }
         cx.io.say("to be revoked:");
         for token in &tokens {
-            let line = format!("  {} {}", text(at(token, "id")), clean(&text(at(token, "name"))));
+            let line = format!("  {} {}", token.id, clean(&token.name));
             cx.io.say(&line);
         }
         confirm(
@@ -142,18 +142,18 @@ fn not_revoked(failed: usize, all: usize) -> Error {
 
 async fn revoke_each(
     access: &dyn Access,
-    tokens: &[Value],
+    tokens: &[Document<TokenInfo>],
     keep_children: bool,
     cx: &mut Cx<'_>,
-) -> (Vec<Value>, Vec<Value>) {
+) -> (Vec<Document<RevokedToken>>, Vec<Value>) {
     let (mut revoked, mut failed) = (Vec::new(), Vec::new());
     for token in tokens {
-        let id = text(at(token, "id"));
-        match access.revoke(&id, keep_children).await {
+        let id = &token.id;
+        match access.revoke(id, keep_children).await {
             Ok(one) => {
                 tell(&one, cx);
                 if keep_children {
-                    children::say_valid(at(&one, "children"), cx);
+                    children::say_valid(Some(&one.children), cx);
                 }
                 revoked.push(one);
             }
@@ -166,31 +166,26 @@ async fn revoke_each(
     (revoked, failed)
 }
 
-fn is_meant(args: &Args, token: &Value) -> bool {
-    let name = text(at(token, "name"));
-    at(token, "state") == "valid"
-        && args.name.as_ref().is_none_or(|pattern| matches(pattern, &name))
-        && args
-            .created_by
-            .as_ref()
-            .is_none_or(|who| at(token, "created_by") == who.as_str())
+fn is_meant(args: &Args, token: &TokenInfo) -> bool {
+    token.state == TokenState::Valid
+        && args.name.as_ref().is_none_or(|pattern| matches(pattern, &token.name))
+        && args.created_by.as_ref().is_none_or(|who| token.created_by == *who)
 }
 
-fn tell(revoked: &Value, cx: &mut Cx<'_>) {
-    let (id, name) = (text(at(revoked, "id")), text(at(revoked, "name")));
-    cx.io.say(&format!("revoked {id} ({})", clean(&name)));
+fn tell(revoked: &RevokedToken, cx: &mut Cx<'_>) {
+    let (id, name) = (&revoked.info.id, clean(&revoked.info.name));
+    cx.io.say(&format!("revoked {id} ({name})"));
 }
 
 /// Warns that another token of the name may be in a place that was not searched.
-fn warn_of_not_searched(revoked: &Value, cx: &mut Cx<'_>) {
-    let damaged = at(revoked, "not_searched").as_array().map_or(&[][..], Vec::as_slice);
-    for record in damaged {
+fn warn_of_not_searched(revoked: &RevokedToken, cx: &mut Cx<'_>) {
+    for record in &revoked.not_searched {
         cx.io.warn(&format!(
             "warning: not searched for another token of this name: {}",
             damaged_line(record)
         ));
     }
-    if damaged.is_empty() && at(revoked, "search_incomplete") == true {
+    if revoked.not_searched.is_empty() && revoked.search_incomplete {
         cx.io.warn(
             "warning: not everything was searched for another token of this name: a record of the vault is damaged",
         );
@@ -198,14 +193,9 @@ fn warn_of_not_searched(revoked: &Value, cx: &mut Cx<'_>) {
 }
 
 /// Prints the keys and tokens that the holders have seen, as the commands that replace them.
-fn to_replace(revoked: &[Value], cx: &mut Cx<'_>) {
-    let items = |field| {
-        revoked
-            .iter()
-            .filter_map(move |one| at(one, field).as_array())
-            .flatten()
-    };
-    let mut keys: Vec<String> = items("read_keys").map(|key| clean(&text(at(key, "ref")))).collect();
+fn to_replace(revoked: &[Document<RevokedToken>], cx: &mut Cx<'_>) {
+    let keys = revoked.iter().flat_map(|one| &one.read_keys);
+    let mut keys: Vec<String> = keys.map(|key| clean(&key.reference)).collect();
     keys.sort();
     keys.dedup();
     if !keys.is_empty() {
@@ -216,20 +206,17 @@ fn to_replace(revoked: &[Value], cx: &mut Cx<'_>) {
         cx.io.say(&format!("  ibyok rotate stage {key}"));
     }
     // A token that fell with the one that issued it needs no new secret.
-    let valid: Vec<String> = items("children").map(|child| text(at(child, "id"))).collect();
-    for token in items("rotated_tokens") {
-        let token = text(token);
-        if !valid.contains(&token) {
+    let children = revoked.iter().flat_map(|one| &one.children);
+    let valid: Vec<&str> = children.map(|child| child.id.as_str()).collect();
+    for token in revoked.iter().flat_map(|one| &one.rotated_tokens) {
+        if !valid.contains(&token.as_str()) {
             continue;
         }
         cx.io.say(&format!(
             "it rotated a token, or a token that it issued did, so that its holder may have the secret: ibyok tokens rotate {token} --grace 0"
         ));
     }
-    if revoked
-        .iter()
-        .any(|one| at(one, "read_keys_complete") != &Value::Bool(true))
-    {
+    if revoked.iter().any(|one| !one.read_keys_complete) {
         cx.io
             .warn("what was read is not known in full: `audit tail --token` of an operator tells");
     }

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use super::super::confirm::confirm;
 use super::super::{Cx, time};
 use super::children;
+use crate::access::IssuedToken;
+use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::table::{at, shown, text};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -42,41 +43,40 @@ pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
         .revoke_children(args.revoke_children);
     cx.with_access(async |access, cx| {
         let (info, token) = access.rotate_token(&args.which, &rotation).await?;
-        answer(&info, &token, cx)?;
-        let ends = at(&info, "older_secret_until");
-        let ends = match ends {
-            Value::Null => "has ended".to_owned(),
-            ends => format!("is accepted until {}", shown(ends)),
+        answer(&info, info.json().get("grant"), &token, cx)?;
+        let ends = match info.older_secret_until {
+            None => "has ended".to_owned(),
+            Some(ends) => format!("is accepted until {}", ends.cell()),
         };
         cx.io.say(&format!(
             "rotated {}: this is its secret number {}, and is not shown again; the one before {ends}, and any older one has ended",
-            text(at(&info, "id")),
-            at(&info, "epoch").as_u64().unwrap_or_default().saturating_add(1),
+            info.id,
+            info.epoch.saturating_add(1),
         ));
-        for id in at(&info, "revoked_children").as_array().into_iter().flatten() {
-            cx.io.say(&format!("revoked {}, which it issued", text(id)));
+        for id in &info.revoked_children {
+            cx.io.say(&format!("revoked {id}, which it issued"));
         }
         if at_once || args.revoke_children {
-            children::say_valid(at(&info, "children"), cx);
+            children::say_valid(info.children.as_deref(), cx);
         }
         Ok(Exit::Done)
     })
     .await
 }
 
-fn answer(info: &Value, token: &AccessToken, cx: &mut Cx<'_>) -> Result<()> {
+fn answer(info: &IssuedToken, grant: Option<&Value>, token: &AccessToken, cx: &mut Cx<'_>) -> Result<()> {
     let written = if cx.globals.json {
         // The one document that holds a token; it is asked for.
         cx.io.answer_json(&json!({
-            "id": at(info, "id"),
+            "id": info.id,
             "token": token.expose(),
-            "name": at(info, "name"),
-            "expires_at": at(info, "expires_at"),
-            "grant": at(info, "grant"),
-            "epoch": at(info, "epoch"),
-            "older_secret_until": at(info, "older_secret_until"),
-            "children": at(info, "children"),
-            "revoked_children": at(info, "revoked_children"),
+            "name": info.name,
+            "expires_at": info.expires_at,
+            "grant": grant,
+            "epoch": info.epoch,
+            "older_secret_until": info.older_secret_until,
+            "children": info.children,
+            "revoked_children": info.revoked_children,
         }))
     } else {
         cx.io.answer_line(token.expose())
@@ -84,7 +84,7 @@ fn answer(info: &Value, token: &AccessToken, cx: &mut Cx<'_>) -> Result<()> {
     written.map_err(|error| Error::Failed {
         what: format!(
             "token {} was rotated, and its new secret could not be written: {error}",
-            text(at(info, "id"))
+            info.id
         ),
         hint: "nobody has it: rotate it again, which ends the secret that is in use".to_owned(),
     })
