@@ -1,16 +1,25 @@
 //! Pages for a browser: one file, no script, no network, for screens light and dark, wide and narrow, and for paper.
 
-use serde_json::Value;
-
-use crate::table::{at, text};
+use jiff::Timestamp;
 
 /// Nothing is loaded, nothing runs, nothing is sent; only the page's own style counts.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const STYLE: &str = include_str!("page.css");
 
+/// The kind of a column, which decides where its text may be broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A word, an id or a time: never broken.
+    Word,
+    /// A number, to the right.
+    Number,
+    /// Sentences and lists, broken into lines.
+    Sentence,
+}
+
 /// The columns that hold sentences or lists. Only these may be broken into lines.
-const WORDS: [&str; 5] = ["reason", "explanation", "user_agents", "addresses", "name"];
+pub(crate) type PageColumn<T> = (&'static str, Kind, fn(&T) -> String);
 
 /// A page that is being written. All text from outside goes through [`escaped`].
 pub(crate) struct Page(String);
@@ -60,38 +69,22 @@ impl Page {
 
     /// Adds a table of JSON documents: each column is a head, the path of its value, and whether the value is a
     /// number.
-    pub(crate) fn table<'v>(
-        &mut self,
-        title: &str,
-        id: &str,
-        rows: impl IntoIterator<Item = &'v Value>,
-        columns: &[(&str, &str, bool)],
-    ) {
+    pub(crate) fn table<T>(&mut self, title: &str, id: &str, rows: &[T], columns: &[PageColumn<T>]) {
         self.section(id, title);
-        let mut rows = rows.into_iter().peekable();
-        if rows.peek().is_none() {
+        if rows.is_empty() {
             self.add("<p>None.</p>");
             return self.end_section();
         }
         self.put("<div class=\"wide\"><table><thead><tr>");
-        for (head, _, number) in columns {
-            self.add(&format!("<th{}>{head}</th>", class(*number)));
+        for (head, kind, _) in columns {
+            let class = if *kind == Kind::Number { class(*kind) } else { "" };
+            self.add(&format!("<th{class}>{head}</th>"));
         }
         self.add("</tr></thead><tbody>");
         for row in rows {
             self.put("<tr>");
-            for (_, path, number) in columns {
-                let value = at(row, path);
-                let shown = match *path {
-                    "first" | "last" | "time" => short(value),
-                    _ => escaped(&text(value)),
-                };
-                let class = if WORDS.contains(path) {
-                    " class=\"words\""
-                } else {
-                    class(*number)
-                };
-                self.put(&format!("<td{class}>{shown}</td>"));
+            for (_, kind, member) in columns {
+                self.put(&format!("<td{}>{}</td>", class(*kind), escaped(&member(row))));
             }
             self.add("</tr>");
         }
@@ -106,20 +99,19 @@ impl Page {
     }
 }
 
-fn class(number: bool) -> &'static str {
-    if number { " class=\"number\"" } else { "" }
+fn class(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Word => "",
+        Kind::Number => " class=\"number\"",
+        Kind::Sentence => " class=\"words\"",
+    }
 }
 
-/// A time without its fractions.
-pub(crate) fn short(time: &Value) -> String {
-    let time = text(time);
-    let second = time
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches('Z')
-        .replace('T', " ");
-    escaped(&second)
+/// A time without its fractions. The fractions are cut and not rounded.
+pub(crate) fn short(time: Timestamp) -> String {
+    let time = time.to_string();
+    let second = time.split('.').next().unwrap_or_default();
+    second.trim_end_matches('Z').replace('T', " ")
 }
 
 /// Returns text that is safe in a page, in an element or an attribute: nothing in it is markup, and nothing changes

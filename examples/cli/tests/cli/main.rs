@@ -42,6 +42,8 @@ mod names; // what no name may be
 #[cfg(test)]
 mod namespaces; // tenants are added, listed, removed
 #[cfg(test)]
+mod newer; // a server that is newer than the program
+#[cfg(test)]
 mod planted; // no variable that steers a program comes from a token
 #[cfg(test)]
 mod private_files; // files and directories are their user's alone, whatever the umask

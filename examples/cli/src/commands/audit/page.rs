@@ -1,122 +1,112 @@
 //! A review as a page for a browser: one file, no script, no network, for screens light and dark, wide and narrow, and for paper.
 
-use serde_json::Value;
+use ibyok_api::{Finding, Review, ReviewDay, ReviewNetwork, ReviewToken, Severity};
 
-use crate::page::{Page, escaped, short};
-use crate::table::{at, text};
+use super::review::who;
+use crate::cell::Cell;
+use crate::page::{Kind, Page, PageColumn, escaped, short};
 use crate::words::counted;
 
 /// The largest number of days in the heat map. It shows the last ones.
 const DAYS: usize = 92;
 
 /// The page of a review.
-pub(super) fn of(review: &Value) -> String {
-    let span = format!("{} to {}", short(at(review, "since")), short(at(review, "until")));
+pub(super) fn of(review: &Review) -> String {
+    let span = format!("{} to {}", short(review.since), short(review.until));
     let mut page = Page::new("Audit review", &format!("{span}, UTC"));
     page.figures(&[
-        ("Findings", list(review, "findings").count().to_string()),
-        ("Open", text(at(review, "open"))),
-        ("Lines", text(at(review, "lines"))),
-        ("Lines of history", text(at(review, "history"))),
+        ("Findings", review.findings.len().to_string()),
+        ("Open", review.open.to_string()),
+        ("Lines", review.lines.to_string()),
+        ("Lines of history", review.history.to_string()),
     ]);
     findings(&mut page, review);
     timeline(&mut page, review);
     heat(&mut page, review);
-    page.table(
-        "Tokens",
-        "tokens",
-        list(review, "tokens"),
-        &[
-            ("Token", "name", false),
-            ("Id", "id", false),
-            ("Reads", "reads", true),
-            ("Refused", "refused", true),
-            ("Keys", "keys", true),
-            ("Networks", "networks", true),
-            ("First", "first", false),
-            ("Last", "last", false),
-        ],
-    );
-    let countries = list(review, "networks").any(|row| row.get("country").is_some());
-    page.table("Networks", "networks", list(review, "networks"), networks(countries));
+    page.table("Tokens", "tokens", &review.tokens, &TOKENS);
+    let countries = review.networks.iter().any(|row| row.country.is_some());
+    // Without a country there is no column for it.
+    let columns = NETWORKS.get(usize::from(!countries)..).unwrap_or(&NETWORKS);
+    page.table("Networks", "networks", &review.networks, columns);
     page.end(&foot(review))
 }
 
-/// Returns the columns of the networks: with countries if the review names any.
-fn networks(countries: bool) -> &'static [(&'static str, &'static str, bool)] {
-    const ALL: &[(&str, &str, bool)] = &[
-        ("Country", "country", false),
-        ("Network", "network", false),
-        ("Requests", "requests", true),
-        ("Refused", "refused", true),
-        ("Tokens", "tokens", true),
-        ("First", "first", false),
-        ("Last", "last", false),
-    ];
-    ALL.get(usize::from(!countries)..).unwrap_or(ALL)
-}
+const TOKENS: [PageColumn<ReviewToken>; 8] = [
+    ("Token", Kind::Sentence, |token| token.name.cell()),
+    ("Id", Kind::Word, |token| token.id.cell()),
+    ("Reads", Kind::Number, |token| token.reads.cell()),
+    ("Refused", Kind::Number, |token| token.refused.cell()),
+    ("Keys", Kind::Number, |token| token.keys.cell()),
+    ("Networks", Kind::Number, |token| token.networks.cell()),
+    ("First", Kind::Word, |token| short(token.first)),
+    ("Last", Kind::Word, |token| short(token.last)),
+];
 
-fn findings(page: &mut Page, review: &Value) {
+const NETWORKS: [PageColumn<ReviewNetwork>; 7] = [
+    ("Country", Kind::Word, |network| network.country.cell()),
+    ("Network", Kind::Word, |network| network.network.cell()),
+    ("Requests", Kind::Number, |network| network.requests.cell()),
+    ("Refused", Kind::Number, |network| network.refused.cell()),
+    ("Tokens", Kind::Number, |network| network.tokens.cell()),
+    ("First", Kind::Word, |network| short(network.first)),
+    ("Last", Kind::Word, |network| short(network.last)),
+];
+
+fn findings(page: &mut Page, review: &Review) {
     page.add("<section id=\"findings\"><h2>Findings</h2>");
-    if list(review, "findings").next().is_none() {
+    if review.findings.is_empty() {
         page.add("<p>Nothing to look at.</p>");
     }
-    for finding in list(review, "findings") {
+    for finding in &review.findings {
         finding_of(page, finding);
     }
-    if let Value::Object(more) = at(review, "more") {
-        for (detector, count) in more {
-            let (detector, count) = (escaped(detector), escaped(&text(count)));
-            page.add(&format!("<p>And {count} more of <code>{detector}</code>.</p>"));
-        }
+    for (detector, count) in &review.more {
+        let detector = escaped(detector);
+        page.add(&format!("<p>And {count} more of <code>{detector}</code>.</p>"));
     }
     page.add("</section>");
 }
 
-fn finding_of(page: &mut Page, finding: &Value) {
-    let field = |name: &str| escaped(&text(at(finding, name)));
-    let severity = match at(finding, "severity").as_str() {
-        Some("high") => "high",
-        Some("medium") => "medium",
+fn finding_of(page: &mut Page, finding: &Finding) {
+    // The word becomes a class of the page's style: only known ones do.
+    let severity = match finding.severity {
+        Severity::High => "high",
+        Severity::Medium => "medium",
         _ => "low",
     };
-    let acknowledged = at(finding, "acknowledged");
-    let class = if acknowledged.is_object() { " done" } else { "" };
+    let class = if finding.acknowledged.is_some() { " done" } else { "" };
     page.add(&format!(
             "<article class=\"{severity}{class}\"><h3><span class=\"severity\">{severity}</span> {} <small>{}</small></h3>\n\
              <p class=\"who\">{}</p>\n<p>{}</p>\n<p class=\"when\">{} &times;, {} to {}</p>",
-            field("detector").replace('_', " "),
-            field("id"),
-            escaped(&who(at(finding, "subject"))),
-            field("explanation"),
-            field("count"),
-            short(at(finding, "first")),
-            short(at(finding, "last")),
+            escaped(&finding.detector).replace('_', " "),
+            escaped(&finding.id),
+            escaped(&who(&finding.subject)),
+            escaped(&finding.explanation),
+            finding.count,
+            short(finding.first),
+            short(finding.last),
         ));
     page.add("<details><summary>Lines</summary><ol>");
-    for line in list(finding, "lines") {
-        page.add(&format!(
-            "<li><code>{}</code> {}</li>",
-            escaped(&place(line)),
-            short(at(line, "time"))
-        ));
+    for line in &finding.lines {
+        let (log, seq, time) = (escaped(&line.log), line.seq, short(line.time));
+        page.add(&format!("<li><code>{log}:{seq}</code> {time}</li>"));
     }
     page.add("</ol></details>");
-    if acknowledged.is_object() {
-        let field = |name: &str| escaped(&text(at(acknowledged, name)));
-        let when = short(at(acknowledged, "at"));
+    if let Some(acknowledged) = &finding.acknowledged {
+        let (when, by) = (short(acknowledged.at), escaped(&acknowledged.by));
+        let reason = escaped(&acknowledged.reason);
         page.add(&format!(
-            "<p class=\"ack\">Acknowledged on {when} by {}: {}</p>",
-            field("by"),
-            field("reason")
+            "<p class=\"ack\">Acknowledged on {when} by {by}: {reason}</p>"
         ));
     }
     page.add("</article>");
 }
 
 /// Requests by day, as bars, the refused ones on top.
-fn timeline(page: &mut Page, review: &Value) {
-    let days: Vec<(String, u64, u64)> = days(review).map(|day| (day.0, day.1.iter().sum(), day.2)).collect();
+fn timeline(page: &mut Page, review: &Review) {
+    let days: Vec<(String, u64, u64)> = days(review)
+        .map(|day| (day.date.to_string(), day.hours.iter().sum(), day.refused))
+        .collect();
     let most = days.iter().map(|day| day.1).max().unwrap_or(0).max(1);
     let width = days.len() * 10;
     page.add("<section id=\"timeline\"><h2>Requests by day</h2>");
@@ -142,8 +132,8 @@ fn timeline(page: &mut Page, review: &Value) {
 }
 
 /// Requests by day and hour, as a table that can be read aloud.
-fn heat(page: &mut Page, review: &Value) {
-    let most = days(review).flat_map(|day| day.1).max().unwrap_or(0).max(1);
+fn heat(page: &mut Page, review: &Review) {
+    let most = days(review).flat_map(|day| day.hours).max().unwrap_or(0).max(1);
     page.add(
         "<section id=\"heat\"><h2>Hours by day</h2><div class=\"wide\"><table class=\"heat\"><thead><tr><th>Day</th>",
     );
@@ -151,9 +141,9 @@ fn heat(page: &mut Page, review: &Value) {
         page.put(&format!("<th>{hour:02}</th>"));
     }
     page.add("</tr></thead><tbody>");
-    for (date, hours, _) in days(review) {
-        page.put(&format!("<tr><th>{}</th>", escaped(&date)));
-        for count in hours {
+    for day in days(review) {
+        page.put(&format!("<tr><th>{}</th>", day.date));
+        for count in day.hours {
             // The root tells few from none, and many from very many.
             let level = match count {
                 0 => 0,
@@ -167,58 +157,27 @@ fn heat(page: &mut Page, review: &Value) {
     page.add("</tbody></table></div></section>");
 }
 
-fn foot(review: &Value) -> String {
+fn foot(review: &Review) -> String {
     let mut foot = String::new();
-    for log in list(review, "logs") {
-        let field = |name: &str| escaped(&text(at(log, name)));
+    for log in &review.logs {
         foot.push_str(&format!(
             "<p>Log <code>{}</code>, lines {} to {}</p>",
-            field("log"),
-            field("from"),
-            field("until")
+            escaped(&log.log),
+            log.from,
+            log.until
         ));
     }
-    let last = at(review, "last_done");
-    if last.is_object() {
-        let (when, by) = (short(at(last, "at")), escaped(&text(at(last, "by"))));
+    if let Some(last) = &review.last_done {
+        let (when, by) = (short(last.at), escaped(&last.by));
         foot.push_str(&format!("<p>Last recorded as reviewed on {when} by {by}</p>"));
     }
     foot.push_str("<p>Made by <code>ibyok audit review --html</code></p>");
     foot
 }
 
-/// The last days: date, requests of each hour, how many were refused.
-fn days(review: &Value) -> impl Iterator<Item = (String, Vec<u64>, u64)> {
-    let all = list(review, "days").count();
-    list(review, "days").skip(all.saturating_sub(DAYS)).map(|day| {
-        let hours = list(day, "hours")
-            .map(|count| count.as_u64().unwrap_or(0))
-            .take(24)
-            .collect();
-        (text(at(day, "date")), hours, at(day, "refused").as_u64().unwrap_or(0))
-    })
-}
-
-/// The subject of a finding.
-fn who(subject: &Value) -> String {
-    let (kind, id, name) = (
-        text(at(subject, "kind")),
-        text(at(subject, "id")),
-        text(at(subject, "name")),
-    );
-    match name.is_empty() || name == id {
-        true => format!("{kind} {id}"),
-        false => format!("{kind} {name} ({id})"),
-    }
-}
-
-/// `LOG:NUMBER`, as `audit prove` takes it.
-fn place(line: &Value) -> String {
-    format!("{}:{}", text(at(line, "log")), text(at(line, "seq")))
-}
-
-fn list<'v>(value: &'v Value, path: &str) -> impl Iterator<Item = &'v Value> {
-    at(value, path).as_array().map(Vec::as_slice).unwrap_or_default().iter()
+/// The last days.
+fn days(review: &Review) -> impl Iterator<Item = &ReviewDay> {
+    review.days.iter().skip(review.days.len().saturating_sub(DAYS))
 }
 
 #[cfg(test)]
@@ -227,36 +186,51 @@ mod tests {
 
     use super::*;
 
+    const TIME: &str = "2026-12-24T17:33:49.5Z";
+
+    /// A review in which every text is this one.
+    fn review(text: &str) -> Review {
+        let line = json!({ "log": text, "seq": 1, "time": TIME });
+        let subject = json!({ "kind": text, "id": text, "name": text });
+        let acknowledged = json!({ "at": TIME, "by": text, "reason": text });
+        let thresholds = json!({
+            "history_days": 1, "learning_days": 1, "dormant_days": 1, "active_days": 1, "burst_lines": 1, "burst_factor": 1,
+            "breadth_keys": 1, "breadth_factor": 1, "failed_by_network": 1, "failed_by_token": 1, "operator_hours": text,
+            "time_zone": text,
+        });
+        let review = json!({
+            "since": TIME, "until": TIME, "history_since": TIME, "lines": 1, "history": 1, "open": 1, "not_judged": 0,
+            "more": { text: 1 },
+            "findings": [{ "id": text, "detector": text, "severity": text, "subject": subject, "explanation": text, "count": 1,
+                "first": TIME, "last": TIME, "lines": [line], "acknowledged": acknowledged }],
+            "days": [{ "date": "2026-12-24", "hours": vec![1; 24], "refused": 1 }],
+            "tokens": [{ "id": text, "name": text, "reads": 1, "refused": 1, "keys": 1, "networks": 1, "first": TIME, "last": TIME }],
+            "networks": [{ "network": text, "country": text, "tokens": 1, "requests": 1, "refused": 1, "first": TIME, "last": TIME }],
+            "logs": [{ "log": text, "from": 1, "until": 2, "last": TIME, "lines": 2 }],
+            "thresholds": thresholds,
+            "last_done": { "at": TIME, "by": text, "since": TIME, "until": [], "findings": 0, "open": 0 },
+        });
+        serde_json::from_value(review).unwrap()
+    }
+
     #[test]
     fn nothing_in_a_review_becomes_markup() {
         let hostile = "\"><script>alert(1)</script><img src=x onerror='y'>\u{202e}\u{1b}[2J";
-        let line = json!({ "log": hostile, "seq": hostile, "time": hostile });
-        let subject = json!({ "kind": hostile, "id": hostile, "name": hostile });
-        let acknowledged = json!({ "at": hostile, "by": hostile, "reason": hostile });
-        let review = json!({
-            "since": hostile, "until": hostile, "lines": hostile, "history": hostile, "open": hostile,
-            "more": { hostile: hostile },
-            "findings": [{ "id": hostile, "detector": hostile, "severity": hostile, "subject": subject, "explanation": hostile,
-                "count": hostile, "first": hostile, "last": hostile, "lines": [line], "acknowledged": acknowledged }],
-            "days": [{ "date": hostile, "hours": [1, 2], "refused": hostile }],
-            "tokens": [{ "id": hostile, "name": hostile, "reads": hostile, "first": hostile }],
-            "networks": [{ "network": hostile, "requests": hostile }],
-            "logs": [{ "log": hostile, "from": hostile, "until": hostile }],
-            "last_done": { "at": hostile, "by": hostile },
-        });
-        let page = of(&review);
+        let page = of(&review(hostile));
         for mark in ["<script", "<img", "onerror='", "\u{202e}", "\u{1b}"] {
             assert!(!page.contains(mark), "{mark:?}");
         }
-        let tags = page.matches('<').count();
-        let empty = of(&json!({}));
-        assert!(tags > empty.matches('<').count());
+        assert_eq!(page.matches('<').count(), of(&review("x")).matches('<').count());
         assert!(page.contains("&lt;script&gt;"));
     }
 
     #[test]
     fn a_page_of_nothing_is_a_page() {
-        let page = of(&json!({ "findings": [] }));
+        let mut nothing = review("x");
+        nothing.findings.clear();
+        nothing.days.clear();
+        nothing.networks.clear();
+        let page = of(&nothing);
         assert!(page.contains("Nothing to look at.") && page.ends_with("</html>\n"));
     }
 }

@@ -91,8 +91,8 @@ async fn watched<T>(work: impl Future<Output = T>, bar: &ProgressBar, read: &Ato
     }
 }
 
-fn to_page(path: &Path, review: &Document<Review>, cx: &mut Cx<'_>) -> Result<()> {
-    write_secret(path, page::of(review.json()).as_bytes())?;
+fn to_page(path: &Path, review: &Review, cx: &mut Cx<'_>) -> Result<()> {
+    write_secret(path, page::of(review).as_bytes())?;
     cx.io
         .say(&format!("the page is in `{}`, for you alone to read", path.display()));
     Ok(())
@@ -203,7 +203,8 @@ fn second(time: Timestamp) -> String {
         .map_or(time.clone(), |(second, _)| format!("{second}Z"))
 }
 
-fn who(subject: &FindingSubject) -> String {
+/// The subject of a finding.
+pub(super) fn who(subject: &FindingSubject) -> String {
     let (kind, id) = (&subject.kind, &subject.id);
     match subject.name.as_deref().unwrap_or(NONE) {
         name if name.is_empty() || name == id => format!("{kind} {id}"),

@@ -1,23 +1,20 @@
 //! An incident's report as a page for a browser: one file, no script, no network.
 
-use ibyok_api::{Document, Incident, IncidentReport, Reach, Step};
-use jiff::Timestamp;
-use serde_json::Value;
+use ibyok_api::{Finding, Incident, IncidentReport, KeyReader, Reach, ReportLine, Step};
 
-use crate::cell::Cell;
-use crate::page::{Page, escaped, short};
-use crate::table::at;
+use crate::cell::{Cell, joined};
+use crate::page::{Kind, Page, PageColumn, escaped, short};
 use crate::words::counted;
 
 /// The page of a report.
-pub(super) fn of(report: &Document<IncidentReport>) -> String {
+pub(super) fn of(report: &IncidentReport) -> String {
     let incident = &report.incident;
     let title = format!("Incident on {}", escaped(&incident.reference));
     let told = format!(
         "{} · {} · looked at the log since {}",
         escaped(&incident.id),
         escaped(incident.state.as_str()),
-        short_time(report.since)
+        short(report.since)
     );
     let mut page = Page::new(&title, &told);
     page.figures(&[
@@ -32,7 +29,7 @@ pub(super) fn of(report: &Document<IncidentReport>) -> String {
     reach(&mut page, &report.reach);
     findings(&mut page, report);
     timeline(&mut page, report);
-    page.end(&format!("Made {}", short_time(report.made)))
+    page.end(&format!("Made {}", short(report.made)))
 }
 
 fn account(page: &mut Page, incident: &Incident) {
@@ -40,20 +37,20 @@ fn account(page: &mut Page, incident: &Incident) {
     page.add(&format!("<p>{}</p>", escaped(&incident.reason)));
     page.add(&format!(
         "<p class=\"when\">opened {} by {}</p>",
-        short_time(incident.opened.at),
+        short(incident.opened.at),
         escaped(&incident.opened.by)
     ));
     for step in super::open::done(incident) {
         page.add(&format!("<p>{}</p>", escaped(&step)));
     }
     for note in &incident.notes {
-        let (when, by) = (short_time(note.at), escaped(&note.by));
+        let (when, by) = (short(note.at), escaped(&note.by));
         page.add(&format!("<p>{} <small>{when}, {by}</small></p>", escaped(&note.text)));
     }
     if let Some(closed) = &incident.closed {
         page.add(&format!("<p><b>Cause:</b> {}</p>", escaped(&closed.cause)));
         page.add(&format!("<p><b>Prevention:</b> {}</p>", escaped(&closed.prevention)));
-        let (when, by) = (short_time(closed.at), escaped(&closed.by));
+        let (when, by) = (short(closed.at), escaped(&closed.by));
         page.add(&format!("<p class=\"when\">closed {when} by {by}</p>"));
     }
     page.end_section();
@@ -73,22 +70,18 @@ fn remaining(page: &mut Page, steps: &[Step]) {
     page.end_section();
 }
 
-fn readers(page: &mut Page, report: &Document<IncidentReport>) {
-    page.table(
-        "Who was given the key",
-        "readers",
-        items(at(report, "readers")),
-        &[
-            ("Name", "name", false),
-            ("Id", "id", false),
-            ("Times", "count", true),
-            ("First", "first", false),
-            ("Last", "last", false),
-            ("Versions", "versions", false),
-            ("From", "addresses", false),
-            ("As", "user_agents", false),
-        ],
-    );
+fn readers(page: &mut Page, report: &IncidentReport) {
+    const COLUMNS: [PageColumn<KeyReader>; 8] = [
+        ("Name", Kind::Sentence, |reader| reader.name.cell()),
+        ("Id", Kind::Word, |reader| reader.id.cell()),
+        ("Times", Kind::Number, |reader| reader.count.cell()),
+        ("First", Kind::Word, |reader| short(reader.first)),
+        ("Last", Kind::Word, |reader| short(reader.last)),
+        ("Versions", Kind::Word, |reader| joined(&reader.versions)),
+        ("From", Kind::Sentence, |reader| joined(&reader.addresses)),
+        ("As", Kind::Sentence, |reader| joined(&reader.user_agents)),
+    ];
+    page.table("Who was given the key", "readers", &report.readers, &COLUMNS);
     for unseen in &report.unseen {
         let unseen = escaped(unseen);
         page.add(&format!("<p>And perhaps others, hidden by {unseen}</p>"));
@@ -119,56 +112,41 @@ fn reach(page: &mut Page, reach: &[Reach]) {
     page.end_section();
 }
 
-fn findings(page: &mut Page, report: &Document<IncidentReport>) {
-    let findings = items(at(report, "findings"));
+fn findings(page: &mut Page, report: &IncidentReport) {
+    const COLUMNS: [PageColumn<Finding>; 5] = [
+        ("Severity", Kind::Word, |finding| finding.severity.to_string()),
+        ("Id", Kind::Word, |finding| finding.id.cell()),
+        ("What", Kind::Sentence, |finding| finding.explanation.cell()),
+        ("First", Kind::Word, |finding| short(finding.first)),
+        ("Last", Kind::Word, |finding| short(finding.last)),
+    ];
+    let findings = report.findings.as_deref().unwrap_or_default();
     if findings.is_empty() {
         return;
     }
-    page.table(
-        "What a review of that time found about them",
-        "findings",
-        findings,
-        &[
-            ("Severity", "severity", false),
-            ("Id", "id", false),
-            ("What", "explanation", false),
-            ("First", "first", false),
-            ("Last", "last", false),
-        ],
-    );
+    let title = "What a review of that time found about them";
+    page.table(title, "findings", findings, &COLUMNS);
 }
 
-fn timeline(page: &mut Page, report: &Document<IncidentReport>) {
-    page.table(
-        "Line by line",
-        "timeline",
-        items(at(report, "timeline")),
-        &[
-            ("Time", "time", false),
-            ("Action", "action", false),
-            ("Outcome", "outcome", false),
-            ("Who", "name", false),
-            ("Version", "version", true),
-            ("From", "address", false),
-            ("Because", "reason", false),
-            ("Line", "seq", true),
-            ("By", "by", false),
-            ("Log", "log", false),
-        ],
-    );
+fn timeline(page: &mut Page, report: &IncidentReport) {
+    const COLUMNS: [PageColumn<ReportLine>; 10] = [
+        ("Time", Kind::Word, |line| short(line.time)),
+        ("Action", Kind::Word, |line| line.action.cell()),
+        ("Outcome", Kind::Word, |line| line.outcome.to_string()),
+        ("Who", Kind::Sentence, |line| line.name.cell()),
+        ("Version", Kind::Number, |line| line.version.cell()),
+        ("From", Kind::Word, |line| {
+            line.address.map(|address| address.to_string()).cell()
+        }),
+        ("Because", Kind::Sentence, |line| line.reason.cell()),
+        ("Line", Kind::Number, |line| line.seq.cell()),
+        ("By", Kind::Word, |line| line.by.cell()),
+        ("Log", Kind::Word, |line| line.log.cell()),
+    ];
+    page.table("Line by line", "timeline", &report.timeline, &COLUMNS);
     match report.further_lines {
         0 => {}
         1 => page.add("<p>And 1 further line.</p>"),
         further => page.add(&format!("<p>And {further} further lines.</p>")),
     }
-}
-
-/// A time as the page shows it.
-fn short_time(time: Timestamp) -> String {
-    short(&Value::from(time.to_string()))
-}
-
-/// The rows of a table of the page.
-fn items(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
 }
