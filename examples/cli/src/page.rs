@@ -18,7 +18,7 @@ pub(crate) enum Kind {
     Sentence,
 }
 
-/// The columns that hold sentences or lists. Only these may be broken into lines.
+/// A column: its head, its kind and the member that it shows.
 pub(crate) type PageColumn<T> = (&'static str, Kind, fn(&T) -> String);
 
 /// A page that is being written. All text from outside goes through [`escaped`].
