@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use ibyok_benches::Result;
-use ibyok_core::settings::{Given, Locations, Settings};
 use ibyok_core::{Environments, Grant, KeyRef, Scope, Scopes, Secret, TokenRequest};
+use ibyok_settings::{Given, Locations, Settings};
 use tempfile::TempDir;
 
 use crate::process::{Server, free_address};

@@ -88,8 +88,6 @@ mod records;
 mod recovered;
 mod retrieve;
 mod reviews;
-#[cfg(feature = "file")]
-pub mod settings;
 mod usage;
 mod vault;
 mod verbs;
@@ -165,11 +163,13 @@ pub use ibyok_audit::{
     Line, Lines, MemoryHome, Outcome, Proof, Proven, Sink, SinkDescription, SinkDurability, StdoutSink, VerifyProgress,
     VerifyReport, VerifyingKey,
 };
+pub use ibyok_crypto as kek;
 #[cfg(feature = "aws-kms")]
 pub use ibyok_crypto::{AwsKms, AwsKmsOptions};
-pub use ibyok_crypto::{Kek, LocalKek, PassphraseCost, PassphraseKek, Secret};
+pub use ibyok_crypto::{Kek, LocalKek, PassphraseCost, PassphraseKek, Secret, VaultId};
 pub use ibyok_policy::{Environments, Grant, Pattern, Per, Rate, Restriction, Scope, Scopes, TokenId};
 pub use ibyok_providers::{Catalogue, Provider};
+pub use ibyok_storage as store;
 #[cfg(feature = "file")]
 pub use ibyok_storage::FileStore;
 pub use ibyok_storage::{MemoryStore, Store};

@@ -44,6 +44,6 @@ mod fuzzing;
 // The public interface is:
 pub use error::{Error, Result};
 pub use exit::Exit;
-pub use ibyok_core::settings::ProcessEnvironment;
+pub use ibyok_settings::ProcessEnvironment;
 pub use io::Io;
 pub use program::{process_environment, run};

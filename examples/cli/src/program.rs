@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use ibyok_core::settings::ProcessEnvironment;
+use ibyok_settings::ProcessEnvironment;
 use serde_json::json;
 
 use crate::commands::{Cli, Cx, dispatch, parse, quiet_for};

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
-use ibyok_core::settings::{Given, Locations, Settings};
 use ibyok_core::{ExposeSecret, Secret};
+use ibyok_settings::{Given, Locations, Settings};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! The command line of the binary.
 
 use clap::Parser;
-use ibyok_core::settings::Given;
+use ibyok_settings::Given;
 
 use crate::logging::LogLevel;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use etcetera::BaseStrategy;
 use ibyok_core::Vault;
-use ibyok_core::settings::{Locations, ProcessEnvironment, Settings};
+use ibyok_settings::{Locations, ProcessEnvironment, Settings};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;

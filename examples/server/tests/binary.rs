@@ -13,8 +13,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
-use ibyok_core::settings::{Given, Locations, Settings};
 use ibyok_core::{Environments, Grant, Scope, Scopes, Secret, TokenRequest};
+use ibyok_settings::{Given, Locations, Settings};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 

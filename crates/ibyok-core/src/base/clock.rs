@@ -21,6 +21,16 @@ pub trait Clock: Debug + Send + Sync {
 #[non_exhaustive]
 pub struct SystemClock;
 
+impl SystemClock {
+    /// Checks that the machine's clock can be believed, as [`VaultBuilder::create`](crate::VaultBuilder::create) does.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the clock is past the year 9000.
+    pub fn check() -> Result<()> {
+        check_clock(wall_clock())
+    }
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         wall_clock()

@@ -342,7 +342,10 @@ impl Error {
         }
     }
 
-    pub(crate) fn invalid_name(kind: &str, given: &str, form: &str) -> Self {
+    /// An [`Error::Invalid`] for a `given` text that is not of the `form` that its `kind` needs. The text is shown cut, and masked if it
+    /// looks like a token.
+    #[must_use]
+    pub fn invalid_name(kind: &str, given: &str, form: &str) -> Self {
         Error::Invalid {
             what: format!("{kind} {} is not valid", quoted(given)),
             hint: Some(format!("it must be {form}")),
@@ -429,7 +432,7 @@ impl From<ibyok_crypto::Error> for Error {
                 what: error.to_string(),
                 hint: None,
             },
-            other => crate::realm::open_failed("the sealed bytes".to_owned(), other),
+            other => open_failed("the sealed bytes".to_owned(), other),
         }
     }
 }
@@ -437,6 +440,25 @@ impl From<ibyok_crypto::Error> for Error {
 impl From<ibyok_audit::Error> for Error {
     fn from(error: ibyok_audit::Error) -> Self {
         Error::unavailable(Part::AuditLog, error)
+    }
+}
+
+/// The error of the vault for a failure to open: damage is an integrity error, a KEK that does not answer is
+/// unavailable.
+pub(crate) fn open_failed(what: String, error: ibyok_crypto::Error) -> Error {
+    use ibyok_crypto::Error as Crypto;
+    match error {
+        Crypto::KekUnavailable { .. } | Crypto::KekAnswer { .. } => Error::unavailable(Part::Kek, error),
+        Crypto::UnknownKek { .. }
+        | Crypto::KekDenied { .. }
+        | Crypto::KekRefused { .. }
+        | Crypto::KekUnusable { .. }
+        | Crypto::KekFile { .. }
+        | Crypto::KekFileAccess { .. }
+        | Crypto::KekSize => Error::Kek { source: error.into() },
+        Crypto::Random => Error::unavailable(Part::Kek, error),
+        Crypto::UnsupportedFormat { .. } => Error::damaged(what, Damage::UnknownFormat),
+        _ => Error::integrity(what),
     }
 }
 

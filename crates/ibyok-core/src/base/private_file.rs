@@ -22,15 +22,6 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Creates a file with mode 0600.
-///
-/// # Errors
-/// `AlreadyExists` if there is one.
-#[cfg(feature = "file")]
-pub(crate) fn create_new(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(MODE).open(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,8 +35,7 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
         drop(create(&path).unwrap());
         assert_eq!((mode(&path), std::fs::read(&path).unwrap()), (MODE, Vec::new()));
-        assert!(create_new(&path).is_err());
-        drop(create_new(&scratch.path().join("b")).unwrap());
+        drop(create(&scratch.path().join("b")).unwrap());
         assert_eq!(mode(&scratch.path().join("b")), MODE);
     }
 }

@@ -1,5 +1,6 @@
 //! Opening a vault, and making one.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -229,9 +230,8 @@ impl<S, K, L> VaultBuilder<S, K, L> {
         self
     }
 
-    /// The id of a vault that is made; random unless given.
-    #[cfg(feature = "file")]
-    pub(crate) fn vault_id(mut self, id: VaultId) -> Self {
+    /// Sets the id of a vault that is made, for a caller that names the KEK's file by it. The id is random unless set.
+    pub fn vault_id(mut self, id: VaultId) -> Self {
         self.options.id = Some(id);
         self
     }
@@ -250,6 +250,26 @@ impl<S, K, L> VaultBuilder<S, K, L> {
     }
 }
 
+impl<L> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, L> {
+    /// Lists the logs in a directory that are not this node's: a caller passes them over when a [`FileSink`] cannot open the directory.
+    /// The list is empty if the KEK opens no realm of the vault, or if nothing proves that the directory is this vault's.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the store holds no vault, [`Error::Integrity`] for a damaged one, [`Error::Unavailable`].
+    pub async fn other_logs(&self, directory: &Path) -> Result<Vec<String>> {
+        let record = read_vault(self.store.as_ref()).await?.ok_or_else(no_vault)?;
+        let opening = Opening {
+            vault: record.id()?,
+            store: self.store.as_ref(),
+            keyring: &keyring(&self.keks)?,
+        };
+        match opening.home(&self.options.home).await {
+            Ok(home) => opening.other_logs(directory, &home).await,
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+}
+
 impl<L: Into<AuditHome>> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, L> {
     /// Opens a vault that exists.
     ///
@@ -258,10 +278,7 @@ impl<L: Into<AuditHome>> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, L> {
     /// vault of a newer format, [`Error::Integrity`] for a damaged one, [`Error::Unavailable`].
     pub async fn open(self) -> Result<Vault> {
         self.options.check()?;
-        let record = read_vault(self.store.as_ref()).await?.ok_or_else(|| Error::NotFound {
-            what: "vault in this store".to_owned(),
-            hint: Some("`ibyok init` makes one; if there was one, its store file is missing".to_owned()),
-        })?;
+        let record = read_vault(self.store.as_ref()).await?.ok_or_else(no_vault)?;
         self.with_log().await?.start(record.id()?, None).await
     }
 
@@ -428,6 +445,13 @@ impl Options {
     fn check(&self) -> Result<()> {
         check_clock(self.clock.now())?;
         Ok(self.log.check_required()?)
+    }
+}
+
+fn no_vault() -> Error {
+    Error::NotFound {
+        what: "vault in this store".to_owned(),
+        hint: Some("`ibyok init` makes one; if there was one, its store file is missing".to_owned()),
     }
 }
 

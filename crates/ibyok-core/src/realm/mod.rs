@@ -16,8 +16,9 @@ use ibyok_policy::{RealmScope, TokenId};
 use ibyok_storage::{Collection, Kind, RecordId, Store};
 use sha2::{Digest, Sha256};
 
-use crate::base::damage::{Affected, Damage};
-use crate::base::error::{Error, Part, Result};
+use crate::base::damage::Affected;
+pub(crate) use crate::base::error::open_failed;
+use crate::base::error::{Error, Result};
 use crate::model::environment::Attributes;
 use crate::model::key::KeyAt;
 use crate::model::key_ref::SCHEME;
@@ -194,22 +195,3 @@ pub(crate) const FILE: &str = "file";
 
 /// The number of ids that are listed at a time.
 pub(crate) const PAGE: usize = 500;
-
-/// The error of the vault for a failure to open: damage is an integrity error, a KEK that does not answer is
-/// unavailable.
-pub(crate) fn open_failed(what: String, error: ibyok_crypto::Error) -> Error {
-    use ibyok_crypto::Error as Crypto;
-    match error {
-        Crypto::KekUnavailable { .. } | Crypto::KekAnswer { .. } => Error::unavailable(Part::Kek, error),
-        Crypto::UnknownKek { .. }
-        | Crypto::KekDenied { .. }
-        | Crypto::KekRefused { .. }
-        | Crypto::KekUnusable { .. }
-        | Crypto::KekFile { .. }
-        | Crypto::KekFileAccess { .. }
-        | Crypto::KekSize => Error::Kek { source: error.into() },
-        Crypto::Random => Error::unavailable(Part::Kek, error),
-        Crypto::UnsupportedFormat { .. } => Error::damaged(what, Damage::UnknownFormat),
-        _ => Error::integrity(what),
-    }
-}

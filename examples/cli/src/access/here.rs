@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use ibyok_api as api;
 use ibyok_api::Document;
-use ibyok_core::settings::Passphrase;
 use ibyok_core::{
     AccessToken, AuditFollow, Condition, EnvironmentName, FieldName, Filter, IncidentRequest, KeyEdit, KeyId, KeyRef,
     KeyWrite, Lines, Mode, Namespace, Namespaces, Page, PageRequest, Proof, Rate, Released, ReviewRequest, Session,
     Timestamp, TokenRequest, TokenRotation, UsageRequest, Vault, WhichVersion, WholeLog,
 };
+use ibyok_settings::Passphrase;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

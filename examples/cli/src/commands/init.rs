@@ -1,6 +1,6 @@
 //! `ibyok init`
 
-use ibyok_core::settings::{Created, Passphrase};
+use ibyok_settings::{Created, Passphrase};
 use serde_json::json;
 
 use super::Cx;

@@ -1,7 +1,7 @@
 //! `ibyok serve`
 
-use ibyok_core::settings::Passphrase;
 use ibyok_server::LogLevel;
+use ibyok_settings::Passphrase;
 
 use super::Cx;
 use crate::access::only_here;

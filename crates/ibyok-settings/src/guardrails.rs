@@ -1,24 +1,21 @@
 //! Guardrails as settings: a word that cannot be read is refused, and never taken for none.
 
+use ibyok_core::{Error, Guardrails, Mode, Result};
 use serde::{Deserialize, Deserializer};
 
-use super::Given;
-use crate::base::error::{Error, Result};
-use crate::model::guardrails::Guardrails;
-use crate::model::mode::Mode;
+use crate::given::Given;
 
 /// Resolves what was given.
 ///
 /// # Errors
 /// [`Error::Invalid`] naming the variable, for what is neither of the two words of each; and for production that is forced to
 /// mock and at the same time said not to be.
-pub(super) fn resolve(given: &Given) -> Result<Guardrails> {
-    let guardrails = Guardrails {
-        dev: mode("DEV_MODE_FORCED", given.dev_mode_forced.as_deref())?,
-        staging: mode("STAGING_MODE_FORCED", given.staging_mode_forced.as_deref())?,
-        prod: mode("PROD_MODE_FORCED", given.prod_mode_forced.as_deref())?,
-        prod_mock_allowed: allowed(given.prod_mock_allowed.as_deref())?.unwrap_or(false),
-    };
+pub(crate) fn resolve(given: &Given) -> Result<Guardrails> {
+    let mut guardrails = Guardrails::default();
+    guardrails.dev = mode("DEV_MODE_FORCED", given.dev_mode_forced.as_deref())?;
+    guardrails.staging = mode("STAGING_MODE_FORCED", given.staging_mode_forced.as_deref())?;
+    guardrails.prod = mode("PROD_MODE_FORCED", given.prod_mode_forced.as_deref())?;
+    guardrails.prod_mock_allowed = allowed(given.prod_mock_allowed.as_deref())?.unwrap_or(false);
     if guardrails.prod == Some(Mode::Mock) && given.prod_mock_allowed.is_some() && !guardrails.prod_mock_allowed {
         return Err(Error::invalid(
             "`PROD_MODE_FORCED` is `mock`, and `PROD_MOCK_ALLOWED` is `false`",
@@ -45,7 +42,7 @@ fn allowed(text: Option<&str>) -> Result<Option<bool>> {
 }
 
 /// In the file it may be a word or one of the language's own.
-pub(super) fn word_or_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn word_or_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum WordOrBool {

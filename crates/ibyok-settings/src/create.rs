@@ -3,14 +3,12 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use ibyok_crypto::VaultId;
+use ibyok_core::{Error, Kek, Result, SystemClock, Vault, VaultId, vault_in};
 
-use super::remember::{Remembered, Variable};
-use super::{FILE, Passphrase, Settings, directory};
-use crate::base::clock::{check_clock, wall_clock};
-use crate::base::error::{Error, Part, Result};
-use crate::realm::vault_record::vault_in;
-use crate::vault::Vault;
+use crate::directory;
+use crate::passphrase::Passphrase;
+use crate::remember::{Remembered, Variable};
+use crate::settings::{FILE, Settings};
 
 /// The things that making a vault made besides it.
 #[derive(Clone, Debug)]
@@ -75,8 +73,8 @@ impl Settings {
     /// [`Error::Exists`] for what exists, which is left as it is; [`Error::Invalid`] for a passphrase that is easy to guess, unless
     /// [`Settings::weak_passphrase`] is set; else as [`Settings::open`]. Nothing is left behind then.
     pub async fn create(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<(Vault, Created)> {
-        check_clock(wall_clock())?;
-        let id = VaultId::generate().map_err(|error| Error::unavailable(Part::Kek, error))?;
+        SystemClock::check()?;
+        let id = VaultId::generate()?;
         let mut made = Made::default();
         made.directories
             .extend(Some(self.audit.clone()).filter(|path| is_absent(path)));
@@ -137,7 +135,7 @@ impl Settings {
         id: VaultId,
         passphrase: Option<Passphrase<'_>>,
         made: &mut Made,
-    ) -> Result<(std::sync::Arc<dyn ibyok_crypto::Kek>, Option<PathBuf>)> {
+    ) -> Result<(std::sync::Arc<dyn Kek>, Option<PathBuf>)> {
         let file = self.kek_file(&id.to_string());
         if !self.kek.is_local() {
             return Ok((self.kek.create(&file, passphrase, self.weak_passphrase).await?, None));

@@ -11,7 +11,7 @@ use zeroize::Zeroize;
 /// and are not part of its `Debug`.
 ///
 /// ```
-/// let environment = ibyok_core::settings::ProcessEnvironment::read();
+/// let environment = ibyok_settings::ProcessEnvironment::read();
 /// assert!(!format!("{environment:?}").contains('='));
 /// ```
 pub struct ProcessEnvironment(BTreeMap<String, String>);

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use ibyok_storage::{
+use ibyok_core::store::{
     ChangeNumber, Changes, Collection, Error, Expect, FileStore, Health, Limiter, RecordId, Result, Revision, Store,
     Stored,
 };
@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// A file store that is opened anew after it failed.
 #[derive(Debug)]
-pub(super) struct ReopeningStore {
+pub(crate) struct ReopeningStore {
     path: PathBuf,
     current: Mutex<FileStore>,
     /// When it was last tried; held while it is.
@@ -26,7 +26,7 @@ pub(super) struct ReopeningStore {
 }
 
 impl ReopeningStore {
-    pub(super) async fn open(path: &Path) -> Result<Self> {
+    pub(crate) async fn open(path: &Path) -> Result<Self> {
         let store = FileStore::open(path).await?;
         Ok(ReopeningStore {
             path: path.to_owned(),

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use ibyok_crypto::Kek;
+use ibyok_core::{Kek, Result};
 use toml::{Table, Value};
 
-use super::{FILE, Given, KekChoice, Settings};
-use crate::base::error::Result;
+use crate::given::Given;
+use crate::kek::KekChoice;
+use crate::settings::{FILE, LISTEN, Settings};
 
 /// The text of a vault's file, and the variables that it does not stand for.
-pub(super) struct Remembered {
-    pub(super) text: String,
-    pub(super) variables: Vec<Variable>,
+pub(crate) struct Remembered {
+    pub(crate) text: String,
+    pub(crate) variables: Vec<Variable>,
 }
 
 /// A variable that later commands need.
@@ -38,7 +39,7 @@ struct Entry {
 }
 
 impl Settings {
-    pub(super) fn remembered(&self, kek_file: Option<&Path>, kek: &dyn Kek) -> Result<Remembered> {
+    pub(crate) fn remembered(&self, kek_file: Option<&Path>, kek: &dyn Kek) -> Result<Remembered> {
         let path = self.directory.join(FILE);
         let mut variables = Vec::new();
         let mut entries = self.entries();
@@ -139,7 +140,7 @@ impl Settings {
 
 /// The defaults, which need not be written down.
 const DEFAULTS: [(&str, &str); 5] = [
-    ("listen", super::LISTEN),
+    ("listen", LISTEN),
     ("namespace", "default"),
     ("key_cache_ttl", "5m"),
     ("durability", "synced"),

@@ -1,11 +1,11 @@
-//! The settings that programs get from flags, variables and the vault's file.
+//! Flags, variables and the vault's file, and the vault that a program opens by them.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use ibyok_core::settings::{Given, Locations, Settings};
 use ibyok_core::{Class, Code, Error, Guardrails, Mode};
+use ibyok_settings::{Given, Locations, Settings};
 
 fn locations(home: &Path) -> Locations {
     Locations::new(home.join("data"), home.join("config"))

@@ -1,15 +1,13 @@
-//! The passphrase of a vault: where it comes from, and how much of a new one is enough.
+//! The passphrase of a vault: its sources, and the minimum for a new one.
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use ibyok_crypto::{Kek, PassphraseCost, PassphraseKek, Secret};
-use secrecy::ExposeSecret;
+use ibyok_core::{Error, ExposeSecret, Kek, PassphraseCost, PassphraseKek, Result, Secret};
 
-use super::directory;
-use crate::base::error::{Error, Result};
+use crate::directory;
 
 /// The longest passphrase, in bytes.
 const PASSPHRASE_MAX: usize = 1024;
@@ -27,12 +25,12 @@ const DIFFERENT_MIN: usize = 4;
 /// Asks a person for the passphrase.
 pub type Passphrase<'a> = &'a (dyn Fn() -> Result<Secret> + Send + Sync);
 
-pub(super) fn kek(passphrase: Secret) -> Arc<dyn Kek> {
+pub(crate) fn kek(passphrase: Secret) -> Arc<dyn Kek> {
     Arc::new(PassphraseKek::new(passphrase, PassphraseCost::default()))
 }
 
 /// The passphrase from its file, else from whoever can be asked.
-pub(super) fn read(file: Option<&Path>, ask: Option<Passphrase<'_>>) -> Result<Secret> {
+pub(crate) fn read(file: Option<&Path>, ask: Option<Passphrase<'_>>) -> Result<Secret> {
     let passphrase = match (file, ask) {
         (Some(file), _) => of_file(file)?,
         (None, Some(ask)) => ask()?,
@@ -56,7 +54,7 @@ pub(super) fn read(file: Option<&Path>, ask: Option<Passphrase<'_>>) -> Result<S
 ///
 /// # Errors
 /// [`Error::Invalid`].
-pub(super) fn check_new(passphrase: &Secret) -> Result<()> {
+pub(crate) fn check_new(passphrase: &Secret) -> Result<()> {
     let hint = "use six or more random words; `--weak` takes the passphrase all the same";
     let bytes = passphrase.expose_secret();
     // As SP 800-63B counts: each code point is a character, and white space around it is not one that was chosen.

@@ -1,15 +1,14 @@
 //! Directories and files that are the user's alone.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use crate::base::error::{Error, Result};
-use crate::base::private_file;
+use ibyok_core::{Error, Result};
 
 /// Makes a directory and its parents, 0700; one that exists must be the user's own.
-pub(super) fn make(path: &Path) -> Result<()> {
+pub(crate) fn make(path: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -19,7 +18,7 @@ pub(super) fn make(path: &Path) -> Result<()> {
 }
 
 /// Refuses a directory that another user owns or that others may write to.
-pub(super) fn check(path: &Path) -> Result<()> {
+pub(crate) fn check(path: &Path) -> Result<()> {
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -40,7 +39,7 @@ pub(super) fn check(path: &Path) -> Result<()> {
 }
 
 /// Refuses a directory that another user owns or that others may look into; one that is not there is made later.
-pub(super) fn check_hidden(path: &Path) -> Result<()> {
+pub(crate) fn check_hidden(path: &Path) -> Result<()> {
     check(path)?;
     let hidden = std::fs::metadata(path).map_or(true, |meta| meta.mode() & 0o077 == 0);
     if hidden {
@@ -51,7 +50,7 @@ pub(super) fn check_hidden(path: &Path) -> Result<()> {
 }
 
 /// Refuses a file that another user owns or that others may write to.
-pub(super) fn check_owned(path: &Path) -> Result<()> {
+pub(crate) fn check_owned(path: &Path) -> Result<()> {
     let meta = std::fs::metadata(path).map_err(|error| failed(path, &error))?;
     own(path, &meta)?;
     if meta.mode() & 0o022 != 0 {
@@ -62,7 +61,7 @@ pub(super) fn check_owned(path: &Path) -> Result<()> {
 }
 
 /// Refuses a file that another user owns or that others may read.
-pub(super) fn check_private(path: &Path) -> Result<()> {
+pub(crate) fn check_private(path: &Path) -> Result<()> {
     let meta = std::fs::metadata(path).map_err(|error| failed(path, &error))?;
     own(path, &meta)?;
     if meta.is_file() && meta.mode() & 0o077 != 0 {
@@ -73,8 +72,9 @@ pub(super) fn check_private(path: &Path) -> Result<()> {
 }
 
 /// Writes a new file, 0600 and durable; one that exists is left alone.
-pub(super) fn write_file(path: &Path, text: &str) -> Result<()> {
-    let mut file = match private_file::create_new(path) {
+pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = match created {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(failed(path, &error)),

@@ -1,16 +1,13 @@
-//! Which KEK, and where it is.
+//! The choice of a KEK, and its place.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ibyok_crypto::{Kek, LocalKek};
+use ibyok_core::{Error, Kek, LocalKek, Result};
 
-use super::directory;
-use super::given::Given;
-use super::passphrase::{self, Passphrase};
-use crate::base::error::{Error, Result};
-#[cfg(feature = "aws-kms")]
-use crate::realm::open_failed;
+use crate::directory;
+use crate::given::Given;
+use crate::passphrase::{self, Passphrase};
 
 /// The kind of KEK, and the file that holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +25,7 @@ pub enum KekChoice {
 const AWS_KMS: &str = "aws-kms:";
 
 impl KekChoice {
-    pub(super) fn resolve(given: &Given) -> Result<Self> {
+    pub(crate) fn resolve(given: &Given) -> Result<Self> {
         let file = |text: &Option<String>| text.as_ref().map(PathBuf::from);
         match given.kek.as_deref() {
             None if given.passphrase_file.is_some() && given.kek_file.is_none() => {
@@ -47,18 +44,18 @@ impl KekChoice {
         }
     }
 
-    pub(super) fn file(&self) -> Option<&Path> {
+    pub(crate) fn file(&self) -> Option<&Path> {
         match self {
             KekChoice::Local(file) | KekChoice::Passphrase(file) => file.as_deref(),
             KekChoice::AwsKms(_) => None,
         }
     }
 
-    pub(super) fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         matches!(self, KekChoice::Local(_))
     }
 
-    pub(super) async fn open(&self, local: &Path, passphrase: Option<Passphrase<'_>>) -> Result<Arc<dyn Kek>> {
+    pub(crate) async fn open(&self, local: &Path, passphrase: Option<Passphrase<'_>>) -> Result<Arc<dyn Kek>> {
         match self {
             KekChoice::Local(_) => Ok(Arc::new(
                 LocalKek::from_file(local).map_err(|error| Error::Kek { source: error.into() })?,
@@ -69,7 +66,7 @@ impl KekChoice {
     }
 
     /// Makes the KEK of a new vault. A passphrase that is easy to guess is taken only if `weak` is set.
-    pub(super) async fn create(
+    pub(crate) async fn create(
         &self,
         local: &Path,
         passphrase: Option<Passphrase<'_>>,
@@ -97,7 +94,7 @@ impl KekChoice {
     }
 
     /// The settings of the vault's file that say which KEK it is. Where it lies by default is not said, so that it can be moved.
-    pub(super) fn as_table(&self, made: Option<&Path>, kek: &dyn Kek) -> toml::Table {
+    pub(crate) fn as_table(&self, made: Option<&Path>, kek: &dyn Kek) -> toml::Table {
         let mut table = toml::Table::new();
         match self {
             KekChoice::Local(file) => {
@@ -125,14 +122,15 @@ impl KekChoice {
 
 #[cfg(feature = "aws-kms")]
 async fn aws_kms(key: &str) -> Result<Arc<dyn Kek>> {
-    use ibyok_crypto::{AwsKms, AwsKmsOptions};
+    use ibyok_core::kek::Error as KekError;
+    use ibyok_core::{AwsKms, AwsKmsOptions};
     let kek = AwsKms::connect(key, AwsKmsOptions::default()).await;
     Ok(Arc::new(kek.map_err(|error| match error {
-        ibyok_crypto::Error::KekUnusable { .. } => Error::Invalid {
+        KekError::KekUnusable { .. } => Error::Invalid {
             what: error.to_string(),
             hint: Some("give a key id, an ARN of a key or alias, or `alias/NAME`, of a symmetric key".to_owned()),
         },
-        other => open_failed("the KEK".to_owned(), other),
+        other => other.into(),
     })?))
 }
 

@@ -1,13 +1,11 @@
-//! What one source says: flags, variables or the file. All three have the same names.
+//! The settings of one source: flags, variables or the file. All three use the same names.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use ibyok_audit::review::Thresholds;
+use ibyok_core::{Error, Result, Thresholds};
 use serde::Deserialize;
-
-use crate::base::error::{Error, Result};
 
 /// The largest file of settings that is read, in bytes.
 const FILE_MAX: u64 = 64 * 1024;
@@ -51,14 +49,14 @@ pub struct Given {
     /// `--prod-mode-forced`, `PROD_MODE_FORCED`: the same of class prod.
     pub prod_mode_forced: Option<String>,
     /// `--prod-mock-allowed`, `PROD_MOCK_ALLOWED`: whether keys and environments of class prod may be set to mock.
-    #[serde(default, deserialize_with = "super::guardrails::word_or_bool")]
+    #[serde(default, deserialize_with = "crate::guardrails::word_or_bool")]
     pub prod_mock_allowed: Option<String>,
     /// `[review]` in the file, and only there: from where on a review finds something worth a look.
     pub review: Option<Thresholds>,
 }
 
 impl Given {
-    /// What variables say. One that is set and empty counts as not said.
+    /// Reads the settings in variables. A variable that is set and empty gives no setting.
     #[must_use]
     pub fn from_environment(environment: &BTreeMap<String, String>) -> Self {
         // An empty guardrail is one that cannot be read, and not one that is not there.
@@ -105,7 +103,7 @@ impl Given {
             )
         };
         let file = std::fs::File::open(path).map_err(unreadable)?;
-        super::directory::check_private(Path::new(path))?;
+        crate::directory::check_private(Path::new(path))?;
         let mut text = String::new();
         file.take(FILE_MAX).read_to_string(&mut text).map_err(unreadable)?;
         let url = text.trim();
@@ -119,7 +117,7 @@ impl Given {
         Ok(self)
     }
 
-    /// What a file says; nothing if there is none.
+    /// Reads the settings in a file. A file that does not exist gives none.
     pub(crate) fn from_file(path: &Path) -> Result<Self> {
         let shown = path.display();
         let meta = match std::fs::metadata(path) {
@@ -138,7 +136,7 @@ impl Given {
                 "it holds a few lines",
             ));
         }
-        super::directory::check_owned(path)?;
+        crate::directory::check_owned(path)?;
         let text = std::fs::read_to_string(path)
             .map_err(|error| Error::invalid(format!("`{shown}` cannot be read: {error}"), "see its permissions"))?;
         toml::from_str(&text).map_err(|error| {

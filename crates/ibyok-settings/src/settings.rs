@@ -1,35 +1,4 @@
-//! Settings: which vault, which store, which KEK, and how they are opened, from flags, variables and a file.
-//!
-//! Nothing here reads the process's environment by itself: it is given as a map, so that programs and tests say what there is.
-//!
-//! ```
-//! use std::collections::BTreeMap;
-//! use ibyok_core::settings::{Given, Locations, Settings};
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let home = tempfile::tempdir()?;
-//! let locations = Locations::new(home.path().join("data"), home.path().join("config"));
-//! let settings = Settings::resolve(&Given::default(), &BTreeMap::new(), &locations)?;
-//! let (vault, created) = settings.create("os:me@here", None).await?;
-//! assert!(created.kek_file.is_some_and(|file| file.exists()));
-//! vault.close().await?;
-//!
-//! let again = Settings::resolve(&Given::default(), &BTreeMap::new(), &locations)?;
-//! again.open("os:me@here", None).await?.close().await?;
-//! # Ok(())
-//! # }
-//! ```
-
-mod create;
-mod directory;
-mod given;
-mod guardrails;
-mod kek;
-mod passphrase;
-mod process;
-mod remember;
-mod reopening;
+//! Resolved settings, and the vault that they open.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -37,36 +6,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ibyok_audit::review::Thresholds;
-use ibyok_audit::{FileSink, SinkDurability, StdoutSink};
-use ibyok_crypto::{Kek, Keyring, VaultId};
-use ibyok_storage::Store;
+use ibyok_core::{
+    EnvironmentName, Error, FileSink, GeoIp, Guardrails, Kek, Namespace, Part, Result, SinkDurability, StdoutSink,
+    Store, Thresholds, Vault, VaultBuilder, vault_in,
+};
 use ipnet::IpNet;
 
-pub use self::create::Created;
-pub use self::given::Given;
-pub use self::kek::KekChoice;
-pub use self::passphrase::Passphrase;
-pub use self::process::ProcessEnvironment;
-pub use self::remember::Variable;
-use self::reopening::ReopeningStore;
-use crate::base::error::{Error, Part, Result};
-use crate::geoip::GeoIp;
-use crate::model::guardrails::Guardrails;
-use crate::model::name::{EnvironmentName, Namespace, from_base62};
-use crate::opening::builder::VaultBuilder;
-use crate::realm::make::Opening;
-use crate::realm::vault_record::vault_in;
-use crate::vault::Vault;
+use crate::directory;
+use crate::given::Given;
+use crate::guardrails;
+use crate::kek::KekChoice;
+use crate::locations::{Locations, NO_HOME};
+use crate::parse::{audit_places, durability, networks, parsed, period, refuse_password_in_flag, thresholds};
+use crate::passphrase::Passphrase;
+use crate::reopening::ReopeningStore;
 
 /// A builder that has all of its parts.
 type WholeBuilder = VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, FileSink>;
 
-/// Where the server listens unless told otherwise.
-const LISTEN: &str = "127.0.0.1:8420";
-
-/// Stands for the usual places where there are none: nothing is there, and nobody can make it.
-const NO_HOME: &str = "/proc/no-home";
+/// The server's address unless a source gives another.
+pub(crate) const LISTEN: &str = "127.0.0.1:8420";
 
 /// The variable that names a file with the store's URL in it.
 const STORE_FILE: &str = "IBYOK_STORE_FILE";
@@ -74,40 +33,14 @@ const STORE_FILE: &str = "IBYOK_STORE_FILE";
 /// The file of settings in a vault's directory.
 pub(crate) const FILE: &str = "vault.toml";
 
-/// Where the platform keeps a user's data and configuration.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Locations {
-    /// For data: the vault is in `ibyok` below it unless said otherwise.
-    pub data: PathBuf,
-    /// For configuration: a local KEK lies in `ibyok` below it, apart from the vault.
-    pub config: PathBuf,
-}
-
-impl Locations {
-    /// These directories.
-    pub fn new(data: impl Into<PathBuf>, config: impl Into<PathBuf>) -> Self {
-        Locations {
-            data: data.into(),
-            config: config.into(),
-        }
-    }
-
-    /// There are none, since there is no home directory: then every place that is needed must be given.
-    #[must_use]
-    pub fn unknown() -> Self {
-        Locations::new(NO_HOME, NO_HOME)
-    }
-}
-
-/// What a program is to open, resolved: a flag beats a variable, a variable beats the file.
+/// The resolved settings of a program: a flag beats a variable, and a variable beats the file.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
     /// The vault's directory.
     pub directory: PathBuf,
     /// The store: `None` is the file in the vault's directory.
-    store: Option<String>,
+    pub(crate) store: Option<String>,
     /// The kind of KEK, and where it is.
     pub kek: KekChoice,
     /// The directory of the audit logs.
@@ -138,9 +71,9 @@ pub struct Settings {
     pub one_command: bool,
     config: PathBuf,
     /// What flags and variables gave, for the vault's file.
-    given: Given,
+    pub(crate) given: Given,
     /// The file that the store's URL came from, if a variable names one.
-    store_file_given: Option<String>,
+    pub(crate) store_file_given: Option<String>,
 }
 
 impl Settings {
@@ -230,7 +163,7 @@ impl Settings {
         let store = self.open_store().await?;
         let id = vault_in(store.as_ref()).await?.ok_or_else(|| self.no_vault())?;
         let kek = self.kek.open(&self.kek_file(&id), passphrase).await?;
-        let sink = self.open_log_of(&id, store.as_ref(), &kek).await?;
+        let sink = self.open_log_of(&store, &kek).await?;
         Ok(self.builder(store, kek, sink, actor))
     }
 
@@ -243,7 +176,7 @@ impl Settings {
         }
     }
 
-    fn store_file(&self) -> PathBuf {
+    pub(crate) fn store_file(&self) -> PathBuf {
         self.directory.join("vault.db")
     }
 
@@ -253,22 +186,22 @@ impl Settings {
         self.kek.is_local().then(|| self.kek_file(vault))
     }
 
-    fn kek_file(&self, vault: &str) -> PathBuf {
+    pub(crate) fn kek_file(&self, vault: &str) -> PathBuf {
         self.kek
             .file()
             .map_or_else(|| self.config.join(format!("{vault}.kek")), Path::to_owned)
     }
 
-    async fn open_store(&self) -> Result<Arc<dyn Store>> {
+    pub(crate) async fn open_store(&self) -> Result<Arc<dyn Store>> {
         match &self.store {
             None => Ok(Arc::new(ReopeningStore::open(&self.store_file()).await?)),
-            Some(url) => Ok(ibyok_storage::open(url).await?),
+            Some(url) => Ok(ibyok_core::store::open(url).await?),
         }
     }
 
     /// Opens the log of a vault that exists. A slot that cannot be gone on with is passed over if its log is not this node's: whoever put
     /// one there must not keep a process from working.
-    async fn open_log_of(&self, id: &str, store: &dyn Store, kek: &Arc<dyn Kek>) -> Result<FileSink> {
+    async fn open_log_of(&self, store: &Arc<dyn Store>, kek: &Arc<dyn Kek>) -> Result<FileSink> {
         let refused = match self.open_log(Vec::new()).await {
             Err(
                 error @ Error::Unavailable {
@@ -277,16 +210,10 @@ impl Settings {
             ) => error,
             opened => return opened,
         };
-        let vault = from_base62(id).map(VaultId::from_bytes);
-        let opening = Opening {
-            vault: vault.ok_or_else(|| Error::integrity("the vault's record"))?,
-            store,
-            keyring: &Keyring::new(Arc::clone(kek)),
-        };
-        let Ok(home) = opening.home(&Namespace::default()).await else {
-            return Err(refused);
-        };
-        let others = opening.other_logs(&self.audit, &home).await?;
+        let builder = Vault::builder()
+            .shared_store(Arc::clone(store))
+            .shared_kek(Arc::clone(kek));
+        let others = builder.other_logs(&self.audit).await?;
         if others.is_empty() {
             return Err(refused);
         }
@@ -295,7 +222,7 @@ impl Settings {
         self.open_log(others).await
     }
 
-    async fn open_log(&self, pass_over: Vec<String>) -> Result<FileSink> {
+    pub(crate) async fn open_log(&self, pass_over: Vec<String>) -> Result<FileSink> {
         // A vault whose store is elsewhere has a directory for its log at least.
         if self.audit.parent() == Some(self.directory.as_path()) {
             directory::make(&self.directory)?;
@@ -311,7 +238,13 @@ impl Settings {
             .await?)
     }
 
-    fn builder(&self, store: Arc<dyn Store>, kek: Arc<dyn Kek>, sink: FileSink, actor: &str) -> WholeBuilder {
+    pub(crate) fn builder(
+        &self,
+        store: Arc<dyn Store>,
+        kek: Arc<dyn Kek>,
+        sink: FileSink,
+        actor: &str,
+    ) -> WholeBuilder {
         let builder = Vault::builder()
             .shared_store(store)
             .shared_kek(kek)
@@ -353,91 +286,4 @@ impl Settings {
             hint: Some(hint.to_owned()),
         }
     }
-}
-
-/// Whoever lists the machine's processes reads flags.
-fn refuse_password_in_flag(flags: &Given) -> Result<()> {
-    let authority = flags
-        .store
-        .as_deref()
-        .and_then(|store| store.split_once("://"))
-        .map(|(_, rest)| rest);
-    let user = authority
-        .and_then(|rest| rest.split('/').next())
-        .and_then(|authority| authority.rsplit_once('@'));
-    if user.is_some_and(|(user, _)| user.contains(':')) {
-        return Err(Error::invalid(
-            "a store's URL with a password must not be a flag",
-            "give it as the variable `IBYOK_STORE`, or as `store` in `vault.toml`",
-        ));
-    }
-    Ok(())
-}
-
-fn audit_places(given: Option<&str>, directory: &Path) -> Result<(PathBuf, bool)> {
-    let Some(given) = given else {
-        return Ok((directory.join("audit"), false));
-    };
-    let mut path = None;
-    let mut stdout = false;
-    for part in given.split(',').map(str::trim) {
-        match part {
-            "stdout" => stdout = true,
-            "" => {
-                return Err(Error::invalid(
-                    "`audit` has an empty part",
-                    "give a directory, and `,stdout` after it",
-                ));
-            }
-            other if path.is_none() => path = Some(PathBuf::from(other)),
-            _ => return Err(Error::invalid("`audit` names two directories", "give one")),
-        }
-    }
-    Ok((path.unwrap_or_else(|| directory.join("audit")), stdout))
-}
-
-fn durability(given: Option<&str>) -> Result<SinkDurability> {
-    match given.unwrap_or("synced") {
-        "synced" => Ok(SinkDurability::Synced),
-        "written" => Ok(SinkDurability::Written),
-        other => Err(Error::invalid_name("durability", other, "`synced` or `written`")),
-    }
-}
-
-fn parsed<T: std::str::FromStr>(name: &str, text: &str, form: &str) -> Result<T> {
-    text.parse().map_err(|_| Error::invalid_name(name, text, form))
-}
-
-fn thresholds(given: Option<Thresholds>) -> Result<Thresholds> {
-    let thresholds = given.unwrap_or_default();
-    let wrong = |error: ibyok_audit::Error| Error::invalid(error.to_string(), "see `[review]` in `vault.toml`");
-    thresholds.check().map_err(wrong)?;
-    Ok(thresholds)
-}
-
-/// A period of time such as `90s`, `5m` or `0`.
-fn period(name: &str, text: &str) -> Result<Duration> {
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    let wrong = || Error::invalid_name(name, text, "a period such as `90s` or `5m`, or 0");
-    let period: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
-    Duration::try_from(period).map_err(|_| wrong())
-}
-
-fn networks(given: Option<&str>) -> Result<Vec<IpNet>> {
-    let parts = given
-        .unwrap_or("")
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty());
-    parts
-        .map(|part| {
-            parsed(
-                "trusted_proxies",
-                part,
-                "networks such as `10.0.0.0/8`, separated by commas",
-            )
-        })
-        .collect()
 }

@@ -1,0 +1,55 @@
+//! Settings of programs that open an IBYOK vault: flags, variables and the file `vault.toml`.
+//!
+//! [`Settings::resolve`] merges the three sources: a flag beats a variable, and a variable beats the file. [`Settings::open`] opens the
+//! vault that they name, and [`Settings::create`] makes a new one.
+//!
+//! A caller passes the environment as a map, so that tests and embedding programs choose the variables. [`ProcessEnvironment::read`]
+//! alone reads the environment of the process.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use ibyok_settings::{Given, Locations, Settings};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let home = tempfile::tempdir()?;
+//! let locations = Locations::new(home.path().join("data"), home.path().join("config"));
+//! let settings = Settings::resolve(&Given::default(), &BTreeMap::new(), &locations)?;
+//! let (vault, created) = settings.create("os:me@here", None).await?;
+//! assert!(created.kek_file.is_some_and(|file| file.exists()));
+//! vault.close().await?;
+//!
+//! let again = Settings::resolve(&Given::default(), &BTreeMap::new(), &locations)?;
+//! again.open("os:me@here", None).await?.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does not do
+//! It parses no command line, prints nothing and asks no person: a program hands in its flags as [`Given`], and a function that asks for
+//! a [`Passphrase`].
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod create;
+mod directory;
+mod given;
+mod guardrails;
+mod kek;
+mod locations;
+mod parse;
+mod passphrase;
+mod process;
+mod remember;
+mod reopening;
+mod settings;
+
+// The public interface is:
+pub use create::Created;
+pub use given::Given;
+pub use kek::KekChoice;
+pub use locations::Locations;
+pub use passphrase::Passphrase;
+pub use process::ProcessEnvironment;
+pub use remember::Variable;
+pub use settings::Settings;

@@ -1,0 +1,96 @@
+//! From the text of a setting to its value, and the message for text that has no value.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ibyok_core::{Error, Result, SignedDuration, SinkDurability, Thresholds};
+use ipnet::IpNet;
+
+use crate::given::Given;
+
+/// Refuses a password in a flag, which every user of the machine can read in the list of processes.
+pub(crate) fn refuse_password_in_flag(flags: &Given) -> Result<()> {
+    let authority = flags
+        .store
+        .as_deref()
+        .and_then(|store| store.split_once("://"))
+        .map(|(_, rest)| rest);
+    let user = authority
+        .and_then(|rest| rest.split('/').next())
+        .and_then(|authority| authority.rsplit_once('@'));
+    if user.is_some_and(|(user, _)| user.contains(':')) {
+        return Err(Error::invalid(
+            "a store's URL with a password must not be a flag",
+            "give it as the variable `IBYOK_STORE`, or as `store` in `vault.toml`",
+        ));
+    }
+    Ok(())
+}
+
+pub(crate) fn audit_places(given: Option<&str>, directory: &Path) -> Result<(PathBuf, bool)> {
+    let Some(given) = given else {
+        return Ok((directory.join("audit"), false));
+    };
+    let mut path = None;
+    let mut stdout = false;
+    for part in given.split(',').map(str::trim) {
+        match part {
+            "stdout" => stdout = true,
+            "" => {
+                return Err(Error::invalid(
+                    "`audit` has an empty part",
+                    "give a directory, and `,stdout` after it",
+                ));
+            }
+            other if path.is_none() => path = Some(PathBuf::from(other)),
+            _ => return Err(Error::invalid("`audit` names two directories", "give one")),
+        }
+    }
+    Ok((path.unwrap_or_else(|| directory.join("audit")), stdout))
+}
+
+pub(crate) fn durability(given: Option<&str>) -> Result<SinkDurability> {
+    match given.unwrap_or("synced") {
+        "synced" => Ok(SinkDurability::Synced),
+        "written" => Ok(SinkDurability::Written),
+        other => Err(Error::invalid_name("durability", other, "`synced` or `written`")),
+    }
+}
+
+pub(crate) fn parsed<T: std::str::FromStr>(name: &str, text: &str, form: &str) -> Result<T> {
+    text.parse().map_err(|_| Error::invalid_name(name, text, form))
+}
+
+pub(crate) fn thresholds(given: Option<Thresholds>) -> Result<Thresholds> {
+    let thresholds = given.unwrap_or_default();
+    let wrong = |error: ibyok_core::LogError| Error::invalid(error.to_string(), "see `[review]` in `vault.toml`");
+    thresholds.check().map_err(wrong)?;
+    Ok(thresholds)
+}
+
+/// A period of time such as `90s`, `5m` or `0`.
+pub(crate) fn period(name: &str, text: &str) -> Result<Duration> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let wrong = || Error::invalid_name(name, text, "a period such as `90s` or `5m`, or 0");
+    let period: SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(period).map_err(|_| wrong())
+}
+
+pub(crate) fn networks(given: Option<&str>) -> Result<Vec<IpNet>> {
+    let parts = given
+        .unwrap_or("")
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            parsed(
+                "trusted_proxies",
+                part,
+                "networks such as `10.0.0.0/8`, separated by commas",
+            )
+        })
+        .collect()
+}
