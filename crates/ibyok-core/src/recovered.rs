@@ -10,6 +10,7 @@ use crate::model::mode::Mode;
 use crate::model::take_away::TakeAway;
 use crate::realm::RealmName;
 use crate::{AccessToken, Code, KeyInfo, KeyRef, RequestContext, TokenRequest, Vault};
+use crate::model::key::VersionState;
 
 /// A key with a retiring and a current version, and a token that reads it.
 struct Scene {
@@ -87,7 +88,7 @@ async fn what_was_to_go_of_an_old_version_goes_and_its_record_does_not_come_back
         let scene = scene().await;
         scene.cut_short(&scene.record, 3, what).await;
         let shown = scene.shown().await;
-        let states: Vec<&str> = shown.versions.iter().map(|version| version.state).collect();
+        let states: Vec<&str> = shown.versions.iter().map(|version| version.state.as_str()).collect();
         assert_eq!(states, [state, "current"], "{what}");
         assert_eq!(shown.disabled, what == compromise(true), "{what}");
         assert_eq!(
@@ -104,7 +105,7 @@ async fn what_is_current_by_then_is_neither_retired_nor_destroyed() {
         let scene = scene().await;
         scene.cut_short(&scene.record, 3, what).await;
         assert_eq!(
-            (scene.shown().await.state, scene.reads().await),
+            (scene.shown().await.state.map(VersionState::as_str), scene.reads().await),
             (Some("current"), Ok(())),
             "{what}"
         );
@@ -144,5 +145,5 @@ async fn an_old_secret_ends_if_it_was_to_end_at_once_and_goes_on_if_nobody_has_t
         .cut_short(&scene.of_token, 4, TakeAway::RevokeToken { keep_children })
         .await;
     let shown = scene.vault.operator("test").show_token("worker").await.unwrap();
-    assert_eq!(shown.state, "revoked");
+    assert_eq!(shown.state.as_str(), "revoked");
 }

@@ -23,10 +23,10 @@ async fn the_leaked_version_is_marked_and_gets_no_grace_when_it_is_replaced() {
     let scene = scene_with_key().await;
     let key = scene.key("prod/openai");
     let opened = scene.operator().open_incident(&key, leaked()).await.unwrap();
-    assert_eq!((opened.incident.state, opened.was_open), ("open", false));
+    assert_eq!((opened.incident.state.as_str(), opened.was_open), ("open", false));
     assert_eq!(opened.incident.versions, [1]);
     let info = scene.operator().show_key(&key).await.unwrap();
-    assert_eq!(info.versions.first().unwrap().marks, ["compromised"]);
+    assert_eq!(info.versions.first().unwrap().marks, [VersionMark::Compromised]);
     assert!(
         scene.operator().retrieve(&key).await.is_ok(),
         "it is served until it is replaced, unless frozen"

@@ -515,7 +515,7 @@ async fn an_environments_default_holds_for_each_key_that_has_no_limit_of_its_own
         .unwrap();
     let shown = operator.show_key(&"prod/one".parse().unwrap()).await.unwrap();
     let in_force = shown.limit_in_force.unwrap();
-    assert_eq!((in_force.rate, in_force.source), (rate("5/hour"), "key"));
+    assert_eq!((in_force.rate, in_force.source.as_str()), (rate("5/hour"), "key"));
     assert_eq!(
         timed.let_through(&token, "prod/one").await,
         5,
@@ -523,7 +523,7 @@ async fn an_environments_default_holds_for_each_key_that_has_no_limit_of_its_own
     );
     let shown = operator.show_key(&"prod/two".parse().unwrap()).await.unwrap();
     assert_eq!(
-        (shown.limit, shown.limit_in_force.unwrap().source),
+        (shown.limit, shown.limit_in_force.unwrap().source.as_str()),
         (None, "environment")
     );
 

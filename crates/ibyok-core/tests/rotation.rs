@@ -12,7 +12,7 @@ use scene::{Scene, reading, secret};
 
 /// The states of a key's versions, oldest first.
 fn states(info: &KeyInfo) -> Vec<&str> {
-    info.versions.iter().map(|version| version.state).collect()
+    info.versions.iter().map(|version| version.state.as_str()).collect()
 }
 
 async fn value(session: &Session, key: &KeyRef, which: impl Into<WhichVersion>) -> Result<String, Code> {
@@ -28,7 +28,7 @@ async fn a_staged_version_is_served_to_who_asks_for_it_and_becomes_current_when_
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
     operator.set_key(&key, secret("one")).await.unwrap();
     let staged = operator.stage_key(&key, secret("two")).await.unwrap();
-    assert_eq!((staged.version, staged.state), (2, "pending"));
+    assert_eq!((staged.version, staged.state.as_str()), (2, "pending"));
     assert_eq!(value(&operator, &key, None).await.unwrap(), "one");
     assert_eq!(value(&operator, &key, WhichVersion::Pending).await.unwrap(), "two");
     assert_eq!(value(&operator, &key, 2).await.unwrap(), "two");

@@ -74,7 +74,7 @@ impl Reads {
 fn only_current(info: &KeyInfo) -> u32 {
     let current: Vec<_> = info.versions.iter().filter(|v| v.role == Role::Current).collect();
     assert_eq!(current.len(), 1, "{info:?}");
-    assert!(!current[0].marks.contains(&"destroyed"), "{info:?}");
+    assert!(!current[0].marks.contains(&VersionMark::Destroyed), "{info:?}");
     assert_eq!(info.version, Some(current[0].version));
     assert!(
         info.versions.iter().filter(|v| v.role == Role::Pending).count() <= 1,
@@ -125,7 +125,7 @@ async fn any_order(steps: Vec<Step>) {
         if let Some((who, which)) = read {
             if let Ok(released) = workers[who].retrieve(&key.clone().at_version(which)).await {
                 let version = released.info().version;
-                let state = before.versions.iter().find(|v| v.version == version).unwrap().state;
+                let state = before.versions.iter().find(|v| v.version == version).unwrap().state.as_str();
                 assert!(
                     matches!(state, "current" | "retiring" | "pending"),
                     "{state} was released"
@@ -138,7 +138,7 @@ async fn any_order(steps: Vec<Step>) {
         let after = operator.show_key(&key).await.unwrap();
         only_current(&after);
         if done.is_err() {
-            let states = |info: &KeyInfo| info.versions.iter().map(|v| v.state).collect::<Vec<_>>();
+            let states = |info: &KeyInfo| info.versions.iter().map(|v| v.state.as_str()).collect::<Vec<_>>();
             assert_eq!(
                 states(&before),
                 states(&after),

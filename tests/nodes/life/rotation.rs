@@ -63,7 +63,7 @@ fn only_current(info: &KeyInfo) -> u32 {
     let current: Vec<_> = info.versions.iter().filter(|v| v.role == Role::Current).collect();
     assert_eq!(current.len(), 1, "{info:?}");
     assert_eq!(info.version, Some(current[0].version), "{info:?}");
-    assert!(!current[0].marks.contains(&"destroyed"), "{info:?}");
+    assert!(!current[0].marks.contains(&VersionMark::Destroyed), "{info:?}");
     let pending = info.versions.iter().filter(|v| v.role == Role::Pending).count();
     assert!(pending <= 1, "{info:?}");
     current[0].version
@@ -140,7 +140,7 @@ async fn steps_at_once_leave_one_current_version_and_all_that_was_acknowledged(s
         goes_on_from(&now, then);
         if let Step::Destroy(version) = step {
             let destroyed = now.versions.iter().find(|v| v.version == *version);
-            assert_eq!(destroyed.map(|v| v.state), Some("destroyed"));
+            assert_eq!(destroyed.map(|v| v.state.as_str()), Some("destroyed"));
         }
     }
     let is_the_same = |other: &KeyInfo| {
@@ -152,7 +152,7 @@ async fn steps_at_once_leave_one_current_version_and_all_that_was_acknowledged(s
     is_the_same(&look(&there).await);
     for node in [&here, &there] {
         node.get(&token, "prod/key").await.expect("the current version");
-        for version in now.versions.iter().filter(|version| version.state == "destroyed") {
+        for version in now.versions.iter().filter(|version| version.state.as_str() == "destroyed") {
             let gone = node.get(&token, &format!("prod/key?version={}", version.version)).await;
             assert_eq!(code(&gone), Some(Code::VersionDestroyed));
         }
@@ -222,7 +222,7 @@ async fn who_reads_the_old_version_there_holds_up_retire_here_until_it_reads_the
     there.get(&token, new).await.expect("a value");
     assert!(read_last(2).await.is_empty());
     let retired = operator.retire_key(&key(new), &request).await.expect("retired");
-    assert_eq!((retired.version, retired.versions[0].state), (Some(2), "retired"));
+    assert_eq!((retired.version, retired.versions[0].state.as_str()), (Some(2), "retired"));
     assert_eq!(code(&here.get(&token, old).await), Some(Code::VersionDisabled));
     soon("it is retired there", PROMISED, async || {
         let refused = code(&there.get(&token, old).await)?;
@@ -258,7 +258,7 @@ async fn destroy_says_what_remains_on_this_store(shared: Shared) {
         .destroy_version(&key(old), &request)
         .await
         .expect("destroyed");
-    assert_eq!(destroyed.key.versions[0].state, "destroyed");
+    assert_eq!(destroyed.key.versions[0].state.as_str(), "destroyed");
     is_said(destroyed.remains.as_deref());
     assert_eq!(code(&here.get(&token, old).await), Some(Code::VersionDestroyed));
     soon("it is destroyed there", PROMISED, async || {

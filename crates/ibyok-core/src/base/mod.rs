@@ -7,3 +7,4 @@ pub(crate) mod error;
 pub(crate) mod json;
 pub(crate) mod private_file;
 pub(crate) mod secret_text;
+pub(crate) mod words;

@@ -32,6 +32,7 @@ use crate::model::limit::{LimitInForce, LimitScope};
 use crate::model::token::TokenRecord;
 use crate::realm::Realm;
 use crate::records::Records;
+use crate::model::limit::LimitSource;
 
 /// The limits of a node: who is established here is also counted.
 #[derive(Debug)]
@@ -215,12 +216,12 @@ impl Limits {
     }
 
     /// The limit of a key and where it is from: its own, else the default of its environment. The caller must hold the lease.
-    async fn limit_of(&self, realm: &Realm, record: &KeyRecord) -> Result<Option<(Rate, &'static str)>> {
+    async fn limit_of(&self, realm: &Realm, record: &KeyRecord) -> Result<Option<(Rate, LimitSource)>> {
         if let Some(rate) = record.limit {
-            return Ok(Some((rate, "key")));
+            return Ok(Some((rate, LimitSource::Key)));
         }
         let settings = self.records.environment_settings(realm).await?;
-        Ok(settings.record.limit.map(|rate| (rate, "environment")))
+        Ok(settings.record.limit.map(|rate| (rate, LimitSource::Environment)))
     }
 
     /// Returns the limit for display; `None` also if it cannot be read.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::key::Stamp;
 use super::name::{EnvironmentName, KeyId, KeyName, base62, from_base62};
 use crate::base::error::{Error, Result};
+use crate::base::words::words;
 
 /// The number of notes that an incident keeps.
 const NOTES_MAX: usize = 200;
@@ -149,7 +150,10 @@ impl IncidentRecord {
             id,
             reference,
             key_id: self.key_id.clone(),
-            state: if self.closed.is_some() { "closed" } else { "open" },
+            state: match self.closed {
+                Some(_) => IncidentState::Closed,
+                None => IncidentState::Open,
+            },
             versions: self.versions.clone(),
             reason: self.reason.clone(),
             opened: self.opened.clone(),
@@ -168,6 +172,16 @@ impl IncidentRecord {
     }
 }
 
+words! {
+    /// The state of an incident.
+    pub enum IncidentState {
+        /// Something remains to be done.
+        Open = "open",
+        /// Somebody closed it.
+        Closed = "closed",
+    }
+}
+
 /// An incident, as lists show it.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -180,7 +194,7 @@ pub struct IncidentInfo {
     /// The key's public id.
     pub key_id: String,
     /// `open` or `closed`.
-    pub state: &'static str,
+    pub state: IncidentState,
     /// The versions that are marked compromised because of it.
     pub versions: Vec<u32>,
     /// The reason for which it was opened.

@@ -14,6 +14,7 @@ use super::which_version::WhichVersion;
 use super::write::check_variable_of_a_token;
 use crate::base::error::Error;
 use crate::base::json::json_length;
+use crate::base::words::words;
 use crate::model::limit::LimitInForce;
 
 /// The length up to which the versions of a record may fill it, in bytes of JSON: a megabyte below what every store
@@ -45,6 +46,36 @@ impl Role {
             Role::Retiring => "retiring",
             Role::Retired => "retired",
         }
+    }
+}
+
+words! {
+    /// The one word for the state of a version: `destroyed`, else `disabled`, else its role.
+    pub enum VersionState {
+        /// Staged, to become current.
+        Pending = "pending",
+        /// Served when no version is named.
+        Current = "current",
+        /// Served when asked for by number.
+        Retiring = "retiring",
+        /// No longer served.
+        Retired = "retired",
+        /// Not served until it is enabled.
+        Disabled = "disabled",
+        /// The bytes are gone.
+        Destroyed = "destroyed",
+    }
+}
+
+words! {
+    /// A mark of a version, beside its role.
+    pub enum VersionMark {
+        /// The version is not served until it is enabled.
+        Disabled = "disabled",
+        /// The bytes are gone.
+        Destroyed = "destroyed",
+        /// The value may have leaked.
+        Compromised = "compromised",
     }
 }
 
@@ -178,26 +209,31 @@ impl VersionRecord {
     }
 
     /// The one word for the state: `destroyed`, else `disabled`, else the role.
-    pub(crate) fn state(&self) -> &'static str {
+    pub(crate) fn state(&self) -> VersionState {
         if self.sealed.is_none() {
-            "destroyed"
-        } else if self.disabled {
-            "disabled"
-        } else {
-            self.role.as_str()
+            return VersionState::Destroyed;
+        }
+        if self.disabled {
+            return VersionState::Disabled;
+        }
+        match self.role {
+            Role::Pending => VersionState::Pending,
+            Role::Current => VersionState::Current,
+            Role::Retiring => VersionState::Retiring,
+            Role::Retired => VersionState::Retired,
         }
     }
 
-    fn marks(&self) -> Vec<&'static str> {
+    fn marks(&self) -> Vec<VersionMark> {
         let marks = [
-            (self.disabled, "disabled"),
-            (self.sealed.is_none(), "destroyed"),
-            (self.compromised, "compromised"),
+            (self.disabled, VersionMark::Disabled),
+            (self.sealed.is_none(), VersionMark::Destroyed),
+            (self.compromised, VersionMark::Compromised),
         ];
         marks
             .into_iter()
             .filter(|(set, _)| *set)
-            .map(|(_, word)| word)
+            .map(|(_, mark)| mark)
             .collect()
     }
 }
@@ -254,16 +290,16 @@ impl KeyRecord {
         }
         let found = self.version(key, which)?;
         match found.state() {
-            "destroyed" => Err(Error::VersionDestroyed {
+            VersionState::Destroyed => Err(Error::VersionDestroyed {
                 key: key.to_owned(),
                 version: found.number,
             }),
-            state @ ("disabled" | "retired") => Err(Error::VersionDisabled {
+            state @ (VersionState::Disabled | VersionState::Retired) => Err(Error::VersionDisabled {
                 key: key.to_owned(),
                 version: found.number,
-                state,
+                state: state.as_str(),
             }),
-            _ => Ok(found),
+            VersionState::Pending | VersionState::Current | VersionState::Retiring => Ok(found),
         }
     }
 
@@ -355,7 +391,7 @@ pub struct KeyInfo {
     /// The current version's number.
     pub version: Option<u32>,
     /// The current version's state: `current`, `disabled` or `destroyed`.
-    pub state: Option<&'static str>,
+    pub state: Option<VersionState>,
     /// The number of the version that is staged, if one is.
     pub pending: Option<u32>,
     /// True if the whole key is disabled.
@@ -410,11 +446,11 @@ pub struct VersionInfo {
     /// The number, from 1.
     pub version: u32,
     /// `destroyed`, else `disabled`, else the role.
-    pub state: &'static str,
+    pub state: VersionState,
     /// The role.
     pub role: Role,
     /// `disabled`, `destroyed`, `compromised`, as far as they apply.
-    pub marks: Vec<&'static str>,
+    pub marks: Vec<VersionMark>,
     /// The names of its fields.
     pub fields: Vec<FieldName>,
     /// The time at which it was made.

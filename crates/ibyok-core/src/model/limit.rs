@@ -3,6 +3,8 @@
 use ibyok_policy::Rate;
 use serde::Serialize;
 
+use crate::base::words::words;
+
 /// The scope over which a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -17,6 +19,16 @@ pub enum LimitScope {
     Shared,
 }
 
+words! {
+    /// The place where a key's limit is set.
+    pub enum LimitSource {
+        /// On the key itself.
+        Key = "key",
+        /// On its environment, for every key that has no limit of its own.
+        Environment = "environment",
+    }
+}
+
 /// The limit that holds for a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -24,7 +36,7 @@ pub struct LimitInForce {
     /// The rate.
     pub rate: Rate,
     /// `key` if it is the key's own, `environment` if it is the default of its environment.
-    pub source: &'static str,
+    pub source: LimitSource,
     /// The scope over which it counts.
     pub scope: LimitScope,
 }

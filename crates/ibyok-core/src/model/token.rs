@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::key::Stamp;
 use super::name::{EnvironmentName, Namespace};
 use crate::base::error::{Error, Result};
+use crate::base::words::words;
 use crate::model::limit::LimitScope;
 
 /// An access token as a program holds it: a secret that is not parsed yet.
@@ -166,9 +167,9 @@ impl TokenRecord {
             name: self.name.clone(),
             namespace: namespace.clone(),
             state: match (&self.revoked, expired) {
-                (Some(_), _) => "revoked",
-                (None, true) => "expired",
-                (None, false) => "valid",
+                (Some(_), _) => TokenState::Revoked,
+                (None, true) => TokenState::Expired,
+                (None, false) => TokenState::Valid,
             },
             grant: self.grant.clone(),
             limit_scope: None,
@@ -185,6 +186,18 @@ impl TokenRecord {
     }
 }
 
+words! {
+    /// The state of a token.
+    pub enum TokenState {
+        /// The token works, within its times.
+        Valid = "valid",
+        /// The token's time is over.
+        Expired = "expired",
+        /// The token was revoked.
+        Revoked = "revoked",
+    }
+}
+
 /// An access token, as lists show it: everything but the secret.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -196,7 +209,7 @@ pub struct TokenInfo {
     /// The namespace it belongs to.
     pub namespace: Namespace,
     /// `valid`, `expired` or `revoked`.
-    pub state: &'static str,
+    pub state: TokenState,
     /// The grant: the actions that it permits.
     pub grant: Grant,
     /// The scope over which the grant's rate counts, if it has one: only where one token is shown.

@@ -11,6 +11,7 @@ use super::interval::Interval;
 use super::name::{FieldName, KeyId, no_secret};
 use super::variable::VariableKind;
 use crate::base::error::{Error, Result, quoted};
+use crate::model::key::VersionState;
 
 /// The largest value, in bytes.
 pub const VALUE_MAX: usize = 64 * 1024;
@@ -197,7 +198,7 @@ pub struct Written {
     /// The new version.
     pub version: u32,
     /// Its state.
-    pub state: &'static str,
+    pub state: VersionState,
     /// The key's revision after this write; see [`KeyInfo::revision`](crate::KeyInfo::revision).
     #[serde(skip)]
     pub revision: u64,

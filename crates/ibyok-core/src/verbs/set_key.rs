@@ -22,6 +22,7 @@ use crate::realm::open_failed;
 use crate::vault::session::Session;
 use crate::verbs::keys::whole_key;
 use crate::verbs::rotation::reschedule;
+use crate::model::key::VersionState;
 
 impl Session {
     /// Creates a key, or makes a new current version of it; the version before stays retiring.
@@ -134,7 +135,7 @@ impl Session {
                     reference: permit.label(),
                     id: permit.id,
                     version,
-                    state: Role::Current.as_str(),
+                    state: VersionState::Current,
                     revision: record.rev.saturating_add(1),
                     created,
                     provider: told.provider,

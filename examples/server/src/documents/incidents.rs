@@ -13,7 +13,7 @@ impl Documented for core::IncidentInfo {
             id: self.id.to_string(),
             reference: self.reference,
             key_id: self.key_id,
-            state: self.state.into(),
+            state: self.state.as_str().into(),
             versions: self.versions,
             reason: self.reason,
             opened: self.opened.document(),
@@ -194,7 +194,7 @@ impl Documented for core::Reach {
         api::Reach {
             token: self.token.to_string(),
             name: self.name,
-            state: self.state.into(),
+            state: self.state.as_str().into(),
             grant: self.grant.document(),
             could_read: self.could_read,
             could_read_count: count(self.could_read_count),

@@ -20,7 +20,7 @@ impl Documented for core::KeyInfo {
             variable_named: self.variable_named,
             labels: self.labels,
             version: self.version,
-            state: self.state.map(Into::into),
+            state: self.state.map(|state| state.as_str().into()),
             pending: self.pending,
             disabled: self.disabled,
             mode_override: self.mode_override.document(),
@@ -47,9 +47,9 @@ impl Documented for core::VersionInfo {
     fn document(self) -> Self::Document {
         api::VersionInfo {
             version: self.version,
-            state: self.state.into(),
+            state: self.state.as_str().into(),
             role: self.role.as_str().into(),
-            marks: self.marks.into_iter().map(Into::into).collect(),
+            marks: self.marks.into_iter().map(|mark| mark.as_str().into()).collect(),
             fields: texts(self.fields),
             created: self.created,
             created_by: self.created_by,
@@ -89,7 +89,7 @@ impl Documented for core::Written {
             reference: self.reference,
             id: self.id.to_string(),
             version: self.version,
-            state: self.state.into(),
+            state: self.state.as_str().into(),
             provider: self.provider,
             recognised: self.recognised,
             variable: self.variable,
@@ -178,7 +178,7 @@ impl Documented for core::LimitInForce {
     fn document(self) -> Self::Document {
         api::LimitInForce {
             rate: self.rate.document(),
-            source: self.source.into(),
+            source: self.source.as_str().into(),
             scope: self.scope.document(),
         }
     }

@@ -27,7 +27,7 @@ impl Documented for core::VersionUse {
     fn document(self) -> Self::Document {
         api::VersionUse {
             version: self.version,
-            state: self.state.into(),
+            state: self.state.as_str().into(),
             consumers: self.consumers.document(),
         }
     }

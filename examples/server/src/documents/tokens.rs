@@ -38,7 +38,7 @@ impl Documented for core::TokenInfo {
             id: self.id.to_string(),
             name: self.name,
             namespace: self.namespace.to_string(),
-            state: self.state.into(),
+            state: self.state.as_str().into(),
             grant: self.grant.document(),
             limit_scope: self.limit_scope.document(),
             last_used: self.last_used.into(),

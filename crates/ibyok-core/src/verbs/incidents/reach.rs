@@ -16,6 +16,7 @@ use crate::model::name::{EnvironmentName, KeyName};
 use crate::model::token::TokenRecord;
 use crate::realm::Realm;
 use crate::vault::Inner;
+use crate::model::token::TokenState;
 
 /// The number of tokens whose reach is computed, and the number of keys that are named of each. Further keys are only
 /// counted.
@@ -31,7 +32,7 @@ pub struct Reach {
     /// Its name.
     pub name: String,
     /// `valid`, `expired` or `revoked`.
-    pub state: &'static str,
+    pub state: TokenState,
     /// The grant of the token. Only for a session that may read the log of the whole namespace, since the grant names
     /// other keys.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,8 @@ use serde::Serialize;
 use super::copies::LeakedCopy;
 use crate::model::incident::IncidentRecord;
 use crate::model::key::{KeyInfo, Role};
+use crate::model::key::VersionMark;
+use crate::model::key::VersionState;
 
 /// One step that remains.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,7 +40,7 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo, copies: &[Leak
     let reference = &key.reference;
     let marked = |number: &u32| {
         let mut versions = key.versions.iter();
-        versions.any(|version| version.version == *number && version.marks.contains(&"compromised"))
+        versions.any(|version| version.version == *number && version.marks.contains(&VersionMark::Compromised))
     };
     let leaked = |number: &u32| incident.versions.contains(number) || marked(number);
     let provider = key.provider.as_deref().and_then(|id| Catalogue::builtin().get(id));
@@ -76,7 +78,7 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo, copies: &[Leak
         ));
     }
     for version in key.versions.iter().filter(|version| leaked(&version.version)) {
-        if version.role != Role::Current && version.state != "destroyed" {
+        if version.role != Role::Current && version.state != VersionState::Destroyed {
             let how = format!("ibyok rotate destroy {reference} --version {}", version.version);
             steps.push(Step::new(
                 "destroy",

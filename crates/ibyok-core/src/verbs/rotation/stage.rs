@@ -18,6 +18,7 @@ use crate::retrieve::{no_key, open_fields};
 use crate::vault::session::Session;
 use crate::verbs::keys::whole_key;
 use crate::verbs::set_key::{next_number, seal_version};
+use crate::model::key::VersionState;
 
 impl Session {
     /// Adds a version that is pending: served only to who asks for `pending` or its number, until it is promoted. One that was
@@ -81,7 +82,7 @@ impl Session {
                 reference: permit.label(),
                 id: permit.id,
                 version: number,
-                state: Role::Pending.as_str(),
+                state: VersionState::Pending,
                 revision: record.rev.saturating_add(1),
                 created: false,
                 warnings: look_at(write, &permit.key, Some(&record.variable), record.provider.as_deref())

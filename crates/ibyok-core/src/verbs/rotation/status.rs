@@ -19,6 +19,7 @@ use crate::usage::Caller;
 use crate::vault::Inner;
 use crate::vault::session::Session;
 use crate::verbs::keys::whole_key;
+use crate::model::key::VersionState;
 
 /// The status of a key's rotation.
 #[derive(Clone, Debug, Serialize)]
@@ -49,7 +50,7 @@ pub struct VersionUse {
     /// The number.
     pub version: u32,
     /// `destroyed`, else `disabled`, else the role.
-    pub state: &'static str,
+    pub state: VersionState,
     /// The readers of the version, the last reader first.
     pub consumers: Vec<Consumer>,
 }

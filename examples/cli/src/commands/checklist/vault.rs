@@ -80,7 +80,7 @@ async fn expiry(session: &Session, findings: &[TokenFinding]) -> Result<Item> {
     let mut page = Some(PageRequest::default());
     while let Some(asked) = page.take() {
         let found = session.list_tokens(&asked).await?;
-        let late = |token: &&TokenInfo| token.state == "valid" && token.expires_at.is_some_and(|end| end > latest);
+        let late = |token: &&TokenInfo| token.state == TokenState::Valid && token.expires_at.is_some_and(|end| end > latest);
         long.extend(found.items.iter().filter(late).map(|token| token.name.clone()));
         page = found.next.map(|next| PageRequest::after(Some(next)));
     }
