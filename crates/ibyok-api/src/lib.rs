@@ -49,7 +49,7 @@ pub use incident::{
 };
 pub use interval::{Interval, NotAnInterval};
 pub use key::{KeyInfo, Mark, Role, Stamp, StateChange, StateChangeTo, VersionInfo, VersionState, Written};
-pub use key_change::{Enabling, Forcing, KeyEdit, KeyWrite, WhichVersion};
+pub use key_change::{Enabling, Forcing, KeyCopy, KeyEdit, KeyWrite, WhichVersion};
 pub use last_use::LastUse;
 pub use limit::{EnvironmentLimit, EnvironmentLimitChange, LimitInForce, LimitScope, LimitSource};
 pub use mode::{EnvironmentClass, EnvironmentMode, KeyMode, Mode, ModeOverride, ModeSource, SetMode};

@@ -1,6 +1,6 @@
 //! The verbs on keys.
 
-use ibyok_api::{Document, KeyEdit, KeyInfo, ProblemCode, Written};
+use ibyok_api::{Document, KeyCopy, KeyEdit, KeyInfo, ProblemCode, Written};
 use reqwest::Method;
 use reqwest::header::{HeaderValue, IF_NONE_MATCH};
 
@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::listing::Listing;
 use crate::retrieved::Retrieved;
 use crate::rotation::forced;
+use crate::send::json;
 use crate::write::KeyWrite;
 
 /// The number of items of a list in one request.
@@ -163,6 +164,18 @@ impl Client {
         self.ask(Method::POST, &["keys", environment, name, "enable"])
             .query("version", version)
             .body(forced(reason)?)
+            .json()
+            .await
+    }
+
+    /// Copies a key, its value included, to another reference (`environment/name`).
+    ///
+    /// # Errors
+    /// As [`Client::set_key`]; `exists` for a copy that exists, unless `replace` is set.
+    pub async fn copy_key(&self, environment: &str, name: &str, to: &str, replace: bool) -> Result<Document<Written>> {
+        let to = to.to_owned();
+        self.ask(Method::POST, &["keys", environment, name, "copy"])
+            .body(json(&KeyCopy { to, replace })?)
             .json()
             .await
     }

@@ -112,7 +112,7 @@ pub use model::attestation::{ATTESTED_ITEMS, Attestation};
 pub use model::condition::Condition;
 pub use model::environment::{Class, EnvironmentInfo};
 pub use model::guardrails::Guardrails;
-pub use model::incident::{Closing, IncidentId, IncidentInfo, IncidentNote, Replacement, IncidentState};
+pub use model::incident::{Closing, IncidentId, IncidentInfo, IncidentNote, IncidentState, Replacement};
 pub use model::interval::Interval;
 pub use model::key::{KeyInfo, Role, Stamp, StateChange, VersionInfo, VersionMark, VersionState};
 pub use model::key_ref::KeyRef;
@@ -120,7 +120,9 @@ pub use model::limit::{LimitInForce, LimitScope, LimitSource};
 pub use model::mode::{Mode, ModeSource};
 pub use model::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
 pub use model::review::{ReviewDone, ReviewedLog};
-pub use model::token::{AccessToken, ChildToken, Expiry, Issued, TokenInfo, TokenRequest, attenuate, token_id, TokenState};
+pub use model::token::{
+    AccessToken, ChildToken, Expiry, Issued, TokenInfo, TokenRequest, TokenState, attenuate, token_id,
+};
 pub use model::variable::{VariableKind, reaches_browsers, runs_code};
 pub use model::which_version::WhichVersion;
 pub use model::write::{Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};

@@ -5,12 +5,12 @@ use ibyok_crypto::{LocalKek, Secret};
 use ibyok_policy::{Environments, Grant, Scope};
 use ibyok_storage::{MemoryStore, RecordId};
 
+use crate::model::key::VersionState;
 use crate::model::kind;
 use crate::model::mode::Mode;
 use crate::model::take_away::TakeAway;
 use crate::realm::RealmName;
 use crate::{AccessToken, Code, KeyInfo, KeyRef, RequestContext, TokenRequest, Vault};
-use crate::model::key::VersionState;
 
 /// A key with a retiring and a current version, and a token that reads it.
 struct Scene {

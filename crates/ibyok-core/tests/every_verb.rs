@@ -97,6 +97,7 @@ verbs! {
     enable_key_by_force => |s, t| each!(t.keys, |key| s.enable_key_by_force(key, "a test"));
     remove_key => |s, t| each!(t.keys, |key| s.remove_key(key));
     remove_damaged_key => |s, t| vec![refusal(s.remove_damaged_key(t.id).await)];
+    remove_damaged_key_by_force => |s, t| vec![refusal(s.remove_damaged_key_by_force(t.id).await)];
     revoke_damaged_token => |s, t| vec![refusal(s.revoke_damaged_token(t.tokens[0].parse().unwrap()).await)];
     remove_damaged_environment => |s, t| vec![refusal(s.remove_damaged_environment(t.environment.as_str()).await)];
     // Looks at no record: only a reference that names their namespace is theirs for certain.
@@ -116,6 +117,12 @@ verbs! {
     set_key => |s, t| each!(t.keys, |key| s.set_key(key, secret("theirs no more")));
     add_key => |s, t| each!(t.keys, |key| s.add_key(key, secret("theirs no more")));
     import_key => |s, t| each!(t.keys, |key| s.import_key(key, secret("theirs no more"), true));
+    copy_key => |s, t| {
+        let mine: KeyRef = "prod/mine".parse().unwrap();
+        let mut tried = each!(t.keys, |key| s.copy_key(key, &mine, true));
+        tried.extend(each!(t.keys, |key| s.copy_key(&mine, key, true)));
+        tried
+    };
     stage_key => |s, t| each!(t.keys, |key| s.stage_key(key, secret("theirs no more")));
     promote_key => |s, t| each!(t.keys, |key| s.promote_key(key));
     rollback_key => |s, t| each!(t.keys, |key| s.rollback_key(key));

@@ -3,7 +3,7 @@
 
 mod scene;
 
-use ibyok_core::{Code, Environments, Grant, IncidentRequest, RequestContext, Scope, Scopes, Timestamp};
+use ibyok_core::{Code, Environments, Grant, IncidentRequest, RequestContext, Scope, Scopes, Timestamp, VersionMark};
 use jiff::SignedDuration;
 use scene::{Scene, reading, secret};
 

@@ -403,7 +403,10 @@ async fn writers_at_once_lose_nothing() {
     versions.sort_unstable();
     assert_eq!(versions, (1..=16).collect::<Vec<_>>());
     let shown = scene.operator().show_key(&key).await.unwrap();
-    assert_eq!(shown.versions.iter().filter(|v| v.state.as_str() == "current").count(), 1);
+    assert_eq!(
+        shown.versions.iter().filter(|v| v.state.as_str() == "current").count(),
+        1
+    );
     assert_eq!(shown.versions.len(), 16);
 }
 

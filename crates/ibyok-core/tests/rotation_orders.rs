@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use ibyok_core::{
     Code, DrainRequest, Error, FileSink, FileStore, KeyInfo, KeyRef, LocalKek, Role, Session, SinkDurability, Vault,
-    WhichVersion,
+    VersionMark, WhichVersion,
 };
 use ibyok_storage::{ChangeNumber, Store};
 use proptest::prelude::*;
@@ -125,7 +125,13 @@ async fn any_order(steps: Vec<Step>) {
         if let Some((who, which)) = read {
             if let Ok(released) = workers[who].retrieve(&key.clone().at_version(which)).await {
                 let version = released.info().version;
-                let state = before.versions.iter().find(|v| v.version == version).unwrap().state.as_str();
+                let state = before
+                    .versions
+                    .iter()
+                    .find(|v| v.version == version)
+                    .unwrap()
+                    .state
+                    .as_str();
                 assert!(
                     matches!(state, "current" | "retiring" | "pending"),
                     "{state} was released"

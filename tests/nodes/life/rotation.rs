@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ibyok_core::{Code, DrainRequest, KeyInfo, Result, Role};
+use ibyok_core::{Code, DrainRequest, KeyInfo, Result, Role, VersionMark};
 
 use super::{PROMISED, TOLD, soon, two_nodes};
 use crate::shared::Shared;
@@ -152,7 +152,11 @@ async fn steps_at_once_leave_one_current_version_and_all_that_was_acknowledged(s
     is_the_same(&look(&there).await);
     for node in [&here, &there] {
         node.get(&token, "prod/key").await.expect("the current version");
-        for version in now.versions.iter().filter(|version| version.state.as_str() == "destroyed") {
+        for version in now
+            .versions
+            .iter()
+            .filter(|version| version.state.as_str() == "destroyed")
+        {
             let gone = node.get(&token, &format!("prod/key?version={}", version.version)).await;
             assert_eq!(code(&gone), Some(Code::VersionDestroyed));
         }
@@ -222,7 +226,10 @@ async fn who_reads_the_old_version_there_holds_up_retire_here_until_it_reads_the
     there.get(&token, new).await.expect("a value");
     assert!(read_last(2).await.is_empty());
     let retired = operator.retire_key(&key(new), &request).await.expect("retired");
-    assert_eq!((retired.version, retired.versions[0].state.as_str()), (Some(2), "retired"));
+    assert_eq!(
+        (retired.version, retired.versions[0].state.as_str()),
+        (Some(2), "retired")
+    );
     assert_eq!(code(&here.get(&token, old).await), Some(Code::VersionDisabled));
     soon("it is retired there", PROMISED, async || {
         let refused = code(&there.get(&token, old).await)?;

@@ -28,11 +28,11 @@ use crate::gate::authorize::{Permit, within};
 use crate::gate::principal::{Asking, Holder, Principal};
 use crate::model::key::KeyRecord;
 use crate::model::key_ref::{KeyHandle, KeyRef};
+use crate::model::limit::LimitSource;
 use crate::model::limit::{LimitInForce, LimitScope};
 use crate::model::token::TokenRecord;
 use crate::realm::Realm;
 use crate::records::Records;
-use crate::model::limit::LimitSource;
 
 /// The limits of a node: who is established here is also counted.
 #[derive(Debug)]

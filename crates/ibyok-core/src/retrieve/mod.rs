@@ -92,6 +92,11 @@ pub struct ReleasedInfo {
 }
 
 impl Released {
+    /// The fields themselves, for a copy of the key.
+    pub(crate) fn into_fields(self) -> BTreeMap<FieldName, Secret> {
+        self.fields
+    }
+
     /// The field that was asked for, or the key itself.
     ///
     /// # Errors

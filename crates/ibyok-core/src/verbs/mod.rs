@@ -3,6 +3,7 @@
 pub(crate) mod admission;
 pub(crate) mod attest;
 pub(crate) mod audit;
+pub(crate) mod copy_key;
 pub(crate) mod enable_key;
 pub(crate) mod environments;
 pub(crate) mod floors;

@@ -12,6 +12,7 @@ use crate::gate::attempt::Attempt;
 use crate::gate::authorize::Permit;
 use crate::leaked::Screened;
 use crate::limits::within_highest;
+use crate::model::key::VersionState;
 use crate::model::key::{KeyRecord, Role, SealedFields, Stamp, StateChange, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::provider::{Told, look_at, refuse_mocks};
@@ -22,7 +23,6 @@ use crate::realm::open_failed;
 use crate::vault::session::Session;
 use crate::verbs::keys::whole_key;
 use crate::verbs::rotation::reschedule;
-use crate::model::key::VersionState;
 
 impl Session {
     /// Creates a key, or makes a new current version of it; the version before stays retiring.

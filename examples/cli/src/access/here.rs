@@ -231,6 +231,10 @@ impl Access for Here {
         read(&self.session.set_environment_mode(environment, mode).await?)
     }
 
+    async fn copy(&self, from: &KeyRef, to: &KeyRef, replace: bool) -> Result<Document<api::Written>> {
+        read(&self.session.copy_key(from, to, replace).await?)
+    }
+
     async fn remove(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>> {
         read(&self.session.remove_key(key).await?)
     }

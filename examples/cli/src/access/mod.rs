@@ -72,6 +72,8 @@ pub(crate) trait Access {
     async fn modes(&self) -> Result<Listed<api::EnvironmentMode>>;
     /// Sets the mode of an environment.
     async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Document<api::EnvironmentMode>>;
+    /// Copies a key.
+    async fn copy(&self, from: &KeyRef, to: &KeyRef, replace: bool) -> Result<Document<api::Written>>;
     /// Removes a key.
     async fn remove(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>>;
     /// Stages a version.

@@ -246,6 +246,14 @@ impl Access for Server {
         Ok(set.await?)
     }
 
+    async fn copy(&self, from: &KeyRef, to: &KeyRef, replace: bool) -> Result<Document<api::Written>> {
+        whole(from)?;
+        let (environment, name) = self.path(from).await?;
+        let (to_environment, to_name) = self.path(to).await?;
+        let to = format!("{to_environment}/{to_name}");
+        Ok(self.client.copy_key(&environment, &name, &to, replace).await?)
+    }
+
     async fn remove(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>> {
         whole(key)?;
         let (environment, name) = self.path(key).await?;

@@ -36,6 +36,18 @@ pub(crate) enum Verb {
         #[arg(value_name = "REF")]
         key: String,
     },
+    /// Copy a key, its value included, to another name or environment
+    Copy {
+        /// The key to copy: `env/name`, `ibyok://…`, or an id
+        #[arg(value_name = "REF")]
+        from: String,
+        /// The copy: `env/name` or `ibyok://…`
+        #[arg(value_name = "REF")]
+        to: String,
+        /// Make the copy a new version of a key that exists
+        #[arg(long)]
+        replace: bool,
+    },
     /// Change what is known about a key, its value aside
     Edit(Edit),
     /// Stop serving a key, or one version of it
@@ -228,6 +240,7 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
         Verb::Disable(args) => switch(&args, Switched::Off, cx).await,
         Verb::Enable(args) => switch(&args.switch, Switched::On(args.force.reason()), cx).await,
         Verb::Mode { key, mode, .. } => set_mode(&key, &mode, cx).await,
+        Verb::Copy { from, to, replace } => copy(&from, &to, replace, cx).await,
         Verb::Remove { key: Some(key), .. } => remove(&key, cx).await,
         Verb::Remove {
             key: None,
@@ -250,9 +263,20 @@ impl Verb {
             })
             | Verb::Mode { expected, .. }
             | Verb::Remove { expected, .. } => expected.if_version,
-            Verb::Add(_) | Verb::List { .. } | Verb::Show { .. } => None,
+            Verb::Add(_) | Verb::Copy { .. } | Verb::List { .. } | Verb::Show { .. } => None,
         }
     }
+}
+
+async fn copy(from: &str, to: &str, replace: bool, cx: &mut Cx<'_>) -> Result<Exit> {
+    let (from, to): (KeyArgument, KeyArgument) = (from.parse()?, to.parse()?);
+    cx.with_access(async |access, cx| {
+        let (from, to) = (from.resolve(access).await?, to.resolve(access).await?);
+        let written = access.copy(&from, &to, replace).await?;
+        say_provider(cx, &written);
+        cx.answer_document(&written, &WRITTEN)
+    })
+    .await
 }
 
 async fn write(args: Write, new: bool, cx: &mut Cx<'_>) -> Result<Exit> {

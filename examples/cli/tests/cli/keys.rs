@@ -47,6 +47,19 @@ fn a_value_that_is_empty_or_over_the_limit_is_refused_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_copy_serves_the_same_value_under_another_name_and_replaces_nothing_unasked() {
+    let place = Place::with_key("dev/k", "the value");
+    let copy = place.ibyok(&["keys", "copy", "dev/k", "prod/k", "--json"]).ok().json();
+    assert_eq!((&copy["ref"], &copy["version"]), (&"prod/k".into(), &1.into()));
+    assert_eq!(place.ibyok(&["get", "prod/k"]).ok().out, "the value\n");
+    place.ibyok(&["keys", "copy", "dev/k", "prod/k"]).fails(1);
+    place.ibyok(&["keys", "copy", "dev/k", "prod/k", "--replace"]).ok();
+    place.ibyok(&["keys", "copy", "dev/nothing", "prod/x"]).fails(4);
+    place.ibyok(&["keys", "copy", "dev/k", "nowhere/k"]).fails(4);
+    place.ibyok(&["keys", "copy", "dev/k"]).fails(2);
+}
+
+#[test]
 fn set_makes_a_new_version_and_add_refuses_what_exists() {
     let place = Place::new();
     let first = place.ibyok(&["keys", "add", "dev/k", "--json"]).stdin("1").ok().json();

@@ -133,9 +133,19 @@ fn switches() -> Vec<Route> {
         .conditional()
         .optional_body::<api::Enabling>()
         .answers::<api::KeyInfo>(200, "The key");
+    let copy = Operation::new(
+        "copyKey",
+        "Copy a key, its value included, to another name or environment",
+    )
+    .needs("Scope: keys:read for the key, and keys:write for the copy")
+    .body::<api::KeyCopy>()
+    .answers::<api::Written>(200, "The new current version of a key that existed")
+    .answers::<api::Written>(201, "The new key");
+    let takes_copy = Takes::words(Action::KeySet, Scope::KeysRead);
     let takes_disable = Takes::words(Action::KeyDisable, Scope::KeysWrite);
     let takes_enable = Takes::words(Action::KeyEnable, Scope::KeysWrite);
     vec![
+        Route::at("/api/v1/keys/{env}/{name}/copy").on(Method::POST, post(keys::copy).layer(takes_copy), copy),
         Route::at("/api/v1/keys/{env}/{name}/disable").on(
             Method::POST,
             post(keys::disable).layer(takes_disable),

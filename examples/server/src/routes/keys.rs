@@ -24,6 +24,7 @@ use crate::query::Query;
 pub(crate) const SET_TAKES: &str = "it takes one of value, value_base64 and fields, and provider, variable, labels, limit, rotate_every, expires_at, force, reason";
 const EDIT_TAKES: &str = "it takes provider, variable, labels, limit, rotate_every and expires_at";
 const VERSION_TAKES: &str = "it takes version, or nothing";
+const COPY_TAKES: &str = "it takes to (`environment/name`) and replace";
 const ENABLE_TAKES: &str = "it takes version, force and reason, or nothing";
 
 /// GET `/api/v1/keys`
@@ -94,6 +95,27 @@ pub(crate) async fn edit(
     let edit = key_edit(body.parse(EDIT_TAKES)?)?;
     let key = path.key(&session).await?;
     ok(&session.edit_key(&key, &edit).await?.document())
+}
+
+/// POST `/api/v1/keys/{env}/{name}/copy`
+pub(crate) async fn copy(
+    Caller(session): Caller,
+    Path(path): Path<Named>,
+    RawQuery(query): RawQuery,
+    body: Json,
+) -> Answer {
+    Query::parse(query.as_deref(), &[])?;
+    let copy = body.parse::<api::KeyCopy>(COPY_TAKES)?;
+    drop(body);
+    let from = path.key(&session).await?;
+    let to: KeyRef = copy.to.parse()?;
+    let written = session.copy_key(&from, &to, copy.replace).await?;
+    let status = if written.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    json(status, &written.document())
 }
 
 /// POST `/api/v1/keys/{env}/{name}/disable`

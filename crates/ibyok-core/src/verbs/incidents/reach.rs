@@ -14,9 +14,9 @@ use crate::gate::principal::Principal;
 use crate::model::key::KeyRecord;
 use crate::model::name::{EnvironmentName, KeyName};
 use crate::model::token::TokenRecord;
+use crate::model::token::TokenState;
 use crate::realm::Realm;
 use crate::vault::Inner;
-use crate::model::token::TokenState;
 
 /// The number of tokens whose reach is computed, and the number of keys that are named of each. Further keys are only
 /// counted.

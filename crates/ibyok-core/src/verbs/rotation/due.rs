@@ -10,10 +10,10 @@ use crate::model::interval::Interval;
 use crate::model::key::{KeyInfo, KeyRecord};
 use crate::model::name::EnvironmentName;
 use crate::model::token::TokenInfo;
+use crate::model::token::TokenState;
 use crate::records::damage::DamagedRecord;
 use crate::records::page::{Page, PageRequest};
 use crate::vault::session::Session;
-use crate::model::token::TokenState;
 
 /// The numbers of days ahead of an end at which it is listed.
 const DAYS_AHEAD: [i64; 3] = [1, 7, 30];
@@ -186,7 +186,9 @@ fn of_damaged(record: &DamagedRecord, now: Timestamp) -> Option<Due> {
 }
 
 fn of_token(token: &TokenInfo, now: Timestamp) -> Option<Due> {
-    let at = token.expires_at.filter(|at| *at > now && token.state == TokenState::Valid)?;
+    let at = token
+        .expires_at
+        .filter(|at| *at > now && token.state == TokenState::Valid)?;
     let within_days = within(at, now)?;
     let life = at.duration_since(token.created);
     // A token that lives for a week is not about to end from its first day on.

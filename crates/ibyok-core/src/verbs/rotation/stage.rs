@@ -9,6 +9,7 @@ use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
 use crate::gate::authorize::Permit;
 use crate::leaked::Screened;
+use crate::model::key::VersionState;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::provider::{look_at, refuse_mocks};
@@ -18,7 +19,6 @@ use crate::retrieve::{no_key, open_fields};
 use crate::vault::session::Session;
 use crate::verbs::keys::whole_key;
 use crate::verbs::set_key::{next_number, seal_version};
-use crate::model::key::VersionState;
 
 impl Session {
     /// Adds a version that is pending: served only to who asks for `pending` or its number, until it is promoted. One that was

@@ -11,6 +11,7 @@ use super::drain::{Need, User, Uses};
 use crate::base::error::Result;
 use crate::gate::attempt::Attempt;
 use crate::gate::authorize::Permit;
+use crate::model::key::VersionState;
 use crate::model::key::{KeyRecord, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::name::KeyId;
@@ -19,7 +20,6 @@ use crate::usage::Caller;
 use crate::vault::Inner;
 use crate::vault::session::Session;
 use crate::verbs::keys::whole_key;
-use crate::model::key::VersionState;
 
 /// The status of a key's rotation.
 #[derive(Clone, Debug, Serialize)]

@@ -4,7 +4,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use ibyok_core::{PageRequest, ReviewRequest, Session, Timestamp, TokenFinding, TokenInfo, reaches_browsers};
+use ibyok_core::{
+    PageRequest, ReviewRequest, Session, Timestamp, TokenFinding, TokenInfo, TokenState, reaches_browsers,
+};
 use jiff::SignedDuration;
 
 use super::{Item, some};
@@ -80,7 +82,8 @@ async fn expiry(session: &Session, findings: &[TokenFinding]) -> Result<Item> {
     let mut page = Some(PageRequest::default());
     while let Some(asked) = page.take() {
         let found = session.list_tokens(&asked).await?;
-        let late = |token: &&TokenInfo| token.state == TokenState::Valid && token.expires_at.is_some_and(|end| end > latest);
+        let late =
+            |token: &&TokenInfo| token.state == TokenState::Valid && token.expires_at.is_some_and(|end| end > latest);
         long.extend(found.items.iter().filter(late).map(|token| token.name.clone()));
         page = found.next.map(|next| PageRequest::after(Some(next)));
     }

@@ -1,0 +1,69 @@
+//! The verb that copies a key: its value and what is known about it, to another name or environment.
+
+use ibyok_audit::Action;
+use ibyok_policy::Scope;
+
+use crate::base::error::{Error, Result};
+use crate::gate::attempt::Attempt;
+use crate::model::interval::Interval;
+use crate::model::key::KeyRecord;
+use crate::model::key_ref::KeyRef;
+use crate::model::mode::Mode;
+use crate::model::write::{KeyWrite, Written};
+use crate::vault::session::Session;
+
+impl Session {
+    /// Copies the current version of a key, or the version that `from` names, with all its fields, the provider, the labels, the interval
+    /// for rotation and the end at the provider. The variable comes along if an operator chose it. Limits and modes do not: they belong
+    /// to the place of a key.
+    ///
+    /// The copy is a retrieval of `from` and a write of `to`, and both are on the audit log.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] for a key that exists, unless `replace` is set; [`Error::Invalid`] for a key that is served as a mock here, and
+    /// for a reference to one field; [`Error::Denied`] for a token without `keys:read` for `from` or `keys:write` for `to`; else as
+    /// [`Session::retrieve`] and [`Session::set_key`].
+    pub async fn copy_key(&self, from: &KeyRef, to: &KeyRef, replace: bool) -> Result<Written> {
+        let mut attempt = self.attempt(Action::KeySet);
+        let may_write = self.permit(&mut attempt, Scope::KeysWrite, to).await.map(|_| ());
+        // A value that cannot be written anyway is not retrieved.
+        self.inner.recorder.refusing(&attempt, may_write).await?;
+        let write = self.copied(from).await?;
+        match replace {
+            true => self.set_key(to, write).await,
+            false => self.add_key(to, write).await,
+        }
+    }
+
+    async fn copied(&self, from: &KeyRef) -> Result<KeyWrite> {
+        if from.field().is_some() {
+            return Err(Error::invalid("a copy is of a whole key", "leave out `#field`"));
+        }
+        let released = self.retrieve(from).await?;
+        if released.info().mode == Mode::Mock {
+            return Err(Error::invalid(
+                format!("`{}` is served as a mock here", released.info().reference),
+                "copy it on a node that serves it live, or set its mode to `live`",
+            ));
+        }
+        let mut attempt = self.attempt(Action::KeyShow);
+        let known = self.known_about(&mut attempt, from).await;
+        let known = self.inner.recorder.refusing(&attempt, known).await?;
+        let variable = known.variable_named.then_some(known.variable);
+        Ok(KeyWrite::new(released.into_fields())
+            .provider(known.provider)
+            .variable(variable)
+            .labels(Some(known.labels))
+            .rotate_every(known.rotate_every.and_then(Interval::of).map(Some))
+            .expires(known.expires.map(Some)))
+    }
+
+    /// What is known about a key whose value was just released to the session.
+    async fn known_about(&self, attempt: &mut Attempt<'_>, from: &KeyRef) -> Result<KeyRecord> {
+        let permit = self.permit(attempt, Scope::KeysRead, from).await?;
+        let held = self.inner.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = held.filter(|held| held.record.removed.is_none());
+        let held = held.ok_or_else(|| crate::retrieve::no_key(&permit))?;
+        Ok(held.record.clone())
+    }
+}
