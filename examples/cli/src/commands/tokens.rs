@@ -8,9 +8,10 @@ mod rotate;
 
 use ibyok_api::TokenInfo;
 use ibyok_core::{EnvironmentName, Environments, Expiry, Grant, Pattern, Scope, Scopes, TokenRequest};
+use ibyok_operations::preset::Preset;
 use serde_json::json;
 
-use self::preset::{Preset, announce};
+use self::preset::announce;
 use super::limits::{counting, rate};
 use super::{Cx, attenuate, time};
 use crate::access::Access;
@@ -46,7 +47,7 @@ pub(crate) struct Issue {
     /// A name for people
     name: String,
     /// What it is for: fills in what no flag says
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = preset::parser())]
     preset: Option<Preset>,
     /// An environment that it may use
     #[arg(long, value_name = "ENV", required_unless_present = "all_envs")]
@@ -200,7 +201,7 @@ async fn filled_in(
     access: &dyn Access,
     cx: &mut Cx<'_>,
 ) -> Result<Expiry> {
-    preset.check(grant)?;
+    preset::check(preset, grant)?;
     let expiry = match asked {
         Expiry::Default => {
             let own = access.whoami().await?.expires_at;
@@ -223,7 +224,7 @@ fn grant(args: &Issue) -> Result<Grant> {
         Environments::named(environments(&args.env)?)
     };
     let scopes = match args.preset {
-        Some(preset) if args.scope.is_empty() => scopes(&preset.scopes())?,
+        Some(preset) if args.scope.is_empty() => preset.scopes().iter().copied().collect(),
         _ => scopes(&args.scope)?,
     };
     let mut grant = Grant::new(scopes, environments);

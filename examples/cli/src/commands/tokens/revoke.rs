@@ -2,6 +2,7 @@
 
 use ibyok_api::{Document, RevokedToken, TokenInfo, TokenState};
 use ibyok_core::TokenId;
+use ibyok_operations::revocation::{ListedToken, Revoked, Selection, ToReplace};
 use serde_json::{Value, json};
 
 use super::super::Cx;
@@ -93,7 +94,14 @@ async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
         let list = access.tokens().await?;
         let warning = list.warning();
         let mut tokens = list.items;
-        tokens.retain(|token| is_meant(args, token));
+        let meant = selection(args);
+        tokens.retain(|token| {
+            meant.includes(&ListedToken {
+                name: &token.name,
+                created_by: &token.created_by,
+                is_valid: token.state == TokenState::Valid,
+            })
+        });
         if tokens.is_empty() {
             return Err(ibyok_core::Error::NotFound {
                 what: "valid token that this describes".to_owned(),
@@ -166,10 +174,16 @@ async fn revoke_each(
     (revoked, failed)
 }
 
-fn is_meant(args: &Args, token: &TokenInfo) -> bool {
-    token.state == TokenState::Valid
-        && args.name.as_ref().is_none_or(|pattern| matches(pattern, &token.name))
-        && args.created_by.as_ref().is_none_or(|who| token.created_by == *who)
+/// The tokens that the flags describe.
+fn selection(args: &Args) -> Selection {
+    let mut selection = Selection::new();
+    if let Some(pattern) = &args.name {
+        selection = selection.name(pattern);
+    }
+    if let Some(issuer) = &args.created_by {
+        selection = selection.created_by(issuer);
+    }
+    selection
 }
 
 fn tell(revoked: &RevokedToken, cx: &mut Cx<'_>) {
@@ -192,84 +206,33 @@ fn warn_of_not_searched(revoked: &RevokedToken, cx: &mut Cx<'_>) {
     }
 }
 
-/// Prints the keys and tokens that the holders have seen, as the commands that replace them.
+/// Says what the holders may still have, as the commands that replace it.
 fn to_replace(revoked: &[Document<RevokedToken>], cx: &mut Cx<'_>) {
-    let keys = revoked.iter().flat_map(|one| &one.read_keys);
-    let mut keys: Vec<String> = keys.map(|key| clean(&key.reference)).collect();
-    keys.sort();
-    keys.dedup();
-    if !keys.is_empty() {
+    let facts: Vec<Revoked> = revoked.iter().map(|one| facts(one)).collect();
+    let left = ToReplace::after(&facts);
+    if !left.keys.is_empty() {
         cx.io
             .say("read in the last 90 days, so that whoever held it may still have the values; to replace them:");
     }
-    for key in keys {
-        cx.io.say(&format!("  ibyok rotate stage {key}"));
+    for key in &left.keys {
+        cx.io.say(&format!("  ibyok rotate stage {}", clean(key)));
     }
-    // A token that fell with the one that issued it needs no new secret.
-    let children = revoked.iter().flat_map(|one| &one.children);
-    let valid: Vec<&str> = children.map(|child| child.id.as_str()).collect();
-    for token in revoked.iter().flat_map(|one| &one.rotated_tokens) {
-        if !valid.contains(&token.as_str()) {
-            continue;
-        }
+    for token in &left.tokens {
         cx.io.say(&format!(
             "it rotated a token, or a token that it issued did, so that its holder may have the secret: ibyok tokens rotate {token} --grace 0"
         ));
     }
-    if revoked.iter().any(|one| !one.read_keys_complete) {
+    if !left.is_complete {
         cx.io
             .warn("what was read is not known in full: `audit tail --token` of an operator tells");
     }
 }
 
-/// Returns true if a name matches a pattern: `*` is any number of characters, `?` exactly one. Names of tokens are
-/// any text.
-fn matches(pattern: &str, name: &str) -> bool {
-    let name: Vec<char> = name.chars().collect();
-    // Which beginnings of the name the pattern up to here matches.
-    let mut reached = vec![true];
-    reached.resize(name.len() + 1, false);
-    for wanted in pattern.chars() {
-        let mut next = vec![false; name.len() + 1];
-        let mut before = false;
-        for (index, slot) in next.iter_mut().enumerate() {
-            let here = reached.get(index).copied().unwrap_or(false);
-            let previous = index.checked_sub(1);
-            let one_more = previous.is_some_and(|previous| {
-                let fits = wanted == '?' || name.get(previous) == Some(&wanted);
-                fits && reached.get(previous).copied().unwrap_or(false)
-            });
-            *slot = if wanted == '*' { here || before } else { one_more };
-            before = *slot;
-        }
-        reached = next;
-    }
-    reached.last().copied().unwrap_or(false)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_matches_the_whole_name() {
-        for (pattern, name) in [
-            ("alice-*", "alice-laptop"),
-            ("*", ""),
-            ("a?c", "abc"),
-            ("*b*", "a b c"),
-            ("x", "x"),
-        ] {
-            assert!(matches(pattern, name), "{pattern} {name}");
-        }
-        for (pattern, name) in [
-            ("alice", "alice-laptop"),
-            ("a?c", "ac"),
-            ("", "x"),
-            ("*b", "abc"),
-            ("Alice", "alice"),
-        ] {
-            assert!(!matches(pattern, name), "{pattern} {name}");
-        }
+fn facts(revoked: &RevokedToken) -> Revoked {
+    Revoked {
+        read_keys: revoked.read_keys.iter().map(|key| key.reference.clone()).collect(),
+        is_complete: revoked.read_keys_complete,
+        children: revoked.children.iter().map(|child| child.id.clone()).collect(),
+        rotated_tokens: revoked.rotated_tokens.clone(),
     }
 }

@@ -1,0 +1,21 @@
+//! What teams do with an IBYOK vault over time: the rules of the command line `ibyok`, for every program that embeds the vault.
+//!
+//! - [`revocation`] selects the tokens of somebody who leaves, and lists what must be replaced afterwards.
+//! - [`preset`] fills in the scopes and the end of a token by its purpose.
+//!
+//! ```
+//! use ibyok_operations::revocation::{ListedToken, Selection};
+//!
+//! let leaving = Selection::new().name("alice-*");
+//! let laptop = ListedToken { name: "alice-laptop", created_by: "os:ops@here", is_valid: true };
+//! let worker = ListedToken { name: "billing", ..laptop };
+//! assert!(leaving.includes(&laptop) && !leaving.includes(&worker));
+//! ```
+//!
+//! # What it does not do
+//! It prints nothing, reads no environment, ends no process and knows no command line. A program parses, calls this crate and prints.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod preset;
+pub mod revocation;
