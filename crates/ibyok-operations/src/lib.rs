@@ -1,5 +1,6 @@
 //! What teams do with an IBYOK vault over time: the rules of the command line `ibyok`, for every program that embeds the vault.
 //!
+//! - [`checklist`] judges what a vault, its code and its people show, and says what is left to do.
 //! - [`revocation`] selects the tokens of somebody who leaves, and lists what must be replaced afterwards.
 //! - [`preset`] fills in the scopes and the end of a token by its purpose.
 //!
@@ -17,5 +18,6 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod checklist;
 pub mod preset;
 pub mod revocation;

@@ -42,6 +42,11 @@ pub(crate) struct Here {
 }
 
 impl Here {
+    /// Returns the whole audit log, for an operator who chose no other namespace than the vault's home.
+    pub(crate) fn whole_log(&self) -> Option<&WholeLog> {
+        self.whole_log.as_ref()
+    }
+
     /// Opens the vault that the settings name.
     ///
     /// # Errors

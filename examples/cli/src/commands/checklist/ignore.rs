@@ -4,22 +4,15 @@ use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use ibyok_operations::checklist::{NEVER_COMMITTED, lines_for};
+
 use crate::commands::Cx;
 use crate::error::{Error, Result};
 use crate::words::counted;
 
-/// A file of each kind, and the line that keeps the kind out.
-const NEVER: [(&str, &str); 5] = [
-    (".env", ".env"),
-    (".env.local", ".env.local"),
-    (".env.production.local", ".env.*.local"),
-    ("key.pem", "*.pem"),
-    ("credentials.json", "credentials.json"),
-];
-
-/// The files of [`NEVER`] that git would take.
+/// The files of [`NEVER_COMMITTED`] that git would take.
 pub(super) fn missing(root: &Path) -> Result<Vec<String>> {
-    let names = NEVER.map(|(name, _)| name);
+    let names = NEVER_COMMITTED.map(|(name, _)| name);
     Ok(ibyok_scan::not_ignored(&top_of(root), &names)?)
 }
 
@@ -29,11 +22,7 @@ pub(super) fn missing(root: &Path) -> Result<Vec<String>> {
 /// [`Error::Usage`] for a `.gitignore` that is no plain file; [`Error::Failed`] where it cannot be read or written.
 pub(super) fn fix(root: &Path, cx: &mut Cx<'_>) -> Result<()> {
     let open = missing(root)?;
-    let lines: Vec<&str> = NEVER
-        .iter()
-        .filter(|(name, _)| open.iter().any(|one| one == name))
-        .map(|(_, line)| *line)
-        .collect();
+    let lines = lines_for(&open);
     if lines.is_empty() {
         return Ok(());
     }

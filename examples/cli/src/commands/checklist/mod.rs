@@ -3,14 +3,12 @@
 mod code;
 mod ignore;
 mod people;
-mod plan;
-mod vault;
 
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use ibyok_core::ATTESTED_ITEMS;
-use serde::Serialize;
+use ibyok_operations::checklist::{Item, VaultFacts, of_code, of_people, of_vault};
 use serde_json::json;
 
 use super::Cx;
@@ -49,39 +47,6 @@ enum Verb {
     },
 }
 
-/// One point of the list.
-#[derive(Debug, Serialize)]
-struct Item {
-    /// A word that stays the same.
-    id: &'static str,
-    ok: bool,
-    /// The finding.
-    detail: String,
-    /// The remedy.
-    #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
-    remedy: Option<String>,
-}
-
-impl Item {
-    fn ok(id: &'static str, detail: impl Into<String>) -> Self {
-        Item {
-            id,
-            ok: true,
-            detail: detail.into(),
-            remedy: None,
-        }
-    }
-
-    fn open(id: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Item {
-            id,
-            ok: false,
-            detail: detail.into(),
-            remedy: Some(remedy.into()),
-        }
-    }
-}
-
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     match &args.verb {
         None => check(&args, cx).await,
@@ -100,9 +65,21 @@ async fn check(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
         ignore::fix(&args.path, cx)?;
     }
     cx.with_vault("checklist", async |here, cx| {
-        let mut items = code::items(here, &args.path, cx.environment).await?;
-        items.extend(vault::items(here, args.reviewed_within).await?);
-        items.extend(people::items(here, &args.path).await?);
+        let mut items = of_code(&code::facts(here, &args.path, cx.environment).await?);
+        let now = super::time::now();
+        items.extend(
+            of_vault(&VaultFacts {
+                vault: &here.vault,
+                session: &here.session,
+                whole_log: here.whole_log(),
+                kek_file: here.kek_file.clone(),
+                reviewed_within: args.reviewed_within,
+                now,
+            })
+            .await?,
+        );
+        let attested = here.session.attestations().await?;
+        items.extend(of_people(&attested, people::plan(&args.path)?.as_ref(), now));
         answer(&items, cx)
     })
     .await
@@ -127,14 +104,4 @@ fn answer(items: &[Item], cx: &mut Cx<'_>) -> Result<Exit> {
         is_or_are(open)
     ));
     Ok(if open == 0 { Exit::Done } else { Exit::Findings })
-}
-
-/// A few of many, for a line.
-fn some(names: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().checked_sub(SHOWN) {
-        Some(more) if more > 0 => format!("{shown} and {more} more"),
-        _ => shown,
-    }
 }

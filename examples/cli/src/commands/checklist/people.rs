@@ -1,74 +1,28 @@
-//! Checks the items that people attest: an incident plan, training, backups.
+//! The plan for incidents in the code.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use ibyok_core::Attestation;
-use jiff::SignedDuration;
+use ibyok_operations::checklist::{PLANS, PlanFacts, gaps_in};
 
-use super::plan::gaps;
-use super::{Item, some};
-use crate::access::Here;
-use crate::error::Result;
-use crate::words::plural;
+use crate::error::{Error, Result};
 
-/// The files in which teams keep their plan. `incident plan -o` writes it anywhere.
-const PLANS: [&str; 5] = [
-    "INCIDENTS.md",
-    "INCIDENT_PLAN.md",
-    "docs/incidents.md",
-    "docs/incident-plan.md",
-    ".github/INCIDENTS.md",
-];
+/// The most that is read of a plan, in bytes.
+const PLAN_MAX: u64 = 1 << 20;
 
-/// The time for which an attestation holds: a year for training and plans, a week for backups.
-const A_YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
-const A_WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-pub(super) async fn items(here: &Here, path: &Path) -> Result<Vec<Item>> {
-    let attested = here.session.attestations().await?;
-    let now = crate::commands::time::now();
-    let word = |item: &str, holds: SignedDuration| attested.get(item).filter(|a| now.duration_since(a.at) < holds);
-    let mut items = Vec::new();
-    let plan = PLANS.iter().find(|plan| path.join(plan).is_file());
-    let gaps = plan.map(|plan| gaps(&path.join(plan))).transpose()?;
-    items.push(match (plan.zip(gaps), word("incident-plan", A_YEAR)) {
-        (Some((plan, gaps)), _) if gaps.is_empty() => Item::ok("incident-plan", format!("{plan} is there")),
-        (_, Some(word)) => Item::ok("incident-plan", said(word)),
-        (Some((plan, gaps)), None) => Item::open(
-            "incident-plan",
-            format!(
-                "{plan} is not filled in: see {} {}",
-                plural(gaps.len(), "line"),
-                some(&gaps)
-            ),
-            format!("write into {plan} what is still missing there"),
-        ),
-        (None, None) => Item::open(
-            "incident-plan",
-            "no plan for incidents is in the code, and none was attested within a year",
-            "ibyok incident plan -o INCIDENTS.md, or ibyok checklist attest incident-plan --note WHERE",
-        ),
-    });
-    items.push(match word("training", A_YEAR) {
-        Some(word) => Item::ok("training", said(word)),
-        None => Item::open(
-            "training",
-            "nobody attested within a year that the team knows what to do with keys",
-            "ibyok checklist attest training, once it does",
-        ),
-    });
-    items.push(match word("backup", A_WEEK) {
-        Some(word) => Item::ok("backup", said(word)),
-        None => Item::open(
-            "backup",
-            "nobody attested within a week that store, audit log and KEK are backed up, apart from each other",
-            "see docs/operations.md, then ibyok checklist attest backup",
-        ),
-    });
-    Ok(items)
-}
-
-fn said(word: &Attestation) -> String {
-    let note = word.note.as_deref().map_or(String::new(), |note| format!(": {note}"));
-    format!("attested by {} on {:.0}{note}", word.by, word.at)
+/// Reads the plan that is in the code, if there is one.
+///
+/// # Errors
+/// [`Error::Usage`] or [`Error::Failed`] if it cannot be read.
+pub(super) fn plan(code: &Path) -> Result<Option<PlanFacts>> {
+    let Some(file) = PLANS.into_iter().find(|file| code.join(file).is_file()) else {
+        return Ok(None);
+    };
+    let (path, mut bytes) = (code.join(file), Vec::new());
+    File::open(&path)
+        .and_then(|file| file.take(PLAN_MAX).read_to_end(&mut bytes))
+        .map_err(|error| Error::reading(&path, &error))?;
+    let gaps = gaps_in(&String::from_utf8_lossy(&bytes));
+    Ok(Some(PlanFacts { file, gaps }))
 }

@@ -1,42 +1,65 @@
 //! Checks the items that the vault knows: its tokens, log, incidents, environments and rotations.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ibyok_core::words::{counted, is_or_are};
 use ibyok_core::{
-    PageRequest, ReviewRequest, Session, Timestamp, TokenFinding, TokenInfo, TokenState, reaches_browsers,
+    Code, KeyInfo, PageRequest, Result, ReviewRequest, Session, SignedDuration, Timestamp, TokenFinding, TokenInfo,
+    TokenState, Vault, WholeLog, reaches_browsers,
 };
-use jiff::SignedDuration;
 
 use super::{Item, some};
-use crate::access::{Access, Here};
-use crate::error::Result;
-use crate::words::{counted, is_or_are};
 
-pub(super) async fn items(here: &Here, reviewed_within: u16) -> Result<Vec<Item>> {
-    let session = &here.session;
+/// A vault that is to be checked, and the facts that it does not know itself.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a caller names every part")]
+pub struct VaultFacts<'a> {
+    /// The vault.
+    pub vault: &'a Vault,
+    /// The session of the operator who checks.
+    pub session: &'a Session,
+    /// The whole audit log, for an operator who may review it; else the review covers the lines of the session's namespace.
+    pub whole_log: Option<&'a WholeLog>,
+    /// The file of the KEK, where the KEK is a file.
+    pub kek_file: Option<PathBuf>,
+    /// The number of days within which the log must have been reviewed.
+    pub reviewed_within: u16,
+    /// The present time.
+    pub now: Timestamp,
+}
+
+/// Reads the vault and judges it. Looking at every record takes up to ten minutes in a large vault.
+///
+/// # Errors
+/// The vault's, if a list or the log cannot be read. A damaged record is no error but an open item.
+pub async fn of_vault(facts: &VaultFacts<'_>) -> Result<Vec<Item>> {
+    let session = facts.session;
     let findings = session.review_tokens().await?;
     Ok(vec![
-        records(here).await?,
+        records(facts.vault).await?,
         scopes(&findings),
-        expiry(session, &findings).await?,
-        reviewed(here, reviewed_within).await?,
+        expiry(session, &findings, facts.now).await?,
+        reviewed(facts).await?,
         verified(session).await?,
         incidents(session).await?,
         leaked(session).await?,
         apart(session).await?,
-        browsers(here).await?,
+        browsers(session).await?,
         rotation(session).await?,
-        kek(here.kek_file.as_deref()),
+        kek(facts.kek_file.as_deref()),
     ])
 }
+
+/// The number of keys that are listed at once.
+const PAGE: usize = 1000;
 
 /// The longest time for which the checklist looks for damaged records.
 const SURVEY: Duration = Duration::from_secs(600);
 
-async fn records(here: &Here) -> Result<Item> {
-    let records = here.vault.records_status(SURVEY).await?;
+async fn records(vault: &Vault) -> Result<Item> {
+    let records = vault.records_status(SURVEY).await?;
     let remedy = "ibyok status names them; restore a backup, or give up a record with `--damaged ID` of ibyok keys remove, tokens revoke \
                   or envs remove";
     if records.damaged > 0 {
@@ -76,9 +99,9 @@ fn scopes(findings: &[TokenFinding]) -> Item {
 /// The longest that a token may still go on and count as one that ends.
 const SANE: SignedDuration = SignedDuration::from_hours(400 * 24);
 
-async fn expiry(session: &Session, findings: &[TokenFinding]) -> Result<Item> {
+async fn expiry(session: &Session, findings: &[TokenFinding], now: Timestamp) -> Result<Item> {
     let mut long = named(findings, &["never_expires"]);
-    let latest = crate::commands::time::now().checked_add(SANE).unwrap_or(Timestamp::MAX);
+    let latest = now.checked_add(SANE).unwrap_or(Timestamp::MAX);
     let mut page = Some(PageRequest::default());
     while let Some(asked) = page.take() {
         let found = session.list_tokens(&asked).await?;
@@ -98,13 +121,11 @@ async fn expiry(session: &Session, findings: &[TokenFinding]) -> Result<Item> {
     ))
 }
 
-async fn reviewed(here: &Here, within: u16) -> Result<Item> {
-    let (bound, now) = (
-        SignedDuration::from_hours(24 * i64::from(within)),
-        crate::commands::time::now(),
-    );
-    let done = here.session.last_review().await?;
-    let open = open_findings(here, now.checked_sub(bound).unwrap_or(Timestamp::MIN)).await?;
+async fn reviewed(facts: &VaultFacts<'_>) -> Result<Item> {
+    let (within, now) = (facts.reviewed_within, facts.now);
+    let bound = SignedDuration::from_hours(24 * i64::from(within));
+    let done = facts.session.last_review().await?;
+    let open = open_findings(facts, now.checked_sub(bound).unwrap_or(Timestamp::MIN)).await?;
     let detail = match &done {
         Some(done) if now.duration_since(done.at) <= bound => {
             return Ok(Item::ok(
@@ -127,11 +148,16 @@ async fn reviewed(here: &Here, within: u16) -> Result<Item> {
 
 /// Returns the findings of a review since a time that nobody has acknowledged, as the end of a sentence; an empty
 /// text if there are none.
-async fn open_findings(here: &Here, since: Timestamp) -> Result<String> {
-    let review = match here.review(&ReviewRequest::since(since)).await {
+async fn open_findings(facts: &VaultFacts<'_>, since: Timestamp) -> Result<String> {
+    let request = ReviewRequest::since(since);
+    let review = match facts.whole_log {
+        Some(log) => log.review(&request).await,
+        None => facts.session.review(&request).await,
+    };
+    let review = match review {
         Ok(review) => review,
         // Another review is going on, and will tell.
-        Err(error) if error.code() == "unavailable" => return Ok(String::new()),
+        Err(error) if error.code() == Code::Unavailable => return Ok(String::new()),
         Err(error) => return Err(error),
     };
     Ok(match review.open {
@@ -196,9 +222,9 @@ async fn leaked(session: &Session) -> Result<Item> {
 }
 
 /// Keys under variables that build tools copy into web pages.
-async fn browsers(here: &Here) -> Result<Item> {
-    let keys = here.list(None).await?;
-    let public = keys.items.iter().filter_map(|key| {
+async fn browsers(session: &Session) -> Result<Item> {
+    let keys = every_key(session).await?;
+    let public = keys.iter().filter_map(|key| {
         let tool = reaches_browsers(&key.variable)?;
         Some(format!("{} as {} ({tool})", key.reference, key.variable))
     });
@@ -214,6 +240,16 @@ async fn browsers(here: &Here) -> Result<Item> {
         format!("build tools send these to browsers: {}", some(&public)),
         "rename the variable with `ibyok keys edit --var`, or keep only keys there that are public by design",
     ))
+}
+
+async fn every_key(session: &Session) -> Result<Vec<KeyInfo>> {
+    let (mut keys, mut page) = (Vec::new(), Some(PageRequest::default().limit(PAGE)));
+    while let Some(asked) = page.take() {
+        let found = session.list_keys(None, &asked).await?;
+        keys.extend(found.items);
+        page = found.next.map(|next| PageRequest::after(Some(next)).limit(PAGE));
+    }
+    Ok(keys)
 }
 
 async fn apart(session: &Session) -> Result<Item> {
