@@ -1,6 +1,7 @@
 //! What teams do with an IBYOK vault over time: the rules of the command line `ibyok`, for every program that embeds the vault.
 //!
 //! - [`checklist`] judges what a vault, its code and its people show, and says what is left to do.
+//! - [`dotenv`] reads, rewrites and prints `.env` files as their readers agree. [`import`] plans and stores the values of one.
 //! - [`revocation`] selects the tokens of somebody who leaves, and lists what must be replaced afterwards.
 //! - [`preset`] fills in the scopes and the end of a token by its purpose.
 //!
@@ -19,5 +20,7 @@
 #![warn(missing_docs)]
 
 pub mod checklist;
+pub mod dotenv;
+pub mod import;
 pub mod preset;
 pub mod revocation;

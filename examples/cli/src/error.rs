@@ -149,6 +149,12 @@ impl Error {
     }
 }
 
+impl From<ibyok_operations::dotenv::Error> for Error {
+    fn from(error: ibyok_operations::dotenv::Error) -> Self {
+        Error::usage(error.to_string(), error.hint())
+    }
+}
+
 impl From<ibyok_server::Error> for Error {
     fn from(error: ibyok_server::Error) -> Self {
         use ibyok_server::Error as Server;

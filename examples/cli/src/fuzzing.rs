@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{dotenv, project};
+use ibyok_operations::dotenv;
+
+use crate::project;
 
 /// Any text as a `.env` file: one that is read stays as it is, byte for byte, if nothing in it is replaced.
 pub fn dotenv(data: &[u8]) {

@@ -17,7 +17,6 @@ mod bars;
 mod cell;
 mod colour;
 mod commands;
-mod dotenv;
 mod error;
 mod exit;
 mod globals;

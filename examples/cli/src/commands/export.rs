@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use ibyok_core::{EnvironmentName, ExposeSecret, Pattern, Session};
+use ibyok_operations::dotenv::{Format, print};
 use zeroize::Zeroizing;
 
 use super::{Cx, fetch, tokens};
 use crate::access::fetched;
-use crate::dotenv::{Format, Printed, print};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::out_file::write_secret;
@@ -20,7 +21,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ENV")]
     env: String,
     /// What is to read it
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = formats(), default_value = Format::Dotenv.as_str())]
     format: Format,
     /// Only keys of this name; `*` and `?` stand for others
     #[arg(long, value_name = "PATTERN")]
@@ -31,6 +32,18 @@ pub(crate) struct Args {
     /// Write to this file (mode 0600) instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+/// Parses the word of a format; help shows the reader of each.
+fn formats() -> impl TypedValueParser<Value = Format> {
+    let reader = |format| match format {
+        Format::Dotenv => "A `.env` file that python-dotenv, Node.js and a POSIX shell read alike",
+        Format::Json => "One JSON object of strings",
+        Format::Docker => "`docker run --env-file`, which knows neither quotes nor line breaks",
+        Format::Shell => "A POSIX shell: `export` lines to be sourced",
+    };
+    PossibleValuesParser::new(Format::ALL.map(|format| PossibleValue::new(format.as_str()).help(reader(format))))
+        .try_map(|word| word.parse::<Format>())
 }
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -53,7 +66,8 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
                 is_or_are(mocks)
             ));
         }
-        let Printed { text: printed, quoted } = print(format, &variables)?;
+        let written = print(format, &variables)?;
+        let (printed, quoted) = (written.text, written.quoted);
         if quoted {
             cx.io
                 .say("values are in quotes where they need them; for `docker run --env-file` choose `--format docker`");

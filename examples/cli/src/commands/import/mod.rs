@@ -1,27 +1,29 @@
 //! `ibyok import`: the values of a `.env` file go into the vault.
 
-mod left_over;
-mod plan;
-mod store;
-
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use ibyok_core::{EnvironmentName, ExposeSecret, Pattern};
+use ibyok_operations::dotenv;
+use ibyok_operations::import::{self, Entry, Outcome, Plan};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use self::plan::{Outcome, Plan};
 use super::{Cx, tokens};
 use crate::access::{Access, Here};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::identity::is_by_token;
 use crate::original::Original;
+use crate::progress::bar;
+use crate::secret_input;
 use crate::show::clean;
 use crate::table::Table;
-use crate::{dotenv, secret_input};
+
+/// The number of keys from which on a progress bar is worth showing.
+const LONG: u64 = 50;
 
 /// The largest file that is read, in bytes.
 const FILE_MAX: u64 = 16 << 20;
@@ -61,15 +63,20 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let parsed = dotenv::parse(&text)?;
     // Everything that can be wrong with the file is found before anything is written.
     let by_token = is_by_token(cx.globals, cx.environment);
-    let mut plan = plan::make(parsed, &environment, by_token, wants)?;
+    let mut plan = import::make(parsed, &environment, by_token, wants)?;
     say_first(&plan, cx);
     cx.with_vault("import", async |here, cx| {
         must_exist(here, &environment).await?;
         let failure = if args.dry_run {
-            store::compare(here, &environment, &mut plan, args.update).await?;
+            let there = here.list(Some(&environment)).await?.whole()?;
+            let there: HashSet<String> = there.iter().map(|item| item.name.clone()).collect();
+            import::compare(&here.session, &mut plan, &there, args.update).await?;
             None
         } else {
-            store::store(here, cx, &mut plan, args.update).await.map(Error::from)
+            let bar = progress(cx, plan.count(Outcome::Pending));
+            let failure = import::store(&here.session, &mut plan, args.update, || bar.inc(1)).await;
+            bar.finish_and_clear();
+            failure.map(Error::from)
         };
         let refused = plan.count(Outcome::Refused);
         let original = original.as_mut().filter(|_| refused == 0 && failure.is_none());
@@ -168,13 +175,7 @@ fn say_first(plan: &Plan, cx: &mut Cx<'_>) {
 }
 
 fn rewrite(original: &mut Original, path: &Path, text: &str, plan: &Plan, here: &Here, cx: &mut Cx<'_>) -> Result<()> {
-    let references: BTreeMap<String, String> = plan
-        .stored()
-        .filter_map(|entry| {
-            let reference = format!("ibyok://{}{}", here.namespace_part(), entry.key.as_ref()?);
-            Some((entry.variable.clone(), reference))
-        })
-        .collect();
+    let references = plan.references(&here.namespace_part());
     let written = dotenv::rewrite(text, &references)?;
     original.replace(text.as_bytes(), written.as_bytes())?;
     say_left_over(path, text, &written, plan, cx)?;
@@ -185,13 +186,7 @@ fn rewrite(original: &mut Original, path: &Path, text: &str, plan: &Plan, here: 
 
 /// Says whether the file still holds something, and on which lines.
 fn say_left_over(path: &Path, text: &str, written: &str, plan: &Plan, cx: &mut Cx<'_>) -> Result<()> {
-    let stored: HashSet<&str> = plan.stored().map(|entry| entry.variable.as_str()).collect();
-    let imported = dotenv::parse(text)?.assignments.into_iter();
-    let imported: Vec<(String, Zeroizing<String>)> = imported
-        .filter(|assignment| stored.contains(assignment.variable.as_str()))
-        .map(|assignment| (assignment.variable, assignment.value))
-        .collect();
-    let left = left_over::look(written, &imported)?;
+    let left = import::left_over(text, written, plan)?;
     let path = clean(&path.display().to_string());
     if left.copies.is_empty() {
         cx.io
@@ -211,9 +206,30 @@ fn say_left_over(path: &Path, text: &str, written: &str, plan: &Plan, cx: &mut C
     Ok(())
 }
 
+fn progress(cx: &Cx<'_>, length: usize) -> ProgressBar {
+    match u64::try_from(length) {
+        Ok(length) if length >= LONG => bar(cx, "importing", length),
+        _ => ProgressBar::hidden(),
+    }
+}
+
+fn document(entry: &Entry) -> Value {
+    let (reference, outcome) = (entry.reference(), entry.outcome.word());
+    let mut document = json!({ "variable": entry.variable, "line": entry.line, "ref": reference, "outcome": outcome });
+    if let Value::Object(map) = &mut document {
+        if let Some(provider) = entry.told.as_ref().and_then(|told| told.provider.as_ref()) {
+            map.insert("provider".to_owned(), json!(provider));
+        }
+        if let Some(why) = entry.why() {
+            map.insert("why".to_owned(), json!(why));
+        }
+    }
+    document
+}
+
 fn answer(cx: &mut Cx<'_>, plan: &Plan, rewritten: bool, failure: Option<&Error>) -> Result<()> {
     if cx.globals.json {
-        let items: Vec<_> = plan.entries.iter().map(plan::Entry::document).collect();
+        let items: Vec<_> = plan.entries.iter().map(document).collect();
         let mut document = json!({ "items": items, "next": null, "rewritten": rewritten });
         if let (Some(failure), Value::Object(fields)) = (failure, &mut document) {
             fields.insert("error".to_owned(), failure.document());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ibyok_core::{EnvironmentName, ExposeSecret, KeyRef, Pattern, VariableKind, WhichVersion, reaches_browsers};
+use ibyok_operations::dotenv;
 use zeroize::Zeroizing;
 
 use super::{Args, Held, Variables};
@@ -11,7 +12,7 @@ use crate::access::{Access, Fetched, KeyArgument};
 use crate::commands::fetch::{self, Wanted};
 use crate::commands::{Cx, import, tokens};
 use crate::error::{Error, Result};
-use crate::{dotenv, project};
+use crate::project;
 
 /// The prefix of a value that is to be resolved.
 const SCHEME: &str = "ibyok://";

@@ -1,17 +1,18 @@
 //! Plans the outcome of each assignment of an import.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ibyok_core::{EnvironmentName, KeyName, KeyRef, Secret, VALUE_MAX, VariableKind, Written};
-use serde_json::{Value, json};
 
-use crate::dotenv::{Assignment, Parsed, Remarks, WORDS, each_once, is_one_word};
-use crate::error::{Error, Result};
-use crate::show::clean;
+use crate::dotenv::{Assignment, Error, Parsed, Remarks, Result, WORDS, each_once, is_one_word};
 
 /// The outcome of an assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a program words each outcome, and must word a new one"
+)]
+pub enum Outcome {
     /// Still to be done.
     Pending,
     /// The key is new.
@@ -35,7 +36,8 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    pub(super) const ALL: [Outcome; 9] = [
+    /// Every outcome but [`Outcome::Pending`], in the order in which they are counted.
+    pub const ALL: [Outcome; 9] = [
         Outcome::Created,
         Outcome::Unchanged,
         Outcome::Updated,
@@ -47,7 +49,9 @@ impl Outcome {
         Outcome::Left,
     ];
 
-    pub(super) fn word(self) -> &'static str {
+    /// Returns the outcome's word: `created`, `unchanged`, …
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Outcome::Pending => "pending",
             Outcome::Created => "created",
@@ -73,80 +77,93 @@ impl Outcome {
 }
 
 /// One assignment, and what becomes of it.
-pub(super) struct Entry {
-    pub(super) variable: String,
-    pub(super) line: usize,
+#[non_exhaustive]
+pub struct Entry {
+    /// The variable, as the file names it.
+    pub variable: String,
+    /// The line that the assignment begins on, from 1.
+    pub line: usize,
     /// The key; `None` for a value that is left where it is.
-    pub(super) key: Option<KeyRef>,
+    pub key: Option<KeyRef>,
     /// The reason why it is left where it is.
     why: Option<String>,
     /// The value, until it is stored.
-    pub(super) value: Option<Secret>,
-    pub(super) outcome: Outcome,
+    pub(crate) value: Option<Secret>,
+    /// The outcome.
+    pub outcome: Outcome,
     /// The answer of the vault when it stored the value.
-    pub(super) told: Option<Written>,
+    pub told: Option<Written>,
     remarks: Remarks,
     renamed: bool,
 }
 
 impl Entry {
-    /// The key that has the value now, that has another value, or that did not take the value.
-    pub(super) fn reference(&self) -> Option<String> {
+    /// Returns the key that has the value now, that has another value, or that did not take the value.
+    #[must_use]
+    pub fn reference(&self) -> Option<String> {
         let known = self.key.as_ref().filter(|_| self.outcome.has_key());
         known.map(ToString::to_string)
     }
 
     /// Keeps the reason why the vault did not take the value.
-    pub(super) fn failed(&mut self, why: String) {
+    pub(crate) fn failed(&mut self, why: String) {
         self.outcome = Outcome::Failed;
         self.why = Some(why);
     }
 
-    /// The reason why the vault did not take the value.
-    pub(super) fn failure(&self) -> Option<&str> {
-        self.why.as_deref().filter(|_| self.outcome == Outcome::Failed)
+    /// Returns the reason why the assignment is left where it is, or why the vault did not take its value.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        self.why.as_deref()
     }
 
-    pub(super) fn document(&self) -> Value {
-        let reference = self.reference();
-        let mut document =
-            json!({ "variable": self.variable, "line": self.line, "ref": reference, "outcome": self.outcome.word() });
-        if let Value::Object(map) = &mut document {
-            if let Some(provider) = self.told.as_ref().and_then(|told| told.provider.as_ref()) {
-                map.insert("provider".to_owned(), json!(provider));
-            }
-            if let Some(why) = &self.why {
-                map.insert("why".to_owned(), json!(why));
-            }
-        }
-        document
+    /// Returns the reason why the vault did not take the value.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.why.as_deref().filter(|_| self.outcome == Outcome::Failed)
     }
 }
 
 /// Everything that an import is to do.
-pub(super) struct Plan {
-    pub(super) entries: Vec<Entry>,
+#[non_exhaustive]
+pub struct Plan {
+    /// The assignments of the file, in its order.
+    pub entries: Vec<Entry>,
     bare: Vec<usize>,
 }
 
 impl Plan {
-    pub(super) fn count(&self, outcome: Outcome) -> usize {
+    /// Counts the assignments with this outcome.
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> usize {
         self.entries.iter().filter(|entry| entry.outcome == outcome).count()
     }
 
     /// The entries whose values the vault holds now.
-    pub(super) fn stored(&self) -> impl Iterator<Item = &Entry> {
+    pub fn stored(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.outcome.is_stored())
     }
 
+    /// Returns the references that replace stored values in the file, by variable. `namespace` is the part of a reference before the
+    /// environment, such as `acme/`; it is empty in the home namespace.
+    #[must_use]
+    pub fn references(&self, namespace: &str) -> BTreeMap<String, String> {
+        let stored = self.stored().filter_map(|entry| {
+            let reference = format!("ibyok://{namespace}{}", entry.key.as_ref()?);
+            Some((entry.variable.clone(), reference))
+        });
+        stored.collect()
+    }
+
     /// Returns notes about the file, for a person.
-    pub(super) fn notes(&self) -> Vec<String> {
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
         let of = |wanted: &dyn Fn(&&Entry) -> bool| {
             let named = self
                 .entries
                 .iter()
                 .filter(wanted)
-                .map(|entry| format!("{} (line {})", clean(&entry.variable), entry.line));
+                .map(|entry| format!("{} (line {})", entry.variable, entry.line));
             named.collect::<Vec<_>>()
         };
         let mut notes = Vec::new();
@@ -173,8 +190,9 @@ impl Plan {
 }
 
 impl Plan {
-    /// Whose keys were recognised, after they were stored.
-    pub(super) fn recognised(&self) -> Option<String> {
+    /// Names the keys whose provider was recognised when they were stored.
+    #[must_use]
+    pub fn recognised(&self) -> Option<String> {
         let told = self
             .entries
             .iter()
@@ -187,15 +205,15 @@ impl Plan {
     }
 
     /// Assignments that are left where they are, each with its line and the reason.
-    pub(super) fn left(&self) -> impl Iterator<Item = String> {
+    pub fn left(&self) -> impl Iterator<Item = String> {
         self.entries.iter().filter_map(|entry| {
             let why = entry.why.as_ref()?;
-            Some(format!("line {}: left `{}`: {why}", entry.line, clean(&entry.variable)))
+            Some(format!("line {}: left `{}`: {why}", entry.line, entry.variable))
         })
     }
 
     /// Returns warnings for a person, each with its line.
-    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
         self.entries.iter().flat_map(|entry| {
             let warnings = entry.told.iter().flat_map(|told| &told.warnings);
             warnings.map(|warning| format!("{} (line {}): {warning}", entry.variable, entry.line))
@@ -214,8 +232,8 @@ fn shortened(items: &[String]) -> String {
 /// Decides the outcome of each wanted assignment, and finds every fault in them. Does not judge the others.
 ///
 /// # Errors
-/// [`Error::Usage`] naming the line.
-pub(super) fn make(
+/// [`Error`] naming the line.
+pub fn make(
     parsed: Parsed,
     environment: &EnvironmentName,
     by_token: bool,
@@ -236,7 +254,7 @@ pub(super) fn make(
         if let (Outcome::Pending, Some(key)) = (entry.outcome, &entry.key)
             && let Some((other, line)) = names.insert(key.to_string(), (entry.variable.clone(), entry.line))
         {
-            return Err(Error::usage(
+            return Err(Error::new(
                 format!(
                     "`{other}` on line {line} and `{}` on line {} would be one key",
                     entry.variable, entry.line
@@ -265,7 +283,7 @@ fn entry(assignment: Assignment, environment: &EnvironmentName, by_token: bool, 
         () if !is_wanted => Outcome::Skipped,
         () if !is_one_word(&variable) => {
             let hint = "a line is `NAME=value`, a comment, or empty; `--skip` leaves it out";
-            return Err(Error::usage(format!("line {line} is no assignment"), hint));
+            return Err(Error::new(format!("line {line} is no assignment"), hint));
         }
         () if assignment.value.is_empty() => Outcome::Empty,
         () if assignment.value.starts_with("ibyok://") => Outcome::Reference,
@@ -275,7 +293,7 @@ fn entry(assignment: Assignment, environment: &EnvironmentName, by_token: bool, 
     if outcome == Outcome::Pending && assignment.value.len() > VALUE_MAX {
         let hint = "a file belongs somewhere else; leave it out with `--skip`";
         let what = format!("line {line}: the value of `{variable}` is over the limit of {VALUE_MAX} bytes");
-        return Err(Error::usage(what, hint));
+        return Err(Error::new(what, hint));
     }
     Ok(Entry {
         renamed: variable.starts_with('_'),

@@ -1,40 +1,71 @@
 //! Prints variables so that every supported reader gets the same values.
 
-use clap::ValueEnum;
+use std::str::FromStr;
+
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Result};
+use super::error::{Error, Result};
 
 /// The longest line that Docker's command line reads from an `--env-file`, in bytes.
 const DOCKER_LINE: usize = 64 * 1024 - 1;
 
 /// The format in which variables are printed, by the program that reads it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// A `.env` file that python-dotenv, Node.js and a POSIX shell read alike
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a program words each format, and must word a new one"
+)]
+pub enum Format {
+    /// A `.env` file that python-dotenv, Node.js and a POSIX shell read alike.
     #[default]
     Dotenv,
-    /// One JSON object of strings
+    /// One JSON object of strings.
     Json,
-    /// `docker run --env-file`, which knows neither quotes nor line breaks
+    /// `docker run --env-file`, which knows neither quotes nor line breaks.
     Docker,
-    /// A POSIX shell: `export` lines to be sourced
+    /// A POSIX shell: `export` lines to be sourced.
     Shell,
 }
 
+impl Format {
+    /// Every format.
+    pub const ALL: [Format; 4] = [Format::Dotenv, Format::Json, Format::Docker, Format::Shell];
+
+    /// Returns the format's word: `dotenv`, `json`, `docker` or `shell`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Format::Dotenv => "dotenv",
+            Format::Json => "json",
+            Format::Docker => "docker",
+            Format::Shell => "shell",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        let found = Format::ALL.into_iter().find(|format| format.as_str() == word);
+        found.ok_or_else(|| Error::new("this is no format", "a format is `dotenv`, `json`, `docker` or `shell`"))
+    }
+}
+
 /// The variables as text.
-pub(crate) struct Printed {
+#[non_exhaustive]
+pub struct Printed {
     /// The text.
-    pub(crate) text: Zeroizing<String>,
+    pub text: Zeroizing<String>,
     /// True if values are in quotes, which some readers of `.env` files keep.
-    pub(crate) quoted: bool,
+    pub quoted: bool,
 }
 
 /// Prints variables with their values.
 ///
 /// # Errors
-/// [`Error::Usage`] naming the variables whose values the format cannot hold.
-pub(crate) fn print(format: Format, variables: &[(String, Zeroizing<String>)]) -> Result<Printed> {
+/// [`Error`] naming the variables whose values the format cannot hold.
+pub fn print(format: Format, variables: &[(String, Zeroizing<String>)]) -> Result<Printed> {
     let mut printed = Printed {
         text: Zeroizing::new(String::with_capacity(room(variables))),
         quoted: false,
@@ -145,7 +176,7 @@ fn json(variables: &[(String, Zeroizing<String>)], text: &mut String) -> Result<
         .collect();
     let mut bytes = Zeroizing::new(Vec::with_capacity(room(variables)));
     serde_json::to_writer_pretty(&mut *bytes, &object)
-        .map_err(|error| Error::failed(format!("JSON cannot be written: {error}"), "this is a bug"))?;
+        .map_err(|error| Error::new(format!("JSON cannot be written: {error}"), "this is a bug"))?;
     text.push_str(std::str::from_utf8(&bytes).unwrap_or_default());
     text.push('\n');
     Ok(())
@@ -163,9 +194,8 @@ fn printable(
     if bad.is_empty() {
         return Ok(());
     }
-    let format = format.to_possible_value();
-    let format = format.as_ref().map_or("", |format| format.get_name());
-    Err(Error::usage(
+    let format = format.as_str();
+    Err(Error::new(
         format!(
             "the format {format} cannot hold the value of {}: it has {what}",
             bad.join(", ")

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+use super::error::Result;
 use super::statement::split;
-use crate::error::Result;
 
 /// The file with the values of some variables replaced by references. Comments, order, line ends, `export` and everything else
 /// stay as they are.
 ///
 /// # Errors
 /// As [`parse`](super::parse).
-pub(crate) fn rewrite(file: &str, references: &BTreeMap<String, String>) -> Result<Zeroizing<String>> {
+pub fn rewrite(file: &str, references: &BTreeMap<String, String>) -> Result<Zeroizing<String>> {
     let (mark, body) = match file.strip_prefix('\u{feff}') {
         Some(body) => ("\u{feff}", body),
         None => ("", file),

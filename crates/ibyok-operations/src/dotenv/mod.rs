@@ -3,15 +3,17 @@
 //! The grammar of values is that of the library `dotenvor`, which keeps `$` literal, never looks at the process's environment, and
 //! keeps what it does not know as it is. Around it this module does what the library does not: it finds where each
 //! assignment begins and ends, so that duplicates can be named by line and [`rewrite()`] can leave every other byte alone; and it
-//! names the values that readers of such files read in different ways (see [`disputed`]).
+//! names the values that readers of such files read in different ways (see [`WORDS`] and [`Assignment::undisputed`]).
 
 mod disputed;
+mod error;
 mod print;
 mod rewrite;
 mod statement;
 mod value;
 
-pub(crate) use disputed::{Remarks, WORDS};
-pub(crate) use print::{Format, Printed, print};
-pub(crate) use rewrite::rewrite;
-pub(crate) use value::{Assignment, Parsed, each_once, is_one_word, parse};
+pub use disputed::{Remarks, Said, WORDS};
+pub use error::{Error, Result};
+pub use print::{Format, Printed, print};
+pub use rewrite::rewrite;
+pub use value::{Assignment, Parsed, each_once, is_one_word, parse};

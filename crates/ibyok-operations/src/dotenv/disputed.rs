@@ -6,32 +6,33 @@
 //! as they are; and a tab at an end of the value, which `node --env-file` keeps. The same goes for what only a shell takes apart in text without quotes, such as `;` or a backslash:
 //! a `.env` file is no script. `tests/system/readers.rs` compares with the readers themselves.
 
-use crate::error::{Error, Result};
+use super::error::{Error, Result};
 
 /// Something about a value that a person should know, although the value was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Remarks {
+#[non_exhaustive]
+pub struct Remarks {
     /// True if the value holds a `$` that some readers would expand; here it is kept as it is.
-    pub(crate) literal_dollar: bool,
+    pub literal_dollar: bool,
     /// True if a `#` directly before text, such as `#2`, ended the value: some readers take that for a part of it.
-    pub(crate) cut_at_hash: bool,
+    pub cut_at_hash: bool,
     /// True if the value holds a `#` without a space before it, at which Node.js ends the value.
-    pub(crate) kept_hash: bool,
+    pub kept_hash: bool,
     /// True if line breaks of the value are CRLF in the file and LF in the value.
-    pub(crate) plain_breaks: bool,
+    pub plain_breaks: bool,
     /// True if white space beyond ASCII, such as a no-break space, is at an end of the value.
-    pub(crate) unseen: bool,
+    pub unseen: bool,
     /// True if a backslash before `"` or `\` is no part of the value: Node.js keeps it.
-    pub(crate) unescaped: bool,
+    pub unescaped: bool,
     /// True if a tab at an end of the value is no part of it: `node --env-file` keeps it.
-    pub(crate) tab: bool,
+    pub tab: bool,
 }
 
 /// A remark in words, with the function that finds it.
-type Said = (fn(&Remarks) -> bool, &'static str);
+pub type Said = (fn(&Remarks) -> bool, &'static str);
 
-/// The remarks in words.
-pub(crate) const WORDS: [Said; 7] = [
+/// The remarks in words: each with the function that returns true if a value has the remark.
+pub const WORDS: [Said; 7] = [
     (|r| r.literal_dollar, "a `$` is kept as it is, and not expanded"),
     (
         |r| r.cut_at_hash,
@@ -140,7 +141,7 @@ impl Disputed {
                 "save the file with one kind of line ends",
             ),
         };
-        Error::usage(
+        Error::new(
             format!("line {line}: readers of `.env` files disagree about the value: {why}"),
             format!("{hint}, or store it with `keys set`"),
         )
@@ -150,7 +151,7 @@ impl Disputed {
 /// Refuses a carriage return that ends no line.
 ///
 /// # Errors
-/// [`Error::Usage`] naming the line.
+/// [`Error`] naming the line.
 pub(super) fn no_lone_returns(file: &str) -> Result<()> {
     let mut line = 1;
     let mut bytes = file.bytes().peekable();
@@ -158,7 +159,7 @@ pub(super) fn no_lone_returns(file: &str) -> Result<()> {
         match (byte, bytes.peek()) {
             // One at the end of the file ends its last line for every reader but a shell.
             (b'\r', Some(next)) if *next != b'\n' => {
-                return Err(Error::usage(
+                return Err(Error::new(
                     format!(
                         "line {line}: a carriage return stands alone, and readers disagree whether it ends the line"
                     ),

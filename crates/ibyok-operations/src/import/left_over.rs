@@ -1,10 +1,11 @@
 //! A look at a rewritten file: whether it still holds something.
 
+use std::collections::HashSet;
+
 use zeroize::Zeroizing;
 
-use crate::dotenv;
-use crate::error::Result;
-use crate::show::clean;
+use super::plan::Plan;
+use crate::dotenv::{self, Result};
 
 /// The shortest value that is looked for in the rest of a file, and the shortest line of a longer one, in bytes: shorter text is
 /// found everywhere.
@@ -13,29 +14,45 @@ const LINE_MIN: usize = 16;
 
 /// The lines of a rewritten file that still hold something.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct LeftOver {
+#[non_exhaustive]
+pub struct LeftOver {
     /// Assignments whose values were not imported.
-    pub(super) values: Vec<String>,
+    pub values: Vec<String>,
     /// Lines that hold a value that was imported, in a comment for example.
-    pub(super) copies: Vec<String>,
+    pub copies: Vec<String>,
+}
+
+/// Looks through a rewritten file for values that a plan did not store, and for copies of those that it did. `original` is the text before
+/// it was rewritten.
+///
+/// # Errors
+/// [`dotenv::Error`] if one of the texts cannot be read.
+pub fn left_over(original: &str, written: &str, plan: &Plan) -> Result<LeftOver> {
+    let stored: HashSet<&str> = plan.stored().map(|entry| entry.variable.as_str()).collect();
+    let imported = dotenv::parse(original)?.assignments.into_iter();
+    let imported: Vec<(String, Zeroizing<String>)> = imported
+        .filter(|assignment| stored.contains(assignment.variable.as_str()))
+        .map(|assignment| (assignment.variable, assignment.value))
+        .collect();
+    look(written, &imported)
 }
 
 /// Looks through a rewritten file for values, and for those that were imported from it.
 ///
 /// # Errors
 /// As [`dotenv::parse`].
-pub(super) fn look(written: &str, imported: &[(String, Zeroizing<String>)]) -> Result<LeftOver> {
+fn look(written: &str, imported: &[(String, Zeroizing<String>)]) -> Result<LeftOver> {
     let mut left = LeftOver::default();
     for assignment in dotenv::parse(written)?.assignments {
         if !assignment.value.is_empty() && !assignment.value.starts_with("ibyok://") {
             left.values
-                .push(format!("line {} ({})", assignment.line, clean(&assignment.variable)));
+                .push(format!("line {} ({})", assignment.line, assignment.variable));
         }
     }
     for (line, text) in (1..).zip(written.lines()) {
         let holds = imported.iter().find(|(_, value)| holds(text, value));
         left.copies
-            .extend(holds.map(|(variable, _)| format!("line {line} (the value of {})", clean(variable))));
+            .extend(holds.map(|(variable, _)| format!("line {line} (the value of {})", variable)));
     }
     Ok(left)
 }

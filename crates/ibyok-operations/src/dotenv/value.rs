@@ -6,19 +6,20 @@ use ibyok_core::VariableKind;
 use zeroize::Zeroizing;
 
 use super::disputed::{Disputed, Parts, Remarks, has_tab, is_unescaped, is_unseen, is_windows, no_lone_returns};
+use super::error::{Error, Result};
 use super::statement::{Statement, split};
-use crate::error::{Error, Result};
 
 /// One assignment.
-pub(crate) struct Assignment {
+#[non_exhaustive]
+pub struct Assignment {
     /// The name before the `=`, which need not be one that a variable can have.
-    pub(crate) variable: String,
+    pub variable: String,
     /// The value, without its quotes and escapes.
-    pub(crate) value: Zeroizing<String>,
+    pub value: Zeroizing<String>,
     /// The line that it begins on, from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// Remarks about the value for people.
-    pub(crate) remarks: Remarks,
+    pub remarks: Remarks,
     /// The reason why readers disagree about the value.
     disputed: Option<Disputed>,
 }
@@ -32,27 +33,28 @@ impl Assignment {
     /// Refuses a value about which readers disagree. A value that is not wanted need not be checked.
     ///
     /// # Errors
-    /// [`Error::Usage`] naming the line and the reason.
-    pub(crate) fn undisputed(&self) -> Result<()> {
+    /// [`Error`] naming the line and the reason.
+    pub fn undisputed(&self) -> Result<()> {
         self.disputed
             .map_or(Ok(()), |disputed| Err(disputed.refused(self.line)))
     }
 }
 
 /// A file that was read.
-pub(crate) struct Parsed {
+#[non_exhaustive]
+pub struct Parsed {
     /// Its assignments, in order.
-    pub(crate) assignments: Vec<Assignment>,
+    pub assignments: Vec<Assignment>,
     /// Lines that name a variable and assign nothing: `export A`, or `A` as `docker --env-file` takes it.
-    pub(crate) bare: Vec<usize>,
+    pub bare: Vec<usize>,
 }
 
 /// Reads a `.env` file. Callers check whether its names are those of variables, and whether each is there once.
 ///
 /// # Errors
-/// [`Error::Usage`] naming the line of text that is no assignment, or whose value has an end about which readers
+/// [`Error`] naming the line of text that is no assignment, or whose value has an end about which readers
 /// disagree.
-pub(crate) fn parse(file: &str) -> Result<Parsed> {
+pub fn parse(file: &str) -> Result<Parsed> {
     let file = file.strip_prefix('\u{feff}').unwrap_or(file);
     no_lone_returns(file)?;
     let windows = is_windows(file);
@@ -75,16 +77,13 @@ pub(crate) fn parse(file: &str) -> Result<Parsed> {
 /// Refuses a variable that is assigned twice.
 ///
 /// # Errors
-/// [`Error::Usage`] naming both lines.
-pub(crate) fn each_once<'a>(assignments: impl IntoIterator<Item = (&'a str, usize)>) -> Result<()> {
+/// [`Error`] naming both lines.
+pub fn each_once<'a>(assignments: impl IntoIterator<Item = (&'a str, usize)>) -> Result<()> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     for (variable, line) in assignments {
         if let Some(first) = seen.insert(variable, line) {
-            return Err(Error::usage(
-                format!(
-                    "`{}` is assigned on line {first} and on line {line}",
-                    crate::show::clean(variable)
-                ),
+            return Err(Error::new(
+                format!("`{}` is assigned on line {first} and on line {line}", variable),
                 "keep the one that is meant; programs disagree about which one counts",
             ));
         }
@@ -94,7 +93,7 @@ pub(crate) fn each_once<'a>(assignments: impl IntoIterator<Item = (&'a str, usiz
 
 /// Returns true if a text without a value is a name at all: `go-version` is one, although not of a variable;
 /// `hello world` is not.
-pub(crate) fn is_one_word(name: &str) -> bool {
+pub fn is_one_word(name: &str) -> bool {
     !name.is_empty()
         && !name.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'' | '`' | '#'))
 }
@@ -157,7 +156,7 @@ fn name(file: &str, statement: &Statement<'_>, value: usize) -> Result<String> {
     let exported = name.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t']));
     let name = exported.map_or(name, str::trim);
     if name.is_empty() {
-        return Err(Error::usage(
+        return Err(Error::new(
             format!("line {}: there is no name of a variable before the `=`", statement.line),
             "a line is `NAME=value`, a comment, or empty",
         ));
@@ -170,7 +169,7 @@ fn quoted(line: usize, raw: &str, tail: &str) -> Result<Zeroizing<String>> {
     let is_double = raw.starts_with('"');
     // `'abc\'` ends there in a shell and in Node.js, and goes on in python-dotenv.
     if !is_double && raw.len() > 2 && raw.ends_with(['\'', '`']) && raw.trim_end_matches(['\'', '`']).ends_with('\\') {
-        return Err(Error::usage(
+        return Err(Error::new(
             format!("line {line}: readers disagree whether the backslash before the closing quote escapes it"),
             "write the value in double quotes with `\\\\` for each backslash, or store it with `keys set`",
         ));
@@ -181,7 +180,7 @@ fn quoted(line: usize, raw: &str, tail: &str) -> Result<Zeroizing<String>> {
     if let (Some((_, last)), true) = (raw.rsplit_once('\n'), tail.trim_start().starts_with('#'))
         && opens_a_value(last)
     {
-        return Err(Error::usage(
+        return Err(Error::new(
             format!("line {line}: a quote is closed by the one that opens the value of a later line"),
             "close the quote on its own line",
         ));
@@ -245,7 +244,7 @@ fn plain_dollars(raw: &str) -> Zeroizing<String> {
 }
 
 fn no_assignment(line: usize) -> Error {
-    Error::usage(
+    Error::new(
         format!("line {line} is no assignment"),
         "a line is `NAME=value`, a comment, or empty",
     )
@@ -255,14 +254,14 @@ fn refused(line: usize, error: &dotenvor::Error) -> Error {
     use dotenvor::{Error as E, ParseErrorKind as Kind};
     match error {
         E::Parse(error) if error.kind == Kind::UnterminatedQuote => {
-            Error::usage(format!("line {line}: a quote is not closed"), "close it")
+            Error::new(format!("line {line}: a quote is not closed"), "close it")
         }
         _ => after_the_quote(line),
     }
 }
 
 fn after_the_quote(line: usize) -> Error {
-    Error::usage(
+    Error::new(
         format!("line {line}: there is something after the closing quote"),
         "quote the whole value, or begin a comment with a space and `#`",
     )

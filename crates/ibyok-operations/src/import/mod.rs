@@ -1,0 +1,19 @@
+//! Importing a `.env` file: the plan for its assignments, storing them, and what the rewritten file still holds.
+//!
+//! ```
+//! use ibyok_operations::{dotenv, import};
+//!
+//! let parsed = dotenv::parse("OPENAI_API_KEY=sk-1\nPATH=/bin\n")?;
+//! let plan = import::make(parsed, &"dev".parse()?, false, |_| true)?;
+//! assert_eq!(plan.count(import::Outcome::Pending), 1);
+//! assert_eq!(plan.left().next().as_deref(), Some("line 2: left `PATH`: it decides which code programs run"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod left_over;
+mod plan;
+mod store;
+
+pub use left_over::{LeftOver, left_over};
+pub use plan::{Entry, Outcome, Plan, make};
+pub use store::{compare, store};
