@@ -4,6 +4,7 @@
 //! - [`dotenv`] reads, rewrites and prints `.env` files as their readers agree. [`import`] plans and stores the values of one.
 //! - [`revocation`] selects the tokens of somebody who leaves, and lists what must be replaced afterwards.
 //! - [`preset`] fills in the scopes and the end of a token by its purpose.
+//! - [`run`] chooses the variables that a program gets, and masks keys in its output.
 //!
 //! ```
 //! use ibyok_operations::revocation::{ListedToken, Selection};
@@ -24,3 +25,4 @@ pub mod dotenv;
 pub mod import;
 pub mod preset;
 pub mod revocation;
+pub mod run;

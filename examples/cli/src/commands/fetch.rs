@@ -2,11 +2,12 @@
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use ibyok_api::{KeyInfo, VersionState};
-use ibyok_core::{KeyRef, VariableKind, WhichVersion};
+use ibyok_core::{KeyRef, WhichVersion};
+use ibyok_operations::run::{no_two_of_one_variable, withheld};
 
 use super::Cx;
 use crate::access::{Access, Fetched};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::show::clean;
 
 /// The largest number of values that are requested, or written, at once. They share the audit log's syncs.
@@ -28,7 +29,7 @@ pub(super) struct Wanted {
 /// with a variable that no authorised person chose, and says so.
 ///
 /// # Errors
-/// [`Error::Usage`] if two keys have the same variable; the vault's `integrity` where a record of the environment is
+/// The vault's `invalid` if two keys have the same variable; the vault's `integrity` where a record of the environment is
 /// damaged; else as listing.
 pub(super) async fn of_environment(
     access: &dyn Access,
@@ -62,40 +63,12 @@ pub(super) async fn of_environment(
             has_pending: item.pending.is_some(),
         });
     }
-    no_two_of_one_variable(&wanted)?;
+    no_two_of_one_variable(wanted.iter().map(|one| (one.variable.as_str(), &one.key)))?;
     Ok(wanted)
-}
-
-/// Returns the reason not to hand out a variable unasked. A person who writes keys must not choose the code that
-/// every program runs, or the place to which it sends its data.
-fn withheld(variable: &str, named: bool) -> Option<&'static str> {
-    let kind = VariableKind::of(variable);
-    if kind.may_be_handed_out(named) {
-        return None;
-    }
-    Some(match kind {
-        VariableKind::Malformed => "is no name of a variable",
-        VariableKind::Reserved => "is ours or decides where requests go",
-        VariableKind::RunsCode => "decides which code programs run",
-        VariableKind::Unproven | VariableKind::Evident => "was chosen by a token, and may steer programs",
-    })
 }
 
 fn is_served(item: &KeyInfo) -> bool {
     !item.disabled && item.version.is_some() && item.state != Some(VersionState::Disabled)
-}
-
-fn no_two_of_one_variable(wanted: &[Wanted]) -> Result<()> {
-    let mut seen = std::collections::HashMap::new();
-    for one in wanted {
-        if let Some(other) = seen.insert(&one.variable, &one.key) {
-            return Err(Error::usage(
-                format!("`{other}` and `{}` have the same variable `{}`", one.key, one.variable),
-                "give one of them another with `ibyok keys edit REF --var NAME`, or choose with `--only`",
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Retrieves them all, in order; the first that fails, by its name, fails all. With each goes whether it is the pending version.

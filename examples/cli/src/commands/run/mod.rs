@@ -1,8 +1,6 @@
 //! `ibyok run`: a program with keys in its environment.
 
-mod masked;
 mod sources;
-mod too_large;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ibyok_core::mask::{MASKED_MIN, Mask};
+use ibyok_operations::run::{Streams, is_ours, run_masked, too_large};
 use zeroize::Zeroizing;
 
 use super::Cx;
@@ -58,37 +57,28 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let project = project_file(&args, cx.environment)?;
     let variables = variables(&args, project, cx).await;
     let variables = variables.map_err(|error| Error::NotStarted(Box::new(error)))?;
-    let streams = Streams::of(&args, cx);
+    let streams = streams(&args, cx);
     if streams == Streams::default() {
         return start(&args, cx, &variables);
     }
     start_below(&args, cx, variables, streams).await
 }
 
-/// The streams of the program that are masked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Streams {
-    out: bool,
-    err: bool,
-}
-
-impl Streams {
-    /// Chooses the streams from the flags. Without a flag, a CI job masks the streams that go to no terminal: a
-    /// terminal's program knows that it writes to one.
-    fn of(args: &Args, cx: &Cx<'_>) -> Self {
-        let is_ci = cx
-            .environment
-            .get("CI")
-            .is_some_and(|ci| !matches!(ci.as_str(), "" | "0" | "false"));
-        let (output, error) = (cx.io.terminal.output, cx.io.terminal.error);
-        match (args.mask, args.no_mask) {
-            (true, _) => Streams { out: true, err: true },
-            (false, false) if is_ci => Streams {
-                out: !output,
-                err: !error,
-            },
-            (false, _) => Streams::default(),
-        }
+/// Chooses the program's streams that are masked. Where nobody said, those of a CI job that go to no terminal: a terminal's program
+/// knows whether it writes to one.
+fn streams(args: &Args, cx: &Cx<'_>) -> Streams {
+    let is_ci = cx
+        .environment
+        .get("CI")
+        .is_some_and(|ci| !matches!(ci.as_str(), "" | "0" | "false"));
+    let (output, error) = (cx.io.terminal.output, cx.io.terminal.error);
+    match (args.mask, args.no_mask) {
+        (true, _) => Streams { out: true, err: true },
+        (false, false) if is_ci => Streams {
+            out: !output,
+            err: !error,
+        },
+        (false, _) => Streams::default(),
     }
 }
 
@@ -155,7 +145,13 @@ async fn start_below(args: &Args, cx: &mut Cx<'_>, variables: Variables, streams
         ));
     }
     cx.io.flush();
-    match masked::run(command, &mask, streams).await {
+    let spawn = |command: &mut Command| {
+        hardening::allow_core_dumps_again();
+        let started = command.spawn();
+        hardening::forbid_core_dumps();
+        started
+    };
+    match run_masked(command, &mask, streams, spawn).await {
         Ok(code) => Ok(Exit::Program(code)),
         Err(error) => Err(not_started(args, &variables, error)),
     }
@@ -190,7 +186,8 @@ fn not_started(args: &Args, variables: &Variables, error: io::Error) -> Error {
             let inherited = std::env::vars_os().filter(|(name, _)| !is_ours(name) || is_kept(args, name));
             let mut all: BTreeMap<OsString, usize> = inherited.map(|(name, value)| (name, value.len())).collect();
             all.extend(variables.iter().map(|(name, held)| (name.into(), held.bytes.len())));
-            too_large::error(&program, all.into_iter().collect(), &args.program)
+            let error = too_large(&program, all.into_iter().collect(), &args.program);
+            Error::NotStarted(Box::new(error.into()))
         }
         _ => Error::NotExecutable { program, source: error },
     }
@@ -199,8 +196,4 @@ fn not_started(args: &Args, variables: &Variables, error: io::Error) -> Error {
 /// Returns true if a variable of IBYOK's own is left in the program's environment.
 fn is_kept(args: &Args, name: &OsStr) -> bool {
     args.keep_token && name.as_bytes().starts_with(b"IBYOK_TOKEN")
-}
-
-fn is_ours(name: &OsStr) -> bool {
-    name.as_bytes().starts_with(b"IBYOK_")
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ibyok_core::{EnvironmentName, ExposeSecret, KeyRef, Pattern, VariableKind, WhichVersion, reaches_browsers};
 use ibyok_operations::dotenv;
+use ibyok_operations::run::{self, parse_pair};
 use zeroize::Zeroizing;
 
 use super::{Args, Held, Variables};
@@ -13,9 +14,6 @@ use crate::commands::fetch::{self, Wanted};
 use crate::commands::{Cx, import, tokens};
 use crate::error::{Error, Result};
 use crate::project;
-
-/// The prefix of a value that is to be resolved.
-const SCHEME: &str = "ibyok://";
 
 /// The largest `--env-file`, in bytes.
 const ENV_FILE_MAX: u64 = 16 << 20;
@@ -132,26 +130,8 @@ async fn whole(access: &dyn Access, cx: &mut Cx<'_>, environment: &EnvironmentNa
 
 /// A `VAR=REF`.
 fn single(pair: &str) -> Result<(String, Source)> {
-    let parts = pair.split_once('=').filter(|(variable, _)| !variable.is_empty());
-    let (variable, reference) = parts.ok_or_else(|| {
-        let what = format!("`{}` is no `VAR=REF`", crate::show::clean(pair));
-        Error::usage(what, "for example `--key TOKEN=prod/stripe`")
-    })?;
-    check_name(variable)?;
+    let (variable, reference) = parse_pair(pair)?;
     Ok((variable.to_owned(), Source::Key(reference.parse()?)))
-}
-
-/// Checks the name of a variable for the program: a variable of IBYOK never reaches it.
-fn check_name(variable: &str) -> Result<()> {
-    let plain = variable.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if !plain || variable.starts_with(|c: char| c.is_ascii_digit()) || variable.starts_with("IBYOK_") {
-        let what = format!(
-            "`{}` is no variable that a program can be given",
-            crate::show::clean(variable)
-        );
-        return Err(Error::usage(what, "letters, digits and `_`, and not one of `IBYOK_…`"));
-    }
-    Ok(())
 }
 
 fn file(path: &Path, cx: &mut Cx<'_>) -> Result<Sources> {
@@ -207,7 +187,7 @@ fn own(cx: &mut Cx<'_>, gathered: &mut Sources) -> Result<()> {
         .iter()
         .filter(|(variable, _)| !variable.starts_with("IBYOK_"))
     {
-        if value.starts_with(SCHEME) {
+        if run::Source::is_reference(value) {
             gathered.insert(variable.clone(), source(variable, value)?);
         } else if let Some(Source::Key(_) | Source::Listed(_)) = gathered.remove(variable) {
             cx.io
@@ -218,14 +198,10 @@ fn own(cx: &mut Cx<'_>, gathered: &mut Sources) -> Result<()> {
 }
 
 fn source(variable: &str, value: &str) -> Result<Source> {
-    if !value.starts_with(SCHEME) {
-        return Ok(Source::Plain(Zeroizing::new(value.to_owned())));
-    }
-    let key: KeyRef = value.parse().map_err(|error: ibyok_core::Error| {
-        let hint = error.hint().unwrap_or_default();
-        Error::usage(format!("{}: {error}", crate::show::clean(variable)), hint)
-    })?;
-    Ok(Source::Key(KeyArgument::Reference(key)))
+    Ok(match run::Source::of(variable, value)? {
+        run::Source::Plain(text) => Source::Plain(text),
+        run::Source::Key(key) => Source::Key(KeyArgument::Reference(key)),
+    })
 }
 
 /// Retrieves all values, or none. With `pending`, retrieves the pending version of each key that has one.

@@ -1,15 +1,16 @@
-//! An environment that the system does not take.
+//! Variables and arguments that are too large for the system.
 
 use std::ffi::{OsStr, OsString};
 
-use crate::error::Error;
-use crate::show::clean;
+use ibyok_core::Error;
 
 /// The largest number of variables that the message names.
 const NAMED: usize = 3;
 
-/// The reason why a program was not started with these variables and arguments, with the largest of them.
-pub(super) fn error(program: &str, variables: Vec<(OsString, usize)>, arguments: &[OsString]) -> Error {
+/// Returns the reason why the system refused to start a program with these variables and arguments. It names the largest variables.
+/// `variables` are names with the lengths of their values.
+#[must_use]
+pub fn too_large(program: &str, variables: Vec<(OsString, usize)>, arguments: &[OsString]) -> Error {
     let mut variables = variables;
     variables.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let variables_take: usize = variables.iter().map(|(name, length)| name.len() + length + 2).sum();
@@ -21,9 +22,9 @@ pub(super) fn error(program: &str, variables: Vec<(OsString, usize)>, arguments:
         largest.collect::<Vec<_>>().join(", ")
     );
     let hint = "hand out fewer keys with `--only`, or have the program read a large value from a file (`ibyok get REF -n -o FILE`)";
-    Error::NotStarted(Box::new(Error::usage(what, hint)))
+    Error::invalid(what, hint)
 }
 
 fn named(name: &OsStr, length: usize) -> String {
-    format!("{} ({length} bytes)", clean(&name.to_string_lossy()))
+    format!("{} ({length} bytes)", name.to_string_lossy())
 }

@@ -14,9 +14,6 @@ use rustix::process::{Pid, Signal, getpgrp, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
-use super::Streams;
-use crate::hardening;
-
 /// The number of bytes read at once.
 const CHUNK: usize = 64 * 1024;
 
@@ -38,11 +35,29 @@ const PASSED_ON: [Signal; 6] = [
     Signal::ALARM,
 ];
 
-/// Starts the program, masks what it writes, and gives its exit code: 128 and the signal's number if one ended it.
+/// The streams of a program that are masked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a program has two streams")]
+pub struct Streams {
+    /// Its standard output.
+    pub out: bool,
+    /// Its standard error.
+    pub err: bool,
+}
+
+/// Starts the program, masks what it writes, and returns its exit code: 128 and the signal's number if a signal ended it. Signals that
+/// come meanwhile are passed on to the program.
+///
+/// `spawn` starts the command, for a caller that must prepare its process for it. Call it within a tokio runtime.
 ///
 /// # Errors
-/// As starting fails; nothing was started then.
-pub(super) async fn run(mut command: Command, mask: &Mask, streams: Streams) -> io::Result<u8> {
+/// The error of starting the program, which then does not run.
+pub async fn run_masked(
+    mut command: Command,
+    mask: &Mask,
+    streams: Streams,
+    spawn: impl FnOnce(&mut Command) -> io::Result<Child>,
+) -> io::Result<u8> {
     // From before the start, so that no signal ends us and leaves the program without its output.
     let signals = signals()?;
     if streams.out {
@@ -51,10 +66,7 @@ pub(super) async fn run(mut command: Command, mask: &Mask, streams: Streams) -> 
     if streams.err {
         command.stderr(Stdio::piped());
     }
-    hardening::allow_core_dumps_again();
-    let started = command.spawn();
-    hardening::forbid_core_dumps();
-    let mut child = started?;
+    let mut child = spawn(&mut command)?;
     // The command holds the values as they were handed over.
     drop(command);
     let pid = Pid::from_child(&child);

@@ -1,0 +1,14 @@
+//! Running programs with keys: the variables that a program gets, and masking of its output.
+//!
+//! - [`withheld`] says why a variable is handed to no program unasked.
+//! - [`parse_pair`] and [`Source::of`] read what a person or a file says about a variable.
+//! - [`is_ours`] tells the variables of IBYOK itself, which no program inherits.
+//! - [`run_masked`] runs a program and masks the values of keys in its output.
+
+mod masked;
+mod too_large;
+mod variables;
+
+pub use masked::{Streams, run_masked};
+pub use too_large::too_large;
+pub use variables::{Source, is_ours, no_two_of_one_variable, parse_pair, withheld};
