@@ -11,6 +11,10 @@ use zeroize::Zeroizing;
 const SCHEME: &str = "ibyok://";
 
 /// The content of a variable, as a file or an environment says it.
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a program resolves each kind, and must resolve a new one"
+)]
 pub enum Source {
     /// This text.
     Plain(Zeroizing<String>),
