@@ -33,8 +33,10 @@ pub(crate) struct TagList {
     pub(crate) names: BTreeMap<RealmTag, RealmName>,
     /// The tags of realms that are not made yet, or removed but for their tags.
     pub(crate) unfinished: BTreeMap<RealmTag, RealmName>,
-    /// Tag records that cannot be read, and environment key records that no tag names.
+    /// Tag records that cannot be read or name a realm that does not exist, and environment key records that no tag names.
     pub(crate) damaged: Vec<RecordId>,
+    /// The tags in `names` whose realm has no environment key record.
+    without_record: Vec<RealmTag>,
 }
 
 /// Every realm of a store by its tag.
@@ -46,8 +48,14 @@ pub(crate) async fn list_tags(vault: VaultId, store: &dyn Store) -> Result<TagLi
         listed = again.0;
         unnamed = unnamed.intersection(&again.1).copied().collect();
     }
-    // A tag that was changed into another name leaves the record of its realm behind. One that cannot be read does so as well,
-    // and is damage enough.
+    // A tag that was changed into another name leaves the record of its realm behind: the name that it has now is nobody's.
+    if !unnamed.is_empty() {
+        for tag in std::mem::take(&mut listed.without_record) {
+            listed.names.remove(&tag);
+            listed.damaged.push(tag_record(tag));
+        }
+    }
+    // A tag that cannot be read leaves a record behind as well, and is damage enough.
     if listed.damaged.is_empty() {
         listed.damaged.extend(unnamed);
     }
@@ -69,10 +77,15 @@ async fn list_once(vault: VaultId, store: &dyn Store) -> Result<(TagList, BTreeS
         let (name, unfinished) = (body.name(), body.unfinished);
         let record = name.record_id(vault);
         unnamed.remove(&record);
-        match unfinished && !records.contains(&record) {
-            true => listed.unfinished.insert(tag, name),
-            false => listed.names.insert(tag, name),
-        };
+        let has_record = records.contains(&record);
+        if unfinished && !has_record {
+            listed.unfinished.insert(tag, name);
+            continue;
+        }
+        if !has_record {
+            listed.without_record.push(tag);
+        }
+        listed.names.insert(tag, name);
     }
     Ok((listed, unnamed))
 }

@@ -146,7 +146,11 @@ impl Records {
             namespace: namespace.clone(),
             environment: None,
         };
-        self.realm(&name).await?.ok_or_else(|| no_namespace(namespace))
+        if let Some(realm) = self.realm(&name).await? {
+            return Ok(realm);
+        }
+        // The record that names the namespace may be the one that is damaged.
+        Err(self.tags().await?.damage().unwrap_or_else(|| no_namespace(namespace)))
     }
 }
 
