@@ -149,6 +149,17 @@ impl Error {
     }
 }
 
+impl From<ibyok_operations::import::FileError> for Error {
+    fn from(error: ibyok_operations::import::FileError) -> Self {
+        use ibyok_operations::import::FileError;
+        match error {
+            FileError::Input { what, hint } => Error::usage(what, hint),
+            FileError::Failed { what, hint } => Error::failed(what, hint),
+            other => Error::failed(other.to_string(), "see that the file is yours"),
+        }
+    }
+}
+
 impl From<ibyok_operations::dotenv::Error> for Error {
     fn from(error: ibyok_operations::dotenv::Error) -> Self {
         Error::usage(error.to_string(), error.hint())

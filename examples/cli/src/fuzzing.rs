@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use ibyok_operations::dotenv;
-
-use crate::project;
+use ibyok_operations::run::{PROJECT_FILE, parse_project};
 
 /// Any text as a `.env` file: one that is read stays as it is, byte for byte, if nothing in it is replaced.
 pub fn dotenv(data: &[u8]) {
@@ -23,7 +22,7 @@ pub fn dotenv(data: &[u8]) {
 /// Any text as a `.ibyok.toml`: it names keys by reference, or it is refused.
 pub fn project_file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok(project) = project::parse(std::path::Path::new(project::NAME), text) else {
+    let Ok(project) = parse_project(std::path::Path::new(PROJECT_FILE), text) else {
         return;
     };
     for (variable, _) in &project.keys {

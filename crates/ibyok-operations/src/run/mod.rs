@@ -2,13 +2,16 @@
 //!
 //! - [`withheld`] says why a variable is handed to no program unasked.
 //! - [`parse_pair`] and [`Source::of`] read what a person or a file says about a variable.
+//! - [`find_project`] reads the keys that a project's directory names, and believes only a file that nobody else can have written.
 //! - [`is_ours`] tells the variables of IBYOK itself, which no program inherits.
 //! - [`run_masked`] runs a program and masks the values of keys in its output.
 
 mod masked;
+mod project;
 mod too_large;
 mod variables;
 
 pub use masked::{Streams, run_masked};
+pub use project::{NAME as PROJECT_FILE, Project, find as find_project, parse as parse_project};
 pub use too_large::too_large;
 pub use variables::{Source, is_ours, no_two_of_one_variable, parse_pair, withheld};

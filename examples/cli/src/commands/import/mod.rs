@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ibyok_core::{EnvironmentName, ExposeSecret, Pattern};
 use ibyok_operations::dotenv;
-use ibyok_operations::import::{self, Entry, Outcome, Plan};
+use ibyok_operations::import::{self, Entry, Original, Outcome, Plan};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -16,7 +16,6 @@ use crate::access::{Access, Here};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::identity::is_by_token;
-use crate::original::Original;
 use crate::progress::bar;
 use crate::secret_input;
 use crate::show::clean;

@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ibyok_core::mask::{MASKED_MIN, Mask};
-use ibyok_operations::run::{Streams, is_ours, run_masked, too_large};
+use ibyok_operations::run::{Project, Streams, find_project, is_ours, run_masked, too_large};
 use zeroize::Zeroizing;
 
 use super::Cx;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::globals::Environment;
-use crate::{hardening, project};
+use crate::hardening;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -83,7 +83,7 @@ fn streams(args: &Args, cx: &Cx<'_>) -> Streams {
 }
 
 /// A project's file, if no flag says where the keys come from.
-fn project_file(args: &Args, environment: &Environment) -> Result<Option<project::Project>> {
+fn project_file(args: &Args, environment: &Environment) -> Result<Option<Project>> {
     if !(args.env.is_empty() && args.env_file.is_empty() && args.key.is_empty()) {
         return Ok(None);
     }
@@ -91,7 +91,7 @@ fn project_file(args: &Args, environment: &Environment) -> Result<Option<project
         let error = Error::failed(format!("there is no current directory: {error}"), "change to one");
         Error::NotStarted(Box::new(error))
     })?;
-    project::find(&here, environment.get("HOME").map(Path::new))
+    Ok(find_project(&here, environment.get("HOME").map(Path::new))?)
 }
 
 /// A variable's value, which is wiped.
@@ -105,7 +105,7 @@ struct Held {
 type Variables = BTreeMap<String, Held>;
 
 /// Every variable that is not simply passed on. Everything is fetched before this returns, and the vault is closed.
-async fn variables(args: &Args, project: Option<project::Project>, cx: &mut Cx<'_>) -> Result<Variables> {
+async fn variables(args: &Args, project: Option<Project>, cx: &mut Cx<'_>) -> Result<Variables> {
     let access = crate::access::open(cx.globals, cx.environment, cx.io).await?;
     let outcome = async {
         let sources = sources::gather(args, project, access.as_ref(), cx).await?;

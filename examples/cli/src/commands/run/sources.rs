@@ -13,7 +13,6 @@ use crate::access::{Access, Fetched, KeyArgument};
 use crate::commands::fetch::{self, Wanted};
 use crate::commands::{Cx, import, tokens};
 use crate::error::{Error, Result};
-use crate::project;
 
 /// The largest `--env-file`, in bytes.
 const ENV_FILE_MAX: u64 = 16 << 20;
@@ -43,7 +42,7 @@ pub(super) type Sources = BTreeMap<String, Source>;
 /// [`Error::Usage`] for what makes no sense, and what listing an environment fails with.
 pub(super) async fn gather(
     args: &Args,
-    project: Option<project::Project>,
+    project: Option<run::Project>,
     access: &dyn Access,
     cx: &mut Cx<'_>,
 ) -> Result<Sources> {

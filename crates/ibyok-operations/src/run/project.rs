@@ -10,14 +10,12 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use ibyok_core::{EnvironmentName, KeyRef, VariableKind};
+use ibyok_core::{EnvironmentName, Error, KeyRef, Result, VariableKind};
 use rustix::fs::{Mode, OFlags};
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
-
 /// The file's name.
-pub(crate) const NAME: &str = ".ibyok.toml";
+pub const NAME: &str = ".ibyok.toml";
 
 /// The largest file that is read, in bytes, and the most keys that it may name.
 const SIZE_MAX: u64 = 64 * 1024;
@@ -25,13 +23,14 @@ const KEYS_MAX: usize = 1000;
 
 /// The request of a project: the keys that its program wants.
 #[derive(Debug)]
-pub(crate) struct Project {
+#[non_exhaustive]
+pub struct Project {
     /// The file.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// Every key of this environment that the caller may read.
-    pub(crate) environment: Option<EnvironmentName>,
+    pub environment: Option<EnvironmentName>,
     /// A key for a variable.
-    pub(crate) keys: Vec<(String, KeyRef)>,
+    pub keys: Vec<(String, KeyRef)>,
 }
 
 #[derive(Deserialize)]
@@ -46,8 +45,8 @@ struct Form {
 /// is above belongs to others.
 ///
 /// # Errors
-/// [`Error::Usage`] for one that others can have written, or that says anything but `env` and `[keys]`.
-pub(crate) fn find(from: &Path, home: Option<&Path>) -> Result<Option<Project>> {
+/// [`Error::Invalid`] for one that others can have written, or that says anything but `env` and `[keys]`.
+pub fn find(from: &Path, home: Option<&Path>) -> Result<Option<Project>> {
     let device = |directory: &Path| directory.metadata().map(|metadata| metadata.dev()).ok();
     let home = home.and_then(|home| home.canonicalize().ok());
     let start = device(from);
@@ -98,13 +97,22 @@ fn owned(user: u32) -> Result<(), String> {
 }
 
 fn refused(path: &Path, why: &str) -> Error {
-    Error::usage(
-        format!(
-            "`{}` is refused: {why}",
-            crate::show::clean(&path.display().to_string())
-        ),
+    Error::invalid(
+        format!("`{}` is refused: {why}", escaped(&path.display().to_string())),
         "it may hold `env = \"…\"` and `[keys]` with `VARIABLE = \"ibyok://…\"`, and nothing else",
     )
+}
+
+/// The text with control characters as escapes: it comes from a stranger's file.
+fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => shown.extend(c.escape_unicode()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 fn read(path: &Path) -> Result<Project> {
@@ -124,24 +132,19 @@ fn read(path: &Path) -> Result<Project> {
 ///
 /// # Errors
 /// As [`find`].
-pub(crate) fn parse(path: &Path, text: &str) -> Result<Project> {
+pub fn parse(path: &Path, text: &str) -> Result<Project> {
     let refuse = |why: String| refused(path, &why);
-    let form: Form = toml::from_str(text).map_err(|error| refuse(crate::show::clean(error.message())))?;
+    let form: Form = toml::from_str(text).map_err(|error| refuse(escaped(error.message())))?;
     if form.keys.len() > KEYS_MAX {
         return Err(refuse(format!("it names more than {KEYS_MAX} keys")));
     }
     let environment = form.env.map(|name| name.parse()).transpose();
-    let environment = environment.map_err(|error: ibyok_core::Error| refuse(error.to_string()))?;
+    let environment = environment.map_err(|error: Error| refuse(error.to_string()))?;
     let keys = form.keys.into_iter().map(|(variable, reference)| {
         if !reference.starts_with("ibyok://") {
-            return Err(refuse(format!(
-                "`{}` is no `ibyok://` reference",
-                crate::show::clean(&variable)
-            )));
+            return Err(refuse(format!("`{}` is no `ibyok://` reference", escaped(&variable))));
         }
-        let key = reference
-            .parse()
-            .map_err(|error: ibyok_core::Error| refuse(error.to_string()))?;
+        let key = reference.parse().map_err(|error: Error| refuse(error.to_string()))?;
         check_variable(&variable).map_err(&refuse)?;
         Ok((variable, key))
     });
@@ -154,7 +157,7 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Project> {
 
 /// Refuses a variable that a file may not choose: it may have come with a stranger's repository, and steer the program.
 fn check_variable(variable: &str) -> Result<(), String> {
-    let shown = crate::show::clean(variable);
+    let shown = escaped(variable);
     match VariableKind::of(variable) {
         VariableKind::Evident => Ok(()),
         VariableKind::Malformed => Err(format!("`{shown}` is no name of a variable")),
@@ -211,7 +214,7 @@ mod tests {
             "not toml",
         ] {
             let error = reading(hostile).unwrap_err();
-            assert!(matches!(error, Error::Usage { .. }), "{hostile}: {error}");
+            assert!(matches!(error, Error::Invalid { .. }), "{hostile}: {error}");
         }
         let long = format!("# {}", "x".repeat(70_000));
         assert!(reading(&long).is_err());

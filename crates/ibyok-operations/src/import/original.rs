@@ -11,7 +11,7 @@ use rustix::fs::{
     AtFlags, Gid, Mode, OFlags, Stat, Uid, fchmod, fchown, fstat, fsync, openat, renameat, statat, unlinkat,
 };
 
-use crate::error::{Error, Result};
+use super::file_error::{FileError, Result};
 
 /// The flags with which a new file is opened next to the original.
 const NEW: OFlags = OFlags::WRONLY
@@ -20,12 +20,13 @@ const NEW: OFlags = OFlags::WRONLY
     .union(OFlags::NOFOLLOW);
 
 /// A file that is open, and its place: the directory, which stays the same however paths change, and the name in it.
-pub(crate) struct Original {
+#[derive(Debug)]
+pub struct Original {
     path: PathBuf,
     directory: OwnedFd,
     name: OsString,
     /// The file itself.
-    pub(crate) file: File,
+    pub file: File,
     stat: Stat,
 }
 
@@ -33,10 +34,10 @@ impl Original {
     /// Opens a file. A path that leads through links is resolved here, once.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a path that is no file, or a file with a second name that would keep the old content;
-    /// [`Error::Failed`] if it cannot be read.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let reading = |error: io::Error| Error::reading(path, &error);
+    /// [`FileError::Input`] for a path that is no file, or a file with a second name that would keep the old content;
+    /// [`FileError::Failed`] if it cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let reading = |error: io::Error| FileError::reading(path, &error);
         let real = path.canonicalize().map_err(reading)?;
         let (Some(parent), Some(name)) = (real.parent(), real.file_name()) else {
             return Err(no_file(path));
@@ -51,7 +52,7 @@ impl Original {
             return Err(no_file(path));
         }
         if stat.st_nlink > 1 {
-            return Err(Error::usage(
+            return Err(FileError::input(
                 format!(
                     "`{}` has another name (a hard link), which would keep the values",
                     path.display()
@@ -71,9 +72,9 @@ impl Original {
     /// Puts new content in the place of the file, with its mode and owner, in one step. A link that led to it leads to the new one.
     ///
     /// # Errors
-    /// [`Error::Failed`] if the file no longer holds `read`, if another file is in its place, or if it cannot be
+    /// [`FileError::Failed`] if the file no longer holds `read`, if another file is in its place, or if it cannot be
     /// written. Then the file there stays as it was.
-    pub(crate) fn replace(&mut self, read: &[u8], content: &[u8]) -> Result<()> {
+    pub fn replace(&mut self, read: &[u8], content: &[u8]) -> Result<()> {
         self.is_unchanged(read)?;
         let name = format!(".ibyok-{:016x}", RandomState::new().build_hasher().finish());
         let flags = NEW | OFlags::CLOEXEC;
@@ -114,7 +115,7 @@ impl Original {
             }
             Ok(())
         });
-        again.map_err(|error| Error::reading(&self.path, &error))?;
+        again.map_err(|error| FileError::reading(&self.path, &error))?;
         match now.get(..length) == Some(read) {
             true => self.is_in_its_place(),
             false => Err(self.changed()),
@@ -130,20 +131,20 @@ impl Original {
         }
     }
 
-    fn changed(&self) -> Error {
-        Error::failed(
+    fn changed(&self) -> FileError {
+        FileError::failed(
             format!("`{}` changed meanwhile, and was left as it is", self.path.display()),
             "run the import again: the values that it stored are unchanged",
         )
     }
 
-    fn writing(&self, error: io::Error) -> Error {
-        Error::writing(&self.path, &error)
+    fn writing(&self, error: io::Error) -> FileError {
+        FileError::writing(&self.path, &error)
     }
 }
 
-fn no_file(path: &Path) -> Error {
-    Error::usage(format!("`{}` is no file", path.display()), "name a file")
+fn no_file(path: &Path) -> FileError {
+    FileError::input(format!("`{}` is no file", path.display()), "name a file")
 }
 
 #[cfg(test)]
@@ -213,7 +214,10 @@ mod tests {
             let mut original = Original::open(&place.path("a")).unwrap();
             swap(&place);
             let (before, names) = (place.read("a"), place.names());
-            assert!(matches!(original.replace(b"old", b"new"), Err(Error::Failed { .. })));
+            assert!(matches!(
+                original.replace(b"old", b"new"),
+                Err(FileError::Failed { .. })
+            ));
             assert_eq!((place.read("a"), place.names()), (before, names));
         }
     }
@@ -255,6 +259,6 @@ mod tests {
         assert!(Original::open(place.0.path()).is_err());
         assert!(Original::open(Path::new("/dev/null")).is_err());
         fs::hard_link(place.path("a"), place.path("b")).unwrap();
-        assert!(matches!(Original::open(&place.path("a")), Err(Error::Usage { .. })));
+        assert!(matches!(Original::open(&place.path("a")), Err(FileError::Input { .. })));
     }
 }
