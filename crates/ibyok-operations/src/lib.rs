@@ -1,4 +1,4 @@
-//! What teams do with an IBYOK vault over time: the rules of the command line `ibyok`, for every program that embeds the vault.
+//! Operations on an IBYOK vault over time: the rules of the command line `ibyok`, for every program that embeds the vault.
 //!
 //! - [`checklist`] judges what a vault, its code and its people show, and says what is left to do.
 //! - [`dotenv`] reads, rewrites and prints `.env` files as their readers agree. [`import`] plans and stores the values of one.

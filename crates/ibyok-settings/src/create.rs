@@ -25,7 +25,7 @@ pub struct Created {
 /// The things that were made so far, to be removed if no vault comes of it.
 #[derive(Default)]
 struct Made {
-    /// Whether the store may hold something by now.
+    /// True if the store may hold something by now.
     begun: bool,
     files: Vec<PathBuf>,
     trees: Vec<PathBuf>,
@@ -149,7 +149,7 @@ impl Settings {
         Ok((kek, Some(file)))
     }
 
-    /// Whether the store holds a vault: the one that was to be made, whose answer was lost, or another that was made at the same
+    /// Returns true if the store holds a vault: the one that was to be made, whose answer was lost, or another that was made at the same
     /// time. A store that does not answer may hold one.
     async fn may_hold_a_vault(&self) -> bool {
         match self.open_store().await {

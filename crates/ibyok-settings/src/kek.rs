@@ -21,7 +21,7 @@ pub enum KekChoice {
     AwsKms(String),
 }
 
-/// What stands before a key of AWS KMS.
+/// The prefix of a key of AWS KMS.
 const AWS_KMS: &str = "aws-kms:";
 
 impl KekChoice {

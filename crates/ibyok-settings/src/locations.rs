@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// Stands for the usual places where there are none: nothing is there, and nobody can make it.
 pub(crate) const NO_HOME: &str = "/proc/no-home";
 
-/// Where the platform keeps a user's data and configuration.
+/// The directories in which the platform keeps a user's data and configuration.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Locations {

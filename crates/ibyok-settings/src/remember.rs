@@ -132,7 +132,7 @@ impl Settings {
         said.collect()
     }
 
-    /// Whether the store's URL holds a password, in whichever place.
+    /// Returns true if the store's URL holds a password, in any place.
     fn url_has_password(&self) -> bool {
         self.store.as_deref().is_some_and(has_password)
     }

@@ -13,7 +13,7 @@ use ibyok_core::store::{
     Stored,
 };
 
-/// How long a file that could not be opened anew is left alone.
+/// The pause before a file that could not be reopened is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A file store that is opened anew after it failed.

@@ -45,21 +45,21 @@ pub struct Settings {
     pub kek: KekChoice,
     /// The directory of the audit logs.
     pub audit: PathBuf,
-    /// Whether lines go to standard output as well.
+    /// True if lines go to standard output as well.
     audit_to_stdout: bool,
-    /// What a line must survive before a value is released.
+    /// The failures that a line must survive before a value is released.
     pub durability: SinkDurability,
-    /// Where the server listens.
+    /// The server's address.
     pub listen: SocketAddr,
     /// The namespace that an operator acts in.
     pub namespace: Namespace,
     /// The server's own environment.
     pub environment: Option<EnvironmentName>,
-    /// How long opened environment keys are kept.
+    /// The time for which opened environment keys are kept.
     pub key_cache_ttl: Duration,
     /// The peers whose word on a client's address is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// What this node serves in a class of environments, whatever the vault says.
+    /// The modes that this node serves in a class of environments, whatever the vault says.
     pub guardrails: Guardrails,
     /// From where on a review of the log finds something worth a look.
     pub review: Thresholds,
@@ -70,7 +70,7 @@ pub struct Settings {
     /// The vault is opened for one command, which the audit log then says; `false` unless set.
     pub one_command: bool,
     config: PathBuf,
-    /// What flags and variables gave, for the vault's file.
+    /// The settings that flags and variables gave, for the vault's file.
     pub(crate) given: Given,
     /// The file that the store's URL came from, if a variable names one.
     pub(crate) store_file_given: Option<String>,
