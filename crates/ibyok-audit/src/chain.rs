@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::tree::{Frontier, Hash, leaf};
 
-/// The head of a log. It is opaque: a log passes it to its sink when the log is [reopened](crate::Sink::reopen).
+/// The head of a log. It is opaque: a log passes it to its sink when the log is reopened.
 ///
 /// A line's `prev` is the SHA-256 of the line before it, without its newline; 32 zero bytes for the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -62,7 +62,7 @@ impl Client {
     /// Opens an incident on a key that may have leaked, or adds to the one that is open.
     ///
     /// # Errors
-    /// [`Error::Refused`] with `denied` without the scope `incidents:write`, and for a new value `keys:write` or `keys:rotate`;
+    /// [`Error::Refused`](crate::Error::Refused) with `denied` without the scope `incidents:write`, and for a new value `keys:write` or `keys:rotate`;
     /// `not_found` for a key that is not there; `conflict` for a new value that leaked; `invalid`.
     pub async fn open_incident(&self, request: &IncidentRequest) -> Result<Document<IncidentOpened>> {
         let ask = self.ask(Method::POST, &["incidents"]);

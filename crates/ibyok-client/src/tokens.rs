@@ -20,7 +20,7 @@ impl Client {
     /// Issues a token within what this one may do.
     ///
     /// # Errors
-    /// [`Error::Refused`] with `denied` for a grant that is wider than the token's own, `invalid` for one that makes no sense.
+    /// [`Error::Refused`](crate::Error::Refused) with `denied` for a grant that is wider than the token's own, `invalid` for one that makes no sense.
     pub async fn issue_token(&self, request: &TokenRequest) -> Result<Issued> {
         issued(self.ask(Method::POST, &["tokens"]).body(json(request)?)).await
     }
@@ -31,7 +31,7 @@ impl Client {
     /// Not tried again when the answer is lost: `epoch` of [`Client::show_token`] then shows whether it was rotated.
     ///
     /// # Errors
-    /// [`Error::Refused`] with `denied` for a token that does not lie within this one, `conflict` for one that is no
+    /// [`Error::Refused`](crate::Error::Refused) with `denied` for a token that does not lie within this one, `conflict` for one that is no
     /// longer valid or that another caller rotates at the same time.
     pub async fn rotate_token(&self, which: &str, grace: Option<Duration>) -> Result<Issued> {
         let rotation = TokenRotation {

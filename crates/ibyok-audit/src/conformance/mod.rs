@@ -76,7 +76,7 @@ macro_rules! for_each_home_promise {
     };
 }
 
-/// Makes one `#[test]` of each promise of a sink, for the [`SinkHarness`](crate::conformance::SinkHarness) that the expression gives.
+/// Makes one `#[test]` of each promise of a sink, for the [`SinkHarness`] that the expression gives.
 #[macro_export]
 macro_rules! sink_conformance {
     ($harness:expr) => {
@@ -92,7 +92,7 @@ macro_rules! sink_conformance {
     };
 }
 
-/// Makes one `#[test]` of each promise of a home, for the [`HomeHarness`](crate::conformance::HomeHarness) that the expression gives.
+/// Makes one `#[test]` of each promise of a home, for the [`HomeHarness`] that the expression gives.
 #[macro_export]
 macro_rules! home_conformance {
     ($harness:expr) => {

@@ -51,7 +51,7 @@ impl Floors {
     /// Opens the floors of a place of logs, or makes them from the logs.
     ///
     /// # Errors
-    /// [`Error::Floors`] if that cannot be done without an operator.
+    /// [`Error::Floors`](crate::Error::Floors) if that cannot be done without an operator.
     pub(crate) async fn open(setup: Setup) -> Result<(Self, Found)> {
         let (map, found, summary) = bring_up(&setup, None).await?;
         let marked = mark_of(&map, &setup.log).await?;

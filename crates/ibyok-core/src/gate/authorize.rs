@@ -61,7 +61,7 @@ impl Gate {
         decided.inspect(|()| self.scope_used(attempt, principal, scope, environment))
     }
 
-    /// As [`Inner::allowed`], for at least one key of the environment: lists, and verbs about tokens, ask in this
+    /// As [`Gate::allowed`], for at least one key of the environment: lists, and verbs about tokens, ask in this
     /// way.
     pub(crate) fn allowed_for_some_key(
         &self,

@@ -129,7 +129,7 @@ impl Gate {
     /// Opens every realm of a principal's namespace in which it may see tokens: for a token of one environment that one alone.
     ///
     /// # Errors
-    /// As [`Inner::open_environments`].
+    /// As [`Gate::open_environments`].
     pub(crate) async fn realms_for(&self, principal: &Principal) -> Result<OpenRealms> {
         if let Principal::Token(holder) = principal
             && holder.realm.name.environment.is_some()

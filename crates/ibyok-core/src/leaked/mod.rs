@@ -129,7 +129,7 @@ impl Leaks {
         self.screen_beside(attempt, permit, write, &[]).await
     }
 
-    /// As [`Inner::screen`], where further values are about to be marked as leaked.
+    /// As [`Leaks::screen`], where further values are about to be marked as leaked.
     pub(crate) async fn screen_beside(
         &self,
         attempt: &mut Attempt<'_>,

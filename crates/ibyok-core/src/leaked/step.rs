@@ -29,7 +29,7 @@ impl Leaks {
     /// Looks up the values of the versions that a step could serve.
     ///
     /// # Errors
-    /// As [`Inner::screen`], but for a refusal: which version is served is not known yet.
+    /// As [`Leaks::screen`], but for a refusal: which version is served is not known yet.
     pub(crate) async fn candidates(
         &self,
         attempt: &mut Attempt<'_>,

@@ -190,7 +190,7 @@ impl Limits {
     /// Counts a retrieval against the key's limit. An operator is not limited.
     ///
     /// # Errors
-    /// As [`Inner::count_token`]; [`Error::Integrity`] if the settings that would say so cannot be read.
+    /// As [`Limits::count_token`]; [`Error::Integrity`] if the settings that would say so cannot be read.
     pub(crate) async fn count_key(&self, attempt: &mut Attempt<'_>, permit: &Permit, record: &KeyRecord) -> Result<()> {
         let Some(holder) = permit.principal.holder().filter(|_| !attempt.again) else {
             return Ok(());

@@ -166,10 +166,10 @@ impl Limits {
         self.taken(&limits, there)
     }
 
-    /// Finds a token that is to be taken away, as [`Gate::find_token`] does. A search by name has the limit of refused revocations.
+    /// Finds a token that is to be taken away, as [`Gate::find_token`](crate::gate::Gate::find_token) does. A search by name has the limit of refused revocations.
     ///
     /// # Errors
-    /// [`Error::Limited`]; else as [`Gate::find_token`].
+    /// [`Error::Limited`]; else as [`Gate::find_token`](crate::gate::Gate::find_token).
     pub(crate) async fn find_token_to_revoke(
         &self,
         attempt: &Attempt<'_>,

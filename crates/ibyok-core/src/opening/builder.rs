@@ -152,7 +152,7 @@ impl<S, L> VaultBuilder<S, Vec<Arc<dyn Kek>>, L> {
 }
 
 impl<S, K> VaultBuilder<S, K, ()> {
-    /// Sets the audit log: every retrieval is on it before the key is released. The log is a [`FileSink`](ibyok_audit::FileSink) in a
+    /// Sets the audit log: every retrieval is on it before the key is released. The log is a [`FileSink`] in a
     /// directory, or any [`Home`](ibyok_audit::Home), such as a [`MemoryHome`](ibyok_audit::MemoryHome) in tests.
     pub fn audit<L: Into<AuditHome>>(self, home: L) -> VaultBuilder<S, K, L> {
         VaultBuilder {

@@ -16,7 +16,7 @@ impl Recorder {
         self.append_counted(attempt, event, ended, true).await
     }
 
-    /// As [`Inner::refusing`], and counts refusals and failures for a caller with a valid token.
+    /// As [`Recorder::refusing`], and counts refusals and failures for a caller with a valid token.
     pub(crate) async fn refusing_use<T>(&self, attempt: &Attempt<'_>, outcome: Result<T>) -> Result<T> {
         let Err(error) = outcome else { return outcome };
         if attempt.caller.is_none() || matches!(error, Error::Unauthenticated) {

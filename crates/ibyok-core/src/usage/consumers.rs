@@ -150,7 +150,7 @@ impl Usage {
     /// read it knows nothing.
     ///
     /// # Errors
-    /// As [`Inner::use_of`].
+    /// As [`Usage::use_of`].
     pub(crate) async fn keys_read_by(
         self: &Arc<Self>,
         realm: &Arc<Realm>,

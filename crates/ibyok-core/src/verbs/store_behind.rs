@@ -11,7 +11,7 @@ impl Session {
     /// from before no longer count. For an operator, after an honest restore; it is on the log.
     ///
     /// # Errors
-    /// [`Error::Denied`] for a token and for an operator of another namespace than the node's home, [`Error::Unavailable`] if store or
+    /// [`Error::Denied`](crate::Error::Denied) for a token and for an operator of another namespace than the node's home, [`Error::Unavailable`](crate::Error::Unavailable) if store or
     /// log cannot be reached.
     pub async fn accept_older_store(&self) -> Result<()> {
         let inner = &self.inner;

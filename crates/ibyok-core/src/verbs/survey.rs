@@ -12,7 +12,7 @@ impl Vault {
     /// Realms that this node's KEK does not open are left out: nothing can be said about their records.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the store does not answer.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if the store does not answer.
     pub async fn records_status(&self, limit: Duration) -> Result<RecordsStatus> {
         self.inner.records.survey(Pace::Within(limit)).await
     }
@@ -21,7 +21,7 @@ impl Vault {
     /// them.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the store does not answer.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if the store does not answer.
     pub async fn survey(&self) -> Result<RecordsStatus> {
         self.inner.records.survey(Pace::Slowly).await
     }
