@@ -102,6 +102,7 @@ impl Theirs {
             ("PUT", _) | ("POST", "stage") => r#"{"value":"theirs no more"}"#.to_owned(),
             ("PATCH", _) => r#"{"labels":{"owner":"acme"}}"#.to_owned(),
             ("POST", "mode") => r#"{"mode":"mock"}"#.to_owned(),
+            ("POST", "copy") => r#"{"to":"prod/stolen","replace":true}"#.to_owned(),
             ("POST", "retire") => r#"{"force":true,"reason":"a test"}"#.to_owned(),
             ("POST", "destroy") => r#"{"version":1,"force":true,"reason":"a test"}"#.to_owned(),
             ("POST", "tokens") => r#"{"name":"x","scopes":["keys:read"],"environments":["live"]}"#.to_owned(),
