@@ -55,6 +55,11 @@ async fn a_copy_replaces_a_key_only_if_it_is_asked_to() {
     let refused = operator.copy_key(&from, &to, false).await.unwrap_err();
     assert_eq!(refused.code(), Code::Exists);
     assert_eq!(operator.retrieve(&to).await.unwrap().bytes().unwrap(), b"dev/b");
+    let refused = operator
+        .copy_key(&from, &to.clone().at_version(1), true)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::Invalid, "a copy is a new version");
     let written = operator.copy_key(&from, &to, true).await.unwrap();
     assert_eq!((written.version, written.created), (2, false));
     assert_eq!(operator.retrieve(&to).await.unwrap().bytes().unwrap(), b"dev/a");

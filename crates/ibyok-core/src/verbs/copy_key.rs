@@ -11,6 +11,7 @@ use crate::model::key_ref::KeyRef;
 use crate::model::mode::Mode;
 use crate::model::write::{KeyWrite, Written};
 use crate::vault::session::Session;
+use crate::verbs::keys::whole_key;
 
 impl Session {
     /// Copies the current version of a key, or the version that `from` names, with all its fields, the provider, the labels, the interval
@@ -25,7 +26,8 @@ impl Session {
     /// [`Session::retrieve`] and [`Session::set_key`].
     pub async fn copy_key(&self, from: &KeyRef, to: &KeyRef, replace: bool) -> Result<Written> {
         let mut attempt = self.attempt(Action::KeySet);
-        let may_write = self.permit(&mut attempt, Scope::KeysWrite, to).await.map(|_| ());
+        let may_write = self.permit(&mut attempt, Scope::KeysWrite, to).await;
+        let may_write = may_write.and_then(|_| whole_key(to));
         // A value that cannot be written anyway is not retrieved.
         self.inner.recorder.refusing(&attempt, may_write).await?;
         let write = self.copied(from).await?;
