@@ -54,6 +54,11 @@ async fn a_copy_replaces_a_key_only_if_it_is_asked_to() {
     }
     let refused = operator.copy_key(&from, &to, false).await.unwrap_err();
     assert_eq!(refused.code(), Code::Exists);
+    let lines = operator.audit_lines(&Filter::default()).await.unwrap();
+    let read = lines
+        .map(|line| line.unwrap().entry().clone())
+        .filter(|entry| entry.action == "key.retrieve");
+    assert_eq!(read.count(), 0, "a value that cannot be written is not retrieved");
     assert_eq!(operator.retrieve(&to).await.unwrap().bytes().unwrap(), b"dev/b");
     let refused = operator
         .copy_key(&from, &to.clone().at_version(1), true)

@@ -34,7 +34,7 @@ use crate::model::token::TokenRecord;
 use crate::realm::Realm;
 use crate::records::Records;
 
-/// The limits of a node: who is established here is also counted.
+/// Establishes who asks, and counts each request against the limits of its token and its key.
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) records: Arc<Records>,

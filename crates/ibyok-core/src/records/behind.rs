@@ -22,7 +22,7 @@ impl fmt::Display for Behind {
 
 /// The finding, as long as the store is behind.
 #[derive(Debug, Default)]
-pub(crate) struct Standing {
+pub(crate) struct StoreFinding {
     pub(super) behind: Option<Behind>,
     /// True if the finding is not on the log yet.
     pub(super) untold: bool,

@@ -34,7 +34,7 @@ use ibyok_crypto::{Keyring, VaultId};
 use ibyok_storage::{RecordId, Store};
 use jiff::Timestamp;
 
-use self::behind::Standing;
+use self::behind::StoreFinding;
 use self::cache::RecordCache;
 use self::lease::Lease;
 use self::realms::Realms;
@@ -58,7 +58,7 @@ pub(crate) struct Records {
     /// The statements that the lines of the log make which are written now.
     pub(crate) stated: Arc<Stated>,
     /// The distance by which the store is behind the log, if it is.
-    pub(crate) behind: Mutex<Standing>,
+    pub(crate) behind: Mutex<StoreFinding>,
     pub(crate) floors: Floors,
     pub(crate) key_cache_ttl: Duration,
     /// Records that were refused, for `status`.

@@ -1,4 +1,4 @@
-//! Knowing that the store is behind.
+//! The finding that the store is behind: noted, asked for, and handed to the log once.
 
 use std::sync::PoisonError;
 

@@ -26,14 +26,25 @@ impl Session {
     /// [`Session::retrieve`] and [`Session::set_key`].
     pub async fn copy_key(&self, from: &KeyRef, to: &KeyRef, replace: bool) -> Result<Written> {
         let mut attempt = self.attempt(Action::KeySet);
-        let may_write = self.permit(&mut attempt, Scope::KeysWrite, to).await;
-        let may_write = may_write.and_then(|_| whole_key(to));
+        let may_write = self.may_write_copy(&mut attempt, to, replace).await;
         // A value that cannot be written anyway is not retrieved.
         self.inner.recorder.refusing(&attempt, may_write).await?;
         let write = self.copied(from).await?;
         match replace {
             true => self.set_key(to, write).await,
             false => self.add_key(to, write).await,
+        }
+    }
+
+    async fn may_write_copy(&self, attempt: &mut Attempt<'_>, to: &KeyRef, replace: bool) -> Result<()> {
+        let permit = self.permit(attempt, Scope::KeysWrite, to).await?;
+        whole_key(to)?;
+        let held = self.inner.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        match held.filter(|held| held.record.removed.is_none() && !replace) {
+            None => Ok(()),
+            Some(_) => Err(Error::Exists {
+                what: format!("key `{}`", permit.label()),
+            }),
         }
     }
 
