@@ -104,6 +104,7 @@ pub use base::damage::{Affected, Damage};
 pub use base::error::{Code, Error, Part, Result};
 pub use base::secret_text::{holds_a_secret, without_secrets};
 pub use floors::FloorsStatus;
+#[cfg(feature = "geoip")]
 pub use geoip::GeoIp;
 pub use logs::AuditFollow;
 pub use logs::unread_lines::unread_line;

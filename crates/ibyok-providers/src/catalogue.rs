@@ -4,16 +4,14 @@ use std::sync::OnceLock;
 
 use crate::{
     entry,
-    error::Error,
     find::Finder,
     mock::{self, GENERIC_PREFIX},
     provider::Provider,
-    rules,
     shape::MAX_VALUE_LEN,
 };
 
-/// The built-in data.
-const DATA: &str = include_str!("../providers.toml");
+/// The built-in data: `providers.toml` as JSON, so that a vault needs no parser of TOML.
+const DATA: &str = include_str!("../providers.json");
 
 /// A set of providers, in the order of their file.
 #[derive(Debug, Default)]
@@ -24,31 +22,12 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The most bytes that a catalogue's text may have.
-    pub const MAX_LEN: usize = 1 << 20;
-
     /// The catalogue that comes with this crate. It is read once; shapes are compiled when they are first needed.
     pub fn builtin() -> &'static Self {
         static BUILTIN: OnceLock<Catalogue> = OnceLock::new();
-        // The data is compiled in, and a test says that `parse` accepts it.
-        BUILTIN.get_or_init(|| entry::read(DATA).map(Self::new).unwrap_or_default())
-    }
-
-    /// Reads a catalogue in the form of `providers.toml` and holds it to every rule of `docs/providers.md`.
-    ///
-    /// # Errors
-    ///
-    /// The first fault, with the entry and the field.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        if text.len() > Self::MAX_LEN {
-            return Err(Error::TooLong {
-                bytes: text.len(),
-                limit: Self::MAX_LEN,
-            });
-        }
-        let providers = entry::read(text)?;
-        rules::check(&providers)?;
-        Ok(Self::new(providers))
+        // The data is compiled in. A test compares it with `providers.toml`, which `parse` accepts.
+        let read = || entry::read(serde_json::from_str(DATA).ok()?).ok();
+        BUILTIN.get_or_init(|| read().map(Self::new).unwrap_or_default())
     }
 
     /// The provider of this id.
@@ -94,7 +73,7 @@ impl Catalogue {
         self.finder.get_or_init(|| Finder::new(self))
     }
 
-    fn new(providers: Vec<Provider>) -> Self {
+    pub(crate) fn new(providers: Vec<Provider>) -> Self {
         Self {
             providers,
             recogniser: OnceLock::new(),

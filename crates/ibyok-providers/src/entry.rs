@@ -1,12 +1,11 @@
-//! From the file's text to providers: fields and their types. The rules for their contents are in `rules`.
+//! From a catalogue's data to providers: fields and their types. The rules for their contents are in `rules`.
 
-use toml::{Table, Value};
+use serde_json::{Map, Value};
 
 use crate::{
     error::Error,
     example,
     provider::{Capability, Category, Provider},
-    rules,
     shape::{Shape, Uses},
 };
 
@@ -24,10 +23,9 @@ const FIELDS: &[&str] = &[
 ];
 const SHAPE_FIELDS: &[&str] = &["pattern", "example", "context_only", "documented", "public"];
 
-/// The providers of a catalogue's text.
-pub(crate) fn read(text: &str) -> Result<Vec<Provider>, Error> {
-    let file: Table = text.parse().map_err(|error| syntax(text, &error))?;
-    let mut file = Fields::new("catalogue".to_owned(), String::new(), file);
+/// Reads the providers of a catalogue's data.
+pub(crate) fn read(file: Value) -> Result<Vec<Provider>, Error> {
+    let mut file = Fields::of_value("catalogue".to_owned(), String::new(), file)?;
     let entries = file.take("provider");
     file.end(&["provider"])?;
     let entries = match entries {
@@ -42,19 +40,10 @@ pub(crate) fn read(text: &str) -> Result<Vec<Provider>, Error> {
         .collect()
 }
 
-fn syntax(text: &str, error: &toml::de::Error) -> Error {
-    let at = error.span().map_or(0, |span| span.start);
-    let line = 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
-    Error::Syntax {
-        line,
-        message: error.message().lines().collect::<Vec<_>>().join(" "),
-    }
-}
-
 fn provider(entry: Value, place: usize) -> Result<Provider, Error> {
     let mut fields = Fields::of_value(format!("#{place}"), String::new(), entry)?;
     let id = fields.text("id")?;
-    if !rules::is_id(&id) {
+    if !is_id(&id) {
         return Err(fields.invalid(
             "id",
             "is not an id: use up to 63 of a-z, 0-9 and `-`, the first not `-`",
@@ -75,6 +64,12 @@ fn provider(entry: Value, place: usize) -> Result<Provider, Error> {
     };
     fields.end(FIELDS)?;
     Ok(provider)
+}
+
+/// Returns true if `text` can be the id of a provider.
+pub(crate) fn is_id(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len()) && !text.starts_with('-') && text.bytes().all(allowed)
 }
 
 fn category(fields: &mut Fields) -> Result<Category, Error> {
@@ -132,17 +127,17 @@ struct Fields {
     entry: String,
     /// Before each field's name, such as `shapes[0].`
     path: String,
-    table: Table,
+    table: Map<String, Value>,
 }
 
 impl Fields {
-    fn new(entry: String, path: String, table: Table) -> Self {
+    fn new(entry: String, path: String, table: Map<String, Value>) -> Self {
         Self { entry, path, table }
     }
 
     fn of_value(entry: String, path: String, value: Value) -> Result<Self, Error> {
         match value {
-            Value::Table(table) => Ok(Self::new(entry, path, table)),
+            Value::Object(table) => Ok(Self::new(entry, path, table)),
             _ => Err(Error::Invalid {
                 entry,
                 field: path.trim_end_matches('.').to_owned(),
@@ -199,7 +194,7 @@ impl Fields {
 
     fn flag(&mut self, field: &str) -> Result<bool, Error> {
         match self.required(field)? {
-            Value::Boolean(flag) => Ok(flag),
+            Value::Bool(flag) => Ok(flag),
             _ => Err(self.invalid(field, "is neither `true` nor `false`")),
         }
     }

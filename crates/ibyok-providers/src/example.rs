@@ -29,6 +29,7 @@ pub(crate) fn expand(template: &str) -> Option<String> {
 }
 
 /// Returns true if nobody can take the example for a key: it contains `example`, or is mostly zeros.
+#[cfg(feature = "toml")]
 pub(crate) fn is_visibly_one(example: &str) -> bool {
     example.to_ascii_lowercase().contains("example") || example.contains("00000000")
 }

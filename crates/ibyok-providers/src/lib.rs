@@ -2,7 +2,8 @@
 //!
 //! A **provider** issues keys: OpenAI, Stripe, GitHub. The catalogue knows the shapes of its keys, the variables in
 //! which programs expect them, the pages on which a person creates and revokes them, and the form of a mock. All of
-//! it is in one file, `providers.toml`; adding a provider is adding an entry (`docs/providers.md`).
+//! it is in one file, `providers.toml`; adding a provider is adding an entry (`docs/providers.md`). The feature `toml` adds
+//! `Catalogue::parse`, which reads a catalogue of one's own.
 //!
 //! ```
 //! use ibyok_providers::{Catalogue, Matched, mock};
@@ -36,7 +37,10 @@ mod error;
 mod example;
 mod find;
 mod mock;
+#[cfg(feature = "toml")]
+mod parse;
 mod provider;
+#[cfg(feature = "toml")]
 mod rules;
 mod shape;
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::{
+    entry::is_id,
     error::Error,
     example,
     mock::{self, GENERIC_PREFIX, MAX_PREFIX_LEN},
@@ -198,12 +199,6 @@ fn is_recognised(provider: &Provider, value: &[u8]) -> bool {
         .shapes
         .iter()
         .any(|shape| !shape.is_context_only() && shape.fits(value))
-}
-
-/// Returns true if `text` can be the id of a provider.
-pub(crate) fn is_id(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=63).contains(&text.len()) && !text.starts_with('-') && text.bytes().all(allowed)
 }
 
 fn is_variable(text: &str) -> bool {

@@ -1,8 +1,9 @@
 //! The promises of the built-in catalogue about each of its entries.
-#![expect(clippy::panic, reason = "helpers of tests are tests")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::{
     collections::HashSet,
+    env, fs,
     time::{Duration, Instant},
 };
 
@@ -24,6 +25,32 @@ fn strong() -> impl Iterator<Item = (&'static Provider, &'static Shape)> {
         .iter()
         .flat_map(|provider| provider.shapes().iter().map(move |shape| (provider, shape)));
     shapes.filter(|(_, shape)| !shape.is_context_only())
+}
+
+const COMPILED_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/providers.json");
+
+/// The JSON form of `providers.toml`: one provider a line, so that a change of one is a change of one line.
+fn as_json(providers: &serde_json::Value) -> String {
+    let lines: Vec<_> = providers["provider"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry.to_string())
+        .collect();
+    format!("{{\"provider\": [\n{}\n]}}\n", lines.join(",\n"))
+}
+
+#[test]
+fn the_data_that_is_compiled_in_is_the_file_that_people_edit() {
+    let edited: serde_json::Value = toml::from_str(DATA).unwrap();
+    if env::var_os("UPDATE_CATALOGUE").is_some() {
+        fs::write(COMPILED_IN, as_json(&edited)).unwrap();
+    }
+    let compiled_in: serde_json::Value = serde_json::from_str(&fs::read_to_string(COMPILED_IN).unwrap()).unwrap();
+    assert!(
+        compiled_in == edited,
+        "providers.json is stale: run this test with UPDATE_CATALOGUE=1"
+    );
 }
 
 #[test]

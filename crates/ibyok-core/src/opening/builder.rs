@@ -211,6 +211,7 @@ impl<S, K, L> VaultBuilder<S, K, L> {
     }
 
     /// Sets the database from which reviews of the log take countries; without it they show none.
+    #[cfg(feature = "geoip")]
     pub fn geoip(mut self, geoip: GeoIp) -> Self {
         self.options.geoip = Some(geoip);
         self
