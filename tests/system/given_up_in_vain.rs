@@ -56,7 +56,7 @@ fn a_token_that_revokes_by_name_is_told_that_not_everything_was_searched() {
         for name in ["lost", "nobody"] {
             let error = revoke(token, name).fails(5, "integrity").json()["error"].clone();
             let said = error.to_string();
-            assert!(said.contains("not everything was searched"), "{said}");
+            assert!(said.contains("the search was incomplete"), "{said}");
             assert!(!said.contains("`prod`") && !said.contains(&id.to_string()), "{said}");
         }
     }
@@ -67,7 +67,7 @@ fn a_token_that_revokes_by_name_is_told_that_not_everything_was_searched() {
         let document = revoked.json();
         assert_eq!(document["search_incomplete"] == true, incomplete, "{document}");
         assert_eq!(
-            revoked.said().contains("not everything was searched"),
+            revoked.said().contains("the search was incomplete"),
             incomplete,
             "{}",
             revoked.said()

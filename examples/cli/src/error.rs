@@ -8,7 +8,7 @@ use crate::show::clean;
 /// The result of a command.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a command did not do what was asked. No variant ever carries a secret.
+/// The reason why a command failed. No variant carries a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,7 +18,7 @@ pub enum Error {
     /// The server refused, or could not be reached.
     #[error(transparent)]
     Server(#[from] ibyok_client::Error),
-    /// An input on the command line, in a variable or in a file makes no sense.
+    /// An input on the command line, in a variable or in a file is not valid.
     #[error("{what}")]
     Usage {
         /// The fault, with the offending input in backticks.
@@ -26,7 +26,7 @@ pub enum Error {
         /// The remedy.
         hint: String,
     },
-    /// There is no usable access token where one was announced or is needed.
+    /// A variable announces an access token, or the command needs one, and there is no usable token.
     #[error("{what}")]
     NoToken {
         /// The fault in the source of the token.
@@ -34,7 +34,7 @@ pub enum Error {
         /// The remedy.
         hint: String,
     },
-    /// Something of this machine failed: a file, a process.
+    /// An operation of this machine failed, such as reading a file or starting a process.
     #[error("{what}")]
     Failed {
         /// The operation that failed, and the reason.
@@ -43,13 +43,13 @@ pub enum Error {
         hint: String,
     },
     /// Standard output could not be written.
-    #[error("standard output cannot be written: {0}")]
+    #[error("cannot write standard output: {0}")]
     Output(io::Error),
     /// `run`: nothing was started, for this reason.
     #[error(transparent)]
     NotStarted(Box<Error>),
     /// `run`: the program is there and cannot be executed.
-    #[error("`{program}` cannot be executed: {source}")]
+    #[error("cannot execute `{program}`: {source}")]
     NotExecutable {
         /// The program.
         program: String,
@@ -85,27 +85,27 @@ impl Error {
     pub(crate) fn no_token(what: impl Into<String>) -> Self {
         Error::NoToken {
             what: what.into(),
-            hint: "give a whole token, or unset the variable; `--operator` ignores it where the vault is here"
+            hint: "give a whole token, or unset the variable; with a local vault, `--operator` ignores the variable"
                 .to_owned(),
         }
     }
 
     /// A file could not be read: wrong input where it is not there, else a failure.
     pub(crate) fn reading(path: &Path, error: &io::Error) -> Self {
-        let what = format!("`{}` cannot be read: {error}", path.display());
+        let what = format!("cannot read `{}`: {error}", path.display());
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => {
-                Error::usage(what, "see that the path is right")
+                Error::usage(what, "check the path")
             }
-            _ => Error::failed(what, "see that the file may be read by you"),
+            _ => Error::failed(what, "check that you may read the file"),
         }
     }
 
     /// A file could not be written.
     pub(crate) fn writing(path: &Path, error: &io::Error) -> Self {
         Error::failed(
-            format!("`{}` cannot be written: {error}", path.display()),
-            "see that the directory exists, may be written by you and has space",
+            format!("cannot write `{}`: {error}", path.display()),
+            "check that the directory exists, that you may write to it, and that it has space",
         )
     }
 
@@ -136,15 +136,15 @@ impl Error {
         match self {
             Error::Vault(error) => error
                 .hint()
-                .unwrap_or_else(|| "`ibyok status` shows how the vault is".to_owned()),
-            Error::Server(error) => error.hint().unwrap_or("the server's log says more").to_owned(),
+                .unwrap_or_else(|| "`ibyok status` shows the vault's health".to_owned()),
+            Error::Server(error) => error.hint().unwrap_or("read the server's log").to_owned(),
             Error::Usage { hint, .. } | Error::NoToken { hint, .. } | Error::Failed { hint, .. } => hint.clone(),
-            Error::Output(_) => "see where standard output goes".to_owned(),
+            Error::Output(_) => "check the file or program that standard output goes to".to_owned(),
             Error::NotStarted(error) => error.hint(),
             Error::NotExecutable { .. } => {
-                "see that it is a program for this machine and has the mode to run".to_owned()
+                "check that it is a program for this machine, and that its mode allows execution".to_owned()
             }
-            Error::NoProgram { .. } => "see that it is installed and on the PATH".to_owned(),
+            Error::NoProgram { .. } => "check that it is installed and on the PATH".to_owned(),
         }
     }
 }
@@ -155,7 +155,7 @@ impl From<ibyok_operations::import::FileError> for Error {
         match error {
             FileError::Input { what, hint } => Error::usage(what, hint),
             FileError::Failed { what, hint } => Error::failed(what, hint),
-            other => Error::failed(other.to_string(), "see that the file is yours"),
+            other => Error::failed(other.to_string(), "check that you own the file"),
         }
     }
 }
@@ -171,7 +171,7 @@ impl From<ibyok_server::Error> for Error {
         use ibyok_server::Error as Server;
         let hint = error
             .hint()
-            .unwrap_or_else(|| "see the limits of this machine".to_owned());
+            .unwrap_or_else(|| "check the limits of this machine".to_owned());
         match error {
             Server::Vault(error) => Error::Vault(error),
             Server::Insecure { .. } => Error::usage(error.to_string(), hint),

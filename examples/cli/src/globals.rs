@@ -13,26 +13,26 @@ pub(crate) struct Globals {
     /// The vault's directory [variable: IBYOK_VAULT; default: the platform's data directory]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
     pub(crate) vault: Option<String>,
-    /// The tenant [variable: IBYOK_NAMESPACE; default: default]
+    /// The namespace of the tenant [variable: IBYOK_NAMESPACE; default: default]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub(crate) namespace: Option<String>,
-    /// Be the client of this server, with the access token of IBYOK_TOKEN [variable: IBYOK_URL]
+    /// Send requests to this server, with the access token in IBYOK_TOKEN [variable: IBYOK_URL]
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub(crate) url: Option<String>,
-    /// Speak plain HTTP also to a server on another machine, which sends the token and values in the clear; with `serve`, listen for
-    /// it [variable of a client: IBYOK_INSECURE_HTTP]
+    /// Allow plain HTTP to a server on another machine, which exposes the token and values to the network. With `serve`: accept
+    /// it from other machines [variable of a client: IBYOK_INSECURE_HTTP]
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) insecure_http: bool,
-    /// Act as the operator of the vault here, also where IBYOK_TOKEN is set
+    /// Act as the operator of the local vault, even if IBYOK_TOKEN is set
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) operator: bool,
-    /// Answer with one JSON document (JSON lines for logs), errors included
+    /// Print answers and errors as one JSON document, or as JSON lines for logs
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) json: bool,
-    /// Say nothing but answers and errors
+    /// Print only answers, warnings and errors
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub(crate) quiet: bool,
-    /// Do not ask before destroying something
+    /// Do not ask for confirmation before destructive actions
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub(crate) yes: bool,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub(crate) const SETTINGS: &str = "Settings of the vault";
 /// The settings of a vault here, each also a variable and a line of `vault.toml`.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SettingFlags {
-    /// Where the sealed records are: `file`, or a URL [variable: IBYOK_STORE]
+    /// The store of the sealed records: `file`, or a URL [variable: IBYOK_STORE]
     #[arg(
         long,
         global = true,
@@ -90,7 +90,7 @@ pub(crate) struct SettingFlags {
         help_heading = SETTINGS
     )]
     pub(crate) audit: Option<String>,
-    /// How long an opened environment key is kept, for example `5m` [variable: IBYOK_KEY_CACHE_TTL]
+    /// The time to cache an opened environment key, for example `5m` [variable: IBYOK_KEY_CACHE_TTL]
     #[arg(
         long,
         global = true,
@@ -99,7 +99,7 @@ pub(crate) struct SettingFlags {
         help_heading = SETTINGS
     )]
     pub(crate) key_cache_ttl: Option<String>,
-    /// What the audit log waits for: `synced` (the disk) or `written` (the kernel) [variable: IBYOK_DURABILITY]
+    /// The durability of the audit log: wait until lines are `synced` to disk, or `written` to the kernel [variable: IBYOK_DURABILITY]
     #[arg(
         long,
         global = true,
@@ -108,7 +108,7 @@ pub(crate) struct SettingFlags {
         help_heading = SETTINGS
     )]
     pub(crate) durability: Option<String>,
-    /// A MaxMind DB file (.mmdb) by which reviews of the log tell countries [variable: IBYOK_GEOIP]
+    /// MaxMind database (.mmdb) used to show countries in log reviews [variable: IBYOK_GEOIP]
     #[arg(
         long,
         global = true,
@@ -117,7 +117,7 @@ pub(crate) struct SettingFlags {
         help_heading = SETTINGS
     )]
     pub(crate) geoip: Option<String>,
-    /// The one mode of environments of class dev here, whatever the vault says: `mock` or `live` [variable: DEV_MODE_FORCED]
+    /// Force this mode on environments of class dev, over every setting of the vault: `mock` or `live` [variable: DEV_MODE_FORCED]
     #[arg(
         long,
         global = true,
@@ -126,7 +126,7 @@ pub(crate) struct SettingFlags {
         help_heading = SETTINGS
     )]
     pub(crate) dev_mode_forced: Option<String>,
-    /// The one mode of environments of class staging here [variable: STAGING_MODE_FORCED]
+    /// Force this mode on environments of class staging [variable: STAGING_MODE_FORCED]
     #[arg(
         long,
         global = true,
@@ -135,7 +135,7 @@ pub(crate) struct SettingFlags {
         help_heading = SETTINGS
     )]
     pub(crate) staging_mode_forced: Option<String>,
-    /// The one mode of environments of class prod here [variable: PROD_MODE_FORCED]
+    /// Force this mode on environments of class prod [variable: PROD_MODE_FORCED]
     #[arg(
         long,
         global = true,
@@ -144,7 +144,7 @@ pub(crate) struct SettingFlags {
         help_heading = SETTINGS
     )]
     pub(crate) prod_mode_forced: Option<String>,
-    /// Whether keys and environments of class prod may be set to mock: `true` or `false` [variable: PROD_MOCK_ALLOWED]
+    /// Allow mock mode in environments of class prod: `true` or `false` [variable: PROD_MOCK_ALLOWED]
     #[arg(
         long,
         global = true,

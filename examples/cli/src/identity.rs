@@ -31,7 +31,7 @@ pub(crate) enum Place {
     },
 }
 
-/// As whom it works.
+/// The identity of the command.
 #[derive(Debug)]
 pub(crate) enum Who {
     /// The operator, by this name.
@@ -48,8 +48,8 @@ pub(crate) fn place(globals: &Globals, environment: &Environment) -> Result<Plac
     if let Some(url) = &globals.url {
         if globals.vault.is_some() {
             return Err(Error::usage(
-                "`--url` and `--vault` say two different things",
-                "give the one that is meant",
+                "`--url` and `--vault` name two different vaults",
+                "give only one of them",
             ));
         }
         return server(globals, url, "--url");
@@ -63,8 +63,8 @@ pub(crate) fn place(globals: &Globals, environment: &Environment) -> Result<Plac
 fn server(globals: &Globals, url: &str, why: &'static str) -> Result<Place> {
     if globals.operator {
         return Err(Error::usage(
-            format!("`--operator` with {why}: a server knows no operator"),
-            "give an access token in IBYOK_TOKEN, or `--vault` to work on the vault here",
+            format!("`--operator` does not work with {why}: a server has no operator"),
+            "give an access token in IBYOK_TOKEN, or use `--vault` to work on a local vault",
         ));
     }
     if url.is_empty() {
@@ -79,7 +79,7 @@ fn server(globals: &Globals, url: &str, why: &'static str) -> Result<Place> {
     })
 }
 
-/// As whom a command works on the vault here.
+/// Chooses the identity of a command on the local vault.
 ///
 /// # Errors
 /// [`Error::NoToken`] where a token is announced and there is none.
@@ -111,12 +111,10 @@ pub(crate) fn token(environment: &Environment) -> Result<(AccessToken, &'static 
     } else if let Some(line) = environment.get(TOKEN_COMMAND) {
         (from_command(line)?, TOKEN_COMMAND)
     } else if let Some(name) = environment.keys().find(|name| name.starts_with(TOKEN)) {
-        return Err(Error::no_token(format!(
-            "{name} is set, and is no variable that holds a token"
-        )));
+        return Err(Error::no_token(format!("{name} is set, but no such variable exists")));
     } else {
         return Err(Error::NoToken {
-            what: "a server wants an access token, and there is none".to_owned(),
+            what: "a server needs an access token, and none is set".to_owned(),
             hint: "set IBYOK_TOKEN, IBYOK_TOKEN_FILE or IBYOK_TOKEN_COMMAND".to_owned(),
         });
     };
@@ -128,7 +126,9 @@ pub(crate) fn token(environment: &Environment) -> Result<(AccessToken, &'static 
 }
 
 fn from_file(path: &str) -> Result<Zeroizing<String>> {
-    let fail = |why: &dyn std::fmt::Display| Error::no_token(format!("{TOKEN_FILE} gives no token: `{path}`: {why}"));
+    let fail = |why: &dyn std::fmt::Display| {
+        Error::no_token(format!("cannot read a token from `{path}` ({TOKEN_FILE}): {why}"))
+    };
     let mut file = std::fs::File::open(path).map_err(|error| fail(&error))?;
     let bytes = ibyok_core::Secret::read(&mut file, TOKEN_MAX).map_err(|error| fail(&error))?;
     let text = bytes.text().map_err(|error| fail(&error))?;
@@ -136,7 +136,7 @@ fn from_file(path: &str) -> Result<Zeroizing<String>> {
 }
 
 fn from_command(line: &str) -> Result<Zeroizing<String>> {
-    let fail = |why: &dyn std::fmt::Display| Error::no_token(format!("{TOKEN_COMMAND} gives no token: {why}"));
+    let fail = |why: &dyn std::fmt::Display| Error::no_token(format!("cannot get a token from {TOKEN_COMMAND}: {why}"));
     let words = shlex::split(line).ok_or_else(|| fail(&"a quote is not closed"))?;
     let (program, arguments) = words.split_first().ok_or_else(|| fail(&"it is empty"))?;
     let mut child = Command::new(program)

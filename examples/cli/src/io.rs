@@ -101,12 +101,8 @@ impl Io {
 
     /// The answer as the one JSON document.
     pub(crate) fn answer_json(&mut self, document: &impl Serialize) -> Result<()> {
-        let text = serde_json::to_string_pretty(document).map_err(|error| {
-            Error::failed(
-                format!("the answer cannot be written as JSON: {error}"),
-                "this is a bug",
-            )
-        })?;
+        let text = serde_json::to_string_pretty(document)
+            .map_err(|error| Error::failed(format!("cannot write the answer as JSON: {error}"), "this is a bug"))?;
         self.has_document = true;
         self.answer_line(&text)
     }

@@ -19,11 +19,11 @@ pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
         let what = if there.is_symlink() {
             "a symbolic link"
         } else {
-            "no file"
+            "not a regular file"
         };
         return Err(Error::usage(
-            format!("`{}` is {what}, and is not written to", path.display()),
-            "give the path of a new file, or of one that is to be replaced",
+            format!("cannot write `{}`: it is {what}", path.display()),
+            "give the path of a new file, or of a file to replace",
         ));
     }
     replace(path, bytes)

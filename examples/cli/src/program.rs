@@ -48,7 +48,8 @@ pub fn process_environment() -> ProcessEnvironment {
 
 fn work(cli: Cli, environment: &BTreeMap<String, String>, io: &mut Io) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::failed(format!("no threads: {error}"), "try again later"))?;
+    let runtime =
+        runtime.map_err(|error| Error::failed(format!("cannot start threads: {error}"), "try again later"))?;
     let mut cx = Cx {
         globals: &cli.globals,
         environment,
@@ -96,7 +97,7 @@ fn not_parsed(error: &clap::Error, json: bool, io: &mut Io) -> Exit {
         .filter(|l| !l.is_empty())
         .collect();
     report(
-        &Error::usage(what.join(" "), "`--help` after the command shows what it takes"),
+        &Error::usage(what.join(" "), "add `--help` after the command to see its arguments"),
         json,
         io,
     )

@@ -43,8 +43,8 @@ pub(crate) fn read_fields(
             .map(|field| Ok((field.clone(), from_prompt(field)?)))
             .collect(),
         _ => Err(Error::usage(
-            "several fields cannot come from one input",
-            "put them into a JSON file and give `--fields-from FILE`, or type them at a terminal",
+            "cannot read several fields from one input",
+            "write the fields to a JSON file and give `--fields-from FILE`, or type them at a terminal",
         )),
     }
 }
@@ -93,8 +93,8 @@ pub(crate) fn read(reader: &mut impl Read, limit: usize, name: &str) -> Result<S
             failed: false, count, ..
         } if count > limit => too_large("the value", limit),
         _ => Error::failed(
-            format!("{name} cannot be read: {error}"),
-            "see that it is there and may be read",
+            format!("cannot read {name}: {error}"),
+            "check that it exists and that you may read it",
         ),
     })
 }
@@ -127,8 +127,8 @@ fn from_prompt(field: &FieldName) -> Result<Secret> {
         format!("{field}: ")
     };
     let typed = rpassword::prompt_password(prompt).map(Zeroizing::new);
-    let typed =
-        typed.map_err(|error| Error::failed(format!("nothing could be typed: {error}"), "use standard input"))?;
+    let typed = typed
+        .map_err(|error| Error::failed(format!("cannot read from the terminal: {error}"), "use standard input"))?;
     within_limit(Secret::copy_of(typed.as_bytes()))
 }
 
@@ -136,7 +136,7 @@ fn from_prompt(field: &FieldName) -> Result<Secret> {
 fn fields_from(io: &mut Io, path: &Path) -> Result<Fields> {
     let wrong = |why: &dyn fmt::Display| {
         Error::usage(
-            format!("`{}` holds no fields: {why}", path.display()),
+            format!("cannot read fields from `{}`: {why}", path.display()),
             "give one JSON object of strings",
         )
     };
@@ -156,7 +156,10 @@ fn fields_from(io: &mut Io, path: &Path) -> Result<Fields> {
         let secret = Secret::copy_of(value.as_bytes());
         let field: FieldName = name.parse().map_err(Error::Vault)?;
         if fields.insert(field, secret).is_some() {
-            return Err(wrong(&format!("`{}` is there twice", crate::show::clean(&name))));
+            return Err(wrong(&format!(
+                "the field `{}` occurs twice",
+                crate::show::clean(&name)
+            )));
         }
     }
     Ok(fields)

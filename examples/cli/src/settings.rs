@@ -35,7 +35,7 @@ pub(crate) fn given(globals: &Globals) -> Result<Given> {
     let settings = globals.settings.clone();
     if settings.store.as_deref().is_some_and(holds_password) {
         return Err(Error::usage(
-            "`--store` holds a password, which every process can see",
+            "`--store` holds a password, which every process can read",
             "put the URL into IBYOK_STORE or into `vault.toml`",
         ));
     }
@@ -102,7 +102,10 @@ fn typed(prompt: &str) -> ibyok_core::Result<Secret> {
     let typed = rpassword::prompt_password(prompt)
         .map(Zeroizing::new)
         .map_err(|error| {
-            ibyok_core::Error::invalid(format!("nothing could be typed: {error}"), "give `--passphrase-file`")
+            ibyok_core::Error::invalid(
+                format!("cannot read the passphrase from the terminal: {error}"),
+                "give `--passphrase-file`",
+            )
         })?;
     Ok(Secret::copy_of(typed.as_bytes()))
 }

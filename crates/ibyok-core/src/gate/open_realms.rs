@@ -80,7 +80,7 @@ impl OpenRealms {
     pub(crate) fn not_searched(&self, what: &str) -> Option<Error> {
         let Some(first) = self.damaged.first() else {
             let text = format!(
-                "{what} is not known by the environments that open, and not everything was searched: the record of an environment"
+                "{what} is not in the environments that open, and the search was incomplete: the record of an environment"
             );
             let error = Error::damaged(text, Damage::DoesNotOpen).about(Affected::Environment);
             return self.incomplete.then_some(error);
@@ -91,8 +91,7 @@ impl OpenRealms {
             _ => ("were", "the first record"),
         };
         let places = places.join(", ");
-        let text =
-            format!("{what} is not known by the environments that open, and {places} {were} not searched: {record}");
+        let text = format!("{what} is not in the environments that open, and {places} {were} not searched: {record}");
         Some(Error::damaged(text, first.damaged).about(first.affected()))
     }
 }

@@ -83,7 +83,7 @@ impl Here {
         let (session, why) = match who {
             Who::Operator(name) => (
                 vault.operator(name).in_namespace(namespace.clone())?,
-                "whoever can open the vault is its operator".to_owned(),
+                "you can open the vault, so you are its operator".to_owned(),
             ),
             Who::Token(token, why) => (vault.as_token(token), format!("{why} holds an access token")),
         };
@@ -434,7 +434,7 @@ impl<T: DeserializeOwned> Pages<T> {
 pub(crate) fn read<T: DeserializeOwned>(thing: &impl Serialize) -> Result<Document<T>> {
     Document::of(thing).map_err(|error| {
         Error::failed(
-            format!("the answer of the vault is not the document that it should be: {error}"),
+            format!("the vault's answer is not the expected document: {error}"),
             "this is a bug",
         )
     })
@@ -442,10 +442,6 @@ pub(crate) fn read<T: DeserializeOwned>(thing: &impl Serialize) -> Result<Docume
 
 /// Returns the JSON document that `--json` prints for a thing.
 pub(crate) fn document(thing: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(thing).map_err(|error| {
-        Error::failed(
-            format!("the answer cannot be written as JSON: {error}"),
-            "this is a bug",
-        )
-    })
+    serde_json::to_value(thing)
+        .map_err(|error| Error::failed(format!("cannot write the answer as JSON: {error}"), "this is a bug"))
 }

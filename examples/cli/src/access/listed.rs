@@ -108,7 +108,7 @@ impl<T> Listed<T> {
         Some(match self.damaged.len() {
             0 => "warning: this list may be incomplete, because records are damaged".to_owned(),
             count => format!(
-                "warning: {} {} damaged; `ibyok status` says more",
+                "warning: {} {} damaged; `ibyok status` lists them",
                 counted(count, "record"),
                 is_or_are(count)
             ),
@@ -124,8 +124,8 @@ impl<T> Listed<T> {
             return Ok(self.items);
         }
         let what = match self.damaged.first() {
-            Some(first) => format!("the list of keys lacks a damaged one: {}", line(first)),
-            None => "the list of keys may lack one: a record".to_owned(),
+            Some(first) => format!("the list of keys lacks a damaged key: {}", line(first)),
+            None => "the list of keys may lack a key: a record".to_owned(),
         };
         Err(Error::Vault(VaultError::Integrity {
             what,

@@ -99,7 +99,7 @@ pub(crate) trait Access {
     /// Gives a token a new secret: what it is, and the secret.
     async fn rotate_token(&self, which: &str, rotation: &TokenRotation)
     -> Result<(Document<IssuedToken>, AccessToken)>;
-    /// What there is to say about the tokens that may be seen.
+    /// Returns the findings about the tokens that the caller may see.
     async fn review_tokens(&self) -> Result<Listed<api::TokenFinding>>;
     /// Every token that may be seen.
     async fn tokens(&self) -> Result<Listed<api::TokenInfo>>;
@@ -174,7 +174,7 @@ fn allows_insecure_http(globals: &Globals, environment: &Environment) -> Result<
         None | Some("" | "0" | "false" | "no") => Ok(false),
         Some(_) => Err(Error::usage(
             "IBYOK_INSECURE_HTTP is neither `true` nor `false`",
-            "give one of them",
+            "set it to `true` or `false`",
         )),
     }
 }
@@ -205,8 +205,8 @@ pub(crate) fn only_here(verb: &str, globals: &Globals, environment: &Environment
     match place(globals, environment)? {
         Place::Here => Ok(()),
         Place::Server { why, .. } => Err(Error::usage(
-            format!("`{verb}` works only on the vault here, and {why} names a server"),
-            "run it on the server's machine, or give `--vault`",
+            format!("`{verb}` works only on a local vault, but {why} names a server"),
+            "run the command on the server's machine, or give `--vault`",
         )),
     }
 }

@@ -11,25 +11,25 @@ use crate::secret_input;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// It may do only this
+    /// Allow only this scope
     #[arg(long, value_name = "SCOPE")]
     scope: Vec<String>,
-    /// It may use only this environment
+    /// Allow only this environment
     #[arg(long, value_name = "ENV")]
     env: Vec<String>,
-    /// It may use only keys of this name; `*` and `?` stand for others
+    /// Allow only keys that match this pattern: `*` matches any characters, `?` one character
     #[arg(long, value_name = "PATTERN")]
     key: Vec<String>,
-    /// It may be used only from this network
+    /// Accept the token only from this network
     #[arg(long, value_name = "CIDR")]
     cidr: Vec<String>,
-    /// It ends then, if not before: `15m`, `2026-12-31` (its beginning in UTC) or an RFC 3339 time
+    /// Expire at this time, or earlier with the original token: `15m`, `2026-12-31` (00:00 UTC) or an RFC 3339 time
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
-    /// It reads pending versions alone: for canaries, which try what is staged
+    /// Allow only reads of pending versions: for canaries, which try staged values
     #[arg(long)]
     pending_only: bool,
-    /// It issues no token that may rotate itself; a narrowed token never rotates itself
+    /// Forbid it to issue tokens that may rotate themselves. A narrowed token can never rotate itself
     #[arg(long)]
     no_self_rotate: bool,
 }
@@ -67,7 +67,7 @@ fn restriction(args: &Args) -> Result<Restriction> {
         restriction.networks = Some(parsed(
             &args.cidr,
             "network",
-            "a network is `10.0.0.0/8` or `2001:db8::/32`",
+            "write a network such as `10.0.0.0/8` or `2001:db8::/32`",
         )?);
     }
     if let Some(when) = &args.expires {
@@ -76,10 +76,10 @@ fn restriction(args: &Args) -> Result<Restriction> {
         if at <= now {
             return Err(Error::usage(
                 format!(
-                    "`--expires {}` is past: nobody could use the token",
+                    "`--expires {}` is in the past: the token would never be valid",
                     crate::show::clean(when)
                 ),
-                "give a time to come",
+                "the time must be in the future",
             ));
         }
         restriction.expires = Some(at);
@@ -88,7 +88,7 @@ fn restriction(args: &Args) -> Result<Restriction> {
     restriction.no_self_rotate = args.no_self_rotate;
     if restriction == Restriction::default() {
         return Err(Error::usage(
-            "nothing is to be taken away",
+            "no restriction is given",
             "give `--scope`, `--env`, `--key`, `--cidr`, `--expires`, `--pending-only` or `--no-self-rotate`",
         ));
     }

@@ -9,7 +9,7 @@ use crate::exit::Exit;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The shell
+    /// The shell to print completions for
     shell: Shell,
 }
 

@@ -13,13 +13,13 @@ pub(super) fn confirm(cx: &mut Cx<'_>, act: &str, consequence: &str) -> Result<(
     }
     if !(cx.io.terminal.input && cx.io.terminal.error) {
         return Err(Error::usage(
-            format!("to {act} needs a yes, and there is nobody to ask"),
-            format!("{consequence}; give `--yes` if that is meant"),
+            format!("cannot ask for confirmation without a terminal: {act}"),
+            format!("{consequence}; add `--yes` to confirm"),
         ));
     }
-    cx.io.prompt(&format!("{act}: {consequence}. Go on? [y/N] "));
+    cx.io.prompt(&format!("{act}: {consequence}. Continue? [y/N] "));
     match cx.io.line().to_lowercase().as_str() {
         "y" | "yes" => Ok(()),
-        _ => Err(Error::failed("nothing was done", "answer `y` to go on")),
+        _ => Err(Error::failed("stopped: nothing was changed", "answer `y` to continue")),
     }
 }

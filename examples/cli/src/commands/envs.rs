@@ -13,17 +13,17 @@ use crate::show::clean;
 pub(crate) enum Verb {
     /// List the environments
     List,
-    /// Make an environment
+    /// Create an environment
     Add {
-        /// Its name: small letters, digits and `-`
+        /// The name: lower-case letters, digits and `-`
         name: String,
-        /// What guardrails take it for: dev, staging or prod [default: by its name, else prod]
+        /// The class that guardrails apply to it: dev, staging or prod [default: by its name, else prod]
         #[arg(long, value_name = "CLASS")]
         class: Option<String>,
     },
-    /// Give up a damaged environment with its keys and tokens
+    /// Remove a damaged environment with its keys and tokens
     Remove {
-        /// Its name, or the id of its record; `envs list` shows both
+        /// The name of the environment, or the id of its record; `envs list` shows both
         #[arg(long, value_name = "ID")]
         damaged: String,
     },
@@ -68,7 +68,7 @@ async fn remove(which: &str, cx: &mut Cx<'_>) -> Result<Exit> {
     confirm(
         cx,
         &format!("remove the damaged environment `{shown}`"),
-        "its keys and tokens are lost",
+        "the vault loses its keys and tokens",
     )?;
     cx.with_vault("envs remove --damaged", async |here, cx| {
         let removed = document(&here.session.remove_damaged_environment(which).await?)?;

@@ -17,16 +17,16 @@ use crate::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The environment
+    /// Export the keys of this environment
     #[arg(long, value_name = "ENV")]
     env: String,
-    /// What is to read it
+    /// The format of the output
     #[arg(long, value_parser = formats(), default_value = Format::Dotenv.as_str())]
     format: Format,
-    /// Only keys of this name; `*` and `?` stand for others
+    /// Export only keys that match this pattern: `*` matches any characters, `?` one character
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,
-    /// Leave out keys of this name
+    /// Skip keys that match this pattern
     #[arg(long, value_name = "PATTERN")]
     skip: Vec<String>,
     /// Write to this file (mode 0600) instead of standard output
@@ -39,7 +39,7 @@ fn formats() -> impl TypedValueParser<Value = Format> {
     let reader = |format| match format {
         Format::Dotenv => "A `.env` file that python-dotenv, Node.js and a POSIX shell read alike",
         Format::Json => "One JSON object of strings",
-        Format::Docker => "`docker run --env-file`, which knows neither quotes nor line breaks",
+        Format::Docker => "`docker run --env-file`, which supports neither quotes nor line breaks",
         Format::Shell => "A POSIX shell: `export` lines to be sourced",
     };
     PossibleValuesParser::new(Format::ALL.map(|format| PossibleValue::new(format.as_str()).help(reader(format))))
@@ -70,7 +70,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         let (printed, quoted) = (written.text, written.quoted);
         if quoted {
             cx.io
-                .say("values are in quotes where they need them; for `docker run --env-file` choose `--format docker`");
+                .say("some values are in quotes; for `docker run --env-file`, use `--format docker`");
         }
         if variables.is_empty() {
             cx.io.say("no keys");
@@ -95,8 +95,8 @@ async fn export(session: &Session, wanted: fetch::Wanted) -> Result<((String, Ze
     let fetched = fetched(session.export_key(&wanted.key).await?, None)?;
     let text = std::str::from_utf8(fetched.value.expose_secret()).map_err(|_| {
         Error::usage(
-            format!("the value of `{}` is not text, and cannot be exported", wanted.key),
-            "`ibyok get REF -n -o FILE` writes it as it is; `--only` leaves it out",
+            format!("cannot export `{}`: its value is not text", wanted.key),
+            "skip the key with `--skip`, and write its value with `ibyok get REF -n -o FILE`",
         )
     })?;
     let mock = fetched.mode == "mock";

@@ -44,8 +44,7 @@ pub(super) async fn of_environment(
     let mut wanted: Vec<Wanted> = Vec::with_capacity(items.len());
     for item in &items {
         if !is_served(item) {
-            cx.io
-                .say(&format!("left out, since it is disabled: {}", item.reference));
+            cx.io.say(&format!("skipped a disabled key: {}", item.reference));
             continue;
         }
         let key: KeyRef = item.reference.parse()?;
@@ -53,7 +52,7 @@ pub(super) async fn of_environment(
         if let Some(why) = withheld(&variable, item.variable_named) {
             let variable = clean(&variable);
             cx.io.warn(&format!(
-                "warning: left out `{key}`: its variable `{variable}` {why}; `run --key {variable}={key}` names it"
+                "warning: skipped `{key}`: its variable `{variable}` {why}; `run --key {variable}={key}` sets it"
             ));
             continue;
         }

@@ -18,10 +18,10 @@ pub(crate) struct Args {
     /// The key: `env/name`, `ibyok://…`, or an id
     #[arg(value_name = "REF")]
     key: String,
-    /// A version's number or `pending`, instead of the current one
+    /// Print this version instead of the current one: a number or `pending`
     #[arg(long, value_name = "N|pending", value_parser = parse_version)]
     version: Option<WhichVersion>,
-    /// A field, instead of the key itself
+    /// Print this field instead of the key itself
     #[arg(long, value_name = "FIELD")]
     field: Option<String>,
     /// Print no line break after the value
@@ -45,7 +45,7 @@ struct Document<'a> {
     value_base64: Option<&'a str>,
 }
 
-/// A version as it is named on the command line.
+/// Parses a version as it is typed.
 pub(super) fn parse_version(text: &str) -> Result<WhichVersion, String> {
     text.parse()
         .map_err(|_| "it must be a number of at least 1, or `pending`".to_owned())
@@ -58,7 +58,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         let fetched = key.retrieve(access, args.version, field).await?;
         if fetched.mode == "mock" {
             cx.io
-                .say("a mock, and not the key: `ibyok keys show` tells what decided it");
+                .say("this value is a mock, not the key; `ibyok keys show` shows the setting that decided it");
         }
         let text = if cx.globals.json {
             document(&fetched)?
@@ -100,10 +100,7 @@ fn document(fetched: &Fetched) -> Result<Zeroizing<Vec<u8>>> {
     // Escaping makes a byte six characters at most, so that the buffer never grows and leaves no copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(6 * fetched.value.len() + 1024));
     serde_json::to_writer_pretty(&mut *bytes, &document).map_err(|error| {
-        crate::error::Error::failed(
-            format!("the answer cannot be written as JSON: {error}"),
-            "this is a bug",
-        )
+        crate::error::Error::failed(format!("cannot write the answer as JSON: {error}"), "this is a bug")
     })?;
     bytes.push(b'\n');
     Ok(bytes)

@@ -11,8 +11,8 @@ const HELP_ALL: &str = "help-all";
 
 /// Ends the help of every verb.
 const TOKENS: &str = "Access tokens: IBYOK_TOKEN holds the token, IBYOK_TOKEN_FILE names a file that holds it, IBYOK_TOKEN_COMMAND is a \
-    command that prints it. With one of them set, `ibyok` acts as that token; `--operator` ignores them.\n\n`--help-all` shows the settings of \
-    the vault as well (`--store`, `--kek`, …); each is also a variable and a line of `vault.toml`.";
+    command that prints it. If one of them is set, `ibyok` acts as that token; `--operator` ignores them.\n\n`--help-all` also shows the settings of \
+    the vault (`--store`, `--kek`, …). Each setting has a flag, a variable and a line in `vault.toml`.";
 
 /// Parses arguments.
 ///
@@ -30,7 +30,7 @@ pub(super) fn command(settings: bool) -> Command {
         .long(HELP_ALL)
         .global(true)
         .action(ArgAction::HelpLong)
-        .help("Show the settings of the vault as well")
+        .help("Show this help with the settings of the vault")
         .help_heading("Global options");
     let command = Cli::command().arg(help_all);
     let command = command.mut_args(|arg| match arg.get_help_heading() {

@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// Exit 0 without changes if a vault already exists
     #[arg(long)]
     if_absent: bool,
-    /// Take a passphrase that is easy to guess: shorter than 12 characters, or the same few over and over
+    /// Accept a weak passphrase: shorter than 12 characters, or a few characters repeated
     #[arg(long)]
     weak: bool,
 }
@@ -30,7 +30,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let created = settings.create(&operator_name(), ask).await;
     let (vault, created) = match created {
         Err(ibyok_core::Error::Exists { .. }) if args.if_absent => {
-            cx.io.say(&format!("there is a vault in {directory} already"));
+            cx.io.say(&format!("a vault already exists in {directory}"));
             return Ok(Exit::Done);
         }
         created => created?,
@@ -45,7 +45,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         cx.io.answer_line(&id)?;
     }
     cx.io.say(&format!(
-        "made a vault in {directory}, with the environments dev, staging and prod"
+        "created a vault in {directory}, with the environments dev, staging and prod"
     ));
     cx.io.say(&next(&created, cx));
     for variable in created
@@ -54,18 +54,18 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         .filter(|one| one.name.starts_with("IBYOK_STORE"))
     {
         cx.io.say(&format!(
-            "the store's URL holds a password, which `vault.toml` does not keep: set {} for each command",
+            "the store's URL holds a password, and `vault.toml` does not store passwords: set {} for each command",
             variable.name
         ));
     }
     match &created.kek_file {
         Some(path) => cx.io.say(&format!(
-            "copy this file to a safe place, apart from the vault; without it the keys are lost:\n  {}",
+            "copy this file to a safe place, apart from the vault; without this file nobody can open the keys:\n  {}",
             path.display()
         )),
         None => cx
             .io
-            .say("the vault opens with its passphrase or KMS key only: without it the keys are lost"),
+            .say("only the passphrase or KMS key opens the vault; without it nobody can open the keys"),
     }
     Ok(Exit::Done)
 }

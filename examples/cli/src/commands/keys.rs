@@ -20,13 +20,13 @@ use crate::words::{listed, plural};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
-    /// Create a key, or make a new current version of it; the value comes from standard input
+    /// Create a key, or add a new current version to it; reads the value from standard input
     Set(Set),
-    /// Create a key, and refuse one that exists; the value comes from standard input
+    /// Create a key, and refuse a key that exists; reads the value from standard input
     Add(Write),
     /// List keys, without values
     List {
-        /// Of this environment only
+        /// List only keys of this environment
         #[arg(long, value_name = "ENV")]
         env: Option<String>,
     },
@@ -36,25 +36,25 @@ pub(crate) enum Verb {
         #[arg(value_name = "REF")]
         key: String,
     },
-    /// Copy a key, its value included, to another name or environment
+    /// Copy a key with its value to another name or environment
     Copy {
         /// The key to copy: `env/name`, `ibyok://…`, or an id
         #[arg(value_name = "REF")]
         from: String,
-        /// The copy: `env/name` or `ibyok://…`
+        /// The new reference: `env/name` or `ibyok://…`
         #[arg(value_name = "REF")]
         to: String,
-        /// Make the copy a new version of a key that exists
+        /// If the target exists, add the value to it as a new version
         #[arg(long)]
         replace: bool,
     },
-    /// Change what is known about a key, its value aside
+    /// Change a key's provider, labels, variable, limits or dates, but not its value
     Edit(Edit),
-    /// Stop serving a key, or one version of it
+    /// Disable a key, or one version of it
     Disable(Switch),
-    /// Serve a key, or one version of it, again
+    /// Enable a key, or one version of it
     Enable(Enable),
-    /// Serve a key live or as a mock whatever its environment's mode is, or as its environment says again
+    /// Set the mode of a key, which overrides its environment's mode, or remove the override with `inherit`
     Mode {
         /// The key: `env/name`, `ibyok://…`, or an id
         #[arg(value_name = "REF")]
@@ -70,10 +70,10 @@ pub(crate) enum Verb {
         /// The key: `env/name`, `ibyok://…`, or an id
         #[arg(value_name = "REF", required_unless_present = "damaged", conflicts_with = "damaged")]
         key: Option<String>,
-        /// Give up the key whose record is damaged; `keys list` shows its id
+        /// Remove the key whose record is damaged, by this id; `keys list` shows the id
         #[arg(long, value_name = "ID", conflicts_with = "if_version")]
         damaged: Option<KeyId>,
-        /// With `--damaged`: give the key up even if its record may be whole, such as one that a newer version wrote
+        /// With `--damaged`: remove the key even if its record may be intact, for example written by a newer version
         #[arg(long, requires = "damaged", conflicts_with = "key")]
         force: bool,
         #[command(flatten)]
@@ -99,38 +99,39 @@ pub(crate) struct Write {
     /// The provider, for example `openai`
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<String>,
-    /// A label; all of a key's labels are replaced by those that are given
+    /// A label. The given labels replace all labels of the key. Repeatable
     #[arg(long, value_name = "K=V")]
     label: Vec<String>,
-    /// The variable that programs read it from [default: the provider's usual one, else the name in capitals]
+    /// The variable that programs read the key from [default: the provider's usual one, else the name in capitals]
     #[arg(long, value_name = "NAME")]
     var: Option<String>,
-    /// How often it may be retrieved, for example `60/min`; `none` for as often as its environment lets it
+    /// The rate limit of retrievals, for example `60/min`; `none` applies the environment's limit
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     rate_limit: Option<String>,
-    /// How old its current version may become before `rotate due` tells, for example `90d`; `none` for as old as it likes
+    /// The age of the current version at which `rotate due` lists the key, for example `90d`; `none` removes the interval
     #[arg(long, value_name = "D", allow_hyphen_values = true)]
     rotate_every: Option<String>,
-    /// When it ends at its provider: `90d` from now, or a date; `none` for never. It is served on, and told by `rotate due`
+    /// The time at which the provider expires the key: `90d` from now, or a date; `none` removes it. The vault keeps serving
+    /// the key after this time, and `rotate due` warns about it
     #[arg(long, value_name = "D", allow_hyphen_values = true)]
     expires: Option<String>,
     #[command(flatten)]
     force: Force,
 }
 
-/// Whether something is done although a value leaked.
+/// The flags that force an action on a leaked value.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Force {
-    /// Take a value that leaked all the same: it is marked compromised, and an incident is open on the key
+    /// Accept a leaked value: one that is marked compromised, while an incident is open on the key
     #[arg(long, requires = "reason")]
     force: bool,
-    /// Why it is forced, for the audit log
+    /// The reason for `--force`, for the audit log
     #[arg(long, value_name = "TEXT", requires = "force")]
     reason: Option<String>,
 }
 
 impl Force {
-    /// The reason, if it is forced.
+    /// Returns the reason if the action is forced.
     pub(super) fn reason(self) -> Option<String> {
         self.reason.filter(|_| self.force)
     }
@@ -141,22 +142,23 @@ pub(crate) struct Edit {
     /// The key: `env/name`, `ibyok://…`, or an id
     #[arg(value_name = "REF")]
     key: String,
-    /// The provider; an empty one is taken away
+    /// The provider; an empty value removes it
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<String>,
-    /// A label to set, or with nothing after the `=` to take away
+    /// A label to set; an empty value after the `=` removes the label. Repeatable
     #[arg(long, value_name = "K=V")]
     label: Vec<String>,
-    /// The variable that programs read it from
+    /// The variable that programs read the key from
     #[arg(long, value_name = "NAME")]
     var: Option<String>,
-    /// How often it may be retrieved, for example `60/min`; `none` for as often as its environment lets it
+    /// The rate limit of retrievals, for example `60/min`; `none` applies the environment's limit
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     rate_limit: Option<String>,
-    /// How old its current version may become before `rotate due` tells, for example `90d`; `none` for as old as it likes
+    /// The age of the current version at which `rotate due` lists the key, for example `90d`; `none` removes the interval
     #[arg(long, value_name = "D", allow_hyphen_values = true)]
     rotate_every: Option<String>,
-    /// When it ends at its provider: `90d` from now, or a date; `none` for never. It is served on, and told by `rotate due`
+    /// The time at which the provider expires the key: `90d` from now, or a date; `none` removes it. The vault keeps serving
+    /// the key after this time, and `rotate due` warns about it
     #[arg(long, value_name = "D", allow_hyphen_values = true)]
     expires: Option<String>,
     #[command(flatten)]
@@ -168,7 +170,7 @@ pub(crate) struct Switch {
     /// The key: `env/name`, `ibyok://…`, or an id
     #[arg(value_name = "REF")]
     key: String,
-    /// One version instead of the whole key
+    /// Switch only this version instead of the whole key
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     version: Option<u32>,
     #[command(flatten)]
@@ -302,7 +304,7 @@ async fn write(args: Write, new: bool, cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
-/// Whose key it was taken for, and whether it looks like one.
+/// Reports the recognised provider, and warnings about the form of the value.
 pub(super) fn say_provider(cx: &mut Cx<'_>, written: &Written) {
     if written.recognised {
         cx.io.say(&format!("recognised as {}", written.provider.cell()));
@@ -331,7 +333,7 @@ async fn edit(args: Edit, cx: &mut Cx<'_>) -> Result<Exit> {
     let no_facts = args.provider.is_none() && args.var.is_none() && args.label.is_empty();
     if no_facts && args.rate_limit.is_none() && times == (None, None) {
         return Err(Error::usage(
-            "nothing is to be changed",
+            "no change is given",
             "give `--provider`, `--var`, `--label`, `--rate-limit`, `--rotate-every` or `--expires`",
         ));
     }
@@ -347,16 +349,19 @@ async fn edit(args: Edit, cx: &mut Cx<'_>) -> Result<Exit> {
     about(&args.key, cx, async |access, key| access.edit(key, edit).await).await
 }
 
-/// The state that a key is switched to.
+/// The state to switch a key to.
 enum Switched {
     Off,
-    /// Served again; although it leaked if there is a reason.
+    /// Enabled. A reason enables a leaked value too.
     On(Option<String>),
 }
 
 async fn switch(args: &Switch, to: Switched, cx: &mut Cx<'_>) -> Result<Exit> {
     if args.key.contains('#') {
-        return Err(Error::usage("a field is not switched by itself", "leave out `#field`"));
+        return Err(Error::usage(
+            "a single field cannot be enabled or disabled",
+            "remove `#field`",
+        ));
     }
     about(&args.key, cx, async |access, key| {
         let key = match args.version {
@@ -379,7 +384,7 @@ async fn set_mode(key: &str, mode: &str, cx: &mut Cx<'_>) -> Result<Exit> {
         "live" => Some(Mode::Live),
         other => {
             return Err(Error::usage(
-                format!("`{}` is no mode", crate::show::clean(other)),
+                format!("`{}` is not a mode", crate::show::clean(other)),
                 "give `mock`, `live` or `inherit`",
             ));
         }
@@ -413,8 +418,12 @@ async fn remove(key: &str, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 async fn remove_damaged(id: Option<KeyId>, force: bool, cx: &mut Cx<'_>) -> Result<Exit> {
-    let id = id.ok_or_else(|| Error::usage("no key is named", "give a REF, or `--damaged ID`"))?;
-    confirm(cx, &format!("remove the damaged key `{id}`"), "its values are lost")?;
+    let id = id.ok_or_else(|| Error::usage("no key is given", "give a REF, or `--damaged ID`"))?;
+    confirm(
+        cx,
+        &format!("remove the damaged key `{id}`"),
+        "the vault loses its values",
+    )?;
     cx.with_vault("keys remove --damaged", async |here, cx| {
         let session = &here.session;
         let removed = match force {
@@ -508,7 +517,7 @@ fn labels(given: &[String]) -> Result<BTreeMap<String, String>> {
     let pairs = given.iter().map(|label| {
         let (name, value) = label.split_once('=').ok_or_else(|| {
             Error::usage(
-                format!("`{}` is no label", crate::show::clean(label)),
+                format!("`{}` is not a label", crate::show::clean(label)),
                 "write it as `name=value`",
             )
         })?;

@@ -12,18 +12,18 @@ use crate::table::Column;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
-    /// Show how often each key of an environment may be retrieved that has no limit of its own
+    /// Show the default rate limit of each environment, which applies to keys without their own limit
     Show {
-        /// Of this environment only
+        /// Show only this environment
         #[arg(value_name = "ENV")]
         env: Option<String>,
     },
-    /// Set how often each key of an environment may be retrieved that has no limit of its own
+    /// Set the default rate limit of an environment, which applies to keys without their own limit
     Set {
         /// The environment
         #[arg(value_name = "ENV")]
         env: String,
-        /// How often: a number a `sec`, `min`, `hour` or `day`, or `none`
+        /// The rate: a number per `sec`, `min`, `hour` or `day`, for example `60/min`; `none` removes the limit
         #[arg(value_name = "RATE", allow_hyphen_values = true)]
         limit: String,
     },
@@ -64,9 +64,9 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
 /// Over what a limit counts, in words.
 pub(super) fn counting(scope: Option<&LimitScope>) -> &'static str {
     match scope {
-        Some(LimitScope::Shared) => "all servers count together",
-        Some(LimitScope::Node) => "each server counts by itself",
-        _ => "on each server, or over all of them where the store is Redis",
+        Some(LimitScope::Shared) => "all servers share one count",
+        Some(LimitScope::Node) => "each server counts separately",
+        _ => "separately on each server; with a Redis store, all servers share one count",
     }
 }
 
@@ -76,7 +76,7 @@ pub(super) fn rate(text: &str) -> Result<Rate> {
     text.parse().map_err(|_| {
         Error::usage(
             format!("rate `{}` is not valid", clean(&shown)),
-            "a rate is `60/min`: a number from 1 to 4294967295 a `sec`, `min`, `hour` or `day`",
+            "write a rate such as `60/min`: a number from 1 to 4294967295 per `sec`, `min`, `hour` or `day`",
         )
     })
 }

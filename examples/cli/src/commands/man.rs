@@ -7,7 +7,7 @@ use crate::exit::Exit;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The command whose page it is, for example `tokens issue` [default: ibyok itself]
+    /// Print the page of this command, for example `tokens issue` [default: ibyok itself]
     command: Vec<String>,
 }
 

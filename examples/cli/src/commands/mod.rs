@@ -53,10 +53,10 @@ use crate::table::{Column, HasJson, Table, lines_of};
 #[command(name = "ibyok", version, about, max_term_width = 100, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not allowed, 4 no such thing, 5 the vault cannot \
-    serve, 10 done and there are findings, 141 nobody read the output; `run`: 125 not started, 126 not executable, 127 not found, else the program's own, or 5 \
+    serve, 10 done with findings, 141 the reader closed the output early; `run`: 125 not started, 126 not executable, 127 not found, else the program's own, or 5 \
     where a record is damaged.\n\nAccess tokens: IBYOK_TOKEN holds the token, IBYOK_TOKEN_FILE names a file that holds it, IBYOK_TOKEN_COMMAND is \
-    a command that prints it. With one of them set, `ibyok` acts as that token; `--operator` ignores them.\n\n`--help-all` shows the settings of the \
-    vault as well (`--store`, `--kek`, …)."
+    a command that prints it. If one of them is set, `ibyok` acts as that token; `--operator` ignores them.\n\n`--help-all` also shows the settings of the \
+    vault (`--store`, `--kek`, …)."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -69,61 +69,61 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Make a vault with the environments dev, staging and prod
     Init(init::Args),
-    /// Show how the vault does
+    /// Show the vault's health
     Status,
-    /// Show which vault or server, as whom, and why
+    /// Show the vault or server, the caller's identity, and why both were chosen
     Whoami,
-    /// Environments
+    /// Manage environments
     #[command(subcommand)]
     Envs(envs::Verb),
-    /// Namespaces: the tenants of a vault
+    /// Manage namespaces: the tenants of a vault
     #[command(subcommand)]
     Namespaces(namespaces::Verb),
-    /// Keys: everything about them but their values
+    /// Manage keys; `get` prints their values
     #[command(subcommand)]
     Keys(keys::Verb),
-    /// Whether values are served live or as mocks
+    /// Show or set whether the vault serves live values or mocks
     #[command(subcommand)]
     Mode(mode::Verb),
-    /// Replace a key's value step by step, and see who still uses the old one
+    /// Replace a key's value step by step, and show the consumers of the old value
     #[command(subcommand)]
     Rotate(rotate::Verb),
     /// Print the value of a key
     Get(get::Args),
     /// Run a program with keys in its environment
     Run(run::Args),
-    /// Bring the values of a .env file into the vault
+    /// Import the values of a .env file into the vault
     Import(import::Args),
     /// Print every key of an environment with its value
     Export(export::Args),
-    /// How often keys may be retrieved
+    /// Show or set the rate limits of keys
     #[command(subcommand)]
     Limits(limits::Verb),
-    /// The providers whose keys are recognised
+    /// Show the providers whose keys the vault recognises
     #[command(subcommand)]
     Providers(providers::Verb),
-    /// Access tokens
+    /// Manage access tokens
     #[command(subcommand)]
     Tokens(tokens::Verb),
-    /// The audit log
+    /// Read, verify and review the audit log
     #[command(subcommand)]
     Audit(audit::Verb),
-    /// Who used which keys, how often, and when last
+    /// Show the reads of each key: by whom, how often, and when last
     Usage(usage::Args),
-    /// When a key may have leaked
+    /// Respond to a key that may have leaked
     #[command(subcommand)]
     Incident(incident::Verb),
     /// Find leaked keys in files, in git's index or in its history
     Scan(scan::Args),
-    /// Whether keys are kept as they should be, point by point
+    /// Check the security of the vault, the code and the team's practice, item by item
     Checklist(checklist::Args),
     /// Serve the vault over HTTP
     Serve(serve::Args),
-    /// See the whole of it on a throw-away vault, in a few seconds
+    /// Demonstrate the program on a throw-away vault, in a few seconds
     Demo,
     /// Print the completions of a shell
     Completions(completions::Args),
-    /// Print the manual page, of a command if one is named
+    /// Print the manual page of the program or of one command
     Man(man::Args),
 }
 
@@ -170,7 +170,7 @@ pub(crate) async fn dispatch(command: Command, cx: &mut Cx<'_>) -> Result<Exit> 
 }
 
 impl Cx<'_> {
-    /// Opens the way in, works, and closes it again, also after a failure.
+    /// Opens the vault or the server, runs `work` and closes it, also after a failure.
     async fn with_access(&mut self, work: impl AsyncFnOnce(&dyn Access, &mut Self) -> Result<Exit>) -> Result<Exit> {
         let mut access = access::open(self.globals, self.environment, self.io).await?;
         if let Some(version) = self.if_version {
@@ -181,7 +181,7 @@ impl Cx<'_> {
         outcome.and_then(|exit| closed.map(|()| exit))
     }
 
-    /// The same for what works only on the vault here.
+    /// Opens the vault of this machine, runs `work` and closes the vault, also after a failure.
     async fn with_vault(
         &mut self,
         verb: &str,

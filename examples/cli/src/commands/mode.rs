@@ -1,4 +1,4 @@
-//! `ibyok mode`: whether the values of an environment are served live or as mocks.
+//! `ibyok mode`: shows or sets whether the vault serves the values of an environment live or as mocks.
 
 use ibyok_api as api;
 use ibyok_api::EnvironmentMode;
@@ -12,13 +12,13 @@ use crate::table::Column;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
-    /// Show the mode of each environment, and what decided it
+    /// Show the mode of each environment, and the setting that decided it
     Show {
-        /// Of this environment only
+        /// Show only this environment
         #[arg(value_name = "ENV")]
         env: Option<String>,
     },
-    /// Set the mode of those keys of an environment that have none of their own
+    /// Set the mode of an environment, which applies to keys without their own mode
     Set {
         /// The environment
         #[arg(value_name = "ENV")]
@@ -55,7 +55,7 @@ async fn show(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
             items.retain(|item| item.environment == environment.as_str());
             if items.is_empty() {
                 return Err(ibyok_core::Error::NotFound {
-                    what: format!("environment `{environment}` whose mode may be seen"),
+                    what: format!("environment `{environment}` whose mode you may see"),
                     hint: Some("`ibyok mode show` lists them".to_owned()),
                 }
                 .into());
@@ -64,8 +64,9 @@ async fn show(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
         for item in items.iter() {
             if let Some(problem) = &item.problem {
                 let environment = &item.environment;
-                cx.io
-                    .warn(&format!("warning: {environment}: its keys are refused: {problem}"));
+                cx.io.warn(&format!(
+                    "warning: {environment}: the vault refuses its keys: {problem}"
+                ));
             }
         }
         cx.answer_documents(&list, &COLUMNS, "no environments")
@@ -87,7 +88,7 @@ async fn set(environment: &str, mode: &str, cx: &mut Cx<'_>) -> Result<Exit> {
 pub(super) fn say_if_overruled(cx: &mut Cx<'_>, served: Option<&api::Mode>, set: &str) {
     if let Some(served) = served.filter(|served| served.as_str() != set) {
         cx.io.warn(&format!(
-            "warning: set to {set}, and served {served} in spite of it: a guardrail decides"
+            "warning: set to {set}, but a guardrail overrides the setting: the vault serves {served} values"
         ));
     }
 }

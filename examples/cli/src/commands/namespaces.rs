@@ -14,19 +14,19 @@ use crate::words::counted;
 pub(crate) enum Verb {
     /// List the namespaces with their environments
     List,
-    /// Make a namespace
+    /// Create a namespace
     Add {
-        /// Its name: small letters, digits and `-`, at most 63
+        /// The name: lower-case letters, digits and `-`, at most 63 characters
         name: String,
-        /// Make these environments instead of dev, staging and prod; with a class as `live=prod`
+        /// Create this environment instead of dev, staging and prod; `live=prod` also sets its class. Repeatable
         #[arg(long = "env", value_name = "ENV[=CLASS]")]
         environments: Vec<String>,
     },
-    /// Destroy a namespace: revoke its tokens, remove its keys, destroy its environment keys
+    /// Remove a namespace: revoke its tokens, remove its keys and destroy its environment keys
     Remove {
-        /// Its name
+        /// The name of the namespace
         name: String,
-        /// Remove it although it has keys or valid tokens: its name once more
+        /// Remove the namespace even if it has keys or valid tokens; repeat its name here
         #[arg(long, value_name = "NAME")]
         force: Option<String>,
     },
@@ -83,12 +83,12 @@ async fn remove(name: Namespace, force: Option<String>, cx: &mut Cx<'_>) -> Resu
     {
         return Err(Error::usage(
             format!("`--force {}` does not name the namespace `{name}`", clean(named)),
-            "repeat the name of the namespace that is removed",
+            "repeat the name of the namespace to remove",
         ));
     }
     let consequence = match &force {
-        Some(_) => "its keys and tokens are destroyed with it",
-        None => "its environment keys are destroyed",
+        Some(_) => "the vault destroys its keys and tokens",
+        None => "the vault destroys its environment keys",
     };
     confirm(cx, &format!("remove the namespace `{name}`"), consequence)?;
     cx.with_vault("namespaces remove", async |here, cx| {

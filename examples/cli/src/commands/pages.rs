@@ -17,7 +17,7 @@ pub(super) enum After {
     Due,
 }
 
-/// Names the page of a key's provider where the next step is done. Says nothing of a provider that the catalogue does not have.
+/// Prints the page of the key's provider for the next step. Prints nothing if the catalogue lacks the provider.
 pub(super) fn say(cx: &mut Cx<'_>, provider: Option<&str>, after: After) {
     let known = provider.and_then(|id| Catalogue::builtin().get(id));
     if let Some(provider) = known {
@@ -29,13 +29,13 @@ fn sentence(provider: &Provider, after: After) -> String {
     let (name, create, revoke) = (provider.name(), provider.create_url(), provider.revoke_url());
     match after {
         After::Stage => {
-            format!("{name} makes keys at {create}; after the promotion, delete the old key at {revoke}")
+            format!("create the new key of {name} at {create}; after the promotion, delete the old key at {revoke}")
         }
         After::Promote => {
-            format!("once `ibyok rotate status` shows that nobody needs it, delete the old key of {name} at {revoke}")
+            format!("when `ibyok rotate status` shows no consumer of the old key, delete it at {name}: {revoke}")
         }
-        After::Destroy => format!("the key still works at {name} until it is deleted there: {revoke}"),
-        After::Due => format!("{name}: make a key at {create}, and delete the old one at {revoke}"),
+        After::Destroy => format!("the key still works at {name}; delete it there: {revoke}"),
+        After::Due => format!("{name}: create a new key at {create}, and delete the old key at {revoke}"),
     }
 }
 

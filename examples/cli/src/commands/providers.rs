@@ -1,4 +1,4 @@
-//! `ibyok providers`: the catalogue of providers, by which keys are recognised.
+//! `ibyok providers`: the catalogue of providers, which the vault uses to recognise keys.
 
 use ibyok_core::{Catalogue, Provider};
 use serde_json::{Value, json};
@@ -10,9 +10,9 @@ use crate::table::{at, text};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
-    /// List the providers whose keys are recognised
+    /// List the providers whose keys the vault recognises
     List,
-    /// Show a provider: the shapes of its keys, its usual variables, and the pages where keys are made and revoked
+    /// Show a provider: the shapes of its keys, its usual variables, and its pages to create and revoke keys
     Show {
         /// The provider's id or name, for example `openai`
         #[arg(value_name = "NAME")]
@@ -33,7 +33,7 @@ const FACTS: [(&str, &str); 8] = [
     ("category", "category"),
     ("variables", "variables"),
     ("mock", "mock_prefix"),
-    ("make a key", "create_url"),
+    ("create a key", "create_url"),
     ("revoke a key", "revoke_url"),
     ("note", "note"),
 ];
@@ -54,9 +54,9 @@ fn show(name: &str, cx: &mut Cx<'_>) -> Result<Exit> {
     if !cx.globals.json {
         for shape in at(&provider, "shapes").as_array().into_iter().flatten() {
             let context = if at(shape, "context_only") == true {
-                "  (only beside its variable or name)"
+                "  (recognised only near its variable or name)"
             } else if at(shape, "public") == true {
-                "  (public by design: no finding of a scan)"
+                "  (public by design; a scan ignores it)"
             } else {
                 ""
             };
@@ -81,8 +81,8 @@ fn find(name: &str) -> Result<&'static Provider> {
         Error::Vault(ibyok_core::Error::NotFound {
             what: format!("provider `{}` in the catalogue", crate::show::clean(name)),
             hint: Some(match near {
-                Some((_, id)) => format!("did you mean `{id}`? `providers list` lists all"),
-                None => "`providers list` lists all".to_owned(),
+                Some((_, id)) => format!("did you mean `{id}`? `ibyok providers list` lists all providers"),
+                None => "`ibyok providers list` lists all providers".to_owned(),
             }),
         })
     })

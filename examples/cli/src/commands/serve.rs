@@ -12,16 +12,16 @@ use crate::settings;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The address [variable: IBYOK_LISTEN; default: 127.0.0.1:8420]
+    /// Listen on this address [variable: IBYOK_LISTEN; default: 127.0.0.1:8420]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// A network of proxies whose word on a client's address is believed [variable: IBYOK_TRUSTED_PROXIES]
+    /// Trust proxies in this network to report a client's address. Repeatable [variable: IBYOK_TRUSTED_PROXIES]
     #[arg(long, value_name = "CIDR")]
     trusted_proxy: Vec<String>,
-    /// The server's own environment, where a request names none [variable: IBYOK_ENV]
+    /// The environment for requests that name none [variable: IBYOK_ENV]
     #[arg(long, visible_alias = "env", value_name = "ENV")]
     environment: Option<String>,
-    /// How much to log: error, warn, info, debug, trace
+    /// The log level: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value_t)]
     log: LogLevel,
 }

@@ -76,7 +76,7 @@ async fn due(here: &Here, ready: bool, cx: &mut Cx<'_>) -> Result<Listed<Due>> {
         Ok(due) => Listed::page(&due),
         Err(VaultError::Denied { .. }) => Ok(Listed::default()),
         Err(error) => {
-            cx.io.warn(&format!("warning: what is due is not known: {error}"));
+            cx.io.warn(&format!("warning: cannot list the due tasks: {error}"));
             Ok(Listed::default())
         }
     }

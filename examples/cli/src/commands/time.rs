@@ -13,7 +13,7 @@ pub(crate) fn now() -> Timestamp {
     SystemClock::default().now()
 }
 
-/// A time to come: `30d` from now, the beginning of a day in UTC, or an RFC 3339 time.
+/// Parses a time in the future: `30d` from now, the beginning of a day in UTC, or an RFC 3339 time.
 ///
 /// # Errors
 /// [`Error::Usage`] for anything else.
@@ -21,13 +21,13 @@ pub(super) fn ahead(text: &str, now: Timestamp) -> Result<Timestamp> {
     parse(text, now, |now, span| now.checked_add(span)).map_err(|wrong| match wrong {
         Wrong::NoTime => no_time(text),
         Wrong::OutOfRange => Error::usage(
-            format!("`{}` is too far away: the latest time is {}", shown(text), LATEST),
-            "give an earlier time; a token that never expires has `--no-expiry`",
+            format!("`{}` is too late: the latest time is {}", shown(text), LATEST),
+            "give an earlier time; for a token that never expires, use `--no-expiry`",
         ),
     })
 }
 
-/// A time past: `7d` ago, the beginning of a day in UTC, or an RFC 3339 time.
+/// Parses a time in the past: `7d` ago, the beginning of a day in UTC, or an RFC 3339 time.
 ///
 /// # Errors
 /// [`Error::Usage`] for anything else.
@@ -59,8 +59,8 @@ fn shown(text: &str) -> String {
 
 fn no_time(text: &str) -> Error {
     Error::usage(
-        format!("`{}` is no time", shown(text)),
-        "give a span (`15m`, `12h`, `30d`), a day (`2026-12-31`: its beginning in UTC), or `2026-12-31T18:00:00Z`",
+        format!("`{}` is not a time", shown(text)),
+        "give a span (`15m`, `12h`, `30d`), a day (`2026-12-31`: 00:00 UTC), or a time (`2026-12-31T18:00:00Z`)",
     )
 }
 
@@ -156,7 +156,7 @@ mod tests {
             "5000000000000y",
         ] {
             let error = ahead(text, now()).err().unwrap().to_string();
-            assert_eq!(error, format!("`{text}` is too far away: the latest time is {LATEST}"));
+            assert_eq!(error, format!("`{text}` is too late: the latest time is {LATEST}"));
         }
         for text in [
             "",
@@ -169,7 +169,7 @@ mod tests {
             "5000000000000q",
         ] {
             let error = ahead(text, now()).err().unwrap().to_string();
-            assert_eq!(error, format!("`{text}` is no time"));
+            assert_eq!(error, format!("`{text}` is not a time"));
         }
         for text in ["20000y", "10000-01-01"] {
             let error = ago(text, now()).err().unwrap().to_string();

@@ -22,67 +22,67 @@ use crate::table::Column;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
-    /// Issue a token, and print it: the only time that it is seen
+    /// Issue a token and print it; the vault never shows it again
     Issue(Issue),
     /// List the tokens, without secrets
     List,
-    /// Show a token, by id, by name, or `self`
+    /// Show a token by id, by name, or `self`
     Show {
-        /// Its id or name, or `self`
+        /// The id or name of the token, or `self`
         #[arg(value_name = "TOKEN")]
         which: String,
     },
-    /// Give a token a new secret under the same id, and print it: the only time that it is seen
+    /// Replace the secret of a token, under the same id, and print the new secret; the vault never shows it again
     Rotate(rotate::Args),
-    /// Revoke a token, or several, and what they issued
+    /// Revoke one or several tokens, and the tokens that they issued
     Revoke(revoke::Args),
-    /// Tell which tokens never expire, are wider than their use, unused, or about to end; exit 10 if there are any
+    /// List tokens that never expire, expire soon, are unused, or allow more than they use; exit 10 if there are any
     Review,
-    /// Make a narrower token from one on standard input, offline
+    /// Read a token from standard input and print a narrower token; works offline
     Attenuate(attenuate::Args),
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Issue {
-    /// A name for people
+    /// A name for people to recognise the token
     name: String,
-    /// What it is for: fills in what no flag says
+    /// A preset for the purpose of the token: sets the defaults of the other flags
     #[arg(long, value_parser = preset::parser())]
     preset: Option<Preset>,
-    /// An environment that it may use
+    /// Allow this environment. Repeatable
     #[arg(long, value_name = "ENV", required_unless_present = "all_envs")]
     env: Vec<String>,
-    /// It may use every environment
+    /// Allow every environment
     #[arg(long, conflicts_with = "env")]
     all_envs: bool,
-    /// The names of keys that it may use; `*` and `?` stand for others [default: all]
+    /// Allow keys that match this pattern: `*` matches any characters, `?` one character. Repeatable [default: all]
     #[arg(long, value_name = "PATTERN")]
     key: Vec<String>,
-    /// What it may do [default: keys:read and keys:list]
+    /// Allow this scope. Repeatable [default: keys:read and keys:list]
     #[arg(long, value_name = "SCOPE")]
     scope: Vec<String>,
-    /// A network that it may be used from, for example 10.0.0.0/8
+    /// Accept the token only from this network, for example `10.0.0.0/8`. Repeatable
     #[arg(long, value_name = "CIDR")]
     cidr: Vec<String>,
-    /// When it ends: `30d`, `2026-12-31` (its beginning in UTC) or an RFC 3339 time [default: 30d]
+    /// The time at which the token expires: `30d`, `2026-12-31` (00:00 UTC) or an RFC 3339 time [default: 30d]
     #[arg(long, value_name = "WHEN", conflicts_with = "no_expiry")]
     expires: Option<String>,
-    /// It never ends
+    /// Issue a token that never expires
     #[arg(long)]
     no_expiry: bool,
-    /// How often it may retrieve, for example `60/min` [default: as often as it likes]
+    /// The rate limit of its retrievals, for example `60/min` [default: no limit]
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     rate: Option<String>,
-    /// It reads pending versions alone: for canaries, which try what is staged
+    /// Allow only reads of pending versions: for canaries, which try staged values
     #[arg(long)]
     pending_only: bool,
-    /// It may give itself a new secret (`tokens rotate self`)
+    /// Allow the token to replace its own secret (`tokens rotate self`)
     #[arg(long)]
     self_rotate: bool,
 }
 
 /// The places for a token, and the ways in which a program finds it there.
-const PLACES: &str = "keep it outside of the project, in a secret of your CI or a secret store; a program finds it by IBYOK_TOKEN, \
+const PLACES: &str = "keep it outside the project, in your CI's secrets or a secret store; programs read it from IBYOK_TOKEN, \
     IBYOK_TOKEN_FILE or IBYOK_TOKEN_COMMAND (docs/token-storage.md has the lines to paste)";
 
 const COLUMNS: [Column<TokenInfo>; 8] = [
@@ -173,19 +173,21 @@ async fn issue(args: &Issue, cx: &mut Cx<'_>) -> Result<Exit> {
             cx.io.answer_line(token.expose())
         };
         if let Err(error) = written {
-            let what = format!("token {} was issued and could not be written: {error}", info.id);
+            let what = format!("issued token {}, but cannot write it: {error}", info.id);
             return Err(Error::Failed {
                 what,
-                hint: "nobody has it: revoke it with `tokens revoke`".to_owned(),
+                hint: "nobody has the token; revoke it with `tokens revoke`".to_owned(),
             });
         }
         let unasked = args.preset.is_none() && args.expires.is_none() && !args.no_expiry;
         let end = match unasked {
-            true => format!("{end} (by default; `--expires` sets another end)"),
+            true => format!("{end} (the default; `--expires` changes it)"),
             false => end,
         };
-        cx.io
-            .say(&format!("issued {}; it ends: {end}. It is not shown again", info.id));
+        cx.io.say(&format!(
+            "issued {}; it expires: {end}. The vault never shows the token again",
+            info.id
+        ));
         cx.io.say(PLACES);
         Ok(Exit::Done)
     })
@@ -237,7 +239,7 @@ fn grant(args: &Issue) -> Result<Grant> {
         grant.networks = Some(parsed(
             &args.cidr,
             "network",
-            "a network is `10.0.0.0/8` or `2001:db8::/32`",
+            "write a network such as `10.0.0.0/8` or `2001:db8::/32`",
         )?);
     }
     grant.rate = args.rate.as_deref().map(rate).transpose()?;
@@ -270,7 +272,7 @@ pub(super) fn patterns(given: &[String]) -> Result<Vec<Pattern>> {
     parsed(
         given,
         "pattern",
-        "a pattern is the name of a key, in which `*` and `?` stand for others",
+        "write the name of a key, in which `*` matches any characters and `?` one character",
     )
 }
 

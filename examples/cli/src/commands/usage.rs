@@ -14,24 +14,24 @@ use crate::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What it is added up by: key, token, env, day or version
+    /// Group the counts by key, token, env, day or version
     #[arg(long, value_name = "WHAT", default_value_t = UsageBy::Key)]
     by: UsageBy,
-    /// From which day on: `7d`, `2026-12-31` or an RFC 3339 time; seven days ago unless given
+    /// The first day: `7d`, `2026-12-31` or an RFC 3339 time [default: seven days ago]
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// To which day
+    /// The last day
     #[arg(long, value_name = "WHEN")]
     until: Option<String>,
-    /// Of one environment only
+    /// Count only this environment
     #[arg(long, value_name = "ENV")]
     env: Option<EnvironmentName>,
-    /// Of one key only
+    /// Count only this key
     #[arg(long, value_name = "REF", conflicts_with = "env")]
     key: Option<KeyArgument>,
 }
 
-/// The columns after the first: how something was used.
+/// The columns after the first: the counts of use.
 const COUNTS: [Column<UsageItem>; 7] = [
     ("ALLOWED", |item| item.allowed.cell()),
     ("MOCKED", |item| item.mocked.cell()),
@@ -80,14 +80,14 @@ fn print(report: &UsageReport, by: UsageBy, cx: &mut Cx<'_>) -> Result<()> {
     }
     let (since, until) = (report.since, report.until);
     if items.is_empty() {
-        cx.io.say(&format!("nothing was used from {since} to {until}"));
+        cx.io.say(&format!("no key was used from {since} to {until}"));
     } else {
         cx.io.say(&format!("from {since} to {until}, days in UTC"));
     }
     let damaged = report.damaged;
     if damaged > 0 {
         cx.io.warn(&format!(
-            "{} of counts {} damaged, and what was counted there is missing",
+            "{} of counts {} damaged; the report lacks those counts",
             counted(damaged, "record"),
             is_or_are(damaged)
         ));
@@ -98,12 +98,14 @@ fn print(report: &UsageReport, by: UsageBy, cx: &mut Cx<'_>) -> Result<()> {
 /// Warns of environments whose usage is missing.
 fn warn_of_environments(report: &UsageReport, cx: &mut Cx<'_>) {
     for record in &report.damaged_environments {
-        cx.io
-            .warn(&format!("warning: usage is missing, since {}", damaged_line(record)));
+        cx.io.warn(&format!(
+            "warning: the report lacks usage, because {}",
+            damaged_line(record)
+        ));
     }
     if report.damaged_environments.is_empty() && report.incomplete {
         cx.io
-            .warn("warning: usage may be missing, because the record of an environment is damaged");
+            .warn("warning: the report may lack usage, because the record of an environment is damaged");
     }
 }
 

@@ -11,13 +11,13 @@ use crate::secret_input::{Fields, read_fields};
 /// The source of a value: standard input or a hidden prompt, unless a flag says otherwise.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ValueArgs {
-    /// The field that is given [default: value, the key itself]
+    /// Set this field [default: `value`, the key itself]
     #[arg(long, value_name = "FIELD")]
     field: Vec<String>,
-    /// Read the value from a file, as it is, instead of standard input
+    /// Read the value from this file, unchanged, instead of standard input
     #[arg(long, value_name = "FILE", conflicts_with = "fields_from")]
     from_file: Option<PathBuf>,
-    /// Read several fields from a JSON object of strings
+    /// Read several fields from this file, which holds a JSON object of strings
     #[arg(long, value_name = "FILE", conflicts_with = "field")]
     fields_from: Option<PathBuf>,
 }
@@ -33,7 +33,7 @@ impl ValueArgs {
         read_fields(io, &wanted, self.from_file.as_deref(), self.fields_from.as_deref())
     }
 
-    /// Refuses the flags where no value is read.
+    /// Refuses the flags if the command reads no value.
     ///
     /// # Errors
     /// [`Error::Usage`].
@@ -42,7 +42,7 @@ impl ValueArgs {
             return Ok(());
         }
         Err(Error::usage(
-            "a value is given, and none is asked for",
+            format!("the flags of a value need `{needed}`"),
             format!("add `{needed}`"),
         ))
     }

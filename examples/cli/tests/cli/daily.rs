@@ -23,7 +23,7 @@ fn the_catalogue_is_listed_and_shown() {
     }
     let text = place.ibyok(&["providers", "show", "openai"]).ok().out;
     assert!(
-        text.contains("make a key") && text.contains("https://") && text.contains("shape"),
+        text.contains("create a key") && text.contains("https://") && text.contains("shape"),
         "{text}"
     );
     let unknown = place.ibyok(&["--json", "providers", "show", "opnai"]).fails(4).json();
@@ -79,8 +79,8 @@ fn a_token_says_which_end_it_got_and_whether_that_suits_it() {
         let all = ["tokens", "issue", "t", "--env", "prod"].iter().chain(arguments);
         place.ibyok(&all.copied().collect::<Vec<_>>()).ok().err
     };
-    assert!(issue(&[]).contains("by default"));
-    assert!(!issue(&["--expires", "3d"]).contains("by default"));
+    assert!(issue(&[]).contains("(the default;"));
+    assert!(!issue(&["--expires", "3d"]).contains("(the default;"));
     for (arguments, warns) in [
         (&["--preset", "ci"][..], false),
         (&["--preset", "ci", "--expires", "30d"], false),
@@ -92,7 +92,7 @@ fn a_token_says_which_end_it_got_and_whether_that_suits_it() {
         (&["--preset", "local", "--expires", "1y"], true),
     ] {
         let said = issue(arguments);
-        assert_eq!(said.contains("warning: a token for"), warns, "{arguments:?}: {said}");
+        assert_eq!(said.contains("warning: this token for"), warns, "{arguments:?}: {said}");
     }
     assert!(
         issue(&["--expires", "3d"]).contains("IBYOK_TOKEN_FILE"),

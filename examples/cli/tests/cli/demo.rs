@@ -29,7 +29,7 @@ fn the_demo_shows_the_whole_of_it_and_leaves_nothing_behind() {
         "$ ibyok --operator audit tail",
         "denied  key.retrieve",
         "$ ibyok --operator audit verify",
-        "nothing was changed",
+        "no line was changed",
     ] {
         assert!(done.out.contains(shown), "{shown}: {}", done.out);
     }

@@ -202,7 +202,7 @@ fn other_keys_with_the_value_are_named_marked_and_on_the_checklist() {
         "{before}"
     );
     let opened = place.ibyok(&open).ok();
-    for told in ["dev/twin", "same value", "what remains"] {
+    for told in ["dev/twin", "same value", "remaining steps"] {
         assert!(opened.err.contains(told), "{opened:?}");
     }
     assert!(!opened.err.contains("apart"), "{opened:?}");

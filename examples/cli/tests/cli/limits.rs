@@ -88,7 +88,7 @@ fn limits_are_set_and_shown_the_same_here_and_on_a_server() {
         );
         let text = ask(&["keys", "show", "dev/k"]).ok().out;
         assert!(
-            text.contains("limit     7/day (its own; each server counts by itself)\n"),
+            text.contains("limit     7/day (its own; each server counts separately)\n"),
             "{text}"
         );
         ask(&["keys", "set", "dev/k", "--rate-limit", "none"]).stdin("1").ok();

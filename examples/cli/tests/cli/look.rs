@@ -130,7 +130,7 @@ fn nothing_is_said_in_words_and_never_in_json() {
         (&["incident", "list", "--all"], "no incidents"),
         (&["rotate", "due"], "nothing is due"),
         (&["rotate", "status"], "no key has more than one version"),
-        (&["usage"], "nothing was used"),
+        (&["usage"], "no key was used"),
         (&["export", "--env", "dev"], "no keys"),
         (&["audit", "tail", "--action", "key.set"], "no lines"),
         (&["audit", "tail", "--key", "dev/none"], "no lines"),

@@ -20,7 +20,10 @@ fn an_environment_and_a_key_are_switched_and_shown() {
     let run = ["run", "--key", "X=dev/k", "--", "sh", "-c", "echo $X"];
     let ran = place.ibyok(&run).ok();
     assert_eq!(ran.out, got.out);
-    assert!(ran.err.contains("mocks, and not the keys: dev/k"), "{ran:?}");
+    assert!(
+        ran.err.contains("these values are mocks, not the keys: dev/k"),
+        "{ran:?}"
+    );
     let shown = place.ibyok(&["--json", "keys", "mode", "dev/k", "live"]).ok().json();
     assert_eq!(shown["mode_source"], "key_override");
     assert!(!place.ibyok(&run).ok().err.contains("mock"));

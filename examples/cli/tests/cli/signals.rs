@@ -57,7 +57,7 @@ fn sighup_never_ends_a_server_and_opens_its_log_again() {
         let moved = format!("server.log.{round}");
         fs::rename(server.place.path("server.log"), server.place.path(&moved)).unwrap();
         server.signal("-HUP");
-        server.wait_for("server.log", "again after SIGHUP");
+        server.wait_for("server.log", "reopened this log after SIGHUP");
         assert_eq!(server.child.try_wait().unwrap(), None);
     }
     server.signal("-TERM");

@@ -74,14 +74,14 @@ fn a_tokens_name_is_a_label_and_no_path() {
 }
 
 #[test]
-fn a_time_that_is_too_far_away_is_said_to_be_so() {
+fn a_time_that_is_too_late_is_refused_with_the_latest_time() {
     let place = Place::new();
     for (expires, said) in [
-        ("9999-12-31", "too far away: the latest time is 9999-12-30T22:00:00Z"),
-        ("9999-12-31T00:00:00Z", "too far away"),
-        ("20000-01-01", "too far away"),
-        ("99999y", "too far away"),
-        ("soon", "is no time"),
+        ("9999-12-31", "too late: the latest time is 9999-12-30T22:00:00Z"),
+        ("9999-12-31T00:00:00Z", "too late"),
+        ("20000-01-01", "too late"),
+        ("99999y", "too late"),
+        ("soon", "is not a time"),
     ] {
         let refused = place
             .ibyok(&["tokens", "issue", "ci", "--env", "dev", "--expires", expires])

@@ -1,4 +1,4 @@
-//! The lines that `audit tail` shows: of the actions that are asked for, else all but its own.
+//! Chooses the lines that `audit tail` shows: those of the given actions, else all lines but the reader's own.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -132,9 +132,9 @@ fn pattern(action: &str) -> Result<Pattern> {
     action.parse().ok().filter(known).ok_or_else(|| {
         let words: Vec<&str> = Action::ALL.iter().map(|action| action.as_str()).collect();
         Error::usage(
-            format!("no action is called `{}`", clean(action)),
+            format!("`{}` is not an action", clean(action)),
             format!(
-                "give `key.*`, `token.revoke` and the like; the actions are {}",
+                "give an action such as `token.revoke`, or a pattern such as `key.*`; the actions are {}",
                 words.join(", ")
             ),
         )

@@ -21,20 +21,20 @@ use crate::words::{counted, is_or_are};
 pub(crate) enum Verb {
     /// Write the floors of this node to a file, for `import` on another node
     Export {
-        /// The file to write; it holds no secret, and a MAC keeps it from being changed
+        /// The file to write. It holds no secret, and `import` refuses a changed file by its MAC
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Raise this node's floors by those of another node; nothing is lowered
+    /// Raise this node's floors to those of another node. The command lowers no floor
     Import {
         /// A file that `export` wrote on a node of the same vault
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Verify the floors, rebuild them from the log where they do not fit, and acknowledge the findings
+    /// Verify the floors, rebuild from the log the floors that differ, and acknowledge the findings
     Rebuild {
-        /// Lower the floors of records that went back in the store, after an honest restore of an older one: lists the records, and
-        /// asks (`--yes` without a terminal)
+        /// Lower the floors of records that are older in the store, after you restored an older store on purpose. Lists the
+        /// records and asks first (without a terminal, needs `--yes`)
         #[arg(long)]
         accept_rollback: bool,
     },
@@ -73,7 +73,7 @@ async fn export(path: &Path, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
 async fn import(path: &Path, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     let file = File::open(path).map_err(|error| {
         Error::usage(
-            format!("`{}` cannot be read: {error}", path.display()),
+            format!("cannot read `{}`: {error}", path.display()),
             "give a file that `ibyok audit floors export` wrote",
         )
     })?;
@@ -81,8 +81,7 @@ async fn import(path: &Path, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     if cx.globals.json {
         cx.io.answer_json(&json!({ "floors": count }))?;
     }
-    cx.io
-        .say(&format!("this node holds {} from now on", counted(count, "floor")));
+    cx.io.say(&format!("this node now holds {}", counted(count, "floor")));
     Ok(Exit::Done)
 }
 
@@ -90,7 +89,7 @@ async fn rebuild(accept_rollback: bool, cx: &mut Cx<'_>) -> Result<Exit> {
     const VERB: &str = "audit floors rebuild";
     let here = match crate::access::here(VERB, cx.globals, cx.environment, cx.io).await {
         Err(Error::Vault(ibyok_core::Error::Floors { what })) => {
-            confirm(cx, "rebuild the floors from what is there", &what)?;
+            confirm(cx, "rebuild the floors from the log and the store", &what)?;
             crate::access::here_rebuilding(VERB, cx.globals, cx.environment).await?
         }
         here => here?,
@@ -122,8 +121,10 @@ async fn rebuild_here(accept_rollback: bool, here: &Here, cx: &mut Cx<'_>) -> Re
         }
         cx.io.answer_json(&answer)?;
     }
-    cx.io
-        .say(&format!("floors are known of {}", counted(report.records, "record")));
+    cx.io.say(&format!(
+        "this node has floors for {}",
+        counted(report.records, "record")
+    ));
     Ok(Exit::Done)
 }
 
@@ -134,7 +135,7 @@ async fn accept(here: &Here, cx: &mut Cx<'_>) -> Result<Vec<RolledBack>> {
     spinner.finish_and_clear();
     let found = found?;
     if found.is_empty() {
-        cx.io.say("no record of the store is older than this node has seen it");
+        cx.io.say("no record in the store is older than its floor on this node");
         // The log also shows a store that was behind and went on since.
         let report = here.session.verify_audit(&[]).await?;
         if !report
@@ -150,7 +151,7 @@ async fn accept(here: &Here, cx: &mut Cx<'_>) -> Result<Vec<RolledBack>> {
     confirm(
         cx,
         &act,
-        "what was revoked, disabled, rotated or limited since then is no longer so",
+        "every later revocation, disabling, rotation and limit of these records is lost",
     )?;
     here.session.accept_rollback(&found).await?;
     cx.io.say(&format!("accepted {}", counted(found.len(), "older record")));
@@ -162,8 +163,11 @@ fn list(found: &[RolledBack], cx: &mut Cx<'_>) -> Result<()> {
         // The list stands in the answer; without a yes it is on standard error, as the question is.
         for one in found {
             let name = one.name.as_deref().unwrap_or(&one.record);
-            cx.io
-                .warn(&format!("goes back: {} {}", one.kind, crate::show::clean(name)));
+            cx.io.warn(&format!(
+                "older than its floor: {} {}",
+                one.kind,
+                crate::show::clean(name)
+            ));
         }
         return Ok(());
     }

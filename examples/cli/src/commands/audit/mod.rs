@@ -23,25 +23,25 @@ use crate::progress::spinner;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
-    /// Show what happened, oldest first
+    /// Show events, oldest first
     Tail(tail::Args),
     /// Verify every log: its chain, its checkpoints, its signatures
     Verify {
-        /// Trust a public key as well: as `audit keys` prints it, or a file with one on each line. With `--audit DIR` the
-        /// logs there are verified by these keys alone, without a vault
+        /// Also trust this public key, as `audit keys` prints it, or a file with one key on each line. With `--audit DIR`,
+        /// verify the logs in DIR with these keys alone, without a vault
         #[arg(long, value_name = "PUB")]
         key: Vec<String>,
-        /// Check a proof of one line instead, as `audit prove` writes it: needs `--key` and no vault
+        /// Check a proof that `audit prove` wrote, instead of the logs; needs `--key` and no vault
         #[arg(long, value_name = "FILE")]
         proof: Option<PathBuf>,
     },
-    /// Find what somebody should look at: new networks, bursts, refusals, odd hours
+    /// Find events that a person should examine: new networks, bursts, refusals, odd hours
     Review(review::Args),
-    /// Prove to an outsider that a line stands on the log
+    /// Write a proof for an outsider that a line is in the log
     Prove(prove::Args),
-    /// Write every line as it stands in the logs, oldest first
+    /// Print every line of the logs unchanged, oldest first
     Export {
-        /// Only the log with this id, even if no key of this vault vouches for the log
+        /// Export only the log with this id, even if no key of this vault vouches for it
         #[arg(long, value_name = "LOG")]
         log: Option<String>,
     },

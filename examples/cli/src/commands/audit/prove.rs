@@ -17,10 +17,10 @@ const PROOF_MAX: u64 = 256 * 1024;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The line's number, or LOG:NUMBER as `audit review` shows it
+    /// The number of the line, or LOG:NUMBER as `audit review` prints it
     #[arg(value_name = "LINE")]
     line: String,
-    /// The id of the log, where several have a line of this number
+    /// The id of the log; needed if several logs have a line with this number
     #[arg(long, value_name = "LOG")]
     log: Option<String>,
     /// Write the proof to a file
@@ -52,7 +52,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
-/// The log, if one is named, and the line's number.
+/// Returns the log, if `LOG:NUMBER` or `--log` names one, and the line's number.
 fn line(args: &Args) -> Result<(Option<String>, u64)> {
     let (log, number) = match args.line.rsplit_once(':') {
         Some((log, number)) => (Some(log.to_owned()), number),
@@ -66,8 +66,8 @@ fn line(args: &Args) -> Result<(Option<String>, u64)> {
     let number = number.ok_or_else(|| {
         let shown: String = args.line.chars().take(64).collect();
         Error::usage(
-            format!("`{}` is no line", clean(&shown)),
-            "give its number, or LOG:NUMBER",
+            format!("`{}` is not the number of a line", clean(&shown)),
+            "give the number of a line, or LOG:NUMBER",
         )
     })?;
     Ok((log.or_else(|| args.log.clone()), number))
@@ -77,8 +77,8 @@ fn line(args: &Args) -> Result<(Option<String>, u64)> {
 pub(super) fn check(path: &Path, keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
     if keys.is_empty() {
         return Err(Error::usage(
-            "a proof is worth something only under a key that you trust",
-            "give `--key` with what `ibyok audit keys` printed where the vault is",
+            "a proof needs a public key that you trust",
+            "run `ibyok audit keys` where the vault is, and give its output with `--key`",
         ));
     }
     let proof = import::read_file(path, PROOF_MAX)?;

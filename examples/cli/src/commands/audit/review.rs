@@ -23,7 +23,7 @@ use crate::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Since when: `7d` ago, `2026-11-24` (its beginning in UTC) or an RFC 3339 time
+    /// Review events from this time on: `7d` ago, `2026-11-24` (00:00 UTC) or an RFC 3339 time
     #[arg(long, value_name = "WHEN", default_value = "7d")]
     since: String,
     /// Acknowledge the finding with this id
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Record that the log was reviewed, up to its last line
     #[arg(long)]
     done: bool,
-    /// Why the finding is all right, or what was done; what is to be said of the review
+    /// The reason to acknowledge the finding, or a remark on the review
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Write the review as a page for a browser: one file, without scripts or network
@@ -43,8 +43,8 @@ pub(crate) struct Args {
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     if args.reason.is_some() && args.ack.is_none() && !args.done {
         return Err(Error::usage(
-            "`--reason` is of `--ack` or `--done`",
-            "give one of them, or leave it out",
+            "`--reason` needs `--ack` or `--done`",
+            "add `--ack ID` or `--done`, or remove `--reason`",
         ));
     }
     let request = ReviewRequest::since(time::ago(&args.since, crate::commands::time::now())?);
@@ -94,7 +94,7 @@ async fn watched<T>(work: impl Future<Output = T>, bar: &ProgressBar, read: &Ato
 fn to_page(path: &Path, review: &Review, cx: &mut Cx<'_>) -> Result<()> {
     write_secret(path, page::of(review).as_bytes())?;
     cx.io
-        .say(&format!("the page is in `{}`, for you alone to read", path.display()));
+        .say(&format!("wrote the page to `{}`; only you can read it", path.display()));
     Ok(())
 }
 
@@ -158,7 +158,7 @@ fn tell(review: &Document<Review>, done: bool, cx: &mut Cx<'_>) -> Result<()> {
         cx.io.say(&clean(&format!("{was} on {when} by {who}")));
     } else {
         cx.io
-            .say("nobody has recorded a review yet: `audit review --done` does");
+            .say("no review is recorded yet; `ibyok audit review --done` records one");
     }
     Ok(())
 }

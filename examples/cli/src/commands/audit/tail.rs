@@ -18,34 +18,34 @@ const FOLLOW: Duration = Duration::from_millis(200);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Go on with what happens from now on
+    /// Keep running, and print new events as they occur
     #[arg(short, long)]
     follow: bool,
-    /// Only the last N lines
+    /// Show only the last N lines
     #[arg(short = 'n', long = "lines", value_name = "N")]
     lines: Option<usize>,
-    /// Only about this key: `env/name`, a name, or an id
+    /// Show only events of this key: `env/name`, a name, or an id
     #[arg(long, value_name = "REF")]
     key: Option<String>,
-    /// Only by or about this token: its id or name
+    /// Show only events by or of this token: its id or name
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
-    /// Only in this environment
+    /// Show only events in this environment
     #[arg(long, value_name = "ENV")]
     env: Option<String>,
-    /// Only with this outcome: allowed, denied or failed
+    /// Show only events with this outcome: allowed, denied or failed
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
-    /// Only with this action: a name such as `key.set`, or a pattern such as `token.*`; several may be given
+    /// Show only events with this action: a name such as `key.set`, or a pattern such as `token.*`. Repeatable
     #[arg(long, value_name = "ACTION")]
     action: Vec<String>,
-    /// Show the reader's own lines as well: its readings of the log, and the opening and closing of single commands
+    /// Also show the lines that reading the log writes: your reads of the log, and commands that only open and close it
     #[arg(long)]
     include_own: bool,
-    /// Only since then: `7d` ago, `2026-11-24` (its beginning in UTC) or an RFC 3339 time
+    /// Show only events from this time on: `7d` ago, `2026-11-24` (00:00 UTC) or an RFC 3339 time
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// Only of the log with this id, even if no key of this vault vouches for the log
+    /// Show only the log with this id, even if no key of this vault vouches for it
     #[arg(long, value_name = "LOG")]
     log: Option<String>,
 }
@@ -79,8 +79,8 @@ fn filter(args: &Args) -> Result<Filter> {
     if let Some(outcome) = &args.outcome {
         let outcome: Outcome = outcome.parse().map_err(|_| {
             Error::usage(
-                format!("`{}` is no outcome", clean(outcome)),
-                "it is allowed, denied or failed",
+                format!("`{}` is not an outcome", clean(outcome)),
+                "an outcome is `allowed`, `denied` or `failed`",
             )
         })?;
         filter.outcome = Some(outcome);
@@ -92,7 +92,7 @@ fn filter(args: &Args) -> Result<Filter> {
     Ok(filter)
 }
 
-/// A key by reference, by id, or by its name alone, in whichever environment.
+/// Parses a key: a reference, an id, or a name alone, which matches in every environment.
 fn about_key(filter: &mut Filter, key: &str) -> Result<()> {
     if !key.contains('/') && !key.starts_with("key_") {
         let name: ibyok_core::KeyName = key.parse()?;
@@ -176,7 +176,7 @@ fn show(line: &Line, cx: &mut Cx<'_>) -> Result<()> {
         .answer_line(&text.replacen(&outcome, &cx.io.toned(&outcome, tone), 1))
 }
 
-/// A line as a person reads it.
+/// Formats a line for a person.
 fn people(entry: &Entry) -> String {
     let who = &entry.principal;
     let name = who.name.as_deref().or(who.id.as_deref()).unwrap_or("");

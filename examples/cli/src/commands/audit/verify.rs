@@ -18,7 +18,7 @@ use crate::show::clean;
 use crate::table::{Table, at, number, text};
 use crate::words::counted;
 
-/// The pause between two looks at the progress.
+/// The interval at which the progress is shown.
 const SHOWN_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(keys: &[String], proof: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -54,7 +54,7 @@ async fn outside(place: PathBuf, keys: Vec<VerifyingKey>, cx: &Cx<'_>) -> Result
     let work = tokio::task::spawn_blocking(move || ibyok_core::verify_log_watched(&place, &keys, counted));
     let report = watched(work, &progress, &spinner).await;
     spinner.finish_and_clear();
-    report.map_err(|error| Error::failed(format!("the verification ended early: {error}"), "this is a bug"))
+    report.map_err(|error| Error::failed(format!("the verification stopped early: {error}"), "this is a bug"))
 }
 
 /// Waits for a verification, and shows per cent as soon as the size of the logs is known.
@@ -95,8 +95,8 @@ fn trusted(given: &[String]) -> Result<Vec<VerifyingKey>> {
 fn no_key(text: &str) -> Error {
     let shown: String = text.chars().take(64).collect();
     Error::usage(
-        format!("`{}` is no public key of a log", clean(&shown)),
-        "give one as `ibyok audit keys` prints it",
+        format!("`{}` is not the public key of a log", clean(&shown)),
+        "give a key as `ibyok audit keys` prints it",
     )
 }
 
@@ -143,7 +143,7 @@ async fn verify_without_vault(keys: &[VerifyingKey], why: Error, cx: &mut Cx<'_>
     }
     cx.io.warn(&format!("the vault does not open: {why}"));
     cx.io
-        .warn("verified without it, and without the checkpoints in its store");
+        .warn("verified the log without the vault, and without the checkpoints in its store");
     let mut report = document(&report)?;
     if let (Some(what), Value::Object(map)) = (floors, &mut report) {
         map.insert("ok".to_owned(), false.into());
@@ -159,7 +159,8 @@ fn answer(report: &Value, cx: &mut Cx<'_>) -> Result<Exit> {
         return told.map(|()| Exit::Done);
     }
     if let Err(error) = told {
-        cx.io.warn(&format!("the log is not as it was written; {error}"));
+        cx.io
+            .warn(&format!("the log was changed after it was written; {error}"));
     }
     Ok(Exit::Findings)
 }
@@ -188,7 +189,7 @@ fn tell(report: &Value, cx: &mut Cx<'_>) -> Result<()> {
     }
     if ok {
         cx.io.say(&format!(
-            "verified {}: nothing was changed, removed, inserted or moved",
+            "verified {}: no line was changed, removed, inserted or moved",
             counted(number(at(report, "events")), "line")
         ));
         return Ok(());

@@ -22,7 +22,7 @@ pub(super) async fn facts(here: &Here, path: &Path, environment: &Environment) -
     });
     let (report, not_ignored) = looked
         .await
-        .map_err(|_| Error::failed("the scan came to no end", "this is a bug"))??;
+        .map_err(|_| Error::failed("the scan stopped early", "this is a bug"))??;
     let places = report.findings.iter();
     Ok(CodeFacts {
         findings: places

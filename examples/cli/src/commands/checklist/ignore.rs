@@ -28,15 +28,15 @@ pub(super) fn fix(root: &Path, cx: &mut Cx<'_>) -> Result<()> {
     }
     let path = top_of(root).join(".gitignore");
     let shown = crate::show::clean(&path.display().to_string());
-    cx.io.say(&format!("these lines go into `{shown}`:"));
+    cx.io.say(&format!("adding these lines to `{shown}`:"));
     for line in &lines {
         cx.io.say(&format!("  {line}"));
     }
     // Through a link the lines would go into a file that the repository does not have.
     if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
         return Err(Error::usage(
-            format!("`{shown}` is no plain file, and stays as it is"),
-            "add the lines yourself",
+            format!("`{shown}` is not a regular file; it stays unchanged"),
+            "add the lines to `.gitignore` yourself",
         ));
     }
     append(&path, &lines).map_err(|error| Error::writing(&path, &error))?;

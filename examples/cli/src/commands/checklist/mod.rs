@@ -21,13 +21,13 @@ use crate::words::{counted, is_or_are};
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
-    /// The code that uses the keys
+    /// The directory of the code that uses the keys
     #[arg(default_value = ".")]
     path: PathBuf,
-    /// Within how many days the log must have been reviewed
+    /// The largest age in days of the last review of the log
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     reviewed_within: u16,
-    /// Add the missing lines to the repository's .gitignore, after showing them
+    /// Show the lines that the repository's .gitignore lacks, and add them
     #[arg(long)]
     fix: bool,
     #[command(subcommand)]
@@ -36,12 +36,12 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Attest what no program can see
+    /// Attest an item that no program can check
     Attest {
-        /// What is so
+        /// The item that you attest
         #[arg(value_parser = PossibleValuesParser::new(ATTESTED_ITEMS))]
         item: String,
-        /// What there is to say about it
+        /// A remark to record with the attestation
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
     },

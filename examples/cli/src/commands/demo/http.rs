@@ -1,4 +1,4 @@
-//! One request over HTTP, as the smallest program would send it.
+//! Sends one HTTP request, as the smallest program would.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! `ibyok demo`: the whole of it on a throw-away vault.
+//! `ibyok demo`: shows the program on a throw-away vault.
 //!
-//! Each step is the command that is shown, run by this program itself; only the server shares the process instead of having its
-//! own, and what `curl` would send is sent by hand.
+//! This program runs each command that it shows. Only the server shares the process, and the program itself sends the
+//! requests that it shows as `curl`.
 
 mod http;
 mod stage;
@@ -32,14 +32,14 @@ const REFUSED: &str = "STRIPE_SECRET_KEY";
 pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
     if cx.globals.url.is_some() {
         return Err(Error::usage(
-            "`demo` makes a vault of its own, here",
-            "leave out `--url`",
+            "`demo` creates its own vault on this machine",
+            "remove `--url`",
         ));
     }
     let failed = |error: std::io::Error| {
         Error::failed(
-            format!("no temporary directory: {error}"),
-            "see that the temporary directory has space",
+            format!("cannot create a temporary directory: {error}"),
+            "check that the temporary directory exists and has space",
         )
     };
     let place = tempfile::Builder::new()
@@ -57,8 +57,8 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
     let path = place.path().display().to_string();
     let closed = place.close().map_err(|error| {
         Error::failed(
-            format!("`{path}` could not be removed: {error}"),
-            "remove it: it holds sample keys only",
+            format!("cannot remove `{path}`: {error}"),
+            "remove the directory yourself; it holds only sample keys",
         )
     });
     played.and(closed)?;
@@ -66,13 +66,13 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
         cx.io.answer_json(&serde_json::json!({ "ok": true, "steps": steps }))?;
     } else {
         cx.io
-            .answer_line("\nDone; nothing of it is left. To make a vault that stays: ibyok init")?;
+            .answer_line("\nDone; the demo removed its vault. To make a vault that stays: ibyok init")?;
     }
     Ok(Exit::Done)
 }
 
 async fn play(stage: &mut Stage<'_, '_>, place: &Path) -> Result<()> {
-    stage.tell("A vault in a throw-away directory, with the environments dev, staging and prod")?;
+    stage.tell("Create a vault in a throw-away directory, with the environments dev, staging and prod")?;
     stage.command(&["init"]).await?;
     let file = place.join(".env");
     let written = fs::OpenOptions::new()
@@ -82,14 +82,14 @@ async fn play(stage: &mut Stage<'_, '_>, place: &Path) -> Result<()> {
         .open(&file);
     let written = written.and_then(|mut file| std::io::Write::write_all(&mut file, SAMPLE.as_bytes()));
     written.map_err(|error| Error::writing(&file, &error))?;
-    stage.tell("A .env file goes in")?;
+    stage.tell("Import a .env file")?;
     stage.shown("cat .env", SAMPLE)?;
     let file = file.display().to_string();
     stage
         .command_as("import .env --env dev", &["import", &file, "--env", "dev"])
         .await?;
 
-    stage.tell("A token for one environment and one pattern of names, and the server")?;
+    stage.tell("Issue a token for one environment and one pattern of names, and start the server")?;
     let issue = [
         "tokens",
         "issue",
@@ -108,7 +108,7 @@ async fn play(stage: &mut Stage<'_, '_>, place: &Path) -> Result<()> {
     let stopped = server.stop().await.map_err(Error::from);
     served.and(stopped.map(drop))?;
 
-    stage.tell("Everything is on the audit log, which is verified")?;
+    stage.tell("Show the audit log, which holds every step, and verify it")?;
     stage.command_as_operator(&["audit", "tail", "--token", "demo"]).await?;
     stage.command_as_operator(&["audit", "verify"]).await?;
     Ok(())
@@ -126,7 +126,7 @@ async fn serve(stage: &mut Stage<'_, '_>) -> Result<Started> {
 }
 
 async fn fetch(stage: &mut Stage<'_, '_>, server: &Started) -> Result<()> {
-    stage.tell("A program fetches its key over HTTP, and is refused what it may not have")?;
+    stage.tell("A program fetches its key over HTTP; the server refuses a key outside its grant")?;
     for (key, expected) in [(ALLOWED, 200), (REFUSED, 403)] {
         let path = format!("/external/keys/{key}/value?env=dev");
         let answer = http::get(server.address(), &path, stage.token()).await?;
@@ -137,7 +137,7 @@ async fn fetch(stage: &mut Stage<'_, '_>, server: &Started) -> Result<()> {
         stage.shown(&command, &format!("{} {}\n", answer.status, answer.body))?;
         if answer.status != expected {
             return Err(Error::failed(
-                format!("the server answered {} where {expected} was due", answer.status),
+                format!("the server answered {} instead of {expected}", answer.status),
                 "this is a bug",
             ));
         }

@@ -1,4 +1,4 @@
-//! `ibyok import`: the values of a `.env` file go into the vault.
+//! `ibyok import`: imports the values of a `.env` file into the vault.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -29,24 +29,24 @@ const FILE_MAX: u64 = 16 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The .env file; `-` is standard input
+    /// The .env file; `-` reads standard input
     file: PathBuf,
-    /// The environment that the keys go to
+    /// Import into this environment
     #[arg(long, value_name = "ENV")]
     env: String,
-    /// Only variables of this name; `*` and `?` stand for others
+    /// Import only variables that match this pattern: `*` matches any characters, `?` one character
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,
-    /// Leave out variables of this name
+    /// Skip variables that match this pattern
     #[arg(long, value_name = "PATTERN")]
     skip: Vec<String>,
-    /// Give keys that have another value a new version
+    /// Add a new version to each existing key whose value differs
     #[arg(long)]
     update: bool,
-    /// Show what would be done, and do nothing
+    /// Show the changes without making them
     #[arg(long, conflicts_with = "rewrite")]
     dry_run: bool,
-    /// Leave references in the file in the place of the values
+    /// Replace the imported values in the file with references
     #[arg(long)]
     rewrite: bool,
 }
@@ -102,8 +102,8 @@ async fn must_exist(here: &Here, environment: &EnvironmentName) -> Result<()> {
 
 fn other_values(refused: usize) -> Error {
     let what = match refused {
-        1 => "1 key has another value, and was left as it is".to_owned(),
-        _ => format!("{refused} keys have another value, and were left as they are"),
+        1 => "1 key has a different value and was not changed".to_owned(),
+        _ => format!("{refused} keys have different values and were not changed"),
     };
     Error::Vault(ibyok_core::Error::Conflict { what })
 }
@@ -119,7 +119,10 @@ fn open(args: &Args, cx: &mut Cx<'_>) -> Result<(Zeroizing<String>, Option<Origi
         return Ok((utf8(read.expose_secret(), &args.file)?, None));
     }
     if args.file == Path::new("-") {
-        return Err(Error::usage("standard input cannot be rewritten", "name a file"));
+        return Err(Error::usage(
+            "`--rewrite` cannot rewrite standard input",
+            "give the path of the file",
+        ));
     }
     let mut original = Original::open(&args.file)?;
     let name = format!("`{}`", args.file.display());
@@ -137,12 +140,12 @@ pub(super) fn read_file(path: &Path, limit: u64) -> Result<Zeroizing<String>> {
     if metadata.is_dir() {
         return Err(Error::usage(
             format!("`{}` is a directory", path.display()),
-            "name a file",
+            "give the path of a file",
         ));
     }
     if metadata.len() > limit {
         let what = format!("`{}` is larger than {limit} bytes", path.display());
-        return Err(Error::usage(what, "is it really a .env file?"));
+        return Err(Error::usage(what, "check that it is a .env file"));
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let read = secret_input::read(&mut file, limit, &format!("`{}`", path.display()))?;
@@ -158,7 +161,7 @@ fn utf8(bytes: &[u8], path: &Path) -> Result<Zeroizing<String>> {
             let what = format!("`{}` is not UTF-8 on line {line}", path.display());
             Err(Error::usage(
                 what,
-                "save it as UTF-8; a value that is no text goes in by `keys set --from-file`",
+                "save it as UTF-8; for a value that is not text, use `keys set --from-file`",
             ))
         }
     }
@@ -188,8 +191,9 @@ fn say_left_over(path: &Path, text: &str, written: &str, plan: &Plan, cx: &mut C
     let left = import::left_over(text, written, plan)?;
     let path = clean(&path.display().to_string());
     if left.copies.is_empty() {
-        cx.io
-            .say(&format!("{path} now holds references; no copy of the values was kept"));
+        cx.io.say(&format!(
+            "{path} now holds references; the command kept no copy of the values"
+        ));
     } else {
         cx.io.warn(&format!(
             "warning: {path} still holds values that were imported: {}",
@@ -245,7 +249,7 @@ fn answer(cx: &mut Cx<'_>, plan: &Plan, rewritten: bool, failure: Option<&Error>
             entry.outcome.word().to_owned(),
         ]);
     }
-    table.print_or(cx.io, "no variables are imported")
+    table.print_or(cx.io, "no variables to import")
 }
 
 fn say_last(cx: &mut Cx<'_>, args: &Args, plan: &Plan) {
@@ -266,7 +270,7 @@ fn say_last(cx: &mut Cx<'_>, args: &Args, plan: &Plan) {
         counts.join(", ")
     };
     cx.io.say(&if args.dry_run {
-        format!("{counts}; nothing was done")
+        format!("{counts}; nothing was changed")
     } else {
         counts
     });
@@ -278,13 +282,9 @@ fn say_last(cx: &mut Cx<'_>, args: &Args, plan: &Plan) {
         }
     }
     if plan.count(Outcome::Refused) > 0 {
-        let kept = if args.rewrite {
-            "; the file was left as it is"
-        } else {
-            ""
-        };
+        let kept = if args.rewrite { "; the file was not changed" } else { "" };
         cx.io.warn(&format!(
-            "keys that have another value are refused{kept}; `--update` gives them a new version"
+            "refused keys that have a different value{kept}; `--update` adds a new version to them"
         ));
     }
 }

@@ -20,30 +20,30 @@ use crate::words::{is_or_are, listed, plural};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
-    /// A key may have leaked: mark it, stop what is to stop, and see what remains
+    /// Open an incident on a key that may have leaked: mark it, replace or freeze it, and list the remaining steps
     Open(open::Args),
-    /// List the incidents that are open
+    /// List the open incidents
     List {
-        /// Those that are closed as well
+        /// Also list the closed incidents
         #[arg(long)]
         all: bool,
     },
-    /// Who read the key and from where, what else they could read and did, and what remains to be done
+    /// Report the readers of the key and their addresses, the other keys in their reach, and the remaining steps
     Report(Report),
-    /// Add what was found, or was done elsewhere
+    /// Add a note to an incident: a finding, or an action elsewhere
     Note {
-        /// The incident, or its key
+        /// The id of the incident, or the reference of its key
         #[arg(value_name = "INCIDENT")]
         which: String,
-        /// What it was
+        /// The text of the note
         #[arg(long, value_name = "TEXT")]
         text: String,
     },
-    /// Close an incident with its cause and what keeps it from happening again; asked for where they are not given
+    /// Close an incident with its cause and its prevention; asks on a terminal for a missing one
     Close(Close),
-    /// Write a plan for this vault that a team can keep in its repository
+    /// Write an incident plan for this vault, for a team's repository
     Plan {
-        /// Write it to a file
+        /// Write the plan to this file
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -51,32 +51,32 @@ pub(crate) enum Verb {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Report {
-    /// The incident, or its key
+    /// The id of the incident, or the reference of its key
     #[arg(value_name = "INCIDENT")]
     which: String,
-    /// From when on to look at the log [default: since the key may have leaked, else 90 days before the incident]
+    /// Read the log from this time on [default: the time of the possible leak, else 90 days before the incident]
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// Write it as a page for a browser
+    /// Write the report to this file as a page for a browser
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write a proof for each line that it shows into a directory, for somebody who does not have the log
+    /// Write a proof of each line in the report to this directory, for a person who does not have the log
     #[arg(long, value_name = "DIR")]
     proofs: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Close {
-    /// The incident, or its key
+    /// The id of the incident, or the reference of its key
     #[arg(value_name = "INCIDENT")]
     which: String,
-    /// How the key was exposed
+    /// The cause: the way in which the key was exposed
     #[arg(long, value_name = "TEXT")]
     cause: Option<String>,
-    /// What keeps it from happening again
+    /// The prevention: the change that prevents another leak
     #[arg(long, value_name = "TEXT")]
     prevention: Option<String>,
-    /// Close it although the leaked version is still served
+    /// Close the incident even if the vault still serves the leaked version
     #[arg(long)]
     force: bool,
 }
@@ -158,7 +158,7 @@ fn steps(remaining: &[Step]) -> Vec<String> {
 
 async fn close(args: &Close, cx: &mut Cx<'_>) -> Result<Exit> {
     let cause = account(cx, args.cause.as_deref(), "cause", "How was the key exposed?")?;
-    let question = "What keeps it from happening again?";
+    let question = "Which change prevents another leak?";
     let prevention = account(cx, args.prevention.as_deref(), "prevention", question)?;
     cx.with_access(async |access, cx| {
         let closed = access
@@ -169,14 +169,14 @@ async fn close(args: &Close, cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
-/// Returns the account that a person gives: from the flag, or else asked for on a terminal.
+/// Returns the text of the flag, or asks for it on a terminal.
 fn account(cx: &mut Cx<'_>, given: Option<&str>, flag: &str, question: &str) -> Result<String> {
     if let Some(given) = given {
         return Ok(given.to_owned());
     }
     if !(cx.io.terminal.input && cx.io.terminal.error) {
         return Err(Error::usage(
-            format!("an incident is closed with its {flag}, and there is nobody to ask"),
+            format!("closing an incident needs its {flag}, and there is no terminal to ask for it"),
             format!("give `--{flag} TEXT`"),
         ));
     }

@@ -14,24 +14,24 @@ use crate::words::{is_or_are, listed, plural};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The key, for example prod/openai; with `?version=N` for another than the current version
+    /// The key, for example `prod/openai`. Add `?version=N` if another version than the current one leaked
     #[arg(value_name = "REF")]
     key: String,
-    /// The reason, as the incident and the log keep it
+    /// The reason, which the incident and the audit log record
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Since when the key may have been in other hands: `2d`, `2026-12-31` or an RFC 3339 time
+    /// The time from which on others may have had the key: `2d`, `2026-12-31` or an RFC 3339 time
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// Make a new value current in the same step; it comes from standard input
+    /// Make a new value current in the same step; reads the value from standard input
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
     value: ValueArgs,
-    /// Disable the key at once, for everybody: where there is no new value yet
+    /// Disable the key at once for every program; use it if there is no new value yet
     #[arg(long, conflicts_with = "replace")]
     freeze: bool,
-    /// Revoke the tokens that read the key from then on
+    /// Revoke every token that read the key since this time
     #[arg(long, value_name = "WHEN")]
     revoke_readers: Option<String>,
 }
@@ -85,7 +85,7 @@ fn sure(args: &Args, key: &KeyRef, cx: &mut Cx<'_>) -> Result<()> {
 fn say(opened: &IncidentOpened, cx: &mut Cx<'_>) {
     let incident = &opened.incident;
     let verb = if opened.was_open {
-        "was open already, and was added to"
+        "was already open; this report was added to it"
     } else {
         "is open"
     };
@@ -106,19 +106,19 @@ fn say(opened: &IncidentOpened, cx: &mut Cx<'_>) {
     }
     for unseen in &opened.unseen {
         cx.io.warn(&format!(
-            "  a reader may be MISSING: {unseen}; open the incident again with `--revoke-readers` when that is mended"
+            "  a reader may be MISSING: {unseen}; after you repair this, open the incident again with `--revoke-readers`"
         ));
     }
     for copy in &opened.copies {
         say_copy(copy, cx);
     }
-    cx.io.say("what remains:");
+    cx.io.say("remaining steps:");
     for line in steps(&opened.remaining) {
         cx.io.say(&line);
     }
 }
 
-/// The steps of an incident that are done, by what it says of itself.
+/// Returns the completed steps of an incident, a line each.
 pub(super) fn done(incident: &Incident) -> Vec<String> {
     let versions: Vec<String> = incident.versions.iter().map(ToString::to_string).collect();
     let mut lines = Vec::new();
@@ -138,8 +138,8 @@ pub(super) fn done(incident: &Incident) -> Vec<String> {
         ));
     }
     match incident.frozen {
-        true => lines.push("frozen: the key is disabled for everybody".to_owned()),
-        false if incident.replaced.is_none() => lines.push("not frozen: the key is still served".to_owned()),
+        true => lines.push("frozen: the key is disabled for every program".to_owned()),
+        false if incident.replaced.is_none() => lines.push("not frozen: the vault still serves the key".to_owned()),
         false => {}
     }
     for token in &incident.revoked {

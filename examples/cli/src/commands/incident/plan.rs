@@ -21,7 +21,7 @@ pub(super) async fn run(output: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> 
             None => cx.io.answer(plan.as_bytes())?,
             Some(path) => {
                 crate::out_file::write_secret(path, plan.as_bytes())?;
-                cx.io.say(&format!("the plan is in {}", path.display()));
+                cx.io.say(&format!("wrote the plan to {}", path.display()));
             }
         }
         Ok(Exit::Done)

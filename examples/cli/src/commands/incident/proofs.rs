@@ -37,13 +37,13 @@ pub(super) async fn run(args: &Report, since: Option<Timestamp>, cx: &mut Cx<'_>
             write_secret(file, super::page::of(&report).as_bytes())?;
         }
         cx.io.say(&format!(
-            "the report and {} are in `{}`; `ibyok audit verify --proof FILE --key PUB` checks one anywhere",
+            "wrote the report and {} to `{}`; `ibyok audit verify --proof FILE --key PUB` checks a proof on any machine",
             counted(lines.len().min(PROOFS_MAX), "proof"),
             directory.display()
         ));
         if lines.len() > PROOFS_MAX {
             cx.io.warn(&format!(
-                "{} {} not proved: `ibyok audit prove` does one by one",
+                "{} {} not proved; `ibyok audit prove` proves a single line",
                 counted(lines.len() - PROOFS_MAX, "further line"),
                 is_or_are(lines.len() - PROOFS_MAX)
             ));

@@ -23,7 +23,7 @@ pub(super) async fn run(args: &Report, cx: &mut Cx<'_>) -> Result<Exit> {
         let report = access.incident_report(&args.which, since).await?;
         if let Some(file) = &args.html {
             write_secret(file, super::page::of(&report).as_bytes())?;
-            cx.io.say(&format!("the page is in `{}`", file.display()));
+            cx.io.say(&format!("wrote the page to `{}`", file.display()));
             return Ok(Exit::Done);
         }
         if cx.globals.json {
@@ -36,7 +36,7 @@ pub(super) async fn run(args: &Report, cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
-/// The report for a terminal or a ticket. Nothing of it can move a cursor.
+/// Formats the report for a terminal or a ticket. No text in it can move a cursor.
 fn as_text(report: &IncidentReport) -> String {
     let mut out = String::new();
     head(&mut out, report);

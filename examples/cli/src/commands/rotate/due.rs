@@ -16,7 +16,7 @@ use crate::words::counted;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Keys and tokens of this environment only
+    /// List only keys and tokens of this environment
     #[arg(long, value_name = "ENV")]
     env: Option<String>,
 }
@@ -64,8 +64,8 @@ pub(crate) fn told(one: &api::Due) -> (String, String) {
         None => format!("{} ({})", one.name, one.token.cell()),
     };
     let state = match (&one.kind, one.overdue) {
-        (DueKind::Rotation, _) => "to be rotated".to_owned(),
-        _ if is_damaged => "its record is damaged and does not say what is due".to_owned(),
+        (DueKind::Rotation, _) => "rotate it".to_owned(),
+        _ if is_damaged => "unknown: its record is damaged".to_owned(),
         (_, true) => "expired".to_owned(),
         _ => {
             let days = u64::try_from(one.within_days).unwrap_or_default();

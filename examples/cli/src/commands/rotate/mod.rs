@@ -24,19 +24,19 @@ use crate::table::Column;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
-    /// Add a version that is pending, to be tried before it is promoted; the value comes from standard input
+    /// Add a pending version, to test before you promote it; reads the value from standard input
     Stage(Stage),
-    /// Make the pending version the current one; the one before is retiring, and served by number
+    /// Make the pending version current. The old version becomes retiring; the vault still serves it by number
     Promote(One),
-    /// Make the version that was current before the current one again
+    /// Make the previous version current again
     Rollback(One),
-    /// Stop serving the retiring versions, or one of them, once every consumer has read the current one
+    /// Retire all retiring versions or one of them, once every consumer has read the current version
     Retire(Retire),
-    /// Destroy the value of a version, once every consumer has read the current one
+    /// Destroy the value of a version, once every consumer has read the current version
     Destroy(Destroy),
-    /// Show who reads which version, and who has not yet read the current one
+    /// Show the consumers of each version, and those that have not yet read the current version
     Status(status::Args),
-    /// Show what is to be rotated, and which keys and tokens end soon; exit 10 if anything is
+    /// List keys to rotate, and keys and tokens that expire soon; exit 10 if the list is not empty
     Due(due::Args),
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Retire {
     /// The key: `env/name`, `ibyok://…`, or an id
     #[arg(value_name = "REF")]
     key: String,
-    /// This version alone
+    /// Retire only this version
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     version: Option<u32>,
     #[command(flatten)]
@@ -83,7 +83,7 @@ pub(crate) struct Destroy {
     /// The key: `env/name`, `ibyok://…`, or an id
     #[arg(value_name = "REF")]
     key: String,
-    /// The version: any but the current one
+    /// The version to destroy; the current version cannot be destroyed
     #[arg(long, value_name = "N|pending", value_parser = parse_version)]
     version: WhichVersion,
     #[command(flatten)]
@@ -94,13 +94,13 @@ pub(crate) struct Destroy {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DrainArgs {
-    /// Only if the last read of it is so long ago (`--quiet 7d` says the same)
+    /// Refuse unless the last read of the version is at least this long ago (same as `--quiet 7d`)
     #[arg(long, value_name = "D")]
     quiet_for: Option<Interval>,
-    /// Although consumers need it
+    /// Proceed even if consumers still use the version
     #[arg(long, requires = "reason")]
     force: bool,
-    /// Why, for the audit log
+    /// The reason for `--force`, for the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
@@ -191,7 +191,7 @@ async fn retire(args: Retire, cx: &mut Cx<'_>) -> Result<Exit> {
 async fn destroy(args: Destroy, cx: &mut Cx<'_>) -> Result<Exit> {
     let key: KeyArgument = args.key.parse()?;
     let what = format!("destroy version {} of the key `{}`", args.version, args.key);
-    confirm(cx, &what, "its value does not come back")?;
+    confirm(cx, &what, "nobody can restore its value")?;
     cx.with_access(async |access, cx| {
         let key = key.resolve(access).await?.at_version(args.version);
         let destroyed = access.destroy(&key, args.drain.into()).await?;
@@ -200,10 +200,10 @@ async fn destroy(args: Destroy, cx: &mut Cx<'_>) -> Result<Exit> {
         }
         cx.io.say(&format!("destroyed {key}"));
         match &destroyed.remains {
-            Some(remains) => cx.io.say(&format!("not everywhere yet: {remains}")),
+            Some(remains) => cx.io.say(&format!("traces of the value remain: {remains}")),
             None => cx
                 .io
-                .say("nothing of it is left in the store's files; backups are for you to look after"),
+                .say("the store's files no longer hold the value; backups may still hold it"),
         }
         pages::say(cx, destroyed.key.provider.as_deref(), After::Destroy);
         Ok(Exit::Done)

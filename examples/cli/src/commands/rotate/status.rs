@@ -12,14 +12,14 @@ use crate::exit::Exit;
 use crate::table::Table;
 
 /// An empty list of names does not mean that nobody reads.
-const HIDDEN: &str = "readers are not shown: that takes a token with `usage:read` or `keys:rotate`";
+const HIDDEN: &str = "consumers are not shown: the token needs `usage:read` or `keys:rotate`";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The key [default: every key that has more than one version]
+    /// Show only this key [default: every key that has more than one version]
     #[arg(value_name = "REF", conflicts_with = "env")]
     key: Option<String>,
-    /// Keys of this environment only
+    /// Show only keys of this environment
     #[arg(long, value_name = "ENV")]
     env: Option<String>,
 }
@@ -110,7 +110,7 @@ fn print(status: &RotationStatus, cx: &mut Cx<'_>) -> Result<()> {
         cx.io.say(&format!("waiting for {label}: {why}"));
     }
     for unseen in &status.unseen {
-        cx.io.say(&format!("not seen: {unseen}"));
+        cx.io.say(&format!("consumers may be missing: {unseen}"));
     }
     Ok(())
 }

@@ -22,29 +22,29 @@ use crate::hardening;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Every key of this environment that you may read, each under its variable
+    /// Set every key of this environment that you may read, each in its variable
     #[arg(long, value_name = "ENV")]
     env: Vec<String>,
-    /// The variables of a .env file; values that are `ibyok://` references are resolved
+    /// Set the variables of a .env file, and resolve `ibyok://` references in it
     #[arg(long, value_name = "FILE")]
     env_file: Vec<PathBuf>,
-    /// A key for a variable
+    /// Set this variable to this key. Repeatable
     #[arg(long, value_name = "VAR=REF")]
     key: Vec<String>,
-    /// With `--env`: only keys of this name; `*` and `?` stand for others
+    /// With `--env`: set only keys that match this pattern: `*` matches any characters, `?` one character
     #[arg(long, value_name = "PATTERN")]
     only: Vec<String>,
-    /// The pending version of each key that has one, else the current one: to try a value before it is promoted
+    /// Use the pending version of each key that has one, else the current version: to test a value before you promote it
     #[arg(long, value_name = "pending", value_parser = ["pending"])]
     version: Option<String>,
-    /// Mask the values of keys in the program's output, also in base64 and URL-encoded [default: where the variable CI is set, but
-    /// never what goes to a terminal]
+    /// Mask the values of keys in the program's output, also in base64 and URL-encoded [default: on if the variable CI is
+    /// set, except in output to a terminal]
     #[arg(long, conflicts_with = "no_mask")]
     mask: bool,
-    /// Leave the program's output as it is, also where the variable CI is set
+    /// Do not mask the program's output, even if the variable CI is set
     #[arg(long)]
     no_mask: bool,
-    /// Leave IBYOK_TOKEN in the program's environment
+    /// Keep IBYOK_TOKEN in the program's environment
     #[arg(long)]
     keep_token: bool,
     /// The program and its arguments
@@ -88,7 +88,10 @@ fn project_file(args: &Args, environment: &Environment) -> Result<Option<Project
         return Ok(None);
     }
     let here = std::env::current_dir().map_err(|error| {
-        let error = Error::failed(format!("there is no current directory: {error}"), "change to one");
+        let error = Error::failed(
+            format!("cannot read the current directory: {error}"),
+            "change to a directory that exists",
+        );
         Error::NotStarted(Box::new(error))
     })?;
     Ok(find_project(&here, environment.get("HOME").map(Path::new))?)
@@ -140,7 +143,7 @@ async fn start_below(args: &Args, cx: &mut Cx<'_>, variables: Variables, streams
         .collect();
     if !short.is_empty() {
         cx.io.warn(&format!(
-            "warning: too short to be masked in the program's output: {}",
+            "warning: not masked in the program's output, because the values are too short: {}",
             short.join(", ")
         ));
     }
@@ -161,7 +164,7 @@ fn command(args: &Args, variables: &Variables) -> Result<Command> {
     let (program, arguments) = args
         .program
         .split_first()
-        .ok_or_else(|| Error::usage("no program", "name one"))?;
+        .ok_or_else(|| Error::usage("no program is given", "give the program after `--`"))?;
     let mut command = Command::new(program);
     command.args(arguments);
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(name) && !is_kept(args, name)) {
@@ -179,8 +182,11 @@ fn not_started(args: &Args, variables: &Variables, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::NotFound => Error::NoProgram { program },
         io::ErrorKind::InvalidInput => {
-            let what = format!("`{program}` cannot be started: {error}");
-            Error::NotStarted(Box::new(Error::usage(what, "no argument or variable may hold a NUL")))
+            let what = format!("cannot start `{program}`: {error}");
+            Error::NotStarted(Box::new(Error::usage(
+                what,
+                "remove the NUL character from the arguments and variables",
+            )))
         }
         io::ErrorKind::ArgumentListTooLong => {
             let inherited = std::env::vars_os().filter(|(name, _)| !is_ours(name) || is_kept(args, name));

@@ -76,7 +76,7 @@ pub(super) async fn gather(
             .iter()
             .filter_map(|(variable, source)| handed(variable, source))
             .collect();
-        cx.io.say(&format!("it hands out {}", handed.join(", ")));
+        cx.io.say(&format!("the program receives {}", handed.join(", ")));
     }
     for path in &args.env_file {
         gathered.extend(file(path, cx)?);
@@ -89,13 +89,13 @@ pub(super) async fn gather(
     for (variable, _) in gathered.iter().filter(|(_, source)| source.is_a_key()) {
         if let Some(tool) = reaches_browsers(variable) {
             cx.io.warn(&format!(
-                "warning: {tool} copies `{variable}` into what it sends to browsers, where everybody can read it"
+                "warning: {tool} copies `{variable}` into the code that it sends to browsers, where everybody can read it"
             ));
         }
     }
     if gathered.is_empty() && !said {
         return Err(Error::usage(
-            "nothing says which keys the program is to have",
+            "no keys are given for the program",
             "give `--env`, `--env-file` or `--key`, or write a `.ibyok.toml`",
         ));
     }
@@ -143,17 +143,17 @@ fn file(path: &Path, cx: &mut Cx<'_>) -> Result<Sources> {
         let (line, variable) = (assignment.line, crate::show::clean(&assignment.variable));
         if assignment.variable.starts_with("IBYOK_") {
             return Err(Error::usage(
-                format!("`{shown}` sets `{variable}`, which is ours and reaches no program"),
-                "take it out of the file, and set it where `ibyok` is run",
+                format!("`{shown}` sets `{variable}`, which is reserved for IBYOK and is not passed to programs"),
+                "remove it from the file, and set it in the environment of `ibyok`",
             ));
         }
         if !dotenv::is_one_word(&assignment.variable) {
             let hint = "a line is `NAME=value`, a comment, or empty";
-            return Err(Error::usage(format!("line {line} is no assignment"), hint));
+            return Err(Error::usage(format!("line {line} is not an assignment"), hint));
         }
         if VariableKind::of(&assignment.variable) == VariableKind::Malformed {
             cx.io.warn(&format!(
-                "warning: {shown}, line {line}: left out `{variable}`: it is no name of a variable"
+                "warning: {shown}, line {line}: skipped `{variable}`: it is not the name of a variable"
             ));
             continue;
         }
@@ -190,7 +190,7 @@ fn own(cx: &mut Cx<'_>, gathered: &mut Sources) -> Result<()> {
             gathered.insert(variable.clone(), source(variable, value)?);
         } else if let Some(Source::Key(_) | Source::Listed(_)) = gathered.remove(variable) {
             cx.io
-                .say(&format!("{variable} is in our environment already, and stays as it is"));
+                .say(&format!("kept {variable} from the environment; it overrides the file"));
         }
     }
     Ok(())
@@ -251,12 +251,13 @@ pub(super) async fn resolve(
         variables.insert(variable.clone(), os_value(&variable, &fetched)?);
     }
     if !mocks.is_empty() {
-        cx.io.say(&format!("mocks, and not the keys: {}", mocks.join(", ")));
+        cx.io
+            .say(&format!("these values are mocks, not the keys: {}", mocks.join(", ")));
     }
     if pending {
         // A test of nothing new must not look like one.
         cx.io.say(&match staged.as_slice() {
-            [] => "no key has a pending version: all are current".to_owned(),
+            [] => "no key has a pending version; the program uses current versions".to_owned(),
             staged => format!("pending: {}", staged.join(", ")),
         });
     }
@@ -288,10 +289,10 @@ fn os_value(variable: &str, fetched: &Fetched) -> Result<Held> {
     if bytes.contains(&0) {
         return Err(Error::usage(
             format!(
-                "the value of `{}` holds a NUL, which no variable can ({variable})",
+                "cannot set {variable}: the value of `{}` holds a NUL character",
                 fetched.reference
             ),
-            "`ibyok get REF -n -o FILE` writes it to a file",
+            "write the value to a file with `ibyok get REF -n -o FILE`",
         ));
     }
     Ok(Held {

@@ -15,7 +15,7 @@ use crate::identity::{Place, Who, place, who_here};
 use crate::out_file::write_secret;
 use crate::words::{counted, is_or_are};
 
-/// The shortest value of the vault that is looked for: shorter ones are words of every text.
+/// The length of the shortest value that the scan searches for: shorter values are common words.
 const SHORTEST: usize = 8;
 
 /// The vault's values as the scan asks for them.
@@ -52,7 +52,7 @@ pub(super) async fn matcher(args: &Args, cx: &mut Cx<'_>) -> Result<Option<Arc<d
         })));
     }
     let why = match place(cx.globals, cx.environment)? {
-        Place::Server { why, .. } => format!("{why} names a server, to which nothing of a text is sent"),
+        Place::Server { why, .. } => format!("{why} names a server, and the scan sends no text to a server"),
         Place::Here => match who_here(cx.globals, cx.environment)? {
             Who::Token(_, why) => format!("{why} holds an access token, and only the operator may compare values"),
             Who::Operator(_) => match of_vault(cx).await {
@@ -67,7 +67,7 @@ pub(super) async fn matcher(args: &Args, cx: &mut Cx<'_>) -> Result<Option<Arc<d
         },
     };
     cx.io.say(&format!(
-        "looking for shapes alone, and not for the vault's own keys: {why}"
+        "searching for shapes only, not for the vault's own keys: {why}"
     ));
     Ok(None)
 }
@@ -93,7 +93,7 @@ async fn of_vault(cx: &mut Cx<'_>) -> Result<KnownValues> {
 fn warn_of_damage(damaged: u64, cx: &mut Cx<'_>) {
     if damaged > 0 {
         cx.io.warn(&format!(
-            "warning: {} of keys or environments {} damaged, and no values of it are looked for; `ibyok status` says more",
+            "warning: {} of keys or environments {} damaged; the scan does not search for their values; `ibyok status` lists them",
             counted(damaged, "record"),
             is_or_are(damaged)
         ));
@@ -112,8 +112,8 @@ pub(super) async fn export(path: &Path, cx: &mut Cx<'_>) -> Result<Exit> {
         warn_of_damage(bundle.damaged, cx);
         let left_out = match bundle.left_out {
             0 => String::new(),
-            1 => "; 1 was left out, since it could be guessed".to_owned(),
-            count => format!("; {count} were left out, since they could be guessed"),
+            1 => "; skipped 1 value that is easy to guess".to_owned(),
+            count => format!("; skipped {count} values that are easy to guess"),
         };
         cx.io.say(&format!(
             "wrote the fingerprints of {} to {}{left_out}",
@@ -121,7 +121,7 @@ pub(super) async fn export(path: &Path, cx: &mut Cx<'_>) -> Result<Exit> {
             path.display()
         ));
         cx.io
-            .say("whoever has this file learns the names of keys, and can try values");
+            .say("keep this file secret: its holder can read the names of keys and test values");
         Ok(Exit::Done)
     })
     .await

@@ -20,34 +20,35 @@ use crate::globals::Environment;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file, a directory with everything below it, or `-` for standard input; a place in a repository for what is about that
+    /// A file, a directory to scan recursively, or `-` for standard input. With --staged, --history or --install-hook: a path
+    /// in the repository
     #[arg(default_value = ".", value_name = "PATH")]
     path: PathBuf,
-    /// What the next commit would change, as it is in git's index
+    /// Scan only the changes of the next commit, from git's index
     #[arg(long, conflicts_with_all = ["history", "no_ignore"])]
     staged: bool,
-    /// Every text of git's whole history
+    /// Scan every text in git's whole history
     #[arg(long, conflicts_with = "no_ignore")]
     history: bool,
     /// Install a git hook that runs `ibyok scan --staged` before each commit
     #[arg(long, conflicts_with_all = ["staged", "history", "no_ignore", "binary", "sarif"])]
     install_hook: bool,
-    /// Know the vault's keys by a bundle of fingerprints instead of the vault
+    /// Recognise the vault's keys by a bundle of fingerprints, without opening the vault
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
-    /// Write such a bundle and scan nothing: whoever has it can try values, and learns the names of keys
+    /// Write a bundle of fingerprints and exit. Keep it secret: its holder can read the names of keys and test values
     #[arg(long, value_name = "FILE", conflicts_with_all = ["staged", "history", "no_ignore", "binary", "sarif", "install_hook", "bundle", "no_vault"])]
     export_bundle: Option<PathBuf>,
-    /// Look for shapes alone, and do not open the vault
+    /// Search for shapes only, without opening the vault
     #[arg(long, conflicts_with = "bundle")]
     no_vault: bool,
-    /// Write the findings to this file as SARIF 2.1.0 too
+    /// Also write the findings to this file as SARIF 2.1.0
     #[arg(long, value_name = "FILE")]
     sarif: Option<PathBuf>,
-    /// Also what git ignores
+    /// Also scan files that git ignores
     #[arg(long)]
     no_ignore: bool,
-    /// Also binary files
+    /// Also scan binary files
     #[arg(long)]
     binary: bool,
 }
@@ -62,8 +63,8 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let input = is_input(&args.path);
     if input && (args.staged || args.history || args.no_ignore) {
         return Err(Error::usage(
-            "`-` is standard input, and no place in a repository",
-            "leave out --staged, --history and --no-ignore, or give a path",
+            "`-` is standard input, not a path in a repository",
+            "remove --staged, --history and --no-ignore, or give a path",
         ));
     }
     let excused = if input { None } else { ExcusedFiles::near(&args.path)? };
@@ -79,8 +80,8 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         watch.stop();
         let report = report.map_err(|error| {
             Error::failed(
-                format!("standard input cannot be read to its end: {error}"),
-                "see that the program before `|` ended well",
+                format!("cannot read standard input to its end: {error}"),
+                "check that the program before `|` succeeded",
             )
         })?;
         return show::answer(&report, sarif.as_deref(), cx);
@@ -88,7 +89,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let environment = cx.environment.clone();
     let scanned = tokio::task::spawn_blocking(move || look(&args, &environment, &engine, &progress)).await;
     watch.stop();
-    let report = scanned.map_err(|_| Error::failed("the scan came to no end", "this is a bug"))??;
+    let report = scanned.map_err(|_| Error::failed("the scan stopped early", "this is a bug"))??;
     show::answer(&report, sarif.as_deref(), cx)
 }
 
@@ -110,7 +111,7 @@ fn look(args: &Args, environment: &Environment, engine: &Engine, progress: &Prog
     })
 }
 
-/// Scans a tree: what git ignores only if asked, or if git has it all the same.
+/// Scans a tree. Scans ignored files only with `--no-ignore`, or if git tracks them.
 pub(super) fn tree(
     path: &Path,
     no_ignore: bool,
@@ -143,10 +144,10 @@ fn install_hook(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
         cx.io.answer_json(&json!({ "hook": shown, "new": new }))?;
     } else if new {
         cx.io.say(&format!(
-            "installed `{shown}`: commits with a key in them are refused from now on"
+            "installed `{shown}`: git now refuses commits that contain a key"
         ));
     } else {
-        cx.io.say(&format!("`{shown}` was installed before"));
+        cx.io.say(&format!("`{shown}` is already installed"));
     }
     Ok(Exit::Done)
 }
@@ -155,20 +156,20 @@ impl From<ScanError> for Error {
     fn from(error: ScanError) -> Self {
         let what = error.to_string();
         match error {
-            ScanError::Root { .. } => Error::usage(what, "see that the path is right, and may be read by you"),
+            ScanError::Root { .. } => Error::usage(what, "check the path, and that you may read it"),
             ScanError::Excuses { .. } => Error::usage(
                 what,
-                "it holds git's patterns, and above each block of them a comment `# WHY`",
+                "write git's patterns, and a comment `# WHY` above each block of them",
             ),
-            ScanError::NoGit => Error::failed(what, "install git; a tree of files is scanned without it"),
+            ScanError::NoGit => Error::failed(what, "install git, or scan a directory of files, which needs no git"),
             ScanError::Git { .. } => Error::usage(
                 what,
-                "give a place in a repository that is yours; git's `safe.directory` lets you read somebody else's",
+                "give a path in a repository that you own; git's `safe.directory` also allows other owners' repositories",
             ),
             ScanError::Hook { .. } => {
                 Error::failed(what, "add this line to your own hook: ibyok scan --staged || exit 1")
             }
-            _ => Error::failed(what, "see that the path may be read by you"),
+            _ => Error::failed(what, "check that you may read the path"),
         }
     }
 }

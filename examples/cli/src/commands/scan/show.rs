@@ -19,12 +19,8 @@ const NAMED: usize = 20;
 pub(super) fn answer(report: &Report, to: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {
     if let Some(path) = to {
         let log = sarif(report, env!("CARGO_PKG_VERSION"));
-        let log = serde_json::to_vec_pretty(&log).map_err(|error| {
-            Error::failed(
-                format!("the findings cannot be written as SARIF: {error}"),
-                "this is a bug",
-            )
-        })?;
+        let log = serde_json::to_vec_pretty(&log)
+            .map_err(|error| Error::failed(format!("cannot write the findings as SARIF: {error}"), "this is a bug"))?;
         write_secret(path, &log)?;
     }
     let told = if cx.globals.json {
@@ -40,7 +36,7 @@ pub(super) fn answer(report: &Report, to: Option<&Path>, cx: &mut Cx<'_>) -> Res
         return told.map(|()| exit);
     }
     if let Err(error) = told {
-        cx.io.warn(&format!("there are findings; {error}"));
+        cx.io.warn(&format!("the scan has findings; {error}"));
     }
     Ok(Exit::Findings)
 }
@@ -91,7 +87,7 @@ fn tell(report: &Report, cx: &mut Cx<'_>) {
         cx.io.warn(&format!("not read: {unnamed} more"));
     }
     for what in report.left_out.iter().take(NAMED) {
-        cx.io.say(&format!("left out: {what}"));
+        cx.io.say(&format!("skipped: {what}"));
     }
     for note in &report.notes {
         cx.io.say(note);
@@ -104,8 +100,8 @@ fn tell(report: &Report, cx: &mut Cx<'_>) {
         (report.more, "not listed"),
         (report.excused, "excused"),
         (report.public, "public by design"),
-        (report.binary, "binary left out"),
-        (report.unread, "not readable"),
+        (report.binary, "binary skipped"),
+        (report.unread, "unreadable"),
     ] {
         if count > 0 {
             write!(summary, ", {count} {what}").unwrap_or_default();

@@ -9,7 +9,7 @@ use crate::show::clean;
 pub(super) fn say_valid(children: Option<&[ChildToken]>, cx: &mut Cx<'_>) {
     let Some(children) = children else {
         cx.io
-            .warn("the tokens that it issued could not be read: `tokens list` shows them");
+            .warn("cannot read the tokens that it issued; `ibyok tokens list` lists them");
         return;
     };
     if children.is_empty() {

@@ -22,14 +22,14 @@ fn purpose(preset: Preset) -> &'static str {
     }
 }
 
-/// Refuses environments that make no sense for a preset.
+/// Refuses environments that do not fit a preset.
 pub(super) fn check(preset: Preset, grant: &Grant) -> Result<()> {
     if preset.allows(grant) {
         return Ok(());
     }
     Err(Error::usage(
-        format!("the preset `{preset}` is for one environment"),
-        "name one with `--env`, or issue a token for each",
+        format!("the preset `{preset}` allows one environment"),
+        "give one `--env`, or issue one token per environment",
     ))
 }
 
@@ -38,24 +38,24 @@ fn warning(preset: Preset, unsuited: Unsuited) -> String {
     let longest = preset.longest_days();
     let life = match unsuited {
         Unsuited::ReadsProduction => return "a token for a developer's machine that reads `prod`".to_owned(),
-        Unsuited::NeverEnds => "never ends",
-        Unsuited::LivesLong => "lives long",
+        Unsuited::NeverEnds => "never expires",
+        Unsuited::LivesLong => "has a long life",
     };
     match preset {
         Preset::Ci => format!(
-            "warning: a token for CI that {life}: 7 to {longest} days suit a machine that is not yours; `tokens rotate` renews it"
+            "warning: this token for CI {life}; use 7 to {longest} days on a machine that is not yours, and renew it with `tokens rotate`"
         ),
         Preset::Production => format!(
-            "warning: a token for production that {life}: keep it below {longest} days, or run `ibyok tokens review` and \
-             `ibyok audit review` from your monitoring"
+            "warning: this token for production {life}; use at most {longest} days, or run `ibyok tokens review` and \
+            `ibyok audit review` from your monitoring"
         ),
         Preset::Local => {
-            format!("warning: a token for a developer's machine that {life}: at most {longest} days suit it")
+            format!("warning: this token for a developer's machine {life}; use at most {longest} days")
         }
     }
 }
 
-/// Says what is about to be issued.
+/// Prints the grant of the token before the vault issues it.
 pub(super) fn announce(name: &str, preset: Preset, grant: &Grant, end: Option<Timestamp>, cx: &mut Cx<'_>) {
     let scopes: Vec<String> = grant.scopes.iter().map(|scope| scope.to_string()).collect();
     let environments = match &grant.environments {
@@ -68,12 +68,12 @@ pub(super) fn announce(name: &str, preset: Preset, grant: &Grant, end: Option<Ti
     });
     let ends = end.map_or("never".to_owned(), |end| format!("{end:.0}"));
     cx.io.say(&format!(
-        "preset {preset}: issuing `{}`: {} on {keys} of {environments}; it ends: {ends}",
+        "preset {preset}: issuing `{}`: {} on {keys} of {environments}; it expires: {ends}",
         clean(name),
         scopes.join(", "),
     ));
     if preset == Preset::Production && end.is_some() {
-        cx.io.say("`tokens review` warns 30, 7 and 1 days before it ends");
+        cx.io.say("`tokens review` warns 30, 7 and 1 days before it expires");
     }
     for unsuited in preset.unsuited(grant, crate::commands::time::now(), end) {
         cx.io.warn(&warning(preset, unsuited));

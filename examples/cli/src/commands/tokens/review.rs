@@ -30,7 +30,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
     .await
 }
 
-/// The commands that issue what would have sufficed.
+/// Prints the commands that issue narrower tokens, which would have been enough.
 fn narrower(findings: &[Document<TokenFinding>], cx: &mut Cx<'_>) {
     for finding in findings {
         let Some(grant) = &finding.narrower else {
@@ -38,7 +38,7 @@ fn narrower(findings: &[Document<TokenFinding>], cx: &mut Cx<'_>) {
         };
         let name = &finding.name;
         cx.io.say(&format!(
-            "would have sufficed for {}: {}",
+            "this narrower token would have been enough for {}: {}",
             clean(name),
             command(name, grant)
         ));

@@ -1,4 +1,4 @@
-//! `ibyok tokens revoke`: one token, or all tokens of a person who leaves; and the keys that remain to be replaced.
+//! `ibyok tokens revoke`: revokes one token, or all tokens of a person who leaves, and lists the keys to replace.
 
 use ibyok_api::{Document, RevokedToken, TokenInfo, TokenState};
 use ibyok_core::TokenId;
@@ -17,22 +17,22 @@ use crate::words::{counted, is_or_are};
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("tokens").args(["which", "name", "created_by", "damaged"]).required(true).multiple(true))]
 pub(crate) struct Args {
-    /// Its id or name, or `self`
+    /// The id or name of the token, or `self`
     #[arg(value_name = "TOKEN", conflicts_with_all = ["name", "created_by"])]
     which: Option<String>,
-    /// Every valid token of this name; `*` and `?` stand for others
+    /// Revoke every valid token whose name matches this pattern: `*` matches any characters, `?` one character
     #[arg(long, value_name = "PATTERN")]
     name: Option<String>,
-    /// Every valid token that this operator, or the token of this id, issued
+    /// Revoke every valid token that this operator, or the token with this id, issued
     #[arg(long, value_name = "WHO")]
     created_by: Option<String>,
     /// Revoke the token whose record is damaged; `tokens list` shows its id
     #[arg(long, value_name = "ID", conflicts_with_all = ["which", "name", "created_by", "keep_children"])]
     damaged: Option<TokenId>,
-    /// Let the tokens that they issued stay valid
+    /// Keep the tokens that they issued valid
     #[arg(long)]
     keep_children: bool,
-    /// Revoke the tokens that they issued as well, which is the default
+    /// Also revoke the tokens that they issued (the default)
     #[arg(long, conflicts_with = "keep_children")]
     revoke_children: bool,
 }
@@ -49,7 +49,7 @@ async fn damaged(id: TokenId, cx: &mut Cx<'_>) -> Result<Exit> {
     confirm(
         cx,
         &format!("revoke the damaged token `{id}`"),
-        "its record is replaced, and its grant is lost",
+        "the vault replaces its record and loses its grant",
     )?;
     cx.with_vault("tokens revoke --damaged", async |here, cx| {
         let revoked = document(&here.session.revoke_damaged_token(id).await?)?;
@@ -64,9 +64,9 @@ async fn damaged(id: TokenId, cx: &mut Cx<'_>) -> Result<Exit> {
 
 fn consequence(keep_children: bool) -> &'static str {
     if keep_children {
-        "whoever uses it is refused from now on"
+        "the vault refuses its holders from now on"
     } else {
-        "whoever uses it, and whoever uses a token that it issued, is refused from now on"
+        "the vault refuses its holders, and the holders of tokens that it issued, from now on"
     }
 }
 
@@ -104,12 +104,12 @@ async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
         });
         if tokens.is_empty() {
             return Err(ibyok_core::Error::NotFound {
-                what: "valid token that this describes".to_owned(),
+                what: "valid token that matches".to_owned(),
                 hint: Some("`tokens list` shows names and who issued them".to_owned()),
             }
             .into());
         }
-        cx.io.say("to be revoked:");
+        cx.io.say("tokens to revoke:");
         for token in &tokens {
             let line = format!("  {} {}", token.id, clean(&token.name));
             cx.io.say(&line);
@@ -133,7 +133,7 @@ async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
             // A damaged record may be that of a token that was meant. Nobody can use it, and nobody can say whose it is.
             cx.io.warn(&warning);
             cx.io
-                .warn("a damaged token is refused; `ibyok tokens revoke --damaged ID` revokes it for good");
+                .warn("the vault refuses a damaged token; `ibyok tokens revoke --damaged ID` revokes it permanently");
         }
         error.map_or(Ok(Exit::Done), Err)
     })
@@ -144,7 +144,7 @@ fn not_revoked(failed: usize, all: usize) -> Error {
     let all = counted(all, "token");
     Error::failed(
         format!("{failed} of {all} {} not revoked", is_or_are(failed)),
-        "what was revoked stays so: run it again for the others",
+        "the revoked tokens stay revoked; run the command again for the others",
     )
 }
 
@@ -195,36 +195,36 @@ fn tell(revoked: &RevokedToken, cx: &mut Cx<'_>) {
 fn warn_of_not_searched(revoked: &RevokedToken, cx: &mut Cx<'_>) {
     for record in &revoked.not_searched {
         cx.io.warn(&format!(
-            "warning: not searched for another token of this name: {}",
+            "warning: another token of this name may exist in a place that was not searched: {}",
             damaged_line(record)
         ));
     }
     if revoked.not_searched.is_empty() && revoked.search_incomplete {
         cx.io.warn(
-            "warning: not everything was searched for another token of this name: a record of the vault is damaged",
+            "warning: another token of this name may exist: the search was incomplete, because a record of the vault is damaged",
         );
     }
 }
 
-/// Says what the holders may still have, as the commands that replace it.
+/// Prints the commands that replace the secrets which the holders may still have.
 fn to_replace(revoked: &[Document<RevokedToken>], cx: &mut Cx<'_>) {
     let facts: Vec<Revoked> = revoked.iter().map(|one| facts(one)).collect();
     let left = ToReplace::after(&facts);
     if !left.keys.is_empty() {
         cx.io
-            .say("read in the last 90 days, so that whoever held it may still have the values; to replace them:");
+            .say("the token read these keys in the last 90 days, and its holder may still have the values; replace each with:");
     }
     for key in &left.keys {
         cx.io.say(&format!("  ibyok rotate stage {}", clean(key)));
     }
     for token in &left.tokens {
         cx.io.say(&format!(
-            "it rotated a token, or a token that it issued did, so that its holder may have the secret: ibyok tokens rotate {token} --grace 0"
+            "this token, or one that it issued, rotated another token, so its holder may have that secret: ibyok tokens rotate {token} --grace 0"
         ));
     }
     if !left.is_complete {
         cx.io
-            .warn("what was read is not known in full: `audit tail --token` of an operator tells");
+            .warn("the list of keys may be incomplete; an operator can list the reads with `ibyok audit tail --token`");
     }
 }
 

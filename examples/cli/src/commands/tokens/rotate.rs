@@ -15,13 +15,13 @@ use crate::exit::Exit;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Its id or name, or `self`
+    /// The id or name of the token, or `self`
     #[arg(value_name = "TOKEN")]
     which: String,
-    /// How long the secret before is still accepted, for example `1h`; `0` ends it at once [default: 24h]
+    /// The time for which the vault still accepts the old secret, for example `1h`; `0` ends it at once [default: 24h]
     #[arg(long, value_name = "SPAN")]
     grace: Option<String>,
-    /// Revoke the tokens that it issued, and what they issued
+    /// Also revoke the tokens that it issued, and the tokens that those issued
     #[arg(long)]
     revoke_children: bool,
 }
@@ -31,9 +31,9 @@ pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let at_once = grace == Some(Duration::ZERO);
     if at_once || args.revoke_children {
         let consequence = match (at_once, args.revoke_children) {
-            (true, false) => "its present secret is refused at once",
-            (false, _) => "the tokens that it issued are refused at once",
-            (true, true) => "its present secret and the tokens that it issued are refused at once",
+            (true, false) => "the vault refuses its present secret at once",
+            (false, _) => "the vault refuses the tokens that it issued at once",
+            (true, true) => "the vault refuses its present secret and the tokens that it issued at once",
         };
         let act = format!("rotate the token `{}`", crate::show::clean(&args.which));
         confirm(cx, &act, consequence)?;
@@ -49,12 +49,12 @@ pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
             Some(ends) => format!("is accepted until {}", ends.cell()),
         };
         cx.io.say(&format!(
-            "rotated {}: this is its secret number {}, and is not shown again; the one before {ends}, and any older one has ended",
+            "rotated {}: this is secret number {}, and the vault never shows it again; the secret before it {ends}; older secrets have ended",
             info.id,
             info.epoch.saturating_add(1),
         ));
         for id in &info.revoked_children {
-            cx.io.say(&format!("revoked {id}, which it issued"));
+            cx.io.say(&format!("revoked {id}, which the token issued"));
         }
         if at_once || args.revoke_children {
             children::say_valid(info.children.as_deref(), cx);
@@ -82,11 +82,8 @@ fn answer(info: &IssuedToken, grant: Option<&Value>, token: &AccessToken, cx: &m
         cx.io.answer_line(token.expose())
     };
     written.map_err(|error| Error::Failed {
-        what: format!(
-            "token {} was rotated, and its new secret could not be written: {error}",
-            info.id
-        ),
-        hint: "nobody has it: rotate it again, which ends the secret that is in use".to_owned(),
+        what: format!("rotated token {}, but cannot write its new secret: {error}", info.id),
+        hint: "nobody has the new secret; rotate the token again, which ends the secret in use".to_owned(),
     })
 }
 
