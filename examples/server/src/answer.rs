@@ -1,4 +1,4 @@
-//! Good answers.
+//! Successful answers.
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;

@@ -30,49 +30,49 @@ pub struct Args {
     /// The directory of the audit logs (IBYOK_AUDIT)
     #[arg(long, value_name = "DIR")]
     pub audit: Option<String>,
-    /// The address to listen on; 127.0.0.1:8420 unless given (IBYOK_LISTEN)
+    /// Listen on this address [default: 127.0.0.1:8420] (IBYOK_LISTEN)
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
     /// The namespace (IBYOK_NAMESPACE)
     #[arg(long, value_name = "NAME")]
     pub namespace: Option<String>,
-    /// The server's own environment (IBYOK_ENV)
+    /// The environment for requests that name none (IBYOK_ENV)
     #[arg(long = "env", alias = "environment", value_name = "NAME")]
     pub environment: Option<String>,
-    /// How long opened environment keys are kept (IBYOK_KEY_CACHE_TTL)
+    /// The time to cache an opened environment key, for example `5m` (IBYOK_KEY_CACHE_TTL)
     #[arg(long, value_name = "DURATION")]
     pub key_cache_ttl: Option<String>,
-    /// What an audit line must survive before a value is released: `synced` or `written` (IBYOK_DURABILITY)
+    /// The durability of the audit log: wait until lines are `synced` to disk, or `written` to the kernel (IBYOK_DURABILITY)
     #[arg(long, value_name = "DURABILITY")]
     pub durability: Option<String>,
-    /// A network of proxies whose word on a client's address is believed; may be repeated (IBYOK_TRUSTED_PROXIES)
+    /// Trust proxies in this network to report a client's address. Repeatable (IBYOK_TRUSTED_PROXIES)
     #[arg(long, value_name = "CIDR")]
     pub trusted_proxy: Vec<String>,
-    /// A MaxMind DB file (.mmdb) by which reviews of the log tell countries (IBYOK_GEOIP)
+    /// MaxMind database (.mmdb) used to show countries in log reviews (IBYOK_GEOIP)
     #[arg(long, value_name = "FILE")]
     pub geoip: Option<String>,
-    /// The one mode of environments of class dev, whatever the vault says: `mock` or `live` (DEV_MODE_FORCED)
+    /// Force this mode on environments of class dev, over every setting of the vault: `mock` or `live` (DEV_MODE_FORCED)
     #[arg(long, value_name = "MODE")]
     pub dev_mode_forced: Option<String>,
-    /// The one mode of environments of class staging (STAGING_MODE_FORCED)
+    /// Force this mode on environments of class staging (STAGING_MODE_FORCED)
     #[arg(long, value_name = "MODE")]
     pub staging_mode_forced: Option<String>,
-    /// The one mode of environments of class prod (PROD_MODE_FORCED)
+    /// Force this mode on environments of class prod (PROD_MODE_FORCED)
     #[arg(long, value_name = "MODE")]
     pub prod_mode_forced: Option<String>,
-    /// Whether keys and environments of class prod may be set to mock: `true` or `false` (PROD_MOCK_ALLOWED)
+    /// Allow mock mode in environments of class prod: `true` or `false` (PROD_MOCK_ALLOWED)
     #[arg(long, value_name = "BOOL")]
     pub prod_mock_allowed: Option<String>,
-    /// Speak plain HTTP also to other machines
+    /// Accept plain HTTP from other machines, which exposes tokens and values to the network
     #[arg(long)]
     pub insecure_http: bool,
-    /// How much to log: error, warn, info, debug, trace
+    /// The log level: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value_t)]
     pub log: LogLevel,
 }
 
 impl Args {
-    /// The settings among them.
+    /// Returns the settings that the flags give.
     #[must_use]
     pub fn given(&self) -> Given {
         let mut given = Given::default();

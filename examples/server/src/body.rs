@@ -1,4 +1,4 @@
-//! Bodies: bounded in size and time before anything looks into them, all of them together as well, and wiped when they are done with.
+//! Reads request bodies within limits of size and time. All bodies together have a limit too, and each is wiped after use.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub(crate) struct Json {
 }
 
 impl Json {
-    /// Reads it; `what` tells which names it may hold.
+    /// Reads the body. `what` is the hint that lists the names it may hold.
     pub(crate) fn parse<'a, T: Deserialize<'a>>(&'a self, what: &'static str) -> Result<T, Problem> {
         json::parse(self.bytes.as_ref(), what)
     }
@@ -65,12 +65,10 @@ impl FromRequest<Arc<Shared>> for Json {
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         if parts.headers.contains_key(CONTENT_ENCODING) {
-            return Err(Problem::unsupported_media(
-                "a body is sent as it is, without an encoding",
-            ));
+            return Err(Problem::unsupported_media("the server does not accept an encoded body"));
         }
         if !is_json(&parts.headers) && !body.is_end_stream() {
-            return Err(Problem::unsupported_media("a body is `application/json`"));
+            return Err(Problem::unsupported_media("the body must be `application/json`"));
         }
         let takes = parts.extensions.get::<Takes>().ok_or_else(Problem::internal)?;
         let limit = takes.limit(&shared.options);
@@ -96,7 +94,7 @@ async fn collect(mut body: Body, limit: usize, mut held: Part) -> Result<Read, P
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
     let mut bytes = WipedBuffer::with_capacity(0);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::invalid("the body broke off or is framed wrongly"))?;
+        let frame = frame.map_err(|_| Problem::invalid("the body ended early or its framing is wrong"))?;
         let Some(data) = frame.data_ref() else { continue };
         let needed = bytes.len().saturating_add(data.len());
         if needed > limit {

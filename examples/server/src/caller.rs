@@ -54,7 +54,7 @@ fn token(headers: &HeaderMap) -> Result<Option<AccessToken>, Problem> {
     let vault = only(headers, &VAULT_TOKEN)?.map(HeaderValue::as_bytes);
     let token = match (bearer, vault) {
         (Some(one), Some(other)) if one != other => {
-            return Err(Problem::invalid("two different tokens came with the request").hint("send one of them"));
+            return Err(Problem::invalid("the request has two different tokens").hint("send only one token"));
         }
         (one, other) => one.or(other),
     };
@@ -67,9 +67,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a Head
     let first = values.next();
     match values.next() {
         None => Ok(first),
-        Some(_) => Err(Problem::invalid(format!(
-            "the header {name} stands twice in the request"
-        ))),
+        Some(_) => Err(Problem::invalid(format!("the request has the header {name} twice"))),
     }
 }
 

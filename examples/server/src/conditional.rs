@@ -98,7 +98,7 @@ fn of_tag(opaque: &str) -> Option<Condition> {
 
 fn malformed() -> Problem {
     Problem::invalid("If-Match is neither `*` nor a list of entity tags")
-        .hint("a tag is the ETag of the key, quotes included: If-Match: \"7\"")
+        .hint("send the ETag of the key with its quotes: If-Match: \"7\"")
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! Why the server does not start, or stops.
+//! The errors that keep the server from starting, or stop it.
 
 use std::net::SocketAddr;
 
 /// The result of starting and running the server.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why the server does not start, or stopped by itself.
+/// The reason why the server does not start, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -13,13 +13,13 @@ pub enum Error {
     #[error(transparent)]
     Vault(#[from] ibyok_core::Error),
     /// The address is reachable from other machines, and the server would speak plain HTTP there.
-    #[error("`{address}` is reachable from other machines, and tokens would travel unencrypted")]
+    #[error("other machines can reach `{address}`, and tokens would travel unencrypted")]
     Insecure {
         /// The address.
         address: SocketAddr,
     },
     /// The address cannot be listened on.
-    #[error("`{address}` cannot be listened on: {source}")]
+    #[error("cannot listen on `{address}`: {source}")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -43,17 +43,17 @@ impl Error {
         match self {
             Error::Vault(error) => error.hint(),
             Error::Insecure { .. } => Some(
-                "put a proxy that does TLS in front and name it with `--trusted-proxy`, or say `--insecure-http`"
+                "put a proxy that terminates TLS in front of the server and give its network with `--trusted-proxy`, or give `--insecure-http`"
                     .to_owned(),
             ),
             Error::Listen { .. } => {
-                Some("choose another address with `--listen`, or stop what uses this one".to_owned())
+                Some("choose another address with `--listen`, or stop the program that uses this address".to_owned())
             }
             Error::Process { .. } => None,
         }
     }
 
-    /// The exit code: 2 for what was asked wrongly, 4 for a vault that is not there, 5 for one that cannot serve, else 1.
+    /// The exit code: 2 for wrong usage or settings, 4 for a missing vault, 5 for a vault that cannot serve, else 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         use ibyok_core::Code;

@@ -44,7 +44,9 @@ async fn answer_one(
 ) -> Result<Response, Infallible> {
     framing::hide(&mut request);
     let fine = if life.ambiguous.load(Ordering::Acquire) {
-        Err(Problem::invalid("the request can be read in two ways"))
+        Err(Problem::invalid(
+            "the request is ambiguous: two parsers could read it differently",
+        ))
     } else {
         framing::check(&request)
     };

@@ -18,14 +18,14 @@ pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (first, second) = (hosts.next(), hosts.next());
     if second.is_some() {
-        return Err(Problem::invalid("the header host stands twice in the request"));
+        return Err(Problem::invalid("the request has the header host twice"));
     }
     if first.is_none() && request.version() != Version::HTTP_10 {
         return Err(Problem::invalid("the request has no header host"));
     }
     match (request.uri().authority(), first) {
         (Some(address), Some(host)) if !host.as_bytes().eq_ignore_ascii_case(address.as_str().as_bytes()) => Err(
-            Problem::invalid("the request is addressed to another host than its header says"),
+            Problem::invalid("the request's address and its header host name different hosts"),
         ),
         _ => Ok(()),
     }

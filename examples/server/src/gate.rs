@@ -45,7 +45,7 @@ pub(crate) async fn pass(State(shared): State<Arc<Shared>>, mut request: Request
         let answer = tokio::time::timeout(shared.options.request_timeout, next.run(request)).await;
         answer.unwrap_or_else(|_| Problem::slow_answer().into_response())
     } else {
-        Problem::invalid("the path has characters that no path of this server has").into_response()
+        Problem::invalid("the path has characters that this server does not accept").into_response()
     };
     let (mut answer, code) = finish(answer, &id);
     mark(answer.headers_mut(), &id);

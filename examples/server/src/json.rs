@@ -10,10 +10,14 @@ use zeroize::Zeroizing;
 
 use crate::problem::Problem;
 
-/// Reads a whole body. `what` tells which names it may hold.
+/// Reads a whole body. `what` is the hint that lists the names it may hold.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8], what: &'static str) -> Result<T, Problem> {
-    let refused =
-        |place: &str| Problem::invalid(format!("the body is not the JSON that this path takes{place}")).hint(what);
+    let refused = |place: &str| {
+        Problem::invalid(format!(
+            "the body is not the JSON document that this path accepts{place}"
+        ))
+        .hint(what)
+    };
     // The library would also take a list for an object, by the order of its names.
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(refused(": an object"));

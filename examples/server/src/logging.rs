@@ -67,7 +67,7 @@ impl FromStr for LogLevel {
             LogLevel::Trace,
         ];
         let found = all.into_iter().find(|level| level.to_string() == text);
-        found.ok_or_else(|| "a level is error, warn, info, debug or trace".to_owned())
+        found.ok_or_else(|| "the level must be error, warn, info, debug or trace".to_owned())
     }
 }
 

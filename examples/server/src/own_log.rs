@@ -1,7 +1,7 @@
 //! The server's own log, bounded: no client can fill it from outside.
 //!
-//! The first few refusals of an address in a minute are lines of their own. The rest is counted, and becomes one line a minute that says
-//! how often each status was answered.
+//! The first few refusals of an address in a minute are lines of their own. The log counts the rest, and writes one line a
+//! minute with the number of answers of each status.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};

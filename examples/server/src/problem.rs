@@ -19,7 +19,7 @@ const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+
 /// The time to wait, for answers in which the vault gives none.
 const WAIT: HeaderValue = HeaderValue::from_static("5");
 
-/// Why a request is not answered as it wishes. It becomes a document at the gate, which knows the request's id.
+/// The reason why the server refuses a request. The gate, which has the request's id, makes the document from it.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
@@ -56,7 +56,7 @@ impl Problem {
         Self::new(
             StatusCode::NOT_FOUND,
             Code::NotFound.as_str(),
-            "there is nothing at this path",
+            "this server has no such path",
         )
     }
 
@@ -65,7 +65,7 @@ impl Problem {
         let problem = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method",
-            "this path does not have this method",
+            "this path does not accept this method",
         );
         problem.header(axum::http::header::ALLOW, allow)
     }
@@ -77,7 +77,7 @@ impl Problem {
 
     /// A body over the limit.
     pub(crate) fn too_large(limit: usize) -> Self {
-        let detail = format!("the body is over the limit of {limit} bytes");
+        let detail = format!("the body is larger than the limit of {limit} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge.as_str(), detail)
     }
 
@@ -130,7 +130,7 @@ impl Problem {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "integrity",
-            "the answer could not be made",
+            "the server could not make the answer",
         )
     }
 

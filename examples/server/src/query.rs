@@ -14,16 +14,14 @@ impl Query {
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             let Some(name) = known.iter().copied().find(|known| *known == name) else {
                 let hint = if known.is_empty() {
-                    "it takes none".to_owned()
+                    "this path accepts no parameters".to_owned()
                 } else {
-                    format!("it takes {}", known.join(", "))
+                    format!("this path accepts {}", known.join(", "))
                 };
-                return Err(Problem::invalid("the query has a parameter that this path does not take").hint(hint));
+                return Err(Problem::invalid("the query has a parameter that this path does not accept").hint(hint));
             };
             if found.iter().any(|(other, _)| *other == name) {
-                return Err(Problem::invalid(format!(
-                    "the parameter {name} stands twice in the query"
-                )));
+                return Err(Problem::invalid(format!("the query has the parameter {name} twice")));
             }
             found.push((name, value.into_owned()));
         }

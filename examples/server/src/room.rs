@@ -1,4 +1,4 @@
-//! The memory for bodies: bounded for all requests together, for each token, and for each token with the tokens that descend from it.
+//! Limits the memory for bodies: for all requests together, for each token, and for each token with its descendants.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,7 +9,7 @@ use ibyok_core::{Admitted, TokenId};
 use crate::options::Options;
 use crate::problem::Problem;
 
-/// The memory for bodies, and who holds how much of it.
+/// The memory for bodies, and the part that each sender holds.
 #[derive(Debug)]
 pub(crate) struct Room {
     /// Bytes for all bodies.
@@ -27,7 +27,7 @@ enum Holder {
     All,
     /// `None` for senders of whom nothing is known.
     Token(Option<TokenId>),
-    /// A token with all that descend from it: who may issue tokens gets no further by issuing many.
+    /// A token with all its descendants, so that issuing many tokens gains no memory.
     Family(TokenId),
 }
 

@@ -105,7 +105,7 @@ pub async fn run(settings: &Settings, vault: Vault, insecure_http: bool) -> Resu
     tracing::info!("stopping");
     let cut = server.stop().await?;
     if cut > 0 {
-        tracing::warn!(connections = cut, "cut off what took too long");
+        tracing::warn!(connections = cut, "closed connections that took too long");
     }
     vault.close().await?;
     tracing::info!("stopped");
@@ -130,12 +130,12 @@ async fn look_for_damage(vault: Vault) {
                 );
             }
             Ok(found) => tracing::debug!(checked = found.checked, "no record of the store is damaged"),
-            Err(error) => tracing::warn!(%error, "the store was not searched for damaged records"),
+            Err(error) => tracing::warn!(%error, "cannot search the store for damaged records"),
         }
     }
 }
 
-/// The whole of the binary: reads the command line, serves, and says how it ended.
+/// Runs the binary: reads the command line, serves, and returns the exit code.
 #[must_use]
 pub fn command_line() -> ExitCode {
     let args = Args::parse();
@@ -152,7 +152,7 @@ pub fn command_line() -> ExitCode {
 
 fn serve_until_stopped(args: &Args, environment: &BTreeMap<String, String>) -> Result<()> {
     no_core_dumps().map_err(|source| Error::Process {
-        what: "core dumps cannot be turned off",
+        what: "cannot turn off core dumps",
         source,
     })?;
     log_to_stderr(args.log);
@@ -160,7 +160,7 @@ fn serve_until_stopped(args: &Args, environment: &BTreeMap<String, String>) -> R
     may_listen(&settings, args.insecure_http)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|source| Error::Process {
-        what: "the runtime does not start",
+        what: "cannot start the runtime",
         source,
     })?;
     runtime.block_on(async {
@@ -213,7 +213,7 @@ fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
 fn stop_signal() -> Result<impl Future<Output = ()>> {
     let receive = |kind| {
         signal(kind).map_err(|source| Error::Process {
-            what: "signals cannot be received",
+            what: "cannot receive signals",
             source,
         })
     };
@@ -245,8 +245,8 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
 /// Opens the server's own log again, and says so there.
 fn reopened() {
     match reopen_log() {
-        Ok(true) => tracing::info!("opened this log again after SIGHUP"),
-        Ok(false) => tracing::info!("SIGHUP: this log is no file, and there is nothing to open again"),
-        Err(error) => tracing::warn!(%error, "this log cannot be opened again, and goes on as it was"),
+        Ok(true) => tracing::info!("reopened this log after SIGHUP"),
+        Ok(false) => tracing::info!("SIGHUP: this log is not a file; nothing to reopen"),
+        Err(error) => tracing::warn!(%error, "cannot reopen this log; keeping the open one"),
     }
 }

@@ -1,4 +1,4 @@
-//! Detects a request head that two readers could take apart differently, before hyper mends it in silence.
+//! Detects a request head that two parsers could read differently, before hyper repairs it silently.
 //!
 //! hyper drops `Content-Length` where there is `Transfer-Encoding`, merges equal `Content-Length`s and accepts a bare line feed.
 //! Each is harmless for a server alone; behind a proxy that decides otherwise, one request becomes two. This scanner follows the

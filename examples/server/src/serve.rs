@@ -112,7 +112,10 @@ impl Server {
         };
         match place {
             Some(place) => self.greet(stream, peer, place),
-            None => unread(peer, "its address has all the connections that one address gets"),
+            None => unread(
+                peer,
+                "its address already has the largest number of connections per address",
+            ),
         }
         Ok(())
     }
@@ -123,7 +126,7 @@ impl Server {
             Err(error) if is_of_one_connection(&error) => return Ok(None),
             Err(error) if is_of_resources(&error) => {
                 if own_log::is_a_line(None, Sort::Connection, 0) {
-                    tracing::warn!(%error, "no connection can be accepted now");
+                    tracing::warn!(%error, "cannot accept connections now");
                 }
                 tokio::time::sleep(BREATH).await;
                 return Ok(None);
@@ -132,7 +135,10 @@ impl Server {
         };
         let only = self.limits.only_from.as_ref();
         if only.is_some_and(|only| !is_trusted(peer.ip().to_canonical(), only)) {
-            unread(peer, "it is not from a trusted proxy, and plain HTTP is for those only");
+            unread(
+                peer,
+                "it is not from a trusted proxy, and the server accepts plain HTTP only from trusted proxies",
+            );
             return Ok(None);
         }
         Ok(Some((stream, peer)))

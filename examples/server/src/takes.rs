@@ -1,4 +1,4 @@
-//! The body that a route takes: of which verb it is, who may send it, and how large it may be.
+//! The body that a route accepts: its verb, its permitted senders, and its largest size.
 
 use axum::Extension;
 use axum::extract::{FromRequestParts, RawPathParams};

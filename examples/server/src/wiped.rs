@@ -1,4 +1,4 @@
-//! A buffer for what may hold a secret: it leaves no copy behind, neither when it grows nor when it is dropped.
+//! A buffer for data that may hold a secret. It leaves no copy in memory, neither when it grows nor when it is dropped.
 
 use std::io;
 

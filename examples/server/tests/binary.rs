@@ -205,7 +205,7 @@ fn what_is_wrong_is_said_with_a_hint_and_an_exit_code() {
         (&["--listen", "[::]:0"], &[], 2, "unencrypted"),
         (&[], &[("IBYOK_LISTEN", "0.0.0.0:0")], 2, "unencrypted"),
         (&["--listen", "nonsense"], &[], 2, "listen"),
-        (&["--listen", &taken], &[], 1, "cannot be listened on"),
+        (&["--listen", &taken], &[], 1, "cannot listen on"),
         (&["--trusted-proxy", "10.0.0.0/99"], &[], 2, "trusted_proxies"),
         (&["--log", "loud"], &[], 2, "level"),
         (&["--nonsense"], &[], 2, "--nonsense"),

@@ -152,7 +152,11 @@ pub(crate) fn token_request(sent: api::TokenRequest, takes: &'static str) -> Res
     let environments = match (sent.environments, sent.all_environments) {
         (Some(names), false) => core::Environments::named(names.iter().map(|name| short(name))),
         (None, true) => core::Environments::All,
-        _ => return Err(Problem::invalid("environments must be named, or all_environments be true").hint(takes)),
+        _ => {
+            return Err(
+                Problem::invalid("the body must have environments, or all_environments must be true").hint(takes),
+            );
+        }
     };
     let mut grant = core::Grant::new(scopes(sent.scopes)?, environments);
     let patterns = sent
@@ -160,7 +164,7 @@ pub(crate) fn token_request(sent: api::TokenRequest, takes: &'static str) -> Res
         .map(|keys| keys.iter().map(|pattern| pattern.parse()).collect());
     grant.keys = patterns
         .transpose()
-        .map_err(|_| Problem::invalid("keys has a text that is not a pattern"))?;
+        .map_err(|_| Problem::invalid("keys contains a text that is not a pattern"))?;
     grant.networks = sent.cidrs;
     grant.not_before = sent.not_before;
     grant.expires = sent.expires_at;
@@ -181,7 +185,7 @@ fn scopes(sent: Option<Vec<api::Scope>>) -> Result<core::Scopes, Problem> {
     };
     let scopes = sent.iter().map(|scope| scope.as_str().parse::<core::Scope>());
     let scopes: Result<_, _> = scopes.collect();
-    scopes.map_err(|_| Problem::invalid("scopes has an unknown scope"))
+    scopes.map_err(|_| Problem::invalid("scopes contains an unknown scope"))
 }
 
 fn short(name: &str) -> &str {

@@ -118,13 +118,13 @@ fn switches() -> Vec<Route> {
         "The version's number; the whole key if absent",
         SchemaGenerator::subschema_for::<schema::VersionNumber>,
     );
-    let disable = Operation::new("disableKey", "Stop serving a key or a version")
+    let disable = Operation::new("disableKey", "Disable a key or a version")
         .needs("Scope: keys:write")
         .takes(version)
         .conditional()
         .optional_body::<api::WhichVersion>()
         .answers::<api::KeyInfo>(200, "The key");
-    let enable = Operation::new("enableKey", "Serve a key or a version again")
+    let enable = Operation::new("enableKey", "Enable a key or a version")
         .needs(
             "Scope: keys:write. A key with an open incident or a version that is marked compromised needs incidents:write as well. \
              `force` needs keys:read as well",
@@ -133,14 +133,11 @@ fn switches() -> Vec<Route> {
         .conditional()
         .optional_body::<api::Enabling>()
         .answers::<api::KeyInfo>(200, "The key");
-    let copy = Operation::new(
-        "copyKey",
-        "Copy a key, its value included, to another name or environment",
-    )
-    .needs("Scope: keys:read for the key, and keys:write for the copy")
-    .body::<api::KeyCopy>()
-    .answers::<api::Written>(200, "The new current version of a key that existed")
-    .answers::<api::Written>(201, "The new key");
+    let copy = Operation::new("copyKey", "Copy a key with its value to another name or environment")
+        .needs("Scope: keys:read for the key, and keys:write for the copy")
+        .body::<api::KeyCopy>()
+        .answers::<api::Written>(200, "The new current version of a key that existed")
+        .answers::<api::Written>(201, "The new key");
     let takes_copy = Takes::words(Action::KeySet, Scope::KeysRead);
     let takes_disable = Takes::words(Action::KeyDisable, Scope::KeysWrite);
     let takes_enable = Takes::words(Action::KeyEnable, Scope::KeysWrite);

@@ -29,13 +29,13 @@ fn steps() -> Vec<Route> {
     .answers::<api::Written>(200, "The pending version");
     let promote = Operation::new(
         "promoteKey",
-        "Make the pending version current; the one before becomes retiring",
+        "Make the pending version current; the old version becomes retiring",
     )
     .needs("Scope: keys:rotate. `force` needs keys:read as well")
     .conditional()
     .optional_body::<api::Forcing>()
     .answers::<api::KeyInfo>(200, "The key");
-    let rollback = Operation::new("rollbackKey", "Make the version before the current one current again")
+    let rollback = Operation::new("rollbackKey", "Make the previous version current again")
         .needs("Scope: keys:rotate. `force` needs keys:read as well")
         .conditional()
         .optional_body::<api::Forcing>()
@@ -58,7 +58,7 @@ fn steps() -> Vec<Route> {
 }
 
 fn ends() -> Vec<Route> {
-    let retire = Operation::new("retireKey", "Stop serving every retiring version, or one")
+    let retire = Operation::new("retireKey", "Retire all retiring versions or one of them")
         .needs("Scope: keys:rotate. While a consumer still uses a version the server answers 409 `in_use`")
         .conditional()
         .optional_body::<api::Drain>()

@@ -54,7 +54,7 @@ fn modes() -> Route {
     .answers::<api::Page<api::EnvironmentMode>>(200, "The environments");
     let set = Operation::new(
         "setMode",
-        "Set the mode of an environment's keys that have no mode of their own",
+        "Set the mode of an environment, which applies to keys without their own mode",
     )
     .needs("Scope: settings:write")
     .body::<api::SetMode>()

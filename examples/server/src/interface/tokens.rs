@@ -84,7 +84,7 @@ fn one() -> Route {
 }
 
 fn review() -> Route {
-    let summary = "List tokens that never expire, are wider than their use, are unused, or expire soon";
+    let summary = "List tokens that never expire, expire soon, are unused, or allow more than they use";
     let review = Operation::new("reviewTokens", summary)
         .needs("Scope: tokens:issue")
         .answers::<api::Page<api::TokenFinding>>(200, "The findings, in one page");
@@ -92,16 +92,16 @@ fn review() -> Route {
 }
 
 fn rotations() -> Vec<Route> {
-    let own = Operation::new("rotateSelf", "Give this token a new secret under the same id")
+    let own = Operation::new("rotateSelf", "Replace the secret of this token, under the same id")
         .needs(
-            "The token's grant needs `self_rotate`. The server refuses a token that was narrowed, and a secret that a newer one superseded",
+            "The token's grant needs `self_rotate`. The server refuses a narrowed token, and a secret that a newer secret replaced",
         )
         .optional_body::<api::TokenRotation>()
         .answers::<api::Issued<String>>(200, "The new secret");
-    let other = Operation::new("rotateToken", "Give a token a new secret under the same id")
+    let other = Operation::new("rotateToken", "Replace the secret of a token, under the same id")
         .needs(
-            "Scope: tokens:issue. A token rotates tokens that it or its descendants issued and that lie within it. The server refuses such \
-             a secret once it refuses the secret that rotated it. `revoke_children` needs tokens:revoke as well, except for `self`",
+            "Scope: tokens:issue. A token rotates tokens that it or its descendants issued, within its own grant. The server refuses the new \
+            secret once it refuses the secret that rotated it. `revoke_children` also needs tokens:revoke, except for `self`",
         )
         .takes(Parameter::path::<String>("id", "The token's id or name, or `self`"))
         .optional_body::<api::TokenRotation>()

@@ -42,7 +42,7 @@ pub(crate) const LIMIT: Parameter = Parameter {
 };
 
 /// The place in a list.
-pub(crate) const AFTER: Parameter = Parameter::text("after", "`next` of the page before");
+pub(crate) const AFTER: Parameter = Parameter::text("after", "`next` of the previous page");
 
 /// The environment in a query.
 pub(crate) const ENVIRONMENT: Parameter = Parameter::query(
@@ -64,7 +64,7 @@ pub(crate) const VERSION: Parameter = Parameter::query(
 /// The unit of a report of usage.
 pub(crate) const BY: Parameter = Parameter::query(
     "by",
-    "The unit that the report adds up by; `key` if absent",
+    "The unit that groups the counts; `key` if absent",
     SchemaGenerator::subschema_for::<UsageBy>,
 );
 

@@ -86,7 +86,7 @@ async fn own_environment(shared: &Shared, session: &Session) -> Result<Environme
         (Some(only), _) => Ok(only),
         (None, Some(own)) => Ok(own.clone()),
         (None, None) => {
-            Err(Problem::invalid("the token is for several environments and none is named").hint("add ?env="))
+            Err(Problem::invalid("the token allows several environments, and the request names none").hint("add ?env="))
         }
     }
 }

@@ -14,9 +14,9 @@ use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::keys::key_write;
 
-const OPEN_TAKES: &str = "it takes ref, reason, since, freeze, revoke_readers and replace, which takes one of value, value_base64 and fields";
-const CLOSE_TAKES: &str = "it takes cause, prevention, force";
-const NOTE_TAKES: &str = "it takes text";
+const OPEN_TAKES: &str = "the body accepts ref, reason, since, freeze, revoke_readers and replace; replace accepts one of value, value_base64 and fields";
+const CLOSE_TAKES: &str = "the body accepts cause, prevention and force";
+const NOTE_TAKES: &str = "the body accepts text";
 
 /// GET `/api/v1/incidents`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
@@ -55,7 +55,7 @@ pub(crate) async fn open(Caller(session): Caller, RawQuery(query): RawQuery, bod
 pub(crate) async fn report(Caller(session): Caller, Path(which): Path<String>, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["since"])?;
     let since = query.get("since").map(str::parse::<Timestamp>).transpose();
-    let since = since.map_err(|_| Problem::invalid("the parameter since is no RFC 3339 time"))?;
+    let since = since.map_err(|_| Problem::invalid("the parameter since is not an RFC 3339 time"))?;
     ok(&session.incident_report(&which, since).await?.document())
 }
 

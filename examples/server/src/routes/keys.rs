@@ -21,11 +21,11 @@ use crate::json::Raw;
 use crate::problem::Problem;
 use crate::query::Query;
 
-pub(crate) const SET_TAKES: &str = "it takes one of value, value_base64 and fields, and provider, variable, labels, limit, rotate_every, expires_at, force, reason";
-const EDIT_TAKES: &str = "it takes provider, variable, labels, limit, rotate_every and expires_at";
-const VERSION_TAKES: &str = "it takes version, or nothing";
-const COPY_TAKES: &str = "it takes to (`environment/name`) and replace";
-const ENABLE_TAKES: &str = "it takes version, force and reason, or nothing";
+pub(crate) const SET_TAKES: &str = "the body accepts one of value, value_base64 and fields, and provider, variable, labels, limit, rotate_every, expires_at, force and reason";
+const EDIT_TAKES: &str = "the body accepts provider, variable, labels, limit, rotate_every and expires_at";
+const VERSION_TAKES: &str = "the body accepts version, or may be empty";
+const COPY_TAKES: &str = "the body accepts to (`environment/name`) and replace";
+const ENABLE_TAKES: &str = "the body accepts version, force and reason, or may be empty";
 
 /// GET `/api/v1/keys`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
@@ -155,7 +155,7 @@ pub(crate) async fn remove(Changing(session): Changing, Path(path): Path<Named>,
     ok(&session.remove_key(&key).await?.document())
 }
 
-/// The key that the path names, which is looked for once everything else about the request is right.
+/// The key that the path names. The handler looks it up after it has checked the rest of the request.
 #[derive(Deserialize)]
 pub(crate) struct Named {
     env: String,
@@ -175,7 +175,7 @@ fn only_if_absent(headers: &HeaderMap) -> Result<bool, Problem> {
         (None, _) => Ok(false),
         (Some(b"*"), None) => Ok(true),
         _ => Err(Problem::invalid(
-            "the only conditions here are `If-None-Match: *` and `If-Match`",
+            "this path accepts only the conditions `If-None-Match: *` and `If-Match`",
         )),
     }
 }
@@ -195,7 +195,7 @@ fn one_version(query: Option<&str>, by_body: Option<u32>) -> Result<Option<u32>,
         return Err(Problem::invalid("version is not a number of at least 1"));
     }
     match (by_query, by_body) {
-        (Some(one), Some(other)) if one != other => Err(Problem::invalid("two different versions are named")),
+        (Some(one), Some(other)) if one != other => Err(Problem::invalid("the request names two different versions")),
         (one, other) => Ok(one.or(other)),
     }
 }
@@ -211,7 +211,7 @@ pub(crate) fn key_write(sent: api::KeyWrite<Raw<'_>>) -> Result<KeyWrite, Proble
                 .map(|(name, raw)| Ok((name.as_str().parse()?, text(raw.text_or_base64())?)));
             secrets.collect::<Result<_, Problem>>()?
         }
-        _ => return Err(Problem::invalid("the value is not given in exactly one way").hint(SET_TAKES)),
+        _ => return Err(Problem::invalid("the body must give the value in exactly one way").hint(SET_TAKES)),
     };
     let write = KeyWrite::new(secrets).provider(sent.provider).variable(sent.variable);
     let write = write.labels(sent.labels).limit(sent.limit.map(rate).into_nested());
@@ -243,16 +243,16 @@ fn interval(every: api::Change<api::Interval>) -> Result<Option<Option<Interval>
 /// The reason for which something is forced; neither is given without the other.
 pub(crate) fn forced(force: bool, reason: Option<String>) -> Result<Option<String>, Problem> {
     match (force, reason) {
-        (true, None) => Err(Problem::invalid("force needs a reason").hint("the reason is kept on the audit log")),
-        (false, Some(_)) => Err(Problem::invalid("a reason is given, and nothing is forced").hint("add force")),
+        (true, None) => Err(Problem::invalid("force needs a reason").hint("add reason, which the audit log records")),
+        (false, Some(_)) => Err(Problem::invalid("a reason needs force").hint("remove reason, or add force")),
         (_, reason) => Ok(reason),
     }
 }
 
 fn text(secret: Option<Secret>) -> Result<Secret, Problem> {
-    secret.ok_or_else(|| Problem::invalid("the value is not a string").hint("what is not text goes in Base64"))
+    secret.ok_or_else(|| Problem::invalid("the value is not a string").hint("send a value that is not text in Base64"))
 }
 
 fn base64(secret: Option<Secret>) -> Result<Secret, Problem> {
-    secret.ok_or_else(|| Problem::invalid("the value is not Base64").hint("the standard alphabet, padded"))
+    secret.ok_or_else(|| Problem::invalid("the value is not Base64").hint("use the standard alphabet with padding"))
 }

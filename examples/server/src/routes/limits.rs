@@ -11,7 +11,7 @@ use crate::documents::{Documented, rate};
 use crate::problem::Problem;
 use crate::query::Query;
 
-const TAKES: &str = "it takes environment, and limit: a rate such as `60/min`, or null for none";
+const TAKES: &str = "the body accepts environment and limit: a rate such as `60/min`, or null for no limit";
 
 /// GET `/api/v1/limits`
 pub(crate) async fn show(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {

@@ -25,7 +25,7 @@ async fn key_ref(session: &Session, environment: &str, name: &str) -> Result<Key
     if environment == ANYWHERE {
         let id: KeyId = name
             .parse()
-            .map_err(|_| Problem::invalid("without an environment, a key is named by its id"))?;
+            .map_err(|_| Problem::invalid("a path without an environment must name the key by its id"))?;
         return Ok(session.find_key(id).await?);
     }
     Ok(KeyRef::from_parts(environment, name)?)

@@ -13,8 +13,8 @@ use crate::documents::Documented;
 use crate::problem::Problem;
 use crate::query::Query;
 
-const SET_TAKES: &str = "it takes environment and mode (mock or live)";
-const KEY_TAKES: &str = "it takes mode: mock, live or inherit";
+const SET_TAKES: &str = "the body accepts environment and mode (mock or live)";
+const KEY_TAKES: &str = "the body accepts mode: mock, live or inherit";
 
 /// GET `/api/v1/modes`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
@@ -43,7 +43,7 @@ pub(crate) async fn of_key(
         api::ModeOverride::Inherit => None,
         api::ModeOverride::Live => Some(Mode::Live),
         api::ModeOverride::Mock => Some(Mode::Mock),
-        _ => return Err(Problem::invalid("the mode is none").hint(KEY_TAKES)),
+        _ => return Err(Problem::invalid("the mode is not valid").hint(KEY_TAKES)),
     };
     let key = key_ref(&session, &environment, &name).await?;
     ok(&session.set_key_mode(&key, mode).await?.document())

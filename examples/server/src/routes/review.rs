@@ -12,14 +12,14 @@ use crate::documents::Documented;
 use crate::problem::Problem;
 use crate::query::Query;
 
-const ACK_TAKES: &str = "it takes id, reason, since";
-const DONE_TAKES: &str = "it takes reason, since";
+const ACK_TAKES: &str = "the body accepts id, reason and since";
+const DONE_TAKES: &str = "the body accepts reason and since";
 
 /// GET `/api/v1/audit/review`
 pub(crate) async fn review(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["since"])?;
     let since = query.get("since").map(str::parse::<Timestamp>).transpose();
-    let since = since.map_err(|_| Problem::invalid("the parameter since is no RFC 3339 time"))?;
+    let since = since.map_err(|_| Problem::invalid("the parameter since is not an RFC 3339 time"))?;
     ok(&session.review(&ReviewRequest::since(since)).await?.document())
 }
 

@@ -13,9 +13,10 @@ use crate::documents::Documented;
 use crate::problem::Problem;
 use crate::query::Query;
 
-const STEP_TAKES: &str = "it takes force and reason";
-const RETIRE_TAKES: &str = "it takes version (else every retiring one), quiet (`7d`), force and reason";
-const DESTROY_TAKES: &str = "it takes version (a number or `pending`), quiet (`7d`), force and reason";
+const STEP_TAKES: &str = "the body accepts force and reason";
+const RETIRE_TAKES: &str =
+    "the body accepts version (if absent, every retiring version), quiet (`7d`), force and reason";
+const DESTROY_TAKES: &str = "the body accepts version (a number or `pending`), quiet (`7d`), force and reason";
 
 /// POST `/api/v1/keys/{env}/{name}/stage`
 pub(crate) async fn stage(

@@ -15,8 +15,8 @@ use crate::documents::{Documented, token_request};
 use crate::problem::Problem;
 use crate::query::Query;
 
-const ISSUE_TAKES: &str = "it takes name, scopes, environments or all_environments, keys, cidrs, not_before, expires_at, no_expiry, rate, \
-     pending_only, self_rotate";
+const ISSUE_TAKES: &str = "the body accepts name, scopes, environments or all_environments, keys, cidrs, not_before, expires_at, no_expiry, rate, \
+pending_only and self_rotate";
 
 /// GET `/api/v1/tokens`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
@@ -75,7 +75,7 @@ pub(crate) async fn rotate(
     body: Json,
 ) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    let body = body.parse_or_default::<api::TokenRotation>("it takes grace_seconds and revoke_children")?;
+    let body = body.parse_or_default::<api::TokenRotation>("the body accepts grace_seconds and revoke_children")?;
     let rotation = TokenRotation::default()
         .grace(body.grace_seconds.map(Duration::from_secs))
         .revoke_children(body.revoke_children);
@@ -93,10 +93,8 @@ pub(crate) async fn rotate_self(caller: Caller, query: RawQuery, body: Json) -> 
 fn meant<'a>(which: &'a str, query: &'a Query) -> Result<&'a str, Problem> {
     match (which, query.get("name")) {
         ("_", Some(name)) => Ok(name),
-        ("_", None) => Err(Problem::invalid("`_` stands for a token's name, and there is none").hint("add ?name=")),
-        (_, Some(_)) => Err(
-            Problem::invalid("the token is named twice, in the path and in the query").hint("put `_` into the path"),
-        ),
+        ("_", None) => Err(Problem::invalid("`_` in the path needs a name in the query").hint("add ?name=")),
+        (_, Some(_)) => Err(Problem::invalid("the path and the query both name a token").hint("write `_` in the path")),
         (which, None) => Ok(which),
     }
 }

@@ -63,6 +63,7 @@ async fn read(session: &Session, query: Option<&str>) -> Result<UsageReport, Pro
 fn time(query: &Query, name: &'static str) -> Result<Option<Timestamp>, Problem> {
     let time = query.get(name).map(str::parse).transpose();
     time.map_err(|_| {
-        Problem::invalid(format!("the parameter {name} is no time")).hint("give it as `2026-12-31T18:00:00Z`")
+        Problem::invalid(format!("the parameter {name} is not a time"))
+            .hint("write a time such as `2026-12-31T18:00:00Z`")
     })
 }
