@@ -1,4 +1,4 @@
-//! The code: no keys in it, and ignore files that keep them out.
+//! Checks the code: no keys in it, and ignore files that keep them out.
 
 use ibyok_core::words::{counted, is_or_are};
 
@@ -33,38 +33,38 @@ fn keys_in_code(facts: &CodeFacts) -> Item {
         return Item::open(
             ID,
             format!("{}: {}", counted(found.len(), "finding"), some(found)),
-            "ibyok scan shows them: move the values into the vault, and rotate them; published test values are excused in .ibyokignore",
+            "`ibyok scan` lists them: move the values into the vault, and rotate them; excuse published test values in .ibyokignore",
         );
     }
     // A part that was not read may hold a key, so it is not taken for clean.
     if facts.unread > 0 {
-        let detail = format!("{} of the code cannot be read", counted(facts.unread, "part"));
-        return Item::open(ID, detail, "ibyok scan names them");
+        let detail = format!("cannot read {} of the code", counted(facts.unread, "part"));
+        return Item::open(ID, detail, "`ibyok scan` names them");
     }
     if facts.files == 0 {
         return Item::open(
             ID,
-            "no file was scanned",
-            "give the directory of the code: ibyok checklist PATH",
+            "the scan found no file",
+            "give the directory of the code: `ibyok checklist PATH`",
         );
     }
     let excused = match facts.excused {
         0 => String::new(),
-        count => format!(", but for {count} that {} excused", is_or_are(count)),
+        count => format!("; {count} {} excused", is_or_are(count)),
     };
     let hold = if facts.files == 1 { "holds" } else { "hold" };
     let files = counted(facts.files, "file");
-    Item::ok(ID, format!("{files} {hold} none{excused}"))
+    Item::ok(ID, format!("{files} {hold} no key{excused}"))
 }
 
 fn ignore_files(not_ignored: &[String]) -> Item {
     if not_ignored.is_empty() {
-        return Item::ok("ignore-files", "files with secrets are ignored");
+        return Item::ok("ignore-files", "git ignores files with secrets");
     }
     Item::open(
         "ignore-files",
-        format!("git would take {}", some(not_ignored)),
-        "ibyok checklist --fix adds .env, .env.local, .env.*.local, *.pem and credentials.json to .gitignore",
+        format!("git does not ignore {}", some(not_ignored)),
+        "`ibyok checklist --fix` adds .env, .env.local, .env.*.local, *.pem and credentials.json to .gitignore",
     )
 }
 
@@ -84,10 +84,7 @@ mod tests {
             excused: 1,
             ..CodeFacts::default()
         };
-        assert_eq!(
-            judged(&clean),
-            (true, "2 files hold none, but for 1 that is excused".to_owned())
-        );
+        assert_eq!(judged(&clean), (true, "2 files hold no key; 1 is excused".to_owned()));
         let unread = CodeFacts {
             unread: 1,
             ..clean.clone()

@@ -16,9 +16,13 @@ pub const PLANS: [&str; 5] = [
     ".github/INCIDENTS.md",
 ];
 
-/// The time for which an attestation holds: a year for training and plans, a week for backups.
-const A_YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
-const A_WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The number of days for which an attestation of training or of a plan holds. `docs/checklist.md` repeats the number.
+pub(super) const TRAINING_DAYS: i64 = 365;
+/// The number of days for which an attestation of backups holds. `docs/checklist.md` repeats the number.
+pub(super) const BACKUP_DAYS: i64 = 7;
+
+const TRAINING_HOLDS: SignedDuration = SignedDuration::from_hours(TRAINING_DAYS * 24);
+const BACKUP_HOLDS: SignedDuration = SignedDuration::from_hours(BACKUP_DAYS * 24);
 
 /// The plan for incidents that is in the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +43,10 @@ pub fn of_people(attested: &BTreeMap<String, Attestation>, plan: Option<&PlanFac
     let word = |item: &str, holds: SignedDuration| attested.get(item).filter(|a| now.duration_since(a.at) < holds);
     let mut items = Vec::new();
     let plan = plan.map(|plan| (plan.file, &plan.gaps));
-    items.push(match (plan, word("incident-plan", A_YEAR)) {
-        (Some((plan, gaps)), _) if gaps.is_empty() => Item::ok("incident-plan", format!("{plan} is there")),
+    items.push(match (plan, word("incident-plan", TRAINING_HOLDS)) {
+        (Some((plan, gaps)), _) if gaps.is_empty() => {
+            Item::ok("incident-plan", format!("{plan} exists and is filled in"))
+        }
         (_, Some(word)) => Item::ok("incident-plan", said(word)),
         (Some((plan, gaps)), None) => Item::open(
             "incident-plan",
@@ -49,28 +55,28 @@ pub fn of_people(attested: &BTreeMap<String, Attestation>, plan: Option<&PlanFac
                 plural(gaps.len(), "line"),
                 some(gaps)
             ),
-            format!("write into {plan} what is still missing there"),
+            format!("fill in the missing parts of {plan}"),
         ),
         (None, None) => Item::open(
             "incident-plan",
-            "no plan for incidents is in the code, and none was attested within a year",
-            "ibyok incident plan -o INCIDENTS.md, or ibyok checklist attest incident-plan --note WHERE",
+            format!("the code has no incident plan, and nobody attested one within {TRAINING_DAYS} days"),
+            "run `ibyok incident plan -o INCIDENTS.md`, or `ibyok checklist attest incident-plan --note PLACE`",
         ),
     });
-    items.push(match word("training", A_YEAR) {
+    items.push(match word("training", TRAINING_HOLDS) {
         Some(word) => Item::ok("training", said(word)),
         None => Item::open(
             "training",
-            "nobody attested within a year that the team knows what to do with keys",
-            "ibyok checklist attest training, once it does",
+            format!("nobody attested within {TRAINING_DAYS} days that the team knows the rules for keys"),
+            "train the team, then run `ibyok checklist attest training`",
         ),
     });
-    items.push(match word("backup", A_WEEK) {
+    items.push(match word("backup", BACKUP_HOLDS) {
         Some(word) => Item::ok("backup", said(word)),
         None => Item::open(
             "backup",
-            "nobody attested within a week that store, audit log and KEK are backed up, apart from each other",
-            "see docs/operations.md, then ibyok checklist attest backup",
+            format!("nobody attested within {BACKUP_DAYS} days that store, audit log and KEK are backed up, each in its own place"),
+            "read docs/operations.md, back up all three, then run `ibyok checklist attest backup`",
         ),
     });
     items

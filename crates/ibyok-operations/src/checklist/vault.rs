@@ -60,8 +60,8 @@ const SURVEY: Duration = Duration::from_secs(600);
 
 async fn records(vault: &Vault) -> Result<Item> {
     let records = vault.records_status(SURVEY).await?;
-    let remedy = "ibyok status names them; restore a backup, or give up a record with `--damaged ID` of ibyok keys remove, tokens revoke \
-                  or envs remove";
+    let remedy = "`ibyok status` lists them; restore a backup, or remove a record with `ibyok keys remove --damaged ID`, `ibyok tokens \
+                  revoke --damaged ID` or `ibyok envs remove --damaged ID`";
     if records.damaged > 0 {
         let ids: Vec<String> = records.records.iter().map(|record| record.id.clone()).collect();
         let (damaged, are) = (records.damaged, is_or_are(records.damaged));
@@ -69,16 +69,16 @@ async fn records(vault: &Vault) -> Result<Item> {
         return Ok(Item::open("records-whole", detail, remedy));
     }
     if !records.complete {
-        let detail = format!("only {} checked", counted(records.checked, "record"));
+        let detail = format!("the check stopped after {}", counted(records.checked, "record"));
         return Ok(Item::open(
             "records-whole",
             detail,
-            "run it again when the store is quiet",
+            "run the checklist again when the store has less load",
         ));
     }
     Ok(Item::ok(
         "records-whole",
-        format!("{} checked, none is damaged", counted(records.checked, "record")),
+        format!("{} checked; no record is damaged", counted(records.checked, "record")),
     ))
 }
 
@@ -90,18 +90,24 @@ fn named(findings: &[TokenFinding], which: &[&str]) -> Vec<String> {
 fn scopes(findings: &[TokenFinding]) -> Item {
     let wide = named(findings, &["wider_than_used", "unused", "never_used"]);
     if wide.is_empty() {
-        return Item::ok("token-scopes", "no token is wider than its use, or unused");
+        return Item::ok("token-scopes", "every token is in use and allows no more than it uses");
     }
-    let detail = format!("wider than their use, or unused: {}", some(&wide));
-    Item::open("token-scopes", detail, "ibyok tokens review shows what would suffice")
+    let detail = format!("these tokens allow more than they use, or are unused: {}", some(&wide));
+    Item::open(
+        "token-scopes",
+        detail,
+        "`ibyok tokens review` prints a narrower replacement",
+    )
 }
 
-/// The longest that a token may still go on and count as one that ends.
-const SANE: SignedDuration = SignedDuration::from_hours(400 * 24);
+/// The largest number of days until a token's expiry. `docs/checklist.md` repeats the number.
+pub(super) const TOKEN_DAYS: i64 = 400;
+
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(TOKEN_DAYS * 24);
 
 async fn expiry(session: &Session, findings: &[TokenFinding], now: Timestamp) -> Result<Item> {
     let mut long = named(findings, &["never_expires"]);
-    let latest = now.checked_add(SANE).unwrap_or(Timestamp::MAX);
+    let latest = now.checked_add(TOKEN_LIFE).unwrap_or(Timestamp::MAX);
     let mut page = Some(PageRequest::default());
     while let Some(asked) = page.take() {
         let found = session.list_tokens(&asked).await?;
@@ -111,13 +117,16 @@ async fn expiry(session: &Session, findings: &[TokenFinding], now: Timestamp) ->
         page = found.next.map(|next| PageRequest::after(Some(next)));
     }
     if long.is_empty() {
-        return Ok(Item::ok("token-expiry", "every token ends within 400 days"));
+        return Ok(Item::ok(
+            "token-expiry",
+            format!("every token expires within {TOKEN_DAYS} days"),
+        ));
     }
-    let detail = format!("these do not end within 400 days: {}", some(&long));
+    let detail = format!("these tokens do not expire within {TOKEN_DAYS} days: {}", some(&long));
     Ok(Item::open(
         "token-expiry",
         detail,
-        "issue ones that end, and revoke these",
+        "issue tokens that expire sooner, then revoke these",
     ))
 }
 
@@ -130,19 +139,22 @@ async fn reviewed(facts: &VaultFacts<'_>) -> Result<Item> {
         Some(done) if now.duration_since(done.at) <= bound => {
             return Ok(Item::ok(
                 "log-reviewed",
-                format!("by {} on {:.0}{open}", done.by, done.at),
+                format!("reviewed by {} on {:.0}{open}", done.by, done.at),
             ));
         }
         Some(done) => {
             let days = counted(within, "day");
-            format!("last by {} on {:.0}, more than {days} ago{open}", done.by, done.at)
+            format!(
+                "last reviewed by {} on {:.0}, more than {days} ago{open}",
+                done.by, done.at
+            )
         }
-        None => format!("nobody recorded that the log was reviewed{open}"),
+        None => format!("no review of the log is recorded{open}"),
     };
     Ok(Item::open(
         "log-reviewed",
         detail,
-        "ibyok audit review, then ibyok audit review --done",
+        "run `ibyok audit review`, then `ibyok audit review --done`",
     ))
 }
 
@@ -156,7 +168,7 @@ async fn open_findings(facts: &VaultFacts<'_>, since: Timestamp) -> Result<Strin
     };
     let review = match review {
         Ok(review) => review,
-        // Another review is going on, and will tell.
+        // Another review is running. Its own report counts the findings, so this item leaves the count out.
         Err(error) if error.code() == Code::Unavailable => return Ok(String::new()),
         Err(error) => return Err(error),
     };
@@ -176,26 +188,26 @@ async fn verified(session: &Session) -> Result<Item> {
     }
     Ok(Item::open(
         "log-whole",
-        "the audit log does not verify",
-        "ibyok audit verify names the first bad line",
+        "the audit log was changed after it was written",
+        "`ibyok audit verify` names the first bad line",
     ))
 }
 
 async fn incidents(session: &Session) -> Result<Item> {
     let open = session.list_incidents(false).await?;
     if open.is_empty() && !open.incomplete {
-        return Ok(Item::ok("incidents-closed", "none is open"));
+        return Ok(Item::ok("incidents-closed", "no incident is open"));
     }
     let names: Vec<String> = open.iter().map(|incident| incident.reference.clone()).collect();
     let detail = match (names.is_empty(), open.incomplete) {
         (true, _) => "the record of an incident is damaged".to_owned(),
-        (false, true) => format!("open: {}, and the record of one is damaged", some(&names)),
+        (false, true) => format!("open: {}; the record of another incident is damaged", some(&names)),
         (false, false) => format!("open: {}", some(&names)),
     };
     Ok(Item::open(
         "incidents-closed",
         detail,
-        "ibyok incident report says what remains",
+        "`ibyok incident report` lists the remaining steps",
     ))
 }
 
@@ -203,7 +215,7 @@ async fn incidents(session: &Session) -> Result<Item> {
 async fn leaked(session: &Session) -> Result<Item> {
     let served = session.served_leaked().await?;
     if served.is_empty() && !served.incomplete {
-        return Ok(Item::ok("leaked-values", "no key serves a value that leaked"));
+        return Ok(Item::ok("leaked-values", "no key serves a leaked value"));
     }
     let names = served.iter().map(|key| match key.marked {
         true => key.reference.clone(),
@@ -211,13 +223,13 @@ async fn leaked(session: &Session) -> Result<Item> {
     });
     let names: Vec<String> = names.collect();
     let detail = match names.is_empty() {
-        true => "a damaged record may hide a key that serves one".to_owned(),
-        false => format!("these serve a value that leaked: {}", some(&names)),
+        true => "a damaged record may hide a key that serves a leaked value".to_owned(),
+        false => format!("these keys serve a leaked value: {}", some(&names)),
     };
     Ok(Item::open(
         "leaked-values",
         detail,
-        "replace the value with `ibyok rotate stage` and `promote`; ibyok incident open marks one that is not marked",
+        "replace the value with `ibyok rotate stage` and `ibyok rotate promote`; `ibyok incident open` marks an unmarked version",
     ))
 }
 
@@ -237,8 +249,8 @@ async fn browsers(session: &Session) -> Result<Item> {
     }
     Ok(Item::open(
         "browser-variables",
-        format!("build tools send these to browsers: {}", some(&public)),
-        "rename the variable with `ibyok keys edit --var`, or keep only keys there that are public by design",
+        format!("build tools send these keys to browsers: {}", some(&public)),
+        "rename the variable with `ibyok keys edit --var`; use such variables only for keys that are public by design",
     ))
 }
 
@@ -258,17 +270,17 @@ async fn apart(session: &Session) -> Result<Item> {
         return Ok(Item::open(
             "environments-apart",
             "a damaged record may hide a value that environments share",
-            "ibyok status names damaged records",
+            "`ibyok status` lists damaged records",
         ));
     }
     if shared.is_empty() {
-        return Ok(Item::ok("environments-apart", "no environments share a value"));
+        return Ok(Item::ok("environments-apart", "each environment has its own values"));
     }
     let groups: Vec<String> = shared.iter().map(|shared| shared.keys.join(" = ")).collect();
     Ok(Item::open(
         "environments-apart",
         some(&groups),
-        "make a key for each environment at the provider, and rotate",
+        "create a separate key for each environment at the provider, and rotate",
     ))
 }
 
@@ -279,12 +291,12 @@ async fn rotation(session: &Session) -> Result<Item> {
         .map(|due| due.reference.clone().unwrap_or_else(|| due.name.clone()))
         .collect();
     if overdue.is_empty() {
-        return Ok(Item::ok("rotation", "nothing is overdue"));
+        return Ok(Item::ok("rotation", "no rotation is overdue"));
     }
     Ok(Item::open(
         "rotation",
         some(&overdue),
-        "ibyok rotate due says what and why",
+        "`ibyok rotate due` lists them with the reasons",
     ))
 }
 
@@ -294,16 +306,16 @@ fn kek(file: Option<&Path>) -> Item {
         return Item::ok("kek", "the KEK is not a file");
     };
     match std::fs::metadata(file) {
-        Ok(meta) if meta.mode() & 0o077 == 0 => Item::ok("kek", "only its owner can read it"),
+        Ok(meta) if meta.mode() & 0o077 == 0 => Item::ok("kek", "only its owner can read the KEK"),
         Ok(_) => Item::open(
             "kek",
-            "others may read the KEK",
+            "other users can read the KEK",
             format!("chmod 600 {}", file.display()),
         ),
         Err(error) => Item::open(
             "kek",
-            format!("the KEK's file cannot be looked at: {error}"),
-            "see where it is",
+            format!("cannot read the permissions of the KEK's file: {error}"),
+            "check that the file exists in its place",
         ),
     }
 }

@@ -132,6 +132,30 @@ fn the_checklist_adds_what_git_has_to_ignore() {
     assert_eq!(fs::read_to_string(place.path("elsewhere")).unwrap(), "");
 }
 
+#[test]
+fn the_page_lists_the_items_of_the_checklist_in_its_order() {
+    let place = Place::new();
+    fs::create_dir(place.path("code")).unwrap();
+    let list = place.ibyok(&["checklist", "code", "--json"]).call().json();
+    let items = list["items"].as_array().unwrap().iter();
+    let items: Vec<&str> = items.map(|item| item["id"].as_str().unwrap()).collect();
+    let page = include_str!("../../../../docs/checklist.md");
+    let rows = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    assert_eq!(items, rows.map(|(id, _)| id).collect::<Vec<_>>());
+    let days = format!("within {} days", reviewed_within(&place));
+    assert!(page.contains(&days), "{days}");
+}
+
+/// The default of `--reviewed-within`, as help shows it.
+fn reviewed_within(place: &Place) -> String {
+    let help = place.ibyok(&["checklist", "--help"]).ok().out;
+    let flag = help.split("--reviewed-within").nth(1).unwrap();
+    let default = flag.split("[default: ").nth(1).unwrap();
+    default.split(']').next().unwrap().to_owned()
+}
+
 fn item(place: &Place, id: &str) -> (bool, String) {
     let list = place.ibyok(&["checklist", "code", "--json"]).call().json();
     let found = list["items"]

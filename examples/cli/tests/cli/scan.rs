@@ -167,7 +167,7 @@ fn the_checklist_finds_the_vaults_own_keys_also_in_files_that_are_excused_or_ign
     let excused = item(&place);
     assert_eq!(excused["ok"], true, "{excused}");
     assert!(
-        excused["detail"].as_str().unwrap().contains("1 that is excused"),
+        excused["detail"].as_str().unwrap().contains("1 is excused"),
         "{excused}"
     );
     place.write("code/b.md", format!("x = '{VALUE}'\n"));
@@ -289,6 +289,6 @@ fn a_checklist_of_no_file_is_not_ok() {
     let item = items.into_iter().find(|item| item["id"] == "no-keys-in-code").unwrap();
     assert_eq!(
         (&item["ok"], &item["detail"]),
-        (&false.into(), &"no file was scanned".into())
+        (&false.into(), &"the scan found no file".into())
     );
 }
