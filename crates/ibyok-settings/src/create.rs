@@ -38,7 +38,7 @@ impl Made {
         let left = |path: &Path, error: std::io::Error| {
             use std::io::ErrorKind::{DirectoryNotEmpty, NotFound};
             if !matches!(error.kind(), NotFound | DirectoryNotEmpty) {
-                tracing::warn!(path = %path.display(), %error, "a refused `init` leaves this behind");
+                tracing::warn!(path = %path.display(), %error, "a refused `init` could not remove this");
             }
         };
         for path in &self.files {
@@ -164,7 +164,7 @@ fn only_here(path: &Path) -> Result<File> {
     let failed = |error: std::io::Error| {
         Error::invalid(
             format!("`{}`: {error}", path.display()),
-            "see that the directory can be read",
+            "check that you may read the directory",
         )
     };
     let directory = File::open(path).map_err(failed)?;

@@ -32,7 +32,7 @@ pub(crate) fn check(path: &Path) -> Result<()> {
     }
     own(path, &meta)?;
     if meta.mode() & 0o022 != 0 {
-        let what = format!("`{}` can be written to by other users", path.display());
+        let what = format!("other users can write to `{}`", path.display());
         return Err(Error::invalid(what, format!("chmod 700 '{}'", path.display())));
     }
     Ok(())
@@ -45,7 +45,7 @@ pub(crate) fn check_hidden(path: &Path) -> Result<()> {
     if hidden {
         return Ok(());
     }
-    let what = format!("`{}` can be read by other users", path.display());
+    let what = format!("other users can read `{}`", path.display());
     Err(Error::invalid(what, format!("chmod 700 '{}'", path.display())))
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn check_owned(path: &Path) -> Result<()> {
     let meta = std::fs::metadata(path).map_err(|error| failed(path, &error))?;
     own(path, &meta)?;
     if meta.mode() & 0o022 != 0 {
-        let what = format!("`{}` can be written to by other users", path.display());
+        let what = format!("other users can write to `{}`", path.display());
         return Err(Error::invalid(what, format!("chmod 600 '{}'", path.display())));
     }
     Ok(())
@@ -65,7 +65,7 @@ pub(crate) fn check_private(path: &Path) -> Result<()> {
     let meta = std::fs::metadata(path).map_err(|error| failed(path, &error))?;
     own(path, &meta)?;
     if meta.is_file() && meta.mode() & 0o077 != 0 {
-        let what = format!("`{}` can be read by other users", path.display());
+        let what = format!("other users can read `{}`", path.display());
         return Err(Error::invalid(what, format!("chmod 600 '{}'", path.display())));
     }
     Ok(())
@@ -90,7 +90,7 @@ fn own(path: &Path, meta: &std::fs::Metadata) -> Result<()> {
     let me = rustix::process::geteuid().as_raw();
     if meta.uid() != me {
         let what = format!("`{}` belongs to user {}, not to user {me}", path.display(), meta.uid());
-        return Err(Error::invalid(what, "run this as the vault's owner"));
+        return Err(Error::invalid(what, "run the command as the vault's owner"));
     }
     Ok(())
 }
@@ -98,6 +98,6 @@ fn own(path: &Path, meta: &std::fs::Metadata) -> Result<()> {
 fn failed(path: &Path, error: &std::io::Error) -> Error {
     Error::invalid(
         format!("`{}`: {error}", path.display()),
-        "see that the path is right and its directory can be written to",
+        "check the path, and that you may write to its directory",
     )
 }

@@ -93,13 +93,13 @@ impl Given {
         if self.store.is_some() {
             return Err(Error::invalid(
                 "both `IBYOK_STORE` and `IBYOK_STORE_FILE` are set",
-                "set the one that is meant",
+                "set only one of them",
             ));
         }
         let unreadable = |error: std::io::Error| {
             Error::invalid(
-                format!("`{path}`, which `IBYOK_STORE_FILE` names, cannot be read: {error}"),
-                "it holds the store's URL, on one line",
+                format!("cannot read `{path}`, the file in `IBYOK_STORE_FILE`: {error}"),
+                "write the store's URL to the file, on one line",
             )
         };
         let file = std::fs::File::open(path).map_err(unreadable)?;
@@ -109,8 +109,8 @@ impl Given {
         let url = text.trim();
         if url.is_empty() || url.contains(char::is_whitespace) {
             return Err(Error::invalid(
-                format!("`{path}`, which `IBYOK_STORE_FILE` names, holds no URL"),
-                "it holds the store's URL, on one line",
+                format!("`{path}`, the file in `IBYOK_STORE_FILE`, holds no URL"),
+                "write the store's URL to the file, on one line",
             ));
         }
         self.store = Some(url.to_owned());
@@ -125,20 +125,20 @@ impl Given {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Given::default()),
             Err(error) => {
                 return Err(Error::invalid(
-                    format!("`{shown}` cannot be read: {error}"),
-                    "see its permissions",
+                    format!("cannot read `{shown}`: {error}"),
+                    "check its permissions",
                 ));
             }
         };
         if meta.len() > FILE_MAX {
             return Err(Error::invalid(
-                format!("`{shown}` is too large for a file of settings"),
-                "it holds a few lines",
+                format!("`{shown}` is too large for a settings file"),
+                "check that it is a `vault.toml` of a few lines",
             ));
         }
         crate::directory::check_owned(path)?;
         let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::invalid(format!("`{shown}` cannot be read: {error}"), "see its permissions"))?;
+            .map_err(|error| Error::invalid(format!("cannot read `{shown}`: {error}"), "check its permissions"))?;
         toml::from_str(&text).map_err(|error| {
             let line = error
                 .span()
@@ -146,7 +146,7 @@ impl Given {
             // The message alone: what the line holds could be a password.
             Error::invalid(
                 format!("`{shown}`, line {line}: {}", error.message()),
-                "see the settings in the documentation",
+                "docs/operations.md lists the settings",
             )
         })
     }

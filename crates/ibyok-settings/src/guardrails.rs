@@ -19,7 +19,7 @@ pub(crate) fn resolve(given: &Given) -> Result<Guardrails> {
     if guardrails.prod == Some(Mode::Mock) && given.prod_mock_allowed.is_some() && !guardrails.prod_mock_allowed {
         return Err(Error::invalid(
             "`PROD_MODE_FORCED` is `mock`, and `PROD_MOCK_ALLOWED` is `false`",
-            "leave one of them out",
+            "remove one of the two settings",
         ));
     }
     Ok(guardrails)
@@ -27,7 +27,7 @@ pub(crate) fn resolve(given: &Given) -> Result<Guardrails> {
 
 fn mode(name: &str, text: Option<&str>) -> Result<Option<Mode>> {
     let parsed = text.map(str::parse).transpose();
-    parsed.map_err(|_| Error::invalid_name(name, text.unwrap_or_default(), "`mock` or `live`, or not set at all"))
+    parsed.map_err(|_| Error::invalid_name(name, text.unwrap_or_default(), "`mock` or `live`, or not set"))
 }
 
 fn allowed(text: Option<&str>) -> Result<Option<bool>> {
@@ -36,7 +36,7 @@ fn allowed(text: Option<&str>) -> Result<Option<bool>> {
         Error::invalid_name(
             "PROD_MOCK_ALLOWED",
             text.unwrap_or_default(),
-            "`true` or `false`, or not set at all",
+            "`true` or `false`, or not set",
         )
     })
 }

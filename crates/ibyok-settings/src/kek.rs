@@ -79,7 +79,7 @@ impl KekChoice {
                 }
                 let kek = LocalKek::create_file(local);
                 Ok(Arc::new(kek.map_err(|error| {
-                    Error::invalid(error.to_string(), "give another `--kek-file`")
+                    Error::invalid(error.to_string(), "give another path with `--kek-file`")
                 })?))
             }
             KekChoice::Passphrase(file) => {
@@ -128,7 +128,7 @@ async fn aws_kms(key: &str) -> Result<Arc<dyn Kek>> {
     Ok(Arc::new(kek.map_err(|error| match error {
         KekError::KekUnusable { .. } => Error::Invalid {
             what: error.to_string(),
-            hint: Some("give a key id, an ARN of a key or alias, or `alias/NAME`, of a symmetric key".to_owned()),
+            hint: Some("give a symmetric key by its id, its ARN, or `alias/NAME`".to_owned()),
         },
         other => other.into(),
     })?))
@@ -137,7 +137,7 @@ async fn aws_kms(key: &str) -> Result<Arc<dyn Kek>> {
 #[cfg(not(feature = "aws-kms"))]
 async fn aws_kms(_: &str) -> Result<Arc<dyn Kek>> {
     Err(Error::invalid(
-        "this build has no AWS KMS",
-        "build it with the feature `aws-kms`",
+        "this build does not support AWS KMS",
+        "build the program with the feature `aws-kms`",
     ))
 }

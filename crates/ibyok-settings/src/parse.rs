@@ -20,8 +20,8 @@ pub(crate) fn refuse_password_in_flag(flags: &Given) -> Result<()> {
         .and_then(|authority| authority.rsplit_once('@'));
     if user.is_some_and(|(user, _)| user.contains(':')) {
         return Err(Error::invalid(
-            "a store's URL with a password must not be a flag",
-            "give it as the variable `IBYOK_STORE`, or as `store` in `vault.toml`",
+            "a flag must not hold a store's URL with a password",
+            "give the URL in the variable `IBYOK_STORE`, or as `store` in `vault.toml`",
         ));
     }
     Ok(())
@@ -43,7 +43,12 @@ pub(crate) fn audit_places(given: Option<&str>, directory: &Path) -> Result<(Pat
                 ));
             }
             other if path.is_none() => path = Some(PathBuf::from(other)),
-            _ => return Err(Error::invalid("`audit` names two directories", "give one")),
+            _ => {
+                return Err(Error::invalid(
+                    "`audit` names two directories",
+                    "give only one directory",
+                ));
+            }
         }
     }
     Ok((path.unwrap_or_else(|| directory.join("audit")), stdout))
@@ -63,7 +68,7 @@ pub(crate) fn parsed<T: std::str::FromStr>(name: &str, text: &str, form: &str) -
 
 pub(crate) fn thresholds(given: Option<Thresholds>) -> Result<Thresholds> {
     let thresholds = given.unwrap_or_default();
-    let wrong = |error: ibyok_core::LogError| Error::invalid(error.to_string(), "see `[review]` in `vault.toml`");
+    let wrong = |error: ibyok_core::LogError| Error::invalid(error.to_string(), "correct `[review]` in `vault.toml`");
     thresholds.check().map_err(wrong)?;
     Ok(thresholds)
 }

@@ -37,14 +37,14 @@ pub(crate) fn read(file: Option<&Path>, ask: Option<Passphrase<'_>>) -> Result<S
         (None, None) => {
             return Err(Error::invalid(
                 "this vault needs a passphrase",
-                "give `--passphrase-file`, or use a terminal",
+                "give `--passphrase-file`, or run the command on a terminal",
             ));
         }
     };
     if passphrase.is_empty() {
         return Err(Error::invalid(
             "the passphrase is empty",
-            "give one that nobody guesses",
+            "give a passphrase that nobody can guess",
         ));
     }
     Ok(passphrase)
@@ -55,7 +55,7 @@ pub(crate) fn read(file: Option<&Path>, ask: Option<Passphrase<'_>>) -> Result<S
 /// # Errors
 /// [`Error::Invalid`].
 pub(crate) fn check_new(passphrase: &Secret) -> Result<()> {
-    let hint = "use six or more random words; `--weak` takes the passphrase all the same";
+    let hint = "use six or more random words, or accept the passphrase with `--weak`";
     let bytes = passphrase.expose_secret();
     // As SP 800-63B counts: each code point is a character, and white space around it is not one that was chosen.
     let (length, different) = match std::str::from_utf8(bytes) {
@@ -85,7 +85,7 @@ fn of_file(path: &Path) -> Result<Secret> {
     let failed = |why: String| {
         Error::invalid(
             format!("passphrase file `{}`: {why}", path.display()),
-            "see that it is yours alone",
+            "check that you own the file and that only you can read it",
         )
     };
     directory::check_private(path)?;

@@ -61,9 +61,9 @@ impl ReopeningStore {
         match opened.await {
             Ok(store) => {
                 *self.current.lock().unwrap_or_else(PoisonError::into_inner) = store;
-                tracing::info!("the store failed, and was opened anew");
+                tracing::info!("the store failed; reopened it");
             }
-            Err(error) => tracing::warn!(%error, "the store failed, and cannot be opened anew yet"),
+            Err(error) => tracing::warn!(%error, "the store failed; cannot reopen it yet"),
         }
     }
 }

@@ -132,8 +132,8 @@ impl Settings {
             || self.config.starts_with(NO_HOME) && self.kek == KekChoice::Local(None);
         if needed {
             return Err(Error::invalid(
-                "there is no home directory; say where the vault and its KEK are with `--vault` and `--kek-file`",
-                "or set HOME",
+                "there is no home directory, so the vault has no default place",
+                "give `--vault` and `--kek-file`, or set HOME",
             ));
         }
         Ok(())
@@ -218,7 +218,7 @@ impl Settings {
             return Err(refused);
         }
         let logs = others.join(", ");
-        tracing::warn!(logs, %refused, "logs in the directory are passed over");
+        tracing::warn!(logs, %refused, "skipped logs in the directory that are not this node's");
         self.open_log(others).await
     }
 
@@ -270,15 +270,15 @@ impl Settings {
             // Its logs are there: it was made, and its store is elsewhere or lost.
             None if self.audit.is_dir() => (
                 format!("`{}`", self.directory.display()),
-                "a vault's audit log is there: set `IBYOK_STORE` to the store that the vault was made with, or restore `vault.db`; `ibyok init` needs another directory",
+                "the directory holds a vault's audit log: set `IBYOK_STORE` to the store of that vault, or restore `vault.db`; for a new vault, run `ibyok init` with another directory",
             ),
             None => (
                 format!("`{}`", self.directory.display()),
-                "`ibyok init` makes one; if there was one, its store file is missing",
+                "create a vault with `ibyok init`; if the vault existed before, its store file is missing",
             ),
             Some(_) => (
-                format!("the {} store that was named", self.store_name()),
-                "`ibyok init` makes one; if there was one, this is another database, prefix or server",
+                format!("the given {} store", self.store_name()),
+                "create a vault with `ibyok init`; if the vault existed before, this is another database, prefix or server",
             ),
         };
         Error::NotFound {

@@ -33,10 +33,13 @@ pub type Said = (fn(&Remarks) -> bool, &'static str);
 
 /// The remarks in words: each with the function that returns true if a value has the remark.
 pub const WORDS: [Said; 7] = [
-    (|r| r.literal_dollar, "a `$` is kept as it is, and not expanded"),
+    (
+        |r| r.literal_dollar,
+        "the import keeps a `$` unchanged and does not expand it",
+    ),
     (
         |r| r.cut_at_hash,
-        "the `#` begins a comment here; quote the whole value if it belongs to it",
+        "the `#` begins a comment here; if it belongs to the value, quote the whole value",
     ),
     (
         |r| r.kept_hash,
@@ -48,7 +51,7 @@ pub const WORDS: [Said; 7] = [
     ),
     (
         |r| r.unseen,
-        "white space that looks like a space stands at an end of the value, and some readers drop it",
+        "the value begins or ends with a character that looks like a space, and some readers drop it",
     ),
     (
         |r| r.unescaped,
@@ -56,7 +59,7 @@ pub const WORDS: [Said; 7] = [
     ),
     (
         |r| r.tab,
-        "a tab at an end of the value is left out; `node --env-file` keeps it",
+        "the import drops a tab at the beginning or end of the value; `node --env-file` keeps it",
     ),
 ];
 
@@ -111,21 +114,21 @@ impl Disputed {
     pub(crate) fn refused(self, line: usize) -> Error {
         let (why, hint) = match self {
             Disputed::Backticks => (
-                "backticks are quotes for some, a part of the value for others, and run a command in a shell"
+                "some readers take backticks for quotes, others for a part of the value, and a shell runs a command"
                     .to_owned(),
                 "write the value in single quotes",
             ),
             Disputed::HashInQuotes => (
-                "the ` #` stands between quotes inside the value, where some readers begin a comment".to_owned(),
+                "the ` #` is between quotes inside the value, and some readers begin a comment there".to_owned(),
                 "quote the whole value",
             ),
             Disputed::WhiteSpace => (
-                "white space other than a space or a tab stands at an end of the value, and some readers keep it"
+                "white space other than a space or a tab is at the beginning or end of the value, and some readers keep it"
                     .to_owned(),
                 "remove it, or quote the whole value",
             ),
             Disputed::Continued => (
-                "a shell drops the backslash at the end, and goes on on the next line or after it".to_owned(),
+                "a shell drops the backslash at the end, and continues on the next line".to_owned(),
                 "write the value in single quotes",
             ),
             Disputed::Escape(escaped) => (
@@ -136,9 +139,9 @@ impl Disputed {
                 "write the value in single quotes where it holds neither `'` nor two backslashes",
             ),
             Disputed::LineBreak => (
-                "a line break inside the value is CRLF, others of the file are not, and some readers keep the CR"
+                "a line break inside the value is CRLF, other line breaks of the file are not, and some readers keep the CR"
                     .to_owned(),
-                "save the file with one kind of line ends",
+                "save the file with one kind of line break",
             ),
         };
         Error::new(
@@ -161,7 +164,7 @@ pub(super) fn no_lone_returns(file: &str) -> Result<()> {
             (b'\r', Some(next)) if *next != b'\n' => {
                 return Err(Error::new(
                     format!(
-                        "line {line}: a carriage return stands alone, and readers disagree whether it ends the line"
+                        "line {line}: a carriage return has no line feed after it, and readers disagree whether it ends the line"
                     ),
                     "save the file with line feeds",
                 ));

@@ -48,7 +48,7 @@ impl FromStr for Format {
 
     fn from_str(word: &str) -> Result<Self> {
         let found = Format::ALL.into_iter().find(|format| format.as_str() == word);
-        found.ok_or_else(|| Error::new("this is no format", "a format is `dotenv`, `json`, `docker` or `shell`"))
+        found.ok_or_else(|| Error::new("the format is not valid", "give `dotenv`, `json`, `docker` or `shell`"))
     }
 }
 
@@ -79,7 +79,7 @@ pub fn print(format: Format, variables: &[(String, Zeroizing<String>)]) -> Resul
             }
         }
         Format::Docker => {
-            let what = "a line break, a NUL, or more than a line may hold";
+            let what = "a line break, a NUL character, or more text than a line may hold";
             printable(variables, format, what, |name, value| {
                 !value.contains(['\n', '\r', '\0']) && name.len() + 1 + value.len() <= DOCKER_LINE
             })?;
@@ -176,7 +176,7 @@ fn json(variables: &[(String, Zeroizing<String>)], text: &mut String) -> Result<
         .collect();
     let mut bytes = Zeroizing::new(Vec::with_capacity(room(variables)));
     serde_json::to_writer_pretty(&mut *bytes, &object)
-        .map_err(|error| Error::new(format!("JSON cannot be written: {error}"), "this is a bug"))?;
+        .map_err(|error| Error::new(format!("cannot write JSON: {error}"), "this is a bug"))?;
     text.push_str(std::str::from_utf8(&bytes).unwrap_or_default());
     text.push('\n');
     Ok(())
@@ -200,7 +200,7 @@ fn printable(
             "the format {format} cannot hold the value of {}: it has {what}",
             bad.join(", ")
         ),
-        "choose `--format json`, leave the key out with `--skip NAME`, or let `ibyok run` start the program",
+        "use `--format json`, skip the key with `--skip NAME`, or start the program with `ibyok run`",
     ))
 }
 

@@ -84,7 +84,7 @@ pub fn each_once<'a>(assignments: impl IntoIterator<Item = (&'a str, usize)>) ->
         if let Some(first) = seen.insert(variable, line) {
             return Err(Error::new(
                 format!("`{}` is assigned on line {first} and on line {line}", variable),
-                "keep the one that is meant; programs disagree about which one counts",
+                "keep only one of the two lines; programs disagree about which one counts",
             ));
         }
     }
@@ -157,8 +157,11 @@ fn name(file: &str, statement: &Statement<'_>, value: usize) -> Result<String> {
     let name = exported.map_or(name, str::trim);
     if name.is_empty() {
         return Err(Error::new(
-            format!("line {}: there is no name of a variable before the `=`", statement.line),
-            "a line is `NAME=value`, a comment, or empty",
+            format!(
+                "line {}: the name of the variable before the `=` is missing",
+                statement.line
+            ),
+            "write `NAME=value`, a comment, or an empty line",
         ));
     }
     Ok(name.to_owned())
@@ -181,7 +184,7 @@ fn quoted(line: usize, raw: &str, tail: &str) -> Result<Zeroizing<String>> {
         && opens_a_value(last)
     {
         return Err(Error::new(
-            format!("line {line}: a quote is closed by the one that opens the value of a later line"),
+            format!("line {line}: the quote of a later line closes a quote on this line"),
             "close the quote on its own line",
         ));
     }
@@ -245,8 +248,8 @@ fn plain_dollars(raw: &str) -> Zeroizing<String> {
 
 fn no_assignment(line: usize) -> Error {
     Error::new(
-        format!("line {line} is no assignment"),
-        "a line is `NAME=value`, a comment, or empty",
+        format!("line {line} is not an assignment"),
+        "write `NAME=value`, a comment, or an empty line",
     )
 }
 
@@ -254,7 +257,7 @@ fn refused(line: usize, error: &dotenvor::Error) -> Error {
     use dotenvor::{Error as E, ParseErrorKind as Kind};
     match error {
         E::Parse(error) if error.kind == Kind::UnterminatedQuote => {
-            Error::new(format!("line {line}: a quote is not closed"), "close it")
+            Error::new(format!("line {line}: a quote is not closed"), "add the closing quote")
         }
         _ => after_the_quote(line),
     }
@@ -262,7 +265,7 @@ fn refused(line: usize, error: &dotenvor::Error) -> Error {
 
 fn after_the_quote(line: usize) -> Error {
     Error::new(
-        format!("line {line}: there is something after the closing quote"),
+        format!("line {line}: text follows the closing quote"),
         "quote the whole value, or begin a comment with a space and `#`",
     )
 }
@@ -392,7 +395,7 @@ mod tests {
         for file in ["A='abc\\'\nCOLOR='#fff'\n", "A='it\\'s'", "A='x\\\\'", "A=`x\\`\n"] {
             assert_eq!(refusal(file), format!("line 1: {disagree}"), "{file}");
         }
-        let after = "line 2: there is something after the closing quote";
+        let after = "line 2: text follows the closing quote";
         for file in [
             "B=1\nA=\"abc\nCOLOR=\"#fff\"\n",
             "B=1\nA='abc\nCOLOR='#fff'\n",
@@ -402,20 +405,20 @@ mod tests {
         ] {
             assert_eq!(refusal(file), after, "{file}");
         }
-        let later = "line 1: a quote is closed by the one that opens the value of a later line";
+        let later = "line 1: the quote of a later line closes a quote on this line";
         assert_eq!(refusal("A=\"abc\nexport C=\" #x\"\n"), later);
         assert_eq!(one("A=\"abc\nMIIB=\"\n"), "abc\nMIIB=");
     }
 
     #[test]
     fn what_is_no_assignment_is_refused_with_its_line() {
-        assert_eq!(refusal("A=1\nhello world\n"), "line 2 is no assignment");
-        assert_eq!(refusal("=1"), "line 1: there is no name of a variable before the `=`");
-        assert_eq!(refusal("A=1\nB=\"x\nC=3\n"), "line 2: a quote is not closed");
+        assert_eq!(refusal("A=1\nhello world\n"), "line 2 is not an assignment");
         assert_eq!(
-            refusal("A=\"x\"y"),
-            "line 1: there is something after the closing quote"
+            refusal("=1"),
+            "line 1: the name of the variable before the `=` is missing"
         );
+        assert_eq!(refusal("A=1\nB=\"x\nC=3\n"), "line 2: a quote is not closed");
+        assert_eq!(refusal("A=\"x\"y"), "line 1: text follows the closing quote");
     }
 
     #[test]

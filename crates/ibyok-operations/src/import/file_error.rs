@@ -45,19 +45,19 @@ impl FileError {
 
     /// A file could not be read: wrong input if it does not exist, else a failure.
     pub(crate) fn reading(path: &Path, error: &io::Error) -> Self {
-        let what = format!("`{}` cannot be read: {error}", path.display());
+        let what = format!("cannot read `{}`: {error}", path.display());
         match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => {
-                FileError::input(what, "see that the path is right")
+                FileError::input(what, "check the path")
             }
-            _ => FileError::failed(what, "see that the file may be read by you"),
+            _ => FileError::failed(what, "check that you may read the file"),
         }
     }
 
     pub(crate) fn writing(path: &Path, error: &io::Error) -> Self {
         FileError::failed(
-            format!("`{}` cannot be written: {error}", path.display()),
-            "see that the directory exists, may be written by you and has space",
+            format!("cannot write `{}`: {error}", path.display()),
+            "check that the directory exists, that you may write to it, and that it has space",
         )
     }
 }

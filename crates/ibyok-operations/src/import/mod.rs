@@ -6,7 +6,7 @@
 //! let parsed = dotenv::parse("OPENAI_API_KEY=sk-1\nPATH=/bin\n")?;
 //! let plan = import::make(parsed, &"dev".parse()?, false, |_| true)?;
 //! assert_eq!(plan.count(import::Outcome::Pending), 1);
-//! assert_eq!(plan.left().next().as_deref(), Some("line 2: left `PATH`: it decides which code programs run"));
+//! assert_eq!(plan.left().next().as_deref(), Some("line 2: did not import `PATH`: the variable decides which code a program runs"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

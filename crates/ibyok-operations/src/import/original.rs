@@ -54,7 +54,7 @@ impl Original {
         if stat.st_nlink > 1 {
             return Err(FileError::input(
                 format!(
-                    "`{}` has another name (a hard link), which would keep the values",
+                    "`{}` has another name (a hard link), and that name would keep the values",
                     path.display()
                 ),
                 "remove the other name, or import without `--rewrite`",
@@ -133,8 +133,11 @@ impl Original {
 
     fn changed(&self) -> FileError {
         FileError::failed(
-            format!("`{}` changed meanwhile, and was left as it is", self.path.display()),
-            "run the import again: the values that it stored are unchanged",
+            format!(
+                "`{}` changed during the import and was not rewritten",
+                self.path.display()
+            ),
+            "run the import again; it keeps the stored values unchanged",
         )
     }
 
@@ -144,7 +147,10 @@ impl Original {
 }
 
 fn no_file(path: &Path) -> FileError {
-    FileError::input(format!("`{}` is no file", path.display()), "name a file")
+    FileError::input(
+        format!("`{}` is not a regular file", path.display()),
+        "give the path of a file",
+    )
 }
 
 #[cfg(test)]

@@ -177,12 +177,15 @@ impl Plan {
             note(said, of(&|e| judged(e) && has(&e.remarks)));
         }
         note(
-            "the leading `_` is no part of the key's name",
+            "the name of the key drops the leading `_`",
             of(&|e| e.renamed && e.outcome == Outcome::Pending),
         );
-        note("empty, and left where it is", of(&|e| e.outcome == Outcome::Empty));
         note(
-            "no value, and left where it is",
+            "not imported, because the value is empty",
+            of(&|e| e.outcome == Outcome::Empty),
+        );
+        note(
+            "not imported, because the line has no value",
             self.bare.iter().map(|line| format!("line {line}")).collect(),
         );
         notes
@@ -208,7 +211,10 @@ impl Plan {
     pub fn left(&self) -> impl Iterator<Item = String> {
         self.entries.iter().filter_map(|entry| {
             let why = entry.why.as_ref()?;
-            Some(format!("line {}: left `{}`: {why}", entry.line, entry.variable))
+            Some(format!(
+                "line {}: did not import `{}`: {why}",
+                entry.line, entry.variable
+            ))
         })
     }
 
@@ -256,10 +262,10 @@ pub fn make(
         {
             return Err(Error::new(
                 format!(
-                    "`{other}` on line {line} and `{}` on line {} would be one key",
+                    "`{other}` on line {line} and `{}` on line {} give the same key name",
                     entry.variable, entry.line
                 ),
-                "leave one of them out with `--skip`",
+                "skip one of them with `--skip`",
             ));
         }
         entries.push(entry);
@@ -282,8 +288,8 @@ fn entry(assignment: Assignment, environment: &EnvironmentName, by_token: bool, 
     let outcome = match () {
         () if !is_wanted => Outcome::Skipped,
         () if !is_one_word(&variable) => {
-            let hint = "a line is `NAME=value`, a comment, or empty; `--skip` leaves it out";
-            return Err(Error::new(format!("line {line} is no assignment"), hint));
+            let hint = "write `NAME=value`, a comment, or an empty line; or skip the line with `--skip`";
+            return Err(Error::new(format!("line {line} is not an assignment"), hint));
         }
         () if assignment.value.is_empty() => Outcome::Empty,
         () if assignment.value.starts_with("ibyok://") => Outcome::Reference,
@@ -291,8 +297,8 @@ fn entry(assignment: Assignment, environment: &EnvironmentName, by_token: bool, 
         () => Outcome::Pending,
     };
     if outcome == Outcome::Pending && assignment.value.len() > VALUE_MAX {
-        let hint = "a file belongs somewhere else; leave it out with `--skip`";
-        let what = format!("line {line}: the value of `{variable}` is over the limit of {VALUE_MAX} bytes");
+        let hint = "store large data elsewhere, and skip the variable with `--skip`";
+        let what = format!("line {line}: the value of `{variable}` is larger than the limit of {VALUE_MAX} bytes");
         return Err(Error::new(what, hint));
     }
     Ok(Entry {
@@ -312,11 +318,11 @@ fn entry(assignment: Assignment, environment: &EnvironmentName, by_token: bool, 
 fn key(variable: &str, environment: &EnvironmentName, by_token: bool) -> Result<KeyRef, String> {
     let kind = VariableKind::of(variable);
     match kind {
-        VariableKind::Malformed => return Err("it is no name of a variable".to_owned()),
-        VariableKind::Reserved => return Err("it is ours or decides where requests go".to_owned()),
-        VariableKind::RunsCode => return Err("it decides which code programs run".to_owned()),
+        VariableKind::Malformed => return Err("it is not the name of a variable".to_owned()),
+        VariableKind::Reserved => return Err("the name is reserved for IBYOK, or decides where requests go".to_owned()),
+        VariableKind::RunsCode => return Err("the variable decides which code a program runs".to_owned()),
         VariableKind::Unproven if by_token => {
-            return Err("a token may not choose it, since it may steer programs".to_owned());
+            return Err("a token may not choose this variable, because it may steer a program".to_owned());
         }
         VariableKind::Unproven | VariableKind::Evident => {}
     }
@@ -343,7 +349,7 @@ mod tests {
         let plan = plan("A=1\nB=\nC=ibyok://dev/C\nD=2\n", |name| name != "D").unwrap();
         let outcomes: Vec<&str> = plan.entries.iter().map(|entry| entry.outcome.word()).collect();
         assert_eq!(outcomes, ["pending", "empty", "reference", "skipped"]);
-        assert_eq!(plan.notes(), ["empty, and left where it is: B (line 2)"]);
+        assert_eq!(plan.notes(), ["not imported, because the value is empty: B (line 2)"]);
     }
 
     #[test]
@@ -357,7 +363,7 @@ mod tests {
     #[test]
     fn two_variables_of_one_name_are_refused_with_both_lines() {
         let error = plan("A=1\n_A=2\n", |_| true).err().unwrap().to_string();
-        assert_eq!(error, "`A` on line 1 and `_A` on line 2 would be one key");
+        assert_eq!(error, "`A` on line 1 and `_A` on line 2 give the same key name");
     }
 
     #[test]
@@ -378,8 +384,14 @@ mod tests {
             ["pending", "left", "left", "left", "left", "left", "left", "left"]
         );
         let left: Vec<String> = plan.left().collect();
-        assert_eq!(left[0], "line 2: left `go-version`: it is no name of a variable");
-        assert_eq!(left[2], "line 4: left `PATH`: it decides which code programs run");
+        assert_eq!(
+            left[0],
+            "line 2: did not import `go-version`: it is not the name of a variable"
+        );
+        assert_eq!(
+            left[2],
+            "line 4: did not import `PATH`: the variable decides which code a program runs"
+        );
     }
 
     #[test]

@@ -77,11 +77,11 @@ fn open(path: &Path) -> Result<File, String> {
     let file = File::from(file);
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() {
-        return Err("it is no file".to_owned());
+        return Err("it is not a regular file".to_owned());
     }
     owned(metadata.uid())?;
     if metadata.permissions().mode() & 0o022 != 0 {
-        return Err("other users can write to it (`chmod go-w` takes that away)".to_owned());
+        return Err("other users can write to it (`chmod go-w` prevents that)".to_owned());
     }
     Ok(file)
 }
@@ -90,16 +90,14 @@ fn owned(user: u32) -> Result<(), String> {
     let own = rustix::process::geteuid().as_raw();
     match user == own || user == 0 {
         true => Ok(()),
-        false => Err(format!(
-            "it belongs to user {user}, and not to you (user {own}) or root"
-        )),
+        false => Err(format!("it belongs to user {user}, not to you (user {own}) or root")),
     }
 }
 
 fn refused(path: &Path, why: &str) -> Error {
     Error::invalid(
-        format!("`{}` is refused: {why}", escaped(&path.display().to_string())),
-        "it may hold `env = \"…\"` and `[keys]` with `VARIABLE = \"ibyok://…\"`, and nothing else",
+        format!("refused `{}`: {why}", escaped(&path.display().to_string())),
+        "the file may hold only `env = \"…\"`, and `[keys]` with `VARIABLE = \"ibyok://…\"`",
     )
 }
 
@@ -142,7 +140,10 @@ pub fn parse(path: &Path, text: &str) -> Result<Project> {
     let environment = environment.map_err(|error: Error| refuse(error.to_string()))?;
     let keys = form.keys.into_iter().map(|(variable, reference)| {
         if !reference.starts_with("ibyok://") {
-            return Err(refuse(format!("`{}` is no `ibyok://` reference", escaped(&variable))));
+            return Err(refuse(format!(
+                "`{}` is not an `ibyok://` reference",
+                escaped(&variable)
+            )));
         }
         let key = reference.parse().map_err(|error: Error| refuse(error.to_string()))?;
         check_variable(&variable).map_err(&refuse)?;
@@ -160,12 +161,12 @@ fn check_variable(variable: &str) -> Result<(), String> {
     let shown = escaped(variable);
     match VariableKind::of(variable) {
         VariableKind::Evident => Ok(()),
-        VariableKind::Malformed => Err(format!("`{shown}` is no name of a variable")),
-        VariableKind::Reserved | VariableKind::RunsCode => {
-            Err(format!("`{shown}` decides what a program runs or where it connects"))
-        }
+        VariableKind::Malformed => Err(format!("`{shown}` is not the name of a variable")),
+        VariableKind::Reserved | VariableKind::RunsCode => Err(format!(
+            "`{shown}` decides which code a program runs or where it connects"
+        )),
         VariableKind::Unproven => Err(format!(
-            "`{shown}` may steer a program; end it in a word such as KEY, TOKEN or URL, or give `--key {shown}=REF`"
+            "`{shown}` may steer a program; end its name in a word such as KEY, TOKEN or URL, or give `--key {shown}=REF`"
         )),
     }
 }

@@ -17,11 +17,12 @@ pub fn too_large(program: &str, variables: Vec<(OsString, usize)>, arguments: &[
     let arguments_take: usize = arguments.iter().map(|argument| argument.len() + 1).sum();
     let largest = variables.iter().take(NAMED).map(|(name, length)| named(name, *length));
     let what = format!(
-        "`{program}` cannot be started: its variables take {variables_take} bytes and its arguments {arguments_take}, which is more than \
-         the system takes; the largest variables are {}",
+        "cannot start `{program}`: its variables take {variables_take} bytes and its arguments {arguments_take}, more than the \
+        system allows; the largest variables are {}",
         largest.collect::<Vec<_>>().join(", ")
     );
-    let hint = "hand out fewer keys with `--only`, or have the program read a large value from a file (`ibyok get REF -n -o FILE`)";
+    let hint =
+        "pass fewer keys with `--only`, or let the program read a large value from a file (`ibyok get REF -n -o FILE`)";
     Error::invalid(what, hint)
 }
 

@@ -53,15 +53,15 @@ pub fn parse_pair(pair: &str) -> Result<(&str, &str)> {
     let parts = pair.split_once('=').filter(|(variable, _)| !variable.is_empty());
     let (variable, reference) = parts.ok_or_else(|| {
         Error::invalid(
-            format!("`{pair}` is no `VAR=REF`"),
-            "for example `--key TOKEN=prod/stripe`",
+            format!("`{pair}` is not of the form `VAR=REF`"),
+            "write for example `--key TOKEN=prod/stripe`",
         )
     })?;
     let plain = variable.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if !plain || variable.starts_with(|c: char| c.is_ascii_digit()) || is_ours(OsStr::new(variable)) {
         return Err(Error::invalid(
-            format!("`{variable}` is no variable that a program can be given"),
-            "letters, digits and `_`, and not one of `IBYOK_…`",
+            format!("`{variable}` is not a variable that IBYOK can set"),
+            "use letters, digits and `_`; names that begin with `IBYOK_` are reserved",
         ));
     }
     Ok((variable, reference))
@@ -82,10 +82,10 @@ pub fn withheld(variable: &str, named: bool) -> Option<&'static str> {
         return None;
     }
     Some(match kind {
-        VariableKind::Malformed => "is no name of a variable",
-        VariableKind::Reserved => "is ours or decides where requests go",
-        VariableKind::RunsCode => "decides which code programs run",
-        VariableKind::Unproven | VariableKind::Evident => "was chosen by a token, and may steer programs",
+        VariableKind::Malformed => "is not the name of a variable",
+        VariableKind::Reserved => "is reserved for IBYOK, or decides where requests go",
+        VariableKind::RunsCode => "decides which code a program runs",
+        VariableKind::Unproven | VariableKind::Evident => "was chosen by a token, and may steer a program",
     })
 }
 
@@ -99,7 +99,7 @@ pub fn no_two_of_one_variable<'a>(keys: impl IntoIterator<Item = (&'a str, &'a K
         if let Some(other) = seen.insert(variable, key) {
             return Err(Error::invalid(
                 format!("`{other}` and `{key}` have the same variable `{variable}`"),
-                "give one of them another with `ibyok keys edit REF --var NAME`, or choose with `--only`",
+                "change the variable of one key with `ibyok keys edit REF --var NAME`, or choose one key with `--only`",
             ));
         }
     }
