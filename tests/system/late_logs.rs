@@ -117,7 +117,7 @@ fn the_directory_of_another_vault_stays_refused() {
             .env("IBYOK_AUDIT", place);
         let error = get.run().fails(2, "invalid").json()["error"].clone();
         let said = error["message"].as_str().unwrap();
-        assert!(said.contains("holds no key of the audit log"), "{error}");
+        assert!(said.contains("holds no key for the audit log"), "{error}");
         assert!(!place.join("slot-1/log.pub").exists());
     };
     refused(&theirs);

@@ -485,7 +485,7 @@ async fn a_keys_limit_counts_all_tokens_and_no_operator() {
     timed.get(&b, "prod/one").await.unwrap();
     timed.get(&a, "prod/one").await.unwrap();
     let refused = timed.get(&b, "prod/one").await.unwrap_err();
-    assert_eq!(refused.to_string(), "the limit of key `prod/one`, 3/min, is reached");
+    assert_eq!(refused.to_string(), "key `prod/one` has reached its limit of 3/min");
     assert_eq!(refused.hint().unwrap(), "try again in 20 s");
     timed.get(&b, "prod/two").await.unwrap();
     for _ in 0..10 {

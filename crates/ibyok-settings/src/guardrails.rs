@@ -27,7 +27,7 @@ pub(crate) fn resolve(given: &Given) -> Result<Guardrails> {
 
 fn mode(name: &str, text: Option<&str>) -> Result<Option<Mode>> {
     let parsed = text.map(str::parse).transpose();
-    parsed.map_err(|_| Error::invalid_name(name, text.unwrap_or_default(), "`mock` or `live`, or not set"))
+    parsed.map_err(|_| Error::invalid_name(name, text.unwrap_or_default(), "`mock` or `live`, or unset the setting"))
 }
 
 fn allowed(text: Option<&str>) -> Result<Option<bool>> {
@@ -36,7 +36,7 @@ fn allowed(text: Option<&str>) -> Result<Option<bool>> {
         Error::invalid_name(
             "PROD_MOCK_ALLOWED",
             text.unwrap_or_default(),
-            "`true` or `false`, or not set",
+            "`true` or `false`, or unset the setting",
         )
     })
 }

@@ -40,37 +40,37 @@ impl Damage {
     /// The action that helps, and the command that gives up a record of this sort.
     pub(crate) fn hint(self, affected: Affected) -> String {
         let action = match self {
-            Damage::DoesNotOpen => "restore the store from a backup, and find out who wrote to it",
+            Damage::DoesNotOpen => "restore the store from a backup, and find out who wrote to the store",
             Damage::Missing if affected == Affected::Environment => {
-                "restore the newest backup of the store, and find out who wrote to it"
+                "restore the newest backup of the store, and find out who wrote to the store"
             }
             Damage::Missing | Damage::Older => {
-                "restore the newest backup of the store, and find out who set it back; after an honest restore, `ibyok audit floors rebuild --accept-rollback` accepts the older records"
+                "restore the newest backup of the store, and find out who set the store back; if you restored an older store on purpose, accept the older records with `ibyok audit floors rebuild --accept-rollback`"
             }
             Damage::Unreadable => {
-                return "look at the disk and the system's log, then restore the store from a backup".to_owned();
+                return "check the disk and the system's log, then restore the store from a backup".to_owned();
             }
             Damage::UnknownFormat => {
-                "use a newer version of IBYOK if one wrote the record; else restore the store from a backup, and find out who wrote to it"
+                "if a newer version of IBYOK wrote the record, use that version; else restore the store from a backup, and find out who wrote to the store"
             }
             Damage::Kek => return "give the KEK that the record names, or restore the store from a backup".to_owned(),
         };
         let way_out = match affected {
             Affected::Key if self == Damage::UnknownFormat => {
-                "`keys list` shows damaged keys, and `keys remove --damaged ID --force` gives one up that may be whole"
+                "`ibyok keys list` shows damaged keys, and `ibyok keys remove --damaged ID --force` removes one even if it may be intact"
             }
-            Affected::Key => "`keys list` shows damaged keys, and `keys remove --damaged ID` gives one up",
+            Affected::Key => "`ibyok keys list` shows damaged keys, and `ibyok keys remove --damaged ID` removes one",
             Affected::Token => {
-                "`tokens list` shows damaged tokens, and `tokens revoke --damaged ID` revokes one for good"
+                "`ibyok tokens list` shows damaged tokens, and `ibyok tokens revoke --damaged ID` revokes one permanently"
             }
             // A record that may be whole is not given up.
             Affected::Environment if self == Damage::UnknownFormat => {
-                "the other environments keep working; `envs list` shows damaged ones"
+                "the other environments keep working; `ibyok envs list` shows damaged environments"
             }
             Affected::Environment => {
-                "the other environments keep working; `envs list` shows damaged ones, and `envs remove --damaged ID` gives one up with its keys and tokens"
+                "the other environments keep working; `ibyok envs list` shows damaged environments, and `ibyok envs remove --damaged ID` removes one with its keys and tokens"
             }
-            Affected::Other => "`ibyok status` names damaged records",
+            Affected::Other => "`ibyok status` lists damaged records",
         };
         format!("{action}; {way_out}")
     }
@@ -95,12 +95,10 @@ impl fmt::Display for Damage {
         f.write_str(match self {
             Damage::DoesNotOpen => "does not open: it was damaged or moved",
             Damage::Missing => "is missing, although this node has seen it",
-            Damage::Older => "is older than this node has seen",
+            Damage::Older => "is older than the record that this node has seen",
             Damage::Unreadable => "cannot be read: the store's own files are damaged",
-            Damage::UnknownFormat => {
-                "has a format that this program does not know: it was damaged, or a newer program wrote it"
-            }
-            Damage::Kek => "cannot be opened: the KEK that it names was not given, or refuses",
+            Damage::UnknownFormat => "has an unknown format: it was damaged, or a newer program wrote it",
+            Damage::Kek => "cannot be opened: the KEK that it names was not given, or refuses to open it",
         })
     }
 }

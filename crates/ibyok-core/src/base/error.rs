@@ -98,7 +98,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// A value is over its limit.
-    #[error("{what} is over the limit of {limit} bytes")]
+    #[error("{what} is larger than the limit of {limit} bytes")]
     TooLarge {
         /// The thing that is too large.
         what: &'static str,
@@ -241,7 +241,7 @@ impl fmt::Display for Code {
 }
 
 /// The hint for an old version of a key that consumers still need.
-pub(crate) const VERSION_IN_USE: &str = "`rotate status` shows who reads what; wait for them, revoke the tokens of those that are gone, or force it with a reason; the current version goes only after another is promoted";
+pub(crate) const VERSION_IN_USE: &str = "`ibyok rotate status` shows the consumers; wait for them, revoke the tokens of consumers that no longer exist, or add `--force --reason TEXT`; the current version cannot go before you promote another";
 
 /// The name of the part of a key that is too large when its record is: values are bounded one by one.
 const RECORD: &str = "the record with all its versions";
@@ -284,41 +284,43 @@ impl Error {
         let text = match self {
             Error::Invalid { hint, .. } | Error::NotFound { hint, .. } => return hint.clone(),
             Error::Limited { retry_after, .. } => return Some(format!("try again in {}", spoken(*retry_after))),
-            Error::Unauthenticated => "ask for a new token, or check that the whole of it was copied",
+            Error::Unauthenticated => "check that you copied the whole token, or get a new token",
             Error::Denied { limit: NAMESPACE, .. } => {
-                "act in that namespace: `--namespace NAME`, a session of it, or a token that was issued there"
+                "act in that namespace: give `--namespace NAME`, or a token that was issued there"
             }
-            Error::Denied { .. } => "ask for a token whose grant covers this",
-            Error::KeyDisabled { .. } => "`keys enable` serves it again",
+            Error::Denied { .. } => "use a token whose grant covers this",
+            Error::KeyDisabled { .. } => "enable the key with `ibyok keys enable`",
             Error::VersionDisabled { state: "retired", .. } => {
-                "a retired version is not served again: ask for the current version"
+                "request the current version; the vault does not serve a retired version again"
             }
-            Error::VersionDisabled { .. } => "ask for the current version, or enable this one",
-            Error::VersionDestroyed { .. } => "its bytes are gone; ask for another version",
-            Error::Exists { .. } => "choose another name, or change what is there",
-            Error::Conflict { .. } => "look at what is there now and try again",
+            Error::VersionDisabled { .. } => "request the current version, or enable this version",
+            Error::VersionDestroyed { .. } => "request another version; nobody can restore this one",
+            Error::Exists { .. } => "choose another name, or change the existing one",
+            Error::Conflict { .. } => "check the present state, then try again",
             Error::Precondition { .. } => "read the key again, and decide whether the change is still right",
             Error::InUse { hint, .. } => hint,
             Error::TooLarge { what: RECORD, .. } => {
-                "its versions together are too large: `rotate destroy REF --version N` frees what a version that nobody needs takes"
+                "its versions together are too large: destroy a version that nobody needs with `ibyok rotate destroy REF --version N`"
             }
-            Error::TooLarge { .. } => "store a reference to the large thing instead",
+            Error::TooLarge { .. } => "store the large data elsewhere, and store a reference to it here",
             Error::Integrity { damage, affected, .. } => return Some(damage.hint(*affected)),
             Error::Floors { .. } => {
-                "keep a copy of the directory of logs; `ibyok audit verify` shows what is wrong with the log, and `ibyok audit floors rebuild` rebuilds the floors from what is there"
+                "copy the directory of logs first; `ibyok audit verify` names the fault, and `ibyok audit floors rebuild` rebuilds the floors from the log and the store"
             }
             Error::Unavailable { part: Part::Store, .. } => {
-                "see that the store is reachable and has space, then try again"
+                "check that the store is reachable and has space, then try again"
             }
-            Error::Unavailable { part: Part::Kek, .. } => "see that the KMS or KEK file is reachable, then try again",
+            Error::Unavailable { part: Part::Kek, .. } => "check that the KMS or KEK file is reachable, then try again",
             Error::Unavailable {
                 part: Part::AuditLog, ..
-            } => "nothing is released without its line: see that the log's disk has space and its files are in place",
+            } => {
+                "the vault releases nothing without a line on the log: check that the log's disk has space and its files are in place"
+            }
             Error::Unavailable { part: Part::Clock, .. } => "set the machine's clock, then try again",
-            Error::Unavailable { part: Part::GeoIp, .. } => "put a sound file in its place, or unset `geoip`",
+            Error::Unavailable { part: Part::GeoIp, .. } => "replace the database, or unset `geoip`",
             // The message of a KMS about a refusal has its remedy with it.
             Error::Kek { source } if !is_another_kek(source.as_ref()) => return None,
-            Error::Kek { .. } => "give the KEK that this vault was made with; without it the keys are lost",
+            Error::Kek { .. } => "give the KEK of this vault; without it nobody can open the keys",
         };
         Some(text.to_owned())
     }
@@ -348,7 +350,7 @@ impl Error {
     pub fn invalid_name(kind: &str, given: &str, form: &str) -> Self {
         Error::Invalid {
             what: format!("{kind} {} is not valid", quoted(given)),
-            hint: Some(format!("it must be {form}")),
+            hint: Some(format!("use {form}")),
         }
     }
 
@@ -365,7 +367,7 @@ impl Error {
 
     /// The refusal of a name of another namespace than `own`. It is the same whether or not the named thing exists.
     pub(crate) fn other_namespace(own: &impl fmt::Display) -> Self {
-        Error::denied(NAMESPACE, format!("this session acts in the namespace `{own}` only"))
+        Error::denied(NAMESPACE, format!("this session acts only in the namespace `{own}`"))
     }
 
     pub(crate) fn integrity(what: impl Into<String>) -> Self {
@@ -410,7 +412,7 @@ impl From<ibyok_storage::Error> for Error {
                 what: "the record".to_owned(),
             },
             Storage::Conflict => Error::Conflict {
-                what: "the record was changed by somebody else meanwhile".to_owned(),
+                what: "another writer changed the record at the same time".to_owned(),
             },
             Storage::TooLarge { limit, .. } => Error::TooLarge { what: RECORD, limit },
             Storage::Invalid { .. } | Storage::Refused { .. } | Storage::Newer { .. } => Error::Invalid {

@@ -71,6 +71,9 @@ fn check(condition: &Condition, key: &KeyRecord, permit: &Permit) -> Result<()> 
 
 fn absent(permit: &Permit) -> Error {
     Error::Precondition {
-        what: format!("there is no key `{}`, and the change expects one", permit.label()),
+        what: format!(
+            "there is no key `{}`, but the change needs an existing key",
+            permit.label()
+        ),
     }
 }

@@ -157,7 +157,7 @@ impl Changes {
             }
         }
         Err(Error::Conflict {
-            what: "others change this record all the time".to_owned(),
+            what: "too many concurrent changes to this record".to_owned(),
         })
     }
 
@@ -178,7 +178,7 @@ impl Changes {
             Err(Error::Integrity { damage, .. }) => damage,
             Err(error) => return Err(error),
             Ok(_) => {
-                let what = "the record is sound again".to_owned();
+                let what = "the record is intact now".to_owned();
                 return Err(Error::Conflict { what });
             }
         };
@@ -244,7 +244,7 @@ impl Changes {
         if !takes_away {
             self.recorder.log.append_unwaited(done);
         } else if let Err(error) = self.recorder.log.append(done).await {
-            tracing::warn!(%error, "the end of a change is not on the audit log; the change and its floor hold");
+            tracing::warn!(%error, "cannot write the end of a change to the audit log; the change and its floor are stored");
         }
     }
 
@@ -254,7 +254,7 @@ impl Changes {
             && put.takes_away.is_some_and(TakeAway::destroys)
             && let Err(error) = self.records.store.scrub().await
         {
-            tracing::warn!(%error, "what was destroyed may still stand in the store's files");
+            tracing::warn!(%error, "the store's files may still hold a destroyed value");
         }
     }
 
@@ -283,7 +283,7 @@ impl Changes {
             (End::NotDone, None) | (End::Unknown, _) => Ok(()),
         };
         if let Err(error) = ended {
-            tracing::warn!(record = %put.id, %error, "the floor of a change is not in its file yet");
+            tracing::warn!(record = %put.id, %error, "the file of floors does not have the floor of a change yet");
         }
     }
 
@@ -302,7 +302,7 @@ impl Changes {
             if self.stands(id, bytes).await == Some(true) {
                 return (End::Done, Ok(()));
             }
-            let what = "somebody else changed the record at the same time".to_owned();
+            let what = "another writer changed the record at the same time".to_owned();
             return (End::NotDone, Err(Error::Conflict { what }));
         }
         match self.stands(id, bytes).await {

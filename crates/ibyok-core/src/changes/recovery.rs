@@ -30,7 +30,7 @@ impl Changes {
             Err(error) => {
                 return self
                     .recorder
-                    .warn(format!("interrupted changes are not finished: {error}"));
+                    .warn(format!("cannot finish interrupted changes: {error}"));
             }
         };
         for note in notes {
@@ -41,7 +41,7 @@ impl Changes {
             }
             if let Err(error) = self.finish(&note, actor).await {
                 self.recorder.warn(format!(
-                    "an interrupted change of record {} is not finished: {error}",
+                    "cannot finish an interrupted change of record {}: {error}",
                     note.record()
                 ));
             }

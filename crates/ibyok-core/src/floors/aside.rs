@@ -35,9 +35,7 @@ impl Lock {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(failed(io::Error::other(
-                        "another process has been opening it for too long",
-                    )));
+                    return Err(failed(io::Error::other("another process takes too long to open it")));
                 }
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
@@ -64,7 +62,7 @@ pub(crate) async fn replace(path: &Path, key: Arc<dyn MapKey>) -> Result<Authent
     drop(map);
     let [_, wal, _] = map_files(&new);
     if std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0) {
-        return Err(failed(io::Error::other("the new file is not whole yet")));
+        return Err(failed(io::Error::other("the new file is not complete yet")));
     }
     swap(path, &new)?;
     let map = AuthenticatedMap::open(path, key).await.map_err(unavailable)?;
@@ -76,14 +74,14 @@ fn swap(path: &Path, new: &Path) -> Result<()> {
     let kept = beside(path);
     remove_all(&kept)?;
     if let Err(error) = std::fs::hard_link(path, &kept) {
-        tracing::debug!(%error, "the damaged file of floors is not kept");
+        tracing::debug!(%error, "cannot keep the damaged file of floors");
     }
     let ([_, wal, _], [_, kept_wal, _]) = (map_files(path), map_files(&kept));
     let moved = std::fs::rename(&wal, &kept_wal).is_ok();
     remove_leftovers(path)?;
     if let Err(error) = std::fs::rename(new, path) {
         if moved && let Err(error) = std::fs::rename(&kept_wal, &wal) {
-            tracing::warn!(%error, "the `-wal` file of the floors is not back in its place");
+            tracing::warn!(%error, "cannot move the `-wal` file of the floors back");
         }
         return Err(failed(error));
     }
@@ -113,9 +111,7 @@ pub(crate) async fn check_disk(path: &Path, key: Arc<dyn MapKey>, seen: u64) -> 
     };
     remove_all(&copy)?;
     match whole {
-        true => Err(failed(io::Error::other(
-            "it could not be read just now, and is not damaged",
-        ))),
+        true => Err(failed(io::Error::other("it is not damaged, but cannot be read now"))),
         false => Ok(()),
     }
 }
@@ -158,10 +154,10 @@ async fn salvage(path: &Path, key: Arc<dyn MapKey>, into: &AuthenticatedMap) {
     let old = match AuthenticatedMap::open(path, key).await {
         Ok(Some(old)) => old,
         Ok(None) => return,
-        Err(error) => return tracing::warn!(%error, "nothing can be read of the damaged file of floors"),
+        Err(error) => return tracing::warn!(%error, "cannot read the damaged file of floors"),
     };
     if let Err(error) = copy_readable(&old, into).await {
-        tracing::warn!(%error, "not everything can be read of the damaged file of floors");
+        tracing::warn!(%error, "cannot read all of the damaged file of floors");
     }
     // Beyond every generation that the log may mention: the new file must not look as if it were set back.
     if let Ok(summary) = old.summary().await {
@@ -177,7 +173,7 @@ async fn salvage(path: &Path, key: Arc<dyn MapKey>, into: &AuthenticatedMap) {
 pub(crate) async fn take_over(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<()> {
     match copy(from, into).await {
         Err(StorageError::Corrupt { source, .. }) => {
-            tracing::warn!(error = %source, "not everything can be read of the file of floors that was open");
+            tracing::warn!(error = %source, "cannot read all of the open file of floors");
             copy_readable(from, into).await.map_err(unavailable)
         }
         copied => copied.map_err(unavailable),

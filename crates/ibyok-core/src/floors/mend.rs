@@ -141,10 +141,9 @@ impl Floors {
         if self.fell.swap(true, Ordering::AcqRel) {
             return;
         }
-        let what =
-            "the file of floors had lower floors than this process has seen in it; they hold, and are raised again";
+        let what = "the file of floors had lower floors than this process has seen; this process keeps the higher floors and writes them again";
         if let Err(error) = self.find(Timestamp::now(), what).await {
-            tracing::warn!(%error, "a finding about the floors is not in their file");
+            tracing::warn!(%error, "the file of floors does not have a finding about it yet");
         }
     }
 

@@ -112,7 +112,7 @@ async fn brought_up(setup: &Setup, old: Option<&Old>) -> Result<(AuthenticatedMa
         if old.damaged.is_none() {
             return Err(error);
         }
-        tracing::warn!(%error, "nothing more can be read of the file of floors that was open");
+        tracing::warn!(%error, "cannot read more of the open file of floors");
     }
     let from = marks(setup, &map).await?;
     let before = map.summary().await.map_err(unavailable)?;
@@ -203,7 +203,7 @@ async fn rebuild(
             .map_err(unavailable)?;
     }
     if replayed.unreadable > 0 {
-        tracing::warn!(lines = replayed.unreadable, "lines of the log cannot be read");
+        tracing::warn!(lines = replayed.unreadable, "cannot read lines of the log");
     }
     Ok(replayed.ends)
 }
@@ -267,7 +267,7 @@ fn set_back(stated: Option<&FloorsStatement>, summary: &MapSummary) -> Option<St
     let ours = statement(summary);
     if stated.generation > ours.generation {
         return Some(format!(
-            "the file of floors was set back: it has generation {}, and the log speaks of {}",
+            "the file of floors was set back: it has generation {}, and the log has generation {}",
             ours.generation, stated.generation
         ));
     }
@@ -308,14 +308,14 @@ async fn check_logs(setup: &Setup) -> Result<()> {
         (None, Some(unknown)) => Err(Error::Floors {
             what: format!(
                 "the file of floors is missing, damaged or set back, and the store does not know the log `{}`: it is another \
-                 vault's, or it began after this store was copied and tells of changes that the store has lost",
+                 vault's log, or it began after the copy of this store was made and has changes that the store lost",
                 unknown.id
             ),
         }),
         (Some(bad), _) => Err(Error::Floors {
             what: format!(
-                "the file of floors is missing, damaged or set back, and the log `{}` that it is rebuilt from is not as it was \
-                 written (line {})",
+                "the file of floors is missing, damaged or set back, and the log `{}`, which the rebuild reads, was changed after \
+                it was written (line {})",
                 bad.log, bad.seq
             ),
         }),
@@ -325,7 +325,7 @@ async fn check_logs(setup: &Setup) -> Result<()> {
 fn refused(error: StorageError) -> Error {
     match error {
         StorageError::Refused { what, .. } => Error::Floors {
-            what: format!("{what}: each needs a directory of logs of its own"),
+            what: format!("{what}: each process needs its own directory of logs"),
         },
         StorageError::Newer { .. } => Error::Floors {
             what: format!("the file of floors was made by a newer version of IBYOK, or was planted: {error}"),

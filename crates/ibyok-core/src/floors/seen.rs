@@ -21,7 +21,7 @@ impl Floors {
         self.seen.add(record, rev);
         let many = self.seen.pending().len() >= MANY;
         if many && let Err(error) = self.flush(None).await {
-            tracing::warn!(%error, "what was read is not in the file of floors yet");
+            tracing::warn!(%error, "the file of floors does not have a read revision yet");
         }
     }
 

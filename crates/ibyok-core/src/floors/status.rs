@@ -48,14 +48,14 @@ impl FloorsStatus {
             .collect();
         if let Some(since) = &self.no_history_before {
             warnings.push(format!(
-                "this node began without a history at {since}: it cannot notice an older record that was put back before it read \
-                 the newer one; `ibyok audit floors import` gives it the floors of another node"
+                "this node began without a history at {since}: it cannot notice an older record that was put back before the node \
+                read the newer record; `ibyok audit floors import` imports the floors of another node"
             ));
         }
         warnings.extend(
             self.failure
                 .iter()
-                .map(|why| format!("nothing can be taken away: {why}")),
+                .map(|why| format!("the vault cannot revoke, disable or remove anything: {why}")),
         );
         warnings
     }

@@ -113,17 +113,17 @@ fn check_head(line: &str, expected: &str) -> Result<()> {
     let word = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
     if word(line) != word(expected) {
         return Err(Error::invalid(
-            "the file is no export of floors",
+            "the file is not an export of floors",
             "give a file that `ibyok audit floors export` wrote",
         ));
     }
     Err(match word(expected).as_str() {
         "vault" | "realm" => Error::invalid(
-            format!("the floors are those of another {}", word(expected)),
-            "give the floors of a node of this vault",
+            format!("the export has the floors of another {}", word(expected)),
+            "give an export from a node of this vault",
         ),
         _ => Error::invalid(
-            "the export of floors has a format that this program does not know",
+            "the export of floors has an unknown format",
             "use a newer version of IBYOK",
         ),
     })
@@ -133,7 +133,7 @@ fn next_line(text: &mut (dyn BufRead + Send)) -> Result<Option<String>> {
     let mut line = Vec::new();
     let read = text.take(LINE_MAX).read_until(b'\n', &mut line).map_err(|error| {
         Error::invalid(
-            format!("the export of floors cannot be read: {error}"),
+            format!("cannot read the export of floors: {error}"),
             "give another file",
         )
     })?;
@@ -147,19 +147,16 @@ fn next_line(text: &mut (dyn BufRead + Send)) -> Result<Option<String>> {
 }
 
 fn cut() -> Error {
-    Error::invalid("the export of floors was cut", "export the floors again")
+    Error::invalid("the export of floors is incomplete", "export the floors again")
 }
 
 fn changed() -> Error {
     Error::invalid(
-        "the export of floors is not as it was written",
-        "export the floors again, and bring the file over unchanged",
+        "the export of floors was changed after it was written",
+        "export the floors again, and copy the file unchanged",
     )
 }
 
 fn failed(error: std::io::Error) -> Error {
-    Error::unavailable(
-        Part::AuditLog,
-        format!("the export of floors cannot be written: {error}"),
-    )
+    Error::unavailable(Part::AuditLog, format!("cannot write the export of floors: {error}"))
 }

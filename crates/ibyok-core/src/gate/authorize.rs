@@ -259,7 +259,7 @@ pub(crate) fn within<'r>(
 
 /// The refusal of a key that the token may not have, and of one that does not exist: by id the two are one answer.
 fn hidden_key() -> Error {
-    Error::denied("key", "the key is not among the token's")
+    Error::denied("key", "the token's grant does not include the key")
 }
 
 /// One of the policy's two questions.

@@ -107,9 +107,7 @@ impl Gate {
         which: &str,
     ) -> Result<Found> {
         let hidden = |error: Error| match (principal, error) {
-            (Principal::Token(_), Error::NotFound { .. }) => {
-                Error::denied("token", "the token is not among those that this one may see")
-            }
+            (Principal::Token(_), Error::NotFound { .. }) => Error::denied("token", "this token may not see the token"),
             (_, Error::NotFound { what, hint }) => Error::NotFound {
                 what: self.records.named_in(principal.namespace(), what),
                 hint,
@@ -130,10 +128,7 @@ impl Gate {
             self.may_use_somewhere(attempt, principal, scope).await?;
             let found = self.token_by_id(principal, id).await.map_err(hidden)?;
             if !principal.sees(&found.realm, &found.record) {
-                return Err(Error::denied(
-                    "token",
-                    "the token is not among those that this one may see",
-                ));
+                return Err(Error::denied("token", "this token may not see the token"));
             }
             return Ok(found);
         }
@@ -202,7 +197,7 @@ impl Gate {
             (Some(last), false) => {
                 let ids: Vec<String> = found.iter().chain([&last]).map(|f| f.id.to_string()).collect();
                 Err(Error::Conflict {
-                    what: format!("several tokens are called {}: {}", quoted(name), ids.join(", ")),
+                    what: format!("several tokens have the name {}: {}", quoted(name), ids.join(", ")),
                 })
             }
         }
@@ -271,6 +266,6 @@ pub(crate) fn found_self(holder: &Arc<Holder>) -> Found {
 pub(crate) fn no_token(which: &str) -> Error {
     Error::NotFound {
         what: format!("token {}", quoted(which)),
-        hint: Some("`tokens list` shows what there is".to_owned()),
+        hint: Some("`ibyok tokens list` lists the tokens".to_owned()),
     }
 }

@@ -172,7 +172,7 @@ pub(crate) fn check_actor(name: &str) -> Result<()> {
         return Err(Error::invalid_name(
             "operator name",
             name,
-            "1 to 256 bytes without control characters, and not the form of a token or a token's id",
+            "1 to 256 bytes without control characters, and not in the form of a token or a token's id",
         ));
     }
     Ok(())

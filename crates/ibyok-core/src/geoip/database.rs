@@ -47,7 +47,7 @@ impl GeoIp {
             Ok(()) => Ok(geoip),
             Err(why) => Err(Error::invalid(
                 format!("the GeoIP database {} {why}", quoted(&geoip.path.to_string_lossy())),
-                "`geoip` names a MaxMind DB file (.mmdb) of countries or cities that this program may read, or is not set",
+                "set `geoip` to a readable MaxMind database (.mmdb) of countries or cities, or unset it",
             )),
         }
     }

@@ -82,7 +82,7 @@ impl Incidents {
         }
         Err(Error::invalid(
             format!("the key has had {INCIDENTS_MAX} incidents"),
-            "remove it, and use another name",
+            "remove the key, and use another name",
         ))
     }
 

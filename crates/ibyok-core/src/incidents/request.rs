@@ -66,12 +66,12 @@ impl IncidentRequest {
         check_account("reason", &self.reason)?;
         let times = [self.since, self.revoke_readers];
         if times.into_iter().flatten().any(|time| time > now) {
-            return Err(Error::invalid("the time is in the future", "give one that is past"));
+            return Err(Error::invalid("the time is in the future", "give a time in the past"));
         }
         if self.freeze && self.replace.is_some() {
             return Err(Error::invalid(
-                "a key that is frozen serves no new value",
-                "freeze it where there is no new value yet, else give the value alone",
+                "a frozen key serves no new value",
+                "give only one of the two: freeze the key if there is no new value yet, else give the new value",
             ));
         }
         Ok(())

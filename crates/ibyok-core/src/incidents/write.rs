@@ -45,7 +45,7 @@ impl Incidents {
                     None => new()?,
                     Some(record) if record.closed.is_some() => {
                         return Err(Error::Conflict {
-                            what: "somebody has just closed the incident".to_owned(),
+                            what: "somebody else closed the incident at the same time".to_owned(),
                         });
                     }
                     Some(record) => added(record, &stamp, versions, request)?,

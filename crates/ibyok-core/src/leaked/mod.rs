@@ -90,16 +90,14 @@ impl LeakedIds {
 /// The refusal of a value that leaked. It names neither the key nor the version.
 fn leaked() -> Error {
     Error::Conflict {
-        what: "the value is one that leaked: get a new one from the provider, or force this one with a reason"
-            .to_owned(),
+        what: "this value leaked before: get a new value from the provider, or force this one with a reason".to_owned(),
     }
 }
 
 impl Screened {
     /// Returns the warning about a value that was stored by force.
     pub(crate) fn warning(&self) -> Option<String> {
-        let warning =
-            "the value is one that leaked: the version is marked compromised, and an incident is open on the key";
+        let warning = "this value leaked before: the version is marked compromised, and an incident is open on the key";
         self.leaked.then(|| warning.to_owned())
     }
 }
@@ -154,7 +152,9 @@ impl Leaks {
             .map(|(_, secret)| (of(secret), is_guessable(trimmed(secret.expose_secret()))))
             .collect();
         let mut screened = Screened {
-            value: value.ok_or_else(|| Error::invalid("a version needs the field `value`", "give the key itself"))?,
+            value: value.ok_or_else(|| {
+                Error::invalid("a version needs the field `value`", "give the key itself in that field")
+            })?,
             all: looked_up.iter().map(|(prints, _)| prints.clone()).collect(),
             leaked: false,
         };
@@ -201,7 +201,7 @@ impl Leaks {
         if self.gate.could(attempt, who, Scope::KeysRead, realm, Some(&permit.key)) {
             return Ok(());
         }
-        Err(Error::denied("scope", "to force a value takes `keys:read` for the key"))
+        Err(Error::denied("scope", "forcing a value needs `keys:read` for the key"))
     }
 
     async fn is_leaked(&self, realm: &Arc<Realm>, print: &[u8; 32]) -> Result<bool> {
@@ -276,8 +276,8 @@ pub(crate) fn says_no_value(write: &KeyWrite, reason: &str) -> Result<()> {
     };
     if write.fields.values().any(|value| stands(value.expose_secret())) {
         return Err(Error::invalid(
-            "the reason holds a value, and is kept for good",
-            "say why without the value",
+            "the reason contains a value, and the vault keeps reasons permanently",
+            "give a reason without the value",
         ));
     }
     Ok(())

@@ -100,7 +100,7 @@ impl Counted {
             let oldest = self.tries.guesses.first().map(|(at, _)| *at);
             return Err(Error::Limited {
                 what: format!(
-                    "values leaked that this token may not read, and it gave {GUESSES_MOST} values within a day that could be guesses"
+                    "values that this token may not read leaked, and the token gave {GUESSES_MOST} values that could be guesses within a day"
                 ),
                 retry_after: left(oldest, GUESSES_SPAN, self.now),
             });
@@ -138,7 +138,7 @@ impl Leaks {
         tries.forget_old(now);
         if blind && tries.hits.len() >= HITS_MOST {
             return Err(Error::Limited {
-                what: "too many values were refused".to_owned(),
+                what: "the vault refused too many values".to_owned(),
                 retry_after: left(tries.hits.first().copied(), HITS_SPAN, now),
             });
         }

@@ -115,14 +115,16 @@ impl Limit {
             .rate
             .map_or_else(|| per_minute(&self.draw), |rate| rate.to_string());
         let what = match &self.of {
-            Of::Token => format!("the limit of this token, {rate}, is reached"),
-            Of::Ancestor => format!("the limit of a token that this one descends from, {rate}, is reached"),
-            Of::Key(label) => format!("the limit of key `{label}`, {rate}, is reached"),
-            Of::Verbs { word, own: true } => format!("the limit of every token for {word}, {rate}, is reached"),
-            Of::Verbs { word, own: false } => {
-                format!("the limit for {word} of all tokens that descend from one, {rate}, is reached")
+            Of::Token => format!("this token has reached its limit of {rate}"),
+            Of::Ancestor => format!("a token that this one descends from has reached its limit of {rate}"),
+            Of::Key(label) => format!("key `{label}` has reached its limit of {rate}"),
+            Of::Verbs { word, own: true } => {
+                format!("this token has reached the limit of every token for {word}, {rate}")
             }
-            Of::VerbsAtRate { word, rate } => format!("the token's rate, for {word} {rate}, is reached"),
+            Of::Verbs { word, own: false } => {
+                format!("the tokens that descend from one token have together reached their limit for {word}, {rate}")
+            }
+            Of::VerbsAtRate { word, rate } => format!("this token has reached its rate for {word}, {rate}"),
         };
         Error::Limited { what, retry_after }
     }
@@ -141,7 +143,7 @@ pub(crate) fn within_highest(
     if stays || wanted.is_within(highest) {
         return Ok(());
     }
-    let reason = format!("a token gives a key at most the limit of its environment, {highest}");
+    let reason = format!("a token may give a key at most the limit of its environment, {highest}");
     Err(Error::denied("limit", reason))
 }
 

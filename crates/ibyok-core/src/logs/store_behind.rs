@@ -66,7 +66,7 @@ impl Lines {
         }
         // Statements from before the last acceptance no longer count.
         let Fell { log, seq, behind, .. } = self.fell.filter(|fell| fell.epoch == self.newest.epoch)?;
-        let detail = format!("line {seq} shows that the store had gone back by then: {behind}");
+        let detail = format!("line {seq} shows that the store was set back before it: {behind}");
         Some(finding(Some(log), detail))
     }
 }
@@ -100,12 +100,12 @@ impl Logs {
         let event = Event::new(Action::VaultStoreBehind, Outcome::Failed, self.records.now())
             .target("log", self.recorder.log.id())
             .reason(format!(
-                "the store is at change {}, and had come to {}",
+                "the store is at change {}, and was at change {} before",
                 behind.now, behind.known
             ))
             .states(self.records.stated.now());
         if let Err(error) = self.recorder.record(event).await {
-            tracing::warn!(%error, "that the store is behind is not on the audit log");
+            tracing::warn!(%error, "cannot record on the audit log that the store is behind");
         }
     }
 

@@ -18,7 +18,7 @@ pub(crate) fn check_account(what: &str, text: &str) -> Result<()> {
     if text.trim().is_empty() || text.len() > ACCOUNT_MAX || !fine {
         return Err(Error::invalid(
             format!("the {what} is empty, longer than {ACCOUNT_MAX} bytes, or holds control characters"),
-            format!("say the {what} in a sentence"),
+            format!("write the {what} as one sentence"),
         ));
     }
     check_no_secret(what, text)
@@ -39,8 +39,8 @@ pub(crate) fn check_no_secret(what: &str, text: &str) -> Result<()> {
 
 pub(crate) fn holds_secret(what: &str) -> Error {
     Error::invalid(
-        format!("the {what} holds a secret, and is kept for good"),
-        "say where it was seen, and leave the value out",
+        format!("the {what} contains a secret, and the vault keeps it permanently"),
+        "name the place of the secret, without its value",
     )
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn check_item(item: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::Invalid {
-        what: format!("{} is nothing to attest", crate::base::error::quoted(item)),
-        hint: Some(format!("there are: {}", ATTESTED_ITEMS.join(", "))),
+        what: format!("{} is not an item to attest", crate::base::error::quoted(item)),
+        hint: Some(format!("the items are: {}", ATTESTED_ITEMS.join(", "))),
     })
 }

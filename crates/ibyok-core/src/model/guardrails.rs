@@ -92,8 +92,8 @@ impl Guardrails {
             return Ok(());
         }
         Err(Error::invalid(
-            "an environment of class prod serves no mocks on this node",
-            "`PROD_MOCK_ALLOWED=true` in its settings allows them, where that is meant",
+            "this node serves no mocks in an environment of class prod",
+            "`PROD_MOCK_ALLOWED=true` in the settings of this node allows mocks",
         ))
     }
 }

@@ -136,8 +136,8 @@ impl IncidentRecord {
     pub(crate) fn note(&mut self, stamp: &Stamp, text: String) -> Result<()> {
         if self.notes.len() >= NOTES_MAX {
             return Err(Error::invalid(
-                format!("the incident has {NOTES_MAX} notes already"),
-                "close it, and open another",
+                format!("the incident already has {NOTES_MAX} notes"),
+                "close the incident, and open another",
             ));
         }
         let (at, by) = (stamp.at, stamp.by.clone());

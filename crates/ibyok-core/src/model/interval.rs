@@ -50,7 +50,7 @@ impl FromStr for Interval {
             Error::invalid_name(
                 "length of time",
                 text,
-                "`90d`, `12h`, `30m` or the like, at most 100 years",
+                "a length such as `90d`, `12h` or `30m`, at most 100 years",
             )
         };
         if text.len() > 64 {

@@ -279,7 +279,7 @@ impl KeyRecord {
                 WhichVersion::Number(number) => format!("version {number} of key `{key}`"),
                 which => format!("{which} version of key `{key}`"),
             },
-            hint: Some("`keys show` lists the versions".to_owned()),
+            hint: Some("`ibyok keys show` lists the versions".to_owned()),
         })
     }
 

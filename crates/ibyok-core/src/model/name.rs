@@ -148,7 +148,7 @@ impl KeyName {
 
     /// A name as a record holds it. A shape that the catalogue learns later makes no record unreadable.
     fn kept(text: &str) -> Result<Self, Error> {
-        let form = "letters, digits, `.`, `_` and `-`, beginning with a letter or digit, at most 128";
+        let form = "letters, digits, `.`, `_` and `-`, beginning with a letter or digit, at most 128 characters";
         let mut bytes = text.bytes();
         let first = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric());
         let rest = bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
@@ -172,8 +172,8 @@ impl FromStr for KeyName {
     fn from_str(text: &str) -> Result<Self, Error> {
         if looks_like_a_token(text) {
             return Err(Error::invalid(
-                "this is an access token, and not the name of a key",
-                "a token belongs into `IBYOK_TOKEN` or the `Authorization` header; if it was shown or logged, revoke it",
+                "this is an access token, not the name of a key",
+                "give a token in `IBYOK_TOKEN` or in the `Authorization` header; if somebody could read this token, revoke it",
             ));
         }
         no_secret("key name", text)?;
@@ -216,7 +216,7 @@ impl FromStr for FieldName {
         let first = bytes.next().is_some_and(|b| b.is_ascii_lowercase());
         let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if !first || !rest || text.len() > FIELD_MAX {
-            let form = "small letters, digits and `_`, beginning with a letter, at most 64";
+            let form = "lower-case letters, digits and `_`, beginning with a letter, at most 64 characters";
             return Err(Error::invalid_name("field", text, form));
         }
         Ok(FieldName(text.to_owned()))
@@ -318,13 +318,13 @@ pub(crate) fn no_secret(what: &'static str, text: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::invalid(
-        format!("this {what} looks like a secret, and is not shown"),
-        "names are in lists and logs: choose another; if the secret was shown or logged, rotate it",
+        format!("this {what} looks like a secret; it is not repeated here"),
+        "lists and logs show names: choose another name; if somebody could read the secret, rotate it",
     ))
 }
 
 fn label<'a>(what: &'static str, text: &'a str) -> Result<&'a str, Error> {
-    let form = "small letters, digits and `-`, beginning with a letter or digit, at most 63";
+    let form = "lower-case letters, digits and `-`, beginning with a letter or digit, at most 63 characters";
     let mut bytes = text.bytes();
     let first = bytes
         .next()
@@ -337,7 +337,7 @@ fn label<'a>(what: &'static str, text: &'a str) -> Result<&'a str, Error> {
         return Err(Error::invalid_name(
             what,
             text,
-            "no reserved word (self, admin, root, whole, data, metadata)",
+            "a name other than the reserved words self, admin, root, whole, data and metadata",
         ));
     }
     Ok(text)

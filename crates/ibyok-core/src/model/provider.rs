@@ -37,8 +37,8 @@ pub(crate) fn refuse_mocks(write: &KeyWrite, key: &str) -> Result<()> {
     match fields.find(|(_, value)| catalogue.is_mock(value.expose_secret())) {
         None => Ok(()),
         Some((field, _)) => Err(Error::invalid(
-            format!("the {field} of `{key}` is a mock, and not to be kept as a key"),
-            "give the provider's own key; the vault makes mocks itself, in mock mode",
+            format!("the {field} of `{key}` is a mock, not a key"),
+            "give the provider's key; in mock mode, the vault makes mocks itself",
         )),
     }
 }
@@ -84,10 +84,9 @@ fn other_than(provider: &Provider, recognised: Option<&Provider>, value: &[u8]) 
     let name = provider.name();
     match (provider.matches(value), recognised) {
         (Matched::Yes, _) => None,
-        (_, Some(other)) if other.id() != provider.id() => Some(format!(
-            "the value does not look like a key of {name}, but like one of {}",
-            other.name()
-        )),
+        (_, Some(other)) if other.id() != provider.id() => {
+            Some(format!("the value looks like a key of {}, not of {name}", other.name()))
+        }
         (Matched::No, _) => Some(format!("the value does not look like a key of {name}")),
         (Matched::Unknown, _) => None,
     }
@@ -101,7 +100,7 @@ fn odd_text(value: &[u8], is_a_providers: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(hidden) = text.chars().find(|c| is_hidden(*c)) {
         let code = u32::from(hidden);
-        warnings.push(format!("the value holds a character that nobody sees (U+{code:04X})"));
+        warnings.push(format!("the value contains an invisible character (U+{code:04X})"));
     }
     let one_line = !text.contains(['\n', '\r']);
     if is_a_providers && one_line && text.trim() != text {
@@ -211,10 +210,7 @@ mod tests {
         assert_eq!(named("githubs", Some("GITHUB"), "hello"), Told::default());
         let other = named("openai", None, &github());
         assert_eq!(other.provider.as_deref(), Some("openai"));
-        assert_eq!(
-            other.warnings,
-            ["the value does not look like a key of OpenAI, but like one of GitHub"]
-        );
+        assert_eq!(other.warnings, ["the value looks like a key of GitHub, not of OpenAI"]);
     }
 
     #[test]
@@ -243,10 +239,7 @@ mod tests {
     #[test]
     fn a_value_of_another_shape_draws_a_warning_with_the_name_and_never_the_value() {
         let told = look_at(&write(&github()).provider(Some("openai".to_owned())), None);
-        assert_eq!(
-            told.warnings,
-            ["the value does not look like a key of OpenAI, but like one of GitHub"]
-        );
+        assert_eq!(told.warnings, ["the value looks like a key of GitHub, not of OpenAI"]);
         let told = look_at(&write("SENTINEL"), Some("github"));
         assert_eq!(told.warnings, ["the value does not look like a key of GitHub"]);
         assert!(look_at(&write(&github()), Some("github")).warnings.is_empty());

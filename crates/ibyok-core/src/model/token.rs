@@ -73,7 +73,7 @@ pub fn token_id(token: &AccessToken) -> Result<TokenId, Error> {
 }
 
 fn not_a_token() -> Error {
-    Error::invalid("this is not an access token", "check that the whole of it was copied")
+    Error::invalid("this is not an access token", "check that you copied the whole token")
 }
 
 impl From<&str> for AccessToken {

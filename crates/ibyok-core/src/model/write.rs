@@ -128,13 +128,13 @@ impl KeyWrite {
         if !self.fields.contains_key(&FieldName::value()) {
             return Err(Error::invalid(
                 "a version needs the field `value`",
-                "give the key itself; other fields come along with it",
+                "give the key itself in that field; other fields are additions to it",
             ));
         }
         if self.fields.len() > FIELDS_MAX {
             return Err(Error::invalid(
-                format!("more than {FIELDS_MAX} fields"),
-                "split the key in two",
+                format!("a key may have at most {FIELDS_MAX} fields"),
+                "split the key into two keys",
             ));
         }
         for (name, value) in &self.fields {
@@ -238,7 +238,7 @@ fn check_facts(provider: Option<&str>, variable: Option<&str>) -> Result<()> {
             return Err(Error::invalid_name(
                 "provider",
                 provider,
-                "small letters, digits, `-`, `_`, `.`, at most 64",
+                "lower-case letters, digits, `-`, `_` and `.`, at most 64 characters",
             ));
         }
     }
@@ -248,11 +248,11 @@ fn check_facts(provider: Option<&str>, variable: Option<&str>) -> Result<()> {
 /// Refuses a name that no variable of a program may have, for every writer.
 pub(crate) fn check_variable(variable: &str) -> Result<()> {
     let form = match VariableKind::of(variable) {
-        VariableKind::Malformed => "letters, digits and `_`, at most 128, and begin with no digit",
+        VariableKind::Malformed => "letters, digits and `_`, at most 128 characters, without a digit at the beginning",
         VariableKind::Reserved => {
-            "one that steers neither `ibyok` itself (`IBYOK_…`) nor where requests go (`…_PROXY`)"
+            "a name that steers neither `ibyok` itself (`IBYOK_…`) nor the destination of requests (`…_PROXY`)"
         }
-        VariableKind::RunsCode => "one that no shell, loader or interpreter takes code from",
+        VariableKind::RunsCode => "a name that no shell, loader or interpreter reads code from",
         VariableKind::Unproven | VariableKind::Evident => return Ok(()),
     };
     Err(Error::invalid_name("variable", variable, form))
@@ -266,10 +266,10 @@ pub(crate) fn check_variable_of_a_token(variable: &str) -> Result<()> {
         VariableKind::Evident => Ok(()),
         _ => Err(Error::invalid(
             format!(
-                "a token may not choose the variable {}, which may steer the programs that are given it",
+                "a token may not choose the variable {}, because it may steer programs",
                 quoted(variable)
             ),
-            "end it in a word such as KEY, TOKEN, PASSWORD or URL, or let an operator name it with `keys edit --var`",
+            "end the name in a word such as KEY, TOKEN, PASSWORD or URL, or let an operator set it with `ibyok keys edit --var`",
         )),
     }
 }
@@ -280,7 +280,7 @@ fn check_label(name: &str, value: &str) -> Result<()> {
         return Err(Error::invalid_name(
             "label",
             name,
-            "letters, digits, `-`, `_`, `.`, `/`, at most 64",
+            "letters, digits, `-`, `_`, `.` and `/`, at most 64 characters",
         ));
     }
     if value.len() > LABEL_VALUE_MAX || value.chars().any(char::is_control) {
@@ -297,8 +297,8 @@ fn check_label(name: &str, value: &str) -> Result<()> {
 pub(crate) fn check_label_count(count: usize) -> Result<()> {
     if count > LABELS_MAX {
         return Err(Error::invalid(
-            format!("more than {LABELS_MAX} labels"),
-            "take some away",
+            format!("a key may have at most {LABELS_MAX} labels"),
+            "remove some labels",
         ));
     }
     Ok(())

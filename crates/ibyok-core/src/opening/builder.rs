@@ -319,7 +319,7 @@ impl OpenBuilder {
             let what = format!("`{}` holds the audit log of another vault", place.name());
             return Err(Error::invalid(
                 what,
-                "give the new vault a log directory of its own; if it is this vault's, set `IBYOK_STORE` to its store",
+                "give the new vault its own log directory; if the log is this vault's, set `IBYOK_STORE` to the store of that vault",
             ));
         }
         let id = match self.options.id {
@@ -452,7 +452,9 @@ impl Options {
 fn no_vault() -> Error {
     Error::NotFound {
         what: "vault in this store".to_owned(),
-        hint: Some("`ibyok init` makes one; if there was one, its store file is missing".to_owned()),
+        hint: Some(
+            "create a vault with `ibyok init`; if the vault existed before, its store file is missing".to_owned(),
+        ),
     }
 }
 
@@ -470,7 +472,7 @@ impl Inner {
         }
         if found.fresh && !created && self.holds_records().await? {
             self.records.floors.begin_without_history(self.records.now()).await?;
-            let what = "this node knows no floors of the records that the store holds";
+            let what = "this node has no floors for the records in the store";
             self.say_floors(Action::LogNoHistory, what).await;
         }
         Ok(())
@@ -499,7 +501,7 @@ impl Inner {
 /// Returns the newest change of the store's change feed.
 async fn newest_change(store: &dyn Store) -> Result<ChangeNumber> {
     let changes = tokio::time::timeout(DEADLINE, store.changes(BEFORE_THE_FIRST)).await;
-    let changes = changes.map_err(|_| Error::unavailable(Part::Store, "it did not say in time what has changed"))?;
+    let changes = changes.map_err(|_| Error::unavailable(Part::Store, "timed out reading the store's change feed"))?;
     Ok(changes?.upto)
 }
 

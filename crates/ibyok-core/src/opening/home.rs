@@ -73,7 +73,7 @@ impl Opening<'_> {
         let logs = others.join(", ");
         tracing::warn!(
             logs,
-            "logs in the directory are passed over: the store holds no key of theirs for this node"
+            "skipped logs in the directory: the store holds no key of these logs for this node"
         );
         let sink = sink.passing_over(others).await?;
         let place = sink.state();
@@ -175,8 +175,8 @@ async fn is_known_elsewhere(store: &dyn Store, logs: &[String]) -> Result<bool> 
 fn no_log_key(place: &LogPlace) -> Error {
     let place = place.root().display();
     Error::invalid(
-        format!("the store holds no key of the audit log in `{place}`"),
-        "it is another vault's log, and this vault needs a directory of its own; or the store is an older backup than the log, whose \
-         lines cannot be read any more: restore a newer one",
+        format!("the store holds no key for the audit log in `{place}`"),
+        "if it is another vault's log, give this vault its own directory; if the store is an older backup than the log, restore \
+        a newer backup",
     )
 }

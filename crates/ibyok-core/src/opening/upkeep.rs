@@ -49,7 +49,7 @@ pub(crate) async fn look_after(vault: Weak<Inner>) {
         if inner.records.store_is_behind().is_some()
             && let Err(error) = inner.logs.compare_store().await
         {
-            tracing::warn!(%error, "the store was not compared with the audit log");
+            tracing::warn!(%error, "cannot compare the store with the audit log");
         }
     }
 }
@@ -60,7 +60,7 @@ pub(crate) async fn look_through_floors(vault: Weak<Inner>) {
     tokio::time::sleep(LOOK_THROUGH).await;
     let Some(inner) = vault.upgrade() else { return };
     if let Err(error) = inner.records.floors.verify_items().await {
-        tracing::warn!(%error, "the file of floors was not read as a whole");
+        tracing::warn!(%error, "cannot read the whole file of floors");
     }
     inner.tell_floors().await;
 }
@@ -79,7 +79,7 @@ impl Vault {
         let finished = self.inner.usage.finish_usage().await;
         // The last line states how far the store has come: without an answer, how far it is known to have come.
         if let Err(error) = self.inner.records.renew_lease().await {
-            tracing::warn!(%error, "the change feed was not read once more");
+            tracing::warn!(%error, "cannot read the change feed again");
         }
         self.inner.write_floors().await;
         self.inner.recorder.closed.store(true, Ordering::Release);

@@ -36,7 +36,10 @@ impl VaultRecord {
     pub(crate) fn id(&self) -> Result<VaultId> {
         if self.format > FORMAT {
             return Err(Error::invalid(
-                format!("this vault has format {}, and this program knows {FORMAT}", self.format),
+                format!(
+                    "this vault has format {}, and this program supports format {FORMAT}",
+                    self.format
+                ),
                 "open it with a newer version of IBYOK",
             ));
         }

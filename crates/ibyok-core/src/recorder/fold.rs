@@ -32,7 +32,7 @@ impl Recorder {
             false => self.record(attempt.ended(sort.outcome, sort.reason)).await,
         };
         if let Err(error) = said {
-            tracing::warn!(count, %error, "folded refusals of a token are not on the log");
+            tracing::warn!(count, %error, "cannot record the folded refusals of a token on the log");
         }
     }
 
@@ -52,7 +52,7 @@ impl Recorder {
         let attempt = shared.attempt(count, self.records.now(), &context);
         let ended = (Outcome::Denied, Code::Limited.as_str());
         if let Err(error) = self.append_ended_use(&attempt, ended).await {
-            tracing::warn!(count, %error, "refusals by a limit are not on the log");
+            tracing::warn!(count, %error, "cannot record refusals by a limit on the log");
         }
     }
 

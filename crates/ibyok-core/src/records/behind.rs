@@ -14,8 +14,8 @@ impl fmt::Display for Behind {
         let Behind { known, now } = self;
         write!(
             f,
-            "the store is at change {now}, and the audit log says that it had come to {known}: an older copy of it was put back, or it \
-             lost writes; restore a newer one, or accept this one with `ibyok audit floors rebuild --accept-rollback`"
+            "the store is at change {now}, and the audit log has seen change {known}: somebody put back an older copy of the store, or the store \
+            lost writes; restore a newer copy, or accept this one with `ibyok audit floors rebuild --accept-rollback`"
         )
     }
 }

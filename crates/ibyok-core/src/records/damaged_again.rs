@@ -49,7 +49,7 @@ impl Records {
                     known.remove(&id);
                     self.forget_damaged_record(&id);
                 }
-                Err(error) => tracing::debug!(record = %id, %error, "a damaged record was not looked at again"),
+                Err(error) => tracing::debug!(record = %id, %error, "cannot check a damaged record again"),
             }
         }
         let damaged = self.damaged_after(None, usize::MAX);

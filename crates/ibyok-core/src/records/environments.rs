@@ -103,7 +103,7 @@ impl Records {
         let hint = match nearest {
             Some((_, name)) => format!("did you mean `{name}`?"),
             None if known.is_empty() => format!("namespace `{namespace}` has no environments"),
-            None => format!("there are: {}", known.join(", ")),
+            None => format!("the environments are: {}", known.join(", ")),
         };
         Error::NotFound {
             what: self.named_in(namespace, format!("environment `{environment}`")),
@@ -157,6 +157,6 @@ impl Records {
 pub(crate) fn no_namespace(name: &Namespace) -> Error {
     Error::NotFound {
         what: format!("namespace `{name}`"),
-        hint: Some("`ibyok namespaces list` shows what there is".to_owned()),
+        hint: Some("`ibyok namespaces list` lists the namespaces".to_owned()),
     }
 }

@@ -153,7 +153,7 @@ impl Records {
         if damaged.contains(id) {
             return;
         }
-        tracing::error!(record = %id, "a record is damaged, missing, or older than this node has seen");
+        tracing::error!(record = %id, "a record is damaged, missing, or older than the record that this node has seen");
         if damaged.len() < DAMAGED_MAX {
             damaged.insert(*id);
         }

@@ -30,7 +30,7 @@ impl Records {
             let inner = Arc::clone(self);
             tokio::spawn(async move {
                 if let Err(error) = inner.renew_lease().await {
-                    tracing::warn!(%error, "the lease was not renewed");
+                    tracing::warn!(%error, "cannot renew the lease");
                 }
                 inner.lease.renewing.store(false, Ordering::Release);
             });
@@ -51,7 +51,7 @@ impl Records {
         };
         tokio::time::timeout(DEADLINE, look)
             .await
-            .map_err(|_| Error::unavailable(Part::Store, "it did not say in time what has changed"))?
+            .map_err(|_| Error::unavailable(Part::Store, "timed out reading the store's change feed"))?
     }
 
     async fn apply_changes(&self, applied: &mut ChangeNumber) -> Result<()> {

@@ -127,7 +127,7 @@ impl Released {
         self.secret()?.text().map_err(|_| {
             Error::invalid(
                 format!("the value of `{}` is not text", self.info.reference),
-                "ask for its bytes",
+                "request its bytes",
             )
         })
     }
@@ -313,7 +313,10 @@ impl Retriever {
         let (mode, _) = self.modes.mode_of(&loaded.permit.realm, &held.record).await?;
         if loaded.mode == Mode::Live && mode != Mode::Live {
             return Err(Error::Conflict {
-                what: format!("the mode of `{}` was changed meanwhile", loaded.permit.label()),
+                what: format!(
+                    "somebody changed the mode of `{}` at the same time",
+                    loaded.permit.label()
+                ),
             });
         }
         if let Some(holder) = loaded.permit.principal.holder() {
@@ -326,14 +329,14 @@ impl Retriever {
 pub(crate) fn no_key(permit: &Permit) -> Error {
     Error::NotFound {
         what: format!("key `{}`", permit.label()),
-        hint: Some("`keys list` shows what there is".to_owned()),
+        hint: Some("`ibyok keys list` lists the keys".to_owned()),
     }
 }
 
 pub(crate) fn no_field(key: &str, field: &FieldName) -> Error {
     Error::NotFound {
         what: format!("field `{field}` of key `{key}`"),
-        hint: Some("`keys show` lists the fields".to_owned()),
+        hint: Some("`ibyok keys show` lists the fields".to_owned()),
     }
 }
 

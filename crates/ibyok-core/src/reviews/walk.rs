@@ -103,10 +103,7 @@ impl Walk {
 
     fn still_wanted(&self, begun: Duration) -> Result<()> {
         if self.over.load(Ordering::Relaxed) {
-            return Err(Error::unavailable(
-                Part::AuditLog,
-                "nobody waits for the review any more",
-            ));
+            return Err(Error::unavailable(Part::AuditLog, "the caller of the review has gone"));
         }
         if self.clock.elapsed().saturating_sub(begun) > LONGEST {
             let why = format!(

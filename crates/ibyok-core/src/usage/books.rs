@@ -348,7 +348,7 @@ impl Usage {
         let known = there.as_ref().map(|there| open_body::<Rollup>(realm, id, there, WHAT));
         match known {
             Some(Ok(body)) if body.rev.saturating_add(1) < part.body.rev => {
-                tracing::error!(record = %id, "the store gave back an older record of usage; it is written anew");
+                tracing::error!(record = %id, "the store returned an older record of usage; writing it again");
                 self.records.remember_damaged(id);
             }
             Some(Ok(body)) => part.body.rev = part.body.rev.max(body.rev.saturating_add(1)),

@@ -57,7 +57,7 @@ pub(crate) async fn keep_counts(usage: Weak<Usage>, counting: Arc<Counting>) {
         }
         let began = Instant::now();
         if let Err(error) = usage.flush_usage().await {
-            tracing::warn!(%error, "usage was not added to the store; it is tried again");
+            tracing::warn!(%error, "cannot add usage to the store; will retry");
         }
         next = began + (began.elapsed() * SHARE).clamp(EVERY, AT_MOST);
     }
@@ -73,7 +73,7 @@ impl Usage {
     pub(crate) async fn finish_usage(self: &Arc<Self>) -> bool {
         let finished = self.flush_on_a_task(true).await;
         if let Err(error) = &finished {
-            tracing::warn!(%error, "usage was not added to the store; the next process counts it from the audit log");
+            tracing::warn!(%error, "cannot add usage to the store; the next process counts it from the audit log");
         }
         finished.is_ok()
     }
@@ -93,7 +93,7 @@ impl Usage {
             return;
         };
         if let Err(error) = (Mark { seq, closed }).write(directory) {
-            tracing::warn!(%error, "how far the audit log is counted was not noted beside it; the next start takes longer");
+            tracing::warn!(%error, "cannot write the mark of the counted lines next to the audit log; the next start takes longer");
         }
     }
 

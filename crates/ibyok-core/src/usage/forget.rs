@@ -30,7 +30,7 @@ impl Usage {
             Ok(AT_ONCE..) => HOUR,
             Ok(_) => DAY,
             Err(error) => {
-                tracing::warn!(%error, "old records of usage were not forgotten");
+                tracing::warn!(%error, "cannot delete old records of usage");
                 HOUR
             }
         }

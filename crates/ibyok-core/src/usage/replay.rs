@@ -64,7 +64,8 @@ impl Usage {
             let (rest, batch, unread) = blocking(move || Ok(read_some(lines))).await?;
             lines = rest;
             for gap in unread.in_words() {
-                self.recorder.warn(format!("uses may not be counted: {gap}"));
+                self.recorder
+                    .warn(format!("some uses may be missing from the counts: {gap}"));
             }
             let last = batch.len() < BATCH;
             for line in batch {

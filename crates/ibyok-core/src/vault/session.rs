@@ -107,8 +107,8 @@ impl Session {
             Asking::Operator(actor) => actor.namespace = namespace,
             Asking::Token(..) => {
                 return Err(Error::invalid(
-                    "an access token acts in the namespace that it was issued in, and in no other",
-                    "leave the namespace out, or use a token that was issued there",
+                    "an access token acts only in the namespace in which it was issued",
+                    "remove the namespace, or use a token that was issued there",
                 ));
             }
         }

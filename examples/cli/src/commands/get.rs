@@ -48,7 +48,7 @@ struct Document<'a> {
 /// Parses a version as it is typed.
 pub(super) fn parse_version(text: &str) -> Result<WhichVersion, String> {
     text.parse()
-        .map_err(|_| "it must be a number of at least 1, or `pending`".to_owned())
+        .map_err(|_| "use a number of at least 1, or `pending`".to_owned())
 }
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {

@@ -408,9 +408,9 @@ fn a_value_that_does_not_fit_its_variable_is_warned_about_as_keys_set_does() {
     let file = place.write("x.env", &text);
     let done = place.ibyok(&["import", &file, "--env", "dev", "--json"]).ok();
     for said in [
-        "OPENAI_API_KEY (line 1): the value holds a character that nobody sees (U+00A0)",
+        "OPENAI_API_KEY (line 1): the value contains an invisible character (U+00A0)",
         "OPENAI_API_KEY (line 1): the value does not look like a key of OpenAI",
-        "ANTHROPIC_API_KEY (line 2): the value does not look like a key of Anthropic, but like one of GitHub",
+        "ANTHROPIC_API_KEY (line 2): the value looks like a key of GitHub, not of Anthropic",
         "GROQ_API_KEY (line 3): the value looks like a placeholder",
         "GITHUB_TOKEN (line 4): the value does not look like a key of GitHub",
     ] {

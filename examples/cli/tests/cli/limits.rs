@@ -124,7 +124,7 @@ fn a_limit_that_is_reached_is_exit_5_and_says_when_to_try_again() {
     assert_eq!(at(&["get", "dev/k"]).ok().out, "1\n");
     let refused = at(&["get", "dev/k"]).fails(5);
     assert!(
-        refused.err.contains("the limit of this token, 1/day, is reached"),
+        refused.err.contains("this token has reached its limit of 1/day"),
         "{refused:?}"
     );
     assert!(refused.err.contains("try again in 24 h"), "{refused:?}");

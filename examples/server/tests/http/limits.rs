@@ -30,7 +30,7 @@ async fn beyond_its_limit_a_token_is_answered_429_and_when_to_come_back() {
         assert_eq!(refused.header("cache-control"), Some("no-store"));
         let problem = refused.json();
         assert_eq!((&problem["code"], &problem["status"]), (&"limited".into(), &429.into()));
-        assert_eq!(problem["detail"], "the limit of this token, 2/hour, is reached");
+        assert_eq!(problem["detail"], "this token has reached its limit of 2/hour");
         assert_eq!(problem["hint"], "try again in 30 min");
     }
 }
@@ -82,7 +82,7 @@ async fn limits_are_set_and_shown_over_http() {
     let refused = world.ask("GET", &path, &admin).await;
     assert_eq!(
         refused.json()["detail"],
-        "the limit of key `prod/openai`, 1/day, is reached"
+        "key `prod/openai` has reached its limit of 1/day"
     );
     let edited = world.tell("PATCH", key, &admin, r#"{"limit":null}"#).await.json();
     assert!(edited["limit"].is_null());

@@ -30,7 +30,7 @@ pub fn reaches_browsers(variable: &str) -> Option<&'static str> {
 pub(crate) fn warning(variable: &str) -> Option<String> {
     let tool = reaches_browsers(variable)?;
     Some(format!(
-        "{tool} copies `{variable}` into what it sends to browsers, where everybody can read it"
+        "{tool} copies `{variable}` into the code that it sends to browsers, where everybody can read it"
     ))
 }
 
