@@ -171,7 +171,7 @@ async fn a_server_that_died_before_it_told_who_read_is_named(shared: Shared) {
     assert_eq!(opened.incident.revoked.len(), 1);
     assert_eq!(opened.unseen.len(), 1, "{:?}", opened.unseen);
     assert!(
-        opened.unseen[0].contains("has not told what it released"),
+        opened.unseen[0].contains("has not reported its reads"),
         "{:?}",
         opened.unseen
     );

@@ -50,13 +50,13 @@ impl Session {
 
     async fn copied(&self, from: &KeyRef) -> Result<KeyWrite> {
         if from.field().is_some() {
-            return Err(Error::invalid("a copy is of a whole key", "leave out `#field`"));
+            return Err(Error::invalid("the command copies only whole keys", "remove `#field`"));
         }
         let released = self.retrieve(from).await?;
         if released.info().mode == Mode::Mock {
             return Err(Error::invalid(
-                format!("`{}` is served as a mock here", released.info().reference),
-                "copy it on a node that serves it live, or set its mode to `live`",
+                format!("this node serves `{}` as a mock", released.info().reference),
+                "copy the key on a node that serves it live, or set its mode to `live`",
             ));
         }
         let mut attempt = self.attempt(Action::KeyShow);

@@ -56,7 +56,7 @@ impl Session {
         if !handles && candidates.any_marked() {
             return Err(Error::denied(
                 "incident",
-                "a value that would be served again has leaked: to serve it takes `incidents:write`",
+                "enabling this key serves a leaked value again: that needs `incidents:write`",
             ));
         }
         self.inner.changes.check_condition(attempt, &permit).await?;
@@ -92,7 +92,7 @@ impl Session {
         if !handles && self.inner.incidents.is_under_incident(permit).await? {
             return Err(Error::denied(
                 "incident",
-                "an incident is open on the key: to serve it again takes `incidents:write`",
+                "an incident is open on the key: enabling it needs `incidents:write`",
             ));
         }
         Ok(handles)

@@ -35,17 +35,17 @@ impl MayBeWhole {
                 return Ok(());
             }
             (MayBeWhole::Refuse, Damage::UnknownFormat) => (
-                "its record has a format that this program does not know, and a newer program may have written it",
-                "use a newer version of IBYOK, or restore the store from a backup; if no program wrote the record, \
-                 `ibyok keys remove --damaged ID --force` gives it up",
+                "its record has an unknown format, and a newer program may have written it",
+                "use a newer version of IBYOK, or restore the store from a backup; if no program wrote the record, remove \
+                the key with `ibyok keys remove --damaged ID --force`",
             ),
             (MayBeWhole::Refuse, Damage::Unreadable) => (
                 "the store cannot read its record",
-                "look at the disk and the system's log, or restore the store from a backup; \
-                 `ibyok keys remove --damaged ID --force` gives the key up all the same",
+                "check the disk and the system's log, or restore the store from a backup; remove the key anyway with \
+                `ibyok keys remove --damaged ID --force`",
             ),
         };
-        Err(Error::invalid(format!("key `{id}` may be whole: {why}"), hint))
+        Err(Error::invalid(format!("key `{id}` may be intact: {why}"), hint))
     }
 }
 
@@ -92,8 +92,8 @@ impl Session {
                 Ok(None) => continue,
                 Ok(Some(_)) => {
                     return Err(Error::invalid(
-                        format!("the record of key `{id}` is sound"),
-                        "`keys remove REF` removes a key",
+                        format!("the record of key `{id}` is intact"),
+                        "remove the key with `ibyok keys remove REF`",
                     ));
                 }
                 Err(Error::Integrity { damage, .. }) => whole.permits(id, damage)?,
@@ -118,7 +118,7 @@ impl Session {
         }
         Err(Error::NotFound {
             what: format!("damaged key `{id}`"),
-            hint: Some("`keys list` shows damaged records with their ids".to_owned()),
+            hint: Some("`ibyok keys list` shows damaged records with their ids".to_owned()),
         })
     }
 
@@ -136,8 +136,8 @@ impl Session {
             match self.inner.gate.token_by_id(&principal, id).await {
                 Ok(_) => {
                     return Err(Error::invalid(
-                        format!("the record of token `{id}` is sound"),
-                        "`tokens revoke ID` revokes a token",
+                        format!("the record of token `{id}` is intact"),
+                        "revoke the token with `ibyok tokens revoke ID`",
                     ));
                 }
                 Err(Error::Integrity { .. }) => {}

@@ -73,14 +73,14 @@ fn is_lost(which: &str, damage: Damage) -> Result<()> {
         ),
         Damage::UnknownFormat => (
             format!(
-                "environment {which} may be whole: its record has a format that this program does not know, and a newer program may have \
+                "environment {which} may be intact: its record has an unknown format, and a newer program may have \
                  written it"
             ),
-            "use a newer version of IBYOK; if none wrote the record, restore the store from a backup",
+            "use a newer version of IBYOK; if no newer version wrote the record, restore the store from a backup",
         ),
         Damage::Unreadable => (
-            format!("environment {which} may be whole: the store cannot read its record"),
-            "look at the disk and the system's log, then restore the store from a backup",
+            format!("environment {which} may be intact: the store cannot read its record"),
+            "check the disk and the system's log, then restore the store from a backup",
         ),
     };
     Err(Error::invalid(what, hint))
@@ -102,6 +102,6 @@ fn no_damaged(which: &str) -> Error {
 fn is_sound(which: &str) -> Error {
     Error::invalid(
         format!("environment {} is not damaged", quoted(which)),
-        "`ibyok keys remove REF` removes its keys, and `ibyok tokens revoke` its tokens",
+        "remove its keys with `ibyok keys remove REF`, and revoke its tokens with `ibyok tokens revoke`",
     )
 }

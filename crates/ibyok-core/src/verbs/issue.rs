@@ -157,7 +157,7 @@ fn parents(principal: &Principal) -> Result<Vec<TokenId>> {
     if own.len() >= PARENTS_MAX {
         return Err(Error::invalid(
             format!("a token has at most {PARENTS_MAX} ancestors"),
-            "issue this one from a token nearer to the operator",
+            "issue this token from a token with fewer ancestors, or as the operator",
         ));
     }
     Ok(std::iter::once(holder.id).chain(own.iter().copied()).collect())
@@ -182,7 +182,7 @@ fn expiry(principal: &Principal, asked: Expiry, now: Timestamp) -> Result<Option
 }
 
 fn check_name(name: &str) -> Result<()> {
-    let form = "1 to 128 bytes without control characters, and not the form of a token's id";
+    let form = "1 to 128 bytes without control characters, and not in the form of a token's id";
     let fine = !name.is_empty() && name.len() <= NAME_MAX && !name.chars().any(char::is_control);
     if !fine || name.parse::<TokenId>().is_ok() || name == "self" || looks_like_a_token(name) {
         return Err(Error::invalid_name("token name", name, form));
@@ -193,10 +193,10 @@ fn check_name(name: &str) -> Result<()> {
 /// The reason for which a child does not lie within its issuer.
 fn wider(reason: Reason) -> Error {
     match reason {
-        Reason::Expired => Error::denied(reason.as_str(), "the new token would outlive the one that issues it"),
+        Reason::Expired => Error::denied(reason.as_str(), "the new token would outlive the token that issues it"),
         Reason::NotYetValid => Error::denied(
             reason.as_str(),
-            "the new token would begin before the one that issues it",
+            "the new token would be valid before the token that issues it",
         ),
         other => other.into(),
     }
@@ -206,13 +206,13 @@ fn check_grant(grant: &Grant, now: Timestamp) -> Result<()> {
     if grant.scopes.is_empty() {
         return Err(Error::invalid(
             "the grant has no scope",
-            "name at least one, for example `keys:read`",
+            "give at least one scope, for example `keys:read`",
         ));
     }
     if matches!(&grant.environments, Environments::Named(names) if names.is_empty()) {
         return Err(Error::invalid(
             "the grant has no environment",
-            "name one, or say that it is for all",
+            "give at least one environment, or allow all environments",
         ));
     }
     let named = match &grant.environments {
@@ -222,25 +222,25 @@ fn check_grant(grant: &Grant, now: Timestamp) -> Result<()> {
     let networks = grant.networks.as_ref().map_or(0, Vec::len);
     if named.max(networks).max(grant.keys.as_ref().map_or(0, Vec::len)) > LIST_MAX {
         return Err(Error::invalid(
-            format!("the grant names more than {LIST_MAX} environments, patterns or networks"),
-            "use wider patterns, or several tokens",
+            format!("the grant may have at most {LIST_MAX} environments, patterns or networks"),
+            "use wider patterns, or issue several tokens",
         ));
     }
     let canary = Scopes::from([Scope::KeysRead, Scope::KeysList]);
     if grant.pending_only && !grant.scopes.is_within(canary) {
         return Err(Error::invalid(
-            "a token for pending versions alone reads and lists, and does nothing else",
-            "leave out every scope but `keys:read` and `keys:list`",
+            "a token for pending versions may have only the scopes `keys:read` and `keys:list`",
+            "remove every scope except `keys:read` and `keys:list`",
         ));
     }
     if grant.expires.is_some_and(|expires| expires <= now) {
-        return Err(Error::invalid("the expiry is in the past", "give a later one"));
+        return Err(Error::invalid("the expiry is in the past", "give a later expiry"));
     }
     if let (Some(from), Some(until)) = (grant.not_before, grant.expires)
         && from >= until
     {
         return Err(Error::invalid(
-            "the token would end before it begins",
+            "the token would expire before it becomes valid",
             "give a later expiry",
         ));
     }

@@ -77,8 +77,8 @@ impl Session {
         let permit = self.permit(attempt, Scope::KeysList, key).await?;
         if let Some(field) = key.field() {
             return Err(Error::invalid(
-                format!("the field `{field}` is not shown by itself"),
-                "leave out `#field`: every version is shown with the names of its fields",
+                format!("the command shows whole keys, not the field `{field}` alone"),
+                "remove `#field`; the answer has the names of the fields of every version",
             ));
         }
         self.inner.records.hold_lease().await?;
@@ -251,7 +251,10 @@ pub(crate) fn one_version(record: &KeyRecord, key: &KeyRef, label: &str) -> Resu
 pub(crate) fn no_field(key: &KeyRef) -> Result<()> {
     match key.field() {
         None => Ok(()),
-        Some(_) => Err(Error::invalid("this is not about a field", "leave out `#field`")),
+        Some(_) => Err(Error::invalid(
+            "this action is not about a single field",
+            "remove `#field`",
+        )),
     }
 }
 
@@ -259,8 +262,8 @@ pub(crate) fn no_field(key: &KeyRef) -> Result<()> {
 pub(crate) fn whole_key(key: &KeyRef) -> Result<()> {
     if !key.version().is_current() || key.field().is_some() {
         return Err(Error::invalid(
-            "this is about the whole key",
-            "leave out `?version=` and `#field`",
+            "this action is about the whole key",
+            "remove `?version=` and `#field`",
         ));
     }
     Ok(())

@@ -213,7 +213,7 @@ impl Cursor {
     }
 
     fn parse(text: &str) -> Result<Self> {
-        let wrong = || Error::invalid_name("page", text, "the `next` of the page before");
+        let wrong = || Error::invalid_name("page", text, "the `next` of the previous page");
         let (environment, id) = text.split_once('.').ok_or_else(wrong)?;
         let environment = environment.parse().map_err(|_| wrong())?;
         Ok(Cursor {
@@ -247,7 +247,7 @@ impl Session {
             }
         }
         match principal {
-            Principal::Token(_) => Err(Error::denied("key", "the key is not among the token's")),
+            Principal::Token(_) => Err(Error::denied("key", "the token's grant does not include the key")),
             Principal::Operator { .. } => Err(Error::NotFound {
                 what: format!("key `{id}`"),
                 hint: None,

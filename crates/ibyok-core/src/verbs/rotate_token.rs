@@ -176,11 +176,11 @@ impl TokenRecord {
         }
         if self.epoch != seen {
             return Err(Error::Conflict {
-                what: "somebody else rotated the token at the same time, and has its new secret".to_owned(),
+                what: "somebody else rotated the token at the same time and has its new secret".to_owned(),
             });
         }
         let next = self.epoch.checked_add(1);
-        let next = next.ok_or_else(|| ended("it was rotated as often as a token can be"))?;
+        let next = next.ok_or_else(|| ended("it has reached the largest number of rotations"))?;
         let ends = stamp.at.checked_add(grace).unwrap_or(Timestamp::MAX);
         let ends = self.grant.expires.map_or(ends, |expires| ends.min(expires));
         self.older = grace.is_positive().then_some(OlderEpoch {
@@ -203,7 +203,7 @@ fn may_have_the_secret(holder: &Holder, found: &Found) -> Result<Option<Through>
         if !holder.restrictions.is_empty() {
             return Err(Error::denied(
                 "restriction",
-                "a token that was narrowed or superseded does not get the secret of the one that it stands for",
+                "a narrowed token, or one with an old secret, may not rotate the original token",
             ));
         }
         may_rotate_itself(own, &holder.restrictions)?;
@@ -213,7 +213,7 @@ fn may_have_the_secret(holder: &Holder, found: &Found) -> Result<Option<Through>
     if !found.record.parents.contains(&holder.id) {
         return Err(Error::denied(
             "token",
-            "a token rotates itself, and tokens that it or its descendants issued",
+            "a token may rotate only itself and tokens that it or its descendants issued",
         ));
     }
     within(&found.record.grant, &holder.realm.scope(), own, &holder.restrictions).map_err(wider)?;
@@ -225,8 +225,8 @@ fn may_have_the_secret(holder: &Holder, found: &Found) -> Result<Option<Through>
 
 fn wider(reason: Reason) -> Error {
     match reason {
-        Reason::Expired => Error::denied(reason.as_str(), "the token outlives the one that rotates it"),
-        Reason::NotYetValid => Error::denied(reason.as_str(), "the token begins before the one that rotates it"),
+        Reason::Expired => Error::denied(reason.as_str(), "the token outlives the token that rotates it"),
+        Reason::NotYetValid => Error::denied(reason.as_str(), "the token is valid before the token that rotates it"),
         other => other.into(),
     }
 }
@@ -234,11 +234,11 @@ fn wider(reason: Reason) -> Error {
 fn check_grace(grace: Duration) -> Result<SignedDuration> {
     if grace > GRACE_MAX {
         return Err(Error::invalid(
-            "a grace is 90 days at most",
-            "give a shorter one; `0s` ends the old secret at once",
+            "the grace is longer than 90 days",
+            "give a shorter grace; `0s` ends the old secret at once",
         ));
     }
-    SignedDuration::try_from(grace).map_err(|_| Error::invalid("the grace is not valid", "give a shorter one"))
+    SignedDuration::try_from(grace).map_err(|_| Error::invalid("the grace is not valid", "give a shorter grace"))
 }
 
 fn because(record: &TokenRecord) -> String {

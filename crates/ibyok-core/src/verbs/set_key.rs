@@ -174,7 +174,7 @@ fn written(outcome: Imported) -> Result<Written> {
     match outcome {
         Imported::Created(written) | Imported::Updated(written) => Ok(written),
         Imported::Unchanged | Imported::Differs => Err(Error::Conflict {
-            what: "the key was left as it is".to_owned(),
+            what: "the key was not changed".to_owned(),
         }),
     }
 }
@@ -240,7 +240,7 @@ pub(crate) fn with_new_version(
 /// The number of the next version: none is ever given twice.
 pub(crate) fn next_number(record: &KeyRecord) -> Result<u32> {
     let number = record.last_version.checked_add(1);
-    number.ok_or_else(|| Error::invalid("no version number is left", "use another name"))
+    number.ok_or_else(|| Error::invalid("the key has used all version numbers", "use another name"))
 }
 
 /// The variable of a new key: its provider's usual one, else its name in capitals.
@@ -257,7 +257,7 @@ fn about_variable(record: &KeyRecord) -> Vec<String> {
     warnings.extend(reaches_browsers_warning(variable));
     if !VariableKind::of(variable).may_be_handed_out(record.variable_named) {
         warnings.push(format!(
-            "`run --env` and `export` leave `{variable}` out until an operator names it with `keys edit --var`"
+            "`run --env` and `export` skip `{variable}` until an operator sets it with `ibyok keys edit --var`"
         ));
     }
     warnings

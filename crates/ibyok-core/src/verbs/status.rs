@@ -156,7 +156,7 @@ impl Vault {
         warnings.extend(inner.records.store_is_behind().map(|behind| behind.to_string()));
         if let Some(behind) = inner.records.clock.set_back() {
             warnings.push(format!(
-                "the machine's clock is {behind:?} behind what has passed, by this process or by the audit log"
+                "the machine's clock is {behind:?} behind the time that this process or the audit log has seen"
             ));
         }
         Ok(Status {
@@ -244,15 +244,15 @@ impl Inner {
             let of = record.environment.as_ref().map(|name| format!(" of `{name}`"));
             let of = of.unwrap_or_default();
             let (kind, id, damage) = (record.kind, &record.id, record.damaged);
-            format!("{kind} {id}{of} {damage}: record {} is refused", record.record)
+            format!("{kind} {id}{of} {damage}: the vault refuses record {}", record.record)
         });
         let mut warnings: Vec<String> = named.collect();
         let shown = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
         let others = found.damaged.max(self.records.damaged_count()).saturating_sub(shown);
         match others {
             0 => {}
-            1 => warnings.push("1 more record is damaged: it is refused".to_owned()),
-            _ => warnings.push(format!("{others} more records are damaged: they are refused")),
+            1 => warnings.push("1 more record is damaged: the vault refuses it".to_owned()),
+            _ => warnings.push(format!("{others} more records are damaged: the vault refuses them")),
         }
         if !found.complete {
             warnings.push(format!(

@@ -45,7 +45,7 @@ impl Session {
             .as_deref()
             .map(|text| {
                 text.parse()
-                    .map_err(|_| Error::invalid_name("page", text, "the `next` of the page before"))
+                    .map_err(|_| Error::invalid_name("page", text, "the `next` of the previous page"))
             })
             .transpose()?;
         let mut filling = Filling::new(page);

@@ -92,8 +92,8 @@ impl Session {
         if let Some(key) = &request.key {
             if request.environment.as_ref().is_some_and(|own| own != key.environment()) {
                 return Err(Error::invalid(
-                    "the key is of another environment",
-                    "leave the environment out",
+                    "the key belongs to another environment",
+                    "remove the environment",
                 ));
             }
             let permit = inner.gate.authorize(attempt, principal, Scope::UsageRead, key).await?;
@@ -249,7 +249,10 @@ impl Wanted {
             .or_else(|| until.checked_sub(WEEK).ok())
             .unwrap_or(Timestamp::UNIX_EPOCH);
         if since > until {
-            return Err(Error::invalid("`since` is after `until`", "give times in their order"));
+            return Err(Error::invalid(
+                "`since` is after `until`",
+                "give `since` before `until`",
+            ));
         }
         Ok(Wanted {
             realms: Vec::new(),

@@ -36,7 +36,7 @@ fn leak_ends(place: &Place, ibyok: impl Fn(&[&str]) -> Call) {
         assert!(opened.err.contains(said), "{said}: {opened:?}");
     }
     assert!(
-        !opened.err.contains("SENTINEL") && !opened.err.contains("put a new value"),
+        !opened.err.contains("SENTINEL") && !opened.err.contains("replace the leaked value with a new value"),
         "{opened:?}"
     );
     assert_eq!(ibyok(&["get", "dev/openai"]).ok().out, format!("{NEW}\n"));
@@ -348,7 +348,7 @@ fn of_two_that_replace_at_once_one_is_answered_that_its_value_is_not_stored() {
             match (output.status.code().unwrap(), document["not_replaced"].as_str()) {
                 (0, None) => winners.push(number),
                 (1, Some(why)) => {
-                    assert!(why.contains("the new value is not stored"), "{why}");
+                    assert!(why.contains("the vault did not store the new value"), "{why}");
                     assert!(said.contains("NOT replaced"), "{said}");
                     not_replaced += 1;
                 }

@@ -304,7 +304,7 @@ async fn the_current_value_is_not_staged() {
     };
     let same = stage("openai", json!({"value": OPENAI})).await;
     assert_eq!((same.status, same.code()), (409, "conflict".to_owned()));
-    assert!(same.text().contains("nothing would be rotated"));
+    assert!(same.text().contains("there is nothing to rotate"));
     assert_eq!(
         stage("openai", json!({"value": format!("{OPENAI}\n")})).await.status,
         200,

@@ -121,10 +121,7 @@ impl Session {
             return Ok(who);
         }
         let attempt = self.attempt(action);
-        let refused = Error::denied(
-            "namespace",
-            "floors are those of the whole vault, and not of one namespace",
-        );
+        let refused = Error::denied("namespace", "floors belong to the whole vault, not to one namespace");
         self.inner.recorder.refusing(&attempt, Err(refused)).await
     }
 
@@ -156,7 +153,7 @@ impl Inner {
             .target("log", self.recorder.log.id())
             .reason(what);
         if let Err(error) = self.recorder.record(event).await {
-            tracing::warn!(%error, "a finding about the floors is not on the log");
+            tracing::warn!(%error, "cannot record a finding about the floors on the log");
         }
     }
 

@@ -96,7 +96,7 @@ impl Session {
         for rolled in records {
             let record: RecordId = rolled.record.parse().map_err(|_| {
                 Error::invalid(
-                    format!("`{}` is no record", rolled.record),
+                    format!("`{}` is not a record", rolled.record),
                     "give what `rolled_back` returned",
                 )
             })?;

@@ -116,8 +116,8 @@ impl Session {
             None => self.has_no_unmarked_copy(attempt, principal, found).await,
             Some(VersionRecord { number, .. }) => Err(Error::Conflict {
                 what: format!(
-                    "version {number} of key `{label}` is marked compromised and still served: rotate or disable it first, or \
-                     close with `--force`"
+                    "the vault still serves version {number} of key `{label}`, which is marked compromised: rotate or disable the key first, or \
+                    close the incident with `--force`"
                 ),
             }),
         }
@@ -130,7 +130,7 @@ impl Session {
             None => Ok(()),
             Some(copy) => Err(Error::Conflict {
                 what: format!(
-                    "key `{}` serves the same value: open an incident on it, or close with `--force`",
+                    "key `{}` serves the same value: open an incident on that key, or close this incident with `--force`",
                     copy.reference
                 ),
             }),

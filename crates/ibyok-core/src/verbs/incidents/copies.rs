@@ -188,7 +188,7 @@ impl Session {
         {
             return Err(Error::denied(
                 "scope",
-                "to open an incident on it takes `incidents:write` for it",
+                "opening an incident on this key needs `incidents:write` for it",
             ));
         }
         let of_copy = Permit {

@@ -56,13 +56,13 @@ impl Session {
         which: &str,
     ) -> Result<Found> {
         let hidden = || match principal {
-            Principal::Token(_) => Error::denied("incident", "the incident is not among those that the token may see"),
+            Principal::Token(_) => Error::denied("incident", "the token may not see the incident"),
             Principal::Operator { .. } => Error::NotFound {
                 what: self.inner.records.named_in(
                     principal.namespace(),
                     format!("incident {}", crate::base::error::quoted(which)),
                 ),
-                hint: Some("`incident list --all` shows what there is".to_owned()),
+                hint: Some("`ibyok incident list --all` lists the incidents".to_owned()),
             },
         };
         let scope = Scope::IncidentsWrite;

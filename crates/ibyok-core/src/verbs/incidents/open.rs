@@ -76,7 +76,7 @@ impl Session {
         let permit = self.permit(attempt, Scope::IncidentsWrite, key).await?;
         request.check(attempt.at)?;
         if key.field().is_some() {
-            return Err(Error::invalid("this is about the whole key", "leave out `#field`"));
+            return Err(Error::invalid("an incident is about a whole key", "remove `#field`"));
         }
         let held = self.inner.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
         let held = held.filter(|held| held.record.removed.is_none());
@@ -149,8 +149,8 @@ impl Session {
         let (id, label) = (open.id, permit.label());
         Err(Error::Conflict {
             what: format!(
-                "incident {id} is open, and version {number} has taken the place of the version that leaked: name the version that is \
-                 meant, such as `{label}?version={number}` if that one leaked as well"
+                "incident {id} is open, and version {number} replaced the leaked version: give the version that leaked, \
+                such as `{label}?version={number}` if this version leaked too"
             ),
         })
     }

@@ -57,13 +57,13 @@ impl Session {
         let is_current = |current: &VersionRecord| leaked.iter().any(|version| version.number == current.number);
         if !record.current().is_some_and(is_current) {
             return Err(Error::invalid(
-                "the version that leaked is not the current one, so nothing takes its place",
-                "leave the new value out",
+                "the leaked version is not current, so no new value can replace it",
+                "remove the new value",
             ));
         }
         if write.force.is_some() {
             return Err(Error::invalid(
-                "a leaked value is not replaced by force",
+                "force cannot replace one leaked value with another",
                 "give a new value",
             ));
         }
@@ -113,7 +113,7 @@ impl Session {
             Err(error) => return Ok(Replacing::failed(error.to_string())),
         };
         let Some((replaced, key, warnings)) = made else {
-            let why = "somebody else has replaced it meanwhile; the new value is not stored";
+            let why = "somebody else replaced the version at the same time; the vault did not store the new value";
             return Ok(Replacing::failed(why.to_owned()));
         };
         self.keep_replacement(attempt, permit, found, &replaced).await;

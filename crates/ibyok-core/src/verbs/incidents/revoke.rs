@@ -136,10 +136,7 @@ impl Session {
         let scope = Scope::TokensRevoke;
         self.inner.gate.may_use_somewhere(attempt, principal, scope).await?;
         if !principal.sees(&found.realm, &found.record) {
-            return Err(Error::denied(
-                "token",
-                "the token is not among those that this one may revoke",
-            ));
+            return Err(Error::denied("token", "this token may not revoke the token"));
         }
         let mut beside = attempt.beside(Action::TokenRevoke);
         beside.target = Some(("token", token.to_string()));

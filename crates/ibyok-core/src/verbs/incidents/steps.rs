@@ -53,11 +53,11 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo, copies: &[Leak
             format!("ibyok rotate stage {reference} && ibyok rotate promote {reference}")
         };
         let at = provider.map_or(String::new(), |provider| {
-            format!(" (made at {})", provider.create_url())
+            format!(" (create it at {})", provider.create_url())
         });
         steps.push(Step::new(
             "replace",
-            format!("put a new value in place of the leaked one{at}"),
+            format!("replace the leaked value with a new value{at}"),
             how,
         ));
     }
@@ -67,13 +67,13 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo, copies: &[Leak
     let page = provider.map_or_else(|| "the provider's console".to_owned(), |p| p.revoke_url().to_owned());
     steps.push(Step::new(
         "provider",
-        "revoke the leaked value at the provider, and look at its usage there",
+        "revoke the leaked value at the provider, and check its usage there",
         page,
     ));
     if key.disabled && replaced {
         steps.push(Step::new(
             "unfreeze",
-            "serve the key again",
+            "enable the key again",
             format!("ibyok keys enable {reference}"),
         ));
     }
@@ -90,12 +90,12 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo, copies: &[Leak
     let since = incident.since.unwrap_or(incident.opened.at);
     steps.push(Step::new(
         "review",
-        "look who read the key, and what else they could read",
+        "review the readers of the key, and the other keys in their reach",
         format!("ibyok incident report {reference} && ibyok audit review --since {since:.0}"),
     ));
     steps.push(Step::new(
         "close",
-        "find out how it was exposed, mend that, and say so",
+        "find the cause of the leak, fix it, and close the incident",
         format!("ibyok incident close {reference} --cause … --prevention …"),
     ));
     steps

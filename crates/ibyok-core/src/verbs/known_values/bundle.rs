@@ -86,8 +86,8 @@ impl KnownValues {
         }
         let none = || {
             Error::invalid(
-                "this is no bundle of fingerprints",
-                "`ibyok scan --export-bundle FILE` makes one",
+                "the file is not a bundle of fingerprints",
+                "make a bundle with `ibyok scan --export-bundle FILE`",
             )
         };
         let mut body: Body = serde_json::from_str(text).map_err(|_| none())?;

@@ -131,7 +131,7 @@ impl Namespaces {
         if environments.is_empty() {
             return Err(Error::invalid(
                 "a namespace needs an environment",
-                "name at least one, for example `prod`",
+                "give at least one environment, for example `prod`",
             ));
         }
         let realm = |environment: Option<&EnvironmentName>| RealmName {

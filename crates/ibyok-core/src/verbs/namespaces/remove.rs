@@ -34,9 +34,10 @@ use crate::vault::session::Session;
 const TRIES: usize = 8;
 
 /// The hint for a namespace that is not removed.
-const STAYS: &str = "the home of a vault or a node stays; remove the environments' keys and tokens instead";
+const STAYS: &str =
+    "the home of a vault or of a node cannot be removed; remove the keys and tokens of its environments instead";
 const HAS_CONTENTS: &str =
-    "remove its keys and revoke its tokens first, or remove the namespace with its contents: `--force NAME`";
+    "remove its keys and revoke its tokens first, or remove the namespace with its contents by `--force NAME`";
 
 /// The contents that removing a namespace may take away.
 #[derive(Clone, Debug, Default)]
@@ -132,17 +133,17 @@ impl Session {
             hint,
         };
         if *name == inner.records.home.name.namespace {
-            return Err(in_use(vec!["it is the vault's home".to_owned()], STAYS));
+            return Err(in_use(vec!["the namespace is the vault's home".to_owned()], STAYS));
         }
         if let Some(named) = &removal.with_contents_of
             && named != name.as_str()
         {
             return Err(Error::invalid(
                 format!(
-                    "the contents of {} are not those of namespace `{name}`",
+                    "the forced namespace {} is not the namespace `{name}`",
                     crate::base::error::quoted(named)
                 ),
-                "repeat the name of the namespace that is removed",
+                "repeat the name of the namespace to remove",
             ));
         }
         if !inner
@@ -201,7 +202,7 @@ impl Inner {
     async fn destroy_namespace(self: &Arc<Self>, name: &Namespace) -> Result<()> {
         // Flushed now, so that no count of it is written later.
         if let Err(error) = self.usage.flush_usage().await {
-            tracing::warn!(%error, "some uses of a removed namespace were not counted");
+            tracing::warn!(%error, "cannot count some uses of a removed namespace");
         }
         let tags = self.records.tags().await?;
         let of_it: Vec<_> = tags.iter().filter(|(_, realm)| realm.namespace == *name).collect();

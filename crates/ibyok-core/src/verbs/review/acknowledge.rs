@@ -41,7 +41,7 @@ impl Session {
             let found = review.found.findings.into_iter().find(|found| found.id == id);
             let mut found = found.ok_or_else(|| Error::NotFound {
                 what: format!("finding {} in this review", quoted(finding)),
-                hint: Some("review a longer time, as when it was found".to_owned()),
+                hint: Some("review a longer time, such as the time that showed the finding".to_owned()),
             })?;
             let (at, by) = (attempt.at, principal.by());
             let ack = Ack {
@@ -152,7 +152,7 @@ fn check_reason(reason: &str) -> Result<()> {
     if reason.trim().is_empty() || reason.len() > REASON_MAX || reason.chars().any(char::is_control) {
         return Err(Error::invalid(
             format!("the reason is empty, longer than {REASON_MAX} bytes, or holds control characters"),
-            "say in a sentence why it is all right, or what was done",
+            "write one sentence: the reason to acknowledge the finding, or the action taken",
         ));
     }
     check_no_secret("reason", reason)

@@ -107,15 +107,15 @@ impl Session {
         let since = match request.since {
             Some(since) if since >= attempt.at => {
                 return Err(Error::invalid(
-                    "the time to review is yet to come",
-                    "give one that is past",
+                    "the time to review is in the future",
+                    "give a time in the past",
                 ));
             }
             Some(since) => since,
             None => attempt.at.checked_sub(USUAL).unwrap_or(Timestamp::MIN),
         };
         let Ok(_turn) = inner.reviews.turn.try_lock() else {
-            let why = "another review is going on: try again when it is done";
+            let why = "another review is running: try again when it has ended";
             return Err(Error::unavailable(Part::AuditLog, why));
         };
         let view = View::of(attempt, who, inner.logs.namespace_since(who).await?);

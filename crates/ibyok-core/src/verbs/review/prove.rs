@@ -93,10 +93,8 @@ fn told(error: AuditError) -> Error {
             what: error.to_string().trim_start_matches("there is no ").to_owned(),
             hint: Some("`ibyok audit tail --json` shows the lines with their numbers and logs".to_owned()),
         },
-        AuditError::SeveralLogs { .. } => Error::invalid(error.to_string(), "give `--log` with its id"),
-        AuditError::NotAProof { .. } => {
-            Error::invalid(error.to_string(), "give a file as `ibyok audit prove` writes it")
-        }
+        AuditError::SeveralLogs { .. } => Error::invalid(error.to_string(), "give the id of the log with `--log`"),
+        AuditError::NotAProof { .. } => Error::invalid(error.to_string(), "give a file that `ibyok audit prove` wrote"),
         AuditError::DoesNotHold { .. } => Error::integrity(error.to_string()),
         other => other.into(),
     }

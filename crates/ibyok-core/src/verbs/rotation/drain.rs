@@ -55,7 +55,7 @@ impl User {
         let id = match &self.caller {
             Caller::Token(id) => id.to_string(),
             Caller::Operator(name) => name.clone(),
-            Caller::Others => "others, too many to be told apart".to_owned(),
+            Caller::Others => "other consumers, too many to list separately".to_owned(),
         };
         match &self.name {
             Some(name) => format!("{name} ({id})"),
@@ -105,7 +105,7 @@ impl Uses {
             let why = match user.needs(record, Some(version), now, quiet)? {
                 Need::NotYet => format!("has not read version {current} yet"),
                 Need::ReadSince(at) => format!("read version {version} again at {at:.0}"),
-                Need::NotQuiet(at) => format!("read version {version} at {at:.0}, and quiet was asked for"),
+                Need::NotQuiet(at) => format!("read version {version} at {at:.0}, within the quiet time"),
             };
             Some(format!("{}: {why}", user.label()))
         });
@@ -118,12 +118,14 @@ impl Consumers {
     pub(crate) fn unseen(&self) -> Vec<String> {
         let behind = self.behind.iter().map(|node| {
             let (id, actor, last) = (&node.node, &node.actor, node.last);
-            format!("node {id} (run by {actor}): has not told what it released since {last:.0}")
+            format!("node {id} (run by {actor}): has not reported its reads since {last:.0}")
         });
         let damaged = match self.damaged {
             0 => None,
-            1 => Some("somebody whose reads are in a damaged record".to_owned()),
-            several => Some(format!("somebody whose reads are in one of {several} damaged records")),
+            1 => Some("a consumer whose reads are in a damaged record".to_owned()),
+            several => Some(format!(
+                "a consumer whose reads are in one of {several} damaged records"
+            )),
         };
         behind.chain(damaged).collect()
     }

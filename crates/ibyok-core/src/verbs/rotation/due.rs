@@ -109,8 +109,8 @@ pub(crate) fn reschedule(
         && expires <= now
     {
         return Err(Error::invalid(
-            "the key would have expired already",
-            "give a time to come",
+            "the key would already have expired",
+            "give a time in the future",
         ));
     }
     if let Some(every) = rotate_every {

@@ -54,18 +54,21 @@ impl DrainRequest {
     fn check(&self) -> Result<()> {
         if self.force && self.reason.is_none() {
             return Err(Error::invalid(
-                "it is forced without a reason",
-                "say why: the reason is kept on the audit log",
+                "force needs a reason",
+                "give a reason; the audit log records it",
             ));
         }
         if self.reason.is_some() && !self.force {
             return Err(Error::invalid(
-                "a reason is given, and nothing is forced",
-                "leave it out, or force it: the log tells by its reason what was forced",
+                "a reason needs force",
+                "remove `--reason`, or add `--force`",
             ));
         }
         if self.quiet.is_negative() || self.quiet > QUIET_MAX {
-            return Err(Error::invalid("the quiet time is not one of 0 to 90 days", "give less"));
+            return Err(Error::invalid(
+                "the quiet time is longer than 90 days",
+                "give a shorter quiet time",
+            ));
         }
         self.reason
             .as_deref()
@@ -115,7 +118,7 @@ impl Session {
         let remains = match self.inner.records.store.scrub().await {
             Ok(remains) => remains,
             Err(error) => Some(format!(
-                "the store's files may hold it until they are scrubbed: {error}"
+                "the store's files may hold the value until the store cleans them: {error}"
             )),
         };
         Ok(Destroyed { key, remains })
@@ -204,7 +207,7 @@ impl Session {
         no_field(key)?;
         request.check()?;
         if key.version().is_current() {
-            return Err(Error::invalid("no version is named", "name the one to be destroyed"));
+            return Err(Error::invalid("no version is given", "give the version to destroy"));
         }
         attempt.because.clone_from(&request.reason);
         let uses = self.uses(&permit, request).await?;
@@ -244,7 +247,7 @@ fn taken(action: Action, record: &KeyRecord, number: u32, key: &str) -> Result<T
     match (action, version.role) {
         (_, Role::Current) => Err(Error::InUse {
             what: format!("version {number} of key `{key}`"),
-            by: vec!["everybody who asks for the key: it is the current version".to_owned()],
+            by: vec!["every consumer of the key: it is the current version".to_owned()],
             hint: VERSION_IN_USE,
         }),
         (Action::KeyRetire, Role::Pending) => Err(Error::Conflict {
@@ -266,7 +269,7 @@ fn hidden(error: Error, hide: bool) -> Error {
             let count = by.len();
             let consumers = if count == 1 { "consumer" } else { "consumers" };
             let by = vec![format!(
-                "{count} {consumers}: to name them takes `usage:read` or `keys:rotate`"
+                "{count} {consumers}; listing them needs `usage:read` or `keys:rotate`"
             )];
             Error::InUse { what, by, hint }
         }

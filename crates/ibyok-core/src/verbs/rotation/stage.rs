@@ -61,7 +61,7 @@ impl Session {
             screened.still_holds(&record)?;
             if compares && is_current(&permit, &record, write, &screened)? {
                 return Err(Error::Conflict {
-                    what: "this is the current value: nothing would be rotated".to_owned(),
+                    what: "the new value is the current value: there is nothing to rotate".to_owned(),
                 });
             }
             let number = next_number(&record)?;
@@ -241,7 +241,7 @@ fn no_key_to_rotate(error: Error) -> Error {
     match error {
         Error::NotFound { what, .. } => Error::NotFound {
             what,
-            hint: Some("`keys set` makes it, with its first version current".to_owned()),
+            hint: Some("create the key with `ibyok keys set`, which makes its first version current".to_owned()),
         },
         other => other,
     }
@@ -261,7 +261,7 @@ pub(crate) fn only_the_value(record: &KeyRecord, write: &KeyWrite) -> Result<()>
         return Ok(());
     }
     Err(Error::invalid(
-        "a rotation changes the value, and nothing else that is known about the key",
-        "`keys edit` changes those",
+        "a rotation changes only the value of the key",
+        "change the other settings with `ibyok keys edit`",
     ))
 }

@@ -28,7 +28,7 @@ impl KeyRecord {
     pub(crate) fn promote(&mut self, key: &str, stamp: &Stamp, force: bool) -> Result<u32> {
         let pending = self.version(key, WhichVersion::Pending).map_err(|_| Error::NotFound {
             what: format!("pending version of key `{key}`"),
-            hint: Some("`rotate stage` makes one".to_owned()),
+            hint: Some("add one with `ibyok rotate stage`".to_owned()),
         })?;
         let number = usable(key, pending, force)?;
         self.exchange(number, stamp);
@@ -40,8 +40,10 @@ impl KeyRecord {
         let retiring = self.versions.iter().filter(|version| version.role == Role::Retiring);
         let before = retiring.max_by_key(|version| (version.retiring_since(), version.number));
         let before = before.ok_or_else(|| Error::NotFound {
-            what: format!("retiring version of key `{key}` to go back to"),
-            hint: Some("`rotate status` shows the versions; a retired one does not come back".to_owned()),
+            what: format!("retiring version of key `{key}` to roll back to"),
+            hint: Some(
+                "`ibyok rotate status` shows the versions; a retired version cannot become current again".to_owned(),
+            ),
         })?;
         let number = usable(key, before, force)?;
         self.exchange(number, stamp);
@@ -78,9 +80,7 @@ fn usable(key: &str, version: &VersionRecord, force: bool) -> Result<u32> {
     }
     if version.compromised && !force {
         return Err(Error::Conflict {
-            what: format!(
-                "version {number} of key `{key}` is compromised, and becomes current only by force with a reason"
-            ),
+            what: format!("version {number} of key `{key}` is compromised; only force with a reason makes it current"),
         });
     }
     Ok(number)
