@@ -42,7 +42,7 @@ def decode(text):
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as error:
-        raise Bad("what should be base64 is not") from error
+        raise Bad("a part of it is not valid base64") from error
 
 
 def check(proof, key):
@@ -70,12 +70,12 @@ def check(proof, key):
         raise Bad("the signature of the checkpoint does not hold") from error
     path = [decode(text) for text in lines[3:]]
     if any(len(hash) != 32 for hash in path):
-        raise Bad("a hash has not 32 bytes")
+        raise Bad("one of its hashes does not have 32 bytes")
     if root_of(sha256(b"\x00", line), int(index), int(parts[1]), path) != decode(parts[2]):
         raise Bad("the line is not in the tree of the checkpoint")
     said = json.loads(line)
     if said["seq"] != int(index) + 1 or f"ibyok-audit/{said['log']}" != name:
-        raise Bad("the line says of itself that it stands elsewhere")
+        raise Bad("the line names another place in the log as its own")
     return line.decode("ascii")
 
 

@@ -12,7 +12,9 @@ pub struct NotAFieldName;
 
 impl fmt::Display for NotAFieldName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a field's name: small letters, digits and `_`, beginning with a letter, at most 64")
+        f.write_str(
+            "not a field's name: lower-case letters, digits and `_`, beginning with a letter, at most 64 characters",
+        )
     }
 }
 

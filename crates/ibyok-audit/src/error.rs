@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused something.
-    #[error("could not {action} `{}`: {source}", path.display())]
+    #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
         /// The operation that failed, as a verb.
         action: &'static str,
@@ -42,7 +42,7 @@ pub enum Error {
         why: String,
     },
     /// The signing key is not the one of this log.
-    #[error("the signing key is not the one of the log `{log}`")]
+    #[error("the signing key does not belong to the log `{log}`")]
     WrongKey {
         /// The log.
         log: String,
@@ -60,7 +60,7 @@ pub enum Error {
         sink: String,
     },
     /// A write or a sync failed; everything is refused until the log is reopened.
-    #[error("the audit log refuses everything until it is reopened: {reason}")]
+    #[error("the audit log refuses every line until it is reopened: {reason}")]
     Poisoned {
         /// The failure that poisoned the log.
         reason: String,
@@ -73,7 +73,7 @@ pub enum Error {
     },
     /// A file in a home has another length than its writer left: another program wrote to it.
     #[error(
-        "`{file}` in the home of the audit log has {found} bytes, and its writer left {expected}: something else wrote to it"
+        "`{file}` in the home of the audit log has {found} bytes, but its writer left {expected}: another program wrote to it"
     )]
     OutOfPlace {
         /// The name of the file.
@@ -115,15 +115,13 @@ pub enum Error {
         seq: u64,
     },
     /// Several logs have a line of this number.
-    #[error("several logs have a line {seq}: name the log")]
+    #[error("several logs have a line {seq}: give the id of the log")]
     SeveralLogs {
         /// The number.
         seq: u64,
     },
     /// No checkpoint speaks of the line.
-    #[error(
-        "no checkpoint covers line {seq} of the log `{log}` yet: one is made within a second while the log is written"
-    )]
+    #[error("no checkpoint covers line {seq} of the log `{log}` yet; try again in a second")]
     NotCovered {
         /// The log.
         log: String,
@@ -131,7 +129,7 @@ pub enum Error {
         seq: u64,
     },
     /// A text is no proof.
-    #[error("this is no proof of a line: {why}")]
+    #[error("this is not a proof of a line: {why}")]
     NotAProof {
         /// The fault in the text.
         why: &'static str,
@@ -143,7 +141,7 @@ pub enum Error {
         why: &'static str,
     },
     /// A threshold of the review makes no sense.
-    #[error("the review's setting `{name}` makes no sense: {why}")]
+    #[error("the review's setting `{name}` is not valid: {why}")]
     BadThreshold {
         /// The name of the threshold.
         name: &'static str,

@@ -196,14 +196,14 @@ fn walk(directory: &Path, seq: u64, checkpoint: Checkpoint) -> Result<Proof, Err
     }
     let proof = Proof {
         seq,
-        line: line.ok_or_else(|| does_not_hold("the line is not there"))?,
+        line: line.ok_or_else(|| does_not_hold("the line is missing"))?,
         path: trees.iter().map(Frontier::root).collect(),
         checkpoint,
     };
     let root = crate::verify::root_of(leaf(&proof.line), index, proof.checkpoint.size(), &proof.path);
     if root.as_ref() != Some(proof.checkpoint.root()) {
         return Err(does_not_hold(
-            "the log is not as its checkpoint says: `ibyok audit verify` tells where",
+            "the log differs from its checkpoint; `ibyok audit verify` names the place",
         ));
     }
     Ok(proof)

@@ -14,9 +14,9 @@ use crate::error::{Error, Result};
 /// [`Error::Invalid`] for a text that is not a token, and if the token cannot carry another restriction.
 pub fn attenuate(token: &SecretString, restriction: &Restriction) -> Result<SecretString> {
     let parsed = Token::parse(token.expose_secret())
-        .map_err(|_| Error::invalid("the access token is not valid", "check that the whole of it was copied"))?;
+        .map_err(|_| Error::invalid("the access token is not valid", "check that you copied the whole token"))?;
     let narrower = parsed
         .attenuate(restriction)
-        .map_err(|error| Error::invalid(error.to_string(), "restrict less, or ask for a token of its own"))?;
+        .map_err(|error| Error::invalid(error.to_string(), "restrict less, or issue a separate token"))?;
     Ok(SecretString::from(narrower.expose().expose_secret().as_str()))
 }

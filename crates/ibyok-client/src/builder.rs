@@ -64,7 +64,7 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client> {
         let base = self.address()?;
         let mut header = HeaderValue::from_str(&format!("Bearer {}", self.token.expose_secret()))
-            .map_err(|_| Error::invalid("the access token is not valid", "check that the whole of it was copied"))?;
+            .map_err(|_| Error::invalid("the access token is not valid", "check that you copied the whole token"))?;
         header.set_sensitive(true);
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -88,18 +88,21 @@ impl ClientBuilder {
         let form = "give an address as `https://host[:port]`";
         let url = Url::parse(&self.url).map_err(|_| Error::invalid("the server's address is not valid", form))?;
         if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-            return Err(Error::invalid("the server's address holds more than an address", form));
+            return Err(Error::invalid(
+                "the server's address has a user, a path or parameters",
+                form,
+            ));
         }
         match url.scheme() {
             "https" if cfg!(feature = "https") => Ok(url),
             "https" => Err(Error::invalid(
                 "this program is built without TLS",
-                "build it with the feature `https`",
+                "build the program with the feature `https`",
             )),
             "http" if self.insecure_http || is_this_machine(&url) => Ok(url),
             "http" => Err(Error::invalid(
                 "the token would travel unencrypted to another machine",
-                "use `https`; `--insecure-http` (IBYOK_INSECURE_HTTP=true, in a program `allow_insecure_http`) sends the token in the clear",
+                "use `https`, or accept the risk with `--insecure-http` (IBYOK_INSECURE_HTTP=true; in a program, `allow_insecure_http`)",
             )),
             _ => Err(Error::invalid(
                 "the server's address is neither `https` nor `http`",

@@ -15,7 +15,7 @@ pub enum Error {
     #[error("{0}")]
     Refused(Problem),
     /// The server cannot be reached, or the connection broke before its answer was complete.
-    #[error("the server at `{url}` cannot be reached: {reason}")]
+    #[error("cannot reach the server at `{url}`: {reason}")]
     Unreachable {
         /// The server's address.
         url: String,
@@ -23,7 +23,7 @@ pub enum Error {
         reason: String,
     },
     /// The answer is not that of an IBYOK server.
-    #[error("the answer of `{url}` is not that of an IBYOK server: {reason}")]
+    #[error("`{url}` did not answer as an IBYOK server: {reason}")]
     Answer {
         /// The server's address.
         url: String,
@@ -39,7 +39,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// The value is not text.
-    #[error("the value is not text; ask for its bytes")]
+    #[error("the value is not text; request its bytes")]
     NotText,
 }
 
@@ -59,8 +59,8 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Error::Refused(problem) => problem.hint.as_deref(),
-            Error::Unreachable { .. } => Some("see that the server runs and that the address is right"),
-            Error::Answer { .. } => Some("see that the address is that of an IBYOK server, without a path of its own"),
+            Error::Unreachable { .. } => Some("check that the server runs, and check the address"),
+            Error::Answer { .. } => Some("check that the address is that of an IBYOK server, without a path"),
             Error::Invalid { hint, .. } => Some(hint),
             Error::NotText => None,
         }

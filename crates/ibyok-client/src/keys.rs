@@ -122,7 +122,8 @@ impl Client {
     /// # Errors
     /// As [`Client::set_key`].
     pub async fn edit_key(&self, environment: &str, name: &str, edit: &KeyEdit) -> Result<Document<KeyInfo>> {
-        let body = serde_json::to_vec(edit).map_err(|_| Error::invalid("the change cannot be sent", "change less"))?;
+        let body = serde_json::to_vec(edit)
+            .map_err(|_| Error::invalid("the change cannot be written as JSON", "shorten the change"))?;
         self.ask(Method::PATCH, &["keys", environment, name])
             .body(body.into())
             .json()

@@ -30,7 +30,7 @@ fn check(segment: &str) -> Result<()> {
     } else {
         Err(Error::invalid(
             "the name is not valid",
-            "names are letters, digits, `.`, `_` and `-`",
+            "use letters, digits, `.`, `_` and `-`",
         ))
     }
 }

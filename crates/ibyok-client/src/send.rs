@@ -169,7 +169,7 @@ impl Ask<'_> {
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
             size += chunk.len();
             if size > ANSWER_MAX {
-                return Err(self.answer("it is too long").into());
+                return Err(self.answer("the answer is too long").into());
             }
             chunks.push(chunk);
         }
@@ -184,11 +184,11 @@ impl Ask<'_> {
 
     fn refusal(&self, status: StatusCode, retry_after: Option<&str>, body: &[u8]) -> Error {
         if status.is_redirection() {
-            return self.answer("it is a redirect, and the token is not sent elsewhere");
+            return self.answer("the answer is a redirect, and the client sends the token to no other server");
         }
         match Problem::parse(status.as_u16(), retry_after, body) {
             Some(problem) => Error::Refused(problem),
-            None => self.answer(&format!("it has status {} and says nothing more", status.as_u16())),
+            None => self.answer(&format!("the answer has status {} and no details", status.as_u16())),
         }
     }
 

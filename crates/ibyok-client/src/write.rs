@@ -61,7 +61,7 @@ impl KeyWrite {
     pub(crate) fn sent(&self) -> Result<api::KeyWrite<Field<'_>>> {
         let fields = self.fields.iter().map(|(name, value)| {
             let parsed = name.parse().map_err(|_| {
-                let hint = "use small letters, digits and `_`, beginning with a letter, at most 64";
+                let hint = "use lower-case letters, digits and `_`, beginning with a letter, at most 64 characters";
                 Error::invalid(format!("field `{name}` is not valid"), hint)
             })?;
             Ok((parsed, Field(value)))
@@ -103,7 +103,7 @@ impl KeyWrite {
 pub(crate) fn wiped(body: &impl Serialize, size: usize) -> Result<Bytes> {
     let mut buffer = Zeroizing::new(Vec::with_capacity(size));
     serde_json::to_writer(&mut *buffer, body)
-        .map_err(|_| Error::invalid("the value cannot be sent", "see that it is not too large"))?;
+        .map_err(|_| Error::invalid("the value cannot be written as JSON", "check that it is not too large"))?;
     Ok(Bytes::from_owner(buffer))
 }
 

@@ -58,7 +58,7 @@ pub enum Reason {
     #[error("the token belongs to another namespace")]
     Namespace,
     /// The token carries a restriction that this version does not understand.
-    #[error("the token carries a restriction that is not understood")]
+    #[error("the token has a restriction that this server does not understand")]
     UnknownRestriction,
     /// It is too early.
     #[error("the token is not valid yet")]
@@ -70,10 +70,10 @@ pub enum Reason {
     #[error("the token lacks the scope `{0}`")]
     Scope(Scope),
     /// The environment is not among the token's.
-    #[error("the environment is not among the token's")]
+    #[error("the token's grant does not include the environment")]
     Environment,
     /// No pattern of the token matches the key.
-    #[error("the key is not among the token's")]
+    #[error("the token's grant does not include the key")]
     Key,
     /// The token is limited to pending versions, and the request asks for something else.
     #[error("the token is limited to the pending version")]
@@ -82,7 +82,7 @@ pub enum Reason {
     #[error("the request comes from outside the token's networks")]
     Network,
     /// A child's rate is higher than its parent's, or it has none and its parent has one. Only [`within`](crate::within()) says so.
-    #[error("the rate is higher than the issuing token's, or none is given")]
+    #[error("the rate is missing, or higher than the rate of the issuing token")]
     Rate,
     /// The token may not rotate itself, or a child may and its parent may not.
     #[error("the token has no right to rotate itself")]

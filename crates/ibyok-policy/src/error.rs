@@ -40,17 +40,17 @@ pub enum Error {
     #[error("not a token id: one is 30 characters of 0-9, A-Z and a-z")]
     TokenId,
     /// A restriction that restricts nothing.
-    #[error("a restriction must restrict something: name scopes, environments, keys, times or networks")]
+    #[error("a restriction must restrict something: give scopes, environments, keys, times or networks")]
     RestrictionEmpty,
     /// A restriction that was read from a token and is not understood cannot be written again.
-    #[error("a restriction that is not understood cannot be appended")]
+    #[error("cannot append a restriction that this program does not understand")]
     RestrictionUnknown,
     /// The token carries as many restrictions as it can.
-    #[error("a token carries at most 8 restrictions: start again from a less restricted token")]
+    #[error("a token has at most 8 restrictions: start from a less restricted token")]
     TooManyRestrictions,
     /// The restrictions together are too long.
     #[error(
-        "a token's restrictions take at most 512 bytes in all, this would be {bytes}: use fewer or shorter patterns"
+        "a token's restrictions take at most 512 bytes together, and these take {bytes}: use fewer or shorter patterns"
     )]
     RestrictionsTooLong {
         /// The size that the restrictions would have, in bytes.

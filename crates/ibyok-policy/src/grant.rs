@@ -109,7 +109,7 @@ impl TryFrom<Form> for Grant {
             (Some(names), false) => Environments::Named(names),
             (None, true) => Environments::All,
             (None, false) => {
-                return Err("`environments` must be named, or `all_environments` be true");
+                return Err("the grant must have `environments`, or `all_environments` must be true");
             }
             (Some(_), true) => {
                 return Err("`environments` and `all_environments` exclude each other");

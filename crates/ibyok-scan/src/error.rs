@@ -7,7 +7,7 @@ use std::io;
 #[non_exhaustive]
 pub enum Error {
     /// The path at which the scan was to begin cannot be read.
-    #[error("`{path}` cannot be scanned: {source}")]
+    #[error("cannot scan `{path}`: {source}")]
     Root {
         /// The path, printable.
         path: String,
@@ -15,7 +15,7 @@ pub enum Error {
         source: io::Error,
     },
     /// There is no program `git`.
-    #[error("there is no `git` in the directories of PATH")]
+    #[error("cannot find `git` in the directories of PATH")]
     NoGit,
     /// Git refused, or found no repository.
     #[error("git: {what}")]
@@ -24,7 +24,7 @@ pub enum Error {
         what: String,
     },
     /// The file of excuses, `.ibyokignore`, is not as it must be.
-    #[error("`{path}` cannot be used: {why}")]
+    #[error("cannot use `{path}`: {why}")]
     Excuses {
         /// The file, printable.
         path: String,
@@ -32,7 +32,7 @@ pub enum Error {
         why: String,
     },
     /// The hook was not installed.
-    #[error("`{path}` is not installed: {why}")]
+    #[error("did not install `{path}`: {why}")]
     Hook {
         /// The hook's file, printable.
         path: String,

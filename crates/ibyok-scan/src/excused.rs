@@ -55,7 +55,7 @@ impl ExcusedFiles {
         let opened = match crate::tree::open(&file, false) {
             Ok(Some(opened)) => opened,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Ok(None) => return Err(failed("it is no file".to_owned())),
+            Ok(None) => return Err(failed("it is not a regular file".to_owned())),
             Err(error) => return Err(failed(error.to_string())),
         };
         let mut text = String::new();
@@ -99,10 +99,7 @@ fn rules(text: &str) -> Result<Gitignore, String> {
         } else if let Some(comment) = trimmed.strip_prefix('#') {
             reason |= comment.chars().filter(|c| c.is_alphanumeric()).count() >= 3;
         } else if !reason {
-            return Err(format!(
-                "line {} has no reason: write it above, as a comment",
-                number + 1
-            ));
+            return Err(format!("line {} has no reason: write a comment above it", number + 1));
         } else {
             let added = rules.add_line(None, line);
             added.map_err(|error| format!("line {}: {error}", number + 1))?;
@@ -111,7 +108,7 @@ fn rules(text: &str) -> Result<Gitignore, String> {
     let rules = rules.build().map_err(|error| error.to_string())?;
     let any = |path: &&str| rules.matched_path_or_any_parents(Path::new(path), false).is_ignore();
     if ANYTHING.iter().any(any) {
-        return Err("it excuses everything: name files or directories".to_owned());
+        return Err("it excuses every file: give files or directories".to_owned());
     }
     Ok(rules)
 }

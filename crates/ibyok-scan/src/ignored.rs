@@ -37,7 +37,7 @@ pub fn not_ignored(directory: &Path, names: &[&str]) -> Result<Vec<String>, Erro
                 drop(rules.add_line(None, line));
             }
         }
-        Ok(_) => return Err(failed(std::io::Error::other("it is no file of rules"))),
+        Ok(_) => return Err(failed(std::io::Error::other("it is not a file of rules"))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
     }

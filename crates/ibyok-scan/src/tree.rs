@@ -59,7 +59,7 @@ pub fn scan_tree(engine: &Engine, root: &Path, options: TreeOptions, progress: &
     } else {
         // Opening a pipe would wait for somebody to write to it.
         let what = kind_of(about.file_type());
-        return Err(failed(io::Error::other(format!("it is {what}, and no file"))));
+        return Err(failed(io::Error::other(format!("it is {what}, not a file"))));
     }
     let mut walk = WalkBuilder::new(root);
     // Git does not know of `.ignore`, by which people keep their searches short.

@@ -10,7 +10,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// The record that was to be made is there already. Nothing was written.
-    #[error("the record exists already")]
+    #[error("the record already exists")]
     Exists,
 
     /// The record is not at the revision that was expected, or is not there at all. Nothing was written: read it again.
@@ -47,7 +47,7 @@ pub enum Error {
 
     /// The store cannot be reached or has no room. It may pass. After a `put` or `delete` it is not known whether it was done:
     /// read the record to find out.
-    #[error("the {backend} store is not available: {}", told(source.as_ref()))]
+    #[error("the {backend} store is unavailable: {}", told(source.as_ref()))]
     #[non_exhaustive]
     Unavailable {
         /// The name of the backend.
@@ -67,7 +67,7 @@ pub enum Error {
     },
 
     /// A newer program made this store.
-    #[error("the store has format {found}, and this program knows formats up to {known}")]
+    #[error("the store has format {found}, and this program supports formats up to {known}")]
     #[non_exhaustive]
     Newer {
         /// The format that was found.
@@ -78,7 +78,7 @@ pub enum Error {
 
     /// A write or sync failed in a way that leaves the state of the disk unknown. This handle does nothing any more.
     /// Open the store again, which reads the real state.
-    #[error("the {backend} store failed to write and must be opened again")]
+    #[error("the {backend} store failed to write and must be reopened")]
     #[non_exhaustive]
     Poisoned {
         /// The name of the backend.
@@ -139,12 +139,12 @@ impl Error {
         match self {
             Error::Exists => "read the record and put with its revision, or choose another id",
             Error::Conflict => "read the record again and repeat the change",
-            Error::TooLarge { .. } => "store less, or a reference to it",
+            Error::TooLarge { .. } => "store the large data elsewhere, and store a reference to it here",
             Error::Invalid { hint, .. } | Error::Refused { hint, .. } => hint,
-            Error::Unavailable { .. } => "see that the store is reachable and has room, then try again",
-            Error::Corrupt { .. } => "see that the path is right, or restore a backup",
+            Error::Unavailable { .. } => "check that the store is reachable and has space, then try again",
+            Error::Corrupt { .. } => "check the path, or restore a backup",
             Error::Newer { .. } => "use the newer program that wrote this store",
-            Error::Poisoned { .. } => "look at the disk and the system's log, then open the store again",
+            Error::Poisoned { .. } => "check the disk and the system's log, then reopen the store",
         }
     }
 }

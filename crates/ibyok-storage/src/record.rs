@@ -69,7 +69,7 @@ impl Collection {
         match after {
             Some(after) if after.collection() != self => Err(Error::invalid(
                 format!("to list `{self}` after `{after}`"),
-                "go on after an id of the same collection",
+                "continue after an id of the same collection",
             )),
             _ => Ok(()),
         }
@@ -152,7 +152,7 @@ impl FromStr for RecordId {
             let shown: String = text.chars().take(64).flat_map(char::escape_debug).collect();
             Error::invalid(
                 format!("record id `{shown}`"),
-                "a record id reads `kind.realm.id`, its id in lower-case hex",
+                "write a record id as `kind.realm.id`, with the id in lower-case hex",
             )
         })
     }

@@ -140,7 +140,7 @@ async fn a_directory_that_others_may_write_to_is_refused() {
     for wrong in [0o770, 0o707, 0o1777] {
         set_mode(directory.path(), wrong);
         let error = store.put(&id(1), b"x", Expect::Absent).await.unwrap_err();
-        assert!(error.to_string().contains("others may write"), "{error}");
+        assert!(error.to_string().contains("other users can write"), "{error}");
         assert!(!path.exists());
     }
     set_mode(directory.path(), 0o755);
@@ -192,7 +192,7 @@ async fn a_newer_format_is_refused_naming_both() {
     );
     assert_eq!(
         error.to_string(),
-        "the store has format 99, and this program knows formats up to 1"
+        "the store has format 99, and this program supports formats up to 1"
     );
 }
 

@@ -37,7 +37,7 @@ impl LeftOut {
     pub fn error(&self) -> Error {
         let why = match self.why {
             LeftOutReason::NotVouched => "the log's key does not vouch for it",
-            LeftOutReason::Elsewhere => "it names something beyond the one environment whose keys vouch for the log",
+            LeftOutReason::Elsewhere => "it is about another environment than the one whose keys vouch for the log",
             LeftOutReason::NoKey => "the environment that holds the log's key is damaged",
         };
         Error::BadLine {

@@ -49,7 +49,7 @@ impl Logs {
         let expected = read.until.saturating_add(1);
         if entry.seq != expected {
             let text = format!(
-                "line {expected} should stand where line {} does; `ibyok audit verify` tells more",
+                "line {expected} is missing: line {} is in its place; `ibyok audit verify` shows more",
                 entry.seq
             );
             found.hit(gap(&line, Severity::High, text));

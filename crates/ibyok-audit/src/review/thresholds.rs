@@ -83,10 +83,10 @@ impl Thresholds {
             ("active_days", self.active_days.into()),
         ];
         if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
-            return Err(bad(name, "it must be at least 1"));
+            return Err(bad(name, "give a number of at least 1"));
         }
         if self.history_days > 3660 {
-            return Err(bad("history_days", "it must be at most 3660"));
+            return Err(bad("history_days", "give a number of at most 3660"));
         }
         let zone = TimeZone::get(&self.time_zone);
         Ok(Checked {

@@ -33,7 +33,7 @@ pub fn verify_proof(text: &str, keys: &[VerifyingKey]) -> Result<Proven, Error> 
     let origin = parts.checkpoint.lines().next().unwrap_or_default();
     let key = keys.iter().find(|key| key.name() == origin);
     let key = key.ok_or(Error::DoesNotHold {
-        why: "its checkpoint is signed by none of the keys that were given",
+        why: "none of the given keys signed its checkpoint",
     })?;
     let note = note::all(parts.checkpoint, key).into_iter().next();
     let note = note.ok_or(Error::NotAProof {
@@ -56,12 +56,12 @@ pub fn verify_proof(text: &str, keys: &[VerifyingKey]) -> Result<Proven, Error> 
         why: "its line is not text",
     })?;
     let line = Line::parse(line).map_err(|_| Error::NotAProof {
-        why: "its line is no line of an audit log",
+        why: "its line is not a line of an audit log",
     })?;
     let place = line.entry();
     if Some(place.seq) != parts.index.checked_add(1) || Some(place.log.as_str()) != key.log() {
         return Err(Error::DoesNotHold {
-            why: "the line says of itself that it stands elsewhere",
+            why: "the line names another place in the log as its own",
         });
     }
     Ok(Proven { line, size: note.size })
@@ -91,12 +91,12 @@ fn parse(text: &str) -> Result<Parts<'_>, Error> {
     let decode = |text: &str| {
         BASE64_STANDARD
             .decode(text)
-            .map_err(|_| wrong("what should be base64 is not"))
+            .map_err(|_| wrong("a part of it is not valid base64"))
     };
     let path = lines.map(|line| {
         decode(line)?
             .try_into()
-            .map_err(|_| wrong("a hash of it has not 32 bytes"))
+            .map_err(|_| wrong("one of its hashes does not have 32 bytes"))
     });
     Ok(Parts {
         line: decode(extra)?,

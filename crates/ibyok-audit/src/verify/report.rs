@@ -51,9 +51,11 @@ impl VerifyFinding {
         let slot = report.slot.map_or_else(String::new, |slot| format!("slot-{slot}/"));
         let detail = match bad.what {
             What::Foreign => {
-                format!("no key that is trusted vouches for the log in {slot}: none of its lines is believed")
+                format!("no trusted key vouches for the log in {slot}: none of its lines is believed")
             }
-            What::Missing => "the log is known, and this directory does not hold it: it was removed".to_owned(),
+            What::Missing => {
+                "the vault knows the log, but the log is not in this directory: somebody removed it".to_owned()
+            }
             What::Unsigned => format!(
                 "lines from number {} on ({slot}{} line {}) have no signature, although the writer would have signed them",
                 bad.seq, bad.segment, bad.line

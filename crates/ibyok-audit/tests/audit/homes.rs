@@ -313,7 +313,7 @@ async fn a_writer_that_lost_its_hold_is_stopped_by_the_next_one() {
         home.replace(old.id(), &file.name, &bytes).unwrap();
     }
     let refused = old.append(event(3)).await.unwrap_err();
-    assert!(refused.to_string().contains("something else wrote to it"), "{refused}");
+    assert!(refused.to_string().contains("another program wrote to it"), "{refused}");
     assert!(!home.lines().iter().any(|line| line.contains("key-3")));
     next.close().await.unwrap();
 }

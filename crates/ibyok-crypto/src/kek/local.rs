@@ -183,9 +183,9 @@ fn problem_of(file: &File) -> io::Result<Option<&'static str>> {
     Ok(if !metadata.is_file() {
         Some("is not a regular file")
     } else if metadata.uid() != rustix::process::geteuid().as_raw() {
-        Some("belongs to another user: use a copy of your own")
+        Some("belongs to another user: use your own copy")
     } else if metadata.mode() & 0o077 != 0 {
-        Some("may be read or changed by others than its owner: `chmod 600` it")
+        Some("other users can read or change it: run `chmod 600` on it")
     } else {
         None
     })

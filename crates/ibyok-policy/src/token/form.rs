@@ -25,7 +25,7 @@ pub enum Malformed {
     #[error("a token begins with `ibyok_`")]
     Prefix,
     /// It holds a character that is not base62, lacks its second `_`, or is too short.
-    #[error("not the characters of a token: is it whole, without quotes or spaces?")]
+    #[error("the token has a character that tokens do not have: copy the whole token, without quotes or spaces")]
     Characters,
     /// The checksum is not that of the rest.
     #[error("the token's checksum is wrong: a part is missing or was changed")]

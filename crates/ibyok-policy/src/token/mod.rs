@@ -204,6 +204,6 @@ impl Verified {
 
 /// The token was not made with this key, or was changed since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the token is not one of this realm's")]
+#[error("the token does not belong to this realm")]
 #[expect(clippy::exhaustive_structs, reason = "it says no more, on purpose")]
 pub struct Unauthenticated;

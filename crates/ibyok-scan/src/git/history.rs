@@ -41,9 +41,9 @@ impl Repository {
             report.not_read(format!("the object {} is not in this clone", printable(id)));
         }
         if self.is_shallow()? {
-            report.notes.push(
-                "the clone is shallow: older commits are not in it (`git fetch --unshallow` gets them)".to_owned(),
-            );
+            report
+                .notes
+                .push("older commits, because the clone is shallow (`git fetch --unshallow` gets them)".to_owned());
         }
         let gitlinks = self
             .git

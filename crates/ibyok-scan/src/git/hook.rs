@@ -46,9 +46,9 @@ impl Repository {
                 if text == HOOK.as_bytes() {
                     return Ok(Installed::Before(path));
                 }
-                return Err(refused(&path, "there is one already, and it is not ours"));
+                return Err(refused(&path, "another hook is already there"));
             }
-            Ok(_) => return Err(refused(&path, "what is there is no file")),
+            Ok(_) => return Err(refused(&path, "the hook in its place is not a regular file")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
@@ -93,7 +93,7 @@ impl Repository {
         if climbs || !(is_top && within(&top) || within(&own)) {
             return Err(refused(
                 &directory.join("pre-commit"),
-                "`core.hooksPath` lies outside of the repository",
+                "`core.hooksPath` is outside the repository",
             ));
         }
         Ok(directory)

@@ -68,10 +68,8 @@ impl Repository {
 fn submodules(count: usize) -> Option<String> {
     match count {
         0 => None,
-        1 => Some("1 submodule was left out: it is a repository of its own".to_owned()),
-        _ => Some(format!(
-            "{count} submodules were left out: they are repositories of their own"
-        )),
+        1 => Some("1 submodule, because it is a separate repository".to_owned()),
+        _ => Some(format!("{count} submodules, because they are separate repositories")),
     }
 }
 

@@ -112,7 +112,7 @@ impl Git {
             .stderr(Stdio::null())
             .spawn();
         child.map_err(|error| Error::Git {
-            what: format!("git cannot be run: {error}"),
+            what: format!("cannot run git: {error}"),
         })
     }
 
@@ -128,7 +128,7 @@ impl Git {
     pub(super) fn ask(&self, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, Error> {
         let output = self.call(arguments).output();
         let output = output.map_err(|error| Error::Git {
-            what: format!("git cannot be run: {error}"),
+            what: format!("cannot run git: {error}"),
         })?;
         if output.status.success() {
             Ok(Ok(output.stdout))

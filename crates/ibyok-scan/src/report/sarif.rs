@@ -50,7 +50,7 @@ fn rule(id: &str) -> Value {
     json!({
         "id": id,
         "shortDescription": { "text": describe(id) },
-        "help": { "text": "Revoke the key where it was issued, put a new one into the vault, and take it out of the text. A line is excused with a comment `ibyok:allow REASON`." },
+        "help": { "text": "Revoke the key at its provider, store a new key in the vault, and remove the key from the text. A comment `ibyok:allow REASON` excuses a line." },
         "properties": { "tags": ["security", "secret"] },
     })
 }
@@ -58,11 +58,11 @@ fn rule(id: &str) -> Value {
 /// Returns a description of the secrets that a rule finds.
 fn describe(id: &str) -> String {
     match id {
-        crate::finding::GENERIC => "What looks random, given to a name that says secret".to_owned(),
+        crate::finding::GENERIC => "A random-looking text, assigned to a name that suggests a secret".to_owned(),
         crate::finding::URL_PASSWORD => "A password in an address or in an argument".to_owned(),
         crate::finding::PRIVATE_KEY => "A private key".to_owned(),
         crate::finding::ACCESS_TOKEN => "An access token of an IBYOK vault".to_owned(),
-        crate::finding::KNOWN_KEY => "A key that is kept in the vault".to_owned(),
+        crate::finding::KNOWN_KEY => "A key of the vault".to_owned(),
         _ => {
             let id = id.strip_suffix("-key").unwrap_or(id);
             let name = ibyok_providers::Catalogue::builtin()

@@ -275,7 +275,10 @@ fn the_hook_is_installed_once_and_no_other_is_overwritten() {
     ));
     fs::write(&path, "#!/bin/sh\nmake test\n").unwrap();
     let refused = place.repository().install_hook().unwrap_err();
-    assert!(refused.to_string().contains("not ours"), "{refused}");
+    assert!(
+        refused.to_string().contains("another hook is already there"),
+        "{refused}"
+    );
     assert_eq!(fs::read_to_string(&path).unwrap(), "#!/bin/sh\nmake test\n");
 }
 

@@ -139,7 +139,7 @@ impl AuthenticatedMap {
                 Err(trouble) => return Err(reader.failed(trouble).await),
             }
         }
-        Err(Error::unavailable(BACKEND, "others change it all the time"))
+        Err(Error::unavailable(BACKEND, "too many concurrent changes"))
     }
 
     fn utf8(&self, value: Vec<u8>) -> Result<String> {

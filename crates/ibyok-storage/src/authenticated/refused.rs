@@ -52,12 +52,13 @@ impl Refused {
         match self {
             Refused::Damaged(why) => Error::corrupt(shown(path), why),
             Refused::SetBack { found, seen } => {
-                let why = format!("it was set back: it has generation {found}, and this process has seen {seen}");
+                let why =
+                    format!("it was set back: it has generation {found}, and this process has seen generation {seen}");
                 Error::corrupt(shown(path), why)
             }
             Refused::Foreign => Error::refused(
                 format!("{} belongs to another vault or namespace", shown(path)),
-                "use a directory of its own for each",
+                "use a separate directory for each",
             ),
             Refused::TooLarge => Error::invalid("a key, number or text of the map", "use a smaller one"),
         }

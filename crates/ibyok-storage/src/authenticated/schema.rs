@@ -55,7 +55,7 @@ pub(super) async fn look(path: &Path, connection: &mut SqliteConnection) -> Resu
         (0, 0) if objects == 0 => false,
         (APPLICATION, FORMAT) => true,
         (APPLICATION, found) if found > FORMAT => return Err(Error::newer(found, FORMAT)),
-        (APPLICATION, _) => return Err(Error::corrupt(shown(path), "it has a format that is not read any more")),
+        (APPLICATION, _) => return Err(Error::corrupt(shown(path), "this program no longer reads its format")),
         _ => return Err(Error::corrupt(shown(path), "it is the database of another program")),
     };
     Ok(Look {

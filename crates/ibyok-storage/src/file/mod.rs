@@ -152,7 +152,7 @@ impl FileStore {
             true => Ok(()),
             false => Err(Error::unavailable(
                 BACKEND,
-                "others are using it, so its log was not cut",
+                "other connections use it, so its write-ahead log was not truncated",
             )),
         }
     }

@@ -14,7 +14,10 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
         return Ok(whole);
     }
     let Some(name) = path.file_name() else {
-        return Err(Error::invalid(format!("the store path {}", shown(path)), "name a file"));
+        return Err(Error::invalid(
+            format!("the store path {}", shown(path)),
+            "give the path of a file",
+        ));
     };
     let directory = path
         .parent()
@@ -61,13 +64,13 @@ fn check_directory(directory: &Path) -> Result<()> {
     let Some(metadata) = look(directory)? else {
         return Err(Error::refused(
             format!("there is no directory {}", shown(directory)),
-            "make the directory first",
+            "create the directory first",
         ));
     };
     if !metadata.is_dir() {
         return Err(Error::refused(
             format!("{} is not a directory", shown(directory)),
-            "name a file in a directory",
+            "give the path of a file in a directory",
         ));
     }
     let me = rustix::process::geteuid().as_raw();
@@ -79,8 +82,11 @@ fn check_directory(directory: &Path) -> Result<()> {
     }
     if metadata.mode() & 0o022 != 0 {
         return Err(Error::refused(
-            format!("others may write to the directory {} of the store", shown(directory)),
-            "take the right away: chmod go-w",
+            format!(
+                "other users can write to the directory {} of the store",
+                shown(directory)
+            ),
+            "remove the permission: chmod go-w",
         ));
     }
     Ok(())
@@ -90,20 +96,23 @@ fn check_file(path: &Path, metadata: &Metadata) -> Result<()> {
     if !metadata.is_file() {
         return Err(Error::refused(
             format!("the store {} is not a file", shown(path)),
-            "name a file",
+            "give the path of a file",
         ));
     }
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         return Err(Error::refused(
             format!("the store {} belongs to another user", shown(path)),
-            "run as the user that owns it, or give it to this one: chown",
+            "run as the user that owns it, or change its owner: chown",
         ));
     }
     if metadata.mode() & 0o077 != 0 {
         let mode = metadata.mode() & 0o777;
         return Err(Error::refused(
-            format!("others may read or write the store {} (mode {mode:04o})", shown(path)),
-            "take the right away: chmod 600",
+            format!(
+                "other users can read or write the store {} (mode {mode:04o})",
+                shown(path)
+            ),
+            "remove the permission: chmod 600",
         ));
     }
     Ok(())

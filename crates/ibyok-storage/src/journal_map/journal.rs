@@ -201,7 +201,7 @@ fn read(path: &Path, key: &dyn MapKey, bytes: &[u8]) -> Result<(Items, Mac, u64)
     let mut mac = take_header(key, &mut rest).map_err(|wrong| match wrong {
         NoHeader::Foreign => Error::refused(
             format!("`{}` belongs to another vault or namespace", path.display()),
-            "use a directory of its own for each",
+            "use a separate directory for each",
         ),
         NoHeader::Damaged => damaged("it does not begin as a map of this key"),
     })?;
@@ -215,7 +215,7 @@ fn read(path: &Path, key: &dyn MapKey, bytes: &[u8]) -> Result<(Items, Mac, u64)
                 (items.generation, items.tag, mac) = (record.generation, record.tag, record.mac);
             }
             Next::End => return Ok((items, mac, (bytes.len() - rest.len()) as u64)),
-            Next::Damaged => return Err(damaged("a record is not as it was written")),
+            Next::Damaged => return Err(damaged("a record was changed after it was written")),
         }
     }
 }

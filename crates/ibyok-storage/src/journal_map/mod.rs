@@ -213,7 +213,7 @@ impl JournalMap {
         if journal.is_at(&self.path) {
             return Ok(journal);
         }
-        let why = format!("`{}` is not the file any more that was opened", self.path.display());
+        let why = format!("another file replaced `{}` while it was open", self.path.display());
         Err(Error::unavailable(BACKEND, why))
     }
 

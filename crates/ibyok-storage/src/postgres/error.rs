@@ -11,17 +11,17 @@ pub(super) enum PostgresError {
     Connection(sqlx::Error),
     #[error("it did not answer within {} seconds", DEADLINE.as_secs())]
     Deadline,
-    #[error("it is a replica or still recovering, and only a primary will do")]
+    #[error("it is a replica or still recovering; the store needs a primary")]
     Replica,
-    #[error("it takes no writes now: {0}")]
+    #[error("it accepts no writes now: {0}")]
     ReadOnly(sqlx::Error),
     #[error("it has no connection, memory or disk space left: {0}")]
     Full(sqlx::Error),
-    #[error("it gave up waiting or was told to: {0}")]
+    #[error("it timed out or somebody cancelled the query: {0}")]
     Cancelled(sqlx::Error),
-    #[error("it answered another question than the one that was asked")]
+    #[error("it answered another query than the one that was sent")]
     WrongAnswer,
-    #[error("it answered what makes no sense to the driver")]
+    #[error("the driver cannot read its answer")]
     Nonsense,
     #[error("the tables of the store are gone")]
     Gone,
@@ -72,8 +72,8 @@ pub(super) fn public(error: sqlx::Error) -> Error {
         _ => return PostgresError::Connection(error).into(),
     };
     match state.unwrap_or(Meaning::Other) {
-        Meaning::Login => Error::refused(said(&error), "see that user and password in the URL are right"),
-        Meaning::NoDatabase => Error::refused(said(&error), "create the database, or name another in the URL"),
+        Meaning::Login => Error::refused(said(&error), "check the user and password in the URL"),
+        Meaning::NoDatabase => Error::refused(said(&error), "create the database, or give another one in the URL"),
         Meaning::NoPrivilege => Error::refused(said(&error), "grant the privileges that docs/postgres.md lists"),
         Meaning::NoTable => PostgresError::Gone.into(),
         Meaning::ReadOnly => PostgresError::ReadOnly(error).into(),

@@ -260,8 +260,8 @@ impl Store for PostgresStore {
     }
 
     async fn scrub(&self) -> Result<Option<String>> {
-        let remains = "PostgreSQL keeps it in the table until VACUUM has been over it, and in its write-ahead log, replicas and \
-                       backups as long as those are kept";
+        let remains = "PostgreSQL keeps the value in the table until VACUUM cleans the table, and in its write-ahead log, replicas and \
+        backups as long as those exist";
         Ok(Some(remains.to_owned()))
     }
 

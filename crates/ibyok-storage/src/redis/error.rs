@@ -15,17 +15,17 @@ pub(super) enum Failure {
     Deadline,
     #[error("connecting failed a moment ago")]
     Again,
-    #[error("it is a replica, and only a primary will do")]
+    #[error("it is a replica; the store needs a primary")]
     Replica,
-    #[error("it takes no writes now: {0}")]
+    #[error("it accepts no writes now: {0}")]
     ReadOnly(RedisError),
     #[error("it has no memory left: {0}")]
     Full(RedisError),
     #[error("it is still loading its data: {0}")]
     Loading(RedisError),
-    #[error("it is a cluster, and another of its nodes has this store (name that node in the URL): {0}")]
+    #[error("it is a cluster, and another of its nodes has this store (give that node in the URL): {0}")]
     Moved(RedisError),
-    #[error("it answered another question than the one that was asked, or in another form")]
+    #[error("it answered another query than the one that was sent, or in another form")]
     WrongAnswer,
     #[error("{0}")]
     Other(RedisError),
@@ -78,7 +78,7 @@ pub(super) fn public(error: RedisError) -> Error {
     }
     match meaning(error.kind(), error.code()) {
         Meaning::Connection => Failure::Connection(error).into(),
-        Meaning::Login => Error::refused(said(&error), "see that user and password in the URL are right"),
+        Meaning::Login => Error::refused(said(&error), "check the user and password in the URL"),
         Meaning::NoPermission => no_permission(&error),
         Meaning::TooOld => Error::refused("a Redis without RESP3", "use Redis 6 or newer"),
         Meaning::WrongType => Error::corrupt("the Redis store", error),

@@ -174,23 +174,19 @@ fn client(mut location: Location) -> Result<Client> {
         client_tls: None,
         root_cert: roots.as_deref().map(authorities).transpose()?,
     };
-    Client::build_with_tls(info, certificates).map_err(|error| {
-        Error::refused(
-            format!("the certificates for `rediss://` cannot be used: {error}"),
-            FORM,
-        )
-    })
+    Client::build_with_tls(info, certificates)
+        .map_err(|error| Error::refused(format!("cannot use the certificates for `rediss://`: {error}"), FORM))
 }
 
 /// Reads a file of authorities. A file without a certificate would trust no server, and the driver's error would not
 /// give the reason.
 fn authorities(path: &str) -> Result<Vec<u8>> {
-    let hint = "name a PEM file of certificates that can be read";
+    let hint = "give a readable PEM file of certificates";
     let refused = |what: &str| Error::refused(format!("`sslrootcert` in the store URL: {what}"), hint);
     let pem = fs::read(path).map_err(|error| refused(&error.to_string()))?;
     match String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
         true => Ok(pem),
-        false => Err(refused("there is no certificate in it")),
+        false => Err(refused("the file holds no certificate")),
     }
 }
 
@@ -256,8 +252,8 @@ impl Store for RedisStore {
     }
 
     async fn scrub(&self) -> Result<Option<String>> {
-        let remains = "Redis keeps it in its append-only file until that is rewritten (BGREWRITEAOF), in a snapshot until the next, \
-                       and in replicas and backups as long as those are kept";
+        let remains = "Redis keeps the value in its append-only file until BGREWRITEAOF rewrites the file, in a snapshot until the next one, \
+        and in replicas and backups as long as those exist";
         Ok(Some(remains.to_owned()))
     }
 

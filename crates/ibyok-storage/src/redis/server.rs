@@ -94,25 +94,25 @@ impl Server {
         let Some(settings) = &self.settings else {
             return refuse(
                 allowed.unchecked,
-                "the Redis server does not let us see whether it forgets (`CONFIG GET` is forbidden)",
-                "permit `config|get`, or accept that with `allow_unchecked=yes` in the URL",
+                "cannot check whether the Redis server evicts records: it forbids `CONFIG GET`",
+                "permit `config|get`, or accept the risk with `allow_unchecked=yes` in the URL",
             );
         };
         if settings.policy != "noeviction" {
             refuse(
                 allowed.evicting,
                 &format!(
-                    "the Redis server forgets records when memory is short (`maxmemory-policy` is `{}`)",
+                    "the Redis server evicts records when memory is short (`maxmemory-policy` is `{}`)",
                     settings.policy
                 ),
-                "set `maxmemory-policy noeviction`, or accept that with `allow_evicting=yes` in the URL",
+                "set `maxmemory-policy noeviction`, or accept the risk with `allow_evicting=yes` in the URL",
             )?;
         }
         if self.durability() != Durability::PowerLoss {
             refuse(
                 allowed.unsynced,
-                "the Redis server may lose what it has acknowledged (it does not sync each write)",
-                "set `appendonly yes` and `appendfsync always`, or accept that with `allow_unsynced=yes` in the URL",
+                "the Redis server may lose acknowledged writes, because it does not sync each write",
+                "set `appendonly yes` and `appendfsync always`, or accept the risk with `allow_unsynced=yes` in the URL",
             )?;
         }
         Ok(())
@@ -147,7 +147,7 @@ impl Server {
                 detail.push(("appendonly", append_only.to_owned()));
                 detail.push(("appendfsync", settings.append_sync.clone()));
             }
-            None => detail.push(("settings", "could not be checked: `CONFIG GET` is forbidden".to_owned())),
+            None => detail.push(("settings", "not checked: the server forbids `CONFIG GET`".to_owned())),
         }
         detail
     }

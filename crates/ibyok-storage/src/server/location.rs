@@ -47,7 +47,7 @@ impl Location {
             Some("yes") => Ok(true),
             Some(_) => Err(Error::invalid(
                 format!("the parameter `{name}` of the store URL"),
-                format!("write `{name}=yes` or leave it out"),
+                format!("write `{name}=yes`, or remove the parameter"),
             )),
         }
     }

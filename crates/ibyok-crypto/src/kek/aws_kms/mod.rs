@@ -259,7 +259,7 @@ fn check(given: &str, name: &KeyName, region: &str, found: &KeyMetadata) -> Resu
     } else if !symmetric {
         "it is asymmetric: use a symmetric key for encryption"
     } else if found.key_manager() == Some(&KeyManagerType::Aws) {
-        "it is managed by AWS for a service of its own: make a customer managed key"
+        "AWS manages it for another service: create a customer managed key"
     } else {
         return Ok(arn);
     };

@@ -73,7 +73,7 @@ fn a_key_that_cannot_wrap_is_refused_with_what_to_use() {
                     manager: "AWS",
                     ..key.clone()
                 },
-                "managed by AWS",
+                "AWS manages it",
             ),
         ] {
             let stub_of_it = KmsStub::start();
