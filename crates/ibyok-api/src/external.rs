@@ -72,7 +72,7 @@ pub struct ExternalKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExternalUsage {
-    /// The unit that the report adds up by
+    /// The unit that groups the counts
     pub by: UsageBy,
     /// The first day in the report
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Day"))]

@@ -70,10 +70,10 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Rate"))]
     pub rate: Option<Rate>,
-    /// True if the token reads pending versions alone
+    /// True if the token may read only pending versions
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pending_only: bool,
-    /// True if the token may give itself a new secret
+    /// True if the token may replace its own secret
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub self_rotate: bool,
 }

@@ -19,9 +19,9 @@ words! {
 words! {
     /// The id of a step that remains after a leak.
     pub enum StepId {
-        /// Put a new value in place of the leaked one.
+        /// Replace the leaked value with a new one.
         Replace = "replace",
-        /// Replace the value where another key holds it.
+        /// Replace the same value of another key.
         Copy = "copy",
         /// Revoke the value at its provider.
         Provider = "provider",
@@ -56,7 +56,7 @@ pub struct Incident {
     pub reason: String,
     /// The opening
     pub opened: Stamp,
-    /// The time since which the key may have been in other hands
+    /// The time from which on others may have had the key
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
     pub since: Option<Timestamp>,
@@ -114,7 +114,7 @@ pub struct Closing {
     pub by: String,
     /// The cause of the leak
     pub cause: String,
-    /// The measure that prevents the next one
+    /// The measure that prevents another leak
     pub prevention: String,
 }
 
@@ -206,7 +206,7 @@ pub struct IncidentRequest<V, F = V> {
     /// The reason
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::IncidentText"))]
     pub reason: String,
-    /// The time since which the key may have been in other hands
+    /// The time from which on others may have had the key
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
     pub since: Option<Timestamp>,
@@ -231,10 +231,10 @@ pub struct IncidentClosing {
     /// The cause of the leak
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::IncidentText"))]
     pub cause: String,
-    /// The measure that prevents the next one
+    /// The measure that prevents another leak
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::IncidentText"))]
     pub prevention: String,
-    /// Closes the incident although the key's leaked version is still served
+    /// Closes the incident even if the server still serves the leaked version of the key
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
 }

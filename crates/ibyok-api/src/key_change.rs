@@ -60,7 +60,7 @@ pub struct KeyWrite<V, F = V> {
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
     pub expires_at: Change<Timestamp>,
-    /// Stores the value although it leaked, for a reason. The server marks the version compromised, and an incident is open on the key
+    /// Stores a leaked value; needs a reason. The server marks the version compromised, and an incident is open on the key
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
     /// The reason to force it, for the audit log
@@ -141,7 +141,7 @@ pub struct Enabling {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::VersionNumber>"))]
     pub version: Option<u32>,
-    /// Enables it although the version is compromised or its value leaked; needs a reason
+    /// Enables it even if the version is compromised or its value leaked; needs a reason
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
     /// The reason to force it, for the audit log
@@ -154,7 +154,7 @@ pub struct Enabling {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Forcing {
-    /// Makes the version current although it is compromised or its value leaked; needs a reason
+    /// Makes the version current even if it is compromised or its value leaked; needs a reason
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
     /// The reason to force it, for the audit log

@@ -18,9 +18,9 @@ words! {
 words! {
     /// The servers over which a limit counts.
     pub enum LimitScope {
-        /// Each server counts by itself.
+        /// Each server counts separately.
         Node = "node",
-        /// All servers count together.
+        /// All servers share one count.
         Shared = "shared",
     }
 }
@@ -46,7 +46,7 @@ pub struct EnvironmentLimit {
     pub namespace: Option<String>,
     /// The environment
     pub environment: String,
-    /// The limit of each key that has none of its own; null is no limit
+    /// The limit of each key without its own limit; null is no limit
     pub limit: Option<Rate>,
     /// The servers over which the limit counts
     pub scope: LimitScope,
@@ -60,7 +60,7 @@ pub struct EnvironmentLimitChange {
     /// The environment
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::EnvironmentName"))]
     pub environment: String,
-    /// The limit of each key that has none of its own; `null` removes it
+    /// The limit of each key without its own limit; `null` removes it
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub limit: Change<Rate>,
 }

@@ -7,7 +7,7 @@ use crate::words::words;
 words! {
     /// The stable word for a refusal, which programs act on.
     pub enum ProblemCode {
-        /// The request makes no sense.
+        /// The request is not valid.
         Invalid = "invalid",
         /// The request has no valid token.
         Unauthenticated = "unauthenticated",
@@ -21,7 +21,7 @@ words! {
         VersionDisabled = "version_disabled",
         /// The version's value is destroyed.
         VersionDestroyed = "version_destroyed",
-        /// The thing exists already.
+        /// The thing already exists.
         Exists = "exists",
         /// Another change came first, or the state does not allow this one.
         Conflict = "conflict",

@@ -13,9 +13,9 @@ words! {
     pub enum Severity {
         /// Usually harmless.
         Low = "low",
-        /// Look at it.
+        /// Examine it soon.
         Medium = "medium",
-        /// Look at it now.
+        /// Examine it now.
         High = "high",
     }
 }

@@ -37,11 +37,11 @@ words! {
         KeyExpiry = "key_expiry",
         /// A token expires.
         TokenExpiry = "token_expiry",
-        /// A damaged key does not say what is due.
+        /// The record of a key is damaged, so its due tasks are unknown.
         DamagedKey = "damaged_key",
-        /// A damaged token does not say what is due.
+        /// The record of a token is damaged, so its due tasks are unknown.
         DamagedToken = "damaged_token",
-        /// A damaged environment does not say what is due.
+        /// The record of an environment is damaged, so its due tasks are unknown.
         DamagedEnvironment = "damaged_environment",
     }
 }
@@ -153,7 +153,7 @@ pub struct Destroyed {
     /// The key after the change
     #[serde(flatten)]
     pub key: KeyInfo,
-    /// The places that may still hold the sealed value, and until when; null if the store keeps nothing
+    /// The places that may still hold the sealed value, and the time until which they may; null if the store keeps nothing
     pub remains: Option<String>,
 }
 

@@ -36,7 +36,7 @@ words! {
     pub enum TokenFindingKind {
         /// The token has no expiry.
         NeverExpires = "never_expires",
-        /// The token's grant is wider than its use.
+        /// The token's grant allows more than the token uses.
         WiderThanUsed = "wider_than_used",
         /// The token was never used.
         NeverUsed = "never_used",
@@ -255,7 +255,7 @@ pub struct TokenFinding {
     /// The time of the last use
     #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Time>"))]
     pub last_used: Option<Timestamp>,
-    /// The grant that would have sufficed for the token's use
+    /// The narrowest grant that covers the token's use
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Grant"))]
     pub narrower: Option<Grant>,
@@ -302,10 +302,10 @@ pub struct TokenRequest {
     /// The rate of retrievals
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
-    /// Lets the token read pending versions alone
+    /// Lets the token read only pending versions
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pending_only: bool,
-    /// Lets the token give itself a new secret
+    /// Lets the token replace its own secret
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub self_rotate: bool,
 }

@@ -8,7 +8,7 @@ use crate::words::words;
 use crate::{ConsumerKind, DamagedRecord};
 
 words! {
-    /// The unit that a report of usage adds up by.
+    /// The unit that groups the counts of a report.
     pub enum UsageBy {
         /// Each key.
         Key = "key",
@@ -27,7 +27,7 @@ words! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Usage"))]
 pub struct UsageReport {
-    /// The unit that the report adds up by
+    /// The unit that groups the counts
     pub by: UsageBy,
     /// The first day in the report
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::Day"))]
@@ -55,7 +55,7 @@ pub struct UsageReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageItem {
-    /// The key as `environment/name`; of a key without any trace, `environment/id`
+    /// The key as `environment/name`; `environment/id` if no record names the key
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub reference: Option<String>,

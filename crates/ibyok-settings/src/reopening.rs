@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct ReopeningStore {
     path: PathBuf,
     current: Mutex<FileStore>,
-    /// When it was last tried; held while it is.
+    /// The time of the last attempt. The lock is held during an attempt.
     tried: tokio::sync::Mutex<Option<Instant>>,
 }
 

@@ -167,7 +167,7 @@ impl Settings {
         Ok(self.builder(store, kek, sink, actor))
     }
 
-    /// Which store this is, without any password.
+    /// Returns the kind of store, without any password.
     #[must_use]
     pub fn store_name(&self) -> String {
         match &self.store {

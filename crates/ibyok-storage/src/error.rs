@@ -56,7 +56,7 @@ pub enum Error {
         r#source: Box<dyn StdError + Send + Sync>,
     },
 
-    /// What is stored is damaged, or is not a store of ours.
+    /// The stored data is damaged, or is not a store of IBYOK.
     #[error("{what} is damaged or is not a store: {}", told(source.as_ref()))]
     #[non_exhaustive]
     Corrupt {

@@ -71,7 +71,7 @@ impl Session {
             .expires(known.expires.map(Some)))
     }
 
-    /// What is known about a key whose value was just released to the session.
+    /// Returns the description of a key whose value was just released to the session.
     async fn known_about(&self, attempt: &mut Attempt<'_>, from: &KeyRef) -> Result<KeyRecord> {
         let permit = self.permit(attempt, Scope::KeysRead, from).await?;
         let held = self.inner.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;

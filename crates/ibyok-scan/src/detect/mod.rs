@@ -88,7 +88,7 @@ impl By {
         }
     }
 
-    /// Whose key it is.
+    /// The provider of the key.
     pub(crate) fn provider(&self) -> Option<&'static Provider> {
         match self {
             By::Shape(provider) | By::Public(provider) | By::Context(provider) => Some(provider),

@@ -36,7 +36,7 @@ pub(super) fn next_tag(key: &dyn MapKey, before: &Mac, entries: &[u8]) -> Mac {
     mac(key, Use::Tag, &[before, entries])
 }
 
-/// What one entry says.
+/// The content of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Entry<'a> {
     Number(&'a [u8], u64),
@@ -90,7 +90,7 @@ pub(super) fn header(key: &dyn MapKey) -> (Vec<u8>, Mac) {
     (bytes, mac)
 }
 
-/// What is wrong with the beginning of a file.
+/// The fault in the beginning of a file.
 pub(super) enum NoHeader {
     /// The file names another owner.
     Foreign,
@@ -138,7 +138,7 @@ pub(super) fn record(key: &dyn MapKey, before: &Mac, generation: u64, tag: &Mac,
     (bytes, mac)
 }
 
-/// What stands behind the records that were read.
+/// The bytes after the records that were read.
 pub(super) enum Next<'a> {
     Record(Record<'a>),
     /// Nothing, or a part of a record that a crash left.

@@ -11,7 +11,7 @@ pub(super) fn of(report: &IncidentReport) -> String {
     let incident = &report.incident;
     let title = format!("Incident on {}", escaped(&incident.reference));
     let told = format!(
-        "{} · {} · looked at the log since {}",
+        "{} · {} · log read since {}",
         escaped(&incident.id),
         escaped(incident.state.as_str()),
         short(report.since)
@@ -33,7 +33,7 @@ pub(super) fn of(report: &IncidentReport) -> String {
 }
 
 fn account(page: &mut Page, incident: &Incident) {
-    page.section("account", "What happened");
+    page.section("account", "Timeline");
     page.add(&format!("<p>{}</p>", escaped(&incident.reason)));
     page.add(&format!(
         "<p class=\"when\">opened {} by {}</p>",
@@ -60,7 +60,7 @@ fn remaining(page: &mut Page, steps: &[Step]) {
     if steps.is_empty() {
         return;
     }
-    page.section("remaining", "What remains");
+    page.section("remaining", "Remaining steps");
     page.add("<ol>");
     for step in steps {
         let (what, how) = (escaped(&step.what), escaped(&step.how));
@@ -81,17 +81,17 @@ fn readers(page: &mut Page, report: &IncidentReport) {
         ("From", Kind::Sentence, |reader| joined(&reader.addresses)),
         ("As", Kind::Sentence, |reader| joined(&reader.user_agents)),
     ];
-    page.table("Who was given the key", "readers", &report.readers, &COLUMNS);
+    page.table("Readers of the key", "readers", &report.readers, &COLUMNS);
     for unseen in &report.unseen {
         let unseen = escaped(unseen);
-        page.add(&format!("<p>And perhaps others, hidden by {unseen}</p>"));
+        page.add(&format!("<p>There may be more readers, because of {unseen}</p>"));
     }
 }
 
 fn reach(page: &mut Page, reach: &[Reach]) {
-    page.section("reach", "What else they could read, and did");
+    page.section("reach", "Other keys in the readers' reach");
     if reach.is_empty() {
-        page.add("<p>No token read it.</p>");
+        page.add("<p>No token read the key.</p>");
     }
     for token in reach {
         page.add(&format!(
@@ -124,7 +124,7 @@ fn findings(page: &mut Page, report: &IncidentReport) {
     if findings.is_empty() {
         return;
     }
-    let title = "What a review of that time found about them";
+    let title = "Findings about the readers in a review of that time";
     page.table(title, "findings", findings, &COLUMNS);
 }
 
@@ -146,7 +146,7 @@ fn timeline(page: &mut Page, report: &IncidentReport) {
     page.table("Line by line", "timeline", &report.timeline, &COLUMNS);
     match report.further_lines {
         0 => {}
-        1 => page.add("<p>And 1 further line.</p>"),
-        further => page.add(&format!("<p>And {further} further lines.</p>")),
+        1 => page.add("<p>1 more line is not shown.</p>"),
+        further => page.add(&format!("<p>{further} more lines are not shown.</p>")),
     }
 }

@@ -46,7 +46,7 @@ fn as_text(report: &IncidentReport) -> String {
     timeline(&mut out, report);
     let left = steps(&report.remaining);
     if !left.is_empty() {
-        section(&mut out, "What remains");
+        section(&mut out, "Remaining steps");
         left.iter().for_each(|line| push(&mut out, line));
     }
     out
@@ -71,16 +71,16 @@ fn head(out: &mut String, report: &IncidentReport) {
     if let Some(closed) = &incident.closed {
         push(out, &format!("  closed:   {} by {}", closed.at.cell(), closed.by));
         push(out, &format!("  cause:    {}", closed.cause));
-        push(out, &format!("  kept from happening again by: {}", closed.prevention));
+        push(out, &format!("  prevention: {}", closed.prevention));
     }
     if let Some(provider) = &report.provider {
         push(out, &format!("  revoke:   {}", provider.revoke_url));
     }
-    push(out, &format!("  looked at the log since {}", report.since.cell()));
+    push(out, &format!("  log read since {}", report.since.cell()));
 }
 
 fn readers(out: &mut String, report: &IncidentReport) {
-    section(out, "Who was given the key");
+    section(out, "Readers of the key");
     if report.readers.is_empty() {
         push(out, "  nobody");
     }
@@ -104,7 +104,7 @@ fn readers(out: &mut String, report: &IncidentReport) {
         );
     }
     for unseen in &report.unseen {
-        push(out, &format!("  and perhaps others, hidden by {unseen}"));
+        push(out, &format!("  there may be more readers, because of {unseen}"));
     }
     push(out, &format!("  released after the leak: {}", report.released_after));
 }
@@ -113,7 +113,7 @@ fn reach(out: &mut String, reach: &[Reach]) {
     if reach.is_empty() {
         return;
     }
-    section(out, "What else they could read, and did");
+    section(out, "Other keys in the readers' reach");
     for token in reach {
         push(out, &format!("  {} ({}, {})", token.name, token.token, token.state));
         let keys = counted(token.could_read_count, "key");
@@ -134,7 +134,7 @@ fn findings(out: &mut String, report: &IncidentReport) {
     if findings.is_empty() {
         return;
     }
-    section(out, "What a review of that time found about them");
+    section(out, "Findings about the readers in a review of that time");
     for finding in findings {
         let (severity, id) = (&finding.severity, &finding.id);
         push(out, &format!("  {severity} {id}: {}", finding.explanation));
@@ -142,7 +142,7 @@ fn findings(out: &mut String, report: &IncidentReport) {
 }
 
 fn timeline(out: &mut String, report: &IncidentReport) {
-    section(out, "What happened");
+    section(out, "Timeline");
     for line in &report.timeline {
         let who = line.name.as_deref().or(line.by.as_deref()).unwrap_or(NONE);
         let mut told = format!("  {} {} {} by {who}", line.time.cell(), line.action, line.outcome);
@@ -158,7 +158,7 @@ fn timeline(out: &mut String, report: &IncidentReport) {
     }
     if report.further_lines > 0 {
         let further = counted(report.further_lines, "further line");
-        push(out, &format!("  and {further}: see `ibyok audit tail --key`"));
+        push(out, &format!("  {further} not shown: see `ibyok audit tail --key`"));
     }
 }
 
