@@ -129,6 +129,7 @@ impl Add {
     fn one(realm: &Arc<Realm>, subject: Subject, day: u16, of: Of, name: Option<String>, tally: &Tally) -> Add {
         let row = Row {
             of,
+            // The rest row counts many keys and tokens together, so one name would be wrong.
             name: name.filter(|_| subject != Subject::REST),
             scopes: ibyok_policy::Scopes::NONE,
             tally: tally.clone(),
@@ -173,6 +174,7 @@ impl Sheet {
             }
             return;
         }
+        // A record with many rows would be sealed and sent whole for each new count, so a full part gets a successor.
         let full = |part: &Part| part.body.rows.len() >= ROWS_MAX;
         match (self.parts.last_mut().filter(|part| !full(part)), self.next) {
             (Some(part), _) => {
@@ -195,6 +197,7 @@ impl Sheet {
     /// Adds a row after the last part is full: it is counted together with others, in a row that may go beyond the
     /// bound.
     fn add_to_others(&mut self, mut row: Row) {
+        // The last part number is used up. Counts beyond it lose their subject, but no total.
         row.of = row.of.others();
         row.name = None;
         let place = self.place_of(&row.of);
@@ -239,6 +242,7 @@ impl Books {
         });
         if self.sheets.len() > SHEETS_MAX {
             self.sheets
+                // Unsaved sheets stay whatever the bound is: the store does not have their counts.
                 .retain(|_, sheet| sheet.parts.iter().any(|part| part.unsaved));
         }
     }
@@ -252,6 +256,7 @@ impl Usage {
             Entry::Occupied(there) => there.into_mut(),
             Entry::Vacant(free) => free.insert(self.read_sheet(add).await?),
         };
+        // A touched sheet stays in memory, so that a busy key is not read from the store at every flush.
         sheet.touched = self.records.clock.elapsed();
         let new = |rows| Rollup {
             rev: 0,
@@ -278,6 +283,7 @@ impl Usage {
             None if sheet.next.is_none() => sheet.parts.last().filter(|part| part.body.rows.len() >= ROWS_MAX),
             None => None,
         };
+        // A part without a revision is not in the store yet, so it cannot count the line there.
         Ok(part.is_some_and(|part| part.revision.is_some() && part.body.seq >= seq))
     }
 
@@ -288,6 +294,7 @@ impl Usage {
             next: None,
             touched: self.records.clock.elapsed(),
         };
+        // Parts are numbered without gaps, so the first missing record ends the sheet.
         for number in 0..=u8::MAX {
             let id = self.rollup_record(&add.realm, add.subject, add.day, number)?;
             let Some(stored) = self.records.store.get(&id).await? else {
@@ -295,6 +302,7 @@ impl Usage {
                 break;
             };
             match open_body::<Rollup>(&add.realm, &id, &stored, WHAT) {
+                // The record's id holds only 5 bytes of the node and 8 of the subject, so another node's record can have the same id.
                 Ok(body) if body.node == self.recorder.log.id() && body.subject == add.subject => {
                     let full = body.rows.len() >= ROWS_MAX;
                     sheet.parts.push(Part {
@@ -330,6 +338,7 @@ impl Usage {
 
     async fn save_part(&self, of: &SheetOf, realm: &Arc<Realm>, part: &mut Part, seq: u64) -> Result<()> {
         let id = self.rollup_record(realm, of.subject, of.day, part.number)?;
+        // The revision grows before the put. After a lost answer, the next put is recognised as newer than the stored one.
         (part.body.seq, part.body.rev) = (seq, part.body.rev.saturating_add(1));
         let expect = part.revision.map_or(Expect::Absent, Expect::Revision);
         let bytes = seal_body(realm, &id, &part.body, WHAT)?;
@@ -347,6 +356,7 @@ impl Usage {
         let there = self.records.store.get(id).await?;
         let known = there.as_ref().map(|there| open_body::<Rollup>(realm, id, there, WHAT));
         match known {
+            // One behind is a lost answer. More than one behind is a store that was set back.
             Some(Ok(body)) if body.rev.saturating_add(1) < part.body.rev => {
                 tracing::error!(record = %id, "the store returned an older record of usage; writing it again");
                 self.records.remember_damaged(id);

@@ -110,6 +110,7 @@ impl Usage {
         let from = day_of(now).saturating_sub(ACTIVE_DAYS);
         let mut readers: HashMap<(Caller, u32), Reader> = HashMap::new();
         let mut damaged = 0;
+        // The rest row has readers that were not counted by key, and any of them may have read this key.
         for subject in [Subject::Key(key), Subject::REST] {
             let found = self.rollups_of(realm, subject, from).await?;
             damaged += found.damaged;
@@ -117,6 +118,7 @@ impl Usage {
                 let Of::Reader { caller, version } = row.of else {
                     continue;
                 };
+                // A mock is no read of a version, so a caller of mocks keeps no version from being retired.
                 let (Some(first), Some(last), true) = (row.tally.first, row.tally.last, row.tally.live > 0) else {
                     continue;
                 };
@@ -128,6 +130,7 @@ impl Usage {
                     count: row.tally.live,
                     first,
                     last,
+                    // A time in the future comes from a clock that is ahead, and must not pass as proof of a read of the current version.
                     proven: [last, first].into_iter().find(|at| *at <= now),
                     network: row.tally.network,
                 };
@@ -158,6 +161,7 @@ impl Usage {
         since: Timestamp,
     ) -> Result<(Vec<KeyRead>, bool)> {
         let used = self.use_since(realm, token, day_of(since)).await?;
+        // A damaged record or a row for many keys may hide a key, so the caller must not take the list for all.
         let complete = used.damaged == 0 && !used.more_keys;
         let seen = |key: &KeyRead| key.live > 0 && key.last >= since;
         Ok((used.keys.into_iter().filter(seen).collect(), complete))
@@ -220,6 +224,7 @@ impl Usage {
             let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
             for id in page.iter().filter(|id| **id != own) {
                 match self.read_sign(realm, id).await {
+                    // An old sign alone is no proof: the clocks of two machines may differ by more than the bound.
                     Ok(Some(sign)) if self.is_suspect(&sign) => suspects.push((*id, sign)),
                     Ok(_) => {}
                     Err(Error::Integrity { .. }) => self.records.remember_damaged(id),
@@ -238,6 +243,7 @@ impl Usage {
             let mut still = Vec::new();
             for (id, sign) in suspects {
                 let now = self.read_sign(realm, &id).await?;
+                // A node that lives has moved its sign by now, whatever its clock says.
                 if now.is_some_and(|now| (now.at, now.seq, now.at_rest) == (sign.at, sign.seq, sign.at_rest)) {
                     still.push((id, sign));
                 }
@@ -254,6 +260,7 @@ impl Usage {
 
     fn is_suspect(&self, sign: &Sign) -> bool {
         let age = self.records.now().duration_since(sign.at);
+        // Both directions: a sign from the future is as doubtful as an old one. After a day the node counts as gone for good.
         !sign.at_rest && age.abs() > FRESH && age < MISSED
     }
 }

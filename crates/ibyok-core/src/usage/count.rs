@@ -88,6 +88,7 @@ impl Uses {
             // Memory stays bounded, and the totals stay right.
             UseKey {
                 caller: Caller::Others,
+                // The realm stays, because the counts are sealed under its key.
                 key: key.key.map(|(realm, _)| (realm, KeyId([0; 16]))),
                 version: None,
                 day: key.day,
@@ -178,6 +179,7 @@ impl Counting {
     /// Notes that a token was allowed an action other than retrieving. No line is counted for it.
     pub(super) fn scope(&self, holder: &Arc<Holder>, scope: Scope, environment: Option<&str>, day: u16) {
         let mut state = self.state();
+        // Only the first count after a rest wakes the flush. Further ones would wake it for nothing.
         let first = state.open.is_empty();
         let key = ScopeKey {
             token: holder.id,
@@ -205,6 +207,7 @@ impl Counting {
     pub(super) async fn cut(&self, last_seq: impl Fn() -> u64) -> (Uses, u64) {
         let (mut uses, seq, second) = {
             let mut state = self.state();
+            // The log may have more lines than `last_seq` says when a note of a later line has already arrived. A cut must not move back.
             let seq = last_seq().max(state.highest).max(state.cut);
             state.cut = seq;
             // A flight that begins from here on is in the other generation, so this cut does not wait for it.
@@ -216,6 +219,7 @@ impl Counting {
         };
         let landed = async {
             loop {
+                // The future is made before the count is read. A landing between the two then still wakes it.
                 let landed = self.landed.notified();
                 if self.state().generation(second).count == 0 {
                     return;
@@ -228,6 +232,7 @@ impl Counting {
         if waited.is_err() {
             // A flight that hangs must not hold up every later cut.
             let generation = state.generation(second);
+            // Tickets of the forgotten flights carry the old number of `forgiven`, so their landing changes nothing.
             generation.count = 0;
             generation.forgiven += 1;
         }
@@ -239,6 +244,7 @@ impl Counting {
     pub(super) fn note(&self, seq: u64, key: UseKey, once: Once, to: impl FnOnce() -> Whereto) {
         let mut state = self.state();
         state.highest = state.highest.max(seq);
+        // A line up to the cut that is counted after it belongs to that cut, or the stored `seq` would claim a line that is missing.
         let uses = if seq <= state.cut {
             &mut state.late
         } else {
@@ -263,6 +269,7 @@ impl Counting {
             return;
         }
         generation.count = generation.count.saturating_sub(1);
+        // Only a cut waits, and it waits for the generation that no flight joins any more.
         let over = generation.count == 0 && ticket.second != state.second;
         drop(state);
         if over {

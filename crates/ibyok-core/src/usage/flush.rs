@@ -41,6 +41,7 @@ pub(crate) async fn keep_counts(usage: Weak<Usage>, counting: Arc<Counting>) {
             Some(usage) => usage.unfinished.load(Ordering::Acquire),
             None => return,
         };
+        // Counts that the store refused last time are work too, although nothing new was counted.
         let idle = counting.is_empty() && !unfinished;
         if !idle {
             tokio::time::sleep_until(next.max(Instant::now() + GATHER)).await;
@@ -49,6 +50,7 @@ pub(crate) async fn keep_counts(usage: Weak<Usage>, counting: Arc<Counting>) {
         if usage.recorder.is_closed() {
             return;
         }
+        // Also while idle: old counts must go even if nobody uses the vault.
         if Instant::now() >= forget {
             forget = Instant::now() + usage.forget_old_counts().await;
         }
@@ -59,6 +61,7 @@ pub(crate) async fn keep_counts(usage: Weak<Usage>, counting: Arc<Counting>) {
         if let Err(error) = usage.flush_usage().await {
             tracing::warn!(%error, "cannot add usage to the store; will retry");
         }
+        // A slow store is asked less often, so that flushes do not slow down the requests beside them.
         next = began + (began.elapsed() * SHARE).clamp(EVERY, AT_MOST);
     }
 }
@@ -80,6 +83,7 @@ impl Usage {
 
     /// Finishes after the log is closed: no further use can be counted.
     pub(crate) async fn close_usage(self: &Arc<Self>, mut finished: bool) {
+        // A request that was under way can be counted after the last flush and before the log closed.
         if finished && !self.counting.is_empty() {
             finished = self.finish_usage().await;
         }
@@ -92,6 +96,7 @@ impl Usage {
         let Some(directory) = self.recorder.log.directory() else {
             return;
         };
+        // A warning is enough: the mark only saves time, and the records in the store say what they count.
         if let Err(error) = (Mark { seq, closed }).write(directory) {
             tracing::warn!(%error, "cannot write the mark of the counted lines next to the audit log; the next start takes longer");
         }
@@ -113,12 +118,14 @@ impl Usage {
     }
 
     async fn flush(self: &Arc<Self>, books: &mut Books, last: bool) -> Result<()> {
+        // First, so that a record never claims a later line while lines of an earlier process are still missing from it.
         self.replay(books).await?;
         let (uses, seq) = self.counting.cut(|| self.recorder.log.last_seq()).await;
         let mut active = BTreeSet::new();
         books.waiting.extend(Add::all(uses));
         let mut failure = None;
         for add in mem::take(&mut books.waiting) {
+            // Only counts of keys get a sign: rotation asks for the readers of keys, and nobody waits for the counts of tokens.
             if matches!(add.subject, Subject::Key(_)) {
                 active.insert(add.realm.tag());
                 books
@@ -135,6 +142,7 @@ impl Usage {
         let saved = self.save(books, seq).await;
         books.tidy(self.records.clock.elapsed());
         failure.map_or(saved, Err)?;
+        // After the counts: a fresh sign tells other nodes that the counts up to `seq` are in the store.
         self.put_signs(books, &active, seq, last).await?;
         // Last: a mark that lags costs time, and one that ran ahead would lose counts.
         self.mark(seq, false);

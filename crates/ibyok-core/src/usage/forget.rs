@@ -57,6 +57,7 @@ impl Usage {
             let page = self.records.store.list(collection, after.as_ref(), PAGE).await?;
             let old = |id: &&RecordId| RollupId::parse(id.id()).is_some_and(|id| id.day < oldest);
             for id in page.iter().filter(old).take(most - forgotten) {
+                // The delete names the revision, so that a count which another node just added is not lost with it.
                 let Some(stored) = self.records.store.get(id).await? else {
                     continue;
                 };

@@ -56,6 +56,7 @@ impl Usage {
             let ours: Vec<u16> = parsed.filter(|id| id.subject == prefix).map(|id| id.day).collect();
             days.extend(&ours);
             after = page.last().copied();
+            // An id of another subject on the page means that this subject's range is over.
             if page.len() < PAGE || ours.len() < page.len() {
                 return Ok(days.into_iter().rev().collect());
             }

@@ -43,6 +43,7 @@ impl Mark {
 
     /// Replaces the mark. Not synced: an older mark costs time and nothing else.
     pub(super) fn write(self, directory: &Path) -> io::Result<()> {
+        // A rename replaces the file whole. A crash in the middle of a write would leave half a number.
         let new: PathBuf = directory.join(format!("{FILE}.new"));
         let state = if self.closed { "closed" } else { "open" };
         let mut file = private_file::create(&new)?;

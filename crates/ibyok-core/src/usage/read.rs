@@ -31,10 +31,12 @@ impl Usage {
         loop {
             let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
             for id in &page {
+                // Ids are listed in order, so the first id of another subject ends this subject's range.
                 if id.id().first_chunk() != Some(&prefix) {
                     return Ok(found);
                 }
                 if let Some(rollup) = self.read_rollup(realm, id, &mut found.damaged).await?
+                    // The id holds half of the subject's id only. The sealed body has the whole.
                     && rollup.subject == subject
                 {
                     found.rollups.push(rollup);
@@ -80,6 +82,7 @@ impl Usage {
         match open_body::<Rollup>(realm, id, &stored, WHAT) {
             Ok(mut rollup) => {
                 let tags = self.records.tags().await?;
+                // Whoever holds a realm's keys can seal any row, also one about another realm's token.
                 rollup.rows.retain_mut(|row| is_of(realm, &tags, row));
                 Ok(Some(rollup))
             }

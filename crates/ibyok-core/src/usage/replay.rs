@@ -46,6 +46,7 @@ impl Usage {
         if from < to {
             self.replay_lines(books, from, to).await?;
         }
+        // A process that ended in good order put its signs at rest, so there is none to find.
         if !closed || from < to {
             self.find_own_signs(books).await?;
         }
@@ -56,9 +57,11 @@ impl Usage {
     async fn replay_lines(self: &Arc<Self>, books: &mut Books, from: u64, to: u64) -> Result<()> {
         let mut filter = Filter::default();
         filter.log = Some(self.recorder.log.id().to_owned());
+        // The lines up to `from` are in the store, by the mark beside the log.
         filter.from_seq = Some(from.saturating_add(1));
         filter.since = self.records.now().checked_sub(KEPT).ok();
         let reader = self.logs.log_reader(&filter).await?;
+        // Reading the log is file work, which must not hold up the requests on the runtime's threads.
         let mut lines = blocking(move || Ok(reader.lines(&filter)?)).await?;
         loop {
             let (rest, batch, unread) = blocking(move || Ok(read_some(lines))).await?;
@@ -70,11 +73,13 @@ impl Usage {
             let last = batch.len() < BATCH;
             for line in batch {
                 let entry = line.entry();
+                // Later lines are this process's own. The counts in memory have them.
                 if entry.seq > to {
                     return Ok(());
                 }
                 self.count_again(books, entry).await?;
                 if let Some(replay) = &mut books.replay {
+                    // After a failure, the next try goes on here instead of at the beginning.
                     replay.from = entry.seq;
                 }
             }
@@ -92,6 +97,7 @@ impl Usage {
         };
         let mut missing = Vec::new();
         for add in adds {
+            // The process before may have put the record of the key and not that of the token, so each is asked by itself.
             if !self.is_counted(books, &add, entry.seq).await? {
                 missing.push(add);
             }
@@ -128,6 +134,7 @@ impl Usage {
                 Ok(adds.into_iter().flatten().collect())
             }
             (_, Some(scope)) => {
+                // A change has two lines. Only the first counts, as in the process that made it.
                 let begun = entry.outcome == Outcome::Allowed && matches!(entry.phase, None | Some(Phase::Intended));
                 let (Caller::Token(token), Some(realm), true) = (caller, token_realm, begun) else {
                     return Ok(Vec::new());
@@ -153,6 +160,7 @@ impl Usage {
             Outcome::Allowed if entry.mode.as_deref() == Some(Mode::Mock.as_str()) => Ended::Mocked,
             Outcome::Allowed => Ended::Live,
             Outcome::Denied => Ended::Denied,
+            // The report counts a limit as a refusal, although the line of it says `failed`.
             Outcome::Failed if entry.reason.as_deref() == Some(Code::Limited.as_str()) => Ended::Denied,
             Outcome::Failed => Ended::Failed,
         };
@@ -212,6 +220,7 @@ impl Usage {
             let at_rest = matches!(self.read_sign(&realm, &id).await, Ok(Some(sign)) if sign.at_rest);
             if !at_rest {
                 let own = books.signs.entry(tag).or_insert_with(|| OwnSign::new(&realm));
+                // With the revision, the next put replaces the sign that still says that this node counts.
                 own.revision = Some(stored.revision);
             }
         }

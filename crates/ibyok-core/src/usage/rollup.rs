@@ -91,6 +91,7 @@ impl RollupId {
     /// The id right before the first that a subject may have on a day, for a listing that begins after it.
     pub(crate) fn before(subject: Subject, day: u16) -> Option<[u8; 16]> {
         let first = RollupId::of(subject, day, [0; 5], 0);
+        // A listing excludes the id that it begins after, so the id one lower includes the first.
         u128::from_be_bytes(first.bytes()).checked_sub(1).map(u128::to_be_bytes)
     }
 }

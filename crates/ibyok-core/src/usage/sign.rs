@@ -63,6 +63,7 @@ impl Usage {
             at_rest,
         };
         let bytes = seal_body(&own.realm, &id, &sign, Sign::WHAT)?;
+        // Taken, not copied: after a failed put the revision is unknown, and the next put must read it again.
         let known = own.revision.take();
         let put = match known {
             Some(revision) => self.records.store.put(&id, &bytes, Expect::Revision(revision)).await,

@@ -53,6 +53,7 @@ impl Tally {
             Ended::Failed => &mut self.failed,
         };
         *counter = counter.saturating_add(count);
+        // Times and networks are those of releases. A refused request received no value.
         if matches!(ended, Ended::Live | Ended::Mocked) {
             let network = source.and_then(network_of);
             self.released(at, at, network);
@@ -77,6 +78,7 @@ impl Tally {
 
     fn released(&mut self, first: Timestamp, last: Timestamp, network: Option<IpNet>) {
         self.first = Some(self.first.map_or(first, |known| known.min(first)));
+        // Counts of several nodes arrive in any order. The network must be that of the newest release.
         if self.last.is_none_or(|known| known <= last) {
             self.last = Some(last);
             self.network = network;
@@ -97,6 +99,7 @@ impl Tally {
 
 /// The network of an address: of IPv4 the /24, of IPv6 the /48.
 pub(crate) fn network_of(source: IpAddr) -> Option<IpNet> {
+    // An IPv4 address that arrives over an IPv6 socket is the same network.
     let source = source.to_canonical();
     let bits = if source.is_ipv4() { 24 } else { 48 };
     IpNet::new(source, bits).ok().map(|network| network.trunc())
