@@ -34,11 +34,12 @@ impl Site {
         for number in 0..KEYS {
             let key: KeyRef = format!("prod/key-{number}").parse()?;
             operator
-                .set_key(&key, Secret::init_with_mut(VALUE, |value| value.fill(b'k')))
+                .keys()
+                .set(&key, Secret::init_with_mut(VALUE, |value| value.fill(b'k')))
                 .await?;
         }
         let grant = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["prod"]));
-        let token = operator.issue_token(TokenRequest::new("worker", grant)).await?.token;
+        let token = operator.tokens().issue(TokenRequest::new("worker", grant)).await?.token;
         vault.close().await?;
         Ok(Site {
             token: token.expose().to_owned(),

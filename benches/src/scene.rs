@@ -73,7 +73,8 @@ impl Scene {
         let grant = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["prod"]));
         let token = vault
             .operator("bench")
-            .issue_token(TokenRequest::new("worker", grant))
+            .tokens()
+            .issue(TokenRequest::new("worker", grant))
             .await?
             .token;
         let context = RequestContext::default()
@@ -111,7 +112,7 @@ async fn fill(vault: &Vault, count: usize, bytes: usize) -> Result<Vec<KeyRef>> 
         keys.push(key.clone());
         let operator = vault.operator("bench");
         let value = Secret::init_with_mut(bytes, |value| value.fill(b'k'));
-        writing.spawn(async move { operator.set_key(&key, value).await });
+        writing.spawn(async move { operator.keys().set(&key, value).await });
         if writing.len() >= WRITERS
             && let Some(written) = writing.join_next().await
         {

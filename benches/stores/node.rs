@@ -67,7 +67,7 @@ impl Asker {
         for key in keys.clone() {
             let operator = vault.operator("bench");
             let value = Secret::init_with_mut(64, |value| value.fill(b'k'));
-            writing.spawn(async move { operator.set_key(&key, value).await });
+            writing.spawn(async move { operator.keys().set(&key, value).await });
         }
         for written in writing.join_all().await {
             written?;
@@ -77,7 +77,7 @@ impl Asker {
             Environments::named(environments.to_vec()),
         );
         let request = TokenRequest::new("worker", grant);
-        let token = vault.operator("bench").issue_token(request).await?.token;
+        let token = vault.operator("bench").tokens().issue(request).await?.token;
         Ok(Arc::new(Asker { token, keys }))
     }
 }

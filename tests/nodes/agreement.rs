@@ -103,7 +103,7 @@ async fn a_change_holds_at_once_here_and_within_a_second_elsewhere(shared: Share
         if trial.change == Change::Set {
             value = trial.after;
         }
-        here.operator().enable_key(&key("prod/key")).await.expect("enabled");
+        here.operator().keys().enable(&key("prod/key")).await.expect("enabled");
     }
     println!(
         "{}: {trials} changes; worst delay {:?} on a busy node, {:?} on an idle one",
@@ -207,7 +207,7 @@ async fn until_before(trial: &Trial, node: &Node) {
 async fn apply(here: &Node, trial: &Trial, number: u64) -> Instant {
     let done = match trial.change {
         Change::Revoke => here.revoke(&format!("token-{number}")).await,
-        Change::Disable => here.operator().disable_key(&key("prod/key")).await.map(|_| ()),
+        Change::Disable => here.operator().keys().disable(&key("prod/key")).await.map(|_| ()),
         Change::Set => here.set("prod/key", &trial.after).await.map(|_| ()),
     };
     let at = Instant::now();

@@ -13,7 +13,11 @@ crate::on!(postgres redis, a_limit_holds_over_all_nodes_where_the_store_counts);
 async fn limited_token(node: &Node) -> AccessToken {
     let mut grant = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["prod"]));
     grant.rate = Some("60/min".parse().expect("a rate"));
-    let issued = node.operator().issue_token(TokenRequest::new("limited", grant)).await;
+    let issued = node
+        .operator()
+        .tokens()
+        .issue(TokenRequest::new("limited", grant))
+        .await;
     issued.expect("a token").token
 }
 
@@ -38,7 +42,8 @@ async fn a_limit_holds_over_all_nodes_where_the_store_counts(mut shared: Shared)
     let token = limited_token(&here).await;
     let scope = here
         .operator()
-        .show_token("limited")
+        .tokens()
+        .show("limited")
         .await
         .expect("the token")
         .limit_scope;

@@ -49,7 +49,7 @@ async fn a_write_whose_answer_is_lost_is_done_once(shared: Shared) {
         // After a cut more is asked: whether it was done.
         again += usize::from(carried > bytes);
         done += usize::from(known);
-        let shown = direct.operator().show_key(&key(&reference)).await.expect("a key");
+        let shown = direct.operator().keys().show(&key(&reference)).await.expect("a key");
         let versions = shown.versions.len();
         assert!(
             if known {

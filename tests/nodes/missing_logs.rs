@@ -9,7 +9,7 @@ crate::on!(postgres redis, a_log_that_was_removed_is_missing_where_it_was_and_na
 
 /// The findings of a node about logs, and its notes.
 async fn verified(node: &Node) -> (Vec<String>, String) {
-    let report = node.operator().verify_audit(&[]).await.expect("a report");
+    let report = node.operator().audit().verify(&[]).await.expect("a report");
     let findings = report.findings.iter().map(|finding| finding.what.as_str().to_owned());
     (findings.collect(), report.notes.join("\n"))
 }

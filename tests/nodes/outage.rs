@@ -44,7 +44,7 @@ async fn a_store_that_is_away_at_the_start_is_said_and_one_that_returns_is_found
 async fn reads_only(node: &Node, token: &AccessToken) {
     for _ in 0..3 {
         unavailable(node.set("prod/key", "second").await);
-        unavailable(node.operator().disable_key(&key("prod/key")).await);
+        unavailable(node.operator().keys().disable(&key("prod/key")).await);
         assert_eq!(node.get(token, "prod/key").await.expect("a value"), "first");
     }
 }
@@ -56,7 +56,7 @@ async fn writes_again(node: &Node) {
         assert!(begun.elapsed() < BACK, "{}", said(&error));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let shown = node.operator().show_key(&key("prod/key")).await.expect("a key");
+    let shown = node.operator().keys().show(&key("prod/key")).await.expect("a key");
     assert_eq!((shown.version, shown.disabled), (Some(2), false));
 }
 

@@ -139,7 +139,7 @@ async fn a_frozen_store_stops_all_nodes_and_all_come_back(shared: Shared) {
     );
     judge(&one, frozen);
     judge(&other, frozen);
-    let written = here.operator().disable_key(&key("prod/key")).await;
+    let written = here.operator().keys().disable(&key("prod/key")).await;
     unavailable(written);
 
     shared.thaw();
@@ -149,6 +149,6 @@ async fn a_frozen_store_stops_all_nodes_and_all_come_back(shared: Shared) {
     tokio::time::sleep(PROMISED).await;
     let (one, other) = (here.get(&token, "prod/key").await, there.get(&token, "prod/key").await);
     assert_eq!(code(&one), code(&other));
-    here.operator().enable_key(&key("prod/key")).await.expect("enabled");
+    here.operator().keys().enable(&key("prod/key")).await.expect("enabled");
     there.serves_again(&token, "prod/key", PROMISED).await;
 }

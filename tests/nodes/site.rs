@@ -102,7 +102,7 @@ impl Node {
 
     /// Stores a value.
     pub async fn set(&self, reference: &str, value: &str) -> Result<u32> {
-        let written = self.operator().set_key(&key(reference), secret(value)).await?;
+        let written = self.operator().keys().set(&key(reference), secret(value)).await?;
         Ok(written.version)
     }
 
@@ -117,13 +117,13 @@ impl Node {
     pub async fn token(&self, name: &str, environment: &str) -> AccessToken {
         let scopes = Scopes::from([Scope::KeysRead, Scope::KeysList]);
         let grant = Grant::new(scopes, Environments::named([environment]));
-        let issued = self.operator().issue_token(TokenRequest::new(name, grant)).await;
+        let issued = self.operator().tokens().issue(TokenRequest::new(name, grant)).await;
         issued.expect("a token").token
     }
 
     /// Verifies the node's log, and returns the number of retrievals that it shows as allowed.
     pub async fn allowed(&self) -> usize {
-        let report = self.operator().verify_audit(&[]).await.expect("a report");
+        let report = self.operator().audit().verify(&[]).await.expect("a report");
         assert!(report.ok, "{report:?}");
         let lines = ibyok_tests::audit_lines(&self.log);
         let allowed = lines
@@ -133,7 +133,7 @@ impl Node {
     }
 
     pub async fn revoke(&self, name: &str) -> Result<()> {
-        self.operator().revoke_token(name, false).await.map(|_| ())
+        self.operator().tokens().revoke(name, false).await.map(|_| ())
     }
 
     /// Asks until the value is served again, and gives how long that took.

@@ -32,7 +32,7 @@ async fn what_nodes_counted_adds_up_within_seconds_and_survives_them(shared: Sha
     let all = (READS.iter().sum::<u64>(), READS.len() as u64);
     let mut seen = Vec::new();
     for _ in 0..100 {
-        let items = nodes[0].operator().usage(&request).await.expect("usage").items;
+        let items = nodes[0].operator().usage().report(&request).await.expect("usage").items;
         seen = items
             .iter()
             .map(|item| (item.allowed, item.denied, item.consumers))
@@ -47,6 +47,6 @@ async fn what_nodes_counted_adds_up_within_seconds_and_survives_them(shared: Sha
         node.vault.close().await.expect("closed");
     }
     let last = site.open(&shared.url()).await.expect("a node");
-    let items = last.operator().usage(&request).await.expect("usage").items;
+    let items = last.operator().usage().report(&request).await.expect("usage").items;
     assert_eq!((items[0].allowed, items[0].denied), all);
 }

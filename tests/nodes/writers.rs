@@ -71,7 +71,7 @@ async fn sixty_four_writers_make_sixty_four_versions(shared: Shared) {
     );
 
     for node in &nodes {
-        let shown = node.operator().show_key(&key("prod/key")).await.expect("a key");
+        let shown = node.operator().keys().show(&key("prod/key")).await.expect("a key");
         let current: Vec<u32> = shown
             .versions
             .iter()

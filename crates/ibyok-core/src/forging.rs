@@ -48,7 +48,8 @@ pub(crate) async fn scene() -> Scene {
         let value = Secret::copy_of(format!("the value of {key}").as_bytes());
         vault
             .operator("test")
-            .set_key(&key.parse().unwrap(), value)
+            .keys()
+            .set(&key.parse().unwrap(), value)
             .await
             .unwrap();
     }
@@ -168,18 +169,20 @@ async fn a_token_of_devs_realm_that_names_prod_reaches_only_dev() {
     assert_eq!(scene.retrieve(&token, "prod/openai").await, Err(Code::Denied));
     let session = scene.vault.as_token(token);
     let issued = session
-        .issue_token(crate::TokenRequest::new("child", everything()))
+        .tokens()
+        .issue(crate::TokenRequest::new("child", everything()))
         .await;
     assert_eq!(issued.unwrap_err().code(), Code::Denied);
     assert_eq!(
         session
-            .remove_key(&"prod/openai".parse().unwrap())
+            .keys()
+            .remove(&"prod/openai".parse().unwrap())
             .await
             .unwrap_err()
             .code(),
         Code::Denied
     );
-    let seen = session.list_keys(None, &Default::default()).await.unwrap();
+    let seen = session.keys().list(None, &Default::default()).await.unwrap();
     assert!(seen.items.iter().all(|key| key.environment.as_str() == "dev"));
 }
 
@@ -304,7 +307,7 @@ async fn nobody_can_give_the_audit_log_another_key() {
     let devs = scene.dev.record(kind::LOG_KEY, id).unwrap();
     let forged = scene.dev.keys.seal_record(&scene.dev.place(&devs), &[9; 32]).unwrap();
     scene.write(&record, &forged).await;
-    let verified = scene.vault.operator("test").verify_audit(&[]).await;
+    let verified = scene.vault.operator("test").audit().verify(&[]).await;
     assert_eq!(verified.unwrap_err().code(), Code::Integrity);
 }
 
@@ -320,7 +323,7 @@ impl Scene {
         let scopes = Scopes::from([Scope::KeysRead, Scope::KeysList]);
         let grant = Grant::new(scopes, Environments::named([environment]));
         let request = crate::TokenRequest::new(name, grant);
-        self.vault.operator("test").issue_token(request).await.unwrap().token
+        self.vault.operator("test").tokens().issue(request).await.unwrap().token
     }
 }
 

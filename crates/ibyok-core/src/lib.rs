@@ -36,9 +36,9 @@
 //! for tenant in ["acme", "globex"] {
 //!     vault.namespaces("host").create(&tenant.parse()?).await?;
 //!     let operator = vault.operator("host").in_namespace(tenant.parse()?)?;
-//!     operator.set_key(&"prod/openai".parse()?, Secret::copy_of(tenant.as_bytes())).await?;
+//!     operator.keys().set(&"prod/openai".parse()?, Secret::copy_of(tenant.as_bytes())).await?;
 //!     let grant = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["prod"]));
-//!     tokens.push(operator.issue_token(TokenRequest::new("worker", grant)).await?.token);
+//!     tokens.push(operator.tokens().issue(TokenRequest::new("worker", grant)).await?.token);
 //! }
 //! let client = RequestContext::default;
 //! let (acme, globex) = (tokens[0].expose(), tokens[1].expose());
@@ -56,7 +56,8 @@
 //!
 //! # The parts
 //! - [`Vault::builder`] puts one together from a [`Store`], a [`Kek`] and a [`FileSink`]; bring your own by implementing the trait.
-//! - [`Vault::retrieve`] is the hot path. [`Vault::operator`] and [`Vault::as_token`] give a [`Session`] with every other verb.
+//! - [`Vault::retrieve`] is the hot path. [`Vault::operator`] and [`Vault::as_token`] give a [`Session`]. Its handles have every other verb:
+//!   [`Session::keys`], [`Session::tokens`], [`Session::audit`], and so on.
 //! - [`Vault::tenant`] is the vault for the requests of one tenant. [`Vault::namespaces`] makes, lists and removes tenants, and
 //!   [`Vault::whole_log`] reads the audit log of all; both are for the host alone.
 //! - [`Error`] says by its variant what can be done about it.
@@ -136,6 +137,10 @@ pub use records::survey::RecordsStatus;
 pub use retrieve::{Released, ReleasedInfo};
 pub use usage::{UsageBy, UsageItem, UsageReport, UsageRequest};
 pub use vault::Vault;
+pub use vault::handles::{
+    AttestationVerbs, AuditVerbs, EnvironmentVerbs, FloorVerbs, IncidentVerbs, KeyVerbs, KnownValueVerbs, LimitVerbs,
+    ModeVerbs, ReviewVerbs, RotationVerbs, TokenVerbs, UsageVerbs,
+};
 pub use vault::session::{Session, WhoAmI};
 pub use verbs::admission::Admitted;
 pub use verbs::attest::SharedValue;

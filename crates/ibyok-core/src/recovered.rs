@@ -29,11 +29,12 @@ async fn scene() -> Scene {
     let vault = builder.kek(LocalKek::generate().unwrap()).create().await.unwrap();
     let (operator, key): (_, KeyRef) = (vault.operator("test"), "prod/openai".parse().unwrap());
     for value in [b"one", b"two"] {
-        operator.set_key(&key, Secret::copy_of(value)).await.unwrap();
+        operator.keys().set(&key, Secret::copy_of(value)).await.unwrap();
     }
     let grant = Grant::new([Scope::KeysRead].into(), Environments::named(["prod"]));
     let token = operator
-        .issue_token(TokenRequest::new("worker", grant))
+        .tokens()
+        .issue(TokenRequest::new("worker", grant))
         .await
         .unwrap()
         .token;
@@ -65,7 +66,7 @@ impl Scene {
     }
 
     async fn shown(&self) -> KeyInfo {
-        self.vault.operator("test").show_key(&self.key).await.unwrap()
+        self.vault.operator("test").keys().show(&self.key).await.unwrap()
     }
 
     async fn reads(&self) -> Result<(), Code> {
@@ -138,12 +139,18 @@ async fn an_old_secret_ends_if_it_was_to_end_at_once_and_goes_on_if_nobody_has_t
         Some(2)
     );
     // The token itself is still valid, and can be rotated once more.
-    let again = scene.vault.operator("test").rotate_token("worker", None).await.unwrap();
+    let again = scene
+        .vault
+        .operator("test")
+        .tokens()
+        .rotate("worker", None)
+        .await
+        .unwrap();
     assert_eq!(again.info.epoch, 2);
     let keep_children = false;
     scene
         .cut_short(&scene.of_token, 4, TakeAway::RevokeToken { keep_children })
         .await;
-    let shown = scene.vault.operator("test").show_token("worker").await.unwrap();
+    let shown = scene.vault.operator("test").tokens().show("worker").await.unwrap();
     assert_eq!(shown.state.as_str(), "revoked");
 }

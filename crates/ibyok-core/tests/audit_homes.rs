@@ -35,7 +35,7 @@ async fn a_vault_in_memory_goes_on_after_a_restart_with_its_log() {
     let (store, home) = (MemoryStore::new(), MemoryHome::new());
     let vault = create(&store, &home).await.unwrap();
     let operator = vault.operator("ann");
-    operator.set_key(&key(), Secret::copy_of(b"sk-1")).await.unwrap();
+    operator.keys().set(&key(), Secret::copy_of(b"sk-1")).await.unwrap();
     operator.retrieve(&key()).await.unwrap();
     assert_eq!(
         count(&home, "key.retrieve"),
@@ -50,7 +50,7 @@ async fn a_vault_in_memory_goes_on_after_a_restart_with_its_log() {
     assert_eq!(released.bytes().unwrap(), b"sk-1");
     assert_eq!(count(&home, "key.retrieve"), 2);
     assert_eq!(count(&home, "log.gap"), 0);
-    assert!(operator.verify_audit(&[]).await.unwrap().ok);
+    assert!(operator.audit().verify(&[]).await.unwrap().ok);
     vault.close().await.unwrap();
 }
 
@@ -70,7 +70,8 @@ async fn a_node_with_an_empty_directory_has_the_floors_of_its_home() {
     let vault = builder(&newer).await.create().await.unwrap();
     vault
         .operator("ann")
-        .set_key(&key(), Secret::copy_of(b"sk-1"))
+        .keys()
+        .set(&key(), Secret::copy_of(b"sk-1"))
         .await
         .unwrap();
     vault.close().await.unwrap();
@@ -83,7 +84,8 @@ async fn a_node_with_an_empty_directory_has_the_floors_of_its_home() {
     let vault = builder(&newer).await.open().await.unwrap();
     vault
         .operator("ann")
-        .set_key(&key(), Secret::copy_of(b"sk-2"))
+        .keys()
+        .set(&key(), Secret::copy_of(b"sk-2"))
         .await
         .unwrap();
     vault.close().await.unwrap();
@@ -157,7 +159,7 @@ async fn no_key_is_released_while_a_required_sink_is_down() {
         .await
         .unwrap();
     let operator = vault.operator("ann");
-    operator.set_key(&key(), Secret::copy_of(b"sk-1")).await.unwrap();
+    operator.keys().set(&key(), Secret::copy_of(b"sk-1")).await.unwrap();
     operator.retrieve(&key()).await.unwrap();
     let retrievals = |lines: &Vec<String>| lines.iter().filter(|line| line.contains("key.retrieve")).count();
     assert_eq!(retrievals(&collector.lines.lock().unwrap()), 1);

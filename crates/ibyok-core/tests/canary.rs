@@ -20,7 +20,7 @@ async fn read(scene: &Scene, token: &AccessToken, which: impl Into<WhichVersion>
 async fn staged() -> (Scene, [AccessToken; 2]) {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    assert!(scene.operator().set_key(&key, secret("old")).await.is_ok());
+    assert!(scene.operator().keys().set(&key, secret("old")).await.is_ok());
     let mut grant = reading("prod");
     let wide = scene.token_named("wide", grant.clone()).await;
     grant.pending_only = true;
@@ -40,7 +40,7 @@ async fn a_canary_is_given_what_is_staged_and_never_what_is_in_use() {
         assert_eq!(read(&scene, canary, 1).await, Err(Code::Denied));
     }
     let key = scene.key("prod/openai");
-    assert!(scene.operator().stage_key(&key, secret("new")).await.is_ok());
+    assert!(scene.operator().rotation().stage(&key, secret("new")).await.is_ok());
     for canary in &canaries {
         for which in [WhichVersion::Current, WhichVersion::Pending] {
             assert_eq!(read(&scene, canary, which).await.as_deref(), Ok("new"));
@@ -50,7 +50,7 @@ async fn a_canary_is_given_what_is_staged_and_never_what_is_in_use() {
             assert_eq!(read(&scene, canary, number).await, Err(Code::Denied));
         }
     }
-    assert!(scene.operator().promote_key(&key).await.is_ok());
+    assert!(scene.operator().rotation().promote(&key).await.is_ok());
     for canary in &canaries {
         assert_eq!(read(&scene, canary, WhichVersion::Pending).await, Err(Code::NotFound));
     }
@@ -62,9 +62,9 @@ async fn a_canary_lists_and_does_nothing_else() {
     let key = scene.key("prod/openai");
     for canary in canaries {
         let canary = scene.vault.as_token(canary);
-        assert!(canary.show_key(&key).await.is_ok());
+        assert!(canary.keys().show(&key).await.is_ok());
         assert_eq!(
-            canary.set_key(&key, secret("x")).await.map_err(|e| e.code()).err(),
+            canary.keys().set(&key, secret("x")).await.map_err(|e| e.code()).err(),
             Some(Code::Denied)
         );
     }
@@ -73,7 +73,8 @@ async fn a_canary_lists_and_does_nothing_else() {
     grant.scopes = Scopes::from([Scope::KeysRead, Scope::TokensIssue]);
     let refused = scene
         .operator()
-        .issue_token(TokenRequest::new("no canary", grant))
+        .tokens()
+        .issue(TokenRequest::new("no canary", grant))
         .await;
     assert_eq!(refused.map_err(|error| error.code()).err(), Some(Code::Invalid));
 }

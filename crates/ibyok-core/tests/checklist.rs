@@ -16,9 +16,14 @@ async fn environments_that_share_a_value_are_found_and_no_value_is_told() {
         ("prod/one", "sk-twice"),
         ("prod/two", "sk-twice"),
     ] {
-        scene.operator().set_key(&scene.key(key), secret(value)).await.unwrap();
+        scene
+            .operator()
+            .keys()
+            .set(&scene.key(key), secret(value))
+            .await
+            .unwrap();
     }
-    let shared = scene.operator().shared_values().await.unwrap();
+    let shared = scene.operator().known_values().shared().await.unwrap();
     let keys: Vec<_> = shared.iter().map(|shared| shared.keys.as_slice()).collect();
     assert_eq!(keys.len(), 1, "twice in one environment is none of it: {keys:?}");
     assert!(
@@ -29,11 +34,12 @@ async fn environments_that_share_a_value_are_found_and_no_value_is_told() {
 
     scene
         .operator()
-        .set_key(&scene.key("dev/openai"), secret("sk-own"))
+        .keys()
+        .set(&scene.key("dev/openai"), secret("sk-own"))
         .await
         .unwrap();
     assert!(
-        scene.operator().shared_values().await.unwrap().is_empty(),
+        scene.operator().known_values().shared().await.unwrap().is_empty(),
         "only current values count"
     );
 }
@@ -41,19 +47,20 @@ async fn environments_that_share_a_value_are_found_and_no_value_is_told() {
 #[tokio::test]
 async fn an_attestation_is_kept_with_whose_word_it_is() {
     let scene = Scene::new().await;
-    assert!(scene.operator().attestations().await.unwrap().is_empty());
+    assert!(scene.operator().attestations().list().await.unwrap().is_empty());
     scene
         .operator()
-        .attest("training", Some("all six of us".to_owned()))
+        .attestations()
+        .add("training", Some("all six of us".to_owned()))
         .await
         .unwrap();
-    let kept = scene.operator().attestations().await.unwrap();
+    let kept = scene.operator().attestations().list().await.unwrap();
     let training = kept.get("training").unwrap();
     assert_eq!(
         (training.by.as_str(), training.note.as_deref()),
         ("os:test@here", Some("all six of us"))
     );
-    let unknown = scene.operator().attest("world peace", None).await;
+    let unknown = scene.operator().attestations().add("world peace", None).await;
     assert_eq!(unknown.unwrap_err().code(), Code::Invalid);
 }
 
@@ -61,7 +68,10 @@ async fn an_attestation_is_kept_with_whose_word_it_is() {
 async fn tokens_neither_attest_nor_compare() {
     let scene = Scene::new().await;
     let token = scene.vault.as_token(scene.token(reading("prod")).await);
-    assert_eq!(token.attest("training", None).await.unwrap_err().code(), Code::Denied);
-    assert_eq!(token.attestations().await.unwrap_err().code(), Code::Denied);
-    assert_eq!(token.shared_values().await.unwrap_err().code(), Code::Denied);
+    assert_eq!(
+        token.attestations().add("training", None).await.unwrap_err().code(),
+        Code::Denied
+    );
+    assert_eq!(token.attestations().list().await.unwrap_err().code(), Code::Denied);
+    assert_eq!(token.known_values().shared().await.unwrap_err().code(), Code::Denied);
 }

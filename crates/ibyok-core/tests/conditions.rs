@@ -12,9 +12,9 @@ async fn rotated() -> (Scene, KeyRef) {
     let key = scene.key("prod/openai");
     let operator = scene.operator();
     for value in ["one", "two", "three"] {
-        operator.set_key(&key, secret(value)).await.unwrap();
+        operator.keys().set(&key, secret(value)).await.unwrap();
     }
-    operator.stage_key(&key, secret("four")).await.unwrap();
+    operator.rotation().stage(&key, secret("four")).await.unwrap();
     (scene, key)
 }
 
@@ -28,21 +28,25 @@ fn relabelled(owner: &str) -> KeyEdit {
 async fn change(session: &Session, verb: &str, key: &KeyRef) -> Result<(), Error> {
     let drained = DrainRequest::default().force("a test");
     let done: Result<Option<KeyInfo>, Error> = match verb {
-        "set" => session.set_key(key, secret("next")).await.map(|_| None),
-        "import" => session.import_key(key, secret("next"), true).await.map(|_| None),
-        "stage" => session.stage_key(key, secret("next")).await.map(|_| None),
-        "edit" => session.edit_key(key, &relabelled("acme")).await.map(Some),
-        "disable" => session.disable_key(key).await.map(Some),
-        "enable" => session.enable_key(key).await.map(Some),
-        "mode" => session.set_key_mode(key, Some(Mode::Live)).await.map(Some),
-        "promote" => session.promote_key(key).await.map(Some),
-        "rollback" => session.rollback_key(key).await.map(Some),
-        "retire" => session.retire_key(key, &drained).await.map(Some),
+        "set" => session.keys().set(key, secret("next")).await.map(|_| None),
+        "import" => session.keys().import(key, secret("next"), true).await.map(|_| None),
+        "stage" => session.rotation().stage(key, secret("next")).await.map(|_| None),
+        "edit" => session.keys().edit(key, &relabelled("acme")).await.map(Some),
+        "disable" => session.keys().disable(key).await.map(Some),
+        "enable" => session.keys().enable(key).await.map(Some),
+        "mode" => session.modes().set_of_key(key, Some(Mode::Live)).await.map(Some),
+        "promote" => session.rotation().promote(key).await.map(Some),
+        "rollback" => session.rotation().roll_back(key).await.map(Some),
+        "retire" => session.rotation().retire(key, &drained).await.map(Some),
         "destroy" => {
             let old = key.clone().at_version(1);
-            session.destroy_version(&old, &drained).await.map(|gone| Some(gone.key))
+            session
+                .rotation()
+                .destroy(&old, &drained)
+                .await
+                .map(|gone| Some(gone.key))
         }
-        _ => session.remove_key(key).await.map(Some),
+        _ => session.keys().remove(key).await.map(Some),
     };
     done.map(|_| ())
 }
@@ -56,7 +60,7 @@ async fn every_change_of_a_key_is_made_only_if_its_condition_holds() {
     for verb in VERBS {
         let (scene, key) = rotated().await;
         let operator = scene.operator();
-        let before = operator.show_key(&key).await.unwrap();
+        let before = operator.keys().show(&key).await.unwrap();
         for stale in [
             Condition::Revision(before.revision - 1),
             Condition::Revision(before.revision + 1),
@@ -68,7 +72,7 @@ async fn every_change_of_a_key_is_made_only_if_its_condition_holds() {
             let session = operator.clone().only_if(stale.clone());
             let refused = change(&session, verb, &key).await.unwrap_err();
             assert_eq!(refused.code(), Code::Precondition, "{verb} {stale:?}: {refused}");
-            let after = operator.show_key(&key).await.unwrap();
+            let after = operator.keys().show(&key).await.unwrap();
             assert_eq!(after.revision, before.revision, "{verb} {stale:?}");
         }
         let fresh = Condition::Any(vec![Condition::Version(99), Condition::Revision(before.revision)]);
@@ -89,16 +93,16 @@ async fn the_revision_that_a_change_answers_with_is_the_one_that_is_shown_afterw
         let operator = scene.operator();
         change(&operator, verb, &key).await.unwrap();
         // Once done, to do it again changes nothing where there is nothing left to do.
-        let shown = operator.show_key(&key).await.unwrap().revision;
-        let edited = operator.edit_key(&key, &relabelled(verb)).await.unwrap().revision;
+        let shown = operator.keys().show(&key).await.unwrap().revision;
+        let edited = operator.keys().edit(&key, &relabelled(verb)).await.unwrap().revision;
         assert_eq!(edited, shown + 1, "{verb}");
-        assert_eq!(operator.show_key(&key).await.unwrap().revision, edited, "{verb}");
-        let disabled = operator.disable_key(&key).await.unwrap().revision;
-        let again = operator.disable_key(&key).await.unwrap().revision;
-        assert_eq!(again, operator.show_key(&key).await.unwrap().revision, "{verb}");
+        assert_eq!(operator.keys().show(&key).await.unwrap().revision, edited, "{verb}");
+        let disabled = operator.keys().disable(&key).await.unwrap().revision;
+        let again = operator.keys().disable(&key).await.unwrap().revision;
+        assert_eq!(again, operator.keys().show(&key).await.unwrap().revision, "{verb}");
         assert!(disabled >= edited, "{verb}");
-        let set = operator.set_key(&key, secret("last")).await.unwrap().revision;
-        assert_eq!(set, operator.show_key(&key).await.unwrap().revision, "{verb}");
+        let set = operator.keys().set(&key, secret("last")).await.unwrap().revision;
+        assert_eq!(set, operator.keys().show(&key).await.unwrap().revision, "{verb}");
     }
 }
 
@@ -108,9 +112,9 @@ async fn of_many_writers_who_read_the_same_revision_one_alone_changes_the_key() 
     let key = scene.key("prod/openai");
     let other = scene.another_node().await.operator("os:other@there");
     let operator = scene.operator();
-    operator.set_key(&key, secret("one")).await.unwrap();
+    operator.keys().set(&key, secret("one")).await.unwrap();
     for _ in 0..10 {
-        let before = operator.show_key(&key).await.unwrap();
+        let before = operator.keys().show(&key).await.unwrap();
         let on = |session: &Session| session.clone().only_if(Condition::Revision(before.revision));
         let (here, there) = (on(&operator), on(&other));
         let code = |outcome: Result<(), Error>| outcome.err().map(|error| error.code());
@@ -127,7 +131,7 @@ async fn of_many_writers_who_read_the_same_revision_one_alone_changes_the_key() 
             codes.iter().flatten().all(|code| *code == Code::Precondition),
             "{codes:?}"
         );
-        assert_eq!(operator.show_key(&key).await.unwrap().revision, before.revision + 1);
+        assert_eq!(operator.keys().show(&key).await.unwrap().revision, before.revision + 1);
     }
 }
 
@@ -137,20 +141,20 @@ async fn a_key_that_is_not_there_meets_no_condition() {
     let key = scene.key("prod/nothing");
     for condition in [Condition::Exists, Condition::Revision(0), Condition::Version(1)] {
         let session = scene.operator().only_if(condition);
-        let set = session.set_key(&key, secret("one")).await.unwrap_err();
+        let set = session.keys().set(&key, secret("one")).await.unwrap_err();
         assert_eq!(set.code(), Code::Precondition);
         // Whoever changes what does not exist is told that first.
-        let edited = session.edit_key(&key, &relabelled("acme")).await.unwrap_err();
+        let edited = session.keys().edit(&key, &relabelled("acme")).await.unwrap_err();
         assert_eq!(edited.code(), Code::NotFound);
     }
     assert_eq!(
-        scene.operator().show_key(&key).await.unwrap_err().code(),
+        scene.operator().keys().show(&key).await.unwrap_err().code(),
         Code::NotFound
     );
-    scene.operator().set_key(&key, secret("one")).await.unwrap();
-    scene.operator().remove_key(&key).await.unwrap();
+    scene.operator().keys().set(&key, secret("one")).await.unwrap();
+    scene.operator().keys().remove(&key).await.unwrap();
     let session = scene.operator().only_if(Condition::Exists);
-    let set = session.set_key(&key, secret("two")).await.unwrap_err();
+    let set = session.keys().set(&key, secret("two")).await.unwrap_err();
     assert_eq!(set.code(), Code::Precondition, "a key that was removed is not there");
 }
 
@@ -159,7 +163,8 @@ async fn an_incident_is_opened_whatever_happened_to_the_key_meanwhile() {
     let (scene, key) = rotated().await;
     let session = scene.operator().only_if(Condition::Revision(1));
     let opened = session
-        .open_incident(&key, ibyok_core::IncidentRequest::new("a gist"))
+        .incidents()
+        .open(&key, ibyok_core::IncidentRequest::new("a gist"))
         .await;
     assert_eq!(opened.unwrap().incident.versions, [3]);
 }

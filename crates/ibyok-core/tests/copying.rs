@@ -14,16 +14,16 @@ async fn a_copy_has_the_value_and_what_is_known_about_the_key() {
     let write = write
         .variable(Some("ACME_KEY".to_owned()))
         .limit(Some(Some("5/min".parse().unwrap())));
-    operator.set_key(&from, write).await.unwrap();
+    operator.keys().set(&from, write).await.unwrap();
     let mut edit = KeyEdit::default();
     edit.labels.insert("owner".to_owned(), Some("billing".to_owned()));
-    operator.edit_key(&from, &edit).await.unwrap();
+    operator.keys().edit(&from, &edit).await.unwrap();
 
-    let written = operator.copy_key(&from, &to, false).await.unwrap();
+    let written = operator.keys().copy(&from, &to, false).await.unwrap();
     assert!(written.created);
     let copy = operator.retrieve(&to).await.unwrap();
     assert_eq!(copy.bytes().unwrap(), b"the value");
-    let shown = operator.show_key(&to).await.unwrap();
+    let shown = operator.keys().show(&to).await.unwrap();
     assert_eq!(
         (shown.provider.as_deref(), shown.variable.as_str()),
         (Some("acme"), "ACME_KEY")
@@ -31,7 +31,7 @@ async fn a_copy_has_the_value_and_what_is_known_about_the_key() {
     assert_eq!(shown.labels.get("owner").map(String::as_str), Some("billing"));
     assert_eq!(shown.limit, None, "a limit belongs to the place of a key");
 
-    let lines = operator.audit_lines(&Filter::default()).await.unwrap();
+    let lines = operator.audit().lines(&Filter::default()).await.unwrap();
     let lines: Vec<_> = lines.map(|line| line.unwrap().entry().clone()).collect();
     let read = |entry: &&ibyok_core::Entry| entry.action == "key.retrieve" && entry.key.as_deref() == Some("openai");
     assert_eq!(
@@ -50,22 +50,23 @@ async fn a_copy_replaces_a_key_only_if_it_is_asked_to() {
     let (from, to) = (scene.key("dev/a"), scene.key("dev/b"));
     let operator = scene.operator();
     for key in [&from, &to] {
-        operator.set_key(key, secret(&key.to_string())).await.unwrap();
+        operator.keys().set(key, secret(&key.to_string())).await.unwrap();
     }
-    let refused = operator.copy_key(&from, &to, false).await.unwrap_err();
+    let refused = operator.keys().copy(&from, &to, false).await.unwrap_err();
     assert_eq!(refused.code(), Code::Exists);
-    let lines = operator.audit_lines(&Filter::default()).await.unwrap();
+    let lines = operator.audit().lines(&Filter::default()).await.unwrap();
     let read = lines
         .map(|line| line.unwrap().entry().clone())
         .filter(|entry| entry.action == "key.retrieve");
     assert_eq!(read.count(), 0, "a value that cannot be written is not retrieved");
     assert_eq!(operator.retrieve(&to).await.unwrap().bytes().unwrap(), b"dev/b");
     let refused = operator
-        .copy_key(&from, &to.clone().at_version(1), true)
+        .keys()
+        .copy(&from, &to.clone().at_version(1), true)
         .await
         .unwrap_err();
     assert_eq!(refused.code(), Code::Invalid, "a copy is a new version");
-    let written = operator.copy_key(&from, &to, true).await.unwrap();
+    let written = operator.keys().copy(&from, &to, true).await.unwrap();
     assert_eq!((written.version, written.created), (2, false));
     assert_eq!(operator.retrieve(&to).await.unwrap().bytes().unwrap(), b"dev/a");
 }
@@ -75,18 +76,18 @@ async fn a_mock_is_not_copied() {
     let scene = Scene::new().await;
     let (from, to) = (scene.key("dev/a"), scene.key("dev/b"));
     let operator = scene.operator();
-    operator.set_key(&from, secret("live")).await.unwrap();
-    operator.set_key_mode(&from, Some(Mode::Mock)).await.unwrap();
-    let refused = operator.copy_key(&from, &to, false).await.unwrap_err();
+    operator.keys().set(&from, secret("live")).await.unwrap();
+    operator.modes().set_of_key(&from, Some(Mode::Mock)).await.unwrap();
+    let refused = operator.keys().copy(&from, &to, false).await.unwrap_err();
     assert_eq!(refused.code(), Code::Invalid);
-    assert_eq!(operator.show_key(&to).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(operator.keys().show(&to).await.unwrap_err().code(), Code::NotFound);
 }
 
 #[tokio::test]
 async fn a_token_copies_what_it_may_read_to_where_it_may_write_and_reads_nothing_else() {
     let scene = Scene::new().await;
     let (from, to) = (scene.key("dev/api-key"), scene.key("prod/api-key"));
-    scene.operator().set_key(&from, secret("sk")).await.unwrap();
+    scene.operator().keys().set(&from, secret("sk")).await.unwrap();
     for (scopes, environments, copied) in [
         (vec![Scope::KeysRead, Scope::KeysWrite], vec!["dev", "prod"], true),
         (vec![Scope::KeysRead, Scope::KeysWrite], vec!["dev"], false),
@@ -96,14 +97,19 @@ async fn a_token_copies_what_it_may_read_to_where_it_may_write_and_reads_nothing
         let grant = Grant::new(Scopes::from_iter(scopes), Environments::named(environments));
         let issued = scene
             .operator()
-            .issue_token(TokenRequest::new("copier", grant))
+            .tokens()
+            .issue(TokenRequest::new("copier", grant))
             .await
             .unwrap();
         let session = scene.vault.as_token(issued.token);
-        let done = session.copy_key(&from, &to, true).await.map_err(|error| error.code());
+        let done = session
+            .keys()
+            .copy(&from, &to, true)
+            .await
+            .map_err(|error| error.code());
         assert_eq!(done.map(|_| ()), if copied { Ok(()) } else { Err(Code::Denied) });
     }
-    let lines = scene.operator().audit_lines(&Filter::default()).await.unwrap();
+    let lines = scene.operator().audit().lines(&Filter::default()).await.unwrap();
     let released = lines.map(|line| line.unwrap().entry().clone());
     let released = released.filter(|entry| entry.action == "key.retrieve" && entry.outcome == Outcome::Allowed);
     assert_eq!(released.count(), 1, "a value that cannot be written is not retrieved");

@@ -104,11 +104,13 @@ async fn a_shared_or_boxed_store_is_a_store() {
     let vault = builder.open().await.unwrap();
     let operator = vault.operator("ann");
     operator
-        .set_key(&"prod/a".parse().unwrap(), Secret::from("sk-1".to_owned()))
+        .keys()
+        .set(&"prod/a".parse().unwrap(), Secret::from("sk-1".to_owned()))
         .await
         .unwrap();
     operator
-        .set_key(&"prod/b".parse().unwrap(), Secret::from(SecretString::from("sk-2")))
+        .keys()
+        .set(&"prod/b".parse().unwrap(), Secret::from(SecretString::from("sk-2")))
         .await
         .unwrap();
     let released = operator.retrieve(&"prod/b".parse().unwrap()).await.unwrap();

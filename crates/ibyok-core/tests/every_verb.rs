@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "what cannot be set up here is a failed test"
 )]
 
@@ -58,18 +59,18 @@ fn own<T: Debug>(outcome: Result<T, Error>) -> Tried {
     })
 }
 
-/// The table of verbs: `name => |session, theirs| attempt`. A verb that is not in it fails
+/// The table of verbs: `"handle.verb" => |session, theirs| attempt`. A verb that is not in it fails
 /// `the_table_has_every_verb`.
 macro_rules! verbs {
-    ($($verb:ident => |$session:ident, $theirs:ident| $tried:expr;)*) => {
-        const TABLE: &[&str] = &[$(stringify!($verb)),*];
+    ($($verb:literal => |$session:ident, $theirs:ident| $tried:expr;)*) => {
+        const TABLE: &[&str] = &[$($verb),*];
 
         async fn try_all(session: &Session, theirs: &Theirs) -> Vec<(&'static str, Tried)> {
             let mut all: Vec<(&'static str, Tried)> = Vec::new();
             $({
                 let ($session, $theirs) = (session, theirs);
                 let tried: Vec<Tried> = Box::pin(async { $tried }).await;
-                all.extend(tried.into_iter().map(|tried| (stringify!($verb), tried)));
+                all.extend(tried.into_iter().map(|tried| ($verb, tried)));
             })*
             all
         }
@@ -88,139 +89,139 @@ macro_rules! each {
 }
 
 verbs! {
-    retrieve => |s, t| each!(t.keys, |key| s.retrieve(key));
-    export_key => |s, t| each!(t.keys, |key| s.export_key(key));
-    show_key => |s, t| each!(t.keys, |key| s.show_key(key));
-    edit_key => |s, t| each!(t.keys, |key| s.edit_key(key, &relabelled()));
-    disable_key => |s, t| each!(t.keys, |key| s.disable_key(key));
-    enable_key => |s, t| each!(t.keys, |key| s.enable_key(key));
-    enable_key_by_force => |s, t| each!(t.keys, |key| s.enable_key_by_force(key, "a test"));
-    remove_key => |s, t| each!(t.keys, |key| s.remove_key(key));
-    remove_damaged_key => |s, t| vec![refusal(s.remove_damaged_key(t.id).await)];
-    remove_damaged_key_by_force => |s, t| vec![refusal(s.remove_damaged_key_by_force(t.id).await)];
-    revoke_damaged_token => |s, t| vec![refusal(s.revoke_damaged_token(t.tokens[0].parse().unwrap()).await)];
-    remove_damaged_environment => |s, t| vec![refusal(s.remove_damaged_environment(t.environment.as_str()).await)];
+    "retrieve" => |s, t| each!(t.keys, |key| s.retrieve(key));
+    "keys.export" => |s, t| each!(t.keys, |key| s.keys().export(key));
+    "keys.show" => |s, t| each!(t.keys, |key| s.keys().show(key));
+    "keys.edit" => |s, t| each!(t.keys, |key| s.keys().edit(key, &relabelled()));
+    "keys.disable" => |s, t| each!(t.keys, |key| s.keys().disable(key));
+    "keys.enable" => |s, t| each!(t.keys, |key| s.keys().enable(key));
+    "keys.enable_by_force" => |s, t| each!(t.keys, |key| s.keys().enable_by_force(key, "a test"));
+    "keys.remove" => |s, t| each!(t.keys, |key| s.keys().remove(key));
+    "keys.remove_damaged" => |s, t| vec![refusal(s.keys().remove_damaged(t.id).await)];
+    "keys.remove_damaged_by_force" => |s, t| vec![refusal(s.keys().remove_damaged_by_force(t.id).await)];
+    "tokens.revoke_damaged" => |s, t| vec![refusal(s.tokens().revoke_damaged(t.tokens[0].parse().unwrap()).await)];
+    "environments.remove_damaged" => |s, t| vec![refusal(s.environments().remove_damaged(t.environment.as_str()).await)];
     // Looks at no record: only a reference that names their namespace is theirs for certain.
-    admit => |s, t| {
+    "admit" => |s, t| {
         let named: Vec<&KeyRef> = t.keys.iter().filter(|key| key.namespace().is_some()).collect();
         each!(named, |key| s.admit(Action::KeyShow, Some(Scope::KeysList), Some(key)))
     };
-    environments_reached => |s, _t| vec![own(s.environments_reached().await)];
-    verify_floors => |s, _t| vec![own(s.verify_floors().await)];
-    rebuild_floors => |s, _t| vec![refusal(s.rebuild_floors().await)];
-    export_floors => |s, _t| vec![refusal(s.export_floors(&mut Vec::new()).await)];
-    import_floors => |s, _t| vec![refusal(s.import_floors(&mut &b"ibyok-floors v1"[..]).await)];
-    rolled_back => |s, _t| vec![refusal(s.rolled_back().await)];
-    accept_rollback => |s, _t| vec![refusal(s.accept_rollback(&[]).await)];
-    accept_older_store => |s, _t| vec![refusal(s.accept_older_store().await)];
-    find_key => |s, t| vec![refusal(s.find_key(t.id).await)];
-    set_key => |s, t| each!(t.keys, |key| s.set_key(key, secret("theirs no more")));
-    add_key => |s, t| each!(t.keys, |key| s.add_key(key, secret("theirs no more")));
-    import_key => |s, t| each!(t.keys, |key| s.import_key(key, secret("theirs no more"), true));
-    copy_key => |s, t| {
+    "environments.reached" => |s, _t| vec![own(s.environments().reached().await)];
+    "floors.verify" => |s, _t| vec![own(s.floors().verify().await)];
+    "floors.rebuild" => |s, _t| vec![refusal(s.floors().rebuild().await)];
+    "floors.export" => |s, _t| vec![refusal(s.floors().export(&mut Vec::new()).await)];
+    "floors.import" => |s, _t| vec![refusal(s.floors().import(&mut &b"ibyok-floors v1"[..]).await)];
+    "floors.rolled_back" => |s, _t| vec![refusal(s.floors().rolled_back().await)];
+    "floors.accept_rollback" => |s, _t| vec![refusal(s.floors().accept_rollback(&[]).await)];
+    "floors.accept_older_store" => |s, _t| vec![refusal(s.floors().accept_older_store().await)];
+    "keys.find" => |s, t| vec![refusal(s.keys().find(t.id).await)];
+    "keys.set" => |s, t| each!(t.keys, |key| s.keys().set(key, secret("theirs no more")));
+    "keys.add" => |s, t| each!(t.keys, |key| s.keys().add(key, secret("theirs no more")));
+    "keys.import" => |s, t| each!(t.keys, |key| s.keys().import(key, secret("theirs no more"), true));
+    "keys.copy" => |s, t| {
         let mine: KeyRef = "prod/mine".parse().unwrap();
-        let mut tried = each!(t.keys, |key| s.copy_key(key, &mine, true));
-        tried.extend(each!(t.keys, |key| s.copy_key(&mine, key, true)));
+        let mut tried = each!(t.keys, |key| s.keys().copy(key, &mine, true));
+        tried.extend(each!(t.keys, |key| s.keys().copy(&mine, key, true)));
         tried
     };
-    stage_key => |s, t| each!(t.keys, |key| s.stage_key(key, secret("theirs no more")));
-    promote_key => |s, t| each!(t.keys, |key| s.promote_key(key));
-    rollback_key => |s, t| each!(t.keys, |key| s.rollback_key(key));
-    promote_key_by_force => |s, t| each!(t.keys, |key| s.promote_key_by_force(key, "a test"));
-    rollback_key_by_force => |s, t| each!(t.keys, |key| s.rollback_key_by_force(key, "a test"));
-    retire_key => |s, t| each!(t.keys, |key| s.retire_key(key, &DrainRequest::default().force("a test")));
-    destroy_version => |s, t| each!(t.keys, |key| s.destroy_version(&key.clone().at_version(1), &DrainRequest::default().force("a test")));
-    rotation_status => |s, t| each!(t.keys, |key| s.rotation_status(key));
-    set_key_mode => |s, t| each!(t.keys, |key| s.set_key_mode(key, Some(Mode::Mock)));
-    open_incident => |s, t| each!(t.keys, |key| s.open_incident(key, IncidentRequest::new("a test").freeze(true)));
-    usage => |s, t| {
-        let mut tried = each!(t.keys, |key| s.usage(&UsageRequest::new(UsageBy::Key).key(key.clone())));
-        tried.push(refusal(s.usage(&UsageRequest::new(UsageBy::Key).environment(t.environment.clone())).await));
+    "rotation.stage" => |s, t| each!(t.keys, |key| s.rotation().stage(key, secret("theirs no more")));
+    "rotation.promote" => |s, t| each!(t.keys, |key| s.rotation().promote(key));
+    "rotation.roll_back" => |s, t| each!(t.keys, |key| s.rotation().roll_back(key));
+    "rotation.promote_by_force" => |s, t| each!(t.keys, |key| s.rotation().promote_by_force(key, "a test"));
+    "rotation.roll_back_by_force" => |s, t| each!(t.keys, |key| s.rotation().roll_back_by_force(key, "a test"));
+    "rotation.retire" => |s, t| each!(t.keys, |key| s.rotation().retire(key, &DrainRequest::default().force("a test")));
+    "rotation.destroy" => |s, t| each!(t.keys, |key| s.rotation().destroy(&key.clone().at_version(1), &DrainRequest::default().force("a test")));
+    "rotation.status" => |s, t| each!(t.keys, |key| s.rotation().status(key));
+    "modes.set_of_key" => |s, t| each!(t.keys, |key| s.modes().set_of_key(key, Some(Mode::Mock)));
+    "incidents.open" => |s, t| each!(t.keys, |key| s.incidents().open(key, IncidentRequest::new("a test").freeze(true)));
+    "usage.report" => |s, t| {
+        let mut tried = each!(t.keys, |key| s.usage().report(&UsageRequest::new(UsageBy::Key).key(key.clone())));
+        tried.push(refusal(s.usage().report(&UsageRequest::new(UsageBy::Key).environment(t.environment.clone())).await));
         for by in [UsageBy::Key, UsageBy::Token, UsageBy::Env, UsageBy::Day, UsageBy::Version] {
-            tried.push(own(s.usage(&UsageRequest::new(by)).await));
+            tried.push(own(s.usage().report(&UsageRequest::new(by)).await));
         }
         tried
     };
-    list_keys => |s, t| {
-        let mut tried = vec![refusal(s.list_keys(Some(&t.environment), &PageRequest::default()).await)];
+    "keys.list" => |s, t| {
+        let mut tried = vec![refusal(s.keys().list(Some(&t.environment), &PageRequest::default()).await)];
         for page in t.pages.iter().take(2) {
-            tried.push(own(s.list_keys(None, page).await));
+            tried.push(own(s.keys().list(None, page).await));
         }
         tried
     };
-    list_tokens => |s, t| {
+    "tokens.list" => |s, t| {
         let mut tried = Vec::new();
         for page in &t.pages {
-            tried.push(own(s.list_tokens(page).await));
+            tried.push(own(s.tokens().list(page).await));
         }
         tried
     };
-    show_token => |s, t| each!(t.tokens, |token| s.show_token(token));
-    revoke_token => |s, t| each!(t.tokens, |token| s.revoke_token(token, false));
-    rotate_token => |s, t| each!(t.tokens, |token| s.rotate_token(token, None));
-    rotate_token_with => |s, t| each!(t.tokens, |token| s.rotate_token_with(token, &Default::default()));
-    issue_token => |s, t| vec![refusal(s.issue_token(TokenRequest::new("mine", scene::reading(t.environment.as_str()))).await)];
-    review_tokens => |s, _t| vec![own(s.review_tokens().await)];
-    close_incident => |s, t| each!(t.incidents, |which| s.close_incident(which, "a cause", "a test", true));
-    note_incident => |s, t| each!(t.incidents, |which| s.note_incident(which, "a note"));
-    incident_report => |s, t| each!(t.incidents, |which| s.incident_report(which, None));
-    served_leaked => |s, _t| vec![own(s.served_leaked().await)];
-    list_incidents => |s, _t| vec![own(s.list_incidents(true).await)];
-    limits => |s, t| vec![refusal(s.limits(Some(&t.environment)).await), own(s.limits(None).await)];
-    set_limit => |s, t| vec![refusal(s.set_limit(&t.environment, Some("1/day".parse().unwrap())).await)];
-    set_environment_mode => |s, t| vec![refusal(s.set_environment_mode(&t.environment, Mode::Mock).await)];
-    environment_modes => |s, _t| vec![own(s.environment_modes().await)];
-    rotations_due => |s, t| vec![refusal(s.rotations_due(Some(&t.environment)).await), own(s.rotations_due(None).await)];
-    environments => |s, _t| vec![own(s.environments().await)];
-    add_environment => |s, _t| vec![own(s.add_environment("made-here".parse().unwrap(), Class::Dev).await)];
-    audit_lines => |s, _t| {
-        let told = match s.audit_lines(&Filter::default()).await {
+    "tokens.show" => |s, t| each!(t.tokens, |token| s.tokens().show(token));
+    "tokens.revoke" => |s, t| each!(t.tokens, |token| s.tokens().revoke(token, false));
+    "tokens.rotate" => |s, t| each!(t.tokens, |token| s.tokens().rotate(token, None));
+    "tokens.rotate_with" => |s, t| each!(t.tokens, |token| s.tokens().rotate_with(token, &Default::default()));
+    "tokens.issue" => |s, t| vec![refusal(s.tokens().issue(TokenRequest::new("mine", scene::reading(t.environment.as_str()))).await)];
+    "tokens.review" => |s, _t| vec![own(s.tokens().review().await)];
+    "incidents.close" => |s, t| each!(t.incidents, |which| s.incidents().close(which, "a cause", "a test", true));
+    "incidents.note" => |s, t| each!(t.incidents, |which| s.incidents().note(which, "a note"));
+    "incidents.report" => |s, t| each!(t.incidents, |which| s.incidents().report(which, None));
+    "incidents.served_leaked" => |s, _t| vec![own(s.incidents().served_leaked().await)];
+    "incidents.list" => |s, _t| vec![own(s.incidents().list(true).await)];
+    "limits.list" => |s, t| vec![refusal(s.limits().list(Some(&t.environment)).await), own(s.limits().list(None).await)];
+    "limits.set" => |s, t| vec![refusal(s.limits().set(&t.environment, Some("1/day".parse().unwrap())).await)];
+    "modes.set" => |s, t| vec![refusal(s.modes().set(&t.environment, Mode::Mock).await)];
+    "modes.list" => |s, _t| vec![own(s.modes().list().await)];
+    "rotation.due" => |s, t| vec![refusal(s.rotation().due(Some(&t.environment)).await), own(s.rotation().due(None).await)];
+    "environments.list" => |s, _t| vec![own(s.environments().list().await)];
+    "environments.add" => |s, _t| vec![own(s.environments().add("made-here".parse().unwrap(), Class::Dev).await)];
+    "audit.lines" => |s, _t| {
+        let told = match s.audit().lines(&Filter::default()).await {
             Ok(lines) => Ok(lines.map(|line| own_words(line.unwrap().text())).collect::<String>()),
             Err(error) => Err(error),
         };
-        vec![own(told), refusal(s.audit_lines(&of_theirs()).await)]
+        vec![own(told), refusal(s.audit().lines(&of_theirs()).await)]
     };
-    follow_audit => |s, _t| {
-        let told = match s.follow_audit(&Filter::default()).await {
+    "audit.follow" => |s, _t| {
+        let told = match s.audit().follow(&Filter::default()).await {
             Ok(mut follow) => {
                 s.whoami().await.unwrap();
                 Ok(follow.poll().await.unwrap().iter().map(|line| own_words(line.text())).collect::<String>())
             }
             Err(error) => Err(error),
         };
-        vec![own(told), refusal(s.follow_audit(&of_theirs()).await)]
+        vec![own(told), refusal(s.audit().follow(&of_theirs()).await)]
     };
-    prove_line => |s, t| vec![
-        refusal(s.prove_line(Some(&t.line.0), t.line.1).await),
-        refusal(s.prove_line(None, t.line.1).await),
+    "audit.prove" => |s, t| vec![
+        refusal(s.audit().prove(Some(&t.line.0), t.line.1).await),
+        refusal(s.audit().prove(None, t.line.1).await),
     ];
-    verify_audit => |s, _t| vec![own(s.verify_audit(&[]).await)];
-    verify_audit_watched => |s, _t| vec![own(s.verify_audit_watched(&[], Default::default()).await)];
-    audit_keys => |s, _t| vec![own(s.audit_keys().await)];
-    review => |s, _t| vec![own(s.review(&ReviewRequest::default()).await)];
-    last_review => |s, _t| vec![own(s.last_review().await)];
-    review_done => |s, _t| vec![own(s.review_done(&ReviewRequest::default(), None).await)];
-    acknowledge_finding => |s, t| vec![refusal(s.acknowledge_finding(&ReviewRequest::default(), &t.finding, "a test").await)];
-    known_values => |s, _t| {
-        let found = s.known_values().await.map(|known| known.find(b"sk-of-globex").is_some());
+    "audit.verify" => |s, _t| vec![own(s.audit().verify(&[]).await)];
+    "audit.verify_watched" => |s, _t| vec![own(s.audit().verify_watched(&[], Default::default()).await)];
+    "audit.keys" => |s, _t| vec![own(s.audit().keys().await)];
+    "reviews.run" => |s, _t| vec![own(s.reviews().run(&ReviewRequest::default()).await)];
+    "reviews.last" => |s, _t| vec![own(s.reviews().last().await)];
+    "reviews.record" => |s, _t| vec![own(s.reviews().record(&ReviewRequest::default(), None).await)];
+    "reviews.acknowledge" => |s, t| vec![refusal(s.reviews().acknowledge(&ReviewRequest::default(), &t.finding, "a test").await)];
+    "known_values.collect" => |s, _t| {
+        let found = s.known_values().collect().await.map(|known| known.find(b"sk-of-globex").is_some());
         assert!(!found.as_ref().is_ok_and(|found| *found));
         vec![own(found)]
     };
-    export_fingerprints => |s, _t| {
-        let bundle = s.export_fingerprints().await;
+    "known_values.export" => |s, _t| {
+        let bundle = s.known_values().export().await;
         vec![own(bundle.map(|bundle| bundle.text.expose_secret().to_owned()))]
     };
-    shared_values => |s, _t| vec![own(s.shared_values().await)];
-    attest => |s, _t| vec![own(s.attest("backup", None).await)];
-    attestations => |s, _t| vec![own(s.attestations().await)];
-    whoami => |s, _t| vec![own(s.whoami().await)];
+    "known_values.shared" => |s, _t| vec![own(s.known_values().shared().await)];
+    "attestations.add" => |s, _t| vec![own(s.attestations().add("backup", None).await)];
+    "attestations.list" => |s, _t| vec![own(s.attestations().list().await)];
+    "whoami" => |s, _t| vec![own(s.whoami().await)];
     // The host's choice of a tenant, which a token does not have.
-    in_namespace => |s, _t| match s.whoami().await.unwrap().kind {
+    "in_namespace" => |s, _t| match s.whoami().await.unwrap().kind {
         "token" => vec![own(s.clone().in_namespace("globex".parse().unwrap()).map(|_| "globex"))],
         _ => Vec::new(),
     };
-    only_if => |s, _t| vec![own(s.clone().only_if(Condition::Exists).whoami().await)];
-    with_context => |s, _t| vec![own(s.clone().with_context(Default::default()).whoami().await)];
+    "only_if" => |s, _t| vec![own(s.clone().only_if(Condition::Exists).whoami().await)];
+    "with_context" => |s, _t| vec![own(s.clone().with_context(Default::default()).whoami().await)];
 }
 
 fn relabelled() -> KeyEdit {
@@ -245,7 +246,7 @@ fn own_words(line: &str) -> String {
     line.to_string()
 }
 
-/// The names of the public functions in the `impl Session` blocks of the source.
+/// The names of the public functions in the `impl` blocks of `Session` and its handles, as in `keys.set`.
 fn verbs_of_the_source(directory: &Path, verbs: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -253,19 +254,42 @@ fn verbs_of_the_source(directory: &Path, verbs: &mut BTreeSet<String>) {
             verbs_of_the_source(&path, verbs);
             continue;
         }
-        let mut inside = false;
+        let mut inside = None;
         for line in std::fs::read_to_string(&path).unwrap().lines() {
             match line {
-                "impl Session {" => inside = true,
-                "}" => inside = false,
-                _ => {}
+                "impl Session {" => inside = Some(String::new()),
+                "}" => inside = None,
+                line => {
+                    let handle = line.strip_prefix("impl ").and_then(|of| of.strip_suffix("Verbs<'_> {"));
+                    inside = handle.map(|handle| format!("{}.", accessor(handle))).or(inside);
+                }
             }
             let public = ["    pub fn ", "    pub async fn "];
             let verb = public.iter().find_map(|public| line.strip_prefix(public));
-            if let Some(verb) = verb.filter(|_| inside) {
-                verbs.insert(verb.split(['(', '<']).next().unwrap().to_owned());
+            if let (Some(verb), Some(handle)) = (verb, &inside) {
+                verbs.insert(format!("{handle}{}", verb.split(['(', '<']).next().unwrap()));
             }
         }
+    }
+}
+
+/// The method of `Session` that gives a handle: `known_values` for `KnownValueVerbs`.
+fn accessor(handle: &str) -> &'static str {
+    match handle {
+        "Key" => "keys",
+        "Token" => "tokens",
+        "Mode" => "modes",
+        "Limit" => "limits",
+        "Environment" => "environments",
+        "Audit" => "audit",
+        "Floor" => "floors",
+        "Usage" => "usage",
+        "Rotation" => "rotation",
+        "Incident" => "incidents",
+        "Review" => "reviews",
+        "KnownValue" => "known_values",
+        "Attestation" => "attestations",
+        other => panic!("`{other}Verbs` is a handle that this test does not know"),
     }
 }
 
@@ -275,7 +299,14 @@ fn the_table_has_every_verb() {
     verbs_of_the_source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut verbs);
     assert!(verbs.len() > 40, "{verbs:?}");
     let table: BTreeSet<String> = TABLE.iter().map(|verb| (*verb).to_owned()).collect();
+    // The handles themselves reach nothing.
+    verbs.retain(|verb| verb.contains('.') || !verbs_of_handles(&table).contains(verb));
     assert_eq!(verbs, table);
+}
+
+fn verbs_of_handles(table: &BTreeSet<String>) -> BTreeSet<String> {
+    let handles = table.iter().filter_map(|verb| verb.split_once('.'));
+    handles.map(|(handle, _)| handle.to_owned()).collect()
 }
 
 /// A tenant with two environments, keys with several versions, a token that read, and an incident.
@@ -284,21 +315,28 @@ async fn tenant(scene: &Scene, name: &str, environments: [&str; 2]) -> (Session,
     let operator = operator.in_namespace(name.parse().unwrap()).unwrap();
     for environment in environments {
         let environment = environment.parse().unwrap();
-        operator.add_environment(environment, Class::Prod).await.unwrap();
+        operator.environments().add(environment, Class::Prod).await.unwrap();
     }
     let key = scene.key("prod/openai");
     for value in ["first", "second", &format!("sk-of-{name}")] {
-        operator.set_key(&key, secret(value)).await.unwrap();
+        operator.keys().set(&key, secret(value)).await.unwrap();
     }
     operator
-        .stage_key(&key, secret(&format!("staged-{name}")))
+        .rotation()
+        .stage(&key, secret(&format!("staged-{name}")))
         .await
         .unwrap();
     let only = scene.key(&format!("{}/{name}-only", environments[1]));
-    operator.set_key(&only, secret(&format!("only-{name}"))).await.unwrap();
+    operator
+        .keys()
+        .set(&only, secret(&format!("only-{name}")))
+        .await
+        .unwrap();
     let grant = Grant::new(Scopes::from([Scope::Admin]), Environments::All);
     let request = TokenRequest::new(format!("{name}-admin"), grant);
-    let token = scene.vault.as_token(operator.issue_token(request).await.unwrap().token);
+    let token = scene
+        .vault
+        .as_token(operator.tokens().issue(request).await.unwrap().token);
     token.retrieve(&key).await.unwrap();
     (operator, token)
 }
@@ -307,36 +345,48 @@ async fn tenant(scene: &Scene, name: &str, environments: [&str; 2]) -> (Session,
 async fn state(operator: &Session) -> String {
     let mut state = String::new();
     for key in ["prod/openai", "live/globex-only"] {
-        state += &format!("{:#?}\n", operator.show_key(&key.parse().unwrap()).await.unwrap());
+        state += &format!("{:#?}\n", operator.keys().show(&key.parse().unwrap()).await.unwrap());
         state += operator.retrieve(&key.parse().unwrap()).await.unwrap().text().unwrap();
     }
-    state += &format!("{:#?}\n", operator.list_tokens(&PageRequest::default()).await.unwrap());
-    state += &format!("{:#?}\n", operator.list_incidents(true).await.unwrap());
-    state += &format!("{:#?}\n", operator.environment_modes().await.unwrap());
-    state += &format!("{:#?}\n", operator.limits(None).await.unwrap());
-    state += &format!("{:#?}\n", operator.environments().await.unwrap());
-    state += &format!("{:#?}\n", operator.attestations().await.unwrap());
-    state + &format!("{:#?}\n", operator.last_review().await.unwrap())
+    state += &format!(
+        "{:#?}\n",
+        operator.tokens().list(&PageRequest::default()).await.unwrap()
+    );
+    state += &format!("{:#?}\n", operator.incidents().list(true).await.unwrap());
+    state += &format!("{:#?}\n", operator.modes().list().await.unwrap());
+    state += &format!("{:#?}\n", operator.limits().list(None).await.unwrap());
+    state += &format!("{:#?}\n", operator.environments().list().await.unwrap());
+    state += &format!("{:#?}\n", operator.attestations().list().await.unwrap());
+    state + &format!("{:#?}\n", operator.reviews().last().await.unwrap())
 }
 
 async fn theirs(scene: &Scene, operator: &Session, token: &Session) -> Theirs {
     let key = scene.key("prod/openai");
-    let id = operator.show_key(&key).await.unwrap().id;
+    let id = operator.keys().show(&key).await.unwrap().id;
     let incident = operator
-        .open_incident(&key, IncidentRequest::new("it leaked"))
+        .incidents()
+        .open(&key, IncidentRequest::new("it leaked"))
         .await
         .unwrap();
     let token = token.whoami().await.unwrap().id;
-    let findings = operator.review(&ReviewRequest::default()).await.unwrap().found.findings;
+    let findings = operator
+        .reviews()
+        .run(&ReviewRequest::default())
+        .await
+        .unwrap()
+        .found
+        .findings;
     let line = operator
-        .audit_lines(&Filter::default())
+        .audit()
+        .lines(&Filter::default())
         .await
         .unwrap()
         .next()
         .unwrap()
         .unwrap();
     let next = operator
-        .list_keys(None, &PageRequest::default().limit(1))
+        .keys()
+        .list(None, &PageRequest::default().limit(1))
         .await
         .unwrap()
         .next;

@@ -14,7 +14,7 @@ fn leaked() -> IncidentRequest {
 async fn scene_with_key() -> Scene {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    scene.operator().set_key(&key, secret("sk-one")).await.unwrap();
+    scene.operator().keys().set(&key, secret("sk-one")).await.unwrap();
     scene
 }
 
@@ -22,17 +22,17 @@ async fn scene_with_key() -> Scene {
 async fn the_leaked_version_is_marked_and_gets_no_grace_when_it_is_replaced() {
     let scene = scene_with_key().await;
     let key = scene.key("prod/openai");
-    let opened = scene.operator().open_incident(&key, leaked()).await.unwrap();
+    let opened = scene.operator().incidents().open(&key, leaked()).await.unwrap();
     assert_eq!((opened.incident.state.as_str(), opened.was_open), ("open", false));
     assert_eq!(opened.incident.versions, [1]);
-    let info = scene.operator().show_key(&key).await.unwrap();
+    let info = scene.operator().keys().show(&key).await.unwrap();
     assert_eq!(info.versions.first().unwrap().marks, [VersionMark::Compromised]);
     assert!(
         scene.operator().retrieve(&key).await.is_ok(),
         "it is served until it is replaced, unless frozen"
     );
 
-    scene.operator().set_key(&key, secret("sk-two")).await.unwrap();
+    scene.operator().keys().set(&key, secret("sk-two")).await.unwrap();
     let old = scene.operator().retrieve(&scene.key("prod/openai?version=1")).await;
     assert_eq!(old.unwrap_err().code(), Code::VersionDisabled);
 }
@@ -44,7 +44,8 @@ async fn freezing_stops_the_key_for_everybody() {
     let token = scene.token(reading("prod")).await;
     scene
         .operator()
-        .open_incident(&key, leaked().freeze(true))
+        .incidents()
+        .open(&key, leaked().freeze(true))
         .await
         .unwrap();
     let refused = scene.vault.retrieve(&token, &key, &RequestContext::default()).await;
@@ -64,7 +65,7 @@ async fn those_who_read_the_key_are_revoked_and_others_are_not() {
         .await
         .unwrap();
     let request = leaked().revoke_readers(Some(before));
-    let opened = scene.operator().open_incident(&key, request).await.unwrap();
+    let opened = scene.operator().incidents().open(&key, request).await.unwrap();
     assert_eq!(opened.incident.revoked.len(), 1);
     assert!(opened.not_revoked.is_empty());
     let context = RequestContext::default();
@@ -79,14 +80,14 @@ async fn those_who_read_the_key_are_revoked_and_others_are_not() {
 async fn opening_twice_adds_to_the_one_incident() {
     let scene = scene_with_key().await;
     let key = scene.key("prod/openai");
-    let first = scene.operator().open_incident(&key, leaked()).await.unwrap();
+    let first = scene.operator().incidents().open(&key, leaked()).await.unwrap();
     let more = IncidentRequest::new("seen in use").freeze(true);
-    let second = scene.operator().open_incident(&key, more).await.unwrap();
+    let second = scene.operator().incidents().open(&key, more).await.unwrap();
     assert_eq!((first.incident.id, true), (second.incident.id, second.was_open));
     assert_eq!(second.incident.reason, "found on a paste site");
     assert_eq!(second.incident.notes.first().unwrap().text, "seen in use");
     assert!(second.incident.frozen);
-    assert_eq!(scene.operator().list_incidents(true).await.unwrap().len(), 1);
+    assert_eq!(scene.operator().incidents().list(true).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -96,8 +97,8 @@ async fn two_that_are_opened_at_once_are_one() {
     let key = scene.key("prod/openai");
     let operator = scene.operator();
     let (one, two) = tokio::join!(
-        operator.open_incident(&key, leaked()),
-        other.open_incident(&key, leaked())
+        operator.incidents().open(&key, leaked()),
+        other.incidents().open(&key, leaked())
     );
     assert_eq!(one.unwrap().incident.id, two.unwrap().incident.id);
 }
@@ -108,28 +109,41 @@ async fn it_is_closed_with_cause_and_prevention_once_nothing_leaked_is_served() 
     let key = scene.key("prod/openai");
     let operator = scene.operator();
     let id = operator
-        .open_incident(&key, leaked())
+        .incidents()
+        .open(&key, leaked())
         .await
         .unwrap()
         .incident
         .id
         .to_string();
-    let early = operator.close_incident(&id, "pasted by hand", "training", false).await;
+    let early = operator
+        .incidents()
+        .close(&id, "pasted by hand", "training", false)
+        .await;
     assert_eq!(early.unwrap_err().code(), Code::Conflict);
-    operator.set_key(&key, secret("sk-two")).await.unwrap();
+    operator.keys().set(&key, secret("sk-two")).await.unwrap();
     assert_eq!(
-        operator.close_incident(&id, " ", "x", false).await.unwrap_err().code(),
+        operator
+            .incidents()
+            .close(&id, " ", "x", false)
+            .await
+            .unwrap_err()
+            .code(),
         Code::Invalid
     );
     let closed = operator
-        .close_incident(&id, "pasted by hand", "training", false)
+        .incidents()
+        .close(&id, "pasted by hand", "training", false)
         .await
         .unwrap();
     assert_eq!(closed.closed.unwrap().prevention, "training");
-    assert!(operator.list_incidents(false).await.unwrap().is_empty());
-    let again = operator.close_incident(&id, "pasted by hand", "training", false).await;
+    assert!(operator.incidents().list(false).await.unwrap().is_empty());
+    let again = operator
+        .incidents()
+        .close(&id, "pasted by hand", "training", false)
+        .await;
     assert_eq!(again.unwrap_err().code(), Code::Conflict);
-    let next = operator.open_incident(&key, leaked()).await.unwrap();
+    let next = operator.incidents().open(&key, leaked()).await.unwrap();
     assert_ne!(next.incident.id.to_string(), id);
 }
 
@@ -138,28 +152,29 @@ async fn an_incident_needs_a_key_a_reason_and_the_scope() {
     let scene = scene_with_key().await;
     let operator = scene.operator();
     let key = scene.key("prod/openai");
-    let missing = operator.open_incident(&scene.key("prod/none"), leaked()).await;
+    let missing = operator.incidents().open(&scene.key("prod/none"), leaked()).await;
     assert_eq!(missing.unwrap_err().code(), Code::NotFound);
     let version = operator
-        .open_incident(&scene.key("prod/openai?version=9"), leaked())
+        .incidents()
+        .open(&scene.key("prod/openai?version=9"), leaked())
         .await;
     assert_eq!(version.unwrap_err().code(), Code::NotFound);
-    let empty = operator.open_incident(&key, IncidentRequest::new("")).await;
+    let empty = operator.incidents().open(&key, IncidentRequest::new("")).await;
     assert_eq!(empty.unwrap_err().code(), Code::Invalid);
     let later = Timestamp::now() + SignedDuration::from_hours(1);
-    let future = operator.open_incident(&key, leaked().since(Some(later))).await;
+    let future = operator.incidents().open(&key, leaked().since(Some(later))).await;
     assert_eq!(future.unwrap_err().code(), Code::Invalid);
-    assert!(operator.list_incidents(true).await.unwrap().is_empty());
+    assert!(operator.incidents().list(true).await.unwrap().is_empty());
 
     let reader = scene.vault.as_token(scene.token(reading("prod")).await);
     assert_eq!(
-        reader.open_incident(&key, leaked()).await.unwrap_err().code(),
+        reader.incidents().open(&key, leaked()).await.unwrap_err().code(),
         Code::Denied
     );
     let dev = Grant::new(Scopes::from([Scope::IncidentsWrite]), Environments::named(["dev"]));
     let dev = scene.vault.as_token(scene.token(dev).await);
     assert_eq!(
-        dev.open_incident(&key, leaked()).await.unwrap_err().code(),
+        dev.incidents().open(&key, leaked()).await.unwrap_err().code(),
         Code::Denied
     );
 }
@@ -168,26 +183,27 @@ async fn an_incident_needs_a_key_a_reason_and_the_scope() {
 async fn a_token_sees_the_incidents_of_its_own_keys_only() {
     let scene = scene_with_key().await;
     let dev_key = scene.key("dev/openai");
-    scene.operator().set_key(&dev_key, secret("sk-dev")).await.unwrap();
+    scene.operator().keys().set(&dev_key, secret("sk-dev")).await.unwrap();
     let prod = scene
         .operator()
-        .open_incident(&scene.key("prod/openai"), leaked())
+        .incidents()
+        .open(&scene.key("prod/openai"), leaked())
         .await
         .unwrap();
     let grant = Grant::new(Scopes::from([Scope::IncidentsWrite]), Environments::named(["dev"]));
     let dev = scene.vault.as_token(scene.token(grant).await);
-    assert!(dev.list_incidents(true).await.unwrap().is_empty());
+    assert!(dev.incidents().list(true).await.unwrap().is_empty());
     let id = prod.incident.id.to_string();
     let unknown = "inc_0000000000000000000000";
     for which in [id.as_str(), unknown] {
-        let refused = dev.close_incident(which, "a", "b", true).await.unwrap_err();
+        let refused = dev.incidents().close(which, "a", "b", true).await.unwrap_err();
         assert_eq!(
             refused.code(),
             Code::Denied,
             "what is there and what is not are one answer"
         );
     }
-    assert!(dev.open_incident(&dev_key, leaked()).await.is_ok());
+    assert!(dev.incidents().open(&dev_key, leaked()).await.is_ok());
 }
 
 #[tokio::test]
@@ -195,9 +211,10 @@ async fn a_report_tells_who_read_the_key_what_else_they_could_read_and_did() {
     let scene = scene_with_key().await;
     let operator = scene.operator();
     let (key, other) = (scene.key("prod/openai"), scene.key("prod/stripe"));
-    operator.set_key(&other, secret("sk-other")).await.unwrap();
+    operator.keys().set(&other, secret("sk-other")).await.unwrap();
     operator
-        .set_key(&scene.key("dev/openai"), secret("sk-dev"))
+        .keys()
+        .set(&scene.key("dev/openai"), secret("sk-dev"))
         .await
         .unwrap();
     let worker = scene.token_named("worker", reading("prod")).await;
@@ -208,10 +225,10 @@ async fn a_report_tells_who_read_the_key_what_else_they_could_read_and_did() {
         scene.vault.retrieve(&worker, &key, &from).await.unwrap();
     }
     scene.vault.retrieve(&worker, &other, &from).await.unwrap();
-    operator.open_incident(&key, leaked()).await.unwrap();
+    operator.incidents().open(&key, leaked()).await.unwrap();
     scene.vault.retrieve(&worker, &key, &from).await.unwrap();
 
-    let report = operator.incident_report("prod/openai", None).await.unwrap();
+    let report = operator.incidents().report("prod/openai", None).await.unwrap();
     let reader = report.readers.first().unwrap();
     assert_eq!((reader.name.as_deref(), reader.count), (Some("worker"), 4));
     assert!(reader.addresses.contains(&"192.0.2.7".parse().unwrap()));
@@ -232,7 +249,7 @@ async fn a_report_tells_who_read_the_key_what_else_they_could_read_and_did() {
     let only_incidents = Grant::new(Scopes::from([Scope::IncidentsWrite]), Environments::named(["prod"]));
     let token = scene.vault.as_token(scene.token(only_incidents).await);
     assert_eq!(
-        token.incident_report("prod/openai", None).await.unwrap_err().code(),
+        token.incidents().report("prod/openai", None).await.unwrap_err().code(),
         Code::Denied
     );
 }
@@ -247,13 +264,13 @@ async fn who_read_here_and_elsewhere_is_told_with_every_version() {
         .retrieve(&both, &key, &RequestContext::default())
         .await
         .unwrap();
-    scene.operator().set_key(&key, secret("sk-two")).await.unwrap();
+    scene.operator().keys().set(&key, secret("sk-two")).await.unwrap();
     let here = Timestamp::now();
     let other = scene.another_node().await;
     other.retrieve(&both, &key, &RequestContext::default()).await.unwrap();
     other.close().await.unwrap();
-    scene.operator().open_incident(&key, leaked()).await.unwrap();
-    let report = scene.operator().incident_report("prod/openai", None).await.unwrap();
+    scene.operator().incidents().open(&key, leaked()).await.unwrap();
+    let report = scene.operator().incidents().report("prod/openai", None).await.unwrap();
     let reader = report.readers.first().unwrap();
     assert_eq!((reader.name.as_deref(), reader.source), (Some("both"), "log"));
     assert!(reader.versions.iter().eq(&[1, 2]), "{:?}", reader.versions);
@@ -270,9 +287,9 @@ async fn who_read_the_key_on_another_node_is_known_and_revoked_as_well() {
     other.retrieve(&away, &key, &RequestContext::default()).await.unwrap();
     other.close().await.unwrap();
     let request = leaked().revoke_readers(Some(before));
-    let opened = scene.operator().open_incident(&key, request).await.unwrap();
+    let opened = scene.operator().incidents().open(&key, request).await.unwrap();
     assert_eq!(opened.incident.revoked.len(), 1);
-    let report = scene.operator().incident_report("prod/openai", None).await.unwrap();
+    let report = scene.operator().incidents().report("prod/openai", None).await.unwrap();
     let reader = report.readers.first().unwrap();
     assert_eq!((reader.name.as_deref(), reader.source), (Some("away"), "usage"));
 }
@@ -283,20 +300,24 @@ async fn no_account_keeps_a_value_of_the_key() {
     let operator = scene.operator();
     let key = scene.key("prod/openai");
     let value = "a-long-value-without-any-shape-0815";
-    operator.set_key(&key, secret(value)).await.unwrap();
+    operator.keys().set(&key, secret(value)).await.unwrap();
     for text in [
         value.to_owned(),
         format!("pasted \"{value}\", in a gist"),
         format!("KEY={value}"),
     ] {
-        let refused = operator.open_incident(&key, IncidentRequest::new(&text)).await;
+        let refused = operator.incidents().open(&key, IncidentRequest::new(&text)).await;
         assert_eq!(refused.unwrap_err().code(), Code::Invalid, "{text}");
     }
-    operator.open_incident(&key, leaked()).await.unwrap();
-    let noted = operator.note_incident("prod/openai", &format!("it was {value}")).await;
+    operator.incidents().open(&key, leaked()).await.unwrap();
+    let noted = operator
+        .incidents()
+        .note("prod/openai", &format!("it was {value}"))
+        .await;
     assert_eq!(noted.unwrap_err().code(), Code::Invalid);
     let closed = operator
-        .close_incident("prod/openai", &format!("({value})"), "training", true)
+        .incidents()
+        .close("prod/openai", &format!("({value})"), "training", true)
         .await;
     assert_eq!(closed.unwrap_err().code(), Code::Invalid);
     assert!(!scene.log_text().await.contains(value));
@@ -311,12 +332,12 @@ async fn what_a_call_that_came_to_no_end_revoked_is_kept_by_the_next() {
     let token = scene.token_named("read", reading("prod")).await;
     let context = RequestContext::default();
     scene.vault.retrieve(&token, &key, &context).await.unwrap();
-    operator.open_incident(&key, leaked()).await.unwrap();
+    operator.incidents().open(&key, leaked()).await.unwrap();
     // As after a crash between the revocation and its being written into the incident.
     let id = ibyok_core::token_id(&token).unwrap();
-    operator.revoke_token(&id.to_string(), false).await.unwrap();
+    operator.tokens().revoke(&id.to_string(), false).await.unwrap();
     let request = leaked().revoke_readers(Some(before));
-    let again = operator.open_incident(&key, request).await.unwrap();
+    let again = operator.incidents().open(&key, request).await.unwrap();
     assert_eq!(again.incident.revoked, [id]);
 }
 
@@ -325,9 +346,9 @@ async fn many_refusals_push_no_release_out_of_a_report() {
     let scene = scene_with_key().await;
     let operator = scene.operator();
     let key = scene.key("prod/openai");
-    operator.open_incident(&key, leaked()).await.unwrap();
+    operator.incidents().open(&key, leaked()).await.unwrap();
     for _ in 0..120 {
-        let refused = operator.open_incident(&key, IncidentRequest::new("")).await;
+        let refused = operator.incidents().open(&key, IncidentRequest::new("")).await;
         assert!(refused.is_err());
     }
     let token = scene.token(reading("prod")).await;
@@ -336,7 +357,7 @@ async fn many_refusals_push_no_release_out_of_a_report() {
         .retrieve(&token, &key, &RequestContext::default())
         .await
         .unwrap();
-    let report = operator.incident_report("prod/openai", None).await.unwrap();
+    let report = operator.incidents().report("prod/openai", None).await.unwrap();
     assert!(report.further_lines >= 20);
     assert!(report.timeline.iter().any(|line| line.action == "key.retrieve"));
 }
@@ -352,13 +373,13 @@ async fn a_report_shows_the_grants_of_readers_to_those_alone_who_may_read_the_wh
         .retrieve(&token, &key, &RequestContext::default())
         .await
         .unwrap();
-    operator.open_incident(&key, leaked()).await.unwrap();
-    let whole = operator.incident_report("prod/openai", None).await.unwrap();
+    operator.incidents().open(&key, leaked()).await.unwrap();
+    let whole = operator.incidents().report("prod/openai", None).await.unwrap();
     assert!(whole.reach.first().unwrap().grant.is_some());
     let scopes = Scopes::from([Scope::IncidentsWrite, Scope::AuditRead]);
     let prod = Grant::new(scopes, Environments::named(["prod"]));
     let prod = scene.vault.as_token(scene.token(prod).await);
-    let part = prod.incident_report("prod/openai", None).await.unwrap();
+    let part = prod.incidents().report("prod/openai", None).await.unwrap();
     assert!(part.reach.first().is_none_or(|reach| reach.grant.is_none()));
 }
 
@@ -367,7 +388,10 @@ async fn a_new_value_takes_the_place_of_the_leaked_one_in_the_same_step() {
     let scene = scene_with_key().await;
     let (key, operator) = (scene.key("prod/openai"), scene.operator());
     let token = scene.token(reading("prod")).await;
-    let opened = operator.open_incident(&key, leaked().replace(secret("sk-two"))).await;
+    let opened = operator
+        .incidents()
+        .open(&key, leaked().replace(secret("sk-two")))
+        .await;
     let opened = opened.unwrap();
     assert_eq!(opened.incident.versions, [1]);
     assert_eq!(opened.incident.replaced.as_ref().unwrap().version, 2);
@@ -386,16 +410,20 @@ async fn a_new_value_takes_the_place_of_the_leaked_one_in_the_same_step() {
     assert_eq!(read.text().unwrap(), "sk-two");
     let old = operator.retrieve(&scene.key("prod/openai?version=1")).await;
     assert_eq!(old.unwrap_err().code(), Code::VersionDisabled);
-    let report = operator.incident_report("prod/openai", None).await.unwrap();
+    let report = operator.incidents().report("prod/openai", None).await.unwrap();
     assert_eq!(report.incident.replaced.unwrap().version, 2);
     let told: Vec<&str> = report.timeline.iter().map(|line| line.action.as_str()).collect();
     assert!(told.contains(&"incident.open") && told.contains(&"key.set"), "{told:?}");
     // The same request once more is about the new value, which is refused as such: nothing is marked by it.
-    let again = operator.open_incident(&key, leaked().replace(secret("sk-two"))).await;
+    let again = operator
+        .incidents()
+        .open(&key, leaked().replace(secret("sk-two")))
+        .await;
     assert_eq!(again.unwrap_err().code(), Code::Conflict);
     assert!(
         operator
-            .show_key(&key)
+            .keys()
+            .show(&key)
             .await
             .unwrap()
             .versions
@@ -445,29 +473,34 @@ async fn what_is_no_new_value_is_refused_before_anything_is_marked() {
             Code::TooLarge,
         ),
     ] {
-        let refused = operator.open_incident(&key, request).await.unwrap_err();
+        let refused = operator.incidents().open(&key, request).await.unwrap_err();
         assert_eq!(refused.code(), code, "{what}: {refused}");
-        let info = operator.show_key(&key).await.unwrap();
+        let info = operator.keys().show(&key).await.unwrap();
         assert!(info.versions.iter().all(|version| version.marks.is_empty()), "{what}");
         assert_eq!(info.versions.len(), 1, "{what}");
-        assert!(operator.list_incidents(true).await.unwrap().is_empty(), "{what}");
+        assert!(operator.incidents().list(true).await.unwrap().is_empty(), "{what}");
     }
     // A value that leaked earlier, from another key of the environment.
     let other = scene.key("prod/other");
-    operator.set_key(&other, secret("sk-earlier")).await.unwrap();
-    operator.open_incident(&other, leaked()).await.unwrap();
+    operator.keys().set(&other, secret("sk-earlier")).await.unwrap();
+    operator.incidents().open(&other, leaked()).await.unwrap();
     let refused = operator
-        .open_incident(&key, leaked().replace(secret("sk-earlier")))
+        .incidents()
+        .open(&key, leaked().replace(secret("sk-earlier")))
         .await;
     assert_eq!(refused.unwrap_err().code(), Code::Conflict);
     // An older version leaked: the current value stays.
-    operator.set_key(&key, secret("sk-two")).await.unwrap();
+    operator.keys().set(&key, secret("sk-two")).await.unwrap();
     let old = scene.key("prod/openai?version=1");
-    let refused = operator.open_incident(&old, leaked().replace(secret("sk-next"))).await;
+    let refused = operator
+        .incidents()
+        .open(&old, leaked().replace(secret("sk-next")))
+        .await;
     assert_eq!(refused.unwrap_err().code(), Code::Invalid);
     assert!(
         operator
-            .show_key(&key)
+            .keys()
+            .show(&key)
             .await
             .unwrap()
             .versions
@@ -488,16 +521,17 @@ async fn a_token_replaces_a_value_if_it_may_write_or_rotate_the_key() {
         scene.vault.as_token(scene.token(grant).await)
     };
     let alone = session(&[Scope::IncidentsWrite]).await;
-    let refused = alone.open_incident(&key, leaked().replace(secret("sk-two"))).await;
+    let refused = alone.incidents().open(&key, leaked().replace(secret("sk-two"))).await;
     assert_eq!(refused.unwrap_err().code(), Code::Denied);
-    assert!(scene.operator().list_incidents(true).await.unwrap().is_empty());
+    assert!(scene.operator().incidents().list(true).await.unwrap().is_empty());
     for (scope, value, leaks) in [
         (Scope::KeysRotate, "sk-two", "prod/openai"),
         (Scope::KeysWrite, "sk-three", "prod/openai?version=2"),
     ] {
         let session = session(&[Scope::IncidentsWrite, scope]).await;
         let opened = session
-            .open_incident(&scene.key(leaks), leaked().replace(secret(value)))
+            .incidents()
+            .open(&scene.key(leaks), leaked().replace(secret(value)))
             .await
             .unwrap();
         assert!(opened.incident.replaced.is_some(), "{scope:?}");
@@ -509,7 +543,8 @@ async fn a_token_replaces_a_value_if_it_may_write_or_rotate_the_key() {
     let (mut limited, newest) = (0, scene.key("prod/openai?version=3"));
     for _ in 0..8 {
         let refused = guessing
-            .open_incident(&newest, leaked().replace(secret("sk-three")))
+            .incidents()
+            .open(&newest, leaked().replace(secret("sk-three")))
             .await;
         limited += usize::from(refused.unwrap_err().code() == Code::Limited);
     }
@@ -522,15 +557,15 @@ async fn of_two_new_values_at_once_one_is_stored_and_the_other_is_told() {
     let key = scene.key("prod/openai");
     let (operator, other) = (scene.operator(), scene.another_node().await.operator("os:other@there"));
     let (one, two) = tokio::join!(
-        operator.open_incident(&key, leaked().replace(secret("sk-two"))),
-        other.open_incident(&key, leaked().replace(secret("sk-three")))
+        operator.incidents().open(&key, leaked().replace(secret("sk-two"))),
+        other.incidents().open(&key, leaked().replace(secret("sk-three")))
     );
     let stored = [&one, &two]
         .into_iter()
         .flatten()
         .filter(|opened| opened.not_replaced.is_none());
     assert!(stored.count() >= 1, "{one:?} {two:?}");
-    let mut info = operator.show_key(&key).await.unwrap();
+    let mut info = operator.keys().show(&key).await.unwrap();
     let begun = std::time::Instant::now();
     // A node hears of the other's changes within a second.
     while info.versions.first().is_some_and(|version| version.marks.is_empty()) {
@@ -539,7 +574,7 @@ async fn of_two_new_values_at_once_one_is_stored_and_the_other_is_told() {
             "the leaked value is not marked: {info:?} {one:?} {two:?}"
         );
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        info = operator.show_key(&key).await.unwrap();
+        info = operator.keys().show(&key).await.unwrap();
     }
     let current = info
         .versions
@@ -554,19 +589,21 @@ async fn without_the_new_value_the_rest_is_as_after_opening_alone_and_is_done_la
     let scene = scene_with_key().await;
     let (key, operator) = (scene.key("prod/openai"), scene.operator());
     // As a process leaves it that ends between the mark and the new version.
-    operator.open_incident(&key, leaked()).await.unwrap();
+    operator.incidents().open(&key, leaked()).await.unwrap();
     let opened = operator
-        .open_incident(&key, leaked().replace(secret("sk-two")))
+        .incidents()
+        .open(&key, leaked().replace(secret("sk-two")))
         .await
         .unwrap();
     assert!(opened.was_open);
     assert_eq!(opened.incident.replaced.unwrap().version, 2);
     // The same where the key was frozen until there was a new value: it stays so until it is enabled.
     let (frozen, value) = (scene.key("prod/frozen"), "sk-four");
-    operator.set_key(&frozen, secret("sk-three")).await.unwrap();
-    operator.open_incident(&frozen, leaked().freeze(true)).await.unwrap();
+    operator.keys().set(&frozen, secret("sk-three")).await.unwrap();
+    operator.incidents().open(&frozen, leaked().freeze(true)).await.unwrap();
     let opened = operator
-        .open_incident(&frozen, leaked().replace(secret(value)))
+        .incidents()
+        .open(&frozen, leaked().replace(secret(value)))
         .await
         .unwrap();
     assert!(
@@ -575,6 +612,6 @@ async fn without_the_new_value_the_rest_is_as_after_opening_alone_and_is_done_la
         opened.remaining
     );
     assert_eq!(operator.retrieve(&frozen).await.unwrap_err().code(), Code::KeyDisabled);
-    operator.enable_key(&frozen).await.unwrap();
+    operator.keys().enable(&frozen).await.unwrap();
     assert_eq!(operator.retrieve(&frozen).await.unwrap().text().unwrap(), value);
 }

@@ -12,7 +12,8 @@ async fn a_key_goes_in_and_comes_out_for_who_may_have_it() {
     let scene = Scene::new().await;
     let written = scene
         .operator()
-        .set_key(&scene.key("prod/openai"), secret("sk-1"))
+        .keys()
+        .set(&scene.key("prod/openai"), secret("sk-1"))
         .await
         .unwrap();
     assert_eq!((written.version, written.created), (1, true));
@@ -34,7 +35,8 @@ async fn bytes_come_back_exactly() {
         let key = scene.key("dev/bytes");
         scene
             .operator()
-            .set_key(&key, ibyok_core::Secret::copy_of(value))
+            .keys()
+            .set(&key, ibyok_core::Secret::copy_of(value))
             .await
             .unwrap();
         assert_eq!(scene.operator().retrieve(&key).await.unwrap().bytes().unwrap(), value);
@@ -46,12 +48,12 @@ async fn what_cannot_be_stored_is_refused_and_nothing_changes() {
     let scene = Scene::new().await;
     let key = scene.key("dev/k");
     assert_eq!(
-        scene.operator().set_key(&key, secret("")).await.unwrap_err().code(),
+        scene.operator().keys().set(&key, secret("")).await.unwrap_err().code(),
         Code::Invalid
     );
     let large = ibyok_core::Secret::copy_of(&[b'x'; 65537]);
     assert_eq!(
-        scene.operator().set_key(&key, large).await.unwrap_err().code(),
+        scene.operator().keys().set(&key, large).await.unwrap_err().code(),
         Code::TooLarge
     );
     assert_eq!(
@@ -65,7 +67,8 @@ async fn what_a_token_may_not_have_is_denied_whether_or_not_it_exists() {
     let scene = Scene::new().await;
     scene
         .operator()
-        .set_key(&scene.key("prod/openai"), secret("sk"))
+        .keys()
+        .set(&scene.key("prod/openai"), secret("sk"))
         .await
         .unwrap();
     let mut grant = reading("dev");
@@ -92,7 +95,8 @@ async fn what_a_token_may_not_have_is_denied_whether_or_not_it_exists() {
     );
     assert_eq!(
         session
-            .set_key(&scene.key("dev/openai"), secret("x"))
+            .keys()
+            .set(&scene.key("dev/openai"), secret("x"))
             .await
             .unwrap_err()
             .code(),
@@ -105,12 +109,14 @@ async fn by_id_what_is_missing_and_what_is_denied_are_one_answer() {
     let scene = Scene::new().await;
     let written = scene
         .operator()
-        .set_key(&scene.key("prod/openai"), secret("sk"))
+        .keys()
+        .set(&scene.key("prod/openai"), secret("sk"))
         .await
         .unwrap();
     let other = scene
         .operator()
-        .set_key(&scene.key("prod/stripe"), secret("rk"))
+        .keys()
+        .set(&scene.key("prod/stripe"), secret("rk"))
         .await
         .unwrap();
     let mut grant = reading("prod");
@@ -135,22 +141,22 @@ async fn by_id_what_is_missing_and_what_is_denied_are_one_answer() {
         (denied.code(), denied.to_string()),
         (missing.code(), missing.to_string())
     );
-    assert_eq!(session.find_key(written.id).await.unwrap(), scene.key("prod/openai"));
+    assert_eq!(session.keys().find(written.id).await.unwrap(), scene.key("prod/openai"));
     let mut only_reads = reading("prod");
     only_reads.scopes = Scopes::from([Scope::KeysRead]);
     let reader = scene.vault.as_token(scene.token_named("reader", only_reads).await);
-    assert_eq!(reader.find_key(written.id).await.unwrap(), scene.key("prod/openai"));
-    assert_eq!(session.find_key(other.id).await.unwrap_err().code(), Code::Denied);
+    assert_eq!(reader.keys().find(written.id).await.unwrap(), scene.key("prod/openai"));
+    assert_eq!(session.keys().find(other.id).await.unwrap_err().code(), Code::Denied);
 }
 
 #[tokio::test]
 async fn every_way_in_which_a_token_is_not_valid_is_one_error() {
     let scene = Scene::new().await;
     let key = scene.key("dev/openai");
-    scene.operator().set_key(&key, secret("sk")).await.unwrap();
+    scene.operator().keys().set(&key, secret("sk")).await.unwrap();
     let good = scene.token(reading("dev")).await;
     let revoked = scene.token_named("revoked", reading("dev")).await;
-    scene.operator().revoke_token("revoked", false).await.unwrap();
+    scene.operator().tokens().revoke("revoked", false).await.unwrap();
     let other_vault = Scene::new().await.token(reading("dev")).await;
     let text = good.expose().to_owned();
     let changed = text.replacen('_', "-", 1);
@@ -184,12 +190,14 @@ async fn an_attenuated_token_reaches_less_and_never_more() {
     let scene = Scene::new().await;
     scene
         .operator()
-        .set_key(&scene.key("dev/openai"), secret("a"))
+        .keys()
+        .set(&scene.key("dev/openai"), secret("a"))
         .await
         .unwrap();
     scene
         .operator()
-        .set_key(&scene.key("dev/stripe"), secret("b"))
+        .keys()
+        .set(&scene.key("dev/stripe"), secret("b"))
         .await
         .unwrap();
     let token = scene.token(reading("dev")).await;
@@ -202,7 +210,7 @@ async fn an_attenuated_token_reaches_less_and_never_more() {
         session.retrieve(&scene.key("dev/stripe")).await.unwrap_err().code(),
         Code::Denied
     );
-    let listed = session.list_keys(None, &Default::default()).await.unwrap();
+    let listed = session.keys().list(None, &Default::default()).await.unwrap();
     assert_eq!(listed.items.len(), 1);
 }
 
@@ -210,14 +218,15 @@ async fn an_attenuated_token_reaches_less_and_never_more() {
 async fn a_child_lies_within_its_parent_and_ends_with_it() {
     let scene = Scene::new().await;
     let key = scene.key("dev/openai");
-    scene.operator().set_key(&key, secret("a")).await.unwrap();
+    scene.operator().keys().set(&key, secret("a")).await.unwrap();
     let scopes = Scopes::from([Scope::KeysRead, Scope::KeysList, Scope::TokensIssue]);
     let parent = scene
         .token_named("parent", Grant::new(scopes, Environments::named(["dev"])))
         .await;
     let session = scene.vault.as_token(parent);
     let child = session
-        .issue_token(TokenRequest::new("child", reading("dev")))
+        .tokens()
+        .issue(TokenRequest::new("child", reading("dev")))
         .await
         .unwrap();
     assert!(
@@ -231,12 +240,12 @@ async fn a_child_lies_within_its_parent_and_ends_with_it() {
         reading("prod"),
         Grant::new(Scopes::from([Scope::KeysWrite]), Environments::named(["dev"])),
     ] {
-        let refused = session.issue_token(TokenRequest::new("wide", wider)).await;
+        let refused = session.tokens().issue(TokenRequest::new("wide", wider)).await;
         assert_eq!(refused.unwrap_err().code(), Code::Denied);
     }
     let for_ever = TokenRequest::new("long", reading("dev")).expiry(Expiry::Never);
-    assert_eq!(session.issue_token(for_ever).await.unwrap_err().code(), Code::Denied);
-    scene.operator().revoke_token("parent", false).await.unwrap();
+    assert_eq!(session.tokens().issue(for_ever).await.unwrap_err().code(), Code::Denied);
+    scene.operator().tokens().revoke("parent", false).await.unwrap();
     let gone = scene
         .vault
         .retrieve(&child.token, &key, &RequestContext::default())
@@ -248,7 +257,7 @@ async fn a_child_lies_within_its_parent_and_ends_with_it() {
 async fn children_kept_outlive_their_parent_until_it_is_revoked_with_them() {
     let scene = Scene::new().await;
     let key = scene.key("dev/openai");
-    scene.operator().set_key(&key, secret("a")).await.unwrap();
+    scene.operator().keys().set(&key, secret("a")).await.unwrap();
     let scopes = Scopes::from([Scope::KeysRead, Scope::KeysList, Scope::TokensIssue]);
     let parent = scene
         .token_named("parent", Grant::new(scopes, Environments::named(["dev"])))
@@ -256,10 +265,11 @@ async fn children_kept_outlive_their_parent_until_it_is_revoked_with_them() {
     let child = scene
         .vault
         .as_token(parent)
-        .issue_token(TokenRequest::new("child", reading("dev")))
+        .tokens()
+        .issue(TokenRequest::new("child", reading("dev")))
         .await
         .unwrap();
-    scene.operator().revoke_token("parent", true).await.unwrap();
+    scene.operator().tokens().revoke("parent", true).await.unwrap();
     assert!(
         scene
             .vault
@@ -267,7 +277,7 @@ async fn children_kept_outlive_their_parent_until_it_is_revoked_with_them() {
             .await
             .is_ok()
     );
-    scene.operator().revoke_token("parent", false).await.unwrap();
+    scene.operator().tokens().revoke("parent", false).await.unwrap();
     assert!(
         scene
             .vault
@@ -284,12 +294,13 @@ async fn five_generations_are_refused() {
     let mut token = scene.token(grant()).await;
     for generation in 0..4 {
         let request = TokenRequest::new(format!("child {generation}"), grant());
-        token = scene.vault.as_token(token).issue_token(request).await.unwrap().token;
+        token = scene.vault.as_token(token).tokens().issue(request).await.unwrap().token;
     }
     let fifth = scene
         .vault
         .as_token(token)
-        .issue_token(TokenRequest::new("fifth", grant()))
+        .tokens()
+        .issue(TokenRequest::new("fifth", grant()))
         .await;
     assert_eq!(fifth.unwrap_err().code(), Code::Invalid);
 }
@@ -298,23 +309,23 @@ async fn five_generations_are_refused() {
 async fn a_disabled_key_or_version_is_not_served_and_enable_serves_it_again() {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    scene.operator().set_key(&key, secret("one")).await.unwrap();
-    scene.operator().set_key(&key, secret("two")).await.unwrap();
+    scene.operator().keys().set(&key, secret("one")).await.unwrap();
+    scene.operator().keys().set(&key, secret("two")).await.unwrap();
     let first = key.clone().at_version(Some(1));
     assert_eq!(scene.operator().retrieve(&first).await.unwrap().text().unwrap(), "one");
-    scene.operator().disable_key(&first).await.unwrap();
+    scene.operator().keys().disable(&first).await.unwrap();
     assert_eq!(
         scene.operator().retrieve(&first).await.unwrap_err().code(),
         Code::VersionDisabled
     );
     assert_eq!(scene.operator().retrieve(&key).await.unwrap().text().unwrap(), "two");
-    scene.operator().disable_key(&key).await.unwrap();
+    scene.operator().keys().disable(&key).await.unwrap();
     assert_eq!(
         scene.operator().retrieve(&key).await.unwrap_err().code(),
         Code::KeyDisabled
     );
-    scene.operator().enable_key(&key).await.unwrap();
-    scene.operator().enable_key(&first).await.unwrap();
+    scene.operator().keys().enable(&key).await.unwrap();
+    scene.operator().keys().enable(&first).await.unwrap();
     assert_eq!(scene.operator().retrieve(&first).await.unwrap().text().unwrap(), "one");
 }
 
@@ -322,8 +333,8 @@ async fn a_disabled_key_or_version_is_not_served_and_enable_serves_it_again() {
 async fn a_removed_key_is_gone_and_its_numbers_are_not_given_again() {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    scene.operator().set_key(&key, secret("one")).await.unwrap();
-    scene.operator().remove_key(&key).await.unwrap();
+    scene.operator().keys().set(&key, secret("one")).await.unwrap();
+    scene.operator().keys().remove(&key).await.unwrap();
     assert_eq!(
         scene.operator().retrieve(&key).await.unwrap_err().code(),
         Code::NotFound
@@ -331,13 +342,14 @@ async fn a_removed_key_is_gone_and_its_numbers_are_not_given_again() {
     assert!(
         scene
             .operator()
-            .list_keys(None, &Default::default())
+            .keys()
+            .list(None, &Default::default())
             .await
             .unwrap()
             .items
             .is_empty()
     );
-    let again = scene.operator().add_key(&key, secret("two")).await.unwrap();
+    let again = scene.operator().keys().add(&key, secret("two")).await.unwrap();
     assert_eq!((again.version, again.created), (2, true));
 }
 
@@ -345,7 +357,7 @@ async fn a_removed_key_is_gone_and_its_numbers_are_not_given_again() {
 async fn each_retrieval_is_a_line_and_each_change_is_two() {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    scene.operator().set_key(&key, secret("sk-SENTINEL")).await.unwrap();
+    scene.operator().keys().set(&key, secret("sk-SENTINEL")).await.unwrap();
     let token = scene.token(reading("prod")).await;
     let context = RequestContext::default()
         .request_id("r-1")
@@ -384,7 +396,7 @@ async fn each_retrieval_is_a_line_and_each_change_is_two() {
             .iter()
             .all(|line| !line.text().contains("SENTINEL") && !line.text().contains(token.expose()))
     );
-    let report = scene.operator().verify_audit(&[]).await.unwrap();
+    let report = scene.operator().audit().verify(&[]).await.unwrap();
     assert!(report.ok, "{report:?}");
 }
 
@@ -394,7 +406,7 @@ async fn writers_at_once_lose_nothing() {
     let key = scene.key("prod/openai");
     let writers = (0..16).map(|n| {
         let (operator, key) = (scene.operator(), key.clone());
-        tokio::spawn(async move { operator.set_key(&key, secret(&format!("v{n}"))).await })
+        tokio::spawn(async move { operator.keys().set(&key, secret(&format!("v{n}"))).await })
     });
     let mut versions = Vec::new();
     for writer in writers.collect::<Vec<_>>() {
@@ -402,7 +414,7 @@ async fn writers_at_once_lose_nothing() {
     }
     versions.sort_unstable();
     assert_eq!(versions, (1..=16).collect::<Vec<_>>());
-    let shown = scene.operator().show_key(&key).await.unwrap();
+    let shown = scene.operator().keys().show(&key).await.unwrap();
     assert_eq!(
         shown.versions.iter().filter(|v| v.state.as_str() == "current").count(),
         1
@@ -424,19 +436,21 @@ async fn lists_are_complete_over_pages_and_show_only_what_is_allowed() {
     for n in 0..25 {
         scene
             .operator()
-            .set_key(&scene.key(&format!("dev/k{n}")), secret("x"))
+            .keys()
+            .set(&scene.key(&format!("dev/k{n}")), secret("x"))
             .await
             .unwrap();
         scene
             .operator()
-            .set_key(&scene.key(&format!("prod/k{n}")), secret("x"))
+            .keys()
+            .set(&scene.key(&format!("prod/k{n}")), secret("x"))
             .await
             .unwrap();
     }
     let mut names = std::collections::BTreeSet::new();
     let mut page = ibyok_core::PageRequest::default().limit(7);
     loop {
-        let found = scene.operator().list_keys(None, &page).await.unwrap();
+        let found = scene.operator().keys().list(None, &page).await.unwrap();
         assert!(found.items.len() <= 7);
         names.extend(found.items.into_iter().map(|key| key.reference));
         match found.next {
@@ -449,7 +463,7 @@ async fn lists_are_complete_over_pages_and_show_only_what_is_allowed() {
     grant.scopes = Scopes::from([Scope::KeysList]);
     grant.keys = Some(vec!["k1*".parse().unwrap()]);
     let session = scene.vault.as_token(scene.token(grant).await);
-    let seen = session.list_keys(None, &Default::default()).await.unwrap();
+    let seen = session.keys().list(None, &Default::default()).await.unwrap();
     assert_eq!(seen.items.len(), 11, "k1 and k10 to k19");
 }
 
@@ -458,7 +472,8 @@ async fn the_long_name_of_an_environment_is_the_short_one_in_grants_and_restrict
     let scene = Scene::new().await;
     scene
         .operator()
-        .set_key(&scene.key("prod/openai"), secret("sk"))
+        .keys()
+        .set(&scene.key("prod/openai"), secret("sk"))
         .await
         .unwrap();
     let token = scene.token(reading("production")).await;
@@ -481,7 +496,8 @@ async fn a_token_bound_to_a_network_is_nobody_elsewhere() {
     let scene = Scene::new().await;
     scene
         .operator()
-        .set_key(&scene.key("prod/openai"), secret("sk"))
+        .keys()
+        .set(&scene.key("prod/openai"), secret("sk"))
         .await
         .unwrap();
     let mut grant = reading("prod");
@@ -522,14 +538,14 @@ async fn a_narrowed_token_cannot_revoke_the_one_that_it_was_made_from() {
     for session in [narrow.clone(), narrow.with_context(inside)] {
         for which in ["self", id.as_str()] {
             assert_eq!(
-                session.revoke_token(which, false).await.unwrap_err().code(),
+                session.tokens().revoke(which, false).await.unwrap_err().code(),
                 Code::Denied
             );
         }
     }
     let whole = scene.vault.as_token(token);
     assert!(
-        whole.revoke_token("self", false).await.is_ok(),
+        whole.tokens().revoke("self", false).await.is_ok(),
         "a whole token may end itself"
     );
     assert_eq!(whole.whoami().await.unwrap_err().code(), Code::Unauthenticated);
@@ -549,13 +565,14 @@ async fn a_token_is_valid_from_its_beginning_to_its_end_and_the_clock_set_back_c
         .await
         .unwrap();
     let key: KeyRef = "prod/openai".parse().unwrap();
-    vault.operator("test").set_key(&key, secret("sk")).await.unwrap();
+    vault.operator("test").keys().set(&key, secret("sk")).await.unwrap();
     let mut grant = reading("prod");
     let time = |text: &str| text.parse::<ibyok_core::Timestamp>().unwrap();
     (grant.not_before, grant.expires) = (Some(time("2026-11-24T11:00:00Z")), Some(time("2026-11-24T12:00:00Z")));
     let token = vault
         .operator("test")
-        .issue_token(TokenRequest::new("worker", grant))
+        .tokens()
+        .issue(TokenRequest::new("worker", grant))
         .await
         .unwrap()
         .token;
@@ -598,7 +615,11 @@ async fn a_grant_too_long_to_look_at_quickly_is_refused() {
     let scene = Scene::new().await;
     let mut grant = reading("prod");
     grant.keys = Some((0..65).map(|n| format!("key-{n}").parse().unwrap()).collect());
-    let refused = scene.operator().issue_token(TokenRequest::new("worker", grant)).await;
+    let refused = scene
+        .operator()
+        .tokens()
+        .issue(TokenRequest::new("worker", grant))
+        .await;
     assert_eq!(refused.unwrap_err().code(), Code::Invalid);
 }
 
@@ -607,16 +628,16 @@ async fn a_list_has_each_key_once_however_many_versions_it_has() {
     let scene = Scene::new().await;
     let (key, operator) = (scene.key("dev/often"), scene.operator());
     for _ in 0..40 {
-        operator.set_key(&key, secret("x")).await.unwrap();
+        operator.keys().set(&key, secret("x")).await.unwrap();
     }
-    let listed = operator.list_keys(None, &Default::default()).await.unwrap().items;
+    let listed = operator.keys().list(None, &Default::default()).await.unwrap().items;
     let item = serde_json::to_value(&listed[0]).unwrap();
     assert_eq!(
         (&item["version"], &item["versions_count"], &item["state"]),
         (&40.into(), &40.into(), &"current".into())
     );
     assert!(item.get("versions").is_none(), "{item}");
-    let shown = operator.show_key(&key).await.unwrap();
+    let shown = operator.keys().show(&key).await.unwrap();
     assert_eq!((shown.versions.len(), shown.versions_count), (40, 40));
 }
 
@@ -628,12 +649,12 @@ async fn a_page_is_never_longer_than_can_be_taken() {
     for number in 0..150 {
         let write = ibyok_core::KeyWrite::from(secret("x")).labels(Some(labels.clone()));
         let key = scene.key(&format!("dev/k{number}"));
-        scene.operator().set_key(&key, write).await.unwrap();
+        scene.operator().keys().set(&key, write).await.unwrap();
     }
     let mut page = ibyok_core::PageRequest::default().limit(1000);
     let mut lengths = Vec::new();
     loop {
-        let found = scene.operator().list_keys(None, &page).await.unwrap();
+        let found = scene.operator().keys().list(None, &page).await.unwrap();
         assert!(serde_json::to_vec(&found).unwrap().len() < 5 << 20);
         lengths.push(found.items.len());
         let Some(next) = found.next else { break };
@@ -648,9 +669,9 @@ async fn of_a_reference_that_names_a_version_that_one_is_shown() {
     let scene = Scene::new().await;
     let operator = scene.operator();
     for _ in 0..3 {
-        operator.set_key(&scene.key("dev/k"), secret("x")).await.unwrap();
+        operator.keys().set(&scene.key("dev/k"), secret("x")).await.unwrap();
     }
-    let shown = operator.show_key(&scene.key("dev/k?version=2")).await.unwrap();
+    let shown = operator.keys().show(&scene.key("dev/k?version=2")).await.unwrap();
     let numbers: Vec<u32> = shown.versions.iter().map(|version| version.version).collect();
     assert_eq!((numbers, shown.version, shown.versions_count), (vec![2], Some(3), 3));
     for (reference, code) in [
@@ -659,7 +680,7 @@ async fn of_a_reference_that_names_a_version_that_one_is_shown() {
         ("dev/k#value", Code::Invalid),
         ("dev/missing?version=1", Code::NotFound),
     ] {
-        let error = operator.show_key(&scene.key(reference)).await.unwrap_err();
+        let error = operator.keys().show(&scene.key(reference)).await.unwrap_err();
         assert_eq!(error.code(), code, "{reference}");
     }
 }

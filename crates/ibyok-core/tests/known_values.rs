@@ -16,7 +16,12 @@ async fn with_values() -> Scene {
         ("prod/openai", "sk-old"),
         ("prod/openai", LONG),
     ] {
-        scene.operator().set_key(&scene.key(key), secret(value)).await.unwrap();
+        scene
+            .operator()
+            .keys()
+            .set(&scene.key(key), secret(value))
+            .await
+            .unwrap();
     }
     scene
 }
@@ -29,7 +34,7 @@ fn found(values: &KnownValues, text: &str) -> Option<(String, u32)> {
 #[tokio::test]
 async fn every_version_of_every_key_is_known_by_its_value_and_by_nothing_else() {
     let scene = with_values().await;
-    let values = scene.operator().known_values().await.unwrap();
+    let values = scene.operator().known_values().collect().await.unwrap();
     assert_eq!(values.len(), 3);
     assert_eq!(found(&values, "sk-one"), Some(("dev/openai".to_owned(), 1)));
     assert_eq!(found(&values, "sk-old"), Some(("prod/openai".to_owned(), 1)));
@@ -42,7 +47,7 @@ async fn every_version_of_every_key_is_known_by_its_value_and_by_nothing_else() 
 #[tokio::test]
 async fn a_bundle_knows_the_same_without_the_vault_but_not_what_can_be_guessed() {
     let scene = with_values().await;
-    let bundle = scene.operator().export_fingerprints().await.unwrap();
+    let bundle = scene.operator().known_values().export().await.unwrap();
     assert_eq!((bundle.values, bundle.left_out), (1, 2));
     let text = bundle.text.expose_secret();
     assert!(!text.contains(LONG));
@@ -50,7 +55,7 @@ async fn a_bundle_knows_the_same_without_the_vault_but_not_what_can_be_guessed()
     assert_eq!(found(&values, LONG), Some(("prod/openai".to_owned(), 2)));
     assert_eq!(found(&values, "sk-one"), None);
 
-    let other = scene.operator().export_fingerprints().await.unwrap();
+    let other = scene.operator().known_values().export().await.unwrap();
     assert_ne!(text, other.text.expose_secret(), "each has a key of its own");
     assert!(!format!("{bundle:?}").contains("fingerprint\""));
 }
@@ -58,7 +63,7 @@ async fn a_bundle_knows_the_same_without_the_vault_but_not_what_can_be_guessed()
 #[tokio::test]
 async fn what_is_no_bundle_is_refused() {
     let scene = with_values().await;
-    let bundle = scene.operator().export_fingerprints().await.unwrap();
+    let bundle = scene.operator().known_values().export().await.unwrap();
     let text = bundle.text.expose_secret().to_owned();
     for broken in [
         String::new(),
@@ -80,6 +85,6 @@ async fn what_is_no_bundle_is_refused() {
 async fn a_token_may_compare_nothing() {
     let scene = with_values().await;
     let session = scene.vault.as_token(scene.token(reading("prod")).await);
-    assert_eq!(session.known_values().await.unwrap_err().code(), Code::Denied);
-    assert_eq!(session.export_fingerprints().await.unwrap_err().code(), Code::Denied);
+    assert_eq!(session.known_values().collect().await.unwrap_err().code(), Code::Denied);
+    assert_eq!(session.known_values().export().await.unwrap_err().code(), Code::Denied);
 }

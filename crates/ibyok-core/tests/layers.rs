@@ -49,12 +49,17 @@ type Module = String;
 /// The struct whose fields name the parts of a vault.
 const COMPOSITION: (&str, &str) = ("vault", "Inner");
 
+/// The module in which a session gives its handles.
+const HANDLES: &str = "vault/handles";
+
 #[derive(Default)]
 struct Tree {
     modules: BTreeMap<Module, syn::File>,
     /// The type of each field and variable that is a part: `records` for `Records`.
     parts: BTreeMap<String, String>,
-    /// The module in which a method of a part is.
+    /// The type of each handle of a session: `KeyVerbs` for `keys`.
+    handles: BTreeMap<String, String>,
+    /// The module in which a method of a part or a handle is.
     owners: BTreeMap<(String, String), Module>,
 }
 
@@ -97,10 +102,20 @@ impl Tree {
         for (name, part) in [("inner", composed), ("session", "Session"), ("floors", "Floors")] {
             self.parts.insert(name.to_owned(), part.to_owned());
         }
+        for item in &self.modules[HANDLES].items {
+            let Item::Impl(block) = item else { continue };
+            for item in &block.items {
+                let ImplItem::Fn(method) = item else { continue };
+                if let syn::ReturnType::Type(_, handle) = &method.sig.output {
+                    self.handles.insert(method.sig.ident.to_string(), innermost(handle));
+                }
+            }
+        }
+        assert!(self.handles.len() > 5, "`{HANDLES}` is not where the handles are");
     }
 
     fn find_owners(&mut self) {
-        let parts: BTreeSet<&String> = self.parts.values().collect();
+        let parts: BTreeSet<&String> = self.parts.values().chain(self.handles.values()).collect();
         for (module, file) in &self.modules {
             for item in &file.items {
                 let Item::Impl(block) = item else { continue };
@@ -207,6 +222,7 @@ impl Finder<'_> {
                 Member::Named(name) => self.tree.parts.get(&name.to_string()).cloned(),
                 Member::Unnamed(_) => None,
             },
+            Expr::MethodCall(call) => self.tree.handles.get(&call.method.to_string()).cloned(),
             Expr::Reference(inner) => self.part(&inner.expr),
             Expr::Paren(inner) => self.part(&inner.expr),
             _ => None,

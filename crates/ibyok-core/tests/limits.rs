@@ -79,7 +79,7 @@ impl Timed {
             .unwrap();
         for name in ["one", "two"] {
             let key: KeyRef = format!("prod/{name}").parse().unwrap();
-            vault.operator("test").set_key(&key, secret(name)).await.unwrap();
+            vault.operator("test").keys().set(&key, secret(name)).await.unwrap();
         }
         Timed { vault, hands, scratch }
     }
@@ -89,7 +89,7 @@ impl Timed {
     }
 
     async fn token(&self, name: &str, grant: Grant) -> AccessToken {
-        let issued = self.operator().issue_token(TokenRequest::new(name, grant)).await;
+        let issued = self.operator().tokens().issue(TokenRequest::new(name, grant)).await;
         issued.unwrap().token
     }
 
@@ -166,11 +166,11 @@ async fn a_rate_for_retrievals_leaves_a_token_able_to_look_at_things() {
     let session = timed.vault.as_token(AccessToken::from(token.expose()));
     for _ in 0..5 {
         session.whoami().await.unwrap();
-        session.list_keys(None, &Default::default()).await.unwrap();
-        session.show_key(&"prod/one".parse().unwrap()).await.unwrap();
+        session.keys().list(None, &Default::default()).await.unwrap();
+        session.keys().show(&"prod/one".parse().unwrap()).await.unwrap();
     }
     assert_eq!(timed.let_through(&token, "prod/one").await, 1);
-    session.show_key(&"prod/one".parse().unwrap()).await.unwrap();
+    session.keys().show(&"prod/one".parse().unwrap()).await.unwrap();
 }
 
 #[tokio::test]
@@ -190,21 +190,21 @@ async fn every_verb_of_a_token_has_a_limit_by_default_or_by_its_rate() {
         let token = timed.token("worker", grant(rate_of)).await;
         let session = timed.vault.as_token(token);
         let mut seen = 0;
-        while !is_limited(session.show_key(&key).await) {
+        while !is_limited(session.keys().show(&key).await) {
             seen += 1;
         }
         let mut changed = 0;
-        while !is_limited(session.edit_key(&key, &KeyEdit::default()).await) {
+        while !is_limited(session.keys().edit(&key, &KeyEdit::default()).await) {
             changed += 1;
         }
         assert_eq!((seen, changed), (reads, changes), "{rate_of:?}");
         let refused = session.whoami().await.unwrap_err();
         assert!(refused.retry_after().is_some(), "{refused}");
         for _ in 0..200 {
-            session.disable_key(&key).await.unwrap();
+            session.keys().disable(&key).await.unwrap();
         }
-        timed.operator().enable_key(&key).await.unwrap();
-        session.revoke_token("self", false).await.unwrap();
+        timed.operator().keys().enable(&key).await.unwrap();
+        session.tokens().revoke("self", false).await.unwrap();
         timed.hands.pass(Duration::from_secs(3600));
     }
 }
@@ -217,19 +217,19 @@ async fn the_limits_by_default_are_those_of_the_documentation() {
     let session = timed.vault.as_token(timed.token("worker", grant).await);
     let key: KeyRef = "prod/one".parse().unwrap();
     let (mut reads, mut changes) = (0, 0);
-    while !is_limited(session.show_key(&key).await) {
+    while !is_limited(session.keys().show(&key).await) {
         reads += 1;
     }
-    while !is_limited(session.edit_key(&key, &KeyEdit::default()).await) {
+    while !is_limited(session.keys().edit(&key, &KeyEdit::default()).await) {
         changes += 1;
     }
     assert_eq!((reads, changes), (6000, 5000));
     timed.hands.pass(Duration::from_secs(60));
     (reads, changes) = (0, 0);
-    while !is_limited(session.show_key(&key).await) {
+    while !is_limited(session.keys().show(&key).await) {
         reads += 1;
     }
-    while !is_limited(session.edit_key(&key, &KeyEdit::default()).await) {
+    while !is_limited(session.keys().edit(&key, &KeyEdit::default()).await) {
         changes += 1;
     }
     assert_eq!((reads, changes), (600, 60), "a minute later");
@@ -245,7 +245,9 @@ async fn a_family_of_tokens_has_ten_times_what_one_token_has() {
     grant.scopes = Scopes::from([Scope::KeysList]);
     for number in 0..12 {
         let request = TokenRequest::new(format!("child-{number}"), grant.clone());
-        let child = timed.vault.as_token(parent.issue_token(request).await.unwrap().token);
+        let child = timed
+            .vault
+            .as_token(parent.tokens().issue(request).await.unwrap().token);
         let before = reads;
         while !is_limited(child.whoami().await) {
             reads += 1;
@@ -265,7 +267,7 @@ async fn no_token_uses_up_the_refused_revocations_of_its_siblings() {
     grant.scopes = Scopes::from([Scope::TokensIssue, Scope::TokensRevoke]);
     let parent = timed.vault.as_token(timed.token("parent", grant.clone()).await);
     let issue = async |by: &Session, name: String| {
-        let issued = by.issue_token(TokenRequest::new(name, grant.clone())).await.unwrap();
+        let issued = by.tokens().issue(TokenRequest::new(name, grant.clone())).await.unwrap();
         timed.vault.as_token(issued.token)
     };
     let (honest, sibling) = (
@@ -277,9 +279,18 @@ async fn no_token_uses_up_the_refused_revocations_of_its_siblings() {
         "outside",
         Grant::new(Scopes::from([Scope::KeysWrite]), Environments::named(["prod"])),
     );
-    let outside = timed.operator().issue_token(outside).await.unwrap().info.id.to_string();
+    let outside = timed
+        .operator()
+        .tokens()
+        .issue(outside)
+        .await
+        .unwrap()
+        .info
+        .id
+        .to_string();
     // What the sibling issues has buckets of its own, and together they empty those of the family.
-    let refused = async |session: &Session, which: &str| session.revoke_token(which, false).await.unwrap_err().code();
+    let refused =
+        async |session: &Session, which: &str| session.tokens().revoke(which, false).await.unwrap_err().code();
     for number in 0..13 {
         let child = issue(&sibling, format!("child-{number}")).await;
         let mut count = 0;
@@ -291,7 +302,7 @@ async fn no_token_uses_up_the_refused_revocations_of_its_siblings() {
     }
     // An honest token is told the truth, and finds by name what it takes away.
     assert_ne!(refused(&honest, "absent").await, Code::Limited);
-    honest.revoke_token("stolen", false).await.unwrap();
+    honest.tokens().revoke("stolen", false).await.unwrap();
     // Beyond its own share it waits with its family.
     let mut count = 1;
     while refused(&honest, "absent").await != Code::Limited {
@@ -320,15 +331,19 @@ async fn children_share_what_their_parents_rate_leaves_for_other_verbs() {
         let mut grant = reading_at("80/min");
         grant.scopes = Scopes::from([Scope::KeysList]);
         let child = session
-            .issue_token(TokenRequest::new(format!("child-{number}"), grant))
+            .tokens()
+            .issue(TokenRequest::new(format!("child-{number}"), grant))
             .await;
         let child = timed.vault.as_token(child.unwrap().token);
-        while !is_limited(child.show_key(&key).await) {
+        while !is_limited(child.keys().show(&key).await) {
             reads += 1;
         }
     }
     assert_eq!(reads, 100);
-    assert!(is_limited(session.show_key(&key).await), "it is the parent's own rate");
+    assert!(
+        is_limited(session.keys().show(&key).await),
+        "it is the parent's own rate"
+    );
 }
 
 #[tokio::test]
@@ -337,7 +352,7 @@ async fn a_clock_on_the_wall_that_jumps_changes_no_limit() {
     let mut grant = reading_at("2/min");
     grant.expires = None;
     let request = TokenRequest::new("worker", grant).expiry(ibyok_core::Expiry::Never);
-    let token = timed.operator().issue_token(request).await.unwrap().token;
+    let token = timed.operator().tokens().issue(request).await.unwrap().token;
     assert_eq!(timed.let_through(&token, "prod/one").await, 2);
     for hours in [-48, 24 * 3650, -24 * 3650] {
         timed.hands.set_wall(jiff::SignedDuration::from_hours(hours));
@@ -352,14 +367,16 @@ async fn every_way_to_write_a_key_or_to_narrow_a_token_is_the_same_bucket() {
     let timed = Timed::new().await;
     let id = timed
         .operator()
-        .show_key(&"prod/one".parse().unwrap())
+        .keys()
+        .show(&"prod/one".parse().unwrap())
         .await
         .unwrap()
         .id;
     let edit = limit_edit(Some("6/hour"));
     timed
         .operator()
-        .edit_key(&"prod/one".parse().unwrap(), &edit)
+        .keys()
+        .edit(&"prod/one".parse().unwrap(), &edit)
         .await
         .unwrap();
     let token = timed.token("worker", reading_at("100/hour")).await;
@@ -402,18 +419,21 @@ async fn a_parents_limit_counts_what_all_its_children_do() {
     let parent = timed.token("parent", issuing_at("6/hour")).await;
     let session = timed.vault.as_token(AccessToken::from(parent.expose()));
     let child = session
-        .issue_token(TokenRequest::new("child", issuing_at("4/hour")))
+        .tokens()
+        .issue(TokenRequest::new("child", issuing_at("4/hour")))
         .await
         .unwrap()
         .token;
     let below = timed.vault.as_token(AccessToken::from(child.expose()));
     let grandchild = below
-        .issue_token(TokenRequest::new("grandchild", reading_at("4/hour")))
+        .tokens()
+        .issue(TokenRequest::new("grandchild", reading_at("4/hour")))
         .await
         .unwrap()
         .token;
     let sibling = session
-        .issue_token(TokenRequest::new("sibling", reading_at("6/hour")))
+        .tokens()
+        .issue(TokenRequest::new("sibling", reading_at("6/hour")))
         .await
         .unwrap()
         .token;
@@ -449,20 +469,25 @@ async fn a_childs_rate_lies_within_its_parents() {
     let session = timed.vault.as_token(AccessToken::from(parent.expose()));
     let mut unlimited = reading("prod");
     for wider in ["61/min", "2/sec", "100000/day"] {
-        let refused = session.issue_token(TokenRequest::new("child", reading_at(wider))).await;
+        let refused = session
+            .tokens()
+            .issue(TokenRequest::new("child", reading_at(wider)))
+            .await;
         let error = refused.unwrap_err();
         assert!(matches!(error, Error::Denied { limit: "rate", .. }), "{wider}: {error}");
     }
     unlimited.rate = None;
     assert!(
         session
-            .issue_token(TokenRequest::new("child", unlimited))
+            .tokens()
+            .issue(TokenRequest::new("child", unlimited))
             .await
             .is_err()
     );
     for within in ["60/min", "1/sec", "1/day"] {
         session
-            .issue_token(TokenRequest::new("child", reading_at(within)))
+            .tokens()
+            .issue(TokenRequest::new("child", reading_at(within)))
             .await
             .unwrap();
     }
@@ -474,7 +499,8 @@ async fn a_keys_limit_counts_all_tokens_and_no_operator() {
     let key: KeyRef = "prod/one".parse().unwrap();
     timed
         .operator()
-        .edit_key(&key, &limit_edit(Some("3/min")))
+        .keys()
+        .edit(&key, &limit_edit(Some("3/min")))
         .await
         .unwrap();
     let (a, b) = (
@@ -505,15 +531,16 @@ async fn an_environments_default_holds_for_each_key_that_has_no_limit_of_its_own
         "none applies unless set"
     );
 
-    let set = operator.set_limit(&prod, Some(rate("2/hour"))).await.unwrap();
+    let set = operator.limits().set(&prod, Some(rate("2/hour"))).await.unwrap();
     assert_eq!((set.limit, set.scope), (Some(rate("2/hour")), LimitScope::Node));
     assert_eq!(timed.let_through(&token, "prod/one").await, 2);
     assert_eq!(timed.let_through(&token, "prod/two").await, 2, "each key by itself");
     operator
-        .edit_key(&"prod/one".parse().unwrap(), &limit_edit(Some("5/hour")))
+        .keys()
+        .edit(&"prod/one".parse().unwrap(), &limit_edit(Some("5/hour")))
         .await
         .unwrap();
-    let shown = operator.show_key(&"prod/one".parse().unwrap()).await.unwrap();
+    let shown = operator.keys().show(&"prod/one".parse().unwrap()).await.unwrap();
     let in_force = shown.limit_in_force.unwrap();
     assert_eq!((in_force.rate, in_force.source.as_str()), (rate("5/hour"), "key"));
     assert_eq!(
@@ -521,14 +548,15 @@ async fn an_environments_default_holds_for_each_key_that_has_no_limit_of_its_own
         5,
         "its own, also where it is higher"
     );
-    let shown = operator.show_key(&"prod/two".parse().unwrap()).await.unwrap();
+    let shown = operator.keys().show(&"prod/two".parse().unwrap()).await.unwrap();
     assert_eq!(
         (shown.limit, shown.limit_in_force.unwrap().source.as_str()),
         (None, "environment")
     );
 
     operator
-        .edit_key(&"prod/one".parse().unwrap(), &limit_edit(None))
+        .keys()
+        .edit(&"prod/one".parse().unwrap(), &limit_edit(None))
         .await
         .unwrap();
     assert_eq!(
@@ -536,9 +564,9 @@ async fn an_environments_default_holds_for_each_key_that_has_no_limit_of_its_own
         0,
         "what was used of the default stays used"
     );
-    operator.set_limit(&prod, None).await.unwrap();
+    operator.limits().set(&prod, None).await.unwrap();
     assert_eq!(timed.let_through(&token, "prod/one").await, 100);
-    let all = operator.limits(None).await.unwrap();
+    let all = operator.limits().list(None).await.unwrap();
     assert!(all.len() == 3 && all.iter().all(|limit| limit.limit.is_none()));
 }
 
@@ -548,13 +576,14 @@ async fn a_new_version_keeps_the_limit_unless_it_says_otherwise() {
     let (operator, key) = (timed.operator(), "prod/new".parse().unwrap());
     let write = || KeyWrite::from(secret("sk"));
     operator
-        .add_key(&key, write().limit(Some(Some(rate("2/hour")))))
+        .keys()
+        .add(&key, write().limit(Some(Some(rate("2/hour")))))
         .await
         .unwrap();
-    operator.set_key(&key, write()).await.unwrap();
-    assert_eq!(operator.show_key(&key).await.unwrap().limit, Some(rate("2/hour")));
-    operator.set_key(&key, write().limit(Some(None))).await.unwrap();
-    assert_eq!(operator.show_key(&key).await.unwrap().limit, None);
+    operator.keys().set(&key, write()).await.unwrap();
+    assert_eq!(operator.keys().show(&key).await.unwrap().limit, Some(rate("2/hour")));
+    operator.keys().set(&key, write().limit(Some(None))).await.unwrap();
+    assert_eq!(operator.keys().show(&key).await.unwrap().limit, None);
 }
 
 #[tokio::test]
@@ -570,28 +599,33 @@ async fn a_default_is_set_with_settings_write_for_the_whole_environment() {
         ("one", one_key),
     ] {
         let session = timed.vault.as_token(timed.token(name, grant).await);
-        let refused = session.set_limit(&prod, Some(rate("1/day"))).await;
+        let refused = session.limits().set(&prod, Some(rate("1/day"))).await;
         assert_eq!(refused.unwrap_err().code(), Code::Denied, "{name}");
     }
     let session = timed
         .vault
         .as_token(timed.token("sets", grant(Scope::SettingsWrite)).await);
-    session.set_limit(&prod, Some(rate("1/day"))).await.unwrap();
-    let elsewhere = session.set_limit(&"dev".parse().unwrap(), None).await;
+    session.limits().set(&prod, Some(rate("1/day"))).await.unwrap();
+    let elsewhere = session.limits().set(&"dev".parse().unwrap(), None).await;
     assert_eq!(elsewhere.unwrap_err().code(), Code::Denied);
-    let nowhere = timed.operator().set_limit(&"nowhere".parse().unwrap(), None).await;
+    let nowhere = timed.operator().limits().set(&"nowhere".parse().unwrap(), None).await;
     assert_eq!(nowhere.unwrap_err().code(), Code::NotFound);
     let reader = timed.vault.as_token(timed.token("reads", grant(Scope::KeysList)).await);
-    let seen = reader.limits(None).await.unwrap();
+    let seen = reader.limits().list(None).await.unwrap();
     assert_eq!(
         seen.iter().map(|limit| limit.environment.as_str()).collect::<Vec<_>>(),
         ["prod"]
     );
     assert_eq!(
-        reader.limits(Some(&"dev".parse().unwrap())).await.unwrap_err().code(),
+        reader
+            .limits()
+            .list(Some(&"dev".parse().unwrap()))
+            .await
+            .unwrap_err()
+            .code(),
         Code::Denied
     );
-    session.set_limit(&prod, None).await.unwrap();
+    session.limits().set(&prod, None).await.unwrap();
     timed.vault.close().await.unwrap();
     let log = ibyok_audit::Reader::open(timed.scratch.path().join("audit")).unwrap();
     let lines = log.lines(&Filter::default()).unwrap();
@@ -667,13 +701,14 @@ async fn a_limit_refuses_before_a_realm_is_opened_and_a_keys_before_anything_is_
         .await
         .unwrap();
     let key: KeyRef = "prod/one".parse().unwrap();
-    vault.operator("test").set_key(&key, secret("sk")).await.unwrap();
+    vault.operator("test").keys().set(&key, secret("sk")).await.unwrap();
     let mut grant = reading("prod");
     grant.environments = Environments::All;
     grant.rate = Some(rate("1/day"));
     let token = vault
         .operator("test")
-        .issue_token(TokenRequest::new("whole", grant))
+        .tokens()
+        .issue(TokenRequest::new("whole", grant))
         .await
         .unwrap()
         .token;
@@ -690,7 +725,7 @@ async fn a_limit_refuses_before_a_realm_is_opened_and_a_keys_before_anything_is_
 async fn a_changed_limit_holds_here_at_once_and_on_other_nodes_within_a_second() {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    scene.operator().set_key(&key, secret("sk")).await.unwrap();
+    scene.operator().keys().set(&key, secret("sk")).await.unwrap();
     let token = scene.token(reading("prod")).await;
     let other = scene.another_node().await;
     let get = async |vault: &Vault| {
@@ -704,7 +739,8 @@ async fn a_changed_limit_holds_here_at_once_and_on_other_nodes_within_a_second()
     assert!(get(&other).await.is_none());
     scene
         .operator()
-        .edit_key(&key, &limit_edit(Some("1/day")))
+        .keys()
+        .edit(&key, &limit_edit(Some("1/day")))
         .await
         .unwrap();
     let changed = Instant::now();
@@ -719,7 +755,8 @@ async fn a_changed_limit_holds_here_at_once_and_on_other_nodes_within_a_second()
     }
     scene
         .operator()
-        .edit_key(&key, &limit_edit(Some("1000/sec")))
+        .keys()
+        .edit(&key, &limit_edit(Some("1000/sec")))
         .await
         .unwrap();
     assert!(get(&scene.vault).await.is_none());
@@ -804,7 +841,7 @@ async fn where_the_store_counts_nothing_is_let_through_that_it_does_not_answer_f
     let timed = Timed::on(store.clone()).await;
     let token = timed.token("worker", reading_at("2/min")).await;
     let unlimited = timed.token("unlimited", reading("prod")).await;
-    let shown = timed.operator().show_token("worker").await.unwrap();
+    let shown = timed.operator().tokens().show("worker").await.unwrap();
     assert_eq!(shown.limit_scope, Some(LimitScope::Shared));
     assert_eq!(timed.let_through(&token, "prod/one").await, 2);
     assert_eq!(
@@ -821,7 +858,7 @@ async fn where_the_store_counts_nothing_is_let_through_that_it_does_not_answer_f
     store.away.store(false, Ordering::SeqCst);
     assert!(limited(timed.get(&token, "prod/one").await).is_some());
     let in_the_clear = format!("{:?}", store.asked.lock().unwrap());
-    let id = timed.operator().show_token("worker").await.unwrap().id;
+    let id = timed.operator().tokens().show("worker").await.unwrap().id;
     assert!(
         !in_the_clear.contains(&format!("{:?}", id.bytes())),
         "what the store sees of a bucket is a keyed hash"

@@ -22,7 +22,7 @@ async fn scene_with_keys() -> Scene {
     let scene = Scene::new().await;
     for key in ["dev/openai", "prod/openai"] {
         let write = KeyWrite::from(secret(LIVE)).provider(Some("openai".to_owned()));
-        scene.operator().set_key(&scene.key(key), write).await.unwrap();
+        scene.operator().keys().set(&scene.key(key), write).await.unwrap();
     }
     scene
 }
@@ -53,22 +53,22 @@ async fn the_tiers_decide_one_after_the_other() {
         served(&operator, &key).await,
         (LIVE.to_owned(), Mode::Live, ModeSource::TenantSetting)
     );
-    operator.set_environment_mode(&dev, Mode::Mock).await.unwrap();
+    operator.modes().set(&dev, Mode::Mock).await.unwrap();
     let (value, mode, source) = served(&operator, &key).await;
     assert_eq!((mode, source), (Mode::Mock, ModeSource::TenantSetting));
     assert!(value.starts_with("sk-mock-openai-"), "{value}");
-    operator.set_key_mode(&key, Some(Mode::Live)).await.unwrap();
+    operator.modes().set_of_key(&key, Some(Mode::Live)).await.unwrap();
     let (_, mode, source) = served(&operator, &key).await;
     assert_eq!((mode, source), (Mode::Live, ModeSource::KeyOverride));
-    let shown = operator.set_key_mode(&key, None).await.unwrap();
+    let shown = operator.modes().set_of_key(&key, None).await.unwrap();
     assert_eq!((shown.mode_override, shown.mode), (None, Some(Mode::Mock)));
-    operator.set_environment_mode(&dev, Mode::Live).await.unwrap();
-    operator.set_key_mode(&key, Some(Mode::Mock)).await.unwrap();
+    operator.modes().set(&dev, Mode::Live).await.unwrap();
+    operator.modes().set_of_key(&key, Some(Mode::Mock)).await.unwrap();
     let (_, mode, source) = served(&operator, &key).await;
     assert_eq!((mode, source), (Mode::Mock, ModeSource::KeyOverride));
     let (_, mode, source) = served(&forced, &key).await;
     assert_eq!((mode, source), (Mode::Live, ModeSource::Guardrail));
-    let listed = operator.list_keys(Some(&dev), &Default::default()).await.unwrap();
+    let listed = operator.keys().list(Some(&dev), &Default::default()).await.unwrap();
     assert_eq!(listed.items[0].mode, Some(Mode::Mock));
 }
 
@@ -77,9 +77,13 @@ async fn an_environment_of_no_known_class_is_bound_as_production() {
     let scene = Scene::new().await;
     let name: ibyok_core::EnvironmentName = "qa".parse().unwrap();
     let operator = scene.operator();
-    operator.add_environment(name.clone(), Class::of(&name)).await.unwrap();
-    operator.set_key(&scene.key("qa/k"), secret(LIVE)).await.unwrap();
-    let refused = operator.set_environment_mode(&name, Mode::Mock).await.unwrap_err();
+    operator
+        .environments()
+        .add(name.clone(), Class::of(&name))
+        .await
+        .unwrap();
+    operator.keys().set(&scene.key("qa/k"), secret(LIVE)).await.unwrap();
+    let refused = operator.modes().set(&name, Mode::Mock).await.unwrap_err();
     assert_eq!(refused.code(), Code::Invalid);
     let forced = scene
         .node_with(Guardrails::default().force(Class::Prod, Mode::Mock))
@@ -95,8 +99,8 @@ async fn production_is_set_to_mock_only_where_a_node_allows_it_and_serves_live_w
     let (key, prod) = (scene.key("prod/openai"), "prod".parse().unwrap());
     let operator = scene.operator();
     for refused in [
-        operator.set_key_mode(&key, Some(Mode::Mock)).await.err(),
-        operator.set_environment_mode(&prod, Mode::Mock).await.err(),
+        operator.modes().set_of_key(&key, Some(Mode::Mock)).await.err(),
+        operator.modes().set(&prod, Mode::Mock).await.err(),
     ] {
         let refused = refused.unwrap();
         assert_eq!(refused.code(), Code::Invalid, "{refused}");
@@ -109,14 +113,14 @@ async fn production_is_set_to_mock_only_where_a_node_allows_it_and_serves_live_w
     }
     let allowing = scene.node_with(Guardrails::default().allow_prod_mock(true)).await;
     let allowing = allowing.operator("test");
-    allowing.set_key_mode(&key, Some(Mode::Mock)).await.unwrap();
+    allowing.modes().set_of_key(&key, Some(Mode::Mock)).await.unwrap();
     assert_eq!(served(&allowing, &key).await.1, Mode::Mock);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(
         served(&operator, &key).await,
         (LIVE.to_owned(), Mode::Live, ModeSource::Guardrail)
     );
-    operator.set_key_mode(&key, None).await.unwrap();
+    operator.modes().set_of_key(&key, None).await.unwrap();
 }
 
 #[tokio::test]
@@ -137,7 +141,7 @@ async fn a_mock_is_recognisable_stable_and_of_its_key_and_environment_alone() {
             let name = provider.unwrap_or("none");
             let key = scene.key(&format!("{environment}/{name}"));
             let write = KeyWrite::from(secret(LIVE)).provider(provider.map(str::to_owned));
-            operator.set_key(&key, write).await.unwrap();
+            operator.keys().set(&key, write).await.unwrap();
             let (value, mode, _) = served(&node.operator("test"), &key).await;
             assert_eq!(mode, Mode::Mock);
             assert!(
@@ -150,7 +154,7 @@ async fn a_mock_is_recognisable_stable_and_of_its_key_and_environment_alone() {
                     .all(|p| p.matches(value.as_bytes()) != Matched::Yes),
                 "{value}"
             );
-            operator.set_key(&key, secret("sk-another-SENTINEL")).await.unwrap();
+            operator.keys().set(&key, secret("sk-another-SENTINEL")).await.unwrap();
             tokio::task::yield_now().await;
             let again = scene.node_with(every).await;
             assert_eq!(
@@ -161,7 +165,8 @@ async fn a_mock_is_recognisable_stable_and_of_its_key_and_environment_alone() {
             again.close().await.unwrap();
             assert_eq!(
                 operator
-                    .add_key(&scene.key("dev/m"), secret(&value))
+                    .keys()
+                    .add(&scene.key("dev/m"), secret(&value))
                     .await
                     .unwrap_err()
                     .code(),
@@ -181,8 +186,8 @@ async fn fields_that_come_along_are_mocks_too() {
     let (operator, key) = (scene.operator(), scene.key("dev/ours"));
     let fields = [("value", LIVE), ("base_url", LIVE), ("org_id", LIVE), ("host", LIVE)];
     let fields = fields.map(|(name, value)| (name.parse().unwrap(), secret(value)));
-    operator.set_key(&key, KeyWrite::new(fields.into())).await.unwrap();
-    operator.set_key_mode(&key, Some(Mode::Mock)).await.unwrap();
+    operator.keys().set(&key, KeyWrite::new(fields.into())).await.unwrap();
+    operator.modes().set_of_key(&key, Some(Mode::Mock)).await.unwrap();
     let released = operator.retrieve(&key).await.unwrap();
     let text = |field: &str| released.fields()[&field.parse().unwrap()].text().unwrap().to_owned();
     assert_eq!(text("base_url"), "https://mock.invalid");
@@ -206,8 +211,8 @@ async fn fields_that_come_along_are_mocks_too() {
 async fn a_key_that_is_not_served_is_not_mocked_either() {
     let scene = scene_with_keys().await;
     let (operator, key) = (scene.operator(), scene.key("dev/openai"));
-    operator.set_key_mode(&key, Some(Mode::Mock)).await.unwrap();
-    operator.disable_key(&key).await.unwrap();
+    operator.modes().set_of_key(&key, Some(Mode::Mock)).await.unwrap();
+    operator.keys().disable(&key).await.unwrap();
     assert_eq!(operator.retrieve(&key).await.unwrap_err().code(), Code::KeyDisabled);
 }
 
@@ -215,13 +220,10 @@ async fn a_key_that_is_not_served_is_not_mocked_either() {
 async fn settings_that_do_not_open_refuse_every_key_and_are_no_obstacle_to_seeing_it() {
     let scene = scene_with_keys().await;
     let (operator, key) = (scene.operator(), scene.key("dev/openai"));
-    operator
-        .set_environment_mode(&"dev".parse().unwrap(), Mode::Mock)
-        .await
-        .unwrap();
+    operator.modes().set(&"dev".parse().unwrap(), Mode::Mock).await.unwrap();
     let live = scene.key("dev/live");
-    operator.set_key(&live, secret(LIVE)).await.unwrap();
-    operator.set_key_mode(&live, Some(Mode::Live)).await.unwrap();
+    operator.keys().set(&live, secret(LIVE)).await.unwrap();
+    operator.modes().set_of_key(&live, Some(Mode::Live)).await.unwrap();
     let record = scene.record_of_kind(5).await;
     let stored = scene.store.get(&record).await.unwrap().unwrap();
     let mut bytes = stored.bytes.clone();
@@ -234,9 +236,9 @@ async fn settings_that_do_not_open_refuse_every_key_and_are_no_obstacle_to_seein
     let other = scene.another_node().await.operator("test");
     for key in [&key, &live] {
         assert_eq!(other.retrieve(key).await.unwrap_err().code(), Code::Integrity);
-        assert_eq!(other.show_key(key).await.unwrap().mode, None);
+        assert_eq!(other.keys().show(key).await.unwrap().mode, None);
     }
-    let modes = other.environment_modes().await.unwrap();
+    let modes = other.modes().list().await.unwrap();
     assert_eq!(modes.iter().filter(|mode| mode.problem.is_some()).count(), 1);
     assert!(other.retrieve(&scene.key("prod/openai")).await.is_ok());
 }
@@ -245,10 +247,10 @@ async fn settings_that_do_not_open_refuse_every_key_and_are_no_obstacle_to_seein
 async fn an_older_record_does_not_bring_live_values_back() {
     let scene = scene_with_keys().await;
     let (operator, dev, key) = (scene.operator(), "dev".parse().unwrap(), scene.key("dev/openai"));
-    operator.set_environment_mode(&dev, Mode::Live).await.unwrap();
+    operator.modes().set(&dev, Mode::Live).await.unwrap();
     let record = scene.record_of_kind(5).await;
     let before = scene.store.get(&record).await.unwrap().unwrap();
-    operator.set_environment_mode(&dev, Mode::Mock).await.unwrap();
+    operator.modes().set(&dev, Mode::Mock).await.unwrap();
     let now = scene.store.get(&record).await.unwrap().unwrap();
     let expect = ibyok_storage::Expect::Revision(now.revision);
     scene.store.put(&record, &before.bytes, expect).await.unwrap();
@@ -270,38 +272,37 @@ async fn modes_are_set_with_the_scope_in_the_environment_and_for_the_key_that_a_
     let of_stripe = scene.token_named("stripe", narrow).await;
     let reader = scene.token_named("reader", reading("dev")).await;
     let [of_dev, of_stripe, reader] = [of_dev, of_stripe, reader].map(|token| scene.vault.as_token(token));
-    assert!(of_dev.set_environment_mode(&dev, Mode::Mock).await.is_ok());
+    assert!(of_dev.modes().set(&dev, Mode::Mock).await.is_ok());
     assert!(
         of_dev
-            .set_key_mode(&scene.key("dev/openai"), Some(Mode::Live))
+            .modes()
+            .set_of_key(&scene.key("dev/openai"), Some(Mode::Live))
             .await
             .is_ok()
     );
-    assert_eq!(of_dev.environment_modes().await.unwrap().len(), 1);
+    assert_eq!(of_dev.modes().list().await.unwrap().len(), 1);
     for refused in [
-        of_dev.set_environment_mode(&prod, Mode::Live).await.err(),
-        of_dev.set_key_mode(&scene.key("prod/openai"), None).await.err(),
-        of_dev.set_key_mode(&scene.key("prod/nothing"), None).await.err(),
-        of_dev
-            .set_environment_mode(&"nowhere".parse().unwrap(), Mode::Live)
-            .await
-            .err(),
-        of_stripe.set_environment_mode(&dev, Mode::Mock).await.err(),
-        of_stripe.set_key_mode(&scene.key("dev/openai"), None).await.err(),
-        reader.set_environment_mode(&dev, Mode::Live).await.err(),
-        reader.set_key_mode(&scene.key("dev/openai"), None).await.err(),
-        reader.environment_modes().await.err(),
+        of_dev.modes().set(&prod, Mode::Live).await.err(),
+        of_dev.modes().set_of_key(&scene.key("prod/openai"), None).await.err(),
+        of_dev.modes().set_of_key(&scene.key("prod/nothing"), None).await.err(),
+        of_dev.modes().set(&"nowhere".parse().unwrap(), Mode::Live).await.err(),
+        of_stripe.modes().set(&dev, Mode::Mock).await.err(),
+        of_stripe.modes().set_of_key(&scene.key("dev/openai"), None).await.err(),
+        reader.modes().set(&dev, Mode::Live).await.err(),
+        reader.modes().set_of_key(&scene.key("dev/openai"), None).await.err(),
+        reader.modes().list().await.err(),
     ] {
         assert_eq!(refused.unwrap().code(), Code::Denied);
     }
     let operator = scene.operator();
-    let nothing = operator.set_key_mode(&scene.key("dev/nothing"), None).await;
+    let nothing = operator.modes().set_of_key(&scene.key("dev/nothing"), None).await;
     assert_eq!(nothing.unwrap_err().code(), Code::NotFound);
-    let version = operator.set_key_mode(&scene.key("dev/openai?version=1"), None).await;
-    assert_eq!(version.unwrap_err().code(), Code::Invalid);
-    let nowhere = operator
-        .set_environment_mode(&"nowhere".parse().unwrap(), Mode::Mock)
+    let version = operator
+        .modes()
+        .set_of_key(&scene.key("dev/openai?version=1"), None)
         .await;
+    assert_eq!(version.unwrap_err().code(), Code::Invalid);
+    let nowhere = operator.modes().set(&"nowhere".parse().unwrap(), Mode::Mock).await;
     assert_eq!(nowhere.unwrap_err().code(), Code::NotFound);
 }
 
@@ -310,13 +311,10 @@ async fn the_log_says_which_mode_a_value_was_served_in_and_why_and_who_switched_
     let scene = scene_with_keys().await;
     let (operator, key) = (scene.operator(), scene.key("dev/openai"));
     operator.retrieve(&key).await.unwrap();
-    operator.set_key_mode(&key, Some(Mode::Mock)).await.unwrap();
+    operator.modes().set_of_key(&key, Some(Mode::Mock)).await.unwrap();
     operator.retrieve(&key).await.unwrap();
-    operator
-        .set_environment_mode(&"dev".parse().unwrap(), Mode::Mock)
-        .await
-        .unwrap();
-    let lines = operator.audit_lines(&Filter::default()).await.unwrap();
+    operator.modes().set(&"dev".parse().unwrap(), Mode::Mock).await.unwrap();
+    let lines = operator.audit().lines(&Filter::default()).await.unwrap();
     let mut said = Vec::new();
     for line in lines {
         let line = line.unwrap();
@@ -373,11 +371,19 @@ async fn no_live_value_is_released_once_the_switch_has_returned() {
             .collect();
         tokio::time::sleep(Duration::from_millis(30)).await;
         match round % 2 {
-            0 => drop(scene.operator().set_key_mode(&key, Some(Mode::Mock)).await.unwrap()),
+            0 => drop(
+                scene
+                    .operator()
+                    .modes()
+                    .set_of_key(&key, Some(Mode::Mock))
+                    .await
+                    .unwrap(),
+            ),
             _ => drop(
                 scene
                     .operator()
-                    .set_environment_mode(&"dev".parse().unwrap(), Mode::Mock)
+                    .modes()
+                    .set(&"dev".parse().unwrap(), Mode::Mock)
                     .await
                     .unwrap(),
             ),
@@ -388,10 +394,11 @@ async fn no_live_value_is_released_once_the_switch_has_returned() {
         for worker in workers {
             assert!(worker.await.unwrap() > 0);
         }
-        scene.operator().set_key_mode(&key, None).await.unwrap();
+        scene.operator().modes().set_of_key(&key, None).await.unwrap();
         scene
             .operator()
-            .set_environment_mode(&"dev".parse().unwrap(), Mode::Live)
+            .modes()
+            .set(&"dev".parse().unwrap(), Mode::Live)
             .await
             .unwrap();
     }
@@ -405,7 +412,8 @@ async fn a_switch_holds_on_every_node_within_a_second() {
     assert_eq!(served(&other, &key).await.1, Mode::Live);
     scene
         .operator()
-        .set_environment_mode(&"dev".parse().unwrap(), Mode::Mock)
+        .modes()
+        .set(&"dev".parse().unwrap(), Mode::Mock)
         .await
         .unwrap();
     let switched = Instant::now();

@@ -39,7 +39,7 @@ impl Machine {
             let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let key: KeyRef = format!("prod/key-{number}").parse().unwrap();
             let operator = vault.operator("test");
-            operator.set_key(&key, Secret::copy_of(b"value")).await.unwrap();
+            operator.keys().set(&key, Secret::copy_of(b"value")).await.unwrap();
         }
         close(vault).await;
     }
@@ -66,7 +66,7 @@ async fn close(vault: Vault) {
 }
 
 async fn findings(vault: &Vault) -> usize {
-    let report = vault.operator("test").verify_audit(&[]).await.unwrap();
+    let report = vault.operator("test").audit().verify(&[]).await.unwrap();
     let of_the_store = report
         .findings
         .iter()
@@ -102,7 +102,7 @@ async fn an_older_store_is_behind_until_it_is_accepted_by_name() {
     machine.set(9).await;
     let vault = machine.open(false).await;
     assert_eq!(findings(&vault).await, 1);
-    vault.operator("test").accept_older_store().await.unwrap();
+    vault.operator("test").floors().accept_older_store().await.unwrap();
     assert_eq!((findings(&vault).await, vault.store_behind()), (0, None));
     assert!(vault.ready().await.is_ready());
     let mut filter = Filter::default();

@@ -31,14 +31,14 @@ async fn records(store: &dyn Store) -> Vec<(RecordId, Vec<u8>)> {
 async fn a_revocation_holds_on_every_node_within_a_second() {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    scene.operator().set_key(&key, secret("sk")).await.unwrap();
+    scene.operator().keys().set(&key, secret("sk")).await.unwrap();
     let token = scene.token_named("worker", reading("prod")).await;
     let other = scene.another_node().await;
     let context = RequestContext::default();
     for _ in 0..3 {
         assert!(other.retrieve(&token, &key, &context).await.is_ok());
     }
-    scene.operator().revoke_token("worker", false).await.unwrap();
+    scene.operator().tokens().revoke("worker", false).await.unwrap();
     let revoked = Instant::now();
     let here = scene.vault.retrieve(&token, &key, &context).await;
     assert_eq!(
@@ -59,13 +59,13 @@ async fn a_revocation_holds_on_every_node_within_a_second() {
 async fn a_new_version_and_a_disable_reach_every_node_within_a_second() {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    scene.operator().set_key(&key, secret("one")).await.unwrap();
+    scene.operator().keys().set(&key, secret("one")).await.unwrap();
     let other = scene.another_node().await.operator("test");
     assert_eq!(other.retrieve(&key).await.unwrap().text().unwrap(), "one");
-    scene.operator().set_key(&key, secret("two")).await.unwrap();
+    scene.operator().keys().set(&key, secret("two")).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(other.retrieve(&key).await.unwrap().text().unwrap(), "two");
-    scene.operator().disable_key(&key).await.unwrap();
+    scene.operator().keys().disable(&key).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(other.retrieve(&key).await.unwrap_err().code(), Code::KeyDisabled);
 }
@@ -74,17 +74,24 @@ async fn a_new_version_and_a_disable_reach_every_node_within_a_second() {
 async fn two_tenants_cannot_see_name_or_guess_each_others_records() {
     let scene = Scene::new().await;
     let acme = scene.operator().in_namespace("acme".parse().unwrap()).unwrap();
-    acme.add_environment("prod".parse().unwrap(), Class::Prod)
+    acme.environments()
+        .add("prod".parse().unwrap(), Class::Prod)
         .await
         .unwrap();
     scene
         .operator()
-        .set_key(&scene.key("prod/openai"), secret("ours"))
+        .keys()
+        .set(&scene.key("prod/openai"), secret("ours"))
         .await
         .unwrap();
-    let theirs = acme.set_key(&scene.key("prod/openai"), secret("theirs")).await.unwrap();
+    let theirs = acme
+        .keys()
+        .set(&scene.key("prod/openai"), secret("theirs"))
+        .await
+        .unwrap();
     let issued = acme
-        .issue_token(TokenRequest::new("acme-worker", reading("prod")))
+        .tokens()
+        .issue(TokenRequest::new("acme-worker", reading("prod")))
         .await
         .unwrap();
     let mut admin = reading("prod");
@@ -99,32 +106,36 @@ async fn two_tenants_cannot_see_name_or_guess_each_others_records() {
     let guessed: KeyRef = format!("prod/{}", theirs.id).parse().unwrap();
     for key in [&by_name, &by_id, &guessed] {
         assert_eq!(ours.retrieve(key).await.unwrap_err().code(), Code::Denied, "{key}");
-        assert_eq!(ours.show_key(key).await.unwrap_err().code(), Code::Denied, "{key}");
+        assert_eq!(ours.keys().show(key).await.unwrap_err().code(), Code::Denied, "{key}");
         assert_eq!(
-            ours.set_key(key, secret("x")).await.unwrap_err().code(),
+            ours.keys().set(key, secret("x")).await.unwrap_err().code(),
             Code::Denied,
             "{key}"
         );
         assert_eq!(
-            ours.edit_key(key, &Default::default()).await.unwrap_err().code(),
+            ours.keys().edit(key, &Default::default()).await.unwrap_err().code(),
             Code::Denied,
             "{key}"
         );
-        assert_eq!(ours.disable_key(key).await.unwrap_err().code(), Code::Denied, "{key}");
-        assert_eq!(ours.enable_key(key).await.unwrap_err().code(), Code::Denied, "{key}");
-        assert_eq!(ours.remove_key(key).await.unwrap_err().code(), Code::Denied, "{key}");
+        assert_eq!(
+            ours.keys().disable(key).await.unwrap_err().code(),
+            Code::Denied,
+            "{key}"
+        );
+        assert_eq!(ours.keys().enable(key).await.unwrap_err().code(), Code::Denied, "{key}");
+        assert_eq!(ours.keys().remove(key).await.unwrap_err().code(), Code::Denied, "{key}");
     }
     let id = issued.info.id.to_string();
-    assert_eq!(ours.show_token(&id).await.unwrap_err().code(), Code::Denied);
-    assert_eq!(ours.revoke_token(&id, false).await.unwrap_err().code(), Code::Denied);
+    assert_eq!(ours.tokens().show(&id).await.unwrap_err().code(), Code::Denied);
+    assert_eq!(ours.tokens().revoke(&id, false).await.unwrap_err().code(), Code::Denied);
     assert_eq!(
-        ours.revoke_token("acme-worker", false).await.unwrap_err().code(),
+        ours.tokens().revoke("acme-worker", false).await.unwrap_err().code(),
         Code::Denied
     );
-    assert_eq!(ours.find_key(theirs.id).await.unwrap_err().code(), Code::Denied);
-    let tokens = ours.list_tokens(&PageRequest::default()).await.unwrap();
+    assert_eq!(ours.keys().find(theirs.id).await.unwrap_err().code(), Code::Denied);
+    let tokens = ours.tokens().list(&PageRequest::default()).await.unwrap();
     assert!(tokens.items.iter().all(|token| token.namespace.as_str() == "default"));
-    let keys = ours.list_keys(None, &PageRequest::default()).await.unwrap();
+    let keys = ours.keys().list(None, &PageRequest::default()).await.unwrap();
     assert_eq!(keys.items.len(), 1);
     assert_ne!(
         keys.items[0].id, theirs.id,
@@ -146,7 +157,8 @@ async fn what_the_store_sees_holds_no_name_and_no_value() {
     let key = scene.key("prod/SentinelName");
     scene
         .operator()
-        .set_key(&key, secret("sk-SENTINEL-value"))
+        .keys()
+        .set(&key, secret("sk-SENTINEL-value"))
         .await
         .unwrap();
     let token = scene.token_named("SentinelToken", reading("prod")).await;
@@ -167,12 +179,14 @@ async fn no_two_records_can_be_swapped() {
     let scene = Scene::new().await;
     scene
         .operator()
-        .set_key(&scene.key("prod/a"), secret("value of a"))
+        .keys()
+        .set(&scene.key("prod/a"), secret("value of a"))
         .await
         .unwrap();
     scene
         .operator()
-        .set_key(&scene.key("prod/b"), secret("value of b"))
+        .keys()
+        .set(&scene.key("prod/b"), secret("value of b"))
         .await
         .unwrap();
     let keys = key_records(&scene).await;
@@ -201,7 +215,7 @@ async fn no_two_records_can_be_swapped() {
 async fn a_damaged_record_is_refused_wherever_it_is_damaged_and_named_in_the_status() {
     let scene = Scene::new().await;
     let key = scene.key("prod/a");
-    scene.operator().set_key(&key, secret("value of a")).await.unwrap();
+    scene.operator().keys().set(&key, secret("value of a")).await.unwrap();
     let (id, good) = key_records(&scene).await.remove(0);
     let (node, mut last) = (scene.another_node().await, None);
     for at in (0..good.len()).step_by(good.len() / 12) {
@@ -223,10 +237,16 @@ async fn a_damaged_record_is_refused_wherever_it_is_damaged_and_named_in_the_sta
     assert!(last.is_some());
     scene
         .operator()
-        .set_key(&scene.key("prod/b"), secret("value of b"))
+        .keys()
+        .set(&scene.key("prod/b"), secret("value of b"))
         .await
         .unwrap();
-    let listed = scene.operator().list_keys(None, &PageRequest::default()).await.unwrap();
+    let listed = scene
+        .operator()
+        .keys()
+        .list(None, &PageRequest::default())
+        .await
+        .unwrap();
     assert_eq!(listed.items.len(), 1, "the other one is listed all the same");
     let status = node.status().await.unwrap();
     assert!(
@@ -256,11 +276,11 @@ async fn overwrite(scene: &Scene, id: &RecordId, bytes: &[u8]) {
 async fn what_was_taken_away_does_not_come_back_with_an_older_record() {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    scene.operator().set_key(&key, secret("sk")).await.unwrap();
+    scene.operator().keys().set(&key, secret("sk")).await.unwrap();
     let token = scene.token_named("worker", reading("prod")).await;
     let before = records(&scene.store).await;
-    scene.operator().revoke_token("worker", false).await.unwrap();
-    scene.operator().disable_key(&key).await.unwrap();
+    scene.operator().tokens().revoke("worker", false).await.unwrap();
+    scene.operator().keys().disable(&key).await.unwrap();
     for (id, bytes) in before {
         let there = scene.store.get(&id).await.unwrap().unwrap();
         if there.bytes != bytes {
@@ -280,7 +300,7 @@ async fn what_was_taken_away_does_not_come_back_with_an_older_record() {
     );
     // A write on top of the older record would make it the newest: refused as well.
     assert_eq!(
-        scene.operator().set_key(&key, secret("x")).await.unwrap_err().code(),
+        scene.operator().keys().set(&key, secret("x")).await.unwrap_err().code(),
         Code::Integrity
     );
 }
@@ -332,7 +352,7 @@ async fn a_vault_is_made_once_and_opened_only_where_it_is() {
 async fn nothing_is_released_when_the_log_cannot_be_written() {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    scene.operator().set_key(&key, secret("sk")).await.unwrap();
+    scene.operator().keys().set(&key, secret("sk")).await.unwrap();
     scene.vault.close().await.unwrap();
     let refused = scene.operator().retrieve(&key).await;
     assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
@@ -344,12 +364,12 @@ async fn reading_the_log_is_on_the_log_and_is_an_operators() {
     let scene = Scene::new().await;
     let token = scene.vault.as_token(scene.token(reading("prod")).await);
     assert_eq!(
-        token.audit_lines(&Filter::default()).await.err().unwrap().code(),
+        token.audit().lines(&Filter::default()).await.err().unwrap().code(),
         Code::Denied
     );
-    assert_eq!(token.verify_audit(&[]).await.err().unwrap().code(), Code::Denied);
-    assert_eq!(token.environments().await.err().unwrap().code(), Code::Denied);
-    let lines = scene.operator().audit_lines(&Filter::default()).await.unwrap();
+    assert_eq!(token.audit().verify(&[]).await.err().unwrap().code(), Code::Denied);
+    assert_eq!(token.environments().list().await.err().unwrap().code(), Code::Denied);
+    let lines = scene.operator().audit().lines(&Filter::default()).await.unwrap();
     let reads = lines
         .filter(|line| line.as_ref().unwrap().entry().action == "audit.read")
         .count();
@@ -361,7 +381,14 @@ async fn importing_tells_what_is_new_the_same_and_different() {
     use ibyok_core::Imported;
     let scene = Scene::new().await;
     let key = scene.key("dev/OPENAI_API_KEY");
-    let import = async |value: &str, update| scene.operator().import_key(&key, secret(value), update).await.unwrap();
+    let import = async |value: &str, update| {
+        scene
+            .operator()
+            .keys()
+            .import(&key, secret(value), update)
+            .await
+            .unwrap()
+    };
     assert!(matches!(import("one", false).await, Imported::Created(_)));
     assert!(matches!(import("one", true).await, Imported::Unchanged));
     assert!(matches!(import("two", false).await, Imported::Differs));
@@ -384,7 +411,7 @@ async fn a_key_cache_of_zero_asks_the_kek_at_every_retrieval() {
         .await
         .unwrap();
     let key: KeyRef = "prod/openai".parse().unwrap();
-    vault.operator("test").set_key(&key, secret("sk")).await.unwrap();
+    vault.operator("test").keys().set(&key, secret("sk")).await.unwrap();
     let before = kek.unwraps();
     for _ in 0..5 {
         vault.operator("test").retrieve(&key).await.unwrap();
@@ -421,7 +448,7 @@ async fn many_requests_on_a_cold_cache_make_one_call_to_the_kek() {
 async fn nothing_is_released_after_a_revocation_returned_where_it_was_made() {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    scene.operator().set_key(&key, secret("sk")).await.unwrap();
+    scene.operator().keys().set(&key, secret("sk")).await.unwrap();
     for round in 0..50 {
         let name = format!("worker {round}");
         let token = std::sync::Arc::new(scene.token_named(&name, reading("prod")).await);
@@ -442,7 +469,7 @@ async fn nothing_is_released_after_a_revocation_returned_where_it_was_made() {
             })
             .collect();
         tokio::task::yield_now().await;
-        scene.operator().revoke_token(&name, false).await.unwrap();
+        scene.operator().tokens().revoke(&name, false).await.unwrap();
         returned.store(true, std::sync::atomic::Ordering::SeqCst);
         for reader in readers {
             assert!(reader.await.unwrap(), "round {round}");
@@ -487,13 +514,13 @@ async fn everybody_who_waits_for_a_kek_that_fails_hears_of_the_one_call() {
 async fn what_a_process_beside_this_one_took_away_does_not_come_back_either() {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    scene.operator().set_key(&key, secret("sk")).await.unwrap();
+    scene.operator().keys().set(&key, secret("sk")).await.unwrap();
     let token = scene.token_named("worker", reading("prod")).await;
     let context = RequestContext::default();
     assert!(scene.vault.retrieve(&token, &key, &context).await.is_ok());
     let before = records(&scene.store).await;
     let beside = scene.process_beside().await;
-    beside.operator("cli").revoke_token("worker", false).await.unwrap();
+    beside.operator("cli").tokens().revoke("worker", false).await.unwrap();
     beside.close().await.unwrap();
     for (id, bytes) in before {
         if scene.store.get(&id).await.unwrap().unwrap().bytes != bytes {
@@ -515,7 +542,8 @@ async fn an_older_log_put_back_shows_however_often_the_vault_is_opened_meanwhile
     let node = scene.another_node().await;
     for n in 0..5 {
         node.operator("test")
-            .set_key(&scene.key(&format!("dev/k{n}")), secret("x"))
+            .keys()
+            .set(&scene.key(&format!("dev/k{n}")), secret("x"))
             .await
             .unwrap();
     }
@@ -526,18 +554,19 @@ async fn an_older_log_put_back_shows_however_often_the_vault_is_opened_meanwhile
     for _ in 0..3 {
         let node = scene.another_node().await;
         tokio::time::sleep(Duration::from_millis(50)).await;
-        assert!(!node.operator("test").verify_audit(&[]).await.unwrap().ok);
+        assert!(!node.operator("test").audit().verify(&[]).await.unwrap().ok);
         node.close().await.unwrap();
     }
     let node = scene.another_node().await;
     for n in 0..40 {
         node.operator("test")
-            .set_key(&scene.key(&format!("dev/k{n}")), secret("x"))
+            .keys()
+            .set(&scene.key(&format!("dev/k{n}")), secret("x"))
             .await
             .unwrap();
     }
     assert!(
-        !node.operator("test").verify_audit(&[]).await.unwrap().ok,
+        !node.operator("test").audit().verify(&[]).await.unwrap().ok,
         "also when it has grown past it"
     );
 }
@@ -561,17 +590,19 @@ async fn a_machine_is_not_blamed_for_the_logs_of_another() {
     let other = scene.another_node().await;
     scene
         .operator()
-        .set_key(&scene.key("prod/a"), secret("a"))
+        .keys()
+        .set(&scene.key("prod/a"), secret("a"))
         .await
         .unwrap();
     other
         .operator("test")
-        .set_key(&scene.key("prod/b"), secret("b"))
+        .keys()
+        .set(&scene.key("prod/b"), secret("b"))
         .await
         .unwrap();
     tokio::time::sleep(Duration::from_millis(1200)).await;
     for session in [scene.operator(), other.operator("test")] {
-        let report = session.verify_audit(&[]).await.unwrap();
+        let report = session.audit().verify(&[]).await.unwrap();
         assert!(report.ok, "{report:?}");
     }
     other.close().await.unwrap();
@@ -580,10 +611,10 @@ async fn a_machine_is_not_blamed_for_the_logs_of_another() {
     std::fs::remove_dir_all(&theirs).unwrap();
     let again = scene.another_node().await;
     assert!(
-        !again.operator("test").verify_audit(&[]).await.unwrap().ok,
+        !again.operator("test").audit().verify(&[]).await.unwrap().ok,
         "its own that is gone is missed"
     );
-    assert!(scene.operator().verify_audit(&[]).await.unwrap().ok);
+    assert!(scene.operator().audit().verify(&[]).await.unwrap().ok);
 }
 
 #[tokio::test]
@@ -606,14 +637,15 @@ async fn a_verification_counts_what_it_reads_against_what_there_is() {
     for value in ["one", "two", "three"] {
         scene
             .operator()
-            .set_key(&scene.key("dev/k"), secret(value))
+            .keys()
+            .set(&scene.key("dev/k"), secret(value))
             .await
             .unwrap();
     }
     let progress = std::sync::Arc::new(ibyok_core::VerifyProgress::default());
     assert_eq!((progress.read(), progress.total()), (0, 0));
     let operator = scene.operator();
-    let watched = operator.verify_audit_watched(&[], std::sync::Arc::clone(&progress));
+    let watched = operator.audit().verify_watched(&[], std::sync::Arc::clone(&progress));
     assert!(watched.await.unwrap().ok);
     assert!(progress.total() > 1000, "{progress:?}");
     assert!(progress.read() >= progress.total(), "{progress:?}");

@@ -67,7 +67,7 @@ async fn versions_that_fill_their_record_are_refused_with_what_frees_it() {
     let key: KeyRef = "dev/large".parse().unwrap();
     let mut written = 0;
     let refused = loop {
-        match operator.set_key(&key, Secret::copy_of(&[b'x'; 4096])).await {
+        match operator.keys().set(&key, Secret::copy_of(&[b'x'; 4096])).await {
             Ok(_) => written += 1,
             Err(error) => break error,
         }
@@ -79,7 +79,7 @@ async fn versions_that_fill_their_record_are_refused_with_what_frees_it() {
 
     // It is served as before, may be changed, and taken away.
     assert_eq!(operator.retrieve(&key).await.unwrap().info().version, written);
-    operator.disable_key(&key).await.unwrap();
-    operator.remove_key(&key).await.unwrap();
-    operator.set_key(&key, Secret::copy_of(b"y")).await.unwrap();
+    operator.keys().disable(&key).await.unwrap();
+    operator.keys().remove(&key).await.unwrap();
+    operator.keys().set(&key, Secret::copy_of(b"y")).await.unwrap();
 }

@@ -21,7 +21,7 @@ async fn used() -> Scene {
     let scene = Scene::new().await;
     for environment in ["dev", "prod"] {
         let key = scene.key(&format!("{environment}/openai"));
-        scene.operator().set_key(&key, secret("sk-1")).await.unwrap();
+        scene.operator().keys().set(&key, secret("sk-1")).await.unwrap();
         let token = scene
             .token_named(&format!("of-{environment}"), reading(environment))
             .await;
@@ -42,7 +42,7 @@ async fn used() -> Scene {
 }
 
 async fn lines(session: &Session, action: &str) -> Vec<Line> {
-    let lines = session.audit_lines(&Filter::default()).await.unwrap();
+    let lines = session.audit().lines(&Filter::default()).await.unwrap();
     lines
         .map(Result::unwrap)
         .filter(|line| line.entry().action == action)
@@ -53,7 +53,7 @@ async fn lines(session: &Session, action: &str) -> Vec<Line> {
 async fn a_finding_is_acknowledged_with_a_reason_and_the_log_tells() {
     let scene = used().await;
     let operator = scene.operator();
-    let review = operator.review(&week()).await.unwrap();
+    let review = operator.reviews().run(&week()).await.unwrap();
     let mismatch: Vec<_> = review
         .found
         .findings
@@ -68,12 +68,13 @@ async fn a_finding_is_acknowledged_with_a_reason_and_the_log_tells() {
     );
     let id = mismatch[0].id.to_string();
     let acked = operator
-        .acknowledge_finding(&week(), &id, "a test of ours")
+        .reviews()
+        .acknowledge(&week(), &id, "a test of ours")
         .await
         .unwrap();
     assert_eq!(acked.acknowledged.as_ref().unwrap().reason, "a test of ours");
 
-    let again = operator.review(&week()).await.unwrap();
+    let again = operator.reviews().run(&week()).await.unwrap();
     assert_eq!(again.open, review.open - 1);
     let shown = again
         .found
@@ -92,11 +93,11 @@ async fn a_finding_is_acknowledged_with_a_reason_and_the_log_tells() {
         ("x", Code::Invalid),
         ("", Code::Invalid),
     ] {
-        let error = operator.acknowledge_finding(&week(), bad, "why").await.unwrap_err();
+        let error = operator.reviews().acknowledge(&week(), bad, "why").await.unwrap_err();
         assert_eq!(error.code(), code, "{bad}: {error}");
     }
     for reason in ["", "  ", "a\u{1b}[2J", &"x".repeat(513)] {
-        let error = operator.acknowledge_finding(&week(), &id, reason).await.unwrap_err();
+        let error = operator.reviews().acknowledge(&week(), &id, reason).await.unwrap_err();
         assert_eq!(error.code(), Code::Invalid, "{reason:?}");
     }
 }
@@ -105,9 +106,13 @@ async fn a_finding_is_acknowledged_with_a_reason_and_the_log_tells() {
 async fn that_the_log_was_reviewed_is_a_record_with_its_last_line() {
     let scene = used().await;
     let operator = scene.operator();
-    assert_eq!(operator.last_review().await.unwrap(), None);
-    let review = operator.review_done(&week(), Some("all of it is ours")).await.unwrap();
-    let done = operator.last_review().await.unwrap().unwrap();
+    assert_eq!(operator.reviews().last().await.unwrap(), None);
+    let review = operator
+        .reviews()
+        .record(&week(), Some("all of it is ours"))
+        .await
+        .unwrap();
+    let done = operator.reviews().last().await.unwrap().unwrap();
     assert_eq!(review.last_done.as_ref(), Some(&done));
     assert_eq!((done.by.as_str(), done.open), ("os:test@here", review.open));
     let until = &done.until[0];
@@ -123,7 +128,10 @@ async fn that_the_log_was_reviewed_is_a_record_with_its_last_line() {
     );
     // It outlives the process.
     let other = scene.another_node().await;
-    assert_eq!(other.operator("os:other@here").last_review().await.unwrap(), Some(done));
+    assert_eq!(
+        other.operator("os:other@here").reviews().last().await.unwrap(),
+        Some(done)
+    );
 }
 
 #[tokio::test]
@@ -138,7 +146,7 @@ async fn a_token_sees_what_its_grant_covers_and_settles_nothing_for_others() {
     let none = scene.token(reading("prod")).await;
 
     let dev = scene.vault.as_token(dev);
-    let seen = dev.review(&week()).await.unwrap();
+    let seen = dev.reviews().run(&week()).await.unwrap();
     assert!(
         seen.found
             .findings
@@ -153,17 +161,17 @@ async fn a_token_sees_what_its_grant_covers_and_settles_nothing_for_others() {
     );
     assert!(seen.found.tokens.iter().all(|row| row.id != auditor_id), "{seen:#?}");
     let id = seen.found.findings[0].id.to_string();
-    let refused = dev.acknowledge_finding(&week(), &id, "mine").await.unwrap_err();
+    let refused = dev.reviews().acknowledge(&week(), &id, "mine").await.unwrap_err();
     assert_eq!(refused.code(), Code::Denied);
 
     let auditor = scene.vault.as_token(all);
-    let seen = auditor.review(&week()).await.unwrap();
+    let seen = auditor.reviews().run(&week()).await.unwrap();
     assert_eq!(
         seen.found.lines,
-        scene.operator().review(&week()).await.unwrap().found.lines - 1
+        scene.operator().reviews().run(&week()).await.unwrap().found.lines - 1
     );
-    auditor.acknowledge_finding(&week(), &id, "looked at").await.unwrap();
-    let refused = scene.vault.as_token(none).review(&week()).await.unwrap_err();
+    auditor.reviews().acknowledge(&week(), &id, "looked at").await.unwrap();
+    let refused = scene.vault.as_token(none).reviews().run(&week()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Denied);
 }
 
@@ -173,10 +181,11 @@ async fn a_time_to_come_is_refused() {
     let tomorrow = ibyok_core::Timestamp::now() + std::time::Duration::from_secs(86_400);
     let error = scene
         .operator()
-        .review(&ReviewRequest::since(tomorrow))
+        .reviews()
+        .run(&ReviewRequest::since(tomorrow))
         .await
         .unwrap_err();
     assert_eq!(error.code(), Code::Invalid);
     let ever = ReviewRequest::since(ibyok_core::Timestamp::UNIX_EPOCH);
-    assert!(scene.operator().review(&ever).await.unwrap().found.lines > 1);
+    assert!(scene.operator().reviews().run(&ever).await.unwrap().found.lines > 1);
 }

@@ -26,14 +26,14 @@ async fn value(session: &Session, key: &KeyRef, which: impl Into<WhichVersion>) 
 async fn a_staged_version_is_served_to_who_asks_for_it_and_becomes_current_when_promoted() {
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
-    operator.set_key(&key, secret("one")).await.unwrap();
-    let staged = operator.stage_key(&key, secret("two")).await.unwrap();
+    operator.keys().set(&key, secret("one")).await.unwrap();
+    let staged = operator.rotation().stage(&key, secret("two")).await.unwrap();
     assert_eq!((staged.version, staged.state.as_str()), (2, "pending"));
     assert_eq!(value(&operator, &key, None).await.unwrap(), "one");
     assert_eq!(value(&operator, &key, WhichVersion::Pending).await.unwrap(), "two");
     assert_eq!(value(&operator, &key, 2).await.unwrap(), "two");
 
-    let promoted = operator.promote_key(&key).await.unwrap();
+    let promoted = operator.rotation().promote(&key).await.unwrap();
     assert_eq!(
         (promoted.version, states(&promoted)),
         (Some(2), vec!["retiring", "current"])
@@ -47,10 +47,10 @@ async fn a_staged_version_is_served_to_who_asks_for_it_and_becomes_current_when_
 async fn a_second_stage_replaces_the_first_whose_value_is_destroyed() {
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
-    operator.set_key(&key, secret("one")).await.unwrap();
-    operator.stage_key(&key, secret("two")).await.unwrap();
-    operator.stage_key(&key, secret("three")).await.unwrap();
-    let info = operator.show_key(&key).await.unwrap();
+    operator.keys().set(&key, secret("one")).await.unwrap();
+    operator.rotation().stage(&key, secret("two")).await.unwrap();
+    operator.rotation().stage(&key, secret("three")).await.unwrap();
+    let info = operator.keys().show(&key).await.unwrap();
     assert_eq!(states(&info), ["current", "destroyed", "pending"]);
     assert!(info.versions[1].fields.is_empty());
     assert_eq!(value(&operator, &key, 2).await, Err(Code::VersionDestroyed));
@@ -62,18 +62,18 @@ async fn a_rollback_is_one_step_and_a_second_one_goes_forth_again() {
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
     for text in ["one", "two", "three"] {
-        operator.set_key(&key, secret(text)).await.unwrap();
+        operator.keys().set(&key, secret(text)).await.unwrap();
     }
-    let back = operator.rollback_key(&key).await.unwrap();
+    let back = operator.rotation().roll_back(&key).await.unwrap();
     assert_eq!(
         (back.version, states(&back)),
         (Some(2), vec!["retiring", "current", "retiring"])
     );
     assert_eq!(value(&operator, &key, None).await.unwrap(), "two");
-    assert_eq!(operator.rollback_key(&key).await.unwrap().version, Some(3));
-    operator.rollback_key(&key).await.unwrap();
-    operator.set_key(&key, secret("four")).await.unwrap();
-    let back = operator.rollback_key(&key).await.unwrap();
+    assert_eq!(operator.rotation().roll_back(&key).await.unwrap().version, Some(3));
+    operator.rotation().roll_back(&key).await.unwrap();
+    operator.keys().set(&key, secret("four")).await.unwrap();
+    let back = operator.rotation().roll_back(&key).await.unwrap();
     assert_eq!(
         back.version,
         Some(2),
@@ -85,12 +85,12 @@ async fn a_rollback_is_one_step_and_a_second_one_goes_forth_again() {
 async fn a_set_leaves_what_is_pending() {
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
-    operator.set_key(&key, secret("one")).await.unwrap();
-    operator.stage_key(&key, secret("two")).await.unwrap();
-    operator.set_key(&key, secret("three")).await.unwrap();
-    let info = operator.show_key(&key).await.unwrap();
+    operator.keys().set(&key, secret("one")).await.unwrap();
+    operator.rotation().stage(&key, secret("two")).await.unwrap();
+    operator.keys().set(&key, secret("three")).await.unwrap();
+    let info = operator.keys().show(&key).await.unwrap();
     assert_eq!(states(&info), ["retiring", "pending", "current"]);
-    let info = operator.promote_key(&key).await.unwrap();
+    let info = operator.rotation().promote(&key).await.unwrap();
     assert_eq!(states(&info), ["retiring", "current", "retiring"]);
 }
 
@@ -98,19 +98,25 @@ async fn a_set_leaves_what_is_pending() {
 async fn a_step_that_is_not_next_is_refused_and_changes_nothing() {
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
-    let missing = operator.stage_key(&key, secret("one")).await.unwrap_err();
+    let missing = operator.rotation().stage(&key, secret("one")).await.unwrap_err();
     assert_eq!(missing.code(), Code::NotFound, "a key begins with a current version");
-    operator.set_key(&key, secret("one")).await.unwrap();
-    assert_eq!(operator.promote_key(&key).await.unwrap_err().code(), Code::NotFound);
-    assert_eq!(operator.rollback_key(&key).await.unwrap_err().code(), Code::NotFound);
-    operator.stage_key(&key, secret("two")).await.unwrap();
-    operator.promote_key(&key).await.unwrap();
+    operator.keys().set(&key, secret("one")).await.unwrap();
     assert_eq!(
-        operator.promote_key(&key).await.unwrap_err().code(),
+        operator.rotation().promote(&key).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    assert_eq!(
+        operator.rotation().roll_back(&key).await.unwrap_err().code(),
+        Code::NotFound
+    );
+    operator.rotation().stage(&key, secret("two")).await.unwrap();
+    operator.rotation().promote(&key).await.unwrap();
+    assert_eq!(
+        operator.rotation().promote(&key).await.unwrap_err().code(),
         Code::NotFound,
         "twice"
     );
-    let info = operator.show_key(&key).await.unwrap();
+    let info = operator.keys().show(&key).await.unwrap();
     assert_eq!((info.version, states(&info)), (Some(2), vec!["retiring", "current"]));
 }
 
@@ -118,19 +124,19 @@ async fn a_step_that_is_not_next_is_refused_and_changes_nothing() {
 async fn what_could_not_be_served_does_not_become_current() {
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
-    operator.set_key(&key, secret("one")).await.unwrap();
-    operator.stage_key(&key, secret("two")).await.unwrap();
+    operator.keys().set(&key, secret("one")).await.unwrap();
+    operator.rotation().stage(&key, secret("two")).await.unwrap();
     let pending = key.clone().at_version(WhichVersion::Pending);
-    operator.disable_key(&pending).await.unwrap();
+    operator.keys().disable(&pending).await.unwrap();
     assert_eq!(
-        operator.promote_key(&key).await.unwrap_err().code(),
+        operator.rotation().promote(&key).await.unwrap_err().code(),
         Code::VersionDisabled
     );
-    operator.enable_key(&pending).await.unwrap();
-    operator.promote_key(&key).await.unwrap();
-    operator.disable_key(&key.clone().at_version(1)).await.unwrap();
+    operator.keys().enable(&pending).await.unwrap();
+    operator.rotation().promote(&key).await.unwrap();
+    operator.keys().disable(&key.clone().at_version(1)).await.unwrap();
     assert_eq!(
-        operator.rollback_key(&key).await.unwrap_err().code(),
+        operator.rotation().roll_back(&key).await.unwrap_err().code(),
         Code::VersionDisabled
     );
     assert_eq!(value(&operator, &key, None).await.unwrap(), "two");
@@ -140,7 +146,7 @@ async fn what_could_not_be_served_does_not_become_current() {
 async fn rotating_is_a_scope_of_its_own_and_changes_the_value_only() {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    scene.operator().set_key(&key, secret("one")).await.unwrap();
+    scene.operator().keys().set(&key, secret("one")).await.unwrap();
     let with = async |scopes: &[Scope]| {
         let mut grant = reading("prod");
         grant.scopes = scopes.iter().copied().collect();
@@ -151,39 +157,47 @@ async fn rotating_is_a_scope_of_its_own_and_changes_the_value_only() {
     let absent = scene.key("prod/absent");
     for key in [&key, &absent] {
         let refused = [
-            writer.stage_key(key, secret("two")).await.map(drop),
-            writer.promote_key(key).await.map(drop),
-            writer.rollback_key(key).await.map(drop),
+            writer.rotation().stage(key, secret("two")).await.map(drop),
+            writer.rotation().promote(key).await.map(drop),
+            writer.rotation().roll_back(key).await.map(drop),
         ];
         for refused in refused {
             assert_eq!(refused.unwrap_err().code(), Code::Denied);
         }
     }
     let other = KeyWrite::from(secret("two")).variable(Some("OTHER".to_owned()));
-    assert_eq!(rotator.stage_key(&key, other).await.unwrap_err().code(), Code::Invalid);
-    rotator.stage_key(&key, secret("two")).await.unwrap();
+    assert_eq!(
+        rotator.rotation().stage(&key, other).await.unwrap_err().code(),
+        Code::Invalid
+    );
+    rotator.rotation().stage(&key, secret("two")).await.unwrap();
     assert_eq!(value(&rotator, &key, WhichVersion::Pending).await, Err(Code::Denied));
     assert_eq!(value(&writer, &key, WhichVersion::Pending).await.unwrap(), "two");
-    rotator.promote_key(&key).await.unwrap();
-    rotator.rollback_key(&key).await.unwrap();
+    rotator.rotation().promote(&key).await.unwrap();
+    rotator.rotation().roll_back(&key).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_version_goes_once_every_active_consumer_has_read_the_new_one_and_the_old_not_since() {
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
-    operator.set_key(&key, secret("one")).await.unwrap();
+    operator.keys().set(&key, secret("one")).await.unwrap();
     let slow = scene.vault.as_token(scene.token_named("slow", reading("prod")).await);
     let quick = scene.vault.as_token(scene.token_named("quick", reading("prod")).await);
     for worker in [&slow, &quick] {
         assert_eq!(value(worker, &key, None).await.unwrap(), "one");
     }
-    operator.set_key(&key, secret("two")).await.unwrap();
+    operator.keys().set(&key, secret("two")).await.unwrap();
     let first = key.clone().at_version(1);
     let needed = async || {
-        let retire = operator.retire_key(&key, &DrainRequest::default()).await.unwrap_err();
+        let retire = operator
+            .rotation()
+            .retire(&key, &DrainRequest::default())
+            .await
+            .unwrap_err();
         let destroy = operator
-            .destroy_version(&first, &DrainRequest::default())
+            .rotation()
+            .destroy(&first, &DrainRequest::default())
             .await
             .unwrap_err();
         assert_eq!((retire.code(), destroy.code()), (Code::InUse, Code::InUse));
@@ -201,23 +215,37 @@ async fn a_version_goes_once_every_active_consumer_has_read_the_new_one_and_the_
     assert!(!by.contains("slow (") && by.contains("version 1 again"), "{by}");
     value(&quick, &key, 2).await.unwrap();
     let quiet = DrainRequest::default().quiet(SignedDuration::from_hours(1));
-    let refused = operator.retire_key(&key, &quiet).await.unwrap_err();
+    let refused = operator.rotation().retire(&key, &quiet).await.unwrap_err();
     assert_eq!(refused.code(), Code::InUse);
 
-    let retired = operator.retire_key(&key, &DrainRequest::default()).await.unwrap();
+    let retired = operator
+        .rotation()
+        .retire(&key, &DrainRequest::default())
+        .await
+        .unwrap();
     assert_eq!(states(&retired), ["retired", "current"]);
     assert_eq!(retired.mode, Some(Mode::Live), "as the key is shown");
     assert_eq!(value(&quick, &key, 1).await, Err(Code::VersionDisabled));
-    let again = operator.retire_key(&key, &DrainRequest::default()).await.unwrap();
+    let again = operator
+        .rotation()
+        .retire(&key, &DrainRequest::default())
+        .await
+        .unwrap();
     assert_eq!(again.mode, Some(Mode::Live));
-    operator.retire_key(&first, &DrainRequest::default()).await.unwrap();
+    operator
+        .rotation()
+        .retire(&first, &DrainRequest::default())
+        .await
+        .unwrap();
     let destroyed = operator
-        .destroy_version(&first, &DrainRequest::default())
+        .rotation()
+        .destroy(&first, &DrainRequest::default())
         .await
         .unwrap();
     assert_eq!(states(&destroyed.key), ["destroyed", "current"]);
     operator
-        .destroy_version(&first, &DrainRequest::default())
+        .rotation()
+        .destroy(&first, &DrainRequest::default())
         .await
         .unwrap();
     assert_eq!(value(&quick, &key, 1).await, Err(Code::VersionDestroyed));
@@ -228,18 +256,22 @@ async fn a_version_goes_once_every_active_consumer_has_read_the_new_one_and_the_
 async fn who_can_no_longer_come_holds_nothing_up_and_neither_does_an_operator_or_a_canary() {
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
-    operator.set_key(&key, secret("one")).await.unwrap();
+    operator.keys().set(&key, secret("one")).await.unwrap();
     let gone = scene.vault.as_token(scene.token_named("gone", reading("prod")).await);
     value(&gone, &key, None).await.unwrap();
     value(&operator, &key, None).await.unwrap();
-    operator.stage_key(&key, secret("two")).await.unwrap();
-    operator.promote_key(&key).await.unwrap();
-    operator.stage_key(&key, secret("three")).await.unwrap();
+    operator.rotation().stage(&key, secret("two")).await.unwrap();
+    operator.rotation().promote(&key).await.unwrap();
+    operator.rotation().stage(&key, secret("three")).await.unwrap();
     let canary = scene.vault.as_token(scene.token_named("canary", reading("prod")).await);
     value(&canary, &key, WhichVersion::Pending).await.unwrap();
-    let refused = operator.retire_key(&key, &DrainRequest::default()).await.unwrap_err();
+    let refused = operator
+        .rotation()
+        .retire(&key, &DrainRequest::default())
+        .await
+        .unwrap_err();
     assert!(refused.to_string().contains("gone ("), "{refused}");
-    let status = operator.rotation_status(&key).await.unwrap();
+    let status = operator.rotation().status(&key).await.unwrap();
     assert_eq!(status.waiting_for.len(), 1, "{status:?}");
     assert_eq!(
         (status.waiting_for[0].name.as_deref(), status.waiting_for[0].why),
@@ -251,60 +283,69 @@ async fn who_can_no_longer_come_holds_nothing_up_and_neither_does_an_operator_or
         ["operator", "token"]
     );
     assert_eq!(status.versions[2].consumers[0].name.as_deref(), Some("canary"));
-    operator.revoke_token("gone", false).await.unwrap();
-    let retired = operator.retire_key(&key, &DrainRequest::default()).await.unwrap();
-    assert_eq!(states(&retired), ["retired", "current", "pending"]);
-    assert!(operator.rotation_status(&key).await.unwrap().waiting_for.is_empty());
-    let pending = key.clone().at_version(WhichVersion::Pending);
-    operator
-        .destroy_version(&pending, &DrainRequest::default())
+    operator.tokens().revoke("gone", false).await.unwrap();
+    let retired = operator
+        .rotation()
+        .retire(&key, &DrainRequest::default())
         .await
         .unwrap();
-    assert_eq!(operator.promote_key(&key).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(states(&retired), ["retired", "current", "pending"]);
+    assert!(operator.rotation().status(&key).await.unwrap().waiting_for.is_empty());
+    let pending = key.clone().at_version(WhichVersion::Pending);
+    operator
+        .rotation()
+        .destroy(&pending, &DrainRequest::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        operator.rotation().promote(&key).await.unwrap_err().code(),
+        Code::NotFound
+    );
 }
 
 #[tokio::test]
 async fn the_current_version_never_goes_and_a_force_needs_a_reason_which_is_on_the_log() {
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
-    operator.set_key(&key, secret("one")).await.unwrap();
+    operator.keys().set(&key, secret("one")).await.unwrap();
     let worker = scene.vault.as_token(scene.token_named("worker", reading("prod")).await);
     value(&worker, &key, None).await.unwrap();
     let force = DrainRequest::default().force("the provider revoked it");
     for which in [WhichVersion::Number(1), WhichVersion::Current] {
         let one = key.clone().at_version(which);
-        let refused = operator.destroy_version(&one, &force).await.unwrap_err();
+        let refused = operator.rotation().destroy(&one, &force).await.unwrap_err();
         assert!(matches!(refused.code(), Code::InUse | Code::Invalid), "{refused}");
     }
     let refused = operator
-        .retire_key(&key.clone().at_version(1), &force)
+        .rotation()
+        .retire(&key.clone().at_version(1), &force)
         .await
         .unwrap_err();
     assert_eq!(refused.code(), Code::InUse);
-    operator.set_key(&key, secret("two")).await.unwrap();
+    operator.keys().set(&key, secret("two")).await.unwrap();
     let first = key.clone().at_version(1);
     let mut without = DrainRequest::default();
     without.force = true;
     assert_eq!(
-        operator.destroy_version(&first, &without).await.unwrap_err().code(),
+        operator.rotation().destroy(&first, &without).await.unwrap_err().code(),
         Code::Invalid
     );
     for quiet in [SignedDuration::from_secs(-1), SignedDuration::MAX] {
         let request = DrainRequest::default().quiet(quiet);
         assert_eq!(
-            operator.retire_key(&first, &request).await.unwrap_err().code(),
+            operator.rotation().retire(&first, &request).await.unwrap_err().code(),
             Code::Invalid
         );
     }
     let mut unforced = DrainRequest::default();
     unforced.reason = Some("only so".to_owned());
-    let refused = operator.destroy_version(&first, &unforced).await.unwrap_err();
+    let refused = operator.rotation().destroy(&first, &unforced).await.unwrap_err();
     assert_eq!(
         refused.code(),
         Code::Invalid,
         "by its reason the log tells what was forced"
     );
-    operator.destroy_version(&first, &force).await.unwrap();
+    operator.rotation().destroy(&first, &force).await.unwrap();
     let lines = scene.log_text().await;
     let forced: Vec<&str> = lines
         .lines()
@@ -317,17 +358,24 @@ async fn the_current_version_never_goes_and_a_force_needs_a_reason_which_is_on_t
 async fn an_older_copy_of_the_record_is_refused_after_a_retire_and_after_a_destroy() {
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
-    operator.set_key(&key, secret("one")).await.unwrap();
-    operator.set_key(&key, secret("two")).await.unwrap();
+    operator.keys().set(&key, secret("one")).await.unwrap();
+    operator.keys().set(&key, secret("two")).await.unwrap();
     let id = scene.only_key_record().await;
     for destroy in [false, true] {
         let before = scene.store.get(&id).await.unwrap().unwrap().bytes;
         let first = key.clone().at_version(1);
         match destroy {
-            false => drop(operator.retire_key(&first, &DrainRequest::default()).await.unwrap()),
+            false => drop(
+                operator
+                    .rotation()
+                    .retire(&first, &DrainRequest::default())
+                    .await
+                    .unwrap(),
+            ),
             true => drop(
                 operator
-                    .destroy_version(&first, &DrainRequest::default())
+                    .rotation()
+                    .destroy(&first, &DrainRequest::default())
                     .await
                     .unwrap(),
             ),
@@ -368,38 +416,43 @@ async fn what_is_old_enough_or_ends_soon_is_due() {
         ("prod/lasts", write().expires(Some(Some(days(40))))),
         ("dev/other", write().rotate_every(every("1s"))),
     ] {
-        operator.set_key(&scene.key(name), write).await.unwrap();
+        operator.keys().set(&scene.key(name), write).await.unwrap();
     }
     let mut grant = reading("prod");
     grant.expires = Some(days(25));
     scene.token_named("new, and for 25 days", grant).await;
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
-    let due = operator.rotations_due(Some(&"prod".parse().unwrap())).await.unwrap();
+    let due = operator.rotation().due(Some(&"prod".parse().unwrap())).await.unwrap();
     let told: Vec<_> = due
         .iter()
         .map(|due| (due.name.as_str(), due.kind, due.within_days))
         .collect();
     assert_eq!(told, [("old", "rotation", 0), ("ends", "key_expiry", 30)]);
-    assert_eq!(operator.rotations_due(None).await.unwrap().len(), 3);
+    assert_eq!(operator.rotation().due(None).await.unwrap().len(), 3);
     assert_eq!(value(&operator, &scene.key("prod/ends"), None).await.unwrap(), "value");
 
-    operator.set_key(&scene.key("prod/old"), secret("new")).await.unwrap();
+    operator
+        .keys()
+        .set(&scene.key("prod/old"), secret("new"))
+        .await
+        .unwrap();
     let mut edit = KeyEdit::default();
     edit.expires = Some(None);
-    operator.edit_key(&scene.key("prod/ends"), &edit).await.unwrap();
+    operator.keys().edit(&scene.key("prod/ends"), &edit).await.unwrap();
     assert!(
         operator
-            .rotations_due(Some(&"prod".parse().unwrap()))
+            .rotation()
+            .due(Some(&"prod".parse().unwrap()))
             .await
             .unwrap()
             .is_empty()
     );
     edit.expires = Some(Some(Timestamp::now()));
-    let past = operator.edit_key(&scene.key("prod/ends"), &edit).await.unwrap_err();
+    let past = operator.keys().edit(&scene.key("prod/ends"), &edit).await.unwrap_err();
     assert_eq!(past.code(), Code::Invalid);
     let lister = scene.vault.as_token(scene.token_named("lister", reading("dev")).await);
     assert_eq!(
-        lister.rotations_due(None).await.unwrap().len(),
+        lister.rotation().due(None).await.unwrap().len(),
         1,
         "its own environment, and no tokens"
     );

@@ -86,21 +86,25 @@ fn only_current(info: &KeyInfo) -> u32 {
 async fn take(operator: &Session, key: &KeyRef, step: &Step) -> Result<(), Error> {
     let at = |version: u32| key.clone().at_version(version);
     match step {
-        Step::Set => operator.set_key(key, secret("set")).await.map(drop),
-        Step::Stage => operator.stage_key(key, secret("staged")).await.map(drop),
-        Step::Promote => operator.promote_key(key).await.map(drop),
-        Step::Rollback => operator.rollback_key(key).await.map(drop),
+        Step::Set => operator.keys().set(key, secret("set")).await.map(drop),
+        Step::Stage => operator.rotation().stage(key, secret("staged")).await.map(drop),
+        Step::Promote => operator.rotation().promote(key).await.map(drop),
+        Step::Rollback => operator.rotation().roll_back(key).await.map(drop),
         Step::Retire(version) => {
             let key = key.clone().at_version(*version);
-            operator.retire_key(&key, &DrainRequest::default()).await.map(drop)
+            operator
+                .rotation()
+                .retire(&key, &DrainRequest::default())
+                .await
+                .map(drop)
         }
         Step::Destroy(version, force) => {
             let request = DrainRequest::default();
             let request = if *force { request.force("a test") } else { request };
-            operator.destroy_version(&at(*version), &request).await.map(drop)
+            operator.rotation().destroy(&at(*version), &request).await.map(drop)
         }
-        Step::Disable(version) => operator.disable_key(&at(*version)).await.map(drop),
-        Step::Enable(version) => operator.enable_key(&at(*version)).await.map(drop),
+        Step::Disable(version) => operator.keys().disable(&at(*version)).await.map(drop),
+        Step::Enable(version) => operator.keys().enable(&at(*version)).await.map(drop),
         Step::Read(..) | Step::ReadPending(_) => Ok(()),
     }
 }
@@ -108,14 +112,14 @@ async fn take(operator: &Session, key: &KeyRef, step: &Step) -> Result<(), Error
 async fn any_order(steps: Vec<Step>) {
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
-    operator.set_key(&key, secret("first")).await.unwrap();
+    operator.keys().set(&key, secret("first")).await.unwrap();
     let mut workers = Vec::new();
     for name in ["a", "b", "c"] {
         workers.push(scene.vault.as_token(scene.token_named(name, reading("prod")).await));
     }
     let mut reads = Reads::default();
     for step in steps {
-        let before = operator.show_key(&key).await.unwrap();
+        let before = operator.keys().show(&key).await.unwrap();
         let (current, pending) = (only_current(&before), before.pending);
         let read = match step {
             Step::Read(who, version) => Some((who, WhichVersion::from(version))),
@@ -141,7 +145,7 @@ async fn any_order(steps: Vec<Step>) {
             continue;
         }
         let done = take(&operator, &key, &step).await;
-        let after = operator.show_key(&key).await.unwrap();
+        let after = operator.keys().show(&key).await.unwrap();
         only_current(&after);
         if done.is_err() {
             let states = |info: &KeyInfo| info.versions.iter().map(|v| v.state.as_str()).collect::<Vec<_>>();
@@ -179,7 +183,7 @@ proptest! {
 async fn steps_at_once_on_two_nodes_leave_one_current_version() {
     let scene = Scene::new().await;
     let key = scene.key("prod/openai");
-    scene.operator().set_key(&key, secret("first")).await.unwrap();
+    scene.operator().keys().set(&key, secret("first")).await.unwrap();
     let nodes = [scene.operator(), scene.another_node().await.operator("other")];
     let steps = [
         Step::Stage,
@@ -214,7 +218,7 @@ async fn steps_at_once_on_two_nodes_leave_one_current_version() {
     assert!(done >= 12, "{done}");
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     for node in &nodes {
-        only_current(&node.show_key(&key).await.unwrap());
+        only_current(&node.keys().show(&key).await.unwrap());
         assert!(node.retrieve(&key).await.is_ok());
     }
 }
@@ -242,10 +246,10 @@ async fn nothing_of_a_destroyed_value_is_left_in_the_files() {
     let beside = FileStore::open(&path).await.unwrap();
     let mut copies: Vec<Vec<u8>> = Vec::new();
     for size in [40, 60_000] {
-        operator.set_key(&key, secret(&"x".repeat(size))).await.unwrap();
+        operator.keys().set(&key, secret(&"x".repeat(size))).await.unwrap();
         copies.extend(key_records(&beside).await);
     }
-    operator.set_key(&key, secret("current")).await.unwrap();
+    operator.keys().set(&key, secret("current")).await.unwrap();
     copies.extend(key_records(&beside).await);
     let held = |bytes: &[u8]| {
         let sample = &bytes[bytes.len() / 2..bytes.len() / 2 + 64];
@@ -257,7 +261,11 @@ async fn nothing_of_a_destroyed_value_is_left_in_the_files() {
     assert!(copies.iter().any(|copy| held(copy)), "the test sees what is there");
     for version in [1, 2] {
         let one = key.clone().at_version(version);
-        let destroyed = operator.destroy_version(&one, &DrainRequest::default()).await.unwrap();
+        let destroyed = operator
+            .rotation()
+            .destroy(&one, &DrainRequest::default())
+            .await
+            .unwrap();
         assert_eq!(destroyed.remains, None);
     }
     for (number, copy) in copies.iter().enumerate() {

@@ -25,9 +25,13 @@ async fn made(scene: &Scene, name: &str) -> (Session, AccessToken) {
     namespaces(scene).create(&namespace(name)).await.unwrap();
     let operator = scene.operator().in_namespace(namespace(name)).unwrap();
     let value = secret(&format!("sk-{name}"));
-    operator.set_key(&scene.key("prod/openai"), value).await.unwrap();
+    operator.keys().set(&scene.key("prod/openai"), value).await.unwrap();
     let grant = Grant::new(Scopes::from([Scope::Admin]), Environments::All);
-    let issued = operator.issue_token(TokenRequest::new("admin", grant)).await.unwrap();
+    let issued = operator
+        .tokens()
+        .issue(TokenRequest::new("admin", grant))
+        .await
+        .unwrap();
     (operator, issued.token)
 }
 
@@ -78,6 +82,7 @@ async fn a_namespace_is_made_with_the_environments_that_are_asked_for_and_listed
     let globex = scene.operator().in_namespace(namespace("globex")).unwrap();
     let classes: Vec<_> = globex
         .environments()
+        .list()
         .await
         .unwrap()
         .iter()
@@ -125,10 +130,10 @@ async fn a_namespace_with_keys_or_tokens_is_removed_only_by_its_name() {
             .unwrap(),
         "sk-acme"
     );
-    operator.remove_key(&key).await.unwrap();
+    operator.keys().remove(&key).await.unwrap();
     let refused = all.remove(&namespace("acme"), &Default::default()).await.unwrap_err();
     assert!(refused.to_string().contains("1 valid token"), "{refused}");
-    operator.revoke_token("admin", false).await.unwrap();
+    operator.tokens().revoke("admin", false).await.unwrap();
     let removed = all.remove(&namespace("acme"), &Default::default()).await.unwrap();
     assert_eq!((removed.keys, removed.tokens), (0, 0));
     assert_eq!(
@@ -158,7 +163,7 @@ async fn nothing_of_a_removed_namespace_is_served_here_or_on_another_node() {
     assert_eq!(here.retrieve(&key).await.unwrap_err().code(), Code::Unauthenticated);
     assert_eq!(operator.retrieve(&key).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(
-        operator.audit_lines(&Filter::default()).await.err().unwrap().code(),
+        operator.audit().lines(&Filter::default()).await.err().unwrap().code(),
         Code::NotFound
     );
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -179,19 +184,28 @@ async fn a_name_that_is_free_again_begins_anew() {
     namespaces(&scene).create(&namespace("acme")).await.unwrap();
     let operator = scene.operator().in_namespace(namespace("acme")).unwrap();
     assert_eq!(
-        operator.list_keys(None, &Default::default()).await.unwrap().items.len(),
+        operator
+            .keys()
+            .list(None, &Default::default())
+            .await
+            .unwrap()
+            .items
+            .len(),
         0
     );
-    assert_eq!(operator.list_tokens(&Default::default()).await.unwrap().items.len(), 0);
+    assert_eq!(
+        operator.tokens().list(&Default::default()).await.unwrap().items.len(),
+        0
+    );
     assert_eq!(operator.retrieve(&key).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(
         scene.vault.as_token(old).retrieve(&key).await.unwrap_err().code(),
         Code::Unauthenticated
     );
-    operator.set_key(&key, secret("sk-new")).await.unwrap();
+    operator.keys().set(&key, secret("sk-new")).await.unwrap();
     assert_eq!(operator.retrieve(&key).await.unwrap().text().unwrap(), "sk-new");
     // The log of the new tenant does not tell what the old one did.
-    let lines = operator.audit_lines(&Filter::default()).await.unwrap();
+    let lines = operator.audit().lines(&Filter::default()).await.unwrap();
     let actions: Vec<String> = lines.map(|line| line.unwrap().entry().action.clone()).collect();
     assert_eq!(
         actions.iter().filter(|action| *action == "namespace.create").count(),
@@ -204,7 +218,7 @@ async fn a_name_that_is_free_again_begins_anew() {
             .any(|action| action == "namespace.remove" || action == "token.issue"),
         "{actions:?}"
     );
-    let review = operator.review(&Default::default()).await.unwrap();
+    let review = operator.reviews().run(&Default::default()).await.unwrap();
     assert!(review.found.tokens.is_empty(), "{review:?}");
 }
 
@@ -329,7 +343,13 @@ async fn a_tenants_handle_takes_the_tokens_of_that_tenant_alone() {
         "sk-acme"
     );
     assert_eq!(
-        acme.as_token(again(&ours)).show_key(&key).await.unwrap().name.as_str(),
+        acme.as_token(again(&ours))
+            .keys()
+            .show(&key)
+            .await
+            .unwrap()
+            .name
+            .as_str(),
         "openai"
     );
     for key in [
@@ -341,7 +361,7 @@ async fn a_tenants_handle_takes_the_tokens_of_that_tenant_alone() {
         assert_eq!(refused.code(), Code::Unauthenticated, "{key}");
         let session = acme.as_token(again(&theirs));
         assert_eq!(
-            session.set_key(key, secret("x")).await.unwrap_err().code(),
+            session.keys().set(key, secret("x")).await.unwrap_err().code(),
             Code::Unauthenticated,
             "{key}"
         );

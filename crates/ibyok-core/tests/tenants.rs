@@ -17,13 +17,18 @@ fn namespace(name: &str) -> Namespace {
 async fn tenant(scene: &Scene, name: &str) -> (Session, Session) {
     let operator = scene.operator().in_namespace(namespace(name)).unwrap();
     operator
-        .add_environment("prod".parse().unwrap(), Class::Prod)
+        .environments()
+        .add("prod".parse().unwrap(), Class::Prod)
         .await
         .unwrap();
     let key = scene.key("prod/openai");
-    operator.set_key(&key, secret(&format!("sk-{name}"))).await.unwrap();
+    operator.keys().set(&key, secret(&format!("sk-{name}"))).await.unwrap();
     let grant = Grant::new(Scopes::from([Scope::Admin]), Environments::All);
-    let issued = operator.issue_token(TokenRequest::new("admin", grant)).await.unwrap();
+    let issued = operator
+        .tokens()
+        .issue(TokenRequest::new("admin", grant))
+        .await
+        .unwrap();
     (operator, scene.vault.as_token(issued.token))
 }
 
@@ -131,13 +136,15 @@ async fn an_operator_without_a_name_of_its_own_may_do_nothing() {
     let scene = Scene::new().await;
     scene
         .operator()
-        .set_key(&scene.key("prod/openai"), secret("sk"))
+        .keys()
+        .set(&scene.key("prod/openai"), secret("sk"))
         .await
         .unwrap();
     let long = "x".repeat(257);
     let token_id = scene
         .operator()
-        .issue_token(TokenRequest::new("t", scene::reading("prod")))
+        .tokens()
+        .issue(TokenRequest::new("t", scene::reading("prod")))
         .await
         .unwrap()
         .info
@@ -179,6 +186,7 @@ async fn a_vault_whose_home_is_a_tenant_acts_in_it() {
     assert_eq!(operator.whoami().await.unwrap().namespace, namespace("acme"));
     let names: Vec<String> = operator
         .environments()
+        .list()
         .await
         .unwrap()
         .iter()
@@ -187,7 +195,7 @@ async fn a_vault_whose_home_is_a_tenant_acts_in_it() {
     assert_eq!(names, ["dev", "prod", "staging"]);
     assert_eq!(vault.status().await.unwrap().environments.len(), 3);
     let key: KeyRef = "ibyok://acme/dev/openai".parse().unwrap();
-    let written = operator.set_key(&key, secret("sk-acme")).await.unwrap();
+    let written = operator.keys().set(&key, secret("sk-acme")).await.unwrap();
     assert_eq!(written.reference, "dev/openai");
     assert_eq!(
         operator
@@ -204,7 +212,7 @@ async fn a_vault_whose_home_is_a_tenant_acts_in_it() {
 
 /// The lines that a session reads of the log, from now or from the beginning.
 async fn lines(session: &Session) -> Vec<ibyok_core::Line> {
-    let lines = session.audit_lines(&Filter::default()).await.unwrap();
+    let lines = session.audit().lines(&Filter::default()).await.unwrap();
     lines.map(Result::unwrap).collect()
 }
 
@@ -213,7 +221,7 @@ async fn a_session_reads_the_lines_of_its_namespace_and_the_whole_log_is_a_verb_
     let scene = Scene::new().await;
     let (acme, token) = tenant(&scene, "acme").await;
     let (globex, _) = tenant(&scene, "globex").await;
-    let follow = acme.follow_audit(&Filter::default()).await;
+    let follow = acme.audit().follow(&Filter::default()).await;
     token.retrieve(&scene.key("prod/openai")).await.unwrap();
     globex.retrieve(&scene.key("prod/openai")).await.unwrap();
     for session in [&acme, &globex] {
@@ -244,8 +252,8 @@ async fn a_session_reads_the_lines_of_its_namespace_and_the_whole_log_is_a_verb_
     );
     let mut filter = Filter::default();
     filter.namespace = Some("globex".to_owned());
-    assert_eq!(acme.audit_lines(&filter).await.err().unwrap().code(), Code::Denied);
-    assert_eq!(acme.follow_audit(&filter).await.err().unwrap().code(), Code::Denied);
+    assert_eq!(acme.audit().lines(&filter).await.err().unwrap().code(), Code::Denied);
+    assert_eq!(acme.audit().follow(&filter).await.err().unwrap().code(), Code::Denied);
     let whole = scene.vault.whole_log("host").lines(&Filter::default()).await.unwrap();
     let whole: Vec<_> = whole.map(|line| line.unwrap().entry().clone()).collect();
     assert!(
@@ -268,15 +276,18 @@ async fn a_proof_of_another_tenants_line_is_as_if_there_were_no_such_line() {
     let (globex, _) = tenant(&scene, "globex").await;
     let theirs = lines(&globex).await.remove(0);
     let (log, seq) = (theirs.entry().log.clone(), theirs.entry().seq);
-    let refused = acme.prove_line(Some(&log), seq).await.unwrap_err();
-    let missing = acme.prove_line(Some(&log), 1_000_000).await.unwrap_err();
+    let refused = acme.audit().prove(Some(&log), seq).await.unwrap_err();
+    let missing = acme.audit().prove(Some(&log), 1_000_000).await.unwrap_err();
     assert_eq!((refused.code(), missing.code()), (Code::NotFound, Code::NotFound));
     assert_eq!(
         refused.to_string(),
         missing.to_string().replace("1000000", &seq.to_string())
     );
-    assert_eq!(acme.prove_line(None, seq).await.unwrap_err().code(), Code::NotFound);
-    assert_eq!(globex.prove_line(Some(&log), seq).await.unwrap().line(), theirs.text());
+    assert_eq!(acme.audit().prove(None, seq).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(
+        globex.audit().prove(Some(&log), seq).await.unwrap().line(),
+        theirs.text()
+    );
     assert_eq!(
         scene
             .vault
@@ -306,7 +317,7 @@ async fn a_review_is_of_one_namespace_and_strangers_are_the_hosts() {
         .unwrap_err();
     let request = ibyok_core::ReviewRequest::default();
     for session in [&acme, &token] {
-        let review = session.review(&request).await.unwrap();
+        let review = session.reviews().run(&request).await.unwrap();
         let told = serde_json::to_string(&review).unwrap();
         assert!(
             told.contains(&own) && !told.contains(&theirs) && !told.contains("globex"),
@@ -314,7 +325,7 @@ async fn a_review_is_of_one_namespace_and_strangers_are_the_hosts() {
         );
     }
     let (home, whole) = (scene.operator(), scene.vault.whole_log("host"));
-    let seen = home.review(&request).await.unwrap();
+    let seen = home.reviews().run(&request).await.unwrap();
     let told = serde_json::to_string(&seen).unwrap();
     assert!(!told.contains(&own) && !told.contains(&theirs), "{told}");
     let all = whole.review(&request).await.unwrap();
@@ -330,13 +341,13 @@ async fn results_and_errors_name_the_namespace_that_is_not_the_home() {
     let key = scene.key("prod/openai");
     let full = "ibyok://acme/prod/openai";
     for session in [&operator, &token] {
-        assert_eq!(session.show_key(&key).await.unwrap().reference, full);
+        assert_eq!(session.keys().show(&key).await.unwrap().reference, full);
         let released = session.retrieve(&key).await.unwrap();
         assert_eq!(
             (released.info().reference.as_str(), released.info().namespace.as_str()),
             (full, "acme")
         );
-        let listed = session.list_keys(None, &Default::default()).await.unwrap();
+        let listed = session.keys().list(None, &Default::default()).await.unwrap();
         assert_eq!(listed.items[0].reference, full);
         for missing in ["prod/nothing", "prod/openai?version=9"] {
             let error = session.retrieve(&scene.key(missing)).await.unwrap_err().to_string();
@@ -349,6 +360,9 @@ async fn results_and_errors_name_the_namespace_that_is_not_the_home() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("`acme`"), "{error}");
-    scene.operator().set_key(&key, secret("sk")).await.unwrap();
-    assert_eq!(scene.operator().show_key(&key).await.unwrap().reference, "prod/openai");
+    scene.operator().keys().set(&key, secret("sk")).await.unwrap();
+    assert_eq!(
+        scene.operator().keys().show(&key).await.unwrap().reference,
+        "prod/openai"
+    );
 }

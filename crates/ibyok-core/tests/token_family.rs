@@ -28,7 +28,7 @@ fn service() -> Grant {
 }
 
 async fn child(of: &Session, name: &str, grant: Grant) -> Issued {
-    of.issue_token(TokenRequest::new(name, grant)).await.unwrap()
+    of.tokens().issue(TokenRequest::new(name, grant)).await.unwrap()
 }
 
 async fn works(scene: &Scene, token: &AccessToken) -> bool {
@@ -61,9 +61,9 @@ async fn a_secret_gained_by_rotation_falls_with_the_secret_that_gained_it() {
         let other = scene.vault.as_token(scene.token_named("other", issuing()).await);
         let aside = child(&other, "aside", service()).await.token;
         child(&thief, "plain", own.clone()).await;
-        let gained = thief.rotate_token("plain", None).await.unwrap().token;
+        let gained = thief.tokens().rotate("plain", None).await.unwrap().token;
         let issuer = child(&thief, "issuer", above).await.token;
-        let gained_issuer = thief.rotate_token("issuer", None).await.unwrap().token;
+        let gained_issuer = thief.tokens().rotate("issuer", None).await.unwrap().token;
         let by_gained = child(&scene.vault.as_token(copy(&gained_issuer)), "late", own)
             .await
             .token;
@@ -71,10 +71,10 @@ async fn a_secret_gained_by_rotation_falls_with_the_secret_that_gained_it() {
             assert!(works(&scene, token).await, "{fall:?}");
         }
         match fall {
-            Fall::RevokedWithoutChildren => drop(operator.revoke_token("parent", true).await.unwrap()),
-            Fall::RotatedAway => drop(operator.rotate_token("parent", Some(Duration::ZERO)).await.unwrap()),
+            Fall::RevokedWithoutChildren => drop(operator.tokens().revoke("parent", true).await.unwrap()),
+            Fall::RotatedAway => drop(operator.tokens().rotate("parent", Some(Duration::ZERO)).await.unwrap()),
             Fall::GraceEnds => {
-                drop(operator.rotate_token("parent", Some(HOUR)).await.unwrap());
+                drop(operator.tokens().rotate("parent", Some(HOUR)).await.unwrap());
                 assert!(works(&scene, &gained).await, "its rotator is in its grace");
                 clock.move_on(HOUR);
             }
@@ -86,7 +86,7 @@ async fn a_secret_gained_by_rotation_falls_with_the_secret_that_gained_it() {
         assert!(works(&scene, &issuer).await, "{fall:?}");
         assert!(works(&scene, &aside).await);
         // An operator gives it a secret that depends on nobody.
-        let again = operator.rotate_token("plain", None).await.unwrap().token;
+        let again = operator.tokens().rotate("plain", None).await.unwrap().token;
         assert!(works(&scene, &again).await);
         assert!(!works(&scene, &gained).await, "also in the grace that it now has");
     }
@@ -100,15 +100,16 @@ async fn a_token_that_rotates_itself_takes_on_what_its_secret_depends_on() {
     let parent = scene.vault.as_token(scene.token_named("parent", grant.clone()).await);
     grant.expires = parent.whoami().await.unwrap().expires_at;
     child(&parent, "child", grant).await;
-    let gained = parent.rotate_token("child", None).await.unwrap().token;
+    let gained = parent.tokens().rotate("child", None).await.unwrap().token;
     let own = scene
         .vault
         .as_token(gained)
-        .rotate_token("self", Some(Duration::ZERO))
+        .tokens()
+        .rotate("self", Some(Duration::ZERO))
         .await
         .unwrap();
     assert!(works(&scene, &own.token).await);
-    scene.operator().revoke_token("parent", true).await.unwrap();
+    scene.operator().tokens().revoke("parent", true).await.unwrap();
     assert!(!works(&scene, &own.token).await);
 }
 
@@ -118,13 +119,13 @@ async fn an_older_secret_in_its_grace_ends_the_token_and_does_nothing_new() {
     let mut grant = issuing();
     grant.self_rotate = true;
     let old = scene.token_named("app", grant).await;
-    let new = scene.operator().rotate_token("app", Some(HOUR)).await.unwrap().token;
+    let new = scene.operator().tokens().rotate("app", Some(HOUR)).await.unwrap().token;
     let session = scene.vault.as_token(copy(&old));
     assert_eq!(
-        session.rotate_token("self", None).await.unwrap_err().code(),
+        session.tokens().rotate("self", None).await.unwrap_err().code(),
         Code::Denied
     );
-    session.revoke_token("self", false).await.unwrap();
+    session.tokens().revoke("self", false).await.unwrap();
     for token in [&old, &new] {
         assert!(!works(&scene, token).await);
     }
@@ -134,12 +135,12 @@ async fn an_older_secret_in_its_grace_ends_the_token_and_does_nothing_new() {
 async fn a_narrowed_older_secret_ends_nothing() {
     let (scene, _) = timed().await;
     let old = scene.token_named("app", reading("prod")).await;
-    let new = scene.operator().rotate_token("app", Some(HOUR)).await.unwrap().token;
+    let new = scene.operator().tokens().rotate("app", Some(HOUR)).await.unwrap().token;
     let mut only = ibyok_core::Restriction::default();
     only.keys = Some(vec!["openai".parse().unwrap()]);
     let narrowed = scene.vault.as_token(ibyok_core::attenuate(&old, &only).unwrap());
     assert_eq!(
-        narrowed.revoke_token("self", false).await.unwrap_err().code(),
+        narrowed.tokens().revoke("self", false).await.unwrap_err().code(),
         Code::Denied
     );
     assert!(works(&scene, &new).await);
@@ -172,18 +173,18 @@ async fn a_rotation_without_a_grace_names_what_stays_valid_and_revokes_it_if_ask
     let (scene, _) = timed().await;
     let [_, one, two, grandchild] = family(&scene).await;
     let operator = scene.operator();
-    let with_grace = operator.rotate_token("parent", None).await.unwrap();
+    let with_grace = operator.tokens().rotate("parent", None).await.unwrap();
     assert_eq!(
         with_grace.children, None,
         "nothing is looked for where a grace is given"
     );
-    let rotated = operator.rotate_token("parent", Some(Duration::ZERO)).await.unwrap();
+    let rotated = operator.tokens().rotate("parent", Some(Duration::ZERO)).await.unwrap();
     assert_eq!(names(&rotated.children.unwrap()), ["below-one", "one", "two"]);
     assert!(works(&scene, &two).await);
     let rotation = TokenRotation::default()
         .grace(Some(Duration::ZERO))
         .revoke_children(true);
-    let rotated = operator.rotate_token_with("parent", &rotation).await.unwrap();
+    let rotated = operator.tokens().rotate_with("parent", &rotation).await.unwrap();
     assert_eq!(rotated.children.unwrap(), []);
     assert_eq!(rotated.revoked_children.len(), 2, "the third fell with its parent");
     for token in [&one, &two, &grandchild] {
@@ -202,7 +203,8 @@ async fn a_token_that_rotates_itself_may_revoke_what_it_issued() {
     let own = scene
         .vault
         .as_token(parent)
-        .rotate_token_with("self", &rotation)
+        .tokens()
+        .rotate_with("self", &rotation)
         .await
         .unwrap();
     assert_eq!((own.children.unwrap().len(), own.revoked_children.len()), (0, 2));
@@ -218,9 +220,9 @@ async fn to_revoke_the_children_of_another_token_takes_the_scope() {
     let [parent, _, _, grandchild] = family(&scene).await;
     let rotation = TokenRotation::default().revoke_children(true);
     let parent = scene.vault.as_token(parent);
-    let refused = parent.rotate_token_with("one", &rotation).await.unwrap_err();
+    let refused = parent.tokens().rotate_with("one", &rotation).await.unwrap_err();
     assert_eq!(refused.code(), Code::Denied);
-    assert_eq!(scene.operator().show_token("one").await.unwrap().epoch, 0);
+    assert_eq!(scene.operator().tokens().show("one").await.unwrap().epoch, 0);
     assert!(works(&scene, &grandchild).await);
 }
 
@@ -228,12 +230,18 @@ async fn to_revoke_the_children_of_another_token_takes_the_scope() {
 async fn a_revocation_that_keeps_children_names_them_and_what_they_rotated() {
     let (scene, _) = timed().await;
     let [_, one, _, _] = family(&scene).await;
-    scene.vault.as_token(one).rotate_token("below-one", None).await.unwrap();
-    let revoked = scene.operator().revoke_token("parent", true).await.unwrap();
+    scene
+        .vault
+        .as_token(one)
+        .tokens()
+        .rotate("below-one", None)
+        .await
+        .unwrap();
+    let revoked = scene.operator().tokens().revoke("parent", true).await.unwrap();
     assert_eq!(names(&revoked.children), ["below-one", "one", "two"]);
-    let below = scene.operator().show_token("below-one").await.unwrap().id;
+    let below = scene.operator().tokens().show("below-one").await.unwrap().id;
     assert_eq!(revoked.rotated_tokens, [below]);
-    let all = scene.operator().revoke_token("parent", false).await.unwrap();
+    let all = scene.operator().tokens().revoke("parent", false).await.unwrap();
     assert!(all.children.is_empty());
 }
 
@@ -282,18 +290,18 @@ proptest! {
             let mut tokens = Vec::new();
             for (number, grant) in grants.iter().enumerate() {
                 let request = TokenRequest::new(format!("t{number}"), grant.clone()).expiry(Expiry::Never);
-                tokens.push(scene.operator().issue_token(request).await.unwrap());
+                tokens.push(scene.operator().tokens().issue(request).await.unwrap());
             }
             let from = || ibyok_core::RequestContext::default().from_address("127.0.0.1".parse().unwrap());
             for observer in &tokens {
                 let session = scene.vault.as_token(copy(&observer.token)).with_context(from());
-                let listed = session.list_tokens(&PageRequest::default()).await;
-                let reviewed = session.review_tokens().await;
+                let listed = session.tokens().list(&PageRequest::default()).await;
+                let reviewed = session.tokens().review().await;
                 prop_assert_eq!(listed.is_ok(), reviewed.is_ok());
                 for other in tokens.iter().filter(|other| other.info.id != observer.info.id) {
                     let (id, name) = (other.info.id.to_string(), other.info.name.as_str());
-                    let by_id = session.show_token(&id).await.is_ok();
-                    prop_assert_eq!(session.show_token(name).await.is_ok(), by_id);
+                    let by_id = session.tokens().show(&id).await.is_ok();
+                    prop_assert_eq!(session.tokens().show(name).await.is_ok(), by_id);
                     let in_list = listed.as_ref().is_ok_and(|page| page.items.iter().any(|item| item.id == other.info.id));
                     prop_assert_eq!(in_list, by_id);
                     // Those that never expire are a finding, as far as they are seen.
@@ -310,9 +318,9 @@ proptest! {
                     prop_assert!(within || !by_id, "{:?} sees {:?}", own, other.info.grant);
                     // By the right to revoke it is found as by the right to issue.
                     if !within {
-                        prop_assert!(session.revoke_token(&id, false).await.is_err());
-                        prop_assert!(session.revoke_token(name, false).await.is_err());
-                        prop_assert!(session.rotate_token(&id, None).await.is_err());
+                        prop_assert!(session.tokens().revoke(&id, false).await.is_err());
+                        prop_assert!(session.tokens().revoke(name, false).await.is_err());
+                        prop_assert!(session.tokens().rotate(&id, None).await.is_err());
                     }
                 }
             }

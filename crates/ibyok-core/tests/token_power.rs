@@ -117,7 +117,7 @@ impl World {
                 grant.expires = Some(ibyok_core::Clock::now(&self.clock) + HOUR * hours as u32);
                 grant.self_rotate = number.is_multiple_of(2);
                 let request = TokenRequest::new(format!("issued-{number}"), grant);
-                if let Ok(issued) = self.session(&actor).issue_token(request).await {
+                if let Ok(issued) = self.session(&actor).tokens().issue(request).await {
                     self.got(issued.token, &most).await;
                 }
             }
@@ -134,7 +134,7 @@ impl World {
                 let (actor, most) = self.secret(by);
                 let id = ibyok_core::token_id(&self.secret(which).0).unwrap().to_string();
                 let grace = Some(HOUR * grace as u32);
-                if let Ok(rotated) = self.session(&actor).rotate_token(&id, grace).await {
+                if let Ok(rotated) = self.session(&actor).tokens().rotate(&id, grace).await {
                     self.got(rotated.token, &most).await;
                 }
             }
@@ -143,13 +143,13 @@ impl World {
                 let id = ibyok_core::token_id(&token).unwrap().to_string();
                 let before = self.widest_of(&token);
                 let grace = Some(HOUR * grace as u32);
-                if let Ok(rotated) = self.scene.operator().rotate_token(&id, grace).await {
+                if let Ok(rotated) = self.scene.operator().tokens().rotate(&id, grace).await {
                     self.got(rotated.token, &before).await;
                 }
             }
             Step::Revoke { which, keep } => {
                 let id = ibyok_core::token_id(&self.secret(which).0).unwrap().to_string();
-                self.scene.operator().revoke_token(&id, keep).await.unwrap();
+                self.scene.operator().tokens().revoke(&id, keep).await.unwrap();
             }
             Step::Wait { minutes } => self.clock.move_on(Duration::from_secs(minutes * 60)),
         }

@@ -15,7 +15,7 @@ fn words(findings: &[TokenFinding]) -> Vec<(&str, &str)> {
 
 #[expect(clippy::unwrap_used, reason = "a review that fails is a failed test")]
 async fn review(scene: &Scene) -> Vec<TokenFinding> {
-    scene.operator().review_tokens().await.unwrap().items
+    scene.operator().tokens().review().await.unwrap().items
 }
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn a_new_token_is_no_finding_and_one_without_an_end_is_at_once() {
     scene.token_named("plain", reading("prod")).await;
     assert_eq!(words(&review(&scene).await), []);
     let endless = TokenRequest::new("endless", reading("prod")).expiry(Expiry::Never);
-    scene.operator().issue_token(endless).await.unwrap();
+    scene.operator().tokens().issue(endless).await.unwrap();
     assert_eq!(words(&review(&scene).await), [("endless", "never_expires")]);
 }
 
@@ -32,11 +32,11 @@ async fn a_new_token_is_no_finding_and_one_without_an_end_is_at_once() {
 async fn what_was_never_used_or_rests_is_told() {
     let (scene, clock) = timed().await;
     let used = TokenRequest::new("used", reading("prod")).expiry(Expiry::At(clock.now() + HOUR * 24 * 90));
-    let used = scene.operator().issue_token(used).await.unwrap().token;
+    let used = scene.operator().tokens().issue(used).await.unwrap().token;
     let unused = TokenRequest::new("never", reading("prod")).expiry(Expiry::At(clock.now() + HOUR * 24 * 90));
-    scene.operator().issue_token(unused).await.unwrap();
+    scene.operator().tokens().issue(unused).await.unwrap();
     let session = scene.vault.as_token(used);
-    session.show_key(&scene.key("prod/openai")).await.unwrap();
+    session.keys().show(&scene.key("prod/openai")).await.unwrap();
     for key in ["prod/openai", "prod/stripe"] {
         session.retrieve(&scene.key(key)).await.unwrap();
     }
@@ -134,7 +134,8 @@ async fn a_token_is_told_only_of_tokens_and_keys_that_it_may_see() {
     let found = scene
         .vault
         .as_token(scene.token_named("issuer", grant).await)
-        .review_tokens()
+        .tokens()
+        .review()
         .await
         .unwrap();
     assert_eq!(words(&found), [("here", "wider_than_used")]);
@@ -142,7 +143,7 @@ async fn a_token_is_told_only_of_tokens_and_keys_that_it_may_see() {
     assert_eq!(found[0].narrower.as_ref().unwrap().keys, None);
     let reader = scene.vault.as_token(scene.token_named("reader", reading("dev")).await);
     assert_eq!(
-        reader.review_tokens().await.unwrap_err().code(),
+        reader.tokens().review().await.unwrap_err().code(),
         ibyok_core::Code::Denied
     );
 }
@@ -156,7 +157,8 @@ async fn a_revocation_tells_the_keys_that_were_read_and_the_secrets_that_were_se
     parent.retrieve(&scene.key("prod/openai")).await.unwrap();
     grant.scopes = Scopes::from([Scope::KeysRead]);
     let child = parent
-        .issue_token(TokenRequest::new("child", grant.clone()))
+        .tokens()
+        .issue(TokenRequest::new("child", grant.clone()))
         .await
         .unwrap();
     scene
@@ -165,9 +167,9 @@ async fn a_revocation_tells_the_keys_that_were_read_and_the_secrets_that_were_se
         .retrieve(&scene.key("prod/stripe"))
         .await
         .unwrap();
-    let other = parent.issue_token(TokenRequest::new("other", grant)).await.unwrap();
-    parent.rotate_token("other", None).await.unwrap();
-    let revoked = scene.operator().revoke_token("parent", false).await.unwrap();
+    let other = parent.tokens().issue(TokenRequest::new("other", grant)).await.unwrap();
+    parent.tokens().rotate("other", None).await.unwrap();
+    let revoked = scene.operator().tokens().revoke("parent", false).await.unwrap();
     let mut read: Vec<&str> = revoked.read_keys.iter().map(|key| key.reference.as_str()).collect();
     read.sort_unstable();
     assert_eq!(read, ["prod/openai", "prod/stripe"]);
@@ -175,6 +177,6 @@ async fn a_revocation_tells_the_keys_that_were_read_and_the_secrets_that_were_se
     assert_eq!(revoked.rotated_tokens, [other.info.id]);
     assert!(revoked.children.is_empty(), "{:?}", revoked.children);
     // With the children kept, what they read is theirs.
-    let again = scene.operator().revoke_token("child", true).await.unwrap();
+    let again = scene.operator().tokens().revoke("child", true).await.unwrap();
     assert_eq!(again.read_keys.len(), 1);
 }

@@ -18,7 +18,7 @@ async fn with(scene: &Scene, name: &str, scopes: &[Scope]) -> AccessToken {
 async fn both_secrets_work_until_the_grace_ends_and_the_new_one_after() {
     let (scene, clock) = timed().await;
     let old = scene.token_named("app", reading("prod")).await;
-    let rotated = scene.operator().rotate_token("app", Some(HOUR)).await.unwrap();
+    let rotated = scene.operator().tokens().rotate("app", Some(HOUR)).await.unwrap();
     assert_eq!(rotated.info.epoch, 1);
     assert_eq!(rotated.info.id, ibyok_core::token_id(&old).unwrap());
     for token in [&old, &rotated.token] {
@@ -29,7 +29,7 @@ async fn both_secrets_work_until_the_grace_ends_and_the_new_one_after() {
     clock.move_on(Duration::from_secs(60));
     assert_eq!(reads(&scene, &old, "prod/openai").await, Err(Code::Unauthenticated));
     assert_eq!(reads(&scene, &rotated.token, "prod/openai").await, Ok(()));
-    let shown = scene.operator().show_token("app").await.unwrap();
+    let shown = scene.operator().tokens().show("app").await.unwrap();
     assert_eq!(shown.older_secret_until, None);
     assert_eq!(shown.rotated.unwrap().by, "os:test@here");
 }
@@ -44,7 +44,8 @@ async fn without_a_grace_the_old_secret_ends_at_once_with_what_was_made_of_it() 
     assert_eq!(reads(&scene, &narrowed, "prod/openai").await, Ok(()));
     let rotated = scene
         .operator()
-        .rotate_token("app", Some(Duration::ZERO))
+        .tokens()
+        .rotate("app", Some(Duration::ZERO))
         .await
         .unwrap();
     for token in [&old, &narrowed] {
@@ -60,7 +61,7 @@ async fn what_was_narrowed_from_the_old_secret_ends_with_its_grace() {
     let mut only = Restriction::default();
     only.keys = Some(vec!["openai".parse().unwrap()]);
     let narrowed = attenuate(&old, &only).unwrap();
-    scene.operator().rotate_token("app", Some(HOUR)).await.unwrap();
+    scene.operator().tokens().rotate("app", Some(HOUR)).await.unwrap();
     assert_eq!(reads(&scene, &narrowed, "prod/openai").await, Ok(()));
     assert_eq!(reads(&scene, &narrowed, "prod/stripe").await, Err(Code::Denied));
     clock.move_on(HOUR);
@@ -74,8 +75,8 @@ async fn what_was_narrowed_from_the_old_secret_ends_with_its_grace() {
 async fn a_second_rotation_ends_the_oldest_secret_at_once() {
     let (scene, _) = timed().await;
     let first = scene.token_named("app", reading("prod")).await;
-    let second = scene.operator().rotate_token("app", Some(HOUR)).await.unwrap().token;
-    let third = scene.operator().rotate_token("app", Some(HOUR)).await.unwrap().token;
+    let second = scene.operator().tokens().rotate("app", Some(HOUR)).await.unwrap().token;
+    let third = scene.operator().tokens().rotate("app", Some(HOUR)).await.unwrap().token;
     assert_eq!(reads(&scene, &first, "prod/openai").await, Err(Code::Unauthenticated));
     for token in [&second, &third] {
         assert_eq!(reads(&scene, token, "prod/openai").await, Ok(()));
@@ -88,18 +89,18 @@ async fn a_grace_never_outlasts_the_token_and_has_a_bound() {
     let mut grant = reading("prod");
     grant.expires = Some(ibyok_core::Clock::now(&clock) + HOUR);
     let old = scene.token_named("app", grant.clone()).await;
-    let rotated = scene.operator().rotate_token("app", Some(HOUR * 48)).await.unwrap();
+    let rotated = scene.operator().tokens().rotate("app", Some(HOUR * 48)).await.unwrap();
     assert_eq!(rotated.info.older_secret_until, grant.expires);
     assert_eq!(rotated.info.expires_at, grant.expires);
     for grace in [HOUR * 24 * 91, Duration::MAX] {
-        let refused = scene.operator().rotate_token("app", Some(grace)).await.unwrap_err();
+        let refused = scene.operator().tokens().rotate("app", Some(grace)).await.unwrap_err();
         assert_eq!(refused.code(), Code::Invalid);
     }
     clock.move_on(HOUR);
     for token in [&old, &rotated.token] {
         assert_eq!(reads(&scene, token, "prod/openai").await, Err(Code::Unauthenticated));
     }
-    let refused = scene.operator().rotate_token("app", None).await.unwrap_err();
+    let refused = scene.operator().tokens().rotate("app", None).await.unwrap_err();
     assert_eq!(refused.code(), Code::Conflict);
 }
 
@@ -110,11 +111,11 @@ async fn what_is_revoked_or_has_no_parent_gets_no_new_secret() {
     let mut grant = reading("prod");
     grant.scopes = Scopes::from([Scope::KeysRead]);
     let parent = scene.vault.as_token(parent);
-    let child = parent.issue_token(TokenRequest::new("child", grant)).await.unwrap();
-    parent.rotate_token("child", None).await.unwrap();
-    scene.operator().revoke_token("parent", false).await.unwrap();
+    let child = parent.tokens().issue(TokenRequest::new("child", grant)).await.unwrap();
+    parent.tokens().rotate("child", None).await.unwrap();
+    scene.operator().tokens().revoke("parent", false).await.unwrap();
     for which in ["parent", "child"] {
-        let refused = scene.operator().rotate_token(which, None).await.unwrap_err();
+        let refused = scene.operator().tokens().rotate(which, None).await.unwrap_err();
         assert_eq!(refused.code(), Code::Conflict, "{which}");
     }
     assert_eq!(
@@ -134,13 +135,14 @@ async fn a_token_rotates_itself_but_not_the_wider_one_that_it_stands_for() {
     let narrowed = scene.vault.as_token(attenuate(&token, &short).unwrap());
     let id = ibyok_core::token_id(&token).unwrap().to_string();
     for which in ["self", id.as_str()] {
-        let refused = narrowed.rotate_token(which, None).await.unwrap_err();
+        let refused = narrowed.tokens().rotate(which, None).await.unwrap_err();
         assert_eq!(refused.code(), Code::Denied, "{which}");
     }
     let rotated = scene
         .vault
         .as_token(copy(&token))
-        .rotate_token("self", None)
+        .tokens()
+        .rotate("self", None)
         .await
         .unwrap();
     assert_eq!(reads(&scene, &rotated.token, "prod/openai").await, Ok(()));
@@ -148,7 +150,7 @@ async fn a_token_rotates_itself_but_not_the_wider_one_that_it_stands_for() {
     let superseded = scene.vault.as_token(token);
     assert!(superseded.whoami().await.unwrap().superseded);
     assert_eq!(superseded.whoami().await.unwrap().restrictions, 0);
-    let refused = superseded.rotate_token("self", None).await.unwrap_err();
+    let refused = superseded.tokens().rotate("self", None).await.unwrap_err();
     assert_eq!(refused.code(), Code::Denied);
 }
 
@@ -161,10 +163,10 @@ async fn a_token_without_the_right_does_not_rotate_itself() {
         let id = ibyok_core::token_id(&token).unwrap().to_string();
         let session = scene.vault.as_token(token);
         for which in ["self", id.as_str()] {
-            let refused = session.rotate_token(which, None).await.unwrap_err();
+            let refused = session.tokens().rotate(which, None).await.unwrap_err();
             assert_eq!(refused.code(), Code::Denied, "{scope} {which}");
         }
-        assert_eq!(scene.operator().show_token(&id).await.unwrap().epoch, 0);
+        assert_eq!(scene.operator().tokens().show(&id).await.unwrap().epoch, 0);
     }
 }
 
@@ -183,8 +185,11 @@ async fn the_right_to_rotate_itself_is_handed_on_only_by_who_has_it() {
         without.no_self_rotate = true;
         let narrowed = scene.vault.as_token(attenuate(&parent, &without).unwrap());
         let request = || TokenRequest::new("child", child.clone());
-        assert_eq!(narrowed.issue_token(request()).await.unwrap_err().code(), Code::Denied);
-        let issued = scene.vault.as_token(parent).issue_token(request()).await;
+        assert_eq!(
+            narrowed.tokens().issue(request()).await.unwrap_err().code(),
+            Code::Denied
+        );
+        let issued = scene.vault.as_token(parent).tokens().issue(request()).await;
         assert_eq!(
             issued.map(|_| ()).map_err(|error| error.code()),
             if may { Ok(()) } else { Err(Code::Denied) }
@@ -206,18 +211,22 @@ async fn a_token_rotates_only_what_it_or_its_descendants_issued() {
     scene.token_named("wider", reading("prod")).await;
     scene.token_named("elsewhere", reading("dev")).await;
     for which in ["sibling", "wider", "elsewhere", "nothing"] {
-        let refused = issuer.rotate_token(which, None).await.unwrap_err();
+        let refused = issuer.tokens().rotate(which, None).await.unwrap_err();
         assert_eq!(refused.code(), Code::Denied, "{which}");
     }
     grant.expires = issuer.whoami().await.unwrap().expires_at;
-    let child = issuer.issue_token(TokenRequest::new("child", grant)).await.unwrap();
+    let child = issuer.tokens().issue(TokenRequest::new("child", grant)).await.unwrap();
     let child = scene.vault.as_token(child.token);
-    let grandchild = child.issue_token(TokenRequest::new("grandchild", short)).await.unwrap();
-    issuer.rotate_token("child", Some(HOUR)).await.unwrap();
-    issuer.rotate_token("grandchild", None).await.unwrap();
+    let grandchild = child
+        .tokens()
+        .issue(TokenRequest::new("grandchild", short))
+        .await
+        .unwrap();
+    issuer.tokens().rotate("child", Some(HOUR)).await.unwrap();
+    issuer.tokens().rotate("grandchild", None).await.unwrap();
     let reader = scene.vault.as_token(grandchild.token);
     assert_eq!(
-        reader.rotate_token("child", None).await.unwrap_err().code(),
+        reader.tokens().rotate("child", None).await.unwrap_err().code(),
         Code::Denied
     );
 }
@@ -229,10 +238,10 @@ async fn a_child_does_not_get_the_secret_of_its_parent() {
     grant.scopes = Scopes::from([Scope::KeysRead, Scope::TokensIssue]);
     let parent = scene.vault.as_token(scene.token_named("parent", grant.clone()).await);
     grant.expires = parent.whoami().await.unwrap().expires_at;
-    let child = parent.issue_token(TokenRequest::new("child", grant)).await.unwrap();
+    let child = parent.tokens().issue(TokenRequest::new("child", grant)).await.unwrap();
     let child = scene.vault.as_token(child.token);
     assert_eq!(
-        child.rotate_token("parent", None).await.unwrap_err().code(),
+        child.tokens().rotate("parent", None).await.unwrap_err().code(),
         Code::Denied
     );
 }
@@ -241,17 +250,22 @@ async fn a_child_does_not_get_the_secret_of_its_parent() {
 async fn what_the_old_secret_issues_in_its_grace_ends_with_it() {
     let (scene, clock) = timed().await;
     let old = with(&scene, "issuer", &[Scope::KeysRead, Scope::TokensIssue]).await;
-    let rotated = scene.operator().rotate_token("issuer", Some(HOUR)).await.unwrap();
+    let rotated = scene.operator().tokens().rotate("issuer", Some(HOUR)).await.unwrap();
     let old = scene.vault.as_token(old);
     let mut grant = reading("prod");
     grant.scopes = Scopes::from([Scope::KeysRead]);
     let child = old
-        .issue_token(TokenRequest::new("child", grant.clone()))
+        .tokens()
+        .issue(TokenRequest::new("child", grant.clone()))
         .await
         .unwrap();
     assert_eq!(child.info.expires_at, rotated.info.older_secret_until);
     grant.expires = Some(ibyok_core::Clock::now(&clock) + HOUR * 2);
-    let longer = old.issue_token(TokenRequest::new("longer", grant)).await.unwrap_err();
+    let longer = old
+        .tokens()
+        .issue(TokenRequest::new("longer", grant))
+        .await
+        .unwrap_err();
     assert_eq!(longer.code(), Code::Denied);
 }
 
@@ -263,7 +277,7 @@ async fn of_two_rotations_at_once_one_gives_a_secret_and_the_other_nothing() {
         let name = format!("app-{round}");
         let old = scene.token_named(&name, reading("prod")).await;
         let (here, there) = (scene.operator(), node.operator("os:other@there"));
-        let (one, other) = tokio::join!(here.rotate_token(&name, None), there.rotate_token(&name, None));
+        let (one, other) = tokio::join!(here.tokens().rotate(&name, None), there.tokens().rotate(&name, None));
         let mut won = Vec::new();
         for outcome in [one, other] {
             match outcome {
@@ -297,7 +311,8 @@ async fn an_older_record_does_not_bring_the_old_secret_back() {
     let kept = before.get(&record).await.unwrap().unwrap();
     scene
         .operator()
-        .rotate_token("app", Some(Duration::ZERO))
+        .tokens()
+        .rotate("app", Some(Duration::ZERO))
         .await
         .unwrap();
     let now = before.get(&record).await.unwrap().unwrap();
@@ -311,7 +326,7 @@ async fn an_older_record_does_not_bring_the_old_secret_back() {
 async fn a_rotation_is_on_the_log_with_its_token_and_never_with_a_secret() {
     let (scene, _) = timed().await;
     let old = scene.token_named("app", reading("prod")).await;
-    let rotated = scene.operator().rotate_token("app", None).await.unwrap();
+    let rotated = scene.operator().tokens().rotate("app", None).await.unwrap();
     scene.vault.close().await.unwrap();
     let mut directories = vec![scene.scratch.path().join("audit")];
     let mut log = String::new();

@@ -22,11 +22,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let openai: KeyRef = "prod/openai".parse()?;
     let operator = vault.operator("deploy");
     operator
-        .set_key(&openai, Secret::read(&mut &b"sk-not-a-real-key"[..], 1024)?)
+        .keys()
+        .set(&openai, Secret::read(&mut &b"sk-not-a-real-key"[..], 1024)?)
         .await?;
 
     let grant = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["prod"]));
-    let token = operator.issue_token(TokenRequest::new("worker", grant)).await?.token;
+    let token = operator.tokens().issue(TokenRequest::new("worker", grant)).await?.token;
 
     let key = vault.retrieve(&token, &openai, &RequestContext::default()).await?;
     assert_eq!(key.text()?, "sk-not-a-real-key");

@@ -37,11 +37,12 @@ impl Place {
             let (vault, _) = settings.create("test", None).await.unwrap();
             let operator = vault.operator("test");
             operator
-                .set_key(&"prod/openai".parse().unwrap(), Secret::copy_of(b"sk-binary"))
+                .keys()
+                .set(&"prod/openai".parse().unwrap(), Secret::copy_of(b"sk-binary"))
                 .await
                 .unwrap();
             let grant = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["prod"]));
-            let issued = operator.issue_token(TokenRequest::new("t", grant)).await.unwrap();
+            let issued = operator.tokens().issue(TokenRequest::new("t", grant)).await.unwrap();
             vault.close().await.unwrap();
             issued.token.expose().to_owned()
         });

@@ -74,10 +74,10 @@ async fn a_vault_goes_on_with_the_log_of_its_database() {
         };
         let operator = vault.operator("ann");
         if session == 0 {
-            operator.set_key(&key, Secret::copy_of(b"sk-1")).await.unwrap();
+            operator.keys().set(&key, Secret::copy_of(b"sk-1")).await.unwrap();
         }
         assert_eq!(operator.retrieve(&key).await.unwrap().bytes().unwrap(), b"sk-1");
-        assert!(operator.verify_audit(&[]).await.unwrap().ok);
+        assert!(operator.audit().verify(&[]).await.unwrap().ok);
         vault.close().await.unwrap();
     }
 }

@@ -40,7 +40,7 @@ async fn an_incident_here_freezes_the_key_and_ends_its_readers_there_and_names_t
     let is_frozen: fn(&Given) -> bool = |given| *given == Err(Code::KeyDisabled);
     let readers = [(&here, &tokens[0]), (&there, &tokens[1])];
     let request = IncidentRequest::new("seen in a log").freeze(true);
-    let change = operator.open_incident(&frozen, request);
+    let change = operator.incidents().open(&frozen, request);
     taken_away(readers, "prod/frozen", [is_served, is_frozen], change).await;
 
     // Frozen, and who has read it meanwhile ends.
@@ -52,7 +52,7 @@ async fn an_incident_here_freezes_the_key_and_ends_its_readers_there_and_names_t
     let change = async {
         // What this node counted is not yet told when the incident is opened.
         there.get(&last, "prod/leaked").await?;
-        operator.open_incident(&leaked, request).await
+        operator.incidents().open(&leaked, request).await
     };
     let opened = taken_away(readers, "prod/leaked", [is_served, refused], change).await;
     let info = opened.incident;
@@ -76,7 +76,7 @@ async fn an_incident_here_freezes_the_key_and_ends_its_readers_there_and_names_t
     }
     let id = |node: &Node, name: &'static str| {
         let operator = node.operator();
-        async move { operator.show_token(name).await.expect("a token").id }
+        async move { operator.tokens().show(name).await.expect("a token").id }
     };
     let (by_here, by_there) = (id(&here, "reads-here").await, id(&here, "reads-there").await);
     let by_last = id(&here, "reads-there-last").await;
@@ -91,7 +91,8 @@ async fn an_incident_here_freezes_the_key_and_ends_its_readers_there_and_names_t
     for (node, own, other) in [(&here, by_here, by_there), (&there, by_there, by_here)] {
         let report = node
             .operator()
-            .incident_report("prod/leaked", None)
+            .incidents()
+            .report("prod/leaked", None)
             .await
             .expect("a report");
         assert_eq!((report.incident.id, report.incident.frozen), (info.id, true));
@@ -110,7 +111,8 @@ async fn an_incident_here_freezes_the_key_and_ends_its_readers_there_and_names_t
     // Opened again on the other node, it is added to.
     let again = there
         .operator()
-        .open_incident(&leaked, IncidentRequest::new("seen again"))
+        .incidents()
+        .open(&leaked, IncidentRequest::new("seen again"))
         .await;
     let again = again.expect("opened");
     assert!(
@@ -128,8 +130,10 @@ async fn an_incident_that_is_opened_on_two_nodes_at_once_is_one(shared: Shared) 
         let leaked = key(name);
         let (one, other) = (here.operator(), there.operator());
         let (one, other) = tokio::join!(
-            one.open_incident(&leaked, IncidentRequest::new("seen by one")),
-            other.open_incident(&leaked, IncidentRequest::new("seen by the other").freeze(true)),
+            one.incidents().open(&leaked, IncidentRequest::new("seen by one")),
+            other
+                .incidents()
+                .open(&leaked, IncidentRequest::new("seen by the other").freeze(true)),
         );
         let (one, other) = (one.expect("opened"), other.expect("opened"));
         assert_eq!(one.incident.id, other.incident.id);
@@ -137,7 +141,7 @@ async fn an_incident_that_is_opened_on_two_nodes_at_once_is_one(shared: Shared) 
     }
     tokio::time::sleep(PROMISED).await;
     for node in [&here, &there] {
-        let open = node.operator().list_incidents(false).await.expect("a list");
+        let open = node.operator().incidents().list(false).await.expect("a list");
         for name in &names {
             let of_key: Vec<_> = open.iter().filter(|incident| incident.reference == *name).collect();
             assert_eq!(of_key.len(), 1, "{open:?}");
@@ -158,7 +162,7 @@ async fn a_server_that_died_before_it_told_who_read_is_named(shared: Shared) {
     let (leaked, operator) = (key("prod/leaked"), here.operator());
     there.get(&token, "prod/leaked").await.expect("a value");
     soon("it is told that it counts", TOLD, async || {
-        let status = operator.rotation_status(&leaked).await.expect("a status");
+        let status = operator.rotation().status(&leaked).await.expect("a status");
         let mut versions = status.versions.iter();
         versions.find(|version| !version.consumers.is_empty()).map(drop)
     })
@@ -167,7 +171,7 @@ async fn a_server_that_died_before_it_told_who_read_is_named(shared: Shared) {
     // For so long it is not yet missed.
     tokio::time::sleep(TOLD).await;
     let request = IncidentRequest::new("on a paste site").revoke_readers(an_hour_ago());
-    let opened = operator.open_incident(&leaked, request).await.expect("opened");
+    let opened = operator.incidents().open(&leaked, request).await.expect("opened");
     assert_eq!(opened.incident.revoked.len(), 1);
     assert_eq!(opened.unseen.len(), 1, "{:?}", opened.unseen);
     assert!(
@@ -175,6 +179,10 @@ async fn a_server_that_died_before_it_told_who_read_is_named(shared: Shared) {
         "{:?}",
         opened.unseen
     );
-    let report = operator.incident_report("prod/leaked", None).await.expect("a report");
+    let report = operator
+        .incidents()
+        .report("prod/leaked", None)
+        .await
+        .expect("a report");
     assert_eq!(report.unseen, opened.unseen);
 }

@@ -32,10 +32,10 @@ async fn in_mock_mode_no_live_value_is_released_here_at_once_and_there_a_second_
     }
     let operator = here.operator();
     let by_key = key("dev/by-key");
-    let change = operator.set_key_mode(&by_key, Some(Mode::Mock));
+    let change = operator.modes().set_of_key(&by_key, Some(Mode::Mock));
     taken_away(readers, "dev/by-key", [is_live, is_mock], change).await;
     let dev = "dev".parse().expect("an environment");
-    let change = operator.set_environment_mode(&dev, Mode::Mock);
+    let change = operator.modes().set(&dev, Mode::Mock);
     taken_away(readers, "dev/by-environment", [is_live, is_mock], change).await;
     // A key's mock is the same wherever it is asked for.
     for name in ["dev/by-key", "dev/by-environment"] {
@@ -45,7 +45,8 @@ async fn in_mock_mode_no_live_value_is_released_here_at_once_and_there_a_second_
     // And the other way round, by the other node.
     there
         .operator()
-        .set_key_mode(&by_key, Some(Mode::Live))
+        .modes()
+        .set_of_key(&by_key, Some(Mode::Live))
         .await
         .expect("live");
     assert_eq!(there.get(&token, "dev/by-key").await.expect("a value"), LIVE);
@@ -60,7 +61,7 @@ async fn a_secret_without_grace_is_refused_here_at_once_and_there_a_second_later
     here.set("prod/key", LIVE).await.expect("a key");
     let old = here.token("worker", "prod").await;
     let (readers, operator) = ([(&here, &old), (&there, &old)], here.operator());
-    let change = operator.rotate_token("worker", Some(Duration::ZERO));
+    let change = operator.tokens().rotate("worker", Some(Duration::ZERO));
     let refused: fn(&Given) -> bool = |given| *given == Err(Code::Unauthenticated);
     let issued = taken_away(readers, "prod/key", [is_live, refused], change).await;
     for node in [&here, &there] {
@@ -69,7 +70,8 @@ async fn a_secret_without_grace_is_refused_here_at_once_and_there_a_second_later
 
     // A new secret is good here at once, and there within a second, on which the old one has ended.
     let newest = operator
-        .rotate_token("worker", Some(Duration::ZERO))
+        .tokens()
+        .rotate("worker", Some(Duration::ZERO))
         .await
         .expect("a secret");
     here.get(&newest.token, "prod/key").await.expect("a value");
@@ -82,8 +84,8 @@ async fn a_secret_without_grace_is_refused_here_at_once_and_there_a_second_later
     // Of two nodes that rotate it at once, one gives a secret, and that one is good on both.
     let there_operator = there.operator();
     let (one, other) = tokio::join!(
-        operator.rotate_token("worker", Some(Duration::ZERO)),
-        there_operator.rotate_token("worker", Some(Duration::ZERO))
+        operator.tokens().rotate("worker", Some(Duration::ZERO)),
+        there_operator.tokens().rotate("worker", Some(Duration::ZERO))
     );
     let given: Vec<AccessToken> = [one, other]
         .into_iter()

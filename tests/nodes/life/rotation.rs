@@ -41,17 +41,21 @@ impl Step {
         let made = |written: ibyok_core::Written| Said::Made(written.version);
         let was = |info| Said::Was(Box::new(info));
         match self {
-            Step::Set => operator.set_key(&key, secret("set")).await.map(made),
+            Step::Set => operator.keys().set(&key, secret("set")).await.map(made),
             Step::Stage(number) => {
                 let value = secret(&format!("staged {number}"));
-                operator.stage_key(&key, value).await.map(made)
+                operator.rotation().stage(&key, value).await.map(made)
             }
-            Step::Promote => operator.promote_key(&key).await.map(was),
-            Step::Rollback => operator.rollback_key(&key).await.map(was),
-            Step::Retire => operator.retire_key(&key, &DrainRequest::default()).await.map(was),
+            Step::Promote => operator.rotation().promote(&key).await.map(was),
+            Step::Rollback => operator.rotation().roll_back(&key).await.map(was),
+            Step::Retire => operator
+                .rotation()
+                .retire(&key, &DrainRequest::default())
+                .await
+                .map(was),
             Step::Destroy(version) => {
                 let request = DrainRequest::default().force("a test");
-                let destroyed = operator.destroy_version(&key.at_version(version), &request).await;
+                let destroyed = operator.rotation().destroy(&key.at_version(version), &request).await;
                 destroyed.map(|destroyed| was(destroyed.key))
             }
         }
@@ -122,7 +126,7 @@ async fn steps_at_once_leave_one_current_version_and_all_that_was_acknowledged(s
     }
     assert!(made.len() + said_of.len() >= 13, "most was refused");
 
-    let look = async |node: &Node| node.operator().show_key(&key("prod/key")).await.expect("the key");
+    let look = async |node: &Node| node.operator().keys().show(&key("prod/key")).await.expect("the key");
     let now = look(&here).await;
     let numbers: BTreeSet<u32> = now.versions.iter().map(|version| version.version).collect();
     assert_eq!(
@@ -179,14 +183,15 @@ async fn who_reads_the_old_version_there_holds_up_retire_here_until_it_reads_the
     assert_eq!(there.get(&token, new).await.expect("a value"), "the old value");
     let operator = here.operator();
     operator
-        .stage_key(&key(new), secret("the new value"))
+        .rotation()
+        .stage(&key(new), secret("the new value"))
         .await
         .expect("staged");
-    operator.promote_key(&key(new)).await.expect("promoted");
+    operator.rotation().promote(&key(new)).await.expect("promoted");
 
     let read_last = async |version: u32| {
         soon("the read is told", TOLD, async || {
-            let status = operator.rotation_status(&key(new)).await.expect("a status");
+            let status = operator.rotation().status(&key(new)).await.expect("a status");
             let reads = status
                 .versions
                 .iter()
@@ -200,8 +205,12 @@ async fn who_reads_the_old_version_there_holds_up_retire_here_until_it_reads_the
     };
     let request = DrainRequest::default();
     let is_held_up = async |why: &str| {
-        let retired = operator.retire_key(&key(new), &request).await;
-        let destroyed = operator.destroy_version(&key(old), &request).await.map(|done| done.key);
+        let retired = operator.rotation().retire(&key(new), &request).await;
+        let destroyed = operator
+            .rotation()
+            .destroy(&key(old), &request)
+            .await
+            .map(|done| done.key);
         for refused in [retired, destroyed] {
             let refused = refused.expect_err("somebody needs it");
             assert_eq!(refused.code(), Code::InUse);
@@ -225,7 +234,7 @@ async fn who_reads_the_old_version_there_holds_up_retire_here_until_it_reads_the
 
     there.get(&token, new).await.expect("a value");
     assert!(read_last(2).await.is_empty());
-    let retired = operator.retire_key(&key(new), &request).await.expect("retired");
+    let retired = operator.rotation().retire(&key(new), &request).await.expect("retired");
     assert_eq!(
         (retired.version, retired.versions[0].state.as_str()),
         (Some(2), "retired")
@@ -262,7 +271,8 @@ async fn destroy_says_what_remains_on_this_store(shared: Shared) {
     let request = DrainRequest::default().force("it leaked");
     let destroyed = here
         .operator()
-        .destroy_version(&key(old), &request)
+        .rotation()
+        .destroy(&key(old), &request)
         .await
         .expect("destroyed");
     assert_eq!(destroyed.key.versions[0].state.as_str(), "destroyed");
@@ -277,7 +287,8 @@ async fn destroy_says_what_remains_on_this_store(shared: Shared) {
     // Whoever asks again, on any node, is told the same.
     let again = there
         .operator()
-        .destroy_version(&key(old), &request)
+        .rotation()
+        .destroy(&key(old), &request)
         .await
         .expect("destroyed");
     is_said(again.remains.as_deref());

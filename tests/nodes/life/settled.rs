@@ -17,7 +17,8 @@ crate::on!(postgres redis,
 async fn mismatches(node: &Node) -> Vec<Finding> {
     let review = node
         .operator()
-        .review(&ReviewRequest::default())
+        .reviews()
+        .run(&ReviewRequest::default())
         .await
         .expect("a review");
     let found = review.found.findings.into_iter();
@@ -46,20 +47,21 @@ async fn what_is_acknowledged_or_attested_on_one_node_is_so_on_the_other(shared:
     );
     let (one, other) = (here.operator(), beside.operator());
     let (one, other) = tokio::join!(
-        one.acknowledge_finding(&request, &ids[0], "a typo"),
-        other.acknowledge_finding(&request, &ids[1], "another")
+        one.reviews().acknowledge(&request, &ids[0], "a typo"),
+        other.reviews().acknowledge(&request, &ids[1], "another")
     );
     one.and(other).expect("acknowledged");
     let done = here
         .operator()
-        .review_done(&request, Some("weekly"))
+        .reviews()
+        .record(&request, Some("weekly"))
         .await
         .expect("done");
     let done = done.last_done.expect("a record");
     let (one, other) = (here.operator(), apart.operator());
     let (one, other) = tokio::join!(
-        one.attest("training", Some("all seven".to_owned())),
-        other.attest("backup", None)
+        one.attestations().add("training", Some("all seven".to_owned())),
+        other.attestations().add("backup", None)
     );
     one.and(other).expect("attested");
 
@@ -75,12 +77,13 @@ async fn what_is_acknowledged_or_attested_on_one_node_is_so_on_the_other(shared:
     for node in [&here, &beside, &apart] {
         let last = node
             .operator()
-            .last_review()
+            .reviews()
+            .last()
             .await
             .expect("an answer")
             .expect("a review");
         assert_eq!((last.at, last.reason.as_deref()), (done.at, Some("weekly")));
-        let attested = node.operator().attestations().await.expect("attestations");
+        let attested = node.operator().attestations().list().await.expect("attestations");
         assert_eq!(attested.keys().collect::<Vec<_>>(), ["backup", "training"]);
         assert_eq!(attested["training"].note.as_deref(), Some("all seven"));
     }
@@ -93,7 +96,8 @@ async fn what_both_nodes_served_of_each_version_adds_up_whoever_is_asked(shared:
     let tokens = [here.token("one", "prod").await, here.token("two", "prod").await];
     let operator = here.operator();
     operator
-        .stage_key(&key(new), secret("the new value"))
+        .rotation()
+        .stage(&key(new), secret("the new value"))
         .await
         .expect("staged");
     for (node, reads) in [(&here, 3), (&there, 4)] {
@@ -103,7 +107,7 @@ async fn what_both_nodes_served_of_each_version_adds_up_whoever_is_asked(shared:
         node.get(&tokens[1], "prod/key?version=pending").await.expect("a value");
         assert_eq!(code(&node.get(&tokens[0], "dev/key").await), Some(Code::Denied));
     }
-    operator.promote_key(&key(new)).await.expect("promoted");
+    operator.rotation().promote(&key(new)).await.expect("promoted");
     tokio::time::sleep(PROMISED).await;
     for (node, token, reads) in [(&here, &tokens[0], 2), (&there, &tokens[1], 5)] {
         for _ in 0..reads {
@@ -113,7 +117,14 @@ async fn what_both_nodes_served_of_each_version_adds_up_whoever_is_asked(shared:
     for node in [&here, &there] {
         let asked = |by| {
             let operator = node.operator();
-            async move { operator.usage(&UsageRequest::new(by)).await.expect("usage").items }
+            async move {
+                operator
+                    .usage()
+                    .report(&UsageRequest::new(by))
+                    .await
+                    .expect("usage")
+                    .items
+            }
         };
         soon("the counts are told", TOLD, async || {
             let items = asked(UsageBy::Version).await;

@@ -175,7 +175,8 @@ mod tests {
             };
             vault
                 .operator("test")
-                .set_key(&scene.key, Secret::copy_of(b"sk"))
+                .keys()
+                .set(&scene.key, Secret::copy_of(b"sk"))
                 .await
                 .unwrap();
             (scene, vault)
@@ -253,7 +254,7 @@ mod tests {
             .note(&record, 2, TakeAway::DisableKey)
             .await
             .unwrap();
-        vault.operator("test").disable_key(&scene.key).await.unwrap();
+        vault.operator("test").keys().disable(&scene.key).await.unwrap();
         assert!(
             vault
                 .inner
@@ -282,9 +283,10 @@ mod tests {
             .await
             .unwrap();
         let operator = vault.operator("test");
-        operator.remove_key(&scene.key).await.unwrap();
+        operator.keys().remove(&scene.key).await.unwrap();
         operator
-            .set_key(&scene.key, Secret::copy_of(b"made anew"))
+            .keys()
+            .set(&scene.key, Secret::copy_of(b"made anew"))
             .await
             .unwrap();
         let vault = scene.restart(vault).await;

@@ -125,11 +125,13 @@ async fn a_log_that_devs_keys_vouch_for_is_believed_about_dev_alone() {
         let prod = crate::KeyId(scene.prod.keys.record_id("openai")).to_string();
         let opened = crate::IncidentRequest::new("pasted");
         let opened = operator
-            .open_incident(&"prod/openai".parse().unwrap(), opened)
+            .incidents()
+            .open(&"prod/openai".parse().unwrap(), opened)
             .await
             .unwrap();
         let report = operator
-            .incident_report(&opened.incident.id.to_string(), None)
+            .incidents()
+            .report(&opened.incident.id.to_string(), None)
             .await
             .unwrap();
         let report = serde_json::to_string(&report).unwrap();
@@ -141,7 +143,7 @@ async fn a_log_that_devs_keys_vouch_for_is_believed_about_dev_alone() {
             report.contains("one environment vouch"),
             "and the report says so: {report}"
         );
-        let reviewed = operator.review(&ReviewRequest::default()).await.unwrap();
+        let reviewed = operator.reviews().run(&ReviewRequest::default()).await.unwrap();
         let reviewed = serde_json::to_string(&reviewed).unwrap();
         assert!(
             !reviewed.contains(&token_of(&scene.prod)) && !reviewed.contains("should stand"),
@@ -149,7 +151,7 @@ async fn a_log_that_devs_keys_vouch_for_is_believed_about_dev_alone() {
         );
         assert!(reviewed.contains("not believed"), "{reviewed}");
         // The first forged line is the second of its log.
-        let proof = operator.prove_line(Some(&id), 2).await;
+        let proof = operator.audit().prove(Some(&id), 2).await;
         assert_eq!(proof.unwrap_err().code(), Code::NotFound);
         let proof = scene
             .vault
@@ -158,7 +160,7 @@ async fn a_log_that_devs_keys_vouch_for_is_believed_about_dev_alone() {
             .await
             .unwrap();
         assert!(proof.line().contains("\"environment\":\"dev\""));
-        let verified = operator.verify_audit(&[]).await.unwrap();
+        let verified = operator.audit().verify(&[]).await.unwrap();
         assert!(verified.ok, "{verified:?}");
         assert!(
             verified.notes.iter().any(|note| note.contains("default/dev")),
@@ -212,7 +214,7 @@ async fn nothing_that_dev_writes_takes_the_log_of_another_environment_away() {
         "{texts:#?}"
     );
     assert!(texts.iter().all(|line| !line.contains(&forged)));
-    let verified = scene.vault.operator("test").verify_audit(&[]).await.unwrap();
+    let verified = scene.vault.operator("test").audit().verify(&[]).await.unwrap();
     let of_prod = verified.logs.iter().find(|log| log.slot == Some(5)).unwrap();
     assert_eq!(of_prod.first_bad, None, "{verified:?}");
 }

@@ -1,7 +1,9 @@
 //! The vault itself: its parts, put together.
 //!
 //! - `session`: the vault as somebody sees it
+//! - `handles`: the verbs of a session, grouped by their subject
 
+pub(crate) mod handles;
 pub(crate) mod session;
 
 use std::sync::Arc;

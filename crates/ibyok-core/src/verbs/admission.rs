@@ -10,6 +10,7 @@ use crate::gate::principal::Principal;
 use crate::gate::verb_class::VerbClass;
 use crate::model::key_ref::{KeyHandle, KeyRef};
 use crate::model::name::EnvironmentName;
+use crate::vault::handles::EnvironmentVerbs;
 use crate::vault::session::Session;
 
 /// The sender of an admitted request, for limits on what one sender may hold. It permits nothing.
@@ -100,15 +101,17 @@ impl Session {
             }
         }
     }
+}
 
+impl EnvironmentVerbs<'_> {
     /// The environments that the session reaches now, as a step of a retrieval that names none. The retrieval counts, this does not.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`]; [`Error::Denied`] for a token that is used from outside its networks; [`Error::Unavailable`].
-    pub async fn environments_reached(&self) -> Result<Vec<EnvironmentName>> {
-        let mut attempt = self.attempt(Action::TokenList);
+    pub async fn reached(self) -> Result<Vec<EnvironmentName>> {
+        let mut attempt = self.session.attempt(Action::TokenList);
         attempt.class = VerbClass::Retrieval;
-        let outcome = self.try_whoami(&mut attempt).await.map(|who| who.environments);
-        self.inner.recorder.refusing(&attempt, outcome).await
+        let outcome = self.session.try_whoami(&mut attempt).await.map(|who| who.environments);
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 }

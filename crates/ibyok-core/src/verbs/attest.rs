@@ -19,7 +19,7 @@ use crate::realm::Realm;
 use crate::records::damage::DamagedRecord;
 use crate::records::page::Page;
 use crate::retrieve::open_fields;
-use crate::vault::session::Session;
+use crate::vault::handles::{AttestationVerbs, KnownValueVerbs};
 use crate::verbs::environments::operators_only;
 
 /// Keys of several environments that hold one and the same value.
@@ -30,26 +30,31 @@ pub struct SharedValue {
     pub keys: Vec<String>,
 }
 
-impl Session {
+impl AttestationVerbs<'_> {
     /// Attests an item of the checklist, for an operator.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Invalid`] for an unknown item, [`Error::Unavailable`].
-    pub async fn attest(&self, item: &str, note: Option<String>) -> Result<Attestation> {
-        let mut attempt = self.attempt(Action::ChecklistAttest);
+    pub async fn add(self, item: &str, note: Option<String>) -> Result<Attestation> {
+        let mut attempt = self.session.attempt(Action::ChecklistAttest);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             operators_only(&principal)?;
             check_item(item)?;
             note.iter().try_for_each(|note| check_account("note", note))?;
-            let whole = self.inner.records.whole_realm(principal.namespace()).await?;
+            let whole = self.session.inner.records.whole_realm(principal.namespace()).await?;
             let attested = Attestation {
                 at: attempt.at,
                 by: principal.by(),
                 note: note.clone(),
             };
             attempt.because = Some(item.to_owned());
-            let change = self.inner.changes.change(
+            let change = self.session.inner.changes.change(
                 &mut attempt,
                 &principal,
                 &whole,
@@ -63,21 +68,27 @@ impl Session {
             change.await
         }
         .await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
     /// Returns the last attestation of each item, for an operator.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Unavailable`].
-    pub async fn attestations(&self) -> Result<BTreeMap<String, Attestation>> {
-        let mut attempt = self.attempt(Action::KeyList);
+    pub async fn list(self) -> Result<BTreeMap<String, Attestation>> {
+        let mut attempt = self.session.attempt(Action::KeyList);
         attempt.reason = Some("checklist");
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             operators_only(&principal)?;
-            let whole = self.inner.records.whole_realm(principal.namespace()).await?;
+            let whole = self.session.inner.records.whole_realm(principal.namespace()).await?;
             let held = self
+                .session
                 .inner
                 .records
                 .load::<AttestationRecord>(&whole, ATTESTATIONS_ID)
@@ -85,30 +96,42 @@ impl Session {
             Ok(held.map(|held| held.record.items.clone()).unwrap_or_default())
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
+}
 
+impl KnownValueVerbs<'_> {
     /// Finds the environments that share a value: each current value is opened and compared in memory, for an
     /// operator. None leaves the vault.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Integrity`] for a value that does not open, [`Error::Unavailable`].
-    pub async fn shared_values(&self) -> Result<Page<SharedValue>> {
-        let mut attempt = self.attempt(Action::KeyList);
+    pub async fn shared(self) -> Result<Page<SharedValue>> {
+        let mut attempt = self.session.attempt(Action::KeyList);
         attempt.reason = Some("values compared in memory");
         let outcome = self.try_shared(&mut attempt).await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
-    async fn try_shared(&self, attempt: &mut Attempt<'_>) -> Result<Page<SharedValue>> {
-        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+    async fn try_shared(self, attempt: &mut Attempt<'_>) -> Result<Page<SharedValue>> {
+        let principal = self
+            .session
+            .inner
+            .limits
+            .authenticate(attempt, &self.session.asking)
+            .await?;
         operators_only(&principal)?;
-        let whole = self.inner.records.whole_realm(principal.namespace()).await?;
+        let whole = self.session.inner.records.whole_realm(principal.namespace()).await?;
         let keys = BTreeMap::new();
         let mut seen = Fingerprints { whole, keys };
         attempt.count = 0;
-        let names = self.inner.records.environment_names(principal.namespace()).await?;
-        let mut opened = self.inner.gate.open_environments(&principal, names).await?;
+        let names = self
+            .session
+            .inner
+            .records
+            .environment_names(principal.namespace())
+            .await?;
+        let mut opened = self.session.inner.gate.open_environments(&principal, names).await?;
         for realm in std::mem::take(&mut opened.realms) {
             attempt.count += self.fingerprint_all(&realm, &mut seen, &mut opened).await?;
         }
@@ -117,14 +140,14 @@ impl Session {
 
     /// Adds the current values of an environment; gives how many.
     async fn fingerprint_all(
-        &self,
+        self,
         realm: &Arc<Realm>,
         seen: &mut Fingerprints,
         opened: &mut OpenRealms,
     ) -> Result<u64> {
         let environment = realm.name.environment_word().to_owned();
         let mut count = 0;
-        let mut walk = self.inner.records.walk_records::<KeyRecord>(realm, None)?;
+        let mut walk = self.session.inner.records.walk_records::<KeyRecord>(realm, None)?;
         while let Some(met) = walk.next::<KeyRecord>().await? {
             for (id, record) in met {
                 let record = match record {

@@ -12,7 +12,7 @@ use ibyok_audit::{
 use crate::base::error::{Error, Result};
 use crate::logs::AuditFollow;
 use crate::vault::Vault;
-use crate::vault::session::Session;
+use crate::vault::handles::AuditVerbs;
 use crate::verbs::environments::operators_only;
 
 /// Ends the reason of the line that opens a vault for one command.
@@ -26,7 +26,7 @@ pub fn opened_for_one_command(entry: &Entry) -> bool {
     opens && reason.ends_with(FOR_ONE_COMMAND)
 }
 
-impl Session {
+impl AuditVerbs<'_> {
     /// Returns the lines of the session's namespace that a filter wants, of all logs in the place of this process's
     /// own, oldest first.
     ///
@@ -35,18 +35,18 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Denied`] for a token and for a filter that names another namespace, [`Error::Unavailable`] if the log cannot be read.
-    pub async fn audit_lines(&self, filter: &Filter) -> Result<Lines> {
+    pub async fn lines(self, filter: &Filter) -> Result<Lines> {
         let filter = self.read_lines(filter).await?;
-        Ok(self.inner.logs.log_reader(&filter).await?.lines(&filter)?)
+        Ok(self.session.inner.logs.log_reader(&filter).await?.lines(&filter)?)
     }
 
     /// Returns the lines of the session's namespace that a filter wants, from now on: poll it.
     ///
     /// # Errors
-    /// As [`Session::audit_lines`].
-    pub async fn follow_audit(&self, filter: &Filter) -> Result<AuditFollow> {
+    /// As [`AuditVerbs::lines`](crate::AuditVerbs::lines).
+    pub async fn follow(self, filter: &Filter) -> Result<AuditFollow> {
         let filter = self.read_lines(filter).await?;
-        AuditFollow::new(&self.inner.logs, &filter).await
+        AuditFollow::new(&self.session.inner.logs, &filter).await
     }
 
     /// Verifies every log in the place of this process's own, against the keys and checkpoints in the store and
@@ -55,28 +55,24 @@ impl Session {
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Unavailable`] if log or store cannot be read. What is wrong with a log is no error
     /// but in the report.
-    pub async fn verify_audit(&self, keys: &[VerifyingKey]) -> Result<VerifyReport> {
-        self.verify_audit_watched(keys, Arc::default()).await
+    pub async fn verify(self, keys: &[VerifyingKey]) -> Result<VerifyReport> {
+        self.verify_watched(keys, Arc::default()).await
     }
 
-    /// As [`Session::verify_audit`], with its progress for display.
+    /// As [`AuditVerbs::verify`](crate::AuditVerbs::verify), with its progress for display.
     ///
     /// # Errors
-    /// As [`Session::verify_audit`].
-    pub async fn verify_audit_watched(
-        &self,
-        keys: &[VerifyingKey],
-        progress: Arc<VerifyProgress>,
-    ) -> Result<VerifyReport> {
+    /// As [`AuditVerbs::verify`](crate::AuditVerbs::verify).
+    pub async fn verify_watched(self, keys: &[VerifyingKey], progress: Arc<VerifyProgress>) -> Result<VerifyReport> {
         let place = self.read_audit().await?;
-        self.inner.recorder.log.flush().await?;
-        let (mut known, notes) = self.inner.logs.known_logs(keys).await?;
+        self.session.inner.recorder.log.flush().await?;
+        let (mut known, notes) = self.session.inner.logs.known_logs(keys).await?;
         known.progress = progress;
         let report = tokio::task::spawn_blocking(move || verify_against(&place, &known)).await;
         let report = report.map_err(|_| Error::unavailable(crate::Part::AuditLog, "verification was interrupted"))?;
         let mut report = report?;
         report.notes = notes;
-        for finding in self.inner.logs.store_findings().await? {
+        for finding in self.session.inner.logs.store_findings().await? {
             report.add(finding);
         }
         Ok(report)
@@ -85,34 +81,44 @@ impl Session {
     /// Returns the public keys of every log of this vault: a verifier without the vault needs them.
     ///
     /// # Errors
-    /// As [`Session::audit_lines`].
-    pub async fn audit_keys(&self) -> Result<Vec<VerifyingKey>> {
+    /// As [`AuditVerbs::lines`](crate::AuditVerbs::lines).
+    pub async fn keys(self) -> Result<Vec<VerifyingKey>> {
         self.read_audit().await?;
-        self.inner.logs.log_keys().await
+        self.session.inner.logs.log_keys().await
     }
 
     /// Records that lines are read, and gives the filter that leaves the session's own.
-    async fn read_lines(&self, filter: &Filter) -> Result<Filter> {
-        let mut attempt = self.attempt(Action::AuditRead);
+    async fn read_lines(self, filter: &Filter) -> Result<Filter> {
+        let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             operators_only(&principal)?;
-            self.inner.logs.own_lines(&principal, filter).await
+            self.session.inner.logs.own_lines(&principal, filter).await
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
     /// Records that the log is read, and returns its directory.
-    async fn read_audit(&self) -> Result<PathBuf> {
-        let mut attempt = self.attempt(Action::AuditRead);
+    async fn read_audit(self) -> Result<PathBuf> {
+        let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             operators_only(&principal)
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await?;
-        Ok(self.inner.recorder.log.status().place)
+        self.session.inner.recorder.answering(&attempt, outcome).await?;
+        Ok(self.session.inner.recorder.log.status().place)
     }
 }
 

@@ -10,10 +10,10 @@ use crate::model::key::KeyRecord;
 use crate::model::key_ref::KeyRef;
 use crate::model::mode::Mode;
 use crate::model::write::{KeyWrite, Written};
-use crate::vault::session::Session;
+use crate::vault::handles::KeyVerbs;
 use crate::verbs::keys::whole_key;
 
-impl Session {
+impl KeyVerbs<'_> {
     /// Copies the current version of a key, or the version that `from` names, with all its fields, the provider, the labels, the interval
     /// for rotation and the end at the provider. The variable comes along if an operator chose it. Limits and modes do not: they belong
     /// to the place of a key.
@@ -23,23 +23,28 @@ impl Session {
     /// # Errors
     /// [`Error::Exists`] for a key that exists, unless `replace` is set; [`Error::Invalid`] for a key that is served as a mock here, and
     /// for a reference to one field; [`Error::Denied`] for a token without `keys:read` for `from` or `keys:write` for `to`; else as
-    /// [`Session::retrieve`] and [`Session::set_key`].
-    pub async fn copy_key(&self, from: &KeyRef, to: &KeyRef, replace: bool) -> Result<Written> {
-        let mut attempt = self.attempt(Action::KeySet);
+    /// [`Session::retrieve`] and [`KeyVerbs::set`](crate::KeyVerbs::set).
+    pub async fn copy(self, from: &KeyRef, to: &KeyRef, replace: bool) -> Result<Written> {
+        let mut attempt = self.session.attempt(Action::KeySet);
         let may_write = self.may_write_copy(&mut attempt, to, replace).await;
         // A value that cannot be written anyway is not retrieved.
-        self.inner.recorder.refusing(&attempt, may_write).await?;
+        self.session.inner.recorder.refusing(&attempt, may_write).await?;
         let write = self.copied(from).await?;
         match replace {
-            true => self.set_key(to, write).await,
-            false => self.add_key(to, write).await,
+            true => self.set(to, write).await,
+            false => self.add(to, write).await,
         }
     }
 
-    async fn may_write_copy(&self, attempt: &mut Attempt<'_>, to: &KeyRef, replace: bool) -> Result<()> {
-        let permit = self.permit(attempt, Scope::KeysWrite, to).await?;
+    async fn may_write_copy(self, attempt: &mut Attempt<'_>, to: &KeyRef, replace: bool) -> Result<()> {
+        let permit = self.session.permit(attempt, Scope::KeysWrite, to).await?;
         whole_key(to)?;
-        let held = self.inner.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = self
+            .session
+            .inner
+            .records
+            .load::<KeyRecord>(&permit.realm, permit.id.0)
+            .await?;
         match held.filter(|held| held.record.removed.is_none() && !replace) {
             None => Ok(()),
             Some(_) => Err(Error::Exists {
@@ -48,20 +53,20 @@ impl Session {
         }
     }
 
-    async fn copied(&self, from: &KeyRef) -> Result<KeyWrite> {
+    async fn copied(self, from: &KeyRef) -> Result<KeyWrite> {
         if from.field().is_some() {
             return Err(Error::invalid("the command copies only whole keys", "remove `#field`"));
         }
-        let released = self.retrieve(from).await?;
+        let released = self.session.retrieve(from).await?;
         if released.info().mode == Mode::Mock {
             return Err(Error::invalid(
                 format!("this node serves `{}` as a mock", released.info().reference),
                 "copy the key on a node that serves it live, or set its mode to `live`",
             ));
         }
-        let mut attempt = self.attempt(Action::KeyShow);
+        let mut attempt = self.session.attempt(Action::KeyShow);
         let known = self.known_about(&mut attempt, from).await;
-        let known = self.inner.recorder.refusing(&attempt, known).await?;
+        let known = self.session.inner.recorder.refusing(&attempt, known).await?;
         let variable = known.variable_named.then_some(known.variable);
         Ok(KeyWrite::new(released.into_fields())
             .provider(known.provider)
@@ -72,9 +77,14 @@ impl Session {
     }
 
     /// Returns the description of a key whose value was just released to the session.
-    async fn known_about(&self, attempt: &mut Attempt<'_>, from: &KeyRef) -> Result<KeyRecord> {
-        let permit = self.permit(attempt, Scope::KeysRead, from).await?;
-        let held = self.inner.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+    async fn known_about(self, attempt: &mut Attempt<'_>, from: &KeyRef) -> Result<KeyRecord> {
+        let permit = self.session.permit(attempt, Scope::KeysRead, from).await?;
+        let held = self
+            .session
+            .inner
+            .records
+            .load::<KeyRecord>(&permit.realm, permit.id.0)
+            .await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| crate::retrieve::no_key(&permit))?;
         Ok(held.record.clone())

@@ -10,45 +10,46 @@ use crate::gate::authorize::Permit;
 use crate::leaked::Candidates;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp, StateChange, VersionRecord};
 use crate::model::key_ref::KeyRef;
-use crate::vault::session::Session;
+use crate::vault::handles::KeyVerbs;
 use crate::verbs::keys::one_version;
 
-impl Session {
+impl KeyVerbs<'_> {
     /// Serves a key, or one version of it if the reference names one, again. A token needs `incidents:write` for the key as well
     /// while an incident is open on it.
     ///
     /// # Errors
     /// [`Error::VersionDestroyed`] for a version that is destroyed, [`Error::VersionDisabled`] for one that is retired: neither is
     /// served again. [`Error::Conflict`] for a version that is compromised or whose value leaked, and for a key that would serve
-    /// one. Else as [`Session::show_key`].
-    pub async fn enable_key(&self, key: &KeyRef) -> Result<KeyInfo> {
-        self.enable(key, None).await
+    /// one. Else as [`KeyVerbs::show`](crate::KeyVerbs::show).
+    pub async fn enable(self, key: &KeyRef) -> Result<KeyInfo> {
+        self.enable_for(key, None).await
     }
 
     /// Serves a key or version again although it leaked, for a reason: the version is marked compromised, and an incident is open on
     /// the key.
     ///
     /// # Errors
-    /// As [`Session::enable_key`]; a token needs `keys:read` for the key as well.
-    pub async fn enable_key_by_force(&self, key: &KeyRef, reason: &str) -> Result<KeyInfo> {
-        self.enable(key, Some(reason)).await
+    /// As [`KeyVerbs::enable`](crate::KeyVerbs::enable); a token needs `keys:read` for the key as well.
+    pub async fn enable_by_force(self, key: &KeyRef, reason: &str) -> Result<KeyInfo> {
+        self.enable_for(key, Some(reason)).await
     }
 
-    async fn enable(&self, key: &KeyRef, force: Option<&str>) -> Result<KeyInfo> {
-        let mut attempt = self.attempt(Action::KeyEnable);
+    async fn enable_for(self, key: &KeyRef, force: Option<&str>) -> Result<KeyInfo> {
+        let mut attempt = self.session.attempt(Action::KeyEnable);
         let outcome = self.try_enable(&mut attempt, key, force).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
-    async fn try_enable(&self, attempt: &mut Attempt<'_>, key: &KeyRef, force: Option<&str>) -> Result<KeyInfo> {
+    async fn try_enable(self, attempt: &mut Attempt<'_>, key: &KeyRef, force: Option<&str>) -> Result<KeyInfo> {
         attempt.version = key.version().number();
-        let permit = self.permit(attempt, Scope::KeysWrite, key).await?;
+        let permit = self.session.permit(attempt, Scope::KeysWrite, key).await?;
         let handles = self.may_serve_leaked(attempt, &permit).await?;
         let label = permit.label();
         let could_be_served = |record: &KeyRecord, version: &VersionRecord| {
             one_version(record, key, &label).is_ok_and(|only| is_disabled(record, only) && is_served_by(version, only))
         };
         let candidates = self
+            .session
             .inner
             .leaks
             .candidates(attempt, &permit, (could_be_served, force))
@@ -59,21 +60,27 @@ impl Session {
                 "enabling this key serves a leaked value again: that needs `incidents:write`",
             ));
         }
-        self.inner.changes.check_condition(attempt, &permit).await?;
+        self.session.inner.changes.check_condition(attempt, &permit).await?;
         let incident = match force {
-            Some(reason) if candidates.any_leaked() => {
-                Some(self.inner.incidents.forced_incident(attempt, &permit, reason).await?)
-            }
+            Some(reason) if candidates.any_leaked() => Some(
+                self.session
+                    .inner
+                    .incidents
+                    .forced_incident(attempt, &permit, reason)
+                    .await?,
+            ),
             _ => None,
         };
         let info = self
+            .session
             .change_permitted(attempt, &permit, |_, stamp, record| {
                 enabled(record, (key, &label), &candidates, stamp)
             })
             .await?;
         if let Some(incident) = incident {
             for version in candidates.leaked_versions() {
-                self.inner
+                self.session
+                    .inner
                     .incidents
                     .after_forced(attempt, &permit, &incident, version)
                     .await;
@@ -83,13 +90,14 @@ impl Session {
     }
 
     /// Decides whether a principal handles incidents of the key. Others serve it again only where none is open.
-    async fn may_serve_leaked(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<bool> {
+    async fn may_serve_leaked(self, attempt: &Attempt<'_>, permit: &Permit) -> Result<bool> {
         let (who, realm) = (&permit.principal, &permit.realm.name);
         let handles = self
+            .session
             .inner
             .gate
             .could(attempt, who, Scope::IncidentsWrite, realm, Some(&permit.key));
-        if !handles && self.inner.incidents.is_under_incident(permit).await? {
+        if !handles && self.session.inner.incidents.is_under_incident(permit).await? {
             return Err(Error::denied(
                 "incident",
                 "an incident is open on the key: enabling it needs `incidents:write`",

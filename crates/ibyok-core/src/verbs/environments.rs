@@ -10,66 +10,103 @@ use crate::model::environment::{Class, EnvironmentInfo};
 use crate::model::name::EnvironmentName;
 use crate::realm::{Realm, RealmName};
 use crate::records::page::Page;
-use crate::vault::session::Session;
+use crate::vault::handles::EnvironmentVerbs;
 
-impl Session {
+impl EnvironmentVerbs<'_> {
     /// Lists the environments of the session's namespace, for an operator. Names the damaged ones as well.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token; [`Error::Unavailable`].
-    pub async fn environments(&self) -> Result<Page<EnvironmentInfo>> {
-        let mut attempt = self.attempt(Action::KeyList);
+    pub async fn list(self) -> Result<Page<EnvironmentInfo>> {
+        let mut attempt = self.session.attempt(Action::KeyList);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             operators_only(&principal)?;
-            let names = self.inner.records.environment_names(principal.namespace()).await?;
-            let opened = self.inner.gate.open_environments(&principal, names).await?;
+            let names = self
+                .session
+                .inner
+                .records
+                .environment_names(principal.namespace())
+                .await?;
+            let opened = self.session.inner.gate.open_environments(&principal, names).await?;
             let named = |realm: &Arc<Realm>| Some(info(realm, realm.name.environment.clone()?));
             let environments = opened.realms.iter().filter_map(named).collect();
             Ok(opened.page(environments))
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
     /// Makes an environment, and the namespace if it has none yet; for an operator.
     ///
     /// # Errors
     /// [`Error::Exists`], [`Error::Denied`] for a token; [`Error::Unavailable`], [`Error::Kek`].
-    pub async fn add_environment(&self, name: EnvironmentName, class: Class) -> Result<EnvironmentInfo> {
-        let mut attempt = self.attempt(Action::EnvCreate);
+    pub async fn add(self, name: EnvironmentName, class: Class) -> Result<EnvironmentInfo> {
+        let mut attempt = self.session.attempt(Action::EnvCreate);
         attempt.environment = Some(name.to_string());
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             operators_only(&principal)?;
             let namespace = principal.namespace().clone();
             let realm = RealmName {
                 namespace: namespace.clone(),
                 environment: Some(name.clone()),
             };
-            if self.inner.records.realm(&realm).await?.is_some() {
+            if self.session.inner.records.realm(&realm).await?.is_some() {
                 return Err(Error::Exists {
-                    what: self.inner.records.named_in(&namespace, format!("environment `{name}`")),
+                    what: self
+                        .session
+                        .inner
+                        .records
+                        .named_in(&namespace, format!("environment `{name}`")),
                 });
             }
-            self.inner.recorder.record(attempt.phase(Phase::Intended)).await?;
+            self.session
+                .inner
+                .recorder
+                .record(attempt.phase(Phase::Intended))
+                .await?;
             let whole = RealmName {
                 namespace,
                 environment: None,
             };
             let made = async {
-                self.inner
+                self.session
+                    .inner
                     .changes
                     .make(&whole, Class::Prod, &attempt, &principal.by())
                     .await?;
-                self.inner.changes.make(&realm, class, &attempt, &principal.by()).await
+                self.session
+                    .inner
+                    .changes
+                    .make(&realm, class, &attempt, &principal.by())
+                    .await
             };
             if let Err(error) = made.await {
-                self.inner.recorder.log.append_unwaited(attempt.phase(Phase::NotDone));
+                self.session
+                    .inner
+                    .recorder
+                    .log
+                    .append_unwaited(attempt.phase(Phase::NotDone));
                 return Err(error);
             }
-            self.inner.recorder.log.append_unwaited(attempt.phase(Phase::Done));
+            self.session
+                .inner
+                .recorder
+                .log
+                .append_unwaited(attempt.phase(Phase::Done));
             let realm = self
+                .session
                 .inner
                 .records
                 .realm(&realm)
@@ -78,7 +115,7 @@ impl Session {
             Ok(info(&realm, name))
         }
         .await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 }
 

@@ -14,7 +14,7 @@ use crate::model::name::{KeyId, KeyName};
 use crate::model::take_away::TakeAway;
 use crate::model::token::{Revocation, TokenRecord};
 use crate::records::damage::DamagedRecord;
-use crate::vault::session::Session;
+use crate::vault::handles::{KeyVerbs, TokenVerbs};
 use crate::verbs::environments::operators_only;
 
 /// The name in the tombstone of a key whose own name is lost with its record.
@@ -49,46 +49,56 @@ impl MayBeWhole {
     }
 }
 
-impl Session {
+impl KeyVerbs<'_> {
     /// Removes a key whose record is damaged, for an operator. Its values are lost; its name can be used again.
     ///
     /// # Errors
     /// [`Error::NotFound`] if no environment has such a record; [`Error::Invalid`] if the record is sound, or may be whole: its format is not
     /// known, or the store cannot read it; [`Error::Denied`] for a token; [`Error::Integrity`] if the store cannot write there either;
     /// [`Error::Unavailable`].
-    pub async fn remove_damaged_key(&self, id: KeyId) -> Result<DamagedRecord> {
+    pub async fn remove_damaged(self, id: KeyId) -> Result<DamagedRecord> {
         self.give_up_key(id, MayBeWhole::Refuse).await
     }
 
     /// Removes a key whose record is damaged, also where the record may be whole.
     ///
     /// # Errors
-    /// As [`Session::remove_damaged_key`].
-    pub async fn remove_damaged_key_by_force(&self, id: KeyId) -> Result<DamagedRecord> {
+    /// As [`KeyVerbs::remove_damaged`](crate::KeyVerbs::remove_damaged).
+    pub async fn remove_damaged_by_force(self, id: KeyId) -> Result<DamagedRecord> {
         self.give_up_key(id, MayBeWhole::Remove).await
     }
 
-    async fn give_up_key(&self, id: KeyId, whole: MayBeWhole) -> Result<DamagedRecord> {
-        let mut attempt = self.attempt(Action::KeyRemove);
+    async fn give_up_key(self, id: KeyId, whole: MayBeWhole) -> Result<DamagedRecord> {
+        let mut attempt = self.session.attempt(Action::KeyRemove);
         attempt.key_id = Some(id.to_string());
         attempt.reason = Some("damaged");
         let outcome = self.try_remove_damaged(&mut attempt, id, whole).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
     async fn try_remove_damaged(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         id: KeyId,
         whole: MayBeWhole,
     ) -> Result<DamagedRecord> {
-        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+        let principal = self
+            .session
+            .inner
+            .limits
+            .authenticate(attempt, &self.session.asking)
+            .await?;
         operators_only(&principal)?;
-        let names = self.inner.records.environment_names(principal.namespace()).await?;
-        let mut opened = self.inner.gate.open_environments(&principal, names).await?;
+        let names = self
+            .session
+            .inner
+            .records
+            .environment_names(principal.namespace())
+            .await?;
+        let mut opened = self.session.inner.gate.open_environments(&principal, names).await?;
         for realm in std::mem::take(&mut opened.realms) {
             let record = realm.record(kind::KEY, id.0)?;
-            match self.inner.records.read::<KeyRecord>(&realm, &record).await {
+            match self.session.inner.records.read::<KeyRecord>(&realm, &record).await {
                 Ok(None) => continue,
                 Ok(Some(_)) => {
                     return Err(Error::invalid(
@@ -107,6 +117,7 @@ impl Session {
             let name: KeyName = LOST.parse()?;
             let make = move |last_version| removed(name, last_version, stamp);
             let damage = self
+                .session
                 .inner
                 .changes
                 .give_up(attempt, &principal, &realm, id.0, TakeAway::RemoveKey, make)
@@ -121,19 +132,26 @@ impl Session {
             hint: Some("`ibyok keys list` shows damaged records with their ids".to_owned()),
         })
     }
+}
 
+impl TokenVerbs<'_> {
     /// Revokes a token whose record is damaged, for an operator.
     ///
     /// # Errors
-    /// As [`Session::remove_damaged_key`].
-    pub async fn revoke_damaged_token(&self, id: TokenId) -> Result<DamagedRecord> {
-        let mut attempt = self.attempt(Action::TokenRevoke);
+    /// As [`KeyVerbs::remove_damaged`](crate::KeyVerbs::remove_damaged).
+    pub async fn revoke_damaged(self, id: TokenId) -> Result<DamagedRecord> {
+        let mut attempt = self.session.attempt(Action::TokenRevoke);
         attempt.target = Some(("token", id.to_string()));
         attempt.reason = Some("damaged");
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             operators_only(&principal)?;
-            match self.inner.gate.token_by_id(&principal, id).await {
+            match self.session.inner.gate.token_by_id(&principal, id).await {
                 Ok(_) => {
                     return Err(Error::invalid(
                         format!("the record of token `{id}` is intact"),
@@ -143,7 +161,7 @@ impl Session {
                 Err(Error::Integrity { .. }) => {}
                 Err(error) => return Err(error),
             }
-            let realm = self.inner.gate.realm_with_token(&principal, id).await?;
+            let realm = self.session.inner.gate.realm_with_token(&principal, id).await?;
             let stamp = Stamp {
                 at: attempt.at,
                 by: principal.by(),
@@ -151,6 +169,7 @@ impl Session {
             let what = TakeAway::RevokeToken { keep_children: false };
             let make = move |_| revoked(id, stamp);
             let given_up = self
+                .session
                 .inner
                 .changes
                 .give_up(&mut attempt, &principal, &realm, id.bytes(), what, make);
@@ -159,7 +178,7 @@ impl Session {
             Ok(DamagedRecord::of::<TokenRecord>(&realm, &record, damage))
         }
         .await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 }
 

@@ -10,10 +10,10 @@ use crate::base::error::{Error, Result, quoted};
 use crate::gate::attempt::Attempt;
 use crate::realm::RealmName;
 use crate::records::damage::DamagedRecord;
-use crate::vault::session::Session;
+use crate::vault::handles::EnvironmentVerbs;
 use crate::verbs::environments::operators_only;
 
-impl Session {
+impl EnvironmentVerbs<'_> {
     /// Removes an environment whose record is damaged, with its keys and tokens, for an operator. Its name can be used again.
     ///
     /// `which` is the environment's name, or the id of its record as lists show it.
@@ -21,16 +21,16 @@ impl Session {
     /// # Errors
     /// [`Error::NotFound`] for an environment that does not exist; [`Error::Invalid`] for one that opens, and for one that may be
     /// whole: its KEK was not given, its format is not known, or the store cannot read its record; [`Error::Denied`] for a token; [`Error::Unavailable`].
-    pub async fn remove_damaged_environment(&self, which: &str) -> Result<DamagedRecord> {
-        let mut attempt = self.attempt(Action::EnvRemove);
+    pub async fn remove_damaged(self, which: &str) -> Result<DamagedRecord> {
+        let mut attempt = self.session.attempt(Action::EnvRemove);
         attempt.reason = Some("damaged");
         let outcome = self.try_remove_environment(&mut attempt, which).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
-    async fn try_remove_environment(&self, attempt: &mut Attempt<'_>, which: &str) -> Result<DamagedRecord> {
-        let inner = &self.inner;
-        let principal = inner.limits.authenticate(attempt, &self.asking).await?;
+    async fn try_remove_environment(self, attempt: &mut Attempt<'_>, which: &str) -> Result<DamagedRecord> {
+        let inner = &self.session.inner;
+        let principal = inner.limits.authenticate(attempt, &self.session.asking).await?;
         operators_only(&principal)?;
         let tags = inner.records.tags().await?;
         let is_meant = |name: &RealmName| {

@@ -94,7 +94,7 @@ async fn an_environment_whose_kek_was_not_given_is_not_given_up() {
     scene.write(&id, &elsewhere).await;
     let operator = scene.vault.operator("test");
     for which in ["prod".to_owned(), id.to_string()] {
-        let error = operator.remove_damaged_environment(&which).await.unwrap_err();
+        let error = operator.environments().remove_damaged(&which).await.unwrap_err();
         assert_eq!(error.code(), Code::Invalid, "{error}");
         assert!(error.to_string().contains("its KEK was not given"), "{error}");
     }
@@ -116,7 +116,7 @@ async fn a_record_that_the_store_cannot_read_is_not_given_up() {
         .unwrap();
     let operator = vault.operator("test");
     let key = "prod/openai".parse().unwrap();
-    operator.set_key(&key, Secret::copy_of(b"a value")).await.unwrap();
+    operator.keys().set(&key, Secret::copy_of(b"a value")).await.unwrap();
     let name = crate::realm::RealmName {
         namespace: Default::default(),
         environment: Some("prod".parse().unwrap()),
@@ -126,15 +126,15 @@ async fn a_record_that_the_store_cannot_read_is_not_given_up() {
 
     store.damage(Some(realm.record(kind::KEY, key_id.0).unwrap()));
     vault.inner.records.cache.clear();
-    let error = operator.remove_damaged_key(key_id).await.unwrap_err();
+    let error = operator.keys().remove_damaged(key_id).await.unwrap_err();
     assert_eq!(error.code(), Code::Invalid, "{error}");
     assert!(error.to_string().contains("may be whole"), "{error}");
 
     store.damage(Some(name.record_id(vault.inner.records.vault)));
     vault.inner.records.realms.forget_all();
-    let listed = operator.environments().await.unwrap();
+    let listed = operator.environments().list().await.unwrap();
     assert_eq!(listed.damaged[0].damaged, Damage::Unreadable);
-    let error = operator.remove_damaged_environment("prod").await.unwrap_err();
+    let error = operator.environments().remove_damaged("prod").await.unwrap_err();
     assert_eq!(error.code(), Code::Invalid, "{error}");
     assert!(error.to_string().contains("the store cannot read"), "{error}");
 
@@ -174,32 +174,32 @@ async fn an_acceptance_that_was_cut_short_is_ended_by_the_same_command() {
     let ids = ["one", "two"].map(|key| realm.record(kind::KEY, realm.keys.record_id(key)).unwrap());
     let mut older = Vec::new();
     for (key, id) in keys.iter().zip(&ids) {
-        operator.set_key(key, Secret::copy_of(b"older")).await.unwrap();
+        operator.keys().set(key, Secret::copy_of(b"older")).await.unwrap();
         older.push(store.inner.get(id).await.unwrap().unwrap().bytes);
-        operator.set_key(key, Secret::copy_of(b"newer")).await.unwrap();
+        operator.keys().set(key, Secret::copy_of(b"newer")).await.unwrap();
     }
     for (id, bytes) in ids.iter().zip(&older) {
         let there = store.inner.get(id).await.unwrap().unwrap().revision;
         store.inner.put(id, bytes, Expect::Revision(there)).await.unwrap();
     }
     vault.inner.records.cache.clear();
-    let found = operator.rolled_back().await.unwrap();
+    let found = operator.floors().rolled_back().await.unwrap();
     assert_eq!(found.len(), 2, "{found:?}");
     *store.stuck.lock().unwrap() = Some(found[1].record.parse().unwrap());
     assert!(
-        operator.accept_rollback(&found).await.is_err(),
+        operator.floors().accept_rollback(&found).await.is_err(),
         "the second cannot be written again"
     );
     vault.close().await.unwrap();
 
     let vault = opened(&store, &scratch).await;
     let operator = vault.operator("test");
-    let left = operator.rolled_back().await.unwrap();
+    let left = operator.floors().rolled_back().await.unwrap();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(left[0].record, found[1].record);
     *store.stuck.lock().unwrap() = None;
-    operator.accept_rollback(&left).await.unwrap();
-    assert!(operator.rolled_back().await.unwrap().is_empty());
+    operator.floors().accept_rollback(&left).await.unwrap();
+    assert!(operator.floors().rolled_back().await.unwrap().is_empty());
     for (key, id) in keys.iter().zip(&ids) {
         assert_eq!(operator.retrieve(key).await.unwrap().text().unwrap(), "older");
         // Written again, so the copy that was accepted does not come back either.

@@ -16,7 +16,7 @@ use crate::model::name::{EnvironmentName, Namespace, no_secret};
 use crate::model::token::{AccessToken, Expiry, Issued, TokenRecord, TokenRequest, canonical};
 use crate::realm::{Realm, RealmName, token_id};
 use crate::vault::Inner;
-use crate::vault::session::Session;
+use crate::vault::handles::TokenVerbs;
 
 /// The life of a token unless its request says otherwise.
 const DEFAULT_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -27,7 +27,7 @@ const LIST_MAX: usize = 64;
 /// The longest name of a token, in bytes.
 const NAME_MAX: usize = 128;
 
-impl Session {
+impl TokenVerbs<'_> {
     /// Issues an access token.
     ///
     /// A token's child lies within its own effective grant, expiry included, and is valid only as long as it is.
@@ -35,14 +35,19 @@ impl Session {
     /// # Errors
     /// [`Error::Invalid`] for a name or a grant that makes no sense, [`Error::Denied`] for one wider than the session's own,
     /// [`Error::NotFound`] for an environment that does not exist; [`Error::Unauthenticated`], [`Error::Unavailable`].
-    pub async fn issue_token(&self, request: TokenRequest) -> Result<Issued> {
-        let mut attempt = self.attempt(Action::TokenIssue);
+    pub async fn issue(self, request: TokenRequest) -> Result<Issued> {
+        let mut attempt = self.session.attempt(Action::TokenIssue);
         let outcome = self.try_issue(&mut attempt, request).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
-    async fn try_issue(&self, attempt: &mut Attempt<'_>, request: TokenRequest) -> Result<Issued> {
-        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+    async fn try_issue(self, attempt: &mut Attempt<'_>, request: TokenRequest) -> Result<Issued> {
+        let principal = self
+            .session
+            .inner
+            .limits
+            .authenticate(attempt, &self.session.asking)
+            .await?;
         check_name(&request.name)?;
         let namespace = principal.namespace().clone();
         let mut grant = request.grant;
@@ -51,8 +56,12 @@ impl Session {
             *names = canonical(names)?;
         }
         check_grant(&grant, attempt.at)?;
-        self.inner.may_issue(attempt, &principal, &grant).await?;
-        let realm = self.inner.realm_of_token(&principal, &namespace, &grant).await?;
+        self.session.inner.may_issue(attempt, &principal, &grant).await?;
+        let realm = self
+            .session
+            .inner
+            .realm_of_token(&principal, &namespace, &grant)
+            .await?;
         let id = token_id(&realm, random_id()?)?;
         attempt.target = Some(("token", id.to_string()));
         let record = TokenRecord {
@@ -70,7 +79,7 @@ impl Session {
             revoked: None,
         };
         let info = record.info(id, &namespace, attempt.at);
-        let change = self.inner.changes.change(
+        let change = self.session.inner.changes.change(
             attempt,
             &principal,
             &realm,

@@ -18,6 +18,7 @@ use crate::model::which_version::WhichVersion;
 use crate::model::write::{KeyEdit, check_label_count};
 use crate::retrieve::{Released, no_key};
 use crate::vault::Vault;
+use crate::vault::handles::KeyVerbs;
 use crate::vault::session::Session;
 use crate::verbs::rotation::reschedule;
 
@@ -48,130 +49,6 @@ impl Session {
             .retriever
             .retrieve(Action::KeyRetrieve, &self.asking, key, &self.context)
             .await
-    }
-
-    /// Retrieves a key to be written to a file: the same, on the log as an export.
-    ///
-    /// # Errors
-    /// As [`Vault::retrieve`].
-    pub async fn export_key(&self, key: &KeyRef) -> Result<Released> {
-        self.inner
-            .retriever
-            .retrieve(Action::KeyExport, &self.asking, key, &self.context)
-            .await
-    }
-
-    /// Returns the description of a key, without its value. Of a reference that names a version, that one alone is
-    /// shown.
-    ///
-    /// # Errors
-    /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::NotFound`], [`Error::Unavailable`]; [`Error::Invalid`] for a
-    /// reference to a field.
-    pub async fn show_key(&self, key: &KeyRef) -> Result<KeyInfo> {
-        let mut attempt = self.attempt(Action::KeyShow);
-        let outcome = self.try_show(&mut attempt, key).await;
-        self.inner.recorder.answering(&attempt, outcome).await
-    }
-
-    async fn try_show(&self, attempt: &mut Attempt<'_>, key: &KeyRef) -> Result<KeyInfo> {
-        let permit = self.permit(attempt, Scope::KeysList, key).await?;
-        if let Some(field) = key.field() {
-            return Err(Error::invalid(
-                format!("the command shows whole keys, not the field `{field}` alone"),
-                "remove `#field`; the answer has the names of the fields of every version",
-            ));
-        }
-        self.inner.records.hold_lease().await?;
-        let held = self.inner.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
-        let held = held
-            .filter(|held| held.record.removed.is_none())
-            .ok_or_else(|| no_key(&permit))?;
-        let mut info = info(&permit, &held.record)?;
-        info.limit_in_force = self.inner.limits.limit_in_force(&permit.realm, &held.record).await?;
-        if let Some(number) = one_version(&held.record, key, &permit.label())? {
-            info.versions.retain(|version| version.version == number);
-        }
-        self.inner.modes.tell_mode(&permit.realm, &mut info).await;
-        Ok(info)
-    }
-
-    /// Changes the facts about a key; its values stay as they are.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for facts that cannot be stored; else as [`Session::show_key`].
-    pub async fn edit_key(&self, key: &KeyRef, edit: &KeyEdit) -> Result<KeyInfo> {
-        let mut attempt = self.attempt(Action::KeyEdit);
-        let outcome = self.try_edit(&mut attempt, key, edit).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
-    }
-
-    async fn try_edit(&self, attempt: &mut Attempt<'_>, key: &KeyRef, edit: &KeyEdit) -> Result<KeyInfo> {
-        attempt.version = key.version().number();
-        let permit = self.permit(attempt, Scope::KeysWrite, key).await?;
-        let highest = self.inner.limits.highest_limit(&permit, edit.limit).await?;
-        self.change_permitted(attempt, &permit, |attempt, stamp, mut record| {
-            whole_key(key)?;
-            edit.check()?;
-            within_highest(edit.limit, highest, Some(&record))?;
-            if let Some(provider) = &edit.provider {
-                record.provider = Some(provider.clone()).filter(|provider| !provider.is_empty());
-            }
-            if let Some(variable) = &edit.variable {
-                // Any caller may repeat the present variable.
-                let said_again = attempt.is_by_token() && record.variable == *variable;
-                if !said_again {
-                    record.name_variable(variable, attempt.is_by_token())?;
-                }
-            }
-            for (name, value) in &edit.labels {
-                match value {
-                    Some(value) => record.labels.insert(name.clone(), value.clone()),
-                    None => record.labels.remove(name),
-                };
-            }
-            check_label_count(record.labels.len())?;
-            if let Some(limit) = edit.limit {
-                record.limit = limit;
-            }
-            reschedule(&mut record, edit.rotate_every, edit.expires, stamp.at)?;
-            Ok(Edit::Gives(record, ()))
-        })
-        .await
-    }
-
-    /// Stops serving a key, or one version of it if the reference names one. What is disabled already stays so.
-    ///
-    /// # Errors
-    /// As [`Session::show_key`].
-    pub async fn disable_key(&self, key: &KeyRef) -> Result<KeyInfo> {
-        self.change_key(
-            Action::KeyDisable,
-            Scope::KeysWrite,
-            key,
-            |attempt, stamp, mut record| {
-                let what =
-                    one_version(&record, key, &attempt.label())?.map_or(TakeAway::DisableKey, TakeAway::DisableVersion);
-                Ok(if record.take_away(what, stamp) {
-                    Edit::TakesAway(record, (), what)
-                } else {
-                    Edit::IsAway(())
-                })
-            },
-        )
-        .await
-    }
-
-    /// Removes a key with all its versions. A sealed tombstone stays, so that no older copy is believed.
-    ///
-    /// # Errors
-    /// As [`Session::show_key`].
-    pub async fn remove_key(&self, key: &KeyRef) -> Result<KeyInfo> {
-        self.change_key(Action::KeyRemove, Scope::KeysDestroy, key, |_, stamp, mut record| {
-            whole_key(key)?;
-            record.take_away(TakeAway::RemoveKey, stamp);
-            Ok(Edit::TakesAway(record, (), TakeAway::RemoveKey))
-        })
-        .await
     }
 
     /// The one shape of a change of a key that exists. Gives the key as it is afterwards.
@@ -230,6 +107,146 @@ impl Session {
     pub(crate) async fn permit(&self, attempt: &mut Attempt<'_>, scope: Scope, key: &KeyRef) -> Result<Permit> {
         let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
         self.inner.gate.authorize(attempt, &principal, scope, key).await
+    }
+}
+
+impl KeyVerbs<'_> {
+    /// Retrieves a key to be written to a file: the same, on the log as an export.
+    ///
+    /// # Errors
+    /// As [`Vault::retrieve`].
+    pub async fn export(self, key: &KeyRef) -> Result<Released> {
+        self.session
+            .inner
+            .retriever
+            .retrieve(Action::KeyExport, &self.session.asking, key, &self.session.context)
+            .await
+    }
+
+    /// Returns the description of a key, without its value. Of a reference that names a version, that one alone is
+    /// shown.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::NotFound`], [`Error::Unavailable`]; [`Error::Invalid`] for a
+    /// reference to a field.
+    pub async fn show(self, key: &KeyRef) -> Result<KeyInfo> {
+        let mut attempt = self.session.attempt(Action::KeyShow);
+        let outcome = self.try_show(&mut attempt, key).await;
+        self.session.inner.recorder.answering(&attempt, outcome).await
+    }
+
+    async fn try_show(self, attempt: &mut Attempt<'_>, key: &KeyRef) -> Result<KeyInfo> {
+        let permit = self.session.permit(attempt, Scope::KeysList, key).await?;
+        if let Some(field) = key.field() {
+            return Err(Error::invalid(
+                format!("the command shows whole keys, not the field `{field}` alone"),
+                "remove `#field`; the answer has the names of the fields of every version",
+            ));
+        }
+        self.session.inner.records.hold_lease().await?;
+        let held = self
+            .session
+            .inner
+            .records
+            .load::<KeyRecord>(&permit.realm, permit.id.0)
+            .await?;
+        let held = held
+            .filter(|held| held.record.removed.is_none())
+            .ok_or_else(|| no_key(&permit))?;
+        let mut info = info(&permit, &held.record)?;
+        info.limit_in_force = self
+            .session
+            .inner
+            .limits
+            .limit_in_force(&permit.realm, &held.record)
+            .await?;
+        if let Some(number) = one_version(&held.record, key, &permit.label())? {
+            info.versions.retain(|version| version.version == number);
+        }
+        self.session.inner.modes.tell_mode(&permit.realm, &mut info).await;
+        Ok(info)
+    }
+
+    /// Changes the facts about a key; its values stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for facts that cannot be stored; else as [`KeyVerbs::show`](crate::KeyVerbs::show).
+    pub async fn edit(self, key: &KeyRef, edit: &KeyEdit) -> Result<KeyInfo> {
+        let mut attempt = self.session.attempt(Action::KeyEdit);
+        let outcome = self.try_edit(&mut attempt, key, edit).await;
+        self.session.inner.recorder.refusing(&attempt, outcome).await
+    }
+
+    async fn try_edit(self, attempt: &mut Attempt<'_>, key: &KeyRef, edit: &KeyEdit) -> Result<KeyInfo> {
+        attempt.version = key.version().number();
+        let permit = self.session.permit(attempt, Scope::KeysWrite, key).await?;
+        let highest = self.session.inner.limits.highest_limit(&permit, edit.limit).await?;
+        self.session
+            .change_permitted(attempt, &permit, |attempt, stamp, mut record| {
+                whole_key(key)?;
+                edit.check()?;
+                within_highest(edit.limit, highest, Some(&record))?;
+                if let Some(provider) = &edit.provider {
+                    record.provider = Some(provider.clone()).filter(|provider| !provider.is_empty());
+                }
+                if let Some(variable) = &edit.variable {
+                    // Any caller may repeat the present variable.
+                    let said_again = attempt.is_by_token() && record.variable == *variable;
+                    if !said_again {
+                        record.name_variable(variable, attempt.is_by_token())?;
+                    }
+                }
+                for (name, value) in &edit.labels {
+                    match value {
+                        Some(value) => record.labels.insert(name.clone(), value.clone()),
+                        None => record.labels.remove(name),
+                    };
+                }
+                check_label_count(record.labels.len())?;
+                if let Some(limit) = edit.limit {
+                    record.limit = limit;
+                }
+                reschedule(&mut record, edit.rotate_every, edit.expires, stamp.at)?;
+                Ok(Edit::Gives(record, ()))
+            })
+            .await
+    }
+
+    /// Stops serving a key, or one version of it if the reference names one. What is disabled already stays so.
+    ///
+    /// # Errors
+    /// As [`KeyVerbs::show`](crate::KeyVerbs::show).
+    pub async fn disable(self, key: &KeyRef) -> Result<KeyInfo> {
+        self.session
+            .change_key(
+                Action::KeyDisable,
+                Scope::KeysWrite,
+                key,
+                |attempt, stamp, mut record| {
+                    let what = one_version(&record, key, &attempt.label())?
+                        .map_or(TakeAway::DisableKey, TakeAway::DisableVersion);
+                    Ok(if record.take_away(what, stamp) {
+                        Edit::TakesAway(record, (), what)
+                    } else {
+                        Edit::IsAway(())
+                    })
+                },
+            )
+            .await
+    }
+
+    /// Removes a key with all its versions. A sealed tombstone stays, so that no older copy is believed.
+    ///
+    /// # Errors
+    /// As [`KeyVerbs::show`](crate::KeyVerbs::show).
+    pub async fn remove(self, key: &KeyRef) -> Result<KeyInfo> {
+        self.session
+            .change_key(Action::KeyRemove, Scope::KeysDestroy, key, |_, stamp, mut record| {
+                whole_key(key)?;
+                record.take_away(TakeAway::RemoveKey, stamp);
+                Ok(Edit::TakesAway(record, (), TakeAway::RemoveKey))
+            })
+            .await
     }
 }
 

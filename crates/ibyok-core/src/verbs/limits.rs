@@ -14,7 +14,7 @@ use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::settings::{SETTINGS_ID, SettingsRecord};
 use crate::records::damage::DamagedRecord;
 use crate::records::page::Page;
-use crate::vault::session::Session;
+use crate::vault::handles::LimitVerbs;
 
 /// The default limit of an environment's keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,28 +31,33 @@ pub struct EnvironmentLimit {
     pub scope: LimitScope,
 }
 
-impl Session {
+impl LimitVerbs<'_> {
     /// Lists the default limits of one environment, or of all in which the session may list keys.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`],
     /// [`Error::NotFound`] for an environment that does not exist,
     /// [`Error::Unavailable`].
-    pub async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Page<EnvironmentLimit>> {
-        let mut attempt = self.attempt(Action::KeyList);
+    pub async fn list(self, environment: Option<&EnvironmentName>) -> Result<Page<EnvironmentLimit>> {
+        let mut attempt = self.session.attempt(Action::KeyList);
         let outcome = self.try_limits(&mut attempt, environment).await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
     async fn try_limits(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         environment: Option<&EnvironmentName>,
     ) -> Result<Page<EnvironmentLimit>> {
-        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+        let principal = self
+            .session
+            .inner
+            .limits
+            .authenticate(attempt, &self.session.asking)
+            .await?;
         let namespace = principal.namespace().clone();
         attempt.environment = environment.map(ToString::to_string);
-        let inner = &self.inner;
+        let inner = &self.session.inner;
         let one = environment.is_some();
         let mut opened = match environment {
             Some(environment) => {
@@ -99,21 +104,21 @@ impl Session {
     /// It holds here when this returns, and on every other node within one second.
     ///
     /// # Errors
-    /// As [`Session::limits`]; a token needs `settings:write`, and for every key of the environment.
-    pub async fn set_limit(&self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<EnvironmentLimit> {
-        let mut attempt = self.attempt(Action::SettingsChange);
+    /// As [`LimitVerbs::list`](crate::LimitVerbs::list); a token needs `settings:write`, and for every key of the environment.
+    pub async fn set(self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<EnvironmentLimit> {
+        let mut attempt = self.session.attempt(Action::SettingsChange);
         let outcome = self.try_set_limit(&mut attempt, environment, limit).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
     async fn try_set_limit(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         environment: &EnvironmentName,
         limit: Option<Rate>,
     ) -> Result<EnvironmentLimit> {
-        let inner = &self.inner;
-        let principal = inner.limits.authenticate(attempt, &self.asking).await?;
+        let inner = &self.session.inner;
+        let principal = inner.limits.authenticate(attempt, &self.session.asking).await?;
         let namespace = principal.namespace().clone();
         attempt.environment = Some(environment.to_string());
         attempt.target = Some(("environment", environment.to_string()));

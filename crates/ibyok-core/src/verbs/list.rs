@@ -19,38 +19,48 @@ use crate::model::name::{EnvironmentName, KeyId, base62, from_base62};
 use crate::realm::Realm;
 use crate::records::damage::DamagedRecord;
 use crate::records::page::{Filling, Page, PageRequest};
-use crate::vault::session::Session;
+use crate::vault::handles::KeyVerbs;
 
-impl Session {
+impl KeyVerbs<'_> {
     /// Lists the keys that this session may see, of one environment or of all, in no order that means anything.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`] if nothing could ever be seen, [`Error::Invalid`] for a page that was
     /// never given out, [`Error::NotFound`] for an environment that does not exist, [`Error::Unavailable`].
-    pub async fn list_keys(&self, environment: Option<&EnvironmentName>, page: &PageRequest) -> Result<Page<KeyInfo>> {
-        let mut attempt = self.attempt(Action::KeyList);
+    pub async fn list(self, environment: Option<&EnvironmentName>, page: &PageRequest) -> Result<Page<KeyInfo>> {
+        let mut attempt = self.session.attempt(Action::KeyList);
         let outcome = self.try_list(&mut attempt, environment, page).await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
     async fn try_list(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         environment: Option<&EnvironmentName>,
         page: &PageRequest,
     ) -> Result<Page<KeyInfo>> {
-        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+        let principal = self
+            .session
+            .inner
+            .limits
+            .authenticate(attempt, &self.session.asking)
+            .await?;
         let namespace = principal.namespace().clone();
         attempt.environment = environment.map(ToString::to_string);
         let environments = match environment {
             Some(environment) => {
-                self.inner
-                    .gate
-                    .allowed_for_some_key(attempt, &principal, Scope::KeysList, &namespace, environment)?;
+                self.session.inner.gate.allowed_for_some_key(
+                    attempt,
+                    &principal,
+                    Scope::KeysList,
+                    &namespace,
+                    environment,
+                )?;
                 Vec::new()
             }
             None => {
-                self.inner
+                self.session
+                    .inner
                     .gate
                     .environments_allowed(attempt, &principal, Scope::KeysList, &namespace)
                     .await?
@@ -59,9 +69,20 @@ impl Session {
         let cursor = page.after.as_deref().map(Cursor::parse).transpose()?;
         let mut filling = Filling::new(page);
         let realms = match environment {
-            Some(environment) => vec![self.inner.records.environment_realm(&namespace, environment).await?],
+            Some(environment) => vec![
+                self.session
+                    .inner
+                    .records
+                    .environment_realm(&namespace, environment)
+                    .await?,
+            ],
             None => {
-                let opened = self.inner.gate.open_environments(&principal, environments).await?;
+                let opened = self
+                    .session
+                    .inner
+                    .gate
+                    .open_environments(&principal, environments)
+                    .await?;
                 if cursor.is_none() {
                     opened.note(&mut filling);
                 }
@@ -93,16 +114,16 @@ impl Session {
 
     /// Adds the keys of one environment that may be seen; returns the last id that was read if the page is full.
     async fn collect(
-        &self,
+        self,
         asked: &Asked<'_>,
         realm: &Arc<Realm>,
         after: Option<[u8; 16]>,
         page: &mut Filling<KeyInfo>,
     ) -> Result<Option<[u8; 16]>> {
         if asked.last_use {
-            self.inner.usage.flush_usage().await?;
+            self.session.inner.usage.flush_usage().await?;
         }
-        let mut walk = self.inner.records.walk_records::<KeyRecord>(realm, after)?;
+        let mut walk = self.session.inner.records.walk_records::<KeyRecord>(realm, after)?;
         while let Some(met) = walk.next::<KeyRecord>().await? {
             for (id, record) in met {
                 match record {
@@ -123,26 +144,23 @@ impl Session {
     }
 
     /// Adds when a key was last used, if that is asked for and may be known.
-    async fn add_last_use(&self, asked: &Asked<'_>, realm: &Arc<Realm>, info: &mut KeyInfo) -> Result<()> {
+    async fn add_last_use(self, asked: &Asked<'_>, realm: &Arc<Realm>, info: &mut KeyInfo) -> Result<()> {
         let may = |scope| {
             let (who, name) = (asked.principal, &realm.name);
-            self.inner.gate.could(asked.attempt, who, scope, name, Some(&info.name))
+            self.session
+                .inner
+                .gate
+                .could(asked.attempt, who, scope, name, Some(&info.name))
         };
         if asked.last_use && (may(Scope::UsageRead) || may(Scope::KeysRotate)) {
-            info.last_used = Some(self.inner.usage.last_use_of_key(realm, info.id).await?);
+            info.last_used = Some(self.session.inner.usage.last_use_of_key(realm, info.id).await?);
         }
         Ok(())
     }
 
-    fn add_damaged(
-        &self,
-        asked: &Asked<'_>,
-        realm: &Realm,
-        id: &RecordId,
-        damage: Damage,
-        page: &mut Filling<KeyInfo>,
-    ) {
+    fn add_damaged(self, asked: &Asked<'_>, realm: &Realm, id: &RecordId, damage: Damage, page: &mut Filling<KeyInfo>) {
         match self
+            .session
             .inner
             .gate
             .told_of_key(asked.attempt, asked.principal, asked.scope, realm, id)
@@ -154,19 +172,20 @@ impl Session {
     }
 
     /// A key as a list shows it; `None` if it is removed or may not be seen.
-    async fn shown(&self, asked: &Asked<'_>, realm: &Arc<Realm>, id: &RecordId, record: &KeyRecord) -> Option<KeyInfo> {
+    async fn shown(self, asked: &Asked<'_>, realm: &Arc<Realm>, id: &RecordId, record: &KeyRecord) -> Option<KeyInfo> {
         if record.removed.is_some() {
             return None;
         }
         let namespace = &realm.name.namespace;
         let key = Some(&record.name);
         let environment = Some(asked.environment);
-        self.inner
+        self.session
+            .inner
             .gate
             .allowed(asked.attempt, asked.principal, asked.scope, namespace, environment, key)
             .ok()?;
         let mut info = record.summary(&realm.key_at(asked.environment, &record.name, KeyId(*id.id())));
-        self.inner.modes.tell_mode(realm, &mut info).await;
+        self.session.inner.modes.tell_mode(realm, &mut info).await;
         Some(info)
     }
 
@@ -174,12 +193,13 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Integrity`] for a damaged record, if the caller may know of it.
-    async fn visible(&self, asked: &Asked<'_>, realm: &Arc<Realm>, id: &RecordId) -> Result<Option<KeyInfo>> {
-        match self.inner.records.read::<KeyRecord>(realm, id).await {
+    async fn visible(self, asked: &Asked<'_>, realm: &Arc<Realm>, id: &RecordId) -> Result<Option<KeyInfo>> {
+        match self.session.inner.records.read::<KeyRecord>(realm, id).await {
             Ok(Some(held)) => Ok(self.shown(asked, realm, id, &held.record).await),
             Ok(None) => Ok(None),
             Err(error @ Error::Integrity { .. }) => {
                 let told = self
+                    .session
                     .inner
                     .gate
                     .told_of_key(asked.attempt, asked.principal, asked.scope, realm, id);
@@ -223,21 +243,26 @@ impl Cursor {
     }
 }
 
-impl Session {
+impl KeyVerbs<'_> {
     /// Finds the reference of a key by its id alone, in each environment in which this session may list or read it.
     ///
     /// # Errors
-    /// [`Error::NotFound`] (to a token [`Error::Denied`]) if no environment has it; else as [`Session::list_keys`].
-    pub async fn find_key(&self, id: KeyId) -> Result<KeyRef> {
-        let mut attempt = self.attempt(Action::KeyShow);
+    /// [`Error::NotFound`] (to a token [`Error::Denied`]) if no environment has it; else as [`KeyVerbs::list`](crate::KeyVerbs::list).
+    pub async fn find(self, id: KeyId) -> Result<KeyRef> {
+        let mut attempt = self.session.attempt(Action::KeyShow);
         attempt.key_id = Some(id.to_string());
         attempt.class = VerbClass::Lookup;
         let outcome = self.try_find(&mut attempt, id).await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
-    async fn try_find(&self, attempt: &mut Attempt<'_>, id: KeyId) -> Result<KeyRef> {
-        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+    async fn try_find(self, attempt: &mut Attempt<'_>, id: KeyId) -> Result<KeyRef> {
+        let principal = self
+            .session
+            .inner
+            .limits
+            .authenticate(attempt, &self.session.asking)
+            .await?;
         for scope in [Scope::KeysRead, Scope::KeysList] {
             match self.find_by(attempt, &principal, scope, id).await {
                 Ok(Some(key)) => return Ok(key),
@@ -256,7 +281,7 @@ impl Session {
     }
 
     async fn find_by(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         principal: &Principal,
         scope: Scope,
@@ -264,11 +289,12 @@ impl Session {
     ) -> Result<Option<KeyRef>> {
         let namespace = principal.namespace().clone();
         let allowed = self
+            .session
             .inner
             .gate
             .environments_allowed(attempt, principal, scope, &namespace)
             .await?;
-        let opened = self.inner.gate.open_environments(principal, allowed).await?;
+        let opened = self.session.inner.gate.open_environments(principal, allowed).await?;
         for realm in &opened.realms {
             let Some(environment) = realm.name.environment.clone() else {
                 continue;

@@ -15,10 +15,10 @@ use crate::model::take_away::TakeAway;
 use crate::modes::EnvironmentMode;
 use crate::records::page::Page;
 use crate::retrieve::no_key;
-use crate::vault::session::Session;
+use crate::vault::handles::ModeVerbs;
 use crate::verbs::keys::{info, whole_key};
 
-impl Session {
+impl ModeVerbs<'_> {
     /// Sets the key's own mode, which overrides its environment's. `None` removes it, so that the environment's mode
     /// holds again.
     ///
@@ -26,19 +26,19 @@ impl Session {
     /// second later.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) where a guardrail of this node does not allow mock; else as [`Session::show_key`].
-    pub async fn set_key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<KeyInfo> {
-        let mut attempt = self.attempt(Action::KeyMode);
+    /// [`Error::Invalid`](crate::Error::Invalid) where a guardrail of this node does not allow mock; else as [`KeyVerbs::show`](crate::KeyVerbs::show).
+    pub async fn set_of_key(self, key: &KeyRef, mode: Option<Mode>) -> Result<KeyInfo> {
+        let mut attempt = self.session.attempt(Action::KeyMode);
         let outcome = self.try_set_key_mode(&mut attempt, key, mode).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
-    async fn try_set_key_mode(&self, attempt: &mut Attempt<'_>, key: &KeyRef, mode: Option<Mode>) -> Result<KeyInfo> {
+    async fn try_set_key_mode(self, attempt: &mut Attempt<'_>, key: &KeyRef, mode: Option<Mode>) -> Result<KeyInfo> {
         attempt.mode = Some(word(mode));
-        let permit = self.permit(attempt, Scope::SettingsWrite, key).await?;
+        let permit = self.session.permit(attempt, Scope::SettingsWrite, key).await?;
         whole_key(key)?;
         let class = permit.realm.attributes.class;
-        mode.map_or(Ok(()), |mode| self.inner.modes.guardrails.check(class, mode))?;
+        mode.map_or(Ok(()), |mode| self.session.inner.modes.guardrails.check(class, mode))?;
         let stamp = Stamp {
             at: attempt.at,
             by: permit.principal.by(),
@@ -64,42 +64,57 @@ impl Session {
                 (false, None) => Edit::Gives(record, info),
             })
         };
-        let mut info = self.inner.changes.change_key(attempt, &permit, edit).await?;
-        self.inner.modes.tell_mode(&permit.realm, &mut info).await;
+        let mut info = self.session.inner.changes.change_key(attempt, &permit, edit).await?;
+        self.session.inner.modes.tell_mode(&permit.realm, &mut info).await;
         Ok(info)
     }
 
-    /// Sets the mode of those keys of an environment that have none of their own. It holds as soon as [`Session::set_key_mode`] does.
+    /// Sets the mode of those keys of an environment that have none of their own. It holds as soon as [`ModeVerbs::set_of_key`](crate::ModeVerbs::set_of_key) does.
     ///
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) where a guardrail of this node does not allow mock,
     /// [`Error::NotFound`](crate::Error::NotFound) for an environment that does not exist;
     /// [`Error::Unauthenticated`](crate::Error::Unauthenticated), [`Error::Denied`](crate::Error::Denied) also for a token that
     /// is limited to some keys, [`Error::Unavailable`](crate::Error::Unavailable).
-    pub async fn set_environment_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<EnvironmentMode> {
-        let mut attempt = self.attempt(Action::SettingsChange);
+    pub async fn set(self, environment: &EnvironmentName, mode: Mode) -> Result<EnvironmentMode> {
+        let mut attempt = self.session.attempt(Action::SettingsChange);
         let outcome = self.try_set_environment_mode(&mut attempt, environment, mode).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
     async fn try_set_environment_mode(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         environment: &EnvironmentName,
         mode: Mode,
     ) -> Result<EnvironmentMode> {
-        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+        let principal = self
+            .session
+            .inner
+            .limits
+            .authenticate(attempt, &self.session.asking)
+            .await?;
         let namespace = principal.namespace().clone();
         attempt.namespace = Some(namespace.to_string());
         attempt.environment = Some(environment.to_string());
         attempt.target = Some(("environment", environment.to_string()));
         attempt.mode = Some(mode.as_str());
         let scope = Scope::SettingsWrite;
-        self.inner
+        self.session
+            .inner
             .gate
             .allowed(attempt, &principal, scope, &namespace, Some(environment), None)?;
-        let realm = self.inner.records.environment_realm(&namespace, environment).await?;
-        self.inner.modes.guardrails.check(realm.attributes.class, mode)?;
+        let realm = self
+            .session
+            .inner
+            .records
+            .environment_realm(&namespace, environment)
+            .await?;
+        self.session
+            .inner
+            .modes
+            .guardrails
+            .check(realm.attributes.class, mode)?;
         let edit = |_: &mut Attempt<'_>, record: Option<SettingsRecord>| {
             let mut record = record.unwrap_or_default();
             let same = record.mode == Some(mode);
@@ -111,11 +126,12 @@ impl Session {
                 (false, Mode::Live) => Edit::Gives(record, ()),
             })
         };
-        self.inner
+        self.session
+            .inner
             .changes
             .change(attempt, &principal, &realm, SETTINGS_ID, edit)
             .await?;
-        Ok(self.inner.modes.environment_mode(&namespace, environment).await)
+        Ok(self.session.inner.modes.environment_mode(&namespace, environment).await)
     }
 
     /// Lists how the values of each environment are served in which this session may set modes, by the guardrails of this node.
@@ -123,28 +139,34 @@ impl Session {
     /// # Errors
     /// [`Error::Unauthenticated`](crate::Error::Unauthenticated), [`Error::Denied`](crate::Error::Denied) where there is none,
     /// [`Error::Unavailable`](crate::Error::Unavailable).
-    pub async fn environment_modes(&self) -> Result<Page<EnvironmentMode>> {
-        let mut attempt = self.attempt(Action::KeyList);
+    pub async fn list(self) -> Result<Page<EnvironmentMode>> {
+        let mut attempt = self.session.attempt(Action::KeyList);
         let outcome = self.try_environment_modes(&mut attempt).await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
-    async fn try_environment_modes(&self, attempt: &mut Attempt<'_>) -> Result<Page<EnvironmentMode>> {
-        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+    async fn try_environment_modes(self, attempt: &mut Attempt<'_>) -> Result<Page<EnvironmentMode>> {
+        let principal = self
+            .session
+            .inner
+            .limits
+            .authenticate(attempt, &self.session.asking)
+            .await?;
         let namespace = principal.namespace().clone();
         attempt.namespace = Some(namespace.to_string());
         let scope = Scope::SettingsWrite;
         let visible = self
+            .session
             .inner
             .gate
             .environments_allowed(attempt, &principal, scope, &namespace);
         let visible = visible.await?;
         let mut modes = Vec::new();
         for environment in &visible {
-            modes.push(self.inner.modes.environment_mode(&namespace, environment).await);
+            modes.push(self.session.inner.modes.environment_mode(&namespace, environment).await);
         }
         // A damaged one is in the list with its problem, and with its record.
-        let opened = self.inner.gate.open_environments(&principal, visible).await?;
+        let opened = self.session.inner.gate.open_environments(&principal, visible).await?;
         Ok(opened.page(modes))
     }
 }
@@ -172,7 +194,8 @@ mod tests {
         let key = "dev/openai".parse().unwrap();
         vault
             .operator("test")
-            .set_key(&key, Secret::copy_of(b"sk"))
+            .keys()
+            .set(&key, Secret::copy_of(b"sk"))
             .await
             .unwrap();
         vault
@@ -194,12 +217,12 @@ mod tests {
             let opened = opened.await.unwrap();
             assert!(vault.inner.retriever.unchanged(&opened, epoch).await.is_ok());
             match of_key {
-                true => drop(operator.set_key_mode(&key, Some(Mode::Mock)).await.unwrap()),
-                false => drop(operator.set_environment_mode(&dev, Mode::Mock).await.unwrap()),
+                true => drop(operator.modes().set_of_key(&key, Some(Mode::Mock)).await.unwrap()),
+                false => drop(operator.modes().set(&dev, Mode::Mock).await.unwrap()),
             }
             let refused = vault.inner.retriever.unchanged(&opened, epoch).await.unwrap_err();
             assert_eq!(refused.code(), Code::Conflict, "of the key: {of_key}");
-            operator.set_key_mode(&key, None).await.unwrap();
+            operator.modes().set_of_key(&key, None).await.unwrap();
         }
     }
 
@@ -213,7 +236,7 @@ mod tests {
         );
         grant.rate = Some("1/day".parse().unwrap());
         let request = crate::TokenRequest::new("limited", grant);
-        let token = vault.operator("test").issue_token(request).await.unwrap().token;
+        let token = vault.operator("test").tokens().issue(request).await.unwrap().token;
         let session = vault.as_token(token);
         let key = "dev/openai".parse().unwrap();
         for (again, passes) in [(false, true), (true, true), (false, false)] {
@@ -246,7 +269,7 @@ mod tests {
             .unwrap();
         vault.inner.changes.finish_interrupted("test").await;
         let key = "dev/openai".parse().unwrap();
-        let shown = vault.operator("test").show_key(&key).await.unwrap();
+        let shown = vault.operator("test").keys().show(&key).await.unwrap();
         assert_eq!(
             (shown.mode, shown.mode_source),
             (Some(Mode::Mock), Some(ModeSource::TenantSetting))

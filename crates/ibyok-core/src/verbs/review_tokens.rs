@@ -14,7 +14,7 @@ use crate::model::token::TokenRecord;
 use crate::realm::RealmName;
 use crate::records::page::Page;
 use crate::usage::consumers::TokenUse;
-use crate::vault::session::Session;
+use crate::vault::handles::TokenVerbs;
 
 /// The time for which a token is watched before it is reported as unused, or as wider than its use.
 const SETTLED: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -53,31 +53,40 @@ pub struct TokenFinding {
 /// The names of the keys, by environment: only those that the caller may know of.
 type Names = BTreeMap<String, BTreeSet<String>>;
 
-impl Session {
+impl TokenVerbs<'_> {
     /// Reviews the valid tokens that this session may see. Reports those that never expire, are wider than their use,
     /// were not used for 30 days or at all, or expire within 30, 7 or 1 days. Sorted by name, then by id.
     ///
     /// # Errors
-    /// As [`Session::list_tokens`].
-    pub async fn review_tokens(&self) -> Result<Page<TokenFinding>> {
-        let mut attempt = self.attempt(Action::TokenList);
+    /// As [`TokenVerbs::list`](crate::TokenVerbs::list).
+    pub async fn review(self) -> Result<Page<TokenFinding>> {
+        let mut attempt = self.session.attempt(Action::TokenList);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             let scope = Scope::TokensIssue;
-            self.inner.gate.may_use_somewhere(&attempt, &principal, scope).await?;
+            self.session
+                .inner
+                .gate
+                .may_use_somewhere(&attempt, &principal, scope)
+                .await?;
             self.findings(&attempt, &principal).await
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
-    async fn findings(&self, attempt: &Attempt<'_>, principal: &Principal) -> Result<Page<TokenFinding>> {
+    async fn findings(self, attempt: &Attempt<'_>, principal: &Principal) -> Result<Page<TokenFinding>> {
         let names = self.names_told(attempt, principal).await?;
         let mut findings = Vec::new();
-        let mut opened = self.inner.gate.realms_for(principal).await?;
+        let mut opened = self.session.inner.gate.realms_for(principal).await?;
         for realm in std::mem::take(&mut opened.realms) {
-            let mut walk = self.inner.records.walk_records::<TokenRecord>(&realm, None)?;
-            while let Some(tokens) = self.inner.gate.tokens_of(&realm, &mut walk).await? {
+            let mut walk = self.session.inner.records.walk_records::<TokenRecord>(&realm, None)?;
+            while let Some(tokens) = self.session.inner.gate.tokens_of(&realm, &mut walk).await? {
                 if let Principal::Operator { .. } = principal {
                     findings.extend(tokens.damaged.iter().map(|(id, damage)| damaged(*id, *damage)));
                 }
@@ -85,7 +94,7 @@ impl Session {
                     let over = record.grant.expires.is_some_and(|expires| attempt.at >= expires);
                     let seen = principal.sees(&realm, record);
                     if seen && !over && record.revoked.is_none() {
-                        let used = self.inner.usage.use_of(&realm, *id).await?;
+                        let used = self.session.inner.usage.use_of(&realm, *id).await?;
                         findings.extend(review(*id, record, &used, &names, attempt.at));
                     }
                 }
@@ -95,11 +104,16 @@ impl Session {
         Ok(opened.page(findings))
     }
 
-    async fn names_told(&self, attempt: &Attempt<'_>, principal: &Principal) -> Result<Names> {
+    async fn names_told(self, attempt: &Attempt<'_>, principal: &Principal) -> Result<Names> {
         let namespace = principal.namespace();
         let mut names = Names::new();
-        for environment in self.inner.records.environment_names(namespace).await? {
-            if !self.inner.gate.may_list_in(attempt, principal, environment.as_str()) {
+        for environment in self.session.inner.records.environment_names(namespace).await? {
+            if !self
+                .session
+                .inner
+                .gate
+                .may_list_in(attempt, principal, environment.as_str())
+            {
                 continue;
             }
             let name = RealmName {
@@ -107,12 +121,13 @@ impl Session {
                 environment: Some(environment.clone()),
             };
             // Of a damaged one no names are known: nothing is judged by them.
-            let realm = match self.inner.records.realm(&name).await {
+            let realm = match self.session.inner.records.realm(&name).await {
                 Ok(Some(realm)) => realm,
                 Ok(None) | Err(Error::Integrity { .. } | Error::Kek { .. }) => continue,
                 Err(error) => return Err(error),
             };
             let all = self
+                .session
                 .inner
                 .names_of(&realm)
                 .await?
@@ -120,7 +135,8 @@ impl Session {
                 .into_iter()
                 .map(|name| name.to_string());
             let told = all.filter(|name| {
-                self.inner
+                self.session
+                    .inner
                     .gate
                     .may_be_told(attempt, principal, environment.as_str(), name)
             });

@@ -20,7 +20,7 @@ use crate::model::key::Stamp;
 use crate::model::take_away::TakeAway;
 use crate::model::token::{AccessToken, Issued, OlderEpoch, Through, TokenRecord};
 use crate::vault::Inner;
-use crate::vault::session::Session;
+use crate::vault::handles::TokenVerbs;
 
 /// The default grace: the time for which the secret before is still accepted.
 const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
@@ -55,15 +55,14 @@ impl TokenRotation {
     }
 }
 
-impl Session {
-    /// Gives a token, found by id, by name, or `self`, a new secret under the same id: [`Session::rotate_token_with`] that leaves
+impl TokenVerbs<'_> {
+    /// Gives a token, found by id, by name, or `self`, a new secret under the same id: [`TokenVerbs::rotate_with`](crate::TokenVerbs::rotate_with) that leaves
     /// the tokens that it issued as they are.
     ///
     /// # Errors
-    /// As [`Session::rotate_token_with`].
-    pub async fn rotate_token(&self, which: &str, grace: Option<Duration>) -> Result<Issued> {
-        self.rotate_token_with(which, &TokenRotation::default().grace(grace))
-            .await
+    /// As [`TokenVerbs::rotate_with`](crate::TokenVerbs::rotate_with).
+    pub async fn rotate(self, which: &str, grace: Option<Duration>) -> Result<Issued> {
+        self.rotate_with(which, &TokenRotation::default().grace(grace)).await
     }
 
     /// Gives a token, found by id, by name, or `self`, a new secret under the same id.
@@ -81,21 +80,32 @@ impl Session {
     /// # Errors
     /// [`Error::Denied`] for a token that the session may not rotate, [`Error::Invalid`] for a grace that is too
     /// long, [`Error::Conflict`] for a token that is no longer valid, or that another caller rotates at the same
-    /// time; else as [`Session::show_token`].
-    pub async fn rotate_token_with(&self, which: &str, rotation: &TokenRotation) -> Result<Issued> {
-        let mut attempt = self.attempt(Action::TokenRotate);
+    /// time; else as [`TokenVerbs::show`](crate::TokenVerbs::show).
+    pub async fn rotate_with(self, which: &str, rotation: &TokenRotation) -> Result<Issued> {
+        let mut attempt = self.session.attempt(Action::TokenRotate);
         let outcome = self.try_rotate(&mut attempt, which, rotation).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
-    async fn try_rotate(&self, attempt: &mut Attempt<'_>, which: &str, rotation: &TokenRotation) -> Result<Issued> {
-        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+    async fn try_rotate(self, attempt: &mut Attempt<'_>, which: &str, rotation: &TokenRotation) -> Result<Issued> {
+        let principal = self
+            .session
+            .inner
+            .limits
+            .authenticate(attempt, &self.session.asking)
+            .await?;
         let grace = check_grace(rotation.grace.unwrap_or(DEFAULT_GRACE))?;
         let scope = Scope::TokensIssue;
-        let found = self.inner.gate.find_token(attempt, &principal, scope, which).await?;
+        let found = self
+            .session
+            .inner
+            .gate
+            .find_token(attempt, &principal, scope, which)
+            .await?;
         attempt.target = Some(("token", found.id.to_string()));
         let mut through = None;
-        self.inner
+        self.session
+            .inner
             .limits
             .count_self_rotation(attempt, &principal, found.id)
             .await?;
@@ -103,12 +113,15 @@ impl Session {
             through = may_have_the_secret(holder, &found)?;
         }
         if rotation.revoke_children {
-            self.inner.may_revoke_children(attempt, &principal, &found).await?;
+            self.session
+                .inner
+                .may_revoke_children(attempt, &principal, &found)
+                .await?;
         }
-        self.inner.parents_hold(&found).await?;
+        self.session.inner.parents_hold(&found).await?;
         let (id, at, seen) = (found.id, attempt.at, found.record.epoch);
         let (stamp, namespace) = (Stamp { at, by: principal.by() }, principal.namespace().clone());
-        let change = self.inner.changes.change(
+        let change = self.session.inner.changes.change(
             attempt,
             &principal,
             &found.realm,
@@ -142,6 +155,7 @@ impl Session {
                 other => other.clone(),
             };
             let left = self
+                .session
                 .inner
                 .children_after(attempt, &still, &found, rotation.revoke_children);
             (issued.children, issued.revoked_children) = left.await;

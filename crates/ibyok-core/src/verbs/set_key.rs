@@ -20,11 +20,11 @@ use crate::model::variable::{VariableKind, reaches_browsers_warning};
 use crate::model::write::{Imported, KeyWrite, Written, check_variable};
 use crate::model::{Sealed, kind};
 use crate::realm::open_failed;
-use crate::vault::session::Session;
+use crate::vault::handles::KeyVerbs;
 use crate::verbs::keys::whole_key;
 use crate::verbs::rotation::reschedule;
 
-impl Session {
+impl KeyVerbs<'_> {
     /// Creates a key, or makes a new current version of it; the version before stays retiring.
     ///
     /// A value that leaked, as any version of a key of the environment that was marked compromised, is refused unless it is forced
@@ -35,15 +35,15 @@ impl Session {
     /// values that could be guesses;
     /// [`Error::Invalid`] and [`Error::TooLarge`] for what cannot be stored (values are 1 to [`VALUE_MAX`](crate::VALUE_MAX) bytes);
     /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Unavailable`].
-    pub async fn set_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
+    pub async fn set(self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
         self.write(key, write.into(), Replace::Always).await.and_then(written)
     }
 
     /// Creates a key, and refuses one that exists.
     ///
     /// # Errors
-    /// [`Error::Exists`]; else as [`Session::set_key`].
-    pub async fn add_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
+    /// [`Error::Exists`]; else as [`KeyVerbs::set`](crate::KeyVerbs::set).
+    pub async fn add(self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
         self.write(key, write.into(), Replace::Never).await.and_then(written)
     }
 
@@ -53,39 +53,41 @@ impl Session {
     /// value.
     ///
     /// # Errors
-    /// As [`Session::set_key`].
-    pub async fn import_key(&self, key: &KeyRef, write: impl Into<KeyWrite>, update: bool) -> Result<Imported> {
+    /// As [`KeyVerbs::set`](crate::KeyVerbs::set).
+    pub async fn import(self, key: &KeyRef, write: impl Into<KeyWrite>, update: bool) -> Result<Imported> {
         let replace = if update { Replace::IfDifferent } else { Replace::Tell };
         self.write(key, write.into(), replace).await
     }
 
-    async fn write(&self, key: &KeyRef, write: KeyWrite, replace: Replace) -> Result<Imported> {
-        let mut attempt = self.attempt(Action::KeySet);
+    async fn write(self, key: &KeyRef, write: KeyWrite, replace: Replace) -> Result<Imported> {
+        let mut attempt = self.session.attempt(Action::KeySet);
         let outcome = self.try_write(&mut attempt, key, &write, replace).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
     async fn try_write(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         key: &KeyRef,
         write: &KeyWrite,
         replace: Replace,
     ) -> Result<Imported> {
-        let permit = self.permit(attempt, Scope::KeysWrite, key).await?;
+        let permit = self.session.permit(attempt, Scope::KeysWrite, key).await?;
         whole_key(key)?;
         write.check()?;
         refuse_mocks(write, &permit.label())?;
-        let screened = self.inner.leaks.screen(attempt, &permit, write).await?;
-        let compares = self.inner.leaks.reads_current(attempt, &permit).await?;
-        let highest = self.inner.limits.highest_limit(&permit, write.limit).await?;
-        self.inner.changes.check_condition(attempt, &permit).await?;
+        let screened = self.session.inner.leaks.screen(attempt, &permit, write).await?;
+        let compares = self.session.inner.leaks.reads_current(attempt, &permit).await?;
+        let highest = self.session.inner.limits.highest_limit(&permit, write.limit).await?;
+        self.session.inner.changes.check_condition(attempt, &permit).await?;
         let incident = self
+            .session
             .inner
             .incidents
             .before_forced(attempt, &permit, write, &screened)
             .await?;
         let change = self
+            .session
             .inner
             .changes
             .change_key(attempt, &permit, |attempt, record: Option<KeyRecord>| {
@@ -152,7 +154,8 @@ impl Session {
             });
         let outcome = change.await?;
         if let (Some(incident), Imported::Created(written) | Imported::Updated(written)) = (incident, &outcome) {
-            self.inner
+            self.session
+                .inner
                 .incidents
                 .after_forced(attempt, &permit, &incident, written.version)
                 .await;

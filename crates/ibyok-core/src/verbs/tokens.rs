@@ -10,32 +10,38 @@ use crate::model::token::{TokenInfo, TokenRecord};
 use crate::realm::token_id;
 use crate::records::damage::DamagedRecord;
 use crate::records::page::{Filling, Page, PageRequest};
-use crate::vault::session::Session;
+use crate::vault::handles::TokenVerbs;
 use crate::verbs::revoked::RevokedToken;
 
-impl Session {
+impl TokenVerbs<'_> {
     /// Lists the tokens that this session may see: all for an operator, for a token those whose grant lies within its own
     /// effective grant in scopes, environments, keys and networks.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Invalid`] for a page that was never given out,
     /// [`Error::Unavailable`].
-    pub async fn list_tokens(&self, page: &PageRequest) -> Result<Page<TokenInfo>> {
-        let mut attempt = self.attempt(Action::TokenList);
+    pub async fn list(self, page: &PageRequest) -> Result<Page<TokenInfo>> {
+        let mut attempt = self.session.attempt(Action::TokenList);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
-            self.inner
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
+            self.session
+                .inner
                 .gate
                 .may_use_somewhere(&attempt, &principal, Scope::TokensIssue)
                 .await?;
             self.page_of_tokens(&attempt, &principal, page).await
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
     async fn page_of_tokens(
-        &self,
+        self,
         attempt: &Attempt<'_>,
         principal: &Principal,
         page: &PageRequest,
@@ -49,7 +55,7 @@ impl Session {
             })
             .transpose()?;
         let mut filling = Filling::new(page);
-        let opened = self.inner.gate.realms_for(principal).await?;
+        let opened = self.session.inner.gate.realms_for(principal).await?;
         if cursor.is_none() {
             opened.note(&mut filling);
         }
@@ -61,6 +67,7 @@ impl Session {
                 continue;
             }
             let mut walk = self
+                .session
                 .inner
                 .records
                 .walk_records::<TokenRecord>(&realm, after.map(|cursor| cursor.bytes()))?;
@@ -72,7 +79,8 @@ impl Session {
                             if principal.sees(&realm, &record) {
                                 let mut info = record.info(id, principal.namespace(), attempt.at);
                                 if page.last_use {
-                                    info.last_used = Some(self.inner.usage.last_use_of_token(&realm, id).await?);
+                                    info.last_used =
+                                        Some(self.session.inner.usage.last_use_of_token(&realm, id).await?);
                                 }
                                 filling.push(info);
                             }
@@ -97,22 +105,28 @@ impl Session {
     /// # Errors
     /// [`Error::NotFound`] (to a token [`Error::Denied`]) if there is none; [`Error::Conflict`] if several have the name;
     /// [`Error::Unauthenticated`], [`Error::Unavailable`].
-    pub async fn show_token(&self, which: &str) -> Result<TokenInfo> {
-        let mut attempt = self.attempt(Action::TokenList);
+    pub async fn show(self, which: &str) -> Result<TokenInfo> {
+        let mut attempt = self.session.attempt(Action::TokenList);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             let found = self
+                .session
                 .inner
                 .gate
                 .find_token(&attempt, &principal, Scope::TokensIssue, which)
                 .await?;
             attempt.target = Some(("token", found.id.to_string()));
             let mut info = found.record.info(found.id, principal.namespace(), attempt.at);
-            info.limit_scope = info.grant.rate.map(|_| self.inner.limits.limit_scope());
+            info.limit_scope = info.grant.rate.map(|_| self.session.inner.limits.limit_scope());
             Ok(info)
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
     /// Revokes a token, found by id, by name, or `self`, and with it the tokens that it issued unless `keep_children`
@@ -122,26 +136,36 @@ impl Session {
     /// the keys that the token read and the tokens that stay valid, as far as that is known; the revocation stands without it.
     ///
     /// # Errors
-    /// As [`Session::show_token`].
-    pub async fn revoke_token(&self, which: &str, keep_children: bool) -> Result<RevokedToken> {
-        let mut attempt = self.attempt(Action::TokenRevoke);
+    /// As [`TokenVerbs::show`](crate::TokenVerbs::show).
+    pub async fn revoke(self, which: &str, keep_children: bool) -> Result<RevokedToken> {
+        let mut attempt = self.session.attempt(Action::TokenRevoke);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             let found = self
+                .session
                 .inner
                 .limits
                 .find_token_to_revoke(&attempt, &principal, which)
                 .await?;
             attempt.target = Some(("token", found.id.to_string()));
-            let change = self
-                .inner
-                .take_token_away(&mut attempt, &principal, &found.realm, found.id, keep_children);
+            let change =
+                self.session
+                    .inner
+                    .take_token_away(&mut attempt, &principal, &found.realm, found.id, keep_children);
             let (_, record) = change.await?;
             let info = record.info(found.id, principal.namespace(), attempt.at);
-            let revoked = self.inner.revoked(&attempt, &principal, &found, info, keep_children);
+            let revoked = self
+                .session
+                .inner
+                .revoked(&attempt, &principal, &found, info, keep_children);
             Ok(revoked.await)
         }
         .await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 }

@@ -26,12 +26,12 @@ use crate::usage::day_of;
 use crate::usage::read::Found;
 use crate::usage::report::{Sum, UsageBy, UsageItem, UsageReport, UsageRequest};
 use crate::usage::rollup::{Of, Rollup, Row, Subject};
-use crate::vault::session::Session;
+use crate::vault::handles::UsageVerbs;
 
 /// The time before now at which a report begins unless the request says otherwise.
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-impl Session {
+impl UsageVerbs<'_> {
     /// Returns the uses of the keys that this session may see the usage of: the callers, the counts, the last time,
     /// and the networks.
     ///
@@ -40,15 +40,15 @@ impl Session {
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`] without the scope `usage:read`, [`Error::NotFound`] for an environment or a
     /// key that is not there, [`Error::Invalid`] for times in the wrong order, [`Error::Unavailable`].
-    pub async fn usage(&self, request: &UsageRequest) -> Result<UsageReport> {
-        let mut attempt = self.attempt(Action::UsageRead);
+    pub async fn report(self, request: &UsageRequest) -> Result<UsageReport> {
+        let mut attempt = self.session.attempt(Action::UsageRead);
         let outcome = self.try_usage(&mut attempt, request).await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
-    async fn try_usage(&self, attempt: &mut Attempt<'_>, request: &UsageRequest) -> Result<UsageReport> {
-        let inner = &self.inner;
-        let principal = inner.limits.authenticate(attempt, &self.asking).await?;
+    async fn try_usage(self, attempt: &mut Attempt<'_>, request: &UsageRequest) -> Result<UsageReport> {
+        let inner = &self.session.inner;
+        let principal = inner.limits.authenticate(attempt, &self.session.asking).await?;
         let wanted = self.wanted(attempt, &principal, request).await?;
         inner.usage.flush_usage().await?;
         let mut sums = Sums::new(request.by);
@@ -85,8 +85,8 @@ impl Session {
     }
 
     /// Resolves the realms, days and key of a request; refuses if the session may see nothing of it.
-    async fn wanted(&self, attempt: &mut Attempt<'_>, principal: &Principal, request: &UsageRequest) -> Result<Wanted> {
-        let inner = &self.inner;
+    async fn wanted(self, attempt: &mut Attempt<'_>, principal: &Principal, request: &UsageRequest) -> Result<Wanted> {
+        let inner = &self.session.inner;
         let namespace = principal.namespace().clone();
         let mut wanted = Wanted::days(attempt.at, request)?;
         if let Some(key) = &request.key {
@@ -139,7 +139,7 @@ impl Session {
 
     /// Returns the rollups of the keys of a realm, and the keys among them that may be seen.
     async fn of_keys(
-        &self,
+        self,
         attempt: &Attempt<'_>,
         principal: &Principal,
         realm: &Arc<Realm>,
@@ -152,6 +152,7 @@ impl Session {
         keys.found = match wanted.key {
             Some(key) => {
                 let mut found = self
+                    .session
                     .inner
                     .usage
                     .rollups_of(realm, Subject::Key(key), wanted.from)
@@ -166,7 +167,7 @@ impl Session {
         for subject in subjects {
             let Subject::Key(id) = subject else { continue };
             let name = self.name_of_key(realm, id, &mut keys.found.damaged).await?;
-            let (inner, scope) = (&self.inner, Scope::UsageRead);
+            let (inner, scope) = (&self.session.inner, Scope::UsageRead);
             let allowed = inner
                 .gate
                 .allowed(attempt, principal, scope, namespace, Some(environment), name.as_ref());
@@ -179,14 +180,14 @@ impl Session {
     }
 
     /// The name of a key, also of one that was removed. A record that is damaged has none, and is counted.
-    async fn name_of_key(&self, realm: &Arc<Realm>, id: KeyId, damaged: &mut u64) -> Result<Option<KeyName>> {
+    async fn name_of_key(self, realm: &Arc<Realm>, id: KeyId, damaged: &mut u64) -> Result<Option<KeyName>> {
         let id = realm.record(kind::KEY, id.0)?;
-        let held = unless_damaged(self.inner.records.read::<KeyRecord>(realm, &id).await, damaged)?;
+        let held = unless_damaged(self.session.inner.records.read::<KeyRecord>(realm, &id).await, damaged)?;
         Ok(held.map(|held| held.record.name))
     }
 
     /// Adds the requests of a realm's tokens that were refused or found nothing: they belong to no existing key.
-    async fn add_unnamed(&self, realm: &Arc<Realm>, wanted: &Wanted, sums: &mut Sums) -> Result<()> {
+    async fn add_unnamed(self, realm: &Arc<Realm>, wanted: &Wanted, sums: &mut Sums) -> Result<()> {
         let found = self.all_rollups(realm, kind::TOKEN_USE, wanted).await?;
         sums.damaged = sums.damaged.saturating_add(found.damaged);
         let mut names: HashMap<Subject, Option<String>> = HashMap::new();
@@ -201,7 +202,7 @@ impl Session {
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(free) => {
                         let record = realm.record(kind::TOKEN, id.bytes())?;
-                        let held = self.inner.records.read::<TokenRecord>(realm, &record).await;
+                        let held = self.session.inner.records.read::<TokenRecord>(realm, &record).await;
                         let held = unless_damaged(held, &mut sums.damaged)?;
                         free.insert(held.map(|held| held.record.name))
                     }
@@ -212,17 +213,23 @@ impl Session {
         Ok(())
     }
 
-    async fn all_rollups(&self, realm: &Arc<Realm>, kind: u8, wanted: &Wanted) -> Result<Found> {
+    async fn all_rollups(self, realm: &Arc<Realm>, kind: u8, wanted: &Wanted) -> Result<Found> {
         let mut found = Found::default();
         let (from, to) = (wanted.from, wanted.to);
         let collection = realm.collection(kind)?;
         let ids: Vec<RecordId> = self
+            .session
             .inner
             .usage
             .rollup_ids(&collection, |day| day >= from && day <= to)
             .await?;
         for id in ids {
-            let rollup: Option<Rollup> = self.inner.usage.read_rollup(realm, &id, &mut found.damaged).await?;
+            let rollup: Option<Rollup> = self
+                .session
+                .inner
+                .usage
+                .read_rollup(realm, &id, &mut found.damaged)
+                .await?;
             found.rollups.extend(rollup);
         }
         Ok(found)

@@ -43,72 +43,72 @@ impl WholeLog {
     /// Returns the lines that a filter wants of all logs in the place of this process's own, oldest first.
     ///
     /// # Errors
-    /// As [`Session::audit_lines`].
+    /// As [`AuditVerbs::lines`](crate::AuditVerbs::lines).
     pub async fn lines(&self, filter: &Filter) -> Result<Lines> {
-        self.0.audit_lines(filter).await
+        self.0.audit().lines(filter).await
     }
 
     /// Returns the lines that a filter wants from now on: poll it.
     ///
     /// # Errors
-    /// As [`Session::audit_lines`].
+    /// As [`AuditVerbs::lines`](crate::AuditVerbs::lines).
     pub async fn follow(&self, filter: &Filter) -> Result<AuditFollow> {
-        self.0.follow_audit(filter).await
+        self.0.audit().follow(filter).await
     }
 
-    /// Proves that the line with this number is on a log, as [`Session::prove_line`] does.
+    /// Proves that the line with this number is on a log, as [`AuditVerbs::prove`](crate::AuditVerbs::prove) does.
     ///
     /// # Errors
-    /// As [`Session::prove_line`].
+    /// As [`AuditVerbs::prove`](crate::AuditVerbs::prove).
     pub async fn prove(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
-        self.0.prove_line(log, seq).await
+        self.0.audit().prove(log, seq).await
     }
 
-    /// Verifies every log, as [`Session::verify_audit`] does.
+    /// Verifies every log, as [`AuditVerbs::verify`](crate::AuditVerbs::verify) does.
     ///
     /// # Errors
-    /// As [`Session::verify_audit`].
+    /// As [`AuditVerbs::verify`](crate::AuditVerbs::verify).
     pub async fn verify(&self, keys: &[VerifyingKey]) -> Result<VerifyReport> {
-        self.0.verify_audit(keys).await
+        self.0.audit().verify(keys).await
     }
 
     /// Returns the public keys of every log that this vault has.
     ///
     /// # Errors
-    /// As [`Session::audit_keys`].
+    /// As [`AuditVerbs::keys`](crate::AuditVerbs::keys).
     pub async fn keys(&self) -> Result<Vec<VerifyingKey>> {
-        self.0.audit_keys().await
+        self.0.audit().keys().await
     }
 
     /// Reviews the lines of all namespaces. Acknowledgements are kept in the vault's home.
     ///
     /// # Errors
-    /// As [`Session::review`].
+    /// As [`ReviewVerbs::run`](crate::ReviewVerbs::run).
     pub async fn review(&self, request: &ReviewRequest) -> Result<Review> {
-        self.0.review(request).await
+        self.0.reviews().run(request).await
     }
 
     /// Acknowledges a finding of such a review.
     ///
     /// # Errors
-    /// As [`Session::acknowledge_finding`].
+    /// As [`ReviewVerbs::acknowledge`](crate::ReviewVerbs::acknowledge).
     pub async fn acknowledge_finding(&self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Finding> {
-        self.0.acknowledge_finding(request, finding, reason).await
+        self.0.reviews().acknowledge(request, finding, reason).await
     }
 
     /// Reviews the log, and records that it was reviewed.
     ///
     /// # Errors
-    /// As [`Session::review_done`].
+    /// As [`ReviewVerbs::record`](crate::ReviewVerbs::record).
     pub async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Review> {
-        self.0.review_done(request, reason).await
+        self.0.reviews().record(request, reason).await
     }
 
     /// Returns the last record of such a review.
     ///
     /// # Errors
-    /// As [`Session::last_review`].
+    /// As [`ReviewVerbs::last`](crate::ReviewVerbs::last).
     pub async fn last_review(&self) -> Result<Option<ReviewDone>> {
-        self.0.last_review().await
+        self.0.reviews().last().await
     }
 }

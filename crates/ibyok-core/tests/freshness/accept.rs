@@ -9,15 +9,15 @@ async fn an_older_store_serves_once_its_rollback_was_accepted_by_name() {
     let node = Node::new().await;
     let store = node.copy_store();
     node.with(async |operator| {
-        operator.set_key(&key(), secret("three")).await.unwrap();
+        operator.keys().set(&key(), secret("three")).await.unwrap();
         let new = "prod/later".parse().unwrap();
-        operator.set_key(&new, secret("later")).await.unwrap();
-        operator.revoke_token("worker", false).await.unwrap();
+        operator.keys().set(&new, secret("later")).await.unwrap();
+        operator.tokens().revoke("worker", false).await.unwrap();
     })
     .await;
     node.put_store_back(&store);
     node.with(async |operator| {
-        let found = operator.rolled_back().await.unwrap();
+        let found = operator.floors().rolled_back().await.unwrap();
         let mut named: Vec<_> = found
             .iter()
             .map(|one| (one.kind, one.name.clone().unwrap_or_default(), one.found.is_some()))
@@ -31,8 +31,8 @@ async fn an_older_store_serves_once_its_rollback_was_accepted_by_name() {
                 ("token", "worker".to_owned(), true)
             ]
         );
-        operator.accept_rollback(&found).await.unwrap();
-        assert!(operator.rolled_back().await.unwrap().is_empty());
+        operator.floors().accept_rollback(&found).await.unwrap();
+        assert!(operator.floors().rolled_back().await.unwrap().is_empty());
     })
     .await;
     // Neither a later start nor a rebuild from the log raises them again.
@@ -46,7 +46,7 @@ async fn an_older_store_serves_once_its_rollback_was_accepted_by_name() {
         let new = "prod/later".parse().unwrap();
         let operator = vault.operator("test");
         assert_eq!(
-            operator.show_key(&new).await.unwrap_err().code(),
+            operator.keys().show(&new).await.unwrap_err().code(),
             ibyok_core::Code::NotFound
         );
         let mut filter = Filter::default();
@@ -59,7 +59,7 @@ async fn an_older_store_serves_once_its_rollback_was_accepted_by_name() {
         node.close(vault).await;
     }
     // From here on the restored store is what must not be set back.
-    node.with(async |operator| drop(operator.set_key(&key(), secret("four")).await.unwrap()))
+    node.with(async |operator| drop(operator.keys().set(&key(), secret("four")).await.unwrap()))
         .await;
     node.put_store_back(&store);
     remove(&node.floors());
@@ -72,15 +72,15 @@ async fn an_older_store_serves_once_its_rollback_was_accepted_by_name() {
 async fn no_copy_from_before_comes_back_with_one_that_was_accepted() {
     let node = Node::new().await;
     let oldest = node.copy_store();
-    node.with(async |operator| drop(operator.set_key(&key(), secret("three")).await.unwrap()))
+    node.with(async |operator| drop(operator.keys().set(&key(), secret("three")).await.unwrap()))
         .await;
     let restored = node.copy_store();
-    node.with(async |operator| drop(operator.set_key(&key(), secret("four")).await.unwrap()))
+    node.with(async |operator| drop(operator.keys().set(&key(), secret("four")).await.unwrap()))
         .await;
     node.put_store_back(&restored);
     node.with(async |operator| {
-        let found = operator.rolled_back().await.unwrap();
-        operator.accept_rollback(&found).await.unwrap();
+        let found = operator.floors().rolled_back().await.unwrap();
+        operator.floors().accept_rollback(&found).await.unwrap();
     })
     .await;
     let accepted = node.copy_store();
@@ -97,7 +97,7 @@ async fn no_copy_from_before_comes_back_with_one_that_was_accepted() {
         }
         node.put_store_back(&accepted);
     }
-    node.with(async |operator| drop(operator.set_key(&key(), secret("five")).await.unwrap()))
+    node.with(async |operator| drop(operator.keys().set(&key(), secret("five")).await.unwrap()))
         .await;
     for store in [&oldest, &restored, &accepted] {
         is_refused(&node, store).await;
@@ -112,24 +112,24 @@ async fn a_rollback_that_one_node_accepted_is_no_older_record_for_the_others() {
     let here = node.audit.clone();
     let elsewhere = node.scratch.path().join("audit-elsewhere");
     node.audit.clone_from(&elsewhere);
-    node.with(async |operator| drop(operator.show_key(&key()).await.unwrap()))
+    node.with(async |operator| drop(operator.keys().show(&key()).await.unwrap()))
         .await;
     node.audit.clone_from(&here);
     let store = node.copy_store();
     for value in ["three", "four", "five"] {
-        node.with(async |operator| drop(operator.set_key(&key(), secret(value)).await.unwrap()))
+        node.with(async |operator| drop(operator.keys().set(&key(), secret(value)).await.unwrap()))
             .await;
     }
     let newest = node.copy_store();
     node.put_store_back(&store);
     node.with(async |operator| {
-        let found = operator.rolled_back().await.unwrap();
-        operator.accept_rollback(&found).await.unwrap();
+        let found = operator.floors().rolled_back().await.unwrap();
+        operator.floors().accept_rollback(&found).await.unwrap();
     })
     .await;
     for value in ["six", "seven"] {
         node.audit.clone_from(&elsewhere);
-        node.with(async |operator| drop(operator.set_key(&key(), secret(value)).await.unwrap()))
+        node.with(async |operator| drop(operator.keys().set(&key(), secret(value)).await.unwrap()))
             .await;
         node.audit.clone_from(&here);
         let vault = node.open().await;
@@ -154,24 +154,24 @@ async fn is_refused(node: &Node, store: &crate::node::Copy) {
 async fn an_older_store_is_accepted_also_after_changes_went_beyond_what_the_log_says() {
     let node = Node::new().await;
     let store = node.copy_store();
-    node.with(async |operator| drop(operator.set_key(&key(), secret("three")).await.unwrap()))
+    node.with(async |operator| drop(operator.keys().set(&key(), secret("three")).await.unwrap()))
         .await;
     node.put_store_back(&store);
     node.with(async |operator| {
         for number in 0..6 {
             let other = format!("dev/other-{number}").parse().unwrap();
-            operator.set_key(&other, secret("x")).await.unwrap();
+            operator.keys().set(&other, secret("x")).await.unwrap();
         }
         let finding = async || {
-            let report = operator.verify_audit(&[]).await.unwrap();
+            let report = operator.audit().verify(&[]).await.unwrap();
             report
                 .findings
                 .iter()
                 .any(|finding| finding.what.as_str() == "store_behind")
         };
         assert!(finding().await);
-        let found = operator.rolled_back().await.unwrap();
-        operator.accept_rollback(&found).await.unwrap();
+        let found = operator.floors().rolled_back().await.unwrap();
+        operator.floors().accept_rollback(&found).await.unwrap();
         assert!(!finding().await);
     })
     .await;
@@ -182,23 +182,23 @@ async fn a_record_that_was_accepted_as_missing_does_not_come_back_from_an_older_
     let node = Node::new().await;
     let before = node.copy_store();
     let new: ibyok_core::KeyRef = "prod/later".parse().unwrap();
-    node.with(async |operator| drop(operator.set_key(&new, secret("later")).await.unwrap()))
+    node.with(async |operator| drop(operator.keys().set(&new, secret("later")).await.unwrap()))
         .await;
     let with = node.copy_store();
     node.put_store_back(&before);
     node.with(async |operator| {
-        let found = operator.rolled_back().await.unwrap();
+        let found = operator.floors().rolled_back().await.unwrap();
         assert_eq!(found.len(), 1);
-        operator.accept_rollback(&found).await.unwrap();
+        operator.floors().accept_rollback(&found).await.unwrap();
         assert_eq!(
-            operator.show_key(&new).await.unwrap_err().code(),
+            operator.keys().show(&new).await.unwrap_err().code(),
             ibyok_core::Code::NotFound
         );
     })
     .await;
     node.put_store_back(&with);
     let vault = node.open().await;
-    let shown = vault.operator("test").show_key(&new).await;
+    let shown = vault.operator("test").keys().show(&new).await;
     assert_eq!(shown.unwrap_err().code(), ibyok_core::Code::Integrity);
     node.close(vault).await;
 }
@@ -207,7 +207,7 @@ async fn a_record_that_was_accepted_as_missing_does_not_come_back_from_an_older_
 async fn a_line_that_accepts_a_rollback_is_not_believed_behind_the_last_checkpoint() {
     let node = Node::new().await;
     let store = node.copy_store();
-    node.with(async |operator| drop(operator.set_key(&key(), secret("three")).await.unwrap()))
+    node.with(async |operator| drop(operator.keys().set(&key(), secret("three")).await.unwrap()))
         .await;
     node.put_store_back(&store);
     forge_acceptance(&node).await;

@@ -89,7 +89,7 @@ async fn a_flipped_byte_never_brings_anything_back() {
     use crate::node::{key, secret};
     let node = Node::new().await;
     let (store, floors) = (node.copy_store(), crate::node::copy(&node.floors()));
-    node.with(async |operator| drop(operator.set_key(&key(), secret("three")).await.unwrap()))
+    node.with(async |operator| drop(operator.keys().set(&key(), secret("three")).await.unwrap()))
         .await;
     let whole = std::fs::read(node.floors()).unwrap();
     for sixteenths in 0..16 {

@@ -27,7 +27,7 @@ async fn a_node_that_only_read_a_record_believes_no_older_one_after_a_restart() 
     node.with(async |_| ()).await;
     let store = node.copy_store();
     node.audit = first;
-    node.with(async |operator| drop(operator.set_key(&key(), secret("three")).await.unwrap()))
+    node.with(async |operator| drop(operator.keys().set(&key(), secret("three")).await.unwrap()))
         .await;
     let reader = node.elsewhere("audit-of-the-reader");
     reader
@@ -53,7 +53,7 @@ async fn floors_of_what_was_only_read_are_lost_with_the_file_but_not_in_silence(
         .await;
     Harm::SetBack.do_to(&reader, &before);
     let vault = reader.open().await;
-    assert!(!vault.operator("test").verify_floors().await.unwrap().ok);
+    assert!(!vault.operator("test").floors().verify().await.unwrap().ok);
     reader.close(vault).await;
 }
 
@@ -62,14 +62,14 @@ async fn a_node_without_a_history_says_so_until_it_is_given_floors() {
     let node = Node::new().await;
     let mut export = Vec::new();
     node.with(async |operator| {
-        assert_eq!(operator.export_floors(&mut export).await.unwrap(), 3);
+        assert_eq!(operator.floors().export(&mut export).await.unwrap(), 3);
     })
     .await;
     let store = node.copy_store();
     node.with(async |operator| {
-        operator.revoke_token("worker", false).await.unwrap();
+        operator.tokens().revoke("worker", false).await.unwrap();
         export.clear();
-        operator.export_floors(&mut export).await.unwrap();
+        operator.floors().export(&mut export).await.unwrap();
     })
     .await;
     node.put_store_back(&store);
@@ -89,7 +89,7 @@ async fn a_node_without_a_history_says_so_until_it_is_given_floors() {
         replica.close(vault).await;
     }
     replica
-        .with(async |operator| assert!(operator.import_floors(&mut &export[..]).await.unwrap() >= 3))
+        .with(async |operator| assert!(operator.floors().import(&mut &export[..]).await.unwrap() >= 3))
         .await;
     let vault = replica.open().await;
     assert!(vault.ready().await.has_history);
@@ -129,11 +129,11 @@ async fn floors_that_a_damaged_log_would_have_to_rebuild_are_refused_by_name() {
     assert!(!node.floors().exists(), "nothing was made");
     let vault = node.open_rebuilding().await;
     assert_eq!(node.value(&vault).await, Ok("two".to_owned()));
-    assert!(!vault.operator("test").verify_floors().await.unwrap().ok);
-    vault.operator("test").rebuild_floors().await.unwrap();
+    assert!(!vault.operator("test").floors().verify().await.unwrap().ok);
+    vault.operator("test").floors().rebuild().await.unwrap();
     node.close(vault).await;
     let vault = node.open().await;
-    assert!(vault.operator("test").verify_floors().await.unwrap().ok);
+    assert!(vault.operator("test").floors().verify().await.unwrap().ok);
     node.close(vault).await;
 }
 
@@ -144,9 +144,9 @@ async fn a_file_that_is_set_back_under_an_open_vault_is_found() {
     let store = node.copy_store();
     let vault = node.open().await;
     let operator = vault.operator("test");
-    operator.set_key(&key(), secret("three")).await.unwrap();
+    operator.keys().set(&key(), secret("three")).await.unwrap();
     put_copy(&node.floors(), &older);
-    operator.set_key(&key(), secret("four")).await.unwrap();
+    operator.keys().set(&key(), secret("four")).await.unwrap();
     node.close(vault).await;
     node.put_store_back(&store);
     let vault = node.open().await;

@@ -34,17 +34,22 @@ impl Node {
             .unwrap();
         let operator = vault.operator("test");
         for value in ["one", "two"] {
-            operator.set_key(&key(), secret(value)).await.unwrap();
+            operator.keys().set(&key(), secret(value)).await.unwrap();
         }
         let mut edit = KeyEdit::default();
         edit.limit = Some(Some("60/min".parse().unwrap()));
-        operator.edit_key(&key(), &edit).await.unwrap();
+        operator.keys().edit(&key(), &edit).await.unwrap();
         operator
-            .set_limit(&"prod".parse().unwrap(), Some("600/min".parse().unwrap()))
+            .limits()
+            .set(&"prod".parse().unwrap(), Some("600/min".parse().unwrap()))
             .await
             .unwrap();
         let grant = Grant::new([Scope::KeysRead].into(), Environments::named(["prod"]));
-        let issued = operator.issue_token(TokenRequest::new("worker", grant)).await.unwrap();
+        let issued = operator
+            .tokens()
+            .issue(TokenRequest::new("worker", grant))
+            .await
+            .unwrap();
         let node = Node {
             token: issued.token.expose().to_owned(),
             scratch,

@@ -41,34 +41,34 @@ impl Change {
     async fn make(self, operator: &Session) {
         let (key, prod) = (key(), "prod".parse().unwrap());
         match self {
-            Change::NewVersion => drop(operator.set_key(&key, secret("three")).await.unwrap()),
+            Change::NewVersion => drop(operator.keys().set(&key, secret("three")).await.unwrap()),
             Change::StageAndPromote => {
-                operator.stage_key(&key, secret("three")).await.unwrap();
-                operator.promote_key(&key).await.unwrap();
+                operator.rotation().stage(&key, secret("three")).await.unwrap();
+                operator.rotation().promote(&key).await.unwrap();
             }
-            Change::Rollback => drop(operator.rollback_key(&key).await.unwrap()),
+            Change::Rollback => drop(operator.rotation().roll_back(&key).await.unwrap()),
             Change::Retire => {
                 let request = DrainRequest::default();
-                operator.retire_key(&key, &request).await.unwrap();
+                operator.rotation().retire(&key, &request).await.unwrap();
             }
-            Change::DisableKey => drop(operator.disable_key(&key).await.unwrap()),
-            Change::RemoveKey => drop(operator.remove_key(&key).await.unwrap()),
+            Change::DisableKey => drop(operator.keys().disable(&key).await.unwrap()),
+            Change::RemoveKey => drop(operator.keys().remove(&key).await.unwrap()),
             Change::LowerLimit => {
                 let mut edit = KeyEdit::default();
                 edit.limit = Some(Some("1/day".parse().unwrap()));
-                operator.edit_key(&key, &edit).await.unwrap();
+                operator.keys().edit(&key, &edit).await.unwrap();
             }
             Change::LowerLimitOfEnvironment => {
                 let limit = Some("1/day".parse().unwrap());
-                operator.set_limit(&prod, limit).await.unwrap();
+                operator.limits().set(&prod, limit).await.unwrap();
             }
             Change::ShortenExpiry => {
                 let mut edit = KeyEdit::default();
                 edit.expires = Some(Some("2030-01-01T00:00:00Z".parse().unwrap()));
-                operator.edit_key(&key, &edit).await.unwrap();
+                operator.keys().edit(&key, &edit).await.unwrap();
             }
-            Change::RevokeToken => drop(operator.revoke_token("worker", false).await.unwrap()),
-            Change::RotateToken => drop(operator.rotate_token("worker", Some(Duration::ZERO)).await.unwrap()),
+            Change::RevokeToken => drop(operator.tokens().revoke("worker", false).await.unwrap()),
+            Change::RotateToken => drop(operator.tokens().rotate("worker", Some(Duration::ZERO)).await.unwrap()),
         }
     }
 }
@@ -95,7 +95,7 @@ async fn nothing_comes_back(change: Change, harm: Harm) {
     for again in [false, true] {
         let vault = node.open().await;
         is_refused(&node, &vault, change).await;
-        let report = vault.operator("test").verify_floors().await.unwrap();
+        let report = vault.operator("test").floors().verify().await.unwrap();
         assert_eq!(
             report.ok,
             !harm.shows(),
@@ -109,8 +109,11 @@ async fn nothing_comes_back(change: Change, harm: Harm) {
         node.close(vault).await;
     }
     let vault = node.open().await;
-    vault.operator("test").rebuild_floors().await.unwrap();
-    assert!(vault.operator("test").verify_floors().await.unwrap().ok, "acknowledged");
+    vault.operator("test").floors().rebuild().await.unwrap();
+    assert!(
+        vault.operator("test").floors().verify().await.unwrap().ok,
+        "acknowledged"
+    );
     is_refused(&node, &vault, change).await;
     node.close(vault).await;
 }
@@ -144,7 +147,12 @@ async fn a_process_that_was_killed_protects_its_changes_as_well() {
     for harm in HARMS {
         let copy = tempfile::tempdir().unwrap();
         let vault = node.open().await;
-        vault.operator("test").set_key(&key(), secret("three")).await.unwrap();
+        vault
+            .operator("test")
+            .keys()
+            .set(&key(), secret("three"))
+            .await
+            .unwrap();
         // The end of the change is on the log a moment later, with or without a close.
         tokio::time::sleep(Duration::from_millis(30)).await;
         crate::harm::copy_directory(node.scratch.path(), copy.path());

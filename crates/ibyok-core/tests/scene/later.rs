@@ -50,7 +50,12 @@ pub(crate) async fn timed() -> (Scene, Later) {
         scratch,
     };
     for key in ["prod/openai", "prod/stripe", "dev/openai", "dev/stripe"] {
-        scene.operator().set_key(&scene.key(key), secret("sk")).await.unwrap();
+        scene
+            .operator()
+            .keys()
+            .set(&scene.key(key), secret("sk"))
+            .await
+            .unwrap();
     }
     (scene, clock)
 }

@@ -137,7 +137,8 @@ impl Scene {
 
     pub(crate) async fn token_named(&self, name: &str, grant: Grant) -> AccessToken {
         self.operator()
-            .issue_token(TokenRequest::new(name, grant))
+            .tokens()
+            .issue(TokenRequest::new(name, grant))
             .await
             .unwrap()
             .token

@@ -36,7 +36,7 @@ pub struct VaultFacts<'a> {
 /// The vault's, if a list or the log cannot be read. A damaged record is no error but an open item.
 pub async fn of_vault(facts: &VaultFacts<'_>) -> Result<Vec<Item>> {
     let session = facts.session;
-    let findings = session.review_tokens().await?;
+    let findings = session.tokens().review().await?;
     Ok(vec![
         records(facts.vault).await?,
         scopes(&findings),
@@ -110,7 +110,7 @@ async fn expiry(session: &Session, findings: &[TokenFinding], now: Timestamp) ->
     let latest = now.checked_add(TOKEN_LIFE).unwrap_or(Timestamp::MAX);
     let mut page = Some(PageRequest::default());
     while let Some(asked) = page.take() {
-        let found = session.list_tokens(&asked).await?;
+        let found = session.tokens().list(&asked).await?;
         let late =
             |token: &&TokenInfo| token.state == TokenState::Valid && token.expires_at.is_some_and(|end| end > latest);
         long.extend(found.items.iter().filter(late).map(|token| token.name.clone()));
@@ -133,7 +133,7 @@ async fn expiry(session: &Session, findings: &[TokenFinding], now: Timestamp) ->
 async fn reviewed(facts: &VaultFacts<'_>) -> Result<Item> {
     let (within, now) = (facts.reviewed_within, facts.now);
     let bound = SignedDuration::from_hours(24 * i64::from(within));
-    let done = facts.session.last_review().await?;
+    let done = facts.session.reviews().last().await?;
     let open = open_findings(facts, now.checked_sub(bound).unwrap_or(Timestamp::MIN)).await?;
     let detail = match &done {
         Some(done) if now.duration_since(done.at) <= bound => {
@@ -164,7 +164,7 @@ async fn open_findings(facts: &VaultFacts<'_>, since: Timestamp) -> Result<Strin
     let request = ReviewRequest::since(since);
     let review = match facts.whole_log {
         Some(log) => log.review(&request).await,
-        None => facts.session.review(&request).await,
+        None => facts.session.reviews().run(&request).await,
     };
     let review = match review {
         Ok(review) => review,
@@ -179,7 +179,7 @@ async fn open_findings(facts: &VaultFacts<'_>, since: Timestamp) -> Result<Strin
 }
 
 async fn verified(session: &Session) -> Result<Item> {
-    let report = session.verify_audit(&[]).await?;
+    let report = session.audit().verify(&[]).await?;
     if report.ok {
         return Ok(Item::ok(
             "log-whole",
@@ -194,7 +194,7 @@ async fn verified(session: &Session) -> Result<Item> {
 }
 
 async fn incidents(session: &Session) -> Result<Item> {
-    let open = session.list_incidents(false).await?;
+    let open = session.incidents().list(false).await?;
     if open.is_empty() && !open.incomplete {
         return Ok(Item::ok("incidents-closed", "no incident is open"));
     }
@@ -213,7 +213,7 @@ async fn incidents(session: &Session) -> Result<Item> {
 
 /// Keys that serve a value that leaked, under whichever name.
 async fn leaked(session: &Session) -> Result<Item> {
-    let served = session.served_leaked().await?;
+    let served = session.incidents().served_leaked().await?;
     if served.is_empty() && !served.incomplete {
         return Ok(Item::ok("leaked-values", "no key serves a leaked value"));
     }
@@ -257,7 +257,7 @@ async fn browsers(session: &Session) -> Result<Item> {
 async fn every_key(session: &Session) -> Result<Vec<KeyInfo>> {
     let (mut keys, mut page) = (Vec::new(), Some(PageRequest::default().limit(PAGE)));
     while let Some(asked) = page.take() {
-        let found = session.list_keys(None, &asked).await?;
+        let found = session.keys().list(None, &asked).await?;
         keys.extend(found.items);
         page = found.next.map(|next| PageRequest::after(Some(next)).limit(PAGE));
     }
@@ -265,7 +265,7 @@ async fn every_key(session: &Session) -> Result<Vec<KeyInfo>> {
 }
 
 async fn apart(session: &Session) -> Result<Item> {
-    let shared = session.shared_values().await?;
+    let shared = session.known_values().shared().await?;
     if shared.is_empty() && shared.incomplete {
         return Ok(Item::open(
             "environments-apart",
@@ -285,7 +285,7 @@ async fn apart(session: &Session) -> Result<Item> {
 }
 
 async fn rotation(session: &Session) -> Result<Item> {
-    let due = session.rotations_due(None).await?;
+    let due = session.rotation().due(None).await?;
     let overdue = due.iter().filter(|due| due.overdue);
     let overdue: Vec<String> = overdue
         .map(|due| due.reference.clone().unwrap_or_else(|| due.name.clone()))

@@ -42,7 +42,8 @@ pub async fn store(session: &Session, plan: &mut Plan, update: bool, stored: imp
 
 async fn one(session: &Session, key: &KeyRef, variable: String, value: Secret, update: bool) -> Result<Imported> {
     session
-        .import_key(key, KeyWrite::from(value).variable(Some(variable)), update)
+        .keys()
+        .import(key, KeyWrite::from(value).variable(Some(variable)), update)
         .await
 }
 

@@ -119,7 +119,7 @@ impl Here {
     pub(crate) async fn audit_lines(&self, filter: &Filter) -> Result<Lines> {
         Ok(match &self.whole_log {
             Some(log) => log.lines(filter).await?,
-            None => self.session.audit_lines(filter).await?,
+            None => self.session.audit().lines(filter).await?,
         })
     }
 
@@ -127,7 +127,7 @@ impl Here {
     pub(crate) async fn follow_audit(&self, filter: &Filter) -> Result<AuditFollow> {
         Ok(match &self.whole_log {
             Some(log) => log.follow(filter).await?,
-            None => self.session.follow_audit(filter).await?,
+            None => self.session.audit().follow(filter).await?,
         })
     }
 
@@ -135,7 +135,7 @@ impl Here {
     pub(crate) async fn prove_line(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
         Ok(match &self.whole_log {
             Some(whole) => whole.prove(log, seq).await?,
-            None => self.session.prove_line(log, seq).await?,
+            None => self.session.audit().prove(log, seq).await?,
         })
     }
 
@@ -165,7 +165,7 @@ impl Access for Here {
     }
 
     async fn find(&self, id: &KeyId) -> Result<KeyRef> {
-        Ok(self.session.find_key(*id).await?)
+        Ok(self.session.keys().find(*id).await?)
     }
 
     async fn retrieve(&self, key: &KeyRef) -> Result<Fetched> {
@@ -179,21 +179,21 @@ impl Access for Here {
 
     async fn write(&self, key: &KeyRef, write: KeyWrite, new: bool) -> Result<Document<api::Written>> {
         let written = if new {
-            self.session.add_key(key, write).await
+            self.session.keys().add(key, write).await
         } else {
-            self.session.set_key(key, write).await
+            self.session.keys().set(key, write).await
         };
         read(&written?)
     }
 
     async fn show(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>> {
-        read(&self.session.show_key(key).await?)
+        read(&self.session.keys().show(key).await?)
     }
 
     async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::KeyInfo>> {
         let mut all = Pages::new();
         while let Some(request) = all.request() {
-            all.add(self.session.list_keys(environment, &request).await?)?;
+            all.add(self.session.keys().list(environment, &request).await?)?;
         }
         Ok(all.listed)
     }
@@ -202,68 +202,68 @@ impl Access for Here {
         let mut all = Pages::new();
         while let Some(request) = all.request() {
             let request = request.last_use(true);
-            all.add(self.session.list_keys(environment, &request).await?)?;
+            all.add(self.session.keys().list(environment, &request).await?)?;
         }
         Ok(all.listed)
     }
 
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Document<api::KeyInfo>> {
-        read(&self.session.edit_key(key, &edit).await?)
+        read(&self.session.keys().edit(key, &edit).await?)
     }
 
     async fn switch(&self, key: &KeyRef, on: bool) -> Result<Document<api::KeyInfo>> {
         let info = if on {
-            self.session.enable_key(key).await
+            self.session.keys().enable(key).await
         } else {
-            self.session.disable_key(key).await
+            self.session.keys().disable(key).await
         };
         read(&info?)
     }
 
     async fn enable_by_force(&self, key: &KeyRef, reason: &str) -> Result<Document<api::KeyInfo>> {
-        read(&self.session.enable_key_by_force(key, reason).await?)
+        read(&self.session.keys().enable_by_force(key, reason).await?)
     }
 
     async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Document<api::KeyInfo>> {
-        read(&self.session.set_key_mode(key, mode).await?)
+        read(&self.session.modes().set_of_key(key, mode).await?)
     }
 
     async fn modes(&self) -> Result<Listed<api::EnvironmentMode>> {
-        Listed::page(&self.session.environment_modes().await?)
+        Listed::page(&self.session.modes().list().await?)
     }
 
     async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Document<api::EnvironmentMode>> {
-        read(&self.session.set_environment_mode(environment, mode).await?)
+        read(&self.session.modes().set(environment, mode).await?)
     }
 
     async fn copy(&self, from: &KeyRef, to: &KeyRef, replace: bool) -> Result<Document<api::Written>> {
-        read(&self.session.copy_key(from, to, replace).await?)
+        read(&self.session.keys().copy(from, to, replace).await?)
     }
 
     async fn remove(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>> {
-        read(&self.session.remove_key(key).await?)
+        read(&self.session.keys().remove(key).await?)
     }
 
     async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Document<api::Written>> {
-        read(&self.session.stage_key(key, write).await?)
+        read(&self.session.rotation().stage(key, write).await?)
     }
 
     async fn destroy(&self, key: &KeyRef, drain: Drain) -> Result<Document<api::Destroyed>> {
-        read(&self.session.destroy_version(key, &drain.request()).await?)
+        read(&self.session.rotation().destroy(key, &drain.request()).await?)
     }
 
     async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Document<api::KeyInfo>> {
         match step {
-            Step::Promote(None) => read(&self.session.promote_key(key).await?),
-            Step::Promote(Some(reason)) => read(&self.session.promote_key_by_force(key, &reason).await?),
-            Step::Rollback(None) => read(&self.session.rollback_key(key).await?),
-            Step::Rollback(Some(reason)) => read(&self.session.rollback_key_by_force(key, &reason).await?),
-            Step::Retire(drain) => read(&self.session.retire_key(key, &drain.request()).await?),
+            Step::Promote(None) => read(&self.session.rotation().promote(key).await?),
+            Step::Promote(Some(reason)) => read(&self.session.rotation().promote_by_force(key, &reason).await?),
+            Step::Rollback(None) => read(&self.session.rotation().roll_back(key).await?),
+            Step::Rollback(Some(reason)) => read(&self.session.rotation().roll_back_by_force(key, &reason).await?),
+            Step::Retire(drain) => read(&self.session.rotation().retire(key, &drain.request()).await?),
         }
     }
 
     async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::EnvironmentLimit>> {
-        Listed::page(&self.session.limits(environment).await?)
+        Listed::page(&self.session.limits().list(environment).await?)
     }
 
     async fn set_limit(
@@ -271,19 +271,19 @@ impl Access for Here {
         environment: &EnvironmentName,
         limit: Option<Rate>,
     ) -> Result<Document<api::EnvironmentLimit>> {
-        read(&self.session.set_limit(environment, limit).await?)
+        read(&self.session.limits().set(environment, limit).await?)
     }
 
     async fn rotation(&self, key: &KeyRef) -> Result<Document<api::RotationStatus>> {
-        read(&self.session.rotation_status(key).await?)
+        read(&self.session.rotation().status(key).await?)
     }
 
     async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::Due>> {
-        Listed::page(&self.session.rotations_due(environment).await?)
+        Listed::page(&self.session.rotation().due(environment).await?)
     }
 
     async fn issue(&self, request: TokenRequest) -> Result<(Document<IssuedToken>, AccessToken)> {
-        let issued = self.session.issue_token(request).await?;
+        let issued = self.session.tokens().issue(request).await?;
         Ok((read(&issued.info)?, issued.token))
     }
 
@@ -292,7 +292,7 @@ impl Access for Here {
         which: &str,
         rotation: &TokenRotation,
     ) -> Result<(Document<IssuedToken>, AccessToken)> {
-        let rotated = self.session.rotate_token_with(which, rotation).await?;
+        let rotated = self.session.tokens().rotate_with(which, rotation).await?;
         let mut info = document(&rotated.info)?;
         if let Value::Object(map) = &mut info {
             map.insert("children".to_owned(), json!(rotated.children));
@@ -302,13 +302,13 @@ impl Access for Here {
     }
 
     async fn review_tokens(&self) -> Result<Listed<api::TokenFinding>> {
-        Listed::page(&self.session.review_tokens().await?)
+        Listed::page(&self.session.tokens().review().await?)
     }
 
     async fn tokens(&self) -> Result<Listed<api::TokenInfo>> {
         let mut all = Pages::new();
         while let Some(request) = all.request() {
-            all.add(self.session.list_tokens(&request).await?)?;
+            all.add(self.session.tokens().list(&request).await?)?;
         }
         Ok(all.listed)
     }
@@ -316,29 +316,29 @@ impl Access for Here {
     async fn tokens_with_last_use(&self) -> Result<Listed<api::TokenInfo>> {
         let mut all = Pages::new();
         while let Some(request) = all.request() {
-            all.add(self.session.list_tokens(&request.last_use(true)).await?)?;
+            all.add(self.session.tokens().list(&request.last_use(true)).await?)?;
         }
         Ok(all.listed)
     }
 
     async fn token(&self, which: &str) -> Result<Document<api::TokenInfo>> {
-        read(&self.session.show_token(which).await?)
+        read(&self.session.tokens().show(which).await?)
     }
 
     async fn revoke(&self, which: &str, keep_children: bool) -> Result<Document<api::RevokedToken>> {
-        read(&self.session.revoke_token(which, keep_children).await?)
+        read(&self.session.tokens().revoke(which, keep_children).await?)
     }
 
     async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Document<api::IncidentOpened>> {
-        read(&self.session.open_incident(key, request).await?)
+        read(&self.session.incidents().open(key, request).await?)
     }
 
     async fn incidents(&self, all: bool) -> Result<Listed<api::Incident>> {
-        Listed::page(&self.session.list_incidents(all).await?)
+        Listed::page(&self.session.incidents().list(all).await?)
     }
 
     async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Document<api::IncidentReport>> {
-        read(&self.session.incident_report(which, since).await?)
+        read(&self.session.incidents().report(which, since).await?)
     }
 
     async fn close_incident(
@@ -348,21 +348,21 @@ impl Access for Here {
         prevention: &str,
         force: bool,
     ) -> Result<Document<api::Incident>> {
-        read(&self.session.close_incident(which, cause, prevention, force).await?)
+        read(&self.session.incidents().close(which, cause, prevention, force).await?)
     }
 
     async fn note_incident(&self, which: &str, text: &str) -> Result<Document<api::Incident>> {
-        read(&self.session.note_incident(which, text).await?)
+        read(&self.session.incidents().note(which, text).await?)
     }
 
     async fn usage(&self, request: UsageRequest) -> Result<Document<api::UsageReport>> {
-        read(&self.session.usage(&request).await?)
+        read(&self.session.usage().report(&request).await?)
     }
 
     async fn review(&self, request: &ReviewRequest) -> Result<Document<api::Review>> {
         read(&match &self.whole_log {
             Some(log) => log.review(request).await?,
-            None => self.session.review(request).await?,
+            None => self.session.reviews().run(request).await?,
         })
     }
 
@@ -374,14 +374,14 @@ impl Access for Here {
     ) -> Result<Document<api::Finding>> {
         read(&match &self.whole_log {
             Some(log) => log.acknowledge_finding(request, finding, reason).await?,
-            None => self.session.acknowledge_finding(request, finding, reason).await?,
+            None => self.session.reviews().acknowledge(request, finding, reason).await?,
         })
     }
 
     async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Document<api::Review>> {
         read(&match &self.whole_log {
             Some(log) => log.review_done(request, reason).await?,
-            None => self.session.review_done(request, reason).await?,
+            None => self.session.reviews().record(request, reason).await?,
         })
     }
 

@@ -92,7 +92,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 async fn export(session: &Session, wanted: fetch::Wanted) -> Result<((String, Zeroizing<String>), bool)> {
-    let fetched = fetched(session.export_key(&wanted.key).await?, None)?;
+    let fetched = fetched(session.keys().export(&wanted.key).await?, None)?;
     let text = std::str::from_utf8(fetched.value.expose_secret()).map_err(|_| {
         Error::usage(
             format!("cannot export `{}`: its value is not text", wanted.key),

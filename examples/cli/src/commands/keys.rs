@@ -427,8 +427,8 @@ async fn remove_damaged(id: Option<KeyId>, force: bool, cx: &mut Cx<'_>) -> Resu
     cx.with_vault("keys remove --damaged", async |here, cx| {
         let session = &here.session;
         let removed = match force {
-            true => session.remove_damaged_key_by_force(id).await?,
-            false => session.remove_damaged_key(id).await?,
+            true => session.keys().remove_damaged_by_force(id).await?,
+            false => session.keys().remove_damaged(id).await?,
         };
         let removed = document(&removed)?;
         if cx.globals.json {

@@ -72,7 +72,7 @@ async fn due(here: &Here, ready: bool, cx: &mut Cx<'_>) -> Result<Listed<Due>> {
     if !ready {
         return Ok(Listed::default());
     }
-    match here.session.rotations_due(None).await {
+    match here.session.rotation().due(None).await {
         Ok(due) => Listed::page(&due),
         Err(VaultError::Denied { .. }) => Ok(Listed::default()),
         Err(error) => {

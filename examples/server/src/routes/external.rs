@@ -32,7 +32,7 @@ pub(crate) async fn value(
     };
     let key = match (environment, name.parse::<KeyId>()) {
         (Ok(environment), _) => KeyRef::from_parts(environment, &name)?,
-        (Err(_), Ok(id)) => session.find_key(id).await?,
+        (Err(_), Ok(id)) => session.keys().find(id).await?,
         (Err(problem), Err(_)) => return Err(problem),
     };
     let released = session.retrieve(&key).await?;
@@ -57,7 +57,7 @@ pub(crate) async fn value(
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["env", "limit", "after"])?;
     let environment: Option<EnvironmentName> = query.parsed("env")?;
-    let keys: Page<KeyInfo> = session.list_keys(environment.as_ref(), &page(&query)?).await?;
+    let keys: Page<KeyInfo> = session.keys().list(environment.as_ref(), &page(&query)?).await?;
     let items = keys.items.into_iter().map(|key| api::ExternalKey {
         key_id: key.id.to_string(),
         name: key.name.to_string(),
@@ -80,7 +80,7 @@ fn llm_type(provider: Option<String>) -> String {
 
 /// The environment of a request that names none: the token's if it has exactly one, else the server's own.
 async fn own_environment(shared: &Shared, session: &Session) -> Result<EnvironmentName, Problem> {
-    let mut reached = session.environments_reached().await?.into_iter();
+    let mut reached = session.environments().reached().await?.into_iter();
     let only = reached.next().filter(|_| reached.next().is_none());
     match (only, &shared.options.environment) {
         (Some(only), _) => Ok(only),

@@ -21,7 +21,7 @@ const NOTE_TAKES: &str = "the body accepts text";
 /// GET `/api/v1/incidents`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["all"])?;
-    ok(&session.list_incidents(query.flag("all")?).await?.document())
+    ok(&session.incidents().list(query.flag("all")?).await?.document())
 }
 
 /// POST `/api/v1/incidents`
@@ -42,7 +42,7 @@ pub(crate) async fn open(Caller(session): Caller, RawQuery(query): RawQuery, bod
         None => request,
     };
     drop(body);
-    let opened = session.open_incident(&key, request).await?;
+    let opened = session.incidents().open(&key, request).await?;
     let status = if opened.was_open {
         StatusCode::OK
     } else {
@@ -56,7 +56,7 @@ pub(crate) async fn report(Caller(session): Caller, Path(which): Path<String>, R
     let query = Query::parse(query.as_deref(), &["since"])?;
     let since = query.get("since").map(str::parse::<Timestamp>).transpose();
     let since = since.map_err(|_| Problem::invalid("the parameter since is not an RFC 3339 time"))?;
-    ok(&session.incident_report(&which, since).await?.document())
+    ok(&session.incidents().report(&which, since).await?.document())
 }
 
 /// POST `/api/v1/incidents/{id}/close`
@@ -68,7 +68,9 @@ pub(crate) async fn close(
 ) -> Answer {
     Query::parse(query.as_deref(), &[])?;
     let body: api::IncidentClosing = body.parse(CLOSE_TAKES)?;
-    let closed = session.close_incident(&which, &body.cause, &body.prevention, body.force);
+    let closed = session
+        .incidents()
+        .close(&which, &body.cause, &body.prevention, body.force);
     ok(&closed.await?.document())
 }
 
@@ -81,5 +83,5 @@ pub(crate) async fn note(
 ) -> Answer {
     Query::parse(query.as_deref(), &[])?;
     let body: api::IncidentNoteRequest = body.parse(NOTE_TAKES)?;
-    ok(&session.note_incident(&which, &body.text).await?.document())
+    ok(&session.incidents().note(&which, &body.text).await?.document())
 }

@@ -32,7 +32,7 @@ pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> 
     let query = Query::parse(query.as_deref(), &["env", "limit", "after", "last_use"])?;
     let environment: Option<EnvironmentName> = query.parsed("env")?;
     let request = page(&query)?.last_use(query.flag("last_use")?);
-    ok(&session.list_keys(environment.as_ref(), &request).await?.document())
+    ok(&session.keys().list(environment.as_ref(), &request).await?.document())
 }
 
 /// GET `/api/v1/keys/{env}/{name}`
@@ -41,7 +41,7 @@ pub(crate) async fn show(Caller(session): Caller, Path(path): Path<Named>, RawQu
         .parsed("version")?
         .unwrap_or_default();
     let key = path.key(&session).await?;
-    let shown = session.show_key(&key.at_version(version)).await?;
+    let shown = session.keys().show(&key.at_version(version)).await?;
     let tag = tag(shown.revision);
     let mut answer = ok(&shown.document())?;
     answer.headers_mut().insert(ETAG, tag);
@@ -62,9 +62,9 @@ pub(crate) async fn set(
     drop(body);
     let key = path.key(&session).await?;
     let written = if add {
-        session.add_key(&key, write).await
+        session.keys().add(&key, write).await
     } else {
-        session.set_key(&key, write).await
+        session.keys().set(&key, write).await
     };
     let written = written.map_err(|error| match error {
         Error::Exists { .. } if add => {
@@ -94,7 +94,7 @@ pub(crate) async fn edit(
     Query::parse(query.as_deref(), &[])?;
     let edit = key_edit(body.parse(EDIT_TAKES)?)?;
     let key = path.key(&session).await?;
-    ok(&session.edit_key(&key, &edit).await?.document())
+    ok(&session.keys().edit(&key, &edit).await?.document())
 }
 
 /// POST `/api/v1/keys/{env}/{name}/copy`
@@ -109,7 +109,7 @@ pub(crate) async fn copy(
     drop(body);
     let from = path.key(&session).await?;
     let to: KeyRef = copy.to.parse()?;
-    let written = session.copy_key(&from, &to, copy.replace).await?;
+    let written = session.keys().copy(&from, &to, copy.replace).await?;
     let status = if written.created {
         StatusCode::CREATED
     } else {
@@ -127,7 +127,7 @@ pub(crate) async fn disable(
 ) -> Answer {
     let version = version(query.as_deref(), &body)?;
     let key = path.key(&session).await?;
-    ok(&session.disable_key(&key.at_version(version)).await?.document())
+    ok(&session.keys().disable(&key.at_version(version)).await?.document())
 }
 
 /// POST `/api/v1/keys/{env}/{name}/enable`
@@ -142,8 +142,8 @@ pub(crate) async fn enable(
     let force = forced(enable.force, enable.reason)?;
     let key = path.key(&session).await?.at_version(version);
     let enabled = match force {
-        None => session.enable_key(&key).await?,
-        Some(reason) => session.enable_key_by_force(&key, &reason).await?,
+        None => session.keys().enable(&key).await?,
+        Some(reason) => session.keys().enable_by_force(&key, &reason).await?,
     };
     ok(&enabled.document())
 }
@@ -152,7 +152,7 @@ pub(crate) async fn enable(
 pub(crate) async fn remove(Changing(session): Changing, Path(path): Path<Named>, RawQuery(query): RawQuery) -> Answer {
     Query::parse(query.as_deref(), &[])?;
     let key = path.key(&session).await?;
-    ok(&session.remove_key(&key).await?.document())
+    ok(&session.keys().remove(&key).await?.document())
 }
 
 /// The key that the path names. The handler looks it up after it has checked the rest of the request.

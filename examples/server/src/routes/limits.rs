@@ -17,7 +17,7 @@ const TAKES: &str = "the body accepts environment and limit: a rate such as `60/
 pub(crate) async fn show(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["env"])?;
     let environment: Option<EnvironmentName> = query.parsed("env")?;
-    ok(&session.limits(environment.as_ref()).await?.document())
+    ok(&session.limits().list(environment.as_ref()).await?.document())
 }
 
 /// PUT `/api/v1/limits`
@@ -27,5 +27,5 @@ pub(crate) async fn set(Caller(session): Caller, RawQuery(query): RawQuery, body
     let environment: EnvironmentName = body.environment.parse()?;
     let limit = body.limit.map(rate).into_nested();
     let limit = limit.ok_or_else(|| Problem::invalid("no limit is given").hint(TAKES))?;
-    ok(&session.set_limit(&environment, limit).await?.document())
+    ok(&session.limits().set(&environment, limit).await?.document())
 }

@@ -26,7 +26,7 @@ async fn key_ref(session: &Session, environment: &str, name: &str) -> Result<Key
         let id: KeyId = name
             .parse()
             .map_err(|_| Problem::invalid("a path without an environment must name the key by its id"))?;
-        return Ok(session.find_key(id).await?);
+        return Ok(session.keys().find(id).await?);
     }
     Ok(KeyRef::from_parts(environment, name)?)
 }

@@ -19,7 +19,7 @@ const KEY_TAKES: &str = "the body accepts mode: mock, live or inherit";
 /// GET `/api/v1/modes`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    ok(&session.environment_modes().await?.document())
+    ok(&session.modes().list().await?.document())
 }
 
 /// PUT `/api/v1/modes`
@@ -28,7 +28,7 @@ pub(crate) async fn set(Caller(session): Caller, RawQuery(query): RawQuery, body
     let sent: api::SetMode = body.parse(SET_TAKES)?;
     let environment: EnvironmentName = sent.environment.parse()?;
     let mode = sent.mode.as_str().parse()?;
-    ok(&session.set_environment_mode(&environment, mode).await?.document())
+    ok(&session.modes().set(&environment, mode).await?.document())
 }
 
 /// POST `/api/v1/keys/{env}/{name}/mode`
@@ -46,5 +46,5 @@ pub(crate) async fn of_key(
         _ => return Err(Problem::invalid("the mode is not valid").hint(KEY_TAKES)),
     };
     let key = key_ref(&session, &environment, &name).await?;
-    ok(&session.set_key_mode(&key, mode).await?.document())
+    ok(&session.modes().set_of_key(&key, mode).await?.document())
 }

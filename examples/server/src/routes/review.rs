@@ -20,7 +20,7 @@ pub(crate) async fn review(Caller(session): Caller, RawQuery(query): RawQuery) -
     let query = Query::parse(query.as_deref(), &["since"])?;
     let since = query.get("since").map(str::parse::<Timestamp>).transpose();
     let since = since.map_err(|_| Problem::invalid("the parameter since is not an RFC 3339 time"))?;
-    ok(&session.review(&ReviewRequest::since(since)).await?.document())
+    ok(&session.reviews().run(&ReviewRequest::since(since)).await?.document())
 }
 
 /// POST `/api/v1/audit/review/acks`
@@ -28,7 +28,7 @@ pub(crate) async fn acknowledge(Caller(session): Caller, RawQuery(query): RawQue
     Query::parse(query.as_deref(), &[])?;
     let body: api::FindingAck = body.parse(ACK_TAKES)?;
     let request = ReviewRequest::since(body.since);
-    let finding = session.acknowledge_finding(&request, &body.id, &body.reason).await?;
+    let finding = session.reviews().acknowledge(&request, &body.id, &body.reason).await?;
     json(StatusCode::CREATED, &finding.document())
 }
 
@@ -37,6 +37,6 @@ pub(crate) async fn done(Caller(session): Caller, RawQuery(query): RawQuery, bod
     Query::parse(query.as_deref(), &[])?;
     let body: api::ReviewDoneRequest = body.parse(DONE_TAKES)?;
     let request = ReviewRequest::since(body.since);
-    let review = session.review_done(&request, body.reason.as_deref()).await?;
+    let review = session.reviews().record(&request, body.reason.as_deref()).await?;
     json(StatusCode::CREATED, &review.document())
 }

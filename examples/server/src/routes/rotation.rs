@@ -29,7 +29,7 @@ pub(crate) async fn stage(
     let write = key_write(body.parse(SET_TAKES)?)?;
     drop(body);
     let key = path.key(&session).await?;
-    ok(&session.stage_key(&key, write).await?.document())
+    ok(&session.rotation().stage(&key, write).await?.document())
 }
 
 /// POST `/api/v1/keys/{env}/{name}/promote`
@@ -42,8 +42,8 @@ pub(crate) async fn promote(
     let force = step_force(query.as_deref(), &body)?;
     let key = path.key(&session).await?;
     let info = match force {
-        None => session.promote_key(&key).await?,
-        Some(reason) => session.promote_key_by_force(&key, &reason).await?,
+        None => session.rotation().promote(&key).await?,
+        Some(reason) => session.rotation().promote_by_force(&key, &reason).await?,
     };
     ok(&info.document())
 }
@@ -58,8 +58,8 @@ pub(crate) async fn rollback(
     let force = step_force(query.as_deref(), &body)?;
     let key = path.key(&session).await?;
     let info = match force {
-        None => session.rollback_key(&key).await?,
-        Some(reason) => session.rollback_key_by_force(&key, &reason).await?,
+        None => session.rotation().roll_back(&key).await?,
+        Some(reason) => session.rotation().roll_back_by_force(&key, &reason).await?,
     };
     ok(&info.document())
 }
@@ -80,7 +80,7 @@ pub(crate) async fn retire(
     Query::parse(query.as_deref(), &[])?;
     let (version, request) = drain(body.parse_or_default(RETIRE_TAKES)?)?;
     let key = path.key(&session).await?.at_version(version);
-    ok(&session.retire_key(&key, &request).await?.document())
+    ok(&session.rotation().retire(&key, &request).await?.document())
 }
 
 /// POST `/api/v1/keys/{env}/{name}/destroy`
@@ -93,14 +93,14 @@ pub(crate) async fn destroy(
     Query::parse(query.as_deref(), &[])?;
     let (version, request) = drain(body.parse(DESTROY_TAKES)?)?;
     let key = path.key(&session).await?.at_version(version);
-    ok(&session.destroy_version(&key, &request).await?.document())
+    ok(&session.rotation().destroy(&key, &request).await?.document())
 }
 
 /// GET `/api/v1/keys/{env}/{name}/rotation`
 pub(crate) async fn status(Caller(session): Caller, Path(path): Path<Named>, RawQuery(query): RawQuery) -> Answer {
     Query::parse(query.as_deref(), &[])?;
     let key = path.key(&session).await?;
-    ok(&session.rotation_status(&key).await?.document())
+    ok(&session.rotation().status(&key).await?.document())
 }
 
 /// The version and the vault's request for a request of the wire.
@@ -120,5 +120,5 @@ fn drain(sent: api::Drain) -> Result<(WhichVersion, DrainRequest), Problem> {
 /// GET `/api/v1/rotations/due`
 pub(crate) async fn due(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let environment: Option<EnvironmentName> = Query::parse(query.as_deref(), &["env"])?.parsed("env")?;
-    ok(&session.rotations_due(environment.as_ref()).await?.document())
+    ok(&session.rotation().due(environment.as_ref()).await?.document())
 }

@@ -22,13 +22,13 @@ pending_only and self_rotate";
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["limit", "after", "last_use"])?;
     let request = page(&query)?.last_use(query.flag("last_use")?);
-    ok(&session.list_tokens(&request).await?.document())
+    ok(&session.tokens().list(&request).await?.document())
 }
 
 /// GET `/api/v1/tokens/review`
 pub(crate) async fn review(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     Query::parse(query.as_deref(), &[])?;
-    ok(&session.review_tokens().await?.document())
+    ok(&session.tokens().review().await?.document())
 }
 
 /// GET `/api/v1/tokens/self`
@@ -40,7 +40,7 @@ pub(crate) async fn whoami(Caller(session): Caller, RawQuery(query): RawQuery) -
 /// GET `/api/v1/tokens/{id}`
 pub(crate) async fn show(Caller(session): Caller, Path(which): Path<String>, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["name"])?;
-    ok(&session.show_token(meant(&which, &query)?).await?.document())
+    ok(&session.tokens().show(meant(&which, &query)?).await?.document())
 }
 
 /// DELETE `/api/v1/tokens/self`
@@ -56,14 +56,14 @@ pub(crate) async fn revoke(Caller(session): Caller, Path(which): Path<String>, R
     if keep && query.flag("revoke_children")? {
         return Err(Problem::invalid("keep_children and revoke_children exclude each other"));
     }
-    ok(&session.revoke_token(which, keep).await?.document())
+    ok(&session.tokens().revoke(which, keep).await?.document())
 }
 
 /// POST `/api/v1/tokens`
 pub(crate) async fn issue(Caller(session): Caller, RawQuery(query): RawQuery, body: Json) -> Answer {
     Query::parse(query.as_deref(), &[])?;
     let request = token_request(body.parse(ISSUE_TAKES)?, ISSUE_TAKES)?;
-    let issued = session.issue_token(request).await?;
+    let issued = session.tokens().issue(request).await?;
     json(StatusCode::CREATED, &(&issued).document())
 }
 
@@ -79,7 +79,7 @@ pub(crate) async fn rotate(
     let rotation = TokenRotation::default()
         .grace(body.grace_seconds.map(Duration::from_secs))
         .revoke_children(body.revoke_children);
-    let rotated = session.rotate_token_with(&which, &rotation).await?;
+    let rotated = session.tokens().rotate_with(&which, &rotation).await?;
     ok(&(&rotated).document())
 }
 

@@ -57,7 +57,7 @@ async fn read(session: &Session, query: Option<&str>) -> Result<UsageReport, Pro
     request.until = time(&query, "until")?;
     request.environment = query.parsed("env")?;
     request.key = query.parsed("key")?;
-    Ok(session.usage(&request).await?)
+    Ok(session.usage().report(&request).await?)
 }
 
 fn time(query: &Query, name: &'static str) -> Result<Option<Timestamp>, Problem> {

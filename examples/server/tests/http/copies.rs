@@ -98,25 +98,28 @@ async fn who_may_not_read_hears_of_no_copies_and_an_operator_closes_nothing_over
     // Those who may read are told, whoever opened it.
     put(&world, &admin, "prod/openai", "sk-clean").await;
     let refused = operator
-        .close_incident("prod/openai", "a gist", "training", false)
+        .incidents()
+        .close("prod/openai", "a gist", "training", false)
         .await
         .unwrap_err();
     assert!(refused.to_string().contains("prod/twin"), "{refused}");
-    let served = operator.served_leaked().await.unwrap();
+    let served = operator.incidents().served_leaked().await.unwrap();
     assert!(served.iter().any(|key| key.reference == "prod/twin" && !key.marked));
     put(&world, &admin, "prod/twin", "sk-clean-too").await;
     operator
-        .retire_key(
+        .rotation()
+        .retire(
             &"prod/twin".parse().unwrap(),
             &ibyok_core::DrainRequest::default().force("leaked"),
         )
         .await
         .unwrap();
     operator
-        .close_incident("prod/openai", "a gist", "training", false)
+        .incidents()
+        .close("prod/openai", "a gist", "training", false)
         .await
         .unwrap();
-    assert!(operator.served_leaked().await.unwrap().is_empty());
+    assert!(operator.incidents().served_leaked().await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -87,7 +87,11 @@ async fn every_null_of_an_answer_is_described() {
     let admin = world.admin().await;
     let operator = world.vault.operator("test");
     let staged = "prod/stripe".parse().unwrap();
-    operator.stage_key(&staged, Secret::copy_of(b"next")).await.unwrap();
+    operator
+        .rotation()
+        .stage(&staged, Secret::copy_of(b"next"))
+        .await
+        .unwrap();
     let document = document(&world, &admin).await;
     let mut seen = 0;
     for (described, path) in [

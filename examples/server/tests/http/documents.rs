@@ -14,16 +14,16 @@ async fn keys(world: &World, token: &str, session: &Session) {
     let key = "prod/openai".parse().unwrap();
     let last_use = PageRequest::default().last_use(true);
     let (shown, listed) = (
-        session.show_key(&key).await.unwrap(),
-        session.list_keys(None, &last_use).await,
+        session.keys().show(&key).await.unwrap(),
+        session.keys().list(None, &last_use).await,
     );
     compare(world, token, "/api/v1/keys/prod/openai", &shown).await;
     compare(world, token, "/api/v1/keys?last_use=true", &listed.unwrap()).await;
-    let rotation = session.rotation_status(&key).await.unwrap();
+    let rotation = session.rotation().status(&key).await.unwrap();
     compare(world, token, "/api/v1/keys/prod/openai/rotation", &rotation).await;
-    let due = session.rotations_due(None).await.unwrap();
+    let due = session.rotation().due(None).await.unwrap();
     compare(world, token, "/api/v1/rotations/due", &due).await;
-    let (modes, limits) = (session.environment_modes().await, session.limits(None).await);
+    let (modes, limits) = (session.modes().list().await, session.limits().list(None).await);
     compare(world, token, "/api/v1/modes", &modes.unwrap()).await;
     compare(world, token, "/api/v1/limits", &limits.unwrap()).await;
 }
@@ -31,7 +31,7 @@ async fn keys(world: &World, token: &str, session: &Session) {
 async fn tokens(world: &World, token: &str, session: &Session) {
     compare(world, token, "/api/v1/tokens/self", &session.whoami().await.unwrap()).await;
     let last_use = PageRequest::default().last_use(true);
-    let (listed, reviewed) = (session.list_tokens(&last_use).await, session.review_tokens().await);
+    let (listed, reviewed) = (session.tokens().list(&last_use).await, session.tokens().review().await);
     compare(world, token, "/api/v1/tokens?last_use=true", &listed.unwrap()).await;
     compare(world, token, "/api/v1/tokens/review", &reviewed.unwrap()).await;
 }
@@ -42,19 +42,27 @@ async fn the_wire_says_what_the_library_serialises() {
     let token = world.admin().await;
     let operator = world.vault.operator("test");
     let key = "prod/openai".parse().unwrap();
-    operator.set_key(&key, Secret::copy_of(b"second")).await.unwrap();
-    operator.stage_key(&key, Secret::copy_of(b"third")).await.unwrap();
+    operator.keys().set(&key, Secret::copy_of(b"second")).await.unwrap();
+    operator
+        .rotation()
+        .stage(&key, Secret::copy_of(b"third"))
+        .await
+        .unwrap();
     world.ask("GET", "/api/v1/keys/prod/openai/value", &token).await;
     let leaked = "prod/stripe".parse().unwrap();
     let request = IncidentRequest::new("in a log".to_owned()).freeze(true);
-    operator.open_incident(&leaked, request).await.unwrap();
+    operator.incidents().open(&leaked, request).await.unwrap();
     let session = world
         .vault
         .as_token(AccessToken::new(SecretString::from(token.as_str())));
     keys(&world, &token, &session).await;
     tokens(&world, &token, &session).await;
-    let incidents = session.list_incidents(true).await.unwrap();
+    let incidents = session.incidents().list(true).await.unwrap();
     compare(&world, &token, "/api/v1/incidents?all=true", &incidents).await;
-    let usage = session.usage(&UsageRequest::new(UsageBy::Version)).await.unwrap();
+    let usage = session
+        .usage()
+        .report(&UsageRequest::new(UsageBy::Version))
+        .await
+        .unwrap();
     compare(&world, &token, "/api/v1/usage?by=version", &usage).await;
 }

@@ -17,14 +17,15 @@ async fn guessed() -> World {
     let key: ibyok_core::KeyRef = "prod/openai".parse().unwrap();
     for value in RIGHT.iter().rev() {
         let value = ibyok_core::Secret::copy_of(value.as_bytes());
-        operator.set_key(&key, value).await.unwrap();
+        operator.keys().set(&key, value).await.unwrap();
     }
     let force = ibyok_core::DrainRequest::default().force("old");
     let version = |number: u32| key.clone().at_version(number);
-    operator.retire_key(&version(3), &force).await.unwrap();
-    operator.destroy_version(&version(2), &force).await.unwrap();
+    operator.rotation().retire(&version(3), &force).await.unwrap();
+    operator.rotation().destroy(&version(2), &force).await.unwrap();
     operator
-        .open_incident(&version(1), IncidentRequest::new("rumours"))
+        .incidents()
+        .open(&version(1), IncidentRequest::new("rumours"))
         .await
         .unwrap();
     world
@@ -176,7 +177,8 @@ async fn the_text_of_who_may_not_read_stays_off_the_log_and_that_of_others_holds
     let operator = world.vault.operator("test");
     assert!(
         operator
-            .note_incident("prod/openai", "it was Spring2024")
+            .incidents()
+            .note("prod/openai", "it was Spring2024")
             .await
             .is_err()
     );

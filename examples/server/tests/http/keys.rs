@@ -192,7 +192,8 @@ async fn a_token_gives_a_key_no_limit_above_its_environments() {
     };
     assert_eq!(edit(r#""100000/sec""#).await.status, 200, "the environment has none");
     operator
-        .set_limit(&prod, Some("60/min".parse().unwrap()))
+        .limits()
+        .set(&prod, Some("60/min".parse().unwrap()))
         .await
         .unwrap();
     assert_eq!(edit(r#""100000/sec""#).await.status, 200, "what it has already");
@@ -210,7 +211,8 @@ async fn a_token_gives_a_key_no_limit_above_its_environments() {
     let mut higher = ibyok_core::KeyEdit::default();
     higher.limit = Some(Some("1000/sec".parse().unwrap()));
     operator
-        .edit_key(&"prod/openai".parse().unwrap(), &higher)
+        .keys()
+        .edit(&"prod/openai".parse().unwrap(), &higher)
         .await
         .unwrap();
 }
@@ -234,7 +236,8 @@ async fn what_an_incident_stopped_is_enabled_only_by_who_handles_incidents() {
     );
     let request = ibyok_core::IncidentRequest::new("seen on a paste site").freeze(true);
     operator
-        .open_incident(&"prod/openai".parse().unwrap(), request)
+        .incidents()
+        .open(&"prod/openai".parse().unwrap(), request)
         .await
         .unwrap();
     for what in ["enable", "enable?version=1"] {
@@ -260,7 +263,8 @@ async fn what_an_incident_stopped_is_enabled_only_by_who_handles_incidents() {
     assert_eq!(world.tell("POST", &enable, &reader, forced).await.status, 200);
     assert_eq!(post(&writer, "disable").await, 200);
     operator
-        .close_incident("prod/openai", "a paste", "training", true)
+        .incidents()
+        .close("prod/openai", "a paste", "training", true)
         .await
         .unwrap();
     assert_eq!(post(&writer, "enable").await, 403, "its value leaked all the same");

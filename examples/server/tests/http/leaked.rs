@@ -14,7 +14,8 @@ async fn leaked() -> (World, String) {
     let operator = world.vault.operator("test");
     let key = "prod/openai".parse().unwrap();
     operator
-        .open_incident(&key, IncidentRequest::new("seen in a gist"))
+        .incidents()
+        .open(&key, IncidentRequest::new("seen in a gist"))
         .await
         .unwrap();
     assert_eq!(
@@ -119,7 +120,8 @@ async fn it_stays_refused_when_the_version_is_destroyed_and_the_key_removed_and_
     refused(&world.tell("PUT", KEY, &admin, &body).await, "destroyed");
     let operator = world.vault.operator("test");
     operator
-        .close_incident("prod/openai", "a gist", "training", false)
+        .incidents()
+        .close("prod/openai", "a gist", "training", false)
         .await
         .unwrap();
     refused(&world.tell("PUT", KEY, &admin, &body).await, "closed");
@@ -161,12 +163,13 @@ async fn what_is_forced_is_born_compromised_and_keeps_an_incident_open() {
     );
     let close = async || {
         operator
-            .close_incident("prod/openai", "a gist", "training", false)
+            .incidents()
+            .close("prod/openai", "a gist", "training", false)
             .await
             .map(|_| ())
     };
     assert!(close().await.is_err(), "what leaked is served");
-    let open = operator.list_incidents(false).await.unwrap();
+    let open = operator.incidents().list(false).await.unwrap();
     assert_eq!(open.first().unwrap().versions, [1, 3]);
     assert!(
         world
@@ -181,7 +184,7 @@ async fn what_is_forced_is_born_compromised_and_keeps_an_incident_open() {
     for (number, path) in [KEY, "/api/v1/keys/prod/stripe"].into_iter().enumerate() {
         assert_eq!(world.tell("PUT", path, &admin, &forced).await.status, 200);
         assert_eq!(
-            operator.list_incidents(false).await.unwrap().len(),
+            operator.incidents().list(false).await.unwrap().len(),
             number + 1,
             "{path}"
         );
@@ -223,7 +226,7 @@ async fn a_staged_value_that_leaks_is_promoted_only_by_force() {
         .await;
     assert_eq!(forced.status, 200, "{}", forced.text());
     assert_eq!(forced.json()["versions"][1]["marks"], json!(["compromised"]));
-    let open = operator.list_incidents(false).await.unwrap();
+    let open = operator.incidents().list(false).await.unwrap();
     assert!(
         open.iter()
             .any(|incident| incident.reference == "prod/openai" && incident.versions == [2])
@@ -272,7 +275,8 @@ async fn every_version_of_the_key_with_the_value_is_marked() {
         .unwrap()
         .at_version(WhichVersion::Number(1));
     let opened = operator
-        .open_incident(&first, IncidentRequest::new("a log"))
+        .incidents()
+        .open(&first, IncidentRequest::new("a log"))
         .await
         .unwrap();
     assert_eq!(opened.incident.versions, [1, 2]);

@@ -191,7 +191,7 @@ async fn refused_revocations_and_disablings_have_a_limit_and_others_never() {
     let issue = async |name: &str, environment: &str| {
         let grant = Grant::new(Scopes::from([Scope::TokensRevoke]), Environments::named([environment]));
         let request = ibyok_core::TokenRequest::new(name, grant);
-        operator.issue_token(request).await.unwrap().info.id.to_string()
+        operator.tokens().issue(request).await.unwrap().info.id.to_string()
     };
     let outside = issue("outside", "dev").await;
     let (by_id, by_name) = (issue("by-id", "prod").await, "by-name");

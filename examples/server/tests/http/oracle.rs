@@ -21,7 +21,11 @@ async fn chosen(value: &str) -> World {
     let world = World::new().await;
     let operator = world.vault.operator("test");
     let value = Secret::copy_of(value.as_bytes());
-    operator.set_key(&"prod/openai".parse().unwrap(), value).await.unwrap();
+    operator
+        .keys()
+        .set(&"prod/openai".parse().unwrap(), value)
+        .await
+        .unwrap();
     world
 }
 
@@ -103,7 +107,8 @@ async fn one_request_is_one_guess_however_many_fields_it_has() {
     let token = world.token(&[Scope::KeysWrite], &["prod"], &[]).await;
     let operator = world.vault.operator("test");
     operator
-        .open_incident(&"prod/openai".parse().unwrap(), IncidentRequest::new("rumours"))
+        .incidents()
+        .open(&"prod/openai".parse().unwrap(), IncidentRequest::new("rumours"))
         .await
         .unwrap();
     let mut answers = Vec::new();
@@ -131,30 +136,32 @@ async fn a_reader_of_mocks_and_of_what_is_no_longer_served_is_counted_as_well() 
         let key: ibyok_core::KeyRef = "dev/openai".parse().unwrap();
         let set = async |value: &str| {
             let value = Secret::copy_of(value.as_bytes());
-            operator.set_key(&key, value).await.unwrap();
+            operator.keys().set(&key, value).await.unwrap();
         };
         set("Winter2026").await;
         let scopes = [Scope::KeysRead, Scope::KeysWrite, Scope::KeysList];
         let token = world.token(&scopes, &["dev"], &[]).await;
         operator
-            .open_incident(&key, IncidentRequest::new("rumours"))
+            .incidents()
+            .open(&key, IncidentRequest::new("rumours"))
             .await
             .unwrap();
         let leaked = key.clone().at_version(2);
         match case {
             "mock" => drop(
                 operator
-                    .set_environment_mode(&"dev".parse().unwrap(), ibyok_core::Mode::Mock)
+                    .modes()
+                    .set(&"dev".parse().unwrap(), ibyok_core::Mode::Mock)
                     .await
                     .unwrap(),
             ),
-            "disabled" => drop(operator.disable_key(&key).await.unwrap()),
-            "removed" => drop(operator.remove_key(&key).await.unwrap()),
+            "disabled" => drop(operator.keys().disable(&key).await.unwrap()),
+            "removed" => drop(operator.keys().remove(&key).await.unwrap()),
             _ => set("something-else").await,
         }
         if case == "destroyed" {
             let force = ibyok_core::DrainRequest::default().force("old");
-            operator.destroy_version(&leaked, &force).await.unwrap();
+            operator.rotation().destroy(&leaked, &force).await.unwrap();
         }
         let mut statuses = Vec::new();
         for guess in (0..40)
@@ -181,7 +188,8 @@ async fn who_may_read_every_value_that_leaked_is_not_counted() {
     let operator = world.vault.operator("test");
     let admin = world.admin().await;
     operator
-        .open_incident(&"prod/openai".parse().unwrap(), IncidentRequest::new("rumours"))
+        .incidents()
+        .open(&"prod/openai".parse().unwrap(), IncidentRequest::new("rumours"))
         .await
         .unwrap();
     let statuses = tried(&world, &admin, (0..60).map(|number| format!("setting-{number}"))).await;
@@ -298,7 +306,8 @@ async fn a_token_whose_keys_are_all_readable_but_the_leaked_one_is_counted() {
     world
         .vault
         .operator("test")
-        .open_incident(&"prod/openai".parse().unwrap(), IncidentRequest::new("rumours"))
+        .incidents()
+        .open(&"prod/openai".parse().unwrap(), IncidentRequest::new("rumours"))
         .await
         .unwrap();
     let statuses = tried(&world, &token, (0..40).map(|number| format!("Autumn{}", 1960 + number))).await;

@@ -45,10 +45,18 @@ async fn tenant(world: &World, name: &str, environments: &[&str]) -> Tenant {
     let labels = [("owner".to_owned(), format!("label-of-{name}"))].into();
     for value in ["first", &format!("sk-of-{name}")] {
         let write = KeyWrite::from(Secret::copy_of(value.as_bytes())).labels(Some(Clone::clone(&labels)));
-        operator.set_key(&"prod/openai".parse().unwrap(), write).await.unwrap();
+        operator
+            .keys()
+            .set(&"prod/openai".parse().unwrap(), write)
+            .await
+            .unwrap();
     }
     let grant = Grant::new(Scopes::from([Scope::Admin]), Environments::All);
-    let issued = operator.issue_token(TokenRequest::new("admin", grant)).await.unwrap();
+    let issued = operator
+        .tokens()
+        .issue(TokenRequest::new("admin", grant))
+        .await
+        .unwrap();
     Tenant {
         operator,
         token: issued.token.expose().to_owned(),
@@ -172,7 +180,8 @@ async fn no_route_reaches_what_belongs_to_another_tenant() {
     let key = "prod/openai".parse().unwrap();
     let opened = globex
         .operator
-        .open_incident(&key, IncidentRequest::new("reason-of-globex"))
+        .incidents()
+        .open(&key, IncidentRequest::new("reason-of-globex"))
         .await
         .unwrap();
     // A finding at any hour of the day: a token that fails again and again.
@@ -182,7 +191,11 @@ async fn no_route_reaches_what_belongs_to_another_tenant() {
         .in_namespace("globex".parse().unwrap())
         .unwrap();
     let grant = Grant::new([Scope::KeysList].into_iter().collect(), Environments::All);
-    let limited = limited.issue_token(TokenRequest::new("limited", grant)).await.unwrap();
+    let limited = limited
+        .tokens()
+        .issue(TokenRequest::new("limited", grant))
+        .await
+        .unwrap();
     for _ in 0..30 {
         let refused = world
             .ask("GET", "/api/v1/keys/prod/openai/value", limited.token.expose())
@@ -191,7 +204,7 @@ async fn no_route_reaches_what_belongs_to_another_tenant() {
     }
     let review = world.ask("GET", "/api/v1/audit/review", &globex.token).await.json();
     let theirs = Theirs {
-        key_id: globex.operator.show_key(&key).await.unwrap().id.to_string(),
+        key_id: globex.operator.keys().show(&key).await.unwrap().id.to_string(),
         token: globex.token_id.clone(),
         incident: opened.incident.id.to_string(),
         finding: review["findings"][0]["id"].as_str().unwrap().to_owned(),

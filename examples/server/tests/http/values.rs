@@ -32,7 +32,8 @@ async fn older_versions_and_single_fields_are_named() {
     let fields = [("value", &b"two"[..]), ("org_id", b"o-1"), ("pin", b"\xff\x00")];
     let fields = fields.map(|(name, value)| (name.parse::<FieldName>().unwrap(), Secret::copy_of(value)));
     operator
-        .set_key(&"prod/openai".parse().unwrap(), KeyWrite::new(fields.into()))
+        .keys()
+        .set(&"prod/openai".parse().unwrap(), KeyWrite::new(fields.into()))
         .await
         .unwrap();
     let value = |query: &'static str| {

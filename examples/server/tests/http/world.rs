@@ -63,7 +63,8 @@ impl World {
         let operator = vault.operator("test");
         for (key, value) in [("prod/openai", OPENAI), ("dev/openai", DEV), ("prod/stripe", STRIPE)] {
             operator
-                .set_key(&key.parse().unwrap(), Secret::copy_of(value.as_bytes()))
+                .keys()
+                .set(&key.parse().unwrap(), Secret::copy_of(value.as_bytes()))
                 .await
                 .unwrap();
         }
@@ -96,7 +97,7 @@ impl World {
     }
 
     async fn give(&self, request: TokenRequest) -> String {
-        let issued = self.vault.operator("test").issue_token(request).await.unwrap();
+        let issued = self.vault.operator("test").tokens().issue(request).await.unwrap();
         issued.token.expose().to_owned()
     }
 

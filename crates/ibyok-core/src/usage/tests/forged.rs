@@ -69,7 +69,8 @@ async fn devs_counts_are_none_of_prods() {
         let report = scene
             .vault
             .operator("test")
-            .usage(&UsageRequest::new(by))
+            .usage()
+            .report(&UsageRequest::new(by))
             .await
             .unwrap();
         let prods = |item: &&UsageItem| {
@@ -104,7 +105,8 @@ async fn devs_counts_of_a_token_of_dev_name_no_key_of_prod_and_no_command_of_the
     let revoked = scene
         .vault
         .operator("test")
-        .revoke_token(&laptop.to_string(), false)
+        .tokens()
+        .revoke(&laptop.to_string(), false)
         .await
         .unwrap();
     let refs: Vec<&str> = revoked.read_keys.iter().map(|key| key.reference.as_str()).collect();

@@ -38,7 +38,7 @@ impl Site {
         };
         let vault = site.builder("audit").await.create().await.unwrap();
         let operator = vault.operator("test");
-        operator.set_key(&site.key, Secret::copy_of(b"sk-1")).await.unwrap();
+        operator.keys().set(&site.key, Secret::copy_of(b"sk-1")).await.unwrap();
         (site, vault)
     }
 
@@ -80,7 +80,11 @@ impl Site {
     async fn token(&self, vault: &Vault, name: &str) -> AccessToken {
         let scopes: Scopes = [Scope::KeysRead, Scope::KeysList].into();
         let grant = Grant::new(scopes, Environments::Named(["prod".to_owned()].into()));
-        let issued = vault.operator("test").issue_token(TokenRequest::new(name, grant)).await;
+        let issued = vault
+            .operator("test")
+            .tokens()
+            .issue(TokenRequest::new(name, grant))
+            .await;
         issued.unwrap().token
     }
 
@@ -124,7 +128,7 @@ async fn a_read_is_known_at_once_where_it_was_made_and_after_a_restart() {
     site.read(&vault, &worker, 3).await;
     assert_eq!(site.consumers(&vault).await, [("worker".to_owned(), 1, 3)]);
     let operator = vault.operator("test");
-    operator.set_key(&site.key, Secret::copy_of(b"sk-2")).await.unwrap();
+    operator.keys().set(&site.key, Secret::copy_of(b"sk-2")).await.unwrap();
     site.read(&vault, &worker, 1).await;
     vault.close().await.unwrap();
     let vault = site.node("audit").await;
@@ -151,7 +155,8 @@ async fn a_token_knows_what_it_was_used_for() {
     site.read(&vault, &worker, 2).await;
     vault
         .as_token(worker.again())
-        .list_keys(None, &Default::default())
+        .keys()
+        .list(None, &Default::default())
         .await
         .unwrap();
     let (realm, key) = site.realm(&vault).await;
@@ -177,20 +182,22 @@ async fn who_read_mocks_has_seen_no_value_and_damaged_counts_may_hide_one() {
     let staging: KeyRef = "staging/openai".parse().unwrap();
     vault
         .operator("test")
-        .set_key(&staging, Secret::copy_of(b"sk-1"))
+        .keys()
+        .set(&staging, Secret::copy_of(b"sk-1"))
         .await
         .unwrap();
     let grant = Grant::new([Scope::KeysRead].into(), Environments::named(["staging"]));
     let tester = vault
         .operator("test")
-        .issue_token(TokenRequest::new("tester", grant))
+        .tokens()
+        .issue(TokenRequest::new("tester", grant))
         .await
         .unwrap();
     let mock = Some(crate::Mode::Mock);
-    vault.operator("test").set_key_mode(&staging, mock).await.unwrap();
+    vault.operator("test").modes().set_of_key(&staging, mock).await.unwrap();
     let nowhere = crate::RequestContext::default();
     vault.retrieve(&tester.token, &staging, &nowhere).await.unwrap();
-    let revoked = vault.operator("test").revoke_token("tester", false).await.unwrap();
+    let revoked = vault.operator("test").tokens().revoke("tester", false).await.unwrap();
     assert!(
         revoked.read_keys.is_empty() && revoked.read_keys_complete,
         "{revoked:?}"
@@ -453,7 +460,8 @@ async fn usage_is_shown_for_the_keys_that_a_token_may_see_the_usage_of_and_no_ot
     let operator = vault.operator("test");
     for key in ["prod/stripe", "dev/openai"] {
         operator
-            .set_key(&key.parse().unwrap(), Secret::copy_of(b"sk"))
+            .keys()
+            .set(&key.parse().unwrap(), Secret::copy_of(b"sk"))
             .await
             .unwrap();
         operator.retrieve(&key.parse().unwrap()).await.unwrap();
@@ -467,14 +475,23 @@ async fn usage_is_shown_for_the_keys_that_a_token_may_see_the_usage_of_and_no_ot
         Environments::Named(["prod".to_owned()].into()),
     );
     grant.keys = Some(vec!["open*".parse().unwrap()]);
-    let issued = operator.issue_token(TokenRequest::new("reader", grant)).await.unwrap();
+    let issued = operator
+        .tokens()
+        .issue(TokenRequest::new("reader", grant))
+        .await
+        .unwrap();
     let reader = vault.as_token(issued.token);
     for by in UsageBy::ALL {
-        let report = reader.usage(&UsageRequest::new(by)).await.unwrap();
+        let report = reader.usage().report(&UsageRequest::new(by)).await.unwrap();
         let sums: Vec<_> = report.items.iter().map(|item| (item.allowed, item.denied)).collect();
         assert_eq!(sums, [(2, 0)], "{by}");
     }
-    let all = operator.usage(&UsageRequest::new(UsageBy::Env)).await.unwrap().items;
+    let all = operator
+        .usage()
+        .report(&UsageRequest::new(UsageBy::Env))
+        .await
+        .unwrap()
+        .items;
     let sums: Vec<_> = all
         .iter()
         .map(|item| (item.allowed, item.denied, item.consumers))
@@ -486,12 +503,12 @@ async fn usage_is_shown_for_the_keys_that_a_token_may_see_the_usage_of_and_no_ot
         ("prod/openness", Code::NotFound),
     ] {
         let asked = UsageRequest::new(UsageBy::Key).key(key.parse().unwrap());
-        assert_eq!(reader.usage(&asked).await.unwrap_err().code(), code, "{key}");
+        assert_eq!(reader.usage().report(&asked).await.unwrap_err().code(), code, "{key}");
     }
-    let blind = vault.as_token(worker).usage(&UsageRequest::default()).await;
+    let blind = vault.as_token(worker).usage().report(&UsageRequest::default()).await;
     assert_eq!(blind.unwrap_err().code(), Code::Denied);
-    operator.remove_key(&site.key).await.unwrap();
-    let gone = operator.usage(&UsageRequest::default()).await.unwrap().items;
+    operator.keys().remove(&site.key).await.unwrap();
+    let gone = operator.usage().report(&UsageRequest::default()).await.unwrap().items;
     assert_eq!(
         gone[0].reference.as_deref(),
         Some("prod/openai"),

@@ -11,6 +11,7 @@ use crate::base::error::{Error, Result};
 use crate::floors::facts;
 use crate::gate::principal::Principal;
 use crate::vault::Inner;
+use crate::vault::handles::FloorVerbs;
 use crate::vault::session::Session;
 use crate::verbs::environments::operators_only;
 use ibyok_audit::words::counted;
@@ -29,16 +30,16 @@ pub struct FloorsReport {
     pub findings: Vec<String>,
 }
 
-impl Session {
+impl FloorVerbs<'_> {
     /// Verifies the file of floors: that every floor is as it was written and none is missing. Floors that are not are rebuilt
-    /// from the log, and stay a finding until [`Session::rebuild_floors`] acknowledges it.
+    /// from the log, and stay a finding until [`FloorVerbs::rebuild`](crate::FloorVerbs::rebuild) acknowledges it.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Unavailable`] if the file cannot be
     /// read.
-    pub async fn verify_floors(&self) -> Result<FloorsReport> {
-        self.operator_for(Action::AuditRead).await?;
-        let inner = &self.inner;
+    pub async fn verify(self) -> Result<FloorsReport> {
+        self.session.operator_for(Action::AuditRead).await?;
+        let inner = &self.session.inner;
         inner.records.floors.verify_items().await?;
         inner.tell_floors().await;
         let status = inner.records.floors.status().await?;
@@ -54,66 +55,80 @@ impl Session {
     /// Returns the findings that were acknowledged. The acknowledgement is on the log before it counts.
     ///
     /// # Errors
-    /// As [`Session::verify_floors`].
-    pub async fn rebuild_floors(&self) -> Result<FloorsReport> {
-        self.operator_of_home(Action::LogFloorsRebuilt).await?;
+    /// As [`FloorVerbs::verify`](crate::FloorVerbs::verify).
+    pub async fn rebuild(self) -> Result<FloorsReport> {
+        self.session.operator_of_home(Action::LogFloorsRebuilt).await?;
         // The operator acknowledges the findings of the report, and none that is made later.
-        self.inner.records.floors.verify_items().await?;
-        let known = facts::read(&self.inner.records.floors.map()).await?;
-        let mut report = self.verify_floors().await?;
+        self.session.inner.records.floors.verify_items().await?;
+        let known = facts::read(&self.session.inner.records.floors.map()).await?;
+        let mut report = self.verify().await?;
         report.findings.clone_from(&known.findings);
-        let mut attempt = self.attempt(Action::LogFloorsRebuilt);
+        let mut attempt = self.session.attempt(Action::LogFloorsRebuilt);
         let outcome = async {
-            self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            self.session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             attempt.because = Some(format!("acknowledged {}", counted(report.findings.len(), "finding")));
             Ok(())
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await?;
-        self.inner.records.floors.acknowledge(&known).await?;
+        self.session.inner.recorder.answering(&attempt, outcome).await?;
+        self.session.inner.records.floors.acknowledge(&known).await?;
         Ok(report)
     }
 
-    /// Writes every floor of this node as a text with a MAC, for [`Session::import_floors`] on another. Returns how many.
+    /// Writes every floor of this node as a text with a MAC, for [`FloorVerbs::import`](crate::FloorVerbs::import) on another. Returns how many.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Unavailable`] if the floors cannot be read or the text cannot be written.
-    pub async fn export_floors(&self, out: &mut (dyn Write + Send)) -> Result<u64> {
-        self.operator_of_home(Action::LogFloorsExported).await?;
-        let mut attempt = self.attempt(Action::LogFloorsExported);
+    pub async fn export(self, out: &mut (dyn Write + Send)) -> Result<u64> {
+        self.session.operator_of_home(Action::LogFloorsExported).await?;
+        let mut attempt = self.session.attempt(Action::LogFloorsExported);
         let outcome = async {
-            self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
-            self.inner.records.floors.flush(None).await?;
-            let count = self.inner.records.floors.export(out).await?;
+            self.session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
+            self.session.inner.records.floors.flush(None).await?;
+            let count = self.session.inner.records.floors.export(out).await?;
             attempt.count = count;
             Ok(count)
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
-    /// Raises floors by those of another node of this vault, as [`Session::export_floors`] wrote them. Nothing is lowered, and
+    /// Raises floors by those of another node of this vault, as [`FloorVerbs::export`](crate::FloorVerbs::export) wrote them. Nothing is lowered, and
     /// nothing is taken over unless the whole text is as it was written. Returns how many floors the text has.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token; [`Error::Invalid`] for a text that was cut, changed, made by another vault, or has a newer
     /// format; [`Error::Unavailable`] if the floors cannot be written.
-    pub async fn import_floors(&self, text: &mut (dyn BufRead + Send)) -> Result<u64> {
-        self.operator_of_home(Action::LogFloorsImported).await?;
-        let mut attempt = self.attempt(Action::LogFloorsImported);
+    pub async fn import(self, text: &mut (dyn BufRead + Send)) -> Result<u64> {
+        self.session.operator_of_home(Action::LogFloorsImported).await?;
+        let mut attempt = self.session.attempt(Action::LogFloorsImported);
         let outcome = async {
-            self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
-            let floors = self.inner.records.floors.read_export(text)?;
+            self.session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
+            let floors = self.session.inner.records.floors.read_export(text)?;
             attempt.count = u64::try_from(floors.len()).unwrap_or(u64::MAX);
-            self.inner.records.floors.import(&floors).await?;
+            self.session.inner.records.floors.import(&floors).await?;
             // Records that are below their new floors must not be served from memory.
-            self.inner.records.cache.clear();
+            self.session.inner.records.cache.clear();
             Ok(attempt.count)
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
+}
 
+impl Session {
     /// Refuses every caller but an operator of the node's home namespace: floors are those of all tenants.
     pub(crate) async fn operator_of_home(&self, action: Action) -> Result<Principal> {
         let who = self.operator_for(action).await?;

@@ -20,7 +20,7 @@ use crate::model::typed::with_type_of;
 use crate::realm::{Realm, RealmName};
 use crate::records::record::Record;
 use crate::vault::Inner;
-use crate::vault::session::Session;
+use crate::vault::handles::FloorVerbs;
 
 /// A record of the store that is older than this node has seen it, or is missing.
 #[derive(Clone, Debug, Serialize)]
@@ -48,15 +48,15 @@ struct There {
     realm: Option<String>,
 }
 
-impl Session {
+impl FloorVerbs<'_> {
     /// Lists the records of the store that are older than this node has seen them, with those that were accepted and not written again since.
     /// Reads every record that has a floor.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Unavailable`].
-    pub async fn rolled_back(&self) -> Result<Vec<RolledBack>> {
-        self.operator_of_home(Action::VaultRollbackAccepted).await?;
-        let inner = &self.inner;
+    pub async fn rolled_back(self) -> Result<Vec<RolledBack>> {
+        self.session.operator_of_home(Action::VaultRollbackAccepted).await?;
+        let inner = &self.session.inner;
         inner.records.floors.flush(None).await?;
         let mut found = Vec::new();
         let mut after: Option<Vec<u8>> = None;
@@ -87,10 +87,10 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Invalid`] for a record that is not one, [`Error::Unavailable`].
-    pub async fn accept_rollback(&self, records: &[RolledBack]) -> Result<()> {
-        let principal = self.operator_of_home(Action::VaultRollbackAccepted).await?;
+    pub async fn accept_rollback(self, records: &[RolledBack]) -> Result<()> {
+        let principal = self.session.operator_of_home(Action::VaultRollbackAccepted).await?;
         let who = principal.who();
-        let inner = &self.inner;
+        let inner = &self.session.inner;
         let lock = Lock::take(&inner.records.floors.setup.place).await?;
         let mut changes = Vec::new();
         for rolled in records {
@@ -123,23 +123,23 @@ impl Session {
 
     /// Writes an accepted record again as it is. So it is the newest one for every node, and revisions that were given before the restore
     /// are not given twice.
-    async fn write_again(&self, who: &Principal, rolled: &RolledBack) -> Result<()> {
+    async fn write_again(self, who: &Principal, rolled: &RolledBack) -> Result<()> {
         let record: RecordId = rolled.record.parse().map_err(|_| Error::integrity("a record's id"))?;
         let tag = RealmTag::from_bytes(*record.collection().realm()).map_err(|_| Error::integrity("a realm's tag"))?;
-        let Some(name) = self.inner.records.realm_by_tag(tag).await? else {
+        let Some(name) = self.session.inner.records.realm_by_tag(tag).await? else {
             return Ok(());
         };
-        let Some(realm) = self.inner.records.realm(&name).await? else {
+        let Some(realm) = self.session.inner.records.realm(&name).await? else {
             return Ok(());
         };
-        let mut attempt = self.attempt(Action::VaultRestore);
+        let mut attempt = self.session.attempt(Action::VaultRestore);
         attempt.environment = name.environment.as_ref().map(ToString::to_string);
         let id = *record.id();
-        with_type_of!(record, R => self.inner.write_as_it_is::<R>(&mut attempt, who, &realm, id).await, _ => Ok(()))
+        with_type_of!(record, R => self.session.inner.write_as_it_is::<R>(&mut attempt, who, &realm, id).await, _ => Ok(()))
     }
 
-    fn accepted(&self, who: &Who, rolled: &RolledBack, accepted: Accepted) -> Event {
-        let attempt = self.attempt(Action::VaultRollbackAccepted);
+    fn accepted(self, who: &Who, rolled: &RolledBack, accepted: Accepted) -> Event {
+        let attempt = self.session.attempt(Action::VaultRollbackAccepted);
         let mut event = Event::new(Action::VaultRollbackAccepted, Outcome::Allowed, attempt.at)
             .principal(who.clone())
             .record(&rolled.record)

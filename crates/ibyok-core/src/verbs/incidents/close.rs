@@ -9,9 +9,9 @@ use crate::incidents::Found;
 use crate::model::account::check_account;
 use crate::model::incident::{Closing, IncidentInfo};
 use crate::model::key::VersionRecord;
-use crate::vault::session::Session;
+use crate::vault::handles::IncidentVerbs;
 
-impl Session {
+impl IncidentVerbs<'_> {
     /// Closes an incident, found by its id or its key's reference, with its cause and the measure against a
     /// repetition.
     ///
@@ -19,17 +19,16 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Invalid`] for an account that is none, [`Error::Conflict`] for an incident that is closed already or whose key is
-    /// still served; else as [`Session::list_incidents`], and [`Error::NotFound`] (to a token [`Error::Denied`]).
-    pub async fn close_incident(
-        &self,
-        which: &str,
-        cause: &str,
-        prevention: &str,
-        force: bool,
-    ) -> Result<IncidentInfo> {
-        let mut attempt = self.attempt(Action::IncidentClose);
+    /// still served; else as [`IncidentVerbs::list`](crate::IncidentVerbs::list), and [`Error::NotFound`] (to a token [`Error::Denied`]).
+    pub async fn close(self, which: &str, cause: &str, prevention: &str, force: bool) -> Result<IncidentInfo> {
+        let mut attempt = self.session.attempt(Action::IncidentClose);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             let found = self.find_incident(&mut attempt, &principal, which).await?;
             check_account("cause", cause)?;
             check_account("prevention", prevention)?;
@@ -46,6 +45,7 @@ impl Session {
                 prevention: prevention.to_owned(),
             };
             let record = self
+                .session
                 .inner
                 .incidents
                 .change_incident(&mut attempt, &principal, &found, |record, _| {
@@ -56,53 +56,60 @@ impl Session {
             Ok(Found { record, ..found }.info())
         }
         .await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
     /// Adds a note to an open incident: a discovery, or a step that was taken elsewhere.
     ///
     /// # Errors
-    /// As [`Session::close_incident`].
-    pub async fn note_incident(&self, which: &str, text: &str) -> Result<IncidentInfo> {
-        let mut attempt = self.attempt(Action::IncidentOpen);
+    /// As [`IncidentVerbs::close`](crate::IncidentVerbs::close).
+    pub async fn note(self, which: &str, text: &str) -> Result<IncidentInfo> {
+        let mut attempt = self.session.attempt(Action::IncidentOpen);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             let found = self.find_incident(&mut attempt, &principal, which).await?;
             check_account("note", text)?;
             let said = self
                 .tells_no_value(&attempt, &principal, &found, &[("note", text)])
                 .await?;
             attempt.because = Some(said);
-            let change = self
-                .inner
-                .incidents
-                .change_incident(&mut attempt, &principal, &found, |record, stamp| {
-                    record.note(stamp, text.to_owned())
-                });
+            let change =
+                self.session
+                    .inner
+                    .incidents
+                    .change_incident(&mut attempt, &principal, &found, |record, stamp| {
+                        record.note(stamp, text.to_owned())
+                    });
             let record = change.await?;
             Ok(Found { record, ..found }.info())
         }
         .await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
     /// Refuses texts that contain a value of the key that their author may read. Returns the first text for the log:
     /// the text itself only if its author may read every version.
     async fn tells_no_value(
-        &self,
+        self,
         attempt: &Attempt<'_>,
         principal: &Principal,
         found: &Found,
         texts: &[(&str, &str)],
     ) -> Result<String> {
         let (realm, key) = self.key_of(principal, found).await?;
-        self.inner
+        self.session
+            .inner
             .check_texts(attempt, principal, (&realm, key.as_ref()), texts)
             .await
     }
 
     /// Checks that the key no longer serves a version that may have leaked.
-    async fn is_over(&self, attempt: &Attempt<'_>, principal: &Principal, found: &Found) -> Result<()> {
+    async fn is_over(self, attempt: &Attempt<'_>, principal: &Principal, found: &Found) -> Result<()> {
         let record = &found.record;
         let (_, key) = self.key_of(principal, found).await?;
         let Some(key) = key.filter(|key| key.removed.is_none()) else {
@@ -124,7 +131,7 @@ impl Session {
     }
 
     /// Checks that every other key with the same value, that the principal may read, has an incident of its own.
-    async fn has_no_unmarked_copy(&self, attempt: &Attempt<'_>, principal: &Principal, found: &Found) -> Result<()> {
+    async fn has_no_unmarked_copy(self, attempt: &Attempt<'_>, principal: &Principal, found: &Found) -> Result<()> {
         let copies = self.copies_now(attempt, principal, found).await?;
         match copies.iter().find(|copy| !copy.marked) {
             None => Ok(()),

@@ -26,7 +26,7 @@ use crate::model::name::{KeyId, KeyName};
 use crate::realm::Realm;
 use crate::records::page::Page;
 use crate::vault::Inner;
-use crate::vault::session::Session;
+use crate::vault::handles::IncidentVerbs;
 use crate::verbs::environments::operators_only;
 
 /// Another key of the environment that holds a value that leaked.
@@ -81,10 +81,10 @@ impl Copy {
     }
 }
 
-impl Session {
+impl IncidentVerbs<'_> {
     /// The other keys that hold a value of an incident now, as far as a principal may read both.
     pub(super) async fn copies_now(
-        &self,
+        self,
         attempt: &Attempt<'_>,
         principal: &Principal,
         found: &Found,
@@ -93,7 +93,11 @@ impl Session {
         let Some(key) = key.filter(|key| key.removed.is_none()) else {
             return Ok(Vec::new());
         };
-        let copies = self.inner.copies_of(attempt, principal, &realm, (found, &key)).await?;
+        let copies = self
+            .session
+            .inner
+            .copies_of(attempt, principal, &realm, (found, &key))
+            .await?;
         Ok(copies.iter().map(|copy| copy.shown(&realm)).collect())
     }
 
@@ -103,13 +107,14 @@ impl Session {
     /// [`Error::Unauthenticated`] and [`Error::Unavailable`]; opening the incident again does the rest. Other errors stand in the
     /// result.
     pub(super) async fn open_on_copies(
-        &self,
+        self,
         attempt: &Attempt<'_>,
         permit: &Permit,
         (found, key): (Found, &KeyRecord),
         request: &IncidentRequest,
     ) -> Result<(Found, Vec<LeakedCopy>, Vec<(Permit, Opened)>)> {
         let copies = self
+            .session
             .inner
             .copies_of(attempt, &permit.principal, &permit.realm, (&found, key))
             .await?;
@@ -142,13 +147,7 @@ impl Session {
     }
 
     /// Lists the names of copies in an incident.
-    async fn list_copies(
-        &self,
-        attempt: &Attempt<'_>,
-        permit: &Permit,
-        found: Found,
-        copies: &[Copy],
-    ) -> Result<Found> {
+    async fn list_copies(self, attempt: &Attempt<'_>, permit: &Permit, found: Found, copies: &[Copy]) -> Result<Found> {
         let names = copies.iter().map(|copy| copy.record.name.clone());
         let new: Vec<KeyName> = names.filter(|name| !found.record.copies.contains(name)).collect();
         if new.is_empty() {
@@ -157,23 +156,24 @@ impl Session {
         let mut beside = attempt.beside(Action::IncidentOpen);
         beside.target.clone_from(&attempt.target);
         beside.because = Some("other keys hold the value".to_owned());
-        let change = self
-            .inner
-            .incidents
-            .change_incident(&mut beside, &permit.principal, &found, |record, _| {
-                for name in &new {
-                    if !record.copies.contains(name) {
-                        record.copies.push(name.clone());
+        let change =
+            self.session
+                .inner
+                .incidents
+                .change_incident(&mut beside, &permit.principal, &found, |record, _| {
+                    for name in &new {
+                        if !record.copies.contains(name) {
+                            record.copies.push(name.clone());
+                        }
                     }
-                }
-                Ok(())
-            });
+                    Ok(())
+                });
         let record = change.await?;
         Ok(Found { record, ..found })
     }
 
     async fn open_on_copy(
-        &self,
+        self,
         attempt: &Attempt<'_>,
         permit: &Permit,
         copy: &Copy,
@@ -182,6 +182,7 @@ impl Session {
         let (who, realm) = (&permit.principal, &permit.realm.name);
         let name = &copy.record.name;
         if !self
+            .session
             .inner
             .gate
             .could(attempt, who, Scope::IncidentsWrite, realm, Some(name))
@@ -216,21 +217,31 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Denied`] for a token; [`Error::Unavailable`]. Damaged environments are named in the answer.
-    pub async fn served_leaked(&self) -> Result<Page<ServesLeaked>> {
-        let mut attempt = self.attempt(Action::KeyList);
+    pub async fn served_leaked(self) -> Result<Page<ServesLeaked>> {
+        let mut attempt = self.session.attempt(Action::KeyList);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             operators_only(&principal)?;
-            let names = self.inner.records.environment_names(principal.namespace()).await?;
-            let mut opened = self.inner.gate.open_environments(&principal, names).await?;
+            let names = self
+                .session
+                .inner
+                .records
+                .environment_names(principal.namespace())
+                .await?;
+            let mut opened = self.session.inner.gate.open_environments(&principal, names).await?;
             let mut served = Vec::new();
             for realm in std::mem::take(&mut opened.realms) {
-                opened.incomplete |= self.inner.add_served_leaked(&realm, &mut served).await?;
+                opened.incomplete |= self.session.inner.add_served_leaked(&realm, &mut served).await?;
             }
             Ok(opened.page(served))
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 }
 

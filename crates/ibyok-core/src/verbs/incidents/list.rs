@@ -12,21 +12,35 @@ use crate::model::key::KeyRecord;
 use crate::model::key_ref::KeyRef;
 use crate::realm::Realm;
 use crate::records::page::Page;
-use crate::vault::session::Session;
+use crate::vault::handles::IncidentVerbs;
 use std::sync::Arc;
 
-impl Session {
+impl IncidentVerbs<'_> {
     /// The incidents of the keys that this session may handle, newest first; those that are closed as well if `all` is set.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`] without the scope `incidents:write` anywhere, [`Error::Unavailable`].
-    pub async fn list_incidents(&self, all: bool) -> Result<Page<IncidentInfo>> {
-        let mut attempt = self.attempt(Action::AuditRead);
+    pub async fn list(self, all: bool) -> Result<Page<IncidentInfo>> {
+        let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             let scope = Scope::IncidentsWrite;
-            self.inner.gate.may_use_somewhere(&attempt, &principal, scope).await?;
-            let seen = self.inner.incidents.incidents_seen(&attempt, &principal).await?;
+            self.session
+                .inner
+                .gate
+                .may_use_somewhere(&attempt, &principal, scope)
+                .await?;
+            let seen = self
+                .session
+                .inner
+                .incidents
+                .incidents_seen(&attempt, &principal)
+                .await?;
             let wanted = seen
                 .found
                 .into_iter()
@@ -45,12 +59,12 @@ impl Session {
             })
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
     /// Finds an incident by its id, or the newest of a key by its reference.
     pub(super) async fn find_incident(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         principal: &Principal,
         which: &str,
@@ -58,7 +72,7 @@ impl Session {
         let hidden = || match principal {
             Principal::Token(_) => Error::denied("incident", "the token may not see the incident"),
             Principal::Operator { .. } => Error::NotFound {
-                what: self.inner.records.named_in(
+                what: self.session.inner.records.named_in(
                     principal.namespace(),
                     format!("incident {}", crate::base::error::quoted(which)),
                 ),
@@ -66,10 +80,14 @@ impl Session {
             },
         };
         let scope = Scope::IncidentsWrite;
-        self.inner.gate.may_use_somewhere(attempt, principal, scope).await?;
+        self.session
+            .inner
+            .gate
+            .may_use_somewhere(attempt, principal, scope)
+            .await?;
         let found = match which.parse::<IncidentId>() {
             Ok(id) => {
-                let seen = self.inner.incidents.incidents_seen(attempt, principal).await?;
+                let seen = self.session.inner.incidents.incidents_seen(attempt, principal).await?;
                 let damaged = seen.damaged.iter().find(|damaged| damaged.id == id.to_string());
                 if let (Some(record), Principal::Operator { .. }) = (damaged, principal) {
                     return Err(Error::damaged(format!("the record of incident `{id}`"), record.damaged));
@@ -78,9 +96,19 @@ impl Session {
             }
             Err(_) => {
                 let key: KeyRef = which.parse()?;
-                let permit = self.inner.gate.authorize(attempt, principal, scope, &key).await?;
-                let whole = self.inner.records.whole_realm(&permit.realm.name.namespace).await?;
-                self.inner.incidents.newest_incident(&whole, permit.id).await?.0
+                let permit = self
+                    .session
+                    .inner
+                    .gate
+                    .authorize(attempt, principal, scope, &key)
+                    .await?;
+                let whole = self
+                    .session
+                    .inner
+                    .records
+                    .whole_realm(&permit.realm.name.namespace)
+                    .await?;
+                self.session.inner.incidents.newest_incident(&whole, permit.id).await?.0
             }
         };
         let found = found.ok_or_else(hidden)?;
@@ -92,10 +120,16 @@ impl Session {
     }
 
     /// The key of an incident, with its realm.
-    pub(super) async fn key_of(&self, principal: &Principal, found: &Found) -> Result<(Arc<Realm>, Option<KeyRecord>)> {
+    pub(super) async fn key_of(self, principal: &Principal, found: &Found) -> Result<(Arc<Realm>, Option<KeyRecord>)> {
         let (namespace, environment) = (principal.namespace(), &found.record.environment);
-        let realm = self.inner.records.environment_realm(namespace, environment).await?;
+        let realm = self
+            .session
+            .inner
+            .records
+            .environment_realm(namespace, environment)
+            .await?;
         let held = self
+            .session
             .inner
             .records
             .load::<KeyRecord>(&realm, found.record.key()?.0)

@@ -13,7 +13,7 @@ use crate::model::key::{KeyInfo, KeyRecord, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::take_away::TakeAway;
 use crate::retrieve::no_key;
-use crate::vault::session::Session;
+use crate::vault::handles::IncidentVerbs;
 use crate::verbs::keys::info;
 
 /// An incident that was opened on one key.
@@ -23,10 +23,10 @@ pub(super) struct Opened {
     pub(super) key: KeyInfo,
 }
 
-impl Session {
+impl IncidentVerbs<'_> {
     /// Opens an incident on one key, or adds to the one that is open: writes it, remembers the value, marks the versions.
     pub(super) async fn open_on(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         permit: &Permit,
         (record, key): (&KeyRecord, &KeyRef),
@@ -34,10 +34,16 @@ impl Session {
     ) -> Result<Opened> {
         let versions = self.leaked_versions(attempt, permit, record, key).await?;
         attempt.version = versions.first().map(|version| version.number);
-        let whole = self.inner.records.whole_realm(&permit.realm.name.namespace).await?;
+        let whole = self
+            .session
+            .inner
+            .records
+            .whole_realm(&permit.realm.name.namespace)
+            .await?;
         // The incident first: after a crash it states the intention, and opening it again does the rest.
         let numbers: Vec<u32> = versions.iter().map(|version| version.number).collect();
         let (found, was_open) = self
+            .session
             .inner
             .incidents
             .write_incident(attempt, permit, &whole, &numbers, (request, on_the_log))
@@ -45,7 +51,8 @@ impl Session {
         // Then the value, before the mark: a reader who sees the mark finds the value refused.
         for version in &versions {
             let of_version = (permit.id, *version);
-            self.inner
+            self.session
+                .inner
                 .leaks
                 .remember_leaked(attempt, &permit.principal, &permit.realm, of_version)
                 .await?;
@@ -57,7 +64,7 @@ impl Session {
     /// Returns the versions that may have leaked: the one that is meant, then those of the same value, as far as the
     /// principal may read them. To any other caller the answer would reveal that two values are equal.
     pub(super) async fn leaked_versions<'r>(
-        &self,
+        self,
         attempt: &Attempt<'_>,
         permit: &Permit,
         record: &'r KeyRecord,
@@ -69,6 +76,7 @@ impl Session {
             let of = (&permit.principal, &permit.realm);
             if version.prints().meets(&meant.prints())
                 && self
+                    .session
                     .inner
                     .leaks
                     .reads_version(attempt, of, record, version.number.into())
@@ -82,7 +90,7 @@ impl Session {
 
     /// Marks the versions, the one that is meant last, and disables the key if it is to be frozen.
     async fn mark_all(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         permit: &Permit,
         versions: &[u32],
@@ -101,10 +109,10 @@ impl Session {
     }
 
     /// Marks the version, and disables the key if it is to be frozen.
-    async fn mark(&self, attempt: &mut Attempt<'_>, permit: &Permit, version: u32, freeze: bool) -> Result<KeyInfo> {
+    async fn mark(self, attempt: &mut Attempt<'_>, permit: &Permit, version: u32, freeze: bool) -> Result<KeyInfo> {
         let stamp = stamp(attempt, permit);
         let what = TakeAway::Compromise { version, freeze };
-        let change = self.inner.changes.change_key(attempt, permit, |_, record| {
+        let change = self.session.inner.changes.change_key(attempt, permit, |_, record| {
             let record = record.filter(|record| record.removed.is_none());
             let mut record = record.ok_or_else(|| no_key(permit))?;
             let changed = record.take_away(what, &stamp);

@@ -16,7 +16,7 @@ use crate::model::incident::IncidentInfo;
 use crate::model::key::KeyRecord;
 use crate::model::key_ref::KeyRef;
 use crate::retrieve::no_key;
-use crate::vault::session::Session;
+use crate::vault::handles::IncidentVerbs;
 use crate::verbs::incidents::revoke::NotRevoked;
 
 /// The result of opening an incident, and the steps that remain.
@@ -44,7 +44,7 @@ pub struct IncidentOpened {
     pub remaining: Vec<Step>,
 }
 
-impl Session {
+impl IncidentVerbs<'_> {
     /// Opens an incident on a key: marks the version that the reference names, else the current one, as compromised,
     /// so that it has no grace when it is replaced; disables the key and revokes its readers if asked to. A new value
     /// of the request then becomes the current version: it is checked in full before anything is marked. Every other
@@ -59,31 +59,37 @@ impl Session {
     /// place of the leaked one; [`Error::Unauthenticated`], [`Error::Denied`] (a new value
     /// takes `keys:write` or `keys:rotate` as well), [`Error::Kek`] where this node may not open what spans environments,
     /// [`Error::Unavailable`].
-    pub async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<IncidentOpened> {
-        let mut attempt = self.attempt(Action::IncidentOpen);
+    pub async fn open(self, key: &KeyRef, request: IncidentRequest) -> Result<IncidentOpened> {
+        let mut attempt = self.session.attempt(Action::IncidentOpen);
         attempt.version = key.version().number();
         attempt.condition = None;
         let outcome = self.try_open_incident(&mut attempt, key, &request).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
     async fn try_open_incident(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         key: &KeyRef,
         request: &IncidentRequest,
     ) -> Result<IncidentOpened> {
-        let permit = self.permit(attempt, Scope::IncidentsWrite, key).await?;
+        let permit = self.session.permit(attempt, Scope::IncidentsWrite, key).await?;
         request.check(attempt.at)?;
         if key.field().is_some() {
             return Err(Error::invalid("an incident is about a whole key", "remove `#field`"));
         }
-        let held = self.inner.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = self
+            .session
+            .inner
+            .records
+            .load::<KeyRecord>(&permit.realm, permit.id.0)
+            .await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
         let of_key = (&permit.realm, Some(&held.record));
         let reason = [("reason", request.reason.as_str())];
         let said = self
+            .session
             .inner
             .check_texts(attempt, &permit.principal, of_key, &reason)
             .await?;
@@ -126,7 +132,7 @@ impl Session {
     /// # Errors
     /// [`Error::Conflict`], which says how the version is named.
     async fn is_meant(
-        &self,
+        self,
         permit: &Permit,
         (record, key): (&KeyRecord, &KeyRef),
         request: &IncidentRequest,
@@ -134,8 +140,13 @@ impl Session {
         let Some(current) = record.current().filter(|_| key.version().is_current()) else {
             return Ok(());
         };
-        let whole = self.inner.records.whole_realm(&permit.realm.name.namespace).await?;
-        let (newest, _) = self.inner.incidents.newest_incident(&whole, permit.id).await?;
+        let whole = self
+            .session
+            .inner
+            .records
+            .whole_realm(&permit.realm.name.namespace)
+            .await?;
+        let (newest, _) = self.session.inner.incidents.newest_incident(&whole, permit.id).await?;
         let Some(open) = newest.filter(|found| found.record.closed.is_none()) else {
             return Ok(());
         };

@@ -18,7 +18,7 @@ use crate::model::key::{KeyInfo, KeyRecord, VersionRecord};
 use crate::model::provider::{look_at, refuse_mocks};
 use crate::model::write::KeyWrite;
 use crate::retrieve::no_key;
-use crate::vault::session::Session;
+use crate::vault::handles::IncidentVerbs;
 use crate::verbs::keys::info;
 use crate::verbs::rotation::only_the_value;
 use crate::verbs::set_key::with_new_version;
@@ -38,7 +38,7 @@ pub(super) struct Replacing {
     pub(super) warnings: Vec<String>,
 }
 
-impl Session {
+impl IncidentVerbs<'_> {
     /// Checks the new value of a request, if it has one.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl Session {
     /// cannot be a new one of the current version; [`Error::Denied`] for a caller that may neither set nor rotate the
     /// key.
     pub(super) async fn check_replacement<'r>(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         permit: &Permit,
         request: &'r IncidentRequest,
@@ -72,7 +72,12 @@ impl Session {
         refuse_mocks(write, &permit.label())?;
         says_no_value(write, &request.reason)?;
         let marked: Vec<_> = leaked.iter().map(|version| version.prints()).collect();
-        let screened = self.inner.leaks.screen_beside(attempt, permit, write, &marked).await?;
+        let screened = self
+            .session
+            .inner
+            .leaks
+            .screen_beside(attempt, permit, write, &marked)
+            .await?;
         // Made once and dropped: a version that does not fit must be refused before the old one is marked.
         let told = look_at(write, &permit.key, Some(&record.variable), record.provider.as_deref());
         with_new_version(attempt, permit, Some(record.clone()), (write, &screened), &told)?;
@@ -80,11 +85,12 @@ impl Session {
     }
 
     /// Checks for `keys:rotate` or `keys:write`: either scope is enough for a new current value.
-    fn may_replace(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<()> {
+    fn may_replace(self, attempt: &Attempt<'_>, permit: &Permit) -> Result<()> {
         let (who, name) = (&permit.principal, &permit.realm.name);
         let may = |scope| {
             let environment = name.environment.as_ref();
-            self.inner
+            self.session
+                .inner
                 .gate
                 .allowed(attempt, who, scope, &name.namespace, environment, Some(&permit.key))
         };
@@ -96,7 +102,7 @@ impl Session {
     /// # Errors
     /// Errors after which nothing else would work either; any other error is in the result.
     pub(super) async fn replace(
-        &self,
+        self,
         attempt: &Attempt<'_>,
         permit: &Permit,
         found: &mut Found,
@@ -125,14 +131,15 @@ impl Session {
     }
 
     async fn make_current(
-        &self,
+        self,
         beside: &mut Attempt<'_>,
         permit: &Permit,
         found: &Found,
         Checked { write, screened }: &Checked<'_>,
     ) -> Result<Option<(Replacement, KeyInfo, Vec<String>)>> {
         let (at, by) = (beside.at, permit.principal.by());
-        self.inner
+        self.session
+            .inner
             .changes
             .change_key(beside, permit, |attempt, record| {
                 let record = record.filter(|record| record.removed.is_none());
@@ -158,23 +165,18 @@ impl Session {
     }
 
     /// Keeps in the incident which version took the place. The log says the same: nothing hangs on this.
-    async fn keep_replacement(
-        &self,
-        attempt: &Attempt<'_>,
-        permit: &Permit,
-        found: &mut Found,
-        replaced: &Replacement,
-    ) {
+    async fn keep_replacement(self, attempt: &Attempt<'_>, permit: &Permit, found: &mut Found, replaced: &Replacement) {
         let mut beside = attempt.beside(Action::IncidentOpen);
         beside.target.clone_from(&attempt.target);
         beside.because = Some(format!("replaced by version {}", replaced.version));
-        let change = self
-            .inner
-            .incidents
-            .change_incident(&mut beside, &permit.principal, found, |record, _| {
-                record.replaced = Some(replaced.clone());
-                Ok(())
-            });
+        let change =
+            self.session
+                .inner
+                .incidents
+                .change_incident(&mut beside, &permit.principal, found, |record, _| {
+                    record.replaced = Some(replaced.clone());
+                    Ok(())
+                });
         match change.await {
             Ok(record) => found.record = record,
             Err(error) => {

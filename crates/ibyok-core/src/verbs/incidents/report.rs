@@ -22,7 +22,7 @@ use crate::incidents::Found;
 use crate::model::incident::IncidentInfo;
 use crate::model::key::{KeyInfo, KeyRecord};
 use crate::vault::Inner;
-use crate::vault::session::Session;
+use crate::vault::handles::IncidentVerbs;
 use crate::verbs::review::ReviewRequest;
 
 /// The number of lines of each sort that a report shows: releases after the leak, refusals, and changes. Further
@@ -160,29 +160,34 @@ impl Seen {
     }
 }
 
-impl Session {
+impl IncidentVerbs<'_> {
     /// Returns the report of an incident, found by its id or its key's reference. It reads the audit logs of this
     /// place from `since` on, else from the time at which the key may have leaked, else from 90 days before the
     /// incident.
     ///
     /// # Errors
-    /// As [`Session::close_incident`]; a token needs `audit:read` for the key as well.
-    pub async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<IncidentReport> {
-        let mut attempt = self.attempt(Action::AuditRead);
+    /// As [`IncidentVerbs::close`](crate::IncidentVerbs::close); a token needs `audit:read` for the key as well.
+    pub async fn report(self, which: &str, since: Option<Timestamp>) -> Result<IncidentReport> {
+        let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = self.try_report(&mut attempt, which, since).await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
     async fn try_report(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         which: &str,
         since: Option<Timestamp>,
     ) -> Result<IncidentReport> {
-        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+        let principal = self
+            .session
+            .inner
+            .limits
+            .authenticate(attempt, &self.session.asking)
+            .await?;
         let found = self.find_incident(attempt, &principal, which).await?;
         let (environment, key) = (Some(&found.record.environment), Some(&found.record.key));
-        self.inner.gate.allowed(
+        self.session.inner.gate.allowed(
             attempt,
             &principal,
             Scope::AuditRead,
@@ -197,11 +202,16 @@ impl Session {
         let seen = self.lines_about(&principal, &incident, since, &mut unseen).await?;
         let namespace = principal.namespace();
         let realm = self
+            .session
             .inner
             .records
             .environment_realm(namespace, &found.record.environment)
             .await?;
-        let found_readers = self.inner.readers_of(&realm, found.record.key()?, since).await?;
+        let found_readers = self
+            .session
+            .inner
+            .readers_of(&realm, found.record.key()?, since)
+            .await?;
         let readers = found_readers.readers;
         for gap in found_readers.unseen {
             if !unseen.contains(&gap) {
@@ -209,6 +219,7 @@ impl Session {
             }
         }
         let reach = self
+            .session
             .inner
             .reach_of(attempt, &principal, &readers, since, &mut unseen)
             .await?;
@@ -239,13 +250,17 @@ impl Session {
 
     /// The findings of a review since then that are about one of the readers.
     async fn findings_about(
-        &self,
+        self,
         attempt: &Attempt<'_>,
         principal: &Principal,
         readers: &[KeyReader],
         since: Timestamp,
     ) -> Result<Option<Vec<Finding>>> {
-        let review = match self.reviewed(attempt, principal, &ReviewRequest::since(since)).await {
+        let review = match self
+            .session
+            .reviewed(attempt, principal, &ReviewRequest::since(since))
+            .await
+        {
             Ok(review) => review,
             Err(Error::Unavailable { .. }) => return Ok(None),
             Err(error) => return Err(error),
@@ -255,18 +270,23 @@ impl Session {
         Ok(Some(findings))
     }
 
-    async fn key_now(&self, principal: &Principal, found: &Found) -> Result<Option<KeyInfo>> {
+    async fn key_now(self, principal: &Principal, found: &Found) -> Result<Option<KeyInfo>> {
         let (namespace, environment) = (principal.namespace(), &found.record.environment);
-        let realm = self.inner.records.environment_realm(namespace, environment).await?;
+        let realm = self
+            .session
+            .inner
+            .records
+            .environment_realm(namespace, environment)
+            .await?;
         let id = found.record.key()?;
-        let held = self.inner.records.load::<KeyRecord>(&realm, id.0).await?;
+        let held = self.session.inner.records.load::<KeyRecord>(&realm, id.0).await?;
         let held = held.filter(|held| held.record.removed.is_none());
         Ok(held.map(|held| held.record.info(&realm.key_at(environment, &held.record.name, id))))
     }
 
     /// The lines about an incident: those of its key, of itself, and of the tokens that were revoked because of it.
     async fn lines_about(
-        &self,
+        self,
         principal: &Principal,
         incident: &IncidentInfo,
         since: Timestamp,
@@ -278,7 +298,7 @@ impl Session {
         let targets: BTreeSet<String> = std::iter::once(incident.id.to_string())
             .chain(incident.revoked.iter().map(ToString::to_string))
             .collect();
-        let mut filter = self.inner.logs.own_lines(principal, &Filter::default()).await?;
+        let mut filter = self.session.inner.logs.own_lines(principal, &Filter::default()).await?;
         filter.since = filter.since.max(Some(since));
         let look = move |seen: &mut Seen, line: &ibyok_audit::Line| {
             let entry = line.entry();
@@ -297,7 +317,10 @@ impl Session {
                 seen.add(entry, after);
             }
         };
-        self.inner.look_through(filter, Seen::default(), look, unseen).await
+        self.session
+            .inner
+            .look_through(filter, Seen::default(), look, unseen)
+            .await
     }
 }
 

@@ -14,7 +14,7 @@ use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
 use crate::gate::authorize::Permit;
 use crate::incidents::Found;
-use crate::vault::session::Session;
+use crate::vault::handles::IncidentVerbs;
 
 /// The time within which other nodes see that the key is frozen, and report the releases until then.
 const TOLD: Duration = Duration::from_millis(2500);
@@ -37,11 +37,11 @@ pub struct NotRevoked {
     pub why: String,
 }
 
-impl Session {
+impl IncidentVerbs<'_> {
     /// Revokes the readers of a key as [`Session::revoke_readers`] does, and with them those of other keys with the
     /// same value.
     pub(super) async fn revoke_all_readers(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         (permit, found): (&Permit, Found),
         also: Vec<(Permit, Opened)>,
@@ -61,7 +61,7 @@ impl Session {
     /// Revokes each token that read the key since a time and is still valid, and keeps their ids in the incident:
     /// those that are known at once, and a moment later those that other nodes had not reported yet.
     async fn revoke_readers(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         permit: &Permit,
         found: Found,
@@ -73,14 +73,14 @@ impl Session {
     }
 
     async fn revoke_known(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         permit: &Permit,
         found: Found,
         since: Timestamp,
     ) -> Result<(Found, Left)> {
         let mut revoked = Vec::new();
-        let Readers { readers, unseen } = self.inner.readers_of(&permit.realm, permit.id, since).await?;
+        let Readers { readers, unseen } = self.session.inner.readers_of(&permit.realm, permit.id, since).await?;
         let mut left = Left {
             not_revoked: Vec::new(),
             unseen,
@@ -102,6 +102,7 @@ impl Session {
             return Ok((found, left));
         }
         let change = self
+            .session
             .inner
             .incidents
             .change_incident(attempt, &permit.principal, &found, |record, _| {
@@ -119,14 +120,14 @@ impl Session {
     /// `false` for a token that was no longer valid anyway. One that has been revoked since the incident was opened counts: a call
     /// before this one revoked it, and came to no end.
     async fn revoke_reader(
-        &self,
+        self,
         attempt: &Attempt<'_>,
         permit: &Permit,
         token: TokenId,
         opened: Timestamp,
     ) -> Result<bool> {
         let principal = &permit.principal;
-        let found = self.inner.gate.token_by_id(principal, token).await?;
+        let found = self.session.inner.gate.token_by_id(principal, token).await?;
         if let Some(revoked) = &found.record.revoked {
             return Ok(revoked.stamp.at >= opened);
         }
@@ -134,13 +135,18 @@ impl Session {
             return Ok(false);
         }
         let scope = Scope::TokensRevoke;
-        self.inner.gate.may_use_somewhere(attempt, principal, scope).await?;
+        self.session
+            .inner
+            .gate
+            .may_use_somewhere(attempt, principal, scope)
+            .await?;
         if !principal.sees(&found.realm, &found.record) {
             return Err(Error::denied("token", "this token may not revoke the token"));
         }
         let mut beside = attempt.beside(Action::TokenRevoke);
         beside.target = Some(("token", token.to_string()));
         let change = self
+            .session
             .inner
             .take_token_away(&mut beside, principal, &found.realm, token, false);
         Ok(change.await?.0)

@@ -16,7 +16,7 @@ use crate::base::error::{Error, Part, Result};
 use crate::gate::attempt::Attempt;
 use crate::model::name::FieldName;
 use crate::retrieve::open_fields;
-use crate::vault::session::Session;
+use crate::vault::handles::KnownValueVerbs;
 
 /// The least that a value must be for its fingerprint to keep it secret: in bytes, and in different ones.
 const LEN_MIN: usize = 16;
@@ -73,7 +73,7 @@ impl KnownValues {
     /// The most bytes that a bundle may have.
     pub const BUNDLE_MAX: usize = 64 << 20;
 
-    /// The values of a bundle, as [`Session::export_fingerprints`] made it.
+    /// The values of a bundle, as [`KnownValueVerbs::export`](crate::KnownValueVerbs::export) made it.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a text that is none; [`Error::TooLarge`] beyond [`BUNDLE_MAX`](Self::BUNDLE_MAX).
@@ -123,20 +123,20 @@ impl KnownValues {
     }
 }
 
-impl Session {
+impl KnownValueVerbs<'_> {
     /// Makes a bundle of fingerprints of every version that has a value, for an operator: each value is opened for it, and none is in it.
     /// Recorded as `key.export` with the reason `fingerprints` and the number of values.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Integrity`] for a value that does not open, [`Error::Unavailable`].
-    pub async fn export_fingerprints(&self) -> Result<FingerprintBundle> {
-        let mut attempt = self.attempt(Action::KeyExport);
+    pub async fn export(self) -> Result<FingerprintBundle> {
+        let mut attempt = self.session.attempt(Action::KeyExport);
         attempt.reason = Some("fingerprints");
         let outcome = self.try_export_fingerprints(&mut attempt).await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
-    async fn try_export_fingerprints(&self, attempt: &mut Attempt<'_>) -> Result<FingerprintBundle> {
+    async fn try_export_fingerprints(self, attempt: &mut Attempt<'_>) -> Result<FingerprintBundle> {
         let key = FingerprintKey::generate().map_err(|error| Error::unavailable(Part::Kek, error))?;
         let (mut values, mut left_out) = (Vec::new(), 0);
         let all = self.all_versions(attempt).await?;

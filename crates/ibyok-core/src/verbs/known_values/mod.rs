@@ -15,7 +15,7 @@ use crate::base::error::Result;
 use crate::gate::attempt::Attempt;
 use crate::model::key::{KeyRecord, VersionRecord};
 use crate::realm::Realm;
-use crate::vault::session::Session;
+use crate::vault::handles::KnownValueVerbs;
 use crate::verbs::environments::operators_only;
 
 /// A version of a key whose value a text is.
@@ -87,7 +87,7 @@ impl fmt::Debug for KnownValues {
     }
 }
 
-impl Session {
+impl KnownValueVerbs<'_> {
     /// Returns the means to recognise the values of the vault in a text: of every version of every key that has one,
     /// retired ones too. For an operator; recorded once, as `key.list` with the reason `scan` and the number of
     /// values. No value is opened.
@@ -95,14 +95,14 @@ impl Session {
     /// # Errors
     /// [`Error::Denied`](crate::Error::Denied) for a token, [`Error::Kek`](crate::Error::Kek) and
     /// [`Error::Unavailable`](crate::Error::Unavailable) where a realm does not open.
-    pub async fn known_values(&self) -> Result<KnownValues> {
-        let mut attempt = self.attempt(Action::KeyList);
+    pub async fn collect(self) -> Result<KnownValues> {
+        let mut attempt = self.session.attempt(Action::KeyList);
         attempt.reason = Some("scan");
         let outcome = self.try_known(&mut attempt).await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
-    async fn try_known(&self, attempt: &mut Attempt<'_>) -> Result<KnownValues> {
+    async fn try_known(self, attempt: &mut Attempt<'_>) -> Result<KnownValues> {
         let mut sets = Vec::new();
         attempt.count = 0;
         let all = self.all_versions(attempt).await?;
@@ -125,11 +125,21 @@ impl Session {
     }
 
     /// Every version of every key of the namespace, for an operator, by realm.
-    async fn all_versions(&self, attempt: &mut Attempt<'_>) -> Result<AllVersions> {
-        let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
+    async fn all_versions(self, attempt: &mut Attempt<'_>) -> Result<AllVersions> {
+        let principal = self
+            .session
+            .inner
+            .limits
+            .authenticate(attempt, &self.session.asking)
+            .await?;
         operators_only(&principal)?;
-        let names = self.inner.records.environment_names(principal.namespace()).await?;
-        let opened = self.inner.gate.open_environments(&principal, names).await?;
+        let names = self
+            .session
+            .inner
+            .records
+            .environment_names(principal.namespace())
+            .await?;
+        let opened = self.session.inner.gate.open_environments(&principal, names).await?;
         let mut all = AllVersions {
             damaged: u64::try_from(opened.damaged.len()).unwrap_or(u64::MAX),
             ..AllVersions::default()
@@ -142,9 +152,9 @@ impl Session {
         Ok(all)
     }
 
-    async fn versions_of(&self, realm: &Arc<Realm>) -> Result<(Vec<One>, u64)> {
+    async fn versions_of(self, realm: &Arc<Realm>) -> Result<(Vec<One>, u64)> {
         let (mut versions, mut damaged) = (Vec::new(), 0);
-        let mut walk = self.inner.records.walk_records::<KeyRecord>(realm, None)?;
+        let mut walk = self.session.inner.records.walk_records::<KeyRecord>(realm, None)?;
         while let Some(met) = walk.next::<KeyRecord>().await? {
             for (id, record) in met {
                 let Ok(record) = record else {

@@ -187,7 +187,7 @@ impl Session {
             change.await?;
         }
         for (environment, id) in &contents.keys {
-            match self.remove_key(&KeyRef::by_id(environment.clone(), *id)).await {
+            match self.keys().remove(&KeyRef::by_id(environment.clone(), *id)).await {
                 // Another writer was faster.
                 Ok(_) | Err(Error::NotFound { .. }) => {}
                 Err(error) => return Err(error),

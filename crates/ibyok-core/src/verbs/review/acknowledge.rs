@@ -11,13 +11,13 @@ use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
 use crate::model::account::check_no_secret;
 use crate::model::review::{Ack, REVIEW_ID, ReviewDone, ReviewRecord, ReviewedLog};
-use crate::vault::session::Session;
+use crate::vault::handles::ReviewVerbs;
 use ibyok_audit::words::counted;
 
 /// The longest reason, in bytes.
 const REASON_MAX: usize = 512;
 
-impl Session {
+impl ReviewVerbs<'_> {
     /// Acknowledges a finding of a review, with a reason: reviews show it as acknowledged from then on. A second time
     /// replaces the reason.
     ///
@@ -25,11 +25,16 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the review has no such finding, [`Error::Invalid`] for an id or reason that is none; else as
-    /// [`Session::review`].
-    pub async fn acknowledge_finding(&self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Finding> {
-        let mut attempt = self.attempt(Action::ReviewAck);
+    /// [`ReviewVerbs::run`](crate::ReviewVerbs::run).
+    pub async fn acknowledge(self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Finding> {
+        let mut attempt = self.session.attempt(Action::ReviewAck);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             self.may_settle(&attempt, &principal)?;
             let id = FindingId::parse(finding).ok_or_else(|| {
                 Error::invalid_name("finding", finding, "16 hex digits, as `audit review` shows them")
@@ -37,7 +42,7 @@ impl Session {
             check_reason(reason)?;
             attempt.target = Some(("finding", id.to_string()));
             attempt.because = Some(reason.to_owned());
-            let review = self.reviewed(&attempt, &principal, request).await?;
+            let review = self.session.reviewed(&attempt, &principal, request).await?;
             let found = review.found.findings.into_iter().find(|found| found.id == id);
             let mut found = found.ok_or_else(|| Error::NotFound {
                 what: format!("finding {} in this review", quoted(finding)),
@@ -60,23 +65,28 @@ impl Session {
             Ok(found)
         }
         .await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
     /// Reviews the log, and records the review: its time, its principal, its last lines, and the number of findings.
     ///
     /// # Errors
-    /// As [`Session::acknowledge_finding`].
-    pub async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Review> {
-        let mut attempt = self.attempt(Action::ReviewDone);
+    /// As [`ReviewVerbs::acknowledge`](crate::ReviewVerbs::acknowledge).
+    pub async fn record(self, request: &ReviewRequest, reason: Option<&str>) -> Result<Review> {
+        let mut attempt = self.session.attempt(Action::ReviewDone);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             self.may_settle(&attempt, &principal)?;
             reason.map(check_reason).transpose()?;
-            let mut review = self.reviewed(&attempt, &principal, request).await?;
+            let mut review = self.session.reviewed(&attempt, &principal, request).await?;
             let done = done(&review, &attempt, &principal, reason);
             attempt.because = Some(in_words(&done));
-            attempt.target = Some(("log", self.inner.recorder.log.status().id));
+            attempt.target = Some(("log", self.session.inner.recorder.log.status().id));
             attempt.count = review.found.lines;
             self.change_reviews(&mut attempt, &principal, |record| record.add(done.clone()))
                 .await?;
@@ -84,30 +94,34 @@ impl Session {
             Ok(review)
         }
         .await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
     /// Checks that a principal may settle something for everybody in the namespace.
-    fn may_settle(&self, attempt: &Attempt<'_>, who: &Principal) -> Result<()> {
+    fn may_settle(self, attempt: &Attempt<'_>, who: &Principal) -> Result<()> {
         let (scope, namespace) = (Scope::IncidentsWrite, who.namespace());
-        self.inner.gate.allowed(attempt, who, scope, namespace, None, None)
+        self.session
+            .inner
+            .gate
+            .allowed(attempt, who, scope, namespace, None, None)
     }
 
     async fn change_reviews(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         who: &Principal,
         mut edit: impl FnMut(&mut ReviewRecord) + Send,
     ) -> Result<()> {
-        let whole = self.inner.records.whole_realm(who.namespace()).await?;
-        let change = self
-            .inner
-            .changes
-            .change(attempt, who, &whole, REVIEW_ID, |_, record: Option<ReviewRecord>| {
-                let mut record = record.unwrap_or_default();
-                edit(&mut record);
-                Ok(Edit::Gives(record, ()))
-            });
+        let whole = self.session.inner.records.whole_realm(who.namespace()).await?;
+        let change =
+            self.session
+                .inner
+                .changes
+                .change(attempt, who, &whole, REVIEW_ID, |_, record: Option<ReviewRecord>| {
+                    let mut record = record.unwrap_or_default();
+                    edit(&mut record);
+                    Ok(Edit::Gives(record, ()))
+                });
         change.await
     }
 }

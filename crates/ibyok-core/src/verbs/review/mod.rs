@@ -19,6 +19,7 @@ use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
 use crate::model::review::{ReviewDone, ReviewRecord};
 use crate::reviews::view::View;
+use crate::vault::handles::ReviewVerbs;
 use crate::vault::session::Session;
 
 /// The time before now that is reviewed unless the request says otherwise.
@@ -58,7 +59,7 @@ pub struct Review {
     pub last_done: Option<ReviewDone>,
 }
 
-impl Session {
+impl ReviewVerbs<'_> {
     /// Reviews the audit log: findings, each with the lines that show it, and figures.
     ///
     /// A token sees the lines that its grant covers with the scope `audit:read`: lines of its environments and keys,
@@ -67,25 +68,35 @@ impl Session {
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`] without the scope anywhere, [`Error::Invalid`] for a time that is to come,
     /// [`Error::Unavailable`] if the log cannot be read, or while another review is going on.
-    pub async fn review(&self, request: &ReviewRequest) -> Result<Review> {
-        let mut attempt = self.attempt(Action::AuditRead);
+    pub async fn run(self, request: &ReviewRequest) -> Result<Review> {
+        let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
-            self.reviewed(&attempt, &principal, request).await
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
+            self.session.reviewed(&attempt, &principal, request).await
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
     /// Returns the last recorded review of the log.
     ///
     /// # Errors
-    /// As [`Session::review`].
-    pub async fn last_review(&self) -> Result<Option<ReviewDone>> {
-        let mut attempt = self.attempt(Action::AuditRead);
+    /// As [`ReviewVerbs::run`](crate::ReviewVerbs::run).
+    pub async fn last(self) -> Result<Option<ReviewDone>> {
+        let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
-            let inner = &self.inner;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
+            let inner = &self.session.inner;
             inner
                 .gate
                 .may_use_somewhere(&attempt, &principal, Scope::AuditRead)
@@ -93,9 +104,11 @@ impl Session {
             Ok(inner.reviews.reviews_of(&principal).await?.done.pop())
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
+}
 
+impl Session {
     pub(crate) async fn reviewed(
         &self,
         attempt: &Attempt<'_>,

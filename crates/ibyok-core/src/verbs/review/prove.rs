@@ -5,14 +5,14 @@ use std::time::Duration;
 use ibyok_audit::{Action, Entry, Error as AuditError, Filter, Proof, Proven, VerifyingKey, prove, verify_proof};
 
 use crate::base::error::{Error, Part, Result};
-use crate::vault::session::Session;
+use crate::vault::handles::AuditVerbs;
 use crate::verbs::environments::operators_only;
 
 /// The number of looks for the checkpoint of a line, and the pause between them.
 const TRIES: u32 = 25;
 const PAUSE: Duration = Duration::from_millis(100);
 
-impl Session {
+impl AuditVerbs<'_> {
     /// Proves that the line with this number is on a log: the line, its place, and a signed checkpoint, for an
     /// outsider who has the log's public key and nothing else. `log` may be left out where one log only has such a
     /// line. For an operator, and only for lines of the session's namespace:
@@ -22,20 +22,30 @@ impl Session {
     /// [`Error::NotFound`] if there is no such line, [`Error::Invalid`] if several logs have one,
     /// [`Error::Integrity`] if the log is not as it was signed, [`Error::Denied`] for a token, [`Error::Unavailable`]
     /// if no checkpoint covers the line yet.
-    pub async fn prove_line(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
-        let mut attempt = self.attempt(Action::AuditRead);
+    pub async fn prove(self, log: Option<&str>, seq: u64) -> Result<Proof> {
+        let mut attempt = self.session.attempt(Action::AuditRead);
         attempt.target = log.map(|log| ("log", log.to_owned()));
         let outcome = async {
-            let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+            let principal = self
+                .session
+                .inner
+                .limits
+                .authenticate(&mut attempt, &self.session.asking)
+                .await?;
             operators_only(&principal)?;
-            let own = self.inner.logs.own_lines(&principal, &Filter::default()).await?;
+            let own = self
+                .session
+                .inner
+                .logs
+                .own_lines(&principal, &Filter::default())
+                .await?;
             // To a caller that may not read a line, the line does not exist: the answer comes no later than for a
             // missing one.
             let no_line = || {
                 let log = log.map(str::to_owned);
                 told(AuditError::NoLine { log, seq })
             };
-            self.inner.recorder.log.flush().await?;
+            self.session.inner.recorder.log.flush().await?;
             if let Some(log) = log
                 && !self.line_is_there(log, seq, own.clone()).await?
             {
@@ -46,13 +56,13 @@ impl Session {
             if wanted { Ok(proof) } else { Err(no_line()) }
         }
         .await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
     /// True if a log has a line of this number that a filter wants.
-    async fn line_is_there(&self, log: &str, seq: u64, mut wanted: Filter) -> Result<bool> {
+    async fn line_is_there(self, log: &str, seq: u64, mut wanted: Filter) -> Result<bool> {
         (wanted.log, wanted.from_seq) = (Some(log.to_owned()), Some(seq));
-        let reader = self.inner.logs.log_reader(&wanted).await?;
+        let reader = self.session.inner.logs.log_reader(&wanted).await?;
         let look = tokio::task::spawn_blocking(move || -> Result<bool> {
             let mut all = Filter::default();
             (all.log, all.from_seq) = (wanted.log.clone(), wanted.from_seq);
@@ -63,11 +73,11 @@ impl Session {
             .map_err(|_| Error::unavailable(Part::AuditLog, "the proof was interrupted"))?
     }
 
-    async fn proof(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
-        let place = self.inner.recorder.log.status().place;
-        let keys = self.inner.logs.vouched_keys().await?;
+    async fn proof(self, log: Option<&str>, seq: u64) -> Result<Proof> {
+        let place = self.session.inner.recorder.log.status().place;
+        let keys = self.session.inner.logs.vouched_keys().await?;
         for tried in 1.. {
-            let known = self.inner.logs.known_logs(&[]).await?.0.checkpoints;
+            let known = self.session.inner.logs.known_logs(&[]).await?.0.checkpoints;
             let (place, keys, log) = (place.clone(), keys.clone(), log.map(str::to_owned));
             let proof = tokio::task::spawn_blocking(move || prove(&place, log.as_deref(), seq, &keys, &known)).await;
             match proof.map_err(|_| Error::unavailable(Part::AuditLog, "the proof was interrupted"))? {

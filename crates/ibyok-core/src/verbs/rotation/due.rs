@@ -13,7 +13,7 @@ use crate::model::token::TokenInfo;
 use crate::model::token::TokenState;
 use crate::records::damage::DamagedRecord;
 use crate::records::page::{Page, PageRequest};
-use crate::vault::session::Session;
+use crate::vault::handles::RotationVerbs;
 
 /// The numbers of days ahead of an end at which it is listed.
 const DAYS_AHEAD: [i64; 3] = [1, 7, 30];
@@ -45,20 +45,20 @@ pub struct Due {
     pub within_days: i64,
 }
 
-impl Session {
+impl RotationVerbs<'_> {
     /// Lists what is due in an environment, or in all that this session sees, the most urgent first: current versions
     /// as old as the key's interval for rotation, keys that have expired at their provider or will within 30 days,
     /// and tokens that will end within 30 days. Of a token, only what is less than half of its life away counts.
     /// Tokens are listed only for a session that may list them.
     ///
     /// # Errors
-    /// As [`Session::list_keys`].
-    pub async fn rotations_due(&self, environment: Option<&EnvironmentName>) -> Result<Page<Due>> {
-        let now = self.inner.records.now();
+    /// As [`KeyVerbs::list`](crate::KeyVerbs::list).
+    pub async fn due(self, environment: Option<&EnvironmentName>) -> Result<Page<Due>> {
+        let now = self.session.inner.records.now();
         let (mut due, mut gaps) = (Vec::new(), Gaps::default());
         let mut page = Some(PageRequest::default().limit(AT_ONCE));
         while let Some(asked) = page.take() {
-            let found = self.list_keys(environment, &asked).await?;
+            let found = self.session.keys().list(environment, &asked).await?;
             due.extend(found.items.iter().flat_map(|key| of_key(key, now)));
             gaps.add(found.damaged, found.incomplete);
             page = found.next.map(|next| PageRequest::after(Some(next)).limit(AT_ONCE));
@@ -67,7 +67,7 @@ impl Session {
             page = Some(PageRequest::default().limit(AT_ONCE));
         }
         while let Some(asked) = page.take() {
-            let found = self.list_tokens(&asked).await?;
+            let found = self.session.tokens().list(&asked).await?;
             let here = found.items.iter().filter(|token| reaches(token, environment));
             due.extend(here.filter_map(|token| of_token(token, now)));
             gaps.add(found.damaged, found.incomplete);
@@ -83,10 +83,16 @@ impl Session {
         })
     }
 
-    async fn may_list_tokens(&self) -> Result<bool> {
-        let mut attempt = self.attempt(Action::TokenList);
-        let principal = self.inner.limits.authenticate(&mut attempt, &self.asking).await?;
+    async fn may_list_tokens(self) -> Result<bool> {
+        let mut attempt = self.session.attempt(Action::TokenList);
+        let principal = self
+            .session
+            .inner
+            .limits
+            .authenticate(&mut attempt, &self.session.asking)
+            .await?;
         let may = self
+            .session
             .inner
             .gate
             .may_use_somewhere(&attempt, &principal, Scope::TokensIssue);

@@ -17,7 +17,7 @@ use crate::model::key_ref::KeyRef;
 use crate::model::take_away::TakeAway;
 use crate::model::which_version::WhichVersion;
 use crate::retrieve::no_key;
-use crate::vault::session::Session;
+use crate::vault::handles::RotationVerbs;
 use crate::verbs::keys::{info, no_field};
 
 /// The longest quiet that a request may ask for: after that time no consumer counts as active.
@@ -88,7 +88,7 @@ pub struct Destroyed {
     pub remains: Option<String>,
 }
 
-impl Session {
+impl RotationVerbs<'_> {
     /// Retires every retiring version, or the one that the reference names: it is no longer served. One that is retired stays so.
     ///
     /// Refused while a consumer needs it: a token that is valid, has read any version of the key within 90 days, and
@@ -97,8 +97,8 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::InUse`] with who needs it; [`Error::Conflict`] for a version that is pending; [`Error::Invalid`] for a force without
-    /// a reason; else as [`Session::show_key`].
-    pub async fn retire_key(&self, key: &KeyRef, request: &DrainRequest) -> Result<KeyInfo> {
+    /// a reason; else as [`KeyVerbs::show`](crate::KeyVerbs::show).
+    pub async fn retire(self, key: &KeyRef, request: &DrainRequest) -> Result<KeyInfo> {
         if key.version().is_current() {
             return self.retire_all(key, request).await;
         }
@@ -110,12 +110,12 @@ impl Session {
     /// far as the store can from its files. Any but the current one; one that is destroyed stays so.
     ///
     /// # Errors
-    /// As [`Session::retire_key`]; [`Error::Invalid`] for a reference to no version.
-    pub async fn destroy_version(&self, key: &KeyRef, request: &DrainRequest) -> Result<Destroyed> {
+    /// As [`RotationVerbs::retire`](crate::RotationVerbs::retire); [`Error::Invalid`] for a reference to no version.
+    pub async fn destroy(self, key: &KeyRef, request: &DrainRequest) -> Result<Destroyed> {
         let key = self
             .take_version(Action::KeyDestroy, Scope::KeysDestroy, key, request)
             .await?;
-        let remains = match self.inner.records.store.scrub().await {
+        let remains = match self.session.inner.records.store.scrub().await {
             Ok(remains) => remains,
             Err(error) => Some(format!(
                 "the store's files may hold the value until the store cleans them: {error}"
@@ -125,18 +125,19 @@ impl Session {
     }
 
     /// Each on lines of its own; none unless none is needed.
-    async fn retire_all(&self, key: &KeyRef, request: &DrainRequest) -> Result<KeyInfo> {
-        let mut attempt = self.attempt(Action::KeyRetire);
+    async fn retire_all(self, key: &KeyRef, request: &DrainRequest) -> Result<KeyInfo> {
+        let mut attempt = self.session.attempt(Action::KeyRetire);
         let outcome = self.retiring(&mut attempt, key, request).await;
-        let (mut info, retiring) = self.inner.recorder.refusing(&attempt, outcome).await?;
+        let (mut info, retiring) = self.session.inner.recorder.refusing(&attempt, outcome).await?;
         if retiring.is_empty() {
             attempt.reason = Some("unchanged");
-            self.inner.recorder.record(attempt.allowed()).await?;
+            self.session.inner.recorder.record(attempt.allowed()).await?;
         }
-        let mut session = self.clone();
+        let mut session = self.session.clone();
         for number in retiring {
             let one = key.clone().at_version(number);
             info = session
+                .rotation()
                 .take_version(Action::KeyRetire, Scope::KeysRotate, &one, request)
                 .await?;
             // The next change builds on this one, and on no other.
@@ -147,63 +148,62 @@ impl Session {
 
     /// The versions that are retiring, if nobody needs any of them.
     async fn retiring(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         key: &KeyRef,
         request: &DrainRequest,
     ) -> Result<(KeyInfo, Vec<u32>)> {
-        let permit = self.permit(attempt, Scope::KeysRotate, key).await?;
+        let permit = self.session.permit(attempt, Scope::KeysRotate, key).await?;
         no_field(key)?;
         request.check()?;
-        let held = self.inner.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = self
+            .session
+            .inner
+            .records
+            .load::<KeyRecord>(&permit.realm, permit.id.0)
+            .await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
-        self.inner.changes.check_condition(attempt, &permit).await?;
+        self.session.inner.changes.check_condition(attempt, &permit).await?;
         let retiring = held.record.versions.iter().filter(|v| v.role == Role::Retiring);
         let retiring: Vec<u32> = retiring.map(|version| version.number).collect();
         if !retiring.is_empty()
             && let Some(uses) = self.uses(&permit, request).await?
         {
             for number in &retiring {
-                let hide = !self.inner.shows_consumers(attempt, &permit);
+                let hide = !self.session.inner.shows_consumers(attempt, &permit);
                 may_go(&held.record, *number, &uses, attempt, &permit, request).map_err(|error| hidden(error, hide))?;
             }
         }
         let mut info = info(&permit, &held.record)?;
-        self.inner.modes.tell_mode(&permit.realm, &mut info).await;
+        self.session.inner.modes.tell_mode(&permit.realm, &mut info).await;
         Ok((info, retiring))
     }
 
     /// Returns the uses of the key, unless they do not matter.
-    async fn uses(&self, permit: &Permit, request: &DrainRequest) -> Result<Option<Uses>> {
+    async fn uses(self, permit: &Permit, request: &DrainRequest) -> Result<Option<Uses>> {
         if request.force {
             return Ok(None);
         }
-        self.inner.uses(&permit.realm, permit.id).await.map(Some)
+        self.session.inner.uses(&permit.realm, permit.id).await.map(Some)
     }
 
     /// Takes one version away, if it may go.
-    async fn take_version(
-        &self,
-        action: Action,
-        scope: Scope,
-        key: &KeyRef,
-        request: &DrainRequest,
-    ) -> Result<KeyInfo> {
-        let mut attempt = self.attempt(action);
+    async fn take_version(self, action: Action, scope: Scope, key: &KeyRef, request: &DrainRequest) -> Result<KeyInfo> {
+        let mut attempt = self.session.attempt(action);
         attempt.version = key.version().number();
         let outcome = self.try_take(&mut attempt, scope, key, request).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
     async fn try_take(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         scope: Scope,
         key: &KeyRef,
         request: &DrainRequest,
     ) -> Result<KeyInfo> {
-        let permit = self.permit(attempt, scope, key).await?;
+        let permit = self.session.permit(attempt, scope, key).await?;
         no_field(key)?;
         request.check()?;
         if key.version().is_current() {
@@ -211,7 +211,7 @@ impl Session {
         }
         attempt.because.clone_from(&request.reason);
         let uses = self.uses(&permit, request).await?;
-        let hide = !self.inner.shows_consumers(attempt, &permit);
+        let hide = !self.session.inner.shows_consumers(attempt, &permit);
         let stamp = Stamp {
             at: attempt.at,
             by: permit.principal.by(),
@@ -235,8 +235,8 @@ impl Session {
             let info = info(&permit, &record)?.once_changed();
             Ok(Edit::TakesAway(record, info, what))
         };
-        let mut info = self.inner.changes.change_key(attempt, &permit, edit).await?;
-        self.inner.modes.tell_mode(&permit.realm, &mut info).await;
+        let mut info = self.session.inner.changes.change_key(attempt, &permit, edit).await?;
+        self.session.inner.modes.tell_mode(&permit.realm, &mut info).await;
         Ok(info)
     }
 }

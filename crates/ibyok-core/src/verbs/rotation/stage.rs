@@ -16,35 +16,36 @@ use crate::model::provider::{look_at, refuse_mocks};
 use crate::model::take_away::TakeAway;
 use crate::model::write::{KeyWrite, Written};
 use crate::retrieve::{no_key, open_fields};
-use crate::vault::session::Session;
+use crate::vault::handles::RotationVerbs;
 use crate::verbs::keys::whole_key;
 use crate::verbs::set_key::{next_number, seal_version};
 
-impl Session {
+impl RotationVerbs<'_> {
     /// Adds a version that is pending: served only to who asks for `pending` or its number, until it is promoted. One that was
     /// pending already is replaced, and its value destroyed.
     ///
-    /// Only the value is staged: provider, variable and labels are the key's, and [`Session::edit_key`] changes them.
+    /// Only the value is staged: provider, variable and labels are the key's, and [`KeyVerbs::edit`](crate::KeyVerbs::edit) changes them.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a key that does not exist; [`Error::Conflict`] for the value that is current, if the
-    /// caller may read that value; else as [`Session::set_key`].
-    pub async fn stage_key(&self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
+    /// caller may read that value; else as [`KeyVerbs::set`](crate::KeyVerbs::set).
+    pub async fn stage(self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
         let write = write.into();
-        let mut attempt = self.attempt(Action::KeyStage);
+        let mut attempt = self.session.attempt(Action::KeyStage);
         let outcome = self.try_stage(&mut attempt, key, &write).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
-    async fn try_stage(&self, attempt: &mut Attempt<'_>, key: &KeyRef, write: &KeyWrite) -> Result<Written> {
-        let permit = self.permit(attempt, Scope::KeysRotate, key).await?;
+    async fn try_stage(self, attempt: &mut Attempt<'_>, key: &KeyRef, write: &KeyWrite) -> Result<Written> {
+        let permit = self.session.permit(attempt, Scope::KeysRotate, key).await?;
         whole_key(key)?;
         write.check()?;
         refuse_mocks(write, &permit.label())?;
-        let screened = self.inner.leaks.screen(attempt, &permit, write).await?;
-        let compares = self.inner.leaks.reads_current(attempt, &permit).await?;
-        self.inner.changes.check_condition(attempt, &permit).await?;
+        let screened = self.session.inner.leaks.screen(attempt, &permit, write).await?;
+        let compares = self.session.inner.leaks.reads_current(attempt, &permit).await?;
+        self.session.inner.changes.check_condition(attempt, &permit).await?;
         let incident = self
+            .session
             .inner
             .incidents
             .before_forced(attempt, &permit, write, &screened)
@@ -99,9 +100,10 @@ impl Session {
                 None => Edit::Gives(record, written),
             })
         };
-        let written = self.inner.changes.change_key(attempt, &permit, edit).await?;
+        let written = self.session.inner.changes.change_key(attempt, &permit, edit).await?;
         if let Some(incident) = incident {
-            self.inner
+            self.session
+                .inner
                 .incidents
                 .after_forced(attempt, &permit, &incident, written.version)
                 .await;
@@ -113,18 +115,18 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] if nothing is pending; [`Error::VersionDisabled`] if it is disabled, so that it could not be served;
-    /// [`Error::Conflict`] if it is compromised or its value leaked; else as [`Session::show_key`].
-    pub async fn promote_key(&self, key: &KeyRef) -> Result<KeyInfo> {
+    /// [`Error::Conflict`] if it is compromised or its value leaked; else as [`KeyVerbs::show`](crate::KeyVerbs::show).
+    pub async fn promote(self, key: &KeyRef) -> Result<KeyInfo> {
         self.step(Action::KeyPromote, key, (Role::Pending, None), KeyRecord::promote)
             .await
     }
 
-    /// As `Session::promote_key`, although the version is compromised or its value leaked. It takes a reason, marks
+    /// As `RotationVerbs::promote`, although the version is compromised or its value leaked. It takes a reason, marks
     /// the version as compromised, and opens an incident on the key.
     ///
     /// # Errors
-    /// As [`Session::promote_key`]; a token needs `keys:read` for the key as well.
-    pub async fn promote_key_by_force(&self, key: &KeyRef, reason: &str) -> Result<KeyInfo> {
+    /// As [`RotationVerbs::promote`](crate::RotationVerbs::promote); a token needs `keys:read` for the key as well.
+    pub async fn promote_by_force(self, key: &KeyRef, reason: &str) -> Result<KeyInfo> {
         self.step(
             Action::KeyPromote,
             key,
@@ -139,18 +141,18 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::NotFound`] if no version is retiring; [`Error::VersionDisabled`] if the one to go back to is disabled,
-    /// [`Error::Conflict`] if it is compromised or its value leaked; else as [`Session::show_key`].
-    pub async fn rollback_key(&self, key: &KeyRef) -> Result<KeyInfo> {
+    /// [`Error::Conflict`] if it is compromised or its value leaked; else as [`KeyVerbs::show`](crate::KeyVerbs::show).
+    pub async fn roll_back(self, key: &KeyRef) -> Result<KeyInfo> {
         self.step(Action::KeyRollback, key, (Role::Retiring, None), KeyRecord::roll_back)
             .await
     }
 
-    /// As `Session::rollback_key`, although the version is compromised or its value leaked, for a reason; see
-    /// [`Session::promote_key_by_force`].
+    /// As `RotationVerbs::roll_back`, although the version is compromised or its value leaked, for a reason; see
+    /// [`RotationVerbs::promote_by_force`](crate::RotationVerbs::promote_by_force).
     ///
     /// # Errors
-    /// As [`Session::rollback_key`]; a token needs `keys:read` for the key as well.
-    pub async fn rollback_key_by_force(&self, key: &KeyRef, reason: &str) -> Result<KeyInfo> {
+    /// As [`RotationVerbs::roll_back`](crate::RotationVerbs::roll_back); a token needs `keys:read` for the key as well.
+    pub async fn roll_back_by_force(self, key: &KeyRef, reason: &str) -> Result<KeyInfo> {
         self.step(
             Action::KeyRollback,
             key,
@@ -162,42 +164,48 @@ impl Session {
 
     /// A step that makes another version the current one.
     async fn step(
-        &self,
+        self,
         action: Action,
         key: &KeyRef,
         from: (Role, Option<&str>),
         step: impl Fn(&mut KeyRecord, &str, &Stamp, bool) -> Result<u32> + Send + Sync,
     ) -> Result<KeyInfo> {
-        let mut attempt = self.attempt(action);
+        let mut attempt = self.session.attempt(action);
         let outcome = self.try_step(&mut attempt, key, from, step).await;
-        self.inner.recorder.refusing(&attempt, outcome).await
+        self.session.inner.recorder.refusing(&attempt, outcome).await
     }
 
     async fn try_step(
-        &self,
+        self,
         attempt: &mut Attempt<'_>,
         key: &KeyRef,
         from: (Role, Option<&str>),
         step: impl Fn(&mut KeyRecord, &str, &Stamp, bool) -> Result<u32> + Send + Sync,
     ) -> Result<KeyInfo> {
         attempt.version = key.version().number();
-        let permit = self.permit(attempt, Scope::KeysRotate, key).await?;
+        let permit = self.session.permit(attempt, Scope::KeysRotate, key).await?;
         whole_key(key)?;
         let (role, force) = from;
         let could_become_current = |_: &KeyRecord, version: &VersionRecord| version.role == role;
         let candidates = self
+            .session
             .inner
             .leaks
             .candidates(attempt, &permit, (could_become_current, force))
             .await?;
-        self.inner.changes.check_condition(attempt, &permit).await?;
+        self.session.inner.changes.check_condition(attempt, &permit).await?;
         let incident = match force {
-            Some(reason) if candidates.any_leaked() => {
-                Some(self.inner.incidents.forced_incident(attempt, &permit, reason).await?)
-            }
+            Some(reason) if candidates.any_leaked() => Some(
+                self.session
+                    .inner
+                    .incidents
+                    .forced_incident(attempt, &permit, reason)
+                    .await?,
+            ),
             _ => None,
         };
         let info = self
+            .session
             .change_permitted(attempt, &permit, |attempt, stamp, mut record| {
                 let label = attempt.label();
                 let number = step(&mut record, &label, stamp, candidates.forced())?;
@@ -207,7 +215,8 @@ impl Session {
             })
             .await?;
         if let (Some(incident), Some(version)) = (incident, info.version) {
-            self.inner
+            self.session
+                .inner
                 .incidents
                 .after_forced(attempt, &permit, &incident, version)
                 .await;

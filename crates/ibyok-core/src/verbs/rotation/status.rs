@@ -18,7 +18,7 @@ use crate::model::name::KeyId;
 use crate::retrieve::no_key;
 use crate::usage::Caller;
 use crate::vault::Inner;
-use crate::vault::session::Session;
+use crate::vault::handles::RotationVerbs;
 use crate::verbs::keys::whole_key;
 
 /// The status of a key's rotation.
@@ -91,27 +91,32 @@ pub struct Waiting {
     pub why: &'static str,
 }
 
-impl Session {
+impl RotationVerbs<'_> {
     /// Returns the status of a key's rotation. Its consumers are shown to a token only with `usage:read` or
     /// `keys:rotate` for the key.
     ///
     /// # Errors
-    /// As [`Session::show_key`].
-    pub async fn rotation_status(&self, key: &KeyRef) -> Result<RotationStatus> {
-        let mut attempt = self.attempt(Action::KeyShow);
+    /// As [`KeyVerbs::show`](crate::KeyVerbs::show).
+    pub async fn status(self, key: &KeyRef) -> Result<RotationStatus> {
+        let mut attempt = self.session.attempt(Action::KeyShow);
         let outcome = self.try_status(&mut attempt, key).await;
-        self.inner.recorder.answering(&attempt, outcome).await
+        self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
-    async fn try_status(&self, attempt: &mut Attempt<'_>, key: &KeyRef) -> Result<RotationStatus> {
-        let permit = self.permit(attempt, Scope::KeysList, key).await?;
+    async fn try_status(self, attempt: &mut Attempt<'_>, key: &KeyRef) -> Result<RotationStatus> {
+        let permit = self.session.permit(attempt, Scope::KeysList, key).await?;
         whole_key(key)?;
-        let held = self.inner.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = self
+            .session
+            .inner
+            .records
+            .load::<KeyRecord>(&permit.realm, permit.id.0)
+            .await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
-        let consumers_shown = self.inner.shows_consumers(attempt, &permit);
+        let consumers_shown = self.session.inner.shows_consumers(attempt, &permit);
         let uses = if consumers_shown {
-            self.inner.uses(&permit.realm, permit.id).await?
+            self.session.inner.uses(&permit.realm, permit.id).await?
         } else {
             Uses::default()
         };

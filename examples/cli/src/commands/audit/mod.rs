@@ -152,7 +152,7 @@ async fn warn_of_foreign(log: Option<&str>, here: &Here, cx: &mut Cx<'_>) -> Res
 }
 
 async fn keys(here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
-    let keys = here.session.audit_keys().await?;
+    let keys = here.session.audit().keys().await?;
     if cx.globals.json {
         let items: Vec<_> = keys
             .iter()

@@ -110,9 +110,9 @@ async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
     };
     let spinner = spinner(cx, "verifying");
     let progress = Arc::new(VerifyProgress::default());
-    let work = here.session.verify_audit_watched(keys, Arc::clone(&progress));
+    let work = here.session.audit().verify_watched(keys, Arc::clone(&progress));
     let report = watched(work, &progress, &spinner).await;
-    let floors = here.session.verify_floors().await;
+    let floors = here.session.floors().verify().await;
     spinner.finish_and_clear();
     let closed = here.close().await;
     let (mut report, floors) = (document(&report?)?, document(&floors?)?);

@@ -52,7 +52,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         None => check(&args, cx).await,
         Some(Verb::Attest { item, note }) => {
             cx.with_vault("checklist attest", async |here, cx| {
-                let attested = document(&here.session.attest(item, note.clone()).await?)?;
+                let attested = document(&here.session.attestations().add(item, note.clone()).await?)?;
                 cx.answer_one(&attested, &[("at", "at"), ("by", "by"), ("note", "note")])
             })
             .await
@@ -78,7 +78,7 @@ async fn check(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
             })
             .await?,
         );
-        let attested = here.session.attestations().await?;
+        let attested = here.session.attestations().list().await?;
         items.extend(of_people(&attested, people::plan(&args.path)?.as_ref(), now));
         answer(&items, cx)
     })

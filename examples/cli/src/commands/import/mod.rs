@@ -93,7 +93,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
 
 /// Refuses an environment that does not exist, also where the file has nothing for it.
 async fn must_exist(here: &Here, environment: &EnvironmentName) -> Result<()> {
-    if !here.session.environments_reached().await?.contains(environment) {
+    if !here.session.environments().reached().await?.contains(environment) {
         // The list of its keys is refused in the words of every other verb.
         here.list(Some(environment)).await?;
     }

@@ -74,7 +74,7 @@ pub(super) async fn matcher(args: &Args, cx: &mut Cx<'_>) -> Result<Option<Arc<d
 
 /// Returns a matcher for the keys of an open vault.
 pub(in crate::commands) async fn of_session(session: &Session) -> Result<Arc<dyn Matcher>> {
-    let values = session.known_values().await?;
+    let values = session.known_values().collect().await?;
     Ok(Arc::new(Known {
         values,
         shortest: SHORTEST,
@@ -83,7 +83,7 @@ pub(in crate::commands) async fn of_session(session: &Session) -> Result<Arc<dyn
 
 async fn of_vault(cx: &mut Cx<'_>) -> Result<KnownValues> {
     let here = access::here("scan", cx.globals, cx.environment, cx.io).await?;
-    let values = here.session.known_values().await;
+    let values = here.session.known_values().collect().await;
     let closed = here.close().await;
     let values = values?;
     warn_of_damage(values.damaged(), cx);
@@ -103,7 +103,7 @@ fn warn_of_damage(damaged: u64, cx: &mut Cx<'_>) {
 /// Writes a bundle of fingerprints.
 pub(super) async fn export(path: &Path, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_vault("scan --export-bundle", async |here, cx| {
-        let bundle = here.session.export_fingerprints().await?;
+        let bundle = here.session.known_values().export().await?;
         write_secret(path, bundle.text.expose_secret().as_bytes())?;
         if cx.globals.json {
             cx.io

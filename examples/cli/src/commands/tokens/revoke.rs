@@ -52,7 +52,7 @@ async fn damaged(id: TokenId, cx: &mut Cx<'_>) -> Result<Exit> {
         "the vault replaces its record and loses its grant",
     )?;
     cx.with_vault("tokens revoke --damaged", async |here, cx| {
-        let revoked = document(&here.session.revoke_damaged_token(id).await?)?;
+        let revoked = document(&here.session.tokens().revoke_damaged(id).await?)?;
         if cx.globals.json {
             cx.io.answer_json(&revoked)?;
         }
