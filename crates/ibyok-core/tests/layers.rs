@@ -69,6 +69,7 @@ type Arrows = BTreeMap<Module, BTreeMap<Module, BTreeSet<String>>>;
 impl Tree {
     fn read(src: &Path) -> Self {
         let mut tree = Tree::default();
+        let mut tests = BTreeSet::new();
         for path in sources(src) {
             let name = path.strip_prefix(src).unwrap().with_extension("");
             let name = name.to_string_lossy().replace('\\', "/");
@@ -77,9 +78,15 @@ impl Tree {
                 continue;
             }
             let mut file = syn::parse_file(&fs::read_to_string(&path).unwrap()).unwrap();
-            file.items.retain(|item| !is_test(attributes(item)));
+            for item in file.items.extract_if(.., |item| is_test(attributes(item))) {
+                if let Item::Mod(module) = item {
+                    tests.insert(format!("{}/{}", name.trim_end_matches("lib"), module.ident));
+                }
+            }
             tree.modules.insert(name, file);
         }
+        tree.modules
+            .retain(|name, _| !tests.contains(name) && !tests.contains(&format!("/{name}")));
         tree.find_parts();
         tree.find_owners();
         tree
@@ -320,11 +327,7 @@ fn layer(module: &str) -> usize {
 }
 
 fn tree() -> Tree {
-    let mut tree = Tree::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-    // Modules that only tests have.
-    tree.modules
-        .retain(|name, _| !["forging", "recovered"].contains(&name.as_str()));
-    tree
+    Tree::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
 }
 
 /// The modules that can be reached from one along the arrows.
