@@ -83,6 +83,7 @@ impl Acceptances {
         for (record, accepted) in &self.0 {
             if read(map, record)
                 .await?
+                // An acceptance in the file with a floor at least as high is the later one, and stays.
                 .is_none_or(|there| there.floor < accepted.floor)
             {
                 changes.extend(accepted.changes(record));
@@ -102,6 +103,7 @@ pub(crate) async fn is_outdated(map: &AuthenticatedMap, name: &[u8], text: &str)
         return Ok(false);
     }
     let there = map.text(name).await?;
+    // The floor orders acceptances. Clocks of two nodes would not.
     let floor = |text: &str| Accepted::parse(text).map(|accepted| accepted.floor);
     Ok(there.is_some_and(|there| floor(&there) >= floor(text)))
 }

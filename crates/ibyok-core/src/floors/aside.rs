@@ -31,6 +31,7 @@ impl Lock {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Lock { _file: file }),
+                // Polled, because a blocking lock cannot be given up when its time is over.
                 Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
@@ -61,6 +62,7 @@ pub(crate) async fn replace(path: &Path, key: Arc<dyn MapKey>) -> Result<Authent
     map.close().await;
     drop(map);
     let [_, wal, _] = map_files(&new);
+    // The rename below moves the main file only, so everything must be in it.
     if std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0) {
         return Err(failed(io::Error::other("the new file is not complete yet")));
     }
@@ -73,10 +75,12 @@ pub(crate) async fn replace(path: &Path, key: Arc<dyn MapKey>) -> Result<Authent
 fn swap(path: &Path, new: &Path) -> Result<()> {
     let kept = beside(path);
     remove_all(&kept)?;
+    // A link and not a rename: the old file stays in its place until the new one replaces it in one step.
     if let Err(error) = std::fs::hard_link(path, &kept) {
         tracing::debug!(%error, "cannot keep the damaged file of floors");
     }
     let ([_, wal, _], [_, kept_wal, _]) = (map_files(path), map_files(&kept));
+    // SQLite would replay the old `-wal` into the new file, so it leaves the place before the new file arrives.
     let moved = std::fs::rename(&wal, &kept_wal).is_ok();
     remove_leftovers(path)?;
     if let Err(error) = std::fs::rename(new, path) {
@@ -221,6 +225,7 @@ async fn add(
         .map(|(key, number)| MapChange::Raise { key, number });
     let mut changes: Vec<MapChange> = numbers.collect();
     for (key, text) in texts {
+        // An older acceptance would make an older record believed again.
         if !accepted::is_outdated(into, &key, &text).await? {
             changes.push(MapChange::Put { key, text: Some(text) });
         }

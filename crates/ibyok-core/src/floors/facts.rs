@@ -43,6 +43,7 @@ pub(crate) async fn read(map: &AuthenticatedMap) -> Result<Facts> {
 
 /// The change that adds a finding, unless there are many.
 pub(crate) fn finding(at: Timestamp, there: usize, what: &str) -> Option<MapChange> {
+    // An attacker who damages the file again and again must not make it grow.
     (there < FINDINGS_MAX).then(|| MapChange::Put {
         key: key::fact(&format!("{FINDING}{at:.9} {there}")),
         text: Some(format!("{at:.0}: {what}")),

@@ -66,6 +66,7 @@ impl Floors {
             untold: Mutex::default(),
             setup,
         };
+        // `bring_up` has synced the file, so lines of the log may state this generation from the first line on.
         floors.seen.is_synced(summary.generation);
         floors.setup.stated.floors(statement(&summary));
         Ok((floors, found))
@@ -90,6 +91,7 @@ impl Floors {
         if let Some(rev) = stored {
             self.remembered.keep(id, rev, Way::Saw);
         }
+        // The highest of three counts: the file may lag behind a read of this process, and may have been set back under it.
         Ok(stored.max(self.seen.of(id)).max(self.remembered.of(id)))
     }
 
@@ -135,6 +137,7 @@ impl Floors {
 
     /// Notes a change that is about to take something away; durable when it returns.
     pub(crate) async fn note(&self, record: &RecordId, rev: u64, what: TakeAway) -> Result<NoteId> {
+        // Two sessions of one log begin at different last lines, so the name stays unique after a restart.
         let number = self.notes.fetch_add(1, Ordering::Relaxed);
         let note = Note {
             id: NoteId(format!("{}.{}.{number}", self.setup.log, self.setup.last_seq)),
@@ -147,6 +150,7 @@ impl Floors {
             key: key::note(&note.id.0),
             text: Some(note.print()),
         };
+        // On the disk before the store is changed: after a power cut, the next start finds the note and repeats the change.
         self.apply(vec![put], MapDurability::Disk).await?;
         Ok(note.id)
     }
@@ -239,6 +243,7 @@ impl Floors {
             *failure = None;
         }
         drop(failure);
+        // Only a synced generation may stand on a line of the log. After a power cut, an unsynced one would look like a set-back file.
         if durability == MapDurability::Disk {
             self.seen.is_synced(summary.generation);
             self.setup.stated.floors(statement(summary));

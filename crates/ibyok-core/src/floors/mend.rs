@@ -55,6 +55,7 @@ impl Floors {
     /// Mends after a failure of this handle, unless another task has put a new one in its place by now.
     pub(super) async fn mend_after(&self, failed: &AuthenticatedMap) -> Result<()> {
         let mut mended = self.mending.lock().await;
+        // Another task has mended the file while this one waited for the lock.
         if !self.map().is_same(failed) {
             return Ok(());
         }
@@ -65,6 +66,7 @@ impl Floors {
             return Err(Error::unavailable(Part::AuditLog, why.clone()));
         }
         let done = self.mend_now(None).await;
+        // Kept for the callers within the pause: they get the same reason without another try.
         mended.0 = done.as_ref().err().map(|error| (Instant::now(), error.to_string()));
         done
     }
@@ -111,14 +113,17 @@ impl Floors {
         };
         let setup = Setup {
             now: Timestamp::now(),
+            // Logs that began after this process opened have changes too, and a rebuild without them would lose floors.
             logs: self.setup.logs_now().await?,
             ..self.setup.clone()
         };
         let (map, found, summary) = bring_up(&setup, Some(&old)).await?;
+        // The handle goes first: a request that finds no failure must not find the broken handle.
         *self.map.write().unwrap_or_else(PoisonError::into_inner) = map;
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.applied(&summary, MapDurability::Disk);
         found.wrong.iter().for_each(|wrong| self.untell(wrong));
+        // The log lacks the records that were only read, and this process still knows them.
         self.raise_remembered().await
     }
 
@@ -137,7 +142,9 @@ impl Floors {
     /// The file has a lower floor than it had before, in a newer generation: an older file was put back, and another process went
     /// on with it. The floor holds in this process, and is raised again.
     pub(super) async fn fell(&self, record: &RecordId, rev: u64) {
+        // Pending again, so that the next flush writes it back into the file.
         self.seen.add(record, rev);
+        // Once for each process: every later record of the file would repeat the same finding.
         if self.fell.swap(true, Ordering::AcqRel) {
             return;
         }

@@ -22,6 +22,7 @@ impl Floors {
     /// Keeps a finding in the file, and queues it for the log.
     pub(crate) async fn find(&self, at: Timestamp, what: &str) -> Result<()> {
         let there = read(&self.map()).await?.findings.len();
+        // Queued before the write: the log gets the finding even if the file cannot keep it.
         self.untell(what);
         let changes = finding(at, there, what).into_iter().collect();
         self.apply(changes, MapDurability::Disk).await.map(drop)
@@ -29,6 +30,7 @@ impl Floors {
 
     /// Takes facts away that an operator knows of by now. What was found since stays.
     pub(crate) async fn acknowledge(&self, known: &Facts) -> Result<()> {
+        // By name, so that a finding which was made after the operator looked is not acknowledged with the others.
         let gone = known.names.iter().cloned();
         let changes = gone.map(|key| MapChange::Put { key, text: None });
         self.apply(changes.collect(), MapDurability::Disk).await.map(drop)
@@ -48,6 +50,7 @@ impl Floors {
     pub(crate) async fn accepted(&self, record: &RecordId, floor: u64) -> Result<Option<u64>> {
         let accepted = accepted::read(&self.map(), record).await?;
         Ok(accepted
+            // A floor that has risen since ends the acceptance: the record was written again.
             .filter(|accepted| accepted.floor == floor)
             .map(|accepted| accepted.rev))
     }

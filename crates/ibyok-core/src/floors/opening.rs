@@ -114,6 +114,7 @@ async fn brought_up(setup: &Setup, old: Option<&Old>) -> Result<(AuthenticatedMa
         }
         tracing::warn!(%error, "cannot read more of the open file of floors");
     }
+    // The marks are read after the older handle was taken over and before any line is read, so that no line is skipped.
     let from = marks(setup, &map).await?;
     let before = map.summary().await.map_err(unavailable)?;
     let caught_up = match found.wrong {
@@ -125,6 +126,7 @@ async fn brought_up(setup: &Setup, old: Option<&Old>) -> Result<(AuthenticatedMa
     } else {
         rebuild(setup, &map, &from, old, &mut found).await?
     };
+    // A mark moves with a raised floor, or when it lags far. Moving it at each start would write the file for nothing.
     let raised = found.wrong.is_some() || map.summary().await.map_err(unavailable)? != before;
     let behind = |((_, end), from): &((String, u64), &From)| *end > from.after && (raised || end - from.after > LAG);
     let moved = ends
@@ -186,6 +188,7 @@ async fn rebuild(
         }
     }
     let stated = scan.stated.as_ref().map_or(0, |stated| stated.generation);
+    // The statement is judged before the replay: afterwards the file looks newer than it was found.
     let replayed = replay(&setup.place, from.to_vec(), scan, map).await?;
     if let Some(wrong) = &mut found.wrong {
         let floors = map.summary().await.map_err(unavailable)?.numbers;
@@ -195,6 +198,7 @@ async fn rebuild(
             counted(replayed.changes, "change")
         ));
         let there = facts::read(map).await?.findings.len();
+        // Above each generation that anybody stated. Otherwise the rebuilt file would look set back at the next start.
         let generation = before.generation.max(stated).max(old_generation(old).await);
         let kept = facts::finding(setup.now, there, wrong);
         let changes = kept.into_iter().chain([MapChange::Generation(generation + 1)]);
@@ -214,11 +218,13 @@ async fn find(setup: &Setup, old: Option<&Old>, found: &mut Found) -> Result<Aut
     let key: Arc<dyn MapKey> = setup.key.clone();
     let distrusted = old.is_some_and(|old| old.distrusted);
     let opened = match AuthenticatedMap::open(&path, Arc::clone(&key)).await {
+        // A distrusted file may still open. Its content is salvaged, but it must not be used.
         _ if distrusted => Err(old.and_then(|old| old.damaged.clone())),
         Ok(Some(map)) => match check_items(&map).await? {
             None => Ok(map),
             Some(why) => Err(Some(why)),
         },
+        // Only without any line of a log can a missing file be the beginning. Otherwise somebody removed it.
         Ok(None) if old.is_none() && is_fresh(setup)? => {
             found.fresh = true;
             return create(&path, key).await;
@@ -237,6 +243,7 @@ async fn find(setup: &Setup, old: Option<&Old>, found: &mut Found) -> Result<Aut
     // Before any replacement: a file that cannot be rebuilt stays as it is.
     if wrong.is_some() {
         let seen = old.map_or(0, |old| old.map.seen());
+        // A disk that fails for a moment must not cost the file: rebuilding it loses the floors that are in no log.
         aside::check_disk(&path, Arc::clone(&key), seen).await?;
         check_logs(setup).await?;
     }
@@ -271,6 +278,7 @@ fn set_back(stated: Option<&FloorsStatement>, summary: &MapSummary) -> Option<St
             ours.generation, stated.generation
         ));
     }
+    // The same number with other content means two histories: somebody continued from a copy.
     let forked = stated.generation == ours.generation && stated.digest != ours.digest;
     forked.then(|| "the file of floors was replaced by another of the same generation".to_owned())
 }
@@ -301,6 +309,7 @@ async fn check_logs(setup: &Setup) -> Result<()> {
     let report = tokio::task::spawn_blocking(move || verify_against(&place, &known)).await;
     let report = report.map_err(|error| Error::unavailable(crate::Part::AuditLog, error))??;
     let ours = |log: &&ibyok_audit::LogReport| log.trusted_key;
+    // Faults of foreign logs do not matter here, because a rebuild reads none of their lines.
     let bad = report.logs.iter().filter(ours).find_map(|log| log.first_bad.as_ref());
     let unknown = report.logs.iter().find(|log| log.is_foreign() && log.id != setup.log);
     match (bad, unknown) {

@@ -47,6 +47,7 @@ impl Seen {
     }
 
     pub(super) fn is_written(&self, generation: u64) {
+        // Writers finish in any order, and a generation never goes back.
         self.written.fetch_max(generation, Ordering::AcqRel);
     }
 

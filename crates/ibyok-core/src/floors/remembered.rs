@@ -53,6 +53,7 @@ impl Remembered {
 
     /// Returns the remembered floor of a record.
     pub(super) fn of(&self, record: &RecordId) -> Option<u64> {
+        // Two maps, so that many reads cannot push out the floors of revocations.
         let taken = lock(&self.taken).floors.get(record).copied();
         taken.max(lock(&self.seen).floors.get(record).copied())
     }

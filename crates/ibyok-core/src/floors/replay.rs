@@ -57,6 +57,7 @@ fn glance_here(place: &Path, from: &[From]) -> Result<Glance> {
     for log in from {
         let mut take = |line: Line| {
             state(&mut glance.stated, &line);
+            // The glance holds its changes in memory, and a replay does not.
             glance.needs_replay |= glance.changes.len() > MANY;
             // The file holds an acceptance together with the floor that it raised.
             let accepted = || Accepted::of(line.entry()).map(|(record, accepted)| (record, accepted.floor));
@@ -99,6 +100,7 @@ pub(super) async fn scan(place: &Path, from: &[From]) -> Result<Scan> {
 /// Raises floors by the lines of the logs. Marks are left to the caller.
 pub(super) async fn replay(place: &Path, from: Vec<From>, scan: Scan, map: &AuthenticatedMap) -> Result<Replayed> {
     scan.accepted.write(map).await?;
+    // A short channel: the reading thread waits for the file, so memory stays bounded for any length of the log.
     let (send, mut batches) = mpsc::channel::<Vec<MapChange>>(4);
     let place = place.to_owned();
     let reading = tokio::task::spawn_blocking(move || read(&place, &from, &send));
@@ -153,6 +155,7 @@ fn hand_over(batch: Vec<MapChange>, send: &mpsc::Sender<Vec<MapChange>>) {
 
 fn end_of_change(line: &Line) -> Option<(RecordId, u64)> {
     let entry = line.entry();
+    // An intended change may never have reached the store, and a floor for it would refuse the record that is there.
     let done = entry.phase == Some(Phase::Done);
     let record = entry.record.as_deref().filter(|_| done)?;
     Some((record.parse().ok()?, entry.rev?))

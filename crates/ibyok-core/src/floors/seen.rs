@@ -29,8 +29,10 @@ impl Floors {
     /// this was called. Without a number, the mark stays.
     pub(crate) async fn flush(&self, upto: Option<u64>) -> Result<()> {
         let pending: Vec<(RecordId, u64)> = self.seen.pending().iter().map(|(id, rev)| (*id, *rev)).collect();
+        // Taken before the write: a floor that is raised during it must move the next mark.
         let raised = self.seen.raised.swap(0, Ordering::AcqRel);
         let marked = self.seen.marked.load(Ordering::Acquire);
+        // A mark says that the file has the floors of all lines up to it. So it is written in the same transaction as they are.
         let mark = upto.filter(|upto| *upto > marked && (raised > 0 || upto - marked > LAG));
         let mut changes: Vec<MapChange> = pending.iter().map(|(record, rev)| raise(record, *rev)).collect();
         changes.extend(mark.map(|seq| MapChange::Put {

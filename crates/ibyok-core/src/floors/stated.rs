@@ -36,6 +36,7 @@ impl Stated {
 
     /// The change number that a mark of the log says the store had come to; 0 for a mark from before an older store was accepted.
     pub(crate) fn known_by(&self, mark: StoreMark) -> u64 {
+        // Numbers of different epochs cannot be compared: the accepted older store counts on from a lower one.
         if mark.epoch == self.store_mark().epoch {
             mark.change
         } else {
@@ -79,6 +80,7 @@ impl Stated {
 
     fn change(&self, change: impl FnOnce(Statement) -> Statement) {
         let mut statement = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The change is a pure function of the statement, so nothing between the two sees the empty one.
         *statement = change(std::mem::take(&mut *statement));
     }
 }

@@ -51,6 +51,7 @@ impl Floors {
                 count += 1;
             }
         }
+        // The MAC is over a hash of the lines, so that neither side holds the whole file in memory.
         let mac = self.mac(&hash.finalize());
         out.write_all(format!("mac {mac}\n").as_bytes())
             .and_then(|()| out.flush())
@@ -81,6 +82,7 @@ impl Floors {
             let line = next_line(text)?.ok_or_else(cut)?;
             if let Some(mac) = line.strip_prefix("mac ") {
                 let ours = self.mac(&hash.finalize());
+                // Text after the MAC is outside it, so it makes the file invalid.
                 let whole = bool::from(ours.as_bytes().ct_eq(mac.as_bytes())) && next_line(text)?.is_none();
                 return if whole { Ok(floors) } else { Err(changed()) };
             }
@@ -131,6 +133,7 @@ fn check_head(line: &str, expected: &str) -> Result<()> {
 
 fn next_line(text: &mut (dyn BufRead + Send)) -> Result<Option<String>> {
     let mut line = Vec::new();
+    // Bounded before the MAC is checked: until then the file can be anybody's.
     let read = text.take(LINE_MAX).read_until(b'\n', &mut line).map_err(|error| {
         Error::invalid(
             format!("cannot read the export of floors: {error}"),

@@ -26,6 +26,7 @@ impl Bucket {
         let paid = passed.saturating_mul(u128::from(draw.count.get()));
         Bucket {
             debt: self.debt.saturating_sub(paid),
+            // The time never goes back, or a later call would pay off the same span twice.
             at: self.at.max(now),
         }
     }
@@ -34,6 +35,7 @@ impl Bucket {
     pub(super) fn wait(self, draw: &Draw) -> Duration {
         let (one, count) = (span(draw), u128::from(draw.count.get()));
         let missing = (self.debt + one).saturating_sub(one * count);
+        // Rounded up: a caller that waits exactly this long finds the use there.
         let nanos = missing.div_ceil(count);
         u64::try_from(nanos).map_or(Duration::MAX, Duration::from_nanos)
     }

@@ -170,6 +170,7 @@ impl Limits {
         principal: &Principal,
         reference: &KeyRef,
     ) -> Result<()> {
+        // A second try of the same request, after a record changed under it, is not a second use.
         let Some(holder) = principal.holder().filter(|_| !attempt.again) else {
             return Ok(());
         };
@@ -269,6 +270,7 @@ impl Limits {
         }
         let draws: Vec<Draw> = limits.iter().map(|limit| limit.draw).collect();
         let taken = match self.records.store.limiter() {
+            // All limits go to the shared limiter in one call, so that a refusal by one takes nothing from the others on any node.
             Some(shared) => shared.take(&draws).await?,
             None => self.buckets.take(&draws, self.records.clock.elapsed()),
         };
@@ -293,6 +295,7 @@ impl Limits {
 fn per_minute(draw: &Draw) -> String {
     let (count, seconds) = (u64::from(draw.count.get()), u64::from(draw.seconds.get()));
     match (count * 60) / seconds {
+        // One a minute and less reads better by the hour, and whole numbers would round it to zero.
         0 | 1 => format!("{}/hour", count * 3600 / seconds),
         minute => format!("{minute}/min"),
     }

@@ -45,6 +45,7 @@ impl NodeBuckets {
             return Taken::None { which, wait };
         }
         let new = draws.iter().filter(|draw| !kept.contains_key(&draw.bucket)).count();
+        // To forget a bucket would refill it. So new limits are refused here, and old ones still hold.
         if kept.len().saturating_add(new) > self.most {
             // The next look at the buckets that are full again is due within this time.
             let wait = Duration::from_secs(1);

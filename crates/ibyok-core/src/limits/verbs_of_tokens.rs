@@ -123,6 +123,7 @@ impl Limits {
             &limits,
             self.buckets.take(&draws(&limits), self.records.clock.elapsed()),
         ) {
+            // A thief must not be able to use up the limit and so keep the owner from revoking.
             Err(Error::Limited { .. }) if class == VerbClass::TakeAway => attempt.over = true,
             taken => taken?,
         }
@@ -139,6 +140,7 @@ impl Limits {
         };
         let now = self.records.clock.elapsed();
         let share = [OWN_REFUSED_TAKE_AWAYS.limit(holder, holder.id, 1)];
+        // The own share comes first, so that the refusals of sibling tokens cannot make this token wait.
         if self.taken(&share, self.buckets.take(&draws(&share), now)).is_ok() {
             return error;
         }
@@ -176,6 +178,7 @@ impl Limits {
         principal: &Principal,
         which: &str,
     ) -> Result<Found> {
+        // Only a name needs a search of every token. An id is one read, and is never refused.
         if which != "self" && which.parse::<TokenId>().is_err() {
             self.may_search_to_take_away(principal)?;
         }
@@ -189,6 +192,7 @@ impl Limits {
         let mut limits = vec![default.limit(holder, holder.id, 1)];
         limits.extend(own.grant.rate.map(|rate| default.at_rate(holder, holder.id, rate)));
         for parent in &own.parents {
+            // The children of a token share its bucket. Otherwise a token would multiply its limits by issuing others.
             limits.push(default.limit(holder, *parent, FAMILY));
             let held = self.records.load::<TokenRecord>(&holder.realm, parent.bytes()).await?;
             let rate = held.and_then(|held| held.record.grant.rate);

@@ -27,6 +27,7 @@ impl Recorder {
     async fn say_folded(&self, sort: Sort, common: Common, count: u64) {
         let context = common.context();
         let attempt = common.attempt(count, self.records.now(), &context);
+        // Usage counts refused retrievals, so their folded line takes the way that counts.
         let said = match sort.is_use {
             true => self.append_ended_use(&attempt, (sort.outcome, sort.reason)).await,
             false => self.record(attempt.ended(sort.outcome, sort.reason)).await,

@@ -50,6 +50,7 @@ impl Common {
                 *ours = None;
             }
         }
+        // Narrower forms of one token differ in their chain, so only the id is left.
         if self.principal != other.principal {
             let whoever = Who::new(PrincipalKind::Token);
             self.principal = match token {
@@ -57,6 +58,7 @@ impl Common {
                 None => whoever,
             };
         }
+        // The refusals of several tokens are in this count, and none of them must be charged for all.
         if token.is_none() {
             self.caller = None;
         }

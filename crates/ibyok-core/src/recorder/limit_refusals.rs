@@ -54,6 +54,7 @@ impl LimitRefusals {
         };
         let shared = Common::of(attempt);
         match window.folded {
+            // The first refusal has its own line, so the folded line is about those after it.
             0 => window.shared = shared,
             _ => window.shared.narrow(token, shared),
         }
@@ -74,6 +75,7 @@ impl LimitRefusals {
                 return false;
             }
             counts.push((window.shared.clone(), window.folded));
+            // The window goes on: a caller that keeps asking gets one folded line a second, and no new line of its own.
             (window.started, window.folded) = (now, 0);
             !all
         });

@@ -66,6 +66,7 @@ impl Recorder {
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
+        // A stranger must not be able to make the server wait for a sync of the log.
         if attempt.principal.is_none() || matches!(error, Error::Unauthenticated) {
             if self
                 .refusals
@@ -75,7 +76,9 @@ impl Recorder {
             }
             return Err(error);
         }
+        // Counted before the line is written, because the count can change the answer and so the line.
         let error = self.limits.count_refused(attempt, error);
+        // Waited for: if the line cannot be written, the caller gets that failure instead of the refusal.
         if self.is_refused_on_a_line(attempt, &error) {
             self.record(attempt.refused(&error)).await?;
         }

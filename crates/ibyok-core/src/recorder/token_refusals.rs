@@ -54,6 +54,7 @@ impl TokenRefusals {
     pub(super) fn is_a_line(&self, token: TokenId, sort: Sort, attempt: &Attempt<'_>, now: Duration) -> bool {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut token = Some(token);
+        // Tokens that a holder issues for this purpose must not fill the memory.
         if windows.len() >= TOKENS && !windows.contains_key(&token) {
             token = None;
         }
@@ -90,6 +91,7 @@ impl TokenRefusals {
 impl Window {
     fn count(&mut self, token: Option<TokenId>, sort: Sort, common: Common) {
         let joined = match self.folded.keys().next() {
+            // A count under another reason is less exact, but no refusal goes uncounted.
             Some(first) if self.folded.len() >= SORTS && !self.folded.contains_key(&sort) => *first,
             _ => sort,
         };

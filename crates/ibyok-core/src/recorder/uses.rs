@@ -59,11 +59,13 @@ impl Recorder {
         let Some(caller) = &attempt.caller else {
             return Ok(self.log.append(event).await?);
         };
+        // Before the append: a cut of the counts that begins now waits for this line instead of missing it.
         let flight = Flight::begin(self.meter.as_ref());
         let receipt = self.log.append(event).await?;
         let used = Use {
             caller,
             key: attempt.permitted.as_ref().filter(|_| of_a_key),
+            // A mock is no read of a version. If it counted as one, a program in mock mode would keep an old version alive.
             version: attempt.version.filter(|_| ended == Ended::Live),
             ended,
             count: attempt.count,

@@ -34,6 +34,7 @@ pub(crate) struct Within {
 impl Within {
     fn shows(&self, entry: &Entry) -> bool {
         match &entry.namespace {
+            // A namespace that was removed and made again must not see the lines of its predecessor.
             Some(namespace) => namespace == self.own.as_str() && self.since.is_none_or(|since| entry.time >= since),
             None => self.since.is_none(),
         }
@@ -96,6 +97,7 @@ impl OfToken {
         };
         let grant = &self.holder.held.record.grant;
         let answer = decide(&self.holder.realm.scope(), grant, &self.holder.restrictions, &request) == Decision::Allow;
+        // A log with very many keys must not fill the memory. Beyond the bound, each line is decided again.
         if self.asked.len() < REMEMBERED {
             self.asked.insert(asked, answer);
         }

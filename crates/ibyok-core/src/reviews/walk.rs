@@ -50,6 +50,7 @@ impl Reviews {
         until: Timestamp,
         read: Arc<AtomicU64>,
     ) -> Result<Found> {
+        // Lines that are still queued are not in the files, and the review would end before them.
         self.recorder.log.flush().await?;
         let over = Arc::new(AtomicBool::new(false));
         let waiting = Waiting(Arc::clone(&over));
@@ -64,6 +65,7 @@ impl Reviews {
             over,
             clock: Arc::clone(&self.records.clock),
         };
+        // The walk reads files for minutes, which would block a thread of the runtime.
         let found = tokio::task::spawn_blocking(move || walk.run()).await;
         drop(waiting);
         found.map_err(|_| Error::unavailable(Part::AuditLog, "the review was interrupted"))?
@@ -89,6 +91,7 @@ impl Walk {
             }
             match line {
                 Ok(line) if line.is_believed() && self.view.shows(line.entry()) => reviewer.take(&line),
+                // The reviewer still needs the number of a hidden line, or it would report a gap in the log.
                 Ok(line) => reviewer.pass_over(&line),
                 Err(error) => reviewer.unreadable(&error),
             }
@@ -97,6 +100,7 @@ impl Walk {
             reviewer.left_out(&left_out);
         }
         let found = reviewer.finish();
+        // A lookup in a damaged database finds nothing. Without this check, the review would silently miss countries.
         database.as_ref().map_or(Ok(()), Database::was_sound)?;
         Ok(found)
     }
