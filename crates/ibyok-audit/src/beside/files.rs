@@ -67,6 +67,7 @@ pub(crate) fn replace(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), 
     let (path, new) = (directory.join(name), directory.join(format!("{name}.new")));
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(&new);
+    // Synced before the rename: after a power cut, the name must not point to an empty file.
     let write = |mut file: File| file.write_all(bytes).and_then(|()| file.sync_data());
     file.and_then(write).map_err(Error::io("write to", &new))?;
     std::fs::rename(&new, &path).map_err(Error::io("replace", &path))?;

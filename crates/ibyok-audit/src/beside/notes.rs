@@ -43,6 +43,7 @@ fn thin_out(beside: &Beside) -> Result<usize, Error> {
     let kept: Vec<&str> = notes
         .iter()
         .enumerate()
+        // The newer half stays whole, since the newest checkpoints narrow down a change best.
         .filter(|(n, _)| *n >= half || n % 2 == 1)
         .map(|(_, n)| *n)
         .collect();

@@ -103,6 +103,7 @@ impl State {
         let hash = |text: &String| HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok();
         let nodes = state.frontier.iter().map(hash).collect::<Option<Vec<[u8; 32]>>>()?;
         let tree = Frontier::from_parts(checkpoint.size(), nodes)?;
+        // The signature covers the root alone. This comparison binds the frontier to it.
         let whole = state.v == 1 && tree.root() == *checkpoint.root();
         let mark = key
             .lines()

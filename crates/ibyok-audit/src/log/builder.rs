@@ -169,6 +169,7 @@ impl LogBuilder {
         self.check_required()?;
         let mut home = self.home.take().ok_or(Error::NoHome)?;
         let lines = self.lines.take().unwrap_or_else(|| key.line_key());
+        // Before the head is read: with the key of the MACs, lines that somebody added at the end are not continued.
         home.believe(&lines)?;
         let place = home.place();
         let public_key = check_key(&key, &place)?;
@@ -202,6 +203,7 @@ impl LogBuilder {
             last_gap: None,
             bytes: Vec::new(),
         };
+        // On this thread, so that `open` fails if the first line cannot be written.
         writer.begin(&place)?;
         let thread = std::thread::Builder::new().name("audit-writer".to_owned());
         thread

@@ -96,10 +96,12 @@ fn write(
     };
     let mut count = match kept {
         Some(count) => *count,
+        // The first time, a note that a crash cut short is removed. Otherwise the next note would be glued to it.
         None => take_up_notes(&last.beside)?,
     };
     append_notes(&last.beside, signed, &mut count)?;
     *kept = Some(count);
+    // Notes before states: a state refers to its checkpoint, and a crash between the two leaves a checkpoint too many, not one too few.
     for (snapshot, checkpoint) in snapshots.iter().zip(signed).filter(|(snapshot, _)| snapshot.begins) {
         let start = State::new(&snapshot.head, snapshot.segment, 0, checkpoint, snapshot.mark);
         start.sealed(lines).write_start(&snapshot.beside)?;

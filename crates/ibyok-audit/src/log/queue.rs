@@ -106,8 +106,10 @@ impl Queue {
                         .0
                 }
             };
+            // A wake-up by time leaves the flag set, and the next job would notify nobody.
             inner.idle = false;
         }
+        // Swapped, so that the lock is held for a moment and both vectors keep their memory.
         mem::swap(&mut inner.jobs, jobs);
         drop(inner);
         self.room

@@ -67,6 +67,7 @@ impl Writer {
             std::process::id(),
             env!("CARGO_PKG_VERSION")
         );
+        // The first line tells which process wrote the lines behind it, so a reader can relate them to the program's own log.
         let mut lines = vec![Prepared::new(&self.session(Action::LogOpen).reason(detail))];
         lines.extend(place.gaps().iter().map(|gap| self.gap(gap)));
         self.write(&lines)?;
@@ -81,6 +82,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut jobs = Vec::new();
         loop {
+            // An idle log without open lines waits for jobs alone, and costs no CPU.
             let wait = (self.head.size() > self.checkpointed)
                 .then(|| CHECKPOINT_TIME.saturating_sub(self.last_checkpoint.elapsed()));
             self.shared.queue.take(&mut jobs, wait);
@@ -108,6 +110,7 @@ impl Writer {
                 other => others.push(other),
             }
         }
+        // Lines before flushes: a flush answers that everything which came before it is written.
         self.append(&lines, replies);
         let mut closing = None;
         for job in others {
@@ -129,6 +132,7 @@ impl Writer {
             return;
         }
         let gaps = self.dropped();
+        // The gaps go before the waiting lines, because the events that they count were dropped before these arrived.
         let first = self.head.size() + 1 + gaps.len() as u64;
         let result = self.healthy().and_then(|()| match gaps.is_empty() {
             true => self.write(lines),
@@ -161,6 +165,7 @@ impl Writer {
 
     /// Writes lines to every required sink and syncs as promised. On an error none of them counts as acknowledged.
     fn write<L: std::borrow::Borrow<Prepared>>(&mut self, lines: &[L]) -> Result<(), Error> {
+        // A copy, because a failed write leaves the log at the old head until `reopen` has read the files.
         let mut head = self.head.clone();
         let first = head.size() + 1;
         let mut bytes = mem::take(&mut self.bytes);
@@ -185,6 +190,7 @@ impl Writer {
     fn send(&mut self, batch: &Batch<'_>, head: Head) -> Result<(), Error> {
         let synced = self.durability == SinkDurability::Synced;
         let mut kept = self.home.write(batch);
+        // One sync for the whole batch. It takes as long as many appends, so a sync for each line would bound the rate.
         if kept.is_ok() && synced {
             kept = self.home.sync();
         }
@@ -195,6 +201,7 @@ impl Writer {
         }
         self.begin_segment();
         self.head = head;
+        // Only after the home has the lines: readers of this number may look for each of them.
         self.shared.last_seq.store(self.head.size(), Ordering::Release);
         if !self.best_effort.is_empty() {
             let bytes: Arc<[u8]> = batch.bytes().into();
@@ -204,6 +211,7 @@ impl Writer {
         }
         let mut failure = None;
         for sink in &mut self.required {
+            // Every required sink gets the batch, also after one failed. Otherwise the others would miss lines that the log has.
             failure = sink.write(batch).and_then(|()| sink.sync()).err().or(failure);
         }
         failure.map_or(Ok(()), Err)
@@ -249,6 +257,7 @@ impl Writer {
         if self.poisoned.is_none() {
             return Ok(());
         }
+        // The acknowledged head goes along: the files must hold at least the lines that released something.
         self.home.reopen(&self.head)?;
         let place = self.home.place();
         // The directory may be a new one.
@@ -276,6 +285,7 @@ impl Writer {
 
     fn checkpoint_if_due(&mut self) {
         let lines = self.head.size().saturating_sub(self.checkpointed);
+        // Without synced batches a checkpoint costs a sync of its own, so then only the time decides.
         let many = lines >= CHECKPOINT_LINES && self.durability == SinkDurability::Synced;
         if lines > 0 && (many || self.last_checkpoint.elapsed() >= CHECKPOINT_TIME) {
             drop(self.checkpoint());
@@ -307,6 +317,7 @@ impl Writer {
             _keeping: keeping,
         };
         match self.keeper.snapshots.try_send(snapshot) {
+            // Left as it was if the keeper is busy, so that the next turn tries again.
             Ok(()) => self.checkpointed = self.head.size(),
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
@@ -315,6 +326,7 @@ impl Writer {
 
     fn end(mut self, reply: Option<Done>) {
         let result = self.finish();
+        // After the last line. A job that arrived meanwhile can no longer be written.
         let left = self.shared.queue.shut();
         // The jobs drop their reply channels, and so their callers get `Error::Closed`.
         drop(left);
@@ -333,6 +345,7 @@ impl Writer {
 
     fn finish(&mut self) -> Result<(), Error> {
         self.healthy()?;
+        // Dropped events are counted now, whatever the least time between two gap lines is: no later line can do it.
         self.last_gap = None;
         let mut lines: Vec<Prepared> = self.dropped().iter().map(|gap| self.gap(gap)).collect();
         lines.push(Prepared::new(&self.session(Action::LogClose)));

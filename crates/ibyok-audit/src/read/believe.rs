@@ -120,6 +120,7 @@ impl Believer {
             };
             let at = run.begins(segment);
             if let (Some((before, _)), Some((begins, _))) = (before, at) {
+                // A segment that begins behind more lines than were read means that the segment between was removed.
                 self.missing = self.missing.saturating_add(begins.saturating_sub(before));
             }
             self.here = Some(Here { run, segment, at });
@@ -322,6 +323,7 @@ impl Walk<'_> {
             if line.pop() != Some(b'\n') || line.contains(&0) {
                 return Ok(());
             }
+            // Behind a line that does not follow, no position is known, so the walk ends here.
             let Some(action) = follows(&line, self.log, self.head.size(), self.head.prev()) else {
                 self.intact = false;
                 return Ok(());

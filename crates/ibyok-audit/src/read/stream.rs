@@ -120,6 +120,7 @@ impl Stream {
             self.leave_out_lines(LeftOutReason::NotVouched, missing);
         }
         if matches!(belief, Belief::Wait | Belief::Never) {
+            // The line is given back: it may be judged otherwise when the log has grown or was signed.
             self.offset -= line.len() as u64 + 1;
             self.line -= 1;
             if let Some(file) = &mut self.file {
@@ -285,6 +286,7 @@ impl Stream {
         let Some(believer) = &mut self.believer else {
             return Ok(());
         };
+        // A reader that follows the log asks again and again, and must count the same lines once.
         if self.counted == Some((self.segment, self.offset)) || !believer.is_contradicted() {
             return Ok(());
         }
@@ -326,6 +328,7 @@ impl Stream {
 
     /// Passes over bytes that are no line although the log goes on behind them. Gives `None` where nothing follows in this segment.
     fn pass_spoilt(&mut self) -> Result<Option<Passed>, Error> {
+        // In the last segment, bytes without an end may be a line that its writer has not finished.
         let is_last = segments(&self.directory)?
             .last()
             .is_none_or(|last| *last <= self.segment);

@@ -79,6 +79,7 @@ fn verify_once(
             .for_each(|text| walk.expect(note::all(text, key), "known checkpoint"));
         walk.notes.sort_by_key(|note| note.size);
     }
+    // The key beside the log is a copy for people without the vault. Another one there can only have been put there.
     if trusted.is_some() && beside.is_some() && trusted != beside.as_ref() {
         walk.claim("log.pub", 1, 0, What::Replaced);
     }
@@ -214,6 +215,7 @@ impl Walk {
                 self.take(&item, lines)?;
             }
         }
+        // A signed checkpoint of more lines than the files hold proves that lines are gone.
         let claimed = self.notes.last().map_or(0, |note| note.size);
         if claimed > self.size {
             let (file, line, seq) = (file_name(self.at.segment.max(1)), self.at.line + 1, self.size + 1);
@@ -251,6 +253,7 @@ impl Walk {
 
     /// Remembers the first line that no checkpoint covers and that one would cover if its writer had written it.
     fn is_it_signed(&mut self, link: &Link, line: &[u8]) {
+        // A checkpoint covers this line, so no line before it is unsigned any more.
         if self.covered == self.size {
             self.unsigned = Unsigned {
                 sealed: link.action == "log.close",
@@ -293,6 +296,7 @@ impl Walk {
                 continue;
             }
             let next = lines.peek(0)?.and_then(link);
+            // The next line still holds the hash of the line that stood here. If it differs, this line alone was changed.
             let cut_off = next.is_some_and(|next| next.prev != hex(&self.last));
             // Another checkpoint of this size may hold: then the log was set back at some time, and went on in another way.
             let forked = self.covered == self.size;

@@ -81,6 +81,7 @@ impl<'a> Copy<'a> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(Error::io("look at", &path)(error)),
         };
+        // Only the end is compared. Each line holds the hash of the line before it, so equal ends mean equal beginnings.
         if self.is_same_up_to(file, ours.min(length))? {
             return self.fetch_from(file, ours, length);
         }
@@ -111,6 +112,7 @@ impl<'a> Copy<'a> {
         while at < length {
             let wanted = usize::try_from(length - at).map_or(CHUNK, |left| left.min(CHUNK));
             let bytes = self.home.read(self.log, file, at, wanted)?;
+            // A home that gives nothing would keep this loop running for ever.
             if bytes.is_empty() || bytes.len() > wanted {
                 let why = format!("the home gave {} of {wanted} bytes of `{file}`", bytes.len());
                 return Err(Error::unavailable(why));

@@ -172,6 +172,7 @@ impl Sink for FileSink {
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
         self.segment.check()?;
         let full = self.segment.end() + batch.bytes().len() as u64 > self.settings.segment_bytes;
+        // A batch is never split, so a batch larger than a segment gets one of its own.
         if full && self.segment.end() > 0 {
             self.segment.finish()?;
             let next = self.segment.number() + 1;
@@ -237,6 +238,7 @@ impl LogSink for FileSink {
             self.public_key.as_ref(),
             Some(head),
         ) {
+            // The files may have more lines than were acknowledged. They stay, since a line without a release reveals nothing.
             Ok(found) if found.holds_known => self.adopt(found),
             Ok(_) => self.go_on_without(head, "lines that were acknowledged are not in the files"),
             Err(Error::Damaged { why, .. }) => self.go_on_without(head, &why),

@@ -133,6 +133,7 @@ pub(super) fn recover(
         sure: None,
     };
     let mut signed = Signed::read(directory, key, found.head.size())?;
+    // The state is signed, but its position is not. So the line at the position must be the one that the signature covers.
     if from_state && !begins_well(directory, &mut found, &mut signed)? {
         found.gaps.push(Gap::new(
             GapKind::Missing,
@@ -149,7 +150,9 @@ pub(super) fn recover(
         let is_last = number + 1 == next;
         match follow(directory, log, key, known, &mut found, &mut signed)? {
             End::Clean => {}
+            // Only the last segment can end torn. An earlier one was finished and synced before the next began.
             End::Torn if is_last && torn == Torn::MoveAside => move_aside(directory, &mut found)?,
+            // The state vouches for the lines before it. Without one, nothing does, and the log is refused as damaged.
             End::Torn | End::Broken if from_state => {
                 found.leave_what_waits();
                 go_on_behind(&mut found, next);
@@ -167,6 +170,7 @@ pub(super) fn recover(
     if found.leave_what_waits() {
         go_on_behind(&mut found, next);
     }
+    // Somebody may have removed the state together with the end of the log. The checkpoints beside it still give its length.
     if !from_state {
         fits_checkpoints(directory, &found)?;
     }
@@ -194,6 +198,7 @@ fn begins_well(directory: &Path, found: &mut Recovered, signed: &mut Signed) -> 
     let Ok(file) = File::open(&path) else {
         return Ok(false);
     };
+    // No line is longer, so these bytes hold the whole last line and the end of the one before it.
     let length = found.offset.min(LINE_LIMIT as u64 + 2);
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
     if file.read_exact_at(&mut bytes, found.offset - length).is_err() || bytes.pop() != Some(b'\n') {
@@ -242,6 +247,7 @@ fn follow(
         if read == 0 {
             return Ok(End::Clean);
         }
+        // JSON has no NUL byte, so one here is a part of the segment that was never written.
         if line.pop() != Some(b'\n') || line.contains(&0) {
             return end_of_data(&line, &mut file).map_err(Error::io("read", &path));
         }
@@ -250,9 +256,11 @@ fn follow(
         };
         let mut head = found.head.clone();
         head.push(&line);
+        // Lines that this process wrote itself need no signature: it compares their chain with its own head.
         let unknown = known.is_none_or(|known| head.size() > known.size());
         let carries = key.and_then(VerifyingKey::lines).map(|lines| lines.fits(&line));
         match signed.takes(&head, link.action) {
+            // A signature over this line covers all before it, so nothing waits any more.
             Taken::Signed => found.sure = None,
             _ if !unknown => {}
             Taken::Not => return Ok(End::Broken),
@@ -265,6 +273,7 @@ fn follow(
         found.mark = found.mark.max(link.store_mark());
         found.head = head;
         found.offset += read as u64;
+        // The newest time, not the last one: the clocks of two sessions may differ.
         found.last_time = time.max(found.last_time);
         found.holds_known |= known.is_some_and(|known| *known == found.head);
     }
@@ -338,6 +347,7 @@ fn move_aside(directory: &Path, found: &mut Recovered) -> Result<(), Error> {
     let write = |file: File| file.write_all_at(&bytes, 0).and_then(|()| file.sync_all());
     kept.and_then(write).map_err(Error::io("write to", &aside))?;
     sync_directory(directory)?;
+    // After the copy is synced: a crash between the two leaves the torn bytes in both places, and loses none.
     file.set_len(found.offset)
         .and_then(|()| file.sync_all())
         .map_err(Error::io("cut", &path))?;

@@ -83,6 +83,7 @@ impl Segment {
             }
             Err(error) => return Err(Error::io("look at", &self.path)(error)),
         };
+        // A file with the same name is another file. Lines written to the old handle would be gone with it.
         if (there.dev(), there.ino()) != self.identity {
             return Err(poisoned("was replaced"));
         }
@@ -117,6 +118,7 @@ impl Segment {
     }
 
     pub(super) fn sync(&self) -> Result<(), Error> {
+        // Data only: the zeros ahead have set the length already, so the file's metadata does not change with each batch.
         self.file.sync_data().map_err(Error::io("sync", &self.path))
     }
 

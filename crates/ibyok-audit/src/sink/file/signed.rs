@@ -67,6 +67,7 @@ impl Signed {
     /// Takes in the next line. `head` is the log's head with that line.
     pub(super) fn takes(&mut self, head: &Head, action: &str) -> Taken {
         if let Some(root) = self.roots.remove(&head.size()) {
+            // The key signed other lines at this length, so this line is not the log's.
             if root != head.tree().root() {
                 return Taken::Not;
             }

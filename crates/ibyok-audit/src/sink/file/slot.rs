@@ -196,6 +196,7 @@ fn own_log_id(directory: &Path) -> Result<String, Error> {
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Lines without an id belong to a log whose id was removed. A new id would make them another log's.
             if !numbers(directory)?.is_empty() {
                 return Err(damaged(directory, "its `id` is missing"));
             }
@@ -254,6 +255,7 @@ fn make_directory(path: &Path) -> Result<(), Error> {
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
             .map_or(Ok(()), sync_directory),
+        // Another process made the directory between the look and this call.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(Error::io("create", path)(error)),
     }
