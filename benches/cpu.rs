@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ibyok_benches::{Backing, Cpu, Result, Scene, median, quantity};
-use ibyok_core::SinkDurability;
+use ibyok_core::audit::SinkDurability;
 use tokio::runtime::Runtime;
 
 /// The number of measurements of each setting. Settings alternate, so that other load of the machine meets all of

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
 use ibyok_benches::{Backing, Scene};
-use ibyok_core::SinkDurability;
+use ibyok_core::audit::SinkDurability;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 

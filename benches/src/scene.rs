@@ -4,7 +4,7 @@ use std::error::Error;
 
 use ibyok_core::{
     AccessToken, Environments, FileSink, FileStore, Grant, KeyRef, LocalKek, MemoryStore, RequestContext, Scope,
-    Scopes, Secret, SinkDurability, TokenRequest, Vault,
+    Scopes, Secret, TokenRequest, Vault, audit::SinkDurability,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;

@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibyok_benches::Result;
-use ibyok_core::{AwsKms, AwsKmsOptions, Kek, SecretString};
+use ibyok_core::{
+    Kek,
+    kek::{AwsKms, AwsKmsOptions},
+    secrecy::SecretString,
+};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 

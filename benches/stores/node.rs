@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ibyok_benches::Result;
 use ibyok_core::{
-    AccessToken, Environments, FileSink, Grant, Kek, KeyRef, RequestContext, Scope, Scopes, Secret, SinkDurability,
-    Store, TokenRequest, Vault, VaultBuilder,
+    AccessToken, Environments, FileSink, Grant, Kek, KeyRef, RequestContext, Scope, Scopes, Secret, Store,
+    TokenRequest, Vault, VaultBuilder, audit::SinkDurability,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ibyok_core::{AccessToken, AwsKms, AwsKmsOptions, Code, Kek, SecretString};
+use ibyok_core::{
+    AccessToken, Code, Kek,
+    kek::{AwsKms, AwsKmsOptions},
+    secrecy::SecretString,
+};
 use ibyok_tests::strangers_token;
 
 use crate::gate;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ibyok_core::{AccessToken, Code, Environments, Grant, LimitScope, Scope, Scopes, TokenRequest};
+use ibyok_core::{AccessToken, Code, Environments, Grant, Scope, Scopes, TokenRequest, limits::LimitScope};
 
 use crate::shared::Shared;
 use crate::site::{Node, Site, code, said};

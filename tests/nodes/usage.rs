@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use ibyok_core::{Code, UsageBy, UsageRequest};
+use ibyok_core::{
+    Code,
+    usage::{UsageBy, UsageRequest},
+};
 
 use crate::shared::Shared;
 use crate::site::{Site, code};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use ibyok_core::{AccessToken, Code, Role};
+use ibyok_core::{AccessToken, Code, keys::Role};
 
 use crate::shared::Shared;
 use crate::site::{Node, Site, key, said};

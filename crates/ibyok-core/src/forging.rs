@@ -292,7 +292,7 @@ async fn a_version_of_dev_inside_prods_record_does_not_open() {
     let sealed = version.sealed.as_mut().unwrap();
     sealed.data_key.0 = scene.dev.keys.wrap_data_key(&place, &key).unwrap();
     let value = key.seal(&place.field("value"), &Secret::copy_of(b"dev's")).unwrap();
-    sealed.fields = BTreeMap::from([(crate::FieldName::value(), crate::model::Sealed(value))]);
+    sealed.fields = BTreeMap::from([(crate::keys::FieldName::value(), crate::model::Sealed(value))]);
     record.rev += 1;
     scene.write(&id, &seal_record(&scene.prod, &id, &record).unwrap()).await;
     assert_eq!(scene.operator_reads("prod/openai").await, Err(Code::Integrity));

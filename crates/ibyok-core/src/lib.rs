@@ -69,18 +69,18 @@
 
 mod base;
 mod changes;
-mod floors;
+mod floor;
 #[cfg(test)]
 mod forging;
 mod gate;
 mod geoip;
-mod incidents;
+mod incident;
 mod leaked;
-mod limits;
+mod limit;
 mod logs;
 pub mod mask;
+mod mode;
 mod model;
-mod modes;
 mod opening;
 mod realm;
 mod recorder;
@@ -88,8 +88,8 @@ mod records;
 #[cfg(test)]
 mod recovered;
 mod retrieve;
-mod reviews;
-mod usage;
+mod review;
+mod uses;
 mod vault;
 mod verbs;
 
@@ -98,88 +98,170 @@ pub mod fuzzing;
 #[cfg(all(test, not(feature = "fuzzing")))]
 mod fuzzing;
 
-// The public interface is:
-pub use base::clock::{Clock, SystemClock};
+// The public interface is: the names that every program needs, and one module for each subject, named after its handle.
 pub use base::context::RequestContext;
-pub use base::damage::{Affected, Damage};
-pub use base::error::{Code, Error, Part, Result};
-pub use base::secret_text::{holds_a_secret, without_secrets};
-pub use floors::FloorsStatus;
-#[cfg(feature = "geoip")]
-pub use geoip::GeoIp;
-pub use logs::AuditFollow;
-pub use logs::unread_lines::unread_line;
-pub use model::account::ACCOUNT_MAX;
-pub use model::attestation::{ATTESTED_ITEMS, Attestation};
-pub use model::condition::Condition;
-pub use model::environment::{Class, EnvironmentInfo};
-pub use model::guardrails::Guardrails;
-pub use model::incident::{Closing, IncidentId, IncidentInfo, IncidentNote, IncidentState, Replacement};
-pub use model::interval::Interval;
-pub use model::key::{KeyInfo, Role, Stamp, StateChange, VersionInfo, VersionMark, VersionState};
-pub use model::key_ref::KeyRef;
-pub use model::limit::{LimitInForce, LimitScope, LimitSource};
-pub use model::mode::{Mode, ModeSource};
-pub use model::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
-pub use model::review::{ReviewDone, ReviewedLog};
-pub use model::token::{
-    AccessToken, ChildToken, Expiry, Issued, TokenInfo, TokenRequest, TokenState, attenuate, token_id,
-};
-pub use model::variable::{VariableKind, reaches_browsers, runs_code};
-pub use model::which_version::WhichVersion;
-pub use model::write::{Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};
-pub use modes::EnvironmentMode;
-pub use opening::builder::VaultBuilder;
-pub use realm::vault_record::vault_in;
-pub use records::damage::DamagedRecord;
-pub use records::page::{Page, PageRequest};
-pub use records::survey::RecordsStatus;
-pub use retrieve::{Released, ReleasedInfo};
-pub use usage::{UsageBy, UsageItem, UsageReport, UsageRequest};
-pub use vault::Vault;
-pub use vault::handles::{
-    AttestationVerbs, AuditVerbs, EnvironmentVerbs, FloorVerbs, IncidentVerbs, KeyVerbs, KnownValueVerbs, LimitVerbs,
-    ModeVerbs, ReviewVerbs, RotationVerbs, TokenVerbs, UsageVerbs,
-};
-pub use vault::session::{Session, WhoAmI};
-pub use verbs::admission::Admitted;
-pub use verbs::attest::SharedValue;
-pub use verbs::audit::{opened_for_one_command, verify_log, verify_log_watched};
-pub use verbs::floors::FloorsReport;
-pub use verbs::floors::rollback::RolledBack;
-pub use verbs::incidents::{
-    DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, LeakedCopy, LineAt, NotRevoked, ProviderPages,
-    Reach, ReportLine, ServesLeaked, Step,
-};
-pub use verbs::known_values::{FingerprintBundle, KnownValue, KnownValues};
-pub use verbs::limits::EnvironmentLimit;
-pub use verbs::namespaces::{NamespaceInfo, NamespaceRemoval, NamespaceRemoved, Namespaces};
-pub use verbs::review::{Review, ReviewRequest, check_proof};
-pub use verbs::review_tokens::TokenFinding;
-pub use verbs::revoked::{ReadKey, RevokedToken};
-pub use verbs::rotate_token::TokenRotation;
-pub use verbs::rotation::{Consumer, Destroyed, DrainRequest, Due, RotationStatus, VersionUse, Waiting};
-pub use verbs::status::{AuditStatus, Ready, Status, StoreStatus};
-pub use verbs::tenant::Tenant;
-pub use verbs::whole_log::WholeLog;
-
-// What an embedder needs of the parts, so that this crate is the only dependency:
-pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severity, Thresholds};
-pub use ibyok_audit::words;
-pub use ibyok_audit::{
-    Action, AuditHome, Batch, Entry, Error as LogError, FileSink, Filter, Hold, Home, HomeFile, LeftOut, LeftOutReason,
-    Line, Lines, MemoryHome, Outcome, Proof, Proven, Sink, SinkDescription, SinkDurability, StdoutSink, VerifyProgress,
-    VerifyReport, VerifyingKey,
-};
-pub use ibyok_crypto as kek;
-#[cfg(feature = "aws-kms")]
-pub use ibyok_crypto::{AwsKms, AwsKmsOptions};
-pub use ibyok_crypto::{Kek, LocalKek, PassphraseCost, PassphraseKek, Secret, VaultId};
-pub use ibyok_policy::{Environments, Grant, Pattern, Per, Rate, Restriction, Scope, Scopes, TokenId};
-pub use ibyok_providers::{Catalogue, Provider};
-pub use ibyok_storage as store;
+pub use base::error::{Code, Error, Result};
+pub use ibyok_audit::{FileSink, Home, Sink};
+pub use ibyok_crypto::{Kek, LocalKek, Secret};
+pub use ibyok_policy::{Environments, Grant, Scope, Scopes};
 #[cfg(feature = "file")]
 pub use ibyok_storage::FileStore;
 pub use ibyok_storage::{MemoryStore, Store};
-pub use jiff::{SignedDuration, Timestamp};
-pub use secrecy::{ExposeSecret, SecretString};
+pub use model::key_ref::KeyRef;
+pub use model::name::{EnvironmentName, KeyName, Namespace};
+pub use model::token::{AccessToken, TokenRequest};
+pub use opening::builder::VaultBuilder;
+pub use retrieve::Released;
+pub use vault::Vault;
+pub use vault::session::Session;
+pub use verbs::tenant::Tenant;
+
+// The crates whose types are in signatures, so that this crate is the only dependency:
+pub use ibyok_crypto as kek;
+pub use ibyok_policy as policy;
+pub use ibyok_providers as providers;
+pub use ibyok_storage as store;
+pub use {ipnet, jiff, secrecy};
+
+/// Statements of people about items of the checklist: [`Session::attestations`](crate::Session::attestations).
+pub mod attestations {
+    pub use crate::model::attestation::{ATTESTED_ITEMS, Attestation};
+    pub use crate::vault::handles::AttestationVerbs;
+}
+
+/// The audit log: [`Session::audit`](crate::Session::audit), and everything that a sink or a home of one's own needs.
+pub mod audit {
+    pub use crate::logs::AuditFollow;
+    pub use crate::logs::unread_lines::unread_line;
+    pub use crate::vault::handles::AuditVerbs;
+    pub use crate::verbs::audit::{opened_for_one_command, verify_log, verify_log_watched};
+    pub use crate::verbs::review::check_proof;
+    pub use crate::verbs::whole_log::WholeLog;
+    pub use ibyok_audit::*;
+}
+
+/// The time, as a vault reads it.
+pub mod clock {
+    pub use crate::base::clock::{Clock, SystemClock};
+}
+
+/// Environments: [`Session::environments`](crate::Session::environments).
+pub mod environments {
+    pub use crate::model::environment::{Class, EnvironmentInfo};
+    pub use crate::vault::handles::EnvironmentVerbs;
+}
+
+/// The details of an [`Error`](crate::Error).
+pub mod errors {
+    pub use crate::base::damage::{Affected, Damage};
+    pub use crate::base::error::Part;
+}
+
+/// Floors, below which no record is believed: [`Session::floors`](crate::Session::floors).
+pub mod floors {
+    pub use crate::floor::FloorsStatus;
+    pub use crate::vault::handles::FloorVerbs;
+    pub use crate::verbs::floors::FloorsReport;
+    pub use crate::verbs::floors::rollback::RolledBack;
+}
+
+/// Incidents: [`Session::incidents`](crate::Session::incidents).
+pub mod incidents {
+    pub use crate::model::account::ACCOUNT_MAX;
+    pub use crate::model::incident::{Closing, IncidentId, IncidentInfo, IncidentNote, IncidentState, Replacement};
+    pub use crate::vault::handles::IncidentVerbs;
+    pub use crate::verbs::incidents::{
+        DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, LeakedCopy, LineAt, NotRevoked,
+        ProviderPages, Reach, ReportLine, ServesLeaked, Step,
+    };
+}
+
+/// Keys and their versions: [`Session::keys`](crate::Session::keys).
+pub mod keys {
+    pub use crate::model::condition::Condition;
+    pub use crate::model::interval::Interval;
+    pub use crate::model::key::{KeyInfo, Role, Stamp, StateChange, VersionInfo, VersionMark, VersionState};
+    pub use crate::model::name::{FieldName, KeyId};
+    pub use crate::model::variable::{VariableKind, reaches_browsers, runs_code};
+    pub use crate::model::which_version::WhichVersion;
+    pub use crate::model::write::{Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};
+    pub use crate::retrieve::ReleasedInfo;
+    pub use crate::vault::handles::KeyVerbs;
+}
+
+/// The values that the vault knows, to find them in texts: [`Session::known_values`](crate::Session::known_values).
+pub mod known_values {
+    pub use crate::vault::handles::KnownValueVerbs;
+    pub use crate::verbs::attest::SharedValue;
+    pub use crate::verbs::known_values::{FingerprintBundle, KnownValue, KnownValues};
+}
+
+/// Limits of tokens, keys and environments: [`Session::limits`](crate::Session::limits).
+pub mod limits {
+    pub use crate::model::limit::{LimitInForce, LimitScope, LimitSource};
+    pub use crate::vault::handles::LimitVerbs;
+    pub use crate::verbs::limits::EnvironmentLimit;
+}
+
+/// Modes, mock or live: [`Session::modes`](crate::Session::modes).
+pub mod modes {
+    pub use crate::mode::EnvironmentMode;
+    pub use crate::model::guardrails::Guardrails;
+    pub use crate::model::mode::{Mode, ModeSource};
+    pub use crate::vault::handles::ModeVerbs;
+}
+
+/// Namespaces, which are the tenants: [`Vault::namespaces`](crate::Vault::namespaces).
+pub mod namespaces {
+    pub use crate::verbs::namespaces::{NamespaceInfo, NamespaceRemoval, NamespaceRemoved, Namespaces};
+}
+
+/// Pages of lists.
+pub mod pages {
+    pub use crate::records::page::{Page, PageRequest};
+}
+
+/// Reviews of the audit log: [`Session::reviews`](crate::Session::reviews).
+pub mod reviews {
+    #[cfg(feature = "geoip")]
+    pub use crate::geoip::GeoIp;
+    pub use crate::model::review::{ReviewDone, ReviewedLog};
+    pub use crate::vault::handles::ReviewVerbs;
+    pub use crate::verbs::review::{Review, ReviewRequest};
+    pub use ibyok_audit::review::{Acknowledged, Detector, Finding, FindingId, Severity, Thresholds};
+}
+
+/// Rotation of keys: [`Session::rotation`](crate::Session::rotation).
+pub mod rotation {
+    pub use crate::vault::handles::RotationVerbs;
+    pub use crate::verbs::rotation::{Consumer, Destroyed, DrainRequest, Due, RotationStatus, VersionUse, Waiting};
+}
+
+/// The identity of a session, and its admission to a verb.
+pub mod sessions {
+    pub use crate::vault::session::WhoAmI;
+    pub use crate::verbs::admission::Admitted;
+}
+
+/// The health of a vault and its store.
+pub mod status {
+    pub use crate::realm::vault_record::vault_in;
+    pub use crate::records::damage::DamagedRecord;
+    pub use crate::records::survey::RecordsStatus;
+    pub use crate::verbs::status::{AuditStatus, Ready, Status, StoreStatus};
+}
+
+/// Access tokens: [`Session::tokens`](crate::Session::tokens).
+pub mod tokens {
+    pub use crate::model::token::{ChildToken, Expiry, Issued, TokenInfo, TokenState, attenuate, token_id};
+    pub use crate::vault::handles::TokenVerbs;
+    pub use crate::verbs::review_tokens::TokenFinding;
+    pub use crate::verbs::revoked::{ReadKey, RevokedToken};
+    pub use crate::verbs::rotate_token::TokenRotation;
+}
+
+/// Use of keys and tokens: [`Session::usage`](crate::Session::usage).
+pub mod usage {
+    pub use crate::uses::{UsageBy, UsageItem, UsageReport, UsageRequest};
+    pub use crate::vault::handles::UsageVerbs;
+}

@@ -10,7 +10,7 @@ use crate::model::kind;
 use crate::model::mode::Mode;
 use crate::model::take_away::TakeAway;
 use crate::realm::RealmName;
-use crate::{AccessToken, Code, KeyInfo, KeyRef, RequestContext, TokenRequest, Vault};
+use crate::{AccessToken, Code, KeyRef, RequestContext, TokenRequest, Vault, keys::KeyInfo};
 
 /// A key with a retiring and a current version, and a token that reads it.
 struct Scene {
@@ -43,7 +43,7 @@ async fn scene() -> Scene {
         environment: Some(key.environment().clone()),
     };
     let realm = vault.inner.records.realm(&name).await.unwrap().unwrap();
-    let id = crate::token_id(&token).unwrap();
+    let id = crate::tokens::token_id(&token).unwrap();
     Scene {
         record: realm.record(kind::KEY, realm.keys.record_id("openai")).unwrap(),
         of_token: realm.record(kind::TOKEN, id.bytes()).unwrap(),

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ibyok_core::{
-    Batch, Code, Error, FileSink, KeyRef, LocalKek, LogError, MemoryHome, MemoryStore, Secret, Sink, SinkDescription,
-    SinkDurability, StdoutSink, Vault,
+    Code, Error, FileSink, KeyRef, LocalKek, MemoryStore, Secret, Sink, Vault,
+    audit::{Batch, Error as LogError, MemoryHome, SinkDescription, SinkDurability, StdoutSink},
 };
 
 const KEK: [u8; 32] = [7; 32];

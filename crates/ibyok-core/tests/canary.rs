@@ -2,7 +2,9 @@
 
 mod scene;
 
-use ibyok_core::{AccessToken, Code, Restriction, Scope, Scopes, TokenRequest, WhichVersion, attenuate};
+use ibyok_core::{
+    AccessToken, Code, Scope, Scopes, TokenRequest, keys::WhichVersion, policy::Restriction, tokens::attenuate,
+};
 use scene::{Scene, reading, secret};
 
 async fn read(scene: &Scene, token: &AccessToken, which: impl Into<WhichVersion>) -> Result<String, Code> {

@@ -3,7 +3,12 @@
 
 mod scene;
 
-use ibyok_core::{Code, Condition, DrainRequest, Error, KeyEdit, KeyInfo, KeyRef, Mode, Session};
+use ibyok_core::{
+    Code, Error, KeyRef, Session,
+    keys::{Condition, KeyEdit, KeyInfo},
+    modes::Mode,
+    rotation::DrainRequest,
+};
 use scene::{Scene, secret};
 
 /// A key with one version of each role.
@@ -164,7 +169,7 @@ async fn an_incident_is_opened_whatever_happened_to_the_key_meanwhile() {
     let session = scene.operator().only_if(Condition::Revision(1));
     let opened = session
         .incidents()
-        .open(&key, ibyok_core::IncidentRequest::new("a gist"))
+        .open(&key, ibyok_core::incidents::IncidentRequest::new("a gist"))
         .await;
     assert_eq!(opened.unwrap().incident.versions, [3]);
 }

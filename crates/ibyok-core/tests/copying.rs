@@ -2,7 +2,12 @@
 
 mod scene;
 
-use ibyok_core::{Code, Environments, Filter, Grant, KeyEdit, KeyWrite, Mode, Outcome, Scope, Scopes, TokenRequest};
+use ibyok_core::{
+    Code, Environments, Grant, Scope, Scopes, TokenRequest,
+    audit::{Filter, Outcome},
+    keys::{KeyEdit, KeyWrite},
+    modes::Mode,
+};
 use scene::{Scene, secret};
 
 #[tokio::test]
@@ -33,7 +38,8 @@ async fn a_copy_has_the_value_and_what_is_known_about_the_key() {
 
     let lines = operator.audit().lines(&Filter::default()).await.unwrap();
     let lines: Vec<_> = lines.map(|line| line.unwrap().entry().clone()).collect();
-    let read = |entry: &&ibyok_core::Entry| entry.action == "key.retrieve" && entry.key.as_deref() == Some("openai");
+    let read =
+        |entry: &&ibyok_core::audit::Entry| entry.action == "key.retrieve" && entry.key.as_deref() == Some("openai");
     assert_eq!(
         lines
             .iter()

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ibyok_core::{
-    Code, Error, FileSink, FileStore, LocalKek, LogError, MemoryHome, MemoryStore, Result, Secret, SecretString, Store,
-    Vault,
+    Code, Error, FileSink, FileStore, LocalKek, MemoryStore, Result, Secret, Store, Vault,
+    audit::{Error as LogError, MemoryHome},
+    secrecy::SecretString,
 };
 
 /// The errors of every part become the vault's own.

@@ -14,9 +14,17 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use ibyok_core::{
-    Action, Class, Code, Condition, DrainRequest, EnvironmentName, Environments, Error, ExposeSecret, Filter, Grant,
-    IncidentRequest, KeyEdit, KeyId, KeyRef, Mode, PageRequest, ReviewRequest, Scope, Scopes, Session, TokenRequest,
-    UsageBy, UsageRequest,
+    Code, EnvironmentName, Environments, Error, Grant, KeyRef, Scope, Scopes, Session, TokenRequest,
+    audit::{Action, Filter},
+    environments::Class,
+    incidents::IncidentRequest,
+    keys::{Condition, KeyEdit, KeyId},
+    modes::Mode,
+    pages::PageRequest,
+    reviews::ReviewRequest,
+    rotation::DrainRequest,
+    secrecy::ExposeSecret,
+    usage::{UsageBy, UsageRequest},
 };
 use scene::{Scene, secret};
 

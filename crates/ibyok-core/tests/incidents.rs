@@ -3,7 +3,10 @@
 
 mod scene;
 
-use ibyok_core::{Code, Environments, Grant, IncidentRequest, RequestContext, Scope, Scopes, Timestamp, VersionMark};
+use ibyok_core::{
+    Code, Environments, Grant, RequestContext, Scope, Scopes, incidents::IncidentRequest, jiff::Timestamp,
+    keys::VersionMark,
+};
 use jiff::SignedDuration;
 use scene::{Scene, reading, secret};
 
@@ -334,7 +337,7 @@ async fn what_a_call_that_came_to_no_end_revoked_is_kept_by_the_next() {
     scene.vault.retrieve(&token, &key, &context).await.unwrap();
     operator.incidents().open(&key, leaked()).await.unwrap();
     // As after a crash between the revocation and its being written into the incident.
-    let id = ibyok_core::token_id(&token).unwrap();
+    let id = ibyok_core::tokens::token_id(&token).unwrap();
     operator.tokens().revoke(&id.to_string(), false).await.unwrap();
     let request = leaked().revoke_readers(Some(before));
     let again = operator.incidents().open(&key, request).await.unwrap();
@@ -440,8 +443,8 @@ async fn what_is_no_new_value_is_refused_before_anything_is_marked() {
     let scene = scene_with_key().await;
     let (key, operator) = (scene.key("prod/openai"), scene.operator());
     let ask = || IncidentRequest::new("sk-three was pasted");
-    let renamed = ibyok_core::KeyWrite::from(secret("sk-two")).variable(Some("OTHER_KEY".to_owned()));
-    let forced = ibyok_core::KeyWrite::from(secret("sk-two")).force(Some("an outage".to_owned()));
+    let renamed = ibyok_core::keys::KeyWrite::from(secret("sk-two")).variable(Some("OTHER_KEY".to_owned()));
+    let forced = ibyok_core::keys::KeyWrite::from(secret("sk-two")).force(Some("an outage".to_owned()));
     for (what, request, code) in [
         ("the leaked value", leaked().replace(secret("sk-one")), Code::Conflict),
         (

@@ -3,7 +3,8 @@
 mod scene;
 
 use ibyok_core::{
-    Code, Environments, Expiry, Filter, Grant, KeyRef, RequestContext, Restriction, Scope, Scopes, TokenRequest,
+    Code, Environments, Grant, KeyRef, RequestContext, Scope, Scopes, TokenRequest, audit::Filter, policy::Restriction,
+    tokens::Expiry,
 };
 use scene::{Scene, reading, secret};
 
@@ -203,7 +204,7 @@ async fn an_attenuated_token_reaches_less_and_never_more() {
     let token = scene.token(reading("dev")).await;
     let mut restriction = Restriction::default();
     restriction.keys = Some(vec!["openai".parse().unwrap()]);
-    let narrow = ibyok_core::attenuate(&token, &restriction).unwrap();
+    let narrow = ibyok_core::tokens::attenuate(&token, &restriction).unwrap();
     let session = scene.vault.as_token(narrow);
     assert!(session.retrieve(&scene.key("dev/openai")).await.is_ok());
     assert_eq!(
@@ -448,13 +449,13 @@ async fn lists_are_complete_over_pages_and_show_only_what_is_allowed() {
             .unwrap();
     }
     let mut names = std::collections::BTreeSet::new();
-    let mut page = ibyok_core::PageRequest::default().limit(7);
+    let mut page = ibyok_core::pages::PageRequest::default().limit(7);
     loop {
         let found = scene.operator().keys().list(None, &page).await.unwrap();
         assert!(found.items.len() <= 7);
         names.extend(found.items.into_iter().map(|key| key.reference));
         match found.next {
-            Some(next) => page = ibyok_core::PageRequest::after(Some(next)).limit(7),
+            Some(next) => page = ibyok_core::pages::PageRequest::after(Some(next)).limit(7),
             None => break,
         }
     }
@@ -481,7 +482,7 @@ async fn the_long_name_of_an_environment_is_the_short_one_in_grants_and_restrict
     restriction.environments = Some(["production".to_owned()].into());
     let narrow = scene
         .vault
-        .as_token(ibyok_core::attenuate(&token, &restriction).unwrap());
+        .as_token(ibyok_core::tokens::attenuate(&token, &restriction).unwrap());
     assert!(narrow.retrieve(&scene.key("production/openai")).await.is_ok());
     let me = narrow.whoami().await.unwrap();
     assert_eq!(
@@ -532,8 +533,8 @@ async fn a_narrowed_token_cannot_revoke_the_one_that_it_was_made_from() {
     restriction.networks = Some(vec!["10.0.0.0/8".parse().unwrap()]);
     let narrow = scene
         .vault
-        .as_token(ibyok_core::attenuate(&token, &restriction).unwrap());
-    let id = ibyok_core::token_id(&token).unwrap().to_string();
+        .as_token(ibyok_core::tokens::attenuate(&token, &restriction).unwrap());
+    let id = ibyok_core::tokens::token_id(&token).unwrap().to_string();
     let inside = RequestContext::default().from_address("10.1.1.1".parse().unwrap());
     for session in [narrow.clone(), narrow.with_context(inside)] {
         for which in ["self", id.as_str()] {
@@ -567,7 +568,7 @@ async fn a_token_is_valid_from_its_beginning_to_its_end_and_the_clock_set_back_c
     let key: KeyRef = "prod/openai".parse().unwrap();
     vault.operator("test").keys().set(&key, secret("sk")).await.unwrap();
     let mut grant = reading("prod");
-    let time = |text: &str| text.parse::<ibyok_core::Timestamp>().unwrap();
+    let time = |text: &str| text.parse::<ibyok_core::jiff::Timestamp>().unwrap();
     (grant.not_before, grant.expires) = (Some(time("2026-11-24T11:00:00Z")), Some(time("2026-11-24T12:00:00Z")));
     let token = vault
         .operator("test")
@@ -601,10 +602,10 @@ async fn a_ninth_restriction_is_refused() {
     let mut restriction = Restriction::default();
     restriction.keys = Some(vec!["open*".parse().unwrap()]);
     for _ in 0..8 {
-        token = ibyok_core::attenuate(&token, &restriction).unwrap();
+        token = ibyok_core::tokens::attenuate(&token, &restriction).unwrap();
     }
     assert_eq!(
-        ibyok_core::attenuate(&token, &restriction).unwrap_err().code(),
+        ibyok_core::tokens::attenuate(&token, &restriction).unwrap_err().code(),
         Code::Invalid
     );
     assert_eq!(scene.vault.as_token(token).whoami().await.unwrap().restrictions, 8);
@@ -647,18 +648,18 @@ async fn a_page_is_never_longer_than_can_be_taken() {
     let labels = (0..64).map(|n| (format!("{n:064}"), "\"".repeat(256)));
     let labels: std::collections::BTreeMap<_, _> = labels.collect();
     for number in 0..150 {
-        let write = ibyok_core::KeyWrite::from(secret("x")).labels(Some(labels.clone()));
+        let write = ibyok_core::keys::KeyWrite::from(secret("x")).labels(Some(labels.clone()));
         let key = scene.key(&format!("dev/k{number}"));
         scene.operator().keys().set(&key, write).await.unwrap();
     }
-    let mut page = ibyok_core::PageRequest::default().limit(1000);
+    let mut page = ibyok_core::pages::PageRequest::default().limit(1000);
     let mut lengths = Vec::new();
     loop {
         let found = scene.operator().keys().list(None, &page).await.unwrap();
         assert!(serde_json::to_vec(&found).unwrap().len() < 5 << 20);
         lengths.push(found.items.len());
         let Some(next) = found.next else { break };
-        page = ibyok_core::PageRequest::after(Some(next)).limit(1000);
+        page = ibyok_core::pages::PageRequest::after(Some(next)).limit(1000);
     }
     assert!(lengths.len() > 1, "{lengths:?}");
     assert_eq!(lengths.iter().sum::<usize>(), 150);

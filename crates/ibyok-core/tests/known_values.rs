@@ -4,7 +4,7 @@
 
 mod scene;
 
-use ibyok_core::{Code, ExposeSecret, KnownValues};
+use ibyok_core::{Code, known_values::KnownValues, secrecy::ExposeSecret};
 use scene::{Scene, reading, secret};
 
 const LONG: &str = "a value that is long enough";

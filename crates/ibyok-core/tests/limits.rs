@@ -9,9 +9,15 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use ibyok_core::{
-    AccessToken, Clock, Code, Environments, Error, FileSink, Filter, Grant, KeyEdit, KeyRef, KeyWrite, LimitScope,
-    LocalKek, MemoryStore, Outcome, Rate, RequestContext, Restriction, Result, Scope, Scopes, Session, SinkDurability,
-    Timestamp, TokenRequest, Vault, attenuate,
+    AccessToken, Code, Environments, Error, FileSink, Grant, KeyRef, LocalKek, MemoryStore, RequestContext, Result,
+    Scope, Scopes, Session, TokenRequest, Vault,
+    audit::{Filter, Outcome, SinkDurability},
+    clock::Clock,
+    jiff::Timestamp,
+    keys::{KeyEdit, KeyWrite},
+    limits::LimitScope,
+    policy::{Rate, Restriction},
+    tokens::attenuate,
 };
 use ibyok_storage::{
     ChangeNumber, Changes, Collection, Draw, Expect, Health, Limiter, RecordId, Revision, Store, Stored, Taken,
@@ -351,7 +357,7 @@ async fn a_clock_on_the_wall_that_jumps_changes_no_limit() {
     let timed = Timed::new().await;
     let mut grant = reading_at("2/min");
     grant.expires = None;
-    let request = TokenRequest::new("worker", grant).expiry(ibyok_core::Expiry::Never);
+    let request = TokenRequest::new("worker", grant).expiry(ibyok_core::tokens::Expiry::Never);
     let token = timed.operator().tokens().issue(request).await.unwrap().token;
     assert_eq!(timed.let_through(&token, "prod/one").await, 2);
     for hours in [-48, 24 * 3650, -24 * 3650] {

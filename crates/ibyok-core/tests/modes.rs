@@ -8,8 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ibyok_core::{
-    Class, Code, Environments, Filter, Grant, Guardrails, KeyRef, KeyWrite, Mode, ModeSource, Released, RequestContext,
-    Scope, Scopes, Session,
+    Code, Environments, Grant, KeyRef, Released, RequestContext, Scope, Scopes, Session,
+    audit::Filter,
+    environments::Class,
+    keys::KeyWrite,
+    modes::{Guardrails, Mode, ModeSource},
 };
 use ibyok_providers::{Catalogue, Matched, is_mock};
 use ibyok_storage::Store;

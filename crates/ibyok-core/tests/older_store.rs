@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use ibyok_core::{FileSink, FileStore, Filter, KeyRef, LocalKek, Secret, Vault};
+use ibyok_core::{FileSink, FileStore, KeyRef, LocalKek, Secret, Vault, audit::Filter};
 
 struct Machine(tempfile::TempDir);
 
@@ -106,7 +106,7 @@ async fn an_older_store_is_behind_until_it_is_accepted_by_name() {
     assert_eq!((findings(&vault).await, vault.store_behind()), (0, None));
     assert!(vault.ready().await.is_ready());
     let mut filter = Filter::default();
-    filter.action = Some(ibyok_core::Action::VaultRollbackAccepted);
+    filter.action = Some(ibyok_core::audit::Action::VaultRollbackAccepted);
     let lines = vault.whole_log("test").lines(&filter).await.unwrap();
     assert_eq!(lines.count(), 1);
     close(vault).await;

@@ -5,7 +5,7 @@ mod scene;
 
 use std::time::{Duration, Instant};
 
-use ibyok_core::{Class, Code, Filter, KeyRef, PageRequest, RequestContext, TokenRequest};
+use ibyok_core::{Code, KeyRef, RequestContext, TokenRequest, audit::Filter, environments::Class, pages::PageRequest};
 use ibyok_storage::{ChangeNumber, Expect, RecordId, Store};
 use scene::{Scene, reading, secret};
 
@@ -378,7 +378,7 @@ async fn reading_the_log_is_on_the_log_and_is_an_operators() {
 
 #[tokio::test]
 async fn importing_tells_what_is_new_the_same_and_different() {
-    use ibyok_core::Imported;
+    use ibyok_core::keys::Imported;
     let scene = Scene::new().await;
     let key = scene.key("dev/OPENAI_API_KEY");
     let import = async |value: &str, update| {
@@ -642,7 +642,7 @@ async fn a_verification_counts_what_it_reads_against_what_there_is() {
             .await
             .unwrap();
     }
-    let progress = std::sync::Arc::new(ibyok_core::VerifyProgress::default());
+    let progress = std::sync::Arc::new(ibyok_core::audit::VerifyProgress::default());
     assert_eq!((progress.read(), progress.total()), (0, 0));
     let operator = scene.operator();
     let watched = operator.audit().verify_watched(&[], std::sync::Arc::clone(&progress));

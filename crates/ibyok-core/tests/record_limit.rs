@@ -1,7 +1,7 @@
 //! One key is one record, and a record has a limit: the errors once its versions together reach the limit.
 
 use async_trait::async_trait;
-use ibyok_core::{Code, FileSink, KeyRef, LocalKek, MemoryStore, Secret, SinkDurability, Store, Vault};
+use ibyok_core::{Code, FileSink, KeyRef, LocalKek, MemoryStore, Secret, Store, Vault, audit::SinkDurability};
 use ibyok_storage::{
     ChangeNumber, Changes, Collection, Error, Expect, Health, Limiter, RecordId, Result, Revision, Stored,
 };

@@ -4,7 +4,9 @@
 mod scene;
 
 use ibyok_core::{
-    Code, Detector, Environments, Filter, Grant, Line, RequestContext, ReviewRequest, Scope, Scopes, Session,
+    Code, Environments, Grant, RequestContext, Scope, Scopes, Session,
+    audit::{Filter, Line},
+    reviews::{Detector, ReviewRequest},
 };
 use scene::{Scene, reading, secret};
 
@@ -142,7 +144,7 @@ async fn a_token_sees_what_its_grant_covers_and_settles_nothing_for_others() {
         .token_named("dev-auditor", audit(Environments::named(["dev"])))
         .await;
     let all = scene.token_named("auditor", audit(Environments::All)).await;
-    let auditor_id = ibyok_core::token_id(&all).unwrap().to_string();
+    let auditor_id = ibyok_core::tokens::token_id(&all).unwrap().to_string();
     let none = scene.token(reading("prod")).await;
 
     let dev = scene.vault.as_token(dev);
@@ -178,7 +180,7 @@ async fn a_token_sees_what_its_grant_covers_and_settles_nothing_for_others() {
 #[tokio::test]
 async fn a_time_to_come_is_refused() {
     let scene = Scene::new().await;
-    let tomorrow = ibyok_core::Timestamp::now() + std::time::Duration::from_secs(86_400);
+    let tomorrow = ibyok_core::jiff::Timestamp::now() + std::time::Duration::from_secs(86_400);
     let error = scene
         .operator()
         .reviews()
@@ -186,6 +188,6 @@ async fn a_time_to_come_is_refused() {
         .await
         .unwrap_err();
     assert_eq!(error.code(), Code::Invalid);
-    let ever = ReviewRequest::since(ibyok_core::Timestamp::UNIX_EPOCH);
+    let ever = ReviewRequest::since(ibyok_core::jiff::Timestamp::UNIX_EPOCH);
     assert!(scene.operator().reviews().run(&ever).await.unwrap().found.lines > 1);
 }

@@ -4,8 +4,11 @@
 mod scene;
 
 use ibyok_core::{
-    Code, DrainRequest, KeyEdit, KeyInfo, KeyRef, KeyWrite, Mode, Scope, Session, SignedDuration, Timestamp,
-    WhichVersion,
+    Code, KeyRef, Scope, Session,
+    jiff::{SignedDuration, Timestamp},
+    keys::{KeyEdit, KeyInfo, KeyWrite, WhichVersion},
+    modes::Mode,
+    rotation::DrainRequest,
 };
 use ibyok_storage::{Expect, Store};
 use scene::{Scene, reading, secret};

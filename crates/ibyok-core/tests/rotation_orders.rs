@@ -11,8 +11,10 @@ mod scene;
 use std::collections::BTreeMap;
 
 use ibyok_core::{
-    Code, DrainRequest, Error, FileSink, FileStore, KeyInfo, KeyRef, LocalKek, Role, Session, SinkDurability, Vault,
-    VersionMark, WhichVersion,
+    Code, Error, FileSink, FileStore, KeyRef, LocalKek, Session, Vault,
+    audit::SinkDurability,
+    keys::{KeyInfo, Role, VersionMark, WhichVersion},
+    rotation::DrainRequest,
 };
 use ibyok_storage::{ChangeNumber, Store};
 use proptest::prelude::*;

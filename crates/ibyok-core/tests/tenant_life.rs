@@ -6,8 +6,10 @@ mod scene;
 use std::time::Duration;
 
 use ibyok_core::{
-    AccessToken, Class, Code, Environments, Filter, Grant, Namespace, NamespaceRemoval, Namespaces, RequestContext,
-    Scope, Scopes, Session, TokenRequest,
+    AccessToken, Code, Environments, Grant, Namespace, RequestContext, Scope, Scopes, Session, TokenRequest,
+    audit::Filter,
+    environments::Class,
+    namespaces::{NamespaceRemoval, Namespaces},
 };
 use ibyok_storage::{Expect, RecordId, Store, Stored};
 use scene::{Scene, secret};
@@ -155,7 +157,7 @@ async fn nothing_of_a_removed_namespace_is_served_here_or_on_another_node() {
     let key = scene.key("prod/openai");
     let there = node.as_token(again(&token));
     there.retrieve(&key).await.unwrap();
-    let tag = ibyok_core::token_id(&token).unwrap().tag();
+    let tag = ibyok_core::tokens::token_id(&token).unwrap().tag();
     let removal = NamespaceRemoval::with_contents_of("acme");
     let removed = namespaces(&scene).remove(&namespace("acme"), &removal).await.unwrap();
     assert_eq!((removed.keys, removed.tokens), (1, 1));

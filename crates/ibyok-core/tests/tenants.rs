@@ -4,8 +4,8 @@
 mod scene;
 
 use ibyok_core::{
-    Class, Code, Environments, FileSink, Filter, Grant, KeyRef, LocalKek, MemoryStore, Namespace, Scope, Scopes,
-    Session, TokenRequest, Vault,
+    Code, Environments, FileSink, Grant, KeyRef, LocalKek, MemoryStore, Namespace, Scope, Scopes, Session,
+    TokenRequest, Vault, audit::Filter, environments::Class,
 };
 use scene::{Scene, secret};
 
@@ -211,7 +211,7 @@ async fn a_vault_whose_home_is_a_tenant_acts_in_it() {
 }
 
 /// The lines that a session reads of the log, from now or from the beginning.
-async fn lines(session: &Session) -> Vec<ibyok_core::Line> {
+async fn lines(session: &Session) -> Vec<ibyok_core::audit::Line> {
     let lines = session.audit().lines(&Filter::default()).await.unwrap();
     lines.map(Result::unwrap).collect()
 }
@@ -315,7 +315,7 @@ async fn a_review_is_of_one_namespace_and_strangers_are_the_hosts() {
         .retrieve(&"garbage".into(), &key, &Default::default())
         .await
         .unwrap_err();
-    let request = ibyok_core::ReviewRequest::default();
+    let request = ibyok_core::reviews::ReviewRequest::default();
     for session in [&acme, &token] {
         let review = session.reviews().run(&request).await.unwrap();
         let told = serde_json::to_string(&review).unwrap();

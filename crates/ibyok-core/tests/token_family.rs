@@ -6,8 +6,9 @@ mod scene;
 use std::time::Duration;
 
 use ibyok_core::{
-    AccessToken, Code, Environments, Expiry, Grant, Issued, PageRequest, Scope, Scopes, Session, TokenRequest,
-    TokenRotation,
+    AccessToken, Code, Environments, Grant, Scope, Scopes, Session, TokenRequest,
+    pages::PageRequest,
+    tokens::{Expiry, Issued, TokenRotation},
 };
 use proptest::prelude::*;
 use scene::later::{HOUR, copy, reads, timed};
@@ -136,9 +137,11 @@ async fn a_narrowed_older_secret_ends_nothing() {
     let (scene, _) = timed().await;
     let old = scene.token_named("app", reading("prod")).await;
     let new = scene.operator().tokens().rotate("app", Some(HOUR)).await.unwrap().token;
-    let mut only = ibyok_core::Restriction::default();
+    let mut only = ibyok_core::policy::Restriction::default();
     only.keys = Some(vec!["openai".parse().unwrap()]);
-    let narrowed = scene.vault.as_token(ibyok_core::attenuate(&old, &only).unwrap());
+    let narrowed = scene
+        .vault
+        .as_token(ibyok_core::tokens::attenuate(&old, &only).unwrap());
     assert_eq!(
         narrowed.tokens().revoke("self", false).await.unwrap_err().code(),
         Code::Denied
@@ -162,7 +165,7 @@ async fn family(scene: &Scene) -> [AccessToken; 4] {
     [parent, one, two, grandchild]
 }
 
-fn names(children: &[ibyok_core::ChildToken]) -> Vec<&str> {
+fn names(children: &[ibyok_core::tokens::ChildToken]) -> Vec<&str> {
     let mut names: Vec<&str> = children.iter().map(|child| child.name.as_str()).collect();
     names.sort_unstable();
     names

@@ -9,7 +9,9 @@ mod scene;
 
 use std::time::Duration;
 
-use ibyok_core::{AccessToken, Restriction, Scope, Scopes, Session, Timestamp, TokenRequest, attenuate};
+use ibyok_core::{
+    AccessToken, Scope, Scopes, Session, TokenRequest, jiff::Timestamp, policy::Restriction, tokens::attenuate,
+};
 use proptest::prelude::*;
 use scene::Scene;
 use scene::later::{HOUR, Later, copy, reads, timed};
@@ -68,7 +70,7 @@ impl World {
         for (name, environments, hours) in [("all", &["dev", "prod"][..], 6), ("prod", &["prod"], 3)] {
             let scopes = Scopes::from([Scope::KeysRead, Scope::TokensIssue, Scope::TokensRevoke]);
             let mut grant = ibyok_core::Grant::new(scopes, ibyok_core::Environments::named(environments.to_vec()));
-            grant.expires = Some(ibyok_core::Clock::now(&world.clock) + HOUR * hours);
+            grant.expires = Some(ibyok_core::clock::Clock::now(&world.clock) + HOUR * hours);
             grant.self_rotate = true;
             let token = world.scene.token_named(name, grant).await;
             let power = world.power(&token).await;
@@ -114,7 +116,7 @@ impl World {
                 let environments: &[&str] = if wide { &["dev", "prod"] } else { &["prod"] };
                 let scopes = Scopes::from([Scope::KeysRead, Scope::TokensIssue]);
                 let mut grant = ibyok_core::Grant::new(scopes, ibyok_core::Environments::named(environments.to_vec()));
-                grant.expires = Some(ibyok_core::Clock::now(&self.clock) + HOUR * hours as u32);
+                grant.expires = Some(ibyok_core::clock::Clock::now(&self.clock) + HOUR * hours as u32);
                 grant.self_rotate = number.is_multiple_of(2);
                 let request = TokenRequest::new(format!("issued-{number}"), grant);
                 if let Ok(issued) = self.session(&actor).tokens().issue(request).await {
@@ -125,14 +127,14 @@ impl World {
                 let (actor, most) = self.secret(by);
                 let mut restriction = Restriction::default();
                 restriction.keys = key.then(|| vec!["openai".parse().unwrap()]);
-                restriction.expires = Some(ibyok_core::Clock::now(&self.clock) + HOUR * hours as u32);
+                restriction.expires = Some(ibyok_core::clock::Clock::now(&self.clock) + HOUR * hours as u32);
                 if let Ok(token) = attenuate(&actor, &restriction) {
                     self.got(token, &most).await;
                 }
             }
             Step::Rotate { by, which, grace } => {
                 let (actor, most) = self.secret(by);
-                let id = ibyok_core::token_id(&self.secret(which).0).unwrap().to_string();
+                let id = ibyok_core::tokens::token_id(&self.secret(which).0).unwrap().to_string();
                 let grace = Some(HOUR * grace as u32);
                 if let Ok(rotated) = self.session(&actor).tokens().rotate(&id, grace).await {
                     self.got(rotated.token, &most).await;
@@ -140,7 +142,7 @@ impl World {
             }
             Step::RotateByOperator { which, grace } => {
                 let (token, _) = self.secret(which);
-                let id = ibyok_core::token_id(&token).unwrap().to_string();
+                let id = ibyok_core::tokens::token_id(&token).unwrap().to_string();
                 let before = self.widest_of(&token);
                 let grace = Some(HOUR * grace as u32);
                 if let Ok(rotated) = self.scene.operator().tokens().rotate(&id, grace).await {
@@ -148,7 +150,7 @@ impl World {
                 }
             }
             Step::Revoke { which, keep } => {
-                let id = ibyok_core::token_id(&self.secret(which).0).unwrap().to_string();
+                let id = ibyok_core::tokens::token_id(&self.secret(which).0).unwrap().to_string();
                 self.scene.operator().tokens().revoke(&id, keep).await.unwrap();
             }
             Step::Wait { minutes } => self.clock.move_on(Duration::from_secs(minutes * 60)),
@@ -157,11 +159,11 @@ impl World {
 
     /// The most that any secret of this token was given.
     fn widest_of(&self, token: &AccessToken) -> Power {
-        let id = ibyok_core::token_id(token).unwrap();
+        let id = ibyok_core::tokens::token_id(token).unwrap();
         let same = self
             .secrets
             .iter()
-            .filter(|(other, _)| ibyok_core::token_id(other).unwrap() == id);
+            .filter(|(other, _)| ibyok_core::tokens::token_id(other).unwrap() == id);
         let all: Vec<&Power> = same.map(|(_, power)| power).collect();
         Power {
             keys: all.iter().flat_map(|power| power.keys.clone()).collect(),

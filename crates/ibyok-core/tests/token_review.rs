@@ -2,7 +2,11 @@
 
 mod scene;
 
-use ibyok_core::{Clock, Environments, Expiry, Grant, RequestContext, Scope, Scopes, TokenFinding, TokenRequest};
+use ibyok_core::{
+    Environments, Grant, RequestContext, Scope, Scopes, TokenRequest,
+    clock::Clock,
+    tokens::{Expiry, TokenFinding},
+};
 use scene::later::{HOUR, timed};
 use scene::{Scene, reading};
 
@@ -67,7 +71,7 @@ async fn what_is_wider_than_its_use_is_told_with_what_would_have_sufficed() {
         .keys
         .iter()
         .flatten()
-        .map(ibyok_core::Pattern::as_str)
+        .map(ibyok_core::policy::Pattern::as_str)
         .collect();
     assert_eq!(keys, ["openai"]);
     // What would have suffices indeed, and is then no finding.

@@ -4,7 +4,9 @@ mod scene;
 
 use std::time::Duration;
 
-use ibyok_core::{AccessToken, Code, Restriction, Scope, Scopes, Timestamp, TokenRequest, attenuate};
+use ibyok_core::{
+    AccessToken, Code, Scope, Scopes, TokenRequest, jiff::Timestamp, policy::Restriction, tokens::attenuate,
+};
 use scene::later::{HOUR, copy, reads, timed};
 use scene::{Scene, reading};
 
@@ -20,7 +22,7 @@ async fn both_secrets_work_until_the_grace_ends_and_the_new_one_after() {
     let old = scene.token_named("app", reading("prod")).await;
     let rotated = scene.operator().tokens().rotate("app", Some(HOUR)).await.unwrap();
     assert_eq!(rotated.info.epoch, 1);
-    assert_eq!(rotated.info.id, ibyok_core::token_id(&old).unwrap());
+    assert_eq!(rotated.info.id, ibyok_core::tokens::token_id(&old).unwrap());
     for token in [&old, &rotated.token] {
         assert_eq!(reads(&scene, token, "prod/openai").await, Ok(()));
     }
@@ -87,7 +89,7 @@ async fn a_second_rotation_ends_the_oldest_secret_at_once() {
 async fn a_grace_never_outlasts_the_token_and_has_a_bound() {
     let (scene, clock) = timed().await;
     let mut grant = reading("prod");
-    grant.expires = Some(ibyok_core::Clock::now(&clock) + HOUR);
+    grant.expires = Some(ibyok_core::clock::Clock::now(&clock) + HOUR);
     let old = scene.token_named("app", grant.clone()).await;
     let rotated = scene.operator().tokens().rotate("app", Some(HOUR * 48)).await.unwrap();
     assert_eq!(rotated.info.older_secret_until, grant.expires);
@@ -133,7 +135,7 @@ async fn a_token_rotates_itself_but_not_the_wider_one_that_it_stands_for() {
     let mut short = Restriction::default();
     short.expires = Some(Timestamp::now() + HOUR);
     let narrowed = scene.vault.as_token(attenuate(&token, &short).unwrap());
-    let id = ibyok_core::token_id(&token).unwrap().to_string();
+    let id = ibyok_core::tokens::token_id(&token).unwrap().to_string();
     for which in ["self", id.as_str()] {
         let refused = narrowed.tokens().rotate(which, None).await.unwrap_err();
         assert_eq!(refused.code(), Code::Denied, "{which}");
@@ -160,7 +162,7 @@ async fn a_token_without_the_right_does_not_rotate_itself() {
     // Not even with every scope.
     for scope in [Scope::KeysRead, Scope::TokensIssue, Scope::Admin] {
         let token = with(&scene, scope.as_str(), &[scope]).await;
-        let id = ibyok_core::token_id(&token).unwrap().to_string();
+        let id = ibyok_core::tokens::token_id(&token).unwrap().to_string();
         let session = scene.vault.as_token(token);
         for which in ["self", id.as_str()] {
             let refused = session.tokens().rotate(which, None).await.unwrap_err();
@@ -260,7 +262,7 @@ async fn what_the_old_secret_issues_in_its_grace_ends_with_it() {
         .await
         .unwrap();
     assert_eq!(child.info.expires_at, rotated.info.older_secret_until);
-    grant.expires = Some(ibyok_core::Clock::now(&clock) + HOUR * 2);
+    grant.expires = Some(ibyok_core::clock::Clock::now(&clock) + HOUR * 2);
     let longer = old
         .tokens()
         .issue(TokenRequest::new("longer", grant))
@@ -305,7 +307,7 @@ async fn an_older_record_does_not_bring_the_old_secret_back() {
     let (scene, _) = timed().await;
     let old = scene.token_named("app", reading("prod")).await;
     let before = scene.store.clone();
-    let id = ibyok_core::token_id(&old).unwrap();
+    let id = ibyok_core::tokens::token_id(&old).unwrap();
     let realm = ibyok_storage::Collection::new(ibyok_storage::Kind::new(4), id.tag()).unwrap();
     let record = ibyok_storage::RecordId::new(realm, id.bytes());
     let kept = before.get(&record).await.unwrap().unwrap();

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ibyok_core::{Environments, Error, Grant, Scope, SignedDuration, Timestamp};
+use ibyok_core::{
+    Environments, Error, Grant, Scope,
+    jiff::{SignedDuration, Timestamp},
+};
 
 /// The purpose of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

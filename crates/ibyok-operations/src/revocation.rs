@@ -15,12 +15,12 @@ pub struct ListedToken<'a> {
     pub is_valid: bool,
 }
 
-impl<'a> From<&'a ibyok_core::TokenInfo> for ListedToken<'a> {
-    fn from(token: &'a ibyok_core::TokenInfo) -> Self {
+impl<'a> From<&'a ibyok_core::tokens::TokenInfo> for ListedToken<'a> {
+    fn from(token: &'a ibyok_core::tokens::TokenInfo) -> Self {
         ListedToken {
             name: &token.name,
             created_by: &token.created_by,
-            is_valid: token.state == ibyok_core::TokenState::Valid,
+            is_valid: token.state == ibyok_core::tokens::TokenState::Valid,
         }
     }
 }
@@ -79,8 +79,8 @@ pub struct Revoked {
     pub rotated_tokens: Vec<String>,
 }
 
-impl From<&ibyok_core::RevokedToken> for Revoked {
-    fn from(revoked: &ibyok_core::RevokedToken) -> Self {
+impl From<&ibyok_core::tokens::RevokedToken> for Revoked {
+    fn from(revoked: &ibyok_core::tokens::RevokedToken) -> Self {
         Revoked {
             read_keys: revoked.read_keys.iter().map(|key| key.reference.clone()).collect(),
             is_complete: revoked.read_keys_complete,

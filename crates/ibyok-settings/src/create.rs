@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use ibyok_core::{Error, Kek, Result, SystemClock, Vault, VaultId, vault_in};
+use ibyok_core::{Error, Kek, Result, Vault, clock::SystemClock, kek::VaultId, status::vault_in};
 
 use crate::directory;
 use crate::passphrase::Passphrase;

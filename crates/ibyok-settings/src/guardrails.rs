@@ -1,6 +1,9 @@
 //! Guardrails as settings: a word that cannot be read is refused, and never taken for none.
 
-use ibyok_core::{Error, Guardrails, Mode, Result};
+use ibyok_core::{
+    Error, Result,
+    modes::{Guardrails, Mode},
+};
 use serde::{Deserialize, Deserializer};
 
 use crate::given::Given;

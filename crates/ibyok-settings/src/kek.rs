@@ -123,7 +123,7 @@ impl KekChoice {
 #[cfg(feature = "aws-kms")]
 async fn aws_kms(key: &str) -> Result<Arc<dyn Kek>> {
     use ibyok_core::kek::Error as KekError;
-    use ibyok_core::{AwsKms, AwsKmsOptions};
+    use ibyok_core::kek::{AwsKms, AwsKmsOptions};
     let kek = AwsKms::connect(key, AwsKmsOptions::default()).await;
     Ok(Arc::new(kek.map_err(|error| match error {
         KekError::KekUnusable { .. } => Error::Invalid {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ibyok_core::{Error, Result, SignedDuration, SinkDurability, Thresholds};
+use ibyok_core::{Error, Result, audit::SinkDurability, jiff::SignedDuration, reviews::Thresholds};
 use ipnet::IpNet;
 
 use crate::given::Given;
@@ -68,7 +68,8 @@ pub(crate) fn parsed<T: std::str::FromStr>(name: &str, text: &str, form: &str) -
 
 pub(crate) fn thresholds(given: Option<Thresholds>) -> Result<Thresholds> {
     let thresholds = given.unwrap_or_default();
-    let wrong = |error: ibyok_core::LogError| Error::invalid(error.to_string(), "correct `[review]` in `vault.toml`");
+    let wrong =
+        |error: ibyok_core::audit::Error| Error::invalid(error.to_string(), "correct `[review]` in `vault.toml`");
     thresholds.check().map_err(wrong)?;
     Ok(thresholds)
 }

@@ -5,7 +5,11 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use ibyok_core::{Error, ExposeSecret, Kek, PassphraseCost, PassphraseKek, Result, Secret};
+use ibyok_core::{
+    Error, Kek, Result, Secret,
+    kek::{PassphraseCost, PassphraseKek},
+    secrecy::ExposeSecret,
+};
 
 use crate::directory;
 

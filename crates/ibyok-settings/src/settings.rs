@@ -7,8 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibyok_core::{
-    EnvironmentName, Error, FileSink, GeoIp, Guardrails, Kek, Namespace, Part, Result, SinkDurability, StdoutSink,
-    Store, Thresholds, Vault, VaultBuilder, vault_in,
+    EnvironmentName, Error, FileSink, Kek, Namespace, Result, Store, Vault, VaultBuilder,
+    audit::{SinkDurability, StdoutSink},
+    errors::Part,
+    modes::Guardrails,
+    reviews::{GeoIp, Thresholds},
+    status::vault_in,
 };
 use ipnet::IpNet;
 

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use ibyok_core::{Class, Code, Error, Guardrails, Mode};
+use ibyok_core::{
+    Code, Error,
+    environments::Class,
+    modes::{Guardrails, Mode},
+};
 use ibyok_settings::{Given, Locations, Settings};
 
 fn locations(home: &Path) -> Locations {

@@ -124,8 +124,8 @@ mod tests {
         assert_eq!(
             exit(E::Integrity {
                 what: "x".to_owned(),
-                damage: ibyok_core::Damage::Missing,
-                affected: ibyok_core::Affected::Key
+                damage: ibyok_core::errors::Damage::Missing,
+                affected: ibyok_core::errors::Affected::Key
             }),
             5
         );

@@ -7,7 +7,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use ibyok_core::{ExposeSecret, FieldName, Secret, VALUE_MAX};
+use ibyok_core::{
+    Secret,
+    keys::{FieldName, VALUE_MAX},
+    secrecy::ExposeSecret,
+};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use zeroize::{Zeroize, Zeroizing};
 

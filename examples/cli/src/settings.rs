@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
-use ibyok_core::{ExposeSecret, Secret};
+use ibyok_core::{Secret, secrecy::ExposeSecret};
 use ibyok_settings::{Given, Locations, Settings};
 use zeroize::Zeroizing;
 

@@ -1,6 +1,6 @@
 //! Numbers and the nouns after them, and lists in a sentence.
 
-pub(crate) use ibyok_core::words::{counted, is_or_are, plural};
+pub(crate) use ibyok_core::audit::words::{counted, is_or_are, plural};
 
 /// Things in a sentence: `1`, `1 and 2`, `1, 2 and 3`.
 pub(crate) fn listed(things: &[String]) -> String {

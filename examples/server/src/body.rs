@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
-use ibyok_core::Admitted;
+use ibyok_core::sessions::Admitted;
 use serde::Deserialize;
 
 use crate::json;

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
-use ibyok_core::{AccessToken, RequestContext, SecretString, Session};
+use ibyok_core::{AccessToken, RequestContext, Session, secrecy::SecretString};
 
 use crate::problem::Problem;
 use crate::router::Shared;

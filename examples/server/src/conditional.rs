@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header::IF_MATCH;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
-use ibyok_core::{Condition, Session};
+use ibyok_core::{Session, keys::Condition};
 
 use crate::caller::Caller;
 use crate::problem::Problem;

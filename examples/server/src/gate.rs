@@ -9,7 +9,10 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use ibyok_core::{RequestContext, holds_a_secret, without_secrets};
+use ibyok_core::{
+    RequestContext,
+    mask::{holds_a_secret, without_secrets},
+};
 use tracing::Level;
 
 use crate::address;

@@ -119,7 +119,7 @@ fn hex(text: &str) -> Option<(u32, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use ibyok_core::ExposeSecret;
+    use ibyok_core::secrecy::ExposeSecret;
 
     use super::*;
 

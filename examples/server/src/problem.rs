@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ibyok_api as api;
-use ibyok_core::{Code, Damage, Error};
+use ibyok_core::{Code, Error, errors::Damage};
 
 use crate::own_log::{self, Sort};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ibyok_core::{Ready, Vault};
+use ibyok_core::{Vault, status::Ready};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 

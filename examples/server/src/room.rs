@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ibyok_core::{Admitted, TokenId};
+use ibyok_core::{policy::TokenId, sessions::Admitted};
 
 use crate::options::Options;
 use crate::problem::Problem;

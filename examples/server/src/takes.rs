@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use ibyok_core::{Action, Admitted, KeyRef, Scope, Session};
+use ibyok_core::{KeyRef, Scope, Session, audit::Action, sessions::Admitted};
 
 use crate::options::Options;
 use crate::problem::Problem;

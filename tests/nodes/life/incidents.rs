@@ -1,7 +1,11 @@
 //! A key may have leaked: an incident that is opened on one node holds on the other, and knows the tokens that read
 //! the key there.
 
-use ibyok_core::{Code, IncidentRequest, SignedDuration, Timestamp};
+use ibyok_core::{
+    Code,
+    incidents::IncidentRequest,
+    jiff::{SignedDuration, Timestamp},
+};
 
 use super::{Given, PROMISED, TOLD, soon, taken_away, two_nodes};
 use crate::shared::Shared;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ibyok_core::{AccessToken, Code, Mode};
+use ibyok_core::{AccessToken, Code, modes::Mode};
 
 use super::{Given, PROMISED, taken_away, two_nodes};
 use crate::shared::Shared;

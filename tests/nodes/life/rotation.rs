@@ -3,7 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use ibyok_core::{Code, DrainRequest, KeyInfo, Result, Role, VersionMark};
+use ibyok_core::{
+    Code, Result,
+    keys::{KeyInfo, Role, VersionMark},
+    rotation::DrainRequest,
+};
 
 use super::{PROMISED, TOLD, soon, two_nodes};
 use crate::shared::Shared;
@@ -38,7 +42,7 @@ enum Said {
 impl Step {
     async fn take(self, node: &Node, reference: &str) -> Result<Said> {
         let (operator, key) = (node.operator(), key(reference));
-        let made = |written: ibyok_core::Written| Said::Made(written.version);
+        let made = |written: ibyok_core::keys::Written| Said::Made(written.version);
         let was = |info| Said::Was(Box::new(info));
         match self {
             Step::Set => operator.keys().set(&key, secret("set")).await.map(made),

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ibyok_core::{Code, Detector, Finding, ReviewRequest, UsageBy, UsageRequest};
+use ibyok_core::{
+    Code,
+    reviews::{Detector, Finding, ReviewRequest},
+    usage::{UsageBy, UsageRequest},
+};
 
 use super::{PROMISED, TOLD, soon, two_nodes};
 use crate::shared::Shared;
@@ -128,7 +132,7 @@ async fn what_both_nodes_served_of_each_version_adds_up_whoever_is_asked(shared:
         };
         soon("the counts are told", TOLD, async || {
             let items = asked(UsageBy::Version).await;
-            let of = |item: &ibyok_core::UsageItem| Some((item.version?, (item.allowed, item.consumers)));
+            let of = |item: &ibyok_core::usage::UsageItem| Some((item.version?, (item.allowed, item.consumers)));
             let counted: BTreeMap<u32, (u64, usize)> = items.iter().filter_map(of).collect();
             (counted == BTreeMap::from([(1, (7, 1)), (2, (9, 2))])).then_some(())
         })

@@ -21,8 +21,8 @@ const TOKEN_MIN: usize = 20;
 ///
 /// ```
 /// let key = format!("ghp_{}", "EXAMPLE0".repeat(5).split_at(36).0);
-/// assert!(ibyok_core::holds_a_secret(&format!("old {key}")));
-/// assert!(!ibyok_core::holds_a_secret("prod/openai"));
+/// assert!(ibyok_core::mask::holds_a_secret(&format!("old {key}")));
+/// assert!(!ibyok_core::mask::holds_a_secret("prod/openai"));
 /// ```
 #[must_use]
 pub fn holds_a_secret(text: &str) -> bool {

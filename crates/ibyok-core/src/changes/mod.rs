@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use crate::base::damage::Damage;
 use crate::base::error::{Error, Part, Result};
-use crate::floors::NoteId;
+use crate::floor::NoteId;
 use crate::gate::Gate;
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::{Holder, Principal};

@@ -11,7 +11,7 @@ use ibyok_audit::{Action, is_written};
 use crate::base::context::RequestContext;
 use crate::base::error::Result;
 use crate::changes::{Changes, Edit};
-use crate::floors::Note;
+use crate::floor::Note;
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::{Actor, Principal};
 use crate::model::key::{KeyRecord, Stamp};

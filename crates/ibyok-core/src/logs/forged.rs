@@ -13,7 +13,7 @@ use crate::forging::{Scene, scene};
 use crate::model::kind;
 use crate::model::name::from_base62;
 use crate::realm::log_keys::line_key;
-use crate::{Code, ReviewRequest};
+use crate::{Code, reviews::ReviewRequest};
 
 /// The id of an innocent token of an environment.
 fn token_of(realm: &crate::realm::Realm) -> String {
@@ -31,7 +31,7 @@ fn by(token: &str) -> Who {
 /// Lines about prod, which the holder of dev's keys cannot know to be true. All carry the request id `forged`.
 fn about_prod(scene: &Scene) -> Vec<Event> {
     let (prod, dev) = (token_of(&scene.prod), token_of(&scene.dev));
-    let key = crate::KeyId(scene.prod.keys.record_id("openai"));
+    let key = crate::keys::KeyId(scene.prod.keys.record_id("openai"));
     let record = scene.prod.record(kind::KEY, [1; 16]).unwrap().to_string();
     let events = vec![
         event(Action::KeyRetrieve)
@@ -122,8 +122,8 @@ async fn a_log_that_devs_keys_vouch_for_is_believed_about_dev_alone() {
             assert_eq!((left_out[0].lines, left_out[0].why), (forged, LeftOutReason::Elsewhere));
         }
         let operator = scene.vault.operator("test");
-        let prod = crate::KeyId(scene.prod.keys.record_id("openai")).to_string();
-        let opened = crate::IncidentRequest::new("pasted");
+        let prod = crate::keys::KeyId(scene.prod.keys.record_id("openai")).to_string();
+        let opened = crate::incidents::IncidentRequest::new("pasted");
         let opened = operator
             .incidents()
             .open(&"prod/openai".parse().unwrap(), opened)

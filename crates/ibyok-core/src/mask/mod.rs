@@ -21,6 +21,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 pub use self::stream::MaskedStream;
+pub use crate::base::secret_text::{holds_a_secret, without_secrets};
 
 /// The text that replaces a value in the output.
 pub const MASK: &[u8] = b"***";

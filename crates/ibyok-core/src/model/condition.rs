@@ -10,7 +10,7 @@ use super::key::KeyRecord;
 pub enum Condition {
     /// The key exists.
     Exists,
-    /// The key is at this revision, as [`KeyInfo::revision`](crate::KeyInfo::revision) shows it.
+    /// The key is at this revision, as [`KeyInfo::revision`](crate::keys::KeyInfo::revision) shows it.
     Revision(u64),
     /// The current version has this number.
     Version(u32),

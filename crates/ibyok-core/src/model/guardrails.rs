@@ -14,7 +14,7 @@ use crate::model::mode::{Mode, ModeSource};
 /// turn a development server into one that serves live values, or production into one that serves mocks.
 ///
 /// ```
-/// use ibyok_core::{Class, Guardrails, Mode};
+/// use ibyok_core::{environments::Class, modes::{Guardrails, Mode}};
 ///
 /// let guardrails = Guardrails::default().force(Class::Dev, Mode::Mock);
 /// assert_eq!(guardrails.forced(Class::Dev), Some(Mode::Mock));

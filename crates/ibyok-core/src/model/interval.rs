@@ -14,7 +14,7 @@ const MAX: SignedDuration = SignedDuration::from_hours(36_525 * 24);
 /// A length of time of whole seconds, from one second to a hundred years; a day is 24 hours.
 ///
 /// ```
-/// use ibyok_core::Interval;
+/// use ibyok_core::keys::Interval;
 /// assert_eq!("12w".parse::<Interval>()?.to_string(), "84d");
 /// assert!("0d".parse::<Interval>().is_err());
 /// # Ok::<(), ibyok_core::Error>(())

@@ -384,7 +384,7 @@ pub struct KeyInfo {
     /// The variable that programs read it from.
     pub variable: String,
     /// True if an operator chose the variable. A variable that a token chose is handed out unasked only where it is
-    /// [evident](crate::VariableKind::Evident) that it holds a credential.
+    /// [evident](crate::keys::VariableKind::Evident) that it holds a credential.
     pub variable_named: bool,
     /// Labels.
     pub labels: BTreeMap<String, String>,
@@ -422,7 +422,7 @@ pub struct KeyInfo {
     /// The principal that made it: an operator's name or a token's id.
     pub created_by: String,
     /// Number of changes of the key so far. A change can be made on the condition that it is still this one
-    /// ([`Condition::Revision`](crate::Condition::Revision)).
+    /// ([`Condition::Revision`](crate::keys::Condition::Revision)).
     pub revision: u64,
     /// The number of versions.
     pub versions_count: usize,

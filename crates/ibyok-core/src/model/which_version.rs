@@ -8,7 +8,7 @@ use crate::base::error::Error;
 /// The version of a key that is meant: the current one, one by its number, or the one that is staged.
 ///
 /// ```
-/// use ibyok_core::WhichVersion;
+/// use ibyok_core::keys::WhichVersion;
 /// assert_eq!("3".parse::<WhichVersion>()?, WhichVersion::Number(3));
 /// assert_eq!("pending".parse::<WhichVersion>()?, WhichVersion::Pending);
 /// # Ok::<(), ibyok_core::Error>(())

@@ -199,7 +199,7 @@ pub struct Written {
     pub version: u32,
     /// Its state.
     pub state: VersionState,
-    /// The key's revision after this write; see [`KeyInfo::revision`](crate::KeyInfo::revision).
+    /// The key's revision after this write; see [`KeyInfo::revision`](crate::keys::KeyInfo::revision).
     #[serde(skip)]
     pub revision: u64,
     /// True if this write made the key.

@@ -23,7 +23,7 @@ use crate::base::clock::Clock;
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::{Attempt, outcome_of};
 use crate::gate::meter::Meter;
-use crate::limits::Limits;
+use crate::limit::Limits;
 
 use crate::recorder::token_refusals::Sort;
 use crate::records::Records;
@@ -60,7 +60,7 @@ impl Recorder {
     /// Puts a refusal or failure on the log. The caller gets its error only after that.
     ///
     /// Refusals without a valid token are not waited for, and limited (`refusals.rs`). Those of a token beyond the first few of a
-    /// minute are counted (`token_refusals.rs`). Refusals of a verb that takes something away have a limit (`limits/verbs_of_tokens.rs`).
+    /// minute are counted (`token_refusals.rs`). Refusals of a verb that takes something away have a limit (`limit/verbs_of_tokens.rs`).
     pub(crate) async fn refusing<T>(&self, attempt: &Attempt<'_>, outcome: Result<T>) -> Result<T> {
         let error = match outcome {
             Ok(done) => return Ok(done),

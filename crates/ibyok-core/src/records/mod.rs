@@ -39,8 +39,8 @@ use self::cache::RecordCache;
 use self::lease::Lease;
 use self::realms::Realms;
 use crate::base::clock::{Clock, SteadyClock};
-use crate::floors::Floors;
-use crate::floors::stated::Stated;
+use crate::floor::Floors;
+use crate::floor::stated::Stated;
 use crate::realm::Realm;
 
 /// The records of a store, as one node reads them.

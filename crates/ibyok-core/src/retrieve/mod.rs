@@ -22,12 +22,12 @@ use crate::gate::Gate;
 use crate::gate::attempt::Attempt;
 use crate::gate::authorize::Permit;
 use crate::gate::principal::Asking;
-use crate::limits::Limits;
+use crate::limit::Limits;
+use crate::mode::Modes;
 use crate::model::key::{KeyRecord, Role, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::mode::{Mode, ModeSource};
 use crate::model::name::{EnvironmentName, FieldName, KeyId, KeyName, Namespace};
-use crate::modes::Modes;
 use crate::realm::{Realm, open_failed};
 use crate::recorder::Recorder;
 use crate::records::Records;
@@ -55,7 +55,7 @@ pub(crate) struct Opened {
 /// There is no way to make one but by the vault, which wants the audit log's receipt for it:
 ///
 /// ```compile_fail,E0639
-/// # fn from(info: ibyok_core::ReleasedInfo) -> ibyok_core::Released {
+/// # fn from(info: ibyok_core::keys::ReleasedInfo) -> ibyok_core::Released {
 /// ibyok_core::Released { fields: Default::default(), info }
 /// # }
 /// ```

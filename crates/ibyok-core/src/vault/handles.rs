@@ -22,13 +22,13 @@ pub struct ModeVerbs<'s> {
     pub(crate) session: &'s Session,
 }
 
-/// The verbs on limits: see [`LimitVerbs::list`](crate::LimitVerbs::list).
+/// The verbs on limits: see [`LimitVerbs::list`](crate::limits::LimitVerbs::list).
 #[derive(Clone, Copy, Debug)]
 pub struct LimitVerbs<'s> {
     pub(crate) session: &'s Session,
 }
 
-/// The verbs on environments: see [`EnvironmentVerbs::list`](crate::EnvironmentVerbs::list).
+/// The verbs on environments: see [`EnvironmentVerbs::list`](crate::environments::EnvironmentVerbs::list).
 #[derive(Clone, Copy, Debug)]
 pub struct EnvironmentVerbs<'s> {
     pub(crate) session: &'s Session,
@@ -46,7 +46,7 @@ pub struct FloorVerbs<'s> {
     pub(crate) session: &'s Session,
 }
 
-/// The verbs on usage: see [`UsageVerbs::report`](crate::UsageVerbs::report).
+/// The verbs on usage: see [`UsageVerbs::report`](crate::usage::UsageVerbs::report).
 #[derive(Clone, Copy, Debug)]
 pub struct UsageVerbs<'s> {
     pub(crate) session: &'s Session,
@@ -70,13 +70,13 @@ pub struct ReviewVerbs<'s> {
     pub(crate) session: &'s Session,
 }
 
-/// The verbs on known values: see [`KnownValueVerbs::collect`](crate::KnownValueVerbs::collect).
+/// The verbs on known values: see [`KnownValueVerbs::collect`](crate::known_values::KnownValueVerbs::collect).
 #[derive(Clone, Copy, Debug)]
 pub struct KnownValueVerbs<'s> {
     pub(crate) session: &'s Session,
 }
 
-/// The verbs on attestations: see [`AttestationVerbs::list`](crate::AttestationVerbs::list).
+/// The verbs on attestations: see [`AttestationVerbs::list`](crate::attestations::AttestationVerbs::list).
 #[derive(Clone, Copy, Debug)]
 pub struct AttestationVerbs<'s> {
     pub(crate) session: &'s Session,

@@ -125,7 +125,7 @@ impl Session {
     /// Returns the same session, which changes a key only if `condition` holds.
     ///
     /// Every verb that changes a key then fails with [`Error::Precondition`] where the condition does not hold. The
-    /// other verbs ignore it, and so does [`IncidentVerbs::open`](crate::IncidentVerbs::open): stopping a leak must not depend on earlier
+    /// other verbs ignore it, and so does [`IncidentVerbs::open`](crate::incidents::IncidentVerbs::open): stopping a leak must not depend on earlier
     /// changes of the key.
     #[must_use]
     pub fn only_if(mut self, condition: Condition) -> Self {

@@ -1,6 +1,6 @@
 //! Reading and verifying the audit log, for an operator: recorded like everything else.
 //!
-//! A session reads the lines of its own namespace. [`WholeLog`](crate::WholeLog) reads all.
+//! A session reads the lines of its own namespace. [`WholeLog`](crate::audit::WholeLog) reads all.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl AuditVerbs<'_> {
     /// Returns the lines of the session's namespace that a filter wants, from now on: poll it.
     ///
     /// # Errors
-    /// As [`AuditVerbs::lines`](crate::AuditVerbs::lines).
+    /// As [`AuditVerbs::lines`](crate::audit::AuditVerbs::lines).
     pub async fn follow(self, filter: &Filter) -> Result<AuditFollow> {
         let filter = self.read_lines(filter).await?;
         AuditFollow::new(&self.session.inner.logs, &filter).await
@@ -59,17 +59,18 @@ impl AuditVerbs<'_> {
         self.verify_watched(keys, Arc::default()).await
     }
 
-    /// As [`AuditVerbs::verify`](crate::AuditVerbs::verify), with its progress for display.
+    /// As [`AuditVerbs::verify`](crate::audit::AuditVerbs::verify), with its progress for display.
     ///
     /// # Errors
-    /// As [`AuditVerbs::verify`](crate::AuditVerbs::verify).
+    /// As [`AuditVerbs::verify`](crate::audit::AuditVerbs::verify).
     pub async fn verify_watched(self, keys: &[VerifyingKey], progress: Arc<VerifyProgress>) -> Result<VerifyReport> {
         let place = self.read_audit().await?;
         self.session.inner.recorder.log.flush().await?;
         let (mut known, notes) = self.session.inner.logs.known_logs(keys).await?;
         known.progress = progress;
         let report = tokio::task::spawn_blocking(move || verify_against(&place, &known)).await;
-        let report = report.map_err(|_| Error::unavailable(crate::Part::AuditLog, "verification was interrupted"))?;
+        let report =
+            report.map_err(|_| Error::unavailable(crate::errors::Part::AuditLog, "verification was interrupted"))?;
         let mut report = report?;
         report.notes = notes;
         for finding in self.session.inner.logs.store_findings().await? {
@@ -81,7 +82,7 @@ impl AuditVerbs<'_> {
     /// Returns the public keys of every log of this vault: a verifier without the vault needs them.
     ///
     /// # Errors
-    /// As [`AuditVerbs::lines`](crate::AuditVerbs::lines).
+    /// As [`AuditVerbs::lines`](crate::audit::AuditVerbs::lines).
     pub async fn keys(self) -> Result<Vec<VerifyingKey>> {
         self.read_audit().await?;
         self.session.inner.logs.log_keys().await

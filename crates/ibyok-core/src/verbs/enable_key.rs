@@ -20,7 +20,7 @@ impl KeyVerbs<'_> {
     /// # Errors
     /// [`Error::VersionDestroyed`] for a version that is destroyed, [`Error::VersionDisabled`] for one that is retired: neither is
     /// served again. [`Error::Conflict`] for a version that is compromised or whose value leaked, and for a key that would serve
-    /// one. Else as [`KeyVerbs::show`](crate::KeyVerbs::show).
+    /// one. Else as [`KeyVerbs::show`](crate::keys::KeyVerbs::show).
     pub async fn enable(self, key: &KeyRef) -> Result<KeyInfo> {
         self.enable_for(key, None).await
     }
@@ -29,7 +29,7 @@ impl KeyVerbs<'_> {
     /// the key.
     ///
     /// # Errors
-    /// As [`KeyVerbs::enable`](crate::KeyVerbs::enable); a token needs `keys:read` for the key as well.
+    /// As [`KeyVerbs::enable`](crate::keys::KeyVerbs::enable); a token needs `keys:read` for the key as well.
     pub async fn enable_by_force(self, key: &KeyRef, reason: &str) -> Result<KeyInfo> {
         self.enable_for(key, Some(reason)).await
     }

@@ -63,7 +63,7 @@ impl KeyVerbs<'_> {
     /// Removes a key whose record is damaged, also where the record may be whole.
     ///
     /// # Errors
-    /// As [`KeyVerbs::remove_damaged`](crate::KeyVerbs::remove_damaged).
+    /// As [`KeyVerbs::remove_damaged`](crate::keys::KeyVerbs::remove_damaged).
     pub async fn remove_damaged_by_force(self, id: KeyId) -> Result<DamagedRecord> {
         self.give_up_key(id, MayBeWhole::Remove).await
     }
@@ -138,7 +138,7 @@ impl TokenVerbs<'_> {
     /// Revokes a token whose record is damaged, for an operator.
     ///
     /// # Errors
-    /// As [`KeyVerbs::remove_damaged`](crate::KeyVerbs::remove_damaged).
+    /// As [`KeyVerbs::remove_damaged`](crate::keys::KeyVerbs::remove_damaged).
     pub async fn revoke_damaged(self, id: TokenId) -> Result<DamagedRecord> {
         let mut attempt = self.session.attempt(Action::TokenRevoke);
         attempt.target = Some(("token", id.to_string()));

@@ -13,7 +13,7 @@ use ibyok_storage::{
 use crate::forging::scene;
 use crate::model::kind;
 use crate::model::name::KeyId;
-use crate::{Code, Damage, Vault};
+use crate::{Code, Vault, errors::Damage};
 
 /// A store that calls one record damaged, as SQLite does where a page does not read.
 #[derive(Clone, Debug, Default)]

@@ -9,7 +9,7 @@ use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
 use crate::gate::authorize::Permit;
 use crate::gate::principal::Asking;
-use crate::limits::within_highest;
+use crate::limit::within_highest;
 use crate::model::key::{KeyInfo, KeyRecord, Stamp};
 use crate::model::key_ref::KeyRef;
 use crate::model::take_away::TakeAway;
@@ -170,7 +170,7 @@ impl KeyVerbs<'_> {
     /// Changes the facts about a key; its values stay as they are.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for facts that cannot be stored; else as [`KeyVerbs::show`](crate::KeyVerbs::show).
+    /// [`Error::Invalid`] for facts that cannot be stored; else as [`KeyVerbs::show`](crate::keys::KeyVerbs::show).
     pub async fn edit(self, key: &KeyRef, edit: &KeyEdit) -> Result<KeyInfo> {
         let mut attempt = self.session.attempt(Action::KeyEdit);
         let outcome = self.try_edit(&mut attempt, key, edit).await;
@@ -215,7 +215,7 @@ impl KeyVerbs<'_> {
     /// Stops serving a key, or one version of it if the reference names one. What is disabled already stays so.
     ///
     /// # Errors
-    /// As [`KeyVerbs::show`](crate::KeyVerbs::show).
+    /// As [`KeyVerbs::show`](crate::keys::KeyVerbs::show).
     pub async fn disable(self, key: &KeyRef) -> Result<KeyInfo> {
         self.session
             .change_key(
@@ -238,7 +238,7 @@ impl KeyVerbs<'_> {
     /// Removes a key with all its versions. A sealed tombstone stays, so that no older copy is believed.
     ///
     /// # Errors
-    /// As [`KeyVerbs::show`](crate::KeyVerbs::show).
+    /// As [`KeyVerbs::show`](crate::keys::KeyVerbs::show).
     pub async fn remove(self, key: &KeyRef) -> Result<KeyInfo> {
         self.session
             .change_key(Action::KeyRemove, Scope::KeysDestroy, key, |_, stamp, mut record| {

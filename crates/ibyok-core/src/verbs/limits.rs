@@ -104,7 +104,7 @@ impl LimitVerbs<'_> {
     /// It holds here when this returns, and on every other node within one second.
     ///
     /// # Errors
-    /// As [`LimitVerbs::list`](crate::LimitVerbs::list); a token needs `settings:write`, and for every key of the environment.
+    /// As [`LimitVerbs::list`](crate::limits::LimitVerbs::list); a token needs `settings:write`, and for every key of the environment.
     pub async fn set(self, environment: &EnvironmentName, limit: Option<Rate>) -> Result<EnvironmentLimit> {
         let mut attempt = self.session.attempt(Action::SettingsChange);
         let outcome = self.try_set_limit(&mut attempt, environment, limit).await;

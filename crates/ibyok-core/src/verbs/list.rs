@@ -247,7 +247,7 @@ impl KeyVerbs<'_> {
     /// Finds the reference of a key by its id alone, in each environment in which this session may list or read it.
     ///
     /// # Errors
-    /// [`Error::NotFound`] (to a token [`Error::Denied`]) if no environment has it; else as [`KeyVerbs::list`](crate::KeyVerbs::list).
+    /// [`Error::NotFound`] (to a token [`Error::Denied`]) if no environment has it; else as [`KeyVerbs::list`](crate::keys::KeyVerbs::list).
     pub async fn find(self, id: KeyId) -> Result<KeyRef> {
         let mut attempt = self.session.attempt(Action::KeyShow);
         attempt.key_id = Some(id.to_string());

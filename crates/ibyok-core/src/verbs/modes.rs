@@ -6,13 +6,13 @@ use ibyok_policy::Scope;
 use crate::base::error::Result;
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
+use crate::mode::EnvironmentMode;
 use crate::model::key::{KeyInfo, KeyRecord, Stamp};
 use crate::model::key_ref::KeyRef;
 use crate::model::mode::Mode;
 use crate::model::name::EnvironmentName;
 use crate::model::settings::{SETTINGS_ID, SettingsRecord};
 use crate::model::take_away::TakeAway;
-use crate::modes::EnvironmentMode;
 use crate::records::page::Page;
 use crate::retrieve::no_key;
 use crate::vault::handles::ModeVerbs;
@@ -26,7 +26,7 @@ impl ModeVerbs<'_> {
     /// second later.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) where a guardrail of this node does not allow mock; else as [`KeyVerbs::show`](crate::KeyVerbs::show).
+    /// [`Error::Invalid`](crate::Error::Invalid) where a guardrail of this node does not allow mock; else as [`KeyVerbs::show`](crate::keys::KeyVerbs::show).
     pub async fn set_of_key(self, key: &KeyRef, mode: Option<Mode>) -> Result<KeyInfo> {
         let mut attempt = self.session.attempt(Action::KeyMode);
         let outcome = self.try_set_key_mode(&mut attempt, key, mode).await;
@@ -69,7 +69,7 @@ impl ModeVerbs<'_> {
         Ok(info)
     }
 
-    /// Sets the mode of those keys of an environment that have none of their own. It holds as soon as [`ModeVerbs::set_of_key`](crate::ModeVerbs::set_of_key) does.
+    /// Sets the mode of those keys of an environment that have none of their own. It holds as soon as [`ModeVerbs::set_of_key`](crate::modes::ModeVerbs::set_of_key) does.
     ///
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) where a guardrail of this node does not allow mock,

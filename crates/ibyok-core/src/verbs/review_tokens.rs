@@ -13,7 +13,7 @@ use crate::gate::principal::Principal;
 use crate::model::token::TokenRecord;
 use crate::realm::RealmName;
 use crate::records::page::Page;
-use crate::usage::consumers::TokenUse;
+use crate::uses::consumers::TokenUse;
 use crate::vault::handles::TokenVerbs;
 
 /// The time for which a token is watched before it is reported as unused, or as wider than its use.
@@ -58,7 +58,7 @@ impl TokenVerbs<'_> {
     /// were not used for 30 days or at all, or expire within 30, 7 or 1 days. Sorted by name, then by id.
     ///
     /// # Errors
-    /// As [`TokenVerbs::list`](crate::TokenVerbs::list).
+    /// As [`TokenVerbs::list`](crate::tokens::TokenVerbs::list).
     pub async fn review(self) -> Result<Page<TokenFinding>> {
         let mut attempt = self.session.attempt(Action::TokenList);
         let outcome = async {

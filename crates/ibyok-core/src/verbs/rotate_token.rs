@@ -56,11 +56,11 @@ impl TokenRotation {
 }
 
 impl TokenVerbs<'_> {
-    /// Gives a token, found by id, by name, or `self`, a new secret under the same id: [`TokenVerbs::rotate_with`](crate::TokenVerbs::rotate_with) that leaves
+    /// Gives a token, found by id, by name, or `self`, a new secret under the same id: [`TokenVerbs::rotate_with`](crate::tokens::TokenVerbs::rotate_with) that leaves
     /// the tokens that it issued as they are.
     ///
     /// # Errors
-    /// As [`TokenVerbs::rotate_with`](crate::TokenVerbs::rotate_with).
+    /// As [`TokenVerbs::rotate_with`](crate::tokens::TokenVerbs::rotate_with).
     pub async fn rotate(self, which: &str, grace: Option<Duration>) -> Result<Issued> {
         self.rotate_with(which, &TokenRotation::default().grace(grace)).await
     }
@@ -80,7 +80,7 @@ impl TokenVerbs<'_> {
     /// # Errors
     /// [`Error::Denied`] for a token that the session may not rotate, [`Error::Invalid`] for a grace that is too
     /// long, [`Error::Conflict`] for a token that is no longer valid, or that another caller rotates at the same
-    /// time; else as [`TokenVerbs::show`](crate::TokenVerbs::show).
+    /// time; else as [`TokenVerbs::show`](crate::tokens::TokenVerbs::show).
     pub async fn rotate_with(self, which: &str, rotation: &TokenRotation) -> Result<Issued> {
         let mut attempt = self.session.attempt(Action::TokenRotate);
         let outcome = self.try_rotate(&mut attempt, which, rotation).await;

@@ -11,7 +11,7 @@ use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
 use crate::gate::authorize::Permit;
 use crate::leaked::Screened;
-use crate::limits::within_highest;
+use crate::limit::within_highest;
 use crate::model::key::VersionState;
 use crate::model::key::{KeyRecord, Role, SealedFields, Stamp, StateChange, VersionRecord};
 use crate::model::key_ref::KeyRef;
@@ -28,12 +28,12 @@ impl KeyVerbs<'_> {
     /// Creates a key, or makes a new current version of it; the version before stays retiring.
     ///
     /// A value that leaked, as any version of a key of the environment that was marked compromised, is refused unless it is forced
-    /// ([`KeyWrite::force`](crate::KeyWrite::force)).
+    /// ([`KeyWrite::force`](crate::keys::KeyWrite::force)).
     ///
     /// # Errors
     /// [`Error::Conflict`] for a value that leaked; [`Error::Limited`] for a token that may not read what leaked and tried too many
     /// values that could be guesses;
-    /// [`Error::Invalid`] and [`Error::TooLarge`] for what cannot be stored (values are 1 to [`VALUE_MAX`](crate::VALUE_MAX) bytes);
+    /// [`Error::Invalid`] and [`Error::TooLarge`] for what cannot be stored (values are 1 to [`VALUE_MAX`](crate::keys::VALUE_MAX) bytes);
     /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Unavailable`].
     pub async fn set(self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
         self.write(key, write.into(), Replace::Always).await.and_then(written)
@@ -42,7 +42,7 @@ impl KeyVerbs<'_> {
     /// Creates a key, and refuses one that exists.
     ///
     /// # Errors
-    /// [`Error::Exists`]; else as [`KeyVerbs::set`](crate::KeyVerbs::set).
+    /// [`Error::Exists`]; else as [`KeyVerbs::set`](crate::keys::KeyVerbs::set).
     pub async fn add(self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
         self.write(key, write.into(), Replace::Never).await.and_then(written)
     }
@@ -53,7 +53,7 @@ impl KeyVerbs<'_> {
     /// value.
     ///
     /// # Errors
-    /// As [`KeyVerbs::set`](crate::KeyVerbs::set).
+    /// As [`KeyVerbs::set`](crate::keys::KeyVerbs::set).
     pub async fn import(self, key: &KeyRef, write: impl Into<KeyWrite>, update: bool) -> Result<Imported> {
         let replace = if update { Replace::IfDifferent } else { Replace::Tell };
         self.write(key, write.into(), replace).await

@@ -10,7 +10,7 @@ use ibyok_storage::Durability;
 use serde::Serialize;
 
 use crate::base::error::Result;
-use crate::floors::FloorsStatus;
+use crate::floor::FloorsStatus;
 use crate::model::guardrails::Guardrails;
 use crate::realm::vault_record::FORMAT;
 use crate::realm::{FILE, RealmName};
@@ -296,7 +296,7 @@ fn is_of_the_kek(error: &crate::Error) -> bool {
     !matches!(
         error,
         crate::Error::Unavailable {
-            part: crate::Part::Store,
+            part: crate::errors::Part::Store,
             ..
         }
     )

@@ -136,7 +136,7 @@ impl TokenVerbs<'_> {
     /// the keys that the token read and the tokens that stay valid, as far as that is known; the revocation stands without it.
     ///
     /// # Errors
-    /// As [`TokenVerbs::show`](crate::TokenVerbs::show).
+    /// As [`TokenVerbs::show`](crate::tokens::TokenVerbs::show).
     pub async fn revoke(self, which: &str, keep_children: bool) -> Result<RevokedToken> {
         let mut attempt = self.session.attempt(Action::TokenRevoke);
         let outcome = async {

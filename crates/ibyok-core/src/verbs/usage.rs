@@ -21,11 +21,11 @@ use crate::model::token::TokenRecord;
 use crate::realm::{Realm, RealmName};
 use crate::records::cache::Held;
 use crate::records::damage::DamagedRecord;
-use crate::usage::caller::Caller;
-use crate::usage::day_of;
-use crate::usage::read::Found;
-use crate::usage::report::{Sum, UsageBy, UsageItem, UsageReport, UsageRequest};
-use crate::usage::rollup::{Of, Rollup, Row, Subject};
+use crate::uses::caller::Caller;
+use crate::uses::day_of;
+use crate::uses::read::Found;
+use crate::uses::report::{Sum, UsageBy, UsageItem, UsageReport, UsageRequest};
+use crate::uses::rollup::{Of, Rollup, Row, Subject};
 use crate::vault::handles::UsageVerbs;
 
 /// The time before now at which a report begins unless the request says otherwise.

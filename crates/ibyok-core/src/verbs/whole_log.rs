@@ -43,7 +43,7 @@ impl WholeLog {
     /// Returns the lines that a filter wants of all logs in the place of this process's own, oldest first.
     ///
     /// # Errors
-    /// As [`AuditVerbs::lines`](crate::AuditVerbs::lines).
+    /// As [`AuditVerbs::lines`](crate::audit::AuditVerbs::lines).
     pub async fn lines(&self, filter: &Filter) -> Result<Lines> {
         self.0.audit().lines(filter).await
     }
@@ -51,23 +51,23 @@ impl WholeLog {
     /// Returns the lines that a filter wants from now on: poll it.
     ///
     /// # Errors
-    /// As [`AuditVerbs::lines`](crate::AuditVerbs::lines).
+    /// As [`AuditVerbs::lines`](crate::audit::AuditVerbs::lines).
     pub async fn follow(&self, filter: &Filter) -> Result<AuditFollow> {
         self.0.audit().follow(filter).await
     }
 
-    /// Proves that the line with this number is on a log, as [`AuditVerbs::prove`](crate::AuditVerbs::prove) does.
+    /// Proves that the line with this number is on a log, as [`AuditVerbs::prove`](crate::audit::AuditVerbs::prove) does.
     ///
     /// # Errors
-    /// As [`AuditVerbs::prove`](crate::AuditVerbs::prove).
+    /// As [`AuditVerbs::prove`](crate::audit::AuditVerbs::prove).
     pub async fn prove(&self, log: Option<&str>, seq: u64) -> Result<Proof> {
         self.0.audit().prove(log, seq).await
     }
 
-    /// Verifies every log, as [`AuditVerbs::verify`](crate::AuditVerbs::verify) does.
+    /// Verifies every log, as [`AuditVerbs::verify`](crate::audit::AuditVerbs::verify) does.
     ///
     /// # Errors
-    /// As [`AuditVerbs::verify`](crate::AuditVerbs::verify).
+    /// As [`AuditVerbs::verify`](crate::audit::AuditVerbs::verify).
     pub async fn verify(&self, keys: &[VerifyingKey]) -> Result<VerifyReport> {
         self.0.audit().verify(keys).await
     }
@@ -75,7 +75,7 @@ impl WholeLog {
     /// Returns the public keys of every log that this vault has.
     ///
     /// # Errors
-    /// As [`AuditVerbs::keys`](crate::AuditVerbs::keys).
+    /// As [`AuditVerbs::keys`](crate::audit::AuditVerbs::keys).
     pub async fn keys(&self) -> Result<Vec<VerifyingKey>> {
         self.0.audit().keys().await
     }
@@ -83,7 +83,7 @@ impl WholeLog {
     /// Reviews the lines of all namespaces. Acknowledgements are kept in the vault's home.
     ///
     /// # Errors
-    /// As [`ReviewVerbs::run`](crate::ReviewVerbs::run).
+    /// As [`ReviewVerbs::run`](crate::reviews::ReviewVerbs::run).
     pub async fn review(&self, request: &ReviewRequest) -> Result<Review> {
         self.0.reviews().run(request).await
     }
@@ -91,7 +91,7 @@ impl WholeLog {
     /// Acknowledges a finding of such a review.
     ///
     /// # Errors
-    /// As [`ReviewVerbs::acknowledge`](crate::ReviewVerbs::acknowledge).
+    /// As [`ReviewVerbs::acknowledge`](crate::reviews::ReviewVerbs::acknowledge).
     pub async fn acknowledge_finding(&self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Finding> {
         self.0.reviews().acknowledge(request, finding, reason).await
     }
@@ -99,7 +99,7 @@ impl WholeLog {
     /// Reviews the log, and records that it was reviewed.
     ///
     /// # Errors
-    /// As [`ReviewVerbs::record`](crate::ReviewVerbs::record).
+    /// As [`ReviewVerbs::record`](crate::reviews::ReviewVerbs::record).
     pub async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Review> {
         self.0.reviews().record(request, reason).await
     }
@@ -107,7 +107,7 @@ impl WholeLog {
     /// Returns the last record of such a review.
     ///
     /// # Errors
-    /// As [`ReviewVerbs::last`](crate::ReviewVerbs::last).
+    /// As [`ReviewVerbs::last`](crate::reviews::ReviewVerbs::last).
     pub async fn last_review(&self) -> Result<Option<ReviewDone>> {
         self.0.reviews().last().await
     }

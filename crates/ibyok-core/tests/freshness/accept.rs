@@ -1,6 +1,6 @@
 //! The honest restore: an older store is accepted by name.
 
-use ibyok_core::{Action, Filter};
+use ibyok_core::audit::{Action, Filter};
 
 use crate::node::{Node, key, remove, secret};
 

@@ -1,6 +1,6 @@
 //! Records that were only read, nodes without a history, and the lines of the log about the floors.
 
-use ibyok_core::{Action, Filter};
+use ibyok_core::audit::{Action, Filter};
 
 use crate::harm::Harm;
 use crate::node::{Node, key, put_copy, remove, secret};

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ibyok_core::{
-    AccessToken, Code, Environments, FileSink, FileStore, Grant, KeyEdit, KeyRef, LocalKek, RequestContext, Scope,
-    Secret, Session, SinkDurability, TokenRequest, Vault,
+    AccessToken, Code, Environments, FileSink, FileStore, Grant, KeyRef, LocalKek, RequestContext, Scope, Secret,
+    Session, TokenRequest, Vault, audit::SinkDurability, keys::KeyEdit,
 };
 
 pub(crate) struct Node {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ibyok_core::{Code, DrainRequest, KeyEdit, Session, Vault};
+use ibyok_core::{Code, Session, Vault, keys::KeyEdit, rotation::DrainRequest};
 
 use crate::harm::{HARMS, Harm};
 use crate::node::{Node, key, secret};

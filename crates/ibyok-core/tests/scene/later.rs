@@ -6,8 +6,10 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use ibyok_core::{
-    AccessToken, Clock, Code, FileSink, LocalKek, MemoryStore, RequestContext, SinkDurability, SystemClock, Timestamp,
-    Vault,
+    AccessToken, Code, FileSink, LocalKek, MemoryStore, RequestContext, Vault,
+    audit::SinkDurability,
+    clock::{Clock, SystemClock},
+    jiff::Timestamp,
 };
 
 use super::{Scene, secret};

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use ibyok_core::{
     AccessToken, Environments, FileSink, Grant, KeyRef, LocalKek, MemoryStore, Scope, Scopes, Secret, Session,
-    SinkDurability, Thresholds, TokenRequest, Vault,
+    TokenRequest, Vault, audit::SinkDurability, reviews::Thresholds,
 };
 
 pub(crate) struct Scene {
@@ -61,7 +61,7 @@ impl Scene {
     }
 
     /// Another node with guardrails of its own.
-    pub(crate) async fn node_with(&self, guardrails: ibyok_core::Guardrails) -> Vault {
+    pub(crate) async fn node_with(&self, guardrails: ibyok_core::modes::Guardrails) -> Vault {
         self.builder("audit-of-a-guarded-node")
             .await
             .guardrails(guardrails)
@@ -217,24 +217,24 @@ impl ibyok_crypto::Kek for CountingKek {
 
 /// A clock that a test sets; time since some point passes as on the machine.
 #[derive(Clone, Debug)]
-pub(crate) struct SetClock(pub(crate) std::sync::Arc<std::sync::Mutex<ibyok_core::Timestamp>>);
+pub(crate) struct SetClock(pub(crate) std::sync::Arc<std::sync::Mutex<ibyok_core::jiff::Timestamp>>);
 
 impl SetClock {
     pub(crate) fn at(text: &str) -> Self {
         SetClock(std::sync::Arc::new(std::sync::Mutex::new(text.parse().unwrap())))
     }
 
-    pub(crate) fn set(&self, at: ibyok_core::Timestamp) {
+    pub(crate) fn set(&self, at: ibyok_core::jiff::Timestamp) {
         *self.0.lock().unwrap() = at;
     }
 }
 
-impl ibyok_core::Clock for SetClock {
-    fn now(&self) -> ibyok_core::Timestamp {
+impl ibyok_core::clock::Clock for SetClock {
+    fn now(&self) -> ibyok_core::jiff::Timestamp {
         *self.0.lock().unwrap()
     }
 
     fn elapsed(&self) -> std::time::Duration {
-        ibyok_core::SystemClock::default().elapsed()
+        ibyok_core::clock::SystemClock::default().elapsed()
     }
 }

@@ -1,6 +1,6 @@
 //! Checks the code: no keys in it, and ignore files that keep them out.
 
-use ibyok_core::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
 
 use super::{Item, some};
 

@@ -65,7 +65,7 @@ fn some(names: &[String]) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ibyok_core::{SignedDuration, Timestamp};
+    use ibyok_core::jiff::{SignedDuration, Timestamp};
 
     use super::people::{BACKUP_DAYS, TRAINING_DAYS};
     use super::vault::TOKEN_DAYS;

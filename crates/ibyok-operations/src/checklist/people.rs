@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ibyok_core::words::plural;
-use ibyok_core::{Attestation, SignedDuration, Timestamp};
+use ibyok_core::audit::words::plural;
+use ibyok_core::{
+    attestations::Attestation,
+    jiff::{SignedDuration, Timestamp},
+};
 
 use super::{Item, some};
 

@@ -4,10 +4,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ibyok_core::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
 use ibyok_core::{
-    Code, KeyInfo, PageRequest, Result, ReviewRequest, Session, SignedDuration, Timestamp, TokenFinding, TokenInfo,
-    TokenState, Vault, WholeLog, reaches_browsers,
+    Code, Result, Session, Vault,
+    audit::WholeLog,
+    jiff::{SignedDuration, Timestamp},
+    keys::{KeyInfo, reaches_browsers},
+    pages::PageRequest,
+    reviews::ReviewRequest,
+    tokens::{TokenFinding, TokenInfo, TokenState},
 };
 
 use super::{Item, some};

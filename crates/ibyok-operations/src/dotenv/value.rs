@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ibyok_core::VariableKind;
+use ibyok_core::keys::VariableKind;
 use zeroize::Zeroizing;
 
 use super::disputed::{Disputed, Parts, Remarks, has_tab, is_unescaped, is_unseen, is_windows, no_lone_returns};

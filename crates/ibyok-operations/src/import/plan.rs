@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ibyok_core::{EnvironmentName, KeyName, KeyRef, Secret, VALUE_MAX, VariableKind, Written};
+use ibyok_core::{
+    EnvironmentName, KeyName, KeyRef, Secret,
+    keys::{VALUE_MAX, VariableKind, Written},
+};
 
 use crate::dotenv::{Assignment, Error, Parsed, Remarks, Result, WORDS, each_once, is_one_word};
 

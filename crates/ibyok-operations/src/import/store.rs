@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 
 use futures_util::stream::{self, StreamExt};
-use ibyok_core::{Code, Error, Imported, KeyRef, KeyWrite, Result, Secret, Session, Written};
+use ibyok_core::{
+    Code, Error, KeyRef, Result, Secret, Session,
+    keys::{Imported, KeyWrite, Written},
+};
 
 use super::plan::{Outcome, Plan};
 

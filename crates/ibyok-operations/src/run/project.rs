@@ -10,7 +10,7 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use ibyok_core::{EnvironmentName, Error, KeyRef, Result, VariableKind};
+use ibyok_core::{EnvironmentName, Error, KeyRef, Result, keys::VariableKind};
 use rustix::fs::{Mode, OFlags};
 use serde::Deserialize;
 

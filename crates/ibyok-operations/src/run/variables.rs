@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use ibyok_core::{Error, KeyRef, Result, VariableKind};
+use ibyok_core::{Error, KeyRef, Result, keys::VariableKind};
 use zeroize::Zeroizing;
 
 /// The beginning of a value that is a reference to a key.

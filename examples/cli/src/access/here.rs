@@ -6,9 +6,18 @@ use async_trait::async_trait;
 use ibyok_api as api;
 use ibyok_api::Document;
 use ibyok_core::{
-    AccessToken, AuditFollow, Condition, EnvironmentName, FieldName, Filter, IncidentRequest, KeyEdit, KeyId, KeyRef,
-    KeyWrite, Lines, Mode, Namespace, Namespaces, Page, PageRequest, Proof, Rate, Released, ReviewRequest, Session,
-    Timestamp, TokenRequest, TokenRotation, UsageRequest, Vault, WhichVersion, WholeLog,
+    AccessToken, EnvironmentName, KeyRef, Namespace, Released, Session, TokenRequest, Vault,
+    audit::{AuditFollow, Filter, Lines, Proof, WholeLog},
+    incidents::IncidentRequest,
+    jiff::Timestamp,
+    keys::{Condition, FieldName, KeyEdit, KeyId, KeyWrite, WhichVersion},
+    modes::Mode,
+    namespaces::Namespaces,
+    pages::{Page, PageRequest},
+    policy::Rate,
+    reviews::ReviewRequest,
+    tokens::TokenRotation,
+    usage::UsageRequest,
 };
 use ibyok_settings::Passphrase;
 use serde::Serialize;
@@ -401,7 +410,7 @@ pub(crate) fn fetched(released: Released, field: Option<&FieldName>) -> Result<F
         reference: format!("{}/{}", info.environment, info.name),
         version: info.version,
         mode: info.mode.as_str().to_owned(),
-        value: ibyok_core::Secret::copy_of(ibyok_core::ExposeSecret::expose_secret(value)),
+        value: ibyok_core::Secret::copy_of(ibyok_core::secrecy::ExposeSecret::expose_secret(value)),
     })
 }
 

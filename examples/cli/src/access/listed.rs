@@ -2,7 +2,11 @@
 
 use ibyok_api::{DamagedRecord, Document};
 use ibyok_client::Listing;
-use ibyok_core::{Affected, Damage, Error as VaultError, Page};
+use ibyok_core::{
+    Error as VaultError,
+    errors::{Affected, Damage},
+    pages::Page,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

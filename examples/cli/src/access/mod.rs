@@ -10,8 +10,15 @@ use async_trait::async_trait;
 use ibyok_api as api;
 use ibyok_api::Document;
 use ibyok_core::{
-    AccessToken, EnvironmentName, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Mode, Rate,
-    ReviewRequest, Secret, Timestamp, TokenRequest, TokenRotation, UsageRequest, WhichVersion,
+    AccessToken, EnvironmentName, KeyRef, Secret, TokenRequest,
+    incidents::IncidentRequest,
+    jiff::Timestamp,
+    keys::{FieldName, KeyEdit, KeyId, KeyWrite, WhichVersion},
+    modes::Mode,
+    policy::Rate,
+    reviews::ReviewRequest,
+    tokens::TokenRotation,
+    usage::UsageRequest,
 };
 
 pub(crate) use here::{Here, document as document_of, fetched};

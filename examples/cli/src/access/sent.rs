@@ -2,7 +2,11 @@
 
 use ibyok_client::{Change, SecretSlice, VersionName};
 use ibyok_core::{
-    Environments, Expiry, ExposeSecret, Grant, Interval, KeyEdit, KeyRef, KeyWrite, Per, Rate, TokenRequest,
+    Environments, Grant, KeyRef, TokenRequest,
+    keys::{Interval, KeyEdit, KeyWrite},
+    policy::{Per, Rate},
+    secrecy::ExposeSecret,
+    tokens::Expiry,
 };
 
 use super::Drain;

@@ -5,9 +5,16 @@ use ibyok_api as api;
 use ibyok_api::{Document, Incident, ModeOverride, Role};
 use ibyok_client::Client;
 use ibyok_core::{
-    AccessToken, EnvironmentName, ExposeSecret, FieldName, IncidentRequest, KeyEdit, KeyId, KeyRef, KeyWrite, Mode,
-    Namespace, Rate, ReviewRequest, Secret, SecretString, Timestamp, TokenRequest, TokenRotation, UsageRequest,
-    WhichVersion,
+    AccessToken, EnvironmentName, KeyRef, Namespace, Secret, TokenRequest,
+    incidents::IncidentRequest,
+    jiff::Timestamp,
+    keys::{FieldName, KeyEdit, KeyId, KeyWrite, WhichVersion},
+    modes::Mode,
+    policy::Rate,
+    reviews::ReviewRequest,
+    secrecy::{ExposeSecret, SecretString},
+    tokens::TokenRotation,
+    usage::UsageRequest,
 };
 use serde_json::{Value, json};
 
@@ -68,7 +75,7 @@ impl Server {
 
     /// An incident's id, from itself or from its key's reference: the newest.
     async fn incident_id(&self, which: &str) -> Result<String> {
-        if let Ok(id) = which.parse::<ibyok_core::IncidentId>() {
+        if let Ok(id) = which.parse::<ibyok_core::incidents::IncidentId>() {
             return Ok(id.to_string());
         }
         let (environment, name) = self.path(&which.parse()?).await?;

@@ -1,6 +1,6 @@
 //! The steps of a rotation, as the command line asks for them.
 
-use ibyok_core::{DrainRequest, Interval};
+use ibyok_core::{keys::Interval, rotation::DrainRequest};
 
 /// A step of a rotation.
 #[derive(Clone, Debug)]

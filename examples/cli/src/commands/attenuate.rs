@@ -1,6 +1,6 @@
 //! `ibyok tokens attenuate`: a narrower token, made by its holder without asking anybody.
 
-use ibyok_core::{AccessToken, Restriction, attenuate};
+use ibyok_core::{AccessToken, policy::Restriction, tokens::attenuate};
 use serde_json::json;
 
 use super::tokens::{environments, parsed, patterns, scopes};

@@ -1,6 +1,6 @@
 //! `ibyok envs`
 
-use ibyok_core::{Class, EnvironmentName};
+use ibyok_core::{EnvironmentName, environments::Class};
 
 use super::Cx;
 use super::confirm::confirm;

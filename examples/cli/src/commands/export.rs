@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use ibyok_core::{EnvironmentName, ExposeSecret, Pattern, Session};
+use ibyok_core::{EnvironmentName, Session, policy::Pattern, secrecy::ExposeSecret};
 use ibyok_operations::dotenv::{Format, print};
 use zeroize::Zeroizing;
 

@@ -2,7 +2,7 @@
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use ibyok_api::{KeyInfo, VersionState};
-use ibyok_core::{KeyRef, WhichVersion};
+use ibyok_core::{KeyRef, keys::WhichVersion};
 use ibyok_operations::run::{no_two_of_one_variable, withheld};
 
 use super::Cx;

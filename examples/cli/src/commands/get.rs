@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use data_encoding::BASE64;
-use ibyok_core::{ExposeSecret, WhichVersion};
+use ibyok_core::{keys::WhichVersion, secrecy::ExposeSecret};
 use serde::Serialize;
 use zeroize::Zeroizing;
 

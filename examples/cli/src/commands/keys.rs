@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 
 use ibyok_api::{Document, KeyInfo, LimitSource, Mark, VersionInfo, Written};
-use ibyok_core::{EnvironmentName, Interval, KeyEdit, KeyId, KeyRef, KeyWrite, Mode, Timestamp};
+use ibyok_core::{
+    EnvironmentName, KeyRef,
+    jiff::Timestamp,
+    keys::{Interval, KeyEdit, KeyId, KeyWrite},
+    modes::Mode,
+};
 
 use super::Cx;
 use super::confirm::confirm;

@@ -1,7 +1,7 @@
 //! `ibyok limits`
 
 use ibyok_api::{EnvironmentLimit, LimitScope};
-use ibyok_core::{EnvironmentName, Rate};
+use ibyok_core::{EnvironmentName, policy::Rate};
 
 use super::Cx;
 use crate::cell::Cell;

@@ -2,7 +2,7 @@
 
 use ibyok_api as api;
 use ibyok_api::EnvironmentMode;
-use ibyok_core::{EnvironmentName, Mode};
+use ibyok_core::{EnvironmentName, modes::Mode};
 
 use super::Cx;
 use crate::cell::Cell;

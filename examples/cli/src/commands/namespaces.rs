@@ -1,6 +1,6 @@
 //! `ibyok namespaces`
 
-use ibyok_core::{Class, EnvironmentName, Namespace, NamespaceRemoval};
+use ibyok_core::{EnvironmentName, Namespace, environments::Class, namespaces::NamespaceRemoval};
 
 use super::Cx;
 use super::confirm::confirm;

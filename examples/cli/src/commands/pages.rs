@@ -1,6 +1,6 @@
 //! The provider's own pages: a rotation begins and ends there.
 
-use ibyok_core::{Catalogue, Provider};
+use ibyok_core::providers::{Catalogue, Provider};
 
 use super::Cx;
 

@@ -1,6 +1,6 @@
 //! `ibyok providers`: the catalogue of providers, which the vault uses to recognise keys.
 
-use ibyok_core::{Catalogue, Provider};
+use ibyok_core::providers::{Catalogue, Provider};
 use serde_json::{Value, json};
 
 use super::Cx;

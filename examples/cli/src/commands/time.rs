@@ -1,6 +1,9 @@
 //! Times as people type them.
 
-use ibyok_core::{Clock, SystemClock, Timestamp};
+use ibyok_core::{
+    clock::{Clock, SystemClock},
+    jiff::Timestamp,
+};
 use jiff::civil::Date;
 use jiff::fmt::temporal::Pieces;
 use jiff::tz::TimeZone;

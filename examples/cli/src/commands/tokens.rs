@@ -7,7 +7,7 @@ mod revoke;
 mod rotate;
 
 use ibyok_api::TokenInfo;
-use ibyok_core::{EnvironmentName, Environments, Expiry, Grant, Pattern, Scope, Scopes, TokenRequest};
+use ibyok_core::{EnvironmentName, Environments, Grant, Scope, Scopes, TokenRequest, policy::Pattern, tokens::Expiry};
 use ibyok_operations::preset::Preset;
 use serde_json::json;
 

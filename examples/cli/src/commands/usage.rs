@@ -1,7 +1,10 @@
 //! `ibyok usage`
 
 use ibyok_api::{UsageItem, UsageReport};
-use ibyok_core::{EnvironmentName, UsageBy, UsageRequest};
+use ibyok_core::{
+    EnvironmentName,
+    usage::{UsageBy, UsageRequest},
+};
 
 use super::{Cx, time};
 use crate::access::{KeyArgument, damaged_line};

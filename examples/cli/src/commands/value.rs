@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ibyok_core::FieldName;
+use ibyok_core::keys::FieldName;
 
 use crate::error::{Error, Result};
 use crate::io::Io;

@@ -5,7 +5,7 @@ use ibyok_core as core;
 
 use super::{Documented, count, texts};
 
-impl Documented for core::IncidentInfo {
+impl Documented for core::incidents::IncidentInfo {
     type Document = api::Incident;
 
     fn document(self) -> Self::Document {
@@ -36,7 +36,7 @@ impl Documented for core::IncidentInfo {
     }
 }
 
-impl Documented for core::IncidentNote {
+impl Documented for core::incidents::IncidentNote {
     type Document = api::IncidentNote;
 
     fn document(self) -> Self::Document {
@@ -48,7 +48,7 @@ impl Documented for core::IncidentNote {
     }
 }
 
-impl Documented for core::IncidentOpened {
+impl Documented for core::incidents::IncidentOpened {
     type Document = api::IncidentOpened;
 
     fn document(self) -> Self::Document {
@@ -65,7 +65,7 @@ impl Documented for core::IncidentOpened {
     }
 }
 
-impl Documented for core::NotRevoked {
+impl Documented for core::incidents::NotRevoked {
     type Document = api::NotRevoked;
 
     fn document(self) -> Self::Document {
@@ -76,7 +76,7 @@ impl Documented for core::NotRevoked {
     }
 }
 
-impl Documented for core::LeakedCopy {
+impl Documented for core::incidents::LeakedCopy {
     type Document = api::LeakedCopy;
 
     fn document(self) -> Self::Document {
@@ -90,7 +90,7 @@ impl Documented for core::LeakedCopy {
     }
 }
 
-impl Documented for core::Step {
+impl Documented for core::incidents::Step {
     type Document = api::Step;
 
     fn document(self) -> Self::Document {
@@ -102,7 +102,7 @@ impl Documented for core::Step {
     }
 }
 
-impl Documented for core::IncidentReport {
+impl Documented for core::incidents::IncidentReport {
     type Document = api::IncidentReport;
 
     fn document(self) -> Self::Document {
@@ -125,7 +125,7 @@ impl Documented for core::IncidentReport {
     }
 }
 
-impl Documented for core::ProviderPages {
+impl Documented for core::incidents::ProviderPages {
     type Document = api::ProviderPages;
 
     fn document(self) -> Self::Document {
@@ -138,7 +138,7 @@ impl Documented for core::ProviderPages {
     }
 }
 
-impl Documented for core::ReportLine {
+impl Documented for core::incidents::ReportLine {
     type Document = api::ReportLine;
 
     fn document(self) -> Self::Document {
@@ -159,7 +159,7 @@ impl Documented for core::ReportLine {
     }
 }
 
-impl Documented for core::KeyReader {
+impl Documented for core::incidents::KeyReader {
     type Document = api::KeyReader;
 
     fn document(self) -> Self::Document {
@@ -182,7 +182,7 @@ impl Documented for core::KeyReader {
     }
 }
 
-impl Documented for core::Reach {
+impl Documented for core::incidents::Reach {
     type Document = api::Reach;
 
     fn document(self) -> Self::Document {

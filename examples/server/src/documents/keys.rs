@@ -5,7 +5,7 @@ use ibyok_core as core;
 
 use super::{Documented, count, texts};
 
-impl Documented for core::KeyInfo {
+impl Documented for core::keys::KeyInfo {
     type Document = api::KeyInfo;
 
     fn document(self) -> Self::Document {
@@ -41,7 +41,7 @@ impl Documented for core::KeyInfo {
     }
 }
 
-impl Documented for core::VersionInfo {
+impl Documented for core::keys::VersionInfo {
     type Document = api::VersionInfo;
 
     fn document(self) -> Self::Document {
@@ -58,7 +58,7 @@ impl Documented for core::VersionInfo {
     }
 }
 
-impl Documented for core::StateChange {
+impl Documented for core::keys::StateChange {
     type Document = api::StateChange;
 
     fn document(self) -> Self::Document {
@@ -70,7 +70,7 @@ impl Documented for core::StateChange {
     }
 }
 
-impl Documented for core::Stamp {
+impl Documented for core::keys::Stamp {
     type Document = api::Stamp;
 
     fn document(self) -> Self::Document {
@@ -81,7 +81,7 @@ impl Documented for core::Stamp {
     }
 }
 
-impl Documented for core::Written {
+impl Documented for core::keys::Written {
     type Document = api::Written;
 
     fn document(self) -> Self::Document {
@@ -98,7 +98,7 @@ impl Documented for core::Written {
     }
 }
 
-impl Documented for core::Mode {
+impl Documented for core::modes::Mode {
     type Document = api::Mode;
 
     fn document(self) -> Self::Document {
@@ -106,7 +106,7 @@ impl Documented for core::Mode {
     }
 }
 
-impl Documented for core::ModeSource {
+impl Documented for core::modes::ModeSource {
     type Document = api::ModeSource;
 
     fn document(self) -> Self::Document {
@@ -114,7 +114,7 @@ impl Documented for core::ModeSource {
     }
 }
 
-impl Documented for core::EnvironmentMode {
+impl Documented for core::modes::EnvironmentMode {
     type Document = api::EnvironmentMode;
 
     fn document(self) -> Self::Document {
@@ -132,47 +132,47 @@ impl Documented for core::EnvironmentMode {
     }
 }
 
-impl Documented for core::Rate {
+impl Documented for core::policy::Rate {
     type Document = api::Rate;
 
     fn document(self) -> Self::Document {
         api::Rate {
             count: self.count,
             per: match self.per {
-                core::Per::Second => api::Per::Second,
-                core::Per::Minute => api::Per::Minute,
-                core::Per::Hour => api::Per::Hour,
-                core::Per::Day => api::Per::Day,
+                core::policy::Per::Second => api::Per::Second,
+                core::policy::Per::Minute => api::Per::Minute,
+                core::policy::Per::Hour => api::Per::Hour,
+                core::policy::Per::Day => api::Per::Day,
             },
         }
     }
 }
 
 /// The vault's rate for a rate of the wire.
-pub(crate) fn rate(rate: api::Rate) -> core::Rate {
-    core::Rate {
+pub(crate) fn rate(rate: api::Rate) -> core::policy::Rate {
+    core::policy::Rate {
         count: rate.count,
         per: match rate.per {
-            api::Per::Second => core::Per::Second,
-            api::Per::Minute => core::Per::Minute,
-            api::Per::Hour => core::Per::Hour,
-            api::Per::Day => core::Per::Day,
+            api::Per::Second => core::policy::Per::Second,
+            api::Per::Minute => core::policy::Per::Minute,
+            api::Per::Hour => core::policy::Per::Hour,
+            api::Per::Day => core::policy::Per::Day,
         },
     }
 }
 
-impl Documented for core::LimitScope {
+impl Documented for core::limits::LimitScope {
     type Document = api::LimitScope;
 
     fn document(self) -> Self::Document {
         match self {
-            core::LimitScope::Node => api::LimitScope::Node,
-            core::LimitScope::Shared => api::LimitScope::Shared,
+            core::limits::LimitScope::Node => api::LimitScope::Node,
+            core::limits::LimitScope::Shared => api::LimitScope::Shared,
         }
     }
 }
 
-impl Documented for core::LimitInForce {
+impl Documented for core::limits::LimitInForce {
     type Document = api::LimitInForce;
 
     fn document(self) -> Self::Document {
@@ -184,7 +184,7 @@ impl Documented for core::LimitInForce {
     }
 }
 
-impl Documented for core::EnvironmentLimit {
+impl Documented for core::limits::EnvironmentLimit {
     type Document = api::EnvironmentLimit;
 
     fn document(self) -> Self::Document {

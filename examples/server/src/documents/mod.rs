@@ -40,7 +40,7 @@ impl<T: Documented> Documented for Option<T> {
     }
 }
 
-impl<T: Documented> Documented for core::Page<T> {
+impl<T: Documented> Documented for core::pages::Page<T> {
     type Document = api::Page<T::Document>;
 
     fn document(self) -> Self::Document {
@@ -53,7 +53,7 @@ impl<T: Documented> Documented for core::Page<T> {
     }
 }
 
-impl Documented for core::DamagedRecord {
+impl Documented for core::status::DamagedRecord {
     type Document = api::DamagedRecord;
 
     fn document(self) -> Self::Document {

@@ -5,7 +5,7 @@ use ibyok_core as core;
 
 use super::Documented;
 
-impl Documented for core::RotationStatus {
+impl Documented for core::rotation::RotationStatus {
     type Document = api::RotationStatus;
 
     fn document(self) -> Self::Document {
@@ -21,7 +21,7 @@ impl Documented for core::RotationStatus {
     }
 }
 
-impl Documented for core::VersionUse {
+impl Documented for core::rotation::VersionUse {
     type Document = api::VersionUse;
 
     fn document(self) -> Self::Document {
@@ -33,7 +33,7 @@ impl Documented for core::VersionUse {
     }
 }
 
-impl Documented for core::Consumer {
+impl Documented for core::rotation::Consumer {
     type Document = api::Consumer;
 
     fn document(self) -> Self::Document {
@@ -49,7 +49,7 @@ impl Documented for core::Consumer {
     }
 }
 
-impl Documented for core::Waiting {
+impl Documented for core::rotation::Waiting {
     type Document = api::Waiting;
 
     fn document(self) -> Self::Document {
@@ -63,7 +63,7 @@ impl Documented for core::Waiting {
     }
 }
 
-impl Documented for core::Due {
+impl Documented for core::rotation::Due {
     type Document = api::Due;
 
     fn document(self) -> Self::Document {
@@ -80,7 +80,7 @@ impl Documented for core::Due {
     }
 }
 
-impl Documented for core::Destroyed {
+impl Documented for core::rotation::Destroyed {
     type Document = api::Destroyed;
 
     fn document(self) -> Self::Document {

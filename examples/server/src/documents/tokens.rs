@@ -30,7 +30,7 @@ impl Documented for core::Grant {
     }
 }
 
-impl Documented for core::TokenInfo {
+impl Documented for core::tokens::TokenInfo {
     type Document = api::TokenInfo;
 
     fn document(self) -> Self::Document {
@@ -54,7 +54,7 @@ impl Documented for core::TokenInfo {
     }
 }
 
-impl Documented for core::ChildToken {
+impl Documented for core::tokens::ChildToken {
     type Document = api::ChildToken;
 
     fn document(self) -> Self::Document {
@@ -66,7 +66,7 @@ impl Documented for core::ChildToken {
 }
 
 /// The secret is borrowed, so that no copy of it is made.
-impl<'a> Documented for &'a core::Issued {
+impl<'a> Documented for &'a core::tokens::Issued {
     type Document = api::Issued<&'a str>;
 
     fn document(self) -> Self::Document {
@@ -84,7 +84,7 @@ impl<'a> Documented for &'a core::Issued {
     }
 }
 
-impl Documented for core::RevokedToken {
+impl Documented for core::tokens::RevokedToken {
     type Document = api::RevokedToken;
 
     fn document(self) -> Self::Document {
@@ -100,7 +100,7 @@ impl Documented for core::RevokedToken {
     }
 }
 
-impl Documented for core::ReadKey {
+impl Documented for core::tokens::ReadKey {
     type Document = api::ReadKey;
 
     fn document(self) -> Self::Document {
@@ -112,7 +112,7 @@ impl Documented for core::ReadKey {
     }
 }
 
-impl Documented for core::TokenFinding {
+impl Documented for core::tokens::TokenFinding {
     type Document = api::TokenFinding;
 
     fn document(self) -> Self::Document {
@@ -129,7 +129,7 @@ impl Documented for core::TokenFinding {
     }
 }
 
-impl Documented for core::WhoAmI {
+impl Documented for core::sessions::WhoAmI {
     type Document = api::WhoAmI;
 
     fn document(self) -> Self::Document {
@@ -174,7 +174,7 @@ pub(crate) fn token_request(sent: api::TokenRequest, takes: &'static str) -> Res
     let request = core::TokenRequest::new(sent.name, grant);
     match (sent.expires_at, sent.no_expiry) {
         (Some(_), true) => Err(Problem::invalid("expires_at and no_expiry exclude each other")),
-        (None, true) => Ok(request.expiry(core::Expiry::Never)),
+        (None, true) => Ok(request.expiry(core::tokens::Expiry::Never)),
         (_, false) => Ok(request),
     }
 }

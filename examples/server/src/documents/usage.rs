@@ -5,7 +5,7 @@ use ibyok_core as core;
 
 use super::{Documented, count};
 
-impl Documented for core::UsageReport {
+impl Documented for core::usage::UsageReport {
     type Document = api::UsageReport;
 
     fn document(self) -> Self::Document {
@@ -22,7 +22,7 @@ impl Documented for core::UsageReport {
     }
 }
 
-impl Documented for core::UsageItem {
+impl Documented for core::usage::UsageItem {
     type Document = api::UsageItem;
 
     fn document(self) -> Self::Document {

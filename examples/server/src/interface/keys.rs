@@ -4,7 +4,7 @@ use axum::http::Method;
 use axum::routing::{delete, get, patch, post, put};
 use ibyok_api as api;
 use ibyok_api::schema;
-use ibyok_core::{Action, Scope};
+use ibyok_core::{Scope, audit::Action};
 use schemars::SchemaGenerator;
 
 use super::Route;

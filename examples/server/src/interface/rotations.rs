@@ -3,7 +3,7 @@
 use axum::http::Method;
 use axum::routing::{get, post};
 use ibyok_api as api;
-use ibyok_core::{Action, Scope};
+use ibyok_core::{Scope, audit::Action};
 
 use super::Route;
 use super::keys::Write;

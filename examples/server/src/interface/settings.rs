@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::http::Method;
 use axum::routing::{get, post, put};
 use ibyok_api as api;
-use ibyok_core::{Action, Scope};
+use ibyok_core::{Scope, audit::Action};
 
 use super::Route;
 use crate::openapi::{ENVIRONMENT, Operation};

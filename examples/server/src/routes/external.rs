@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
 use ibyok_api as api;
-use ibyok_core::{EnvironmentName, KeyId, KeyInfo, KeyRef, Page, Session};
+use ibyok_core::{
+    EnvironmentName, KeyRef, Session,
+    keys::{KeyId, KeyInfo},
+    pages::Page,
+};
 
 use super::page;
 use super::values::text_or_base64;

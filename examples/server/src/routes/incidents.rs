@@ -3,7 +3,7 @@
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use ibyok_api as api;
-use ibyok_core::{IncidentRequest, KeyRef, Timestamp};
+use ibyok_core::{KeyRef, incidents::IncidentRequest, jiff::Timestamp};
 
 use crate::answer::{Answer, json, ok};
 use crate::body::Json;

@@ -7,7 +7,8 @@ use axum::http::header::{ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use ibyok_api as api;
 use ibyok_core::{
-    EnvironmentName, Error, FieldName, Interval, KeyEdit, KeyRef, KeyWrite, Secret, Session, WhichVersion,
+    EnvironmentName, Error, KeyRef, Secret, Session,
+    keys::{FieldName, Interval, KeyEdit, KeyWrite, WhichVersion},
 };
 use serde::Deserialize;
 

@@ -12,7 +12,7 @@ pub(crate) mod tokens;
 pub(crate) mod usage;
 pub(crate) mod values;
 
-use ibyok_core::{KeyId, KeyRef, PageRequest, Session};
+use ibyok_core::{KeyRef, Session, keys::KeyId, pages::PageRequest};
 
 use crate::problem::Problem;
 use crate::query::Query;

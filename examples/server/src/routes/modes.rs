@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, RawQuery};
 use ibyok_api as api;
-use ibyok_core::{EnvironmentName, Mode};
+use ibyok_core::{EnvironmentName, modes::Mode};
 
 use super::key_ref;
 use crate::answer::{Answer, ok};

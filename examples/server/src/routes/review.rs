@@ -3,7 +3,7 @@
 use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use ibyok_api as api;
-use ibyok_core::{ReviewRequest, Timestamp};
+use ibyok_core::{jiff::Timestamp, reviews::ReviewRequest};
 
 use crate::answer::{Answer, json, ok};
 use crate::body::Json;

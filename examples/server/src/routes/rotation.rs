@@ -2,7 +2,12 @@
 
 use axum::extract::{Path, RawQuery};
 use ibyok_api as api;
-use ibyok_core::{DrainRequest, EnvironmentName, Interval, SignedDuration, WhichVersion};
+use ibyok_core::{
+    EnvironmentName,
+    jiff::SignedDuration,
+    keys::{Interval, WhichVersion},
+    rotation::DrainRequest,
+};
 
 use super::keys::{Named, SET_TAKES, forced, key_write};
 use crate::answer::{Answer, ok};

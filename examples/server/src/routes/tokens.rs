@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use ibyok_api as api;
-use ibyok_core::TokenRotation;
+use ibyok_core::tokens::TokenRotation;
 
 use super::page;
 use crate::answer::{Answer, json, ok};

@@ -2,7 +2,11 @@
 
 use axum::extract::RawQuery;
 use ibyok_api as api;
-use ibyok_core::{Session, Timestamp, UsageBy, UsageReport, UsageRequest};
+use ibyok_core::{
+    Session,
+    jiff::Timestamp,
+    usage::{UsageBy, UsageReport, UsageRequest},
+};
 
 use crate::answer::{Answer, ok};
 use crate::caller::Caller;

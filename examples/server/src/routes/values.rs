@@ -4,7 +4,11 @@ use axum::extract::{Path, RawQuery};
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use ibyok_api as api;
-use ibyok_core::{ExposeSecret, FieldName, Released, Secret, WhichVersion};
+use ibyok_core::{
+    Released, Secret,
+    keys::{FieldName, WhichVersion},
+    secrecy::ExposeSecret,
+};
 use serde::{Serialize, Serializer};
 
 use super::key_ref;

@@ -110,7 +110,7 @@ async fn who_may_not_read_hears_of_no_copies_and_an_operator_closes_nothing_over
         .rotation()
         .retire(
             &"prod/twin".parse().unwrap(),
-            &ibyok_core::DrainRequest::default().force("leaked"),
+            &ibyok_core::rotation::DrainRequest::default().force("leaked"),
         )
         .await
         .unwrap();

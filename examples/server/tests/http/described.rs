@@ -1,6 +1,10 @@
 //! The description of the interface is right about limits, names and nulls.
 
-use ibyok_core::{EnvironmentName, FieldName, KeyId, KeyName, Pattern, Secret};
+use ibyok_core::{
+    EnvironmentName, KeyName, Secret,
+    keys::{FieldName, KeyId},
+    policy::Pattern,
+};
 use regex::Regex;
 use serde_json::Value;
 

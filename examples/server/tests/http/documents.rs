@@ -1,6 +1,12 @@
 //! The server answers with the documents that the library serialises, member for member.
 
-use ibyok_core::{AccessToken, IncidentRequest, PageRequest, Secret, SecretString, Session, UsageBy, UsageRequest};
+use ibyok_core::{
+    AccessToken, Secret, Session,
+    incidents::IncidentRequest,
+    pages::PageRequest,
+    secrecy::SecretString,
+    usage::{UsageBy, UsageRequest},
+};
 use serde::Serialize;
 
 use crate::world::World;

@@ -1,7 +1,7 @@
 //! A caller that may not read a value learns nothing by guessing it: every answer to a right guess is the answer to a
 //! wrong one.
 
-use ibyok_core::{IncidentRequest, Scope};
+use ibyok_core::{Scope, incidents::IncidentRequest};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -19,7 +19,7 @@ async fn guessed() -> World {
         let value = ibyok_core::Secret::copy_of(value.as_bytes());
         operator.keys().set(&key, value).await.unwrap();
     }
-    let force = ibyok_core::DrainRequest::default().force("old");
+    let force = ibyok_core::rotation::DrainRequest::default().force("old");
     let version = |number: u32| key.clone().at_version(number);
     operator.rotation().retire(&version(3), &force).await.unwrap();
     operator.rotation().destroy(&version(2), &force).await.unwrap();

@@ -208,7 +208,7 @@ async fn a_token_gives_a_key_no_limit_above_its_environments() {
     for lower in ["\"60/min\"", "\"1/sec\"", "\"60/hour\"", "null"] {
         assert_eq!(edit(lower).await.status, 200, "{lower}");
     }
-    let mut higher = ibyok_core::KeyEdit::default();
+    let mut higher = ibyok_core::keys::KeyEdit::default();
     higher.limit = Some(Some("1000/sec".parse().unwrap()));
     operator
         .keys()
@@ -234,7 +234,7 @@ async fn what_an_incident_stopped_is_enabled_only_by_who_handles_incidents() {
         (post(&writer, "disable").await, post(&writer, "enable").await),
         (200, 200)
     );
-    let request = ibyok_core::IncidentRequest::new("seen on a paste site").freeze(true);
+    let request = ibyok_core::incidents::IncidentRequest::new("seen on a paste site").freeze(true);
     operator
         .incidents()
         .open(&"prod/openai".parse().unwrap(), request)

@@ -1,6 +1,6 @@
 //! A value that leaked does not come back, by whichever route.
 
-use ibyok_core::{IncidentRequest, Scope, WhichVersion};
+use ibyok_core::{Scope, incidents::IncidentRequest, keys::WhichVersion};
 use serde_json::{Value, json};
 
 use crate::world::{Answer, OPENAI, World};

@@ -1,6 +1,10 @@
 //! Modes over HTTP: set by who may, seen in every answer, and never a reason for a live value.
 
-use ibyok_core::{Class, Guardrails, Mode, Scope};
+use ibyok_core::{
+    Scope,
+    environments::Class,
+    modes::{Guardrails, Mode},
+};
 use serde_json::Value;
 
 use crate::world::{DEV, World};

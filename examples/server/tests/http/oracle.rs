@@ -1,6 +1,6 @@
 //! A token finds out by guessing no value that it may not read: look-ups are counted, whether or not a guess is right.
 
-use ibyok_core::{Environments, Grant, IncidentRequest, Scope, Scopes, Secret};
+use ibyok_core::{Environments, Grant, Scope, Scopes, Secret, incidents::IncidentRequest};
 use serde_json::{Value, json};
 
 use crate::world::{Answer, World};
@@ -151,7 +151,7 @@ async fn a_reader_of_mocks_and_of_what_is_no_longer_served_is_counted_as_well() 
             "mock" => drop(
                 operator
                     .modes()
-                    .set(&"dev".parse().unwrap(), ibyok_core::Mode::Mock)
+                    .set(&"dev".parse().unwrap(), ibyok_core::modes::Mode::Mock)
                     .await
                     .unwrap(),
             ),
@@ -160,7 +160,7 @@ async fn a_reader_of_mocks_and_of_what_is_no_longer_served_is_counted_as_well() 
             _ => set("something-else").await,
         }
         if case == "destroyed" {
-            let force = ibyok_core::DrainRequest::default().force("old");
+            let force = ibyok_core::rotation::DrainRequest::default().force("old");
             operator.rotation().destroy(&leaked, &force).await.unwrap();
         }
         let mut statuses = Vec::new();

@@ -72,9 +72,10 @@ async fn unfinished_bodies_of_one_token_leave_room_for_another() {
     assert_eq!(write(&world, &honest).await, 201);
     assert_eq!(write(&world, &greedy).await, 429);
     // Another form of the same token has no share of its own.
-    let mut restriction = ibyok_core::Restriction::default();
+    let mut restriction = ibyok_core::policy::Restriction::default();
     restriction.keys = Some(["*".parse().unwrap()].into());
-    let narrowed = ibyok_core::attenuate(&ibyok_core::AccessToken::from(greedy.as_str()), &restriction).unwrap();
+    let narrowed =
+        ibyok_core::tokens::attenuate(&ibyok_core::AccessToken::from(greedy.as_str()), &restriction).unwrap();
     assert_eq!(write(&world, narrowed.expose()).await, 429);
     assert_eq!(kept(held).await, 2, "a quarter of the room");
     assert_eq!(write(&world, &greedy).await, 200, "it is free again");

@@ -1,4 +1,4 @@
-use ibyok_core::{Scope, SecretString};
+use ibyok_core::{Scope, secrecy::SecretString};
 
 use crate::world::World;
 
@@ -236,7 +236,7 @@ async fn the_log_joins_request_and_answer() {
         (&line["client"]["ip"], &line["client"]["user_agent"]),
         (&"127.0.0.1".into(), &"probe/1".into())
     );
-    let id = ibyok_core::token_id(&ibyok_core::AccessToken::new(SecretString::from(token.as_str()))).unwrap();
+    let id = ibyok_core::tokens::token_id(&ibyok_core::AccessToken::new(SecretString::from(token.as_str()))).unwrap();
     assert_eq!(line["principal"]["id"], id.to_string());
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ibyok_core::{Class, Environments, Grant, IncidentRequest, KeyWrite, Scope, Scopes, Secret, Session, TokenRequest};
+use ibyok_core::{
+    Environments, Grant, Scope, Scopes, Secret, Session, TokenRequest, environments::Class, incidents::IncidentRequest,
+    keys::KeyWrite,
+};
 use serde_json::Value;
 
 use crate::world::{Answer, World};

@@ -1,4 +1,8 @@
-use ibyok_core::{AccessToken, FieldName, KeyWrite, Restriction, Scope, Secret};
+use ibyok_core::{
+    AccessToken, Scope, Secret,
+    keys::{FieldName, KeyWrite},
+    policy::Restriction,
+};
 
 use crate::world::{DEV, OPENAI, World};
 
@@ -110,7 +114,7 @@ async fn without_an_environment_it_is_the_servers_own() {
     let narrowed = {
         let mut restriction = Restriction::default();
         restriction.environments = Some(["prod".to_owned()].into());
-        ibyok_core::attenuate(&AccessToken::from(all.as_str()), &restriction).unwrap()
+        ibyok_core::tokens::attenuate(&AccessToken::from(all.as_str()), &restriction).unwrap()
     };
     let answer = world.ask("GET", "/external/keys/openai/value", narrowed.expose()).await;
     assert_eq!(answer.json()["value"], OPENAI, "the one that is left of a token's");

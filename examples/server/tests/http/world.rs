@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibyok_core::{
-    Environments, Expiry, FileSink, Filter, Grant, Guardrails, LocalKek, MemoryStore, Scope, Scopes, Secret,
-    SinkDurability, Store, TokenRequest, Vault,
+    Environments, FileSink, Grant, LocalKek, MemoryStore, Scope, Scopes, Secret, Store, TokenRequest, Vault,
+    audit::{Filter, SinkDurability},
+    modes::Guardrails,
+    tokens::Expiry,
 };
 use ibyok_server::{Limits, Options, Started};
 use serde_json::Value;

@@ -17,8 +17,8 @@ const PREFIXES: [(&str, &str); 10] = [
 /// Returns the build tool that copies a variable with this name into web pages, where every visitor can read it.
 ///
 /// ```
-/// assert_eq!(ibyok_core::reaches_browsers("NEXT_PUBLIC_API_KEY"), Some("Next.js"));
-/// assert_eq!(ibyok_core::reaches_browsers("API_KEY"), None);
+/// assert_eq!(ibyok_core::keys::reaches_browsers("NEXT_PUBLIC_API_KEY"), Some("Next.js"));
+/// assert_eq!(ibyok_core::keys::reaches_browsers("API_KEY"), None);
 /// ```
 #[must_use]
 pub fn reaches_browsers(variable: &str) -> Option<&'static str> {

@@ -40,7 +40,7 @@ impl VariableKind {
     /// The kind of a variable.
     ///
     /// ```
-    /// use ibyok_core::VariableKind;
+    /// use ibyok_core::keys::VariableKind;
     ///
     /// assert_eq!(VariableKind::of("DATABASE_URL"), VariableKind::Evident);
     /// assert_eq!(VariableKind::of("MAKEFILES"), VariableKind::Unproven);

@@ -8,7 +8,7 @@ use ibyok_audit::{Action, Outcome};
 use serde::Serialize;
 
 use crate::base::error::{Error, Result};
-use crate::floors::facts;
+use crate::floor::facts;
 use crate::gate::principal::Principal;
 use crate::vault::Inner;
 use crate::vault::handles::FloorVerbs;
@@ -32,7 +32,7 @@ pub struct FloorsReport {
 
 impl FloorVerbs<'_> {
     /// Verifies the file of floors: that every floor is as it was written and none is missing. Floors that are not are rebuilt
-    /// from the log, and stay a finding until [`FloorVerbs::rebuild`](crate::FloorVerbs::rebuild) acknowledges it.
+    /// from the log, and stay a finding until [`FloorVerbs::rebuild`](crate::floors::FloorVerbs::rebuild) acknowledges it.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Unavailable`] if the file cannot be
@@ -55,7 +55,7 @@ impl FloorVerbs<'_> {
     /// Returns the findings that were acknowledged. The acknowledgement is on the log before it counts.
     ///
     /// # Errors
-    /// As [`FloorVerbs::verify`](crate::FloorVerbs::verify).
+    /// As [`FloorVerbs::verify`](crate::floors::FloorVerbs::verify).
     pub async fn rebuild(self) -> Result<FloorsReport> {
         self.session.operator_of_home(Action::LogFloorsRebuilt).await?;
         // The operator acknowledges the findings of the report, and none that is made later.
@@ -79,7 +79,7 @@ impl FloorVerbs<'_> {
         Ok(report)
     }
 
-    /// Writes every floor of this node as a text with a MAC, for [`FloorVerbs::import`](crate::FloorVerbs::import) on another. Returns how many.
+    /// Writes every floor of this node as a text with a MAC, for [`FloorVerbs::import`](crate::floors::FloorVerbs::import) on another. Returns how many.
     ///
     /// # Errors
     /// [`Error::Denied`] for a token, [`Error::Unavailable`] if the floors cannot be read or the text cannot be written.
@@ -101,7 +101,7 @@ impl FloorVerbs<'_> {
         self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
-    /// Raises floors by those of another node of this vault, as [`FloorVerbs::export`](crate::FloorVerbs::export) wrote them. Nothing is lowered, and
+    /// Raises floors by those of another node of this vault, as [`FloorVerbs::export`](crate::floors::FloorVerbs::export) wrote them. Nothing is lowered, and
     /// nothing is taken over unless the whole text is as it was written. Returns how many floors the text has.
     ///
     /// # Errors

@@ -11,9 +11,9 @@ use serde::Serialize;
 
 use crate::base::error::{Error, Part, Result};
 use crate::changes::{Edit, UNSEEN_CHANGES};
-use crate::floors::accepted::Accepted;
-use crate::floors::aside::Lock;
-use crate::floors::{key, unavailable};
+use crate::floor::accepted::Accepted;
+use crate::floor::aside::Lock;
+use crate::floor::{key, unavailable};
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
 use crate::model::typed::with_type_of;

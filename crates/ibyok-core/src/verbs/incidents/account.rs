@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::base::error::Result;
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
-use crate::incidents::NOT_ON_THE_LOG;
+use crate::incident::NOT_ON_THE_LOG;
 use crate::leaked::check_not_of;
 use crate::model::key::KeyRecord;
 use crate::realm::Realm;

@@ -5,7 +5,7 @@ use ibyok_audit::Action;
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
-use crate::incidents::Found;
+use crate::incident::Found;
 use crate::model::account::check_account;
 use crate::model::incident::{Closing, IncidentInfo};
 use crate::model::key::VersionRecord;
@@ -19,7 +19,7 @@ impl IncidentVerbs<'_> {
     ///
     /// # Errors
     /// [`Error::Invalid`] for an account that is none, [`Error::Conflict`] for an incident that is closed already or whose key is
-    /// still served; else as [`IncidentVerbs::list`](crate::IncidentVerbs::list), and [`Error::NotFound`] (to a token [`Error::Denied`]).
+    /// still served; else as [`IncidentVerbs::list`](crate::incidents::IncidentVerbs::list), and [`Error::NotFound`] (to a token [`Error::Denied`]).
     pub async fn close(self, which: &str, cause: &str, prevention: &str, force: bool) -> Result<IncidentInfo> {
         let mut attempt = self.session.attempt(Action::IncidentClose);
         let outcome = async {
@@ -62,7 +62,7 @@ impl IncidentVerbs<'_> {
     /// Adds a note to an open incident: a discovery, or a step that was taken elsewhere.
     ///
     /// # Errors
-    /// As [`IncidentVerbs::close`](crate::IncidentVerbs::close).
+    /// As [`IncidentVerbs::close`](crate::incidents::IncidentVerbs::close).
     pub async fn note(self, which: &str, text: &str) -> Result<IncidentInfo> {
         let mut attempt = self.session.attempt(Action::IncidentOpen);
         let outcome = async {

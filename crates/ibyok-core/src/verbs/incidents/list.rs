@@ -6,7 +6,7 @@ use ibyok_policy::Scope;
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
-use crate::incidents::Found;
+use crate::incident::Found;
 use crate::model::incident::{IncidentId, IncidentInfo};
 use crate::model::key::KeyRecord;
 use crate::model::key_ref::KeyRef;

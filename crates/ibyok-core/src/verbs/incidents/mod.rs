@@ -20,4 +20,4 @@ pub use self::readers::{KeyReader, LineAt};
 pub use self::report::{IncidentReport, ProviderPages, ReportLine};
 pub use self::revoke::NotRevoked;
 pub use self::steps::Step;
-pub use crate::incidents::request::IncidentRequest;
+pub use crate::incident::request::IncidentRequest;

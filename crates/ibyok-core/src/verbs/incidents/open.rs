@@ -11,7 +11,7 @@ use super::steps::Step;
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
 use crate::gate::authorize::Permit;
-use crate::incidents::request::IncidentRequest;
+use crate::incident::request::IncidentRequest;
 use crate::model::incident::IncidentInfo;
 use crate::model::key::KeyRecord;
 use crate::model::key_ref::KeyRef;

@@ -14,7 +14,7 @@ use crate::logs::unread_lines::UnreadLines;
 use crate::model::mode::Mode;
 use crate::model::name::KeyId;
 use crate::realm::Realm;
-use crate::usage::{Caller, Reader};
+use crate::uses::{Caller, Reader};
 use crate::vault::Inner;
 
 /// The number of addresses and programs that are listed of one reader; there may be more.

@@ -18,7 +18,7 @@ use super::steps::{Step, remaining};
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
-use crate::incidents::Found;
+use crate::incident::Found;
 use crate::model::incident::IncidentInfo;
 use crate::model::key::{KeyInfo, KeyRecord};
 use crate::vault::Inner;
@@ -166,7 +166,7 @@ impl IncidentVerbs<'_> {
     /// incident.
     ///
     /// # Errors
-    /// As [`IncidentVerbs::close`](crate::IncidentVerbs::close); a token needs `audit:read` for the key as well.
+    /// As [`IncidentVerbs::close`](crate::incidents::IncidentVerbs::close); a token needs `audit:read` for the key as well.
     pub async fn report(self, which: &str, since: Option<Timestamp>) -> Result<IncidentReport> {
         let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = self.try_report(&mut attempt, which, since).await;

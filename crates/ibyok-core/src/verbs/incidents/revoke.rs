@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
 use crate::gate::authorize::Permit;
-use crate::incidents::Found;
+use crate::incident::Found;
 use crate::vault::handles::IncidentVerbs;
 
 /// The time within which other nodes see that the key is frozen, and report the releases until then.

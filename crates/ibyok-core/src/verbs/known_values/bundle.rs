@@ -73,7 +73,7 @@ impl KnownValues {
     /// The most bytes that a bundle may have.
     pub const BUNDLE_MAX: usize = 64 << 20;
 
-    /// The values of a bundle, as [`KnownValueVerbs::export`](crate::KnownValueVerbs::export) made it.
+    /// The values of a bundle, as [`KnownValueVerbs::export`](crate::known_values::KnownValueVerbs::export) made it.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a text that is none; [`Error::TooLarge`] beyond [`BUNDLE_MAX`](Self::BUNDLE_MAX).

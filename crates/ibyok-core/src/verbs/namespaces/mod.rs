@@ -23,7 +23,7 @@ pub use self::remove::{NamespaceRemoval, NamespaceRemoved};
 /// The namespaces of a vault, for its host. Never use it in a handler that answers a tenant.
 ///
 /// ```
-/// # use ibyok_core::{Class, Error, NamespaceRemoval, Vault};
+/// # use ibyok_core::{Error, Vault, environments::Class, namespaces::NamespaceRemoval};
 /// # async fn life(vault: &Vault) -> Result<(), Error> {
 /// let namespaces = vault.namespaces("host:onboarding");
 /// namespaces.create(&"acme".parse()?).await?; // with dev, staging and prod

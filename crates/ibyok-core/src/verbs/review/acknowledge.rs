@@ -25,7 +25,7 @@ impl ReviewVerbs<'_> {
     ///
     /// # Errors
     /// [`Error::NotFound`] if the review has no such finding, [`Error::Invalid`] for an id or reason that is none; else as
-    /// [`ReviewVerbs::run`](crate::ReviewVerbs::run).
+    /// [`ReviewVerbs::run`](crate::reviews::ReviewVerbs::run).
     pub async fn acknowledge(self, request: &ReviewRequest, finding: &str, reason: &str) -> Result<Finding> {
         let mut attempt = self.session.attempt(Action::ReviewAck);
         let outcome = async {
@@ -71,7 +71,7 @@ impl ReviewVerbs<'_> {
     /// Reviews the log, and records the review: its time, its principal, its last lines, and the number of findings.
     ///
     /// # Errors
-    /// As [`ReviewVerbs::acknowledge`](crate::ReviewVerbs::acknowledge).
+    /// As [`ReviewVerbs::acknowledge`](crate::reviews::ReviewVerbs::acknowledge).
     pub async fn record(self, request: &ReviewRequest, reason: Option<&str>) -> Result<Review> {
         let mut attempt = self.session.attempt(Action::ReviewDone);
         let outcome = async {

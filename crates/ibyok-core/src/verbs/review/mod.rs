@@ -18,7 +18,7 @@ use crate::base::error::{Error, Part, Result};
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
 use crate::model::review::{ReviewDone, ReviewRecord};
-use crate::reviews::view::View;
+use crate::review::view::View;
 use crate::vault::handles::ReviewVerbs;
 use crate::vault::session::Session;
 
@@ -86,7 +86,7 @@ impl ReviewVerbs<'_> {
     /// Returns the last recorded review of the log.
     ///
     /// # Errors
-    /// As [`ReviewVerbs::run`](crate::ReviewVerbs::run).
+    /// As [`ReviewVerbs::run`](crate::reviews::ReviewVerbs::run).
     pub async fn last(self) -> Result<Option<ReviewDone>> {
         let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = async {

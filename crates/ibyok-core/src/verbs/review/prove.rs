@@ -16,7 +16,7 @@ impl AuditVerbs<'_> {
     /// Proves that the line with this number is on a log: the line, its place, and a signed checkpoint, for an
     /// outsider who has the log's public key and nothing else. `log` may be left out where one log only has such a
     /// line. For an operator, and only for lines of the session's namespace:
-    /// [`WholeLog::prove`](crate::WholeLog::prove) proves any.
+    /// [`WholeLog::prove`](crate::audit::WholeLog::prove) proves any.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such line, [`Error::Invalid`] if several logs have one,

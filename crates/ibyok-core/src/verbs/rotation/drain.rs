@@ -13,8 +13,8 @@ use crate::model::key::KeyRecord;
 use crate::model::name::KeyId;
 use crate::model::token::TokenRecord;
 use crate::realm::Realm;
-use crate::usage::consumers::Consumers;
-use crate::usage::{Caller, Reader};
+use crate::uses::consumers::Consumers;
+use crate::uses::{Caller, Reader};
 use crate::vault::Inner;
 
 /// In the place of a version: reads of which it is not known which version they were of.

@@ -52,7 +52,7 @@ impl RotationVerbs<'_> {
     /// Tokens are listed only for a session that may list them.
     ///
     /// # Errors
-    /// As [`KeyVerbs::list`](crate::KeyVerbs::list).
+    /// As [`KeyVerbs::list`](crate::keys::KeyVerbs::list).
     pub async fn due(self, environment: Option<&EnvironmentName>) -> Result<Page<Due>> {
         let now = self.session.inner.records.now();
         let (mut due, mut gaps) = (Vec::new(), Gaps::default());

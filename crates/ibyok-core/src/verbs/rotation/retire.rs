@@ -97,7 +97,7 @@ impl RotationVerbs<'_> {
     ///
     /// # Errors
     /// [`Error::InUse`] with who needs it; [`Error::Conflict`] for a version that is pending; [`Error::Invalid`] for a force without
-    /// a reason; else as [`KeyVerbs::show`](crate::KeyVerbs::show).
+    /// a reason; else as [`KeyVerbs::show`](crate::keys::KeyVerbs::show).
     pub async fn retire(self, key: &KeyRef, request: &DrainRequest) -> Result<KeyInfo> {
         if key.version().is_current() {
             return self.retire_all(key, request).await;
@@ -110,7 +110,7 @@ impl RotationVerbs<'_> {
     /// far as the store can from its files. Any but the current one; one that is destroyed stays so.
     ///
     /// # Errors
-    /// As [`RotationVerbs::retire`](crate::RotationVerbs::retire); [`Error::Invalid`] for a reference to no version.
+    /// As [`RotationVerbs::retire`](crate::rotation::RotationVerbs::retire); [`Error::Invalid`] for a reference to no version.
     pub async fn destroy(self, key: &KeyRef, request: &DrainRequest) -> Result<Destroyed> {
         let key = self
             .take_version(Action::KeyDestroy, Scope::KeysDestroy, key, request)

@@ -24,11 +24,11 @@ impl RotationVerbs<'_> {
     /// Adds a version that is pending: served only to who asks for `pending` or its number, until it is promoted. One that was
     /// pending already is replaced, and its value destroyed.
     ///
-    /// Only the value is staged: provider, variable and labels are the key's, and [`KeyVerbs::edit`](crate::KeyVerbs::edit) changes them.
+    /// Only the value is staged: provider, variable and labels are the key's, and [`KeyVerbs::edit`](crate::keys::KeyVerbs::edit) changes them.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a key that does not exist; [`Error::Conflict`] for the value that is current, if the
-    /// caller may read that value; else as [`KeyVerbs::set`](crate::KeyVerbs::set).
+    /// caller may read that value; else as [`KeyVerbs::set`](crate::keys::KeyVerbs::set).
     pub async fn stage(self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
         let write = write.into();
         let mut attempt = self.session.attempt(Action::KeyStage);
@@ -115,7 +115,7 @@ impl RotationVerbs<'_> {
     ///
     /// # Errors
     /// [`Error::NotFound`] if nothing is pending; [`Error::VersionDisabled`] if it is disabled, so that it could not be served;
-    /// [`Error::Conflict`] if it is compromised or its value leaked; else as [`KeyVerbs::show`](crate::KeyVerbs::show).
+    /// [`Error::Conflict`] if it is compromised or its value leaked; else as [`KeyVerbs::show`](crate::keys::KeyVerbs::show).
     pub async fn promote(self, key: &KeyRef) -> Result<KeyInfo> {
         self.step(Action::KeyPromote, key, (Role::Pending, None), KeyRecord::promote)
             .await
@@ -125,7 +125,7 @@ impl RotationVerbs<'_> {
     /// the version as compromised, and opens an incident on the key.
     ///
     /// # Errors
-    /// As [`RotationVerbs::promote`](crate::RotationVerbs::promote); a token needs `keys:read` for the key as well.
+    /// As [`RotationVerbs::promote`](crate::rotation::RotationVerbs::promote); a token needs `keys:read` for the key as well.
     pub async fn promote_by_force(self, key: &KeyRef, reason: &str) -> Result<KeyInfo> {
         self.step(
             Action::KeyPromote,
@@ -141,17 +141,17 @@ impl RotationVerbs<'_> {
     ///
     /// # Errors
     /// [`Error::NotFound`] if no version is retiring; [`Error::VersionDisabled`] if the one to go back to is disabled,
-    /// [`Error::Conflict`] if it is compromised or its value leaked; else as [`KeyVerbs::show`](crate::KeyVerbs::show).
+    /// [`Error::Conflict`] if it is compromised or its value leaked; else as [`KeyVerbs::show`](crate::keys::KeyVerbs::show).
     pub async fn roll_back(self, key: &KeyRef) -> Result<KeyInfo> {
         self.step(Action::KeyRollback, key, (Role::Retiring, None), KeyRecord::roll_back)
             .await
     }
 
     /// As `RotationVerbs::roll_back`, although the version is compromised or its value leaked, for a reason; see
-    /// [`RotationVerbs::promote_by_force`](crate::RotationVerbs::promote_by_force).
+    /// [`RotationVerbs::promote_by_force`](crate::rotation::RotationVerbs::promote_by_force).
     ///
     /// # Errors
-    /// As [`RotationVerbs::roll_back`](crate::RotationVerbs::roll_back); a token needs `keys:read` for the key as well.
+    /// As [`RotationVerbs::roll_back`](crate::rotation::RotationVerbs::roll_back); a token needs `keys:read` for the key as well.
     pub async fn roll_back_by_force(self, key: &KeyRef, reason: &str) -> Result<KeyInfo> {
         self.step(
             Action::KeyRollback,

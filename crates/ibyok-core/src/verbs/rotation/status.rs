@@ -16,7 +16,7 @@ use crate::model::key::{KeyRecord, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::name::KeyId;
 use crate::retrieve::no_key;
-use crate::usage::Caller;
+use crate::uses::Caller;
 use crate::vault::Inner;
 use crate::vault::handles::RotationVerbs;
 use crate::verbs::keys::whole_key;
@@ -96,7 +96,7 @@ impl RotationVerbs<'_> {
     /// `keys:rotate` for the key.
     ///
     /// # Errors
-    /// As [`KeyVerbs::show`](crate::KeyVerbs::show).
+    /// As [`KeyVerbs::show`](crate::keys::KeyVerbs::show).
     pub async fn status(self, key: &KeyRef) -> Result<RotationStatus> {
         let mut attempt = self.session.attempt(Action::KeyShow);
         let outcome = self.try_status(&mut attempt, key).await;

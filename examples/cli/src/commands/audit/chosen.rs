@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use ibyok_core::{Action, Entry, Line, Outcome, Pattern, opened_for_one_command};
+use ibyok_core::{
+    audit::{Action, Entry, Line, Outcome, opened_for_one_command},
+    policy::Pattern,
+};
 
 use crate::error::{Error, Result};
 use crate::show::clean;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use ibyok_core::RolledBack;
+use ibyok_core::floors::RolledBack;
 use serde_json::json;
 
 use crate::access::{Access, Here, document_of as document};

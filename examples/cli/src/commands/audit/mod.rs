@@ -11,7 +11,7 @@ mod verify;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use ibyok_core::{Filter, LeftOut, Lines, LogError, unread_line};
+use ibyok_core::audit::{Error as LogError, Filter, LeftOut, Lines, unread_line};
 use indicatif::ProgressBar;
 use serde_json::json;
 

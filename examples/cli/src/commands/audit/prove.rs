@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use ibyok_core::{Error as VaultError, VerifyingKey, check_proof};
+use ibyok_core::{
+    Error as VaultError,
+    audit::{VerifyingKey, check_proof},
+};
 use serde_json::json;
 
 use crate::commands::{Cx, import};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ibyok_api::{Document, Finding, FindingSubject, Review};
-use ibyok_core::ReviewRequest;
+use ibyok_core::reviews::ReviewRequest;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 

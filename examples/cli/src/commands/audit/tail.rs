@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use ibyok_core::{Entry, EnvironmentName, Filter, Line, Outcome};
+use ibyok_core::{
+    EnvironmentName,
+    audit::{Entry, Filter, Line, Outcome},
+};
 use serde_json::Value;
 
 use super::chosen::{Chosen, Last};

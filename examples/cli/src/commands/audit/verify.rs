@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ibyok_core::{VerifyProgress, VerifyReport, VerifyingKey};
+use ibyok_core::audit::{VerifyProgress, VerifyReport, VerifyingKey};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ async fn verify_by_keys(place: PathBuf, keys: Vec<VerifyingKey>, cx: &mut Cx<'_>
 async fn outside(place: PathBuf, keys: Vec<VerifyingKey>, cx: &Cx<'_>) -> Result<ibyok_core::Result<VerifyReport>> {
     let (spinner, progress) = (spinner(cx, "verifying"), Arc::new(VerifyProgress::default()));
     let counted = Arc::clone(&progress);
-    let work = tokio::task::spawn_blocking(move || ibyok_core::verify_log_watched(&place, &keys, counted));
+    let work = tokio::task::spawn_blocking(move || ibyok_core::audit::verify_log_watched(&place, &keys, counted));
     let report = watched(work, &progress, &spinner).await;
     spinner.finish_and_clear();
     report.map_err(|error| Error::failed(format!("the verification stopped early: {error}"), "this is a bug"))

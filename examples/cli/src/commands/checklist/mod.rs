@@ -7,7 +7,7 @@ mod people;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use ibyok_core::ATTESTED_ITEMS;
+use ibyok_core::attestations::ATTESTED_ITEMS;
 use ibyok_operations::checklist::{Item, VaultFacts, of_code, of_people, of_vault};
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use ibyok_core::{EnvironmentName, ExposeSecret, Pattern};
+use ibyok_core::{EnvironmentName, policy::Pattern, secrecy::ExposeSecret};
 use ibyok_operations::dotenv;
 use ibyok_operations::import::{self, Entry, Original, Outcome, Plan};
 use indicatif::ProgressBar;

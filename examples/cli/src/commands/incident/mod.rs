@@ -9,7 +9,7 @@ mod report;
 use std::path::PathBuf;
 
 use ibyok_api::{Incident, LeakedCopy, Step};
-use ibyok_core::Timestamp;
+use ibyok_core::jiff::Timestamp;
 
 use super::{Cx, time};
 use crate::cell::Cell;

@@ -1,7 +1,7 @@
 //! `ibyok incident open`
 
 use ibyok_api::{Incident, IncidentOpened};
-use ibyok_core::{IncidentRequest, KeyRef, KeyWrite};
+use ibyok_core::{KeyRef, incidents::IncidentRequest, keys::KeyWrite};
 
 use super::{past, say_copy, steps};
 use crate::cell::Cell;

@@ -39,7 +39,7 @@ fn plan(keys: &[Document<KeyInfo>]) -> String {
     let mut out = String::from(HEAD);
     out.push_str("\n| provider | keys | where its keys are revoked |\n| --- | --- | --- |\n");
     for (id, references) in &providers {
-        let known = ibyok_core::Catalogue::builtin().get(id);
+        let known = ibyok_core::providers::Catalogue::builtin().get(id);
         let name = known.map_or_else(|| cell(id), |provider| cell(provider.name()));
         let page = known.map_or("(find out, and write it here)", |provider| provider.revoke_url());
         let references: Vec<String> = references

@@ -5,7 +5,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 
 use ibyok_api::IncidentReport;
-use ibyok_core::Timestamp;
+use ibyok_core::jiff::Timestamp;
 
 use super::Report;
 use crate::access::Access;

@@ -8,7 +8,7 @@ pub(crate) use due::told;
 pub(crate) use quiet::plain as quiet_for;
 
 use ibyok_api::Written;
-use ibyok_core::{Interval, KeyWrite, WhichVersion};
+use ibyok_core::keys::{Interval, KeyWrite, WhichVersion};
 
 use super::Cx;
 use super::confirm::confirm;

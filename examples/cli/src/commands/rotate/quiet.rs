@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use ibyok_core::Interval;
+use ibyok_core::keys::Interval;
 
 /// The arguments with `--quiet D` as `--quiet-for D`, where it can mean nothing else.
 pub(crate) fn plain(mut arguments: Vec<OsString>) -> Vec<OsString> {

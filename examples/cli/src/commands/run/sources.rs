@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ibyok_core::{EnvironmentName, ExposeSecret, KeyRef, Pattern, VariableKind, WhichVersion, reaches_browsers};
+use ibyok_core::{
+    EnvironmentName, KeyRef,
+    keys::{VariableKind, WhichVersion, reaches_browsers},
+    policy::Pattern,
+    secrecy::ExposeSecret,
+};
 use ibyok_operations::dotenv;
 use ibyok_operations::run::{self, parse_pair};
 use zeroize::Zeroizing;

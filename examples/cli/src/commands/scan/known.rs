@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ibyok_core::{ExposeSecret, KnownValues, Session};
+use ibyok_core::{Session, known_values::KnownValues, secrecy::ExposeSecret};
 use ibyok_scan::{KnownKey, Matcher};
 
 use super::Args;

@@ -1,7 +1,7 @@
 //! `tokens issue --preset`: its words, help and warnings.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use ibyok_core::{Environments, Grant, Timestamp};
+use ibyok_core::{Environments, Grant, jiff::Timestamp};
 use ibyok_operations::preset::{Preset, Unsuited};
 
 use super::super::Cx;
@@ -63,7 +63,7 @@ pub(super) fn announce(name: &str, preset: Preset, grant: &Grant, end: Option<Ti
         Environments::Named(names) => names.iter().cloned().collect::<Vec<_>>().join(", "),
     };
     let keys = grant.keys.as_ref().map_or("every key".to_owned(), |keys| {
-        let keys: Vec<&str> = keys.iter().map(ibyok_core::Pattern::as_str).collect();
+        let keys: Vec<&str> = keys.iter().map(ibyok_core::policy::Pattern::as_str).collect();
         format!("the keys {}", keys.join(", "))
     });
     let ends = end.map_or("never".to_owned(), |end| format!("{end:.0}"));

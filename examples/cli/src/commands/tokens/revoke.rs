@@ -1,7 +1,7 @@
 //! `ibyok tokens revoke`: revokes one token, or all tokens of a person who leaves, and lists the keys to replace.
 
 use ibyok_api::{Document, RevokedToken, TokenInfo, TokenState};
-use ibyok_core::TokenId;
+use ibyok_core::policy::TokenId;
 use ibyok_operations::revocation::{ListedToken, Revoked, Selection, ToReplace};
 use serde_json::{Value, json};
 

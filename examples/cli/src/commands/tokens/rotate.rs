@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ibyok_core::{AccessToken, TokenRotation};
+use ibyok_core::{AccessToken, tokens::TokenRotation};
 use serde_json::{Value, json};
 
 use super::super::confirm::confirm;

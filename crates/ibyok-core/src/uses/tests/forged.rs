@@ -10,9 +10,9 @@ use crate::gate::meter::Ended;
 use crate::model::kind;
 use crate::model::name::KeyId;
 use crate::realm::Realm;
-use crate::usage::rollup::{Of, Rollup, RollupId, Row, Subject, seal_body};
-use crate::usage::tally::Tally;
-use crate::usage::{Caller, UsageBy, UsageItem, UsageRequest, day_of};
+use crate::uses::rollup::{Of, Rollup, RollupId, Row, Subject, seal_body};
+use crate::uses::tally::Tally;
+use crate::uses::{Caller, UsageBy, UsageItem, UsageRequest, day_of};
 
 impl Scene {
     fn key(&self, realm: &Realm) -> KeyId {
@@ -53,7 +53,7 @@ async fn devs_counts_are_none_of_prods() {
     let scene = scene().await;
     let inner = &scene.vault.inner;
     let (worker, key) = (scene.token("worker", "prod").await, scene.key(&scene.prod));
-    let worker = crate::token_id(&worker).unwrap();
+    let worker = crate::tokens::token_id(&worker).unwrap();
     let of = Of::Reader {
         caller: Caller::Token(worker),
         version: Some(1),
@@ -90,7 +90,7 @@ async fn devs_counts_are_none_of_prods() {
 async fn devs_counts_of_a_token_of_dev_name_no_key_of_prod_and_no_command_of_their_own() {
     let scene = scene().await;
     let laptop = scene.token("laptop", "dev").await;
-    let laptop = crate::token_id(&laptop).unwrap();
+    let laptop = crate::tokens::token_id(&laptop).unwrap();
     let of = |environment: &str, realm: &Realm| Of::Key {
         environment: Some(environment.to_owned()),
         key: Some(scene.key(realm)),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::floors::stated::Stated;
+use crate::floor::stated::Stated;
 use crate::forging::a_realm;
 use crate::model::take_away::TakeAway;
 use crate::realm::Realm;

@@ -16,7 +16,7 @@ use crate::gate::attempt::Attempt;
 use crate::gate::find_token::Found;
 use crate::gate::principal::{Holder, Principal};
 use crate::gate::verb_class::VerbClass;
-use crate::limits::Limits;
+use crate::limit::Limits;
 use crate::model::token::TokenRecord;
 use ibyok_policy::Scope;
 

@@ -15,7 +15,7 @@ use super::facts;
 use super::key::{self, FloorKey};
 use super::replay::{From, Glance, glance, replay, scan};
 use crate::base::error::{Error, Result};
-use crate::floors::stated::Stated;
+use crate::floor::stated::Stated;
 use crate::realm::log_keys::vouched_logs;
 use ibyok_audit::words::counted;
 
@@ -307,7 +307,7 @@ async fn check_logs(setup: &Setup) -> Result<()> {
     let (place, mut known) = (setup.place.clone(), Known::default());
     known.keys.clone_from(&setup.logs);
     let report = tokio::task::spawn_blocking(move || verify_against(&place, &known)).await;
-    let report = report.map_err(|error| Error::unavailable(crate::Part::AuditLog, error))??;
+    let report = report.map_err(|error| Error::unavailable(crate::errors::Part::AuditLog, error))??;
     let ours = |log: &&ibyok_audit::LogReport| log.trusted_key;
     // Faults of foreign logs do not matter here, because a rebuild reads none of their lines.
     let bad = report.logs.iter().filter(ours).find_map(|log| log.first_bad.as_ref());

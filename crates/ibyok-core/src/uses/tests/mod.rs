@@ -160,7 +160,7 @@ async fn a_token_knows_what_it_was_used_for() {
         .await
         .unwrap();
     let (realm, key) = site.realm(&vault).await;
-    let id = crate::token_id(&worker).unwrap();
+    let id = crate::tokens::token_id(&worker).unwrap();
     let used = vault.inner.usage.use_of(&realm, id).await.unwrap();
     assert_eq!(used.scopes, [Scope::KeysRead, Scope::KeysList].into());
     assert_eq!(used.environments, ["prod".to_owned()].into());
@@ -178,7 +178,7 @@ async fn who_read_mocks_has_seen_no_value_and_damaged_counts_may_hide_one() {
     let (site, vault) = Site::new().await;
     let worker = site.token(&vault, "worker").await;
     let (realm, _) = site.realm(&vault).await;
-    let id = crate::token_id(&worker).unwrap();
+    let id = crate::tokens::token_id(&worker).unwrap();
     let staging: KeyRef = "staging/openai".parse().unwrap();
     vault
         .operator("test")
@@ -193,7 +193,7 @@ async fn who_read_mocks_has_seen_no_value_and_damaged_counts_may_hide_one() {
         .issue(TokenRequest::new("tester", grant))
         .await
         .unwrap();
-    let mock = Some(crate::Mode::Mock);
+    let mock = Some(crate::modes::Mode::Mock);
     vault.operator("test").modes().set_of_key(&staging, mock).await.unwrap();
     let nowhere = crate::RequestContext::default();
     vault.retrieve(&tester.token, &staging, &nowhere).await.unwrap();
@@ -265,7 +265,7 @@ async fn a_damaged_record_of_counts_is_reported_and_hides_no_other() {
     site.read(&vault, &worker, 2).await;
     let consumers = vault.inner.usage.consumers(&realm, key).await.unwrap();
     assert_eq!((consumers.readers.len(), consumers.damaged), (1, 1));
-    let id = crate::token_id(&worker).unwrap();
+    let id = crate::tokens::token_id(&worker).unwrap();
     let used = vault.inner.usage.use_of(&realm, id).await.unwrap();
     assert_eq!((used.tally.live, used.damaged), (2, 1));
     let warnings = vault.status().await.unwrap().warnings;
@@ -284,7 +284,7 @@ async fn counts(site: &Site, vault: &Vault, token: &AccessToken) -> (u64, u64, u
     let used = vault
         .inner
         .usage
-        .use_of(&realm, crate::token_id(token).unwrap())
+        .use_of(&realm, crate::tokens::token_id(token).unwrap())
         .await
         .unwrap();
     (
