@@ -151,7 +151,7 @@ pub mod environments {
     pub use crate::vault::handles::EnvironmentVerbs;
 }
 
-/// The details of an [`Error`](crate::Error).
+/// The details of an error of a vault.
 pub mod errors {
     pub use crate::base::damage::{Affected, Damage};
     pub use crate::base::error::Part;

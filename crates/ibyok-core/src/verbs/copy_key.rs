@@ -23,7 +23,7 @@ impl KeyVerbs<'_> {
     /// # Errors
     /// [`Error::Exists`] for a key that exists, unless `replace` is set; [`Error::Invalid`] for a key that is served as a mock here, and
     /// for a reference to one field; [`Error::Denied`] for a token without `keys:read` for `from` or `keys:write` for `to`; else as
-    /// [`Session::retrieve`] and [`KeyVerbs::set`](crate::keys::KeyVerbs::set).
+    /// [`Session::retrieve`](crate::Session::retrieve) and [`KeyVerbs::set`](crate::keys::KeyVerbs::set).
     pub async fn copy(self, from: &KeyRef, to: &KeyRef, replace: bool) -> Result<Written> {
         let mut attempt = self.session.attempt(Action::KeySet);
         let may_write = self.may_write_copy(&mut attempt, to, replace).await;

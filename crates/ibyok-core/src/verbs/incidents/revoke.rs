@@ -38,7 +38,7 @@ pub struct NotRevoked {
 }
 
 impl IncidentVerbs<'_> {
-    /// Revokes the readers of a key as [`Session::revoke_readers`] does, and with them those of other keys with the
+    /// Revokes the readers of a key as [`IncidentVerbs::revoke_readers`] does, and with them those of other keys with the
     /// same value.
     pub(super) async fn revoke_all_readers(
         self,
