@@ -26,7 +26,7 @@
 //! # }
 //! ```
 //!
-//! # What it does not do
+//! # Out of scope
 //! It decides nothing and sees no secret. The owner of the machine can still cut off lines at the end, unless a
 //! checkpoint that another person holds covers them. Every other change of the log shows. It is for Unix.
 #![forbid(unsafe_code)]

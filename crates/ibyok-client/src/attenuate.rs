@@ -5,8 +5,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Error, Result};
 
-/// Makes a narrower token: its holder can do what a holder of the old one could, except for the rights that the
-/// restriction takes away.
+/// Makes a narrower token: its holder has the rights of the old one, except for those that the
+/// restriction removes.
 ///
 /// It needs neither server nor key, and no call gives such rights back.
 ///

@@ -7,7 +7,7 @@ use crate::problem::Problem;
 /// The result of the client's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why the client did not get what was asked for. No variant holds a token or a value.
+/// The reason why a request failed. No variant holds a token or a value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -90,7 +90,7 @@ impl Client {
         ask.json().await
     }
 
-    /// Closes an incident, found by its id, with its cause and what keeps it from happening again.
+    /// Closes an incident, found by its id, with its cause and the measure that prevents another one.
     ///
     /// # Errors
     /// As [`Client::open_incident`]; `conflict` if it is closed, or the key still served and `force` is not set.

@@ -92,7 +92,7 @@ impl Client {
     /// Creates a key, or makes a new current version of it.
     ///
     /// # Errors
-    /// As [`Client::retrieve`], and `invalid` or `too_large` for what cannot be stored.
+    /// As [`Client::retrieve`], and `invalid` or `too_large` for a value that cannot be stored.
     pub async fn set_key(&self, environment: &str, name: &str, write: &KeyWrite) -> Result<Document<Written>> {
         self.ask(Method::PUT, &["keys", environment, name])
             .body(write.body()?)

@@ -19,7 +19,7 @@ impl Client {
         Ok(page.into())
     }
 
-    /// Sets how often each key of an environment may be retrieved that has no limit of its own, or takes that away.
+    /// Sets how often each key of an environment without its own limit may be retrieved, or removes that limit.
     ///
     /// # Errors
     /// As every verb.

@@ -18,7 +18,7 @@ impl Client {
         Ok(page.into())
     }
 
-    /// Sets the mode of those keys of an environment that have none of their own.
+    /// Sets the mode of the keys of an environment without their own mode.
     ///
     /// # Errors
     /// As [`Client::retrieve`]; `invalid` where a guardrail of the server does not allow it.

@@ -80,7 +80,7 @@ impl Client {
             .await
     }
 
-    /// Destroys the value of a version. Answers with the key, and with what may still hold the value.
+    /// Destroys the value of a version. Answers with the key, and with the places that may still hold the value.
     ///
     /// # Errors
     /// As [`Client::retire_key`].

@@ -17,7 +17,7 @@ use crate::send::{Ask, json};
 pub type Issued = ibyok_api::Issued<SecretString>;
 
 impl Client {
-    /// Issues a token within what this one may do.
+    /// Issues a token within the rights of this one.
     ///
     /// # Errors
     /// [`Error::Refused`](crate::Error::Refused) with `denied` for a grant that is wider than the token's own, `invalid` for one that makes no sense.
@@ -94,7 +94,7 @@ impl Client {
         self.ask(Method::GET, &["tokens", id]).query("name", name).json().await
     }
 
-    /// Revokes a token, found by id, by name, or `self`, and with it what it issued unless `keep_children` is set.
+    /// Revokes a token, found by id, by name, or `self`, and the tokens that it issued unless `keep_children` is set.
     ///
     /// # Errors
     /// As [`Client::show_token`].

@@ -20,7 +20,7 @@ use crate::realm::{Realm, RealmName};
 use crate::records::record::seal_record;
 use crate::{AccessToken, Code, KeyRef, RequestContext, Vault};
 
-/// A realm of a vault of its own, for tests of the records under one.
+/// A realm in a new vault, for tests of the records under one.
 pub(crate) async fn a_realm() -> Arc<Realm> {
     scene().await.dev
 }

@@ -10,8 +10,8 @@
 //!
 //! # Many tenants
 //! A vault keeps its tenants apart by [`Namespace`]: keys, tokens, incidents, settings and lines of the audit log. A session acts in
-//! one namespace and refuses every reference to another. A handler of requests needs no operator: [`Vault::tenant`] takes the tokens
-//! of one tenant alone, and [`Tenant::key`] takes what a client sent as parts, so that a part never becomes two.
+//! one namespace and refuses every reference to another. A handler of requests needs no operator: [`Vault::tenant`] accepts the
+//! tokens of one tenant only, and [`Tenant::key`] takes the parts that a client sent separately, so that a part never becomes two.
 //!
 //! ```
 //! use ibyok_core::{AccessToken, Code, Error, RequestContext, Vault};
@@ -60,11 +60,11 @@
 //!   [`Session::keys`], [`Session::tokens`], [`Session::audit`], and so on.
 //! - [`Vault::tenant`] is the vault for the requests of one tenant. [`Vault::namespaces`] makes, lists and removes tenants, and
 //!   [`Vault::whole_log`] reads the audit log of all; both are for the host alone.
-//! - [`Error`] says by its variant what can be done about it.
+//! - [`Error`] shows the possible remedy by its variant.
 //!
-//! # What it does not do
+//! # Out of scope
 //! It knows no transport and no command line, reads no environment, and installs no logger. It does not protect a value once
-//! it is released, nor against whoever can read the memory of the process that holds the vault.
+//! it is released, nor against someone who can read the memory of the process that holds the vault.
 #![forbid(unsafe_code)]
 
 mod base;

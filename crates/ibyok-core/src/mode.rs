@@ -28,9 +28,9 @@ pub struct EnvironmentMode {
     pub guardrail: Option<Mode>,
     /// True if this node lets it be set to mock.
     pub mock_allowed: bool,
-    /// The mode that was set for keys that have none of their own.
+    /// The mode that was set for keys without their own mode.
     pub default: Option<Mode>,
-    /// The mode in which keys that have none of their own are served; `None` if they are refused.
+    /// The mode in which keys without their own mode are served; `None` if they are refused.
     pub mode: Option<Mode>,
     /// The tier that decided it.
     pub mode_source: Option<ModeSource>,
@@ -51,7 +51,7 @@ impl Modes {
         self.resolve_mode(realm, record.mode).await
     }
 
-    /// The mode of those keys of an environment that have none of their own. The caller must hold the lease.
+    /// The mode of the keys of an environment without their own mode. The caller must hold the lease.
     pub(crate) async fn mode_of_environment(&self, realm: &Realm) -> Result<Mode> {
         self.resolve_mode(realm, None).await.map(|(mode, _)| mode)
     }

@@ -1,8 +1,8 @@
 //! Operations on an IBYOK vault over time: the rules of the command line `ibyok`, for every program that embeds the vault.
 //!
-//! - [`checklist`] judges what a vault, its code and its people show, and says what is left to do.
+//! - [`checklist`] judges the state of a vault, its code and its people, and lists the remaining tasks.
 //! - [`dotenv`] reads, rewrites and prints `.env` files as their readers agree. [`import`] plans and stores the values of one.
-//! - [`revocation`] selects the tokens of somebody who leaves, and lists what must be replaced afterwards.
+//! - [`revocation`] selects the tokens of a person who leaves, and lists the secrets to replace afterwards.
 //! - [`preset`] fills in the scopes and the end of a token by its purpose.
 //! - [`run`] chooses the variables that a program gets, and masks keys in its output.
 //!
@@ -15,7 +15,7 @@
 //! assert!(leaving.includes(&laptop) && !leaving.includes(&worker));
 //! ```
 //!
-//! # What it does not do
+//! # Out of scope
 //! It prints nothing, reads no environment, ends no process and knows no command line. A program parses, calls this crate and prints.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -90,7 +90,7 @@ impl Preset {
         self != Preset::Production || one
     }
 
-    /// Lists what does not fit the purpose of a token with this grant and end. `end` is `None` for a token that never ends.
+    /// Lists the parts of this grant and end that do not fit the purpose of a token. `end` is `None` for a token that never ends.
     #[must_use]
     pub fn unsuited(self, grant: &Grant, now: Timestamp, end: Option<Timestamp>) -> Vec<Unsuited> {
         let mut found = Vec::new();

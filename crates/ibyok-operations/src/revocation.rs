@@ -1,4 +1,4 @@
-//! Bulk revocation: the tokens that a person means, and what is left to replace afterwards.
+//! Bulk revocation: the selected tokens, and the secrets to replace afterwards.
 
 /// The facts about a token by which a [`Selection`] includes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

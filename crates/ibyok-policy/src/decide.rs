@@ -110,14 +110,14 @@ impl Reason {
     }
 }
 
-/// Decides whether a token of this realm, grant and restrictions may do what the request asks.
+/// Decides whether a token of this realm, grant and restrictions may do the request.
 ///
 /// The request is allowed if the realm, the grant and every restriction allow it. An attribute that the
 /// request lacks passes no limit on it: without a key, a grant limited to keys denies; without an address, one
 /// limited to networks; without an environment, one limited to environments, and every realm of one environment.
 ///
 /// Of several reasons the first in this order is given: namespace, restriction, not before, expired, scope,
-/// version, environment, key, network. The time is part of the decision; [`valid_at`] tells it apart.
+/// version, environment, key, network. The time is part of the decision; [`valid_at`] decides it separately.
 ///
 /// ```
 /// use ibyok_policy::{Decision, Environments, Grant, RealmScope, Request, Scope, Scopes, decide};
@@ -147,10 +147,10 @@ pub fn decide(realm: &RealmScope<'_>, grant: &Grant, restrictions: &[Restriction
     .into()
 }
 
-/// Decides whether a list of keys may be asked for at all: [`decide`] without the question which key.
+/// Decides whether a token may list keys at all: [`decide`] without a key.
 ///
-/// Everything but the key is decided as there (`request.key` and `request.pending` are not looked at); limits on keys pass
-/// if they could match some name. A list is then what `may_list` allows, filtered by `decide` with each key's
+/// Everything but the key is decided as there (`request.key` and `request.pending` are ignored); limits on keys pass
+/// if they could match some name. The caller then filters the list by `decide` with each key's
 /// name. Whenever `decide` allows some key, `may_list` allows the list.
 pub fn may_list(
     realm: &RealmScope<'_>,
@@ -172,7 +172,7 @@ pub fn valid_at(grant: &Grant, restrictions: &[Restriction], at: Timestamp) -> R
     times_hold(limits::all(grant, restrictions), at)
 }
 
-/// Checks that a grant and all restrictions accept a request from this address, whatever its action. For actions that
+/// Checks that a grant and all restrictions accept a request from this address, for any action. For actions that
 /// need no scope.
 ///
 /// # Errors

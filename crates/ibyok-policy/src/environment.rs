@@ -11,7 +11,7 @@ use crate::Error;
     reason = "whoever reads a grant must decide about a third kind"
 )]
 pub enum Environments {
-    /// Every environment, also those that are made later, and what belongs to none.
+    /// Every environment, also later ones, and the records of none.
     All,
     /// Only these. The empty set reaches nothing.
     Named(BTreeSet<String>),

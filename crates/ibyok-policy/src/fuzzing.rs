@@ -23,7 +23,7 @@ pub fn token(data: &[u8]) {
     }
 }
 
-/// Any two lines as patterns and a third as a name: a pattern that includes another matches what that one matches.
+/// Any two lines as patterns and a third as a name: a pattern that includes another matches every name that the other matches.
 pub fn pattern(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut lines = text.splitn(3, '\n');

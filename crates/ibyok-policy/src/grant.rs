@@ -36,7 +36,7 @@ pub struct Grant {
     /// The rate at which the token may be used. [`decide`](crate::decide()) does not count uses: the program that
     /// serves the token does.
     pub rate: Option<Rate>,
-    /// Only the pending version of a key, and what `keys:list` shows: for canaries. Every other scope is then without effect.
+    /// Only the pending version of a key, and the answers of `keys:list`: for canaries. Every other scope then has no effect.
     pub pending_only: bool,
     /// Lets the token give itself a new secret. Off unless it is asked for, and no restriction takes it away.
     pub self_rotate: bool,

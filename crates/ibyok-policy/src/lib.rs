@@ -21,7 +21,7 @@
 //! only_openai.keys = Some(vec!["openai".parse()?]);
 //! let narrower = token.attenuate(&only_openai)?.expose();
 //!
-//! // The vault reads what is presented, verifies it, and decides.
+//! // The vault reads the presented token, verifies it, and decides.
 //! let presented = Token::parse(narrower.expose_secret())?;
 //! let verified = presented.verify(&token_key)?;
 //! let realm = RealmScope { namespace: "default", environment: Some("dev") };
@@ -41,7 +41,7 @@
 //! ```
 //!
 //! Everything here is pure: data in, decision out. There is no I/O, no clock and no randomness; the time of a
-//! request is a part of it, and ids are made by the caller. This crate does not know whether a token was revoked,
+//! request is a part of it, and the caller makes ids. This crate does not know whether a token was revoked,
 //! does not count uses against a [`Rate`], and does not know what a key is.
 //!
 //! The form of a token is documented byte for byte in `docs/tokens.md`, with vectors in `vectors/token.json`.

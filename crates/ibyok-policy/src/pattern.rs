@@ -52,7 +52,7 @@ impl Pattern {
     }
 }
 
-/// Returns true if `pattern` matches every name that `text` stands for. `text` is a name or itself a pattern.
+/// Returns true if `pattern` matches every name that `text` matches. `text` is a name or itself a pattern.
 ///
 /// A name is a pattern without wildcards, so one walk answers both questions: a `*` of the text can be taken
 /// only by a `*` of the pattern, a `?` of the text by `*` or `?`. After a `*`, the shortest stretch that fits is

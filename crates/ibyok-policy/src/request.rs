@@ -29,7 +29,7 @@ pub struct Request<'a> {
     pub scope: Scope,
     /// The namespace it acts in.
     pub namespace: &'a str,
-    /// The environment it acts on; `None` for what belongs to no single environment.
+    /// The environment it acts on; `None` for a request that belongs to no single environment.
     pub environment: Option<&'a str>,
     /// The name of the key it acts on.
     pub key: Option<&'a str>,

@@ -14,11 +14,11 @@ use crate::{Pattern, Scopes};
 /// satisfies every attribute that is set; an empty set or list is satisfied by nothing.
 ///
 /// A restriction read from a token may hold attributes that this version does not understand. It then denies
-/// everything, whatever its fields say.
+/// everything, regardless of its fields.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Restriction {
-    /// Only what these scopes allow.
+    /// Only the actions of these scopes.
     pub scopes: Option<Scopes>,
     /// Only these environments.
     pub environments: Option<BTreeSet<String>>,
@@ -30,9 +30,9 @@ pub struct Restriction {
     pub expires: Option<Timestamp>,
     /// Only from these networks.
     pub networks: Option<Vec<IpNet>>,
-    /// Only the pending version of a key, and what `keys:list` shows: for canaries.
+    /// Only the pending version of a key, and the answers of `keys:list`: for canaries.
     pub pending_only: bool,
-    /// Takes the right to rotate away: from what the token issues, since a narrowed token never rotates itself.
+    /// Removes the right to rotate from tokens that this token issues. A narrowed token itself never rotates itself.
     pub no_self_rotate: bool,
     not_understood: bool,
 }

@@ -26,7 +26,7 @@ pub enum Scope {
     KeysRotate,
     /// `keys:destroy`: remove keys and destroy versions.
     KeysDestroy,
-    /// `usage:read`: see who used what.
+    /// `usage:read`: see the use of keys by token.
     UsageRead,
     /// `audit:read`: read the audit log.
     AuditRead,
@@ -165,7 +165,7 @@ impl Scopes {
 
     /// Returns true if `other` allows everything that this set allows.
     ///
-    /// All scopes but `admin` are not `admin`: it also stands for scopes that come later.
+    /// All other scopes together are not `admin`: it also includes future scopes.
     #[must_use]
     pub const fn is_within(self, other: Self) -> bool {
         other.contains(Scope::Admin) || self.0 & !other.0 == 0

@@ -1,4 +1,4 @@
-//! The comparison of grants: a child's with its issuer's, and a token's with the one that looks at it.
+//! The comparison of grants: a child's with its issuer's, and a token's with its reader's.
 
 use jiff::Timestamp;
 

@@ -48,8 +48,8 @@ impl Catalogue {
 
     /// The one provider whose keys look like `value`, by shapes that nothing else has.
     ///
-    /// The whole value is compared, a newline at its end included. `None` is said of what no shape fits, of what the
-    /// shapes of two providers fit, of mocks, and of values over [`MAX_VALUE_LEN`]. Takes time linear in the value.
+    /// The whole value is compared, a newline at its end included. `None` for values that fit no shape or the
+    /// shapes of two providers, for mocks, and for values over [`MAX_VALUE_LEN`]. Takes time linear in the value.
     pub fn recognise(&self, value: &[u8]) -> Option<&Provider> {
         if value.is_empty() || value.len() > MAX_VALUE_LEN {
             return None;

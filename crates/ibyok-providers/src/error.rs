@@ -52,7 +52,7 @@ pub enum Error {
         /// The fault, and the remedy.
         problem: String,
     },
-    /// Two providers claim what only one can have.
+    /// Two providers claim the same unique thing.
     #[error("provider `{entry}`: `{field}` is `{value}`, and so is that of `{other}`")]
     Duplicate {
         /// The provider that comes later.

@@ -5,10 +5,10 @@ use std::ops::Range;
 use crate::catalogue::Catalogue;
 use crate::shape::{MAX_VALUE_LEN, Shape};
 
-/// The shortest text without white space in which a shape is looked for that may begin with anything: all such keys are longer.
+/// The shortest text without white space to search for a shape that may begin with any character: all such keys are longer.
 const OPEN_MIN: usize = 20;
 
-/// The shapes that nothing else has, ready to be looked for.
+/// The shapes that nothing else has, prepared for the search.
 #[derive(Debug)]
 pub(crate) struct Finder {
     shapes: Vec<Sought>,

@@ -3,7 +3,7 @@
 //! A **provider** issues keys: OpenAI, Stripe, GitHub. The catalogue knows the shapes of its keys, the variables in
 //! which programs expect them, the pages on which a person creates and revokes them, and the form of a mock. All of
 //! it is in one file, `providers.toml`; adding a provider is adding an entry (`docs/providers.md`). The feature `toml` adds
-//! `Catalogue::parse`, which reads a catalogue of one's own.
+//! `Catalogue::parse`, which reads a custom catalogue.
 //!
 //! ```
 //! use ibyok_providers::{Catalogue, Matched, mock};

@@ -1,4 +1,4 @@
-//! Mocks: stand-ins for keys that nobody can take for one.
+//! Mocks: replacements for keys that nobody can mistake for real ones.
 
 use crate::{catalogue::Catalogue, provider::Provider};
 

@@ -1,4 +1,4 @@
-//! Catalogues of one's own, in TOML.
+//! Custom catalogues in TOML.
 
 use serde_json::Value;
 

@@ -113,7 +113,7 @@ pub enum Matched {
     Yes,
     /// It has none of the provider's shapes, and they are all documented: worth a warning.
     No,
-    /// The provider does not say what all its keys look like.
+    /// The provider does not document the form of all its keys.
     Unknown,
 }
 

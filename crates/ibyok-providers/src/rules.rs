@@ -141,7 +141,7 @@ fn unique<'a>(
     Ok(())
 }
 
-/// A mock tells its provider: no prefix begins another.
+/// A mock identifies its provider: no prefix begins another.
 fn mocks_are_told_apart(providers: &[Provider]) -> Result<(), Error> {
     for (place, provider) in providers.iter().enumerate() {
         let overlaps = |other: &str| other.starts_with(&provider.mock) || provider.mock.starts_with(other);

@@ -18,7 +18,7 @@ pub struct Created {
     pub vault: String,
     /// The file of its local KEK: to be copied to a safe place, since without it the keys are lost.
     pub kek_file: Option<PathBuf>,
-    /// The variables that later commands need, since the vault's file does not hold what they say.
+    /// The variables that later commands need, since the vault's file does not hold them.
     pub variables: Vec<Variable>,
 }
 
@@ -70,8 +70,8 @@ impl Settings {
     /// differs from the default goes to the vault's file, so that later commands find the vault without them.
     ///
     /// # Errors
-    /// [`Error::Exists`] for what exists, which is left as it is; [`Error::Invalid`] for a passphrase that is easy to guess, unless
-    /// [`Settings::weak_passphrase`] is set; else as [`Settings::open`]. Nothing is left behind then.
+    /// [`Error::Exists`] if there is a vault already, which stays unchanged; [`Error::Invalid`] for a passphrase that is easy to guess, unless
+    /// [`Settings::weak_passphrase`] is set; else as [`Settings::open`]. After an error no part of the new vault remains.
     pub async fn create(&self, actor: &str, passphrase: Option<Passphrase<'_>>) -> Result<(Vault, Created)> {
         SystemClock::check()?;
         let id = VaultId::generate()?;
@@ -159,7 +159,7 @@ impl Settings {
     }
 }
 
-/// The only process that makes a vault in a directory, as long as the handle lives: what one of two removes, the other may have made.
+/// The only process that makes a vault in a directory, as long as the handle lives: of two processes, one could remove the files of the other.
 fn only_here(path: &Path) -> Result<File> {
     let failed = |error: std::io::Error| {
         Error::invalid(

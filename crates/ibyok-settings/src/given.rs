@@ -40,7 +40,7 @@ pub struct Given {
     pub durability: Option<String>,
     /// `--trusted-proxy`, `IBYOK_TRUSTED_PROXIES`: networks, separated by commas.
     pub trusted_proxies: Option<String>,
-    /// `--geoip`, `IBYOK_GEOIP`: a MaxMind DB file by which reviews of the log tell countries.
+    /// `--geoip`, `IBYOK_GEOIP`: a MaxMind DB file in which reviews of the log look up countries.
     pub geoip: Option<String>,
     /// `--dev-mode-forced`, `DEV_MODE_FORCED`: the one mode of environments of class dev, `mock` or `live`.
     pub dev_mode_forced: Option<String>,
@@ -84,8 +84,8 @@ impl Given {
         }
     }
 
-    /// The same with the store's URL from a file, where the variable `IBYOK_STORE_FILE` names one: so that its password stands in
-    /// no environment.
+    /// The same with the store's URL from a file, where the variable `IBYOK_STORE_FILE` names one: so that its password is
+    /// not in the environment.
     pub(crate) fn with_store_from(mut self, path: Option<&String>) -> Result<Self> {
         let Some(path) = path.filter(|path| !path.is_empty()) else {
             return Ok(self);

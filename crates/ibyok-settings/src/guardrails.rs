@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer};
 
 use crate::given::Given;
 
-/// Resolves what was given.
+/// Resolves the given settings.
 ///
 /// # Errors
-/// [`Error::Invalid`] naming the variable, for what is neither of the two words of each; and for production that is forced to
-/// mock and at the same time said not to be.
+/// [`Error::Invalid`] naming the variable, for a value that is neither of its two words; and for production that is both forced to
+/// mock and excluded from it.
 pub(crate) fn resolve(given: &Given) -> Result<Guardrails> {
     let mut guardrails = Guardrails::default();
     guardrails.dev = mode("DEV_MODE_FORCED", given.dev_mode_forced.as_deref())?;

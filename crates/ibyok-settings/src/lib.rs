@@ -25,7 +25,7 @@
 //! # }
 //! ```
 //!
-//! # What it does not do
+//! # Out of scope
 //! It parses no command line, prints nothing and asks no person: a program hands in its flags as [`Given`], and a function that asks for
 //! a [`Passphrase`].
 #![forbid(unsafe_code)]

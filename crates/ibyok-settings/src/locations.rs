@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Stands for the usual places where there are none: nothing is there, and nobody can make it.
+/// The path in place of the usual places if there are none: it does not exist, and nobody can create it.
 pub(crate) const NO_HOME: &str = "/proc/no-home";
 
 /// The directories in which the platform keeps a user's data and configuration.

@@ -19,11 +19,11 @@ const PASSPHRASE_MAX: usize = 1024;
 /// The shortest passphrase of a new vault, in characters.
 ///
 /// NIST SP 800-63B asks for 8 where a verifier can slow guesses down (revision 3, section 5.1.1), and for 15 where a password is
-/// the only factor (revision 4, section 3.1.1.2). Here whoever guesses needs a copy of the vault, and then guesses as fast as
-/// Argon2id lets them: the minimum is between the two.
+/// the only factor (revision 4, section 3.1.1.2). Here an attacker needs a copy of the vault, and then guesses as fast as
+/// Argon2id allows: the minimum is between the two.
 const PASSPHRASE_MIN: usize = 12;
 
-/// The fewest different characters: SP 800-63B names repetitions such as `aaaaaa` among what is guessed first.
+/// The fewest different characters: SP 800-63B names repetitions such as `aaaaaa` among the first guesses.
 const DIFFERENT_MIN: usize = 4;
 
 /// Asks a person for the passphrase.
@@ -33,7 +33,7 @@ pub(crate) fn kek(passphrase: Secret) -> Arc<dyn Kek> {
     Arc::new(PassphraseKek::new(passphrase, PassphraseCost::default()))
 }
 
-/// The passphrase from its file, else from whoever can be asked.
+/// The passphrase from its file, else from a person at the terminal.
 pub(crate) fn read(file: Option<&Path>, ask: Option<Passphrase<'_>>) -> Result<Secret> {
     let passphrase = match (file, ask) {
         (Some(file), _) => of_file(file)?,
@@ -54,7 +54,7 @@ pub(crate) fn read(file: Option<&Path>, ask: Option<Passphrase<'_>>) -> Result<S
     Ok(passphrase)
 }
 
-/// Refuses a passphrase for a new vault that is too easy to guess. The message tells its length, and nothing else of it.
+/// Refuses a passphrase for a new vault that is too easy to guess. The message shows only its length.
 ///
 /// # Errors
 /// [`Error::Invalid`].

@@ -17,7 +17,7 @@ use zeroize::Zeroize;
 pub struct ProcessEnvironment(BTreeMap<String, String>);
 
 impl ProcessEnvironment {
-    /// Reads it. A value that is not UTF-8 is there too, if not exactly: that it is set is what counts.
+    /// Reads it. A value that is not UTF-8 is included with replacement characters, so that the variable counts as set.
     #[must_use]
     pub fn read() -> Self {
         ProcessEnvironment(

@@ -9,7 +9,7 @@ use crate::given::Given;
 use crate::kek::KekChoice;
 use crate::settings::{FILE, LISTEN, Settings};
 
-/// The text of a vault's file, and the variables that it does not stand for.
+/// The text of a vault's file, and the variables that it does not hold.
 pub(crate) struct Remembered {
     pub(crate) text: String,
     pub(crate) variables: Vec<Variable>,

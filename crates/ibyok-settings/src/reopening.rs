@@ -1,7 +1,7 @@
-//! The file store of a program that runs for long: opened anew after a write or sync of it failed.
+//! The file store of a program that runs for long: reopened after one of its writes or syncs failed.
 //!
-//! A handle whose write failed refuses everything, and rightly: a later sync that succeeds would prove nothing. So the file is
-//! opened anew, and everything in its log is written into the database and synced, before it is believed again.
+//! A handle whose write failed refuses everything: a later sync that succeeds would prove nothing. So the file is
+//! reopened, and everything in its log is written into the database and synced before the store serves again.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,7 @@ use ibyok_core::store::{
 /// The pause before a file that could not be reopened is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A file store that is opened anew after it failed.
+/// A file store that is reopened after it failed.
 #[derive(Debug)]
 pub(crate) struct ReopeningStore {
     path: PathBuf,

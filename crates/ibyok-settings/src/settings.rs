@@ -61,13 +61,13 @@ pub struct Settings {
     pub environment: Option<EnvironmentName>,
     /// The time for which opened environment keys are kept.
     pub key_cache_ttl: Duration,
-    /// The peers whose word on a client's address is believed.
+    /// The peers that may name a client's address.
     pub trusted_proxies: Vec<IpNet>,
-    /// The modes that this node serves in a class of environments, whatever the vault says.
+    /// The modes that this node serves in a class of environments. They win over the vault's settings.
     pub guardrails: Guardrails,
     /// From where on a review of the log finds something worth a look.
     pub review: Thresholds,
-    /// By which reviews of the log tell countries; without it they tell none.
+    /// The database in which reviews of the log look up countries; without it they show none.
     pub geoip: Option<GeoIp>,
     /// Take a passphrase for a new vault that is easy to guess; `false` unless set.
     pub weak_passphrase: bool,
@@ -81,7 +81,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Resolves what flags, the environment and the vault's own file say.
+    /// Resolves flags, the environment and the vault's own file.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming the setting and where it came from: an unknown key in the file, a value that does not parse, a
@@ -151,7 +151,7 @@ impl Settings {
         self.existing(actor, passphrase).await?.open().await
     }
 
-    /// Opens the vault that exists there, and rebuilds its floors from whatever is there.
+    /// Opens the vault that exists there, and rebuilds its floors from the intact sources.
     ///
     /// # Errors
     /// As [`Settings::open`].
@@ -203,8 +203,8 @@ impl Settings {
         }
     }
 
-    /// Opens the log of a vault that exists. A slot that cannot be gone on with is passed over if its log is not this node's: whoever put
-    /// one there must not keep a process from working.
+    /// Opens the log of a vault that exists. A slot that cannot be continued is skipped if its log is not this node's: a log that someone else
+    /// put there must not stop a process.
     async fn open_log_of(&self, store: &Arc<dyn Store>, kek: &Arc<dyn Kek>) -> Result<FileSink> {
         let refused = match self.open_log(Vec::new()).await {
             Err(

@@ -26,7 +26,7 @@
 //! # }
 //! ```
 //!
-//! # What it does not do
+//! # Out of scope
 //!
 //! It does not encrypt: callers give it sealed bytes. It knows no names, no tokens and no tenants, only kinds, realm
 //! tags and ids. It has no transaction over two records, no search by content, and no history. It cannot notice that

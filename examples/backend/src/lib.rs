@@ -1,4 +1,4 @@
-//! A store of one's own: one JSON file, which each write replaces. `docs/backends.md` leads through it.
+//! A custom store: one JSON file, which each write replaces. `docs/backends.md` explains it.
 #![forbid(unsafe_code)]
 
 use std::{collections::BTreeMap, fs, fs::File, io, io::Write, path::PathBuf, time::Duration};
@@ -47,7 +47,7 @@ impl JsonStore {
         File::open(&self.directory)?.sync_all()
     }
 
-    /// Compares, changes, counts and tells under one lock. Nothing in it is `await`ed, so no caller can drop it half-way.
+    /// Compares, changes, counts and notifies under one lock. Nothing in it is `await`ed, so no caller can drop it half-way.
     fn write(&self, id: &RecordId, bytes: Option<&[u8]>, expect: Expect) -> Result<Revision> {
         let lock = File::create(self.directory.join("store.lock")).map_err(failed)?;
         lock.lock().map_err(failed)?;

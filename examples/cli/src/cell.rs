@@ -9,7 +9,7 @@ use ibyok_api::{
 };
 use jiff::Timestamp;
 
-/// Stands for a member without a value.
+/// The text for a member without a value.
 pub(crate) const NONE: &str = "-";
 
 /// A member of a document that a person can read.

@@ -1,4 +1,4 @@
-//! From what happened to the exit code: the table that scripts rely on.
+//! The exit code of each result: the table that scripts rely on.
 
 use std::io;
 

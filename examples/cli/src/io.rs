@@ -65,7 +65,7 @@ impl Io {
         }
     }
 
-    /// Streams of one's own, none of them a terminal: for programs and tests that run commands without a process.
+    /// Custom streams, none of them a terminal: for programs and tests that run commands without a process.
     #[must_use]
     pub fn new(input: impl Read + 'static, out: impl Write + 'static, err: impl Write + 'static) -> Self {
         Io {

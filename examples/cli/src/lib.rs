@@ -1,4 +1,4 @@
-//! The IBYOK command line, as a library: [`run`] does what the binary `ibyok` does, on streams and an environment of one's own.
+//! The IBYOK command line, as a library: [`run`] does the same as the binary `ibyok`, on given streams and a given environment.
 //!
 //! ```
 //! use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::commands::Cx;
 
-/// Returns a sign that work goes on, while its end is unknown.
+/// Returns a sign that work continues, while its end is unknown.
 pub(crate) fn spinner(cx: &Cx<'_>, what: &'static str) -> ProgressBar {
     if !cx.io.terminal.error || cx.io.quiet || cx.globals.json {
         return ProgressBar::hidden();

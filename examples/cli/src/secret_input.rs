@@ -27,7 +27,7 @@ pub(crate) type Fields = BTreeMap<FieldName, Secret>;
 /// Reads the fields that were asked for, or the key itself if none was.
 ///
 /// # Errors
-/// [`Error::Usage`] where several fields are to come from one standard input, and for what cannot be read.
+/// [`Error::Usage`] if several fields come from one standard input, and for input that cannot be read.
 pub(crate) fn read_fields(
     io: &mut Io,
     wanted: &[FieldName],

@@ -19,7 +19,7 @@ pub(crate) fn resolve(globals: &Globals, environment: &Environment) -> Result<Se
     resolve_given(&given(globals)?, environment)
 }
 
-/// The same from what was given otherwise.
+/// The same, from already collected settings.
 ///
 /// # Errors
 /// As [`resolve`].

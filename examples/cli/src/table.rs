@@ -17,7 +17,7 @@ const NARROW: u16 = 60;
 /// The columns whose words get a colour by their meaning; the first of a checklist has no head.
 const TONED: [&str; 6] = ["", "STATE", "SEVERITY", "MODE", "MARKS", "OUTCOME"];
 
-/// A head, and the member that stands under it.
+/// A head, and the member shown under it.
 pub(crate) type Column<T> = (&'static str, fn(&T) -> String);
 
 /// A table of text.

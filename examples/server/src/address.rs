@@ -11,7 +11,7 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// The client's address: the peer's, or if that is a trusted proxy, the last one in `X-Forwarded-For` that is not.
 ///
-/// Proxies append the address of their own peer, so the list is believed from its end, and only as far as trusted ones wrote it.
+/// Proxies append the address of their own peer, so the list is read from its end, and only as far as trusted ones wrote it.
 /// An entry that is no address makes the client's unknown, which no restriction to networks lets pass.
 pub(crate) fn client(peer: Option<Peer>, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = peer?.0.ip().to_canonical();

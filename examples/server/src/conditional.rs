@@ -12,7 +12,7 @@ use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::router::Shared;
 
-/// Stands before the number of a version in a tag; a tag that is a number alone is a revision.
+/// The prefix of a version's number in a tag; a tag that is only a number is a revision.
 const VERSION: &str = "version-";
 
 /// The vault as the request's token sees it, for a change of a key: the change is made only if `If-Match` holds.

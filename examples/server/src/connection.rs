@@ -1,4 +1,4 @@
-//! The bytes of one connection: looked at on their way in, and on their way out never held up for long.
+//! The bytes of one connection: scanned on their way in, and sent within a time limit on their way out.
 
 use std::io;
 use std::pin::Pin;
@@ -24,7 +24,7 @@ const HURRIED: Duration = Duration::from_millis(500);
 /// The number of reads that lingering makes before it lets others run.
 const READS: usize = 16;
 
-/// A connection whose client must take what it is sent within a time, and which is not closed before its client has the answer.
+/// A connection whose client must receive the answer within a time limit. It is not closed before its client has the answer.
 pub(crate) struct Watched {
     stream: TcpStream,
     scanner: Scanner,
@@ -77,7 +77,7 @@ impl Watched {
         }
     }
 
-    /// Reads and drops what the client still sends, so that the kernel does not reset the connection while the answer is on its way.
+    /// Reads and drops the bytes that the client still sends, so that the kernel does not reset the connection while the answer is on its way.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(closing) = &mut self.closing else {
             return Poll::Ready(Ok(()));

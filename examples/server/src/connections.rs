@@ -18,7 +18,7 @@ pub(crate) struct Life {
     born: Instant,
     /// Since when no request is answered on it, in nanoseconds since `born`, plus one; 0 while one is.
     idle_since: AtomicU64,
-    /// True while the client has not read what it was sent.
+    /// True while the client has not read the bytes sent to it.
     pub(crate) writing: AtomicBool,
     /// True once a request head can be read in two ways.
     pub(crate) ambiguous: AtomicBool,

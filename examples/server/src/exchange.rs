@@ -75,7 +75,7 @@ async fn answer_one(
     }
 }
 
-/// A refusal that never reaches the router, with what its answers have.
+/// A refusal that never reaches the router, with the headers of the router's answers.
 fn refusal(problem: Problem, peer: Peer) -> Response {
     let id = gate::new_request_id();
     let client = peer.0.ip().to_canonical();

@@ -31,7 +31,7 @@ pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     }
 }
 
-/// Marks what must not be shown.
+/// Marks text that must not be shown.
 pub(crate) fn hide<B>(request: &mut Request<B>) {
     for (name, value) in request.headers_mut() {
         if SENSITIVE.contains(name) {

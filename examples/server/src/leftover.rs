@@ -30,7 +30,7 @@ pub(crate) struct Rest(Arc<Mutex<Option<Incoming>>>);
 /// The state of a body once its request is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// All of it was read: the connection may go on.
+    /// All of it was read: the connection may continue.
     Read,
     /// Some of it is still to come: the connection must be closed, and not before the client has the answer.
     Unread,
@@ -97,7 +97,7 @@ impl Rest {
     }
 }
 
-/// The part of a request's head that decides what may be done with the rest of its body.
+/// The part of a request's head that decides about the rest of its body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
     asks_first: bool,

@@ -1,6 +1,6 @@
 //! The IBYOK server: the HTTP interface of a vault, as a library and as a small binary over it.
 //!
-//! A program that has a vault can serve it, alone or beside routes of its own; the router works without a socket too:
+//! A program that has a vault can serve it, alone or together with other routes; the router works without a socket too:
 //!
 //! ```
 //! use axum::body::Body;
@@ -28,8 +28,8 @@
 //! parts that HTTP needs: limits of sizes and times before anything is read ([`Options`], [`Limits`]), one meaning
 //! for each request, problem documents (RFC 9457) for every refusal, and logs that hold no secret.
 //!
-//! It speaks HTTP/1.1 without TLS. Beyond the loopback interface the program listens only if told that plain HTTP is
-//! meant, or that a proxy does the TLS; in that case it serves the proxy's networks and closes every other
+//! It speaks HTTP/1.1 without TLS. Beyond the loopback interface the program listens only with a setting that permits plain HTTP,
+//! or names a proxy that does the TLS; in that case it serves the proxy's networks and closes every other
 //! connection. It keeps no sessions. The core has the rates; this crate limits the cost of one address and of all
 //! connections together ([`Limits`]).
 #![forbid(unsafe_code)]

@@ -20,7 +20,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 pub enum LogLevel {
     /// Failures.
     Error,
-    /// And what nearly did.
+    /// And near failures.
     Warn,
     /// And each request that is refused.
     #[default]

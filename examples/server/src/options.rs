@@ -11,7 +11,7 @@ use ipnet::IpNet;
 pub struct Options {
     /// The server's own environment: where the published interface looks if neither request nor token names one.
     pub environment: Option<EnvironmentName>,
-    /// The peers whose `X-Forwarded-For` is believed.
+    /// The peers whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// The largest body that is read where a value is written, in bytes; 1 MiB.
     pub body_limit: usize,

@@ -1,6 +1,6 @@
 //! The server's own log, bounded: no client can fill it from outside.
 //!
-//! The first few refusals of an address in a minute are lines of their own. The log counts the rest, and writes one line a
+//! The first few refusals of an address in a minute get their own lines. The log counts the rest, and writes one line a
 //! minute with the number of answers of each status.
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,7 +14,7 @@ const SINGLY: u32 = 20;
 /// The time for which lines are folded together.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The number of addresses that have counts of their own; further addresses share one.
+/// The number of addresses that have their own count; further addresses share one.
 const ADDRESSES: usize = 512;
 
 /// The kinds of lines that a client outside can cause.

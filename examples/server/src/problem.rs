@@ -162,7 +162,7 @@ impl Problem {
         }
     }
 
-    /// The same without what was submitted: a secret in the wrong place must not come back.
+    /// The same without the submitted values: a secret in the wrong place must not come back.
     fn without_input(mut self) -> Self {
         if self.code == Code::Invalid.as_str() {
             let ticks = self.detail.split_once('`');

@@ -1,4 +1,4 @@
-//! Query strings: only what a route knows, and each once. A token in one is refused like anything else unknown.
+//! Query strings: only the parameters of a route, and each once. A token in one is refused like anything else unknown.
 
 use url::form_urlencoded;
 

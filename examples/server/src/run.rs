@@ -64,7 +64,7 @@ impl Started {
     }
 }
 
-/// Serves a vault in this process, beside the process's other work.
+/// Serves a vault in this process, along with its other work.
 ///
 /// # Errors
 /// [`Error::Listen`] if the address cannot be listened on.
@@ -84,7 +84,7 @@ pub async fn start(vault: Vault, address: SocketAddr, options: Options, limits: 
 ///
 /// # Errors
 /// [`Error::Insecure`] for an address beyond loopback, unless plain HTTP is meant or a proxy is trusted; [`Error::Listen`],
-/// [`Error::Process`], and what closing the vault fails with.
+/// [`Error::Process`], and the errors of closing the vault.
 pub async fn run(settings: &Settings, vault: Vault, insecure_http: bool) -> Result<()> {
     may_listen(settings, insecure_http)?;
     let mut options = Options::default();

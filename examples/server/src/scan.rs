@@ -45,7 +45,7 @@ struct Head {
 }
 
 impl Scanner {
-    /// Takes what was read. Gives `false` once a head is ambiguous.
+    /// Scans bytes that were read. Returns `false` once a head is ambiguous.
     pub(crate) fn take(&mut self, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
             match self.state {

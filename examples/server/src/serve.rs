@@ -24,7 +24,7 @@ use crate::own_log::{self, Sort};
 /// the same factor.
 const PRESSURE: usize = 4;
 
-/// The most that is kept of what a client sends ahead, in bytes.
+/// The maximum number of bytes kept that a client sends ahead.
 const AHEAD: usize = 64 << 10;
 
 /// The time that accepting waits when the process has no descriptor left.
@@ -97,7 +97,7 @@ impl Server {
         }
     }
 
-    /// Accepts the next connection and serves it on a task of its own once there is a place for it.
+    /// Accepts the next connection and serves it on a separate task once there is a place for it.
     ///
     /// If this future is dropped on the way, an accepted connection waits for the next call.
     async fn next(&self, listener: &TcpListener) -> io::Result<()> {

@@ -53,7 +53,7 @@ pub(crate) fn wall_clock() -> Timestamp {
     Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::MAX)
 }
 
-/// The beginning of the year 9000 in seconds since 1970. A clock beyond it is not believed, since calendars here end with the year
+/// The beginning of the year 9000 in seconds since 1970. A clock beyond it is ignored, since calendars here end with the year
 /// 9999 and expiries lie ahead of the clock.
 const LAST_SECOND: i64 = 221_845_392_000;
 
@@ -71,7 +71,7 @@ const BELIEVED: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 /// A clock that never lets the wall time fall behind what has already passed, in this process or on the audit log.
 ///
 /// A clock that is set back would revive expired tokens; one that jumps forward and returns is followed back. A log that is more
-/// than 31 days ahead of the clock at open was written by a clock that was wrong, and is not believed.
+/// than 31 days ahead of the clock at open was written by a clock that was wrong, and does not count.
 #[derive(Debug)]
 pub(crate) struct SteadyClock {
     inner: std::sync::Arc<dyn Clock>,

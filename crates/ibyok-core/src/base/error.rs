@@ -10,7 +10,7 @@ use crate::base::secret_text::{looks_like_a_token, without_secrets};
 /// The result of the vault's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The reason for which the vault did not do what was asked.
+/// The reason why the vault did not fulfil a request.
 ///
 /// No variant ever carries a secret. Programs act on [`Error::code`], which is stable. [`Error::hint`] names the next
 /// step for a person.
@@ -40,7 +40,7 @@ pub enum Error {
     /// There is no such thing.
     #[error("there is no {what}")]
     NotFound {
-        /// The thing that was looked for.
+        /// The thing that was not found.
         what: String,
         /// A near name, or the next step.
         hint: Option<String>,
@@ -94,7 +94,7 @@ pub enum Error {
         what: String,
         /// Those that need it, each with its reason.
         by: Vec<String>,
-        /// The way to take it away all the same.
+        /// The way to take it away anyway.
         hint: &'static str,
     },
     /// A value is over its limit.
@@ -135,13 +135,13 @@ pub enum Error {
     Unavailable {
         /// The part that does not answer.
         part: Part,
-        /// The error of the part, to be downcast. The message tells it, so that a walk along [`StdError::source`] does not find it again.
+        /// The error of the part, to be downcast. The message includes it, so [`StdError::source`] skips it.
         r#source: Box<dyn StdError + Send + Sync>,
     },
     /// The KEK at hand does not open this vault.
     #[error("the KEK does not open this vault: {}", told(source.as_ref()))]
     Kek {
-        /// The error of the part, to be downcast. The message tells it, so that a walk along [`StdError::source`] does not find it again.
+        /// The error of the part, to be downcast. The message includes it, so [`StdError::source`] skips it.
         r#source: Box<dyn StdError + Send + Sync>,
     },
 }
@@ -464,7 +464,7 @@ pub(crate) fn open_failed(what: String, error: ibyok_crypto::Error) -> Error {
     }
 }
 
-/// An error and its causes in one line, each told once: a message may tell its cause already.
+/// An error and its causes in one line, each named once: a message may include its cause already.
 fn told(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

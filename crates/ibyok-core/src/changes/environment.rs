@@ -7,7 +7,7 @@ use crate::realm::RealmName;
 use crate::realm::make::{Opening, make_realm};
 
 impl Changes {
-    /// Makes a realm, and lets this node look for it.
+    /// Makes a realm, and makes this node find it.
     pub(crate) async fn make(
         &self,
         name: &RealmName,

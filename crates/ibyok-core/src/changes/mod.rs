@@ -53,7 +53,7 @@ impl Turns {
 pub(crate) enum Edit<R, T> {
     /// The record is as asked already.
     Unchanged(T),
-    /// The thing to be taken away is away already: not done again, but it must not come back.
+    /// Already taken away: the change is not made again, but the removed thing must not come back.
     IsAway(T),
     /// The record's new body.
     Gives(R, T),
@@ -238,7 +238,7 @@ impl Changes {
             .map_err(|_| Error::unavailable(Part::Store, "the change was interrupted"))?
     }
 
-    /// Appends the end of a change. A take-away waits for it: floors that are lost are made again from the log's ends alone, so an
+    /// Appends the end of a change. A change that takes something away waits for it: lost floors are rebuilt from these lines alone, so an
     /// acknowledged revocation must not depend on a line that a kill can take.
     async fn log_done(&self, done: Event, takes_away: bool) {
         if !takes_away {

@@ -1,9 +1,9 @@
 //! Older records that an operator accepted by name.
 //!
 //! An acceptance lowers no floor. It raises the record's floor above every revision that nodes are likely to have seen, and names the one
-//! revision that is believed although it is below: the one in the store, or none where the record is missing. It holds as long as the floor
-//! is that one. The record is then written again above the floor, which ends the acceptance. Copies from before the restore stay refused,
-//! and of two acceptances the later one counts, whatever clocks say.
+//! revision that nodes accept although it is below: the one in the store, or none where the record is missing. It holds as long as the floor
+//! stays the same. The record is then written again above the floor, which ends the acceptance. Nodes still refuse copies from before the restore,
+//! and of two acceptances the later one on the log counts. Clocks do not matter.
 
 use std::collections::HashMap;
 
@@ -20,11 +20,11 @@ const ACTION: &str = "vault.rollback_accepted";
 /// The number of changes in one transaction.
 const BATCH: usize = 500;
 
-/// An older record that is believed as long as the record's floor is this one.
+/// An older record that nodes accept as long as the record's floor is this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Accepted {
     pub(crate) floor: u64,
-    /// The revision that is believed; 0 if the record may be missing.
+    /// The accepted revision; 0 if the record may be missing.
     pub(crate) rev: u64,
 }
 

@@ -50,7 +50,7 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 /// Makes a new file, salvages the readable part of the old one, and then puts the new file in its place. A failure
-/// before that leaves the old file where it is. Processes that have the old one open go on with it until they notice.
+/// before that leaves the old file where it is. Processes that have the old one open use it until they notice the new one.
 pub(crate) async fn replace(path: &Path, key: Arc<dyn MapKey>) -> Result<AuthenticatedMap> {
     let new = path.with_extension("new");
     remove_all(&new)?;

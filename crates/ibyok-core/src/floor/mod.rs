@@ -1,4 +1,4 @@
-//! Floors: the revision below which a record is not believed.
+//! Floors: the revision below which nodes refuse a record.
 //!
 //! Associated data stops a record from being swapped. It does not stop an older one of the same id that a restored
 //! backup or a hostile store brings back. Every change raises its record's floor, and so does every record that is
@@ -8,14 +8,14 @@
 //! - `file`: asking it and writing it
 //! - `key`, `entry`: the key of the file, the names of its items, and the changes of floors
 //! - `note`: changes that are about to take something away
-//! - `aside`: files that are moved aside, and what can still be read of them
+//! - `aside`: files that were moved aside, and reading the intact part of them
 //! - `opening`: finding the file missing, damaged or set back, and making it again from the log
 //! - `replay`: raising floors by the lines of the log
 //! - `pending`, `seen`: records that were read, noted in batches
-//! - `remembered`: what a running process knows by itself
+//! - `remembered`: the floors in the memory of a running process
 //! - `mended`, `mend`: a file that failed or was moved away while the vault is open
 //! - `facts`: findings that stand until an operator acknowledges them
-//! - `notice`: reading and writing what stands beside floors
+//! - `notice`: reading and writing the facts next to the floors
 //! - `accepted`: older records that an operator accepted by name
 //! - `status`, `transfer`: the state of the floors, and a text that hands them to another node
 //! - `stated`: the statement that lines of the log carry

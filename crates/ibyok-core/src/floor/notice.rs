@@ -28,7 +28,7 @@ impl Floors {
         self.apply(changes, MapDurability::Disk).await.map(drop)
     }
 
-    /// Takes facts away that an operator knows of by now. What was found since stays.
+    /// Removes facts that an operator has acknowledged. Later findings stay.
     pub(crate) async fn acknowledge(&self, known: &Facts) -> Result<()> {
         // By name, so that a finding which was made after the operator looked is not acknowledged with the others.
         let gone = known.names.iter().cloned();
@@ -36,7 +36,7 @@ impl Floors {
         self.apply(changes.collect(), MapDurability::Disk).await.map(drop)
     }
 
-    /// Takes away that the node began without a history.
+    /// Removes the fact that the node began without a history.
     pub(crate) async fn forget_no_history(&self) -> Result<()> {
         let put = MapChange::Put {
             key: key::fact(NO_HISTORY),
@@ -46,7 +46,7 @@ impl Floors {
         self.sync().await
     }
 
-    /// The revision of a record that is believed although its floor is this one, 0 if it may be missing.
+    /// The revision of a record that the node accepts although its floor is this one; 0 if the record may be missing.
     pub(crate) async fn accepted(&self, record: &RecordId, floor: u64) -> Result<Option<u64>> {
         let accepted = accepted::read(&self.map(), record).await?;
         Ok(accepted

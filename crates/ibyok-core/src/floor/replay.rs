@@ -31,7 +31,7 @@ pub(super) struct Scan {
     accepted: Acceptances,
 }
 
-/// The result of a first look at the lines behind the marks. Their signatures are not checked yet.
+/// The result of a first reading of the lines after the marks. Their signatures are not checked yet.
 #[derive(Debug, Default)]
 pub(super) struct Glance {
     pub(super) stated: Option<FloorsStatement>,

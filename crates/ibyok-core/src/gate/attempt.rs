@@ -45,7 +45,7 @@ pub(crate) struct Attempt<'c> {
     pub(crate) limited: Option<TokenId>,
     /// The bucket that the verb counts against.
     pub(crate) class: VerbClass,
-    /// True if the verb is over its limit and done all the same: only a line that says something new is written.
+    /// True if the verb is over its limit and done anyway: the log then gets only lines that say something new.
     pub(crate) over: bool,
     /// True if limits have counted it already: it is tried once more.
     pub(crate) again: bool,
@@ -97,7 +97,7 @@ impl<'c> Attempt<'c> {
         }
     }
 
-    /// Another thing that the same principal does on the way, on lines of its own.
+    /// Another action of the same principal within this one, with its own lines on the log.
     pub(crate) fn beside(&self, action: Action) -> Self {
         Attempt {
             principal: self.principal.clone(),

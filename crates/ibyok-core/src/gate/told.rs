@@ -12,11 +12,11 @@ use crate::realm::Realm;
 /// The part of a damaged key record that a principal may learn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// Its id and the reason.
+    /// The record's id and the reason.
     All,
     /// Only that a list may be incomplete.
     MayBeIncomplete,
-    /// Nothing: the record is none of the principal's.
+    /// Nothing: the record does not concern the principal.
     Nothing,
 }
 

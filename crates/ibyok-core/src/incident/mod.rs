@@ -1,6 +1,6 @@
 //! The records of incidents: found, written, and opened where a leaked value is stored by force.
 //!
-//! - `request`: what is asked when an incident is opened
+//! - `request`: the request that opens an incident
 //! - `write`: writing the record
 //! - `forced`: a value that leaked is stored by force
 
@@ -24,7 +24,7 @@ use crate::records::Records;
 use crate::records::damage::DamagedRecord;
 use crate::records::record::Record;
 
-/// Stands on the log for a text that was not compared with every value of its key.
+/// Takes the place, on the log, of a text that was not compared with every value of its key.
 pub(crate) const NOT_ON_THE_LOG: &str = "the text is kept in the incident";
 
 /// Keeps the incidents of keys.

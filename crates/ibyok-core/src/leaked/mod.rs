@@ -4,11 +4,11 @@
 //! Every value is looked up there before it is sealed, on every path:
 //! [`seal_version`](crate::verbs::set_key::seal_version) takes a [`Screened`], and this module is its only maker.
 //!
-//! - `prints`: by what values are compared
+//! - `prints`: the fingerprints by which values are compared
 //! - `guessable`: a judgement of values by their form
 //! - `tries`: how many values a token may try
 //! - `sight`: the values that a principal may read, which decides over the other two
-//! - `step`: the same look before a version becomes current, or is served again
+//! - `step`: the same check before a version becomes current, or is served again
 
 mod guessable;
 mod prints;
@@ -117,7 +117,7 @@ impl Leaks {
     ///
     /// # Errors
     /// [`Error::Conflict`] for one that leaked and is not forced; [`Error::Denied`] for a token that forces without `keys:read`;
-    /// [`Error::Limited`] for a token that may not read what leaked and has tried too many.
+    /// [`Error::Limited`] for a token that may not read the leaked values and has tried too many.
     pub(crate) async fn screen(
         &self,
         attempt: &mut Attempt<'_>,

@@ -60,7 +60,7 @@ impl Leaks {
         }
     }
 
-    /// The tries of whoever holds a permit; `None` for a principal to whom no answer tells anything that it could not read. `beside`
+    /// The tries of the holder of a permit; `None` for a principal that could read everything that an answer shows. `beside`
     /// says that values are compared which are not yet known to have leaked.
     ///
     /// # Errors
@@ -113,7 +113,7 @@ impl Leaks {
             .await
     }
 
-    /// Decides whether whoever holds a permit may read the value that its key has now: only then it may learn by an answer
+    /// Decides whether the holder of a permit may read the value that its key has now. Only then may an answer show
     /// whether another value is the same.
     pub(crate) async fn reads_current(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<bool> {
         let held = self.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;

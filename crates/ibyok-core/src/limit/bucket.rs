@@ -1,7 +1,7 @@
 //! One bucket of a limit, in whole numbers: no rounding ever gives a use too many.
 //!
-//! It is the generic cell rate algorithm, with what is out of the bucket as a debt. One use is a debt of the rate's span in
-//! nanoseconds, and each nanosecond pays off `count`; a bucket is empty when it owes `count` uses. The script that Redis runs is the same.
+//! It is the generic cell rate algorithm, and a bucket keeps the uses taken out as a debt. One use is a debt of the rate's span in
+//! nanoseconds, and each nanosecond pays off `count`; a bucket is empty when it owes `count` uses. The script for Redis computes the same.
 
 use std::time::Duration;
 
@@ -117,8 +117,8 @@ mod tests {
     }
 
     proptest! {
-        /// The model keeps the times of all uses: within no span may there be more of them than the bucket holds and what comes
-        /// back within it; and what is refused would have been one too many.
+        /// The model keeps the times of all uses. No span may contain more uses than the bucket holds plus those that come
+        /// back within the span, and each refused use would have been one too many.
         #[test]
         fn no_span_of_time_sees_more_uses_than_the_rate_allows(
             count in 1u32..50, seconds in 1u32..200,

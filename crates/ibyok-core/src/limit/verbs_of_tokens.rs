@@ -40,7 +40,7 @@ const WRITES: Default = of(VerbClass::Write, "changes", 5000, 5000);
 /// 60 at once, then 60 an hour: a service rotates its secret a few times a day.
 const SELF_ROTATIONS: Default = of(VerbClass::RotateSelf, "rotations of itself", 60, 3600);
 
-/// 60 at once, then 60 a minute are on the log one by one, whatever they change.
+/// 60 at once, then 60 a minute are on the log one by one, also if they change nothing.
 const TAKE_AWAYS: Default = of(VerbClass::TakeAway, "revocations and the like", 60, 60);
 
 /// 600 at once, then 60 a minute: an honest revoker with a stale list of tokens stays far below.

@@ -53,7 +53,7 @@ impl Kept {
     }
 }
 
-/// The places of the logs of a vault, as far as one node can tell.
+/// The places of the logs of a vault, as far as one node knows.
 struct Whereabouts<'a> {
     here: Kept,
     /// True if no other machine has the store.
@@ -143,7 +143,7 @@ impl Logs {
         Ok(())
     }
 
-    /// True if the log agrees with a checkpoint from the store. Called only where nothing beside the log confirms it.
+    /// True if the log agrees with a checkpoint from the store. Called only where no file next to the log confirms it.
     async fn holds(&self, place: &LogPlace, note: &str) -> Result<bool> {
         let keys = self.keys_of_log(place.log()).await?;
         if keys.is_empty() {

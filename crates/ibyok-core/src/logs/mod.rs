@@ -77,7 +77,7 @@ impl Logs {
     }
 
     /// Returns the keys of the logs whose lines may decide something about the vault as a whole on this node: those
-    /// of its own home. A holder of the keys of another realm decides about that realm alone.
+    /// of its own home. A holder of the keys of another realm decides only about that realm.
     pub(crate) async fn home_keys(&self) -> Result<Vec<VerifyingKey>> {
         vouched_logs(
             self.records.store.as_ref(),

@@ -21,7 +21,7 @@ use crate::model::limit::LimitInForce;
 /// takes.
 const FULL: usize = ibyok_storage::MAX_RECORD - (1 << 20);
 
-/// The role of a version, beside its marks.
+/// The role of a version. Marks are separate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -68,7 +68,7 @@ words! {
 }
 
 words! {
-    /// A mark of a version, beside its role.
+    /// A mark of a version, in addition to its role.
     pub enum VersionMark {
         /// The version is not served until it is enabled.
         Disabled = "disabled",
@@ -79,7 +79,7 @@ words! {
     }
 }
 
-/// The sealed body of a key's record. Values inside it are sealed once more, under data keys of their own.
+/// The sealed body of a key's record. Values inside it are sealed once more, each version under its own data key.
 ///
 /// A field that is not known is an error and never dropped: it may say that the key must not be served.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -303,8 +303,8 @@ impl KeyRecord {
         }
     }
 
-    /// Refuses one that one more version made too large. What a later change of state adds must always fit: a version that leaked
-    /// has to be stopped, however full the record is.
+    /// Refuses a record that one more version made too large. Later changes of state must always fit: a version that leaked
+    /// must be stopped even if the record is full.
     pub(crate) fn has_room(&self) -> Result<(), Error> {
         if json_length(self) <= FULL {
             return Ok(());

@@ -24,7 +24,7 @@ words! {
     pub enum LimitSource {
         /// On the key itself.
         Key = "key",
-        /// On its environment, for every key that has no limit of its own.
+        /// On its environment, for every key without its own limit.
         Environment = "environment",
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::base::error::Error;
 use crate::base::secret_text::{holds_a_secret, looks_like_a_token};
 
-/// Words that mean something of their own in tokens, routes or realms.
+/// Words with a special meaning in tokens, routes or realms.
 const RESERVED: [&str; 6] = ["self", "admin", "root", "whole", "data", "metadata"];
 
 /// The longest namespace or environment, in bytes.

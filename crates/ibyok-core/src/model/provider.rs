@@ -142,7 +142,7 @@ fn is_a_placeholder(text: &str) -> bool {
     crosses || brackets || words
 }
 
-/// A name that nobody knows is a provider of one's own, or mistyped.
+/// An unknown name is a custom provider, or mistyped.
 fn near(catalogue: &Catalogue, named: &str) -> Option<String> {
     let distance = |provider: &Provider| strsim::damerau_levenshtein(provider.id(), named);
     let nearest = catalogue.iter().min_by_key(|provider| distance(provider))?;

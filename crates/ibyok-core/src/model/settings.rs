@@ -15,10 +15,10 @@ pub(crate) const SETTINGS_ID: [u8; 16] = [0; 16];
 #[serde(deny_unknown_fields)]
 pub(crate) struct SettingsRecord {
     pub(crate) rev: u64,
-    /// The mode of keys that have none of their own; live unless set.
+    /// The mode of keys without their own mode; live unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mode: Option<Mode>,
-    /// The limit of keys that have none of their own; none unless set.
+    /// The limit of keys without their own limit; none unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) limit: Option<Rate>,
 }

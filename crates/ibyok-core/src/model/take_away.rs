@@ -16,9 +16,9 @@ pub(crate) enum TakeAway {
     RetireVersion(u32),
     DestroyVersion(u32),
     RemoveKey,
-    /// Live values, of one key: it is set to mock, or has no mode of its own any more.
+    /// Live values of one key: the key was set to mock, or its own mode was removed.
     LiveOfKey(Option<Mode>),
-    /// Live values, of the keys of an environment that have no mode of their own.
+    /// Live values of those keys of an environment that have no mode of their own.
     LiveOfEnvironment,
     RevokeToken {
         keep_children: bool,
@@ -201,7 +201,7 @@ impl TokenRecord {
     }
 
     /// After a crash in the middle of a rotation nobody has the new secret. If the old secret was to end at once, it
-    /// ends all the same. If it had a grace, the rotation is not made, so that programs with the token continue until
+    /// ends anyway. If it had a grace, the rotation is not made, so that programs with the token continue until
     /// it is rotated again.
     fn supersede(&mut self, epoch: u32, at_once: bool) -> bool {
         if !at_once || self.epoch >= epoch {

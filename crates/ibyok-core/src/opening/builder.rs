@@ -172,7 +172,7 @@ impl<S, K, L> VaultBuilder<S, K, L> {
         self
     }
 
-    /// Adds a sink of the audit log's lines, best effort: a `log.gap` line counts what it drops.
+    /// Adds a sink of the audit log's lines, best effort: a `log.gap` line counts the lines that it drops.
     pub fn also_audit(mut self, sink: impl Sink + 'static) -> Self {
         self.options.log = self.options.log.best_effort(sink);
         self

@@ -1,8 +1,8 @@
 //! Opening a vault, making one, and looking after it as long as it lives.
 //!
-//! - `builder`: what a vault is put together from
+//! - `builder`: the parts of a vault
 //! - `home`: the realm and the audit log of the node
-//! - `upkeep`: what goes on beside requests
+//! - `upkeep`: the work between requests
 
 pub(crate) mod builder;
 pub(crate) mod home;

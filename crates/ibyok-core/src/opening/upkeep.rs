@@ -1,4 +1,4 @@
-//! The upkeep of a vault: its work beside requests, as long as it lives.
+//! The upkeep of a vault: its background work, as long as it lives.
 
 use std::sync::Weak;
 use std::sync::atomic::Ordering;

@@ -1,6 +1,6 @@
 //! Realms: (vault, namespace, environment), or (vault, namespace, whole) for records that span environments.
 //!
-//! A realm has keys of its own, opened through the KEK and kept for the key cache's period only. Everything sealed under a realm
+//! A realm has its own keys, opened through the KEK and kept for the key cache's period only. Everything sealed under a realm
 //! yields its realm from the key that opened it, never from its content.
 
 pub(crate) mod log_keys;

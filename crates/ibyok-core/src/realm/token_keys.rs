@@ -4,7 +4,7 @@
 //! where that is 0, apart from the environment keys. A realm whose KEK refuses is not tried again for strangers
 //! within that period; one whose KEK is unavailable is tried again after a growing pause. Only a caller whose token
 //! verified before learns that the KEK does not answer. Every other caller is refused as a stranger, since nothing
-//! can tell the two apart.
+//! distinguishes the two.
 
 use std::collections::HashMap;
 use std::fmt;

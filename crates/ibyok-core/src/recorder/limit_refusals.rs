@@ -1,6 +1,6 @@
 //! Refusals by a limit: on the log, one line a second and token, however often it asks.
 //!
-//! The first is a line of its own, durable before its caller gets the answer. Those that follow are counted, and once
+//! The first gets its own line, durable before its caller gets the answer. Those that follow are counted, and once
 //! a second become one line with their `count`; it names the fields that they have in common.
 
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use crate::recorder::folded::Common;
 /// The time for which refusals are folded together.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// The number of tokens that have windows of their own at once. Further tokens share one line.
+/// The number of tokens that have their own window at once. Further tokens share one line.
 const TOKENS: usize = 1024;
 
 /// The refusals of a token, in all its narrower forms; `None` is for those that share one line.
@@ -32,7 +32,7 @@ struct Window {
 pub(crate) struct LimitRefusals(Mutex<Windows>);
 
 impl LimitRefusals {
-    /// Returns true if this refusal is a line of its own; else counts it.
+    /// Returns true if this refusal gets its own line; else counts it.
     pub(crate) fn is_a_line(&self, token: TokenId, attempt: &Attempt<'_>, now: Duration) -> bool {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut token = Some(token);

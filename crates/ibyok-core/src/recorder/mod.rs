@@ -98,7 +98,7 @@ impl Recorder {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
 
-    /// Returns true if a refusal is a line of its own; else counts it, for a line within a minute. An operator's always is.
+    /// Returns true if a refusal gets its own line; else counts it, for a line within a minute. A refusal of an operator always gets its own line.
     pub(crate) fn is_a_line_of_its_token(
         &self,
         attempt: &Attempt<'_>,
@@ -117,7 +117,7 @@ impl Recorder {
             .is_none_or(|token| self.token_refusals.is_a_line(token, sort, attempt, now))
     }
 
-    /// Returns true if a refusal of a verb that releases no value is a line of its own; else counts it.
+    /// Returns true if a refusal of a verb that releases no value gets its own line; else counts it.
     pub(crate) fn is_refused_on_a_line(&self, attempt: &Attempt<'_>, error: &Error) -> bool {
         self.is_a_line_of_its_token(attempt, (outcome_of(error), attempt.reason_of(error)), false)
     }
@@ -130,7 +130,7 @@ impl Recorder {
         self.record(attempt.allowed()).await
     }
 
-    /// Returns true if a refusal by a limit is a line of its own; else counts it, and the count is on the log within
+    /// Returns true if a refusal by a limit gets its own line; else counts it, and the count is on the log within
     /// some seconds.
     pub(crate) fn is_a_line_of_its_own(&self, attempt: &Attempt<'_>) -> bool {
         let now = self.records.clock.elapsed();

@@ -1,19 +1,19 @@
 //! Refusals of requests without a valid token: recorded, but nobody can fill the log with them from outside.
 //!
-//! The first few of an address in a minute are lines of their own; further ones are counted in one line a minute.
+//! The first few of an address in a minute get their own lines; further ones are counted in one line a minute.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The number of refusals of an address that are lines of their own in one minute.
+/// The number of refusals of an address in one minute that get their own lines.
 const SINGLY: u32 = 10;
 
 /// The time for which counts are folded together.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The number of addresses that have counts of their own at once. Further addresses share one count.
+/// The number of addresses that have their own count at once. Further addresses share one count.
 const ADDRESSES: usize = 512;
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ struct Window {
 pub(crate) struct Refusals(Mutex<HashMap<Option<IpAddr>, Window>>);
 
 impl Refusals {
-    /// Returns true if this refusal is a line of its own; else counts it.
+    /// Returns true if this refusal gets its own line; else counts it.
     pub(crate) fn is_a_line(&self, source: Option<IpAddr>, now: Duration) -> bool {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let source = source.map(network);

@@ -1,6 +1,6 @@
 //! Refusals of a valid token: on the log, but a token cannot fill the log with them.
 //!
-//! The first few refusals of a token in a minute are lines of their own, durable before the caller gets the answer.
+//! The first few refusals of a token in a minute get their own lines, durable before the caller gets the answer.
 //! The rest is counted, and becomes one line a minute for each action and reason. Retrievals that a limit refused are
 //! folded each second (`recorder/limit_refusals.rs`).
 
@@ -15,13 +15,13 @@ use ibyok_policy::TokenId;
 use crate::gate::attempt::Attempt;
 use crate::recorder::folded::Common;
 
-/// The number of refusals of a token in one minute that are lines of their own.
+/// The number of refusals of a token in one minute that get their own lines.
 const SINGLY: u32 = 20;
 
 /// The time for which refusals are folded together.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The number of tokens that have counts of their own; further tokens share one.
+/// The number of tokens that have their own count; further tokens share one.
 const TOKENS: usize = 1024;
 
 /// The number of actions and reasons that a token has counts for; further ones join the first.
@@ -50,7 +50,7 @@ struct Window {
 pub(crate) struct TokenRefusals(Mutex<HashMap<Option<TokenId>, Window>>);
 
 impl TokenRefusals {
-    /// Returns true if the refusal is a line of its own; else counts it.
+    /// Returns true if the refusal gets its own line; else counts it.
     pub(super) fn is_a_line(&self, token: TokenId, sort: Sort, attempt: &Attempt<'_>, now: Duration) -> bool {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut token = Some(token);

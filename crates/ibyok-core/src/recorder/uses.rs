@@ -77,7 +77,7 @@ impl Recorder {
     }
 }
 
-/// True if a refusal for this reason is about a key that exists. A guess at a key leaves no record of its own.
+/// True if a refusal for this reason is about a key that exists. A guess at a key leaves no separate record.
 pub(crate) fn is_of_a_key(reason: &str) -> bool {
     [Code::KeyDisabled, Code::VersionDisabled, Code::VersionDestroyed]
         .iter()

@@ -2,7 +2,7 @@
 //!
 //! A damaged record has no readable name, so no list can filter it by name. A list shows it to callers who may list
 //! the whole environment. A token that is limited to key patterns learns only that its list may be incomplete. A
-//! token that is limited to whole names learns of its own keys alone: their ids follow from their names.
+//! token that is limited to whole names learns only about its own keys: their ids follow from their names.
 
 use std::sync::Arc;
 

@@ -12,13 +12,13 @@ use tokio::sync::Mutex;
 
 use crate::base::clock::Clock;
 
-/// The greatest age that the last look at the change feed may have.
+/// The maximum age of the last read of the change feed.
 pub(crate) const LEASE: Duration = Duration::from_millis(700);
 
 /// The age from which on the next use renews the lease in the background, so that busy nodes never wait for it.
 pub(crate) const RENEW: Duration = Duration::from_millis(300);
 
-/// The time that one look at the change feed may take.
+/// The time that one read of the change feed may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
 
 /// A number that no store reaches. To a node that has seen nothing, the feed answers it with a gap and its newest
@@ -27,16 +27,16 @@ pub(crate) const BEFORE_THE_FIRST: ChangeNumber = ChangeNumber::new(i64::MAX.uns
 
 #[derive(Debug)]
 pub(crate) struct Lease {
-    /// The start of the last complete look, in nanoseconds of [`Clock::elapsed`], plus one; 0 is never.
+    /// The start of the last complete read, in nanoseconds of [`Clock::elapsed`], plus one; 0 is never.
     pub(super) started: AtomicU64,
     pub(super) renewing: AtomicBool,
-    /// The change up to which changes have been applied. Held while they are fetched, so that there is one look at a
+    /// The change up to which changes have been applied. Held while they are fetched, so that there is one read at a
     /// time.
     pub(super) applied: Mutex<ChangeNumber>,
 }
 
 impl Lease {
-    /// Begins a lease with a look at the change feed that started then. The caches are still empty, so no change can
+    /// Begins a lease with a read of the change feed that started then. The caches are still empty, so no change can
     /// make them wrong.
     pub(crate) fn begun(started: Duration, upto: ChangeNumber) -> Self {
         let nanos = u64::try_from(started.as_nanos()).unwrap_or(u64::MAX - 1);

@@ -2,10 +2,10 @@
 //!
 //! - `record`: the kinds of records, and how each is opened and sealed
 //! - `load`: reading one record, from the cache or the store
-//! - `cache`, `lease`, `renew`: what is kept in memory, and how long it may be used
+//! - `cache`, `lease`, `renew`: the records in memory, and how long a node may use them
 //! - `realms`, `open`, `tags`, `environments`: the realms of the store, by their tags and names
 //! - `verifier`: the keys by which presented tokens are verified
-//! - `behind`, `store_behind`: a store that is older than what this node knows
+//! - `behind`, `store_behind`: a store that is older than the revisions this node knows
 //! - `damage`, `damaged_again`, `survey`: damaged records
 //! - `page`: the pages of lists
 

@@ -29,7 +29,7 @@ impl Records {
     }
 
     /// Returns the key that verifies a presented token of a realm; `None` if there is no such realm, or if the caller
-    /// cannot be told from a stranger.
+    /// looks the same as a stranger.
     ///
     /// # Errors
     /// `Error::Kek` or [`Error::Unavailable`] if the KEK does not open the realm, only for a token that verified

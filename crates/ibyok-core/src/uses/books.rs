@@ -324,7 +324,7 @@ impl Usage {
         Ok(sheet)
     }
 
-    /// Puts every record that the store does not have as it is here. Goes on after a failure, and gives the first.
+    /// Writes every record that differs in the store. Continues after a failure, and returns the first.
     pub(super) async fn save(&self, books: &mut Books, seq: u64) -> Result<()> {
         let mut failure = None;
         for (of, sheet) in &mut books.sheets {

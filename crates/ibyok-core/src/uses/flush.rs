@@ -102,7 +102,7 @@ impl Usage {
         }
     }
 
-    /// Flushes on a task of its own, so that counts taken out of memory are not lost with a caller that goes away.
+    /// Flushes on a separate task, so that counts taken out of memory are not lost if the caller goes away.
     async fn flush_on_a_task(self: &Arc<Self>, last: bool) -> Result<()> {
         let this = Arc::clone(self);
         let task = tokio::spawn(async move {

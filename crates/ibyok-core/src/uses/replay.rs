@@ -39,7 +39,7 @@ pub(super) struct Replay {
 }
 
 impl Usage {
-    /// Counts the lines of the processes before this one that are not in the store. What it has done stays done if it fails.
+    /// Counts those lines of earlier processes that the store has not counted. If it fails, the lines counted so far stay counted.
     pub(super) async fn replay(self: &Arc<Self>, books: &mut Books) -> Result<()> {
         let Some(replay) = &books.replay else { return Ok(()) };
         let (from, to, closed) = (replay.from, replay.to, replay.closed);

@@ -16,7 +16,7 @@ use crate::model::kind;
 use crate::model::name::KeyId;
 use crate::realm::{Realm, open_failed};
 
-/// The number of rows of one record, so that none grows large. A subject with more rows goes on in the next part.
+/// The number of rows of one record, so that none grows large. A subject with more rows continues in the next part.
 pub(crate) const ROWS_MAX: usize = 64;
 
 /// The subject of the counts of a day.

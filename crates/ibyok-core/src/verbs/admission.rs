@@ -13,7 +13,7 @@ use crate::model::name::EnvironmentName;
 use crate::vault::handles::EnvironmentVerbs;
 use crate::vault::session::Session;
 
-/// The sender of an admitted request, for limits on what one sender may hold. It permits nothing.
+/// The sender of an admitted request, for limits per sender. It permits nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Admitted {

@@ -53,8 +53,8 @@ impl AuditVerbs<'_> {
     /// further keys.
     ///
     /// # Errors
-    /// [`Error::Denied`] for a token, [`Error::Unavailable`] if log or store cannot be read. What is wrong with a log is no error
-    /// but in the report.
+    /// [`Error::Denied`] for a token, [`Error::Unavailable`] if log or store cannot be read. Faults of a log are no error:
+    /// the report lists them.
     pub async fn verify(self, keys: &[VerifyingKey]) -> Result<VerifyReport> {
         self.verify_watched(keys, Arc::default()).await
     }
@@ -131,7 +131,7 @@ impl AuditVerbs<'_> {
 /// as well. Checkpoints in the store, which show a tail that was cut off together with its checkpoints, are not read.
 ///
 /// # Errors
-/// [`Error::Unavailable`] if the place cannot be read. What is wrong with a log is no error but in the report.
+/// [`Error::Unavailable`] if the place cannot be read. Faults of a log are no error: the report lists them.
 pub fn verify_log(place: &Path, keys: &[VerifyingKey]) -> Result<VerifyReport> {
     verify_log_watched(place, keys, Arc::default())
 }

@@ -1,4 +1,4 @@
-//! The verb that copies a key: its value and what is known about it, to another name or environment.
+//! The verb that copies a key: its value and its metadata, to another name or environment.
 
 use ibyok_audit::Action;
 use ibyok_policy::Scope;

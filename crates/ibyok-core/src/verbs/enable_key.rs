@@ -1,4 +1,4 @@
-//! The verb that serves a disabled key or version again. What leaked is served again only by force.
+//! The verb that serves a disabled key or version again. A leaked version is served again only by force.
 
 use ibyok_audit::Action;
 use ibyok_policy::Scope;

@@ -1,4 +1,4 @@
-//! Giving up a damaged record: a tombstone takes its place, and nothing older is believed after it.
+//! Giving up a damaged record: a tombstone takes its place, and no node accepts an older copy after that.
 
 use std::collections::BTreeMap;
 
@@ -182,7 +182,7 @@ impl TokenVerbs<'_> {
     }
 }
 
-/// The tombstone of a key. Its version numbers go on behind any that this node has seen.
+/// The tombstone of a key. Its version numbers continue after any that this node has seen.
 fn removed(name: KeyName, last_version: u32, stamp: Stamp) -> KeyRecord {
     KeyRecord {
         rev: 0,

@@ -212,7 +212,7 @@ impl KeyVerbs<'_> {
             .await
     }
 
-    /// Stops serving a key, or one version of it if the reference names one. What is disabled already stays so.
+    /// Stops serving a key, or one version of it if the reference names one. A disabled key or version stays disabled.
     ///
     /// # Errors
     /// As [`KeyVerbs::show`](crate::keys::KeyVerbs::show).
@@ -235,7 +235,7 @@ impl KeyVerbs<'_> {
             .await
     }
 
-    /// Removes a key with all its versions. A sealed tombstone stays, so that no older copy is believed.
+    /// Removes a key with all its versions. A sealed tombstone stays, so that no node accepts an older copy.
     ///
     /// # Errors
     /// As [`KeyVerbs::show`](crate::keys::KeyVerbs::show).

@@ -1,4 +1,4 @@
-//! The limit that the keys of an environment have unless they have one of their own.
+//! The limit of those keys of an environment that have no limit of their own.
 
 use ibyok_audit::Action;
 use ibyok_policy::{Rate, Scope};
@@ -25,7 +25,7 @@ pub struct EnvironmentLimit {
     pub namespace: Option<Namespace>,
     /// The environment.
     pub environment: EnvironmentName,
-    /// The limit on retrievals of each of its keys that has no limit of its own; `None` is no limit.
+    /// The limit on retrievals of each of its keys without its own limit; `None` is no limit.
     pub limit: Option<Rate>,
     /// The scope over which limits count.
     pub scope: LimitScope,
@@ -99,7 +99,7 @@ impl LimitVerbs<'_> {
         Ok(opened.page(limits))
     }
 
-    /// Sets how often each key of an environment may be retrieved that has no limit of its own, or takes that away with `None`.
+    /// Sets how often each key of an environment without its own limit may be retrieved, or removes that limit with `None`.
     ///
     /// It holds here when this returns, and on every other node within one second.
     ///

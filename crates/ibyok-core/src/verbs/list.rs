@@ -221,7 +221,7 @@ struct Asked<'a> {
     last_use: bool,
 }
 
-/// The place at which a list goes on: opaque to callers.
+/// The place where a list continues: opaque to callers.
 struct Cursor {
     environment: EnvironmentName,
     id: [u8; 16],

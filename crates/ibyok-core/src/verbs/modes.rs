@@ -69,7 +69,7 @@ impl ModeVerbs<'_> {
         Ok(info)
     }
 
-    /// Sets the mode of those keys of an environment that have none of their own. It holds as soon as [`ModeVerbs::set_of_key`](crate::modes::ModeVerbs::set_of_key) does.
+    /// Sets the mode of the keys of an environment without their own mode. It holds as soon as [`ModeVerbs::set_of_key`](crate::modes::ModeVerbs::set_of_key) does.
     ///
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) where a guardrail of this node does not allow mock,

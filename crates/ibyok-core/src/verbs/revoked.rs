@@ -1,4 +1,4 @@
-//! The follow-up of a revocation: a holder keeps what it has read, so those keys are to be replaced.
+//! The follow-up of a revocation: a holder keeps the values that it has read, so those keys must be replaced.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

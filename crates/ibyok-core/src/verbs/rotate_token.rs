@@ -1,8 +1,8 @@
 //! A new secret for a token under the same id: the next epoch, with a while in which the one before is still accepted.
 //!
 //! A caller that rotates a token learns its new secret. So a token rotates itself, if its grant says so, and tokens
-//! that it or its descendants issued and that lie within it, as if it issued them anew. A secret that it gains so
-//! falls with the secret that it used.
+//! that it or its descendants issued and that lie within it, as if it issued them again. A secret gained this way
+//! ends with the secret that was used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +67,7 @@ impl TokenVerbs<'_> {
 
     /// Gives a token, found by id, by name, or `self`, a new secret under the same id.
     ///
-    /// The secret before is accepted for the grace, and never beyond the token's own expiry. What was attenuated from it ends
+    /// The previous secret is accepted for the grace, and never beyond the token's own expiry. Tokens attenuated from it end
     /// with it. Grant and expiry do not change. If an older secret is still within its grace, it ends now: at most one is.
     ///
     /// Tokens that it issued stay valid unless they are to be revoked. With a grace of zero they are named: a holder

@@ -27,13 +27,13 @@ use crate::verbs::rotation::reschedule;
 impl KeyVerbs<'_> {
     /// Creates a key, or makes a new current version of it; the version before stays retiring.
     ///
-    /// A value that leaked, as any version of a key of the environment that was marked compromised, is refused unless it is forced
-    /// ([`KeyWrite::force`](crate::keys::KeyWrite::force)).
+    /// A value that leaked is refused unless it is forced ([`KeyWrite::force`](crate::keys::KeyWrite::force)). A value leaked if a version with
+    /// it, of any key of the environment, was marked compromised.
     ///
     /// # Errors
-    /// [`Error::Conflict`] for a value that leaked; [`Error::Limited`] for a token that may not read what leaked and tried too many
+    /// [`Error::Conflict`] for a value that leaked; [`Error::Limited`] for a token that may not read the leaked values and tried too many
     /// values that could be guesses;
-    /// [`Error::Invalid`] and [`Error::TooLarge`] for what cannot be stored (values are 1 to [`VALUE_MAX`](crate::keys::VALUE_MAX) bytes);
+    /// [`Error::Invalid`] and [`Error::TooLarge`] for a value that cannot be stored (values are 1 to [`VALUE_MAX`](crate::keys::VALUE_MAX) bytes);
     /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::Unavailable`].
     pub async fn set(self, key: &KeyRef, write: impl Into<KeyWrite>) -> Result<Written> {
         self.write(key, write.into(), Replace::Always).await.and_then(written)
@@ -287,7 +287,7 @@ fn first(permit: &Permit, stamp: &Stamp) -> KeyRecord {
     }
 }
 
-/// Seals the fields of a write that was screened under a data key of their own, and the data key under the environment key.
+/// Seals the fields of a screened write under a new data key, and the data key under the environment key.
 pub(crate) fn seal_version(
     permit: &Permit,
     (number, role): (u32, Role),

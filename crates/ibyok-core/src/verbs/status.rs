@@ -37,7 +37,7 @@ pub struct Status {
     pub audit: AuditStatus,
     /// The environments, and which KEK wraps the key of each.
     pub environments: BTreeMap<String, String>,
-    /// `cryptographic` if every environment has a KEK of its own, else `policy only`.
+    /// `cryptographic` if every environment has its own KEK, else `policy only`.
     pub separation: &'static str,
     /// The modes that this node enforces in each class of environments, over the vault's settings.
     pub guardrails: Guardrails,
@@ -94,15 +94,15 @@ pub struct Ready {
     /// The number of records that this process knows to be damaged. Each of them is refused, and the others are
     /// served.
     pub damaged_records: u64,
-    /// The distance by which the store is behind the audit log, in words; `None` if it is not behind. A store that is
-    /// a file is then not ready. The others go on serving.
+    /// The distance by which the store is behind the audit log, in words; `None` if it is not behind. A file store
+    /// is then not ready. Other stores continue to serve.
     pub behind: Option<String>,
     /// The floors: if they cannot be written, nothing can be taken away.
     pub floors: Option<String>,
     /// The number of findings about the floors that no operator has acknowledged. The floors were rebuilt, so they do not keep the vault from
     /// serving.
     pub floors_findings: u64,
-    /// False if this node began without floors for the records that the store held then. It serves all the same.
+    /// False if this node began without floors for the records that the store held then. It still serves.
     pub has_history: bool,
     /// The warnings about faults that do not keep the vault from serving.
     pub warnings: Vec<String>,

@@ -133,7 +133,7 @@ impl TokenVerbs<'_> {
     /// is set.
     ///
     /// It holds here when this returns, and on every other node within one second. Revoking twice is no error. The answer names
-    /// the keys that the token read and the tokens that stay valid, as far as that is known; the revocation stands without it.
+    /// the keys that the token read and the tokens that stay valid, as far as that is known. The revocation holds even if they are not known.
     ///
     /// # Errors
     /// As [`TokenVerbs::show`](crate::tokens::TokenVerbs::show).

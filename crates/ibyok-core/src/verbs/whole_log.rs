@@ -14,7 +14,7 @@ use crate::verbs::review::{Review, ReviewRequest};
 
 /// The audit log as the host of a vault sees it, over all namespaces.
 ///
-/// A [`Session`] reads the lines of its own namespace alone. Lines that belong to none, such as `log.open`, `vault.open` and the
+/// A [`Session`] reads only the lines of its own namespace. Lines that belong to none, such as `log.open`, `vault.open` and the
 /// refusals of strangers, are only here. Never use it in a handler that answers a tenant.
 #[derive(Clone, Debug)]
 pub struct WholeLog(Session);

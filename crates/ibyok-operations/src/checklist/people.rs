@@ -40,7 +40,7 @@ pub struct PlanFacts {
     pub gaps: Vec<String>,
 }
 
-/// Judges what people attested and the plan that is in the code. `attested` are [`AttestationVerbs::list`](ibyok_core::Session::attestations).
+/// Judges the attestations of people and the plan in the code. `attested` are [`AttestationVerbs::list`](ibyok_core::Session::attestations).
 #[must_use]
 pub fn of_people(attested: &BTreeMap<String, Attestation>, plan: Option<&PlanFacts>, now: Timestamp) -> Vec<Item> {
     let word = |item: &str, holds: SignedDuration| attested.get(item).filter(|a| now.duration_since(a.at) < holds);

@@ -1,9 +1,9 @@
 //! The values that readers of `.env` files read in different ways.
 //!
-//! The readers are python-dotenv, Node's dotenv, `node --env-file`, Docker and POSIX shells. A value is refused where one of them reads
-//! another one, with exceptions that are said instead, since ordinary files have them and all other readers agree: a `$`, which some
+//! The readers are python-dotenv, Node's dotenv, `node --env-file`, Docker and POSIX shells. A value is refused if one of them reads
+//! a different one. Four cases get a note instead, since ordinary files have them and all other readers agree: a `$`, which some
 //! readers expand; a `#` without a space before it, at which Node.js ends the value; `\"` and `\\` in double quotes, which Node.js keeps
-//! as they are; and a tab at an end of the value, which `node --env-file` keeps. The same goes for what only a shell takes apart in text without quotes, such as `;` or a backslash:
+//! as they are; and a tab at an end of the value, which `node --env-file` keeps. The same is true for characters that only a shell interprets in text without quotes, such as `;` or a backslash:
 //! a `.env` file is no script. `tests/system/readers.rs` compares with the readers themselves.
 
 use super::error::{Error, Result};
@@ -182,7 +182,7 @@ pub(super) fn is_windows(file: &str) -> bool {
     breaks > 0 && file.matches("\r\n").count() == breaks
 }
 
-/// Returns true for what any reader takes for white space at the end of a value.
+/// Returns true for a character that any reader treats as white space at the end of a value.
 fn is_white(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}' | '\u{feff}')
 }

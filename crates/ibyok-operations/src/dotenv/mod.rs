@@ -1,8 +1,8 @@
 //! `.env` files as people write them: reading, writing back with references, and printing.
 //!
 //! The grammar of values is that of the library `dotenvor`, which keeps `$` literal, never looks at the process's environment, and
-//! keeps what it does not know as it is. Around it this module does what the library does not: it finds where each
-//! assignment begins and ends, so that duplicates can be named by line and [`rewrite()`] can leave every other byte alone; and it
+//! keeps unknown text unchanged. This module adds the parts that the library lacks: it finds the beginning and end of each
+//! assignment, so that duplicates can be named by line and [`rewrite()`] can leave every other byte alone; and it
 //! names the values that readers of such files read in different ways (see [`WORDS`] and [`Assignment::undisputed`]).
 
 mod disputed;

@@ -1,4 +1,4 @@
-//! A look at a rewritten file: whether it still holds something.
+//! A check of a rewritten file for secrets that it still holds.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::plan::Plan;
 use crate::dotenv::{self, Result};
 
-/// The shortest value that is looked for in the rest of a file, and the shortest line of a longer one, in bytes: shorter text is
+/// The shortest value to search for in the rest of a file, and the shortest line of a longer one, in bytes: shorter text is
 /// found everywhere.
 const VALUE_MIN: usize = 6;
 const LINE_MIN: usize = 16;

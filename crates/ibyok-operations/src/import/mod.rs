@@ -1,4 +1,4 @@
-//! Importing a `.env` file: the plan for its assignments, storing them, and what the rewritten file still holds.
+//! Importing a `.env` file: the plan for its assignments, storing them, and the secrets still in the rewritten file.
 //!
 //! ```
 //! use ibyok_operations::{dotenv, import};

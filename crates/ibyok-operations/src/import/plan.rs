@@ -79,7 +79,7 @@ impl Outcome {
     }
 }
 
-/// One assignment, and what becomes of it.
+/// One assignment, and the action for it.
 #[non_exhaustive]
 pub struct Entry {
     /// The variable, as the file names it.

@@ -1,4 +1,4 @@
-//! Puts what was planned into the vault, many at a time: they share the log's syncs.
+//! Stores the planned values in the vault, many at a time: they share the log's syncs.
 
 use std::collections::HashSet;
 

@@ -45,7 +45,7 @@ pub struct Streams {
     pub err: bool,
 }
 
-/// Starts the program, masks what it writes, and returns its exit code: 128 and the signal's number if a signal ended it. Signals that
+/// Starts the program, masks its output, and returns its exit code: 128 and the signal's number if a signal ended it. Signals that
 /// come meanwhile are passed on to the program.
 ///
 /// `spawn` starts the command, for a caller that must prepare its process for it. Call it within a tokio runtime.

@@ -1,9 +1,9 @@
 //! Running programs with keys: the variables that a program gets, and masking of its output.
 //!
 //! - [`withheld`] says why a variable is handed to no program unasked.
-//! - [`parse_pair`] and [`Source::of`] read what a person or a file says about a variable.
+//! - [`parse_pair`] and [`Source::of`] read the words of a person or a file about a variable.
 //! - [`find_project`] reads the keys that a project's directory names, and believes only a file that nobody else can have written.
-//! - [`is_ours`] tells the variables of IBYOK itself, which no program inherits.
+//! - [`is_ours`] recognises IBYOK's own variables, which no program inherits.
 //! - [`run_masked`] runs a program and masks the values of keys in its output.
 
 mod masked;

@@ -1,7 +1,7 @@
 //! `.ibyok.toml`: the keys that a program wants, named in its project's directory.
 //!
 //! It may come from a stranger's repository, so it can name keys and nothing else: not a server, a store, a command
-//! or a token. Nor does it choose a variable that may steer a program. And it is believed only if no other user can
+//! or a token. It cannot choose a variable that may steer a program. And it is used only if no other user can
 //! have written it.
 
 use std::collections::BTreeMap;
@@ -41,8 +41,8 @@ struct Form {
     keys: BTreeMap<String, String>,
 }
 
-/// The nearest `.ibyok.toml`, from a directory upwards. The search ends at the home directory and at the edge of a file system: what
-/// is above belongs to others.
+/// The nearest `.ibyok.toml`, from a directory upwards. The search ends at the home directory and at the edge of a file system: directories
+/// above belong to others.
 ///
 /// # Errors
 /// [`Error::Invalid`] for one that others can have written, or that says anything but `env` and `[keys]`.
@@ -67,7 +67,7 @@ pub fn find(from: &Path, home: Option<&Path>) -> Result<Option<Project>> {
 
 /// Opens the file if it, and a link that leads to it, belongs to the user or root and no other user can write to it.
 ///
-/// The directory need not be looked at: a file that others put there belongs to them.
+/// The directory needs no check: a file that others put there belongs to them.
 fn open(path: &Path) -> Result<File, String> {
     let link = path.symlink_metadata().map_err(|error| error.to_string())?;
     owned(link.uid())?;

@@ -73,7 +73,7 @@ pub fn is_ours(variable: &OsStr) -> bool {
     variable.as_bytes().starts_with(b"IBYOK_")
 }
 
-/// Returns the reason not to hand out a variable unasked; `None` if there is none. Whoever writes keys must not choose which code every
+/// Returns the reason not to hand out a variable unasked; `None` if there is none. A writer of keys must not choose which code every
 /// program runs, or where it sends its requests. `named` is true if an operator chose the variable.
 #[must_use]
 pub fn withheld(variable: &str, named: bool) -> Option<&'static str> {

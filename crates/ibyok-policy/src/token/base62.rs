@@ -65,7 +65,7 @@ pub(super) fn push_bytes(out: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Reads what [`push_bytes`] wrote; `None` for anything that it does not write.
+/// Reads the output of [`push_bytes`]; `None` for any other text.
 pub(super) fn bytes(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
     for block in text.chunks(11) {

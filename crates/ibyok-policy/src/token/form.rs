@@ -18,7 +18,7 @@ const ATTRIBUTES: u8 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// More than [`Token::MAX_LEN`] bytes. Nothing else was looked at.
+    /// More than [`Token::MAX_LEN`] bytes. Nothing else was checked.
     #[error("longer than a token can be")]
     TooLong,
     /// It does not begin with [`Token::PREFIX`].

@@ -81,7 +81,7 @@ impl TokenMac {
 }
 
 /// A short name for one exact token, restrictions included: a keyed hash of its MAC, 8 bytes, printed as 16
-/// hexadecimal digits. It tells one attenuated child from another in a log, and gives nothing away.
+/// hexadecimal digits. It distinguishes attenuated children in a log, and reveals nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Chain([u8; 8]);
 

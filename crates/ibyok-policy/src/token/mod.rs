@@ -29,7 +29,7 @@ pub struct Token {
     mac: TokenMac,
 }
 
-/// One restriction: its exact bytes, which the MAC is over, and what they mean.
+/// One restriction: its exact bytes, which the MAC covers, and their meaning.
 struct Entry {
     bytes: Box<[u8]>,
     restriction: Restriction,
@@ -39,7 +39,7 @@ impl Token {
     /// The first characters of every token.
     pub const PREFIX: &'static str = "ibyok_";
 
-    /// The longest text that is looked at, in bytes.
+    /// The longest text to read as a token, in bytes.
     pub const MAX_LEN: usize = 1_200;
 
     /// The largest number of restrictions that a token carries.
@@ -84,7 +84,7 @@ impl Token {
     /// Verifies that this token was minted with this key, and then only narrowed. Compares in constant time.
     ///
     /// # Errors
-    /// [`Unauthenticated`], whatever is wrong with the token.
+    /// [`Unauthenticated`] for every fault of the token.
     pub fn verify(&self, token_key: &SecretBox<[u8; 32]>) -> Result<Verified, Unauthenticated> {
         let mut macs = Vec::with_capacity(self.entries.len() + 1);
         let mut last = TokenMac::root(token_key, self.id, self.epoch);

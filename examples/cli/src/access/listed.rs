@@ -119,7 +119,7 @@ impl<T> Listed<T> {
         })
     }
 
-    /// The items, for a program that must not go on without one of them.
+    /// The items, for a program that must not continue without one of them.
     ///
     /// # Errors
     /// The vault's `integrity` if damaged records may hide items.

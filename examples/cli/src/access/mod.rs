@@ -46,7 +46,7 @@ pub(crate) struct Fetched {
 /// A token that was just issued, without its secret.
 pub(crate) type IssuedToken = api::Issued<Option<()>>;
 
-/// Answers are documents: typed, beside the JSON that `--json` prints, so that members of a newer server are printed as well.
+/// Answers are documents: typed, with the JSON that `--json` prints, so that members of a newer server are printed as well.
 #[async_trait(?Send)]
 pub(crate) trait Access {
     /// Changes a key from now on only while its current version has this number.
@@ -101,9 +101,9 @@ pub(crate) trait Access {
     async fn rotation(&self, key: &KeyRef) -> Result<Document<api::RotationStatus>>;
     /// Returns the tasks that are due in an environment or in all.
     async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::Due>>;
-    /// Issues a token: what it is, and the token itself.
+    /// Issues a token: its description, and the token itself.
     async fn issue(&self, request: TokenRequest) -> Result<(Document<IssuedToken>, AccessToken)>;
-    /// Gives a token a new secret: what it is, and the secret.
+    /// Gives a token a new secret: its description, and the secret.
     async fn rotate_token(&self, which: &str, rotation: &TokenRotation)
     -> Result<(Document<IssuedToken>, AccessToken)>;
     /// Returns the findings about the tokens that the caller may see.
@@ -148,7 +148,7 @@ pub(crate) trait Access {
 /// The way in that flags and variables say, as whom they say. Says on standard error when it is not the operator's.
 ///
 /// # Errors
-/// [`Error::Usage`] and [`Error::NoToken`] where they make no sense, and what opening the vault fails with.
+/// [`Error::Usage`] and [`Error::NoToken`] where the flags make no sense, and the errors of opening the vault.
 pub(crate) async fn open(globals: &Globals, environment: &Environment, io: &mut Io) -> Result<Box<dyn Access>> {
     match place(globals, environment)? {
         Place::Server { url, why } => {
@@ -186,7 +186,7 @@ fn allows_insecure_http(globals: &Globals, environment: &Environment) -> Result<
     }
 }
 
-/// The vault here, for what works only here.
+/// The local vault, for commands that work only there.
 ///
 /// # Errors
 /// [`Error::Usage`] where a server is named; else as [`open`].
@@ -278,7 +278,7 @@ impl KeyArgument {
         }
     }
 
-    /// Its value, of the version and the field that are given beside it, if they are.
+    /// Its value, of the given version and field, if there are any.
     ///
     /// # Errors
     /// As [`Access::retrieve`].

@@ -61,7 +61,7 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     }
 }
 
-/// Over what a limit counts, in words.
+/// The subject of a limit, in words.
 pub(super) fn counting(scope: Option<&LimitScope>) -> &'static str {
     match scope {
         Some(LimitScope::Shared) => "all servers share one count",

@@ -1,4 +1,4 @@
-//! The signals that end a command which goes on.
+//! The signals that end a long-running command.
 
 use tokio::signal::unix::{SignalKind, signal};
 

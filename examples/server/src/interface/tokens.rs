@@ -23,7 +23,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes
 }
 
-/// The token in a path of its own.
+/// The token in the path.
 fn id() -> Parameter {
     Parameter::path::<String>("id", "The token's id or name, or `self`; `_` if the query has the name")
 }

@@ -1,6 +1,6 @@
 //! Variables of which it is evident that they hold a credential or say where one service is.
 //!
-//! The words were held against what compilers, build tools, package managers, shells, database and cloud clients read: a word is
+//! The words were compared with the variables that compilers, build tools, package managers, shells, database and cloud clients read: a word is
 //! left out when a tool reads a path, a command, an option or the address of its own server from a variable that ends in it
 //! (`FILE`, `PATH`, `DIR`, `HOME`, `COMMAND`, `OPTIONS`, `FLAGS`, `ENDPOINT`, `ADDR`, `REGISTRY`, …). Where a tool uses one of the
 //! words, the tool's prefix or the whole name is excepted below.

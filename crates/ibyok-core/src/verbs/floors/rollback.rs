@@ -81,12 +81,12 @@ impl FloorVerbs<'_> {
         Ok(found)
     }
 
-    /// Believes these records as the store holds them, or that they are missing, and accepts a store that is behind the log. Each is on the
-    /// log before it is believed. No other copy of them from before counts again: each record that is there is written again, with a revision
-    /// that is higher than any that this node has seen, and than others are likely to have.
+    /// Accepts these records as the store holds them, or as missing, and accepts a store that is behind the log. Each acceptance is on the
+    /// log before it holds. No other copy from before is accepted again: each record in the store is written again, with a revision
+    /// that is higher than any that this node has seen, and than any that other nodes are likely to have seen.
     ///
     /// # Errors
-    /// [`Error::Denied`] for a token, [`Error::Invalid`] for a record that is not one, [`Error::Unavailable`].
+    /// [`Error::Denied`] for a token, [`Error::Invalid`] if a record is not in the right form, [`Error::Unavailable`].
     pub async fn accept_rollback(self, records: &[RolledBack]) -> Result<()> {
         let principal = self.session.operator_of_home(Action::VaultRollbackAccepted).await?;
         let who = principal.who();

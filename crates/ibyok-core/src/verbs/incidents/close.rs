@@ -130,7 +130,7 @@ impl IncidentVerbs<'_> {
         }
     }
 
-    /// Checks that every other key with the same value, that the principal may read, has an incident of its own.
+    /// Checks that every other key with the same value that the principal may read has its own incident.
     async fn has_no_unmarked_copy(self, attempt: &Attempt<'_>, principal: &Principal, found: &Found) -> Result<()> {
         let copies = self.copies_now(attempt, principal, found).await?;
         match copies.iter().find(|copy| !copy.marked) {

@@ -104,7 +104,7 @@ impl IncidentVerbs<'_> {
     /// Opens an incident on each other key that holds the value and that the principal may read.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] and [`Error::Unavailable`]; opening the incident again does the rest. Other errors stand in the
+    /// [`Error::Unauthenticated`] and [`Error::Unavailable`]; opening the incident again completes the work. Other errors are in the
     /// result.
     pub(super) async fn open_on_copies(
         self,
@@ -289,8 +289,8 @@ fn can_be_served(version: &VersionRecord) -> bool {
 }
 
 impl Inner {
-    /// The other keys of an environment that hold a value of an incident. For a token those that it may read, beside versions that it
-    /// may read; and those that are listed in the incident, if `keys:read` covers both keys.
+    /// The other keys of an environment that hold a value of an incident. For a token: copies that it may read, of versions that it
+    /// may read; and copies listed in the incident, if `keys:read` covers both keys.
     async fn copies_of(
         &self,
         attempt: &Attempt<'_>,

@@ -54,10 +54,10 @@ impl IncidentVerbs<'_> {
     /// still missing.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a reason that is none or a time in the future; [`Error::NotFound`] for a key or version that is not
+    /// [`Error::Invalid`] for an empty reason or a time in the future; [`Error::NotFound`] for a key or version that is not
     /// there; [`Error::Conflict`] for a new value that leaked itself, and for a request that names no version where the current one has taken the
     /// place of the leaked one; [`Error::Unauthenticated`], [`Error::Denied`] (a new value
-    /// takes `keys:write` or `keys:rotate` as well), [`Error::Kek`] where this node may not open what spans environments,
+    /// takes `keys:write` or `keys:rotate` as well), [`Error::Kek`] where this node may not open records that span environments,
     /// [`Error::Unavailable`].
     pub async fn open(self, key: &KeyRef, request: IncidentRequest) -> Result<IncidentOpened> {
         let mut attempt = self.session.attempt(Action::IncidentOpen);

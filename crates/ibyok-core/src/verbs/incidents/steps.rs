@@ -101,7 +101,7 @@ pub(super) fn remaining(incident: &IncidentRecord, key: &KeyInfo, copies: &[Leak
     steps
 }
 
-/// The step for another key with the same value: it has an incident of its own, or is to have one.
+/// The step for another key with the same value: it has its own incident, or still needs one.
 fn same_value(copy: &LeakedCopy) -> Step {
     let reference = &copy.reference;
     if copy.marked {

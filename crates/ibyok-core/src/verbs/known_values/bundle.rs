@@ -22,7 +22,7 @@ use crate::vault::handles::KnownValueVerbs;
 const LEN_MIN: usize = 16;
 const DIFFERENT_MIN: usize = 8;
 
-/// A bundle of fingerprints under a key of its own, as text.
+/// A bundle of fingerprints under its own key, as text.
 ///
 /// It names keys, and lets its holder test values: it is no secret of the values themselves, as long as they cannot
 /// be guessed. That is why short ones, and those of few different characters, are left out.

@@ -1,6 +1,6 @@
 //! Removing a namespace: removes its contents record by record, then destroys its keys, then removes its name.
 //!
-//! The order makes a crash harmless. Revoked tokens and removed keys have floors, so that no older copy of them is believed. Its tags
+//! The order makes a crash harmless. Revoked tokens and removed keys have floors, so that no node accepts an older copy. Its tags
 //! are marked as unfinished, so that the records that go next do not look lost. Without its environment key records nothing of a
 //! namespace opens again. Its tags go last: as long as one is there, the same call finds the namespace and completes the removal.
 

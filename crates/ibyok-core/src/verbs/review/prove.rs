@@ -8,7 +8,7 @@ use crate::base::error::{Error, Part, Result};
 use crate::vault::handles::AuditVerbs;
 use crate::verbs::environments::operators_only;
 
-/// The number of looks for the checkpoint of a line, and the pause between them.
+/// The number of attempts to find the checkpoint of a line, and the pause between them.
 const TRIES: u32 = 25;
 const PAUSE: Duration = Duration::from_millis(100);
 

@@ -1,4 +1,4 @@
-//! The list of what is due: versions that are old enough to be rotated, keys and tokens that end soon or have ended.
+//! The list of due items: versions that are old enough to be rotated, keys and tokens that end soon or have ended.
 
 use ibyok_audit::Action;
 use ibyok_policy::{Environments, Scope};
@@ -46,9 +46,9 @@ pub struct Due {
 }
 
 impl RotationVerbs<'_> {
-    /// Lists what is due in an environment, or in all that this session sees, the most urgent first: current versions
+    /// Lists the due items of an environment, or of all that this session sees, the most urgent first: current versions
     /// as old as the key's interval for rotation, keys that have expired at their provider or will within 30 days,
-    /// and tokens that will end within 30 days. Of a token, only what is less than half of its life away counts.
+    /// and tokens that will end within 30 days. A token counts only once more than half of its life is over.
     /// Tokens are listed only for a session that may list them.
     ///
     /// # Errors

@@ -1,11 +1,11 @@
 //! Rotation: a version is staged, tried, promoted; the one before drains, and is retired and destroyed.
 //!
-//! - `steps`: what each step makes of a record, and which it refuses
+//! - `steps`: the change that each step makes to a record, and the records it refuses
 //! - `stage`: the verbs that bring a new value in, and back out
-//! - `drain`: who still needs a version
+//! - `drain`: the tokens that still need a version
 //! - `retire`: the verbs that take an old one away
-//! - `status`: how far it is
-//! - `due`: what is to be rotated, and what ends soon
+//! - `status`: the progress of a rotation
+//! - `due`: the versions to rotate, and the keys and tokens that end soon
 
 mod drain;
 mod due;

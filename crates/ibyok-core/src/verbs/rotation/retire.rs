@@ -124,7 +124,7 @@ impl RotationVerbs<'_> {
         Ok(Destroyed { key, remains })
     }
 
-    /// Each on lines of its own; none unless none is needed.
+    /// Retires each with its own lines on the log; none at all if one is still needed.
     async fn retire_all(self, key: &KeyRef, request: &DrainRequest) -> Result<KeyInfo> {
         let mut attempt = self.session.attempt(Action::KeyRetire);
         let outcome = self.retiring(&mut attempt, key, request).await;

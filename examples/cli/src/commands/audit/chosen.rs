@@ -21,7 +21,7 @@ pub(super) struct Chosen {
 
 /// A session of a log.
 struct Session {
-    /// The line that opened it, until the next one says what it was opened for.
+    /// The line that opened it, until the next one shows its purpose.
     opened: Option<Line>,
     one_command: bool,
 }

@@ -1,4 +1,4 @@
-//! `ibyok audit prove`, and what checks its proofs.
+//! `ibyok audit prove`, and the check of its proofs.
 
 use std::path::{Path, PathBuf};
 

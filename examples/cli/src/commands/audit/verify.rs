@@ -47,7 +47,7 @@ async fn verify_by_keys(place: PathBuf, keys: Vec<VerifyingKey>, cx: &mut Cx<'_>
     answer(&document(&report?)?, cx)
 }
 
-/// Verifies without a vault, with per cent, on a thread of its own: it reads files all the time.
+/// Verifies without a vault, with per cent, on a separate thread: it reads files all the time.
 async fn outside(place: PathBuf, keys: Vec<VerifyingKey>, cx: &Cx<'_>) -> Result<ibyok_core::Result<VerifyReport>> {
     let (spinner, progress) = (spinner(cx, "verifying"), Arc::new(VerifyProgress::default()));
     let counted = Arc::clone(&progress);

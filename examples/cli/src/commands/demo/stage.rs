@@ -1,4 +1,4 @@
-//! The stage of the demo: an environment of its own, commands that are run in it, and their output.
+//! The stage of the demo: a separate environment, the commands run in it, and their output.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -47,12 +47,12 @@ impl<'a, 'io> Stage<'a, 'io> {
         }
     }
 
-    /// Says what comes next.
+    /// Announces the next step.
     pub(super) fn tell(&mut self, text: &str) -> Result<()> {
         self.print(&format!("\n# {text}\n"))
     }
 
-    /// Runs a command that acts as the operator, and shows it with what it printed. Gives its standard output.
+    /// Runs a command that acts as the operator, and shows it with its output. Returns its standard output.
     pub(super) async fn command(&mut self, arguments: &[&str]) -> Result<String> {
         self.command_as(&typed(arguments), arguments).await
     }
@@ -85,7 +85,7 @@ impl<'a, 'io> Stage<'a, 'io> {
         .await
     }
 
-    /// Shows a command with what it printed.
+    /// Shows a command with its output.
     pub(super) fn shown(&mut self, command: &str, printed: &str) -> Result<()> {
         self.steps.push(json!({ "command": command, "output": printed }));
         let indented: String = printed.lines().map(|line| format!("  {line}\n")).collect();

@@ -81,7 +81,7 @@ fn sure(args: &Args, key: &KeyRef, cx: &mut Cx<'_>) -> Result<()> {
     }
 }
 
-/// Says what was done, each step on a line of its own, and what remains.
+/// Prints each completed step on its own line, and the remaining ones.
 fn say(opened: &IncidentOpened, cx: &mut Cx<'_>) {
     let incident = &opened.incident;
     let verb = if opened.was_open {

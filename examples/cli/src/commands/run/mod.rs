@@ -130,7 +130,7 @@ fn start(args: &Args, cx: &mut Cx<'_>, variables: &Variables) -> Result<Exit> {
     Err(not_started(args, variables, error))
 }
 
-/// Starts the program below us, and masks what it writes.
+/// Starts the program as a child, and masks its output.
 async fn start_below(args: &Args, cx: &mut Cx<'_>, variables: Variables, streams: Streams) -> Result<Exit> {
     let command = command(args, &variables)?;
     let keys = variables.iter().filter(|(_, held)| held.is_key);

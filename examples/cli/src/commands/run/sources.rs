@@ -38,13 +38,13 @@ impl Source {
     }
 }
 
-/// Variables, and what each is to hold.
+/// Variables, and the source of each value.
 pub(super) type Sources = BTreeMap<String, Source>;
 
 /// Later sources win: environments, a project's keys, files, our own variables, single keys.
 ///
 /// # Errors
-/// [`Error::Usage`] for what makes no sense, and what listing an environment fails with.
+/// [`Error::Usage`] for requests that make no sense, and the errors of listing an environment.
 pub(super) async fn gather(
     args: &Args,
     project: Option<run::Project>,
@@ -170,7 +170,7 @@ fn file(path: &Path, cx: &mut Cx<'_>) -> Result<Sources> {
     Ok(sources)
 }
 
-/// Says what a person should know about the values of a file.
+/// Prints the notes about the values of a file.
 fn say_remarks(parsed: &dotenv::Parsed, sources: &Sources, cx: &mut Cx<'_>) {
     for (has, said) in dotenv::WORDS {
         let there = parsed.assignments.iter().filter(|a| sources.contains_key(&a.variable));
@@ -184,7 +184,7 @@ fn say_remarks(parsed: &dotenv::Parsed, sources: &Sources, cx: &mut Cx<'_>) {
     }
 }
 
-/// Our own variables win over what was gathered: references among them are resolved, others pass as they are.
+/// Our own variables win over the gathered ones: references among them are resolved, others pass unchanged.
 fn own(cx: &mut Cx<'_>, gathered: &mut Sources) -> Result<()> {
     for (variable, value) in cx
         .environment

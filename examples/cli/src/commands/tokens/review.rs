@@ -1,4 +1,4 @@
-//! `ibyok tokens review`: tokens that a person should look at.
+//! `ibyok tokens review`: tokens that a person should check.
 
 use ibyok_api::{Document, Grant, TokenFinding};
 
