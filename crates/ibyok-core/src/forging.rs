@@ -255,7 +255,11 @@ async fn a_realm_of_another_vault_is_refused() {
         store: &other,
         keyring,
     };
-    crate::realm::make::make_realm(&opening, &scene.prod.name, Class::Prod, Timestamp::now(), "test")
+    let stamp = crate::model::key::Stamp {
+        at: Timestamp::now(),
+        by: "test".to_owned(),
+    };
+    crate::realm::make::make_realm(&opening, &scene.prod.name, Class::Prod, 1, &stamp)
         .await
         .unwrap();
     let theirs = other.get(&scene.prod.name.record_id(vault)).await.unwrap().unwrap();

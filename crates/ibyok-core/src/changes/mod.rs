@@ -23,13 +23,10 @@ use crate::model::take_away::TakeAway;
 use crate::realm::Realm;
 use crate::recorder::Recorder;
 use crate::records::Records;
-use crate::records::record::{Record, seal_record};
+use crate::records::record::{Record, UNSEEN_CHANGES, seal_record};
 
 /// The number of tries of a change when somebody else keeps changing the record.
 const TRIES: usize = 32;
-
-/// The number of changes of one record that other nodes may have seen and this node has not.
-pub(crate) const UNSEEN_CHANGES: u64 = 1 << 20;
 
 /// The locks under which changes of records take turns on this node. Records share the locks, which are few.
 #[derive(Debug)]

@@ -185,9 +185,9 @@ pub(crate) async fn take_over(from: &AuthenticatedMap, into: &AuthenticatedMap) 
 }
 
 /// The texts that are copied.
-const COPIED: [&[u8]; 3] = [key::NOTES, key::FACTS, key::ACCEPTED];
+const COPIED: [&[u8]; 4] = [key::NOTES, key::FACTS, key::ACCEPTED, key::REALM_NAMES];
 
-/// Copies floors, notes, facts and acceptances from one file to another, raising floors only. Marks are not copied: a
+/// Copies floors, notes, facts, acceptances and the names of realms from one file to another, raising floors only. Marks are not copied: a
 /// replay of the log makes up for them.
 async fn copy(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<(), StorageError> {
     let mut after: Option<Vec<u8>> = None;

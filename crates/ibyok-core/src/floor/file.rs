@@ -103,7 +103,22 @@ impl Floors {
         until: Option<&RecordId>,
     ) -> Result<Vec<RecordId>> {
         // A record that is only pending was read a moment ago, so it is there.
-        let mut from = after.map_or_else(|| key::before(collection), key::of_record);
+        let from = after.map_or_else(|| key::before(collection), key::of_record);
+        let found = self.range(collection, from, until).await?;
+        Ok(found.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// The floors in the file for the records of a collection.
+    pub(crate) async fn of_collection(&self, collection: &Collection) -> Result<Vec<(RecordId, u64)>> {
+        self.range(collection, key::before(collection), None).await
+    }
+
+    async fn range(
+        &self,
+        collection: &Collection,
+        mut from: Vec<u8>,
+        until: Option<&RecordId>,
+    ) -> Result<Vec<(RecordId, u64)>> {
         let mut found = Vec::new();
         loop {
             let page = self
@@ -112,12 +127,12 @@ impl Floors {
                     async move { map.numbers(Some(&from)).await }
                 })
                 .await?;
-            for (name, _) in &page {
+            for (name, floor) in &page {
                 let id = key::record_of(name).filter(|id| id.collection() == collection);
                 let Some(id) = id.filter(|id| until.is_none_or(|until| id < until)) else {
                     return Ok(found);
                 };
-                found.push(id);
+                found.push((id, *floor));
             }
             match page.into_iter().next_back() {
                 Some((last, _)) => from = last,
@@ -196,7 +211,7 @@ impl Floors {
     }
 
     /// Reads from the file. One that is not as it was written, or is gone, is made again first.
-    async fn ask<T, F>(&self, read: impl Fn(AuthenticatedMap) -> F) -> Result<T>
+    pub(super) async fn ask<T, F>(&self, read: impl Fn(AuthenticatedMap) -> F) -> Result<T>
     where
         F: Future<Output = Result<T, StorageError>>,
     {

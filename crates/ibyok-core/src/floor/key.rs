@@ -16,6 +16,7 @@ const MARK: u8 = b'm';
 const NOTE: u8 = b'n';
 const FACT: u8 = b'x';
 const ACCEPTANCE: u8 = b'a';
+const REALM_NAME: u8 = b'r';
 
 /// Computes the MACs of the file under the keyed hash of the node's home realm.
 #[derive(Debug)]
@@ -80,6 +81,18 @@ pub(crate) fn accepted(id: &RecordId) -> Vec<u8> {
     }
     name
 }
+
+/// The name of the item with the name of a realm, by the id of its record.
+pub(crate) fn realm_name(id: &RecordId) -> Vec<u8> {
+    let mut name = of_record(id);
+    if let Some(class) = name.first_mut() {
+        *class = REALM_NAME;
+    }
+    name
+}
+
+/// The prefix of the names of realms' names.
+pub(crate) const REALM_NAMES: &[u8] = &[REALM_NAME];
 
 /// The prefix of the names of all acceptances.
 pub(crate) const ACCEPTED: &[u8] = &[ACCEPTANCE];

@@ -12,6 +12,7 @@
 //! - `opening`: finding the file missing, damaged or set back, and making it again from the log
 //! - `replay`: raising floors by the lines of the log
 //! - `pending`, `seen`: records that were read, noted in batches
+//! - `realms`, `realm_lines`: the realms that were seen or that lines of the log speak of, with their names
 //! - `remembered`: the floors in the memory of a running process
 //! - `mended`, `mend`: a file that failed or was moved away while the vault is open
 //! - `facts`: findings that stand until an operator acknowledges them
@@ -32,6 +33,8 @@ mod note;
 mod notice;
 mod opening;
 mod pending;
+mod realm_lines;
+mod realms;
 mod remembered;
 mod replay;
 mod seen;

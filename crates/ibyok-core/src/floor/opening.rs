@@ -189,7 +189,7 @@ async fn rebuild(
     }
     let stated = scan.stated.as_ref().map_or(0, |stated| stated.generation);
     // The statement is judged before the replay: afterwards the file looks newer than it was found.
-    let replayed = replay(&setup.place, from.to_vec(), scan, map).await?;
+    let replayed = replay((&setup.place, setup.key.vault), from.to_vec(), scan, map).await?;
     if let Some(wrong) = &mut found.wrong {
         let floors = map.summary().await.map_err(unavailable)?.numbers;
         wrong.push_str(&format!(

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use ibyok_audit::{FloorsStatement, Line, Phase, Reader, VerifyingKey};
+use ibyok_crypto::VaultId;
 use ibyok_storage::{AuthenticatedMap, MapChange, MapDurability, RecordId};
 use tokio::sync::mpsc;
 
 use super::accepted::{Acceptances, Accepted};
 use super::entry::{raise, unavailable};
+use super::realm_lines::Realms;
 use crate::base::error::{Error, Part, Result};
 
 /// The number of floors that are raised in one transaction.
@@ -98,12 +100,17 @@ pub(super) async fn scan(place: &Path, from: &[From]) -> Result<Scan> {
 }
 
 /// Raises floors by the lines of the logs. Marks are left to the caller.
-pub(super) async fn replay(place: &Path, from: Vec<From>, scan: Scan, map: &AuthenticatedMap) -> Result<Replayed> {
+pub(super) async fn replay(
+    (place, vault): (&Path, VaultId),
+    from: Vec<From>,
+    scan: Scan,
+    map: &AuthenticatedMap,
+) -> Result<Replayed> {
     scan.accepted.write(map).await?;
     // A short channel: the reading thread waits for the file, so memory stays bounded for any length of the log.
     let (send, mut batches) = mpsc::channel::<Vec<MapChange>>(4);
     let place = place.to_owned();
-    let reading = tokio::task::spawn_blocking(move || read(&place, &from, &send));
+    let reading = tokio::task::spawn_blocking(move || read(&place, vault, &from, &send));
     while let Some(batch) = batches.recv().await {
         map.apply(batch, MapDurability::Kernel).await.map_err(unavailable)?;
     }
@@ -114,9 +121,10 @@ fn interrupted() -> Error {
     Error::unavailable(Part::AuditLog, "reading it was interrupted")
 }
 
-fn read(place: &Path, from: &[From], send: &mpsc::Sender<Vec<MapChange>>) -> Result<Replayed> {
+fn read(place: &Path, vault: VaultId, from: &[From], send: &mpsc::Sender<Vec<MapChange>>) -> Result<Replayed> {
     let reader = reader(place, from)?;
     let mut replayed = Replayed::default();
+    let mut realms = Realms::of_vault(vault);
     for log in from {
         let mut batch = Vec::new();
         let read = reader.changes(&log.log, log.after, &mut |line| {
@@ -125,7 +133,8 @@ fn read(place: &Path, from: &[From], send: &mpsc::Sender<Vec<MapChange>>) -> Res
             };
             replayed.changes += 1;
             batch.push(raise(&record, rev));
-            if batch.len() == BATCH {
+            batch.extend(realms.of(&line, &record, rev));
+            if batch.len() >= BATCH {
                 hand_over(std::mem::take(&mut batch), send);
             }
         })?;
@@ -134,7 +143,8 @@ fn read(place: &Path, from: &[From], send: &mpsc::Sender<Vec<MapChange>>) -> Res
             reader.changes_unchecked(&log.log, 0, &mut |line| {
                 if let Some((record, rev)) = end_of_change(&line).filter(|_| log.key.wrote(&line)) {
                     batch.push(raise(&record, rev));
-                    if batch.len() == BATCH {
+                    batch.extend(realms.of(&line, &record, rev));
+                    if batch.len() >= BATCH {
                         hand_over(std::mem::take(&mut batch), send);
                     }
                 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ibyok_policy::Environments;
-use ibyok_storage::RecordId;
 use serde::Serialize;
 
 use crate::base::damage::{Affected, Damage};
@@ -163,13 +162,19 @@ impl Gate {
     /// of its own.
     async fn add_unnamed(&self, principal: &Principal, opened: &mut OpenRealms) -> Result<()> {
         let tags = self.records.tags().await?;
-        if tags.damaged().is_empty() {
+        let lost = tags.lost().filter(|(_, name)| name.is_none());
+        let lost = lost.map(|(id, _)| DamagedRecord::unnamed(id, Damage::Missing));
+        let unnamed = tags
+            .damaged()
+            .iter()
+            .map(|id| DamagedRecord::unnamed(id, Damage::DoesNotOpen));
+        let unnamed: Vec<DamagedRecord> = unnamed.chain(lost).collect();
+        if unnamed.is_empty() {
             return Ok(());
         }
         let holder = match principal {
             Principal::Operator(_) => {
-                let unnamed = |id: &RecordId| DamagedRecord::unnamed(id, Damage::DoesNotOpen);
-                opened.damaged.extend(tags.damaged().iter().map(unnamed));
+                opened.damaged.extend(unnamed);
                 opened.incomplete = true;
                 return Ok(());
             }

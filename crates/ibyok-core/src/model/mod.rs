@@ -49,6 +49,8 @@ pub(crate) mod kind {
     pub(crate) const ATTESTATION: u8 = 9;
     /// The mark of a value that leaked, found by its keyed fingerprint.
     pub(crate) const LEAKED: u8 = 10;
+    /// The tombstone of a realm that was removed.
+    pub(crate) const REMOVED: u8 = 11;
     /// The uses of a key on a day, as one node counted them; outside the change feed.
     pub(crate) const KEY_USE: u8 = 128;
     /// The last checkpoint of an audit log; outside the change feed.

@@ -21,11 +21,13 @@ use crate::gate::attempt::Attempt;
 use crate::gate::principal::check_actor;
 use crate::geoip::GeoIp;
 use crate::model::guardrails::Guardrails;
+use crate::model::key::Stamp;
 use crate::model::name::Namespace;
 use crate::opening::upkeep::{look_after, look_through_floors};
 use crate::realm::RealmName;
 use crate::realm::log_keys::vouched_logs;
 use crate::realm::make::{Opening, make_realm};
+use crate::realm::removal::made_after;
 use crate::realm::vault_record::{FORMAT, VaultRecord, first_environments, read_vault, vault_record};
 use crate::records::Records;
 use crate::records::cache::RecordCache;
@@ -338,6 +340,10 @@ impl OpenBuilder {
             store: self.store.as_ref(),
             keyring: &keyring,
         };
+        let stamp = Stamp {
+            at: now,
+            by: self.options.actor.clone(),
+        };
         // The realms come before the vault's own record: a vault that a crash leaves half made is none, and is made
         // again.
         for (environment, class) in first_environments()? {
@@ -345,7 +351,7 @@ impl OpenBuilder {
                 namespace: self.options.home.clone(),
                 environment,
             };
-            make_realm(&opening, &name, class, now, &self.options.actor).await?;
+            make_realm(&opening, &name, class, made_after(0), &stamp).await?;
         }
         let body = serde_json::to_vec(&record).map_err(|_| Error::integrity("the vault's record"))?;
         self.store
@@ -426,6 +432,7 @@ impl OpenBuilder {
         let log = (log, place.next_seq().saturating_sub(1), options.actor.as_str());
         let inner = Arc::new(Inner::compose(records, log, options.guardrails, habits));
         inner.records.hold_lease().await?;
+        inner.records.check_life(&inner.records.home).await?;
         let opened_by = (options.actor.as_str(), options.one_command);
         inner.say_opened(opened_by, created.is_some()).await?;
         inner.say_found(found, created.is_some()).await?;

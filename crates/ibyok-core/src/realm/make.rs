@@ -2,12 +2,12 @@
 
 use ibyok_crypto::{Keyring, RealmIdentity, RealmKeys, RealmTag, VaultId};
 use ibyok_storage::{Expect, Store};
-use jiff::Timestamp;
 
 use super::tags::{TagBody, tag_record};
 use super::{RealmName, open_failed};
 use crate::base::error::{Error, Part, Result};
 use crate::model::environment::{Attributes, Class};
+use crate::model::key::Stamp;
 use crate::model::name::EnvironmentName;
 
 /// The parts of a vault that is being opened.
@@ -17,24 +17,25 @@ pub(crate) struct Opening<'a> {
     pub(crate) keyring: &'a Keyring,
 }
 
-/// Makes a realm: first its tag, which nobody else then has, then its one environment key record, of which there is one per name.
+/// Makes a realm at a revision of its name: first its tag, which nobody else then has, then its one environment key record, of which there is one per name. Returns `false`
+/// if the realm was there already.
 pub(crate) async fn make_realm(
     opening: &Opening<'_>,
     name: &RealmName,
     class: Class,
-    at: Timestamp,
-    by: &str,
-) -> Result<()> {
+    rev: u64,
+    Stamp { at, by }: &Stamp,
+) -> Result<bool> {
     let random = |error| Error::unavailable(Part::Kek, error);
     let attributes = Attributes {
         class,
-        created: at,
-        created_by: by.to_owned(),
+        created: *at,
+        created_by: by.clone(),
     };
     let attributes = serde_json::to_vec(&attributes).map_err(|_| Error::integrity("an environment"))?;
     let id = name.record_id(opening.vault);
     if opening.store.get(&id).await?.is_some() {
-        return Ok(());
+        return Ok(false);
     }
     let tag = RealmTag::generate().map_err(random)?;
     // Marked as unfinished until the record is there: a crash in between does not look like a record that was lost.
@@ -44,7 +45,7 @@ pub(crate) async fn make_realm(
     let identity = RealmIdentity::new(opening.vault, tag, name.namespace.as_str(), environment);
     let identity = identity.map_err(|error| open_failed(format!("the name `{name}`"), error))?;
     let kek = opening.keyring.first();
-    let (_, record) = RealmKeys::create(identity, &attributes, 1, kek.as_ref())
+    let (_, record) = RealmKeys::create(identity, &attributes, rev, kek.as_ref())
         .await
         .map_err(|error| open_failed(format!("the environment key of `{name}`"), error))?;
     opening
@@ -59,5 +60,5 @@ pub(crate) async fn make_realm(
         })?;
     let made = Expect::Revision(marked);
     opening.store.put(&tag_record(tag), &TagBody::print(name), made).await?;
-    Ok(())
+    Ok(true)
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod log_keys;
 pub(crate) mod make;
+pub(crate) mod removal;
 pub(crate) mod tags;
 pub(crate) mod token_keys;
 pub(crate) mod vault_record;
@@ -58,6 +59,20 @@ impl RealmName {
     }
 }
 
+impl RealmName {
+    /// Parses the text that its `Display` writes.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (namespace, environment) = text.split_once('/')?;
+        Some(RealmName {
+            namespace: namespace.parse().ok()?,
+            environment: match environment {
+                WHOLE => None,
+                name => Some(name.parse().ok()?),
+            },
+        })
+    }
+}
+
 impl fmt::Display for RealmName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.environment_word())
@@ -70,6 +85,8 @@ pub(crate) struct Realm {
     pub(crate) name: RealmName,
     pub(crate) keys: RealmKeys,
     pub(crate) attributes: Attributes,
+    /// The revision of its record, which counts the makings and removals of its name.
+    pub(crate) rev: u64,
     pub(crate) kek: String,
     /// True if its namespace is the vault's home, which references leave out.
     pub(crate) is_home: bool,
@@ -180,6 +197,7 @@ async fn open_stored(
         name: name.clone(),
         keys: opened.keys,
         attributes,
+        rev: opened.rev,
         kek: opened.kek.to_string(),
         is_home: true,
     })

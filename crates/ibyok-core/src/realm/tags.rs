@@ -35,6 +35,8 @@ pub(crate) struct TagList {
     pub(crate) unfinished: BTreeMap<RealmTag, RealmName>,
     /// Tag records that cannot be read or name a realm that does not exist, and environment key records that no tag names.
     pub(crate) damaged: Vec<RecordId>,
+    /// The ids of the environment key records.
+    pub(crate) records: BTreeSet<RecordId>,
     /// The tags in `names` whose realm has no environment key record.
     without_record: Vec<RealmTag>,
 }
@@ -87,6 +89,7 @@ async fn list_once(vault: VaultId, store: &dyn Store) -> Result<(TagList, BTreeS
         }
         listed.names.insert(tag, name);
     }
+    listed.records = records;
     Ok((listed, unnamed))
 }
 

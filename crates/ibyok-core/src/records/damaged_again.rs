@@ -91,6 +91,13 @@ impl Records {
         if tags.damaged().contains(id) {
             return Ok(true);
         }
+        if tags.lost().any(|(lost, _)| lost == id) {
+            let is_lost = self.is_lost(id).await?;
+            if !is_lost {
+                self.realms.forget_tags();
+            }
+            return Ok(is_lost);
+        }
         let Some(name) = tags.names().find(|name| name.record_id(self.vault) == *id) else {
             return Ok(false);
         };

@@ -32,7 +32,9 @@ impl Records {
         let epoch = self.cache.epoch();
         let listed = list_tags(self.vault, self.store.as_ref()).await?;
         self.remember_damaged_tags(&listed.damaged);
-        let tags = Arc::new(Tags::of(listed));
+        let lost = self.lost_realms(&listed).await?;
+        self.remember_lost(lost.keys());
+        let tags = Arc::new(Tags::of(listed, lost));
         let mut kept = self.realms.tags.write().unwrap_or_else(PoisonError::into_inner);
         if self.cache.epoch() == epoch {
             *kept = Some(Arc::clone(&tags));
@@ -133,11 +135,8 @@ impl Records {
     /// Every realm of a namespace in order, the whole one first.
     pub(crate) async fn realms_of(&self, namespace: &Namespace) -> Result<Vec<Arc<RealmName>>> {
         let tags = self.tags().await?;
-        Ok(tags
-            .names()
-            .filter(|realm| &realm.namespace == namespace)
-            .cloned()
-            .collect())
+        let expected = tags.expected().into_iter();
+        Ok(expected.filter(|realm| &realm.namespace == namespace).collect())
     }
 
     /// The realm that spans a namespace's environments.

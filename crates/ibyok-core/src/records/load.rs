@@ -117,6 +117,11 @@ impl Records {
         damaged.iter().for_each(|id| self.remember_damaged(id));
     }
 
+    /// Remembers the realms that the store lost, and no others.
+    pub(crate) fn remember_lost<'a>(&self, lost: impl Iterator<Item = &'a RecordId>) {
+        lost.for_each(|id| self.remember_damaged(id));
+    }
+
     fn damaged(&self, id: &RecordId, word: &str, damage: Damage) -> Error {
         self.remember_damaged(id);
         Error::damaged(format!("a {word} ({id})"), damage).about(Affected::of(id))

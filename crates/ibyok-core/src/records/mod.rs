@@ -3,6 +3,7 @@
 //! - `record`: the kinds of records, and how each is opened and sealed
 //! - `load`: reading one record, from the cache or the store
 //! - `cache`, `lease`, `renew`: the records in memory, and how long a node may use them
+//! - `lives`: realms that were removed, made again, set back or lost
 //! - `realms`, `open`, `tags`, `environments`: the realms of the store, by their tags and names
 //! - `verifier`: the keys by which presented tokens are verified
 //! - `behind`, `store_behind`: a store that is older than the revisions this node knows
@@ -15,6 +16,7 @@ pub(crate) mod damage;
 pub(crate) mod damaged_again;
 pub(crate) mod environments;
 pub(crate) mod lease;
+pub(crate) mod lives;
 pub(crate) mod load;
 pub(crate) mod open;
 pub(crate) mod page;

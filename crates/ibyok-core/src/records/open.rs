@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::Records;
+use super::lives::damaged;
 use super::realms::Failure;
 use crate::base::clock::Clock;
-use crate::base::damage::{Affected, Damage};
-use crate::base::error::{Error, Result};
-use crate::realm::{Realm, RealmName, environment_key, read_realm};
+use crate::base::damage::Damage;
+use crate::base::error::Result;
+use crate::realm::{Realm, RealmName, read_realm};
 
 impl Records {
     /// The realm of a name with its keys opened; `None` if there is no such realm.
@@ -18,7 +19,7 @@ impl Records {
         }
         // Only names that the store has: others must leave nothing behind here.
         if !self.tags().await?.has(name) {
-            return Ok(None);
+            return self.check_absent(name).await.map(|()| None);
         }
         let lock = self.realms.opening(name);
         let mut failure = lock.lock().await;
@@ -49,19 +50,29 @@ impl Records {
 
     async fn open_realm(&self, name: &RealmName) -> Result<Option<Realm>> {
         let mut opened = self.read_realm(name).await?;
+        if let Some(realm) = &opened
+            && self.check_life(realm).await.is_err()
+        {
+            // A removal of this moment deletes the record before it raises the floor: then the record is gone now.
+            opened = self.read_realm(name).await?;
+        }
         // Its record may come after its tag, and goes before it: only then a tag that is finished stands for a record that is lost.
         if opened.is_none() && self.is_made(name).await? {
             opened = self.read_realm(name).await?;
             if opened.is_none() {
-                let id = name.record_id(self.vault);
-                return Err(Error::damaged(environment_key(name, &id), Damage::Missing).about(Affected::Environment));
+                return Err(damaged(name, &name.record_id(self.vault), Damage::Missing));
             }
+        }
+        match &opened {
+            Some(realm) => self.check_life(realm).await?,
+            None => self.check_absent(name).await?,
         }
         let is_home = name.namespace == self.home.name.namespace;
         Ok(opened.map(|realm| Realm { is_home, ..realm }))
     }
 
-    async fn read_realm(&self, name: &RealmName) -> Result<Option<Realm>> {
+    /// Reads a realm without a look at its floor.
+    pub(crate) async fn read_realm(&self, name: &RealmName) -> Result<Option<Realm>> {
         read_realm(self.vault, self.store.as_ref(), &self.keyring, name).await
     }
 }

@@ -22,6 +22,9 @@ use crate::model::settings::SettingsRecord;
 use crate::model::token::TokenRecord;
 use crate::realm::{Realm, open_failed, token_id};
 
+/// The number of changes of one record that other nodes may have seen and this node has not.
+pub(crate) const UNSEEN_CHANGES: u64 = 1 << 20;
+
 /// A body that is sealed in the store, with the number that grows at each change of it.
 pub(crate) trait Record: Serialize + DeserializeOwned + Send + Sync {
     const KIND: u8;

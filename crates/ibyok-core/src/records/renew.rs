@@ -89,8 +89,9 @@ impl Records {
         self.cache.invalidate(changes.iter().map(|change| &change.id));
         for change in changes {
             match change.id.collection().kind().as_u8() {
-                kind::TAG => self.realms.forget_tags(),
-                kind::REALM => self.realms.forget_keys(),
+                // A tombstone, or a record that came back, ends a loss.
+                kind::TAG | kind::REMOVED => self.realms.forget_tags(),
+                kind::REALM => self.realms.forget_all(),
                 _ => {}
             }
         }

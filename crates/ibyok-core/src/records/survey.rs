@@ -94,6 +94,10 @@ impl Survey<'_> {
             self.found.checked += 1;
             self.found.add(|| DamagedRecord::unnamed(id, Damage::DoesNotOpen));
         }
+        for (id, _) in self.records.tags().await?.lost().filter(|(_, name)| name.is_none()) {
+            self.found.checked += 1;
+            self.found.add(|| DamagedRecord::unnamed(id, Damage::Missing));
+        }
         for realm in self.open_realms().await? {
             let whole = self.records::<SettingsRecord>(&realm).await?
                 && self.records::<KeyRecord>(&realm).await?
@@ -114,14 +118,14 @@ impl Survey<'_> {
     /// Every realm that this node can open; the damaged ones are counted.
     async fn open_realms(&mut self) -> Result<Vec<Arc<Realm>>> {
         let mut realms = Vec::new();
-        for name in self.records.tags().await?.names() {
+        for name in self.records.tags().await?.expected() {
             self.found.checked += 1;
-            match self.records.realm(name).await {
+            match self.records.realm(&name).await {
                 Ok(realm) => realms.extend(realm),
                 // Another process may have the KEK; the environment's own warning says so.
                 Err(Error::Kek { .. }) => {}
                 Err(error) => {
-                    let damaged = self.records.damaged_realm(name, error)?;
+                    let damaged = self.records.damaged_realm(&name, error)?;
                     self.found.add(|| damaged);
                 }
             }

@@ -1,12 +1,12 @@
 //! The realms of a store by their tags, read once and again after the feed reported a new one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ibyok_crypto::RealmTag;
 use ibyok_storage::RecordId;
 
-use crate::base::damage::Damage;
+use crate::base::damage::{Affected, Damage};
 use crate::base::error::Error;
 use crate::realm::RealmName;
 use crate::realm::tags::TagList;
@@ -17,10 +17,11 @@ pub(crate) struct Tags {
     pub(super) by_tag: HashMap<RealmTag, Arc<RealmName>>,
     names: BTreeSet<Arc<RealmName>>,
     pub(super) damaged: Vec<RecordId>,
+    lost: BTreeMap<RecordId, Option<RealmName>>,
 }
 
 impl Tags {
-    pub(super) fn of(listed: TagList) -> Self {
+    pub(super) fn of(listed: TagList, lost: BTreeMap<RecordId, Option<RealmName>>) -> Self {
         let shared = |(tag, name)| (tag, Arc::new(name));
         let made: HashMap<_, _> = listed.names.into_iter().map(shared).collect();
         let names = made.values().cloned().collect();
@@ -30,6 +31,7 @@ impl Tags {
             by_tag,
             names,
             damaged: listed.damaged,
+            lost,
         }
     }
 
@@ -48,11 +50,20 @@ impl Tags {
         &self.damaged
     }
 
+    /// The realms that this node has seen and the store lost: the ids of their records, with their names where those are known.
+    pub(crate) fn lost(&self) -> impl Iterator<Item = (&RecordId, Option<&RealmName>)> {
+        self.lost.iter().map(|(id, name)| (id, name.as_ref()))
+    }
+
     /// The error for a realm that was not found while a record of some realm is damaged.
     pub(crate) fn damage(&self) -> Option<Error> {
-        let id = self.damaged.first()?;
-        let what = format!("the record that names an environment ({id})");
-        Some(Error::damaged(what, Damage::DoesNotOpen))
+        if let Some(id) = self.damaged.first() {
+            let what = format!("the record that names an environment ({id})");
+            return Some(Error::damaged(what, Damage::DoesNotOpen));
+        }
+        // A lost realm with a name is another one than the realm that is looked for, which would have been found lost.
+        let (id, _) = self.lost().find(|(_, name)| name.is_none())?;
+        Some(lost(&format!("the key of an environment ({id})")))
     }
 
     /// Every realm, in order.
@@ -60,7 +71,19 @@ impl Tags {
         self.names.iter()
     }
 
+    /// Every realm that has to be there, in order: those that the store names, and those that this node has seen and the store
+    /// lost.
+    pub(crate) fn expected(&self) -> BTreeSet<Arc<RealmName>> {
+        let lost = self.lost.values().flatten().map(|name| Arc::new(name.clone()));
+        self.names.iter().cloned().chain(lost).collect()
+    }
+
     pub(crate) fn has(&self, name: &RealmName) -> bool {
         self.names.contains(name)
     }
+}
+
+/// The error for a realm that this node has seen and the store lost.
+fn lost(what: &str) -> Error {
+    Error::damaged(what.to_owned(), Damage::Missing).about(Affected::Environment)
 }

@@ -81,24 +81,19 @@ impl EnvironmentVerbs<'_> {
                 environment: None,
             };
             let made = async {
-                self.session
-                    .inner
-                    .changes
-                    .make(&whole, Class::Prod, &attempt, &principal.by())
-                    .await?;
-                self.session
-                    .inner
-                    .changes
-                    .make(&realm, class, &attempt, &principal.by())
-                    .await
+                let (changes, by) = (&self.session.inner.changes, principal.by());
+                if let Some(life) = changes.make(&whole, Class::Prod, &attempt, &by).await? {
+                    changes.say_life(&attempt, &whole, life).await?;
+                }
+                changes.make(&realm, class, &attempt, &by).await
             };
-            if let Err(error) = made.await {
-                self.session
-                    .inner
-                    .recorder
-                    .log
-                    .append_unwaited(attempt.phase(Phase::NotDone));
-                return Err(error);
+            match made.await {
+                Ok(Some((record, rev))) => (attempt.record, attempt.rev) = (Some(record.to_string()), Some(rev)),
+                Ok(None) => {}
+                Err(error) => {
+                    self.session.inner.recorder.log.append_unwaited(attempt.phase(Phase::NotDone));
+                    return Err(error);
+                }
             }
             self.session
                 .inner

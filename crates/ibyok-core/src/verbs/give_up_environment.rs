@@ -1,13 +1,13 @@
 //! Giving up a damaged environment: everything that is sealed under it is lost already, and its name becomes free again.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use ibyok_audit::{Action, Phase};
-use ibyok_crypto::RealmTag;
 
 use crate::base::damage::Damage;
 use crate::base::error::{Error, Result, quoted};
 use crate::gate::attempt::Attempt;
+use crate::model::key::Stamp;
 use crate::realm::RealmName;
 use crate::records::damage::DamagedRecord;
 use crate::vault::handles::EnvironmentVerbs;
@@ -41,22 +41,32 @@ impl EnvironmentVerbs<'_> {
             environment
                 .is_some_and(|own| own.as_str() == which || name.record_id(inner.records.vault).to_string() == which)
         };
-        let Some(name) = tags.names().find(|name| is_meant(name)) else {
+        let Some(name) = tags.expected().into_iter().find(|name| is_meant(name)) else {
             return Err(no_damaged(which));
         };
         attempt.environment = Some(name.environment_word().to_owned());
         attempt.target = Some(("environment", name.environment_word().to_owned()));
-        let damaged = match inner.records.realm(name).await {
+        let damaged = match inner.records.realm(&name).await {
             Ok(_) => return Err(is_sound(which)),
-            Err(error) => inner.records.damaged_realm(name, error)?,
+            Err(error) => inner.records.damaged_realm(&name, error)?,
         };
         is_lost(which, damaged.damaged)?;
-        let realms: Vec<(RealmTag, &Arc<RealmName>)> = tags.iter().filter(|(_, other)| *other == name).collect();
         inner.recorder.record(attempt.phase(Phase::Intended)).await?;
-        let destroyed = inner.destroy_realms(&realms).await;
-        let phase = if destroyed.is_ok() { Phase::Done } else { Phase::NotDone };
-        inner.recorder.log.append_unwaited(attempt.phase(phase));
-        destroyed?;
+        let by = Stamp {
+            at: attempt.at,
+            by: principal.by(),
+        };
+        match inner.destroy_realms(&BTreeSet::from([name]), &by).await {
+            Ok(ended) => {
+                for (name, life) in ended {
+                    inner.changes.say_life(attempt, &name, life).await?;
+                }
+            }
+            Err(error) => {
+                inner.recorder.log.append_unwaited(attempt.phase(Phase::NotDone));
+                return Err(error);
+            }
+        }
         inner.records.forget_damaged();
         Ok(damaged)
     }

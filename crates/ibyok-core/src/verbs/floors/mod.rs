@@ -1,5 +1,6 @@
 //! The state of the floors, and verifying and acknowledging them.
 
+mod older;
 pub(crate) mod rollback;
 
 use std::io::{BufRead, Write};

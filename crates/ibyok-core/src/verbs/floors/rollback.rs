@@ -1,24 +1,24 @@
 //! Accepting an older store: after an honest restore, its older records are believed by name.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use ibyok_audit::{Action, Event, Outcome, Principal as Who, Reader, Statement};
+use ibyok_audit::{Action, Event, Outcome, Principal as Who, Statement};
 use ibyok_crypto::RealmTag;
 use ibyok_storage::{MapDurability, RecordId};
-use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use crate::base::error::{Error, Part, Result};
-use crate::changes::{Edit, UNSEEN_CHANGES};
+use super::older::OlderRealms;
+use crate::base::error::{Error, Result};
+use crate::changes::Edit;
 use crate::floor::accepted::Accepted;
 use crate::floor::aside::Lock;
 use crate::floor::{key, unavailable};
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
+use crate::model::kind;
 use crate::model::typed::with_type_of;
-use crate::realm::{Realm, RealmName};
-use crate::records::record::Record;
+use crate::realm::Realm;
+use crate::records::record::{Record, UNSEEN_CHANGES};
 use crate::vault::Inner;
 use crate::vault::handles::FloorVerbs;
 
@@ -28,7 +28,7 @@ use crate::vault::handles::FloorVerbs;
 pub struct RolledBack {
     /// The record's id.
     pub record: String,
-    /// The kind of record: `key`, `token`, `settings`, `incident`, `reviews`, `attestations` or `leaked value`.
+    /// The kind of record: `environment`, `key`, `token`, `settings`, `incident`, `reviews`, `attestations` or `leaked value`.
     pub kind: &'static str,
     /// The name of the key or token, where it is known.
     pub name: Option<String>,
@@ -38,14 +38,6 @@ pub struct RolledBack {
     pub seen: u64,
     /// The revision in the store; `None` if the record is missing.
     pub found: Option<u64>,
-}
-
-/// The state of a record in the store, as far as it opens.
-#[derive(Default)]
-struct There {
-    rev: Option<u64>,
-    name: Option<String>,
-    realm: Option<String>,
 }
 
 impl FloorVerbs<'_> {
@@ -59,6 +51,7 @@ impl FloorVerbs<'_> {
         let inner = &self.session.inner;
         inner.records.floors.flush(None).await?;
         let mut found = Vec::new();
+        let mut older = OlderRealms::default();
         let mut after: Option<Vec<u8>> = None;
         loop {
             let page = inner
@@ -74,7 +67,7 @@ impl FloorVerbs<'_> {
                 .iter()
                 .filter_map(|(name, floor)| Some((key::record_of(name)?, *floor)))
             {
-                found.extend(inner.rolled_back(&record, floor).await?);
+                found.extend(inner.rolled_back(&record, floor, &mut older).await?);
             }
         }
         inner.name_from_log(&mut found).await?;
@@ -110,6 +103,7 @@ impl FloorVerbs<'_> {
         }
         inner.records.floors.apply(changes, MapDurability::Disk).await?;
         inner.records.cache.clear();
+        inner.records.realms.forget_all();
         inner.records.forget_damaged();
         drop(lock);
         if inner.records.store_is_behind().is_some() || !inner.logs.store_findings().await?.is_empty() {
@@ -125,6 +119,9 @@ impl FloorVerbs<'_> {
     /// are not given twice.
     async fn write_again(self, who: &Principal, rolled: &RolledBack) -> Result<()> {
         let record: RecordId = rolled.record.parse().map_err(|_| Error::integrity("a record's id"))?;
+        if record.collection().kind().as_u8() == kind::REALM {
+            return self.write_realm_again(&record).await;
+        }
         let tag = RealmTag::from_bytes(*record.collection().realm()).map_err(|_| Error::integrity("a realm's tag"))?;
         let Some(name) = self.session.inner.records.realm_by_tag(tag).await? else {
             return Ok(());
@@ -136,6 +133,16 @@ impl FloorVerbs<'_> {
         attempt.environment = name.environment.as_ref().map(ToString::to_string);
         let id = *record.id();
         with_type_of!(record, R => self.session.inner.write_as_it_is::<R>(&mut attempt, who, &realm, id).await, _ => Ok(()))
+    }
+
+    async fn write_realm_again(self, record: &RecordId) -> Result<()> {
+        let Some(name) = self.session.inner.name_of_realm(record).await? else {
+            return Ok(());
+        };
+        match self.session.inner.records.realm(&name).await? {
+            Some(realm) => self.session.inner.changes.write_realm_again(&realm).await,
+            None => Ok(()),
+        }
     }
 
     fn accepted(self, who: &Who, rolled: &RolledBack, accepted: Accepted) -> Event {
@@ -170,99 +177,4 @@ impl Inner {
         };
         self.changes.change(attempt, who, realm, id, edit).await
     }
-
-    async fn rolled_back(&self, record: &RecordId, floor: u64) -> Result<Option<RolledBack>> {
-        let there = match self.there(record).await {
-            // A record that does not open is no older one: it stays refused.
-            Err(Error::Integrity { .. }) => return Ok(None),
-            Ok(Some(there)) => there,
-            // Records of a realm that was removed are nobody's.
-            Ok(None) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        // A record that is there and was accepted is still to be written again: a crash came between, and the same command does the rest.
-        let accepted_as_missing = there.rev.is_none() && self.records.floors.accepted(record, floor).await? == Some(0);
-        if there.rev.is_some_and(|rev| rev >= floor) || accepted_as_missing {
-            return Ok(None);
-        }
-        Ok(Some(RolledBack {
-            record: record.to_string(),
-            kind: with_type_of!(record, R => R::NAME, _ => "record"),
-            name: there.name,
-            realm: there.realm,
-            seen: floor,
-            found: there.rev,
-        }))
-    }
-
-    /// Opens a record for its revision and name; `None` if its realm is gone.
-    async fn there(&self, record: &RecordId) -> Result<Option<There>> {
-        let tag = ibyok_crypto::RealmTag::from_bytes(*record.collection().realm()).ok();
-        let name = match tag {
-            Some(tag) => self.records.realm_by_tag(tag).await?,
-            None => None,
-        };
-        let Some(name) = name else { return Ok(None) };
-        let realm = self.records.realm(&name).await?;
-        let mut there = There {
-            realm: Some(RealmName::to_string(&name)),
-            ..There::default()
-        };
-        let (Some(realm), Some(stored)) = (realm, self.records.store.get(record).await?) else {
-            return Ok(Some(there));
-        };
-        let body = realm
-            .keys
-            .open_record(&realm.place(record), &stored.bytes)
-            .map_err(|error| crate::realm::open_failed(format!("the record {record}"), error))?;
-        let head: Head = serde_json::from_slice(body.expose_secret())
-            .map_err(|_| Error::integrity(format!("the record {record}")))?;
-        there.rev = Some(head.rev);
-        there.name = head.name;
-        Ok(Some(there))
-    }
-
-    /// Finds the names of missing keys in the lines of the log about their last change.
-    async fn name_from_log(&self, found: &mut [RolledBack]) -> Result<()> {
-        let nameless = found
-            .iter()
-            .filter(|rolled| rolled.name.is_none() && rolled.kind == "key");
-        let mut names: HashMap<String, Option<String>> = nameless.map(|rolled| (rolled.record.clone(), None)).collect();
-        if names.is_empty() {
-            return Ok(());
-        }
-        let (place, logs) = (
-            self.records.floors.setup.place.clone(),
-            self.records.floors.setup.logs_now().await?,
-        );
-        let reading = tokio::task::spawn_blocking(move || {
-            let reader = Reader::vouched(place, logs.clone())?;
-            for log in logs.iter().filter_map(|key| key.log()) {
-                reader.changes(log, 0, &mut |line| {
-                    let entry = line.entry();
-                    if let Some(name) = entry.record.as_ref().and_then(|record| names.get_mut(record)) {
-                        name.clone_from(&entry.key);
-                    }
-                })?;
-            }
-            Ok::<_, Error>(names)
-        });
-        let names = reading
-            .await
-            .map_err(|error| Error::unavailable(Part::AuditLog, error))??;
-        for rolled in found {
-            if let Some(Some(name)) = names.get(&rolled.record) {
-                rolled.name = Some(name.clone());
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The fields that every sealed record has.
-#[derive(serde::Deserialize)]
-struct Head {
-    rev: u64,
-    #[serde(default)]
-    name: Option<String>,
 }

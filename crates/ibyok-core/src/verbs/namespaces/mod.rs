@@ -15,8 +15,8 @@ use crate::model::environment::Class;
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::realm::RealmName;
 use crate::realm::vault_record::first_environments;
-use crate::vault::Vault;
 use crate::vault::session::Session;
+use crate::vault::{Inner, Vault};
 
 pub use self::remove::{NamespaceRemoval, NamespaceRemoved};
 
@@ -77,7 +77,7 @@ impl Namespaces {
             for (_, realm) in tags.iter() {
                 all.entry(realm.namespace.clone()).or_default();
             }
-            for realm in tags.names() {
+            for realm in tags.expected() {
                 let environments = all.entry(realm.namespace.clone()).or_default();
                 environments.extend(realm.environment.clone());
             }
@@ -153,10 +153,11 @@ impl Namespaces {
         inner.recorder.record(attempt.phase(Phase::Intended)).await?;
         let made = async {
             for (environment, class) in environments {
-                let realm = realm(Some(environment));
-                inner.changes.make(&realm, *class, attempt, &who.by()).await?;
+                inner
+                    .make_and_say(&realm(Some(environment)), *class, attempt, &who.by())
+                    .await?;
             }
-            inner.changes.make(&realm(None), Class::Prod, attempt, &who.by()).await
+            inner.make_and_say(&realm(None), Class::Prod, attempt, &who.by()).await
         };
         let made = made.await;
         let phase = if made.is_ok() { Phase::Done } else { Phase::NotDone };
@@ -175,5 +176,14 @@ impl Namespaces {
         let session = self.0.clone().in_namespace(name.clone())?;
         let who = session.inner.limits.authenticate(attempt, &session.asking).await?;
         Ok((session, who))
+    }
+}
+
+impl Inner {
+    async fn make_and_say(&self, realm: &RealmName, class: Class, attempt: &Attempt<'_>, by: &str) -> Result<()> {
+        match self.changes.make(realm, class, attempt, by).await? {
+            Some(life) => self.changes.say_life(attempt, realm, life).await,
+            None => Ok(()),
+        }
     }
 }

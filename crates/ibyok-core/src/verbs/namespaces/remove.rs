@@ -1,20 +1,23 @@
 //! Removing a namespace: removes its contents record by record, then destroys its keys, then removes its name.
 //!
 //! The order makes a crash harmless. Revoked tokens and removed keys have floors, so that no node accepts an older copy. Its tags
-//! are marked as unfinished, so that the records that go next do not look lost. Without its environment key records nothing of a
+//! are marked as unfinished and its realms leave tombstones, so that the records that go next do not look lost. Without its environment
+//! key records nothing of a
 //! namespace opens again. Its tags go last: as long as one is there, the same call finds the namespace and completes the removal.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ibyok_audit::{Action, Phase};
 use ibyok_crypto::RealmTag;
-use ibyok_storage::{Collection, Error as StorageError, Expect, Kind, RecordId};
+use ibyok_storage::{Collection, Error as StorageError, Expect, Kind};
 use serde::Serialize;
 
 use super::Namespaces;
 use super::contents::Contents;
 use crate::base::error::{Error, Result};
 use crate::changes::Edit;
+use crate::changes::environment::{Life, contended};
 use crate::gate::attempt::Attempt;
 use crate::gate::find_token::no_token;
 use crate::gate::principal::Principal;
@@ -101,7 +104,11 @@ impl Namespaces {
         inner.recorder.record(attempt.phase(Phase::Intended)).await?;
         let removed = async {
             session.take_away(attempt, &who, &contents).await?;
-            inner.destroy_namespace(name).await
+            let by = Stamp {
+                at: attempt.at,
+                by: who.by(),
+            };
+            inner.destroy_namespace(attempt, name, &by).await
         };
         let removed = removed.await;
         let phase = if removed.is_ok() { Phase::Done } else { Phase::NotDone };
@@ -146,13 +153,10 @@ impl Session {
                 "repeat the name of the namespace to remove",
             ));
         }
-        if !inner
-            .records
-            .tags()
-            .await?
-            .iter()
-            .any(|(_, realm)| realm.namespace == *name)
-        {
+        let tags = inner.records.tags().await?;
+        let is_of_it = |realm: &RealmName| realm.namespace == *name;
+        // A namespace whose every record was lost is removed as well, so that its name is free again.
+        if !tags.iter().any(|(_, realm)| is_of_it(realm)) && !tags.expected().iter().any(|realm| is_of_it(realm)) {
             return Err(no_namespace(name));
         }
         let contents = inner.contents_of(name, attempt.at).await?;
@@ -199,36 +203,48 @@ impl Session {
 
 impl Inner {
     /// Destroys a namespace's keys, its records and then its tags.
-    async fn destroy_namespace(self: &Arc<Self>, name: &Namespace) -> Result<()> {
+    async fn destroy_namespace(self: &Arc<Self>, attempt: &Attempt<'_>, name: &Namespace, by: &Stamp) -> Result<()> {
         // Flushed now, so that no count of it is written later.
         if let Err(error) = self.usage.flush_usage().await {
             tracing::warn!(%error, "cannot count some uses of a removed namespace");
         }
         let tags = self.records.tags().await?;
-        let of_it: Vec<_> = tags.iter().filter(|(_, realm)| realm.namespace == *name).collect();
-        self.destroy_realms(&of_it).await
+        let expected = tags.expected().into_iter();
+        let tagged = tags.iter().map(|(_, realm)| Arc::clone(realm));
+        let realms = expected.chain(tagged).filter(|realm| realm.namespace == *name);
+        let realms: BTreeSet<Arc<RealmName>> = realms.collect();
+        for (realm, life) in self.destroy_realms(&realms, by).await? {
+            self.changes.say_life(attempt, &realm, life).await?;
+        }
+        Ok(())
     }
 
-    /// Destroys realms by their tags, with all that is sealed under them.
-    pub(crate) async fn destroy_realms(&self, realms: &[(RealmTag, &Arc<RealmName>)]) -> Result<()> {
-        for (tag, realm) in realms {
+    /// Destroys realms, with all that is sealed under them. Returns the record and revision of each for the log.
+    pub(crate) async fn destroy_realms(
+        &self,
+        realms: &BTreeSet<Arc<RealmName>>,
+        by: &Stamp,
+    ) -> Result<Vec<(Arc<RealmName>, Life)>> {
+        let tags = self.records.tags().await?;
+        let of_them: Vec<_> = tags.iter().filter(|(_, name)| realms.contains(*name)).collect();
+        for (tag, realm) in &of_them {
             self.mark_unfinished(*tag, realm).await?;
         }
-        for (_, realm) in realms {
-            self.delete_record(&realm_record(self, realm)).await?;
+        let mut ended = Vec::new();
+        for realm in realms {
+            ended.push((Arc::clone(realm), self.changes.remove_realm(realm, by).await?));
         }
-        self.records.realms.forget_all();
-        for (tag, _) in realms {
+        for (tag, _) in &of_them {
             for kind in kind::OF_REALMS {
                 let collection = Collection::new(Kind::new(kind), *tag.as_bytes())?;
                 self.delete_all(&collection).await?;
             }
         }
-        for (tag, _) in realms {
-            self.delete_record(&tag_record(*tag)).await?;
+        for (tag, _) in &of_them {
+            self.changes.delete(&tag_record(*tag)).await?;
         }
         self.records.realms.forget_all();
-        Ok(())
+        Ok(ended)
     }
 
     async fn mark_unfinished(&self, tag: RealmTag, realm: &RealmName) -> Result<()> {
@@ -254,7 +270,7 @@ impl Inner {
         loop {
             let page = self.records.store.list(collection, None, PAGE).await?;
             for id in &page {
-                self.delete_record(id).await?;
+                self.changes.delete(id).await?;
             }
             self.records.cache.invalidate(&page);
             if page.len() < PAGE {
@@ -262,28 +278,4 @@ impl Inner {
             }
         }
     }
-
-    /// Deletes a record at whichever revision it is.
-    async fn delete_record(&self, id: &RecordId) -> Result<()> {
-        for _ in 0..TRIES {
-            let Some(stored) = self.records.store.get(id).await? else {
-                return Ok(());
-            };
-            match self.records.store.delete(id, stored.revision).await {
-                Err(StorageError::Conflict) => tokio::task::yield_now().await,
-                deleted => return Ok(deleted?),
-            }
-        }
-        Err(contended())
-    }
-}
-
-fn contended() -> Error {
-    Error::Conflict {
-        what: "too many concurrent changes to a record of the namespace".to_owned(),
-    }
-}
-
-fn realm_record(inner: &Inner, realm: &RealmName) -> RecordId {
-    realm.record_id(inner.records.vault)
 }

@@ -1,0 +1,125 @@
+//! The lives of realms: whether the record of an environment's key is the newest of its name, and whether it was removed or lost.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ibyok_crypto::RealmTag;
+use ibyok_storage::{Collection, Kind, RecordId};
+
+use super::Records;
+use super::record::UNSEEN_CHANGES;
+use crate::base::damage::{Affected, Damage};
+use crate::base::error::{Error, Result};
+use crate::model::kind;
+use crate::realm::removal::{Removal, is_of_a_realm, sealer_of, tombstone_of};
+use crate::realm::tags::{TagBody, TagList, tag_record};
+use crate::realm::{Realm, RealmName, environment_key, read_realm};
+
+impl Records {
+    /// Refuses a realm whose record is older than this node has seen: its environment was removed, or made anew. Notes the realm
+    /// otherwise.
+    pub(crate) async fn check_life(&self, realm: &Realm) -> Result<()> {
+        let id = realm.name.record_id(self.vault);
+        let floor = self.floors.of(&id).await?;
+        match floor {
+            Some(floor) if floor == realm.rev => Ok(()),
+            Some(floor) if floor > realm.rev => match self.floors.accepted(&id, floor).await? {
+                Some(rev) if rev == realm.rev => Ok(()),
+                _ => Err(damaged(&realm.name, &id, Damage::Older)),
+            },
+            _ => {
+                self.floors.saw_realm(&id, realm.rev, &realm.name).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Refuses to take a realm for one that does not exist if this node has seen it and nobody removed it.
+    pub(crate) async fn check_absent(&self, name: &RealmName) -> Result<()> {
+        let id = name.record_id(self.vault);
+        match self.is_lost(&id).await? {
+            false => Ok(()),
+            true => Err(damaged(name, &id, Damage::Missing)),
+        }
+    }
+
+    /// The highest revision that is known of a realm's name: its floor, or that of its tombstone.
+    pub(crate) async fn last_life(&self, id: &RecordId) -> Result<u64> {
+        let floor = self.floors.of(id).await?.unwrap_or(0);
+        if let Some(removal) = self.removal_of(id).await? {
+            return Ok(floor.max(removal.rev));
+        }
+        let unread = self.store.get(&tombstone_of(id)).await?.is_some();
+        // A tombstone that does not open here was put by somebody who may have seen more of the name than this node.
+        Ok(if unread {
+            floor.saturating_add(UNSEEN_CHANGES)
+        } else {
+            floor
+        })
+    }
+
+    /// The realms that this node has seen and whose records the store lost, with their names where those are known.
+    pub(super) async fn lost_realms(&self, listed: &TagList) -> Result<BTreeMap<RecordId, Option<RealmName>>> {
+        let realms = Collection::root(Kind::new(kind::REALM));
+        let mut lost = BTreeMap::new();
+        for (id, floor) in self.floors.of_collection(&realms).await? {
+            if is_of_a_realm(floor) && !listed.records.contains(&id) && self.is_lost(&id).await? {
+                lost.insert(id, self.floors.realm_name(&id).await?);
+            }
+        }
+        Ok(lost)
+    }
+
+    /// True if this node has seen a realm, the store has no record of it, and neither a tombstone nor an operator says that it
+    /// may be missing.
+    pub(crate) async fn is_lost(&self, id: &RecordId) -> Result<bool> {
+        let Some(floor) = self.floors.of(id).await?.filter(|floor| is_of_a_realm(*floor)) else {
+            return Ok(false);
+        };
+        if self.floors.accepted(id, floor).await? == Some(0) || self.store.get(id).await?.is_some() {
+            return Ok(false);
+        }
+        match self.removal_of(id).await? {
+            Some(removal) if removal.rev > floor => {
+                self.floors.raise(id, removal.rev).await?;
+                Ok(false)
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// The tombstone of a realm, if there is one that opens here. One that does not proves nothing.
+    async fn removal_of(&self, realm: &RecordId) -> Result<Option<Removal>> {
+        let id = tombstone_of(realm);
+        let Some(stored) = self.store.get(&id).await? else {
+            return Ok(None);
+        };
+        let Some(tag) = sealer_of(&stored.bytes) else {
+            return Ok(None);
+        };
+        let home = self.sealer(tag).await?;
+        Ok(home.and_then(|home| Removal::open(&home, self.vault, &id, &stored.bytes)))
+    }
+
+    /// The home realm of the node that sealed a tombstone, if it opens here. Reads the store, since the realms that this node holds
+    /// are not listed yet when tombstones are read.
+    async fn sealer(&self, tag: RealmTag) -> Result<Option<Arc<Realm>>> {
+        if tag == self.home.tag() {
+            return Ok(Some(Arc::clone(&self.home)));
+        }
+        let stored = self.store.get(&tag_record(tag)).await?;
+        let Some(body) = stored.and_then(|stored| TagBody::parse(&stored.bytes)) else {
+            return Ok(None);
+        };
+        match read_realm(self.vault, self.store.as_ref(), &self.keyring, &body.name()).await {
+            Ok(realm) => Ok(realm.filter(|realm| realm.tag() == tag).map(Arc::new)),
+            Err(Error::Kek { .. } | Error::Integrity { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The error for the record of an environment's key.
+pub(super) fn damaged(name: &RealmName, id: &RecordId, damage: Damage) -> Error {
+    Error::damaged(environment_key(name, id), damage).about(Affected::Environment)
+}
