@@ -91,12 +91,12 @@ impl Behind<'_> {
             let root = |kind| Collection::root(Kind::new(kind));
             let tags = store.list_all(&root(2)).await.expect("a store");
             let mut all = tags.clone();
-            for kind in [0, 1] {
+            for kind in [0, 1, 11] {
                 all.extend(store.list_all(&root(kind)).await.expect("a store"));
             }
             for tag in tags {
                 let tag: [u8; 8] = tag.id()[..8].try_into().expect("a tag");
-                for kind in (3..=9).chain(128..=131) {
+                for kind in (3..=10).chain(128..=131) {
                     let collection = Collection::new(Kind::new(kind), tag).expect("a collection");
                     all.extend(store.list_all(&collection).await.expect("a store"));
                 }
@@ -133,6 +133,34 @@ impl Behind<'_> {
         self.with(async |store| {
             let there = store.get(&id).await.expect("a store").expect("a record").revision;
             store.put(&id, bytes, Expect::Revision(there)).await.expect("a put");
+        });
+    }
+
+    /// Every record with its bytes, as a copy of the store keeps them.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<(RecordId, Vec<u8>)> {
+        let ids = self.records();
+        self.with(async |store| {
+            let mut all = Vec::new();
+            for id in ids {
+                let stored = store.get(&id).await.expect("a store").expect("a record");
+                all.push((id, stored.bytes));
+            }
+            all
+        })
+    }
+
+    /// Puts records in the place of those that are there, or where there are none.
+    ///
+    /// # Panics
+    /// If the store cannot be written.
+    pub fn put_back<'a>(&self, records: impl IntoIterator<Item = &'a (RecordId, Vec<u8>)>) {
+        self.with(async |store| {
+            for (id, bytes) in records {
+                let there = store.get(id).await.expect("a store");
+                let expect = there.map_or(Expect::Absent, |stored| Expect::Revision(stored.revision));
+                store.put(id, bytes, expect).await.expect("a put");
+            }
         });
     }
 }

@@ -64,6 +64,9 @@ mod damaged;
 /// Records of environments and of their names that are damaged or missing: the other environments are shown and served.
 mod damaged_environments;
 
+/// Environments and tenants that were removed come back for nobody, and those that exist do not vanish unnoticed.
+mod removed_environments;
+
 /// Damaged environments that may be whole, or that a token may not know of.
 mod given_up_in_vain;
 
