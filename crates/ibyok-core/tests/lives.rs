@@ -5,7 +5,8 @@ mod scene;
 
 use std::time::Duration;
 
-use ibyok_core::{Code, KeyRef, Namespace, NamespaceRemoval, Vault};
+use ibyok_core::namespaces::NamespaceRemoval;
+use ibyok_core::{Code, KeyRef, Namespace, Vault};
 use ibyok_storage::{Collection, Expect, Kind, RecordId, Store};
 use scene::{Scene, secret};
 
