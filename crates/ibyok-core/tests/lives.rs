@@ -53,7 +53,7 @@ async fn the_other_node_has_heard() {
 async fn make(vault: &Vault, value: &str) {
     vault.namespaces("host").create(&acme()).await.unwrap();
     let operator = vault.operator("host").in_namespace(acme()).unwrap();
-    operator.set_key(&openai(), secret(value)).await.unwrap();
+    operator.keys().set(&openai(), secret(value)).await.unwrap();
     the_other_node_has_heard().await;
 }
 

@@ -91,7 +91,11 @@ impl EnvironmentVerbs<'_> {
                 Ok(Some((record, rev))) => (attempt.record, attempt.rev) = (Some(record.to_string()), Some(rev)),
                 Ok(None) => {}
                 Err(error) => {
-                    self.session.inner.recorder.log.append_unwaited(attempt.phase(Phase::NotDone));
+                    self.session
+                        .inner
+                        .recorder
+                        .log
+                        .append_unwaited(attempt.phase(Phase::NotDone));
                     return Err(error);
                 }
             }
