@@ -129,7 +129,7 @@ pub mod attestations {
     pub use crate::vault::handles::AttestationVerbs;
 }
 
-/// The audit log: [`Session::audit`](crate::Session::audit), and everything that a sink or a home of one's own needs.
+/// The audit log: [`Session::audit`](crate::Session::audit), and everything for a custom sink or home.
 pub mod audit {
     pub use crate::logs::AuditFollow;
     pub use crate::logs::unread_lines::unread_line;
@@ -157,7 +157,7 @@ pub mod errors {
     pub use crate::base::error::Part;
 }
 
-/// Floors, below which no record is believed: [`Session::floors`](crate::Session::floors).
+/// Floors, below which nodes refuse records: [`Session::floors`](crate::Session::floors).
 pub mod floors {
     pub use crate::floor::FloorsStatus;
     pub use crate::vault::handles::FloorVerbs;

@@ -13,7 +13,7 @@ pub(crate) const NONCE_LEN: usize = 12;
 /// Bytes of an authentication tag.
 pub(crate) const TAG_LEN: usize = 16;
 
-/// Encrypts `buffer` in place and gives the tag.
+/// Encrypts `buffer` in place and returns the tag.
 pub(crate) fn encrypt(
     key: &[u8; KEY_LEN],
     nonce: &[u8; NONCE_LEN],
@@ -39,7 +39,7 @@ pub(crate) fn decrypt(
         .map_err(|_| Error::Open)
 }
 
-/// The longest plaintext of GCM is 2^36 - 32 bytes; told as what fits the platform.
+/// The longest plaintext of GCM is 2^36 - 32 bytes; the error names this number, which fits every platform.
 const LIMIT: usize = u32::MAX as usize;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Keys from keys: HKDF-SHA-256 ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)) and HMAC-SHA-256
-//! ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)), each use under a label of its own.
+//! ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)), each use under its own label.
 
 use hkdf::HkdfExtract;
 use hmac::{Hmac, KeyInit, Mac};
@@ -18,7 +18,7 @@ const RECORD_ID: &[u8] = b"ibyok/v1/record-id";
 const FINGERPRINT: &[u8] = b"ibyok/v1/fingerprint";
 /// The key of a keyed hash: followed by the caller's label.
 const KEYED_HASH: &[u8] = b"ibyok/v1/keyed-hash";
-/// Tells one generation's key from another: followed by its number, u32 BE.
+/// Separates the keys of generations: followed by the number, u32 BE.
 const GENERATION: &[u8] = b"ibyok/v1/generation";
 /// The public id of a KEK that we hold ourselves.
 const KEK_ID: &[u8] = b"ibyok/v1/kek-id";
@@ -61,7 +61,7 @@ pub(crate) fn keyed_hash(fingerprint_key: &[u8; KEY_LEN], label: &str, bytes: &[
     hmac(&key, &[bytes])
 }
 
-/// HMAC(environment key, label ‖ number): tells keys apart and nothing about them.
+/// HMAC(environment key, label ‖ number): distinguishes keys and reveals nothing about them.
 pub(crate) fn generation(environment_key: &[u8; KEY_LEN], number: u32) -> [u8; 32] {
     hmac(environment_key, &[GENERATION, &number.to_be_bytes()])
 }

@@ -24,7 +24,7 @@ pub enum Error {
     /// The bytes do not begin as the bytes of this format do.
     #[error("not an ibyok record")]
     NotSealed,
-    /// The bytes end before the format says they may.
+    /// The bytes end before the format allows.
     #[error("the bytes are cut short")]
     Truncated,
     /// The clear part of an environment key record breaks the format's rules.
@@ -94,7 +94,7 @@ pub enum Error {
     KekRefused {
         /// The KEK that refused.
         kek: String,
-        /// Why, and so what to do.
+        /// The reason, which shows the remedy.
         why: KekRefusal,
         /// The error of the key service.
         source: Box<dyn std::error::Error + Send + Sync>,

@@ -17,7 +17,7 @@ impl FingerprintKey {
     /// A random one.
     ///
     /// # Errors
-    /// [`Error::Random`] if the system gives no randomness.
+    /// [`Error::Random`] if the operating system returns no randomness.
     pub fn generate() -> Result<Self, Error> {
         Ok(FingerprintKey(random_box()?))
     }

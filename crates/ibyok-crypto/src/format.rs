@@ -1,4 +1,4 @@
-//! The bytes of sealed things. Nothing else knows offsets; `docs/format.md` says them byte for byte.
+//! The bytes of sealed things. Nothing else knows offsets; `docs/format.md` describes them byte for byte.
 
 use crate::Error;
 use crate::cipher::TAG_LEN;
@@ -114,7 +114,7 @@ pub(crate) fn magic_and_version(reader: &mut Reader<'_>, magic: &[u8; 4]) -> Res
     }
 }
 
-/// Why bytes shorter than a header are refused: what they begin with may say more than that they are short.
+/// The reason for refusing bytes shorter than a header: their beginning may show a more exact reason.
 fn short(bytes: &[u8], magic: &[u8; 4]) -> Error {
     magic_and_version(&mut Reader::new(bytes), magic)
         .err()

@@ -46,7 +46,7 @@ impl fmt::Debug for VaultId {
 impl FromStr for VaultId {
     type Err = Error;
 
-    /// Reads what `Display` prints.
+    /// Reads the output of `Display`.
     fn from_str(text: &str) -> Result<Self, Error> {
         base62::parse(text)
             .map(Self)
@@ -124,7 +124,7 @@ impl fmt::Debug for RealmTag {
 impl FromStr for RealmTag {
     type Err = Error;
 
-    /// Reads what `Display` prints.
+    /// Reads the output of `Display`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let bytes = text
             .as_bytes()

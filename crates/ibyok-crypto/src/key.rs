@@ -24,7 +24,7 @@ impl EnvironmentKey {
         random_box().map(Self)
     }
 
-    /// One that is filled in place from zeros: how a [`Kek`](crate::Kek) hands back what it unwrapped.
+    /// A key that `fill` writes in place, over zeros. A [`Kek`](crate::Kek) returns an unwrapped key this way.
     #[must_use]
     pub fn init_with_mut(fill: impl FnOnce(&mut [u8; KEY_LEN])) -> Self {
         Self(SecretBox::init_with_mut(fill))

@@ -14,7 +14,7 @@
 //! let kek = Arc::new(LocalKek::generate()?);
 //! let identity = RealmIdentity::new(VaultId::generate()?, RealmTag::generate()?, "default", Some("prod"))?;
 //!
-//! // A realm's keys are made once; its record is what is stored.
+//! // A realm's keys are made once; its record is stored.
 //! let (_, record) = RealmKeys::create(identity, b"class=prod", 1, kek.as_ref()).await?;
 //! let keys = RealmRecord::parse(&record)?.open(&Keyring::new(kek)).await?.keys;
 //!

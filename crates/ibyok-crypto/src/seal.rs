@@ -61,7 +61,7 @@ pub(crate) fn seal(key: &[u8; KEY_LEN], slot: &Slot<'_>, plaintext: &[u8]) -> Re
     Ok(sealed)
 }
 
-/// Opens what was sealed under the same key and slot.
+/// Opens bytes that were sealed under the same key and slot.
 pub(crate) fn open(key: &[u8; KEY_LEN], slot: &Slot<'_>, sealed: &[u8]) -> Result<Secret, Error> {
     let sealed = Sealed::parse(sealed)?;
     let expected = slot.header(sealed.header.salt, sealed.header.commitment);

@@ -1,4 +1,4 @@
-//! Measures the scan: recall on generated keys, and what it reports in directories that are given.
+//! Measures the scan: recall on generated keys, and its reports in given directories.
 //!
 //! ```text
 //! cargo run --release -p ibyok-scan --example figures -- recall
@@ -119,7 +119,7 @@ fn row(engine: &Engine, what: &str, lines: &[String]) {
     println!("| {what} | {} | {} ({share:.2} %) |", lines.len(), found.len());
 }
 
-/// Prints what a scan of directories reports, and how long it takes.
+/// Prints the report of a scan of directories, and its duration.
 fn findings(roots: &[String]) {
     println!("| directory | texts | MB | seconds | findings | rules |\n| --- | --- | --- | --- | --- | --- |");
     for root in roots {

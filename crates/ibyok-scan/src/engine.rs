@@ -217,7 +217,7 @@ impl Engine {
     }
 }
 
-/// Goes over a window's hits in order: each line is looked at once, since one line may hold thousands of them.
+/// Goes over a window's hits in order: each line is read once, since one line may hold thousands of them.
 struct Going<'w> {
     window: &'w Window<'w>,
     counter: Counter<'w>,

@@ -8,7 +8,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use crate::error::Error;
 use crate::printable::printable;
 
-/// The file, read at the top and nowhere else, so that nothing below brings excuses of its own.
+/// The file, read at the top and nowhere else, so that no directory below can add excuses.
 const FILE: &str = ".ibyokignore";
 
 /// The largest number of bytes read of the file.
@@ -17,7 +17,7 @@ const FILE_MAX: u64 = 64 * 1024;
 /// Paths that no rule but `*` is about.
 const ANYTHING: [&str; 2] = ["zq7x9", "zq7x9/k3v8.w1j6"];
 
-/// Files whose findings are excused. A key of a vault is a finding there all the same.
+/// Files whose findings are excused. A key of a vault is a finding there too.
 #[derive(Clone, Debug)]
 pub struct ExcusedFiles {
     top: PathBuf,
@@ -27,7 +27,7 @@ pub struct ExcusedFiles {
 impl ExcusedFiles {
     /// Reads `.ibyokignore` at the top of the repository that a path is in, else in the path itself; `None` if there is none there.
     ///
-    /// It holds git's patterns, and above each block of them a comment that says why:
+    /// It holds git's patterns, and above each block of them a comment with the reason:
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;

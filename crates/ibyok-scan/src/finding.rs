@@ -32,7 +32,7 @@ pub struct Finding {
     /// Why it is a finding in spite of an excuse on its line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Tells equal secrets of one scan; a keyed hash whose key is gone when the scan is.
+    /// Shows equal secrets of one scan: a keyed hash, whose key is dropped after the scan.
     #[serde(skip)]
     pub(crate) sameness: u64,
 }
@@ -70,7 +70,7 @@ pub enum Severity {
     Warning,
 }
 
-/// The rule of what looks like a secret by name and randomness alone.
+/// The rule of values that look like a secret only by name and randomness.
 pub(crate) const GENERIC: &str = "generic-secret";
 /// The rule of PEM private keys.
 pub(crate) const PRIVATE_KEY: &str = "private-key";
@@ -78,5 +78,5 @@ pub(crate) const PRIVATE_KEY: &str = "private-key";
 pub(crate) const URL_PASSWORD: &str = "url-password";
 /// The rule of our own access tokens.
 pub(crate) const ACCESS_TOKEN: &str = "ibyok-token";
-/// The rule of keys that no shape gives away and a [`crate::Matcher`] knows.
+/// The rule of keys without a unique shape that a [`crate::Matcher`] knows.
 pub(crate) const KNOWN_KEY: &str = "known-key";

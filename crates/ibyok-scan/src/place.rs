@@ -24,7 +24,7 @@ pub(crate) enum Kind {
     Source,
     /// Settings: a value without quotes is the value, and no variable.
     Settings,
-    /// Programs wrote it, and it is full of what looks random: only shapes say anything.
+    /// Programs wrote it, and it is full of random-looking text: only shapes count.
     Generated,
 }
 

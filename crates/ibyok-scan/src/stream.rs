@@ -8,11 +8,11 @@ use memchr::{memchr_iter, memrchr};
 /// The number of bytes of a text held at once.
 const HELD: usize = 1 << 20;
 
-/// The largest number of bytes to look at after the start of a candidate: the longest secret and the rest of its
+/// The largest number of bytes to read after the start of a candidate: the longest secret and the rest of its
 /// line.
 pub(crate) const AHEAD: usize = 16 * 1024;
 
-/// The largest number of bytes to look at before a candidate: the name to which a value is assigned.
+/// The largest number of bytes to read before a candidate: the name to which a value is assigned.
 pub(crate) const BEHIND: usize = 4 * 1024;
 
 /// The part of a text in view.
@@ -108,7 +108,7 @@ impl Window<'_> {
     }
 }
 
-/// Gives the positions of one place after another, and counts each line once: a window may hold thousands of secrets.
+/// Returns the positions of one place after another, and counts each line once: a window may hold thousands of secrets.
 #[derive(Clone, Debug)]
 pub(crate) struct Counter<'w> {
     window: &'w Window<'w>,

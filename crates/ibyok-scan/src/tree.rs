@@ -20,12 +20,12 @@ use crate::report::Report;
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct TreeOptions {
-    /// Also what git ignores.
+    /// Also scan files that git ignores.
     pub no_ignore: bool,
 }
 
 impl TreeOptions {
-    /// Also what git ignores, or not.
+    /// Sets whether to scan files that git ignores.
     #[must_use]
     pub fn no_ignore(mut self, no_ignore: bool) -> Self {
         self.no_ignore = no_ignore;
@@ -95,7 +95,7 @@ pub fn scan_stream(engine: &Engine, source: &mut dyn Read, shown: &Path, progres
     Ok(report)
 }
 
-/// Scans files below a root that [`scan_tree`] leaves out: those that git ignores and tracks all the same. Their
+/// Scans files below a root that [`scan_tree`] leaves out: files that git both ignores and tracks. Their
 /// paths are relative to the root. A link, or a path that is no file by now, is left out.
 #[must_use]
 pub fn scan_files(engine: &Engine, root: &Path, files: &[PathBuf], progress: &Progress) -> Report {
@@ -118,7 +118,7 @@ pub fn scan_files(engine: &Engine, root: &Path, files: &[PathBuf], progress: &Pr
     report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Makes what each thread scans with.
+/// Makes the state with which each thread scans.
 struct Threads<'s> {
     engine: &'s Engine,
     progress: &'s Progress,

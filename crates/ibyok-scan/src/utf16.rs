@@ -9,7 +9,7 @@ pub(crate) enum Order {
     Big,
 }
 
-/// The order that a byte order mark says.
+/// The order that a byte order mark shows.
 pub(crate) fn order(start: &[u8]) -> Option<Order> {
     match start {
         [0xff, 0xfe, ..] => Some(Order::Little),

@@ -37,7 +37,7 @@ impl Change {
     }
 }
 
-/// A piece of the change feed, as one consistent look at the store showed it.
+/// A piece of the change feed, from one consistent read of the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -60,7 +60,7 @@ impl Changes {
     /// The largest number of changes in one answer.
     pub const LIMIT: usize = 1000;
 
-    /// The answer that tells of changes, in order, when the newest of all is `newest`.
+    /// The answer with changes in order, when the newest of all is `newest`.
     pub fn told(changes: Vec<Change>, newest: ChangeNumber) -> Self {
         let upto = changes.last().map_or(newest, |change| change.number);
         Changes {

@@ -3,13 +3,13 @@ use std::error::Error as StdError;
 /// The result of a store's method.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a store did not do what it was asked, by what can be done about it.
+/// The reasons why a store failed, grouped by the possible remedy.
 ///
 /// No message holds bytes of a record or a password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The record that was to be made is there already. Nothing was written.
+    /// The new record exists already. Nothing was written.
     #[error("the record already exists")]
     Exists,
 
@@ -35,7 +35,7 @@ pub enum Error {
         hint: String,
     },
 
-    /// The store is there and must not be used as it is, such as a file that others may read.
+    /// The store exists, and must not be used in its present state, such as a file that others may read.
     #[error("refused: {what}")]
     #[non_exhaustive]
     Refused {
@@ -45,14 +45,14 @@ pub enum Error {
         hint: String,
     },
 
-    /// The store cannot be reached or has no room. It may pass. After a `put` or `delete` it is not known whether it was done:
+    /// The store cannot be reached or has no room. The failure may pass. After a `put` or `delete` it is unknown whether the change was made:
     /// read the record to find out.
     #[error("the {backend} store is unavailable: {}", told(source.as_ref()))]
     #[non_exhaustive]
     Unavailable {
         /// The name of the backend.
         backend: &'static str,
-        /// The error of the backend. The message tells it, so that a walk along [`StdError::source`] does not find it again.
+        /// The error of the backend. The message includes it, so [`StdError::source`] skips it.
         r#source: Box<dyn StdError + Send + Sync>,
     },
 
@@ -62,7 +62,7 @@ pub enum Error {
     Corrupt {
         /// The file or database.
         what: String,
-        /// The error that was found. The message tells it, so that a walk along [`StdError::source`] does not find it again.
+        /// The error that was found. The message includes it, so [`StdError::source`] skips it.
         r#source: Box<dyn StdError + Send + Sync>,
     },
 
@@ -92,7 +92,7 @@ impl Error {
         Error::TooLarge { limit }
     }
 
-    /// An [`Error::Invalid`] with what was given and what would be right.
+    /// An [`Error::Invalid`] with the given input and the valid form.
     pub fn invalid(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Error::Invalid {
             what: what.into(),
@@ -100,7 +100,7 @@ impl Error {
         }
     }
 
-    /// An [`Error::Refused`] with the reason and what to change.
+    /// An [`Error::Refused`] with the reason and the necessary change.
     pub fn refused(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Error::Refused {
             what: what.into(),
@@ -108,7 +108,7 @@ impl Error {
         }
     }
 
-    /// An [`Error::Unavailable`] with what the backend said.
+    /// An [`Error::Unavailable`] with the error of the backend.
     pub fn unavailable(backend: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Error::Unavailable {
             backend,
@@ -149,7 +149,7 @@ impl Error {
     }
 }
 
-/// An error and its causes in one line, each told once: a message may tell its cause already.
+/// An error and its causes in one line, each named once: a message may include its cause already.
 fn told(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

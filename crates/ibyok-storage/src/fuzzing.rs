@@ -2,7 +2,7 @@
 
 use crate::url::parse;
 
-/// Any text as a store's URL: it names a store or is refused, and a refusal repeats nothing of what may be a password.
+/// Any text as a store's URL: it names a store or is refused, and a refusal repeats no part that may be a password.
 pub fn store_url(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Err(error) = parse(text) else { return };
@@ -12,7 +12,7 @@ pub fn store_url(data: &[u8]) {
     }
 }
 
-/// The parts of a text that would be a password in a URL, if they are long enough to be told from our own words.
+/// The parts of a text that would be a password in a URL, if they are long enough to differ from our own words.
 fn secrets(text: &str) -> impl Iterator<Item = &str> {
     let parts = text.split([':', '@', '/', '?', '=', '&', '#']);
     parts.filter(|part| part.len() >= 8 && part.bytes().any(|byte| byte.is_ascii_digit()))

@@ -81,7 +81,7 @@ pub enum MapVerdict {
     Damaged,
 }
 
-/// The names of the files of the map at `path`: the main file and the two that SQLite keeps beside it.
+/// The names of the files of the map at `path`: the main file and the two that SQLite keeps next to it.
 #[must_use]
 pub fn map_files(path: &Path) -> [PathBuf; 3] {
     ["", "-wal", "-shm"].map(|suffix| {

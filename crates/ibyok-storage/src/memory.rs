@@ -16,7 +16,7 @@ use crate::store::{LIST_LIMIT, MAX_RECORD, Store};
 /// The number of changes that the feed keeps.
 const FEED: usize = 10_000;
 
-/// A store in memory: for tests, and for what need not outlive the process.
+/// A store in memory: for tests, and for data that need not outlive the process.
 ///
 /// A clone is another handle on the same data, as another node would have.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub struct MemoryStore {
 
 struct Shared {
     data: Mutex<Data>,
-    /// The newest change number, for those who wait.
+    /// The newest change number, for callers that wait.
     newest: watch::Sender<u64>,
 }
 

@@ -60,7 +60,7 @@ impl Collection {
         Collection { kind, realm: ROOT }
     }
 
-    /// Refuses an id of another collection, from which a listing cannot go on.
+    /// Refuses an id of another collection, from which a listing cannot continue.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl Display for RecordId {
     }
 }
 
-/// Reads what [`Display`] wrote, and nothing else: each id has one spelling.
+/// Reads the output of [`Display`], and nothing else: each id has one spelling.
 impl FromStr for RecordId {
     type Err = Error;
 
@@ -181,12 +181,12 @@ fn parse(text: &str) -> Option<RecordId> {
 pub struct Revision(u64);
 
 impl Revision {
-    /// A revision by number, for those who write a backend.
+    /// A revision by number, for authors of a backend.
     pub const fn new(number: u64) -> Self {
         Revision(number)
     }
 
-    /// The number, for those who write a backend.
+    /// The number, for authors of a backend.
     pub const fn as_u64(self) -> u64 {
         self.0
     }
@@ -207,7 +207,7 @@ pub enum Expect {
 }
 
 impl Expect {
-    /// Compares with the revision that was found, for those who write a backend. It must be one step with the write.
+    /// Compares with the revision that was found, for authors of a backend. It must be one step with the write.
     ///
     /// # Errors
     ///

@@ -13,39 +13,39 @@ use crate::record::{Collection, Expect, RecordId, Revision, Stored};
 /// The most bytes that a record may have: 16 MiB.
 pub const MAX_RECORD: usize = 16 * 1024 * 1024;
 
-/// The most ids that one [`list`](Store::list) gives.
+/// The maximum number of ids that one [`list`](Store::list) returns.
 pub const LIST_LIMIT: usize = 1000;
 
-/// Bytes under record ids, and what a vault needs to keep them right: nothing that only one database could offer.
+/// Bytes under record ids, and the operations that a vault needs to keep them correct: nothing that only one database could offer.
 ///
 /// # Contract
 ///
-/// A store maps a [`RecordId`] to bytes. It reads nothing into them. All handles on the same data, in this process or another, are
-/// one store: what one has put, the others get.
+/// A store maps a [`RecordId`] to bytes. It does not interpret them. All handles on the same data, in this process or another, are
+/// one store: a record that one puts, the others get.
 ///
 /// # Atomicity
 ///
 /// Each `put` and `delete` happens whole or not at all, and at one instant between its call and its return. Comparing and writing
-/// are one step: of any number of writers who expect the same revision, one wins. There are no transactions over two records.
+/// are one step: if several writers expect the same revision, exactly one wins. There are no transactions over two records.
 ///
 /// # Durability
 ///
-/// A `put` that returned survives what [`check`](Store::check) reports as [`Health::durability`]. Returning early is the one
-/// fault that a caller can never notice.
+/// A `put` that returned survives every failure up to the [`Health::durability`] that [`check`](Store::check) reports. A caller can
+/// never notice an early return.
 ///
 /// # The change feed
 ///
 /// Every `put` and `delete` of a record that is not of a [quiet](crate::Kind::is_quiet) kind takes the next change
 /// number *in the same transaction*. So the numbers are the order of the commits: after a caller has seen number `n`,
 /// the feed never shows it a new change below `n`. A backend may forget old changes. If a caller asks from before
-/// them, the backend must report that ([`Changes::gap`]). Caches rest on this: a change that is missing from the feed
+/// them, the backend must report that ([`Changes::gap`]). Caches depend on this: a change that is missing from the feed
 /// without a gap is a revoked key that still works.
 ///
 /// # Errors
 ///
 /// [`Exists`](crate::Error::Exists), [`Conflict`](crate::Error::Conflict) and [`TooLarge`](crate::Error::TooLarge)
 /// mean that nothing was written. [`Unavailable`](crate::Error::Unavailable) from `put` or `delete` leaves it unknown
-/// whether something was written. A backend that does not answer must give up after some seconds; it must not wait
+/// whether something was written. A backend without an answer must stop after some seconds; it must not wait
 /// for ever.
 ///
 /// # Cancellation
@@ -63,23 +63,23 @@ pub const LIST_LIMIT: usize = 1000;
 ///
 /// # Writing your own
 ///
-/// Implement the nine methods, then run the suite of the feature `conformance` on it. `docs/backends.md` in the repository leads
-/// through it, and `examples/backend` is a whole one in under a hundred lines of code.
+/// Implement the nine methods, then run the suite of the feature `conformance` on it. `docs/backends.md` in the repository explains
+/// each step, and `examples/backend` is a complete store in under a hundred lines of code.
 #[async_trait]
 pub trait Store: Debug + Send + Sync {
     /// Returns the record, or `None` if there is none. The call sees every `put` that returned before it.
     async fn get(&self, id: &RecordId) -> Result<Option<Stored>>;
 
-    /// Writes a record if it is as expected, and gives its new revision.
+    /// Writes a record if its state is as expected, and returns its new revision.
     ///
     /// # Errors
     ///
-    /// [`Exists`](crate::Error::Exists) if [`Expect::Absent`] met a record; [`Conflict`](crate::Error::Conflict) if
-    /// [`Expect::Revision`] met another revision or none; [`TooLarge`](crate::Error::TooLarge) over [`MAX_RECORD`] bytes.
+    /// [`Exists`](crate::Error::Exists) if [`Expect::Absent`] finds a record; [`Conflict`](crate::Error::Conflict) if
+    /// [`Expect::Revision`] finds another revision or none; [`TooLarge`](crate::Error::TooLarge) over [`MAX_RECORD`] bytes.
     async fn put(&self, id: &RecordId, bytes: &[u8], expect: Expect) -> Result<Revision>;
 
     /// The ids of a collection in order, beginning after `after`: at most `limit`, and never more than [`LIST_LIMIT`]. Fewer than
-    /// that means that there are no more. A record that is there during the whole of a paged listing is in it exactly once.
+    /// the smaller of the two means that there are no more. A record that exists during the whole of a paged listing is in it exactly once.
     ///
     /// # Errors
     ///
@@ -87,14 +87,14 @@ pub trait Store: Debug + Send + Sync {
     async fn list(&self, collection: &Collection, after: Option<&RecordId>, limit: usize) -> Result<Vec<RecordId>>;
 
     /// Returns the changes after `since` on any handle, in the order of commits: at most [`Changes::LIMIT`]. If the
-    /// feed does not reach back to `since`, or has never come so far, the answer is [`Changes::lost`].
+    /// feed does not reach back to `since`, or has never reached it, the answer is [`Changes::lost`].
     async fn changes(&self, since: ChangeNumber) -> Result<Changes>;
 
     /// Returns when the feed is no longer at `since`. It is only a hint: it may come late, without cause, or not at
-    /// all. A caller that needs to know asks for [`changes`](Store::changes).
+    /// all. For a certain answer, call [`changes`](Store::changes).
     async fn wait(&self, since: ChangeNumber) -> Result<()>;
 
-    /// Forgets a record for good, if it is at the expected revision. Its revisions are never used again.
+    /// Removes a record permanently if it is at the expected revision. Its revisions are never used again.
     ///
     /// # Errors
     ///
@@ -102,19 +102,19 @@ pub trait Store: Debug + Send + Sync {
     async fn delete(&self, id: &RecordId, expect: Revision) -> Result<()>;
 
     /// Overwrites replaced and deleted bytes, as far as this backend can. Returns a text for people about the places
-    /// that may still hold such bytes; `None` if no place of the store does. No record changes. It is called after
-    /// bytes were destroyed, which is seldom, and may take its time.
+    /// that may still hold such bytes; `None` if no place of the store does. No record changes. The vault calls it after
+    /// bytes were destroyed, which is rare, so it may be slow.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](crate::Error::Unavailable) if it cannot be done now, so that it is unknown what remains.
+    /// [`Unavailable`](crate::Error::Unavailable) if that is not possible now, so that the remaining bytes are unknown.
     async fn scrub(&self) -> Result<Option<String>>;
 
-    /// Checks that the store answers, and returns what it promises.
+    /// Checks that the store answers, and returns its promises.
     async fn check(&self) -> Result<Health>;
 
     /// Buckets that all handles on this store take from together, if it offers them. Without them each node counts its own uses,
-    /// and a limit holds on each by itself; that is right for a store that cannot do better.
+    /// and a limit holds on each node separately. That is correct for a store that cannot do better.
     fn limiter(&self) -> Option<&dyn Limiter>;
 }
 

@@ -16,7 +16,7 @@ const FORMS: &str = "use `file:/path/to/the/store` or `memory:`, `postgres://hos
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for anything else, naming the known forms; what the `open` of each store fails with. A password
+/// [`Error::Invalid`] for anything else, naming the known forms; and the errors of each store's `open`. A password
 /// in the URL is in no message.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>> {
     match parse(url)? {

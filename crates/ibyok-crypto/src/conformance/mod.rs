@@ -1,4 +1,4 @@
-//! The promises of every [`Kek`], one function each, as tests for those who write one.
+//! The promises of every [`Kek`], one function each, as tests for authors of a KEK.
 //!
 //! Give the suite a [`Harness`] and let [`kek_conformance!`](crate::kek_conformance) make one `#[test]` of each promise:
 //!
@@ -25,8 +25,8 @@
 //! }
 //! ```
 //!
-//! The functions are plain and async: a KEK that needs a runtime of its own calls them from there, through [`promises`]. The suite may grow in
-//! any release; passing it is what "a supported KEK" means.
+//! The functions are plain and async: a KEK that needs a special runtime calls them from there, through [`promises`]. The suite may grow in
+//! any release; a supported KEK passes it.
 
 mod promise;
 mod runtime;

@@ -11,11 +11,11 @@ use crate::{EnvironmentKey, Error};
 /// A key-encryption key: wraps environment keys and unwraps them.
 ///
 /// # Contract
-/// - What `wrap` gave under a context, `unwrap` opens under an equal one, for as long as the KEK exists and after any restart.
-/// - Under another context, or with any byte changed or missing, `unwrap` refuses. It never gives a key that was not wrapped.
-/// - The wrapped bytes tell nothing about the key.
+/// - `unwrap` opens the result of `wrap` under an equal context, for as long as the KEK exists and after any restart.
+/// - Under another context, or with any byte changed or missing, `unwrap` refuses. It never returns a key that was not wrapped.
+/// - The wrapped bytes reveal nothing about the key.
 /// - The [`KekId`] in a wrapped key is one that this KEK, and no other, accepts (for a passphrase: that only the right one opens).
-/// - `unwrap` of a key that names a KEK which this one does not accept refuses without using the key material or calling anybody.
+/// - `unwrap` of a key that names a KEK which this one does not accept refuses without using the key material or calling any service.
 ///
 /// # Errors
 /// [`Error::Open`] for bytes that do not open, [`Error::UnknownKek`] for another's, [`Error::KekDenied`] or (of a key service)
@@ -23,7 +23,7 @@ use crate::{EnvironmentKey, Error};
 /// answer that cannot be right. No message holds key bytes.
 ///
 /// # Cancellation
-/// Dropping the future gives up the call and nothing else.
+/// Dropping the future cancels the call and changes nothing else.
 ///
 /// # Writing your own
 /// Bind the whole of [`KekContext::encryption_context`]. Read the key's bytes with `secrecy::ExposeSecret`, and hand them back through
@@ -33,7 +33,7 @@ pub trait Kek: Debug + Send + Sync {
     /// Wraps a key for a context.
     async fn wrap(&self, key: &EnvironmentKey, context: &KekContext) -> Result<WrappedKey, Error>;
 
-    /// Opens what `wrap` gave under an equal context.
+    /// Opens the result of `wrap` under an equal context.
     async fn unwrap(&self, wrapped: &WrappedKey, context: &KekContext) -> Result<EnvironmentKey, Error>;
 
     /// Returns a description of the KEK, for people. Never holds a secret, and never calls a service.

@@ -1,4 +1,4 @@
-//! Key-encryption keys: what wraps environment keys.
+//! Key-encryption keys, which wrap environment keys.
 
 #[cfg(feature = "aws-kms")]
 mod aws_kms;

@@ -20,7 +20,7 @@ pub(super) fn wrap_under(
     seal::seal(kek, &Slot::new(Purpose::EnvironmentKey, 0, &place), key.expose_secret())
 }
 
-/// Opens what [`wrap_under`] gave.
+/// Opens the result of [`wrap_under`].
 pub(super) fn unwrap_under(
     kek: &[u8; 32],
     id: [u8; 16],

@@ -29,7 +29,7 @@ const KEPT: usize = 8;
 /// fresh one.
 ///
 /// The passphrase is taken byte for byte. A program that reads it from people may want to normalise it first. Its id
-/// tells one derived key from another, so a wrong passphrase is [`Error::KekDenied`] and not damage.
+/// distinguishes derived keys, so a wrong passphrase is [`Error::KekDenied`] and not damage.
 ///
 /// Deriving takes a tenth of a second at the recommended cost, on the thread that polls. Other callers that need the
 /// same key wait for it. A server opens its realms at start, or from a thread that may block.

@@ -8,7 +8,7 @@ use crate::cipher::KEY_LEN;
 use crate::read::Reader;
 use crate::{Error, Secret};
 
-/// Argon2id's cost ([RFC 9106](https://www.rfc-editor.org/rfc/rfc9106)): what one guess of a passphrase takes.
+/// Argon2id's cost ([RFC 9106](https://www.rfc-editor.org/rfc/rfc9106)): the memory and time that one guess of a passphrase takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PassphraseCost {
     memory: u32,

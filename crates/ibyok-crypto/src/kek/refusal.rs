@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a key service refused. Asking again does not help; its `Display` says what does.
+/// The reason why a key service refused. A retry does not help; its `Display` names the remedy.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KekRefusal {

@@ -48,7 +48,7 @@ impl KekId {
 impl FromStr for KekId {
     type Err = Error;
 
-    /// Reads what `Display` prints.
+    /// Reads the output of `Display`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let formed = text
             .split_once(':')

@@ -16,7 +16,7 @@ enum Draws {
 
 thread_local!(static DRAWS: Cell<Draws> = const { Cell::new(Draws::Real) });
 
-/// Lets `draws` of this thread succeed and fails the next; runs `what`; tells its result and whether a draw failed.
+/// Lets `draws` of this thread succeed and fails the next; runs `what`; returns its result and whether a draw failed.
 pub(crate) fn failing_after<T>(draws: u32, what: impl FnOnce() -> T) -> (T, bool) {
     DRAWS.set(Draws::FailingAfter(draws));
     let result = what();

@@ -105,7 +105,7 @@ impl Body {
     }
 }
 
-/// Tells that a wrapped key is the one of its number, and not another generation's put in its stead.
+/// Shows that a wrapped key is the one of its number, and not another generation's in its place.
 fn check(key: &EnvironmentKey, number: u32) -> [u8; 32] {
     derive::generation(key.expose_secret(), number)
 }

@@ -25,7 +25,7 @@ use crate::{DataKey, EnvironmentKey, Error, Secret, derive};
 pub enum GenerationState {
     /// Seals and opens. There is exactly one.
     Current,
-    /// Opens what it sealed before, and never seals.
+    /// Opens records that it sealed before, and never seals.
     Retiring,
 }
 
@@ -119,7 +119,7 @@ impl RealmKeys {
         Ok(keys)
     }
 
-    /// The same keys without a retiring generation: what it sealed never opens again.
+    /// The same keys without a retiring generation: records that it sealed never open again.
     ///
     /// # Errors
     /// [`Error::NoSuchGeneration`]; [`Error::CurrentGeneration`] for the one that seals.
@@ -170,7 +170,7 @@ impl RealmKeys {
         self.seal(Purpose::DataKey, place, key.bytes())
     }
 
-    /// Unwraps what [`RealmKeys::wrap_data_key`] wrapped at the same place, under any generation held.
+    /// Unwraps a data key that [`RealmKeys::wrap_data_key`] wrapped at the same place, under any generation held.
     ///
     /// # Errors
     /// As [`RealmKeys::open_record`].
@@ -189,7 +189,7 @@ impl RealmKeys {
         derive::record_id(self.name_key.expose_secret(), name)
     }
 
-    /// A value's fingerprint in this realm: tells equal values without telling which.
+    /// A value's fingerprint in this realm: it shows equal values without revealing them.
     #[must_use]
     pub fn fingerprint(&self, value: &Secret) -> [u8; 32] {
         derive::fingerprint(self.fingerprint_key.expose_secret(), value.expose_secret())

@@ -1,4 +1,4 @@
-//! The environment key record: a clear part that says what to unwrap, and a body sealed under the current generation.
+//! The environment key record: a clear part that names the keys to unwrap, and a body sealed under the current generation.
 
 use std::fmt;
 
@@ -118,7 +118,7 @@ impl RealmRecord {
         ids
     }
 
-    /// Unwraps every generation and opens the body. That what it names is what was looked for, the caller compares.
+    /// Unwraps every generation and opens the body. The caller compares the names in it with the expected ones.
     ///
     /// # Errors
     /// [`Error::Open`] if anything of it was changed; [`Error::UnknownKek`], [`Error::KekDenied`] or [`Error::KekUnavailable`] from the KEKs.

@@ -30,7 +30,7 @@ const WORDS: &[&str] = &[
     "_pat",
 ];
 
-/// The longest name that is looked at.
+/// The longest name that is checked.
 const NAME_MAX: usize = 80;
 
 /// The number of bytes before a name in which a connection string may begin.
@@ -52,7 +52,7 @@ impl Assignments {
         }
     }
 
-    /// Every value in the window that looks like a secret and is given to a name that says so. In a file of `settings` a value
+    /// Every value in the window that looks like a secret and is assigned to a name for secrets. In a file of `settings` a value
     /// without quotes is no variable.
     pub(crate) fn find(&self, window: &Window<'_>, settings: bool, hits: &mut Vec<Hit>) {
         let Some(words) = &self.words else {
@@ -141,7 +141,7 @@ fn is_token_id(window: &Window<'_>, name: &Range<usize>, hit: &Hit) -> bool {
         && FIELDS.iter().any(has)
 }
 
-/// The password that a name that says password is given.
+/// The password assigned to a name that means password.
 fn password(window: &Window<'_>, name: &Range<usize>, settings: bool) -> Option<Hit> {
     let named = window.get(name.clone());
     let connection = in_connection(window, name);

@@ -15,7 +15,7 @@ use crate::stream::Window;
 /// The longest candidate, in bytes.
 const LONGEST: usize = 8 * 1024;
 
-/// The largest number of separators of one word to look at.
+/// The largest number of separators of one word to check.
 const SEPARATORS: usize = 12;
 
 /// The largest number of candidates remembered as no key, so that the matcher is not asked about them twice.

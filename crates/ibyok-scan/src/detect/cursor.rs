@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// The longest value that is looked at.
+/// The longest value that is checked.
 const VALUE_MAX: usize = 512;
 
 /// The largest number of blanks around an assignment operator.
@@ -122,7 +122,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Past what adds to a value as it assigns: `+=`, `.=`.
+    /// Moves past operators that append to a value: `+=`, `.=`.
     fn compound(&mut self) {
         if self.rest().starts_with(b"+=") || self.rest().starts_with(b".=") {
             self.at += 1;

@@ -58,7 +58,7 @@ pub(crate) enum By {
     Password,
     /// A shape that other things have too, given to a name that is the provider's.
     Context(&'static Provider),
-    /// It looks random, and is given to a name that says secret.
+    /// It looks random, and is assigned to a name that means secret.
     Generic(Option<&'static Provider>),
 }
 
@@ -98,7 +98,7 @@ impl By {
     }
 }
 
-/// Of hits that overlap, the surest; what a matcher knew of the others is kept with it, and so is the name. Ordered by place.
+/// Of hits that overlap, the surest one. It keeps the known key and the name of the others. Ordered by place.
 pub(crate) fn surest(mut hits: Vec<Hit>) -> Vec<(Hit, Option<KnownKey>)> {
     hits.sort_by_key(|hit| (hit.by.rank(), hit.span.start, usize::MAX - hit.span.end));
     // By their starts. What is kept does not overlap, so only the last one that begins before a hit's end can overlap with the hit.

@@ -1,4 +1,4 @@
-//! Judges whether a name says that its value is a secret.
+//! Judges by a name whether its value is a secret.
 
 use ibyok_providers::{Catalogue, Provider};
 

@@ -1,11 +1,11 @@
-//! Passwords: short, with symbols, and often chosen by people, so that neither a shape nor a length gives them away.
+//! Passwords: short, with symbols, and often chosen by people, so that neither a shape nor a length identifies them.
 
 use memchr::memmem;
 
 use super::placeholders::is_example;
 use super::values::{changes, entropy, is_uuid, says_what_it_is};
 
-/// The shortest password under a name that says password, and the shortest of letters and digits alone.
+/// The shortest password under a name that means password, and the shortest of only letters and digits.
 const SHORTEST: usize = 10;
 const SHORTEST_PLAIN: usize = 12;
 
@@ -26,7 +26,7 @@ fn least_changes(classes: usize) -> f64 {
     }
 }
 
-/// Words of passwords that are not meant to be secret, in the spelling that [`plain`] gives them.
+/// Words of passwords that are not meant to be secret, in the spelling of [`plain`].
 const WORDS: &[&[u8]] = &[
     b"password",
     b"passwd",
@@ -166,7 +166,7 @@ fn classes(value: &[u8]) -> usize {
     tests.iter().filter(|test| value.iter().any(test)).count()
 }
 
-/// [`changes`], where a symbol is a sort of its own, unless it only separates words.
+/// [`changes`], where a symbol is a separate kind, unless it only separates words.
 fn changes_with_symbols(value: &[u8]) -> f64 {
     let separates = |byte: &u8| matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b',');
     let of_words = |byte: &u8| !separates(byte);

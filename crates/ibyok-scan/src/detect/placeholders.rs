@@ -81,7 +81,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         .any(|word| memmem::find(&lower, word).is_some())
 }
 
-/// Returns true if a value of a shape that nothing else has is an example all the same.
+/// Returns true if a value is an example although it has a shape that nothing else has.
 pub(crate) fn is_example(body: &[u8]) -> bool {
     let lower = body.to_ascii_lowercase();
     WORDS.iter().any(|word| memmem::find(&lower, word).is_some())

@@ -1,7 +1,7 @@
-//! Shapes that nothing else has, looked for anywhere in a text.
+//! Shapes that nothing else has, searched anywhere in a text.
 //!
-//! Most begin with letters of their own (`sk-ant-`): one pass of Aho and Corasick's automaton over the text finds where
-//! they may begin. The others (`[0-9a-f]{32}-us1`) are tried at the starts of long runs of what keys are made of.
+//! Most begin with a unique prefix (`sk-ant-`): one pass of Aho and Corasick's automaton over the text finds the places where
+//! they may begin. The others (`[0-9a-f]{32}-us1`) are tried at the starts of long runs of characters of keys.
 
 use std::sync::OnceLock;
 
@@ -17,7 +17,7 @@ use super::placeholders::is_example;
 use super::{By, Hit};
 use crate::stream::Window;
 
-/// The least that a prefix is looked for by.
+/// The minimum length of a prefix to search for.
 const PREFIX_MIN: usize = 3;
 
 /// The token that `docs/tokens.md` explains. It belongs to no vault.
@@ -159,12 +159,12 @@ impl Shapes {
 }
 
 /// Returns true if a text can be searched for a shape. A document that may begin with anything cannot (its private
-/// key is found instead), nor can a shape that only its context gives away.
+/// key is found instead), nor can a shape that only its context identifies.
 fn is_a_word(shape: &Shape) -> bool {
     !shape.is_context_only() && !shape.pattern().starts_with("(?s)")
 }
 
-/// The automaton over prefixes none of which begins another, and what each may begin. Our own tokens are a shape beyond the last.
+/// The automaton over prefixes none of which begins another, and the shapes that each may begin. Our own tokens are a shape beyond the last.
 fn automaton(mut starts: Vec<(Vec<u8>, usize)>) -> (Option<AhoCorasick>, Vec<Vec<usize>>) {
     starts.push((Token::PREFIX.as_bytes().to_vec(), usize::MAX));
     starts.sort();

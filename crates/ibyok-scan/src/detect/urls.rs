@@ -8,7 +8,7 @@ use super::passwords::is_password_of;
 use super::{By, Hit};
 use crate::stream::Window;
 
-/// The number of bytes of an address, and of a command, to look at.
+/// The number of bytes of an address, and of a command, to check.
 const ADDRESS_MAX: usize = 300;
 const COMMAND_MAX: usize = 1000;
 

@@ -2,7 +2,7 @@
 
 use super::placeholders::{is_of_words, is_placeholder};
 
-/// The least entropy, in bits per character, of what looks random. 16 random hexadecimal digits have 3.1 on average.
+/// The least entropy, in bits per character, of a value that looks random. 16 random hexadecimal digits have 3.1 on average.
 const ENTROPY: f64 = 2.6;
 
 /// The smallest share of changes between letters, capitals and digits in a text that looks random. 0.3 to 0.6 is

@@ -1,4 +1,4 @@
-//! The words by which a name says whether its value is a secret.
+//! The words in names that show whether the value is a secret.
 
 /// Words of which one makes a name a secret's.
 pub(super) const SECRET: &[&str] = &[

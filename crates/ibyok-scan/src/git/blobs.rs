@@ -1,4 +1,4 @@
-//! The contents of blobs, scanned on as many threads as there are processors, each with a `cat-file` of its own.
+//! The contents of blobs, scanned on as many threads as there are processors, each with its own `cat-file`.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -32,11 +32,11 @@ pub(super) struct Blob {
 pub(super) enum Part {
     /// All of it: a file.
     Whole,
-    /// The message of a commit or a tag, which follows the header's empty line. `path` says which of the two it is.
+    /// The message of a commit or a tag, which follows the header's empty line. `path` shows which of the two it is.
     Message,
 }
 
-/// The same secret under the same rule in the same file: told once, of the first text that has it.
+/// The same secret under the same rule in the same file: reported once, for the first text that has it.
 type Told = HashMap<(u64, String, String), (usize, Finding)>;
 
 /// Scans blobs.

@@ -136,7 +136,7 @@ fn missing(listed: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter_map(|line| line.strip_prefix(b"?"))
 }
 
-/// Lines are `id` of a commit, or `id path` of what it brought.
+/// Lines are `id` of a commit, or `id path` of a blob that it added.
 fn objects(listed: &[u8]) -> Vec<Object<'_>> {
     let mut commit: &[u8] = b"";
     let mut objects = Vec::new();

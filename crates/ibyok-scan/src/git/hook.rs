@@ -10,7 +10,7 @@ use crate::printable::printable;
 
 use super::{Repository, program};
 
-/// The hook. The second line tells it from others.
+/// The hook. The second line identifies it as ours.
 const HOOK: &str = "#!/bin/sh
 # Installed by `ibyok scan --install-hook`: no commit with a key in it.
 exec ibyok scan --staged

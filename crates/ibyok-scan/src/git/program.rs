@@ -32,7 +32,7 @@ const SETTINGS: &[&str] = &[
     "maintenance.auto=false",
 ];
 
-/// The variables that a call has, beside those that say where the user's settings are.
+/// The variables of a call, in addition to those with the place of the user's settings.
 const VARIABLES: &[(&str, &str)] = &[
     ("LC_ALL", "C"),
     ("GIT_ALLOW_PROTOCOL", "none"),

@@ -100,7 +100,7 @@ impl Report {
         self.left_out.extend(other.left_out.into_iter().take(room));
     }
 
-    /// The same, and what another scan found.
+    /// The same, with the findings of another scan.
     #[must_use]
     pub fn and(mut self, other: Report) -> Self {
         self.merge(other);

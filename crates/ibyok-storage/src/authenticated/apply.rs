@@ -46,7 +46,7 @@ impl AuthenticatedMap {
         self.write(Vec::new(), MapDurability::Kernel, true).await
     }
 
-    /// Writes on a task of its own: a caller that goes away must not leave half a transaction holding the lock.
+    /// Writes on a separate task: a caller that goes away must not leave half a transaction holding the lock.
     async fn write(&self, changes: Vec<MapChange>, durability: MapDurability, always: bool) -> Result<MapSummary> {
         let map = self.clone();
         let task = tokio::spawn(async move { map.write_here(&changes, durability, always).await });

@@ -1,4 +1,4 @@
-//! One connection that writes and two that read, each a thread of SQLite's own; and what was seen through them.
+//! One connection that writes and two that read, each a thread of SQLite's own; and the state seen through them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -7,10 +7,10 @@
 //! - `connections`: one connection that writes, two that read, and the newest state that they saw
 //! - `apply`, `read`: the statements
 //! - `verify`: reading the whole, and reading a damaged file as far as possible
-//! - `refused`: the reasons why a file is not believed
+//! - `refused`: the reasons why a file is refused
 //!
 //! Numbers and texts are each a B+ tree whose nodes are rows of one table. A node has a MAC, the node above holds it,
-//! and the row of the whole holds the MACs of the two roots beside the counts and a generation that grows with every
+//! and the row of the whole holds the MACs of the two roots, the counts and a generation that grows with every
 //! change (a Merkle tree under a key). So every read is checked against the row of the whole: an item that was
 //! changed, removed, moved or set back with any part of the file is an error of the very lookup that meets it. The
 //! absence of an item is proved in the same way. A lookup reads one leaf, and the few nodes above it once for each
@@ -42,7 +42,7 @@ use crate::map::{MapKey, map_files};
 const BACKEND: &str = "floors";
 
 /// A durable map of numbers and texts, authenticated under a key that is not stored with it. Several processes may use one file at
-/// once, and each sees what the others changed.
+/// once, and each sees the changes of the others.
 ///
 /// It is one SQLite file in WAL mode. It works within a tokio runtime. Clones are the same handle.
 #[derive(Clone)]

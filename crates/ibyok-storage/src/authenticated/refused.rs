@@ -1,4 +1,4 @@
-//! Why a file is not believed, and what that is to callers.
+//! The reasons why a file is refused, and the errors of callers for them.
 
 use std::path::Path;
 

@@ -38,7 +38,7 @@ pub(super) struct Look {
     pub(super) bytes: u64,
 }
 
-/// Looks what the file is.
+/// Determines the kind of the file.
 ///
 /// # Errors
 /// [`Error::Corrupt`] for another program's file and for an older format, [`Error::Newer`].

@@ -107,7 +107,7 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Stores what was changed, and the row of the whole.
+    /// Stores the changed nodes, and the row of the whole.
     pub(super) async fn store(mut self) -> Result<Whole, Trouble> {
         let mut rows = Vec::new();
         for table in Table::ALL {

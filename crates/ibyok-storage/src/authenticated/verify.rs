@@ -32,7 +32,7 @@ impl AuthenticatedMap {
     }
 
     /// Returns items of a damaged file, a part at a time: those with a fitting MAC. They may be older than they
-    /// should be, and others may be missing. Begin with `None`, and go on with the `last` of the part before.
+    /// should be, and others may be missing. Begin with `None`, and continue with the `last` of the part before.
     ///
     /// # Errors
     /// As [`AuthenticatedMap::verify`].

@@ -32,7 +32,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! The suite runs on a runtime of its own, so a backend's tests need none. It never deletes records that it did not
+//! The suite runs on its own runtime, so a backend's tests need none. It never deletes records that it did not
 //! put: it asks the harness for a new, empty place for each promise. It may grow in any release. A supported backend
 //! is one that passes it. The suite cannot test a loss of power: that takes a machine.
 

@@ -32,7 +32,7 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Opens the file, or gives `None` if there is nothing in it yet. With `create` there will be.
+    /// Opens the file, or returns `None` if there is nothing in it yet. With `create` there will be.
     pub(super) async fn open(path: &Path, create: bool) -> Result<Option<Self>> {
         match Self::try_open(path, create).await {
             Err(Error::Corrupt { .. }) => {}
@@ -116,7 +116,7 @@ impl Connections {
             .map_err(|_| FileError::Queue.into())
     }
 
-    /// The public error for what SQLite said. A file that looks damaged is read through: SQLite calls it damage as well if the
+    /// The public error for an error of SQLite. A file that looks damaged is read through: SQLite calls it damage as well if the
     /// disk does not read.
     pub(super) async fn failed(&self, error: sqlx::Error) -> Error {
         if is_damaged(&error)

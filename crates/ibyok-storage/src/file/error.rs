@@ -91,7 +91,7 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     meaning_of(error) == Meaning::Busy
 }
 
-/// The public error for what `sqlx` said about the store at `path`.
+/// The public error for an error of `sqlx` about the store at `path`.
 pub(crate) fn public(path: &Path, error: sqlx::Error) -> Error {
     match meaning_of(&error) {
         Meaning::Damaged => Error::corrupt(shown(path), error),

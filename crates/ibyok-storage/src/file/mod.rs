@@ -78,9 +78,9 @@ impl Default for FileOptions {
 
 /// A store in one SQLite file. Several processes may use it at once; a `put` that returned is on the disk.
 ///
-/// A file that is not there reads as an empty store, and the first `put` makes it, readable by its owner alone. Beside it SQLite
+/// A file that is not there reads as an empty store, and the first `put` makes it, readable by its owner alone. Next to it SQLite
 /// keeps `-wal` and `-shm` files, which belong to it: none of the three may be moved or copied while a process has them open. If
-/// that happens all the same, every write fails with [`Error::Unavailable`].
+/// that happens anyway, every write fails with [`Error::Unavailable`].
 ///
 /// Nothing in the process may open the file by other means: closing it again would end SQLite's locks on it.
 ///
@@ -97,7 +97,7 @@ struct Shared {
     /// Held while the file is opened or made.
     opening: Mutex<()>,
     poisoned: AtomicBool,
-    /// The newest change that this handle knows of, for those who wait.
+    /// The newest change that this handle knows of, for callers that wait.
     newest: watch::Sender<u64>,
 }
 
@@ -138,7 +138,7 @@ impl FileStore {
         &self.shared.path
     }
 
-    /// Moves everything into the main file and cuts the `-wal` file to nothing, so that what was deleted or replaced is in
+    /// Moves everything into the main file and cuts the `-wal` file to nothing, so that deleted or replaced bytes are in
     /// neither. Without effect if there is no file yet.
     ///
     /// # Errors
@@ -157,7 +157,7 @@ impl FileStore {
         }
     }
 
-    /// Does a change on a task of its own: a caller that goes away must not leave a failed sync unseen.
+    /// Makes a change on a separate task: a caller that goes away must not leave a failed sync unseen.
     async fn write(&self, id: &RecordId, write: Write) -> Result<Written> {
         let (shared, id) = (Arc::clone(&self.shared), *id);
         let task = tokio::spawn(async move {

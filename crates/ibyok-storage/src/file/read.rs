@@ -130,7 +130,7 @@ async fn page(
         .await
 }
 
-/// The counters, and beside them each change; one row without a change if there is none.
+/// The counters, and with them each change; one row without a change if there is none.
 type Fed = (i64, i64, Option<i64>, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 async fn feed(connection: &mut SqliteConnection, since: ChangeNumber) -> sqlx::Result<Vec<Fed>> {

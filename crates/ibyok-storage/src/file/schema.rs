@@ -44,7 +44,7 @@ pub(super) enum Found {
     Store,
 }
 
-/// Looks what the file is.
+/// Determines the kind of the file.
 pub(super) async fn look(path: &Path, connection: &mut SqliteConnection) -> Result<Found> {
     let (application, version, objects): (i64, i64, i64) = sqlx::query_as(
         "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),

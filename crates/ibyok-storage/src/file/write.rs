@@ -34,7 +34,7 @@ pub(super) struct Written {
 /// Why it was not done, or is not known to be done.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Nothing was written, or it is unknown, as the error says.
+    /// Nothing was written, or that is unknown: see the error.
     Failed(Error),
     /// The state of the disk is unknown.
     Poisoned,

@@ -1,4 +1,4 @@
-//! The items of a map, and what a change does to them.
+//! The items of a map, and the effect of a change on them.
 
 use std::collections::BTreeMap;
 

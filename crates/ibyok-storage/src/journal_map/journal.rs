@@ -12,7 +12,7 @@ use super::record::{Mac, Next, NoHeader, header, record, take_header, take_recor
 use crate::error::{Error, Result};
 use crate::map::{MapChange, MapKey, MapSummary, MapVerdict};
 
-/// A journal is compacted when it is this many bytes longer than twice what its items need.
+/// A journal is compacted when it is this many bytes longer than twice the length of its items.
 const SLACK: u64 = 1 << 20;
 
 /// The journals that this process has open. Its handles on one file share one, because a lock of the file is the process's.

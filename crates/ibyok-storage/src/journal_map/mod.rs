@@ -6,7 +6,7 @@
 //!
 //! - `record`: the bytes of a record
 //! - `journal`: the file, its lock, and its compaction
-//! - `items`: the items and what a change does to them
+//! - `items`: the items and the effect of a change on them
 
 mod items;
 mod journal;
@@ -28,7 +28,7 @@ const PAGE: usize = 1000;
 
 /// A durable map of numbers and texts, authenticated under a key that is not stored with it.
 ///
-/// It is one file without SQLite, and one process at a time may have it open. Without the feature `file` it stands in for
+/// It is one file without SQLite, and one process at a time may have it open. Without the feature `file` it replaces
 /// `AuthenticatedMap`. It works within a tokio runtime. Clones are the
 /// same handle, and handles of one process on one file share their state.
 #[derive(Clone)]
@@ -169,7 +169,7 @@ impl JournalMap {
         Ok(self.in_place()?.items.summary())
     }
 
-    /// Reads the whole file again, and compares it with what this process knows.
+    /// Reads the whole file again, and compares it with the state that this process knows.
     ///
     /// # Errors
     /// Returns [`Error::Unavailable`] if the file cannot be read.

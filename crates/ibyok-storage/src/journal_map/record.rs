@@ -98,7 +98,7 @@ pub(super) enum NoHeader {
     Damaged,
 }
 
-/// Takes the header of a file, and gives the MAC that its first record follows.
+/// Takes the header of a file, and returns the MAC that its first record follows.
 pub(super) fn take_header(key: &dyn MapKey, rest: &mut &[u8]) -> Result<Mac, NoHeader> {
     let (expected, mac) = header(key);
     if let Some(behind) = rest.strip_prefix(expected.as_slice()) {

@@ -16,7 +16,7 @@ use crate::server::{DEADLINE, POLL};
 /// The changes after a position of the feed.
 pub(super) struct Since(pub(super) ChangeNumber);
 
-/// The question's number, the counters, and beside them each change; one row without a change if there is none.
+/// The question's number, the counters, and with them each change; one row without a change if there is none.
 type Row = (
     i64,
     i64,
@@ -73,7 +73,7 @@ fn change((_, _, _, number, kind, realm, id): Row) -> Option<Change> {
 pub(super) struct Listener(JoinHandle<()>);
 
 impl Listener {
-    /// Begins to listen, on a connection of its own.
+    /// Begins to listen, on a separate connection.
     pub(super) fn begin(connections: &Connections, channel: String, heard: Arc<watch::Sender<u64>>) -> Self {
         let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(DEADLINE);
         let pool = pool.connect_lazy_with(connections.options().clone());

@@ -25,7 +25,7 @@ pub(super) trait Question: Sync {
     /// dead.
     const REPEATABLE: bool;
 
-    /// Asks, and gives the answer with the number that came back with it.
+    /// Asks, and returns the answer with the number in it.
     fn put_to(
         &self,
         connection: &mut PgConnection,
@@ -39,7 +39,7 @@ pub(super) struct Connections {
     schema: String,
     /// One permit for each connection that may be open.
     turns: Semaphore,
-    /// Fewer permits, for writes: they wait for each other in the server, and those who read shall not wait with them.
+    /// Fewer permits, for writes: they wait for each other in the server, and readers must not wait with them.
     writes: Semaphore,
     /// Idle connections. A connection in use belongs to its user alone: if that future is dropped or fails, the
     /// connection is closed, and no other call gets the rest of its answer.

@@ -61,7 +61,7 @@ fn meaning(state: &str) -> Meaning {
     }
 }
 
-/// The public error for what `sqlx` said. No message of the server's holds a password: it is not told of one in clear.
+/// The public error for an error of `sqlx`. No message of the server holds a password: the server never gets one in clear.
 pub(super) fn public(error: sqlx::Error) -> Error {
     let state = match &error {
         sqlx::Error::Database(database) => database.code().map(|code| meaning(&code)),

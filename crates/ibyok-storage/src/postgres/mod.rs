@@ -1,6 +1,6 @@
 //! A PostgreSQL database, used by any number of servers at once.
 //!
-//! - `session`: what a connection must be like, and what the server promises
+//! - `session`: the requirements on a connection, and the promises of the server
 //! - `connections`: connections held open, and a question put to one of them
 //! - `schema` and `migrations/`: the tables
 //! - `history`: a failover or a restored backup is noticed
@@ -60,7 +60,7 @@ pub struct PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// The defaults: a change feed that reaches back 10,000 changes, and at most 8 connections beside the one that listens.
+    /// The defaults: a change feed that reaches back 10,000 changes, and at most 8 connections in addition to the one that listens.
     pub fn new() -> Self {
         PostgresOptions {
             keep_changes: 10_000,
@@ -93,8 +93,8 @@ impl Default for PostgresOptions {
 /// A store in one schema of a PostgreSQL database, version 13 or newer, for any number of servers at once.
 ///
 /// A `put` that returned is on the server's disk ([`Health::durability`] says so if the server is set not to sync). The tables are
-/// made when it is first opened. A call takes at most three seconds; then it is [`Error::Unavailable`], and the next one finds its way back
-/// by itself.
+/// made when it is first opened. A call takes at most three seconds; then it is [`Error::Unavailable`], and the next call
+/// connects again.
 ///
 /// It works within a tokio runtime, and must be used from the one that it was opened in. A clone is the same handle.
 #[derive(Clone)]
@@ -189,7 +189,7 @@ pub(crate) fn check_url(url: &str) -> Result<()> {
     driver(location).map(drop)
 }
 
-/// The driver's options. It must not log statements: they would tell who is being served.
+/// The driver's options. It must not log statements: they would show which record is being served.
 fn driver(location: Location) -> Result<PgConnectOptions> {
     let url = location.into_driver_url(&DRIVER)?;
     // The driver's error may repeat a part of the URL.

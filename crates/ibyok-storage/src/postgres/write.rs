@@ -11,7 +11,7 @@ use super::connections::Question;
 use super::read::unsigned;
 use crate::record::{Expect, RecordId, Revision};
 
-/// The part after `written`: counts, tells, trims, hints, and answers.
+/// The part after `written`: it counts, adds to the feed, trims it, sends a hint, and answers.
 macro_rules! statement {
     ($written:literal) => {
         concat!(

@@ -100,7 +100,7 @@ impl Connections {
         self.put(question, link, by).await
     }
 
-    /// Puts a question, and gives the connection up if it does not bring the answer: it may be a dead one.
+    /// Sends a question, and drops the connection if no answer comes: it may be dead.
     async fn put<Q: Question>(&self, question: &Q, mut link: Link, by: Instant) -> Result<Q::Answer> {
         let number = self.questions.next();
         let answer = in_time(by, put(question, &self.keys, number, &mut link.connection)).await;

@@ -68,10 +68,10 @@ fn meaning(kind: ErrorKind, code: Option<&str>) -> Meaning {
     }
 }
 
-/// The message of Redis about a command within a script that the user may not run. It has no code of its own.
+/// The message of Redis about a command within a script that the user may not run. It has no separate code.
 const NOT_IN_A_SCRIPT: &str = "user executing the script can't";
 
-/// The public error for what the driver said. No message holds a password.
+/// The public error for an error of the driver. No message holds a password.
 pub(super) fn public(error: RedisError) -> Error {
     if error.detail().is_some_and(|detail| detail.contains(NOT_IN_A_SCRIPT)) {
         return no_permission(&error);

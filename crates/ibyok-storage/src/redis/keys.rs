@@ -25,7 +25,7 @@ impl Keys {
         format!("{}:counters", self.prefix)
     }
 
-    /// A list: the ids of what changed, the newest last. The channel for hints has the same name.
+    /// A list: the ids of changed records, the newest last. The channel for hints has the same name.
     pub(super) fn changes(&self) -> String {
         format!("{}:changes", self.prefix)
     }
@@ -45,7 +45,7 @@ impl Keys {
         format!("{}:limit:{:032x}", self.prefix, u128::from_be_bytes(*name))
     }
 
-    /// A key that is there only while a script tries what it may.
+    /// A key that exists only while a script tests its permissions.
     pub(super) fn probe(&self) -> String {
         format!("{}:probe", self.prefix)
     }

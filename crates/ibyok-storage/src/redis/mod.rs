@@ -62,7 +62,7 @@ impl Default for RedisOptions {
     }
 }
 
-/// A store in a Redis (6 or newer, or what speaks like it), for any number of servers at once.
+/// A store in a Redis (6 or newer, or a compatible server), for any number of servers at once.
 ///
 /// Redis keeps everything in memory, and whether a `put` that returned survives a loss of power depends on its settings. They are read at
 /// each connection: unless it appends and syncs every write (`appendonly yes`, `appendfsync always`) and never evicts

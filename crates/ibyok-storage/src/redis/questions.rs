@@ -23,7 +23,7 @@ pub(super) trait Question: Sync {
     /// The script with its keys and arguments, the question's number first.
     fn script(&self, keys: &Keys, number: i64) -> ScriptInvocation<'static>;
 
-    /// Reads what came back after the number; `None` if that is not what the script gives.
+    /// Reads the answer after the number; `None` if it is not in the script's form.
     fn read(&self, answer: Vec<Value>) -> Option<Self::Answer>;
 }
 

@@ -80,7 +80,7 @@ impl Location {
     }
 }
 
-/// Host, port and path, which is what an operator wants to see and may.
+/// Host, port and path, which an operator may see.
 impl Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.url.host_str().unwrap_or_default())?;

@@ -2,7 +2,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// Gives each question a number, which the server sends back in its answer.
+/// Numbers each question; the server sends the number back in its answer.
 ///
 /// Drivers and proxies have handed the answer to one request to another (redis-py CVE-2023-28858, redis-rs #1252).
 /// The seal of a record would show that the answer is about another record, but not that it is an older answer about

@@ -9,13 +9,13 @@ use aws_sdk_kms::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use super::on_the_wire::PlainHttp;
 use crate::{Error, KekRefusal};
 
-/// The most characters of what the service said that are kept.
+/// The maximum number of characters kept of the service's message.
 const SAID_LIMIT: usize = 600;
 
 /// Why a call gave nothing.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The bytes are not what this key wrapped under this context.
+    /// This key did not wrap the bytes under this context.
     Open,
     /// The credentials have run out, as far as KMS knows.
     Expired(Said),
@@ -48,7 +48,7 @@ impl Said {
         Self::new("there is no Tokio runtime here")
     }
 
-    /// An answer without what was asked for.
+    /// An answer without the requested data.
     pub(super) fn nothing_of(what: &str) -> Self {
         Self(format!("an answer that says nothing of {what}"))
     }

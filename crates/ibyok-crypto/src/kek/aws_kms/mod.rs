@@ -70,12 +70,12 @@ pub struct AwsKms {
 impl AwsKms {
     /// Looks a key up: a key id, a key ARN, an alias (`alias/…`) or an alias ARN.
     ///
-    /// A key that is given by its whole ARN need not be found: where `kms:DescribeKey` is denied, or KMS does not answer, its ARN is taken as it
-    /// is, and [`Kek::describe`] has a note that says so.
+    /// A key given by its whole ARN need not be found: where `kms:DescribeKey` is denied, or KMS does not answer, the program uses the ARN as it
+    /// is, and [`Kek::describe`] has a note about that.
     ///
     /// # Errors
     /// [`Error::KekUnusable`] for a name of another form, no region, an ARN of another region than the client's, a key that is asymmetric,
-    /// is not for encryption, or is AWS's own; [`Error::KekRefused`] and [`Error::KekUnavailable`] as KMS says; [`Error::KekAnswer`] if it
+    /// is not for encryption, or is AWS's own; [`Error::KekRefused`] and [`Error::KekUnavailable`] for errors of KMS; [`Error::KekAnswer`] if it
     /// answers with another key.
     pub async fn connect(key: &str, options: AwsKmsOptions) -> Result<Self, Error> {
         let name = KeyName::parse(key)?;
@@ -239,7 +239,7 @@ async fn describe(client: &Client, name: &KeyName) -> Result<KeyMetadata, Failur
         .ok_or_else(|| Failure::Unavailable(Said::nothing_of("the key")))
 }
 
-/// That what was found is the key that was named, and one that can wrap.
+/// Checks that KMS found the named key, and that the key can wrap.
 fn check(given: &str, name: &KeyName, region: &str, found: &KeyMetadata) -> Result<KeyArn, Error> {
     let arn = found
         .arn()

@@ -5,7 +5,7 @@ use crate::Error;
 /// The most characters of a name; a key ARN has some 80.
 const LIMIT: usize = 512;
 
-/// A key as it was given, taken apart as far as its form tells.
+/// A key as given, with the parts that its form shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum KeyName {
     /// The whole of it: `arn:aws:kms:eu-central-1:111122223333:key/…`.
@@ -24,7 +24,7 @@ pub(super) enum KeyName {
 }
 
 impl KeyName {
-    /// Reads what a person gave.
+    /// Reads the text of a person.
     pub(super) fn parse(given: &str) -> Result<Self, Error> {
         let unusable = |problem: &str| Error::KekUnusable {
             key: given.chars().take(LIMIT).filter(|one| !one.is_control()).collect(),
@@ -91,7 +91,7 @@ impl KeyName {
     }
 }
 
-/// The ARN of a key: what an alias leads to is pinned as this.
+/// The ARN of a key: an alias is pinned to the ARN that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeyArn {
     text: String,

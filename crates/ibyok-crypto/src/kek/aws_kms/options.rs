@@ -59,7 +59,7 @@ impl AwsKmsOptions {
         self
     }
 
-    /// Sets credentials that the program got in a way of its own; they are not renewed.
+    /// Sets credentials that the program already has; they are not renewed.
     ///
     /// The AWS SDK wipes its copies of their secret parts.
     #[must_use]
