@@ -6,7 +6,7 @@
 //!
 //! - values that could be guessed: 30 different ones a day, whether or not one of them leaked
 //! - refusals of a token that may not read the environment's values: 5 an hour, for any value. After those the vault refuses each
-//! write of its values.
+//!   write of its values.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
