@@ -1,4 +1,4 @@
-//! The words of the log: what was done, how it ended, by whom.
+//! The words of the log: actions, results and kinds of callers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -125,7 +125,7 @@ words! {
         VaultRestore => "vault.restore",
         /// An older record was accepted by name.
         VaultRollbackAccepted => "vault.rollback_accepted",
-        /// The store has not come as far as the log says that it had.
+        /// The store is behind the state that the log recorded.
         VaultStoreBehind => "vault.store_behind",
         /// A session of a log began.
         LogOpen => "log.open",

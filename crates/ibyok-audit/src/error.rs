@@ -14,7 +14,7 @@ pub enum Error {
         action: &'static str,
         /// The path on which it failed.
         path: PathBuf,
-        /// The error of the operating system. The message tells it, so that a walk along `source()` does not find it again.
+        /// The error of the operating system. The message includes it, so `source()` skips it.
         r#source: io::Error,
     },
     /// The place of a log is not a directory.
@@ -33,7 +33,7 @@ pub enum Error {
         /// The number of slots in the place.
         slots: u32,
     },
-    /// The files of a log do not fit together, and nothing says how to go on.
+    /// The files of a log do not fit together, and no checkpoint shows how to continue.
     #[error("the audit log in `{}` is damaged: {why}; verify it, then move the directory away to start a new log", path.display())]
     Damaged {
         /// The log's slot.
@@ -83,7 +83,7 @@ pub enum Error {
         /// The length in bytes that the file has.
         found: u64,
     },
-    /// A sink or a home failed in a way of its own.
+    /// A sink or a home failed for another reason.
     #[error("the audit log's sink or home failed")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The log was closed.

@@ -13,7 +13,7 @@ pub const TEXT_LIMIT: usize = 256;
 
 /// An event: one line of the log.
 ///
-/// Texts are cut to [`TEXT_LIMIT`] characters. An event is one line whatever its texts hold. An event is not `Clone`:
+/// Texts are cut to [`TEXT_LIMIT`] characters. An event is always one line, with any text in it. An event is not `Clone`:
 /// its [ticket](Event::ticket) names it, and so does the [`Receipt`](crate::Receipt) of its append.
 ///
 /// No field may hold a secret. The caller names an unknown token by a keyed hash only.
@@ -202,7 +202,7 @@ impl Principal {
         self
     }
 
-    /// The short keyed hash that tells one attenuated child from another.
+    /// The short keyed hash that distinguishes attenuated children.
     #[must_use]
     pub fn chain(mut self, chain: impl Into<String>) -> Self {
         self.chain = Some(cut(chain.into()));

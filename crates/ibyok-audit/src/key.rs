@@ -19,7 +19,7 @@ use crate::line_key::LineKey;
 /// The algorithm byte of Ed25519 in C2SP's `signed-note`.
 const ED25519: u8 = 1;
 
-/// The private half of a log's key: an Ed25519 seed. It belongs sealed in the store, never beside the log.
+/// The private half of a log's key: an Ed25519 seed. It belongs sealed in the store, never next to the log.
 pub struct SigningKey {
     seed: SecretBox<[u8; 32]>,
 }

@@ -66,7 +66,7 @@ impl LineKey {
         given.len() == MAC && hmac.verify_truncated_left(&given).is_ok()
     }
 
-    /// A MAC of other bytes than a line's, under a label of their own.
+    /// A MAC of bytes other than a line's, under a separate label.
     pub(crate) fn tag(&self, label: &[u8], bytes: &[u8]) -> [u8; MAC] {
         self.mac(&[label, b"\n", bytes].concat())
     }

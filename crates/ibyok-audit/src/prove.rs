@@ -67,7 +67,7 @@ impl Proof {
 /// Proves that the line with this number is on a log of a place, under the first checkpoint that covers it.
 ///
 /// `log` may be `None` where only one log of the place has such a line. `keys` and `known` are as for [`verify`](crate::verify()):
-/// a checkpoint counts if one of the keys signed it, or the key beside the log if none of them is of this log. Reads the log up to
+/// a checkpoint counts if one of the keys signed it, or the key next to the log if none of them belongs to this log. Reads the log up to
 /// that checkpoint once, in bounded memory.
 ///
 /// # Errors
@@ -103,7 +103,7 @@ pub fn prove(
     }
 }
 
-/// The log that is meant, its directory, and the key that vouches for it.
+/// The chosen log, its directory, and the key that vouches for it.
 type Found = (String, PathBuf, Option<VerifyingKey>);
 
 fn find(place: &Path, log: Option<&str>, seq: u64, keys: &[VerifyingKey]) -> Result<Found, Error> {

@@ -29,7 +29,7 @@ pub(crate) struct Frontier {
 }
 
 impl Frontier {
-    /// From what [`Frontier::nodes`] gave; `None` if the count does not fit the size.
+    /// From the result of [`Frontier::nodes`]; `None` if the count does not fit the size.
     pub(crate) fn from_parts(size: u64, nodes: Vec<Hash>) -> Option<Self> {
         (nodes.len() == size.count_ones() as usize).then_some(Self { size, nodes })
     }

@@ -1,4 +1,4 @@
-//! Writing small files beside a log, and to its home where it has one.
+//! Writing small files next to a log, and to its home if it has one.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::key::VerifyingKey;
 
-/// The files beside the lines of a log. Each change goes to the home first: the directory is then a copy of it.
+/// The files next to the lines of a log. Each change goes to the home first: the directory is then a copy of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Beside {
     directory: PathBuf,
@@ -56,7 +56,7 @@ impl Beside {
             .map_err(Error::io("write to", &path))
     }
 
-    /// Puts the public half of the log's key beside it.
+    /// Writes the public half of the log's key next to it.
     pub(crate) fn write_public_key(&self, key: &VerifyingKey) -> Result<(), Error> {
         self.replace(PUBLIC_KEY, format!("{key}\n").as_bytes())
     }

@@ -31,7 +31,7 @@ pub(crate) fn is_log_id(text: &str) -> bool {
     text.len() == 22 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// The public key beside a log; `None` when there is none yet.
+/// The public key next to a log; `None` if there is none yet.
 pub(crate) fn public_key(directory: &Path) -> Result<Option<VerifyingKey>, Error> {
     let path = directory.join(PUBLIC_KEY);
     match std::fs::read_to_string(&path) {

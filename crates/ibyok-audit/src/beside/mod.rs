@@ -1,4 +1,4 @@
-//! The small files beside the lines of a log: its id, its public key, its checkpoints, and its state at the last of them.
+//! The small files next to the lines of a log: its id, its public key, its checkpoints, and its state at the last of them.
 
 mod files;
 mod identity;

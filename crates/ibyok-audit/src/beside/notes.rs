@@ -1,4 +1,4 @@
-//! The checkpoints beside a log.
+//! The checkpoints next to a log.
 
 use std::io;
 use std::path::Path;
@@ -13,8 +13,8 @@ const NOTES: usize = 4096;
 /// The file of checkpoints.
 const FILE: &str = "checkpoints";
 
-/// Adds checkpoints to those beside the log, each followed by an empty line, and syncs. Beyond 4,096 every second one of
-/// the older half is left out, so that the file stays small and still tells early lines from late ones.
+/// Adds checkpoints to those next to the log, each followed by an empty line, and syncs. Beyond 4,096 every second one of
+/// the older half is left out, so that the file stays small and still separates early lines from late ones.
 pub(crate) fn append_notes(beside: &Beside, notes: &[Checkpoint], kept: &mut usize) -> Result<(), Error> {
     if *kept + notes.len() > NOTES {
         *kept = thin_out(beside)?;
@@ -25,7 +25,7 @@ pub(crate) fn append_notes(beside: &Beside, notes: &[Checkpoint], kept: &mut usi
     Ok(())
 }
 
-/// Takes up the checkpoints beside a log: what a crash cut short is dropped. Gives how many there are.
+/// Repairs the file of checkpoints: a checkpoint that a crash cut short is dropped. Returns the number of checkpoints.
 pub(crate) fn take_up_notes(beside: &Beside) -> Result<usize, Error> {
     let text = notes_text(beside.directory())?;
     let notes = split_notes(&text);
@@ -52,13 +52,13 @@ fn thin_out(beside: &Beside) -> Result<usize, Error> {
     Ok(kept.len())
 }
 
-/// The checkpoints beside a log, signed or not.
+/// The checkpoints next to a log, signed or not.
 pub(crate) fn notes(directory: &Path) -> Result<Vec<String>, Error> {
     let text = notes_text(directory)?;
     Ok(split_notes(&text).into_iter().map(str::to_owned).collect())
 }
 
-/// The largest size that a checkpoint beside the log speaks of, signed or not.
+/// The largest size that a checkpoint next to the log states, signed or not.
 pub(crate) fn largest_size(directory: &Path) -> Result<u64, Error> {
     let text = notes_text(directory)?;
     let notes = split_notes(&text);

@@ -92,7 +92,7 @@ impl State {
         (start.segment == segment && start.offset == 0).then_some(start.head)
     }
 
-    /// The state beside a log, if it is whole and that key signed it.
+    /// The state next to a log, if it is whole and that key signed it.
     pub(crate) fn read(directory: &Path, key: &VerifyingKey) -> Option<SignedState> {
         Self::read_file(directory, "state", key)
     }

@@ -1,4 +1,4 @@
-//! The promises of every [`Sink`](crate::Sink) and every [`Home`](crate::Home), as tests for those who write one. Feature `conformance`.
+//! The promises of every [`Sink`](crate::Sink) and every [`Home`](crate::Home), as tests for their authors. Feature `conformance`.
 //!
 //! Give a suite a harness, and let [`sink_conformance!`](crate::sink_conformance) or [`home_conformance!`](crate::home_conformance) make
 //! one `#[test]` of each promise:
@@ -23,7 +23,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! A promise that is broken says why it matters and shows the first place that breaks it. The functions are plain: [`home_promises`] and
+//! A broken promise names the reason why it matters, and shows the first place that breaks it. The functions are plain: [`home_promises`] and
 //! [`sink_promises`] call all of them from any test framework. The suites may grow in any release: to pass them is the definition of a
 //! supported sink or home. They cannot test power loss and the end of a process, which take a machine.
 

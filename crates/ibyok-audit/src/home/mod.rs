@@ -21,16 +21,16 @@ pub use memory::MemoryHome;
 /// `[a-z0-9.-]{1,32}`; ids of logs match `[A-Za-z0-9]{22}`.
 ///
 /// # Threads
-/// Methods may block: the log calls them on threads of its own. Two threads call at the same time, one for lines and one for checkpoints.
+/// Methods may block: the log calls them on its own threads. Two threads call at the same time, one for lines and one for checkpoints.
 ///
 /// # Errors
-/// An implementation returns [`Error::other`] for an error of its own. After an error the log refuses every event until it is reopened,
+/// An implementation returns [`Error::other`] for its own errors. After an error the log refuses every event until it is reopened,
 /// and reads from the home which bytes arrived.
 ///
 /// # Writing your own
 /// `ibyok_audit::conformance` (feature `conformance`) has a test for each promise that is written below.
 pub trait Home: Debug + Send + Sync {
-    /// Describes the home for people, and says what survives in it.
+    /// Describes the home for people, and the failures that its data survives.
     fn describe(&self) -> SinkDescription;
 
     /// Lists the ids of the logs that the home holds, in any order.
@@ -45,7 +45,7 @@ pub trait Home: Debug + Send + Sync {
     /// process still runs, as an expired lease does, must refuse every later write of that process.
     ///
     /// # Errors
-    /// Fails if the home cannot say who holds the log.
+    /// Fails if the home does not know who holds the log.
     fn take(&self, log: &str) -> Result<Option<Hold>, Error>;
 
     /// Lists the files of a log, in any order; none for a log that the home does not hold.
@@ -65,7 +65,7 @@ pub trait Home: Debug + Send + Sync {
     ///
     /// # Errors
     /// Returns [`Error::OutOfPlace`] and adds nothing if the file has another length: another program wrote to it.
-    /// Fails if the bytes are not known to be durable; they may be there all the same.
+    /// Fails if the bytes are not known to be durable. They may still be in the file.
     fn append(&self, log: &str, file: &str, offset: u64, bytes: &[u8]) -> Result<(), Error>;
 
     /// Replaces a small file as a whole, or makes it. The bytes are durable when this returns `Ok`. A reader sees the old or the new file.

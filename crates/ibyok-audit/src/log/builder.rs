@@ -103,7 +103,7 @@ impl LogBuilder {
         }
     }
 
-    /// A sink that may miss lines; a `log.gap` line says how many.
+    /// A sink that may miss lines; a `log.gap` line counts them.
     pub fn best_effort(mut self, sink: impl Sink + 'static) -> Self {
         self.best_effort.push(Box::new(sink));
         self
@@ -156,8 +156,8 @@ impl LogBuilder {
     /// Opens the log: its first line is durable when this returns.
     ///
     /// # Errors
-    /// [`Error::NoSigningKey`], [`Error::NoHome`], [`Error::NotDurable`], [`Error::WrongKey`] when the settings do not
-    /// make a log; else what the sinks say.
+    /// [`Error::NoSigningKey`], [`Error::NoHome`], [`Error::NotDurable`], [`Error::WrongKey`] if the settings do not
+    /// make a log; else the errors of the sinks.
     pub async fn open(self) -> Result<Log, Error> {
         tokio::task::spawn_blocking(|| self.open_blocking())
             .await
@@ -240,7 +240,7 @@ impl LogBuilder {
     }
 }
 
-/// A log signs with one key all its life. A new one gets its public half put beside it.
+/// A log signs with one key all its life. For a new log, the public half of the key is written next to it.
 fn check_key(key: &SigningKey, place: &LogPlace) -> Result<VerifyingKey, Error> {
     let public = key.public(&place.log);
     match &place.public_key {

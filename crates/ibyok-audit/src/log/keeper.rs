@@ -1,4 +1,4 @@
-//! Signs checkpoints and keeps them beside the log, on a thread of its own, off the way of the lines.
+//! Signs checkpoints and keeps them next to the log, on a separate thread, so that lines do not wait for it.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -29,7 +29,7 @@ pub(super) struct Snapshot {
     pub(super) _keeping: Keeping,
 }
 
-/// Goes with a snapshot, and ends when that is beside the log or was left out.
+/// Belongs to a snapshot, and ends when the snapshot is stored next to the log or was skipped.
 pub(super) struct Keeping {
     _gone: Sender<()>,
 }

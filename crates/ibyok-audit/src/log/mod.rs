@@ -47,7 +47,7 @@ impl Log {
 
     /// Appends an event and waits until it is durable in every required sink.
     ///
-    /// Its `time` stays what the caller says; the order of the log is `seq`. The future may be dropped at any time: the
+    /// The event keeps the caller's `time`; the order of the log is `seq`. The future may be dropped at any time: the
     /// event is then on the log or not, and the chain is whole.
     ///
     /// # Errors
@@ -188,7 +188,7 @@ pub struct LogStatus {
     pub last_seq: u64,
     /// Why it refuses everything, if it does.
     pub failure: Option<String>,
-    /// Why the last checkpoint is not beside the log, if it is not.
+    /// The reason why the last checkpoint is not stored next to the log, if it is not.
     pub checkpoint_failure: Option<String>,
     /// The last checkpoint.
     pub checkpoint: Option<String>,

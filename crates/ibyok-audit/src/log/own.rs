@@ -45,7 +45,7 @@ impl Writer {
             .target("log", self.shared.log.as_ref())
     }
 
-    /// The first or last line of a session, with what it states.
+    /// The first or last line of a session, with its statements.
     pub(super) fn session(&self, action: Action) -> Event {
         self.own(action).states((self.statement)())
     }

@@ -14,7 +14,7 @@ use crate::receipt::Receipt;
 pub(super) const ROOM: usize = 4096;
 
 pub(super) enum Job {
-    /// A line, and who waits for it.
+    /// A line, and the caller that waits for it.
     Line(Prepared, Option<oneshot::Sender<Result<Receipt, Error>>>),
     /// Answer when everything before it is written.
     Flush(oneshot::Sender<Result<(), Error>>),
@@ -116,7 +116,7 @@ impl Queue {
             .add_permits(jobs.iter().filter(|job| matches!(job, Job::Line(..))).count());
     }
 
-    /// Refuses everything from here on; gives what still waits.
+    /// Refuses every line from now on; returns the lines that still wait.
     pub(super) fn shut(&self) -> Vec<Job> {
         let mut inner = self.lock();
         inner.closed = true;

@@ -59,7 +59,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// The first lines of a session: that it began, and what was found missing.
+    /// The first lines of a session: its beginning, and the gaps found.
     pub(super) fn begin(&mut self, place: &LogPlace) -> Result<(), Error> {
         let detail = format!(
             "slot {}, process {}, ibyok-audit {}",

@@ -24,7 +24,7 @@ use crate::key::VerifyingKey;
 use crate::line::{LINE_LIMIT, begins_session, ends_session};
 use crate::tree::Hash;
 
-/// The fields that bind a line to its place, and its action, which decides whether it may stand there unsigned.
+/// The fields that bind a line to its place, and its action, which decides whether it may be there unsigned.
 #[derive(Deserialize)]
 struct Link<'a> {
     v: u32,
@@ -34,7 +34,7 @@ struct Link<'a> {
     action: &'a str,
 }
 
-/// Says which lines of a slot are those of the log that a key vouches for.
+/// Decides which lines of a slot belong to the log that a key vouches for.
 #[derive(Debug, Clone)]
 pub(super) struct Believer {
     directory: PathBuf,
@@ -62,7 +62,7 @@ pub(super) enum Belief {
     Skip,
     /// It may turn out to be the log's when it is signed.
     Wait,
-    /// The line is at the end and will never be the log's. A writer may still put a line of its own there.
+    /// The line is at the end and will never be the log's. A writer may still write its line there.
     Never,
 }
 
@@ -87,7 +87,7 @@ impl Believer {
         Ok(Run::of(directory, key, newest)?.signed)
     }
 
-    /// Returns true if a signed checkpoint says that other lines stood here than do: those that wait now are never signed.
+    /// Returns true if a signed checkpoint covers other lines at this place: the lines that wait now will never be signed.
     pub(super) fn is_contradicted(&self) -> bool {
         self.here.as_ref().is_some_and(|here| here.run.contradicted)
     }
@@ -269,7 +269,7 @@ impl Run {
         Ok(run)
     }
 
-    /// The largest checkpoint that holds is all that counts: smaller ones need no look at their signatures.
+    /// Only the largest valid checkpoint counts: the signatures of smaller ones need no check.
     fn take_signatures(&mut self, walk: &Walk<'_>, key: &VerifyingKey) {
         for (size, (_, note)) in walk.expected.iter().rev().filter(|(size, _)| **size > self.signed) {
             if Checkpoint::open(note, key).is_none() {
@@ -300,7 +300,7 @@ fn expected(directory: &Path, after: u64) -> Result<BTreeMap<u64, (Hash, String)
 struct Walk<'a> {
     log: &'a str,
     expected: BTreeMap<u64, (Hash, String)>,
-    /// The sizes at which the tree was as a checkpoint says, and whether a session ended there.
+    /// The sizes at which the tree agreed with a checkpoint, and whether a session ended there.
     held: BTreeMap<u64, bool>,
     head: Head,
     ended: bool,

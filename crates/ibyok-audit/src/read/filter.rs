@@ -15,7 +15,7 @@ use crate::error::Error;
 pub struct Filter {
     /// A key, by name or public id.
     pub key: Option<String>,
-    /// A token, by id or name: as the caller, or as what something was done to.
+    /// A token, by id or name: as the caller, or as the object of an action.
     pub token: Option<String>,
     /// A namespace.
     pub namespace: Option<String>,

@@ -32,7 +32,7 @@ impl Follow {
         }
     }
 
-    /// Follows the logs that further keys vouch for as well, such as that of a process that was started since.
+    /// Follows the logs that further keys vouch for as well, such as the log of a process started since then.
     pub fn vouch(&mut self, keys: impl IntoIterator<Item = VerifyingKey>) {
         self.reader.keys.get_or_insert_default().extend(keys);
     }
@@ -40,8 +40,8 @@ impl Follow {
     /// Returns the lines that came since the last time, by time. Never waits. New slots and segments are found.
     ///
     /// # Errors
-    /// Fails if the files cannot be read, or if a line among them is not an audit line. The next call goes on behind
-    /// that line, and gives the lines before it.
+    /// Fails if the files cannot be read, or if a line among them is not an audit line. The next call continues after
+    /// that line, and returns the lines before it.
     pub fn poll(&mut self) -> Result<Vec<Line>, Error> {
         for (slot, directory, key) in self.reader.slots()? {
             if self.streams.iter().all(|stream| stream.slot() != slot) {

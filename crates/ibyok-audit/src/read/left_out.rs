@@ -9,7 +9,7 @@ use crate::error::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LeftOutReason {
-    /// The log's key does not vouch for them. One changed line takes the lines behind it with it, up to the next place that the key signed.
+    /// The log's key does not vouch for them. A changed line also excludes the lines after it, up to the next place that the key signed.
     NotVouched,
     /// They name something beyond the one environment whose keys vouch for the log.
     Elsewhere,

@@ -10,7 +10,7 @@ use crate::line::LINE_LIMIT;
 pub(super) enum Stretch {
     /// A whole line, which a writer has ended since.
     Line,
-    /// So many bytes that are no line. The log goes on behind them.
+    /// The number of bytes that are no line. The log continues after them.
     Spoilt(u64),
     /// The end of the lines: nothing, zeros, or a write that has not ended.
     End,
@@ -19,7 +19,7 @@ pub(super) enum Stretch {
 /// Looks again at a place where no whole line was.
 ///
 /// A reader may meet one part of a batch before and the next part after it was written. So bytes that are no line are read a second time,
-/// once the reader has seen that the log goes on. `is_last` says that no segment follows; the caller looks for one before.
+/// once the reader has seen that the log continues. `is_last` means that no segment follows; the caller looks for one before.
 pub(super) fn look_again(file: &mut BufReader<File>, offset: u64, is_last: bool) -> io::Result<Stretch> {
     // Seeking drops the bytes that the buffer holds.
     file.seek(SeekFrom::Start(offset))?;

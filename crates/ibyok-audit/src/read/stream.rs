@@ -90,13 +90,13 @@ impl Stream {
         Self::at(slot, directory, segment, true)
     }
 
-    /// Passes over what this key does not vouch for.
+    /// Skips lines that this key does not vouch for.
     pub(super) fn believing(mut self, key: Option<&VerifyingKey>) -> Self {
         self.believer = key.map(|key| Believer::new(&self.directory, key));
         self
     }
 
-    /// Goes on from a place in the log that is signed, and gives only lines that follow and carry their MAC.
+    /// Continues from a signed place in the log, and returns only lines that follow in the chain and have a valid MAC.
     pub(super) fn following(mut self, head: &Head, key: &VerifyingKey) -> Self {
         self.follower = Some(Follower {
             key: key.clone(),
@@ -157,8 +157,8 @@ impl Stream {
         }
     }
 
-    /// From the line after this number on, and only lines whose bytes are wanted. Without a key that line is found by bisection;
-    /// with one its segment is read from its beginning, and what the key does not vouch for is passed over.
+    /// Reads lines after this number, and only those whose bytes pass `wanted`. Without a key that line is found by bisection;
+    /// with one its segment is read from its beginning, and lines that the key does not vouch for are skipped.
     pub(super) fn begin_after(
         directory: PathBuf,
         after: u64,
@@ -187,7 +187,7 @@ impl Stream {
         number.is_some_and(|number| number < self.first) || self.wanted.is_some_and(|wanted| !wanted(line))
     }
 
-    /// Begins at a line with this number or a lower one, as near to it as a few reads tell.
+    /// Begins at a line with this number or a lower one, as near to it as a few reads allow.
     fn skip_near(&mut self, seq: u64) -> Result<(), Error> {
         let path = self.path();
         let Ok(file) = File::open(&path) else {
@@ -281,7 +281,7 @@ impl Stream {
         }
     }
 
-    /// Counts the lines from here to the end of the log, if a signed checkpoint says that others stood here.
+    /// Counts the lines from here to the end of the log, if a signed checkpoint covers other lines at this place.
     fn leave_out_the_rest(&mut self) -> Result<(), Error> {
         let Some(believer) = &mut self.believer else {
             return Ok(());
@@ -320,13 +320,13 @@ impl Stream {
         [self.left_out.take(), self.elsewhere.take()].into_iter().flatten()
     }
 
-    /// Gives lines that are not believed as well, marked: so their places are not missed.
+    /// Returns lines that are not believed as well, marked, so that a caller sees their places.
     pub(super) fn keeping_places(mut self, keeps: bool) -> Self {
         self.keeps_places = keeps;
         self
     }
 
-    /// Passes over bytes that are no line although the log goes on behind them. Gives `None` where nothing follows in this segment.
+    /// Skips bytes that are no line although the log continues after them. Returns `None` if nothing follows in this segment.
     fn pass_spoilt(&mut self) -> Result<Option<Passed>, Error> {
         // In the last segment, bytes without an end may be a line that its writer has not finished.
         let is_last = segments(&self.directory)?
@@ -345,7 +345,7 @@ impl Stream {
         Ok(Some(Passed::Spoilt))
     }
 
-    /// The next line from its bytes; `None` if it is not believed, and so is counted alone.
+    /// The next line from its bytes; `None` if it is not believed, and so is only counted.
     fn believed(&mut self, bytes: Vec<u8>) -> Option<Result<Line, Error>> {
         let mut line = match self.parse(bytes) {
             Ok(line) => line,
@@ -431,7 +431,7 @@ impl Stream {
         Ok(Step::Continue(()))
     }
 
-    /// Goes on where no whole line is.
+    /// Continues at a place without a whole line.
     fn step_over(&mut self) -> Result<Step, Error> {
         match self.pass_spoilt()? {
             Some(Passed::Nothing) => return Ok(Step::Continue(())),

@@ -13,7 +13,7 @@ use super::findings::{Findings, Hit};
 use super::profile::{Is, Profile};
 use super::tokens::Seen;
 
-/// The longest silence within a finding of a new thing: ten years, so that the finding goes on as long as the token
+/// The longest silence within a finding of a new thing: ten years, so that the finding continues as long as the token
 /// comes with that thing.
 pub(super) const AGES: SignedDuration = SignedDuration::from_hours(24 * 3660);
 
@@ -53,7 +53,7 @@ impl Serialize for Country {
     }
 }
 
-/// Tells which country an address is in. It must tell the same as long as a review goes on.
+/// Looks up the country of an address. The answer must not change during a review.
 pub trait Countries: fmt::Debug + Send {
     /// The country; `None` where it is not known, as of private addresses.
     fn country(&self, address: IpAddr) -> Option<Country>;

@@ -29,7 +29,7 @@ struct Count {
 }
 
 impl Failures {
-    /// Takes in a line that says that a request had no valid token.
+    /// Counts a line about a request without a valid token.
     pub(super) fn take(&mut self, entry: &Entry, line: &Shown, limits: &Checked, found: &mut Findings) {
         if entry.principal.kind == "token" {
             return dead(entry, line, found);

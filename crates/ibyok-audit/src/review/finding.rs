@@ -73,9 +73,9 @@ detectors! {
 pub enum Severity {
     /// Usually harmless; to be known.
     Low,
-    /// To be looked at.
+    /// A person should check it.
     Medium,
-    /// To be looked at now.
+    /// A person should check it now.
     High,
 }
 

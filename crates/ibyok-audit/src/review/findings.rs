@@ -1,4 +1,4 @@
-//! Findings as they gather: what belongs together is one, and there are never too many.
+//! The collection of findings: related ones are merged, and their number is bounded.
 
 use std::collections::BTreeMap;
 

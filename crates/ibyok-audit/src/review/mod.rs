@@ -119,7 +119,7 @@ impl Reviewer {
         })
     }
 
-    /// The same, told which country an address is in; without it no country is looked at.
+    /// The same, with a lookup of the country of an address; without it no country is checked.
     #[must_use]
     pub fn countries(mut self, countries: impl Countries + 'static) -> Self {
         self.countries = Some(Box::new(countries));

@@ -57,7 +57,7 @@ impl Operators {
 }
 
 impl Habits {
-    /// Learns an hour, and says whether it was usual before.
+    /// Learns an hour, and returns whether it was usual before.
     fn meets(&mut self, at: Hour) -> bool {
         if at.day > self.day {
             for (hour, days) in self.hours.iter_mut().enumerate() {

@@ -1,5 +1,5 @@
 //! The usual behaviour of one token: its networks, programs, keys, hours, and number of requests. The memory is
-//! bounded, whatever the token does.
+//! bounded for any behaviour of the token.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -43,7 +43,7 @@ pub(super) struct Known {
 pub(super) enum Is {
     /// It is seen for the first time.
     New,
-    /// It was seen before, and was told as new when it came.
+    /// It was seen before, and was reported as new then.
     Told,
     /// It was seen before.
     Known,
@@ -143,7 +143,7 @@ impl Profile {
         self.keys.meets(key, tell, KNOWN_KEYS)
     }
 
-    /// Goes on to this hour; clocks that are behind count into the hour that is going on.
+    /// Moves on to this hour. Lines of a clock that is behind count into the present hour.
     pub(super) fn go_on(&mut self, at: Hour, line: &Shown) {
         let later = (at.day, at.hour) > (self.going.at.day, self.going.at.hour);
         if later {

@@ -11,10 +11,10 @@ use crate::line_key::LineKey;
 ///
 /// # Threads
 /// One thread calls a sink at a time, and its methods may block. Batches come in the order of the log. After [`Sink::sync`] has returned
-/// `Ok`, every batch whose `write` returned `Ok` survives what [`Sink::describe`] promises.
+/// `Ok`, every batch whose `write` returned `Ok` survives the failures that [`Sink::describe`] names.
 ///
 /// # Errors
-/// An implementation returns [`Error::other`] for an error of its own. The log refuses the requests of a batch that a
+/// An implementation returns [`Error::other`] for its own errors. The log refuses the requests of a batch that a
 /// required sink refused. The sink gets the next batch when it comes. It must deliver the pending lines before that
 /// batch, or refuse again.
 ///
@@ -22,7 +22,7 @@ use crate::line_key::LineKey;
 /// `ibyok_audit::conformance` (feature `conformance`) has a test for each promise. A sink that cannot know that a line is durable returns
 /// `false` from [`Sink::durable`], and can only be best effort.
 pub trait Sink: Send {
-    /// Describes the sink for people, and says what survives in it.
+    /// Describes the sink for people, and the failures that its lines survive.
     fn describe(&self) -> SinkDescription;
 
     /// Returns true if an `Ok` of `sync` means that the lines are durable.
@@ -37,7 +37,7 @@ pub trait Sink: Send {
     /// Makes everything durable that was written.
     ///
     /// # Errors
-    /// Fails if it is not known to be durable. A later `Ok` must not cover what an earlier error left open.
+    /// Fails if the lines are not known to be durable. A later `Ok` must not include lines of an earlier error.
     fn sync(&mut self) -> Result<(), Error>;
 
     /// Ends in good order. The log calls nothing after it.

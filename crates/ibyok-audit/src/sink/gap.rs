@@ -1,6 +1,6 @@
 //! Parts of a log that are missing.
 
-/// Something that is missing from a log: what a `log.gap` line says.
+/// Something that is missing from a log: the content of a `log.gap` line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
@@ -30,7 +30,7 @@ pub enum GapKind {
     Torn,
     /// Lines that the last checkpoint covers, or that were acknowledged, are not there.
     Missing,
-    /// A whole line does not fit the chain; the log goes on after the last one that does.
+    /// A whole line does not fit the chain; the log continues after the last one that does.
     Broken,
     /// Events were refused while a sink had failed.
     Refused,

@@ -112,7 +112,7 @@ impl LogPlace {
         &self.gaps
     }
 
-    /// Returns the files beside the lines.
+    /// Returns the files next to the lines.
     pub(crate) fn beside(&self) -> Beside {
         Beside::new(self.directory.clone(), self.log.clone(), self.home.clone())
     }

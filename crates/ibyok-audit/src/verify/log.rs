@@ -36,7 +36,7 @@ pub(super) fn verify(
     Ok(report)
 }
 
-/// A log for which no key vouches. Nothing that it says is looked at.
+/// A log for which no key vouches. Its content is not checked.
 pub(super) fn foreign(
     slot: u32,
     directory: &Path,
@@ -52,7 +52,7 @@ pub(super) fn foreign(
     Ok(walk.report(Some(slot), false))
 }
 
-/// Takes back that a slot holds the log that it says it is.
+/// Withdraws the claim that a slot holds the log it names.
 pub(super) fn disown(report: &mut LogReport) {
     let mut walk = Walk::new(report.id.clone());
     walk.claim("id", 1, 0, What::Foreign);
@@ -132,9 +132,9 @@ const UNSIGNED_MAX: SignedDuration = SignedDuration::from_secs(30);
 #[derive(Default)]
 struct Unsigned {
     /// True if the last signed line ended a session, or there is none. Then only the next session may be unsigned,
-    /// and the writer signs its first lines before it goes on.
+    /// and the writer signs its first lines before it continues.
     sealed: bool,
-    /// The first that should be signed, and what it is.
+    /// The first line that should be signed, and its fault.
     first: Option<(At, u64, What)>,
     since: Option<Timestamp>,
 }

@@ -30,7 +30,7 @@ pub struct Known {
     pub keys: Vec<VerifyingKey>,
     /// Checkpoints from elsewhere, as (log id, signed note): with them a tail that was cut off together with its checkpoints shows.
     pub checkpoints: Vec<(String, String)>,
-    /// The logs that must be there. One that is not is [`What::Missing`].
+    /// The logs that must be there. One that is absent is [`What::Missing`].
     pub logs: BTreeSet<String>,
     /// The counter of the bytes that were read, for a program that shows progress.
     pub progress: Arc<VerifyProgress>,
@@ -50,9 +50,9 @@ impl Known {
     }
 }
 
-/// Verifies every log of a place with the key beside it, or with the one of `keys` that belongs to the log.
+/// Verifies every log of a place with the key next to it, or with the one of `keys` that belongs to the log.
 ///
-/// An attacker who can write to the directory can replace a log together with the key beside it. A caller that knows
+/// An attacker who can write to the directory can replace a log together with the key next to it. A caller that knows
 /// the keys calls [`verify_against`] instead. `known` are checkpoints from elsewhere, as (log id, signed note).
 ///
 /// Reads every line once, in bounded memory. A log may be written to meanwhile.
@@ -69,8 +69,8 @@ pub fn verify(place: &Path, keys: &[VerifyingKey], known: &[(String, String)]) -
     every_log(place, &known, false)
 }
 
-/// Verifies every log of a place against what the caller knows: a log that none of the keys vouches for is a finding, and so is a
-/// log that must be there and is not.
+/// Verifies every log of a place against the knowledge of the caller: a log that none of the keys vouches for is a finding, and so is a
+/// missing log that must be there.
 ///
 /// # Errors
 /// As [`verify`].
@@ -144,7 +144,7 @@ fn worth(log: &LogReport) -> (bool, u64, std::cmp::Reverse<Option<u32>>) {
     (log.first_bad.is_none(), signed, std::cmp::Reverse(log.slot))
 }
 
-/// Of several slots that say that they are the same log, the one that holds what was signed is the log: the others are copies.
+/// If several slots claim to be the same log, the one with the signed lines is the log: the others are copies.
 fn copies(logs: &mut [LogReport]) {
     let mut best: BTreeMap<String, (bool, u64, std::cmp::Reverse<Option<u32>>)> = BTreeMap::new();
     for log in logs.iter().filter(|log| !log.is_foreign()) {

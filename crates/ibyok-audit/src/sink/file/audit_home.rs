@@ -10,7 +10,7 @@ use crate::home::Home;
 
 /// The log that a vault is given: a [`FileSink`], or any [`Home`].
 ///
-/// A home without a directory of its own gets one in the system's directory for temporary files. It is removed with
+/// A home without a directory for its copy gets one in the system's directory for temporary files. It is removed with
 /// the log. Give the home to [`FileSinkBuilder::home`] to choose a directory that stays, so that opening copies only
 /// the new lines.
 #[derive(Debug)]

@@ -104,7 +104,7 @@ impl FileSinkBuilder {
     ///
     /// # Errors
     /// Returns [`Error::NotADirectory`] if the path is something else, [`Error::NoFreeSlot`], [`Error::Damaged`] if the files do
-    /// not fit together and there is no checkpoint to go on from, [`Error::Io`], and the errors of the home.
+    /// not fit together and there is no checkpoint to continue from, [`Error::Io`], and the errors of the home.
     pub fn open_blocking(self) -> Result<FileSink, Error> {
         let settings = self.settings;
         let home = settings.home.as_deref();

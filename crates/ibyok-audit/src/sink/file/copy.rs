@@ -1,8 +1,8 @@
 //! The copy of a home's log in a slot.
 //!
-//! The home is the truth, and the copy holds the same bytes. Two differences are not errors. A copy that is shorter lacks what other
-//! machines wrote, and fetches it. A copy that is longer holds lines which the home has lost or never had, and puts them there: the log's
-//! own signatures and MACs decide what they are worth. A segment that differs otherwise is moved aside and fetched again.
+//! The home is the original, and the copy holds the same bytes. Two differences are not errors. A shorter copy lacks lines of other
+//! machines, and fetches them. A longer copy holds lines that the home has lost or never had, and writes them to the home: the log's
+//! own signatures and MACs decide whether they count. A segment with another difference is moved aside and fetched again.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -21,7 +21,7 @@ const CHUNK: usize = 1 << 20;
 /// The number of bytes before the end that are compared: they hold the last line, which is chained to all before it.
 const COMPARED: u64 = 16 * 1024;
 
-/// The largest file beside the lines. 4,096 checkpoints are about 1 MiB.
+/// The largest file next to the lines. 4,096 checkpoints are about 1 MiB.
 const SMALL: u64 = 16 << 20;
 
 /// A log of a home and the slot that copies it.
@@ -45,7 +45,7 @@ impl<'a> Copy<'a> {
         self.put_what_is_missing(&there)
     }
 
-    /// Fetches from the home what the copy lacks, and gives the lengths of the home's files.
+    /// Fetches from the home the bytes that the copy lacks, and returns the lengths of the home's files.
     pub(super) fn fetch(&self) -> Result<BTreeMap<String, u64>, Error> {
         let files = self.home.files(self.log)?.into_iter();
         let files: BTreeMap<String, u64> = files.map(|file| (file.name, file.length)).collect();
@@ -124,7 +124,7 @@ impl<'a> Copy<'a> {
         sync_directory(self.directory)
     }
 
-    /// Puts into the home what only the copy has: of a directory that had no home before, or of a home that lost something.
+    /// Writes the bytes that only the copy has into the home: of a directory that had no home before, or of a home that lost something.
     fn put_what_is_missing(&self, there: &BTreeMap<String, u64>) -> Result<(), Error> {
         for number in numbers(self.directory)? {
             let file = name(number);

@@ -23,7 +23,7 @@ use crate::sink::gap::{Gap, GapKind};
 use crate::sink::place::LogPlace;
 use crate::statement::StoreMark;
 
-/// A log in a directory of its own, kept in segments: the sink that a log is continued from.
+/// A log in its own directory, kept in segments: the sink from which a log is continued.
 ///
 /// The directory (mode 0700) is made if its parent exists. Within it a process takes the first free slot and holds its
 /// lock until the sink is dropped; a slot's log outlives processes.
@@ -126,7 +126,7 @@ impl FileSink {
         Ok(())
     }
 
-    /// Goes on in a new segment from what was acknowledged, because the files do not hold it any more.
+    /// Continues in a new segment after the last acknowledged line, because the files do not hold it any more.
     fn go_on_without(&mut self, head: &Head, why: &str) -> Result<(), Error> {
         if !self.slot.is_still_there() {
             self.slot = Slot::make_for(&self.settings.root, &self.slot.log)?;
@@ -147,7 +147,7 @@ impl FileSink {
     }
 }
 
-/// Writes what no checkpoint covers once more, and syncs it: a failed sync, also of a process that is gone, may have left pages
+/// Writes the lines that no checkpoint covers once more, and syncs them: a failed sync, also of a process that is gone, may have left pages
 /// marked clean that are not on the disk.
 fn rewrite_tail(segment: &Segment, found: &Recovered) -> Result<(), Error> {
     let same = found.start.0 == found.segment;

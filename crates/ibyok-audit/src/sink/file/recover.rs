@@ -3,12 +3,12 @@
 //! From the last checkpoint on, each line must follow the one before. Lines are written one behind the other into
 //! NULs or at the end of the file, so a crash leaves a stretch with a NUL in it or without a newline: a *torn* last
 //! write, which was never acknowledged and is moved aside. A whole line that does not follow was put there from
-//! outside. Such a log is *broken*: it goes on in a new segment after the last line that does follow, and records
+//! outside. Such a log is *broken*: it continues in a new segment after the last line that does follow, and records
 //! that.
 //!
 //! A line that follows need not be the log's: an attacker who can write to the directory can chain lines to a log
-//! that no process writes. A session's first lines are signed before it goes on, and its last line when it ends. So
-//! behind a session that ended, only the first lines of the next may be without a signature. Any other line there was
+//! that no process writes. A session's first lines are signed before it continues, and its last line when it ends. So
+//! after a session that ended, only the first lines of the next may be without a signature. Any other line there was
 //! put there from outside, too.
 
 use std::fs::{File, OpenOptions};
@@ -53,7 +53,7 @@ pub(super) struct Recovered {
     sure: Option<Sure>,
 }
 
-/// A place in the log, with what was known there.
+/// A place in the log, with the state known there.
 #[derive(Debug, Clone)]
 struct Sure {
     head: Head,
@@ -84,7 +84,7 @@ impl Recovered {
     }
 }
 
-/// The log whose end is looked for.
+/// The log whose end is searched.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Search<'a> {
     pub(super) directory: &'a Path,
@@ -95,9 +95,9 @@ pub(super) struct Search<'a> {
 /// The treatment of a last write that a crash had cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Torn {
-    /// Move it aside, and go on in the same segment.
+    /// Move it aside, and continue in the same segment.
     MoveAside,
-    /// Leave it in the files, and go on in a new segment. A copy of a home must stay byte for byte as the home is.
+    /// Leave it in the files, and continue in a new segment. A copy of a home must stay byte for byte as the home is.
     LeaveThere,
 }
 
@@ -178,7 +178,7 @@ pub(super) fn recover(
     Ok(found)
 }
 
-/// Lets the log go on in a new segment, behind lines that are not its own.
+/// Continues the log in a new segment, after lines that are not its own.
 fn go_on_behind(found: &mut Recovered, next: u32) {
     let why = format!("{} does not follow line {}", place(found), found.head.size());
     found.gaps.push(Gap::new(GapKind::Broken, 0, why));
@@ -326,7 +326,7 @@ fn follows<'a>(line: &'a [u8], log: &str, head: &Head) -> Option<Link<'a>> {
     fits.then_some(link)
 }
 
-/// Moves what a crash left behind the last line into a file of its own.
+/// Moves the bytes that a crash left after the last line into a separate file.
 fn move_aside(directory: &Path, found: &mut Recovered) -> Result<(), Error> {
     let path = path(directory, found.segment);
     let mut file = OpenOptions::new()
@@ -357,7 +357,7 @@ fn move_aside(directory: &Path, found: &mut Recovered) -> Result<(), Error> {
     Ok(())
 }
 
-/// Without a state to go on from, the log must at least be as long as its checkpoints say.
+/// Without a state to continue from, the log must have at least the length that its checkpoints state.
 fn fits_checkpoints(directory: &Path, found: &Recovered) -> Result<(), Error> {
     let size = largest_size(directory)?;
     if size > found.head.size() {

@@ -27,14 +27,14 @@ pub(super) enum Taken {
     Signed,
     /// A checkpoint is still to come that covers the line, if it is the log's.
     Covered,
-    /// No checkpoint covers the line, and it may be there all the same.
+    /// No checkpoint covers the line, and it may still be there.
     Unsigned,
     /// The line is not the log's.
     Not,
 }
 
 impl Signed {
-    /// The signed checkpoints beside a log that speak of more than so many lines.
+    /// The signed checkpoints next to a log that cover more than this number of lines.
     pub(super) fn read(directory: &Path, key: Option<&VerifyingKey>, after: u64) -> Result<Self, Error> {
         let mut roots = BTreeMap::new();
         if let Some(key) = key {

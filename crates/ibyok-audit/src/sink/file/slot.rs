@@ -127,7 +127,7 @@ impl Slot {
     }
 }
 
-/// Copies every log of a home into a slot, so that all of them can be read, and opening any of them finds what the home holds.
+/// Copies every log of a home into a slot, so that all of them can be read, and opening any of them finds the contents of the home.
 fn copy_logs(root: &Path, home: &dyn Home) -> Result<(), Error> {
     for log in home.logs()?.iter().filter(|log| is_log_id(log)) {
         if let Some(slot) = Slot::of(root, log)? {
