@@ -1,5 +1,5 @@
 //! Documents read and write the JSON that is on the wire.
-#![expect(clippy::unwrap_used, reason = "tests may say what they expect")]
+#![expect(clippy::unwrap_used, reason = "tests may panic on unexpected results")]
 
 use ibyok_api::*;
 use serde::Serialize;

@@ -4,7 +4,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::indexing_slicing,
-    reason = "a program that prints what it has just made"
+    reason = "the program prints its vectors"
 )]
 
 use std::error::Error;

@@ -1,7 +1,7 @@
 //! Prints `vectors/proof.json`: proofs of lines, good ones and some with one fault each, for second implementations.
 //!
 //! `cargo run -p ibyok-audit --example proof_vectors > vectors/proof.json` makes it again, under a new log id.
-#![expect(clippy::print_stdout, reason = "a program that prints what it has just made")]
+#![expect(clippy::print_stdout, reason = "the program prints its vectors")]
 
 use std::error::Error;
 

@@ -150,7 +150,7 @@ words! {
 
 words! {
     /// The outcome of an action.
-    #[expect(clippy::exhaustive_enums, reason = "a fourth outcome must break those who match on three")]
+    #[expect(clippy::exhaustive_enums, reason = "a fourth outcome must break code that matches on three")]
     Outcome, "outcome", {
         /// It was allowed and done.
         Allowed => "allowed",

@@ -2,7 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "tests may say what they expect"
+    reason = "tests may panic on unexpected results"
 )]
 
 use std::sync::{Arc, Mutex};

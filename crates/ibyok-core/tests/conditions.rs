@@ -1,5 +1,5 @@
 //! A change on a condition is made if the condition holds when it is stored, and only then.
-#![expect(clippy::unwrap_used, reason = "what cannot be read here is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a read that fails is a failed test")]
 
 mod scene;
 

@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "what cannot be set up here is a failed test"
+    reason = "a setup that fails is a failed test"
 )]
 
 mod scene;

@@ -1,5 +1,5 @@
 //! The effects of an incident, and the steps that remain.
-#![expect(clippy::unwrap_used, reason = "what cannot be read here is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a read that fails is a failed test")]
 
 mod scene;
 

@@ -1,5 +1,5 @@
 //! Limits: how often a token may retrieve, and how often a key may be retrieved.
-#![expect(clippy::unwrap_used, reason = "what cannot be read here is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a read that fails is a failed test")]
 
 mod scene;
 

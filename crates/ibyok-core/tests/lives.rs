@@ -1,5 +1,5 @@
 //! The lives of a tenant's name on two nodes: a removal on one is no loss on the other, and no older life comes back on either.
-#![expect(clippy::unwrap_used, reason = "what cannot be set up here is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a setup that fails is a failed test")]
 
 mod scene;
 

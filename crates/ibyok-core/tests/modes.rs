@@ -1,5 +1,5 @@
 //! The rules of mock mode: the tier that decides, the value that is served, and that no live value comes out past it.
-#![expect(clippy::unwrap_used, reason = "what cannot be read here is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a read that fails is a failed test")]
 
 mod scene;
 

@@ -1,5 +1,5 @@
 //! An older copy of the store that is put back shows by the log, until an operator accepts it by name.
-#![expect(clippy::unwrap_used, reason = "what a test expects it may say")]
+#![expect(clippy::unwrap_used, reason = "tests may panic on unexpected results")]
 
 use std::path::Path;
 

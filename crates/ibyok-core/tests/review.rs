@@ -1,5 +1,5 @@
 //! Reviews of the audit log through the vault: their views, and their records.
-#![expect(clippy::unwrap_used, reason = "what cannot be read here is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a read that fails is a failed test")]
 
 mod scene;
 

@@ -1,5 +1,5 @@
 //! A rotation: the versions that are served, the refusals of each step, and that a version that is gone stays gone.
-#![expect(clippy::unwrap_used, reason = "what cannot be read here is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a read that fails is a failed test")]
 
 mod scene;
 

@@ -3,7 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what cannot be read here is a failed test"
+    reason = "a read that fails is a failed test"
 )]
 
 mod scene;

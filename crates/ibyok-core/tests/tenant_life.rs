@@ -1,5 +1,5 @@
 //! Tenants are made, used through a handle of their own, and removed without a trace that could be served.
-#![expect(clippy::unwrap_used, reason = "what cannot be set up here is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a setup that fails is a failed test")]
 
 mod scene;
 

@@ -1,5 +1,5 @@
 //! Tenants of one vault stay apart: sessions, references and tokens of one cannot reach the things of another.
-#![expect(clippy::unwrap_used, reason = "what cannot be set up here is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a setup that fails is a failed test")]
 
 mod scene;
 

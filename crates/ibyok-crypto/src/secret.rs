@@ -62,7 +62,7 @@ impl Secret {
 
     /// Takes the bytes over and wipes the buffer that they came in.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "taking it over is what wipes it")]
+    #[expect(clippy::needless_pass_by_value, reason = "taking it over wipes it")]
     pub fn from_zeroizing(bytes: Zeroizing<Vec<u8>>) -> Self {
         Self::copy_of(&bytes)
     }

@@ -13,7 +13,7 @@ use crate::{Grant, Pattern, RealmScope, Request, Restriction, Scope, network};
 #[must_use = "a decision that nobody looks at protects nothing"]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever enforces a decision must decide about a third one"
+    reason = "code that enforces a decision must handle a third one"
 )]
 pub enum Decision {
     /// The request may proceed.

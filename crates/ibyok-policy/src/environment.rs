@@ -8,7 +8,7 @@ use crate::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever reads a grant must decide about a third kind"
+    reason = "code that reads a grant must handle a third kind"
 )]
 pub enum Environments {
     /// Every environment, also later ones, and the records of none.

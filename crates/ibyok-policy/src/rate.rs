@@ -10,7 +10,7 @@ use crate::Error;
 
 /// The span of time that a [`Rate`] counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "who counts must decide about a new span")]
+#[expect(clippy::exhaustive_enums, reason = "code that counts must handle a new span")]
 pub enum Per {
     /// One second, `sec`.
     Second,

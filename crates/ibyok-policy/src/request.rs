@@ -20,10 +20,7 @@ pub struct RealmScope<'a> {
 ///
 /// `None` is "there is none" or "not known", and never passes a limit on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "whoever asks must supply an attribute that is added"
-)]
+#[expect(clippy::exhaustive_structs, reason = "callers must supply every new attribute")]
 pub struct Request<'a> {
     /// The scope that the action needs.
     pub scope: Scope,

@@ -11,10 +11,7 @@ use crate::Error;
 ///
 /// Callers must decide about each scope, so the enum is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "whoever handles scopes must decide about a new one"
-)]
+#[expect(clippy::exhaustive_enums, reason = "code that handles scopes must handle a new one")]
 pub enum Scope {
     /// `keys:read`: retrieve values.
     KeysRead,

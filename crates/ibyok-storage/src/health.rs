@@ -2,7 +2,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "whoever reads it decides what to trust, and must decide anew if a case is added"
+    reason = "readers decide by it which store to trust, and must handle every new case"
 )]
 pub enum Durability {
     /// Nothing: it is gone when the process ends.

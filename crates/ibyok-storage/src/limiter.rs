@@ -20,7 +20,7 @@ pub struct Draw {
 
 /// The answer to a request for uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "who asks must decide about a new answer")]
+#[expect(clippy::exhaustive_enums, reason = "callers must handle a new answer")]
 pub enum Taken {
     /// One use was taken from each bucket.
     All,

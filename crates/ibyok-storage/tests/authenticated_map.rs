@@ -3,7 +3,7 @@
     clippy::allow_attributes,
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what a test expects it may say"
+    reason = "tests may panic on unexpected results"
 )]
 
 use std::path::Path;

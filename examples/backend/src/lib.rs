@@ -10,7 +10,7 @@ use ibyok_storage::{MAX_RECORD, RecordId, Result, Revision, Store, Stored};
 
 /// The store in `directory`, which must exist, with a feed that keeps `keep` changes.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_structs, missing_docs, reason = "an example shows what it has")]
+#[expect(clippy::exhaustive_structs, missing_docs, reason = "an example shows its fields")]
 pub struct JsonStore {
     pub directory: PathBuf,
     pub keep: u64,

@@ -3,7 +3,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests may say what they expect"
+    reason = "tests may panic on unexpected results"
 )]
 
 use std::collections::BTreeMap;

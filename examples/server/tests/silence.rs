@@ -5,7 +5,7 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     unreachable_pub,
-    reason = "tests may say what they expect"
+    reason = "tests may panic on unexpected results"
 )]
 
 #[path = "http/world.rs"]

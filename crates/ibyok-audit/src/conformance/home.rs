@@ -138,7 +138,7 @@ pub fn a_home_begins_empty<H: HomeHarness>(harness: &H) -> Result<(), Broken> {
         harness,
         Promise {
             name: "a_home_begins_empty",
-            why: "a vault that is made in a home with logs is refused as another vault's",
+            why: "the program refuses to make a vault in a home with the logs of another vault",
         },
     )?;
     let logs = trial.promise.ok("`logs`", trial.home.logs())?;
@@ -183,7 +183,7 @@ pub fn files_have_their_lengths<H: HomeHarness>(harness: &H) -> Result<(), Broke
         harness,
         Promise {
             name: "files_have_their_lengths",
-            why: "a log is copied by this list when it is opened: a line that is not listed is lost",
+            why: "opening a log copies the files of this list: lines of an unlisted file are lost",
         },
     )?;
     trial.append(&log('A'), LINES, 0, &bytes(10))?;
@@ -209,7 +209,7 @@ pub fn an_append_elsewhere_is_refused<H: HomeHarness>(harness: &H) -> Result<(),
         harness,
         Promise {
             name: "an_append_elsewhere_is_refused",
-            why: "it stops a writer that lost its hold from writing over lines that another one acknowledged",
+            why: "it stops a writer that lost its hold from overwriting lines that another writer acknowledged",
         },
     )?;
     let whole = bytes(100);
@@ -244,7 +244,7 @@ pub fn one_of_many_appends_wins<H: HomeHarness>(harness: &H) -> Result<(), Broke
         harness,
         Promise {
             name: "one_of_many_appends_wins",
-            why: "two writers that are both acknowledged have each released a value, and one line is lost",
+            why: "two acknowledged writers have each released a value, and one line is lost",
         },
     )?;
     let mut expected = Vec::new();
@@ -286,7 +286,7 @@ pub fn a_replaced_file_is_new<H: HomeHarness>(harness: &H) -> Result<(), Broken>
         harness,
         Promise {
             name: "a_replaced_file_is_new",
-            why: "the state of the log is replaced every second, and opening begins with it",
+            why: "the log replaces its state every second, and opening begins with the state",
         },
     )?;
     for contents in [bytes(2000), bytes(3), Vec::new(), bytes(70)] {
@@ -310,7 +310,7 @@ pub fn logs_are_kept_apart<H: HomeHarness>(harness: &H) -> Result<(), Broken> {
         harness,
         Promise {
             name: "logs_are_kept_apart",
-            why: "each process writes a log of its own, and ids of logs tell upper from lower case",
+            why: "each process writes its own log, and ids of logs are case-sensitive",
         },
     )?;
     let logs = [log('a'), log('A'), log('b'), format!("{}0", "a".repeat(21))];
@@ -340,7 +340,7 @@ pub fn large_files_are_kept<H: HomeHarness>(harness: &H) -> Result<(), Broken> {
         harness,
         Promise {
             name: "large_files_are_kept",
-            why: "everything that waits is one append, and a segment grows to 64 MiB",
+            why: "all waiting lines are one append, and a segment grows to 64 MiB",
         },
     )?;
     let part = bytes((1 << 20) - 4);
@@ -361,7 +361,7 @@ pub fn two_threads_write_at_once<H: HomeHarness>(harness: &H) -> Result<(), Brok
         harness,
         Promise {
             name: "two_threads_write_at_once",
-            why: "the log signs checkpoints on a second thread, while lines go on",
+            why: "the log signs checkpoints on a second thread, while it appends lines",
         },
     )?;
     let write = |file: &str| {
@@ -457,7 +457,7 @@ pub fn a_log_goes_on_after_a_restart<H: HomeHarness>(harness: &H) -> Result<(), 
         harness,
         Promise {
             name: "a_log_goes_on_after_a_restart",
-            why: "this is the whole of what a home is for",
+            why: "this is the purpose of a home",
         },
     )?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();

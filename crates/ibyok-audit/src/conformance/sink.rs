@@ -106,7 +106,7 @@ pub fn synced_lines_are_there<H: SinkHarness>(harness: &H) -> Result<(), Broken>
 pub fn batches_keep_their_order<H: SinkHarness>(harness: &H) -> Result<(), Broken> {
     let promise = Promise {
         name: "batches_keep_their_order",
-        why: "each line holds the hash of the line before it, so that readers take another order for tampering",
+        why: "each line holds the hash of the line before it, so another order looks like tampering to readers",
     };
     let mut sink = harness.fresh();
     let mut feed = Feed::new(promise, harness, &sink);
@@ -124,7 +124,7 @@ pub fn batches_keep_their_order<H: SinkHarness>(harness: &H) -> Result<(), Broke
 pub fn a_large_batch_is_taken_whole<H: SinkHarness>(harness: &H) -> Result<(), Broken> {
     let promise = Promise {
         name: "a_large_batch_is_taken_whole",
-        why: "the log writes everything that waits in one batch, and acknowledges all of it",
+        why: "the log writes all waiting lines in one batch, and acknowledges all of them",
     };
     let mut sink = harness.fresh();
     let mut feed = Feed::new(promise, harness, &sink);
@@ -140,7 +140,7 @@ pub fn a_large_batch_is_taken_whole<H: SinkHarness>(harness: &H) -> Result<(), B
 pub fn a_restart_loses_no_synced_line<H: SinkHarness>(harness: &H) -> Result<(), Broken> {
     let promise = Promise {
         name: "a_restart_loses_no_synced_line",
-        why: "the value that a line stands for was released before the restart",
+        why: "the value of the line was released before the restart",
     };
     let mut sink = harness.fresh();
     let mut feed = Feed::new(promise, harness, &sink);
@@ -160,7 +160,7 @@ pub fn a_restart_loses_no_synced_line<H: SinkHarness>(harness: &H) -> Result<(),
 pub fn a_close_keeps_every_line<H: SinkHarness>(harness: &H) -> Result<(), Broken> {
     let promise = Promise {
         name: "a_close_keeps_every_line",
-        why: "the last line of a session says that it ended in good order",
+        why: "the last line of a session states that the session ended normally",
     };
     let mut sink = harness.fresh();
     let mut feed = Feed::new(promise, harness, &sink);
@@ -177,7 +177,7 @@ pub fn a_close_keeps_every_line<H: SinkHarness>(harness: &H) -> Result<(), Broke
 pub fn the_description_is_what_the_sink_can_acknowledge<H: SinkHarness>(harness: &H) -> Result<(), Broken> {
     let promise = Promise {
         name: "the_description_is_what_the_sink_can_acknowledge",
-        why: "`durable` lets a sink be required, and people read the description",
+        why: "the log accepts a required sink by `durable`, and people read the description",
     };
     let sink = harness.fresh();
     let described = sink.describe();

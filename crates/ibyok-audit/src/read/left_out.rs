@@ -60,7 +60,7 @@ impl fmt::Display for LeftOut {
         match self.why {
             LeftOutReason::NotVouched => write!(f, "the log's key does not vouch for {them}"),
             LeftOutReason::Elsewhere => f.write_str(
-                "the keys of one environment vouch for the log, and such a log is believed about that environment alone",
+                "only the keys of one environment vouch for the log, so its lines count for that environment only",
             ),
             LeftOutReason::NoKey => f.write_str("the environment that holds the log's key is damaged"),
         }

@@ -69,7 +69,7 @@ detectors! {
 /// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::exhaustive_enums, reason = "three are what people tell apart")]
+#[expect(clippy::exhaustive_enums, reason = "people distinguish three degrees")]
 pub enum Severity {
     /// Usually harmless; to be known.
     Low,
@@ -117,7 +117,7 @@ pub struct Shown {
 
 /// An acknowledgement of a finding: the person, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(clippy::exhaustive_structs, reason = "whoever keeps acknowledgements makes them")]
+#[expect(clippy::exhaustive_structs, reason = "callers that keep acknowledgements make them")]
 pub struct Acknowledged {
     /// The time of the acknowledgement.
     pub at: Timestamp,

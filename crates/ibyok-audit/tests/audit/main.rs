@@ -2,7 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what a test expects it may say"
+    reason = "tests may panic on unexpected results"
 )]
 
 mod broken_homes; // homes with one fault each

@@ -52,7 +52,7 @@ const REFUSED_TAKE_AWAYS: Default = of(
 );
 
 /// 10 at once, then one a minute, are each token's own: no other token of its family can use them up.
-const OWN_REFUSED_TAKE_AWAYS: Default = of(VerbClass::TakeAway, "refused revocations of its own", 10, 600);
+const OWN_REFUSED_TAKE_AWAYS: Default = of(VerbClass::TakeAway, "its own refused revocations", 10, 600);
 
 /// A token's own rate bounds its other verbs as well, but never below 60 an hour: it must be able to read its own
 /// record.

@@ -8,10 +8,7 @@ use crate::base::words::words;
 /// The scope over which a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "who shows a limit must decide how to show a new scope"
-)]
+#[expect(clippy::exhaustive_enums, reason = "code that shows a limit must handle a new scope")]
 pub enum LimitScope {
     /// Each node counts by itself: over `n` nodes as much as `n` times the rate is let through.
     Node,

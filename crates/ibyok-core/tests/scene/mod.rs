@@ -3,7 +3,7 @@
     dead_code,
     clippy::allow_attributes,
     clippy::unwrap_used,
-    reason = "each test uses what it needs of it, and a scene that cannot be set is a failed test"
+    reason = "each test uses a part of it, and a setup that fails is a failed test"
 )]
 
 pub(crate) mod later;

@@ -14,7 +14,7 @@ use crate::{EnvironmentKey, Error, Kek, KekContext, KekId, VaultId, WrappedKey};
 pub async fn a_key_comes_back_after_a_restart(harness: &impl Harness) -> Result<(), Broken> {
     let check = Check {
         name: "a_key_comes_back_after_a_restart",
-        why: "every key of an environment is lost if its environment key does not open any more",
+        why: "every key of an environment is lost if its environment key no longer opens",
     };
     let (kek, key, context) = (check.kek(harness)?, check.key()?, context());
     let first = check.wrap(&*kek, &key, &context).await?;
@@ -58,7 +58,7 @@ pub async fn a_wrapped_key_names_a_kek_that_its_own_accepts(harness: &impl Harne
 pub async fn another_kek_does_not_open(harness: &impl Harness) -> Result<(), Broken> {
     let check = Check {
         name: "another_kek_does_not_open",
-        why: "a KEK for each environment keeps a development server from opening production",
+        why: "with a KEK for each environment, a development server cannot open production",
     };
     let wrapped = check.wrap(&*check.kek(harness)?, &check.key()?, &context()).await?;
     let other = check.ok(harness.other())?;
@@ -78,7 +78,7 @@ pub async fn another_kek_does_not_open(harness: &impl Harness) -> Result<(), Bro
 pub async fn any_change_is_refused(harness: &impl Harness) -> Result<(), Broken> {
     let check = Check {
         name: "any_change_is_refused",
-        why: "whoever can write to the store could change a key without being noticed",
+        why: "an attacker who can write to the store could change a key unnoticed",
     };
     let kek = check.kek(harness)?;
     let wrapped = check.wrap(&*kek, &check.key()?, &context()).await?;
@@ -269,7 +269,7 @@ pub async fn the_whole_context_is_bound(harness: &impl Harness) -> Result<(), Br
 pub async fn two_keks_have_two_ids(harness: &impl Harness) -> Result<(), Broken> {
     let check = Check {
         name: "two_keks_have_two_ids",
-        why: "the vault picks the KEK by its id: with one id for two, it asks the wrong one, and a change of KEKs never ends",
+        why: "the vault selects the KEK by its id: if two have one id, it asks the wrong one, and a change of KEKs never ends",
     };
     let (kek, other) = (check.kek(harness)?, check.ok(harness.other())?);
     let ids = [&kek, &other].map(|kek| kek.describe().id().cloned());
@@ -291,7 +291,7 @@ pub async fn two_keks_have_two_ids(harness: &impl Harness) -> Result<(), Broken>
 pub async fn what_names_another_kek_is_refused(harness: &impl Harness) -> Result<(), Broken> {
     let check = Check {
         name: "what_names_another_kek_is_refused",
-        why: "a vault with several KEKs asks only the one that a key names, and a key service is paid by the call",
+        why: "a vault with several KEKs asks only the one that a key names, and a key service charges each call",
     };
     let kek = check.kek(harness)?;
     let wrapped = check.wrap(&*kek, &check.key()?, &context()).await?;

@@ -20,7 +20,7 @@ use crate::{DataKey, EnvironmentKey, Error, Secret, derive};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "a third state would change who may seal; callers must decide anew"
+    reason = "a third state would change who may seal; callers must decide about it"
 )]
 pub enum GenerationState {
     /// Seals and opens. There is exactly one.

@@ -205,5 +205,5 @@ impl Verified {
 /// The token was not made with this key, or was changed since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the token does not belong to this realm")]
-#[expect(clippy::exhaustive_structs, reason = "it says no more, on purpose")]
+#[expect(clippy::exhaustive_structs, reason = "it holds no more detail, on purpose")]
 pub struct Unauthenticated;

@@ -3,7 +3,7 @@
     clippy::unwrap_used,
     clippy::string_slice,
     clippy::indexing_slicing,
-    reason = "tests say what they expect, also in functions that they share"
+    reason = "tests may panic on unexpected results, also in shared functions"
 )]
 
 // Shared: random grants and requests, and a second implementation of the token's form.

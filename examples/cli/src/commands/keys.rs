@@ -211,7 +211,7 @@ const FACTS: [Column<KeyInfo>; 14] = [
     ("disabled", |key| key.disabled.cell()),
     ("mode", |key| key.mode.cell()),
     ("  decided by", |key| key.mode_source.cell()),
-    ("  of its own", |key| key.mode_override.cell()),
+    ("  own mode", |key| key.mode_override.cell()),
     ("rotate every", |key| key.rotate_every.cell()),
     ("rotation due", |key| key.rotation_due.cell()),
     ("expires", |key| key.expires_at.cell()),

@@ -20,7 +20,7 @@ const VARIABLE_MAX: usize = 128;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "who hands variables out must decide on every kind"
+    reason = "code that hands out variables must handle every kind"
 )]
 pub enum VariableKind {
     /// It is no name that every shell can set: letters, digits and `_`, at most 128, not beginning with a digit.
