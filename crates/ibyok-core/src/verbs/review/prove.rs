@@ -14,13 +14,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl AuditVerbs<'_> {
     /// Proves that the line with this number is on a log: the line, its place, and a signed checkpoint, for an
-    /// outsider who has the log's public key and nothing else. `log` may be left out where one log only has such a
+    /// outsider who has only the log's public key. `log` may be `None` if only one log has such a
     /// line. For an operator, and only for lines of the session's namespace:
     /// [`WholeLog::prove`](crate::audit::WholeLog::prove) proves any.
     ///
     /// # Errors
     /// [`Error::NotFound`] if there is no such line, [`Error::Invalid`] if several logs have one,
-    /// [`Error::Integrity`] if the log is not as it was signed, [`Error::Denied`] for a token, [`Error::Unavailable`]
+    /// [`Error::Integrity`] if the log differs from its signatures, [`Error::Denied`] for a token, [`Error::Unavailable`]
     /// if no checkpoint covers the line yet.
     pub async fn prove(self, log: Option<&str>, seq: u64) -> Result<Proof> {
         let mut attempt = self.session.attempt(Action::AuditRead);
