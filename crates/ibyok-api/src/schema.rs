@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-/// Defines the schema of a text: inline, or as a component of its own.
+/// Defines the schema of a text: inline, or as a separate component.
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident $(($inline:ident))? = $schema:tt;)+) => {$(
         $(#[$doc])*

@@ -133,7 +133,7 @@ async fn a_key_record_sealed_with_devs_keys_is_none_of_prods() {
     scene.write(&id, &devs.bytes).await;
     assert_eq!(scene.operator_reads("prod/openai").await, Err(Code::Integrity));
 
-    // Sealed anew, naming prod's place as well as the attacker can.
+    // Sealed again, with prod's place as well as the attacker can name it.
     let body = scene
         .dev
         .keys

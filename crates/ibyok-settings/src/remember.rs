@@ -50,7 +50,7 @@ impl Settings {
                 None => Variable::new("IBYOK_STORE", None),
             });
         }
-        // Whoever finds the vault's directory must not be led to its passphrase.
+        // The vault's directory must not show a finder the way to its passphrase.
         if let (KekChoice::Passphrase(_), Some(path)) = (&self.kek, &self.given.passphrase_file) {
             variables.push(Variable::new("IBYOK_PASSPHRASE_FILE", Some(absolute(path))));
         }

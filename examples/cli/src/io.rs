@@ -116,7 +116,7 @@ impl Io {
 
     /// Something that people must know.
     pub(crate) fn warn(&mut self, text: &str) {
-        // Nobody can be told that standard error is gone.
+        // There is no place left to report that standard error is closed.
         let text = clean_lines(text);
         let text = if self.terminal.error_colour {
             colour::message(&text)

@@ -151,7 +151,7 @@ fn fields_from(io: &mut Io, path: &Path) -> Result<Fields> {
         read(&mut file, FIELDS_FILE_MAX, &format!("`{}`", path.display()))?
     };
     let mut parser = serde_json::Deserializer::from_slice(text.expose_secret());
-    // The messages of serde_json could quote a value: only the place is told.
+    // The messages of serde_json could quote a value, so the error has only the place.
     let place = |error: serde_json::Error| wrong(&format!("line {}, column {}", error.line(), error.column()));
     let pairs = parser.deserialize_map(Pairs).map_err(place)?;
     parser.end().map_err(place)?;

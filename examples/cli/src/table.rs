@@ -178,7 +178,7 @@ pub(crate) fn number(value: &Value) -> u64 {
 /// As [`text`], with times to the second.
 pub(crate) fn shown(value: &Value) -> String {
     let text = text(value);
-    // The shortest time has 20 characters: nothing shorter is looked at.
+    // The shortest time has 20 characters: nothing shorter is checked.
     let time = (text.len() >= 20 && text.ends_with('Z'))
         .then(|| text.parse::<jiff::Timestamp>().ok())
         .flatten();

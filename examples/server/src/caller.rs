@@ -58,7 +58,7 @@ fn token(headers: &HeaderMap) -> Result<Option<AccessToken>, Problem> {
         }
         (one, other) => one.or(other),
     };
-    // What is not text is no token: it goes on as one that the vault refuses.
+    // Bytes that are not text are no token: they continue as a token that the vault refuses.
     Ok(token.map(|bytes| AccessToken::new(SecretString::from(std::str::from_utf8(bytes).unwrap_or("\u{fffd}")))))
 }
 

@@ -32,7 +32,7 @@ impl FromRequestParts<Arc<Shared>> for Changing {
 
 /// The tag of a key at a revision.
 pub(crate) fn tag(revision: u64) -> HeaderValue {
-    // Quotes and digits are a header's value whatever the number is.
+    // Quotes and digits are a valid header value for every number.
     HeaderValue::try_from(format!("\"{revision}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 

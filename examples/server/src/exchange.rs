@@ -54,7 +54,7 @@ async fn answer_one(
         life.unread.store(true, Ordering::Release);
         return Ok(closing(refusal(problem, peer)));
     }
-    // Behind a body whose end is found by its chunks no further request is looked for.
+    // After a body in chunks, the connection takes no further request.
     let last = request.headers().contains_key(TRANSFER_ENCODING);
     let asked = Asked::of(request.headers());
     request.extensions_mut().insert(peer);

@@ -87,7 +87,7 @@ impl Rest {
     pub(crate) async fn read(self, headers: Asked) -> End {
         let rest = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut rest) = rest else { return End::Read };
-        // A client that asked first was not told to send it, and reading would tell it.
+        // A client that sent `Expect` got no permission to send the body, and reading would give it.
         if headers.asks_first || rest.size_hint().lower() > MOST {
             return End::Unread;
         }

@@ -21,7 +21,7 @@ impl Readiness {
         if let Some((at, ready)) = last.as_ref()
             && at.elapsed() < FRESH
         {
-            // What needs nobody to be asked is told as it is now.
+            // Parts that need no request are reported in their present state.
             return vault.ready_given(ready);
         }
         let asked = Instant::now();

@@ -42,7 +42,7 @@ pub(crate) struct Part {
 impl Room {
     pub(crate) fn new(options: &Options) -> Arc<Self> {
         let all = options.body_budget;
-        // Whatever the numbers are, a token sends one whole body.
+        // A token can send one whole body with any settings.
         let of_a_token = (all / 4).max(options.body_limit);
         Arc::new(Room {
             all,

@@ -143,7 +143,7 @@ pub fn command_line() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let hint = error.hint().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-            // Nobody is left to be told that standard error is closed.
+            // There is no place left to report that standard error is closed.
             writeln!(io::stderr(), "error: {error}{hint}").ok();
             ExitCode::from(error.exit_code())
         }

@@ -60,7 +60,7 @@ pub async fn serve(
             served = server.next(&listener) => served?,
         }
     }
-    // Whoever is connected already, in the kernel's queue, was promised an answer.
+    // A client in the kernel's queue is already connected, and expects an answer.
     for _ in 0..server.limits.connections {
         match tokio::time::timeout(Duration::from_millis(1), server.next(&listener)).await {
             Ok(served) => served?,

@@ -152,7 +152,7 @@ impl Writer {
                 (Some(_), Some(reason)) => Err(Error::Poisoned { reason: reason.clone() }),
                 (Some(reason), None) => Err(Error::unavailable(reason.clone())),
             };
-            // Whoever does not wait any more has nothing to release.
+            // A caller that no longer waits has nothing to release.
             drop(reply.send(answered));
         }
     }
@@ -285,7 +285,7 @@ impl Writer {
 
     fn checkpoint_if_due(&mut self) {
         let lines = self.head.size().saturating_sub(self.checkpointed);
-        // Without synced batches a checkpoint costs a sync of its own, so then only the time decides.
+        // Without synced batches a checkpoint costs an extra sync, so then only the time decides.
         let many = lines >= CHECKPOINT_LINES && self.durability == SinkDurability::Synced;
         if lines > 0 && (many || self.last_checkpoint.elapsed() >= CHECKPOINT_TIME) {
             drop(self.checkpoint());
@@ -345,7 +345,7 @@ impl Writer {
 
     fn finish(&mut self) -> Result<(), Error> {
         self.healthy()?;
-        // Dropped events are counted now, whatever the least time between two gap lines is: no later line can do it.
+        // Dropped events are counted now, even within the least time between two gap lines: no later line can do it.
         self.last_gap = None;
         let mut lines: Vec<Prepared> = self.dropped().iter().map(|gap| self.gap(gap)).collect();
         lines.push(Prepared::new(&self.session(Action::LogClose)));
@@ -360,6 +360,6 @@ impl Writer {
 }
 
 fn answer(reply: Done, result: Result<(), Error>) {
-    // Whoever does not wait any more need not know.
+    // A caller that no longer waits need not know.
     drop(reply.send(result));
 }

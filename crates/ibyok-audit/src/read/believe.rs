@@ -134,7 +134,7 @@ impl Believer {
             return Ok(Belief::Skip);
         };
         let size = here.at.map_or(0, |(size, _)| size + 1);
-        // A line that nobody signed yet must carry its MAC at least, where that can be told.
+        // A line without a signature must at least have a valid MAC, if the reader can check MACs.
         let is_ours = || self.key.lines().is_none_or(|lines| lines.fits(line));
         let lets = |run: &Run| run.lets(size, action) && (size <= run.signed || is_ours());
         if !lets(&here.run) {

@@ -83,7 +83,7 @@ fn read(
 ) -> Result<ChangesRead, Error> {
     let mut stream = Stream::begin_after(directory, after, bears_on_freshness, key)?;
     let mut unreadable = 0;
-    // A line that cannot be read ends the stream once; the next call goes on behind it.
+    // A line that cannot be read ends the stream once; the next call continues after it.
     loop {
         let before = (stream.last_met(), unreadable);
         for line in stream.by_ref() {

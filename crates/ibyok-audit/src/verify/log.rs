@@ -268,7 +268,7 @@ impl Walk {
         let since = *self.unsigned.since.get_or_insert(time.unwrap_or_default());
         let late = time.is_none_or(|time| time.duration_since(since).abs() > UNSIGNED_MAX);
         if self.lines.as_ref().is_some_and(|lines| !lines.fits(line)) {
-            // Whoever put it there did not have the key of the lines.
+            // The writer of this line did not have the key of the lines.
             self.unsigned.first = Some((self.at, self.size, What::Inserted));
         } else if late || (self.unsigned.sealed && !link.begins()) {
             self.unsigned.first = Some((self.at, self.size, What::Unsigned));

@@ -205,7 +205,7 @@ impl Changes {
             done: attempt.phase(Phase::Done),
             not_done: attempt.phase(Phase::NotDone),
         };
-        // On a task of its own: a caller that goes away must not leave a change without its end.
+        // On a separate task: a caller that goes away must not leave a change without its end.
         let task = tokio::spawn(async move {
             // Before the intention is on the log: a change that the log shows as intended is applied again after a
             // crash.
@@ -221,7 +221,7 @@ impl Changes {
             match end {
                 // After the floor: a change that the log shows as done is in the floors, up to the mark of the log.
                 End::Done => {
-                    // The change took a number of its own, above the one that was known before it.
+                    // The change took a new number, above the one that was known before it.
                     this.records.stated.store_came_to(before.saturating_add(1));
                     this.log_done(lines.done.states(this.records.stated.now()), put.takes_away.is_some())
                         .await;

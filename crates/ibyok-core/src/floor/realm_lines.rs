@@ -58,7 +58,7 @@ impl Realms {
             self.noted.insert(id);
             return changes(&id, rev, &name).into();
         }
-        // The realm that spans environments is not told from lines: a line without an environment may speak of several.
+        // Lines do not identify the realm that spans environments: a line without an environment may be about several.
         match name.environment.is_some() && self.noted.insert(id) {
             true => changes(&id, made_after(0), &name).into(),
             false => Vec::new(),

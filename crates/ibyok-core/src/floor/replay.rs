@@ -138,7 +138,7 @@ fn read(place: &Path, vault: VaultId, from: &[From], send: &mpsc::Sender<Vec<Map
                 hand_over(std::mem::take(&mut batch), send);
             }
         })?;
-        // Behind a line that was changed no line is the log's by its place. Its MAC says so all the same, and a floor only rises.
+        // After a changed line, the place of a line proves nothing. Its MAC still does, and a floor only rises.
         if log.after == 0 {
             reader.changes_unchecked(&log.log, 0, &mut |line| {
                 if let Some((record, rev)) = end_of_change(&line).filter(|_| log.key.wrote(&line)) {

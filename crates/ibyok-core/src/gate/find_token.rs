@@ -238,7 +238,7 @@ impl Search {
             return Some(error);
         }
         let first = self.damaged.first().filter(|_| self.found.is_empty())?;
-        // Whose it is cannot be read, so that a token is not told which.
+        // Its owner cannot be read, so a token does not learn its id.
         let what = match principal {
             Principal::Operator(_) => format!("the record of token `{}`", first.id),
             Principal::Token(_) => "the record of a token".to_owned(),

@@ -178,7 +178,7 @@ impl Limits {
         let taken = self.take(&limits).await;
         if taken.is_err() {
             attempt.limited = Some(holder.id);
-            // Nothing else has looked at the reference yet, and the log is to say what was asked for.
+            // Nothing else has checked the reference yet, and the log must record the request.
             if let Ok(scoped) = within(attempt, principal, reference) {
                 attempt.environment = Some(scoped.environment().to_string());
                 match scoped.handle() {

@@ -35,7 +35,7 @@ impl Opening<'_> {
             if name.namespace != *namespace || name.environment.is_none() {
                 continue;
             }
-            // Only a KEK that refuses is a reason to go on: another error would make this node's home depend on chance.
+            // Continue only after a refusal of the KEK: after another error, chance would decide about this node's home.
             match read_realm(self.vault, self.store, self.keyring, &name).await {
                 Ok(Some(realm)) => return Ok(Arc::new(realm)),
                 Ok(None) | Err(Error::Kek { .. }) => {}

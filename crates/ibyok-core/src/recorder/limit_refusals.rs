@@ -75,7 +75,7 @@ impl LimitRefusals {
                 return false;
             }
             counts.push((window.shared.clone(), window.folded));
-            // The window goes on: a caller that keeps asking gets one folded line a second, and no new line of its own.
+            // The window continues: a caller that keeps asking gets one folded line a second, and no separate line.
             (window.started, window.folded) = (now, 0);
             !all
         });

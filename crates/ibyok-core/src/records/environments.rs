@@ -91,7 +91,7 @@ impl Records {
             Ok(names) => names,
             Err(error) => return error,
         };
-        // The one that is looked for may be the one whose record is damaged.
+        // The wanted environment may be the one with the damaged record.
         match self.tags().await.map(|tags| tags.damage()) {
             Ok(None) => {}
             Ok(Some(error)) | Err(error) => return error,

@@ -16,7 +16,7 @@ use crate::realm::tags::{TagBody, TagList, tag_record};
 use crate::realm::{Realm, RealmName, environment_key, read_realm};
 
 impl Records {
-    /// Refuses a realm whose record is older than this node has seen: its environment was removed, or made anew. Notes the realm
+    /// Refuses a realm whose record is older than this node has seen: its environment was removed, or made again. Notes the realm
     /// otherwise.
     pub(crate) async fn check_life(&self, realm: &Realm) -> Result<()> {
         let id = realm.name.record_id(self.vault);

@@ -61,7 +61,7 @@ impl Tags {
             let what = format!("the record that names an environment ({id})");
             return Some(Error::damaged(what, Damage::DoesNotOpen));
         }
-        // A lost realm with a name is another one than the realm that is looked for, which would have been found lost.
+        // A lost realm with a name is not the wanted realm, which would have been found as lost by its name.
         let (id, _) = self.lost().find(|(_, name)| name.is_none())?;
         Some(lost(&format!("the key of an environment ({id})")))
     }

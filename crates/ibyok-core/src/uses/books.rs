@@ -242,7 +242,7 @@ impl Books {
         });
         if self.sheets.len() > SHEETS_MAX {
             self.sheets
-                // Unsaved sheets stay whatever the bound is: the store does not have their counts.
+                // Unsaved sheets stay, even above the bound: the store does not have their counts.
                 .retain(|_, sheet| sheet.parts.iter().any(|part| part.unsaved));
         }
     }

@@ -243,7 +243,7 @@ impl Usage {
             let mut still = Vec::new();
             for (id, sign) in suspects {
                 let now = self.read_sign(realm, &id).await?;
-                // A node that lives has moved its sign by now, whatever its clock says.
+                // A live node has moved its sign by now, even with a wrong clock.
                 if now.is_some_and(|now| (now.at, now.seq, now.at_rest) == (sign.at, sign.seq, sign.at_rest)) {
                     still.push((id, sign));
                 }

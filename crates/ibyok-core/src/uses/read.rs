@@ -82,7 +82,7 @@ impl Usage {
         match open_body::<Rollup>(realm, id, &stored, WHAT) {
             Ok(mut rollup) => {
                 let tags = self.records.tags().await?;
-                // Whoever holds a realm's keys can seal any row, also one about another realm's token.
+                // A holder of a realm's keys can seal any row, also one about another realm's token.
                 rollup.rows.retain_mut(|row| is_of(realm, &tags, row));
                 Ok(Some(rollup))
             }

@@ -79,7 +79,7 @@ impl Usage {
                 }
                 self.count_again(books, entry).await?;
                 if let Some(replay) = &mut books.replay {
-                    // After a failure, the next try goes on here instead of at the beginning.
+                    // After a failure, the next try continues here instead of at the beginning.
                     replay.from = entry.seq;
                 }
             }

@@ -204,7 +204,7 @@ pub(crate) struct Sum {
 
 impl Sum {
     pub(crate) fn add(&mut self, caller: &Caller, tally: &Tally) {
-        // Of a sum, all networks are told apart that the rows tell apart.
+        // A sum distinguishes the same networks as its rows.
         self.networks.extend(tally.networks.iter().copied());
         let mut counts = tally.clone();
         counts.networks.clear();

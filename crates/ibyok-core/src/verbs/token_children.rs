@@ -132,7 +132,7 @@ impl Inner {
                     gone.insert(child.id);
                     revoked.push(child.id);
                 }
-                // The others are revoked all the same; this one is named as valid.
+                // The others are still revoked; the answer names this one as valid.
                 Err(error @ (Error::Unauthenticated | Error::Unavailable { .. })) => return Err(error),
                 Err(error) => tracing::warn!(token = %child.id, %error, "cannot revoke a token"),
             }

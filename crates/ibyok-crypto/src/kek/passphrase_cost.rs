@@ -32,7 +32,7 @@ impl PassphraseCost {
     /// The most lanes that are accepted when reading.
     pub const MAX_LANES: u32 = 4;
 
-    /// A cost of one's own: memory in KiB, passes over it, and lanes.
+    /// A custom cost: memory in KiB, passes over it, and lanes.
     ///
     /// # Errors
     /// [`Error::Cost`] beyond the three maxima, for a zero, and for less than 8 KiB a lane.

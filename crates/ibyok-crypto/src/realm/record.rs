@@ -137,7 +137,7 @@ impl RealmRecord {
         let place = body::place(&self.identity);
         let slot = Slot::new(Purpose::RealmKeys, current.number, &place);
         let opened = seal::open(key.expose_secret(), &slot, &self.sealed)?;
-        // It was sealed by a holder of the key, so whatever is odd about it is one and the same failure.
+        // A holder of the key sealed it, so every fault in it is the same failure.
         let body = Body::read(&opened, &self.identity, &self.generations, keys).map_err(|_| Error::Open)?;
         Ok(OpenedRealm {
             keys: body.keys,

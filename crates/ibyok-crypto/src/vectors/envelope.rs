@@ -136,7 +136,7 @@ fn right() -> Vec<Case> {
     ]
 }
 
-/// Whole bytes, looked for at another place or with another key.
+/// Intact bytes, opened at another place or with another key.
 fn swapped() -> Vec<Case> {
     let right = place();
     let bytes = sealed(Purpose::Value, 0, &right, b"sk-example");

@@ -170,7 +170,7 @@ fn name(file: &str, statement: &Statement<'_>, value: usize) -> Result<String> {
 /// The value of text in quotes.
 fn quoted(line: usize, raw: &str, tail: &str) -> Result<Zeroizing<String>> {
     let is_double = raw.starts_with('"');
-    // `'abc\'` ends there in a shell and in Node.js, and goes on in python-dotenv.
+    // `'abc\'` ends there in a shell and in Node.js, and continues in python-dotenv.
     if !is_double && raw.len() > 2 && raw.ends_with(['\'', '`']) && raw.trim_end_matches(['\'', '`']).ends_with('\\') {
         return Err(Error::new(
             format!("line {line}: readers disagree whether the backslash before the closing quote escapes it"),

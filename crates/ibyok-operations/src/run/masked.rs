@@ -157,7 +157,7 @@ fn pass(from: OwnedFd, to: Option<File>, stream: MaskedStream) -> Passing {
         reading: thread::spawn(move || read(File::from(from), &chunks)),
         writing: thread::spawn(move || {
             if let Some(to) = to {
-                // Who reads no longer is told to the program by its own next write.
+                // If nobody reads any more, the program learns it from its own next write.
                 write(&received, to, stream).unwrap_or_default();
             }
             drop(received);

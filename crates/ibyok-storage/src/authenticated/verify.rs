@@ -81,7 +81,7 @@ impl MapReadable {
 async fn verify(connection: &mut SqliteConnection, connections: &Connections) -> Result<MapSummary, Trouble> {
     let key = connections.key.as_ref();
     let before = connections.newest();
-    // One transaction is one moment, whatever others write meanwhile.
+    // One transaction is one moment, even if others write meanwhile.
     let mut moment = connection.begin().await?;
     let whole = whole(&mut moment, key).await?;
     connections.admit(before.as_ref(), &whole)?;

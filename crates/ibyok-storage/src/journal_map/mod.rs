@@ -204,7 +204,7 @@ impl JournalMap {
 
     async fn with<T: Send + 'static>(&self, run: impl FnOnce(&mut Journal) -> Result<T> + Send + 'static) -> Result<T> {
         let map = self.clone();
-        // On a thread of its own: a caller that goes away must not leave half a record.
+        // On a separate thread: a caller that goes away must not leave half a record.
         blocking(move || run(&mut *map.in_place()?)).await
     }
 

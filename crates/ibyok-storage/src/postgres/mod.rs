@@ -248,7 +248,7 @@ impl Store for PostgresStore {
             .get_or_init(|| Listener::begin(&shared.connections, shared.channel.clone(), Arc::clone(&shared.heard)));
         let mut heard = shared.heard.subscribe();
         while self.changes(since).await?.upto == since {
-            // Hints may be lost, so after a while it looks all the same.
+            // Hints may be lost, so after a while it asks without one.
             tokio::time::timeout(POLL, heard.changed()).await.ok();
         }
         Ok(())

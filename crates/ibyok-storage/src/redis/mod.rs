@@ -240,7 +240,7 @@ impl Store for RedisStore {
     async fn wait(&self, since: ChangeNumber) -> Result<()> {
         let mut heard = self.shared.connections.heard();
         while self.changes(since).await?.upto == since {
-            // Hints may be lost, so after a while it looks all the same.
+            // Hints may be lost, so after a while it asks without one.
             tokio::time::timeout(POLL, heard.changed()).await.ok();
         }
         Ok(())

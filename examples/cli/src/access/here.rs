@@ -116,7 +116,7 @@ impl Here {
         if let Some(name) = &self.operator {
             return Ok(self.vault.namespaces(name.clone()));
         }
-        // A token that is not valid is told so first.
+        // The error for an invalid token comes first.
         self.session.whoami().await?;
         Err(Error::Vault(ibyok_core::Error::Denied {
             limit: "operator",

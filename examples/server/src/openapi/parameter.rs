@@ -113,7 +113,7 @@ impl Parameter {
         }
     }
 
-    /// A parameter of the path with a description of its own.
+    /// A parameter of the path with a special description.
     pub(crate) fn path<T: JsonSchema>(name: &'static str, description: &'static str) -> Self {
         Parameter {
             name,

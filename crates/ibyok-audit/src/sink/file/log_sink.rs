@@ -172,7 +172,7 @@ impl Sink for FileSink {
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
         self.segment.check()?;
         let full = self.segment.end() + batch.bytes().len() as u64 > self.settings.segment_bytes;
-        // A batch is never split, so a batch larger than a segment gets one of its own.
+        // A batch is never split, so a batch larger than a segment gets its own segment.
         if full && self.segment.end() > 0 {
             self.segment.finish()?;
             let next = self.segment.number() + 1;

@@ -142,7 +142,7 @@ fn of_service(code: Option<&str>, message: Option<&str>, status: u16) -> Failure
         "InvalidCiphertextException" | "IncorrectKeyException" => Failure::Open,
         "AccessDeniedException" | "AccessDenied" => refused(KekRefusal::AccessDenied),
         "DisabledException" => refused(KekRefusal::Disabled),
-        // KMS has no code of its own for it, and it is the one state where waiting costs the vault.
+        // KMS has no separate code for it, and it is the one state in which the operator loses the vault by waiting.
         "KMSInvalidStateException" if text.contains("pending deletion") => refused(KekRefusal::PendingDeletion),
         "KMSInvalidStateException" => refused(KekRefusal::InvalidState),
         "NotFoundException" => refused(KekRefusal::NotFound),

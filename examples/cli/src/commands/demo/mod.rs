@@ -53,7 +53,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
         () = stopped() => Err(Error::failed("the demo was interrupted", "run it again")),
     };
     let steps = stage.end();
-    // Whatever happened, nothing is left behind.
+    // Nothing is left behind, also after an error.
     let path = place.path().display().to_string();
     let closed = place.close().map_err(|error| {
         Error::failed(

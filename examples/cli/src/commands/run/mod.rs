@@ -53,7 +53,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
-    // A project's file that is refused is wrong input, whatever the program.
+    // A refused file of the project is wrong input, for every program.
     let project = project_file(&args, cx.environment)?;
     let variables = variables(&args, project, cx).await;
     let variables = variables.map_err(|error| Error::NotStarted(Box::new(error)))?;
