@@ -132,6 +132,21 @@ fn an_environment_that_was_deleted_from_the_store_is_missing_and_not_unknown() {
 }
 
 #[test]
+fn an_environment_that_nobody_has_used_yet_is_missed_as_well() {
+    let home = crate::home_with_vault();
+    let key = record_of(&home, ENVIRONMENT, "staging");
+    for id in [key, record_of(&home, NAME, "staging")] {
+        home.behind().delete(id);
+    }
+    let listed = home.ibyok(["--json", "envs", "list"]).run().done().json();
+    assert_eq!(listed["damaged"][0]["environment"], "staging", "{listed}");
+    assert_eq!(listed["damaged"][0]["damaged"], "missing", "{listed}");
+    home.ibyok(["--json", "envs", "add", "staging"])
+        .run()
+        .fails(5, "integrity");
+}
+
+#[test]
 fn a_running_server_refuses_an_environment_that_is_put_back_and_misses_one_that_is_deleted() {
     let home = home();
     let token = home.token(&["app", "--env", "dev"]);

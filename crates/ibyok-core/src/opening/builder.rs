@@ -433,6 +433,9 @@ impl OpenBuilder {
         let inner = Arc::new(Inner::compose(records, log, options.guardrails, habits));
         inner.records.hold_lease().await?;
         inner.records.check_life(&inner.records.home).await?;
+        if created.is_some() {
+            inner.records.saw_first_realms().await?;
+        }
         let opened_by = (options.actor.as_str(), options.one_command);
         inner.say_opened(opened_by, created.is_some()).await?;
         inner.say_found(found, created.is_some()).await?;

@@ -11,8 +11,9 @@ use super::record::UNSEEN_CHANGES;
 use crate::base::damage::{Affected, Damage};
 use crate::base::error::{Error, Result};
 use crate::model::kind;
-use crate::realm::removal::{Removal, is_of_a_realm, sealer_of, tombstone_of};
+use crate::realm::removal::{Removal, is_of_a_realm, made_after, sealer_of, tombstone_of};
 use crate::realm::tags::{TagBody, TagList, tag_record};
+use crate::realm::vault_record::first_environments;
 use crate::realm::{Realm, RealmName, environment_key, read_realm};
 
 impl Records {
@@ -32,6 +33,19 @@ impl Records {
                 Ok(())
             }
         }
+    }
+
+    /// Notes the realms that were made with the vault, so that this node misses them even if it never opens them.
+    pub(crate) async fn saw_first_realms(&self) -> Result<()> {
+        for (environment, _) in first_environments()? {
+            let name = RealmName {
+                namespace: self.home.name.namespace.clone(),
+                environment,
+            };
+            let id = name.record_id(self.vault);
+            self.floors.saw_realm(&id, made_after(0), &name).await;
+        }
+        Ok(())
     }
 
     /// Refuses to take a realm for one that does not exist if this node has seen it and nobody removed it.

@@ -62,8 +62,8 @@ async fn a_node_without_a_history_says_so_until_it_is_given_floors() {
     let node = Node::new().await;
     let mut export = Vec::new();
     node.with(async |operator| {
-        // The key, the tokens, and the environment key records of `prod` and of the realm that spans environments.
-        assert_eq!(operator.floors().export(&mut export).await.unwrap(), 5);
+        // The key, the tokens, and the four environment key records that the vault was made with.
+        assert_eq!(operator.floors().export(&mut export).await.unwrap(), 7);
     })
     .await;
     let store = node.copy_store();

@@ -58,7 +58,7 @@ fn what_every_library_reads_alike_is_read_and_what_people_should_know_is_said() 
         ("A=\"C:\\\\b\"\n", "C:\\b", "Node.js keeps"),
         ("A=\ta\t# b\n", "a", "a tab"),
         ("A='${b}'\n", "${b}", "does not expand"),
-        ("A=a\u{a0}\n", "a\u{a0}", "white space"),
+        ("A=a\u{a0}\n", "a\u{a0}", "looks like a space"),
     ] {
         let file = place.write("x.env", line);
         let run = place.ibyok(&["run", "--env-file", &file, "--", "printenv", "A"]).ok();

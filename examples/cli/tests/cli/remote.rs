@@ -280,7 +280,9 @@ fn an_address_that_no_token_is_sent_to_is_refused_before_a_token_is_asked_for() 
     }
     let refused = call("http://vault.example.com").fails(2);
     assert!(
-        refused.err.contains("hint: use `https`; `--insecure-http`"),
+        refused
+            .err
+            .contains("hint: use `https`, or accept the risk with `--insecure-http`"),
         "{refused:?}"
     );
     call("http://vault.example.com")

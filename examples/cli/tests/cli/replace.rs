@@ -254,7 +254,7 @@ fn given_twice(ibyok: impl Fn(&[&str]) -> Call) {
         };
         let refused = again.fails(1);
         assert!(
-            refused.err.contains("version 2 has taken the place"),
+            refused.err.contains("version 2 replaced the leaked version"),
             "{more:?}: {refused:?}"
         );
         assert!(refused.err.contains("dev/openai?version=2"), "{more:?}: {refused:?}");
@@ -300,7 +300,10 @@ fn a_new_value_that_was_set_by_hand_is_not_taken_for_the_leaked_one_either() {
         .ibyok(&replace)
         .stdin("sk-proj-third-value-0007-SENTINEL")
         .fails(1);
-    assert!(refused.err.contains("version 2 has taken the place"), "{refused:?}");
+    assert!(
+        refused.err.contains("version 2 replaced the leaked version"),
+        "{refused:?}"
+    );
     assert_eq!(place.ibyok(&["get", "dev/openai"]).ok().out, format!("{NEW}\n"));
 }
 
