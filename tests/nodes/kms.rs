@@ -221,7 +221,7 @@ async fn a_vault_under_another_kms_key_is_refused_without_a_call() {
 
 fn unavailable_at_open(opened: ibyok_core::Result<ibyok_core::Vault>) -> String {
     let error = opened.expect_err("it opened");
-    assert_eq!(error.code(), Code::Unavailable);
+    assert!(matches!(error.code(), Code::Unavailable | Code::Kek), "{error:?}");
     said(&error)
 }
 

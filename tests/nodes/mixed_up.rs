@@ -111,7 +111,7 @@ async fn lane(node: Node, token: String, mut dice: Dice, counts: Arc<Counts>) {
                 &counts.right
             }
             Ok(Err(error)) => {
-                let expected = matches!(error.code(), Code::Integrity | Code::Unavailable);
+                let expected = matches!(error.code(), Code::Integrity | Code::Unavailable | Code::Kek);
                 assert!(expected, "{}: {}", error.code(), said(&error));
                 &counts.refused
             }

@@ -168,7 +168,9 @@ pub mod floors {
 /// Incidents: [`Session::incidents`](crate::Session::incidents).
 pub mod incidents {
     pub use crate::model::account::ACCOUNT_MAX;
-    pub use crate::model::incident::{Closing, IncidentId, IncidentInfo, IncidentNote, IncidentState, Replacement};
+    pub use crate::model::incident::{
+        Closing, IfStillServed, IncidentId, IncidentInfo, IncidentNote, IncidentState, IncidentsShown, Replacement,
+    };
     pub use crate::vault::handles::IncidentVerbs;
     pub use crate::verbs::incidents::{
         DidRead, IncidentOpened, IncidentReport, IncidentRequest, KeyReader, LeakedCopy, LineAt, NotRevoked,
@@ -184,7 +186,7 @@ pub mod keys {
     pub use crate::model::name::{FieldName, KeyId};
     pub use crate::model::variable::{VariableKind, reaches_browsers, runs_code};
     pub use crate::model::which_version::WhichVersion;
-    pub use crate::model::write::{Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};
+    pub use crate::model::write::{IfExists, Imported, KeyEdit, KeyWrite, VALUE_MAX, Written};
     pub use crate::retrieve::ReleasedInfo;
     pub use crate::vault::handles::KeyVerbs;
 }
@@ -234,11 +236,14 @@ pub mod reviews {
 /// Rotation of keys: [`Session::rotation`](crate::Session::rotation).
 pub mod rotation {
     pub use crate::vault::handles::RotationVerbs;
-    pub use crate::verbs::rotation::{Consumer, Destroyed, DrainRequest, Due, RotationStatus, VersionUse, Waiting};
+    pub use crate::verbs::rotation::{
+        Consumer, Destroyed, DrainRequest, Due, DueKind, RotationStatus, VersionUse, Waiting, WaitingFor,
+    };
 }
 
 /// The identity of a session, and its admission to a verb.
 pub mod sessions {
+    pub use crate::model::caller_kind::CallerKind;
     pub use crate::vault::session::WhoAmI;
     pub use crate::verbs::admission::Admitted;
 }
@@ -253,9 +258,12 @@ pub mod status {
 
 /// Access tokens: [`Session::tokens`](crate::Session::tokens).
 pub mod tokens {
-    pub use crate::model::token::{ChildToken, Expiry, Issued, TokenInfo, TokenState, attenuate, token_id};
+    pub use crate::model::token::{
+        ChildToken, Descendants, Expiry, Issued, TokenInfo, TokenState, attenuate, token_id,
+    };
+    pub use crate::model::token_ref::TokenRef;
     pub use crate::vault::handles::TokenVerbs;
-    pub use crate::verbs::review_tokens::TokenFinding;
+    pub use crate::verbs::review_tokens::{TokenFinding, TokenFindingKind};
     pub use crate::verbs::revoked::{ReadKey, RevokedToken};
     pub use crate::verbs::rotate_token::TokenRotation;
 }

@@ -11,7 +11,7 @@ async fn read(scene: &Scene, token: &AccessToken, which: impl Into<WhichVersion>
     let key = scene.key("prod/openai").at_version(which);
     let released = scene
         .vault
-        .as_token(AccessToken::from(token.expose()))
+        .as_token(&AccessToken::from(token.expose()))
         .retrieve(&key)
         .await;
     released
@@ -63,7 +63,7 @@ async fn a_canary_lists_and_does_nothing_else() {
     let (scene, canaries) = staged().await;
     let key = scene.key("prod/openai");
     for canary in canaries {
-        let canary = scene.vault.as_token(canary);
+        let canary = scene.vault.as_token(&canary);
         assert!(canary.keys().show(&key).await.is_ok());
         assert_eq!(
             canary.keys().set(&key, secret("x")).await.map_err(|e| e.code()).err(),

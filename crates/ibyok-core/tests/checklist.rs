@@ -67,7 +67,7 @@ async fn an_attestation_is_kept_with_whose_word_it_is() {
 #[tokio::test]
 async fn tokens_neither_attest_nor_compare() {
     let scene = Scene::new().await;
-    let token = scene.vault.as_token(scene.token(reading("prod")).await);
+    let token = scene.vault.as_token(&scene.token(reading("prod")).await);
     assert_eq!(
         token.attestations().add("training", None).await.unwrap_err().code(),
         Code::Denied

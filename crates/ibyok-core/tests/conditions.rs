@@ -34,7 +34,11 @@ async fn change(session: &Session, verb: &str, key: &KeyRef) -> Result<(), Error
     let drained = DrainRequest::default().force("a test");
     let done: Result<Option<KeyInfo>, Error> = match verb {
         "set" => session.keys().set(key, secret("next")).await.map(|_| None),
-        "import" => session.keys().import(key, secret("next"), true).await.map(|_| None),
+        "import" => session
+            .keys()
+            .import(key, secret("next"), ibyok_core::keys::IfExists::Replace)
+            .await
+            .map(|_| None),
         "stage" => session.rotation().stage(key, secret("next")).await.map(|_| None),
         "edit" => session.keys().edit(key, &relabelled("acme")).await.map(Some),
         "disable" => session.keys().disable(key).await.map(Some),

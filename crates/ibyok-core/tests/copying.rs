@@ -24,7 +24,11 @@ async fn a_copy_has_the_value_and_what_is_known_about_the_key() {
     edit.labels.insert("owner".to_owned(), Some("billing".to_owned()));
     operator.keys().edit(&from, &edit).await.unwrap();
 
-    let written = operator.keys().copy(&from, &to, false).await.unwrap();
+    let written = operator
+        .keys()
+        .copy(&from, &to, ibyok_core::keys::IfExists::Keep)
+        .await
+        .unwrap();
     assert!(written.created);
     let copy = operator.retrieve(&to).await.unwrap();
     assert_eq!(copy.bytes().unwrap(), b"the value");
@@ -58,7 +62,11 @@ async fn a_copy_replaces_a_key_only_if_it_is_asked_to() {
     for key in [&from, &to] {
         operator.keys().set(key, secret(&key.to_string())).await.unwrap();
     }
-    let refused = operator.keys().copy(&from, &to, false).await.unwrap_err();
+    let refused = operator
+        .keys()
+        .copy(&from, &to, ibyok_core::keys::IfExists::Keep)
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), Code::Exists);
     let lines = operator.audit().lines(&Filter::default()).await.unwrap();
     let read = lines
@@ -68,11 +76,15 @@ async fn a_copy_replaces_a_key_only_if_it_is_asked_to() {
     assert_eq!(operator.retrieve(&to).await.unwrap().bytes().unwrap(), b"dev/b");
     let refused = operator
         .keys()
-        .copy(&from, &to.clone().at_version(1), true)
+        .copy(&from, &to.clone().at_version(1), ibyok_core::keys::IfExists::Replace)
         .await
         .unwrap_err();
     assert_eq!(refused.code(), Code::Invalid, "a copy is a new version");
-    let written = operator.keys().copy(&from, &to, true).await.unwrap();
+    let written = operator
+        .keys()
+        .copy(&from, &to, ibyok_core::keys::IfExists::Replace)
+        .await
+        .unwrap();
     assert_eq!((written.version, written.created), (2, false));
     assert_eq!(operator.retrieve(&to).await.unwrap().bytes().unwrap(), b"dev/a");
 }
@@ -84,7 +96,11 @@ async fn a_mock_is_not_copied() {
     let operator = scene.operator();
     operator.keys().set(&from, secret("live")).await.unwrap();
     operator.modes().set_of_key(&from, Some(Mode::Mock)).await.unwrap();
-    let refused = operator.keys().copy(&from, &to, false).await.unwrap_err();
+    let refused = operator
+        .keys()
+        .copy(&from, &to, ibyok_core::keys::IfExists::Keep)
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), Code::Invalid);
     assert_eq!(operator.keys().show(&to).await.unwrap_err().code(), Code::NotFound);
 }
@@ -107,10 +123,10 @@ async fn a_token_copies_what_it_may_read_to_where_it_may_write_and_reads_nothing
             .issue(TokenRequest::new("copier", grant))
             .await
             .unwrap();
-        let session = scene.vault.as_token(issued.token);
+        let session = scene.vault.as_token(&issued.token);
         let done = session
             .keys()
-            .copy(&from, &to, true)
+            .copy(&from, &to, ibyok_core::keys::IfExists::Replace)
             .await
             .map_err(|error| error.code());
         assert_eq!(done.map(|_| ()), if copied { Ok(()) } else { Err(Code::Denied) });

@@ -125,11 +125,11 @@ verbs! {
     "keys.find" => |s, t| vec![refusal(s.keys().find(t.id).await)];
     "keys.set" => |s, t| each!(t.keys, |key| s.keys().set(key, secret("theirs no more")));
     "keys.add" => |s, t| each!(t.keys, |key| s.keys().add(key, secret("theirs no more")));
-    "keys.import" => |s, t| each!(t.keys, |key| s.keys().import(key, secret("theirs no more"), true));
+    "keys.import" => |s, t| each!(t.keys, |key| s.keys().import(key, secret("theirs no more"), ibyok_core::keys::IfExists::Replace));
     "keys.copy" => |s, t| {
         let mine: KeyRef = "prod/mine".parse().unwrap();
-        let mut tried = each!(t.keys, |key| s.keys().copy(key, &mine, true));
-        tried.extend(each!(t.keys, |key| s.keys().copy(&mine, key, true)));
+        let mut tried = each!(t.keys, |key| s.keys().copy(key, &mine, ibyok_core::keys::IfExists::Replace));
+        tried.extend(each!(t.keys, |key| s.keys().copy(&mine, key, ibyok_core::keys::IfExists::Replace)));
         tried
     };
     "rotation.stage" => |s, t| each!(t.keys, |key| s.rotation().stage(key, secret("theirs no more")));
@@ -165,16 +165,16 @@ verbs! {
         tried
     };
     "tokens.show" => |s, t| each!(t.tokens, |token| s.tokens().show(token));
-    "tokens.revoke" => |s, t| each!(t.tokens, |token| s.tokens().revoke(token, false));
+    "tokens.revoke" => |s, t| each!(t.tokens, |token| s.tokens().revoke(token, ibyok_core::tokens::Descendants::Revoke));
     "tokens.rotate" => |s, t| each!(t.tokens, |token| s.tokens().rotate(token, None));
     "tokens.rotate_with" => |s, t| each!(t.tokens, |token| s.tokens().rotate_with(token, &Default::default()));
     "tokens.issue" => |s, t| vec![refusal(s.tokens().issue(TokenRequest::new("mine", scene::reading(t.environment.as_str()))).await)];
     "tokens.review" => |s, _t| vec![own(s.tokens().review().await)];
-    "incidents.close" => |s, t| each!(t.incidents, |which| s.incidents().close(which, "a cause", "a test", true));
+    "incidents.close" => |s, t| each!(t.incidents, |which| s.incidents().close(which, "a cause", "a test", ibyok_core::incidents::IfStillServed::Close));
     "incidents.note" => |s, t| each!(t.incidents, |which| s.incidents().note(which, "a note"));
     "incidents.report" => |s, t| each!(t.incidents, |which| s.incidents().report(which, None));
     "incidents.served_leaked" => |s, _t| vec![own(s.incidents().served_leaked().await)];
-    "incidents.list" => |s, _t| vec![own(s.incidents().list(true).await)];
+    "incidents.list" => |s, _t| vec![own(s.incidents().list(ibyok_core::incidents::IncidentsShown::All).await)];
     "limits.list" => |s, t| vec![refusal(s.limits().list(Some(&t.environment)).await), own(s.limits().list(None).await)];
     "limits.set" => |s, t| vec![refusal(s.limits().set(&t.environment, Some("1/day".parse().unwrap())).await)];
     "modes.set" => |s, t| vec![refusal(s.modes().set(&t.environment, Mode::Mock).await)];
@@ -344,7 +344,7 @@ async fn tenant(scene: &Scene, name: &str, environments: [&str; 2]) -> (Session,
     let request = TokenRequest::new(format!("{name}-admin"), grant);
     let token = scene
         .vault
-        .as_token(operator.tokens().issue(request).await.unwrap().token);
+        .as_token(&operator.tokens().issue(request).await.unwrap().token);
     token.retrieve(&key).await.unwrap();
     (operator, token)
 }
@@ -360,7 +360,14 @@ async fn state(operator: &Session) -> String {
         "{:#?}\n",
         operator.tokens().list(&PageRequest::default()).await.unwrap()
     );
-    state += &format!("{:#?}\n", operator.incidents().list(true).await.unwrap());
+    state += &format!(
+        "{:#?}\n",
+        operator
+            .incidents()
+            .list(ibyok_core::incidents::IncidentsShown::All)
+            .await
+            .unwrap()
+    );
     state += &format!("{:#?}\n", operator.modes().list().await.unwrap());
     state += &format!("{:#?}\n", operator.limits().list(None).await.unwrap());
     state += &format!("{:#?}\n", operator.environments().list().await.unwrap());

@@ -90,7 +90,16 @@ async fn opening_twice_adds_to_the_one_incident() {
     assert_eq!(second.incident.reason, "found on a paste site");
     assert_eq!(second.incident.notes.first().unwrap().text, "seen in use");
     assert!(second.incident.frozen);
-    assert_eq!(scene.operator().incidents().list(true).await.unwrap().len(), 1);
+    assert_eq!(
+        scene
+            .operator()
+            .incidents()
+            .list(ibyok_core::incidents::IncidentsShown::All)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -121,14 +130,19 @@ async fn it_is_closed_with_cause_and_prevention_once_nothing_leaked_is_served() 
         .to_string();
     let early = operator
         .incidents()
-        .close(&id, "pasted by hand", "training", false)
+        .close(
+            &id,
+            "pasted by hand",
+            "training",
+            ibyok_core::incidents::IfStillServed::Refuse,
+        )
         .await;
     assert_eq!(early.unwrap_err().code(), Code::Conflict);
     operator.keys().set(&key, secret("sk-two")).await.unwrap();
     assert_eq!(
         operator
             .incidents()
-            .close(&id, " ", "x", false)
+            .close(&id, " ", "x", ibyok_core::incidents::IfStillServed::Refuse)
             .await
             .unwrap_err()
             .code(),
@@ -136,14 +150,31 @@ async fn it_is_closed_with_cause_and_prevention_once_nothing_leaked_is_served() 
     );
     let closed = operator
         .incidents()
-        .close(&id, "pasted by hand", "training", false)
+        .close(
+            &id,
+            "pasted by hand",
+            "training",
+            ibyok_core::incidents::IfStillServed::Refuse,
+        )
         .await
         .unwrap();
     assert_eq!(closed.closed.unwrap().prevention, "training");
-    assert!(operator.incidents().list(false).await.unwrap().is_empty());
+    assert!(
+        operator
+            .incidents()
+            .list(ibyok_core::incidents::IncidentsShown::Open)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let again = operator
         .incidents()
-        .close(&id, "pasted by hand", "training", false)
+        .close(
+            &id,
+            "pasted by hand",
+            "training",
+            ibyok_core::incidents::IfStillServed::Refuse,
+        )
         .await;
     assert_eq!(again.unwrap_err().code(), Code::Conflict);
     let next = operator.incidents().open(&key, leaked()).await.unwrap();
@@ -167,15 +198,22 @@ async fn an_incident_needs_a_key_a_reason_and_the_scope() {
     let later = Timestamp::now() + SignedDuration::from_hours(1);
     let future = operator.incidents().open(&key, leaked().since(Some(later))).await;
     assert_eq!(future.unwrap_err().code(), Code::Invalid);
-    assert!(operator.incidents().list(true).await.unwrap().is_empty());
+    assert!(
+        operator
+            .incidents()
+            .list(ibyok_core::incidents::IncidentsShown::All)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 
-    let reader = scene.vault.as_token(scene.token(reading("prod")).await);
+    let reader = scene.vault.as_token(&scene.token(reading("prod")).await);
     assert_eq!(
         reader.incidents().open(&key, leaked()).await.unwrap_err().code(),
         Code::Denied
     );
     let dev = Grant::new(Scopes::from([Scope::IncidentsWrite]), Environments::named(["dev"]));
-    let dev = scene.vault.as_token(scene.token(dev).await);
+    let dev = scene.vault.as_token(&scene.token(dev).await);
     assert_eq!(
         dev.incidents().open(&key, leaked()).await.unwrap_err().code(),
         Code::Denied
@@ -194,12 +232,22 @@ async fn a_token_sees_the_incidents_of_its_own_keys_only() {
         .await
         .unwrap();
     let grant = Grant::new(Scopes::from([Scope::IncidentsWrite]), Environments::named(["dev"]));
-    let dev = scene.vault.as_token(scene.token(grant).await);
-    assert!(dev.incidents().list(true).await.unwrap().is_empty());
+    let dev = scene.vault.as_token(&scene.token(grant).await);
+    assert!(
+        dev.incidents()
+            .list(ibyok_core::incidents::IncidentsShown::All)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let id = prod.incident.id.to_string();
     let unknown = "inc_0000000000000000000000";
     for which in [id.as_str(), unknown] {
-        let refused = dev.incidents().close(which, "a", "b", true).await.unwrap_err();
+        let refused = dev
+            .incidents()
+            .close(which, "a", "b", ibyok_core::incidents::IfStillServed::Close)
+            .await
+            .unwrap_err();
         assert_eq!(
             refused.code(),
             Code::Denied,
@@ -250,7 +298,7 @@ async fn a_report_tells_who_read_the_key_what_else_they_could_read_and_did() {
     assert_eq!(steps, ["replace", "provider", "review", "close"]);
 
     let only_incidents = Grant::new(Scopes::from([Scope::IncidentsWrite]), Environments::named(["prod"]));
-    let token = scene.vault.as_token(scene.token(only_incidents).await);
+    let token = scene.vault.as_token(&scene.token(only_incidents).await);
     assert_eq!(
         token.incidents().report("prod/openai", None).await.unwrap_err().code(),
         Code::Denied
@@ -338,7 +386,11 @@ async fn what_a_call_that_came_to_no_end_revoked_is_kept_by_the_next() {
     operator.incidents().open(&key, leaked()).await.unwrap();
     // As after a crash between the revocation and its being written into the incident.
     let id = ibyok_core::tokens::token_id(&token).unwrap();
-    operator.tokens().revoke(&id.to_string(), false).await.unwrap();
+    operator
+        .tokens()
+        .revoke(&id.to_string(), ibyok_core::tokens::Descendants::Revoke)
+        .await
+        .unwrap();
     let request = leaked().revoke_readers(Some(before));
     let again = operator.incidents().open(&key, request).await.unwrap();
     assert_eq!(again.incident.revoked, [id]);
@@ -381,7 +433,7 @@ async fn a_report_shows_the_grants_of_readers_to_those_alone_who_may_read_the_wh
     assert!(whole.reach.first().unwrap().grant.is_some());
     let scopes = Scopes::from([Scope::IncidentsWrite, Scope::AuditRead]);
     let prod = Grant::new(scopes, Environments::named(["prod"]));
-    let prod = scene.vault.as_token(scene.token(prod).await);
+    let prod = scene.vault.as_token(&scene.token(prod).await);
     let part = prod.incidents().report("prod/openai", None).await.unwrap();
     assert!(part.reach.first().is_none_or(|reach| reach.grant.is_none()));
 }
@@ -481,7 +533,15 @@ async fn what_is_no_new_value_is_refused_before_anything_is_marked() {
         let info = operator.keys().show(&key).await.unwrap();
         assert!(info.versions.iter().all(|version| version.marks.is_empty()), "{what}");
         assert_eq!(info.versions.len(), 1, "{what}");
-        assert!(operator.incidents().list(true).await.unwrap().is_empty(), "{what}");
+        assert!(
+            operator
+                .incidents()
+                .list(ibyok_core::incidents::IncidentsShown::All)
+                .await
+                .unwrap()
+                .is_empty(),
+            "{what}"
+        );
     }
     // A value that leaked earlier, from another key of the environment.
     let other = scene.key("prod/other");
@@ -521,12 +581,20 @@ async fn a_token_replaces_a_value_if_it_may_write_or_rotate_the_key() {
             scopes.iter().copied().collect::<Scopes>(),
             Environments::named(["prod"]),
         );
-        scene.vault.as_token(scene.token(grant).await)
+        scene.vault.as_token(&scene.token(grant).await)
     };
     let alone = session(&[Scope::IncidentsWrite]).await;
     let refused = alone.incidents().open(&key, leaked().replace(secret("sk-two"))).await;
     assert_eq!(refused.unwrap_err().code(), Code::Denied);
-    assert!(scene.operator().incidents().list(true).await.unwrap().is_empty());
+    assert!(
+        scene
+            .operator()
+            .incidents()
+            .list(ibyok_core::incidents::IncidentsShown::All)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     for (scope, value, leaks) in [
         (Scope::KeysRotate, "sk-two", "prod/openai"),
         (Scope::KeysWrite, "sk-three", "prod/openai?version=2"),

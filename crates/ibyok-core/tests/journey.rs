@@ -75,7 +75,7 @@ async fn what_a_token_may_not_have_is_denied_whether_or_not_it_exists() {
     let mut grant = reading("dev");
     grant.keys = Some(vec!["open*".parse().unwrap()]);
     let token = scene.token(grant).await;
-    let session = scene.vault.as_token(token);
+    let session = scene.vault.as_token(&token);
     for key in [
         "prod/openai",
         "prod/missing",
@@ -122,7 +122,7 @@ async fn by_id_what_is_missing_and_what_is_denied_are_one_answer() {
         .unwrap();
     let mut grant = reading("prod");
     grant.keys = Some(vec!["openai".parse().unwrap()]);
-    let session = scene.vault.as_token(scene.token(grant).await);
+    let session = scene.vault.as_token(&scene.token(grant).await);
     let by_id = |id: &str| format!("prod/{id}").parse::<KeyRef>().unwrap();
     assert_eq!(
         session
@@ -145,7 +145,7 @@ async fn by_id_what_is_missing_and_what_is_denied_are_one_answer() {
     assert_eq!(session.keys().find(written.id).await.unwrap(), scene.key("prod/openai"));
     let mut only_reads = reading("prod");
     only_reads.scopes = Scopes::from([Scope::KeysRead]);
-    let reader = scene.vault.as_token(scene.token_named("reader", only_reads).await);
+    let reader = scene.vault.as_token(&scene.token_named("reader", only_reads).await);
     assert_eq!(reader.keys().find(written.id).await.unwrap(), scene.key("prod/openai"));
     assert_eq!(session.keys().find(other.id).await.unwrap_err().code(), Code::Denied);
 }
@@ -157,7 +157,12 @@ async fn every_way_in_which_a_token_is_not_valid_is_one_error() {
     scene.operator().keys().set(&key, secret("sk")).await.unwrap();
     let good = scene.token(reading("dev")).await;
     let revoked = scene.token_named("revoked", reading("dev")).await;
-    scene.operator().tokens().revoke("revoked", false).await.unwrap();
+    scene
+        .operator()
+        .tokens()
+        .revoke("revoked", ibyok_core::tokens::Descendants::Revoke)
+        .await
+        .unwrap();
     let other_vault = Scene::new().await.token(reading("dev")).await;
     let text = good.expose().to_owned();
     let changed = text.replacen('_', "-", 1);
@@ -205,7 +210,7 @@ async fn an_attenuated_token_reaches_less_and_never_more() {
     let mut restriction = Restriction::default();
     restriction.keys = Some(vec!["openai".parse().unwrap()]);
     let narrow = ibyok_core::tokens::attenuate(&token, &restriction).unwrap();
-    let session = scene.vault.as_token(narrow);
+    let session = scene.vault.as_token(&narrow);
     assert!(session.retrieve(&scene.key("dev/openai")).await.is_ok());
     assert_eq!(
         session.retrieve(&scene.key("dev/stripe")).await.unwrap_err().code(),
@@ -224,7 +229,7 @@ async fn a_child_lies_within_its_parent_and_ends_with_it() {
     let parent = scene
         .token_named("parent", Grant::new(scopes, Environments::named(["dev"])))
         .await;
-    let session = scene.vault.as_token(parent);
+    let session = scene.vault.as_token(&parent);
     let child = session
         .tokens()
         .issue(TokenRequest::new("child", reading("dev")))
@@ -246,7 +251,12 @@ async fn a_child_lies_within_its_parent_and_ends_with_it() {
     }
     let for_ever = TokenRequest::new("long", reading("dev")).expiry(Expiry::Never);
     assert_eq!(session.tokens().issue(for_ever).await.unwrap_err().code(), Code::Denied);
-    scene.operator().tokens().revoke("parent", false).await.unwrap();
+    scene
+        .operator()
+        .tokens()
+        .revoke("parent", ibyok_core::tokens::Descendants::Revoke)
+        .await
+        .unwrap();
     let gone = scene
         .vault
         .retrieve(&child.token, &key, &RequestContext::default())
@@ -265,12 +275,17 @@ async fn children_kept_outlive_their_parent_until_it_is_revoked_with_them() {
         .await;
     let child = scene
         .vault
-        .as_token(parent)
+        .as_token(&parent)
         .tokens()
         .issue(TokenRequest::new("child", reading("dev")))
         .await
         .unwrap();
-    scene.operator().tokens().revoke("parent", true).await.unwrap();
+    scene
+        .operator()
+        .tokens()
+        .revoke("parent", ibyok_core::tokens::Descendants::Keep)
+        .await
+        .unwrap();
     assert!(
         scene
             .vault
@@ -278,7 +293,12 @@ async fn children_kept_outlive_their_parent_until_it_is_revoked_with_them() {
             .await
             .is_ok()
     );
-    scene.operator().tokens().revoke("parent", false).await.unwrap();
+    scene
+        .operator()
+        .tokens()
+        .revoke("parent", ibyok_core::tokens::Descendants::Revoke)
+        .await
+        .unwrap();
     assert!(
         scene
             .vault
@@ -295,11 +315,18 @@ async fn five_generations_are_refused() {
     let mut token = scene.token(grant()).await;
     for generation in 0..4 {
         let request = TokenRequest::new(format!("child {generation}"), grant());
-        token = scene.vault.as_token(token).tokens().issue(request).await.unwrap().token;
+        token = scene
+            .vault
+            .as_token(&token)
+            .tokens()
+            .issue(request)
+            .await
+            .unwrap()
+            .token;
     }
     let fifth = scene
         .vault
-        .as_token(token)
+        .as_token(&token)
         .tokens()
         .issue(TokenRequest::new("fifth", grant()))
         .await;
@@ -463,7 +490,7 @@ async fn lists_are_complete_over_pages_and_show_only_what_is_allowed() {
     let mut grant = reading("dev");
     grant.scopes = Scopes::from([Scope::KeysList]);
     grant.keys = Some(vec!["k1*".parse().unwrap()]);
-    let session = scene.vault.as_token(scene.token(grant).await);
+    let session = scene.vault.as_token(&scene.token(grant).await);
     let seen = session.keys().list(None, &Default::default()).await.unwrap();
     assert_eq!(seen.items.len(), 11, "k1 and k10 to k19");
 }
@@ -482,7 +509,7 @@ async fn the_long_name_of_an_environment_is_the_short_one_in_grants_and_restrict
     restriction.environments = Some(["production".to_owned()].into());
     let narrow = scene
         .vault
-        .as_token(ibyok_core::tokens::attenuate(&token, &restriction).unwrap());
+        .as_token(&ibyok_core::tokens::attenuate(&token, &restriction).unwrap());
     assert!(narrow.retrieve(&scene.key("production/openai")).await.is_ok());
     let me = narrow.whoami().await.unwrap();
     assert_eq!(
@@ -518,7 +545,7 @@ async fn a_token_bound_to_a_network_is_nobody_elsewhere() {
     }
     let elsewhere = scene
         .vault
-        .as_token(token)
+        .as_token(&token)
         .with_context(from("11.1.2.3"))
         .whoami()
         .await;
@@ -533,20 +560,29 @@ async fn a_narrowed_token_cannot_revoke_the_one_that_it_was_made_from() {
     restriction.networks = Some(vec!["10.0.0.0/8".parse().unwrap()]);
     let narrow = scene
         .vault
-        .as_token(ibyok_core::tokens::attenuate(&token, &restriction).unwrap());
+        .as_token(&ibyok_core::tokens::attenuate(&token, &restriction).unwrap());
     let id = ibyok_core::tokens::token_id(&token).unwrap().to_string();
     let inside = RequestContext::default().from_address("10.1.1.1".parse().unwrap());
     for session in [narrow.clone(), narrow.with_context(inside)] {
         for which in ["self", id.as_str()] {
             assert_eq!(
-                session.tokens().revoke(which, false).await.unwrap_err().code(),
+                session
+                    .tokens()
+                    .revoke(which, ibyok_core::tokens::Descendants::Revoke)
+                    .await
+                    .unwrap_err()
+                    .code(),
                 Code::Denied
             );
         }
     }
-    let whole = scene.vault.as_token(token);
+    let whole = scene.vault.as_token(&token);
     assert!(
-        whole.tokens().revoke("self", false).await.is_ok(),
+        whole
+            .tokens()
+            .revoke("self", ibyok_core::tokens::Descendants::Revoke)
+            .await
+            .is_ok(),
         "a whole token may end itself"
     );
     assert_eq!(whole.whoami().await.unwrap_err().code(), Code::Unauthenticated);
@@ -608,7 +644,7 @@ async fn a_ninth_restriction_is_refused() {
         ibyok_core::tokens::attenuate(&token, &restriction).unwrap_err().code(),
         Code::Invalid
     );
-    assert_eq!(scene.vault.as_token(token).whoami().await.unwrap().restrictions, 8);
+    assert_eq!(scene.vault.as_token(&token).whoami().await.unwrap().restrictions, 8);
 }
 
 #[tokio::test]

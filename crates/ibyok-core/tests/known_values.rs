@@ -84,7 +84,7 @@ async fn what_is_no_bundle_is_refused() {
 #[tokio::test]
 async fn a_token_may_compare_nothing() {
     let scene = with_values().await;
-    let session = scene.vault.as_token(scene.token(reading("prod")).await);
+    let session = scene.vault.as_token(&scene.token(reading("prod")).await);
     assert_eq!(session.known_values().collect().await.unwrap_err().code(), Code::Denied);
     assert_eq!(session.known_values().export().await.unwrap_err().code(), Code::Denied);
 }

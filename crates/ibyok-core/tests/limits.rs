@@ -169,7 +169,7 @@ async fn a_token_retrieves_as_often_as_its_rate_allows_and_then_waits() {
 async fn a_rate_for_retrievals_leaves_a_token_able_to_look_at_things() {
     let timed = Timed::new().await;
     let token = timed.token("worker", reading_at("1/day")).await;
-    let session = timed.vault.as_token(AccessToken::from(token.expose()));
+    let session = timed.vault.as_token(&AccessToken::from(token.expose()));
     for _ in 0..5 {
         session.whoami().await.unwrap();
         session.keys().list(None, &Default::default()).await.unwrap();
@@ -194,7 +194,7 @@ async fn every_verb_of_a_token_has_a_limit_by_default_or_by_its_rate() {
         (Some("2/sec"), 2, 2),
     ] {
         let token = timed.token("worker", grant(rate_of)).await;
-        let session = timed.vault.as_token(token);
+        let session = timed.vault.as_token(&token);
         let mut seen = 0;
         while !is_limited(session.keys().show(&key).await) {
             seen += 1;
@@ -210,7 +210,11 @@ async fn every_verb_of_a_token_has_a_limit_by_default_or_by_its_rate() {
             session.keys().disable(&key).await.unwrap();
         }
         timed.operator().keys().enable(&key).await.unwrap();
-        session.tokens().revoke("self", false).await.unwrap();
+        session
+            .tokens()
+            .revoke("self", ibyok_core::tokens::Descendants::Revoke)
+            .await
+            .unwrap();
         timed.hands.pass(Duration::from_secs(3600));
     }
 }
@@ -220,7 +224,7 @@ async fn every_verb_of_a_token_has_a_limit_by_default_or_by_its_rate() {
 async fn the_limits_by_default_are_those_of_the_documentation() {
     let timed = Timed::new().await;
     let grant = Grant::new(Scopes::from([Scope::Admin]), Environments::named(["prod"]));
-    let session = timed.vault.as_token(timed.token("worker", grant).await);
+    let session = timed.vault.as_token(&timed.token("worker", grant).await);
     let key: KeyRef = "prod/one".parse().unwrap();
     let (mut reads, mut changes) = (0, 0);
     while !is_limited(session.keys().show(&key).await) {
@@ -246,14 +250,14 @@ async fn a_family_of_tokens_has_ten_times_what_one_token_has() {
     let timed = Timed::new().await;
     let mut grant = issuing_at("1/min");
     grant.rate = None;
-    let parent = timed.vault.as_token(timed.token("parent", grant.clone()).await);
+    let parent = timed.vault.as_token(&timed.token("parent", grant.clone()).await);
     let (mut of_each, mut reads) = (Vec::new(), 0);
     grant.scopes = Scopes::from([Scope::KeysList]);
     for number in 0..12 {
         let request = TokenRequest::new(format!("child-{number}"), grant.clone());
         let child = timed
             .vault
-            .as_token(parent.tokens().issue(request).await.unwrap().token);
+            .as_token(&parent.tokens().issue(request).await.unwrap().token);
         let before = reads;
         while !is_limited(child.whoami().await) {
             reads += 1;
@@ -271,10 +275,10 @@ async fn no_token_uses_up_the_refused_revocations_of_its_siblings() {
     let mut grant = issuing_at("1/min");
     grant.rate = None;
     grant.scopes = Scopes::from([Scope::TokensIssue, Scope::TokensRevoke]);
-    let parent = timed.vault.as_token(timed.token("parent", grant.clone()).await);
+    let parent = timed.vault.as_token(&timed.token("parent", grant.clone()).await);
     let issue = async |by: &Session, name: String| {
         let issued = by.tokens().issue(TokenRequest::new(name, grant.clone())).await.unwrap();
-        timed.vault.as_token(issued.token)
+        timed.vault.as_token(&issued.token)
     };
     let (honest, sibling) = (
         issue(&parent, "honest".to_owned()).await,
@@ -295,8 +299,14 @@ async fn no_token_uses_up_the_refused_revocations_of_its_siblings() {
         .id
         .to_string();
     // What the sibling issues has buckets of its own, and together they empty those of the family.
-    let refused =
-        async |session: &Session, which: &str| session.tokens().revoke(which, false).await.unwrap_err().code();
+    let refused = async |session: &Session, which: &str| {
+        session
+            .tokens()
+            .revoke(which, ibyok_core::tokens::Descendants::Revoke)
+            .await
+            .unwrap_err()
+            .code()
+    };
     for number in 0..13 {
         let child = issue(&sibling, format!("child-{number}")).await;
         let mut count = 0;
@@ -308,7 +318,11 @@ async fn no_token_uses_up_the_refused_revocations_of_its_siblings() {
     }
     // An honest token is told the truth, and finds by name what it takes away.
     assert_ne!(refused(&honest, "absent").await, Code::Limited);
-    honest.tokens().revoke("stolen", false).await.unwrap();
+    honest
+        .tokens()
+        .revoke("stolen", ibyok_core::tokens::Descendants::Revoke)
+        .await
+        .unwrap();
     // Beyond its own share it waits with its family.
     let mut count = 1;
     while refused(&honest, "absent").await != Code::Limited {
@@ -330,7 +344,9 @@ fn is_limited<T>(outcome: Result<T>) -> bool {
 #[tokio::test]
 async fn children_share_what_their_parents_rate_leaves_for_other_verbs() {
     let timed = Timed::new().await;
-    let session = timed.vault.as_token(timed.token("parent", issuing_at("100/min")).await);
+    let session = timed
+        .vault
+        .as_token(&timed.token("parent", issuing_at("100/min")).await);
     let key: KeyRef = "prod/one".parse().unwrap();
     let mut reads = 0;
     for number in 0..3 {
@@ -340,7 +356,7 @@ async fn children_share_what_their_parents_rate_leaves_for_other_verbs() {
             .tokens()
             .issue(TokenRequest::new(format!("child-{number}"), grant))
             .await;
-        let child = timed.vault.as_token(child.unwrap().token);
+        let child = timed.vault.as_token(&child.unwrap().token);
         while !is_limited(child.keys().show(&key).await) {
             reads += 1;
         }
@@ -423,14 +439,14 @@ fn limit_edit(limit: Option<&str>) -> KeyEdit {
 async fn a_parents_limit_counts_what_all_its_children_do() {
     let timed = Timed::new().await;
     let parent = timed.token("parent", issuing_at("6/hour")).await;
-    let session = timed.vault.as_token(AccessToken::from(parent.expose()));
+    let session = timed.vault.as_token(&AccessToken::from(parent.expose()));
     let child = session
         .tokens()
         .issue(TokenRequest::new("child", issuing_at("4/hour")))
         .await
         .unwrap()
         .token;
-    let below = timed.vault.as_token(AccessToken::from(child.expose()));
+    let below = timed.vault.as_token(&AccessToken::from(child.expose()));
     let grandchild = below
         .tokens()
         .issue(TokenRequest::new("grandchild", reading_at("4/hour")))
@@ -472,7 +488,7 @@ async fn a_parents_limit_counts_what_all_its_children_do() {
 async fn a_childs_rate_lies_within_its_parents() {
     let timed = Timed::new().await;
     let parent = timed.token("parent", issuing_at("60/min")).await;
-    let session = timed.vault.as_token(AccessToken::from(parent.expose()));
+    let session = timed.vault.as_token(&AccessToken::from(parent.expose()));
     let mut unlimited = reading("prod");
     for wider in ["61/min", "2/sec", "100000/day"] {
         let refused = session
@@ -604,19 +620,21 @@ async fn a_default_is_set_with_settings_write_for_the_whole_environment() {
         ("writes", grant(Scope::KeysWrite)),
         ("one", one_key),
     ] {
-        let session = timed.vault.as_token(timed.token(name, grant).await);
+        let session = timed.vault.as_token(&timed.token(name, grant).await);
         let refused = session.limits().set(&prod, Some(rate("1/day"))).await;
         assert_eq!(refused.unwrap_err().code(), Code::Denied, "{name}");
     }
     let session = timed
         .vault
-        .as_token(timed.token("sets", grant(Scope::SettingsWrite)).await);
+        .as_token(&timed.token("sets", grant(Scope::SettingsWrite)).await);
     session.limits().set(&prod, Some(rate("1/day"))).await.unwrap();
     let elsewhere = session.limits().set(&"dev".parse().unwrap(), None).await;
     assert_eq!(elsewhere.unwrap_err().code(), Code::Denied);
     let nowhere = timed.operator().limits().set(&"nowhere".parse().unwrap(), None).await;
     assert_eq!(nowhere.unwrap_err().code(), Code::NotFound);
-    let reader = timed.vault.as_token(timed.token("reads", grant(Scope::KeysList)).await);
+    let reader = timed
+        .vault
+        .as_token(&timed.token("reads", grant(Scope::KeysList)).await);
     let seen = reader.limits().list(None).await.unwrap();
     assert_eq!(
         seen.iter().map(|limit| limit.environment.as_str()).collect::<Vec<_>>(),

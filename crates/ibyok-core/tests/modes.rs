@@ -274,7 +274,7 @@ async fn modes_are_set_with_the_scope_in_the_environment_and_for_the_key_that_a_
     narrow.keys = Some(vec!["stripe*".parse().unwrap()]);
     let of_stripe = scene.token_named("stripe", narrow).await;
     let reader = scene.token_named("reader", reading("dev")).await;
-    let [of_dev, of_stripe, reader] = [of_dev, of_stripe, reader].map(|token| scene.vault.as_token(token));
+    let [of_dev, of_stripe, reader] = [of_dev, of_stripe, reader].map(|token| scene.vault.as_token(&token));
     assert!(of_dev.modes().set(&dev, Mode::Mock).await.is_ok());
     assert!(
         of_dev

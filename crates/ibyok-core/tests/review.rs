@@ -147,7 +147,7 @@ async fn a_token_sees_what_its_grant_covers_and_settles_nothing_for_others() {
     let auditor_id = ibyok_core::tokens::token_id(&all).unwrap().to_string();
     let none = scene.token(reading("prod")).await;
 
-    let dev = scene.vault.as_token(dev);
+    let dev = scene.vault.as_token(&dev);
     let seen = dev.reviews().run(&week()).await.unwrap();
     assert!(
         seen.found
@@ -166,14 +166,14 @@ async fn a_token_sees_what_its_grant_covers_and_settles_nothing_for_others() {
     let refused = dev.reviews().acknowledge(&week(), &id, "mine").await.unwrap_err();
     assert_eq!(refused.code(), Code::Denied);
 
-    let auditor = scene.vault.as_token(all);
+    let auditor = scene.vault.as_token(&all);
     let seen = auditor.reviews().run(&week()).await.unwrap();
     assert_eq!(
         seen.found.lines,
         scene.operator().reviews().run(&week()).await.unwrap().found.lines - 1
     );
     auditor.reviews().acknowledge(&week(), &id, "looked at").await.unwrap();
-    let refused = scene.vault.as_token(none).reviews().run(&week()).await.unwrap_err();
+    let refused = scene.vault.as_token(&none).reviews().run(&week()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Denied);
 }
 

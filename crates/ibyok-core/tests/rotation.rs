@@ -153,7 +153,7 @@ async fn rotating_is_a_scope_of_its_own_and_changes_the_value_only() {
     let with = async |scopes: &[Scope]| {
         let mut grant = reading("prod");
         grant.scopes = scopes.iter().copied().collect();
-        scene.vault.as_token(scene.token(grant).await)
+        scene.vault.as_token(&scene.token(grant).await)
     };
     let writer = with(&[Scope::KeysWrite, Scope::KeysRead]).await;
     let rotator = with(&[Scope::KeysRotate]).await;
@@ -185,8 +185,8 @@ async fn a_version_goes_once_every_active_consumer_has_read_the_new_one_and_the_
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
     operator.keys().set(&key, secret("one")).await.unwrap();
-    let slow = scene.vault.as_token(scene.token_named("slow", reading("prod")).await);
-    let quick = scene.vault.as_token(scene.token_named("quick", reading("prod")).await);
+    let slow = scene.vault.as_token(&scene.token_named("slow", reading("prod")).await);
+    let quick = scene.vault.as_token(&scene.token_named("quick", reading("prod")).await);
     for worker in [&slow, &quick] {
         assert_eq!(value(worker, &key, None).await.unwrap(), "one");
     }
@@ -260,13 +260,15 @@ async fn who_can_no_longer_come_holds_nothing_up_and_neither_does_an_operator_or
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
     operator.keys().set(&key, secret("one")).await.unwrap();
-    let gone = scene.vault.as_token(scene.token_named("gone", reading("prod")).await);
+    let gone = scene.vault.as_token(&scene.token_named("gone", reading("prod")).await);
     value(&gone, &key, None).await.unwrap();
     value(&operator, &key, None).await.unwrap();
     operator.rotation().stage(&key, secret("two")).await.unwrap();
     operator.rotation().promote(&key).await.unwrap();
     operator.rotation().stage(&key, secret("three")).await.unwrap();
-    let canary = scene.vault.as_token(scene.token_named("canary", reading("prod")).await);
+    let canary = scene
+        .vault
+        .as_token(&scene.token_named("canary", reading("prod")).await);
     value(&canary, &key, WhichVersion::Pending).await.unwrap();
     let refused = operator
         .rotation()
@@ -286,7 +288,11 @@ async fn who_can_no_longer_come_holds_nothing_up_and_neither_does_an_operator_or
         ["operator", "token"]
     );
     assert_eq!(status.versions[2].consumers[0].name.as_deref(), Some("canary"));
-    operator.tokens().revoke("gone", false).await.unwrap();
+    operator
+        .tokens()
+        .revoke("gone", ibyok_core::tokens::Descendants::Revoke)
+        .await
+        .unwrap();
     let retired = operator
         .rotation()
         .retire(&key, &DrainRequest::default())
@@ -311,7 +317,9 @@ async fn the_current_version_never_goes_and_a_force_needs_a_reason_which_is_on_t
     let scene = Scene::new().await;
     let (operator, key) = (scene.operator(), scene.key("prod/openai"));
     operator.keys().set(&key, secret("one")).await.unwrap();
-    let worker = scene.vault.as_token(scene.token_named("worker", reading("prod")).await);
+    let worker = scene
+        .vault
+        .as_token(&scene.token_named("worker", reading("prod")).await);
     value(&worker, &key, None).await.unwrap();
     let force = DrainRequest::default().force("the provider revoked it");
     for which in [WhichVersion::Number(1), WhichVersion::Current] {
@@ -453,7 +461,7 @@ async fn what_is_old_enough_or_ends_soon_is_due() {
     edit.expires = Some(Some(Timestamp::now()));
     let past = operator.keys().edit(&scene.key("prod/ends"), &edit).await.unwrap_err();
     assert_eq!(past.code(), Code::Invalid);
-    let lister = scene.vault.as_token(scene.token_named("lister", reading("dev")).await);
+    let lister = scene.vault.as_token(&scene.token_named("lister", reading("dev")).await);
     assert_eq!(
         lister.rotation().due(None).await.unwrap().len(),
         1,

@@ -117,7 +117,7 @@ async fn any_order(steps: Vec<Step>) {
     operator.keys().set(&key, secret("first")).await.unwrap();
     let mut workers = Vec::new();
     for name in ["a", "b", "c"] {
-        workers.push(scene.vault.as_token(scene.token_named(name, reading("prod")).await));
+        workers.push(scene.vault.as_token(&scene.token_named(name, reading("prod")).await));
     }
     let mut reads = Reads::default();
     for step in steps {

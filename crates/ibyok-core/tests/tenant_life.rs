@@ -124,7 +124,7 @@ async fn a_namespace_with_keys_or_tokens_is_removed_only_by_its_name() {
     assert_eq!(
         scene
             .vault
-            .as_token(token)
+            .as_token(&token)
             .retrieve(&key)
             .await
             .unwrap()
@@ -135,7 +135,11 @@ async fn a_namespace_with_keys_or_tokens_is_removed_only_by_its_name() {
     operator.keys().remove(&key).await.unwrap();
     let refused = all.remove(&namespace("acme"), &Default::default()).await.unwrap_err();
     assert!(refused.to_string().contains("1 valid token"), "{refused}");
-    operator.tokens().revoke("admin", false).await.unwrap();
+    operator
+        .tokens()
+        .revoke("admin", ibyok_core::tokens::Descendants::Revoke)
+        .await
+        .unwrap();
     let removed = all.remove(&namespace("acme"), &Default::default()).await.unwrap();
     assert_eq!((removed.keys, removed.tokens), (0, 0));
     assert_eq!(
@@ -155,13 +159,13 @@ async fn nothing_of_a_removed_namespace_is_served_here_or_on_another_node() {
     let (other, _) = made(&scene, "globex").await;
     let node = scene.another_node().await;
     let key = scene.key("prod/openai");
-    let there = node.as_token(again(&token));
+    let there = node.as_token(&again(&token));
     there.retrieve(&key).await.unwrap();
     let tag = ibyok_core::tokens::token_id(&token).unwrap().tag();
     let removal = NamespaceRemoval::with_contents_of("acme");
     let removed = namespaces(&scene).remove(&namespace("acme"), &removal).await.unwrap();
     assert_eq!((removed.keys, removed.tokens), (1, 1));
-    let here = scene.vault.as_token(token);
+    let here = scene.vault.as_token(&token);
     assert_eq!(here.retrieve(&key).await.unwrap_err().code(), Code::Unauthenticated);
     assert_eq!(operator.retrieve(&key).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(
@@ -180,7 +184,7 @@ async fn a_name_that_is_free_again_begins_anew() {
     let scene = Scene::new().await;
     let (_, old) = made(&scene, "acme").await;
     let key = scene.key("prod/openai");
-    scene.vault.as_token(again(&old)).retrieve(&key).await.unwrap();
+    scene.vault.as_token(&again(&old)).retrieve(&key).await.unwrap();
     let removal = NamespaceRemoval::with_contents_of("acme");
     namespaces(&scene).remove(&namespace("acme"), &removal).await.unwrap();
     namespaces(&scene).create(&namespace("acme")).await.unwrap();
@@ -201,7 +205,7 @@ async fn a_name_that_is_free_again_begins_anew() {
     );
     assert_eq!(operator.retrieve(&key).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(
-        scene.vault.as_token(old).retrieve(&key).await.unwrap_err().code(),
+        scene.vault.as_token(&old).retrieve(&key).await.unwrap_err().code(),
         Code::Unauthenticated
     );
     operator.keys().set(&key, secret("sk-new")).await.unwrap();
@@ -240,7 +244,7 @@ async fn records_of_a_removed_namespace_that_are_put_back_are_not_served() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let key = scene.key("prod/openai");
     for session in [
-        scene.vault.as_token(token),
+        scene.vault.as_token(&token),
         scene.operator().in_namespace(namespace("acme")).unwrap(),
     ] {
         let refused = session.retrieve(&key).await.unwrap_err();
@@ -270,7 +274,7 @@ async fn a_removal_that_was_interrupted_is_completed_by_the_same_call() {
     assert_eq!(names(&scene).await, ["acme", "default", "globex"]);
     scene
         .vault
-        .as_token(token)
+        .as_token(&token)
         .retrieve(&scene.key("prod/openai"))
         .await
         .unwrap();
@@ -346,7 +350,7 @@ async fn a_tenants_handle_takes_the_tokens_of_that_tenant_alone() {
         "sk-acme"
     );
     assert_eq!(
-        acme.as_token(again(&ours))
+        acme.as_token(&again(&ours))
             .keys()
             .show(&key)
             .await
@@ -362,7 +366,7 @@ async fn a_tenants_handle_takes_the_tokens_of_that_tenant_alone() {
     ] {
         let refused = acme.retrieve(&theirs, key, &context).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unauthenticated, "{key}");
-        let session = acme.as_token(again(&theirs));
+        let session = acme.as_token(&again(&theirs));
         assert_eq!(
             session.keys().set(key, secret("x")).await.unwrap_err().code(),
             Code::Unauthenticated,

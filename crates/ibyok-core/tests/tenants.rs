@@ -29,7 +29,7 @@ async fn tenant(scene: &Scene, name: &str) -> (Session, Session) {
         .issue(TokenRequest::new("admin", grant))
         .await
         .unwrap();
-    (operator, scene.vault.as_token(issued.token))
+    (operator, scene.vault.as_token(&issued.token))
 }
 
 #[tokio::test]

@@ -55,24 +55,30 @@ async fn a_secret_gained_by_rotation_falls_with_the_secret_that_gained_it() {
     for fall in [Fall::RevokedWithoutChildren, Fall::RotatedAway, Fall::GraceEnds] {
         let (scene, clock) = timed().await;
         let operator = scene.operator();
-        let thief = scene.vault.as_token(scene.token_named("parent", issuing()).await);
+        let thief = scene.vault.as_token(&scene.token_named("parent", issuing()).await);
         let (mut own, mut above) = (service(), issuing());
         own.expires = thief.whoami().await.unwrap().expires_at;
         above.expires = own.expires;
-        let other = scene.vault.as_token(scene.token_named("other", issuing()).await);
+        let other = scene.vault.as_token(&scene.token_named("other", issuing()).await);
         let aside = child(&other, "aside", service()).await.token;
         child(&thief, "plain", own.clone()).await;
         let gained = thief.tokens().rotate("plain", None).await.unwrap().token;
         let issuer = child(&thief, "issuer", above).await.token;
         let gained_issuer = thief.tokens().rotate("issuer", None).await.unwrap().token;
-        let by_gained = child(&scene.vault.as_token(copy(&gained_issuer)), "late", own)
+        let by_gained = child(&scene.vault.as_token(&copy(&gained_issuer)), "late", own)
             .await
             .token;
         for token in [&gained, &issuer, &gained_issuer, &by_gained, &aside] {
             assert!(works(&scene, token).await, "{fall:?}");
         }
         match fall {
-            Fall::RevokedWithoutChildren => drop(operator.tokens().revoke("parent", true).await.unwrap()),
+            Fall::RevokedWithoutChildren => drop(
+                operator
+                    .tokens()
+                    .revoke("parent", ibyok_core::tokens::Descendants::Keep)
+                    .await
+                    .unwrap(),
+            ),
             Fall::RotatedAway => drop(operator.tokens().rotate("parent", Some(Duration::ZERO)).await.unwrap()),
             Fall::GraceEnds => {
                 drop(operator.tokens().rotate("parent", Some(HOUR)).await.unwrap());
@@ -98,19 +104,24 @@ async fn a_token_that_rotates_itself_takes_on_what_its_secret_depends_on() {
     let (scene, _) = timed().await;
     let mut grant = issuing();
     grant.self_rotate = true;
-    let parent = scene.vault.as_token(scene.token_named("parent", grant.clone()).await);
+    let parent = scene.vault.as_token(&scene.token_named("parent", grant.clone()).await);
     grant.expires = parent.whoami().await.unwrap().expires_at;
     child(&parent, "child", grant).await;
     let gained = parent.tokens().rotate("child", None).await.unwrap().token;
     let own = scene
         .vault
-        .as_token(gained)
+        .as_token(&gained)
         .tokens()
         .rotate("self", Some(Duration::ZERO))
         .await
         .unwrap();
     assert!(works(&scene, &own.token).await);
-    scene.operator().tokens().revoke("parent", true).await.unwrap();
+    scene
+        .operator()
+        .tokens()
+        .revoke("parent", ibyok_core::tokens::Descendants::Keep)
+        .await
+        .unwrap();
     assert!(!works(&scene, &own.token).await);
 }
 
@@ -121,12 +132,16 @@ async fn an_older_secret_in_its_grace_ends_the_token_and_does_nothing_new() {
     grant.self_rotate = true;
     let old = scene.token_named("app", grant).await;
     let new = scene.operator().tokens().rotate("app", Some(HOUR)).await.unwrap().token;
-    let session = scene.vault.as_token(copy(&old));
+    let session = scene.vault.as_token(&copy(&old));
     assert_eq!(
         session.tokens().rotate("self", None).await.unwrap_err().code(),
         Code::Denied
     );
-    session.tokens().revoke("self", false).await.unwrap();
+    session
+        .tokens()
+        .revoke("self", ibyok_core::tokens::Descendants::Revoke)
+        .await
+        .unwrap();
     for token in [&old, &new] {
         assert!(!works(&scene, token).await);
     }
@@ -141,9 +156,14 @@ async fn a_narrowed_older_secret_ends_nothing() {
     only.keys = Some(vec!["openai".parse().unwrap()]);
     let narrowed = scene
         .vault
-        .as_token(ibyok_core::tokens::attenuate(&old, &only).unwrap());
+        .as_token(&ibyok_core::tokens::attenuate(&old, &only).unwrap());
     assert_eq!(
-        narrowed.tokens().revoke("self", false).await.unwrap_err().code(),
+        narrowed
+            .tokens()
+            .revoke("self", ibyok_core::tokens::Descendants::Revoke)
+            .await
+            .unwrap_err()
+            .code(),
         Code::Denied
     );
     assert!(works(&scene, &new).await);
@@ -154,12 +174,12 @@ async fn family(scene: &Scene) -> [AccessToken; 4] {
     let mut grant = issuing();
     grant.self_rotate = true;
     let parent = scene.token_named("parent", grant).await;
-    let session = scene.vault.as_token(copy(&parent));
+    let session = scene.vault.as_token(&copy(&parent));
     let mut below = issuing();
     below.expires = session.whoami().await.unwrap().expires_at;
     let one = child(&session, "one", below.clone()).await.token;
     let two = child(&session, "two", service()).await.token;
-    let grandchild = child(&scene.vault.as_token(copy(&one)), "below-one", service())
+    let grandchild = child(&scene.vault.as_token(&copy(&one)), "below-one", service())
         .await
         .token;
     [parent, one, two, grandchild]
@@ -205,7 +225,7 @@ async fn a_token_that_rotates_itself_may_revoke_what_it_issued() {
         .revoke_children(true);
     let own = scene
         .vault
-        .as_token(parent)
+        .as_token(&parent)
         .tokens()
         .rotate_with("self", &rotation)
         .await
@@ -222,7 +242,7 @@ async fn to_revoke_the_children_of_another_token_takes_the_scope() {
     let (scene, _) = timed().await;
     let [parent, _, _, grandchild] = family(&scene).await;
     let rotation = TokenRotation::default().revoke_children(true);
-    let parent = scene.vault.as_token(parent);
+    let parent = scene.vault.as_token(&parent);
     let refused = parent.tokens().rotate_with("one", &rotation).await.unwrap_err();
     assert_eq!(refused.code(), Code::Denied);
     assert_eq!(scene.operator().tokens().show("one").await.unwrap().epoch, 0);
@@ -235,16 +255,26 @@ async fn a_revocation_that_keeps_children_names_them_and_what_they_rotated() {
     let [_, one, _, _] = family(&scene).await;
     scene
         .vault
-        .as_token(one)
+        .as_token(&one)
         .tokens()
         .rotate("below-one", None)
         .await
         .unwrap();
-    let revoked = scene.operator().tokens().revoke("parent", true).await.unwrap();
+    let revoked = scene
+        .operator()
+        .tokens()
+        .revoke("parent", ibyok_core::tokens::Descendants::Keep)
+        .await
+        .unwrap();
     assert_eq!(names(&revoked.children), ["below-one", "one", "two"]);
     let below = scene.operator().tokens().show("below-one").await.unwrap().id;
     assert_eq!(revoked.rotated_tokens, [below]);
-    let all = scene.operator().tokens().revoke("parent", false).await.unwrap();
+    let all = scene
+        .operator()
+        .tokens()
+        .revoke("parent", ibyok_core::tokens::Descendants::Revoke)
+        .await
+        .unwrap();
     assert!(all.children.is_empty());
 }
 
@@ -297,7 +327,7 @@ proptest! {
             }
             let from = || ibyok_core::RequestContext::default().from_address("127.0.0.1".parse().unwrap());
             for observer in &tokens {
-                let session = scene.vault.as_token(copy(&observer.token)).with_context(from());
+                let session = scene.vault.as_token(&copy(&observer.token)).with_context(from());
                 let listed = session.tokens().list(&PageRequest::default()).await;
                 let reviewed = session.tokens().review().await;
                 prop_assert_eq!(listed.is_ok(), reviewed.is_ok());
@@ -321,8 +351,8 @@ proptest! {
                     prop_assert!(within || !by_id, "{:?} sees {:?}", own, other.info.grant);
                     // By the right to revoke it is found as by the right to issue.
                     if !within {
-                        prop_assert!(session.tokens().revoke(&id, false).await.is_err());
-                        prop_assert!(session.tokens().revoke(name, false).await.is_err());
+                        prop_assert!(session.tokens().revoke(&id, ibyok_core::tokens::Descendants::Revoke).await.is_err());
+                        prop_assert!(session.tokens().revoke(name, ibyok_core::tokens::Descendants::Revoke).await.is_err());
                         prop_assert!(session.tokens().rotate(&id, None).await.is_err());
                     }
                 }

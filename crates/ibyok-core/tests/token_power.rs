@@ -85,7 +85,7 @@ impl World {
     }
 
     fn session(&self, token: &AccessToken) -> Session {
-        self.scene.vault.as_token(copy(token))
+        self.scene.vault.as_token(&copy(token))
     }
 
     async fn power(&self, token: &AccessToken) -> Power {

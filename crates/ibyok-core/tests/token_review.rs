@@ -39,7 +39,7 @@ async fn what_was_never_used_or_rests_is_told() {
     let used = scene.operator().tokens().issue(used).await.unwrap().token;
     let unused = TokenRequest::new("never", reading("prod")).expiry(Expiry::At(clock.now() + HOUR * 24 * 90));
     scene.operator().tokens().issue(unused).await.unwrap();
-    let session = scene.vault.as_token(used);
+    let session = scene.vault.as_token(&used);
     session.keys().show(&scene.key("prod/openai")).await.unwrap();
     for key in ["prod/openai", "prod/stripe"] {
         session.retrieve(&scene.key(key)).await.unwrap();
@@ -59,7 +59,7 @@ async fn what_is_wider_than_its_use_is_told_with_what_would_have_sufficed() {
     let scopes = Scopes::from([Scope::KeysRead, Scope::KeysList, Scope::KeysWrite]);
     let grant = Grant::new(scopes, Environments::named(["dev", "prod"]));
     let token = scene.token_named("wide", grant).await;
-    let session = scene.vault.as_token(token);
+    let session = scene.vault.as_token(&token);
     session.retrieve(&scene.key("prod/openai")).await.unwrap();
     clock.move_on(HOUR * 24 * 7);
     let found = review(&scene).await;
@@ -80,7 +80,7 @@ async fn what_is_wider_than_its_use_is_told_with_what_would_have_sufficed() {
     let token = scene.token_named("narrow", narrower).await;
     scene
         .vault
-        .as_token(token)
+        .as_token(&token)
         .retrieve(&scene.key("prod/openai"))
         .await
         .unwrap();
@@ -130,14 +130,14 @@ async fn a_token_is_told_only_of_tokens_and_keys_that_it_may_see() {
         grant.scopes = scopes;
         let token = scene.token_named(name, grant).await;
         let key = scene.key(&format!("{environment}/openai"));
-        scene.vault.as_token(token).retrieve(&key).await.unwrap();
+        scene.vault.as_token(&token).retrieve(&key).await.unwrap();
     }
     clock.move_on(HOUR * 24 * 8);
     let mut grant = reading("dev");
     grant.scopes = scopes.iter().chain([Scope::TokensIssue]).collect();
     let found = scene
         .vault
-        .as_token(scene.token_named("issuer", grant).await)
+        .as_token(&scene.token_named("issuer", grant).await)
         .tokens()
         .review()
         .await
@@ -145,7 +145,7 @@ async fn a_token_is_told_only_of_tokens_and_keys_that_it_may_see() {
     assert_eq!(words(&found), [("here", "wider_than_used")]);
     // It may not list keys: it is not told which were read.
     assert_eq!(found[0].narrower.as_ref().unwrap().keys, None);
-    let reader = scene.vault.as_token(scene.token_named("reader", reading("dev")).await);
+    let reader = scene.vault.as_token(&scene.token_named("reader", reading("dev")).await);
     assert_eq!(
         reader.tokens().review().await.unwrap_err().code(),
         ibyok_core::Code::Denied
@@ -157,7 +157,7 @@ async fn a_revocation_tells_the_keys_that_were_read_and_the_secrets_that_were_se
     let (scene, _) = timed().await;
     let mut grant = reading("prod");
     grant.scopes = Scopes::from([Scope::KeysRead, Scope::TokensIssue]);
-    let parent = scene.vault.as_token(scene.token_named("parent", grant.clone()).await);
+    let parent = scene.vault.as_token(&scene.token_named("parent", grant.clone()).await);
     parent.retrieve(&scene.key("prod/openai")).await.unwrap();
     grant.scopes = Scopes::from([Scope::KeysRead]);
     let child = parent
@@ -167,13 +167,18 @@ async fn a_revocation_tells_the_keys_that_were_read_and_the_secrets_that_were_se
         .unwrap();
     scene
         .vault
-        .as_token(child.token)
+        .as_token(&child.token)
         .retrieve(&scene.key("prod/stripe"))
         .await
         .unwrap();
     let other = parent.tokens().issue(TokenRequest::new("other", grant)).await.unwrap();
     parent.tokens().rotate("other", None).await.unwrap();
-    let revoked = scene.operator().tokens().revoke("parent", false).await.unwrap();
+    let revoked = scene
+        .operator()
+        .tokens()
+        .revoke("parent", ibyok_core::tokens::Descendants::Revoke)
+        .await
+        .unwrap();
     let mut read: Vec<&str> = revoked.read_keys.iter().map(|key| key.reference.as_str()).collect();
     read.sort_unstable();
     assert_eq!(read, ["prod/openai", "prod/stripe"]);
@@ -181,6 +186,11 @@ async fn a_revocation_tells_the_keys_that_were_read_and_the_secrets_that_were_se
     assert_eq!(revoked.rotated_tokens, [other.info.id]);
     assert!(revoked.children.is_empty(), "{:?}", revoked.children);
     // With the children kept, what they read is theirs.
-    let again = scene.operator().tokens().revoke("child", true).await.unwrap();
+    let again = scene
+        .operator()
+        .tokens()
+        .revoke("child", ibyok_core::tokens::Descendants::Keep)
+        .await
+        .unwrap();
     assert_eq!(again.read_keys.len(), 1);
 }

@@ -112,10 +112,15 @@ async fn what_is_revoked_or_has_no_parent_gets_no_new_secret() {
     let parent = with(&scene, "parent", &[Scope::KeysRead, Scope::TokensIssue]).await;
     let mut grant = reading("prod");
     grant.scopes = Scopes::from([Scope::KeysRead]);
-    let parent = scene.vault.as_token(parent);
+    let parent = scene.vault.as_token(&parent);
     let child = parent.tokens().issue(TokenRequest::new("child", grant)).await.unwrap();
     parent.tokens().rotate("child", None).await.unwrap();
-    scene.operator().tokens().revoke("parent", false).await.unwrap();
+    scene
+        .operator()
+        .tokens()
+        .revoke("parent", ibyok_core::tokens::Descendants::Revoke)
+        .await
+        .unwrap();
     for which in ["parent", "child"] {
         let refused = scene.operator().tokens().rotate(which, None).await.unwrap_err();
         assert_eq!(refused.code(), Code::Conflict, "{which}");
@@ -134,7 +139,7 @@ async fn a_token_rotates_itself_but_not_the_wider_one_that_it_stands_for() {
     let token = scene.token_named("app", grant).await;
     let mut short = Restriction::default();
     short.expires = Some(Timestamp::now() + HOUR);
-    let narrowed = scene.vault.as_token(attenuate(&token, &short).unwrap());
+    let narrowed = scene.vault.as_token(&attenuate(&token, &short).unwrap());
     let id = ibyok_core::tokens::token_id(&token).unwrap().to_string();
     for which in ["self", id.as_str()] {
         let refused = narrowed.tokens().rotate(which, None).await.unwrap_err();
@@ -142,14 +147,14 @@ async fn a_token_rotates_itself_but_not_the_wider_one_that_it_stands_for() {
     }
     let rotated = scene
         .vault
-        .as_token(copy(&token))
+        .as_token(&copy(&token))
         .tokens()
         .rotate("self", None)
         .await
         .unwrap();
     assert_eq!(reads(&scene, &rotated.token, "prod/openai").await, Ok(()));
     // The secret that is in its grace gets no further one, else it would never end.
-    let superseded = scene.vault.as_token(token);
+    let superseded = scene.vault.as_token(&token);
     assert!(superseded.whoami().await.unwrap().superseded);
     assert_eq!(superseded.whoami().await.unwrap().restrictions, 0);
     let refused = superseded.tokens().rotate("self", None).await.unwrap_err();
@@ -163,7 +168,7 @@ async fn a_token_without_the_right_does_not_rotate_itself() {
     for scope in [Scope::KeysRead, Scope::TokensIssue, Scope::Admin] {
         let token = with(&scene, scope.as_str(), &[scope]).await;
         let id = ibyok_core::tokens::token_id(&token).unwrap().to_string();
-        let session = scene.vault.as_token(token);
+        let session = scene.vault.as_token(&token);
         for which in ["self", id.as_str()] {
             let refused = session.tokens().rotate(which, None).await.unwrap_err();
             assert_eq!(refused.code(), Code::Denied, "{scope} {which}");
@@ -185,13 +190,13 @@ async fn the_right_to_rotate_itself_is_handed_on_only_by_who_has_it() {
         let parent = scene.token_named(name, grant).await;
         let mut without = Restriction::default();
         without.no_self_rotate = true;
-        let narrowed = scene.vault.as_token(attenuate(&parent, &without).unwrap());
+        let narrowed = scene.vault.as_token(&attenuate(&parent, &without).unwrap());
         let request = || TokenRequest::new("child", child.clone());
         assert_eq!(
             narrowed.tokens().issue(request()).await.unwrap_err().code(),
             Code::Denied
         );
-        let issued = scene.vault.as_token(parent).tokens().issue(request()).await;
+        let issued = scene.vault.as_token(&parent).tokens().issue(request()).await;
         assert_eq!(
             issued.map(|_| ()).map_err(|error| error.code()),
             if may { Ok(()) } else { Err(Code::Denied) }
@@ -204,7 +209,7 @@ async fn a_token_rotates_only_what_it_or_its_descendants_issued() {
     let (scene, _) = timed().await;
     let mut grant = reading("prod");
     grant.scopes = Scopes::from([Scope::KeysRead, Scope::TokensIssue]);
-    let issuer = scene.vault.as_token(scene.token_named("issuer", grant.clone()).await);
+    let issuer = scene.vault.as_token(&scene.token_named("issuer", grant.clone()).await);
     // Siblings, however narrow and short-lived.
     let mut short = reading("prod");
     short.scopes = Scopes::from([Scope::KeysRead]);
@@ -218,7 +223,7 @@ async fn a_token_rotates_only_what_it_or_its_descendants_issued() {
     }
     grant.expires = issuer.whoami().await.unwrap().expires_at;
     let child = issuer.tokens().issue(TokenRequest::new("child", grant)).await.unwrap();
-    let child = scene.vault.as_token(child.token);
+    let child = scene.vault.as_token(&child.token);
     let grandchild = child
         .tokens()
         .issue(TokenRequest::new("grandchild", short))
@@ -226,7 +231,7 @@ async fn a_token_rotates_only_what_it_or_its_descendants_issued() {
         .unwrap();
     issuer.tokens().rotate("child", Some(HOUR)).await.unwrap();
     issuer.tokens().rotate("grandchild", None).await.unwrap();
-    let reader = scene.vault.as_token(grandchild.token);
+    let reader = scene.vault.as_token(&grandchild.token);
     assert_eq!(
         reader.tokens().rotate("child", None).await.unwrap_err().code(),
         Code::Denied
@@ -238,10 +243,10 @@ async fn a_child_does_not_get_the_secret_of_its_parent() {
     let (scene, _) = timed().await;
     let mut grant = reading("prod");
     grant.scopes = Scopes::from([Scope::KeysRead, Scope::TokensIssue]);
-    let parent = scene.vault.as_token(scene.token_named("parent", grant.clone()).await);
+    let parent = scene.vault.as_token(&scene.token_named("parent", grant.clone()).await);
     grant.expires = parent.whoami().await.unwrap().expires_at;
     let child = parent.tokens().issue(TokenRequest::new("child", grant)).await.unwrap();
-    let child = scene.vault.as_token(child.token);
+    let child = scene.vault.as_token(&child.token);
     assert_eq!(
         child.tokens().rotate("parent", None).await.unwrap_err().code(),
         Code::Denied
@@ -253,7 +258,7 @@ async fn what_the_old_secret_issues_in_its_grace_ends_with_it() {
     let (scene, clock) = timed().await;
     let old = with(&scene, "issuer", &[Scope::KeysRead, Scope::TokensIssue]).await;
     let rotated = scene.operator().tokens().rotate("issuer", Some(HOUR)).await.unwrap();
-    let old = scene.vault.as_token(old);
+    let old = scene.vault.as_token(&old);
     let mut grant = reading("prod");
     grant.scopes = Scopes::from([Scope::KeysRead]);
     let child = old

@@ -59,6 +59,55 @@ impl Grant {
         }
     }
 
+    /// Limits the grant to keys whose names match one of these patterns.
+    #[must_use]
+    pub fn keys(mut self, patterns: impl IntoIterator<Item = Pattern>) -> Self {
+        self.keys = Some(patterns.into_iter().collect());
+        self
+    }
+
+    /// Makes the token valid only from `from` on.
+    #[must_use]
+    pub fn not_before(mut self, from: Timestamp) -> Self {
+        self.not_before = Some(from);
+        self
+    }
+
+    /// Makes the token valid only before `end`.
+    #[must_use]
+    pub fn expires(mut self, end: Timestamp) -> Self {
+        self.expires = Some(end);
+        self
+    }
+
+    /// Limits the grant to requests from these networks.
+    #[must_use]
+    pub fn networks(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        self.networks = Some(networks.into_iter().collect());
+        self
+    }
+
+    /// Limits the rate at which the token may be used.
+    #[must_use]
+    pub fn rate(mut self, rate: Rate) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// Limits the grant to pending versions; see [`Grant::pending_only`].
+    #[must_use]
+    pub fn pending_only(mut self) -> Self {
+        self.pending_only = true;
+        self
+    }
+
+    /// Lets the token give itself a new secret.
+    #[must_use]
+    pub fn self_rotate(mut self) -> Self {
+        self.self_rotate = true;
+        self
+    }
+
     pub(crate) fn limits(&self) -> Limits<'_> {
         Limits {
             scopes: Some(self.scopes),

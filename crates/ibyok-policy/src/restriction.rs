@@ -10,7 +10,7 @@ use crate::{Pattern, Scopes};
 
 /// The restriction that one call of [`Token::attenuate`](crate::Token::attenuate) adds, all its attributes together.
 ///
-/// Start from `Restriction::default()`, which restricts nothing, and set fields. A request passes if it
+/// Start from `Restriction::default()`, which restricts nothing, and set attributes. A request passes if it
 /// satisfies every attribute that is set; an empty set or list is satisfied by nothing.
 ///
 /// A restriction read from a token may hold attributes that this version does not understand. It then denies
@@ -38,6 +38,62 @@ pub struct Restriction {
 }
 
 impl Restriction {
+    /// Allows only these scopes.
+    #[must_use]
+    pub fn scopes(mut self, scopes: Scopes) -> Self {
+        self.scopes = Some(scopes);
+        self
+    }
+
+    /// Allows only these environments.
+    #[must_use]
+    pub fn environments<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.environments = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Allows only keys whose names match one of these patterns.
+    #[must_use]
+    pub fn keys(mut self, patterns: impl IntoIterator<Item = Pattern>) -> Self {
+        self.keys = Some(patterns.into_iter().collect());
+        self
+    }
+
+    /// Makes the token valid only from `from` on.
+    #[must_use]
+    pub fn not_before(mut self, from: Timestamp) -> Self {
+        self.not_before = Some(from);
+        self
+    }
+
+    /// Makes the token valid only before `end`.
+    #[must_use]
+    pub fn expires(mut self, end: Timestamp) -> Self {
+        self.expires = Some(end);
+        self
+    }
+
+    /// Allows only requests from these networks.
+    #[must_use]
+    pub fn networks(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        self.networks = Some(networks.into_iter().collect());
+        self
+    }
+
+    /// Allows only the pending version of a key; see [`Restriction::pending_only`].
+    #[must_use]
+    pub fn pending_only(mut self) -> Self {
+        self.pending_only = true;
+        self
+    }
+
+    /// Takes away the right to rotate; see [`Restriction::no_self_rotate`].
+    #[must_use]
+    pub fn no_self_rotate(mut self) -> Self {
+        self.no_self_rotate = true;
+        self
+    }
+
     /// A restriction that this version cannot read.
     pub(crate) fn not_understood() -> Self {
         Self {

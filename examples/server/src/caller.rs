@@ -22,7 +22,7 @@ impl FromRequestParts<Arc<Shared>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let context = parts.extensions.get::<RequestContext>().cloned().unwrap_or_default();
-        let session = |token| shared.vault.as_token(token).with_context(context.clone());
+        let session = |token| shared.vault.as_token(&token).with_context(context.clone());
         match token(&parts.headers)? {
             Some(token) => {
                 let session = session(token);

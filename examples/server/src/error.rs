@@ -62,7 +62,7 @@ impl Error {
                 Code::Invalid => 2,
                 Code::Unauthenticated | Code::Denied => 3,
                 Code::NotFound => 4,
-                Code::Integrity | Code::Unavailable | Code::Limited => 5,
+                Code::Integrity | Code::Unavailable | Code::Kek | Code::Closed | Code::Limited => 5,
                 _ => 1,
             },
             Error::Insecure { .. } => 2,

@@ -248,18 +248,8 @@ fn whole_seconds(wait: Duration) -> u64 {
 }
 
 fn status(code: Code) -> StatusCode {
-    match code {
-        Code::Invalid => StatusCode::BAD_REQUEST,
-        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Code::Denied => StatusCode::FORBIDDEN,
-        Code::NotFound | Code::KeyDisabled | Code::VersionDisabled | Code::VersionDestroyed => StatusCode::NOT_FOUND,
-        Code::Exists | Code::Conflict | Code::InUse => StatusCode::CONFLICT,
-        Code::Precondition => StatusCode::PRECONDITION_FAILED,
-        Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::Limited => StatusCode::TOO_MANY_REQUESTS,
-        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    }
+    // Every status of the vault is a valid one.
+    StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 impl IntoResponse for Problem {

@@ -145,7 +145,12 @@ async fn an_incident_that_is_opened_on_two_nodes_at_once_is_one(shared: Shared) 
     }
     tokio::time::sleep(PROMISED).await;
     for node in [&here, &there] {
-        let open = node.operator().incidents().list(false).await.expect("a list");
+        let open = node
+            .operator()
+            .incidents()
+            .list(ibyok_core::incidents::IncidentsShown::Open)
+            .await
+            .expect("a list");
         for name in &names {
             let of_key: Vec<_> = open.iter().filter(|incident| incident.reference == *name).collect();
             assert_eq!(of_key.len(), 1, "{open:?}");

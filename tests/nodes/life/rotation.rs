@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use ibyok_core::rotation::WaitingFor;
 use ibyok_core::{
     Code, Result,
     keys::{KeyInfo, Role, VersionMark},
@@ -223,7 +224,7 @@ async fn who_reads_the_old_version_there_holds_up_retire_here_until_it_reads_the
         }
     };
     let waiting = read_last(1).await;
-    assert_eq!((waiting.len(), waiting[0].why), (1, "not_yet"));
+    assert_eq!((waiting.len(), waiting[0].why), (1, WaitingFor::NotYet));
     is_held_up("has not read version 2 yet").await;
 
     soon("the new version is served there", PROMISED, async || {
@@ -233,7 +234,7 @@ async fn who_reads_the_old_version_there_holds_up_retire_here_until_it_reads_the
     assert!(read_last(2).await.is_empty());
     // It goes back once more.
     assert_eq!(there.get(&token, old).await.expect("a value"), "the old value");
-    assert_eq!(read_last(1).await[0].why, "read_since");
+    assert_eq!(read_last(1).await[0].why, WaitingFor::ReadSince);
     is_held_up("read version 1 again").await;
 
     there.get(&token, new).await.expect("a value");

@@ -45,6 +45,97 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Selects the lines about a key, by name or public id.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Selects the lines about a token, by id or name.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Selects the lines about a namespace.
+    #[must_use]
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Selects the lines about an environment.
+    #[must_use]
+    pub fn environment(mut self, environment: impl Into<String>) -> Self {
+        self.environment = Some(environment.into());
+        self
+    }
+
+    /// Selects the lines about a request.
+    #[must_use]
+    pub fn request_id(mut self, request_id: impl Into<String>) -> Self {
+        self.request_id = Some(request_id.into());
+        self
+    }
+
+    /// Selects the lines about one log, by its id.
+    #[must_use]
+    pub fn log(mut self, log: impl Into<String>) -> Self {
+        self.log = Some(log.into());
+        self
+    }
+
+    /// Selects the lines with an outcome.
+    #[must_use]
+    pub fn outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = Some(outcome);
+        self
+    }
+
+    /// Selects the lines of an action.
+    #[must_use]
+    pub fn action(mut self, action: Action) -> Self {
+        self.action = Some(action);
+        self
+    }
+
+    /// Selects the lines of a client's address.
+    #[must_use]
+    pub fn client(mut self, client: IpAddr) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// Selects the lines from this time on; see [`Filter::since`].
+    #[must_use]
+    pub fn since(mut self, since: Timestamp) -> Self {
+        self.since = Some(since);
+        self
+    }
+
+    /// Selects the lines before this time.
+    #[must_use]
+    pub fn until(mut self, until: Timestamp) -> Self {
+        self.until = Some(until);
+        self
+    }
+
+    /// Selects the lines from this `seq` on, in each log.
+    #[must_use]
+    pub fn from_seq(mut self, from_seq: u64) -> Self {
+        self.from_seq = Some(from_seq);
+        self
+    }
+
+    /// Selects only the last so many of the lines.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
     /// Returns true if the filter matches a line. A line that cannot be read always matches.
     pub(super) fn lets(&self, line: &Result<Line, Error>) -> bool {
         line.as_ref().map_or(true, |line| self.wants(line.entry()))

@@ -1,5 +1,6 @@
 //! The errors of the vault, sorted by their remedy.
 
+use crate::base::version_state::VersionState;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
@@ -59,7 +60,7 @@ pub enum Error {
         /// The version.
         version: u32,
         /// The state it is in.
-        state: &'static str,
+        state: VersionState,
     },
     /// The version's bytes are destroyed.
     #[error("version {version} of key `{key}` is destroyed")]
@@ -208,6 +209,10 @@ pub enum Code {
     Integrity,
     /// `unavailable`
     Unavailable,
+    /// The KEK at hand does not open the vault; `unavailable`, too, where programs answer with words.
+    Kek,
+    /// The vault was closed by its own program; `unavailable`, too, where programs answer with words.
+    Closed,
 }
 
 impl Code {
@@ -229,7 +234,25 @@ impl Code {
             Code::TooLarge => "too_large",
             Code::Limited => "limited",
             Code::Integrity => "integrity",
-            Code::Unavailable => "unavailable",
+            // A caller of a server can do the same about all three: wait for its operator.
+            Code::Unavailable | Code::Kek | Code::Closed => "unavailable",
+        }
+    }
+
+    /// Returns the HTTP status with which `ibyok-server` answers, 400 to 503 (RFC 9110, and RFC 6585 for 429).
+    #[must_use]
+    pub fn http_status(self) -> u16 {
+        match self {
+            Code::Invalid => 400,
+            Code::Unauthenticated => 401,
+            Code::Denied => 403,
+            Code::NotFound | Code::KeyDisabled | Code::VersionDisabled | Code::VersionDestroyed => 404,
+            Code::Exists | Code::Conflict | Code::InUse => 409,
+            Code::Precondition => 412,
+            Code::TooLarge => 413,
+            Code::Limited => 429,
+            Code::Integrity => 500,
+            Code::Unavailable | Code::Kek | Code::Closed => 503,
         }
     }
 }
@@ -256,7 +279,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 const RETRY_AFTER_KEK: Duration = Duration::from_secs(60);
 
 impl Error {
-    /// The stable word of this error.
+    /// Returns the code of this error, which is stable.
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
@@ -274,8 +297,16 @@ impl Error {
             Error::TooLarge { .. } => Code::TooLarge,
             Error::Limited { .. } => Code::Limited,
             Error::Integrity { .. } | Error::Floors { .. } => Code::Integrity,
-            Error::Unavailable { .. } | Error::Kek { .. } => Code::Unavailable,
+            Error::Unavailable { source, .. } if is_closed_log(source.as_ref()) => Code::Closed,
+            Error::Unavailable { .. } => Code::Unavailable,
+            Error::Kek { .. } => Code::Kek,
         }
+    }
+
+    /// Returns the HTTP status with which `ibyok-server` answers: [`Code::http_status`] of [`Error::code`].
+    #[must_use]
+    pub fn http_status(&self) -> u16 {
+        self.code().http_status()
     }
 
     /// The step that a person can take next, where there is one to name beyond the message.
@@ -290,9 +321,10 @@ impl Error {
             }
             Error::Denied { .. } => "use a token whose grant covers this",
             Error::KeyDisabled { .. } => "enable the key with `ibyok keys enable`",
-            Error::VersionDisabled { state: "retired", .. } => {
-                "request the current version; the vault does not serve a retired version again"
-            }
+            Error::VersionDisabled {
+                state: VersionState::Retired,
+                ..
+            } => "request the current version; the vault does not serve a retired version again",
             Error::VersionDisabled { .. } => "request the current version, or enable this version",
             Error::VersionDestroyed { .. } => "request another version; nobody can restore this one",
             Error::Exists { .. } => "choose another name, or change the existing one",
@@ -499,6 +531,11 @@ fn needed_by(by: &[String]) -> String {
         0 => named.join("; "),
         more => format!("{}; and {more} more", named.join("; ")),
     }
+}
+
+/// True if a part failed because the program closed the vault.
+fn is_closed_log(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
+    matches!(source.downcast_ref(), Some(ibyok_audit::Error::Closed))
 }
 
 /// True if the KEK at hand is simply not the one of this vault.

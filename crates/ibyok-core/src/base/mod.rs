@@ -7,4 +7,5 @@ pub(crate) mod error;
 pub(crate) mod json;
 pub(crate) mod private_file;
 pub(crate) mod secret_text;
+pub(crate) mod version_state;
 pub(crate) mod words;

@@ -157,7 +157,7 @@ impl Asking {
     pub(crate) fn again(&self) -> Self {
         match self {
             Asking::Operator(actor) => Asking::Operator(actor.clone()),
-            Asking::Token(token, only) => Asking::Token(token.again(), only.clone()),
+            Asking::Token(token, only) => Asking::Token(token.clone(), only.clone()),
         }
     }
 }

@@ -241,7 +241,7 @@ fn draws(limits: &[Limit]) -> Vec<Draw> {
 fn is_the_callers_fault(error: &Error) -> bool {
     !matches!(
         error.code(),
-        Code::Unauthenticated | Code::Limited | Code::Integrity | Code::Unavailable
+        Code::Unauthenticated | Code::Limited | Code::Integrity | Code::Unavailable | Code::Kek | Code::Closed
     )
 }
 

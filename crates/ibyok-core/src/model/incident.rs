@@ -172,6 +172,26 @@ impl IncidentRecord {
     }
 }
 
+/// The incidents that a list has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IncidentsShown {
+    /// Only open ones.
+    Open,
+    /// Closed ones as well.
+    All,
+}
+
+/// The treatment of an incident whose key still serves a compromised version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IfStillServed {
+    /// Refuse to close the incident.
+    Refuse,
+    /// Close it all the same.
+    Close,
+}
+
 words! {
     /// The state of an incident.
     pub enum IncidentState {

@@ -14,6 +14,7 @@ use super::which_version::WhichVersion;
 use super::write::check_variable_of_a_token;
 use crate::base::error::Error;
 use crate::base::json::json_length;
+pub use crate::base::version_state::VersionState;
 use crate::base::words::words;
 use crate::model::limit::LimitInForce;
 
@@ -46,24 +47,6 @@ impl Role {
             Role::Retiring => "retiring",
             Role::Retired => "retired",
         }
-    }
-}
-
-words! {
-    /// The one word for the state of a version: `destroyed`, else `disabled`, else its role.
-    pub enum VersionState {
-        /// Staged, to become current.
-        Pending = "pending",
-        /// Served when no version is named.
-        Current = "current",
-        /// Served when asked for by number.
-        Retiring = "retiring",
-        /// No longer served.
-        Retired = "retired",
-        /// Not served until it is enabled.
-        Disabled = "disabled",
-        /// The bytes are gone.
-        Destroyed = "destroyed",
     }
 }
 
@@ -297,7 +280,7 @@ impl KeyRecord {
             state @ (VersionState::Disabled | VersionState::Retired) => Err(Error::VersionDisabled {
                 key: key.to_owned(),
                 version: found.number,
-                state: state.as_str(),
+                state,
             }),
             VersionState::Pending | VersionState::Current | VersionState::Retiring => Ok(found),
         }

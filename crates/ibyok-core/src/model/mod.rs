@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod attestation;
+pub(crate) mod caller_kind;
 pub(crate) mod condition;
 pub(crate) mod environment;
 pub(crate) mod guardrails;
@@ -19,6 +20,7 @@ pub(crate) mod scoped;
 pub(crate) mod settings;
 pub(crate) mod take_away;
 pub(crate) mod token;
+pub(crate) mod token_ref;
 pub(crate) mod typed;
 pub(crate) mod variable;
 pub(crate) mod which_version;

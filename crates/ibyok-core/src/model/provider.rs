@@ -102,7 +102,12 @@ fn odd_text(value: &[u8], is_a_providers: bool) -> Vec<String> {
         let code = u32::from(hidden);
         warnings.push(format!("the value contains an invisible character (U+{code:04X})"));
     }
-    let one_line = !text.contains(['\n', '\r']);
+    let ends = ['\n', '\r'];
+    let one_line = !text.contains(ends);
+    // Text of several lines, such as a PEM file, ends with a line end of its own.
+    if !one_line && !text.trim_end_matches(ends).contains(ends) {
+        warnings.push("the value ends with a line end; most providers do not accept that as part of a key".to_owned());
+    }
     if is_a_providers && one_line && text.trim() != text {
         warnings.push("the value begins or ends with white space".to_owned());
     }

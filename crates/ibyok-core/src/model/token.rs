@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use ibyok_policy::{Grant, Restriction, Token, TokenId};
@@ -15,9 +16,12 @@ use crate::base::error::{Error, Result};
 use crate::base::words::words;
 use crate::model::limit::LimitScope;
 
-/// An access token as a program holds it: a secret that is not parsed yet.
+/// An access token as a program holds it: a secret. A clone shares the one copy in memory, which is wiped with the last of them.
 ///
-/// The text is parsed only when it is used; garbage is refused then, and the refusal recorded.
+/// [`AccessToken::new`] and `From<&str>` take any text: the vault parses it at each use, and records the refusal of a malformed one.
+/// [`str::parse`] is for a token that a file or a variable holds: it removes white space around the text, such as the end of a
+/// line, and checks the form at once.
+#[derive(Clone)]
 pub struct AccessToken(Arc<SecretString>);
 
 impl AccessToken {
@@ -25,11 +29,6 @@ impl AccessToken {
     #[must_use]
     pub fn new(text: SecretString) -> Self {
         AccessToken(Arc::new(text))
-    }
-
-    /// Returns a second handle on the token.
-    pub(crate) fn again(&self) -> Self {
-        AccessToken(Arc::clone(&self.0))
     }
 
     pub(crate) fn of(token: &Token) -> Self {
@@ -79,6 +78,20 @@ fn not_a_token() -> Error {
 impl From<&str> for AccessToken {
     fn from(text: &str) -> Self {
         AccessToken::new(SecretString::from(text))
+    }
+}
+
+impl FromStr for AccessToken {
+    type Err = Error;
+
+    /// Reads a token from a text. The checksum in a token finds a text that was cut or mistyped.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a text that is not a token. The error does not contain the text.
+    fn from_str(text: &str) -> Result<Self> {
+        let text = text.trim();
+        Token::parse(text).map_err(|_| not_a_token())?;
+        Ok(AccessToken::from(text))
     }
 }
 
@@ -294,6 +307,16 @@ pub struct Issued {
     pub children: Option<Vec<ChildToken>>,
     /// The tokens that were revoked with the rotation, since that was asked for.
     pub revoked_children: Vec<TokenId>,
+}
+
+/// The fate of the tokens that a revoked token issued, itself or through others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Descendants {
+    /// They are revoked as well.
+    Revoke,
+    /// They stay valid.
+    Keep,
 }
 
 /// A token that another one issued, itself or through others.

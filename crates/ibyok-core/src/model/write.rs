@@ -177,6 +177,55 @@ pub struct KeyEdit {
 }
 
 impl KeyEdit {
+    /// Sets the provider; an empty one removes it.
+    #[must_use]
+    pub fn provider(mut self, provider: impl Into<String>) -> Self {
+        self.provider = Some(provider.into());
+        self
+    }
+
+    /// Sets the variable.
+    #[must_use]
+    pub fn variable(mut self, variable: impl Into<String>) -> Self {
+        self.variable = Some(variable.into());
+        self
+    }
+
+    /// Sets a label.
+    #[must_use]
+    pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.insert(name.into(), Some(value.into()));
+        self
+    }
+
+    /// Removes a label.
+    #[must_use]
+    pub fn remove_label(mut self, name: impl Into<String>) -> Self {
+        self.labels.insert(name.into(), None);
+        self
+    }
+
+    /// Sets the key's own limit; `None` removes it, so that the environment's holds.
+    #[must_use]
+    pub fn limit(mut self, limit: impl Into<Option<Rate>>) -> Self {
+        self.limit = Some(limit.into());
+        self
+    }
+
+    /// Sets the age at which a current version is due to be rotated; `None` removes it.
+    #[must_use]
+    pub fn rotate_every(mut self, every: impl Into<Option<Interval>>) -> Self {
+        self.rotate_every = Some(every.into());
+        self
+    }
+
+    /// Sets the time at which the key ends at its provider; `None` removes it.
+    #[must_use]
+    pub fn expires(mut self, end: impl Into<Option<Timestamp>>) -> Self {
+        self.expires = Some(end.into());
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         let provider = self.provider.as_deref().filter(|provider| !provider.is_empty());
         check_facts(provider, self.variable.as_deref())?;
@@ -184,6 +233,16 @@ impl KeyEdit {
             .iter()
             .try_for_each(|(name, value)| check_label(name, value.as_deref().unwrap_or("")))
     }
+}
+
+/// The treatment of a key that exists already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IfExists {
+    /// Leave the key as it is, and say so.
+    Keep,
+    /// Store the value as the key's new version.
+    Replace,
 }
 
 /// The result of a write.

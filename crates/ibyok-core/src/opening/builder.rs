@@ -298,6 +298,18 @@ impl<L: Into<AuditHome>> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, L> {
         self.with_log().await?.make().await
     }
 
+    /// Opens the vault in the store, or makes a new one if the store holds none. Of several programs that do so at once, one
+    /// makes the vault, and the others get [`Error::Exists`]: they may call it again.
+    ///
+    /// # Errors
+    /// As [`VaultBuilder::open`] and [`VaultBuilder::create`].
+    pub async fn open_or_create(self) -> Result<Vault> {
+        match read_vault(self.store.as_ref()).await? {
+            Some(_) => self.open().await,
+            None => self.create().await,
+        }
+    }
+
     /// Opens the sink of the log, which for a home is a copy of it in a directory.
     async fn with_log(self) -> Result<OpenBuilder> {
         let audit = self.audit.into().open().await?;

@@ -1,5 +1,6 @@
 //! The caller that a use is counted for.
 
+use crate::model::caller_kind::CallerKind;
 use ibyok_policy::TokenId;
 use serde::{Deserialize, Serialize};
 
@@ -26,11 +27,11 @@ impl Caller {
     }
 
     /// The word for the kind of caller.
-    pub(crate) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> CallerKind {
         match self {
-            Caller::Token(_) => "token",
-            Caller::Operator(_) => "operator",
-            Caller::Others => "others",
+            Caller::Token(_) => CallerKind::Token,
+            Caller::Operator(_) => CallerKind::Operator,
+            Caller::Others => CallerKind::Others,
         }
     }
 

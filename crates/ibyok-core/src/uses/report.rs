@@ -1,5 +1,6 @@
 //! The request for a report of usage, and the report.
 
+use crate::model::caller_kind::CallerKind;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -160,7 +161,7 @@ pub struct UsageItem {
     pub version: Option<u32>,
     /// `token`, `operator`, or `others`: callers beyond the number that is counted separately.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<&'static str>,
+    pub kind: Option<CallerKind>,
     /// The token's id, or the operator's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,

@@ -1,5 +1,7 @@
 //! A session: the vault as one principal uses it.
 
+use crate::model::caller_kind::CallerKind;
+use std::fmt;
 use std::sync::Arc;
 
 use ibyok_audit::Action;
@@ -19,13 +21,22 @@ use crate::vault::{Inner, Vault};
 /// The vault as an operator or the holder of an access token sees it: the same verbs for both, the token's within its grant.
 ///
 /// A token is authenticated again at every call, so that a session ends when its token does.
-#[derive(Debug)]
 pub struct Session {
     pub(crate) inner: Arc<Inner>,
     pub(crate) asking: Asking,
     pub(crate) context: RequestContext,
     /// The condition on which a key is changed.
     pub(crate) condition: Option<Condition>,
+}
+
+/// Shows the vault's id and the caller, and none of the vault's parts.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("vault", &self.inner.records.vault.to_string())
+            .field("asking", &self.asking)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Clone for Session {
@@ -62,8 +73,8 @@ impl Vault {
 
     /// The vault as the holder of an access token.
     #[must_use]
-    pub fn as_token(&self, token: AccessToken) -> Session {
-        let asking = Asking::Token(token, None);
+    pub fn as_token(&self, token: &AccessToken) -> Session {
+        let asking = Asking::Token(token.clone(), None);
         Session {
             inner: Arc::clone(&self.inner),
             asking,
@@ -78,7 +89,7 @@ impl Vault {
 #[non_exhaustive]
 pub struct WhoAmI {
     /// `operator` or `token`.
-    pub kind: &'static str,
+    pub kind: CallerKind,
     /// The operator's name, or the token's id.
     pub id: String,
     /// The token's name.
@@ -149,7 +160,7 @@ impl Session {
         let all = self.inner.records.environment_names(principal.namespace()).await?;
         match &principal {
             Principal::Operator(Actor { name, namespace, .. }) => Ok(WhoAmI {
-                kind: "operator",
+                kind: CallerKind::Operator,
                 id: name.clone(),
                 name: None,
                 namespace: namespace.clone(),
@@ -163,7 +174,7 @@ impl Session {
                 let grant = &holder.held.record.grant;
                 source_allowed(grant, &holder.restrictions, attempt.context.source)?;
                 Ok(WhoAmI {
-                    kind: "token",
+                    kind: CallerKind::Token,
                     id: holder.id.to_string(),
                     name: Some(holder.held.record.name.clone()),
                     namespace: principal.namespace().clone(),

@@ -1,5 +1,6 @@
 //! The verb that copies a key: its value and its metadata, to another name or environment.
 
+use crate::model::write::IfExists;
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
 
@@ -21,22 +22,22 @@ impl KeyVerbs<'_> {
     /// The copy is a retrieval of `from` and a write of `to`, and both are on the audit log.
     ///
     /// # Errors
-    /// [`Error::Exists`] for a key that exists, unless `replace` is set; [`Error::Invalid`] for a key that is served as a mock here, and
+    /// [`Error::Exists`] for a key that exists, unless it is to be replaced; [`Error::Invalid`] for a key that is served as a mock here, and
     /// for a reference to one field; [`Error::Denied`] for a token without `keys:read` for `from` or `keys:write` for `to`; else as
     /// [`Session::retrieve`](crate::Session::retrieve) and [`KeyVerbs::set`](crate::keys::KeyVerbs::set).
-    pub async fn copy(self, from: &KeyRef, to: &KeyRef, replace: bool) -> Result<Written> {
+    pub async fn copy(self, from: &KeyRef, to: &KeyRef, existing: IfExists) -> Result<Written> {
         let mut attempt = self.session.attempt(Action::KeySet);
-        let may_write = self.may_write_copy(&mut attempt, to, replace).await;
+        let may_write = self.may_write_copy(&mut attempt, to, existing).await;
         // A value that cannot be written anyway is not retrieved.
         self.session.inner.recorder.refusing(&attempt, may_write).await?;
         let write = self.copied(from).await?;
-        match replace {
-            true => self.set(to, write).await,
-            false => self.add(to, write).await,
+        match existing {
+            IfExists::Replace => self.set(to, write).await,
+            IfExists::Keep => self.add(to, write).await,
         }
     }
 
-    async fn may_write_copy(self, attempt: &mut Attempt<'_>, to: &KeyRef, replace: bool) -> Result<()> {
+    async fn may_write_copy(self, attempt: &mut Attempt<'_>, to: &KeyRef, existing: IfExists) -> Result<()> {
         let permit = self.session.permit(attempt, Scope::KeysWrite, to).await?;
         whole_key(to)?;
         let held = self
@@ -45,7 +46,7 @@ impl KeyVerbs<'_> {
             .records
             .load::<KeyRecord>(&permit.realm, permit.id.0)
             .await?;
-        match held.filter(|held| held.record.removed.is_none() && !replace) {
+        match held.filter(|held| held.record.removed.is_none() && existing == IfExists::Keep) {
             None => Ok(()),
             Some(_) => Err(Error::Exists {
                 what: format!("key `{}`", permit.label()),

@@ -1,5 +1,6 @@
 //! The verb that serves a disabled key or version again. A leaked version is served again only by force.
 
+use crate::model::key::VersionState;
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
 
@@ -169,11 +170,10 @@ fn can_be_enabled(record: &KeyRecord, number: u32, key: String) -> Result<()> {
         return Err(Error::VersionDestroyed { key, version: number });
     }
     if version.role == Role::Retired {
-        let state = Role::Retired.as_str();
         return Err(Error::VersionDisabled {
             key,
             version: number,
-            state,
+            state: VersionState::Retired,
         });
     }
     Ok(())

@@ -31,7 +31,7 @@ impl Vault {
     /// [`Error::Unauthenticated`], [`Error::Denied`], [`Error::NotFound`], the states of key and version,
     /// [`Error::Integrity`], and [`Error::Unavailable`] with the part that does not answer.
     pub async fn retrieve(&self, token: &AccessToken, key: &KeyRef, context: &RequestContext) -> Result<Released> {
-        let asking = Asking::Token(token.again(), None);
+        let asking = Asking::Token(token.clone(), None);
         self.inner
             .retriever
             .retrieve(Action::KeyRetrieve, &asking, key, context)

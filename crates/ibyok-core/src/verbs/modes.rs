@@ -237,7 +237,7 @@ mod tests {
         grant.rate = Some("1/day".parse().unwrap());
         let request = crate::TokenRequest::new("limited", grant);
         let token = vault.operator("test").tokens().issue(request).await.unwrap().token;
-        let session = vault.as_token(token);
+        let session = vault.as_token(&token);
         let key = "dev/openai".parse().unwrap();
         for (again, passes) in [(false, true), (true, true), (false, false)] {
             let mut attempt = session.attempt(Action::KeyRetrieve);

@@ -1,5 +1,6 @@
 //! The review of tokens: those that are wider, older or longer-lived than their use asks for.
 
+use crate::base::words::words;
 use ibyok_audit::Action;
 use ibyok_policy::{Environments, Grant, Pattern, Scope, Scopes, TokenId};
 use jiff::{SignedDuration, Timestamp};
@@ -26,6 +27,24 @@ const REST: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// warning.
 const WARNINGS: [u16; 3] = [1, 7, 30];
 
+words! {
+    /// The kind of a finding about a token.
+    pub enum TokenFindingKind {
+        /// The token has no end.
+        NeverExpires = "never_expires",
+        /// The grant permits more than the token used.
+        WiderThanUsed = "wider_than_used",
+        /// The token was never used.
+        NeverUsed = "never_used",
+        /// The token was not used for long.
+        Unused = "unused",
+        /// The token ends soon.
+        ExpiresSoon = "expires_soon",
+        /// The record is damaged, so its grant is not known.
+        Damaged = "damaged",
+    }
+}
+
 /// A finding about a token.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -35,7 +54,7 @@ pub struct TokenFinding {
     /// The token's name.
     pub name: String,
     /// `never_expires`, `wider_than_used`, `never_used`, `unused`, `expires_soon` or `damaged`.
-    pub finding: &'static str,
+    pub finding: TokenFindingKind,
     /// The finding in words.
     pub detail: String,
     /// Of one that expires soon: within 1, 7 or 30 days.
@@ -151,7 +170,7 @@ fn damaged(id: TokenId, damage: Damage) -> TokenFinding {
     TokenFinding {
         token: id,
         name: id.to_string(),
-        finding: "damaged",
+        finding: TokenFindingKind::Damaged,
         detail: format!("its record {damage}"),
         within_days: None,
         expires_at: None,
@@ -162,7 +181,7 @@ fn damaged(id: TokenId, damage: Damage) -> TokenFinding {
 
 /// Returns the findings about one token, the worst first.
 fn review(id: TokenId, record: &TokenRecord, used: &TokenUse, names: &Names, at: Timestamp) -> Vec<TokenFinding> {
-    let finding = |finding: &'static str, detail: String| TokenFinding {
+    let finding = |finding: TokenFindingKind, detail: String| TokenFinding {
         token: id,
         name: record.name.clone(),
         finding,
@@ -174,7 +193,7 @@ fn review(id: TokenId, record: &TokenRecord, used: &TokenUse, names: &Names, at:
     };
     let mut found = Vec::new();
     if record.grant.expires.is_none() {
-        found.push(finding("never_expires", "it never expires".to_owned()));
+        found.push(finding(TokenFindingKind::NeverExpires, "it never expires".to_owned()));
     }
     let age = at.duration_since(record.created);
     // Damaged counts prove nothing about scopes that were not used.
@@ -182,13 +201,16 @@ fn review(id: TokenId, record: &TokenRecord, used: &TokenUse, names: &Names, at:
     if settled && let Some((narrower, detail)) = narrower(&record.grant, used, names) {
         found.push(TokenFinding {
             narrower: Some(narrower),
-            ..finding("wider_than_used", detail)
+            ..finding(TokenFindingKind::WiderThanUsed, detail)
         });
     }
     match used.last {
-        None if settled => found.push(finding("never_used", "it was never used".to_owned())),
+        None if settled => found.push(finding(TokenFindingKind::NeverUsed, "it was never used".to_owned())),
         Some(last) if used.damaged == 0 && at.duration_since(last) >= REST => {
-            found.push(finding("unused", format!("it was last used on {last:.0}")));
+            found.push(finding(
+                TokenFindingKind::Unused,
+                format!("it was last used on {last:.0}"),
+            ));
         }
         _ => {}
     }
@@ -200,7 +222,7 @@ fn review(id: TokenId, record: &TokenRecord, used: &TokenUse, names: &Names, at:
         if let Some(days) = WARNINGS.into_iter().find(within) {
             found.push(TokenFinding {
                 within_days: Some(days),
-                ..finding("expires_soon", format!("it expires on {expires:.0}"))
+                ..finding(TokenFindingKind::ExpiresSoon, format!("it expires on {expires:.0}"))
             });
         }
     }

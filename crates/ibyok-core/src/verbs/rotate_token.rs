@@ -4,6 +4,7 @@
 //! that it or its descendants issued and that lie within it, as if it issued them again. A secret gained this way
 //! ends with the secret that was used.
 
+use crate::model::token_ref::TokenRef;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ impl TokenVerbs<'_> {
     ///
     /// # Errors
     /// As [`TokenVerbs::rotate_with`](crate::tokens::TokenVerbs::rotate_with).
-    pub async fn rotate(self, which: &str, grace: Option<Duration>) -> Result<Issued> {
+    pub async fn rotate(self, which: impl Into<TokenRef>, grace: Option<Duration>) -> Result<Issued> {
         self.rotate_with(which, &TokenRotation::default().grace(grace)).await
     }
 
@@ -81,7 +82,8 @@ impl TokenVerbs<'_> {
     /// [`Error::Denied`] for a token that the session may not rotate, [`Error::Invalid`] for a grace that is too
     /// long, [`Error::Conflict`] for a token that is no longer valid, or that another caller rotates at the same
     /// time; else as [`TokenVerbs::show`](crate::tokens::TokenVerbs::show).
-    pub async fn rotate_with(self, which: &str, rotation: &TokenRotation) -> Result<Issued> {
+    pub async fn rotate_with(self, which: impl Into<TokenRef>, rotation: &TokenRotation) -> Result<Issued> {
+        let which = &which.into().to_string();
         let mut attempt = self.session.attempt(Action::TokenRotate);
         let outcome = self.try_rotate(&mut attempt, which, rotation).await;
         self.session.inner.recorder.refusing(&attempt, outcome).await

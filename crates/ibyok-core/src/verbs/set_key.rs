@@ -1,5 +1,6 @@
 //! The verbs that make a version: set, add, import.
 
+use crate::model::write::IfExists;
 use std::collections::BTreeMap;
 
 use ibyok_audit::Action;
@@ -47,15 +48,18 @@ impl KeyVerbs<'_> {
         self.write(key, write.into(), Replace::Never).await.and_then(written)
     }
 
-    /// Creates a key, leaves one alone that has this value, and one that has another unless `update` is set.
+    /// Creates a key, leaves one alone that has this value, and one that has another value with [`IfExists::Keep`](crate::keys::IfExists::Keep).
     ///
     /// For a token that may not read the value, nothing is compared: a key that exists counts as one with another
     /// value.
     ///
     /// # Errors
     /// As [`KeyVerbs::set`](crate::keys::KeyVerbs::set).
-    pub async fn import(self, key: &KeyRef, write: impl Into<KeyWrite>, update: bool) -> Result<Imported> {
-        let replace = if update { Replace::IfDifferent } else { Replace::Tell };
+    pub async fn import(self, key: &KeyRef, write: impl Into<KeyWrite>, existing: IfExists) -> Result<Imported> {
+        let replace = match existing {
+            IfExists::Replace => Replace::IfDifferent,
+            IfExists::Keep => Replace::Tell,
+        };
         self.write(key, write.into(), replace).await
     }
 

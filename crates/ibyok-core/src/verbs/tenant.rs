@@ -75,7 +75,7 @@ impl Tenant {
     /// # Errors
     /// [`Error::Unauthenticated`](crate::Error::Unauthenticated) for a token of another tenant; else as [`Vault::retrieve`].
     pub async fn retrieve(&self, token: &AccessToken, key: &KeyRef, context: &RequestContext) -> Result<Released> {
-        let asking = Asking::Token(token.again(), Some(self.namespace.clone()));
+        let asking = Asking::Token(token.clone(), Some(self.namespace.clone()));
         let inner = &self.vault.inner;
         inner
             .retriever
@@ -87,7 +87,7 @@ impl Tenant {
     ///
     /// Each verb refuses a token of another tenant with [`Error::Unauthenticated`](crate::Error::Unauthenticated).
     #[must_use]
-    pub fn as_token(&self, token: AccessToken) -> Session {
+    pub fn as_token(&self, token: &AccessToken) -> Session {
         let mut session = self.vault.as_token(token);
         if let Asking::Token(_, only) = &mut session.asking {
             *only = Some(self.namespace.clone());

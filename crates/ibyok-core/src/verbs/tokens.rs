@@ -1,5 +1,7 @@
 //! The verbs on access tokens that exist: list, show, revoke.
 
+use crate::model::token::Descendants;
+use crate::model::token_ref::TokenRef;
 use ibyok_audit::Action;
 use ibyok_policy::{Scope, TokenId};
 
@@ -105,7 +107,8 @@ impl TokenVerbs<'_> {
     /// # Errors
     /// [`Error::NotFound`] (to a token [`Error::Denied`]) if there is none; [`Error::Conflict`] if several have the name;
     /// [`Error::Unauthenticated`], [`Error::Unavailable`].
-    pub async fn show(self, which: &str) -> Result<TokenInfo> {
+    pub async fn show(self, which: impl Into<TokenRef>) -> Result<TokenInfo> {
+        let which = &which.into().to_string();
         let mut attempt = self.session.attempt(Action::TokenList);
         let outcome = async {
             let principal = self
@@ -129,15 +132,16 @@ impl TokenVerbs<'_> {
         self.session.inner.recorder.answering(&attempt, outcome).await
     }
 
-    /// Revokes a token, found by id, by name, or `self`, and with it the tokens that it issued unless `keep_children`
-    /// is set.
+    /// Revokes a token, found by id, by name, or `self`, and with it the tokens that it issued unless it is told to keep
+    /// them.
     ///
     /// It holds here when this returns, and on every other node within one second. Revoking twice is no error. The answer names
     /// the keys that the token read and the tokens that stay valid, as far as that is known. The revocation holds even if they are not known.
     ///
     /// # Errors
     /// As [`TokenVerbs::show`](crate::tokens::TokenVerbs::show).
-    pub async fn revoke(self, which: &str, keep_children: bool) -> Result<RevokedToken> {
+    pub async fn revoke(self, which: impl Into<TokenRef>, descendants: Descendants) -> Result<RevokedToken> {
+        let (which, keep_children) = (&which.into().to_string(), descendants == Descendants::Keep);
         let mut attempt = self.session.attempt(Action::TokenRevoke);
         let outcome = async {
             let principal = self

@@ -12,7 +12,11 @@ async fn an_older_store_serves_once_its_rollback_was_accepted_by_name() {
         operator.keys().set(&key(), secret("three")).await.unwrap();
         let new = "prod/later".parse().unwrap();
         operator.keys().set(&new, secret("later")).await.unwrap();
-        operator.tokens().revoke("worker", false).await.unwrap();
+        operator
+            .tokens()
+            .revoke("worker", ibyok_core::tokens::Descendants::Revoke)
+            .await
+            .unwrap();
     })
     .await;
     node.put_store_back(&store);

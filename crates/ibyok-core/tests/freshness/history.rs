@@ -68,7 +68,11 @@ async fn a_node_without_a_history_says_so_until_it_is_given_floors() {
     .await;
     let store = node.copy_store();
     node.with(async |operator| {
-        operator.tokens().revoke("worker", false).await.unwrap();
+        operator
+            .tokens()
+            .revoke("worker", ibyok_core::tokens::Descendants::Revoke)
+            .await
+            .unwrap();
         export.clear();
         operator.floors().export(&mut export).await.unwrap();
     })

@@ -67,7 +67,13 @@ impl Change {
                 edit.expires = Some(Some("2030-01-01T00:00:00Z".parse().unwrap()));
                 operator.keys().edit(&key, &edit).await.unwrap();
             }
-            Change::RevokeToken => drop(operator.tokens().revoke("worker", false).await.unwrap()),
+            Change::RevokeToken => drop(
+                operator
+                    .tokens()
+                    .revoke("worker", ibyok_core::tokens::Descendants::Revoke)
+                    .await
+                    .unwrap(),
+            ),
             Change::RotateToken => drop(operator.tokens().rotate("worker", Some(Duration::ZERO)).await.unwrap()),
         }
     }

@@ -12,7 +12,7 @@ use ibyok_core::{
     keys::{KeyInfo, reaches_browsers},
     pages::PageRequest,
     reviews::ReviewRequest,
-    tokens::{TokenFinding, TokenInfo, TokenState},
+    tokens::{TokenFinding, TokenFindingKind, TokenInfo, TokenState},
 };
 
 use super::{Item, some};
@@ -87,13 +87,20 @@ async fn records(vault: &Vault) -> Result<Item> {
     ))
 }
 
-fn named(findings: &[TokenFinding], which: &[&str]) -> Vec<String> {
+fn named(findings: &[TokenFinding], which: &[TokenFindingKind]) -> Vec<String> {
     let found = findings.iter().filter(|finding| which.contains(&finding.finding));
     found.map(|finding| finding.name.clone()).collect()
 }
 
 fn scopes(findings: &[TokenFinding]) -> Item {
-    let wide = named(findings, &["wider_than_used", "unused", "never_used"]);
+    let wide = named(
+        findings,
+        &[
+            TokenFindingKind::WiderThanUsed,
+            TokenFindingKind::Unused,
+            TokenFindingKind::NeverUsed,
+        ],
+    );
     if wide.is_empty() {
         return Item::ok("token-scopes", "every token is in use and allows no more than it uses");
     }
@@ -111,7 +118,7 @@ pub(super) const TOKEN_DAYS: i64 = 400;
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(TOKEN_DAYS * 24);
 
 async fn expiry(session: &Session, findings: &[TokenFinding], now: Timestamp) -> Result<Item> {
-    let mut long = named(findings, &["never_expires"]);
+    let mut long = named(findings, &[TokenFindingKind::NeverExpires]);
     let latest = now.checked_add(TOKEN_LIFE).unwrap_or(Timestamp::MAX);
     let mut page = Some(PageRequest::default());
     while let Some(asked) = page.take() {
@@ -174,7 +181,7 @@ async fn open_findings(facts: &VaultFacts<'_>, since: Timestamp) -> Result<Strin
     let review = match review {
         Ok(review) => review,
         // Another review is running. Its own report counts the findings, so this item leaves the count out.
-        Err(error) if error.code() == Code::Unavailable => return Ok(String::new()),
+        Err(error) if matches!(error.code(), Code::Unavailable | Code::Kek | Code::Closed) => return Ok(String::new()),
         Err(error) => return Err(error),
     };
     Ok(match review.open {
@@ -199,7 +206,10 @@ async fn verified(session: &Session) -> Result<Item> {
 }
 
 async fn incidents(session: &Session) -> Result<Item> {
-    let open = session.incidents().list(false).await?;
+    let open = session
+        .incidents()
+        .list(ibyok_core::incidents::IncidentsShown::Open)
+        .await?;
     if open.is_empty() && !open.incomplete {
         return Ok(Item::ok("incidents-closed", "no incident is open"));
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::stream::{self, StreamExt};
 use ibyok_core::{
     Code, Error, KeyRef, Result, Secret, Session,
-    keys::{Imported, KeyWrite, Written},
+    keys::{IfExists, Imported, KeyWrite, Written},
 };
 
 use super::plan::{Outcome, Plan};
@@ -44,9 +44,10 @@ pub async fn store(session: &Session, plan: &mut Plan, update: bool, stored: imp
 }
 
 async fn one(session: &Session, key: &KeyRef, variable: String, value: Secret, update: bool) -> Result<Imported> {
+    let existing = if update { IfExists::Replace } else { IfExists::Keep };
     session
         .keys()
-        .import(key, KeyWrite::from(value).variable(Some(variable)), update)
+        .import(key, KeyWrite::from(value).variable(Some(variable)), existing)
         .await
 }
 

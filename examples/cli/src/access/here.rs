@@ -19,6 +19,11 @@ use ibyok_core::{
     tokens::TokenRotation,
     usage::UsageRequest,
 };
+use ibyok_core::{
+    incidents::{IfStillServed, IncidentsShown},
+    keys::IfExists,
+    tokens::Descendants,
+};
 use ibyok_settings::Passphrase;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -94,7 +99,7 @@ impl Here {
                 vault.operator(name).in_namespace(namespace.clone())?,
                 "you can open the vault, so you are its operator".to_owned(),
             ),
-            Who::Token(token, why) => (vault.as_token(token), format!("{why} holds an access token")),
+            Who::Token(token, why) => (vault.as_token(&token), format!("{why} holds an access token")),
         };
         // A token stays in its own namespace: another one that was asked for is not to be mistaken for it.
         if is_token && namespace != Namespace::default() {
@@ -246,7 +251,11 @@ impl Access for Here {
     }
 
     async fn copy(&self, from: &KeyRef, to: &KeyRef, replace: bool) -> Result<Document<api::Written>> {
-        read(&self.session.keys().copy(from, to, replace).await?)
+        let existing = match replace {
+            true => IfExists::Replace,
+            false => IfExists::Keep,
+        };
+        read(&self.session.keys().copy(from, to, existing).await?)
     }
 
     async fn remove(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>> {
@@ -335,7 +344,11 @@ impl Access for Here {
     }
 
     async fn revoke(&self, which: &str, keep_children: bool) -> Result<Document<api::RevokedToken>> {
-        read(&self.session.tokens().revoke(which, keep_children).await?)
+        let descendants = match keep_children {
+            true => Descendants::Keep,
+            false => Descendants::Revoke,
+        };
+        read(&self.session.tokens().revoke(which, descendants).await?)
     }
 
     async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Document<api::IncidentOpened>> {
@@ -343,7 +356,11 @@ impl Access for Here {
     }
 
     async fn incidents(&self, all: bool) -> Result<Listed<api::Incident>> {
-        Listed::page(&self.session.incidents().list(all).await?)
+        let shown = match all {
+            true => IncidentsShown::All,
+            false => IncidentsShown::Open,
+        };
+        Listed::page(&self.session.incidents().list(shown).await?)
     }
 
     async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Document<api::IncidentReport>> {
@@ -357,7 +374,12 @@ impl Access for Here {
         prevention: &str,
         force: bool,
     ) -> Result<Document<api::Incident>> {
-        read(&self.session.incidents().close(which, cause, prevention, force).await?)
+        let still_served = match force {
+            true => IfStillServed::Close,
+            false => IfStillServed::Refuse,
+        };
+        let incidents = self.session.incidents();
+        read(&incidents.close(which, cause, prevention, still_served).await?)
     }
 
     async fn note_incident(&self, which: &str, text: &str) -> Result<Document<api::Incident>> {

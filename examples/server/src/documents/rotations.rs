@@ -39,7 +39,7 @@ impl Documented for core::rotation::Consumer {
     fn document(self) -> Self::Document {
         api::Consumer {
             token: self.token,
-            kind: self.kind.into(),
+            kind: self.kind.as_str().into(),
             name: self.name,
             last: self.last,
             count: self.count,
@@ -58,7 +58,7 @@ impl Documented for core::rotation::Waiting {
             name: self.name,
             version: self.version,
             last: self.last,
-            why: self.why.into(),
+            why: self.why.as_str().into(),
         }
     }
 }
@@ -68,7 +68,7 @@ impl Documented for core::rotation::Due {
 
     fn document(self) -> Self::Document {
         api::Due {
-            kind: self.kind.into(),
+            kind: self.kind.as_str().into(),
             reference: self.reference,
             token: self.token,
             name: self.name,

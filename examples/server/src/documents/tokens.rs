@@ -119,7 +119,7 @@ impl Documented for core::tokens::TokenFinding {
         api::TokenFinding {
             token: self.token.to_string(),
             name: self.name,
-            finding: self.finding.into(),
+            finding: self.finding.as_str().into(),
             detail: self.detail,
             within_days: self.within_days,
             expires_at: self.expires_at,
@@ -134,7 +134,7 @@ impl Documented for core::sessions::WhoAmI {
 
     fn document(self) -> Self::Document {
         api::WhoAmI {
-            kind: self.kind.into(),
+            kind: self.kind.as_str().into(),
             id: self.id,
             name: self.name,
             namespace: self.namespace.to_string(),

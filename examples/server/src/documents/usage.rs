@@ -30,7 +30,7 @@ impl Documented for core::usage::UsageItem {
             reference: self.reference,
             key_id: self.key_id.map(|id| id.to_string()),
             version: self.version,
-            kind: self.kind.map(Into::into),
+            kind: self.kind.map(|kind| kind.as_str().into()),
             token: self.token,
             name: self.name,
             environment: self.environment.map(|name| name.to_string()),

@@ -3,6 +3,7 @@
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use ibyok_api as api;
+use ibyok_core::incidents::{IfStillServed, IncidentsShown};
 use ibyok_core::{KeyRef, incidents::IncidentRequest, jiff::Timestamp};
 
 use crate::answer::{Answer, json, ok};
@@ -21,7 +22,11 @@ const NOTE_TAKES: &str = "the body accepts text";
 /// GET `/api/v1/incidents`
 pub(crate) async fn list(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::parse(query.as_deref(), &["all"])?;
-    ok(&session.incidents().list(query.flag("all")?).await?.document())
+    let shown = match query.flag("all")? {
+        true => IncidentsShown::All,
+        false => IncidentsShown::Open,
+    };
+    ok(&session.incidents().list(shown).await?.document())
 }
 
 /// POST `/api/v1/incidents`
@@ -68,9 +73,13 @@ pub(crate) async fn close(
 ) -> Answer {
     Query::parse(query.as_deref(), &[])?;
     let body: api::IncidentClosing = body.parse(CLOSE_TAKES)?;
+    let still_served = match body.force {
+        true => IfStillServed::Close,
+        false => IfStillServed::Refuse,
+    };
     let closed = session
         .incidents()
-        .close(&which, &body.cause, &body.prevention, body.force);
+        .close(&which, &body.cause, &body.prevention, still_served);
     ok(&closed.await?.document())
 }
 

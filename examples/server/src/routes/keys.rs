@@ -6,6 +6,7 @@ use axum::extract::{Path, RawQuery};
 use axum::http::header::{ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use ibyok_api as api;
+use ibyok_core::keys::IfExists;
 use ibyok_core::{
     EnvironmentName, Error, KeyRef, Secret, Session,
     keys::{FieldName, Interval, KeyEdit, KeyWrite, WhichVersion},
@@ -110,7 +111,11 @@ pub(crate) async fn copy(
     drop(body);
     let from = path.key(&session).await?;
     let to: KeyRef = copy.to.parse()?;
-    let written = session.keys().copy(&from, &to, copy.replace).await?;
+    let existing = match copy.replace {
+        true => IfExists::Replace,
+        false => IfExists::Keep,
+    };
+    let written = session.keys().copy(&from, &to, existing).await?;
     let status = if written.created {
         StatusCode::CREATED
     } else {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use ibyok_api as api;
+use ibyok_core::tokens::Descendants;
 use ibyok_core::tokens::TokenRotation;
 
 use super::page;
@@ -56,7 +57,11 @@ pub(crate) async fn revoke(Caller(session): Caller, Path(which): Path<String>, R
     if keep && query.flag("revoke_children")? {
         return Err(Problem::invalid("keep_children and revoke_children exclude each other"));
     }
-    ok(&session.tokens().revoke(which, keep).await?.document())
+    let descendants = match keep {
+        true => Descendants::Keep,
+        false => Descendants::Revoke,
+    };
+    ok(&session.tokens().revoke(which, descendants).await?.document())
 }
 
 /// POST `/api/v1/tokens`

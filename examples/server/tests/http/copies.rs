@@ -99,7 +99,12 @@ async fn who_may_not_read_hears_of_no_copies_and_an_operator_closes_nothing_over
     put(&world, &admin, "prod/openai", "sk-clean").await;
     let refused = operator
         .incidents()
-        .close("prod/openai", "a gist", "training", false)
+        .close(
+            "prod/openai",
+            "a gist",
+            "training",
+            ibyok_core::incidents::IfStillServed::Refuse,
+        )
         .await
         .unwrap_err();
     assert!(refused.to_string().contains("prod/twin"), "{refused}");
@@ -116,7 +121,12 @@ async fn who_may_not_read_hears_of_no_copies_and_an_operator_closes_nothing_over
         .unwrap();
     operator
         .incidents()
-        .close("prod/openai", "a gist", "training", false)
+        .close(
+            "prod/openai",
+            "a gist",
+            "training",
+            ibyok_core::incidents::IfStillServed::Refuse,
+        )
         .await
         .unwrap();
     assert!(operator.incidents().served_leaked().await.unwrap().is_empty());

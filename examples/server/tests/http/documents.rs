@@ -60,10 +60,14 @@ async fn the_wire_says_what_the_library_serialises() {
     operator.incidents().open(&leaked, request).await.unwrap();
     let session = world
         .vault
-        .as_token(AccessToken::new(SecretString::from(token.as_str())));
+        .as_token(&AccessToken::new(SecretString::from(token.as_str())));
     keys(&world, &token, &session).await;
     tokens(&world, &token, &session).await;
-    let incidents = session.incidents().list(true).await.unwrap();
+    let incidents = session
+        .incidents()
+        .list(ibyok_core::incidents::IncidentsShown::All)
+        .await
+        .unwrap();
     compare(&world, &token, "/api/v1/incidents?all=true", &incidents).await;
     let usage = session
         .usage()

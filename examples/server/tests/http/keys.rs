@@ -264,7 +264,12 @@ async fn what_an_incident_stopped_is_enabled_only_by_who_handles_incidents() {
     assert_eq!(post(&writer, "disable").await, 200);
     operator
         .incidents()
-        .close("prod/openai", "a paste", "training", true)
+        .close(
+            "prod/openai",
+            "a paste",
+            "training",
+            ibyok_core::incidents::IfStillServed::Close,
+        )
         .await
         .unwrap();
     assert_eq!(post(&writer, "enable").await, 403, "its value leaked all the same");

@@ -121,7 +121,12 @@ async fn it_stays_refused_when_the_version_is_destroyed_and_the_key_removed_and_
     let operator = world.vault.operator("test");
     operator
         .incidents()
-        .close("prod/openai", "a gist", "training", false)
+        .close(
+            "prod/openai",
+            "a gist",
+            "training",
+            ibyok_core::incidents::IfStillServed::Refuse,
+        )
         .await
         .unwrap();
     refused(&world.tell("PUT", KEY, &admin, &body).await, "closed");
@@ -164,12 +169,21 @@ async fn what_is_forced_is_born_compromised_and_keeps_an_incident_open() {
     let close = async || {
         operator
             .incidents()
-            .close("prod/openai", "a gist", "training", false)
+            .close(
+                "prod/openai",
+                "a gist",
+                "training",
+                ibyok_core::incidents::IfStillServed::Refuse,
+            )
             .await
             .map(|_| ())
     };
     assert!(close().await.is_err(), "what leaked is served");
-    let open = operator.incidents().list(false).await.unwrap();
+    let open = operator
+        .incidents()
+        .list(ibyok_core::incidents::IncidentsShown::Open)
+        .await
+        .unwrap();
     assert_eq!(open.first().unwrap().versions, [1, 3]);
     assert!(
         world
@@ -184,7 +198,12 @@ async fn what_is_forced_is_born_compromised_and_keeps_an_incident_open() {
     for (number, path) in [KEY, "/api/v1/keys/prod/stripe"].into_iter().enumerate() {
         assert_eq!(world.tell("PUT", path, &admin, &forced).await.status, 200);
         assert_eq!(
-            operator.incidents().list(false).await.unwrap().len(),
+            operator
+                .incidents()
+                .list(ibyok_core::incidents::IncidentsShown::Open)
+                .await
+                .unwrap()
+                .len(),
             number + 1,
             "{path}"
         );
@@ -226,7 +245,11 @@ async fn a_staged_value_that_leaks_is_promoted_only_by_force() {
         .await;
     assert_eq!(forced.status, 200, "{}", forced.text());
     assert_eq!(forced.json()["versions"][1]["marks"], json!(["compromised"]));
-    let open = operator.incidents().list(false).await.unwrap();
+    let open = operator
+        .incidents()
+        .list(ibyok_core::incidents::IncidentsShown::Open)
+        .await
+        .unwrap();
     assert!(
         open.iter()
             .any(|incident| incident.reference == "prod/openai" && incident.versions == [2])

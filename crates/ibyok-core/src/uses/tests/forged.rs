@@ -106,7 +106,7 @@ async fn devs_counts_of_a_token_of_dev_name_no_key_of_prod_and_no_command_of_the
         .vault
         .operator("test")
         .tokens()
-        .revoke(&laptop.to_string(), false)
+        .revoke(&laptop.to_string(), crate::tokens::Descendants::Revoke)
         .await
         .unwrap();
     let refs: Vec<&str> = revoked.read_keys.iter().map(|key| key.reference.as_str()).collect();

@@ -154,7 +154,7 @@ async fn a_token_knows_what_it_was_used_for() {
     let worker = site.token(&vault, "worker").await;
     site.read(&vault, &worker, 2).await;
     vault
-        .as_token(worker.again())
+        .as_token(&worker)
         .keys()
         .list(None, &Default::default())
         .await
@@ -197,7 +197,12 @@ async fn who_read_mocks_has_seen_no_value_and_damaged_counts_may_hide_one() {
     vault.operator("test").modes().set_of_key(&staging, mock).await.unwrap();
     let nowhere = crate::RequestContext::default();
     vault.retrieve(&tester.token, &staging, &nowhere).await.unwrap();
-    let revoked = vault.operator("test").tokens().revoke("tester", false).await.unwrap();
+    let revoked = vault
+        .operator("test")
+        .tokens()
+        .revoke("tester", crate::tokens::Descendants::Revoke)
+        .await
+        .unwrap();
     assert!(
         revoked.read_keys.is_empty() && revoked.read_keys_complete,
         "{revoked:?}"
@@ -480,7 +485,7 @@ async fn usage_is_shown_for_the_keys_that_a_token_may_see_the_usage_of_and_no_ot
         .issue(TokenRequest::new("reader", grant))
         .await
         .unwrap();
-    let reader = vault.as_token(issued.token);
+    let reader = vault.as_token(&issued.token);
     for by in UsageBy::ALL {
         let report = reader.usage().report(&UsageRequest::new(by)).await.unwrap();
         let sums: Vec<_> = report.items.iter().map(|item| (item.allowed, item.denied)).collect();
@@ -505,7 +510,7 @@ async fn usage_is_shown_for_the_keys_that_a_token_may_see_the_usage_of_and_no_ot
         let asked = UsageRequest::new(UsageBy::Key).key(key.parse().unwrap());
         assert_eq!(reader.usage().report(&asked).await.unwrap_err().code(), code, "{key}");
     }
-    let blind = vault.as_token(worker).usage().report(&UsageRequest::default()).await;
+    let blind = vault.as_token(&worker).usage().report(&UsageRequest::default()).await;
     assert_eq!(blind.unwrap_err().code(), Code::Denied);
     operator.keys().remove(&site.key).await.unwrap();
     let gone = operator.usage().report(&UsageRequest::default()).await.unwrap().items;

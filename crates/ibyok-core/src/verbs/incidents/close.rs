@@ -1,5 +1,6 @@
 //! Closing an incident: its cause and the measure against a repetition are kept with it.
 
+use crate::model::incident::IfStillServed;
 use ibyok_audit::Action;
 
 use crate::base::error::{Error, Result};
@@ -15,12 +16,18 @@ impl IncidentVerbs<'_> {
     /// Closes an incident, found by its id or its key's reference, with its cause and the measure against a
     /// repetition.
     ///
-    /// An incident whose key still serves a version that is marked compromised is not closed, unless `force` is set.
+    /// An incident whose key still serves a version that is marked compromised is not closed, unless [`IfStillServed::Close`](crate::incidents::IfStillServed::Close) is given.
     ///
     /// # Errors
     /// [`Error::Invalid`] for an account that is none, [`Error::Conflict`] for an incident that is closed already or whose key is
     /// still served; else as [`IncidentVerbs::list`](crate::incidents::IncidentVerbs::list), and [`Error::NotFound`] (to a token [`Error::Denied`]).
-    pub async fn close(self, which: &str, cause: &str, prevention: &str, force: bool) -> Result<IncidentInfo> {
+    pub async fn close(
+        self,
+        which: &str,
+        cause: &str,
+        prevention: &str,
+        still_served: IfStillServed,
+    ) -> Result<IncidentInfo> {
         let mut attempt = self.session.attempt(Action::IncidentClose);
         let outcome = async {
             let principal = self
@@ -34,7 +41,7 @@ impl IncidentVerbs<'_> {
             check_account("prevention", prevention)?;
             let texts = [("cause", cause), ("prevention", prevention)];
             let said = self.tells_no_value(&attempt, &principal, &found, &texts).await?;
-            if !force {
+            if still_served == IfStillServed::Refuse {
                 self.is_over(&attempt, &principal, &found).await?;
             }
             attempt.because = Some(said);

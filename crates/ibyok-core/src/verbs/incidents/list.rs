@@ -1,5 +1,6 @@
 //! The list of incidents.
 
+use crate::model::incident::IncidentsShown;
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
 
@@ -16,11 +17,11 @@ use crate::vault::handles::IncidentVerbs;
 use std::sync::Arc;
 
 impl IncidentVerbs<'_> {
-    /// The incidents of the keys that this session may handle, newest first; those that are closed as well if `all` is set.
+    /// The incidents of the keys that this session may handle, newest first; those that are closed as well with [`IncidentsShown::All`](crate::incidents::IncidentsShown::All).
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`] without the scope `incidents:write` anywhere, [`Error::Unavailable`].
-    pub async fn list(self, all: bool) -> Result<Page<IncidentInfo>> {
+    pub async fn list(self, shown: IncidentsShown) -> Result<Page<IncidentInfo>> {
         let mut attempt = self.session.attempt(Action::AuditRead);
         let outcome = async {
             let principal = self
@@ -44,7 +45,7 @@ impl IncidentVerbs<'_> {
             let wanted = seen
                 .found
                 .into_iter()
-                .filter(|found| all || found.record.closed.is_none());
+                .filter(|found| shown == IncidentsShown::All || found.record.closed.is_none());
             let incomplete = !seen.damaged.is_empty();
             let damaged = match &principal {
                 Principal::Operator { .. } => seen.damaged,

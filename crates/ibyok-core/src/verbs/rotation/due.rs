@@ -1,5 +1,6 @@
 //! The list of due items: versions that are old enough to be rotated, keys and tokens that end soon or have ended.
 
+use crate::base::words::words;
 use ibyok_audit::Action;
 use ibyok_policy::{Environments, Scope};
 use jiff::{SignedDuration, Timestamp};
@@ -21,13 +22,31 @@ const DAYS_AHEAD: [i64; 3] = [1, 7, 30];
 /// The number of keys or tokens that are read at once.
 const AT_ONCE: usize = 1000;
 
+words! {
+    /// The kind of a thing that is due.
+    pub enum DueKind {
+        /// The age at which a key is to be rotated.
+        Rotation = "rotation",
+        /// The end of a key at its provider.
+        KeyExpiry = "key_expiry",
+        /// The end of a token.
+        TokenExpiry = "token_expiry",
+        /// A key whose record cannot be read.
+        DamagedKey = "damaged_key",
+        /// A token whose record cannot be read.
+        DamagedToken = "damaged_token",
+        /// An environment whose record cannot be read.
+        DamagedEnvironment = "damaged_environment",
+    }
+}
+
 /// A thing that is due, or will be soon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Due {
     /// `rotation`, `key_expiry`, `token_expiry`; or `damaged_key`, `damaged_token` and `damaged_environment` for a
     /// record that cannot be read.
-    pub kind: &'static str,
+    pub kind: DueKind,
     /// The key as `environment/name`; `None` for a token.
     #[serde(rename = "ref")]
     pub reference: Option<String>,
@@ -142,10 +161,10 @@ fn of_key(key: &KeyInfo, now: Timestamp) -> Vec<Due> {
     let rotation = key
         .rotation_due
         .filter(|at| *at <= now)
-        .map(|at| due("rotation", at, 0));
+        .map(|at| due(DueKind::Rotation, at, 0));
     let expiry = key
         .expires_at
-        .and_then(|at| Some(due("key_expiry", at, within(at, now)?)));
+        .and_then(|at| Some(due(DueKind::KeyExpiry, at, within(at, now)?)));
     rotation.into_iter().chain(expiry).collect()
 }
 
@@ -171,17 +190,17 @@ impl Gaps {
 /// The entry for a record that cannot be read, so that an operator checks it.
 fn of_damaged(record: &DamagedRecord, now: Timestamp) -> Option<Due> {
     let kind = match record.kind {
-        "key" => "damaged_key",
-        "token" => "damaged_token",
-        "environment" => "damaged_environment",
+        "key" => DueKind::DamagedKey,
+        "token" => DueKind::DamagedToken,
+        "environment" => DueKind::DamagedEnvironment,
         _ => return None,
     };
     Some(Due {
         kind,
         reference: None,
-        token: (kind == "damaged_token").then(|| record.id.clone()),
+        token: (kind == DueKind::DamagedToken).then(|| record.id.clone()),
         name: match (kind, &record.environment) {
-            ("damaged_environment", Some(environment)) => environment.to_string(),
+            (DueKind::DamagedEnvironment, Some(environment)) => environment.to_string(),
             _ => record.id.clone(),
         },
         provider: None,
@@ -202,7 +221,7 @@ fn of_token(token: &TokenInfo, now: Timestamp) -> Option<Due> {
         return None;
     }
     Some(Due {
-        kind: "token_expiry",
+        kind: DueKind::TokenExpiry,
         reference: None,
         token: Some(token.id.to_string()),
         name: token.name.clone(),

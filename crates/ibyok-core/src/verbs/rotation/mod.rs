@@ -14,8 +14,8 @@ mod stage;
 mod status;
 mod steps;
 
-pub use due::Due;
 pub(crate) use due::reschedule;
+pub use due::{Due, DueKind};
 pub use retire::{Destroyed, DrainRequest};
 pub(crate) use stage::only_the_value;
-pub use status::{Consumer, RotationStatus, VersionUse, Waiting};
+pub use status::{Consumer, RotationStatus, VersionUse, Waiting, WaitingFor};

@@ -1,6 +1,8 @@
 //! The status of a rotation: the readers of each version, and the consumers that have not read the new one. Also the
 //! rule for who may see them.
 
+use crate::base::words::words;
+use crate::model::caller_kind::CallerKind;
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
 use ipnet::IpNet;
@@ -62,7 +64,7 @@ pub struct Consumer {
     /// The token's id, or the operator's name.
     pub token: String,
     /// `token`, `operator`, or `others` for callers beyond the number that is counted separately.
-    pub kind: &'static str,
+    pub kind: CallerKind,
     /// The token's name.
     pub name: Option<String>,
     /// The time of its last read of the version.
@@ -73,6 +75,16 @@ pub struct Consumer {
     pub network: Option<IpNet>,
     /// True if it can still read: a token that is valid, or an operator.
     pub active: bool,
+}
+
+words! {
+    /// The reason why an older version is kept for a consumer.
+    pub enum WaitingFor {
+        /// It has not read the current version.
+        NotYet = "not_yet",
+        /// It has read the current version, and then an older one again.
+        ReadSince = "read_since",
+    }
 }
 
 /// A consumer for which an older version is kept.
@@ -88,7 +100,7 @@ pub struct Waiting {
     /// The time of that read.
     pub last: Option<Timestamp>,
     /// `not_yet`: it has not read the current version; `read_since`: it has, and then an older one again.
-    pub why: &'static str,
+    pub why: WaitingFor,
 }
 
 impl RotationVerbs<'_> {
@@ -176,16 +188,16 @@ fn waiting(user: &User, need: Need) -> Waiting {
         version: last.map(|read| read.version).filter(|version| *version > 0),
         last: last.map(|read| read.last),
         why: match need {
-            Need::NotYet => "not_yet",
-            Need::ReadSince(_) | Need::NotQuiet(_) => "read_since",
+            Need::NotYet => WaitingFor::NotYet,
+            Need::ReadSince(_) | Need::NotQuiet(_) => WaitingFor::ReadSince,
         },
     }
 }
 
-fn who(caller: &Caller) -> (String, &'static str) {
+fn who(caller: &Caller) -> (String, CallerKind) {
     match caller {
-        Caller::Token(id) => (id.to_string(), "token"),
-        Caller::Operator(name) => (name.clone(), "operator"),
-        Caller::Others => ("others".to_owned(), "others"),
+        Caller::Token(id) => (id.to_string(), CallerKind::Token),
+        Caller::Operator(name) => (name.clone(), CallerKind::Operator),
+        Caller::Others => ("others".to_owned(), CallerKind::Others),
     }
 }

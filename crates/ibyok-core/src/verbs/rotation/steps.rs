@@ -2,6 +2,7 @@
 //! one only.
 
 use crate::base::error::{Error, Result};
+use crate::model::key::VersionState;
 use crate::model::key::{KeyRecord, Role, Stamp, StateChange, VersionRecord};
 use crate::model::which_version::WhichVersion;
 
@@ -75,7 +76,7 @@ fn usable(key: &str, version: &VersionRecord, force: bool) -> Result<u32> {
         return Err(Error::VersionDisabled {
             key: key.to_owned(),
             version: number,
-            state: "disabled",
+            state: VersionState::Disabled,
         });
     }
     if version.compromised && !force {
