@@ -225,7 +225,7 @@ verbs! {
     "whoami" => |s, _t| vec![own(s.whoami().await)];
     // The host's choice of a tenant, which a token does not have.
     "in_namespace" => |s, _t| match s.whoami().await.unwrap().kind {
-        "token" => vec![own(s.clone().in_namespace("globex".parse().unwrap()).map(|_| "globex"))],
+        ibyok_core::sessions::CallerKind::Token => vec![own(s.clone().in_namespace("globex".parse().unwrap()).map(|_| "globex"))],
         _ => Vec::new(),
     };
     "only_if" => |s, _t| vec![own(s.clone().only_if(Condition::Exists).whoami().await)];

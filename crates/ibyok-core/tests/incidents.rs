@@ -368,7 +368,12 @@ async fn no_account_keeps_a_value_of_the_key() {
     assert_eq!(noted.unwrap_err().code(), Code::Invalid);
     let closed = operator
         .incidents()
-        .close("prod/openai", &format!("({value})"), "training", true)
+        .close(
+            "prod/openai",
+            &format!("({value})"),
+            "training",
+            ibyok_core::incidents::IfStillServed::Close,
+        )
         .await;
     assert_eq!(closed.unwrap_err().code(), Code::Invalid);
     assert!(!scene.log_text().await.contains(value));

@@ -399,7 +399,7 @@ async fn reading_the_log_is_on_the_log_and_is_an_operators() {
 
 #[tokio::test]
 async fn importing_tells_what_is_new_the_same_and_different() {
-    use ibyok_core::keys::Imported;
+    use ibyok_core::keys::{IfExists, Imported};
     let scene = Scene::new().await;
     let key = scene.key("dev/OPENAI_API_KEY");
     let import = async |value: &str, update| {
@@ -410,11 +410,11 @@ async fn importing_tells_what_is_new_the_same_and_different() {
             .await
             .unwrap()
     };
-    assert!(matches!(import("one", false).await, Imported::Created(_)));
-    assert!(matches!(import("one", true).await, Imported::Unchanged));
-    assert!(matches!(import("two", false).await, Imported::Differs));
+    assert!(matches!(import("one", IfExists::Keep).await, Imported::Created(_)));
+    assert!(matches!(import("one", IfExists::Replace).await, Imported::Unchanged));
+    assert!(matches!(import("two", IfExists::Keep).await, Imported::Differs));
     assert_eq!(scene.operator().retrieve(&key).await.unwrap().text().unwrap(), "one");
-    assert!(matches!(import("two", true).await, Imported::Updated(_)));
+    assert!(matches!(import("two", IfExists::Replace).await, Imported::Updated(_)));
     assert_eq!(scene.operator().retrieve(&key).await.unwrap().text().unwrap(), "two");
 }
 

@@ -279,12 +279,15 @@ async fn who_can_no_longer_come_holds_nothing_up_and_neither_does_an_operator_or
     let status = operator.rotation().status(&key).await.unwrap();
     assert_eq!(status.waiting_for.len(), 1, "{status:?}");
     assert_eq!(
-        (status.waiting_for[0].name.as_deref(), status.waiting_for[0].why),
+        (
+            status.waiting_for[0].name.as_deref(),
+            status.waiting_for[0].why.as_str()
+        ),
         (Some("gone"), "not_yet")
     );
     let read = &status.versions[0].consumers;
     assert_eq!(
-        read.iter().map(|one| one.kind).collect::<Vec<_>>(),
+        read.iter().map(|one| one.kind.as_str()).collect::<Vec<_>>(),
         ["operator", "token"]
     );
     assert_eq!(status.versions[2].consumers[0].name.as_deref(), Some("canary"));
@@ -436,7 +439,7 @@ async fn what_is_old_enough_or_ends_soon_is_due() {
     let due = operator.rotation().due(Some(&"prod".parse().unwrap())).await.unwrap();
     let told: Vec<_> = due
         .iter()
-        .map(|due| (due.name.as_str(), due.kind, due.within_days))
+        .map(|due| (due.name.as_str(), due.kind.as_str(), due.within_days))
         .collect();
     assert_eq!(told, [("old", "rotation", 0), ("ends", "key_expiry", 30)]);
     assert_eq!(operator.rotation().due(None).await.unwrap().len(), 3);

@@ -151,7 +151,11 @@ impl World {
             }
             Step::Revoke { which, keep } => {
                 let id = ibyok_core::tokens::token_id(&self.secret(which).0).unwrap().to_string();
-                self.scene.operator().tokens().revoke(&id, keep).await.unwrap();
+                let descendants = match keep {
+                    true => ibyok_core::tokens::Descendants::Keep,
+                    false => ibyok_core::tokens::Descendants::Revoke,
+                };
+                self.scene.operator().tokens().revoke(&id, descendants).await.unwrap();
             }
             Step::Wait { minutes } => self.clock.move_on(Duration::from_secs(minutes * 60)),
         }

@@ -13,7 +13,7 @@ use scene::{Scene, reading};
 fn words(findings: &[TokenFinding]) -> Vec<(&str, &str)> {
     findings
         .iter()
-        .map(|found| (found.name.as_str(), found.finding))
+        .map(|found| (found.name.as_str(), found.finding.as_str()))
         .collect()
 }
 
@@ -106,7 +106,7 @@ async fn an_end_is_told_in_time_and_only_to_what_lives_longer() {
         let found = review(&scene).await;
         let ending = found
             .into_iter()
-            .find(|found| found.name == name && found.finding == "expires_soon");
+            .find(|found| found.name == name && found.finding.as_str() == "expires_soon");
         ending.and_then(|found| found.within_days)
     };
     assert_eq!(ends("ci").await, None);

@@ -1,12 +1,12 @@
 //! The errors of the vault, sorted by their remedy.
 
-use crate::base::version_state::VersionState;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
 use crate::base::damage::{Affected, Damage};
 use crate::base::secret_text::{looks_like_a_token, without_secrets};
+use crate::base::version_state::VersionState;
 
 /// The result of the vault's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

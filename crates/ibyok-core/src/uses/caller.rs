@@ -1,10 +1,10 @@
 //! The caller that a use is counted for.
 
-use crate::model::caller_kind::CallerKind;
 use ibyok_policy::TokenId;
 use serde::{Deserialize, Serialize};
 
 use crate::gate::principal::Principal;
+use crate::model::caller_kind::CallerKind;
 
 /// The caller that a use is counted for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,6 +1,5 @@
 //! The request for a report of usage, and the report.
 
-use crate::model::caller_kind::CallerKind;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +12,7 @@ use serde::Serialize;
 use super::caller::Caller;
 use super::tally::Tally;
 use crate::base::error::Error;
+use crate::model::caller_kind::CallerKind;
 use crate::model::key_ref::KeyRef;
 use crate::model::name::{EnvironmentName, KeyId};
 use crate::records::damage::DamagedRecord;

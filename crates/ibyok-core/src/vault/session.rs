@@ -1,6 +1,5 @@
 //! A session: the vault as one principal uses it.
 
-use crate::model::caller_kind::CallerKind;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use crate::base::context::RequestContext;
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::{Actor, Asking, Principal};
+use crate::model::caller_kind::CallerKind;
 use crate::model::condition::Condition;
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::model::token::AccessToken;

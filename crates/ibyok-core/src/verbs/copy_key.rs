@@ -1,6 +1,5 @@
 //! The verb that copies a key: its value and its metadata, to another name or environment.
 
-use crate::model::write::IfExists;
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
 
@@ -10,6 +9,7 @@ use crate::model::interval::Interval;
 use crate::model::key::KeyRecord;
 use crate::model::key_ref::KeyRef;
 use crate::model::mode::Mode;
+use crate::model::write::IfExists;
 use crate::model::write::{KeyWrite, Written};
 use crate::vault::handles::KeyVerbs;
 use crate::verbs::keys::whole_key;

@@ -1,6 +1,5 @@
 //! The verb that serves a disabled key or version again. A leaked version is served again only by force.
 
-use crate::model::key::VersionState;
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
 
@@ -9,6 +8,7 @@ use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
 use crate::gate::authorize::Permit;
 use crate::leaked::Candidates;
+use crate::model::key::VersionState;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp, StateChange, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::vault::handles::KeyVerbs;

@@ -1,6 +1,5 @@
 //! The review of tokens: those that are wider, older or longer-lived than their use asks for.
 
-use crate::base::words::words;
 use ibyok_audit::Action;
 use ibyok_policy::{Environments, Grant, Pattern, Scope, Scopes, TokenId};
 use jiff::{SignedDuration, Timestamp};
@@ -9,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::damage::Damage;
 use crate::base::error::{Error, Result};
+use crate::base::words::words;
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
 use crate::model::token::TokenRecord;

@@ -4,7 +4,6 @@
 //! that it or its descendants issued and that lie within it, as if it issued them again. A secret gained this way
 //! ends with the secret that was used.
 
-use crate::model::token_ref::TokenRef;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use crate::gate::principal::{Holder, Principal};
 use crate::model::key::Stamp;
 use crate::model::take_away::TakeAway;
 use crate::model::token::{AccessToken, Issued, OlderEpoch, Through, TokenRecord};
+use crate::model::token_ref::TokenRef;
 use crate::vault::Inner;
 use crate::vault::handles::TokenVerbs;
 

@@ -1,6 +1,5 @@
 //! The verbs that make a version: set, add, import.
 
-use crate::model::write::IfExists;
 use std::collections::BTreeMap;
 
 use ibyok_audit::Action;
@@ -18,6 +17,7 @@ use crate::model::key::{KeyRecord, Role, SealedFields, Stamp, StateChange, Versi
 use crate::model::key_ref::KeyRef;
 use crate::model::provider::{Told, look_at, refuse_mocks};
 use crate::model::variable::{VariableKind, reaches_browsers_warning};
+use crate::model::write::IfExists;
 use crate::model::write::{Imported, KeyWrite, Written, check_variable};
 use crate::model::{Sealed, kind};
 use crate::realm::open_failed;

@@ -1,14 +1,14 @@
 //! The verbs on access tokens that exist: list, show, revoke.
 
-use crate::model::token::Descendants;
-use crate::model::token_ref::TokenRef;
 use ibyok_audit::Action;
 use ibyok_policy::{Scope, TokenId};
 
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
+use crate::model::token::Descendants;
 use crate::model::token::{TokenInfo, TokenRecord};
+use crate::model::token_ref::TokenRef;
 use crate::realm::token_id;
 use crate::records::damage::DamagedRecord;
 use crate::records::page::{Filling, Page, PageRequest};

@@ -1,6 +1,5 @@
 //! Closing an incident: its cause and the measure against a repetition are kept with it.
 
-use crate::model::incident::IfStillServed;
 use ibyok_audit::Action;
 
 use crate::base::error::{Error, Result};
@@ -8,6 +7,7 @@ use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
 use crate::incident::Found;
 use crate::model::account::check_account;
+use crate::model::incident::IfStillServed;
 use crate::model::incident::{Closing, IncidentInfo};
 use crate::model::key::VersionRecord;
 use crate::vault::handles::IncidentVerbs;

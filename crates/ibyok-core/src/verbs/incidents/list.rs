@@ -1,6 +1,5 @@
 //! The list of incidents.
 
-use crate::model::incident::IncidentsShown;
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
 
@@ -8,6 +7,7 @@ use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
 use crate::incident::Found;
+use crate::model::incident::IncidentsShown;
 use crate::model::incident::{IncidentId, IncidentInfo};
 use crate::model::key::KeyRecord;
 use crate::model::key_ref::KeyRef;

@@ -1,12 +1,12 @@
 //! The list of due items: versions that are old enough to be rotated, keys and tokens that end soon or have ended.
 
-use crate::base::words::words;
 use ibyok_audit::Action;
 use ibyok_policy::{Environments, Scope};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::base::error::{Error, Result};
+use crate::base::words::words;
 use crate::model::interval::Interval;
 use crate::model::key::{KeyInfo, KeyRecord};
 use crate::model::name::EnvironmentName;

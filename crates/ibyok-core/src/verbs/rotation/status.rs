@@ -1,8 +1,6 @@
 //! The status of a rotation: the readers of each version, and the consumers that have not read the new one. Also the
 //! rule for who may see them.
 
-use crate::base::words::words;
-use crate::model::caller_kind::CallerKind;
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
 use ipnet::IpNet;
@@ -11,8 +9,10 @@ use serde::Serialize;
 
 use super::drain::{Need, User, Uses};
 use crate::base::error::Result;
+use crate::base::words::words;
 use crate::gate::attempt::Attempt;
 use crate::gate::authorize::Permit;
+use crate::model::caller_kind::CallerKind;
 use crate::model::key::VersionState;
 use crate::model::key::{KeyRecord, VersionRecord};
 use crate::model::key_ref::KeyRef;
