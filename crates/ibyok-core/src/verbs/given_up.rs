@@ -128,7 +128,7 @@ async fn a_record_that_the_store_cannot_read_is_not_given_up() {
     vault.inner.records.cache.clear();
     let error = operator.keys().remove_damaged(key_id).await.unwrap_err();
     assert_eq!(error.code(), Code::Invalid, "{error}");
-    assert!(error.to_string().contains("may be whole"), "{error}");
+    assert!(error.to_string().contains("may be intact"), "{error}");
 
     store.damage(Some(name.record_id(vault.inner.records.vault)));
     vault.inner.records.realms.forget_all();
