@@ -76,6 +76,12 @@ mod unread_lines;
 /// Logs that were forged or taken away, and a store that is older than they say.
 mod foreign_logs;
 
+/// Logs whose last lines were taken away.
+mod cut_logs;
+
+/// A node's own records damaged, and its store file replaced.
+mod own_records;
+
 /// Logs that began after the copy of the store that was put back.
 mod late_logs;
 

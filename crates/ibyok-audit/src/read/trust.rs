@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::believe::Believer;
 use super::segments::{segment_path, segments, slots};
-use crate::beside::{log_id, public_key};
+use crate::beside::{log_id, notes, public_key};
 use crate::error::Error;
 use crate::key::VerifyingKey;
 use crate::line::LINE_LIMIT;
@@ -17,6 +17,21 @@ pub(crate) struct Vouched {
     pub(crate) slot: u32,
     pub(crate) directory: PathBuf,
     pub(crate) key: VerifyingKey,
+}
+
+/// Returns the newest checkpoint beside each log of a place for which one of the keys vouches, as (log id, signed note).
+///
+/// The signatures are not checked here.
+///
+/// # Errors
+/// Fails if the place or the files beside a log cannot be read.
+pub fn newest_checkpoints(place: &Path, keys: &[VerifyingKey]) -> Result<Vec<(String, String)>, Error> {
+    let mut newest = Vec::new();
+    for one in vouched(place, keys)? {
+        let note = notes(&one.directory)?.pop();
+        newest.extend(note.and_then(|note| Some((one.key.log()?.to_owned(), note))));
+    }
+    Ok(newest)
 }
 
 /// Returns the slots that hold a log for which one of the keys vouches, by number.

@@ -141,6 +141,10 @@ pub enum What {
     Unsigned,
     /// The store has not come as far as the log says: an older copy of it was put back, or it lost writes.
     StoreBehind,
+    /// The store holds the key of the log and no checkpoint of it: the record was deleted.
+    NoCheckpoint,
+    /// A record of the store that is about the log does not open.
+    DamagedRecord,
 }
 
 impl What {
@@ -159,6 +163,8 @@ impl What {
             Self::Missing => "missing",
             Self::Unsigned => "unsigned",
             Self::StoreBehind => "store_behind",
+            Self::NoCheckpoint => "no_checkpoint",
+            Self::DamagedRecord => "damaged_record",
         }
     }
 }

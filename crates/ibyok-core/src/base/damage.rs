@@ -39,6 +39,11 @@ impl Damage {
 
     /// The action that helps, and the command that gives up a record of this sort.
     pub(crate) fn hint(self, affected: Affected) -> String {
+        if affected == Affected::Home && self != Damage::Kek {
+            return "no command opens the vault without this record: stop what runs, and restore the record, or the whole store, from the \
+                    newest backup, with the command in docs/operations.md, \"One record from a backup\"; then find out who wrote to the store"
+                .to_owned();
+        }
         let action = match self {
             Damage::DoesNotOpen => "restore the store from a backup, and find out who wrote to the store",
             Damage::Missing if affected == Affected::Environment => {
@@ -70,7 +75,7 @@ impl Damage {
             Affected::Environment => {
                 "the other environments keep working; `ibyok envs list` shows damaged environments, and `ibyok envs remove --damaged ID` removes one with its keys and tokens"
             }
-            Affected::Other => "`ibyok status` lists damaged records",
+            Affected::Home | Affected::Other => "`ibyok status` lists damaged records",
         };
         format!("{action}; {way_out}")
     }
@@ -86,6 +91,8 @@ pub enum Affected {
     Token,
     /// An environment: the record of its key, or of its name.
     Environment,
+    /// The realm that spans the environments of the vault's home: no vault opens without it.
+    Home,
     /// Any other record.
     Other,
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ibyok_storage::{AuthenticatedMap, Error as StorageError, MapChange, MapDurability, MapKey, MapVerdict, map_files};
 
 use super::entry::unavailable;
-use super::{accepted, key};
+use super::{accepted, checkpoint, key};
 use crate::base::error::{Error, Part, Result};
 
 /// The longest wait for another process that opens or rebuilds the file.
@@ -185,9 +185,9 @@ pub(crate) async fn take_over(from: &AuthenticatedMap, into: &AuthenticatedMap) 
 }
 
 /// The texts that are copied.
-const COPIED: [&[u8]; 4] = [key::NOTES, key::FACTS, key::ACCEPTED, key::REALM_NAMES];
+const COPIED: [&[u8]; 5] = [key::NOTES, key::FACTS, key::ACCEPTED, key::REALM_NAMES, key::ENDS];
 
-/// Copies floors, notes, facts, acceptances and the names of realms from one file to another, raising floors only. Marks are not copied: a
+/// Copies floors, notes, facts, acceptances, checkpoints and the names of realms from one file to another, raising floors only. Marks are not copied: a
 /// replay of the log makes up for them.
 async fn copy(from: &AuthenticatedMap, into: &AuthenticatedMap) -> Result<(), StorageError> {
     let mut after: Option<Vec<u8>> = None;
@@ -225,8 +225,10 @@ async fn add(
         .map(|(key, number)| MapChange::Raise { key, number });
     let mut changes: Vec<MapChange> = numbers.collect();
     for (key, text) in texts {
-        // An older acceptance would make an older record believed again.
-        if !accepted::is_outdated(into, &key, &text).await? {
+        // An older acceptance would make an older record believed again, and an older checkpoint a shorter log.
+        let outdated =
+            accepted::is_outdated(into, &key, &text).await? || checkpoint::is_outdated(into, &key, &text).await?;
+        if !outdated {
             changes.push(MapChange::Put { key, text: Some(text) });
         }
     }

@@ -10,6 +10,9 @@ use crate::base::error::Result;
 /// The name of the fact that the node began without a history.
 pub(super) const NO_HISTORY: &str = "no-history";
 
+/// The name of the fact that a store that is behind the log was reported, with the numbers of the report.
+pub(super) const STORE_BEHIND: &str = "store-behind";
+
 /// The beginning of the names of findings.
 const FINDING: &str = "finding ";
 
@@ -30,8 +33,12 @@ pub(crate) struct Facts {
 pub(crate) async fn read(map: &AuthenticatedMap) -> Result<Facts> {
     let mut facts = Facts::default();
     for (name, text) in map.texts(key::FACTS).await.map_err(unavailable)? {
-        facts.names.push(name.clone());
+        let item = name.clone();
         let name = key::name_of(&name);
+        if name == STORE_BEHIND {
+            continue;
+        }
+        facts.names.push(item);
         if name == NO_HISTORY {
             facts.no_history = Some(text);
         } else if name.starts_with(FINDING) {

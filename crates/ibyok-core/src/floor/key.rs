@@ -17,6 +17,7 @@ const NOTE: u8 = b'n';
 const FACT: u8 = b'x';
 const ACCEPTANCE: u8 = b'a';
 const REALM_NAME: u8 = b'r';
+const END: u8 = b'e';
 
 /// Computes the MACs of the file under the keyed hash of the node's home realm.
 #[derive(Debug)]
@@ -65,6 +66,11 @@ pub(crate) fn mark(log: &str) -> Vec<u8> {
     named(MARK, log)
 }
 
+/// The name of the newest checkpoint of a log.
+pub(crate) fn end(log: &str) -> Vec<u8> {
+    named(END, log)
+}
+
 pub(crate) fn note(id: &str) -> Vec<u8> {
     named(NOTE, id)
 }
@@ -100,6 +106,9 @@ pub(crate) const ACCEPTED: &[u8] = &[ACCEPTANCE];
 /// The prefix of the names of all notes.
 pub(crate) const NOTES: &[u8] = &[NOTE];
 
+/// The prefix of the names of all checkpoints.
+pub(crate) const ENDS: &[u8] = &[END];
+
 /// The prefix of the names of all facts about the file itself.
 pub(crate) const FACTS: &[u8] = &[FACT];
 
@@ -109,7 +118,7 @@ fn named(class: u8, name: &str) -> Vec<u8> {
     bytes
 }
 
-/// The part of an item's name behind its class, for marks, notes and facts.
+/// The part of an item's name behind its class, for marks, checkpoints, notes and facts.
 pub(crate) fn name_of(item: &[u8]) -> String {
     String::from_utf8_lossy(item.get(1..).unwrap_or_default()).into_owned()
 }

@@ -15,6 +15,7 @@
 //! - `realms`, `realm_lines`: the realms that were seen or that lines of the log speak of, with their names
 //! - `remembered`: the floors in the memory of a running process
 //! - `mended`, `mend`: a file that failed or was moved away while the vault is open
+//! - `ends`, `checkpoint`: the newest checkpoint of each log of the place
 //! - `facts`: findings that stand until an operator acknowledges them
 //! - `notice`: reading and writing the facts next to the floors
 //! - `accepted`: older records that an operator accepted by name
@@ -23,6 +24,8 @@
 
 pub(crate) mod accepted;
 pub(crate) mod aside;
+pub(crate) mod checkpoint;
+pub(crate) mod ends;
 pub(crate) mod entry;
 pub(crate) mod facts;
 pub(crate) mod file;

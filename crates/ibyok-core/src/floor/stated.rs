@@ -73,6 +73,14 @@ impl Stated {
         });
     }
 
+    /// States nothing of the store from now on: how far it has come is not known.
+    pub(crate) fn store_is_unknown(&self) {
+        self.change(|mut statement| {
+            (statement.store_epoch, statement.store_change) = (None, None);
+            statement
+        });
+    }
+
     /// Replaces the part about the floors. They must be on the disk: a crash must never look as if they were set back.
     pub(crate) fn floors(&self, floors: FloorsStatement) {
         self.change(|statement| statement.with_floors(floors));

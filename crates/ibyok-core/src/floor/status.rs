@@ -44,7 +44,7 @@ impl FloorsStatus {
         let mut warnings: Vec<String> = self
             .findings
             .iter()
-            .map(|finding| format!("floors: {finding}; `ibyok audit floors rebuild` acknowledges it"))
+            .map(|finding| format!("{finding}; `ibyok audit floors rebuild` acknowledges it"))
             .collect();
         if let Some(since) = &self.no_history_before {
             warnings.push(format!(

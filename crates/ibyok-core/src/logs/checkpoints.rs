@@ -4,54 +4,19 @@
 //! that was moved or renamed takes its logs with it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use ibyok_audit::{Action, Event, Known, LogPlace, Outcome, VerifyingKey, logs_in, verify_against};
-use ibyok_storage::{Expect, RecordId};
-use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use ibyok_audit::{Known, LogPlace, VerifyFinding, VerifyReport, VerifyingKey, What, logs_in};
+use ibyok_storage::RecordId;
 
-use crate::base::error::{Error, Part, Result};
+use super::kept::{AllKept, Checkpoints, Kept};
+use crate::base::damage::Damage;
+use crate::base::error::{Error, Result};
+use crate::floor::checkpoint::Said;
 use crate::logs::Logs;
-use crate::model::kind;
-use crate::model::name::from_base62;
-use crate::realm::{FILE, PAGE, open_failed};
+use crate::model::name::base62;
+use crate::realm::FILE;
 use crate::records::Records;
 use ibyok_audit::words::counted;
-
-/// The prefix of the first line of a checkpoint: before the log's id (C2SP tlog-checkpoint; docs/audit.md).
-const ORIGIN: &str = "ibyok-audit/";
-
-/// The sealed body of a checkpoint's record.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Kept {
-    host: String,
-    place: String,
-    note: String,
-}
-
-impl Kept {
-    fn here(place: &Path, note: &str) -> Self {
-        let place = place.canonicalize().unwrap_or_else(|_| place.to_owned());
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Kept {
-            host,
-            place: place.display().to_string(),
-            note: note.to_owned(),
-        }
-    }
-
-    fn is_of(&self, other: &Kept) -> bool {
-        (&self.host, &self.place) == (&other.host, &other.place)
-    }
-
-    /// True if the log is at the place that this names, on the machine that looks.
-    fn still_holds(&self, log: &str, here: &Kept) -> bool {
-        self.host == here.host && logs_in(Path::new(&self.place)).is_ok_and(|logs| logs.iter().any(|id| id == log))
-    }
-}
 
 /// The places of the logs of a vault, as far as one node knows.
 struct Whereabouts<'a> {
@@ -91,73 +56,27 @@ impl Whereabouts<'_> {
     }
 }
 
-/// A signed note: the log that it is about, and the number of lines that the log had.
-struct Said {
-    log: String,
-    size: u64,
-}
-
-impl Said {
-    fn parse(note: &str) -> Option<Self> {
-        let mut lines = note.lines();
-        let log = lines.next()?.strip_prefix(ORIGIN)?.to_owned();
-        Some(Said {
-            log,
-            size: lines.next()?.parse().ok()?,
-        })
-    }
+/// The knowledge of a node about the logs in its place, for a verification.
+pub(crate) struct KnownLogs {
+    pub(crate) known: Known,
+    /// The places of logs of this vault that this node cannot read, in words.
+    pub(crate) notes: Vec<String>,
+    /// The faults of the store's records about logs.
+    pub(crate) findings: Vec<VerifyFinding>,
+    /// The logs that have a key in the store, and no checkpoint there.
+    without_checkpoint: BTreeSet<String>,
 }
 
 impl Logs {
-    /// Compares the log as it was found with the checkpoint in the store. A checkpoint of more lines than the log has
-    /// is kept as evidence, apart from later checkpoints, and reported on the log itself and in `status`.
-    pub(crate) async fn compare_checkpoint(&self, place: &LogPlace) -> Result<()> {
-        let Some(Kept { note, .. }) = self.checkpoint(&self.checkpoint_record(place.log())?).await? else {
-            return Ok(());
-        };
-        self.follow_the_move(place).await?;
-        let said = Said::parse(&note).ok_or_else(|| Error::integrity("a checkpoint"))?;
-        let lines = place.next_seq().saturating_sub(1);
-        let what = if said.size > lines {
-            format!(
-                "the audit log has {}, and a checkpoint in the store was signed for {}",
-                counted(lines, "line"),
-                said.size
-            )
-        } else if said.size > place.signed() && !self.holds(place, &note).await? {
-            format!(
-                "the audit log has other lines than the {} that a checkpoint in the store was signed for",
-                said.size
-            )
-        } else {
-            return Ok(());
-        };
-        self.put_checkpoint(&self.evidence_record(&note)?, &note).await?;
-        let event = Event::new(Action::LogGap, Outcome::Failed, self.records.now())
-            .target("log", place.log())
-            .reason(&what);
-        self.recorder.record(event).await?;
-        self.recorder.warn(format!(
-            "{what}: it was cut off or set back; `ibyok audit verify` shows where"
-        ));
-        Ok(())
-    }
-
-    /// True if the log agrees with a checkpoint from the store. Called only where no file next to the log confirms it.
-    async fn holds(&self, place: &LogPlace, note: &str) -> Result<bool> {
-        let keys = self.keys_of_log(place.log()).await?;
-        if keys.is_empty() {
-            return Ok(false);
+    pub(crate) fn checkpoints(&self) -> Checkpoints<'_> {
+        Checkpoints {
+            store: self.records.store.as_ref(),
+            home: &self.records.home,
         }
-        let (root, log) = (place.root().to_owned(), place.log().to_owned());
-        let mut known = Known::by_keys(&keys);
-        known.checkpoints.push((log.clone(), note.to_owned()));
-        let report = tokio::task::spawn_blocking(move || verify_against(&root, &known)).await;
-        let report = report.map_err(|_| Error::unavailable(Part::AuditLog, "reading it was interrupted"))??;
-        Ok(report.logs.iter().any(|of| of.id == log && of.first_bad.is_none()))
     }
 
-    /// Puts the log's newest checkpoint into the store, unless the one there covers as many lines.
+    /// Puts the log's newest checkpoint into the store, unless the one there covers as many lines, and then into the floors. A
+    /// checkpoint that does not open is reported and replaced.
     pub(crate) async fn keep_checkpoint(&self, kept: &mut Option<u64>) {
         let Some(checkpoint) = self.recorder.log.last_checkpoint() else {
             return;
@@ -166,12 +85,26 @@ impl Logs {
             return;
         }
         let kept_now = async {
-            let id = self.checkpoint_record(checkpoint.log())?;
-            let there = self.checkpoint(&id).await?.and_then(|kept| Said::parse(&kept.note));
+            let checkpoints = self.checkpoints();
+            let id = checkpoints.record_of(checkpoint.log())?;
+            let there = match checkpoints.get(&id).await {
+                Err(Error::Integrity { damage, .. }) => {
+                    let fault = damaged_checkpoint(checkpoint.log(), &id, damage);
+                    self.find(checkpoint.log(), &fault).await?;
+                    None
+                }
+                Ok(None) if kept.is_some() => {
+                    let fault = removed_checkpoint(checkpoint.log(), checkpoint.size());
+                    self.find(checkpoint.log(), &fault).await?;
+                    None
+                }
+                there => there?.and_then(|there| Said::parse(&there.note)),
+            };
             if there.is_none_or(|there| there.size < checkpoint.size()) {
-                self.put_checkpoint(&id, checkpoint.text()).await?;
+                let place = self.recorder.log.status().place;
+                checkpoints.put(&id, &place, checkpoint.text()).await?;
             }
-            Ok::<_, Error>(())
+            self.records.floors.keep_end(checkpoint.log(), checkpoint.text()).await
         };
         match kept_now.await {
             Ok(()) => *kept = Some(checkpoint.size()),
@@ -179,132 +112,178 @@ impl Logs {
         }
     }
 
+    /// Keeps a fault of a log until an operator acknowledges it, and puts it on this process's own log, unless that was done before.
+    pub(crate) async fn find(&self, log: &str, fault: &str) -> Result<()> {
+        if self.records.floors.find_in_logs(self.records.now(), fault).await? {
+            self.tell_fault(log, fault).await?;
+        }
+        Ok(())
+    }
+
     /// Returns the keys and checkpoints that this node knows of the logs in its place, with further keys that the
-    /// caller trusts. Also returns, in words, the places of logs of this vault that it cannot read.
-    pub(crate) async fn known_logs(&self, keys: &[VerifyingKey]) -> Result<(Known, Vec<String>)> {
+    /// caller trusts.
+    pub(crate) async fn known_logs(&self, keys: &[VerifyingKey]) -> Result<KnownLogs> {
         let place = self.recorder.log.status().place;
         let present: BTreeSet<String> = logs_in(&place)?.into_iter().collect();
-        let kept = self.kept_checkpoints().await?;
+        // Before the store: the floors never know more of a log than the store did by then.
+        let ends = self.records.floors.ends().await?;
+        let kept = self.checkpoints().all().await?;
         let of_home = self.log_keys().await?;
         let mut known = Known::default();
         known.keys = self.vouched_keys().await?;
-        for key in of_home.iter().chain(keys) {
+        for key in of_home.whole.iter().chain(keys) {
             if !known.keys.contains(key) {
                 known.keys.push(key.clone());
             }
         }
-        let mut logs: BTreeSet<String> = kept.iter().map(|(log, _)| log.clone()).collect();
-        logs.extend(of_home.iter().filter_map(VerifyingKey::log).map(str::to_owned));
+        let with_key = of_home.whole.iter().filter_map(VerifyingKey::log).map(str::to_owned);
+        let with_key: BTreeSet<String> = with_key
+            .chain(of_home.damaged.iter().map(|(id, _)| log_of(id)))
+            .collect();
+        let logs = kept.whole.iter().map(|(log, _)| log.clone());
+        let logs: BTreeSet<String> = logs.chain(with_key.iter().cloned()).collect();
         let whereabouts = Whereabouts {
             here: Kept::here(&place, ""),
             // A file belongs to one machine, and its logs are next to it.
             alone: self.records.store_is_a_file().await?,
-            kept: &kept,
+            kept: &kept.whole,
             present: &present,
         };
         let mut elsewhere = BTreeMap::<String, Vec<String>>::new();
         for log in logs {
             match whereabouts.of(&log) {
                 None => drop(known.logs.insert(log)),
+                Some(_) if ends.iter().any(|(end, _)| *end == log) && kept.of(&log).next().is_none() => {
+                    known.logs.insert(log);
+                }
                 Some(place) => elsewhere.entry(place).or_default().push(log),
             }
         }
-        for (log, kept) in &kept {
+        for (log, note) in &ends {
+            if !elsewhere.values().flatten().any(|other| other == log) {
+                known.logs.insert(log.clone());
+                known.checkpoints.push((log.clone(), note.clone()));
+            }
+        }
+        for (log, kept) in &kept.whole {
             if known.logs.contains(log) {
                 known.checkpoints.push((log.clone(), kept.note.clone()));
             }
         }
-        let mut notes = Vec::new();
-        for (place, logs) in elsewhere {
-            let logs = logs.join(", ");
-            notes.push(format!("kept {place}, and not verified here: {logs}"));
-        }
-        for (log, about) in known.keys.iter().filter_map(|key| Some((key.log()?, key.about()?))) {
-            notes.push(format!(
-                "log {log}: only the keys of `{about}` vouch for it, so its lines about other environments are read nowhere"
-            ));
-        }
-        Ok((known, notes))
+        let notes = notes(&known, elsewhere);
+        let with_checkpoint = |log: &&String| kept.of(log).next().is_none();
+        Ok(KnownLogs {
+            findings: findings(&kept, &of_home.damaged),
+            without_checkpoint: with_key.iter().filter(with_checkpoint).cloned().collect(),
+            known,
+            notes,
+        })
     }
 
-    /// The checkpoints in the store, with the id of the log that each is about.
-    async fn kept_checkpoints(&self) -> Result<Vec<(String, Kept)>> {
-        let collection = self.records.home.collection(kind::CHECKPOINT)?;
-        let mut found = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
-            for id in &page {
-                let Some(kept) = self.checkpoint(id).await? else {
-                    continue;
-                };
-                let said = Said::parse(&kept.note).ok_or_else(|| Error::integrity("a checkpoint"))?;
-                found.push((said.log, kept));
+    /// Returns a finding for each log of a report that has lines, a key in the store, and no checkpoint there. A log puts its first
+    /// checkpoint into the store before its second line.
+    pub(crate) async fn logs_without_checkpoint(
+        &self,
+        known: &BTreeSet<String>,
+        report: &VerifyReport,
+    ) -> Result<Vec<VerifyFinding>> {
+        let mut findings = Vec::new();
+        for log in &report.logs {
+            let is_new = log.events < 2 || log.is_foreign() || log.id == self.recorder.log.id();
+            if is_new || !known.contains(&log.id) {
+                continue;
             }
-            after = page.last().copied();
-            if page.len() < PAGE {
-                return Ok(found);
+            // A log that began after the store was read has its checkpoint by now.
+            let checkpoints = self.checkpoints();
+            if let Ok(None) = checkpoints.get(&checkpoints.record_of(&log.id)?).await {
+                let detail = "the store holds no checkpoint of the log: the record was deleted, or the store lost it";
+                findings.push(VerifyFinding::new(
+                    What::NoCheckpoint,
+                    Some(log.id.clone()),
+                    log.slot,
+                    detail,
+                ));
             }
         }
+        Ok(findings)
     }
 
     /// Updates the place in the checkpoints of the logs that were kept with this process's own, if the directory has
     /// moved. A log that is gone is then still missed.
-    async fn follow_the_move(&self, place: &LogPlace) -> Result<()> {
-        let here = Kept::here(place.root(), "");
-        let own = self.checkpoint(&self.checkpoint_record(place.log())?).await?;
+    pub(crate) async fn follow_the_move(&self, place: &LogPlace) -> Result<()> {
+        let (here, checkpoints) = (Kept::here(place.root(), ""), self.checkpoints());
+        // One that does not open names no place.
+        let own = match checkpoints.get(&checkpoints.record_of(place.log())?).await {
+            Err(Error::Integrity { .. }) => None,
+            own => own?,
+        };
         let Some(before) = own.filter(|kept| !kept.is_of(&here) && !kept.still_holds(place.log(), &here)) else {
             return Ok(());
         };
-        for (log, _) in self.kept_checkpoints().await? {
-            let id = self.checkpoint_record(&log)?;
-            if let Some(kept) = self.checkpoint(&id).await?.filter(|kept| kept.is_of(&before)) {
-                self.put_checkpoint(&id, &kept.note).await?;
+        for (log, kept) in checkpoints.all().await?.whole {
+            let id = checkpoints.record_of(&log)?;
+            let is_evidence = checkpoints.evidence(&kept.note)? != id && checkpoints.get(&id).await?.is_none();
+            if kept.is_of(&before) && !is_evidence {
+                checkpoints.put(&id, place.root(), &kept.note).await?;
             }
         }
         Ok(())
     }
+}
 
-    async fn checkpoint(&self, id: &RecordId) -> Result<Option<Kept>> {
-        let Some(stored) = self.records.store.get(id).await? else {
-            return Ok(None);
-        };
-        let what = || "a checkpoint".to_owned();
-        let body = self
-            .records
-            .home
-            .keys
-            .open_record(&self.records.home.place(id), &stored.bytes);
-        let body = body.map_err(|error| open_failed(what(), error))?;
-        serde_json::from_slice(body.expose_secret())
-            .map(Some)
-            .map_err(|_| Error::integrity(what()))
+impl KnownLogs {
+    /// The logs that have a key in the store, and no checkpoint there.
+    pub(crate) fn without_checkpoint(&self) -> &BTreeSet<String> {
+        &self.without_checkpoint
     }
+}
 
-    async fn put_checkpoint(&self, id: &RecordId, note: &str) -> Result<()> {
-        let body = serde_json::to_vec(&Kept::here(&self.recorder.log.status().place, note));
-        let body = body.map_err(|_| Error::integrity("a checkpoint"))?;
-        let sealed = self.records.home.keys.seal_record(&self.records.home.place(id), &body);
-        let sealed = sealed.map_err(|error| open_failed("a checkpoint".to_owned(), error))?;
-        let there = self.records.store.get(id).await?;
-        let expect = there.map_or(Expect::Absent, |stored| Expect::Revision(stored.revision));
-        self.records.store.put(id, &sealed, expect).await?;
-        Ok(())
-    }
+/// The log that a record of the store is about, by the record's id.
+pub(crate) fn log_of(id: &RecordId) -> String {
+    base62(*id.id())
+}
 
-    fn checkpoint_record(&self, log: &str) -> Result<RecordId> {
-        let id = from_base62(log).ok_or_else(|| Error::integrity("the audit log's id"))?;
-        self.records.home.record(kind::CHECKPOINT, id)
-    }
+/// Describes the record of a checkpoint that does not open.
+pub(crate) fn damaged_checkpoint(log: &str, id: &RecordId, damage: Damage) -> String {
+    format!("the checkpoint of the audit log `{log}` in the store ({id}) {damage}; the next one replaces it")
+}
 
-    /// The record of a checkpoint that the log does not fit. It is named by a hash of the note, so that nothing
-    /// replaces it.
-    fn evidence_record(&self, note: &str) -> Result<RecordId> {
-        let digest = Sha256::digest(note.as_bytes());
-        self.records
-            .home
-            .record(kind::CHECKPOINT, digest.first_chunk().copied().unwrap_or_default())
+/// Says that the store lost the checkpoint of a log that has so many lines.
+pub(crate) fn removed_checkpoint(log: &str, lines: u64) -> String {
+    format!(
+        "the store holds no checkpoint of the audit log `{log}`, which has {}: the record was deleted, or the store lost it",
+        counted(lines, "line")
+    )
+}
+
+/// The findings about records of the store that are about logs and do not open.
+fn findings(kept: &AllKept, keys: &[(RecordId, Damage)]) -> Vec<VerifyFinding> {
+    let finding = |id: &RecordId, detail| VerifyFinding::new(What::DamagedRecord, Some(log_of(id)), None, detail);
+    let checkpoints = kept
+        .damaged
+        .iter()
+        .map(|(id, damage)| finding(id, format!("the checkpoint in the store ({id}) {damage}")));
+    let keys = keys.iter().map(|(id, damage)| {
+        finding(
+            id,
+            format!("the key of the log in the store ({id}) {damage}: no process goes on with this log"),
+        )
+    });
+    checkpoints.chain(keys).collect()
+}
+
+fn notes(known: &Known, elsewhere: BTreeMap<String, Vec<String>>) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (place, logs) in elsewhere {
+        let logs = logs.join(", ");
+        notes.push(format!("kept {place}, and not verified here: {logs}"));
     }
+    for (log, about) in known.keys.iter().filter_map(|key| Some((key.log()?, key.about()?))) {
+        notes.push(format!(
+            "log {log}: only the keys of `{about}` vouch for it, so its lines about other environments are read nowhere"
+        ));
+    }
+    notes
 }
 
 impl Records {

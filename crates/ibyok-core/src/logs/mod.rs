@@ -4,6 +4,9 @@
 pub(crate) mod checkpoints;
 #[cfg(test)]
 mod forged;
+pub(crate) mod kept;
+pub(crate) mod others;
+pub(crate) mod own_end;
 pub(crate) mod own_lines;
 pub(crate) mod store_behind;
 pub(crate) mod unread_lines;

@@ -5,6 +5,7 @@ use ibyok_storage::RecordId;
 use jiff::Timestamp;
 
 use super::Logs;
+use crate::base::damage::Damage;
 use crate::base::error::{Error, Result};
 use crate::gate::principal::Principal;
 use crate::model::kind;
@@ -47,21 +48,43 @@ impl Logs {
         ))
     }
 
-    /// The public half of every log key that is sealed under this node's home.
-    pub(crate) async fn log_keys(&self) -> Result<Vec<VerifyingKey>> {
+    /// The keys of logs that are sealed under this node's home.
+    pub(crate) async fn log_keys(&self) -> Result<SealedKeys> {
         let collection = self.records.home.collection(kind::LOG_KEY)?;
-        let mut keys = Vec::new();
+        let mut keys = SealedKeys::default();
         let mut after: Option<RecordId> = None;
         loop {
             let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
             for id in &page {
-                let key = log_key(self.records.store.as_ref(), &self.records.home, id).await?;
-                keys.extend(key.map(|key| with_lines(&self.records.home, key.public(&base62(*id.id())))));
+                match log_key(self.records.store.as_ref(), &self.records.home, id).await {
+                    Ok(key) => keys
+                        .whole
+                        .extend(key.map(|key| with_lines(&self.records.home, key.public(&base62(*id.id()))))),
+                    Err(Error::Integrity { damage, .. }) => keys.damaged.push((*id, damage)),
+                    Err(error) => return Err(error),
+                }
             }
             after = page.last().copied();
             if page.len() < PAGE {
                 return Ok(keys);
             }
         }
+    }
+}
+
+/// The keys of logs in the store.
+#[derive(Default)]
+pub(crate) struct SealedKeys {
+    /// The public half of each key that opens.
+    pub(crate) whole: Vec<VerifyingKey>,
+    /// The records that do not open.
+    pub(crate) damaged: Vec<(RecordId, Damage)>,
+}
+
+impl SealedKeys {
+    /// Returns true if the store holds the key of a log, whole or damaged.
+    pub(crate) fn knows(&self, log: &str) -> bool {
+        let is_damaged = self.damaged.iter().any(|(id, _)| base62(*id.id()) == log);
+        is_damaged || self.whole.iter().any(|key| key.log() == Some(log))
     }
 }

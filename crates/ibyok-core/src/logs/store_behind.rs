@@ -88,15 +88,26 @@ impl Logs {
 
     pub(crate) async fn set_behind(&self, behind: Option<Behind>) {
         self.records.set_behind(behind);
+        if behind.is_none()
+            && let Err(error) = self.records.floors.no_longer_behind().await
+        {
+            tracing::warn!(%error, "the file of floors still says that the store is behind");
+        }
         self.tell_behind().await;
     }
 
-    /// Puts on the log, once, that the store is behind.
+    /// Puts on the log that the store is behind: once for a state of the store, whatever the number of processes that meet it.
     pub(crate) async fn tell_behind(&self) {
         let Some(behind) = self.records.behind_untold() else {
             return;
         };
         tracing::error!("{behind}");
+        match self.records.floors.reported_behind(behind.known, behind.now).await {
+            // Another process put the line on a log, or this one did before it was started again.
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "the report of a store that is behind is not in the file of floors"),
+        }
         let event = Event::new(Action::VaultStoreBehind, Outcome::Failed, self.records.now())
             .target("log", self.recorder.log.id())
             .reason(format!(

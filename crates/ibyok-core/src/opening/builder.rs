@@ -20,12 +20,14 @@ use crate::floor::{FloorKey, Floors, Found, Setup};
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::check_actor;
 use crate::geoip::GeoIp;
+use crate::logs::kept::Checkpoints;
+use crate::logs::own_end::Own;
 use crate::model::guardrails::Guardrails;
 use crate::model::key::Stamp;
 use crate::model::name::Namespace;
 use crate::opening::upkeep::{look_after, look_through_floors};
 use crate::realm::RealmName;
-use crate::realm::log_keys::vouched_logs;
+use crate::realm::log_keys::{vouched_logs, with_lines};
 use crate::realm::make::{Opening, make_realm};
 use crate::realm::removal::made_after;
 use crate::realm::vault_record::{FORMAT, VaultRecord, first_environments, read_vault, vault_record};
@@ -418,6 +420,18 @@ impl OpenBuilder {
             now: clock.now(),
         })
         .await?;
+        let kept = Checkpoints {
+            store: store.as_ref(),
+            home: &home,
+        };
+        let own = Own {
+            kept,
+            floors: &floors,
+            place: &place,
+            key: with_lines(&home, key.public(place.log())),
+            now: clock.now(),
+        };
+        let end = own.end().await?;
         let log = options.log.home(audit).clock(move || of_log.now());
         let to_state = Arc::clone(&stated);
         let log = log.statement(move || to_state.now());
@@ -427,6 +441,7 @@ impl OpenBuilder {
             keyring: keyring.clone(),
             store: Arc::clone(&store),
             home,
+            home_record: Mutex::default(),
             clock,
             realms: Realms::default(),
             cache: RecordCache::new(options.cache_bytes),
@@ -448,10 +463,21 @@ impl OpenBuilder {
         if created.is_some() {
             inner.records.saw_first_realms().await?;
         }
+        if place.next_seq() == 1 {
+            // Before the log's second line: a log with more lines and no checkpoint in the store has lost one.
+            inner.logs.keep_checkpoint(&mut None).await;
+            inner.logs.tell_lost_keys().await?;
+        }
         let opened_by = (options.actor.as_str(), options.one_command);
         inner.say_opened(opened_by, created.is_some()).await?;
+        let made_again = found.fresh || found.wrong.is_some();
         inner.say_found(found, created.is_some()).await?;
-        inner.logs.compare_checkpoint(&place).await?;
+        inner.logs.follow_the_move(&place).await?;
+        inner.logs.tell_end(end, place.root()).await?;
+        inner.logs.compare_other_ends().await?;
+        if made_again {
+            inner.logs.learn_ends().await?;
+        }
         inner.logs.compare_store().await?;
         inner.changes.finish_interrupted(&options.actor).await;
         tokio::spawn(look_after(Arc::downgrade(&inner)));

@@ -10,6 +10,7 @@ use ibyok_storage::{Collection, Expect, Kind, RecordId, Store};
 
 use crate::base::damage::{Affected, Damage};
 use crate::base::error::{Error, Result};
+use crate::logs::kept::{Checkpoints, Kept};
 use crate::model::kind;
 use crate::model::name::{Namespace, from_base62};
 use crate::realm::log_keys::{line_key, log_key, proven_key};
@@ -29,7 +30,7 @@ impl Opening<'_> {
             Ok(Some(realm)) => return Ok(Arc::new(realm)),
             Ok(None) => return Err(self.no_namespace(&whole).await?),
             Err(error @ Error::Kek { .. }) => error,
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.about(Affected::Home)),
         };
         for name in list_tags(self.vault, self.store).await?.names.into_values() {
             if name.namespace != *namespace || name.environment.is_none() {
@@ -51,7 +52,7 @@ impl Opening<'_> {
         // Another vault's id in the vault's own record leaves every realm without a name.
         if listed.names.values().any(|name| name == whole) || !listed.damaged.is_empty() {
             let what = format!("the environment key of `{whole}` ({})", whole.record_id(self.vault));
-            return Ok(Error::damaged(what, Damage::Missing).about(Affected::Environment));
+            return Ok(Error::damaged(what, Damage::Missing).about(Affected::Home));
         }
         Ok(Error::NotFound {
             what: format!("namespace `{}`", whole.namespace),
@@ -90,7 +91,7 @@ impl Opening<'_> {
         let (mut others, mut is_known) = (Vec::new(), false);
         for log in logs_in(place)? {
             let own = match from_base62(&log) {
-                Some(id) => self.store.get(&home.record(kind::LOG_KEY, id)?).await?.is_some(),
+                Some(id) => self.own_key(home, id).await?.is_some(),
                 None => false,
             };
             is_known |= own;
@@ -100,7 +101,15 @@ impl Opening<'_> {
         }
         let is_ours =
             is_known || is_known_elsewhere(self.store, &others).await? || self.proves_own(place, home).await?;
+        let is_ours = is_ours || self.kept_logs_here(place, home).await?;
         Ok(if is_ours { others } else { Vec::new() })
+    }
+
+    /// Returns true if a checkpoint in the store says that a log of this node's home was kept in the place: its slot was replaced.
+    async fn kept_logs_here(&self, place: &Path, home: &Realm) -> Result<bool> {
+        let (store, here) = (self.store, Kept::here(place, ""));
+        let kept = Checkpoints { store, home }.all().await?;
+        Ok(kept.whole.iter().any(|(_, kept)| kept.is_of(&here)))
     }
 
     /// Returns true if a log of the place proves by its lines that a realm that opens here is behind it: the home, or the home of another
@@ -128,10 +137,19 @@ impl Opening<'_> {
     /// that is not this vault's.
     async fn signing_key(&self, place: &LogPlace, home: &Realm) -> Result<Option<SigningKey>> {
         let id = from_base62(place.log()).ok_or_else(|| Error::integrity("the audit log's id"))?;
-        match log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await? {
-            Some(key) => Ok(Some(key)),
-            None if place.public_key().is_none() => self.new_log_key(home, id).await.map(Some),
-            None => Ok(None),
+        match log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await {
+            Ok(None) if place.public_key().is_none() => self.new_log_key(home, id).await.map(Some),
+            Err(Error::Integrity { .. }) => Ok(None),
+            key => key,
+        }
+    }
+
+    /// Returns the key of a log under this home; `None` also for a record that does not open. Nobody can go on with such a log, and its
+    /// own lines still prove whose it is.
+    async fn own_key(&self, home: &Realm, id: [u8; 16]) -> Result<Option<SigningKey>> {
+        match log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await {
+            Err(Error::Integrity { .. }) => Ok(None),
+            key => key,
         }
     }
 

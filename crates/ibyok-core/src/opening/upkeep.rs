@@ -44,13 +44,15 @@ pub(crate) async fn look_after(vault: Weak<Inner>) {
         }
         inner.write_floors().await;
         inner.logs.keep_checkpoint(&mut kept).await;
-        inner.logs.tell_behind().await;
-        // It may have been accepted meanwhile.
-        if inner.records.store_is_behind().is_some()
+        // It may have been accepted meanwhile. Where the feed did not list every change, the file may have been replaced by an older one
+        // that is at a higher number than this node had seen, and the logs know better.
+        let is_unsure = inner.records.lease.met_gap.swap(false, Ordering::AcqRel);
+        if (is_unsure || inner.records.store_is_behind().is_some())
             && let Err(error) = inner.logs.compare_store().await
         {
             tracing::warn!(%error, "cannot compare the store with the audit log");
         }
+        inner.logs.tell_behind().await;
     }
 }
 
@@ -77,9 +79,11 @@ impl Vault {
         self.inner.recorder.fold_limited(true).await;
         self.inner.recorder.fold_token_refusals(true).await;
         let finished = self.inner.usage.finish_usage().await;
-        // The last line states how far the store has come: without an answer, how far it is known to have come.
+        // The last line states how far the store has come. Without an answer it states nothing: the next process takes a number there for
+        // the newest.
         if let Err(error) = self.inner.records.renew_lease().await {
             tracing::warn!(%error, "cannot read the change feed again");
+            self.inner.records.stated.store_is_unknown();
         }
         self.inner.write_floors().await;
         self.inner.recorder.closed.store(true, Ordering::Release);

@@ -1,14 +1,16 @@
 //! The vault's own record, and the realms of a new vault.
 
-use ibyok_crypto::VaultId;
+use ibyok_crypto::{RealmRecord, VaultId};
 use ibyok_storage::{Collection, Kind, RecordId, Store};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::base::damage::{Affected, Damage};
 use crate::base::error::{Error, Result};
 use crate::model::environment::Class;
 use crate::model::kind;
 use crate::model::name::EnvironmentName;
+use crate::realm::PAGE;
 
 /// The format of a vault, as its clear record says it. A newer one is refused.
 pub(crate) const FORMAT: u32 = 1;
@@ -44,9 +46,34 @@ impl VaultRecord {
             ));
         }
         let bytes = crate::model::name::from_base62(&self.vault);
-        bytes
-            .map(VaultId::from_bytes)
-            .ok_or_else(|| Error::integrity("the vault's record"))
+        bytes.map(VaultId::from_bytes).ok_or_else(|| changed(""))
+    }
+}
+
+/// The error about a vault's own record that is not as it was written.
+pub(crate) fn changed(why: &str) -> Error {
+    let what = format!("the vault's own record ({}){why}", vault_record());
+    Error::damaged(what, Damage::DoesNotOpen).about(Affected::Home)
+}
+
+/// Fails if the vault's own record names a vault that no environment key record of the store belongs to. The record is in the clear, so
+/// nothing else shows that it was changed.
+async fn check_id(store: &dyn Store, named: VaultId) -> Result<()> {
+    let (collection, mut other) = (Collection::root(Kind::new(kind::REALM)), None);
+    for id in store.list(&collection, None, PAGE).await? {
+        let Some(stored) = store.get(&id).await? else { continue };
+        match RealmRecord::parse(&stored.bytes) {
+            Ok(realm) if realm.vault() == named => return Ok(()),
+            Ok(realm) => other = Some(realm.vault()),
+            // That record is damaged itself, and says nothing.
+            Err(_) => {}
+        }
+    }
+    match other {
+        None => Ok(()),
+        Some(other) => Err(changed(&format!(
+            ", which names the vault `{named}` in a store of the vault `{other}`,"
+        ))),
     }
 }
 
@@ -58,9 +85,7 @@ pub(crate) async fn read_vault(store: &dyn Store) -> Result<Option<VaultRecord>>
     let Some(stored) = store.get(&vault_record()).await? else {
         return Ok(None);
     };
-    serde_json::from_slice(&stored.bytes)
-        .map(Some)
-        .map_err(|_| Error::integrity("the vault's record"))
+    serde_json::from_slice(&stored.bytes).map(Some).map_err(|_| changed(""))
 }
 
 /// Returns the id of the vault in a store, if the store holds one. Does not open the vault.
@@ -68,6 +93,10 @@ pub(crate) async fn read_vault(store: &dyn Store) -> Result<Option<VaultRecord>>
 /// # Errors
 /// [`Error::Unavailable`] if the store does not answer, [`Error::Invalid`] for a newer format, [`Error::Integrity`].
 pub async fn vault_in(store: &dyn Store) -> Result<Option<String>> {
-    let record = read_vault(store).await?;
-    record.map(|record| record.id().map(|id| id.to_string())).transpose()
+    let Some(record) = read_vault(store).await? else {
+        return Ok(None);
+    };
+    let id = record.id()?;
+    check_id(store, id).await?;
+    Ok(Some(id.to_string()))
 }

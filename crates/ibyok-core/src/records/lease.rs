@@ -30,6 +30,8 @@ pub(crate) struct Lease {
     /// The start of the last complete read, in nanoseconds of [`Clock::elapsed`], plus one; 0 is never.
     pub(super) started: AtomicU64,
     pub(super) renewing: AtomicBool,
+    /// True if the feed did not list every change, until the store was compared with the logs.
+    pub(crate) met_gap: AtomicBool,
     /// The change up to which changes have been applied. Held while they are fetched, so that there is one read at a
     /// time.
     pub(super) applied: Mutex<ChangeNumber>,
@@ -43,6 +45,7 @@ impl Lease {
         Lease {
             started: AtomicU64::new(nanos + 1),
             renewing: AtomicBool::new(false),
+            met_gap: AtomicBool::new(false),
             applied: Mutex::new(upto),
         }
     }

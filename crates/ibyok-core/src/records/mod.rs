@@ -53,6 +53,8 @@ pub(crate) struct Records {
     pub(crate) keyring: Keyring,
     /// The realm under which this node's own records (its log's key and checkpoints) are sealed.
     pub(crate) home: Arc<Realm>,
+    /// The digest of the home's environment key record, as it last opened.
+    pub(crate) home_record: Mutex<Option<[u8; 32]>>,
     pub(crate) clock: Arc<SteadyClock>,
     pub(crate) realms: Realms,
     pub(crate) cache: RecordCache,

@@ -64,6 +64,7 @@ impl Records {
             if changes.gap || changes.upto < before {
                 self.cache.clear();
                 self.realms.forget_all();
+                self.lease.met_gap.store(true, Ordering::Release);
             } else {
                 self.forget(&changes.changes);
             }

@@ -66,14 +66,20 @@ impl AuditVerbs<'_> {
     pub async fn verify_watched(self, keys: &[VerifyingKey], progress: Arc<VerifyProgress>) -> Result<VerifyReport> {
         let place = self.read_audit().await?;
         self.session.inner.recorder.log.flush().await?;
-        let (mut known, notes) = self.session.inner.logs.known_logs(keys).await?;
+        let logs = &self.session.inner.logs;
+        let mut knowledge = logs.known_logs(keys).await?;
+        let mut known = std::mem::take(&mut knowledge.known);
         known.progress = progress;
         let report = tokio::task::spawn_blocking(move || verify_against(&place, &known)).await;
         let report =
             report.map_err(|_| Error::unavailable(crate::errors::Part::AuditLog, "verification was interrupted"))?;
         let mut report = report?;
-        report.notes = notes;
-        for finding in self.session.inner.logs.store_findings().await? {
+        report.notes.append(&mut knowledge.notes);
+        let without = logs
+            .logs_without_checkpoint(knowledge.without_checkpoint(), &report)
+            .await?;
+        let of_store = logs.store_findings().await?;
+        for finding in knowledge.findings.into_iter().chain(without).chain(of_store) {
             report.add(finding);
         }
         Ok(report)
@@ -85,7 +91,7 @@ impl AuditVerbs<'_> {
     /// As [`AuditVerbs::lines`](crate::audit::AuditVerbs::lines).
     pub async fn keys(self) -> Result<Vec<VerifyingKey>> {
         self.read_audit().await?;
-        self.session.inner.logs.log_keys().await
+        Ok(self.session.inner.logs.log_keys().await?.whole)
     }
 
     /// Records that lines are read, and gives the filter that leaves the session's own.

@@ -19,6 +19,7 @@ pub(crate) mod limits;
 pub(crate) mod list;
 pub(crate) mod modes;
 pub(crate) mod namespaces;
+pub(crate) mod own_records;
 pub(crate) mod review;
 pub(crate) mod review_tokens;
 pub(crate) mod revoked;

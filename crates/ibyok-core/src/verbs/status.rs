@@ -201,12 +201,16 @@ impl Vault {
                 failure: Some(error.to_string()),
                 ..FloorsStatus::default()
             });
+        let own = inner.own_records().await;
+        let store = match inner.records.store.check().await {
+            Ok(health) if health.backend == FILE => behind.clone(),
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        let mut warnings = floors.warnings();
+        warnings.extend(own.warnings);
         Ready {
-            store: match inner.records.store.check().await {
-                Ok(health) if health.backend == FILE => behind.clone(),
-                Ok(_) => None,
-                Err(error) => Some(error.to_string()),
-            },
+            store: store.or(own.home),
             kek: inner
                 .records
                 .kek_failure(&home)
@@ -220,7 +224,7 @@ impl Vault {
             floors: floors.failure.clone(),
             floors_findings: u64::try_from(floors.findings.len()).unwrap_or(u64::MAX),
             has_history: floors.no_history_before.is_none(),
-            warnings: floors.warnings(),
+            warnings,
         }
     }
 

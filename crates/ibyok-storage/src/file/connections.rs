@@ -1,13 +1,13 @@
 //! One connection that writes and a few that read, each a thread of SQLite's own.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::error::{FileError, is_damaged, public};
+use super::error::{BACKEND, FileError, is_damaged, public};
 use super::place::{self, Identity};
 use super::probe;
 use super::schema::{self, Found, PATIENCE};
@@ -25,10 +25,12 @@ pub(super) struct Connections {
     path: PathBuf,
     identity: Identity,
     /// Never used again. While it is open, SQLite removes neither the log nor its index, so these stay the files that they are.
-    _anchor: Slot,
+    anchor: Slot,
     writer: Slot,
     readers: [Slot; READERS],
     next: AtomicUsize,
+    /// True once the files were left for good.
+    is_closed: AtomicBool,
 }
 
 impl Connections {
@@ -61,7 +63,8 @@ impl Connections {
         Ok(Some(Connections {
             path: path.to_owned(),
             identity: Identity::of(path),
-            _anchor: Mutex::new(Some(anchor)),
+            anchor: Mutex::new(Some(anchor)),
+            is_closed: AtomicBool::new(false),
             writer: Slot::default(),
             readers: Default::default(),
             next: AtomicUsize::new(0),
@@ -71,6 +74,23 @@ impl Connections {
     /// Fails if the files are no longer the ones that were opened.
     pub(super) fn check_identity(&self) -> Result<()> {
         self.identity.check(&self.path)
+    }
+
+    /// Returns true if the main file is no longer the one at its path.
+    pub(super) fn was_replaced(&self) -> bool {
+        self.identity.is_another(&self.path)
+    }
+
+    /// Closes every connection, after whoever uses it. SQLite sees that a file was moved, and then neither writes to it nor removes the
+    /// files beside it, which may be the new file's.
+    pub(super) async fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        for slot in self.readers.iter().chain([&self.writer, &self.anchor]) {
+            if let Some(connection) = slot.lock().await.take() {
+                // Nothing of it is used again, whatever it says.
+                connection.close().await.ok();
+            }
+        }
     }
 
     /// The path of the file.
@@ -128,6 +148,9 @@ impl Connections {
     }
 
     async fn connect_again(&self) -> Result<SqliteConnection> {
+        if self.is_closed.load(Ordering::Acquire) {
+            return Err(Error::poisoned(BACKEND));
+        }
         let connection = connect(&self.path).await?;
         // It was opened by path, which may lead elsewhere by now.
         self.check_identity()?;

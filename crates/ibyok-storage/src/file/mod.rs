@@ -157,6 +157,28 @@ impl FileStore {
         }
     }
 
+    /// Returns true if another file is at the path, or none, since this handle opened its own.
+    #[must_use]
+    pub fn was_replaced(&self) -> bool {
+        let connections = self.shared.connections.get();
+        connections.is_some_and(|connections| connections.was_replaced())
+    }
+
+    /// Returns true if this handle has a file open.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        self.shared.connections.get().is_some()
+    }
+
+    /// Closes a file that [was replaced](FileStore::was_replaced). Every later call is refused with [`Error::Poisoned`]. Before it returns, the handle has
+    /// let go of the locks that it had, so that the new file can be opened.
+    pub async fn abandon(&self) {
+        self.shared.poisoned.store(true, Ordering::Release);
+        if let Some(connections) = self.shared.connections.get() {
+            connections.close().await;
+        }
+    }
+
     /// Makes a change on a separate task: a caller that goes away must not leave a failed sync unseen.
     async fn write(&self, id: &RecordId, write: Write) -> Result<Written> {
         let (shared, id) = (Arc::clone(&self.shared), *id);

@@ -163,6 +163,11 @@ impl Identity {
         }))
     }
 
+    /// Returns true if the main file is no longer the one at that path. The files beside it may still be.
+    pub(crate) fn is_another(&self, path: &Path) -> bool {
+        self.0.first() != Self::of(path).0.first()
+    }
+
     /// Fails if the files are no longer the ones at that path: a write would go to files that nobody finds again.
     pub(crate) fn check(&self, path: &Path) -> Result<()> {
         if *self == Self::of(path) {

@@ -71,6 +71,7 @@ impl FloorVerbs<'_> {
                 .limits
                 .authenticate(&mut attempt, &self.session.asking)
                 .await?;
+            report.findings.extend(self.session.inner.logs.accept_ends().await?);
             attempt.because = Some(format!("acknowledged {}", counted(report.findings.len(), "finding")));
             Ok(())
         }

@@ -33,8 +33,8 @@ pub(crate) enum Verb {
     },
     /// Verify the floors, rebuild from the log the floors that differ, and acknowledge the findings
     Rebuild {
-        /// Lower the floors of records that are older in the store, after you restored an older store on purpose. Lists the
-        /// records and asks first (without a terminal, needs `--yes`)
+        /// Accept the records that are older in the store, after you restored an older store on purpose. Lists the records, asks
+        /// first (without a terminal, needs `--yes`), and writes each record again above its floor
         #[arg(long)]
         accept_rollback: bool,
     },

@@ -204,7 +204,7 @@ fn tell(report: &Value, cx: &mut Cx<'_>) -> Result<()> {
     }
     for finding in items(at(report, "floors"), "findings") {
         cx.io.warn(&format!(
-            "floors: {}; `ibyok audit floors rebuild` acknowledges it",
+            "{}; `ibyok audit floors rebuild` acknowledges it",
             clean(&text(finding))
         ));
     }
