@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base::error::{Error, Result};
 use crate::changes::{Changes, Edit};
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::model::condition::Condition;
 use crate::model::key::KeyRecord;
 
@@ -21,8 +21,8 @@ impl Changes {
         permit: &Permit,
         mut edit: impl FnMut(&mut Attempt<'_>, Option<KeyRecord>) -> Result<Edit<KeyRecord, T>> + Send,
     ) -> Result<T> {
-        let (realm, condition) = (Arc::clone(&permit.realm), attempt.condition.clone());
-        self.change(attempt, &permit.principal, &realm, permit.id.0, |attempt, record| {
+        let (realm, condition) = (Arc::clone(permit.realm()), attempt.condition.clone());
+        self.change(attempt, permit.principal(), &realm, permit.id().0, |attempt, record| {
             let record: Option<KeyRecord> = record;
             let Some(condition) = &condition else {
                 return edit(attempt, record);
@@ -45,7 +45,7 @@ impl Changes {
         let Some(condition) = &attempt.condition else {
             return Ok(());
         };
-        let held = self.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = self.records.load::<KeyRecord>(permit.realm(), permit.id().0).await?;
         match held.filter(|held| held.record.removed.is_none()) {
             Some(held) => check(condition, &held.record, permit),
             None => Ok(()),

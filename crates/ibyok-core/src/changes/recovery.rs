@@ -13,7 +13,7 @@ use crate::base::error::Result;
 use crate::changes::{Changes, Edit};
 use crate::floor::Note;
 use crate::gate::attempt::Attempt;
-use crate::gate::principal::{Actor, Principal};
+use crate::gate::principal::Principal;
 use crate::model::key::{KeyRecord, Stamp};
 use crate::model::settings::SettingsRecord;
 use crate::model::take_away::TakeAway;
@@ -101,11 +101,7 @@ impl Changes {
         action: Action,
         apply: impl Fn(&mut R, &Stamp) -> bool + Send + Sync,
     ) -> Result<()> {
-        let who = Principal::Operator(Actor {
-            name: actor.to_owned(),
-            namespace: realm.name.namespace.clone(),
-            whole_log: false,
-        });
+        let who = Principal::of_recovery(actor, &realm.name.namespace);
         let nowhere = RequestContext::default();
         let mut attempt = Attempt::new(action, self.records.now(), &nowhere);
         attempt.principal = Some(who.who());

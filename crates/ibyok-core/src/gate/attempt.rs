@@ -156,7 +156,7 @@ impl<'c> Attempt<'c> {
 
     /// The token that asks, once it is established.
     pub(crate) fn token(&self) -> Option<TokenId> {
-        self.caller.as_ref()?.holder().map(|holder| holder.id)
+        self.caller.as_ref()?.holder().map(|holder| holder.id())
     }
 
     /// The principal of an unknown caller; a token that is none of ours is named by a keyed hash of its id only.

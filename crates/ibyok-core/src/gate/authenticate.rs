@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use ibyok_audit::{Principal as Who, PrincipalKind};
-use ibyok_policy::{Restriction, Token, TokenId, Verified, valid_at};
+use ibyok_policy::{Token, TokenId, Verified, valid_at};
 use ibyok_storage::{Collection, Kind, RecordId};
 use jiff::Timestamp;
 
 use crate::base::error::{Error, Result};
 use crate::gate::Gate;
 use crate::gate::attempt::Attempt;
-use crate::gate::principal::{Asking, Holder, Principal, check_actor};
+use crate::gate::principal::{Asking, Holder, Operator, Principal};
 use crate::model::name::Namespace;
 use crate::model::token::{AccessToken, Through, TokenRecord};
 use crate::realm::Realm;
@@ -25,10 +25,7 @@ impl Gate {
     /// Establishes who asks, without counting anything.
     pub(crate) async fn establish(self: &Arc<Self>, attempt: &mut Attempt<'_>, asking: &Asking) -> Result<Principal> {
         let principal = match asking {
-            Asking::Operator(actor) => {
-                check_actor(&actor.name)?;
-                Principal::Operator(actor.clone())
-            }
+            Asking::Operator(actor) => Principal::Operator(Operator::established(actor)?),
             Asking::Token(token, only) => {
                 let holder = self.authenticate_token(attempt, token, only.as_ref()).await?;
                 Principal::Token(Arc::new(holder))
@@ -87,17 +84,8 @@ impl Gate {
             .load::<TokenRecord>(&realm, id.bytes())
             .await?
             .ok_or_else(|| refuse(attempt, "unknown"))?;
-        let mut restrictions = verified.restrictions().to_vec();
-        restrictions.extend(held.record.grace_of(verified.epoch()).map(only_until));
-        let holder = Holder {
-            id,
-            held,
-            restrictions,
-            epoch: verified.epoch(),
-            chain: verified.chain().to_string(),
-            realm,
-        };
-        self.still_valid(&holder, &holder.held, attempt.at)
+        let holder = Holder::verified(id, realm, held, &verified);
+        self.still_valid(&holder, holder.held(), attempt.at)
             .await
             .map_err(|error| match error {
                 Invalid::Token(reason) => refuse(attempt, reason),
@@ -136,17 +124,17 @@ impl Gate {
     /// valid too.
     async fn still_valid(&self, holder: &Holder, held: &Held<TokenRecord>, at: Timestamp) -> Result<(), Invalid> {
         let record = &held.record;
-        if !record.accepts_epoch(holder.epoch, at) {
+        if !record.accepts_epoch(holder.epoch(), at) {
             return Err(Invalid::Token("superseded"));
         }
         if record.revoked.is_some() {
             return Err(Invalid::Token("revoked"));
         }
-        valid_at(&record.grant, &holder.restrictions, at).map_err(|reason| Invalid::Token(reason.as_str()))?;
-        self.ancestry_holds(&holder.realm, record)
+        valid_at(&record.grant, holder.restrictions(), at).map_err(|reason| Invalid::Token(reason.as_str()))?;
+        self.ancestry_holds(holder.realm(), record)
             .await?
             .map_err(Invalid::Token)?;
-        self.gained_rightly(&holder.realm, record.through_of(holder.epoch), at)
+        self.gained_rightly(holder.realm(), record.through_of(holder.epoch()), at)
             .await?
             .map_err(Invalid::Token)
     }
@@ -218,7 +206,7 @@ impl Gate {
         self.records.hold_lease().await?;
         let held = self
             .records
-            .load(&holder.realm, holder.id.bytes())
+            .load(holder.realm(), holder.id().bytes())
             .await?
             .ok_or(Error::Unauthenticated)?;
         let valid = self.still_valid(holder, &held, self.records.now()).await;
@@ -227,13 +215,6 @@ impl Gate {
             Invalid::Other(error) => error,
         })
     }
-}
-
-/// The restriction of a secret that was superseded: it permits everything, until its end.
-fn only_until(ends: Timestamp) -> Restriction {
-    let mut restriction = Restriction::default();
-    restriction.expires = Some(ends);
-    restriction
 }
 
 /// The reason for which a token that verified is not valid.

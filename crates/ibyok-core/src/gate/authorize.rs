@@ -7,29 +7,13 @@ use ibyok_policy::{Decision, Grant, RealmScope, Request, Restriction, Scope, dec
 use crate::base::error::{Error, Result};
 use crate::gate::Gate;
 use crate::gate::attempt::Attempt;
+use crate::gate::permit::Permit;
 use crate::gate::principal::Principal;
 use crate::model::key_ref::{KeyHandle, KeyRef};
 use crate::model::name::{EnvironmentName, KeyId, KeyName, Namespace};
 use crate::model::scoped::Scoped;
 use crate::model::which_version::WhichVersion;
-use crate::realm::{Realm, RealmName};
-
-/// Leave to use one key. Names the key that it was given for; loading takes a permit, not a reference.
-#[must_use]
-#[derive(Debug)]
-pub(crate) struct Permit {
-    pub(crate) principal: Principal,
-    pub(crate) realm: Arc<Realm>,
-    pub(crate) key: KeyName,
-    pub(crate) id: KeyId,
-}
-
-impl Permit {
-    /// The key's reference, as results and errors show it.
-    pub(crate) fn label(&self) -> String {
-        self.realm.reference(&self.key)
-    }
-}
+use crate::realm::RealmName;
 
 impl Gate {
     /// Decides whether a principal may use a scope in an environment, on a key if one is named.
@@ -185,18 +169,27 @@ impl Gate {
             }
         };
         let realm = match principal {
-            Principal::Token(holder) if holder.realm.is(namespace, environment) => Arc::clone(&holder.realm),
+            Principal::Token(holder) if holder.realm().is(namespace, environment) => Arc::clone(holder.realm()),
             _ => self.records.environment_realm(namespace, environment).await?,
         };
         let id = KeyId(realm.keys.record_id(key.as_str()));
         attempt.key_id = Some(id.to_string());
         attempt.permitted = Some((Arc::clone(&realm), id, key.clone()));
-        Ok(Permit {
-            principal: principal.clone(),
-            realm,
-            key,
-            id,
-        })
+        Ok(Permit::given(principal, realm, key, id))
+    }
+
+    /// Returns leave for another key of a permit's environment if its principal could use a scope on that key. No scope counts as
+    /// used.
+    pub(crate) fn permit_beside(
+        &self,
+        attempt: &Attempt<'_>,
+        permit: &Permit,
+        scope: Scope,
+        (key, id): (&KeyName, KeyId),
+    ) -> Option<Permit> {
+        let (principal, realm) = (permit.principal(), permit.realm());
+        let could = self.could(attempt, principal, scope, &realm.name, Some(key));
+        could.then(|| Permit::given(principal, Arc::clone(realm), key.clone(), id))
     }
 
     /// Returns the name of the key with an id. To a token, a key that does not exist and one that it may not have are
@@ -286,13 +279,13 @@ fn listing<'a>(
 fn decided(principal: &Principal, question: Question, request: &Request<'_>) -> Result<()> {
     let holder = match principal {
         Principal::Token(holder) => holder,
-        Principal::Operator(actor) if actor.namespace.as_str() == request.namespace => return Ok(()),
-        Principal::Operator(actor) => return Err(Error::other_namespace(&actor.namespace)),
+        Principal::Operator(operator) if operator.namespace().as_str() == request.namespace => return Ok(()),
+        Principal::Operator(operator) => return Err(Error::other_namespace(operator.namespace())),
     };
     match question(
-        &holder.realm.scope(),
-        &holder.held.record.grant,
-        &holder.restrictions,
+        &holder.realm().scope(),
+        &holder.held().record.grant,
+        holder.restrictions(),
         request,
     ) {
         Decision::Allow => Ok(()),

@@ -48,8 +48,8 @@ impl Principal {
         if let Some(only) = &realm.name.environment {
             grant.environments = Environments::named([only.to_string()]);
         }
-        let own = &holder.held.record.grant;
-        in_sight(&grant, &holder.realm.scope(), own, &holder.restrictions).is_ok()
+        let own = &holder.held().record.grant;
+        in_sight(&grant, &holder.realm().scope(), own, holder.restrictions()).is_ok()
     }
 }
 
@@ -90,7 +90,11 @@ impl Gate {
         holder: &Holder,
         scope: Scope,
     ) -> Result<()> {
-        source_allowed(&holder.held.record.grant, &holder.restrictions, attempt.context.source)?;
+        source_allowed(
+            &holder.held().record.grant,
+            holder.restrictions(),
+            attempt.context.source,
+        )?;
         // A secret in its grace is the token's own too, and may end it: a holder who lost the token has no other
         // secret.
         if scope == Scope::TokensRevoke && !holder.is_whole() {
@@ -120,7 +124,7 @@ impl Gate {
         }
         if let Ok(id) = which.parse::<TokenId>() {
             if let Principal::Token(holder) = principal
-                && holder.id == id
+                && holder.id() == id
             {
                 self.may_touch_itself(attempt, principal, holder, scope).await?;
                 return Ok(found_self(holder));
@@ -148,10 +152,10 @@ impl Gate {
     pub(crate) async fn realm_with_token(&self, principal: &Principal, id: TokenId) -> Result<Arc<Realm>> {
         let none = || no_token(&id.to_string());
         if let Principal::Token(holder) = principal
-            && holder.realm.name.environment.is_some()
+            && holder.realm().name.environment.is_some()
         {
-            let own = *holder.realm.tag().as_bytes() == id.tag();
-            return own.then(|| Arc::clone(&holder.realm)).ok_or_else(none);
+            let own = *holder.realm().tag().as_bytes() == id.tag();
+            return own.then(|| Arc::clone(holder.realm())).ok_or_else(none);
         }
         // The one realm is opened, and no other: a damaged environment must not stop a revocation in another.
         let tag = RealmTag::from_bytes(id.tag()).map_err(|_| none())?;
@@ -260,7 +264,7 @@ impl Found {
 }
 
 pub(crate) fn found_self(holder: &Arc<Holder>) -> Found {
-    Found::new(holder.id, &holder.realm, holder.held.record.clone())
+    Found::new(holder.id(), holder.realm(), holder.held().record.clone())
 }
 
 pub(crate) fn no_token(which: &str) -> Error {

@@ -3,7 +3,7 @@
 //! - `principal`: who asks, once it is established
 //! - `attempt`: the facts of one request, as far as they are known
 //! - `authenticate`: a presented token becomes a principal
-//! - `authorize`: a principal and a reference become a permit
+//! - `authorize`, `permit`: a principal and a reference become a permit
 //! - `meter`: the seam at which use is counted
 //! - `find_token`, `open_realms`: the tokens and the environments that a principal sees
 
@@ -13,6 +13,7 @@ pub(crate) mod authorize;
 pub(crate) mod find_token;
 pub(crate) mod meter;
 pub(crate) mod open_realms;
+pub(crate) mod permit;
 pub(crate) mod principal;
 pub(crate) mod told;
 pub(crate) mod verb_class;

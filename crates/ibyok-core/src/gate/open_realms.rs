@@ -130,9 +130,9 @@ impl Gate {
     /// As [`Gate::open_environments`].
     pub(crate) async fn realms_for(&self, principal: &Principal) -> Result<OpenRealms> {
         if let Principal::Token(holder) = principal
-            && holder.realm.name.environment.is_some()
+            && holder.realm().name.environment.is_some()
         {
-            return Ok(OpenRealms::one(Arc::clone(&holder.realm)));
+            return Ok(OpenRealms::one(Arc::clone(holder.realm())));
         }
         let names = self.records.realms_of(principal.namespace()).await?;
         let names: Vec<RealmName> = names.iter().map(|name| RealmName::clone(name)).collect();
@@ -182,8 +182,8 @@ impl Gate {
         };
         let known = self.records.environment_names(principal.namespace()).await?;
         let is_known = |name: &String| known.iter().any(|known| known.as_str() == name);
-        opened.incomplete |= holder.realm.name.environment.is_none()
-            && match &holder.held.record.grant.environments {
+        opened.incomplete |= holder.realm().name.environment.is_none()
+            && match &holder.held().record.grant.environments {
                 Environments::All => true,
                 Environments::Named(names) => !names.iter().all(is_known),
             };

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use ibyok_audit::{Principal as Who, PrincipalKind};
-use ibyok_policy::{Environments, Restriction, TokenId};
+use ibyok_policy::{Environments, Restriction, TokenId, Verified};
+use jiff::Timestamp;
 
 use crate::base::error::{Error, Result};
 use crate::base::secret_text::{looks_like_a_token, without_secrets};
@@ -15,16 +16,42 @@ use crate::model::which_version::WhichVersion;
 use crate::realm::Realm;
 use crate::records::cache::Held;
 
-/// The principal that asks. Only authentication makes one.
+/// The principal that asks. Authentication makes one, and recovery with a constructor of its own: nobody else has its parts.
 #[derive(Clone, Debug)]
 pub(crate) enum Principal {
     /// An operator, who can open the vault.
-    Operator(Actor),
+    Operator(Operator),
     /// A valid access token.
     Token(Arc<Holder>),
 }
 
-/// An operator: a person or program that can open the vault.
+/// An operator whose name was checked: a person or program that can open the vault.
+#[derive(Clone, Debug)]
+pub(crate) struct Operator(Actor);
+
+impl Operator {
+    /// # Errors
+    /// [`Error::Invalid`] for a name that no operator may have.
+    pub(super) fn established(actor: &Actor) -> Result<Self> {
+        check_actor(&actor.name)?;
+        Ok(Operator(actor.clone()))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.0.namespace
+    }
+
+    /// True if it reads the audit log beyond its namespace.
+    pub(crate) fn reads_whole_log(&self) -> bool {
+        self.0.whole_log
+    }
+}
+
+/// An operator as a caller names it.
 #[derive(Clone, Debug)]
 pub(crate) struct Actor {
     pub(crate) name: String,
@@ -36,17 +63,56 @@ pub(crate) struct Actor {
 /// The holder of a valid access token.
 #[derive(Debug)]
 pub(crate) struct Holder {
-    pub(crate) id: TokenId,
-    pub(crate) realm: Arc<Realm>,
-    pub(crate) held: Arc<Held<TokenRecord>>,
-    /// The restrictions of the token. Those of a secret that was superseded include the end of its grace, so that
-    /// nothing it does reaches beyond that.
-    pub(crate) restrictions: Vec<Restriction>,
-    pub(crate) epoch: u32,
-    pub(crate) chain: String,
+    id: TokenId,
+    realm: Arc<Realm>,
+    held: Arc<Held<TokenRecord>>,
+    restrictions: Vec<Restriction>,
+    epoch: u32,
+    chain: String,
 }
 
 impl Holder {
+    /// The holder of a token whose secret was verified.
+    pub(super) fn verified(id: TokenId, realm: Arc<Realm>, held: Arc<Held<TokenRecord>>, verified: &Verified) -> Self {
+        let epoch = verified.epoch();
+        let mut restrictions = verified.restrictions().to_vec();
+        restrictions.extend(held.record.grace_of(epoch).map(only_until));
+        Holder {
+            id,
+            realm,
+            held,
+            restrictions,
+            epoch,
+            chain: verified.chain().to_string(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> TokenId {
+        self.id
+    }
+
+    pub(crate) fn realm(&self) -> &Arc<Realm> {
+        &self.realm
+    }
+
+    pub(crate) fn held(&self) -> &Arc<Held<TokenRecord>> {
+        &self.held
+    }
+
+    /// The restrictions of the token. Those of a secret that was superseded include the end of its grace, so that
+    /// nothing it does reaches beyond that.
+    pub(crate) fn restrictions(&self) -> &[Restriction] {
+        &self.restrictions
+    }
+
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    pub(crate) fn chain(&self) -> &str {
+        &self.chain
+    }
+
     /// True if a newer secret was given out, so that this one is only in its grace.
     pub(crate) fn is_superseded(&self) -> bool {
         self.held.record.grace_of(self.epoch).is_some()
@@ -93,11 +159,27 @@ impl Holder {
     }
 }
 
+/// The restriction of a secret that was superseded: it permits everything, until its end.
+fn only_until(ends: Timestamp) -> Restriction {
+    let mut restriction = Restriction::default();
+    restriction.expires = Some(ends);
+    restriction
+}
+
 impl Principal {
+    /// The process that completes a change which a crash cut short: it acts for the operator who opened the vault.
+    pub(crate) fn of_recovery(actor: &str, namespace: &Namespace) -> Self {
+        Principal::Operator(Operator(Actor {
+            name: actor.to_owned(),
+            namespace: namespace.clone(),
+            whole_log: false,
+        }))
+    }
+
     /// True if it may read pending versions alone.
     pub(crate) fn is_pending_only(&self) -> bool {
         self.holder().is_some_and(|holder| {
-            holder.held.record.grant.pending_only || holder.restrictions.iter().any(|r| r.pending_only)
+            holder.held().record.grant.pending_only || holder.restrictions().iter().any(|r| r.pending_only)
         })
     }
 
@@ -114,16 +196,16 @@ impl Principal {
     /// The namespace that the principal acts in unless another is named.
     pub(crate) fn namespace(&self) -> &Namespace {
         match self {
-            Principal::Operator(actor) => &actor.namespace,
-            Principal::Token(holder) => &holder.realm.name.namespace,
+            Principal::Operator(operator) => operator.namespace(),
+            Principal::Token(holder) => &holder.realm().name.namespace,
         }
     }
 
     /// The name that records keep of the principal: the operator's name or the token's id.
     pub(crate) fn by(&self) -> String {
         match self {
-            Principal::Operator(actor) => actor.name.clone(),
-            Principal::Token(holder) => holder.id.to_string(),
+            Principal::Operator(operator) => operator.name().to_owned(),
+            Principal::Token(holder) => holder.id().to_string(),
         }
     }
 
@@ -136,11 +218,11 @@ impl Principal {
 
     pub(crate) fn who(&self) -> Who {
         match self {
-            Principal::Operator(actor) => Who::new(PrincipalKind::Operator).id(without_secrets(&actor.name)),
+            Principal::Operator(operator) => Who::new(PrincipalKind::Operator).id(without_secrets(operator.name())),
             Principal::Token(holder) => Who::new(PrincipalKind::Token)
-                .id(holder.id.to_string())
-                .name(&holder.held.record.name)
-                .chain(&holder.chain),
+                .id(holder.id().to_string())
+                .name(&holder.held().record.name)
+                .chain(holder.chain()),
         }
     }
 }

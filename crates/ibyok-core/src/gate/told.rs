@@ -44,8 +44,8 @@ impl Gate {
         if allows(None) {
             return Told::All;
         }
-        let restricted = holder.restrictions.iter().filter_map(|one| one.keys.as_deref());
-        let limits = holder.held.record.grant.keys.as_deref().into_iter().chain(restricted);
+        let restricted = holder.restrictions().iter().filter_map(|one| one.keys.as_deref());
+        let limits = holder.held().record.grant.keys.as_deref().into_iter().chain(restricted);
         for patterns in limits {
             let Some(names) = whole_names(patterns) else { continue };
             let its_own = |name: &&KeyName| realm.keys.record_id(name.as_str()) == *id.id() && allows(Some(name));

@@ -6,7 +6,7 @@ use super::request::IncidentRequest;
 use super::{Found, Incidents};
 use crate::base::error::Result;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::leaked::Screened;
 use crate::model::write::KeyWrite;
 
@@ -38,7 +38,7 @@ impl Incidents {
     ) -> Result<Found> {
         attempt.reason = None;
         attempt.because = Some(reason.to_owned());
-        let whole = self.records.whole_realm(&permit.realm.name.namespace).await?;
+        let whole = self.records.whole_realm(&permit.realm().name.namespace).await?;
         let mut beside = about(attempt, permit);
         let request = IncidentRequest::new(reason);
         let (found, _) = self
@@ -52,7 +52,7 @@ impl Incidents {
         let mut beside = about(attempt, permit);
         beside.target = Some(("incident", incident.id.to_string()));
         beside.version = Some(version);
-        let change = self.change_incident(&mut beside, &permit.principal, incident, |record, _| {
+        let change = self.change_incident(&mut beside, permit.principal(), incident, |record, _| {
             if !record.versions.contains(&version) {
                 record.versions.push(version);
             }
@@ -66,8 +66,8 @@ impl Incidents {
 
 fn about<'c>(attempt: &Attempt<'c>, permit: &Permit) -> Attempt<'c> {
     let mut beside = attempt.beside(Action::IncidentOpen);
-    beside.environment = Some(permit.realm.name.environment_word().to_owned());
-    beside.key = Some(permit.key.to_string());
-    beside.key_id = Some(permit.id.to_string());
+    beside.environment = Some(permit.realm().name.environment_word().to_owned());
+    beside.key = Some(permit.key().to_string());
+    beside.key_id = Some(permit.id().to_string());
     beside
 }

@@ -14,7 +14,7 @@ use crate::base::error::{Error, Result};
 use crate::changes::Changes;
 use crate::gate::Gate;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::gate::principal::Principal;
 use crate::model::incident::{IncidentId, IncidentInfo, IncidentRecord};
 use crate::model::key::KeyRecord;
@@ -89,10 +89,10 @@ impl Incidents {
     /// True if an incident is open on a key. A node that may not open the records of incidents reads the key's own
     /// record: a version that is marked compromised counts as one.
     pub(crate) async fn is_under_incident(&self, permit: &Permit) -> Result<bool> {
-        let newest = match self.records.whole_realm(&permit.realm.name.namespace).await {
-            Ok(whole) => self.newest_incident(&whole, permit.id).await?.0,
+        let newest = match self.records.whole_realm(&permit.realm().name.namespace).await {
+            Ok(whole) => self.newest_incident(&whole, permit.id()).await?.0,
             Err(Error::Kek { .. }) => {
-                let held = self.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+                let held = self.records.load::<KeyRecord>(permit.realm(), permit.id().0).await?;
                 return Ok(held.is_some_and(|held| held.record.versions.iter().any(|version| version.compromised)));
             }
             Err(error) => return Err(error),

@@ -7,7 +7,7 @@ use super::{Found, Incidents, NOT_ON_THE_LOG};
 use crate::base::error::{Error, Result};
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::gate::principal::Principal;
 use crate::model::incident::IncidentRecord;
 use crate::model::key::Stamp;
@@ -23,7 +23,7 @@ impl Incidents {
         versions: &[u32],
         (request, on_the_log): (&IncidentRequest, bool),
     ) -> Result<(Found, bool)> {
-        let (newest, next) = self.newest_incident(whole, permit.id).await?;
+        let (newest, next) = self.newest_incident(whole, permit.id()).await?;
         let open = newest.filter(|found| found.record.closed.is_none());
         let id = open.map_or(next, |found| found.id);
         attempt.target = Some(("incident", id.to_string()));
@@ -35,7 +35,7 @@ impl Incidents {
         let new = || first(permit, &stamp, versions, request);
         let change = self.changes.change(
             attempt,
-            &permit.principal,
+            permit.principal(),
             whole,
             id.0,
             |_, record: Option<IncidentRecord>| {
@@ -94,17 +94,17 @@ impl Incidents {
 pub(crate) fn stamp(attempt: &Attempt<'_>, permit: &Permit) -> Stamp {
     Stamp {
         at: attempt.at,
-        by: permit.principal.by(),
+        by: permit.principal().by(),
     }
 }
 
 fn first(permit: &Permit, stamp: &Stamp, versions: &[u32], request: &IncidentRequest) -> Result<IncidentRecord> {
-    let environment = permit.realm.name.environment.clone();
+    let environment = permit.realm().name.environment.clone();
     Ok(IncidentRecord {
         rev: 0,
         environment: environment.ok_or_else(|| Error::integrity("a key of no environment"))?,
-        key: permit.key.clone(),
-        key_id: permit.id.to_string(),
+        key: permit.key().clone(),
+        key_id: permit.id().to_string(),
         versions: versions.to_vec(),
         opened: stamp.clone(),
         reason: request.reason.clone(),

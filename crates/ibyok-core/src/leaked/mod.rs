@@ -32,7 +32,7 @@ use crate::base::error::{Error, Result};
 use crate::changes::{Changes, Edit};
 use crate::gate::Gate;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::gate::principal::Principal;
 use crate::mode::Modes;
 use crate::model::account::check_account;
@@ -140,7 +140,7 @@ impl Leaks {
             says_no_value(write, reason)?;
         }
         let sight = self.sight(attempt, permit).await?;
-        let of = |secret| Prints::of(&permit.realm, secret);
+        let of = |secret| Prints::of(permit.realm(), secret);
         let name = FieldName::value();
         let value = write.fields.get(&name).map(of);
         // A caller that may not read values is answered about the value alone: 32 fields would be 32 guesses.
@@ -182,7 +182,7 @@ impl Leaks {
             .iter()
             .any(|(value, _)| about_to_be.iter().any(|other| value.meets(other)));
         for print in values.iter().flat_map(|(prints, _)| prints.iter()) {
-            found |= self.is_leaked(&permit.realm, print).await?;
+            found |= self.is_leaked(permit.realm(), print).await?;
         }
         if !found {
             return Ok(false);
@@ -197,8 +197,11 @@ impl Leaks {
     /// Decides whether a principal may store a value that leaked. The result shows whether the value had leaked.
     fn may_force(&self, attempt: &Attempt<'_>, permit: &Permit, reason: &str) -> Result<()> {
         check_account("reason", reason)?;
-        let (who, realm) = (&permit.principal, &permit.realm.name);
-        if self.gate.could(attempt, who, Scope::KeysRead, realm, Some(&permit.key)) {
+        let (who, realm) = (permit.principal(), &permit.realm().name);
+        if self
+            .gate
+            .could(attempt, who, Scope::KeysRead, realm, Some(permit.key()))
+        {
             return Ok(());
         }
         Err(Error::denied("scope", "forcing a value needs `keys:read` for the key"))

@@ -8,7 +8,7 @@ use ibyok_storage::Collection;
 use super::tries::Counted;
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::gate::principal::Principal;
 use crate::leaked::Leaks;
 use crate::model::key::KeyRecord;
@@ -46,14 +46,17 @@ impl Sight {
 impl Leaks {
     /// Returns the part of the values of a permit's environment that its principal sees. The caller must hold the lease.
     pub(super) async fn sight(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<Sight> {
-        let who = &permit.principal;
+        let who = permit.principal();
         if who.holder().is_none() {
             return Ok(Sight::All);
         }
-        if !self.gate.could(attempt, who, Scope::KeysRead, &permit.realm.name, None) {
+        if !self
+            .gate
+            .could(attempt, who, Scope::KeysRead, &permit.realm().name, None)
+        {
             return Ok(Sight::Blind);
         }
-        match self.modes.mode_of_environment(&permit.realm).await {
+        match self.modes.mode_of_environment(permit.realm()).await {
             Ok(Mode::Live) => Ok(Sight::Served),
             Ok(Mode::Mock) | Err(Error::Integrity { .. }) => Ok(Sight::Blind),
             Err(error) => Err(error),
@@ -71,7 +74,7 @@ impl Leaks {
         permit: &Permit,
         (sight, beside): (Sight, bool),
     ) -> Result<Option<Counted>> {
-        let Some(holder) = permit.principal.holder() else {
+        let Some(holder) = permit.principal().holder() else {
             return Ok(None);
         };
         if !beside && !self.hides_leaked(attempt, permit).await? {
@@ -82,10 +85,10 @@ impl Leaks {
 
     /// Returns true if a value leaked in the environment that a token may not read at this moment.
     async fn hides_leaked(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<bool> {
-        let collection: Collection = permit.realm.collection(LeakedRecord::KIND)?;
+        let collection: Collection = permit.realm().collection(LeakedRecord::KIND)?;
         let ids = self.records.store.list(&collection, None, LOOKED_AT).await?;
         for id in &ids {
-            let held = match self.records.load::<LeakedRecord>(&permit.realm, *id.id()).await {
+            let held = match self.records.load::<LeakedRecord>(permit.realm(), *id.id()).await {
                 Ok(Some(held)) => held,
                 Ok(None) => continue,
                 Err(Error::Integrity { .. }) => return Ok(true),
@@ -103,12 +106,12 @@ impl Leaks {
         let Ok(id) = leaked.key_id.parse::<KeyId>() else {
             return Ok(false);
         };
-        let held = match self.records.load::<KeyRecord>(&permit.realm, id.0).await {
+        let held = match self.records.load::<KeyRecord>(permit.realm(), id.0).await {
             Ok(Some(held)) => held,
             Ok(None) | Err(Error::Integrity { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
-        let of = (&permit.principal, &permit.realm);
+        let of = (permit.principal(), permit.realm());
         self.reads_version(attempt, of, &held.record, leaked.version.into())
             .await
     }
@@ -116,18 +119,18 @@ impl Leaks {
     /// Decides whether the holder of a permit may read the value that its key has now. Only then may an answer show
     /// whether another value is the same.
     pub(crate) async fn reads_current(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<bool> {
-        let held = self.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = self.records.load::<KeyRecord>(permit.realm(), permit.id().0).await?;
         match held {
             Some(held) => {
                 self.reads_version(
                     attempt,
-                    (&permit.principal, &permit.realm),
+                    (permit.principal(), permit.realm()),
                     &held.record,
                     WhichVersion::Current,
                 )
                 .await
             }
-            None => Ok(permit.principal.holder().is_none()),
+            None => Ok(permit.principal().holder().is_none()),
         }
     }
 

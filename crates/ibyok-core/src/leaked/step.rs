@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use super::{Prints, is_guessable, leaked, trimmed};
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::leaked::Leaks;
 use crate::model::key::{KeyRecord, Stamp, VersionRecord};
 use crate::model::kind;
@@ -43,8 +43,8 @@ impl Leaks {
             forced: force.is_some(),
             ..Candidates::default()
         };
-        let id = permit.realm.record(kind::KEY, permit.id.0)?;
-        let Some(held) = self.records.read::<KeyRecord>(&permit.realm, &id).await? else {
+        let id = permit.realm().record(kind::KEY, permit.id().0)?;
+        let Some(held) = self.records.read::<KeyRecord>(permit.realm(), &id).await? else {
             return Ok(found);
         };
         let versions = held.record.versions.iter();
@@ -67,7 +67,7 @@ impl Leaks {
                 found.leaked.insert(version.number);
             }
             for print in version.prints().iter() {
-                if !found.leaked.contains(&version.number) && self.is_leaked(&permit.realm, print).await? {
+                if !found.leaked.contains(&version.number) && self.is_leaked(permit.realm(), print).await? {
                     found.leaked.insert(version.number);
                 }
             }
@@ -85,7 +85,7 @@ impl Leaks {
 /// Judges the value of a version. One that does not open counts as one that could be guessed.
 fn could_be_guessed(permit: &Permit, version: &VersionRecord) -> bool {
     let value = FieldName::value();
-    let of = (permit.realm.as_ref(), permit.id.0, permit.key.as_str());
+    let of = (permit.realm().as_ref(), permit.id().0, permit.key().as_str());
     match open_fields(of, version, Some(&value)) {
         Ok(fields) => fields
             .values()

@@ -130,7 +130,7 @@ impl Leaks {
     /// # Errors
     /// [`Error::Limited`] where a token that may not read had too many refusals.
     pub(super) async fn tries_of(&self, holder: &Holder, blind: bool) -> Result<Counted> {
-        let family = holder.held.record.parents.last().copied().unwrap_or(holder.id);
+        let family = holder.held().record.parents.last().copied().unwrap_or(holder.id());
         let tries = self.leak_tries.of(family, self.records.clock.elapsed());
         let mut tries = tries.lock_owned().await;
         // Read again: the wait for the lock may have been long.

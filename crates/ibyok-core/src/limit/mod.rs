@@ -24,7 +24,8 @@ use crate::base::clock::Clock;
 use crate::base::error::{Error, Result};
 use crate::gate::Gate;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::{Permit, within};
+use crate::gate::authorize::within;
+use crate::gate::permit::Permit;
 use crate::gate::principal::{Asking, Holder, Principal};
 use crate::model::key::KeyRecord;
 use crate::model::key_ref::{KeyHandle, KeyRef};
@@ -177,7 +178,7 @@ impl Limits {
         let limits = self.limits_of(holder).await?;
         let taken = self.take(&limits).await;
         if taken.is_err() {
-            attempt.limited = Some(holder.id);
+            attempt.limited = Some(holder.id());
             // Nothing else has checked the reference yet, and the log must record the request.
             if let Ok(scoped) = within(attempt, principal, reference) {
                 attempt.environment = Some(scoped.environment().to_string());
@@ -195,15 +196,15 @@ impl Limits {
     /// # Errors
     /// As [`Limits::count_token`]; [`Error::Integrity`] if the settings that would say so cannot be read.
     pub(crate) async fn count_key(&self, attempt: &mut Attempt<'_>, permit: &Permit, record: &KeyRecord) -> Result<()> {
-        let Some(holder) = permit.principal.holder().filter(|_| !attempt.again) else {
+        let Some(holder) = permit.principal().holder().filter(|_| !attempt.again) else {
             return Ok(());
         };
-        let Some((rate, _)) = self.limit_of(&permit.realm, record).await? else {
+        let Some((rate, _)) = self.limit_of(permit.realm(), record).await? else {
             return Ok(());
         };
-        attempt.limited = Some(holder.id);
+        attempt.limited = Some(holder.id());
         let of = Of::Key(permit.label());
-        self.take(&[Limit::new(of, rate, &permit.realm, permit.id.0)]).await
+        self.take(&[Limit::new(of, rate, permit.realm(), permit.id().0)]).await
     }
 
     /// The rate that a principal's limit of a key may not exceed: a token's, the default of the environment. The caller must hold
@@ -212,8 +213,8 @@ impl Limits {
     /// # Errors
     /// [`Error::Integrity`] if the settings that would say so cannot be read.
     pub(crate) async fn highest_limit(&self, permit: &Permit, wanted: Option<Option<Rate>>) -> Result<Option<Rate>> {
-        match (permit.principal.holder(), wanted) {
-            (Some(_), Some(Some(_))) => Ok(self.records.environment_settings(&permit.realm).await?.record.limit),
+        match (permit.principal().holder(), wanted) {
+            (Some(_), Some(Some(_))) => Ok(self.records.environment_settings(permit.realm()).await?.record.limit),
             _ => Ok(None),
         }
     }
@@ -250,13 +251,13 @@ impl Limits {
 
     /// Returns a token's own limit, and those of its ancestors: their buckets count the uses of all their children.
     async fn limits_of(&self, holder: &Holder) -> Result<Vec<Limit>> {
-        let own = &holder.held.record;
+        let own = &holder.held().record;
         let limit =
-            |of, rate: Option<Rate>, id: TokenId| rate.map(|rate| Limit::new(of, rate, &holder.realm, id.bytes()));
-        let mut limits: Vec<Limit> = limit(Of::Token, own.grant.rate, holder.id).into_iter().collect();
+            |of, rate: Option<Rate>, id: TokenId| rate.map(|rate| Limit::new(of, rate, holder.realm(), id.bytes()));
+        let mut limits: Vec<Limit> = limit(Of::Token, own.grant.rate, holder.id()).into_iter().collect();
         for parent in &own.parents {
             // One that is gone was refused at authentication.
-            let held = self.records.load::<TokenRecord>(&holder.realm, parent.bytes()).await?;
+            let held = self.records.load::<TokenRecord>(holder.realm(), parent.bytes()).await?;
             let rate = held.and_then(|held| held.record.grant.rate);
             limits.extend(limit(Of::Ancestor, rate, *parent));
         }

@@ -109,7 +109,7 @@ impl Limits {
         rotated: TokenId,
     ) -> Result<()> {
         match principal.holder() {
-            Some(holder) if holder.id == rotated => self.count_as(attempt, principal, VerbClass::RotateSelf).await,
+            Some(holder) if holder.id() == rotated => self.count_as(attempt, principal, VerbClass::RotateSelf).await,
             _ => Ok(()),
         }
     }
@@ -139,7 +139,7 @@ impl Limits {
             return error;
         };
         let now = self.records.clock.elapsed();
-        let share = [OWN_REFUSED_TAKE_AWAYS.limit(holder, holder.id, 1)];
+        let share = [OWN_REFUSED_TAKE_AWAYS.limit(holder, holder.id(), 1)];
         // The own share comes first, so that the refusals of sibling tokens cannot make this token wait.
         if self.taken(&share, self.buckets.take(&draws(&share), now)).is_ok() {
             return error;
@@ -159,7 +159,7 @@ impl Limits {
             return Ok(());
         };
         let now = self.records.clock.elapsed();
-        let share = [OWN_REFUSED_TAKE_AWAYS.limit(holder, holder.id, 1)];
+        let share = [OWN_REFUSED_TAKE_AWAYS.limit(holder, holder.id(), 1)];
         if self.taken(&share, self.buckets.look(&draws(&share), now)).is_ok() {
             return Ok(());
         }
@@ -188,13 +188,13 @@ impl Limits {
     }
 
     async fn verb_limits_of(&self, holder: &Holder, default: &Default) -> Result<Vec<Limit>> {
-        let own = &holder.held.record;
-        let mut limits = vec![default.limit(holder, holder.id, 1)];
-        limits.extend(own.grant.rate.map(|rate| default.at_rate(holder, holder.id, rate)));
+        let own = &holder.held().record;
+        let mut limits = vec![default.limit(holder, holder.id(), 1)];
+        limits.extend(own.grant.rate.map(|rate| default.at_rate(holder, holder.id(), rate)));
         for parent in &own.parents {
             // The children of a token share its bucket. Otherwise a token would multiply its limits by issuing others.
             limits.push(default.limit(holder, *parent, FAMILY));
-            let held = self.records.load::<TokenRecord>(&holder.realm, parent.bytes()).await?;
+            let held = self.records.load::<TokenRecord>(holder.realm(), parent.bytes()).await?;
             let rate = held.and_then(|held| held.record.grant.rate);
             limits.extend(rate.map(|rate| default.at_rate(holder, *parent, rate)));
         }
@@ -212,21 +212,21 @@ impl Default {
             word: self.word,
             own: factor == 1,
         };
-        Limit::of_verbs(of, &holder.realm, id.bytes(), count, seconds)
+        Limit::of_verbs(of, holder.realm(), id.bytes(), count, seconds)
     }
 
     fn at_rate(&self, holder: &Holder, id: TokenId, rate: Rate) -> Limit {
         let rate = if is_lower(rate, FLOOR) { FLOOR } else { rate };
         let of = Of::VerbsAtRate { word: self.word, rate };
         let seconds = NonZeroU32::new(rate.per.seconds()).unwrap_or(NonZeroU32::MIN);
-        Limit::of_verbs(of, &holder.realm, id.bytes(), rate.count, seconds)
+        Limit::of_verbs(of, holder.realm(), id.bytes(), rate.count, seconds)
     }
 }
 
 /// The limits on refusals of verbs that take something away. No rate lowers them.
 fn refused_limits_of(holder: &Holder) -> Vec<Limit> {
-    let own = REFUSED_TAKE_AWAYS.limit(holder, holder.id, 1);
-    let parents = &holder.held.record.parents;
+    let own = REFUSED_TAKE_AWAYS.limit(holder, holder.id(), 1);
+    let parents = &holder.held().record.parents;
     let families = parents
         .iter()
         .map(|parent| REFUSED_TAKE_AWAYS.limit(holder, *parent, FAMILY));

@@ -20,7 +20,7 @@ impl Logs {
     /// [`Error::Denied`] for a filter that names another namespace; [`Error::NotFound`] if the principal's does not exist.
     pub(crate) async fn own_lines(&self, who: &Principal, filter: &Filter) -> Result<Filter> {
         let mut filter = filter.clone();
-        if matches!(who, Principal::Operator(actor) if actor.whole_log) {
+        if matches!(who, Principal::Operator(operator) if operator.reads_whole_log()) {
             return Ok(filter);
         }
         let own = who.namespace();
@@ -39,8 +39,8 @@ impl Logs {
             return Ok(None);
         }
         let created = match who {
-            Principal::Operator(actor) => self.records.whole_realm(&actor.namespace).await?.attributes.created,
-            Principal::Token(holder) => holder.realm.attributes.created,
+            Principal::Operator(operator) => self.records.whole_realm(operator.namespace()).await?.attributes.created,
+            Principal::Token(holder) => holder.realm().attributes.created,
         };
         // A line has the microsecond that it was written in.
         Ok(Some(

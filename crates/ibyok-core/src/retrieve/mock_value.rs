@@ -7,7 +7,7 @@ use ibyok_crypto::Secret;
 use ibyok_providers::{Catalogue, mock};
 
 use crate::base::error::Result;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::model::key::{KeyRecord, VersionRecord};
 use crate::model::name::FieldName;
 use crate::retrieve::no_field;
@@ -45,8 +45,8 @@ pub(crate) fn mock_fields(
 /// Returns the seed of a mock: the same for a key and field in an environment, in every version.
 fn seed(permit: &Permit, field: &FieldName) -> [u8; 32] {
     // An id has 16 bytes, so that no field is another's.
-    let bytes = [&permit.id.0, field.as_str().as_bytes()].concat();
-    permit.realm.keys.keyed_hash(LABEL, &bytes)
+    let bytes = [&permit.id().0, field.as_str().as_bytes()].concat();
+    permit.realm().keys.keyed_hash(LABEL, &bytes)
 }
 
 /// Makes the mock of a field that belongs to a key. A mock of an address leads nowhere (RFC 2606, `.invalid`).

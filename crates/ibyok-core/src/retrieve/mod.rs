@@ -20,7 +20,7 @@ use crate::base::context::RequestContext;
 use crate::base::error::{Error, Part, Result};
 use crate::gate::Gate;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::gate::principal::Asking;
 use crate::limit::Limits;
 use crate::mode::Modes;
@@ -165,15 +165,15 @@ impl Opened {
             mode,
             source,
         } = self.loaded;
-        let environment = permit.realm.name.environment.clone();
+        let environment = permit.realm().name.environment.clone();
         let environment = environment.ok_or_else(|| Error::integrity("a key of no environment"))?;
         Ok(Released {
             fields: self.fields,
             info: ReleasedInfo {
                 reference: self.label,
-                id: permit.id,
-                namespace: permit.realm.name.namespace.clone(),
-                name: permit.key,
+                id: permit.id(),
+                namespace: permit.realm().name.namespace.clone(),
+                name: permit.key().clone(),
                 environment,
                 provider: held.record.provider.clone(),
                 variable: held.record.variable.clone(),
@@ -255,10 +255,10 @@ impl Retriever {
     /// Finds the record that a permit is for.
     pub(crate) async fn load_permitted(&self, permit: Permit) -> Result<Loaded> {
         self.records.hold_lease().await?;
-        let held = self.records.load::<KeyRecord>(&permit.realm, permit.id.0).await?;
+        let held = self.records.load::<KeyRecord>(permit.realm(), permit.id().0).await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
-        let (mode, source) = self.modes.mode_of(&permit.realm, &held.record).await?;
+        let (mode, source) = self.modes.mode_of(permit.realm(), &held.record).await?;
         Ok(Loaded {
             permit,
             held,
@@ -273,7 +273,7 @@ impl Retriever {
         let label = loaded.permit.label();
         let version = loaded.held.record.served(&label, reference.version())?;
         attempt.version = Some(version.number);
-        let named = (loaded.permit.realm.as_ref(), loaded.permit.id.0, label.as_str());
+        let named = (loaded.permit.realm().as_ref(), loaded.permit.id().0, label.as_str());
         let fields = match loaded.mode {
             Mode::Live => open_fields(named, version, reference.field())?,
             Mode::Mock => mock_fields(&loaded.permit, &loaded.held.record, version, reference.field())?,
@@ -290,8 +290,8 @@ impl Retriever {
     /// given.
     pub(crate) async fn unchanged(&self, opened: &Opened, epoch: u64) -> Result<()> {
         let loaded = &opened.loaded;
-        if let Some(holder) = loaded.permit.principal.holder() {
-            let times = valid_at(&holder.held.record.grant, &holder.restrictions, self.records.now());
+        if let Some(holder) = loaded.permit.principal().holder() {
+            let times = valid_at(&holder.held().record.grant, holder.restrictions(), self.records.now());
             times.map_err(|_| Error::Unauthenticated)?;
         }
         // The usual case: nothing was invalidated since the start, so nothing has to be read again.
@@ -301,16 +301,16 @@ impl Retriever {
         self.records.hold_lease().await?;
         let held = self
             .records
-            .load::<KeyRecord>(&loaded.permit.realm, loaded.permit.id.0)
+            .load::<KeyRecord>(loaded.permit.realm(), loaded.permit.id().0)
             .await?;
         let held = held
             .filter(|held| held.record.removed.is_none())
             .ok_or_else(|| no_key(&loaded.permit))?;
         let version = held.record.served(&loaded.permit.label(), opened.version.into())?;
-        if loaded.permit.principal.is_pending_only() && version.role != Role::Pending {
+        if loaded.permit.principal().is_pending_only() && version.role != Role::Pending {
             return Err(Reason::Version.into());
         }
-        let (mode, _) = self.modes.mode_of(&loaded.permit.realm, &held.record).await?;
+        let (mode, _) = self.modes.mode_of(loaded.permit.realm(), &held.record).await?;
         if loaded.mode == Mode::Live && mode != Mode::Live {
             return Err(Error::Conflict {
                 what: format!(
@@ -319,7 +319,7 @@ impl Retriever {
                 ),
             });
         }
-        if let Some(holder) = loaded.permit.principal.holder() {
+        if let Some(holder) = loaded.permit.principal().holder() {
             self.gate.still(holder).await?;
         }
         Ok(())

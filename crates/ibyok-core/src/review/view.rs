@@ -56,7 +56,7 @@ impl View {
             since,
         };
         match who {
-            Principal::Operator(actor) if actor.whole_log => View::All,
+            Principal::Operator(operator) if operator.reads_whole_log() => View::All,
             Principal::Operator(_) => View::Namespace(within),
             Principal::Token(holder) => View::Token(Box::new(OfToken {
                 holder: Arc::clone(holder),
@@ -95,8 +95,13 @@ impl OfToken {
             source: self.source,
             at: self.at,
         };
-        let grant = &self.holder.held.record.grant;
-        let answer = decide(&self.holder.realm.scope(), grant, &self.holder.restrictions, &request) == Decision::Allow;
+        let grant = &self.holder.held().record.grant;
+        let answer = decide(
+            &self.holder.realm().scope(),
+            grant,
+            self.holder.restrictions(),
+            &request,
+        ) == Decision::Allow;
         // A log with very many keys must not fill the memory. Beyond the bound, each line is decided again.
         if self.asked.len() < REMEMBERED {
             self.asked.insert(asked, answer);

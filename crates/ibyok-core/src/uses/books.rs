@@ -92,7 +92,7 @@ impl Add {
             adds.extend(Add::to_token(&key, &counted));
         }
         let scopes = uses.scopes.into_iter();
-        adds.extend(scopes.map(|(key, (holder, scopes))| Add::scopes(key, &holder.realm, scopes)));
+        adds.extend(scopes.map(|(key, (holder, scopes))| Add::scopes(key, holder.realm(), scopes)));
         adds
     }
 

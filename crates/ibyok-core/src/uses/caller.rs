@@ -21,8 +21,8 @@ pub(crate) enum Caller {
 impl Caller {
     pub(crate) fn of(principal: &Principal) -> Self {
         match principal {
-            Principal::Token(holder) => Caller::Token(holder.id),
-            Principal::Operator(actor) => Caller::Operator(actor.name.clone()),
+            Principal::Token(holder) => Caller::Token(holder.id()),
+            Principal::Operator(operator) => Caller::Operator(operator.name().to_owned()),
         }
     }
 

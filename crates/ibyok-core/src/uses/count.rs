@@ -182,7 +182,7 @@ impl Counting {
         // Only the first count after a rest wakes the flush. Further ones would wake it for nothing.
         let first = state.open.is_empty();
         let key = ScopeKey {
-            token: holder.id,
+            token: holder.id(),
             environment: environment.map(ToOwned::to_owned),
             day,
         };

@@ -32,8 +32,8 @@ impl Meter for Counting {
         self.note(seq, key, once, || Whereto {
             key_realm: used.key.map(|(realm, ..)| realm.clone()),
             key_name: used.key.map(|(.., name)| name.clone()),
-            token_realm: used.caller.holder().map(|holder| holder.realm.clone()),
-            token_name: used.caller.holder().map(|holder| holder.held.record.name.clone()),
+            token_realm: used.caller.holder().map(|holder| holder.realm().clone()),
+            token_name: used.caller.holder().map(|holder| holder.held().record.name.clone()),
         });
     }
 

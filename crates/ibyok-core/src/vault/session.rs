@@ -159,11 +159,11 @@ impl Session {
         let principal = self.inner.limits.authenticate(attempt, &self.asking).await?;
         let all = self.inner.records.environment_names(principal.namespace()).await?;
         match &principal {
-            Principal::Operator(Actor { name, namespace, .. }) => Ok(WhoAmI {
+            Principal::Operator(operator) => Ok(WhoAmI {
                 kind: CallerKind::Operator,
-                id: name.clone(),
+                id: operator.name().to_owned(),
                 name: None,
-                namespace: namespace.clone(),
+                namespace: operator.namespace().clone(),
                 grant: None,
                 restrictions: 0,
                 superseded: false,
@@ -171,18 +171,18 @@ impl Session {
                 expires_at: None,
             }),
             Principal::Token(holder) => {
-                let grant = &holder.held.record.grant;
-                source_allowed(grant, &holder.restrictions, attempt.context.source)?;
+                let grant = &holder.held().record.grant;
+                source_allowed(grant, holder.restrictions(), attempt.context.source)?;
                 Ok(WhoAmI {
                     kind: CallerKind::Token,
-                    id: holder.id.to_string(),
-                    name: Some(holder.held.record.name.clone()),
+                    id: holder.id().to_string(),
+                    name: Some(holder.held().record.name.clone()),
                     namespace: principal.namespace().clone(),
                     grant: Some(grant.clone()),
-                    restrictions: holder.restrictions.len() - usize::from(holder.is_superseded()),
+                    restrictions: holder.restrictions().len() - usize::from(holder.is_superseded()),
                     superseded: holder.is_superseded(),
                     environments: all.into_iter().filter(|name| holder.reaches(name)).collect(),
-                    expires_at: Validity::of(grant, &holder.restrictions).expires,
+                    expires_at: Validity::of(grant, holder.restrictions()).expires,
                 })
             }
         }

@@ -27,8 +27,8 @@ impl Admitted {
     fn of(principal: &Principal) -> Self {
         let holder = principal.holder();
         Admitted {
-            token: holder.map(|holder| holder.id),
-            ancestors: holder.map_or_else(Vec::new, |holder| holder.held.record.parents.clone()),
+            token: holder.map(|holder| holder.id()),
+            ancestors: holder.map_or_else(Vec::new, |holder| holder.held().record.parents.clone()),
         }
     }
 }
@@ -79,8 +79,8 @@ impl Session {
                 let Some(holder) = principal.holder() else {
                     return Ok(());
                 };
-                let grant = &holder.held.record.grant;
-                return Ok(source_allowed(grant, &holder.restrictions, attempt.context.source)?);
+                let grant = &holder.held().record.grant;
+                return Ok(source_allowed(grant, holder.restrictions(), attempt.context.source)?);
             }
         };
         let scoped = within(attempt, principal, key)?;

@@ -44,7 +44,7 @@ impl KeyVerbs<'_> {
             .session
             .inner
             .records
-            .load::<KeyRecord>(&permit.realm, permit.id.0)
+            .load::<KeyRecord>(permit.realm(), permit.id().0)
             .await?;
         match held.filter(|held| held.record.removed.is_none() && existing == IfExists::Keep) {
             None => Ok(()),
@@ -84,7 +84,7 @@ impl KeyVerbs<'_> {
             .session
             .inner
             .records
-            .load::<KeyRecord>(&permit.realm, permit.id.0)
+            .load::<KeyRecord>(permit.realm(), permit.id().0)
             .await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| crate::retrieve::no_key(&permit))?;

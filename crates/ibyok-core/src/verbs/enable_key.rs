@@ -6,7 +6,7 @@ use ibyok_policy::Scope;
 use crate::base::error::{Error, Result};
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::leaked::Candidates;
 use crate::model::key::VersionState;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp, StateChange, VersionRecord};
@@ -92,12 +92,12 @@ impl KeyVerbs<'_> {
 
     /// Decides whether a principal handles incidents of the key. Others serve it again only where none is open.
     async fn may_serve_leaked(self, attempt: &Attempt<'_>, permit: &Permit) -> Result<bool> {
-        let (who, realm) = (&permit.principal, &permit.realm.name);
+        let (who, realm) = (permit.principal(), &permit.realm().name);
         let handles = self
             .session
             .inner
             .gate
-            .could(attempt, who, Scope::IncidentsWrite, realm, Some(&permit.key));
+            .could(attempt, who, Scope::IncidentsWrite, realm, Some(permit.key()));
         if !handles && self.session.inner.incidents.is_under_incident(permit).await? {
             return Err(Error::denied(
                 "incident",

@@ -117,8 +117,8 @@ impl Inner {
             self.gate
                 .allowed_for_some_key(attempt, principal, Scope::TokensIssue, namespace, &environment)?;
         }
-        let own = &holder.held.record.grant;
-        within(grant, &holder.realm.scope(), own, &holder.restrictions).map_err(wider)
+        let own = &holder.held().record.grant;
+        within(grant, &holder.realm().scope(), own, holder.restrictions()).map_err(wider)
     }
 
     /// Returns the realm in which a new token's record lives: that of its parent, so that a node that can check the
@@ -130,7 +130,7 @@ impl Inner {
             self.records.environment_realm(namespace, name).await?;
         }
         if let Principal::Token(holder) = principal {
-            return Ok(Arc::clone(&holder.realm));
+            return Ok(Arc::clone(holder.realm()));
         }
         let environment = match (&grant.environments, names.as_slice()) {
             (Environments::Named(_), [only]) => Some(only.clone()),
@@ -162,14 +162,14 @@ fn parents(principal: &Principal) -> Result<Vec<TokenId>> {
     let Principal::Token(holder) = principal else {
         return Ok(Vec::new());
     };
-    let own = &holder.held.record.parents;
+    let own = &holder.held().record.parents;
     if own.len() >= PARENTS_MAX {
         return Err(Error::invalid(
             format!("a token has at most {PARENTS_MAX} ancestors"),
             "issue this token from a token with fewer ancestors, or as the operator",
         ));
     }
-    Ok(std::iter::once(holder.id).chain(own.iter().copied()).collect())
+    Ok(std::iter::once(holder.id()).chain(own.iter().copied()).collect())
 }
 
 /// Returns the end of the new token: as asked, else in 30 days or with its parent, whichever is sooner.
@@ -183,7 +183,7 @@ fn expiry(principal: &Principal, asked: Expiry, now: Timestamp) -> Result<Option
                 .map_err(|_| Error::invalid("the clock is at its end", ""))?;
             let own = match principal {
                 Principal::Operator { .. } => None,
-                Principal::Token(holder) => Validity::of(&holder.held.record.grant, &holder.restrictions).expires,
+                Principal::Token(holder) => Validity::of(&holder.held().record.grant, holder.restrictions()).expires,
             };
             Ok(Some(own.map_or(default, |own| own.min(default))))
         }

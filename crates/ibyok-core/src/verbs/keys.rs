@@ -7,7 +7,7 @@ use crate::base::context::RequestContext;
 use crate::base::error::{Error, Result};
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::gate::principal::Asking;
 use crate::limit::within_highest;
 use crate::model::key::{KeyInfo, KeyRecord, Stamp};
@@ -78,7 +78,7 @@ impl Session {
     {
         let stamp = Stamp {
             at: attempt.at,
-            by: permit.principal.by(),
+            by: permit.principal().by(),
         };
         let changed = self.inner.changes.change_key(attempt, permit, |attempt, record| {
             let record = record
@@ -99,7 +99,7 @@ impl Session {
             })
         });
         let mut info = changed.await?;
-        self.inner.modes.tell_mode(&permit.realm, &mut info).await;
+        self.inner.modes.tell_mode(permit.realm(), &mut info).await;
         Ok(info)
     }
 
@@ -148,7 +148,7 @@ impl KeyVerbs<'_> {
             .session
             .inner
             .records
-            .load::<KeyRecord>(&permit.realm, permit.id.0)
+            .load::<KeyRecord>(permit.realm(), permit.id().0)
             .await?;
         let held = held
             .filter(|held| held.record.removed.is_none())
@@ -158,12 +158,12 @@ impl KeyVerbs<'_> {
             .session
             .inner
             .limits
-            .limit_in_force(&permit.realm, &held.record)
+            .limit_in_force(permit.realm(), &held.record)
             .await?;
         if let Some(number) = one_version(&held.record, key, &permit.label())? {
             info.versions.retain(|version| version.version == number);
         }
-        self.session.inner.modes.tell_mode(&permit.realm, &mut info).await;
+        self.session.inner.modes.tell_mode(permit.realm(), &mut info).await;
         Ok(info)
     }
 
@@ -251,9 +251,9 @@ impl KeyVerbs<'_> {
 }
 
 pub(crate) fn info(permit: &Permit, record: &KeyRecord) -> Result<KeyInfo> {
-    let environment = permit.realm.name.environment.as_ref();
+    let environment = permit.realm().name.environment.as_ref();
     let environment = environment.ok_or_else(|| Error::integrity("a key of no environment"))?;
-    Ok(record.info(&permit.realm.key_at(environment, &record.name, permit.id)))
+    Ok(record.info(&permit.realm().key_at(environment, &record.name, permit.id())))
 }
 
 /// The number of the one version that a reference names; `None` is the whole key. `label` is the key's, for errors.

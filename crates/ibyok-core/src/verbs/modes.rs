@@ -37,11 +37,11 @@ impl ModeVerbs<'_> {
         attempt.mode = Some(word(mode));
         let permit = self.session.permit(attempt, Scope::SettingsWrite, key).await?;
         whole_key(key)?;
-        let class = permit.realm.attributes.class;
+        let class = permit.realm().attributes.class;
         mode.map_or(Ok(()), |mode| self.session.inner.modes.guardrails.check(class, mode))?;
         let stamp = Stamp {
             at: attempt.at,
-            by: permit.principal.by(),
+            by: permit.principal().by(),
         };
         let edit = |_: &mut Attempt<'_>, record: Option<KeyRecord>| {
             let record = record.filter(|record| record.removed.is_none());
@@ -65,7 +65,7 @@ impl ModeVerbs<'_> {
             })
         };
         let mut info = self.session.inner.changes.change_key(attempt, &permit, edit).await?;
-        self.session.inner.modes.tell_mode(&permit.realm, &mut info).await;
+        self.session.inner.modes.tell_mode(permit.realm(), &mut info).await;
         Ok(info)
     }
 

@@ -151,7 +151,7 @@ impl TokenVerbs<'_> {
         if grace.is_zero() || rotation.revoke_children {
             // Nothing may fail from here on: the secret is given out this once. The one that asked may have ended with it.
             let still = match &principal {
-                Principal::Token(holder) if holder.id == id => {
+                Principal::Token(holder) if holder.id() == id => {
                     Principal::Token(Arc::new(holder.renewed(issued.info.epoch)))
                 }
                 other => other.clone(),
@@ -214,28 +214,28 @@ impl TokenRecord {
 /// Decides whether the holder of a token may learn another's secret, or its own next one; gives the secret that the new one
 /// depends on.
 fn may_have_the_secret(holder: &Holder, found: &Found) -> Result<Option<Through>> {
-    let own = &holder.held.record.grant;
-    if holder.id == found.id {
-        if !holder.restrictions.is_empty() {
+    let own = &holder.held().record.grant;
+    if holder.id() == found.id {
+        if !holder.restrictions().is_empty() {
             return Err(Error::denied(
                 "restriction",
                 "a narrowed token, or one with an old secret, may not rotate the original token",
             ));
         }
-        may_rotate_itself(own, &holder.restrictions)?;
+        may_rotate_itself(own, holder.restrictions())?;
         // The next secret is worth no more than the one that it is got with.
         return Ok(holder.through());
     }
-    if !found.record.parents.contains(&holder.id) {
+    if !found.record.parents.contains(&holder.id()) {
         return Err(Error::denied(
             "token",
             "a token may rotate only itself and tokens that it or its descendants issued",
         ));
     }
-    within(&found.record.grant, &holder.realm.scope(), own, &holder.restrictions).map_err(wider)?;
+    within(&found.record.grant, &holder.realm().scope(), own, holder.restrictions()).map_err(wider)?;
     Ok(Some(Through {
-        token: holder.id,
-        epoch: holder.epoch,
+        token: holder.id(),
+        epoch: holder.epoch(),
     }))
 }
 

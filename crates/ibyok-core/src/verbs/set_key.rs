@@ -9,7 +9,7 @@ use ibyok_policy::Scope;
 use crate::base::error::{Error, Result};
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::leaked::Screened;
 use crate::limit::within_highest;
 use crate::model::key::VersionState;
@@ -125,7 +125,7 @@ impl KeyVerbs<'_> {
                 let created = live.is_none();
                 let told = look_at(
                     write,
-                    &permit.key,
+                    permit.key(),
                     live.map(|record| record.variable.as_str()),
                     live.and_then(|record| record.provider.as_deref()),
                 );
@@ -139,7 +139,7 @@ impl KeyVerbs<'_> {
                 warnings.extend(screened.warning());
                 let written = Written {
                     reference: permit.label(),
-                    id: permit.id,
+                    id: permit.id(),
                     version,
                     state: VersionState::Current,
                     revision: record.rev.saturating_add(1),
@@ -196,7 +196,7 @@ pub(crate) fn with_new_version(
 ) -> Result<KeyRecord> {
     let stamp = Stamp {
         at: attempt.at,
-        by: permit.principal.by(),
+        by: permit.principal().by(),
     };
     let created = record.as_ref().is_none_or(|record| record.removed.is_some());
     let mut record = record.unwrap_or_else(|| first(permit, &stamp));
@@ -252,7 +252,7 @@ pub(crate) fn next_number(record: &KeyRecord) -> Result<u32> {
 
 /// The variable of a new key: its provider's usual one, else its name in capitals.
 fn usual_variable(permit: &Permit, told: &Told) -> Result<String> {
-    let variable = told.variable().map_or_else(|| permit.key.variable(), str::to_owned);
+    let variable = told.variable().map_or_else(|| permit.key().variable(), str::to_owned);
     check_variable(&variable)?;
     Ok(variable)
 }
@@ -273,9 +273,9 @@ fn about_variable(record: &KeyRecord) -> Vec<String> {
 fn first(permit: &Permit, stamp: &Stamp) -> KeyRecord {
     KeyRecord {
         rev: 0,
-        name: permit.key.clone(),
+        name: permit.key().clone(),
         provider: None,
-        variable: permit.key.variable(),
+        variable: permit.key().variable(),
         variable_named: false,
         labels: BTreeMap::new(),
         created: stamp.at,
@@ -299,15 +299,15 @@ pub(crate) fn seal_version(
     stamp: &Stamp,
 ) -> Result<VersionRecord> {
     let failed = |error| open_failed(format!("version {number}"), error);
-    let id = permit.realm.record(kind::KEY, permit.id.0)?;
-    let place = permit.realm.place(&id).version(number);
+    let id = permit.realm().record(kind::KEY, permit.id().0)?;
+    let place = permit.realm().place(&id).version(number);
     let data_key = DataKey::generate().map_err(failed)?;
     let mut fields = BTreeMap::new();
     for (name, value) in &write.fields {
         let sealed = data_key.seal(&place.field(name.as_str()), value).map_err(failed)?;
         fields.insert(name.clone(), Sealed(sealed));
     }
-    let data_key = Sealed(permit.realm.keys.wrap_data_key(&place, &data_key).map_err(failed)?);
+    let data_key = Sealed(permit.realm().keys.wrap_data_key(&place, &data_key).map_err(failed)?);
     Ok(VersionRecord {
         number,
         role,

@@ -21,7 +21,7 @@ use crate::vault::Inner;
 /// Decides whether a descendant of a token is named to a principal: a token always knows its own descendants.
 pub(crate) fn names(principal: &Principal, child: &Found) -> bool {
     let own = |holder: &TokenId| child.record.parents.contains(holder);
-    principal.holder().is_some_and(|holder| own(&holder.id)) || principal.sees(&child.realm, &child.record)
+    principal.holder().is_some_and(|holder| own(&holder.id())) || principal.sees(&child.realm, &child.record)
 }
 
 impl Inner {
@@ -78,7 +78,7 @@ impl Inner {
         principal: &Principal,
         found: &Found,
     ) -> Result<()> {
-        if principal.holder().is_some_and(|holder| holder.id == found.id) {
+        if principal.holder().is_some_and(|holder| holder.id() == found.id) {
             return Ok(());
         }
         self.gate

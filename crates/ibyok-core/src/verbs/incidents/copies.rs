@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::mark::Opened;
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::gate::principal::Principal;
 use crate::incident::Found;
 use crate::incident::request::IncidentRequest;
@@ -116,7 +116,7 @@ impl IncidentVerbs<'_> {
         let copies = self
             .session
             .inner
-            .copies_of(attempt, &permit.principal, &permit.realm, (&found, key))
+            .copies_of(attempt, permit.principal(), permit.realm(), (&found, key))
             .await?;
         // First the record of them, so that they are known even when no caller can read them any more.
         let found = self.list_copies(attempt, permit, found, &copies).await?;
@@ -132,7 +132,7 @@ impl IncidentVerbs<'_> {
             .revoke_readers(request.revoke_readers);
         let (mut shown, mut opened) = (Vec::new(), Vec::new());
         for copy in copies {
-            let mut told = copy.shown(&permit.realm);
+            let mut told = copy.shown(permit.realm());
             match self.open_on_copy(attempt, permit, &copy, &request).await {
                 Ok(done) => {
                     (told.incident, told.marked) = (Some(done.1.found.id), true);
@@ -160,7 +160,7 @@ impl IncidentVerbs<'_> {
             self.session
                 .inner
                 .incidents
-                .change_incident(&mut beside, &permit.principal, &found, |record, _| {
+                .change_incident(&mut beside, permit.principal(), &found, |record, _| {
                     for name in &new {
                         if !record.copies.contains(name) {
                             record.copies.push(name.clone());
@@ -179,25 +179,14 @@ impl IncidentVerbs<'_> {
         copy: &Copy,
         request: &IncidentRequest,
     ) -> Result<(Permit, Opened)> {
-        let (who, realm) = (&permit.principal, &permit.realm.name);
-        let name = &copy.record.name;
-        if !self
-            .session
-            .inner
-            .gate
-            .could(attempt, who, Scope::IncidentsWrite, realm, Some(name))
-        {
-            return Err(Error::denied(
+        let (gate, realm, name) = (&self.session.inner.gate, &permit.realm().name, &copy.record.name);
+        let of_copy = gate.permit_beside(attempt, permit, Scope::IncidentsWrite, (name, copy.id));
+        let of_copy = of_copy.ok_or_else(|| {
+            Error::denied(
                 "scope",
                 "opening an incident on this key needs `incidents:write` for it",
-            ));
-        }
-        let of_copy = Permit {
-            principal: permit.principal.clone(),
-            realm: Arc::clone(&permit.realm),
-            key: name.clone(),
-            id: copy.id,
-        };
+            )
+        })?;
         let environment = realm.environment.clone();
         let environment = environment.ok_or_else(|| Error::integrity("a key of no environment"))?;
         let first = copy.versions.first().copied();

@@ -107,9 +107,14 @@ impl IncidentVerbs<'_> {
                     .session
                     .inner
                     .records
-                    .whole_realm(&permit.realm.name.namespace)
+                    .whole_realm(&permit.realm().name.namespace)
                     .await?;
-                self.session.inner.incidents.newest_incident(&whole, permit.id).await?.0
+                self.session
+                    .inner
+                    .incidents
+                    .newest_incident(&whole, permit.id())
+                    .await?
+                    .0
             }
         };
         let found = found.ok_or_else(hidden)?;

@@ -5,7 +5,7 @@ use ibyok_audit::Action;
 use crate::base::error::{Error, Result};
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::incident::Found;
 use crate::incident::request::IncidentRequest;
 use crate::incident::write::stamp;
@@ -38,7 +38,7 @@ impl IncidentVerbs<'_> {
             .session
             .inner
             .records
-            .whole_realm(&permit.realm.name.namespace)
+            .whole_realm(&permit.realm().name.namespace)
             .await?;
         // The incident first: after a crash it states the intention, and opening it again does the rest.
         let numbers: Vec<u32> = versions.iter().map(|version| version.number).collect();
@@ -50,11 +50,11 @@ impl IncidentVerbs<'_> {
             .await?;
         // Then the value, before the mark: a reader who sees the mark finds the value refused.
         for version in &versions {
-            let of_version = (permit.id, *version);
+            let of_version = (permit.id(), *version);
             self.session
                 .inner
                 .leaks
-                .remember_leaked(attempt, &permit.principal, &permit.realm, of_version)
+                .remember_leaked(attempt, permit.principal(), permit.realm(), of_version)
                 .await?;
         }
         let key = self.mark_all(attempt, permit, &numbers, request.freeze).await?;
@@ -73,7 +73,7 @@ impl IncidentVerbs<'_> {
         let meant = meant(record, key, &permit.label())?;
         let mut versions = vec![meant];
         for version in record.versions.iter().filter(|version| version.number != meant.number) {
-            let of = (&permit.principal, &permit.realm);
+            let of = (permit.principal(), permit.realm());
             if version.prints().meets(&meant.prints())
                 && self
                     .session

@@ -10,7 +10,7 @@ use super::revoke::Left;
 use super::steps::Step;
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::incident::request::IncidentRequest;
 use crate::model::incident::IncidentInfo;
 use crate::model::key::KeyRecord;
@@ -82,16 +82,16 @@ impl IncidentVerbs<'_> {
             .session
             .inner
             .records
-            .load::<KeyRecord>(&permit.realm, permit.id.0)
+            .load::<KeyRecord>(permit.realm(), permit.id().0)
             .await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
-        let of_key = (&permit.realm, Some(&held.record));
+        let of_key = (permit.realm(), Some(&held.record));
         let reason = [("reason", request.reason.as_str())];
         let said = self
             .session
             .inner
-            .check_texts(attempt, &permit.principal, of_key, &reason)
+            .check_texts(attempt, permit.principal(), of_key, &reason)
             .await?;
         self.is_meant(&permit, (&held.record, key), request).await?;
         let versions = self.leaked_versions(attempt, &permit, &held.record, key).await?;
@@ -144,9 +144,14 @@ impl IncidentVerbs<'_> {
             .session
             .inner
             .records
-            .whole_realm(&permit.realm.name.namespace)
+            .whole_realm(&permit.realm().name.namespace)
             .await?;
-        let (newest, _) = self.session.inner.incidents.newest_incident(&whole, permit.id).await?;
+        let (newest, _) = self
+            .session
+            .inner
+            .incidents
+            .newest_incident(&whole, permit.id())
+            .await?;
         let Some(open) = newest.filter(|found| found.record.closed.is_none()) else {
             return Ok(());
         };

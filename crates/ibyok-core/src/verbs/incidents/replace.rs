@@ -9,7 +9,7 @@ use ibyok_policy::Scope;
 use crate::base::error::{Error, Result};
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::incident::Found;
 use crate::incident::request::IncidentRequest;
 use crate::leaked::{Screened, says_no_value};
@@ -79,20 +79,20 @@ impl IncidentVerbs<'_> {
             .screen_beside(attempt, permit, write, &marked)
             .await?;
         // Made once and dropped: a version that does not fit must be refused before the old one is marked.
-        let told = look_at(write, &permit.key, Some(&record.variable), record.provider.as_deref());
+        let told = look_at(write, permit.key(), Some(&record.variable), record.provider.as_deref());
         with_new_version(attempt, permit, Some(record.clone()), (write, &screened), &told)?;
         Ok(Some(Checked { write, screened }))
     }
 
     /// Checks for `keys:rotate` or `keys:write`: either scope is enough for a new current value.
     fn may_replace(self, attempt: &Attempt<'_>, permit: &Permit) -> Result<()> {
-        let (who, name) = (&permit.principal, &permit.realm.name);
+        let (who, name) = (permit.principal(), &permit.realm().name);
         let may = |scope| {
             let environment = name.environment.as_ref();
             self.session
                 .inner
                 .gate
-                .allowed(attempt, who, scope, &name.namespace, environment, Some(&permit.key))
+                .allowed(attempt, who, scope, &name.namespace, environment, Some(permit.key()))
         };
         may(Scope::KeysRotate).or_else(|_| may(Scope::KeysWrite))
     }
@@ -137,7 +137,7 @@ impl IncidentVerbs<'_> {
         found: &Found,
         Checked { write, screened }: &Checked<'_>,
     ) -> Result<Option<(Replacement, KeyInfo, Vec<String>)>> {
-        let (at, by) = (beside.at, permit.principal.by());
+        let (at, by) = (beside.at, permit.principal().by());
         self.session
             .inner
             .changes
@@ -150,7 +150,7 @@ impl IncidentVerbs<'_> {
                     return Ok(Edit::Unchanged(None));
                 }
                 screened.still_holds(&record)?;
-                let told = look_at(write, &permit.key, Some(&record.variable), record.provider.as_deref());
+                let told = look_at(write, permit.key(), Some(&record.variable), record.provider.as_deref());
                 let record = with_new_version(attempt, permit, Some(record), (write, screened), &told)?;
                 let version = record.last_version;
                 attempt.version = Some(version);
@@ -173,7 +173,7 @@ impl IncidentVerbs<'_> {
             self.session
                 .inner
                 .incidents
-                .change_incident(&mut beside, &permit.principal, found, |record, _| {
+                .change_incident(&mut beside, permit.principal(), found, |record, _| {
                     record.replaced = Some(replaced.clone());
                     Ok(())
                 });

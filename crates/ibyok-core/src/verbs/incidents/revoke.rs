@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::base::error::{Error, Result};
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::incident::Found;
 use crate::vault::handles::IncidentVerbs;
 
@@ -80,7 +80,11 @@ impl IncidentVerbs<'_> {
         since: Timestamp,
     ) -> Result<(Found, Left)> {
         let mut revoked = Vec::new();
-        let Readers { readers, unseen } = self.session.inner.readers_of(&permit.realm, permit.id, since).await?;
+        let Readers { readers, unseen } = self
+            .session
+            .inner
+            .readers_of(permit.realm(), permit.id(), since)
+            .await?;
         let mut left = Left {
             not_revoked: Vec::new(),
             unseen,
@@ -105,7 +109,7 @@ impl IncidentVerbs<'_> {
             .session
             .inner
             .incidents
-            .change_incident(attempt, &permit.principal, &found, |record, _| {
+            .change_incident(attempt, permit.principal(), &found, |record, _| {
                 for token in &revoked {
                     if !record.revoked.contains(token) {
                         record.revoked.push(*token);
@@ -126,7 +130,7 @@ impl IncidentVerbs<'_> {
         token: TokenId,
         opened: Timestamp,
     ) -> Result<bool> {
-        let principal = &permit.principal;
+        let principal = permit.principal();
         let found = self.session.inner.gate.token_by_id(principal, token).await?;
         if let Some(revoked) = &found.record.revoked {
             return Ok(revoked.stamp.at >= opened);

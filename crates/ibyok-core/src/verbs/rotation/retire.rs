@@ -9,7 +9,7 @@ use super::drain::Uses;
 use crate::base::error::{Error, Result, VERSION_IN_USE};
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::model::account::check_account;
 use crate::model::condition::Condition;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp};
@@ -160,7 +160,7 @@ impl RotationVerbs<'_> {
             .session
             .inner
             .records
-            .load::<KeyRecord>(&permit.realm, permit.id.0)
+            .load::<KeyRecord>(permit.realm(), permit.id().0)
             .await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
@@ -176,7 +176,7 @@ impl RotationVerbs<'_> {
             }
         }
         let mut info = info(&permit, &held.record)?;
-        self.session.inner.modes.tell_mode(&permit.realm, &mut info).await;
+        self.session.inner.modes.tell_mode(permit.realm(), &mut info).await;
         Ok((info, retiring))
     }
 
@@ -185,7 +185,7 @@ impl RotationVerbs<'_> {
         if request.force {
             return Ok(None);
         }
-        self.session.inner.uses(&permit.realm, permit.id).await.map(Some)
+        self.session.inner.uses(permit.realm(), permit.id()).await.map(Some)
     }
 
     /// Takes one version away, if it may go.
@@ -214,7 +214,7 @@ impl RotationVerbs<'_> {
         let hide = !self.session.inner.shows_consumers(attempt, &permit);
         let stamp = Stamp {
             at: attempt.at,
-            by: permit.principal.by(),
+            by: permit.principal().by(),
         };
         let edit = |attempt: &mut Attempt<'_>, record: Option<KeyRecord>| {
             let record = record.filter(|record| record.removed.is_none());
@@ -236,7 +236,7 @@ impl RotationVerbs<'_> {
             Ok(Edit::TakesAway(record, info, what))
         };
         let mut info = self.session.inner.changes.change_key(attempt, &permit, edit).await?;
-        self.session.inner.modes.tell_mode(&permit.realm, &mut info).await;
+        self.session.inner.modes.tell_mode(permit.realm(), &mut info).await;
         Ok(info)
     }
 }

@@ -7,7 +7,7 @@ use ibyok_policy::Scope;
 use crate::base::error::{Error, Result};
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::leaked::Screened;
 use crate::model::key::VersionState;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp, VersionRecord};
@@ -52,7 +52,7 @@ impl RotationVerbs<'_> {
             .await?;
         let stamp = Stamp {
             at: attempt.at,
-            by: permit.principal.by(),
+            by: permit.principal().by(),
         };
         let edit = |attempt: &mut Attempt<'_>, record: Option<KeyRecord>| {
             let mut record = record
@@ -81,12 +81,12 @@ impl RotationVerbs<'_> {
             record.has_room()?;
             let written = Written {
                 reference: permit.label(),
-                id: permit.id,
+                id: permit.id(),
                 version: number,
                 state: VersionState::Pending,
                 revision: record.rev.saturating_add(1),
                 created: false,
-                warnings: look_at(write, &permit.key, Some(&record.variable), record.provider.as_deref())
+                warnings: look_at(write, permit.key(), Some(&record.variable), record.provider.as_deref())
                     .warnings
                     .into_iter()
                     .chain(screened.warning())
@@ -241,7 +241,7 @@ fn is_current(permit: &Permit, record: &KeyRecord, write: &KeyWrite, screened: &
         return Ok(true);
     }
     let label = permit.label();
-    let opened = open_fields((&permit.realm, permit.id.0, &label), current, None)?;
+    let opened = open_fields((permit.realm(), permit.id().0, &label), current, None)?;
     let same = |(one, other): (&Secret, &Secret)| one.same_as(other);
     Ok(opened.values().zip(write.fields.values()).all(same))
 }

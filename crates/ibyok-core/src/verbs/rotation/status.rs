@@ -11,7 +11,7 @@ use super::drain::{Need, User, Uses};
 use crate::base::error::Result;
 use crate::base::words::words;
 use crate::gate::attempt::Attempt;
-use crate::gate::authorize::Permit;
+use crate::gate::permit::Permit;
 use crate::model::caller_kind::CallerKind;
 use crate::model::key::VersionState;
 use crate::model::key::{KeyRecord, VersionRecord};
@@ -122,13 +122,13 @@ impl RotationVerbs<'_> {
             .session
             .inner
             .records
-            .load::<KeyRecord>(&permit.realm, permit.id.0)
+            .load::<KeyRecord>(permit.realm(), permit.id().0)
             .await?;
         let held = held.filter(|held| held.record.removed.is_none());
         let held = held.ok_or_else(|| no_key(&permit))?;
         let consumers_shown = self.session.inner.shows_consumers(attempt, &permit);
         let uses = if consumers_shown {
-            self.session.inner.uses(&permit.realm, permit.id).await?
+            self.session.inner.uses(permit.realm(), permit.id()).await?
         } else {
             Uses::default()
         };
@@ -139,7 +139,7 @@ impl RotationVerbs<'_> {
         });
         Ok(RotationStatus {
             reference: permit.label(),
-            id: permit.id,
+            id: permit.id(),
             version: record.current().map(|version| version.number),
             versions: record.versions.iter().map(|version| of(version, &uses)).collect(),
             waiting_for: waiting.collect(),
@@ -153,8 +153,13 @@ impl Inner {
     /// Decides whether the holder of a permit may know the consumers of its key.
     pub(super) fn shows_consumers(&self, attempt: &Attempt<'_>, permit: &Permit) -> bool {
         [Scope::UsageRead, Scope::KeysRotate].into_iter().any(|scope| {
-            self.gate
-                .could(attempt, &permit.principal, scope, &permit.realm.name, Some(&permit.key))
+            self.gate.could(
+                attempt,
+                permit.principal(),
+                scope,
+                &permit.realm().name,
+                Some(permit.key()),
+            )
         })
     }
 }
