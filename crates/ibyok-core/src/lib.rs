@@ -155,6 +155,7 @@ pub mod environments {
 pub mod errors {
     pub use crate::base::damage::{Affected, Damage};
     pub use crate::base::error::Part;
+    pub use crate::base::remedy::Remedy;
 }
 
 /// Floors, below which nodes refuse records: [`Session::floors`](crate::Session::floors).

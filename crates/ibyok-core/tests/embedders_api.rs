@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use ibyok_core::audit::{Action, Filter, MemoryHome, Outcome};
-use ibyok_core::errors::Part;
+use ibyok_core::errors::{Affected, Damage, Part, Remedy};
 use ibyok_core::keys::{IfExists, Interval, KeyEdit, VersionState};
 use ibyok_core::pages::PageRequest;
 use ibyok_core::policy::{Restriction, TokenId};
@@ -313,4 +313,60 @@ async fn states_are_enums_that_a_program_matches() {
     );
     let tokens = operator.tokens().list(&PageRequest::default()).await.unwrap();
     assert!(tokens.iter().all(|token| token.state == TokenState::Valid));
+}
+
+#[tokio::test]
+async fn a_remedy_is_data_and_its_own_words_name_no_command() {
+    let vault = vault().await;
+    let operator = vault.operator("ann");
+    let reference = |text: &str| text.parse::<KeyRef>().unwrap();
+    let (missing, nowhere) = (reference("prod/missing"), reference("nowhere/openai"));
+    let mut errors = vec![
+        operator.retrieve(&missing).await.unwrap_err(),
+        operator.retrieve(&nowhere).await.unwrap_err(),
+        operator.retrieve(&openai().at_version(9)).await.unwrap_err(),
+        operator
+            .rotation()
+            .stage(&missing, Secret::from("x".to_owned()))
+            .await
+            .unwrap_err(),
+        operator.rotation().promote(&openai()).await.unwrap_err(),
+        operator.tokens().show("nobody").await.unwrap_err(),
+        operator.incidents().report("inc_1", None).await.unwrap_err(),
+        operator
+            .keys()
+            .remove_damaged(operator.keys().show(&openai()).await.unwrap().id)
+            .await
+            .unwrap_err(),
+    ];
+    assert_eq!(errors[0].remedy(), Some(Remedy::ListKeys));
+    assert_eq!(errors[2].remedy(), Some(Remedy::ListVersions));
+    operator.keys().disable(&openai()).await.unwrap();
+    let disabled = operator.retrieve(&openai()).await.unwrap_err();
+    assert_eq!(disabled.remedy(), Some(Remedy::EnableKey));
+    errors.push(disabled);
+    for damage in [
+        Damage::DoesNotOpen,
+        Damage::Missing,
+        Damage::Older,
+        Damage::UnknownFormat,
+        Damage::Kek,
+    ] {
+        for affected in [Affected::Key, Affected::Token, Affected::Environment, Affected::Other] {
+            errors.push(Error::Integrity {
+                what: "the record".to_owned(),
+                damage,
+                affected,
+            });
+        }
+    }
+    for error in errors {
+        let hint = error.hint().unwrap_or_default();
+        for command in ["`ibyok ", "--", "IBYOK_"] {
+            assert!(
+                !hint.contains(command) && !error.to_string().contains(command),
+                "{error}: {hint}"
+            );
+        }
+    }
 }

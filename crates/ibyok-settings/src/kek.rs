@@ -128,7 +128,7 @@ async fn aws_kms(key: &str) -> Result<Arc<dyn Kek>> {
     Ok(Arc::new(kek.map_err(|error| match error {
         KekError::KekUnusable { .. } => Error::Invalid {
             what: error.to_string(),
-            hint: Some("give a symmetric key by its id, its ARN, or `alias/NAME`".to_owned()),
+            hint: Some("give a symmetric key by its id, its ARN, or `alias/NAME`".into()),
         },
         other => other.into(),
     })?))

@@ -287,7 +287,7 @@ impl Settings {
         };
         Error::NotFound {
             what: format!("vault in {place}"),
-            hint: Some(hint.to_owned()),
+            hint: Some(hint.into()),
         }
     }
 }

@@ -135,7 +135,8 @@ impl Error {
     pub fn hint(&self) -> String {
         match self {
             Error::Vault(error) => error
-                .hint()
+                .remedy()
+                .map(|remedy| crate::remedy::worded(&remedy))
                 .unwrap_or_else(|| "`ibyok status` shows the vault's health".to_owned()),
             Error::Server(error) => error.hint().unwrap_or("read the server's log").to_owned(),
             Error::Usage { hint, .. } | Error::NoToken { hint, .. } | Error::Failed { hint, .. } => hint.clone(),

@@ -27,6 +27,7 @@ mod out_file;
 mod page;
 mod program;
 mod progress;
+mod remedy;
 mod secret_input;
 mod settings;
 mod show;

@@ -37,8 +37,8 @@ impl Damage {
         }
     }
 
-    /// The action that helps, and the command that gives up a record of this sort.
-    pub(crate) fn hint(self, affected: Affected) -> String {
+    /// Returns the action that helps, and the way to give up a record of this sort.
+    pub(crate) fn remedy(self, affected: Affected) -> String {
         if affected == Affected::Home && self != Damage::Kek {
             return "no command opens the vault without this record: stop what runs, and restore the record, or the whole store, from the \
                     newest backup, with the command in docs/operations.md, \"One record from a backup\"; then find out who wrote to the store"
@@ -50,7 +50,7 @@ impl Damage {
                 "restore the newest backup of the store, and find out who wrote to the store"
             }
             Damage::Missing | Damage::Older => {
-                "restore the newest backup of the store, and find out who set the store back; if you restored an older store on purpose, accept the older records with `ibyok audit floors rebuild --accept-rollback`"
+                "restore the newest backup of the store, and find out who set the store back; if you restored an older store on purpose, accept the rollback of the older records"
             }
             Damage::Unreadable => {
                 return "check the disk and the system's log, then restore the store from a backup".to_owned();
@@ -62,20 +62,20 @@ impl Damage {
         };
         let way_out = match affected {
             Affected::Key if self == Damage::UnknownFormat => {
-                "`ibyok keys list` shows damaged keys, and `ibyok keys remove --damaged ID --force` removes one even if it may be intact"
+                "the list of keys has damaged ones; an operator can remove one by force even if it may be intact"
             }
-            Affected::Key => "`ibyok keys list` shows damaged keys, and `ibyok keys remove --damaged ID` removes one",
+            Affected::Key => "the list of keys has damaged ones, and an operator can remove one by its id",
             Affected::Token => {
-                "`ibyok tokens list` shows damaged tokens, and `ibyok tokens revoke --damaged ID` revokes one permanently"
+                "the list of tokens has damaged ones, and an operator can revoke one permanently by its id"
             }
             // A record that may be whole is not given up.
             Affected::Environment if self == Damage::UnknownFormat => {
-                "the other environments keep working; `ibyok envs list` shows damaged environments"
+                "the other environments keep working; the list of environments has damaged ones"
             }
             Affected::Environment => {
-                "the other environments keep working; `ibyok envs list` shows damaged environments, and `ibyok envs remove --damaged ID` removes one with its keys and tokens"
+                "the other environments keep working; the list of environments has damaged ones, and an operator can remove one with its keys and tokens"
             }
-            Affected::Home | Affected::Other => "`ibyok status` lists damaged records",
+            Affected::Home | Affected::Other => "the status of the vault lists damaged records",
         };
         format!("{action}; {way_out}")
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::base::damage::{Affected, Damage};
+use crate::base::remedy::Remedy;
 use crate::base::secret_text::{looks_like_a_token, without_secrets};
 use crate::base::version_state::VersionState;
 
@@ -24,7 +25,7 @@ pub enum Error {
         /// The fault, with the offending input in backticks.
         what: String,
         /// The input to give instead.
-        hint: Option<String>,
+        hint: Option<Remedy>,
     },
     /// No valid access token: absent, malformed, unknown, revoked or expired. Only the audit log records which of
     /// them.
@@ -44,7 +45,7 @@ pub enum Error {
         /// The thing that was not found.
         what: String,
         /// A near name, or the next step.
-        hint: Option<String>,
+        hint: Option<Remedy>,
     },
     /// The key is disabled.
     #[error("key `{key}` is disabled")]
@@ -96,7 +97,7 @@ pub enum Error {
         /// Those that need it, each with its reason.
         by: Vec<String>,
         /// The way to take it away anyway.
-        hint: &'static str,
+        hint: Remedy,
     },
     /// A value is over its limit.
     #[error("{what} is larger than the limit of {limit} bytes")]
@@ -263,9 +264,6 @@ impl fmt::Display for Code {
     }
 }
 
-/// The hint for an old version of a key that consumers still need.
-pub(crate) const VERSION_IN_USE: &str = "`ibyok rotate status` shows the consumers; wait for them, revoke the tokens of consumers that no longer exist, or add `--force --reason TEXT`; the current version cannot go before you promote another";
-
 /// The name of the part of a key that is too large when its record is: values are bounded one by one.
 const RECORD: &str = "the record with all its versions";
 
@@ -309,18 +307,22 @@ impl Error {
         self.code().http_status()
     }
 
-    /// The step that a person can take next, where there is one to name beyond the message.
+    /// The step that a person can take next, where there is one to name beyond the message, in words that name no command.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
+        self.remedy().map(|remedy| remedy.to_string())
+    }
+
+    /// Returns the step that a person can take next as data, for a program that words it for its own readers.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
         let text = match self {
             Error::Invalid { hint, .. } | Error::NotFound { hint, .. } => return hint.clone(),
-            Error::Limited { retry_after, .. } => return Some(format!("try again in {}", spoken(*retry_after))),
+            Error::Limited { retry_after, .. } => return Some(format!("try again in {}", spoken(*retry_after)).into()),
             Error::Unauthenticated => "check that you copied the whole token, or get a new token",
-            Error::Denied { limit: NAMESPACE, .. } => {
-                "act in that namespace: give `--namespace NAME`, or a token that was issued there"
-            }
+            Error::Denied { limit: NAMESPACE, .. } => return Some(Remedy::ActInNamespace),
             Error::Denied { .. } => "use a token whose grant covers this",
-            Error::KeyDisabled { .. } => "enable the key with `ibyok keys enable`",
+            Error::KeyDisabled { .. } => return Some(Remedy::EnableKey),
             Error::VersionDisabled {
                 state: VersionState::Retired,
                 ..
@@ -330,15 +332,16 @@ impl Error {
             Error::Exists { .. } => "choose another name, or change the existing one",
             Error::Conflict { .. } => "check the present state, then try again",
             Error::Precondition { .. } => "read the key again, and decide whether the change is still right",
-            Error::InUse { hint, .. } => hint,
-            Error::TooLarge { what: RECORD, .. } => {
-                "its versions together are too large: destroy a version that nobody needs with `ibyok rotate destroy REF --version N`"
-            }
+            Error::InUse { hint, .. } => return Some(hint.clone()),
+            Error::TooLarge { what: RECORD, .. } => return Some(Remedy::DestroyVersions),
             Error::TooLarge { .. } => "store the large data elsewhere, and store a reference to it here",
-            Error::Integrity { damage, affected, .. } => return Some(damage.hint(*affected)),
-            Error::Floors { .. } => {
-                "copy the directory of logs first; `ibyok audit verify` names the fault, and `ibyok audit floors rebuild` rebuilds the floors from the log and the store"
+            Error::Integrity { damage, affected, .. } => {
+                return Some(Remedy::Damaged {
+                    damage: *damage,
+                    affected: *affected,
+                });
             }
+            Error::Floors { .. } => return Some(Remedy::RebuildFloors),
             Error::Unavailable { part: Part::Store, .. } => {
                 "check that the store is reachable and has space, then try again"
             }
@@ -354,7 +357,7 @@ impl Error {
             Error::Kek { source } if !is_another_kek(source.as_ref()) => return None,
             Error::Kek { .. } => "give the KEK of this vault; without it nobody can open the keys",
         };
-        Some(text.to_owned())
+        Some(text.into())
     }
 
     /// The time to wait before another try, where another try may succeed.
@@ -369,7 +372,7 @@ impl Error {
     }
 
     /// Makes an [`Error::Invalid`] with a hint about the input to give instead.
-    pub fn invalid(what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn invalid(what: impl Into<String>, hint: impl Into<Remedy>) -> Self {
         Error::Invalid {
             what: what.into(),
             hint: Some(hint.into()),
@@ -382,7 +385,7 @@ impl Error {
     pub fn invalid_name(kind: &str, given: &str, form: &str) -> Self {
         Error::Invalid {
             what: format!("{kind} {} is not valid", quoted(given)),
-            hint: Some(format!("use {form}")),
+            hint: Some(format!("use {form}").into()),
         }
     }
 
@@ -449,7 +452,7 @@ impl From<ibyok_storage::Error> for Error {
             Storage::TooLarge { limit, .. } => Error::TooLarge { what: RECORD, limit },
             Storage::Invalid { .. } | Storage::Refused { .. } | Storage::Newer { .. } => Error::Invalid {
                 what: error.to_string(),
-                hint: Some(error.hint().to_owned()),
+                hint: Some(error.hint().into()),
             },
             Storage::Corrupt { ref what, .. } => Error::damaged(format!("the store {what}"), Damage::Unreadable),
             other => Error::unavailable(Part::Store, other),

@@ -6,6 +6,7 @@ pub(crate) mod damage;
 pub(crate) mod error;
 pub(crate) mod json;
 pub(crate) mod private_file;
+pub(crate) mod remedy;
 pub(crate) mod secret_text;
 pub(crate) mod version_state;
 pub(crate) mod words;

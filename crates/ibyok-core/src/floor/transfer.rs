@@ -20,6 +20,7 @@ use super::entry::{raise, unavailable};
 use super::file::Floors;
 use super::key;
 use crate::base::error::{Error, Part, Result};
+use crate::base::remedy::Remedy;
 
 /// The first line, with the newest format that this program knows.
 const FORMAT: &str = "ibyok-floors v1";
@@ -116,7 +117,7 @@ fn check_head(line: &str, expected: &str) -> Result<()> {
     if word(line) != word(expected) {
         return Err(Error::invalid(
             "the file is not an export of floors",
-            "give a file that `ibyok audit floors export` wrote",
+            Remedy::GiveFloorsExport,
         ));
     }
     Err(match word(expected).as_str() {

@@ -7,6 +7,7 @@ use ibyok_policy::{Environments, Scope, TokenId, in_sight, source_allowed};
 
 use crate::base::damage::{Affected, Damage};
 use crate::base::error::{Error, Result, quoted};
+use crate::base::remedy::Remedy;
 use crate::gate::Gate;
 use crate::gate::attempt::Attempt;
 use crate::gate::open_realms::OpenRealms;
@@ -270,6 +271,6 @@ pub(crate) fn found_self(holder: &Arc<Holder>) -> Found {
 pub(crate) fn no_token(which: &str) -> Error {
     Error::NotFound {
         what: format!("token {}", quoted(which)),
-        hint: Some("`ibyok tokens list` lists the tokens".to_owned()),
+        hint: Some(Remedy::ListTokens),
     }
 }

@@ -43,6 +43,6 @@ pub(crate) fn check_item(item: &str) -> Result<()> {
     }
     Err(Error::Invalid {
         what: format!("{} is not an item to attest", crate::base::error::quoted(item)),
-        hint: Some(format!("the items are: {}", ATTESTED_ITEMS.join(", "))),
+        hint: Some(format!("the items are: {}", ATTESTED_ITEMS.join(", ")).into()),
     })
 }

@@ -14,6 +14,7 @@ use super::which_version::WhichVersion;
 use super::write::check_variable_of_a_token;
 use crate::base::error::Error;
 use crate::base::json::json_length;
+use crate::base::remedy::Remedy;
 pub use crate::base::version_state::VersionState;
 use crate::base::words::words;
 use crate::model::limit::LimitInForce;
@@ -262,7 +263,7 @@ impl KeyRecord {
                 WhichVersion::Number(number) => format!("version {number} of key `{key}`"),
                 which => format!("{which} version of key `{key}`"),
             },
-            hint: Some("`ibyok keys show` lists the versions".to_owned()),
+            hint: Some(Remedy::ListVersions),
         })
     }
 

@@ -11,6 +11,7 @@ use super::interval::Interval;
 use super::name::{FieldName, KeyId, no_secret};
 use super::variable::VariableKind;
 use crate::base::error::{Error, Result, quoted};
+use crate::base::remedy::Remedy;
 use crate::model::key::VersionState;
 
 /// The largest value, in bytes.
@@ -328,7 +329,7 @@ pub(crate) fn check_variable_of_a_token(variable: &str) -> Result<()> {
                 "a token may not choose the variable {}, because it may steer programs",
                 quoted(variable)
             ),
-            "end the name in a word such as KEY, TOKEN, PASSWORD or URL, or let an operator set it with `ibyok keys edit --var`",
+            Remedy::NameVariable,
         )),
     }
 }

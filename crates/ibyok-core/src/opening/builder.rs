@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use crate::base::clock::{Clock, SteadyClock, SystemClock, check_clock};
 use crate::base::context::RequestContext;
 use crate::base::error::{Error, Part, Result};
+use crate::base::remedy::Remedy;
 use crate::floor::stated::Stated;
 use crate::floor::{FloorKey, Floors, Found, Setup};
 use crate::gate::attempt::Attempt;
@@ -333,10 +334,7 @@ impl OpenBuilder {
         // This process may have got a new slot next to those of a vault that is in use.
         if place.public_key().is_some() || !ibyok_audit::begun_logs_in(place.root())?.is_empty() {
             let what = format!("`{}` holds the audit log of another vault", place.name());
-            return Err(Error::invalid(
-                what,
-                "give the new vault its own log directory; if the log is this vault's, set `IBYOK_STORE` to the store of that vault",
-            ));
+            return Err(Error::invalid(what, Remedy::OwnLogDirectory));
         }
         let id = match self.options.id {
             Some(id) => id,
@@ -500,9 +498,7 @@ impl Options {
 fn no_vault() -> Error {
     Error::NotFound {
         what: "vault in this store".to_owned(),
-        hint: Some(
-            "create a vault with `ibyok init`; if the vault existed before, its store file is missing".to_owned(),
-        ),
+        hint: Some(Remedy::CreateVault),
     }
 }
 

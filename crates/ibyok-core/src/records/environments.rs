@@ -7,6 +7,7 @@ use super::damage::DamagedRecord;
 use super::tags::Tags;
 use crate::base::damage::Damage;
 use crate::base::error::{Error, Result};
+use crate::base::remedy::Remedy;
 use crate::model::name::{EnvironmentName, Namespace};
 use crate::realm::tags::{TagBody, list_tags, tag_record};
 use crate::realm::{Realm, RealmName};
@@ -109,7 +110,7 @@ impl Records {
         };
         Error::NotFound {
             what: self.named_in(namespace, format!("environment `{environment}`")),
-            hint: Some(hint),
+            hint: Some(hint.into()),
         }
     }
 
@@ -156,6 +157,6 @@ impl Records {
 pub(crate) fn no_namespace(name: &Namespace) -> Error {
     Error::NotFound {
         what: format!("namespace `{name}`"),
-        hint: Some("`ibyok namespaces list` lists the namespaces".to_owned()),
+        hint: Some(Remedy::ListNamespaces),
     }
 }

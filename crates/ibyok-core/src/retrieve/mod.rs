@@ -18,6 +18,7 @@ use ibyok_policy::{Reason, Scope, valid_at};
 use self::mock_value::mock_fields;
 use crate::base::context::RequestContext;
 use crate::base::error::{Error, Part, Result};
+use crate::base::remedy::Remedy;
 use crate::gate::Gate;
 use crate::gate::attempt::Attempt;
 use crate::gate::permit::Permit;
@@ -329,14 +330,14 @@ impl Retriever {
 pub(crate) fn no_key(permit: &Permit) -> Error {
     Error::NotFound {
         what: format!("key `{}`", permit.label()),
-        hint: Some("`ibyok keys list` lists the keys".to_owned()),
+        hint: Some(Remedy::ListKeys),
     }
 }
 
 pub(crate) fn no_field(key: &str, field: &FieldName) -> Error {
     Error::NotFound {
         what: format!("field `{field}` of key `{key}`"),
-        hint: Some("`ibyok keys show` lists the fields".to_owned()),
+        hint: Some(Remedy::ListFields),
     }
 }
 

@@ -7,6 +7,7 @@ use ibyok_policy::{Environments, Grant, Scopes, TokenId};
 
 use crate::base::damage::Damage;
 use crate::base::error::{Error, Result};
+use crate::base::remedy::Remedy;
 use crate::gate::attempt::Attempt;
 use crate::model::key::{KeyRecord, Stamp};
 use crate::model::kind;
@@ -103,7 +104,7 @@ impl KeyVerbs<'_> {
                 Ok(Some(_)) => {
                     return Err(Error::invalid(
                         format!("the record of key `{id}` is intact"),
-                        "remove the key with `ibyok keys remove REF`",
+                        Remedy::RemoveKey,
                     ));
                 }
                 Err(Error::Integrity { damage, .. }) => whole.permits(id, damage)?,
@@ -129,7 +130,7 @@ impl KeyVerbs<'_> {
         }
         Err(Error::NotFound {
             what: format!("damaged key `{id}`"),
-            hint: Some("`ibyok keys list` shows damaged records with their ids".to_owned()),
+            hint: Some(Remedy::ListDamaged),
         })
     }
 }
@@ -155,7 +156,7 @@ impl TokenVerbs<'_> {
                 Ok(_) => {
                     return Err(Error::invalid(
                         format!("the record of token `{id}` is intact"),
-                        "revoke the token with `ibyok tokens revoke ID`",
+                        Remedy::RevokeToken,
                     ));
                 }
                 Err(Error::Integrity { .. }) => {}

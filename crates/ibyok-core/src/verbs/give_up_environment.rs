@@ -6,6 +6,7 @@ use ibyok_audit::{Action, Phase};
 
 use crate::base::damage::Damage;
 use crate::base::error::{Error, Result, quoted};
+use crate::base::remedy::Remedy;
 use crate::gate::attempt::Attempt;
 use crate::model::key::Stamp;
 use crate::realm::RealmName;
@@ -101,17 +102,13 @@ fn is_lost(which: &str, damage: Damage) -> Result<()> {
 fn no_damaged(which: &str) -> Error {
     Error::NotFound {
         what: format!("damaged environment {}", quoted(which)),
-        hint: Some(
-            "`ibyok envs list` shows damaged environments with their ids; if only the record of a name is damaged, restore the store from \
-             a backup"
-                .to_owned(),
-        ),
+        hint: Some(Remedy::ListDamagedEnvironments),
     }
 }
 
 fn is_sound(which: &str) -> Error {
     Error::invalid(
         format!("environment {} is not damaged", quoted(which)),
-        "remove its keys with `ibyok keys remove REF`, and revoke its tokens with `ibyok tokens revoke`",
+        Remedy::EmptyEnvironment,
     )
 }

@@ -136,7 +136,7 @@ impl Server {
         let number = pending.map(|version| version.version);
         Ok(number.ok_or_else(|| ibyok_core::Error::NotFound {
             what: format!("pending version of key `{environment}/{name}`"),
-            hint: Some("`ibyok keys show` lists the versions".to_owned()),
+            hint: Some("`ibyok keys show` lists the versions".into()),
         })?)
     }
 }

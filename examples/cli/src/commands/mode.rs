@@ -56,7 +56,7 @@ async fn show(environment: Option<&str>, cx: &mut Cx<'_>) -> Result<Exit> {
             if items.is_empty() {
                 return Err(ibyok_core::Error::NotFound {
                     what: format!("environment `{environment}` whose mode you may see"),
-                    hint: Some("`ibyok mode show` lists them".to_owned()),
+                    hint: Some("`ibyok mode show` lists them".into()),
                 }
                 .into());
             }

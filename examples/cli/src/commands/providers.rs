@@ -81,8 +81,8 @@ fn find(name: &str) -> Result<&'static Provider> {
         Error::Vault(ibyok_core::Error::NotFound {
             what: format!("provider `{}` in the catalogue", crate::show::clean(name)),
             hint: Some(match near {
-                Some((_, id)) => format!("did you mean `{id}`? `ibyok providers list` lists all providers"),
-                None => "`ibyok providers list` lists all providers".to_owned(),
+                Some((_, id)) => format!("did you mean `{id}`? `ibyok providers list` lists all providers").into(),
+                None => "`ibyok providers list` lists all providers".into(),
             }),
         })
     })

@@ -4,6 +4,7 @@ use ibyok_audit::Action;
 use ibyok_policy::Scope;
 
 use crate::base::error::{Error, Result};
+use crate::base::remedy::Remedy;
 use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
 use crate::incident::Found;
@@ -77,7 +78,7 @@ impl IncidentVerbs<'_> {
                     principal.namespace(),
                     format!("incident {}", crate::base::error::quoted(which)),
                 ),
-                hint: Some("`ibyok incident list --all` lists the incidents".to_owned()),
+                hint: Some(Remedy::ListIncidents),
             },
         };
         let scope = Scope::IncidentsWrite;

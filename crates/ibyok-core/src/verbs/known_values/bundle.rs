@@ -13,6 +13,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{Key, KnownValue, KnownValues, Set};
 use crate::base::error::{Error, Part, Result};
+use crate::base::remedy::Remedy;
 use crate::gate::attempt::Attempt;
 use crate::model::name::FieldName;
 use crate::retrieve::open_fields;
@@ -84,12 +85,7 @@ impl KnownValues {
                 limit: Self::BUNDLE_MAX,
             });
         }
-        let none = || {
-            Error::invalid(
-                "the file is not a bundle of fingerprints",
-                "make a bundle with `ibyok scan --export-bundle FILE`",
-            )
-        };
+        let none = || Error::invalid("the file is not a bundle of fingerprints", Remedy::GiveBundle);
         let mut body: Body = serde_json::from_str(text).map_err(|_| none())?;
         if body.ibyok_fingerprints != FORM {
             return Err(none());

@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::Namespaces;
 use super::contents::Contents;
 use crate::base::error::{Error, Result};
+use crate::base::remedy::Remedy;
 use crate::changes::Edit;
 use crate::changes::environment::{Life, contended};
 use crate::gate::attempt::Attempt;
@@ -39,8 +40,7 @@ const TRIES: usize = 8;
 /// The hint for a namespace that is not removed.
 const STAYS: &str =
     "the home of a vault or of a node cannot be removed; remove the keys and tokens of its environments instead";
-const HAS_CONTENTS: &str =
-    "remove its keys and revoke its tokens first, or remove the namespace with its contents by `--force NAME`";
+const HAS_CONTENTS: Remedy = Remedy::EmptyNamespace;
 
 /// The contents that removing a namespace may take away.
 #[derive(Clone, Debug, Default)]
@@ -140,7 +140,10 @@ impl Session {
             hint,
         };
         if *name == inner.records.home.name.namespace {
-            return Err(in_use(vec!["the namespace is the vault's home".to_owned()], STAYS));
+            return Err(in_use(
+                vec!["the namespace is the vault's home".to_owned()],
+                STAYS.into(),
+            ));
         }
         if let Some(named) = &removal.with_contents_of
             && named != name.as_str()
@@ -161,7 +164,10 @@ impl Session {
         }
         let contents = inner.contents_of(name, attempt.at).await?;
         if contents.has_log {
-            return Err(in_use(vec!["a node's audit log has its key in it".to_owned()], STAYS));
+            return Err(in_use(
+                vec!["a node's audit log has its key in it".to_owned()],
+                STAYS.into(),
+            ));
         }
         if removal.with_contents_of.is_none() && !contents.is_empty() {
             return Err(in_use(contents.in_words(), HAS_CONTENTS));

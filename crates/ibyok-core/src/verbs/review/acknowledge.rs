@@ -46,7 +46,7 @@ impl ReviewVerbs<'_> {
             let found = review.found.findings.into_iter().find(|found| found.id == id);
             let mut found = found.ok_or_else(|| Error::NotFound {
                 what: format!("finding {} in this review", quoted(finding)),
-                hint: Some("review a longer time, such as the time that showed the finding".to_owned()),
+                hint: Some("review a longer time, such as the time that showed the finding".into()),
             })?;
             let (at, by) = (attempt.at, principal.by());
             let ack = Ack {

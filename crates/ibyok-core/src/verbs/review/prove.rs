@@ -5,6 +5,7 @@ use std::time::Duration;
 use ibyok_audit::{Action, Entry, Error as AuditError, Filter, Proof, Proven, VerifyingKey, prove, verify_proof};
 
 use crate::base::error::{Error, Part, Result};
+use crate::base::remedy::Remedy;
 use crate::vault::handles::AuditVerbs;
 use crate::verbs::environments::operators_only;
 
@@ -101,10 +102,10 @@ fn told(error: AuditError) -> Error {
     match error {
         AuditError::NoLine { .. } => Error::NotFound {
             what: error.to_string().trim_start_matches("there is no ").to_owned(),
-            hint: Some("`ibyok audit tail --json` shows the lines with their numbers and logs".to_owned()),
+            hint: Some(Remedy::ListLines),
         },
-        AuditError::SeveralLogs { .. } => Error::invalid(error.to_string(), "give the id of the log with `--log`"),
-        AuditError::NotAProof { .. } => Error::invalid(error.to_string(), "give a file that `ibyok audit prove` wrote"),
+        AuditError::SeveralLogs { .. } => Error::invalid(error.to_string(), Remedy::NameLog),
+        AuditError::NotAProof { .. } => Error::invalid(error.to_string(), Remedy::GiveProof),
         AuditError::DoesNotHold { .. } => Error::integrity(error.to_string()),
         other => other.into(),
     }

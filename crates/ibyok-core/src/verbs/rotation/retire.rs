@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::drain::Uses;
-use crate::base::error::{Error, Result, VERSION_IN_USE};
+use crate::base::error::{Error, Result};
+use crate::base::remedy::Remedy;
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
 use crate::gate::permit::Permit;
@@ -59,10 +60,7 @@ impl DrainRequest {
             ));
         }
         if self.reason.is_some() && !self.force {
-            return Err(Error::invalid(
-                "a reason needs force",
-                "remove `--reason`, or add `--force`",
-            ));
+            return Err(Error::invalid("a reason needs force", Remedy::ForceWithReason));
         }
         if self.quiet.is_negative() || self.quiet > QUIET_MAX {
             return Err(Error::invalid(
@@ -248,7 +246,7 @@ fn taken(action: Action, record: &KeyRecord, number: u32, key: &str) -> Result<T
         (_, Role::Current) => Err(Error::InUse {
             what: format!("version {number} of key `{key}`"),
             by: vec!["every consumer of the key: it is the current version".to_owned()],
-            hint: VERSION_IN_USE,
+            hint: Remedy::AwaitConsumers,
         }),
         (Action::KeyRetire, Role::Pending) => Err(Error::Conflict {
             what: format!("version {number} of key `{key}` is pending: promote it, or destroy it"),
@@ -293,6 +291,6 @@ fn may_go(
     Err(Error::InUse {
         what: format!("version {number} of key `{}`", permit.label()),
         by,
-        hint: VERSION_IN_USE,
+        hint: Remedy::AwaitConsumers,
     })
 }

@@ -5,6 +5,7 @@ use ibyok_crypto::Secret;
 use ibyok_policy::Scope;
 
 use crate::base::error::{Error, Result};
+use crate::base::remedy::Remedy;
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
 use crate::gate::permit::Permit;
@@ -250,7 +251,7 @@ fn no_key_to_rotate(error: Error) -> Error {
     match error {
         Error::NotFound { what, .. } => Error::NotFound {
             what,
-            hint: Some("create the key with `ibyok keys set`, which makes its first version current".to_owned()),
+            hint: Some(Remedy::CreateKey),
         },
         other => other,
     }
@@ -271,6 +272,6 @@ pub(crate) fn only_the_value(record: &KeyRecord, write: &KeyWrite) -> Result<()>
     }
     Err(Error::invalid(
         "a rotation changes only the value of the key",
-        "change the other settings with `ibyok keys edit`",
+        Remedy::EditSettings,
     ))
 }

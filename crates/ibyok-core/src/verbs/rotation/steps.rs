@@ -2,6 +2,7 @@
 //! one only.
 
 use crate::base::error::{Error, Result};
+use crate::base::remedy::Remedy;
 use crate::model::key::VersionState;
 use crate::model::key::{KeyRecord, Role, Stamp, StateChange, VersionRecord};
 use crate::model::which_version::WhichVersion;
@@ -29,7 +30,7 @@ impl KeyRecord {
     pub(crate) fn promote(&mut self, key: &str, stamp: &Stamp, force: bool) -> Result<u32> {
         let pending = self.version(key, WhichVersion::Pending).map_err(|_| Error::NotFound {
             what: format!("pending version of key `{key}`"),
-            hint: Some("add one with `ibyok rotate stage`".to_owned()),
+            hint: Some(Remedy::StageVersion),
         })?;
         let number = usable(key, pending, force)?;
         self.exchange(number, stamp);
@@ -42,9 +43,7 @@ impl KeyRecord {
         let before = retiring.max_by_key(|version| (version.retiring_since(), version.number));
         let before = before.ok_or_else(|| Error::NotFound {
             what: format!("retiring version of key `{key}` to roll back to"),
-            hint: Some(
-                "`ibyok rotate status` shows the versions; a retired version cannot become current again".to_owned(),
-            ),
+            hint: Some(Remedy::PromoteAnother),
         })?;
         let number = usable(key, before, force)?;
         self.exchange(number, stamp);

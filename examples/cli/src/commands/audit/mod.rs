@@ -75,7 +75,7 @@ fn is_there(cx: &Cx<'_>) -> Result<()> {
     match cx.globals.settings.audit.as_deref() {
         Some(named) if !Path::new(named).exists() => Err(Error::Vault(ibyok_core::Error::NotFound {
             what: format!("directory of logs `{}`", crate::show::clean(named)),
-            hint: Some("give `--audit` the directory that the vault writes its logs to".to_owned()),
+            hint: Some("give `--audit` the directory that the vault writes its logs to".into()),
         })),
         _ => Ok(()),
     }

@@ -105,7 +105,7 @@ async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
         if tokens.is_empty() {
             return Err(ibyok_core::Error::NotFound {
                 what: "valid token that matches".to_owned(),
-                hint: Some("`tokens list` shows names and who issued them".to_owned()),
+                hint: Some("`tokens list` shows names and who issued them".into()),
             }
             .into());
         }
