@@ -71,6 +71,8 @@ mod base;
 mod changes;
 mod floor;
 #[cfg(test)]
+mod forged_lives;
+#[cfg(test)]
 mod forging;
 mod gate;
 mod geoip;

@@ -5,6 +5,7 @@ use ibyok_storage::{Error as StorageError, Expect, MapDurability, RecordId};
 
 use super::Changes;
 use crate::base::error::{Error, Result};
+use crate::floor::SeenRealm;
 use crate::gate::attempt::Attempt;
 use crate::model::environment::Class;
 use crate::model::key::Stamp;
@@ -48,7 +49,7 @@ impl Changes {
         if !made? {
             return Ok(None);
         }
-        self.records.floors.saw_realm(&id, rev, name).await;
+        self.note(name, &id).await?;
         Ok(Some((id, rev)))
     }
 
@@ -78,7 +79,11 @@ impl Changes {
         self.delete(&id).await?;
         self.records.realms.forget_all();
         let floors = &self.records.floors;
-        floors.note_realm(&id, removal.rev, name, MapDurability::Disk).await?;
+        let seen = SeenRealm {
+            name: name.clone(),
+            life: None,
+        };
+        floors.note_realm(&id, removal.rev, &seen, MapDurability::Disk).await?;
         Ok((id, removal.rev))
     }
 
@@ -93,10 +98,10 @@ impl Changes {
 
     /// Writes the record of a realm again as it is, above every revision that nodes may have seen, after an operator accepted an
     /// older copy.
-    pub(crate) async fn write_realm_again(&self, realm: &Realm) -> Result<()> {
+    pub(crate) async fn write_realm_again(&self, realm: &Realm) -> Result<Option<Life>> {
         let id = realm.name.record_id(self.records.vault);
         let Some(stored) = self.records.store.get(&id).await? else {
-            return Ok(());
+            return Ok(None);
         };
         let rev = made_after(self.records.last_life(&id).await?);
         let attributes = serde_json::to_vec(&realm.attributes).map_err(|_| Error::integrity("an environment"))?;
@@ -107,7 +112,15 @@ impl Changes {
         let expect = Expect::Revision(stored.revision);
         self.records.store.put(&id, &sealed, expect).await?;
         self.records.realms.forget_all();
-        self.records.floors.saw_realm(&id, rev, &realm.name).await;
+        self.note(&realm.name, &id).await?;
+        Ok(Some((id, rev)))
+    }
+
+    /// Notes the floor of a realm that was just written.
+    async fn note(&self, name: &RealmName, id: &RecordId) -> Result<()> {
+        if let Some(realm) = self.records.read_realm(name).await? {
+            self.records.floors.saw_realm(id, &realm).await;
+        }
         Ok(())
     }
 

@@ -52,4 +52,5 @@ pub(crate) use self::file::Floors;
 pub(crate) use self::key::FloorKey;
 pub(crate) use self::note::{Note, NoteId};
 pub(crate) use self::opening::{Found, Setup};
+pub(crate) use self::realm_lines::SeenRealm;
 pub use self::status::FloorsStatus;

@@ -1,7 +1,7 @@
 //! The floors that this process knows and the file may not.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ibyok_storage::RecordId;
@@ -16,6 +16,9 @@ pub(super) struct Seen {
     /// The line up to which this process's log is marked, and how many floors were raised since.
     pub(super) marked: AtomicU64,
     pub(super) raised: AtomicU64,
+    /// The newest generation of the file that this process knows of, and whether another process changed the file since the last look.
+    known: AtomicU64,
+    by_others: AtomicBool,
 }
 
 impl Seen {
@@ -47,8 +50,18 @@ impl Seen {
     }
 
     pub(super) fn is_written(&self, generation: u64) {
-        // Writers finish in any order, and a generation never goes back.
         self.written.fetch_max(generation, Ordering::AcqRel);
+        // Each change of the file is one generation: a step over several has changes of others between.
+        let known = self.known.fetch_max(generation, Ordering::AcqRel);
+        if generation > known.saturating_add(1) {
+            self.by_others.store(true, Ordering::Release);
+        }
+    }
+
+    /// True if another process changed the file since the last call. The file is at this generation now.
+    pub(super) fn was_changed_by_others(&self, generation: u64) -> bool {
+        let known = self.known.fetch_max(generation, Ordering::AcqRel);
+        self.by_others.swap(false, Ordering::AcqRel) || generation > known
     }
 
     pub(super) fn is_synced(&self, generation: u64) {

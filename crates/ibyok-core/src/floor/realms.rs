@@ -4,16 +4,20 @@ use ibyok_storage::{MapDurability, RecordId};
 
 use super::file::Floors;
 use super::key;
-use super::realm_lines::changes;
+use super::realm_lines::{SeenRealm, changes};
 use super::remembered::Way;
 use crate::base::error::Result;
-use crate::realm::RealmName;
+use crate::realm::Realm;
 
 impl Floors {
-    /// Remembers a realm that was read at a revision. A file that cannot be written now gets the floor with the next second: reading
-    /// needs no more of it.
-    pub(crate) async fn saw_realm(&self, id: &RecordId, rev: u64, name: &RealmName) {
-        if let Err(error) = self.note_realm(id, rev, name, MapDurability::Kernel).await {
+    /// Remembers a realm that was read. A file that cannot be written now gets the floor with the next second: reading needs no more
+    /// of it.
+    pub(crate) async fn saw_realm(&self, id: &RecordId, realm: &Realm) {
+        let seen = SeenRealm {
+            name: realm.name.clone(),
+            life: Some((realm.rev, realm.tag())),
+        };
+        if let Err(error) = self.note_realm(id, realm.rev, &seen, MapDurability::Kernel).await {
             tracing::warn!(%error, "an environment that was read is not in the file of floors yet");
         }
     }
@@ -23,25 +27,25 @@ impl Floors {
         &self,
         id: &RecordId,
         rev: u64,
-        name: &RealmName,
+        seen: &SeenRealm,
         durability: MapDurability,
     ) -> Result<()> {
         self.seen.add(id, rev);
-        self.apply(changes(id, rev, name).into(), durability).await?;
+        self.apply(changes(id, rev, seen).into(), durability).await?;
         self.remembered.keep(id, rev, Way::Saw);
         self.seen.drop_up_to(id, rev);
         Ok(())
     }
 
-    /// Returns the name of a realm that this node has seen, by the id of its record.
-    pub(crate) async fn realm_name(&self, id: &RecordId) -> Result<Option<RealmName>> {
+    /// Returns a realm that this node has seen, by the id of its record.
+    pub(crate) async fn seen_realm(&self, id: &RecordId) -> Result<Option<SeenRealm>> {
         let item = key::realm_name(id);
-        let name = self
+        let text = self
             .ask(|map| {
                 let item = item.clone();
                 async move { map.text(&item).await }
             })
             .await?;
-        Ok(name.as_deref().and_then(RealmName::parse))
+        Ok(text.as_deref().and_then(SeenRealm::parse))
     }
 }

@@ -12,6 +12,7 @@ use super::accepted::{Acceptances, Accepted};
 use super::entry::{raise, unavailable};
 use super::realm_lines::Realms;
 use crate::base::error::{Error, Part, Result};
+use crate::model::REV_MAX;
 
 /// The number of floors that are raised in one transaction.
 const BATCH: usize = 1000;
@@ -168,7 +169,7 @@ fn end_of_change(line: &Line) -> Option<(RecordId, u64)> {
     // An intended change may never have reached the store, and a floor for it would refuse the record that is there.
     let done = entry.phase == Some(Phase::Done);
     let record = entry.record.as_deref().filter(|_| done)?;
-    Some((record.parse().ok()?, entry.rev?))
+    Some((record.parse().ok()?, entry.rev.filter(|rev| *rev <= REV_MAX)?))
 }
 
 fn scan_here(place: &Path, from: &[From]) -> Result<Scan> {

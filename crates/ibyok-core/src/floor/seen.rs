@@ -56,6 +56,13 @@ impl Floors {
         Ok(())
     }
 
+    /// True if another process of this place changed the floors since the last call: it revoked or removed something, read newer
+    /// records, or imported floors.
+    pub(crate) async fn were_changed_by_others(&self) -> Result<bool> {
+        let summary = self.ask(|map| async move { map.summary().await }).await?;
+        Ok(self.seen.was_changed_by_others(summary.generation))
+    }
+
     /// Syncs the written floors to the disk, unless they are there already, so that lines of the log may refer to
     /// them.
     pub(crate) async fn sync(&self) -> Result<()> {

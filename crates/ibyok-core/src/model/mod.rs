@@ -77,6 +77,10 @@ pub(crate) mod kind {
     ];
 }
 
+/// The highest revision of a record. A record with a higher one is damaged: only a holder of the environment's keys can have sealed
+/// it, and the file of floors could not keep its floor.
+pub(crate) const REV_MAX: u64 = 1 << 62;
+
 /// Opaque sealed bytes inside a record, as base64 in its JSON.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Sealed(pub(crate) Vec<u8>);

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::base::damage::Affected;
 pub(crate) use crate::base::error::open_failed;
 use crate::base::error::{Error, Result};
+use crate::model::REV_MAX;
 use crate::model::environment::Attributes;
 use crate::model::key::KeyAt;
 use crate::model::key_ref::SCHEME;
@@ -193,6 +194,9 @@ async fn open_stored(
     }
     let opened = record.open(keyring).await.map_err(|error| open_failed(what(), error))?;
     let attributes = serde_json::from_slice(&opened.attributes).map_err(|_| Error::integrity(what()))?;
+    if opened.rev > REV_MAX {
+        return Err(Error::integrity(what()));
+    }
     Ok(Realm {
         name: name.clone(),
         keys: opened.keys,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Realm, RealmName, open_failed};
 use crate::base::error::{Error, Result};
+use crate::model::REV_MAX;
 use crate::model::key::Stamp;
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, Namespace};
@@ -62,7 +63,8 @@ impl Removal {
             namespace: removal.namespace.clone(),
             environment: removal.environment.clone(),
         };
-        (tombstone_of(&name.record_id(vault)) == *id).then_some(removal)
+        let is_fit = removal.rev <= REV_MAX && !is_of_a_realm(removal.rev);
+        (is_fit && tombstone_of(&name.record_id(vault)) == *id).then_some(removal)
     }
 }
 

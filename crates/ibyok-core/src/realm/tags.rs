@@ -33,6 +33,8 @@ pub(crate) struct TagList {
     pub(crate) names: BTreeMap<RealmTag, RealmName>,
     /// The tags of realms that are not made yet, or removed but for their tags.
     pub(crate) unfinished: BTreeMap<RealmTag, RealmName>,
+    /// The tags that are marked as unfinished, with or without a record.
+    pub(crate) marked: BTreeSet<RealmTag>,
     /// Tag records that cannot be read or name a realm that does not exist, and environment key records that no tag names.
     pub(crate) damaged: Vec<RecordId>,
     /// The ids of the environment key records.
@@ -77,6 +79,9 @@ async fn list_once(vault: VaultId, store: &dyn Store) -> Result<(TagList, BTreeS
             continue;
         };
         let (name, unfinished) = (body.name(), body.unfinished);
+        if unfinished {
+            listed.marked.insert(tag);
+        }
         let record = name.record_id(vault);
         unnamed.remove(&record);
         let has_record = records.contains(&record);

@@ -11,7 +11,7 @@ use super::record::UNSEEN_CHANGES;
 use crate::base::damage::{Affected, Damage};
 use crate::base::error::{Error, Result};
 use crate::model::kind;
-use crate::realm::removal::{Removal, is_of_a_realm, made_after, sealer_of, tombstone_of};
+use crate::realm::removal::{Removal, is_of_a_realm, sealer_of, tombstone_of};
 use crate::realm::tags::{TagBody, TagList, tag_record};
 use crate::realm::vault_record::first_environments;
 use crate::realm::{Realm, RealmName, environment_key, read_realm};
@@ -21,17 +21,47 @@ impl Records {
     /// otherwise.
     pub(crate) async fn check_life(&self, realm: &Realm) -> Result<()> {
         let id = realm.name.record_id(self.vault);
-        let floor = self.floors.of(&id).await?;
+        let mut floor = self.floors.of(&id).await?;
+        // A node that was away during a removal learns of it here, if its records come back before this node looks.
+        let removed = self.removal_of(&id).await?.map(|removal| removal.rev);
+        if let Some(removed) = removed.filter(|removed| floor.is_none_or(|floor| floor < *removed)) {
+            self.floors.raise(&id, removed).await?;
+            floor = Some(removed);
+        }
+        let older = || Err(damaged(&realm.name, &id, Damage::Older));
         match floor {
-            Some(floor) if floor == realm.rev => Ok(()),
             Some(floor) if floor > realm.rev => match self.floors.accepted(&id, floor).await? {
                 Some(rev) if rev == realm.rev => Ok(()),
-                _ => Err(damaged(&realm.name, &id, Damage::Older)),
+                _ => older(),
             },
-            _ => {
-                self.floors.saw_realm(&id, realm.rev, &realm.name).await;
-                Ok(())
+            floor => {
+                let seen = self.floors.seen_realm(&id).await?.and_then(|seen| seen.life);
+                match seen.filter(|(rev, _)| floor == Some(realm.rev) && *rev == realm.rev) {
+                    Some((_, tag)) if tag != realm.tag() => older(),
+                    Some(_) => Ok(()),
+                    None => {
+                        self.floors.saw_realm(&id, realm).await;
+                        Ok(())
+                    }
+                }
             }
+        }
+    }
+
+    /// True if a realm that is held opened is not the newest of its name any more, as far as floors tell.
+    pub(super) async fn is_outlived(&self, realm: &Realm) -> Result<bool> {
+        let id = realm.name.record_id(self.vault);
+        match self.floors.of(&id).await? {
+            Some(floor) if floor > realm.rev => Ok(self.floors.accepted(&id, floor).await? != Some(realm.rev)),
+            _ => Ok(false),
+        }
+    }
+
+    /// True if an operator accepted that a realm is missing.
+    pub(super) async fn is_accepted_as_missing(&self, id: &RecordId) -> Result<bool> {
+        match self.floors.of(id).await? {
+            Some(floor) => Ok(self.floors.accepted(id, floor).await? == Some(0)),
+            None => Ok(false),
         }
     }
 
@@ -42,8 +72,9 @@ impl Records {
                 namespace: self.home.name.namespace.clone(),
                 environment,
             };
-            let id = name.record_id(self.vault);
-            self.floors.saw_realm(&id, made_after(0), &name).await;
+            if let Some(realm) = self.read_realm(&name).await? {
+                self.floors.saw_realm(&name.record_id(self.vault), &realm).await;
+            }
         }
         Ok(())
     }
@@ -78,7 +109,7 @@ impl Records {
         let mut lost = BTreeMap::new();
         for (id, floor) in self.floors.of_collection(&realms).await? {
             if is_of_a_realm(floor) && !listed.records.contains(&id) && self.is_lost(&id).await? {
-                lost.insert(id, self.floors.realm_name(&id).await?);
+                lost.insert(id, self.floors.seen_realm(&id).await?.map(|seen| seen.name));
             }
         }
         Ok(lost)
@@ -111,18 +142,24 @@ impl Records {
         let Some(tag) = sealer_of(&stored.bytes) else {
             return Ok(None);
         };
-        let home = self.sealer(tag).await?;
-        Ok(home.and_then(|home| Removal::open(&home, self.vault, &id, &stored.bytes)))
+        let Some(sealer) = self.sealer(tag).await? else {
+            return Ok(None);
+        };
+        let removal = Removal::open(&sealer, self.vault, &id, &stored.bytes);
+        // The keys of one environment or tenant prove nothing about another.
+        let may_say = |removal: &Removal| sealer.tag() == self.home.tag() || removal.namespace == sealer.name.namespace;
+        Ok(removal.filter(may_say))
     }
 
-    /// The home realm of the node that sealed a tombstone, if it opens here. Reads the store, since the realms that this node holds
+    /// The realm that sealed a tombstone, if it opens here: this node's home, or one that spans the environments of a namespace. Reads the store, since the realms that this node holds
     /// are not listed yet when tombstones are read.
     async fn sealer(&self, tag: RealmTag) -> Result<Option<Arc<Realm>>> {
         if tag == self.home.tag() {
             return Ok(Some(Arc::clone(&self.home)));
         }
         let stored = self.store.get(&tag_record(tag)).await?;
-        let Some(body) = stored.and_then(|stored| TagBody::parse(&stored.bytes)) else {
+        let body = stored.and_then(|stored| TagBody::parse(&stored.bytes));
+        let Some(body) = body.filter(|body| body.name().environment.is_none()) else {
             return Ok(None);
         };
         match read_realm(self.vault, self.store.as_ref(), &self.keyring, &body.name()).await {

@@ -57,10 +57,11 @@ impl Records {
             opened = self.read_realm(name).await?;
         }
         // Its record may come after its tag, and goes before it: only then a tag that is finished stands for a record that is lost.
-        if opened.is_none() && self.is_made(name).await? {
+        let id = name.record_id(self.vault);
+        if opened.is_none() && self.is_made(name).await? && !self.is_accepted_as_missing(&id).await? {
             opened = self.read_realm(name).await?;
             if opened.is_none() {
-                return Err(damaged(name, &name.record_id(self.vault), Damage::Missing));
+                return Err(damaged(name, &id, Damage::Missing));
             }
         }
         match &opened {

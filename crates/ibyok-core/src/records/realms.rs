@@ -101,6 +101,12 @@ impl Realms {
         (now.saturating_sub(*since) < period).then(|| Arc::clone(realm))
     }
 
+    /// Every realm that is held opened.
+    pub(super) fn held_ones(&self) -> Vec<Arc<Realm>> {
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        opened.values().map(|(realm, _)| Arc::clone(realm)).collect()
+    }
+
     /// Keeps an opened realm, unless something was invalidated since `epoch`: those that invalidate clear this afterwards.
     pub(super) fn keep(
         &self,

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::cache::{Entry, Held};
 use crate::base::damage::Affected;
 use crate::base::error::{Error, Result};
+use crate::model::REV_MAX;
 use crate::model::attestation::AttestationRecord;
 use crate::model::incident::{IncidentId, IncidentRecord};
 use crate::model::key::KeyRecord;
@@ -115,8 +116,9 @@ pub(crate) fn open_record<R: Record>(realm: &Realm, id: &RecordId, stored: &Stor
         .keys
         .open_record(&realm.place(id), &stored.bytes)
         .map_err(|error| open_failed(what(), error).about(Affected::of(id)))?;
-    let record = serde_json::from_slice(body.expose_secret());
-    let record = record.map_err(|_| Error::integrity(what()).about(Affected::of(id)))?;
+    let record = serde_json::from_slice(body.expose_secret()).ok();
+    let record = record.filter(|record: &R| record.rev() <= REV_MAX);
+    let record = record.ok_or_else(|| Error::integrity(what()).about(Affected::of(id)))?;
     Ok(Held {
         record,
         revision: stored.revision,
@@ -126,7 +128,8 @@ pub(crate) fn open_record<R: Record>(realm: &Realm, id: &RecordId, stored: &Stor
 
 /// Seals a record under its realm.
 pub(crate) fn seal_record<R: Record>(realm: &Realm, id: &RecordId, record: &R) -> Result<Vec<u8>> {
-    let body = serde_json::to_vec(record).map_err(|_| Error::integrity(format!("a {}", R::WORD)))?;
+    let body = serde_json::to_vec(record).ok().filter(|_| record.rev() <= REV_MAX);
+    let body = body.ok_or_else(|| Error::integrity(format!("a {} ({id})", R::WORD)))?;
     let body = zeroize::Zeroizing::new(body);
     realm
         .keys

@@ -78,9 +78,30 @@ impl Records {
                 break;
             }
         }
+        self.heed_floors().await;
         let nanos = u64::try_from(started.as_nanos()).unwrap_or(u64::MAX - 1);
         self.lease.started.store(nanos + 1, Ordering::Release);
         Ok(())
+    }
+
+    /// Drops the records in memory after another process of this place changed the floors: a store that withholds its change feed
+    /// must not keep alive what this node took away.
+    async fn heed_floors(&self) {
+        match self.floors.were_changed_by_others().await {
+            Ok(false) => {}
+            Ok(true) => {
+                self.cache.clear();
+                self.realms.forget_tags();
+                for realm in self.realms.held_ones() {
+                    // A floor that cannot be read now is asked again by the request that needs it.
+                    if self.is_outlived(&realm).await.unwrap_or(true) {
+                        self.realms.forget_keys();
+                        break;
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the floors were not compared with the records in memory"),
+        }
     }
 
     fn forget(&self, changes: &[Change]) {

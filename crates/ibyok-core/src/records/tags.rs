@@ -18,6 +18,7 @@ pub(crate) struct Tags {
     names: BTreeSet<Arc<RealmName>>,
     pub(super) damaged: Vec<RecordId>,
     lost: BTreeMap<RecordId, Option<RealmName>>,
+    marked: BTreeSet<RealmTag>,
 }
 
 impl Tags {
@@ -32,12 +33,23 @@ impl Tags {
             names,
             damaged: listed.damaged,
             lost,
+            marked: listed.marked,
         }
     }
 
     /// Every tag with its realm; also those of realms whose making or removal was interrupted.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (RealmTag, &Arc<RealmName>)> {
         self.by_tag.iter().map(|(tag, name)| (*tag, name))
+    }
+
+    /// The realms whose making or removal was interrupted, or is under way.
+    pub(crate) fn marked(&self) -> impl Iterator<Item = &Arc<RealmName>> {
+        self.marked.iter().filter_map(|tag| self.by_tag.get(tag))
+    }
+
+    /// True if the making or removal of a tag's realm was interrupted, or is under way.
+    pub(crate) fn is_marked(&self, tag: RealmTag) -> bool {
+        self.marked.contains(&tag)
     }
 
     /// Returns the realm of a token's tag, if it has one.

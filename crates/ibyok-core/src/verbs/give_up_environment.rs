@@ -1,6 +1,7 @@
 //! Giving up a damaged environment: everything that is sealed under it is lost already, and its name becomes free again.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ibyok_audit::{Action, Phase};
 
@@ -42,13 +43,16 @@ impl EnvironmentVerbs<'_> {
             environment
                 .is_some_and(|own| own.as_str() == which || name.record_id(inner.records.vault).to_string() == which)
         };
-        let Some(name) = tags.expected().into_iter().find(|name| is_meant(name)) else {
+        // A removal that a crash cut short left tags that are marked as unfinished.
+        let marked = tags.marked().map(Arc::clone);
+        let Some(name) = tags.expected().into_iter().chain(marked).find(|name| is_meant(name)) else {
             return Err(no_damaged(which));
         };
         attempt.environment = Some(name.environment_word().to_owned());
         attempt.target = Some(("environment", name.environment_word().to_owned()));
         let damaged = match inner.records.realm(&name).await {
-            Ok(_) => return Err(is_sound(which)),
+            Ok(Some(_)) => return Err(is_sound(which)),
+            Ok(None) => DamagedRecord::of_realm(&name, &name.record_id(inner.records.vault), Damage::Missing),
             Err(error) => inner.records.damaged_realm(&name, error)?,
         };
         is_lost(which, damaged.damaged)?;
@@ -57,16 +61,9 @@ impl EnvironmentVerbs<'_> {
             at: attempt.at,
             by: principal.by(),
         };
-        match inner.destroy_realms(&BTreeSet::from([name]), &by).await {
-            Ok(ended) => {
-                for (name, life) in ended {
-                    inner.changes.say_life(attempt, &name, life).await?;
-                }
-            }
-            Err(error) => {
-                inner.recorder.log.append_unwaited(attempt.phase(Phase::NotDone));
-                return Err(error);
-            }
+        if let Err(error) = inner.destroy_realms(attempt, &BTreeSet::from([name]), &by).await {
+            inner.recorder.log.append_unwaited(attempt.phase(Phase::NotDone));
+            return Err(error);
         }
         inner.records.forget_damaged();
         Ok(damaged)

@@ -93,7 +93,7 @@ impl Inner {
         let named = tags.names().find(|name| name.record_id(self.records.vault) == *record);
         match named {
             Some(name) => Ok(Some(RealmName::clone(name))),
-            None => self.records.floors.realm_name(record).await,
+            None => Ok(self.records.floors.seen_realm(record).await?.map(|seen| seen.name)),
         }
     }
 

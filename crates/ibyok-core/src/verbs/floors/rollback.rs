@@ -120,7 +120,7 @@ impl FloorVerbs<'_> {
     async fn write_again(self, who: &Principal, rolled: &RolledBack) -> Result<()> {
         let record: RecordId = rolled.record.parse().map_err(|_| Error::integrity("a record's id"))?;
         if record.collection().kind().as_u8() == kind::REALM {
-            return self.write_realm_again(&record).await;
+            return self.write_realm_again(who, &record).await;
         }
         let tag = RealmTag::from_bytes(*record.collection().realm()).map_err(|_| Error::integrity("a realm's tag"))?;
         let Some(name) = self.session.inner.records.realm_by_tag(tag).await? else {
@@ -135,12 +135,21 @@ impl FloorVerbs<'_> {
         with_type_of!(record, R => self.session.inner.write_as_it_is::<R>(&mut attempt, who, &realm, id).await, _ => Ok(()))
     }
 
-    async fn write_realm_again(self, record: &RecordId) -> Result<()> {
+    async fn write_realm_again(self, who: &Principal, record: &RecordId) -> Result<()> {
         let Some(name) = self.session.inner.name_of_realm(record).await? else {
             return Ok(());
         };
-        match self.session.inner.records.realm(&name).await? {
-            Some(realm) => self.session.inner.changes.write_realm_again(&realm).await,
+        let inner = &self.session.inner;
+        let Some(realm) = inner.records.realm(&name).await? else {
+            return Ok(());
+        };
+        match inner.changes.write_realm_again(&realm).await? {
+            Some(life) => {
+                let mut attempt = self.session.attempt(Action::VaultRestore);
+                attempt.principal = Some(who.who());
+                attempt.namespace = Some(name.namespace.to_string());
+                inner.changes.say_life(&attempt, &name, life).await
+            }
             None => Ok(()),
         }
     }

@@ -7,6 +7,7 @@ use ibyok_policy::TokenId;
 use ibyok_storage::{Collection, Kind};
 use jiff::Timestamp;
 
+use crate::base::damage::Damage;
 use crate::base::error::{Error, Result};
 use crate::model::key::KeyRecord;
 use crate::model::kind;
@@ -53,19 +54,18 @@ impl Inner {
     /// Everything that a namespace holds.
     pub(super) async fn contents_of(self: &Arc<Self>, namespace: &Namespace, at: Timestamp) -> Result<Contents> {
         let mut contents = Contents::default();
-        for (tag, name) in self
-            .records
-            .tags()
-            .await?
-            .iter()
-            .filter(|(_, name)| name.namespace == *namespace)
-        {
+        let tags = self.records.tags().await?;
+        for (tag, name) in tags.iter().filter(|(_, name)| name.namespace == *namespace) {
             let logs = Collection::new(Kind::new(kind::LOG_KEY), *tag.as_bytes())?;
             contents.has_log |= !self.records.store.list(&logs, None, 1).await?.is_empty();
             let realm = match self.records.realm(name).await {
                 Ok(Some(realm)) => realm,
                 // A tag without a realm is left by an interrupted removal.
                 Ok(None) => continue,
+                // A removal that was interrupted between its tombstone and its record.
+                Err(Error::Integrity {
+                    damage: Damage::Older, ..
+                }) if tags.is_marked(tag) => continue,
                 // The content of its records cannot be known; removing them by force is the way out.
                 Err(Error::Integrity { .. }) => {
                     contents.damaged += u64::from(self.holds_any(tag).await?);

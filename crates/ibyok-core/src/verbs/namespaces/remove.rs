@@ -18,7 +18,7 @@ use super::contents::Contents;
 use crate::base::error::{Error, Result};
 use crate::base::remedy::Remedy;
 use crate::changes::Edit;
-use crate::changes::environment::{Life, contended};
+use crate::changes::environment::contended;
 use crate::gate::attempt::Attempt;
 use crate::gate::find_token::no_token;
 use crate::gate::principal::Principal;
@@ -219,26 +219,25 @@ impl Inner {
         let tagged = tags.iter().map(|(_, realm)| Arc::clone(realm));
         let realms = expected.chain(tagged).filter(|realm| realm.namespace == *name);
         let realms: BTreeSet<Arc<RealmName>> = realms.collect();
-        for (realm, life) in self.destroy_realms(&realms, by).await? {
-            self.changes.say_life(attempt, &realm, life).await?;
-        }
-        Ok(())
+        self.destroy_realms(attempt, &realms, by).await
     }
 
-    /// Destroys realms, with all that is sealed under them. Returns the record and revision of each for the log.
+    /// Destroys realms, with all that is sealed under them, and appends a line for each. Their tags go last, so that the same call
+    /// completes what a crash cut short.
     pub(crate) async fn destroy_realms(
         &self,
+        attempt: &Attempt<'_>,
         realms: &BTreeSet<Arc<RealmName>>,
         by: &Stamp,
-    ) -> Result<Vec<(Arc<RealmName>, Life)>> {
+    ) -> Result<()> {
         let tags = self.records.tags().await?;
         let of_them: Vec<_> = tags.iter().filter(|(_, name)| realms.contains(*name)).collect();
         for (tag, realm) in &of_them {
             self.mark_unfinished(*tag, realm).await?;
         }
-        let mut ended = Vec::new();
         for realm in realms {
-            ended.push((Arc::clone(realm), self.changes.remove_realm(realm, by).await?));
+            let life = self.changes.remove_realm(realm, by).await?;
+            self.changes.say_life(attempt, realm, life).await?;
         }
         for (tag, _) in &of_them {
             for kind in kind::OF_REALMS {
@@ -250,7 +249,7 @@ impl Inner {
             self.changes.delete(&tag_record(*tag)).await?;
         }
         self.records.realms.forget_all();
-        Ok(ended)
+        Ok(())
     }
 
     async fn mark_unfinished(&self, tag: RealmTag, realm: &RealmName) -> Result<()> {
