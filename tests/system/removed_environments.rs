@@ -288,3 +288,31 @@ fn a_restore_of_an_older_store_is_accepted_environment_by_environment() {
         .put_back(of_realms(&before).filter(|(id, _)| kind(*id) == ENVIRONMENT));
     home.ibyok(["get", "dev/one"]).run().exits(5);
 }
+
+#[test]
+fn a_removal_that_was_cut_short_is_completed_by_the_same_command() {
+    let home = home();
+    let before = home.behind().snapshot();
+    let name = record_of(&home, NAME, "dev");
+    let tag = name.id()[..8].to_vec();
+    remove_dev(&home);
+    // As a kill leaves it: the environment's key is gone, and its marked tag and the records under it are still there.
+    let marked = String::from_utf8(before.iter().find(|(id, _)| *id == name).expect("a tag").1.clone()).expect("text");
+    let marked = marked.replace('}', ",\"unfinished\":true}");
+    let left = before.iter().filter(|(id, _)| id.collection().realm()[..] == tag[..]);
+    home.behind().put_back(left);
+    home.behind().put_back(&[(name, marked.into_bytes())]);
+    home.ibyok(["get", "dev/one"]).run().exits(4);
+    home.ibyok(["--yes", "envs", "remove", "--damaged", "dev"]).run().done();
+    let rest = home.behind().records();
+    assert!(
+        !rest
+            .iter()
+            .any(|id| *id == name || id.collection().realm()[..] == tag[..]),
+        "{rest:?}"
+    );
+    home.ibyok(["--json", "--yes", "envs", "remove", "--damaged", "dev"])
+        .run()
+        .fails(4, "not_found");
+    home.ibyok(["envs", "add", "dev"]).run().done();
+}

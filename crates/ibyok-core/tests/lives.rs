@@ -106,10 +106,7 @@ async fn an_older_life_comes_back_on_no_node_that_saw_a_later_one() {
     let other = scene.another_node().await;
     make(&scene.vault, "one").await;
     let before = [copied(&scene, KEY).await, copied(&scene, TAG).await].concat();
-    let of_tenant = before
-        .iter()
-        .filter(|(_, bytes)| bytes.windows(4).any(|part| part == b"acme"));
-    let before: Vec<_> = of_tenant.cloned().collect();
+    let before = of_tenant(&before);
     assert_eq!(reads(&other).await.unwrap(), "one");
     remove(&scene.vault).await;
     for node in [&scene.vault, &other] {
@@ -157,4 +154,49 @@ async fn an_older_or_foreign_tombstone_accounts_for_no_loss() {
     assert_eq!(damaged(&scene.vault).await, 0);
     make(&scene.vault, "three").await;
     assert_eq!(reads(&scene.vault).await.unwrap(), "three");
+}
+
+#[tokio::test]
+async fn two_lives_of_one_revision_are_told_apart() {
+    let scene = Scene::new().await;
+    let other = scene.another_node().await;
+    make(&other, "one").await;
+    let first = copied(&scene, KEY).await;
+    let first = of_tenant(&first);
+    remove(&other).await;
+    for id in list(&scene, TOMBSTONE).await {
+        let revision = scene.store.get(&id).await.unwrap().unwrap().revision;
+        scene.store.delete(&id, revision).await.unwrap();
+    }
+    // This node has never heard of the first life, and gives its revision again.
+    make(&scene.vault, "two").await;
+    assert_eq!(reads(&scene.vault).await.unwrap(), "two");
+    put_back(&scene, &first).await;
+    assert_eq!(reads(&scene.vault).await, Err(Code::Integrity));
+    assert!(damaged(&scene.vault).await > 0);
+}
+
+#[tokio::test]
+async fn a_node_that_was_away_during_a_removal_learns_of_it_from_the_tombstone() {
+    let scene = Scene::new().await;
+    make(&scene.vault, "one").await;
+    let other = scene.another_node().await;
+    assert_eq!(reads(&other).await.unwrap(), "one");
+    other.close().await.unwrap();
+    let before = [copied(&scene, KEY).await, copied(&scene, TAG).await].concat();
+    let before = of_tenant(&before);
+    remove(&scene.vault).await;
+    put_back(&scene, &before).await;
+    drop(other);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let other = scene.another_node().await;
+    assert_eq!(reads(&other).await, Err(Code::Integrity));
+}
+
+/// The records that name the tenant in the clear.
+fn of_tenant(records: &[(RecordId, Vec<u8>)]) -> Vec<(RecordId, Vec<u8>)> {
+    let named = records
+        .iter()
+        .filter(|(_, bytes)| bytes.windows(4).any(|part| part == b"acme"));
+    named.cloned().collect()
 }
