@@ -48,7 +48,7 @@ impl KeyVerbs<'_> {
         self.write(key, write.into(), Replace::Never).await.and_then(written)
     }
 
-    /// Creates a key, leaves one alone that has this value, and one that has another value with [`IfExists::Keep`](crate::keys::IfExists::Keep).
+    /// Creates a key, leaves one alone that has this value, and one that has another value with [`IfExists::Keep`].
     ///
     /// For a token that may not read the value, nothing is compared: a key that exists counts as one with another
     /// value.

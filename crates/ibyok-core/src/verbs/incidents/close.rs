@@ -16,7 +16,7 @@ impl IncidentVerbs<'_> {
     /// Closes an incident, found by its id or its key's reference, with its cause and the measure against a
     /// repetition.
     ///
-    /// An incident whose key still serves a version that is marked compromised is not closed, unless [`IfStillServed::Close`](crate::incidents::IfStillServed::Close) is given.
+    /// An incident whose key still serves a version that is marked compromised is not closed, unless [`IfStillServed::Close`] is given.
     ///
     /// # Errors
     /// [`Error::Invalid`] for an account that is none, [`Error::Conflict`] for an incident that is closed already or whose key is

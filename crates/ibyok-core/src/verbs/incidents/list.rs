@@ -18,7 +18,7 @@ use crate::vault::handles::IncidentVerbs;
 use std::sync::Arc;
 
 impl IncidentVerbs<'_> {
-    /// The incidents of the keys that this session may handle, newest first; those that are closed as well with [`IncidentsShown::All`](crate::incidents::IncidentsShown::All).
+    /// The incidents of the keys that this session may handle, newest first; those that are closed as well with [`IncidentsShown::All`].
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], [`Error::Denied`] without the scope `incidents:write` anywhere, [`Error::Unavailable`].
