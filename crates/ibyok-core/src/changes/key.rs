@@ -8,10 +8,11 @@ use crate::gate::attempt::Attempt;
 use crate::gate::permit::Permit;
 use crate::model::condition::Condition;
 use crate::model::key::KeyRecord;
+use crate::model::key_life::KeyLife;
 
 impl Changes {
-    /// Changes the key that a permit was given for, if the attempt's condition holds. `edit` gets the record in its
-    /// present state, also one that was removed, and may be called again if another writer was faster.
+    /// Changes the key that a permit was given for, if the attempt's condition holds. `edit` gets the key in its
+    /// present state, and may be called again if another writer was faster.
     ///
     /// # Errors
     /// [`Error::Precondition`]; for a key that does not exist, the refusal of `edit` comes first.
@@ -19,22 +20,22 @@ impl Changes {
         self: &Arc<Self>,
         attempt: &mut Attempt<'_>,
         permit: &Permit,
-        mut edit: impl FnMut(&mut Attempt<'_>, Option<KeyRecord>) -> Result<Edit<KeyRecord, T>> + Send,
+        mut edit: impl FnMut(&mut Attempt<'_>, KeyLife) -> Result<Edit<KeyRecord, T>> + Send,
     ) -> Result<T> {
         let (realm, condition) = (Arc::clone(permit.realm()), attempt.condition.clone());
         self.change(attempt, permit.principal(), &realm, permit.id().0, |attempt, record| {
-            let record: Option<KeyRecord> = record;
+            let key = KeyLife::of(record);
             let Some(condition) = &condition else {
-                return edit(attempt, record);
+                return edit(attempt, key);
             };
-            let live = record.as_ref().filter(|record| record.removed.is_none());
+            let live = key.as_live();
             let unmet = live.map_or_else(|| Err(absent(permit)), |live| check(condition, live, permit));
             match (live.is_some(), unmet) {
-                (_, Ok(())) => edit(attempt, record),
+                (_, Ok(())) => edit(attempt, key),
                 (true, Err(unmet)) => Err(unmet),
                 // A caller that changes a missing key learns that it is missing; only a new key fails for its
                 // condition.
-                (false, Err(unmet)) => edit(attempt, record).and(Err(unmet)),
+                (false, Err(unmet)) => edit(attempt, key).and(Err(unmet)),
             }
         })
         .await
@@ -45,8 +46,7 @@ impl Changes {
         let Some(condition) = &attempt.condition else {
             return Ok(());
         };
-        let held = self.records.load::<KeyRecord>(permit.realm(), permit.id().0).await?;
-        match held.filter(|held| held.record.removed.is_none()) {
+        match self.records.live_key(permit.realm(), permit.id()).await? {
             Some(held) => check(condition, &held.record, permit),
             None => Ok(()),
         }

@@ -214,10 +214,8 @@ impl Gate {
             .await
             .map_err(hide)?;
         self.records.hold_lease().await?;
-        let held = self.records.load::<crate::model::key::KeyRecord>(&realm, id.0).await?;
-        let name = held
-            .filter(|h| h.record.removed.is_none())
-            .map(|h| h.record.name.clone());
+        let held = self.records.live_key(&realm, id).await?;
+        let name = held.map(|held| held.record.name.clone());
         name.ok_or_else(|| {
             hide(Error::NotFound {
                 what: format!("key `{}`", realm.reference(id)),

@@ -4,6 +4,7 @@
 //! - `attempt`: the facts of one request, as far as they are known
 //! - `authenticate`: a presented token becomes a principal
 //! - `authorize`, `permit`: a principal and a reference become a permit
+//! - `key`: the key that a permit is for
 //! - `meter`: the seam at which use is counted
 //! - `find_token`, `open_realms`: the tokens and the environments that a principal sees
 
@@ -11,6 +12,7 @@ pub(crate) mod attempt;
 pub(crate) mod authenticate;
 pub(crate) mod authorize;
 pub(crate) mod find_token;
+pub(crate) mod key;
 pub(crate) mod meter;
 pub(crate) mod open_realms;
 pub(crate) mod permit;

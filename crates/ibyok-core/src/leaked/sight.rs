@@ -106,7 +106,7 @@ impl Leaks {
         let Ok(id) = leaked.key_id.parse::<KeyId>() else {
             return Ok(false);
         };
-        let held = match self.records.load::<KeyRecord>(permit.realm(), id.0).await {
+        let held = match self.records.live_key(permit.realm(), id).await {
             Ok(Some(held)) => held,
             Ok(None) | Err(Error::Integrity { .. }) => return Ok(false),
             Err(error) => return Err(error),
@@ -119,7 +119,7 @@ impl Leaks {
     /// Decides whether the holder of a permit may read the value that its key has now. Only then may an answer show
     /// whether another value is the same.
     pub(crate) async fn reads_current(&self, attempt: &Attempt<'_>, permit: &Permit) -> Result<bool> {
-        let held = self.records.load::<KeyRecord>(permit.realm(), permit.id().0).await?;
+        let held = self.records.live_key(permit.realm(), permit.id()).await?;
         match held {
             Some(held) => {
                 self.reads_version(
@@ -145,7 +145,7 @@ impl Leaks {
         if who.holder().is_none() {
             return Ok(true);
         }
-        let served = key.removed.is_none() && key.served(key.name.as_str(), which).is_ok();
+        let served = key.served(key.name.as_str(), which).is_ok();
         if !served
             || !self
                 .gate

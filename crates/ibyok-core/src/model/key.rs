@@ -236,6 +236,11 @@ impl KeyRecord {
         Ok(())
     }
 
+    /// Returns false for a tombstone.
+    pub(crate) fn is_live(&self) -> bool {
+        self.removed.is_none()
+    }
+
     pub(crate) fn current(&self) -> Option<&VersionRecord> {
         self.versions.iter().find(|v| v.role == Role::Current)
     }

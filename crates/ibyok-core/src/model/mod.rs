@@ -9,6 +9,7 @@ pub(crate) mod guardrails;
 pub(crate) mod incident;
 pub(crate) mod interval;
 pub(crate) mod key;
+pub(crate) mod key_life;
 pub(crate) mod key_ref;
 pub(crate) mod leaked;
 pub(crate) mod limit;

@@ -2,6 +2,7 @@
 //!
 //! - `record`: the kinds of records, and how each is opened and sealed
 //! - `load`: reading one record, from the cache or the store
+//! - `live_keys`: keys without the tombstones of removed keys
 //! - `cache`, `lease`, `renew`: the records in memory, and how long a node may use them
 //! - `lives`: realms that were removed, made again, set back or lost
 //! - `realms`, `open`, `tags`, `environments`: the realms of the store, by their tags and names
@@ -16,6 +17,7 @@ pub(crate) mod damage;
 pub(crate) mod damaged_again;
 pub(crate) mod environments;
 pub(crate) mod lease;
+pub(crate) mod live_keys;
 pub(crate) mod lives;
 pub(crate) mod load;
 pub(crate) mod open;

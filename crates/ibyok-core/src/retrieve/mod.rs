@@ -256,9 +256,7 @@ impl Retriever {
     /// Finds the record that a permit is for.
     pub(crate) async fn load_permitted(&self, permit: Permit) -> Result<Loaded> {
         self.records.hold_lease().await?;
-        let held = self.records.load::<KeyRecord>(permit.realm(), permit.id().0).await?;
-        let held = held.filter(|held| held.record.removed.is_none());
-        let held = held.ok_or_else(|| no_key(&permit))?;
+        let held = self.gate.key(&permit).await?;
         let (mode, source) = self.modes.mode_of(permit.realm(), &held.record).await?;
         Ok(Loaded {
             permit,
@@ -300,13 +298,7 @@ impl Retriever {
             return Ok(());
         }
         self.records.hold_lease().await?;
-        let held = self
-            .records
-            .load::<KeyRecord>(loaded.permit.realm(), loaded.permit.id().0)
-            .await?;
-        let held = held
-            .filter(|held| held.record.removed.is_none())
-            .ok_or_else(|| no_key(&loaded.permit))?;
+        let held = self.gate.key(&loaded.permit).await?;
         let version = held.record.served(&loaded.permit.label(), opened.version.into())?;
         if loaded.permit.principal().is_pending_only() && version.role != Role::Pending {
             return Err(Reason::Version.into());
@@ -324,13 +316,6 @@ impl Retriever {
             self.gate.still(holder).await?;
         }
         Ok(())
-    }
-}
-
-pub(crate) fn no_key(permit: &Permit) -> Error {
-    Error::NotFound {
-        what: format!("key `{}`", permit.label()),
-        hint: Some(Remedy::ListKeys),
     }
 }
 

@@ -148,7 +148,7 @@ impl KnownValueVerbs<'_> {
         let environment = realm.name.environment_word().to_owned();
         let mut count = 0;
         let mut walk = self.session.inner.records.walk_records::<KeyRecord>(realm, None)?;
-        while let Some(met) = walk.next::<KeyRecord>().await? {
+        while let Some(met) = walk.next_live_keys().await? {
             for (id, record) in met {
                 let record = match record {
                     Ok(record) => record,
@@ -159,7 +159,7 @@ impl KnownValueVerbs<'_> {
                     }
                 };
                 let current = record.current().filter(|version| version.sealed.is_some());
-                let Some(version) = current.filter(|_| record.removed.is_none()) else {
+                let Some(version) = current else {
                     continue;
                 };
                 let reference = realm.reference(&record.name);

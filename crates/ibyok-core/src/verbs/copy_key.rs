@@ -40,17 +40,12 @@ impl KeyVerbs<'_> {
     async fn may_write_copy(self, attempt: &mut Attempt<'_>, to: &KeyRef, existing: IfExists) -> Result<()> {
         let permit = self.session.permit(attempt, Scope::KeysWrite, to).await?;
         whole_key(to)?;
-        let held = self
-            .session
-            .inner
-            .records
-            .load::<KeyRecord>(permit.realm(), permit.id().0)
-            .await?;
-        match held.filter(|held| held.record.removed.is_none() && existing == IfExists::Keep) {
-            None => Ok(()),
-            Some(_) => Err(Error::Exists {
+        let held = self.session.inner.records.live_key(permit.realm(), permit.id()).await?;
+        match (held, existing) {
+            (Some(_), IfExists::Keep) => Err(Error::Exists {
                 what: format!("key `{}`", permit.label()),
             }),
+            (Some(_), IfExists::Replace) | (None, _) => Ok(()),
         }
     }
 
@@ -80,14 +75,7 @@ impl KeyVerbs<'_> {
     /// Returns the description of a key whose value was just released to the session.
     async fn known_about(self, attempt: &mut Attempt<'_>, from: &KeyRef) -> Result<KeyRecord> {
         let permit = self.session.permit(attempt, Scope::KeysRead, from).await?;
-        let held = self
-            .session
-            .inner
-            .records
-            .load::<KeyRecord>(permit.realm(), permit.id().0)
-            .await?;
-        let held = held.filter(|held| held.record.removed.is_none());
-        let held = held.ok_or_else(|| crate::retrieve::no_key(&permit))?;
+        let held = self.session.inner.gate.key(&permit).await?;
         Ok(held.record.clone())
     }
 }

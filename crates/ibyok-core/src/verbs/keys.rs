@@ -7,6 +7,7 @@ use crate::base::context::RequestContext;
 use crate::base::error::{Error, Result};
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
+use crate::gate::key::no_key;
 use crate::gate::permit::Permit;
 use crate::gate::principal::Asking;
 use crate::limit::within_highest;
@@ -16,7 +17,7 @@ use crate::model::take_away::TakeAway;
 use crate::model::token::AccessToken;
 use crate::model::which_version::WhichVersion;
 use crate::model::write::{KeyEdit, check_label_count};
-use crate::retrieve::{Released, no_key};
+use crate::retrieve::Released;
 use crate::vault::Vault;
 use crate::vault::handles::KeyVerbs;
 use crate::vault::session::Session;
@@ -80,10 +81,8 @@ impl Session {
             at: attempt.at,
             by: permit.principal().by(),
         };
-        let changed = self.inner.changes.change_key(attempt, permit, |attempt, record| {
-            let record = record
-                .filter(|record| record.removed.is_none())
-                .ok_or_else(|| no_key(permit))?;
+        let changed = self.inner.changes.change_key(attempt, permit, |attempt, key| {
+            let record = key.live().ok_or_else(|| no_key(permit))?;
             let before = record.clone();
             Ok(match edit(attempt, &stamp, record)? {
                 Edit::Unchanged(()) => Edit::Unchanged(info(permit, &before)?),
@@ -144,15 +143,7 @@ impl KeyVerbs<'_> {
             ));
         }
         self.session.inner.records.hold_lease().await?;
-        let held = self
-            .session
-            .inner
-            .records
-            .load::<KeyRecord>(permit.realm(), permit.id().0)
-            .await?;
-        let held = held
-            .filter(|held| held.record.removed.is_none())
-            .ok_or_else(|| no_key(&permit))?;
+        let held = self.session.inner.gate.key(&permit).await?;
         let mut info = info(&permit, &held.record)?;
         info.limit_in_force = self
             .session

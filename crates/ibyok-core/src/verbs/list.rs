@@ -124,7 +124,7 @@ impl KeyVerbs<'_> {
             self.session.inner.usage.flush_usage().await?;
         }
         let mut walk = self.session.inner.records.walk_records::<KeyRecord>(realm, after)?;
-        while let Some(met) = walk.next::<KeyRecord>().await? {
+        while let Some(met) = walk.next_live_keys().await? {
             for (id, record) in met {
                 match record {
                     Ok(record) => {
@@ -171,11 +171,8 @@ impl KeyVerbs<'_> {
         }
     }
 
-    /// A key as a list shows it; `None` if it is removed or may not be seen.
+    /// Returns a key as a list shows it; `None` if the principal may not see it.
     async fn shown(self, asked: &Asked<'_>, realm: &Arc<Realm>, id: &RecordId, record: &KeyRecord) -> Option<KeyInfo> {
-        if record.removed.is_some() {
-            return None;
-        }
         let namespace = &realm.name.namespace;
         let key = Some(&record.name);
         let environment = Some(asked.environment);
@@ -194,7 +191,7 @@ impl KeyVerbs<'_> {
     /// # Errors
     /// [`Error::Integrity`] for a damaged record, if the caller may know of it.
     async fn visible(self, asked: &Asked<'_>, realm: &Arc<Realm>, id: &RecordId) -> Result<Option<KeyInfo>> {
-        match self.session.inner.records.read::<KeyRecord>(realm, id).await {
+        match self.session.inner.records.read_live_key(realm, id).await {
             Ok(Some(held)) => Ok(self.shown(asked, realm, id, &held.record).await),
             Ok(None) => Ok(None),
             Err(error @ Error::Integrity { .. }) => {

@@ -6,15 +6,16 @@ use ibyok_policy::Scope;
 use crate::base::error::Result;
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
+use crate::gate::key::no_key;
 use crate::mode::EnvironmentMode;
-use crate::model::key::{KeyInfo, KeyRecord, Stamp};
+use crate::model::key::{KeyInfo, Stamp};
+use crate::model::key_life::KeyLife;
 use crate::model::key_ref::KeyRef;
 use crate::model::mode::Mode;
 use crate::model::name::EnvironmentName;
 use crate::model::settings::{SETTINGS_ID, SettingsRecord};
 use crate::model::take_away::TakeAway;
 use crate::records::page::Page;
-use crate::retrieve::no_key;
 use crate::vault::handles::ModeVerbs;
 use crate::verbs::keys::{info, whole_key};
 
@@ -43,9 +44,8 @@ impl ModeVerbs<'_> {
             at: attempt.at,
             by: permit.principal().by(),
         };
-        let edit = |_: &mut Attempt<'_>, record: Option<KeyRecord>| {
-            let record = record.filter(|record| record.removed.is_none());
-            let mut record = record.ok_or_else(|| no_key(&permit))?;
+        let edit = |_: &mut Attempt<'_>, life: KeyLife| {
+            let mut record = life.live().ok_or_else(|| no_key(&permit))?;
             let same = record.mode == mode;
             let takes_away = (mode != Some(Mode::Live)).then_some(TakeAway::LiveOfKey(mode));
             match takes_away {

@@ -14,6 +14,7 @@ use crate::leaked::Screened;
 use crate::limit::within_highest;
 use crate::model::key::VersionState;
 use crate::model::key::{KeyRecord, Role, SealedFields, Stamp, StateChange, VersionRecord};
+use crate::model::key_life::{KeyLife, Tombstone};
 use crate::model::key_ref::KeyRef;
 use crate::model::provider::{Told, look_at, refuse_mocks};
 use crate::model::variable::{VariableKind, reaches_browsers_warning};
@@ -90,72 +91,68 @@ impl KeyVerbs<'_> {
             .incidents
             .before_forced(attempt, &permit, write, &screened)
             .await?;
-        let change = self
-            .session
-            .inner
-            .changes
-            .change_key(attempt, &permit, |attempt, record: Option<KeyRecord>| {
-                let live = record.as_ref().filter(|record| record.removed.is_none());
-                let same = live.and_then(KeyRecord::current).is_some_and(|current| {
-                    compares
-                        && current.prints().exact == screened.value.exact
-                        && current
-                            .sealed
-                            .as_ref()
-                            .is_some_and(|s| s.fields.len() == 1 && write.fields.len() == 1)
-                });
-                live.map_or(Ok(()), |live| screened.still_holds(live))?;
-                match (live.is_some(), replace) {
-                    (true, Replace::Never) => {
-                        return Err(Error::Exists {
-                            what: format!("key `{}`", permit.label()),
-                        });
-                    }
-                    (true, Replace::Tell | Replace::IfDifferent) if same => {
-                        attempt.reason = Some("unchanged");
-                        return Ok(Edit::Unchanged(Imported::Unchanged));
-                    }
-                    (true, Replace::Tell) => {
-                        attempt.reason = Some("differs");
-                        return Ok(Edit::Unchanged(Imported::Differs));
-                    }
-                    _ => {}
-                }
-                within_highest(write.limit, highest, live)?;
-                let created = live.is_none();
-                let told = look_at(
-                    write,
-                    permit.key(),
-                    live.map(|record| record.variable.as_str()),
-                    live.and_then(|record| record.provider.as_deref()),
-                );
-                let record = with_new_version(attempt, &permit, record, (write, &screened), &told)?;
-                let version = record.last_version;
-                attempt.version = Some(version);
-                let mut warnings = told.warnings;
-                if created || write.variable.is_some() {
-                    warnings.extend(about_variable(&record));
-                }
-                warnings.extend(screened.warning());
-                let written = Written {
-                    reference: permit.label(),
-                    id: permit.id(),
-                    version,
-                    state: VersionState::Current,
-                    revision: record.rev.saturating_add(1),
-                    created,
-                    provider: told.provider,
-                    recognised: told.recognised,
-                    variable: record.variable.clone(),
-                    warnings,
-                };
-                let outcome = if created {
-                    Imported::Created(written)
-                } else {
-                    Imported::Updated(written)
-                };
-                Ok(Edit::Gives(record, outcome))
+        let change = self.session.inner.changes.change_key(attempt, &permit, |attempt, key| {
+            let live = key.as_live();
+            let same = live.and_then(KeyRecord::current).is_some_and(|current| {
+                compares
+                    && current.prints().exact == screened.value.exact
+                    && current
+                        .sealed
+                        .as_ref()
+                        .is_some_and(|s| s.fields.len() == 1 && write.fields.len() == 1)
             });
+            live.map_or(Ok(()), |live| screened.still_holds(live))?;
+            match (live.is_some(), replace) {
+                (true, Replace::Never) => {
+                    return Err(Error::Exists {
+                        what: format!("key `{}`", permit.label()),
+                    });
+                }
+                (true, Replace::Tell | Replace::IfDifferent) if same => {
+                    attempt.reason = Some("unchanged");
+                    return Ok(Edit::Unchanged(Imported::Unchanged));
+                }
+                (true, Replace::Tell) => {
+                    attempt.reason = Some("differs");
+                    return Ok(Edit::Unchanged(Imported::Differs));
+                }
+                _ => {}
+            }
+            within_highest(write.limit, highest, live)?;
+            let created = live.is_none();
+            let told = look_at(
+                write,
+                &permit.key,
+                live.map(|record| record.variable.as_str()),
+                live.and_then(|record| record.provider.as_deref()),
+            );
+            let record = with_new_version(attempt, &permit, key, (write, &screened), &told)?;
+            let version = record.last_version;
+            attempt.version = Some(version);
+            let mut warnings = told.warnings;
+            if created || write.variable.is_some() {
+                warnings.extend(about_variable(&record));
+            }
+            warnings.extend(screened.warning());
+            let written = Written {
+                reference: permit.label(),
+                id: permit.id,
+                version,
+                state: VersionState::Current,
+                revision: record.rev.saturating_add(1),
+                created,
+                provider: told.provider,
+                recognised: told.recognised,
+                variable: record.variable.clone(),
+                warnings,
+            };
+            let outcome = if created {
+                Imported::Created(written)
+            } else {
+                Imported::Updated(written)
+            };
+            Ok(Edit::Gives(record, outcome))
+        });
         let outcome = change.await?;
         if let (Some(incident), Imported::Created(written) | Imported::Updated(written)) = (incident, &outcome) {
             self.session
@@ -190,7 +187,7 @@ fn written(outcome: Imported) -> Result<Written> {
 pub(crate) fn with_new_version(
     attempt: &Attempt<'_>,
     permit: &Permit,
-    record: Option<KeyRecord>,
+    key: KeyLife,
     (write, screened): (&KeyWrite, &Screened),
     told: &Told,
 ) -> Result<KeyRecord> {
@@ -198,15 +195,17 @@ pub(crate) fn with_new_version(
         at: attempt.at,
         by: permit.principal().by(),
     };
-    let created = record.as_ref().is_none_or(|record| record.removed.is_some());
-    let mut record = record.unwrap_or_else(|| first(permit, &stamp));
-    if record.removed.take().is_some() {
-        record = KeyRecord {
-            rev: record.rev,
-            last_version: record.last_version,
+    let created = key.as_live().is_none();
+    let mut record = match key {
+        KeyLife::Live(record) => *record,
+        KeyLife::Absent => first(permit, &stamp),
+        // The numbers continue, so that no reference to a version of the removed key leads to the new key.
+        KeyLife::Removed(Tombstone { rev, last_version }) => KeyRecord {
+            rev,
+            last_version,
             ..first(permit, &stamp)
-        };
-    }
+        },
+    };
     let number = next_number(&record)?;
     for version in record
         .versions

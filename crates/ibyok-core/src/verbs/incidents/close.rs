@@ -119,7 +119,7 @@ impl IncidentVerbs<'_> {
     async fn is_over(self, attempt: &Attempt<'_>, principal: &Principal, found: &Found) -> Result<()> {
         let record = &found.record;
         let (_, key) = self.key_of(principal, found).await?;
-        let Some(key) = key.filter(|key| key.removed.is_none()) else {
+        let Some(key) = key else {
             return Ok(());
         };
         let label = found.realm.reference_in(&record.environment, &record.key);

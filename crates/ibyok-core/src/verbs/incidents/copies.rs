@@ -90,7 +90,7 @@ impl IncidentVerbs<'_> {
         found: &Found,
     ) -> Result<Vec<LeakedCopy>> {
         let (realm, key) = self.key_of(principal, found).await?;
-        let Some(key) = key.filter(|key| key.removed.is_none()) else {
+        let Some(key) = key else {
             return Ok(Vec::new());
         };
         let copies = self
@@ -294,11 +294,11 @@ impl Inner {
         }
         let source = found.record.key()?;
         let mut walk = self.records.walk_records::<KeyRecord>(realm, None)?;
-        while let Some(met) = walk.next::<KeyRecord>().await? {
+        while let Some(met) = walk.next_live_keys().await? {
             for (id, record) in met {
                 let id = KeyId(*id.id());
                 // A damaged record is named by every list.
-                let Some(record) = record.ok().filter(|record| id != source && record.removed.is_none()) else {
+                let Some(record) = record.ok().filter(|_| id != source) else {
                     continue;
                 };
                 copies.extend(self.copy_of(attempt, (who, realm), (id, record), &leaked).await?);
@@ -346,15 +346,12 @@ impl Inner {
         }
         let mut incomplete = false;
         let mut walk = self.records.walk_records::<KeyRecord>(realm, None)?;
-        while let Some(met) = walk.next::<KeyRecord>().await? {
+        while let Some(met) = walk.next_live_keys().await? {
             for (_, record) in met {
                 let Ok(record) = record else {
                     incomplete = true;
                     continue;
                 };
-                if record.removed.is_some() {
-                    continue;
-                }
                 let served = record.versions.iter().filter(|version| can_be_served(version));
                 let leaked: Vec<&VersionRecord> = served
                     .filter(|version| version.compromised || leaked.holds(realm, &version.prints()))

@@ -135,12 +135,7 @@ impl IncidentVerbs<'_> {
             .records
             .environment_realm(namespace, environment)
             .await?;
-        let held = self
-            .session
-            .inner
-            .records
-            .load::<KeyRecord>(&realm, found.record.key()?.0)
-            .await?;
+        let held = self.session.inner.records.live_key(&realm, found.record.key()?).await?;
         Ok((realm, held.map(|held| held.record.clone())))
     }
 }

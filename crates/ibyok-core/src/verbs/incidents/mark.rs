@@ -5,6 +5,7 @@ use ibyok_audit::Action;
 use crate::base::error::{Error, Result};
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
+use crate::gate::key::no_key;
 use crate::gate::permit::Permit;
 use crate::incident::Found;
 use crate::incident::request::IncidentRequest;
@@ -12,7 +13,6 @@ use crate::incident::write::stamp;
 use crate::model::key::{KeyInfo, KeyRecord, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::take_away::TakeAway;
-use crate::retrieve::no_key;
 use crate::vault::handles::IncidentVerbs;
 use crate::verbs::keys::info;
 
@@ -112,9 +112,8 @@ impl IncidentVerbs<'_> {
     async fn mark(self, attempt: &mut Attempt<'_>, permit: &Permit, version: u32, freeze: bool) -> Result<KeyInfo> {
         let stamp = stamp(attempt, permit);
         let what = TakeAway::Compromise { version, freeze };
-        let change = self.session.inner.changes.change_key(attempt, permit, |_, record| {
-            let record = record.filter(|record| record.removed.is_none());
-            let mut record = record.ok_or_else(|| no_key(permit))?;
+        let change = self.session.inner.changes.change_key(attempt, permit, |_, key| {
+            let mut record = key.live().ok_or_else(|| no_key(permit))?;
             let changed = record.take_away(what, &stamp);
             let info = info(permit, &record)?;
             Ok(if changed {

@@ -15,7 +15,6 @@ use crate::incident::request::IncidentRequest;
 use crate::model::incident::IncidentInfo;
 use crate::model::key::KeyRecord;
 use crate::model::key_ref::KeyRef;
-use crate::retrieve::no_key;
 use crate::vault::handles::IncidentVerbs;
 use crate::verbs::incidents::revoke::NotRevoked;
 
@@ -78,14 +77,7 @@ impl IncidentVerbs<'_> {
         if key.field().is_some() {
             return Err(Error::invalid("an incident is about a whole key", "remove `#field`"));
         }
-        let held = self
-            .session
-            .inner
-            .records
-            .load::<KeyRecord>(permit.realm(), permit.id().0)
-            .await?;
-        let held = held.filter(|held| held.record.removed.is_none());
-        let held = held.ok_or_else(|| no_key(&permit))?;
+        let held = self.session.inner.gate.key(&permit).await?;
         let of_key = (permit.realm(), Some(&held.record));
         let reason = [("reason", request.reason.as_str())];
         let said = self

@@ -162,11 +162,10 @@ impl Inner {
     pub(crate) async fn names_of(&self, realm: &Arc<Realm>) -> Result<Names> {
         let mut found = Names::default();
         let mut walk = self.records.walk_records::<KeyRecord>(realm, None)?;
-        while let Some(met) = walk.next::<KeyRecord>().await? {
+        while let Some(met) = walk.next_live_keys().await? {
             for (_, record) in met {
                 match record {
-                    Ok(record) if record.removed.is_none() => found.names.push(record.name),
-                    Ok(_) => {}
+                    Ok(record) => found.names.push(record.name),
                     Err(_) => found.damaged += 1,
                 }
             }

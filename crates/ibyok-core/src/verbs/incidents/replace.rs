@@ -9,15 +9,16 @@ use ibyok_policy::Scope;
 use crate::base::error::{Error, Result};
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
+use crate::gate::key::no_key;
 use crate::gate::permit::Permit;
 use crate::incident::Found;
 use crate::incident::request::IncidentRequest;
 use crate::leaked::{Screened, says_no_value};
 use crate::model::incident::Replacement;
 use crate::model::key::{KeyInfo, KeyRecord, VersionRecord};
+use crate::model::key_life::KeyLife;
 use crate::model::provider::{look_at, refuse_mocks};
 use crate::model::write::KeyWrite;
-use crate::retrieve::no_key;
 use crate::vault::handles::IncidentVerbs;
 use crate::verbs::keys::info;
 use crate::verbs::rotation::only_the_value;
@@ -80,7 +81,13 @@ impl IncidentVerbs<'_> {
             .await?;
         // Made once and dropped: a version that does not fit must be refused before the old one is marked.
         let told = look_at(write, permit.key(), Some(&record.variable), record.provider.as_deref());
-        with_new_version(attempt, permit, Some(record.clone()), (write, &screened), &told)?;
+        with_new_version(
+            attempt,
+            permit,
+            KeyLife::Live(Box::new(record.clone())),
+            (write, &screened),
+            &told,
+        )?;
         Ok(Some(Checked { write, screened }))
     }
 
@@ -141,9 +148,8 @@ impl IncidentVerbs<'_> {
         self.session
             .inner
             .changes
-            .change_key(beside, permit, |attempt, record| {
-                let record = record.filter(|record| record.removed.is_none());
-                let record = record.ok_or_else(|| no_key(permit))?;
+            .change_key(beside, permit, |attempt, key| {
+                let record = key.live().ok_or_else(|| no_key(permit))?;
                 let current = record.current().map(|current| current.number);
                 if !current.is_some_and(|current| found.record.versions.contains(&current)) {
                     attempt.reason = Some("unchanged");
@@ -151,7 +157,13 @@ impl IncidentVerbs<'_> {
                 }
                 screened.still_holds(&record)?;
                 let told = look_at(write, permit.key(), Some(&record.variable), record.provider.as_deref());
-                let record = with_new_version(attempt, permit, Some(record), (write, screened), &told)?;
+                let record = with_new_version(
+                    attempt,
+                    permit,
+                    KeyLife::Live(Box::new(record)),
+                    (write, screened),
+                    &told,
+                )?;
                 let version = record.last_version;
                 attempt.version = Some(version);
                 let info = info(permit, &record)?.once_changed();

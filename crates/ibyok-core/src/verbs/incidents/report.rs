@@ -20,7 +20,7 @@ use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
 use crate::incident::Found;
 use crate::model::incident::IncidentInfo;
-use crate::model::key::{KeyInfo, KeyRecord};
+use crate::model::key::KeyInfo;
 use crate::vault::Inner;
 use crate::vault::handles::IncidentVerbs;
 use crate::verbs::review::ReviewRequest;
@@ -279,8 +279,7 @@ impl IncidentVerbs<'_> {
             .environment_realm(namespace, environment)
             .await?;
         let id = found.record.key()?;
-        let held = self.session.inner.records.load::<KeyRecord>(&realm, id.0).await?;
-        let held = held.filter(|held| held.record.removed.is_none());
+        let held = self.session.inner.records.live_key(&realm, id).await?;
         Ok(held.map(|held| held.record.info(&realm.key_at(environment, &held.record.name, id))))
     }
 

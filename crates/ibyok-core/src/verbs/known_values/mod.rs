@@ -155,7 +155,7 @@ impl KnownValueVerbs<'_> {
     async fn versions_of(self, realm: &Arc<Realm>) -> Result<(Vec<One>, u64)> {
         let (mut versions, mut damaged) = (Vec::new(), 0);
         let mut walk = self.session.inner.records.walk_records::<KeyRecord>(realm, None)?;
-        while let Some(met) = walk.next::<KeyRecord>().await? {
+        while let Some(met) = walk.next_live_keys().await? {
             for (id, record) in met {
                 let Ok(record) = record else {
                     damaged += 1;

@@ -94,7 +94,7 @@ impl Inner {
 
     async fn add_keys(&self, realm: &Arc<Realm>, environment: &EnvironmentName, contents: &mut Contents) -> Result<()> {
         self.each::<KeyRecord>(realm, contents, |contents, id, record| {
-            if record.removed.is_none() {
+            if record.is_live() {
                 contents.keys.push((environment.clone(), KeyId(id)));
             }
             Ok(())

@@ -10,14 +10,15 @@ use crate::base::error::{Error, Result};
 use crate::base::remedy::Remedy;
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
+use crate::gate::key::no_key;
 use crate::gate::permit::Permit;
 use crate::model::account::check_account;
 use crate::model::condition::Condition;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp};
+use crate::model::key_life::KeyLife;
 use crate::model::key_ref::KeyRef;
 use crate::model::take_away::TakeAway;
 use crate::model::which_version::WhichVersion;
-use crate::retrieve::no_key;
 use crate::vault::handles::RotationVerbs;
 use crate::verbs::keys::{info, no_field};
 
@@ -154,14 +155,7 @@ impl RotationVerbs<'_> {
         let permit = self.session.permit(attempt, Scope::KeysRotate, key).await?;
         no_field(key)?;
         request.check()?;
-        let held = self
-            .session
-            .inner
-            .records
-            .load::<KeyRecord>(permit.realm(), permit.id().0)
-            .await?;
-        let held = held.filter(|held| held.record.removed.is_none());
-        let held = held.ok_or_else(|| no_key(&permit))?;
+        let held = self.session.inner.gate.key(&permit).await?;
         self.session.inner.changes.check_condition(attempt, &permit).await?;
         let retiring = held.record.versions.iter().filter(|v| v.role == Role::Retiring);
         let retiring: Vec<u32> = retiring.map(|version| version.number).collect();
@@ -214,9 +208,8 @@ impl RotationVerbs<'_> {
             at: attempt.at,
             by: permit.principal().by(),
         };
-        let edit = |attempt: &mut Attempt<'_>, record: Option<KeyRecord>| {
-            let record = record.filter(|record| record.removed.is_none());
-            let mut record = record.ok_or_else(|| no_key(&permit))?;
+        let edit = |attempt: &mut Attempt<'_>, life: KeyLife| {
+            let mut record = life.live().ok_or_else(|| no_key(&permit))?;
             let number = record.version(&permit.label(), key.version())?.number;
             attempt.version = Some(number);
             let what = taken(attempt.action, &record, number, &permit.label())?;

@@ -8,15 +8,17 @@ use crate::base::error::{Error, Result};
 use crate::base::remedy::Remedy;
 use crate::changes::Edit;
 use crate::gate::attempt::Attempt;
+use crate::gate::key::no_key;
 use crate::gate::permit::Permit;
 use crate::leaked::Screened;
 use crate::model::key::VersionState;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp, VersionRecord};
+use crate::model::key_life::KeyLife;
 use crate::model::key_ref::KeyRef;
 use crate::model::provider::{look_at, refuse_mocks};
 use crate::model::take_away::TakeAway;
 use crate::model::write::{KeyWrite, Written};
-use crate::retrieve::{no_key, open_fields};
+use crate::retrieve::open_fields;
 use crate::vault::handles::RotationVerbs;
 use crate::verbs::keys::whole_key;
 use crate::verbs::set_key::{next_number, seal_version};
@@ -55,10 +57,8 @@ impl RotationVerbs<'_> {
             at: attempt.at,
             by: permit.principal().by(),
         };
-        let edit = |attempt: &mut Attempt<'_>, record: Option<KeyRecord>| {
-            let mut record = record
-                .filter(|record| record.removed.is_none())
-                .ok_or_else(|| no_key_to_rotate(no_key(&permit)))?;
+        let edit = |attempt: &mut Attempt<'_>, key: KeyLife| {
+            let mut record = key.live().ok_or_else(|| no_key_to_rotate(no_key(&permit)))?;
             only_the_value(&record, write)?;
             screened.still_holds(&record)?;
             if compares && is_current(&permit, &record, write, &screened)? {

@@ -13,11 +13,10 @@ use crate::base::words::words;
 use crate::gate::attempt::Attempt;
 use crate::gate::permit::Permit;
 use crate::model::caller_kind::CallerKind;
+use crate::model::key::VersionRecord;
 use crate::model::key::VersionState;
-use crate::model::key::{KeyRecord, VersionRecord};
 use crate::model::key_ref::KeyRef;
 use crate::model::name::KeyId;
-use crate::retrieve::no_key;
 use crate::uses::Caller;
 use crate::vault::Inner;
 use crate::vault::handles::RotationVerbs;
@@ -118,14 +117,7 @@ impl RotationVerbs<'_> {
     async fn try_status(self, attempt: &mut Attempt<'_>, key: &KeyRef) -> Result<RotationStatus> {
         let permit = self.session.permit(attempt, Scope::KeysList, key).await?;
         whole_key(key)?;
-        let held = self
-            .session
-            .inner
-            .records
-            .load::<KeyRecord>(permit.realm(), permit.id().0)
-            .await?;
-        let held = held.filter(|held| held.record.removed.is_none());
-        let held = held.ok_or_else(|| no_key(&permit))?;
+        let held = self.session.inner.gate.key(&permit).await?;
         let consumers_shown = self.session.inner.shows_consumers(attempt, &permit);
         let uses = if consumers_shown {
             self.session.inner.uses(permit.realm(), permit.id()).await?
