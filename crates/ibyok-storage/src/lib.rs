@@ -46,6 +46,7 @@ mod journal_map;
 mod limiter;
 mod map;
 mod memory;
+mod pages;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod record;
@@ -75,6 +76,7 @@ pub use crate::journal_map::JournalMap;
 pub use crate::limiter::{Draw, Limiter, Taken};
 pub use crate::map::{MapChange, MapDurability, MapKey, MapReadable, MapSummary, MapVerdict, map_files};
 pub use crate::memory::MemoryStore;
+pub use crate::pages::Pages;
 #[cfg(feature = "postgres")]
 pub use crate::postgres::{PostgresOptions, PostgresStore};
 pub use crate::record::{Collection, Expect, Kind, RecordId, Revision, Stored};

@@ -8,6 +8,7 @@ use crate::changes::{ChangeNumber, Changes};
 use crate::error::Result;
 use crate::health::Health;
 use crate::limiter::Limiter;
+use crate::pages::Pages;
 use crate::record::{Collection, Expect, RecordId, Revision, Stored};
 
 /// The most bytes that a record may have: 16 MiB.
@@ -128,16 +129,17 @@ pub trait StoreExt: Store {
     /// The errors of [`list`](Store::list).
     fn list_all(&self, collection: &Collection) -> impl Future<Output = Result<Vec<RecordId>>> + Send {
         async move {
-            let mut all: Vec<RecordId> = Vec::new();
-            loop {
-                let page = self.list(collection, all.last(), LIST_LIMIT).await?;
-                let last = page.len() < LIST_LIMIT;
+            let (mut all, mut pages) = (Vec::new(), self.pages(collection));
+            while let Some(page) = pages.next_page().await? {
                 all.extend(page);
-                if last {
-                    return Ok(all);
-                }
             }
+            Ok(all)
         }
+    }
+
+    /// Walks over the ids of a collection in order, page by page.
+    fn pages(&self, collection: &Collection) -> Pages<'_, Self> {
+        Pages::new(self, collection)
     }
 }
 

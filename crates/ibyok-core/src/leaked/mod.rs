@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use ibyok_audit::Action;
 use ibyok_policy::Scope;
+use ibyok_storage::StoreExt;
 use secrecy::ExposeSecret;
 
 use self::guessable::is_guessable;
@@ -40,7 +41,7 @@ use crate::model::key::{KeyRecord, VersionRecord};
 use crate::model::leaked::LeakedRecord;
 use crate::model::name::{FieldName, KeyId};
 use crate::model::write::KeyWrite;
-use crate::realm::{PAGE, Realm};
+use crate::realm::Realm;
 use crate::records::Records;
 use crate::records::record::Record;
 
@@ -215,16 +216,8 @@ impl Leaks {
     /// The ids of the records of a realm's leaked values.
     pub(crate) async fn leaked_ids(&self, realm: &Arc<Realm>) -> Result<LeakedIds> {
         let collection = realm.collection(LeakedRecord::KIND)?;
-        let mut ids = BTreeSet::new();
-        let mut after = None;
-        loop {
-            let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
-            ids.extend(page.iter().map(|id| *id.id()));
-            after = page.last().copied();
-            if page.len() < PAGE {
-                return Ok(LeakedIds(ids));
-            }
-        }
+        let ids = self.records.store.list_all(&collection).await?;
+        Ok(LeakedIds(ids.iter().map(|id| *id.id()).collect()))
     }
 
     /// Writes down that the value of a version leaked.

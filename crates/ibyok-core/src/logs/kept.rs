@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ibyok_audit::logs_in;
-use ibyok_storage::{Expect, RecordId, Store};
+use ibyok_storage::{Expect, RecordId, Store, StoreExt};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use crate::base::error::{Error, Result};
 use crate::floor::checkpoint::Said;
 use crate::model::kind;
 use crate::model::name::from_base62;
-use crate::realm::{PAGE, Realm, open_failed};
+use crate::realm::{Realm, open_failed};
 
 /// The sealed body of a checkpoint's record.
 #[derive(Serialize, Deserialize)]
@@ -124,9 +124,8 @@ impl Checkpoints<'_> {
     /// Returns every checkpoint of the home.
     pub(crate) async fn all(&self) -> Result<AllKept> {
         let collection = self.home.collection(kind::CHECKPOINT)?;
-        let (mut all, mut after) = (AllKept::default(), None);
-        loop {
-            let page = self.store.list(&collection, after.as_ref(), PAGE).await?;
+        let (mut all, mut pages) = (AllKept::default(), self.store.pages(&collection));
+        while let Some(page) = pages.next_page().await? {
             for id in &page {
                 match self.get(id).await {
                     Ok(kept) => all
@@ -136,10 +135,7 @@ impl Checkpoints<'_> {
                     Err(error) => return Err(error),
                 }
             }
-            after = page.last().copied();
-            if page.len() < PAGE {
-                return Ok(all);
-            }
         }
+        Ok(all)
     }
 }

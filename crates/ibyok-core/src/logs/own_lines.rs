@@ -1,7 +1,7 @@
 //! The lines of the log that a principal may read.
 
 use ibyok_audit::{Filter, VerifyingKey};
-use ibyok_storage::RecordId;
+use ibyok_storage::{RecordId, StoreExt};
 use jiff::Timestamp;
 
 use super::Logs;
@@ -10,7 +10,6 @@ use crate::base::error::{Error, Result};
 use crate::gate::principal::Principal;
 use crate::model::kind;
 use crate::model::name::base62;
-use crate::realm::PAGE;
 use crate::realm::log_keys::{log_key, with_lines};
 
 impl Logs {
@@ -52,9 +51,8 @@ impl Logs {
     pub(crate) async fn log_keys(&self) -> Result<SealedKeys> {
         let collection = self.records.home.collection(kind::LOG_KEY)?;
         let mut keys = SealedKeys::default();
-        let mut after: Option<RecordId> = None;
-        loop {
-            let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
+        let mut pages = self.records.store.pages(&collection);
+        while let Some(page) = pages.next_page().await? {
             for id in &page {
                 match log_key(self.records.store.as_ref(), &self.records.home, id).await {
                     Ok(key) => keys
@@ -64,11 +62,8 @@ impl Logs {
                     Err(error) => return Err(error),
                 }
             }
-            after = page.last().copied();
-            if page.len() < PAGE {
-                return Ok(keys);
-            }
         }
+        Ok(keys)
     }
 }
 

@@ -214,6 +214,3 @@ pub(crate) fn token_id(realm: &Realm, id: [u8; 16]) -> Result<TokenId> {
 
 /// The backend of a store that is a file: it belongs to one machine.
 pub(crate) const FILE: &str = "file";
-
-/// The number of ids that are listed at a time.
-pub(crate) const PAGE: usize = 500;

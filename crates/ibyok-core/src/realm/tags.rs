@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ibyok_crypto::{RealmTag, VaultId};
-use ibyok_storage::{Collection, Kind, RecordId, Store};
+use ibyok_storage::{Collection, Kind, RecordId, Store, StoreExt};
 
 use crate::base::error::Result;
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, Namespace};
-use crate::realm::{PAGE, RealmName};
+use crate::realm::RealmName;
 
 /// The record of a tag, in the clear: the realm that the tag belongs to.
 pub(crate) fn tag_record(tag: RealmTag) -> RecordId {
@@ -100,16 +100,7 @@ async fn list_once(vault: VaultId, store: &dyn Store) -> Result<(TagList, BTreeS
 
 /// The ids of the vault's own records of a kind.
 pub(crate) async fn list_root(store: &dyn Store, kind: u8) -> Result<Vec<RecordId>> {
-    let collection = Collection::root(Kind::new(kind));
-    let mut ids: Vec<RecordId> = Vec::new();
-    loop {
-        let page = store.list(&collection, ids.last(), PAGE).await?;
-        let ended = page.len() < PAGE;
-        ids.extend(page);
-        if ended {
-            return Ok(ids);
-        }
-    }
+    Ok(store.list_all(&Collection::root(Kind::new(kind))).await?)
 }
 
 /// The clear body of a tag record.

@@ -1,7 +1,7 @@
 //! The vault's own record, and the realms of a new vault.
 
 use ibyok_crypto::{RealmRecord, VaultId};
-use ibyok_storage::{Collection, Kind, RecordId, Store};
+use ibyok_storage::{Collection, Kind, RecordId, Store, StoreExt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,6 @@ use crate::base::error::{Error, Result};
 use crate::model::environment::Class;
 use crate::model::kind;
 use crate::model::name::EnvironmentName;
-use crate::realm::PAGE;
 
 /// The format of a vault, as its clear record says it. A newer one is refused.
 pub(crate) const FORMAT: u32 = 1;
@@ -59,14 +58,17 @@ pub(crate) fn changed(why: &str) -> Error {
 /// Fails if the vault's own record names a vault that no environment key record of the store belongs to. The record is in the clear, so
 /// nothing else shows that it was changed.
 async fn check_id(store: &dyn Store, named: VaultId) -> Result<()> {
-    let (collection, mut other) = (Collection::root(Kind::new(kind::REALM)), None);
-    for id in store.list(&collection, None, PAGE).await? {
-        let Some(stored) = store.get(&id).await? else { continue };
-        match RealmRecord::parse(&stored.bytes) {
-            Ok(realm) if realm.vault() == named => return Ok(()),
-            Ok(realm) => other = Some(realm.vault()),
-            // That record is damaged itself, and says nothing.
-            Err(_) => {}
+    let mut other = None;
+    let mut pages = store.pages(&Collection::root(Kind::new(kind::REALM)));
+    while let Some(page) = pages.next_page().await? {
+        for id in page {
+            let Some(stored) = store.get(&id).await? else { continue };
+            match RealmRecord::parse(&stored.bytes) {
+                Ok(realm) if realm.vault() == named => return Ok(()),
+                Ok(realm) => other = Some(realm.vault()),
+                // That record is damaged itself, and says nothing.
+                Err(_) => {}
+            }
         }
     }
     match other {

@@ -13,7 +13,7 @@ use crate::base::damage::{Affected, Damage};
 use crate::base::error::{Error, Result};
 use crate::model::kind;
 use crate::model::name::EnvironmentName;
-use crate::realm::{PAGE, Realm, RealmName};
+use crate::realm::{Realm, RealmName};
 use crate::records::Records;
 use crate::records::record::Record;
 
@@ -100,6 +100,9 @@ impl DamagedRecord {
         }
     }
 }
+
+/// The number of records that a walk reads at a time.
+const PAGE: usize = 500;
 
 /// A record as a walk meets it: sound, or with the reason why it is refused.
 pub(crate) type Met<R> = (RecordId, Result<R, Damage>);

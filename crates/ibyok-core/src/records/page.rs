@@ -65,6 +65,13 @@ impl PageRequest {
         }
     }
 
+    /// Returns the same request for the page after `page`; `None` after the last page.
+    #[must_use]
+    pub fn following<T>(mut self, page: &Page<T>) -> Option<Self> {
+        self.after.clone_from(&page.next);
+        self.after.is_some().then_some(self)
+    }
+
     /// Sets the greatest number of items.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ibyok_storage::StoreExt;
 use serde::Serialize;
 
 use crate::base::clock::Clock;
@@ -16,7 +17,7 @@ use crate::model::leaked::LeakedRecord;
 use crate::model::review::ReviewRecord;
 use crate::model::settings::SettingsRecord;
 use crate::model::token::TokenRecord;
-use crate::realm::{PAGE, Realm, open_failed};
+use crate::realm::{Realm, open_failed};
 use crate::records::Records;
 use crate::records::damage::DamagedRecord;
 use crate::records::record::Record;
@@ -153,9 +154,8 @@ impl Survey<'_> {
     /// Checks sealed records of one kind by opening them alone.
     async fn sealed(&mut self, realm: &Arc<Realm>, kind: u8) -> Result<bool> {
         let collection = realm.collection(kind)?;
-        let mut after = None;
-        loop {
-            let ids = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
+        let mut pages = self.records.store.pages(&collection);
+        while let Some(ids) = pages.next_page().await? {
             for id in &ids {
                 let Some(stored) = self.records.store.get(id).await? else {
                     continue;
@@ -171,11 +171,8 @@ impl Survey<'_> {
                     Err(error) => return Err(error),
                 }
             }
-            after = ids.last().copied();
-            if ids.len() < PAGE {
-                return Ok(self.goes_on().await);
-            }
         }
+        Ok(self.goes_on().await)
     }
 
     async fn goes_on(&self) -> bool {

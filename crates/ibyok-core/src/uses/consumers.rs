@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibyok_policy::{Scope, Scopes, TokenId};
-use ibyok_storage::RecordId;
+use ibyok_storage::{RecordId, StoreExt};
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,7 +17,7 @@ use super::{ACTIVE_DAYS, Usage, day_of};
 use crate::base::error::{Error, Result};
 use crate::model::kind;
 use crate::model::name::KeyId;
-use crate::realm::{PAGE, Realm};
+use crate::realm::Realm;
 
 /// The greatest age of the sign of a node that counts.
 const FRESH: SignedDuration = SignedDuration::from_secs(3);
@@ -219,9 +219,8 @@ impl Usage {
         let collection = realm.collection(kind::SIGN)?;
         let own = self.own_sign(realm)?;
         let mut suspects: Vec<(RecordId, Sign)> = Vec::new();
-        let mut after: Option<RecordId> = None;
-        loop {
-            let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
+        let mut pages = self.records.store.pages(&collection);
+        while let Some(page) = pages.next_page().await? {
             for id in page.iter().filter(|id| **id != own) {
                 match self.read_sign(realm, id).await {
                     // An old sign alone is no proof: the clocks of two machines may differ by more than the bound.
@@ -230,10 +229,6 @@ impl Usage {
                     Err(Error::Integrity { .. }) => self.records.remember_damaged(id),
                     Err(error) => return Err(error),
                 }
-            }
-            after = page.last().copied();
-            if page.len() < PAGE {
-                break;
             }
         }
         let mut waited = Duration::ZERO;

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use ibyok_crypto::RealmTag;
-use ibyok_storage::{Collection, Error as StorageError, Kind, RecordId};
+use ibyok_storage::{Collection, Error as StorageError, Kind, RecordId, StoreExt};
 
 use super::replay::KEPT;
 use super::rollup::RollupId;
 use super::{Usage, day_of};
 use crate::base::error::Result;
 use crate::model::kind;
-use crate::realm::PAGE;
 
 /// The number of records that are forgotten at a time, at most.
 const AT_ONCE: usize = 2000;
@@ -52,9 +51,10 @@ impl Usage {
 
     async fn forget_in(&self, collection: &Collection, oldest: u16, most: usize) -> Result<usize> {
         let mut forgotten = 0;
-        let mut after: Option<RecordId> = None;
-        while forgotten < most {
-            let page = self.records.store.list(collection, after.as_ref(), PAGE).await?;
+        let mut pages = self.records.store.pages(collection);
+        while forgotten < most
+            && let Some(page) = pages.next_page().await?
+        {
             let old = |id: &&RecordId| RollupId::parse(id.id()).is_some_and(|id| id.day < oldest);
             for id in page.iter().filter(old).take(most - forgotten) {
                 // The delete names the revision, so that a count which another node just added is not lost with it.
@@ -66,10 +66,6 @@ impl Usage {
                     Ok(()) | Err(StorageError::Conflict) => forgotten += 1,
                     Err(error) => return Err(error.into()),
                 }
-            }
-            after = page.last().copied();
-            if page.len() < PAGE {
-                break;
             }
         }
         Ok(forgotten)

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ibyok_policy::TokenId;
-use ibyok_storage::RecordId;
+use ibyok_storage::{RecordId, StoreExt};
 use jiff::Timestamp;
 
 use super::Usage;
 use super::rollup::{RollupId, Subject};
 use crate::base::error::Result;
 use crate::model::name::KeyId;
-use crate::realm::{PAGE, Realm};
+use crate::realm::Realm;
 
 impl Usage {
     /// Returns the time of the last release of a key, on any node, as far back as counts are kept. The caller has flushed this
@@ -49,17 +49,17 @@ impl Usage {
         let collection = realm.collection(subject.kind())?;
         let prefix = RollupId::of(subject, 0, [0; 5], 0).subject;
         let mut days = BTreeSet::new();
-        let mut after = RollupId::before(subject, 0).map(|id| RecordId::new(collection, id));
-        loop {
-            let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
+        let after = RollupId::before(subject, 0).map(|id| RecordId::new(collection, id));
+        let mut pages = self.records.store.pages(&collection).after(after);
+        while let Some(page) = pages.next_page().await? {
             let parsed = page.iter().filter_map(|id| RollupId::parse(id.id()));
             let ours: Vec<u16> = parsed.filter(|id| id.subject == prefix).map(|id| id.day).collect();
             days.extend(&ours);
-            after = page.last().copied();
             // An id of another subject on the page means that this subject's range is over.
-            if page.len() < PAGE || ours.len() < page.len() {
-                return Ok(days.into_iter().rev().collect());
+            if ours.len() < page.len() {
+                break;
             }
         }
+        Ok(days.into_iter().rev().collect())
     }
 }

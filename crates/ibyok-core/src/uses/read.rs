@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ibyok_storage::{Collection, RecordId};
+use ibyok_storage::{Collection, RecordId, StoreExt};
 
 use super::Usage;
 use super::books::WHAT;
@@ -10,7 +10,7 @@ use super::caller::Caller;
 use super::rollup::{Of, Rollup, RollupId, Row, Subject, open_body};
 use crate::base::error::{Error, Result};
 use crate::model::name::KeyName;
-use crate::realm::{PAGE, Realm};
+use crate::realm::Realm;
 use crate::records::tags::Tags;
 
 /// The rollups that were found, and the number of records among them that do not open.
@@ -27,9 +27,9 @@ impl Usage {
         let collection = realm.collection(subject.kind())?;
         let prefix = RollupId::of(subject, from, [0; 5], 0).subject;
         let mut found = Found::default();
-        let mut after = RollupId::before(subject, from).map(|id| RecordId::new(collection, id));
-        loop {
-            let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
+        let after = RollupId::before(subject, from).map(|id| RecordId::new(collection, id));
+        let mut pages = self.records.store.pages(&collection).after(after);
+        while let Some(page) = pages.next_page().await? {
             for id in &page {
                 // Ids are listed in order, so the first id of another subject ends this subject's range.
                 if id.id().first_chunk() != Some(&prefix) {
@@ -42,11 +42,8 @@ impl Usage {
                     found.rollups.push(rollup);
                 }
             }
-            after = page.last().copied();
-            if page.len() < PAGE {
-                return Ok(found);
-            }
         }
+        Ok(found)
     }
 
     /// Every id of a collection whose day is wanted.
@@ -56,16 +53,12 @@ impl Usage {
         wanted: impl Fn(u16) -> bool + Send,
     ) -> Result<Vec<RecordId>> {
         let mut ids = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self.records.store.list(collection, after.as_ref(), PAGE).await?;
+        let mut pages = self.records.store.pages(collection);
+        while let Some(page) = pages.next_page().await? {
             let of_day = |id: &&RecordId| RollupId::parse(id.id()).is_some_and(|id| wanted(id.day));
             ids.extend(page.iter().filter(of_day).copied());
-            after = page.last().copied();
-            if page.len() < PAGE {
-                return Ok(ids);
-            }
         }
+        Ok(ids)
     }
 
     /// Reads one record. Returns `None` if it is gone or damaged; a damaged one is counted and remembered for

@@ -121,12 +121,12 @@ async fn expiry(session: &Session, findings: &[TokenFinding], now: Timestamp) ->
     let mut long = named(findings, &[TokenFindingKind::NeverExpires]);
     let latest = now.checked_add(TOKEN_LIFE).unwrap_or(Timestamp::MAX);
     let mut page = Some(PageRequest::default());
-    while let Some(asked) = page.take() {
+    while let Some(asked) = page {
         let found = session.tokens().list(&asked).await?;
+        page = asked.following(&found);
         let late =
             |token: &&TokenInfo| token.state == TokenState::Valid && token.expires_at.is_some_and(|end| end > latest);
         long.extend(found.items.iter().filter(late).map(|token| token.name.clone()));
-        page = found.next.map(|next| PageRequest::after(Some(next)));
     }
     if long.is_empty() {
         return Ok(Item::ok(
@@ -271,10 +271,10 @@ async fn browsers(session: &Session) -> Result<Item> {
 
 async fn every_key(session: &Session) -> Result<Vec<KeyInfo>> {
     let (mut keys, mut page) = (Vec::new(), Some(PageRequest::default().limit(PAGE)));
-    while let Some(asked) = page.take() {
+    while let Some(asked) = page {
         let found = session.keys().list(None, &asked).await?;
+        page = asked.following(&found);
         keys.extend(found.items);
-        page = found.next.map(|next| PageRequest::after(Some(next)).limit(PAGE));
     }
     Ok(keys)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ibyok_crypto::RealmTag;
 use ibyok_policy::TokenId;
-use ibyok_storage::{Collection, Kind};
+use ibyok_storage::{Collection, Kind, StoreExt};
 use jiff::Timestamp;
 
 use crate::base::damage::Damage;
@@ -13,7 +13,7 @@ use crate::model::key::KeyRecord;
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, KeyId, Namespace};
 use crate::model::token::TokenRecord;
-use crate::realm::{PAGE, Realm, token_id};
+use crate::realm::{Realm, token_id};
 use crate::records::record::Record;
 use crate::vault::Inner;
 
@@ -120,9 +120,8 @@ impl Inner {
         mut add: impl FnMut(&mut Contents, [u8; 16], R) -> Result<()>,
     ) -> Result<()> {
         let collection = realm.collection(R::KIND)?;
-        let mut after = None;
-        loop {
-            let page = self.records.store.list(&collection, after.as_ref(), PAGE).await?;
+        let mut pages = self.records.store.pages(&collection);
+        while let Some(page) = pages.next_page().await? {
             for id in &page {
                 match self.records.read::<R>(realm, id).await {
                     Ok(Some(held)) => add(contents, *id.id(), held.record)?,
@@ -131,10 +130,7 @@ impl Inner {
                     Err(error) => return Err(error),
                 }
             }
-            after = page.last().copied();
-            if page.len() < PAGE {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 }

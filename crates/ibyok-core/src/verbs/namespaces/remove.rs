@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ibyok_audit::{Action, Phase};
 use ibyok_crypto::RealmTag;
-use ibyok_storage::{Collection, Error as StorageError, Expect, Kind};
+use ibyok_storage::{Collection, Error as StorageError, Expect, Kind, StoreExt};
 use serde::Serialize;
 
 use super::Namespaces;
@@ -28,8 +28,8 @@ use crate::model::kind;
 use crate::model::name::Namespace;
 use crate::model::take_away::TakeAway;
 use crate::model::token::TokenRecord;
+use crate::realm::RealmName;
 use crate::realm::tags::{TagBody, tag_record};
-use crate::realm::{PAGE, RealmName};
 use crate::records::environments::no_namespace;
 use crate::vault::Inner;
 use crate::vault::session::Session;
@@ -272,15 +272,13 @@ impl Inner {
     }
 
     async fn delete_all(&self, collection: &Collection) -> Result<()> {
-        loop {
-            let page = self.records.store.list(collection, None, PAGE).await?;
+        let mut pages = self.records.store.pages(collection);
+        while let Some(page) = pages.next_page().await? {
             for id in &page {
                 self.changes.delete(id).await?;
             }
             self.records.cache.invalidate(&page);
-            if page.len() < PAGE {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 }

@@ -75,22 +75,23 @@ impl RotationVerbs<'_> {
     pub async fn due(self, environment: Option<&EnvironmentName>) -> Result<Page<Due>> {
         let now = self.session.inner.records.now();
         let (mut due, mut gaps) = (Vec::new(), Gaps::default());
-        let mut page = Some(PageRequest::default().limit(AT_ONCE));
-        while let Some(asked) = page.take() {
+        let first = || Some(PageRequest::default().limit(AT_ONCE));
+        let mut page = first();
+        while let Some(asked) = page {
             let found = self.session.keys().list(environment, &asked).await?;
+            page = asked.following(&found);
             due.extend(found.items.iter().flat_map(|key| of_key(key, now)));
             gaps.add(found.damaged, found.incomplete);
-            page = found.next.map(|next| PageRequest::after(Some(next)).limit(AT_ONCE));
         }
         if self.may_list_tokens().await? {
-            page = Some(PageRequest::default().limit(AT_ONCE));
+            page = first();
         }
-        while let Some(asked) = page.take() {
+        while let Some(asked) = page {
             let found = self.session.tokens().list(&asked).await?;
+            page = asked.following(&found);
             let here = found.items.iter().filter(|token| reaches(token, environment));
             due.extend(here.filter_map(|token| of_token(token, now)));
             gaps.add(found.damaged, found.incomplete);
-            page = found.next.map(|next| PageRequest::after(Some(next)).limit(AT_ONCE));
         }
         due.extend(gaps.damaged.iter().filter_map(|record| of_damaged(record, now)));
         due.sort_by(|a, b| (a.at, &a.name).cmp(&(b.at, &b.name)));
