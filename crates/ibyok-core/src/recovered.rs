@@ -8,7 +8,7 @@ use ibyok_storage::{MemoryStore, RecordId};
 use crate::model::key::VersionState;
 use crate::model::kind;
 use crate::model::mode::Mode;
-use crate::model::take_away::TakeAway;
+use crate::model::take_away::{KeyTakeAway, TakeAway, TokenTakeAway};
 use crate::realm::RealmName;
 use crate::{AccessToken, Code, KeyRef, RequestContext, TokenRequest, Vault, keys::KeyInfo};
 
@@ -56,7 +56,8 @@ async fn scene() -> Scene {
 
 impl Scene {
     /// A note whose change was never put, as a crash leaves it, and then the next start.
-    async fn cut_short(&self, record: &RecordId, rev: u64, what: TakeAway) {
+    async fn cut_short(&self, record: &RecordId, rev: u64, what: impl Into<TakeAway>) {
+        let what = what.into();
         self.vault.inner.records.floors.note(record, rev, what).await.unwrap();
         self.vault.inner.changes.finish_interrupted("test").await;
         assert!(
@@ -78,11 +79,11 @@ impl Scene {
 
 #[tokio::test]
 async fn what_was_to_go_of_an_old_version_goes_and_its_record_does_not_come_back() {
-    let compromise = |freeze| TakeAway::Compromise { version: 1, freeze };
+    let compromise = |freeze| KeyTakeAway::Compromise { version: 1, freeze };
     for (what, state) in [
-        (TakeAway::DisableVersion(1), "disabled"),
-        (TakeAway::RetireVersion(1), "retired"),
-        (TakeAway::DestroyVersion(1), "destroyed"),
+        (KeyTakeAway::DisableVersion(1), "disabled"),
+        (KeyTakeAway::RetireVersion(1), "retired"),
+        (KeyTakeAway::DestroyVersion(1), "destroyed"),
         (compromise(false), "retired"),
         (compromise(true), "retired"),
     ] {
@@ -102,7 +103,7 @@ async fn what_was_to_go_of_an_old_version_goes_and_its_record_does_not_come_back
 
 #[tokio::test]
 async fn what_is_current_by_then_is_neither_retired_nor_destroyed() {
-    for what in [TakeAway::RetireVersion(2), TakeAway::DestroyVersion(2)] {
+    for what in [KeyTakeAway::RetireVersion(2), KeyTakeAway::DestroyVersion(2)] {
         let scene = scene().await;
         scene.cut_short(&scene.record, 3, what).await;
         assert_eq!(
@@ -117,7 +118,7 @@ async fn what_is_current_by_then_is_neither_retired_nor_destroyed() {
 async fn a_switch_of_a_key_ends_in_mock_and_an_override_that_was_dropped_is_gone() {
     let scene = scene().await;
     for (rev, mode) in [(3, Some(Mode::Mock)), (4, None)] {
-        scene.cut_short(&scene.record, rev, TakeAway::LiveOfKey(mode)).await;
+        scene.cut_short(&scene.record, rev, KeyTakeAway::Live(mode)).await;
         assert_eq!(scene.shown().await.mode_override, mode);
         assert_eq!(
             scene.vault.inner.records.floors.of(&scene.record).await.unwrap(),
@@ -128,7 +129,7 @@ async fn a_switch_of_a_key_ends_in_mock_and_an_override_that_was_dropped_is_gone
 
 #[tokio::test]
 async fn an_old_secret_ends_if_it_was_to_end_at_once_and_goes_on_if_nobody_has_the_new_one_yet() {
-    let superseded = |epoch, at_once| TakeAway::SupersedeToken { epoch, at_once };
+    let superseded = |epoch, at_once| TokenTakeAway::Supersede { epoch, at_once };
     let scene = scene().await;
     scene.cut_short(&scene.of_token, 2, superseded(1, false)).await;
     assert_eq!(scene.reads().await, Ok(()));
@@ -149,7 +150,7 @@ async fn an_old_secret_ends_if_it_was_to_end_at_once_and_goes_on_if_nobody_has_t
     assert_eq!(again.info.epoch, 2);
     let keep_children = false;
     scene
-        .cut_short(&scene.of_token, 4, TakeAway::RevokeToken { keep_children })
+        .cut_short(&scene.of_token, 4, TokenTakeAway::Revoke { keep_children })
         .await;
     let shown = scene.vault.operator("test").tokens().show("worker").await.unwrap();
     assert_eq!(shown.state.as_str(), "revoked");

@@ -16,7 +16,7 @@ use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
 use crate::model::key::{KeyRecord, Stamp};
 use crate::model::settings::SettingsRecord;
-use crate::model::take_away::TakeAway;
+use crate::model::take_away::{KeyTakeAway, TakeAway, TokenTakeAway};
 use crate::model::token::TokenRecord;
 use crate::realm::Realm;
 use crate::records::record::Record;
@@ -61,34 +61,20 @@ impl Changes {
             return self.records.floors.not_done(note.id()).await;
         };
         match note.what() {
-            what @ (TakeAway::RevokeToken { .. } | TakeAway::SupersedeToken { .. }) => {
-                let action = match what {
-                    TakeAway::SupersedeToken { .. } => Action::TokenRotate,
-                    _ => Action::TokenRevoke,
-                };
-                let apply = |record: &mut TokenRecord, stamp: &Stamp| record.take_away(what, stamp);
-                self.finish_record(note, &realm, actor, action, apply).await
+            TakeAway::Key(what) => {
+                let apply = |record: &mut KeyRecord, stamp: &Stamp| record.take_away(what, stamp);
+                self.finish_record(note, &realm, actor, action_on_key(what), apply)
+                    .await
             }
-            TakeAway::LiveOfEnvironment => {
-                let apply = |record: &mut SettingsRecord, _: &Stamp| record.take_away(note.what());
+            TakeAway::Settings(what) => {
+                let apply = |record: &mut SettingsRecord, _: &Stamp| record.take_away(what);
                 self.finish_record(note, &realm, actor, Action::SettingsChange, apply)
                     .await
             }
-            what => {
-                let action = match what {
-                    TakeAway::RemoveKey => Action::KeyRemove,
-                    TakeAway::Compromise { .. } => Action::IncidentOpen,
-                    TakeAway::RetireVersion(_) => Action::KeyRetire,
-                    TakeAway::DestroyVersion(_) => Action::KeyDestroy,
-                    TakeAway::LiveOfKey(_) => Action::KeyMode,
-                    TakeAway::DisableKey
-                    | TakeAway::DisableVersion(_)
-                    | TakeAway::LiveOfEnvironment
-                    | TakeAway::RevokeToken { .. }
-                    | TakeAway::SupersedeToken { .. } => Action::KeyDisable,
-                };
-                let apply = |record: &mut KeyRecord, stamp: &Stamp| record.take_away(what, stamp);
-                self.finish_record(note, &realm, actor, action, apply).await
+            TakeAway::Token(what) => {
+                let apply = |record: &mut TokenRecord, stamp: &Stamp| record.take_away(what, stamp);
+                self.finish_record(note, &realm, actor, action_on_token(what), apply)
+                    .await
             }
         }
     }
@@ -131,6 +117,26 @@ impl Changes {
             self.records.store.scrub().await?;
         }
         self.records.floors.not_done(note.id()).await
+    }
+}
+
+/// Returns the action that the change of a key is on the log.
+fn action_on_key(what: KeyTakeAway) -> Action {
+    match what {
+        KeyTakeAway::Disable | KeyTakeAway::DisableVersion(_) => Action::KeyDisable,
+        KeyTakeAway::RetireVersion(_) => Action::KeyRetire,
+        KeyTakeAway::DestroyVersion(_) => Action::KeyDestroy,
+        KeyTakeAway::Remove => Action::KeyRemove,
+        KeyTakeAway::Live(_) => Action::KeyMode,
+        KeyTakeAway::Compromise { .. } => Action::IncidentOpen,
+    }
+}
+
+/// Returns the action that the change of a token is on the log.
+fn action_on_token(what: TokenTakeAway) -> Action {
+    match what {
+        TokenTakeAway::Revoke { .. } => Action::TokenRevoke,
+        TokenTakeAway::Supersede { .. } => Action::TokenRotate,
     }
 }
 
@@ -221,7 +227,7 @@ mod tests {
             .inner
             .records
             .floors
-            .note(&record, 2, TakeAway::DisableKey)
+            .note(&record, 2, KeyTakeAway::Disable.into())
             .await
             .unwrap();
         assert_eq!(scene.read(&vault).await, Ok(()));
@@ -239,7 +245,7 @@ mod tests {
             .inner
             .records
             .floors
-            .note(&record, 2, TakeAway::DisableKey)
+            .note(&record, 2, KeyTakeAway::Disable.into())
             .await
             .unwrap();
         vault.inner.records.floors.not_done(&note).await.unwrap();
@@ -247,7 +253,7 @@ mod tests {
             .inner
             .records
             .floors
-            .note(&record, 2, TakeAway::DisableKey)
+            .note(&record, 2, KeyTakeAway::Disable.into())
             .await
             .unwrap();
         vault.operator("test").keys().disable(&scene.key).await.unwrap();
@@ -275,7 +281,7 @@ mod tests {
             .inner
             .records
             .floors
-            .note(&record, 2, TakeAway::RemoveKey)
+            .note(&record, 2, KeyTakeAway::Remove.into())
             .await
             .unwrap();
         let operator = vault.operator("test");
@@ -298,7 +304,7 @@ mod tests {
             .inner
             .records
             .floors
-            .note(&record, 2, TakeAway::DisableKey)
+            .note(&record, 2, KeyTakeAway::Disable.into())
             .await
             .unwrap();
         vault.inner.records.floors.raise(&record, 9).await.unwrap();

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::floor::stated::Stated;
 use crate::forging::a_realm;
-use crate::model::take_away::TakeAway;
+use crate::model::take_away::KeyTakeAway;
 use crate::realm::Realm;
 
 fn record(n: u8) -> RecordId {
@@ -52,13 +52,13 @@ async fn floors_and_notes_are_there_again_and_for_every_process() {
     let (one, _) = open(place.path(), "log-one", &home).await;
     let (two, found) = open(place.path(), "log-two", &home).await;
     assert_eq!(found.wrong, None);
-    let note = one.note(&record(1), 5, TakeAway::DisableKey).await.unwrap();
+    let note = one.note(&record(1), 5, KeyTakeAway::Disable.into()).await.unwrap();
     assert_eq!(two.of(&record(1)).await.unwrap(), None);
     one.done(&note, &record(1), 5).await.unwrap();
     assert_eq!(two.of(&record(1)).await.unwrap(), Some(5), "seen without being told");
     two.raise(&record(1), 3).await.unwrap();
     two.raise(&record(2), 7).await.unwrap();
-    let open_note = two.note(&record(3), 9, TakeAway::RemoveKey).await.unwrap();
+    let open_note = two.note(&record(3), 9, KeyTakeAway::Remove.into()).await.unwrap();
     assert_eq!(all(&one, 1..=3).await, [Some(5), Some(7), None]);
     drop((one, two));
     let (again, found) = open(place.path(), "log-one", &home).await;
@@ -68,7 +68,7 @@ async fn floors_and_notes_are_there_again_and_for_every_process() {
     assert_eq!(notes.len(), 1);
     assert_eq!(
         (notes[0].log(), notes[0].record(), notes[0].rev(), notes[0].what()),
-        ("log-two", &record(3), 9, TakeAway::RemoveKey)
+        ("log-two", &record(3), 9, KeyTakeAway::Remove.into())
     );
     again.not_done(&open_note).await.unwrap();
     assert!(again.notes().await.unwrap().is_empty());
@@ -95,7 +95,7 @@ async fn floors_outlive_their_file_in_a_process_that_knew_them() {
     let (place, home) = (tempfile::tempdir().unwrap(), a_realm().await);
     let (floors, _) = open(place.path(), "log", &home).await;
     floors.raise(&record(1), 5).await.unwrap();
-    let note = floors.note(&record(9), 2, TakeAway::DisableKey).await.unwrap();
+    let note = floors.note(&record(9), 2, KeyTakeAway::Disable.into()).await.unwrap();
     for file in map_files(&place.path().join("floors")) {
         std::fs::remove_file(file).ok();
     }

@@ -12,7 +12,7 @@ use crate::gate::attempt::Attempt;
 use crate::model::key::{KeyRecord, Stamp};
 use crate::model::kind;
 use crate::model::name::{KeyId, KeyName};
-use crate::model::take_away::TakeAway;
+use crate::model::take_away::{KeyTakeAway, TokenTakeAway};
 use crate::model::token::{Revocation, TokenRecord};
 use crate::records::damage::DamagedRecord;
 use crate::vault::handles::{KeyVerbs, TokenVerbs};
@@ -121,7 +121,7 @@ impl KeyVerbs<'_> {
                 .session
                 .inner
                 .changes
-                .give_up(attempt, &principal, &realm, id.0, TakeAway::RemoveKey, make)
+                .give_up(attempt, &principal, &realm, id.0, KeyTakeAway::Remove.into(), make)
                 .await?;
             return Ok(DamagedRecord::of::<KeyRecord>(&realm, &record, damage));
         }
@@ -167,13 +167,13 @@ impl TokenVerbs<'_> {
                 at: attempt.at,
                 by: principal.by(),
             };
-            let what = TakeAway::RevokeToken { keep_children: false };
+            let what = TokenTakeAway::Revoke { keep_children: false };
             let make = move |_| revoked(id, stamp);
-            let given_up = self
-                .session
-                .inner
-                .changes
-                .give_up(&mut attempt, &principal, &realm, id.bytes(), what, make);
+            let given_up =
+                self.session
+                    .inner
+                    .changes
+                    .give_up(&mut attempt, &principal, &realm, id.bytes(), what.into(), make);
             let damage: Damage = given_up.await?;
             let record = realm.record(kind::TOKEN, id.bytes())?;
             Ok(DamagedRecord::of::<TokenRecord>(&realm, &record, damage))

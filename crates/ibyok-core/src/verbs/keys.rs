@@ -13,7 +13,7 @@ use crate::gate::principal::Asking;
 use crate::limit::within_highest;
 use crate::model::key::{KeyInfo, KeyRecord, Stamp};
 use crate::model::key_ref::KeyRef;
-use crate::model::take_away::TakeAway;
+use crate::model::take_away::KeyTakeAway;
 use crate::model::token::AccessToken;
 use crate::model::which_version::WhichVersion;
 use crate::model::write::{KeyEdit, check_label_count};
@@ -215,9 +215,9 @@ impl KeyVerbs<'_> {
                 key,
                 |attempt, stamp, mut record| {
                     let what = one_version(&record, key, &attempt.label())?
-                        .map_or(TakeAway::DisableKey, TakeAway::DisableVersion);
+                        .map_or(KeyTakeAway::Disable, KeyTakeAway::DisableVersion);
                     Ok(if record.take_away(what, stamp) {
-                        Edit::TakesAway(record, (), what)
+                        Edit::TakesAway(record, (), what.into())
                     } else {
                         Edit::IsAway(())
                     })
@@ -234,8 +234,8 @@ impl KeyVerbs<'_> {
         self.session
             .change_key(Action::KeyRemove, Scope::KeysDestroy, key, |_, stamp, mut record| {
                 whole_key(key)?;
-                record.take_away(TakeAway::RemoveKey, stamp);
-                Ok(Edit::TakesAway(record, (), TakeAway::RemoveKey))
+                record.take_away(KeyTakeAway::Remove, stamp);
+                Ok(Edit::TakesAway(record, (), KeyTakeAway::Remove.into()))
             })
             .await
     }

@@ -14,7 +14,7 @@ use crate::model::key_ref::KeyRef;
 use crate::model::mode::Mode;
 use crate::model::name::EnvironmentName;
 use crate::model::settings::{SETTINGS_ID, SettingsRecord};
-use crate::model::take_away::TakeAway;
+use crate::model::take_away::{KeyTakeAway, SettingsTakeAway};
 use crate::records::page::Page;
 use crate::vault::handles::ModeVerbs;
 use crate::verbs::keys::{info, whole_key};
@@ -47,7 +47,7 @@ impl ModeVerbs<'_> {
         let edit = |_: &mut Attempt<'_>, life: KeyLife| {
             let mut record = life.live().ok_or_else(|| no_key(&permit))?;
             let same = record.mode == mode;
-            let takes_away = (mode != Some(Mode::Live)).then_some(TakeAway::LiveOfKey(mode));
+            let takes_away = (mode != Some(Mode::Live)).then_some(KeyTakeAway::Live(mode));
             match takes_away {
                 Some(what) => record.take_away(what, &stamp),
                 None => std::mem::replace(&mut record.mode, mode) != mode,
@@ -60,7 +60,7 @@ impl ModeVerbs<'_> {
             Ok(match (same, takes_away) {
                 (true, Some(_)) => Edit::IsAway(info),
                 (true, None) => Edit::Unchanged(info),
-                (false, Some(what)) => Edit::TakesAway(record, info, what),
+                (false, Some(what)) => Edit::TakesAway(record, info, what.into()),
                 (false, None) => Edit::Gives(record, info),
             })
         };
@@ -122,7 +122,7 @@ impl ModeVerbs<'_> {
             Ok(match (same, mode) {
                 (true, Mode::Mock) => Edit::IsAway(()),
                 (true, Mode::Live) => Edit::Unchanged(()),
-                (false, Mode::Mock) => Edit::TakesAway(record, (), TakeAway::LiveOfEnvironment),
+                (false, Mode::Mock) => Edit::TakesAway(record, (), SettingsTakeAway::Live.into()),
                 (false, Mode::Live) => Edit::Gives(record, ()),
             })
         };
@@ -264,7 +264,7 @@ mod tests {
             .inner
             .records
             .floors
-            .note(&settings, 1, TakeAway::LiveOfEnvironment)
+            .note(&settings, 1, SettingsTakeAway::Live.into())
             .await
             .unwrap();
         vault.inner.changes.finish_interrupted("test").await;

@@ -17,7 +17,7 @@ use crate::gate::attempt::Attempt;
 use crate::gate::find_token::{Found, no_token};
 use crate::gate::principal::{Holder, Principal};
 use crate::model::key::Stamp;
-use crate::model::take_away::TakeAway;
+use crate::model::take_away::TokenTakeAway;
 use crate::model::token::{AccessToken, Issued, OlderEpoch, Through, TokenRecord};
 use crate::model::token_ref::TokenRef;
 use crate::vault::Inner;
@@ -132,12 +132,12 @@ impl TokenVerbs<'_> {
                 let mut record = record.ok_or_else(|| no_token(which))?;
                 record.rotate(seen, grace, &stamp, through)?;
                 attempt.because = Some(because(&record));
-                let what = TakeAway::SupersedeToken {
+                let what = TokenTakeAway::Supersede {
                     epoch: record.epoch,
                     at_once: record.older.is_none(),
                 };
                 let info = record.info(id, &namespace, at);
-                Ok(Edit::TakesAway(record, info, what))
+                Ok(Edit::TakesAway(record, info, what.into()))
             },
         );
         let info = change.await?;

@@ -13,7 +13,7 @@ use crate::gate::attempt::Attempt;
 use crate::gate::find_token::{Found, no_token};
 use crate::gate::principal::Principal;
 use crate::model::key::Stamp;
-use crate::model::take_away::TakeAway;
+use crate::model::take_away::TokenTakeAway;
 use crate::model::token::{ChildToken, TokenRecord};
 use crate::realm::Realm;
 use crate::vault::Inner;
@@ -153,7 +153,7 @@ impl Inner {
             at: attempt.at,
             by: principal.by(),
         };
-        let what = TakeAway::RevokeToken { keep_children };
+        let what = TokenTakeAway::Revoke { keep_children };
         let change = self.changes.change(
             attempt,
             principal,
@@ -164,7 +164,7 @@ impl Inner {
                 let changed = record.take_away(what, &stamp);
                 let out = (changed, record.clone());
                 Ok(if changed {
-                    Edit::TakesAway(record, out, what)
+                    Edit::TakesAway(record, out, what.into())
                 } else {
                     Edit::IsAway(out)
                 })

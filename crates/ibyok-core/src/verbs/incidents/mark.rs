@@ -12,7 +12,7 @@ use crate::incident::request::IncidentRequest;
 use crate::incident::write::stamp;
 use crate::model::key::{KeyInfo, KeyRecord, VersionRecord};
 use crate::model::key_ref::KeyRef;
-use crate::model::take_away::TakeAway;
+use crate::model::take_away::KeyTakeAway;
 use crate::vault::handles::IncidentVerbs;
 use crate::verbs::keys::info;
 
@@ -111,13 +111,13 @@ impl IncidentVerbs<'_> {
     /// Marks the version, and disables the key if it is to be frozen.
     async fn mark(self, attempt: &mut Attempt<'_>, permit: &Permit, version: u32, freeze: bool) -> Result<KeyInfo> {
         let stamp = stamp(attempt, permit);
-        let what = TakeAway::Compromise { version, freeze };
+        let what = KeyTakeAway::Compromise { version, freeze };
         let change = self.session.inner.changes.change_key(attempt, permit, |_, key| {
             let mut record = key.live().ok_or_else(|| no_key(permit))?;
             let changed = record.take_away(what, &stamp);
             let info = info(permit, &record)?;
             Ok(if changed {
-                Edit::TakesAway(record, info.once_changed(), what)
+                Edit::TakesAway(record, info.once_changed(), what.into())
             } else {
                 Edit::IsAway(info)
             })

@@ -26,7 +26,7 @@ use crate::model::key::Stamp;
 use crate::model::key_ref::KeyRef;
 use crate::model::kind;
 use crate::model::name::Namespace;
-use crate::model::take_away::TakeAway;
+use crate::model::take_away::TokenTakeAway;
 use crate::model::token::TokenRecord;
 use crate::realm::RealmName;
 use crate::realm::tags::{TagBody, tag_record};
@@ -177,7 +177,7 @@ impl Session {
 
     /// Revokes the tokens first, so that nobody reads a key while the others are removed.
     async fn take_away(&self, attempt: &Attempt<'_>, who: &Principal, contents: &Contents) -> Result<()> {
-        let what = TakeAway::RevokeToken { keep_children: false };
+        let what = TokenTakeAway::Revoke { keep_children: false };
         let stamp = Stamp {
             at: attempt.at,
             by: who.by(),
@@ -189,7 +189,7 @@ impl Session {
             let edit = |_: &mut Attempt<'_>, record: Option<TokenRecord>| {
                 let mut record = record.ok_or_else(|| no_token(&id.to_string()))?;
                 Ok(match record.take_away(what, &stamp) {
-                    true => Edit::TakesAway(record, (), what),
+                    true => Edit::TakesAway(record, (), what.into()),
                     false => Edit::IsAway(()),
                 })
             };

@@ -17,7 +17,7 @@ use crate::model::condition::Condition;
 use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp};
 use crate::model::key_life::KeyLife;
 use crate::model::key_ref::KeyRef;
-use crate::model::take_away::TakeAway;
+use crate::model::take_away::KeyTakeAway;
 use crate::model::which_version::WhichVersion;
 use crate::vault::handles::RotationVerbs;
 use crate::verbs::keys::{info, no_field};
@@ -224,7 +224,7 @@ impl RotationVerbs<'_> {
                 may_go(&judged, number, uses, attempt, &permit, request).map_err(|error| hidden(error, hide))?;
             }
             let info = info(&permit, &record)?.once_changed();
-            Ok(Edit::TakesAway(record, info, what))
+            Ok(Edit::TakesAway(record, info, what.into()))
         };
         let mut info = self.session.inner.changes.change_key(attempt, &permit, edit).await?;
         self.session.inner.modes.tell_mode(permit.realm(), &mut info).await;
@@ -233,7 +233,7 @@ impl RotationVerbs<'_> {
 }
 
 /// Returns the change that takes the version away, of a version that can go at all.
-fn taken(action: Action, record: &KeyRecord, number: u32, key: &str) -> Result<TakeAway> {
+fn taken(action: Action, record: &KeyRecord, number: u32, key: &str) -> Result<KeyTakeAway> {
     let version = record.version(key, WhichVersion::Number(number))?;
     match (action, version.role) {
         (_, Role::Current) => Err(Error::InUse {
@@ -248,8 +248,8 @@ fn taken(action: Action, record: &KeyRecord, number: u32, key: &str) -> Result<T
             key: key.to_owned(),
             version: number,
         }),
-        (Action::KeyRetire, _) => Ok(TakeAway::RetireVersion(number)),
-        _ => Ok(TakeAway::DestroyVersion(number)),
+        (Action::KeyRetire, _) => Ok(KeyTakeAway::RetireVersion(number)),
+        _ => Ok(KeyTakeAway::DestroyVersion(number)),
     }
 }
 

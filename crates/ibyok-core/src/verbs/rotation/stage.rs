@@ -16,7 +16,7 @@ use crate::model::key::{KeyInfo, KeyRecord, Role, Stamp, VersionRecord};
 use crate::model::key_life::KeyLife;
 use crate::model::key_ref::KeyRef;
 use crate::model::provider::{look_at, refuse_mocks};
-use crate::model::take_away::TakeAway;
+use crate::model::take_away::KeyTakeAway;
 use crate::model::write::{KeyWrite, Written};
 use crate::retrieve::open_fields;
 use crate::vault::handles::RotationVerbs;
@@ -68,7 +68,9 @@ impl RotationVerbs<'_> {
             }
             let number = next_number(&record)?;
             attempt.version = Some(number);
-            let replaced = record.pending().map(|version| TakeAway::DestroyVersion(version.number));
+            let replaced = record
+                .pending()
+                .map(|version| KeyTakeAway::DestroyVersion(version.number));
             if let Some(replaced) = replaced {
                 record.take_away(replaced, &stamp);
             }
@@ -97,7 +99,7 @@ impl RotationVerbs<'_> {
                 variable: record.variable.clone(),
             };
             Ok(match replaced {
-                Some(what) => Edit::TakesAway(record, written, what),
+                Some(what) => Edit::TakesAway(record, written, what.into()),
                 None => Edit::Gives(record, written),
             })
         };
