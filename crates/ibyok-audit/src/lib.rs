@@ -38,6 +38,7 @@ mod chain;
 mod checkpoint;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod cut;
 mod error;
 mod event;
 mod home;

@@ -9,6 +9,8 @@ use secrecy::{ExposeSecret as _, SecretBox};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::cut::cut;
+
 /// The member that carries a line's MAC: the last one.
 const MEMBER: &[u8] = br#","mac":""#;
 
@@ -39,11 +41,10 @@ impl LineKey {
     /// The key that follows from the seed of a log's signing key.
     pub(crate) fn of_seed(seed: &[u8; 32]) -> Self {
         let derived = SecretBox::init_with_mut(|key: &mut [u8; 32]| {
-            if let Ok(mut hmac) = Hmac::<Sha256>::new_from_slice(seed) {
-                hmac.update(LABEL);
-                let bytes = Zeroizing::new(<[u8; 32]>::from(hmac.finalize().into_bytes()));
-                key.copy_from_slice(bytes.as_slice());
-            }
+            let mut hmac = keyed(seed);
+            hmac.update(LABEL);
+            let bytes = Zeroizing::new(<[u8; 32]>::from(hmac.finalize().into_bytes()));
+            key.copy_from_slice(bytes.as_slice());
         });
         Self::new(derived)
     }
@@ -61,7 +62,7 @@ impl LineKey {
     pub fn fits(&self, line: &[u8]) -> bool {
         let Some((said, mac)) = split(line) else { return false };
         let Ok(given) = HEXLOWER.decode(mac) else { return false };
-        let Some(mut hmac) = self.hmac() else { return false };
+        let mut hmac = self.hmac();
         hmac.update(said);
         given.len() == MAC && hmac.verify_truncated_left(&given).is_ok()
     }
@@ -73,26 +74,28 @@ impl LineKey {
 
     /// Returns true if this is that MAC, in hex.
     pub(crate) fn is_tag(&self, label: &[u8], bytes: &[u8], given: &str) -> bool {
-        let Some(mut hmac) = self.hmac() else { return false };
+        let mut hmac = self.hmac();
         hmac.update(&[label, b"\n", bytes].concat());
         let given = HEXLOWER.decode(given.as_bytes()).unwrap_or_default();
         given.len() == MAC && hmac.verify_truncated_left(&given).is_ok()
     }
 
     fn mac(&self, bytes: &[u8]) -> [u8; MAC] {
-        let mut cut = [0; MAC];
-        if let Some(mut hmac) = self.hmac() {
-            hmac.update(bytes);
-            let whole = <[u8; 32]>::from(hmac.finalize().into_bytes());
-            cut.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
-        }
-        cut
+        let mut hmac = self.hmac();
+        hmac.update(bytes);
+        cut(hmac.finalize().into_bytes().into())
     }
 
-    /// HMAC takes a key of any length.
-    fn hmac(&self) -> Option<Hmac<Sha256>> {
-        Hmac::new_from_slice(self.0.expose_secret()).ok()
+    fn hmac(&self) -> Hmac<Sha256> {
+        keyed(self.0.expose_secret())
     }
+}
+
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+    // HMAC pads a short key with zeros to the block. Padded here, no length can be wrong.
+    let mut block = Zeroizing::new([0; 64]);
+    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    Hmac::new((&*block).into())
 }
 
 impl fmt::Debug for LineKey {

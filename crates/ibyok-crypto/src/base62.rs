@@ -6,17 +6,31 @@ pub(crate) const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabc
 /// The number of digits that hold 128 bits: 62^22 > 2^128.
 const DIGITS: usize = 22;
 
-pub(crate) fn print(bytes: [u8; 16]) -> String {
-    let mut number = u128::from_be_bytes(bytes);
+/// Prints sixteen bytes as exactly 22 digits.
+#[must_use]
+pub fn print(bytes: [u8; 16]) -> String {
+    // Ten digits at a time: dividing a u64 is a multiplication, dividing a u128 is not.
+    const TEN_DIGITS: u128 = 62_u128.pow(10);
+    let number = u128::from_be_bytes(bytes);
+    let parts = [
+        number % TEN_DIGITS,
+        number / TEN_DIGITS % TEN_DIGITS,
+        number / TEN_DIGITS / TEN_DIGITS,
+    ];
     let mut digits = [b'0'; DIGITS];
-    for digit in digits.iter_mut().rev() {
-        *digit = digit_of(number % 62);
-        number /= 62;
+    for (chunk, part) in digits.rchunks_mut(10).zip(parts) {
+        let mut part = u64::try_from(part).unwrap_or(0);
+        for digit in chunk.iter_mut().rev() {
+            *digit = digit_of(part % 62);
+            part /= 62;
+        }
     }
     digits.iter().copied().map(char::from).collect()
 }
 
-pub(crate) fn parse(text: &str) -> Option<[u8; 16]> {
+/// Parses the text that [`print`] makes; `None` for any other text.
+#[must_use]
+pub fn parse(text: &str) -> Option<[u8; 16]> {
     if text.len() != DIGITS {
         return None;
     }
@@ -27,7 +41,7 @@ pub(crate) fn parse(text: &str) -> Option<[u8; 16]> {
     Some(number.to_be_bytes())
 }
 
-fn digit_of(remainder: u128) -> u8 {
+fn digit_of(remainder: u64) -> u8 {
     usize::try_from(remainder)
         .ok()
         .and_then(|at| ALPHABET.get(at))

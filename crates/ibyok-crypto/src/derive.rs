@@ -8,6 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::Error;
 use crate::cipher::KEY_LEN;
+use crate::cut::cut;
 use crate::format::Purpose;
 
 /// Sealing: followed by the purpose, one byte.
@@ -47,7 +48,7 @@ impl Derived {
 
 /// HMAC(name key, label ‖ name), cut to 128 bits.
 pub(crate) fn record_id(name_key: &[u8; KEY_LEN], name: &str) -> [u8; 16] {
-    first_half(hmac(name_key, &[RECORD_ID, name.as_bytes()]))
+    cut(hmac(name_key, &[RECORD_ID, name.as_bytes()]))
 }
 
 /// HMAC(fingerprint key, label ‖ value).
@@ -68,7 +69,7 @@ pub(crate) fn generation(environment_key: &[u8; KEY_LEN], number: u32) -> [u8; 3
 
 /// HMAC(KEK, label), cut to 128 bits: public.
 pub(crate) fn kek_id(kek: &[u8; KEY_LEN]) -> [u8; 16] {
-    first_half(hmac(kek, &[KEK_ID]))
+    cut(hmac(kek, &[KEK_ID]))
 }
 
 fn hkdf(key: &[u8], salt: &[u8], info: &[&[u8]], okm: &mut [u8]) -> Result<(), Error> {
@@ -86,12 +87,6 @@ fn hmac(key: &[u8; KEY_LEN], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new((&*block).into());
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().into()
-}
-
-fn first_half(hash: [u8; 32]) -> [u8; 16] {
-    let mut half = [0; 16];
-    half.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-    half
 }
 
 #[cfg(test)]

@@ -35,8 +35,9 @@
 //! copies of callers, and it does not hide the length of a value.
 #![forbid(unsafe_code)]
 
-mod base62;
+pub mod base62;
 mod cipher;
+mod cut;
 mod derive;
 mod error;
 mod fingerprint;
@@ -62,6 +63,7 @@ pub mod fuzzing;
 mod fuzzing;
 
 // The public interface is:
+pub use self::cut::cut;
 pub use self::error::Error;
 pub use self::fingerprint::FingerprintKey;
 pub use self::id::{RealmTag, VaultId};

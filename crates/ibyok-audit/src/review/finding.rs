@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::cut::cut;
+
 macro_rules! detectors {
     ($($(#[$doc:meta])* $variant:ident => $word:literal,)+) => {
         /// A detector of the review: the pattern it looks for.
@@ -174,7 +176,7 @@ impl FindingId {
             hasher.update([0]);
         }
         let digest = hasher.finalize();
-        Self(data_encoding::HEXLOWER.encode(digest.first_chunk::<8>().unwrap_or(&[0; 8])))
+        Self(data_encoding::HEXLOWER.encode(&cut::<8>(digest.into())))
     }
 
     /// The digits.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use ibyok_audit::{Principal as Who, PrincipalKind};
+use ibyok_crypto::cut;
 use ibyok_policy::{Token, TokenId, Verified, valid_at};
 use ibyok_storage::{Collection, Kind, RecordId};
 use jiff::Timestamp;
@@ -194,10 +195,7 @@ impl Gate {
             .home
             .keys
             .keyed_hash("ibyok unknown token v1", id.to_string().as_bytes());
-        format!(
-            "unknown-{}",
-            HEXLOWER.encode(hash.first_chunk::<8>().unwrap_or(&[0; 8]))
-        )
+        format!("unknown-{}", HEXLOWER.encode(&cut::<8, 32>(hash)))
     }
 
     /// Checks that a token is still valid by the store's state now: the last check before something is released or

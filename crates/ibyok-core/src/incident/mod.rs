@@ -10,6 +10,8 @@ pub(crate) mod write;
 
 use std::sync::Arc;
 
+use ibyok_crypto::cut;
+
 use crate::base::error::{Error, Result};
 use crate::changes::Changes;
 use crate::gate::Gate;
@@ -60,7 +62,7 @@ impl Incidents {
         let mut name = key.0.to_vec();
         name.extend_from_slice(&n.to_be_bytes());
         let hash = whole.keys.keyed_hash("ibyok incident v1", &name);
-        IncidentId(*hash.first_chunk().unwrap_or(&[0; 16]))
+        IncidentId(cut(hash))
     }
 
     /// A key's newest incident, and the id of the one after it.

@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ibyok_audit::Action;
+use ibyok_crypto::cut;
 use ibyok_policy::Scope;
 use ibyok_storage::StoreExt;
 use secrecy::ExposeSecret;
@@ -260,8 +261,7 @@ impl Leaks {
 }
 
 fn record_id(realm: &Realm, print: &[u8; 32]) -> [u8; 16] {
-    let hash = realm.keys.keyed_hash("ibyok leaked value v1", print);
-    hash.first_chunk().copied().unwrap_or_default()
+    cut(realm.keys.keyed_hash("ibyok leaked value v1", print))
 }
 
 /// Refuses a reason that contains the value itself: it is kept on the log.

@@ -16,6 +16,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ibyok_crypto::cut;
 use ibyok_policy::{Rate, TokenId};
 use ibyok_storage::{Draw, Taken};
 
@@ -81,7 +82,7 @@ impl Limit {
             of,
             rate: Some(rate),
             draw: Draw {
-                bucket: hash.first_chunk().copied().unwrap_or_default(),
+                bucket: cut(hash),
                 count: rate.count,
                 seconds: NonZeroU32::new(rate.per.seconds()).unwrap_or(NonZeroU32::MIN),
             },
@@ -102,7 +103,7 @@ impl Limit {
         ]
         .concat();
         let hash = realm.keys.keyed_hash("ibyok verb limit bucket v1", &named);
-        let bucket = hash.first_chunk().copied().unwrap_or_default();
+        let bucket = cut(hash);
         let draw = Draw { bucket, count, seconds };
         Limit { of, rate: None, draw }
     }

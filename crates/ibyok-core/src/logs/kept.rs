@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ibyok_audit::logs_in;
+use ibyok_crypto::cut;
 use ibyok_storage::{Expect, RecordId, Store, StoreExt};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -78,9 +79,8 @@ impl Checkpoints<'_> {
     /// Returns the record of a checkpoint that the log does not fit. It is named by a hash of the note, so that nothing
     /// replaces it.
     pub(crate) fn evidence(&self, note: &str) -> Result<RecordId> {
-        let digest = Sha256::digest(note.as_bytes());
-        self.home
-            .record(kind::CHECKPOINT, digest.first_chunk().copied().unwrap_or_default())
+        let digest: [u8; 32] = Sha256::digest(note.as_bytes()).into();
+        self.home.record(kind::CHECKPOINT, cut(digest))
     }
 
     /// Returns a checkpoint; `None` if the store holds none.

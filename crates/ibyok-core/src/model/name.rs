@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::base::error::Error;
 use crate::base::secret_text::{holds_a_secret, looks_like_a_token};
+pub(crate) use ibyok_crypto::base62::{parse as from_base62, print as base62};
 
 /// Words with a special meaning in tokens, routes or realms.
 const RESERVED: [&str; 6] = ["self", "admin", "root", "whole", "data", "metadata"];
@@ -273,43 +274,6 @@ impl FromStr for KeyId {
             .map(KeyId)
             .ok_or_else(|| Error::invalid_name("key id", text, "`key_` and 22 base62 characters"))
     }
-}
-
-const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-/// Sixteen bytes as exactly 22 base62 characters, the most significant first.
-pub(crate) fn base62(bytes: [u8; 16]) -> String {
-    // Ten digits at a time: dividing a u64 is a multiplication, dividing a u128 is not.
-    const TEN_DIGITS: u128 = 62u128.pow(10);
-    let number = u128::from_be_bytes(bytes);
-    let parts = [
-        number % TEN_DIGITS,
-        number / TEN_DIGITS % TEN_DIGITS,
-        number / TEN_DIGITS / TEN_DIGITS,
-    ];
-    let mut digits = [b'0'; 22];
-    for (chunk, part) in digits.rchunks_mut(10).zip(parts) {
-        let mut part = u64::try_from(part).unwrap_or(0);
-        for digit in chunk.iter_mut().rev() {
-            let index = usize::try_from(part % 62).unwrap_or(0);
-            *digit = BASE62.get(index).copied().unwrap_or(b'0');
-            part /= 62;
-        }
-    }
-    digits.iter().map(|byte| char::from(*byte)).collect()
-}
-
-/// The inverse of [`base62`]; `None` for anything that it does not print.
-pub(crate) fn from_base62(text: &str) -> Option<[u8; 16]> {
-    if text.len() != 22 {
-        return None;
-    }
-    let mut number: u128 = 0;
-    for byte in text.bytes() {
-        let digit = BASE62.iter().position(|b| *b == byte)?;
-        number = number.checked_mul(62)?.checked_add(u128::try_from(digit).ok()?)?;
-    }
-    Some(number.to_be_bytes())
 }
 
 /// Refuses a name that is or holds a provider's key, because lists and the log show names to many readers.

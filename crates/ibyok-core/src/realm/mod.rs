@@ -12,7 +12,7 @@ pub(crate) mod vault_record;
 
 use std::fmt;
 
-use ibyok_crypto::{Keyring, RealmKeys, RealmRecord, RealmTag, SealedPlace, VaultId};
+use ibyok_crypto::{Keyring, RealmKeys, RealmRecord, RealmTag, SealedPlace, VaultId, cut};
 use ibyok_policy::{RealmScope, TokenId};
 use ibyok_storage::{Collection, Kind, RecordId, Store};
 use sha2::{Digest, Sha256};
@@ -53,10 +53,8 @@ impl RealmName {
             hash.update([u8::try_from(part.len()).unwrap_or(u8::MAX)]);
             hash.update(part.as_bytes());
         }
-        let digest = hash.finalize();
-        let mut id = [0; 16];
-        id.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
-        RecordId::new(Collection::root(Kind::new(kind::REALM)), id)
+        let digest: [u8; 32] = hash.finalize().into();
+        RecordId::new(Collection::root(Kind::new(kind::REALM)), cut(digest))
     }
 }
 

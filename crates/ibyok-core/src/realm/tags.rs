@@ -15,9 +15,9 @@ use crate::realm::RealmName;
 
 /// The record of a tag, in the clear: the realm that the tag belongs to.
 pub(crate) fn tag_record(tag: RealmTag) -> RecordId {
-    let mut id = [0; 16];
-    id.iter_mut().zip(tag.as_bytes()).for_each(|(to, from)| *to = *from);
-    RecordId::new(Collection::root(Kind::new(kind::TAG)), id)
+    // The tag is the first half of the id; the rest is zeros.
+    let id = u128::from(u64::from_be_bytes(*tag.as_bytes())) << 64;
+    RecordId::new(Collection::root(Kind::new(kind::TAG)), id.to_be_bytes())
 }
 
 /// Returns the tag in a tag record's id.

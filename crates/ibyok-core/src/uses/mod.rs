@@ -26,6 +26,7 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use ibyok_crypto::cut;
 use sha2::{Digest, Sha256};
 
 use self::books::Books;
@@ -82,7 +83,7 @@ impl Usage {
             logs: Arc::clone(logs),
             counting,
             books: tokio::sync::Mutex::new(Books::new(replay)),
-            node: digest.first_chunk().copied().unwrap_or_default(),
+            node: cut::<5, 32>(digest.into()),
             actor: actor.to_owned(),
             unfinished: AtomicBool::new(unfinished),
         }

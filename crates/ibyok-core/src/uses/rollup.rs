@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ibyok_crypto::Secret;
+use ibyok_crypto::{Secret, cut};
 use ibyok_policy::{Scopes, TokenId};
 use ibyok_storage::{RecordId, Stored};
 use secrecy::ExposeSecret;
@@ -45,7 +45,7 @@ impl Subject {
             Subject::Key(id) => id.0,
             Subject::Token(id) => id.bytes(),
         };
-        bytes.first_chunk().copied().unwrap_or_default()
+        cut(bytes)
     }
 }
 
@@ -70,10 +70,10 @@ impl RollupId {
     }
 
     pub(crate) fn bytes(self) -> [u8; 16] {
-        let [a, b] = self.day.to_be_bytes();
-        let day_and_node = [a, b].into_iter().chain(self.node).chain([self.part]);
-        let mut all = self.subject.into_iter().chain(day_and_node);
-        std::array::from_fn(|_| all.next().unwrap_or_default())
+        let [s0, s1, s2, s3, s4, s5, s6, s7] = self.subject;
+        let [d0, d1] = self.day.to_be_bytes();
+        let [n0, n1, n2, n3, n4] = self.node;
+        [s0, s1, s2, s3, s4, s5, s6, s7, d0, d1, n0, n1, n2, n3, n4, self.part]
     }
 
     pub(crate) fn parse(bytes: &[u8; 16]) -> Option<Self> {

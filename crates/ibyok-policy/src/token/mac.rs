@@ -39,11 +39,8 @@ impl TokenMac {
 
     pub(super) fn chain(&self, token_key: &SecretBox<[u8; 32]>) -> Chain {
         let whole = Self::compute(token_key, &[CHAIN_LABEL, self.0.expose_secret()]);
-        let mut short = [0; 8];
-        for (to, from) in short.iter_mut().zip(whole.0.expose_secret()) {
-            *to = *from;
-        }
-        Chain(short)
+        let [a, b, c, d, e, f, g, h, ..] = *whole.0.expose_secret();
+        Chain([a, b, c, d, e, f, g, h])
     }
 
     /// Returns true if both are the same, in a time that does not depend on where they differ.
