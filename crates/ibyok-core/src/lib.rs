@@ -185,7 +185,8 @@ pub mod incidents {
 pub mod keys {
     pub use crate::model::condition::Condition;
     pub use crate::model::interval::Interval;
-    pub use crate::model::key::{KeyInfo, Role, Stamp, StateChange, VersionInfo, VersionMark, VersionState};
+    pub use crate::model::key::{Role, Stamp, StateChange, VersionMark, VersionState};
+    pub use crate::model::key_info::{KeyInfo, VersionInfo};
     pub use crate::model::name::{FieldName, KeyId};
     pub use crate::model::variable::{VariableKind, reaches_browsers, runs_code};
     pub use crate::model::which_version::WhichVersion;

@@ -9,6 +9,7 @@ pub(crate) mod guardrails;
 pub(crate) mod incident;
 pub(crate) mod interval;
 pub(crate) mod key;
+pub(crate) mod key_info;
 pub(crate) mod key_life;
 pub(crate) mod key_ref;
 pub(crate) mod leaked;
@@ -24,6 +25,7 @@ pub(crate) mod token;
 pub(crate) mod token_ref;
 pub(crate) mod typed;
 pub(crate) mod variable;
+pub(crate) mod version;
 pub(crate) mod which_version;
 pub(crate) mod write;
 

@@ -22,7 +22,7 @@ pub(crate) use crate::base::error::open_failed;
 use crate::base::error::{Error, Result};
 use crate::model::REV_MAX;
 use crate::model::environment::Attributes;
-use crate::model::key::KeyAt;
+use crate::model::key_info::KeyAt;
 use crate::model::key_ref::SCHEME;
 use crate::model::kind;
 use crate::model::name::{EnvironmentName, KeyId, KeyName, Namespace};

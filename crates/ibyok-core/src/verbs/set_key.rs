@@ -122,7 +122,7 @@ impl KeyVerbs<'_> {
             let created = live.is_none();
             let told = look_at(
                 write,
-                &permit.key,
+                permit.key(),
                 live.map(|record| record.variable.as_str()),
                 live.and_then(|record| record.provider.as_deref()),
             );
@@ -136,7 +136,7 @@ impl KeyVerbs<'_> {
             warnings.extend(screened.warning());
             let written = Written {
                 reference: permit.label(),
-                id: permit.id,
+                id: permit.id(),
                 version,
                 state: VersionState::Current,
                 revision: record.rev.saturating_add(1),

@@ -99,7 +99,7 @@ impl UsageVerbs<'_> {
             let permit = inner.gate.authorize(attempt, principal, Scope::UsageRead, key).await?;
             let held = inner.records.load::<KeyRecord>(permit.realm(), permit.id().0).await?;
             held.ok_or_else(|| crate::gate::key::no_key(&permit))?;
-            wanted.realms.push(permit.realm());
+            wanted.realms.push(Arc::clone(permit.realm()));
             wanted.key = Some(permit.id());
             return Ok(wanted);
         }

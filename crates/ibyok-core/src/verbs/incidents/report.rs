@@ -20,7 +20,7 @@ use crate::gate::attempt::Attempt;
 use crate::gate::principal::Principal;
 use crate::incident::Found;
 use crate::model::incident::IncidentInfo;
-use crate::model::key::KeyInfo;
+use crate::model::key_info::KeyInfo;
 use crate::vault::Inner;
 use crate::vault::handles::IncidentVerbs;
 use crate::verbs::review::ReviewRequest;

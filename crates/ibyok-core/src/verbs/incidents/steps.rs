@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use super::copies::LeakedCopy;
 use crate::model::incident::IncidentRecord;
+use crate::model::key::Role;
 use crate::model::key::VersionMark;
 use crate::model::key::VersionState;
-use crate::model::key::{KeyInfo, Role};
+use crate::model::key_info::KeyInfo;
 
 /// One step that remains.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
