@@ -120,7 +120,7 @@ fn main() {
     );
 }
 
-fn noticed(attack: &traffic::Attack, review: &ibyok_audit::review::Review, by_its_own: bool) -> bool {
+fn noticed(attack: &traffic::Attack, review: &ibyok_audit::review::LogReview, by_its_own: bool) -> bool {
     review.findings.iter().any(|finding| {
         let word = finding.detector.as_str();
         let its_own = attack.must.contains(&word) || (!by_its_own && attack.may.contains(&word));

@@ -84,6 +84,6 @@ pub use sink::{
 };
 pub use statement::{FloorsStatement, Statement, StoreMark};
 pub use verify::{
-    Bad, Known, LogReport, Proven, VerifyFinding, VerifyProgress, VerifyReport, What, verify, verify_against,
-    verify_proof,
+    BadLine, Known, LogReport, Proven, VerifyFault, VerifyFinding, VerifyProgress, VerifyReport, verify,
+    verify_against, verify_proof,
 };

@@ -28,7 +28,7 @@ pub fn print(bytes: [u8; 16]) -> String {
     digits.iter().copied().map(char::from).collect()
 }
 
-/// Parses the text that [`print`] makes; `None` for any other text.
+/// Parses the text that [`print()`] makes; `None` for any other text.
 #[must_use]
 pub fn parse(text: &str) -> Option<[u8; 16]> {
     if text.len() != DIGITS {

@@ -4,12 +4,12 @@ mod broken;
 
 use std::sync::Arc;
 
-use ibyok_crypto::conformance::{self, Harness};
+use ibyok_crypto::conformance::{self, KekHarness};
 use ibyok_crypto::{Error, Kek, LocalKek, PassphraseCost, PassphraseKek, Secret};
 
 struct Local;
 
-impl Harness for Local {
+impl KekHarness for Local {
     fn kek(&self) -> Result<Arc<dyn Kek>, Error> {
         Ok(Arc::new(LocalKek::copy_of(&[7; 32])))
     }
@@ -28,7 +28,7 @@ impl Passphrase {
     }
 }
 
-impl Harness for Passphrase {
+impl KekHarness for Passphrase {
     fn kek(&self) -> Result<Arc<dyn Kek>, Error> {
         Ok(Self::of("correct horse battery staple"))
     }

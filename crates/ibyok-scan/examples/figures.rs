@@ -27,7 +27,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use drawn::{PUBLISHED, Random, published, shapes};
-use ibyok_scan::{Engine, Place, Progress, TreeOptions, scan_tree};
+use ibyok_scan::{Engine, Progress, ScanPlace, TreeOptions, scan_tree};
 
 /// The number of keys of each form.
 const KEYS: usize = 1000;
@@ -111,7 +111,7 @@ fn row(engine: &Engine, what: &str, lines: &[String]) {
     let whole = lines.join("\n");
     let scanned = engine
         .scanner()
-        .scan(&mut whole.as_bytes(), &Place::new("a.txt"))
+        .scan(&mut whole.as_bytes(), &ScanPlace::new("a.txt"))
         .unwrap();
     let mut found: Vec<u64> = scanned.findings.iter().map(|finding| finding.line).collect();
     found.dedup();

@@ -12,9 +12,9 @@ use ibyok_providers::Catalogue;
 use crate::detect::{Assignments, By, Candidates, Hit, Shapes, passwords, private_keys, surest};
 use crate::excuse::{Excuse, excuse};
 use crate::excused::ExcusedFiles;
-use crate::finding::Finding;
+use crate::finding::ScanFinding;
 use crate::matcher::{KnownKey, Matcher};
-use crate::place::{Kind, Place};
+use crate::place::{Kind, ScanPlace};
 use crate::printable::printable;
 use crate::stream::{Counter, Window, windows};
 use crate::utf16::{self, Utf16};
@@ -108,7 +108,7 @@ pub struct Scanner<'e> {
 #[non_exhaustive]
 pub struct Scanned {
     /// The findings, in order.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ScanFinding>,
     /// The number of findings that were excused on their lines.
     pub excused: u64,
     /// The number of keys in the text that their provider publishes by design. They are no findings.
@@ -124,7 +124,7 @@ impl Scanner<'_> {
     ///
     /// # Errors
     /// The errors of reading.
-    pub fn scan(&mut self, source: &mut dyn Read, place: &Place) -> io::Result<Scanned> {
+    pub fn scan(&mut self, source: &mut dyn Read, place: &ScanPlace) -> io::Result<Scanned> {
         let mut start = Vec::with_capacity(START);
         source.take(START as u64).read_to_end(&mut start)?;
         let order = utf16::order(&start);
@@ -141,7 +141,7 @@ impl Scanner<'_> {
         Ok(scanned)
     }
 
-    fn text(&mut self, source: &mut dyn Read, place: &Place, scanned: &mut Scanned) -> io::Result<()> {
+    fn text(&mut self, source: &mut dyn Read, place: &ScanPlace, scanned: &mut Scanned) -> io::Result<()> {
         let Scanner {
             engine,
             candidates,
@@ -171,7 +171,14 @@ impl Scanner<'_> {
 impl Engine {
     /// Makes a finding of a hit, if its line does not excuse it. A key that the matcher knows is a leak in spite of
     /// any excuse.
-    fn judge(&self, going: &mut Going<'_>, place: &Place, hit: &Hit, known: Option<KnownKey>, scanned: &mut Scanned) {
+    fn judge(
+        &self,
+        going: &mut Going<'_>,
+        place: &ScanPlace,
+        hit: &Hit,
+        known: Option<KnownKey>,
+        scanned: &mut Scanned,
+    ) {
         let window = going.window;
         let of_file = || {
             let path = place.below_top.as_ref();
@@ -197,7 +204,7 @@ impl Engine {
         };
         let (line, column) = going.counter.position(hit.span.start);
         let secret = window.get(hit.span.clone());
-        let mut finding = Finding {
+        let mut finding = ScanFinding {
             rule: hit.by.rule(),
             provider: hit.by.provider().map(|provider| provider.id().to_owned()),
             path: place.path.clone(),

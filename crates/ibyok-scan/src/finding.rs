@@ -7,7 +7,7 @@ use crate::matcher::KnownKey;
 /// A place in a text that holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Finding {
+pub struct ScanFinding {
     /// The rule that found it: `openai-key` and so on, `generic-secret`, `url-password`, `private-key`,
     /// `ibyok-token`, `known-key`.
     pub rule: String,
@@ -37,15 +37,15 @@ pub struct Finding {
     pub(crate) sameness: u64,
 }
 
-impl Finding {
+impl ScanFinding {
     /// Returns the severity: how sure it is that the finding is a secret.
     #[must_use]
-    pub fn severity(&self) -> Severity {
+    pub fn severity(&self) -> ScanSeverity {
         let by_looks = self.rule == GENERIC || self.rule == URL_PASSWORD;
         if by_looks && self.known_key.is_none() {
-            Severity::Warning
+            ScanSeverity::Warning
         } else {
-            Severity::Error
+            ScanSeverity::Error
         }
     }
 
@@ -63,7 +63,7 @@ impl Finding {
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "SARIF knows these two of findings, and so do we")]
-pub enum Severity {
+pub enum ScanSeverity {
     /// It has a shape that nothing else has, or is known.
     Error,
     /// It looks like a secret from its name and its randomness.

@@ -8,7 +8,7 @@ use crate::printable::printable;
 
 /// The origin of a text, which its findings show.
 #[derive(Clone, Debug, Default)]
-pub struct Place {
+pub struct ScanPlace {
     pub(crate) path: String,
     /// The path below the top of the tree or the repository, as far as that is known.
     pub(crate) below_top: Option<PathBuf>,
@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Generated,
 }
 
-impl Place {
+impl ScanPlace {
     /// The file of this path.
     pub fn new(path: impl AsRef<Path>) -> Self {
         Self::of_bytes(path.as_ref().as_os_str().as_encoded_bytes())
@@ -37,7 +37,7 @@ impl Place {
     /// The file of this path, in any encoding.
     #[must_use]
     pub fn of_bytes(path: &[u8]) -> Self {
-        Place {
+        ScanPlace {
             path: printable(path),
             below_top: Some(PathBuf::from(OsStr::from_bytes(path))),
             commit: None,
@@ -47,9 +47,9 @@ impl Place {
 
     /// The message of a commit or a tag, which is no file: no rule of excused files is about it.
     pub(crate) fn of_message(shown: &[u8]) -> Self {
-        Place {
+        ScanPlace {
             path: printable(shown),
-            ..Place::default()
+            ..ScanPlace::default()
         }
     }
 

@@ -11,10 +11,10 @@ use rustix::fs::OFlags;
 
 use crate::engine::{Engine, Scanner};
 use crate::error::Error;
-use crate::place::Place;
+use crate::place::ScanPlace;
 use crate::printable::printable;
 use crate::progress::Progress;
-use crate::report::Report;
+use crate::report::ScanReport;
 
 /// The choice of files in a tree to scan.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,7 +43,7 @@ impl TreeOptions {
 /// # Errors
 /// [`Error::Root`] if there is nothing at `root`, or it is a pipe, a socket or a device. The report lists items below
 /// it that cannot be read.
-pub fn scan_tree(engine: &Engine, root: &Path, options: TreeOptions, progress: &Progress) -> Result<Report, Error> {
+pub fn scan_tree(engine: &Engine, root: &Path, options: TreeOptions, progress: &Progress) -> Result<ScanReport, Error> {
     let failed = |source| Error::Root {
         path: printable(root.as_os_str().as_encoded_bytes()),
         source,
@@ -69,7 +69,7 @@ pub fn scan_tree(engine: &Engine, root: &Path, options: TreeOptions, progress: &
         .follow_links(false)
         .filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git")
         .threads(std::thread::available_parallelism().map_or(1, usize::from));
-    let report = Mutex::new(Report::default());
+    let report = Mutex::new(ScanReport::default());
     let mut threads = Threads {
         engine,
         progress,
@@ -87,10 +87,15 @@ pub fn scan_tree(engine: &Engine, root: &Path, options: TreeOptions, progress: &
 ///
 /// # Errors
 /// The errors of reading.
-pub fn scan_stream(engine: &Engine, source: &mut dyn Read, shown: &Path, progress: &Progress) -> io::Result<Report> {
-    let scanned = engine.scanner().scan(source, &Place::new(shown).below_top(None))?;
+pub fn scan_stream(
+    engine: &Engine,
+    source: &mut dyn Read,
+    shown: &Path,
+    progress: &Progress,
+) -> io::Result<ScanReport> {
+    let scanned = engine.scanner().scan(source, &ScanPlace::new(shown).below_top(None))?;
     progress.add(scanned.bytes);
-    let mut report = Report::default();
+    let mut report = ScanReport::default();
     report.add(scanned);
     Ok(report)
 }
@@ -98,12 +103,12 @@ pub fn scan_stream(engine: &Engine, source: &mut dyn Read, shown: &Path, progres
 /// Scans files below a root that [`scan_tree`] leaves out: files that git both ignores and tracks. Their
 /// paths are relative to the root. A link, or a path that is no file by now, is left out.
 #[must_use]
-pub fn scan_files(engine: &Engine, root: &Path, files: &[PathBuf], progress: &Progress) -> Report {
-    let report = Mutex::new(Report::default());
+pub fn scan_files(engine: &Engine, root: &Path, files: &[PathBuf], progress: &Progress) -> ScanReport {
+    let report = Mutex::new(ScanReport::default());
     let mut thread = Thread {
         scanner: engine.scanner(),
         progress,
-        found: Report::default(),
+        found: ScanReport::default(),
         report: &report,
         root,
         below_top: engine.below_top(root),
@@ -122,7 +127,7 @@ pub fn scan_files(engine: &Engine, root: &Path, files: &[PathBuf], progress: &Pr
 struct Threads<'s> {
     engine: &'s Engine,
     progress: &'s Progress,
-    report: &'s Mutex<Report>,
+    report: &'s Mutex<ScanReport>,
     root: &'s Path,
     below_top: Option<PathBuf>,
 }
@@ -132,7 +137,7 @@ impl<'s> ParallelVisitorBuilder<'s> for Threads<'s> {
         Box::new(Thread {
             scanner: self.engine.scanner(),
             progress: self.progress,
-            found: Report::default(),
+            found: ScanReport::default(),
             report: self.report,
             root: self.root,
             below_top: self.below_top.clone(),
@@ -143,8 +148,8 @@ impl<'s> ParallelVisitorBuilder<'s> for Threads<'s> {
 struct Thread<'s> {
     scanner: Scanner<'s>,
     progress: &'s Progress,
-    found: Report,
-    report: &'s Mutex<Report>,
+    found: ScanReport,
+    report: &'s Mutex<ScanReport>,
     root: &'s Path,
     below_top: Option<PathBuf>,
 }
@@ -180,7 +185,7 @@ impl Thread<'_> {
 
     fn scan(&mut self, path: &Path, follow: bool) {
         let shown = path.strip_prefix(".").unwrap_or(path);
-        let place = Place::new(shown).below_top(self.place_below_top(path));
+        let place = ScanPlace::new(shown).below_top(self.place_below_top(path));
         let scanned = open(path, follow).and_then(|file| match file {
             Some(mut file) => self.scanner.scan(&mut file, &place).map(Some),
             None => Ok(None),

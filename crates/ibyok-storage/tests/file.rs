@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ibyok_storage::conformance::Harness;
+use ibyok_storage::conformance::StoreHarness;
 use ibyok_storage::{Durability, FileOptions, FileStore, Result, Store};
 use tempfile::TempDir;
 
@@ -18,7 +18,7 @@ impl Files {
 }
 
 #[async_trait]
-impl Harness for Files {
+impl StoreHarness for Files {
     async fn open(&self, place: &str) -> Result<Arc<dyn Store>> {
         Ok(Arc::new(FileStore::open(self.0.path().join(place)).await?))
     }

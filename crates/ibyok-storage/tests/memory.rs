@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use ibyok_storage::conformance::Harness;
+use ibyok_storage::conformance::StoreHarness;
 use ibyok_storage::{Durability, MemoryStore, Result, Store};
 
 #[derive(Default)]
 struct Memory(Mutex<HashMap<String, MemoryStore>>);
 
 #[async_trait]
-impl Harness for Memory {
+impl StoreHarness for Memory {
     async fn open(&self, place: &str) -> Result<Arc<dyn Store>> {
         Ok(Arc::new(
             self.0.lock().unwrap().entry(place.to_owned()).or_default().clone(),

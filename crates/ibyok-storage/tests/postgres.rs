@@ -5,7 +5,7 @@ mod servers;
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use ibyok_storage::conformance::Harness;
+use ibyok_storage::conformance::StoreHarness;
 use ibyok_storage::{Durability, PostgresOptions, PostgresStore, Result, Store};
 
 use self::servers::postgres::Postgres;
@@ -23,7 +23,7 @@ impl Schemas {
 }
 
 #[async_trait]
-impl Harness for Schemas {
+impl StoreHarness for Schemas {
     async fn open(&self, place: &str) -> Result<Arc<dyn Store>> {
         Self::open(place, PostgresOptions::new()).await
     }

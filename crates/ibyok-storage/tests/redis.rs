@@ -5,7 +5,7 @@ mod servers;
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use ibyok_storage::conformance::Harness;
+use ibyok_storage::conformance::StoreHarness;
 use ibyok_storage::{Durability, RedisOptions, RedisStore, Result, Store};
 
 use self::servers::redis::Redis;
@@ -23,7 +23,7 @@ impl Prefixes {
 }
 
 #[async_trait]
-impl Harness for Prefixes {
+impl StoreHarness for Prefixes {
     async fn open(&self, place: &str) -> Result<Arc<dyn Store>> {
         Self::open(place, RedisOptions::new()).await
     }

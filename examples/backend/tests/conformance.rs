@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use example_backend::JsonStore;
-use ibyok_storage::conformance::Harness;
+use ibyok_storage::conformance::StoreHarness;
 use ibyok_storage::{Durability, Result, Store};
 use tempfile::TempDir;
 
@@ -25,7 +25,7 @@ impl Json {
 }
 
 #[async_trait::async_trait]
-impl Harness for Json {
+impl StoreHarness for Json {
     async fn open(&self, place: &str) -> Result<Arc<dyn Store>> {
         Ok(Arc::new(JsonStore {
             directory: self.directory(place),

@@ -46,7 +46,7 @@ pub use thresholds::Thresholds;
 /// The result of a review.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
-pub struct Review {
+pub struct LogReview {
     /// From when on lines are under review.
     pub since: Timestamp,
     /// Until when.
@@ -195,10 +195,10 @@ impl Reviewer {
 
     /// Ends the review and returns its result.
     #[must_use]
-    pub fn finish(self) -> Review {
+    pub fn finish(self) -> LogReview {
         let history_since = self.history_since();
         let (findings, more) = self.found.finish();
-        Review {
+        LogReview {
             since: self.since,
             until: self.until,
             history_since,

@@ -4,14 +4,14 @@ use sha2::{Digest, Sha256};
 
 use super::files::{Item, Lines};
 use super::log::{At, Hash, Link, Walk, file_name, hex, link as read_link};
-use super::report::What;
+use super::report::VerifyFault;
 use crate::error::Error;
 
 /// A first verdict that a later line may sharpen.
 pub(super) enum Watch {
     /// The missing line may be further down. `then` is the verdict if it is: the line was moved, or the line in its
     /// place was inserted.
-    Missing { seq: u64, prev: Hash, then: What },
+    Missing { seq: u64, prev: Hash, then: VerifyFault },
     /// The line that came too early may come again: then it is a copy.
     Again { hash: Hash },
 }
@@ -36,20 +36,25 @@ impl Walk {
             line: item.line,
         };
         let (at, bad_seq, what, watch) = match link {
-            None if next_fits => (here, seq, What::Inserted, None),
-            None => (here, seq, What::Changed, missing(What::Inserted)),
-            Some(link) if link.prev == prev => (here, seq, What::Changed, None),
+            None if next_fits => (here, seq, VerifyFault::Inserted, None),
+            None => (here, seq, VerifyFault::Changed, missing(VerifyFault::Inserted)),
+            Some(link) if link.prev == prev => (here, seq, VerifyFault::Changed, None),
             Some(link) if link.seq == seq => {
                 let (at, seq) = self.either_side(item, &link, next.as_ref());
-                (at, seq, What::Changed, None)
+                (at, seq, VerifyFault::Changed, None)
             }
             Some(link) if link.seq < seq => {
                 let rival = link.seq + 1 == seq && link.prev == hex(&self.before_last);
                 let ours_is_it = rival && hash != self.last && next_follows;
-                (if ours_is_it { self.at } else { here }, link.seq, What::Inserted, None)
+                (
+                    if ours_is_it { self.at } else { here },
+                    link.seq,
+                    VerifyFault::Inserted,
+                    None,
+                )
             }
-            Some(link) if next_fits => (here, link.seq, What::Moved, Some(Watch::Again { hash })),
-            Some(_) => (here, seq, What::Removed, missing(What::Moved)),
+            Some(link) if next_fits => (here, link.seq, VerifyFault::Moved, Some(Watch::Again { hash })),
+            Some(_) => (here, seq, VerifyFault::Removed, missing(VerifyFault::Moved)),
         };
         self.watch = watch;
         self.claim(&file_name(at.segment), at.line, bad_seq, what);
@@ -90,7 +95,7 @@ impl Walk {
                 found.then_some(*then)
             }
             Some(Watch::Again { hash }) => {
-                (<Hash>::from(Sha256::digest(&item.text)) == *hash).then_some(What::Inserted)
+                (<Hash>::from(Sha256::digest(&item.text)) == *hash).then_some(VerifyFault::Inserted)
             }
         };
         if let (Some(what), Some(bad)) = (sharper, &mut self.first_bad) {

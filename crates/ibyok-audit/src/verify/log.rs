@@ -11,7 +11,7 @@ use super::files::{self, Item, Lines};
 use super::judge::Watch;
 use super::note::{self, Note};
 use super::progress::VerifyProgress;
-use super::report::{Bad, LogReport, What};
+use super::report::{BadLine, LogReport, VerifyFault};
 use super::tree::Tree;
 use crate::error::Error;
 use crate::key::VerifyingKey;
@@ -28,7 +28,10 @@ pub(super) fn verify(
     progress: &Arc<VerifyProgress>,
 ) -> Result<LogReport, Error> {
     let report = verify_once(place, id, trusted, known, progress)?;
-    let unsigned = report.first_bad.as_ref().is_some_and(|bad| bad.what == What::Unsigned);
+    let unsigned = report
+        .first_bad
+        .as_ref()
+        .is_some_and(|bad| bad.what == VerifyFault::Unsigned);
     if unsigned {
         // A session may have begun between the look at the checkpoints and the look at the lines: then its first checkpoint is there.
         return verify_once(place, id, trusted, known, progress);
@@ -48,14 +51,14 @@ pub(super) fn foreign(
     while lines.next()?.is_some() {
         walk.events += 1;
     }
-    walk.claim("log.pub", 1, 0, What::Foreign);
+    walk.claim("log.pub", 1, 0, VerifyFault::Foreign);
     Ok(walk.report(Some(slot), false))
 }
 
 /// Withdraws the claim that a slot holds the log it names.
 pub(super) fn disown(report: &mut LogReport) {
     let mut walk = Walk::new(report.id.clone());
-    walk.claim("id", 1, 0, What::Foreign);
+    walk.claim("id", 1, 0, VerifyFault::Foreign);
     (report.first_bad, report.trusted_key) = (walk.first_bad, false);
 }
 
@@ -81,11 +84,11 @@ fn verify_once(
     }
     // The key beside the log is a copy for people without the vault. Another one there can only have been put there.
     if trusted.is_some() && beside.is_some() && trusted != beside.as_ref() {
-        walk.claim("log.pub", 1, 0, What::Replaced);
+        walk.claim("log.pub", 1, 0, VerifyFault::Replaced);
     }
     walk.run(&mut Lines::open(directory)?.counting(progress))?;
     if key.is_none() && walk.events > 0 {
-        walk.claim("log.pub", 1, 0, What::BadSignature);
+        walk.claim("log.pub", 1, 0, VerifyFault::BadSignature);
     }
     walk.claim_unsigned();
     Ok(walk.report(Some(slot), trusted.is_some()))
@@ -99,7 +102,7 @@ pub(super) fn missing(id: &str, key: Option<&VerifyingKey>, known: &[&str]) -> L
             .iter()
             .for_each(|text| walk.expect(note::all(text, key), "known checkpoint"));
     }
-    walk.claim("", 0, 1, What::Missing);
+    walk.claim("", 0, 1, VerifyFault::Missing);
     walk.report(None, key.is_some())
 }
 
@@ -135,7 +138,7 @@ struct Unsigned {
     /// and the writer signs its first lines before it continues.
     sealed: bool,
     /// The first line that should be signed, and its fault.
-    first: Option<(At, u64, What)>,
+    first: Option<(At, u64, VerifyFault)>,
     since: Option<Timestamp>,
 }
 
@@ -163,7 +166,7 @@ pub(super) struct Walk {
     unsigned: Unsigned,
     /// The key of the MACs that lines carry, where it is known.
     lines: Option<LineKey>,
-    pub(super) first_bad: Option<Bad>,
+    pub(super) first_bad: Option<BadLine>,
     pub(super) watch: Option<Watch>,
 }
 
@@ -197,7 +200,7 @@ impl Walk {
             if note.signed {
                 self.notes.push(note);
             } else {
-                self.claim(from, number, note.size, What::BadSignature);
+                self.claim(from, number, note.size, VerifyFault::BadSignature);
             }
         }
     }
@@ -219,7 +222,7 @@ impl Walk {
         let claimed = self.notes.last().map_or(0, |note| note.size);
         if claimed > self.size {
             let (file, line, seq) = (file_name(self.at.segment.max(1)), self.at.line + 1, self.size + 1);
-            self.claim(&file, line, seq, What::Truncated);
+            self.claim(&file, line, seq, VerifyFault::Truncated);
         }
         Ok(())
     }
@@ -269,9 +272,9 @@ impl Walk {
         let late = time.is_none_or(|time| time.duration_since(since).abs() > UNSIGNED_MAX);
         if self.lines.as_ref().is_some_and(|lines| !lines.fits(line)) {
             // The writer of this line did not have the key of the lines.
-            self.unsigned.first = Some((self.at, self.size, What::Inserted));
+            self.unsigned.first = Some((self.at, self.size, VerifyFault::Inserted));
         } else if late || (self.unsigned.sealed && !link.begins()) {
-            self.unsigned.first = Some((self.at, self.size, What::Unsigned));
+            self.unsigned.first = Some((self.at, self.size, VerifyFault::Unsigned));
         }
     }
 
@@ -302,9 +305,9 @@ impl Walk {
             let forked = self.covered == self.size;
             let first = if cut_off || forked { self.size } else { self.covered + 1 };
             let what = if first == self.size && !forked {
-                What::Changed
+                VerifyFault::Changed
             } else {
-                What::Replaced
+                VerifyFault::Replaced
             };
             let until = (first < self.size).then_some(self.size);
             let line = self.at.line.saturating_sub(self.size - first);
@@ -317,10 +320,10 @@ impl Walk {
     }
 
     /// Keeps the first claim. A claim about a line comes before a claim about a key or signature.
-    pub(super) fn claim(&mut self, segment: &str, line: u64, seq: u64, what: What) {
+    pub(super) fn claim(&mut self, segment: &str, line: u64, seq: u64, what: VerifyFault) {
         if self.first_bad.is_none() || (!self.is_bad_already() && segment.starts_with("audit-")) {
             let log = self.id.clone();
-            self.first_bad = Some(Bad {
+            self.first_bad = Some(BadLine {
                 log,
                 segment: segment.to_owned(),
                 line,

@@ -20,17 +20,17 @@ use crate::key::VerifyingKey;
 pub use progress::VerifyProgress;
 pub(crate) use proof::root_of;
 pub use proof::{Proven, verify_proof};
-pub use report::{Bad, LogReport, VerifyFinding, VerifyReport, What};
+pub use report::{BadLine, LogReport, VerifyFault, VerifyFinding, VerifyReport};
 
 /// The caller's knowledge of the logs of a place, for [`verify_against`].
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Known {
-    /// The keys that the caller trusts. A log for which none of them vouches is [`What::Foreign`].
+    /// The keys that the caller trusts. A log for which none of them vouches is [`VerifyFault::Foreign`].
     pub keys: Vec<VerifyingKey>,
     /// Checkpoints from elsewhere, as (log id, signed note): with them a tail that was cut off together with its checkpoints shows.
     pub checkpoints: Vec<(String, String)>,
-    /// The logs that must be there. One that is absent is [`What::Missing`].
+    /// The logs that must be there. One that is absent is [`VerifyFault::Missing`].
     pub logs: BTreeSet<String>,
     /// The counter of the bytes that were read, for a program that shows progress.
     pub progress: Arc<VerifyProgress>,

@@ -12,7 +12,7 @@ pub struct VerifyReport {
     /// The number of lines, without those of foreign logs.
     pub events: u64,
     /// The first that is wrong, in the first log that has one.
-    pub first_bad: Option<Bad>,
+    pub first_bad: Option<BadLine>,
     /// Each log.
     pub logs: Vec<LogReport>,
     /// Everything that is wrong, one entry for each log and each further fault.
@@ -26,7 +26,7 @@ pub struct VerifyReport {
 #[non_exhaustive]
 pub struct VerifyFinding {
     /// The kind of fault, in a word.
-    pub what: What,
+    pub what: VerifyFault,
     /// The log that it is about.
     pub log: Option<String>,
     /// The slot of that log; `None` where the log is not there.
@@ -37,7 +37,7 @@ pub struct VerifyFinding {
 
 impl VerifyFinding {
     /// A finding.
-    pub fn new(what: What, log: Option<String>, slot: Option<u32>, detail: impl Into<String>) -> Self {
+    pub fn new(what: VerifyFault, log: Option<String>, slot: Option<u32>, detail: impl Into<String>) -> Self {
         Self {
             what,
             log,
@@ -50,13 +50,13 @@ impl VerifyFinding {
         let bad = report.first_bad.as_ref()?;
         let slot = report.slot.map_or_else(String::new, |slot| format!("slot-{slot}/"));
         let detail = match bad.what {
-            What::Foreign => {
+            VerifyFault::Foreign => {
                 format!("no trusted key vouches for the log in {slot}: none of its lines is believed")
             }
-            What::Missing => {
+            VerifyFault::Missing => {
                 "the vault knows the log, but the log is not in this directory: somebody removed it".to_owned()
             }
-            What::Unsigned => format!(
+            VerifyFault::Unsigned => format!(
                 "lines from number {} on ({slot}{} line {}) have no signature, although the writer would have signed them",
                 bad.seq, bad.segment, bad.line
             ),
@@ -81,7 +81,7 @@ pub struct LogReport {
     /// The number of lines at the end that no checkpoint covers. They are chained only.
     pub chained_only: u64,
     /// The first line that is wrong.
-    pub first_bad: Option<Bad>,
+    pub first_bad: Option<BadLine>,
     /// True if a crash cut the last write. The log acknowledged nothing of it.
     pub torn: bool,
     /// True if the key was one that the caller trusts, and not the one beside the log.
@@ -92,14 +92,16 @@ impl LogReport {
     /// Returns true if no key vouches for the log.
     #[must_use]
     pub fn is_foreign(&self) -> bool {
-        self.first_bad.as_ref().is_some_and(|bad| bad.what == What::Foreign)
+        self.first_bad
+            .as_ref()
+            .is_some_and(|bad| bad.what == VerifyFault::Foreign)
     }
 }
 
 /// A line that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Bad {
+pub struct BadLine {
     /// The log.
     pub log: String,
     /// The file.
@@ -111,14 +113,14 @@ pub struct Bad {
     /// The last line that may be wrong, where the first is known only as one of several.
     pub until: Option<u64>,
     /// The kind of fault.
-    pub what: What,
+    pub what: VerifyFault,
 }
 
 /// The kind of fault in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum What {
+pub enum VerifyFault {
     /// It is not as it was written.
     Changed,
     /// It is not there, and later ones are.
@@ -147,7 +149,7 @@ pub enum What {
     DamagedRecord,
 }
 
-impl What {
+impl VerifyFault {
     /// Returns the word that a report has for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

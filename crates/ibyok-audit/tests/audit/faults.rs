@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ibyok_audit::{
     Action, Batch, Error, Event, FileSink, Filter, Head, LineKey, Log, LogPlace, LogSink, Outcome, Reader, Sink,
-    SinkDescription, SinkDurability, What,
+    SinkDescription, SinkDurability, VerifyFault,
 };
 
 use crate::support::{append, check, event, key, lines, open, segment, written};
@@ -312,7 +312,7 @@ async fn a_whole_line_that_does_not_follow_is_said_and_verification_names_it() {
     log.close().await.unwrap();
     assert_eq!(kinds(&place), ["broken"]);
     let bad = check(&place).first_bad.unwrap();
-    assert_eq!((bad.what, bad.seq, bad.line), (What::Changed, 4, 4));
+    assert_eq!((bad.what, bad.seq, bad.line), (VerifyFault::Changed, 4, 4));
 }
 
 #[tokio::test]
@@ -322,7 +322,7 @@ async fn a_log_cut_below_its_checkpoint_says_so_in_a_new_segment() {
     written(&place, 20).await;
     let file = std::fs::OpenOptions::new().write(true).open(segment(&place)).unwrap();
     file.set_len(file.metadata().unwrap().len() - 7).unwrap();
-    assert_eq!(check(&place).first_bad.unwrap().what, What::Truncated);
+    assert_eq!(check(&place).first_bad.unwrap().what, VerifyFault::Truncated);
     open(&place).await.close().await.unwrap();
     assert_eq!(kinds(&place), ["missing"]);
     let bad = check(&place).first_bad.unwrap();

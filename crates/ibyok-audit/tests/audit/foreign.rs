@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use ibyok_audit::{
-    FileSink, Filter, Known, Log, Reader, SigningKey, VerifyReport, VerifyingKey, What, prove, verify_against,
+    FileSink, Filter, Known, Log, Reader, SigningKey, VerifyFault, VerifyReport, VerifyingKey, prove, verify_against,
 };
 use sha2::Digest as _;
 
@@ -23,7 +23,7 @@ fn judged(place: &Path, keys: &[VerifyingKey]) -> VerifyReport {
     verify_against(place, &Known::by_keys(keys)).unwrap()
 }
 
-fn whats(report: &VerifyReport) -> Vec<What> {
+fn whats(report: &VerifyReport) -> Vec<VerifyFault> {
     report.findings.iter().map(|finding| finding.what).collect()
 }
 
@@ -72,7 +72,11 @@ async fn a_log_without_a_vouched_key_is_foreign_and_none_of_its_lines_is_read() 
     log.close().await.unwrap();
     std::fs::rename(other.join("slot-0"), place.join("slot-1")).unwrap();
     let report = judged(&place, &keys);
-    assert_eq!((report.ok, whats(&report)), (false, vec![What::Foreign]), "{report:?}");
+    assert_eq!(
+        (report.ok, whats(&report)),
+        (false, vec![VerifyFault::Foreign]),
+        "{report:?}"
+    );
     assert_eq!(report.events, 20);
     assert_eq!(report.findings[0].log.as_deref(), Some(log.id()));
     assert_eq!(read(&place, &keys), (1..=20).collect::<Vec<_>>());
@@ -87,13 +91,13 @@ async fn a_log_without_a_vouched_key_is_foreign_and_none_of_its_lines_is_read() 
 async fn a_log_that_should_be_there_is_missing() {
     let (_scratch, keys, place) = scene().await;
     std::fs::remove_dir_all(place.join("slot-0")).unwrap();
-    assert_eq!(whats(&judged(&place, &keys)), [What::Missing]);
+    assert_eq!(whats(&judged(&place, &keys)), [VerifyFault::Missing]);
     written(&place, 5).await;
     let report = judged(&place, &keys);
-    assert_eq!(whats(&report), [What::Foreign, What::Missing]);
+    assert_eq!(whats(&report), [VerifyFault::Foreign, VerifyFault::Missing]);
     let mut known = Known::by_keys(&keys);
     known.logs = BTreeSet::new();
-    assert_eq!(whats(&verify_against(&place, &known).unwrap()), [What::Foreign]);
+    assert_eq!(whats(&verify_against(&place, &known).unwrap()), [VerifyFault::Foreign]);
 }
 
 #[tokio::test]
@@ -106,7 +110,7 @@ async fn a_chain_made_anew_without_checkpoints_is_not_believed() {
     std::fs::write(place.join("slot-0/checkpoints"), "").unwrap();
     std::fs::remove_file(place.join("slot-0/state")).unwrap();
     let report = judged(&place, &keys);
-    assert_eq!(whats(&report), [What::Unsigned], "{report:?}");
+    assert_eq!(whats(&report), [VerifyFault::Unsigned], "{report:?}");
     assert_eq!(
         read(&place, &keys),
         [1],
@@ -122,7 +126,7 @@ async fn a_chain_made_anew_under_the_old_checkpoints_is_not_believed() {
     forged[9] = forged[9].replace("key-10", "key-99");
     chain(&mut forged);
     put_lines(&place, &forged);
-    assert_eq!(whats(&judged(&place, &keys)), [What::Replaced]);
+    assert_eq!(whats(&judged(&place, &keys)), [VerifyFault::Replaced]);
     assert_eq!(read(&place, &keys), [1]);
     std::fs::remove_file(place.join("slot-0/state")).unwrap();
     assert!(FileSink::open(&place).await.is_err(), "nobody signs what was forged");
@@ -138,7 +142,7 @@ async fn lines_that_were_added_to_a_log_at_rest_are_not_believed_and_nobody_sign
     }
     put_lines(&place, &forged);
     let report = judged(&place, &keys);
-    assert_eq!(whats(&report), [What::Unsigned], "{report:?}");
+    assert_eq!(whats(&report), [VerifyFault::Unsigned], "{report:?}");
     assert_eq!(report.first_bad.as_ref().map(|bad| bad.seq), Some(21));
     assert_eq!(read(&place, &keys), (1..=20).collect::<Vec<_>>());
     // The next session goes on after the last line that is the log's.
@@ -165,7 +169,7 @@ async fn a_session_that_was_forged_is_not_believed() {
     forged.push(next(&forged));
     chain(&mut forged);
     put_lines(&place, &forged);
-    assert_eq!(whats(&judged(&place, &keys)), [What::Unsigned]);
+    assert_eq!(whats(&judged(&place, &keys)), [VerifyFault::Unsigned]);
     assert!(read(&place, &keys).iter().all(|seq| *seq <= 21));
     let log = open(&place).await;
     append(&log, event(30)).await;
@@ -194,7 +198,7 @@ async fn of_two_slots_of_one_log_the_copy_is_foreign() {
             put_lines(&place, &all);
         }
         let report = judged(&place, &keys);
-        assert_eq!(whats(&report), [What::Foreign], "{report:?}");
+        assert_eq!(whats(&report), [VerifyFault::Foreign], "{report:?}");
         assert_eq!(
             (report.events, report.findings[0].slot),
             (20, Some(if forged { 0 } else { 3 }))
@@ -209,7 +213,10 @@ async fn a_slot_that_is_a_link_is_foreign() {
     let elsewhere = scratch.path().join("elsewhere");
     std::fs::rename(place.join("slot-0"), &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, place.join("slot-0")).unwrap();
-    assert_eq!(whats(&judged(&place, &keys)), [What::Foreign, What::Missing]);
+    assert_eq!(
+        whats(&judged(&place, &keys)),
+        [VerifyFault::Foreign, VerifyFault::Missing]
+    );
     assert!(read(&place, &keys).is_empty());
 }
 
@@ -221,7 +228,7 @@ async fn another_logs_segment_in_a_log_is_passed_over() {
     let spliced = place.join("slot-0/audit-00000002.log");
     std::fs::copy(other.join("slot-0/audit-00000001.log"), spliced).unwrap();
     let report = judged(&place, &keys);
-    assert_eq!(whats(&report), [What::Changed], "{report:?}");
+    assert_eq!(whats(&report), [VerifyFault::Changed], "{report:?}");
     assert_eq!(read(&place, &keys), (1..=20).collect::<Vec<_>>());
 }
 
@@ -512,7 +519,7 @@ async fn two_signatures_over_as_many_lines_are_a_finding_of_a_log_that_was_set_b
         let report = judged(&place, &keys);
         assert!(!report.ok);
         assert!(
-            matches!(report.first_bad, Some(ref bad) if [What::Replaced, What::Changed].contains(&bad.what)),
+            matches!(report.first_bad, Some(ref bad) if [VerifyFault::Replaced, VerifyFault::Changed].contains(&bad.what)),
             "{report:?}"
         );
     }

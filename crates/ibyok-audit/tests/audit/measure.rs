@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ibyok_audit::Line;
-use ibyok_audit::review::{Countries, Country, Detector, Finding, Review, Reviewer, Thresholds};
+use ibyok_audit::review::{Countries, Country, Detector, Finding, LogReview, Reviewer, Thresholds};
 use jiff::Timestamp;
 
 use crate::traffic::{Attack, Traffic};
@@ -36,7 +36,7 @@ impl Countries for World {
     }
 }
 
-pub(crate) fn review(traffic: &Traffic, thresholds: &Thresholds) -> Review {
+pub(crate) fn review(traffic: &Traffic, thresholds: &Thresholds) -> LogReview {
     let at = |second| Timestamp::new(second, 0).unwrap();
     let mut reviewer = Reviewer::new(at(traffic.since), at(traffic.until), thresholds)
         .unwrap()
@@ -53,7 +53,7 @@ fn shows(finding: &Finding, attack: &Attack) -> bool {
 }
 
 /// Adds what a review found to the scores. Gives what was missed and what was wrong, in words.
-pub(crate) fn score(traffic: &Traffic, review: &Review, scores: &mut BTreeMap<Detector, Score>) -> Vec<String> {
+pub(crate) fn score(traffic: &Traffic, review: &LogReview, scores: &mut BTreeMap<Detector, Score>) -> Vec<String> {
     let mut words = Vec::new();
     for detector in Detector::ALL {
         let word = detector.as_str();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use ibyok_audit::review::{Countries, Country, Detector, Finding, Review, Reviewer, Severity, Thresholds};
+use ibyok_audit::review::{Countries, Country, Detector, Finding, LogReview, Reviewer, Severity, Thresholds};
 use ibyok_audit::{Filter, Line, Reader};
 use jiff::Timestamp;
 
@@ -29,13 +29,13 @@ fn read(seq: u64, second: i64, log: &str, token: &str, key: &str, ip: &str, agen
     .unwrap()
 }
 
-fn reviewed(lines: impl IntoIterator<Item = Line>, since: i64) -> Review {
+fn reviewed(lines: impl IntoIterator<Item = Line>, since: i64) -> LogReview {
     let mut reviewer = Reviewer::new(at(since), at(BEGIN + 1000 * DAY), &Thresholds::default()).unwrap();
     lines.into_iter().for_each(|line| reviewer.take(&line));
     reviewer.finish()
 }
 
-fn of(review: &Review, detector: Detector) -> Vec<&Finding> {
+fn of(review: &LogReview, detector: Detector) -> Vec<&Finding> {
     review
         .findings
         .iter()

@@ -1,11 +1,11 @@
 use std::path::Path;
 
-use ibyok_audit::{Bad, What, verify};
+use ibyok_audit::{BadLine, VerifyFault, verify};
 
 use crate::support::{append, check, event, key, lines, open, put_lines, segment, written};
 
 /// A closed log of 20 lines, changed in a way, and what verification says of it first.
-async fn after(change: impl FnOnce(&Path, &mut Vec<String>)) -> Option<Bad> {
+async fn after(change: impl FnOnce(&Path, &mut Vec<String>)) -> Option<BadLine> {
     let scratch = tempfile::tempdir().unwrap();
     let place = scratch.path().join("audit");
     written(&place, 20).await;
@@ -18,7 +18,7 @@ async fn after(change: impl FnOnce(&Path, &mut Vec<String>)) -> Option<Bad> {
     report.first_bad
 }
 
-fn is(bad: Option<Bad>, what: What, seq: u64, line: u64) {
+fn is(bad: Option<BadLine>, what: VerifyFault, seq: u64, line: u64) {
     let bad = bad.unwrap();
     assert_eq!(
         (bad.what, bad.seq, bad.line, bad.until),
@@ -37,7 +37,7 @@ async fn a_log_that_nobody_touched_is_good() {
 async fn a_changed_line_is_named() {
     for n in 1..19 {
         let bad = after(|_, lines| lines[n] = lines[n].replace("allowed", "refused")).await;
-        is(bad, What::Changed, n as u64 + 1, n as u64 + 1);
+        is(bad, VerifyFault::Changed, n as u64 + 1, n as u64 + 1);
     }
 }
 
@@ -49,7 +49,7 @@ async fn a_change_in_every_line_names_the_first() {
             .for_each(|line| *line = line.replace("allowed", "failed!"))
     })
     .await;
-    is(bad, What::Changed, 1, 1);
+    is(bad, VerifyFault::Changed, 1, 1);
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_changed_link_field_is_named_where_it_is() {
             lines[9].replace_range(at..=at, other);
         })
         .await;
-        is(bad, What::Changed, 10, 10);
+        is(bad, VerifyFault::Changed, 10, 10);
     }
 }
 
@@ -69,7 +69,7 @@ async fn a_changed_link_field_is_named_where_it_is() {
 async fn a_line_that_is_no_json_any_more_is_named() {
     is(
         after(|_, lines| assert!(lines[9].pop().is_some())).await,
-        What::Changed,
+        VerifyFault::Changed,
         10,
         10,
     );
@@ -80,14 +80,14 @@ async fn a_changed_last_line_is_between_the_last_good_checkpoint_and_the_end() {
     let bad = after(|_, lines| lines[19] = lines[19].replace("allowed", "refused"))
         .await
         .unwrap();
-    assert_eq!((bad.what, bad.seq, bad.until), (What::Replaced, 2, Some(20)));
+    assert_eq!((bad.what, bad.seq, bad.until), (VerifyFault::Replaced, 2, Some(20)));
 }
 
 #[tokio::test]
 async fn a_removed_line_is_named() {
     for n in [0, 1, 9, 18] {
         let bad = after(|_, lines| drop(lines.remove(n))).await;
-        is(bad, What::Removed, n as u64 + 1, n as u64 + 1);
+        is(bad, VerifyFault::Removed, n as u64 + 1, n as u64 + 1);
     }
 }
 
@@ -96,7 +96,7 @@ async fn a_cut_tail_is_seen_by_the_checkpoint() {
     for left in [0, 1, 10, 19] {
         is(
             after(|_, lines| lines.truncate(left)).await,
-            What::Truncated,
+            VerifyFault::Truncated,
             left as u64 + 1,
             left as u64 + 1,
         );
@@ -109,37 +109,37 @@ async fn an_inserted_line_is_named() {
     // Before and after the line whose place it claims, and a copy beside its original.
     is(
         after(|_, lines| lines.insert(9, forged(lines))).await,
-        What::Inserted,
+        VerifyFault::Inserted,
         10,
         10,
     );
     is(
         after(|_, lines| lines.insert(10, forged(lines))).await,
-        What::Inserted,
+        VerifyFault::Inserted,
         10,
         11,
     );
     is(
         after(|_, lines| lines.insert(10, lines[9].clone())).await,
-        What::Inserted,
+        VerifyFault::Inserted,
         10,
         11,
     );
     is(
         after(|_, lines| lines.insert(15, lines[3].clone())).await,
-        What::Inserted,
+        VerifyFault::Inserted,
         4,
         16,
     );
     is(
         after(|_, lines| lines.insert(3, lines[15].clone())).await,
-        What::Inserted,
+        VerifyFault::Inserted,
         16,
         4,
     );
     is(
         after(|_, lines| lines.insert(5, "{}".to_owned())).await,
-        What::Inserted,
+        VerifyFault::Inserted,
         6,
         6,
     );
@@ -147,14 +147,14 @@ async fn an_inserted_line_is_named() {
 
 #[tokio::test]
 async fn a_moved_line_is_named() {
-    is(after(|_, lines| lines.swap(9, 10)).await, What::Moved, 11, 10);
+    is(after(|_, lines| lines.swap(9, 10)).await, VerifyFault::Moved, 11, 10);
     is(
         after(|_, lines| {
             let line = lines.remove(15);
             lines.insert(4, line);
         })
         .await,
-        What::Moved,
+        VerifyFault::Moved,
         16,
         5,
     );
@@ -164,7 +164,7 @@ async fn a_moved_line_is_named() {
             lines.insert(15, line);
         })
         .await,
-        What::Moved,
+        VerifyFault::Moved,
         5,
         5,
     );
@@ -177,23 +177,28 @@ async fn a_line_of_another_log_is_named() {
     let others = lines(&other.path().join("audit"));
     is(
         after(|_, lines| lines.insert(9, others[9].clone())).await,
-        What::Inserted,
+        VerifyFault::Inserted,
         10,
         10,
     );
     is(
         after(|_, lines| lines.splice(9..9, others[9..12].to_vec()).for_each(drop)).await,
-        What::Inserted,
+        VerifyFault::Inserted,
         10,
         10,
     );
     is(
         after(|_, lines| lines[9] = others[9].clone()).await,
-        What::Changed,
+        VerifyFault::Changed,
         10,
         10,
     );
-    is(after(|_, lines| *lines = others.clone()).await, What::Changed, 1, 1);
+    is(
+        after(|_, lines| *lines = others.clone()).await,
+        VerifyFault::Changed,
+        1,
+        1,
+    );
 }
 
 #[tokio::test]
@@ -209,7 +214,7 @@ async fn a_chain_made_anew_is_not_the_one_that_was_signed() {
     })
     .await
     .unwrap();
-    assert_eq!((bad.what, bad.seq, bad.until), (What::Replaced, 2, Some(20)));
+    assert_eq!((bad.what, bad.seq, bad.until), (VerifyFault::Replaced, 2, Some(20)));
 }
 
 #[tokio::test]
@@ -223,7 +228,7 @@ async fn a_changed_checkpoint_is_named() {
     .unwrap();
     assert_eq!(
         (bad.what, bad.segment.as_str(), bad.seq),
-        (What::BadSignature, "checkpoints", 21)
+        (VerifyFault::BadSignature, "checkpoints", 21)
     );
 }
 
@@ -241,7 +246,7 @@ async fn an_older_copy_of_everything_is_seen_by_a_checkpoint_from_elsewhere() {
     assert!(verify(&place, &keys, &known).unwrap().ok);
     assert!(verify(&copy, &keys, &[]).unwrap().ok);
     let bad = verify(&copy, &keys, &known).unwrap().first_bad.unwrap();
-    assert_eq!((bad.what, bad.seq), (What::Truncated, 21));
+    assert_eq!((bad.what, bad.seq), (VerifyFault::Truncated, 21));
     std::fs::remove_dir_all(copy.join("slot-0")).unwrap();
     let report = verify(&copy, &keys, &known).unwrap();
     assert_eq!((report.ok, report.logs[0].slot), (false, None));
@@ -256,9 +261,9 @@ async fn another_key_beside_the_log_is_noticed_by_who_knows_the_right_one() {
     let right = key().public(log.id());
     let wrong = ibyok_audit::SigningKey::generate().unwrap().public(log.id());
     std::fs::write(place.join("slot-0/log.pub"), format!("{wrong}\n")).unwrap();
-    assert_eq!(check(&place).first_bad.unwrap().what, What::BadSignature);
+    assert_eq!(check(&place).first_bad.unwrap().what, VerifyFault::BadSignature);
     let bad = verify(&place, &[right], &[]).unwrap().first_bad.unwrap();
-    assert_eq!((bad.what, bad.segment.as_str()), (What::Replaced, "log.pub"));
+    assert_eq!((bad.what, bad.segment.as_str()), (VerifyFault::Replaced, "log.pub"));
 }
 
 #[tokio::test]
@@ -283,7 +288,7 @@ async fn a_missing_segment_is_named() {
     let bad = check(&place).first_bad.unwrap();
     assert_eq!(
         (bad.what, bad.seq, bad.segment.as_str()),
-        (What::Removed, first + 1, "audit-00000003.log")
+        (VerifyFault::Removed, first + 1, "audit-00000003.log")
     );
     std::fs::write(&second, kept).unwrap();
     assert!(check(&place).ok);

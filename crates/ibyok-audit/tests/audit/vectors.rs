@@ -45,7 +45,7 @@ fn each_case_is_judged_as_it_says() {
         std::fs::write(slot.join("checkpoints"), text(&case.checkpoints)).unwrap();
         let report = verify(scratch.path(), std::slice::from_ref(&key), &[]).unwrap();
         assert_eq!(report.ok, case.ok, "{}: {report:?}", case.name);
-        let what = |bad: &ibyok_audit::Bad| serde_json::to_value(bad.what).unwrap().as_str().unwrap().to_owned();
+        let what = |bad: &ibyok_audit::BadLine| serde_json::to_value(bad.what).unwrap().as_str().unwrap().to_owned();
         let found = report.first_bad.as_ref().map(|bad| FirstBad {
             what: what(bad),
             seq: bad.seq,

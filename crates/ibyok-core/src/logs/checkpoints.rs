@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ibyok_audit::{Known, LogPlace, VerifyFinding, VerifyReport, VerifyingKey, What, logs_in};
+use ibyok_audit::{Known, LogPlace, VerifyFault, VerifyFinding, VerifyReport, VerifyingKey, logs_in};
 use ibyok_storage::RecordId;
 
 use super::kept::{AllKept, Checkpoints, Kept};
@@ -198,7 +198,7 @@ impl Logs {
             if let Ok(None) = checkpoints.get(&checkpoints.record_of(&log.id)?).await {
                 let detail = "the store holds no checkpoint of the log: the record was deleted, or the store lost it";
                 findings.push(VerifyFinding::new(
-                    What::NoCheckpoint,
+                    VerifyFault::NoCheckpoint,
                     Some(log.id.clone()),
                     log.slot,
                     detail,
@@ -258,7 +258,8 @@ pub(crate) fn removed_checkpoint(log: &str, lines: u64) -> String {
 
 /// The findings about records of the store that are about logs and do not open.
 fn findings(kept: &AllKept, keys: &[(RecordId, Damage)]) -> Vec<VerifyFinding> {
-    let finding = |id: &RecordId, detail| VerifyFinding::new(What::DamagedRecord, Some(log_of(id)), None, detail);
+    let finding =
+        |id: &RecordId, detail| VerifyFinding::new(VerifyFault::DamagedRecord, Some(log_of(id)), None, detail);
     let checkpoints = kept
         .damaged
         .iter()

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use ibyok_audit::{
-    Action, Entry, Event, Filter, Outcome, Reader, Statement, StoreMark, VerifyFinding, What, newest_store_mark,
+    Action, Entry, Event, Filter, Outcome, Reader, Statement, StoreMark, VerifyFault, VerifyFinding, newest_store_mark,
 };
 
 use crate::base::error::{Error, Part, Result};
@@ -60,7 +60,7 @@ impl Lines {
     /// The finding about a store that is at this change, if something is wrong.
     fn judge(self, now: u64) -> Option<VerifyFinding> {
         let known = self.newest.change;
-        let finding = |log, detail| VerifyFinding::new(What::StoreBehind, log, None, detail);
+        let finding = |log, detail| VerifyFinding::new(VerifyFault::StoreBehind, log, None, detail);
         if now < known {
             return Some(finding(None, Behind { known, now }.to_string()));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use ibyok_audit::review::{Review as Found, Reviewer, Thresholds};
+use ibyok_audit::review::{LogReview as Found, Reviewer, Thresholds};
 use ibyok_audit::{Filter, Reader};
 use jiff::Timestamp;
 

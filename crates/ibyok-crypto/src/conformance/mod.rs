@@ -1,16 +1,16 @@
 //! The promises of every [`Kek`], one function each, as tests for authors of a KEK.
 //!
-//! Give the suite a [`Harness`] and let [`kek_conformance!`](crate::kek_conformance) make one `#[test]` of each promise:
+//! Give the suite a [`KekHarness`] and let [`kek_conformance!`](crate::kek_conformance) make one `#[test]` of each promise:
 //!
 //! ```
 //! use std::sync::Arc;
 //!
-//! use ibyok_crypto::conformance::Harness;
+//! use ibyok_crypto::conformance::KekHarness;
 //! use ibyok_crypto::{Error, Kek, LocalKek};
 //!
 //! struct Local;
 //!
-//! impl Harness for Local {
+//! impl KekHarness for Local {
 //!     fn kek(&self) -> Result<Arc<dyn Kek>, Error> {
 //!         Ok(Arc::new(LocalKek::copy_of(&[7; 32])))
 //!     }
@@ -43,7 +43,7 @@ pub use self::runtime::block_on;
 use crate::{Error, Kek};
 
 /// Makes KEKs for the suite.
-pub trait Harness: Sync {
+pub trait KekHarness: Sync {
     /// Makes the KEK as a restart would: every call returns a KEK that opens the keys that the others wrapped.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ pub trait Harness: Sync {
     /// Another KEK of the same kind, with other key material.
     ///
     /// # Errors
-    /// As [`Harness::kek`].
+    /// As [`KekHarness::kek`].
     fn other(&self) -> Result<Arc<dyn Kek>, Error>;
 }
 
@@ -129,7 +129,7 @@ macro_rules! kek_conformance {
 }
 
 /// All promises in turn, and those that were not kept.
-pub async fn promises(harness: &impl Harness) -> Vec<Broken> {
+pub async fn promises(harness: &impl KekHarness) -> Vec<Broken> {
     let mut broken = Vec::new();
     macro_rules! keep {
         ($promise:ident) => {

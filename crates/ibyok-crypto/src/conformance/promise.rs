@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use super::{Broken, Harness};
+use super::{Broken, KekHarness};
 use crate::{EnvironmentKey, Error, Kek, KekContext, KekId, VaultId, WrappedKey};
 
 /// A KEK that was made again unwraps a key that it wrapped before, any number of times.
 ///
 /// # Errors
 /// [`Broken`] if not.
-pub async fn a_key_comes_back_after_a_restart(harness: &impl Harness) -> Result<(), Broken> {
+pub async fn a_key_comes_back_after_a_restart(harness: &impl KekHarness) -> Result<(), Broken> {
     let check = Check {
         name: "a_key_comes_back_after_a_restart",
         why: "every key of an environment is lost if its environment key no longer opens",
@@ -32,7 +32,7 @@ pub async fn a_key_comes_back_after_a_restart(harness: &impl Harness) -> Result<
 ///
 /// # Errors
 /// [`Broken`] if not.
-pub async fn a_wrapped_key_names_a_kek_that_its_own_accepts(harness: &impl Harness) -> Result<(), Broken> {
+pub async fn a_wrapped_key_names_a_kek_that_its_own_accepts(harness: &impl KekHarness) -> Result<(), Broken> {
     let check = Check {
         name: "a_wrapped_key_names_a_kek_that_its_own_accepts",
         why: "the vault finds the KEK of a wrapped key by this id, also during a change of KEKs",
@@ -55,7 +55,7 @@ pub async fn a_wrapped_key_names_a_kek_that_its_own_accepts(harness: &impl Harne
 ///
 /// # Errors
 /// [`Broken`] if it does.
-pub async fn another_kek_does_not_open(harness: &impl Harness) -> Result<(), Broken> {
+pub async fn another_kek_does_not_open(harness: &impl KekHarness) -> Result<(), Broken> {
     let check = Check {
         name: "another_kek_does_not_open",
         why: "with a KEK for each environment, a development server cannot open production",
@@ -75,7 +75,7 @@ pub async fn another_kek_does_not_open(harness: &impl Harness) -> Result<(), Bro
 ///
 /// # Errors
 /// [`Broken`] if it does.
-pub async fn any_change_is_refused(harness: &impl Harness) -> Result<(), Broken> {
+pub async fn any_change_is_refused(harness: &impl KekHarness) -> Result<(), Broken> {
     let check = Check {
         name: "any_change_is_refused",
         why: "an attacker who can write to the store could change a key unnoticed",
@@ -99,7 +99,7 @@ pub async fn any_change_is_refused(harness: &impl Harness) -> Result<(), Broken>
 ///
 /// # Errors
 /// [`Broken`] if one does.
-pub async fn debug_and_description_hold_no_key(harness: &impl Harness) -> Result<(), Broken> {
+pub async fn debug_and_description_hold_no_key(harness: &impl KekHarness) -> Result<(), Broken> {
     let check = Check {
         name: "debug_and_description_hold_no_key",
         why: "logs and panics print `Debug`, and every environment key would be in them",
@@ -128,7 +128,7 @@ pub async fn debug_and_description_hold_no_key(harness: &impl Harness) -> Result
 ///
 /// # Errors
 /// [`Broken`] if it shows something else.
-pub async fn debug_holds_none_of_its_own_bytes(harness: &impl Harness) -> Result<(), Broken> {
+pub async fn debug_holds_none_of_its_own_bytes(harness: &impl KekHarness) -> Result<(), Broken> {
     let check = Check {
         name: "debug_holds_none_of_its_own_bytes",
         why: "the KEK opens every key of the vault, and logs and panics print `Debug`",
@@ -181,7 +181,7 @@ fn material(own: &str, others: &str) -> Option<usize> {
 ///
 /// # Errors
 /// [`Broken`] if it does.
-pub async fn every_length_but_the_right_one_is_refused(harness: &impl Harness) -> Result<(), Broken> {
+pub async fn every_length_but_the_right_one_is_refused(harness: &impl KekHarness) -> Result<(), Broken> {
     let check = Check {
         name: "every_length_but_the_right_one_is_refused",
         why: "a record that was cut short must be an error and not another key",
@@ -207,7 +207,7 @@ pub async fn every_length_but_the_right_one_is_refused(harness: &impl Harness) -
 ///
 /// # Errors
 /// [`Broken`] if they do.
-pub async fn nothing_of_the_key_shows(harness: &impl Harness) -> Result<(), Broken> {
+pub async fn nothing_of_the_key_shows(harness: &impl KekHarness) -> Result<(), Broken> {
     let check = Check {
         name: "nothing_of_the_key_shows",
         why: "the store sees the wrapped bytes, and must learn nothing from them",
@@ -234,7 +234,7 @@ pub async fn nothing_of_the_key_shows(harness: &impl Harness) -> Result<(), Brok
 ///
 /// # Errors
 /// [`Broken`] if it does.
-pub async fn the_whole_context_is_bound(harness: &impl Harness) -> Result<(), Broken> {
+pub async fn the_whole_context_is_bound(harness: &impl KekHarness) -> Result<(), Broken> {
     let check = Check {
         name: "the_whole_context_is_bound",
         why: "a wrapped key that is moved to another vault, tenant or environment would open there",
@@ -266,7 +266,7 @@ pub async fn the_whole_context_is_bound(harness: &impl Harness) -> Result<(), Br
 ///
 /// # Errors
 /// [`Broken`] if one id names both.
-pub async fn two_keks_have_two_ids(harness: &impl Harness) -> Result<(), Broken> {
+pub async fn two_keks_have_two_ids(harness: &impl KekHarness) -> Result<(), Broken> {
     let check = Check {
         name: "two_keks_have_two_ids",
         why: "the vault selects the KEK by its id: if two have one id, it asks the wrong one, and a change of KEKs never ends",
@@ -288,7 +288,7 @@ pub async fn two_keks_have_two_ids(harness: &impl Harness) -> Result<(), Broken>
 ///
 /// # Errors
 /// [`Broken`] if it is.
-pub async fn what_names_another_kek_is_refused(harness: &impl Harness) -> Result<(), Broken> {
+pub async fn what_names_another_kek_is_refused(harness: &impl KekHarness) -> Result<(), Broken> {
     let check = Check {
         name: "what_names_another_kek_is_refused",
         why: "a vault with several KEKs asks only the one that a key names, and a key service charges each call",
@@ -329,7 +329,7 @@ impl Check {
         result.map_err(|error| Broken::new(self.name, self.why, format!("a call failed that should not: {error}")))
     }
 
-    fn kek(&self, harness: &impl Harness) -> Result<Arc<dyn Kek>, Broken> {
+    fn kek(&self, harness: &impl KekHarness) -> Result<Arc<dyn Kek>, Broken> {
         self.ok(harness.kek())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ibyok_crypto::conformance::Harness;
+use ibyok_crypto::conformance::KekHarness;
 use ibyok_crypto::{EnvironmentKey, Error, Kek, KekContext, KekDescription, KekId, LocalKek, VaultId, WrappedKey};
 use secrecy::ExposeSecret;
 
@@ -86,7 +86,7 @@ impl Fault {
     }
 }
 
-impl Harness for Fault {
+impl KekHarness for Fault {
     fn kek(&self) -> Result<Arc<dyn Kek>, Error> {
         self.over(7)
     }

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::engine::{Engine, Scanner};
 use crate::error::Error;
-use crate::finding::Finding;
-use crate::place::Place;
+use crate::finding::ScanFinding;
+use crate::place::ScanPlace;
 use crate::progress::Progress;
-use crate::report::Report;
+use crate::report::ScanReport;
 
 use super::program::Git;
 
@@ -37,13 +37,13 @@ pub(super) enum Part {
 }
 
 /// The same secret under the same rule in the same file: reported once, for the first text that has it.
-type Told = HashMap<(u64, String, String), (usize, Finding)>;
+type Told = HashMap<(u64, String, String), (usize, ScanFinding)>;
 
 /// Scans blobs.
-pub(super) fn scan(git: &Git, blobs: &[Blob], engine: &Engine, progress: &Progress) -> Result<Report, Error> {
+pub(super) fn scan(git: &Git, blobs: &[Blob], engine: &Engine, progress: &Progress) -> Result<ScanReport, Error> {
     progress.expect(blobs.len());
     let next = AtomicUsize::new(0);
-    let all = Mutex::new((Report::default(), Told::new()));
+    let all = Mutex::new((ScanReport::default(), Told::new()));
     let threads = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(blobs.len().max(1));
@@ -92,7 +92,7 @@ fn keep(failed: &Mutex<Option<Error>>, error: Error) {
     *failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
 }
 
-fn tell(told: &mut Told, place: usize, finding: Finding) {
+fn tell(told: &mut Told, place: usize, finding: ScanFinding) {
     let key = (finding.sameness, finding.rule.clone(), finding.path.clone());
     let earlier = told.get(&key).is_some_and(|(other, _)| *other <= place);
     if !earlier {
@@ -105,7 +105,7 @@ struct Worker<'e> {
     ask: Option<ChildStdin>,
     answer: BufReader<ChildStdout>,
     scanner: Scanner<'e>,
-    report: Report,
+    report: ScanReport,
     told: Told,
 }
 
@@ -122,7 +122,7 @@ impl<'e> Worker<'e> {
             ask: Some(ask),
             answer: BufReader::with_capacity(1 << 16, answer),
             scanner: engine.scanner(),
-            report: Report::default(),
+            report: ScanReport::default(),
             told: Told::new(),
         })
     }
@@ -132,8 +132,8 @@ impl<'e> Worker<'e> {
         writeln!(ask, "{}", blob.id)?;
         ask.flush()?;
         let mut place = match blob.part {
-            Part::Whole => Place::of_bytes(&blob.path),
-            Part::Message => Place::of_message(&blob.path),
+            Part::Whole => ScanPlace::of_bytes(&blob.path),
+            Part::Message => ScanPlace::of_message(&blob.path),
         };
         if let Some(commit) = &blob.commit {
             place = place.in_commit(commit.as_str());

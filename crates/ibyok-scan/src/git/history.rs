@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::printable::printable;
 use crate::progress::Progress;
-use crate::report::Report;
+use crate::report::ScanReport;
 
 use super::blobs::{Blob, Part, scan};
 use super::{Repository, submodules};
@@ -19,7 +19,7 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::Git`] for a repository that git cannot read. Objects that are not in this clone are counted.
-    pub fn scan_history(&self, engine: &Engine, progress: &Progress) -> Result<Report, Error> {
+    pub fn scan_history(&self, engine: &Engine, progress: &Progress) -> Result<ScanReport, Error> {
         // Oldest first, each commit's new objects after it.
         let listed = self.git.answer(&[
             "rev-list",

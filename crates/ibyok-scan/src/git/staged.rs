@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::progress::Progress;
-use crate::report::Report;
+use crate::report::ScanReport;
 
 use super::blobs::{Blob, Part, scan};
 use super::{Repository, submodules};
@@ -20,7 +20,7 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::Git`] for a repository that git cannot read.
-    pub fn scan_staged(&self, engine: &Engine, progress: &Progress) -> Result<Report, Error> {
+    pub fn scan_staged(&self, engine: &Engine, progress: &Progress) -> Result<ScanReport, Error> {
         let index = self
             .git
             .answer(&["ls-files", "--stage", "-z", "--full-name", "--", &self.everything()?])?;

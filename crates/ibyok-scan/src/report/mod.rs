@@ -5,7 +5,7 @@ mod sarif;
 pub use sarif::sarif;
 
 use crate::engine::Scanned;
-use crate::finding::Finding;
+use crate::finding::ScanFinding;
 
 /// The largest number of findings that a report holds. The rest is counted.
 const HELD: usize = 100_000;
@@ -14,9 +14,9 @@ const TOLD: usize = 1000;
 /// The report of a scan: its findings, and the items that it could not read.
 #[derive(Debug, Default)]
 #[non_exhaustive]
-pub struct Report {
+pub struct ScanReport {
     /// The findings, ordered by path, line and column.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ScanFinding>,
     /// Findings beyond the 100,000 that are held.
     pub more: u64,
     /// Findings that were excused on their lines.
@@ -39,7 +39,7 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
-impl Report {
+impl ScanReport {
     pub(crate) fn add(&mut self, scanned: Scanned) {
         if scanned.binary {
             self.binary += 1;
@@ -52,7 +52,7 @@ impl Report {
         self.found(scanned.findings);
     }
 
-    pub(crate) fn found(&mut self, findings: impl IntoIterator<Item = Finding>) {
+    pub(crate) fn found(&mut self, findings: impl IntoIterator<Item = ScanFinding>) {
         for finding in findings {
             if self.findings.len() < HELD {
                 self.findings.push(finding);
@@ -82,7 +82,7 @@ impl Report {
     }
 
     /// Adds the report of another thread.
-    pub(crate) fn merge(&mut self, other: Report) {
+    pub(crate) fn merge(&mut self, other: ScanReport) {
         self.more += other.more;
         self.excused += other.excused;
         self.public += other.public;
@@ -102,7 +102,7 @@ impl Report {
 
     /// The same, with the findings of another scan.
     #[must_use]
-    pub fn and(mut self, other: Report) -> Self {
+    pub fn and(mut self, other: ScanReport) -> Self {
         self.merge(other);
         self.sort();
         self

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::finding::{Finding, Severity};
-use crate::report::Report;
+use crate::finding::{ScanFinding, ScanSeverity};
+use crate::report::ScanReport;
 
 /// The report as a SARIF log.
 ///
 /// Its fingerprints are of rule, path and place among the findings of that rule in that file, so that they stay when lines move; nothing
 /// of a secret is in them.
 #[must_use]
-pub fn sarif(report: &Report, version: &str) -> Value {
+pub fn sarif(report: &ScanReport, version: &str) -> Value {
     let rules: BTreeSet<&str> = report.findings.iter().map(|finding| finding.rule.as_str()).collect();
     let rules: Vec<&str> = rules.into_iter().collect();
     let mut seen: BTreeMap<(&str, &str), u32> = BTreeMap::new();
@@ -73,10 +73,10 @@ fn describe(id: &str) -> String {
     }
 }
 
-fn result(finding: &Finding, rule: usize, place: u32) -> Value {
+fn result(finding: &ScanFinding, rule: usize, place: u32) -> Value {
     let level = match finding.severity() {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
+        ScanSeverity::Error => "error",
+        ScanSeverity::Warning => "warning",
     };
     let known = finding
         .known_key
@@ -120,7 +120,7 @@ fn uri(path: &str) -> String {
     }
 }
 
-fn fingerprint(finding: &Finding, place: u32) -> String {
+fn fingerprint(finding: &ScanFinding, place: u32) -> String {
     let mut hash = Sha256::new();
     for part in [finding.rule.as_bytes(), finding.path.as_bytes(), &place.to_be_bytes()] {
         hash.update(u64::try_from(part.len()).unwrap_or_default().to_be_bytes());

@@ -15,16 +15,16 @@ mod vault;
 
 use std::sync::LazyLock;
 
-use ibyok_scan::{Engine, Finding, Place, Scanned};
+use ibyok_scan::{Engine, ScanFinding, ScanPlace, Scanned};
 
 /// Scans a text as a file of this name.
 fn scan_as(name: &str, text: impl AsRef<[u8]>) -> Scanned {
     static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::new);
     let mut text = text.as_ref();
-    ENGINE.scanner().scan(&mut text, &Place::new(name)).unwrap()
+    ENGINE.scanner().scan(&mut text, &ScanPlace::new(name)).unwrap()
 }
 
-fn scan(text: impl AsRef<[u8]>) -> Vec<Finding> {
+fn scan(text: impl AsRef<[u8]>) -> Vec<ScanFinding> {
     scan_as("a.py", text).findings
 }
 

@@ -4,19 +4,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ibyok_scan::{Engine, Error, Finding, Installed, Progress, Report, Repository, scan_files};
+use ibyok_scan::{Engine, Error, Installed, Progress, Repository, ScanFinding, ScanReport, scan_files};
 use tempfile::TempDir;
 
 use super::leak;
 
 /// A repository of one's own, and a home directory that nobody else sees.
-struct Place {
+struct ScanPlace {
     directory: TempDir,
 }
 
-impl Place {
+impl ScanPlace {
     fn new() -> Self {
-        let place = Place {
+        let place = ScanPlace {
             directory: tempfile::tempdir().unwrap(),
         };
         place.git(&["init", "-q", "-b", "main"]);
@@ -77,30 +77,30 @@ impl Place {
         Repository::open(&self.path(), &self.environment()).unwrap()
     }
 
-    fn staged(&self) -> Report {
+    fn staged(&self) -> ScanReport {
         self.repository()
             .scan_staged(&Engine::new(), &Progress::default())
             .unwrap()
     }
 
-    fn history(&self) -> Report {
+    fn history(&self) -> ScanReport {
         self.repository()
             .scan_history(&Engine::new(), &Progress::default())
             .unwrap()
     }
 }
 
-fn places(report: &Report) -> Vec<(&str, u64)> {
+fn places(report: &ScanReport) -> Vec<(&str, u64)> {
     report
         .findings
         .iter()
-        .map(|Finding { path, line, .. }| (path.as_str(), *line))
+        .map(|ScanFinding { path, line, .. }| (path.as_str(), *line))
         .collect()
 }
 
 #[test]
 fn what_is_staged_is_scanned_as_it_is_in_the_index() {
-    let place = Place::new();
+    let place = ScanPlace::new();
     place.write("a.txt", &leak());
     place.write("b.txt", "nothing");
     place.git(&["add", "-A"]);
@@ -111,7 +111,7 @@ fn what_is_staged_is_scanned_as_it_is_in_the_index() {
 
 #[test]
 fn what_was_committed_before_is_not_staged() {
-    let place = Place::new();
+    let place = ScanPlace::new();
     place.commit("a.txt", &leak());
     place.write("sub/b.txt", &leak());
     place.git(&["add", "-A"]);
@@ -123,7 +123,7 @@ fn what_was_committed_before_is_not_staged() {
 
 #[test]
 fn the_history_is_scanned_on_every_branch_and_tells_the_oldest_commit() {
-    let place = Place::new();
+    let place = ScanPlace::new();
     place.commit("a.txt", "nothing");
     let first = place.commit("a.txt", &format!("one\n{}", leak()));
     place.commit("a.txt", &format!("one\ntwo\n{}", leak()));
@@ -143,7 +143,7 @@ fn the_history_is_scanned_on_every_branch_and_tells_the_oldest_commit() {
 
 #[test]
 fn an_empty_repository_has_nothing_and_a_directory_without_one_is_said() {
-    let place = Place::new();
+    let place = ScanPlace::new();
     assert_eq!(place.history().files, 0);
     assert_eq!(place.staged().files, 0);
     let nowhere = Repository::open(place.directory.path(), &place.environment()).unwrap_err();
@@ -153,7 +153,7 @@ fn an_empty_repository_has_nothing_and_a_directory_without_one_is_said() {
 
 #[test]
 fn git_is_taken_from_absolute_directories_alone() {
-    let place = Place::new();
+    let place = ScanPlace::new();
     let environment = [("PATH".to_owned(), ".:bin".to_owned())].into();
     assert!(matches!(
         Repository::open(&place.path(), &environment),
@@ -163,7 +163,7 @@ fn git_is_taken_from_absolute_directories_alone() {
 
 #[test]
 fn a_shallow_clone_and_submodules_are_said() {
-    let place = Place::new();
+    let place = ScanPlace::new();
     place.commit("a.txt", &leak());
     place.commit("b.txt", "x");
     let url = format!("file://{}", place.path().display());
@@ -177,7 +177,7 @@ fn a_shallow_clone_and_submodules_are_said() {
         report.notes
     );
 
-    let other = Place::new();
+    let other = ScanPlace::new();
     other.commit("a.txt", "x");
     other.git(&["submodule", "--quiet", "add", &url, "inner"]);
     let report = other.staged();
@@ -188,7 +188,7 @@ fn a_shallow_clone_and_submodules_are_said() {
 /// Everything by which a repository can name a program; each would leave a file.
 #[test]
 fn a_hostile_repository_runs_nothing() {
-    let place = Place::new();
+    let place = ScanPlace::new();
     place.commit("a.txt", &leak());
     let ran = place.directory.path().join("ran");
     let evil = place.directory.path().join("evil.sh");
@@ -263,7 +263,7 @@ fn a_hostile_repository_runs_nothing() {
 
 #[test]
 fn the_hook_is_installed_once_and_no_other_is_overwritten() {
-    let place = Place::new();
+    let place = ScanPlace::new();
     let path = place.path().join(".git/hooks/pre-commit");
     fs::remove_file(&path).unwrap_or_default();
     let installed = place.repository().install_hook().unwrap();
@@ -284,7 +284,7 @@ fn the_hook_is_installed_once_and_no_other_is_overwritten() {
 
 #[test]
 fn a_repository_that_says_its_files_are_elsewhere_gets_no_hook_there() {
-    let place = Place::new();
+    let place = ScanPlace::new();
     let outside = place.directory.path().join("outside");
     fs::create_dir(&outside).unwrap();
     place.git(&["config", "core.worktree", &place.directory.path().display().to_string()]);
@@ -295,7 +295,7 @@ fn a_repository_that_says_its_files_are_elsewhere_gets_no_hook_there() {
 
 #[test]
 fn files_that_git_has_although_it_ignores_them_are_known() {
-    let place = Place::new();
+    let place = ScanPlace::new();
     place.commit(".env", &leak());
     place.commit(".gitignore", ".env\nother\n");
     place.write("other", &leak());
@@ -307,7 +307,7 @@ fn files_that_git_has_although_it_ignores_them_are_known() {
 
 #[test]
 fn the_repositorys_hooks_count_only_within_it() {
-    let place = Place::new();
+    let place = ScanPlace::new();
     place.git(&["config", "core.hooksPath", ".husky"]);
     let installed = place.repository().install_hook().unwrap();
     assert!(matches!(installed, Installed::Now(path) if path.ends_with("repository/.husky/pre-commit")));
@@ -333,7 +333,7 @@ fn is_empty(directory: &Path) -> bool {
 
 #[test]
 fn the_messages_of_commits_and_tags_are_looked_at() {
-    let place = Place::new();
+    let place = ScanPlace::new();
     place.commit("a.txt", "nothing");
     place.write("b.txt", "nothing else");
     place.git(&["add", "-A"]);

@@ -1,6 +1,6 @@
 use std::io::{self, Read};
 
-use ibyok_scan::{Engine, Place};
+use ibyok_scan::{Engine, ScanPlace};
 
 use super::{leak, rules, scan, scan_as};
 
@@ -32,7 +32,7 @@ fn binary_texts_are_left_out_unless_asked_for() {
     let engine = Engine::new().binary(true);
     let scanned = engine
         .scanner()
-        .scan(&mut text.as_bytes(), &Place::new("a.bin"))
+        .scan(&mut text.as_bytes(), &ScanPlace::new("a.bin"))
         .unwrap();
     assert_eq!((scanned.binary, scanned.findings.len()), (false, 1));
 }
@@ -92,7 +92,7 @@ fn a_long_text_is_scanned_to_its_end() {
     let engine = Engine::new();
     let scanned = engine
         .scanner()
-        .scan(&mut long.chain(&mut end), &Place::new("a.txt"))
+        .scan(&mut long.chain(&mut end), &ScanPlace::new("a.txt"))
         .unwrap();
     assert_eq!((scanned.findings[0].line, scanned.findings[0].column), (lines + 2, 1));
     assert_eq!(scanned.findings.len(), 1);

@@ -3,7 +3,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use ibyok_scan::{Engine, Progress, Report, TreeOptions, scan_tree};
+use ibyok_scan::{Engine, Progress, ScanReport, TreeOptions, scan_tree};
 use tempfile::TempDir;
 
 use super::leak;
@@ -18,7 +18,7 @@ fn tree(files: &[&str]) -> TempDir {
     directory
 }
 
-fn scan(root: &Path, options: TreeOptions) -> Report {
+fn scan(root: &Path, options: TreeOptions) -> ScanReport {
     scan_tree(&Engine::new(), root, options, &Progress::default()).unwrap()
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
-use ibyok_scan::{Engine, Finding, KnownKey, Matcher, Place};
+use ibyok_scan::{Engine, KnownKey, Matcher, ScanFinding, ScanPlace};
 use proptest::prelude::*;
 
 use super::leak;
@@ -19,11 +19,11 @@ impl Matcher for One {
     }
 }
 
-fn scan(value: &str, text: &str) -> Vec<Finding> {
+fn scan(value: &str, text: &str) -> Vec<ScanFinding> {
     let engine = Engine::new().with_matcher(Arc::new(One(value.as_bytes().to_vec())));
     engine
         .scanner()
-        .scan(&mut text.as_bytes(), &Place::new("a.py"))
+        .scan(&mut text.as_bytes(), &ScanPlace::new("a.py"))
         .unwrap()
         .findings
 }

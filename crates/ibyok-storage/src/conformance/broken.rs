@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::limiter::{Buckets, FaultyLimiter};
-use super::{Broken, Harness, run};
+use super::{Broken, StoreHarness, run};
 use crate::changes::{ChangeNumber, Changes};
 use crate::error::{Error, Result};
 use crate::health::{Durability, Health};
@@ -395,7 +395,7 @@ impl Store for Faulty {
 struct Faults(Fault, Mutex<HashMap<String, (MemoryStore, Buckets)>>);
 
 #[async_trait]
-impl Harness for Faults {
+impl StoreHarness for Faults {
     async fn open(&self, place: &str) -> Result<Arc<dyn Store>> {
         let (shared, buckets) = self.1.lock().unwrap().entry(place.to_owned()).or_default().clone();
         let buckets = match self.0 {
@@ -423,7 +423,7 @@ impl Harness for Faults {
 macro_rules! named {
     ([] $($promise:ident)*) => {
         /// Every promise by its name.
-        fn promise(name: &str, harness: &dyn Harness) -> std::result::Result<(), Broken> {
+        fn promise(name: &str, harness: &dyn StoreHarness) -> std::result::Result<(), Broken> {
             match name {
                 $(stringify!($promise) => run(harness, |harness| Box::pin(super::$promise(harness))),)*
                 _ => panic!("there is no promise `{name}`"),
@@ -472,7 +472,7 @@ fn a_feed_that_is_declared_endless_must_be() {
     struct Endless;
 
     #[async_trait]
-    impl Harness for Endless {
+    impl StoreHarness for Endless {
         async fn open(&self, _place: &str) -> Result<Arc<dyn Store>> {
             Ok(Arc::new(MemoryStore::keeping(50)))
         }

@@ -1,13 +1,13 @@
 //! A store keeps bytes, exactly, under the id that they were put under.
 
-use super::harness::{Broken, Harness, ensure};
+use super::harness::{Broken, StoreHarness, ensure};
 use super::run::{collection, fresh, id, id_in, realm};
 use crate::error::Error;
 use crate::record::{Collection, Expect, Kind, RecordId};
 use crate::store::{MAX_RECORD, Store};
 
 /// Reading what was never put gives nothing, and is no error.
-pub async fn an_absent_record_is_none(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn an_absent_record_is_none(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     ensure!(store.get(&id(1)?).await?.is_none(), "an empty store gave a record");
     store.put(&id(1)?, b"x", Expect::Absent).await?;
@@ -19,7 +19,7 @@ pub async fn an_absent_record_is_none(harness: &dyn Harness) -> Result<(), Broke
 }
 
 /// A read after a write sees it, with the revision that the write gave; also after it was replaced, and after it was deleted.
-pub async fn what_was_put_is_read_back(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn what_was_put_is_read_back(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let mut expect = Expect::Absent;
     for text in ["first", "second, which is longer", "3rd"] {
@@ -43,7 +43,7 @@ pub async fn what_was_put_is_read_back(harness: &dyn Harness) -> Result<(), Brok
 }
 
 /// No byte and no length is special: nothing is trimmed, padded, decoded or cut.
-pub async fn bytes_are_kept_exactly(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn bytes_are_kept_exactly(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let every: Vec<u8> = (0..=255).collect();
     let mut cases = vec![
@@ -73,12 +73,12 @@ pub async fn bytes_are_kept_exactly(harness: &dyn Harness) -> Result<(), Broken>
 }
 
 /// A record of [`MAX_RECORD`] bytes is kept.
-pub async fn the_largest_record_is_kept(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn the_largest_record_is_kept(harness: &dyn StoreHarness) -> Result<(), Broken> {
     keeps(&*fresh(harness).await?, &id(1)?, &pattern(MAX_RECORD)).await
 }
 
 /// One byte more than [`MAX_RECORD`] is [`Error::TooLarge`], and leaves no trace.
-pub async fn a_record_over_the_limit_is_refused(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_record_over_the_limit_is_refused(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let answer = store.put(&id(1)?, &pattern(MAX_RECORD + 1), Expect::Absent).await;
     ensure!(
@@ -94,7 +94,7 @@ pub async fn a_record_over_the_limit_is_refused(harness: &dyn Harness) -> Result
 }
 
 /// Records whose ids differ in the kind, the realm, its letters' case or one bit of the id are different records.
-pub async fn records_are_kept_apart(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn records_are_kept_apart(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let first = collection()?;
     let mut ids = vec![

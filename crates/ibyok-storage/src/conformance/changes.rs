@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::harness::{Broken, Harness, ensure};
+use super::harness::{Broken, StoreHarness, ensure};
 use super::run::{fresh, id, id_in, realm, two_handles};
 use crate::changes::{ChangeNumber, Changes};
 use crate::record::{Collection, Expect, Kind, RecordId};
@@ -13,7 +13,7 @@ use crate::store::Store;
 const HINT: Duration = Duration::from_secs(4);
 
 /// A record that is made, replaced or deleted is in the feed each time, in that order, in any realm.
-pub async fn each_change_is_in_the_feed(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn each_change_is_in_the_feed(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let begin = store.changes(ChangeNumber::default()).await?.upto;
     let root = id_in(Collection::root(Kind::new(1)), 9);
@@ -47,7 +47,7 @@ pub async fn each_change_is_in_the_feed(harness: &dyn Harness) -> Result<(), Bro
 }
 
 /// Records of quiet kinds are stored like others and stay out of the feed.
-pub async fn quiet_kinds_are_not_in_the_feed(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn quiet_kinds_are_not_in_the_feed(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let begin = store.changes(ChangeNumber::default()).await?.upto;
     for kind in [128, 200, 255] {
@@ -71,7 +71,7 @@ pub async fn quiet_kinds_are_not_in_the_feed(harness: &dyn Harness) -> Result<()
 }
 
 /// A handle reports the changes of another handle, also if it was open before them.
-pub async fn changes_are_seen_from_another_handle(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn changes_are_seen_from_another_handle(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let [one, other] = two_handles(harness).await?;
     let mut upto = other.changes(ChangeNumber::default()).await?.upto;
     for number in 0..5 {
@@ -93,7 +93,7 @@ pub async fn changes_are_seen_from_another_handle(harness: &dyn Harness) -> Resu
 }
 
 /// A reader that learns of a change and then reads the record sees the change, on any handle.
-pub async fn a_change_that_is_told_can_be_read(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_change_that_is_told_can_be_read(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let [one, other] = two_handles(harness).await?;
     let mut upto = other.changes(ChangeNumber::default()).await?.upto;
     let id = id(1)?;
@@ -121,7 +121,7 @@ pub async fn a_change_that_is_told_can_be_read(harness: &dyn Harness) -> Result<
 }
 
 /// [`Store::wait`] ends when the feed moves, through this handle or another.
-pub async fn waiting_ends_after_a_change(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn waiting_ends_after_a_change(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let [one, other] = two_handles(harness).await?;
     for (number, writer) in (0..).zip([&one, &other, &one]) {
         let upto = one.changes(ChangeNumber::default()).await?.upto;
@@ -140,7 +140,7 @@ pub async fn waiting_ends_after_a_change(harness: &dyn Harness) -> Result<(), Br
 }
 
 /// [`Store::wait`] from a place that the feed is past ends at once: a change between asking and waiting is not slept through.
-pub async fn waiting_for_what_has_changed_ends_at_once(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn waiting_for_what_has_changed_ends_at_once(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let begin = store.changes(ChangeNumber::default()).await?.upto;
     store.put(&id(1)?, b"x", Expect::Absent).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::harness::{Broken, Harness, ensure};
+use super::harness::{Broken, StoreHarness, ensure};
 use super::run::{fresh, id, two_handles};
 use crate::changes::ChangeNumber;
 use crate::error::Error;
@@ -17,7 +17,7 @@ use crate::store::Store;
 const WRITERS: u16 = 64;
 
 /// [`Expect::Absent`] on a record that is there is [`Error::Exists`].
-pub async fn expect_absent_refuses_what_exists(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn expect_absent_refuses_what_exists(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     store.put(&id(1)?, b"first", Expect::Absent).await?;
     let answer = store.put(&id(1)?, b"second", Expect::Absent).await;
@@ -26,7 +26,7 @@ pub async fn expect_absent_refuses_what_exists(harness: &dyn Harness) -> Result<
 }
 
 /// A revision that was replaced is [`Error::Conflict`], and so is one that never was.
-pub async fn a_stale_revision_is_refused(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_stale_revision_is_refused(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let first = store.put(&id(1)?, b"first", Expect::Absent).await?;
     let second = store.put(&id(1)?, b"second", Expect::Revision(first)).await?;
@@ -46,7 +46,7 @@ pub async fn a_stale_revision_is_refused(harness: &dyn Harness) -> Result<(), Br
 }
 
 /// [`Expect::Revision`] on a record that is not there is [`Error::Conflict`], and does not make it.
-pub async fn a_revision_of_an_absent_record_is_refused(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_revision_of_an_absent_record_is_refused(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let answer = store.put(&id(1)?, b"x", Expect::Revision(Revision::new(1))).await;
     ensure!(
@@ -70,7 +70,7 @@ pub async fn a_revision_of_an_absent_record_is_refused(harness: &dyn Harness) ->
 }
 
 /// A delete at another revision is [`Error::Conflict`], and so is one of a record that is not there.
-pub async fn a_delete_needs_the_right_revision(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_delete_needs_the_right_revision(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let answer = store.delete(&id(1)?, Revision::new(1)).await;
     ensure!(
@@ -95,7 +95,7 @@ pub async fn a_delete_needs_the_right_revision(harness: &dyn Harness) -> Result<
 }
 
 /// Each put gives a revision that this record never had, also after it was deleted and made again.
-pub async fn a_revision_is_never_used_again(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_revision_is_never_used_again(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let mut seen = HashSet::new();
     for _ in 0..5 {
@@ -111,7 +111,7 @@ pub async fn a_revision_is_never_used_again(harness: &dyn Harness) -> Result<(),
 }
 
 /// After a refusal the record, its revision and the change feed are as before.
-pub async fn a_refused_write_changes_nothing(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_refused_write_changes_nothing(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let old = store.put(&id(1)?, b"old", Expect::Absent).await?;
     store.put(&id(1)?, b"new", Expect::Revision(old)).await?;
@@ -142,7 +142,7 @@ pub async fn a_refused_write_changes_nothing(harness: &dyn Harness) -> Result<()
 
 /// Of 64 writers that make the same record at once, over two handles, one succeeds and the others get
 /// [`Error::Exists`].
-pub async fn one_of_many_creators_wins(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn one_of_many_creators_wins(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let stores = two_handles(harness).await?;
     for round in 0..4 {
         race(&stores, id(round)?, Expect::Absent).await?;
@@ -152,7 +152,7 @@ pub async fn one_of_many_creators_wins(harness: &dyn Harness) -> Result<(), Brok
 
 /// Of 64 writers that replace the same revision at once, over two handles, one succeeds and the others get
 /// [`Error::Conflict`].
-pub async fn one_of_many_writers_wins(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn one_of_many_writers_wins(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let stores = two_handles(harness).await?;
     let mut revision = stores[0].put(&id(1)?, b"begin", Expect::Absent).await?;
     for _ in 0..4 {
@@ -189,7 +189,7 @@ async fn race(stores: &[Arc<dyn Store>; 2], id: RecordId, expect: Expect) -> Res
 }
 
 /// Eight tasks on two handles add to one number, each reading, adding and putting until it succeeds: the sum is right.
-pub async fn no_update_is_lost(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn no_update_is_lost(harness: &dyn StoreHarness) -> Result<(), Broken> {
     const TASKS: u64 = 8;
     const TIMES: u64 = 12;
 
@@ -239,7 +239,7 @@ async fn number(store: &dyn Store, id: &RecordId) -> Result<(u64, Revision), Bro
 
 /// Calls that are dropped at any point leave each record whole or absent and block no other call. No other call gets
 /// their answers.
-pub async fn a_dropped_call_does_no_harm(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_dropped_call_does_no_harm(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     for number in 0..WRITERS {
         let patience = Duration::from_micros(u64::from(number) * 50);

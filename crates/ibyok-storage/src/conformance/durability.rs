@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::harness::{Broken, Harness, ensure};
+use super::harness::{Broken, StoreHarness, ensure};
 use super::run::{collection, id, new_place, two_handles};
 use crate::changes::ChangeNumber;
 use crate::record::{Expect, RecordId, Revision};
@@ -10,7 +10,7 @@ use crate::store::StoreExt;
 
 /// Another handle on the same data, opened after the first one is gone, has every record at its revision, none that was deleted, and
 /// a feed that reaches as far.
-pub async fn reopening_sees_everything(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn reopening_sees_everything(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let place = new_place();
     let store = harness.open(&place).await?;
     let mut revisions: Vec<(RecordId, Revision)> = Vec::new();
@@ -59,7 +59,7 @@ pub async fn reopening_sees_everything(harness: &dyn Harness) -> Result<(), Brok
 }
 
 /// A revision from before is good for a put after, and none is given again.
-pub async fn revisions_go_on_after_reopening(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn revisions_go_on_after_reopening(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let place = new_place();
     let mut given: Vec<Revision> = Vec::new();
     let mut expect = Expect::Absent;
@@ -83,7 +83,7 @@ pub async fn revisions_go_on_after_reopening(harness: &dyn Harness) -> Result<()
 }
 
 /// The store answers [`check`](crate::Store::check), says which backend it is, and promises what the harness declares.
-pub async fn durability_is_as_declared(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn durability_is_as_declared(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = harness.open(&new_place()).await?;
     for _ in 0..2 {
         let health = store.check().await?;
@@ -101,7 +101,7 @@ pub async fn durability_is_as_declared(harness: &dyn Harness) -> Result<(), Brok
 }
 
 /// [`scrub`](crate::Store::scrub) answers, and leaves every record and the change feed as they are, for all handles.
-pub async fn scrubbing_changes_no_record(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn scrubbing_changes_no_record(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let [here, there] = two_handles(harness).await?;
     for number in 1..4 {
         here.put(&id(number)?, &number.to_be_bytes(), Expect::Absent).await?;
@@ -143,7 +143,7 @@ mod tests {
     struct NeverRestarts(Mutex<HashMap<String, Arc<dyn Store>>>);
 
     #[async_trait::async_trait]
-    impl Harness for NeverRestarts {
+    impl StoreHarness for NeverRestarts {
         async fn open(&self, place: &str) -> Result<Arc<dyn Store>> {
             let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let new = || Arc::new(MemoryStore::new()) as Arc<dyn Store>;

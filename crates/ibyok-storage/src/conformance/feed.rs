@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinSet;
 
 use super::changes::since;
-use super::harness::{Broken, Harness, ensure};
+use super::harness::{Broken, StoreHarness, ensure};
 use super::run::{fresh, id, new_place, two_handles};
 use crate::changes::{Change, ChangeNumber, Changes};
 use crate::record::{Expect, RecordId};
@@ -14,7 +14,7 @@ use crate::store::Store;
 
 /// Under writers on two handles, a reader that asks again and again gets every change exactly once and in order. A
 /// change that was made after another one had returned comes after it.
-pub async fn changes_come_in_commit_order(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn changes_come_in_commit_order(harness: &dyn StoreHarness) -> Result<(), Broken> {
     const WRITERS: u16 = 8;
     const EACH: u16 = 10;
 
@@ -80,7 +80,7 @@ fn number_of(id: &RecordId) -> u16 {
 }
 
 /// More than [`Changes::LIMIT`] changes come in several answers, each of which but the last says that there is more.
-pub async fn a_long_feed_is_told_in_pieces(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_long_feed_is_told_in_pieces(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let begin = store.changes(ChangeNumber::default()).await?.upto;
     let count = Changes::LIMIT + 3;
@@ -122,7 +122,7 @@ pub async fn a_long_feed_is_told_in_pieces(harness: &dyn Harness) -> Result<(), 
 
 /// If the feed is asked from a place that it has forgotten, it reports a gap and its present position, and goes on
 /// from there.
-pub async fn a_gap_is_visible(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_gap_is_visible(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let place = new_place();
     let (store, forgets) = match harness.open_with_short_feed(&place).await? {
         Some((store, keeps)) => (store, Some(keeps)),
@@ -158,7 +158,7 @@ pub async fn a_gap_is_visible(harness: &dyn Harness) -> Result<(), Broken> {
 }
 
 /// Asked from a number that it has not reached, as after an older copy of the store was put back, the feed says that there is a gap.
-pub async fn a_feed_that_never_came_so_far_is_a_gap(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_feed_that_never_came_so_far_is_a_gap(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     for number in 0..2 {
         let upto = store.changes(ChangeNumber::default()).await?.upto;

@@ -12,7 +12,7 @@ use crate::store::Store;
 
 /// Opens stores of your kind for the suite.
 #[async_trait]
-pub trait Harness: Send + Sync {
+pub trait StoreHarness: Send + Sync {
     /// Opens the store that is called `place`. At the first time it is new and empty, and nothing else sees it. At the next times
     /// it is another handle on the same data, as another process or a restarted one would have; earlier handles may still be
     /// open. A place is a name of lower-case ASCII letters and digits, at most 32, and beginning with a letter: good for a file, a

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::harness::{Broken, Harness, ensure};
+use super::harness::{Broken, StoreHarness, ensure};
 use super::run::{fresh, two_handles};
 use crate::limiter::{Draw, Taken};
 use crate::store::Store;
@@ -16,7 +16,7 @@ const HOUR: u32 = 3600;
 
 /// However many ask at once, over however many handles, a bucket gives as many uses as it holds; and then it says when the next
 /// one is there.
-pub async fn a_limit_holds_over_all_handles(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_limit_holds_over_all_handles(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let handles = two_handles(harness).await?;
     if handles.iter().all(|store| store.limiter().is_none()) {
         return Ok(());
@@ -48,7 +48,7 @@ pub async fn a_limit_holds_over_all_handles(harness: &dyn Harness) -> Result<(),
 }
 
 /// If one bucket has no use left, nothing is taken from the others.
-pub async fn a_use_is_taken_from_all_buckets_or_none(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_use_is_taken_from_all_buckets_or_none(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     if store.limiter().is_none() {
         return Ok(());
@@ -77,7 +77,7 @@ pub async fn a_use_is_taken_from_all_buckets_or_none(harness: &dyn Harness) -> R
 }
 
 /// Uses return with time, evenly, and never more than the bucket holds.
-pub async fn a_bucket_refills_with_time(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_bucket_refills_with_time(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     if store.limiter().is_none() {
         return Ok(());

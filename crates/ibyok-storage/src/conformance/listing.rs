@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::harness::{Broken, Harness, ensure};
+use super::harness::{Broken, StoreHarness, ensure};
 use super::run::{collection, fresh, id, id_in, realm, two_handles};
 use crate::error::Error;
 use crate::record::{Collection, Expect, Kind, RecordId, Revision};
 use crate::store::{LIST_LIMIT, Store, StoreExt};
 
 /// Ids come in the order of their bytes, however they were put in, and deleted ids do not come.
-pub async fn a_listing_is_ordered_and_complete(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_listing_is_ordered_and_complete(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     ensure!(
         store.list(&collection()?, None, 10).await?.is_empty(),
@@ -42,7 +42,7 @@ pub async fn a_listing_is_ordered_and_complete(harness: &dyn Harness) -> Result<
 }
 
 /// `after` goes on behind an id, also if that id was never put or is deleted, and pages of any size make the whole.
-pub async fn a_listing_goes_on_after_an_id(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_listing_goes_on_after_an_id(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let ids: Vec<RecordId> = (0..20).map(|number| id(number * 2)).collect::<Result<_, _>>()?;
     for id in &ids {
@@ -85,7 +85,7 @@ async fn pages(store: &dyn Store, limit: usize, pause: Duration) -> Result<Vec<R
 }
 
 /// No page is longer than [`LIST_LIMIT`], for any limit.
-pub async fn a_listing_is_capped(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_listing_is_capped(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let count = u16::try_from(LIST_LIMIT + 3).unwrap_or(u16::MAX);
     for number in 0..count {
@@ -107,7 +107,7 @@ pub async fn a_listing_is_capped(harness: &dyn Harness) -> Result<(), Broken> {
 }
 
 /// While other handles put and delete, every record that is there all the time is listed exactly once, and in order.
-pub async fn a_listing_is_complete_under_writes(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_listing_is_complete_under_writes(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let [store, other] = two_handles(harness).await?;
     let steady: Vec<RecordId> = (0..40).map(|number| id(number * 3)).collect::<Result<_, _>>()?;
     for id in &steady {
@@ -153,7 +153,7 @@ async fn disturb(store: Arc<dyn Store>, stop: Arc<AtomicBool>) -> Result<(), Bro
 }
 
 /// A listing shows one kind in one realm, however alike the neighbours are; quiet kinds are listed like all others.
-pub async fn collections_never_mix(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn collections_never_mix(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let collections = [
         realm(3, *b"aB3dE5gH")?,
@@ -190,7 +190,7 @@ pub async fn collections_never_mix(harness: &dyn Harness) -> Result<(), Broken> 
 }
 
 /// To go on after an id of another collection is a mistake of the caller: [`Error::Invalid`].
-pub async fn a_place_of_another_collection_is_refused(harness: &dyn Harness) -> Result<(), Broken> {
+pub async fn a_place_of_another_collection_is_refused(harness: &dyn StoreHarness) -> Result<(), Broken> {
     let store = fresh(harness).await?;
     let other = id_in(realm(4, *b"aB3dE5gH")?, 1);
     let answer = store.list(&collection()?, Some(&other), 5).await;

@@ -4,14 +4,14 @@
 //! use std::collections::HashMap;
 //! use std::sync::{Arc, Mutex};
 //!
-//! use ibyok_storage::conformance::Harness;
+//! use ibyok_storage::conformance::StoreHarness;
 //! use ibyok_storage::{Durability, MemoryStore, Result, Store};
 //!
 //! #[derive(Default)]
 //! struct Memory(Mutex<HashMap<String, MemoryStore>>);
 //!
 //! #[async_trait::async_trait]
-//! impl Harness for Memory {
+//! impl StoreHarness for Memory {
 //!     async fn open(&self, place: &str) -> Result<Arc<dyn Store>> {
 //!         Ok(Arc::new(self.0.lock().unwrap().entry(place.to_owned()).or_default().clone()))
 //!     }
@@ -54,12 +54,12 @@ pub use self::changes::*;
 pub use self::compare_and_swap::*;
 pub use self::durability::*;
 pub use self::feed::*;
-pub use self::harness::{Broken, Harness};
+pub use self::harness::{Broken, StoreHarness};
 pub use self::limits::*;
 pub use self::listing::*;
 pub use self::run::run;
 
-/// Makes one `#[test]` for each promise of the suite, named after it. The expression gives a [`Harness`]. Each test
+/// Makes one `#[test]` for each promise of the suite, named after it. The expression gives a [`StoreHarness`]. Each test
 /// evaluates it again, and the tests run side by side.
 #[macro_export]
 macro_rules! store_conformance {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::harness::{Broken, Harness};
+use super::harness::{Broken, StoreHarness};
 use crate::record::{Collection, Kind, RecordId};
 use crate::store::Store;
 
@@ -22,7 +22,7 @@ type Running<'a> = Pin<Box<dyn Future<Output = Result<(), Broken>> + Send + 'a>>
 /// # Errors
 ///
 /// [`Broken`] if the promise was not kept, or not within two minutes.
-pub fn run(harness: &dyn Harness, promise: for<'a> fn(&'a dyn Harness) -> Running<'a>) -> Result<(), Broken> {
+pub fn run(harness: &dyn StoreHarness, promise: for<'a> fn(&'a dyn StoreHarness) -> Running<'a>) -> Result<(), Broken> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -42,12 +42,12 @@ pub(super) fn new_place() -> String {
 }
 
 /// A new, empty store.
-pub(super) async fn fresh(harness: &dyn Harness) -> Result<Arc<dyn Store>, Broken> {
+pub(super) async fn fresh(harness: &dyn StoreHarness) -> Result<Arc<dyn Store>, Broken> {
     Ok(harness.open(&new_place()).await?)
 }
 
 /// Two handles on one new, empty store.
-pub(super) async fn two_handles(harness: &dyn Harness) -> Result<[Arc<dyn Store>; 2], Broken> {
+pub(super) async fn two_handles(harness: &dyn StoreHarness) -> Result<[Arc<dyn Store>; 2], Broken> {
     let place = new_place();
     Ok([harness.open(&place).await?, harness.open(&place).await?])
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use ibyok_audit::Action;
-use ibyok_audit::review::{Acknowledged, Finding, Review as Found};
+use ibyok_audit::review::{Acknowledged, Finding, LogReview as Found};
 use ibyok_policy::Scope;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;

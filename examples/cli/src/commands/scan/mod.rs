@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ibyok_scan::{
-    Engine, Error as ScanError, ExcusedFiles, Installed, Progress, Report, Repository, TreeOptions, scan_files,
+    Engine, Error as ScanError, ExcusedFiles, Installed, Progress, Repository, ScanReport, TreeOptions, scan_files,
     scan_stream, scan_tree,
 };
 use serde_json::json;
@@ -100,7 +100,7 @@ fn is_input(path: &Path) -> bool {
         .any(|name| path == Path::new(name))
 }
 
-fn look(args: &Args, environment: &Environment, engine: &Engine, progress: &Progress) -> Result<Report> {
+fn look(args: &Args, environment: &Environment, engine: &Engine, progress: &Progress) -> Result<ScanReport> {
     let repository = || Repository::open(&args.path, environment);
     Ok(if args.staged {
         repository()?.scan_staged(engine, progress)?
@@ -118,7 +118,7 @@ pub(super) fn tree(
     environment: &Environment,
     engine: &Engine,
     progress: &Progress,
-) -> Result<Report> {
+) -> Result<ScanReport> {
     let options = TreeOptions::default().no_ignore(no_ignore);
     let report = scan_tree(engine, path, options, progress)?;
     if no_ignore || !path.is_dir() {

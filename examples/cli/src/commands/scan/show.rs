@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use ibyok_scan::{Finding, Report, sarif};
+use ibyok_scan::{ScanFinding, ScanReport, sarif};
 use serde_json::json;
 
 use crate::commands::Cx;
@@ -16,7 +16,7 @@ use crate::words::counted;
 const NAMED: usize = 20;
 
 /// Prints the findings and returns the exit code, which reports findings even if the answer could not be printed.
-pub(super) fn answer(report: &Report, to: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {
+pub(super) fn answer(report: &ScanReport, to: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {
     if let Some(path) = to {
         let log = sarif(report, env!("CARGO_PKG_VERSION"));
         let log = serde_json::to_vec_pretty(&log)
@@ -41,7 +41,7 @@ pub(super) fn answer(report: &Report, to: Option<&Path>, cx: &mut Cx<'_>) -> Res
     Ok(Exit::Findings)
 }
 
-fn document(report: &Report) -> serde_json::Value {
+fn document(report: &ScanReport) -> serde_json::Value {
     json!({
         "findings": report.findings,
         "more": report.more,
@@ -52,8 +52,8 @@ fn document(report: &Report) -> serde_json::Value {
     })
 }
 
-fn line(finding: &Finding) -> String {
-    let Finding {
+fn line(finding: &ScanFinding) -> String {
+    let ScanFinding {
         path,
         line,
         column,
@@ -78,7 +78,7 @@ fn line(finding: &Finding) -> String {
 }
 
 /// The rest, for people.
-fn tell(report: &Report, cx: &mut Cx<'_>) {
+fn tell(report: &ScanReport, cx: &mut Cx<'_>) {
     for what in report.unreadable.iter().take(NAMED) {
         cx.io.warn(&format!("not read: {what}"));
     }

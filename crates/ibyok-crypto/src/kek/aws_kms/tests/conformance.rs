@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Handle};
 
 use super::kms_stub::StubKey;
 use super::*;
-use crate::conformance::{self, Harness};
+use crate::conformance::{self, KekHarness};
 
 const OTHER: &str = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000002";
 
@@ -27,7 +27,7 @@ impl TwoKeys {
     }
 }
 
-impl Harness for TwoKeys {
+impl KekHarness for TwoKeys {
     fn kek(&self) -> Result<Arc<dyn Kek>, Error> {
         self.connect(&self.keys[0])
     }
