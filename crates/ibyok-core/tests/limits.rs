@@ -472,7 +472,12 @@ async fn a_parents_limit_counts_what_all_its_children_do() {
         "the parent's is shared"
     );
     let refused = timed.get(&sibling, "prod/one").await.unwrap_err();
-    assert!(refused.to_string().contains("descends from, 6/hour"), "{refused}");
+    assert!(
+        refused
+            .to_string()
+            .contains("descends from has reached its limit of 6/hour"),
+        "{refused}"
+    );
 
     // What the parent's limit refuses is not taken from the child's own: it is whole again as soon as it would be.
     timed.hands.pass(Duration::from_secs(3600));

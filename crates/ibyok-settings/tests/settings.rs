@@ -246,8 +246,10 @@ fn without_a_home_every_place_that_is_needed_must_be_given() {
         &[("IBYOK_KEK_FILE", "/kek")],
         &[("IBYOK_STORE", "redis://x"), ("IBYOK_KEK", "aws-kms:k")],
     ] {
-        let said = resolve(missing).unwrap_err().to_string();
-        assert!(said.contains("--kek-file"), "{missing:?}: {said}");
+        let error = resolve(missing).unwrap_err();
+        assert!(error.to_string().contains("no home directory"), "{missing:?}: {error}");
+        let hint = error.hint().unwrap_or_default();
+        assert!(hint.contains("--kek-file"), "{missing:?}: {hint}");
     }
 }
 

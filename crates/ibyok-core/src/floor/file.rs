@@ -67,7 +67,7 @@ impl Floors {
             setup,
         };
         // `bring_up` has synced the file, so lines of the log may state this generation from the first line on.
-        floors.seen.is_synced(summary.generation);
+        floors.seen.begins_at(summary.generation);
         floors.setup.stated.floors(statement(&summary));
         Ok((floors, found))
     }

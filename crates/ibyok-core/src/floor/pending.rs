@@ -29,6 +29,12 @@ impl Seen {
         }
     }
 
+    /// Notes the generation that the file has on the disk when it is opened.
+    pub(super) fn begins_at(&self, generation: u64) {
+        self.known.store(generation, Ordering::Release);
+        self.is_synced(generation);
+    }
+
     pub(super) fn of(&self, record: &RecordId) -> Option<u64> {
         self.pending().get(record).copied()
     }
@@ -75,5 +81,25 @@ impl Seen {
 
     pub(super) fn pending(&self) -> MutexGuard<'_, HashMap<RecordId, u64>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_generations_that_this_process_did_not_write_are_changes_by_others() {
+        let seen = Seen::new(0);
+        seen.begins_at(40);
+        assert!(!seen.was_changed_by_others(40), "it was opened like this");
+        seen.is_written(41);
+        seen.is_written(42);
+        assert!(!seen.was_changed_by_others(42), "its own changes");
+        assert!(seen.was_changed_by_others(43), "a change after its own");
+        assert!(!seen.was_changed_by_others(43), "told once");
+        seen.is_written(45);
+        assert!(seen.was_changed_by_others(45), "a change between its own");
+        assert!(!seen.was_changed_by_others(45));
     }
 }
