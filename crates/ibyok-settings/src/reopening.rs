@@ -48,7 +48,8 @@ impl ReopeningStore {
     pub(crate) async fn open(path: &Path) -> Result<Self> {
         let store = FileStore::open(path).await?;
         Ok(ReopeningStore {
-            path: path.to_owned(),
+            // The file itself: a link that somebody puts in its place later is not followed.
+            path: std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
             current: Mutex::new(store),
             tried: tokio::sync::Mutex::new(None),
             replaced: Mutex::default(),
@@ -145,6 +146,10 @@ impl ReopeningStore {
 
     /// Opens the file that is at the path now, if it is a store of the same vault.
     async fn opened(&self) -> Result<FileStore> {
+        let is_link = std::fs::symlink_metadata(&self.path).is_ok_and(|there| there.file_type().is_symlink());
+        if is_link {
+            return Err(Error::unavailable("file", "a link is in its place"));
+        }
         let store = FileStore::open(&self.path).await?;
         if !store.is_made() {
             return Err(Error::unavailable("file", "there is no store at this path"));

@@ -219,12 +219,7 @@ async fn a_damaged_page_is_an_error_and_no_record() {
 async fn a_row_that_no_store_writes_is_an_error_and_no_panic() {
     let (_directory, path) = place();
     made(&path).await;
-    for spoil in [
-        "UPDATE records SET revision = -5",
-        "UPDATE records SET id = x'01'",
-        "UPDATE changes SET kind = 300, number = 1",
-        "DELETE FROM counters",
-    ] {
+    for spoil in ["UPDATE changes SET kind = 300, number = 1", "DELETE FROM counters"] {
         sql(&path, spoil.to_owned()).await;
         let store = FileStore::open(&path).await.unwrap();
         let answers = [
@@ -234,6 +229,28 @@ async fn a_row_that_no_store_writes_is_an_error_and_no_panic() {
         ];
         assert!(answers.contains(&true), "{spoil}");
     }
+}
+
+#[tokio::test]
+async fn a_row_with_a_number_or_an_id_that_no_store_gives_closes_no_collection() {
+    let (_directory, path) = place();
+    made(&path).await;
+    sql(&path, "UPDATE records SET revision = -5".to_owned()).await;
+    let store = FileStore::open(&path).await.unwrap();
+    let there = store.get(&id(1)).await.unwrap().unwrap();
+    let listed = store.list(id(1).collection(), None, 5).await.unwrap();
+    assert!(listed.contains(&id(1)));
+    // It is written over and deleted like any other.
+    let revision = store
+        .put(&id(1), b"mended", Expect::Revision(there.revision))
+        .await
+        .unwrap();
+    assert_eq!(store.get(&id(1)).await.unwrap().unwrap().revision, revision);
+    drop(store);
+    sql(&path, "UPDATE records SET id = x'01'".to_owned()).await;
+    let store = FileStore::open(&path).await.unwrap();
+    assert_eq!(store.list(id(1).collection(), None, 5).await.unwrap(), []);
+    assert!(store.get(&id(1)).await.unwrap().is_none());
 }
 
 #[tokio::test]

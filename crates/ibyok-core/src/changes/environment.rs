@@ -7,6 +7,7 @@ use super::Changes;
 use crate::base::error::{Error, Result};
 use crate::floor::SeenRealm;
 use crate::gate::attempt::Attempt;
+use crate::model::REV_MAX;
 use crate::model::environment::Class;
 use crate::model::key::Stamp;
 use crate::realm::make::{Opening, make_realm};
@@ -34,7 +35,7 @@ impl Changes {
     ) -> Result<Option<Life>> {
         let id = name.record_id(self.records.vault);
         self.records.check_absent(name).await?;
-        let rev = made_after(self.records.last_life(&id).await?);
+        let rev = within(made_after(self.records.last_life(&id).await?), name)?;
         let opening = Opening {
             vault: self.records.vault,
             store: self.records.store.as_ref(),
@@ -68,7 +69,7 @@ impl Changes {
             Err(error) => return Err(error),
         };
         let removal = Removal {
-            rev: removed_after(known),
+            rev: within(removed_after(known), name)?,
             namespace: name.namespace.clone(),
             environment: name.environment.clone(),
             removed: stamp.clone(),
@@ -103,7 +104,7 @@ impl Changes {
         let Some(stored) = self.records.store.get(&id).await? else {
             return Ok(None);
         };
-        let rev = made_after(self.records.last_life(&id).await?);
+        let rev = within(made_after(self.records.last_life(&id).await?), &realm.name)?;
         let attributes = serde_json::to_vec(&realm.attributes).map_err(|_| Error::integrity("an environment"))?;
         let kek = self.records.keyring.first();
         let sealed = realm.keys.record(&attributes, rev, kek.as_ref()).await;
@@ -148,6 +149,14 @@ impl Changes {
             }
         }
         Err(contended())
+    }
+}
+
+/// Refuses a revision that no node would read, before anything is written with it.
+fn within(rev: u64, name: &RealmName) -> Result<u64> {
+    match rev <= REV_MAX {
+        true => Ok(rev),
+        false => Err(Error::integrity(format!("the environment key of `{name}`"))),
     }
 }
 

@@ -42,9 +42,18 @@ impl Logs {
             faults.push((log_of(id), what));
         }
         let kept = self.checkpoints().all().await?;
+        let known: BTreeSet<String> = self
+            .records
+            .floors
+            .ends()
+            .await?
+            .into_iter()
+            .map(|(log, _)| log)
+            .collect();
         for log in logs_in(&self.recorder.log.status().place)? {
             // A store that is older than the log has neither its key nor its checkpoint.
-            if kept.of(&log).next().is_some() && !sealed.knows(&log) {
+            let is_known = kept.of(&log).next().is_some() || known.contains(&log);
+            if is_known && !sealed.knows(&log) {
                 let what = format!("the store holds no key of the audit log `{log}`: the record was deleted");
                 faults.push((log, what));
             }
@@ -127,6 +136,7 @@ impl Logs {
             let id: RecordId = checkpoints.record_of(&log)?;
             if !sealed.knows(&log) {
                 checkpoints.delete(&id).await?;
+                floors.forget_end(&log).await?;
                 continue;
             }
             if log == self.recorder.log.id() || !(is_short || kept.of(&log).next().is_none()) {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ibyok_crypto::{RealmTag, VaultId};
-use ibyok_storage::{Collection, Kind, RecordId, Store, StoreExt};
+use ibyok_storage::{Collection, Error as StorageError, Kind, RecordId, Store, StoreExt};
 
 use crate::base::error::Result;
 use crate::model::kind;
@@ -73,7 +73,16 @@ async fn list_once(vault: VaultId, store: &dyn Store) -> Result<(TagList, BTreeS
     let mut unnamed = records.clone();
     let mut listed = TagList::default();
     for id in list_root(store, kind::TAG).await? {
-        let Some(stored) = store.get(&id).await? else { continue };
+        let stored = match store.get(&id).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => continue,
+            // One row that the store cannot read is damaged, and hides no other environment.
+            Err(StorageError::Corrupt { .. }) => {
+                listed.damaged.push(id);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let (Some(tag), Some(body)) = (tag_of(&id), TagBody::parse(&stored.bytes)) else {
             listed.damaged.push(id);
             continue;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ibyok_crypto::RealmTag;
-use ibyok_storage::{Collection, Kind, RecordId};
+use ibyok_storage::{Collection, Error as StorageError, Kind, RecordId, Stored};
 
 use super::Records;
-use super::record::UNSEEN_CHANGES;
+use super::record::{UNSEEN_CHANGES, leaps};
 use crate::base::damage::{Affected, Damage};
 use crate::base::error::{Error, Result};
 use crate::model::kind;
@@ -22,6 +22,9 @@ impl Records {
     pub(crate) async fn check_life(&self, realm: &Realm) -> Result<()> {
         let id = realm.name.record_id(self.vault);
         let mut floor = self.floors.of(&id).await?;
+        if leaps(realm.rev, floor) {
+            return Err(damaged(&realm.name, &id, Damage::DoesNotOpen));
+        }
         // A node that was away during a removal learns of it here, if its records come back before this node looks.
         let removed = self.removal_of(&id).await?.map(|removal| removal.rev);
         if let Some(removed) = removed.filter(|removed| floor.is_none_or(|floor| floor < *removed)) {
@@ -136,7 +139,7 @@ impl Records {
     /// The tombstone of a realm, if there is one that opens here. One that does not proves nothing.
     async fn removal_of(&self, realm: &RecordId) -> Result<Option<Removal>> {
         let id = tombstone_of(realm);
-        let Some(stored) = self.store.get(&id).await? else {
+        let Some(stored) = readable(self.store.get(&id).await)? else {
             return Ok(None);
         };
         let Some(tag) = sealer_of(&stored.bytes) else {
@@ -147,8 +150,14 @@ impl Records {
         };
         let removal = Removal::open(&sealer, self.vault, &id, &stored.bytes);
         // The keys of one environment or tenant prove nothing about another.
-        let may_say = |removal: &Removal| sealer.tag() == self.home.tag() || removal.namespace == sealer.name.namespace;
-        Ok(removal.filter(may_say))
+        // A home that is an environment, on a node without the KEK of the rest, is such a realm as well.
+        let spans = sealer.name.environment.is_none();
+        let may_say = |removal: &Removal| {
+            let is_own = removal.environment == sealer.name.environment && removal.namespace == sealer.name.namespace;
+            is_own || spans && (sealer.tag() == self.home.tag() || removal.namespace == sealer.name.namespace)
+        };
+        let floor = self.floors.of(realm).await?;
+        Ok(removal.filter(may_say).filter(|removal| !leaps(removal.rev, floor)))
     }
 
     /// The realm that sealed a tombstone, if it opens here: this node's home, or one that spans the environments of a namespace. Reads the store, since the realms that this node holds
@@ -157,7 +166,7 @@ impl Records {
         if tag == self.home.tag() {
             return Ok(Some(Arc::clone(&self.home)));
         }
-        let stored = self.store.get(&tag_record(tag)).await?;
+        let stored = readable(self.store.get(&tag_record(tag)).await)?;
         let body = stored.and_then(|stored| TagBody::parse(&stored.bytes));
         let Some(body) = body.filter(|body| body.name().environment.is_none()) else {
             return Ok(None);
@@ -167,6 +176,14 @@ impl Records {
             Err(Error::Kek { .. } | Error::Integrity { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The record that a store has, where a row that it cannot read counts as none: what it might say is not known.
+fn readable(read: Result<Option<Stored>, StorageError>) -> Result<Option<Stored>> {
+    match read {
+        Err(StorageError::Corrupt { .. }) => Ok(None),
+        read => Ok(read?),
     }
 }
 

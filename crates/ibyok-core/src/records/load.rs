@@ -7,7 +7,7 @@ use ibyok_storage::{Error as StorageError, RecordId, Revision};
 
 use super::Records;
 use super::cache::{Entry, Held};
-use super::record::{Record, open_record};
+use super::record::{Record, leaps, open_record};
 use crate::base::damage::{Affected, Damage};
 use crate::base::error::{Error, Result};
 use crate::model::kind;
@@ -67,6 +67,9 @@ impl Records {
             let floor = self.floors.of(id).await?;
             let below = |held: &Held<R>| floor.is_some_and(|floor| held.record.rev() < floor);
             match held {
+                Ok(Some(held)) if leaps(held.record.rev(), floor) => {
+                    return Err(self.damaged(id, R::WORD, Damage::DoesNotOpen));
+                }
                 Ok(Some(held)) if !below(&held) => {
                     if floor.is_none_or(|floor| floor < held.record.rev()) {
                         self.floors.saw(id, held.record.rev()).await;

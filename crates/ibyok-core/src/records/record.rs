@@ -26,6 +26,15 @@ use crate::realm::{Realm, open_failed, token_id};
 /// The number of changes of one record that other nodes may have seen and this node has not.
 pub(crate) const UNSEEN_CHANGES: u64 = 1 << 20;
 
+/// The furthest step of a record's revision beyond the one that a node has seen, or beyond 0. No history of changes and acceptances comes
+/// near it. Without it, a holder of an environment's keys could leave a record no revision to be changed or revoked at.
+const LEAP_MAX: u64 = 1 << 32;
+
+/// True for a revision that no history led to from the floor of the record.
+pub(crate) fn leaps(rev: u64, floor: Option<u64>) -> bool {
+    rev > floor.unwrap_or(0).saturating_add(LEAP_MAX)
+}
+
 /// A body that is sealed in the store, with the number that grows at each change of it.
 pub(crate) trait Record: Serialize + DeserializeOwned + Send + Sync {
     const KIND: u8;

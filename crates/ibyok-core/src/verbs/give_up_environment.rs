@@ -45,7 +45,16 @@ impl EnvironmentVerbs<'_> {
         };
         // A removal that a crash cut short left tags that are marked as unfinished.
         let marked = tags.marked().map(Arc::clone);
-        let Some(name) = tags.expected().into_iter().chain(marked).find(|name| is_meant(name)) else {
+        let mut known = tags.expected().into_iter().chain(marked);
+        // Floors that were imported have no names: a lost environment is then known by the name that is given.
+        let given = || {
+            let environment = Some(which.parse().ok()?);
+            let namespace = principal.namespace().clone();
+            let name = RealmName { namespace, environment };
+            let id = name.record_id(inner.records.vault);
+            tags.lost().any(|(lost, _)| *lost == id).then(|| Arc::new(name))
+        };
+        let Some(name) = known.find(|name| is_meant(name)).or_else(given) else {
             return Err(no_damaged(which));
         };
         attempt.environment = Some(name.environment_word().to_owned());

@@ -22,7 +22,7 @@ impl Connections {
         match self.ask(move |connection| Box::pin(select(connection, id))).await? {
             Some((revision, bytes)) => Ok(Some(Stored {
                 bytes,
-                revision: self.revision(revision)?,
+                revision: Self::revision(revision),
             })),
             None => Ok(None),
         }
@@ -88,8 +88,10 @@ impl Connections {
         }
     }
 
-    pub(super) fn revision(&self, number: i64) -> Result<Revision> {
-        self.whole(u64::try_from(number).ok().map(Revision::new))
+    /// The revision in a row. A number below zero is one that this store never gave; the record is judged by its bytes, and such a
+    /// row can be written over like any other.
+    pub(super) fn revision(number: i64) -> Revision {
+        Revision::new(number.cast_unsigned())
     }
 
     /// A row that is as we write them.
@@ -119,15 +121,17 @@ async fn page(
     after: Option<RecordId>,
     limit: i64,
 ) -> sqlx::Result<Vec<(Vec<u8>,)>> {
-    // An id has 16 bytes, so the empty one is before all.
+    // An id has 16 bytes, so the empty one is before all, and a row with another is no record.
     let after = after.as_ref().map_or([].as_slice(), |after| after.id().as_slice());
-    sqlx::query_as("SELECT id FROM records WHERE kind = ?1 AND realm = ?2 AND id > ?3 ORDER BY id LIMIT ?4")
-        .bind(i64::from(collection.kind().as_u8()))
-        .bind(collection.realm().as_slice())
-        .bind(after)
-        .bind(limit)
-        .fetch_all(connection)
-        .await
+    sqlx::query_as(
+        "SELECT id FROM records WHERE kind = ?1 AND realm = ?2 AND id > ?3 AND length(id) = 16 ORDER BY id LIMIT ?4",
+    )
+    .bind(i64::from(collection.kind().as_u8()))
+    .bind(collection.realm().as_slice())
+    .bind(after)
+    .bind(limit)
+    .fetch_all(connection)
+    .await
 }
 
 /// The counters, and with them each change; one row without a change if there is none.

@@ -70,7 +70,7 @@ impl Connections {
         let (revision, change) = done?;
         let newest = u64::try_from(change).unwrap_or_default();
         Ok(Written {
-            revision: self.revision(revision)?,
+            revision: Self::revision(revision),
             newest,
         })
     }
@@ -106,8 +106,8 @@ async fn transact(
 ) -> sqlx::Result<Result<(i64, i64)>> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let found = revision(&mut transaction, id).await?;
-    // A number that is none of ours is no reason to take the record for absent.
-    let found = found.map(|found| Revision::new(u64::try_from(found).unwrap_or(u64::MAX)));
+    // A number that this store never gave is no reason to take the record for absent.
+    let found = found.map(Connections::revision);
     if let Err(refused) = write.expect().compare(found) {
         transaction.rollback().await?;
         return Ok(Err(refused));

@@ -109,10 +109,15 @@ impl FloorVerbs<'_> {
         if inner.records.store_is_behind().is_some() || !inner.logs.store_findings().await?.is_empty() {
             self.accept_older_store().await?;
         }
+        // One record that cannot be written again keeps no other from it.
+        let mut failed = None;
         for rolled in records.iter().filter(|rolled| rolled.found.is_some()) {
-            self.write_again(&principal, rolled).await?;
+            if let Err(error) = self.write_again(&principal, rolled).await {
+                tracing::error!(record = rolled.record, %error, "an accepted record was not written again");
+                failed.get_or_insert(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Writes an accepted record again as it is. So it is the newest one for every node, and revisions that were given before the restore

@@ -5,7 +5,7 @@
 //! key records nothing of a
 //! namespace opens again. Its tags go last: as long as one is there, the same call finds the namespace and completes the removal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ibyok_audit::{Action, Phase};
@@ -232,14 +232,20 @@ impl Inner {
     ) -> Result<()> {
         let tags = self.records.tags().await?;
         let of_them: Vec<_> = tags.iter().filter(|(_, name)| realms.contains(*name)).collect();
+        let mut own = HashMap::new();
         for (tag, realm) in &of_them {
+            if let Ok(Some(opened)) = self.records.realm(realm).await {
+                own.insert(Arc::clone(realm), opened.tag());
+            }
             self.mark_unfinished(*tag, realm).await?;
         }
         for realm in realms {
             let life = self.changes.remove_realm(realm, by).await?;
             self.changes.say_life(attempt, realm, life).await?;
         }
-        for (tag, _) in &of_them {
+        // A tag in the clear that somebody wrote the name into is another realm's: its records stay.
+        let is_own = |(tag, realm): &&(RealmTag, &Arc<RealmName>)| own.get(*realm).is_none_or(|own| own == tag);
+        for (tag, _) in of_them.iter().filter(is_own) {
             for kind in kind::OF_REALMS {
                 let collection = Collection::new(Kind::new(kind), *tag.as_bytes())?;
                 self.delete_all(&collection).await?;
