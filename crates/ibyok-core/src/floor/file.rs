@@ -31,6 +31,8 @@ pub(crate) struct Floors {
     /// True if the file had lower floors than this process had seen in it, and that was said.
     pub(super) fell: AtomicBool,
     pub(super) mending: tokio::sync::Mutex<Mended>,
+    /// Held from a write until its generation is known, so that no look takes the write for one of another process.
+    pub(super) writing: tokio::sync::Mutex<()>,
     /// The failure of the last write, if it failed.
     pub(super) failure: Mutex<Option<Failure>>,
     /// Findings that are not on the log yet.
@@ -62,6 +64,7 @@ impl Floors {
             remembered: Default::default(),
             fell: Default::default(),
             mending: Default::default(),
+            writing: Default::default(),
             failure: Mutex::default(),
             untold: Mutex::default(),
             setup,
@@ -227,6 +230,7 @@ impl Floors {
     }
 
     pub(crate) async fn apply(&self, changes: Vec<MapChange>, durability: MapDurability) -> Result<MapSummary> {
+        let _turn = self.writing.lock().await;
         let map = self.map();
         let applied = match map.apply(changes.clone(), durability).await {
             Err(

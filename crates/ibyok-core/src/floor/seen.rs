@@ -59,7 +59,11 @@ impl Floors {
     /// True if another process of this place changed the floors since the last call: it revoked or removed something, read newer
     /// records, or imported floors.
     pub(crate) async fn were_changed_by_others(&self) -> Result<bool> {
-        let summary = self.ask(|map| async move { map.summary().await }).await?;
+        // A write under way compares generations itself.
+        let Ok(_turn) = self.writing.try_lock() else {
+            return Ok(false);
+        };
+        let summary = self.map().summary().await.map_err(unavailable)?;
         Ok(self.seen.was_changed_by_others(summary.generation))
     }
 
