@@ -11,6 +11,7 @@ use ibyok_audit::{
 use ibyok_crypto::{Kek, Keyring, VaultId};
 use ibyok_storage::{ChangeNumber, Expect, Store};
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use crate::base::clock::{Clock, SteadyClock, SystemClock, check_clock};
 use crate::base::context::RequestContext;
@@ -434,12 +435,15 @@ impl OpenBuilder {
         let to_state = Arc::clone(&stated);
         let log = log.statement(move || to_state.now());
         let log = opening.log(log, &place, &home, key, &options.actor).await?;
+        // Just opened: a look at it costs the KEK a call only once it has changed.
+        let home_record = store.get(&home.name.record_id(vault)).await?;
+        let home_record = home_record.map(|stored| Sha256::digest(&stored.bytes).into());
         let records = Arc::new(Records {
             vault,
             keyring: keyring.clone(),
             store: Arc::clone(&store),
             home,
-            home_record: Mutex::default(),
+            home_record: Mutex::new(home_record),
             clock,
             realms: Realms::default(),
             cache: RecordCache::new(options.cache_bytes),
