@@ -6,12 +6,12 @@
 //! [`Matcher`] answers whether a candidate is a key of a vault, and this crate never sees the vault.
 //!
 //! ```
-//! use ibyok_scan::{Engine, Place};
+//! use ibyok_scan::{Engine, ScanPlace};
 //!
 //! let engine = Engine::new();
 //! let leak = format!("OPENROUTER_API_KEY = \"sk-or-v1-{}\"\n", "e3b0c44298fc1c149afb".repeat(4).get(..64).unwrap());
 //! let mut text = std::io::Cursor::new(leak);
-//! let scanned = engine.scanner().scan(&mut text, &Place::new("settings.py"))?;
+//! let scanned = engine.scanner().scan(&mut text, &ScanPlace::new("settings.py"))?;
 //!
 //! let found = &scanned.findings[0];
 //! assert_eq!((found.rule.as_str(), found.line, found.column), ("openrouter-key", 1, 23));
