@@ -61,6 +61,28 @@ async fn without_the_listening_session_every_change_is_still_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_no_store_wrote_closes_no_collection_and_can_be_replaced() {
+    let server = &*SHARED;
+    let store = fresh(server, "planted").await;
+    for number in 1..=3 {
+        put(&*store, number, b"x").await;
+    }
+    server.psql(&format!(
+        "SET search_path TO planted; ALTER TABLE records DROP CONSTRAINT records_id_check; UPDATE records SET revision = -5;
+         INSERT INTO records SELECT kind, realm, '\\x01'::bytea, 7, bytes FROM records WHERE get_byte(id, 15) = {}",
+        id(1).id()[15]
+    ));
+    // No page is shorter than it should be, so that nobody takes it for the last.
+    let first = store.list(id(1).collection(), None, 2).await.unwrap();
+    assert_eq!(first, [id(1), id(2)]);
+    assert_eq!(store.list(id(1).collection(), Some(&id(2)), 2).await.unwrap(), [id(3)]);
+    let there = store.get(&id(1)).await.unwrap().unwrap();
+    let expect = Expect::Revision(there.revision);
+    let mended = store.put(&id(1), b"mended", expect).await.unwrap();
+    assert_eq!(store.get(&id(1)).await.unwrap().unwrap().revision, mended);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_server_is_read_and_refuses_writes() {
     let server = Postgres::start(&[]);
     let store = fresh(&server, "readonly").await;

@@ -150,6 +150,32 @@ async fn a_key_of_the_wrong_type_is_damage_and_nothing_is_half_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_no_store_wrote_closes_no_collection_and_can_be_replaced() {
+    let server = &*SHARED;
+    let store = fresh(server, "planted").await;
+    for number in 1..=3 {
+        put(&*store, number, b"x").await;
+    }
+    let record = |number| format!("{{planted}}:record:{}", id(number));
+    server.cli(&["HSET", &record(1), "revision", "-5"]);
+    server.cli(&["HDEL", &record(2), "bytes"]);
+    server.cli(&["SET", &record(3), "of another type"]);
+    server.cli(&["ZADD", "{planted}:index:3.aB3dE5gH", "0", "short", "0", ""]);
+    // No page is shorter than it should be, so that nobody takes it for the last.
+    let first = store.list(id(1).collection(), None, 2).await.unwrap();
+    assert_eq!(first, [id(1), id(2)]);
+    assert_eq!(store.list(id(1).collection(), Some(&id(2)), 2).await.unwrap(), [id(3)]);
+    for number in 1..=3 {
+        let there = store.get(&id(number)).await.unwrap().unwrap();
+        let expect = Expect::Revision(there.revision);
+        let mended = store.put(&id(number), b"mended", expect).await.unwrap();
+        let stored = store.get(&id(number)).await.unwrap().unwrap();
+        assert_eq!((stored.bytes.as_slice(), stored.revision), (&b"mended"[..], mended));
+        store.delete(&id(number), mended).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_may_forget_or_lose_is_refused_unless_accepted_by_name() {
     for (settings, word, durability) in [
         (

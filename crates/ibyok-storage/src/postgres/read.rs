@@ -25,7 +25,8 @@ impl Question for Get {
         .fetch_one(connection)
         .await?;
         let stored = match (revision, bytes) {
-            (Some(revision), Some(bytes)) => Some(Stored::new(bytes, Revision::new(unsigned(revision)?))),
+            // A number below zero is one that this store never gave: such a record is judged by its bytes, and can be replaced.
+            (Some(revision), Some(bytes)) => Some(Stored::new(bytes, Revision::new(revision.cast_unsigned()))),
             _ => None,
         };
         Ok((number, stored))
@@ -46,7 +47,7 @@ impl Question for List {
     async fn put_to(&self, connection: &mut PgConnection, number: i64) -> sqlx::Result<(i64, Self::Answer)> {
         let (number, ids): (i64, Vec<Vec<u8>>) = sqlx::query_as(
             "SELECT $1::bigint, ARRAY(
-                 SELECT id FROM records WHERE kind = $2 AND realm = $3 AND id > $4 ORDER BY id LIMIT $5)",
+                 SELECT id FROM records WHERE kind = $2 AND realm = $3 AND id > $4 AND octet_length(id) = 16 ORDER BY id LIMIT $5)",
         )
         .bind(number)
         .bind(i16::from(self.collection.kind().as_u8()))

@@ -8,7 +8,6 @@
 use sqlx::PgConnection;
 
 use super::connections::Question;
-use super::read::unsigned;
 use crate::record::{Expect, RecordId, Revision};
 
 /// The part after `written`: it counts, adds to the feed, trims it, sends a hint, and answers.
@@ -86,16 +85,10 @@ impl Question for Write<'_> {
             Change::Put {
                 bytes,
                 expect: Expect::Revision(expect),
-            } => query.bind(bytes).bind(signed(expect)),
-            Change::Delete { expect } => query.bind(signed(expect)),
+            } => query.bind(bytes).bind(expect.as_u64().cast_signed()),
+            Change::Delete { expect } => query.bind(expect.as_u64().cast_signed()),
         };
         let (number, revision, _): (i64, Option<i64>, Option<bool>) = query.fetch_one(connection).await?;
-        Ok((number, revision.map(unsigned).transpose()?.map(Revision::new)))
+        Ok((number, revision.map(|revision| Revision::new(revision.cast_unsigned()))))
     }
-}
-
-/// A revision that is too large for this store becomes -1, which no record has. So it is expected in vain, as it
-/// should be.
-fn signed(revision: Revision) -> i64 {
-    i64::try_from(revision.as_u64()).unwrap_or(-1)
 }

@@ -33,10 +33,10 @@ macro_rules! script {
     };
 }
 
-static GET: LazyLock<Script> = script!("get.lua");
+static GET: LazyLock<Script> = script!("record.lua", "get.lua");
 static LIST: LazyLock<Script> = script!("list.lua");
 static CHANGES: LazyLock<Script> = script!("changes.lua");
-static WRITE: LazyLock<Script> = script!("history.lua", "write.lua");
+static WRITE: LazyLock<Script> = script!("history.lua", "record.lua", "write.lua");
 static TAKE: LazyLock<Script> = script!("take.lua");
 static BEGIN: LazyLock<Script> = script!("history.lua", "begin.lua");
 

@@ -4,7 +4,7 @@
 -- keep (nothing for quiet kinds), the channel, and for `put` the bytes.
 
 -- All reads come first: a key of the wrong type fails here, before anything is written.
-local found = redis.call('HGET', KEYS[3], 'revision') or ''
+local found = read_record(KEYS[3]) or ''
 redis.call('ZSCORE', KEYS[4], ARGV[5])
 redis.call('LLEN', KEYS[2])
 local counted = redis.call('HGET', KEYS[1], 'change')
@@ -22,6 +22,7 @@ if ARGV[6] ~= '' then
     redis.call('PUBLISH', ARGV[7], '')
 end
 if ARGV[2] == 'put' then
+    if found == '0' then redis.call('DEL', KEYS[3]) end
     redis.call('HSET', KEYS[3], 'revision', revision, 'bytes', ARGV[8])
     redis.call('ZADD', KEYS[4], 0, ARGV[5])
 else
