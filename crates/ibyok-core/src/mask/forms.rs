@@ -113,7 +113,37 @@ fn json(text: &str) -> Vec<Text> {
         .unwrap_or_default()
         .as_bytes();
     let slashes = replaced(inner, |byte| (byte == b'/').then(|| b"\\/".to_vec()));
-    vec![Zeroizing::new(inner.to_vec()), slashes]
+    let mut forms = vec![Zeroizing::new(inner.to_vec()), slashes];
+    for encoding in [&HEXLOWER, &HEXUPPER] {
+        let ascii = with_code_units(text, encoding, |character| !character.is_ascii()); // Python
+        forms.push(replaced(&ascii, |byte| (byte == b'/').then(|| b"\\/".to_vec()))); // PHP
+        forms.push(ascii);
+    }
+    forms.push(with_code_units(text, &HEXLOWER, |character| "<>&".contains(character))); // Go
+    forms
+}
+
+/// JSON that writes some characters as their UTF-16 code units, such as `\u00e9` (RFC 8259, section 7).
+fn with_code_units(text: &str, hex: &Encoding, escapes: impl Fn(char) -> bool) -> Text {
+    // Six bytes for each unit are the most: the buffer never grows and leaves no copy behind.
+    let mut json = Zeroizing::new(Vec::with_capacity(text.len() * 6));
+    for character in text.chars() {
+        match character {
+            '"' => json.extend(b"\\\""),
+            '\\' => json.extend(b"\\\\"),
+            '\n' => json.extend(b"\\n"),
+            '\r' => json.extend(b"\\r"),
+            '\t' => json.extend(b"\\t"),
+            _ if escapes(character) || character.is_control() => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    json.extend(b"\\u");
+                    json.extend(Zeroizing::new(hex.encode(&unit.to_be_bytes())).bytes());
+                }
+            }
+            _ => json.extend(character.encode_utf8(&mut [0; 4]).bytes()),
+        }
+    }
+    json
 }
 
 fn replaced(value: &[u8], other: impl Fn(u8) -> Option<Vec<u8>>) -> Text {
@@ -159,6 +189,10 @@ mod tests {
             "p%40ss%2Fw%C3%B6rd+%27x%27+%22y%22%2B%26%3D%3F%24z".to_owned(),
             "p@ss/w\u{f6}rd 'x' \\\"y\\\"+&=?$z".to_owned(),
             "p@ss/w\u{f6}rd '\\''x'\\'' \"y\"+&=?$z".to_owned(),
+            "p@ss/w\\u00f6rd 'x' \\\"y\\\"+&=?$z".to_owned(),
+            "p@ss/w\\u00F6rd 'x' \\\"y\\\"+&=?$z".to_owned(),
+            "p@ss\\/w\\u00f6rd 'x' \\\"y\\\"+&=?$z".to_owned(),
+            "p@ss/w\u{f6}rd 'x' \\\"y\\\"+\\u0026=?$z".to_owned(),
         ];
         for form in forms {
             assert_eq!(masked(VALUE, &format!("<{form}>")), "<***>", "{form}");
