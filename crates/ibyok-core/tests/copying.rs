@@ -5,7 +5,8 @@ mod scene;
 use ibyok_core::{
     Code, Environments, Grant, Scope, Scopes, TokenRequest,
     audit::{Filter, Outcome},
-    keys::{KeyEdit, KeyWrite},
+    incidents::IncidentRequest,
+    keys::{IfExists, KeyEdit, KeyWrite},
     modes::Mode,
 };
 use scene::{Scene, secret};
@@ -24,11 +25,7 @@ async fn a_copy_has_the_value_and_what_is_known_about_the_key() {
     edit.labels.insert("owner".to_owned(), Some("billing".to_owned()));
     operator.keys().edit(&from, &edit).await.unwrap();
 
-    let written = operator
-        .keys()
-        .copy(&from, &to, ibyok_core::keys::IfExists::Keep)
-        .await
-        .unwrap();
+    let written = operator.keys().copy(&from, &to, IfExists::Keep).await.unwrap();
     assert!(written.created);
     let copy = operator.retrieve(&to).await.unwrap();
     assert_eq!(copy.bytes().unwrap(), b"the value");
@@ -55,6 +52,45 @@ async fn a_copy_has_the_value_and_what_is_known_about_the_key() {
 }
 
 #[tokio::test]
+async fn a_compromised_version_is_not_copied_to_an_environment_that_does_not_know_its_value() {
+    let scene = Scene::new().await;
+    let (from, to) = (scene.key("dev/a"), scene.key("prod/a"));
+    let operator = scene.operator();
+    operator.keys().set(&from, secret("a value that leaks")).await.unwrap();
+    operator
+        .incidents()
+        .open(&from, IncidentRequest::new("it was in a log"))
+        .await
+        .unwrap();
+    for existing in [IfExists::Keep, IfExists::Replace] {
+        let refused = operator.keys().copy(&from, &to, existing).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Conflict);
+        assert!(
+            refused.to_string().contains("version 1 of key `dev/a` is compromised"),
+            "{refused}"
+        );
+    }
+    assert_eq!(operator.retrieve(&to).await.unwrap_err().code(), Code::NotFound);
+    operator
+        .keys()
+        .set(&from, secret("the next value of the key"))
+        .await
+        .unwrap();
+    operator.keys().copy(&from, &to, IfExists::Keep).await.unwrap();
+    let number_one = from.clone().at_version(1);
+    let refused = operator
+        .keys()
+        .copy(&number_one, &to, IfExists::Replace)
+        .await
+        .unwrap_err();
+    assert_ne!(refused.code(), Code::NotFound, "{refused}");
+    assert_eq!(
+        operator.retrieve(&to).await.unwrap().bytes().unwrap(),
+        b"the next value of the key"
+    );
+}
+
+#[tokio::test]
 async fn a_copy_replaces_a_key_only_if_it_is_asked_to() {
     let scene = Scene::new().await;
     let (from, to) = (scene.key("dev/a"), scene.key("dev/b"));
@@ -62,11 +98,7 @@ async fn a_copy_replaces_a_key_only_if_it_is_asked_to() {
     for key in [&from, &to] {
         operator.keys().set(key, secret(&key.to_string())).await.unwrap();
     }
-    let refused = operator
-        .keys()
-        .copy(&from, &to, ibyok_core::keys::IfExists::Keep)
-        .await
-        .unwrap_err();
+    let refused = operator.keys().copy(&from, &to, IfExists::Keep).await.unwrap_err();
     assert_eq!(refused.code(), Code::Exists);
     let lines = operator.audit().lines(&Filter::default()).await.unwrap();
     let read = lines
@@ -76,15 +108,11 @@ async fn a_copy_replaces_a_key_only_if_it_is_asked_to() {
     assert_eq!(operator.retrieve(&to).await.unwrap().bytes().unwrap(), b"dev/b");
     let refused = operator
         .keys()
-        .copy(&from, &to.clone().at_version(1), ibyok_core::keys::IfExists::Replace)
+        .copy(&from, &to.clone().at_version(1), IfExists::Replace)
         .await
         .unwrap_err();
     assert_eq!(refused.code(), Code::Invalid, "a copy is a new version");
-    let written = operator
-        .keys()
-        .copy(&from, &to, ibyok_core::keys::IfExists::Replace)
-        .await
-        .unwrap();
+    let written = operator.keys().copy(&from, &to, IfExists::Replace).await.unwrap();
     assert_eq!((written.version, written.created), (2, false));
     assert_eq!(operator.retrieve(&to).await.unwrap().bytes().unwrap(), b"dev/a");
 }
@@ -96,11 +124,7 @@ async fn a_mock_is_not_copied() {
     let operator = scene.operator();
     operator.keys().set(&from, secret("live")).await.unwrap();
     operator.modes().set_of_key(&from, Some(Mode::Mock)).await.unwrap();
-    let refused = operator
-        .keys()
-        .copy(&from, &to, ibyok_core::keys::IfExists::Keep)
-        .await
-        .unwrap_err();
+    let refused = operator.keys().copy(&from, &to, IfExists::Keep).await.unwrap_err();
     assert_eq!(refused.code(), Code::Invalid);
     assert_eq!(operator.keys().show(&to).await.unwrap_err().code(), Code::NotFound);
 }
@@ -126,7 +150,7 @@ async fn a_token_copies_what_it_may_read_to_where_it_may_write_and_reads_nothing
         let session = scene.vault.as_token(&issued.token);
         let done = session
             .keys()
-            .copy(&from, &to, ibyok_core::keys::IfExists::Replace)
+            .copy(&from, &to, IfExists::Replace)
             .await
             .map_err(|error| error.code());
         assert_eq!(done.map(|_| ()), if copied { Ok(()) } else { Err(Code::Denied) });

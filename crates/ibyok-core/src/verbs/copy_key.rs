@@ -9,6 +9,7 @@ use crate::model::interval::Interval;
 use crate::model::key::KeyRecord;
 use crate::model::key_ref::KeyRef;
 use crate::model::mode::Mode;
+use crate::model::which_version::WhichVersion;
 use crate::model::write::IfExists;
 use crate::model::write::{KeyWrite, Written};
 use crate::vault::handles::KeyVerbs;
@@ -22,7 +23,7 @@ impl KeyVerbs<'_> {
     /// The copy is a retrieval of `from` and a write of `to`, and both are on the audit log.
     ///
     /// # Errors
-    /// [`Error::Exists`] for a key that exists, unless it is to be replaced; [`Error::Invalid`] for a key that is served as a mock here, and
+    /// [`Error::Conflict`] for a version that is compromised; [`Error::Exists`] for a key that exists, unless it is to be replaced; [`Error::Invalid`] for a key that is served as a mock here, and
     /// for a reference to one field; [`Error::Denied`] for a token without `keys:read` for `from` or `keys:write` for `to`; else as
     /// [`Session::retrieve`](crate::Session::retrieve) and [`KeyVerbs::set`](crate::keys::KeyVerbs::set).
     pub async fn copy(self, from: &KeyRef, to: &KeyRef, existing: IfExists) -> Result<Written> {
@@ -61,7 +62,7 @@ impl KeyVerbs<'_> {
             ));
         }
         let mut attempt = self.session.attempt(Action::KeyShow);
-        let known = self.known_about(&mut attempt, from).await;
+        let known = self.known_about(&mut attempt, from, released.info().version).await;
         let known = self.session.inner.recorder.refusing(&attempt, known).await?;
         let variable = known.variable_named.then_some(known.variable);
         Ok(KeyWrite::new(released.into_fields())
@@ -72,10 +73,19 @@ impl KeyVerbs<'_> {
             .expires(known.expires.map(Some)))
     }
 
-    /// Returns the description of a key whose value was just released to the session.
-    async fn known_about(self, attempt: &mut Attempt<'_>, from: &KeyRef) -> Result<KeyRecord> {
+    /// Returns the description of a key whose version was just released to the session. A version that is compromised is refused: the
+    /// other environment does not know its value, and would take it for a good one.
+    async fn known_about(self, attempt: &mut Attempt<'_>, from: &KeyRef, version: u32) -> Result<KeyRecord> {
         let permit = self.session.permit(attempt, Scope::KeysRead, from).await?;
         let held = self.session.inner.gate.key(&permit).await?;
+        let label = permit.label();
+        if held.record.version(&label, WhichVersion::Number(version))?.compromised {
+            return Err(Error::Conflict {
+                what: format!(
+                    "version {version} of key `{label}` is compromised: get a new value from the provider, and set both keys to it"
+                ),
+            });
+        }
         Ok(held.record.clone())
     }
 }
