@@ -122,6 +122,48 @@ fn a_log_that_was_set_back_is_missed_with_and_without_its_checkpoint_and_the_flo
     }
 }
 
+/// Removes everything of a log but its place: lines, checkpoints, state, public key and counts.
+fn erase(home: &Home, also: &[&str]) {
+    for file in segments(&home.slot(0)) {
+        fs::remove_file(file).unwrap();
+    }
+    for beside in ["checkpoints", "state", "usage"].iter().chain(also) {
+        fs::remove_file(home.slot(0).join(beside)).unwrap_or_default();
+    }
+}
+
+#[test]
+fn a_log_whose_lines_and_checkpoints_are_all_gone_is_missed() {
+    let (home, earlier) = read_and_changed();
+    for checkpoint in [Checkpoint::Kept, Checkpoint::SetBack, Checkpoint::Removed] {
+        for floors in [Floors::Kept, Floors::SetBack, Floors::Removed] {
+            for also in [&[][..], &["log.pub"][..]] {
+                let copy = home.copy();
+                erase(&copy, also);
+                take_away(&copy, &earlier, checkpoint, floors);
+                is_missed(
+                    &copy,
+                    &format!("an erased log, checkpoint {checkpoint:?}, floors {floors:?}, {also:?}"),
+                );
+                assert_eq!(copy.get("dev/planted"), b"the value of the planted key");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_vault_opens_although_its_log_and_every_record_about_it_are_gone() {
+    let (home, _) = read_and_changed();
+    erase(&home, &[]);
+    for kind in [LOG_KEY, CHECKPOINT] {
+        for id in of_kind(&home, kind) {
+            home.behind().delete(id);
+        }
+    }
+    assert_eq!(home.get("dev/planted"), b"the value of the planted key");
+    is_missed(&home, "an erased log without key and checkpoint");
+}
+
 #[test]
 fn a_log_that_was_cut_at_every_eighth_line_is_missed() {
     let (home, earlier) = read_and_changed();

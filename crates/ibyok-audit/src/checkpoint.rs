@@ -4,6 +4,7 @@
 //! [`signed-note`]: https://c2sp.org/signed-note
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use sha2::{Digest as _, Sha256};
 
 use crate::key::{SigningKey, VerifyingKey, origin};
 use crate::tree::Hash;
@@ -30,6 +31,21 @@ impl Checkpoint {
             root,
             text,
         }
+    }
+
+    /// Signs the checkpoint of a log that has no line yet. A store that keeps it beside the log's key can tell a new log from one whose
+    /// lines and checkpoints were removed. Its root is the hash of an empty tree (RFC 6962, section 2.1).
+    ///
+    /// ```
+    /// use ibyok_audit::{Checkpoint, SigningKey};
+    ///
+    /// let first = Checkpoint::before_first_line(&SigningKey::generate()?, "0cJnjxnr2uvhAKKlOBRrMH");
+    /// assert_eq!(first.size(), 0);
+    /// # Ok::<(), ibyok_audit::Error>(())
+    /// ```
+    #[must_use]
+    pub fn before_first_line(key: &SigningKey, log: &str) -> Self {
+        Self::sign(key, log, 0, Sha256::digest([]).into())
     }
 
     /// The checkpoint in this text, if that key signed it.

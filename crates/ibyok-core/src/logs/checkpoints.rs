@@ -180,8 +180,8 @@ impl Logs {
         })
     }
 
-    /// Returns a finding for each log of a report that has lines, a key in the store, and no checkpoint there. A log puts its first
-    /// checkpoint into the store before its second line.
+    /// Returns a finding for each log of a report that has a key in the store, and no checkpoint there. The first checkpoint of a log is
+    /// there before its key.
     pub(crate) async fn logs_without_checkpoint(
         &self,
         known: &BTreeSet<String>,
@@ -189,11 +189,11 @@ impl Logs {
     ) -> Result<Vec<VerifyFinding>> {
         let mut findings = Vec::new();
         for log in &report.logs {
-            let is_new = log.events < 2 || log.is_foreign() || log.id == self.recorder.log.id();
-            if is_new || !known.contains(&log.id) {
+            // Opening compared this process's own log with its checkpoint.
+            if log.is_foreign() || log.id == self.recorder.log.id() || !known.contains(&log.id) {
                 continue;
             }
-            // A log that began after the store was read has its checkpoint by now.
+            // The checkpoint of a log that began in the meantime was not in the store when its checkpoints were read.
             let checkpoints = self.checkpoints();
             if let Ok(None) = checkpoints.get(&checkpoints.record_of(&log.id)?).await {
                 let detail = "the store holds no checkpoint of the log: the record was deleted, or the store lost it";

@@ -41,7 +41,7 @@ impl Own<'_> {
         let record = self.kept.record_of(log)?;
         let stored = match self.kept.get(&record).await {
             Ok(stored) => {
-                faults.extend(self.removed(stored.as_ref(), known.is_some()));
+                faults.extend(self.removed(stored.as_ref()));
                 stored
             }
             Err(Error::Integrity { damage, .. }) => {
@@ -75,11 +75,10 @@ impl Own<'_> {
         Ok(OwnEnd { untold, replaces })
     }
 
-    /// The fault of a log that has no checkpoint in the store. A new log puts its first one there before its second line.
-    fn removed(&self, stored: Option<&Kept>, had_one: bool) -> Option<String> {
+    /// The fault of a log that has no checkpoint in the store. The first one is there before the log's key.
+    fn removed(&self, stored: Option<&Kept>) -> Option<String> {
         let lines = self.place.next_seq().saturating_sub(1);
-        let is_missing = stored.is_none() && (had_one || lines > 1);
-        is_missing.then(|| removed_checkpoint(self.place.log(), lines))
+        stored.is_none().then(|| removed_checkpoint(self.place.log(), lines))
     }
 
     /// Returns in words why the log does not fit a checkpoint of it; `None` if it fits.

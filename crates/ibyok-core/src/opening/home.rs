@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ibyok_audit::{
-    FileSink, Log, LogBuilder, LogPlace, Principal as Who, PrincipalKind, SigningKey, claimed_keys, logs_in,
+    Checkpoint, FileSink, Log, LogBuilder, LogPlace, Principal as Who, PrincipalKind, SigningKey, claimed_keys, logs_in,
 };
-use ibyok_storage::{Collection, Expect, Kind, RecordId, Store};
+use ibyok_storage::{AuthenticatedMap, Collection, Expect, Kind, MapKey, RecordId, Store};
 
 use crate::base::damage::{Affected, Damage};
 use crate::base::error::{Error, Result};
+use crate::floor::entry::FILE;
+use crate::floor::key::FloorKey;
 use crate::logs::kept::{Checkpoints, Kept};
 use crate::model::kind;
 use crate::model::name::{Namespace, from_base62};
@@ -62,7 +64,7 @@ impl Opening<'_> {
 
     /// The log that this process writes, with its key. Where the store holds no key of the log that was free, it is another's, or began
     /// after the copy of the store that was put back: then the next slot is taken, if the place is this vault's at all.
-    pub(crate) async fn own_log(&self, sink: FileSink, home: &Realm) -> Result<(FileSink, SigningKey)> {
+    pub(crate) async fn own_log(&self, sink: FileSink, home: &Arc<Realm>) -> Result<(FileSink, SigningKey)> {
         let place = sink.state();
         if let Some(key) = self.signing_key(&place, home).await? {
             return Ok((sink, key));
@@ -84,7 +86,7 @@ impl Opening<'_> {
 
     /// The logs of a place that are passed over by a node of this home: the store holds no key of theirs under the home. None where the
     /// place is not known to be this vault's: the store knows none of its logs, and no log's own lines prove that they are the vault's.
-    pub(crate) async fn other_logs(&self, place: &Path, home: &Realm) -> Result<Vec<String>> {
+    pub(crate) async fn other_logs(&self, place: &Path, home: &Arc<Realm>) -> Result<Vec<String>> {
         if !place.is_dir() {
             return Ok(Vec::new());
         }
@@ -101,7 +103,7 @@ impl Opening<'_> {
         }
         let is_ours =
             is_known || is_known_elsewhere(self.store, &others).await? || self.proves_own(place, home).await?;
-        let is_ours = is_ours || self.kept_logs_here(place, home).await?;
+        let is_ours = is_ours || self.kept_logs_here(place, home).await? || self.has_floors(place, home).await;
         Ok(if is_ours { others } else { Vec::new() })
     }
 
@@ -110,6 +112,16 @@ impl Opening<'_> {
         let (store, here) = (self.store, Kept::here(place, ""));
         let kept = Checkpoints { store, home }.all().await?;
         Ok(kept.whole.iter().any(|(_, kept)| kept.is_of(&here)))
+    }
+
+    /// Returns true if the place holds floors of this node's home: lines and keys of all its logs were removed. Floors that do not open
+    /// prove nothing.
+    async fn has_floors(&self, place: &Path, home: &Arc<Realm>) -> bool {
+        let key: Arc<dyn MapKey> = Arc::new(FloorKey {
+            vault: self.vault,
+            home: Arc::clone(home),
+        });
+        matches!(AuthenticatedMap::open(place.join(FILE), key).await, Ok(Some(_)))
     }
 
     /// Returns true if a log of the place proves by its lines that a realm that opens here is behind it: the home, or the home of another
@@ -138,7 +150,7 @@ impl Opening<'_> {
     async fn signing_key(&self, place: &LogPlace, home: &Realm) -> Result<Option<SigningKey>> {
         let id = from_base62(place.log()).ok_or_else(|| Error::integrity("the audit log's id"))?;
         match log_key(self.store, home, &home.record(kind::LOG_KEY, id)?).await {
-            Ok(None) if place.public_key().is_none() => self.new_log_key(home, id).await.map(Some),
+            Ok(None) if place.public_key().is_none() => self.new_log_key(place, home, id).await.map(Some),
             Err(Error::Integrity { .. }) => Ok(None),
             key => key,
         }
@@ -167,8 +179,15 @@ impl Opening<'_> {
         Ok(log.signing_key(key).line_key(lines).principal(actor).open().await?)
     }
 
-    async fn new_log_key(&self, home: &Realm, id: [u8; 16]) -> Result<SigningKey> {
-        let key = SigningKey::generate()?;
+    /// Makes the key of a new log. Its checkpoint is in the store before it, so that a key without a checkpoint is always a loss.
+    async fn new_log_key(&self, place: &LogPlace, home: &Realm, id: [u8; 16]) -> Result<SigningKey> {
+        let (key, store) = (SigningKey::generate()?, self.store);
+        let (kept, first) = (
+            Checkpoints { store, home },
+            Checkpoint::before_first_line(&key, place.log()),
+        );
+        kept.put(&kept.record_of(place.log())?, place.root(), first.text())
+            .await?;
         let id = home.record(kind::LOG_KEY, id)?;
         let sealed = home.keys.seal_record(&home.place(&id), key.expose_seed());
         let sealed = sealed.map_err(|error| open_failed("the audit log's key".to_owned(), error))?;
