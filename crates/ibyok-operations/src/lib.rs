@@ -2,6 +2,7 @@
 //!
 //! - [`checklist`] judges the state of a vault, its code and its people, and lists the remaining tasks.
 //! - [`dotenv`] reads, rewrites and prints `.env` files as their readers agree. [`import`] plans and stores the values of one.
+//! - [`file`] reads and writes files that hold secrets.
 //! - [`revocation`] selects the tokens of a person who leaves, and lists the secrets to replace afterwards.
 //! - [`preset`] fills in the scopes and the end of a token by its purpose.
 //! - [`run`] chooses the variables that a program gets, and masks keys in its output.
@@ -22,7 +23,11 @@
 
 pub mod checklist;
 pub mod dotenv;
+pub mod file;
 pub mod import;
+mod note;
 pub mod preset;
 pub mod revocation;
 pub mod run;
+
+pub use note::Note;

@@ -14,7 +14,6 @@
 
 mod access;
 mod bars;
-mod cell;
 mod colour;
 mod commands;
 mod error;
@@ -23,12 +22,9 @@ mod globals;
 mod hardening;
 mod identity;
 mod io;
-mod out_file;
-mod page;
 mod program;
 mod progress;
 mod remedy;
-mod secret_input;
 mod settings;
 mod show;
 mod table;

@@ -4,11 +4,11 @@ use ibyok_api::{EnvironmentLimit, LimitScope};
 use ibyok_core::{EnvironmentName, policy::Rate};
 
 use super::Cx;
-use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
 use crate::table::Column;
+use ibyok_reports::cell::Cell;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {

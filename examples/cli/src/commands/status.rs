@@ -5,17 +5,17 @@ use ibyok_core::Error as VaultError;
 use serde_json::{Value, json};
 
 use super::Cx;
-use super::rotate::told;
 use crate::access::{Here, Listed, document_of as document};
-use crate::cell::Cell;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::{at, text};
+use ibyok_reports::cell::Cell;
+use ibyok_reports::rotation;
 
 pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_vault("status", async |here, cx| {
-        let ready = here.vault.ready().await;
-        let mut status = document(&here.vault.status().await?)?;
+        let ready = here.vault().ready().await;
+        let mut status = document(&here.vault().status().await?)?;
         if let Value::Object(map) = &mut status {
             map.insert("ready".to_owned(), json!(ready.is_ready()));
             map.insert("not_ready".to_owned(), document(&ready)?);
@@ -49,7 +49,7 @@ pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
             cx.io.warn(&format!("warning: {}", text(warning)));
         }
         for one in &due.items {
-            let (which, state) = told(one);
+            let (which, state) = rotation::due(one);
             cx.io.warn(&format!("warning: {which}: {state} ({})", one.at.cell()));
         }
         for part in ["store", "kek", "audit", "lease", "floors"] {
@@ -72,8 +72,8 @@ async fn due(here: &Here, ready: bool, cx: &mut Cx<'_>) -> Result<Listed<Due>> {
     if !ready {
         return Ok(Listed::default());
     }
-    match here.session.rotation().due(None).await {
-        Ok(due) => Listed::page(&due),
+    match here.session().rotation().due(None).await {
+        Ok(due) => Ok(Listed::page(&due)?),
         Err(VaultError::Denied { .. }) => Ok(Listed::default()),
         Err(error) => {
             cx.io.warn(&format!("warning: cannot list the due tasks: {error}"));

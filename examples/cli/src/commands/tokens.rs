@@ -1,6 +1,5 @@
 //! `ibyok tokens`
 
-mod children;
 mod preset;
 mod review;
 mod revoke;
@@ -15,10 +14,10 @@ use self::preset::announce;
 use super::limits::{counting, rate};
 use super::{Cx, attenuate, time};
 use crate::access::Access;
-use crate::cell::{Cell, if_set, joined};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::table::Column;
+use ibyok_reports::cell::{Cell, if_set, joined};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {

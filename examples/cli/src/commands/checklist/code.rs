@@ -14,7 +14,7 @@ use crate::globals::Environment;
 pub(super) async fn facts(here: &Here, path: &Path, environment: &Environment) -> Result<CodeFacts> {
     let (root, environment) = (path.to_owned(), environment.clone());
     // The scan also finds the vault's own keys, and no comment excuses them.
-    let known = scan::known::of_session(&here.session).await?;
+    let known = scan::known::of_session(here.session()).await?;
     let engine = Engine::new().excusing(ExcusedFiles::near(path)?).with_matcher(known);
     let looked = tokio::task::spawn_blocking(move || {
         let scanned = scan::tree(&root, false, &environment, &engine, &Progress::default())?;

@@ -52,7 +52,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         None => check(&args, cx).await,
         Some(Verb::Attest { item, note }) => {
             cx.with_vault("checklist attest", async |here, cx| {
-                let attested = document(&here.session.attestations().add(item, note.clone()).await?)?;
+                let attested = document(&here.session().attestations().add(item, note.clone()).await?)?;
                 cx.answer_one(&attested, &[("at", "at"), ("by", "by"), ("note", "note")])
             })
             .await
@@ -67,18 +67,19 @@ async fn check(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_vault("checklist", async |here, cx| {
         let mut items = of_code(&code::facts(here, &args.path, cx.environment).await?);
         let now = super::time::now();
+        let settings = crate::settings::resolve(cx.globals, cx.environment)?;
         items.extend(
             of_vault(&VaultFacts {
-                vault: &here.vault,
-                session: &here.session,
+                vault: here.vault(),
+                session: here.session(),
                 whole_log: here.whole_log(),
-                kek_file: here.kek_file.clone(),
+                kek_file: settings.kek_place(&here.vault().id()),
                 reviewed_within: args.reviewed_within,
                 now,
             })
             .await?,
         );
-        let attested = here.session.attestations().list().await?;
+        let attested = here.session().attestations().list().await?;
         items.extend(of_people(&attested, people::plan(&args.path)?.as_ref(), now));
         answer(&items, cx)
     })

@@ -192,7 +192,7 @@ async fn remove_damaged(id: Option<KeyId>, force: bool, cx: &mut Cx<'_>) -> Resu
         "the vault loses its values",
     )?;
     cx.with_vault("keys remove --damaged", async |here, cx| {
-        let session = &here.session;
+        let session = here.session();
         let removed = match force {
             true => session.keys().remove_damaged_by_force(id).await?,
             false => session.keys().remove_damaged(id).await?,

@@ -4,13 +4,13 @@ use ibyok_api::{Document, KeyInfo, LimitSource, Mark, VersionInfo, Written};
 use ibyok_core::KeyRef;
 
 use crate::access::{Access, KeyArgument};
-use crate::cell::Cell;
 use crate::commands::Cx;
 use crate::commands::limits::counting;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::{Column, Table};
 use crate::words::{listed, plural};
+use ibyok_reports::cell::Cell;
 
 pub(super) const COLUMNS: [Column<KeyInfo>; 8] = [
     ("REF", |key| key.reference.cell()),
@@ -62,7 +62,7 @@ pub(super) const WRITTEN: [Column<Written>; 6] = [
 pub(in crate::commands) async fn about(
     key: &str,
     cx: &mut Cx<'_>,
-    verb: impl AsyncFnOnce(&dyn Access, &KeyRef) -> Result<Document<KeyInfo>>,
+    verb: impl AsyncFnOnce(&dyn Access, &KeyRef) -> ibyok_access::Result<Document<KeyInfo>>,
 ) -> Result<Exit> {
     let key: KeyArgument = key.parse()?;
     cx.with_access(async |access, cx| {

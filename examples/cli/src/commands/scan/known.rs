@@ -8,12 +8,12 @@ use ibyok_scan::{KnownKey, Matcher};
 
 use super::Args;
 use crate::access::{self, Access};
-use crate::commands::{Cx, import};
+use crate::commands::Cx;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::identity::{Place, Who, place, who_here};
-use crate::out_file::write_secret;
 use crate::words::{counted, is_or_are};
+use ibyok_operations::file::{read_text, write_private};
 
 /// The length of the shortest value that the scan searches for: shorter values are common words.
 const SHORTEST: usize = 8;
@@ -44,7 +44,7 @@ pub(super) async fn matcher(args: &Args, cx: &mut Cx<'_>) -> Result<Option<Arc<d
     }
     if let Some(path) = &args.bundle {
         let limit = u64::try_from(KnownValues::BUNDLE_MAX).unwrap_or(u64::MAX);
-        let text = import::read_file(path, limit)?;
+        let text = read_text(path, limit)?;
         let values = KnownValues::from_bundle(&text)?;
         return Ok(Some(Arc::new(Known {
             values,
@@ -83,11 +83,12 @@ pub(in crate::commands) async fn of_session(session: &Session) -> Result<Arc<dyn
 
 async fn of_vault(cx: &mut Cx<'_>) -> Result<KnownValues> {
     let here = access::here("scan", cx.globals, cx.environment, cx.io).await?;
-    let values = here.session.known_values().collect().await;
+    let values = here.session().known_values().collect().await;
     let closed = here.close().await;
     let values = values?;
     warn_of_damage(values.damaged(), cx);
-    closed.map(|()| values)
+    closed?;
+    Ok(values)
 }
 
 fn warn_of_damage(damaged: u64, cx: &mut Cx<'_>) {
@@ -103,8 +104,8 @@ fn warn_of_damage(damaged: u64, cx: &mut Cx<'_>) {
 /// Writes a bundle of fingerprints.
 pub(super) async fn export(path: &Path, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_vault("scan --export-bundle", async |here, cx| {
-        let bundle = here.session.known_values().export().await?;
-        write_secret(path, bundle.text.expose_secret().as_bytes())?;
+        let bundle = here.session().known_values().export().await?;
+        write_private(path, bundle.text.expose_secret().as_bytes())?;
         if cx.globals.json {
             cx.io
                 .answer_json(&serde_json::json!({ "values": bundle.values, "left_out": bundle.left_out }))?;

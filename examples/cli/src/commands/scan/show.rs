@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::commands::Cx;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::out_file::write_secret;
 use crate::words::counted;
+use ibyok_operations::file::write_private;
 
 /// The largest number of unreadable places that are named.
 const NAMED: usize = 20;
@@ -21,7 +21,7 @@ pub(super) fn answer(report: &ScanReport, to: Option<&Path>, cx: &mut Cx<'_>) ->
         let log = sarif(report, env!("CARGO_PKG_VERSION"));
         let log = serde_json::to_vec_pretty(&log)
             .map_err(|error| Error::failed(format!("cannot write the findings as SARIF: {error}"), "this is a bug"))?;
-        write_secret(path, &log)?;
+        write_private(path, &log)?;
     }
     let told = if cx.globals.json {
         cx.io.answer_json(&document(report))

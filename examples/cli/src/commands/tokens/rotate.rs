@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::super::confirm::confirm;
 use super::super::{Cx, time};
-use super::children;
 use crate::access::IssuedToken;
-use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use ibyok_reports::cell::Cell;
+use ibyok_reports::tokens::valid_children;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -57,7 +57,7 @@ pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
             cx.io.say(&format!("revoked {id}, which the token issued"));
         }
         if at_once || args.revoke_children {
-            children::say_valid(info.children.as_deref(), cx);
+            cx.io.notes(valid_children(info.children.as_deref()));
         }
         Ok(Exit::Done)
     })
