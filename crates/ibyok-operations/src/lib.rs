@@ -3,6 +3,8 @@
 //! - [`checklist`] judges the state of a vault, its code and its people, and lists the remaining tasks.
 //! - [`dotenv`] reads, rewrites and prints `.env` files as their readers agree. [`import`] plans and stores the values of one.
 //! - [`file`] reads and writes files that hold secrets.
+//! - [`log`] chooses lines of the audit log. [`time`] reads times as people type them. [`providers`] finds a provider by name.
+//! - `scan` (feature `scan`) scans code for the vault's own keys.
 //! - [`revocation`] selects the tokens of a person who leaves, and lists the secrets to replace afterwards.
 //! - [`preset`] fills in the scopes and the end of a token by its purpose.
 //! - [`run`] chooses the variables that a program gets, and masks keys in its output.
@@ -25,9 +27,14 @@ pub mod checklist;
 pub mod dotenv;
 pub mod file;
 pub mod import;
+pub mod log;
 mod note;
 pub mod preset;
+pub mod providers;
 pub mod revocation;
 pub mod run;
+#[cfg(feature = "scan")]
+pub mod scan;
+pub mod time;
 
 pub use note::Note;

@@ -11,7 +11,7 @@
 //!
 //! - [`incident`] writes the report of an incident as text and as a page, describes its steps, and writes a plan for incidents.
 //! - [`review`] writes a review of the log as a page, and describes its findings.
-//! - [`rotation`], [`tokens`] and [`usage`] describe due tasks, revoked tokens and counts of use; [`event`] describes an entry of the log.
+//! - [`keys`], [`rotation`], [`tokens`] and [`usage`] describe due tasks, revoked tokens and counts of use; [`event`] describes an entry of the log.
 //! - [`cell`] shows one member of a document.
 //!
 //! The documents are those of `ibyok-api`, so a report can be of a vault in this process or of a server. The words name the commands of the
@@ -30,6 +30,7 @@
 pub mod cell;
 pub mod event;
 pub mod incident;
+pub mod keys;
 mod page;
 pub mod review;
 pub mod rotation;

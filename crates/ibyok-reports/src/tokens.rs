@@ -1,7 +1,10 @@
 //! Tokens: revoked ones, their children, the secrets to replace, and commands for narrower tokens.
 
 use ibyok_api::{ChildToken, DamagedRecord, Grant, RevokedToken, TokenFinding};
+use ibyok_core::jiff::Timestamp;
+use ibyok_core::{self as core, Environments};
 use ibyok_operations::Note;
+use ibyok_operations::preset::{Preset, Unsuited};
 use ibyok_operations::revocation::ToReplace;
 
 use crate::clean;
@@ -74,6 +77,56 @@ pub fn narrower<F: std::ops::Deref<Target = TokenFinding>>(findings: &[F]) -> Ve
         )))
     };
     findings.iter().filter_map(narrower).collect()
+}
+
+/// Describes the token that is about to be issued by a preset, and warns of properties that do not fit its purpose. `end` is `None` for a
+/// token that never expires.
+#[must_use]
+pub fn announced(name: &str, preset: Preset, grant: &core::Grant, now: Timestamp, end: Option<Timestamp>) -> Vec<Note> {
+    let scopes: Vec<String> = grant.scopes.iter().map(|scope| scope.to_string()).collect();
+    let environments = match &grant.environments {
+        Environments::All => "every environment".to_owned(),
+        Environments::Named(names) => names.iter().cloned().collect::<Vec<_>>().join(", "),
+    };
+    let keys = grant.keys.as_ref().map_or("every key".to_owned(), |keys| {
+        let keys: Vec<&str> = keys.iter().map(core::policy::Pattern::as_str).collect();
+        format!("the keys {}", keys.join(", "))
+    });
+    let ends = end.map_or("never".to_owned(), |end| format!("{end:.0}"));
+    let mut notes = vec![Note::Info(format!(
+        "preset {preset}: issuing `{name}`: {} on {keys} of {environments}; it expires: {ends}",
+        scopes.join(", "),
+    ))];
+    if preset == Preset::Production && end.is_some() {
+        notes.push(Note::Info(
+            "`tokens review` warns 30, 7 and 1 days before it expires".to_owned(),
+        ));
+    }
+    let unsuited = preset.unsuited(grant, now, end).into_iter();
+    notes.extend(unsuited.map(|unsuited| Note::Warning(warning(preset, unsuited))));
+    notes
+}
+
+/// Words a property of a token that does not fit its preset.
+fn warning(preset: Preset, unsuited: Unsuited) -> String {
+    let longest = preset.longest_days();
+    let life = match unsuited {
+        Unsuited::ReadsProduction => return "a token for a developer's machine that reads `prod`".to_owned(),
+        Unsuited::NeverEnds => "never expires",
+        Unsuited::LivesLong => "has a long life",
+    };
+    match preset {
+        Preset::Ci => format!(
+            "warning: this token for CI {life}; use 7 to {longest} days on a machine that is not yours, and renew it with `tokens rotate`"
+        ),
+        Preset::Production => format!(
+            "warning: this token for production {life}; use at most {longest} days, or run `ibyok tokens review` and \
+            `ibyok audit review` from your monitoring"
+        ),
+        Preset::Local => {
+            format!("warning: this token for a developer's machine {life}; use at most {longest} days")
+        }
+    }
 }
 
 /// Returns the command that issues a token of this name with this grant, to be pasted into a shell.

@@ -5,13 +5,13 @@ use ibyok_access::{Note, Remote};
 use ibyok_client::Client;
 use ibyok_core::Namespace;
 use ibyok_core::secrecy::SecretString;
-use ibyok_settings::Passphrase;
+use ibyok_settings::{Passphrase, announced_token, operator_name};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::globals::{Environment, Globals};
-use crate::identity::{Place, Who, operator_name, place, token, who_here};
+use crate::identity::{Place, Who, place, who_here};
 use crate::io::Io;
 
 /// Opens the vault or the server that flags and variables name, as the caller that they name. Prints a note if that is
@@ -26,7 +26,7 @@ pub(crate) async fn open(globals: &Globals, environment: &Environment, io: &mut 
             let client = |token| Client::builder(&url, token).allow_insecure_http(insecure_http);
             // An address that no token is sent to needs none, and starts no command that gives one.
             client(SecretString::default()).check_address()?;
-            let (token, _) = token(environment)?;
+            let (token, _) = announced_token(environment)?;
             let client = client(SecretString::from(token.expose()))
                 .user_agent(concat!("ibyok/", env!("CARGO_PKG_VERSION")))
                 .build()?;

@@ -165,6 +165,26 @@ impl From<ibyok_access::Error> for Error {
     }
 }
 
+impl From<ibyok_operations::scan::CodeError> for Error {
+    fn from(error: ibyok_operations::scan::CodeError) -> Self {
+        use ibyok_operations::scan::CodeError;
+        match error {
+            CodeError::Vault(error) => Error::Vault(error),
+            CodeError::Scan(error) => error.into(),
+            other => Error::failed(other.to_string(), "this is a bug"),
+        }
+    }
+}
+
+impl From<ibyok_settings::NoToken> for Error {
+    fn from(error: ibyok_settings::NoToken) -> Self {
+        Error::NoToken {
+            what: error.what,
+            hint: error.hint,
+        }
+    }
+}
+
 impl From<FileError> for Error {
     fn from(error: FileError) -> Self {
         match error {

@@ -19,7 +19,6 @@ mod commands;
 mod error;
 mod exit;
 mod globals;
-mod hardening;
 mod identity;
 mod io;
 mod program;
@@ -28,7 +27,6 @@ mod remedy;
 mod settings;
 mod show;
 mod table;
-mod words;
 
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

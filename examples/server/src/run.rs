@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use etcetera::BaseStrategy;
 use ibyok_core::Vault;
 use ibyok_settings::{Locations, ProcessEnvironment, Settings};
 use tokio::net::{TcpListener, TcpSocket};
@@ -170,10 +169,7 @@ fn serve_until_stopped(args: &Args, environment: &BTreeMap<String, String>) -> R
 }
 
 fn settings(args: &Args, environment: &BTreeMap<String, String>) -> Result<Settings> {
-    let locations = etcetera::choose_base_strategy().map_or_else(
-        |_| Locations::unknown(),
-        |base| Locations::new(base.data_dir(), base.config_dir()),
-    );
+    let locations = Locations::of_user(environment);
     Ok(Settings::resolve(&args.given(), environment, &locations)?)
 }
 

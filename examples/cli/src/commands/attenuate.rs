@@ -71,9 +71,8 @@ fn restriction(args: &Args) -> Result<Restriction> {
         )?);
     }
     if let Some(when) = &args.expires {
-        let now = crate::commands::time::now();
-        let at = time::ahead(when, now)?;
-        if at <= now {
+        let at = time::ahead(when)?;
+        if at <= time::now() {
             return Err(Error::usage(
                 format!(
                     "`--expires {}` is in the past: the token would never be valid",

@@ -11,7 +11,7 @@ use super::{Cx, tokens};
 use crate::access::notes;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
 use ibyok_operations::file::write_private;
 
 #[derive(Debug, clap::Args)]

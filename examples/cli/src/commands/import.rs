@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ibyok_core::{EnvironmentName, policy::Pattern, secrecy::ExposeSecret};
 use ibyok_operations::dotenv;
 use ibyok_operations::file::{read_secret, read_text, utf8};
-use ibyok_operations::import::{self, Entry, Original, Outcome, Plan};
+use ibyok_operations::import::{self, Original, Outcome, Plan};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -178,24 +178,9 @@ fn progress(cx: &Cx<'_>, length: usize) -> ProgressBar {
     }
 }
 
-fn document(entry: &Entry) -> Value {
-    let (reference, outcome) = (entry.reference(), entry.outcome.word());
-    let mut document = json!({ "variable": entry.variable, "line": entry.line, "ref": reference, "outcome": outcome });
-    if let Value::Object(map) = &mut document {
-        if let Some(provider) = entry.told.as_ref().and_then(|told| told.provider.as_ref()) {
-            map.insert("provider".to_owned(), json!(provider));
-        }
-        if let Some(why) = entry.why() {
-            map.insert("why".to_owned(), json!(why));
-        }
-    }
-    document
-}
-
 fn answer(cx: &mut Cx<'_>, plan: &Plan, rewritten: bool, failure: Option<&Error>) -> Result<()> {
     if cx.globals.json {
-        let items: Vec<_> = plan.entries.iter().map(document).collect();
-        let mut document = json!({ "items": items, "next": null, "rewritten": rewritten });
+        let mut document = json!({ "items": plan.entries, "next": null, "rewritten": rewritten });
         if let (Some(failure), Value::Object(fields)) = (failure, &mut document) {
             fields.insert("error".to_owned(), failure.document());
         }
@@ -221,27 +206,14 @@ fn say_last(cx: &mut Cx<'_>, args: &Args, plan: &Plan) {
     for warning in plan.warnings() {
         cx.io.warn(&format!("warning: {warning}"));
     }
-    let counts = Outcome::ALL.iter().filter_map(|outcome| match plan.count(*outcome) {
-        0 => None,
-        count => Some(format!("{count} {}", outcome.word())),
-    });
-    let counts: Vec<String> = counts.collect();
-    let counts = if counts.is_empty() {
-        "nothing to import".to_owned()
-    } else {
-        counts.join(", ")
-    };
+    let counts = plan.counts();
     cx.io.say(&if args.dry_run {
         format!("{counts}; nothing was changed")
     } else {
         counts
     });
-    for entry in &plan.entries {
-        if let Some(why) = entry.failure() {
-            let variable = clean(&entry.variable);
-            cx.io
-                .warn(&format!("line {}: `{variable}` is not stored: {why}", entry.line));
-        }
+    for failure in plan.failures() {
+        cx.io.warn(&clean(&failure));
     }
     if plan.count(Outcome::Refused) > 0 {
         let kept = if args.rewrite { "; the file was not changed" } else { "" };

@@ -1,6 +1,6 @@
 //! `ibyok limits`
 
-use ibyok_api::{EnvironmentLimit, LimitScope};
+use ibyok_api::EnvironmentLimit;
 use ibyok_core::{EnvironmentName, policy::Rate};
 
 use super::Cx;
@@ -58,15 +58,6 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
             })
             .await
         }
-    }
-}
-
-/// The subject of a limit, in words.
-pub(super) fn counting(scope: Option<&LimitScope>) -> &'static str {
-    match scope {
-        Some(LimitScope::Shared) => "all servers share one count",
-        Some(LimitScope::Node) => "each server counts separately",
-        _ => "separately on each server; with a Redis store, all servers share one count",
     }
 }
 

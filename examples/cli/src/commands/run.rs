@@ -10,14 +10,15 @@ use std::process::Command;
 
 use ibyok_access::{VariableRequest, Variables};
 use ibyok_core::mask::{MASKED_MIN, Mask};
-use ibyok_operations::run::{Project, Streams, find_project, is_ours, run_masked, too_large};
+use ibyok_operations::run::{
+    Project, Streams, allow_core_dumps_again, find_project, forbid_core_dumps, is_ours, run_masked, too_large,
+};
 
 use super::{Cx, tokens};
 use crate::access::notes;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::globals::Environment;
-use crate::hardening;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -123,7 +124,7 @@ async fn variables(args: &Args, project: Option<Project>, cx: &mut Cx<'_>) -> Re
 fn start(args: &Args, cx: &mut Cx<'_>, variables: &Variables) -> Result<Exit> {
     let mut command = command(args, variables)?;
     cx.io.flush();
-    hardening::allow_core_dumps_again();
+    allow_core_dumps_again();
     let error = command.exec();
     Err(not_started(args, variables, error))
 }
@@ -147,9 +148,9 @@ async fn start_below(args: &Args, cx: &mut Cx<'_>, variables: Variables, streams
     }
     cx.io.flush();
     let spawn = |command: &mut Command| {
-        hardening::allow_core_dumps_again();
+        allow_core_dumps_again();
         let started = command.spawn();
-        hardening::forbid_core_dumps();
+        forbid_core_dumps();
         started
     };
     match run_masked(command, &mask, streams, spawn).await {

@@ -46,8 +46,7 @@ const COUNTS: [Column<UsageItem>; 7] = [
 ];
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
-    let now = crate::commands::time::now();
-    let when = |text: &Option<String>| text.as_deref().map(|text| time::ago(text, now)).transpose();
+    let when = |text: &Option<String>| text.as_deref().map(time::ago).transpose();
     let mut request = UsageRequest::new(args.by);
     (request.since, request.until) = (when(&args.since)?, when(&args.until)?);
     request.environment = args.env;

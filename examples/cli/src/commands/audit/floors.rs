@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::progress::spinner;
 use crate::table::Table;
-use crate::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
 use ibyok_operations::file::write_private;
 
 #[derive(Debug, clap::Subcommand)]

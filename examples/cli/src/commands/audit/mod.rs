@@ -1,6 +1,5 @@
 //! `ibyok audit`
 
-mod chosen;
 mod floors;
 mod prove;
 mod review;

@@ -12,7 +12,7 @@ use crate::commands::Cx;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
-use crate::words::counted;
+use ibyok_core::audit::words::counted;
 use ibyok_operations::file::{read_text, write_private};
 
 /// The largest file that is read as a proof.

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::progress::spinner;
 use crate::show::clean;
-use crate::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
 use ibyok_operations::file::write_private;
 use ibyok_reports::review;
 
@@ -45,7 +45,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
             "add `--ack ID` or `--done`, or remove `--reason`",
         ));
     }
-    let request = ReviewRequest::since(time::ago(&args.since, crate::commands::time::now())?);
+    let request = ReviewRequest::since(time::ago(&args.since)?);
     let reason = args.reason.as_deref();
     cx.with_access(async |access, cx| {
         let bar = spinner(cx, "reviewing");

@@ -6,9 +6,9 @@ use ibyok_core::{
     EnvironmentName,
     audit::{Filter, Line, Outcome},
 };
+use ibyok_operations::log::{Chosen, Last};
 use ibyok_reports::event;
 
-use super::chosen::{Chosen, Last};
 use crate::access::{Here, KeyArgument};
 use crate::colour::Tone;
 use crate::commands::{Cx, stopped, time};
@@ -89,7 +89,7 @@ fn filter(args: &Args) -> Result<Filter> {
         filter.outcome = Some(outcome);
     }
     if let Some(since) = &args.since {
-        filter.since = Some(time::ago(since, crate::commands::time::now())?);
+        filter.since = Some(time::ago(since)?);
     }
     filter.log.clone_from(&args.log);
     Ok(filter)
@@ -116,7 +116,7 @@ fn about_key(filter: &mut Filter, key: &str) -> Result<()> {
 
 async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     super::warn_of_foreign(args.log.as_deref(), here, cx).await?;
-    let reader = crate::identity::operator_name();
+    let reader = ibyok_settings::operator_name();
     let mut chosen = Chosen::new(&args.action, (!args.include_own).then_some(reader))?;
     // Followed from before the lines so far are read, so that none is missed in between.
     let follow = if args.follow {

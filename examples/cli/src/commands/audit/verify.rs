@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::progress::{spinner, to_bar};
 use crate::show::clean;
 use crate::table::{Table, at, number, text};
-use crate::words::counted;
+use ibyok_core::audit::words::counted;
 
 /// The interval at which the progress is shown.
 const SHOWN_EVERY: Duration = Duration::from_millis(100);

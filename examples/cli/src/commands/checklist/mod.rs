@@ -1,6 +1,5 @@
 //! `ibyok checklist`
 
-mod code;
 mod ignore;
 mod people;
 
@@ -9,6 +8,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use ibyok_core::attestations::ATTESTED_ITEMS;
 use ibyok_operations::checklist::{Item, VaultFacts, of_code, of_people, of_vault};
+use ibyok_operations::scan::code_facts;
 use serde_json::json;
 
 use super::Cx;
@@ -16,7 +16,7 @@ use crate::access::document_of as document;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::Table;
-use crate::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -65,7 +65,7 @@ async fn check(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
         ignore::fix(&args.path, cx)?;
     }
     cx.with_vault("checklist", async |here, cx| {
-        let mut items = of_code(&code::facts(here, &args.path, cx.environment).await?);
+        let mut items = of_code(&code_facts(here.session(), &args.path, cx.environment).await?);
         let now = super::time::now();
         let settings = crate::settings::resolve(cx.globals, cx.environment)?;
         items.extend(

@@ -177,6 +177,5 @@ fn account(cx: &mut Cx<'_>, given: Option<&str>, flag: &str, question: &str) -> 
 }
 
 fn past(when: Option<&str>) -> Result<Option<Timestamp>> {
-    when.map(|when| time::ago(when, crate::commands::time::now()))
-        .transpose()
+    when.map(time::ago).transpose()
 }

@@ -11,7 +11,7 @@ use crate::access::Access;
 use crate::commands::Cx;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
 use ibyok_operations::file::write_private;
 
 /// The largest number of lines that are proved. The log is read once for each.

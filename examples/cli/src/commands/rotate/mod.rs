@@ -12,13 +12,14 @@ use ibyok_core::keys::{Interval, KeyWrite, WhichVersion};
 use super::Cx;
 use super::confirm::confirm;
 use super::get::parse_version;
-use super::keys::{Force, about, say_provider};
+use super::keys::{Force, about};
 use super::value::{Expected, ValueArgs};
 use crate::access::{Drain, KeyArgument, Step};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::Column;
 use ibyok_reports::cell::Cell;
+use ibyok_reports::keys;
 use ibyok_reports::rotation::{After, next_at_provider};
 
 #[derive(Debug, clap::Subcommand)]
@@ -154,7 +155,7 @@ async fn stage(args: Stage, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_access(async |access, cx| {
         let key = key.resolve(access).await?;
         let written = access.stage(&key, write).await?;
-        say_provider(cx, &written);
+        cx.io.notes(keys::written(&written));
         cx.answer_document(&written, &STAGED)?;
         say_next(cx, written.provider.as_deref(), After::Stage);
         Ok(Exit::Done)

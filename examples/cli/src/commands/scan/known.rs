@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ibyok_core::{Session, known_values::KnownValues, secrecy::ExposeSecret};
-use ibyok_scan::{KnownKey, Matcher};
+use ibyok_core::{known_values::KnownValues, secrecy::ExposeSecret};
+use ibyok_operations::scan::KnownMatcher;
+use ibyok_scan::Matcher;
 
 use super::Args;
 use crate::access::{self, Access};
@@ -12,29 +13,8 @@ use crate::commands::Cx;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::identity::{Place, Who, place, who_here};
-use crate::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
 use ibyok_operations::file::{read_text, write_private};
-
-/// The length of the shortest value that the scan searches for: shorter values are common words.
-const SHORTEST: usize = 8;
-
-/// The vault's values as the scan asks for them.
-#[derive(Debug)]
-struct Known {
-    values: KnownValues,
-    shortest: usize,
-}
-
-impl Matcher for Known {
-    fn find(&self, candidate: &[u8]) -> Option<KnownKey> {
-        let known = self.values.find(candidate)?;
-        Some(KnownKey::new(known.reference.clone(), Some(known.version)))
-    }
-
-    fn shortest(&self) -> usize {
-        self.shortest
-    }
-}
 
 /// Returns the matcher that knows the vault's keys. Without one, the command says so, and the scan searches for
 /// shapes alone.
@@ -45,23 +25,14 @@ pub(super) async fn matcher(args: &Args, cx: &mut Cx<'_>) -> Result<Option<Arc<d
     if let Some(path) = &args.bundle {
         let limit = u64::try_from(KnownValues::BUNDLE_MAX).unwrap_or(u64::MAX);
         let text = read_text(path, limit)?;
-        let values = KnownValues::from_bundle(&text)?;
-        return Ok(Some(Arc::new(Known {
-            values,
-            shortest: KnownValues::shortest_in_bundle(),
-        })));
+        return Ok(Some(KnownMatcher::of_bundle(&text)?));
     }
     let why = match place(cx.globals, cx.environment)? {
         Place::Server { why, .. } => format!("{why} names a server, and the scan sends no text to a server"),
         Place::Here => match who_here(cx.globals, cx.environment)? {
             Who::Token(_, why) => format!("{why} holds an access token, and only the operator may compare values"),
             Who::Operator(_) => match of_vault(cx).await {
-                Ok(values) => {
-                    return Ok(Some(Arc::new(Known {
-                        values,
-                        shortest: SHORTEST,
-                    })));
-                }
+                Ok(values) => return Ok(Some(KnownMatcher::of_vault(values))),
                 Err(error) => error.to_string(),
             },
         },
@@ -70,15 +41,6 @@ pub(super) async fn matcher(args: &Args, cx: &mut Cx<'_>) -> Result<Option<Arc<d
         "searching for shapes only, not for the vault's own keys: {why}"
     ));
     Ok(None)
-}
-
-/// Returns a matcher for the keys of an open vault.
-pub(in crate::commands) async fn of_session(session: &Session) -> Result<Arc<dyn Matcher>> {
-    let values = session.known_values().collect().await?;
-    Ok(Arc::new(Known {
-        values,
-        shortest: SHORTEST,
-    }))
 }
 
 async fn of_vault(cx: &mut Cx<'_>) -> Result<KnownValues> {

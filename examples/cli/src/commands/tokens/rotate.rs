@@ -5,8 +5,8 @@ use std::time::Duration;
 use ibyok_core::{AccessToken, tokens::TokenRotation};
 use serde_json::{Value, json};
 
+use super::super::Cx;
 use super::super::confirm::confirm;
-use super::super::{Cx, time};
 use crate::access::IssuedToken;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -103,7 +103,7 @@ fn span(given: &str) -> Result<Duration> {
     if given.contains('-') {
         return Err(wrong());
     }
-    let length = time::ahead(given, now)?.duration_since(now);
+    let length = ibyok_operations::time::ahead(given, now)?.duration_since(now);
     Duration::try_from(length).map_err(|_| wrong())
 }
 

@@ -1,14 +1,14 @@
-//! Protects the memory of the process: no core dump, which would hold the secrets in it.
+//! Core dumps: a program that holds secrets makes none, and the program that it starts may.
 
 use std::sync::OnceLock;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The limit before this program lowered it.
+/// The limit before this process lowered it.
 static BEFORE: OnceLock<Rlimit> = OnceLock::new();
 
 /// Turns core dumps off, and on Linux keeps other processes of the same user from attaching.
-pub(crate) fn forbid_core_dumps() {
+pub fn forbid_core_dumps() {
     let before = *BEFORE.get_or_init(|| getrlimit(Resource::Core));
     // A kernel that refuses leaves us as safe as any other program.
     setrlimit(
@@ -26,8 +26,8 @@ pub(crate) fn forbid_core_dumps() {
     }
 }
 
-/// Gives back the limit that we were started with, for a program that takes our place.
-pub(crate) fn allow_core_dumps_again() {
+/// Restores the limit from before [`forbid_core_dumps`], for a program that takes the place of this process.
+pub fn allow_core_dumps_again() {
     if let Some(before) = BEFORE.get() {
         setrlimit(Resource::Core, *before).unwrap_or_default();
     }

@@ -1,17 +1,16 @@
-//! Chooses the lines that `audit tail` shows: those of the given actions, else all lines but the reader's own.
+//! Chooses lines of the audit log for a reader: the lines of given actions, else all lines except those that reading the log wrote.
 
 use std::collections::{HashMap, VecDeque};
 
 use ibyok_core::{
+    Error, Result,
     audit::{Action, Entry, Line, Outcome, opened_for_one_command},
     policy::Pattern,
 };
 
-use crate::error::{Error, Result};
-use crate::show::clean;
-
-/// A choice of lines, fed with every line in turn.
-pub(super) struct Chosen {
+/// A choice of lines. It gets every line in turn.
+#[derive(Debug)]
+pub struct Chosen {
     actions: Vec<Pattern>,
     /// The operator who reads; `None` shows the reader's own lines as well.
     reader: Option<String>,
@@ -20,6 +19,7 @@ pub(super) struct Chosen {
 }
 
 /// A session of a log.
+#[derive(Debug)]
 struct Session {
     /// The line that opened it, until the next one shows its purpose.
     opened: Option<Line>,
@@ -27,11 +27,12 @@ struct Session {
 }
 
 impl Chosen {
-    /// A choice of these actions: names, or patterns with `*` and `?`. With none, lines of the reader's own are left out.
+    /// Chooses lines with these actions: names, or patterns with `*` and `?`. Without an action, leaves out the lines that `reader`, an
+    /// operator, wrote by reading the log, and those of commands that only opened and closed it. Without a reader too, chooses every line.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a pattern that no action has.
-    pub(super) fn new(actions: &[String], reader: Option<String>) -> Result<Self> {
+    /// [`Error::Invalid`] for a pattern that no action has.
+    pub fn new(actions: &[String], reader: Option<String>) -> Result<Self> {
         let actions = actions
             .iter()
             .map(|action| pattern(action))
@@ -43,8 +44,8 @@ impl Chosen {
         })
     }
 
-    /// The lines to be shown now that this one is known.
-    pub(super) fn take(&mut self, line: Line) -> Vec<Line> {
+    /// Takes the next line of the log. Returns the lines that are chosen now: a line can wait until the next one shows its purpose.
+    pub fn take(&mut self, line: Line) -> Vec<Line> {
         if !self.actions.is_empty() {
             let wanted = self.actions.iter().any(|action| action.matches(&line.entry().action));
             return Some(line).filter(|_| wanted).into_iter().collect();
@@ -100,22 +101,25 @@ impl Chosen {
     }
 }
 
-/// Keeps the last so many shown lines.
-pub(super) struct Last {
+/// Keeps the last lines, up to a limit.
+#[derive(Debug)]
+pub struct Last {
     limit: Option<usize>,
     lines: VecDeque<Line>,
 }
 
 impl Last {
-    pub(super) fn new(limit: Option<usize>) -> Self {
+    /// Keeps at most `limit` lines. Without a limit, keeps none and returns each at once.
+    #[must_use]
+    pub fn new(limit: Option<usize>) -> Self {
         Last {
             limit,
             lines: VecDeque::new(),
         }
     }
 
-    /// Keeps a line, or gives it back at once where none is to be kept.
-    pub(super) fn add(&mut self, line: Line) -> Option<Line> {
+    /// Keeps a line, or returns it if there is no limit.
+    pub fn add(&mut self, line: Line) -> Option<Line> {
         let Some(limit) = self.limit else { return Some(line) };
         self.lines.push_back(line);
         if self.lines.len() > limit {
@@ -124,8 +128,9 @@ impl Last {
         None
     }
 
-    /// The lines that were kept, oldest first.
-    pub(super) fn take(self) -> VecDeque<Line> {
+    /// Returns the lines that were kept, oldest first.
+    #[must_use]
+    pub fn take(self) -> VecDeque<Line> {
         self.lines
     }
 }
@@ -134,8 +139,8 @@ fn pattern(action: &str) -> Result<Pattern> {
     let known = |pattern: &Pattern| Action::ALL.iter().any(|action| pattern.matches(action.as_str()));
     action.parse().ok().filter(known).ok_or_else(|| {
         let words: Vec<&str> = Action::ALL.iter().map(|action| action.as_str()).collect();
-        Error::usage(
-            format!("`{}` is not an action", clean(action)),
+        Error::invalid(
+            format!("`{}` is not an action", action),
             format!(
                 "give an action such as `token.revoke`, or a pattern such as `key.*`; the actions are {}",
                 words.join(", ")
