@@ -74,8 +74,11 @@ impl Client {
     /// # Errors
     /// As [`Client::open_incident`].
     pub async fn incidents(&self, all: bool) -> Result<Listing<Document<Incident>>> {
-        let ask = self.ask(Method::GET, &["incidents"]);
-        Listing::follow(ask.query("all", all.then_some(true))).await
+        Listing::follow(async |_| {
+            let ask = self.ask(Method::GET, &["incidents"]).query("all", all.then_some(true));
+            ask.json().await
+        })
+        .await
     }
 
     /// Returns the report of an incident, found by its id.

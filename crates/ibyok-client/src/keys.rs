@@ -61,12 +61,15 @@ impl Client {
     }
 
     async fn list_keys(&self, environment: Option<&str>, last_use: bool) -> Result<Listing<Document<KeyInfo>>> {
-        let ask = self
-            .ask(Method::GET, &["keys"])
-            .query("env", environment)
-            .query("last_use", last_use.then_some(true))
-            .query("limit", Some(PAGE));
-        Listing::follow(ask).await
+        Listing::follow(async |after| {
+            let ask = self
+                .ask(Method::GET, &["keys"])
+                .query("env", environment)
+                .query("last_use", last_use.then_some(true))
+                .query("limit", Some(PAGE));
+            ask.query("after", after).json().await
+        })
+        .await
     }
 
     /// Returns the description of a key, without its value.

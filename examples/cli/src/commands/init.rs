@@ -1,12 +1,13 @@
 //! `ibyok init`
 
-use ibyok_settings::{Created, Passphrase, operator_name};
+use ibyok_settings::{Created, Passphrase};
 use serde_json::json;
 
 use super::Cx;
 use crate::access::only_here;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::identity::operator_name;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -1,12 +1,13 @@
 //! `ibyok serve`
 
 use ibyok_server::LogLevel;
-use ibyok_settings::{Passphrase, operator_name};
+use ibyok_settings::Passphrase;
 
 use super::Cx;
 use crate::access::only_here;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::identity::operator_name;
 use crate::settings;
 
 #[derive(Debug, clap::Args)]
