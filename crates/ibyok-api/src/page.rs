@@ -1,5 +1,7 @@
 //! Lists.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::words::words;
@@ -68,4 +70,15 @@ pub struct DamagedRecord {
     pub environment: Option<String>,
     /// The reason why the server refuses the record
     pub damaged: Damage,
+}
+
+/// Describes the record in one line. The text comes from the store: a program that prints it must escape control characters.
+impl fmt::Display for DamagedRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.id)?;
+        if let Some(environment) = &self.environment {
+            write!(f, " of {environment}")?;
+        }
+        write!(f, " is damaged ({})", self.damaged.as_str())
+    }
 }

@@ -74,11 +74,8 @@ impl Client {
     /// # Errors
     /// As [`Client::open_incident`].
     pub async fn incidents(&self, all: bool) -> Result<Listing<Document<Incident>>> {
-        Listing::follow(async |_| {
-            let ask = self.ask(Method::GET, &["incidents"]).query("all", all.then_some(true));
-            ask.json().await
-        })
-        .await
+        let ask = self.ask(Method::GET, &["incidents"]);
+        Listing::follow(ask.query("all", all.then_some(true))).await
     }
 
     /// Returns the report of an incident, found by its id.

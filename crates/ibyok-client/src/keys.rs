@@ -61,15 +61,12 @@ impl Client {
     }
 
     async fn list_keys(&self, environment: Option<&str>, last_use: bool) -> Result<Listing<Document<KeyInfo>>> {
-        Listing::follow(async |after| {
-            let ask = self
-                .ask(Method::GET, &["keys"])
-                .query("env", environment)
-                .query("last_use", last_use.then_some(true))
-                .query("limit", Some(PAGE));
-            ask.query("after", after).json().await
-        })
-        .await
+        let ask = self
+            .ask(Method::GET, &["keys"])
+            .query("env", environment)
+            .query("last_use", last_use.then_some(true))
+            .query("limit", Some(PAGE));
+        Listing::follow(ask).await
     }
 
     /// Returns the description of a key, without its value.

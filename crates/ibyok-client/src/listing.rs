@@ -6,6 +6,7 @@ use ibyok_api::{DamagedRecord, Page};
 use serde::de::DeserializeOwned;
 
 use crate::error::Result;
+use crate::send::Ask;
 
 /// A whole list, with every page of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +49,8 @@ impl<T> From<Page<T>> for Listing<T> {
 }
 
 impl<T: DeserializeOwned> Listing<T> {
-    /// Follows the pages of a list to the last.
-    pub(crate) async fn follow(mut page: impl AsyncFnMut(Option<&str>) -> Result<Page<T>>) -> Result<Self> {
+    /// Follows the pages of a list to the last. A closure for the request of a page would keep this future from being `Send`.
+    pub(crate) async fn follow(ask: Ask<'_>) -> Result<Self> {
         let mut all = Listing {
             items: Vec::new(),
             damaged: Vec::new(),
@@ -57,7 +58,7 @@ impl<T: DeserializeOwned> Listing<T> {
         };
         let mut after: Option<String> = None;
         loop {
-            let mut found = page(after.as_deref()).await?;
+            let mut found: Page<T> = ask.clone().query("after", after.as_deref()).json().await?;
             all.items.append(&mut found.items);
             all.damaged.append(&mut found.damaged);
             all.incomplete |= found.incomplete;

@@ -34,6 +34,7 @@ pub(crate) fn json(document: &impl Serialize) -> Result<Bytes> {
 }
 
 /// A request that is being put together.
+#[derive(Clone)]
 pub(crate) struct Ask<'a> {
     client: &'a Client,
     method: Method,

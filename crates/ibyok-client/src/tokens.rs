@@ -76,12 +76,8 @@ impl Client {
     }
 
     async fn list_tokens(&self, last_use: bool) -> Result<Listing<Document<TokenInfo>>> {
-        Listing::follow(async |after| {
-            let ask = self.ask(Method::GET, &["tokens"]).query("limit", Some(PAGE));
-            let ask = ask.query("last_use", last_use.then_some(true));
-            ask.query("after", after).json().await
-        })
-        .await
+        let ask = self.ask(Method::GET, &["tokens"]).query("limit", Some(PAGE));
+        Listing::follow(ask.query("last_use", last_use.then_some(true))).await
     }
 
     /// Returns the description of a token, found by id or by name. For the client's own token, see

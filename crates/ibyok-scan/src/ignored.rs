@@ -1,6 +1,8 @@
 //! Finds file names for secrets that git would not ignore.
 
-use std::path::Path;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 
 use ignore::gitignore::GitignoreBuilder;
 
@@ -46,6 +48,34 @@ pub fn not_ignored(directory: &Path, names: &[&str]) -> Result<Vec<String>, Erro
         .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
     let covered = |name: &&&str| !rules.matched_path_or_any_parents(Path::new(name), false).is_ignore();
     Ok(names.iter().filter(covered).map(|name| (*name).to_owned()).collect())
+}
+
+/// Adds lines to a `.gitignore`, and creates it if it does not exist.
+///
+/// # Errors
+/// Those of opening, reading and writing the file.
+pub fn add_ignored(path: &Path, lines: &[&str]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    let mut there = String::new();
+    file.read_to_string(&mut there)?;
+    let mut text = String::new();
+    if !there.is_empty() && !there.ends_with('\n') {
+        text.push('\n');
+    }
+    for line in lines {
+        text.push_str(line);
+        text.push('\n');
+    }
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Returns the top of the repository that a path is in, else the path.
+#[must_use]
+pub fn top_of(path: &Path) -> PathBuf {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let top = whole.ancestors().find(|above| above.join(".git").exists());
+    top.map_or(whole.clone(), Path::to_owned)
 }
 
 #[cfg(test)]

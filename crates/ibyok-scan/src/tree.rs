@@ -1,5 +1,6 @@
 //! A tree of files, as git sees it: ignored files are left out, links are not followed.
 
+use std::collections::BTreeMap;
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -11,6 +12,7 @@ use rustix::fs::OFlags;
 
 use crate::engine::{Engine, Scanner};
 use crate::error::Error;
+use crate::git::Repository;
 use crate::place::ScanPlace;
 use crate::printable::printable;
 use crate::progress::Progress;
@@ -121,6 +123,30 @@ pub fn scan_files(engine: &Engine, root: &Path, files: &[PathBuf], progress: &Pr
     }
     drop(thread);
     report.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Scans a tree as git would commit it: ignored files only with `no_ignore`, or if git tracks them. `environment` is the environment for git.
+///
+/// # Errors
+/// As [`scan_tree`].
+pub fn scan_checkout(
+    engine: &Engine,
+    root: &Path,
+    no_ignore: bool,
+    environment: &BTreeMap<String, String>,
+    progress: &Progress,
+) -> Result<ScanReport, Error> {
+    let options = TreeOptions::default().no_ignore(no_ignore);
+    let report = scan_tree(engine, root, options, progress)?;
+    if no_ignore || !root.is_dir() {
+        return Ok(report);
+    }
+    // Where there is no repository, or no git, nothing is tracked.
+    let tracked = Repository::open(root, environment).and_then(|repository| repository.ignored_and_tracked());
+    Ok(match tracked {
+        Ok(files) if !files.is_empty() => report.and(scan_files(engine, root, &files, progress)),
+        _ => report,
+    })
 }
 
 /// Makes the state with which each thread scans.

@@ -25,6 +25,9 @@
 //! # }
 //! ```
 //!
+//! [`announced_token`] finds the access token of a program in its environment, in a file or by a command, and [`operator_name`] names the
+//! user of the process for the audit log.
+//!
 //! # Out of scope
 //! It parses no command line, prints nothing and asks no person: a program hands in its flags as [`Given`], and a function that asks for
 //! a [`Passphrase`].
@@ -37,19 +40,23 @@ mod given;
 mod guardrails;
 mod kek;
 mod locations;
+mod operator;
 mod parse;
 mod passphrase;
 mod process;
 mod remember;
 mod reopening;
 mod settings;
+mod token;
 
 // The public interface is:
 pub use create::Created;
 pub use given::Given;
 pub use kek::KekChoice;
 pub use locations::Locations;
+pub use operator::operator_name;
 pub use passphrase::Passphrase;
 pub use process::ProcessEnvironment;
 pub use remember::Variable;
 pub use settings::Settings;
+pub use token::{NoToken, announced_token, announces_token};

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use ibyok_operations::file::FileError;
+
 use crate::show::clean;
 
 /// The result of a command.
@@ -150,12 +152,45 @@ impl Error {
     }
 }
 
-impl From<ibyok_operations::import::FileError> for Error {
-    fn from(error: ibyok_operations::import::FileError) -> Self {
-        use ibyok_operations::import::FileError;
+impl From<ibyok_access::Error> for Error {
+    fn from(error: ibyok_access::Error) -> Self {
+        use ibyok_access::Error as Access;
+        match error {
+            Access::Vault(error) => Error::Vault(error),
+            Access::Server(error) => Error::Server(error),
+            Access::Invalid { what, hint } => Error::Usage { what, hint },
+            Access::Failed { what, hint } => Error::Failed { what, hint },
+            other => Error::failed(other.to_string(), "this is a bug"),
+        }
+    }
+}
+
+impl From<ibyok_operations::scan::CodeError> for Error {
+    fn from(error: ibyok_operations::scan::CodeError) -> Self {
+        use ibyok_operations::scan::CodeError;
+        match error {
+            CodeError::Vault(error) => Error::Vault(error),
+            CodeError::Scan(error) => error.into(),
+            other => Error::failed(other.to_string(), "this is a bug"),
+        }
+    }
+}
+
+impl From<ibyok_settings::NoToken> for Error {
+    fn from(error: ibyok_settings::NoToken) -> Self {
+        Error::NoToken {
+            what: error.what,
+            hint: error.hint,
+        }
+    }
+}
+
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
         match error {
             FileError::Input { what, hint } => Error::usage(what, hint),
             FileError::Failed { what, hint } => Error::failed(what, hint),
+            FileError::TooLarge { what, limit } => Error::Vault(ibyok_core::Error::TooLarge { what, limit }),
             other => Error::failed(other.to_string(), "check that you own the file"),
         }
     }

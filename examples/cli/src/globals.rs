@@ -44,113 +44,42 @@ pub(crate) const SETTINGS: &str = "Settings of the vault";
 
 /// The settings of a vault here, each also a variable and a line of `vault.toml`.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = SETTINGS)]
 pub(crate) struct SettingFlags {
     /// The store of the sealed records: `file`, or a URL [variable: IBYOK_STORE]
-    #[arg(
-        long,
-        global = true,
-        hide = true,
-        value_name = "STORE",
-        help_heading = SETTINGS
-    )]
+    #[arg(long, global = true, hide = true, value_name = "STORE")]
     pub(crate) store: Option<String>,
     /// The KEK: `local`, `passphrase` or `aws-kms:KEY` [variable: IBYOK_KEK]
-    #[arg(
-        long,
-        global = true,
-        hide = true,
-        value_name = "KEK",
-        help_heading = SETTINGS
-    )]
+    #[arg(long, global = true, hide = true, value_name = "KEK")]
     pub(crate) kek: Option<String>,
     /// The file of a local KEK [variable: IBYOK_KEK_FILE]
-    #[arg(
-        long,
-        global = true,
-        hide = true,
-        value_name = "FILE",
-        help_heading = SETTINGS
-    )]
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
     pub(crate) kek_file: Option<String>,
     /// The file that holds the passphrase [variable: IBYOK_PASSPHRASE_FILE]
-    #[arg(
-        long,
-        global = true,
-        hide = true,
-        value_name = "FILE",
-        help_heading = SETTINGS
-    )]
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
     pub(crate) passphrase_file: Option<String>,
     /// The directory of the audit log [variable: IBYOK_AUDIT]
-    #[arg(
-        long,
-        global = true,
-        hide = true,
-        value_name = "DIR",
-        help_heading = SETTINGS
-    )]
+    #[arg(long, global = true, hide = true, value_name = "DIR")]
     pub(crate) audit: Option<String>,
     /// The time to cache an opened environment key, for example `5m` [variable: IBYOK_KEY_CACHE_TTL]
-    #[arg(
-        long,
-        global = true,
-        hide = true,
-        value_name = "TIME",
-        help_heading = SETTINGS
-    )]
+    #[arg(long, global = true, hide = true, value_name = "TIME")]
     pub(crate) key_cache_ttl: Option<String>,
     /// The durability of the audit log: wait until lines are `synced` to disk, or `written` to the kernel [variable: IBYOK_DURABILITY]
-    #[arg(
-        long,
-        global = true,
-        hide = true,
-        value_name = "WHICH",
-        help_heading = SETTINGS
-    )]
+    #[arg(long, global = true, hide = true, value_name = "WHICH")]
     pub(crate) durability: Option<String>,
     /// MaxMind database (.mmdb) used to show countries in log reviews [variable: IBYOK_GEOIP]
-    #[arg(
-        long,
-        global = true,
-        hide = true,
-        value_name = "FILE",
-        help_heading = SETTINGS
-    )]
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
     pub(crate) geoip: Option<String>,
     /// Force this mode on environments of class dev, over every setting of the vault: `mock` or `live` [variable: DEV_MODE_FORCED]
-    #[arg(
-        long,
-        global = true,
-        hide = true,
-        value_name = "MODE",
-        help_heading = SETTINGS
-    )]
+    #[arg(long, global = true, hide = true, value_name = "MODE")]
     pub(crate) dev_mode_forced: Option<String>,
     /// Force this mode on environments of class staging [variable: STAGING_MODE_FORCED]
-    #[arg(
-        long,
-        global = true,
-        hide = true,
-        value_name = "MODE",
-        help_heading = SETTINGS
-    )]
+    #[arg(long, global = true, hide = true, value_name = "MODE")]
     pub(crate) staging_mode_forced: Option<String>,
     /// Force this mode on environments of class prod [variable: PROD_MODE_FORCED]
-    #[arg(
-        long,
-        global = true,
-        hide = true,
-        value_name = "MODE",
-        help_heading = SETTINGS
-    )]
+    #[arg(long, global = true, hide = true, value_name = "MODE")]
     pub(crate) prod_mode_forced: Option<String>,
     /// Allow mock mode in environments of class prod: `true` or `false` [variable: PROD_MOCK_ALLOWED]
-    #[arg(
-        long,
-        global = true,
-        hide = true,
-        value_name = "BOOL",
-        help_heading = SETTINGS
-    )]
+    #[arg(long, global = true, hide = true, value_name = "BOOL")]
     pub(crate) prod_mock_allowed: Option<String>,
 }

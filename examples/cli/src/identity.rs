@@ -1,21 +1,11 @@
 //! Chooses the vault and the identity of a command: the vault here as its operator or as a token's holder, or a
 //! server as a token's holder.
 
-use std::process::{Command, Stdio};
-
 use ibyok_core::AccessToken;
-use zeroize::Zeroizing;
+use ibyok_settings::{announced_token, announces_token, operator_name};
 
 use crate::error::{Error, Result};
 use crate::globals::{Environment, Globals};
-
-/// The longest token that is taken from a file or a command, in bytes. A longer text is no token.
-const TOKEN_MAX: usize = 64 * 1024;
-
-/// The variables that announce a token.
-const TOKEN: &str = "IBYOK_TOKEN";
-const TOKEN_FILE: &str = "IBYOK_TOKEN_FILE";
-const TOKEN_COMMAND: &str = "IBYOK_TOKEN_COMMAND";
 
 /// The place at which the command works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,85 +77,14 @@ pub(crate) fn who_here(globals: &Globals, environment: &Environment) -> Result<W
     if !is_by_token(globals, environment) {
         return Ok(Who::Operator(operator_name()));
     }
-    let (token, why) = token(environment)?;
+    let (token, why) = announced_token(environment)?;
     Ok(Who::Token(token, why))
 }
 
 /// Returns true if a command on the vault here acts as the holder of an access token: a variable announces one, and
 /// `--operator` does not overrule it.
 pub(crate) fn is_by_token(globals: &Globals, environment: &Environment) -> bool {
-    !globals.operator && environment.keys().any(|name| name.starts_with(TOKEN))
-}
-
-/// The token that the environment holds or points to: `IBYOK_TOKEN`, else `IBYOK_TOKEN_FILE`, else `IBYOK_TOKEN_COMMAND`.
-///
-/// The command is split into words as a shell would, and run without one: nothing in it is expanded.
-///
-/// # Errors
-/// [`Error::NoToken`] if there is none, it is empty, or the file or command fails.
-pub(crate) fn token(environment: &Environment) -> Result<(AccessToken, &'static str)> {
-    let (text, why) = if let Some(text) = environment.get(TOKEN) {
-        (Zeroizing::new(text.clone()), TOKEN)
-    } else if let Some(path) = environment.get(TOKEN_FILE) {
-        (from_file(path)?, TOKEN_FILE)
-    } else if let Some(line) = environment.get(TOKEN_COMMAND) {
-        (from_command(line)?, TOKEN_COMMAND)
-    } else if let Some(name) = environment.keys().find(|name| name.starts_with(TOKEN)) {
-        return Err(Error::no_token(format!("{name} is set, but no such variable exists")));
-    } else {
-        return Err(Error::NoToken {
-            what: "a server needs an access token, and none is set".to_owned(),
-            hint: "set IBYOK_TOKEN, IBYOK_TOKEN_FILE or IBYOK_TOKEN_COMMAND".to_owned(),
-        });
-    };
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(Error::no_token(format!("{why} holds no token: it is empty")));
-    }
-    Ok((AccessToken::from(text), why))
-}
-
-fn from_file(path: &str) -> Result<Zeroizing<String>> {
-    let fail = |why: &dyn std::fmt::Display| {
-        Error::no_token(format!("cannot read a token from `{path}` ({TOKEN_FILE}): {why}"))
-    };
-    let mut file = std::fs::File::open(path).map_err(|error| fail(&error))?;
-    let bytes = ibyok_core::Secret::read(&mut file, TOKEN_MAX).map_err(|error| fail(&error))?;
-    let text = bytes.text().map_err(|error| fail(&error))?;
-    Ok(Zeroizing::new(text.to_owned()))
-}
-
-fn from_command(line: &str) -> Result<Zeroizing<String>> {
-    let fail = |why: &dyn std::fmt::Display| Error::no_token(format!("cannot get a token from {TOKEN_COMMAND}: {why}"));
-    let words = shlex::split(line).ok_or_else(|| fail(&"a quote is not closed"))?;
-    let (program, arguments) = words.split_first().ok_or_else(|| fail(&"it is empty"))?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .env_remove(TOKEN_COMMAND)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| fail(&format!("`{program}`: {error}")))?;
-    let mut output = child.stdout.take().ok_or_else(|| fail(&"it has no output"))?;
-    let read = ibyok_core::Secret::read(&mut output, TOKEN_MAX);
-    drop(output);
-    let status = child.wait().map_err(|error| fail(&error))?;
-    if !status.success() {
-        return Err(fail(&format!("`{program}` ended with {status}")));
-    }
-    let bytes = read.map_err(|error| fail(&error))?;
-    let text = bytes.text().map_err(|error| fail(&error))?;
-    Ok(Zeroizing::new(text.to_owned()))
-}
-
-/// The operator's name on the audit log: `os:user@host`.
-pub(crate) fn operator_name() -> String {
-    let id = rustix::process::getuid().as_raw();
-    // A container often runs as a user that has a number and no name.
-    let user = whoami::username().ok().filter(|user| !user.is_empty());
-    let user = user.unwrap_or_else(|| id.to_string());
-    let host = whoami::hostname().unwrap_or_else(|_| "unknown".to_owned());
-    format!("os:{user}@{host}")
+    !globals.operator && announces_token(environment)
 }
 
 #[cfg(test)]
@@ -218,22 +137,13 @@ mod tests {
 
     #[test]
     fn an_announced_token_is_never_the_operator() {
-        assert!(is_refused(&[("IBYOK_TOKEN", "")]));
-        assert!(is_refused(&[("IBYOK_TOKEN", "  ")]));
-        assert!(is_refused(&[("IBYOK_TOKEN", ""), ("IBYOK_TOKEN_FILE", "/dev/null")]));
-        assert!(is_refused(&[("IBYOK_TOKEN_FILE", "/dev/null")]));
-        assert!(is_refused(&[("IBYOK_TOKEN_FILE", "/nowhere/at/all")]));
-        assert!(is_refused(&[("IBYOK_TOKEN_COMMAND", "false")]));
-        assert!(is_refused(&[("IBYOK_TOKEN_COMMAND", "true")]));
-        assert!(is_refused(&[("IBYOK_TOKEN_COMMAND", "no-such-program-here")]));
-        assert!(is_refused(&[("IBYOK_TOKEN_COMMAND", "echo 'x")]));
-        assert!(is_refused(&[("IBYOK_TOKEN_FIEL", "/run/token")]));
-    }
-
-    #[test]
-    fn a_command_is_run_without_a_shell() {
-        let (token, why) = token(&environment(&[("IBYOK_TOKEN_COMMAND", "echo '$HOME' \"a b\"")])).unwrap();
-        assert_eq!((token.expose(), why), ("$HOME a b", TOKEN_COMMAND));
+        for pairs in [
+            [("IBYOK_TOKEN", "")],
+            [("IBYOK_TOKEN_FILE", "/dev/null")],
+            [("IBYOK_TOKEN_FIEL", "/run/token")],
+        ] {
+            assert!(is_refused(&pairs), "{pairs:?}");
+        }
     }
 
     #[test]

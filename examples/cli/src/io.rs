@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 
+use ibyok_operations::Note;
 use serde::Serialize;
 
 use crate::colour::{self, Tone};
 use crate::error::{Error, Result};
-use crate::show::clean_lines;
+use crate::show::{clean, clean_lines};
 
 /// The streams from which a command reads and to which it writes.
 pub struct Io {
@@ -126,6 +127,19 @@ impl Io {
         writeln!(self.err, "{text}")
             .and_then(|()| self.err.flush())
             .unwrap_or_default();
+    }
+
+    /// A note of a library: something to know, or something that people must know.
+    pub(crate) fn note(&mut self, note: &Note) {
+        match note {
+            Note::Info(text) => self.say(&clean(text)),
+            Note::Warning(text) => self.warn(&clean(text)),
+        }
+    }
+
+    /// The notes of a library.
+    pub(crate) fn notes(&mut self, notes: impl IntoIterator<Item = Note>) {
+        notes.into_iter().for_each(|note| self.note(&note));
     }
 
     /// A question without its line break, for the answer to follow.

@@ -14,25 +14,19 @@
 
 mod access;
 mod bars;
-mod cell;
 mod colour;
 mod commands;
 mod error;
 mod exit;
 mod globals;
-mod hardening;
 mod identity;
 mod io;
-mod out_file;
-mod page;
 mod program;
 mod progress;
 mod remedy;
-mod secret_input;
 mod settings;
 mod show;
 mod table;
-mod words;
 
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

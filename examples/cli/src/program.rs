@@ -5,13 +5,13 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
+use ibyok_operations::run::forbid_core_dumps;
 use ibyok_settings::ProcessEnvironment;
 use serde_json::json;
 
 use crate::commands::{Cli, Cx, dispatch, parse, quiet_for};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::hardening;
 use crate::io::Io;
 use crate::show::clean;
 
@@ -26,7 +26,7 @@ pub fn run(
     environment: &BTreeMap<String, String>,
     mut io: Io,
 ) -> ExitCode {
-    hardening::forbid_core_dumps();
+    forbid_core_dumps();
     let arguments = quiet_for(arguments.into_iter().collect());
     let exit = match parse(&arguments) {
         Ok(cli) => {

@@ -1,9 +1,7 @@
 //! From flags and variables to the vault's settings, which the core resolves.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
 
-use etcetera::BaseStrategy;
 use ibyok_core::{Secret, secrecy::ExposeSecret};
 use ibyok_settings::{Given, Locations, Settings};
 use zeroize::Zeroizing;
@@ -24,7 +22,7 @@ pub(crate) fn resolve(globals: &Globals, environment: &Environment) -> Result<Se
 /// # Errors
 /// As [`resolve`].
 pub(crate) fn resolve_given(given: &Given, environment: &Environment) -> Result<Settings> {
-    Ok(Settings::resolve(given, environment, &locations(environment))?)
+    Ok(Settings::resolve(given, environment, &Locations::of_user(environment))?)
 }
 
 /// Returns the settings of the flags.
@@ -61,24 +59,6 @@ fn holds_password(url: &str) -> bool {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
-}
-
-/// The platform's directories for this user, as the environment that was handed in says.
-fn locations(environment: &Environment) -> Locations {
-    let set = |name: &str| {
-        environment
-            .get(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let platform = etcetera::choose_base_strategy().ok();
-    let below = |directory: &str| set("HOME").map(|home| home.join(directory));
-    let data = set("XDG_DATA_HOME").or_else(|| below(".local/share"));
-    let config = set("XDG_CONFIG_HOME").or_else(|| below(".config"));
-    let data = data.or_else(|| platform.as_ref().map(BaseStrategy::data_dir));
-    let config = config.or_else(|| platform.as_ref().map(BaseStrategy::config_dir));
-    let none = Locations::unknown();
-    Locations::new(data.unwrap_or(none.data), config.unwrap_or(none.config))
 }
 
 /// Asks for the passphrase, where there is a terminal to ask on.

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use etcetera::BaseStrategy;
 use ibyok_core::Vault;
 use ibyok_settings::{Locations, ProcessEnvironment, Settings};
 use tokio::net::{TcpListener, TcpSocket};
@@ -90,7 +89,6 @@ pub async fn run(settings: &Settings, vault: Vault, insecure_http: bool) -> Resu
     let mut options = Options::default();
     options.environment.clone_from(&settings.environment);
     options.trusted_proxies.clone_from(&settings.trusted_proxies);
-    options.review.clone_from(&settings.review);
     let mut limits = Limits::default();
     limits.connections = connections_within(limits.connections);
     limits.connections_per_address = limits.connections_per_address.min((limits.connections / 2).max(1));
@@ -171,10 +169,7 @@ fn serve_until_stopped(args: &Args, environment: &BTreeMap<String, String>) -> R
 }
 
 fn settings(args: &Args, environment: &BTreeMap<String, String>) -> Result<Settings> {
-    let locations = etcetera::choose_base_strategy().map_or_else(
-        |_| Locations::unknown(),
-        |base| Locations::new(base.data_dir(), base.config_dir()),
-    );
+    let locations = Locations::of_user(environment);
     Ok(Settings::resolve(&args.given(), environment, &locations)?)
 }
 

@@ -17,7 +17,6 @@ pub(crate) mod limit;
 pub(crate) mod mode;
 pub(crate) mod name;
 pub(crate) mod provider;
-pub(crate) mod record_kind;
 pub(crate) mod review;
 pub(crate) mod scoped;
 pub(crate) mod settings;

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::changes::{Changes, Turns};
-use crate::examine::Examinations;
 use crate::gate::Gate;
 use crate::gate::meter::Meter;
 use crate::incident::Incidents;
@@ -28,6 +27,7 @@ use crate::recorder::refusals::Refusals;
 use crate::recorder::token_refusals::TokenRefusals;
 use crate::records::Records;
 use crate::retrieve::Retriever;
+use crate::review::{Habits, Reviews};
 use crate::uses::{Counting, Usage};
 use ibyok_audit::Log;
 use std::sync::Mutex;
@@ -55,7 +55,7 @@ pub(crate) struct Inner {
     pub(crate) counting: Arc<Counting>,
     pub(crate) usage: Arc<Usage>,
     pub(crate) incidents: Incidents,
-    pub(crate) examinations: Examinations,
+    pub(crate) reviews: Reviews,
 }
 
 impl Inner {
@@ -64,6 +64,7 @@ impl Inner {
         records: Arc<Records>,
         (log, lines, actor): (Log, u64, &str),
         guardrails: Guardrails,
+        habits: Habits,
     ) -> Self {
         let counting = Arc::new(Counting::default());
         let meter: Arc<dyn Meter> = Arc::clone(&counting) as _;
@@ -122,10 +123,11 @@ impl Inner {
             gate: Arc::clone(&gate),
             changes: Arc::clone(&changes),
         };
-        let examinations = Examinations {
+        let reviews = Reviews {
             records: Arc::clone(&records),
             recorder: Arc::clone(&recorder),
             logs: Arc::clone(&logs),
+            habits,
             turn: tokio::sync::Mutex::default(),
         };
         Inner {
@@ -141,7 +143,7 @@ impl Inner {
             counting,
             usage: Arc::new(usage),
             incidents,
-            examinations,
+            reviews,
         }
     }
 }

@@ -10,13 +10,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod file_error;
 mod left_over;
 mod original;
 mod plan;
 mod store;
 
-pub use file_error::FileError;
 pub use left_over::{LeftOver, left_over};
 pub use original::Original;
 pub use plan::{Entry, Outcome, Plan, make};

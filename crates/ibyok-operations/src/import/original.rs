@@ -11,7 +11,7 @@ use rustix::fs::{
     AtFlags, Gid, Mode, OFlags, Stat, Uid, fchmod, fchown, fstat, fsync, openat, renameat, statat, unlinkat,
 };
 
-use super::file_error::{FileError, Result};
+use crate::file::{FileError, Result};
 
 /// The flags with which a new file is opened next to the original.
 const NEW: OFlags = OFlags::WRONLY

@@ -6,6 +6,7 @@ use ibyok_core::{
     EnvironmentName, KeyName, KeyRef, Secret,
     keys::{VALUE_MAX, VariableKind, Written},
 };
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::dotenv::{Assignment, Error, Parsed, Remarks, Result, WORDS, each_once, is_one_word};
 
@@ -195,7 +196,50 @@ impl Plan {
     }
 }
 
+/// The entry as JSON: `variable`, `line`, `ref`, `outcome`, and `provider` and `why` if there are any. It never holds the value.
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("variable", &self.variable)?;
+        map.serialize_entry("line", &self.line)?;
+        map.serialize_entry("ref", &self.reference())?;
+        map.serialize_entry("outcome", self.outcome.word())?;
+        if let Some(provider) = self.told.as_ref().and_then(|told| told.provider.as_ref()) {
+            map.serialize_entry("provider", provider)?;
+        }
+        if let Some(why) = self.why() {
+            map.serialize_entry("why", why)?;
+        }
+        map.end()
+    }
+}
+
 impl Plan {
+    /// Counts the assignments by outcome, in words: `2 created, 1 skipped`.
+    #[must_use]
+    pub fn counts(&self) -> String {
+        let counts = Outcome::ALL.iter().filter_map(|outcome| match self.count(*outcome) {
+            0 => None,
+            count => Some(format!("{count} {}", outcome.word())),
+        });
+        let counts: Vec<String> = counts.collect();
+        match counts.is_empty() {
+            true => "nothing to import".to_owned(),
+            false => counts.join(", "),
+        }
+    }
+
+    /// Describes the values that the vault did not take, each with its line and the reason.
+    pub fn failures(&self) -> impl Iterator<Item = String> {
+        self.entries.iter().filter_map(|entry| {
+            let why = entry.failure()?;
+            Some(format!(
+                "line {}: `{}` is not stored: {why}",
+                entry.line, entry.variable
+            ))
+        })
+    }
+
     /// Names the keys whose provider was recognised when they were stored.
     #[must_use]
     pub fn recognised(&self) -> Option<String> {

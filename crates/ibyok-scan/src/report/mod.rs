@@ -1,6 +1,7 @@
 //! The report of a scan: its findings, and the items that it could not read.
 
 mod sarif;
+mod words;
 
 pub use sarif::sarif;
 

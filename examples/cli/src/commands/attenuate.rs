@@ -1,13 +1,13 @@
 //! `ibyok tokens attenuate`: a narrower token, made by its holder without asking anybody.
 
 use ibyok_core::{AccessToken, policy::Restriction, tokens::attenuate};
+use ibyok_operations::file::read_value;
 use serde_json::json;
 
 use super::tokens::{environments, parsed, patterns, scopes};
 use super::{Cx, time};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::secret_input;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
     if cx.io.terminal.input {
         cx.io.say("the token, then Ctrl-D:");
     }
-    let token = secret_input::from_input(cx.io)?;
+    let token = read_value(cx.io.input(), "standard input")?;
     let text = token
         .text()
         .map_err(|_| Error::no_token("standard input holds no token"))?;
@@ -71,9 +71,8 @@ fn restriction(args: &Args) -> Result<Restriction> {
         )?);
     }
     if let Some(when) = &args.expires {
-        let now = crate::commands::time::now();
-        let at = time::ahead(when, now)?;
-        if at <= now {
+        let at = time::ahead(when)?;
+        if at <= time::now() {
             return Err(Error::usage(
                 format!(
                     "`--expires {}` is in the past: the token would never be valid",

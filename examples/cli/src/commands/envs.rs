@@ -42,7 +42,7 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::List => {
             cx.with_vault("envs list", async |here, cx| {
-                let list = Listed::page(&here.session.environments().list().await?)?;
+                let list = Listed::page(&here.session().environments().list().await?)?;
                 cx.answer_list(list, &COLUMNS, "no environments")
             })
             .await
@@ -54,7 +54,7 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
                 .transpose()?
                 .unwrap_or_else(|| Class::of(&name));
             cx.with_vault("envs add", async |here, cx| {
-                let made = document(&here.session.environments().add(name, class).await?)?;
+                let made = document(&here.session().environments().add(name, class).await?)?;
                 cx.answer_one(&made, &COLUMNS)
             })
             .await
@@ -71,7 +71,7 @@ async fn remove(which: &str, cx: &mut Cx<'_>) -> Result<Exit> {
         "the vault loses its keys and tokens",
     )?;
     cx.with_vault("envs remove --damaged", async |here, cx| {
-        let removed = document(&here.session.environments().remove_damaged(which).await?)?;
+        let removed = document(&here.session().environments().remove_damaged(which).await?)?;
         if cx.globals.json {
             cx.io.answer_json(&removed)?;
         }

@@ -3,17 +3,16 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use futures_util::stream::{self, StreamExt, TryStreamExt};
-use ibyok_core::{EnvironmentName, Session, policy::Pattern, secrecy::ExposeSecret};
+use ibyok_access::{Exported, export_all, of_environment};
+use ibyok_core::{EnvironmentName, policy::Pattern};
 use ibyok_operations::dotenv::{Format, print};
-use zeroize::Zeroizing;
 
-use super::{Cx, fetch, tokens};
-use crate::access::fetched;
-use crate::error::{Error, Result};
+use super::{Cx, tokens};
+use crate::access::notes;
+use crate::error::Result;
 use crate::exit::Exit;
-use crate::out_file::write_secret;
-use crate::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
+use ibyok_operations::file::write_private;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -53,12 +52,8 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_vault("export", async |here, cx| {
         let any = |patterns: &[Pattern], name: &str| patterns.iter().any(|pattern| pattern.matches(name));
         let wants = |name: &str| (only.is_empty() || any(&only, name)) && !any(&skip, name);
-        let wanted = fetch::of_environment(here, cx, &environment, wants).await?;
-        let session = &here.session;
-        let exported = stream::iter(wanted).map(|one| async move { export(session, one).await });
-        let exported: Vec<(_, bool)> = exported.buffered(fetch::AT_ONCE).try_collect().await?;
-        let mocks = exported.iter().filter(|(_, mock)| *mock).count();
-        let variables: Vec<_> = exported.into_iter().map(|(variable, _)| variable).collect();
+        let wanted = of_environment(here, &environment, wants, &mut notes(cx.io)).await?;
+        let Exported { variables, mocks, .. } = export_all(here, wanted).await?;
         if mocks > 0 {
             cx.io.warn(&format!(
                 "warning: {mocks} of {} {} mocked",
@@ -77,7 +72,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         }
         match &args.output {
             Some(path) => {
-                write_secret(path, printed.as_bytes())?;
+                write_private(path, printed.as_bytes())?;
                 cx.io.say(&format!(
                     "wrote {} to {}",
                     counted(variables.len(), "key"),
@@ -89,16 +84,4 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         Ok(Exit::Done)
     })
     .await
-}
-
-async fn export(session: &Session, wanted: fetch::Wanted) -> Result<((String, Zeroizing<String>), bool)> {
-    let fetched = fetched(session.keys().export(&wanted.key).await?, None)?;
-    let text = std::str::from_utf8(fetched.value.expose_secret()).map_err(|_| {
-        Error::usage(
-            format!("cannot export `{}`: its value is not text", wanted.key),
-            "skip the key with `--skip`, and write its value with `ibyok get REF -n -o FILE`",
-        )
-    })?;
-    let mock = fetched.mode == "mock";
-    Ok(((wanted.variable, Zeroizing::new(text.to_owned())), mock))
 }

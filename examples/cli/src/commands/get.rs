@@ -11,7 +11,7 @@ use super::Cx;
 use crate::access::{Fetched, KeyArgument};
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::out_file::write_secret;
+use ibyok_operations::file::write_private;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -56,7 +56,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
     let field = args.field.as_deref().map(str::parse).transpose()?;
     cx.with_access(async |access, cx| {
         let fetched = key.retrieve(access, args.version, field).await?;
-        if fetched.mode == "mock" {
+        if fetched.is_mock() {
             cx.io
                 .say("this value is a mock, not the key; `ibyok keys show` shows the setting that decided it");
         }
@@ -66,7 +66,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
             plain(&fetched, args.no_newline)
         };
         match &args.output {
-            Some(path) => write_secret(path, &text)?,
+            Some(path) => write_private(path, &text)?,
             None => cx.io.answer(&text)?,
         }
         Ok(Exit::Done)

@@ -1,13 +1,12 @@
 //! `ibyok init`
 
-use ibyok_settings::{Created, Passphrase};
+use ibyok_settings::{Created, Passphrase, operator_name};
 use serde_json::json;
 
 use super::Cx;
 use crate::access::only_here;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::identity::operator_name;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

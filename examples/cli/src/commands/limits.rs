@@ -1,14 +1,14 @@
 //! `ibyok limits`
 
-use ibyok_api::{EnvironmentLimit, LimitScope};
+use ibyok_api::EnvironmentLimit;
 use ibyok_core::{EnvironmentName, policy::Rate};
 
 use super::Cx;
-use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
 use crate::table::Column;
+use ibyok_reports::cell::Cell;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -58,15 +58,6 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
             })
             .await
         }
-    }
-}
-
-/// The subject of a limit, in words.
-pub(super) fn counting(scope: Option<&LimitScope>) -> &'static str {
-    match scope {
-        Some(LimitScope::Shared) => "all servers share one count",
-        Some(LimitScope::Node) => "each server counts separately",
-        _ => "separately on each server; with a Redis store, all servers share one count",
     }
 }
 

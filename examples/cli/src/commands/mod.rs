@@ -8,7 +8,6 @@ mod confirm;
 mod demo;
 mod envs;
 mod export;
-mod fetch;
 mod get;
 mod help;
 mod import;
@@ -19,7 +18,6 @@ mod limits;
 mod man;
 mod mode;
 mod namespaces;
-mod pages;
 mod providers;
 mod rotate;
 mod run;
@@ -46,6 +44,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::globals::{Environment, Globals};
 use crate::io::Io;
+use crate::show::clean;
 use crate::table::{Column, HasJson, Table, lines_of};
 
 /// A vault for the API keys that programs use.
@@ -178,7 +177,7 @@ impl Cx<'_> {
         }
         let outcome = work(access.as_ref(), self).await;
         let closed = access.close().await;
-        outcome.and_then(|exit| closed.map(|()| exit))
+        outcome.and_then(|exit| Ok(closed.map(|()| exit)?))
     }
 
     /// Opens the vault of this machine, runs `work` and closes the vault, also after a failure.
@@ -190,7 +189,7 @@ impl Cx<'_> {
         let here = access::here(verb, self.globals, self.environment, self.io).await?;
         let outcome = work(&here, self).await;
         let closed = here.close().await;
-        outcome.and_then(|exit| closed.map(|()| exit))
+        outcome.and_then(|exit| Ok(closed.map(|()| exit)?))
     }
 
     /// Answers with a list: the whole of it as JSON, else a table. Damaged records come below it, and are a warning.
@@ -218,7 +217,7 @@ impl Cx<'_> {
         } else {
             table.print_or(self.io, none)?;
             for line in list.damaged_lines() {
-                self.io.answer_line(&line)?;
+                self.io.answer_line(&clean(&line))?;
             }
         }
         if let Some(warning) = list.warning() {

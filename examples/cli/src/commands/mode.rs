@@ -5,10 +5,10 @@ use ibyok_api::EnvironmentMode;
 use ibyok_core::{EnvironmentName, modes::Mode};
 
 use super::Cx;
-use crate::cell::Cell;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::Column;
+use ibyok_reports::cell::Cell;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {

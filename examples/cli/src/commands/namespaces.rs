@@ -8,7 +8,7 @@ use crate::access::document_of as document;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
-use crate::words::counted;
+use ibyok_core::audit::words::counted;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {

@@ -1,10 +1,11 @@
 //! `ibyok providers`: the catalogue of providers, which the vault uses to recognise keys.
 
 use ibyok_core::providers::{Catalogue, Provider};
+use ibyok_operations::providers::find;
 use serde_json::{Value, json};
 
 use super::Cx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::{at, text};
 
@@ -65,27 +66,6 @@ fn show(name: &str, cx: &mut Cx<'_>) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
-}
-
-/// A provider by its id, or by its name in whichever case.
-fn find(name: &str) -> Result<&'static Provider> {
-    let catalogue = Catalogue::builtin();
-    let by_name = || catalogue.iter().find(|one| one.name().eq_ignore_ascii_case(name));
-    let found = catalogue.get(&name.to_ascii_lowercase()).or_else(by_name);
-    found.ok_or_else(|| {
-        let near = catalogue
-            .iter()
-            .map(|one| (strsim::jaro_winkler(one.id(), &name.to_ascii_lowercase()), one.id()))
-            .filter(|(score, _)| *score > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
-        Error::Vault(ibyok_core::Error::NotFound {
-            what: format!("provider `{}` in the catalogue", crate::show::clean(name)),
-            hint: Some(match near {
-                Some((_, id)) => format!("did you mean `{id}`? `ibyok providers list` lists all providers").into(),
-                None => "`ibyok providers list` lists all providers".into(),
-            }),
-        })
-    })
 }
 
 fn document(provider: &Provider) -> Value {

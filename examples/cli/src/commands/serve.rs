@@ -1,13 +1,12 @@
 //! `ibyok serve`
 
 use ibyok_server::LogLevel;
-use ibyok_settings::Passphrase;
+use ibyok_settings::{Passphrase, operator_name};
 
 use super::Cx;
 use crate::access::only_here;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::identity::operator_name;
 use crate::settings;
 
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,5 @@
 //! `ibyok tokens`
 
-mod children;
 mod preset;
 mod review;
 mod revoke;
@@ -11,14 +10,15 @@ use ibyok_core::{EnvironmentName, Environments, Grant, Scope, Scopes, TokenReque
 use ibyok_operations::preset::Preset;
 use serde_json::json;
 
-use self::preset::announce;
-use super::limits::{counting, rate};
+use super::limits::rate;
 use super::{Cx, attenuate, time};
 use crate::access::Access;
-use crate::cell::{Cell, if_set, joined};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::table::Column;
+use ibyok_reports::cell::{Cell, if_set, joined};
+use ibyok_reports::keys::counting;
+use ibyok_reports::tokens::announced;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -215,7 +215,7 @@ async fn filled_in(
         Expiry::At(end) => Some(end),
         _ => None,
     };
-    announce(&args.name, preset, grant, end, cx);
+    cx.io.notes(announced(&args.name, preset, grant, time::now(), end));
     Ok(expiry)
 }
 
@@ -249,7 +249,7 @@ fn grant(args: &Issue) -> Result<Grant> {
 fn expiry(args: &Issue) -> Result<Expiry> {
     Ok(match &args.expires {
         _ if args.no_expiry => Expiry::Never,
-        Some(when) => Expiry::At(time::ahead(when, crate::commands::time::now())?),
+        Some(when) => Expiry::At(time::ahead(when)?),
         None => Expiry::Default,
     })
 }

@@ -7,13 +7,13 @@ use ibyok_core::{
 };
 
 use super::{Cx, time};
-use crate::access::{KeyArgument, damaged_line};
+use crate::access::KeyArgument;
 use crate::bars::Bars;
-use crate::cell::{Cell, NONE};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::{Column, Table};
-use crate::words::{counted, is_or_are};
+use ibyok_reports::cell::Cell;
+use ibyok_reports::usage::{self, count, detail, head, label, short};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -46,8 +46,7 @@ const COUNTS: [Column<UsageItem>; 7] = [
 ];
 
 pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
-    let now = crate::commands::time::now();
-    let when = |text: &Option<String>| text.as_deref().map(|text| time::ago(text, now)).transpose();
+    let when = |text: &Option<String>| text.as_deref().map(time::ago).transpose();
     let mut request = UsageRequest::new(args.by);
     (request.since, request.until) = (when(&args.since)?, when(&args.until)?);
     request.environment = args.env;
@@ -61,7 +60,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         } else {
             print(&report, args.by, cx)?;
         }
-        warn_of_environments(&report, cx);
+        cx.io.notes(usage::missing(&report));
         Ok(Exit::Done)
     })
     .await
@@ -81,90 +80,6 @@ fn print(report: &UsageReport, by: UsageBy, cx: &mut Cx<'_>) -> Result<()> {
         }
         table.print(cx.io)?;
     }
-    let (since, until) = (report.since, report.until);
-    if items.is_empty() {
-        cx.io.say(&format!("no key was used from {since} to {until}"));
-    } else {
-        cx.io.say(&format!("from {since} to {until}, days in UTC"));
-    }
-    let damaged = report.damaged;
-    if damaged > 0 {
-        cx.io.warn(&format!(
-            "{} of counts {} damaged; the report lacks those counts",
-            counted(damaged, "record"),
-            is_or_are(damaged)
-        ));
-    }
+    cx.io.notes(usage::summary(report));
     Ok(())
-}
-
-/// Warns of environments whose usage is missing.
-fn warn_of_environments(report: &UsageReport, cx: &mut Cx<'_>) {
-    for record in &report.damaged_environments {
-        cx.io.warn(&format!(
-            "warning: the report lacks usage, because {}",
-            damaged_line(record)
-        ));
-    }
-    if report.damaged_environments.is_empty() && report.incomplete {
-        cx.io
-            .warn("warning: the report may lack usage, because the record of an environment is damaged");
-    }
-}
-
-fn head(by: UsageBy) -> &'static str {
-    match by {
-        UsageBy::Token => "TOKEN",
-        UsageBy::Env => "ENVIRONMENT",
-        UsageBy::Day => "DAY",
-        UsageBy::Version => "VERSION",
-        _ => "REF",
-    }
-}
-
-/// Returns the subject of an item, for people.
-fn label(item: &UsageItem, by: UsageBy) -> String {
-    let or = |member: &Option<String>, other: &str| member.clone().unwrap_or_else(|| other.to_owned());
-    match by {
-        UsageBy::Token => match (&item.name, &item.token) {
-            (Some(name), Some(id)) => format!("{name} ({id})"),
-            (None, Some(id)) => id.clone(),
-            _ => "others".to_owned(),
-        },
-        UsageBy::Env => or(&item.environment, "several environments"),
-        UsageBy::Day => item.day.map_or_else(|| NONE.to_owned(), |day| day.to_string()),
-        UsageBy::Version => {
-            let version = item.version.map_or("none".to_owned(), |number| number.to_string());
-            format!("{} version {version}", or(&item.reference, "no key"))
-        }
-        _ => or(&item.reference, "no key"),
-    }
-}
-
-/// The same where there is little room: a token that has a name by that alone.
-fn short(item: &UsageItem, by: UsageBy) -> String {
-    let name = item.name.clone().filter(|_| by == UsageBy::Token);
-    name.unwrap_or_else(|| label(item, by))
-}
-
-fn count(item: &UsageItem) -> u64 {
-    item.allowed.saturating_add(item.denied).saturating_add(item.failed)
-}
-
-/// Returns the text after a bar. Leaves out counts that are zero.
-fn detail(item: &UsageItem) -> String {
-    let mut said = Vec::new();
-    for (count, word) in [
-        (item.mocked, "mocked"),
-        (item.denied, "denied"),
-        (item.failed, "failed"),
-    ] {
-        if count > 0 {
-            said.push(format!("{count} {word}"));
-        }
-    }
-    if let Some(last) = item.last_used {
-        said.push(format!("last {}", last.cell()));
-    }
-    said.join(", ")
 }

@@ -4,9 +4,9 @@ use ibyok_api::{Grant, PrincipalKind, WhoAmI};
 use serde_json::Value;
 
 use super::Cx;
-use crate::cell::{Cell, if_set, joined};
 use crate::error::Result;
 use crate::exit::Exit;
+use ibyok_reports::cell::{Cell, if_set, joined};
 
 pub(super) async fn run(cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_access(async |access, cx| {

@@ -2,7 +2,6 @@
 
 use ibyok_api as api;
 use ibyok_core as core;
-use ibyok_operations as operations;
 
 use super::{Documented, count, texts};
 
@@ -49,19 +48,18 @@ impl Documented for core::incidents::IncidentNote {
     }
 }
 
-impl Documented for operations::incidents::Opened {
+impl Documented for core::incidents::IncidentOpened {
     type Document = api::IncidentOpened;
 
     fn document(self) -> Self::Document {
-        let opened = self.opened;
         api::IncidentOpened {
-            incident: opened.incident.document(),
-            was_open: opened.was_open,
-            not_replaced: opened.not_replaced,
-            warnings: opened.warnings,
-            not_revoked: opened.not_revoked.document(),
-            unseen: opened.unseen,
-            copies: opened.copies.document(),
+            incident: self.incident.document(),
+            was_open: self.was_open,
+            not_replaced: self.not_replaced,
+            warnings: self.warnings,
+            not_revoked: self.not_revoked.document(),
+            unseen: self.unseen,
+            copies: self.copies.document(),
             remaining: self.remaining.document(),
         }
     }
@@ -92,43 +90,42 @@ impl Documented for core::incidents::LeakedCopy {
     }
 }
 
-impl Documented for operations::incidents::Step {
+impl Documented for core::incidents::Step {
     type Document = api::Step;
 
     fn document(self) -> Self::Document {
         api::Step {
-            id: self.id.as_str().into(),
+            id: self.id.into(),
             what: self.what,
             how: self.how,
         }
     }
 }
 
-impl Documented for operations::incidents::IncidentReport {
+impl Documented for core::incidents::IncidentReport {
     type Document = api::IncidentReport;
 
     fn document(self) -> Self::Document {
-        let facts = self.facts;
         api::IncidentReport {
-            incident: facts.incident.document(),
-            key: facts.key.document(),
+            incident: self.incident.document(),
+            key: self.key.document(),
             provider: self.provider.document(),
-            since: facts.since,
-            made: facts.made,
-            timeline: facts.timeline.document(),
-            further_lines: facts.further_lines,
-            readers: facts.readers.document(),
-            unseen: facts.unseen,
-            released_after: facts.released_after,
-            reach: facts.reach.document(),
+            since: self.since,
+            made: self.made,
+            timeline: self.timeline.document(),
+            further_lines: self.further_lines,
+            readers: self.readers.document(),
+            unseen: self.unseen,
+            released_after: self.released_after,
+            reach: self.reach.document(),
             findings: self.findings.document(),
-            copies: facts.copies.document(),
+            copies: self.copies.document(),
             remaining: self.remaining.document(),
         }
     }
 }
 
-impl Documented for operations::incidents::ProviderPages {
+impl Documented for core::incidents::ProviderPages {
     type Document = api::ProviderPages;
 
     fn document(self) -> Self::Document {
@@ -180,7 +177,7 @@ impl Documented for core::incidents::KeyReader {
             versions: self.versions,
             addresses: self.addresses,
             user_agents: self.user_agents,
-            source: self.source.as_str().into(),
+            source: self.source.into(),
         }
     }
 }

@@ -112,7 +112,7 @@ impl Documented for core::tokens::ReadKey {
     }
 }
 
-impl Documented for ibyok_operations::tokens::TokenFinding {
+impl Documented for core::tokens::TokenFinding {
     type Document = api::TokenFinding;
 
     fn document(self) -> Self::Document {

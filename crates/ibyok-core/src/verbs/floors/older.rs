@@ -11,7 +11,6 @@ use super::rollback::RolledBack;
 use crate::base::damage::Damage;
 use crate::base::error::{Error, Part, Result};
 use crate::model::kind;
-use crate::model::record_kind::RecordKind;
 use crate::model::typed::with_type_of;
 use crate::realm::{Realm, RealmName};
 use crate::records::record::Record;
@@ -54,7 +53,7 @@ impl Inner {
         }
         Ok(Some(RolledBack {
             record: record.to_string(),
-            kind: with_type_of!(record, R => R::NAME, _ => RecordKind::Other),
+            kind: with_type_of!(record, R => R::NAME, _ => "record"),
             name: there.name,
             realm: there.realm,
             seen: floor,
@@ -80,7 +79,7 @@ impl Inner {
         };
         Ok(is_older.then(|| RolledBack {
             record: record.to_string(),
-            kind: RecordKind::Environment,
+            kind: "environment",
             name: name.as_ref().map(|name| name.environment_word().to_owned()),
             realm: name.as_ref().map(RealmName::to_string),
             seen: floor,
@@ -145,7 +144,7 @@ impl Inner {
     pub(super) async fn name_from_log(&self, found: &mut [RolledBack]) -> Result<()> {
         let nameless = found
             .iter()
-            .filter(|rolled| rolled.name.is_none() && rolled.kind == RecordKind::Key);
+            .filter(|rolled| rolled.name.is_none() && rolled.kind == "key");
         let mut names: HashMap<String, Option<String>> = nameless.map(|rolled| (rolled.record.clone(), None)).collect();
         if names.is_empty() {
             return Ok(());

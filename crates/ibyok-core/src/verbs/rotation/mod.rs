@@ -5,16 +5,17 @@
 //! - `drain`: the tokens that still need a version
 //! - `retire`: the verbs that take an old one away
 //! - `status`: the progress of a rotation
-//! - `reschedule`: the times of a key
+//! - `due`: the versions to rotate, and the keys and tokens that end soon
 
 mod drain;
-mod reschedule;
+mod due;
 mod retire;
 mod stage;
 mod status;
 mod steps;
 
-pub(crate) use reschedule::reschedule;
+pub(crate) use due::reschedule;
+pub use due::{Due, DueKind};
 pub use retire::{Destroyed, DrainRequest};
 pub(crate) use stage::only_the_value;
 pub use status::{Consumer, RotationStatus, VersionUse, Waiting, WaitingFor};

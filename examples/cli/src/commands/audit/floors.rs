@@ -12,10 +12,10 @@ use crate::commands::Cx;
 use crate::commands::confirm::confirm;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::out_file::write_secret;
 use crate::progress::spinner;
 use crate::table::Table;
-use crate::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
+use ibyok_operations::file::write_private;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -56,8 +56,8 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
 
 async fn export(path: &Path, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     let mut text = Vec::new();
-    let count = here.session.floors().export(&mut text).await?;
-    write_secret(path, &text)?;
+    let count = here.session().floors().export(&mut text).await?;
+    write_private(path, &text)?;
     if cx.globals.json {
         cx.io.answer_json(&json!({ "floors": count, "file": path }))?;
     }
@@ -77,7 +77,7 @@ async fn import(path: &Path, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
             "give a file that `ibyok audit floors export` wrote",
         )
     })?;
-    let count = here.session.floors().import(&mut BufReader::new(file)).await?;
+    let count = here.session().floors().import(&mut BufReader::new(file)).await?;
     if cx.globals.json {
         cx.io.answer_json(&json!({ "floors": count }))?;
     }
@@ -97,12 +97,13 @@ async fn rebuild(accept_rollback: bool, cx: &mut Cx<'_>) -> Result<Exit> {
     let done = rebuild_here(accept_rollback, &here, cx).await;
     let closed = here.close().await;
     let exit = done?;
-    closed.map(|()| exit)
+    closed?;
+    Ok(exit)
 }
 
 async fn rebuild_here(accept_rollback: bool, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     let spinner = spinner(cx, "verifying the floors");
-    let report = here.session.floors().rebuild().await;
+    let report = here.session().floors().rebuild().await;
     spinner.finish_and_clear();
     let report = report?;
     for finding in &report.findings {
@@ -131,13 +132,13 @@ async fn rebuild_here(accept_rollback: bool, here: &Here, cx: &mut Cx<'_>) -> Re
 /// Lists the records that went back, asks, and believes them as the store holds them.
 async fn accept(here: &Here, cx: &mut Cx<'_>) -> Result<Vec<RolledBack>> {
     let spinner = spinner(cx, "comparing the store with the floors");
-    let found = here.session.floors().rolled_back().await;
+    let found = here.session().floors().rolled_back().await;
     spinner.finish_and_clear();
     let found = found?;
     if found.is_empty() {
         cx.io.say("no record in the store is older than its floor on this node");
         // The log also shows a store that was behind and went on since.
-        let report = here.session.audit().verify(&[]).await?;
+        let report = here.session().audit().verify(&[]).await?;
         if !report
             .findings
             .iter()
@@ -153,7 +154,7 @@ async fn accept(here: &Here, cx: &mut Cx<'_>) -> Result<Vec<RolledBack>> {
         &act,
         "every later revocation, disabling, rotation and limit of these records is lost",
     )?;
-    here.session.floors().accept_rollback(&found).await?;
+    here.session().floors().accept_rollback(&found).await?;
     cx.io.say(&format!("accepted {}", counted(found.len(), "older record")));
     Ok(found)
 }

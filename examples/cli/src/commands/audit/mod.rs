@@ -1,8 +1,6 @@
 //! `ibyok audit`
 
-mod chosen;
 mod floors;
-mod page;
 mod prove;
 mod review;
 mod tail;
@@ -141,7 +139,7 @@ fn warn_of_left_out(left_out: impl IntoIterator<Item = LeftOut>, cx: &mut Cx<'_>
 /// Warns that the log whose lines were asked for by name is not a log of this vault.
 async fn warn_of_foreign(log: Option<&str>, here: &Here, cx: &mut Cx<'_>) -> Result<()> {
     if let Some(log) = log
-        && here.vault.is_foreign_log(log).await?
+        && here.vault().is_foreign_log(log).await?
     {
         let log = crate::show::clean(log);
         cx.io.warn(&format!(
@@ -152,7 +150,7 @@ async fn warn_of_foreign(log: Option<&str>, here: &Here, cx: &mut Cx<'_>) -> Res
 }
 
 async fn keys(here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
-    let keys = here.session.audit().keys().await?;
+    let keys = here.session().audit().keys().await?;
     if cx.globals.json {
         let items: Vec<_> = keys
             .iter()

@@ -8,12 +8,12 @@ use ibyok_core::{
 };
 use serde_json::json;
 
-use crate::commands::{Cx, import};
+use crate::commands::Cx;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::out_file::write_secret;
 use crate::show::clean;
-use crate::words::counted;
+use ibyok_core::audit::words::counted;
+use ibyok_operations::file::{read_text, write_private};
 
 /// The largest file that is read as a proof.
 const PROOF_MAX: u64 = 256 * 1024;
@@ -37,7 +37,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         let proof = here.prove_line(log.as_deref(), seq).await?;
         let proof_text = proof.text();
         if let Some(path) = &args.output {
-            write_secret(path, proof_text.as_bytes())?;
+            write_private(path, proof_text.as_bytes())?;
             cx.io.say(&format!("the proof is in `{}`", path.display()));
         } else if cx.globals.json {
             let checkpoint = proof.checkpoint();
@@ -84,7 +84,7 @@ pub(super) fn check(path: &Path, keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Resu
             "run `ibyok audit keys` where the vault is, and give its output with `--key`",
         ));
     }
-    let proof = import::read_file(path, PROOF_MAX)?;
+    let proof = read_text(path, PROOF_MAX)?;
     match check_proof(&proof, keys) {
         Ok(proven) => {
             let entry = proven.line.entry();

@@ -5,21 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ibyok_api::{Document, Finding, FindingSubject, Review};
-use ibyok_operations::reviews::ReviewRequest;
+use ibyok_api::{Document, Finding, Review};
+use ibyok_core::reviews::ReviewRequest;
 use indicatif::ProgressBar;
-use jiff::Timestamp;
 
-use super::page;
-use crate::cell::NONE;
 use crate::colour::Tone;
 use crate::commands::{Cx, time};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::out_file::write_secret;
 use crate::progress::spinner;
 use crate::show::clean;
-use crate::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
+use ibyok_operations::file::write_private;
+use ibyok_reports::review;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -47,7 +45,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
             "add `--ack ID` or `--done`, or remove `--reason`",
         ));
     }
-    let request = ReviewRequest::since(time::ago(&args.since, crate::commands::time::now())?);
+    let request = ReviewRequest::since(time::ago(&args.since)?);
     let reason = args.reason.as_deref();
     cx.with_access(async |access, cx| {
         let bar = spinner(cx, "reviewing");
@@ -91,8 +89,8 @@ async fn watched<T>(work: impl Future<Output = T>, bar: &ProgressBar, read: &Ato
     }
 }
 
-fn to_page(path: &Path, review: &Review, cx: &mut Cx<'_>) -> Result<()> {
-    write_secret(path, page::of(review).as_bytes())?;
+fn to_page(path: &Path, found: &Review, cx: &mut Cx<'_>) -> Result<()> {
+    write_private(path, review::page(found).as_bytes())?;
     cx.io
         .say(&format!("wrote the page to `{}`; only you can read it", path.display()));
     Ok(())
@@ -102,7 +100,7 @@ fn acknowledged(finding: &Document<Finding>, cx: &mut Cx<'_>) -> Result<Exit> {
     if cx.globals.json {
         cx.io.answer_json(finding)?;
     } else {
-        for (place, line) in in_words(finding).iter().enumerate() {
+        for (place, line) in review::finding(finding).iter().enumerate() {
             let line = clean(line);
             // The severity begins the first line of each.
             let (severity, rest) = line.split_once(' ').filter(|_| place == 0).unwrap_or(("", &line));
@@ -131,83 +129,15 @@ fn answer(review: &Document<Review>, done: bool, cx: &mut Cx<'_>) -> Result<Exit
     Ok(Exit::Findings)
 }
 
-fn tell(review: &Document<Review>, done: bool, cx: &mut Cx<'_>) -> Result<()> {
+fn tell(found: &Document<Review>, done: bool, cx: &mut Cx<'_>) -> Result<()> {
     if cx.globals.json {
-        return cx.io.answer_json(review);
+        return cx.io.answer_json(found);
     }
-    for finding in &review.findings {
-        for line in in_words(finding) {
+    for finding in &found.findings {
+        for line in review::finding(finding) {
             cx.io.answer_line(&clean(&line))?;
         }
     }
-    for (detector, count) in &review.more {
-        let further = counted(*count, "more finding");
-        cx.io.warn(&format!("{further} of {}", clean(detector)));
-    }
-    cx.io.say(&format!(
-        "{} found, {} of them open, in {} since {}; {} of history",
-        review.findings.len(),
-        review.open,
-        counted(review.lines, "line"),
-        second(review.since),
-        counted(review.history, "line"),
-    ));
-    if let Some(last) = &review.last_done {
-        let was = if done { "recorded: reviewed" } else { "last reviewed" };
-        let (when, who) = (second(last.at), &last.by);
-        cx.io.say(&clean(&format!("{was} on {when} by {who}")));
-    } else {
-        cx.io
-            .say("no review is recorded yet; `ibyok audit review --done` records one");
-    }
+    cx.io.notes(review::summary(found, done));
     Ok(())
-}
-
-/// A finding in a few lines.
-fn in_words(finding: &Finding) -> Vec<String> {
-    let mut lines = vec![
-        format!(
-            "{:<6} {:<20} {}  {}",
-            finding.severity,
-            finding.detector,
-            finding.id,
-            who(&finding.subject)
-        ),
-        format!("       {}", finding.explanation),
-    ];
-    // `LOG:NUMBER`, as `audit prove` takes it.
-    let places = finding.lines.iter().map(|line| format!("{}:{}", line.log, line.seq));
-    let places: Vec<String> = places.collect();
-    let (count, first, last) = (finding.count, second(finding.first), second(finding.last));
-    let when = if first == last {
-        first
-    } else {
-        format!("{first} to {last}")
-    };
-    lines.push(format!("       {count}×, {when}; lines {}", places.join(" ")));
-    if let Some(acknowledged) = &finding.acknowledged {
-        lines.push(format!(
-            "       acknowledged on {} by {}: {}",
-            second(acknowledged.at),
-            acknowledged.by,
-            acknowledged.reason
-        ));
-    }
-    lines
-}
-
-/// A time without its fractions. The fractions are cut and not rounded, as the page cuts them.
-fn second(time: Timestamp) -> String {
-    let time = time.to_string();
-    time.split_once('.')
-        .map_or(time.clone(), |(second, _)| format!("{second}Z"))
-}
-
-/// The subject of a finding.
-pub(super) fn who(subject: &FindingSubject) -> String {
-    let (kind, id) = (&subject.kind, &subject.id);
-    match subject.name.as_deref().unwrap_or(NONE) {
-        name if name.is_empty() || name == id => format!("{kind} {id}"),
-        name => format!("{kind} {name} ({id})"),
-    }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use ibyok_core::{
     EnvironmentName,
-    audit::{Entry, Filter, Line, Outcome},
+    audit::{Filter, Line, Outcome},
 };
-use serde_json::Value;
+use ibyok_operations::log::{Chosen, Last};
+use ibyok_reports::event;
 
-use super::chosen::{Chosen, Last};
-use crate::access::{Here, KeyArgument, document_of as document};
+use crate::access::{Here, KeyArgument};
 use crate::colour::Tone;
 use crate::commands::{Cx, stopped, time};
 use crate::error::{Error, Result};
@@ -89,7 +89,7 @@ fn filter(args: &Args) -> Result<Filter> {
         filter.outcome = Some(outcome);
     }
     if let Some(since) = &args.since {
-        filter.since = Some(time::ago(since, crate::commands::time::now())?);
+        filter.since = Some(time::ago(since)?);
     }
     filter.log.clone_from(&args.log);
     Ok(filter)
@@ -116,7 +116,7 @@ fn about_key(filter: &mut Filter, key: &str) -> Result<()> {
 
 async fn tail(args: &Args, filter: &Filter, here: &Here, cx: &mut Cx<'_>) -> Result<Exit> {
     super::warn_of_foreign(args.log.as_deref(), here, cx).await?;
-    let reader = crate::identity::operator_name();
+    let reader = ibyok_settings::operator_name();
     let mut chosen = Chosen::new(&args.action, (!args.include_own).then_some(reader))?;
     // Followed from before the lines so far are read, so that none is missed in between.
     let follow = if args.follow {
@@ -172,57 +172,9 @@ fn show(line: &Line, cx: &mut Cx<'_>) -> Result<()> {
         return cx.io.answer_line(line.text());
     }
     let entry = line.entry();
-    let text = clean(&people(entry));
-    let outcome = text_of(&entry.outcome).unwrap_or_default();
+    let text = clean(&event::line(entry));
+    let outcome = event::word(&entry.outcome).unwrap_or_default();
     let tone = Tone::of(&outcome).filter(|_| entry.outcome != Outcome::Allowed);
     cx.io
         .answer_line(&text.replacen(&outcome, &cx.io.toned(&outcome, tone), 1))
-}
-
-/// Formats a line for a person.
-fn people(entry: &Entry) -> String {
-    let who = &entry.principal;
-    let name = who.name.as_deref().or(who.id.as_deref()).unwrap_or("");
-    let what = match (&entry.environment, &entry.key) {
-        (Some(environment), Some(key)) => format!(" {environment}/{key}"),
-        (Some(environment), None) => format!(" {environment}"),
-        (None, Some(key)) => format!(" {key}"),
-        (None, None) => String::new(),
-    };
-    let version = entry
-        .version
-        .map(|version| format!(" version {version}"))
-        .unwrap_or_default();
-    let target = entry
-        .target
-        .as_ref()
-        .map(|target| format!(" {} {}", target.kind, target.id))
-        .unwrap_or_default();
-    let phase = entry
-        .phase
-        .and_then(|phase| text_of(&phase))
-        .map(|phase| format!(" ({phase})"))
-        .unwrap_or_default();
-    let reason = entry
-        .reason
-        .as_deref()
-        .map(|reason| format!(": {reason}"))
-        .unwrap_or_default();
-    let from = entry.client.ip.map(|ip| format!(" from {ip}")).unwrap_or_default();
-    let count = if entry.count > 1 {
-        format!(" ×{}", entry.count)
-    } else {
-        String::new()
-    };
-    let outcome = text_of(&entry.outcome).unwrap_or_default();
-    format!(
-        "{:<27} {outcome:<7} {:<14} {} {name}{from}{what}{version}{target}{phase}{count}{reason}",
-        entry.time.to_string(),
-        entry.action,
-        who.kind
-    )
-}
-
-fn text_of(word: &impl serde::Serialize) -> Option<String> {
-    document(word).ok().as_ref().and_then(Value::as_str).map(str::to_owned)
 }

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ibyok_core::audit::{VerifyProgress, VerifyReport, VerifyingKey};
+use ibyok_operations::file::read_text;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::prove;
 use crate::access::{Access, document_of as document};
-use crate::commands::{Cx, import};
+use crate::commands::Cx;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::progress::{spinner, to_bar};
 use crate::show::clean;
 use crate::table::{Table, at, number, text};
-use crate::words::counted;
+use ibyok_core::audit::words::counted;
 
 /// The interval at which the progress is shown.
 const SHOWN_EVERY: Duration = Duration::from_millis(100);
@@ -84,7 +85,7 @@ fn trusted(given: &[String]) -> Result<Vec<VerifyingKey>> {
             continue;
         }
         let path = Path::new(text);
-        let file = import::read_file(path, 64 * 1024).map_err(|_| no_key(text))?;
+        let file = read_text(path, 64 * 1024).map_err(|_| no_key(text))?;
         for line in file.lines().map(str::trim).filter(|line| !line.is_empty()) {
             keys.push(line.parse().map_err(|_| no_key(text))?);
         }
@@ -110,9 +111,9 @@ async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
     };
     let spinner = spinner(cx, "verifying");
     let progress = Arc::new(VerifyProgress::default());
-    let work = here.session.audit().verify_watched(keys, Arc::clone(&progress));
+    let work = here.session().audit().verify_watched(keys, Arc::clone(&progress));
     let report = watched(work, &progress, &spinner).await;
-    let floors = here.session.floors().verify().await;
+    let floors = here.session().floors().verify().await;
     spinner.finish_and_clear();
     let closed = here.close().await;
     let (mut report, floors) = (document(&report?)?, document(&floors?)?);
@@ -122,7 +123,8 @@ async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
         map.insert("floors".to_owned(), floors);
     }
     let exit = answer(&report, cx)?;
-    closed.map(|()| exit)
+    closed?;
+    Ok(exit)
 }
 
 /// Verifies the log if the vault does not open, perhaps because its log is damaged. A log without a fault then does

@@ -1,20 +1,14 @@
 //! Files that must never be committed, and the lines of `.gitignore` that keep them out.
 
-use std::fs::OpenOptions;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use ibyok_operations::checklist::{NEVER_COMMITTED, lines_for};
+use ibyok_operations::checklist::lines_for;
+use ibyok_operations::scan::missing;
+use ibyok_scan::{add_ignored, top_of};
 
 use crate::commands::Cx;
 use crate::error::{Error, Result};
-use crate::words::counted;
-
-/// The files of [`NEVER_COMMITTED`] that git would take.
-pub(super) fn missing(root: &Path) -> Result<Vec<String>> {
-    let names = NEVER_COMMITTED.map(|(name, _)| name);
-    Ok(ibyok_scan::not_ignored(&top_of(root), &names)?)
-}
+use ibyok_core::audit::words::counted;
 
 /// Adds the lines that are missing to the repository's `.gitignore`, once they were shown.
 ///
@@ -39,31 +33,8 @@ pub(super) fn fix(root: &Path, cx: &mut Cx<'_>) -> Result<()> {
             "add the lines to `.gitignore` yourself",
         ));
     }
-    append(&path, &lines).map_err(|error| Error::writing(&path, &error))?;
+    add_ignored(&path, &lines).map_err(|error| Error::writing(&path, &error))?;
     cx.io
         .say(&format!("added {} to `{shown}`", counted(lines.len(), "line")));
     Ok(())
-}
-
-fn append(path: &Path, lines: &[&str]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-    let mut there = String::new();
-    file.read_to_string(&mut there)?;
-    let mut text = String::new();
-    if !there.is_empty() && !there.ends_with('\n') {
-        text.push('\n');
-    }
-    for line in lines {
-        text.push_str(line);
-        text.push('\n');
-    }
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-/// The top of the repository that a path is in, else the path.
-fn top_of(path: &Path) -> PathBuf {
-    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let top = whole.ancestors().find(|above| above.join(".git").exists());
-    top.map_or(whole.clone(), Path::to_owned)
 }

@@ -1,6 +1,5 @@
 //! `ibyok checklist`
 
-mod code;
 mod ignore;
 mod people;
 
@@ -9,6 +8,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use ibyok_core::attestations::ATTESTED_ITEMS;
 use ibyok_operations::checklist::{Item, VaultFacts, of_code, of_people, of_vault};
+use ibyok_operations::scan::code_facts;
 use serde_json::json;
 
 use super::Cx;
@@ -16,7 +16,7 @@ use crate::access::document_of as document;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::Table;
-use crate::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -52,7 +52,7 @@ pub(super) async fn run(args: Args, cx: &mut Cx<'_>) -> Result<Exit> {
         None => check(&args, cx).await,
         Some(Verb::Attest { item, note }) => {
             cx.with_vault("checklist attest", async |here, cx| {
-                let attested = document(&here.session.attestations().add(item, note.clone()).await?)?;
+                let attested = document(&here.session().attestations().add(item, note.clone()).await?)?;
                 cx.answer_one(&attested, &[("at", "at"), ("by", "by"), ("note", "note")])
             })
             .await
@@ -65,21 +65,21 @@ async fn check(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
         ignore::fix(&args.path, cx)?;
     }
     cx.with_vault("checklist", async |here, cx| {
-        let mut items = of_code(&code::facts(here, &args.path, cx.environment).await?);
+        let mut items = of_code(&code_facts(here.session(), &args.path, cx.environment).await?);
         let now = super::time::now();
+        let settings = crate::settings::resolve(cx.globals, cx.environment)?;
         items.extend(
             of_vault(&VaultFacts {
-                vault: &here.vault,
-                session: &here.session,
+                vault: here.vault(),
+                session: here.session(),
                 whole_log: here.whole_log(),
-                review: &here.review,
-                kek_file: here.kek_file.clone(),
+                kek_file: settings.kek_place(&here.vault().id()),
                 reviewed_within: args.reviewed_within,
                 now,
             })
             .await?,
         );
-        let attested = here.session.attestations().list().await?;
+        let attested = here.session().attestations().list().await?;
         items.extend(of_people(&attested, people::plan(&args.path)?.as_ref(), now));
         answer(&items, cx)
     })

@@ -7,13 +7,13 @@ use std::rc::Rc;
 
 use clap::Parser;
 use ibyok_core::Vault;
+use ibyok_settings::operator_name;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::commands::{Cli, Cx, dispatch};
 use crate::error::{Error, Result};
 use crate::globals::{Environment, Globals};
-use crate::identity::operator_name;
 use crate::io::Io;
 use crate::settings;
 

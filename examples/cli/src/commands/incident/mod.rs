@@ -1,22 +1,22 @@
 //! `ibyok incident`
 
 mod open;
-mod page;
-mod plan;
 mod proofs;
 mod report;
 
-use std::path::PathBuf;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
 
-use ibyok_api::{Incident, LeakedCopy, Step};
+use ibyok_api::Incident;
 use ibyok_core::jiff::Timestamp;
+use ibyok_operations::file::write_private;
+use ibyok_reports::incident;
 
 use super::{Cx, time};
-use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::table::Column;
-use crate::words::{is_or_are, listed, plural};
+use ibyok_reports::cell::Cell;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -125,35 +125,8 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
                 .await
         }
         Verb::Close(args) => close(&args, cx).await,
-        Verb::Plan { output } => plan::run(output.as_deref(), cx).await,
+        Verb::Plan { output } => plan(output.as_deref(), cx).await,
     }
-}
-
-/// Names another key with the same value.
-fn say_copy(copy: &LeakedCopy, cx: &mut Cx<'_>) {
-    let numbers: Vec<String> = copy.versions.iter().map(ToString::to_string).collect();
-    let versions = format!(
-        "{} {} of {} {} the same value",
-        plural(numbers.len(), "version"),
-        listed(&numbers),
-        copy.reference,
-        if numbers.len() == 1 { "holds" } else { "hold" }
-    );
-    let is = is_or_are(numbers.len());
-    match &copy.incident {
-        None => cx
-            .io
-            .warn(&format!("  {versions} and {is} NOT marked: {}", copy.why.cell())),
-        Some(incident) => cx
-            .io
-            .say(&format!("  {versions}: incident {incident} is open on it as well")),
-    }
-}
-
-/// Returns the remaining steps, a line each.
-fn steps(remaining: &[Step]) -> Vec<String> {
-    let line = |step: &Step| format!("  - {}: {}", step.what, step.how);
-    remaining.iter().map(line).collect()
 }
 
 async fn close(args: &Close, cx: &mut Cx<'_>) -> Result<Exit> {
@@ -165,6 +138,25 @@ async fn close(args: &Close, cx: &mut Cx<'_>) -> Result<Exit> {
             .close_incident(&args.which, &cause, &prevention, args.force)
             .await?;
         cx.answer_document(&closed, &FACTS)
+    })
+    .await
+}
+
+async fn plan(output: Option<&Path>, cx: &mut Cx<'_>) -> Result<Exit> {
+    cx.with_access(async |access, cx| {
+        let list = access.list(None).await?;
+        if let Some(warning) = list.warning() {
+            cx.io.warn(&warning);
+        }
+        let plan = incident::plan(list.items.iter().map(Deref::deref));
+        match output {
+            None => cx.io.answer(plan.as_bytes())?,
+            Some(path) => {
+                write_private(path, plan.as_bytes())?;
+                cx.io.say(&format!("wrote the plan to {}", path.display()));
+            }
+        }
+        Ok(Exit::Done)
     })
     .await
 }
@@ -185,6 +177,5 @@ fn account(cx: &mut Cx<'_>, given: Option<&str>, flag: &str, question: &str) -> 
 }
 
 fn past(when: Option<&str>) -> Result<Option<Timestamp>> {
-    when.map(|when| time::ago(when, crate::commands::time::now()))
-        .transpose()
+    when.map(time::ago).transpose()
 }

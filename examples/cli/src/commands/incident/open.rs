@@ -1,16 +1,14 @@
 //! `ibyok incident open`
 
-use ibyok_api::{Incident, IncidentOpened};
 use ibyok_core::{KeyRef, incidents::IncidentRequest, keys::KeyWrite};
 
-use super::{past, say_copy, steps};
-use crate::cell::Cell;
+use super::past;
 use crate::commands::Cx;
 use crate::commands::confirm::confirm;
 use crate::commands::value::ValueArgs;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::words::{is_or_are, listed, plural};
+use ibyok_reports::incident;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -51,7 +49,7 @@ pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
     };
     cx.with_access(async |access, cx| {
         let opened = access.open_incident(&key, request).await?;
-        say(&opened, cx);
+        cx.io.notes(incident::opened(&opened));
         if cx.globals.json {
             cx.io.answer_json(&opened)?;
         } else {
@@ -79,71 +77,4 @@ fn sure(args: &Args, key: &KeyRef, cx: &mut Cx<'_>) -> Result<()> {
             "every program that holds one of their tokens fails at once",
         ),
     }
-}
-
-/// Prints each completed step on its own line, and the remaining ones.
-fn say(opened: &IncidentOpened, cx: &mut Cx<'_>) {
-    let incident = &opened.incident;
-    let verb = if opened.was_open {
-        "was already open; this report was added to it"
-    } else {
-        "is open"
-    };
-    cx.io
-        .say(&format!("incident {} on {} {verb}", incident.id, incident.reference));
-    for line in done(incident) {
-        cx.io.say(&format!("  {line}"));
-    }
-    if let Some(why) = &opened.not_replaced {
-        cx.io.warn(&format!("  NOT replaced: {why}"));
-    }
-    for warning in &opened.warnings {
-        cx.io.warn(&format!("  warning: {warning}"));
-    }
-    for token in &opened.not_revoked {
-        cx.io
-            .warn(&format!("  NOT revoked: token {}: {}", token.token, token.why));
-    }
-    for unseen in &opened.unseen {
-        cx.io.warn(&format!(
-            "  a reader may be MISSING: {unseen}; after you repair this, open the incident again with `--revoke-readers`"
-        ));
-    }
-    for copy in &opened.copies {
-        say_copy(copy, cx);
-    }
-    cx.io.say("remaining steps:");
-    for line in steps(&opened.remaining) {
-        cx.io.say(&line);
-    }
-}
-
-/// Returns the completed steps of an incident, a line each.
-pub(super) fn done(incident: &Incident) -> Vec<String> {
-    let versions: Vec<String> = incident.versions.iter().map(ToString::to_string).collect();
-    let mut lines = Vec::new();
-    if !versions.is_empty() {
-        let (noun, verb) = (plural(versions.len(), "version"), is_or_are(versions.len()));
-        lines.push(format!(
-            "marked: {noun} {} {verb} marked compromised",
-            listed(&versions)
-        ));
-    }
-    if let Some(replaced) = &incident.replaced {
-        lines.push(format!(
-            "replaced: version {} is current, made by {} on {}",
-            replaced.version,
-            replaced.by,
-            replaced.at.cell()
-        ));
-    }
-    match incident.frozen {
-        true => lines.push("frozen: the key is disabled for every program".to_owned()),
-        false if incident.replaced.is_none() => lines.push("not frozen: the vault still serves the key".to_owned()),
-        false => {}
-    }
-    for token in &incident.revoked {
-        lines.push(format!("revoked: token {token}"));
-    }
-    lines
 }

@@ -1,19 +1,18 @@
 //! `ibyok incident report --proofs`
 
-use std::collections::BTreeSet;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 
-use ibyok_api::IncidentReport;
 use ibyok_core::jiff::Timestamp;
+use ibyok_reports::incident;
 
 use super::Report;
 use crate::access::Access;
 use crate::commands::Cx;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::out_file::write_secret;
-use crate::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
+use ibyok_operations::file::write_private;
 
 /// The largest number of lines that are proved. The log is read once for each.
 const PROOFS_MAX: usize = 200;
@@ -26,15 +25,15 @@ pub(super) async fn run(args: &Report, since: Option<Timestamp>, cx: &mut Cx<'_>
         let report = here.incident_report(&args.which, since).await?;
         let made = DirBuilder::new().mode(0o700).create(directory);
         made.map_err(|error| Error::writing(directory, &error))?;
-        let lines = lines(&report);
+        let lines = incident::evidence(&report);
         for (log, seq) in lines.iter().take(PROOFS_MAX) {
             let proof = here.prove_line(Some(log), *seq).await?;
-            write_secret(&directory.join(format!("{log}-{seq}.proof")), proof.text().as_bytes())?;
+            write_private(&directory.join(format!("{log}-{seq}.proof")), proof.text().as_bytes())?;
         }
         let text = serde_json::to_string_pretty(&report).unwrap_or_default();
-        write_secret(&directory.join("report.json"), text.as_bytes())?;
+        write_private(&directory.join("report.json"), text.as_bytes())?;
         if let Some(file) = &args.html {
-            write_secret(file, super::page::of(&report).as_bytes())?;
+            write_private(file, incident::page(&report).as_bytes())?;
         }
         cx.io.say(&format!(
             "wrote the report and {} to `{}`; `ibyok audit verify --proof FILE --key PUB` checks a proof on any machine",
@@ -51,12 +50,4 @@ pub(super) async fn run(args: &Report, since: Option<Timestamp>, cx: &mut Cx<'_>
         Ok(Exit::Done)
     })
     .await
-}
-
-/// The lines that a report rests on: the last of each reader, and those of its timeline.
-fn lines(report: &IncidentReport) -> BTreeSet<(String, u64)> {
-    let of_readers = report.readers.iter().filter_map(|reader| reader.last_line.as_ref());
-    let of_readers = of_readers.map(|line| (line.log.clone(), line.seq));
-    let of_timeline = report.timeline.iter().map(|line| (line.log.clone(), line.seq));
-    of_readers.chain(of_timeline).collect()
 }

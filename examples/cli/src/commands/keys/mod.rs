@@ -11,11 +11,12 @@ use ibyok_core::{
     keys::{Interval, KeyEdit, KeyId, KeyWrite},
     modes::Mode,
 };
+use ibyok_reports::keys;
 
 use self::args::{Edit, Switch, Write};
 pub(crate) use self::args::{Force, Verb};
+pub(super) use self::shown::about;
 use self::shown::{COLUMNS, WRITTEN};
-pub(super) use self::shown::{about, say_provider};
 use super::Cx;
 use super::confirm::confirm;
 use super::limits::rate_or_none;
@@ -52,7 +53,7 @@ async fn copy(from: &str, to: &str, replace: bool, cx: &mut Cx<'_>) -> Result<Ex
     cx.with_access(async |access, cx| {
         let (from, to) = (from.resolve(access).await?, to.resolve(access).await?);
         let written = access.copy(&from, &to, replace).await?;
-        say_provider(cx, &written);
+        cx.io.notes(keys::written(&written));
         cx.answer_document(&written, &WRITTEN)
     })
     .await
@@ -75,7 +76,7 @@ async fn write(args: Write, new: bool, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_access(async |access, cx| {
         let key = key.resolve(access).await?;
         let written = access.write(&key, write, new).await?;
-        say_provider(cx, &written);
+        cx.io.notes(keys::written(&written));
         cx.answer_document(&written, &WRITTEN)
     })
     .await
@@ -192,7 +193,7 @@ async fn remove_damaged(id: Option<KeyId>, force: bool, cx: &mut Cx<'_>) -> Resu
         "the vault loses its values",
     )?;
     cx.with_vault("keys remove --damaged", async |here, cx| {
-        let session = &here.session;
+        let session = here.session();
         let removed = match force {
             true => session.keys().remove_damaged_by_force(id).await?,
             false => session.keys().remove_damaged(id).await?,
@@ -218,10 +219,7 @@ fn times(rotate_every: Option<&str>, expires: Option<&str>) -> Result<(Change<In
     };
     let expires = match expires {
         Some("none") => Some(None),
-        other => other
-            .map(|text| ahead(text, crate::commands::time::now()))
-            .transpose()?
-            .map(Some),
+        other => other.map(ahead).transpose()?.map(Some),
     };
     Ok((rotate_every, expires))
 }

@@ -4,7 +4,6 @@ mod due;
 mod quiet;
 mod status;
 
-pub(crate) use due::told;
 pub(crate) use quiet::plain as quiet_for;
 
 use ibyok_api::Written;
@@ -13,14 +12,15 @@ use ibyok_core::keys::{Interval, KeyWrite, WhichVersion};
 use super::Cx;
 use super::confirm::confirm;
 use super::get::parse_version;
-use super::keys::{Force, about, say_provider};
-use super::pages::{self, After};
+use super::keys::{Force, about};
 use super::value::{Expected, ValueArgs};
 use crate::access::{Drain, KeyArgument, Step};
-use crate::cell::Cell;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::Column;
+use ibyok_reports::cell::Cell;
+use ibyok_reports::keys;
+use ibyok_reports::rotation::{After, next_at_provider};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -155,9 +155,9 @@ async fn stage(args: Stage, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_access(async |access, cx| {
         let key = key.resolve(access).await?;
         let written = access.stage(&key, write).await?;
-        say_provider(cx, &written);
+        cx.io.notes(keys::written(&written));
         cx.answer_document(&written, &STAGED)?;
-        pages::say(cx, written.provider.as_deref(), After::Stage);
+        say_next(cx, written.provider.as_deref(), After::Stage);
         Ok(Exit::Done)
     })
     .await
@@ -171,7 +171,7 @@ async fn promote(key: &str, reason: Option<String>, cx: &mut Cx<'_>) -> Result<E
         Ok(info)
     })
     .await?;
-    pages::say(cx, provider.as_deref(), After::Promote);
+    say_next(cx, provider.as_deref(), After::Promote);
     Ok(exit)
 }
 
@@ -205,8 +205,15 @@ async fn destroy(args: Destroy, cx: &mut Cx<'_>) -> Result<Exit> {
                 .io
                 .say("the store's files no longer hold the value; backups may still hold it"),
         }
-        pages::say(cx, destroyed.key.provider.as_deref(), After::Destroy);
+        say_next(cx, destroyed.key.provider.as_deref(), After::Destroy);
         Ok(Exit::Done)
     })
     .await
+}
+
+/// Prints the next step at the provider's pages, if the catalogue has the provider.
+fn say_next(cx: &mut Cx<'_>, provider: Option<&str>, after: After) {
+    if let Some(step) = provider.and_then(|id| next_at_provider(id, after)) {
+        cx.io.say(&step);
+    }
 }

@@ -1,18 +1,16 @@
 //! `ibyok rotate status`
 
-use ibyok_api::{RotationStatus, WaitingWhy};
+use ibyok_api::RotationStatus;
 use ibyok_core::{EnvironmentName, KeyRef};
 use serde_json::json;
 
 use crate::access::{Access, KeyArgument};
-use crate::cell::{Cell, NONE, joined};
 use crate::commands::Cx;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::table::Table;
-
-/// An empty list of names does not mean that nobody reads.
-const HIDDEN: &str = "consumers are not shown: the token needs `usage:read` or `keys:rotate`";
+use ibyok_reports::cell::{Cell, NONE, joined};
+use ibyok_reports::rotation::{self, CONSUMERS_HIDDEN, consumer};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -67,12 +65,12 @@ async fn all(access: &dyn Access, environment: Option<&EnvironmentName>, cx: &mu
             .iter()
             .map(|one| format!("{} {}", one.version, one.state));
         let waiting = status.waiting_for.iter();
-        let waiting = joined(waiting.map(|one| label(&one.token, one.name.as_deref())));
+        let waiting = joined(waiting.map(|one| consumer(&one.token, one.name.as_deref())));
         table.row([status.reference.clone(), joined(versions), waiting]);
     }
     table.print_or(cx.io, "no key has more than one version")?;
     if found.iter().any(|status| !status.consumers_shown) {
-        cx.io.warn(HIDDEN);
+        cx.io.warn(CONSUMERS_HIDDEN);
     }
     Ok(Exit::Done)
 }
@@ -90,7 +88,7 @@ fn print(status: &RotationStatus, cx: &mut Cx<'_>) -> Result<()> {
             table.row([
                 number.clone(),
                 state.clone(),
-                format!("{}{gone}", label(&one.token, one.name.as_deref())),
+                format!("{}{gone}", consumer(&one.token, one.name.as_deref())),
                 one.last.cell(),
                 one.count.cell(),
                 one.network.cell(),
@@ -98,26 +96,6 @@ fn print(status: &RotationStatus, cx: &mut Cx<'_>) -> Result<()> {
         }
     }
     table.print(cx.io)?;
-    if !status.consumers_shown {
-        cx.io.warn(HIDDEN);
-    }
-    for one in &status.waiting_for {
-        let why = match one.why {
-            WaitingWhy::NotYet => "has not read the current version yet",
-            _ => "has read an older version again",
-        };
-        let label = label(&one.token, one.name.as_deref());
-        cx.io.say(&format!("waiting for {label}: {why}"));
-    }
-    for unseen in &status.unseen {
-        cx.io.say(&format!("consumers may be missing: {unseen}"));
-    }
+    cx.io.notes(rotation::waiting(status));
     Ok(())
-}
-
-fn label(token: &str, name: Option<&str>) -> String {
-    match name {
-        Some(name) => format!("{name} ({token})"),
-        None => token.to_owned(),
-    }
 }

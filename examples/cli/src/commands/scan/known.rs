@@ -3,38 +3,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ibyok_core::{Session, known_values::KnownValues, secrecy::ExposeSecret};
-use ibyok_scan::{KnownKey, Matcher};
+use ibyok_core::{known_values::KnownValues, secrecy::ExposeSecret};
+use ibyok_operations::scan::KnownMatcher;
+use ibyok_scan::Matcher;
 
 use super::Args;
 use crate::access::{self, Access};
-use crate::commands::{Cx, import};
+use crate::commands::Cx;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::identity::{Place, Who, place, who_here};
-use crate::out_file::write_secret;
-use crate::words::{counted, is_or_are};
-
-/// The length of the shortest value that the scan searches for: shorter values are common words.
-const SHORTEST: usize = 8;
-
-/// The vault's values as the scan asks for them.
-#[derive(Debug)]
-struct Known {
-    values: KnownValues,
-    shortest: usize,
-}
-
-impl Matcher for Known {
-    fn find(&self, candidate: &[u8]) -> Option<KnownKey> {
-        let known = self.values.find(candidate)?;
-        Some(KnownKey::new(known.reference.clone(), Some(known.version)))
-    }
-
-    fn shortest(&self) -> usize {
-        self.shortest
-    }
-}
+use ibyok_core::audit::words::{counted, is_or_are};
+use ibyok_operations::file::{read_text, write_private};
 
 /// Returns the matcher that knows the vault's keys. Without one, the command says so, and the scan searches for
 /// shapes alone.
@@ -44,24 +24,15 @@ pub(super) async fn matcher(args: &Args, cx: &mut Cx<'_>) -> Result<Option<Arc<d
     }
     if let Some(path) = &args.bundle {
         let limit = u64::try_from(KnownValues::BUNDLE_MAX).unwrap_or(u64::MAX);
-        let text = import::read_file(path, limit)?;
-        let values = KnownValues::from_bundle(&text)?;
-        return Ok(Some(Arc::new(Known {
-            values,
-            shortest: KnownValues::shortest_in_bundle(),
-        })));
+        let text = read_text(path, limit)?;
+        return Ok(Some(KnownMatcher::of_bundle(&text)?));
     }
     let why = match place(cx.globals, cx.environment)? {
         Place::Server { why, .. } => format!("{why} names a server, and the scan sends no text to a server"),
         Place::Here => match who_here(cx.globals, cx.environment)? {
             Who::Token(_, why) => format!("{why} holds an access token, and only the operator may compare values"),
             Who::Operator(_) => match of_vault(cx).await {
-                Ok(values) => {
-                    return Ok(Some(Arc::new(Known {
-                        values,
-                        shortest: SHORTEST,
-                    })));
-                }
+                Ok(values) => return Ok(Some(KnownMatcher::of_vault(values))),
                 Err(error) => error.to_string(),
             },
         },
@@ -72,22 +43,14 @@ pub(super) async fn matcher(args: &Args, cx: &mut Cx<'_>) -> Result<Option<Arc<d
     Ok(None)
 }
 
-/// Returns a matcher for the keys of an open vault.
-pub(in crate::commands) async fn of_session(session: &Session) -> Result<Arc<dyn Matcher>> {
-    let values = session.known_values().collect().await?;
-    Ok(Arc::new(Known {
-        values,
-        shortest: SHORTEST,
-    }))
-}
-
 async fn of_vault(cx: &mut Cx<'_>) -> Result<KnownValues> {
     let here = access::here("scan", cx.globals, cx.environment, cx.io).await?;
-    let values = here.session.known_values().collect().await;
+    let values = here.session().known_values().collect().await;
     let closed = here.close().await;
     let values = values?;
     warn_of_damage(values.damaged(), cx);
-    closed.map(|()| values)
+    closed?;
+    Ok(values)
 }
 
 fn warn_of_damage(damaged: u64, cx: &mut Cx<'_>) {
@@ -103,8 +66,8 @@ fn warn_of_damage(damaged: u64, cx: &mut Cx<'_>) {
 /// Writes a bundle of fingerprints.
 pub(super) async fn export(path: &Path, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_vault("scan --export-bundle", async |here, cx| {
-        let bundle = here.session.known_values().export().await?;
-        write_secret(path, bundle.text.expose_secret().as_bytes())?;
+        let bundle = here.session().known_values().export().await?;
+        write_private(path, bundle.text.expose_secret().as_bytes())?;
         if cx.globals.json {
             cx.io
                 .answer_json(&serde_json::json!({ "values": bundle.values, "left_out": bundle.left_out }))?;

@@ -1,6 +1,6 @@
 //! `ibyok scan`
 
-pub(super) mod known;
+mod known;
 mod show;
 mod watch;
 
@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ibyok_scan::{
-    Engine, Error as ScanError, ExcusedFiles, Installed, Progress, Repository, ScanReport, TreeOptions, scan_files,
-    scan_stream, scan_tree,
+    Engine, Error as ScanError, ExcusedFiles, Installed, Progress, Repository, ScanReport, scan_checkout, scan_stream,
 };
 use serde_json::json;
 
@@ -107,28 +106,7 @@ fn look(args: &Args, environment: &Environment, engine: &Engine, progress: &Prog
     } else if args.history {
         repository()?.scan_history(engine, progress)?
     } else {
-        tree(&args.path, args.no_ignore, environment, engine, progress)?
-    })
-}
-
-/// Scans a tree. Scans ignored files only with `--no-ignore`, or if git tracks them.
-pub(super) fn tree(
-    path: &Path,
-    no_ignore: bool,
-    environment: &Environment,
-    engine: &Engine,
-    progress: &Progress,
-) -> Result<ScanReport> {
-    let options = TreeOptions::default().no_ignore(no_ignore);
-    let report = scan_tree(engine, path, options, progress)?;
-    if no_ignore || !path.is_dir() {
-        return Ok(report);
-    }
-    // Where there is no repository, or no git, nothing is tracked.
-    let tracked = Repository::open(path, environment).and_then(|repository| repository.ignored_and_tracked());
-    Ok(match tracked {
-        Ok(files) if !files.is_empty() => report.and(scan_files(engine, path, &files, progress)),
-        _ => report,
+        scan_checkout(engine, &args.path, args.no_ignore, environment, progress)?
     })
 }
 

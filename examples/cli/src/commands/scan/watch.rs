@@ -10,7 +10,7 @@ use indicatif::{HumanBytes, ProgressBar};
 
 use crate::commands::Cx;
 use crate::progress::{spinner, to_bar};
-use crate::words::counted;
+use ibyok_core::audit::words::counted;
 
 /// The interval at which progress is shown.
 const EVERY: Duration = Duration::from_millis(100);

@@ -3,16 +3,16 @@
 use ibyok_api::{Document, RevokedToken, TokenInfo, TokenState};
 use ibyok_core::policy::TokenId;
 use ibyok_operations::revocation::{ListedToken, Revoked, Selection, ToReplace};
+use ibyok_reports::tokens;
 use serde_json::{Value, json};
 
 use super::super::Cx;
 use super::super::confirm::confirm;
-use super::children;
-use crate::access::{Access, damaged_line, document_of as document};
+use crate::access::{Access, document_of as document};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::show::clean;
-use crate::words::{counted, is_or_are};
+use ibyok_core::audit::words::{counted, is_or_are};
 
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("tokens").args(["which", "name", "created_by", "damaged"]).required(true).multiple(true))]
@@ -52,7 +52,7 @@ async fn damaged(id: TokenId, cx: &mut Cx<'_>) -> Result<Exit> {
         "the vault replaces its record and loses its grant",
     )?;
     cx.with_vault("tokens revoke --damaged", async |here, cx| {
-        let revoked = document(&here.session.tokens().revoke_damaged(id).await?)?;
+        let revoked = document(&here.session().tokens().revoke_damaged(id).await?)?;
         if cx.globals.json {
             cx.io.answer_json(&revoked)?;
         }
@@ -79,11 +79,11 @@ async fn one(which: &str, keep_children: bool, cx: &mut Cx<'_>) -> Result<Exit> 
             cx.io.answer_json(&revoked)?;
         }
         tell(&revoked, cx);
-        warn_of_not_searched(&revoked, cx);
+        cx.io.notes(tokens::not_searched(&revoked));
         if keep_children {
-            children::say_valid(Some(&revoked.children), cx);
+            cx.io.notes(tokens::valid_children(Some(&revoked.children)));
         }
-        to_replace(&[revoked], cx);
+        cx.io.notes(tokens::to_replace(&ToReplace::after(&[facts(&revoked)])));
         Ok(Exit::Done)
     })
     .await
@@ -93,16 +93,16 @@ async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
     cx.with_access(async |access, cx| {
         let list = access.tokens().await?;
         let warning = list.warning();
-        let mut tokens = list.items;
+        let mut listed = list.items;
         let meant = selection(args);
-        tokens.retain(|token| {
+        listed.retain(|token| {
             meant.includes(&ListedToken {
                 name: &token.name,
                 created_by: &token.created_by,
                 is_valid: token.state == TokenState::Valid,
             })
         });
-        if tokens.is_empty() {
+        if listed.is_empty() {
             return Err(ibyok_core::Error::NotFound {
                 what: "valid token that matches".to_owned(),
                 hint: Some("`tokens list` shows names and who issued them".into()),
@@ -110,17 +110,17 @@ async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
             .into());
         }
         cx.io.say("tokens to revoke:");
-        for token in &tokens {
+        for token in &listed {
             let line = format!("  {} {}", token.id, clean(&token.name));
             cx.io.say(&line);
         }
         confirm(
             cx,
-            &format!("revoke {}", counted(tokens.len(), "token")),
+            &format!("revoke {}", counted(listed.len(), "token")),
             consequence(args.keep_children),
         )?;
-        let (revoked, failed) = revoke_each(access, &tokens, args.keep_children, cx).await;
-        let error = (!failed.is_empty()).then(|| not_revoked(failed.len(), tokens.len()));
+        let (revoked, failed) = revoke_each(access, &listed, args.keep_children, cx).await;
+        let error = (!failed.is_empty()).then(|| not_revoked(failed.len(), listed.len()));
         if cx.globals.json {
             let mut document = json!({ "items": revoked, "failed": failed });
             if let (Some(error), Value::Object(fields)) = (&error, &mut document) {
@@ -128,7 +128,8 @@ async fn several(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
             }
             cx.io.answer_json(&document)?;
         }
-        to_replace(&revoked, cx);
+        let facts: Vec<Revoked> = revoked.iter().map(|one| facts(one)).collect();
+        cx.io.notes(tokens::to_replace(&ToReplace::after(&facts)));
         if let Some(warning) = warning {
             // A damaged record may be that of a token that was meant. Nobody can use it, and nobody can say whose it is.
             cx.io.warn(&warning);
@@ -161,7 +162,7 @@ async fn revoke_each(
             Ok(one) => {
                 tell(&one, cx);
                 if keep_children {
-                    children::say_valid(Some(&one.children), cx);
+                    cx.io.notes(tokens::valid_children(Some(&one.children)));
                 }
                 revoked.push(one);
             }
@@ -189,43 +190,6 @@ fn selection(args: &Args) -> Selection {
 fn tell(revoked: &RevokedToken, cx: &mut Cx<'_>) {
     let (id, name) = (&revoked.info.id, clean(&revoked.info.name));
     cx.io.say(&format!("revoked {id} ({name})"));
-}
-
-/// Warns that another token of the name may be in a place that was not searched.
-fn warn_of_not_searched(revoked: &RevokedToken, cx: &mut Cx<'_>) {
-    for record in &revoked.not_searched {
-        cx.io.warn(&format!(
-            "warning: another token of this name may exist in a place that was not searched: {}",
-            damaged_line(record)
-        ));
-    }
-    if revoked.not_searched.is_empty() && revoked.search_incomplete {
-        cx.io.warn(
-            "warning: another token of this name may exist: the search was incomplete, because a record of the vault is damaged",
-        );
-    }
-}
-
-/// Prints the commands that replace the secrets which the holders may still have.
-fn to_replace(revoked: &[Document<RevokedToken>], cx: &mut Cx<'_>) {
-    let facts: Vec<Revoked> = revoked.iter().map(|one| facts(one)).collect();
-    let left = ToReplace::after(&facts);
-    if !left.keys.is_empty() {
-        cx.io
-            .say("the token read these keys in the last 90 days, and its holder may still have the values; replace each with:");
-    }
-    for key in &left.keys {
-        cx.io.say(&format!("  ibyok rotate stage {}", clean(key)));
-    }
-    for token in &left.tokens {
-        cx.io.say(&format!(
-            "this token, or one that it issued, rotated another token, so its holder may have that secret: ibyok tokens rotate {token} --grace 0"
-        ));
-    }
-    if !left.is_complete {
-        cx.io
-            .warn("the list of keys may be incomplete; an operator can list the reads with `ibyok audit tail --token`");
-    }
 }
 
 fn facts(revoked: &RevokedToken) -> Revoked {

@@ -5,13 +5,13 @@ use std::time::Duration;
 use ibyok_core::{AccessToken, tokens::TokenRotation};
 use serde_json::{Value, json};
 
+use super::super::Cx;
 use super::super::confirm::confirm;
-use super::super::{Cx, time};
-use super::children;
 use crate::access::IssuedToken;
-use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use ibyok_reports::cell::Cell;
+use ibyok_reports::tokens::valid_children;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -57,7 +57,7 @@ pub(super) async fn run(args: &Args, cx: &mut Cx<'_>) -> Result<Exit> {
             cx.io.say(&format!("revoked {id}, which the token issued"));
         }
         if at_once || args.revoke_children {
-            children::say_valid(info.children.as_deref(), cx);
+            cx.io.notes(valid_children(info.children.as_deref()));
         }
         Ok(Exit::Done)
     })
@@ -103,7 +103,7 @@ fn span(given: &str) -> Result<Duration> {
     if given.contains('-') {
         return Err(wrong());
     }
-    let length = time::ahead(given, now)?.duration_since(now);
+    let length = ibyok_operations::time::ahead(given, now)?.duration_since(now);
     Duration::try_from(length).map_err(|_| wrong())
 }
 

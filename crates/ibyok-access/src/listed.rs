@@ -1,0 +1,148 @@
+//! A whole list: its items, and the damaged records that may hide others.
+
+use ibyok_api::{DamagedRecord, Document};
+use ibyok_client::Listing;
+use ibyok_core::{
+    Error as VaultError,
+    audit::words::{counted, is_or_are},
+    errors::{Affected, Damage},
+    pages::Page,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::local::read;
+
+/// A whole list: its items, and the damaged records that may hide others.
+#[derive(Debug)]
+pub struct Listed<T> {
+    /// The items.
+    pub items: Vec<Document<T>>,
+    /// The damaged records, as far as the caller may see them.
+    damaged: Vec<DamagedRecord>,
+    incomplete: bool,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Listed {
+            items: Vec::new(),
+            damaged: Vec::new(),
+            incomplete: false,
+        }
+    }
+}
+
+impl<T> From<Vec<Document<T>>> for Listed<T> {
+    fn from(items: Vec<Document<T>>) -> Self {
+        Listed {
+            items,
+            ..Listed::default()
+        }
+    }
+}
+
+impl From<Vec<Value>> for Listed<Value> {
+    fn from(items: Vec<Value>) -> Self {
+        Listed::from(items.into_iter().map(Document::from).collect::<Vec<_>>())
+    }
+}
+
+impl<T> From<Listing<Document<T>>> for Listed<T> {
+    fn from(listing: Listing<Document<T>>) -> Self {
+        Listed {
+            items: listing.items,
+            damaged: listing.damaged,
+            incomplete: listing.incomplete,
+        }
+    }
+}
+
+impl<T: DeserializeOwned> Listed<T> {
+    /// Makes a list of one page of the vault's.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] if an item does not have the members of its document.
+    pub fn page<P: Serialize>(page: &Page<P>) -> Result<Self> {
+        let mut listed = Listed::default();
+        listed.add(&page.items, &page.damaged, page.incomplete)?;
+        Ok(listed)
+    }
+
+    /// Adds a page.
+    pub(crate) fn add(&mut self, items: &[impl Serialize], damaged: &[impl Serialize], incomplete: bool) -> Result<()> {
+        for item in items {
+            self.items.push(read(item)?);
+        }
+        for record in damaged {
+            self.damaged.push(read::<DamagedRecord>(record)?.into_typed());
+        }
+        self.incomplete |= incomplete;
+        Ok(())
+    }
+}
+
+impl<T> Listed<T> {
+    /// Returns true if damaged records may hide items.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.incomplete
+    }
+
+    /// Returns the list as one JSON document: `items`, `next`, and `damaged` and `incomplete` if damaged records may hide items.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        let mut list = json!({ "items": self.items, "next": null });
+        if let Value::Object(map) = &mut list
+            && self.incomplete
+        {
+            map.insert("damaged".to_owned(), json!(self.damaged));
+            map.insert("incomplete".to_owned(), json!(true));
+        }
+        list
+    }
+
+    /// Describes each damaged record in one line. The text comes from the store: a program that prints it must escape
+    /// control characters.
+    #[must_use]
+    pub fn damaged_lines(&self) -> Vec<String> {
+        self.damaged.iter().map(ToString::to_string).collect()
+    }
+
+    /// Returns a warning if items may be missing.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        if !self.incomplete {
+            return None;
+        }
+        Some(match self.damaged.len() {
+            0 => "warning: this list may be incomplete, because records are damaged".to_owned(),
+            count => format!(
+                "warning: {} {} damaged; `ibyok status` lists them",
+                counted(count, "record"),
+                is_or_are(count)
+            ),
+        })
+    }
+
+    /// Returns the items, for a program that must not continue without one of them.
+    ///
+    /// # Errors
+    /// The vault's `integrity` if damaged records may hide items.
+    pub fn whole(self) -> Result<Vec<Document<T>>> {
+        if !self.incomplete {
+            return Ok(self.items);
+        }
+        let what = match self.damaged.first() {
+            Some(first) => format!("the list of keys lacks a damaged key: {}", first),
+            None => "the list of keys may lack a key: a record".to_owned(),
+        };
+        Err(Error::Vault(VaultError::Integrity {
+            what,
+            damage: Damage::DoesNotOpen,
+            affected: Affected::Key,
+        }))
+    }
+}
