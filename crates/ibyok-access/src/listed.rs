@@ -8,6 +8,7 @@ use ibyok_core::{
     errors::{Affected, Damage},
     pages::Page,
 };
+use ibyok_documents::Documented;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -65,22 +66,38 @@ impl<T: DeserializeOwned> Listed<T> {
     ///
     /// # Errors
     /// [`Error::Failed`] if an item does not have the members of its document.
-    pub fn page<P: Serialize>(page: &Page<P>) -> Result<Self> {
+    pub fn page<P: Documented<Document: Serialize>>(page: Page<P>) -> Result<Self> {
+        let page = page.document();
         let mut listed = Listed::default();
-        listed.add(&page.items, &page.damaged, page.incomplete)?;
+        listed.add(page.items, page.damaged, page.incomplete)?;
         Ok(listed)
     }
 
     /// Adds a page.
-    pub(crate) fn add(&mut self, items: &[impl Serialize], damaged: &[impl Serialize], incomplete: bool) -> Result<()> {
-        for item in items {
+    pub(crate) fn add(
+        &mut self,
+        items: Vec<impl Serialize>,
+        damaged: Vec<DamagedRecord>,
+        incomplete: bool,
+    ) -> Result<()> {
+        for item in &items {
             self.items.push(read(item)?);
         }
-        for record in damaged {
-            self.damaged.push(read::<DamagedRecord>(record)?.into_typed());
-        }
+        self.damaged.extend(damaged);
         self.incomplete |= incomplete;
         Ok(())
+    }
+}
+
+impl Listed<Value> {
+    /// Makes a list of JSON documents, and of the damaged records among them.
+    #[must_use]
+    pub fn of(items: Vec<Value>, damaged: Vec<ibyok_core::status::DamagedRecord>, incomplete: bool) -> Self {
+        Listed {
+            damaged: damaged.document(),
+            incomplete,
+            ..Listed::from(items)
+        }
     }
 }
 

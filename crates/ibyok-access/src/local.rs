@@ -18,6 +18,7 @@ use ibyok_core::{
     tokens::{Descendants, TokenRotation},
     usage::UsageRequest,
 };
+use ibyok_documents::Documented;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -181,7 +182,7 @@ impl Access for Local {
     }
 
     async fn whoami(&self) -> Result<Document<api::WhoAmI>> {
-        let mut whoami = document_of(&self.session.whoami().await?)?;
+        let mut whoami = document_of(&self.session.whoami().await?.document())?;
         if let Value::Object(map) = &mut whoami {
             map.insert("vault".to_owned(), json!(self.vault.id()));
             map.insert("why".to_owned(), json!(self.why));
@@ -208,11 +209,11 @@ impl Access for Local {
         } else {
             self.session.keys().set(key, write).await
         };
-        read(&written?)
+        read(&written?.document())
     }
 
     async fn show(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>> {
-        read(&self.session.keys().show(key).await?)
+        read(&self.session.keys().show(key).await?.document())
     }
 
     async fn list(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::KeyInfo>> {
@@ -233,7 +234,7 @@ impl Access for Local {
     }
 
     async fn edit(&self, key: &KeyRef, edit: KeyEdit) -> Result<Document<api::KeyInfo>> {
-        read(&self.session.keys().edit(key, &edit).await?)
+        read(&self.session.keys().edit(key, &edit).await?.document())
     }
 
     async fn switch(&self, key: &KeyRef, on: bool) -> Result<Document<api::KeyInfo>> {
@@ -242,23 +243,23 @@ impl Access for Local {
         } else {
             self.session.keys().disable(key).await
         };
-        read(&info?)
+        read(&info?.document())
     }
 
     async fn enable_by_force(&self, key: &KeyRef, reason: &str) -> Result<Document<api::KeyInfo>> {
-        read(&self.session.keys().enable_by_force(key, reason).await?)
+        read(&self.session.keys().enable_by_force(key, reason).await?.document())
     }
 
     async fn key_mode(&self, key: &KeyRef, mode: Option<Mode>) -> Result<Document<api::KeyInfo>> {
-        read(&self.session.modes().set_of_key(key, mode).await?)
+        read(&self.session.modes().set_of_key(key, mode).await?.document())
     }
 
     async fn modes(&self) -> Result<Listed<api::EnvironmentMode>> {
-        Listed::page(&self.session.modes().list().await?)
+        Listed::page(self.session.modes().list().await?)
     }
 
     async fn set_mode(&self, environment: &EnvironmentName, mode: Mode) -> Result<Document<api::EnvironmentMode>> {
-        read(&self.session.modes().set(environment, mode).await?)
+        read(&self.session.modes().set(environment, mode).await?.document())
     }
 
     async fn copy(&self, from: &KeyRef, to: &KeyRef, replace: bool) -> Result<Document<api::Written>> {
@@ -266,33 +267,42 @@ impl Access for Local {
             true => IfExists::Replace,
             false => IfExists::Keep,
         };
-        read(&self.session.keys().copy(from, to, existing).await?)
+        read(&self.session.keys().copy(from, to, existing).await?.document())
     }
 
     async fn remove(&self, key: &KeyRef) -> Result<Document<api::KeyInfo>> {
-        read(&self.session.keys().remove(key).await?)
+        read(&self.session.keys().remove(key).await?.document())
     }
 
     async fn stage(&self, key: &KeyRef, write: KeyWrite) -> Result<Document<api::Written>> {
-        read(&self.session.rotation().stage(key, write).await?)
+        read(&self.session.rotation().stage(key, write).await?.document())
     }
 
     async fn destroy(&self, key: &KeyRef, drain: Drain) -> Result<Document<api::Destroyed>> {
-        read(&self.session.rotation().destroy(key, &drain.request()).await?)
+        read(&self.session.rotation().destroy(key, &drain.request()).await?.document())
     }
 
     async fn rotate(&self, key: &KeyRef, step: Step) -> Result<Document<api::KeyInfo>> {
         match step {
-            Step::Promote(None) => read(&self.session.rotation().promote(key).await?),
-            Step::Promote(Some(reason)) => read(&self.session.rotation().promote_by_force(key, &reason).await?),
-            Step::Rollback(None) => read(&self.session.rotation().roll_back(key).await?),
-            Step::Rollback(Some(reason)) => read(&self.session.rotation().roll_back_by_force(key, &reason).await?),
-            Step::Retire(drain) => read(&self.session.rotation().retire(key, &drain.request()).await?),
+            Step::Promote(None) => read(&self.session.rotation().promote(key).await?.document()),
+            Step::Promote(Some(reason)) => {
+                read(&self.session.rotation().promote_by_force(key, &reason).await?.document())
+            }
+            Step::Rollback(None) => read(&self.session.rotation().roll_back(key).await?.document()),
+            Step::Rollback(Some(reason)) => read(
+                &self
+                    .session
+                    .rotation()
+                    .roll_back_by_force(key, &reason)
+                    .await?
+                    .document(),
+            ),
+            Step::Retire(drain) => read(&self.session.rotation().retire(key, &drain.request()).await?.document()),
         }
     }
 
     async fn limits(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::EnvironmentLimit>> {
-        Listed::page(&self.session.limits().list(environment).await?)
+        Listed::page(self.session.limits().list(environment).await?)
     }
 
     async fn set_limit(
@@ -300,20 +310,20 @@ impl Access for Local {
         environment: &EnvironmentName,
         limit: Option<Rate>,
     ) -> Result<Document<api::EnvironmentLimit>> {
-        read(&self.session.limits().set(environment, limit).await?)
+        read(&self.session.limits().set(environment, limit).await?.document())
     }
 
     async fn rotation(&self, key: &KeyRef) -> Result<Document<api::RotationStatus>> {
-        read(&self.session.rotation().status(key).await?)
+        read(&self.session.rotation().status(key).await?.document())
     }
 
     async fn due(&self, environment: Option<&EnvironmentName>) -> Result<Listed<api::Due>> {
-        Listed::page(&self.session.rotation().due(environment).await?)
+        Listed::page(self.session.rotation().due(environment).await?)
     }
 
     async fn issue(&self, request: TokenRequest) -> Result<(Document<IssuedToken>, AccessToken)> {
         let issued = self.session.tokens().issue(request).await?;
-        Ok((read(&issued.info)?, issued.token))
+        Ok((read(&issued.info.document())?, issued.token))
     }
 
     async fn rotate_token(
@@ -322,16 +332,16 @@ impl Access for Local {
         rotation: &TokenRotation,
     ) -> Result<(Document<IssuedToken>, AccessToken)> {
         let rotated = self.session.tokens().rotate_with(which, rotation).await?;
-        let mut info = document_of(&rotated.info)?;
+        let mut info = document_of(&rotated.info.document())?;
         if let Value::Object(map) = &mut info {
-            map.insert("children".to_owned(), json!(rotated.children));
+            map.insert("children".to_owned(), json!(rotated.children.document()));
             map.insert("revoked_children".to_owned(), json!(rotated.revoked_children));
         }
         Ok((read(&info)?, rotated.token))
     }
 
     async fn review_tokens(&self) -> Result<Listed<api::TokenFinding>> {
-        Listed::page(&self.session.tokens().review().await?)
+        Listed::page(self.session.tokens().review().await?)
     }
 
     async fn tokens(&self) -> Result<Listed<api::TokenInfo>> {
@@ -351,7 +361,7 @@ impl Access for Local {
     }
 
     async fn token(&self, which: &str) -> Result<Document<api::TokenInfo>> {
-        read(&self.session.tokens().show(which).await?)
+        read(&self.session.tokens().show(which).await?.document())
     }
 
     async fn revoke(&self, which: &str, keep_children: bool) -> Result<Document<api::RevokedToken>> {
@@ -359,11 +369,11 @@ impl Access for Local {
             true => Descendants::Keep,
             false => Descendants::Revoke,
         };
-        read(&self.session.tokens().revoke(which, descendants).await?)
+        read(&self.session.tokens().revoke(which, descendants).await?.document())
     }
 
     async fn open_incident(&self, key: &KeyRef, request: IncidentRequest) -> Result<Document<api::IncidentOpened>> {
-        read(&self.session.incidents().open(key, request).await?)
+        read(&self.session.incidents().open(key, request).await?.document())
     }
 
     async fn incidents(&self, all: bool) -> Result<Listed<api::Incident>> {
@@ -371,11 +381,11 @@ impl Access for Local {
             true => IncidentsShown::All,
             false => IncidentsShown::Open,
         };
-        Listed::page(&self.session.incidents().list(shown).await?)
+        Listed::page(self.session.incidents().list(shown).await?)
     }
 
     async fn incident_report(&self, which: &str, since: Option<Timestamp>) -> Result<Document<api::IncidentReport>> {
-        read(&self.session.incidents().report(which, since).await?)
+        read(&self.session.incidents().report(which, since).await?.document())
     }
 
     async fn close_incident(
@@ -390,22 +400,30 @@ impl Access for Local {
             false => IfStillServed::Refuse,
         };
         let incidents = self.session.incidents();
-        read(&incidents.close(which, cause, prevention, still_served).await?)
+        read(
+            &incidents
+                .close(which, cause, prevention, still_served)
+                .await?
+                .document(),
+        )
     }
 
     async fn note_incident(&self, which: &str, text: &str) -> Result<Document<api::Incident>> {
-        read(&self.session.incidents().note(which, text).await?)
+        read(&self.session.incidents().note(which, text).await?.document())
     }
 
     async fn usage(&self, request: UsageRequest) -> Result<Document<api::UsageReport>> {
-        read(&self.session.usage().report(&request).await?)
+        read(&self.session.usage().report(&request).await?.document())
     }
 
     async fn review(&self, request: &ReviewRequest) -> Result<Document<api::Review>> {
-        read(&match &self.whole_log {
-            Some(log) => log.review(request).await?,
-            None => self.session.reviews().run(request).await?,
-        })
+        read(
+            &match &self.whole_log {
+                Some(log) => log.review(request).await?,
+                None => self.session.reviews().run(request).await?,
+            }
+            .document(),
+        )
     }
 
     async fn acknowledge(
@@ -414,17 +432,23 @@ impl Access for Local {
         finding: &str,
         reason: &str,
     ) -> Result<Document<api::Finding>> {
-        read(&match &self.whole_log {
-            Some(log) => log.acknowledge_finding(request, finding, reason).await?,
-            None => self.session.reviews().acknowledge(request, finding, reason).await?,
-        })
+        read(
+            &match &self.whole_log {
+                Some(log) => log.acknowledge_finding(request, finding, reason).await?,
+                None => self.session.reviews().acknowledge(request, finding, reason).await?,
+            }
+            .document(),
+        )
     }
 
     async fn review_done(&self, request: &ReviewRequest, reason: Option<&str>) -> Result<Document<api::Review>> {
-        read(&match &self.whole_log {
-            Some(log) => log.review_done(request, reason).await?,
-            None => self.session.reviews().record(request, reason).await?,
-        })
+        read(
+            &match &self.whole_log {
+                Some(log) => log.review_done(request, reason).await?,
+                None => self.session.reviews().record(request, reason).await?,
+            }
+            .document(),
+        )
     }
 
     async fn close(&self) -> Result<()> {
@@ -468,8 +492,9 @@ impl<T: DeserializeOwned> Pages<T> {
         self.next.take()
     }
 
-    fn add<P: Serialize>(&mut self, page: Page<P>) -> Result<()> {
-        self.listed.add(&page.items, &page.damaged, page.incomplete)?;
+    fn add<P: Documented<Document: Serialize>>(&mut self, page: Page<P>) -> Result<()> {
+        let page = page.document();
+        self.listed.add(page.items, page.damaged, page.incomplete)?;
         self.next = page.next.map(|next| PageRequest::after(Some(next)).limit(PAGE));
         Ok(())
     }

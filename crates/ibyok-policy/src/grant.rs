@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
+use crate::setters::limit_setters;
 use crate::{Environments, Pattern, Rate, Scopes};
 
 /// The rights that a token was given when it was issued. Its realm and every restriction that it carries bound them
@@ -59,45 +60,12 @@ impl Grant {
         }
     }
 
-    /// Limits the grant to keys whose names match one of these patterns.
-    #[must_use]
-    pub fn keys(mut self, patterns: impl IntoIterator<Item = Pattern>) -> Self {
-        self.keys = Some(patterns.into_iter().collect());
-        self
-    }
-
-    /// Makes the token valid only from `from` on.
-    #[must_use]
-    pub fn not_before(mut self, from: Timestamp) -> Self {
-        self.not_before = Some(from);
-        self
-    }
-
-    /// Makes the token valid only before `end`.
-    #[must_use]
-    pub fn expires(mut self, end: Timestamp) -> Self {
-        self.expires = Some(end);
-        self
-    }
-
-    /// Limits the grant to requests from these networks.
-    #[must_use]
-    pub fn networks(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
-        self.networks = Some(networks.into_iter().collect());
-        self
-    }
+    limit_setters!();
 
     /// Limits the rate at which the token may be used.
     #[must_use]
     pub fn rate(mut self, rate: Rate) -> Self {
         self.rate = Some(rate);
-        self
-    }
-
-    /// Limits the grant to pending versions; see [`Grant::pending_only`].
-    #[must_use]
-    pub fn pending_only(mut self) -> Self {
-        self.pending_only = true;
         self
     }
 

@@ -58,6 +58,7 @@ mod rate;
 mod request;
 mod restriction;
 mod scope;
+mod setters;
 mod token;
 mod within;
 

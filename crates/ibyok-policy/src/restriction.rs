@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::limits::Limits;
+use crate::setters::limit_setters;
 use crate::{Pattern, Scopes};
 
 /// The restriction that one call of [`Token::attenuate`](crate::Token::attenuate) adds, all its attributes together.
@@ -52,40 +53,7 @@ impl Restriction {
         self
     }
 
-    /// Allows only keys whose names match one of these patterns.
-    #[must_use]
-    pub fn keys(mut self, patterns: impl IntoIterator<Item = Pattern>) -> Self {
-        self.keys = Some(patterns.into_iter().collect());
-        self
-    }
-
-    /// Makes the token valid only from `from` on.
-    #[must_use]
-    pub fn not_before(mut self, from: Timestamp) -> Self {
-        self.not_before = Some(from);
-        self
-    }
-
-    /// Makes the token valid only before `end`.
-    #[must_use]
-    pub fn expires(mut self, end: Timestamp) -> Self {
-        self.expires = Some(end);
-        self
-    }
-
-    /// Allows only requests from these networks.
-    #[must_use]
-    pub fn networks(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
-        self.networks = Some(networks.into_iter().collect());
-        self
-    }
-
-    /// Allows only the pending version of a key; see [`Restriction::pending_only`].
-    #[must_use]
-    pub fn pending_only(mut self) -> Self {
-        self.pending_only = true;
-        self
-    }
+    limit_setters!();
 
     /// Takes away the right to rotate; see [`Restriction::no_self_rotate`].
     #[must_use]

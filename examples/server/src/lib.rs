@@ -42,7 +42,6 @@ mod caller;
 mod conditional;
 mod connection;
 mod connections;
-mod documents;
 mod error;
 mod exchange;
 mod framing;
@@ -65,6 +64,7 @@ mod run;
 mod scan;
 mod serve;
 mod takes;
+mod token_request;
 mod wiped;
 
 pub use args::Args;

@@ -42,7 +42,9 @@ pub(super) async fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
     match verb {
         Verb::List => {
             cx.with_vault("envs list", async |here, cx| {
-                let list = Listed::page(&here.session().environments().list().await?)?;
+                let page = here.session().environments().list().await?;
+                let items: Result<Vec<_>> = page.items.iter().map(document).collect();
+                let list = Listed::of(items?, page.damaged, page.incomplete);
                 cx.answer_list(list, &COLUMNS, "no environments")
             })
             .await

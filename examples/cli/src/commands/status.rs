@@ -73,7 +73,7 @@ async fn due(here: &Here, ready: bool, cx: &mut Cx<'_>) -> Result<Listed<Due>> {
         return Ok(Listed::default());
     }
     match here.session().rotation().due(None).await {
-        Ok(due) => Ok(Listed::page(&due)?),
+        Ok(due) => Ok(Listed::page(due)?),
         Err(VaultError::Denied { .. }) => Ok(Listed::default()),
         Err(error) => {
             cx.io.warn(&format!("warning: cannot list the due tasks: {error}"));

@@ -14,10 +14,10 @@ use super::page;
 use super::values::text_or_base64;
 use crate::answer::{Answer, ok};
 use crate::caller::Caller;
-use crate::documents::Documented;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::router::Shared;
+use ibyok_documents::Documented;
 
 /// The provider of a key without a named one.
 const CUSTOM: &str = "custom";

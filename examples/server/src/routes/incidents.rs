@@ -9,11 +9,11 @@ use ibyok_core::{KeyRef, incidents::IncidentRequest, jiff::Timestamp};
 use crate::answer::{Answer, json, ok};
 use crate::body::Json;
 use crate::caller::Caller;
-use crate::documents::Documented;
 use crate::json::Raw;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::routes::keys::key_write;
+use ibyok_documents::Documented;
 
 const OPEN_TAKES: &str = "the body accepts ref, reason, since, freeze, revoke_readers and replace; replace accepts one of value, value_base64 and fields";
 const CLOSE_TAKES: &str = "the body accepts cause, prevention and force";

@@ -18,10 +18,10 @@ use crate::answer::{Answer, json, ok};
 use crate::body::Json;
 use crate::caller::Caller;
 use crate::conditional::{Changing, tag};
-use crate::documents::{Documented, rate};
 use crate::json::Raw;
 use crate::problem::Problem;
 use crate::query::Query;
+use ibyok_documents::{Documented, rate};
 
 pub(crate) const SET_TAKES: &str = "the body accepts one of value, value_base64 and fields, and provider, variable, labels, limit, rotate_every, expires_at, force and reason";
 const EDIT_TAKES: &str = "the body accepts provider, variable, labels, limit, rotate_every and expires_at";

@@ -7,9 +7,9 @@ use ibyok_core::EnvironmentName;
 use crate::answer::{Answer, ok};
 use crate::body::Json;
 use crate::caller::Caller;
-use crate::documents::{Documented, rate};
 use crate::problem::Problem;
 use crate::query::Query;
+use ibyok_documents::{Documented, rate};
 
 const TAKES: &str = "the body accepts environment and limit: a rate such as `60/min`, or null for no limit";
 

@@ -9,9 +9,9 @@ use crate::answer::{Answer, ok};
 use crate::body::Json;
 use crate::caller::Caller;
 use crate::conditional::Changing;
-use crate::documents::Documented;
 use crate::problem::Problem;
 use crate::query::Query;
+use ibyok_documents::Documented;
 
 const SET_TAKES: &str = "the body accepts environment and mode (mock or live)";
 const KEY_TAKES: &str = "the body accepts mode: mock, live or inherit";

@@ -8,9 +8,9 @@ use ibyok_core::{jiff::Timestamp, reviews::ReviewRequest};
 use crate::answer::{Answer, json, ok};
 use crate::body::Json;
 use crate::caller::Caller;
-use crate::documents::Documented;
 use crate::problem::Problem;
 use crate::query::Query;
+use ibyok_documents::Documented;
 
 const ACK_TAKES: &str = "the body accepts id, reason and since";
 const DONE_TAKES: &str = "the body accepts reason and since";

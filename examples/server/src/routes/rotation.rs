@@ -14,9 +14,9 @@ use crate::answer::{Answer, ok};
 use crate::body::Json;
 use crate::caller::Caller;
 use crate::conditional::Changing;
-use crate::documents::Documented;
 use crate::problem::Problem;
 use crate::query::Query;
+use ibyok_documents::Documented;
 
 const STEP_TAKES: &str = "the body accepts force and reason";
 const RETIRE_TAKES: &str =

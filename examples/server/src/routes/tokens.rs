@@ -12,9 +12,10 @@ use super::page;
 use crate::answer::{Answer, json, ok};
 use crate::body::Json;
 use crate::caller::Caller;
-use crate::documents::{Documented, token_request};
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::token_request::token_request;
+use ibyok_documents::Documented;
 
 const ISSUE_TAKES: &str = "the body accepts name, scopes, environments or all_environments, keys, cidrs, not_before, expires_at, no_expiry, rate, \
 pending_only and self_rotate";

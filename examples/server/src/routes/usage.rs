@@ -10,9 +10,9 @@ use ibyok_core::{
 
 use crate::answer::{Answer, ok};
 use crate::caller::Caller;
-use crate::documents::Documented;
 use crate::problem::Problem;
 use crate::query::Query;
+use ibyok_documents::Documented;
 
 /// GET `/api/v1/usage`
 pub(crate) async fn report(Caller(session): Caller, RawQuery(query): RawQuery) -> Answer {

@@ -14,9 +14,9 @@ use serde::{Serialize, Serializer};
 use super::key_ref;
 use crate::answer::{Answer, ok};
 use crate::caller::Caller;
-use crate::documents::Documented;
 use crate::problem::Problem;
 use crate::query::Query;
+use ibyok_documents::Documented;
 
 /// GET `/api/v1/keys/{env}/{name}/value`
 pub(crate) async fn retrieve(

@@ -91,6 +91,15 @@ pub(crate) struct Write {
     /// The variable that programs read the key from [default: the provider's usual one, else the name in capitals]
     #[arg(long, value_name = "NAME")]
     pub(super) var: Option<String>,
+    #[command(flatten)]
+    pub(super) bounds: Bounds,
+    #[command(flatten)]
+    pub(super) force: Force,
+}
+
+/// The flags that bound the use of a key.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Bounds {
     /// The rate limit of retrievals, for example `60/min`; `none` applies the environment's limit
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     pub(super) rate_limit: Option<String>,
@@ -101,8 +110,6 @@ pub(crate) struct Write {
     /// the key after this time, and `rotate due` warns about it
     #[arg(long, value_name = "D", allow_hyphen_values = true)]
     pub(super) expires: Option<String>,
-    #[command(flatten)]
-    pub(super) force: Force,
 }
 
 /// The flags that force an action on a leaked value.
@@ -137,16 +144,8 @@ pub(crate) struct Edit {
     /// The variable that programs read the key from
     #[arg(long, value_name = "NAME")]
     pub(super) var: Option<String>,
-    /// The rate limit of retrievals, for example `60/min`; `none` applies the environment's limit
-    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
-    pub(super) rate_limit: Option<String>,
-    /// The age of the current version at which `rotate due` lists the key, for example `90d`; `none` removes the interval
-    #[arg(long, value_name = "D", allow_hyphen_values = true)]
-    pub(super) rotate_every: Option<String>,
-    /// The time at which the provider expires the key: `90d` from now, or a date; `none` removes it. The vault keeps serving
-    /// the key after this time, and `rotate due` warns about it
-    #[arg(long, value_name = "D", allow_hyphen_values = true)]
-    pub(super) expires: Option<String>,
+    #[command(flatten)]
+    pub(super) bounds: Bounds,
     #[command(flatten)]
     pub(super) expected: Expected,
 }

@@ -10,10 +10,11 @@ use ibyok_core::{
     jiff::Timestamp,
     keys::{Interval, KeyEdit, KeyId, KeyWrite},
     modes::Mode,
+    policy::Rate,
 };
 use ibyok_reports::keys;
 
-use self::args::{Edit, Switch, Write};
+use self::args::{Bounds, Edit, Switch, Write};
 pub(crate) use self::args::{Force, Verb};
 pub(super) use self::shown::about;
 use self::shown::{COLUMNS, WRITTEN};
@@ -61,8 +62,8 @@ async fn copy(from: &str, to: &str, replace: bool, cx: &mut Cx<'_>) -> Result<Ex
 
 async fn write(args: Write, new: bool, cx: &mut Cx<'_>) -> Result<Exit> {
     let key: KeyArgument = args.key.parse()?;
-    let limit = args.rate_limit.as_deref().map(rate_or_none).transpose()?;
-    let (rotate_every, expires) = times(args.rotate_every.as_deref(), args.expires.as_deref())?;
+    let limit = args.bounds.limit()?;
+    let (rotate_every, expires) = args.bounds.times()?;
     let labels = (!args.label.is_empty()).then(|| labels(&args.label)).transpose()?;
     let fields = args.value.read(cx.io)?;
     let write = KeyWrite::new(fields)
@@ -97,9 +98,9 @@ async fn show(key: &str, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 async fn edit(args: Edit, cx: &mut Cx<'_>) -> Result<Exit> {
-    let times = times(args.rotate_every.as_deref(), args.expires.as_deref())?;
+    let times = args.bounds.times()?;
     let no_facts = args.provider.is_none() && args.var.is_none() && args.label.is_empty();
-    if no_facts && args.rate_limit.is_none() && times == (None, None) {
+    if no_facts && args.bounds.is_empty() {
         return Err(Error::usage(
             "no change is given",
             "give `--provider`, `--var`, `--label`, `--rate-limit`, `--rotate-every` or `--expires`",
@@ -109,7 +110,7 @@ async fn edit(args: Edit, cx: &mut Cx<'_>) -> Result<Exit> {
     (edit.rotate_every, edit.expires) = times;
     edit.provider = args.provider;
     edit.variable = args.var;
-    edit.limit = args.rate_limit.as_deref().map(rate_or_none).transpose()?;
+    edit.limit = args.bounds.limit()?;
     edit.labels = labels(&args.label)?
         .into_iter()
         .map(|(name, value)| (name, Some(value).filter(|v| !v.is_empty())))
@@ -211,17 +212,28 @@ async fn remove_damaged(id: Option<KeyId>, force: bool, cx: &mut Cx<'_>) -> Resu
 /// The change of a setting that can also be taken away.
 type Change<T> = Option<Option<T>>;
 
-/// Parses the interval of rotations and the end of a key. `none` takes either away.
-fn times(rotate_every: Option<&str>, expires: Option<&str>) -> Result<(Change<Interval>, Change<Timestamp>)> {
-    let rotate_every = match rotate_every {
-        Some("none") => Some(None),
-        other => other.map(str::parse).transpose()?.map(Some),
-    };
-    let expires = match expires {
-        Some("none") => Some(None),
-        other => other.map(ahead).transpose()?.map(Some),
-    };
-    Ok((rotate_every, expires))
+impl Bounds {
+    fn is_empty(&self) -> bool {
+        self.rate_limit.is_none() && self.rotate_every.is_none() && self.expires.is_none()
+    }
+
+    /// Parses the limit of retrievals.
+    fn limit(&self) -> Result<Change<Rate>> {
+        self.rate_limit.as_deref().map(rate_or_none).transpose()
+    }
+
+    /// Parses the interval of rotations and the end of the key. `none` removes either.
+    fn times(&self) -> Result<(Change<Interval>, Change<Timestamp>)> {
+        let rotate_every = match self.rotate_every.as_deref() {
+            Some("none") => Some(None),
+            other => other.map(str::parse).transpose()?.map(Some),
+        };
+        let expires = match self.expires.as_deref() {
+            Some("none") => Some(None),
+            other => other.map(ahead).transpose()?.map(Some),
+        };
+        Ok((rotate_every, expires))
+    }
 }
 
 fn labels(given: &[String]) -> Result<BTreeMap<String, String>> {

@@ -3,7 +3,7 @@
 use ibyok_api as api;
 use ibyok_core as core;
 
-use super::{Documented, count, texts};
+use crate::{Documented, count, texts};
 
 impl Documented for core::keys::KeyInfo {
     type Document = api::KeyInfo;
@@ -148,8 +148,9 @@ impl Documented for core::policy::Rate {
     }
 }
 
-/// The vault's rate for a rate of the wire.
-pub(crate) fn rate(rate: api::Rate) -> core::policy::Rate {
+/// Returns the vault's rate for a rate of the wire.
+#[must_use]
+pub fn rate(rate: api::Rate) -> core::policy::Rate {
     core::policy::Rate {
         count: rate.count,
         per: match rate.per {

@@ -1,6 +1,19 @@
-//! The vault's things as documents of the wire.
+//! The things of an IBYOK vault as documents of the server's interface.
 //!
-//! The core does not know the wire, and [`ibyok_api`] does not know the core: the conversions between them are here.
+//! `ibyok-core` does not know the wire, and [`ibyok_api`] does not know the vault: the conversions between them are here.
+//!
+//! ```
+//! use ibyok_api as api;
+//! use ibyok_core::modes::Mode;
+//! use ibyok_documents::Documented;
+//!
+//! assert_eq!(Mode::Mock.document(), api::Mode::Mock);
+//! ```
+//!
+//! # Out of scope
+//! Documents of requests: the server checks a request before it becomes one of the vault.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod incidents;
 mod keys;
@@ -12,11 +25,11 @@ mod usage;
 use ibyok_api as api;
 use ibyok_core as core;
 
-pub(crate) use keys::rate;
-pub(crate) use tokens::token_request;
+// The public interface is:
+pub use keys::rate;
 
-/// A thing that has a document.
-pub(crate) trait Documented {
+/// A thing of a vault that has a document of the wire.
+pub trait Documented {
     /// The document.
     type Document;
 

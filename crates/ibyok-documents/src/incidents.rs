@@ -3,7 +3,7 @@
 use ibyok_api as api;
 use ibyok_core as core;
 
-use super::{Documented, count, texts};
+use crate::{Documented, count, texts};
 
 impl Documented for core::incidents::IncidentInfo {
     type Document = api::Incident;

@@ -3,7 +3,7 @@
 use ibyok_api as api;
 use ibyok_core as core;
 
-use super::{Documented, count};
+use crate::{Documented, count};
 
 impl Documented for core::usage::UsageReport {
     type Document = api::UsageReport;

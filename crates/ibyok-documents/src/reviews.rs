@@ -3,7 +3,7 @@
 use ibyok_api as api;
 use ibyok_core as core;
 
-use super::Documented;
+use crate::Documented;
 
 impl Documented for core::reviews::Review {
     type Document = api::Review;
