@@ -11,7 +11,8 @@
 //!
 //! - [`incident`] writes the report of an incident as text and as a page, describes its steps, and writes a plan for incidents.
 //! - [`review`] writes a review of the log as a page, and describes its findings.
-//! - [`keys`], [`rotation`], [`tokens`] and [`usage`] describe due tasks, revoked tokens and counts of use; [`event`] describes an entry of the log.
+//! - [`keys`], [`rotation`], [`tokens`] and [`usage`] describe due tasks, revoked tokens and counts of use; [`event`] describes an entry of the log,
+//!   and [`verification`] the result of verifying it.
 //! - [`cell`] shows one member of a document.
 //!
 //! The documents are those of `ibyok-api`, so a report can be of a vault in this process or of a server. The words name the commands of the
@@ -36,6 +37,7 @@ pub mod review;
 pub mod rotation;
 pub mod tokens;
 pub mod usage;
+pub mod verification;
 
 /// Returns text with escapes for everything that a terminal would act on, and for characters that are invisible or change the order of text.
 #[must_use]

@@ -8,8 +8,8 @@
 //! assert_eq!(code, std::process::ExitCode::SUCCESS);
 //! ```
 //!
-//! It holds no logic that a program which embeds the vault would want. Each command parses its arguments, asks
-//! [`ibyok_core`] (or a server, through [`ibyok_client`]) one thing, and prints the answer.
+//! It holds no rule that a program which embeds the vault would want: those are in `ibyok-operations`, `ibyok-access`, `ibyok-reports` and
+//! `ibyok-settings`. Each command parses its arguments, calls one verb of [`ibyok_access::Access`] or of the vault, and prints the answer.
 #![forbid(unsafe_code)]
 
 mod access;

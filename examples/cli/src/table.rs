@@ -170,11 +170,6 @@ pub(crate) fn text(value: &Value) -> String {
     }
 }
 
-/// A JSON number; 0 for anything else.
-pub(crate) fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or(0)
-}
-
 /// As [`text`], with times to the second.
 pub(crate) fn shown(value: &Value) -> String {
     let text = text(value);

@@ -4,7 +4,7 @@ use ibyok_core::{AccessToken, policy::Restriction, tokens::attenuate};
 use ibyok_operations::file::read_value;
 use serde_json::json;
 
-use super::tokens::{environments, parsed, patterns, scopes};
+use super::tokens::{environments, networks, patterns, scopes};
 use super::{Cx, time};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -63,13 +63,7 @@ fn restriction(args: &Args) -> Result<Restriction> {
     if !args.key.is_empty() {
         restriction.keys = Some(patterns(&args.key)?);
     }
-    if !args.cidr.is_empty() {
-        restriction.networks = Some(parsed(
-            &args.cidr,
-            "network",
-            "write a network such as `10.0.0.0/8` or `2001:db8::/32`",
-        )?);
-    }
+    restriction.networks = networks(&args.cidr)?;
     if let Some(when) = &args.expires {
         let at = time::ahead(when)?;
         if at <= time::now() {

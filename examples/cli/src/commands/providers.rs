@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::Cx;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::table::{at, text};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
@@ -50,18 +49,18 @@ pub(super) fn run(verb: Verb, cx: &mut Cx<'_>) -> Result<Exit> {
 }
 
 fn show(name: &str, cx: &mut Cx<'_>) -> Result<Exit> {
-    let provider = document(find(name)?);
-    cx.answer_one(&provider, &FACTS)?;
+    let provider = find(name)?;
+    cx.answer_one(&document(provider), &FACTS)?;
     if !cx.globals.json {
-        for shape in at(&provider, "shapes").as_array().into_iter().flatten() {
-            let context = if at(shape, "context_only") == true {
+        for shape in provider.shapes() {
+            let context = if shape.is_context_only() {
                 "  (recognised only near its variable or name)"
-            } else if at(shape, "public") == true {
+            } else if shape.is_public() {
                 "  (public by design; a scan ignores it)"
             } else {
                 ""
             };
-            let line = format!("shape         {}{context}", text(at(shape, "pattern")));
+            let line = format!("shape         {}{context}", shape.pattern());
             cx.io.answer_line(&crate::show::clean(&line))?;
         }
     }

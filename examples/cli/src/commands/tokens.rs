@@ -6,7 +6,9 @@ mod revoke;
 mod rotate;
 
 use ibyok_api::TokenInfo;
-use ibyok_core::{EnvironmentName, Environments, Grant, Scope, Scopes, TokenRequest, policy::Pattern, tokens::Expiry};
+use ibyok_core::{
+    EnvironmentName, Environments, Grant, Scope, Scopes, TokenRequest, ipnet::IpNet, policy::Pattern, tokens::Expiry,
+};
 use ibyok_operations::preset::Preset;
 use serde_json::json;
 
@@ -235,13 +237,7 @@ fn grant(args: &Issue) -> Result<Grant> {
     if !args.key.is_empty() {
         grant.keys = Some(patterns(&args.key)?);
     }
-    if !args.cidr.is_empty() {
-        grant.networks = Some(parsed(
-            &args.cidr,
-            "network",
-            "write a network such as `10.0.0.0/8` or `2001:db8::/32`",
-        )?);
-    }
+    grant.networks = networks(&args.cidr)?;
     grant.rate = args.rate.as_deref().map(rate).transpose()?;
     Ok(grant)
 }
@@ -276,6 +272,13 @@ pub(super) fn patterns(given: &[String]) -> Result<Vec<Pattern>> {
     )
 }
 
+/// Parses networks; `None` if none is given.
+pub(super) fn networks(given: &[String]) -> Result<Option<Vec<IpNet>>> {
+    let hint = "write a network such as `10.0.0.0/8` or `2001:db8::/32`";
+    let networks = (!given.is_empty()).then(|| parsed(given, "network", hint));
+    networks.transpose()
+}
+
 /// The names of environments, in their short form.
 pub(super) fn environments(given: &[String]) -> Result<Vec<String>> {
     given
@@ -285,7 +288,7 @@ pub(super) fn environments(given: &[String]) -> Result<Vec<String>> {
 }
 
 /// Parses each argument; [`Error::Usage`] with the first that is not valid.
-pub(super) fn parsed<T: std::str::FromStr, C: FromIterator<T>>(given: &[String], what: &str, hint: &str) -> Result<C> {
+fn parsed<T: std::str::FromStr, C: FromIterator<T>>(given: &[String], what: &str, hint: &str) -> Result<C> {
     let one = |text: &String| {
         let shown: String = text.chars().take(64).collect();
         text.parse()

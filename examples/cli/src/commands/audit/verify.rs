@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ibyok_core::audit::{VerifyProgress, VerifyReport, VerifyingKey};
+use ibyok_core::audit::{LogReport, VerifyProgress, VerifyReport, VerifyingKey};
 use ibyok_operations::file::read_text;
+use ibyok_reports::{cell::Cell, verification};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
@@ -16,8 +17,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::progress::{spinner, to_bar};
 use crate::show::clean;
-use crate::table::{Table, at, number, text};
-use ibyok_core::audit::words::counted;
+use crate::table::{Column, Table};
 
 /// The interval at which the progress is shown.
 const SHOWN_EVERY: Duration = Duration::from_millis(100);
@@ -45,7 +45,7 @@ fn directory(keys: &[VerifyingKey], cx: &Cx<'_>) -> Option<PathBuf> {
 
 async fn verify_by_keys(place: PathBuf, keys: Vec<VerifyingKey>, cx: &mut Cx<'_>) -> Result<Exit> {
     let report = outside(place, keys, cx).await?;
-    answer(&document(&report?)?, cx)
+    answer(&Verified::of(report?), cx)
 }
 
 /// Verifies without a vault, with per cent, on a separate thread: it reads files all the time.
@@ -116,13 +116,11 @@ async fn verify(keys: &[VerifyingKey], cx: &mut Cx<'_>) -> Result<Exit> {
     let floors = here.session().floors().verify().await;
     spinner.finish_and_clear();
     let closed = here.close().await;
-    let (mut report, floors) = (document(&report?)?, document(&floors?)?);
-    let ok = at(&report, "ok") == true && at(&floors, "ok") == true;
-    if let Value::Object(map) = &mut report {
-        map.insert("ok".to_owned(), ok.into());
-        map.insert("floors".to_owned(), floors);
-    }
-    let exit = answer(&report, cx)?;
+    let (mut verified, floors) = (Verified::of(report?), floors?);
+    verified.ok &= floors.ok;
+    verified.floors = Some(document(&floors)?);
+    verified.findings = floors.findings;
+    let exit = answer(&verified, cx)?;
     closed?;
     Ok(exit)
 }
@@ -146,18 +144,50 @@ async fn verify_without_vault(keys: &[VerifyingKey], why: Error, cx: &mut Cx<'_>
     cx.io.warn(&format!("the vault does not open: {why}"));
     cx.io
         .warn("verified the log without the vault, and without the checkpoints in its store");
-    let mut report = document(&report)?;
-    if let (Some(what), Value::Object(map)) = (floors, &mut report) {
-        map.insert("ok".to_owned(), false.into());
-        map.insert("floors".to_owned(), json!({ "ok": false, "findings": [what] }));
+    let mut verified = Verified::of(report);
+    if let Some(what) = floors {
+        verified.ok = false;
+        verified.floors = Some(json!({ "ok": false, "findings": [what] }));
+        verified.findings = vec![what];
     }
-    answer(&report, cx)
+    answer(&verified, cx)
+}
+
+/// A verification of the log, and of the floors if the vault or its error says something about them.
+struct Verified {
+    report: VerifyReport,
+    /// True if neither has a finding.
+    ok: bool,
+    floors: Option<Value>,
+    /// The findings about the floors.
+    findings: Vec<String>,
+}
+
+impl Verified {
+    fn of(report: VerifyReport) -> Self {
+        Verified {
+            ok: report.ok,
+            report,
+            floors: None,
+            findings: Vec::new(),
+        }
+    }
+
+    /// The document that `--json` prints.
+    fn document(&self) -> Result<Value> {
+        let mut report = document(&self.report)?;
+        if let Value::Object(map) = &mut report {
+            map.insert("ok".to_owned(), self.ok.into());
+            map.extend(self.floors.clone().map(|floors| ("floors".to_owned(), floors)));
+        }
+        Ok(report)
+    }
 }
 
 /// Prints the report and returns the exit code, which reports findings even if the answer could not be printed.
-fn answer(report: &Value, cx: &mut Cx<'_>) -> Result<Exit> {
-    let told = tell(report, cx);
-    if at(report, "ok") == true {
+fn answer(verified: &Verified, cx: &mut Cx<'_>) -> Result<Exit> {
+    let told = tell(verified, cx);
+    if verified.ok {
         return told.map(|()| Exit::Done);
     }
     if let Err(error) = told {
@@ -167,52 +197,23 @@ fn answer(report: &Value, cx: &mut Cx<'_>) -> Result<Exit> {
     Ok(Exit::Findings)
 }
 
-fn tell(report: &Value, cx: &mut Cx<'_>) -> Result<()> {
-    let ok = at(report, "ok") == true;
-    if cx.globals.json {
-        return cx.io.answer_json(report);
-    }
-    let logs = at(report, "logs").as_array().map(Vec::as_slice).unwrap_or_default();
-    Table::of(
-        logs,
-        &[
-            ("LOG", "id"),
-            ("SLOT", "slot"),
-            ("LINES", "events"),
-            ("CHECKPOINTS", "checkpoints"),
-            ("CHAINED ONLY", "chained_only"),
-            ("KEY TRUSTED", "trusted_key"),
-            ("FIRST BAD LINE", "first_bad.seq"),
-        ],
-    )
-    .print_or(cx.io, "no logs")?;
-    for note in items(report, "notes") {
-        cx.io.say(&clean(&text(note)));
-    }
-    if ok {
-        cx.io.say(&format!(
-            "verified {}: no line was changed, removed, inserted or moved",
-            counted(number(at(report, "events")), "line")
-        ));
-        return Ok(());
-    }
-    for finding in items(report, "findings") {
-        let log = match at(finding, "log") {
-            Value::Null => String::new(),
-            log => format!("log {}, ", text(log)),
-        };
-        let told = format!("{}: {log}{}", text(at(finding, "what")), text(at(finding, "detail")));
-        cx.io.warn(&clean(&told));
-    }
-    for finding in items(at(report, "floors"), "findings") {
-        cx.io.warn(&format!(
-            "{}; `ibyok audit floors rebuild` acknowledges it",
-            clean(&text(finding))
-        ));
-    }
-    Ok(())
-}
+const LOGS: [Column<LogReport>; 7] = [
+    ("LOG", |log| log.id.cell()),
+    ("SLOT", |log| log.slot.cell()),
+    ("LINES", |log| log.events.cell()),
+    ("CHECKPOINTS", |log| log.checkpoints.cell()),
+    ("CHAINED ONLY", |log| log.chained_only.cell()),
+    ("KEY TRUSTED", |log| log.trusted_key.cell()),
+    ("FIRST BAD LINE", |log| log.first_bad.as_ref().map(|bad| bad.seq).cell()),
+];
 
-fn items<'a>(report: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    at(report, name).as_array().into_iter().flatten()
+fn tell(verified: &Verified, cx: &mut Cx<'_>) -> Result<()> {
+    if cx.globals.json {
+        return cx.io.answer_json(&verified.document()?);
+    }
+    let report = &verified.report;
+    Table::typed(&report.logs, &LOGS).print_or(cx.io, "no logs")?;
+    cx.io
+        .notes(verification::described(report, verified.ok, &verified.findings));
+    Ok(())
 }
