@@ -13,6 +13,7 @@ use crate::home_with_vault;
 
 const CHECKPOINT: u8 = 129;
 const LOG_KEY: u8 = 6;
+const KEY: u8 = 3;
 
 pub(crate) fn of_kind(home: &Home, kind: u8) -> Vec<RecordId> {
     let mut records = home.behind().records();
@@ -265,6 +266,62 @@ fn a_log_without_a_checkpoint_and_without_its_key_is_missed() {
         home.behind().delete(id);
     }
     is_missed(&home, "no record of the log is left");
+}
+
+#[test]
+fn a_log_whose_key_was_lost_and_acknowledged_is_missed_when_it_is_cut_or_removed_later() {
+    let home = home_with_vault();
+    for name in ["dev/a", "dev/b", "dev/c"] {
+        home.set(name, "x");
+    }
+    let lost = fs::read_to_string(home.slot(0).join("id")).unwrap();
+    for id in of_kind(&home, LOG_KEY) {
+        home.behind().delete(id);
+    }
+    is_missed(&home, "the key of the log");
+    home.ibyok(["--yes", "audit", "floors", "rebuild"]).run().done();
+    for _ in 0..2 {
+        home.ibyok(["audit", "verify"]).run().done();
+    }
+    let cut = home.copy();
+    let (file, lines) = lines_of(&cut.slot(0));
+    fs::write(file, format!("{}\n", lines[..6].join("\n"))).unwrap();
+    for beside in ["checkpoints", "state"] {
+        fs::remove_file(cut.slot(0).join(beside)).unwrap();
+    }
+    is_missed(&cut, "a cut of the log whose key is lost");
+    fs::remove_dir_all(home.slot(0)).unwrap();
+    let report = home.ibyok(["--json", "audit", "verify"]).run().exits(10).json();
+    assert!(report.to_string().contains(lost.trim()), "{report}");
+}
+
+#[test]
+fn floors_are_not_begun_anew_beside_a_log_that_was_made_unreadable() {
+    let (home, _) = read_and_changed();
+    let old = of_kind(&home, KEY);
+    let old: Vec<_> = old.into_iter().map(|id| (id, home.behind().bytes(id))).collect();
+    home.set("dev/planted", "the next value of the planted key");
+    for (file, text) in [
+        ("id", "1111111111111111111111\n"),
+        ("id", "no id"),
+        ("log.pub", "no key"),
+        ("log.pub", ""),
+    ] {
+        let copy = home.copy();
+        for file in ["floors", "floors-wal", "floors-shm"] {
+            fs::remove_file(copy.vault().join("audit").join(file)).unwrap_or_default();
+        }
+        for id in of_kind(&copy, LOG_KEY) {
+            copy.behind().delete(id);
+        }
+        fs::write(copy.slot(0).join(file), text).unwrap();
+        for (id, bytes) in &old {
+            copy.behind().put(*id, bytes);
+        }
+        let read = copy.ibyok(["get", "dev/planted"]).run();
+        assert_ne!(read.code(), 0, "{file} with {text:?}: {}", read.said());
+        assert!(!read.said().contains("the value of"), "{}", read.said());
+    }
 }
 
 #[test]

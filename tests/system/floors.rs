@@ -336,3 +336,38 @@ fn one_part_of_six_thousand_floors_that_is_set_back_is_believed_by_no_short_comm
         );
     }
 }
+
+#[test]
+fn a_node_whose_store_takes_no_writes_is_not_ready_since_it_can_revoke_nothing() {
+    let home = home_with_vault();
+    home.set("dev/a", "x");
+    home.token(&["reader", "--env", "dev"]);
+    let server = home.serve();
+    let store = home.vault().join("vault.db");
+    for (spoil, mend) in [
+        (
+            "CREATE TRIGGER no_writes BEFORE UPDATE ON counters BEGIN SELECT RAISE(ABORT, 'no'); END",
+            "DROP TRIGGER no_writes",
+        ),
+        (
+            "UPDATE counters SET revision = 9223372036854775807",
+            "UPDATE counters SET revision = 1000000",
+        ),
+    ] {
+        edit(&store, None, spoil);
+        let ready = || server.send(&Request::get("/readyz"));
+        ibyok_tests::wait_until("the server is not ready", Duration::from_secs(10), || {
+            ready().status == 503
+        });
+        assert_eq!(ready().json()["store"], "unavailable", "{spoil}");
+        let status = home.ibyok(["--json", "status"]).run();
+        assert_ne!(status.code(), 0, "{}", status.said());
+        assert_eq!(
+            home.ibyok(["tokens", "revoke", "reader", "--yes"]).run().code(),
+            5,
+            "{spoil}"
+        );
+        edit(&store, None, mend);
+        ibyok_tests::wait_until("the server is ready", Duration::from_secs(10), || ready().status == 200);
+    }
+}

@@ -127,7 +127,18 @@ fn the_directory_of_another_vault_stays_refused() {
     let (file, lines) = lines_of(&changed.join("slot-0"));
     let text: String = lines.iter().map(|line| swap_mac(line) + "\n").collect();
     fs::write(file, text).unwrap();
+    let with_floors = restored.home.path("with-floors");
+    copy_tree(&changed, &with_floors);
+    for file in ["floors", "floors-wal", "floors-shm"] {
+        fs::remove_file(changed.join(file)).unwrap_or_default();
+    }
     refused(&changed);
+    // Floors beside it prove whose directory it is, and still refuse what is older.
+    let get = restored
+        .home
+        .ibyok(["--json", "get", "dev/foo"])
+        .env("IBYOK_AUDIT", &with_floors);
+    get.run().fails(5, "integrity");
     let moved = restored.home.path("moved");
     copy_tree(&theirs, &moved);
     let (file, _) = lines_of(&restored.node.join("slot-0"));

@@ -151,3 +151,46 @@ async fn what_another_process_of_the_place_took_away_is_refused_although_the_fee
         assert!(matches!(code, Code::Unauthenticated | Code::Integrity), "{code:?}");
     }
 }
+
+#[tokio::test]
+async fn what_another_process_took_away_is_refused_although_the_feed_is_silent_and_the_floors_are_another_file() {
+    let place = tempfile::tempdir().unwrap();
+    drop(LocalKek::create_file(&place.path().join("kek")).unwrap());
+    let store = Silent::default();
+    let server = open(place.path(), store.clone(), true).await;
+    let operator = server.operator("test");
+    let key = "prod/openai".parse().unwrap();
+    operator.keys().set(&key, Secret::copy_of(b"a value")).await.unwrap();
+    let grant = Grant::new(Scopes::from([Scope::KeysRead]), Environments::named(["prod"]));
+    let token = operator
+        .tokens()
+        .issue(TokenRequest::new("worker", grant))
+        .await
+        .unwrap();
+    let told = Silent {
+        inner: store.inner.clone(),
+        silent: Arc::default(),
+    };
+    let command = open(place.path(), told, false).await;
+    // The generation of the server's file is far above the one that lines of the log state.
+    for number in 0..200 {
+        let key = format!("dev/k{number}").parse().unwrap();
+        operator.keys().set(&key, Secret::copy_of(b"a value")).await.unwrap();
+    }
+    server
+        .retrieve(&token.token, &key, &RequestContext::default())
+        .await
+        .unwrap();
+    store.silent.store(true, Ordering::Release);
+    for file in ["floors", "floors-wal", "floors-shm"] {
+        std::fs::remove_file(place.path().join("audit").join(file)).unwrap_or_default();
+    }
+    command
+        .operator("test")
+        .tokens()
+        .revoke("worker", Descendants::Revoke)
+        .await
+        .unwrap();
+    let code = until_refused(&server, &token.token, "prod/openai").await;
+    assert_eq!(code, Code::Unauthenticated);
+}

@@ -69,6 +69,8 @@ pub struct MapSummary {
     pub texts: u64,
     /// A keyed hash of the state: two states with the same tag hold the same items.
     pub tag: [u8; 32],
+    /// True if the call that returned this summary changed the map.
+    pub changed: bool,
 }
 
 /// The result of [`AuthenticatedMap::verify`](crate::AuthenticatedMap::verify).

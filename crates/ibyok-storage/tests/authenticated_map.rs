@@ -298,7 +298,10 @@ proptest! {
                         _ => {}
                     }
                 }
-                let summary = map.apply(batch, MapDurability::Kernel).await.unwrap();
+                let before = map.summary().await.unwrap();
+                let mut summary = map.apply(batch, MapDurability::Kernel).await.unwrap();
+                prop_assert_eq!(summary.changed, summary.generation != before.generation);
+                summary.changed = false;
                 prop_assert_eq!(summary.numbers, model.len() as u64);
                 for map in [&map, &other] {
                     prop_assert_eq!(map.verify().await.unwrap(), MapVerdict::Whole(summary));

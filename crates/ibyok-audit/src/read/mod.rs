@@ -29,7 +29,7 @@ pub use entry::{Entry, EntryClient, EntryPrincipal, EntryTarget, Line};
 pub use filter::Filter;
 pub use follow::Follow;
 pub use left_out::{LeftOut, LeftOutReason};
-pub use trust::{claimed_keys, has_own_lines, logs_in, newest_checkpoints};
+pub use trust::{claimed_keys, has_other_logs, has_own_lines, logs_in, newest_checkpoints};
 
 /// Reads all logs of a place, oldest line first.
 #[derive(Debug, Clone)]

@@ -94,6 +94,22 @@ pub fn logs_in(place: &Path) -> Result<Vec<String>, Error> {
     Ok(logs)
 }
 
+/// Returns true if a slot of the place holds a log that was begun and is none of these: it has a public key or a segment, also if both say
+/// nothing, or its id is none. A slot that a process takes at this moment has neither.
+///
+/// # Errors
+/// [`Error::Io`] when the place cannot be listed.
+pub fn has_other_logs(place: &Path, known: &[&str]) -> Result<bool, Error> {
+    for (_, directory) in slots(place)? {
+        let is_begun = directory.join("log.pub").exists() || !segments(&directory)?.is_empty();
+        let is_known = log_id(&directory).is_some_and(|id| known.contains(&id.as_str()));
+        if is_begun && !is_known {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Returns the public keys beside the logs of a place, for logs of these ids. They are only each log's own claim.
 ///
 /// # Errors

@@ -185,7 +185,14 @@ pub(crate) async fn take_over(from: &AuthenticatedMap, into: &AuthenticatedMap) 
 }
 
 /// The texts that are copied.
-const COPIED: [&[u8]; 5] = [key::NOTES, key::FACTS, key::ACCEPTED, key::REALM_NAMES, key::ENDS];
+const COPIED: [&[u8]; 6] = [
+    key::NOTES,
+    key::FACTS,
+    key::ACCEPTED,
+    key::REALM_NAMES,
+    key::ENDS,
+    key::LOST_KEYS,
+];
 
 /// Copies floors, notes, facts, acceptances, checkpoints and the names of realms from one file to another, raising floors only. Marks are not copied: a
 /// replay of the log makes up for them.

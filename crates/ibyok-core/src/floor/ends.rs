@@ -3,6 +3,8 @@
 //! The store can be set back, and so can the log. The floors then still know how far the log had come. A checkpoint covers lines that
 //! are on the disk already, so a crash never leaves a log that is shorter than its checkpoint here.
 
+use std::collections::BTreeSet;
+
 use ibyok_storage::{MapChange, MapDurability};
 
 use super::checkpoint::size;
@@ -42,6 +44,22 @@ impl Floors {
     /// Drops the checkpoint of a log that does not reach it, after the finding about that was kept.
     pub(crate) async fn forget_end(&self, log: &str) -> Result<()> {
         self.put_end(log, None).await
+    }
+
+    /// Keeps that an operator acknowledged the loss of a log's key, and the log's end, if it is known.
+    pub(crate) async fn keep_lost_key(&self, log: &str, end: Option<&str>) -> Result<()> {
+        let put = |key, text: Option<&str>| MapChange::Put {
+            key,
+            text: text.map(str::to_owned),
+        };
+        let changes = vec![put(key::end(log), end), put(key::lost_key(log), Some("acknowledged"))];
+        self.apply(changes, MapDurability::Disk).await.map(drop)
+    }
+
+    /// Returns the logs whose key the store has lost, where an operator acknowledged the loss.
+    pub(crate) async fn lost_keys(&self) -> Result<BTreeSet<String>> {
+        let texts = self.ask(|map| async move { map.texts(key::LOST_KEYS).await }).await?;
+        Ok(texts.iter().map(|(name, _)| key::name_of(name)).collect())
     }
 
     async fn put_end(&self, log: &str, text: Option<String>) -> Result<()> {

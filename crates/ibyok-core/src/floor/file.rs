@@ -262,12 +262,13 @@ impl Floors {
             *failure = None;
         }
         drop(failure);
+        let own = u64::from(summary.changed);
         // Only a synced generation may stand on a line of the log. After a power cut, an unsynced one would look like a set-back file.
         if durability == MapDurability::Disk {
-            self.seen.is_synced(summary.generation);
+            self.seen.is_synced(summary.generation, own);
             self.setup.stated.floors(statement(summary));
         } else {
-            self.seen.is_written(summary.generation);
+            self.seen.is_written(summary.generation, own);
         }
     }
 

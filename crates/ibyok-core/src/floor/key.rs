@@ -18,6 +18,7 @@ const FACT: u8 = b'x';
 const ACCEPTANCE: u8 = b'a';
 const REALM_NAME: u8 = b'r';
 const END: u8 = b'e';
+const LOST_KEY: u8 = b'k';
 
 /// Computes the MACs of the file under the keyed hash of the node's home realm.
 #[derive(Debug)]
@@ -71,6 +72,11 @@ pub(crate) fn end(log: &str) -> Vec<u8> {
     named(END, log)
 }
 
+/// The name of the fact that the store lost the key of a log, and that an operator acknowledged it.
+pub(crate) fn lost_key(log: &str) -> Vec<u8> {
+    named(LOST_KEY, log)
+}
+
 pub(crate) fn note(id: &str) -> Vec<u8> {
     named(NOTE, id)
 }
@@ -108,6 +114,7 @@ pub(crate) const NOTES: &[u8] = &[NOTE];
 
 /// The prefix of the names of all checkpoints.
 pub(crate) const ENDS: &[u8] = &[END];
+pub(crate) const LOST_KEYS: &[u8] = &[LOST_KEY];
 
 /// The prefix of the names of all facts about the file itself.
 pub(crate) const FACTS: &[u8] = &[FACT];

@@ -121,6 +121,7 @@ impl Floors {
         // The handle goes first: a request that finds no failure must not find the broken handle.
         *self.map.write().unwrap_or_else(PoisonError::into_inner) = map;
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.seen.was_replaced(summary.generation);
         self.applied(&summary, MapDurability::Disk);
         found.wrong.iter().for_each(|wrong| self.untell(wrong));
         // The log lacks the records that were only read, and this process still knows them.

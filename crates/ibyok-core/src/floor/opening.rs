@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ibyok_audit::{FloorsStatement, Known, Reader, VerifyingKey, verify_against};
+use ibyok_audit::{FloorsStatement, Known, Reader, VerifyingKey, has_other_logs, verify_against};
 use ibyok_storage::{
     AuthenticatedMap, Error as StorageError, MapChange, MapDurability, MapKey, MapSummary, MapVerdict, Store,
 };
@@ -283,9 +283,15 @@ fn set_back(stated: Option<&FloorsStatement>, summary: &MapSummary) -> Option<St
     forked.then(|| "the file of floors was replaced by another of the same generation".to_owned())
 }
 
-/// True if no log of the place has a line: then there is nothing that the floors could lack.
+/// True if no log of the place has a line, and the place holds no log for which no key vouches: then there is nothing that the floors could
+/// lack. Somebody may have made a log unreadable, so that it looks like a stranger's.
 fn is_fresh(setup: &Setup) -> Result<bool> {
     if setup.last_seq > 0 {
+        return Ok(false);
+    }
+    let vouched = setup.logs.iter().filter_map(VerifyingKey::log);
+    let known: Vec<&str> = vouched.chain([setup.log.as_str()]).collect();
+    if has_other_logs(&setup.place, &known)? {
         return Ok(false);
     }
     let reader = Reader::vouched(&setup.place, setup.logs.clone())?;

@@ -32,7 +32,7 @@ impl Seen {
     /// Notes the generation that the file has on the disk when it is opened.
     pub(super) fn begins_at(&self, generation: u64) {
         self.known.store(generation, Ordering::Release);
-        self.is_synced(generation);
+        self.is_synced(generation, 0);
     }
 
     pub(super) fn of(&self, record: &RecordId) -> Option<u64> {
@@ -55,13 +55,21 @@ impl Seen {
         }
     }
 
-    pub(super) fn is_written(&self, generation: u64) {
+    /// Notes the generation that the file had after a write. `own` is the number of changes that the write itself made: 0 or 1.
+    pub(super) fn is_written(&self, generation: u64, own: u64) {
         self.written.fetch_max(generation, Ordering::AcqRel);
-        // Each change of the file is one generation: a step over several has changes of others between.
+        // Each change of the file is one generation: a step over more has changes of others between.
         let known = self.known.fetch_max(generation, Ordering::AcqRel);
-        if generation > known.saturating_add(1) {
+        if generation > known.saturating_add(own) {
             self.by_others.store(true, Ordering::Release);
         }
+    }
+
+    /// Notes that another file is in the place of the one that this process knew. Its generations are not comparable with the earlier
+    /// ones, and another process may have made it, with changes of its own.
+    pub(super) fn was_replaced(&self, generation: u64) {
+        self.known.store(generation, Ordering::Release);
+        self.by_others.store(true, Ordering::Release);
     }
 
     /// True if another process changed the file since the last call. The file is at this generation now.
@@ -70,8 +78,8 @@ impl Seen {
         self.by_others.swap(false, Ordering::AcqRel) || generation > known
     }
 
-    pub(super) fn is_synced(&self, generation: u64) {
-        self.is_written(generation);
+    pub(super) fn is_synced(&self, generation: u64, own: u64) {
+        self.is_written(generation, own);
         self.synced.fetch_max(generation, Ordering::AcqRel);
     }
 
@@ -93,13 +101,20 @@ mod tests {
         let seen = Seen::new(0);
         seen.begins_at(40);
         assert!(!seen.was_changed_by_others(40), "it was opened like this");
-        seen.is_written(41);
-        seen.is_written(42);
+        seen.is_written(41, 1);
+        seen.is_written(42, 1);
         assert!(!seen.was_changed_by_others(42), "its own changes");
         assert!(seen.was_changed_by_others(43), "a change after its own");
         assert!(!seen.was_changed_by_others(43), "told once");
-        seen.is_written(45);
+        seen.is_written(45, 1);
         assert!(seen.was_changed_by_others(45), "a change between its own");
         assert!(!seen.was_changed_by_others(45));
+        seen.is_synced(46, 0);
+        assert!(seen.was_changed_by_others(46), "a sync makes no change");
+        seen.was_replaced(12);
+        assert!(seen.was_changed_by_others(12), "a file of another process");
+        seen.is_written(13, 1);
+        assert!(!seen.was_changed_by_others(13), "its own change of the new file");
+        assert!(seen.was_changed_by_others(14), "a change after its own in the new file");
     }
 }

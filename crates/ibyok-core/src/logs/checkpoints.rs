@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ibyok_audit::{Known, LogPlace, VerifyFault, VerifyFinding, VerifyReport, VerifyingKey, logs_in};
-use ibyok_storage::RecordId;
+use ibyok_storage::{Expect, RecordId};
 
 use super::kept::{AllKept, Checkpoints, Kept};
 use crate::base::damage::Damage;
@@ -109,6 +109,24 @@ impl Logs {
         match kept_now.await {
             Ok(()) => *kept = Some(checkpoint.size()),
             Err(error) => tracing::warn!(%error, "the audit log's checkpoint was not kept in the store"),
+        }
+    }
+
+    /// Returns the reason for which the store takes no writes, if it takes none: then nothing can be revoked. Writes the record of this
+    /// process's own checkpoint again as it is, which no other record and no reader notices.
+    pub(crate) async fn store_refuses_writes(&self) -> Option<String> {
+        let store = self.records.store.as_ref();
+        let written = async {
+            let id = self.checkpoints().record_of(self.recorder.log.id())?;
+            if let Some(there) = store.get(&id).await? {
+                store.put(&id, &there.bytes, Expect::Revision(there.revision)).await?;
+            }
+            Ok(())
+        };
+        match written.await {
+            // Another write of the same record was faster: the store takes writes.
+            Ok(()) | Err(Error::Conflict { .. }) => None,
+            Err(error) => Some(format!("it takes no writes: {error}")),
         }
     }
 

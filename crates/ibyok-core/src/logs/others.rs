@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ibyok_audit::{Reader, logs_in, newest_checkpoints};
-use ibyok_storage::RecordId;
 
 use super::Logs;
 use super::checkpoints::log_of;
@@ -50,12 +49,13 @@ impl Logs {
             .into_iter()
             .map(|(log, _)| log)
             .collect();
+        let lost = self.records.floors.lost_keys().await?;
         for log in logs_in(&self.recorder.log.status().place)? {
             // A store that is older than the log has neither its key nor its checkpoint. The checkpoint of a log that just begins is in the
             // store before its key.
             let has_lines = |kept: &Kept| Said::parse(&kept.note).is_some_and(|said| said.size > 0);
             let is_known = kept.of(&log).any(has_lines) || known.contains(&log);
-            if is_known && !sealed.knows(&log) {
+            if is_known && !sealed.knows(&log) && !lost.contains(&log) {
                 let what = format!("the store holds no key of the audit log `{log}`: the record was deleted");
                 faults.push((log, what));
             }
@@ -123,7 +123,7 @@ impl Logs {
     }
 
     /// Puts a checkpoint of each log that has lost its own into the store: the one that the floors know, or for a log that ends before it
-    /// the newest one beside the log. A log whose key is gone needs none there: nobody goes on with it.
+    /// the newest one beside the log. For a log whose key is gone, the floors alone keep it.
     async fn restore_checkpoints(&self, kept: &AllKept) -> Result<()> {
         let (checkpoints, floors, place) = (
             self.checkpoints(),
@@ -133,19 +133,24 @@ impl Logs {
         let short: BTreeSet<String> = self.short_logs().await?.into_iter().map(|short| short.log).collect();
         let known: BTreeMap<String, String> = floors.ends().await?.into_iter().collect();
         let sealed = self.log_keys().await?;
-        for (log, beside) in newest_checkpoints(&place, &self.home_keys().await?)? {
-            let is_short = short.contains(&log);
-            let id: RecordId = checkpoints.record_of(&log)?;
+        let beside: BTreeMap<String, String> = newest_checkpoints(&place, &self.home_keys().await?)?
+            .into_iter()
+            .collect();
+        for log in logs_in(&place)? {
+            let (is_short, is_kept) = (short.contains(&log), kept.of(&log).next().is_some());
+            let note = known.get(&log).filter(|_| !is_short).or(beside.get(&log));
             if !sealed.knows(&log) {
-                checkpoints.delete(&id).await?;
-                floors.forget_end(&log).await?;
+                if is_kept || known.contains_key(&log) || note.is_some() {
+                    // Nobody goes on with the log. Its end stays in the floors, so that it is missed if it is cut or taken away later.
+                    floors.keep_lost_key(&log, note.map(String::as_str)).await?;
+                    checkpoints.delete(&checkpoints.record_of(&log)?).await?;
+                }
                 continue;
             }
-            if log == self.recorder.log.id() || !(is_short || kept.of(&log).next().is_none()) {
+            let Some(note) = note.filter(|_| log != self.recorder.log.id() && (is_short || !is_kept)) else {
                 continue;
-            }
-            let note = known.get(&log).filter(|_| !is_short).unwrap_or(&beside);
-            checkpoints.put(&id, &place, note).await?;
+            };
+            checkpoints.put(&checkpoints.record_of(&log)?, &place, note).await?;
             floors.forget_end(&log).await?;
             floors.keep_end(&log, note).await?;
         }

@@ -270,7 +270,7 @@ impl<L> VaultBuilder<Arc<dyn Store>, Vec<Arc<dyn Kek>>, L> {
             store: self.store.as_ref(),
             keyring: &keyring(&self.keks)?,
         };
-        match opening.home(&self.options.home).await {
+        match opening.home(&self.options.home, directory).await {
             Ok(home) => opening.other_logs(directory, &home).await,
             Err(_) => Ok(Vec::new()),
         }
@@ -391,7 +391,7 @@ impl OpenBuilder {
             store: store.as_ref(),
             keyring: &keyring,
         };
-        let home = opening.home(&options.home).await?;
+        let home = opening.home(&options.home, audit.state().root()).await?;
         let (audit, key) = opening.own_log(audit, &home).await?;
         let place = audit.state();
         let clock = Arc::new(SteadyClock::new(options.clock, place.last_time()));

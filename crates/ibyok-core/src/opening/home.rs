@@ -22,8 +22,9 @@ use crate::realm::{Realm, RealmName, open_failed, read_realm};
 
 impl Opening<'_> {
     /// The realm that seals this node's own records: the one that spans environments, or where the KEK does not open that (a
-    /// server that may open only `dev`), the first environment that it opens.
-    pub(crate) async fn home(&self, namespace: &Namespace) -> Result<Arc<Realm>> {
+    /// server that may open only `dev`), the first environment that it opens. A place with a log of the realm that spans them belongs to
+    /// that realm: a refusal of the KEK is then no reason to take another home, and to leave log and floors behind.
+    pub(crate) async fn home(&self, namespace: &Namespace, place: &Path) -> Result<Arc<Realm>> {
         let whole = RealmName {
             namespace: namespace.clone(),
             environment: None,
@@ -34,7 +35,13 @@ impl Opening<'_> {
             Err(error @ Error::Kek { .. }) => error,
             Err(error) => return Err(error.about(Affected::Home)),
         };
-        for name in list_tags(self.vault, self.store).await?.names.into_values() {
+        let names = list_tags(self.vault, self.store).await?.names;
+        for (tag, _) in names.iter().filter(|(_, name)| **name == whole) {
+            if self.has_log_of(*tag.as_bytes(), place).await? {
+                return Err(refused);
+            }
+        }
+        for name in names.into_values() {
             if name.namespace != *namespace || name.environment.is_none() {
                 continue;
             }
@@ -46,6 +53,18 @@ impl Opening<'_> {
             }
         }
         Err(refused)
+    }
+
+    /// Returns true if the store holds the key of a log in this place under the realm with this tag.
+    async fn has_log_of(&self, realm: [u8; 8], place: &Path) -> Result<bool> {
+        let collection = Collection::new(Kind::new(kind::LOG_KEY), realm)?;
+        let logs = if place.is_dir() { logs_in(place)? } else { Vec::new() };
+        for id in logs.iter().filter_map(|log| from_base62(log)) {
+            if self.store.get(&RecordId::new(collection, id)).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Returns the error for a namespace without a realm: damage, if the store lists one for it.

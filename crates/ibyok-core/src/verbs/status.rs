@@ -207,6 +207,10 @@ impl Vault {
             Ok(_) => None,
             Err(error) => Some(error.to_string()),
         };
+        let store = match store {
+            Some(failure) => Some(failure),
+            None => inner.logs.store_refuses_writes().await,
+        };
         let mut warnings = floors.warnings();
         warnings.extend(own.warnings);
         Ready {

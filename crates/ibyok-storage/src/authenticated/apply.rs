@@ -88,19 +88,22 @@ async fn transact(
         let mut tree = Tree::new(&mut transaction, key, whole);
         let changed = edit(&mut tree, changes).await?;
         if changed || always {
-            return Ok((tree.store().await?, true));
+            return Ok((tree.store().await?, true, changed));
         }
-        Ok((tree.whole, false))
+        Ok((tree.whole, false, false))
     };
     match edited.await {
-        Ok((whole, stored)) => {
+        Ok((whole, stored, changed)) => {
             if stored {
                 transaction.commit().await?;
                 connections.wrote(&whole);
             } else {
                 transaction.rollback().await?;
             }
-            Ok(whole.summary(key))
+            Ok(MapSummary {
+                changed,
+                ..whole.summary(key)
+            })
         }
         Err(Trouble::Refused(refused)) => {
             transaction.rollback().await?;

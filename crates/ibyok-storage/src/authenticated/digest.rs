@@ -120,6 +120,7 @@ impl Whole {
             numbers: self.numbers,
             texts: self.texts,
             tag: mac(key, Use::Tag, &[&self.bytes()]),
+            changed: false,
         }
     }
 }

@@ -28,6 +28,7 @@ impl Items {
             numbers: self.numbers.len() as u64,
             texts: self.texts.len() as u64,
             tag: self.tag,
+            changed: false,
         }
     }
 

@@ -110,7 +110,10 @@ impl Journal {
             self.sync()?;
         }
         self.compact_if_long()?;
-        Ok(self.items.summary())
+        Ok(MapSummary {
+            changed: true,
+            ..self.items.summary()
+        })
     }
 
     pub(super) fn sync(&mut self) -> Result<MapSummary> {
