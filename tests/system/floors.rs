@@ -370,4 +370,30 @@ fn a_node_whose_store_takes_no_writes_is_not_ready_since_it_can_revoke_nothing()
         edit(&store, None, mend);
         ibyok_tests::wait_until("the server is ready", Duration::from_secs(10), || ready().status == 200);
     }
+    edit(&store, None, "UPDATE counters SET change = 9223372036854775807");
+    let ready = || server.send(&Request::get("/readyz"));
+    ibyok_tests::wait_until("the server is not ready", Duration::from_secs(10), || {
+        ready().status == 503
+    });
+}
+
+#[test]
+fn a_store_file_without_its_logs_and_floors_is_a_finding_until_an_operator_acknowledges_it() {
+    let home = home_with_vault();
+    home.set("dev/a", "x");
+    home.ibyok(["audit", "verify"]).run().done();
+    fs::remove_dir_all(home.vault().join("audit")).unwrap();
+    for kind in [6, 129] {
+        for id in crate::cut_logs::of_kind(&home, kind) {
+            home.behind().delete(id);
+        }
+    }
+    for _ in 0..2 {
+        let verified = home.ibyok(["audit", "verify"]).run();
+        assert_eq!(verified.code(), 10, "{}", verified.said());
+        assert!(verified.text().contains("no floors"), "{}", verified.said());
+    }
+    assert_eq!(home.get("dev/a"), b"x");
+    home.ibyok(["--yes", "audit", "floors", "rebuild"]).run().done();
+    home.ibyok(["audit", "verify"]).run().done();
 }

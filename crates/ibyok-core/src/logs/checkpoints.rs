@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ibyok_audit::{Known, LogPlace, VerifyFault, VerifyFinding, VerifyReport, VerifyingKey, logs_in};
-use ibyok_storage::{Expect, RecordId};
+use ibyok_storage::{ChangeNumber, Expect, RecordId};
 
 use super::kept::{AllKept, Checkpoints, Kept};
 use crate::base::damage::Damage;
@@ -17,6 +17,9 @@ use crate::model::name::base62;
 use crate::realm::FILE;
 use crate::records::Records;
 use ibyok_audit::words::counted;
+
+/// The greatest change number of a store that may still count on. No history of changes comes near it.
+const CHANGES_MAX: u64 = 1 << 62;
 
 /// The places of the logs of a vault, as far as one node knows.
 struct Whereabouts<'a> {
@@ -123,9 +126,18 @@ impl Logs {
             }
             Ok(())
         };
-        match written.await {
-            // Another write of the same record was faster: the store takes writes.
-            Ok(()) | Err(Error::Conflict { .. }) => None,
+        // Quiet records, such as this one, have no change number.
+        let counted = async { Ok::<_, Error>(store.changes(ChangeNumber::new(u64::MAX)).await?.upto.as_u64()) };
+        let counted = match written.await {
+            // After a conflict, another write of the same record was faster: the store takes writes.
+            Ok(()) | Err(Error::Conflict { .. }) => counted.await,
+            Err(error) => Err(error),
+        };
+        match counted {
+            Ok(number) if number > CHANGES_MAX => Some(format!(
+                "its change number is {number}, to which no history of changes led: the store was changed past the vault"
+            )),
+            Ok(_) => None,
             Err(error) => Some(format!("it takes no writes: {error}")),
         }
     }

@@ -522,6 +522,11 @@ impl Inner {
             self.records.floors.begin_without_history(self.records.now()).await?;
             let what = "this node has no floors for the records in the store";
             self.say_floors(Action::LogNoHistory, what).await;
+            // Of another store, many nodes begin like this. A file has its directory of logs beside it.
+            if self.records.store_is_a_file().await? {
+                let what = format!("{what}: its directory of logs is new, or was emptied");
+                self.records.floors.find_in_logs(self.records.now(), &what).await?;
+            }
         }
         Ok(())
     }
