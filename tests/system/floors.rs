@@ -391,7 +391,7 @@ fn a_store_file_without_its_logs_and_floors_is_a_finding_until_an_operator_ackno
     for _ in 0..2 {
         let verified = home.ibyok(["audit", "verify"]).run();
         assert_eq!(verified.code(), 10, "{}", verified.said());
-        assert!(verified.text().contains("no floors"), "{}", verified.said());
+        assert!(verified.said().contains("no floors"), "{}", verified.said());
     }
     assert_eq!(home.get("dev/a"), b"x");
     home.ibyok(["--yes", "audit", "floors", "rebuild"]).run().done();

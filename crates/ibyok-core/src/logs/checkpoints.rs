@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ibyok_audit::{Known, LogPlace, VerifyFault, VerifyFinding, VerifyReport, VerifyingKey, logs_in};
-use ibyok_storage::{ChangeNumber, Expect, RecordId};
+use ibyok_storage::{Expect, RecordId};
 
 use super::kept::{AllKept, Checkpoints, Kept};
 use crate::base::damage::Damage;
@@ -126,20 +126,16 @@ impl Logs {
             }
             Ok(())
         };
-        // Quiet records, such as this one, have no change number.
-        let counted = async { Ok::<_, Error>(store.changes(ChangeNumber::new(u64::MAX)).await?.upto.as_u64()) };
-        let counted = match written.await {
+        match written.await {
             // After a conflict, another write of the same record was faster: the store takes writes.
-            Ok(()) | Err(Error::Conflict { .. }) => counted.await,
-            Err(error) => Err(error),
-        };
-        match counted {
-            Ok(number) if number > CHANGES_MAX => Some(format!(
-                "its change number is {number}, to which no history of changes led: the store was changed past the vault"
-            )),
-            Ok(_) => None,
-            Err(error) => Some(format!("it takes no writes: {error}")),
+            Ok(()) | Err(Error::Conflict { .. }) => {}
+            Err(error) => return Some(format!("it takes no writes: {error}")),
         }
+        // Quiet records, such as this one, have no change number.
+        let number = self.records.lease.newest_change().await;
+        (number > CHANGES_MAX).then(|| {
+            format!("its change number is {number}, to which no history of changes led: the store was changed past the vault")
+        })
     }
 
     /// Keeps a fault of a log until an operator acknowledges it, and puts it on this process's own log, unless that was done before.

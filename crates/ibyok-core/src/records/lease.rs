@@ -50,6 +50,11 @@ impl Lease {
         }
     }
 
+    /// Returns the newest change number that this process has read.
+    pub(crate) async fn newest_change(&self) -> u64 {
+        self.applied.lock().await.as_u64()
+    }
+
     pub(super) fn age(&self, clock: &dyn Clock) -> Option<Duration> {
         let started = self.started.load(Ordering::Acquire).checked_sub(1)?;
         Some(clock.elapsed().saturating_sub(Duration::from_nanos(started)))
