@@ -76,5 +76,5 @@ pub use rate::{Per, Rate};
 pub use request::{RealmScope, Request};
 pub use restriction::Restriction;
 pub use scope::{Scope, Scopes};
-pub use token::{Chain, Malformed, Token, TokenId, Unauthenticated, Verified, mint};
+pub use token::{Chain, Malformed, Token, TokenId, TokenIdText, TokenKey, Unauthenticated, Verified, mint};
 pub use within::{Validity, in_sight, within};

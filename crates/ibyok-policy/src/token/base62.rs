@@ -16,36 +16,85 @@ pub(super) const ID_WIDTH: usize = 22;
 /// Characters of a checksum.
 pub(super) const CHECKSUM_WIDTH: usize = 6;
 
+/// Digits that a u64 holds: dividing a u64 by a constant is a multiplication, and dividing a u128 is a call.
+const CHUNK: usize = 10;
+
+/// 62 to the power of [`CHUNK`].
+const CHUNK_VALUES: u64 = 62_u64.pow(10);
+
 /// Appends a number, most significant digit first, padded with `0` to the width. Digits that do not fit are cut off,
 /// so the caller chooses the width by the value's range.
 pub(super) fn push_number(out: &mut String, number: u128, width: usize) {
     let mut digits = [b'0'; ID_WIDTH];
-    let mut rest = number;
-    for digit in digits.iter_mut().take(width).rev() {
-        let index = usize::try_from(rest % 62).unwrap_or_default();
-        *digit = ALPHABET.get(index).copied().unwrap_or_default();
-        rest /= 62;
+    if let Some(digits) = digits.get_mut(..width.min(ID_WIDTH)) {
+        write_number(digits, number);
+        out.push_str(std::str::from_utf8(digits).unwrap_or_default());
     }
-    out.extend(digits.iter().take(width).map(|digit| char::from(*digit)));
     digits.zeroize();
+}
+
+/// Writes a number over all of these digits, as [`push_number`] appends it.
+pub(super) fn write_number(digits: &mut [u8], number: u128) {
+    let mut rest = number;
+    for chunk in digits.rchunks_mut(CHUNK) {
+        let (above, mut part) = split(rest);
+        for digit in chunk.iter_mut().rev() {
+            let index = usize::try_from(part % 62).unwrap_or_default();
+            *digit = ALPHABET.get(index).copied().unwrap_or_default();
+            part /= 62;
+        }
+        part.zeroize();
+        rest = above;
+    }
     rest.zeroize();
+}
+
+/// A number without its last [`CHUNK`] digits, and these.
+fn split(number: u128) -> (u128, u64) {
+    match u64::try_from(number) {
+        Ok(small) => (u128::from(small / CHUNK_VALUES), small % CHUNK_VALUES),
+        Err(_) => {
+            let above = number / u128::from(CHUNK_VALUES);
+            let part = number - above * u128::from(CHUNK_VALUES);
+            (above, u64::try_from(part).unwrap_or_default())
+        }
+    }
 }
 
 /// Reads a number from digits; `None` for anything that is not a digit or is larger than 128 bits.
 pub(super) fn number(digits: &[u8]) -> Option<u128> {
-    digits.iter().try_fold(0_u128, |number, digit| {
-        number.checked_mul(62)?.checked_add(value(*digit)?)
+    digits.chunks(CHUNK).try_fold(0_u128, |number, chunk| {
+        let (mut part, mut scale) = (0_u64, 1_u64);
+        for digit in chunk {
+            // Ten digits are less than 62^10, so that neither overflows.
+            part = part * 62 + value(*digit)?;
+            scale *= 62;
+        }
+        number.checked_mul(u128::from(scale))?.checked_add(u128::from(part))
     })
 }
 
-fn value(digit: u8) -> Option<u128> {
-    let value = match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'A'..=b'Z' => digit - b'A' + 10,
-        b'a'..=b'z' => digit - b'a' + 36,
-        _ => return None,
-    };
-    Some(u128::from(value))
+/// The value of each byte as a digit; 255 for a byte that is no digit.
+static VALUES: [u8; 256] = values();
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "evaluated by the compiler, which refuses an index out of bounds"
+)]
+const fn values() -> [u8; 256] {
+    let mut values = [255; 256];
+    let mut index = 0;
+    while index < ALPHABET.len() {
+        values[ALPHABET[index] as usize] = index as u8;
+        index += 1;
+    }
+    values
+}
+
+fn value(digit: u8) -> Option<u64> {
+    let value = VALUES.get(usize::from(digit)).copied()?;
+    (value < 62).then_some(u64::from(value))
 }
 
 /// Returns the number of characters that [`push_bytes`] makes of so many bytes.
@@ -151,6 +200,18 @@ mod tests {
             if let Some(read) = bytes(text.as_bytes()) {
                 prop_assert_eq!(encode(&read), text);
             }
+        }
+
+        #[test]
+        fn numbers_print_digit_by_digit(input in any::<u128>(), width in 1..=ID_WIDTH) {
+            let (mut rest, mut expected) = (input, Vec::new());
+            for _ in 0..width {
+                expected.insert(0, ALPHABET[(rest % 62) as usize]);
+                rest /= 62;
+            }
+            let mut text = String::new();
+            push_number(&mut text, input, width);
+            prop_assert_eq!(text.into_bytes(), expected);
         }
 
         #[test]

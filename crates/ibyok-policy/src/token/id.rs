@@ -57,16 +57,36 @@ impl TokenId {
     }
 
     pub(super) fn push_to(&self, out: &mut String) {
-        out.extend(self.tag.iter().map(|byte| char::from(*byte)));
-        base62::push_number(out, u128::from_be_bytes(self.id), base62::ID_WIDTH);
+        out.push_str(self.text().as_str());
+    }
+
+    /// Returns the id as text, without an allocation: for logs, which print an id for each request.
+    #[must_use]
+    pub fn text(&self) -> TokenIdText {
+        let mut text = [0; Self::LEN];
+        let (tag, digits) = text.split_at_mut(self.tag.len());
+        tag.copy_from_slice(&self.tag);
+        base62::write_number(digits, u128::from_be_bytes(self.id));
+        TokenIdText(text)
+    }
+}
+
+/// The text of a [`TokenId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenIdText([u8; TokenId::LEN]);
+
+impl TokenIdText {
+    /// Returns the text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Every byte is of base62, so that this is never empty.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
 impl fmt::Display for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity(Self::LEN);
-        self.push_to(&mut text);
-        f.pad(&text)
+        f.pad(self.text().as_str())
     }
 }
 

@@ -15,8 +15,8 @@ mod mac;
 mod reader;
 
 pub use form::Malformed;
-pub use id::TokenId;
-pub use mac::Chain;
+pub use id::{TokenId, TokenIdText};
+pub use mac::{Chain, TokenKey};
 
 /// An access token as it was presented: its form is right, and nothing else is known yet.
 ///
@@ -86,7 +86,15 @@ impl Token {
     /// # Errors
     /// [`Unauthenticated`] for every fault of the token.
     pub fn verify(&self, token_key: &SecretBox<[u8; 32]>) -> Result<Verified, Unauthenticated> {
-        let mut macs = Vec::with_capacity(self.entries.len() + 1);
+        self.verify_with(&TokenKey::new(token_key))
+    }
+
+    /// As [`Token::verify`], with a key that is ready for use: for a verifier that holds the key for many tokens.
+    ///
+    /// # Errors
+    /// [`Unauthenticated`] for every fault of the token.
+    pub fn verify_with(&self, token_key: &TokenKey) -> Result<Verified, Unauthenticated> {
+        let mut macs = Vec::with_capacity(self.entries.len());
         let mut last = TokenMac::root(token_key, self.id, self.epoch);
         for entry in &self.entries {
             let next = last.extended(&entry.bytes);
@@ -141,7 +149,7 @@ pub fn mint(token_key: &SecretBox<[u8; 32]>, id: TokenId, epoch: u32) -> Token {
         id,
         epoch,
         entries: Vec::new(),
-        mac: TokenMac::root(token_key, id, epoch),
+        mac: TokenMac::root(&TokenKey::new(token_key), id, epoch),
     }
 }
 
