@@ -4,11 +4,17 @@
 pub(crate) const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The number of digits that hold 128 bits: 62^22 > 2^128.
-const DIGITS: usize = 22;
+pub const DIGITS: usize = 22;
 
 /// Prints sixteen bytes as exactly 22 digits.
 #[must_use]
 pub fn print(bytes: [u8; 16]) -> String {
+    digits(bytes).iter().copied().map(char::from).collect()
+}
+
+/// Returns the digits of [`print()`], without an allocation.
+#[must_use]
+pub fn digits(bytes: [u8; 16]) -> [u8; DIGITS] {
     // Ten digits at a time: dividing a u64 is a multiplication, dividing a u128 is not.
     const TEN_DIGITS: u128 = 62_u128.pow(10);
     let number = u128::from_be_bytes(bytes);
@@ -25,7 +31,7 @@ pub fn print(bytes: [u8; 16]) -> String {
             part /= 62;
         }
     }
-    digits.iter().copied().map(char::from).collect()
+    digits
 }
 
 /// Parses the text that [`print()`] makes; `None` for any other text.

@@ -121,22 +121,6 @@ fn short(bytes: &[u8], magic: &[u8; 4]) -> Error {
         .unwrap_or(Error::Truncated)
 }
 
-/// Returns the associated data: the header as stored, then the parts that are not stored, each with its length.
-pub(crate) fn associated_data(header: &[u8], place: &SealedPlace<'_>) -> Result<Vec<u8>, Error> {
-    let version = place.version.to_be_bytes();
-    let parts: [&[u8]; 4] = [
-        place.namespace.as_bytes(),
-        place.environment.as_bytes(),
-        &version,
-        place.field.as_bytes(),
-    ];
-    let len = parts.iter().map(|part| part.len().saturating_add(4)).sum::<usize>();
-    let mut bytes = Vec::with_capacity(header.len().saturating_add(len));
-    bytes.extend_from_slice(header);
-    parts.iter().try_for_each(|part| push_prefixed(&mut bytes, part))?;
-    Ok(bytes)
-}
-
 /// Appends bytes with their length before them, u32 BE.
 pub(crate) fn push_prefixed(to: &mut Vec<u8>, part: &[u8]) -> Result<(), Error> {
     let len = u32::try_from(part.len()).map_err(|_| Error::TooLarge {

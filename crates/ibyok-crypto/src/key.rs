@@ -78,8 +78,8 @@ impl DataKey {
         seal::open(self.0.expose_secret(), &Slot::new(Purpose::Value, 0, place), sealed)
     }
 
-    pub(crate) fn from_bytes(bytes: &[u8; KEY_LEN]) -> Self {
-        Self(copy_box(bytes))
+    pub(crate) fn from_box(key: SecretBox<[u8; KEY_LEN]>) -> Self {
+        Self(key)
     }
 
     pub(crate) fn bytes(&self) -> &[u8; KEY_LEN] {

@@ -35,6 +35,7 @@
 //! copies of callers, and it does not hide the length of a value.
 #![forbid(unsafe_code)]
 
+mod associated;
 pub mod base62;
 mod cipher;
 mod cut;
@@ -64,6 +65,7 @@ mod fuzzing;
 
 // The public interface is:
 pub use self::cut::cut;
+pub use self::derive::KeyedHash;
 pub use self::error::Error;
 pub use self::fingerprint::FingerprintKey;
 pub use self::id::{RealmTag, VaultId};

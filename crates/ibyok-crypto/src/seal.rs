@@ -1,8 +1,10 @@
 //! The one construction: seals and opens under any key, for any purpose.
 
+use secrecy::{ExposeSecretMut, SecretBox};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
+use crate::associated::AssociatedData;
 use crate::cipher::KEY_LEN;
 use crate::cipher::{self, NONCE_LEN, TAG_LEN};
 use crate::derive::Derived;
@@ -45,13 +47,13 @@ pub(crate) fn seal(key: &[u8; KEY_LEN], slot: &Slot<'_>, plaintext: &[u8]) -> Re
     let salt = random::array()?;
     let derived = Derived::new(key, &salt, slot.purpose)?;
     let header = slot.header(salt, *derived.commitment()?).print();
-    let associated = format::associated_data(&header, slot.place)?;
+    let associated = AssociatedData::new(&header, slot.place)?;
     // The capacity is exact: growing would leave a copy of the plaintext behind.
     let mut sealed = Vec::with_capacity(plaintext.len().saturating_add(format::OVERHEAD));
     sealed.extend_from_slice(&header);
     sealed.extend_from_slice(plaintext);
     let body = sealed.get_mut(HEADER_LEN..).unwrap_or_default();
-    match cipher::encrypt(derived.key()?, &NONCE, &associated, body) {
+    match cipher::encrypt(derived.key()?, &NONCE, associated.as_bytes(), body) {
         Ok(tag) => sealed.extend_from_slice(&tag),
         Err(error) => {
             sealed.zeroize();
@@ -64,6 +66,24 @@ pub(crate) fn seal(key: &[u8; KEY_LEN], slot: &Slot<'_>, plaintext: &[u8]) -> Re
 /// Opens bytes that were sealed under the same key and slot.
 pub(crate) fn open(key: &[u8; KEY_LEN], slot: &Slot<'_>, sealed: &[u8]) -> Result<Secret, Error> {
     let sealed = Sealed::parse(sealed)?;
+    let mut secret = Secret::init_with_mut(sealed.ciphertext.len(), |_| {});
+    open_into(key, slot, &sealed, secret.expose_mut())?;
+    Ok(secret)
+}
+
+/// Opens a key that was sealed under the same key and slot, straight into its own box.
+pub(crate) fn open_key(key: &[u8; KEY_LEN], slot: &Slot<'_>, sealed: &[u8]) -> Result<SecretBox<[u8; KEY_LEN]>, Error> {
+    let sealed = Sealed::parse(sealed)?;
+    if sealed.ciphertext.len() != KEY_LEN {
+        return Err(Error::Open);
+    }
+    let mut opened = SecretBox::new(Box::new([0; KEY_LEN]));
+    open_into(key, slot, &sealed, opened.expose_secret_mut())?;
+    Ok(opened)
+}
+
+/// Opens bytes into a buffer of the ciphertext's length. On failure the buffer holds nothing of the plaintext.
+fn open_into(key: &[u8; KEY_LEN], slot: &Slot<'_>, sealed: &Sealed<'_>, buffer: &mut [u8]) -> Result<(), Error> {
     let expected = slot.header(sealed.header.salt, sealed.header.commitment);
     if sealed.header != expected {
         return Err(Error::Open);
@@ -73,10 +93,9 @@ pub(crate) fn open(key: &[u8; KEY_LEN], slot: &Slot<'_>, sealed: &[u8]) -> Resul
     if !bool::from(derived.commitment()?.ct_eq(&sealed.header.commitment)) {
         return Err(Error::Open);
     }
-    let associated = format::associated_data(sealed.header_bytes, slot.place)?;
-    let mut secret = Secret::copy_of(sealed.ciphertext);
-    decrypt_or_wipe(derived.key()?, &associated, secret.expose_mut(), sealed.tag)?;
-    Ok(secret)
+    let associated = AssociatedData::new(sealed.header_bytes, slot.place)?;
+    buffer.copy_from_slice(sealed.ciphertext);
+    decrypt_or_wipe(derived.key()?, associated.as_bytes(), buffer, sealed.tag)
 }
 
 fn decrypt_or_wipe(

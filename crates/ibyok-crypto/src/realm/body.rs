@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::identity::RealmIdentity;
 use super::keys::{Generation, GenerationState, HeldGeneration, RealmKeys};
 use super::record;
+use crate::derive::MacKey;
 use crate::format::push_prefixed;
 use crate::kek::{KekId, WrappedKey};
 use crate::key::copy_box;
@@ -51,9 +52,9 @@ impl Body {
         let capacity = 256 + MAX_GENERATIONS * (64 + KekId::LIMIT) + ATTRIBUTES_LIMIT;
         let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
         bytes.extend_from_slice(&rev.to_be_bytes());
-        for key in [&keys.token_key, &keys.name_key, &keys.fingerprint_key] {
-            bytes.extend_from_slice(key.expose_secret());
-        }
+        bytes.extend_from_slice(keys.token_key.expose_secret());
+        bytes.extend_from_slice(keys.name_key.expose_secret());
+        bytes.extend_from_slice(keys.fingerprint_key.expose_secret());
         bytes.push(record::count(&keys.generations)?);
         for (held, wrapped) in keys.generations.iter().zip(wrapped) {
             record::print_generation(&mut bytes, held.generation, wrapped.kek())?;
@@ -72,8 +73,8 @@ impl Body {
     ) -> Result<Self, Error> {
         let mut reader = Reader::new(opened.expose_secret());
         let rev = reader.u64()?;
-        let mut key = || reader.array_ref().map(copy_box).map(Arc::new);
-        let (token_key, name_key, fingerprint_key) = (key()?, key()?, key()?);
+        let mut key = || reader.array_ref().map(copy_box);
+        let (token_key, name_key, fingerprint_key) = (key()?, MacKey::new(key()?), key()?);
         if usize::from(reader.u8()?) != clear.len() || unwrapped.len() != clear.len() {
             return Err(Error::Open);
         }
@@ -97,9 +98,9 @@ impl Body {
         let keys = RealmKeys {
             identity,
             generations,
-            token_key,
-            name_key,
-            fingerprint_key,
+            token_key: Arc::new(token_key),
+            name_key: Arc::new(name_key),
+            fingerprint_key: Arc::new(fingerprint_key),
         };
         Ok(Self { rev, keys, attributes })
     }

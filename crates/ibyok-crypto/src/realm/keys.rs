@@ -9,6 +9,7 @@ use super::body::{self, Body};
 use super::identity::RealmIdentity;
 use super::record;
 use crate::cipher::KEY_LEN;
+use crate::derive::{KeyedHash, MacKey};
 use crate::format::{self, Purpose};
 use crate::kek::Kek;
 use crate::key::random_box;
@@ -47,7 +48,7 @@ pub struct RealmKeys {
     /// Ascending by number; exactly one is current.
     pub(crate) generations: Vec<HeldGeneration>,
     pub(crate) token_key: Arc<SecretBox<[u8; KEY_LEN]>>,
-    pub(crate) name_key: Arc<SecretBox<[u8; KEY_LEN]>>,
+    pub(crate) name_key: Arc<MacKey>,
     pub(crate) fingerprint_key: Arc<SecretBox<[u8; KEY_LEN]>>,
 }
 
@@ -175,18 +176,15 @@ impl RealmKeys {
     /// # Errors
     /// As [`RealmKeys::open_record`].
     pub fn unwrap_data_key(&self, place: &SealedPlace<'_>, wrapped: &[u8]) -> Result<DataKey, Error> {
-        let opened = self.open(Purpose::DataKey, place, wrapped)?;
-        opened
-            .expose_secret()
-            .try_into()
-            .map(DataKey::from_bytes)
-            .map_err(|_| Error::Open)
+        let (number, held) = self.sealer_of(place, wrapped)?;
+        let slot = Slot::new(Purpose::DataKey, number, place);
+        seal::open_key(held.key.expose_secret(), &slot, wrapped).map(DataKey::from_box)
     }
 
     /// The id of the record of a name: HMAC-SHA-256 under the name key, cut to 128 bits.
     #[must_use]
     pub fn record_id(&self, name: &str) -> [u8; 16] {
-        derive::record_id(self.name_key.expose_secret(), name)
+        derive::record_id(&self.name_key, name)
     }
 
     /// A value's fingerprint in this realm: it shows equal values without revealing them.
@@ -201,16 +199,16 @@ impl RealmKeys {
         derive::keyed_hash(self.fingerprint_key.expose_secret(), label, bytes)
     }
 
+    /// The keyed hash under one label, ready for use: for a caller that hashes often. Keep it no longer than these keys.
+    #[must_use]
+    pub fn keyed_hasher(&self, label: &str) -> KeyedHash {
+        derive::labelled(self.fingerprint_key.expose_secret(), label)
+    }
+
     /// The key that access tokens of this realm are made with.
     #[must_use]
     pub fn token_key(&self) -> &SecretBox<[u8; KEY_LEN]> {
         &self.token_key
-    }
-
-    /// The same key, shared: it verifies tokens without the realm's environment keys being held.
-    #[must_use]
-    pub fn share_token_key(&self) -> Arc<SecretBox<[u8; KEY_LEN]>> {
-        Arc::clone(&self.token_key)
     }
 
     /// Returns the identity of the realm.
@@ -244,7 +242,7 @@ impl RealmKeys {
             identity,
             generations: vec![HeldGeneration::new(1, GenerationState::Current)?],
             token_key: Arc::new(random_box()?),
-            name_key: Arc::new(random_box()?),
+            name_key: Arc::new(MacKey::new(random_box()?)),
             fingerprint_key: Arc::new(random_box()?),
         })
     }
@@ -259,12 +257,15 @@ impl RealmKeys {
     }
 
     fn open(&self, purpose: Purpose, place: &SealedPlace<'_>, sealed: &[u8]) -> Result<Secret, Error> {
-        let number = format::generation(sealed)?;
-        let held = self
-            .held(number)
-            .filter(|_| self.identity.holds(place))
-            .ok_or(Error::Open)?;
+        let (number, held) = self.sealer_of(place, sealed)?;
         seal::open(held.key.expose_secret(), &Slot::new(purpose, number, place), sealed)
+    }
+
+    /// The generation that sealed some bytes of this realm, if it is held.
+    fn sealer_of(&self, place: &SealedPlace<'_>, sealed: &[u8]) -> Result<(u32, &HeldGeneration), Error> {
+        let number = format::generation(sealed)?;
+        let held = self.held(number).filter(|_| self.identity.holds(place));
+        held.map(|held| (number, held)).ok_or(Error::Open)
     }
 
     pub(super) fn current(&self) -> Result<&HeldGeneration, Error> {

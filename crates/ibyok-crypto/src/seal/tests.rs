@@ -221,7 +221,7 @@ pub(crate) fn for_two_keys(one: &[u8; 32], two: &[u8; 32], place: &SealedPlace<'
     let first = Derived::new(one, &salt, Purpose::Value).unwrap();
     let second = Derived::new(two, &salt, Purpose::Value).unwrap();
     let header = slot(place).header(salt, *first.commitment().unwrap()).print();
-    let associated = format::associated_data(&header, place).unwrap();
+    let associated = AssociatedData::new(&header, place).unwrap().as_bytes().to_vec();
     let (ciphertext, tag) = salamander(first.key().unwrap(), second.key().unwrap(), &associated);
     // The cipher alone is fooled.
     for derived in [&first, &second] {
