@@ -13,7 +13,7 @@ use ibyok_audit::{
 use jiff::Timestamp;
 use secrecy::SecretBox;
 
-fn event() -> Event {
+fn event() -> Event<'static> {
     let token = Principal::new(PrincipalKind::Token)
         .id("AbCdEfGh0123456789AbCd")
         .name("web")

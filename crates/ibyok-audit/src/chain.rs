@@ -37,6 +37,12 @@ impl Head {
         self.prev = hash(line);
         self.tree.push(leaf(line));
     }
+
+    /// Takes in lines that were chained before: the hash of the last one is known.
+    pub(crate) fn grow<'l>(&mut self, lines: impl Iterator<Item = &'l [u8]>, prev: Hash) {
+        lines.for_each(|line| self.tree.push(leaf(line)));
+        self.prev = prev;
+    }
 }
 
 pub(crate) fn hash(line: &[u8]) -> Hash {

@@ -1,5 +1,6 @@
 //! Events, and how they are built.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -16,32 +17,35 @@ pub const TEXT_LIMIT: usize = 256;
 /// Texts are cut to [`TEXT_LIMIT`] characters. An event is always one line, with any text in it. An event is not `Clone`:
 /// its [ticket](Event::ticket) names it, and so does the [`Receipt`](crate::Receipt) of its append.
 ///
+/// An event borrows its texts or holds them: a request whose names live long enough copies none of them. [`Event::into_owned`] makes an
+/// event that outlives its request.
+///
 /// No field may hold a secret. The caller names an unknown token by a keyed hash only.
 #[derive(Debug)]
 #[must_use = "an event says nothing until it is appended"]
-pub struct Event {
+pub struct Event<'a> {
     pub(crate) ticket: EventTicket,
     pub(crate) at: Timestamp,
     pub(crate) action: Action,
     pub(crate) outcome: Outcome,
     pub(crate) phase: Option<Phase>,
-    pub(crate) reason: Option<String>,
-    pub(crate) principal: Principal,
-    pub(crate) namespace: Option<String>,
-    pub(crate) environment: Option<String>,
-    pub(crate) key: Option<String>,
-    pub(crate) key_id: Option<String>,
+    pub(crate) reason: Option<Cow<'a, str>>,
+    pub(crate) principal: Principal<'a>,
+    pub(crate) namespace: Option<Cow<'a, str>>,
+    pub(crate) environment: Option<Cow<'a, str>>,
+    pub(crate) key: Option<Cow<'a, str>>,
+    pub(crate) key_id: Option<Cow<'a, str>>,
     pub(crate) version: Option<u64>,
-    pub(crate) mode: Option<String>,
-    pub(crate) mode_source: Option<String>,
-    pub(crate) target: Option<(String, String)>,
-    pub(crate) record: Option<String>,
+    pub(crate) mode: Option<Cow<'a, str>>,
+    pub(crate) mode_source: Option<Cow<'a, str>>,
+    pub(crate) target: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(crate) record: Option<Cow<'a, str>>,
     pub(crate) rev: Option<u64>,
     pub(crate) count: u64,
     pub(crate) ip: Option<IpAddr>,
-    pub(crate) user_agent: Option<String>,
-    pub(crate) request_id: Option<String>,
-    pub(crate) trace_id: Option<String>,
+    pub(crate) user_agent: Option<Cow<'a, str>>,
+    pub(crate) request_id: Option<Cow<'a, str>>,
+    pub(crate) trace_id: Option<Cow<'a, str>>,
     pub(crate) states: Statement,
 }
 
@@ -49,7 +53,7 @@ macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident,)+) => {
         $(
             $(#[$doc])*
-            pub fn $name(mut self, $name: impl Into<String>) -> Self {
+            pub fn $name(mut self, $name: impl Into<Cow<'a, str>>) -> Self {
                 self.$name = Some(cut($name.into()));
                 self
             }
@@ -57,7 +61,7 @@ macro_rules! texts {
     };
 }
 
-impl Event {
+impl<'a> Event<'a> {
     /// An event with everything else empty: an anonymous principal, a count of one.
     pub fn new(action: Action, outcome: Outcome, at: Timestamp) -> Self {
         Self {
@@ -110,6 +114,8 @@ impl Event {
         mode_source,
         /// The id of the record that is changed.
         record,
+        /// The name that the client gives itself.
+        user_agent,
         /// The caller's request id.
         request_id,
         /// The caller's trace id.
@@ -117,7 +123,7 @@ impl Event {
     }
 
     /// Sets the caller that made the request.
-    pub fn principal(mut self, principal: Principal) -> Self {
+    pub fn principal(mut self, principal: Principal<'a>) -> Self {
         self.principal = principal;
         self
     }
@@ -136,7 +142,7 @@ impl Event {
 
     /// Sets the object of the action when it is not a key: a kind (`token`, `incident`, `log`, `environment`) and its
     /// id.
-    pub fn target(mut self, kind: impl Into<String>, id: impl Into<String>) -> Self {
+    pub fn target(mut self, kind: impl Into<Cow<'a, str>>, id: impl Into<Cow<'a, str>>) -> Self {
         self.target = Some((cut(kind.into()), cut(id.into())));
         self
     }
@@ -160,23 +166,60 @@ impl Event {
     }
 
     /// Sets the address and the user agent of the client that sent the request.
-    pub fn client(mut self, ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
+    pub fn client(mut self, ip: Option<IpAddr>, user_agent: Option<&'a str>) -> Self {
         self.ip = ip;
-        self.user_agent = user_agent.map(|text| cut(text.to_owned()));
+        self.user_agent = user_agent.map(|text| cut(Cow::Borrowed(text)));
         self
     }
+
+    /// Returns the same event with copies of all texts that it borrowed.
+    pub fn into_owned(self) -> Event<'static> {
+        Event {
+            ticket: self.ticket,
+            at: self.at,
+            action: self.action,
+            outcome: self.outcome,
+            phase: self.phase,
+            reason: owned(self.reason),
+            principal: self.principal.into_owned(),
+            namespace: owned(self.namespace),
+            environment: owned(self.environment),
+            key: owned(self.key),
+            key_id: owned(self.key_id),
+            version: self.version,
+            mode: owned(self.mode),
+            mode_source: owned(self.mode_source),
+            target: owned_pair(self.target),
+            record: owned(self.record),
+            rev: self.rev,
+            count: self.count,
+            ip: self.ip,
+            user_agent: owned(self.user_agent),
+            request_id: owned(self.request_id),
+            trace_id: owned(self.trace_id),
+            states: self.states,
+        }
+    }
+}
+
+fn owned(text: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
+    text.map(|text| Cow::Owned(text.into_owned()))
+}
+
+fn owned_pair(pair: Option<(Cow<'_, str>, Cow<'_, str>)>) -> Option<(Cow<'static, str>, Cow<'static, str>)> {
+    pair.map(|(kind, id)| (Cow::Owned(kind.into_owned()), Cow::Owned(id.into_owned())))
 }
 
 /// The caller that made a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal {
+pub struct Principal<'a> {
     pub(crate) kind: PrincipalKind,
-    pub(crate) id: Option<String>,
-    pub(crate) name: Option<String>,
-    pub(crate) chain: Option<String>,
+    pub(crate) id: Option<Cow<'a, str>>,
+    pub(crate) name: Option<Cow<'a, str>>,
+    pub(crate) chain: Option<Cow<'a, str>>,
 }
 
-impl Principal {
+impl<'a> Principal<'a> {
     /// A caller of this kind of whom nothing more is known.
     #[must_use]
     pub fn new(kind: PrincipalKind) -> Self {
@@ -190,28 +233,39 @@ impl Principal {
 
     /// The token's id, or a keyed hash of one that is not known.
     #[must_use]
-    pub fn id(mut self, id: impl Into<String>) -> Self {
+    pub fn id(mut self, id: impl Into<Cow<'a, str>>) -> Self {
         self.id = Some(cut(id.into()));
         self
     }
 
     /// The token's or the operator's name.
     #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
+    pub fn name(mut self, name: impl Into<Cow<'a, str>>) -> Self {
         self.name = Some(cut(name.into()));
         self
     }
 
     /// The short keyed hash that distinguishes attenuated children.
     #[must_use]
-    pub fn chain(mut self, chain: impl Into<String>) -> Self {
+    pub fn chain(mut self, chain: impl Into<Cow<'a, str>>) -> Self {
         self.chain = Some(cut(chain.into()));
         self
+    }
+
+    /// Returns the same principal with copies of all texts that it borrowed.
+    #[must_use]
+    pub fn into_owned(self) -> Principal<'static> {
+        Principal {
+            kind: self.kind,
+            id: owned(self.id),
+            name: owned(self.name),
+            chain: owned(self.chain),
+        }
     }
 }
 
 /// The text, or its first 255 characters and `…`. Looks at no more than that much of it.
-pub(crate) fn cut(text: String) -> String {
+pub(crate) fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.len() <= TEXT_LIMIT {
         return text;
     }
@@ -227,8 +281,8 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_and_says_so() {
-        assert_eq!(cut("x".repeat(256)).chars().count(), 256);
-        let long = cut("ü".repeat(1_000_000));
+        assert_eq!(cut("x".repeat(256).into()).chars().count(), 256);
+        let long = cut("ü".repeat(1_000_000).into());
         assert_eq!((long.chars().count(), long.ends_with('…')), (256, true));
     }
 

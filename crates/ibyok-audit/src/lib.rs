@@ -79,7 +79,7 @@ pub use read::{
 };
 pub use receipt::{EventTicket, Receipt};
 pub use sink::{
-    AuditHome, Batch, FileSink, FileSinkBuilder, Gap, GapKind, LogPlace, LogSink, Sink, SinkDescription,
+    AuditHome, Batch, FileSink, FileSinkBuilder, Gap, GapKind, LaterSync, LogPlace, LogSink, Sink, SinkDescription,
     SinkDurability, StdoutSink, begun_logs_in, is_written,
 };
 pub use statement::{FloorsStatement, Statement, StoreMark};

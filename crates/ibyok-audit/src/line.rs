@@ -3,13 +3,14 @@
 //! Printable ASCII is written as it is. `"` and `\` get a backslash, and everything else, in UTF-16 units, is
 //! `\uxxxx` in lower-case hex, so that a line is safe on a terminal and has one encoding only.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
 use crate::action::Action;
-use crate::chain::Head;
 use crate::event::Event;
 use crate::line_key::LineKey;
-use crate::receipt::EventTicket;
 use crate::statement::{FloorsStatement, Statement, StoreMark};
 
 /// The longest line of the format, in bytes: 17 texts of 256 characters, each escaped as two units of 6 bytes, fit
@@ -27,41 +28,90 @@ pub(crate) fn ends_session(action: &str) -> bool {
     action == Action::LogClose.as_str()
 }
 
-/// The part of a line that does not depend on its place in the chain, made on the caller's task.
+/// The part of a line that does not depend on its place in the chain.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) ticket: EventTicket,
+    text: String,
+    time: usize,
     /// The mark of the store that the line states.
     pub(crate) stated: Option<StoreMark>,
-    time: String,
-    tail: String,
 }
 
 impl Prepared {
-    pub(crate) fn new(event: &Event) -> Self {
+    pub(crate) fn new(event: &Event<'_>) -> Self {
+        let mut text = String::with_capacity(512);
+        let time = write(event, &mut text);
         Self {
-            ticket: event.ticket,
+            text,
+            time,
             stated: event.states.store_mark(),
-            time: format!("{:.6}", event.at),
-            tail: tail(event),
         }
     }
 
     /// Adds the whole line without its newline: the next one after `head` in `log`, with a MAC if there is a key.
-    pub(crate) fn finish(&self, log: &str, head: &Head, key: Option<&LineKey>, out: &mut Vec<u8>) {
+    #[cfg(any(test, feature = "conformance"))]
+    pub(crate) fn finish(&self, log: &str, head: &crate::chain::Head, key: Option<&LineKey>, out: &mut Vec<u8>) {
+        let place = Place {
+            log,
+            seq: head.size() + 1,
+            prev: head.prev(),
+        };
+        self.text().finish(&place, key, out);
+    }
+
+    pub(crate) fn text(&self) -> Text<'_> {
+        Text {
+            text: &self.text,
+            time: self.time,
+        }
+    }
+}
+
+/// Adds the part of a line that does not depend on its place in the chain: its time, then all that follows the place. Returns the length
+/// of the time.
+pub(crate) fn write(event: &Event<'_>, out: &mut String) -> usize {
+    let before = out.len();
+    time(out, event.at);
+    let length = out.len() - before;
+    tail(event, out);
+    length
+}
+
+/// The text that [`write()`] made of an event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text<'a> {
+    pub(crate) text: &'a str,
+    /// The length of the time at its beginning.
+    pub(crate) time: usize,
+}
+
+/// The place of a line in the chain.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) log: &'a str,
+    pub(crate) seq: u64,
+    pub(crate) prev: &'a [u8; 32],
+}
+
+impl Text<'_> {
+    /// Adds the whole line without its newline, with a MAC if there is a key.
+    pub(crate) fn finish(self, place: &Place<'_>, key: Option<&LineKey>, out: &mut Vec<u8>) {
+        let (time, tail) = self.text.split_at_checked(self.time).unwrap_or_default();
         let start = out.len();
+        // The parts that every line has take less than 256 bytes: at most one growth for a line.
+        out.reserve(self.text.len() + 256);
         out.extend_from_slice(br#"{"v":1,"seq":"#);
-        out.extend_from_slice((head.size() + 1).to_string().as_bytes());
+        out.extend_from_slice(decimal(place.seq, &mut [0; 20]).as_bytes());
         out.extend_from_slice(br#","time":""#);
-        out.extend_from_slice(self.time.as_bytes());
+        out.extend_from_slice(time.as_bytes());
         out.extend_from_slice(br#"","log":""#);
-        out.extend_from_slice(log.as_bytes());
+        out.extend_from_slice(place.log.as_bytes());
         out.extend_from_slice(br#"","prev":""#);
         let mut hex = [0; 64];
-        data_encoding::HEXLOWER.encode_mut(head.prev(), &mut hex);
+        data_encoding::HEXLOWER.encode_mut(place.prev, &mut hex);
         out.extend_from_slice(&hex);
         out.extend_from_slice(br#"","action":""#);
-        out.extend_from_slice(self.tail.as_bytes());
+        out.extend_from_slice(tail.as_bytes());
         match key {
             Some(key) => key.seal(out, start),
             None => out.push(b'}'),
@@ -69,39 +119,92 @@ impl Prepared {
     }
 }
 
-fn tail(event: &Event) -> String {
-    let mut out = String::with_capacity(512);
+thread_local! {
+    /// The last whole second that this thread printed, and its text. All lines of a second share it.
+    static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+}
+
+/// Adds a time with microseconds.
+fn time(out: &mut String, at: Timestamp) {
+    let Ok(nanos) = u32::try_from(at.subsec_nanosecond()) else {
+        // A time before 1970 counts its fraction backwards, and no clock gives one.
+        return display(out, format_args!("{at:.6}"));
+    };
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != at.as_second() {
+            *second = at.as_second();
+            text.clear();
+            display(text, format_args!("{at:.0}"));
+            // Without its `Z`.
+            text.pop();
+        }
+        out.push_str(text);
+    });
+    let mut micros = *b".000000Z";
+    let mut rest = nanos / 1000;
+    for digit in micros.iter_mut().skip(1).take(6).rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+    out.push_str(std::str::from_utf8(&micros).unwrap_or_default());
+}
+
+/// Adds the text of something that displays itself.
+fn display(out: &mut String, shown: std::fmt::Arguments<'_>) {
+    // Writing to a `String` cannot fail.
+    if out.write_fmt(shown).is_err() {}
+}
+
+/// Returns a number in decimal digits, without an allocation.
+fn decimal(number: u64, digits: &mut [u8; 20]) -> &str {
+    let (mut rest, mut from) = (number, digits.len());
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        from = at;
+        if rest == 0 {
+            break;
+        }
+    }
+    let used = digits.get(from..).unwrap_or_default();
+    std::str::from_utf8(used).unwrap_or_default()
+}
+
+fn tail(event: &Event<'_>, out: &mut String) {
     out.push_str(event.action.as_str());
     out.push_str(r#"","phase":"#);
-    text(&mut out, event.phase.map(|phase| phase.as_str()));
+    text(out, event.phase.map(|phase| phase.as_str()));
     out.push_str(r#","outcome":"#);
-    text(&mut out, Some(event.outcome.as_str()));
-    field(&mut out, "reason", event.reason.as_deref());
+    text(out, Some(event.outcome.as_str()));
+    field(out, r#","reason":"#, event.reason.as_deref());
     out.push_str(r#","principal":{"kind":"#);
-    text(&mut out, Some(event.principal.kind.as_str()));
-    field(&mut out, "id", event.principal.id.as_deref());
-    field(&mut out, "name", event.principal.name.as_deref());
-    field(&mut out, "chain", event.principal.chain.as_deref());
+    text(out, Some(event.principal.kind.as_str()));
+    field(out, r#","id":"#, event.principal.id.as_deref());
+    field(out, r#","name":"#, event.principal.name.as_deref());
+    field(out, r#","chain":"#, event.principal.chain.as_deref());
     out.push('}');
-    field(&mut out, "namespace", event.namespace.as_deref());
-    field(&mut out, "environment", event.environment.as_deref());
-    field(&mut out, "key", event.key.as_deref());
-    field(&mut out, "key_id", event.key_id.as_deref());
-    number(&mut out, "version", event.version);
-    field(&mut out, "mode", event.mode.as_deref());
-    field(&mut out, "mode_source", event.mode_source.as_deref());
-    target(&mut out, event);
-    field(&mut out, "record", event.record.as_deref());
-    number(&mut out, "rev", event.rev);
-    number(&mut out, "count", Some(event.count));
+    field(out, r#","namespace":"#, event.namespace.as_deref());
+    field(out, r#","environment":"#, event.environment.as_deref());
+    field(out, r#","key":"#, event.key.as_deref());
+    field(out, r#","key_id":"#, event.key_id.as_deref());
+    number(out, r#","version":"#, event.version);
+    field(out, r#","mode":"#, event.mode.as_deref());
+    field(out, r#","mode_source":"#, event.mode_source.as_deref());
+    target(out, event);
+    field(out, r#","record":"#, event.record.as_deref());
+    number(out, r#","rev":"#, event.rev);
+    number(out, r#","count":"#, Some(event.count));
     out.push_str(r#","client":{"ip":"#);
-    text(&mut out, event.ip.map(|ip| ip.to_string()).as_deref());
-    field(&mut out, "user_agent", event.user_agent.as_deref());
+    match event.ip {
+        // An address has no character that is escaped.
+        Some(ip) => display(out, format_args!("\"{ip}\"")),
+        None => out.push_str("null"),
+    }
+    field(out, r#","user_agent":"#, event.user_agent.as_deref());
     out.push('}');
-    field(&mut out, "request_id", event.request_id.as_deref());
-    field(&mut out, "trace_id", event.trace_id.as_deref());
-    states(&mut out, &event.states);
-    out
+    field(out, r#","request_id":"#, event.request_id.as_deref());
+    field(out, r#","trace_id":"#, event.trace_id.as_deref());
+    states(out, &event.states);
 }
 
 /// Writes the member that only lines with a statement have. Only the MAC follows it.
@@ -117,48 +220,44 @@ fn states(out: &mut String, statement: &Statement) {
             count,
             digest,
         }) => {
-            out.push_str(r#"{"generation":"#);
-            out.push_str(&generation.to_string());
-            number(out, "count", Some(*count));
-            field(out, "digest", Some(digest));
+            number(out, r#"{"generation":"#, Some(*generation));
+            number(out, r#","count":"#, Some(*count));
+            field(out, r#","digest":"#, Some(digest));
             out.push('}');
         }
     }
-    number(out, "store_change", statement.store_change);
-    number(out, "store_epoch", statement.store_epoch);
+    number(out, r#","store_change":"#, statement.store_change);
+    number(out, r#","store_epoch":"#, statement.store_epoch);
     if let Some(seen) = statement.accepted {
-        number(out, "accepted", Some(seen));
+        number(out, r#","accepted":"#, Some(seen));
     }
     out.push('}');
 }
 
-fn target(out: &mut String, event: &Event) {
+fn target(out: &mut String, event: &Event<'_>) {
     out.push_str(r#","target":"#);
     match &event.target {
         None => out.push_str("null"),
         Some((kind, id)) => {
-            out.push_str(r#"{"kind":"#);
-            text(out, Some(kind));
-            field(out, "id", Some(id));
+            field(out, r#"{"kind":"#, Some(kind));
+            field(out, r#","id":"#, Some(id));
             out.push('}');
         }
     }
 }
 
+/// Adds a member. Its name comes with everything around it, so that it is copied at once.
 fn number(out: &mut String, name: &str, value: Option<u64>) {
-    out.push_str(",\"");
     out.push_str(name);
-    out.push_str("\":");
     match value {
         None => out.push_str("null"),
-        Some(value) => out.push_str(&value.to_string()),
+        Some(value) => out.push_str(decimal(value, &mut [0; 20])),
     }
 }
 
+/// Adds a member, as [`number`] does.
 fn field(out: &mut String, name: &str, value: Option<&str>) {
-    out.push_str(",\"");
     out.push_str(name);
-    out.push_str("\":");
     text(out, value);
 }
 
@@ -194,11 +293,11 @@ fn escaped(out: &mut String, c: char) {
 mod tests {
     use super::*;
     use crate::action::{Outcome, PrincipalKind};
+    use crate::chain::Head;
     use crate::event::Principal;
-    use jiff::Timestamp;
     use proptest::prelude::*;
 
-    fn line(event: &Event) -> Vec<u8> {
+    fn line(event: &Event<'_>) -> Vec<u8> {
         let mut out = Vec::new();
         Prepared::new(event).finish("L", &Head::default(), None, &mut out);
         out
@@ -276,7 +375,26 @@ mod tests {
         assert!(line(&event).len() < LINE_LIMIT);
     }
 
+    #[test]
+    fn numbers_are_printed_in_full() {
+        for number in [0, 7, 10, 99, 1_000_000, u64::MAX] {
+            assert_eq!(decimal(number, &mut [0; 20]), number.to_string());
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_time_is_printed_with_six_digits_whatever_was_printed_before(
+            second in -1_000_000_000..200_000_000_000i64, fractions in prop::collection::vec(0..1_000_000_000i32, 1..4),
+        ) {
+            for fraction in fractions {
+                let at = Timestamp::new(second, fraction).unwrap();
+                let mut text = String::new();
+                time(&mut text, at);
+                prop_assert_eq!(text, format!("{at:.6}"));
+            }
+        }
+
         #[test]
         fn any_text_is_one_printable_line_that_reads_back(key in any::<String>(), agent in any::<String>()) {
             let event = Event::new(Action::KeySet, Outcome::Failed, Timestamp::UNIX_EPOCH)

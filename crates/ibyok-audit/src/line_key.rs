@@ -28,14 +28,18 @@ const LABEL: &[u8] = b"ibyok audit line key v1";
 /// A signature covers lines some time after they were written. So an attacker who can write to the directory can
 /// chain lines to the end of a log that no process writes. Without this key the attacker cannot give them a MAC: no
 /// reader that has the key takes them for the log's, and no writer signs them.
+///
+/// Held as the state of HMAC that has taken the key in, which a line then need not do. The state is as secret as the key, and is wiped
+/// when the last clone is dropped.
 #[derive(Clone)]
-pub struct LineKey(Arc<SecretBox<[u8; 32]>>);
+pub struct LineKey(Arc<Hmac<Sha256>>);
 
 impl LineKey {
     /// The key with these bytes.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "taking it over wipes it")]
     pub fn new(key: SecretBox<[u8; 32]>) -> Self {
-        Self(Arc::new(key))
+        Self(Arc::new(keyed(key.expose_secret())))
     }
 
     /// The key that follows from the seed of a log's signing key.
@@ -53,7 +57,9 @@ impl LineKey {
     pub(crate) fn seal(&self, out: &mut Vec<u8>, start: usize) {
         let mac = self.mac(out.get(start..).unwrap_or_default());
         out.extend_from_slice(MEMBER);
-        out.extend_from_slice(HEXLOWER.encode(&mac).as_bytes());
+        let mut hex = [0; 2 * MAC];
+        HEXLOWER.encode_mut(&mac, &mut hex);
+        out.extend_from_slice(&hex);
         out.extend_from_slice(END);
     }
 
@@ -87,7 +93,7 @@ impl LineKey {
     }
 
     fn hmac(&self) -> Hmac<Sha256> {
-        keyed(self.0.expose_secret())
+        Hmac::clone(&self.0)
     }
 }
 
@@ -119,6 +125,13 @@ pub(crate) fn said(line: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_state_that_holds_the_key_is_wiped_when_it_is_dropped() {
+        fn is_wiped<T: zeroize::ZeroizeOnDrop>() {}
+        // HMAC is two states of the hash.
+        is_wiped::<<Sha256 as hmac::EagerHash>::Core>();
+    }
 
     #[test]
     fn a_line_fits_the_key_that_sealed_it_and_no_change_of_it_does() {

@@ -1,5 +1,7 @@
 //! The part of a line that states the vault's store and floors, so that an older copy of either shows.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::cut;
@@ -74,7 +76,7 @@ impl FloorsStatement {
         Self {
             generation,
             count,
-            digest: cut(digest.into()),
+            digest: cut(Cow::Owned(digest.into())).into_owned(),
         }
     }
 }

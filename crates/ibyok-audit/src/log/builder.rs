@@ -7,9 +7,13 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::best_effort::BestEffort;
+use super::combine::Combiner;
+use super::group::Bell;
+use super::lines::Lines;
 use super::queue::Queue;
+use super::watch::Watch;
 use super::writer::Writer;
-use super::{LastHandle, Listeners, Log, Shared, keeper};
+use super::{LastHandle, Listeners, Log, Shared, keeper, thread, watch};
 use crate::action::PrincipalKind;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
@@ -38,7 +42,7 @@ pub struct LogBuilder {
     best_effort: Vec<Box<dyn Sink>>,
     key: Option<SigningKey>,
     lines: Option<LineKey>,
-    principal: Principal,
+    principal: Principal<'static>,
     deadline: Duration,
     clock: OwnClock,
     statement: OwnStatement,
@@ -122,8 +126,8 @@ impl LogBuilder {
     }
 
     /// Sets the principal that opens the log, for the log's own lines. The default is an operator without a name.
-    pub fn principal(mut self, principal: Principal) -> Self {
-        self.principal = principal;
+    pub fn principal(mut self, principal: Principal<'_>) -> Self {
+        self.principal = principal.into_owned();
         self
     }
 
@@ -192,6 +196,7 @@ impl LogBuilder {
             clock: self.clock,
             statement: self.statement,
             head: place.head.clone(),
+            ahead: None,
             segment: if place.offset > 0 { place.segment } else { 0 },
             mark: place.mark,
             public_key,
@@ -202,15 +207,25 @@ impl LogBuilder {
             last_checkpoint: Instant::now(),
             last_gap: None,
             bytes: Vec::new(),
+            spare: Lines::default(),
+            syncing: None,
+            slow: None,
+            writing: false,
         };
         // On this thread, so that `open` fails if the first line cannot be written.
         writer.begin(&place)?;
-        let thread = std::thread::Builder::new().name("audit-writer".to_owned());
-        thread
-            .spawn(move || writer.run())
+        let inline = writer.can_be_quick();
+        let combiner = Combiner::new(writer);
+        watch::start(Arc::clone(&shared))?;
+        let of_thread = combiner.clone();
+        std::thread::Builder::new()
+            .name("audit-writer".to_owned())
+            .spawn(move || thread::run(&of_thread))
             .map_err(Error::io("start a thread for", &place.root))?;
+        shared.queue.write_inline(inline);
         Ok(Log {
             _last: Arc::new(LastHandle(Arc::clone(&shared))),
+            writer: combiner,
             shared,
         })
     }
@@ -223,6 +238,8 @@ impl LogBuilder {
         sinks.extend(best_effort.iter().map(|sink| sink.description.clone()));
         Shared {
             queue: Queue::new(),
+            bell: Bell::default(),
+            watch: Watch::default(),
             log: place.log.as_str().into(),
             root: place.root.clone(),
             directory: place.directory.clone(),

@@ -2,11 +2,17 @@
 
 mod best_effort;
 mod builder;
+mod combine;
+mod group;
 mod keeper;
+mod lines;
 mod own;
 mod queue;
+mod thread;
+mod watch;
 mod writer;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,25 +22,38 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use self::queue::{Job, Queue};
+use self::combine::Combiner;
+use self::group::{Bell, Waiting, Written};
+use self::queue::{Job, Joined, Queue};
+use self::watch::Watch;
 use crate::checkpoint::Checkpoint;
 use crate::error::Error;
 use crate::event::Event;
-use crate::line::Prepared;
+use crate::line::{self, Text};
 use crate::receipt::Receipt;
 use crate::sink::{SinkDescription, SinkDurability};
+use crate::statement::StoreMark;
 
 pub use builder::LogBuilder;
+
+thread_local! {
+    /// The text of the line that this thread is putting in.
+    static TEXT: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// The log that a program appends to: many tasks, one chain, one sync for all that wait.
 ///
 /// A handle; clones are the same log. When the last one is dropped, the log still writes the waiting lines and closes
 /// in its own time. [`Log::close`] waits for that and returns whether it worked.
 ///
-/// Its methods need a tokio runtime with time enabled.
+/// Its methods need a tokio runtime with time enabled, and any runtime will do: the log belongs to none.
+///
+/// Where the sink says that a write is quick (`Sink::is_quick`), the first caller of a batch writes the batch itself and answers the others. A
+/// thread of the log does everything else: syncs, rotations, checkpoints, failures and slow sinks.
 #[derive(Clone)]
 pub struct Log {
     shared: Arc<Shared>,
+    writer: Combiner,
     // Closes the queue when the last handle goes; the writer holds `shared` itself.
     _last: Arc<LastHandle>,
 }
@@ -54,22 +73,77 @@ impl Log {
     /// [`Error::Poisoned`] after a failed write or sync, until [`Log::reopen`]; [`Error::Unavailable`] when a sink
     /// refused it or the deadline has passed; [`Error::Closed`]. The line may still reach the log after the deadline.
     /// That does no harm: a line without a release reveals nothing.
-    pub async fn append(&self, event: Event) -> Result<Receipt, Error> {
-        let line = Prepared::new(&event);
-        let (reply, answer) = oneshot::channel();
-        let appended = async {
-            self.shared.queue.put(line, reply).await?;
-            answer.await.map_err(|_| Error::Closed)?
+    pub async fn append(&self, event: Event<'_>) -> Result<Receipt, Error> {
+        let (ticket, stated) = (event.ticket, event.states.store_mark());
+        let put = with_text(&event, |text| match self.put(text, stated)? {
+            Some(joined) => Ok(Ok(joined)),
+            // Only a line that finds no room is copied.
+            None => Ok(Err((text.text.to_owned(), text.time))),
+        })?;
+        // Not held while the line waits.
+        drop(event);
+        let joined = match put {
+            Ok(joined) => joined,
+            Err((text, time)) => self.put_when_there_is_room(Text { text: &text, time }, stated).await?,
         };
-        tokio::time::timeout(self.shared.deadline, appended)
-            .await
-            .map_err(|_| self.too_late())?
+        let index = joined.index as u64;
+        match self.written(joined).await {
+            Written::From(first) => Ok(Receipt::new(ticket, first + index, Arc::clone(&self.shared.log))),
+            Written::Poisoned(reason) => Err(Error::Poisoned {
+                reason: reason.as_ref().to_owned(),
+            }),
+            Written::Refused(reason) => Err(Error::unavailable(reason.as_ref())),
+            Written::Closed => Err(Error::Closed),
+            Written::Late => Err(self.too_late()),
+        }
+    }
+
+    /// Puts a line in; `None` if there is no room.
+    fn put(&self, line: Text<'_>, stated: Option<StoreMark>) -> Result<Option<Joined>, Error> {
+        let joined = self.shared.queue.put(line, stated, self.shared.watch.now())?;
+        self.shared.watch.wake();
+        Ok(joined)
+    }
+
+    async fn put_when_there_is_room(&self, line: Text<'_>, stated: Option<StoreMark>) -> Result<Joined, Error> {
+        let put = async {
+            loop {
+                let room = self.shared.queue.room.notified();
+                let mut room = std::pin::pin!(room);
+                // Before the look: room that is made between the two still wakes this caller.
+                room.as_mut().enable();
+                if let Some(joined) = self.put(line, stated)? {
+                    return Ok(joined);
+                }
+                room.await;
+            }
+        };
+        let put = tokio::time::timeout(self.shared.deadline, put).await;
+        put.map_err(|_| self.too_late())?
+    }
+
+    async fn written(&self, joined: Joined) -> Written {
+        let Joined { group, index, leads } = joined;
+        let mut waiting = Waiting {
+            shared: &self.shared,
+            group,
+            index,
+            leads,
+        };
+        if leads {
+            // Every task that is ready puts its line in first, and one write takes all of them.
+            tokio::task::yield_now().await;
+            self.writer.write_now(&self.shared);
+            waiting.leads = false;
+        }
+        waiting.await
     }
 
     /// Appends an event with the next batch, without waiting. If the queue is full, the event is only counted, and a
     /// `log.gap` line gives the number of such events. For ends of changes and for refusals without a valid token.
-    pub fn append_unwaited(&self, event: Event) {
-        if !self.shared.queue.try_put(Prepared::new(&event)) {
+    pub fn append_unwaited(&self, event: Event<'_>) {
+        let stated = event.states.store_mark();
+        if !with_text(&event, |text| self.shared.queue.put_unwaited(text, stated)) {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -206,6 +280,8 @@ impl LogStatus {
 #[derive(Debug)]
 struct Shared {
     queue: Queue,
+    bell: Bell,
+    watch: Watch,
     log: Arc<str>,
     root: PathBuf,
     directory: PathBuf,
@@ -241,6 +317,15 @@ impl Shared {
             listener(checkpoint);
         }
     }
+}
+
+/// Calls `put` with the text of an event, which is in a buffer of this thread.
+fn with_text<T>(event: &Event<'_>, put: impl FnOnce(Text<'_>) -> T) -> T {
+    TEXT.with_borrow_mut(|text| {
+        text.clear();
+        let time = line::write(event, text);
+        put(Text { text, time })
+    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -39,14 +39,14 @@ impl Writer {
         gaps
     }
 
-    pub(super) fn own(&self, action: Action) -> Event {
+    pub(super) fn own(&self, action: Action) -> Event<'_> {
         Event::new(action, Outcome::Allowed, (self.clock)())
             .principal(self.principal.clone())
             .target("log", self.shared.log.as_ref())
     }
 
     /// The first or last line of a session, with its statements.
-    pub(super) fn session(&self, action: Action) -> Event {
+    pub(super) fn session(&self, action: Action) -> Event<'_> {
         self.own(action).states((self.statement)())
     }
 

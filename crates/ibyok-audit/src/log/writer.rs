@@ -1,35 +1,37 @@
-//! The one thread that writes: it takes everything that waits, gives each line its place, writes and syncs once, and
-//! answers all.
+//! The writer: it takes everything that waits, gives each line its place, writes and syncs once, and answers all.
 
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::TrySendError;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::Shared;
 use super::best_effort::BestEffort;
-use super::keeper::{Keeper, Kept, Snapshot};
+use super::group::{Group, Written};
+use super::keeper::Keeper;
+use super::lines::Lines;
 use super::queue::Job;
 use crate::action::Action;
-use crate::chain::Head;
+use crate::chain::{Head, hash};
 use crate::error::Error;
 use crate::event::Principal;
 use crate::key::VerifyingKey;
-use crate::line::Prepared;
+use crate::line::{Place, Prepared};
 use crate::line_key::LineKey;
-use crate::receipt::Receipt;
 use crate::sink::{Batch, Gap, GapKind, LogPlace, LogSink, Sink, SinkDurability};
 use crate::statement::StoreMark;
+use crate::tree::Hash;
 
-/// The largest number of lines, and the longest time, that a log goes without a checkpoint.
-const CHECKPOINT_LINES: u64 = 1000;
-const CHECKPOINT_TIME: Duration = Duration::from_secs(1);
+/// The time of a sync after which the disk may hang: from then on only the thread writes, so that no write holds up a runtime.
+const LONG_SYNC: Duration = Duration::from_millis(100);
 
-type Reply = oneshot::Sender<Result<Receipt, Error>>;
-type Done = oneshot::Sender<Result<(), Error>>;
+/// The time of a write after which the disk may hang, and the time for which only the thread writes then.
+const SLOW: Duration = Duration::from_millis(20);
+const REST: Duration = Duration::from_secs(1);
+
+pub(super) type Done = oneshot::Sender<Result<(), Error>>;
 
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
@@ -39,10 +41,13 @@ pub(super) struct Writer {
     pub(super) keeper: Keeper,
     pub(super) lines: LineKey,
     pub(super) durability: SinkDurability,
-    pub(super) principal: Principal,
+    pub(super) principal: Principal<'static>,
     pub(super) clock: super::builder::OwnClock,
     pub(super) statement: super::builder::OwnStatement,
+    /// The lines on the log, without those of the batch in `bytes` as long as `ahead` is set.
     pub(super) head: Head,
+    /// The hash of the last line of the batch in `bytes`, which the head has yet to take in.
+    pub(super) ahead: Option<Hash>,
     /// The segment that is written to, as far as its beginning is signed or was never to be.
     pub(super) segment: u32,
     /// The newest state of the store that the lines state.
@@ -55,7 +60,16 @@ pub(super) struct Writer {
     pub(super) checkpointed: u64,
     pub(super) last_checkpoint: Instant,
     pub(super) last_gap: Option<Instant>,
+    /// The last batch.
     pub(super) bytes: Vec<u8>,
+    /// An empty buffer, for the lines that come while a batch is written.
+    pub(super) spare: Lines,
+    /// The beginning of a sync that the thread makes while callers write.
+    pub(super) syncing: Option<Instant>,
+    /// The last write of a caller, if it was slow.
+    pub(super) slow: Option<Instant>,
+    /// True while a sink writes: still true at the next write if the sink panicked.
+    pub(super) writing: bool,
 }
 
 impl Writer {
@@ -70,7 +84,7 @@ impl Writer {
         // The first line tells which process wrote the lines behind it, so a reader can relate them to the program's own log.
         let mut lines = vec![Prepared::new(&self.session(Action::LogOpen).reason(detail))];
         lines.extend(place.gaps().iter().map(|gap| self.gap(gap)));
-        self.write(&lines)?;
+        self.write(&lines, &Lines::default())?;
         // Until this stands beside the log, nothing tells these lines from some that were added to a log that nobody writes, and a
         // crash would begin again from the old state.
         self.checkpoint().wait();
@@ -78,42 +92,42 @@ impl Writer {
         self.shared.checkpoint_kept()
     }
 
-    /// Works until the log is closed.
-    pub(super) fn run(mut self) {
-        let mut jobs = Vec::new();
-        loop {
-            // An idle log without open lines waits for jobs alone, and costs no CPU.
-            let wait = (self.head.size() > self.checkpointed)
-                .then(|| CHECKPOINT_TIME.saturating_sub(self.last_checkpoint.elapsed()));
-            self.shared.queue.take(&mut jobs, wait);
-            let closing = self.work(&mut jobs);
-            if let Some(reply) = closing {
-                return self.end(reply);
-            }
-            self.checkpoint_if_due();
+    /// Returns true if lines of so many bytes may be written on a thread of a runtime.
+    pub(super) fn is_quick(&self, bytes: u64) -> bool {
+        let hangs = self.syncing.is_some_and(|since| since.elapsed() > LONG_SYNC);
+        let slow = self.slow.is_some_and(|at| at.elapsed() < REST);
+        self.can_be_quick() && self.poisoned.is_none() && !hangs && !slow && self.home.is_quick(bytes)
+    }
+
+    /// Returns true if no write waits for a sync or another sink.
+    pub(super) fn can_be_quick(&self) -> bool {
+        self.durability == SinkDurability::Written && self.required.is_empty()
+    }
+
+    /// Writes the lines that wait and wakes their callers, on a thread of their runtime. Returns true if these are the first lines since
+    /// a checkpoint.
+    pub(super) fn append_now(&mut self) -> bool {
+        let (begun, begins) = (Instant::now(), self.head.size() <= self.checkpointed);
+        let mut lines = mem::take(&mut self.spare);
+        self.shared.queue.take_lines(&mut lines);
+        if let Some(group) = self.append(&mut lines) {
+            group.wake();
         }
+        self.spare = lines;
+        self.grow();
+        self.slow = (begun.elapsed() > SLOW).then_some(begun);
+        begins
     }
 
     /// Does all waiting jobs, lines first. Returns the reply channel of the request to close, if there was one.
-    fn work(&mut self, jobs: &mut Vec<Job>) -> Option<Option<Done>> {
-        let (mut lines, mut replies, mut others) = (
-            Vec::with_capacity(jobs.len()),
-            Vec::with_capacity(jobs.len()),
-            Vec::new(),
-        );
-        for job in jobs.drain(..) {
-            match job {
-                Job::Line(line, reply) => {
-                    lines.push(line);
-                    replies.push(reply);
-                }
-                other => others.push(other),
-            }
-        }
+    pub(super) fn work(&mut self, lines: &mut Lines, jobs: &mut Vec<Job>) -> Option<Option<Done>> {
         // Lines before flushes: a flush answers that everything which came before it is written.
-        self.append(&lines, replies);
+        if let Some(group) = self.append(lines) {
+            self.shared.bell.ring(group);
+        }
+        self.grow();
         let mut closing = None;
-        for job in others {
+        for job in jobs.drain(..) {
             match job {
                 Job::Flush(reply) => answer(reply, self.healthy()),
                 Job::Reopen(reply) => {
@@ -121,23 +135,21 @@ impl Writer {
                     answer(reply, result);
                 }
                 Job::Close(reply) => closing = Some(reply),
-                Job::Line(..) => {}
             }
         }
         closing
     }
 
-    fn append(&mut self, lines: &[Prepared], replies: Vec<Option<Reply>>) {
+    /// Writes lines and answers their callers, which are still to be woken. The lines are empty afterwards.
+    fn append(&mut self, lines: &mut Lines) -> Option<Arc<Group>> {
         if lines.is_empty() {
-            return;
+            return None;
         }
-        let gaps = self.dropped();
+        self.grow();
+        let gaps: Vec<Prepared> = self.dropped().iter().map(|gap| self.gap(gap)).collect();
         // The gaps go before the waiting lines, because the events that they count were dropped before these arrived.
         let first = self.head.size() + 1 + gaps.len() as u64;
-        let result = self.healthy().and_then(|()| match gaps.is_empty() {
-            true => self.write(lines),
-            false => self.write_with(&gaps, lines),
-        });
+        let result = self.healthy().and_then(|()| self.write(&gaps, lines));
         let failure = result.err().map(|error| error.chain());
         if self.poisoned.is_some() {
             self.refused += lines.len() as u64;
@@ -145,64 +157,63 @@ impl Writer {
             // A required sink that is not the home may fail and come back by itself.
             self.shared.set_failure(failure.clone());
         }
-        for ((line, reply), seq) in lines.iter().zip(replies).zip(first..) {
-            let Some(reply) = reply else { continue };
-            let answered = match (&failure, &self.poisoned) {
-                (None, _) => Ok(Receipt::new(line.ticket, seq, Arc::clone(&self.shared.log))),
-                (Some(_), Some(reason)) => Err(Error::Poisoned { reason: reason.clone() }),
-                (Some(reason), None) => Err(Error::unavailable(reason.clone())),
-            };
-            // A caller that no longer waits has nothing to release.
-            drop(reply.send(answered));
-        }
+        let group = lines.group.take().inspect(|group| {
+            group.answer(match (failure, &self.poisoned) {
+                (None, _) => Written::From(first),
+                (Some(_), Some(reason)) => Written::Poisoned(reason.as_str().into()),
+                (Some(reason), None) => Written::Refused(reason.into()),
+            });
+        });
+        lines.clear();
+        group
     }
 
-    fn write_with(&mut self, gaps: &[Gap], lines: &[Prepared]) -> Result<(), Error> {
-        let gaps: Vec<Prepared> = gaps.iter().map(|gap| self.gap(gap)).collect();
-        let all: Vec<&Prepared> = gaps.iter().chain(lines).collect();
-        self.write(&all)
-    }
-
-    /// Writes lines to every required sink and syncs as promised. On an error none of them counts as acknowledged.
-    fn write<L: std::borrow::Borrow<Prepared>>(&mut self, lines: &[L]) -> Result<(), Error> {
-        // A copy, because a failed write leaves the log at the old head until `reopen` has read the files.
-        let mut head = self.head.clone();
-        let first = head.size() + 1;
+    /// Writes lines, the log's own first, to every required sink and syncs as promised. On an error none of them counts as acknowledged.
+    fn write(&mut self, own: &[Prepared], lines: &Lines) -> Result<(), Error> {
+        self.grow();
         let mut bytes = mem::take(&mut self.bytes);
         bytes.clear();
-        for line in lines {
+        let first = self.head.size() + 1;
+        // Not the head's own: a failed write leaves the log at the old head until `reopen` has read the files.
+        let mut prev = *self.head.prev();
+        let texts = own.iter().map(Prepared::text).chain(lines.iter());
+        for (text, seq) in texts.zip(first..) {
             let start = bytes.len();
-            line.borrow()
-                .finish(&self.shared.log, &head, Some(&self.lines), &mut bytes);
-            head.push(bytes.get(start..).unwrap_or_default());
+            let log = &self.shared.log;
+            text.finish(&Place { log, seq, prev: &prev }, Some(&self.lines), &mut bytes);
+            prev = hash(bytes.get(start..).unwrap_or_default());
             bytes.push(b'\n');
         }
-        let result = self.send(&Batch::new(&bytes, first, lines.len() as u64), head);
+        let count = (own.len() + lines.len()) as u64;
+        let result = self.send(&Batch::new(&bytes, first, count), prev);
         self.bytes = bytes;
         // Also of lines that only another sink refused: they are on the log.
         if self.poisoned.is_none() {
-            let stated = lines.iter().filter_map(|line| line.borrow().stated);
+            let stated = own.iter().filter_map(|line| line.stated).chain(lines.stated);
             self.mark = stated.fold(self.mark, StoreMark::max);
         }
         result
     }
 
-    fn send(&mut self, batch: &Batch<'_>, head: Head) -> Result<(), Error> {
-        let synced = self.durability == SinkDurability::Synced;
-        let mut kept = self.home.write(batch);
-        // One sync for the whole batch. It takes as long as many appends, so a sync for each line would bound the rate.
-        if kept.is_ok() && synced {
-            kept = self.home.sync();
-        }
+    fn send(&mut self, batch: &Batch<'_>, prev: Hash) -> Result<(), Error> {
+        // The files may hold any part of a batch at which a sink panicked.
+        let kept = match mem::replace(&mut self.writing, true) {
+            false => self.keep(batch),
+            true => Err(Error::unavailable("writing was interrupted")),
+        };
+        self.writing = false;
         // The files may hold any part of the batch now, so nothing follows until `reopen` has read them.
         if let Err(error) = kept {
             self.poison(&error);
             return Err(error);
         }
-        self.begin_segment();
-        self.head = head;
+        if self.home.segment() != self.segment {
+            self.begin_segment();
+        }
+        self.ahead = Some(prev);
         // Only after the home has the lines: readers of this number may look for each of them.
-        self.shared.last_seq.store(self.head.size(), Ordering::Release);
+        let last = batch.first_seq() + batch.count() - 1;
+        self.shared.last_seq.store(last, Ordering::Release);
         if !self.best_effort.is_empty() {
             let bytes: Arc<[u8]> = batch.bytes().into();
             self.best_effort
@@ -217,31 +228,23 @@ impl Writer {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Has the beginning of a new segment signed: a reader can then begin there, and know that it reads the log's own lines.
-    fn begin_segment(&mut self) {
-        let place = self.home.place();
-        if place.segment == self.segment {
-            return;
+    /// Writes a batch to the home, and syncs it if the log promises that.
+    fn keep(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+        self.home.write(batch)?;
+        match self.durability {
+            // One sync for the whole batch. It takes as long as many appends, so a sync for each line would bound the rate.
+            SinkDurability::Synced => self.home.sync(),
+            _ => Ok(()),
         }
-        self.segment = place.segment;
-        if self.head.size() == 0 {
-            return;
-        }
-        let (keeping, _) = Kept::new();
-        let snapshot = Snapshot {
-            head: self.head.clone(),
-            beside: place.beside(),
-            segment: place.segment,
-            offset: 0,
-            begins: true,
-            mark: self.mark,
-            _keeping: keeping,
-        };
-        // Without it a reader begins with an earlier segment.
-        drop(self.keeper.snapshots.try_send(snapshot));
     }
 
-    fn poison(&mut self, error: &Error) {
+    /// Takes the last batch into the tree. Its callers need not wait for these hashes, which only checkpoints need.
+    pub(super) fn grow(&mut self) {
+        let Some(prev) = self.ahead.take() else { return };
+        self.head.grow(Batch::new(&self.bytes, 0, 0).lines(), prev);
+    }
+
+    pub(super) fn poison(&mut self, error: &Error) {
         let reason = error.chain();
         self.shared.set_failure(Some(reason.clone()));
         self.poisoned = Some(reason);
@@ -257,6 +260,7 @@ impl Writer {
         if self.poisoned.is_none() {
             return Ok(());
         }
+        self.grow();
         // The acknowledged head goes along: the files must hold at least the lines that released something.
         self.home.reopen(&self.head)?;
         let place = self.home.place();
@@ -274,7 +278,7 @@ impl Writer {
             let why = self.poisoned.clone().unwrap_or_default();
             lines.push(self.gap(&Gap::new(GapKind::Refused, self.refused, why)));
         }
-        self.write(&lines)?;
+        self.write(&lines, &Lines::default())?;
         // Only after the write: if it fails, the next attempt still has the gaps to record.
         self.untold.clear();
         (self.poisoned, self.refused) = (None, 0);
@@ -283,53 +287,18 @@ impl Writer {
         Ok(())
     }
 
-    fn checkpoint_if_due(&mut self) {
-        let lines = self.head.size().saturating_sub(self.checkpointed);
-        // Without synced batches a checkpoint costs an extra sync, so then only the time decides.
-        let many = lines >= CHECKPOINT_LINES && self.durability == SinkDurability::Synced;
-        if lines > 0 && (many || self.last_checkpoint.elapsed() >= CHECKPOINT_TIME) {
-            drop(self.checkpoint());
-        }
-    }
-
-    /// Hands the head of the log to the keeper. A checkpoint covers durable lines only, so this syncs if batches are
-    /// not synced.
-    fn checkpoint(&mut self) -> Kept {
-        self.last_checkpoint = Instant::now();
-        let (keeping, kept) = Kept::new();
-        if self.poisoned.is_some() {
-            return kept;
-        }
-        if self.durability != SinkDurability::Synced
-            && let Err(error) = self.home.sync()
-        {
-            self.poison(&error);
-            return kept;
-        }
-        let place = self.home.place();
-        let snapshot = Snapshot {
-            head: self.head.clone(),
-            beside: place.beside(),
-            segment: place.segment,
-            offset: place.offset,
-            begins: false,
-            mark: self.mark,
-            _keeping: keeping,
-        };
-        match self.keeper.snapshots.try_send(snapshot) {
-            // Left as it was if the keeper is busy, so that the next turn tries again.
-            Ok(()) => self.checkpointed = self.head.size(),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
-        }
-        kept
-    }
-
-    fn end(mut self, reply: Option<Done>) {
+    /// Writes the last line, and ends everything that belongs to the log.
+    pub(super) fn end(mut self, reply: Option<Done>) {
         let result = self.finish();
-        // After the last line. A job that arrived meanwhile can no longer be written.
-        let left = self.shared.queue.shut();
+        // After the last line. A line that arrived meanwhile can no longer be written.
+        let (left, jobs) = self.shared.queue.shut();
         // The jobs drop their reply channels, and so their callers get `Error::Closed`.
-        drop(left);
+        drop(jobs);
+        if let Some(group) = left.group {
+            group.answer(Written::Closed);
+            group.wake();
+        }
+        self.shared.watch.end();
         let Self { keeper, home, .. } = self;
         drop(keeper.snapshots);
         // The lock goes only when the last checkpoint is beside the log.
@@ -349,7 +318,7 @@ impl Writer {
         self.last_gap = None;
         let mut lines: Vec<Prepared> = self.dropped().iter().map(|gap| self.gap(gap)).collect();
         lines.push(Prepared::new(&self.session(Action::LogClose)));
-        self.write(&lines)?;
+        self.write(&lines, &Lines::default())?;
         drop(self.checkpoint());
         let mut result = self.home.close();
         for sink in &mut self.required {

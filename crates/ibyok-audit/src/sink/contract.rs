@@ -34,6 +34,19 @@ pub trait Sink: Send {
     /// Fails if the sink did not take all of it. A part of it may be there.
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), Error>;
 
+    /// Returns true if a batch of so many bytes can be written now without waiting for a disk or a network. A caller of the log then
+    /// writes it on a thread of its runtime. A sink that does not say so is written to by the log's thread alone.
+    fn is_quick(&self, bytes: u64) -> bool {
+        let _ = bytes;
+        false
+    }
+
+    /// Returns a sync of everything that was written until now, which another thread may make while more is written. The log then makes
+    /// its checkpoints without holding up lines. `None` if the sink cannot do that.
+    fn later_sync(&self) -> Option<LaterSync> {
+        None
+    }
+
     /// Makes everything durable that was written.
     ///
     /// # Errors
@@ -47,6 +60,9 @@ pub trait Sink: Send {
     fn close(&mut self) -> Result<(), Error>;
 }
 
+/// A sync that needs its sink no more, with the errors of [`Sink::sync`].
+pub type LaterSync = Box<dyn FnOnce() -> Result<(), Error> + Send>;
+
 /// A sink from which a log is continued: [`FileSink`](crate::FileSink), or a sink that wraps one.
 ///
 /// To keep a log elsewhere than in a directory, implement [`Home`](crate::Home), and give it to
@@ -54,6 +70,11 @@ pub trait Sink: Send {
 pub trait LogSink: Sink {
     /// Returns the state of the log that the sink keeps.
     fn place(&self) -> LogPlace;
+
+    /// Returns the number of the segment that is written to.
+    fn segment(&self) -> u32 {
+        self.place().segment
+    }
 
     /// Takes the key of the MACs that the log's lines carry. The sink then lets the log end before the first line
     /// that is neither signed nor carries its MAC: the log's writer did not put that line there.
@@ -80,6 +101,14 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
 
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
         S::write(self, batch)
+    }
+
+    fn is_quick(&self, bytes: u64) -> bool {
+        S::is_quick(self, bytes)
+    }
+
+    fn later_sync(&self) -> Option<LaterSync> {
+        S::later_sync(self)
     }
 
     fn sync(&mut self) -> Result<(), Error> {

@@ -9,7 +9,7 @@ mod place;
 mod stdout;
 
 pub use self::batch::Batch;
-pub use self::contract::{LogSink, Sink};
+pub use self::contract::{LaterSync, LogSink, Sink};
 pub use self::describe::{SinkDescription, SinkDurability};
 pub use self::file::{AuditHome, FileSink, FileSinkBuilder, begun_logs_in, is_written};
 pub use self::gap::{Gap, GapKind};

@@ -10,7 +10,7 @@ pub(crate) fn key() -> SigningKey {
     SigningKey::from_seed(SecretBox::new(Box::new([7; 32])))
 }
 
-pub(crate) fn event(n: u64) -> Event {
+pub(crate) fn event(n: u64) -> Event<'static> {
     let at = Timestamp::new(1_800_000_000 + i64::try_from(n).unwrap(), 0).unwrap();
     Event::new(Action::KeyRetrieve, Outcome::Allowed, at)
         .environment("prod")
@@ -26,7 +26,7 @@ pub(crate) async fn open_with(sink: impl ibyok_audit::LogSink + 'static) -> Log 
 }
 
 /// Appends an event and gives its `seq`.
-pub(crate) async fn append(log: &Log, event: Event) -> u64 {
+pub(crate) async fn append(log: &Log, event: Event<'_>) -> u64 {
     log.append(event).await.unwrap().seq()
 }
 

@@ -1,6 +1,7 @@
 //! A log in a directory, or in a home with a copy in a directory.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -17,11 +18,14 @@ use crate::key::VerifyingKey;
 use crate::line_key::LineKey;
 use crate::read::store_mark;
 use crate::sink::batch::Batch;
-use crate::sink::contract::{LogSink, Sink};
+use crate::sink::contract::{LaterSync, LogSink, Sink};
 use crate::sink::describe::{SinkDescription, SinkDurability};
 use crate::sink::gap::{Gap, GapKind};
 use crate::sink::place::LogPlace;
 use crate::statement::StoreMark;
+
+/// The time for which a look at a segment's file counts, where lines are not synced.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A log in its own directory, kept in segments: the sink from which a log is continued.
 ///
@@ -39,6 +43,8 @@ pub struct FileSink {
     signed: u64,
     mark: StoreMark,
     lines: Option<LineKey>,
+    /// The time of the last look at the segment's file.
+    looked: Option<Instant>,
     /// The hold of the log in the home. It keeps other processes from writing the log.
     _hold: Option<Hold>,
 }
@@ -113,6 +119,7 @@ impl FileSink {
             signed,
             mark,
             lines: None,
+            looked: None,
             _hold: hold,
         })
     }
@@ -136,6 +143,18 @@ impl FileSink {
         self.head = head.clone();
         self.gaps = vec![Gap::new(GapKind::Missing, 0, why)];
         Ok(())
+    }
+
+    /// Checks the segment's file before a write. Lines that are only written come in many small batches, so for these the look at most
+    /// every [`LOOK`] is enough: neither look could tell what happens to the file right after it.
+    fn check(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        let looked = self.looked.is_some_and(|at| now.duration_since(at) < LOOK);
+        if looked && self.settings.durability == SinkDurability::Written {
+            return Ok(());
+        }
+        self.looked = Some(now);
+        self.segment.check()
     }
 
     fn adopt(&mut self, found: Recovered) -> Result<(), Error> {
@@ -170,7 +189,7 @@ impl Sink for FileSink {
     }
 
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
-        self.segment.check()?;
+        self.check()?;
         let full = self.segment.end() + batch.bytes().len() as u64 > self.settings.segment_bytes;
         // A batch is never split, so a batch larger than a segment gets its own segment.
         if full && self.segment.end() > 0 {
@@ -184,6 +203,19 @@ impl Sink for FileSink {
             home.append(&self.slot.log, &file, self.segment.end(), batch.bytes())?;
         }
         self.segment.append(batch.bytes())
+    }
+
+    fn is_quick(&self, bytes: u64) -> bool {
+        let local = self.settings.home.is_none() && self.settings.durability == SinkDurability::Written;
+        // A new segment syncs two files and a directory.
+        local && self.segment.end() + bytes <= self.settings.segment_bytes
+    }
+
+    fn later_sync(&self) -> Option<LaterSync> {
+        match self.settings.home {
+            Some(_) => None,
+            None => self.segment.later_sync(),
+        }
     }
 
     fn sync(&mut self) -> Result<(), Error> {
@@ -205,6 +237,10 @@ impl LogSink for FileSink {
         self.state()
     }
 
+    fn segment(&self) -> u32 {
+        self.segment.number()
+    }
+
     fn believe(&mut self, key: &LineKey) -> Result<(), Error> {
         self.lines = Some(key.clone());
         self.read_public_key()?;
@@ -224,6 +260,7 @@ impl LogSink for FileSink {
     }
 
     fn reopen(&mut self, head: &Head) -> Result<(), Error> {
+        self.looked = None;
         if !self.slot.is_still_there() {
             if self.settings.home.is_none() {
                 return self.go_on_without(head, "the directory of the log was removed");

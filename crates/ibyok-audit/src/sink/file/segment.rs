@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::beside::sync_directory;
 use crate::error::Error;
+use crate::sink::contract::LaterSync;
 
 /// The number of bytes of zeros that a segment holds ahead of its lines.
 const FILL: usize = 1 << 18;
@@ -120,6 +121,12 @@ impl Segment {
     pub(super) fn sync(&self) -> Result<(), Error> {
         // Data only: the zeros ahead have set the length already, so the file's metadata does not change with each batch.
         self.file.sync_data().map_err(Error::io("sync", &self.path))
+    }
+
+    /// Returns the same sync on another descriptor of the file.
+    pub(super) fn later_sync(&self) -> Option<LaterSync> {
+        let (file, path) = (self.file.try_clone().ok()?, self.path.clone());
+        Some(Box::new(move || file.sync_data().map_err(Error::io("sync", &path))))
     }
 
     /// Cuts the zeros off and syncs: a segment that is done is exact.
